@@ -1,4 +1,8 @@
 //! badpeer: what bad peers cost your TCP server, measured from outside and from the kernel, byte by byte.
 
 pub mod buffer;
+pub mod codec;
+pub mod metric;
+pub mod profile;
 pub mod timers;
+pub mod units;

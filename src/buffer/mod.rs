@@ -80,3 +80,25 @@ pub trait Buffer {
     /// What was done since the buffer was made.
     fn work(&self) -> Work;
 }
+
+/// How bytes that wait are kept.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One piece of memory that is shifted and grown.
+    Contiguous,
+    /// Blocks in a list; nothing is ever moved.
+    #[default]
+    Chained,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Contiguous => "contiguous",
+            Self::Chained => "chained",
+        })
+    }
+}

@@ -1,0 +1,233 @@
+//! The `echo` protocol, seen from a client: the stream must come back as it was sent. Message `k` of size `m` is the
+//! bytes `[k·m, (k+1)·m)` of the connection's content.
+//!
+//! In an intact stream the checking is one comparison. Where it fails, the bytes are asked where they come from
+//! ([`content::explain`]), and a new run starts there: that is how torn and reordered messages are told apart.
+
+use std::collections::HashMap;
+
+use super::{
+    Tally,
+    content::{self, EXPLAIN_BYTES, Origin},
+};
+
+/// Checks the bytes that come back on one connection.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    stream: u32,
+    size: u64,
+    /// Where the next byte belongs if the present run goes on: its stream and its offset there.
+    next: Origin,
+    /// Where the present run started.
+    run_start: u64,
+    received: u64,
+    tally: Tally,
+    /// The next message that would be in order.
+    in_order: u64,
+    /// Messages of which some pieces came: how many bytes of each.
+    pieces: HashMap<u64, u64>,
+    /// Too few bytes to tell where they come from.
+    undecided: Vec<u8>,
+}
+
+impl Decoder {
+    /// Expects messages of `size` bytes (at least 1) of the content of `stream`.
+    #[must_use]
+    pub fn new(stream: u32, size: u64) -> Self {
+        assert!(size > 0, "an echo message has at least one byte");
+        Self {
+            stream,
+            size,
+            next: Origin { stream, offset: 0 },
+            run_start: 0,
+            received: 0,
+            tally: Tally::default(),
+            in_order: 0,
+            pieces: HashMap::new(),
+            undecided: Vec::new(),
+        }
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let unfinished = self.undecided.len() as u64;
+        Tally {
+            verified: self.received + unfinished,
+            corrupt: self.tally.corrupt + unfinished,
+            torn: self.tally.torn + self.pieces.len() as u64,
+            ..self.tally
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
+        if self.undecided.is_empty() {
+            self.take(bytes, answered);
+        } else {
+            let mut all = std::mem::take(&mut self.undecided);
+            all.extend_from_slice(bytes);
+            self.take(&all, answered);
+        }
+    }
+
+    fn take(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(u64)) {
+        loop {
+            let right = content::matching(self.next.stream, self.next.offset, bytes);
+            self.advance(right as u64, answered);
+            bytes = &bytes[right..];
+            if bytes.is_empty() {
+                return;
+            }
+            if bytes.len() < EXPLAIN_BYTES {
+                self.undecided = bytes.to_vec();
+                return;
+            }
+            bytes = self.turn(bytes, answered);
+        }
+    }
+
+    /// The run goes on for `count` bytes.
+    fn advance(&mut self, count: u64, answered: &mut impl FnMut(u64)) {
+        let from = self.next.offset;
+        if self.next != (Origin { stream: self.stream, offset: self.received }) {
+            self.tally.corrupt += count;
+        }
+        self.next.offset += count;
+        self.received += count;
+        if self.next.stream == self.stream {
+            for message in from / self.size..self.next.offset / self.size {
+                self.complete(message, answered);
+            }
+        }
+    }
+
+    /// The run has reached the end of this message.
+    fn complete(&mut self, message: u64, answered: &mut impl FnMut(u64)) {
+        let start = message * self.size;
+        if self.run_start > start {
+            self.piece(message, start + self.size - self.run_start, answered);
+            return;
+        }
+        if message < self.in_order {
+            self.tally.reordered += 1;
+        }
+        self.in_order = self.in_order.max(message + 1);
+        answered(message);
+    }
+
+    /// A part of a message came by itself; with all its parts it is answered, and torn.
+    fn piece(&mut self, message: u64, bytes: u64, answered: &mut impl FnMut(u64)) {
+        let so_far = self.pieces.entry(message).or_default();
+        *so_far += bytes;
+        if *so_far >= self.size {
+            self.pieces.remove(&message);
+            self.tally.torn += 1;
+            answered(message);
+        }
+    }
+
+    /// The next byte does not continue the run: start the run that it belongs to, or pass one byte over.
+    fn turn<'a>(&mut self, bytes: &'a [u8], answered: &mut impl FnMut(u64)) -> &'a [u8] {
+        let origin = content::explain(bytes, self.stream);
+        self.tally.fault(self.stream, self.received, origin);
+        let Some(origin) = origin else {
+            self.tally.corrupt += u64::from(self.next == (Origin { stream: self.stream, offset: self.received }));
+            self.advance(1, answered);
+            return &bytes[1..];
+        };
+        let message = self.next.offset / self.size;
+        let unfinished = self.next.offset - self.run_start.max(message * self.size);
+        if self.next.stream == self.stream && unfinished > 0 {
+            self.piece(message, unfinished, answered);
+        }
+        self.next = origin;
+        self.run_start = origin.offset;
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SIZE: usize = 100;
+
+    fn messages(stream: u32, range: std::ops::Range<usize>) -> Vec<u8> {
+        let mut bytes = vec![0; range.len()];
+        content::fill(stream, range.start as u64, &mut bytes);
+        bytes
+    }
+
+    /// Feeds `bytes` in pieces of `step`; the tally and the answered messages.
+    fn checked(bytes: &[u8], step: usize) -> (Tally, Vec<u64>) {
+        let mut decoder = Decoder::new(5, SIZE as u64);
+        let mut answers = Vec::new();
+        for piece in bytes.chunks(step) {
+            decoder.feed(piece, &mut |message| answers.push(message));
+        }
+        (decoder.tally(), answers)
+    }
+
+    proptest! {
+        #[test]
+        fn fragmentation_changes_nothing(len in 0_usize..1000, step in 1_usize..300) {
+            let (tally, answers) = checked(&messages(5, 0..len), step);
+            prop_assert_eq!(tally, Tally { verified: len as u64, ..Tally::default() });
+            prop_assert_eq!(answers, (0..(len / SIZE) as u64).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn fragmentation_changes_no_finding(cut in 1_usize..299, step in 1_usize..300) {
+            let damaged = [messages(5, 0..cut), messages(5, 300..400), messages(5, cut..300)].concat();
+            prop_assert_eq!(checked(&damaged, step), checked(&damaged, damaged.len()));
+        }
+    }
+
+    #[test]
+    fn a_message_with_another_inside_is_torn() {
+        let bytes = [messages(5, 0..137), messages(5, 200..300), messages(5, 137..200)].concat();
+        let (tally, answers) = checked(&bytes, 50);
+        assert_eq!((tally.torn, tally.reordered), (1, 0));
+        assert_eq!(answers, [0, 2, 1]);
+        assert_eq!(tally.corrupt, 163, "every byte that is not at its place");
+        let fault = tally.first_fault.expect("a fault");
+        assert_eq!((fault.at, fault.found), (137, Some(Origin { stream: 5, offset: 200 })));
+    }
+
+    #[test]
+    fn whole_messages_out_of_order_are_reordered() {
+        let bytes = [messages(5, 100..200), messages(5, 0..100), messages(5, 200..300)].concat();
+        let (tally, answers) = checked(&bytes, 64);
+        assert_eq!((tally.torn, tally.reordered, answers.len()), (0, 1, 3));
+    }
+
+    #[test]
+    fn a_flipped_byte_is_one_corrupt_byte() {
+        let mut bytes = messages(5, 0..300);
+        bytes[150] ^= 1;
+        let (tally, answers) = checked(&bytes, 300);
+        assert_eq!((tally.corrupt, tally.torn, answers.len()), (1, 0, 3));
+        assert_eq!(tally.first_fault, Some(super::super::Fault { stream: 5, at: 150, found: None }));
+    }
+
+    #[test]
+    fn a_dropped_byte_shifts_everything_behind_it() {
+        let bytes = [messages(5, 0..150), messages(5, 151..300)].concat();
+        let (tally, answers) = checked(&bytes, 300);
+        assert_eq!((tally.corrupt, tally.torn), (149, 1));
+        assert_eq!(answers, [0, 2], "message 1 never becomes whole");
+    }
+
+    #[test]
+    fn bytes_of_another_connection_are_named() {
+        let bytes = [messages(5, 0..100), messages(9, 400..500), messages(5, 100..200)].concat();
+        let (tally, answers) = checked(&bytes, 33);
+        let fault = tally.first_fault.expect("a fault");
+        assert_eq!(fault.found, Some(Origin { stream: 9, offset: 400 }));
+        assert_eq!(
+            fault.to_string(),
+            "connection 5, received byte 100: here is byte 400 of connection 9"
+        );
+        assert_eq!(answers, [0, 1]);
+    }
+}

@@ -1,0 +1,5 @@
+//! What a TOML file asks for.
+
+mod server;
+
+pub use server::{EvictBy, ServerOptions, Trigger};

@@ -1,0 +1,268 @@
+//! Quantities as people write them: `64KiB`, `10ms`, `2000/s`; parsed once, printed the same way.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A text that is not the quantity it should be; the message says what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {expected}")]
+pub struct BadQuantity {
+    text: String,
+    expected: &'static str,
+}
+
+/// A number of bytes. Written `512`, `512B`, `64KiB`, `1MiB`, `2GiB`, or decimal `10kB`, `10MB`, `1GB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+/// A length of time. Written `10ms`, `2s`, `1m`, `500us`, `20ns`; a bare number is seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub Duration);
+
+/// Events per second. Written `2000/s`, `30/m`; a bare number is per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Rate(pub f64);
+
+/// A quantity, or the word `off`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrOff<T>(pub Option<T>);
+
+const BYTE_UNITS: &[(&str, f64)] = &[
+    ("", 1.0),
+    ("B", 1.0),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
+    ("kB", 1e3),
+    ("KB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+];
+const TIME_UNITS: &[(&str, f64)] =
+    &[("", 1e9), ("s", 1e9), ("ms", 1e6), ("us", 1e3), ("µs", 1e3), ("ns", 1.0), ("m", 60e9), ("h", 3600e9)];
+const RATE_UNITS: &[(&str, f64)] = &[("", 1.0), ("/s", 1.0), ("/m", 1.0 / 60.0), ("/ms", 1e3)];
+
+/// A number of the given units, times its unit. `None` for anything negative, infinite or misspelt.
+fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().ok()?;
+    let factor = units.iter().find(|(name, _)| *name == unit.trim())?.1;
+    Some(number * factor).filter(|value| value.is_finite())
+}
+
+impl FromStr for Bytes {
+    type Err = BadQuantity;
+    fn from_str(text: &str) -> Result<Self, BadQuantity> {
+        let expected = "a size such as 512B, 64KiB or 1MiB";
+        let value = scaled(text, BYTE_UNITS).filter(|v| *v <= 1e15);
+        value.map(|v| Self(v as u64)).ok_or_else(|| BadQuantity { text: text.into(), expected })
+    }
+}
+
+impl FromStr for Span {
+    type Err = BadQuantity;
+    fn from_str(text: &str) -> Result<Self, BadQuantity> {
+        let expected = "a time such as 500us, 10ms, 2s or 1m";
+        let value = scaled(text, TIME_UNITS).filter(|v| *v <= 1e17);
+        value
+            .map(|v| Self(Duration::from_nanos(v.round() as u64)))
+            .ok_or_else(|| BadQuantity { text: text.into(), expected })
+    }
+}
+
+impl FromStr for Rate {
+    type Err = BadQuantity;
+    fn from_str(text: &str) -> Result<Self, BadQuantity> {
+        let expected = "a rate such as 2000/s or 30/m";
+        let value = scaled(text, RATE_UNITS).filter(|v| *v <= 1e9);
+        value.map(Self).ok_or_else(|| BadQuantity { text: text.into(), expected })
+    }
+}
+
+impl<T: FromStr<Err = BadQuantity>> FromStr for OrOff<T> {
+    type Err = BadQuantity;
+    fn from_str(text: &str) -> Result<Self, BadQuantity> {
+        if text.trim() == "off" { Ok(Self(None)) } else { text.parse().map(|quantity| Self(Some(quantity))) }
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
+            .into_iter()
+            .find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        match exact {
+            Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ns = self.0.as_nanos();
+        let exact = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)]
+            .into_iter()
+            .find(|(_, size)| ns.is_multiple_of(*size));
+        match exact {
+            Some((unit, size)) => write!(f, "{}{unit}", ns / size),
+            None => write!(f, "{ns}ns"),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.0)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for OrOff<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(quantity) => quantity.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+/// Serialized as people write it; read back from that, or from a bare number.
+macro_rules! as_text {
+    ($($name:ident $(<$t:ident: $bound:path>)?),*) => { $(
+        impl$(<$t: fmt::Display>)? Serialize for $name$(<$t>)? {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de $(, $t: $bound)?> Deserialize<'de> for $name$(<$t>)? {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(TextOrNumber)?.parse().map_err(de::Error::custom)
+            }
+        }
+    )* };
+}
+as_text!(Bytes, Span, Rate, OrOff<T: FromStr<Err = BadQuantity>>);
+
+/// Accepts what a TOML author may write for a quantity, and hands it on as text.
+struct TextOrNumber;
+
+impl de::Visitor<'_> for TextOrNumber {
+    type Value = String;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a quantity such as \"64KiB\", \"10ms\" or \"2000/s\", or a number")
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+}
+
+/// `1.5 MiB`: three significant digits, for people.
+#[must_use]
+pub fn human_bytes(bytes: f64) -> String {
+    human(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
+}
+
+/// `1.52 ms`: three significant digits, for people. `ns` is nanoseconds.
+#[must_use]
+pub fn human_time(ns: f64) -> String {
+    if ns.abs() >= 1e9 {
+        return format!("{} s", significant(ns / 1e9));
+    }
+    human(ns, 1000.0, &["ns", "µs", "ms"])
+}
+
+/// `12.3 k`: three significant digits and a decimal prefix, for people.
+#[must_use]
+pub fn human_count(count: f64) -> String {
+    if count.abs() < 10_000.0 {
+        return significant(count);
+    }
+    human(count / 1e3, 1000.0, &["k", "M", "G"])
+}
+
+fn human(value: f64, step: f64, units: &[&str]) -> String {
+    let mut scaled = value;
+    let mut unit = 0;
+    // 999.5 rounds up to four digits: it belongs to the next unit already.
+    while scaled.abs() >= step - 0.5 && unit + 1 < units.len() {
+        scaled /= step;
+        unit += 1;
+    }
+    format!("{} {}", significant(scaled), units[unit])
+}
+
+/// At most three significant digits, whole numbers whole.
+fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    if (value - value.round()).abs() < 1e-9 || magnitude >= 99.95 {
+        // `+ 0.0` turns a negative zero into zero.
+        format!("{:.0}", value + 0.0)
+    } else if magnitude >= 9.995 {
+        format!("{value:.1}")
+    } else if magnitude >= 0.01 {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_write_quantities_in_many_ways() {
+        assert_eq!("64KiB".parse(), Ok(Bytes(65_536)));
+        assert_eq!("1.5MiB".parse(), Ok(Bytes(1_572_864)));
+        assert_eq!("10 kB".parse(), Ok(Bytes(10_000)));
+        assert_eq!("10ms".parse(), Ok(Span(Duration::from_millis(10))));
+        assert_eq!("1.5".parse(), Ok(Span(Duration::from_millis(1500))));
+        assert_eq!("2000/s".parse(), Ok(Rate(2000.0)));
+        assert_eq!("30/m".parse(), Ok(Rate(0.5)));
+        assert_eq!("off".parse(), Ok(OrOff::<Span>(None)));
+    }
+
+    #[test]
+    fn what_is_no_quantity_is_refused() {
+        for text in ["", "-1s", "10 parsecs", "1e9", "s", "NaN", "10KiBs", "1..2s"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+        let message = "12q".parse::<Bytes>().expect_err("no such unit").to_string();
+        assert_eq!(message, "`12q` is not a size such as 512B, 64KiB or 1MiB");
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_the_same() {
+        for bytes in [0, 1, 1000, 1024, 65_536, 1 << 20, (1 << 20) + 1, 3 << 30] {
+            assert_eq!(Bytes(bytes).to_string().parse(), Ok(Bytes(bytes)));
+        }
+        for ns in [0, 1, 1_000, 2_000_000, 1_500_000_000, 60_000_000_000] {
+            let span = Span(Duration::from_nanos(ns));
+            assert_eq!(span.to_string().parse(), Ok(span));
+        }
+        assert_eq!(OrOff::<Bytes>(None).to_string().parse(), Ok(OrOff::<Bytes>(None)));
+    }
+
+    #[test]
+    fn people_read_three_digits() {
+        assert_eq!(human_bytes(0.0), "0 B");
+        assert_eq!(human_bytes(1_600_000.0), "1.53 MiB");
+        assert_eq!(human_bytes(1023.9), "1.00 KiB");
+        assert_eq!(human_time(1_520_000.0), "1.52 ms");
+        assert_eq!(human_time(61e9), "61 s");
+        assert_eq!(human_count(123_456.0), "123 k");
+        assert_eq!(human_count(42.0), "42");
+    }
+}
