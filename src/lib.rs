@@ -4,5 +4,7 @@ pub mod buffer;
 pub mod codec;
 pub mod metric;
 pub mod profile;
+pub mod reactor;
+pub mod sys;
 pub mod timers;
 pub mod units;

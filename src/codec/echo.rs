@@ -129,7 +129,8 @@ impl Decoder {
         let origin = content::explain(bytes, self.stream);
         self.tally.fault(self.stream, self.received, origin);
         let Some(origin) = origin else {
-            self.tally.corrupt += u64::from(self.next == (Origin { stream: self.stream, offset: self.received }));
+            self.tally.corrupt +=
+                u64::from(self.next == (Origin { stream: self.stream, offset: self.received }));
             self.advance(1, answered);
             return &bytes[1..];
         };
@@ -224,10 +225,7 @@ mod tests {
         let (tally, answers) = checked(&bytes, 33);
         let fault = tally.first_fault.expect("a fault");
         assert_eq!(fault.found, Some(Origin { stream: 9, offset: 400 }));
-        assert_eq!(
-            fault.to_string(),
-            "connection 5, received byte 100: here is byte 400 of connection 9"
-        );
+        assert_eq!(fault.to_string(), "connection 5, received byte 100: here is byte 400 of connection 9");
         assert_eq!(answers, [0, 1]);
     }
 }

@@ -1,0 +1,296 @@
+//! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
+#![allow(
+    unsafe_code,
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, epoll_pwait2, perf_event_open: nix wraps none of them"
+)]
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::time::{ClockId, clock_gettime};
+
+mod socket;
+
+pub use socket::{SocketMemory, TcpInfo};
+
+/// Nanoseconds of `CLOCK_MONOTONIC`: one clock for every process of the machine, so that instants taken in the
+/// server and in the client can be subtracted.
+///
+/// # Panics
+/// When the machine has no monotonic clock; Linux always has.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has CLOCK_MONOTONIC");
+    now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+}
+
+/// Wait for readiness, with a timeout in nanoseconds: `epoll_pwait2(2)` (Linux ≥ 5.11), and where that is missing
+/// or forbidden by a seccomp filter `epoll_wait(2)` with the timeout rounded up to milliseconds: late, never early.
+///
+/// `None` waits without end, `Duration::ZERO` returns at once. Returns how many of `events` were filled; an
+/// interruption by a signal counts as 0 events.
+///
+/// # Errors
+/// Whatever the kernel says, `EINVAL` for an empty `events` included.
+pub fn epoll_wait_ns(
+    epoll: BorrowedFd<'_>,
+    events: &mut [libc::epoll_event],
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
+    static NO_PWAIT2: AtomicBool = AtomicBool::new(false);
+    if NO_PWAIT2.load(Ordering::Relaxed) {
+        return interrupted_is_none(epoll_wait_ms(epoll, events, timeout));
+    }
+    let waited = epoll_pwait2(epoll, events, timeout);
+    match waited.as_ref().map_err(io::Error::raw_os_error) {
+        Err(Some(libc::ENOSYS | libc::EPERM)) => {
+            NO_PWAIT2.store(true, Ordering::Relaxed);
+            interrupted_is_none(epoll_wait_ms(epoll, events, timeout))
+        }
+        _ => interrupted_is_none(waited),
+    }
+}
+
+fn interrupted_is_none(waited: io::Result<usize>) -> io::Result<usize> {
+    waited.or_else(|error| if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) })
+}
+
+fn epoll_pwait2(
+    epoll: BorrowedFd<'_>,
+    events: &mut [libc::epoll_event],
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
+    // struct __kernel_timespec: two 64-bit numbers, on 32-bit machines too.
+    let timespec = timeout
+        .map(|left| [i64::try_from(left.as_secs()).unwrap_or(i64::MAX), i64::from(left.subsec_nanos())]);
+    let timespec_or_null = timespec.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let capacity = libc::c_int::try_from(events.len()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the kernel writes at most `capacity` events, which `events` has room for; `timespec` outlives the
+    // call or is null; a null signal mask is allowed, its size is then ignored.
+    let filled = unsafe {
+        libc::syscall(
+            libc::SYS_epoll_pwait2,
+            epoll.as_raw_fd(),
+            events.as_mut_ptr(),
+            capacity,
+            timespec_or_null,
+            ptr::null::<libc::sigset_t>(),
+            0_usize,
+        )
+    };
+    usize::try_from(filled).map_err(|_| io::Error::last_os_error())
+}
+
+fn epoll_wait_ms(
+    epoll: BorrowedFd<'_>,
+    events: &mut [libc::epoll_event],
+    timeout: Option<Duration>,
+) -> io::Result<usize> {
+    let milliseconds = timeout.map_or(-1, |left| {
+        libc::c_int::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
+    });
+    let capacity = libc::c_int::try_from(events.len()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the kernel writes at most `capacity` events, which `events` has room for.
+    let filled = unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), capacity, milliseconds) };
+    usize::try_from(filled).map_err(|_| io::Error::last_os_error())
+}
+
+/// Ask the kernel about one of our own TCP sockets: `tcp(7)`, `TCP_INFO`.
+///
+/// # Errors
+/// What `getsockopt(2)` says, for instance when `fd` is no TCP socket.
+pub fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<TcpInfo> {
+    let mut bytes = [0; 512];
+    Ok(TcpInfo::parse(socket_option(fd, libc::IPPROTO_TCP, libc::TCP_INFO, &mut bytes)?))
+}
+
+/// Ask the kernel what one of our own sockets costs it: `SO_MEMINFO` (Linux ≥ 4.12).
+///
+/// # Errors
+/// What `getsockopt(2)` says, for instance when `fd` is no socket.
+pub fn socket_memory(fd: BorrowedFd<'_>) -> io::Result<SocketMemory> {
+    let mut bytes = [0; 64];
+    Ok(SocketMemory::parse(socket_option(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut bytes)?))
+}
+
+/// The part of `room` that the kernel filled.
+fn socket_option<'a>(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    room: &'a mut [u8],
+) -> io::Result<&'a [u8]> {
+    let mut length = libc::socklen_t::try_from(room.len()).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: the kernel writes at most `length` bytes, which `room` has, and puts the number written into `length`.
+    let status =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, room.as_mut_ptr().cast(), &raw mut length) };
+    if status == 0 { Ok(&room[..room.len().min(length as usize)]) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Bytes in the send queue of one of our own TCP sockets that the peer has not acknowledged, whether sent or not:
+/// `tcp(7)`, `SIOCOUTQ`.
+///
+/// # Errors
+/// What `ioctl(2)` says: `EINVAL` for a listening socket.
+pub fn send_queue_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut waiting: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, another name for TIOCOUTQ, writes one int.
+    let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut waiting) };
+    if status == 0 { Ok(usize::try_from(waiting).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Give memory that was freed back to the kernel, so that the resident set shows what is in use: `malloc_trim(3)`
+/// on glibc, nothing elsewhere.
+pub fn trim_heap() {
+    // SAFETY: malloc_trim takes any padding and may be called from any thread.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Let timers of this thread fire at most `ns` late instead of the usual 50 µs; 0 restores the default:
+/// `PR_SET_TIMERSLACK(2const)`.
+///
+/// # Errors
+/// What `prctl(2)` says.
+pub fn set_timer_slack_ns(ns: u64) -> io::Result<()> {
+    Ok(prctl::set_timerslack(libc::c_ulong::try_from(ns).unwrap_or(libc::c_ulong::MAX))?)
+}
+
+/// Have this process sent `SIGTERM` when the thread that started it ends: `PR_SET_PDEATHSIG(2const)`. A parent that
+/// is gone already is not noticed: compare `getppid` before and after.
+///
+/// # Errors
+/// What `prctl(2)` says.
+pub fn die_with_parent() -> io::Result<()> {
+    Ok(prctl::set_pdeathsig(Signal::SIGTERM)?)
+}
+
+/// Can the instructions of this process be counted by the hardware, in user space? Really tried.
+///
+/// # Errors
+/// Why not, in words.
+pub fn hardware_counters() -> Result<(), String> {
+    let mut counter = File::from(open_instruction_counter().map_err(|error| match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => {
+            "not permitted: kernel.perf_event_paranoid or a sandbox".to_string()
+        }
+        Some(libc::ENOENT | libc::EOPNOTSUPP | libc::ENODEV) => {
+            "no such counter: the virtual machine hides it".to_string()
+        }
+        Some(libc::ENOSYS) => "this kernel has no perf_event_open".to_string(),
+        _ => format!("perf_event_open: {error}"),
+    })?);
+    let mut count = [0; 8];
+    counter.read_exact(&mut count).map_err(|error| format!("the counter cannot be read: {error}"))?;
+    if u64::from_ne_bytes(count) > 0 { Ok(()) } else { Err("the counter stays at 0".to_string()) }
+}
+
+fn open_instruction_counter() -> io::Result<OwnedFd> {
+    const PERF_TYPE_HARDWARE: u32 = 0;
+    const PERF_ATTR_SIZE_VER0: u32 = 64;
+    const PERF_COUNT_HW_INSTRUCTIONS: u64 = 1;
+    const EXCLUDE_KERNEL_AND_HYPERVISOR: u64 = 1 << 5 | 1 << 6;
+    const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
+    let mut attributes = [0_u8; PERF_ATTR_SIZE_VER0 as usize];
+    attributes[..4].copy_from_slice(&PERF_TYPE_HARDWARE.to_ne_bytes());
+    attributes[4..8].copy_from_slice(&PERF_ATTR_SIZE_VER0.to_ne_bytes());
+    attributes[8..16].copy_from_slice(&PERF_COUNT_HW_INSTRUCTIONS.to_ne_bytes());
+    // A C bit field is filled from the other end on a big-endian machine.
+    let flags = EXCLUDE_KERNEL_AND_HYPERVISOR;
+    let flags = if cfg!(target_endian = "big") { flags.reverse_bits() } else { flags };
+    attributes[40..48].copy_from_slice(&flags.to_ne_bytes());
+    let (this_process, any_cpu, no_group): (libc::pid_t, libc::c_int, libc::c_int) = (0, -1, -1);
+    // SAFETY: `attributes` is a perf_event_attr of the size that it names; the kernel only reads it.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_perf_event_open,
+            attributes.as_ptr(),
+            this_process,
+            any_cpu,
+            no_group,
+            PERF_FLAG_FD_CLOEXEC,
+        )
+    };
+    let fd = RawFd::try_from(fd).ok().filter(|&fd| fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the kernel just made this descriptor, nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+
+    use super::*;
+
+    const NOTHING: libc::epoll_event = libc::epoll_event { events: 0, u64: 0 };
+
+    #[test]
+    fn waiting_takes_as_long_as_asked_and_never_less() {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
+        for wait in [epoll_wait_ns, epoll_wait_ms] {
+            let asked = Duration::from_micros(1_300);
+            let start = monotonic_ns();
+            assert_eq!(wait(epoll.0.as_fd(), &mut [NOTHING; 4], Some(asked)).unwrap(), 0);
+            let waited = Duration::from_nanos(monotonic_ns() - start);
+            assert!(waited >= asked, "{waited:?}");
+        }
+    }
+
+    #[test]
+    fn readiness_arrives_with_its_token_without_a_timeout() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, 77)).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut events = [NOTHING; 4];
+        assert_eq!(epoll_wait_ns(epoll.0.as_fd(), &mut events, None).unwrap(), 1);
+        assert_eq!({ events[0].u64 }, 77);
+        assert_eq!(
+            epoll_wait_ns(epoll.0.as_fd(), &mut [], None).unwrap_err().raw_os_error(),
+            Some(libc::EINVAL)
+        );
+    }
+
+    #[test]
+    fn what_waits_in_the_kernel_is_seen() {
+        use std::io::Write;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        assert_eq!(send_queue_bytes(client.as_fd()).unwrap(), 0);
+        client.set_nonblocking(true).unwrap();
+        let payload = vec![7; 65_536];
+        while client.write(&payload).is_ok() {}
+        let (info, memory) = (tcp_info(client.as_fd()).unwrap(), socket_memory(client.as_fd()).unwrap());
+        assert_eq!(info.state, 1);
+        assert!(
+            info.notsent_bytes > 0
+                && info.notsent_bytes as usize <= send_queue_bytes(client.as_fd()).unwrap()
+        );
+        assert!(memory.wmem_queued >= info.notsent_bytes && memory.kernel_bytes() > 0, "{memory:?}");
+        assert!(socket_memory(server.as_fd()).unwrap().rmem_alloc > 0);
+        assert!(tcp_info(File::open("/dev/null").unwrap().as_fd()).is_err());
+    }
+
+    #[test]
+    fn the_rest_answers() {
+        trim_heap();
+        set_timer_slack_ns(1).unwrap();
+        assert_eq!(prctl::get_timerslack().unwrap(), 1);
+        set_timer_slack_ns(0).unwrap();
+        if let Err(reason) = hardware_counters() {
+            assert!(!reason.is_empty());
+        }
+    }
+}
