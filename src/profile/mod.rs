@@ -1,5 +1,127 @@
-//! What a TOML file asks for.
+//! What a TOML file asks for. A `Profile` that exists is valid: every way to make one checks it.
 
+mod check;
+mod expect;
+mod parse;
 mod server;
+mod shipped;
 
-pub use server::{EvictBy, ServerOptions, Trigger};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    expect::{Condition, Expectation},
+    parse::{Axes, ProfileError, Source},
+    server::{EvictBy, ServerOptions, Trigger},
+    shipped::{SHIPPED, Shipped, TOUR},
+};
+use crate::{
+    behavior,
+    codec::Protocol,
+    load::Load,
+    units::{Bytes, Span},
+};
+
+/// A question: a server, the clients that drive it, and what is expected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// What is claimed, in a sentence.
+    pub title: String,
+    /// What a reader should know to understand the figures.
+    #[serde(default)]
+    pub about: String,
+    /// Fixes everything random.
+    #[serde(default = "defaults::seed")]
+    pub seed: u64,
+    /// Time before measuring starts; its requests are not in the latencies.
+    #[serde(default = "defaults::warmup")]
+    pub warmup: Span,
+    /// Time that is measured.
+    #[serde(default = "defaults::measure")]
+    pub measure: Span,
+    /// How often the whole is done, each time with a fresh server and a seed of its own.
+    #[serde(default = "defaults::repeats")]
+    pub repeats: u32,
+    /// Time between two samples.
+    #[serde(default = "defaults::sample_every")]
+    pub sample_every: Span,
+    /// The reference server's knobs.
+    #[serde(default)]
+    pub server: ServerOptions,
+    /// Who drives it.
+    pub clients: Vec<Group>,
+    /// Keys and the values each takes in turn; all combinations are run.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub sweep: IndexMap<String, Vec<toml::Value>>,
+    /// What must hold: a name from `badpeer list metrics`, and conditions.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub expect: IndexMap<String, String>,
+}
+
+/// Clients that are alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Its name in tables, charts and expectations.
+    pub name: String,
+    /// Connections.
+    pub count: u32,
+    /// What they speak.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// What they ask for.
+    pub load: Load,
+    /// When they connect, counted from the start of the warm-up.
+    #[serde(default)]
+    pub start: Span,
+    /// Kernel receive buffer (`SO_RCVBUF`), set before connecting; the kernel doubles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recv_buffer: Option<Bytes>,
+    /// Kernel send buffer (`SO_SNDBUF`), set before connecting; the kernel doubles it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_buffer: Option<Bytes>,
+    /// How they receive.
+    #[serde(default)]
+    pub rx: behavior::Spec,
+    /// How they send.
+    #[serde(default)]
+    pub tx: behavior::Spec,
+}
+
+/// What a profile takes for granted.
+mod defaults {
+    use super::{Duration, Span};
+
+    pub(super) const fn seed() -> u64 {
+        42
+    }
+    pub(super) const fn warmup() -> Span {
+        Span(Duration::from_secs(1))
+    }
+    pub(super) const fn measure() -> Span {
+        Span(Duration::from_secs(5))
+    }
+    pub(super) const fn repeats() -> u32 {
+        1
+    }
+    pub(super) const fn sample_every() -> Span {
+        Span(Duration::from_millis(100))
+    }
+}
+
+impl Profile {
+    /// Connections of all groups.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.clients.iter().map(|group| u64::from(group.count)).sum()
+    }
+
+    /// Time that clients run: warm-up and measured window.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.warmup.0 + self.measure.0
+    }
+}

@@ -1,0 +1,60 @@
+//! `fragment`: messages in small pieces.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Step, View};
+use crate::units::Span;
+
+pub(super) const ABOUT: About = About {
+    name: "fragment",
+    text: "Moves at most `bytes` bytes with each system call, and pauses for `every` (default 0) after each. On tx \
+           every piece is a segment of its own (TCP_NODELAY): a message arrives in any number of pieces, and the \
+           answer must be the same as for one piece. On rx it reads in small portions. Knobs: bytes (at least 1), \
+           every (a time).",
+    rx: true,
+    tx: true,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fragment {
+    bytes: std::num::NonZeroU32,
+    #[serde(default)]
+    every: Span,
+    /// Bytes moved when the last piece was asked for, once one was.
+    #[serde(skip)]
+    asked_at: Option<u64>,
+}
+
+impl Behavior for Fragment {
+    fn next(&mut self, view: View<'_>) -> Step {
+        if !self.every.0.is_zero() && self.asked_at.take().is_some_and(|at| view.moved > at) {
+            return Step::Wait(self.every.0);
+        }
+        self.asked_at = Some(view.moved);
+        Step::Move(self.bytes.get() as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::tests::steps, *};
+
+    fn fragment(every: u64) -> Fragment {
+        let every = Span(Duration::from_millis(every));
+        Fragment { bytes: 3.try_into().expect("not 0"), every, asked_at: None }
+    }
+
+    #[test]
+    fn pieces_follow_each_other_at_once() {
+        assert_eq!(steps(&mut fragment(0), 3), [Step::Move(3); 3]);
+    }
+
+    #[test]
+    fn or_after_a_pause() {
+        let pause = Step::Wait(Duration::from_millis(2));
+        assert_eq!(steps(&mut fragment(2), 4), [Step::Move(3), pause, Step::Move(3), pause]);
+    }
+}

@@ -1,0 +1,71 @@
+//! `slow`: so many bytes, then a pause, and again.
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Step, View};
+use crate::units::Span;
+
+pub(super) const ABOUT: About = About {
+    name: "slow",
+    text: "Moves `bytes` bytes, pauses for `every`, and again: exactly bytes/every per second as long as there is \
+           something to move. Connections start at a random point of their first pause, so that a group does not \
+           move in step. On rx it is the slow reader (a phone on a bad link, a stuck consumer), on tx the slow \
+           sender (slowloris). Knobs: bytes (at least 1), every (a time).",
+    rx: true,
+    tx: true,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Slow {
+    bytes: std::num::NonZeroU32,
+    every: Span,
+    /// Bytes that may have been moved when the present burst ends.
+    #[serde(skip)]
+    released: u64,
+}
+
+impl Behavior for Slow {
+    fn next(&mut self, view: View<'_>) -> Step {
+        if view.moved < self.released {
+            return Step::Move((self.released - view.moved) as usize);
+        }
+        let first = self.released == 0;
+        self.released += u64::from(self.bytes.get());
+        Step::Wait(if first { self.every.0.mul_f64(view.rng.random::<f64>()) } else { self.every.0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{super::tests::steps, *};
+
+    fn slow() -> Slow {
+        Slow { bytes: 100.try_into().expect("not 0"), every: Span(Duration::from_millis(10)), released: 0 }
+    }
+
+    #[test]
+    fn bursts_and_pauses_take_turns() {
+        let seen = steps(&mut slow(), 5);
+        assert!(matches!(seen[0], Step::Wait(first) if first < Duration::from_millis(10)));
+        let pause = Step::Wait(Duration::from_millis(10));
+        assert_eq!(seen[1..], [Step::Move(100), pause, Step::Move(100), pause]);
+    }
+
+    #[test]
+    fn a_burst_cut_short_is_finished_before_the_pause() {
+        let mut slow = slow();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut ask = |moved| slow.next(View { moved, left: u64::MAX, rng: &mut rng });
+        ask(0);
+        assert_eq!(ask(0), Step::Move(100));
+        assert_eq!(ask(30), Step::Move(70));
+        assert_eq!(ask(100), Step::Wait(Duration::from_millis(10)));
+    }
+}

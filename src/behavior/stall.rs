@@ -1,0 +1,41 @@
+//! `stall`: nothing, for ever.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Step, View};
+
+pub(super) const ABOUT: About = About {
+    name: "stall",
+    text: "Moves `after` bytes (default 0) and then nothing more, without ending the connection. On rx it is the \
+           peer that never reads: the window closes and answers pile up in the server. On tx it is the request \
+           that never becomes whole. Knob: after (a size).",
+    rx: true,
+    tx: true,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Stall {
+    after: crate::units::Bytes,
+}
+
+impl Behavior for Stall {
+    fn next(&mut self, view: View<'_>) -> Step {
+        match self.after.0.saturating_sub(view.moved) {
+            0 => Step::Hold,
+            left => Step::Move(left as usize),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::steps, *};
+    use crate::units::Bytes;
+
+    #[test]
+    fn it_holds_from_the_first_byte_or_after_some() {
+        assert_eq!(steps(&mut Stall::default(), 2), [Step::Hold, Step::Hold]);
+        assert_eq!(steps(&mut Stall { after: Bytes(9) }, 2), [Step::Move(9), Step::Hold]);
+    }
+}

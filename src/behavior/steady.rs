@@ -1,0 +1,33 @@
+//! `steady`: a good peer.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Step, View};
+
+pub(super) const ABOUT: About = About {
+    name: "steady",
+    text: "Reads whatever has come as soon as it has come; sends whatever is due at once. The default in both \
+           directions: a good client. No knobs.",
+    rx: true,
+    tx: true,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Steady {}
+
+impl Behavior for Steady {
+    fn next(&mut self, _: View<'_>) -> Step {
+        Step::Move(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_moves_all_there_is() {
+        assert_eq!(super::super::tests::steps(&mut Steady {}, 2), [Step::Move(usize::MAX); 2]);
+    }
+}

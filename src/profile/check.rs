@@ -1,0 +1,144 @@
+//! What TOML's grammar cannot say: which values are possible together.
+
+use super::{Expectation, Group, Profile};
+use crate::codec::{Protocol, content, frame};
+
+/// A fault of a profile: the keys that lead to it, and what to write instead.
+pub(super) struct Fault {
+    pub(super) path: Vec<String>,
+    pub(super) message: String,
+}
+
+fn fault<T>(path: &[&str], message: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault { path: path.iter().map(|&key| key.to_owned()).collect(), message: message.into() })
+}
+
+impl Profile {
+    /// What is expected, in the profile's order.
+    #[must_use]
+    pub fn expectations(&self) -> Vec<Expectation> {
+        self.read_expectations().unwrap_or_default()
+    }
+
+    fn read_expectations(&self) -> Result<Vec<Expectation>, Fault> {
+        let groups: Vec<&str> = self.clients.iter().map(|group| group.name.as_str()).collect();
+        self.expect
+            .iter()
+            .map(|(name, conditions)| {
+                Expectation::parse(name, conditions, &groups).or_else(|e| fault(&["expect", name], e))
+            })
+            .collect()
+    }
+
+    /// Whether everything asked for is possible.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if self.title.trim().is_empty() {
+            return fault(&["title"], "say in a sentence what the profile shows");
+        }
+        if self.measure.0.is_zero() {
+            return fault(&["measure"], "the measured window must be longer than 0");
+        }
+        if self.repeats == 0 {
+            return fault(&["repeats"], "must be at least 1");
+        }
+        if self.sample_every.0.as_millis() < 10 || self.sample_every.0 > self.measure.0 {
+            return fault(&["sample_every"], "must be at least 10ms and no longer than `measure`");
+        }
+        if self.clients.is_empty() {
+            return fault(&["clients"], "add at least one [[clients]] group");
+        }
+        if self.connections() >= u64::from(content::STREAMS) {
+            return fault(
+                &["clients"],
+                format!("at most {} connections can be told apart", content::STREAMS),
+            );
+        }
+        for (index, group) in self.clients.iter().enumerate() {
+            let at = |f: Fault| Fault {
+                path: ["clients".into(), index.to_string()].into_iter().chain(f.path).collect(),
+                message: f.message,
+            };
+            if self.clients[..index].iter().any(|other| other.name == group.name) {
+                return fault(&["name"], format!("there are two groups named `{}`", group.name)).map_err(at);
+            }
+            self.check_group(group).map_err(at)?;
+        }
+        self.read_expectations()?;
+        Ok(())
+    }
+
+    fn check_group(&self, group: &Group) -> Result<(), Fault> {
+        if group.name.is_empty() || group.name.contains('.') || group.name.chars().any(char::is_control) {
+            return fault(&["name"], "a group needs a name, without dots");
+        }
+        if group.count == 0 {
+            return fault(&["count"], "must be at least 1");
+        }
+        if group.protocol != self.server.protocol {
+            return fault(
+                &["protocol"],
+                format!(
+                    "group `{}` speaks {}, the server speaks {}: set server.protocol = \"{}\"",
+                    group.name, group.protocol, self.server.protocol, group.protocol
+                ),
+            );
+        }
+        if group.start.0 >= self.duration() {
+            return fault(&["start"], "the group would connect after the end of the run");
+        }
+        check_load(group)?;
+        check_behaviors(group)
+    }
+}
+
+fn check_load(group: &Group) -> Result<(), Fault> {
+    let load = &group.load;
+    match (load.depth, load.rate) {
+        (Some(_), Some(_)) => {
+            fault(&["load"], "`depth` (closed loop) and `rate` (open loop) exclude each other")
+        }
+        (None, None) => fault(&["load"], "set `depth` (closed loop) or `rate` (open loop)"),
+        (Some(0), _) => fault(&["load", "depth"], "must be at least 1"),
+        (_, Some(rate)) if rate.0 <= 0.0 => fault(&["load", "rate"], "must be above 0"),
+        _ => Ok(()),
+    }?;
+    let largest = frame::MAX_PAYLOAD_BYTES as u64;
+    if load.payload.0 > largest || load.answer_bytes() > largest {
+        return fault(&["load"], "a message can carry at most 64MiB");
+    }
+    if group.protocol == Protocol::Echo && load.payload.0 == 0 {
+        return fault(&["load", "payload"], "an echo has at least one byte");
+    }
+    if group.protocol == Protocol::Echo && load.answer_bytes() != load.payload.0 {
+        return fault(
+            &["load", "answer"],
+            "an echo is as long as what was sent; use protocol = \"frame\" to ask for other answers",
+        );
+    }
+    Ok(())
+}
+
+fn check_behaviors(group: &Group) -> Result<(), Fault> {
+    let (rx, tx) = (group.rx.about(), group.tx.about());
+    if !rx.rx {
+        return fault(&["rx"], format!("`{}` drives tx only", rx.name));
+    }
+    if !tx.tx {
+        return fault(&["tx"], format!("`{}` drives rx only", tx.name));
+    }
+    if tx.name == "race" {
+        if group.protocol != Protocol::Echo || group.load.depth.is_none() {
+            return fault(
+                &["tx"],
+                "`race` needs protocol = \"echo\", where torn messages can be told apart, and a closed loop (depth)",
+            );
+        }
+        if group.load.payload.0 < 16 {
+            return fault(&["load", "payload"], "`race` needs at least 16 bytes to tell torn messages apart");
+        }
+        if !group.rx.is_steady() {
+            return fault(&["rx"], "`race` on tx needs a steady rx");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! From text to a valid profile, with faults told by file, line and key.
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{Profile, check::Fault, expect::meant};
+
+/// A profile's text and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file, as the user knows it.
+    pub file: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// A profile that cannot be run, and what to change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct ProfileError {
+    /// `file:line`, or the option that is at fault.
+    pub place: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl Source {
+    /// Reads the profile, with the values of `overrides` (`server.send_limit`, `off`) in place of its own.
+    ///
+    /// # Errors
+    /// Anything that keeps it from being run, at its line.
+    pub fn parse(&self, overrides: &[(String, String)]) -> Result<Profile, ProfileError> {
+        let plain: Profile = toml::from_str(&self.text).map_err(|e| self.grammar(&e))?;
+        if overrides.is_empty() {
+            return plain.check().map_err(|f| self.fault(&f)).map(|()| plain);
+        }
+        let mut table: Table = toml::from_str(&self.text).map_err(|e| self.grammar(&e))?;
+        for (key, value) in overrides {
+            let refused = |message| ProfileError { place: format!("--set {key}={value}"), message };
+            set(&mut table, key, literal(value)).map_err(refused)?;
+            // Told one by one, so that a fault is laid at the door of the override that made it.
+            Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
+        }
+        let profile = Profile::deserialize(table).map_err(|e| self.grammar(&e))?;
+        profile.check().map_err(|f| self.fault(&f))?;
+        Ok(profile)
+    }
+
+    /// Every point of the sweep: the keys it sets and the profile with them set. One point without a sweep.
+    ///
+    /// # Errors
+    /// A sweep that sets an unknown key or an impossible value.
+    pub fn expand(&self, overrides: &[(String, String)]) -> Result<Vec<(Axes, Profile)>, ProfileError> {
+        let base = self.parse(overrides)?;
+        let mut points: Vec<Axes> = vec![Vec::new()];
+        for (key, values) in &base.sweep {
+            if values.is_empty() {
+                let path = vec!["sweep".to_owned(), key.clone()];
+                return Err(self.fault(&Fault { path, message: "has no values".to_owned() }));
+            }
+            points = points
+                .iter()
+                .flat_map(|point| {
+                    values
+                        .iter()
+                        .map(move |value| [point.clone(), vec![(key.clone(), plain(value))]].concat())
+                })
+                .collect();
+        }
+        points
+            .into_iter()
+            .map(|axes| {
+                let all = [overrides, &axes].concat();
+                let profile = self.parse(&all).map_err(|error| ProfileError {
+                    place: error.place.replace("--set ", &format!("{}: sweep ", self.file)),
+                    ..error
+                })?;
+                Ok((axes, profile))
+            })
+            .collect()
+    }
+
+    fn grammar(&self, error: &toml::de::Error) -> ProfileError {
+        let line = error.span().map(|span| line_of(&self.text, span.start));
+        self.error(line, explained(error.message()))
+    }
+
+    fn fault(&self, fault: &Fault) -> ProfileError {
+        let key = fault.path.join(".");
+        self.error(locate(&self.text, &fault.path), format!("{key}: {}", fault.message))
+    }
+
+    fn error(&self, line: Option<usize>, message: String) -> ProfileError {
+        let place = line.map_or_else(|| self.file.clone(), |line| format!("{}:{line}", self.file));
+        ProfileError { place, message }
+    }
+}
+
+/// Keys and their values, as text.
+pub type Axes = Vec<(String, String)>;
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A value from a command line: TOML where it is TOML, else the text itself.
+fn literal(text: &str) -> Value {
+    toml::from_str::<Table>(&format!("v = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("v"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Sets `clients.good.count`, `clients.0.count` or `server.trigger`; a table on the way is made if it is not there.
+fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+    let mut parts: Vec<&str> = key.split('.').collect();
+    // The names of expectations have dots of their own.
+    if parts[0] == "expect" && parts.len() > 2 {
+        parts = vec!["expect", &key["expect.".len()..]];
+    }
+    let (last, way) = parts.split_last().ok_or("a key is needed")?;
+    let mut here = table;
+    let mut way = way.iter();
+    while let Some(part) = way.next() {
+        let next = here.entry(*part).or_insert_with(|| Value::Table(Table::new()));
+        here = match next {
+            Value::Table(table) => table,
+            Value::Array(array) => {
+                let name = way.next().ok_or(format!("write {part}.NAME.{last}"))?;
+                element(array, name)?
+            }
+            _ => return Err(format!("`{part}` is a value and has no keys of its own")),
+        };
+    }
+    here.insert((*last).to_owned(), value);
+    Ok(())
+}
+
+fn element<'a>(array: &'a mut [Value], name: &str) -> Result<&'a mut Table, String> {
+    let named = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+    let names: Vec<String> = array.iter().filter_map(named).collect();
+    let index = names.iter().position(|n| n == name).or_else(|| name.parse().ok());
+    index.and_then(|index: usize| array.get_mut(index)).and_then(Value::as_table_mut).ok_or_else(|| {
+        format!("there is no client group `{name}`{}", meant(name, names.iter().map(String::as_str)))
+    })
+}
+
+/// Adds what may have been meant to serde's list of what could be.
+fn explained(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let hint = match (message.starts_with("unknown"), quoted.next()) {
+        (true, Some(wrong)) => meant(wrong, quoted),
+        _ => String::new(),
+    };
+    format!("{message}{hint}")
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset.min(text.len())].matches('\n').count() + 1
+}
+
+/// The line of the key at the end of the path, or of the last key on the way that is there.
+fn locate(text: &str, path: &[String]) -> Option<usize> {
+    let root = toml::de::DeTable::parse(text).ok()?;
+    let mut table = Some(root.get_ref());
+    let mut array: Option<&toml::de::DeArray<'_>> = None;
+    let mut found = None;
+    for part in path {
+        let value = if let Some(elements) = array {
+            let value = part.parse().ok().and_then(|index: usize| elements.get(index));
+            found = value.map(|v| v.span()).or(found);
+            value
+        } else {
+            let (key, value) = table?.iter().find(|(key, _)| key.get_ref() == part.as_str()).unzip();
+            found = key.map(toml::Spanned::span).or(found);
+            value
+        };
+        let Some(value) = value else { break };
+        table = value.get_ref().as_table();
+        array = value.get_ref().as_array();
+    }
+    found.map(|span| line_of(text, span.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"title = "a test"
+measure = "1s"
+
+[server]
+send_limit = "1MiB"
+
+[[clients]]
+name = "good"
+count = 2
+load = { depth = 1, payload = "64B" }
+
+[[clients]]
+name = "slow reader"
+count = 3
+load = { rate = "10/s", payload = "16B", answer = "8MiB" }
+rx = { slow = { bytes = 1024, every = "100ms" } }
+
+[expect]
+corrupt_bytes = "= 0"
+"#;
+
+    fn parse(text: &str) -> Result<Profile, ProfileError> {
+        Source { file: "x.toml".into(), text: text.into() }.parse(&[])
+    }
+
+    fn refused(from: &str, to: &str) -> String {
+        assert!(TEXT.contains(from), "{from}");
+        parse(&TEXT.replace(from, to)).expect_err(to).to_string()
+    }
+
+    fn overridden(key: &str, value: &str) -> Result<Profile, String> {
+        let source = Source { file: "x.toml".into(), text: TEXT.into() };
+        source.parse(&[(key.into(), value.into())]).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_is_well_written_is_read() {
+        let profile = parse(TEXT).expect("valid");
+        assert_eq!((profile.clients.len(), profile.connections(), profile.expectations().len()), (2, 5, 1));
+    }
+
+    #[test]
+    fn faults_are_told_by_file_line_and_key() {
+        for (from, to, wanted) in [
+            ("count = 2", "cuont = 2", "x.toml:9: unknown field `cuont`"),
+            ("count = 2", "cuont = 2", "did you mean `count`?"),
+            ("count = 2", "count = -2", "x.toml:9: invalid value: integer `-2`"),
+            ("count = 2", "count = 0", "x.toml:9: clients.0.count: must be at least 1"),
+            ("\"1MiB\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a size"),
+            ("\"1s\"", "\"0s\"", "x.toml:2: measure: "),
+            ("depth = 1", "depth = 1, rate = \"1/s\"", "x.toml:10: clients.0.load: `depth`"),
+            ("corrupt_bytes", "corupt_bytes", "x.toml:19: expect.corupt_bytes: there is no metric"),
+            ("slow =", "slwo =", "did you mean `slow`?"),
+            ("\"slow reader\"", "\"good\"", "x.toml:13: clients.1.name: there are two"),
+            ("[server]", "[server]\nprotocol = \"echo\"", "set server.protocol = \"frame\""),
+            (
+                "rx = { slow = { bytes = 1024, every = \"100ms\" } }",
+                "rx = { race = { threads = 2 } }",
+                "tx only",
+            ),
+            ("title = ", "title ", "x.toml:1: "),
+        ] {
+            let message = refused(from, to);
+            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
+        }
+    }
+
+    #[test]
+    fn overrides_reach_every_key() {
+        assert_eq!(overridden("server.send_limit", "off").expect("valid").server.send_limit.0, None);
+        assert_eq!(overridden("clients.slow reader.count", "7").expect("valid").clients[1].count, 7);
+        assert_eq!(overridden("clients.0.count", "7").expect("valid").clients[0].count, 7);
+        assert_eq!(overridden("expect.good.lost", "= 0").expect("valid").expectations().len(), 2);
+    }
+
+    #[test]
+    fn a_wrong_override_is_told_as_such() {
+        let message = overridden("server.send_limt", "off").expect_err("unknown");
+        assert!(message.starts_with("--set server.send_limt=off: unknown field"), "{message}");
+        assert!(message.contains("did you mean `send_limit`?"), "{message}");
+        assert!(
+            overridden("clients.goood.count", "1").expect_err("unknown").contains("did you mean `good`?")
+        );
+    }
+
+    #[test]
+    fn a_sweep_is_every_combination() {
+        let text = format!(
+            "{TEXT}\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\nrepeats = [1, 2, 3]\n"
+        );
+        let points = Source { file: "x.toml".into(), text }.expand(&[]).expect("valid");
+        assert_eq!(points.len(), 6);
+        assert_eq!(points[5].0, [("server.buffer".into(), "chained".into()), ("repeats".into(), "3".into())]);
+        assert_eq!(points[5].1.repeats, 3);
+    }
+}

@@ -1,0 +1,376 @@
+//! What a run leaves behind: everything that reports, comparisons and gates are made from. Nothing else is needed, and
+//! nothing here is made from anything else.
+
+use hdrhistogram::Histogram;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::Tally,
+    metric::{Metric, Row, Stat},
+    profile::Profile,
+};
+
+/// The version of the format of `record.json`; raised when a reader of the old one would be misled.
+pub const FORMAT: u32 = 1;
+
+/// A run of one profile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The version of badpeer that made it.
+    pub badpeer: String,
+    /// The command line that made it.
+    pub command: Vec<String>,
+    /// The profile's name: its file's stem.
+    pub name: String,
+    /// When it was started, in UTC (RFC 3339).
+    pub started: String,
+    /// Where it ran.
+    pub machine: Machine,
+    /// The commit of the working directory, where there is one.
+    pub commit: Option<String>,
+    /// What was asked.
+    pub profile: Profile,
+    /// What was found: one for each point of the sweep, one in all without a sweep.
+    pub points: Vec<Point>,
+    /// The run was cut short; what is here was measured before.
+    pub interrupted: bool,
+}
+
+/// The machine that a run ran on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Kernel release.
+    pub kernel: String,
+    /// Processor, as it calls itself.
+    pub cpu: String,
+    /// Processors that this process may use.
+    pub cores: usize,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// Instruction set.
+    pub arch: String,
+}
+
+/// One point of a sweep: the same question with some keys set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// The keys that the sweep sets here, and their values.
+    pub axes: IndexMap<String, String>,
+    /// One for each repeat.
+    pub trials: Vec<Trial>,
+    /// What became of each expectation, over all repeats.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// One measurement with a fresh server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Trial {
+    /// The seed of everything random in it.
+    pub seed: u64,
+    /// When the measured window began and ended, in nanoseconds since the first client started.
+    pub window_ns: (i64, i64),
+    /// What was used in fact.
+    pub effective: Effective,
+    /// A row for each sample.
+    pub series: Series,
+    /// What became of each client group, in the profile's order.
+    pub groups: Vec<GroupResult>,
+    /// Every eviction that the reference server reports.
+    pub evictions: Vec<Eviction>,
+    /// The one number for each stat; a group's are named `group.stat`.
+    pub summary: IndexMap<String, f64>,
+    /// Why this trial proves nothing, if it does not.
+    pub invalid: Vec<String>,
+    /// What a reader should know about the figures.
+    pub notes: Vec<String>,
+}
+
+/// What was used in fact, read back rather than believed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Effective {
+    /// The cores that the server was kept on; empty: any.
+    pub server_cores: Vec<usize>,
+    /// The cores that the clients were kept on; empty: any.
+    pub client_cores: Vec<usize>,
+    /// The server's address.
+    pub address: String,
+    /// Kernel receive buffer of a client of each group, in bytes.
+    pub client_receive_buffer: Vec<u64>,
+    /// Kernel send buffer of a client of each group, in bytes.
+    pub client_send_buffer: Vec<u64>,
+    /// How the server ended: its exit code or signal, in words.
+    pub server_exit: String,
+}
+
+/// Samples over time, by column.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Series {
+    /// When each sample was taken, in nanoseconds since the first client started; the first lies before it.
+    pub at_ns: Vec<i64>,
+    /// A value for each sample; `None` where it was not read. A group's columns are named `group.metric`.
+    pub columns: IndexMap<String, Vec<Option<f64>>>,
+}
+
+impl Series {
+    /// The column of a run-wide metric.
+    #[must_use]
+    pub fn run(&self, metric: Metric) -> Option<&[Option<f64>]> {
+        self.columns.get(metric.spec().name).map(Vec::as_slice)
+    }
+
+    /// The column of a group's metric.
+    #[must_use]
+    pub fn group(&self, group: &str, metric: Metric) -> Option<&[Option<f64>]> {
+        self.columns.get(&format!("{group}.{}", metric.spec().name)).map(Vec::as_slice)
+    }
+
+    /// Adds a column, unless no sample has a value.
+    pub fn add(&mut self, group: Option<&str>, metric: Metric, rows: &[&Row]) {
+        let values: Vec<_> = rows.iter().map(|row| row.value(metric)).collect();
+        if values.iter().any(Option::is_some) {
+            let name = metric.spec().name;
+            let key = group.map_or_else(|| name.to_owned(), |group| format!("{group}.{name}"));
+            self.columns.insert(key, values);
+        }
+    }
+
+    /// The times and values of a column where it was read.
+    #[must_use]
+    pub fn points(&self, column: &[Option<f64>]) -> Vec<(i64, f64)> {
+        self.at_ns.iter().zip(column).filter_map(|(at, value)| value.map(|value| (*at, value))).collect()
+    }
+}
+
+/// What became of a client group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupResult {
+    /// Its name in the profile.
+    pub name: String,
+    /// How its connections ended.
+    pub ledger: Ledger,
+    /// What became of its requests.
+    pub requests: Requests,
+    /// What checking the answers found.
+    pub content: Tally,
+    /// Nanoseconds from when a request was due to its answer, in the measured window.
+    pub response_ns: Buckets,
+    /// Nanoseconds from when a request was sent to its answer, in the measured window.
+    pub service_ns: Buckets,
+}
+
+/// How the connections of a group ended, as counts that add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Connections that were tried.
+    pub opened: u64,
+    /// Ended by the client, as its behavior says, while the run lasted.
+    pub closed_by_us: u64,
+    /// Ended by the peer with FIN.
+    pub evicted_fin: u64,
+    /// Ended by the peer with RST.
+    pub evicted_rst: u64,
+    /// Never came about: refused.
+    pub refused: u64,
+    /// Never came about in time.
+    pub timed_out: u64,
+    /// Open when the clients stopped.
+    pub still_alive: u64,
+}
+
+impl Ledger {
+    /// Whether every connection that was tried is accounted for exactly once.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        let ended = self.closed_by_us + self.evicted_fin + self.evicted_rst + self.refused + self.timed_out;
+        self.opened == ended + self.still_alive
+    }
+}
+
+/// What became of the requests of a group, from start to end, warm-up included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// Became due and were started.
+    pub started: u64,
+    /// Were answered.
+    pub answered: u64,
+    /// Open when the clients stopped.
+    pub unanswered: u64,
+    /// Open on a connection when it ended.
+    pub lost: u64,
+    /// Became due and could not be started.
+    pub skipped: u64,
+    /// Age of the oldest open request when the clients stopped, in nanoseconds.
+    pub oldest_unanswered_ns: u64,
+}
+
+/// An `HdrHistogram` as `[value, count]` pairs, ascending; values are exact to three digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buckets(pub Vec<(u64, u64)>);
+
+impl From<&Histogram<u64>> for Buckets {
+    fn from(histogram: &Histogram<u64>) -> Self {
+        let recorded = histogram.iter_recorded();
+        Self(recorded.map(|v| (v.value_iterated_to(), v.count_at_value())).collect())
+    }
+}
+
+impl Buckets {
+    /// How many values there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The value at or below which the share `q` (0 to 1) of all values lies; `None` without values.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let rank = ((self.count() as f64 * q).ceil() as u64).max(1);
+        let mut seen = 0;
+        self.0.iter().find_map(|&(value, count)| {
+            seen += count;
+            (seen >= rank).then_some(value)
+        })
+    }
+}
+
+/// An eviction, as the reference server reports it. Times are nanoseconds since the first client started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Eviction {
+    /// When the server ended the connection.
+    pub at_ns: i64,
+    /// The one reason: `send_timeout`, `send_limit`, `receive_limit` or `protocol`.
+    pub reason: String,
+    /// The group of the client, where its port is known.
+    pub group: Option<String>,
+    /// For a timeout: how long after its end the eviction came; negative is too early.
+    pub lateness_ns: Option<i64>,
+    /// How long after it the client's side saw it.
+    pub seen_after_ns: Option<i64>,
+    /// Bytes that waited in the server's send buffer.
+    pub send_buffered: u64,
+    /// Bytes that waited in the kernel's send queue.
+    pub kernel_queued: u64,
+}
+
+/// What an expectation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Outcome {
+    /// As expected, in every repeat.
+    Pass,
+    /// Not as expected, in at least one repeat.
+    Fail,
+    /// The run proves nothing: the harness was the limit.
+    Invalid,
+    /// Nothing was measured that could tell.
+    Inconclusive,
+}
+
+impl Outcome {
+    /// PASS, FAIL, INVALID or INCONCLUSIVE.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Invalid => "INVALID",
+            Self::Inconclusive => "INCONCLUSIVE",
+        }
+    }
+}
+
+/// An expectation, what was measured, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The name in `[expect]`.
+    pub name: String,
+    /// The condition, as written.
+    pub condition: String,
+    /// The value farthest from what was expected, over the repeats.
+    pub measured: Option<f64>,
+    /// What it comes to.
+    pub outcome: Outcome,
+}
+
+impl Verdict {
+    /// The measured value with its unit, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match (self.measured, stat_of(&self.name)) {
+            (Some(value), Some(stat)) => stat.unit().show(value),
+            (Some(value), None) => value.to_string(),
+            (None, _) => "not measured".to_owned(),
+        }
+    }
+}
+
+/// The stat behind a name with or without a group in front.
+#[must_use]
+pub fn stat_of(name: &str) -> Option<Stat> {
+    Stat::named(name.rsplit_once('.').map_or(name, |(_, stat)| stat))
+}
+
+impl Record {
+    /// Every verdict of every point.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.points.iter().flat_map(|point| &point.verdicts)
+    }
+
+    /// What the whole run comes to: the worst of its verdicts.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);
+        let invalid = self.points.iter().flat_map(|point| &point.trials).any(|t| !t.invalid.is_empty());
+        if invalid || has(Outcome::Invalid) {
+            Outcome::Invalid
+        } else if has(Outcome::Fail) {
+            Outcome::Fail
+        } else if self.interrupted || has(Outcome::Inconclusive) || self.points.is_empty() {
+            Outcome::Inconclusive
+        } else {
+            Outcome::Pass
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_misses_a_connection_does_not_balance() {
+        let ledger = Ledger { opened: 3, evicted_rst: 1, still_alive: 2, ..Ledger::default() };
+        assert!(ledger.balances());
+        assert!(!Ledger { opened: 4, ..ledger }.balances());
+    }
+
+    #[test]
+    fn buckets_keep_the_quantiles_of_the_histogram() {
+        let mut histogram = Histogram::<u64>::new(3).expect("three digits");
+        for value in 1..=10_000_u64 {
+            histogram.record(value * 1000).expect("in range");
+        }
+        let buckets = Buckets::from(&histogram);
+        assert_eq!(buckets.count(), 10_000);
+        for q in [0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
+            assert_eq!(buckets.quantile(q), Some(histogram.value_at_quantile(q)), "{q}");
+        }
+        assert_eq!(Buckets::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_column_without_values_is_not_kept() {
+        let mut row = Row::default();
+        row.set(Metric::ServerRss, 7.0);
+        let mut series = Series { at_ns: vec![0, 1], ..Series::default() };
+        for metric in [Metric::ServerRss, Metric::ServerPss] {
+            series.add(None, metric, &[&row, &Row::default()]);
+        }
+        assert_eq!(series.run(Metric::ServerRss), Some(&[Some(7.0), None][..]));
+        assert_eq!(series.run(Metric::ServerPss), None);
+        assert_eq!(series.points(series.run(Metric::ServerRss).expect("a column")), [(0, 7.0)]);
+    }
+}
