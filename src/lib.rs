@@ -3,8 +3,10 @@
 pub mod behavior;
 pub mod buffer;
 pub mod codec;
+pub mod doctor;
 pub mod load;
 pub mod metric;
+pub mod probe;
 pub mod profile;
 pub mod reactor;
 pub mod record;

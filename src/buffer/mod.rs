@@ -1,6 +1,15 @@
 //! Bytes that wait: what a connection holds between the socket and the application.
 
-use std::io::{self, Read, Write};
+mod block;
+mod chained;
+mod contiguous;
+mod search;
+
+use std::fmt;
+use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
+
+pub use chained::Chained;
+pub use contiguous::Contiguous;
 
 /// How many bytes in front of the readable data a fresh buffer keeps free, for a length header written last.
 pub const PREPEND_BYTES: usize = 8;
@@ -47,13 +56,16 @@ pub trait Buffer {
     /// # Errors
     /// [`Full`] when `readable() + bytes.len()` is above the limit.
     fn append(&mut self, bytes: &[u8]) -> Result<(), Full>;
-    /// Put at most [`PREPEND_BYTES`] bytes in front of the readable data, without moving it if there is room.
+    /// Put bytes in front of the readable data. Up to `prependable()` of them cost nothing but their copy, and a
+    /// buffer that was empty before its message was appended has room for [`PREPEND_BYTES`]. More are possible, but
+    /// may move data or ask for memory.
     ///
     /// # Errors
     /// [`Full`] as for `append`.
     fn prepend(&mut self, bytes: &[u8]) -> Result<(), Full>;
     /// Offset of the first `delimiter` in the readable bytes. A repeated search for the same delimiter resumes
-    /// where the last one stopped, so that a message arriving in pieces is scanned once.
+    /// where the last one stopped, so that a message arriving in pieces is scanned once. The empty delimiter is
+    /// found at 0.
     fn find(&mut self, delimiter: &[u8]) -> Option<usize>;
     /// The first `n` readable bytes as one slice; may move them together. Panics if `n > readable()`.
     fn peek(&mut self, n: usize) -> &[u8];
@@ -62,18 +74,21 @@ pub trait Buffer {
     /// Forget the first `n` readable bytes. Panics if `n > readable()`.
     fn retrieve(&mut self, n: usize);
     /// One vectored read (`readv`) into the writable space and `spill`; what landed in the spill is appended.
-    /// Takes no more than the limit allows. `Ok(0)` means end of stream.
+    /// Takes no more than the limit allows. `Ok(0)` means end of stream. An empty spill is allowed. Panics if the
+    /// source claims to have read more than it was offered.
     ///
     /// # Errors
     /// Whatever the source says, untouched (`WouldBlock`, `Interrupted` included). `ErrorKind::StorageFull`
     /// when the limit leaves no room for a single byte; the source is not touched then.
     fn read_from(&mut self, source: &mut dyn Read, spill: &mut [u8]) -> io::Result<usize>;
-    /// One vectored write (`writev`) of readable bytes; what was taken is retrieved.
+    /// One vectored write (`writev`) of readable bytes; what was taken is retrieved. When nothing waits, the sink is
+    /// not touched and the answer is `Ok(0)`. Panics if the sink claims to have taken more than it was offered.
     ///
     /// # Errors
     /// Whatever the sink says, untouched; nothing is lost then.
     fn write_to(&mut self, sink: &mut dyn Write) -> io::Result<usize>;
-    /// Give back memory that is not needed for the readable bytes.
+    /// Give back memory that is needed neither for the readable bytes nor for the initial capacity. When to ask is
+    /// the owner's policy: a buffer never shrinks by itself.
     fn shrink(&mut self);
     /// Heap bytes held now.
     fn footprint(&self) -> usize;
@@ -81,24 +96,76 @@ pub trait Buffer {
     fn work(&self) -> Work;
 }
 
-/// How bytes that wait are kept.
+/// Which buffer: the two answers to "where do the bytes wait?".
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// One piece of memory that is shifted and grown.
+    /// One block that grows by doubling; see [`Contiguous`].
     Contiguous,
-    /// Blocks in a list; nothing is ever moved.
+    /// A sequence of blocks; see [`Chained`].
     #[default]
     Chained,
 }
 
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Contiguous => "contiguous",
-            Self::Chained => "chained",
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Contiguous => "contiguous",
+            Kind::Chained => "chained",
         })
+    }
+}
+
+/// A buffer of this kind that starts with `initial` bytes of memory (0: none until the first use) and lets at most
+/// `limit` bytes wait.
+#[must_use]
+pub fn make(kind: Kind, initial: usize, limit: Option<usize>) -> Box<dyn Buffer + Send> {
+    match kind {
+        Kind::Contiguous => Box::new(Contiguous::new(initial, limit)),
+        Kind::Chained => Box::new(Chained::new(initial, limit)),
+    }
+}
+
+/// May `more` bytes join those that wait?
+fn admit(readable: usize, more: usize, limit: Option<usize>) -> Result<(), Full> {
+    let wanted = readable.saturating_add(more);
+    match limit {
+        Some(limit) if wanted > limit => Err(Full { limit, wanted }),
+        _ => Ok(()),
+    }
+}
+
+/// One vectored read of at most `room` bytes into `tail`, then `spill`: how many bytes landed in each.
+fn scatter(
+    source: &mut dyn Read,
+    tail: &mut [u8],
+    spill: &mut [u8],
+    room: usize,
+) -> io::Result<(usize, usize)> {
+    if room == 0 {
+        return Err(ErrorKind::StorageFull.into());
+    }
+    let in_tail = tail.len().min(room);
+    let in_spill = spill.len().min(room - in_tail);
+    let slices = &mut [IoSliceMut::new(&mut tail[..in_tail]), IoSliceMut::new(&mut spill[..in_spill])];
+    let taken = source.read_vectored(slices)?;
+    let offered = in_tail + in_spill;
+    assert!(taken <= offered, "the source was offered {offered} bytes and claims to have read {taken}");
+    Ok((taken.min(in_tail), taken.saturating_sub(in_tail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_written_the_same_everywhere() {
+        for kind in [Kind::Contiguous, Kind::Chained] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+            assert_eq!(<Kind as clap::ValueEnum>::from_str(&kind.to_string(), false), Ok(kind));
+        }
+        assert_eq!(Kind::default(), Kind::Chained);
     }
 }

@@ -1,4 +1,5 @@
 //! What the kernel tells of one socket, decoded: `struct tcp_info` and the memory array. Pure, no `unsafe`.
+#![forbid(unsafe_code)]
 
 /// What the kernel knows of one TCP connection: `struct tcp_info` of `linux/tcp.h`, filled by `tcp_get_info()`.
 ///

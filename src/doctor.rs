@@ -1,0 +1,149 @@
+//! What this machine allows, what each lack costs a measurement, and how to mend it.
+
+use std::fmt::Write;
+
+use nix::sys::resource::{Resource, getrlimit};
+use serde::Serialize;
+
+use crate::record::Machine;
+use crate::sys;
+
+mod checks;
+
+/// How good one thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing to mend.
+    Good,
+    /// It works, up to a point.
+    Limited,
+    /// It does not work here.
+    Missing,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at, in a word or two.
+    pub topic: &'static str,
+    /// How good it is.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What it costs a measurement; empty when it is good.
+    pub costs: String,
+    /// What to do about it, as a command where there is one; empty when it is good.
+    pub mend: String,
+}
+
+/// Look at this machine, as the user who runs this. Touches nothing; takes some milliseconds.
+#[must_use]
+pub fn examine() -> Vec<Finding> {
+    let machine = Machine::describe();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
+    let usable_cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut findings = vec![
+        checks::descriptors(soft, hard),
+        checks::ports(&setting("net/ipv4/ip_local_port_range"), &setting("net/ipv4/tcp_tw_reuse")),
+        checks::cores(machine.cores, checks::allowed_cpus(), usable_cores),
+        checks::kernel(&machine.kernel),
+        checks::socket_buffers(&setting("net/ipv4/tcp_wmem"), &setting("net/ipv4/tcp_rmem")),
+        checks::backlog(&setting("net/core/somaxconn")),
+        checks::socket_diagnosis(),
+        checks::proportional_memory(),
+    ];
+    findings.extend(checks::host());
+    findings.push(checks::counters(sys::hardware_counters(), &setting("kernel/perf_event_paranoid")));
+    findings
+}
+
+fn good(topic: &'static str, found: String) -> Finding {
+    Finding { topic, state: State::Good, found, costs: String::new(), mend: String::new() }
+}
+
+impl Finding {
+    fn but(self, state: State, costs: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state, costs: costs.into(), mend: mend.into(), ..self }
+    }
+}
+
+/// A kernel setting, on one line; empty when it cannot be read.
+fn setting(path: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/sys/{path}")).unwrap_or_default();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The findings as plain text, at most 80 columns wide unless a single word is longer.
+#[must_use]
+pub fn render(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let state = format!("{:?}", finding.state).to_lowercase();
+        paragraph(&mut text, finding.topic, &state, &finding.found);
+        for (label, said) in [("costs", &finding.costs), ("mend", &finding.mend)] {
+            if !said.is_empty() {
+                paragraph(&mut text, "", label, said);
+            }
+        }
+    }
+    let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+    let (limited, missing) = (count(State::Limited), count(State::Missing));
+    let _ = writeln!(text, "\n{} good, {limited} limited, {missing} missing", count(State::Good));
+    if limited + missing > 0 {
+        text.push_str("Commands that change the system (sysctl -w, modprobe) need root.\n");
+    }
+    text
+}
+
+fn paragraph(text: &mut String, topic: &str, label: &str, said: &str) {
+    const INDENT: usize = 24;
+    const WIDTH: usize = 80;
+    let mut line = format!("{topic:<15} {label:<8}");
+    for word in said.split_whitespace() {
+        if line.len() > INDENT && line.len() + 1 + word.len() > WIDTH {
+            let _ = writeln!(text, "{}", line.trim_end());
+            line = " ".repeat(INDENT);
+        }
+        if line.len() > INDENT {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lack_says_what_it_costs_and_how_to_mend_it() {
+        for finding in examine() {
+            let good = finding.state == State::Good;
+            assert!(!finding.topic.is_empty() && !finding.found.is_empty(), "{finding:?}");
+            assert_eq!((finding.costs.is_empty(), finding.mend.is_empty()), (good, good), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_is_aligned_and_fits_the_terminal() {
+        let long = "word ".repeat(40);
+        let findings =
+            [good("cores", "2".to_string()), good("ports", long).but(State::Limited, "much", "ulimit -n 1")];
+        let text = render(&findings);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "cores           good    2");
+        assert!(lines[1].starts_with("ports           limited word word") && lines[1].len() <= 80);
+        assert!(lines[2].starts_with(&format!("{}word", " ".repeat(24))));
+        assert!(text.contains("\n                costs   much\n                mend    ulimit -n 1\n"));
+        assert!(text.contains("\n1 good, 1 limited, 0 missing\n"));
+        assert!(render(&examine()).lines().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn programs_read_it_too() {
+        let json = serde_json::to_string(&good("cores", "2".to_string())).unwrap();
+        assert_eq!(json, r#"{"topic":"cores","state":"good","found":"2","costs":"","mend":""}"#);
+    }
+}

@@ -1,0 +1,265 @@
+//! The checks themselves: from what was read to a finding. Those that take arguments are pure.
+
+use std::fs;
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::{Finding, State, good};
+use crate::probe::{HostProbe, ProcessProbe, SocketProbe};
+
+fn last_number(text: &str) -> u64 {
+    text.split_whitespace().last().and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
+/// The limit counts for each process, so that server and clients, being two, each spend one on a connection; a
+/// server that hosts its own clients would spend two.
+pub(super) fn descriptors(soft: u64, hard: u64) -> Finding {
+    const ENOUGH: u64 = 65_536;
+    const KEPT_FOR_OTHER_USE: u64 = 64;
+    let connections = soft.saturating_sub(KEPT_FOR_OTHER_USE);
+    let found = format!(
+        "{soft} for each process (hard limit {hard}): {connections} connections with server and clients in two \
+         processes, {} with both in one",
+        connections / 2
+    );
+    let finding = good("descriptors", found);
+    if soft >= ENOUGH {
+        return finding;
+    }
+    let mend = if hard > soft {
+        format!("ulimit -n {}", hard.min(ENOUGH))
+    } else {
+        format!("sudo prlimit --pid $$ --nofile={ENOUGH}:{ENOUGH}")
+    };
+    finding.but(State::Limited, format!("no more than {connections} connections at once"), mend)
+}
+
+/// A client's port is taken until the connection ends, and 60 s longer (TIME-WAIT) where it closed first.
+pub(super) fn ports(range: &str, reuse: &str) -> Finding {
+    let bounds: Vec<u64> = range.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let &[first, last] = bounds.as_slice() else {
+        return good("client ports", "the range cannot be read".to_string()).but(
+            State::Limited,
+            "nobody knows how many clients fit",
+            "sysctl net.ipv4.ip_local_port_range",
+        );
+    };
+    let count = (last + 1).saturating_sub(first);
+    let found = format!("{count} ({first} to {last}), tcp_tw_reuse {reuse}");
+    let finding = good("client ports", found);
+    if reuse == "0" {
+        let costs = format!("{} new connections a second before ports run out", count / 60);
+        return finding.but(State::Limited, costs, "sysctl -w net.ipv4.tcp_tw_reuse=2");
+    }
+    if count < 28_000 {
+        let costs = format!("no more than {count} clients from one address to one server port");
+        return finding.but(State::Limited, costs, r#"sysctl -w net.ipv4.ip_local_port_range="1024 65535""#);
+    }
+    finding
+}
+
+pub(super) fn allowed_cpus() -> usize {
+    let mask = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+    (0..CpuSet::count()).filter(|&cpu| mask.is_set(cpu).unwrap_or(false)).count()
+}
+
+/// `usable` is what the standard library makes of the affinity mask and of the quota of the control group.
+pub(super) fn cores(online: usize, allowed: usize, usable: usize) -> Finding {
+    let finding = good("cores", format!("{online} online, {allowed} allowed to us"));
+    if allowed < 2 {
+        let costs = "server and clients share one core: neither rates nor latencies are the server's own";
+        let mend = if online < 2 { "a machine with 2 cores or more" } else { "taskset -pc 0-1 $$" };
+        return finding.but(State::Missing, costs, mend);
+    }
+    if usable < allowed {
+        let costs =
+            format!("a control group allows CPU time worth {usable} cores: pauses that look like latency");
+        return finding.but(State::Limited, costs, "raise cpu.max of the control group (docker run --cpus)");
+    }
+    finding
+}
+
+/// `6.8.0-45-generic` is (6, 8).
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+pub(super) fn kernel(release: &str) -> Finding {
+    let finding = good("kernel", release.to_string());
+    match version(release) {
+        (0..5, _) | (5, 0..11) => finding.but(
+            State::Limited,
+            "no epoll_pwait2: timers are late by up to 1 ms; descriptors are counted by listing them",
+            "Linux 5.11, better 6.2 or later",
+        ),
+        (5, _) | (6, 0..2) => finding.but(
+            State::Limited,
+            "descriptors are counted by listing them, which takes time with thousands",
+            "Linux 6.2 or later",
+        ),
+        _ => finding,
+    }
+}
+
+pub(super) fn socket_buffers(send: &str, receive: &str) -> Finding {
+    let (send_most, receive_most) = (last_number(send), last_number(receive));
+    let found = format!("tcp_wmem {send}, tcp_rmem {receive}");
+    let finding = good("socket buffers", found);
+    if send_most < 1 << 20 || receive_most < 1 << 20 {
+        return finding.but(
+            State::Limited,
+            "stalls begin earlier than on an ordinary machine, and bulk throughput may be capped",
+            r#"sysctl -w net.ipv4.tcp_wmem="4096 16384 4194304" net.ipv4.tcp_rmem="4096 131072 6291456""#,
+        );
+    }
+    finding
+}
+
+pub(super) fn backlog(most: &str) -> Finding {
+    let finding = good("accept queue", format!("somaxconn {most}"));
+    if last_number(most) >= 1024 {
+        return finding;
+    }
+    let costs = format!("a burst of more than {most} new connections is dropped and comes again 1 s later");
+    finding.but(State::Limited, costs, "sysctl -w net.core.somaxconn=4096")
+}
+
+/// Really tried: a port without sockets is asked for.
+pub(super) fn socket_diagnosis() -> Finding {
+    match SocketProbe::new().and_then(|mut probe| probe.read(1)) {
+        Ok(_) => good("sock_diag", "answers".to_string()),
+        Err(error) => good("sock_diag", format!("refused: {error}")).but(
+            State::Missing,
+            "kernel memory and queues of the server's sockets stay unseen",
+            "modprobe tcp_diag; or leave the sandbox that forbids netlink",
+        ),
+    }
+}
+
+pub(super) fn proportional_memory() -> Finding {
+    match ProcessProbe::new(std::process::id()).and_then(|mut probe| probe.read_pss()) {
+        Ok(_) => good("smaps_rollup", "readable (PSS of our own processes)".to_string()),
+        Err(error) => good("smaps_rollup", error.to_string()).but(
+            State::Missing,
+            "no PSS: memory is judged by RSS, which counts shared pages in full",
+            "Linux 4.14 or later with CONFIG_PROC_PAGE_MONITOR",
+        ),
+    }
+}
+
+pub(super) fn host() -> [Finding; 2] {
+    let probe = HostProbe::new().and_then(|mut probe| Ok((probe.read()?, probe)));
+    let (pressure, steal) = match &probe {
+        Ok((reading, probe)) => (probe.no_pressure().map(str::to_string), Some(reading.steal_ns)),
+        Err(error) => (Some(error.to_string()), None),
+    };
+    let guest = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpuinfo| cpuinfo.contains(" hypervisor"));
+    [pressure_finding(pressure), steal_finding(steal, guest)]
+}
+
+fn pressure_finding(reason: Option<String>) -> Finding {
+    match reason {
+        None => good("CPU pressure", "readable".to_string()),
+        Some(reason) => good("CPU pressure", reason).but(
+            State::Missing,
+            "a measurement disturbed by other programs is harder to recognize",
+            "boot with psi=1",
+        ),
+    }
+}
+
+fn steal_finding(steal_ns: Option<u64>, guest: bool) -> Finding {
+    let costs = "a neighbor on the same host may slow the run unseen";
+    match (steal_ns, guest) {
+        (None, _) => good("steal time", "not readable".to_string()).but(State::Missing, costs, "mount /proc"),
+        (Some(0), true) => good("steal time", "0 since boot, in a virtual machine".to_string()).but(
+            State::Limited,
+            format!("perhaps the hypervisor hides it: {costs}"),
+            "nothing from inside; run pairs, and compare only those",
+        ),
+        (Some(ns), _) => good("steal time", format!("{:.1} s since boot", ns as f64 / 1e9)),
+    }
+}
+
+pub(super) fn counters(tried: Result<(), String>, paranoid: &str) -> Finding {
+    let paranoid_is = |level: &str| format!("{level}; kernel.perf_event_paranoid {paranoid}");
+    match tried {
+        Ok(()) => good("counters", paranoid_is("instructions are counted")),
+        Err(reason) => good("counters", paranoid_is(&reason)).but(
+            State::Missing,
+            "no instruction counts; CPU time is compared instead, which varies more",
+            if last_number(paranoid) > 2 {
+                "sysctl -w kernel.perf_event_paranoid=2"
+            } else {
+                "a machine that shows its counters (bare metal, or a guest with a virtual PMU)"
+            },
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_can_be_raised_to_the_hard_limit() {
+        let finding = descriptors(1024, 4096);
+        assert_eq!((finding.state, finding.mend.as_str()), (State::Limited, "ulimit -n 4096"));
+        assert!(finding.found.contains("960 connections") && finding.found.contains("480 with both"));
+        assert!(descriptors(1024, 1024).mend.starts_with("sudo prlimit"));
+        assert_eq!(descriptors(1 << 20, 1 << 20).state, State::Good);
+    }
+
+    #[test]
+    fn ports_are_counted_with_both_ends() {
+        assert!(ports("32768 60999", "2").found.starts_with("28232 "));
+        let states = [("32768 60999", "2"), ("32768 60999", "0"), ("50000 50009", "2"), ("", "")]
+            .map(|(range, reuse)| ports(range, reuse).state);
+        assert_eq!(states, [State::Good, State::Limited, State::Limited, State::Limited]);
+        assert!(ports("50000 50009", "1").costs.contains("10 clients"));
+    }
+
+    #[test]
+    fn cores_are_those_that_we_may_use() {
+        let states =
+            [cores(2, 2, 2), cores(8, 8, 4), cores(8, 1, 1), cores(1, 1, 1)].map(|found| found.state);
+        assert_eq!(states, [State::Good, State::Limited, State::Missing, State::Missing]);
+        assert!(cores(8, 1, 1).mend.starts_with("taskset"));
+    }
+
+    #[test]
+    fn kernels_are_compared_by_number() {
+        assert_eq!(version("6.8.0-45-generic"), (6, 8));
+        assert_eq!(version("5.10+"), (5, 10));
+        let states =
+            ["4.19.0", "5.10.1", "5.15.0", "6.1.9", "6.2.0", "10.0"].map(|release| kernel(release).state);
+        assert_eq!(states[..4], [State::Limited; 4]);
+        assert_eq!(states[4..], [State::Good; 2]);
+        assert!(kernel("5.10.1").costs.contains("epoll_pwait2") && !kernel("5.11.0").costs.contains("epoll"));
+    }
+
+    #[test]
+    fn small_settings_are_noticed() {
+        assert_eq!(socket_buffers("4096 16384 4194304", "4096 131072 6291456").state, State::Good);
+        assert_eq!(socket_buffers("4096 16384 65536", "4096 131072 6291456").state, State::Limited);
+        assert_eq!((backlog("128").state, backlog("4096").state), (State::Limited, State::Good));
+    }
+
+    #[test]
+    fn what_the_machine_hides_is_said_with_its_reason() {
+        assert_eq!(steal_finding(Some(0), true).state, State::Limited);
+        assert_eq!(steal_finding(Some(0), false).state, State::Good);
+        assert_eq!(steal_finding(Some(230_000_000), true).found, "0.2 s since boot");
+        assert_eq!(steal_finding(None, false).state, State::Missing);
+        assert_eq!(pressure_finding(Some("not there".to_string())).found, "not there");
+        let hidden = counters(Err("not permitted".to_string()), "4");
+        assert_eq!(hidden.found, "not permitted; kernel.perf_event_paranoid 4");
+        assert!(
+            hidden.mend.starts_with("sysctl")
+                && !counters(Err(String::new()), "2").mend.starts_with("sysctl")
+        );
+        assert_eq!(counters(Ok(()), "2").state, State::Good);
+    }
+}

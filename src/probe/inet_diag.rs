@@ -1,0 +1,184 @@
+//! The wire format of `sock_diag(7)` for TCP: which sockets to ask for, and what the kernel says of each.
+
+use super::netlink::{Attributes, array_at, attribute};
+use crate::sys::{SocketMemory, TcpInfo};
+
+/// State of a TCP socket, with the kernel's numbers (`include/net/tcp_states.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "RFC 9293 section 3.3.2 says what each state means")]
+pub enum TcpState {
+    Established = 1,
+    SynSent,
+    SynReceived,
+    FinWait1,
+    FinWait2,
+    TimeWait,
+    Close,
+    CloseWait,
+    LastAck,
+    Listen,
+    Closing,
+}
+
+impl TcpState {
+    /// Every state, in the order of the kernel's numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Established,
+        Self::SynSent,
+        Self::SynReceived,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::TimeWait,
+        Self::Close,
+        Self::CloseWait,
+        Self::LastAck,
+        Self::Listen,
+        Self::Closing,
+    ];
+
+    fn from_kernel(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|&state| state as u8 == number)
+    }
+}
+
+/// One socket, as the kernel described it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketEntry {
+    /// The port at this end.
+    pub local_port: u16,
+    /// The port at the other end; 0 for a listening socket.
+    pub remote_port: u16,
+    /// Its state.
+    pub state: TcpState,
+    /// Bytes that arrived and were not read, a FIN counted as one; for a listening socket the connections that wait
+    /// for `accept`.
+    pub receive_queue: u32,
+    /// Bytes that the peer has not acknowledged, sent or not; for a listening socket its backlog.
+    pub send_queue: u32,
+    /// What it costs the kernel.
+    pub memory: SocketMemory,
+    /// What TCP knows of it.
+    pub tcp: TcpInfo,
+}
+
+/// `linux/inet_diag.h`. The older of the two requests, because it alone answers for IPv4 and IPv6 in one walk over
+/// the kernel's table; the newer, `SOCK_DIAG_BY_FAMILY`, has to be sent twice. The answers are the same.
+pub(super) const TCPDIAG_GETSOCK: u16 = 18;
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
+const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SKMEMINFO: u16 = 7;
+const INET_DIAG_MSG_BYTES: usize = 72;
+
+/// `struct inet_diag_req` and a filter. All addresses, all states but TIME-WAIT.
+pub(super) fn request(port: u16) -> Vec<u8> {
+    let extensions = 1_u8 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
+    let states = TcpState::ALL.into_iter().filter(|&state| state != TcpState::TimeWait);
+    let states = states.fold(0_u32, |bits, state| bits | 1 << state as u8);
+    let mut bytes = vec![libc::AF_INET as u8, 0, 0, extensions];
+    bytes.extend([0; 48]);
+    bytes.extend(states.to_ne_bytes());
+    bytes.extend(0_u32.to_ne_bytes());
+    bytes.extend(attribute(INET_DIAG_REQ_BYTECODE, &port_filter(port)));
+    bytes
+}
+
+/// `local port == port || remote port == port`, as a program for `inet_diag_bc_run()`. Every operation is a jump:
+/// by `yes` bytes when it holds, else by `no`; who arrives exactly at the end is accepted, who jumps past it is not.
+fn port_filter(port: u16) -> Vec<u8> {
+    const JUMP: u8 = 1;
+    const LOCAL_AT_LEAST: u8 = 2;
+    const LOCAL_AT_MOST: u8 = 3;
+    const REMOTE_AT_LEAST: u8 = 4;
+    const REMOTE_AT_MOST: u8 = 5;
+    let operation = |code: u8, yes: u8, no: u16| {
+        let [low, high] = no.to_ne_bytes();
+        [code, yes, low, high]
+    };
+    let operand = operation(0, 0, port);
+    [
+        operation(LOCAL_AT_LEAST, 8, 20), // at 0, else to 20
+        operand,
+        operation(LOCAL_AT_MOST, 8, 12), // at 8, else to 20
+        operand,
+        operation(JUMP, 4, 20),            // at 16, always by `no`: to the end
+        operation(REMOTE_AT_LEAST, 8, 20), // at 20, else past the end
+        operand,
+        operation(REMOTE_AT_MOST, 8, 12), // at 28, else past the end
+        operand,
+    ]
+    .concat()
+}
+
+/// `struct inet_diag_msg`: family, state, timer, retransmits; ports in network order, addresses, interface, cookie;
+/// from byte 52 expiry, the two queues, owner, inode; then attributes.
+pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
+    let mut socket = SocketEntry {
+        local_port: u16::from_be_bytes(array_at(payload, 4)?),
+        remote_port: u16::from_be_bytes(array_at(payload, 6)?),
+        state: TcpState::from_kernel(*payload.get(1)?)?,
+        receive_queue: u32::from_ne_bytes(array_at(payload, 56)?),
+        send_queue: u32::from_ne_bytes(array_at(payload, 60)?),
+        memory: SocketMemory::default(),
+        tcp: TcpInfo::default(),
+    };
+    for (kind, value) in (Attributes { rest: payload.get(INET_DIAG_MSG_BYTES..)? }) {
+        match kind {
+            INET_DIAG_INFO => socket.tcp = TcpInfo::parse(value),
+            INET_DIAG_SKMEMINFO => socket.memory = SocketMemory::parse(value),
+            _ => {}
+        }
+    }
+    Some(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::netlink::Netlink;
+    use super::*;
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn the_request_on_the_wire() {
+        let bytes = request(0x1f90);
+        assert_eq!(bytes[..4], [2, 0, 0, 0b100_0010]);
+        assert_eq!(bytes[52..60], [0b1011_1110, 0b1111, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[60..72], [40, 0, 1, 0, 2, 8, 20, 0, 0, 0, 0x90, 0x1f]);
+        assert_eq!(bytes.len(), 60 + 40);
+    }
+
+    #[test]
+    fn a_socket_on_the_wire() {
+        let mut payload = vec![2, 4, 0, 0, 0x1f, 0x90, 0x80, 0x01];
+        payload.resize(INET_DIAG_MSG_BYTES, 0);
+        payload[56..60].copy_from_slice(&5_u32.to_ne_bytes());
+        payload[60..64].copy_from_slice(&6_u32.to_ne_bytes());
+        payload.extend(attribute(99, &[1]));
+        payload.extend(attribute(INET_DIAG_SKMEMINFO, &3_u32.to_ne_bytes()));
+        payload.extend(attribute(INET_DIAG_INFO, &[4]));
+        let socket = decode(&payload).unwrap();
+        assert_eq!((socket.local_port, socket.remote_port), (8080, 0x8001));
+        assert_eq!((socket.state, socket.tcp.state), (TcpState::FinWait1, 4));
+        assert_eq!((socket.receive_queue, socket.send_queue, socket.memory.rmem_alloc), (5, 6, 3));
+        assert_eq!(decode(&payload[..60]), None);
+    }
+
+    #[test]
+    fn the_kernel_itself_leaves_other_ports_out() {
+        let [ours, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = ours.local_addr().unwrap().port();
+        let _clients =
+            [&ours, &other].map(|listener| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let mut found = Vec::new();
+        let dumped = Netlink::open().unwrap().dump(TCPDIAG_GETSOCK, &request(port), |payload| {
+            let socket = decode(payload).unwrap();
+            found.push((socket.local_port == port, socket.remote_port == port));
+        });
+        dumped.unwrap();
+        found.sort_unstable();
+        // The client's end; the listener and the server's end.
+        assert_eq!(found, [(false, true), (true, false), (true, false)]);
+    }
+}

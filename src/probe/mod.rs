@@ -1,0 +1,13 @@
+//! Looking without touching: a process, its sockets and the machine, read through the kernel by an ordinary user.
+
+mod host;
+mod inet_diag;
+mod netlink;
+mod proc_file;
+mod process;
+mod sockets;
+
+pub use host::{HostProbe, HostReading};
+pub use inet_diag::{SocketEntry, TcpState};
+pub use process::{ProcessProbe, ProcessReading};
+pub use sockets::{ListenReading, SideReading, SocketProbe, SocketReading};

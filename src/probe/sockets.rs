@@ -1,0 +1,215 @@
+//! The kernel's side of every connection to a port, both ends: where the bytes wait. Read through `sock_diag(7)`.
+
+use std::io;
+
+use super::inet_diag::{SocketEntry, TCPDIAG_GETSOCK, TcpState, decode, request};
+use super::netlink::Netlink;
+
+/// One end of all connections, summed up. Sockets in TIME-WAIT are not asked for: they hold no data. Bytes that were
+/// received but not yet acknowledged are in the receive queue of one end and in the send queue of the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SideReading {
+    by_state: [u32; 12],
+    /// Sockets in any state.
+    pub sockets: u64,
+    /// Kernel memory for what waits: Σ [`kernel_bytes`](crate::sys::SocketMemory::kernel_bytes).
+    pub kernel_bytes: u64,
+    /// Bytes written by the application and not acknowledged by the peer, sent or not.
+    pub send_queue_bytes: u64,
+    /// Of those, the bytes never sent.
+    pub unsent_bytes: u64,
+    /// Kernel memory charged for the send queues: their bytes and the overhead.
+    pub wmem_queued_bytes: u64,
+    /// Bytes that arrived and were not read by the application.
+    pub receive_queue_bytes: u64,
+}
+
+impl SideReading {
+    /// Sockets in `state`.
+    #[must_use]
+    pub fn count(&self, state: TcpState) -> u64 {
+        u64::from(self.by_state[state as usize])
+    }
+
+    fn add(&mut self, socket: &SocketEntry) {
+        self.by_state[socket.state as usize] += 1;
+        self.sockets += 1;
+        self.kernel_bytes += socket.memory.kernel_bytes();
+        self.send_queue_bytes += u64::from(socket.send_queue);
+        self.unsent_bytes += u64::from(socket.tcp.notsent_bytes);
+        self.wmem_queued_bytes += u64::from(socket.memory.wmem_queued);
+        self.receive_queue_bytes += u64::from(socket.receive_queue);
+    }
+}
+
+/// The listening sockets of the port, summed up (there are several with `SO_REUSEPORT`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenReading {
+    /// Listening sockets.
+    pub sockets: u64,
+    /// Connections that wait for `accept`.
+    pub accept_queue: u64,
+    /// How many may wait.
+    pub backlog: u64,
+}
+
+/// One instant of all sockets of one port, in the network namespace of the reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketReading {
+    /// The ends whose local port it is.
+    pub server: SideReading,
+    /// The ends whose remote port it is; nothing when the clients are on another machine.
+    pub client: SideReading,
+    /// The listening sockets.
+    pub listen: ListenReading,
+}
+
+impl SocketReading {
+    /// Sum up `sockets` as seen from `port`.
+    #[must_use]
+    pub fn of(port: u16, sockets: &[SocketEntry]) -> Self {
+        let mut reading = Self::default();
+        for socket in sockets {
+            if socket.state == TcpState::Listen {
+                reading.listen.sockets += 1;
+                reading.listen.accept_queue += u64::from(socket.receive_queue);
+                reading.listen.backlog += u64::from(socket.send_queue);
+            } else if socket.local_port == port {
+                reading.server.add(socket);
+            } else {
+                reading.client.add(socket);
+            }
+        }
+        reading
+    }
+}
+
+/// Asks the kernel about the TCP sockets of a port, IPv4 and IPv6. Needs no privilege.
+#[derive(Debug)]
+pub struct SocketProbe {
+    netlink: Netlink,
+    sockets: Vec<SocketEntry>,
+}
+
+/// How often a dump that was not whole is asked for, in all.
+const ATTEMPTS: u32 = 4;
+
+impl SocketProbe {
+    /// Open the way to the kernel.
+    ///
+    /// # Errors
+    /// When netlink sockets are forbidden (a sandbox) or unknown.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new() })
+    }
+
+    /// All sockets of `port`, summed up.
+    ///
+    /// # Errors
+    /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG`; `Interrupted` when no attempt
+    /// gave a whole answer.
+    pub fn read(&mut self, port: u16) -> io::Result<SocketReading> {
+        Ok(SocketReading::of(port, self.dump(port)?))
+    }
+
+    /// All sockets of `port`, one by one.
+    ///
+    /// # Errors
+    /// As for [`SocketProbe::read`].
+    pub fn sockets(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
+        Ok(self.dump(port)?.to_vec())
+    }
+
+    fn dump(&mut self, port: u16) -> io::Result<&[SocketEntry]> {
+        let mut attempts_left = ATTEMPTS;
+        loop {
+            self.sockets.clear();
+            let sockets = &mut self.sockets;
+            let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request(port), |payload| {
+                sockets.extend(decode(payload).filter(|s| s.local_port == port || s.remote_port == port));
+            });
+            let Err(error) = answer else { return Ok(&self.sockets) };
+            self.netlink = Netlink::open()?;
+            attempts_left -= 1;
+            if error.kind() != io::ErrorKind::Interrupted || attempts_left == 0 {
+                return Err(error);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::sys;
+
+    /// A listener, its port, and a connection to it: the client's end and the server's.
+    fn connection(address: &str) -> (TcpListener, u16, TcpStream, TcpStream) {
+        let listener = TcpListener::bind(address.parse::<SocketAddr>().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).unwrap();
+        let server = listener.accept().unwrap().0;
+        (listener, address.port(), client, server)
+    }
+
+    /// An acknowledgment may be 40 ms late on purpose; until then the bytes are in both queues.
+    fn read_until(
+        probe: &mut SocketProbe,
+        port: u16,
+        settled: impl Fn(&SocketReading) -> bool,
+    ) -> SocketReading {
+        let deadline = sys::monotonic_ns() + 5_000_000_000;
+        loop {
+            let reading = probe.read(port).unwrap();
+            if settled(&reading) {
+                return reading;
+            }
+            assert!(sys::monotonic_ns() < deadline, "{reading:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_wait_at_both_ends_are_found() {
+        let (_listener, port, client, mut server) = connection("127.0.0.1:0");
+        let _unrelated = connection("127.0.0.1:0");
+        server.set_nonblocking(true).unwrap();
+        let payload = vec![7; 65_536];
+        let mut written = 0;
+        while let Ok(bytes) = server.write(&payload) {
+            written += bytes as u64;
+        }
+        let mut probe = SocketProbe::new().unwrap();
+        let reading = read_until(&mut probe, port, |now| {
+            now.server.send_queue_bytes + now.client.receive_queue_bytes == written
+        });
+        let waiting = sys::send_queue_bytes(server.as_fd()).unwrap() as u64;
+        assert_eq!(reading.server.send_queue_bytes, waiting);
+        assert_eq!(reading.client.receive_queue_bytes, written - waiting);
+        assert_eq!(reading.server.kernel_bytes, sys::socket_memory(server.as_fd()).unwrap().kernel_bytes());
+        assert_eq!(reading.client.kernel_bytes, sys::socket_memory(client.as_fd()).unwrap().kernel_bytes());
+        assert_eq!(
+            reading.server.unsent_bytes,
+            u64::from(sys::tcp_info(server.as_fd()).unwrap().notsent_bytes)
+        );
+        assert!(reading.server.wmem_queued_bytes >= waiting && waiting > 0);
+        assert_eq!((reading.server.count(TcpState::Established), reading.client.sockets), (1, 1));
+        assert_eq!(reading.listen.sockets, 1);
+    }
+
+    #[test]
+    fn states_the_accept_queue_and_ipv6_are_seen() {
+        let (listener, port, client, server) = connection("[::1]:0");
+        let mut probe = SocketProbe::new().unwrap();
+        let _not_accepted = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        drop(client);
+        let reading = read_until(&mut probe, port, |now| now.client.count(TcpState::FinWait2) == 1);
+        assert_eq!(reading.server.count(TcpState::CloseWait), 1);
+        assert_eq!((reading.listen.accept_queue, reading.listen.backlog), (1, 128));
+        drop((server, listener));
+        assert!(probe.sockets(port).unwrap().iter().all(|socket| socket.state != TcpState::Listen));
+    }
+}
