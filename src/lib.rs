@@ -2,8 +2,10 @@
 
 pub mod behavior;
 pub mod buffer;
+pub mod client;
 pub mod codec;
 pub mod doctor;
+pub mod gate;
 pub mod load;
 pub mod metric;
 pub mod probe;

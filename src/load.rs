@@ -96,6 +96,12 @@ impl Pace {
         Pacing::Due(due)
     }
 
+    /// When the next request becomes due.
+    #[must_use]
+    pub const fn next_ns(&self) -> u64 {
+        self.next_ns
+    }
+
     /// An exponential gap, by inversion.
     fn gap(&mut self) -> u64 {
         let uniform: f64 = self.gaps.as_mut().map_or(0.5, RngExt::random);

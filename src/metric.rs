@@ -227,6 +227,8 @@ metrics! {
     ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] Cpu 0.05;
     /// CPU time the server spent in the kernel
     ServerCpuSystem: "server_cpu_system" Run Nanoseconds Lower [Rate Total] Cpu 0.05;
+    /// CPU time of the server, user space and kernel (schedstat: exact to the nanosecond)
+    ServerCpu: "server_cpu" Run Nanoseconds Lower [Rate Total] None 0.05;
     /// CPU time of the server for one answered request
     ServerCpuPerRequest: "server_cpu_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// Descriptors the server holds

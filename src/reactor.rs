@@ -74,6 +74,7 @@ impl Token {
 }
 
 /// One report of readiness.
+#[allow(clippy::struct_excessive_bools, reason = "the bits of one event are independent of each other")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// Whose.
@@ -142,6 +143,9 @@ impl Reactor {
     }
 
     /// Report number `index` of the last wait.
+    ///
+    /// # Panics
+    /// If the last wait had no such report.
     #[must_use]
     pub fn report(&self, index: usize) -> Ready {
         assert!(index < self.ready, "report {index} of {}", self.ready);

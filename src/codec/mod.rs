@@ -3,11 +3,13 @@
 
 pub mod content;
 pub mod echo;
+mod encoder;
 pub mod frame;
 
 use std::fmt;
 
 use content::Origin;
+pub use encoder::Encoder;
 use serde::{Deserialize, Serialize};
 
 /// What is spoken on a connection.
@@ -94,6 +96,15 @@ pub enum Decoder {
 }
 
 impl Decoder {
+    /// Expects answers with `answer` bytes of payload on the connection of this stream.
+    #[must_use]
+    pub fn new(protocol: Protocol, stream: u32, answer: u32) -> Self {
+        match protocol {
+            Protocol::Echo => Self::Echo(echo::Decoder::new(stream, u64::from(answer))),
+            Protocol::Frame => Self::Frame(frame::Decoder::new(stream, answer)),
+        }
+    }
+
     /// Takes the bytes that arrived next; calls `answered` with the sequence number of every message they complete.
     pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
         match self {

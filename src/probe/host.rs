@@ -3,10 +3,10 @@
 use std::fs;
 use std::io;
 
-use nix::sys::utsname::uname;
-use nix::unistd::{SysconfVar, sysconf};
 use super::proc_file::{ProcFile, number_after};
 use crate::record::Machine;
+use nix::sys::utsname::uname;
+use nix::unistd::{SysconfVar, sysconf};
 
 impl Machine {
     /// Describe this machine. What cannot be found out is `unknown` or 0.

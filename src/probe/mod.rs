@@ -5,9 +5,11 @@ mod inet_diag;
 mod netlink;
 mod proc_file;
 mod process;
+mod reference;
 mod sockets;
 
 pub use host::{HostProbe, HostReading};
 pub use inet_diag::{SocketEntry, TcpState};
 pub use process::{ProcessProbe, ProcessReading};
+pub use reference::{ReferenceProbe, ReportedEviction};
 pub use sockets::{ListenReading, SideReading, SocketProbe, SocketReading};

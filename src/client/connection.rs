@@ -1,0 +1,294 @@
+//! One connection: the only code that turns steps into system calls.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{Shutdown, TcpStream},
+};
+
+use super::{
+    direction::{Allowed, Direction},
+    engine::{Alarm, Io, What},
+    group::{Ended, Group},
+    pending::Pending,
+    racers::Racers,
+};
+use crate::{
+    behavior::End,
+    codec::{Decoder, Encoder},
+    reactor::{Interest, Mode, Ready, Token},
+    sys,
+};
+
+/// How many system calls one connection may make before the others have their turn.
+const TURN_CALLS: usize = 64;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Connecting,
+    Open,
+}
+
+/// One connection.
+pub(super) struct Connection {
+    pub(super) token: Token,
+    pub(super) stream: TcpStream,
+    /// The number of its group.
+    pub(super) group: usize,
+    /// Its place among the group's open connections.
+    pub(super) place: usize,
+    pub(super) phase: Phase,
+    /// Its own port, by which the server knows it.
+    pub(super) port: u16,
+    pub(super) interest: Interest,
+    /// Whether the reactor watches it.
+    pub(super) watched: bool,
+    pub(super) rx: Direction,
+    pub(super) tx: Direction,
+    pub(super) decoder: Decoder,
+    pub(super) encoder: Encoder,
+    pub(super) pending: Pending,
+    pub(super) racers: Option<Racers>,
+}
+
+/// What to do with the connection after it had its turn.
+pub(super) type Fate = Option<Ended>;
+
+/// How a connection ended that gave this error.
+fn ended(error: &io::Error) -> Ended {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Ended::Refused,
+        ErrorKind::TimedOut => Ended::TimedOut,
+        _ => Ended::ByReset,
+    }
+}
+
+impl Connection {
+    /// Something happened to an open connection.
+    pub(super) fn handle(&mut self, ready: Ready, io: &mut Io, group: &mut Group) -> Fate {
+        if ready.broken
+            && let Ok(Some(error)) = self.stream.take_error()
+        {
+            return Some(ended(&error));
+        }
+        if self.interest.read && (ready.readable || ready.peer_closed) {
+            let fate = self.receive(io, group);
+            if fate.is_some() {
+                return fate;
+            }
+        } else if ready.peer_closed || ready.broken {
+            return self.peer_closed(io);
+        }
+        if ready.writable { self.send(io, group) } else { None }
+    }
+
+    /// The peer has ended its stream and nobody reads: a slow reader goes on with its pauses until it meets the end,
+    /// but the reactor would repeat itself.
+    fn peer_closed(&mut self, io: &mut Io) -> Fate {
+        if self.rx.timer.is_none() {
+            return Some(Ended::ByFin);
+        }
+        io.calls += 1;
+        self.watched = io.reactor.remove(&self.stream).is_err();
+        None
+    }
+
+    /// Receives as the behavior allows, and asks for the next requests of a closed loop.
+    pub(super) fn receive(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+        let before = self.pending.started();
+        for _ in 0..TURN_CALLS {
+            let step = match self.rx.allowed(io.now_ns, u64::MAX) {
+                Allowed::Move(most) => self.receive_once(most, io, group),
+                Allowed::Wait(until) => self.rest(What::Receive, until, io),
+                Allowed::Hold | Allowed::Race(_) => {
+                    self.set_interest(Interest { read: false, ..self.interest }, io)
+                }
+                Allowed::End(end) => self.end(end),
+            };
+            match step {
+                Turn::Again => {}
+                Turn::Over => break,
+                Turn::End(ended) => return Some(ended),
+            }
+        }
+        if self.pending.started() > before { self.send(io, group) } else { None }
+    }
+
+    fn receive_once(&mut self, most: usize, io: &mut Io, group: &mut Group) -> Turn {
+        let most = most.min(io.inbox.len());
+        io.calls += 1;
+        match self.stream.read(&mut io.inbox[..most]) {
+            Ok(0) => Turn::End(Ended::ByFin),
+            Ok(count) => {
+                io.now_ns = sys::monotonic_ns();
+                self.rx.moved(count);
+                group.received += count as u64;
+                self.decode(count, io, group);
+                // A steady reader that got less than it offered to take has drained the socket.
+                if most == io.inbox.len() && count < most { self.want_to_read(io) } else { Turn::Again }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.rx.blocked();
+                self.want_to_read(io)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Turn::Again,
+            Err(error) => Turn::End(ended(&error)),
+        }
+    }
+
+    fn want_to_read(&mut self, io: &mut Io) -> Turn {
+        self.set_interest(Interest { read: true, ..self.interest }, io)
+    }
+
+    fn decode(&mut self, count: usize, io: &Io, group: &mut Group) {
+        let (pending, closed_loop) = (&mut self.pending, group.spec.load.depth.is_some() && !io.closing);
+        self.decoder.feed(&io.inbox[..count], &mut |sequence| {
+            if let Some(request) = pending.answered(sequence) {
+                group.answered(request, io.now_ns);
+                if closed_loop {
+                    start(pending, group, io.now_ns);
+                }
+            }
+        });
+    }
+
+    /// A request became due.
+    pub(super) fn start(&mut self, due_ns: u64, group: &mut Group) {
+        start(&mut self.pending, group, due_ns);
+    }
+
+    /// Sends what is due, as the behavior allows.
+    pub(super) fn send(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+        for _ in 0..TURN_CALLS {
+            let left = self.pending.started() * self.encoder.message_bytes() - self.tx.moved;
+            if left == 0 {
+                self.set_interest(Interest { write: false, ..self.interest }, io);
+                return None;
+            }
+            let step = match self.tx.allowed(io.now_ns, left) {
+                Allowed::Move(most) => self.send_once(most, left, io, group),
+                Allowed::Wait(until) => self.rest(What::Send, until, io),
+                Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, io),
+                Allowed::Race(threads) => self.race(threads, io, group),
+                Allowed::End(end) => self.end(end),
+            };
+            match step {
+                Turn::Again => {}
+                Turn::Over => return None,
+                Turn::End(ended) => return Some(ended),
+            }
+        }
+        // There is more to send: the reactor calls again when the others had their turn.
+        self.set_interest(Interest { write: true, ..self.interest }, io);
+        None
+    }
+
+    fn send_once(&mut self, most: usize, left: u64, io: &mut Io, group: &mut Group) -> Turn {
+        let most = most.min(io.outbox.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.encoder.fill(self.tx.moved, &mut io.outbox[..most]);
+        io.calls += 1;
+        match self.stream.write(&io.outbox[..most]) {
+            Ok(count) => {
+                self.note_sent(count, io.now_ns);
+                self.tx.moved(count);
+                group.sent += count as u64;
+                if count < most { self.want_to_write(io) } else { Turn::Again }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.tx.blocked();
+                self.want_to_write(io)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Turn::Again,
+            Err(error) => Turn::End(ended(&error)),
+        }
+    }
+
+    fn want_to_write(&mut self, io: &mut Io) -> Turn {
+        self.set_interest(Interest { write: true, ..self.interest }, io)
+    }
+
+    /// Every message whose first byte is among the next `count` bytes is being sent now.
+    fn note_sent(&mut self, count: usize, now_ns: u64) {
+        let size = self.encoder.message_bytes();
+        for sequence in self.tx.moved.div_ceil(size)..(self.tx.moved + count as u64).div_ceil(size) {
+            self.pending.sent(sequence, now_ns);
+        }
+    }
+
+    /// Hands every message that is due to the threads.
+    fn race(&mut self, threads: usize, io: &Io, group: &mut Group) -> Turn {
+        if self.racers.is_none() {
+            match Racers::start(&self.stream, threads, &self.encoder) {
+                Ok(racers) => self.racers = Some(racers),
+                Err(error) => return Turn::End(ended(&error)),
+            }
+        }
+        let size = self.encoder.message_bytes();
+        while let (Some(racers), true) = (&self.racers, self.tx.moved < self.pending.started() * size) {
+            let sequence = self.tx.moved / size;
+            racers.hand_out(sequence);
+            self.pending.sent(sequence, io.now_ns);
+            self.tx.moved(size as usize);
+            group.sent += size;
+        }
+        Turn::Again
+    }
+
+    /// A pause: nothing is watched in this direction until it is over.
+    fn rest(&mut self, what: What, until_ns: u64, io: &mut Io) -> Turn {
+        let token = self.token;
+        let direction = if what == What::Receive { &mut self.rx } else { &mut self.tx };
+        if direction.timer.is_none() {
+            direction.timer = Some(io.timers.arm(until_ns, Alarm { token, what }));
+        }
+        let mut interest = self.interest;
+        match what {
+            What::Receive => interest.read = false,
+            What::Send | What::Connect => interest.write = false,
+        }
+        self.set_interest(interest, io)
+    }
+
+    fn end(&mut self, end: End) -> Turn {
+        match end {
+            End::HalfClose => {
+                // Fails only if the peer was faster; the engine sees that by itself.
+                let _ = self.stream.shutdown(Shutdown::Write);
+                self.tx.shut();
+                return Turn::Again;
+            }
+            End::Close => {}
+            End::Reset => super::reset_on_close(&self.stream),
+        }
+        Turn::End(Ended::ByUs)
+    }
+
+    /// Watches for this from now on; nothing to do if it does already.
+    pub(super) fn set_interest(&mut self, interest: Interest, io: &mut Io) -> Turn {
+        if interest != self.interest && self.watched {
+            io.calls += 1;
+            if let Err(error) = io.reactor.modify(&self.stream, self.token, interest, Mode::Level) {
+                return Turn::End(ended(&error));
+            }
+        }
+        self.interest = interest;
+        Turn::Over
+    }
+}
+
+fn start(pending: &mut Pending, group: &mut Group, due_ns: u64) {
+    pending.start(due_ns);
+    group.requests.started += 1;
+    group.due(due_ns);
+}
+
+/// What follows from a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Ask the behavior again.
+    Again,
+    /// Wait for the socket or the clock.
+    Over,
+    /// The connection is over.
+    End(Ended),
+}

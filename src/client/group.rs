@@ -1,0 +1,251 @@
+//! What is known about a client group while it runs: its clock, its counts, its latencies.
+
+use hdrhistogram::Histogram;
+
+use super::pending::{Pending, Request};
+use crate::{
+    codec::Tally,
+    load::Pace,
+    metric::{Metric, Row},
+    profile,
+    reactor::Token,
+    record::{Buckets, GroupResult, Ledger, Requests},
+    units::Rate,
+};
+
+/// The longest latency that is told apart: a day, in nanoseconds.
+const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    ByUs,
+    ByFin,
+    ByReset,
+    Refused,
+    TimedOut,
+    /// Open when the clients stopped.
+    Alive,
+}
+
+/// A client group at work.
+pub(super) struct Group {
+    pub(super) spec: profile::Group,
+    /// The clock of its open loop.
+    pub(super) pace: Option<Pace>,
+    /// When its first connection may be opened, and when its open loop starts.
+    pub(super) start_ns: u64,
+    pub(super) connected: bool,
+    /// Its open connections; arrivals go round.
+    pub(super) alive: Vec<Token>,
+    turn: usize,
+    /// Requests due from `window.0` until before `window.1` are in the latencies.
+    window: (u64, u64),
+    due_in_window: u64,
+    answered_in_window: u64,
+    pub(super) requests: Requests,
+    pub(super) ledger: Ledger,
+    pub(super) received: u64,
+    pub(super) sent: u64,
+    content: Tally,
+    response: Histogram<u64>,
+    service: Histogram<u64>,
+    interval: Histogram<u64>,
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds that HdrHistogram accepts")
+}
+
+impl Group {
+    pub(super) fn new(spec: &profile::Group, epoch_ns: u64, window: (u64, u64), seed: u64) -> Self {
+        let pace = spec.load.rate.map(|rate: Rate| Pace::new(rate, spec.load.arrivals, seed));
+        Self {
+            spec: spec.clone(),
+            pace,
+            start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
+            connected: false,
+            alive: Vec::new(),
+            turn: 0,
+            window,
+            due_in_window: 0,
+            answered_in_window: 0,
+            requests: Requests::default(),
+            ledger: Ledger::default(),
+            received: 0,
+            sent: 0,
+            content: Tally::default(),
+            response: histogram(),
+            service: histogram(),
+            interval: histogram(),
+        }
+    }
+
+    /// The connection that the next arrival goes to.
+    pub(super) fn next_in_turn(&mut self) -> Option<Token> {
+        self.turn = if self.turn + 1 < self.alive.len() { self.turn + 1 } else { 0 };
+        self.alive.get(self.turn).copied()
+    }
+
+    /// A request became due.
+    pub(super) fn due(&mut self, due_ns: u64) {
+        self.due_in_window += u64::from(self.in_window(due_ns));
+    }
+
+    fn in_window(&self, due_ns: u64) -> bool {
+        (self.window.0..self.window.1).contains(&due_ns)
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&mut self, request: Request, now_ns: u64) {
+        let response = now_ns.saturating_sub(request.due_ns);
+        self.requests.answered += 1;
+        self.interval.saturating_record(response);
+        self.answered_in_window += u64::from(self.in_window(now_ns));
+        if self.in_window(request.due_ns) {
+            self.response.saturating_record(response);
+            self.service.saturating_record(now_ns.saturating_sub(request.sent_ns));
+        }
+    }
+
+    /// A connection ended, with these requests under way.
+    pub(super) fn ended(&mut self, how: Ended, pending: &Pending, content: &Tally, now_ns: u64) {
+        let open = pending.open() as u64;
+        let count = match how {
+            Ended::ByUs => &mut self.ledger.closed_by_us,
+            Ended::ByFin => &mut self.ledger.evicted_fin,
+            Ended::ByReset => &mut self.ledger.evicted_rst,
+            Ended::Refused => &mut self.ledger.refused,
+            Ended::TimedOut => &mut self.ledger.timed_out,
+            Ended::Alive => &mut self.ledger.still_alive,
+        };
+        *count += 1;
+        if how == Ended::Alive {
+            self.requests.unanswered += open;
+            let age = pending.oldest_due_ns().map_or(0, |due| now_ns.saturating_sub(due));
+            self.requests.oldest_unanswered_ns = self.requests.oldest_unanswered_ns.max(age);
+        } else {
+            self.requests.lost += open;
+        }
+        self.content.add(content);
+    }
+
+    /// What there is to see now; the interval starts anew.
+    pub(super) fn sample(&mut self) -> Row {
+        let mut row = Row::default();
+        row.set(Metric::Answered, self.requests.answered as f64);
+        row.set(Metric::Skipped, self.requests.skipped as f64);
+        row.set(Metric::Received, self.received as f64);
+        row.set(Metric::Sent, self.sent as f64);
+        row.set(Metric::Alive, self.alive.len() as f64);
+        if !self.interval.is_empty() {
+            row.set(Metric::IntervalP50, self.interval.value_at_quantile(0.5) as f64);
+            row.set(Metric::IntervalP99, self.interval.value_at_quantile(0.99) as f64);
+            self.interval.reset();
+        }
+        row
+    }
+
+    pub(super) fn answered_in_window(&self) -> u64 {
+        self.answered_in_window
+    }
+
+    /// What the group came to, as numbers.
+    pub(super) fn summary(&self) -> Row {
+        let mut row = Row::default();
+        let seconds = (self.window.1 - self.window.0) as f64 / 1e9;
+        row.set(Metric::Offered, self.due_in_window as f64 / seconds);
+        for (metric, count) in [
+            (Metric::Unanswered, self.requests.unanswered),
+            (Metric::UnansweredAge, self.requests.oldest_unanswered_ns),
+            (Metric::Lost, self.requests.lost),
+            (Metric::Opened, self.ledger.opened),
+            (Metric::Evicted, self.ledger.evicted_fin + self.ledger.evicted_rst),
+            (Metric::EvictedReset, self.ledger.evicted_rst),
+            (Metric::EvictedFin, self.ledger.evicted_fin),
+            (Metric::Refused, self.ledger.refused),
+            (Metric::TimedOut, self.ledger.timed_out),
+            (Metric::GroupVerified, self.content.verified),
+            (Metric::GroupCorrupt, self.content.corrupt),
+            (Metric::Torn, self.content.torn),
+            (Metric::Reordered, self.content.reordered),
+            (Metric::Disordered, self.content.torn + self.content.reordered),
+        ] {
+            row.set(metric, count as f64);
+        }
+        if !self.response.is_empty() {
+            for (metric, q) in [
+                (Metric::LatencyP50, 0.5),
+                (Metric::LatencyP90, 0.9),
+                (Metric::LatencyP99, 0.99),
+                (Metric::LatencyP999, 0.999),
+                (Metric::LatencyMax, 1.0),
+            ] {
+                row.set(metric, self.response.value_at_quantile(q) as f64);
+            }
+            row.set(Metric::ServiceP50, self.service.value_at_quantile(0.5) as f64);
+            row.set(Metric::ServiceP99, self.service.value_at_quantile(0.99) as f64);
+        }
+        row
+    }
+
+    /// What the group came to, for the record.
+    pub(super) fn result(&self) -> GroupResult {
+        GroupResult {
+            name: self.spec.name.clone(),
+            ledger: self.ledger,
+            requests: self.requests,
+            content: self.content,
+            response_ns: Buckets::from(&self.response),
+            service_ns: Buckets::from(&self.service),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Protocol;
+
+    fn group() -> Group {
+        let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
+        let spec: profile::Group = toml::from_str(text).expect("a group");
+        assert_eq!(spec.protocol, Protocol::Frame);
+        Group::new(&spec, 0, (100, 200), 1)
+    }
+
+    #[test]
+    fn only_requests_due_in_the_window_are_in_the_latencies() {
+        let mut group = group();
+        for (due_ns, now) in [(90, 150), (100, 130), (199, 260), (200, 210)] {
+            group.due(due_ns);
+            group.answered(Request { due_ns, sent_ns: due_ns + 10 }, now);
+        }
+        let summary = group.summary();
+        assert_eq!(summary.value(Metric::LatencyMax), Some(61.0));
+        assert_eq!(summary.value(Metric::ServiceP50), Some(20.0), "from when it was sent");
+        assert_eq!(summary.value(Metric::Offered), Some(2.0 / 100e-9));
+        assert_eq!((group.requests.answered, group.answered_in_window()), (4, 2));
+    }
+
+    #[test]
+    fn a_request_open_at_the_end_is_unanswered_or_lost() {
+        let mut group = group();
+        let mut pending = Pending::default();
+        pending.start(150);
+        group.ended(Ended::Alive, &pending, &Tally::default(), 250);
+        group.ended(Ended::ByReset, &pending, &Tally::default(), 250);
+        let requests = group.requests;
+        assert_eq!((requests.unanswered, requests.lost, requests.oldest_unanswered_ns), (1, 1, 100));
+        assert_eq!((group.ledger.still_alive, group.ledger.evicted_rst), (1, 1));
+    }
+
+    #[test]
+    fn arrivals_go_round() {
+        let mut group = group();
+        assert_eq!(group.next_in_turn(), None);
+        group.alive = vec![Token::special(0), Token::special(1)];
+        let turns: Vec<_> = (0..3).filter_map(|_| group.next_in_turn()).collect();
+        assert_eq!(turns, [Token::special(1), Token::special(0), Token::special(1)]);
+    }
+}

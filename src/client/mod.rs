@@ -1,0 +1,109 @@
+//! Good and bad peers: one engine on a thread of its own drives every connection of every group.
+//!
+//! A behavior decides ([`crate::behavior`]), a connection acts, the engine keeps the time. What a server does to a
+//! client is data, never an error; only our own failure (no descriptor, no port) is.
+
+mod connect;
+mod connection;
+mod direction;
+mod engine;
+mod group;
+mod pending;
+mod racers;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{SocketAddr, TcpStream},
+    sync::{atomic::AtomicBool, mpsc::Sender},
+    time::Duration,
+};
+
+use nix::{
+    libc::linger,
+    sys::socket::{setsockopt, sockopt::Linger},
+    time::{ClockId, clock_gettime},
+};
+
+use crate::{metric::Row, profile, record::GroupResult};
+
+/// What the clients do, when and to whom.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// Who drives it.
+    pub groups: Vec<profile::Group>,
+    /// Fixes everything random.
+    pub seed: u64,
+    /// When the first client connects, on the monotonic clock.
+    pub epoch_ns: u64,
+    /// Time before the measured window.
+    pub warmup: Duration,
+    /// The measured window.
+    pub measure: Duration,
+    /// Time between two ticks.
+    pub sample_every: Duration,
+}
+
+/// What the engine sees at one instant.
+#[derive(Clone, Debug)]
+pub struct Tick {
+    /// Which one: tick `n` is due `n` sampling periods after the first client.
+    pub number: u32,
+    /// About the engine itself.
+    pub run: Row,
+    /// About each group.
+    pub groups: Vec<Row>,
+}
+
+/// A client's own port.
+#[derive(Clone, Copy, Debug)]
+pub struct Port {
+    /// The number of the client's group.
+    pub group: usize,
+    /// When the client saw its connection end, on the monotonic clock.
+    pub ended_ns: Option<u64>,
+}
+
+/// What became of everything.
+#[derive(Clone, Debug)]
+pub struct Driven {
+    /// About the engine itself.
+    pub run: Row,
+    /// Each group, for the record.
+    pub groups: Vec<GroupResult>,
+    /// Each group, as numbers.
+    pub summaries: Vec<Row>,
+    /// Requests answered in the measured window, over all groups.
+    pub answered_in_window: u64,
+    /// Whose each port was.
+    pub ports: HashMap<u16, Port>,
+    /// Kernel receive and send buffer of a client of each group, in bytes, as read back.
+    pub buffers: Vec<(u64, u64)>,
+}
+
+/// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
+/// period. What was done until then comes back either way.
+///
+/// # Errors
+/// When the machine has no descriptor or no port left for a client.
+pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
+    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
+    crate::sys::set_timer_slack_ns(1)?;
+    let mut engine = engine::Engine::new(plan)?;
+    engine.run(stop, ticks)?;
+    Ok(engine.finish())
+}
+
+/// Makes the coming close an RST: what is under way is dropped, and no port waits in TIME-WAIT.
+fn reset_on_close(stream: &TcpStream) {
+    // Fails only on a socket that is no socket.
+    let _ = setsockopt(stream, Linger, &linger { l_onoff: 1, l_linger: 0 });
+}
+
+/// CPU time that this thread has used, in nanoseconds.
+fn thread_cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
+}

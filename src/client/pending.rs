@@ -1,0 +1,88 @@
+//! The requests under way on one connection.
+
+use std::collections::VecDeque;
+
+/// A request under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    /// When it was due, in nanoseconds.
+    pub(super) due_ns: u64,
+    /// When its first byte was handed to the kernel; 0 before that.
+    pub(super) sent_ns: u64,
+}
+
+/// Requests by their sequence number, which starts at 0.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// The sequence number of the first entry.
+    first: u64,
+    /// `None`: answered, but an earlier one is not.
+    entries: VecDeque<Option<Request>>,
+    open: usize,
+}
+
+impl Pending {
+    /// A request is due.
+    pub(super) fn start(&mut self, due_ns: u64) {
+        self.entries.push_back(Some(Request { due_ns, sent_ns: 0 }));
+        self.open += 1;
+    }
+
+    /// How many requests were ever started.
+    pub(super) fn started(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// How many are under way.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// When the oldest that is under way was due.
+    pub(super) fn oldest_due_ns(&self) -> Option<u64> {
+        self.entries.iter().flatten().map(|request| request.due_ns).next()
+    }
+
+    /// The first byte of this request was sent.
+    pub(super) fn sent(&mut self, sequence: u64, now_ns: u64) {
+        if let Some(Some(request)) = self.entry(sequence) {
+            request.sent_ns = now_ns;
+        }
+    }
+
+    /// Its answer came. `None` if it had been answered before, or never started.
+    pub(super) fn answered(&mut self, sequence: u64) -> Option<Request> {
+        let request = self.entry(sequence)?.take()?;
+        self.open -= 1;
+        while let Some(None) = self.entries.front() {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        Some(request)
+    }
+
+    fn entry(&mut self, sequence: u64) -> Option<&mut Option<Request>> {
+        let index = sequence.checked_sub(self.first)?;
+        self.entries.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_may_come_in_any_order_but_once() {
+        let mut pending = Pending::default();
+        for due in [10, 20, 30] {
+            pending.start(due);
+        }
+        pending.sent(1, 25);
+        assert_eq!(pending.answered(1), Some(Request { due_ns: 20, sent_ns: 25 }));
+        assert_eq!((pending.answered(1), pending.open()), (None, 2));
+        assert_eq!(pending.oldest_due_ns(), Some(10));
+        assert!(pending.answered(0).is_some() && pending.answered(2).is_some());
+        assert_eq!((pending.answered(0), pending.answered(3), pending.started()), (None, None, 3));
+        assert_eq!((pending.open(), pending.oldest_due_ns()), (0, None));
+    }
+}

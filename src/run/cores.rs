@@ -1,0 +1,54 @@
+//! Server and clients on different cores, so that neither steals the other's time.
+
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+
+/// Which cores belong to whom; empty: any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cores {
+    pub(super) server: Vec<usize>,
+    pub(super) clients: Vec<usize>,
+}
+
+impl Cores {
+    /// One half of the cores that this process may use for the server, the other for the clients.
+    pub(super) fn split() -> Self {
+        let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return Self::default() };
+        let all: Vec<usize> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
+        halves(&all)
+    }
+}
+
+fn halves(all: &[usize]) -> Cores {
+    if all.len() < 2 {
+        return Cores::default();
+    }
+    let (server, clients) = all.split_at(all.len() / 2);
+    Cores { server: server.to_vec(), clients: clients.to_vec() }
+}
+
+/// Keeps this thread, and every thread and process that it starts from now on, on these cores.
+pub(super) fn stay_on(cores: &[usize]) -> nix::Result<()> {
+    if cores.is_empty() {
+        return Ok(());
+    }
+    let mut set = CpuSet::new();
+    for &core in cores {
+        set.set(core)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_core_has_two_owners() {
+        assert_eq!(halves(&[0, 1]), Cores { server: vec![0], clients: vec![1] });
+        assert_eq!(halves(&[2, 5, 9]), Cores { server: vec![2], clients: vec![5, 9] });
+        assert_eq!(halves(&[3]), Cores::default());
+    }
+}

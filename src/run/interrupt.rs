@@ -1,0 +1,38 @@
+//! Ctrl-C and SIGTERM, taken when it suits us: what was measured is kept, and no child is left behind.
+
+use std::io;
+
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+
+/// Takes the place of the signals' default action in this thread and every one it starts later.
+#[derive(Debug)]
+pub struct Interrupt {
+    signals: SignalFd,
+    requested: bool,
+}
+
+impl Interrupt {
+    /// From now on, SIGINT and SIGTERM are waited for instead of ending the process.
+    ///
+    /// # Errors
+    /// When the kernel has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGINT);
+        set.add(Signal::SIGTERM);
+        set.thread_block()?;
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { signals, requested: false })
+    }
+
+    /// Whether one has come.
+    pub fn requested(&mut self) -> bool {
+        if let Ok(Some(_)) = self.signals.read_signal() {
+            self.requested = true;
+        }
+        self.requested
+    }
+}
