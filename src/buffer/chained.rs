@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn a_standing_backlog_needs_no_new_memory() {
         let mut buffer = Chained::new(0, None);
-        buffer.append(&[7; 1_000_000]).unwrap();
+        buffer.append(&vec![7; 1_000_000]).unwrap();
         let allocations = buffer.work().allocations;
         for _ in 0..1000 {
             buffer.retrieve(4000);
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn shrinking_gives_back_the_spare_and_the_slack() {
         let mut buffer = Chained::new(0, None);
-        buffer.append(&[5; 300_000]).unwrap();
+        buffer.append(&vec![5; 300_000]).unwrap();
         buffer.retrieve(299_990);
         buffer.shrink();
         assert_eq!(sizes(&buffer), [PREPEND_BYTES + 10]);
