@@ -30,6 +30,8 @@ const SLICES: usize = 64;
 pub struct Chained {
     blocks: VecDeque<Block>,
     spare: Option<Block>,
+    /// Bytes of all blocks and the spare, kept up so that `footprint` need not walk a long backlog.
+    held: usize,
     readable: usize,
     initial: usize,
     limit: Option<usize>,
@@ -45,6 +47,7 @@ impl Chained {
         let mut buffer = Chained {
             blocks: VecDeque::new(),
             spare: None,
+            held: 0,
             readable: 0,
             initial: if initial == 0 { 0 } else { initial.max(2 * PREPEND_BYTES) },
             limit,
@@ -71,13 +74,17 @@ impl Chained {
                 spare.reset(reserve);
                 spare
             }
-            _ => self.allocate(size, reserve),
+            small => {
+                self.held -= small.map_or(0, |spare| spare.bytes.len());
+                self.allocate(size, reserve)
+            }
         };
         self.blocks.push_back(block);
     }
 
     fn allocate(&mut self, size: usize, at: usize) -> Block {
         self.work.allocations += 1;
+        self.held += size;
         Block::new(size, at)
     }
 
@@ -85,7 +92,10 @@ impl Chained {
         let largest = LARGEST_BLOCK.max(self.initial);
         let kept = self.spare.as_ref().map_or(0, |spare| spare.bytes.len());
         if (kept + 1..=largest).contains(&block.bytes.len()) {
+            self.held -= kept;
             self.spare = Some(block);
+        } else {
+            self.held -= block.bytes.len();
         }
     }
 
@@ -257,11 +267,15 @@ impl Buffer for Chained {
             }
         }
         self.blocks.shrink_to_fit();
+        self.held = self.blocks.iter().map(|block| block.bytes.len()).sum();
     }
 
     fn footprint(&self) -> usize {
-        let blocks: usize = self.blocks.iter().chain(&self.spare).map(|block| block.bytes.len()).sum();
-        blocks + self.blocks.capacity() * size_of::<Block>() + self.resume.footprint()
+        debug_assert_eq!(
+            self.held,
+            self.blocks.iter().chain(&self.spare).map(|block| block.bytes.len()).sum::<usize>()
+        );
+        self.held + self.blocks.capacity() * size_of::<Block>() + self.resume.footprint()
     }
 
     fn work(&self) -> Work {

@@ -30,7 +30,18 @@ fn word(stream: u32, index: u64) -> [u8; 8] {
 
 /// Writes the bytes of `stream` from `offset` on. Streams repeat after 8 TiB.
 pub fn fill(stream: u32, offset: u64, out: &mut [u8]) {
-    for_each_piece(stream, offset, out.len(), |range, expected| out[range].copy_from_slice(expected));
+    let skipped = (offset % 8) as usize;
+    let head = ((8 - skipped) % 8).min(out.len());
+    let (first, rest) = out.split_at_mut(head);
+    first.copy_from_slice(&word(stream, offset / 8)[skipped % 8..][..head]);
+    let index = offset.div_ceil(8);
+    let whole = (rest.len() / 8) as u64;
+    let mut words = rest.chunks_exact_mut(8);
+    for (i, chunk) in words.by_ref().enumerate() {
+        chunk.copy_from_slice(&word(stream, index + i as u64));
+    }
+    let tail = words.into_remainder();
+    tail.copy_from_slice(&word(stream, index + whole)[..tail.len()]);
 }
 
 /// Compares `bytes` with the stream from `offset` on: how many of them, from the first, are right.
@@ -48,33 +59,15 @@ pub fn matching(stream: u32, offset: u64, bytes: &[u8]) -> usize {
     let words = rest.chunks_exact(8);
     let tail = words.remainder();
     let wrong = words.enumerate().find(|(i, chunk)| **chunk != word(stream, index + *i as u64));
-    match wrong {
-        Some((i, chunk)) => head + i * 8 + common_prefix(chunk, &word(stream, index + i as u64)),
-        None => {
-            let last = (rest.len() / 8) as u64;
-            bytes.len() - tail.len() + common_prefix(tail, &word(stream, index + last))
-        }
+    if let Some((i, chunk)) = wrong {
+        return head + i * 8 + common_prefix(chunk, &word(stream, index + i as u64));
     }
+    let last = index + (rest.len() / 8) as u64;
+    bytes.len() - tail.len() + common_prefix(tail, &word(stream, last))
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
-}
-
-fn for_each_piece(
-    stream: u32,
-    offset: u64,
-    len: usize,
-    mut piece: impl FnMut(std::ops::Range<usize>, &[u8]),
-) {
-    let mut done = 0;
-    while done < len {
-        let at = offset + done as u64;
-        let skipped = (at % 8) as usize;
-        let take = (8 - skipped).min(len - done);
-        piece(done..done + take, &word(stream, at / 8)[skipped..skipped + take]);
-        done += take;
-    }
 }
 
 /// Where some bytes come from.

@@ -31,7 +31,10 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Expects messages of `size` bytes (at least 1) of the content of `stream`.
+    /// Expects messages of `size` bytes of the content of `stream`.
+    ///
+    /// # Panics
+    /// If the size is 0.
     #[must_use]
     pub fn new(stream: u32, size: u64) -> Self {
         assert!(size > 0, "an echo message has at least one byte");
@@ -134,14 +137,33 @@ impl Decoder {
             self.advance(1, answered);
             return &bytes[1..];
         };
+        let shared = self.shared_with(origin);
+        self.next.offset -= shared;
         let message = self.next.offset / self.size;
         let unfinished = self.next.offset - self.run_start.max(message * self.size);
         if self.next.stream == self.stream && unfinished > 0 {
             self.piece(message, unfinished, answered);
         }
         self.next = origin;
-        self.run_start = origin.offset;
+        self.run_start = origin.offset - shared;
         bytes
+    }
+
+    /// How many of the last bytes were taken for the old run and belong to the new one: one run in 256 starts with the
+    /// very byte that was expected. Whoever sends a message sends its bytes in order, so the new run must go on where
+    /// the pieces of its message ended.
+    fn shared_with(&self, origin: Origin) -> u64 {
+        let message = origin.offset / self.size;
+        let start = message * self.size + self.pieces.get(&message).copied().unwrap_or(0);
+        let missing = origin.offset.saturating_sub(start);
+        if missing > (self.next.offset % self.size).min(8) {
+            return 0;
+        }
+        let (mut old, mut new) = ([0; 8], [0; 8]);
+        let (old, new) = (&mut old[..missing as usize], &mut new[..missing as usize]);
+        content::fill(self.next.stream, self.next.offset - missing, old);
+        content::fill(origin.stream, start, new);
+        if old == new { missing } else { 0 }
     }
 }
 
@@ -200,6 +222,28 @@ mod tests {
         let bytes = [messages(5, 100..200), messages(5, 0..100), messages(5, 200..300)].concat();
         let (tally, answers) = checked(&bytes, 64);
         assert_eq!((tally.torn, tally.reordered, answers.len()), (0, 1, 3));
+    }
+
+    #[test]
+    fn a_byte_that_fits_both_messages_belongs_to_the_later_one() {
+        let first = |message: usize| messages(5, message * SIZE..message * SIZE + 1);
+        let twin = (2..5000).find(|&message| first(message) == first(1)).expect("one in 256");
+        let bytes = [messages(5, 0..100), messages(5, twin * SIZE..twin * SIZE + 100), messages(5, 100..200)];
+        let (tally, answers) = checked(&bytes.concat(), 300);
+        assert_eq!((tally.torn, tally.reordered), (0, 1));
+        assert_eq!(answers, [0, twin as u64, 1]);
+    }
+
+    #[test]
+    fn a_piece_goes_on_where_the_last_piece_of_its_message_ended() {
+        // The last byte before the tear is also the last byte before message `twin`: it must not be taken for it.
+        let last = |end: usize| messages(5, end - 1..end);
+        let twin = (2..5000).find(|&message| last(message * SIZE) == last(137)).expect("one in 256");
+        let other = messages(5, twin * SIZE..twin * SIZE + 100);
+        let bytes = [messages(5, 0..137), other, messages(5, 137..200)].concat();
+        let (tally, answers) = checked(&bytes, 300);
+        assert_eq!((tally.torn, tally.reordered), (1, 0));
+        assert_eq!(answers, [0, twin as u64, 1]);
     }
 
     #[test]
