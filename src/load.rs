@@ -69,7 +69,10 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// `rate` (above 0) requests per second; the seed fixes every arrival.
+    /// `rate` requests per second; the seed fixes every arrival.
+    ///
+    /// # Panics
+    /// If the rate is not above 0.
     #[must_use]
     pub fn new(rate: Rate, arrivals: Arrivals, seed: u64) -> Self {
         assert!(rate.0 > 0.0, "an open loop needs a rate above 0");

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 
 mod socket;
@@ -162,15 +161,6 @@ pub fn trim_heap() {
 /// What `prctl(2)` says.
 pub fn set_timer_slack_ns(ns: u64) -> io::Result<()> {
     Ok(prctl::set_timerslack(libc::c_ulong::try_from(ns).unwrap_or(libc::c_ulong::MAX))?)
-}
-
-/// Have this process sent `SIGTERM` when the thread that started it ends: `PR_SET_PDEATHSIG(2const)`. A parent that
-/// is gone already is not noticed: compare `getppid` before and after.
-///
-/// # Errors
-/// What `prctl(2)` says.
-pub fn die_with_parent() -> io::Result<()> {
-    Ok(prctl::set_pdeathsig(Signal::SIGTERM)?)
 }
 
 /// Can the instructions of this process be counted by the hardware, in user space? Really tried.

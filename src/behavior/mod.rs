@@ -70,7 +70,7 @@ pub struct About {
 }
 
 macro_rules! behaviors {
-    ($($module:ident $name:literal $variant:ident),+ $(,)?) => {
+    ($($module:ident $variant:ident),+ $(,)?) => {
         $(mod $module;)+
 
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,11 +102,11 @@ macro_rules! behaviors {
 pub struct Spec(Kind);
 
 behaviors! {
-    steady   "steady"   Steady,
-    slow     "slow"     Slow,
-    stall    "stall"    Stall,
-    fragment "fragment" Fragment,
-    race     "race"     Race,
+    steady Steady,
+    slow Slow,
+    stall Stall,
+    fragment Fragment,
+    race Race,
 }
 
 impl Default for Spec {

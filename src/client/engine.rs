@@ -13,17 +13,14 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::{
-    Driven, Plan, Port, Tick, connect,
+    Plan, Port, Tick,
     connection::{Connection, Fate, Phase},
-    direction::Direction,
     group::{Ended, Group},
-    pending::Pending,
 };
 use crate::{
-    codec::{Decoder, Encoder},
     load::Pacing,
     metric::{Metric, Row},
-    reactor::{Interest, Mode, Reactor, Ready, Slots, Token},
+    reactor::{Reactor, Ready, Slots, Token},
     sys,
     timers::Wheel,
 };
@@ -32,8 +29,8 @@ const TICK_NS: u64 = 100_000;
 const BATCH: usize = 512;
 const INBOX_BYTES: usize = 256 * 1024;
 const OUTBOX_BYTES: usize = 64 * 1024;
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connections stay as they are after the window, so that the last sample sees them.
+const PAUSE: Duration = Duration::from_millis(60);
 /// How long answers that are still under way at the end are waited for.
 const GRACE: Duration = Duration::from_millis(500);
 /// Requests that one connection may have under way in an open loop; beyond it arrivals are skipped.
@@ -73,17 +70,17 @@ pub(super) struct Io {
 
 /// The loop's state.
 pub(super) struct Engine<'a> {
-    plan: &'a Plan,
-    io: Io,
-    connections: Slots<Connection>,
-    groups: Vec<Group>,
-    ports: HashMap<u16, Port>,
-    buffers: Vec<(u64, u64)>,
-    pacing_error: Histogram<u64>,
-    streams: u32,
-    ticks: u32,
+    pub(super) plan: &'a Plan,
+    pub(super) io: Io,
+    pub(super) connections: Slots<Connection>,
+    pub(super) groups: Vec<Group>,
+    pub(super) ports: HashMap<u16, Port>,
+    pub(super) buffers: Vec<(u64, u64)>,
+    pub(super) pacing_error: Histogram<u64>,
+    pub(super) streams: u32,
+    pub(super) ticks: u32,
     /// System calls and CPU time when the window began and when it ended.
-    marks: Vec<(u64, u64)>,
+    pub(super) marks: Vec<(u64, u64)>,
 }
 
 impl<'a> Engine<'a> {
@@ -139,6 +136,9 @@ impl<'a> Engine<'a> {
 
     /// Whether everything that a good client waits for has come, or has had its time.
     fn settled(&self, end: u64) -> bool {
+        if self.io.now_ns < end + PAUSE.as_nanos() as u64 {
+            return false;
+        }
         let waits = |c: &Connection| c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up();
         self.io.now_ns >= end + GRACE.as_nanos() as u64 || !self.connections.iter().any(waits)
     }
@@ -148,10 +148,10 @@ impl<'a> Engine<'a> {
         let mut until = if self.io.closing { self.io.now_ns + 5_000_000 } else { end };
         until = until.min(self.tick_due_ns()).min(self.io.timers.next_wake_ns().unwrap_or(grace));
         for group in &self.groups {
-            if !group.connected {
+            if group.connecting.is_none() {
                 until = until.min(group.start_ns);
-            } else if let (Some(pace), false) = (&group.pace, self.io.closing) {
-                until = until.min(group.start_ns + pace.next_ns());
+            } else if let (Some(due_ns), false) = (group.next_due_ns(), self.io.closing) {
+                until = until.min(due_ns);
             }
         }
         until
@@ -182,71 +182,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn connect_groups(&mut self) -> io::Result<()> {
-        for index in 0..self.groups.len() {
-            let group = &mut self.groups[index];
-            if !group.connected && self.io.now_ns >= group.start_ns {
-                group.connected = true;
-                for _ in 0..group.spec.count {
-                    self.connect(index)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn connect(&mut self, index: usize) -> io::Result<()> {
-        let group = &mut self.groups[index];
-        group.ledger.opened += 1;
-        self.io.calls += 6;
-        let number = self.streams;
-        self.streams += 1;
-        let (stream, port) = match connect::open(self.plan.address, &group.spec) {
-            Ok(opened) => opened,
-            Err(error) if connect::is_refusal(&error) => {
-                group.ended(
-                    Ended::Refused,
-                    &Pending::default(),
-                    &crate::codec::Tally::default(),
-                    self.io.now_ns,
-                );
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        if self.buffers[index] == (0, 0) {
-            self.buffers[index] = connect::buffers(&stream)?;
-        }
-        self.ports.insert(port, Port { group: index, ended_ns: None });
-        let (load, protocol) = (&group.spec.load, group.spec.protocol);
-        let answer = load.answer_bytes() as u32;
-        let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
-        let interest = Interest { read: false, write: true };
-        let token = self.connections.insert_with(|token| Connection {
-            token,
-            stream,
-            group: index,
-            place: 0,
-            phase: Phase::Connecting,
-            port,
-            interest,
-            watched: true,
-            rx: Direction::new(&group.spec.rx, seed),
-            tx: Direction::new(&group.spec.tx, seed + 1),
-            decoder: Decoder::new(protocol, number, answer),
-            encoder: Encoder::new(protocol, number, load.payload.0, answer),
-            pending: Pending::default(),
-            racers: None,
-        });
-        if let Some(connection) = self.connections.entry(token) {
-            self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
-            let deadline = self.io.now_ns + CONNECT_TIMEOUT.as_nanos() as u64;
-            let alarm = Alarm { token, what: What::Connect };
-            connection.tx.timer = Some(self.io.timers.arm(deadline, alarm));
-        }
-        Ok(())
-    }
-
     /// Gives every arrival that is due to a connection.
     fn start_arrivals(&mut self) {
         for index in 0..self.groups.len() {
@@ -269,13 +204,13 @@ impl<'a> Engine<'a> {
     /// The next arrival of a group that is due: since when, and on which connection (`None`: there is none).
     fn next_arrival(&mut self, index: usize) -> Option<(u64, Option<Token>)> {
         let group = &mut self.groups[index];
-        if self.io.closing || !group.connected || self.io.now_ns < group.start_ns {
+        if self.io.closing {
             return None;
         }
-        let Pacing::Due(due) = group.pace.as_mut()?.decide(self.io.now_ns - group.start_ns) else {
-            return None;
-        };
-        let due_ns = group.start_ns + due;
+        let start_ns = group.loop_start_ns?;
+        let elapsed_ns = self.io.now_ns.saturating_sub(start_ns);
+        let Pacing::Due(due) = group.pace.as_mut()?.decide(elapsed_ns) else { return None };
+        let due_ns = start_ns + due;
         if due_ns >= self.plan.window_ns().1 {
             return None;
         }
@@ -319,86 +254,9 @@ impl<'a> Engine<'a> {
         self.settle(Some(ready.token), fate);
     }
 
-    /// The handshake is over, one way or the other.
-    fn connected(&mut self, ready: Ready) -> Fate {
-        let connection = self.connections.entry(ready.token)?;
-        if let Ok(Some(error)) = connection.stream.take_error() {
-            let refused = connect::is_refusal(&error);
-            return Some(if refused { Ended::Refused } else { Ended::TimedOut });
-        }
-        if let Some(timer) = connection.tx.timer.take() {
-            self.io.timers.cancel(timer);
-        }
-        let group = &mut self.groups[connection.group];
-        connection.phase = Phase::Open;
-        connection.place = group.alive.len();
-        group.alive.push(ready.token);
-        connection.set_interest(Interest::READ, &mut self.io);
-        if !self.io.closing {
-            for _ in 0..group.spec.load.depth.unwrap_or(0) {
-                connection.start(self.io.now_ns, group);
-            }
-        }
-        let fate = connection.send(&mut self.io, group);
-        // A behavior of its own decides whether the socket is read at all.
-        if fate.is_some() || group.spec.rx.is_steady() {
-            fate
-        } else {
-            connection.receive(&mut self.io, group)
-        }
-    }
-
     fn settle(&mut self, token: Option<Token>, fate: Fate) {
         if let (Some(token), Some(how)) = (token, fate) {
             self.end(token, how);
-        }
-    }
-
-    fn end(&mut self, token: Token, how: Ended) {
-        let Some(connection) = self.connections.remove(token) else { return };
-        for timer in [connection.rx.timer, connection.tx.timer].into_iter().flatten() {
-            self.io.timers.cancel(timer);
-        }
-        let group = &mut self.groups[connection.group];
-        group.ended(how, &connection.pending, &connection.decoder.tally(), self.io.now_ns);
-        if connection.phase == Phase::Open {
-            group.alive.swap_remove(connection.place);
-            if let Some(&moved) = group.alive.get(connection.place)
-                && let Some(other) = self.connections.entry(moved)
-            {
-                other.place = connection.place;
-            }
-        }
-        if how == Ended::Alive {
-            super::reset_on_close(&connection.stream);
-        } else if let Some(port) = self.ports.get_mut(&connection.port) {
-            port.ended_ns = Some(self.io.now_ns);
-        }
-    }
-
-    /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self) -> Driven {
-        self.io.now_ns = sys::monotonic_ns();
-        let left: Vec<Token> = self.connections.tokens().collect();
-        for token in left {
-            self.end(token, Ended::Alive);
-        }
-        let answered: u64 = self.groups.iter().map(Group::answered_in_window).sum();
-        let mut run = Row::default();
-        if let ([(calls_before, cpu_before), (calls, cpu)], true) = (&self.marks[..], answered > 0) {
-            run.set(Metric::HarnessCallsPerRequest, (calls - calls_before) as f64 / answered as f64);
-            run.set(Metric::HarnessCpuPerRequest, (cpu - cpu_before) as f64 / answered as f64);
-        }
-        if !self.pacing_error.is_empty() {
-            run.set(Metric::PacingErrorP99, self.pacing_error.value_at_quantile(0.99) as f64);
-        }
-        Driven {
-            run,
-            groups: self.groups.iter().map(Group::result).collect(),
-            summaries: self.groups.iter().map(Group::summary).collect(),
-            answered_in_window: answered,
-            ports: self.ports,
-            buffers: self.buffers,
         }
     }
 }

@@ -33,9 +33,12 @@ pub(super) struct Group {
     pub(super) spec: profile::Group,
     /// The clock of its open loop.
     pub(super) pace: Option<Pace>,
-    /// When its first connection may be opened, and when its open loop starts.
+    /// When its connections are opened.
     pub(super) start_ns: u64,
-    pub(super) connected: bool,
+    /// Connections that have not come about yet; `None` before the first is opened.
+    pub(super) connecting: Option<u32>,
+    /// When its open loop started: when all its connections had come about, or had failed to.
+    pub(super) loop_start_ns: Option<u64>,
     /// Its open connections; arrivals go round.
     pub(super) alive: Vec<Token>,
     turn: usize,
@@ -64,7 +67,8 @@ impl Group {
             spec: spec.clone(),
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
-            connected: false,
+            connecting: None,
+            loop_start_ns: None,
             alive: Vec::new(),
             turn: 0,
             window,
@@ -79,6 +83,20 @@ impl Group {
             service: histogram(),
             interval: histogram(),
         }
+    }
+
+    /// A connection has come about, or failed to; with the last one the open loop starts.
+    pub(super) fn settled_one(&mut self, now_ns: u64) {
+        let left = self.connecting.unwrap_or(1) - 1;
+        self.connecting = Some(left);
+        if left == 0 {
+            self.loop_start_ns = Some(now_ns);
+        }
+    }
+
+    /// When the next request of the open loop is due.
+    pub(super) fn next_due_ns(&self) -> Option<u64> {
+        Some(self.loop_start_ns? + self.pace.as_ref()?.next_ns())
     }
 
     /// The connection that the next arrival goes to.

@@ -8,6 +8,7 @@ mod connection;
 mod direction;
 mod engine;
 mod group;
+mod lifecycle;
 mod pending;
 mod racers;
 

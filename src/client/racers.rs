@@ -1,13 +1,13 @@
 //! Several threads that send on one socket: the misuse itself.
 
 use std::{
-    collections::VecDeque,
     io::{self, ErrorKind, Write},
     net::TcpStream,
     os::fd::AsFd,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
 };
@@ -17,19 +17,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use crate::codec::Encoder;
 
 /// How often a thread that waits for the socket looks whether it should stop, in milliseconds.
-const LOOK_UP_MS: u16 = 50;
+const LOOK_UP_MS: u16 = 20;
 
-/// Threads that take messages in turn and send them on the same socket, each on its own.
+/// Threads that send messages on the same socket, each as if it were alone.
 pub(super) struct Racers {
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    messages: Mutex<VecDeque<u64>>,
-    more: Condvar,
-    stop: AtomicBool,
+    racers: Vec<(Sender<u64>, JoinHandle<()>)>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Racers {
@@ -38,79 +31,73 @@ impl Racers {
     /// # Errors
     /// When there is no descriptor or thread to be had.
     pub(super) fn start(stream: &TcpStream, threads: usize, encoder: &Encoder) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let threads = (0..threads)
+        let stop = Arc::new(AtomicBool::new(false));
+        let racers = (0..threads)
             .map(|_| {
-                let (shared, stream, encoder) = (Arc::clone(&shared), stream.try_clone()?, encoder.clone());
-                thread::Builder::new().name("racer".into()).spawn(move || shared.race(stream, encoder))
+                let (sender, messages) = mpsc::channel();
+                let racer =
+                    Racer { stream: stream.try_clone()?, encoder: encoder.clone(), stop: Arc::clone(&stop) };
+                let run = move || racer.race(&messages);
+                Ok((sender, thread::Builder::new().name("racer".into()).spawn(run)?))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { shared, threads })
+        Ok(Self { racers, stop })
     }
 
-    /// Hands out a message: the next free thread sends it.
+    /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
     pub(super) fn hand_out(&self, sequence: u64) {
-        self.shared.messages.lock().unwrap_or_else(PoisonError::into_inner).push_back(sequence);
-        self.shared.more.notify_one();
+        let (sender, _) = &self.racers[sequence as usize % self.racers.len()];
+        // A racer whose connection broke takes no more; the engine sees the end of the connection by itself.
+        let _ = sender.send(sequence);
     }
 }
 
 impl Drop for Racers {
     fn drop(&mut self) {
-        {
-            // Under the lock, so that no thread looks just before and waits just after.
-            let _messages = self.shared.messages.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shared.stop.store(true, Ordering::Relaxed);
-        }
-        self.shared.more.notify_all();
-        for thread in self.threads.drain(..) {
+        self.stop.store(true, Ordering::Relaxed);
+        for (sender, thread) in self.racers.drain(..) {
+            drop(sender);
             // A racer that panicked has told so on stderr; its messages are missing in the tally.
             let _ = thread.join();
         }
     }
 }
 
-impl Shared {
-    fn race(&self, mut stream: TcpStream, mut encoder: Encoder) {
-        let mut message = vec![0; encoder.message_bytes() as usize];
-        while let Some(sequence) = self.next() {
-            encoder.fill(sequence * message.len() as u64, &mut message);
-            if self.send(&mut stream, &message).is_err() {
-                // The engine sees the end of the connection by itself.
+/// One of the threads.
+struct Racer {
+    stream: TcpStream,
+    encoder: Encoder,
+    stop: Arc<AtomicBool>,
+}
+
+impl Racer {
+    fn race(mut self, messages: &Receiver<u64>) {
+        let mut message = vec![0; self.encoder.message_bytes() as usize];
+        for sequence in messages {
+            self.encoder.fill(sequence * message.len() as u64, &mut message);
+            if self.send(&message).is_err() {
                 return;
             }
         }
     }
 
-    fn next(&self) -> Option<u64> {
-        let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = |queue: &mut VecDeque<u64>| queue.is_empty() && !self.stop.load(Ordering::Relaxed);
-        let mut messages = self.more.wait_while(messages, waiting).unwrap_or_else(PoisonError::into_inner);
-        if self.stop.load(Ordering::Relaxed) { None } else { messages.pop_front() }
-    }
-
     /// Sends a message as a careless thread does: what did not fit is sent when there is room again, whatever the
     /// others have sent in the meantime.
-    fn send(&self, stream: &mut TcpStream, mut message: &[u8]) -> io::Result<()> {
+    fn send(&mut self, mut message: &[u8]) -> io::Result<()> {
         while !message.is_empty() {
-            match stream.write(message) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            match self.stream.write(message) {
                 Ok(sent) => message = &message[sent..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room(stream)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let mut room = [PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT)];
+                    nix::poll::poll(&mut room, PollTimeout::from(LOOK_UP_MS))?;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
-    }
-
-    fn wait_for_room(&self, stream: &TcpStream) -> io::Result<()> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(ErrorKind::Interrupted.into());
-        }
-        nix::poll::poll(
-            &mut [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)],
-            PollTimeout::from(LOOK_UP_MS),
-        )?;
         Ok(())
     }
 }
