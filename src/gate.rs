@@ -36,7 +36,9 @@ fn weigh(expectation: &Expectation, trials: &[Trial]) -> (Option<f64>, bool) {
     if measured.is_empty() || measured.len() < trials.len() {
         return (None, false);
     }
-    let hardest = |c: &crate::profile::Condition| c.hardest(measured.iter().copied()).map(|value| (value, c.holds(value)));
+    let hardest = |c: &crate::profile::Condition| {
+        c.hardest(measured.iter().copied()).map(|value| (value, c.holds(value)))
+    };
     let weighed: Vec<(f64, bool)> = expectation.conditions.iter().filter_map(hardest).collect();
     let shown = weighed.iter().find(|(_, holds)| !holds).or(weighed.first());
     (shown.map(|(value, _)| *value), weighed.iter().all(|(_, holds)| *holds))

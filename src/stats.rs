@@ -5,6 +5,9 @@ use crate::metric::Fold;
 /// When the measured window began and ended, in the samples' own time.
 pub type Window = (i64, i64);
 
+/// A sample may be taken so much after the instant it was due.
+const TOLERANCE_NS: i64 = 50_000_000;
+
 /// One number from samples `(time in ns, value)` in order of time, as the fold says; `None` when too few were taken
 /// for it. A counter's growth over the window is read between the samples next to its borders, and its rate is over the
 /// time between those samples.
@@ -16,6 +19,9 @@ pub fn fold(fold: Fold, samples: &[(i64, f64)], window: Window) -> Option<f64> {
     match fold {
         Fold::Start => Some(first),
         Fold::Peak => Some(peak),
+        Fold::Last => {
+            samples.iter().rev().find(|(at, _)| *at <= window.1 + TOLERANCE_NS).map(|(_, value)| *value)
+        }
         Fold::End | Fold::Final => Some(last),
         Fold::Growth => Some(peak - first),
         Fold::Residue | Fold::Whole => Some(last - first),
@@ -65,6 +71,7 @@ mod tests {
         let of = |kind| fold(kind, &HILL, (0, SECOND));
         assert_eq!(of(Fold::Start), Some(10.0));
         assert_eq!(of(Fold::Peak), Some(50.0));
+        assert_eq!(of(Fold::Last), Some(50.0));
         assert_eq!(of(Fold::End), Some(12.0));
         assert_eq!(of(Fold::Growth), Some(40.0));
         assert_eq!(of(Fold::Residue), Some(2.0));

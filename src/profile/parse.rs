@@ -137,8 +137,8 @@ fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
 }
 
 fn element<'a>(array: &'a mut [Value], name: &str) -> Result<&'a mut Table, String> {
-    let named = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
-    let names: Vec<String> = array.iter().filter_map(named).collect();
+    let own_name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+    let names: Vec<String> = array.iter().filter_map(own_name).collect();
     let index = names.iter().position(|n| n == name).or_else(|| name.parse().ok());
     index.and_then(|index: usize| array.get_mut(index)).and_then(Value::as_table_mut).ok_or_else(|| {
         format!("there is no client group `{name}`{}", meant(name, names.iter().map(String::as_str)))
@@ -168,7 +168,7 @@ fn locate(text: &str, path: &[String]) -> Option<usize> {
     for part in path {
         let value = if let Some(elements) = array {
             let value = part.parse().ok().and_then(|index: usize| elements.get(index));
-            found = value.map(|v| v.span()).or(found);
+            found = value.map(toml::Spanned::span).or(found);
             value
         } else {
             let (key, value) = table?.iter().find(|(key, _)| key.get_ref() == part.as_str()).unzip();

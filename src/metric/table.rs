@@ -1,0 +1,202 @@
+//! The table of everything that is measured. A line here and one `row.set` in the probe that can see it are all that a
+//! new metric needs.
+
+use super::{Better, Fold, Panel, Scope, Spec, Unit};
+
+macro_rules! metrics {
+    ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $scope:ident $unit:ident $better:ident
+        [$($fold:ident)+] $panel:ident $noise:literal; )+) => {
+        /// A thing that can be measured.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
+
+        impl Metric {
+            /// Every metric, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// What is known about it.
+            #[must_use]
+            pub const fn spec(self) -> &'static Spec {
+                match self { $( Self::$variant => {
+                    const SPEC: Spec = Spec {
+                        name: $name,
+                        unit: Unit::$unit,
+                        better: Better::$better,
+                        scope: Scope::$scope,
+                        folds: &[$(Fold::$fold),+],
+                        panel: Panel::$panel,
+                        noise: $noise,
+                        help: concat!($($help),+).trim_ascii(),
+                    };
+                    &SPEC
+                } )+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    // variant: "name" scope unit better [folds] panel noise;
+
+    // The server process, from /proc.
+    /// Resident memory of the server process
+    ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
+    /// Proportional memory of the server process (smaps_rollup, once a second)
+    ServerPss: "server_pss" Run Bytes Lower [Peak End] None 0.05;
+    /// CPU time the server spent in user space
+    ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] None 0.05;
+    /// CPU time the server spent in the kernel
+    ServerCpuSystem: "server_cpu_system" Run Nanoseconds Lower [Rate Total] None 0.05;
+    /// CPU time of the server, user space and kernel (schedstat: exact to the nanosecond)
+    ServerCpu: "server_cpu" Run Nanoseconds Lower [Rate Total] Cpu 0.05;
+    /// CPU time of the server for one answered request
+    ServerCpuPerRequest: "server_cpu_per_request" Run Nanoseconds Lower [Final] None 0.05;
+    /// Descriptors the server holds
+    ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start End] None 0.02;
+    /// Context switches of the server
+    ServerSwitches: "server_context_switches" Run Count Lower [Rate] None 0.2;
+
+    // The kernel's side of the server's sockets, from sock_diag.
+    /// Kernel memory of the server's sockets
+    KernelMemory: "kernel_memory" Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
+    /// Bytes sent by the server that the peers' kernels have not acknowledged or not been offered yet
+    KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak End] BytesWait 0.1;
+    /// Bytes in the clients' kernel receive queues that no client has read
+    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak End] BytesWait 0.1;
+    /// The server's sockets in any state, FIN-WAIT included
+    ServerSockets: "server_sockets" Run Count Lower [Peak End] None 0.02;
+
+    // The reference server's own counters.
+    /// Connections the reference server holds
+    Connections: "connections" Run Count Neither [Peak End] Connections 0.02;
+    /// Bytes that wait in the reference server's send buffers
+    SendBuffered: "send_buffered" Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
+    /// Bytes that wait in the reference server's receive buffers
+    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak End] None 0.1;
+    /// Memory held by the reference server's connection buffers
+    BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak End] None 0.1;
+    /// Messages the reference server understood and answered
+    ServerMessages: "server_messages" Run Count Higher [Rate Total] None 0.1;
+    /// Returns from epoll_wait
+    ServerWaits: "server_waits" Run Count Lower [Rate Total] None 0.1;
+    /// Receive system calls of the reference server
+    ServerReads: "server_reads" Run Count Lower [Rate Total] None 0.1;
+    /// Send system calls of the reference server
+    ServerWrites: "server_writes" Run Count Lower [Rate Total] None 0.1;
+    /// epoll_ctl system calls of the reference server
+    ServerControls: "server_controls" Run Count Lower [Rate Total] None 0.1;
+    /// Times a send was cut short or refused and EPOLLOUT was armed
+    WriteArmed: "write_armed" Run Count Neither [Whole] None 0.2;
+    /// System calls of the reference server for one answered request
+    ServerCallsPerRequest: "server_calls_per_request" Run Count Lower [Final] None 0.05;
+    /// Bytes put into the reference server's buffers
+    BufferAppended: "buffer_appended" Run Bytes Neither [Rate Total] None 0.1;
+    /// Bytes moved inside the reference server's buffers, by shifting and growing
+    BufferMoved: "buffer_moved" Run Bytes Lower [Rate Total] None 0.1;
+    /// Messages whose checksum or length was wrong when the reference server read them
+    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0;
+
+    // Evictions, as the reference server saw them.
+    /// Connections the reference server evicted, for any reason
+    Evictions: "evictions" Run Count Neither [Whole] None 0.0;
+    /// Evicted because data stayed unsent and the peer acknowledged nothing for the send timeout
+    EvictedSendTimeout: "evicted_send_timeout" Run Count Neither [Whole] None 0.0;
+    /// Evicted because more waited to be sent than the send limit allows
+    EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
+    /// Evicted because a message did not fit the receive limit
+    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0;
+    /// Evicted because of bytes that are no message
+    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0;
+    /// Smallest distance between the end of a send timeout and the eviction; negative is too early
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.5;
+    /// Median time between the end of a send timeout and the eviction
+    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
+    /// 99th percentile of the time between the end of a send timeout and the eviction
+    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5;
+    /// Median time from the server's eviction until the client's side saw it
+    EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;
+
+    // Content, over all groups.
+    /// Received bytes that were compared with what they should be
+    VerifiedBytes: "verified_bytes" Run Bytes Neither [Final] None 0.1;
+    /// Received bytes that were not what they should be
+    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0;
+
+    // The harness and the host.
+    /// CPU time of the client engine
+    HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
+    /// CPU time of the client engine for one answered request
+    HarnessCpuPerRequest: "harness_cpu_per_request" Run Nanoseconds Neither [Final] None 0.1;
+    /// System calls of the client engine for one answered request
+    HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
+    /// 99th percentile of how late the engine started requests that were due
+    PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Time other guests of the host took from this machine, over all cores
+    HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
+    /// Time some task of this machine waited for a core (PSI)
+    HostCpuPressure: "host_cpu_pressure" Run Nanoseconds Neither [Rate] None 0.5;
+    /// Connections dropped because the listen queue was full
+    ListenDrops: "listen_drops" Run Count Lower [Whole] None 0.0;
+    /// Segments sent again, on the whole machine
+    Retransmits: "retransmits" Run Count Lower [Whole] None 0.5;
+
+    // A client group.
+    /// Answers received and verified
+    Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
+    /// Requests that became due per second
+    Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
+    /// Requests that became due and could not be started
+    Skipped: "skipped" Group Count Lower [Whole] None 0.0;
+    /// Requests still open when the clients stopped
+    Unanswered: "unanswered" Group Count Lower [Final] None 0.0;
+    /// Age of the oldest request still open when the clients stopped
+    UnansweredAge: "unanswered_age" Group Nanoseconds Lower [Final] None 0.5;
+    /// Requests open on a connection when it ended
+    Lost: "lost" Group Count Lower [Final] None 0.0;
+    /// Median response time of each interval, from when a request was due
+    IntervalP50: "response_p50" Group Nanoseconds Lower [Peak] Latency 0.2;
+    /// 99th percentile of the response time of each interval, from when a request was due
+    IntervalP99: "response_p99" Group Nanoseconds Lower [Peak] Latency 0.2;
+    /// Median response time, from when a request was due
+    LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
+    /// 90th percentile of the response time
+    LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;
+    /// 99th percentile of the response time
+    LatencyP99: "latency_p99" Group Nanoseconds Lower [Final] None 0.2;
+    /// 99.9th percentile of the response time
+    LatencyP999: "latency_p999" Group Nanoseconds Lower [Final] None 0.4;
+    /// Longest response time
+    LatencyMax: "latency_max" Group Nanoseconds Lower [Final] None 1.0;
+    /// Median service time, from when a request was sent
+    ServiceP50: "service_p50" Group Nanoseconds Lower [Final] None 0.1;
+    /// 99th percentile of the service time
+    ServiceP99: "service_p99" Group Nanoseconds Lower [Final] None 0.2;
+    /// Bytes received
+    Received: "received" Group Bytes Neither [Rate Total] None 0.1;
+    /// Bytes sent
+    Sent: "sent" Group Bytes Neither [Rate Total] None 0.1;
+    /// Connections open
+    Alive: "alive" Group Count Neither [Peak Last] Connections 0.0;
+    /// Connections that were tried
+    Opened: "opened" Group Count Neither [Final] None 0.0;
+    /// Connections the peer ended, by FIN or by RST
+    Evicted: "evicted" Group Count Neither [Final] None 0.0;
+    /// Connections the peer ended by RST
+    EvictedReset: "evicted_rst" Group Count Neither [Final] None 0.0;
+    /// Connections the peer ended by FIN
+    EvictedFin: "evicted_fin" Group Count Neither [Final] None 0.0;
+    /// Connections that were refused
+    Refused: "refused" Group Count Lower [Final] None 0.0;
+    /// Connections that never came about in time
+    TimedOut: "timed_out" Group Count Lower [Final] None 0.0;
+    /// Received bytes that were compared with what they should be
+    GroupVerified: "verified" Group Bytes Neither [Final] None 0.1;
+    /// Received bytes that were not what they should be
+    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0;
+    /// Messages that came back in pieces, with other bytes between them, or not whole
+    Torn: "torn" Group Count Lower [Final] None 0.0;
+    /// Messages that came back whole but after a later one
+    Reordered: "reordered" Group Count Lower [Final] None 0.0;
+    /// Messages that came back torn or out of order
+    Disordered: "disordered" Group Count Lower [Final] None 0.0;
+}
