@@ -1,0 +1,175 @@
+//! What the server has done so far, in numbers: one declaration each, written by the loop alone, read by any thread.
+
+use std::{
+    fmt::Write,
+    marker::PhantomData,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::eviction::{How, Reason};
+
+/// A number with one writer: a load and a store, so no lock prefix on the hot path.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    pub(super) fn add(&self, more: u64) {
+        self.0.store(self.value().wrapping_add(more), Relaxed);
+    }
+
+    /// One part of a gauge changed: the sum follows without being summed up again.
+    pub(super) fn shift(&self, from: usize, to: usize) {
+        self.add((to as u64).wrapping_sub(from as u64));
+    }
+}
+
+/// What tells apart the numbers of one family.
+pub(super) trait Label: Copy + 'static {
+    /// How Prometheus names the difference.
+    const KEY: &'static str;
+    /// All values; a value's place is its number.
+    const ALL: &'static [(Self, &'static str)];
+    fn index(self) -> usize;
+}
+
+/// A counter for each value of a label.
+#[derive(Debug)]
+pub(super) struct Labelled<L> {
+    counters: Box<[Counter]>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Labelled<L> {
+    pub(super) fn of(&self, label: L) -> &Counter {
+        &self.counters[label.index()]
+    }
+}
+
+impl<L: Label> Default for Labelled<L> {
+    fn default() -> Self {
+        Self { counters: L::ALL.iter().map(|_| Counter::default()).collect(), label: PhantomData }
+    }
+}
+
+/// Writes the samples of a family, in the text format of Prometheus.
+trait Samples {
+    fn write(&self, name: &str, out: &mut String);
+}
+
+impl Samples for Counter {
+    fn write(&self, name: &str, out: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{name} {}", self.value());
+    }
+}
+
+impl<L: Label> Samples for Labelled<L> {
+    fn write(&self, name: &str, out: &mut String) {
+        for (label, text) in L::ALL {
+            let _ = writeln!(out, "{name}{{{}=\"{text}\"}} {}", L::KEY, self.of(*label).value());
+        }
+    }
+}
+
+macro_rules! counters {
+    ($( $(#[doc = $help:literal])+ $field:ident: $of:ty, $kind:literal $name:literal; )+) => {
+        /// All numbers of one server.
+        #[derive(Debug, Default)]
+        pub(super) struct Counters {
+            $( $(#[doc = $help])+ pub(super) $field: $of, )+
+        }
+
+        impl Counters {
+            /// The text exposition format of Prometheus, version 0.0.4.
+            pub(super) fn prometheus(&self) -> String {
+                let mut out = String::with_capacity(4096);
+                $(
+                    let help = concat!($($help),+).trim_ascii();
+                    let _ = writeln!(out, concat!("# HELP ", $name, " {}\n# TYPE ", $name, " ", $kind), help);
+                    self.$field.write($name, &mut out);
+                )+
+                out
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections held now
+    connections: Counter, "gauge" "badpeer_connections";
+    /// Bytes that wait in the send buffers
+    send_buffered: Counter, "gauge" "badpeer_send_buffered";
+    /// Bytes that wait in the receive buffers
+    receive_buffered: Counter, "gauge" "badpeer_receive_buffered";
+    /// Memory held by all connection buffers, in bytes
+    footprint: Counter, "gauge" "badpeer_buffer_footprint";
+    /// Messages understood and answered; for echo, reads that brought something
+    messages: Counter, "counter" "badpeer_server_messages_total";
+    /// Times the loop woke up: returns from waiting for events
+    waits: Counter, "counter" "badpeer_server_waits_total";
+    /// Receive system calls
+    reads: Counter, "counter" "badpeer_server_reads_total";
+    /// Send system calls
+    writes: Counter, "counter" "badpeer_server_writes_total";
+    /// System calls that changed what epoll watches
+    controls: Counter, "counter" "badpeer_server_controls_total";
+    /// Times a send was cut short or refused and EPOLLOUT was armed
+    write_armed: Counter, "counter" "badpeer_write_armed_total";
+    /// Bytes put into connection buffers
+    appended: Counter, "counter" "badpeer_buffer_appended_total";
+    /// Bytes moved inside connection buffers, by shifting and growing
+    moved: Counter, "counter" "badpeer_buffer_moved_total";
+    /// Messages whose checksum or length was wrong
+    rejected: Counter, "counter" "badpeer_server_rejected_total";
+    /// Connections accepted
+    accepted: Counter, "counter" "badpeer_accepted_total";
+    /// Connections closed at once because no descriptor was left
+    accept_refused: Counter, "counter" "badpeer_accept_refused_total";
+    /// Connections evicted because they broke a limit
+    evictions: Labelled<Reason>, "counter" "badpeer_evictions_total";
+    /// Connections that ended without an eviction
+    ended: Labelled<How>, "counter" "badpeer_ended_total";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gauge_follows_its_parts() {
+        let gauge = Counter::default();
+        gauge.shift(0, 100);
+        gauge.shift(0, 11);
+        gauge.shift(100, 30);
+        assert_eq!(gauge.value(), 41);
+        gauge.shift(30, 0);
+        gauge.shift(11, 0);
+        assert_eq!(gauge.value(), 0);
+    }
+
+    #[test]
+    fn every_family_has_help_a_type_and_samples() {
+        let counters = Counters::default();
+        counters.evictions.of(Reason::SendLimit).add(3);
+        counters.connections.add(7);
+        let text = counters.prometheus();
+        assert!(text.starts_with(
+            "# HELP badpeer_connections Connections held now\n# TYPE badpeer_connections gauge\nbadpeer_connections 7\n"
+        ));
+        assert!(text.contains("\nbadpeer_evictions_total{reason=\"send_limit\"} 3\n"));
+        assert!(text.contains("\nbadpeer_ended_total{how=\"peer_closed\"} 0\n"));
+        let helped = text.lines().filter(|line| line.starts_with("# HELP")).count();
+        assert_eq!(helped, text.lines().filter(|line| line.starts_with("# TYPE")).count());
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), helped + 3 + 3);
+    }
+
+    #[test]
+    fn labels_are_numbered_in_order() {
+        assert!(Reason::ALL.iter().enumerate().all(|(index, (reason, _))| reason.index() == index));
+        assert!(How::ALL.iter().enumerate().all(|(index, (how, _))| how.index() == index));
+    }
+}

@@ -1,0 +1,195 @@
+//! How connections end: evictions, each with exactly one reason and kept as an event, and all other ends.
+
+use std::{
+    collections::VecDeque,
+    fmt::Write,
+    io,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::counters::Label;
+
+/// Events kept for those who ask later; older ones are dropped, their numbers stay taken.
+const KEPT_EVENTS: usize = 1 << 17;
+
+/// Why a connection was evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Data stayed unsent, and the peer acknowledged nothing for the send timeout.
+    SendTimeout,
+    /// More waited to be sent than the send limit allows.
+    SendLimit,
+    /// A message did not fit the receive limit.
+    ReceiveLimit,
+    /// Bytes that are no message.
+    Protocol,
+}
+
+/// How a connection ended that was not evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The peer ended its stream, and everything it asked for was answered.
+    PeerClosed,
+    /// The peer reset the connection.
+    PeerReset,
+    /// Any other error of the network.
+    Error,
+    /// The server was stopped.
+    Shutdown,
+}
+
+/// A connection's last state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Evicted(Reason),
+    Ended(How),
+}
+
+impl From<Reason> for End {
+    fn from(reason: Reason) -> Self {
+        Self::Evicted(reason)
+    }
+}
+
+impl From<How> for End {
+    fn from(how: How) -> Self {
+        Self::Ended(how)
+    }
+}
+
+impl How {
+    /// What an error of the connection means. After a reset the first call says so, later ones say EPIPE.
+    pub(super) fn from_error(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::PeerReset,
+            _ => Self::Error,
+        }
+    }
+}
+
+impl Label for Reason {
+    const KEY: &'static str = "reason";
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::SendTimeout, "send_timeout"),
+        (Self::SendLimit, "send_limit"),
+        (Self::ReceiveLimit, "receive_limit"),
+        (Self::Protocol, "protocol"),
+    ];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl Label for How {
+    const KEY: &'static str = "how";
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::PeerClosed, "peer_closed"),
+        (Self::PeerReset, "peer_reset"),
+        (Self::Error, "error"),
+        (Self::Shutdown, "shutdown"),
+    ];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// One eviction. Instants are nanoseconds of `CLOCK_MONOTONIC`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eviction {
+    pub(super) at_ns: u64,
+    pub(super) reason: Reason,
+    pub(super) peer_port: u16,
+    /// For a send timeout: when the peer last acknowledged something, or the data began to wait if that was later;
+    /// and when the timeout was over.
+    pub(super) timer: Option<(u64, u64)>,
+    /// Bytes that waited in the send buffer.
+    pub(super) send_buffered: usize,
+    /// Bytes that the kernel had taken and the peer had not acknowledged (`SIOCOUTQ`).
+    pub(super) kernel_queued: usize,
+}
+
+/// The evictions of one server, in order, numbered from 0.
+#[derive(Debug, Default)]
+pub(super) struct Journal(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    first: u64,
+    events: VecDeque<Eviction>,
+}
+
+impl Journal {
+    pub(super) fn record(&self, eviction: Eviction) {
+        let mut kept = self.kept();
+        if kept.events.len() == KEPT_EVENTS {
+            kept.events.pop_front();
+            kept.first += 1;
+        }
+        kept.events.push_back(eviction);
+    }
+
+    /// Event number `from` and all later ones, one a line, under a line of names.
+    pub(super) fn csv(&self, from: u64) -> String {
+        let (first, events) = self.since(from);
+        let mut out =
+            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n".to_owned();
+        for (index, event) in (first..).zip(events) {
+            let Eviction { at_ns, reason, peer_port, timer, send_buffered, kernel_queued } = event;
+            let reason = Reason::ALL[reason.index()].1;
+            let timer = timer.map_or(",".to_owned(), |(progress, deadline)| format!("{progress},{deadline}"));
+            // Writing to a String cannot fail.
+            let _ =
+                writeln!(out, "{index},{at_ns},{reason},{peer_port},{timer},{send_buffered},{kernel_queued}");
+        }
+        out
+    }
+
+    /// A copy, so that the loop never waits while text is made of it.
+    fn since(&self, from: u64) -> (u64, Vec<Eviction>) {
+        let kept = self.kept();
+        let first = from.max(kept.first);
+        let skipped = usize::try_from(first - kept.first).unwrap_or(usize::MAX).min(kept.events.len());
+        (first, kept.events.range(skipped..).copied().collect())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: Eviction = Eviction {
+        at_ns: 2_000,
+        reason: Reason::SendTimeout,
+        peer_port: 40_000,
+        timer: Some((900, 1_900)),
+        send_buffered: 65,
+        kernel_queued: 7,
+    };
+
+    #[test]
+    fn events_are_listed_from_the_one_asked_for() {
+        let journal = Journal::default();
+        journal.record(EVENT);
+        journal.record(Eviction { reason: Reason::Protocol, timer: None, ..EVENT });
+        let header = "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n";
+        let first = "0,2000,send_timeout,40000,900,1900,65,7\n";
+        let second = "1,2000,protocol,40000,,,65,7\n";
+        assert_eq!(journal.csv(0), [header, first, second].concat());
+        assert_eq!(journal.csv(1), [header, second].concat());
+        assert_eq!(journal.csv(9), header);
+    }
+
+    #[test]
+    fn old_events_go_and_numbers_stay() {
+        let journal = Journal::default();
+        for _ in 0..KEPT_EVENTS + 5 {
+            journal.record(EVENT);
+        }
+        assert_eq!(journal.csv(0).lines().nth(1).and_then(|line| line.split_once(',')).unwrap().0, "5");
+        assert_eq!(journal.csv(KEPT_EVENTS as u64 + 4).lines().count(), 2);
+    }
+}

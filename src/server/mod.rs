@@ -1,0 +1,217 @@
+//! The reference server: an epoll loop that keeps its limits, counts what it does, and says whom it evicted and why.
+//!
+//! ```text
+//!   epoll ─→ connection ─ read ─→ receive buffer ─→ messages ─→ send buffer ─ write ─→ peer
+//!              ↑    ↑                                              │  │
+//!   wheel ─────┘    └── EPOLLOUT, only while something waits ──────┘  └─→ over the limit: evicted
+//! ```
+//! One read and one write for a small request; the rest of this room is about peers that are not so kind.
+
+mod accept;
+mod admin;
+mod connection;
+mod counters;
+mod event_loop;
+mod eviction;
+mod messages;
+mod policy;
+
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    thread,
+};
+
+use nix::sys::{
+    eventfd::{EfdFlags, EventFd},
+    resource::{Resource, getrlimit, setrlimit},
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+
+pub use eviction::{How, Reason};
+
+use self::{
+    accept::Door, admin::Admin, counters::Counters, event_loop::EventLoop, eviction::Journal, policy::Policy,
+};
+use crate::profile::ServerOptions;
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is none.
+    #[error("`{0}` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0")]
+    Address(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {}", listen_failure(source))]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// Something else that the kernel refused.
+    #[error("the server cannot go on: {0}")]
+    Kernel(#[from] io::Error),
+}
+
+fn listen_failure(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "address already in use; choose another --listen or port 0".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; try 127.0.0.1".to_owned(),
+        io::ErrorKind::PermissionDenied => "not permitted; choose a port from 1024 on, or port 0".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Where a server can be reached; a port 0 that was asked for is replaced by the one that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// For those who are served.
+    pub service: SocketAddr,
+    /// For those who watch: `GET /metrics` and `GET /evictions?from=N`.
+    pub admin: Option<SocketAddr>,
+}
+
+/// A server that listens and is about to run.
+pub struct Server {
+    addresses: Addresses,
+    admin: Option<Admin>,
+    event_loop: EventLoop,
+    stop: Arc<EventFd>,
+}
+
+/// Stops a server from another thread.
+#[derive(Clone, Debug)]
+pub struct StopHandle(Arc<EventFd>);
+
+impl StopHandle {
+    /// The loop ends after the turn it is in, and closes all connections.
+    pub fn stop(&self) {
+        // It fails only when the counter is full, and then it has been stopped before.
+        let _ = self.0.write(1);
+    }
+}
+
+impl Server {
+    /// Listens on `options.listen` and, for those who watch, on `admin`. From now on peers can connect; they are
+    /// served by [`run`](Self::run). The process may hold as many descriptors as its hard limit allows from now on.
+    ///
+    /// # Errors
+    /// [`ServeError`], with what to write instead.
+    pub fn bind(options: &ServerOptions, admin: Option<SocketAddr>) -> Result<Self, ServeError> {
+        raise_descriptor_limit();
+        let address = resolve(&options.listen)?;
+        let cannot = |address| move |source| ServeError::Listen { address, source };
+        let send_buffer = options.send_buffer.0.map(|bytes| bytes.0 as usize);
+        let door = Door::open(address, send_buffer).map_err(cannot(address))?;
+        let (counters, journal) = (Arc::<Counters>::default(), Arc::<Journal>::default());
+        let watched = |address| {
+            Admin::open(address, Arc::clone(&counters), Arc::clone(&journal)).map_err(cannot(address))
+        };
+        let admin = admin.map(watched).transpose()?;
+        let addresses =
+            Addresses { service: door.address()?, admin: admin.as_ref().map(Admin::address).transpose()? };
+        let event_loop = EventLoop::new(door, Policy::new(options), counters, journal)?;
+        let stop =
+            EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(io::Error::from)?;
+        Ok(Self { addresses, admin, event_loop, stop: Arc::new(stop) })
+    }
+
+    /// Where it can be reached.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// What ends [`run`](Self::run).
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(Arc::clone(&self.stop))
+    }
+
+    /// Serves, in this thread, until `SIGTERM` or `SIGINT` arrives or the [`StopHandle`] is used. The signals are
+    /// blocked in this thread meanwhile; where others of the process take them, they do not arrive here.
+    ///
+    /// # Errors
+    /// When the kernel refuses what no server can do without.
+    pub fn run(self) -> Result<(), ServeError> {
+        let Self { admin, event_loop, stop, .. } = self;
+        let signals = Signals::block()?;
+        thread::scope(|scope| {
+            if let Some(admin) = &admin {
+                let stop = &stop;
+                thread::Builder::new()
+                    .name("admin".to_owned())
+                    .spawn_scoped(scope, move || admin.serve(stop))?;
+            }
+            let served = event_loop.run(&signals.fd, &stop);
+            StopHandle(Arc::clone(&stop)).stop();
+            Ok(served?)
+        })
+    }
+}
+
+fn resolve(text: &str) -> Result<SocketAddr, ServeError> {
+    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    resolved.ok_or_else(|| ServeError::Address(text.to_owned()))
+}
+
+/// A connection is a descriptor. Where this fails, the limit stays what it was and accepting copes with it.
+fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// `SIGTERM` and `SIGINT` as readiness, and the mask as it was before.
+struct Signals {
+    fd: SignalFd,
+    before: SigSet,
+}
+
+impl Signals {
+    fn block() -> io::Result<Self> {
+        let awaited = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+        let fd = SignalFd::with_flags(&awaited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let before = SigSet::thread_get_mask()?;
+        awaited.thread_block()?;
+        Ok(Self { fd, before })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // Taken, or it would strike as soon as the mask is back.
+        while let Ok(Some(_)) = self.fd.read_signal() {}
+        let _ = self.before.thread_set_mask();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(listen: &str) -> String {
+        let options = ServerOptions { listen: listen.to_owned(), ..ServerOptions::default() };
+        Server::bind(&options, None).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_bad_address_says_what_to_write() {
+        assert_eq!(
+            refused("8080"),
+            "`8080` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+        );
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        assert_eq!(
+            refused(&address),
+            format!("cannot listen on {address}: address already in use; choose another --listen or port 0")
+        );
+        assert!(refused("192.0.2.1:0").contains("no such address"));
+    }
+}

@@ -1,0 +1,303 @@
+//! The reference server as its peers see it: over real sockets, kind and unkind.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fixture;
+
+use std::{
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    process::{Command, Stdio},
+    thread::{self},
+    time::{Duration, Instant},
+};
+
+use badpeer::{
+    buffer::{self},
+    codec::{Decoder, Protocol, content, echo},
+    profile::{ServerOptions, Trigger},
+    server::{Addresses, Server},
+    sys,
+};
+use nix::{
+    sys::{
+        resource::{Resource, setrlimit},
+        signal::{SigSet, Signal, kill},
+    },
+    unistd::Pid,
+};
+
+use fixture::*;
+
+#[test]
+fn an_echo_takes_one_read_and_one_write() {
+    for options in every_kind(Protocol::Echo) {
+        let server = Running::start(&options);
+        let mut stream = server.connect();
+        let mut decoder = Decoder::Echo(echo::Decoder::new(9, 64));
+        let (mut message, mut back) = ([0; 64], [0; 64]);
+        for n in 0..500 {
+            content::fill(9, n * 64, &mut message);
+            stream.write_all(&message).unwrap();
+            stream.read_exact(&mut back).unwrap();
+            decoder.feed(&back, &mut |_| {});
+        }
+        assert_eq!((decoder.tally().corrupt, decoder.tally().verified), (0, 32_000));
+        let metrics = server.metrics();
+        assert_eq!(metrics["badpeer_server_messages_total"], 500);
+        assert_eq!(metrics["badpeer_server_writes_total"], 500);
+        // An edge is read until nothing is left; that second read may find the next message already.
+        let most = if options.trigger == Trigger::Level { 500 } else { 1000 };
+        assert!((500..=most).contains(&metrics["badpeer_server_reads_total"]), "{metrics:?}");
+        assert_eq!(metrics["badpeer_write_armed_total"], 0, "EPOLLOUT is armed only while something waits");
+        assert_eq!(metrics["badpeer_server_controls_total"], 4, "the door, signals, stop, one connection");
+        assert!(metrics["badpeer_server_waits_total"] <= 501);
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    for options in every_kind(Protocol::Frame) {
+        let server = Running::start(&options);
+        let mut stream = server.connect();
+        stream.write_all(&requests(2_000, 100)).unwrap();
+        expect_answers(&mut stream, 2_000, 100, Duration::ZERO);
+        assert_eq!(server.metric("badpeer_server_messages_total"), 2_000);
+        assert!(server.metric("badpeer_server_writes_total") < 200, "answers are sent in batches");
+    }
+}
+
+#[test]
+fn one_byte_at_a_time_gives_the_same_answers() {
+    for options in every_kind(Protocol::Frame) {
+        let server = Running::start(&options);
+        let mut stream = server.connect();
+        for byte in requests(20, 77) {
+            stream.write_all(&[byte]).unwrap();
+        }
+        expect_answers(&mut stream, 20, 77, Duration::ZERO);
+    }
+}
+
+#[test]
+fn after_a_half_close_everything_is_still_answered() {
+    for options in every_kind(Protocol::Frame) {
+        let server = Running::start(&options);
+        let mut stream = server.connect();
+        stream.write_all(&requests(3, 4 << 20)).unwrap();
+        stream.write_all(&request(3, 10)[..20]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        server.wait_for("badpeer_server_messages_total", 3);
+        thread::sleep(Duration::from_millis(50));
+        let before = server.waits();
+        thread::sleep(Duration::from_millis(100));
+        let waits = server.waits() - before;
+        assert!(waits <= 1, "{waits}: the end of the stream does not spin");
+        expect_answers(&mut stream, 3, 4 << 20, Duration::ZERO);
+        assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0, "an orderly end and nothing else");
+        server.wait_for("badpeer_ended_total{how=\"peer_closed\"}", 1);
+    }
+}
+
+#[test]
+fn a_big_answer_reaches_a_slow_reader_intact() {
+    for options in every_kind(Protocol::Frame) {
+        let server = Running::start(&options);
+        let mut stream = server.connect_narrow(32 * 1024);
+        stream.write_all(&request(0, 8 << 20)).unwrap();
+        expect_answers(&mut stream, 1, 8 << 20, Duration::from_micros(100));
+        assert!(server.metric("badpeer_write_armed_total") > 0);
+        server.wait_for("badpeer_send_buffered", 0);
+        // Once it was quiet for a while, the connection is as small as a new one.
+        let small = buffer::make(options.buffer, 1024, None).footprint() as u64;
+        server.wait_for("badpeer_buffer_footprint", 2 * small);
+    }
+}
+
+#[test]
+fn a_reader_that_never_reads_runs_into_the_limit() {
+    for buffer in ["contiguous", "chained"] {
+        let server = Running::start(&options(&format!("buffer = '{buffer}'\nsend_limit = '256KiB'")));
+        let mut stream = server.connect();
+        stream.write_all(&requests(64, 1 << 20)).unwrap();
+        let event = server.eviction();
+        assert_eq!((&*event["reason"], &*event["deadline_ns"]), ("send_limit", ""));
+        assert_eq!(event["peer_port"], stream.local_addr().unwrap().port().to_string());
+        let buffered: usize = event["send_buffered"].parse().unwrap();
+        assert!((256 * 1024..=(256 + 65) * 1024).contains(&buffered), "the limit and one batch: {buffered}");
+        assert_eq!(drain(&mut stream).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(server.metric("badpeer_evictions_total{reason=\"send_limit\"}"), 1);
+        server.wait_for("badpeer_buffer_footprint", 0);
+    }
+}
+
+#[test]
+fn a_reader_that_never_reads_is_evicted_when_its_time_is_over() {
+    for (trigger, by) in [("level", "rst"), ("edge", "rst"), ("level", "fin")] {
+        let knobs = format!("trigger = '{trigger}'\nevict_by = '{by}'\nsend_timeout = '300ms'");
+        // Never early; and in time, unless the machine is busy with other tests: then once in a few attempts.
+        let in_time = (0..4).any(|_| stall_until_evicted(&options(&knobs), by == "fin") <= 20 * MS);
+        assert!(in_time, "{knobs}");
+    }
+}
+
+/// How late the eviction was, in nanoseconds.
+fn stall_until_evicted(options: &ServerOptions, orderly: bool) -> u64 {
+    let server = Running::start(options);
+    let mut stream = server.connect_narrow(32 * 1024);
+    let asked_ns = sys::monotonic_ns();
+    stream.write_all(&request(0, 12 << 20)).unwrap();
+    let event = server.eviction();
+    let ns = |name: &str| event[name].parse::<u64>().unwrap();
+    assert_eq!(event["reason"], "send_timeout");
+    assert_eq!(ns("deadline_ns"), ns("progress_ns") + 300 * MS);
+    assert!(ns("progress_ns") >= asked_ns && ns("at_ns") >= ns("deadline_ns"), "never early: {event:?}");
+    assert!(ns("kernel_queued") > 0 && ns("send_buffered") > 0, "{event:?}");
+    assert_eq!(drain(&mut stream).is_ok(), orderly);
+    assert!(server.waits() < 150, "some while the answer was made, and one for the timer");
+    ns("at_ns") - ns("deadline_ns")
+}
+
+#[test]
+fn a_slow_reader_stays_while_it_makes_progress() {
+    for trigger in ["level", "edge"] {
+        let server = Running::start(&options(&format!("trigger = '{trigger}'\nsend_timeout = '250ms'")));
+        let mut stream = server.connect_narrow(64 * 1024);
+        stream.write_all(&request(0, 14 << 20)).unwrap();
+        let mut piece = vec![0; 64 * 1024];
+        let mut progress = Progress::default();
+        for step in 0..1600 {
+            if step < 1000 && step % 50 == 0 {
+                stream.read_exact(&mut piece).unwrap();
+                assert_eq!(server.ask("/evictions").lines().count(), 1, "step {step}: it reads, slowly");
+            }
+            thread::sleep(Duration::from_millis(1));
+            progress.look(&stream);
+        }
+        let silent_ns = server.eviction()["at_ns"].parse::<u64>().unwrap() - progress.not_before_ns;
+        assert!(silent_ns >= 250 * MS, "early: {silent_ns} ns after the last progress");
+        assert!(silent_ns <= 400 * MS, "late: {silent_ns} ns after the last progress");
+    }
+}
+
+#[test]
+fn what_is_no_message_ends_the_connection() {
+    let wrong_checksum = [&[0, 0, 0, 24, 1, 2, 3, 4][..], &[0; 24]].concat();
+    let cases: [(&[u8], &str); 3] = [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "protocol"),
+        (&wrong_checksum, "protocol"),
+        (&[0, 1, 0, 1, 0, 0, 0, 0], "receive_limit"),
+    ];
+    for (bytes, reason) in cases {
+        let server = Running::start(&options("receive_limit = '64KiB'"));
+        let mut stream = server.connect();
+        stream.write_all(bytes).unwrap();
+        assert_eq!(server.eviction()["reason"], reason);
+        assert!(drain(&mut stream).is_err());
+        assert_eq!(server.metric("badpeer_server_rejected_total"), u64::from(reason == "protocol"));
+        assert_eq!(server.metric(&format!("badpeer_evictions_total{{reason=\"{reason}\"}}")), 1);
+    }
+}
+
+#[test]
+fn an_idle_or_stalled_server_does_not_wake_up() {
+    let server = Running::start(&options("send_timeout = '30s'"));
+    let idle: Vec<TcpStream> = (0..50).map(|_| server.connect()).collect();
+    let mut stalled: Vec<TcpStream> = (0..4).map(|_| server.connect_narrow(16 * 1024)).collect();
+    for stream in &mut stalled {
+        stream.write_all(&request(0, 10 << 20)).unwrap();
+    }
+    server.wait_for("badpeer_server_messages_total", 4);
+    server.wait_for("badpeer_connections", 54);
+    thread::sleep(Duration::from_millis(200));
+    let before = server.waits();
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.waits(), before);
+    drop((idle, stalled));
+    server.wait_for("badpeer_connections", 0);
+}
+
+#[test]
+fn it_survives_peers_that_leave_without_a_word() {
+    for options in every_kind(Protocol::Frame) {
+        let server = Running::start(&options);
+        for n in 0..200 {
+            let mut stream = server.connect();
+            stream.write_all(&requests(n % 5, 200_000)).unwrap();
+            if n % 3 == 0 { drop(stream) } else { reset(stream) }
+        }
+        let mut stream = server.connect();
+        stream.write_all(&request(0, 1000)).unwrap();
+        expect_answers(&mut stream, 1, 1000, Duration::ZERO);
+        drop(stream);
+        for gauge in ["connections", "send_buffered", "receive_buffered", "buffer_footprint"] {
+            server.wait_for(&format!("badpeer_{gauge}"), 0);
+        }
+        let metrics = server.metrics();
+        assert_eq!(metrics["badpeer_accepted_total"], 201);
+        let ended = metrics.iter().filter(|(name, _)| name.starts_with("badpeer_ended"));
+        assert_eq!(ended.map(|(_, n)| n).sum::<u64>(), 201, "each ends exactly once: {metrics:?}");
+    }
+}
+
+#[test]
+fn a_flood_does_not_keep_others_waiting() {
+    for options in every_kind(Protocol::Echo) {
+        let server = Running::start(&ServerOptions { send_limit: "off".parse().unwrap(), ..options });
+        let mut flood = server.connect();
+        let mut returning = flood.try_clone().unwrap();
+        let reader = thread::spawn(move || drain(&mut returning));
+        let writer = thread::spawn(move || {
+            let piece = vec![7; 1 << 20];
+            (0..100).try_for_each(|_| flood.write_all(&piece)).and_then(|()| flood.shutdown(Shutdown::Write))
+        });
+        let mut stream = server.connect();
+        for _ in 0..50 {
+            let sent = Instant::now();
+            stream.write_all(b"still there?").unwrap();
+            stream.read_exact(&mut [0; 12]).unwrap();
+            assert!(sent.elapsed() < Duration::from_millis(200), "{:?}", sent.elapsed());
+        }
+        writer.join().unwrap().unwrap();
+        reader.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn without_descriptors_it_neither_spins_nor_locks_up_and_a_signal_ends_it() {
+    // Inherited by all threads of the child: the signal cannot hit one that does not await it.
+    SigSet::from_iter([Signal::SIGTERM]).thread_block().unwrap();
+    let spawned = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "child_with_few_descriptors", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Mortal(spawned);
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut address = |name: &str| -> SocketAddr {
+        lines.find_map(|line| line.strip_prefix(name).map(|rest| rest.parse().unwrap())).unwrap()
+    };
+    let server = Watched(Addresses { service: address("service "), admin: Some(address("admin ")) });
+    let streams: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
+    thread::sleep(Duration::from_millis(200));
+    let refused = streams.iter().filter(|stream| was_turned_away(stream)).count();
+    assert!((40..90).contains(&refused), "{refused}");
+    drop(streams);
+    server.wait_for("badpeer_connections", 0);
+    let mut stream = server.connect();
+    stream.write_all(&request(0, 10)).unwrap();
+    expect_answers(&mut stream, 1, 10, Duration::ZERO);
+    assert_eq!(server.metric("badpeer_accept_refused_total"), refused as u64);
+    assert!(server.waits() < 400, "no spin");
+    kill(Pid::from_raw(child.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    assert!(child.0.wait().unwrap().success());
+}
+
+#[test]
+#[ignore = "the other process of the test above"]
+fn child_with_few_descriptors() {
+    setrlimit(Resource::RLIMIT_NOFILE, 40, 40).unwrap();
+    let server = Server::bind(&ServerOptions::default(), Some(ANY_PORT.into())).unwrap();
+    let Addresses { service, admin } = server.addresses();
+    writeln!(io::stdout(), "\nservice {service}\nadmin {}", admin.unwrap()).unwrap();
+    server.run().unwrap();
+}
