@@ -1,0 +1,181 @@
+//! Where values stand on an axis, and which of them are written there.
+
+use crate::{
+    metric::Unit,
+    units::{human_bytes, human_count, human_time},
+};
+
+/// A scale with ticks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Axis {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    /// Values and what is written at them.
+    pub(super) ticks: Vec<(f64, String)>,
+    log: bool,
+}
+
+impl Axis {
+    /// Where a value stands between the axis's ends (0 and 1).
+    pub(super) fn place(&self, value: f64) -> f64 {
+        let scaled = |v: f64| if self.log { v.max(self.from).ln() } else { v };
+        ((scaled(value) - scaled(self.from)) / (scaled(self.to) - scaled(self.from))).clamp(0.0, 1.0)
+    }
+
+    /// From zero to a round value above `max`.
+    pub(super) fn from_zero(unit: Unit, max: f64) -> Self {
+        let max = if max > 0.0 { max * 1.08 } else { smallest(unit) };
+        let step = step(unit, max / 5.0);
+        let to = (max / step).ceil() * step;
+        Self { from: 0.0, to, ticks: ticks(unit, step, 0.0, to), log: false }
+    }
+
+    /// From `from` to `to` with a little room, zero included.
+    pub(super) fn around_zero(unit: Unit, from: f64, to: f64) -> Self {
+        let (low, high) = (from.min(0.0), to.max(0.0));
+        let room = ((high - low) * 0.06).max(smallest(unit));
+        let (from, to) = (low - room, high + room);
+        let step = step(unit, (to - from) / 8.0);
+        Self { from, to, ticks: ticks(unit, step, from, to), log: false }
+    }
+
+    /// Decades around `min` and `max`, both above zero.
+    pub(super) fn decades(unit: Unit, min: f64, max: f64) -> Self {
+        let (from, to) = (round_down(min), round_up(max.max(min * 1.5)));
+        let factors: &[f64] = if to / from > 1001.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
+        let ticks = (first..=last)
+            .flat_map(|decade| factors.iter().map(move |factor| factor * 10_f64.powi(decade)))
+            .filter(|v| (from * 0.999..=to * 1.001).contains(v))
+            .map(|v| (v, label(unit, v)))
+            .collect();
+        Self { from, to, ticks, log: true }
+    }
+
+    /// Time in seconds.
+    pub(super) fn seconds(from: f64, to: f64) -> Self {
+        let step = decimal_step(((to - from) / 10.0).max(0.001));
+        let first = (from / step).ceil().max(0.0) as i64;
+        let last = (to / step + 1e-9).floor() as i64;
+        let digits = (-step.log10().floor()).max(0.0) as usize;
+        let ticks = (first..=last).map(|i| i as f64 * step).map(|v| (v, format!("{v:.digits$} s"))).collect();
+        Self { from, to: to.max(from + 0.001), ticks, log: false }
+    }
+
+    /// Names at equal distances, at 0, 1, 2 and so on.
+    pub(super) fn names(names: &[String]) -> Self {
+        let ticks = names.iter().enumerate().map(|(i, name)| (i as f64, name.clone())).collect();
+        Self { from: -0.5, to: names.len() as f64 - 0.5, ticks, log: false }
+    }
+
+    /// From none to all.
+    pub(super) fn share() -> Self {
+        let ticks = (0..=4).map(|i| f64::from(i) / 4.0).map(|v| (v, format!("{:.0} %", v * 100.0))).collect();
+        Self { from: 0.0, to: 1.0, ticks, log: false }
+    }
+}
+
+fn ticks(unit: Unit, step: f64, from: f64, to: f64) -> Vec<(f64, String)> {
+    let (first, last) = ((from / step).ceil() as i64, (to / step + 1e-9).floor() as i64);
+    (first..=last).map(|i| i as f64 * step).map(|v| (v, label(unit, v))).collect()
+}
+
+/// The extent of an axis on which there is nothing but zero.
+fn smallest(unit: Unit) -> f64 {
+    match unit {
+        Unit::Bytes | Unit::BytesPerSecond => 1024.0,
+        Unit::Nanoseconds => 1000.0,
+        Unit::Count | Unit::PerSecond => 1.0,
+        Unit::Cores => 0.1,
+    }
+}
+
+/// The round distance between ticks that is nearest above `least`.
+fn step(unit: Unit, least: f64) -> f64 {
+    match unit {
+        Unit::Bytes | Unit::BytesPerSecond => 2_f64.powi(least.max(1.0).log2().ceil() as i32),
+        Unit::Count => decimal_step(least).max(1.0),
+        _ => decimal_step(least),
+    }
+}
+
+fn decimal_step(least: f64) -> f64 {
+    round_up(least)
+}
+
+/// The nearest 1, 2 or 5 times a power of ten that is not below.
+fn round_up(value: f64) -> f64 {
+    let decade = 10_f64.powf(value.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|f| f * decade).find(|v| *v >= value * 0.999).unwrap_or(value)
+}
+
+/// The nearest 1, 2 or 5 times a power of ten that is not above.
+fn round_down(value: f64) -> f64 {
+    let decade = 10_f64.powf(value.log10().floor());
+    [5.0, 2.0, 1.0].into_iter().map(|f| f * decade).find(|v| *v <= value * 1.001).unwrap_or(value)
+}
+
+/// A value as short as it can be said.
+fn label(unit: Unit, value: f64) -> String {
+    if value.abs() < 1e-12 {
+        return "0".to_owned();
+    }
+    let text = match unit {
+        Unit::Bytes => human_bytes(value),
+        Unit::BytesPerSecond => format!("{}/s", human_bytes(value)),
+        Unit::Nanoseconds => human_time(value),
+        Unit::Count => human_count(value),
+        Unit::PerSecond => format!("{}/s", human_count(value)),
+        Unit::Cores if value.abs() < 0.0999 => format!("{:.1} %", value * 100.0),
+        Unit::Cores => format!("{:.0} %", value * 100.0),
+    };
+    // The zeros at the end of a fraction say nothing here.
+    match text.split_once(' ') {
+        Some((number, unit)) if number.contains('.') && !number.contains('e') => {
+            format!("{} {unit}", number.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_in_their_unit() {
+        let mib = 1_048_576.0;
+        let bytes = Axis::from_zero(Unit::Bytes, 61.0 * mib);
+        assert_eq!(written(&bytes), ["0", "16 MiB", "32 MiB", "48 MiB", "64 MiB", "80 MiB"]);
+        let rate = Axis::from_zero(Unit::PerSecond, 2010.0);
+        assert_eq!(written(&rate), ["0", "500/s", "1000/s", "1500/s", "2000/s", "2500/s"]);
+        let cores = Axis::from_zero(Unit::Cores, 0.43);
+        assert_eq!(written(&cores), ["0", "10 %", "20 %", "30 %", "40 %", "50 %"]);
+        let gib = Axis::from_zero(Unit::Bytes, 1.2e9);
+        assert_eq!(written(&gib), ["0", "256 MiB", "512 MiB", "768 MiB", "1 GiB", "1.25 GiB"]);
+        assert_eq!(written(&Axis::from_zero(Unit::Count, 2.0)), ["0", "1", "2", "3"]);
+        assert_eq!(written(&Axis::from_zero(Unit::Count, 0.0)), ["0", "1"]);
+        assert_eq!(written(&Axis::seconds(-0.1, 2.05)), ["0.0 s", "0.5 s", "1.0 s", "1.5 s", "2.0 s"]);
+    }
+
+    #[test]
+    fn decades_hold_the_values() {
+        let narrow = Axis::decades(Unit::Nanoseconds, 4.1e5, 3.2e6);
+        assert_eq!(written(&narrow), ["200 µs", "500 µs", "1 ms", "2 ms", "5 ms"]);
+        let wide = Axis::decades(Unit::Nanoseconds, 3e4, 2.5e9);
+        assert_eq!(written(&wide), ["100 µs", "1 ms", "10 ms", "100 ms", "1 s"]);
+        assert!((wide.place(2e4) - 0.0).abs() < 1e-9 && (wide.place(5e9) - 1.0).abs() < 1e-9);
+        assert!((narrow.place(1e6) - 0.5).abs() < 1e-9, "the middle of 200 µs and 5 ms is 1 ms");
+    }
+
+    #[test]
+    fn zero_is_always_on_a_signed_axis() {
+        let axis = Axis::around_zero(Unit::Nanoseconds, 1e6, 9e6);
+        assert!(axis.from < 0.0 && axis.to > 9e6);
+        assert!(written(&axis).contains(&"0") && written(&axis).contains(&"8 ms"));
+    }
+}

@@ -1,0 +1,121 @@
+//! Charts of a record. A chart is first made as data (a [`Figure`]: one file for each kind of chart), then drawn, by
+//! the same hand, as picture and as vectors. What a metric's declaration says of its panel decides where it appears.
+
+mod axis;
+mod draw;
+mod figure;
+mod lateness;
+mod sweep;
+mod time;
+mod title;
+
+use std::sync::Once;
+
+use plotters::{
+    prelude::{BitMapBackend, IntoDrawingArea, SVGBackend},
+    style::{FontStyle, register_font},
+};
+
+use self::draw::Medium;
+pub(super) use self::figure::Figure;
+use super::ReportError;
+use crate::record::Record;
+
+/// A picture is this much larger than the figure, and drawn at twice that size, then halved: smooth edges.
+const ENLARGED: f64 = 1.4;
+
+const VECTORS: Medium = Medium { scale: 1.0, text_down: 0.0 };
+
+/// plotters puts the baseline of text half its size below the top of its box, but means the box's middle to be 0.4 of
+/// the size below the top: figures, 0.63 of the size high, come to stand too high by the rest.
+const PIXELS: Medium = Medium { scale: ENLARGED * 2.0, text_down: 0.21 };
+
+/// Every chart that the record has data for: along the sweep first, then those of each point's first trial.
+pub(super) fn figures(record: &Record) -> Vec<Figure> {
+    let mut figures = sweep::figures(record);
+    for (index, point) in record.points.iter().enumerate() {
+        let Some(trial) = point.trials.first() else { continue };
+        let suffix = if record.points.len() > 1 { format!("-{}", index + 1) } else { String::new() };
+        let of_point = time::figures(trial).into_iter().chain(lateness::figure(trial));
+        figures.extend(of_point.map(|figure| Figure { name: format!("{}{suffix}", figure.name), ..figure }));
+    }
+    figures
+}
+
+impl Figure {
+    /// An SVG file.
+    pub(super) fn svg(&self) -> Result<String, ReportError> {
+        load_font();
+        let mut text = String::new();
+        let area = SVGBackend::with_string(&mut text, draw::SIZE).into_drawing_area();
+        draw::draw(self, &area, VECTORS).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
+        drop(area);
+        Ok(text)
+    }
+
+    /// A PNG file.
+    pub(super) fn png(&self) -> Result<Vec<u8>, ReportError> {
+        load_font();
+        let side = |length: u32| (f64::from(length) * ENLARGED) as u32;
+        let (width, height) = (side(draw::SIZE.0), side(draw::SIZE.1));
+        let mut pixels = vec![0; (width * 2 * height * 2 * 3) as usize];
+        let area = BitMapBackend::with_buffer(&mut pixels, (width * 2, height * 2)).into_drawing_area();
+        draw::draw(self, &area, PIXELS).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
+        drop(area);
+        encode(width, height, &halved(&pixels, width as usize)).map_err(|e| self.failed(&e))
+    }
+
+    fn failed(&self, reason: &dyn std::fmt::Display) -> ReportError {
+        ReportError::Chart { chart: self.name.clone(), reason: reason.to_string() }
+    }
+}
+
+/// A PNG file of these pixels: red, green and blue, a byte each.
+fn encode(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Balanced);
+    encoder.write_header()?.write_image_data(pixels)?;
+    Ok(file)
+}
+
+/// Each pixel the mean of four, `width` of them in a row.
+fn halved(pixels: &[u8], width: usize) -> Vec<u8> {
+    let row = width * 2 * 3;
+    let mut out = Vec::with_capacity(pixels.len() / 4);
+    for rows in pixels.chunks_exact(row * 2) {
+        let (above, below) = rows.split_at(row);
+        for (a, b) in above.chunks_exact(6).zip(below.chunks_exact(6)) {
+            let sum = |channel: usize| {
+                u16::from(a[channel])
+                    + u16::from(a[channel + 3])
+                    + u16::from(b[channel])
+                    + u16::from(b[channel + 3])
+            };
+            out.extend((0..3).map(|channel| (sum(channel) / 4) as u8));
+        }
+    }
+    out
+}
+
+/// The font comes with the program: nothing has to be installed.
+fn load_font() {
+    static LOADED: Once = Once::new();
+    LOADED.call_once(|| {
+        let font = include_bytes!("../../../assets/DejaVuSans.ttf");
+        let loaded = register_font("sans-serif", FontStyle::Normal, font);
+        assert!(loaded.is_ok(), "the font in assets/ is a font");
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_pixels_become_their_mean() {
+        let pixels: Vec<u8> = [[0, 0, 0, 4, 8, 0], [4, 0, 4, 0, 0, 0]].concat();
+        assert_eq!(halved(&pixels, 1), [2, 2, 1]);
+    }
+}

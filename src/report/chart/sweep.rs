@@ -1,0 +1,136 @@
+//! A number along the sweep: the first axis from left to right, a line for each group and each value of other axes.
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::{
+    axis::Axis,
+    figure::{Figure, Layer, Places, Shape, color},
+};
+use crate::{
+    metric::{Fold, Metric, Scope, Stat},
+    record::{Point, Record, stat_of},
+    report::view::{key, mean, values, words},
+};
+
+/// Drawn for every sweep, whatever is expected.
+const ALWAYS: [Stat; 3] = [
+    Stat { metric: Metric::Answered, fold: Fold::Rate },
+    Stat { metric: Metric::LatencyP99, fold: Fold::Final },
+    Stat { metric: Metric::ServerRss, fold: Fold::Peak },
+];
+
+/// One line: what it is, its places, and those of each repeat.
+type Lines = IndexMap<String, (Places, Places)>;
+
+/// The charts of a sweep: of what is expected, and of some numbers that always matter.
+pub(super) fn figures(record: &Record) -> Vec<Figure> {
+    let Some(first) = record.points.iter().find_map(|point| point.axes.keys().next()) else {
+        return Vec::new();
+    };
+    if record.points.len() < 2 {
+        return Vec::new();
+    }
+    let mut stats: Vec<Stat> = ALWAYS.to_vec();
+    for stat in record.profile.expect.keys().filter_map(|name| stat_of(name)) {
+        if !stats.contains(&stat) {
+            stats.push(stat);
+        }
+    }
+    stats.into_iter().filter_map(|stat| figure(record, first, stat)).collect()
+}
+
+fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
+    let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
+    let mut lines = Lines::new();
+    for point in &record.points {
+        let x = names.get_index_of(point.axes.get(axis)?)? as f64;
+        for (line, values) in measured(point, axis, stat) {
+            let (means, repeats) = lines.entry(line).or_default();
+            means.extend(mean(&values).map(|value| (x, value)));
+            if values.len() > 1 {
+                repeats.extend(values.into_iter().map(|value| (x, value)));
+            }
+        }
+    }
+    let max = lines
+        .values()
+        .flat_map(|(means, repeats)| means.iter().chain(repeats))
+        .map(|(_, v)| *v)
+        .reduce(f64::max);
+    // All zero is no picture: the table says it.
+    let max = max.filter(|max| *max > 0.0)?;
+    let unit = stat.unit();
+    let what = format!("{}{}", words(stat.metric), fold_words(stat.fold));
+    let names: Vec<String> = names.into_iter().collect();
+    Some(Figure {
+        name: format!("sweep-{}", stat.name()),
+        title: format!("{}, by {axis}", capitalized(&what)),
+        about: stat.help(),
+        caption: "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye."
+            .to_owned(),
+        x: Axis::names(&names),
+        y: Axis::from_zero(unit, max),
+        shaded: Vec::new(),
+        notes: Vec::new(),
+        layers: beside_each_other(lines),
+    })
+}
+
+/// Lines a little apart, so that those with the same values are all to be seen.
+fn beside_each_other(lines: Lines) -> Vec<Layer> {
+    const APART: f64 = 0.03;
+    let middle = (lines.len() as f64 - 1.0) / 2.0;
+    let moved = |places: Places, by: f64| places.into_iter().map(|(x, y)| (x + by, y)).collect();
+    let line = |(i, (name, (means, repeats))): (usize, (String, (Places, Places)))| {
+        let by = (i as f64 - middle) * APART;
+        layers(i, (name, (moved(means, by), moved(repeats, by))))
+    };
+    lines.into_iter().enumerate().flat_map(line).collect()
+}
+
+/// The values of the repeats of one point, by line.
+fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
+    let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
+        Scope::Run => vec![None],
+        Scope::Group => {
+            let groups = point.trials.first().map(|trial| trial.groups.as_slice()).unwrap_or_default();
+            groups.iter().map(|group| Some(group.name.as_str())).collect()
+        }
+    };
+    let others = point.axes.iter().filter(|(key, _)| *key != axis);
+    let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
+    let line = |group: Option<&str>| {
+        let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
+        (parts.collect::<Vec<_>>().join(", "), values(point, &key(group, stat)))
+    };
+    groups.into_iter().map(line).filter(|(_, values)| !values.is_empty()).collect()
+}
+
+fn layers(index: usize, (name, (means, repeats)): (String, (Places, Places))) -> [Layer; 3] {
+    let color = color(index);
+    // A single line needs no name: the title has it.
+    let label = (!name.is_empty()).then_some(name);
+    [
+        Layer { label, color, shape: Shape::Line(vec![means.clone()], 2) },
+        Layer { label: None, color, shape: Shape::Dots(means) },
+        Layer { label: None, color, shape: Shape::Rings(repeats) },
+    ]
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn fold_words(fold: Fold) -> &'static str {
+    match fold {
+        Fold::Start => ", start",
+        Fold::Peak => ", peak",
+        Fold::Last => ", at the end of the window",
+        Fold::End => ", end",
+        Fold::Growth => ", growth",
+        Fold::Residue => ", residue",
+        Fold::Rate => " per second",
+        Fold::Total | Fold::Whole | Fold::Final => "",
+    }
+}

@@ -1,0 +1,284 @@
+//! What happened while the run lasted: one chart for each panel that a metric is declared for.
+
+use indexmap::IndexMap;
+
+use super::{
+    axis::Axis,
+    figure::{
+        BACKDROP, Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, color,
+    },
+    title::title,
+};
+use crate::{
+    metric::{Fold, Metric, Panel, Scope, Unit},
+    record::Trial,
+    report::view::words,
+    stats::slopes,
+};
+
+/// A panel in words: file, what is drawn, how to read it.
+const PANELS: [(Panel, &str, &str, &str); 5] = [
+    (
+        Panel::Throughput,
+        "throughput",
+        "Answers received and verified per second",
+        "Answers per second of each client group, between each two samples. A group that keeps its rate while others \
+         misbehave is served fairly.",
+    ),
+    (
+        Panel::Latency,
+        "latency",
+        "Response time, from when a request was due: median (thin) and 99th percentile (thick) of each interval",
+        "Response time counts from when a request was due, so a server that hangs cannot hide it. A gap is an \
+         interval without a single answer. The scale is logarithmic.",
+    ),
+    (
+        Panel::BytesWait,
+        "where-the-bytes-wait",
+        "Bytes that wait, stacked by where, and the server's resident memory",
+        "Bytes that a slow peer does not take wait somewhere: in the server's own buffers, in its kernel's send queue, \
+         or in the client's kernel. The areas are stacked; the dark line is the server's resident memory. Marks at the \
+         top are evictions.",
+    ),
+    (
+        Panel::Cpu,
+        "cpu",
+        "CPU time, in percent of one core",
+        "What the server and the harness used, in user space and in the kernel. When the harness comes near its cores' \
+         limit, it is the harness that is measured.",
+    ),
+    (
+        Panel::Connections,
+        "connections",
+        "Open connections",
+        "Connections as the clients see them, and as the server holds them.",
+    ),
+];
+
+/// Bytes that are disjoint, from the server's side to the client's: these can be stacked.
+const STACKED: [Metric; 3] = [Metric::SendBuffered, Metric::KernelSendQueue, Metric::ClientReceiveQueue];
+
+/// A metric over time.
+struct Curve<'a> {
+    metric: Metric,
+    /// The group's place in the profile, and its name.
+    group: Option<(usize, &'a str)>,
+    /// How many metrics of the same scope the panel had before.
+    rank: usize,
+    /// Seconds and values.
+    places: Places,
+}
+
+/// The charts of a trial, without those that nothing was read for.
+pub(super) fn figures(trial: &Trial) -> Vec<Figure> {
+    PANELS.iter().filter_map(|panel| figure(trial, *panel)).collect()
+}
+
+fn figure(trial: &Trial, (panel, name, about, caption): (Panel, &str, &str, &str)) -> Option<Figure> {
+    let curves = curves(trial, panel);
+    let unit = unit(curves.first()?.metric);
+    let (from, to) = (trial.series.at_ns.first()?, trial.series.at_ns.last()?);
+    let x = Axis::seconds(*from as f64 / 1e9, *to as f64 / 1e9);
+    let mut layers = layers(&curves);
+    if panel == Panel::BytesWait {
+        layers.extend(evictions(trial, &x));
+    }
+    let (shaded, notes) = window(trial, &x);
+    let y = vertical(panel, unit, &layers)?;
+    let (name, about, caption) = (name.to_owned(), about.to_owned(), caption.to_owned());
+    Some(Figure { name, title: title(trial, panel), about, caption, x, y, shaded, notes, layers })
+}
+
+fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
+    let values = layers.iter().flat_map(|layer| match &layer.shape {
+        Shape::Line(pieces, _) => pieces.concat(),
+        Shape::Area { upper, .. } => upper.clone(),
+        _ => Vec::new(),
+    });
+    let values: Vec<f64> = values.map(|(_, value)| value).collect();
+    let max = values.iter().copied().fold(0.0, f64::max);
+    if panel != Panel::Latency {
+        return Some(Axis::from_zero(unit, max));
+    }
+    let min = values.into_iter().filter(|v| *v > 0.0).reduce(f64::min)?;
+    Some(Axis::decades(unit, min, max))
+}
+
+/// A counter is drawn by its slope.
+fn is_counter(metric: Metric) -> bool {
+    metric.spec().folds.iter().any(|fold| matches!(fold, Fold::Rate | Fold::Total))
+}
+
+fn unit(metric: Metric) -> Unit {
+    let unit = metric.spec().unit;
+    if is_counter(metric) { unit.per_second() } else { unit }
+}
+
+fn curves(trial: &Trial, panel: Panel) -> Vec<Curve<'_>> {
+    let of_panel = |scope| {
+        let metrics = Metric::ALL.iter().filter(move |m| m.spec().panel == panel && m.spec().scope == scope);
+        metrics.copied().enumerate()
+    };
+    let curve = |metric, rank, group: Option<(usize, _)>| {
+        let column = match group {
+            Some((_, name)) => trial.series.group(name, metric),
+            None => trial.series.run(metric),
+        };
+        let read = trial.series.points(column?);
+        // Nanoseconds of CPU per second are shares of a core.
+        let slope_factor = metric.spec().unit.per_second_factor();
+        let (points, scale) = if is_counter(metric) { (slopes(&read), slope_factor) } else { (read, 1.0) };
+        let places: Places = points.into_iter().map(|(at, value)| (at as f64 / 1e9, value * scale)).collect();
+        (!places.is_empty()).then_some(Curve { metric, group, rank, places })
+    };
+    // Where both are drawn, the whole run's lines are broad and lie below the groups'.
+    let mut curves: Vec<_> =
+        of_panel(Scope::Run).filter_map(|(rank, metric)| curve(metric, rank, None)).collect();
+    for (index, group) in trial.groups.iter().enumerate() {
+        let group = Some((index, group.name.as_str()));
+        curves.extend(of_panel(Scope::Group).filter_map(|(rank, metric)| curve(metric, rank, group)));
+    }
+    curves
+}
+
+/// Areas from the bottom up, then the lines over them.
+fn layers(curves: &[Curve<'_>]) -> Vec<Layer> {
+    let stacked: Vec<&Curve<'_>> =
+        STACKED.iter().filter_map(|metric| curves.iter().find(|curve| curve.metric == *metric)).collect();
+    let lines = curves.iter().filter(|curve| !STACKED.contains(&curve.metric));
+    let lines = lines.map(|curve| curve.layer(Shape::Line(pieces(&curve.places), curve.width())));
+    stack(&stacked).into_iter().chain(lines).collect()
+}
+
+fn stack(curves: &[&Curve<'_>]) -> Vec<Layer> {
+    let mut times: Vec<f64> =
+        curves.iter().flat_map(|curve| curve.places.iter().map(|(at, _)| *at)).collect();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let mut lower: Places = times.iter().map(|at| (*at, 0.0)).collect();
+    let mut layers = Vec::new();
+    for curve in curves {
+        let upper: Places = lower.iter().map(|(at, below)| (*at, below + curve.at(*at))).collect();
+        layers.push(curve.layer(Shape::Area { lower, upper: upper.clone() }));
+        lower = upper;
+    }
+    layers
+}
+
+impl Curve<'_> {
+    fn layer(&self, shape: Shape) -> Layer {
+        let label = match self.group {
+            Some((_, name)) => match self.metric {
+                Metric::Answered | Metric::Alive => name.to_owned(),
+                metric => format!("{name}: {}", words(metric)),
+            },
+            None => words(self.metric),
+        };
+        Layer { label: Some(label), color: self.color(), shape }
+    }
+
+    fn color(&self) -> plotters::style::RGBColor {
+        match (self.group, self.metric) {
+            (Some((index, _)), _) => color(index),
+            (None, Metric::ServerRss) => INK,
+            (None, Metric::Connections) => BACKDROP,
+            (None, Metric::SendBuffered) => VERMILION,
+            (None, Metric::KernelSendQueue) => ORANGE,
+            (None, Metric::ClientReceiveQueue) => SKY,
+            (None, Metric::HarnessCpu) => GRAY,
+            (None, _) => color(self.rank),
+        }
+    }
+
+    /// Of several metrics of a group, which share its color, each is thicker than the one before.
+    fn width(&self) -> u32 {
+        match self.metric.spec().panel {
+            Panel::Latency => 1 + 2 * self.rank as u32,
+            Panel::Connections if self.group.is_none() => 5,
+            _ => 2,
+        }
+    }
+
+    /// The value at a time: the last that was read.
+    fn at(&self, time: f64) -> f64 {
+        let after = self.places.partition_point(|(at, _)| *at <= time);
+        after.checked_sub(1).map_or(0.0, |last| self.places[last].1)
+    }
+}
+
+/// A line is broken where values are missing.
+fn pieces(places: &[(f64, f64)]) -> Vec<Places> {
+    let mut steps: Vec<f64> = places.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    steps.sort_by(f64::total_cmp);
+    let usual = steps.get(steps.len() / 2).copied().unwrap_or(f64::INFINITY);
+    places.chunk_by(|a, b| b.0 - a.0 <= usual * 1.9).map(<[_]>::to_vec).collect()
+}
+
+/// The time outside the measured window, and the words above it.
+fn window(trial: &Trial, x: &Axis) -> (Vec<(f64, f64)>, Vec<Note>) {
+    let (from, to) = (trial.window_ns.0 as f64 / 1e9, trial.window_ns.1 as f64 / 1e9);
+    let extent = x.to - x.from;
+    let parts = [(x.from, from, "warm-up"), (from, to, "measured"), (to, x.to, "after")];
+    let seen = parts.into_iter().filter(|(from, to, _)| to > from);
+    let shaded =
+        seen.clone().filter(|(.., text)| *text != "measured").map(|(from, to, _)| (from, to)).collect();
+    let wide = seen.filter(|(from, to, _)| to - from > extent * 0.07);
+    let note = |(from, to, text): (f64, f64, &str)| Note {
+        at: f64::midpoint(from, to),
+        text: text.into(),
+        rule: false,
+    };
+    (shaded, wide.map(note).collect())
+}
+
+/// A mark for each eviction, by reason; those that would coincide are one mark, and the legend counts them.
+fn evictions(trial: &Trial, x: &Axis) -> Vec<Layer> {
+    const MARKS: f64 = 900.0;
+    let mut reasons: IndexMap<&str, Vec<f64>> = IndexMap::new();
+    for eviction in &trial.evictions {
+        reasons.entry(&eviction.reason).or_default().push(eviction.at_ns as f64 / 1e9);
+    }
+    let layer = |(index, (reason, mut at)): (usize, (&str, Vec<f64>))| {
+        let label = format!("eviction ({reason}) × {}", at.len());
+        at.sort_by(f64::total_cmp);
+        at.dedup_by_key(|at| (*at / (x.to - x.from) * MARKS) as i64);
+        // The first colors of the palette are taken by the areas.
+        Layer {
+            label: Some(label),
+            color: [PALETTE[3], PALETTE[0], PALETTE[2]][index % 3],
+            shape: Shape::Marks(at, index),
+        }
+    };
+    reasons.into_iter().enumerate().map(layer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_breaks_where_values_are_missing() {
+        let places = [(0.0, 1.0), (0.1, 1.0), (0.2, 1.0), (0.5, 2.0), (0.6, 2.0)];
+        assert_eq!(pieces(&places), [places[..3].to_vec(), places[3..].to_vec()]);
+        assert_eq!(pieces(&places[..1]), [places[..1].to_vec()]);
+    }
+
+    #[test]
+    fn areas_stand_on_each_other() {
+        let curve =
+            |metric, places: &[(f64, f64)]| Curve { metric, group: None, rank: 0, places: places.to_vec() };
+        let below = curve(Metric::SendBuffered, &[(0.0, 1.0), (1.0, 2.0)]);
+        let above = curve(Metric::KernelSendQueue, &[(0.0, 10.0), (0.5, 20.0)]);
+        let layers = stack(&[&below, &above]);
+        let Shape::Area { upper, .. } = &layers[1].shape else { panic!("an area") };
+        assert_eq!(*upper, [(0.0, 11.0), (0.5, 21.0), (1.0, 22.0)]);
+    }
+
+    #[test]
+    fn every_panel_that_a_metric_is_declared_for_is_drawn() {
+        for metric in Metric::ALL {
+            let panel = metric.spec().panel;
+            assert!(panel == Panel::None || PANELS.iter().any(|(known, ..)| *known == panel), "{metric:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A chart's title says what there is to see.
+
+use crate::{
+    metric::{Fold, Metric, Panel, Stat},
+    record::Trial,
+    report::view::{key, show},
+};
+
+/// What there is to see in a panel of a trial, in a line.
+pub(super) fn title(trial: &Trial, panel: Panel) -> String {
+    let run = |metric, fold| shown(trial, None, metric, fold);
+    let groups = |metric, fold| {
+        let each = trial.groups.iter().filter_map(|group| {
+            Some(format!("{} {}", group.name, shown(trial, Some(&group.name), metric, fold)?))
+        });
+        listed(&each.collect::<Vec<_>>())
+    };
+    let peaks = |parts: &[(&str, Option<String>)]| {
+        let known = parts.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_deref()?)));
+        known.collect::<Vec<_>>().join(", ")
+    };
+    let (what, facts) = match panel {
+        Panel::Throughput => ("Throughput", groups(Metric::Answered, Fold::Rate)),
+        Panel::Latency => ("Response time, 99th percentile", groups(Metric::LatencyP99, Fold::Final)),
+        Panel::BytesWait => (
+            "Where the bytes wait, at most",
+            peaks(&[
+                ("server", run(Metric::SendBuffered, Fold::Peak)),
+                ("its kernel", run(Metric::KernelSendQueue, Fold::Peak)),
+                ("clients' kernel", run(Metric::ClientReceiveQueue, Fold::Peak)),
+            ]),
+        ),
+        Panel::Cpu => (
+            "CPU while measuring",
+            peaks(&[
+                ("server", run(Metric::ServerCpu, Fold::Rate)),
+                ("harness", run(Metric::HarnessCpu, Fold::Rate)),
+            ]),
+        ),
+        _ => ("Connections kept to the end", kept(trial)),
+    };
+    if facts.is_empty() { what.to_owned() } else { format!("{what}: {facts}") }
+}
+
+fn kept(trial: &Trial) -> String {
+    let each = trial
+        .groups
+        .iter()
+        .map(|group| format!("{} {} of {}", group.name, group.ledger.still_alive, group.ledger.opened));
+    listed(&each.collect::<Vec<_>>())
+}
+
+/// As many as a title has room for.
+fn listed(facts: &[String]) -> String {
+    const ROOM: usize = 3;
+    match facts.len().saturating_sub(ROOM) {
+        0 => facts.join(", "),
+        more => format!("{} and {more} more", facts[..ROOM].join(", ")),
+    }
+}
+
+fn shown(trial: &Trial, group: Option<&str>, metric: Metric, fold: Fold) -> Option<String> {
+    let stat = Stat { metric, fold };
+    trial.summary.get(&key(group, stat)).map(|value| show(stat.unit(), *value))
+}

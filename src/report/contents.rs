@@ -1,0 +1,227 @@
+//! The tables that a report is made of. What a metric declares decides in which it stands, so a new one appears by
+//! itself.
+
+use indexmap::IndexMap;
+
+use super::{
+    table::{
+        Align::{Left, Right},
+        Table,
+    },
+    view::{
+        Count, Evicted, NOTHING, counts, evictions as evicted, full, groups as group_names, key, ledger,
+        outcomes, requests as request_counts, results, show, sizes, spread, values, words,
+    },
+};
+use crate::{
+    metric::{Fold, Metric, Scope, Stat, Unit},
+    record::{Ledger, Outcome, Point, Record, Requests, stat_of},
+    stats::quantile,
+};
+
+/// What was expected and what was measured.
+pub(super) fn expectations(point: &Point) -> Table {
+    let head = [("expectation", Left), ("outcome", Left), ("condition", Left), ("measured", Right)];
+    let mut table = Table::new("Expectations", &head);
+    for verdict in &point.verdicts {
+        let outcome = verdict.outcome.word().to_owned();
+        table.row(vec![verdict.name.clone(), outcome, verdict.condition.clone(), verdict.shown()]);
+    }
+    table
+}
+
+/// The groups in brief.
+pub(super) fn groups(point: &Point) -> Table {
+    let head = [("group", Left), ("requests", Right), ("p50", Right), ("p99", Right), ("connections", Left)];
+    let mut table = Table::new("Client groups", &head);
+    for group in group_names(point) {
+        let of = |metric, fold| full(point, Some(group), metric, fold);
+        table.row(vec![
+            group.to_owned(),
+            of(Metric::Answered, Fold::Rate),
+            of(Metric::LatencyP50, Fold::Final),
+            of(Metric::LatencyP99, Fold::Final),
+            outcomes(point, group),
+        ]);
+    }
+    table
+}
+
+/// How fast each group was served.
+pub(super) fn latencies(point: &Point) -> Table {
+    let mut table = Table::new("Requests and latency", &[("group", Left)]);
+    let columns = [
+        ("requests", Metric::Answered, Fold::Rate),
+        ("offered", Metric::Offered, Fold::Final),
+        ("response p50", Metric::LatencyP50, Fold::Final),
+        ("p99", Metric::LatencyP99, Fold::Final),
+        ("p99.9", Metric::LatencyP999, Fold::Final),
+        ("max", Metric::LatencyMax, Fold::Final),
+        ("service p50", Metric::ServiceP50, Fold::Final),
+        ("p99", Metric::ServiceP99, Fold::Final),
+    ];
+    for (title, ..) in columns {
+        table.column(title, Right);
+    }
+    for group in group_names(point) {
+        let cells = columns.iter().map(|(_, metric, fold)| full(point, Some(group), *metric, *fold));
+        table.row(std::iter::once(group.to_owned()).chain(cells).collect());
+    }
+    table
+}
+
+/// What became of the requests of each group.
+pub(super) fn requests(point: &Point) -> Table {
+    let counts: [(&str, Count<Requests>); 5] = [
+        ("started", |r| r.started),
+        ("answered", |r| r.answered),
+        ("unanswered", |r| r.unanswered),
+        ("lost", |r| r.lost),
+        ("skipped", |r| r.skipped),
+    ];
+    let mut table = Table::new("Requests, warm-up included", &[("group", Left)]);
+    for (title, _) in counts {
+        table.column(title, Right);
+    }
+    table.column("oldest unanswered", Right);
+    for group in group_names(point) {
+        let oldest = results(point, group).map(|result| result.requests.oldest_unanswered_ns).max();
+        let oldest = oldest.filter(|ns| *ns > 0).map(|ns| show(Unit::Nanoseconds, ns as f64));
+        let cells = counts.iter().map(|(_, count)| request_counts(point, group, *count));
+        let cells = std::iter::once(group.to_owned()).chain(cells);
+        table.row(cells.chain([oldest.unwrap_or_else(|| NOTHING.to_owned())]).collect());
+    }
+    table
+}
+
+/// How the connections of each group ended; the counts add up.
+pub(super) fn connections(point: &Point) -> Table {
+    let counts: [(&str, Count<Ledger>); 7] = [
+        ("opened", |l| l.opened),
+        ("closed by us", |l| l.closed_by_us),
+        ("evicted (FIN)", |l| l.evicted_fin),
+        ("evicted (RST)", |l| l.evicted_rst),
+        ("refused", |l| l.refused),
+        ("timed out", |l| l.timed_out),
+        ("still alive", |l| l.still_alive),
+    ];
+    let mut table = Table::new("How connections ended", &[("group", Left)]);
+    for (title, _) in counts {
+        table.column(title, Right);
+    }
+    for group in group_names(point) {
+        let cells = counts.iter().map(|(_, count)| ledger(point, group, *count));
+        table.row(std::iter::once(group.to_owned()).chain(cells).collect());
+    }
+    table
+}
+
+/// What checking every received byte found.
+pub(super) fn content(point: &Point) -> Table {
+    let head =
+        [("group", Left), ("verified", Right), ("corrupt", Right), ("torn", Right), ("reordered", Right)];
+    let mut table = Table::new("Content", &head);
+    table.column("first fault", Left);
+    for group in group_names(point) {
+        let of = results(point, group).map(|result| &result.content);
+        let fault = of.clone().find_map(|tally| tally.first_fault).map(|fault| fault.to_string());
+        table.row(vec![
+            group.to_owned(),
+            sizes(of.clone().map(|tally| tally.verified)),
+            sizes(of.clone().map(|tally| tally.corrupt)),
+            counts(of.clone().map(|tally| tally.torn)),
+            counts(of.map(|tally| tally.reordered)),
+            fault.unwrap_or_else(|| NOTHING.to_owned()),
+        ]);
+    }
+    table
+}
+
+/// What rises and falls: start, peak and end of every gauge of the whole run.
+pub(super) fn gauges(point: &Point) -> Table {
+    let head = [("", Left), ("start", Right), ("peak", Right), ("end", Right)];
+    let mut table = Table::new("Memory, queues and descriptors of the server", &head);
+    for &metric in run_metrics(|folds| folds.contains(&Fold::Peak)) {
+        row(
+            &mut table,
+            metric,
+            [Fold::Start, Fold::Peak, Fold::End].map(|fold| full(point, None, metric, fold)),
+        );
+    }
+    table
+}
+
+/// What only grows, and what is known once: every other number of the whole run.
+pub(super) fn counters(point: &Point) -> Table {
+    let head = [("", Left), ("per second", Right), ("total or value", Right)];
+    let mut table = Table::new("Work of the server, the harness and the host", &head);
+    for &metric in run_metrics(|folds| !folds.contains(&Fold::Peak)) {
+        let in_all =
+            metric.spec().folds.iter().copied().find(|fold| *fold != Fold::Rate).unwrap_or(Fold::Total);
+        row(&mut table, metric, [Fold::Rate, in_all].map(|fold| full(point, None, metric, fold)));
+    }
+    table
+}
+
+fn run_metrics(wanted: impl Fn(&[Fold]) -> bool) -> impl Iterator<Item = &'static Metric> {
+    Metric::ALL.iter().filter(move |m| m.spec().scope == Scope::Run && wanted(m.spec().folds))
+}
+
+/// A row for a metric, unless there is nothing to say.
+fn row<const N: usize>(table: &mut Table, metric: Metric, cells: [String; N]) {
+    if cells.iter().any(|cell| cell != NOTHING) {
+        table.row(std::iter::once(words(metric)).chain(cells).collect());
+    }
+}
+
+/// Evictions by reason, with their lateness.
+pub(super) fn evictions(point: &Point) -> Table {
+    let head = [("reason", Left), ("count", Right), ("late: min", Right), ("p50", Right), ("p99", Right)];
+    let mut table = Table::new("Evictions", &head);
+    table.column("max", Right);
+    table.column("seen by the client after (p50)", Right);
+    for eviction in evicted(point) {
+        let late = [0.0, 0.5, 0.99, 1.0].map(|q| eviction.late(q));
+        let seen = seen_after(&eviction);
+        table.row([eviction.reason, eviction.count].into_iter().chain(late).chain([seen]).collect());
+    }
+    table
+}
+
+fn seen_after(eviction: &Evicted) -> String {
+    let median = quantile(&eviction.seen_after, 0.5);
+    median.map_or_else(|| NOTHING.to_owned(), |ns| show(Unit::Nanoseconds, ns))
+}
+
+/// A row for each point of the sweep: its axes, what it comes to, and the numbers that matter.
+pub(super) fn sweep(record: &Record) -> Table {
+    let mut table = Table::new("Along the sweep", &[("point", Left)]);
+    let axes: Vec<&String> = record.points.first().map(|p| p.axes.keys().collect()).unwrap_or_default();
+    for axis in &axes {
+        table.column(axis.as_str(), Left);
+    }
+    let numbers = sweep_numbers(record);
+    table.column("expectations held", Right);
+    for name in numbers.keys() {
+        table.column(name.as_str(), Right);
+    }
+    for (index, point) in record.points.iter().enumerate() {
+        let held = point.verdicts.iter().filter(|v| v.outcome == Outcome::Pass).count();
+        let places = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
+        let cells = numbers.iter().map(|(name, unit)| spread(*unit, &values(point, name)));
+        let start = std::iter::once((index + 1).to_string()).chain(places);
+        table.row(start.chain([format!("{held} of {}", point.verdicts.len())]).chain(cells).collect());
+    }
+    table
+}
+
+/// Names and units of what matters along a sweep: what is expected, the rates, and the server's memory.
+fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
+    let groups = record.points.first().map(group_names).unwrap_or_default();
+    let rate = Stat { metric: Metric::Answered, fold: Fold::Rate };
+    let rss = Stat { metric: Metric::ServerRss, fold: Fold::Peak };
+    let always =
+        groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, rss), rss)]);
+    let expected = record.profile.expect.keys().filter_map(|name| Some((name.clone(), stat_of(name)?)));
+    always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
+}

@@ -1,0 +1,101 @@
+//! Tables for other programs: numbers in their base units, names with the unit at their end, nothing rounded.
+
+use csv::Writer;
+use indexmap::IndexSet;
+
+use super::ReportError;
+use crate::{
+    metric::{Metric, Unit},
+    record::{Record, stat_of},
+};
+
+/// `series.csv`: a row for each sample.
+pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
+    let axes = axes(record);
+    let trials = record.points.iter().flat_map(|point| &point.trials);
+    let columns: IndexSet<&str> =
+        trials.flat_map(|trial| trial.series.columns.keys().map(String::as_str)).collect();
+    let names = columns.iter().map(|name| with_unit(name, metric_unit(name)));
+    let mut writer = Writer::from_writer(Vec::new());
+    writer.write_record(head(&axes, &["point", "repeat", "at_s"]).into_iter().chain(names))?;
+    for (p, point) in record.points.iter().enumerate() {
+        let place: Vec<String> =
+            axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default()).collect();
+        for (t, trial) in point.trials.iter().enumerate() {
+            for (i, at_ns) in trial.series.at_ns.iter().enumerate() {
+                let at = [(p + 1).to_string(), (t + 1).to_string(), (*at_ns as f64 / 1e9).to_string()];
+                let value = |name: &&str| trial.series.columns.get(*name)?.get(i).copied()?;
+                let values = columns.iter().map(|name| cell(value(name)));
+                writer.write_record(place.iter().cloned().chain(at).chain(values))?;
+            }
+        }
+    }
+    finished(writer)
+}
+
+/// `summary.csv`: a row for each sweep point and repeat.
+pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
+    let axes = axes(record);
+    let trials = record.points.iter().flat_map(|point| &point.trials);
+    let columns: IndexSet<&str> = trials.flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
+    let names = columns.iter().map(|name| with_unit(name, stat_of(name).map(crate::metric::Stat::unit)));
+    let mut writer = Writer::from_writer(Vec::new());
+    writer.write_record(head(&axes, &["repeat", "seed"]).into_iter().chain(names))?;
+    for point in &record.points {
+        for (t, trial) in point.trials.iter().enumerate() {
+            let place = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
+            let at = [(t + 1).to_string(), trial.seed.to_string()];
+            let values = columns.iter().map(|name| cell(trial.summary.get(*name).copied()));
+            writer.write_record(place.chain(at).chain(values))?;
+        }
+    }
+    finished(writer)
+}
+
+/// Every key that the sweep sets.
+fn axes(record: &Record) -> IndexSet<&str> {
+    record.points.iter().flat_map(|point| point.axes.keys().map(String::as_str)).collect()
+}
+
+fn head(axes: &IndexSet<&str>, more: &[&str]) -> Vec<String> {
+    axes.iter().chain(more).map(|name| (*name).to_owned()).collect()
+}
+
+/// What was not read is empty, never zero.
+fn cell(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn metric_unit(column: &str) -> Option<Unit> {
+    let name = column.rsplit_once('.').map_or(column, |(_, name)| name);
+    Metric::ALL.iter().map(|metric| metric.spec()).find(|spec| spec.name == name).map(|spec| spec.unit)
+}
+
+/// A bare count, and a rate of counts, needs no unit at its name; nor does a name that ends with it.
+fn with_unit(name: &str, unit: Option<Unit>) -> String {
+    match unit {
+        None | Some(Unit::Count | Unit::PerSecond) => name.to_owned(),
+        Some(unit) if name.ends_with(unit.name()) => name.to_owned(),
+        Some(Unit::BytesPerSecond) => format!("{name}_bytes_per_second"),
+        Some(unit) => format!("{name}_{}", unit.name()),
+    }
+}
+
+fn finished(writer: Writer<Vec<u8>>) -> Result<Vec<u8>, ReportError> {
+    writer.into_inner().map_err(|e| ReportError::Csv(e.into_error().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_last() {
+        assert_eq!(with_unit("good.response_p99", metric_unit("good.response_p99")), "good.response_p99_ns");
+        assert_eq!(with_unit("server_rss", metric_unit("server_rss")), "server_rss_bytes");
+        assert_eq!(with_unit("good.requests", metric_unit("good.requests")), "good.requests");
+        assert_eq!(with_unit("corrupt_bytes", Some(Unit::Bytes)), "corrupt_bytes");
+        let rate = stat_of("good.received_rate").map(crate::metric::Stat::unit);
+        assert_eq!(with_unit("good.received_rate", rate), "good.received_rate_bytes_per_second");
+    }
+}

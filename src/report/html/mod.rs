@@ -1,0 +1,151 @@
+//! `index.html`: one file that holds everything and loads nothing.
+
+mod page;
+
+use super::{
+    ReportError,
+    chart::Figure,
+    contents,
+    table::Table,
+    view::{axes, manner, meaning, said},
+};
+use crate::record::{Point, Record};
+
+pub(super) use self::page::escape;
+use self::page::{details, figure, page, section};
+
+/// The whole page.
+pub(super) fn render(record: &Record, figures: &[Figure]) -> Result<String, ReportError> {
+    let several = record.points.len() > 1;
+    let (along, of_points): (Vec<&Figure>, Vec<&Figure>) =
+        figures.iter().partition(|figure| figure.name.starts_with("sweep-"));
+    let mut body = head(record);
+    if several {
+        let table = contents::sweep(record).html();
+        body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along)?));
+    }
+    for (index, point) in record.points.iter().enumerate() {
+        let suffix = format!("-{}", index + 1);
+        let own: Vec<&Figure> =
+            of_points.iter().copied().filter(|f| !several || f.name.ends_with(&suffix)).collect();
+        let content = point_content(point, &own)?;
+        body += &if several {
+            details(&format!("Point {}: {}", index + 1, axes(point)), &content, index == 0)
+        } else {
+            content
+        };
+    }
+    body += &section("environment", "How it was measured", &environment(record));
+    Ok(page(&record.profile.title, &body))
+}
+
+fn head(record: &Record) -> String {
+    let outcome = record.outcome().word();
+    let class = outcome.to_lowercase();
+    let about = record.profile.about.trim();
+    let about =
+        if about.is_empty() { String::new() } else { format!("<p class=\"about\">{}</p>\n", escape(about)) };
+    format!(
+        "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{about}\
+         <p class=\"manner\">{}; started {}.</p>\n</header>\n",
+        escape(&record.name),
+        escape(&record.profile.title),
+        escape(&meaning(record)),
+        escape(&manner(record)),
+        escape(&record.started),
+    )
+}
+
+/// Everything about one point, in the order in which it is asked for.
+fn point_content(point: &Point, figures: &[&Figure]) -> Result<String, ReportError> {
+    let one = |title: &str, tables: &[Table], words: &str| {
+        let shown = tables.iter().filter(|table| !table.is_empty());
+        let shown: String =
+            shown.map(|table| if tables.len() > 1 { titled(table) } else { table.html() }).collect();
+
+        if shown.is_empty() { String::new() } else { section("", title, &format!("{words}{shown}")) }
+    };
+    let repeats = if point.trials.len() > 1 {
+        "<p>Figures are means over the repeats, ± half the distance between the lowest and the highest; a count that \
+         differs between repeats is given as a range. Charts show the first repeat.</p>\n"
+    } else {
+        ""
+    };
+    let charts = charts(figures)?;
+    let happened = if charts.is_empty() { charts } else { section("", "What happened", &charts) };
+    Ok([
+        remarks("Why these figures prove nothing", &said(point, |trial| &trial.invalid)),
+        one("What was expected", &[contents::expectations(point)], ""),
+        remarks("What to know about the figures", &said(point, |trial| &trial.notes)),
+        happened,
+        one(
+            "Client groups",
+            &[
+                contents::latencies(point),
+                contents::requests(point),
+                contents::connections(point),
+                contents::content(point),
+            ],
+            repeats,
+        ),
+        one("Evictions", &[contents::evictions(point)], ""),
+        one("The server and the harness", &[contents::gauges(point), contents::counters(point)], ""),
+    ]
+    .concat())
+}
+
+fn titled(table: &Table) -> String {
+    format!("<h3>{}</h3>\n{}", escape(table.caption()), table.html())
+}
+
+fn remarks(title: &str, texts: &[String]) -> String {
+    if texts.is_empty() {
+        return String::new();
+    }
+    let items = texts.iter().map(|text| format!("<li>{}</li>\n", escape(text)));
+    let items = items.collect::<Vec<_>>().concat();
+    section("", title, &format!("<ul>\n{items}</ul>\n"))
+}
+
+fn charts(figures: &[&Figure]) -> Result<String, ReportError> {
+    figures.iter().map(|chart| figure(chart)).collect()
+}
+
+/// What somebody needs who wants to measure the same again.
+fn environment(record: &Record) -> String {
+    let machine = &record.machine;
+    let effective = record.points.first().and_then(|p| p.trials.first()).map(|trial| trial.effective.clone());
+    let effective = effective.unwrap_or_default();
+    let sizes = |sizes: &[u64]| {
+        sizes.iter().map(|b| crate::units::human_bytes(*b as f64)).collect::<Vec<_>>().join(", ")
+    };
+    let seeds = record.points.iter().flat_map(|p| &p.trials).map(|trial| trial.seed.to_string());
+    let facts = [
+        ("Command", record.command.join(" ")),
+        ("badpeer", record.badpeer.clone()),
+        ("Commit", record.commit.clone().unwrap_or_default()),
+        ("Seeds", seeds.collect::<Vec<_>>().join(", ")),
+        ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
+        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
+        ("Memory", crate::units::human_bytes(machine.memory_bytes as f64)),
+        ("Server's cores", cores(&effective.server_cores)),
+        ("Clients' cores", cores(&effective.client_cores)),
+        ("Server's address", effective.address.clone()),
+        ("Clients' receive buffers", sizes(&effective.client_receive_buffer)),
+        ("Clients' send buffers", sizes(&effective.client_send_buffer)),
+        ("Server's end", effective.server_exit.clone()),
+    ];
+    let fact = |(name, value): &(&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value));
+    let facts: String = facts.iter().filter(|(_, value)| !value.is_empty()).map(fact).collect();
+    let profile = toml::to_string_pretty(&record.profile).unwrap_or_else(|error| format!("# {error}"));
+    let profile = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&profile));
+    format!("<dl>\n{facts}</dl>\n{}", details("The profile", &profile, false))
+}
+
+fn cores(cores: &[usize]) -> String {
+    match cores {
+        [] => "any".to_owned(),
+        _ => cores.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}

@@ -1,0 +1,70 @@
+//! The pieces of a page. Whatever comes from outside passes [`escape`].
+
+use super::super::{ReportError, chart::Figure};
+
+/// Text that HTML takes for nothing but text, in elements and in quoted attributes.
+pub(in crate::report) fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+        out
+    })
+}
+
+pub(super) fn page(title: &str, body: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        escape(title),
+        include_str!("page.css"),
+    )
+}
+
+/// A part of the page under a heading; `id` may be empty.
+pub(super) fn section(id: &str, title: &str, content: &str) -> String {
+    let id = if id.is_empty() { String::new() } else { format!(" id=\"{id}\"") };
+    format!("<section{id}>\n<h2>{}</h2>\n{content}</section>\n", escape(title))
+}
+
+/// A part that can be folded away.
+pub(super) fn details(title: &str, content: &str, open: bool) -> String {
+    let open = if open { " open" } else { "" };
+    format!("<details{open}>\n<summary>{}</summary>\n{content}</details>\n", escape(title))
+}
+
+/// A chart within the page, with how to read it.
+pub(super) fn figure(figure: &Figure) -> Result<String, ReportError> {
+    let svg = figure.svg()?;
+    let (label, name) = (escape(&figure.title), escape(&figure.name));
+    // In a page the element needs no namespace, and its size is the page's affair.
+    let inner =
+        svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inner)| inner);
+    Ok(format!(
+        "<figure id=\"{name}\">\n<div class=\"plot\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n\
+         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{inner}</div>\n\
+         <figcaption>{}</figcaption>\n</figure>\n",
+        escape(&figure.caption)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        assert_eq!(
+            escape("<script>alert(\"x\" & 'y')"),
+            "&lt;script&gt;alert(&quot;x&quot; &amp; &#39;y&#39;)"
+        );
+        assert!(page("</title><script>", "").contains("<title>&lt;/title&gt;&lt;script&gt;</title>"));
+    }
+}

@@ -1,0 +1,33 @@
+//! `summary.md`: the verdict, what was expected, and the groups; for the page of a CI job.
+
+use std::fmt::Write;
+
+use super::{
+    contents,
+    table::plain,
+    view::{axes, manner, meaning, said},
+};
+use crate::record::Record;
+
+/// The whole file.
+pub(super) fn render(record: &Record) -> String {
+    let mut out = format!("# {}: {}\n\n", record.outcome().word(), plain(&record.profile.title));
+    let mut paragraph = |text: &str| {
+        let _ = write!(out, "{}\n\n", text.trim_end());
+    };
+    paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
+    for point in &record.points {
+        if !point.axes.is_empty() {
+            paragraph(&format!("## {}", plain(&axes(point))));
+        }
+        for table in [contents::expectations(point), contents::groups(point), contents::evictions(point)] {
+            if !table.is_empty() {
+                paragraph(&table.markdown());
+            }
+        }
+        for note in said(point, |trial| &trial.invalid).iter().chain(&said(point, |trial| &trial.notes)) {
+            paragraph(&format!("> {}", plain(note)));
+        }
+    }
+    format!("{}\n", out.trim_end())
+}

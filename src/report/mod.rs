@@ -1,0 +1,114 @@
+//! A record made visible. To add a format: one file beside this one, one variant of [`Format`], one arm in [`files`].
+//!
+//! Everything here is made from a record and nothing else, so that it can be made again from `record.json` at any
+//! time. Exporters return bytes; [`write()`] alone touches files.
+
+mod chart;
+pub mod compare;
+mod contents;
+mod csv;
+mod html;
+mod markdown;
+mod table;
+pub mod terminal;
+mod view;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use self::chart::Figure;
+use crate::record::Record;
+
+/// What a record can be made into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// `series.csv`, a row for each sample, and `summary.csv`, a row for each sweep point and repeat
+    Csv,
+    /// Charts as pictures of 1400×700 pixels
+    Png,
+    /// The same charts as vectors
+    Svg,
+    /// `index.html`, one file that holds everything and loads nothing
+    Html,
+    /// `summary.md`, for the page of a CI job
+    Markdown,
+}
+
+impl Format {
+    /// What a run leaves behind beside its record.
+    pub const DEFAULT: &'static [Self] = &[Self::Csv, Self::Png, Self::Svg, Self::Html];
+}
+
+/// Why a record could not be made visible.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A table that cannot be written as CSV.
+    #[error("cannot write the table: {0}")]
+    Csv(#[from] ::csv::Error),
+    /// A chart that cannot be drawn.
+    #[error("cannot draw the chart `{chart}`: {reason}")]
+    Chart {
+        /// The chart's name: its file's stem.
+        chart: String,
+        /// What the drawing library says.
+        reason: String,
+    },
+    /// A file that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// The files of the given formats, by name.
+///
+/// # Errors
+/// A chart or a table that cannot be made.
+pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let figures = chart::figures(record);
+    let each = |extension: &str, make: fn(&Figure) -> Result<Vec<u8>, ReportError>| {
+        let file = |figure: &Figure| Ok((format!("{}.{extension}", figure.name), make(figure)?));
+        figures.iter().map(file).collect::<Result<Vec<_>, ReportError>>()
+    };
+    let mut files = Vec::new();
+    for format in formats {
+        match format {
+            Format::Csv => {
+                files.push(("series.csv".to_owned(), csv::series(record)?));
+                files.push(("summary.csv".to_owned(), csv::summary(record)?));
+            }
+            Format::Png => files.extend(each("png", Figure::png)?),
+            Format::Svg => files.extend(each("svg", |figure| Ok(figure.svg()?.into_bytes()))?),
+            Format::Html => {
+                files.push(("index.html".to_owned(), html::render(record, &figures)?.into_bytes()));
+            }
+            Format::Markdown => files.push(("summary.md".to_owned(), markdown::render(record).into_bytes())),
+        }
+    }
+    Ok(files)
+}
+
+/// Writes the files of the given formats into a directory, which is made if it is not there, and says which.
+///
+/// # Errors
+/// A chart or a table that cannot be made, or a file that cannot be written.
+pub fn write(record: &Record, formats: &[Format], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| ReportError::Write { path, source }
+    };
+    fs::create_dir_all(dir).map_err(failed(dir))?;
+    files(record, formats)?
+        .into_iter()
+        .map(|(name, bytes)| {
+            let path = dir.join(name);
+            fs::write(&path, bytes).map_err(failed(&path))?;
+            Ok(path)
+        })
+        .collect()
+}

@@ -1,0 +1,175 @@
+//! A table of texts, and the three ways to set it: for a page, for Markdown, for a terminal.
+
+use std::iter;
+
+use super::html::escape;
+
+/// Where a column's texts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Rows of texts under a head; the first column names the row.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    /// What the table shows, for readers who cannot see its surroundings.
+    caption: String,
+    head: Vec<(String, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(caption: impl Into<String>, head: &[(&str, Align)]) -> Self {
+        let head = head.iter().map(|(title, align)| ((*title).to_owned(), *align)).collect();
+        Self { caption: caption.into(), head, rows: Vec::new() }
+    }
+
+    pub(super) fn column(&mut self, title: impl Into<String>, align: Align) {
+        self.head.push((title.into(), align));
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<String>) {
+        assert_eq!(cells.len(), self.head.len(), "a cell for each column of `{}`", self.caption);
+        self.rows.push(cells);
+    }
+
+    /// A row that is only a name: what follows is its.
+    pub(super) fn part(&mut self, title: &str) {
+        let rest = vec![String::new(); self.head.len() - 1];
+        self.row(iter::once(title.to_owned()).chain(rest).collect());
+    }
+
+    pub(super) fn caption(&self) -> &str {
+        &self.caption
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// A `<table>` that scrolls by itself where the page is too narrow.
+    pub(super) fn html(&self) -> String {
+        let class = |align| if align == Align::Right { " class=\"n\"" } else { "" };
+        let head = |(title, align): &(String, Align)| {
+            format!("<th scope=\"col\"{}>{}</th>", class(*align), escape(title))
+        };
+        let row = |cells: &Vec<String>| {
+            let cells = cells.iter().zip(&self.head).enumerate().map(|(i, (cell, (_, align)))| match i {
+                0 => format!("<th scope=\"row\">{}</th>", escape(cell)),
+                _ => format!("<td{}>{}</td>", class(*align), marked(cell)),
+            });
+            format!("<tr>{}</tr>\n", cells.collect::<String>())
+        };
+        let caption = escape(&self.caption);
+        format!(
+            "<div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table>\n\
+             <thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+            self.head.iter().map(head).collect::<String>(),
+            self.rows.iter().map(row).collect::<String>()
+        )
+    }
+
+    /// A GitHub-flavored table.
+    pub(super) fn markdown(&self) -> String {
+        let line = |cells: &mut dyn Iterator<Item = String>| {
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let rule = |(_, align): &(String, Align)| match align {
+            Align::Left => "---".to_owned(),
+            Align::Right => "---:".to_owned(),
+        };
+        let head = line(&mut self.head.iter().map(|(title, _)| plain(title)));
+        let rule = line(&mut self.head.iter().map(rule));
+        let rows = self.rows.iter().map(|cells| line(&mut cells.iter().map(|cell| plain(cell))));
+        iter::once(head).chain(iter::once(rule)).chain(rows).collect()
+    }
+
+    /// Columns padded with spaces and set in by two; the first gives way where a line would pass `width`.
+    pub(super) fn text(&self, width: usize) -> String {
+        let titles: Vec<String> = self.head.iter().map(|(title, _)| title.clone()).collect();
+        let lines: Vec<&Vec<String>> = iter::once(&titles).chain(&self.rows).collect();
+        let widest = |i: usize| lines.iter().map(|cells| cells[i].chars().count()).max().unwrap_or(0);
+        let mut widths: Vec<usize> = (0..titles.len()).map(widest).collect();
+        let rest: usize = widths[1..].iter().map(|w| w + 2).sum();
+        widths[0] = widths[0].min(width.saturating_sub(rest + 2).max(8));
+        let set = |cells: &&Vec<String>| {
+            let cell = |(i, cell): (usize, &String)| match self.head[i].1 {
+                Align::Left => format!("  {:<1$}", shortened(cell, widths[i]), widths[i]),
+                Align::Right => format!("  {:>1$}", cell, widths[i]),
+            };
+            let line: String = cells.iter().enumerate().map(cell).collect();
+            format!("{}\n", line.trim_end())
+        };
+        lines.iter().map(set).collect()
+    }
+}
+
+/// A text of at most `width` characters: what is too long loses its middle.
+pub(super) fn shortened(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let tail = width.saturating_sub(1) / 2;
+    let head = width.saturating_sub(1) - tail;
+    text.chars().take(head).chain(iter::once('…')).chain(text.chars().skip(count - tail)).collect()
+}
+
+/// Verdicts stand out.
+fn marked(cell: &str) -> String {
+    match cell {
+        "PASS" | "FAIL" | "INVALID" | "INCONCLUSIVE" => {
+            format!("<b class=\"{}\">{cell}</b>", cell.to_lowercase())
+        }
+        _ => escape(cell),
+    }
+}
+
+/// Text that Markdown takes for nothing but text. Within a word, GitHub leaves an underscore alone.
+pub(super) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    let mut within = false;
+    while let Some(c) = letters.next() {
+        let word_goes_on = within && letters.peek().is_some_and(|next| next.is_alphanumeric());
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '_' if word_goes_on => out.push(c),
+            '|' | '*' | '_' | '`' | '\\' | '[' | ']' | '#' | '~' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+        within = c.is_alphanumeric();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new("a test", &[("group", Align::Left), ("rate", Align::Right)]);
+        table.row(vec!["a|b <i>".into(), "1/s".into()]);
+        table
+    }
+
+    #[test]
+    fn what_a_cell_says_stays_text() {
+        assert!(table().html().contains("<th scope=\"row\">a|b &lt;i&gt;</th><td class=\"n\">1/s</td>"));
+        assert_eq!(plain("send_timeout _was_ *it*"), "send_timeout \\_was\\_ \\*it\\*");
+        assert_eq!(table().markdown(), "| group | rate |\n| --- | ---: |\n| a\\|b &lt;i> | 1/s |\n");
+    }
+
+    #[test]
+    fn a_long_name_gives_way() {
+        assert_eq!(table().text(80), "  group    rate\n  a|b <i>   1/s\n");
+        assert_eq!(shortened("a very long name", 9), "a ve…name");
+        assert_eq!(shortened("short", 9), "short");
+    }
+}

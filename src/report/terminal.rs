@@ -1,0 +1,176 @@
+//! The result of a run as text of 80 columns.
+
+use super::{
+    table::{Align, Table, shortened},
+    view::{NOTHING, axes, brief, evictions, groups, manner, meaning, outcomes, said},
+};
+use crate::{
+    metric::{Fold, Metric},
+    record::{Outcome, Point, Record, Verdict},
+};
+
+/// Columns of the narrowest terminal that is catered for.
+pub(super) const WIDTH: usize = 80;
+
+/// The result: for each point the groups, the server's memory, the evictions and what became of what was expected; then
+/// what it all comes to. `color` paints the verdicts with ANSI sequences.
+#[must_use]
+pub fn render(record: &Record, color: bool) -> String {
+    let mut out = hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
+    out += &hanging("  ", &manner(record), 2);
+    for point in &record.points {
+        out += &point_text(point, color);
+    }
+    out + "\n" + &ending(record, color)
+}
+
+/// The verdicts alone, and what they come to.
+#[must_use]
+pub fn verdicts(record: &Record, color: bool) -> String {
+    let lines: String = record.verdicts().map(|verdict| verdict_line(verdict, color)).collect();
+    lines + &ending(record, color)
+}
+
+fn ending(record: &Record, color: bool) -> String {
+    let outcome = record.outcome();
+    let sentence = hanging(&format!("{}  ", outcome.word()), &meaning(record), outcome.word().len() + 2);
+    format!("{}{}", word(outcome, color), &sentence[outcome.word().len()..])
+}
+
+fn point_text(point: &Point, color: bool) -> String {
+    let mut parts = Vec::new();
+    if !point.axes.is_empty() {
+        parts.push(hanging("── ", &axes(point), 3));
+    }
+    let tables = [clients(point), memory(point), evicted(point)];
+    parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| table.text(WIDTH)));
+    let remarks = |kind: &str, texts: &[String]| {
+        texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
+    };
+    parts.push(
+        remarks("invalid", &said(point, |t| &t.invalid)) + &remarks("note", &said(point, |t| &t.notes)),
+    );
+    parts.push(point.verdicts.iter().map(|verdict| verdict_line(verdict, color)).collect());
+    let spaced = parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}"));
+    spaced.collect::<Vec<_>>().concat()
+}
+
+fn clients(point: &Point) -> Table {
+    use Align::{Left, Right};
+    let head = [("group", Left), ("requests", Right), ("p50", Right), ("p99", Right), ("connections", Left)];
+    let mut table = Table::new("Clients", &head);
+    for group in groups(point) {
+        let of = |metric, fold| brief(point, Some(group), metric, fold);
+        // The first outcomes stand beside the figures, further ones below each other.
+        let outcomes = outcomes(point, group);
+        let mut outcomes = outcomes.split(", ").map(str::to_owned);
+        table.row(vec![
+            group.to_owned(),
+            of(Metric::Answered, Fold::Rate),
+            of(Metric::LatencyP50, Fold::Final),
+            of(Metric::LatencyP99, Fold::Final),
+            outcomes.next().unwrap_or_default(),
+        ]);
+        for outcome in outcomes {
+            table.row(vec![String::new(), String::new(), String::new(), String::new(), outcome]);
+        }
+    }
+    table
+}
+
+fn memory(point: &Point) -> Table {
+    use Align::{Left, Right};
+    let mut table =
+        Table::new("Memory", &[("server memory", Left), ("start", Right), ("peak", Right), ("end", Right)]);
+    let kinds = [
+        ("user space (RSS)", Metric::ServerRss),
+        ("kernel, for its sockets", Metric::KernelMemory),
+        ("send buffers", Metric::SendBuffered),
+    ];
+    for (name, metric) in kinds {
+        let of = |fold| brief(point, None, metric, fold);
+        let cells = [of(Fold::Start), of(Fold::Peak), of(Fold::End)];
+        if cells.iter().any(|cell| cell != NOTHING) {
+            table.row(std::iter::once(name.to_owned()).chain(cells).collect());
+        }
+    }
+    table
+}
+
+fn evicted(point: &Point) -> Table {
+    use Align::{Left, Right};
+    let head = [
+        ("evicted for", Left),
+        ("count", Right),
+        ("late: min", Right),
+        ("p50", Right),
+        ("p99", Right),
+        ("max", Right),
+    ];
+    let mut table = Table::new("Evictions", &head);
+    for eviction in evictions(point) {
+        let late = [0.0, 0.5, 0.99, 1.0].map(|q| eviction.late(q));
+        table.row([eviction.reason, eviction.count].into_iter().chain(late).collect());
+    }
+    table
+}
+
+fn verdict_line(verdict: &Verdict, color: bool) -> String {
+    let measured = verdict.shown();
+    let outcome = format!("{:<5}", verdict.outcome.word());
+    let room = WIDTH.saturating_sub(outcome.len() + measured.chars().count() + 4);
+    let claim = shortened(&format!("{} {}", verdict.name, verdict.condition), room);
+    let pad = outcome.len() - verdict.outcome.word().len();
+    format!("{}{:pad$} {claim}: {measured}\n", word(verdict.outcome, color), "")
+}
+
+/// The outcome's word, green, red or yellow where color is asked for.
+fn word(outcome: Outcome, color: bool) -> String {
+    let code = match outcome {
+        Outcome::Pass => 32,
+        Outcome::Fail => 31,
+        Outcome::Invalid | Outcome::Inconclusive => 33,
+    };
+    if color { format!("\x1b[1;{code}m{}\x1b[0m", outcome.word()) } else { outcome.word().to_owned() }
+}
+
+/// Text broken between words into lines of at most [`WIDTH`]: the first begins with `first`, the others are set in.
+pub(super) fn hanging(first: &str, text: &str, indent: usize) -> String {
+    let mut lines = vec![first.to_owned()];
+    let mut fresh = true;
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if !fresh && line + 1 + word.chars().count() > WIDTH {
+            lines.push(" ".repeat(indent));
+            fresh = true;
+        }
+        if let Some(line) = lines.last_mut() {
+            if !fresh {
+                line.push(' ');
+            }
+            line.push_str(word);
+            fresh = false;
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_hangs() {
+        let text = hanging("note: ", &"word ".repeat(20), 4);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("note: word") && lines[1].starts_with("    word"));
+        assert!(lines.iter().all(|line| line.len() <= WIDTH));
+    }
+
+    #[test]
+    fn color_is_only_there_when_asked_for() {
+        assert_eq!(word(Outcome::Fail, false), "FAIL");
+        assert_eq!(word(Outcome::Fail, true), "\x1b[1;31mFAIL\x1b[0m");
+    }
+}

@@ -1,0 +1,247 @@
+//! What tables and titles say: a record's numbers over its repeats, in words.
+
+use std::fmt::Display;
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::{
+    metric::{Fold, Metric, Stat, Unit},
+    record::{GroupResult, Ledger, Outcome, Point, Record, Requests, Trial},
+    stats::quantile,
+};
+
+/// What is said where there is nothing to say.
+pub(super) const NOTHING: &str = "–";
+
+/// The name of a number in a summary: `good.latency_p99`, `server_rss_peak`.
+pub(super) fn key(group: Option<&str>, stat: Stat) -> String {
+    group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()))
+}
+
+/// A number's values over the repeats of a point.
+pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
+    point.trials.iter().filter_map(|trial| trial.summary.get(key).copied()).collect()
+}
+
+/// The arithmetic mean; `None` without values.
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Three significant digits and a short unit.
+pub(super) fn show(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Cores => format!("{:.1} %", value * 100.0),
+        _ => unit.show(value),
+    }
+}
+
+/// The mean over the repeats, without its error: for places where there is no room.
+pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
+    let stat = Stat { metric, fold };
+    mean(&values(point, &key(group, stat)))
+        .map_or_else(|| NOTHING.to_owned(), |value| show(stat.unit(), value))
+}
+
+/// The mean over the repeats, and how far they lie apart: ± half the distance between the lowest and the highest.
+pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
+    let stat = Stat { metric, fold };
+    spread(stat.unit(), &values(point, &key(group, stat)))
+}
+
+/// The mean of values, and how far they lie apart.
+pub(super) fn spread(unit: Unit, values: &[f64]) -> String {
+    let Some(mean) = mean(values) else { return NOTHING.to_owned() };
+    let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let apart = (highest - lowest) / 2.0 / mean.abs() * 100.0;
+    let shown = show(unit, mean);
+    if apart.is_finite() && apart >= 0.5 { format!("{shown} ±{apart:.0} %") } else { shown }
+}
+
+/// Counts over the repeats: one where they agree, else the lowest and the highest.
+pub(super) fn counts(counts: impl IntoIterator<Item = u64>) -> String {
+    range(counts, |count| count)
+}
+
+/// Sizes over the repeats, likewise.
+pub(super) fn sizes(sizes: impl IntoIterator<Item = u64>) -> String {
+    range(sizes, |bytes| Unit::Bytes.show(bytes as f64))
+}
+
+fn range<T: Display>(values: impl IntoIterator<Item = u64>, shown: impl Fn(u64) -> T) -> String {
+    let values: Vec<u64> = values.into_iter().collect();
+    match (values.iter().min(), values.iter().max()) {
+        (Some(low), Some(high)) if low == high => shown(*low).to_string(),
+        (Some(low), Some(high)) => format!("{}–{}", shown(*low), shown(*high)),
+        _ => NOTHING.to_owned(),
+    }
+}
+
+/// A metric's name for people.
+pub(super) fn words(metric: Metric) -> String {
+    match metric {
+        Metric::ServerRss => "server's memory (RSS)".to_owned(),
+        Metric::ServerPss => "server's memory (PSS)".to_owned(),
+        Metric::KernelMemory => "kernel memory of the sockets".to_owned(),
+        Metric::SendBuffered => "server's send buffers".to_owned(),
+        Metric::ReceiveBuffered => "server's receive buffers".to_owned(),
+        Metric::ClientReceiveQueue => "clients' kernel receive queue".to_owned(),
+        Metric::Connections => "connections the server holds".to_owned(),
+        Metric::ServerWaits => "epoll_wait returns".to_owned(),
+        Metric::ServerReads => "receive calls".to_owned(),
+        Metric::ServerWrites => "send calls".to_owned(),
+        Metric::ServerControls => "epoll_ctl calls".to_owned(),
+        Metric::IntervalP50 => "p50".to_owned(),
+        Metric::IntervalP99 => "p99".to_owned(),
+        _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU"),
+    }
+}
+
+/// The keys that the sweep sets at a point, and their values; empty without a sweep.
+pub(super) fn axes(point: &Point) -> String {
+    let each = point.axes.iter().map(|(key, value)| format!("{key} = {value}"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// The client groups of a point, in the profile's order.
+pub(super) fn groups(point: &Point) -> Vec<&str> {
+    let names: IndexSet<&str> =
+        point.trials.iter().flat_map(|t| &t.groups).map(|g| g.name.as_str()).collect();
+    names.into_iter().collect()
+}
+
+/// What became of a group in each repeat.
+pub(super) fn results<'a>(point: &'a Point, group: &'a str) -> impl Iterator<Item = &'a GroupResult> + Clone {
+    point.trials.iter().flat_map(|trial| &trial.groups).filter(move |result| result.name == group)
+}
+
+/// One of the counts of a ledger or of a tally of requests.
+pub(super) type Count<T> = fn(&T) -> u64;
+
+/// A count of each repeat's ledger.
+pub(super) fn ledger(point: &Point, group: &str, count: Count<Ledger>) -> String {
+    counts(results(point, group).map(|result| count(&result.ledger)))
+}
+
+/// A count of each repeat's requests.
+pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> String {
+    counts(results(point, group).map(|result| count(&result.requests)))
+}
+
+/// How the connections of a group ended, leaving out what did not happen.
+pub(super) fn outcomes(point: &Point, group: &str) -> String {
+    let kinds: [(&str, Count<Ledger>); 6] = [
+        ("alive", |l| l.still_alive),
+        ("evicted (RST)", |l| l.evicted_rst),
+        ("evicted (FIN)", |l| l.evicted_fin),
+        ("closed by us", |l| l.closed_by_us),
+        ("refused", |l| l.refused),
+        ("timed out", |l| l.timed_out),
+    ];
+    let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(&r.ledger) > 0));
+    let said: Vec<String> =
+        happened.map(|(kind, count)| format!("{} {kind}", ledger(point, group, count))).collect();
+    if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
+}
+
+/// The evictions of one reason, over all repeats.
+pub(super) struct Evicted {
+    pub(super) reason: String,
+    pub(super) count: String,
+    /// Nanoseconds after the end of the timeout, of those that had one.
+    lateness: Vec<f64>,
+    pub(super) seen_after: Vec<f64>,
+}
+
+impl Evicted {
+    /// A quantile of the lateness, in words.
+    pub(super) fn late(&self, q: f64) -> String {
+        quantile(&self.lateness, q).map_or_else(|| NOTHING.to_owned(), |ns| show(Unit::Nanoseconds, ns))
+    }
+}
+
+/// The evictions of a point by reason, in the order in which reasons came up.
+pub(super) fn evictions(point: &Point) -> Vec<Evicted> {
+    let reasons: IndexSet<&str> =
+        point.trials.iter().flat_map(|trial| &trial.evictions).map(|e| e.reason.as_str()).collect();
+    let of = |reason: &str| {
+        let per_trial =
+            point.trials.iter().map(|t| t.evictions.iter().filter(|e| e.reason == reason).count() as u64);
+        let all = point.trials.iter().flat_map(|trial| &trial.evictions).filter(|e| e.reason == reason);
+        Evicted {
+            reason: reason.to_owned(),
+            count: counts(per_trial),
+            lateness: all.clone().filter_map(|e| e.lateness_ns).map(|ns| ns as f64).collect(),
+            seen_after: all.filter_map(|e| e.seen_after_ns).map(|ns| ns as f64).collect(),
+        }
+    };
+    reasons.into_iter().map(of).collect()
+}
+
+/// Texts of all repeats, each once, with how many repeats say it where not all do.
+pub(super) fn said<'a>(point: &'a Point, of: fn(&Trial) -> &Vec<String>) -> Vec<String> {
+    let mut texts: IndexMap<&'a str, usize> = IndexMap::new();
+    for text in point.trials.iter().flat_map(of) {
+        *texts.entry(text).or_default() += 1;
+    }
+    let repeats = point.trials.len();
+    let with_count = |(text, count): (&str, usize)| {
+        if count >= repeats { text.to_owned() } else { format!("{text} (in {count} of {repeats} repeats)") }
+    };
+    texts.into_iter().map(with_count).collect()
+}
+
+/// What the outcome of a run means, in a sentence.
+pub(super) fn meaning(record: &Record) -> String {
+    let total = record.verdicts().count();
+    let with = |outcome| record.verdicts().filter(move |verdict| verdict.outcome == outcome);
+    match record.outcome() {
+        Outcome::Pass if total == 0 => "Nothing was expected: these are figures without a judgment.".to_owned(),
+        Outcome::Pass => "Everything that was expected held in every repeat.".to_owned(),
+        Outcome::Fail => with(Outcome::Fail).next().map_or_else(String::new, |first| {
+            let failed = with(Outcome::Fail).count();
+            let (name, condition, measured) = (&first.name, &first.condition, first.shown());
+            format!("{failed} of {total} expectations did not hold; the first: {name} {condition}, measured {measured}.")
+        }),
+        Outcome::Invalid => {
+            let why = record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
+            let why = why.map_or("the harness was the limit", String::as_str);
+            format!("These figures prove nothing: {}.", why.trim_end_matches('.'))
+        }
+        Outcome::Inconclusive if record.interrupted => {
+            "The run was cut short; what is here was measured before.".to_owned()
+        }
+        Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
+            Some(first) => format!("Nothing was measured that could tell whether {} {}.", first.name, first.condition),
+            None => "Nothing was measured.".to_owned(),
+        },
+    }
+}
+
+/// How the run was done, in a line.
+pub(super) fn manner(record: &Record) -> String {
+    let repeats = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
+    let times = if repeats == 1 { "1 repeat".to_owned() } else { format!("{repeats} repeats") };
+    let (measure, warmup) = (record.profile.measure, record.profile.warmup);
+    format!("{times} of {measure} after {warmup} of warm-up, seed {}", record.profile.seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_differ_are_a_range() {
+        assert_eq!(counts([64, 64]), "64");
+        assert_eq!(counts([64, 63, 65]), "63–65");
+        assert_eq!(counts([]), NOTHING);
+        assert_eq!(sizes([1024, 2048]), "1 KiB–2 KiB");
+    }
+
+    #[test]
+    fn a_share_of_a_core_is_said_briefly() {
+        assert_eq!(show(Unit::Cores, 0.453), "45.3 %");
+        assert_eq!(show(Unit::Nanoseconds, 3.1e6), "3.10 ms");
+    }
+}

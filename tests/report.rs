@@ -1,0 +1,246 @@
+//! What a record is made into: looked at as a reader would, and checked as a browser would.
+
+#[path = "report/fixture.rs"]
+mod fixture;
+
+use badpeer::{
+    metric::{Metric, Panel},
+    record::{Outcome, Point, Record},
+    report::{self, Format, compare, terminal},
+};
+
+const ALL: [Format; 5] = [Format::Csv, Format::Png, Format::Svg, Format::Html, Format::Markdown];
+
+fn file(record: &Record, format: Format, name: &str) -> String {
+    let files = report::files(record, &[format]).expect("files");
+    let (_, bytes) = files.into_iter().find(|(file, _)| file == name).expect(name);
+    String::from_utf8(bytes).expect("text")
+}
+
+fn names(record: &Record, format: Format) -> Vec<String> {
+    report::files(record, &[format]).expect("files").into_iter().map(|(name, _)| name).collect()
+}
+
+/// The same run, slower, with a number more and one less, on another kernel.
+fn slower() -> Record {
+    let mut record = fixture::record();
+    record.machine.kernel = "6.9.1".into();
+    record.profile.seed = 7;
+    for trial in &mut record.points[0].trials {
+        let scale = |trial: &mut badpeer::record::Trial, name: &str, by: f64| {
+            *trial.summary.get_mut(name).expect(name) *= by;
+        };
+        scale(trial, "good.latency_p99", 2.0);
+        scale(trial, "good.requests_rate", 0.7);
+        scale(trial, "server_rss_peak", 0.5);
+        scale(trial, "server_cpu_user_rate", 1.02);
+        scale(trial, "client_receive_queue_peak", 3.0);
+        trial.summary.insert("server_calls_per_request".into(), 60.0);
+        trial.summary.insert("corrupt_bytes".into(), 12.0);
+        trial.summary.insert("retransmits".into(), 3.0);
+        trial.summary.shift_remove("pacing_error_p99");
+    }
+    record
+}
+
+#[test]
+fn the_terminal_shows_what_matters() {
+    let text = terminal::render(&fixture::record(), false);
+    insta::assert_snapshot!("terminal", text);
+    let colored = terminal::render(&fixture::record(), true);
+    assert!(colored.contains("\x1b[1;31mFAIL\x1b[0m") && !text.contains('\x1b'));
+}
+
+#[test]
+fn the_summary_of_a_ci_job_is_short() {
+    insta::assert_snapshot!("markdown", file(&fixture::record(), Format::Markdown, "summary.md"));
+}
+
+#[test]
+fn two_records_are_compared_beyond_the_noise() {
+    let (a, b) = (fixture::record(), slower());
+    let text = compare::render(&a, &b);
+    insta::assert_snapshot!("compare", text);
+    let json = compare::to_json(&a, &b);
+    let metrics = json["points"][0]["metrics"].as_array().expect("metrics");
+    let judged = |name: &str| {
+        let metric = metrics.iter().find(|metric| metric["name"] == name).expect(name);
+        metric["judgment"].as_str().expect("a word").to_owned()
+    };
+    assert_eq!(judged("good.latency_p99"), "worse");
+    assert_eq!(judged("server_rss_peak"), "better");
+    assert_eq!(judged("server_cpu_user_rate"), "same");
+    assert_eq!(judged("client_receive_queue_peak"), "fact");
+    assert_eq!(json["points"][0]["only_b"], serde_json::json!(["retransmits"]));
+    assert!(compare::render(&a, &a).contains("0 are worse, 0 better"));
+}
+
+#[test]
+fn nothing_for_a_terminal_is_wider_than_80_columns() {
+    let (record, sweep) = (fixture::record(), fixture::sweep());
+    let texts = [
+        terminal::render(&record, false),
+        terminal::render(&sweep, false),
+        compare::render(&record, &slower()),
+        compare::render(&record, &sweep),
+    ];
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn tables_for_programs_keep_every_digit() {
+    let record = fixture::record();
+    let series = file(&record, Format::Csv, "series.csv");
+    insta::assert_snapshot!("series_csv", series.lines().take(6).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!("summary_csv", file(&record, Format::Csv, "summary.csv"));
+    let samples: usize = record.points[0].trials.iter().map(|trial| trial.series.at_ns.len()).sum();
+    assert_eq!(series.lines().count(), 1 + samples);
+    let sweep = file(&fixture::sweep(), Format::Csv, "summary.csv");
+    assert!(sweep.starts_with("server.buffer,server.send_limit,repeat,seed,"), "{sweep}");
+    assert!(sweep.contains("\nchained,off,2,43,"), "{sweep}");
+}
+
+#[test]
+fn the_page_is_well_formed_and_loads_nothing() {
+    for record in [fixture::record(), fixture::sweep()] {
+        let page = file(&record, Format::Html, "index.html");
+        well_formed(&page);
+        assert!(!page.contains("<script"));
+        for outside in ["src=", "href", "url(", "@import", "http:", "https:"] {
+            assert!(!page.contains(outside), "the page would load something: {outside}");
+        }
+        for chart in names(&record, Format::Svg) {
+            let id = format!("<figure id=\"{}\">", chart.trim_end_matches(".svg"));
+            assert!(page.contains(&id), "the page lacks {chart}");
+        }
+    }
+}
+
+#[test]
+fn names_from_outside_stay_text() {
+    let evil = "<script>alert('&\"')</script>";
+    let mut record = fixture::record();
+    for text in [&mut record.name, &mut record.profile.title, &mut record.profile.about, &mut record.started]
+    {
+        *text = evil.into();
+    }
+    record.command.push(evil.into());
+    record.points[0].axes.insert(evil.into(), evil.into());
+    for trial in &mut record.points[0].trials {
+        trial.notes.push(evil.into());
+        trial.invalid.push(evil.into());
+        trial.groups[0].name = evil.into();
+        trial.evictions.iter_mut().for_each(|eviction| eviction.reason = evil.into());
+        let alive = trial.series.columns.shift_remove("good.alive").expect("a column");
+        trial.series.columns.insert(format!("{evil}.alive"), alive);
+    }
+    record.points.push(record.points[0].clone());
+    let page = file(&record, Format::Html, "index.html");
+    well_formed(&page);
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
+    assert!(!file(&record, Format::Markdown, "summary.md").contains("<script"));
+    for (name, bytes) in report::files(&record, &[Format::Svg]).expect("charts") {
+        assert!(!String::from_utf8_lossy(&bytes).contains("<script"), "{name}");
+    }
+}
+
+#[test]
+fn every_chart_is_a_picture_with_something_on_it() {
+    let pictures = report::files(&fixture::record(), &[Format::Png]).expect("pictures");
+    assert_eq!(pictures.len(), 6);
+    for (name, bytes) in pictures {
+        let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{name}");
+        assert_eq!((side(16), side(20)), (1400, 700), "{name}");
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().expect("a PNG");
+        let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+        reader.next_frame(&mut pixels).expect("pixels");
+        let colored =
+            |pixel: &&[u8]| pixel.iter().max().zip(pixel.iter().min()).is_some_and(|(a, b)| a - b > 60);
+        // Axes and words are gray: what has a color is data.
+        assert!(pixels.chunks_exact(3).filter(colored).count() > 1000, "{name} shows nothing");
+    }
+}
+
+#[test]
+fn a_chart_without_data_is_not_drawn() {
+    let mut record = fixture::record();
+    let all = names(&record, Format::Svg);
+    assert_eq!(
+        all,
+        [
+            "throughput.svg",
+            "latency.svg",
+            "where-the-bytes-wait.svg",
+            "cpu.svg",
+            "connections.svg",
+            "eviction-lateness.svg"
+        ]
+    );
+    for trial in &mut record.points[0].trials {
+        trial.evictions.clear();
+        trial.series.columns.retain(|name, _| {
+            let name = name.rsplit('.').next().expect("a name");
+            let spec = Metric::ALL.iter().map(|metric| metric.spec()).find(|spec| spec.name == name);
+            spec.is_some_and(|spec| spec.panel != Panel::Cpu && spec.panel != Panel::BytesWait)
+        });
+    }
+    assert_eq!(names(&record, Format::Svg), ["throughput.svg", "latency.svg", "connections.svg"]);
+}
+
+#[test]
+fn a_sweep_is_drawn_along_its_first_axis_and_for_each_point() {
+    let charts = names(&fixture::sweep(), Format::Svg);
+    assert!(charts.contains(&"sweep-server_rss_peak.svg".to_owned()));
+    assert!(charts.contains(&"sweep-latency_p99.svg".to_owned()));
+    assert!(!charts.contains(&"sweep-corrupt_bytes.svg".to_owned()), "all zero");
+    assert!(charts.contains(&"latency-6.svg".to_owned()) && !charts.contains(&"latency.svg".to_owned()));
+    let chart = file(&fixture::sweep(), Format::Svg, "sweep-latency_p99.svg");
+    for text in ["contiguous", "chained", "good, server.send_limit = off", "10 ms"] {
+        assert!(chart.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_is_still_shown() {
+    let mut record = fixture::record();
+    record.interrupted = true;
+    record.points = vec![Point { axes: indexmap::IndexMap::new(), trials: Vec::new(), verdicts: Vec::new() }];
+    assert_eq!(record.outcome(), Outcome::Inconclusive);
+    let made = report::files(&record, &ALL).expect("files");
+    assert_eq!(made.len(), 4, "tables and pages, no charts");
+    assert!(terminal::render(&record, false).contains("cut short"));
+    record.points.clear();
+    assert!(report::files(&record, &ALL).is_ok());
+}
+
+#[test]
+fn files_are_written_where_they_are_asked_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let below = dir.path().join("a/b");
+    let written = report::write(&fixture::record(), &[Format::Markdown], &below).expect("written");
+    assert_eq!(written, [below.join("summary.md")]);
+    assert!(written[0].is_file());
+    let error = report::write(&fixture::record(), &[Format::Markdown], &written[0]).expect_err("a file");
+    assert!(error.to_string().starts_with("cannot write "), "{error}");
+}
+
+/// Every element that is opened is closed, in order, and every attribute's quotes are.
+fn well_formed(page: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = page;
+    while let Some((_, tag)) = rest.split_once('<') {
+        let (tag, after) = tag.split_once('>').expect("a tag ends");
+        rest = after;
+        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
+        let name = tag.split_whitespace().next().expect("a name").trim_end_matches('/');
+        if let Some(name) = name.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closed out of order");
+        } else if !tag.ends_with('/') && !["!DOCTYPE", "meta"].contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "never closed: {open:?}");
+}
