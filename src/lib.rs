@@ -1,18 +1,29 @@
 //! badpeer: what bad peers cost your TCP server, measured from outside and from the kernel, byte by byte.
+//!
+//! A pure core decides, a thin shell acts, a table declares, a record remembers. Imports point down only:
+//! `units` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats gate` < `sys reactor` <
+//! `server client probe` < `run report` < `cli`. A test fails on an upward import.
 
+// The core: no clock, no socket, no file, no thread.
 pub mod behavior;
 pub mod buffer;
-pub mod client;
 pub mod codec;
-pub mod doctor;
 pub mod gate;
 pub mod load;
 pub mod metric;
-pub mod probe;
 pub mod profile;
-pub mod reactor;
 pub mod record;
 pub mod stats;
-pub mod sys;
 pub mod timers;
 pub mod units;
+
+// The shell: sockets, clocks, processes, files.
+pub mod cli;
+pub mod client;
+pub mod doctor;
+pub mod probe;
+pub mod reactor;
+pub mod report;
+pub mod run;
+pub mod server;
+pub mod sys;

@@ -68,7 +68,10 @@ impl ReferenceProbe {
     /// When the server does not answer, or says what cannot be read.
     pub fn evictions(&self) -> io::Result<Vec<ReportedEviction>> {
         let text = self.get("/evictions?from=0")?;
-        csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().map_err(io::Error::other)
+        csv::Reader::from_reader(text.as_bytes())
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .map_err(io::Error::other)
     }
 
     fn get(&self, path: &str) -> io::Result<String> {
@@ -79,7 +82,9 @@ impl ReferenceProbe {
         stream.read_to_string(&mut answer)?;
         match answer.split_once("\r\n\r\n") {
             Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
-            _ => Err(io::Error::other(format!("the server's admin address answers {path} with {answer:.40}"))),
+            _ => {
+                Err(io::Error::other(format!("the server's admin address answers {path} with {answer:.40}")))
+            }
         }
     }
 }

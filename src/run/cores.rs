@@ -16,7 +16,8 @@ impl Cores {
     /// One half of the cores that this process may use for the server, the other for the clients.
     pub(super) fn split() -> Self {
         let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return Self::default() };
-        let all: Vec<usize> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
+        let all: Vec<usize> =
+            (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
         halves(&all)
     }
 }
@@ -27,6 +28,24 @@ fn halves(all: &[usize]) -> Cores {
     }
     let (server, clients) = all.split_at(all.len() / 2);
     Cores { server: server.to_vec(), clients: clients.to_vec() }
+}
+
+/// While this lives, this thread and every one it starts stay on the clients' cores.
+pub(super) struct Confined<'a>(&'a Cores);
+
+impl Cores {
+    /// The harness must not take time from the server.
+    pub(super) fn confine_harness(&self) -> Confined<'_> {
+        // Without it the figures are noisier, which the host's metrics show.
+        let _ = stay_on(&self.clients);
+        Confined(self)
+    }
+}
+
+impl Drop for Confined<'_> {
+    fn drop(&mut self) {
+        let _ = stay_on(&[&self.0.server[..], &self.0.clients].concat());
+    }
 }
 
 /// Keeps this thread, and every thread and process that it starts from now on, on these cores.

@@ -39,7 +39,8 @@ pub(super) struct Target {
 impl Target {
     /// Starts `badpeer serve` with these options on these cores, and waits until it listens.
     pub(super) fn start(options: &ServerOptions, server_cores: &[usize]) -> Result<Self, RunError> {
-        let program = std::env::current_exe().map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
+        let program = std::env::current_exe()
+            .map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
         // A child inherits the cores of the thread that starts it.
         let spawned = thread::scope(|scope| {
             scope
@@ -48,7 +49,7 @@ impl Target {
                     Command::new(&program)
                         .arg("serve")
                         .args(options.to_flags())
-                        .args(["--admin", "127.0.0.1:0"])
+                        .args(["--admin", "127.0.0.1:0", "--until-stdin-ends"])
                         .stdin(Stdio::piped())
                         .stdout(Stdio::piped())
                         .stderr(Stdio::piped())
@@ -60,7 +61,9 @@ impl Target {
         });
         let mut child = match spawned {
             Ok(Ok(child)) => child,
-            Ok(Err(error)) => return Err(RunError::Start(format!("cannot start {}: {error}", program.display()))),
+            Ok(Err(error)) => {
+                return Err(RunError::Start(format!("cannot start {}: {error}", program.display())));
+            }
             Err(_) => return Err(RunError::Start("the thread that starts the server panicked".into())),
         };
         let words = Arc::new(Mutex::new(VecDeque::new()));
@@ -187,9 +190,9 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let said: String = (0..50).map(|n| format!("line {n}\n")).collect();
+        let said: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
         let words = Mutex::new(VecDeque::new());
-        keep_last_lines(said.as_bytes(), &words);
+        keep_last_lines(said.join("\n").as_bytes(), &words);
         let words = words.into_inner().expect("a lock");
         assert_eq!((words.len(), words[0].as_str()), (20, "line 30"));
     }

@@ -1,0 +1,135 @@
+//! `badpeer list`: what there is, from the tables that the program itself works with.
+
+use clap::{CommandFactory, ValueEnum};
+
+use super::say;
+use crate::{
+    behavior::{About, Spec},
+    metric::{Scope, Stat},
+    profile::{SHIPPED, ServerOptions, Shipped, TOUR},
+};
+
+/// Longest line that is printed.
+const WIDTH: usize = 80;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What to list
+    #[arg(value_enum)]
+    topic: Option<Topic>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Topic {
+    /// Profiles that come with badpeer, and what each asks
+    Profiles,
+    /// What a client can do in one direction
+    Behaviors,
+    /// What can be measured and expected
+    Metrics,
+    /// The reference server's knobs
+    Server,
+}
+
+pub(super) fn main(args: &Args) {
+    let topics = args.topic.map_or_else(|| Topic::value_variants().to_vec(), |topic| vec![topic]);
+    let pages: Vec<String> = topics.into_iter().map(page).collect();
+    say(pages.join("\n").trim_end());
+}
+
+fn page(topic: Topic) -> String {
+    match topic {
+        Topic::Profiles => profiles(),
+        Topic::Behaviors => behaviors(),
+        Topic::Metrics => metrics(),
+        Topic::Server => server(),
+    }
+}
+
+fn profiles() -> String {
+    let entry = |shipped: &Shipped| {
+        let mark = if TOUR.contains(&shipped.name) { '*' } else { ' ' };
+        let (title, about) = shipped.source().parse(&[]).map(|p| (p.title, p.about)).unwrap_or_default();
+        format!("\n{mark} {}\n{}\n{}", shipped.name, wrapped(&title, 4), wrapped(&about, 4))
+    };
+    let entries: String = SHIPPED.iter().map(entry).collect();
+    format!("PROFILES   badpeer run NAME; * are the quick tour\n{entries}")
+}
+
+fn behaviors() -> String {
+    let entry = |about: &About| {
+        let directions = match (about.rx, about.tx) {
+            (true, true) => "rx, tx",
+            (true, false) => "rx",
+            _ => "tx",
+        };
+        format!("\n  {} ({directions})\n{}", about.name, wrapped(about.text, 4))
+    };
+    let entries: String = Spec::ABOUT.iter().map(entry).collect();
+    format!("BEHAVIORS   rx = … and tx = … of a client group\n{entries}")
+}
+
+fn metrics() -> String {
+    let entry =
+        |stat: Stat| format!("    {} ({})\n{}", stat.name(), stat.unit().name(), wrapped(&stat.help(), 8));
+    let of = |scope| -> String {
+        Stat::all().filter(|stat| stat.metric.spec().scope == scope).map(entry).collect()
+    };
+    format!(
+        "METRICS   names in [expect]; those of a group are written \"group.name\"\n\n  of the whole run\n{}\n  of each \
+         client group\n{}",
+        of(Scope::Run),
+        of(Scope::Group)
+    )
+}
+
+fn server() -> String {
+    let command = ServerOptions::command();
+    let entry = |arg: &clap::Arg| {
+        let flag = arg.get_long().filter(|flag| *flag != "help")?;
+        let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+        let choices: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
+        let choices = if choices.is_empty() { String::new() } else { format!("  [{}]", choices.join(" | ")) };
+        let key = flag.replace('-', "_");
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        Some(format!("\n  {key} = \"{}\"   --{flag}{choices}\n{}", default.join(","), wrapped(&help, 4)))
+    };
+    let entries: String = command.get_arguments().filter_map(entry).collect();
+    format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}")
+}
+
+/// The words of a text in lines no longer than [`WIDTH`], indented.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if column == 0 || column + 1 + width > WIDTH {
+            out += if out.is_empty() { "" } else { "\n" };
+            out += &" ".repeat(indent);
+            column = indent;
+        } else {
+            out.push(' ');
+            column += 1;
+        }
+        out += word;
+        column += width;
+    }
+    out + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_fits_the_terminal_and_names_all() {
+        for topic in Topic::value_variants() {
+            let page = page(*topic);
+            assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
+        }
+        assert!(Spec::ABOUT.iter().all(|about| behaviors().contains(about.name)));
+        assert!(Stat::all().all(|stat| metrics().contains(&stat.name())));
+        assert!(server().contains("send_limit = \"16MiB\"   --send-limit"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The words: what can be asked on the command line, and the exit codes.
+
+mod compare;
+mod list;
+mod progress;
+mod report;
+mod run;
+mod serve;
+mod store;
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
+/// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
+///
+/// Exit codes: 0 pass, 1 an expectation failed, 2 bad usage or profile, 3 the target could not be started or reached,
+/// 4 the run is invalid (the harness itself was the limit), 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "badpeer", version, max_term_width = 100)]
+struct Words {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run profiles: start the server, drive it, judge it, report
+    Run(run::Args),
+    /// Be the reference server, until SIGTERM
+    Serve(serve::Args),
+    /// Show two records side by side
+    Compare(compare::Args),
+    /// Make the reports of a run again, from its record alone
+    Report(report::Args),
+    /// Tell what there is: profiles, behaviors, metrics, server
+    List(list::Args),
+    /// Tell what this machine allows, what each lack costs, and how to mend it
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What an exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Exit {
+    Pass = 0,
+    Failed = 1,
+    Usage = 2,
+    Target = 3,
+    Invalid = 4,
+    Interrupted = 130,
+}
+
+/// An ending that is no success: what to say, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Display) -> Self {
+        Self { exit, message: message.to_string() }
+    }
+
+    fn usage(message: impl Display) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+}
+
+/// The whole command line, for whoever wants to check words against it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Words as clap::CommandFactory>::command()
+}
+
+/// Parses the command line, does what it says; the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words = match Words::try_parse() {
+        Ok(words) => words,
+        Err(error) => {
+            // Printing help into a closed pipe is no failure.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
+        }
+    };
+    let done = match words.verb {
+        Verb::Run(args) => run::main(&args),
+        Verb::Serve(args) => serve::main(&args),
+        Verb::Compare(args) => compare::main(&args),
+        Verb::Report(args) => report::main(&args),
+        Verb::List(args) => {
+            list::main(&args);
+            Ok(Exit::Pass)
+        }
+        Verb::Doctor { json } => {
+            doctor(json);
+            Ok(Exit::Pass)
+        }
+    };
+    match done {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            complain(&failure.message);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn doctor(json: bool) {
+    let findings = crate::doctor::examine();
+    if json {
+        say(&to_json(&findings));
+    } else {
+        say(crate::doctor::render(&findings).trim_end());
+    }
+}
+
+/// A line, or several, on stdout: results.
+fn say(text: &str) {
+    // A reader that has gone (`| head`) wants no more.
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+/// A line on stderr: what went wrong.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_consistent() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,70 @@
+//! A bar with live figures while a run lasts; nothing where stderr is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    run::Progress,
+    units::{human_bytes, human_count, human_time},
+};
+
+pub(super) struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    pub(super) fn new(hidden: bool) -> Self {
+        // indicatif itself draws nothing where stderr is no terminal.
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(1), target);
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {msg}") {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        Self { bar }
+    }
+
+    pub(super) fn start(&mut self, name: &str, duration: Duration) {
+        self.bar.reset();
+        self.bar.set_length(duration.as_millis() as u64);
+        self.bar.set_prefix(name.to_owned());
+        self.bar.set_message("starting the server");
+    }
+
+    pub(super) fn show(&mut self, progress: &Progress) {
+        self.bar.set_position((progress.seconds.max(0.0) * 1e3) as u64);
+        self.bar.set_message(message(progress));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn message(progress: &Progress) -> String {
+    let mut parts =
+        vec![format!("{:.0} s", progress.seconds), format!("{}/s", human_count(progress.answers_per_second))];
+    parts.extend(progress.response_p99_ns.map(|ns| format!("p99 {}", human_time(ns))));
+    parts.extend(progress.server_rss_bytes.map(|bytes| format!("RSS {}", human_bytes(bytes))));
+    parts.extend(progress.kernel_memory_bytes.map(|bytes| format!("kernel {}", human_bytes(bytes))));
+    parts.extend(progress.evictions.filter(|n| *n > 0.0).map(|n| format!("{n} evicted")));
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_seen_is_shown() {
+        let seen = Progress {
+            seconds: 3.0,
+            answers_per_second: 12_345.0,
+            evictions: Some(0.0),
+            ..Progress::default()
+        };
+        assert_eq!(message(&seen), "3 s · 12.3 k/s");
+        let more = Progress { server_rss_bytes: Some(2_097_152.0), evictions: Some(4.0), ..seen };
+        assert_eq!(message(&more), "3 s · 12.3 k/s · RSS 2 MiB · 4 evicted");
+    }
+}

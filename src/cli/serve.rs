@@ -1,0 +1,52 @@
+//! `badpeer serve`: the reference server.
+
+use std::{io::Read, net::SocketAddr, thread};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::getpid,
+};
+
+use super::{Exit, Failure, say};
+use crate::{
+    profile::ServerOptions,
+    server::{Addresses, Server},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    options: ServerOptions,
+
+    /// Address for GET /metrics (Prometheus text) and GET /evictions (CSV); none unless given
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+
+    /// End when stdin does: for a parent that may die without a word
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+    let failed = |error: crate::server::ServeError| Failure::new(Exit::Target, error);
+    let server = Server::bind(&args.options, args.admin).map_err(failed)?;
+    if args.until_stdin_ends {
+        thread::spawn(end_with_stdin);
+    }
+    say(&greeting(server.addresses()));
+    server.run().map_err(failed)?;
+    Ok(Exit::Pass)
+}
+
+/// The first line: the harness reads it.
+fn greeting(addresses: Addresses) -> String {
+    let admin = addresses.admin.map(|admin| format!(", admin on {admin}")).unwrap_or_default();
+    format!("listening on {}{admin}", addresses.service)
+}
+
+/// The loop takes SIGTERM as a request to end in good order.
+fn end_with_stdin() {
+    let mut ignored = [0; 64];
+    while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
+    let _ = kill(getpid(), Signal::SIGTERM);
+}

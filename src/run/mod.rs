@@ -1,0 +1,144 @@
+//! One run: start the server, drive it, watch it, end it; for every repeat and every point of a sweep.
+
+mod cores;
+mod interrupt;
+mod summary;
+mod target;
+mod trial;
+mod watch;
+
+use std::process::Command;
+
+use indexmap::IndexMap;
+
+use self::cores::Cores;
+pub use self::interrupt::Interrupt;
+use crate::{
+    gate,
+    profile::{Axes, Profile},
+    record::{FORMAT, Machine, Point, Record, Trial},
+};
+
+/// Why a run could not be made, or not be finished. Nothing of this is the server's behavior under load: that is data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The profile asks for what this machine cannot give.
+    #[error("{0}")]
+    Impossible(String),
+    /// The server could not be started.
+    #[error("{0}")]
+    Start(String),
+    /// The server ended while it was driven.
+    #[error("{0}")]
+    Died(String),
+    /// The clients could not be run.
+    #[error("{0}")]
+    Clients(String),
+}
+
+/// Told what happens while it happens.
+pub trait Observer {
+    /// A trial begins: which one, of how many, at which point of the sweep, and how long it takes.
+    fn trial(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile);
+    /// A sample was taken.
+    fn sample(&mut self, progress: &Progress);
+    /// A trial is over; the record holds it.
+    fn trial_done(&mut self, record: &Record);
+}
+
+/// Where a trial stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Seconds since the first client.
+    pub seconds: f64,
+    /// Answers per second, over all groups, since the last sample.
+    pub answers_per_second: f64,
+    /// The largest 99th percentile of the response time of any group since the last sample, in nanoseconds.
+    pub response_p99_ns: Option<f64>,
+    /// Resident memory of the server, in bytes.
+    pub server_rss_bytes: Option<f64>,
+    /// Kernel memory of the server's sockets, in bytes.
+    pub kernel_memory_bytes: Option<f64>,
+    /// Connections evicted so far.
+    pub evictions: Option<f64>,
+}
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The profile's name.
+    pub name: String,
+    /// The profile as it stands, before its sweep is expanded.
+    pub profile: Profile,
+    /// Every point of the sweep.
+    pub points: Vec<(Axes, Profile)>,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+}
+
+/// Runs every trial of every point. The record holds what was measured, also when the run is cut short by the
+/// interrupt or by an error.
+pub fn run(
+    request: &Request,
+    interrupt: &mut Interrupt,
+    observer: &mut dyn Observer,
+) -> (Record, Result<(), RunError>) {
+    let mut record = Record {
+        format: FORMAT,
+        badpeer: env!("CARGO_PKG_VERSION").to_owned(),
+        command: request.command.clone(),
+        name: request.name.clone(),
+        started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        machine: Machine::describe(),
+        commit: commit(),
+        profile: request.profile.clone(),
+        points: Vec::new(),
+        interrupted: false,
+    };
+    let result = run_points(request, &mut record, interrupt, observer);
+    record.interrupted |= result.is_err();
+    (record, result)
+}
+
+fn run_points(
+    request: &Request,
+    record: &mut Record,
+    interrupt: &mut Interrupt,
+    observer: &mut dyn Observer,
+) -> Result<(), RunError> {
+    for (_, profile) in &request.points {
+        trial::check_machine(profile)?;
+    }
+    let cores = Cores::split();
+    let _confined = cores.confine_harness();
+    let of = request.points.iter().map(|(_, profile)| profile.repeats as usize).sum();
+    let mut number = 0;
+    for (axes, profile) in &request.points {
+        let axes_map: IndexMap<String, String> = axes.iter().cloned().collect();
+        record.points.push(Point { axes: axes_map, trials: Vec::new(), verdicts: Vec::new() });
+        for repeat in 0..profile.repeats {
+            number += 1;
+            observer.trial(number, of, axes, profile);
+            let seed = profile.seed.wrapping_add(u64::from(repeat));
+            let (trial, ended): (Trial, trial::End) = trial::run(profile, seed, &cores, interrupt, observer)?;
+            if let Some(point) = record.points.last_mut() {
+                point.trials.push(trial);
+                point.verdicts = gate::judge(profile, &point.trials);
+            }
+            record.interrupted = ended == trial::End::Interrupted;
+            observer.trial_done(record);
+            if record.interrupted {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The commit of the working directory, marked if it has changes.
+fn commit() -> Option<String> {
+    let output =
+        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().to_owned()).filter(|text| output.status.success() && !text.is_empty())
+}

@@ -1,0 +1,148 @@
+//! From samples and counts to the record of a trial.
+
+use super::trial::{Sample, Samples};
+use crate::{
+    client::Driven,
+    gate,
+    metric::{Fold, Metric, Row, Scope, Stat},
+    probe::ReportedEviction,
+    profile::Profile,
+    record::{Effective, Eviction, Series, Trial},
+    stats,
+};
+
+/// The evictions that the server reports, on the clients' clock, with the group of the client and when it saw its end.
+pub(super) fn evictions(
+    reported: &[ReportedEviction],
+    driven: &Driven,
+    profile: &Profile,
+    epoch_ns: u64,
+) -> Vec<Eviction> {
+    let since = |at_ns: u64| at_ns as i64 - epoch_ns as i64;
+    reported
+        .iter()
+        .map(|eviction| {
+            let port = driven.ports.get(&eviction.peer_port);
+            let seen = port.and_then(|port| port.ended_ns);
+            Eviction {
+                at_ns: since(eviction.at_ns),
+                reason: eviction.reason.clone(),
+                group: port.map(|port| profile.clients[port.group].name.clone()),
+                lateness_ns: eviction.deadline_ns.map(|deadline| since(eviction.at_ns) - since(deadline)),
+                seen_after_ns: seen.map(|seen| since(seen) - since(eviction.at_ns)),
+                send_buffered: eviction.send_buffered,
+                kernel_queued: eviction.kernel_queued,
+            }
+        })
+        .collect()
+}
+
+/// Everything that a trial came to.
+pub(super) fn trial(
+    profile: &Profile,
+    seed: u64,
+    effective: Effective,
+    samples: &Samples,
+    driven: Driven,
+    evictions: Vec<Eviction>,
+    notes: Vec<String>,
+) -> Trial {
+    let warmup = profile.warmup.0.as_nanos() as i64;
+    let mut trial = Trial {
+        seed,
+        window_ns: (warmup, warmup + profile.measure.0.as_nanos() as i64),
+        effective,
+        series: series(profile, samples),
+        groups: driven.groups,
+        evictions,
+        summary: indexmap::IndexMap::new(),
+        invalid: Vec::new(),
+        notes,
+    };
+    let mut last = driven.run;
+    add_evictions(&trial, &mut last);
+    add_totals(&trial, driven.answered_in_window, &mut last);
+    for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Run) {
+        summarize(&mut trial, stat, None, &last);
+    }
+    for (group, row) in profile.clients.iter().zip(&driven.summaries) {
+        for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
+            summarize(&mut trial, stat, Some(&group.name), row);
+        }
+    }
+    trial.invalid = gate::invalidity(&trial, &last);
+    trial
+}
+
+fn series(profile: &Profile, samples: &Samples) -> Series {
+    let samples: Vec<&Sample> = samples.values().collect();
+    let mut series =
+        Series { at_ns: samples.iter().map(|sample| sample.at_ns).collect(), ..Series::default() };
+    let run: Vec<&Row> = samples.iter().map(|sample| &sample.run).collect();
+    let nothing = Row::default();
+    for &metric in Metric::ALL {
+        if metric.spec().scope == Scope::Run {
+            series.add(None, metric, &run);
+            continue;
+        }
+        for (index, group) in profile.clients.iter().enumerate() {
+            let rows: Vec<&Row> =
+                samples.iter().map(|sample| sample.groups.get(index).unwrap_or(&nothing)).collect();
+            series.add(Some(&group.name), metric, &rows);
+        }
+    }
+    series
+}
+
+/// Folds what was sampled; takes what was set at the end.
+fn summarize(trial: &mut Trial, stat: Stat, group: Option<&str>, last: &Row) {
+    let column = match group {
+        None => trial.series.run(stat.metric),
+        Some(group) => trial.series.group(group, stat.metric),
+    };
+    let value = if stat.fold == Fold::Final {
+        last.value(stat.metric)
+    } else {
+        let folded = column.and_then(|c| stats::fold(stat.fold, &trial.series.points(c), trial.window_ns));
+        let factor = if stat.fold == Fold::Rate { stat.metric.spec().unit.per_second_factor() } else { 1.0 };
+        folded.map(|value| value * factor)
+    };
+    if let Some(value) = value {
+        let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
+        trial.summary.insert(name, value);
+    }
+}
+
+fn add_evictions(trial: &Trial, row: &mut Row) {
+    let lateness: Vec<f64> =
+        trial.evictions.iter().filter_map(|e| e.lateness_ns).map(|ns| ns as f64).collect();
+    let seen: Vec<f64> = trial.evictions.iter().filter_map(|e| e.seen_after_ns).map(|ns| ns as f64).collect();
+    for (metric, values, q) in [
+        (Metric::LatenessMin, &lateness, 0.0),
+        (Metric::LatenessP50, &lateness, 0.5),
+        (Metric::LatenessP99, &lateness, 0.99),
+        (Metric::EvictionSeenP50, &seen, 0.5),
+    ] {
+        if let Some(value) = stats::quantile(values, q) {
+            row.set(metric, value);
+        }
+    }
+}
+
+/// What is counted over all groups, and what one answered request cost.
+fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
+    row.set(Metric::VerifiedBytes, trial.groups.iter().map(|g| g.content.verified).sum::<u64>() as f64);
+    row.set(Metric::CorruptBytes, trial.groups.iter().map(|g| g.content.corrupt).sum::<u64>() as f64);
+    let total = |metric| {
+        let points = trial.series.points(trial.series.run(metric)?);
+        stats::fold(Fold::Total, &points, trial.window_ns)
+    };
+    if let (Some(cpu), true) = (total(Metric::ServerCpu), answered_in_window > 0) {
+        row.set(Metric::ServerCpuPerRequest, cpu / answered_in_window as f64);
+    }
+    let calls = [Metric::ServerWaits, Metric::ServerReads, Metric::ServerWrites, Metric::ServerControls];
+    let calls: Option<f64> = calls.into_iter().map(total).sum();
+    if let (Some(calls), Some(messages)) = (calls, total(Metric::ServerMessages).filter(|m| *m > 0.0)) {
+        row.set(Metric::ServerCallsPerRequest, calls / messages);
+    }
+}
