@@ -1,0 +1,321 @@
+//! The built program, used as a user would: what it prints, what it leaves behind, how it ends.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+
+/// A small profile that passes within a second.
+const QUICK: &str = r#"
+title = "quick"
+warmup = "100ms"
+measure = "500ms"
+sample_every = "50ms"
+
+[[clients]]
+name = "good"
+count = 4
+load = { rate = "500/s", payload = "64B" }
+
+[expect]
+corrupt_bytes = "= 0"
+"good.requests" = "> 100"
+"#;
+
+fn badpeer(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(BADPEER)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("badpeer runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with a profile in it.
+fn with_profile(profile: &str) -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("quick.toml"), profile).expect("written");
+    folder
+}
+
+fn record(folder: &Path, name: &str) -> Value {
+    let path = folder.join("reports").join(name).join("latest/record.json");
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Exit code, and all that was said.
+fn ending(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), text(&output.stderr) + &text(&output.stdout))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+#[test]
+fn a_run_leaves_everything_behind_and_passes() {
+    let folder = with_profile(QUICK);
+    let output = badpeer(&["run", "quick.toml"], folder.path());
+    let (code, said) = ending(&output);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("PASS") && said.contains("good") && said.contains("index.html"), "{said}");
+    assert!(
+        text(&output.stdout).lines().all(|line| line.chars().count() <= 80 || line.contains("page")),
+        "{said}"
+    );
+    let latest = folder.path().join("reports/quick/latest");
+    for file in ["record.json", "series.csv", "summary.csv", "index.html", "throughput.png", "throughput.svg"]
+    {
+        assert!(fs::metadata(latest.join(file)).is_ok_and(|m| m.len() > 100), "{file}");
+    }
+    let record = record(folder.path(), "quick");
+    let trial = &record["points"][0]["trials"][0];
+    assert_eq!(trial["effective"]["server_exit"], "exit code 0");
+    let verified = trial["groups"][0]["content"]["verified"].as_u64().expect("a count");
+    let answered = trial["groups"][0]["requests"]["answered"].as_u64().expect("a count");
+    assert_eq!(verified, answered * (64 + 32), "every byte of every answer");
+}
+
+#[test]
+fn a_failed_expectation_is_exit_code_1() {
+    let folder = with_profile(QUICK);
+    let (code, said) =
+        ending(&badpeer(&["run", "quick.toml", "--set", "expect.good.requests=> 1000000"], folder.path()));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAIL"), "{said}");
+    assert!(folder.path().join("reports/quick/latest/index.html").exists());
+}
+
+#[test]
+fn faults_of_the_user_are_exit_code_2_and_say_what_to_write() {
+    let folder = with_profile(&QUICK.replace("count = 4", "cuont = 4"));
+    for (arguments, part) in [
+        (&["run", "quick.toml"][..], "quick.toml:9: unknown field `cuont`"),
+        (&["run", "contrl"], "one of: control,"),
+        (&["run", "control", "--set", "server.bufer=chained"], "did you mean `buffer`?"),
+        (&["run", "control", "--set", "measure=-1s"], "is not a time"),
+        (&["run", "--sed", "1"], "--seed"),
+        (&["report", "nowhere"], "cannot read the record nowhere"),
+        (&["compare", "quick.toml", "quick.toml"], "is no record"),
+        (&["serve", "--send-limit", "much"], "is not a size"),
+    ] {
+        let (code, said) = ending(&badpeer(arguments, folder.path()));
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(part), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{said}");
+    }
+    assert!(!folder.path().join("reports").exists(), "nothing was run");
+}
+
+#[test]
+fn a_slow_reader_that_shows_nothing_is_refused() {
+    let profile = QUICK
+        .replace("\nload = { rate = \"500/s\"", "\nrx = \"stall\"\nload = { depth = 1, answer = \"64KiB\"");
+    let (code, said) = ending(&badpeer(&["run", "quick.toml"], with_profile(&profile).path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("the kernel's buffers alone can hold"), "{said}");
+}
+
+#[test]
+fn a_busy_port_is_exit_code_3_with_the_servers_last_words() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let folder = with_profile(QUICK);
+    let listen = format!("server.listen={address}");
+    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &listen], folder.path()));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("last words") && said.contains("in use") && said.contains(&address), "{said}");
+    assert!(!folder.path().join("reports/quick").exists(), "no empty folder is left");
+}
+
+#[test]
+fn too_few_descriptors_are_exit_code_3_with_the_remedy() {
+    let folder = with_profile(&QUICK.replace("count = 4", "count = 400"));
+    let script = format!("ulimit -n 300; exec {BADPEER} run quick.toml");
+    let output =
+        Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().expect("a shell");
+    let (code, said) = ending(&output);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("descriptors") && said.contains("ulimit"), "{said}");
+}
+
+/// A run of the profile on this port, left running, once the server listens.
+fn started(folder: &Path, port: u16) -> std::process::Child {
+    let listen = format!("server.listen=127.0.0.1:{port}");
+    let child = Command::new(BADPEER)
+        .args(["run", "quick.toml", "-d", "20s", "--set", &listen])
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("badpeer runs");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < patience, "the server never listened");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_measured_and_leaves_no_child() {
+    let folder = with_profile(QUICK);
+    let port = free_port();
+    let child = started(folder.path(), port);
+    std::thread::sleep(Duration::from_millis(700));
+    signal(child.id(), "INT");
+    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(130), "{said}");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the server still listens");
+    let record = record(folder.path(), "quick");
+    assert_eq!(record["interrupted"], true);
+    let times = record["points"][0]["trials"][0]["series"]["at_ns"].as_array().expect("samples").len();
+    assert!(times > 5, "{times} samples were kept");
+}
+
+#[test]
+fn a_killed_harness_leaves_no_server_behind() {
+    let folder = with_profile(QUICK);
+    let port = free_port();
+    let mut child = started(folder.path(), port);
+    child.kill().expect("killed");
+    child.wait().expect("an end");
+    let patience = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        assert!(Instant::now() < patience, "the server outlives its harness");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_server_that_dies_is_exit_code_3() {
+    let folder = with_profile(QUICK);
+    let child = started(folder.path(), free_port());
+    std::thread::sleep(Duration::from_millis(400));
+    signal(child_of(child.id()), "KILL");
+    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("the server ended by itself (signal 9)"), "{said}");
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().expect("kill");
+    assert!(status.success());
+}
+
+/// The one process whose parent is this one.
+fn child_of(parent: u32) -> u32 {
+    let parent_of = |pid: u32| -> Option<u32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .find(|&pid| parent_of(pid) == Some(parent))
+        .expect("a child")
+}
+
+#[test]
+fn reports_come_again_from_the_record_alone() {
+    let folder = with_profile(QUICK);
+    assert_eq!(badpeer(&["run", "quick.toml", "--quiet"], folder.path()).status.code(), Some(0));
+    let latest = folder.path().join("reports/quick/latest");
+    fs::copy(latest.join("record.json"), folder.path().join("moved.json")).expect("copied");
+    let output = badpeer(&["report", "moved.json", "--out", "again"], folder.path());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let mut compared = 0;
+    for entry in fs::read_dir(folder.path().join("again")).expect("reports") {
+        let path: PathBuf = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name");
+        assert!(fs::read(&path).ok() == fs::read(latest.join(name)).ok(), "{} differs", path.display());
+        compared += 1;
+    }
+    assert!(compared >= 6, "{compared} files");
+}
+
+#[test]
+fn two_records_are_compared() {
+    let folder = with_profile(QUICK);
+    for out in ["a", "b"] {
+        assert_eq!(
+            badpeer(&["run", "quick.toml", "--out", out, "--quiet"], folder.path()).status.code(),
+            Some(0)
+        );
+    }
+    let output = badpeer(&["compare", "a/quick/latest", "b/quick/latest"], folder.path());
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("server_rss_peak") && said.contains('%'), "{said}");
+}
+
+#[test]
+fn json_is_complete_and_the_seed_is_kept() {
+    let folder = with_profile(QUICK);
+    let output = badpeer(&["run", "quick.toml", "--json", "--seed", "7", "--repeats", "2"], folder.path());
+    let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(value[0]["outcome"], "PASS");
+    let trials = value[0]["points"][0]["trials"].as_array().expect("trials");
+    assert_eq!(trials.iter().map(|t| t["seed"].as_u64()).collect::<Vec<_>>(), [Some(7), Some(8)]);
+    assert!(trials[0]["summary"]["good.latency_p99"].is_number());
+}
+
+#[test]
+fn a_sweep_runs_every_point() {
+    let folder =
+        with_profile(&format!("{QUICK}\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\n"));
+    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    assert_eq!(code, Some(0), "{said}");
+    let record = record(folder.path(), "quick");
+    let axes: Vec<_> = (0..2).map(|n| record["points"][n]["axes"]["server.buffer"].clone()).collect();
+    assert_eq!(axes, ["contiguous", "chained"]);
+}
+
+#[test]
+fn the_reference_server_speaks_prometheus_and_ends_on_sigterm() {
+    let mut child = Command::new(BADPEER)
+        .args(["serve", "--admin", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("badpeer serves");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    let admin = line.trim().rsplit_once("admin on ").expect("two addresses").1.to_owned();
+    let mut stream = TcpStream::connect(&admin).expect("admin");
+    std::io::Write::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\n\r\n").expect("asked");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
+    assert!(answer.contains("# TYPE badpeer_connections gauge\nbadpeer_connections 0\n"), "{answer}");
+    signal(child.id(), "TERM");
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
+fn what_there_is_can_be_listed() {
+    let folder = TempDir::new().expect("a folder");
+    for (topic, part) in [
+        ("profiles", "stalled-readers"),
+        ("behaviors", "fragment (rx, tx)"),
+        ("metrics", "server_rss_growth (bytes)"),
+        ("server", "send_timeout = \"10s\"   --send-timeout"),
+    ] {
+        let (code, said) = ending(&badpeer(&["list", topic], folder.path()));
+        assert!(code == Some(0) && said.contains(part), "{topic}: {said}");
+    }
+    let (code, said) = ending(&badpeer(&["doctor"], folder.path()));
+    assert!(code == Some(0) && said.contains("descriptor"), "{said}");
+}

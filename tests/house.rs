@@ -1,0 +1,163 @@
+//! The rules of the house, checked: layers, captions, lengths, and where `unsafe` may live.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Rooms from the ground up: a room imports only from those below its own floor.
+const FLOORS: &[&[&str]] = &[
+    &["units"],
+    &["buffer", "timers", "metric"],
+    &["behavior", "load", "codec"],
+    &["profile"],
+    &["record", "stats"],
+    &["gate"],
+    &["sys"],
+    &["reactor"],
+    &["server", "client", "probe"],
+    &["run", "report", "doctor"],
+    &["cli"],
+];
+
+/// The rooms that know no clock, socket, file or thread: the floors up to this one.
+const CORE_FLOORS: usize = 6;
+
+/// A file longer than this is a crowded room.
+const LONGEST_FILE: usize = 400;
+
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no sources in {folder}");
+    found
+}
+
+/// The room a file of `src` belongs to, and its text without its tests.
+fn room(path: &Path) -> (String, String) {
+    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("in src");
+    let first = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+    let text = fs::read_to_string(path).expect("text");
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+    (first.trim_end_matches(".rs").to_owned(), code)
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// Every room that the code names behind `crate::`.
+fn imports(code: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let depth_one =
+            if let Some(group) = rest.strip_prefix('{') { names_of(group) } else { vec![word(rest)] };
+        rooms.extend(depth_one);
+    }
+    rooms
+}
+
+/// The names at the top of a `{…}` group.
+fn names_of(group: &str) -> Vec<String> {
+    let (mut depth, mut names, mut start) = (1, Vec::new(), true);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => start = true,
+            c if start && depth == 1 && c.is_alphabetic() => {
+                names.push(word(&group[at..]));
+                start = false;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn imports_point_down() {
+    for path in sources("src") {
+        let (own, code) = room(&path);
+        if own == "main" || own == "lib" {
+            continue;
+        }
+        let own_floor = floor(&own).unwrap_or_else(|| panic!("{}: give the room a floor", path.display()));
+        for other in imports(&code).into_iter().filter(|other| *other != own) {
+            let below = floor(&other).is_some_and(|floor| floor < own_floor);
+            assert!(below, "{} imports crate::{other}, which does not lie below {own}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_run_knows_the_server_only_as_a_process() {
+    for path in sources("src/run") {
+        assert!(!imports(&room(&path).1).contains(&"server".to_owned()), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_core_is_pure() {
+    for path in sources("src") {
+        let (own, code) = room(&path);
+        if floor(&own).is_none_or(|floor| floor >= CORE_FLOORS) {
+            continue;
+        }
+        for forbidden in
+            ["std::net", "std::fs", "std::thread", "std::process", "Instant::", "SystemTime", "nix::"]
+        {
+            assert!(!code.contains(forbidden), "{} uses {forbidden}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_with_a_caption_and_is_short() {
+    for path in ["src", "tests", "benches"].into_iter().flat_map(sources) {
+        let text = fs::read_to_string(&path).expect("text");
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! ") && first.len() > 10, "{} opens with: {first}", path.display());
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST_FILE, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn unsafe_lives_in_one_room_and_says_why() {
+    for path in sources("src") {
+        let (_, code) = room(&path);
+        let blocks = code.matches("unsafe {").count();
+        if path.ends_with("src/sys.rs") {
+            assert_eq!(blocks, code.matches("// SAFETY:").count(), "a block without its reason");
+            assert!(blocks > 0);
+        } else {
+            assert_eq!(blocks, 0, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_checks_see_what_they_should() {
+    let code =
+        "use crate::{\n    metric::{Fold, Row},\n    units,\n};\nfn f() { crate::sys::monotonic_ns() }";
+    assert_eq!(imports(code), ["metric", "units", "sys"]);
+}

@@ -1,0 +1,71 @@
+//! What the README shows must work: its commands parse, its profile is valid, its links lead somewhere.
+
+use std::{fs, path::Path};
+
+use badpeer::profile::Source;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(ROOT).join("README.md")).expect("a README")
+}
+
+/// The blocks of this language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let mut parts = text.split("```");
+    let mut found = Vec::new();
+    while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
+        if let Some(body) = block.strip_prefix(language).and_then(|rest| rest.strip_prefix('\n')) {
+            found.push(body.to_owned());
+        }
+    }
+    assert!(!found.is_empty(), "no block of {language}");
+    found
+}
+
+#[test]
+fn every_command_is_one_that_badpeer_knows() {
+    let mut checked = 0;
+    for line in blocks("sh").iter().flat_map(|block| block.lines()) {
+        let command = line.split('#').next().unwrap_or_default().trim();
+        let Some(arguments) =
+            command.strip_prefix("badpeer ").or(command.strip_prefix("cargo run --release -- "))
+        else {
+            continue;
+        };
+        let words = std::iter::once("badpeer").chain(arguments.split_whitespace());
+        badpeer::cli::command().try_get_matches_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        checked += 1;
+    }
+    assert!(checked >= 9, "{checked} commands");
+}
+
+#[test]
+fn the_profile_is_valid() {
+    for text in blocks("toml") {
+        let points =
+            Source { file: "README.md".into(), text }.expand(&[]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(points.len(), 2);
+    }
+}
+
+#[test]
+fn every_link_into_the_repository_leads_somewhere() {
+    let text = readme();
+    let mut checked = 0;
+    for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        if !target.starts_with("http") {
+            assert!(Path::new(ROOT).join(target).exists(), "{target}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 3, "{checked} links");
+}
+
+#[test]
+fn the_readme_names_every_profile() {
+    for shipped in badpeer::profile::SHIPPED {
+        assert!(readme().contains(&format!("`{}`", shipped.name)), "{}", shipped.name);
+    }
+}
