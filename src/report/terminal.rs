@@ -28,7 +28,7 @@ pub fn render(record: &Record, color: bool) -> String {
 #[must_use]
 pub fn verdicts(record: &Record, color: bool) -> String {
     let lines: String = record.verdicts().map(|verdict| verdict_line(verdict, color)).collect();
-    lines + &ending(record, color)
+    format!("{}:\n{lines}{}", record.name, ending(record, color))
 }
 
 fn ending(record: &Record, color: bool) -> String {
