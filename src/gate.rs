@@ -2,46 +2,70 @@
 
 use crate::{
     metric::Row,
-    profile::{Expectation, Profile},
-    record::{Outcome, Trial, Verdict},
+    profile::{Axes, Expectation, Profile},
+    record::{Outcome, Point, Trial, Verdict},
+    stats,
 };
 
 /// The engine may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds.
 const WORST_PACING_ERROR_NS: f64 = 50e6;
 
-/// What each expectation of a profile comes to. Every repeat must meet it; what was not measured meets nothing.
+/// What each expectation comes to at the point of this number. Every repeat must meet it; what was not measured meets
+/// nothing. An expectation that compares with another point is open (INCONCLUSIVE) until that point was measured.
 #[must_use]
-pub fn judge(profile: &Profile, trials: &[Trial]) -> Vec<Verdict> {
-    let invalid = trials.iter().any(|trial| !trial.invalid.is_empty());
+pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> {
+    let point = &points[index];
+    let invalid = point.trials.iter().any(|trial| !trial.invalid.is_empty());
+    let meant = |expectation: &&Expectation| lies_at(point, &expectation.at);
     profile
         .expectations()
         .iter()
+        .filter(meant)
         .map(|expectation| {
-            let (measured, met) = weigh(expectation, trials);
-            let outcome = match (invalid, met) {
-                (true, _) => Outcome::Invalid,
-                (false, true) => Outcome::Pass,
-                (false, false) => Outcome::Fail,
-            };
+            let (measured, outcome) = weigh(expectation, points, point);
+            let outcome = if invalid { Outcome::Invalid } else { outcome };
             let texts: Vec<&str> = expectation.conditions.iter().map(|c| c.text.as_str()).collect();
             Verdict { name: expectation.name.clone(), condition: texts.join(", "), measured, outcome }
         })
         .collect()
 }
 
+/// Whether the point's keys have these values.
+fn lies_at(point: &Point, axes: &Axes) -> bool {
+    axes.iter().all(|(key, value)| point.axes.get(key) == Some(value))
+}
+
+/// The number of that name in every trial of the point; `None` if one of them lacks it.
+fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
+    let values: Option<Vec<f64>> = point.trials.iter().map(|t| t.summary.get(number).copied()).collect();
+    values.filter(|values| !values.is_empty())
+}
+
 /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
-fn weigh(expectation: &Expectation, trials: &[Trial]) -> (Option<f64>, bool) {
-    let measured: Vec<f64> =
-        trials.iter().filter_map(|trial| trial.summary.get(&expectation.name).copied()).collect();
-    if measured.is_empty() || measured.len() < trials.len() {
-        return (None, false);
-    }
-    let hardest = |c: &crate::profile::Condition| {
-        c.hardest(measured.iter().copied()).map(|value| (value, c.holds(value)))
+fn weigh(expectation: &Expectation, points: &[Point], point: &Point) -> (Option<f64>, Outcome) {
+    let Some(values) = measured(point, &expectation.number) else { return (None, Outcome::Fail) };
+    // The point with the given keys as given, and all others as they are here.
+    let elsewhere = |at: &Axes| {
+        let mut axes = point.axes.clone();
+        axes.extend(at.iter().cloned());
+        let other = points.iter().find(|other| other.axes == axes)?;
+        stats::quantile(&measured(other, &expectation.number)?, 0.5)
     };
-    let weighed: Vec<(f64, bool)> = expectation.conditions.iter().filter_map(hardest).collect();
-    let shown = weighed.iter().find(|(_, holds)| !holds).or(weighed.first());
-    (shown.map(|(value, _)| *value), weighed.iter().all(|(_, holds)| *holds))
+    let mut shown = None;
+    let mut outcome = Outcome::Pass;
+    for condition in &expectation.conditions {
+        let Some(limit) = condition.limit(elsewhere) else {
+            outcome = if outcome == Outcome::Fail { outcome } else { Outcome::Inconclusive };
+            continue;
+        };
+        let hardest = condition.hardest(values.iter().copied(), limit);
+        let holds = hardest.is_some_and(|value| condition.holds(value, limit));
+        if !holds && outcome != Outcome::Fail {
+            (shown, outcome) = (hardest, Outcome::Fail);
+        }
+        shown = shown.or(hardest);
+    }
+    (shown.or(values.first().copied()), outcome)
 }
 
 /// Why a trial proves nothing, in words; empty if it stands.
@@ -72,7 +96,8 @@ mod tests {
 
     fn profile(expect: &str) -> Profile {
         let text = format!(
-            "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n[expect]\n{expect}"
+            "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n[sweep]\nseed = [1, 2]\n\
+             [expect]\n{expect}"
         );
         Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
@@ -91,9 +116,30 @@ mod tests {
         }
     }
 
+    fn point(seed: u32, trials: &[Trial]) -> Point {
+        let axes = [("seed".to_owned(), seed.to_string())].into_iter().collect();
+        Point { axes, trials: trials.to_vec(), verdicts: Vec::new() }
+    }
+
     fn outcome(expect: &str, trials: &[Trial]) -> (Option<f64>, Outcome) {
-        let verdicts = judge(&profile(expect), trials);
+        let verdicts = judge(&profile(expect), &[point(1, trials)], 0);
         (verdicts[0].measured, verdicts[0].outcome)
+    }
+
+    #[test]
+    fn a_point_is_judged_by_what_is_meant_for_it_and_against_others() {
+        let at = |seed, value| point(seed, &[trial(&[("evictions", value)])]);
+        let points = [at(1, 100.0), at(2, 70.0)];
+        let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Outcome> {
+            judge(&profile(expect), points, index).iter().map(|verdict| verdict.outcome).collect()
+        };
+        assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 0, &points), []);
+        assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 1, &points), [Outcome::Pass]);
+        let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
+        assert_eq!(outcomes(share, 1, &points), [Outcome::Fail]);
+        assert_eq!(outcomes(share, 1, &[at(1, 80.0), at(2, 70.0)]), [Outcome::Pass]);
+        let forward = "\"evictions @ seed=1\" = \"> 80% @ seed=2\"";
+        assert_eq!(outcomes(forward, 0, &points[..1]), [Outcome::Inconclusive]);
     }
 
     #[test]

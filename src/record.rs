@@ -307,10 +307,11 @@ impl Verdict {
     }
 }
 
-/// The stat behind a name with or without a group in front.
+/// The stat behind a name, with or without a group in front and a point of the sweep behind.
 #[must_use]
 pub fn stat_of(name: &str) -> Option<Stat> {
-    Stat::named(name.rsplit_once('.').map_or(name, |(_, stat)| stat))
+    let number = name.split('@').next().unwrap_or(name).trim();
+    Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
 }
 
 impl Record {

@@ -38,6 +38,8 @@ pub(super) struct Connection {
     /// Its place among the group's open connections.
     pub(super) place: usize,
     pub(super) phase: Phase,
+    /// When it was opened, in nanoseconds.
+    pub(super) opened_ns: u64,
     /// Its own port, by which the server knows it.
     pub(super) port: u16,
     pub(super) interest: Interest,

@@ -54,6 +54,8 @@ pub(super) struct Group {
     response: Histogram<u64>,
     service: Histogram<u64>,
     interval: Histogram<u64>,
+    /// How long connections lived that the peer ended.
+    evicted_after: Histogram<u64>,
 }
 
 fn histogram() -> Histogram<u64> {
@@ -82,6 +84,7 @@ impl Group {
             response: histogram(),
             service: histogram(),
             interval: histogram(),
+            evicted_after: histogram(),
         }
     }
 
@@ -124,6 +127,11 @@ impl Group {
             self.response.saturating_record(response);
             self.service.saturating_record(now_ns.saturating_sub(request.sent_ns));
         }
+    }
+
+    /// The peer ended a connection that lived so long.
+    pub(super) fn evicted_after(&mut self, lived_ns: u64) {
+        self.evicted_after.saturating_record(lived_ns);
     }
 
     /// A connection ended, with these requests under way.
@@ -190,6 +198,10 @@ impl Group {
             (Metric::Disordered, self.content.torn + self.content.reordered),
         ] {
             row.set(metric, count as f64);
+        }
+        if !self.evicted_after.is_empty() {
+            row.set(Metric::EvictedAfterP50, self.evicted_after.value_at_quantile(0.5) as f64);
+            row.set(Metric::EvictedAfterMax, self.evicted_after.max() as f64);
         }
         if !self.response.is_empty() {
             for (metric, q) in [

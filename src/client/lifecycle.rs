@@ -62,6 +62,7 @@ impl Engine<'_> {
             group: index,
             place: 0,
             phase: Phase::Connecting,
+            opened_ns: self.io.now_ns,
             port,
             interest,
             watched: true,
@@ -118,6 +119,9 @@ impl Engine<'_> {
         }
         let group = &mut self.groups[connection.group];
         group.ended(how, &connection.pending, &connection.decoder.tally(), self.io.now_ns);
+        if matches!(how, Ended::ByFin | Ended::ByReset) {
+            group.evicted_after(self.io.now_ns.saturating_sub(connection.opened_ns));
+        }
         if connection.phase == Phase::Connecting {
             group.settled_one(self.io.now_ns);
         } else {

@@ -89,6 +89,14 @@ metrics! {
     WriteArmed: "write_armed" Run Count Neither [Whole] None 0.2;
     /// System calls of the reference server for one answered request
     ServerCallsPerRequest: "server_calls_per_request" Run Count Lower [Final] None 0.05;
+    /// Receive system calls of the reference server for one message
+    ServerReadsPerRequest: "server_reads_per_request" Run Count Lower [Final] None 0.05;
+    /// Send system calls of the reference server for one message
+    ServerWritesPerRequest: "server_writes_per_request" Run Count Lower [Final] None 0.05;
+    /// epoll_ctl system calls of the reference server for one message
+    ServerControlsPerRequest: "server_controls_per_request" Run Count Lower [Final] None 0.05;
+    /// Returns from epoll_wait of the reference server for one message
+    ServerWaitsPerRequest: "server_waits_per_request" Run Count Lower [Final] None 0.1;
     /// Bytes put into the reference server's buffers
     BufferAppended: "buffer_appended" Run Bytes Neither [Rate Total] None 0.1;
     /// Bytes moved inside the reference server's buffers, by shifting and growing
@@ -185,6 +193,10 @@ metrics! {
     EvictedReset: "evicted_rst" Group Count Neither [Final] None 0.0;
     /// Connections the peer ended by FIN
     EvictedFin: "evicted_fin" Group Count Neither [Final] None 0.0;
+    /// Median time from connecting until the peer ended the connection
+    EvictedAfterP50: "evicted_after_p50" Group Nanoseconds Neither [Final] None 0.1;
+    /// Longest time from connecting until the peer ended the connection
+    EvictedAfterMax: "evicted_after_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections that were refused
     Refused: "refused" Group Count Lower [Final] None 0.0;
     /// Connections that never came about in time

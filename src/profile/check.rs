@@ -1,6 +1,6 @@
 //! What TOML's grammar cannot say: which values are possible together.
 
-use super::{Expectation, Group, Profile};
+use super::{Expectation, Group, Profile, expect::Names};
 use crate::codec::{Protocol, content, frame};
 
 /// A fault of a profile: the keys that lead to it, and what to write instead.
@@ -21,11 +21,12 @@ impl Profile {
     }
 
     fn read_expectations(&self) -> Result<Vec<Expectation>, Fault> {
-        let groups: Vec<&str> = self.clients.iter().map(|group| group.name.as_str()).collect();
+        let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
+        let names = Names { groups, sweep: &self.sweep };
         self.expect
             .iter()
             .map(|(name, conditions)| {
-                Expectation::parse(name, conditions, &groups).or_else(|e| fault(&["expect", name], e))
+                Expectation::parse(name, conditions, &names).or_else(|e| fault(&["expect", name], e))
             })
             .collect()
     }

@@ -1,5 +1,10 @@
-//! What must hold: `"good.latency_p99" = "< 20ms"`, several conditions separated by commas.
+//! What must hold: `"good.latency_p99" = "< 20ms"`, several conditions separated by commas. In a sweep,
+//! `"server_waits_rate @ server.trigger=edge"` holds for some points only, and `"> 90% @ server.trigger=level"` compares
+//! with another point.
 
+use indexmap::IndexMap;
+
+use super::parse::{Axes, plain};
 use crate::metric::{Scope, Stat};
 
 /// How a measured number is compared.
@@ -24,12 +29,21 @@ const SIGNS: [(&str, Comparison); 7] = [
     ("=", Comparison::Equal),
 ];
 
-/// A comparison with a number.
+/// What a measured number is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// This, in the stat's unit.
+    Number(f64),
+    /// This share of what was measured at the point of the sweep where these keys have these values.
+    Share(f64, Axes),
+}
+
+/// A comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     comparison: Comparison,
-    /// What the measured number is compared with, in the stat's unit.
-    pub wanted: f64,
+    /// What the measured number is compared with.
+    pub wanted: Wanted,
     /// As written.
     pub text: String,
 }
@@ -39,81 +53,148 @@ pub struct Condition {
 pub struct Expectation {
     /// The name, as written.
     pub name: String,
+    /// The name of the number in a trial's summary.
+    pub number: String,
     /// What it names.
     pub stat: Stat,
+    /// It is expected only at points of the sweep where these keys have these values.
+    pub at: Axes,
     /// All must hold.
     pub conditions: Vec<Condition>,
 }
 
+/// What an expectation may name.
+pub(super) struct Names<'a> {
+    pub(super) groups: Vec<&'a str>,
+    pub(super) sweep: &'a IndexMap<String, Vec<toml::Value>>,
+}
+
 impl Condition {
-    fn parse(text: &str, stat: Stat) -> Result<Self, String> {
+    fn parse(text: &str, stat: Stat, names: &Names<'_>) -> Result<Self, String> {
         let text = text.trim();
         let sign = SIGNS.iter().find(|(sign, _)| text.starts_with(sign));
         let (sign, comparison) =
             sign.ok_or(format!("`{text}` must start with <, <=, >, >=, = or !=, as in \"< 20ms\""))?;
-        let wanted = stat.unit().parse(text[sign.len()..].trim())?;
+        let number = text[sign.len()..].trim();
+        let wanted = match number.split_once('@') {
+            None => Wanted::Number(stat.unit().parse(number)?),
+            Some((share, at)) => Wanted::Share(percent(share.trim())?, names.axes(at)?),
+        };
         Ok(Self { comparison: *comparison, wanted, text: text.to_owned() })
+    }
+
+    /// The number that this is about, where `elsewhere` tells what was measured at another point of the sweep.
+    #[must_use]
+    pub fn limit(&self, elsewhere: impl Fn(&Axes) -> Option<f64>) -> Option<f64> {
+        match &self.wanted {
+            Wanted::Number(number) => Some(*number),
+            Wanted::Share(share, at) => elsewhere(at).map(|number| number * share),
+        }
     }
 
     /// Whether it holds of a measured number.
     #[must_use]
-    pub fn holds(&self, measured: f64) -> bool {
+    pub fn holds(&self, measured: f64, limit: f64) -> bool {
         match self.comparison {
-            Comparison::Below => measured < self.wanted,
-            Comparison::AtMost => measured <= self.wanted,
-            Comparison::Above => measured > self.wanted,
-            Comparison::AtLeast => measured >= self.wanted,
+            Comparison::Below => measured < limit,
+            Comparison::AtMost => measured <= limit,
+            Comparison::Above => measured > limit,
+            Comparison::AtLeast => measured >= limit,
             // Counts are whole and exact as floats; nothing else is compared for equality in earnest.
-            Comparison::Equal => (measured - self.wanted).abs() < 1e-9,
-            Comparison::Not => (measured - self.wanted).abs() >= 1e-9,
+            Comparison::Equal => (measured - limit).abs() < 1e-9,
+            Comparison::Not => (measured - limit).abs() >= 1e-9,
         }
     }
 
     /// Of several measured numbers, the one that is hardest on this condition.
     #[must_use]
-    pub fn hardest(&self, measured: impl Iterator<Item = f64>) -> Option<f64> {
+    pub fn hardest(&self, measured: impl Iterator<Item = f64>, limit: f64) -> Option<f64> {
         match self.comparison {
             Comparison::Below | Comparison::AtMost => measured.reduce(f64::max),
             Comparison::Above | Comparison::AtLeast => measured.reduce(f64::min),
-            Comparison::Equal | Comparison::Not => measured.reduce(|a, b| if self.holds(a) { b } else { a }),
+            Comparison::Equal | Comparison::Not => {
+                measured.reduce(|a, b| if self.holds(a, limit) { b } else { a })
+            }
+        }
+    }
+}
+
+/// `80%` as a share.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let share = number.filter(|number| number.is_finite() && *number > 0.0).map(|number| number / 100.0);
+    share.ok_or(format!("`{text}` is not a share such as 80%"))
+}
+
+impl Names<'_> {
+    /// Reads `server.trigger=edge, server.buffer=chained`.
+    fn axes(&self, text: &str) -> Result<Axes, String> {
+        text.split(',').map(|part| self.axis(part.trim())).collect()
+    }
+
+    fn axis(&self, text: &str) -> Result<(String, String), String> {
+        let (key, value) =
+            text.split_once('=').ok_or(format!("`{text}` must be KEY=VALUE, as in [sweep]"))?;
+        let known = self.sweep.keys().map(String::as_str);
+        let values =
+            self.sweep.get(key).ok_or_else(|| format!("[sweep] has no key `{key}`{}", meant(key, known)))?;
+        let values: Vec<String> = values.iter().map(plain).collect();
+        if !values.iter().any(|v| v == value) {
+            let hint = meant(value, values.iter().map(String::as_str));
+            return Err(format!("`{key}` never is `{value}` in [sweep]{hint}"));
+        }
+        Ok((key.to_owned(), value.to_owned()))
+    }
+
+    /// The stat of `group.name` or `name`, if there is one and it is named as it must be.
+    fn stat(&self, number: &str) -> Result<Stat, String> {
+        let (group, name) = match number.rsplit_once('.') {
+            Some((group, stat)) => (Some(group), stat),
+            None => (None, number),
+        };
+        if let Some(group) = group.filter(|group| !self.groups.contains(group)) {
+            let hint = meant(group, self.groups.iter().copied());
+            return Err(format!("there is no client group `{group}`{hint}"));
+        }
+        let known: Vec<String> = Stat::all().map(Stat::name).collect();
+        let stat = Stat::named(name).ok_or_else(|| {
+            let hint = meant(name, known.iter().map(String::as_str));
+            format!("there is no metric `{name}`{hint}; see `badpeer list metrics`")
+        })?;
+        match (stat.metric.spec().scope, group) {
+            (Scope::Group, None) => {
+                let example = self.groups.first().copied().unwrap_or("group");
+                Err(format!("`{name}` belongs to a group: write \"{example}.{name}\""))
+            }
+            (Scope::Run, Some(_)) => Err(format!("`{name}` belongs to the whole run: write \"{name}\"")),
+            _ => Ok(stat),
         }
     }
 }
 
 impl Expectation {
-    /// Reads one line of `[expect]`; `groups` are the names that may stand in front.
+    /// Reads one line of `[expect]`.
     ///
     /// # Errors
     /// A sentence that says what is wrong, and what may have been meant.
-    pub(super) fn parse(name: &str, conditions: &str, groups: &[&str]) -> Result<Self, String> {
-        let (group, stat_name) = match name.rsplit_once('.') {
-            Some((group, stat)) => (Some(group), stat),
-            None => (None, name),
+    pub(super) fn parse(name: &str, conditions: &str, names: &Names<'_>) -> Result<Self, String> {
+        let (number, at) = match name.split_once('@') {
+            Some((number, at)) => (number.trim(), names.axes(at)?),
+            None => (name, Axes::new()),
         };
-        if let Some(group) = group.filter(|group| !groups.contains(group)) {
-            return Err(format!(
-                "there is no client group `{group}`{}",
-                meant(group, groups.iter().copied())
-            ));
-        }
-        let known: Vec<String> = Stat::all().map(Stat::name).collect();
-        let stat = Stat::named(stat_name).ok_or_else(|| {
-            let hint = meant(stat_name, known.iter().map(String::as_str));
-            format!("there is no metric `{stat_name}`{hint}; see `badpeer list metrics`")
-        })?;
-        match (stat.metric.spec().scope, group) {
-            (Scope::Group, None) => {
-                let example = groups.first().copied().unwrap_or("group");
-                return Err(format!("`{stat_name}` belongs to a group: write \"{example}.{stat_name}\""));
+        let stat = names.stat(number)?;
+        // A comma also separates the keys of a point: what has no sign belongs to the condition before it.
+        let mut texts: Vec<String> = Vec::new();
+        for part in conditions.split(',') {
+            let signed = SIGNS.iter().any(|(sign, _)| part.trim().starts_with(sign));
+            match texts.last_mut() {
+                Some(last) if !signed && last.contains('@') => *last = format!("{last},{part}"),
+                _ => texts.push(part.to_owned()),
             }
-            (Scope::Run, Some(_)) => {
-                return Err(format!("`{stat_name}` belongs to the whole run: write \"{stat_name}\""));
-            }
-            _ => {}
         }
         let conditions =
-            conditions.split(',').map(|text| Condition::parse(text, stat)).collect::<Result<_, _>>()?;
-        Ok(Self { name: name.to_owned(), stat, conditions })
+            texts.iter().map(|text| Condition::parse(text, stat, names)).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), number: number.to_owned(), stat, at, conditions })
     }
 }
 
@@ -131,21 +212,29 @@ mod tests {
     use super::*;
 
     fn parsed(name: &str, conditions: &str) -> Result<Expectation, String> {
-        Expectation::parse(name, conditions, &["good", "slow reader"])
+        let sweep =
+            toml::from_str("\"server.trigger\" = [\"level\", \"edge\"]\nseed = [1, 2]").expect("a sweep");
+        Expectation::parse(name, conditions, &Names { groups: vec!["good", "slow reader"], sweep: &sweep })
+    }
+
+    /// Whether the first condition holds of a number.
+    fn holds(expectation: &Expectation, measured: f64) -> bool {
+        let condition = &expectation.conditions[0];
+        condition.holds(measured, condition.limit(|_| None).expect("a number"))
     }
 
     #[test]
     fn a_group_may_have_spaces_in_its_name() {
         let expectation = parsed("slow reader.evicted", "= 200").expect("valid");
         assert_eq!(expectation.stat, Stat::named("evicted").expect("a stat"));
-        assert!(expectation.conditions[0].holds(200.0) && !expectation.conditions[0].holds(199.0));
+        assert!(holds(&expectation, 200.0) && !holds(&expectation, 199.0));
     }
 
     #[test]
     fn the_number_has_the_unit_of_the_metric() {
         let both = parsed("good.latency_p99", "> 1ms, <= 20ms").expect("valid").conditions;
-        assert_eq!((both[0].wanted, both[1].wanted), (1e6, 20e6));
-        assert!(both[1].holds(20e6) && !both[0].holds(1e6));
+        assert_eq!((&both[0].wanted, &both[1].wanted), (&Wanted::Number(1e6), &Wanted::Number(20e6)));
+        assert!(both[1].holds(20e6, 20e6) && !both[0].holds(1e6, 1e6));
         assert_eq!(parsed("server_rss_growth", "< 64MiB").expect("valid").conditions[0].text, "< 64MiB");
         assert!(parsed("server_rss_growth", "< 64ms").expect_err("no size").contains("64KiB"));
     }
@@ -168,9 +257,30 @@ mod tests {
     #[test]
     fn the_hardest_repeat_decides() {
         let below = &parsed("evictions", "< 5").expect("valid").conditions[0];
-        assert_eq!(below.hardest([1.0, 7.0, 3.0].into_iter()), Some(7.0));
+        assert_eq!(below.hardest([1.0, 7.0, 3.0].into_iter(), 5.0), Some(7.0));
         let equal = &parsed("evictions", "= 5").expect("valid").conditions[0];
-        assert_eq!(equal.hardest([5.0, 4.0, 5.0].into_iter()), Some(4.0));
-        assert_eq!(equal.hardest(std::iter::empty()), None);
+        assert_eq!(equal.hardest([5.0, 4.0, 5.0].into_iter(), 5.0), Some(4.0));
+        assert_eq!(equal.hardest(std::iter::empty(), 5.0), None);
+    }
+
+    #[test]
+    fn some_points_of_a_sweep_may_be_meant_or_compared() {
+        let expectation =
+            parsed("good.latency_p99 @ server.trigger=edge", "< 20ms, >= 90% @ server.trigger=level, seed=2")
+                .expect("valid");
+        assert_eq!((expectation.number.as_str(), expectation.conditions.len()), ("good.latency_p99", 2));
+        assert_eq!(expectation.at, [("server.trigger".to_owned(), "edge".to_owned())]);
+        let Wanted::Share(share, at) = &expectation.conditions[1].wanted else { panic!("a share") };
+        assert_eq!((*share, at.len()), (0.9, 2));
+        assert_eq!(expectation.conditions[1].limit(|_| Some(10.0)), Some(9.0));
+        for (name, condition, part) in [
+            ("evictions @ server.triger=edge", "= 0", "did you mean `server.trigger`?"),
+            ("evictions @ server.trigger=edgy", "= 0", "did you mean `edge`?"),
+            ("evictions @ edge", "= 0", "must be KEY=VALUE"),
+            ("evictions", "> 90 @ seed=1", "not a share such as 80%"),
+        ] {
+            let message = parsed(name, condition).expect_err(name);
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    expect::{Condition, Expectation},
+    expect::{Condition, Expectation, Wanted},
     parse::{Axes, ProfileError, Source},
     server::{EvictBy, ServerOptions, Trigger},
     shipped::{SHIPPED, Shipped, TOUR},

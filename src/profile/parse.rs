@@ -99,7 +99,8 @@ impl Source {
 /// Keys and their values, as text.
 pub type Axes = Vec<(String, String)>;
 
-fn plain(value: &Value) -> String {
+/// A value as text: what `--set` would be given.
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -123,8 +123,8 @@ fn run_points(
             let (trial, ended): (Trial, trial::End) = trial::run(profile, seed, &cores, interrupt, observer)?;
             if let Some(point) = record.points.last_mut() {
                 point.trials.push(trial);
-                point.verdicts = gate::judge(profile, &point.trials);
             }
+            judge(request, record);
             record.interrupted = ended == trial::End::Interrupted;
             observer.trial_done(record);
             if record.interrupted {
@@ -133,6 +133,13 @@ fn run_points(
         }
     }
     Ok(())
+}
+
+/// Judges every point again: one may be compared with one that came later.
+fn judge(request: &Request, record: &mut Record) {
+    for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
+        record.points[index].verdicts = gate::judge(profile, &record.points, index);
+    }
 }
 
 /// The commit of the working directory, marked if it has changes.

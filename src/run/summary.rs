@@ -140,9 +140,17 @@ fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
     if let (Some(cpu), true) = (total(Metric::ServerCpu), answered_in_window > 0) {
         row.set(Metric::ServerCpuPerRequest, cpu / answered_in_window as f64);
     }
-    let calls = [Metric::ServerWaits, Metric::ServerReads, Metric::ServerWrites, Metric::ServerControls];
-    let calls: Option<f64> = calls.into_iter().map(total).sum();
-    if let (Some(calls), Some(messages)) = (calls, total(Metric::ServerMessages).filter(|m| *m > 0.0)) {
-        row.set(Metric::ServerCallsPerRequest, calls / messages);
+    let Some(messages) = total(Metric::ServerMessages).filter(|messages| *messages > 0.0) else { return };
+    let mut all = 0.0;
+    for (metric, counter) in [
+        (Metric::ServerReadsPerRequest, Metric::ServerReads),
+        (Metric::ServerWritesPerRequest, Metric::ServerWrites),
+        (Metric::ServerControlsPerRequest, Metric::ServerControls),
+        (Metric::ServerWaitsPerRequest, Metric::ServerWaits),
+    ] {
+        let Some(calls) = total(counter) else { return };
+        row.set(metric, calls / messages);
+        all += calls;
     }
+    row.set(Metric::ServerCallsPerRequest, all / messages);
 }
