@@ -68,7 +68,7 @@ metrics! {
 
     // The reference server's own counters.
     /// Connections the reference server holds
-    Connections: "connections" Run Count Neither [Peak End] Connections 0.02;
+    Connections: "connections" Run Count Neither [Peak Last End] Connections 0.02;
     /// Bytes that wait in the reference server's send buffers
     SendBuffered: "send_buffered" Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers

@@ -18,8 +18,20 @@ macro_rules! shipped {
 }
 
 /// Every profile in `profiles/`.
-pub const SHIPPED: &[Shipped] =
-    shipped!["control", "slow-readers", "stalled-readers", "fragmented-writers", "shared-socket"];
+pub const SHIPPED: &[Shipped] = shipped![
+    "control",
+    "slow-readers",
+    "stalled-readers",
+    "fragmented-writers",
+    "shared-socket",
+    "level-and-edge",
+    "send-limit",
+    "limit-and-timer",
+    "close-or-reset",
+    "idle-connections",
+    "initial-capacity",
+    "buffer-kinds",
+];
 
 /// The quick tour: what runs when nothing is named.
 pub const TOUR: &[&str] =
