@@ -72,6 +72,8 @@ pub struct Trial {
     pub seed: u64,
     /// When the measured window began and ended, in nanoseconds since the first client started.
     pub window_ns: (i64, i64),
+    /// It was interrupted, or its server died: what is here was measured before, and is not judged.
+    pub cut_short: bool,
     /// What was used in fact.
     pub effective: Effective,
     /// A row for each sample.

@@ -30,9 +30,14 @@ pub fn fold(fold: Fold, samples: &[(i64, f64)], window: Window) -> Option<f64> {
     }
 }
 
-/// How much a counter grew between the samples nearest to the window's borders, and over how many seconds.
+/// How much a counter grew between the samples nearest to the window's borders, and over how many seconds. `None` where
+/// one of them is too far from its border for the difference to be the window's.
 fn grown(samples: &[(i64, f64)], (from, to): Window) -> Option<(f64, f64)> {
-    let nearest = |time: i64| samples.iter().min_by_key(|(at, _)| (at - time).abs());
+    let tolerance = TOLERANCE_NS.max((to - from) / 20);
+    let nearest = |time: i64| {
+        let sample = samples.iter().min_by_key(|(at, _)| (at - time).abs())?;
+        ((sample.0 - time).abs() <= tolerance).then_some(sample)
+    };
     let (start, end) = (nearest(from)?, nearest(to)?);
     let seconds = (end.0 - start.0) as f64 / 1e9;
     (seconds > 0.0).then_some((end.1 - start.1, seconds))
@@ -85,6 +90,11 @@ mod tests {
         assert_eq!(fold(Fold::Rate, &counter, (2 * SECOND, 4 * SECOND)), Some(6.0));
         assert_eq!(fold(Fold::Whole, &counter, (2 * SECOND, 4 * SECOND)), Some(100.0));
         assert_eq!(fold(Fold::Rate, &counter[..1], (0, SECOND)), None, "one sample has no rate");
+        assert_eq!(
+            fold(Fold::Total, &counter[..8], (2 * SECOND, 10 * SECOND)),
+            None,
+            "no sample near the end"
+        );
     }
 
     #[test]

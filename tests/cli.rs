@@ -151,6 +151,7 @@ fn too_few_descriptors_are_exit_code_3_with_the_remedy() {
     let (code, said) = ending(&output);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("descriptors") && said.contains("ulimit"), "{said}");
+    assert!(!folder.path().join("reports").exists(), "nothing was run");
 }
 
 /// A run of the profile on this port, left running, once the server listens.
@@ -228,6 +229,45 @@ fn child_of(parent: u32) -> u32 {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
         .find(|&pid| parent_of(pid) == Some(parent))
         .expect("a child")
+}
+
+#[test]
+fn a_server_that_dies_leaves_the_record_of_its_life() {
+    let folder = with_profile(QUICK);
+    let child = started(folder.path(), free_port());
+    std::thread::sleep(Duration::from_millis(700));
+    signal(child_of(child.id()), "KILL");
+    assert_eq!(child.wait_with_output().expect("an end").status.code(), Some(3));
+    let record = record(folder.path(), "quick");
+    let trial = &record["points"][0]["trials"][0];
+    assert_eq!((&record["interrupted"], &trial["cut_short"]), (&Value::Bool(true), &Value::Bool(true)));
+    assert!(trial["groups"][0]["requests"]["answered"].as_u64() > Some(50));
+    assert_eq!(record["points"][0]["verdicts"][0]["outcome"], "INCONCLUSIVE");
+}
+
+#[test]
+fn a_server_that_stops_for_a_second_cannot_hide_it() {
+    let folder = with_profile(QUICK);
+    let args = ["run", "quick.toml", "--json", "-d", "3s", "--set", "expect.good.requests_rate=> 450/s"];
+    let child = Command::new(BADPEER)
+        .args(args)
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("badpeer runs");
+    std::thread::sleep(Duration::from_secs(1));
+    let server = child_of(child.id());
+    signal(server, "STOP");
+    std::thread::sleep(Duration::from_secs(1));
+    signal(server, "CONT");
+    let output = child.wait_with_output().expect("an end");
+    let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let summary = &value[0]["points"][0]["trials"][0]["summary"];
+    let number = |name: &str| summary[name].as_f64().unwrap_or_else(|| panic!("{name}: {summary}"));
+    assert!((0.9e9..1.4e9).contains(&number("good.latency_max")), "{}", number("good.latency_max"));
+    assert!(number("good.latency_p90") > 0.4e9, "a third of all requests waited");
+    assert!(number("good.service_p99") > 0.5e9, "nor does the service time hide it");
+    assert!((495.0..505.0).contains(&number("good.requests_rate")), "in the end all were answered");
 }
 
 #[test]

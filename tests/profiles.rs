@@ -1,23 +1,23 @@
 //! Every shipped profile, run briefly through the built program.
 
-use std::process::Command;
-
-use badpeer::{
-    profile::SHIPPED,
-    record::{Outcome, Record},
+use std::{
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
 };
+
+use badpeer::{profile::SHIPPED, record::Record};
 
 /// Runs a profile for a second; its record.
 fn brief(name: &str) -> Record {
     let folder = tempfile::TempDir::new().expect("a folder");
     let output = Command::new(env!("CARGO_BIN_EXE_badpeer"))
-        .args(["run", name, "-d", "700ms", "--set", "warmup=600ms", "--quiet", "--out"])
+        .args(["run", name, "-d", "600ms", "--set", "warmup=600ms", "--quiet", "--out"])
         .arg(folder.path())
         .output()
         .expect("badpeer runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    // A second is too short for some expectations, but never for the run to stand.
-    assert!(matches!(output.status.code(), Some(0 | 1)), "{name}: {:?} {said}", output.status);
+    // A second beside three others is too little for some expectations, but enough for the accounts to add up.
+    assert!(matches!(output.status.code(), Some(0 | 1 | 4)), "{name}: {:?} {said}", output.status);
     let text =
         std::fs::read_to_string(folder.path().join(name).join("latest/record.json")).expect("a record");
     serde_json::from_str(&text).expect("a record")
@@ -25,26 +25,33 @@ fn brief(name: &str) -> Record {
 
 #[test]
 fn every_profile_runs_and_its_accounts_add_up() {
-    for shipped in SHIPPED {
-        let record = brief(shipped.name);
-        assert!(matches!(record.outcome(), Outcome::Pass | Outcome::Fail), "{}", shipped.name);
-        for trial in record.points.iter().flat_map(|point| &point.trials) {
-            assert_eq!(trial.effective.server_exit, "exit code 0", "{}", shipped.name);
-            for group in &trial.groups {
-                let spec =
-                    record.profile.clients.iter().find(|spec| spec.name == group.name).expect("a group");
-                assert_eq!(group.ledger.opened, u64::from(spec.count), "{}", group.name);
-                assert!(group.ledger.balances(), "{}: {:?}", group.name, group.ledger);
-                let requests = group.requests;
-                assert_eq!(
-                    requests.started,
-                    requests.answered + requests.unanswered + requests.lost,
-                    "{}: {requests:?}",
-                    group.name
-                );
-                if !spec.tx.about().name.contains("race") {
-                    assert_eq!(group.content.corrupt, 0, "{}: {:?}", group.name, group.content.first_fault);
+    // Several at a time: no rate is judged here.
+    let turn = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(shipped) = SHIPPED.get(turn.fetch_add(1, Ordering::Relaxed)) {
+                    check(shipped.name);
                 }
+            });
+        }
+    });
+}
+
+fn check(name: &str) {
+    let record = brief(name);
+    for trial in record.points.iter().flat_map(|point| &point.trials) {
+        assert_eq!(trial.effective.server_exit, "exit code 0", "{name}");
+        for group in &trial.groups {
+            let spec = record.profile.clients.iter().find(|spec| spec.name == group.name).expect("a group");
+            let swept = record.profile.sweep.contains_key(&format!("clients.{}.count", spec.name));
+            assert!(swept || group.ledger.opened == u64::from(spec.count), "{name}: {:?}", group.ledger);
+            assert!(group.ledger.balances(), "{name}: {:?}", group.ledger);
+            let requests = group.requests;
+            let ended = requests.answered + requests.unanswered + requests.lost;
+            assert_eq!(requests.started, ended, "{name}, {}: {requests:?}", group.name);
+            if spec.tx.about().name != "race" {
+                assert_eq!(group.content.corrupt, 0, "{name}: {:?}", group.content.first_fault);
             }
         }
     }

@@ -26,9 +26,15 @@ pub(super) struct Fragment {
     asked_at: Option<u64>,
 }
 
+impl Fragment {
+    pub(super) const fn pauses(&self) -> bool {
+        !self.every.0.is_zero()
+    }
+}
+
 impl Behavior for Fragment {
     fn next(&mut self, view: View<'_>) -> Step {
-        if !self.every.0.is_zero() && self.asked_at.take().is_some_and(|at| view.moved > at) {
+        if self.pauses() && self.asked_at.take().is_some_and(|at| view.moved > at) {
             return Step::Wait(self.every.0);
         }
         self.asked_at = Some(view.moved);

@@ -125,7 +125,20 @@ impl Spec {
     /// Whether it never lets received bytes wait longer than it must.
     #[must_use]
     pub const fn keeps_up(&self) -> bool {
-        matches!(self.0, Kind::Steady(_) | Kind::Fragment(_))
+        match &self.0 {
+            Kind::Steady(_) => true,
+            Kind::Fragment(knobs) => !knobs.pauses(),
+            _ => false,
+        }
+    }
+
+    /// Threads that each connection needs beside the engine's.
+    #[must_use]
+    pub const fn threads(&self) -> u8 {
+        match &self.0 {
+            Kind::Race(knobs) => knobs.threads(),
+            _ => 0,
+        }
     }
 }
 

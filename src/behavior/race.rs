@@ -20,9 +20,15 @@ pub(super) struct Race {
     threads: std::num::NonZeroU8,
 }
 
+impl Race {
+    pub(super) const fn threads(&self) -> u8 {
+        self.threads.get()
+    }
+}
+
 impl Behavior for Race {
     fn next(&mut self, _: View<'_>) -> Step {
-        Step::Race(usize::from(self.threads.get()))
+        Step::Race(usize::from(self.threads()))
     }
 }
 

@@ -21,12 +21,16 @@ pub(super) struct Args {
     #[arg(value_name = "PROFILE")]
     profiles: Vec<String>,
 
+    /// Run every profile that comes with badpeer
+    #[arg(long, conflicts_with = "profiles")]
+    all: bool,
+
     /// Folder for the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
 
     /// Seed of everything random
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 
     /// How often each profile is run
@@ -63,6 +67,17 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
+    /// The profiles that are asked for.
+    fn names(&self) -> Vec<String> {
+        if self.all {
+            return SHIPPED.iter().map(|shipped| shipped.name.to_owned()).collect();
+        }
+        if self.profiles.is_empty() {
+            return TOUR.iter().map(|&name| name.to_owned()).collect();
+        }
+        self.profiles.clone()
+    }
+
     /// Every option that stands for a key of the profile, as such.
     fn overrides(&self) -> Axes {
         let key = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
@@ -80,18 +95,25 @@ impl Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let names: Vec<String> = if args.profiles.is_empty() {
-        TOUR.iter().map(|&name| name.to_owned()).collect()
-    } else {
-        args.profiles.clone()
-    };
+    let names = args.names();
     // Every profile is read before the first is run: a fault in the last one is told at once.
     let requests: Vec<Request> = names.iter().map(|name| request(name, args)).collect::<Result<_, _>>()?;
+    for request in &requests {
+        let impossible = |error: RunError| {
+            let exit = if matches!(error, RunError::Impossible(_)) { Exit::Usage } else { Exit::Target };
+            Failure::new(exit, format!("{}: {error}", request.name))
+        };
+        run::check(request).map_err(impossible)?;
+    }
     let mut interrupt =
         Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))?;
     let mut worst = Exit::Pass;
     let mut outcomes = Vec::new();
     for request in &requests {
+        if interrupt.requested() {
+            worst = Exit::Interrupted;
+            break;
+        }
         let exit = run_one(request, args, &mut interrupt, &mut outcomes)?;
         worst = worst.max(exit);
         if exit == Exit::Interrupted {
@@ -120,7 +142,8 @@ struct Done {
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    reports: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<PathBuf>,
     points: Vec<crate::record::Point>,
 }
 
@@ -162,7 +185,7 @@ fn run_one(
     interrupt: &mut Interrupt,
     outcomes: &mut Vec<Done>,
 ) -> Result<Exit, Failure> {
-    let store = Store::create(&args.out, &request.name)?;
+    let store = Store::new(&args.out, &request.name)?;
     let mut watcher = Watcher { store: &store, bar: Bar::new(args.quiet || args.json), unwritten: None };
     let (record, result) = run::run(request, interrupt, &mut watcher);
     watcher.bar.clear();
@@ -174,10 +197,9 @@ fn run_one(
         store.write(&record)?;
         report::write(&record, report::Format::DEFAULT, store.folder())
             .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
-    } else {
-        store.discard();
     }
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let color =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if measured && !args.json {
         if args.quiet {
             say(&report::terminal::verdicts(&record, color));
@@ -193,7 +215,7 @@ fn run_one(
         profile: request.name.clone(),
         outcome: record.outcome(),
         error: result.as_ref().err().map(ToString::to_string),
-        reports: store.folder().to_owned(),
+        reports: measured.then(|| store.folder().to_owned()),
         points: if args.json { record.points.clone() } else { Vec::new() },
     });
     Ok(exit(&record, &result))

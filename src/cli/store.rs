@@ -17,28 +17,21 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Makes a new folder for a run of this profile.
-    pub(super) fn create(out: &Path, name: &str) -> Result<Self, Failure> {
+    /// Chooses a folder for a run of this profile. It is made with the first file that is written into it.
+    pub(super) fn new(out: &Path, name: &str) -> Result<Self, Failure> {
+        if out.exists() && !out.is_dir() {
+            let message = format!("{} is no folder; choose another --out", out.display());
+            return Err(Failure::new(Exit::Target, message));
+        }
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
         let parent = out.join(name);
-        let failed = |e: io::Error| {
-            Failure::new(
-                Exit::Target,
-                format!("cannot write into {}: {e}; choose another --out", parent.display()),
-            )
-        };
-        fs::create_dir_all(&parent).map_err(failed)?;
         // Two runs in one second get folders of their own.
-        for attempt in 1.. {
-            let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
-            let folder = parent.join(format!("{time}{suffix}"));
-            match fs::create_dir(&folder) {
-                Ok(()) => return Ok(Self { name: name.to_owned(), folder }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        unreachable!("there is always a next attempt")
+        let free = (1..).map(|attempt| match attempt {
+            1 => parent.join(&time),
+            _ => parent.join(format!("{time}-{attempt}")),
+        });
+        let folder = free.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| parent.join(&time));
+        Ok(Self { name: name.to_owned(), folder })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -53,13 +46,18 @@ impl Store {
     pub(super) fn write(&self, record: &Record) -> Result<(), Failure> {
         let text = serde_json::to_string(record).map_err(io::Error::other);
         let written = text.and_then(|text| {
+            fs::create_dir_all(&self.folder)?;
             let draft = self.folder.join("record.json.new");
             fs::write(&draft, text)?;
             fs::rename(&draft, self.folder.join("record.json"))?;
             self.point_latest_here()
         });
-        written
-            .map_err(|e| Failure::new(Exit::Target, format!("cannot write {}: {e}", self.folder.display())))
+        written.map_err(|e| {
+            Failure::new(
+                Exit::Target,
+                format!("cannot write into {}: {e}; choose another --out", self.folder.display()),
+            )
+        })
     }
 
     fn point_latest_here(&self) -> io::Result<()> {
@@ -69,14 +67,6 @@ impl Store {
         let draft = parent.join(format!("latest.{}", std::process::id()));
         symlink(own, &draft)?;
         fs::rename(draft, parent.join("latest"))
-    }
-
-    /// Nothing was measured: no empty folder is left behind.
-    pub(super) fn discard(&self) {
-        let _ = fs::remove_dir(&self.folder);
-        if let Some(parent) = self.folder.parent() {
-            let _ = fs::remove_dir(parent);
-        }
     }
 }
 

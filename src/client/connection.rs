@@ -38,10 +38,8 @@ pub(super) struct Connection {
     /// Its place among the group's open connections.
     pub(super) place: usize,
     pub(super) phase: Phase,
-    /// When it was opened, in nanoseconds.
-    pub(super) opened_ns: u64,
-    /// Its own port, by which the server knows it.
-    pub(super) port: u16,
+    /// Which one it is, in the order of opening.
+    pub(super) number: u32,
     pub(super) interest: Interest,
     /// Whether the reactor watches it.
     pub(super) watched: bool,
@@ -109,10 +107,17 @@ impl Connection {
             };
             match step {
                 Turn::Again => {}
-                Turn::Over => break,
+                Turn::Over => return self.send_new(before, io, group),
                 Turn::End(ended) => return Some(ended),
             }
         }
+        // There may be more: the reactor calls again when the others had their turn.
+        self.want_to_read(io);
+        self.send_new(before, io, group)
+    }
+
+    /// Sends the requests that became due since so many were started.
+    fn send_new(&mut self, before: u64, io: &mut Io, group: &mut Group) -> Fate {
         if self.pending.started() > before { self.send(io, group) } else { None }
     }
 
@@ -120,6 +125,7 @@ impl Connection {
         let most = most.min(io.inbox.len());
         io.calls += 1;
         match self.stream.read(&mut io.inbox[..most]) {
+            Ok(0) if self.racers.as_ref().is_some_and(Racers::met_reset) => Turn::End(Ended::ByReset),
             Ok(0) => Turn::End(Ended::ByFin),
             Ok(count) => {
                 io.now_ns = sys::monotonic_ns();
@@ -164,6 +170,8 @@ impl Connection {
         for _ in 0..TURN_CALLS {
             let left = self.pending.started() * self.encoder.message_bytes() - self.tx.moved;
             if left == 0 {
+                // The next pause counts from when there is something to send again.
+                self.tx.blocked();
                 self.set_interest(Interest { write: false, ..self.interest }, io);
                 return None;
             }
@@ -218,11 +226,11 @@ impl Connection {
     }
 
     /// Hands every message that is due to the threads.
-    fn race(&mut self, threads: usize, io: &Io, group: &mut Group) -> Turn {
+    fn race(&mut self, threads: usize, io: &mut Io, group: &mut Group) -> Turn {
         if self.racers.is_none() {
             match Racers::start(&self.stream, threads, &self.encoder) {
                 Ok(racers) => self.racers = Some(racers),
-                Err(error) => return Turn::End(ended(&error)),
+                Err(error) => return io.fail(error),
             }
         }
         let size = self.encoder.message_bytes();
@@ -270,10 +278,18 @@ impl Connection {
         if interest != self.interest && self.watched {
             io.calls += 1;
             if let Err(error) = io.reactor.modify(&self.stream, self.token, interest, Mode::Level) {
-                return Turn::End(ended(&error));
+                return io.fail(error);
             }
         }
         self.interest = interest;
+        Turn::Over
+    }
+}
+
+impl Io {
+    /// The machine refused us something; the engine stops, and the connection is not blamed.
+    fn fail(&mut self, error: io::Error) -> Turn {
+        self.failure.get_or_insert(error);
         Turn::Over
     }
 }

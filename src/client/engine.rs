@@ -1,7 +1,6 @@
 //! The loop that drives every client: one thread, one epoll instance, one clock.
 
 use std::{
-    collections::HashMap,
     io,
     sync::{
         atomic::{AtomicBool, Ordering},
@@ -18,7 +17,6 @@ use super::{
     group::{Ended, Group},
 };
 use crate::{
-    load::Pacing,
     metric::{Metric, Row},
     reactor::{Reactor, Ready, Slots, Token},
     sys,
@@ -33,8 +31,8 @@ const OUTBOX_BYTES: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(60);
 /// How long answers that are still under way at the end are waited for.
 const GRACE: Duration = Duration::from_millis(500);
-/// Requests that one connection may have under way in an open loop; beyond it arrivals are skipped.
-const MOST_PENDING: usize = 1 << 16;
+/// How often the clock is looked at while the last answers are waited for.
+const LOOK_UP_NS: u64 = 5_000_000;
 
 /// A timer's message.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +64,8 @@ pub(super) struct Io {
     pub(super) calls: u64,
     /// The window is over: nothing new is started.
     pub(super) closing: bool,
+    /// The machine refused us something: the run cannot go on.
+    pub(super) failure: Option<io::Error>,
 }
 
 /// The loop's state.
@@ -74,13 +74,24 @@ pub(super) struct Engine<'a> {
     pub(super) io: Io,
     pub(super) connections: Slots<Connection>,
     pub(super) groups: Vec<Group>,
-    pub(super) ports: HashMap<u16, Port>,
+    /// Every connection that was opened, in order.
+    pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
     pub(super) pacing_error: Histogram<u64>,
-    pub(super) streams: u32,
-    pub(super) ticks: u32,
-    /// System calls and CPU time when the window began and when it ended.
-    pub(super) marks: Vec<(u64, u64)>,
+    pub(super) ticks: u64,
+    /// When the window began and when it ended.
+    pub(super) marks: Vec<Mark>,
+}
+
+/// What was counted until an instant.
+pub(super) struct Mark {
+    pub(super) at_ns: u64,
+    /// System calls of the engine.
+    pub(super) calls: u64,
+    /// CPU time of the engine.
+    pub(super) cpu_ns: u64,
+    /// The counters of each group.
+    pub(super) groups: Vec<Row>,
 }
 
 impl<'a> Engine<'a> {
@@ -97,13 +108,13 @@ impl<'a> Engine<'a> {
                 now_ns: plan.epoch_ns,
                 calls: 0,
                 closing: false,
+                failure: None,
             },
             connections: Slots::default(),
             groups: plan.groups.iter().enumerate().map(group).collect(),
-            ports: HashMap::new(),
+            ports: Vec::new(),
             buffers: vec![(0, 0); plan.groups.len()],
-            pacing_error: Histogram::new(3).expect("three digits"),
-            streams: 0,
+            pacing_error: super::group::histogram(),
             ticks: 0,
             marks: Vec::new(),
         })
@@ -119,9 +130,13 @@ impl<'a> Engine<'a> {
             if stop.load(Ordering::Relaxed) || (self.io.now_ns >= end && self.settled(end)) {
                 return Ok(());
             }
-            self.io.closing = self.io.now_ns >= end;
-            self.connect_groups()?;
-            self.start_arrivals();
+            if self.io.now_ns < end {
+                self.connect_groups()?;
+                self.start_arrivals();
+            } else if !self.io.closing {
+                self.io.closing = true;
+                self.abandon_arrivals();
+            }
             self.ring_alarms();
             let until = self.next_wake_ns(end);
             self.io.calls += 1;
@@ -130,6 +145,9 @@ impl<'a> Engine<'a> {
             for index in 0..count {
                 self.io.now_ns = sys::monotonic_ns();
                 self.handle(self.io.reactor.report(index));
+            }
+            if let Some(failure) = self.io.failure.take() {
+                return Err(failure);
             }
         }
     }
@@ -144,31 +162,32 @@ impl<'a> Engine<'a> {
     }
 
     fn next_wake_ns(&self, end: u64) -> u64 {
-        let grace = end + GRACE.as_nanos() as u64;
-        let mut until = if self.io.closing { self.io.now_ns + 5_000_000 } else { end };
-        until = until.min(self.tick_due_ns()).min(self.io.timers.next_wake_ns().unwrap_or(grace));
-        for group in &self.groups {
-            if group.connecting.is_none() {
-                until = until.min(group.start_ns);
-            } else if let (Some(due_ns), false) = (group.next_due_ns(), self.io.closing) {
-                until = until.min(due_ns);
-            }
+        if self.io.closing {
+            // Only answers and alarms are waited for, and the clock is looked at now and then.
+            return self.io.timers.next_wake_ns().unwrap_or(u64::MAX).min(self.io.now_ns + LOOK_UP_NS);
         }
-        until
+        let alarms = self.io.timers.next_wake_ns().unwrap_or(end);
+        let groups = self.groups.iter().filter_map(Group::next_wake_ns).min().unwrap_or(end);
+        end.min(self.tick_due_ns()).min(alarms).min(groups)
     }
 
-    /// Notes what the engine itself has used, at both ends of the window.
+    /// Notes what was counted until now, at both ends of the window.
     fn mark(&mut self) {
         let (start, end) = self.plan.window_ns();
         let border = [start, end].get(self.marks.len()).copied().unwrap_or(u64::MAX);
         if self.io.now_ns >= border {
-            self.marks.push((self.io.calls, super::thread_cpu_ns()));
+            self.marks.push(Mark {
+                at_ns: self.io.now_ns,
+                calls: self.io.calls,
+                cpu_ns: super::thread_cpu_ns(),
+                groups: self.groups.iter().map(Group::counts).collect(),
+            });
         }
     }
 
     fn tick_due_ns(&self) -> u64 {
         let every = self.plan.sample_every.as_nanos() as u64;
-        self.plan.epoch_ns + every * u64::from(self.ticks + 1)
+        self.plan.epoch_ns + every * (self.ticks + 1)
     }
 
     fn tick(&mut self, ticks: &Sender<Tick>) {
@@ -178,49 +197,10 @@ impl<'a> Engine<'a> {
             run.set(Metric::HarnessCpu, super::thread_cpu_ns() as f64);
             let groups = self.groups.iter_mut().map(Group::sample).collect();
             // Nobody listens any more when the run is being given up.
-            let _ = ticks.send(Tick { number: self.ticks, run, groups });
+            let due_ns = self.plan.sample_every.as_nanos() as u64 * self.ticks;
+            let at_ns = self.io.now_ns.saturating_sub(self.plan.epoch_ns);
+            let _ = ticks.send(Tick { due_ns, at_ns, run, groups });
         }
-    }
-
-    /// Gives every arrival that is due to a connection.
-    fn start_arrivals(&mut self) {
-        for index in 0..self.groups.len() {
-            while let Some((due_ns, token)) = self.next_arrival(index) {
-                let Some(connection) = token.and_then(|token| self.connections.entry(token)) else {
-                    continue;
-                };
-                let group = &mut self.groups[index];
-                if connection.pending.open() >= MOST_PENDING {
-                    group.requests.skipped += 1;
-                    continue;
-                }
-                connection.start(due_ns, group);
-                let fate = connection.send(&mut self.io, group);
-                self.settle(token, fate);
-            }
-        }
-    }
-
-    /// The next arrival of a group that is due: since when, and on which connection (`None`: there is none).
-    fn next_arrival(&mut self, index: usize) -> Option<(u64, Option<Token>)> {
-        let group = &mut self.groups[index];
-        if self.io.closing {
-            return None;
-        }
-        let start_ns = group.loop_start_ns?;
-        let elapsed_ns = self.io.now_ns.saturating_sub(start_ns);
-        let Pacing::Due(due) = group.pace.as_mut()?.decide(elapsed_ns) else { return None };
-        let due_ns = start_ns + due;
-        if due_ns >= self.plan.window_ns().1 {
-            return None;
-        }
-        self.pacing_error.saturating_record(self.io.now_ns - due_ns);
-        let token = group.next_in_turn();
-        if token.is_none() {
-            group.due(due_ns);
-            group.requests.skipped += 1;
-        }
-        Some((due_ns, token))
     }
 
     fn ring_alarms(&mut self) {
@@ -254,7 +234,7 @@ impl<'a> Engine<'a> {
         self.settle(Some(ready.token), fate);
     }
 
-    fn settle(&mut self, token: Option<Token>, fate: Fate) {
+    pub(super) fn settle(&mut self, token: Option<Token>, fate: Fate) {
         if let (Some(token), Some(how)) = (token, fate) {
             self.end(token, how);
         }

@@ -35,8 +35,10 @@ pub(super) struct Group {
     pub(super) pace: Option<Pace>,
     /// When its connections are opened.
     pub(super) start_ns: u64,
-    /// Connections that have not come about yet; `None` before the first is opened.
-    pub(super) connecting: Option<u32>,
+    /// Connections that are still to be opened.
+    pub(super) to_open: u32,
+    /// Connections that have neither come about nor failed to.
+    to_settle: u32,
     /// When its open loop started: when all its connections had come about, or had failed to.
     pub(super) loop_start_ns: Option<u64>,
     /// Its open connections; arrivals go round.
@@ -58,7 +60,8 @@ pub(super) struct Group {
     evicted_after: Histogram<u64>,
 }
 
-fn histogram() -> Histogram<u64> {
+/// Counts values from 1 ns to a day; longer ones are counted as a day.
+pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds that HdrHistogram accepts")
 }
 
@@ -69,7 +72,8 @@ impl Group {
             spec: spec.clone(),
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
-            connecting: None,
+            to_open: spec.count,
+            to_settle: spec.count,
             loop_start_ns: None,
             alive: Vec::new(),
             turn: 0,
@@ -90,16 +94,18 @@ impl Group {
 
     /// A connection has come about, or failed to; with the last one the open loop starts.
     pub(super) fn settled_one(&mut self, now_ns: u64) {
-        let left = self.connecting.unwrap_or(1) - 1;
-        self.connecting = Some(left);
-        if left == 0 {
+        self.to_settle -= 1;
+        if self.to_settle == 0 {
             self.loop_start_ns = Some(now_ns);
         }
     }
 
-    /// When the next request of the open loop is due.
-    pub(super) fn next_due_ns(&self) -> Option<u64> {
-        Some(self.loop_start_ns? + self.pace.as_ref()?.next_ns())
+    /// When there is something to do for the group: a connection to open, a request to start.
+    pub(super) fn next_wake_ns(&self) -> Option<u64> {
+        if self.to_open > 0 {
+            return Some(self.start_ns);
+        }
+        Some(self.loop_start_ns?.saturating_add(self.pace.as_ref()?.next_ns()))
     }
 
     /// The connection that the next arrival goes to.
@@ -111,6 +117,12 @@ impl Group {
     /// A request became due.
     pub(super) fn due(&mut self, due_ns: u64) {
         self.due_in_window += u64::from(self.in_window(due_ns));
+    }
+
+    /// A request became due and cannot be started.
+    pub(super) fn skip(&mut self, due_ns: u64) {
+        self.due(due_ns);
+        self.requests.skipped += 1;
     }
 
     fn in_window(&self, due_ns: u64) -> bool {
@@ -158,17 +170,23 @@ impl Group {
 
     /// What there is to see now; the interval starts anew.
     pub(super) fn sample(&mut self) -> Row {
-        let mut row = Row::default();
-        row.set(Metric::Answered, self.requests.answered as f64);
-        row.set(Metric::Skipped, self.requests.skipped as f64);
-        row.set(Metric::Received, self.received as f64);
-        row.set(Metric::Sent, self.sent as f64);
+        let mut row = self.counts();
         row.set(Metric::Alive, self.alive.len() as f64);
         if !self.interval.is_empty() {
             row.set(Metric::IntervalP50, self.interval.value_at_quantile(0.5) as f64);
             row.set(Metric::IntervalP99, self.interval.value_at_quantile(0.99) as f64);
             self.interval.reset();
         }
+        row
+    }
+
+    /// The counters.
+    pub(super) fn counts(&self) -> Row {
+        let mut row = Row::default();
+        row.set(Metric::Answered, self.requests.answered as f64);
+        row.set(Metric::Skipped, self.requests.skipped as f64);
+        row.set(Metric::Received, self.received as f64);
+        row.set(Metric::Sent, self.sent as f64);
         row
     }
 

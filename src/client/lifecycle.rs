@@ -1,6 +1,6 @@
 //! How connections come about, and how they end: every one is accounted for exactly once.
 
-use std::{io, time::Duration};
+use std::{io, net::Shutdown, time::Duration};
 
 use super::{
     Driven, Port, connect,
@@ -11,7 +11,7 @@ use super::{
     pending::Pending,
 };
 use crate::{
-    codec::{Decoder, Encoder, Tally},
+    codec::{Decoder, Encoder, Tally, content},
     metric::{Metric, Row},
     reactor::{Interest, Mode, Ready, Token},
     sys,
@@ -19,16 +19,20 @@ use crate::{
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections of a group that are opened before the others, and the sockets, have their turn.
+const TURN_CONNECTS: u32 = 32;
 
 impl Engine<'_> {
+    /// Opens connections whose time has come, a few at a time, so that the others go on meanwhile.
     pub(super) fn connect_groups(&mut self) -> io::Result<()> {
         for index in 0..self.groups.len() {
-            let group = &mut self.groups[index];
-            if group.connecting.is_none() && self.io.now_ns >= group.start_ns {
-                group.connecting = Some(group.spec.count);
-                for _ in 0..group.spec.count {
-                    self.connect(index)?;
+            for _ in 0..TURN_CONNECTS {
+                let group = &mut self.groups[index];
+                if group.to_open == 0 || self.io.now_ns < group.start_ns {
+                    break;
                 }
+                group.to_open -= 1;
+                self.connect(index)?;
             }
         }
         Ok(())
@@ -38,11 +42,14 @@ impl Engine<'_> {
         let group = &mut self.groups[index];
         group.ledger.opened += 1;
         self.io.calls += 6;
-        let number = self.streams;
-        self.streams += 1;
+        let number = self.ports.len() as u32;
+        let stream_number = self.stream_of(number);
+        let group = &mut self.groups[index];
+        let opened_ns = sys::monotonic_ns();
         let (stream, port) = match connect::open(self.plan.address, &group.spec) {
             Ok(opened) => opened,
             Err(error) if connect::is_refusal(&error) => {
+                group.settled_one(self.io.now_ns);
                 group.ended(Ended::Refused, &Pending::default(), &Tally::default(), self.io.now_ns);
                 return Ok(());
             }
@@ -51,7 +58,7 @@ impl Engine<'_> {
         if self.buffers[index] == (0, 0) {
             self.buffers[index] = connect::buffers(&stream)?;
         }
-        self.ports.insert(port, Port { group: index, ended_ns: None });
+        self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None });
         let (load, protocol) = (&group.spec.load, group.spec.protocol);
         let answer = load.answer_bytes() as u32;
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
@@ -62,14 +69,13 @@ impl Engine<'_> {
             group: index,
             place: 0,
             phase: Phase::Connecting,
-            opened_ns: self.io.now_ns,
-            port,
+            number,
             interest,
             watched: true,
             rx: Direction::new(&group.spec.rx, seed),
             tx: Direction::new(&group.spec.tx, seed + 1),
-            decoder: Decoder::new(protocol, number, answer),
-            encoder: Encoder::new(protocol, number, load.payload.0, answer),
+            decoder: Decoder::new(protocol, stream_number, answer),
+            encoder: Encoder::new(protocol, stream_number, load.payload.0, answer),
             pending: Pending::default(),
             racers: None,
         });
@@ -80,6 +86,13 @@ impl Engine<'_> {
             connection.tx.timer = Some(self.io.timers.arm(deadline, alarm));
         }
         Ok(())
+    }
+
+    /// The number of a connection's content. Another seed gives other content, so that answers kept from another run
+    /// are not taken for right.
+    fn stream_of(&self, number: u32) -> u32 {
+        let base = self.plan.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        (base as u32).wrapping_add(number) % content::STREAMS
     }
 
     /// The handshake is over, one way or the other.
@@ -117,10 +130,15 @@ impl Engine<'_> {
         for timer in [connection.rx.timer, connection.tx.timer].into_iter().flatten() {
             self.io.timers.cancel(timer);
         }
+        let mut content = connection.decoder.tally();
+        if let Some(fault) = &mut content.first_fault {
+            fault.count_streams_from(self.stream_of(0));
+        }
         let group = &mut self.groups[connection.group];
-        group.ended(how, &connection.pending, &connection.decoder.tally(), self.io.now_ns);
+        group.ended(how, &connection.pending, &content, self.io.now_ns);
         if matches!(how, Ended::ByFin | Ended::ByReset) {
-            group.evicted_after(self.io.now_ns.saturating_sub(connection.opened_ns));
+            let opened_ns = self.ports[connection.number as usize].opened_ns;
+            group.evicted_after(self.io.now_ns.saturating_sub(opened_ns));
         }
         if connection.phase == Phase::Connecting {
             group.settled_one(self.io.now_ns);
@@ -134,8 +152,12 @@ impl Engine<'_> {
         }
         if how == Ended::Alive {
             super::reset_on_close(&connection.stream);
-        } else if let Some(port) = self.ports.get_mut(&connection.port) {
-            port.ended_ns = Some(self.io.now_ns);
+        } else {
+            self.ports[connection.number as usize].ended_ns = Some(self.io.now_ns);
+        }
+        if connection.racers.is_some() {
+            // Racers that wait for room must not be waited for in their turn. Fails only if the peer was faster.
+            let _ = connection.stream.shutdown(Shutdown::Both);
         }
     }
 
@@ -148,9 +170,14 @@ impl Engine<'_> {
         }
         let answered: u64 = self.groups.iter().map(Group::answered_in_window).sum();
         let mut run = Row::default();
-        if let ([(calls_before, cpu_before), (calls, cpu)], true) = (&self.marks[..], answered > 0) {
-            run.set(Metric::HarnessCallsPerRequest, (calls - calls_before) as f64 / answered as f64);
-            run.set(Metric::HarnessCpuPerRequest, (cpu - cpu_before) as f64 / answered as f64);
+        let mut window = None;
+        if let [start, end] = &self.marks[..] {
+            if answered > 0 {
+                run.set(Metric::HarnessCallsPerRequest, (end.calls - start.calls) as f64 / answered as f64);
+                run.set(Metric::HarnessCpuPerRequest, (end.cpu_ns - start.cpu_ns) as f64 / answered as f64);
+            }
+            let grown = end.groups.iter().zip(&start.groups).map(|(end, start)| end.less(start)).collect();
+            window = Some((grown, (end.at_ns - start.at_ns) as f64 / 1e9));
         }
         if !self.pacing_error.is_empty() {
             run.set(Metric::PacingErrorP99, self.pacing_error.value_at_quantile(0.99) as f64);
@@ -159,6 +186,8 @@ impl Engine<'_> {
             run,
             groups: self.groups.iter().map(Group::result).collect(),
             summaries: self.groups.iter().map(Group::summary).collect(),
+            window,
+            whole: self.groups.iter().map(Group::counts).collect(),
             answered_in_window: answered,
             ports: self.ports,
             buffers: self.buffers,

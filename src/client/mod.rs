@@ -3,6 +3,7 @@
 //! A behavior decides ([`crate::behavior`]), a connection acts, the engine keeps the time. What a server does to a
 //! client is data, never an error; only our own failure (no descriptor, no port) is.
 
+mod arrivals;
 mod connect;
 mod connection;
 mod direction;
@@ -13,7 +14,6 @@ mod pending;
 mod racers;
 
 use std::{
-    collections::HashMap,
     io,
     net::{SocketAddr, TcpStream},
     sync::{atomic::AtomicBool, mpsc::Sender},
@@ -50,19 +50,25 @@ pub struct Plan {
 /// What the engine sees at one instant.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// Which one: tick `n` is due `n` sampling periods after the first client.
-    pub number: u32,
+    /// When it was due, in nanoseconds since the epoch: a multiple of the sampling period.
+    pub due_ns: u64,
+    /// When it was taken, in nanoseconds since the epoch.
+    pub at_ns: u64,
     /// About the engine itself.
     pub run: Row,
     /// About each group.
     pub groups: Vec<Row>,
 }
 
-/// A client's own port.
+/// A client's own port, by which the server knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Port {
+    /// The port; one that a connection has left may come again.
+    pub number: u16,
     /// The number of the client's group.
     pub group: usize,
+    /// When the connection was opened, on the monotonic clock.
+    pub opened_ns: u64,
     /// When the client saw its connection end, on the monotonic clock.
     pub ended_ns: Option<u64>,
 }
@@ -76,10 +82,15 @@ pub struct Driven {
     pub groups: Vec<GroupResult>,
     /// Each group, as numbers.
     pub summaries: Vec<Row>,
+    /// How much the counters of each group grew in the window, and how many seconds it was long in fact; `None` if the
+    /// run was cut short.
+    pub window: Option<(Vec<Row>, f64)>,
+    /// The counters of each group in the end.
+    pub whole: Vec<Row>,
     /// Requests answered in the measured window, over all groups.
     pub answered_in_window: u64,
-    /// Whose each port was.
-    pub ports: HashMap<u16, Port>,
+    /// Every connection that was opened, in order.
+    pub ports: Vec<Port>,
     /// Kernel receive and send buffer of a client of each group, in bytes, as read back.
     pub buffers: Vec<(u64, u64)>,
 }

@@ -21,8 +21,9 @@ const LOOK_UP_MS: u16 = 20;
 
 /// Threads that send messages on the same socket, each as if it were alone.
 pub(super) struct Racers {
-    racers: Vec<(Sender<u64>, JoinHandle<()>)>,
+    threads: Vec<(Sender<u64>, JoinHandle<()>)>,
     stop: Arc<AtomicBool>,
+    reset: Arc<AtomicBool>,
 }
 
 impl Racers {
@@ -32,21 +33,27 @@ impl Racers {
     /// When there is no descriptor or thread to be had.
     pub(super) fn start(stream: &TcpStream, threads: usize, encoder: &Encoder) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let racers = (0..threads)
+        let reset = Arc::new(AtomicBool::new(false));
+        let threads = (0..threads)
             .map(|_| {
                 let (sender, messages) = mpsc::channel();
-                let racer =
-                    Racer { stream: stream.try_clone()?, encoder: encoder.clone(), stop: Arc::clone(&stop) };
+                let (stop, reset) = (Arc::clone(&stop), Arc::clone(&reset));
+                let racer = Racer { stream: stream.try_clone()?, encoder: encoder.clone(), stop, reset };
                 let run = move || racer.race(&messages);
                 Ok((sender, thread::Builder::new().name("racer".into()).spawn(run)?))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { racers, stop })
+        Ok(Self { threads, stop, reset })
+    }
+
+    /// Whether a racer met the peer's reset: the socket tells an error only once, to whoever asks first.
+    pub(super) fn met_reset(&self) -> bool {
+        self.reset.load(Ordering::Relaxed)
     }
 
     /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
     pub(super) fn hand_out(&self, sequence: u64) {
-        let (sender, _) = &self.racers[sequence as usize % self.racers.len()];
+        let (sender, _) = &self.threads[sequence as usize % self.threads.len()];
         // A racer whose connection broke takes no more; the engine sees the end of the connection by itself.
         let _ = sender.send(sequence);
     }
@@ -55,7 +62,7 @@ impl Racers {
 impl Drop for Racers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        for (sender, thread) in self.racers.drain(..) {
+        for (sender, thread) in self.threads.drain(..) {
             drop(sender);
             // A racer that panicked has told so on stderr; its messages are missing in the tally.
             let _ = thread.join();
@@ -68,6 +75,7 @@ struct Racer {
     stream: TcpStream,
     encoder: Encoder,
     stop: Arc<AtomicBool>,
+    reset: Arc<AtomicBool>,
 }
 
 impl Racer {
@@ -75,7 +83,9 @@ impl Racer {
         let mut message = vec![0; self.encoder.message_bytes() as usize];
         for sequence in messages {
             self.encoder.fill(sequence * message.len() as u64, &mut message);
-            if self.send(&message).is_err() {
+            if let Err(error) = self.send(&message) {
+                let by_peer = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
+                self.reset.fetch_or(by_peer, Ordering::Relaxed);
                 return;
             }
         }

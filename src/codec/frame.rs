@@ -140,6 +140,8 @@ pub struct Decoder {
     hasher: crc32fast::Hasher,
     expected: u64,
     received: u64,
+    /// Bytes of the present frame's payload that were wrong.
+    wrong: u64,
     /// What came is no frame: nothing behind it can be told apart.
     lost: bool,
     tally: Tally,
@@ -158,13 +160,14 @@ impl Decoder {
             hasher: crc32fast::Hasher::new(),
             expected: 0,
             received: 0,
+            wrong: 0,
             lost: false,
             tally: Tally::default(),
         }
     }
 
     pub(super) fn tally(&self) -> Tally {
-        Tally { verified: self.received, ..self.tally }
+        Tally { verified: self.received, corrupt: self.tally.corrupt + self.wrong, ..self.tally }
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(u64)) {
@@ -213,9 +216,11 @@ impl Decoder {
         let offset = self.expected.wrapping_mul(u64::from(self.answer)) + done;
         let mut at = content::matching(self.stream, offset, &bytes[..take]);
         while at < take {
-            let origin = content::explain(&bytes[at..take], self.stream);
-            self.tally.fault(self.stream, self.received + at as u64, origin);
-            self.tally.corrupt += 1;
+            if self.tally.first_fault.is_none() {
+                let origin = content::explain(&bytes[at..take], self.stream);
+                self.tally.fault(self.stream, self.received + at as u64, origin);
+            }
+            self.wrong += 1;
             at += 1;
             at += content::matching(self.stream, offset + at as u64, &bytes[at..take]);
         }
@@ -232,7 +237,9 @@ impl Decoder {
         self.have = 0;
         // A sequence number is believed only with its checksum.
         let sequence = if found == computed { header.sequence } else { self.expected };
-        if found != computed && self.tally.corrupt == 0 {
+        let wrong = std::mem::take(&mut self.wrong);
+        self.tally.corrupt += wrong;
+        if found != computed && wrong == 0 {
             self.tally.corrupt += PREFIX_BYTES as u64;
             self.tally.fault(self.stream, at, None);
         }

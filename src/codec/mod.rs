@@ -73,6 +73,17 @@ pub struct Fault {
     pub found: Option<Origin>,
 }
 
+impl Fault {
+    /// Numbers the connections from 0, where the first one's content is `first`.
+    pub fn count_streams_from(&mut self, first: u32) {
+        let number = |stream: u32| stream.wrapping_sub(first) % content::STREAMS;
+        self.stream = number(self.stream);
+        if let Some(origin) = &mut self.found {
+            origin.stream = number(origin.stream);
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {}, received byte {}: ", self.stream, self.at)?;

@@ -187,6 +187,12 @@ impl Row {
         Some(self.values[metric as usize]).filter(|value| !value.is_nan())
     }
 
+    /// How much more this has than `earlier`, where both were read.
+    #[must_use]
+    pub fn less(&self, earlier: &Self) -> Self {
+        Self { values: self.values.iter().zip(&earlier.values).map(|(now, then)| now - then).collect() }
+    }
+
     /// Takes over everything that `other` has read.
     pub fn merge(&mut self, other: &Self) {
         for &metric in Metric::ALL {

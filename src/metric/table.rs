@@ -5,7 +5,7 @@ use super::{Better, Fold, Panel, Scope, Spec, Unit};
 
 macro_rules! metrics {
     ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $scope:ident $unit:ident $better:ident
-        [$($fold:ident)+] $panel:ident $noise:literal; )+) => {
+        [$($fold:ident)*] $panel:ident $noise:literal; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -23,7 +23,7 @@ macro_rules! metrics {
                         unit: Unit::$unit,
                         better: Better::$better,
                         scope: Scope::$scope,
-                        folds: &[$(Fold::$fold),+],
+                        folds: &[$(Fold::$fold),*],
                         panel: Panel::$panel,
                         noise: $noise,
                         help: concat!($($help),+).trim_ascii(),
@@ -162,9 +162,9 @@ metrics! {
     /// Requests open on a connection when it ended
     Lost: "lost" Group Count Lower [Final] None 0.0;
     /// Median response time of each interval, from when a request was due
-    IntervalP50: "response_p50" Group Nanoseconds Lower [Peak] Latency 0.2;
+    IntervalP50: "response_p50" Group Nanoseconds Lower [] Latency 0.2;
     /// 99th percentile of the response time of each interval, from when a request was due
-    IntervalP99: "response_p99" Group Nanoseconds Lower [Peak] Latency 0.2;
+    IntervalP99: "response_p99" Group Nanoseconds Lower [] Latency 0.2;
     /// Median response time, from when a request was due
     LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 90th percentile of the response time

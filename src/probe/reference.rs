@@ -1,20 +1,21 @@
 //! The reference server's own counters and evictions, read from its admin address.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 use crate::metric::{Metric, Row, Scope};
 
-/// A server that is too busy to answer within this is not waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The list of evictions is asked for once, and may take longer.
+const EVICTIONS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Reads the counters of a reference server.
 #[derive(Debug)]
 pub struct ReferenceProbe {
     admin: SocketAddr,
+    patience: Duration,
 }
 
 /// An eviction as the server reports it; times are on the monotonic clock, in nanoseconds.
@@ -35,10 +36,10 @@ pub struct ReportedEviction {
 }
 
 impl ReferenceProbe {
-    /// Reads from this address.
+    /// Reads from this address; waits no longer than `patience` for counters.
     #[must_use]
-    pub const fn new(admin: SocketAddr) -> Self {
-        Self { admin }
+    pub const fn new(admin: SocketAddr, patience: Duration) -> Self {
+        Self { admin, patience }
     }
 
     /// Sets every metric that the server has a counter for: the counter `badpeer_NAME` or `badpeer_NAME_total` is the
@@ -47,7 +48,7 @@ impl ReferenceProbe {
     /// # Errors
     /// When the server does not answer.
     pub fn read(&self, row: &mut Row) -> io::Result<()> {
-        let text = self.get("/metrics")?;
+        let text = self.get("/metrics", self.patience)?;
         let mut evictions = 0.0;
         for (name, value) in text.lines().filter_map(sample) {
             if name.starts_with("evicted_") {
@@ -67,25 +68,34 @@ impl ReferenceProbe {
     /// # Errors
     /// When the server does not answer, or says what cannot be read.
     pub fn evictions(&self) -> io::Result<Vec<ReportedEviction>> {
-        let text = self.get("/evictions?from=0")?;
+        let text = self.get("/evictions?from=0", EVICTIONS_PATIENCE)?;
         csv::Reader::from_reader(text.as_bytes())
             .deserialize()
             .collect::<Result<_, _>>()
             .map_err(io::Error::other)
     }
 
-    fn get(&self, path: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&self.admin, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+    fn get(&self, path: &str, patience: Duration) -> io::Result<String> {
+        let answer = self.ask(path, patience).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                let silence = format!("its admin address did not answer within {patience:?}");
+                io::Error::new(ErrorKind::TimedOut, silence)
+            }
+            _ => error,
+        })?;
+        match answer.split_once("\r\n\r\n") {
+            Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
+            _ => Err(io::Error::other(format!("its admin address answers {path} with {answer:.40}"))),
+        }
+    }
+
+    fn ask(&self, path: &str, patience: Duration) -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&self.admin, patience)?;
+        stream.set_read_timeout(Some(patience))?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        match answer.split_once("\r\n\r\n") {
-            Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
-            _ => {
-                Err(io::Error::other(format!("the server's admin address answers {path} with {answer:.40}")))
-            }
-        }
+        Ok(answer)
     }
 }
 

@@ -3,6 +3,12 @@
 use super::{Expectation, Group, Profile, expect::Names};
 use crate::codec::{Protocol, content, frame};
 
+/// Requests that a connection can have under way.
+const MOST_DEPTH: u32 = 1 << 16;
+/// What an open loop can be asked for, in requests per second.
+const LEAST_RATE: f64 = 1.0 / 3600.0;
+const MOST_RATE: f64 = 1e6;
+
 /// A fault of a profile: the keys that lead to it, and what to write instead.
 pub(super) struct Fault {
     pub(super) path: Vec<String>,
@@ -99,8 +105,12 @@ fn check_load(group: &Group) -> Result<(), Fault> {
             fault(&["load"], "`depth` (closed loop) and `rate` (open loop) exclude each other")
         }
         (None, None) => fault(&["load"], "set `depth` (closed loop) or `rate` (open loop)"),
-        (Some(0), _) => fault(&["load", "depth"], "must be at least 1"),
-        (_, Some(rate)) if rate.0 <= 0.0 => fault(&["load", "rate"], "must be above 0"),
+        (Some(depth), _) if !(1..=MOST_DEPTH).contains(&depth) => {
+            fault(&["load", "depth"], format!("must be from 1 to {MOST_DEPTH}"))
+        }
+        (_, Some(rate)) if !(LEAST_RATE..=MOST_RATE).contains(&rate.0) => {
+            fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s")
+        }
         _ => Ok(()),
     }?;
     let largest = frame::MAX_PAYLOAD_BYTES as u64;

@@ -5,6 +5,9 @@ use toml::{Table, Value};
 
 use super::{Profile, check::Fault, expect::meant};
 
+/// Points that a sweep may have.
+const MOST_POINTS: usize = 1000;
+
 /// A profile's text and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -52,6 +55,11 @@ impl Source {
     /// A sweep that sets an unknown key or an impossible value.
     pub fn expand(&self, overrides: &[(String, String)]) -> Result<Vec<(Axes, Profile)>, ProfileError> {
         let base = self.parse(overrides)?;
+        let count = base.sweep.values().fold(1_usize, |count, values| count.saturating_mul(values.len()));
+        if count > MOST_POINTS {
+            let message = format!("{count} combinations are too many; at most {MOST_POINTS} are run");
+            return Err(self.fault(&Fault { path: vec!["sweep".to_owned()], message }));
+        }
         let mut points: Vec<Axes> = vec![Vec::new()];
         for (key, values) in &base.sweep {
             if values.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{
     table::{Align, Table, shortened},
-    view::{NOTHING, axes, brief, evictions, groups, manner, meaning, outcomes, said},
+    view::{NOTHING, axes, brief, evictions, groups, manner, meaning, outcomes, said, troubles},
 };
 use crate::{
     metric::{Fold, Metric},
@@ -57,22 +57,31 @@ fn point_text(point: &Point, color: bool) -> String {
 
 fn clients(point: &Point) -> Table {
     use Align::{Left, Right};
-    let head = [("group", Left), ("requests", Right), ("p50", Right), ("p99", Right), ("connections", Left)];
+    let head = [
+        ("group", Left),
+        ("offered", Right),
+        ("answered", Right),
+        ("response p50", Right),
+        ("p99", Right),
+        ("outcomes", Left),
+    ];
     let mut table = Table::new("Clients", &head);
     for group in groups(point) {
         let of = |metric, fold| brief(point, Some(group), metric, fold);
-        // The first outcomes stand beside the figures, further ones below each other.
-        let outcomes = outcomes(point, group);
-        let mut outcomes = outcomes.split(", ").map(str::to_owned);
+        // The first outcome stands beside the figures, further ones below each other.
+        let connections = outcomes(point, group);
+        let mut outcomes = connections.split(", ").map(str::to_owned).chain(troubles(point, group));
         table.row(vec![
             group.to_owned(),
+            of(Metric::Offered, Fold::Final),
             of(Metric::Answered, Fold::Rate),
             of(Metric::LatencyP50, Fold::Final),
             of(Metric::LatencyP99, Fold::Final),
             outcomes.next().unwrap_or_default(),
         ]);
         for outcome in outcomes {
-            table.row(vec![String::new(), String::new(), String::new(), String::new(), outcome]);
+            let blank = std::iter::repeat_n(String::new(), head.len() - 1);
+            table.row(blank.chain([outcome]).collect());
         }
     }
     table

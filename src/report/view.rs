@@ -145,6 +145,19 @@ pub(super) fn outcomes(point: &Point, group: &str) -> String {
     if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
 }
 
+/// What went wrong with the requests and answers of a group, leaving out what did not happen.
+pub(super) fn troubles(point: &Point, group: &str) -> Vec<String> {
+    let kinds: [(&str, Count<GroupResult>); 5] = [
+        ("unanswered", |g| g.requests.unanswered),
+        ("lost", |g| g.requests.lost),
+        ("skipped", |g| g.requests.skipped),
+        ("torn", |g| g.content.torn),
+        ("reordered", |g| g.content.reordered),
+    ];
+    let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(r) > 0));
+    happened.map(|(kind, count)| format!("{} {kind}", counts(results(point, group).map(count)))).collect()
+}
+
 /// The evictions of one reason, over all repeats.
 pub(super) struct Evicted {
     pub(super) reason: String,

@@ -1,6 +1,8 @@
 //! One run: start the server, drive it, watch it, end it; for every repeat and every point of a sweep.
 
 mod cores;
+mod drive;
+mod feasible;
 mod interrupt;
 mod summary;
 mod target;
@@ -16,7 +18,7 @@ pub use self::interrupt::Interrupt;
 use crate::{
     gate,
     profile::{Axes, Profile},
-    record::{FORMAT, Machine, Point, Record, Trial},
+    record::{FORMAT, Machine, Point, Record},
 };
 
 /// Why a run could not be made, or not be finished. Nothing of this is the server's behavior under load: that is data.
@@ -76,6 +78,14 @@ pub struct Request {
     pub command: Vec<String>,
 }
 
+/// Whether this machine can do all that is asked; asked before the first of several requests is run.
+///
+/// # Errors
+/// [`RunError::Impossible`] or [`RunError::Start`], with what to change.
+pub fn check(request: &Request) -> Result<(), RunError> {
+    request.points.iter().try_for_each(|(_, profile)| feasible::check(profile))
+}
+
 /// Runs every trial of every point. The record holds what was measured, also when the run is cut short by the
 /// interrupt or by an error.
 pub fn run(
@@ -106,9 +116,6 @@ fn run_points(
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
 ) -> Result<(), RunError> {
-    for (_, profile) in &request.points {
-        trial::check_machine(profile)?;
-    }
     let cores = Cores::split();
     let _confined = cores.confine_harness();
     let of = request.points.iter().map(|(_, profile)| profile.repeats as usize).sum();
@@ -120,15 +127,21 @@ fn run_points(
             number += 1;
             observer.trial(number, of, axes, profile);
             let seed = profile.seed.wrapping_add(u64::from(repeat));
-            let (trial, ended): (Trial, trial::End) = trial::run(profile, seed, &cores, interrupt, observer)?;
+            if interrupt.requested() {
+                record.interrupted = true;
+                return Ok(());
+            }
+            let (trial, end) = trial::run(profile, seed, &cores, interrupt, observer)?;
             if let Some(point) = record.points.last_mut() {
                 point.trials.push(trial);
             }
             judge(request, record);
-            record.interrupted = ended == trial::End::Interrupted;
+            record.interrupted = end != drive::End::Finished;
             observer.trial_done(record);
-            if record.interrupted {
-                return Ok(());
+            match end {
+                drive::End::Finished => {}
+                drive::End::Interrupted => return Ok(()),
+                drive::End::Died(last_words) => return Err(RunError::Died(last_words)),
             }
         }
     }

@@ -1,8 +1,8 @@
 //! From samples and counts to the record of a trial.
 
-use super::trial::{Sample, Samples};
+use super::drive::{Sample, Samples};
 use crate::{
-    client::Driven,
+    client::{Driven, Port},
     gate,
     metric::{Fold, Metric, Row, Scope, Stat},
     probe::ReportedEviction,
@@ -22,7 +22,9 @@ pub(super) fn evictions(
     reported
         .iter()
         .map(|eviction| {
-            let port = driven.ports.get(&eviction.peer_port);
+            // The last connection that had this port before the eviction.
+            let had = |port: &&Port| port.number == eviction.peer_port && port.opened_ns <= eviction.at_ns;
+            let port = driven.ports.iter().rev().find(had);
             let seen = port.and_then(|port| port.ended_ns);
             Eviction {
                 at_ns: since(eviction.at_ns),
@@ -37,22 +39,27 @@ pub(super) fn evictions(
         .collect()
 }
 
+/// What was measured in a trial.
+pub(super) struct Measured {
+    pub(super) samples: Samples,
+    pub(super) driven: Driven,
+    pub(super) evictions: Vec<Eviction>,
+    pub(super) notes: Vec<String>,
+    /// When it was cut short, if it was.
+    pub(super) cut_at_ns: Option<i64>,
+}
+
 /// Everything that a trial came to.
-pub(super) fn trial(
-    profile: &Profile,
-    seed: u64,
-    effective: Effective,
-    samples: &Samples,
-    driven: Driven,
-    evictions: Vec<Eviction>,
-    notes: Vec<String>,
-) -> Trial {
+pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
+    let Measured { samples, driven, evictions, notes, cut_at_ns } = measured;
     let warmup = profile.warmup.0.as_nanos() as i64;
+    let end = warmup + profile.measure.0.as_nanos() as i64;
     let mut trial = Trial {
         seed,
-        window_ns: (warmup, warmup + profile.measure.0.as_nanos() as i64),
+        window_ns: (warmup, cut_at_ns.map_or(end, |cut| cut.clamp(warmup, end))),
+        cut_short: cut_at_ns.is_some(),
         effective,
-        series: series(profile, samples),
+        series: series(profile, &samples),
         groups: driven.groups,
         evictions,
         summary: indexmap::IndexMap::new(),
@@ -63,14 +70,17 @@ pub(super) fn trial(
     add_evictions(&trial, &mut last);
     add_totals(&trial, driven.answered_in_window, &mut last);
     for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Run) {
-        summarize(&mut trial, stat, None, &last);
+        summarize(&mut trial, stat, &last);
     }
-    for (group, row) in profile.clients.iter().zip(&driven.summaries) {
+    for (index, group) in profile.clients.iter().enumerate() {
+        let counted = Counted { last: &driven.summaries[index], whole: &driven.whole[index], window: None };
+        let window = driven.window.as_ref().map(|(rows, seconds)| (&rows[index], *seconds));
         for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
-            summarize(&mut trial, stat, Some(&group.name), row);
+            summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted });
         }
     }
     trial.invalid = gate::invalidity(&trial, &last);
+    trial.notes.extend(gate::reservations(&trial));
     trial
 }
 
@@ -95,21 +105,43 @@ fn series(profile: &Profile, samples: &Samples) -> Series {
 }
 
 /// Folds what was sampled; takes what was set at the end.
-fn summarize(trial: &mut Trial, stat: Stat, group: Option<&str>, last: &Row) {
-    let column = match group {
-        None => trial.series.run(stat.metric),
-        Some(group) => trial.series.group(group, stat.metric),
-    };
+fn summarize(trial: &mut Trial, stat: Stat, last: &Row) {
     let value = if stat.fold == Fold::Final {
         last.value(stat.metric)
     } else {
+        let column = trial.series.run(stat.metric);
         let folded = column.and_then(|c| stats::fold(stat.fold, &trial.series.points(c), trial.window_ns));
         let factor = if stat.fold == Fold::Rate { stat.metric.spec().unit.per_second_factor() } else { 1.0 };
         folded.map(|value| value * factor)
     };
     if let Some(value) = value {
-        let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
-        trial.summary.insert(name, value);
+        trial.summary.insert(stat.name(), value);
+    }
+}
+
+/// What the engine counted of a group; it knows the borders of the window better than samples do.
+#[derive(Clone, Copy)]
+struct Counted<'a> {
+    last: &'a Row,
+    whole: &'a Row,
+    /// In the window, and its length in seconds.
+    window: Option<(&'a Row, f64)>,
+}
+
+fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted<'_>) {
+    let in_window = || counted.window.and_then(|(row, seconds)| Some((row.value(stat.metric)?, seconds)));
+    let value = match stat.fold {
+        Fold::Final => counted.last.value(stat.metric),
+        Fold::Whole => counted.whole.value(stat.metric),
+        Fold::Total => in_window().map(|(count, _)| count),
+        Fold::Rate => in_window().map(|(count, seconds)| count / seconds),
+        fold => {
+            let column = trial.series.group(group, stat.metric);
+            column.and_then(|c| stats::fold(fold, &trial.series.points(c), trial.window_ns))
+        }
+    };
+    if let Some(value) = value {
+        trial.summary.insert(format!("{group}.{}", stat.name()), value);
     }
 }
 

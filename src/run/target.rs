@@ -101,15 +101,15 @@ impl Target {
         }
     }
 
-    /// An error if the server has ended by itself.
-    pub(super) fn still_runs(&mut self) -> Result<(), RunError> {
+    /// What it said last, if the server has ended by itself.
+    pub(super) fn still_runs(&mut self) -> Result<(), String> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => {
                 let what = format!("the server ended by itself ({})", in_words(status));
-                Err(RunError::Died(self.last_words(&what)))
+                Err(self.last_words(&what))
             }
-            Err(error) => Err(RunError::Died(format!("cannot watch the server: {error}"))),
+            Err(error) => Err(format!("cannot watch the server: {error}")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Everything that is looked at while a trial runs, sample by sample.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use super::target::Target;
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
 
 /// Proportional memory walks the page tables: once a second is enough.
 const PSS_EVERY_NS: u64 = 1_000_000_000;
+/// How long the server may take to tell its counters: a hung one must not hold up what is seen from outside.
+const LEAST_PATIENCE: Duration = Duration::from_millis(20);
+const MOST_PATIENCE: Duration = Duration::from_millis(200);
 /// A dump of all sockets may take this share of the time between two samples at most; else samples are left out.
 const MOST_SHARE: f64 = 0.2;
 
@@ -28,7 +31,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(target: &Target) -> Self {
+    pub(super) fn new(target: &Target, sample_every: Duration) -> Self {
         let mut notes = Vec::new();
         let mut kept =
             |what: &str, error: std::io::Error| notes.push(format!("{what} was not seen: {error}"));
@@ -38,7 +41,8 @@ impl Watch {
         if let Some(reason) = host.as_ref().and_then(HostProbe::no_pressure) {
             notes.push(format!("CPU pressure was not seen: {reason}"));
         }
-        let reference = ReferenceProbe::new(target.admin);
+        let reference =
+            ReferenceProbe::new(target.admin, (sample_every / 2).clamp(LEAST_PATIENCE, MOST_PATIENCE));
         Self {
             process,
             sockets,

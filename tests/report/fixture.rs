@@ -124,6 +124,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
     Trial {
         seed,
         window_ns: (SECOND, 6 * SECOND),
+        cut_short: false,
         effective: Effective {
             server_cores: vec![0],
             client_cores: vec![1],

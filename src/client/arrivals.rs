@@ -1,0 +1,59 @@
+//! The open loops: every request that becomes due is given to a connection, or counted as skipped.
+
+use super::engine::Engine;
+use crate::{load::Pacing, reactor::Token, sys};
+
+/// Requests that one connection may have under way in an open loop; beyond it arrivals are skipped.
+const MOST_PENDING: usize = 1 << 16;
+/// Arrivals that one group may start before the others, and the sockets, have their turn.
+const TURN_ARRIVALS: usize = 128;
+
+impl Engine<'_> {
+    /// Gives arrivals that are due to connections.
+    pub(super) fn start_arrivals(&mut self) {
+        let end = self.plan.window_ns().1;
+        for index in 0..self.groups.len() {
+            for _ in 0..TURN_ARRIVALS {
+                let Some(due_ns) = self.next_arrival(index, end) else { break };
+                self.io.now_ns = sys::monotonic_ns();
+                self.pacing_error.saturating_record(self.io.now_ns - due_ns);
+                let token = self.groups[index].next_in_turn();
+                self.start_arrival(index, due_ns, token);
+            }
+        }
+    }
+
+    /// When the group's next arrival became due, if it did, and before the end.
+    fn next_arrival(&mut self, index: usize, end_ns: u64) -> Option<u64> {
+        let group = &mut self.groups[index];
+        let start_ns = group.loop_start_ns?;
+        let elapsed_ns = self.io.now_ns.min(end_ns - 1).saturating_sub(start_ns);
+        match group.pace.as_mut()?.decide(elapsed_ns) {
+            Pacing::Due(due) => Some(start_ns + due),
+            Pacing::Wait(_) => None,
+        }
+    }
+
+    fn start_arrival(&mut self, index: usize, due_ns: u64, token: Option<Token>) {
+        let group = &mut self.groups[index];
+        let connection = token.and_then(|token| self.connections.entry(token));
+        match connection.filter(|connection| connection.pending.open() < MOST_PENDING) {
+            None => group.skip(due_ns),
+            Some(connection) => {
+                connection.start(due_ns, group);
+                let fate = connection.send(&mut self.io, group);
+                self.settle(token, fate);
+            }
+        }
+    }
+
+    /// The window is over: what became due in it and was not started never will be.
+    pub(super) fn abandon_arrivals(&mut self) {
+        let end = self.plan.window_ns().1;
+        for index in 0..self.groups.len() {
+            while let Some(due_ns) = self.next_arrival(index, end) {
+                self.groups[index].skip(due_ns);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Can this machine do what a profile asks?
+
+use std::fs;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::RunError;
+use crate::{
+    profile::{Group, Profile},
+    units::{Bytes, human_bytes},
+};
+
+/// Descriptors that the harness itself needs beside its connections.
+const OWN_DESCRIPTORS: u64 = 64;
+
+/// Whether this machine can do what the profile asks; raises the descriptor limit as far as needed and allowed.
+pub(super) fn check(profile: &Profile) -> Result<(), RunError> {
+    let racing = |group: &Group| u64::from(group.count) * u64::from(group.tx.threads());
+    let needed = profile.connections() + profile.clients.iter().map(racing).sum::<u64>() + OWN_DESCRIPTORS;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((needed, needed));
+    if needed > hard {
+        return Err(RunError::Start(format!(
+            "{} connections need {needed} descriptors, the limit is {hard}: raise it (`ulimit -Hn {needed}` as root, or \
+             LimitNOFILE= of a service), or ask for fewer clients",
+            profile.connections()
+        )));
+    }
+    if needed > soft {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    let largest = |name: &str, usual: u64| {
+        let three = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).unwrap_or_default();
+        three.split_whitespace().nth(2).and_then(|text| text.parse().ok()).unwrap_or(usual)
+    };
+    check_sizes(profile, largest("tcp_wmem", 4 << 20), largest("tcp_rmem", 6 << 20))
+        .map_err(RunError::Impossible)
+}
+
+/// A slow reader shows nothing while the kernel's buffers can hold all that it asks for.
+fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), String> {
+    let send = profile.server.send_buffer.0.map_or(largest_send, |bytes| bytes.0 * 2);
+    for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
+        let Some(depth) = group.load.depth else { continue };
+        let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);
+        let asked = u64::from(depth) * group.load.answer_bytes();
+        if asked < send + receive {
+            return Err(format!(
+                "group `{}` asks for at most {} at a time ({depth} answers of {}), but the kernel's buffers alone can \
+                 hold {} (send) + {} (receive): the server would never notice that it reads slowly. Ask for larger \
+                 answers, set recv_buffer on the group and server.send_buffer, or use an open loop (rate)",
+                group.name,
+                human_bytes(asked as f64),
+                Bytes(group.load.answer_bytes()),
+                human_bytes(send as f64),
+                human_bytes(receive as f64),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Source;
+
+    fn profile(load: &str) -> Profile {
+        let text = format!(
+            "title = \"t\"\n[[clients]]\nname = \"slow\"\ncount = 1\nrx = \"stall\"\nrecv_buffer = \"16KiB\"\nload = {load}"
+        );
+        Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+    }
+
+    #[test]
+    fn a_slow_reader_that_the_kernel_hides_is_refused() {
+        let small = profile("{ depth = 4, payload = \"16B\", answer = \"64KiB\" }");
+        let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it all");
+        assert!(refusal.contains("`slow` asks for at most 256 KiB"), "{refusal}");
+        let large = profile("{ depth = 4, payload = \"16B\", answer = \"8MiB\" }");
+        assert_eq!(check_sizes(&large, 4 << 20, 6 << 20), Ok(()));
+        let open = profile("{ rate = \"4/s\", payload = \"16B\", answer = \"64KiB\" }");
+        assert_eq!(check_sizes(&open, 4 << 20, 6 << 20), Ok(()), "an open loop asks for more and more");
+    }
+}

@@ -1,0 +1,165 @@
+//! The client engine against a reference server in the same process: what it counts must be what happened.
+
+use std::{
+    sync::{atomic::AtomicBool, mpsc},
+    thread,
+    time::Duration,
+};
+
+use badpeer::{
+    client::{self, Driven, Plan},
+    metric::{Metric, Row},
+    profile::{Group, ServerOptions},
+    server::Server,
+    sys::monotonic_ns,
+};
+
+/// Drives a fresh server with these groups for so many milliseconds, without warm-up.
+fn driven(server: &str, clients: &str, measure_ms: u64) -> Driven {
+    #[derive(serde::Deserialize)]
+    struct Groups {
+        clients: Vec<Group>,
+    }
+    let options: ServerOptions = toml::from_str(server).expect("options");
+    let groups: Groups = toml::from_str(clients).expect("groups");
+    let server = Server::bind(&options, None).expect("a server");
+    let (address, stop) = (server.addresses().service, server.stop_handle());
+    let serving = thread::spawn(|| server.run());
+    let plan = Plan {
+        address,
+        groups: groups.clients,
+        seed: 1,
+        epoch_ns: monotonic_ns(),
+        warmup: Duration::ZERO,
+        measure: Duration::from_millis(measure_ms),
+        sample_every: Duration::from_millis(100),
+    };
+    let (sender, _ticks) = mpsc::channel();
+    let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();
+    stop.stop();
+    serving.join().expect("no panic").expect("a good end");
+    result.expect("no panic").expect("the machine suffices")
+}
+
+fn of(row: &Row, metric: Metric) -> f64 {
+    row.value(metric).unwrap_or_else(|| panic!("{} was not measured", metric.spec().name))
+}
+
+#[test]
+fn a_slow_reader_with_many_moves_to_make_up_for_goes_on() {
+    let clients = r#"
+        [[clients]]
+        name = "slow"
+        count = 2
+        load = { rate = "50/s", payload = "16B", answer = "64KiB" }
+        rx = { slow = { bytes = 100, every = "1us" } }
+    "#;
+    let driven = driven("", clients, 600);
+    let received = of(&driven.whole[0], Metric::Received);
+    assert!(received > 500_000.0, "{received} bytes were received");
+}
+
+#[test]
+fn a_slow_reader_reads_at_its_rate() {
+    let clients = r#"
+        [[clients]]
+        name = "slow"
+        count = 10
+        recv_buffer = "32KiB"
+        load = { depth = 1, payload = "16B", answer = "8MiB" }
+        rx = { slow = { bytes = 1000, every = "10ms" } }
+    "#;
+    let driven = driven("", clients, 1500);
+    let received = of(&driven.whole[0], Metric::Received);
+    // Making 80 MiB of answers takes a debug build its time; going faster to make up for it is what it must not do.
+    assert!((900_000.0..1_520_000.0).contains(&received), "{received} bytes instead of 1.5 MB");
+}
+
+#[test]
+fn a_slow_sender_is_slow_with_every_request() {
+    let clients = r#"
+        [[clients]]
+        name = "drips"
+        count = 1
+        load = { rate = "4/s", payload = "68B" }
+        tx = { slow = { bytes = 10, every = "10ms" } }
+    "#;
+    // A request of 100 bytes takes ten pauses, also when there was a quarter of a second before it.
+    let driven = driven("", clients, 1200);
+    let fastest = driven.groups[0].response_ns.quantile(0.0).expect("answers");
+    assert!(fastest > 85_000_000, "a request took {fastest} ns");
+}
+
+#[test]
+fn what_an_open_loop_cannot_start_is_counted_and_its_lateness_told() {
+    let clients = r#"
+        [[clients]]
+        name = "flood"
+        count = 1
+        load = { rate = "1000000/s", payload = "16B" }
+    "#;
+    let driven = driven("", clients, 500);
+    let group = &driven.groups[0];
+    let due = group.requests.started + group.requests.skipped;
+    assert!((450_000..=500_000).contains(&due), "{due} requests became due");
+    let offered = of(&driven.summaries[0], Metric::Offered);
+    assert!((offered - due as f64 * 2.0).abs() < 1.0, "{offered}/s were offered");
+    assert!(group.requests.skipped > 0, "no client starts a million requests a second");
+    assert!(of(&driven.run, Metric::PacingErrorP99) > 1e6, "and none of them late?");
+}
+
+#[test]
+fn opening_many_connections_does_not_stop_the_others() {
+    let clients = r#"
+        [[clients]]
+        name = "good"
+        count = 4
+        load = { rate = "500/s", payload = "64B" }
+
+        [[clients]]
+        name = "storm"
+        count = 3000
+        start = "300ms"
+        load = { depth = 1, payload = "64B" }
+        tx = "stall"
+    "#;
+    let driven = driven("", clients, 1500);
+    assert_eq!(driven.groups[1].ledger.still_alive, 3000);
+    let p99 = of(&driven.summaries[0], Metric::LatencyP99);
+    assert!(p99 < 150e6, "good clients waited {p99} ns");
+}
+
+#[test]
+fn a_request_that_never_becomes_whole_is_unanswered() {
+    let clients = r#"
+        [[clients]]
+        name = "half"
+        count = 3
+        load = { depth = 1, payload = "64B" }
+        tx = { stall = { after = "40B" } }
+    "#;
+    let driven = driven("", clients, 300);
+    let requests = driven.groups[0].requests;
+    assert_eq!((requests.started, requests.answered, requests.unanswered), (3, 0, 3));
+    assert!(requests.oldest_unanswered_ns > 250_000_000);
+}
+
+#[test]
+fn who_is_evicted_is_in_the_ledger_with_what_was_lost() {
+    let clients = r#"
+        [[clients]]
+        name = "never reads"
+        count = 3
+        recv_buffer = "16KiB"
+        load = { rate = "300/s", payload = "16B", answer = "512KiB" }
+        rx = "stall"
+    "#;
+    let driven = driven("send_limit = \"1MiB\"", clients, 800);
+    let group = &driven.groups[0];
+    assert_eq!((group.ledger.opened, group.ledger.evicted_rst), (3, 3));
+    assert!(group.ledger.balances());
+    let requests = group.requests;
+    assert!(requests.lost > 0 && requests.skipped > 0, "{requests:?}");
+    assert_eq!(requests.started, requests.answered + requests.unanswered + requests.lost);
+    assert!(of(&driven.summaries[0], Metric::EvictedAfterMax) < 800e6);
+}
