@@ -68,6 +68,19 @@ impl Axis {
         Self { from: -0.5, to: names.len() as f64 - 0.5, ticks, log: false }
     }
 
+    /// Quantities where they belong, from zero on, each with its own name; where two names would touch, the first stays.
+    pub(super) fn quantities(named: &[(f64, String)]) -> Self {
+        const LEAST_DISTANCE: f64 = 0.055;
+        let to = named.iter().map(|(value, _)| *value).fold(f64::MIN_POSITIVE, f64::max) * 1.06;
+        let mut ticks: Vec<(f64, String)> = Vec::new();
+        for (value, name) in named {
+            if ticks.iter().all(|(other, _)| (value - other).abs() > to * LEAST_DISTANCE) {
+                ticks.push((*value, name.clone()));
+            }
+        }
+        Self { from: -0.04 * to, to, ticks, log: false }
+    }
+
     /// From none to all.
     pub(super) fn share() -> Self {
         let ticks = (0..=4).map(|i| f64::from(i) / 4.0).map(|v| (v, format!("{:.0} %", v * 100.0))).collect();

@@ -10,6 +10,7 @@ use crate::{
     metric::{Fold, Metric, Scope, Stat},
     record::{Point, Record, stat_of},
     report::view::{key, mean, values, words},
+    units::{Bytes, Rate, Span},
 };
 
 /// Drawn for every sweep, whatever is expected.
@@ -41,9 +42,12 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
 
 fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let (places, x_axis) = along(&names);
     let mut lines = Lines::new();
     for point in &record.points {
-        let x = names.get_index_of(point.axes.get(axis)?)? as f64;
+        let here = point.axes.get(axis)?;
+        let x = places[names.iter().position(|name| name == here)?];
         for (line, values) in measured(point, axis, stat) {
             let (means, repeats) = lines.entry(line).or_default();
             means.extend(mean(&values).map(|value| (x, value)));
@@ -61,28 +65,46 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     let max = max.filter(|max| *max > 0.0)?;
     let unit = stat.unit();
     let what = format!("{}{}", words(stat.metric), fold_words(stat.fold));
-    let names: Vec<String> = names.into_iter().collect();
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
         title: format!("{}, by {axis}", capitalized(&what)),
         about: stat.help(),
         caption: "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye."
             .to_owned(),
-        x: Axis::names(&names),
+        layers: beside_each_other(lines, (x_axis.to - x_axis.from) * APART),
+        x: x_axis,
         y: Axis::from_zero(unit, max),
         shaded: Vec::new(),
         notes: Vec::new(),
-        layers: beside_each_other(lines),
     })
 }
 
+/// Distance between lines with the same values, as a share of the axis.
+const APART: f64 = 0.008;
+
+/// Where the values of the swept key stand: as quantities, if three or more of them are, else at equal distances.
+fn along(names: &[String]) -> (Vec<f64>, Axis) {
+    let bytes = |text: &String| text.parse::<Bytes>().ok().map(|bytes| bytes.0 as f64);
+    let times = |text: &String| text.parse::<Span>().ok().map(|span| span.0.as_secs_f64());
+    let rates = |text: &String| text.parse::<Rate>().ok().map(|rate| rate.0);
+    let quantities = names.iter().map(bytes).collect::<Option<Vec<f64>>>();
+    let quantities = quantities.or_else(|| names.iter().map(times).collect());
+    let quantities = quantities.or_else(|| names.iter().map(rates).collect());
+    match quantities.filter(|values| values.len() > 2) {
+        Some(values) => {
+            let named: Vec<_> = values.iter().copied().zip(names.iter().cloned()).collect();
+            (values, Axis::quantities(&named))
+        }
+        None => ((0..names.len()).map(|place| place as f64).collect(), Axis::names(names)),
+    }
+}
+
 /// Lines a little apart, so that those with the same values are all to be seen.
-fn beside_each_other(lines: Lines) -> Vec<Layer> {
-    const APART: f64 = 0.03;
+fn beside_each_other(lines: Lines, apart: f64) -> Vec<Layer> {
     let middle = (lines.len() as f64 - 1.0) / 2.0;
     let moved = |places: Places, by: f64| places.into_iter().map(|(x, y)| (x + by, y)).collect();
     let line = |(i, (name, (means, repeats))): (usize, (String, (Places, Places)))| {
-        let by = (i as f64 - middle) * APART;
+        let by = (i as f64 - middle) * apart;
         layers(i, (name, (moved(means, by), moved(repeats, by))))
     };
     lines.into_iter().enumerate().flat_map(line).collect()
