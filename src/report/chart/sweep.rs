@@ -92,8 +92,8 @@ fn along(names: &[String]) -> (Vec<f64>, Axis) {
     let quantities = quantities.or_else(|| names.iter().map(rates).collect());
     match quantities.filter(|values| values.len() > 2) {
         Some(values) => {
-            let named: Vec<_> = values.iter().copied().zip(names.iter().cloned()).collect();
-            (values, Axis::quantities(&named))
+            let ticks: Vec<_> = values.iter().copied().zip(names.iter().cloned()).collect();
+            (values, Axis::quantities(&ticks))
         }
         None => ((0..names.len()).map(|place| place as f64).collect(), Axis::names(names)),
     }
