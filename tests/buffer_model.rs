@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
-use badpeer::buffer::{Buffer, Full, Kind, PREPEND_BYTES, Work, make};
+use badpeer::buffer::{Buffer, Full, Kind, Layout, PREPEND_BYTES, Shift, Work, make_with};
 use proptest::prelude::*;
 
 proptest! {
@@ -17,14 +17,15 @@ proptest! {
             1 => (1..300_usize).prop_map(Some),
             1 => (1..100_000_usize).prop_map(Some),
         ],
+        prepend in prop_oneof![3 => Just(PREPEND_BYTES), 1 => Just(0), 1 => 1..200_usize],
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        for kind in [Kind::Contiguous, Kind::Chained] {
-            let mut pair = Pair::new(kind, initial, limit);
+        for (kind, shift) in KINDS {
+            let mut pair = Pair::new(kind, Layout { initial, limit, prepend, shift });
             for op in &ops {
                 pair.apply(op);
             }
-            pair.finish(initial);
+            pair.finish();
         }
     }
 
@@ -35,8 +36,8 @@ proptest! {
         limit in prop_oneof![Just(None), (1..5000_usize).prop_map(Some)],
         sizes in prop::collection::vec((0..200_usize, 0..200_usize), 100..600),
     ) {
-        for kind in [Kind::Contiguous, Kind::Chained] {
-            let mut pair = Pair::new(kind, initial, limit);
+        for (kind, shift) in KINDS {
+            let mut pair = Pair::new(kind, Layout { initial, limit, shift, ..Layout::default() });
             for (put, taken) in &sizes {
                 pair.apply(&Op::Append(vec![b'x'; *put]));
                 pair.apply(&Op::Retrieve(*taken));
@@ -45,6 +46,13 @@ proptest! {
         }
     }
 }
+
+const KINDS: [(Kind, Shift); 4] = [
+    (Kind::Contiguous, Shift::Amortized),
+    (Kind::Contiguous, Shift::Always),
+    (Kind::Contiguous, Shift::Never),
+    (Kind::Chained, Shift::Amortized),
+];
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -55,6 +63,7 @@ enum Op {
     Retrieve(usize),
     Read { offer: Result<Vec<u8>, ErrorKind>, spill: usize },
     Write(Result<usize, ErrorKind>),
+    Reserve(usize),
     Shrink,
 }
 
@@ -72,6 +81,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => lengths().prop_map(Op::Retrieve),
         4 => (offer, spill).prop_map(|(offer, spill)| Op::Read { offer, spill }),
         4 => taken.prop_map(Op::Write),
+        1 => lengths().prop_map(Op::Reserve),
         1 => Just(Op::Shrink),
     ]
 }
@@ -144,7 +154,7 @@ impl Write for Sink {
 /// A buffer, what it should hold, and what it may have cost.
 struct Pair {
     kind: Kind,
-    limit: Option<usize>,
+    layout: Layout,
     buffer: Box<dyn Buffer + Send>,
     model: VecDeque<u8>,
     appended: u64,
@@ -154,9 +164,9 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(kind: Kind, initial: usize, limit: Option<usize>) -> Self {
-        let (buffer, model) = (make(kind, initial, limit), VecDeque::new());
-        Pair { kind, limit, buffer, model, appended: 0, prepended: 0, paid: true }
+    fn new(kind: Kind, layout: Layout) -> Self {
+        let (buffer, model) = (make_with(kind, layout), VecDeque::new());
+        Pair { kind, layout, buffer, model, appended: 0, prepended: 0, paid: layout.shift != Shift::Always }
     }
 
     fn apply(&mut self, op: &Op) {
@@ -169,6 +179,7 @@ impl Pair {
             Op::Retrieve(n) => self.retrieve(*n),
             Op::Read { offer, spill } => self.read(offer, *spill),
             Op::Write(takes) => self.write(*takes),
+            Op::Reserve(n) => self.reserve(*n),
             Op::Shrink => self.shrink(),
         };
         self.check();
@@ -233,7 +244,7 @@ impl Pair {
     }
 
     fn read(&mut self, offer: &Result<Vec<u8>, ErrorKind>, spill: usize) -> bool {
-        let room = self.limit.map_or(usize::MAX, |limit| limit - self.model.len());
+        let room = self.layout.limit.map_or(usize::MAX, |limit| limit - self.model.len());
         let tail = self.buffer.writable();
         match (self.buffer.read_from(&mut Source(offer), &mut vec![0; spill]), offer) {
             (Err(error), _) if room == 0 => assert_eq!(error.kind(), ErrorKind::StorageFull),
@@ -265,6 +276,16 @@ impl Pair {
         true
     }
 
+    fn reserve(&mut self, n: usize) -> bool {
+        let free = n <= self.buffer.writable();
+        self.buffer.reserve(n);
+        // A chain has at most a block of it, less what is kept in front.
+        assert!(self.buffer.writable() >= n.min(64 * 1024 - self.layout.prepend));
+        // Room that nothing was put into yet pays for no move.
+        self.paid &= free;
+        free
+    }
+
     fn shrink(&mut self) -> bool {
         let before = self.buffer.footprint();
         self.buffer.shrink();
@@ -276,7 +297,7 @@ impl Pair {
     /// What `n` more bytes must lead to.
     fn admission(&self, n: usize) -> Result<(), Full> {
         let wanted = self.model.len() + n;
-        match self.limit {
+        match self.layout.limit {
             Some(limit) if wanted > limit => Err(Full { limit, wanted }),
             _ => Ok(()),
         }
@@ -286,11 +307,11 @@ impl Pair {
     fn check(&self) {
         let (buffer, model) = (&self.buffer, &self.model);
         assert_eq!(buffer.readable(), model.len());
-        assert!(self.limit.is_none_or(|limit| buffer.readable() <= limit));
+        assert!(self.layout.limit.is_none_or(|limit| buffer.readable() <= limit));
         assert!(buffer.footprint() >= buffer.prependable().max(buffer.readable() + buffer.writable()));
         assert_eq!(buffer.front().is_empty(), model.is_empty());
         assert!(
-            !model.is_empty() || buffer.prependable() <= PREPEND_BYTES,
+            !model.is_empty() || buffer.prependable() <= self.layout.prepend,
             "drained, but not back at the start"
         );
         assert!(buffer.front().iter().eq(model.iter().take(buffer.front().len())));
@@ -303,14 +324,15 @@ impl Pair {
     }
 
     /// At the end, everything comes out, and the memory goes back.
-    fn finish(mut self, initial: usize) {
+    fn finish(mut self) {
         while !self.model.is_empty() {
             let before = self.model.len();
             self.write(Ok(usize::MAX));
             assert!(self.model.len() < before, "a sink that takes everything was given nothing");
         }
         self.buffer.shrink();
-        let most = if initial == 0 { 0 } else { initial.max(16) + 64 };
+        let Layout { initial, prepend, .. } = self.layout;
+        let most = if initial == 0 { 0 } else { initial.max(prepend + PREPEND_BYTES) + 64 };
         assert!(self.buffer.footprint() <= most, "{} bytes held by an empty buffer", self.buffer.footprint());
     }
 }

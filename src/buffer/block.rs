@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::PREPEND_BYTES;
 use super::search::position;
 
 /// Memory with readable bytes somewhere in it.
@@ -36,8 +35,8 @@ impl Block {
         (self.read, self.write) = (at, at);
     }
 
-    pub(super) fn rehome(&mut self, size: usize) {
-        let mut home = Block::new(size, PREPEND_BYTES);
+    pub(super) fn rehome(&mut self, size: usize, at: usize) {
+        let mut home = Block::new(size, at);
         home.put(self.data());
         *self = home;
     }

@@ -1,11 +1,13 @@
 //! A sequence of blocks: nothing moves when the backlog grows, and drained blocks are given back one by one.
 
+mod supply;
+
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 
 use super::block::{Block, find};
 use super::search::Resume;
-use super::{Buffer, Full, INITIAL_BYTES, PREPEND_BYTES, Work, admit, scatter};
+use super::{Buffer, Full, Layout, Work, admit, scatter};
 
 /// The largest block, in bytes, unless `initial` or one `peek` asks for more.
 const LARGEST_BLOCK: usize = 64 * 1024;
@@ -33,8 +35,7 @@ pub struct Chained {
     /// Bytes of all blocks and the spare, kept up so that `footprint` need not walk a long backlog.
     held: usize,
     readable: usize,
-    initial: usize,
-    limit: Option<usize>,
+    layout: Layout,
     resume: Resume,
     work: Work,
 }
@@ -42,61 +43,31 @@ pub struct Chained {
 impl Chained {
     /// An empty buffer whose first block has `initial` bytes, of which [`PREPEND_BYTES`] are kept in front; 0 asks
     /// for no memory before the first byte arrives. At most `limit` bytes may wait.
+    ///
+    /// [`PREPEND_BYTES`]: super::PREPEND_BYTES
     #[must_use]
     pub fn new(initial: usize, limit: Option<usize>) -> Self {
+        Self::with(Layout { initial, limit, ..Layout::default() })
+    }
+
+    /// An empty buffer of this layout; a chain has no use for [`Layout::shift`].
+    #[must_use]
+    pub fn with(layout: Layout) -> Self {
         let mut buffer = Chained {
             blocks: VecDeque::new(),
             spare: None,
             held: 0,
             readable: 0,
-            initial: if initial == 0 { 0 } else { initial.max(2 * PREPEND_BYTES) },
-            limit,
+            layout,
             resume: Resume::default(),
             work: Work::default(),
         };
-        if initial > 0 {
+        if layout.initial > 0 {
             // Most connections never need a second block: do not let the queue start with room for four.
             buffer.blocks.reserve_exact(1);
             buffer.push_block(0);
         }
         buffer
-    }
-
-    /// Add an empty block that takes `wanted` more bytes, or the first part of them.
-    fn push_block(&mut self, wanted: usize) {
-        let reserve = if self.blocks.is_empty() { PREPEND_BYTES } else { 0 };
-        let first = if self.initial == 0 { INITIAL_BYTES } else { self.initial };
-        let double = self.blocks.back().map_or(first, |last| 2 * last.bytes.len());
-        let whole = (wanted.min(LARGEST_BLOCK) + reserve).next_power_of_two();
-        let size = double.max(whole).clamp(first, LARGEST_BLOCK.max(first));
-        let block = match self.spare.take() {
-            Some(mut spare) if spare.bytes.len() >= size => {
-                spare.reset(reserve);
-                spare
-            }
-            small => {
-                self.held -= small.map_or(0, |spare| spare.bytes.len());
-                self.allocate(size, reserve)
-            }
-        };
-        self.blocks.push_back(block);
-    }
-
-    fn allocate(&mut self, size: usize, at: usize) -> Block {
-        self.work.allocations += 1;
-        self.held += size;
-        Block::new(size, at)
-    }
-
-    fn recycle(&mut self, block: Block) {
-        let largest = LARGEST_BLOCK.max(self.initial);
-        let kept = self.spare.as_ref().map_or(0, |spare| spare.bytes.len());
-        if (kept + 1..=largest).contains(&block.bytes.len()) {
-            self.held -= kept;
-            self.spare = Some(block);
-        } else {
-            self.held -= block.bytes.len();
-        }
     }
 
     fn put(&mut self, mut bytes: &[u8]) {
@@ -122,8 +93,9 @@ impl Chained {
         let missing = n - self.front().len();
         let fits = self.blocks.front().is_some_and(|first| first.bytes.len() - first.write >= missing);
         let first = if fits { self.blocks.pop_front() } else { None };
-        let mut home =
-            first.unwrap_or_else(|| self.allocate(PREPEND_BYTES + n.next_power_of_two(), PREPEND_BYTES));
+        let mut home = first.unwrap_or_else(|| {
+            self.allocate(self.layout.prepend + n.next_power_of_two(), self.layout.prepend)
+        });
         while home.data().len() < n
             && let Some(mut block) = self.blocks.pop_front()
         {
@@ -155,13 +127,13 @@ impl Buffer for Chained {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        admit(self.readable, bytes.len(), self.limit)?;
+        admit(self.readable, bytes.len(), self.layout.limit)?;
         self.put(bytes);
         Ok(())
     }
 
     fn prepend(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        admit(self.readable, bytes.len(), self.limit)?;
+        admit(self.readable, bytes.len(), self.layout.limit)?;
         if bytes.len() > self.prependable() {
             // Filled from its end, so that the next prepend finds room in it too.
             let size = PREPEND_BLOCK.max(bytes.len());
@@ -213,13 +185,13 @@ impl Buffer for Chained {
         if let Some(first) = self.blocks.front_mut() {
             first.read += left;
             if self.readable == 0 {
-                first.reset(PREPEND_BYTES);
+                first.reset(self.layout.prepend.min(first.bytes.len()));
             }
         }
     }
 
     fn read_from(&mut self, source: &mut dyn Read, spill: &mut [u8]) -> io::Result<usize> {
-        let room = self.limit.map_or(usize::MAX, |limit| limit - self.readable);
+        let room = self.layout.limit.map_or(usize::MAX, |limit| limit - self.readable);
         if self.writable() == 0 && spill.is_empty() && room > 0 {
             self.push_block(0);
         }
@@ -247,6 +219,13 @@ impl Buffer for Chained {
         Ok(taken)
     }
 
+    fn reserve(&mut self, n: usize) {
+        let whole_block = LARGEST_BLOCK.max(self.layout.first_used()) - self.layout.prepend;
+        if self.writable() < n.min(whole_block) {
+            self.push_block(n);
+        }
+    }
+
     fn shrink(&mut self) {
         self.spare = None;
         while self.blocks.back().is_some_and(|last| last.data().is_empty()) && self.blocks.len() > 1 {
@@ -254,16 +233,16 @@ impl Buffer for Chained {
         }
         if self.readable == 0 {
             self.resume = Resume::default();
-            if self.initial == 0 {
+            if self.layout.initial == 0 {
                 self.blocks.clear();
             }
         }
         for block in &mut self.blocks {
-            let needed = (PREPEND_BYTES + block.data().len()).max(self.initial);
+            let needed = (self.layout.prepend + block.data().len()).max(self.layout.first());
             if block.bytes.len() > needed {
                 self.work.moved += block.data().len() as u64;
                 self.work.allocations += 1;
-                block.rehome(needed);
+                block.rehome(needed, self.layout.prepend);
             }
         }
         self.blocks.shrink_to_fit();
@@ -286,6 +265,7 @@ impl Buffer for Chained {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::PREPEND_BYTES;
 
     fn filled(initial: usize, bytes: &[u8]) -> Chained {
         let mut buffer = Chained::new(initial, None);
@@ -332,6 +312,15 @@ mod tests {
         buffer.prepend(&[3; 8]).unwrap();
         assert_eq!(sizes(&buffer), [64, 16, 32], "no room in front: one small block, for both");
         assert_eq!(buffer.peek(25), [[3; 8].as_slice(), &[2; 8], &[1; 8], b"t"].concat());
+    }
+
+    #[test]
+    fn an_empty_block_without_room_is_replaced() {
+        let mut buffer = Chained::with(Layout { initial: 0, prepend: 64, ..Layout::default() });
+        buffer.prepend(&[1; 8]).unwrap();
+        buffer.retrieve(8);
+        buffer.append(&[2; 8]).unwrap();
+        assert_eq!((buffer.front(), buffer.prependable()), ([2; 8].as_slice(), 64));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::search::{Resume, position};
-use super::{Buffer, Full, INITIAL_BYTES, PREPEND_BYTES, Work, admit, scatter};
+use super::{Buffer, Full, Layout, Shift, Work, admit, scatter};
 
 /// A buffer in one block of memory that grows by doubling.
 ///
@@ -17,13 +17,14 @@ use super::{Buffer, Full, INITIAL_BYTES, PREPEND_BYTES, Work, admit, scatter};
 /// When the right side is too small, the readable bytes are shifted left only if the free front is at least as large
 /// as they are: each byte moved is then paid for by a byte that was retrieved since the last shift. Shifting whenever
 /// it makes room, as is often done, moves a nearly full buffer for every small append, which is quadratic.
+///
+/// [`Shift`] has the two simpler rules beside this one, to be compared with.
 #[derive(Debug)]
 pub struct Contiguous {
     bytes: Vec<u8>,
     read: usize,
     write: usize,
-    initial: usize,
-    limit: Option<usize>,
+    layout: Layout,
     resume: Resume,
     work: Work,
 }
@@ -32,21 +33,21 @@ impl Contiguous {
     /// An empty buffer of `initial` bytes, of which [`PREPEND_BYTES`] are kept in front; 0 asks for no memory before
     /// the first byte arrives. At most `limit` bytes may wait; the memory held
     /// stays below twice that, or `initial` if that is more.
+    ///
+    /// [`PREPEND_BYTES`]: super::PREPEND_BYTES
     #[must_use]
     pub fn new(initial: usize, limit: Option<usize>) -> Self {
-        let initial = if initial == 0 { 0 } else { initial.max(2 * PREPEND_BYTES) };
+        Self::with(Layout { initial, limit, ..Layout::default() })
+    }
+
+    /// An empty buffer of this layout.
+    #[must_use]
+    pub fn with(layout: Layout) -> Self {
         let (bytes, read, write) = (Vec::new(), 0, 0);
-        let mut buffer = Contiguous {
-            bytes,
-            read,
-            write,
-            initial,
-            limit,
-            resume: Resume::default(),
-            work: Work::default(),
-        };
-        if initial > 0 {
-            buffer.rehome(initial, PREPEND_BYTES);
+        let mut buffer =
+            Contiguous { bytes, read, write, layout, resume: Resume::default(), work: Work::default() };
+        if layout.initial > 0 {
+            buffer.rehome(layout.first(), layout.prepend);
         }
         buffer
     }
@@ -56,11 +57,16 @@ impl Contiguous {
         if n <= self.writable() {
             return;
         }
-        let front = self.read.saturating_sub(PREPEND_BYTES);
-        if front >= self.readable() && n <= self.writable() + front {
-            self.slide(PREPEND_BYTES);
+        let front = self.read.saturating_sub(self.layout.prepend);
+        let worthwhile = match self.layout.shift {
+            Shift::Always => true,
+            Shift::Never => false,
+            Shift::Amortized => front >= self.readable(),
+        };
+        if worthwhile && n <= self.writable() + front {
+            self.slide(self.layout.prepend);
         } else {
-            self.rehome(self.grown(n), PREPEND_BYTES);
+            self.rehome(self.grown(n), self.layout.prepend);
         }
     }
 
@@ -74,18 +80,21 @@ impl Contiguous {
         if half >= n && self.writable() >= self.readable() {
             self.slide(half);
         } else {
-            self.rehome(self.grown(n), PREPEND_BYTES + n);
+            self.rehome(self.grown(n), self.layout.prepend + n);
         }
     }
 
-    /// At least double, so that growing costs a constant per byte. More than twice the limit is never needed: the
-    /// free front of a buffer that large is at least as large as what may wait.
+    /// At least double, so that growing costs a constant per byte. More than twice the limit is never needed by who
+    /// shifts: the free front of a buffer that large is at least as large as what may wait.
     fn grown(&self, n: usize) -> usize {
-        let needed = PREPEND_BYTES + self.readable() + n;
-        let ceiling =
-            self.limit.map_or(usize::MAX, |limit| limit.saturating_mul(2).saturating_add(PREPEND_BYTES));
-        let first = if self.initial == 0 { INITIAL_BYTES } else { self.initial };
-        (2 * self.bytes.len()).max(first).min(ceiling).max(needed)
+        let needed = self.layout.prepend + self.readable() + n;
+        let ceiling = match self.layout.limit {
+            Some(limit) if self.layout.shift != Shift::Never => {
+                limit.saturating_mul(2).saturating_add(self.layout.prepend)
+            }
+            _ => usize::MAX,
+        };
+        (2 * self.bytes.len()).max(self.layout.first_used()).min(ceiling).max(needed)
     }
 
     fn slide(&mut self, to: usize) {
@@ -138,13 +147,13 @@ impl Buffer for Contiguous {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        admit(self.readable(), bytes.len(), self.limit)?;
+        admit(self.readable(), bytes.len(), self.layout.limit)?;
         self.put(bytes);
         Ok(())
     }
 
     fn prepend(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        admit(self.readable(), bytes.len(), self.limit)?;
+        admit(self.readable(), bytes.len(), self.layout.limit)?;
         self.make_room_in_front(bytes.len());
         let end = self.read;
         self.read -= bytes.len();
@@ -173,13 +182,13 @@ impl Buffer for Contiguous {
         self.read += n;
         self.resume.retrieved(n);
         if self.read == self.write {
-            let start = PREPEND_BYTES.min(self.bytes.len());
+            let start = self.layout.prepend.min(self.bytes.len());
             (self.read, self.write) = (start, start);
         }
     }
 
     fn read_from(&mut self, source: &mut dyn Read, spill: &mut [u8]) -> io::Result<usize> {
-        let room = self.limit.map_or(usize::MAX, |limit| limit - self.readable());
+        let room = self.layout.limit.map_or(usize::MAX, |limit| limit - self.readable());
         if self.writable() == 0 && spill.is_empty() && room > 0 {
             self.make_room(1);
         }
@@ -198,17 +207,21 @@ impl Buffer for Contiguous {
         Ok(taken)
     }
 
+    fn reserve(&mut self, n: usize) {
+        self.make_room(n);
+    }
+
     fn shrink(&mut self) {
         if self.readable() == 0 {
             self.resume = Resume::default();
-            if self.initial == 0 {
+            if self.layout.initial == 0 {
                 (self.bytes, self.read, self.write) = (Vec::new(), 0, 0);
                 return;
             }
         }
-        let needed = (PREPEND_BYTES + self.readable()).max(self.initial);
+        let needed = (self.layout.prepend + self.readable()).max(self.layout.first());
         if self.bytes.len() > needed {
-            self.rehome(needed, PREPEND_BYTES);
+            self.rehome(needed, self.layout.prepend);
         }
     }
 
@@ -224,6 +237,7 @@ impl Buffer for Contiguous {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::PREPEND_BYTES;
 
     fn filled(initial: usize, bytes: &[u8]) -> Contiguous {
         let mut buffer = Contiguous::new(initial, None);
@@ -262,6 +276,39 @@ mod tests {
         let Work { appended, moved, .. } = buffer.work();
         assert!(moved <= appended, "moved {moved} bytes for {appended} appended");
         assert!(buffer.footprint() <= PREPEND_BYTES + 2 * LIMIT, "{}", buffer.footprint());
+    }
+
+    /// A buffer that holds all but a little of its limit, from which one byte is taken for each that is put in.
+    fn nearly_full(shift: Shift) -> Contiguous {
+        let mut buffer = Contiguous::with(Layout { initial: 0, shift, ..Layout::default() });
+        buffer.append(&[0; 10_000]).unwrap();
+        for _ in 0..50_000 {
+            buffer.retrieve(1);
+            buffer.append(&[0]).unwrap();
+        }
+        buffer
+    }
+
+    #[test]
+    fn each_rule_pays_in_its_own_coin() {
+        let [always, never, amortized] = [Shift::Always, Shift::Never, Shift::Amortized].map(nearly_full);
+        let moved = |buffer: &Contiguous| buffer.work().moved / buffer.work().appended;
+        assert_eq!((moved(&amortized), moved(&never)), (0, 0), "linear");
+        assert!(moved(&always) > 1_000, "{} bytes moved for each", moved(&always));
+        let held = |buffer: &Contiguous| buffer.footprint() / 1000;
+        assert!(held(&always) <= 20 && held(&amortized) <= 21, "{} {}", held(&always), held(&amortized));
+        assert!(held(&never) >= 60, "{} kB for 10 that wait", held(&never));
+    }
+
+    #[test]
+    fn what_is_kept_in_front_is_what_was_asked_for() {
+        for prepend in [0, 8, 100] {
+            let mut buffer = Contiguous::with(Layout { initial: 16, prepend, ..Layout::default() });
+            assert_eq!((buffer.prependable(), buffer.writable()), (prepend, buffer.footprint() - prepend));
+            buffer.append(&[1; 500]).unwrap();
+            buffer.prepend(&vec![2; prepend]).unwrap();
+            assert_eq!((buffer.work().moved, buffer.prependable()), (0, 0));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod block;
 mod chained;
 mod contiguous;
+mod nothing;
 mod search;
 
 use std::fmt;
@@ -10,8 +11,10 @@ use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
 
 pub use chained::Chained;
 pub use contiguous::Contiguous;
+pub use nothing::Nothing;
 
-/// How many bytes in front of the readable data a fresh buffer keeps free, for a length header written last.
+/// How many bytes in front of the readable data a fresh buffer keeps free, for a length header written last, unless
+/// asked otherwise.
 pub const PREPEND_BYTES: usize = 8;
 
 /// The capacity of a fresh buffer, in bytes, unless asked otherwise.
@@ -57,7 +60,7 @@ pub trait Buffer {
     /// [`Full`] when `readable() + bytes.len()` is above the limit.
     fn append(&mut self, bytes: &[u8]) -> Result<(), Full>;
     /// Put bytes in front of the readable data. Up to `prependable()` of them cost nothing but their copy, and a
-    /// buffer that was empty before its message was appended has room for [`PREPEND_BYTES`]. More are possible, but
+    /// buffer that was empty before its message was appended has room for [`Layout::prepend`]. More are possible, but
     /// may move data or ask for memory.
     ///
     /// # Errors
@@ -87,6 +90,8 @@ pub trait Buffer {
     /// # Errors
     /// Whatever the sink says, untouched; nothing is lost then.
     fn write_to(&mut self, sink: &mut dyn Write) -> io::Result<usize>;
+    /// See to it that `n` bytes, or a block full of them, can be put in without a spill. The limit stays the limit.
+    fn reserve(&mut self, n: usize);
     /// Give back memory that is needed neither for the readable bytes nor for the initial capacity. When to ask is
     /// the owner's policy: a buffer never shrinks by itself.
     fn shrink(&mut self);
@@ -118,13 +123,75 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What a contiguous buffer does when the room on the right is too small; a chain of blocks never moves anything.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Shift {
+    /// Shift left whenever that makes room: a mistake near a full buffer, where every small append moves all of it.
+    Always,
+    /// Only grow: a mistake when the buffer is never quite empty, since the free front is lost until it is.
+    Never,
+    /// Shift left only if the free front is at least as large as the data, else grow: linear, and bounded.
+    #[default]
+    Amortized,
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Shift::Always => "always",
+            Shift::Never => "never",
+            Shift::Amortized => "amortized",
+        })
+    }
+}
+
+/// How a buffer uses its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Bytes of memory at the start and at least kept later; 0: none until the first use.
+    pub initial: usize,
+    /// Most bytes that may wait.
+    pub limit: Option<usize>,
+    /// Bytes kept free in front of a message.
+    pub prepend: usize,
+    /// When a contiguous buffer moves what it holds.
+    pub shift: Shift,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { initial: INITIAL_BYTES, limit: None, prepend: PREPEND_BYTES, shift: Shift::default() }
+    }
+}
+
+impl Layout {
+    /// `initial`, but large enough to be of use beside what is kept in front.
+    fn first(&self) -> usize {
+        if self.initial == 0 { 0 } else { self.initial.max(self.prepend + PREPEND_BYTES) }
+    }
+
+    /// The first block that is asked for once it is needed.
+    fn first_used(&self) -> usize {
+        if self.initial == 0 { INITIAL_BYTES.max(self.prepend + PREPEND_BYTES) } else { self.first() }
+    }
+}
+
 /// A buffer of this kind that starts with `initial` bytes of memory (0: none until the first use) and lets at most
 /// `limit` bytes wait.
 #[must_use]
 pub fn make(kind: Kind, initial: usize, limit: Option<usize>) -> Box<dyn Buffer + Send> {
+    make_with(kind, Layout { initial, limit, ..Layout::default() })
+}
+
+/// A buffer of this kind and layout.
+#[must_use]
+pub fn make_with(kind: Kind, layout: Layout) -> Box<dyn Buffer + Send> {
     match kind {
-        Kind::Contiguous => Box::new(Contiguous::new(initial, limit)),
-        Kind::Chained => Box::new(Chained::new(initial, limit)),
+        Kind::Contiguous => Box::new(Contiguous::with(layout)),
+        Kind::Chained => Box::new(Chained::with(layout)),
     }
 }
 
@@ -150,7 +217,10 @@ fn scatter(
     let in_tail = tail.len().min(room);
     let in_spill = spill.len().min(room - in_tail);
     let slices = &mut [IoSliceMut::new(&mut tail[..in_tail]), IoSliceMut::new(&mut spill[..in_spill])];
-    let taken = source.read_vectored(slices)?;
+    let taken = match slices {
+        [tail, spill] if spill.is_empty() => source.read(tail)?,
+        slices => source.read_vectored(slices)?,
+    };
     let offered = in_tail + in_spill;
     assert!(taken <= offered, "the source was offered {offered} bytes and claims to have read {taken}");
     Ok((taken.min(in_tail), taken.saturating_sub(in_tail)))
@@ -167,5 +237,8 @@ mod tests {
             assert_eq!(<Kind as clap::ValueEnum>::from_str(&kind.to_string(), false), Ok(kind));
         }
         assert_eq!(Kind::default(), Kind::Chained);
+        for shift in [Shift::Always, Shift::Never, Shift::Amortized] {
+            assert_eq!(serde_json::to_value(shift).unwrap(), shift.to_string());
+        }
     }
 }
