@@ -1,10 +1,12 @@
 //! Messages out of bytes, however they arrive: `echo` (a raw stream that says of every byte where it belongs) and
-//! `frame` (length, checksum, sequence number).
+//! `frame` (length, checksum, sequence number), for clients and servers; `line` and `http`, a server's side.
 
 pub mod content;
 pub mod echo;
 mod encoder;
 pub mod frame;
+pub mod http;
+pub mod line;
 
 use std::fmt;
 

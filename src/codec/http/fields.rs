@@ -1,0 +1,213 @@
+//! The fields of a head that decide how it goes on: framing, persistence, ranges. All others are ignored.
+
+use httparse::Header;
+
+use super::{Body, Keep, Range, Status};
+
+/// The fields that matter, found in one pass.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    host: Option<&'a [u8]>,
+    length: Option<&'a [u8]>,
+    coding: Option<Coding>,
+    close: bool,
+    keep_alive: bool,
+    expect: Option<&'a [u8]>,
+    range: Option<&'a [u8]>,
+    conditional: bool,
+}
+
+/// What all transfer codings come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Chunked,
+    /// There is one that we do not know.
+    Unknown,
+    /// None, in a field of that name; or chunks in chunks.
+    Void,
+}
+
+impl<'a> Fields<'a> {
+    /// Looks through all fields.
+    ///
+    /// # Errors
+    /// [`Status::BadRequest`] when one that must be single is not.
+    pub(super) fn read(headers: &[Header<'a>]) -> Result<Self, Status> {
+        let mut fields = Self::default();
+        for Header { name, value } in headers {
+            // The length tells most of them apart without a comparison.
+            match name.len() {
+                4 if name.eq_ignore_ascii_case("host") => once(&mut fields.host, value)?,
+                5 if name.eq_ignore_ascii_case("range") => once(&mut fields.range, value)?,
+                6 if name.eq_ignore_ascii_case("expect") => once(&mut fields.expect, value)?,
+                8 if name.eq_ignore_ascii_case("if-range") => fields.conditional = true,
+                10 if name.eq_ignore_ascii_case("connection") => fields.connection(value),
+                14 if name.eq_ignore_ascii_case("content-length") => once(&mut fields.length, value)?,
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.codings(value),
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        for option in members(value) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    fn codings(&mut self, value: &[u8]) {
+        for coding in members(value) {
+            self.coding = Some(match self.coding {
+                Some(Coding::Unknown) => Coding::Unknown,
+                _ if !coding.eq_ignore_ascii_case(b"chunked") => Coding::Unknown,
+                None => Coding::Chunked,
+                Some(_) => Coding::Void,
+            });
+        }
+        self.coding = self.coding.or(Some(Coding::Void));
+    }
+
+    /// RFC 9112 section 9.3.
+    pub(super) fn keep(&self, version: u8) -> Keep {
+        match version {
+            _ if self.close => Keep::Close,
+            0 if self.keep_alive => Keep::Alive,
+            0 => Keep::Close,
+            _ => Keep::Open,
+        }
+    }
+
+    /// What follows the head: RFC 9112 section 6.3. Also refuses what makes the head itself void (section 3.2).
+    pub(super) fn body(&self, version: u8, most: u64) -> Result<Option<Body>, Status> {
+        if !self.host.map_or(version == 0, is_host) {
+            return Err(Status::BadRequest);
+        }
+        match (self.length, self.coding) {
+            (None, None) => Ok(None),
+            (Some(length), None) => Body::of_length(length, most),
+            // Both: the peer, or somebody on the way, has lost count (section 6.1).
+            (Some(_), Some(_)) | (None, Some(Coding::Void)) => Err(Status::BadRequest),
+            _ if version == 0 => Err(Status::BadRequest),
+            (None, Some(Coding::Unknown)) => Err(Status::NotImplemented),
+            (None, Some(Coding::Chunked)) => Ok(Some(Body::chunked(most))),
+        }
+    }
+
+    /// RFC 9110 section 10.1.1: an expectation of HTTP/1.0 is ignored.
+    pub(super) fn expects_continue(&self, version: u8) -> Result<bool, Status> {
+        match self.expect {
+            Some(expectation) if version > 0 => {
+                let known = expectation.eq_ignore_ascii_case(b"100-continue");
+                if known { Ok(true) } else { Err(Status::ExpectationFailed) }
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The part asked for. A condition (`If-Range`) is answered as if it did not hold: with the whole.
+    pub(super) fn range(&self) -> Option<Range> {
+        self.range.filter(|_| !self.conditional).and_then(Range::parse)
+    }
+}
+
+fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Status> {
+    if slot.replace(value).is_none() { Ok(()) } else { Err(Status::BadRequest) }
+}
+
+/// The members of a list, without empty ones: RFC 9110 section 5.6.1.
+fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// A host and perhaps a port; empty where the target has no authority (RFC 9112 section 3.2).
+fn is_host(value: &[u8]) -> bool {
+    let is_part = |byte: &u8| {
+        let mark =
+            matches!(byte, b'!' | b'$'..=b'+' | b'-' | b'.' | b':' | b';' | b'=' | b'[' | b']' | b'_' | b'~');
+        byte.is_ascii_alphanumeric() || mark
+    };
+    value.iter().all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'a>(fields: &[(&'a str, &'a str)]) -> Result<Fields<'a>, Status> {
+        let headers: Vec<_> =
+            fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
+        Fields::read(&headers)
+    }
+
+    fn body(fields: &[(&str, &str)]) -> Result<Option<Body>, Status> {
+        read(&[&[("Host", "x")], fields].concat())?.body(1, 1000)
+    }
+
+    #[test]
+    fn the_framing_is_certain_or_refused() {
+        let (length, coding) = ("Content-Length", "Transfer-Encoding");
+        assert_eq!(body(&[]), Ok(None));
+        assert_eq!(body(&[(length, "0")]), Ok(None));
+        assert_eq!(body(&[(length, "7")]), Body::of_length(b"7", 1000));
+        assert_eq!(body(&[(coding, "Chunked")]), Ok(Some(Body::chunked(1000))));
+        for fields in [
+            &[(length, "7"), (length, "7")][..],
+            &[(length, "7, 7")],
+            &[(length, "+7")],
+            &[(length, "-7")],
+            &[(length, "0x7")],
+            &[(length, "")],
+            &[(length, "7"), (coding, "chunked")],
+            &[(length, "7"), (coding, "gzip")],
+            &[(coding, "chunked, chunked")],
+            &[(coding, "chunked"), (coding, "chunked")],
+            &[(coding, "")],
+        ] {
+            assert_eq!(body(fields), Err(Status::BadRequest), "{fields:?}");
+        }
+        for codings in ["gzip", "gzip, chunked", "identity", "xchunked", "chunked;q=1"] {
+            assert_eq!(body(&[(coding, codings)]), Err(Status::NotImplemented), "{codings}");
+        }
+        assert_eq!(body(&[(length, "1001")]), Err(Status::ContentTooLarge));
+        assert_eq!(body(&[(length, "99999999999999999999")]), Err(Status::ContentTooLarge));
+        assert_eq!(read(&[(coding, "chunked")]).unwrap().body(0, 9), Err(Status::BadRequest));
+    }
+
+    #[test]
+    fn a_connection_goes_on_unless_somebody_says_otherwise() {
+        for (version, value, expected) in [
+            (1, "", Keep::Open),
+            (1, "keep-alive", Keep::Open),
+            (1, "foo, Close", Keep::Close),
+            (0, "", Keep::Close),
+            (0, "Keep-Alive", Keep::Alive),
+            (0, "keep-alive, close", Keep::Close),
+        ] {
+            assert_eq!(read(&[("connection", value)]).unwrap().keep(version), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_one_thing_can_be_expected() {
+        let expect = |value| read(&[("Expect", value)]).unwrap();
+        assert_eq!(expect("100-Continue").expects_continue(1), Ok(true));
+        assert_eq!(expect("100-continue").expects_continue(0), Ok(false));
+        assert_eq!(expect("200-ok").expects_continue(1), Err(Status::ExpectationFailed));
+    }
+
+    #[test]
+    fn a_conditional_range_is_none() {
+        assert!(read(&[("Range", "bytes=1-2")]).unwrap().range().is_some());
+        assert!(read(&[("Range", "bytes=1-2"), ("If-Range", "\"x\"")]).unwrap().range().is_none());
+    }
+
+    #[test]
+    fn a_host_is_one_and_looks_like_one() {
+        let host = |value: &str| read(&[("Host", value)]).unwrap().body(1, 0).is_ok();
+        assert!(host("example.com:80") && host("[::1]:80") && host(""));
+        assert!(!host("a/b") && !host("a@b") && !host("a b") && !host("a,b"));
+        assert!(read(&[]).unwrap().body(1, 0).is_err() && read(&[]).unwrap().body(0, 0).is_ok());
+    }
+}

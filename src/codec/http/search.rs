@@ -1,0 +1,108 @@
+//! Where a head ends: found once, however many pieces it comes in.
+
+use super::{HEAD_BYTES, LINE_BYTES, Status};
+use crate::buffer::Buffer;
+
+/// The search for the end of the next head, between two pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The end of the request line has come.
+    in_fields: bool,
+}
+
+impl Search {
+    /// How many bytes the next head has, its blank line included; `None` when its end has not come yet. Blank lines
+    /// in front of a request line are taken away (RFC 9112 section 2.2). A head may have `most` bytes, and
+    /// [`HEAD_BYTES`].
+    ///
+    /// # Errors
+    /// The status to answer with when a limit is exceeded, or when the first line ends with a bare LF: where such a
+    /// head ends is a matter of taste.
+    pub fn next(&mut self, receive: &mut dyn Buffer, most: usize) -> Result<Option<usize>, Status> {
+        let most = most.min(HEAD_BYTES);
+        while !self.in_fields {
+            let line = receive.find(b"\n").map(|at| at + 1);
+            if line.unwrap_or(receive.readable() + 1) > most.min(LINE_BYTES) {
+                return Err(Status::UriTooLong);
+            }
+            let Some(length) = line else { return Ok(None) };
+            match receive.peek(length) {
+                b"\r\n" => receive.retrieve(length),
+                [.., b'\r', b'\n'] => self.in_fields = true,
+                _ => return Err(Status::BadRequest),
+            }
+        }
+        let whole = receive.find(b"\r\n\r\n").map(|at| at + 4);
+        if whole.unwrap_or(receive.readable() + 1) > most {
+            return Err(Status::FieldsTooLarge);
+        }
+        self.in_fields = whole.is_none();
+        Ok(whole)
+    }
+
+    /// A part of a head has come, or there may be one in what waits.
+    #[must_use]
+    pub fn has_begun(self, waiting: usize) -> bool {
+        self.in_fields || waiting > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::{self, Kind};
+
+    /// The heads found in `bytes` that come in pieces of `step`, and what is wrong with the next.
+    fn heads(kind: Kind, bytes: &[u8], step: usize) -> (Vec<Vec<u8>>, Option<Status>) {
+        let mut receive = buffer::make(kind, 16, None);
+        let (mut search, mut found) = (Search::default(), Vec::new());
+        for piece in bytes.chunks(step) {
+            receive.append(piece).unwrap();
+            loop {
+                match search.next(&mut *receive, usize::MAX) {
+                    Ok(None) => break,
+                    Ok(Some(length)) => {
+                        found.push(receive.peek(length).to_vec());
+                        receive.retrieve(length);
+                    }
+                    Err(status) => return (found, Some(status)),
+                }
+            }
+        }
+        (found, None)
+    }
+
+    fn check(bytes: &[u8], steps: impl Iterator<Item = usize>, expected: &(Vec<Vec<u8>>, Option<Status>)) {
+        for step in steps {
+            for kind in [Kind::Contiguous, Kind::Chained] {
+                assert!(heads(kind, bytes, step) == *expected, "{kind}, pieces of {step} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn fragmentation_changes_nothing() {
+        let (one, two) =
+            (b"GET / HTTP/1.0\r\n\r\n".to_vec(), b"HEAD /x HTTP/1.1\r\nHost: y\r\n\r\n".to_vec());
+        let text = [&one[..], b"\r\n\r\n", &two, &two].concat();
+        check(&text, 1..=text.len(), &(vec![one.clone(), two.clone(), two], None));
+        let bare = [&one[..], b"GET / HTTP/1.1\nHost: x\n\n"].concat();
+        check(&bare, 1..=bare.len(), &(vec![one], Some(Status::BadRequest)));
+    }
+
+    #[test]
+    fn limits_hold_to_the_byte_however_the_head_arrives() {
+        let line = |length: usize| format!("{}\r\n\r\n", "x".repeat(length - 2)).into_bytes();
+        let fields = |length: usize| format!("x\r\n{}\r\n\r\n", "y".repeat(length - 7)).into_bytes();
+        for (limit, fits, exceeds, status) in [
+            (LINE_BYTES, line(LINE_BYTES), line(LINE_BYTES + 1), Status::UriTooLong),
+            (HEAD_BYTES, fields(HEAD_BYTES), fields(HEAD_BYTES + 1), Status::FieldsTooLarge),
+        ] {
+            let steps = || [1, 1000, 65_535, 1 << 20].into_iter();
+            check(&fits, steps(), &(vec![fits.clone()], None));
+            check(&exceeds, steps(), &(vec![], Some(status)));
+            // Known as soon as the limit is reached: a buffer of that size would take no more.
+            check(&exceeds[..limit], steps(), &(vec![], Some(status)));
+        }
+    }
+}
