@@ -1,7 +1,7 @@
 //! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, epoll_pwait2, perf_event_open: nix wraps none of them"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, epoll_pwait2, perf_event_open: nix wraps none of them"
 )]
 
 use std::fs::File;
@@ -144,6 +144,30 @@ pub fn send_queue_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
     if status == 0 { Ok(usize::try_from(waiting).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Bytes that one of our own sockets has received and nobody has read: `tcp(7)`, `SIOCINQ`, also known as `FIONREAD`.
+///
+/// # Errors
+/// What `ioctl(2)` says: `EINVAL` for a listening socket.
+pub fn receive_queue_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut waiting: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut waiting) };
+    if status == 0 { Ok(usize::try_from(waiting).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Let a TCP socket be writable only while fewer than this many of its bytes wait to be sent for the first time:
+/// `tcp(7)`, `TCP_NOTSENT_LOWAT` (Linux ≥ 3.12). What a listener is told, its connections inherit.
+///
+/// # Errors
+/// What `setsockopt(2)` says.
+pub fn set_notsent_lowat(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    let length = size_of_val(&bytes) as libc::socklen_t;
+    let (level, name) = (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT);
+    // SAFETY: the kernel reads `length` bytes from `bytes`, which outlives the call.
+    let status = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const bytes).cast(), length) };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Give memory that was freed back to the kernel, so that the resident set shows what is in use: `malloc_trim(3)`
 /// on glibc, nothing elsewhere.
 pub fn trim_heap() {
@@ -270,6 +294,9 @@ mod tests {
         );
         assert!(memory.wmem_queued >= info.notsent_bytes && memory.kernel_bytes() > 0, "{memory:?}");
         assert!(socket_memory(server.as_fd()).unwrap().rmem_alloc > 0);
+        assert!(receive_queue_bytes(server.as_fd()).unwrap() > 0);
+        set_notsent_lowat(client.as_fd(), 4096).unwrap();
+        assert!(set_notsent_lowat(File::open("/dev/null").unwrap().as_fd(), 1).is_err());
         assert!(tcp_info(File::open("/dev/null").unwrap().as_fd()).is_err());
     }
 

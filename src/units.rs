@@ -1,8 +1,12 @@
 //! Quantities as people write them: `64KiB`, `10ms`, `2000/s`; parsed once, printed the same way.
 
+mod human;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use human::{human_bytes, human_count, human_time};
 
 /// A text that is not the quantity it should be; the message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +27,14 @@ pub struct Span(pub Duration);
 /// Events per second. Written `2000/s`, `30/m`; a bare number is per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Rate(pub f64);
+
+/// Bytes per second. Written `64KiB/s`; without the `/s` it is per second too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteRate(pub u64);
+
+/// A number of things, at least 1. Written `16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Count(pub u32);
 
 /// A quantity, or the word `off`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +94,23 @@ impl FromStr for Rate {
     }
 }
 
+impl FromStr for ByteRate {
+    type Err = BadQuantity;
+    fn from_str(text: &str) -> Result<Self, BadQuantity> {
+        let bytes = text.trim().strip_suffix("/s").unwrap_or(text).parse::<Bytes>();
+        let expected = "a rate such as 512B/s, 64KiB/s or 1MiB/s";
+        bytes.map(|Bytes(bytes)| Self(bytes)).map_err(|_| BadQuantity { text: text.into(), expected })
+    }
+}
+
+impl FromStr for Count {
+    type Err = BadQuantity;
+    fn from_str(text: &str) -> Result<Self, BadQuantity> {
+        let count = text.trim().parse().ok().filter(|count| *count > 0);
+        count.map(Self).ok_or_else(|| BadQuantity { text: text.into(), expected: "a whole number from 1 on" })
+    }
+}
+
 impl<T: FromStr<Err = BadQuantity>> FromStr for OrOff<T> {
     type Err = BadQuantity;
     fn from_str(text: &str) -> Result<Self, BadQuantity> {
@@ -120,6 +149,18 @@ impl fmt::Display for Rate {
     }
 }
 
+impl fmt::Display for ByteRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", Bytes(self.0))
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl<T: fmt::Display> fmt::Display for OrOff<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -144,7 +185,7 @@ macro_rules! as_text {
         }
     )* };
 }
-as_text!(Bytes, Span, Rate, OrOff<T: FromStr<Err = BadQuantity>>);
+as_text!(Bytes, Span, Rate, ByteRate, Count, OrOff<T: FromStr<Err = BadQuantity>>);
 
 /// Accepts what a TOML author may write for a quantity, and hands it on as text.
 struct TextOrNumber;
@@ -168,56 +209,6 @@ impl de::Visitor<'_> for TextOrNumber {
     }
 }
 
-/// `1.5 MiB`: three significant digits, for people.
-#[must_use]
-pub fn human_bytes(bytes: f64) -> String {
-    human(bytes, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
-}
-
-/// `1.52 ms`: three significant digits, for people. `ns` is nanoseconds.
-#[must_use]
-pub fn human_time(ns: f64) -> String {
-    if ns.abs() >= 1e9 {
-        return format!("{} s", significant(ns / 1e9));
-    }
-    human(ns, 1000.0, &["ns", "µs", "ms"])
-}
-
-/// `12.3 k`: three significant digits and a decimal prefix, for people.
-#[must_use]
-pub fn human_count(count: f64) -> String {
-    if count.abs() < 10_000.0 {
-        return significant(count);
-    }
-    human(count / 1e3, 1000.0, &["k", "M", "G"])
-}
-
-fn human(value: f64, step: f64, units: &[&str]) -> String {
-    let mut scaled = value;
-    let mut unit = 0;
-    // 999.5 rounds up to four digits: it belongs to the next unit already.
-    while scaled.abs() >= step - 0.5 && unit + 1 < units.len() {
-        scaled /= step;
-        unit += 1;
-    }
-    format!("{} {}", significant(scaled), units[unit])
-}
-
-/// At most three significant digits, whole numbers whole.
-fn significant(value: f64) -> String {
-    let magnitude = value.abs();
-    if (value - value.round()).abs() < 1e-9 || magnitude >= 99.95 {
-        // `+ 0.0` turns a negative zero into zero.
-        format!("{:.0}", value + 0.0)
-    } else if magnitude >= 9.995 {
-        format!("{value:.1}")
-    } else if magnitude >= 0.01 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.1e}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +223,9 @@ mod tests {
         assert_eq!("2000/s".parse(), Ok(Rate(2000.0)));
         assert_eq!("30/m".parse(), Ok(Rate(0.5)));
         assert_eq!("off".parse(), Ok(OrOff::<Span>(None)));
+        assert_eq!("64KiB/s".parse(), Ok(ByteRate(65_536)));
+        assert_eq!("100".parse(), Ok(ByteRate(100)));
+        assert_eq!("16".parse(), Ok(OrOff(Some(Count(16)))));
     }
 
     #[test]
@@ -239,6 +233,8 @@ mod tests {
         for text in ["", "-1s", "10 parsecs", "1e9", "s", "NaN", "10KiBs", "1..2s"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
+        assert!("0".parse::<Count>().is_err() && "1.5".parse::<Count>().is_err());
+        assert!("64KiB/m".parse::<ByteRate>().is_err());
         let message = "12q".parse::<Bytes>().expect_err("no such unit").to_string();
         assert_eq!(message, "`12q` is not a size such as 512B, 64KiB or 1MiB");
     }
@@ -252,17 +248,7 @@ mod tests {
             let span = Span(Duration::from_nanos(ns));
             assert_eq!(span.to_string().parse(), Ok(span));
         }
+        assert_eq!(ByteRate(1536).to_string().parse(), Ok(ByteRate(1536)));
         assert_eq!(OrOff::<Bytes>(None).to_string().parse(), Ok(OrOff::<Bytes>(None)));
-    }
-
-    #[test]
-    fn people_read_three_digits() {
-        assert_eq!(human_bytes(0.0), "0 B");
-        assert_eq!(human_bytes(1_600_000.0), "1.53 MiB");
-        assert_eq!(human_bytes(1023.9), "1.00 KiB");
-        assert_eq!(human_time(1_520_000.0), "1.52 ms");
-        assert_eq!(human_time(61e9), "61 s");
-        assert_eq!(human_count(123_456.0), "123 k");
-        assert_eq!(human_count(42.0), "42");
     }
 }

@@ -89,10 +89,13 @@ fn server() -> String {
         let flag = arg.get_long().filter(|flag| *flag != "help")?;
         let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         let choices: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
-        let choices = if choices.is_empty() { String::new() } else { format!("  [{}]", choices.join(" | ")) };
+        let choices = if choices.is_empty() { String::new() } else { format!("[{}]", choices.join(" | ")) };
         let key = flag.replace('-', "_");
+        let head = format!("{key} = \"{}\"   --{flag}", default.join(","));
+        let fits = head.len() + choices.len() + 4 <= WIDTH;
+        let choices = if fits { format!("  {choices}") } else { format!("\n{}", wrapped(&choices, 4)) };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        Some(format!("\n  {key} = \"{}\"   --{flag}{choices}\n{}", default.join(","), wrapped(&help, 4)))
+        Some(format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4)))
     };
     let entries: String = command.get_arguments().filter_map(entry).collect();
     format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}")

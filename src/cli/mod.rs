@@ -33,7 +33,7 @@ enum Verb {
     /// Run profiles: start the server, drive it, judge it, report
     Run(run::Args),
     /// Be the reference server, until SIGTERM
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Show two records side by side
     Compare(compare::Args),
     /// Make the reports of a run again, from its record alone

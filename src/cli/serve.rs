@@ -10,7 +10,7 @@ use nix::{
 use super::{Exit, Failure, say};
 use crate::{
     profile::ServerOptions,
-    server::{Addresses, Server},
+    server::{Addresses, ServeError, Server},
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let failed = |error: crate::server::ServeError| Failure::new(Exit::Target, error);
+    let failed = |error: ServeError| match error {
+        ServeError::Options(..) => Failure::usage(error),
+        _ => Failure::new(Exit::Target, error),
+    };
     let server = Server::bind(&args.options, args.admin).map_err(failed)?;
     if args.until_stdin_ends {
         thread::spawn(end_with_stdin);

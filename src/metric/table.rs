@@ -74,7 +74,7 @@ metrics! {
     /// Bytes that wait in the reference server's receive buffers
     ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak End] None 0.1;
     /// Memory held by the reference server's connection buffers
-    BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak End] None 0.1;
+    BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered
     ServerMessages: "server_messages" Run Count Higher [Rate Total] None 0.1;
     /// Returns from epoll_wait
@@ -85,8 +85,18 @@ metrics! {
     ServerWrites: "server_writes" Run Count Lower [Rate Total] None 0.1;
     /// epoll_ctl system calls of the reference server
     ServerControls: "server_controls" Run Count Lower [Rate Total] None 0.1;
-    /// Times a send was cut short or refused and EPOLLOUT was armed
+    /// Times EPOLLOUT was armed
     WriteArmed: "write_armed" Run Count Neither [Whole] None 0.2;
+    /// Times a connection was reported writable (EPOLLOUT)
+    WriteEvents: "write_events" Run Count Neither [Rate Total] None 0.2;
+    /// Sends of the reference server of which the kernel took only a part, or nothing
+    PartialSends: "partial_sends" Run Count Neither [Rate Total] None 0.2;
+    /// Bytes the peers acknowledged to the reference server, as of its last look at each connection
+    ServerAcked: "server_acked" Run Bytes Neither [Whole] None 0.1;
+    /// Times a connection's requests were no longer read because too many answers waited
+    ReadsPaused: "reads_paused" Run Count Neither [Whole] None 0.2;
+    /// Connections the reference server closed at once: no descriptor was left, or max_connections was reached
+    AcceptRefused: "accept_refused" Run Count Neither [Whole] None 0.0;
     /// System calls of the reference server for one answered request
     ServerCallsPerRequest: "server_calls_per_request" Run Count Lower [Final] None 0.05;
     /// Receive system calls of the reference server for one message
@@ -101,13 +111,15 @@ metrics! {
     BufferAppended: "buffer_appended" Run Bytes Neither [Rate Total] None 0.1;
     /// Bytes moved inside the reference server's buffers, by shifting and growing
     BufferMoved: "buffer_moved" Run Bytes Lower [Rate Total] None 0.1;
+    /// Times memory was asked for by the reference server's buffers
+    BufferAllocations: "buffer_allocations" Run Count Lower [Rate Total] None 0.1;
     /// Messages whose checksum or length was wrong when the reference server read them
     ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0;
 
     // Evictions, as the reference server saw them.
     /// Connections the reference server evicted, for any reason
     Evictions: "evictions" Run Count Neither [Whole] None 0.0;
-    /// Evicted because data stayed unsent and the peer acknowledged nothing for the send timeout
+    /// Evicted because data stayed unsent and the peer made no progress for the send timeout
     EvictedSendTimeout: "evicted_send_timeout" Run Count Neither [Whole] None 0.0;
     /// Evicted because more waited to be sent than the send limit allows
     EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
@@ -115,11 +127,23 @@ metrics! {
     EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because of bytes that are no message
     EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0;
-    /// Smallest distance between the end of a send timeout and the eviction; negative is too early
+    /// Evicted because more than the soft limit waited for longer than it allows
+    EvictedSoftLimit: "evicted_soft_limit" Run Count Neither [Whole] None 0.0;
+    /// Evicted because the peer acknowledged less than the minimum rate
+    EvictedMinRate: "evicted_min_rate" Run Count Neither [Whole] None 0.0;
+    /// Evicted because the send buffer was not empty once for the whole deadline
+    EvictedDeadline: "evicted_deadline" Run Count Neither [Whole] None 0.0;
+    /// Evicted because a message was not whole in time
+    EvictedMessageTimeout: "evicted_message_timeout" Run Count Neither [Whole] None 0.0;
+    /// Evicted because nothing was received and nothing waited for too long
+    EvictedIdleTimeout: "evicted_idle_timeout" Run Count Neither [Whole] None 0.0;
+    /// Given up by the kernel, as TCP_USER_TIMEOUT asked it to
+    EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
+    /// Smallest distance between the end of a timeout and the eviction; negative is too early
     LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.5;
-    /// Median time between the end of a send timeout and the eviction
+    /// Median time between the end of a timeout and the eviction
     LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
-    /// 99th percentile of the time between the end of a send timeout and the eviction
+    /// 99th percentile of the time between the end of a timeout and the eviction
     LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5;
     /// Median time from the server's eviction until the client's side saw it
     EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;

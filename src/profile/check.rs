@@ -1,6 +1,6 @@
 //! What TOML's grammar cannot say: which values are possible together.
 
-use super::{Expectation, Group, Profile, expect::Names};
+use super::{Expectation, Group, Profile, Service, expect::Names};
 use crate::codec::{Protocol, content, frame};
 
 /// Requests that a connection can have under way.
@@ -51,6 +51,9 @@ impl Profile {
         if self.sample_every.0.as_millis() < 10 || self.sample_every.0 > self.measure.0 {
             return fault(&["sample_every"], "must be at least 10ms and no longer than `measure`");
         }
+        if let Err((key, message)) = self.server.check() {
+            return fault(&["server", key], message);
+        }
         if self.clients.is_empty() {
             return fault(&["clients"], "add at least one [[clients]] group");
         }
@@ -81,7 +84,7 @@ impl Profile {
         if group.count == 0 {
             return fault(&["count"], "must be at least 1");
         }
-        if group.protocol != self.server.protocol {
+        if Service::from(group.protocol) != self.server.protocol {
             return fault(
                 &["protocol"],
                 format!(

@@ -246,10 +246,17 @@ corrupt_bytes = "= 0"
             ("\"1MiB\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a size"),
             ("\"1s\"", "\"0s\"", "x.toml:2: measure: "),
             ("depth = 1", "depth = 1, rate = \"1/s\"", "x.toml:10: clients.0.load: `depth`"),
+            ("\"1MiB\"", "\"off\"\noverflow = \"pause\"", "x.toml:6: server.overflow: pause needs"),
             ("corrupt_bytes", "corupt_bytes", "x.toml:19: expect.corupt_bytes: there is no metric"),
             ("slow =", "slwo =", "did you mean `slow`?"),
             ("\"slow reader\"", "\"good\"", "x.toml:13: clients.1.name: there are two"),
             ("[server]", "[server]\nprotocol = \"echo\"", "set server.protocol = \"frame\""),
+            (
+                "[server]",
+                "[server]\nprotocol = \"line\"",
+                "speaks frame, the server speaks line: set server.protocol",
+            ),
+            ("[server]", "[server]\nroot = \"/srv\"", "x.toml:5: server.root: needs protocol = \"http\""),
             (
                 "rx = { slow = { bytes = 1024, every = \"100ms\" } }",
                 "rx = { race = { threads = 2 } }",

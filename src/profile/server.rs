@@ -1,38 +1,18 @@
 //! The reference server's knobs: one declaration gives the keys of `[server]`, the flags of `badpeer serve`, their
 //! defaults and their help.
 
-use std::fmt;
+mod choices;
 
-use clap::Parser;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser};
 use serde::{Deserialize, Serialize};
 
+pub use self::choices::{EvictBy, Overflow, Progress, ReadStrategy, Service, Trigger, WriteInterest};
 use crate::{
-    buffer::Kind,
-    codec::Protocol,
-    units::{Bytes, OrOff, Span},
+    buffer::{Kind, Shift},
+    units::{ByteRate, Bytes, Count, OrOff, Span},
 };
-
-/// How readiness is reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Trigger {
-    /// As long as there is something to do (the default of epoll).
-    #[default]
-    Level,
-    /// Once for each change (EPOLLET): what is there must be taken until EAGAIN.
-    Edge,
-}
-
-/// How a connection is ended that broke a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum EvictBy {
-    /// `SO_LINGER` 0: the kernel drops what is unsent at once and tells the peer.
-    #[default]
-    Rst,
-    /// A plain close: the kernel keeps what is unsent, for minutes if the peer does not read.
-    Fin,
-}
 
 /// What can be set about the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
@@ -44,31 +24,128 @@ pub struct ServerOptions {
 
     /// What is spoken on every connection
     #[arg(long, value_enum, default_value_t)]
-    pub protocol: Protocol,
+    pub protocol: Service,
+
+    /// Directory whose files HTTP answers with; without it every path answers "ok", and /bytes/N with N bytes
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+
+    /// Connections held at most; further ones are closed at once
+    #[arg(long, value_name = "N|off", default_value = "off")]
+    pub max_connections: OrOff<Count>,
+
+    /// Time to finish answers under way after SIGTERM; a second SIGTERM ends at once
+    #[arg(long, value_name = "TIME", default_value = "500ms")]
+    pub drain: Span,
 
     /// How epoll reports readiness
     #[arg(long, value_enum, default_value_t)]
     pub trigger: Trigger,
 
+    /// When writability (EPOLLOUT) is asked for; eager is a mistake that makes a level-triggered loop spin
+    #[arg(long, value_enum, default_value_t)]
+    pub write_interest: WriteInterest,
+
+    /// Sends in a row to one connection before the others have their turn; off lets a fast reader hold the loop
+    #[arg(long, value_name = "N|off", default_value = "16")]
+    pub max_sends: OrOff<Count>,
+
+    /// Most bytes offered to the kernel in one send; off offers all that waits
+    #[arg(long, value_name = "SIZE|off", default_value = "off")]
+    pub send_piece: OrOff<Bytes>,
+
+    /// A mistake: edge-triggered, a connection that used up max_sends is not armed again, and hangs
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = false)]
+    pub lost_wakeup: bool,
+
+    /// Bytes taken from one connection before the others have their turn, counted after each read; off is a mistake:
+    /// edge-triggered, whoever sends fast enough starves all others
+    #[arg(long, value_name = "SIZE|off", default_value = "256KiB")]
+    pub read_quantum: OrOff<Bytes>,
+
+    /// CPU time burned for each message, as an application would
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub work_per_message: Span,
+
     /// How bytes that wait are kept
     #[arg(long, value_enum, default_value_t)]
     pub buffer: Kind,
 
-    /// First capacity of each buffer; 0 allocates when the first byte waits
+    /// First capacity of each buffer; 0 allocates when the first byte waits and gives it back when idle
     #[arg(long, value_name = "SIZE", default_value = "1KiB")]
     pub initial: Bytes,
+
+    /// Bytes each buffer keeps free in front of a message, for a header that is written last
+    #[arg(long, value_name = "SIZE", default_value = "8B")]
+    pub prepend: Bytes,
+
+    /// When a contiguous buffer moves what it holds to make room; always (quadratic near a full buffer) and never (the
+    /// free front is lost) are mistakes
+    #[arg(long, value_enum, default_value_t)]
+    pub shift: Shift,
+
+    /// Give memory back that a connection needed once and no longer does; false is a mistake: one burst is kept for ever
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
+    pub shrink: bool,
+
+    /// How bytes get from the socket into the receive buffer
+    #[arg(long, value_enum, default_value_t)]
+    pub read_strategy: ReadStrategy,
 
     /// Most that a connection's receive buffer may hold: the longest message
     #[arg(long, value_name = "SIZE|off", default_value = "16MiB")]
     pub receive_limit: OrOff<Bytes>,
 
-    /// Most that may wait in a connection's send buffer; beyond it the connection is evicted
+    /// Most that may wait in a connection's send buffer; beyond it, see overflow
     #[arg(long, value_name = "SIZE|off", default_value = "16MiB")]
     pub send_limit: OrOff<Bytes>,
 
-    /// Time that data may stay unsent while the peer acknowledges nothing; then the connection is evicted
+    /// What happens beyond the send limit: evict, or read no requests until less than half of it waits
+    #[arg(long, value_enum, default_value_t)]
+    pub overflow: Overflow,
+
+    /// More than this may wait in a connection's send buffer for soft_time only; then the connection is evicted
+    #[arg(long, value_name = "SIZE|off", default_value = "off")]
+    pub soft_limit: OrOff<Bytes>,
+
+    /// How long the soft limit may be exceeded without a break
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub soft_time: Span,
+
+    /// Time that data may stay unsent without progress; then the connection is evicted
     #[arg(long, value_name = "TIME|off", default_value = "10s")]
     pub send_timeout: OrOff<Span>,
+
+    /// What counts as progress for the send timeout; write-event is a mistake that evicts slow readers
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: Progress,
+
+    /// Least that a peer must acknowledge, on average since data began to wait; below it the connection is evicted
+    #[arg(long, value_name = "RATE|off", default_value = "off")]
+    pub min_rate: OrOff<ByteRate>,
+
+    /// Time that data may wait before min_rate is asked for
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub grace: Span,
+
+    /// Time that the send buffer may go without being empty once, whatever progress is made; then the connection is
+    /// evicted
+    #[arg(long, value_name = "TIME|off", default_value = "off")]
+    pub deadline: OrOff<Span>,
+
+    /// Time from the first byte of a message to its last; then the connection is evicted (an echo is always whole)
+    #[arg(long, value_name = "TIME|off", default_value = "off")]
+    pub message_timeout: OrOff<Span>,
+
+    /// Time without a byte received while nothing waits to be sent; then the connection is evicted
+    #[arg(long, value_name = "TIME|off", default_value = "off")]
+    pub idle_timeout: OrOff<Span>,
+
+    /// Time that sent data may stay unacknowledged, or the peer's window closed, until the kernel gives up
+    /// (TCP_USER_TIMEOUT)
+    #[arg(long, value_name = "TIME|off", default_value = "off")]
+    pub user_timeout: OrOff<Span>,
 
     /// How an evicted connection is ended
     #[arg(long, value_enum, default_value_t)]
@@ -77,6 +154,15 @@ pub struct ServerOptions {
     /// Kernel send buffer of each connection (SO_SNDBUF); off leaves it to the kernel's autotuning
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub send_buffer: OrOff<Bytes>,
+
+    /// Unsent bytes in the kernel above which a connection is not writable (TCP_NOTSENT_LOWAT); off: a third of its
+    /// send buffer must be free
+    #[arg(long, value_name = "SIZE|off", default_value = "off")]
+    pub notsent_lowat: OrOff<Bytes>,
+
+    /// How finely deadlines are told apart: an eviction is at most this late, and never early
+    #[arg(long, value_name = "TIME", default_value = "1ms")]
+    pub tick: Span,
 }
 
 impl Default for ServerOptions {
@@ -98,23 +184,49 @@ impl ServerOptions {
             })
             .collect()
     }
-}
 
-impl fmt::Display for Trigger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Level => "level",
-            Self::Edge => "edge",
-        })
-    }
-}
-
-impl fmt::Display for EvictBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rst => "rst",
-            Self::Fin => "fin",
-        })
+    /// Whether all of it is possible together, and does what it says.
+    ///
+    /// # Errors
+    /// The key that is at fault, and what to write instead.
+    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let nothing = |time: &OrOff<Span>| time.0.is_some_and(|time| time.0.is_zero());
+        let zero = |size: &OrOff<Bytes>| size.0 == Some(Bytes(0));
+        let faults = [
+            (
+                self.root.is_some() && self.protocol != Service::Http,
+                "root",
+                "needs protocol = \"http\": nothing else serves files",
+            ),
+            (self.tick.0.is_zero(), "tick", "must be longer than 0"),
+            (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
+            (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
+            (
+                self.lost_wakeup && (self.trigger == Trigger::Level || self.max_sends.0.is_none()),
+                "lost_wakeup",
+                "needs trigger = \"edge\" and a number for max_sends: elsewhere no wake-up can be lost",
+            ),
+            (
+                self.overflow == Overflow::Pause && self.send_limit.0.is_none(),
+                "overflow",
+                "pause needs a send_limit to pause at",
+            ),
+            (self.prepend.0 > 64 * 1024, "prepend", "must be at most 64KiB"),
+            (self.min_rate.0 == Some(ByteRate(0)), "min_rate", "must be above 0; write off for no bound"),
+            (nothing(&self.send_timeout), "send_timeout", "must be longer than 0; write off for none"),
+            (nothing(&self.deadline), "deadline", "must be longer than 0; write off for none"),
+            (nothing(&self.message_timeout), "message_timeout", "must be longer than 0; write off for none"),
+            (nothing(&self.idle_timeout), "idle_timeout", "must be longer than 0; write off for none"),
+            (
+                self.user_timeout.0.is_some_and(|time| time.0.as_millis() == 0),
+                "user_timeout",
+                "must be at least 1ms; write off for none",
+            ),
+        ];
+        match faults.into_iter().find(|(is_fault, ..)| *is_fault) {
+            Some((_, key, message)) => Err((key, message)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -125,7 +237,19 @@ mod tests {
     #[test]
     fn flags_lead_back_to_the_options() {
         let options: ServerOptions = toml::from_str(
-            "trigger = \"edge\"\nbuffer = \"contiguous\"\nsend_limit = \"off\"\nsend_timeout = \"250ms\"\nevict_by = \"fin\"",
+            r#"
+            protocol = "http"
+            root = "/srv"
+            trigger = "edge"
+            buffer = "contiguous"
+            send_limit = "off"
+            send_timeout = "250ms"
+            evict_by = "fin"
+            write_interest = "always-arm"
+            max_sends = 4
+            min_rate = "64KiB/s"
+            shrink = false
+            "#,
         )
         .expect("options");
         assert_ne!(options, ServerOptions::default());
@@ -136,5 +260,22 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<ServerOptions>("sendlimit = 1").is_err());
+    }
+
+    #[test]
+    fn what_could_not_do_what_it_says_is_refused() {
+        assert_eq!(ServerOptions::default().check(), Ok(()));
+        for (text, key) in [
+            ("lost_wakeup = true", "lost_wakeup"),
+            ("trigger = 'edge'\nlost_wakeup = true\nmax_sends = 'off'", "lost_wakeup"),
+            ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
+            ("root = '/srv'", "root"),
+            ("tick = 0", "tick"),
+            ("deadline = '0s'", "deadline"),
+            ("user_timeout = '10us'", "user_timeout"),
+        ] {
+            let options: ServerOptions = toml::from_str(text).expect("options");
+            assert_eq!(options.check().map_err(|(key, _)| key), Err(key), "{text}");
+        }
     }
 }

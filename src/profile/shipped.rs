@@ -31,6 +31,21 @@ pub const SHIPPED: &[Shipped] = shipped![
     "idle-connections",
     "initial-capacity",
     "buffer-kinds",
+    "eager-writes",
+    "always-arm",
+    "edge-starvation",
+    "max-sends",
+    "lost-wakeup",
+    "send-timer",
+    "notsent-lowat",
+    "trickle",
+    "user-timeout",
+    "read-strategy",
+    "backpressure",
+    "soft-limit",
+    "half-sent",
+    "shrink",
+    "shift-rule",
 ];
 
 /// The quick tour: what runs when nothing is named.

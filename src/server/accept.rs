@@ -15,6 +15,12 @@ use nix::{
     },
 };
 
+use crate::{
+    profile::ServerOptions,
+    sys,
+    units::{Bytes, Span},
+};
+
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
@@ -42,14 +48,21 @@ pub(super) enum Knock {
 impl Door {
     /// Listens without blocking, on a new socket whose options its connections inherit (`sk_clone_lock`): so they
     /// cost no system call at each of them.
-    pub(super) fn open(address: SocketAddr, send_buffer: Option<usize>) -> io::Result<Self> {
+    pub(super) fn open(address: SocketAddr, options: &ServerOptions) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket(family, SockType::Stream, flags, None)?;
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
         setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
-        if let Some(bytes) = send_buffer {
-            setsockopt(&socket, sockopt::SndBuf, &bytes)?;
+        if let Some(Bytes(bytes)) = options.send_buffer.0 {
+            setsockopt(&socket, sockopt::SndBuf, &(bytes as usize))?;
+        }
+        if let Some(Bytes(bytes)) = options.notsent_lowat.0 {
+            sys::set_notsent_lowat(socket.as_fd(), u32::try_from(bytes).unwrap_or(u32::MAX))?;
+        }
+        if let Some(Span(time)) = options.user_timeout.0 {
+            let milliseconds = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+            setsockopt(&socket, sockopt::TcpUserTimeout, &milliseconds)?;
         }
         bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
         listen(&socket, Backlog::new(BACKLOG)?)?;
@@ -104,13 +117,15 @@ mod tests {
 
     #[test]
     fn connections_inherit_what_the_listener_was_told() {
-        let mut door = Door::open("127.0.0.1:0".parse().unwrap(), Some(50_000)).unwrap();
+        let options = toml::from_str("send_buffer = 50000\nuser_timeout = '1500ms'").unwrap();
+        let mut door = Door::open("127.0.0.1:0".parse().unwrap(), &options).unwrap();
         assert!(matches!(door.knock(), Knock::Nobody));
         let client = TcpStream::connect(door.address().unwrap()).unwrap();
         let Knock::Visitor(stream, peer) = door.knock() else { panic!("somebody knocked") };
         assert_eq!(peer, client.local_addr().unwrap());
         assert!(stream.nodelay().unwrap());
         assert_eq!(getsockopt(&stream, sockopt::SndBuf).unwrap(), 100_000, "Linux doubles it");
+        assert_eq!(getsockopt(&stream, sockopt::TcpUserTimeout).unwrap(), 1_500);
         let would_block = io::Read::read(&mut &stream, &mut [0]).unwrap_err();
         assert_eq!(would_block.kind(), io::ErrorKind::WouldBlock);
     }

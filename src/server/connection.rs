@@ -1,32 +1,28 @@
 //! One connection: receive, answer, send, and how it ends.
 
+mod ending;
+mod leaving;
+mod outlet;
+mod receiving;
 mod sending;
+mod timing;
 
-use std::{
-    io::{self, ErrorKind},
-    net::TcpStream,
-    os::fd::AsFd,
-};
+use std::net::{Shutdown, TcpStream};
 
-use nix::sys::socket::{setsockopt, sockopt};
-
+use self::ending::Accounted;
 use super::{
-    counters::Counters,
     event_loop::Shared,
-    eviction::{End, Eviction, How, Reason},
+    eviction::{End, How, Reason},
     messages::{BATCH_BYTES, Batch, Dialog},
-    policy::{Policy, Watch},
+    policy::{Policy, Waiting},
 };
 use crate::{
-    buffer::{self, Buffer},
-    profile::EvictBy,
+    buffer::{self, Buffer, Layout, Nothing},
+    profile::{Overflow, WriteInterest},
     reactor::{Interest, Mode, Ready, Token},
     sys,
     timers::TimerId,
 };
-
-/// What one connection may receive, and how much may be answered to it, before the others have their turn.
-const QUANTUM_BYTES: usize = 256 * 1024;
 
 /// A peer, from `accept` to the end.
 pub(super) struct Connection {
@@ -35,11 +31,25 @@ pub(super) struct Connection {
     peer_port: u16,
     receive: Box<dyn Buffer + Send>,
     send: Box<dyn Buffer + Send>,
+    /// It has no buffers: they are asked for at its first turn.
+    bare: bool,
     dialog: Dialog,
     input: Input,
-    /// EPOLLOUT is awaited: exactly while something waits to be sent. Nothing is sent directly then.
-    write_armed: bool,
-    timer: Option<(TimerId, Watch)>,
+    intake: Intake,
+    /// What the last read brought, in bytes: what is expected of the next.
+    last_read: usize,
+    /// Something waits for EPOLLOUT. Nothing is sent directly then.
+    waiting: bool,
+    /// What is known of what waits, if there is a limit to its time.
+    watch: Option<Box<Waiting>>,
+    /// Something was last received, or the last of what waited was sent; if there is a limit to idleness.
+    active_ns: u64,
+    /// An incomplete message was seen first; if there is a limit to its time.
+    message_ns: Option<u64>,
+    /// The one timer of all deadlines, and when it fires: at the soonest of them, or before.
+    timer: Option<(TimerId, u64)>,
+    /// Our side is closed after the last answer, and the peer is listened to until this timer fires.
+    linger: Option<TimerId>,
     accounted: Accounted,
     /// In the queue of those that go on without new readiness.
     pub(super) queued: bool,
@@ -55,8 +65,19 @@ enum Input {
     Ready,
     /// The peer has ended its stream.
     Ended,
-    /// And epoll was told not to listen for more.
-    Muted,
+}
+
+/// Whether epoll is asked for bytes from the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Intake {
+    Open,
+    /// Not while so many answers wait.
+    Paused,
+    /// Never again.
+    Closed,
+    /// Nor will anything be sent: the peer is awaited to end its stream too. To close with its bytes unread would reset
+    /// the connection, and what it has not read yet would be lost.
+    Parted,
 }
 
 /// How it goes on.
@@ -68,47 +89,53 @@ pub(super) enum Next {
     Again,
 }
 
-/// What this connection adds to the sums in [`Counters`].
-#[derive(Clone, Copy, Debug, Default)]
-struct Accounted {
-    send: usize,
-    receive: usize,
-    footprint: usize,
-    appended: u64,
-    moved: u64,
-}
-
 impl Connection {
     pub(super) fn new(stream: TcpStream, token: Token, peer_port: u16, policy: &Policy) -> Self {
-        Self {
+        let mut connection = Self {
             stream,
             token,
             peer_port,
-            receive: buffer::make(policy.buffer, policy.initial, policy.receive_limit),
-            // The policy looks at the limit after the kernel has taken its share.
-            send: buffer::make(policy.buffer, policy.initial, None),
-            dialog: Dialog::new(policy.protocol, policy.receive_limit),
+            receive: Box::new(Nothing),
+            send: Box::new(Nothing),
+            bare: true,
+            dialog: Dialog::new(policy),
             input: Input::Awaited,
-            write_armed: false,
+            intake: Intake::Open,
+            last_read: 0,
+            waiting: false,
+            watch: None,
+            active_ns: if policy.times.for_idleness() { sys::monotonic_ns() } else { 0 },
+            message_ns: None,
             timer: None,
+            linger: None,
             accounted: Accounted::default(),
             queued: false,
             tidy: None,
+        };
+        if policy.layout.initial > 0 {
+            connection.furnish(policy);
         }
+        connection
     }
 
-    pub(super) fn watch(&self, shared: &Shared) -> io::Result<()> {
-        shared.counters.controls.add(1);
-        shared.reactor.add(&self.stream, self.token, Interest::READ, shared.policy.mode)
+    fn furnish(&mut self, policy: &Policy) {
+        let receive = Layout { limit: policy.receive_limit, ..policy.layout };
+        self.receive = buffer::make_with(policy.buffer, receive);
+        // The policy looks at the limit after the kernel has taken its share.
+        self.send = buffer::make_with(policy.buffer, policy.layout);
+        self.bare = false;
     }
 
     /// Readiness was reported.
     pub(super) fn ready(&mut self, ready: Ready, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
         if ready.broken {
-            return Err(self.failure());
+            return Err(self.failure(shared));
         }
-        if ready.writable && self.write_armed {
-            self.send_on(shared)?;
+        if ready.writable {
+            shared.counters.write_events.add(1);
+            if self.waiting {
+                self.send_on(shared)?;
+            }
         }
         if (ready.readable || ready.peer_closed) && self.input == Input::Awaited {
             self.input = Input::Ready;
@@ -116,151 +143,148 @@ impl Connection {
         if self.queued { Ok(Next::Wait) } else { self.turn(shared, spill) }
     }
 
+    /// The server ends: what has arrived is still answered, and that is all.
+    pub(super) fn part(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
+        if self.queued {
+            return Ok(Next::Wait);
+        }
+        if self.input == Input::Awaited {
+            self.input = Input::Ready;
+        }
+        self.turn(shared, spill)
+    }
+
     /// Answers what is there and receives more, within bounds.
     pub(super) fn turn(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
-        let (mut bytes, mut batches) = (QUANTUM_BYTES, QUANTUM_BYTES / BATCH_BYTES);
-        loop {
-            while self.answer(shared)?.more {
+        if self.bare {
+            self.furnish(&shared.policy);
+        }
+        let mut bytes = shared.policy.read_quantum;
+        let mut batches = (bytes / BATCH_BYTES).max(1);
+        while !matches!(self.intake, Intake::Paused | Intake::Parted) {
+            if self.answer(shared)?.more {
                 batches -= 1;
                 if batches == 0 {
                     return Ok(Next::Again);
                 }
+                continue;
             }
+            self.leave(shared)?;
             match self.input {
-                Input::Awaited => return Ok(Next::Wait),
-                Input::Ended | Input::Muted => return self.finish(shared),
+                Input::Awaited if shared.draining && self.linger.is_none() => {
+                    return self.finish(How::Shutdown, shared);
+                }
+                Input::Awaited => break,
+                Input::Ended => return self.finish(How::PeerClosed, shared),
                 Input::Ready if bytes == 0 => return Ok(Next::Again),
-                Input::Ready => bytes = bytes.saturating_sub(self.receive(shared, spill)?),
+                Input::Ready => bytes = bytes.saturating_sub(self.receive(bytes, shared, spill)?),
             }
         }
+        self.note_message(shared);
+        Ok(Next::Wait)
     }
 
     /// One batch of answers, and one attempt to send it.
     fn answer(&mut self, shared: &mut Shared) -> Result<Batch, End> {
+        if self.intake == Intake::Paused {
+            return Ok(Batch::default());
+        }
         let answered = self.dialog.answer(&mut *self.receive, &mut *self.send, &mut shared.scratch);
         let batch = answered.inspect_err(|reason| {
             shared.counters.rejected.add(u64::from(*reason == Reason::Protocol));
         })?;
-        shared.counters.messages.add(batch.messages);
+        shared.counters.rejected.add(batch.rejected);
+        if batch.messages > 0 {
+            shared.counters.messages.add(batch.messages);
+            self.message_ns = None;
+            if shared.policy.work_ns > 0 {
+                burn(shared.policy.work_ns.saturating_mul(batch.messages));
+            }
+        }
         if batch.appended > 0 {
             self.send_directly(shared)?;
-            if shared.policy.overfull(self.send.readable()) {
-                return Err(Reason::SendLimit.into());
-            }
+            self.limit_waiting(shared)?;
         }
         Ok(batch)
     }
 
-    /// One read; level-triggered readiness is used up then, an edge only when nothing is left.
-    fn receive(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<usize, End> {
-        // At most one spill block at a time: with half of it free in the buffer, no spilling is needed.
-        let room = self.receive.writable();
-        let spilled = if room >= spill.len() / 2 { 0 } else { spill.len() - room };
-        shared.counters.reads.add(1);
-        if shared.policy.mode == Mode::Level {
-            self.input = Input::Awaited;
+    /// What waits is measured against the limits. They are about memory: what is left in a file takes none.
+    fn limit_waiting(&mut self, shared: &Shared) -> Result<(), End> {
+        let waiting = self.send.readable();
+        self.watch_soft_limit(shared);
+        if !shared.policy.overfull(waiting) {
+            return Ok(());
         }
-        match self.receive.read_from(&mut &self.stream, &mut spill[..spilled]) {
-            Ok(0) => self.input = Input::Ended,
-            Ok(count) => return Ok(count),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => self.input = Input::Awaited,
-                ErrorKind::Interrupted => self.input = Input::Ready,
-                ErrorKind::StorageFull => return Err(Reason::ReceiveLimit.into()),
-                _ => return Err(How::from_error(&error).into()),
-            },
+        if shared.policy.overflow == Overflow::Close {
+            return Err(Reason::SendLimit.into());
         }
-        Ok(0)
+        if self.intake == Intake::Open {
+            self.intake = Intake::Paused;
+            shared.counters.reads_paused.add(1);
+            return self.register(shared);
+        }
+        Ok(())
     }
 
-    /// The peer has ended its stream; what it asked for is still sent.
-    fn finish(&mut self, shared: &Shared) -> Result<Next, End> {
-        if self.send.readable() == 0 {
-            return Err(How::PeerClosed.into());
+    /// No more will come from the peer, or be taken; what it asked for is still sent.
+    fn finish(&mut self, how: How, shared: &Shared) -> Result<Next, End> {
+        if self.unsent() == 0 {
+            if how == How::PeerClosed || self.intake == Intake::Open {
+                return Err(how.into());
+            }
+            self.intake = Intake::Parted;
+            self.stream.shutdown(Shutdown::Write).map_err(|error| How::from_error(&error))?;
+            return Ok(Next::Wait);
         }
-        if self.input == Input::Ended {
-            self.input = Input::Muted;
+        if self.intake != Intake::Closed {
+            self.intake = Intake::Closed;
             self.register(shared)?;
         }
         Ok(Next::Wait)
     }
 
     /// What broke the connection.
-    fn failure(&self) -> End {
-        // Both directions closed without an error: we never close only one, so the peer has done it.
-        let error = self.stream.take_error().ok().flatten();
-        error.map_or(How::PeerReset, |error| How::from_error(&error)).into()
-    }
-
-    /// Brings the sums up to date.
-    pub(super) fn account(&mut self, counters: &Counters) {
-        let (sent, received) = (self.send.work(), self.receive.work());
-        let now = Accounted {
-            send: self.send.readable(),
-            receive: self.receive.readable(),
-            footprint: self.send.footprint() + self.receive.footprint(),
-            appended: sent.appended + received.appended,
-            moved: sent.moved + received.moved,
+    fn failure(&self, shared: &Shared) -> End {
+        // Both directions closed without an error: unless we have closed ours, the peer has closed both.
+        let closed = match (shared.draining, self.linger) {
+            (true, _) => How::Shutdown,
+            (_, Some(_)) => How::PeerClosed,
+            _ => How::PeerReset,
         };
-        let before = std::mem::replace(&mut self.accounted, now);
-        counters.send_buffered.shift(before.send, now.send);
-        counters.receive_buffered.shift(before.receive, now.receive);
-        counters.footprint.shift(before.footprint, now.footprint);
-        counters.appended.add(now.appended - before.appended);
-        counters.moved.add(now.moved - before.moved);
+        let error = self.stream.take_error().ok().flatten();
+        error.map_or(closed, |error| How::from_error(&error)).into()
     }
 
-    /// Memory of both buffers, in bytes, as last accounted.
-    pub(super) fn footprint(&self) -> usize {
-        self.accounted.footprint
+    pub(super) fn watch(&self, shared: &Shared) -> Result<(), End> {
+        shared.counters.controls.add(1);
+        let interest = self.interest(shared);
+        let added = shared.reactor.add(&self.stream, self.token, interest, self.mode(shared));
+        added.map_err(|_| How::Error.into())
     }
 
-    /// Nothing waited when last accounted.
-    pub(super) fn is_drained(&self) -> bool {
-        self.accounted.send + self.accounted.receive == 0
+    fn register(&self, shared: &Shared) -> Result<(), End> {
+        shared.counters.controls.add(1);
+        let interest = self.interest(shared);
+        let modified = shared.reactor.modify(&self.stream, self.token, interest, self.mode(shared));
+        modified.map_err(|error| How::from_error(&error).into())
     }
 
-    pub(super) fn shrink(&mut self) {
-        self.send.shrink();
-        self.receive.shrink();
+    fn interest(&self, shared: &Shared) -> Interest {
+        let eager = shared.policy.write_interest == WriteInterest::Eager;
+        Interest { read: self.intake == Intake::Open, write: self.waiting || eager }
     }
 
-    /// Ends the connection; its sums and timers go with it. Returns how many bytes its buffers held.
-    pub(super) fn close(mut self, end: End, shared: &mut Shared) -> usize {
-        if let Some((timer, _)) = self.timer {
-            shared.timers.cancel(timer);
-        }
-        match end {
-            End::Evicted(reason) => self.evict(reason, shared),
-            End::Ended(how) => shared.counters.ended.of(how).add(1),
-        }
-        self.account(&shared.counters);
-        let counters = &shared.counters;
-        counters.send_buffered.shift(self.accounted.send, 0);
-        counters.receive_buffered.shift(self.accounted.receive, 0);
-        counters.footprint.shift(self.accounted.footprint, 0);
-        self.accounted.footprint
+    /// The end of the peer's stream is readiness that does not go away while nothing is read, and `EPOLLRDHUP` is
+    /// always asked for: level-triggered it would spin, an edge reports it once.
+    fn mode(&self, shared: &Shared) -> Mode {
+        if self.intake == Intake::Open { shared.policy.mode } else { Mode::Edge }
     }
+}
 
-    fn evict(&self, reason: Reason, shared: &Shared) {
-        let timeout_ns = shared.policy.send_timeout_ns.filter(|_| reason == Reason::SendTimeout);
-        let timer = timeout_ns.zip(self.timer).map(|(timeout_ns, (_, watch))| {
-            (watch.progress_ns, watch.progress_ns.saturating_add(timeout_ns))
-        });
-        shared.counters.evictions.of(reason).add(1);
-        let kernel_queued = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
-        if shared.policy.evict_by == EvictBy::Rst {
-            let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-            // It fails only for what is no socket; then a plain close is what remains.
-            let _ = setsockopt(&self.stream, sockopt::Linger, &at_once);
-        }
-        shared.journal.record(Eviction {
-            at_ns: sys::monotonic_ns(),
-            reason,
-            peer_port: self.peer_port,
-            timer,
-            send_buffered: self.send.readable(),
-            kernel_queued,
-        });
+/// Keeps the CPU busy, as an application that has to think would.
+fn burn(ns: u64) {
+    let end_ns = sys::monotonic_ns().saturating_add(ns);
+    while sys::monotonic_ns() < end_ns {
+        std::hint::spin_loop();
     }
 }

@@ -111,23 +111,33 @@ counters! {
     messages: Counter, "counter" "badpeer_server_messages_total";
     /// Times the loop woke up: returns from waiting for events
     waits: Counter, "counter" "badpeer_server_waits_total";
-    /// Receive system calls
+    /// Receive system calls, and questions how much there is (FIONREAD)
     reads: Counter, "counter" "badpeer_server_reads_total";
     /// Send system calls
     writes: Counter, "counter" "badpeer_server_writes_total";
     /// System calls that changed what epoll watches
     controls: Counter, "counter" "badpeer_server_controls_total";
-    /// Times a send was cut short or refused and EPOLLOUT was armed
+    /// Times EPOLLOUT was armed: a send was cut short or refused, or the policy asks for it
     write_armed: Counter, "counter" "badpeer_write_armed_total";
+    /// Times a connection was reported writable (EPOLLOUT)
+    write_events: Counter, "counter" "badpeer_write_events_total";
+    /// Sends of which the kernel took only a part, or nothing
+    partial_sends: Counter, "counter" "badpeer_partial_sends_total";
+    /// Bytes the peers acknowledged, as of the last look: while data wait, and when a connection ends
+    acked: Counter, "counter" "badpeer_server_acked_total";
+    /// Times a connection's requests were no longer read because too many answers waited
+    reads_paused: Counter, "counter" "badpeer_reads_paused_total";
+    /// Times memory was asked for by connection buffers
+    allocations: Counter, "counter" "badpeer_buffer_allocations_total";
     /// Bytes put into connection buffers
     appended: Counter, "counter" "badpeer_buffer_appended_total";
     /// Bytes moved inside connection buffers, by shifting and growing
     moved: Counter, "counter" "badpeer_buffer_moved_total";
-    /// Messages whose checksum or length was wrong
+    /// Requests that were none: a wrong checksum, a wrong length, no HTTP
     rejected: Counter, "counter" "badpeer_server_rejected_total";
     /// Connections accepted
     accepted: Counter, "counter" "badpeer_accepted_total";
-    /// Connections closed at once because no descriptor was left
+    /// Connections closed at once because no descriptor was left or max_connections was reached
     accept_refused: Counter, "counter" "badpeer_accept_refused_total";
     /// Connections evicted because they broke a limit
     evictions: Labelled<Reason>, "counter" "badpeer_evictions_total";
@@ -164,7 +174,10 @@ mod tests {
         assert!(text.contains("\nbadpeer_ended_total{how=\"peer_closed\"} 0\n"));
         let helped = text.lines().filter(|line| line.starts_with("# HELP")).count();
         assert_eq!(helped, text.lines().filter(|line| line.starts_with("# TYPE")).count());
-        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), helped + 3 + 3);
+        assert_eq!(
+            text.lines().filter(|line| !line.starts_with('#')).count(),
+            helped + Reason::ALL.len() + How::ALL.len() - 2
+        );
     }
 
     #[test]

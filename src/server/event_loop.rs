@@ -1,5 +1,7 @@
 //! The loop: readiness in, turns out; then the timers, then those that go on without new readiness.
 
+mod tidy;
+
 use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use nix::{
@@ -7,6 +9,7 @@ use nix::{
     time::{ClockId, clock_getres},
 };
 
+use self::tidy::Tidy;
 use super::{
     accept::{Door, Knock},
     connection::{Connection, Next},
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     reactor::{Interest, Mode, Reactor, Ready, Slots, Token},
     sys,
-    timers::{TimerId, Wheel},
+    timers::Wheel,
 };
 
 /// Events taken from epoll at one go.
@@ -29,13 +32,8 @@ const BATCH: usize = 64;
 const TURNS: usize = 16;
 /// What one read may take beyond the room in the receive buffer.
 const SPILL_BYTES: usize = 64 * 1024;
-/// Memory beyond this is not kept by a connection that is quiet, nor by the heap when connections are gone.
-const LARGE_BYTES: usize = 64 * 1024;
-/// How long memory may be kept by those who no longer need it: half of it at least, all of it at most.
-const TIDY_NS: u64 = 50_000_000;
 /// How long the door is left alone when nobody can be let in.
 const STUCK_NS: u64 = 100_000_000;
-const TICK_NS: u64 = 1_000_000;
 
 const DOOR: Token = Token::special(0);
 const SIGNALS: Token = Token::special(1);
@@ -44,12 +42,16 @@ const STOP: Token = Token::special(2);
 /// Why a timer fires.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Key {
-    /// A connection's data have waited for the send timeout.
-    Send(Token),
+    /// A connection may have taken too long.
+    Look(Token),
+    /// A peer that gets no more answers has been listened to for long enough.
+    Linger(Token),
     /// Memory is to be given back.
     Tidy,
     /// The door is tried again.
     Door,
+    /// Answers under way have had their time.
+    Drained,
 }
 
 /// What all connections use.
@@ -60,29 +62,23 @@ pub(super) struct Shared {
     pub(super) scratch: Scratch,
     pub(super) counters: Arc<Counters>,
     pub(super) journal: Arc<Journal>,
+    /// The server ends: whoever waits for nothing is let go.
+    pub(super) draining: bool,
     /// How coarse the instants in `TCP_INFO` are.
     pub(super) jiffy_ns: u64,
 }
 
 /// One thread's server.
 pub(super) struct EventLoop {
-    door: Door,
+    /// Gone when nobody is let in any more.
+    door: Option<Door>,
     connections: Slots<Box<Connection>>,
     /// Those that go on without new readiness, each once.
     again: VecDeque<Token>,
     tidy: Tidy,
+    signalled: bool,
     stopped: bool,
     shared: Shared,
-}
-
-/// Memory that is to be given back.
-#[derive(Default)]
-struct Tidy {
-    timer: Option<TimerId>,
-    /// Drained connections that are still large.
-    large: Vec<Token>,
-    /// Bytes freed since the heap was trimmed.
-    freed: usize,
 }
 
 impl EventLoop {
@@ -99,24 +95,26 @@ impl EventLoop {
         let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?;
         let shared = Shared {
             reactor,
-            timers: Wheel::new(TICK_NS, sys::monotonic_ns()),
+            timers: Wheel::new(policy.tick_ns, sys::monotonic_ns()),
+            scratch: Scratch::new(policy.root.as_deref())?,
             policy,
-            scratch: Scratch::default(),
             counters,
             journal,
+            draining: false,
             jiffy_ns: Duration::from(jiffy).as_nanos() as u64,
         };
         Ok(Self {
-            door,
+            door: Some(door),
             connections: Slots::default(),
             again: VecDeque::new(),
             tidy: Tidy::default(),
+            signalled: false,
             stopped: false,
             shared,
         })
     }
 
-    /// Serves until a signal arrives or `stop` is readable.
+    /// Serves until `stop` is readable, or after a signal until the answers under way are finished.
     #[allow(
         clippy::large_stack_arrays,
         reason = "one spill block for all connections; nothing recurses here"
@@ -126,12 +124,16 @@ impl EventLoop {
         self.shared.reactor.add(stop, STOP, Interest::READ, Mode::Level)?;
         self.shared.counters.controls.add(2);
         let mut spill = [0; SPILL_BYTES];
-        while !self.stopped {
+        while !(self.stopped || self.door.is_none() && self.connections.is_empty()) {
             let timeout = self.timeout();
             let count = self.shared.reactor.wait(timeout)?;
             self.shared.counters.waits.add(1);
             for index in 0..count {
                 self.dispatch(self.shared.reactor.report(index), &mut spill);
+            }
+            if std::mem::take(&mut self.signalled) {
+                while let Ok(Some(_)) = signals.read_signal() {}
+                self.drain(&mut spill);
             }
             self.fire();
             for _ in 0..self.again.len().min(TURNS) {
@@ -158,7 +160,8 @@ impl EventLoop {
     fn dispatch(&mut self, ready: Ready, spill: &mut [u8]) {
         match ready.token {
             DOOR => self.accept(),
-            SIGNALS | STOP => self.stopped = true,
+            SIGNALS => self.signalled = true,
+            STOP => self.stopped = true,
             token => {
                 let Some(connection) = self.connections.entry(token) else { return };
                 let outcome = connection.ready(ready, &mut self.shared, spill);
@@ -184,11 +187,12 @@ impl EventLoop {
         };
         let Some(connection) = self.connections.entry(token) else { return };
         connection.account(&self.shared.counters);
+        connection.keep_time(&mut self.shared);
         if next == Next::Again {
             connection.queued = true;
             self.again.push_back(token);
         }
-        let slack = connection.footprint() > LARGE_BYTES && connection.is_drained();
+        let slack = self.shared.policy.slack(connection.footprint()) && connection.is_drained();
         if slack && connection.tidy.replace(true).is_none() {
             self.tidy.large.push(token);
             self.tidy_later();
@@ -197,16 +201,19 @@ impl EventLoop {
 
     fn close(&mut self, token: Token, end: End) {
         let Some(connection) = self.connections.remove(token) else { return };
-        self.tidy.freed += connection.close(end, &mut self.shared);
+        let held = connection.close(end, &mut self.shared);
         self.shared.counters.connections.shift(1, 0);
-        if self.tidy.freed > LARGE_BYTES {
-            self.tidy_later();
-        }
+        self.freed(held);
     }
 
     fn accept(&mut self) {
         for _ in 0..BATCH {
-            match self.door.knock() {
+            let Some(door) = &mut self.door else { return };
+            match door.knock() {
+                // Dropped, and so closed.
+                Knock::Visitor(..) if self.connections.len() >= self.shared.policy.max_connections => {
+                    self.shared.counters.accept_refused.add(1);
+                }
                 Knock::Visitor(stream, peer) => {
                     let policy = &self.shared.policy;
                     let token = self
@@ -225,8 +232,7 @@ impl EventLoop {
 
     fn welcome(&mut self, token: Token) {
         let Some(connection) = self.connections.entry(token) else { return };
-        let watched = connection.watch(&self.shared);
-        let outcome = watched.map(|()| Next::Wait).map_err(|_| How::Error.into());
+        let outcome = connection.watch(&self.shared).map(|()| Next::Wait);
         self.settle(token, outcome);
     }
 
@@ -237,8 +243,25 @@ impl EventLoop {
     }
 
     fn listen_for(&mut self, interest: Interest) -> bool {
+        let Some(door) = &self.door else { return false };
         self.shared.counters.controls.add(1);
-        self.shared.reactor.modify(&self.door, DOOR, interest, Mode::Level).is_ok()
+        self.shared.reactor.modify(door, DOOR, interest, Mode::Level).is_ok()
+    }
+
+    /// A signal: nobody is let in any more, and what has been asked is answered. The second time, not even that.
+    fn drain(&mut self, spill: &mut [u8]) {
+        if self.door.take().is_none() {
+            self.stopped = true;
+            return;
+        }
+        self.shared.draining = true;
+        let end_ns = sys::monotonic_ns().saturating_add(self.shared.policy.drain_ns);
+        self.shared.timers.arm(end_ns, Key::Drained);
+        for token in self.connections.tokens().collect::<Vec<_>>() {
+            let Some(connection) = self.connections.entry(token) else { continue };
+            let outcome = connection.part(&mut self.shared, spill);
+            self.settle(token, outcome);
+        }
     }
 
     /// Fires what is due, within bounds; the rest is due at the next turn, which comes at once.
@@ -250,51 +273,19 @@ impl EventLoop {
         for _ in 0..BATCH {
             match self.shared.timers.pop_expired(now_ns) {
                 None => return,
-                Some((_, Key::Send(token), _)) => {
+                Some((_, Key::Look(token), _)) => {
                     let Some(connection) = self.connections.entry(token) else { continue };
                     if let Err(end) = connection.look(&mut self.shared) {
                         self.close(token, end);
                     }
                 }
+                Some((_, Key::Linger(token), _)) => self.close(token, How::Completed.into()),
                 Some((_, Key::Tidy, _)) => self.tidy(),
                 Some((_, Key::Door, _)) => {
                     self.listen_for(Interest::READ);
                 }
+                Some((_, Key::Drained, _)) => self.stopped = true,
             }
-        }
-    }
-
-    fn tidy_later(&mut self) {
-        let timers = &mut self.shared.timers;
-        self.tidy.timer.get_or_insert_with(|| timers.arm(sys::monotonic_ns() + TIDY_NS, Key::Tidy));
-    }
-
-    /// Shrinks the large connections that have been quiet since the last look, and gives freed memory back: `free`
-    /// alone returns only what lies at the end of the heap.
-    fn tidy(&mut self) {
-        self.tidy.timer = None;
-        let large = std::mem::take(&mut self.tidy.large);
-        for token in large {
-            let Some(connection) = self.connections.entry(token) else { continue };
-            if !connection.is_drained() {
-                connection.tidy = None;
-            } else if connection.tidy == Some(true) {
-                connection.tidy = Some(false);
-                self.tidy.large.push(token);
-            } else {
-                let before = connection.footprint();
-                connection.tidy = None;
-                connection.shrink();
-                connection.account(&self.shared.counters);
-                self.tidy.freed += before.saturating_sub(connection.footprint());
-            }
-        }
-        if self.tidy.freed > LARGE_BYTES {
-            self.tidy.freed = 0;
-            sys::trim_heap();
-        }
-        if !self.tidy.large.is_empty() {
-            self.tidy_later();
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::counters::Label;
+use super::{counters::Label, policy::Deadline};
 
 /// Events kept for those who ask later; older ones are dropped, their numbers stay taken.
 const KEPT_EVENTS: usize = 1 << 17;
@@ -15,7 +15,7 @@ const KEPT_EVENTS: usize = 1 << 17;
 /// Why a connection was evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Data stayed unsent, and the peer acknowledged nothing for the send timeout.
+    /// Data stayed unsent, and the peer made no progress for the send timeout.
     SendTimeout,
     /// More waited to be sent than the send limit allows.
     SendLimit,
@@ -23,6 +23,18 @@ pub enum Reason {
     ReceiveLimit,
     /// Bytes that are no message.
     Protocol,
+    /// More waited to be sent than the soft limit allows, for longer than it allows.
+    SoftLimit,
+    /// The peer acknowledged less than the minimum rate since data began to wait.
+    MinRate,
+    /// The send buffer was not empty once for the whole deadline.
+    Deadline,
+    /// A message was not whole in time.
+    MessageTimeout,
+    /// Nothing was received and nothing waited for too long.
+    IdleTimeout,
+    /// The kernel gave up, as `TCP_USER_TIMEOUT` asked it to.
+    UserTimeout,
 }
 
 /// How a connection ended that was not evicted.
@@ -32,8 +44,12 @@ pub enum How {
     PeerClosed,
     /// The peer reset the connection.
     PeerReset,
+    /// The kernel gave up waiting for an acknowledgment.
+    TimedOut,
     /// Any other error of the network.
     Error,
+    /// The server ended it after the last answer, as the protocol says.
+    Completed,
     /// The server was stopped.
     Shutdown,
 }
@@ -42,6 +58,8 @@ pub enum How {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Evicted(Reason),
+    /// Evicted, because an instant was reached.
+    Late(Deadline),
     Ended(How),
 }
 
@@ -62,6 +80,7 @@ impl How {
     pub(super) fn from_error(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::PeerReset,
+            io::ErrorKind::TimedOut => Self::TimedOut,
             _ => Self::Error,
         }
     }
@@ -74,6 +93,12 @@ impl Label for Reason {
         (Self::SendLimit, "send_limit"),
         (Self::ReceiveLimit, "receive_limit"),
         (Self::Protocol, "protocol"),
+        (Self::SoftLimit, "soft_limit"),
+        (Self::MinRate, "min_rate"),
+        (Self::Deadline, "deadline"),
+        (Self::MessageTimeout, "message_timeout"),
+        (Self::IdleTimeout, "idle_timeout"),
+        (Self::UserTimeout, "user_timeout"),
     ];
     fn index(self) -> usize {
         self as usize
@@ -85,7 +110,9 @@ impl Label for How {
     const ALL: &'static [(Self, &'static str)] = &[
         (Self::PeerClosed, "peer_closed"),
         (Self::PeerReset, "peer_reset"),
+        (Self::TimedOut, "timed_out"),
         (Self::Error, "error"),
+        (Self::Completed, "completed"),
         (Self::Shutdown, "shutdown"),
     ];
     fn index(self) -> usize {
@@ -99,8 +126,8 @@ pub(super) struct Eviction {
     pub(super) at_ns: u64,
     pub(super) reason: Reason,
     pub(super) peer_port: u16,
-    /// For a send timeout: when the peer last acknowledged something, or the data began to wait if that was later;
-    /// and when the timeout was over.
+    /// For a timeout: what it counted from (for the send timeout: when the peer last acknowledged something, or the
+    /// data began to wait if that was later); and when it was over.
     pub(super) timer: Option<(u64, u64)>,
     /// Bytes that waited in the send buffer.
     pub(super) send_buffered: usize,

@@ -13,12 +13,14 @@ mod connection;
 mod counters;
 mod event_loop;
 mod eviction;
+mod http;
 mod messages;
 mod policy;
 
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
     sync::Arc,
     thread,
 };
@@ -43,11 +45,22 @@ pub enum ServeError {
     /// The address is none.
     #[error("`{0}` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0")]
     Address(String),
+    /// Options that are impossible together.
+    #[error("--{0} {1}")]
+    Options(String, &'static str),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {}", listen_failure(source))]
     Listen {
         /// As asked for.
         address: SocketAddr,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The root is no directory whose files can be served.
+    #[error("cannot serve the files of `{}`: {source}; --root takes a directory that can be read", .path.display())]
+    Root {
+        /// As asked for.
+        path: PathBuf,
         /// What the kernel says.
         source: io::Error,
     },
@@ -101,11 +114,15 @@ impl Server {
     /// # Errors
     /// [`ServeError`], with what to write instead.
     pub fn bind(options: &ServerOptions, admin: Option<SocketAddr>) -> Result<Self, ServeError> {
+        options.check().map_err(|(key, message)| ServeError::Options(key.replace('_', "-"), message))?;
         raise_descriptor_limit();
+        if let Some(path) = &options.root {
+            let cannot = |source| ServeError::Root { path: path.clone(), source };
+            http::Site::open(Some(path)).map_err(cannot)?;
+        }
         let address = resolve(&options.listen)?;
         let cannot = |address| move |source| ServeError::Listen { address, source };
-        let send_buffer = options.send_buffer.0.map(|bytes| bytes.0 as usize);
-        let door = Door::open(address, send_buffer).map_err(cannot(address))?;
+        let door = Door::open(address, options).map_err(cannot(address))?;
         let (counters, journal) = (Arc::<Counters>::default(), Arc::<Journal>::default());
         let watched = |address| {
             Admin::open(address, Arc::clone(&counters), Arc::clone(&journal)).map_err(cannot(address))
@@ -131,8 +148,10 @@ impl Server {
         StopHandle(Arc::clone(&self.stop))
     }
 
-    /// Serves, in this thread, until `SIGTERM` or `SIGINT` arrives or the [`StopHandle`] is used. The signals are
-    /// blocked in this thread meanwhile; where others of the process take them, they do not arrive here.
+    /// Serves, in this thread, until `SIGTERM` or `SIGINT` arrives or the [`StopHandle`] is used. After a signal, the
+    /// answers under way are finished first, for as long as [`ServerOptions::drain`] allows or until the next signal.
+    /// The signals are blocked in this thread meanwhile; where others of the process take them, they do not arrive
+    /// here.
     ///
     /// # Errors
     /// When the kernel refuses what no server can do without.

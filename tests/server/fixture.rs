@@ -3,10 +3,10 @@
 
 use std::{
     collections::HashMap,
-    io::{self, ErrorKind, Read, Write},
-    net::TcpStream,
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
     os::fd::{AsFd, AsRawFd},
-    process::Child,
+    process::{Child, Command, Stdio},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -14,15 +14,19 @@ use std::{
 use badpeer::{
     buffer::Kind,
     codec::{
-        Decoder, Protocol,
+        Decoder,
         frame::{self, HEADER_BYTES, Header},
     },
-    profile::{ServerOptions, Trigger},
+    profile::{ServerOptions, Service, Trigger},
     server::{Addresses, ServeError, Server, StopHandle},
     sys,
 };
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt},
+    },
+    unistd::Pid,
 };
 
 pub(super) const MS: u64 = 1_000_000;
@@ -135,7 +139,8 @@ pub(super) fn options(toml: &str) -> ServerOptions {
 }
 
 /// Both triggers, both buffers.
-pub(super) fn every_kind(protocol: Protocol) -> impl Iterator<Item = ServerOptions> {
+pub(super) fn every_kind(protocol: impl Into<Service>) -> impl Iterator<Item = ServerOptions> {
+    let protocol = protocol.into();
     [Trigger::Level, Trigger::Edge].into_iter().flat_map(move |trigger| {
         [Kind::Contiguous, Kind::Chained].map(move |buffer| ServerOptions {
             protocol,
@@ -218,4 +223,40 @@ impl Drop for Mortal {
 pub(super) fn was_turned_away(mut stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     !matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
+
+/// `badpeer serve`, ended with the test.
+pub(super) struct Serving {
+    child: Mortal,
+    pub(super) server: Watched,
+}
+
+impl Serving {
+    pub(super) fn start(flags: &[&str]) -> Self {
+        let spawned = Command::new(env!("CARGO_BIN_EXE_badpeer"))
+            .args(["serve", "--admin", "127.0.0.1:0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut child = Mortal(spawned);
+        let mut line = String::new();
+        BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (service, admin) =
+            line.trim().strip_prefix("listening on ").unwrap().split_once(", admin on ").unwrap();
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let server = Watched(Addresses { service: address(service), admin: Some(address(admin)) });
+        Self { child, server }
+    }
+
+    pub(super) fn terminate(&self) {
+        kill(Pid::from_raw(self.child.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    }
+
+    /// How long it took to end, well.
+    pub(super) fn ended(mut self) -> Duration {
+        let start = Instant::now();
+        assert_eq!(self.child.0.wait().unwrap().code(), Some(0));
+        start.elapsed()
+    }
 }

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fixture;
+mod leaving;
+mod memory;
+mod patience;
+mod sending;
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
@@ -104,6 +108,8 @@ fn a_big_answer_reaches_a_slow_reader_intact() {
         let server = Running::start(&options);
         let mut stream = server.connect_narrow(32 * 1024);
         stream.write_all(&request(0, 8 << 20)).unwrap();
+        // More than the kernel takes, and all of it made before the first byte is read.
+        server.wait_for("badpeer_server_messages_total", 1);
         expect_answers(&mut stream, 1, 8 << 20, Duration::from_micros(100));
         assert!(server.metric("badpeer_write_armed_total") > 0);
         server.wait_for("badpeer_send_buffered", 0);

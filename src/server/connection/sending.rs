@@ -1,28 +1,17 @@
-//! One connection's way out: directly, then when the kernel has room; and the timer while something waits.
+//! One connection's way out: directly, then when the kernel has room.
 
-use std::{
-    io::{self, ErrorKind, IoSlice, Write},
-    net::TcpStream,
-    os::fd::AsFd,
-};
+use std::io::ErrorKind;
 
-use super::{Connection, Input};
+use super::{Connection, Intake};
 use crate::{
-    reactor::{Interest, Mode},
+    profile::{Progress, WriteInterest},
+    reactor::Mode,
     server::{
-        event_loop::{Key, Shared},
-        eviction::{End, How, Reason},
-        policy::{Sight, Verdict, Watch},
+        event_loop::Shared,
+        eviction::{End, How},
     },
     sys,
 };
-
-/// How often one connection may send when the kernel has room again.
-const SENDS: u32 = 16;
-
-/// A `writev` that takes less than this, and less than there is, has filled the kernel's send buffer. One that takes
-/// more may have been cut short by the number of slices it was given.
-const GATHER_BYTES: usize = 1 << 20;
 
 /// How far sending got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,43 +27,69 @@ enum Sent {
 impl Connection {
     /// Sends what has just been put into the send buffer, unless more waits before it.
     pub(super) fn send_directly(&mut self, shared: &mut Shared) -> Result<(), End> {
-        if self.write_armed || self.send_some(shared)? == Sent::All {
+        if self.waiting {
             return Ok(());
         }
-        self.begin_waiting(shared)
+        if shared.policy.write_interest == WriteInterest::AlwaysArm {
+            return self.begin_waiting(Sent::Full, shared);
+        }
+        match self.send_some(shared)? {
+            Sent::All => Ok(()),
+            sent => self.begin_waiting(sent, shared),
+        }
     }
 
     /// There is room in the kernel for what waits.
     pub(super) fn send_on(&mut self, shared: &mut Shared) -> Result<(), End> {
         let sent = self.send_some(shared)?;
         if sent == Sent::All {
-            self.write_armed = false;
-            if let Some((timer, _)) = self.timer.take() {
-                shared.timers.cancel(timer);
-            }
+            self.waiting = false;
+            self.end_watch(shared);
         }
-        let again = match self.mode(shared) {
+        self.watch_soft_limit(shared);
+        let asked = self.ask_again(sent, shared);
+        let resumed = self.intake == Intake::Paused && shared.policy.relieved(self.send.readable());
+        if resumed {
+            self.intake = Intake::Open;
+        }
+        if asked || resumed { self.register(shared) } else { Ok(()) }
+    }
+
+    /// Must epoll be told something, after a send that it made possible?
+    fn ask_again(&self, sent: Sent, shared: &Shared) -> bool {
+        if shared.policy.lost_wakeup && sent == Sent::Enough {
+            return false;
+        }
+        let eager = shared.policy.write_interest == WriteInterest::Eager;
+        match self.mode(shared) {
             // Readiness goes on by itself until it is no longer asked for.
-            Mode::Level => sent == Sent::All,
+            Mode::Level => sent == Sent::All && !eager,
             // Every change is reported by itself, but to ask is to be told of the end of the stream once more.
-            _ if self.input == Input::Muted => sent == Sent::Enough,
+            _ if eager || self.intake != Intake::Open => sent == Sent::Enough,
             // Another chance is asked for, and comes at once if the kernel has room already. One that is no longer
             // awaited may come: nobody listens.
             _ => sent != Sent::All,
-        };
-        if again { self.register(shared) } else { Ok(()) }
+        }
     }
 
-    fn send_some(&mut self, shared: &Shared) -> Result<Sent, End> {
-        for _ in 0..SENDS {
-            let waiting = self.send.readable();
+    fn send_some(&mut self, shared: &mut Shared) -> Result<Sent, End> {
+        for _ in 0..shared.policy.max_sends {
+            let waiting = self.unsent();
             shared.counters.writes.add(1);
-            match self.send.write_to(&mut Outlet(&self.stream)) {
-                Ok(taken) if taken == waiting => return Ok(Sent::All),
-                Ok(taken) if taken < GATHER_BYTES => return Ok(Sent::Full),
-                Ok(_) => {}
+            match self.write_some(shared) {
+                Ok(attempt) if attempt.taken == waiting => return Ok(Sent::All),
+                Ok(attempt) => {
+                    self.note_sent(shared);
+                    if attempt.taken < attempt.offered {
+                        shared.counters.partial_sends.add(1);
+                        return Ok(Sent::Full);
+                    }
+                }
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return Ok(Sent::Full),
+                    ErrorKind::WouldBlock => {
+                        shared.counters.partial_sends.add(1);
+                        return Ok(Sent::Full);
+                    }
                     ErrorKind::Interrupted => {}
                     _ => return Err(How::from_error(&error).into()),
                 },
@@ -83,69 +98,29 @@ impl Connection {
         Ok(Sent::Enough)
     }
 
-    /// Something waits from now on: for EPOLLOUT, and for the send timer.
-    fn begin_waiting(&mut self, shared: &mut Shared) -> Result<(), End> {
-        self.write_armed = true;
-        shared.counters.write_armed.add(1);
-        self.register(shared)?;
-        if let Some(timeout_ns) = shared.policy.send_timeout_ns {
-            let sight = self.sight(shared)?;
-            let deadline_ns = sight.now_ns.saturating_add(timeout_ns);
-            let timer = shared.timers.arm(deadline_ns, Key::Send(self.token));
-            self.timer = Some((timer, Watch::begin(sight.acked, sight.now_ns)));
-        }
-        Ok(())
-    }
-
-    /// The send timer has fired: has the peer been silent for so long?
-    pub(in crate::server) fn look(&mut self, shared: &mut Shared) -> Result<(), End> {
-        let Some(timeout_ns) = shared.policy.send_timeout_ns else { return Ok(()) };
-        let sight = self.sight(shared)?;
-        let Some((timer, watch)) = &mut self.timer else { return Ok(()) };
-        match watch.look(&sight, timeout_ns) {
-            Verdict::Evict => Err(Reason::SendTimeout.into()),
-            Verdict::Look(at_ns) => {
-                *timer = shared.timers.arm(at_ns, Key::Send(self.token));
-                Ok(())
-            }
+    /// For who takes a write event for progress.
+    fn note_sent(&mut self, shared: &Shared) {
+        if shared.policy.times.progress == Progress::WriteEvent
+            && let Some(watch) = &mut self.watch
+        {
+            watch.wrote(sys::monotonic_ns());
         }
     }
 
-    fn sight(&self, shared: &Shared) -> Result<Sight, End> {
-        let info = sys::tcp_info(self.stream.as_fd()).map_err(|error| How::from_error(&error))?;
-        Ok(Sight::new(&info, sys::monotonic_ns(), shared.jiffy_ns))
-    }
-
-    /// The end of the peer's stream is readiness that never goes away, and `EPOLLRDHUP` is always asked for:
-    /// level-triggered it would spin, an edge reports it once.
-    fn mode(&self, shared: &Shared) -> Mode {
-        if self.input == Input::Muted { Mode::Edge } else { shared.policy.mode }
-    }
-
-    pub(super) fn register(&self, shared: &Shared) -> Result<(), End> {
-        let interest = Interest { read: self.input != Input::Muted, write: self.write_armed };
-        shared.counters.controls.add(1);
-        let modified = shared.reactor.modify(&self.stream, self.token, interest, self.mode(shared));
-        modified.map_err(|error| How::from_error(&error).into())
-    }
-}
-
-/// What is in one piece goes out with `send(2)`: the vector costs the kernel about 100 ns, 2 % of a small answer.
-struct Outlet<'a>(&'a TcpStream);
-
-impl Write for Outlet<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
-            [slice] => self.0.write(slice),
-            _ => self.0.write_vectored(slices),
+    /// Something waits from now on: for EPOLLOUT, and for its deadlines.
+    fn begin_waiting(&mut self, sent: Sent, shared: &mut Shared) -> Result<(), End> {
+        self.waiting = true;
+        let listened = match (shared.policy.write_interest, shared.policy.mode) {
+            (WriteInterest::Eager, Mode::Level) => true,
+            // The kernel says when it has room again; that it still has, it says only when asked.
+            (WriteInterest::Eager, _) => sent == Sent::Full,
+            _ => false,
+        };
+        let forgotten = shared.policy.lost_wakeup && sent == Sent::Enough;
+        if !listened && !forgotten {
+            shared.counters.write_armed.add(1);
+            self.register(shared)?;
         }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.begin_watch(shared)
     }
 }

@@ -1,0 +1,132 @@
+//! The reference server's choices: each a word in a profile and on the command line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Protocol;
+
+/// An enum whose values are written the same in TOML, as a flag and when shown.
+macro_rules! choices {
+    ($( $(#[$about:meta])+ $name:ident { $( $(#[$help:meta])+ $variant:ident $text:literal, )+ } )+) => { $(
+        $(#[$about])+
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+        pub enum $name {
+            $( $(#[$help])+ #[serde(rename = $text)] #[value(name = $text)] $variant, )+
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $( Self::$variant => $text, )+ })
+            }
+        }
+    )+ };
+}
+
+choices! {
+    /// What the server speaks. The clients speak only some of it: see [`Protocol`].
+    Service {
+        /// Every byte comes back as it was sent.
+        Echo "echo",
+        /// Length-prefixed messages with a sequence number and a checksum; the answer has the length that was asked for.
+        #[default]
+        Frame "frame",
+        /// Every line comes back, once it is whole.
+        Line "line",
+        /// HTTP/1.1: files below `root`, or bodies made on the spot.
+        Http "http",
+    }
+
+    /// How readiness is reported.
+    Trigger {
+        /// As long as there is something to do (the default of epoll).
+        #[default]
+        Level "level",
+        /// Once for each change (EPOLLET): what is there must be taken until EAGAIN.
+        Edge "edge",
+    }
+
+    /// When writability is asked for.
+    WriteInterest {
+        /// Only while something could not be sent.
+        #[default]
+        OnDemand "on-demand",
+        /// Always: a mistake. A socket is almost always writable, so a level-triggered loop spins.
+        Eager "eager",
+        /// For every answer: nothing is sent before EPOLLOUT was armed and reported.
+        AlwaysArm "always-arm",
+    }
+
+    /// What happens when more waits to be sent than the limit allows.
+    Overflow {
+        /// The connection is evicted.
+        #[default]
+        Close "close",
+        /// Its requests are not read until less than half of the limit waits.
+        Pause "pause",
+    }
+
+    /// What keeps the send timer from firing.
+    Progress {
+        /// Bytes that the peer acknowledged.
+        #[default]
+        Acknowledged "acknowledged",
+        /// Sends that the kernel took something from: a mistake. It makes room only in thirds of its send buffer, so
+        /// peers that are slow and alive are evicted.
+        WriteEvent "write-event",
+    }
+
+    /// How bytes get into the receive buffer.
+    ReadStrategy {
+        /// One readv into the buffer's free space and a 64 KiB block that is appended.
+        #[default]
+        ReadvSpill "readv-spill",
+        /// Ask how much there is (FIONREAD), make room for it, read.
+        Fionread "fionread",
+        /// Read into a 64 KiB block, always append it.
+        Fixed64k "fixed-64k",
+        /// Read and append 1 KiB at a time until less comes.
+        Chunk1k "chunk-1k",
+    }
+
+    /// How a connection is ended that broke a limit.
+    EvictBy {
+        /// `SO_LINGER` 0: the kernel drops what is unsent at once and tells the peer.
+        #[default]
+        Rst "rst",
+        /// A plain close: the kernel keeps what is unsent, for minutes if the peer does not read.
+        Fin "fin",
+    }
+}
+
+impl From<Protocol> for Service {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Echo => Self::Echo,
+            Protocol::Frame => Self::Frame,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    fn written_the_same<T: ValueEnum + fmt::Display + Serialize>() {
+        for value in T::value_variants() {
+            let text = value.to_string();
+            assert_eq!(value.to_possible_value().map(|v| v.get_name().to_owned()), Some(text.clone()));
+            assert_eq!(serde_json::to_value(value).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_choice_is_written_the_same_everywhere() {
+        written_the_same::<Service>();
+        written_the_same::<Trigger>();
+        written_the_same::<WriteInterest>();
+        written_the_same::<ReadStrategy>();
+    }
+}

@@ -1,0 +1,129 @@
+//! One connection's books: what it adds to the sums, and how it ends.
+
+use std::os::fd::AsFd;
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::Connection;
+use crate::{
+    buffer::Nothing,
+    profile::EvictBy,
+    server::{
+        counters::Counters,
+        event_loop::Shared,
+        eviction::{End, Eviction, How, Reason},
+    },
+    sys,
+};
+
+/// What one connection adds to the sums in [`Counters`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Accounted {
+    send: usize,
+    receive: usize,
+    footprint: usize,
+    appended: u64,
+    moved: u64,
+    allocations: u64,
+    acked: u64,
+}
+
+impl Accounted {
+    /// The kernel told how much the peer has acknowledged.
+    pub(super) fn acknowledge(&mut self, acked: u64, counters: &Counters) {
+        counters.acked.add(acked.saturating_sub(self.acked));
+        self.acked = acked;
+    }
+}
+
+impl Connection {
+    /// Brings the sums up to date.
+    pub(in crate::server) fn account(&mut self, counters: &Counters) {
+        let (sent, received) = (self.send.work(), self.receive.work());
+        let now = Accounted {
+            send: self.send.readable(),
+            receive: self.receive.readable(),
+            footprint: self.send.footprint() + self.receive.footprint(),
+            appended: sent.appended + received.appended,
+            moved: sent.moved + received.moved,
+            allocations: sent.allocations + received.allocations,
+            acked: self.accounted.acked,
+        };
+        let before = std::mem::replace(&mut self.accounted, now);
+        counters.send_buffered.shift(before.send, now.send);
+        counters.receive_buffered.shift(before.receive, now.receive);
+        counters.footprint.shift(before.footprint, now.footprint);
+        counters.appended.add(now.appended - before.appended);
+        counters.moved.add(now.moved - before.moved);
+        counters.allocations.add(now.allocations - before.allocations);
+    }
+
+    /// Memory of both buffers, in bytes, as last accounted.
+    pub(in crate::server) fn footprint(&self) -> usize {
+        self.accounted.footprint
+    }
+
+    /// Nothing waited when last accounted.
+    pub(in crate::server) fn is_drained(&self) -> bool {
+        self.accounted.send + self.accounted.receive == 0
+    }
+
+    /// Keeps no more memory than it began with, once nothing waits.
+    pub(in crate::server) fn shrink(&mut self, shared: &Shared) {
+        if shared.policy.layout.initial == 0 && self.is_drained() {
+            self.account(&shared.counters);
+            (self.receive, self.send, self.bare) = (Box::new(Nothing), Box::new(Nothing), true);
+            // New buffers count from 0 again.
+            (self.accounted.appended, self.accounted.moved, self.accounted.allocations) = (0, 0, 0);
+        } else {
+            self.send.shrink();
+            self.receive.shrink();
+        }
+        self.account(&shared.counters);
+    }
+
+    /// Ends the connection; its sums and timers go with it. Returns how many bytes its buffers held.
+    pub(in crate::server) fn close(mut self, end: End, shared: &mut Shared) -> usize {
+        for timer in [self.timer.map(|(timer, _)| timer), self.linger].into_iter().flatten() {
+            shared.timers.cancel(timer);
+        }
+        if let Ok(info) = sys::tcp_info(self.stream.as_fd()) {
+            self.accounted.acknowledge(info.bytes_acked, &shared.counters);
+        }
+        match end {
+            End::Evicted(reason) => self.evict(reason, None, shared),
+            End::Late(deadline) => {
+                self.evict(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), shared);
+            }
+            // The kernel has done on our behalf what we asked it to.
+            End::Ended(How::TimedOut) if shared.policy.user_timeout => {
+                self.evict(Reason::UserTimeout, None, shared);
+            }
+            End::Ended(how) => shared.counters.ended.of(how).add(1),
+        }
+        self.account(&shared.counters);
+        let counters = &shared.counters;
+        counters.send_buffered.shift(self.accounted.send, 0);
+        counters.receive_buffered.shift(self.accounted.receive, 0);
+        counters.footprint.shift(self.accounted.footprint, 0);
+        self.accounted.footprint
+    }
+
+    fn evict(&self, reason: Reason, timer: Option<(u64, u64)>, shared: &Shared) {
+        shared.counters.evictions.of(reason).add(1);
+        let kernel_queued = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
+        if shared.policy.evict_by == EvictBy::Rst {
+            let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+            // It fails only for what is no socket; then a plain close is what remains.
+            let _ = setsockopt(&self.stream, sockopt::Linger, &at_once);
+        }
+        shared.journal.record(Eviction {
+            at_ns: sys::monotonic_ns(),
+            reason,
+            peer_port: self.peer_port,
+            timer,
+            send_buffered: self.send.readable(),
+            kernel_queued,
+        });
+    }
+}

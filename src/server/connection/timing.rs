@@ -1,0 +1,111 @@
+//! One connection's patience: what is seen of the peer, and the one timer of all its deadlines.
+
+use std::os::fd::AsFd;
+
+use super::{Connection, Intake};
+use crate::{
+    server::{
+        event_loop::{Key, Shared},
+        eviction::{End, How},
+        policy::{Deadline, Seen, Sight, Waiting},
+    },
+    sys,
+};
+
+impl Connection {
+    /// Something waits to be sent from now on.
+    pub(super) fn begin_watch(&mut self, shared: &Shared) -> Result<(), End> {
+        let times = &shared.policy.times;
+        if times.for_sending() {
+            let sight = if times.by_acknowledged() { Some(self.sight(shared)?) } else { None };
+            let (acked, now_ns) = sight.map_or_else(|| (0, sys::monotonic_ns()), |s| (s.acked, s.now_ns));
+            self.watch = Some(Box::new(Waiting::begin(acked, now_ns)));
+        }
+        Ok(())
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn end_watch(&mut self, shared: &Shared) {
+        self.watch = None;
+        if shared.policy.times.for_idleness() {
+            self.active_ns = sys::monotonic_ns();
+        }
+    }
+
+    pub(super) fn watch_soft_limit(&mut self, shared: &Shared) {
+        if let (Some(limit), Some(watch)) = (shared.policy.soft_limit, &mut self.watch) {
+            watch.above(self.send.readable() > limit, sys::monotonic_ns);
+        }
+    }
+
+    /// After a turn: is there a message that is not whole? While no more is read, or what came is not looked at before
+    /// a file is sent, that is not the peer's doing.
+    pub(super) fn note_message(&mut self, shared: &Shared) {
+        if shared.policy.times.for_messages() {
+            let begun = self.receive.readable() > 0 || self.dialog.is_within_message();
+            let incomplete = begun && self.intake == Intake::Open && self.dialog.rest_bytes() == 0;
+            let since_ns =
+                self.message_ns.unwrap_or_else(|| if incomplete { sys::monotonic_ns() } else { 0 });
+            self.message_ns = Some(since_ns).filter(|_| incomplete);
+        }
+    }
+
+    /// Sees to it that the timer fires at the soonest deadline, or before: one that moves away is not followed.
+    pub(in crate::server) fn keep_time(&mut self, shared: &mut Shared) {
+        let receiving = shared.policy.times.for_idleness() || self.message_ns.is_some();
+        if self.watch.is_none() && self.timer.is_none() && !receiving {
+            return;
+        }
+        let Some(deadline) = self.deadline(shared) else {
+            if let Some((timer, _)) = self.timer.take() {
+                shared.timers.cancel(timer);
+            }
+            return;
+        };
+        match self.timer {
+            Some((_, fires_ns)) if fires_ns <= deadline.at_ns => {}
+            Some((timer, _)) => {
+                shared.timers.rearm(timer, deadline.at_ns);
+                self.timer = Some((timer, deadline.at_ns));
+            }
+            None => self.arm(deadline.at_ns, shared),
+        }
+    }
+
+    /// The timer has fired: is it time?
+    pub(in crate::server) fn look(&mut self, shared: &mut Shared) -> Result<(), End> {
+        self.timer = None;
+        let mut now_ns = sys::monotonic_ns();
+        if self.watch.is_some() && shared.policy.times.by_acknowledged() {
+            let sight = self.sight(shared)?;
+            now_ns = sight.now_ns;
+            if let Some(watch) = &mut self.watch {
+                watch.look(&sight, shared.policy.times.progress);
+            }
+        }
+        match self.deadline(shared) {
+            Some(deadline) if deadline.at_ns <= now_ns => Err(End::Late(deadline)),
+            Some(deadline) => {
+                self.arm(deadline.look_at_ns(now_ns), shared);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn arm(&mut self, at_ns: u64, shared: &mut Shared) {
+        self.timer = Some((shared.timers.arm(at_ns, Key::Look(self.token)), at_ns));
+    }
+
+    fn deadline(&self, shared: &Shared) -> Option<Deadline> {
+        let waiting = self.watch.as_deref();
+        let seen = Seen { active_ns: self.active_ns, message_ns: self.message_ns, waiting };
+        shared.policy.times.soonest(&seen)
+    }
+
+    fn sight(&mut self, shared: &Shared) -> Result<Sight, End> {
+        let info = sys::tcp_info(self.stream.as_fd()).map_err(|error| How::from_error(&error))?;
+        self.accounted.acknowledge(info.bytes_acked, &shared.counters);
+        Ok(Sight::new(&info, sys::monotonic_ns(), shared.jiffy_ns))
+    }
+}

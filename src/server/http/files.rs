@@ -1,0 +1,266 @@
+//! The files below a directory: no path leads out of it, and those asked for often stay open for a while.
+
+use std::{
+    collections::HashMap,
+    ffi::OsStr,
+    fs::{self, File},
+    io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::{
+            ffi::OsStrExt,
+            fs::{MetadataExt, OpenOptionsExt},
+        },
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+};
+
+use crate::codec::http::{Status, http_date, media_type};
+
+/// Files kept open. Each is a descriptor.
+const KEPT: usize = 256;
+/// Seconds after which a file is closed that nobody has asked for, as soon as another one is opened.
+const KEPT_SECONDS: i64 = 10;
+/// What a directory is answered with.
+const INDEX: &[u8] = b"index.html";
+
+/// A regular file that is open for reading.
+#[derive(Debug)]
+pub(in crate::server) struct OpenFile {
+    file: File,
+    pub(super) length: u64,
+    pub(super) media_type: &'static str,
+    pub(super) last_modified: String,
+}
+
+impl AsFd for OpenFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// A directory, and the files below it that are open. A file is looked up anew (path, length, time of change) when the
+/// second in which that was last done is over.
+pub(super) struct Files {
+    root: PathBuf,
+    directory: OwnedFd,
+    /// The kernel resolves paths beneath a directory (Linux 5.6, unless a filter forbids it).
+    beneath: bool,
+    kept: HashMap<Box<[u8]>, Kept>,
+}
+
+struct Kept {
+    second: i64,
+    file: Arc<OpenFile>,
+}
+
+impl Files {
+    /// # Errors
+    /// When it is no directory that can be read.
+    pub(super) fn below(root: &Path) -> io::Result<Self> {
+        let root = fs::canonicalize(root)?;
+        let directory = fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(&root)?.into();
+        let mut files = Self { root, directory, beneath: true, kept: HashMap::new() };
+        files.beneath = !matches!(files.open_beneath(Path::new(".")), Err(Errno::ENOSYS | Errno::EPERM));
+        Ok(files)
+    }
+
+    /// The file under this path, relative to the root; `second` is the present.
+    pub(super) fn open(&mut self, path: &[u8], second: i64) -> Result<Arc<OpenFile>, Status> {
+        if let Some(kept) = self.kept.get(path)
+            && kept.second == second
+        {
+            return Ok(Arc::clone(&kept.file));
+        }
+        let file = Arc::new(self.look_up(path)?);
+        self.kept.retain(|_, kept| (0..KEPT_SECONDS).contains(&(second - kept.second)));
+        if self.kept.len() >= KEPT {
+            self.kept.clear();
+        }
+        self.kept.insert(path.into(), Kept { second, file: Arc::clone(&file) });
+        Ok(file)
+    }
+
+    fn look_up(&self, path: &[u8]) -> Result<OpenFile, Status> {
+        // Not even where `..` would stay inside: nobody who has to ask so is served.
+        if path.split(|byte| *byte == b'/').any(|name| name == b"..") {
+            return Err(Status::NotFound);
+        }
+        let mut path = path.to_vec();
+        for _ in 0..2 {
+            let file = self.open_inside(if path.is_empty() { b"." } else { &path }).map_err(status)?;
+            let about = file.metadata().map_err(|_| Status::InternalServerError)?;
+            if about.is_file() {
+                let (length, media_type) = (about.len(), media_type(&path));
+                return Ok(OpenFile { file, length, media_type, last_modified: http_date(about.mtime()) });
+            }
+            if !about.is_dir() {
+                return Err(Status::Forbidden);
+            }
+            path.extend_from_slice(if path.is_empty() || path.ends_with(b"/") { b"" } else { b"/" });
+            path.extend_from_slice(INDEX);
+        }
+        Err(Status::NotFound)
+    }
+
+    fn open_inside(&self, path: &[u8]) -> Result<File, Errno> {
+        let path = Path::new(OsStr::from_bytes(path));
+        if self.beneath { self.open_beneath(path) } else { self.open_resolved(path) }
+    }
+
+    /// The kernel itself sees to it that neither a symbolic link nor a rename at the wrong moment leads out.
+    fn open_beneath(&self, path: &Path) -> Result<File, Errno> {
+        let beneath = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let how = OpenHow::new().flags(OFlag::O_RDONLY | flags()).resolve(beneath);
+        loop {
+            match openat2(&self.directory, path, how) {
+                // A rename somewhere on the way, while a link with `..` was followed: openat2(2) says to try again.
+                Err(Errno::EAGAIN) => {}
+                opened => return opened.map(File::from),
+            }
+        }
+    }
+
+    /// For kernels that cannot do that: the path is resolved, judged, and opened. One who can rename directories
+    /// below the root between the last two steps can still lead out of it; such a one could as well put a copy there.
+    fn open_resolved(&self, path: &Path) -> Result<File, Errno> {
+        let code = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::ENOENT));
+        let resolved = fs::canonicalize(self.root.join(path)).map_err(code)?;
+        if !resolved.starts_with(&self.root) {
+            return Err(Errno::EXDEV);
+        }
+        let no_link = flags() | OFlag::O_NOFOLLOW;
+        let opened = fs::OpenOptions::new().read(true).custom_flags(no_link.bits()).open(resolved);
+        opened.map_err(code)
+    }
+}
+
+/// A FIFO must not block, a terminal not take us over.
+fn flags() -> OFlag {
+    OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY
+}
+
+fn status(error: Errno) -> Status {
+    match error {
+        // EXDEV: it would lead out.
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::ELOOP | Errno::EXDEV => {
+            Status::NotFound
+        }
+        // ENXIO: a socket, or a device without a driver.
+        Errno::EACCES | Errno::EPERM | Errno::ENXIO => Status::Forbidden,
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => Status::ServiceUnavailable,
+        _ => Status::InternalServerError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+
+    use super::*;
+
+    /// A root with a neighbor that must not be seen.
+    fn tree() -> tempfile::TempDir {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("root");
+        fs::create_dir_all(root.join("sub/deep")).unwrap();
+        fs::write(outside.path().join("secret"), "no").unwrap();
+        fs::write(root.join("a.txt"), "hello").unwrap();
+        fs::write(root.join("sub/index.html"), "<p>").unwrap();
+        fs::write(root.join("%2e%2e"), "a strange name").unwrap();
+        symlink("../a.txt", root.join("sub/inside")).unwrap();
+        symlink("../secret", root.join("out")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink(outside.path().join("secret"), root.join("absolute")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        mkfifo(&root.join("fifo"), Mode::S_IRWXU).unwrap();
+        outside
+    }
+
+    fn each_way(outside: &Path) -> [Files; 2] {
+        let files = || Files::below(&outside.join("root")).unwrap();
+        [files(), Files { beneath: false, ..files() }]
+    }
+
+    #[test]
+    fn what_lies_inside_is_found() {
+        let outside = tree();
+        for files in each_way(outside.path()) {
+            let length = |path: &str| files.look_up(path.as_bytes()).map(|file| file.length);
+            assert_eq!(length("a.txt"), Ok(5));
+            assert_eq!(length("./sub/..hidden"), Err(Status::NotFound));
+            assert_eq!(length("sub/inside"), Ok(5));
+            assert_eq!(length("%2e%2e"), Ok(14));
+            assert_eq!((length("sub"), length("sub/"), length("sub//")), (Ok(3), Ok(3), Ok(3)));
+            assert_eq!(files.look_up(b"sub").unwrap().media_type, "text/html; charset=utf-8");
+        }
+    }
+
+    #[test]
+    fn nothing_leads_out() {
+        let outside = tree();
+        for files in each_way(outside.path()) {
+            for path in [
+                "../secret",
+                "sub/../../secret",
+                "sub/..",
+                "out",
+                "up/secret",
+                "absolute",
+                "/etc/passwd",
+                "..",
+                "loop",
+            ] {
+                let refused = files.look_up(path.as_bytes()).map(|file| file.length);
+                assert_eq!(refused, Err(Status::NotFound), "{path}, beneath: {}", files.beneath);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_served() {
+        let outside = tree();
+        for files in each_way(outside.path()) {
+            let refused = |path: &str| files.look_up(path.as_bytes()).map(|file| file.length);
+            assert_eq!(refused("fifo"), Err(Status::Forbidden));
+            assert_eq!(refused(""), Err(Status::NotFound), "no index");
+            assert_eq!(refused("sub/deep"), Err(Status::NotFound), "no index");
+            assert_eq!(refused("a.txt/"), Err(Status::NotFound));
+            assert_eq!(refused("a.txt/b"), Err(Status::NotFound));
+            assert_eq!(refused(&"x".repeat(300)), Err(Status::NotFound));
+        }
+    }
+
+    #[test]
+    fn a_file_stays_open_for_the_second_and_not_for_ever() {
+        let outside = tree();
+        let mut files = Files::below(&outside.path().join("root")).unwrap();
+        let first = files.open(b"a.txt", 7).unwrap();
+        fs::write(outside.path().join("root/b"), "longer than before").unwrap();
+        fs::rename(outside.path().join("root/b"), outside.path().join("root/a.txt")).unwrap();
+        assert!(Arc::ptr_eq(&first, &files.open(b"a.txt", 7).unwrap()));
+        assert_eq!(files.open(b"a.txt", 8).unwrap().length, 18);
+        assert_eq!(first.length, 5, "whoever is being answered keeps what was announced");
+        files.open(b"sub/inside", 8 + KEPT_SECONDS).unwrap();
+        assert_eq!(files.kept.len(), 1);
+    }
+
+    #[test]
+    fn only_so_many_stay_open() {
+        let outside = tree();
+        let mut files = Files::below(&outside.path().join("root")).unwrap();
+        for n in 0..KEPT * 2 {
+            // As many paths to one file as anybody likes.
+            files.open(format!("{}a.txt", "./".repeat(n)).as_bytes(), 7).unwrap();
+            assert!(files.kept.len() <= KEPT);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! HTTP/1.1 on one connection: what has come, what is being answered, and when the conversation is over.
+//!
+//! ```text
+//!          ┌───────────── keep-alive ─────────────┐
+//!   head ──┴─→ body ──→ answer ─┬→ made content ──┴─→ over ─→ closed, or half-closed and listened to for a while
+//!                               └→ file, sent behind the send buffer
+//! ```
+
+mod files;
+mod respond;
+
+use std::{mem, sync::Arc};
+
+use self::respond::Content;
+pub(super) use self::{files::OpenFile, respond::Site};
+use super::{
+    eviction::Reason,
+    messages::{BATCH_BYTES, Batch, Scratch},
+};
+use crate::{
+    buffer::Buffer,
+    codec::{
+        content,
+        http::{Body, CONTINUE, Keep, Request, Search, Span, Status},
+    },
+};
+
+/// Whose content is made where there is no file.
+const STREAM: u32 = 0;
+
+/// One connection's conversation.
+#[derive(Debug)]
+pub(super) struct Http {
+    /// Most bytes of a head, and of a body.
+    limit: usize,
+    phase: Phase,
+    search: Search,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head,
+    /// A body is read away before its request is answered.
+    Body(Box<(Request<'static>, Body)>),
+    Over(Over),
+}
+
+/// How to part from the peer once everything is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// All that it sent has been read.
+    Clean,
+    /// It may still be sending. To close now would answer that with a reset, which takes what the peer has not yet
+    /// read of the answer away from it (RFC 9112 section 9.6).
+    Sending,
+}
+
+/// The part of a file that is still to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Rest {
+    pub(super) file: Arc<OpenFile>,
+    pub(super) span: Span,
+}
+
+impl Rest {
+    /// So many bytes of it are sent.
+    pub(super) fn sent(&mut self, count: usize) {
+        self.span.start += count as u64;
+        self.span.length -= count as u64;
+    }
+}
+
+impl Http {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, phase: Phase::Head, search: Search::default(), content: Content::None }
+    }
+
+    /// What follows the send buffer, unless nothing is left of it.
+    pub(super) fn rest(&mut self) -> Option<&mut Rest> {
+        if let Content::File(rest) = &mut self.content {
+            Some(rest).filter(|rest| rest.span.length > 0)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn rest_bytes(&self) -> usize {
+        if let Content::File(rest) = &self.content { rest.span.length as usize } else { 0 }
+    }
+
+    /// Whether the rest of a request's body is awaited.
+    pub(super) fn is_within_body(&self) -> bool {
+        matches!(self.phase, Phase::Body(_))
+    }
+
+    pub(super) fn over(&self) -> Option<Over> {
+        if let Phase::Over(over) = self.phase { Some(over) } else { None }
+    }
+
+    /// Answers what has arrived, up to one batch, or up to a file: it goes out before the next answer is made.
+    pub(super) fn answer(
+        &mut self,
+        receive: &mut dyn Buffer,
+        send: &mut dyn Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<Batch, Reason> {
+        let mut batch = Batch::default();
+        while batch.appended < BATCH_BYTES {
+            let made = match &mut self.content {
+                Content::File(rest) if rest.span.length > 0 => break,
+                Content::Made(span) if span.length > 0 => {
+                    make(span, &mut scratch.bytes[..BATCH_BYTES - batch.appended])
+                }
+                _ => {
+                    self.content = Content::None;
+                    scratch.site.out.clear();
+                    match self.next(receive, &mut scratch.site) {
+                        Ok(None) => return Ok(batch),
+                        Ok(Some(answered)) => batch.messages += u64::from(answered),
+                        Err(status) => {
+                            batch.rejected += 1;
+                            scratch.site.refuse(status);
+                            self.phase = Phase::Over(Over::Sending);
+                        }
+                    }
+                    &scratch.site.out
+                }
+            };
+            send.append(made).map_err(|_| Reason::SendLimit)?;
+            batch.appended += made.len();
+        }
+        Ok(Batch { more: batch.appended > 0, ..batch })
+    }
+
+    /// One step further, and whether it was an answer; `None` when more has to come first.
+    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site) -> Result<Option<bool>, Status> {
+        match &mut self.phase {
+            Phase::Head => {
+                let Some(length) = self.search.next(receive, self.limit)? else { return Ok(None) };
+                let request = Request::parse(receive.peek(length), self.limit as u64)?;
+                let body = request.body;
+                if let Some(body) = body {
+                    site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
+                    self.phase = Phase::Body(Box::new((request.into_owned(), body)));
+                } else {
+                    self.respond(&request, site);
+                }
+                receive.retrieve(length);
+                Ok(Some(body.is_none()))
+            }
+            Phase::Body(pending) => {
+                if !pending.1.skip(receive)? {
+                    return Ok(None);
+                }
+                if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
+                    self.respond(&pending.0, site);
+                }
+                Ok(Some(true))
+            }
+            Phase::Over(over) => {
+                if receive.readable() > 0 {
+                    *over = Over::Sending;
+                    receive.retrieve(receive.readable());
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn respond(&mut self, request: &Request<'_>, site: &mut Site) {
+        self.content = site.respond(request);
+        if request.keep == Keep::Close {
+            self.phase = Phase::Over(Over::Clean);
+        }
+    }
+}
+
+/// Makes as much of the content as fits.
+fn make<'a>(span: &mut Span, out: &'a mut [u8]) -> &'a [u8] {
+    let length = span.length.min(out.len() as u64);
+    let piece = &mut out[..length as usize];
+    content::fill(STREAM, span.start, piece);
+    (span.start, span.length) = (span.start + length, span.length - length);
+    piece
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::{self, Kind};
+
+    /// Feeds `bytes` in pieces of `step`: the answers without their dates, how many there were, and how it ended.
+    fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<Over>) {
+        let mut http = Http::new(100_000);
+        let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None).unwrap(), Vec::new(), 0);
+        for piece in bytes.chunks(step) {
+            receive.append(piece).unwrap();
+            loop {
+                let batch = http.answer(&mut *receive, &mut *send, &mut scratch).unwrap();
+                messages += batch.messages;
+                let waiting = send.readable();
+                out.extend_from_slice(send.peek(waiting));
+                send.retrieve(waiting);
+                if !batch.more {
+                    break;
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(&out);
+        let lines = text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: "));
+        (lines.collect(), messages, http.over())
+    }
+
+    #[test]
+    fn fragmentation_changes_nothing() {
+        let text = b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n\
+            POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello\
+            HEAD /bytes/70000 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n0\r\nB: c\r\n\r\n\
+            GET /bytes/70000 HTTP/1.1\r\nHost: x\r\n\r\n\
+            GET /bytes/9 HTTP/1.1\r\nHost: x\r\nRange: bytes=-4\r\n\r\n\
+            BREW / HTTP/1.1\r\nHost: x\r\n\r\n\
+            GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET";
+        let whole = converse(Kind::Chained, text, text.len());
+        let statuses: Vec<&str> = whole.0.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+        assert_eq!(statuses, ["200", "100", "405", "200", "200", "206", "501", "200"]);
+        assert_eq!((whole.1, whole.2), (7, Some(Over::Sending)));
+        assert!(whole.0.len() > 70_000 && whole.0.ends_with("Connection: close\r\n\r\nok\n"), "{}", whole.0);
+        for kind in [Kind::Contiguous, Kind::Chained] {
+            for step in (1..100).chain([text.len()]) {
+                assert!(converse(kind, text, step) == whole, "{kind}, pieces of {step} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_answered_and_is_the_last() {
+        let text = b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        for step in 1..=text.len() {
+            let (answers, messages, over) = converse(Kind::Chained, text, step);
+            assert!(answers.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answers}");
+            assert!(answers.ends_with("Connection: close\r\n\r\n400 Bad Request\n"), "{answers}");
+            assert_eq!((messages, over), (0, Some(Over::Sending)));
+        }
+    }
+
+    #[test]
+    fn a_peer_that_has_said_all_is_parted_from_cleanly() {
+        let (answer, _, over) = converse(Kind::Chained, b"GET / HTTP/1.0\r\n\r\n", 100);
+        assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+        assert_eq!(over, Some(Over::Clean));
+    }
+}

@@ -1,0 +1,147 @@
+//! What a request is answered with: a file, or without a root a body made on the spot.
+
+use std::{io, path::Path, sync::Arc};
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::{OpenFile, Rest, files::Files};
+use crate::codec::http::{Answer, Keep, Method, Request, Span, Status, http_date};
+
+/// What `/` is answered with when there is no root.
+const GREETING: &str = "ok\n";
+/// The most that `/bytes/N` can ask for.
+const MOST_MADE: u64 = 1 << 40;
+
+/// What all connections are answered with, and where the answers are written.
+pub(in crate::server) struct Site {
+    files: Option<Files>,
+    date: Date,
+    pub(super) out: Vec<u8>,
+}
+
+/// What follows what was written.
+#[derive(Debug)]
+pub(super) enum Content {
+    None,
+    /// Content that is made as it is sent.
+    Made(Span),
+    File(Rest),
+}
+
+/// What a path leads to.
+enum Resource {
+    Greeting,
+    /// So many bytes that say where they belong.
+    Made(u64),
+    File(Arc<OpenFile>),
+}
+
+impl Resource {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Greeting => GREETING.len() as u64,
+            Self::Made(length) => *length,
+            Self::File(file) => file.length,
+        }
+    }
+
+    fn media_type(&self) -> &'static str {
+        match self {
+            Self::Greeting => "text/plain",
+            Self::Made(_) => "application/octet-stream",
+            Self::File(file) => file.media_type,
+        }
+    }
+
+    fn last_modified(&self) -> Option<&str> {
+        if let Self::File(file) = self { Some(&file.last_modified) } else { None }
+    }
+}
+
+impl Site {
+    /// # Errors
+    /// When the root is no directory that can be read.
+    pub(in crate::server) fn open(root: Option<&Path>) -> io::Result<Self> {
+        let files = root.map(Files::below).transpose()?;
+        Ok(Self { files, date: Date::default(), out: Vec::new() })
+    }
+
+    /// Writes the head of the answer, and a body that is short.
+    pub(super) fn respond(&mut self, request: &Request<'_>) -> Content {
+        self.date.look();
+        let found = match request.method {
+            Method::Get | Method::Head => self.find(&request.path),
+            Method::Known => Err(Status::MethodNotAllowed),
+            Method::Unknown => Err(Status::NotImplemented),
+        };
+        let with_body = request.method != Method::Head;
+        let resource = match found {
+            Ok(resource) => resource,
+            Err(status) => {
+                self.plain(status, request.keep, with_body);
+                return Content::None;
+            }
+        };
+        let (length, modified) = (resource.length(), resource.last_modified());
+        let (answer, span) = Answer::of(length, resource.media_type(), modified, request.range, request.keep);
+        answer.write(&self.date.text, &mut self.out);
+        let status = answer.status;
+        match (resource, span.filter(|_| with_body)) {
+            (Resource::Greeting, Some(Span { start, length })) => {
+                self.out.extend_from_slice(&GREETING.as_bytes()[start as usize..][..length as usize]);
+                Content::None
+            }
+            (Resource::Made(_), Some(span)) => Content::Made(span),
+            (Resource::File(file), Some(span)) => Content::File(Rest { file, span }),
+            (_, None) => {
+                if with_body {
+                    self.out.extend_from_slice(Answer::plain(status, request.keep).1);
+                }
+                Content::None
+            }
+        }
+    }
+
+    /// Writes the last answer to a peer whose bytes cannot be understood any further.
+    pub(super) fn refuse(&mut self, status: Status) {
+        self.date.look();
+        self.plain(status, Keep::Close, true);
+    }
+
+    fn plain(&mut self, status: Status, keep: Keep, with_body: bool) {
+        let (answer, text) = Answer::plain(status, keep);
+        answer.write(&self.date.text, &mut self.out);
+        self.out.extend_from_slice(if with_body { text } else { b"" });
+    }
+
+    fn find(&mut self, path: &[u8]) -> Result<Resource, Status> {
+        if let Some(files) = &mut self.files {
+            return files.open(path, self.date.second).map(Resource::File);
+        }
+        let Some(count) = path.strip_prefix(b"bytes/") else { return Ok(Resource::Greeting) };
+        let count = std::str::from_utf8(count).ok().and_then(|digits| digits.parse().ok());
+        count.filter(|count| *count <= MOST_MADE).map(Resource::Made).ok_or(Status::NotFound)
+    }
+}
+
+/// The present, as HTTP writes it: written once a second.
+struct Date {
+    second: i64,
+    text: String,
+}
+
+impl Default for Date {
+    fn default() -> Self {
+        Self { second: 0, text: http_date(0) }
+    }
+}
+
+impl Date {
+    fn look(&mut self) {
+        // A second begins a few milliseconds late: nobody minds, and this clock is the cheapest there is.
+        let second = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).map_or(0, |now| now.tv_sec());
+        if second != self.second {
+            (self.second, self.text) = (second, http_date(second));
+        }
+    }
+}

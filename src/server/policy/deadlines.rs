@@ -1,0 +1,241 @@
+//! When a connection's patience ends: the soonest of all its deadlines, and whose it is.
+
+use super::{Sight, nanoseconds};
+use crate::{
+    profile::{Progress, ServerOptions},
+    server::eviction::Reason,
+    units::{OrOff, Span},
+};
+
+/// How long a connection may take for what, in nanoseconds; `None` is for ever.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct TimeLimits {
+    send_timeout: Option<u64>,
+    pub(in crate::server) progress: Progress,
+    /// `None` without a soft limit.
+    soft_time: Option<u64>,
+    /// Bytes per second, and how long data may wait before it is asked for.
+    min_rate: Option<(u64, u64)>,
+    deadline: Option<u64>,
+    message: Option<u64>,
+    idle: Option<u64>,
+}
+
+/// What has been seen of one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::server) struct Seen<'a> {
+    /// Something was last received, or the last of what waited was sent.
+    pub(in crate::server) active_ns: u64,
+    /// The first byte of an incomplete message was seen.
+    pub(in crate::server) message_ns: Option<u64>,
+    pub(in crate::server) waiting: Option<&'a Waiting>,
+}
+
+/// Data that wait to be sent. Progress is counted in bytes that the peer acknowledged: how often the kernel had room
+/// for more says nothing below a third of its send buffer (`__sk_stream_is_writeable`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) struct Waiting {
+    since_ns: u64,
+    acked_before: u64,
+    acked: u64,
+    /// The last progress, or the instant at which data began to wait.
+    progress_ns: u64,
+    /// More than the soft limit has been waiting from this instant on.
+    above_ns: Option<u64>,
+}
+
+/// An instant at which a connection is evicted, if nothing happens until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) struct Deadline {
+    pub(in crate::server) reason: Reason,
+    /// What the time is counted from.
+    pub(in crate::server) since_ns: u64,
+    pub(in crate::server) at_ns: u64,
+}
+
+impl TimeLimits {
+    pub(super) fn new(options: &ServerOptions) -> Self {
+        let time = |span: OrOff<Span>| span.0.map(nanoseconds);
+        Self {
+            send_timeout: time(options.send_timeout),
+            progress: options.progress,
+            soft_time: options.soft_limit.0.map(|_| nanoseconds(options.soft_time)),
+            min_rate: options.min_rate.0.map(|rate| (rate.0, nanoseconds(options.grace))),
+            deadline: time(options.deadline),
+            message: time(options.message_timeout),
+            idle: time(options.idle_timeout),
+        }
+    }
+
+    /// Are connections watched while data wait?
+    pub(in crate::server) fn for_sending(&self) -> bool {
+        [self.send_timeout, self.soft_time, self.deadline].iter().any(Option::is_some)
+            || self.min_rate.is_some()
+    }
+
+    /// Must the kernel be asked what the peer acknowledged?
+    pub(in crate::server) fn by_acknowledged(&self) -> bool {
+        self.min_rate.is_some() || (self.send_timeout.is_some() && self.progress == Progress::Acknowledged)
+    }
+
+    pub(in crate::server) fn for_messages(&self) -> bool {
+        self.message.is_some()
+    }
+
+    pub(in crate::server) fn for_idleness(&self) -> bool {
+        self.idle.is_some()
+    }
+
+    /// The soonest deadline. A connection is idle only while nothing waits.
+    pub(in crate::server) fn soonest(&self, seen: &Seen<'_>) -> Option<Deadline> {
+        let from = |reason, since_ns: u64, time_ns| {
+            let at_ns = since_ns.saturating_add(time_ns);
+            Deadline { reason, since_ns, at_ns }
+        };
+        let waiting = seen.waiting;
+        let idle = if waiting.is_none() { self.idle } else { None };
+        let deadlines = [
+            self.message.zip(seen.message_ns).map(|(time, since)| from(Reason::MessageTimeout, since, time)),
+            idle.map(|time| from(Reason::IdleTimeout, seen.active_ns, time)),
+            self.send_timeout.zip(waiting).map(|(time, w)| from(Reason::SendTimeout, w.progress_ns, time)),
+            self.deadline.zip(waiting).map(|(time, w)| from(Reason::Deadline, w.since_ns, time)),
+            self.soft_time
+                .zip(waiting.and_then(|w| w.above_ns))
+                .map(|(time, since)| from(Reason::SoftLimit, since, time)),
+            self.min_rate
+                .zip(waiting)
+                .map(|((rate, grace), w)| from(Reason::MinRate, w.since_ns, grace.max(w.paid_for_ns(rate)))),
+        ];
+        deadlines.into_iter().flatten().min_by_key(|deadline| deadline.at_ns)
+    }
+}
+
+impl Waiting {
+    /// Data begin to wait.
+    pub(in crate::server) fn begin(acked: u64, now_ns: u64) -> Self {
+        Self { since_ns: now_ns, acked_before: acked, acked, progress_ns: now_ns, above_ns: None }
+    }
+
+    /// The kernel was asked.
+    pub(in crate::server) fn look(&mut self, sight: &Sight, progress: Progress) {
+        if sight.acked != self.acked {
+            self.acked = sight.acked;
+            if progress == Progress::Acknowledged {
+                self.progress_ns = self.progress_ns.max(sight.progress_until_ns);
+            }
+        }
+    }
+
+    /// The kernel took something.
+    pub(in crate::server) fn wrote(&mut self, now_ns: u64) {
+        self.progress_ns = now_ns;
+    }
+
+    /// More than the soft limit waits, or no longer.
+    pub(in crate::server) fn above(&mut self, above: bool, now_ns: impl FnOnce() -> u64) {
+        self.above_ns = if above { self.above_ns.or_else(|| Some(now_ns())) } else { None };
+    }
+
+    /// For how long what was acknowledged is enough, at this rate.
+    fn paid_for_ns(&self, rate: u64) -> u64 {
+        let acked = u128::from(self.acked - self.acked_before);
+        u64::try_from(acked * 1_000_000_000 / u128::from(rate.max(1))).unwrap_or(u64::MAX)
+    }
+}
+
+impl Deadline {
+    /// When to look next. A peer close to the minimum rate moves its deadline with every byte: its average is judged
+    /// to within 1/256, so that it costs no look at every tick.
+    pub(in crate::server) fn look_at_ns(&self, now_ns: u64) -> u64 {
+        if self.reason == Reason::MinRate {
+            self.at_ns.max(now_ns + now_ns.saturating_sub(self.since_ns) / 256)
+        } else {
+            self.at_ns
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn limits(toml: &str) -> TimeLimits {
+        TimeLimits::new(&toml::from_str(toml).expect("options"))
+    }
+
+    fn due(limits: &TimeLimits, waiting: &Waiting) -> Option<(Reason, u64)> {
+        let deadline = limits.soonest(&Seen { waiting: Some(waiting), ..Seen::default() });
+        deadline.map(|deadline| (deadline.reason, deadline.at_ns / MS))
+    }
+
+    fn sight(acked: u64, progress_until_ms: u64) -> Sight {
+        Sight { now_ns: 0, acked, progress_until_ns: progress_until_ms * MS }
+    }
+
+    #[test]
+    fn the_send_timeout_counts_from_the_last_acknowledged_byte() {
+        let limits = limits("send_timeout = '1s'");
+        let mut waiting = Waiting::begin(500, 800 * MS);
+        waiting.look(&sight(500, 900), limits.progress);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_800)), "nothing new");
+        waiting.look(&sight(501, 700), limits.progress);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_800)), "not older than the waiting");
+        waiting.look(&sight(502, 900), limits.progress);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_900)));
+    }
+
+    #[test]
+    fn or_from_the_last_write_event_if_asked_to_be_wrong() {
+        let limits = limits("send_timeout = '1s'\nprogress = 'write-event'");
+        let mut waiting = Waiting::begin(0, 0);
+        waiting.look(&sight(9_999, 900), limits.progress);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_000)), "acknowledged, in vain");
+        waiting.wrote(300 * MS);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_300)));
+        assert!(limits.for_sending() && !limits.by_acknowledged());
+    }
+
+    #[test]
+    fn the_minimum_rate_is_an_average_and_asked_for_after_a_grace() {
+        let limits = limits("send_timeout = 'off'\nmin_rate = '1000B/s'\ngrace = '2s'");
+        let mut waiting = Waiting::begin(100, 1_000 * MS);
+        assert_eq!(due(&limits, &waiting), Some((Reason::MinRate, 3_000)));
+        waiting.look(&sight(1_600, 0), limits.progress);
+        assert_eq!(due(&limits, &waiting), Some((Reason::MinRate, 3_000)), "1500 bytes in 2 s are too few");
+        waiting.look(&sight(3_100, 0), limits.progress);
+        assert_eq!(due(&limits, &waiting), Some((Reason::MinRate, 4_000)), "3000 bytes last for 3 s");
+        let deadline = Deadline { reason: Reason::MinRate, since_ns: 0, at_ns: 1 };
+        assert_eq!(deadline.look_at_ns(2_560 * MS), 2_570 * MS);
+        assert_eq!(Deadline { reason: Reason::Deadline, ..deadline }.look_at_ns(2_560 * MS), 1);
+    }
+
+    #[test]
+    fn the_soft_limit_counts_from_when_it_was_last_exceeded() {
+        let limits = limits("send_timeout = 'off'\nsoft_limit = '1MiB'\nsoft_time = '1s'");
+        let mut waiting = Waiting::begin(0, 0);
+        assert_eq!(due(&limits, &waiting), None);
+        waiting.above(true, || 100 * MS);
+        waiting.above(true, || 500 * MS);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SoftLimit, 1_100)));
+        waiting.above(false, || 600 * MS);
+        assert_eq!(due(&limits, &waiting), None);
+        waiting.above(true, || 700 * MS);
+        assert_eq!(due(&limits, &waiting), Some((Reason::SoftLimit, 1_700)));
+    }
+
+    #[test]
+    fn the_soonest_of_many_is_the_one_reason() {
+        let limits =
+            limits("send_timeout = '3s'\ndeadline = '2s'\nmessage_timeout = '1s'\nidle_timeout = '4s'");
+        let mut waiting = Waiting::begin(0, 0);
+        let reason = |seen: &Seen<'_>| limits.soonest(seen).map(|deadline| deadline.reason);
+        let all = Seen { active_ns: 0, message_ns: Some(0), waiting: Some(&waiting) };
+        assert_eq!(reason(&all), Some(Reason::MessageTimeout));
+        assert_eq!(reason(&Seen { message_ns: None, ..all }), Some(Reason::Deadline));
+        assert_eq!(reason(&Seen::default()), Some(Reason::IdleTimeout));
+        waiting.wrote(500 * MS);
+        assert_eq!(due(&limits, &waiting), Some((Reason::Deadline, 2_000)), "progress does not move it");
+    }
+}

@@ -1,0 +1,58 @@
+//! What the kernel tells of a connection's progress, and how far it can be believed.
+
+use crate::sys::TcpInfo;
+
+/// What the kernel told of a connection, and when.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Sight {
+    pub(in crate::server) now_ns: u64,
+    /// Bytes that the peer has acknowledged.
+    pub(in crate::server) acked: u64,
+    /// An instant that the last progress did not come after.
+    pub(in crate::server) progress_until_ns: u64,
+}
+
+impl Sight {
+    /// `jiffy_ns` is how coarse the kernel's own instants are.
+    ///
+    /// When did the peer last acknowledge something new? The kernel does not say, but two of its instants bound it.
+    /// `tcpi_last_ack_recv` is never before it; but zero-window probes are answered too, so for a peer that never
+    /// reads it is always recent. `tcpi_last_data_sent` is at most one round trip before it; but retransmissions
+    /// count as sent, so for a peer that is dead it is always recent. So the earlier one plus a round trip and a
+    /// jiffy is a bound from above: a peer is never thought to be silent for longer than it was.
+    pub(in crate::server) fn new(info: &TcpInfo, now_ns: u64, jiffy_ns: u64) -> Self {
+        let silent_ns = u64::from(info.last_data_sent_ms.max(info.last_ack_recv_ms)) * 1_000_000;
+        let slack_ns = u64::from(info.rtt_us) * 1_000 + jiffy_ns;
+        let progress_until_ns = now_ns.saturating_sub(silent_ns.saturating_sub(slack_ns));
+        Self { now_ns, acked: info.bytes_acked, progress_until_ns }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn progress_until_ms(sent_ms_ago: u32, ack_ms_ago: u32) -> u64 {
+        let info = TcpInfo {
+            last_data_sent_ms: sent_ms_ago,
+            last_ack_recv_ms: ack_ms_ago,
+            rtt_us: 2_000,
+            ..TcpInfo::default()
+        };
+        Sight::new(&info, 1_000 * MS, 4 * MS).progress_until_ns / MS
+    }
+
+    #[test]
+    fn probes_answered_are_no_progress_and_neither_are_retransmissions() {
+        assert_eq!(progress_until_ms(900, 1), 106, "stalled: probes are answered");
+        assert_eq!(progress_until_ms(1, 900), 106, "dead: data are sent again");
+    }
+
+    #[test]
+    fn progress_is_never_newer_than_now() {
+        assert_eq!(progress_until_ms(0, 0), 1_000);
+        assert_eq!(progress_until_ms(5, 3), 1_000, "within a round trip and a jiffy");
+    }
+}

@@ -1,0 +1,203 @@
+//! The server's knobs where it speaks HTTP: bodies under way, bodies that wait, requests that are not whole.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use badpeer::profile::ServerOptions;
+
+use crate::{
+    Tree,
+    fixture::{Running, Serving, options},
+    peer::Peer,
+};
+
+const LARGE: &str = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+
+fn serving(tree: &Tree, knobs: &str) -> Running {
+    let options = options(&format!("protocol = 'http'\n{knobs}"));
+    Running::start(&ServerOptions { root: Some(tree.root()), ..options })
+}
+
+#[test]
+fn every_way_of_sending_delivers_files() {
+    let tree = Tree::new();
+    let (large, small) = (tree.add("large", 3_000_000), tree.add("small", 60_000));
+    for interest in ["on-demand", "eager", "always-arm"] {
+        for trigger in ["level", "edge"] {
+            for (sends, piece) in [("1", "40KiB"), ("16", "100B"), ("1", "off"), ("off", "off")] {
+                let knobs = format!(
+                    "trigger = '{trigger}'\nwrite_interest = '{interest}'\nmax_sends = '{sends}'\nsend_piece = '{piece}'"
+                );
+                let server = serving(&tree, &knobs);
+                let mut peer = Peer::new(server.connect_narrow(64 * 1024));
+                let asked = LARGE.to_owned() + &LARGE.replace("large", "small") + LARGE;
+                peer.say(asked);
+                for bytes in [&large, &small, &large] {
+                    assert!(peer.hear().body == *bytes, "{knobs}");
+                }
+                assert!(piece != "40KiB" || server.metric("badpeer_server_writes_total") >= 148, "{knobs}");
+                assert_eq!(peer.get("/ten.txt").body, b"0123456789", "{knobs}");
+            }
+        }
+    }
+}
+
+#[test]
+fn max_sends_leaves_others_their_turn_beside_a_file() {
+    let tree = Tree::new();
+    tree.add("large", 3_000_000);
+    let server = serving(&tree, "max_sends = 2\nsend_piece = '16KiB'");
+    let mut peer = Peer::new(server.connect());
+    peer.get("/large");
+    let metrics = server.metrics();
+    let (writes, events) = (metrics["badpeer_server_writes_total"], metrics["badpeer_write_events_total"]);
+    assert!(writes >= 184 && events >= writes / 2 - 1, "{writes} writes, {events} events");
+}
+
+#[test]
+fn a_file_that_waits_has_a_deadline_and_a_least_rate() {
+    let tree = Tree::new();
+    tree.add("large", 32 << 20);
+    for (knobs, reason) in [
+        ("deadline = '300ms'", "deadline"),
+        ("min_rate = '50MiB/s'\ngrace = '200ms'", "min_rate"),
+        ("progress = 'write-event'\nsend_timeout = '300ms'", "send_timeout"),
+    ] {
+        let server = serving(&tree, knobs);
+        let mut peer = Peer::new(server.connect_narrow(16 * 1024));
+        peer.say(LARGE);
+        assert_eq!(server.eviction()["reason"], reason);
+    }
+}
+
+#[test]
+fn what_is_left_in_a_file_takes_no_memory_and_breaks_no_limit() {
+    let tree = Tree::new();
+    let bytes = tree.add("large", 8 << 20);
+    for overflow in ["close", "pause"] {
+        let server = serving(&tree, &format!("send_limit = '64KiB'\noverflow = '{overflow}'"));
+        let mut peer = Peer::new(server.connect_narrow(64 * 1024));
+        assert!(peer.get("/large").body == bytes);
+        assert_eq!(server.metric("badpeer_reads_paused_total"), 0);
+    }
+}
+
+#[test]
+fn content_that_is_made_waits_for_a_reader_where_others_are_paused() {
+    for trigger in ["level", "edge"] {
+        let knobs = format!(
+            "protocol = 'http'\ntrigger = '{trigger}'\nsend_limit = '256KiB'\noverflow = 'pause'\nsend_timeout = '400ms'"
+        );
+        let server = Running::start(&options(&knobs));
+        let ask = |length: u64| format!("GET /bytes/{length} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let mut peer = Peer::new(server.connect_narrow(32 * 1024));
+        peer.say(ask(4_000_000) + &ask(4_000_000));
+        peer.stream.shutdown(Shutdown::Write).unwrap();
+        for _ in 0..2 {
+            assert_eq!(peer.hear().body.len(), 4_000_000);
+        }
+        peer.expect_end();
+        // However much is asked for.
+        let mut endless = server.connect_narrow(32 * 1024);
+        endless.write_all(ask(1 << 40).as_bytes()).unwrap();
+        endless.shutdown(Shutdown::Write).unwrap();
+        let eviction = server.eviction();
+        assert_eq!(eviction["reason"], "send_timeout");
+        assert!(eviction["send_buffered"].parse::<u64>().unwrap() <= (256 + 65) << 10);
+    }
+}
+
+/// Sends one byte every 25 ms until the connection ends; at most for 4 seconds.
+fn trickle(mut stream: &TcpStream, text: &str) {
+    let start = Instant::now();
+    for byte in text.bytes() {
+        if stream.write_all(&[byte]).is_err() || start.elapsed().as_secs() > 4 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
+}
+
+#[test]
+fn a_request_has_to_be_whole_in_time_head_and_body() {
+    let body = "x".repeat(200);
+    for trigger in ["level", "edge"] {
+        for text in [
+            format!("GET /{body} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{body}"),
+        ] {
+            let knobs = format!("protocol = 'http'\ntrigger = '{trigger}'\nmessage_timeout = '300ms'");
+            let server = Running::start(&options(&knobs));
+            let stream = server.connect();
+            let at_once = text.len() - 200;
+            let at_once = if text.starts_with("POST") { at_once } else { 0 };
+            (&stream).write_all(&text.as_bytes()[..at_once]).unwrap();
+            trickle(&stream, &text[at_once..]);
+            assert_eq!(server.eviction()["reason"], "message_timeout");
+        }
+    }
+}
+
+#[test]
+fn a_request_behind_a_file_is_not_late() {
+    let tree = Tree::new();
+    let bytes = tree.add("large", 6 << 20);
+    let server = serving(&tree, "message_timeout = '200ms'");
+    let mut peer = Peer::new(server.connect_narrow(64 * 1024));
+    peer.say(LARGE.repeat(2));
+    thread::sleep(Duration::from_millis(500));
+    for _ in 0..2 {
+        assert!(peer.hear().body == bytes);
+    }
+    assert_eq!(server.metric("badpeer_evictions_total{reason=\"message_timeout\"}"), 0);
+}
+
+#[test]
+fn after_a_signal_files_under_way_are_finished() {
+    let tree = Tree::new();
+    let bytes = tree.add("large", 16 << 20);
+    let root = tree.root();
+    for trigger in ["level", "edge"] {
+        let flags = ["--protocol", "http", "--root", root.to_str().unwrap(), "--drain", "20s", "--trigger"];
+        let serving = Serving::start(&[&flags[..], &[trigger]].concat());
+        let mut peer = Peer::new(serving.server.connect_narrow(32 * 1024));
+        // The second has arrived, and so it is answered, too.
+        peer.say(LARGE.repeat(2));
+        let mut idle = serving.server.connect();
+        serving.server.wait_for("badpeer_server_messages_total", 1);
+        serving.server.wait_for("badpeer_connections", 2);
+        thread::sleep(Duration::from_millis(50));
+        serving.terminate();
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+        for _ in 0..2 {
+            assert!(peer.hear().body == bytes);
+        }
+        peer.expect_end();
+        drop(peer);
+        assert!(serving.ended().as_secs() < 5);
+    }
+}
+
+#[test]
+fn a_file_cut_short_is_noticed_however_it_is_sent() {
+    let tree = Tree::new();
+    for interest in ["on-demand", "eager"] {
+        tree.add("large", 32 << 20);
+        let server = serving(&tree, &format!("trigger = 'edge'\nwrite_interest = '{interest}'"));
+        let mut peer = Peer::new(server.connect_narrow(16 * 1024));
+        peer.say(LARGE);
+        thread::sleep(Duration::from_millis(100));
+        let file = fs::File::options().write(true).open(tree.root().join("large")).unwrap();
+        // Not at a boundary of what was asked for, and further than the kernel has taken.
+        file.set_len((20 << 20) + 1234).unwrap();
+        let mut bytes = Vec::new();
+        let _ = peer.stream.read_to_end(&mut bytes);
+        assert!(bytes.len() < 21 << 20);
+        server.wait_for("badpeer_ended_total{how=\"error\"}", 1);
+    }
+}

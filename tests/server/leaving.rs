@@ -1,0 +1,90 @@
+//! Who is let in, and how the server takes its leave.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use crate::fixture::*;
+
+#[test]
+fn there_are_never_more_connections_than_allowed() {
+    let server = Running::start(&options("max_connections = 3"));
+    let mut held: Vec<TcpStream> = (0..3).map(|_| server.connect()).collect();
+    server.wait_for("badpeer_connections", 3);
+    for n in 1..=2 {
+        assert_eq!(server.connect().read(&mut [0]).unwrap(), 0, "closed at once");
+        server.wait_for("badpeer_accept_refused_total", n);
+    }
+    held.pop();
+    server.wait_for("badpeer_connections", 2);
+    let mut stream = server.connect();
+    stream.write_all(&request(0, 10)).unwrap();
+    expect_answers(&mut stream, 1, 10, Duration::ZERO);
+}
+
+/// A peer that has asked for `bytes` and not read them.
+fn stalled(server: &Watched, bytes: u32) -> TcpStream {
+    let mut stream = server.connect_narrow(32 * 1024);
+    stream.write_all(&request(0, bytes)).unwrap();
+    server.wait_for("badpeer_server_messages_total", 1);
+    stream
+}
+
+#[test]
+fn after_a_signal_answers_under_way_are_finished() {
+    for trigger in ["level", "edge"] {
+        let serving = Serving::start(&["--drain", "20s", "--trigger", trigger]);
+        let mut stream = stalled(&serving.server, 12 << 20);
+        // Told after the other, being younger: when it knows, all know.
+        let mut idle = serving.server.connect();
+        serving.server.wait_for("badpeer_connections", 2);
+        serving.terminate();
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+        assert!(TcpStream::connect(serving.server.0.service).is_err(), "nobody is let in");
+        // What is asked from now on is not answered, and does not make it spin.
+        stream.write_all(&request(1, 10)).unwrap();
+        let before = serving.server.waits();
+        thread::sleep(Duration::from_millis(100));
+        assert!(serving.server.waits() - before < 5);
+        let mut answer = vec![0; 32 + (12 << 20)];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "an orderly end");
+        drop(stream);
+        assert!(serving.ended().as_secs() < 5);
+    }
+}
+
+#[test]
+fn the_drain_has_an_end() {
+    let serving = Serving::start(&["--drain", "300ms"]);
+    let _stalled = stalled(&serving.server, 12 << 20);
+    serving.terminate();
+    let took = serving.ended();
+    assert!((200..5_000).contains(&took.as_millis()), "{took:?}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let serving = Serving::start(&["--drain", "60s"]);
+    let _stalled = stalled(&serving.server, 12 << 20);
+    serving.terminate();
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(serving.server.metric("badpeer_connections"), 1);
+    serving.terminate();
+    assert!(serving.ended().as_secs() < 5);
+}
+
+#[test]
+fn options_that_cannot_be_are_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_badpeer"))
+        .args(["serve", "--overflow", "pause", "--send-limit", "off"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--overflow pause needs a send_limit"), "{said}");
+}
