@@ -42,9 +42,7 @@ pub(super) fn render(record: &Record, figures: &[Figure]) -> Result<String, Repo
 fn head(record: &Record) -> String {
     let outcome = record.outcome().word();
     let class = outcome.to_lowercase();
-    let about = record.profile.about.trim();
-    let about =
-        if about.is_empty() { String::new() } else { format!("<p class=\"about\">{}</p>\n", escape(about)) };
+    let about = paragraphs(&record.profile.about);
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
          <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{about}\
@@ -55,6 +53,22 @@ fn head(record: &Record) -> String {
         escape(&manner(record)),
         escape(&record.started),
     )
+}
+
+/// Text as paragraphs, where lines are blank; what stands between backticks is code.
+fn paragraphs(text: &str) -> String {
+    let coded = |paragraph: &str| {
+        let parts = paragraph.split('`').enumerate();
+        let part = |(index, part): (usize, &str)| match index % 2 {
+            0 => escape(part),
+            _ => format!("<code>{}</code>", escape(part)),
+        };
+        parts.map(part).collect::<String>()
+    };
+    let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
+    let tagged: Vec<String> =
+        paragraphs.map(|paragraph| format!("<p class=\"about\">{}</p>\n", coded(paragraph))).collect();
+    tagged.concat()
 }
 
 /// Everything about one point, in the order in which it is asked for.
@@ -147,5 +161,18 @@ fn cores(cores: &[usize]) -> String {
     match cores {
         [] => "any".to_owned(),
         _ => cores.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_paragraphs_and_code() {
+        let html = paragraphs("One `<a>` here.\n\nTwo.\n");
+        let expected =
+            "<p class=\"about\">One <code>&lt;a&gt;</code> here.</p>\n<p class=\"about\">Two.</p>\n";
+        assert_eq!(html, expected);
     }
 }
