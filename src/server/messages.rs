@@ -54,7 +54,7 @@ pub(super) struct Batch {
 pub(super) enum Dialog {
     /// Everything comes back.
     Echo,
-    /// See [`line`].
+    /// See [`mod@line`].
     Line {
         /// The longest line, in bytes.
         limit: usize,
