@@ -107,6 +107,15 @@ impl Reactor {
         Ok(Self { epoll, events: vec![libc::epoll_event { events: 0, u64: 0 }; batch.max(1)], ready: 0 })
     }
 
+    /// Another who waits for the same: each report goes to one of them, or, level-triggered, to all.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn share(&self) -> io::Result<Self> {
+        let epoll = Epoll(self.epoll.0.try_clone()?);
+        Ok(Self { epoll, events: self.events.clone(), ready: 0 })
+    }
+
     /// Starts to watch a descriptor.
     ///
     /// # Errors
@@ -206,7 +215,28 @@ impl<T> Slots<T> {
         Some(removed)
     }
 
-    /// How many there are.
+    /// Takes out what the token stands for, for a while: the token lives on, and its slot is kept.
+    pub fn take(&mut self, token: Token) -> Option<T> {
+        let (generation, value) = self.entries.get_mut(token.slot())?;
+        if *generation == token.generation() { value.take() } else { None }
+    }
+
+    /// Puts back what was [taken](Self::take) for a while.
+    ///
+    /// # Panics
+    /// If the token is dead.
+    pub fn put_back(&mut self, token: Token, value: T) {
+        assert!(self.is_alive(token), "{token:?} is dead");
+        self.entries[token.slot()].1 = Some(value);
+    }
+
+    /// Whether the token stands for something, be it there or taken for a while.
+    #[must_use]
+    pub fn is_alive(&self, token: Token) -> bool {
+        self.entries.get(token.slot()).is_some_and(|(generation, _)| *generation == token.generation())
+    }
+
+    /// How many there are, with those that are taken for a while.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len() - self.free.len()
@@ -306,6 +336,30 @@ mod tests {
         assert_eq!(slots.remove(old), None);
         assert_eq!(slots.entry(new), Some(&mut "new"));
         assert_eq!((slots.len(), slots.tokens().collect::<Vec<_>>()), (1, vec![new]));
+    }
+
+    #[test]
+    fn what_is_taken_for_a_while_keeps_its_token() {
+        let mut slots = Slots::default();
+        let token = slots.insert_with(|_| "x");
+        assert_eq!(slots.take(token), Some("x"));
+        assert_eq!(slots.take(token), None);
+        assert_eq!(slots.entry(token), None);
+        assert_eq!(slots.len(), 1);
+        let other = slots.insert_with(|_| "y");
+        assert_ne!(token.slot(), other.slot());
+        assert!(slots.is_alive(token));
+        slots.put_back(token, "x");
+        assert_eq!(slots.remove(token), Some("x"));
+        assert!(!slots.is_alive(token));
+    }
+
+    #[test]
+    fn two_who_wait_for_the_same_get_a_one_shot_report_once() {
+        let (mut reactor, _near, mut far, _) = watched(Mode::OneShot);
+        let mut other = reactor.share().expect("share");
+        far.write_all(b"x").expect("write");
+        assert_eq!((waited(&mut other).len(), waited(&mut reactor).len()), (1, 0));
     }
 
     #[test]

@@ -94,26 +94,31 @@ impl<K> Wheel<K> {
 
     /// Move a deadline, in either direction. `false` if `id` is void.
     pub fn rearm(&mut self, id: TimerId, deadline_ns: u64) -> bool {
-        let tick = self.tick_of(deadline_ns);
-        match self.lists.entries.get_mut(id.index as usize) {
-            Some(entry) if entry.generation == id.generation && entry.key.is_some() => {
-                // Connections are touched many times in one tick: nothing to do then.
-                if entry.tick == tick {
-                    entry.deadline_ns = deadline_ns;
-                } else {
-                    self.unlink(id.index);
-                    self.place(id.index, deadline_ns);
-                }
-                true
-            }
-            _ => false,
+        if !self.is_armed(id) {
+            return false;
         }
+        let tick = self.tick_of(deadline_ns);
+        let entry = &mut self.lists.entries[id.index as usize];
+        // Connections are touched many times in one tick: nothing to do then.
+        if entry.tick == tick {
+            entry.deadline_ns = deadline_ns;
+        } else {
+            self.unlink(id.index);
+            self.place(id.index, deadline_ns);
+        }
+        true
+    }
+
+    /// Is it armed, or due and not popped?
+    #[must_use]
+    pub fn is_armed(&self, id: TimerId) -> bool {
+        let entry = self.lists.entries.get(id.index as usize);
+        entry.is_some_and(|entry| entry.generation == id.generation && entry.key.is_some())
     }
 
     /// Disarm a deadline and return its key. `None` if `id` is void.
     pub fn cancel(&mut self, id: TimerId) -> Option<K> {
-        let entry = self.lists.entries.get(id.index as usize)?;
-        if entry.generation != id.generation || entry.key.is_none() {
+        if !self.is_armed(id) {
             return None;
         }
         self.unlink(id.index);

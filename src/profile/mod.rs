@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     expect::{Condition, Expectation, Wanted},
     parse::{Axes, ProfileError, Source},
-    server::{EvictBy, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest},
+    server::{
+        Dispatch, EvictBy, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest,
+    },
     shipped::{SHIPPED, Shipped, TOUR},
 };
 use crate::{

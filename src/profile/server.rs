@@ -8,11 +8,16 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 use serde::{Deserialize, Serialize};
 
-pub use self::choices::{EvictBy, Overflow, Progress, ReadStrategy, Service, Trigger, WriteInterest};
+pub use self::choices::{
+    Dispatch, EvictBy, Overflow, Progress, ReadStrategy, Service, Trigger, WriteInterest,
+};
 use crate::{
     buffer::{Kind, Shift},
     units::{ByteRate, Bytes, Count, OrOff, Span},
 };
+
+/// A typing error should not ask for a million threads.
+const MOST_THREADS: u32 = 1024;
 
 /// What can be set about the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
@@ -38,6 +43,14 @@ pub struct ServerOptions {
     /// Time to finish answers under way after SIGTERM; a second SIGTERM ends at once
     #[arg(long, value_name = "TIME", default_value = "500ms")]
     pub drain: Span,
+
+    /// Which threads serve which connections; workers-shared is a mistake that mixes up the answers
+    #[arg(long, value_enum, default_value_t)]
+    pub dispatch: Dispatch,
+
+    /// Threads that serve, unless dispatch is single
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub threads: Count,
 
     /// How epoll reports readiness
     #[arg(long, value_enum, default_value_t)]
@@ -201,10 +214,16 @@ impl ServerOptions {
             (self.tick.0.is_zero(), "tick", "must be longer than 0"),
             (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
             (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
+            (!(1..=MOST_THREADS).contains(&self.threads.0), "threads", "must be from 1 to 1024"),
             (
                 self.lost_wakeup && (self.trigger == Trigger::Level || self.max_sends.0.is_none()),
                 "lost_wakeup",
                 "needs trigger = \"edge\" and a number for max_sends: elsewhere no wake-up can be lost",
+            ),
+            (
+                self.lost_wakeup && self.dispatch == Dispatch::Workers,
+                "lost_wakeup",
+                "needs another dispatch: workers arm every connection again after each turn",
             ),
             (
                 self.overflow == Overflow::Pause && self.send_limit.0.is_none(),
@@ -268,6 +287,8 @@ mod tests {
         for (text, key) in [
             ("lost_wakeup = true", "lost_wakeup"),
             ("trigger = 'edge'\nlost_wakeup = true\nmax_sends = 'off'", "lost_wakeup"),
+            ("trigger = 'edge'\nlost_wakeup = true\ndispatch = 'workers'", "lost_wakeup"),
+            ("threads = 0", "threads"),
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
             ("root = '/srv'", "root"),
             ("tick = 0", "tick"),

@@ -49,10 +49,26 @@ impl Door {
     /// Listens without blocking, on a new socket whose options its connections inherit (`sk_clone_lock`): so they
     /// cost no system call at each of them.
     pub(super) fn open(address: SocketAddr, options: &ServerOptions) -> io::Result<Self> {
+        Self::open_among(address, options, false)
+    }
+
+    /// As many doors as there are threads, at the same address: the kernel spreads the connections. The address must be
+    /// free: with `SO_REUSEPORT` alone, a forgotten server of the same user would go on taking its share unseen.
+    pub(super) fn open_several(
+        address: SocketAddr,
+        options: &ServerOptions,
+        count: usize,
+    ) -> io::Result<Vec<Self>> {
+        let free = Self::open(address, options)?.address()?;
+        (0..count).map(|_| Self::open_among(free, options, true)).collect()
+    }
+
+    fn open_among(address: SocketAddr, options: &ServerOptions, others: bool) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket(family, SockType::Stream, flags, None)?;
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        setsockopt(&socket, sockopt::ReusePort, &others)?;
         setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
         if let Some(Bytes(bytes)) = options.send_buffer.0 {
             setsockopt(&socket, sockopt::SndBuf, &(bytes as usize))?;

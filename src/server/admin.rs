@@ -25,14 +25,14 @@ const LONGEST_REQUEST: usize = 8 * 1024;
 /// A second listener, for those who watch.
 pub(super) struct Admin {
     listener: TcpListener,
-    counters: Arc<Counters>,
+    counters: Arc<[Arc<Counters>]>,
     journal: Arc<Journal>,
 }
 
 impl Admin {
     pub(super) fn open(
         address: SocketAddr,
-        counters: Arc<Counters>,
+        counters: Arc<[Arc<Counters>]>,
         journal: Arc<Journal>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
@@ -73,9 +73,11 @@ impl Admin {
         let target = request.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         match path {
-            "/metrics" => {
-                respond("200 OK", "text/plain; version=0.0.4; charset=utf-8", &self.counters.prometheus())
-            }
+            "/metrics" => respond(
+                "200 OK",
+                "text/plain; version=0.0.4; charset=utf-8",
+                &Counters::prometheus(&self.counters),
+            ),
             "/evictions" => match query.strip_prefix("from=").unwrap_or("0").parse() {
                 Ok(from) => respond("200 OK", "text/csv; charset=utf-8", &self.journal.csv(from)),
                 Err(_) => respond("400 Bad Request", "text/plain", "from= wants the number of an event\n"),
@@ -118,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_answered() {
         let admin =
-            Admin::open("127.0.0.1:0".parse().unwrap(), Arc::default(), Arc::default()).expect("a free port");
+            Admin::open("127.0.0.1:0".parse().unwrap(), Arc::new([]), Arc::default()).expect("a free port");
         let answer = |target: &str| admin.answer(&format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
         let (head, body) =
             answer("/metrics").split_once("\r\n\r\n").map(|(a, b)| (a.to_owned(), b.len())).unwrap();

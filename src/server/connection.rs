@@ -9,7 +9,7 @@ mod timing;
 
 use std::net::{Shutdown, TcpStream};
 
-use self::ending::Accounted;
+use self::{ending::Accounted, leaving::Linger};
 use super::{
     event_loop::Shared,
     eviction::{End, How, Reason},
@@ -25,6 +25,7 @@ use crate::{
 };
 
 /// A peer, from `accept` to the end.
+#[allow(clippy::struct_excessive_bools, reason = "what is true of a connection is independent of the rest")]
 pub(super) struct Connection {
     stream: TcpStream,
     token: Token,
@@ -48,8 +49,9 @@ pub(super) struct Connection {
     message_ns: Option<u64>,
     /// The one timer of all deadlines, and when it fires: at the soonest of them, or before.
     timer: Option<(TimerId, u64)>,
-    /// Our side is closed after the last answer, and the peer is listened to until this timer fires.
-    linger: Option<TimerId>,
+    linger: Linger,
+    /// Epoll is to be told something else after the turn.
+    asks: bool,
     accounted: Accounted,
     /// In the queue of those that go on without new readiness.
     pub(super) queued: bool,
@@ -107,7 +109,8 @@ impl Connection {
             active_ns: if policy.times.for_idleness() { sys::monotonic_ns() } else { 0 },
             message_ns: None,
             timer: None,
-            linger: None,
+            linger: Linger::No,
+            asks: false,
             accounted: Accounted::default(),
             queued: false,
             tidy: None,
@@ -169,9 +172,9 @@ impl Connection {
                 }
                 continue;
             }
-            self.leave(shared)?;
+            self.leave()?;
             match self.input {
-                Input::Awaited if shared.draining && self.linger.is_none() => {
+                Input::Awaited if shared.draining && self.linger == Linger::No => {
                     return self.finish(How::Shutdown, shared);
                 }
                 Input::Awaited => break,
@@ -248,8 +251,8 @@ impl Connection {
         // Both directions closed without an error: unless we have closed ours, the peer has closed both.
         let closed = match (shared.draining, self.linger) {
             (true, _) => How::Shutdown,
-            (_, Some(_)) => How::PeerClosed,
-            _ => How::PeerReset,
+            (_, Linger::No) => How::PeerReset,
+            _ => How::PeerClosed,
         };
         let error = self.stream.take_error().ok().flatten();
         error.map_or(closed, |error| How::from_error(&error)).into()
@@ -262,9 +265,28 @@ impl Connection {
         added.map_err(|_| How::Error.into())
     }
 
-    fn register(&self, shared: &Shared) -> Result<(), End> {
-        shared.counters.controls.add(1);
+    fn register(&mut self, shared: &Shared) -> Result<(), End> {
+        if shared.policy.one_shot() {
+            self.asks = true;
+            return Ok(());
+        }
+        self.modify(self.interest(shared), shared)
+    }
+
+    /// After a turn of a thread that had the connection for itself: the others may have it again. One that will go on
+    /// by itself is armed only for room to send.
+    pub(super) fn rearm(&mut self, shared: &Shared) -> Result<(), End> {
+        let asks = std::mem::take(&mut self.asks);
+        let waits = if self.queued { self.waiting } else { self.intake == Intake::Open };
+        if !(asks || waits) {
+            return Ok(());
+        }
         let interest = self.interest(shared);
+        self.modify(Interest { read: interest.read && !self.queued, ..interest }, shared)
+    }
+
+    fn modify(&self, interest: Interest, shared: &Shared) -> Result<(), End> {
+        shared.counters.controls.add(1);
         let modified = shared.reactor.modify(&self.stream, self.token, interest, self.mode(shared));
         modified.map_err(|error| How::from_error(&error).into())
     }
@@ -277,7 +299,11 @@ impl Connection {
     /// The end of the peer's stream is readiness that does not go away while nothing is read, and `EPOLLRDHUP` is
     /// always asked for: level-triggered it would spin, an edge reports it once.
     fn mode(&self, shared: &Shared) -> Mode {
-        if self.intake == Intake::Open { shared.policy.mode } else { Mode::Edge }
+        match self.intake {
+            Intake::Open if shared.policy.one_shot() => Mode::OneShot,
+            Intake::Open => shared.policy.mode,
+            _ => Mode::Edge,
+        }
     }
 }
 

@@ -1,9 +1,13 @@
-//! What the server has done so far, in numbers: one declaration each, written by the loop alone, read by any thread.
+//! What the server has done so far, in numbers: one declaration each, written by one thread, read by any. Where several
+//! threads serve, each has its own, and the sums are told.
 
 use std::{
     fmt::Write,
     marker::PhantomData,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use super::eviction::{How, Reason};
@@ -55,29 +59,37 @@ impl<L: Label> Default for Labelled<L> {
     }
 }
 
-/// Writes the samples of a family, in the text format of Prometheus.
-trait Samples {
-    fn write(&self, name: &str, out: &mut String);
+/// Writes the samples of a family, summed over its threads, in the text format of Prometheus.
+trait Samples: Sized {
+    fn write<'a>(threads: impl Iterator<Item = &'a Self> + Clone, name: &str, out: &mut String)
+    where
+        Self: 'a;
+}
+
+/// What came in with one thread may go out with another: only the sum of a gauge is 0 or more.
+fn sum<'a>(counters: impl Iterator<Item = &'a Counter>) -> u64 {
+    counters.fold(0, |sum, counter| sum.wrapping_add(counter.value()))
 }
 
 impl Samples for Counter {
-    fn write(&self, name: &str, out: &mut String) {
+    fn write<'a>(threads: impl Iterator<Item = &'a Self> + Clone, name: &str, out: &mut String) {
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{name} {}", self.value());
+        let _ = writeln!(out, "{name} {}", sum(threads));
     }
 }
 
 impl<L: Label> Samples for Labelled<L> {
-    fn write(&self, name: &str, out: &mut String) {
+    fn write<'a>(threads: impl Iterator<Item = &'a Self> + Clone, name: &str, out: &mut String) {
         for (label, text) in L::ALL {
-            let _ = writeln!(out, "{name}{{{}=\"{text}\"}} {}", L::KEY, self.of(*label).value());
+            let value = sum(threads.clone().map(|labelled| labelled.of(*label)));
+            let _ = writeln!(out, "{name}{{{}=\"{text}\"}} {value}", L::KEY);
         }
     }
 }
 
 macro_rules! counters {
     ($( $(#[doc = $help:literal])+ $field:ident: $of:ty, $kind:literal $name:literal; )+) => {
-        /// All numbers of one server.
+        /// All numbers of one of a server's threads.
         #[derive(Debug, Default)]
         pub(super) struct Counters {
             $( $(#[doc = $help])+ pub(super) $field: $of, )+
@@ -85,12 +97,12 @@ macro_rules! counters {
 
         impl Counters {
             /// The text exposition format of Prometheus, version 0.0.4.
-            pub(super) fn prometheus(&self) -> String {
+            pub(super) fn prometheus(threads: &[Arc<Self>]) -> String {
                 let mut out = String::with_capacity(4096);
                 $(
                     let help = concat!($($help),+).trim_ascii();
                     let _ = writeln!(out, concat!("# HELP ", $name, " {}\n# TYPE ", $name, " ", $kind), help);
-                    self.$field.write($name, &mut out);
+                    Samples::write(threads.iter().map(|counters| &counters.$field), $name, &mut out);
                 )+
                 out
             }
@@ -163,10 +175,12 @@ mod tests {
 
     #[test]
     fn every_family_has_help_a_type_and_samples() {
-        let counters = Counters::default();
-        counters.evictions.of(Reason::SendLimit).add(3);
-        counters.connections.add(7);
-        let text = counters.prometheus();
+        let threads = [Arc::<Counters>::default(), Arc::default()];
+        threads[0].evictions.of(Reason::SendLimit).add(1);
+        threads[1].evictions.of(Reason::SendLimit).add(2);
+        threads[0].connections.shift(0, 9);
+        threads[1].connections.shift(2, 0);
+        let text = Counters::prometheus(&threads);
         assert!(text.starts_with(
             "# HELP badpeer_connections Connections held now\n# TYPE badpeer_connections gauge\nbadpeer_connections 7\n"
         ));

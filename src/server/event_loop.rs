@@ -1,17 +1,32 @@
 //! The loop: readiness in, turns out; then the timers, then those that go on without new readiness.
 
+mod entrance;
+mod pool;
+mod sharing;
 mod tidy;
 
-use std::{collections::VecDeque, io, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use nix::{
-    sys::{eventfd::EventFd, signalfd::SignalFd},
+    sys::{
+        eventfd::{EfdFlags, EventFd},
+        signalfd::SignalFd,
+    },
     time::{ClockId, clock_getres},
 };
 
-use self::tidy::Tidy;
+pub(super) use self::pool::Pool;
+use self::{
+    sharing::{Guests, Invitation},
+    tidy::Tidy,
+};
 use super::{
-    accept::{Door, Knock},
+    accept::Door,
     connection::{Connection, Next},
     counters::Counters,
     eviction::{End, How, Journal},
@@ -19,6 +34,7 @@ use super::{
     policy::Policy,
 };
 use crate::{
+    profile::ServerOptions,
     reactor::{Interest, Mode, Reactor, Ready, Slots, Token},
     sys,
     timers::Wheel,
@@ -32,12 +48,43 @@ const BATCH: usize = 64;
 const TURNS: usize = 16;
 /// What one read may take beyond the room in the receive buffer.
 const SPILL_BYTES: usize = 64 * 1024;
-/// How long the door is left alone when nobody can be let in.
-const STUCK_NS: u64 = 100_000_000;
-
 const DOOR: Token = Token::special(0);
 const SIGNALS: Token = Token::special(1);
 const STOP: Token = Token::special(2);
+const DRAIN: Token = Token::special(3);
+const GUESTS: Token = Token::special(4);
+
+/// What all of a server's loops heed.
+#[derive(Debug)]
+pub(super) struct Wishes {
+    /// Written once, never read: readable for all, for ever.
+    stop: EventFd,
+    /// Each time it is written all hear of it, as an edge.
+    drain: EventFd,
+}
+
+impl Wishes {
+    fn new() -> io::Result<Self> {
+        let wish = || EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        Ok(Self { stop: wish()?, drain: wish()? })
+    }
+
+    /// Whoever waits for the end waits for this to be readable.
+    pub(super) fn end(&self) -> &EventFd {
+        &self.stop
+    }
+
+    /// All end after the turn they are in.
+    pub(super) fn stop(&self) {
+        // It fails only when the counter is full, and then it has been written before.
+        let _ = self.stop.write(1);
+    }
+
+    /// Nobody is let in any more, and what has been asked is answered; the second time, not even that.
+    fn drain(&self) {
+        let _ = self.drain.write(1);
+    }
+}
 
 /// Why a timer fires.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +101,10 @@ pub(super) enum Key {
     Drained,
 }
 
-/// What all connections use.
+/// What all connections of one thread use.
 pub(super) struct Shared {
     pub(super) reactor: Reactor,
-    pub(super) timers: Wheel<Key>,
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Policy>,
     pub(super) scratch: Scratch,
     pub(super) counters: Arc<Counters>,
     pub(super) journal: Arc<Journal>,
@@ -68,72 +114,105 @@ pub(super) struct Shared {
     pub(super) jiffy_ns: u64,
 }
 
-/// One thread's server.
+impl Shared {
+    fn new(reactor: Reactor, policy: &Arc<Policy>, journal: &Arc<Journal>) -> io::Result<Self> {
+        // Jiffies tick as this clock does: the kernel tells CONFIG_HZ nowhere else.
+        let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?;
+        Ok(Self {
+            reactor,
+            scratch: Scratch::new(policy.root.as_deref())?,
+            policy: Arc::clone(policy),
+            counters: Arc::default(),
+            journal: Arc::clone(journal),
+            draining: false,
+            jiffy_ns: Duration::from(jiffy).as_nanos() as u64,
+        })
+    }
+}
+
+/// What the loops of one server have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) policy: Arc<Policy>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) wishes: Arc<Wishes>,
+    /// Connections held by all.
+    population: Arc<AtomicUsize>,
+}
+
+/// A loop, its connections and their timers.
 pub(super) struct EventLoop {
-    /// Gone when nobody is let in any more.
     door: Option<Door>,
+    common: Common,
     connections: Slots<Box<Connection>>,
+    timers: Wheel<Key>,
     /// Those that go on without new readiness, each once.
     again: VecDeque<Token>,
     tidy: Tidy,
-    signalled: bool,
     stopped: bool,
+    /// Readiness of connections that another thread had for itself.
+    missed: Vec<Ready>,
+    /// Those who get every connection, too.
+    invited: Vec<Invitation>,
+    guests: Option<Guests>,
     shared: Shared,
 }
 
-impl EventLoop {
-    pub(super) fn new(
-        door: Door,
-        policy: Policy,
-        counters: Arc<Counters>,
-        journal: Arc<Journal>,
-    ) -> io::Result<Self> {
-        let reactor = Reactor::new(EVENTS)?;
-        reactor.add(&door, DOOR, Interest::READ, Mode::Level)?;
-        counters.controls.add(1);
-        // Jiffies tick as this clock does: the kernel tells CONFIG_HZ nowhere else.
-        let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?;
-        let shared = Shared {
-            reactor,
-            timers: Wheel::new(policy.tick_ns, sys::monotonic_ns()),
-            scratch: Scratch::new(policy.root.as_deref())?,
-            policy,
-            counters,
-            journal,
-            draining: false,
-            jiffy_ns: Duration::from(jiffy).as_nanos() as u64,
-        };
+impl Common {
+    pub(super) fn new(options: &ServerOptions) -> io::Result<Self> {
         Ok(Self {
-            door: Some(door),
-            connections: Slots::default(),
-            again: VecDeque::new(),
-            tidy: Tidy::default(),
-            signalled: false,
-            stopped: false,
-            shared,
+            policy: Arc::new(Policy::new(options)),
+            journal: Arc::default(),
+            wishes: Arc::new(Wishes::new()?),
+            population: Arc::default(),
         })
     }
+}
 
-    /// Serves until `stop` is readable, or after a signal until the answers under way are finished.
+impl EventLoop {
+    /// Without a door, connections come only as guests.
+    pub(super) fn new(door: Option<Door>, common: &Common) -> io::Result<Self> {
+        let shared = Shared::new(Reactor::new(EVENTS)?, &common.policy, &common.journal)?;
+        let event_loop = Self {
+            door,
+            common: common.clone(),
+            connections: Slots::default(),
+            timers: Wheel::new(common.policy.tick_ns, sys::monotonic_ns()),
+            again: VecDeque::new(),
+            tidy: Tidy::default(),
+            stopped: false,
+            missed: Vec::new(),
+            invited: Vec::new(),
+            guests: None,
+            shared,
+        };
+        event_loop.watch_the_door()?;
+        Ok(event_loop)
+    }
+
+    /// What this loop's thread counts.
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    /// Serves until it is to stop: once they drain, all are when the last answer under way is finished. One of a server's
+    /// loops has the signals, and passes them on.
     #[allow(
         clippy::large_stack_arrays,
         reason = "one spill block for all connections; nothing recurses here"
     )]
-    pub(super) fn run(mut self, signals: &SignalFd, stop: &EventFd) -> io::Result<()> {
-        self.shared.reactor.add(signals, SIGNALS, Interest::READ, Mode::Level)?;
-        self.shared.reactor.add(stop, STOP, Interest::READ, Mode::Level)?;
-        self.shared.counters.controls.add(2);
+    pub(super) fn run(mut self, signals: Option<&SignalFd>) -> io::Result<()> {
+        self.heed(signals)?;
         let mut spill = [0; SPILL_BYTES];
-        while !(self.stopped || self.door.is_none() && self.connections.is_empty()) {
+        while !self.stopped {
             let timeout = self.timeout();
             let count = self.shared.reactor.wait(timeout)?;
             self.shared.counters.waits.add(1);
             for index in 0..count {
-                self.dispatch(self.shared.reactor.report(index), &mut spill);
-            }
-            if std::mem::take(&mut self.signalled) {
-                while let Ok(Some(_)) = signals.read_signal() {}
-                self.drain(&mut spill);
+                let ready = self.shared.reactor.report(index);
+                if !self.attend(ready.token, signals, &mut spill) {
+                    self.serve(ready, &mut spill);
+                }
             }
             self.fire();
             for _ in 0..self.again.len().min(TURNS) {
@@ -142,32 +221,51 @@ impl EventLoop {
                 self.fire();
             }
         }
-        for token in self.connections.tokens().collect::<Vec<_>>() {
-            self.close(token, How::Shutdown.into());
+        self.close_all();
+        Ok(())
+    }
+
+    fn heed(&self, signals: Option<&SignalFd>) -> io::Result<()> {
+        let (reactor, wishes) = (&self.shared.reactor, &self.common.wishes);
+        if let Some(signals) = signals {
+            reactor.add(signals, SIGNALS, Interest::READ, Mode::Level)?;
         }
+        reactor.add(&wishes.stop, STOP, Interest::READ, Mode::Level)?;
+        reactor.add(&wishes.drain, DRAIN, Interest::READ, Mode::Edge)?;
+        self.shared.counters.controls.add(2 + u64::from(signals.is_some()));
         Ok(())
     }
 
     /// Nothing to do and no timer: for ever. The clock is read only if a timer is armed.
-    fn timeout(&mut self) -> Option<Duration> {
+    fn timeout(&self) -> Option<Duration> {
         if !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let wake_ns = self.shared.timers.next_wake_ns()?;
+        let wake_ns = self.timers.next_wake_ns()?;
         Some(Duration::from_nanos(wake_ns.saturating_sub(sys::monotonic_ns())))
     }
 
-    fn dispatch(&mut self, ready: Ready, spill: &mut [u8]) {
-        match ready.token {
-            DOOR => self.accept(),
-            SIGNALS => self.signalled = true,
-            STOP => self.stopped = true,
-            token => {
-                let Some(connection) = self.connections.entry(token) else { return };
-                let outcome = connection.ready(ready, &mut self.shared, spill);
-                self.settle(token, outcome);
+    /// Does what is not about a single connection; whether it was that.
+    fn attend(&mut self, token: Token, signals: Option<&SignalFd>, spill: &mut [u8]) -> bool {
+        match (token, signals) {
+            (DOOR, _) => self.accept(),
+            (GUESTS, _) => self.admit_guests(),
+            (DRAIN, _) => self.drain(spill),
+            (STOP, _) => self.stopped = true,
+            (SIGNALS, Some(signals)) => {
+                while let Ok(Some(_)) = signals.read_signal() {
+                    self.common.wishes.drain();
+                }
             }
+            _ => return false,
         }
+        true
+    }
+
+    fn serve(&mut self, ready: Ready, spill: &mut [u8]) {
+        let Some(connection) = self.connections.entry(ready.token) else { return };
+        let outcome = connection.ready(ready, &mut self.shared, spill);
+        self.settle(ready.token, outcome);
     }
 
     fn go_on(&mut self, spill: &mut [u8]) {
@@ -181,17 +279,22 @@ impl EventLoop {
 
     /// Keeps the books after a connection had its turn.
     fn settle(&mut self, token: Token, outcome: Result<Next, End>) {
-        let next = match outcome {
-            Ok(next) => next,
-            Err(end) => return self.close(token, end),
-        };
         let Some(connection) = self.connections.entry(token) else { return };
-        connection.account(&self.shared.counters);
-        connection.keep_time(&mut self.shared);
-        if next == Next::Again {
+        if outcome == Ok(Next::Again) {
             connection.queued = true;
             self.again.push_back(token);
         }
+        let armed = if self.shared.policy.one_shot() { connection.rearm(&self.shared) } else { Ok(()) };
+        if let Err(end) = outcome.and(armed) {
+            return self.close(token, end);
+        }
+        self.keep_books(token);
+    }
+
+    fn keep_books(&mut self, token: Token) {
+        let Some(connection) = self.connections.entry(token) else { return };
+        connection.account(&self.shared.counters);
+        connection.keep_time(&self.shared, &mut self.timers);
         let slack = self.shared.policy.slack(connection.footprint()) && connection.is_drained();
         if slack && connection.tidy.replace(true).is_none() {
             self.tidy.large.push(token);
@@ -201,84 +304,27 @@ impl EventLoop {
 
     fn close(&mut self, token: Token, end: End) {
         let Some(connection) = self.connections.remove(token) else { return };
-        let held = connection.close(end, &mut self.shared);
-        self.shared.counters.connections.shift(1, 0);
+        let held = connection.close(end, &self.shared, &mut self.timers);
+        self.leaves();
         self.freed(held);
     }
 
-    fn accept(&mut self) {
-        for _ in 0..BATCH {
-            let Some(door) = &mut self.door else { return };
-            match door.knock() {
-                // Dropped, and so closed.
-                Knock::Visitor(..) if self.connections.len() >= self.shared.policy.max_connections => {
-                    self.shared.counters.accept_refused.add(1);
-                }
-                Knock::Visitor(stream, peer) => {
-                    let policy = &self.shared.policy;
-                    let token = self
-                        .connections
-                        .insert_with(|token| Box::new(Connection::new(stream, token, peer.port(), policy)));
-                    self.shared.counters.accepted.add(1);
-                    self.shared.counters.connections.shift(0, 1);
-                    self.welcome(token);
-                }
-                Knock::Refused => self.shared.counters.accept_refused.add(1),
-                Knock::Nobody => return,
-                Knock::Stuck => return self.shut_the_door(),
-            }
-        }
-    }
-
-    fn welcome(&mut self, token: Token) {
-        let Some(connection) = self.connections.entry(token) else { return };
-        let outcome = connection.watch(&self.shared).map(|()| Next::Wait);
-        self.settle(token, outcome);
-    }
-
-    fn shut_the_door(&mut self) {
-        if self.listen_for(Interest::default()) {
-            self.shared.timers.arm(sys::monotonic_ns() + STUCK_NS, Key::Door);
-        }
-    }
-
-    fn listen_for(&mut self, interest: Interest) -> bool {
-        let Some(door) = &self.door else { return false };
-        self.shared.counters.controls.add(1);
-        self.shared.reactor.modify(door, DOOR, interest, Mode::Level).is_ok()
-    }
-
-    /// A signal: nobody is let in any more, and what has been asked is answered. The second time, not even that.
-    fn drain(&mut self, spill: &mut [u8]) {
-        if self.door.take().is_none() {
-            self.stopped = true;
-            return;
-        }
-        self.shared.draining = true;
-        let end_ns = sys::monotonic_ns().saturating_add(self.shared.policy.drain_ns);
-        self.shared.timers.arm(end_ns, Key::Drained);
+    fn close_all(&mut self) {
         for token in self.connections.tokens().collect::<Vec<_>>() {
-            let Some(connection) = self.connections.entry(token) else { continue };
-            let outcome = connection.part(&mut self.shared, spill);
-            self.settle(token, outcome);
+            self.close(token, How::Shutdown.into());
         }
     }
 
     /// Fires what is due, within bounds; the rest is due at the next turn, which comes at once.
     fn fire(&mut self) {
-        if self.shared.timers.is_empty() {
+        if self.timers.is_empty() {
             return;
         }
         let now_ns = sys::monotonic_ns();
         for _ in 0..BATCH {
-            match self.shared.timers.pop_expired(now_ns) {
+            match self.timers.pop_expired(now_ns) {
                 None => return,
-                Some((_, Key::Look(token), _)) => {
-                    let Some(connection) = self.connections.entry(token) else { continue };
-                    if let Err(end) = connection.look(&mut self.shared) {
-                        self.close(token, end);
-                    }
-                }
+                Some((_, Key::Look(token), _)) => self.look(token),
                 Some((_, Key::Linger(token), _)) => self.close(token, How::Completed.into()),
                 Some((_, Key::Tidy, _)) => self.tidy(),
                 Some((_, Key::Door, _)) => {
@@ -286,6 +332,13 @@ impl EventLoop {
                 }
                 Some((_, Key::Drained, _)) => self.stopped = true,
             }
+        }
+    }
+
+    fn look(&mut self, token: Token) {
+        let Some(connection) = self.connections.entry(token) else { return };
+        if let Err(end) = connection.look(&self.shared, &mut self.timers) {
+            self.close(token, end);
         }
     }
 }

@@ -11,6 +11,7 @@ mod accept;
 mod admin;
 mod connection;
 mod counters;
+mod crew;
 mod event_loop;
 mod eviction;
 mod http;
@@ -26,7 +27,6 @@ use std::{
 };
 
 use nix::sys::{
-    eventfd::{EfdFlags, EventFd},
     resource::{Resource, getrlimit, setrlimit},
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
@@ -35,9 +35,12 @@ use nix::sys::{
 pub use eviction::{How, Reason};
 
 use self::{
-    accept::Door, admin::Admin, counters::Counters, event_loop::EventLoop, eviction::Journal, policy::Policy,
+    accept::Door,
+    admin::Admin,
+    crew::Crew,
+    event_loop::{Common, Wishes},
 };
-use crate::profile::ServerOptions;
+use crate::profile::{Dispatch, ServerOptions};
 
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -91,19 +94,18 @@ pub struct Addresses {
 pub struct Server {
     addresses: Addresses,
     admin: Option<Admin>,
-    event_loop: EventLoop,
-    stop: Arc<EventFd>,
+    crew: Crew,
+    wishes: Arc<Wishes>,
 }
 
 /// Stops a server from another thread.
 #[derive(Clone, Debug)]
-pub struct StopHandle(Arc<EventFd>);
+pub struct StopHandle(Arc<Wishes>);
 
 impl StopHandle {
-    /// The loop ends after the turn it is in, and closes all connections.
+    /// The loops end after the turn they are in, and close all connections.
     pub fn stop(&self) {
-        // It fails only when the counter is full, and then it has been stopped before.
-        let _ = self.0.write(1);
+        self.0.stop();
     }
 }
 
@@ -122,18 +124,20 @@ impl Server {
         }
         let address = resolve(&options.listen)?;
         let cannot = |address| move |source| ServeError::Listen { address, source };
-        let door = Door::open(address, options).map_err(cannot(address))?;
-        let (counters, journal) = (Arc::<Counters>::default(), Arc::<Journal>::default());
+        let doors = match options.dispatch {
+            Dispatch::Reactors => Door::open_several(address, options, options.threads.0 as usize),
+            _ => Door::open(address, options).map(|door| vec![door]),
+        };
+        let doors = doors.map_err(cannot(address))?;
+        let service = doors[0].address()?;
+        let common = Common::new(options)?;
+        let crew = Crew::new(options, doors, &common)?;
         let watched = |address| {
-            Admin::open(address, Arc::clone(&counters), Arc::clone(&journal)).map_err(cannot(address))
+            Admin::open(address, crew.counters().into(), Arc::clone(&common.journal)).map_err(cannot(address))
         };
         let admin = admin.map(watched).transpose()?;
-        let addresses =
-            Addresses { service: door.address()?, admin: admin.as_ref().map(Admin::address).transpose()? };
-        let event_loop = EventLoop::new(door, Policy::new(options), counters, journal)?;
-        let stop =
-            EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(io::Error::from)?;
-        Ok(Self { addresses, admin, event_loop, stop: Arc::new(stop) })
+        let addresses = Addresses { service, admin: admin.as_ref().map(Admin::address).transpose()? };
+        Ok(Self { addresses, admin, crew, wishes: common.wishes })
     }
 
     /// Where it can be reached.
@@ -145,7 +149,7 @@ impl Server {
     /// What ends [`run`](Self::run).
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(Arc::clone(&self.stop))
+        StopHandle(Arc::clone(&self.wishes))
     }
 
     /// Serves, in this thread, until `SIGTERM` or `SIGINT` arrives or the [`StopHandle`] is used. After a signal, the
@@ -156,17 +160,17 @@ impl Server {
     /// # Errors
     /// When the kernel refuses what no server can do without.
     pub fn run(self) -> Result<(), ServeError> {
-        let Self { admin, event_loop, stop, .. } = self;
+        let Self { admin, crew, wishes, .. } = self;
         let signals = Signals::block()?;
         thread::scope(|scope| {
             if let Some(admin) = &admin {
-                let stop = &stop;
+                let end = wishes.end();
                 thread::Builder::new()
                     .name("admin".to_owned())
-                    .spawn_scoped(scope, move || admin.serve(stop))?;
+                    .spawn_scoped(scope, move || admin.serve(end))?;
             }
-            let served = event_loop.run(&signals.fd, &stop);
-            StopHandle(Arc::clone(&stop)).stop();
+            let served = crew.run(&signals.fd);
+            wishes.stop();
             Ok(served?)
         })
     }

@@ -11,7 +11,7 @@ pub(super) use self::{
 };
 use crate::{
     buffer::{Kind, Layout},
-    profile::{EvictBy, Overflow, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest},
+    profile::{Dispatch, EvictBy, Overflow, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest},
     reactor::Mode,
     units::{Bytes, Count, OrOff, Span},
 };
@@ -25,6 +25,7 @@ pub(super) struct Policy {
     pub(super) protocol: Service,
     pub(super) root: Option<PathBuf>,
     pub(super) mode: Mode,
+    dispatch: Dispatch,
     pub(super) write_interest: WriteInterest,
     pub(super) max_sends: u32,
     pub(super) send_piece: usize,
@@ -56,6 +57,7 @@ impl Policy {
                 Trigger::Level => Mode::Level,
                 Trigger::Edge => Mode::Edge,
             },
+            dispatch: options.dispatch,
             write_interest: options.write_interest,
             max_sends: options.max_sends.0.map_or(u32::MAX, |Count(sends)| sends),
             send_piece: or_off(&options.send_piece).unwrap_or(usize::MAX),
@@ -82,6 +84,16 @@ impl Policy {
             drain_ns: nanoseconds(options.drain),
             tick_ns: nanoseconds(options.tick),
         }
+    }
+
+    /// Is a connection that was reported not reported again before it is armed anew?
+    pub(super) fn one_shot(&self) -> bool {
+        self.dispatch == Dispatch::Workers
+    }
+
+    /// Have other threads the same connections?
+    pub(super) fn is_shared(&self) -> bool {
+        self.dispatch == Dispatch::WorkersShared
     }
 
     /// Does too much wait to be sent?

@@ -6,6 +6,7 @@ mod leaving;
 mod memory;
 mod patience;
 mod sending;
+mod threads;
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
@@ -53,7 +54,10 @@ fn an_echo_takes_one_read_and_one_write() {
         let most = if options.trigger == Trigger::Level { 500 } else { 1000 };
         assert!((500..=most).contains(&metrics["badpeer_server_reads_total"]), "{metrics:?}");
         assert_eq!(metrics["badpeer_write_armed_total"], 0, "EPOLLOUT is armed only while something waits");
-        assert_eq!(metrics["badpeer_server_controls_total"], 4, "the door, signals, stop, one connection");
+        assert_eq!(
+            metrics["badpeer_server_controls_total"], 5,
+            "the door, signals, two wishes, one connection"
+        );
         assert!(metrics["badpeer_server_waits_total"] <= 501);
     }
 }

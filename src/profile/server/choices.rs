@@ -37,6 +37,21 @@ choices! {
         Http "http",
     }
 
+    /// Which threads serve which connections.
+    Dispatch {
+        /// One thread, one loop.
+        #[default]
+        Single "single",
+        /// Each thread has a loop, a listener of its own on the same port (SO_REUSEPORT), and the connections it accepted.
+        Reactors "reactors",
+        /// All threads wait on one epoll; a connection that is reported is one thread's alone until it is armed again
+        /// (EPOLLONESHOT).
+        Workers "workers",
+        /// Every thread has every connection: a mistake. Which of them reads the next bytes is left to chance, and so is the
+        /// order of the answers.
+        WorkersShared "workers-shared",
+    }
+
     /// How readiness is reported.
     Trigger {
         /// As long as there is something to do (the default of epoll).

@@ -1,6 +1,6 @@
 //! One connection's books: what it adds to the sums, and how it ends.
 
-use std::os::fd::AsFd;
+use std::{net::Shutdown, os::fd::AsFd};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -10,10 +10,11 @@ use crate::{
     profile::EvictBy,
     server::{
         counters::Counters,
-        event_loop::Shared,
+        event_loop::{Key, Shared},
         eviction::{End, Eviction, How, Reason},
     },
     sys,
+    timers::Wheel,
 };
 
 /// What one connection adds to the sums in [`Counters`].
@@ -83,9 +84,9 @@ impl Connection {
     }
 
     /// Ends the connection; its sums and timers go with it. Returns how many bytes its buffers held.
-    pub(in crate::server) fn close(mut self, end: End, shared: &mut Shared) -> usize {
-        for timer in [self.timer.map(|(timer, _)| timer), self.linger].into_iter().flatten() {
-            shared.timers.cancel(timer);
+    pub(in crate::server) fn close(mut self, end: End, shared: &Shared, timers: &mut Wheel<Key>) -> usize {
+        for timer in [self.timer.map(|(timer, _)| timer), self.linger.timer()].into_iter().flatten() {
+            timers.cancel(timer);
         }
         if let Ok(info) = sys::tcp_info(self.stream.as_fd()) {
             self.accounted.acknowledge(info.bytes_acked, &shared.counters);
@@ -100,6 +101,11 @@ impl Connection {
                 self.evict(Reason::UserTimeout, None, shared);
             }
             End::Ended(how) => shared.counters.ended.of(how).add(1),
+        }
+        // The others hold the socket too: all but the end of the peer's stream would pass them by.
+        if shared.policy.is_shared() && end != End::Ended(How::PeerClosed) {
+            // It fails when one of them was first.
+            let _ = self.stream.shutdown(Shutdown::Both);
         }
         self.account(&shared.counters);
         let counters = &shared.counters;

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{Connection, Intake};
+use super::{Connection, Intake, leaving::Linger};
 use crate::{
     server::{
         event_loop::{Key, Shared},
@@ -10,7 +10,11 @@ use crate::{
         policy::{Deadline, Seen, Sight, Waiting},
     },
     sys,
+    timers::{TimerId, Wheel},
 };
+
+/// How long the server goes on listening to a peer that was still sending when its last answer was.
+const LINGER_NS: u64 = 2_000_000_000;
 
 impl Connection {
     /// Something waits to be sent from now on.
@@ -51,29 +55,33 @@ impl Connection {
     }
 
     /// Sees to it that the timer fires at the soonest deadline, or before: one that moves away is not followed.
-    pub(in crate::server) fn keep_time(&mut self, shared: &mut Shared) {
+    pub(in crate::server) fn keep_time(&mut self, shared: &Shared, timers: &mut Wheel<Key>) {
+        if self.linger == Linger::Begun {
+            let end_ns = sys::monotonic_ns() + LINGER_NS;
+            self.linger = Linger::Until(timers.arm(end_ns, Key::Linger(self.token)));
+        }
         let receiving = shared.policy.times.for_idleness() || self.message_ns.is_some();
         if self.watch.is_none() && self.timer.is_none() && !receiving {
             return;
         }
         let Some(deadline) = self.deadline(shared) else {
             if let Some((timer, _)) = self.timer.take() {
-                shared.timers.cancel(timer);
+                timers.cancel(timer);
             }
             return;
         };
         match self.timer {
             Some((_, fires_ns)) if fires_ns <= deadline.at_ns => {}
             Some((timer, _)) => {
-                shared.timers.rearm(timer, deadline.at_ns);
+                timers.rearm(timer, deadline.at_ns);
                 self.timer = Some((timer, deadline.at_ns));
             }
-            None => self.arm(deadline.at_ns, shared),
+            None => self.arm(deadline.at_ns, timers),
         }
     }
 
     /// The timer has fired: is it time?
-    pub(in crate::server) fn look(&mut self, shared: &mut Shared) -> Result<(), End> {
+    pub(in crate::server) fn look(&mut self, shared: &Shared, timers: &mut Wheel<Key>) -> Result<(), End> {
         self.timer = None;
         let mut now_ns = sys::monotonic_ns();
         if self.watch.is_some() && shared.policy.times.by_acknowledged() {
@@ -86,15 +94,22 @@ impl Connection {
         match self.deadline(shared) {
             Some(deadline) if deadline.at_ns <= now_ns => Err(End::Late(deadline)),
             Some(deadline) => {
-                self.arm(deadline.look_at_ns(now_ns), shared);
+                self.arm(deadline.look_at_ns(now_ns), timers);
                 Ok(())
             }
             None => Ok(()),
         }
     }
 
-    fn arm(&mut self, at_ns: u64, shared: &mut Shared) {
-        self.timer = Some((shared.timers.arm(at_ns, Key::Look(self.token)), at_ns));
+    /// Which of its timers has fired unseen.
+    pub(in crate::server) fn fired(&self, timers: &Wheel<Key>) -> Option<Key> {
+        let void = |timer: TimerId| !timers.is_armed(timer);
+        let linger = self.linger.timer().filter(|timer| void(*timer)).map(|_| Key::Linger(self.token));
+        linger.or_else(|| self.timer.filter(|(timer, _)| void(*timer)).map(|_| Key::Look(self.token)))
+    }
+
+    fn arm(&mut self, at_ns: u64, timers: &mut Wheel<Key>) {
+        self.timer = Some((timers.arm(at_ns, Key::Look(self.token)), at_ns));
     }
 
     fn deadline(&self, shared: &Shared) -> Option<Deadline> {

@@ -26,7 +26,7 @@ impl EventLoop {
     }
 
     pub(super) fn tidy_later(&mut self) {
-        let timers = &mut self.shared.timers;
+        let timers = &mut self.timers;
         self.tidy.timer.get_or_insert_with(|| timers.arm(sys::monotonic_ns() + TIDY_NS, Key::Tidy));
     }
 
@@ -36,7 +36,13 @@ impl EventLoop {
         self.tidy.timer = None;
         let large = std::mem::take(&mut self.tidy.large);
         for token in large {
-            let Some(connection) = self.connections.entry(token) else { continue };
+            let Some(connection) = self.connections.entry(token) else {
+                // Another thread has it: it is not quiet.
+                if self.connections.is_alive(token) {
+                    self.tidy.large.push(token);
+                }
+                continue;
+            };
             if !connection.is_drained() {
                 connection.tidy = None;
             } else if connection.tidy == Some(true) {

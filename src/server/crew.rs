@@ -1,0 +1,84 @@
+//! The threads that serve, and who of them has which connection.
+
+use std::{io, sync::Arc, thread};
+
+use nix::sys::signalfd::SignalFd;
+
+use super::{
+    accept::Door,
+    counters::Counters,
+    event_loop::{Common, EventLoop, Pool},
+};
+use crate::profile::{Dispatch, ServerOptions};
+
+/// Those who serve.
+pub(super) enum Crew {
+    /// A loop for each thread; the first one has the signals.
+    Loops(Vec<EventLoop>, Common),
+    /// Threads that share one loop's connections.
+    Pool(Box<Pool>),
+}
+
+impl Crew {
+    pub(super) fn new(options: &ServerOptions, doors: Vec<Door>, common: &Common) -> io::Result<Self> {
+        let threads = options.threads.0 as usize;
+        let mut loops = doors
+            .into_iter()
+            .map(|door| EventLoop::new(Some(door), common))
+            .collect::<io::Result<Vec<_>>>()?;
+        if options.dispatch == Dispatch::Workers {
+            return Ok(Self::Pool(Box::new(Pool::new(loops.remove(0), threads)?)));
+        }
+        if options.dispatch == Dispatch::WorkersShared {
+            for _ in 1..threads {
+                let mut guest = EventLoop::new(None, common)?;
+                loops[0].invite(&mut guest)?;
+                loops.push(guest);
+            }
+        }
+        Ok(Self::Loops(loops, common.clone()))
+    }
+
+    /// What each thread counts.
+    pub(super) fn counters(&self) -> Vec<Arc<Counters>> {
+        match self {
+            Self::Loops(loops, _) => loops.iter().map(EventLoop::counters).collect(),
+            Self::Pool(pool) => pool.counters(),
+        }
+    }
+
+    /// Serves; the first loop, or the pool, in this thread's name.
+    pub(super) fn run(self, signals: &SignalFd) -> io::Result<()> {
+        let (loops, common) = match self {
+            Self::Loops(loops, common) => (loops, common),
+            Self::Pool(pool) => return pool.run(signals),
+        };
+        let wishes = &common.wishes;
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            let mut loops = loops.into_iter();
+            let first = loops.next();
+            for (number, event_loop) in (1..).zip(loops) {
+                let builder = thread::Builder::new().name(format!("reactor-{number}"));
+                match builder.spawn_scoped(scope, move || event_loop.run(None).inspect_err(|_| wishes.stop()))
+                {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => {
+                        wishes.stop();
+                        return Err(error);
+                    }
+                }
+            }
+            let mut served = first.map_or(Ok(()), |event_loop| event_loop.run(Some(signals)));
+            if served.is_err() {
+                wishes.stop();
+            }
+            for thread in threads {
+                let ended =
+                    thread.join().unwrap_or_else(|_| Err(io::Error::other("a serving thread panicked")));
+                served = served.and(ended);
+            }
+            served
+        })
+    }
+}
