@@ -15,7 +15,6 @@ const EVICTIONS_PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct ReferenceProbe {
     admin: SocketAddr,
-    patience: Duration,
 }
 
 /// An eviction as the server reports it; times are on the monotonic clock, in nanoseconds.
@@ -36,19 +35,19 @@ pub struct ReportedEviction {
 }
 
 impl ReferenceProbe {
-    /// Reads from this address; waits no longer than `patience` for counters.
+    /// Reads from this address.
     #[must_use]
-    pub const fn new(admin: SocketAddr, patience: Duration) -> Self {
-        Self { admin, patience }
+    pub const fn new(admin: SocketAddr) -> Self {
+        Self { admin }
     }
 
     /// Sets every metric that the server has a counter for: the counter `badpeer_NAME` or `badpeer_NAME_total` is the
     /// metric NAME, and `badpeer_evictions_total{reason="R"}` is `evicted_R`.
     ///
     /// # Errors
-    /// When the server does not answer.
-    pub fn read(&self, row: &mut Row) -> io::Result<()> {
-        let text = self.get("/metrics", self.patience)?;
+    /// When the server does not answer within `patience`.
+    pub fn read(&self, row: &mut Row, patience: Duration) -> io::Result<()> {
+        let text = self.get("/metrics", patience)?;
         let mut evictions = 0.0;
         for (name, value) in text.lines().filter_map(sample) {
             if name.starts_with("evicted_") {

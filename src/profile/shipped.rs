@@ -46,6 +46,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "half-sent",
     "shrink",
     "shift-rule",
+    "dispatch",
 ];
 
 /// The quick tour: what runs when nothing is named.

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Interrupt, Observer, Progress, RunError, target::Target, watch::Watch};
+use super::{
+    Interrupt, Observer, Progress, RunError,
+    target::Target,
+    watch::{Moment, Watch},
+};
 use crate::{
     client::{self, Driven, Plan, Tick},
     metric::{Metric, Row},
@@ -43,9 +47,9 @@ pub(super) struct Sample {
 
 impl Sample {
     /// Reads everything that can be read now.
-    pub(super) fn take(plan: &Plan, watch: &mut Watch) -> Self {
+    pub(super) fn take(plan: &Plan, watch: &mut Watch, moment: Moment) -> Self {
         let at_ns = sys::monotonic_ns() as i64 - plan.epoch_ns as i64;
-        Self { at_ns, run: watch.read(), groups: Vec::new() }
+        Self { at_ns, run: watch.read(moment), groups: Vec::new() }
     }
 }
 
@@ -74,7 +78,9 @@ pub(super) fn drive(
         if let Some(end) = wait(until_ns, &engine, target, interrupt) {
             break end;
         }
-        let sample = Sample::take(plan, watch);
+        let at_border = due_ns.is_some_and(|due| borders(plan).contains(&due));
+        let moment = if at_border { Moment::Border } else { Moment::Between };
+        let sample = Sample::take(plan, watch, moment);
         now_ns = sample.at_ns.max(0) as u64;
         let entry = samples.entry(due_ns.unwrap_or(now_ns) as i64).or_default();
         entry.at_ns = sample.at_ns;
@@ -96,10 +102,14 @@ pub(super) fn drive(
 /// both borders of the window. One that is late is not made up for. `None` after the window.
 fn next_due_ns(plan: &Plan, now_ns: u64) -> Option<u64> {
     let every = plan.sample_every.as_nanos() as u64;
-    let start = plan.warmup.as_nanos() as u64;
-    let end = start + plan.measure.as_nanos() as u64;
+    let [start, end] = borders(plan);
     let period = (now_ns / every + 1) * every;
     [period, start, end].into_iter().filter(|due| (now_ns + 1..=end).contains(due)).min()
+}
+
+/// When the window begins and ends, in nanoseconds since the first client.
+fn borders(plan: &Plan) -> [u64; 2] {
+    [plan.warmup, plan.warmup + plan.measure].map(|since| since.as_nanos() as u64)
 }
 
 /// Sleeps until then (`None`: until the clients are done), or until something ends the clients' time.

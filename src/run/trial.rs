@@ -11,7 +11,7 @@ use super::{
     drive::{self, End, Sample, Samples},
     summary::{self, Measured},
     target::Target,
-    watch::Watch,
+    watch::{Moment, Watch},
 };
 use crate::{
     client::Plan,
@@ -45,7 +45,7 @@ pub(super) fn run(
         sample_every: profile.sample_every.0,
     };
     let mut samples = Samples::new();
-    let baseline = Sample::take(&plan, &mut watch);
+    let baseline = Sample::take(&plan, &mut watch, Moment::Border);
     samples.insert(baseline.at_ns.min(-1), baseline);
     let (driven, end) = drive::drive(&plan, &mut target, &mut watch, &mut samples, interrupt, observer)?;
     let cut_at_ns = (end != End::Finished).then(|| sys::monotonic_ns() as i64 - plan.epoch_ns as i64);
@@ -53,7 +53,7 @@ pub(super) fn run(
         settle(interrupt);
     }
     if !matches!(end, End::Died(_)) {
-        let last = Sample::take(&plan, &mut watch);
+        let last = Sample::take(&plan, &mut watch, Moment::Border);
         samples.insert(last.at_ns, last);
     }
     let reported = if let End::Died(_) = end { Vec::new() } else { watch.evictions() };

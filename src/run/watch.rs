@@ -14,8 +14,19 @@ const PSS_EVERY_NS: u64 = 1_000_000_000;
 /// How long the server may take to tell its counters: a hung one must not hold up what is seen from outside.
 const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 const MOST_PATIENCE: Duration = Duration::from_millis(200);
+/// The same at a border: without it, nothing can be said of what lies between.
+const BORDER_PATIENCE: Duration = Duration::from_millis(500);
 /// A dump of all sockets may take this share of the time between two samples at most; else samples are left out.
 const MOST_SHARE: f64 = 0.2;
+
+/// When something is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Where the window, or the trial, begins or ends.
+    Border,
+    /// One of many.
+    Between,
+}
 
 /// The probes of one trial.
 pub(super) struct Watch {
@@ -23,6 +34,7 @@ pub(super) struct Watch {
     sockets: Option<SocketProbe>,
     host: Option<HostProbe>,
     reference: ReferenceProbe,
+    patience: Duration,
     service: SocketAddr,
     pss_due_ns: u64,
     sockets_due_ns: u64,
@@ -41,13 +53,12 @@ impl Watch {
         if let Some(reason) = host.as_ref().and_then(HostProbe::no_pressure) {
             notes.push(format!("CPU pressure was not seen: {reason}"));
         }
-        let reference =
-            ReferenceProbe::new(target.admin, (sample_every / 2).clamp(LEAST_PATIENCE, MOST_PATIENCE));
         Self {
             process,
             sockets,
             host,
-            reference,
+            reference: ReferenceProbe::new(target.admin),
+            patience: (sample_every / 2).clamp(LEAST_PATIENCE, MOST_PATIENCE),
             service: target.service,
             pss_due_ns: 0,
             sockets_due_ns: 0,
@@ -56,13 +67,14 @@ impl Watch {
     }
 
     /// Reads everything that can be read now.
-    pub(super) fn read(&mut self) -> Row {
+    pub(super) fn read(&mut self, moment: Moment) -> Row {
         let mut row = Row::default();
         let now_ns = sys::monotonic_ns();
         self.read_process(&mut row, now_ns);
         self.read_sockets(&mut row, now_ns);
         self.read_host(&mut row);
-        if let Err(error) = self.reference.read(&mut row) {
+        let patience = if moment == Moment::Border { BORDER_PATIENCE } else { self.patience };
+        if let Err(error) = self.reference.read(&mut row, patience) {
             self.note(format!("a sample of the server's own counters is missing: {error}"));
         }
         row
