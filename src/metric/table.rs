@@ -89,11 +89,17 @@ metrics! {
     WriteArmed: "write_armed" Run Count Neither [Whole] None 0.2;
     /// Times a connection was reported writable (EPOLLOUT)
     WriteEvents: "write_events" Run Count Neither [Rate Total] None 0.2;
+    /// Times a connection was reported writable while something waited to be sent to it
+    WriteWakeups: "write_wakeups" Run Count Neither [Rate Total] None 0.2;
+    /// Bytes that the kernel took from the reference server at those times
+    WakeupBytes: "wakeup_bytes" Run Bytes Neither [Rate Total] None 0.2;
+    /// Bytes that the kernel took each time it reported room while something waited
+    BytesPerWakeup: "bytes_per_wakeup" Run Bytes Neither [Final] None 0.1;
     /// Sends of the reference server of which the kernel took only a part, or nothing
     PartialSends: "partial_sends" Run Count Neither [Rate Total] None 0.2;
     /// Bytes the peers acknowledged to the reference server, as of its last look at each connection
     ServerAcked: "server_acked" Run Bytes Neither [Whole] None 0.1;
-    /// Times a connection's requests were no longer read because too many answers waited
+    /// Times a connection's requests were no longer read because too many of them, or of their answers, waited
     ReadsPaused: "reads_paused" Run Count Neither [Whole] None 0.2;
     /// Connections the reference server closed at once: no descriptor was left, or max_connections was reached
     AcceptRefused: "accept_refused" Run Count Neither [Whole] None 0.0;

@@ -172,6 +172,11 @@ fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
     if let (Some(cpu), true) = (total(Metric::ServerCpu), answered_in_window > 0) {
         row.set(Metric::ServerCpuPerRequest, cpu / answered_in_window as f64);
     }
+    if let (Some(bytes), Some(wakeups)) = (total(Metric::WakeupBytes), total(Metric::WriteWakeups))
+        && wakeups > 0.0
+    {
+        row.set(Metric::BytesPerWakeup, bytes / wakeups);
+    }
     let Some(messages) = total(Metric::ServerMessages).filter(|messages| *messages > 0.0) else { return };
     let mut all = 0.0;
     for (metric, counter) in [

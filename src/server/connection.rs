@@ -137,7 +137,10 @@ impl Connection {
         if ready.writable {
             shared.counters.write_events.add(1);
             if self.waiting {
+                let before = self.unsent();
                 self.send_on(shared)?;
+                shared.counters.write_wakeups.add(1);
+                shared.counters.wakeup_bytes.add((before - self.unsent()) as u64);
             }
         }
         if (ready.readable || ready.peer_closed) && self.input == Input::Awaited {

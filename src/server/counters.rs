@@ -133,11 +133,15 @@ counters! {
     write_armed: Counter, "counter" "badpeer_write_armed_total";
     /// Times a connection was reported writable (EPOLLOUT)
     write_events: Counter, "counter" "badpeer_write_events_total";
+    /// Times a connection was reported writable while something waited to be sent to it
+    write_wakeups: Counter, "counter" "badpeer_write_wakeups_total";
+    /// Bytes that the kernel took at those times
+    wakeup_bytes: Counter, "counter" "badpeer_wakeup_bytes_total";
     /// Sends of which the kernel took only a part, or nothing
     partial_sends: Counter, "counter" "badpeer_partial_sends_total";
     /// Bytes the peers acknowledged, as of the last look: while data wait, and when a connection ends
     acked: Counter, "counter" "badpeer_server_acked_total";
-    /// Times a connection's requests were no longer read because too many answers waited
+    /// Times a connection's requests were no longer read because too many of them, or of their answers, waited
     reads_paused: Counter, "counter" "badpeer_reads_paused_total";
     /// Times memory was asked for by connection buffers
     allocations: Counter, "counter" "badpeer_buffer_allocations_total";
