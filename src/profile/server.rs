@@ -147,7 +147,8 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub deadline: OrOff<Span>,
 
-    /// Time from the first byte of a message to its last; then the connection is evicted (an echo is always whole)
+    /// Time from the first byte of a message to its last; then the connection is evicted, in HTTP with an answer 408 if
+    /// it has taken all answers before (an echo is always whole)
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub message_timeout: OrOff<Span>,
 
@@ -160,7 +161,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub user_timeout: OrOff<Span>,
 
-    /// How an evicted connection is ended
+    /// How an evicted connection is ended; after an answer 408 always with a FIN, as an RST could take it away
     #[arg(long, value_enum, default_value_t)]
     pub evict_by: EvictBy,
 

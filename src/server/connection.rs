@@ -73,7 +73,7 @@ enum Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intake {
     Open,
-    /// Not while so many answers wait.
+    /// Not while so many answers wait, or so many requests behind one.
     Paused,
     /// Never again.
     Closed,
@@ -214,7 +214,8 @@ impl Connection {
         Ok(batch)
     }
 
-    /// What waits is measured against the limits. They are about memory: what is left in a file takes none.
+    /// What waits is measured against the limits. They are about memory: what is left in a file, or to
+    /// be made, takes none.
     fn limit_waiting(&mut self, shared: &Shared) -> Result<(), End> {
         let waiting = self.send.readable();
         self.watch_soft_limit(shared);
@@ -224,12 +225,17 @@ impl Connection {
         if shared.policy.overflow == Overflow::Close {
             return Err(Reason::SendLimit.into());
         }
-        if self.intake == Intake::Open {
-            self.intake = Intake::Paused;
-            shared.counters.reads_paused.add(1);
-            return self.register(shared);
+        self.pause(shared)
+    }
+
+    /// No more requests are read until what waits is sent.
+    fn pause(&mut self, shared: &Shared) -> Result<(), End> {
+        if self.intake != Intake::Open {
+            return Ok(());
         }
-        Ok(())
+        self.intake = Intake::Paused;
+        shared.counters.reads_paused.add(1);
+        self.register(shared)
     }
 
     /// No more will come from the peer, or be taken; what it asked for is still sent.

@@ -304,7 +304,7 @@ impl EventLoop {
 
     fn close(&mut self, token: Token, end: End) {
         let Some(connection) = self.connections.remove(token) else { return };
-        let held = connection.close(end, &self.shared, &mut self.timers);
+        let held = connection.close(end, &mut self.shared, &mut self.timers);
         self.leaves();
         self.freed(held);
     }

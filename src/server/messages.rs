@@ -39,7 +39,7 @@ impl Scratch {
 /// What one call has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// Requests answered to the last byte; a file's bytes may still be on their way.
+    /// Requests answered to the last byte; what follows the send buffer may still be on its way.
     pub(super) messages: u64,
     /// Requests that were none, and were answered with what is wrong.
     pub(super) rejected: u64,
@@ -104,6 +104,11 @@ impl Dialog {
     /// How many bytes that is.
     pub(super) fn rest_bytes(&self) -> usize {
         if let Self::Http(http) = self { http.rest_bytes() } else { 0 }
+    }
+
+    /// What a peer is told whose message did not become whole in time, where the protocol has words for it.
+    pub(super) fn time_out<'a>(&self, scratch: &'a mut Scratch) -> &'a [u8] {
+        if let Self::Http(_) = self { scratch.site.time_out() } else { &[] }
     }
 
     /// Whether a message has begun of which nothing lies in the receive buffer any more.

@@ -2,17 +2,20 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
-use badpeer::profile::ServerOptions;
+use badpeer::{
+    codec::content,
+    profile::{Overflow, ServerOptions, Service},
+};
 
 use crate::{
     Tree,
-    fixture::{Running, Serving, options},
+    fixture::{Running, Serving, every_kind, options},
     peer::Peer,
 };
 
@@ -88,27 +91,56 @@ fn what_is_left_in_a_file_takes_no_memory_and_breaks_no_limit() {
 }
 
 #[test]
-fn content_that_is_made_waits_for_a_reader_where_others_are_paused() {
-    for trigger in ["level", "edge"] {
-        let knobs = format!(
-            "protocol = 'http'\ntrigger = '{trigger}'\nsend_limit = '256KiB'\noverflow = 'pause'\nsend_timeout = '400ms'"
-        );
-        let server = Running::start(&options(&knobs));
-        let ask = |length: u64| format!("GET /bytes/{length} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let mut peer = Peer::new(server.connect_narrow(32 * 1024));
-        peer.say(ask(4_000_000) + &ask(4_000_000));
-        peer.stream.shutdown(Shutdown::Write).unwrap();
-        for _ in 0..2 {
-            assert_eq!(peer.hear().body.len(), 4_000_000);
+fn content_that_is_made_waits_for_its_reader_and_takes_no_memory() {
+    let ask = |length: u64| format!("GET /bytes/{length} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for kind in every_kind(Service::Http) {
+        for overflow in [Overflow::Close, Overflow::Pause] {
+            let knobs = options("send_limit = '64KiB'\nsend_timeout = '400ms'");
+            let (send_limit, send_timeout) = (knobs.send_limit, knobs.send_timeout);
+            let server =
+                Running::start(&ServerOptions { send_limit, send_timeout, overflow, ..kind.clone() });
+            let mut peer = Peer::new(server.connect_narrow(32 * 1024));
+            peer.say(ask(6_000_000) + &ask(6_000_000));
+            peer.stream.shutdown(Shutdown::Write).unwrap();
+            for _ in 0..2 {
+                let body = peer.hear().body;
+                assert_eq!((body.len(), content::matching(0, 0, &body)), (6_000_000, 6_000_000));
+            }
+            peer.expect_end();
+            assert!(server.metric("badpeer_buffer_appended_total") < 1000, "it never lay in a buffer");
+            // However much is asked for.
+            let mut endless = server.connect_narrow(32 * 1024);
+            endless.write_all(ask(1 << 40).as_bytes()).unwrap();
+            endless.shutdown(Shutdown::Write).unwrap();
+            let eviction = server.eviction();
+            assert_eq!((&*eviction["reason"], &*eviction["send_buffered"]), ("send_timeout", "0"));
         }
+    }
+}
+
+#[test]
+fn requests_behind_an_answer_under_way_wait_in_the_kernel_when_there_is_no_room_for_them() {
+    let tree = Tree::new();
+    let large = tree.add("large", 8 << 20);
+    for kind in every_kind(Service::Http) {
+        let receive_limit = options("receive_limit = '16KiB'").receive_limit;
+        let server = Running::start(&ServerOptions { root: Some(tree.root()), receive_limit, ..kind });
+        let mut peer = Peer::new(server.connect_narrow(32 * 1024));
+        peer.say(LARGE);
+        peer.say(LARGE.replace("large", "ten.txt").repeat(3_000) + LARGE);
+        peer.stream.shutdown(Shutdown::Write).unwrap();
+        server.wait_for("badpeer_reads_paused_total", 1);
+        let before = server.waits();
+        thread::sleep(Duration::from_millis(100));
+        assert!(server.waits() <= before + 1, "a pause does not spin");
+        assert!(server.metric("badpeer_receive_buffered") <= 16 << 10);
+        assert!(peer.hear().body == large);
+        for _ in 0..3_000 {
+            assert_eq!(peer.hear().body, b"0123456789");
+        }
+        assert!(peer.hear().body == large);
         peer.expect_end();
-        // However much is asked for.
-        let mut endless = server.connect_narrow(32 * 1024);
-        endless.write_all(ask(1 << 40).as_bytes()).unwrap();
-        endless.shutdown(Shutdown::Write).unwrap();
-        let eviction = server.eviction();
-        assert_eq!(eviction["reason"], "send_timeout");
-        assert!(eviction["send_buffered"].parse::<u64>().unwrap() <= (256 + 65) << 10);
+        server.wait_for("badpeer_ended_total{how=\"peer_closed\"}", 1);
     }
 }
 
@@ -140,6 +172,38 @@ fn a_request_has_to_be_whole_in_time_head_and_body() {
             trickle(&stream, &text[at_once..]);
             assert_eq!(server.eviction()["reason"], "message_timeout");
         }
+    }
+}
+
+#[test]
+fn who_took_too_long_to_ask_is_told_so() {
+    for kind in every_kind(Service::Http) {
+        for begun in ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {
+            let message_timeout = options("message_timeout = '200ms'").message_timeout;
+            let server = Running::start(&ServerOptions { message_timeout, ..kind.clone() });
+            let mut peer = Peer::new(server.connect());
+            assert_eq!(peer.get("/").body, b"ok\n");
+            let answer = peer.say(begun).hear();
+            assert_eq!((answer.status, answer.field("connection")), (408, "close"));
+            peer.expect_end();
+            assert_eq!(server.eviction()["reason"], "message_timeout");
+            assert_eq!(server.metric("badpeer_server_messages_total"), 1, "that was no answer to a request");
+        }
+    }
+}
+
+#[test]
+fn who_has_not_taken_the_answers_before_is_told_nothing() {
+    for kind in every_kind(Service::Http) {
+        let message_timeout = options("message_timeout = '200ms'").message_timeout;
+        let server = Running::start(&ServerOptions { message_timeout, ..kind });
+        let mut peer = Peer::new(server.connect_narrow(16 * 1024));
+        peer.say("GET /bytes/16000 HTTP/1.1\r\nHost: x\r\n\r\n".repeat(60) + "GET / HT");
+        assert_eq!(server.eviction()["reason"], "message_timeout");
+        let mut said = Vec::new();
+        let ended = peer.stream.read_to_end(&mut said).map_err(|error| error.kind());
+        assert_eq!(ended, Err(ErrorKind::ConnectionReset));
+        assert!(!said.windows(12).any(|bytes| bytes == b"HTTP/1.1 408"));
     }
 }
 

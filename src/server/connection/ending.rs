@@ -1,6 +1,6 @@
 //! One connection's books: what it adds to the sums, and how it ends.
 
-use std::{net::Shutdown, os::fd::AsFd};
+use std::{io::Write, net::Shutdown, os::fd::AsFd};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -84,7 +84,12 @@ impl Connection {
     }
 
     /// Ends the connection; its sums and timers go with it. Returns how many bytes its buffers held.
-    pub(in crate::server) fn close(mut self, end: End, shared: &Shared, timers: &mut Wheel<Key>) -> usize {
+    pub(in crate::server) fn close(
+        mut self,
+        end: End,
+        shared: &mut Shared,
+        timers: &mut Wheel<Key>,
+    ) -> usize {
         for timer in [self.timer.map(|(timer, _)| timer), self.linger.timer()].into_iter().flatten() {
             timers.cancel(timer);
         }
@@ -115,10 +120,12 @@ impl Connection {
         self.accounted.footprint
     }
 
-    fn evict(&self, reason: Reason, timer: Option<(u64, u64)>, shared: &Shared) {
+    fn evict(&self, reason: Reason, timer: Option<(u64, u64)>, shared: &mut Shared) {
         shared.counters.evictions.of(reason).add(1);
         let kernel_queued = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
-        if shared.policy.evict_by == EvictBy::Rst {
+        // A reset could take these words away from the peer, and frees nothing: the peer has acknowledged all others.
+        let told = reason == Reason::MessageTimeout && self.unsent() + kernel_queued == 0 && self.say(shared);
+        if shared.policy.evict_by == EvictBy::Rst && !told {
             let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
             // It fails only for what is no socket; then a plain close is what remains.
             let _ = setsockopt(&self.stream, sockopt::Linger, &at_once);
@@ -131,5 +138,15 @@ impl Connection {
             send_buffered: self.send.readable(),
             kernel_queued,
         });
+    }
+
+    /// The last words to a peer that took too long to ask. False: there are none, or the kernel did not take them.
+    fn say(&self, shared: &mut Shared) -> bool {
+        let words = self.dialog.time_out(&mut shared.scratch);
+        if words.is_empty() {
+            return false;
+        }
+        shared.counters.writes.add(1);
+        (&self.stream).write(words).is_ok_and(|taken| taken == words.len())
     }
 }

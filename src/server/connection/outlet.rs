@@ -1,4 +1,4 @@
-//! One attempt to send: from the send buffer, from the file behind it, or from both together.
+//! One attempt to send: from the send buffer, from what follows it (a file, made content), or from both together.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Write},
@@ -10,15 +10,15 @@ use nix::sys::{
     sendfile::sendfile,
     socket::{MsgFlags, sendmsg},
     stat::fstat,
-    uio::pread,
 };
 
 use super::Connection;
 use crate::{
     buffer::Buffer,
+    codec::http::Span,
     server::{
         event_loop::Shared,
-        http::Rest,
+        http::{OpenFile, Rest, Source},
         messages::{BATCH_BYTES, Scratch},
     },
 };
@@ -27,7 +27,7 @@ use crate::{
 const FILE_BYTES: usize = 1 << 20;
 
 /// What goes out in one `writev` with the head before it: read into memory, as two system calls cost more than the
-/// copy. Longer ones never come into memory.
+/// copy. Longer files never come into memory.
 const TOGETHER_BYTES: usize = BATCH_BYTES;
 
 /// What the kernel was offered, and what it took: less when its send buffer is full.
@@ -39,7 +39,7 @@ pub(super) struct Attempt {
 }
 
 impl Connection {
-    /// Bytes that wait to be sent, in memory and in a file.
+    /// Bytes that wait to be sent: in memory, in a file, and such as are still to be made.
     pub(super) fn unsent(&self) -> usize {
         self.send.readable() + self.dialog.rest_bytes()
     }
@@ -51,7 +51,12 @@ impl Connection {
         let mut outlet = Outlet { stream: &self.stream, piece, more: false, offered: 0 };
         if let Some(rest) = self.dialog.rest() {
             if head == 0 {
-                return from_file(&self.stream, rest, piece);
+                let attempt = match &rest.source {
+                    Source::File(file) => from_file(&self.stream, file, rest.span, piece),
+                    Source::Made => from_nowhere(&self.stream, rest, piece, &mut shared.scratch),
+                }?;
+                rest.sent(attempt.taken);
+                return Ok(attempt);
             }
             let length = rest.span.length;
             let fits = length <= TOGETHER_BYTES as u64 && length as usize <= piece.saturating_sub(head);
@@ -67,19 +72,33 @@ impl Connection {
 }
 
 /// From the page cache to the socket, from wherever the last attempt has left off.
-fn from_file(stream: &TcpStream, rest: &mut Rest, piece: usize) -> io::Result<Attempt> {
-    let mut offset = rest.span.start as libc::off_t;
-    let offered = rest.span.length.min(FILE_BYTES.min(piece) as u64) as usize;
-    let taken = sendfile(stream, &rest.file, Some(&mut offset), offered)?;
-    rest.sent(taken);
+fn from_file(stream: &TcpStream, file: &OpenFile, span: Span, piece: usize) -> io::Result<Attempt> {
+    let mut offset = span.start as libc::off_t;
+    let offered = span.length.min(FILE_BYTES.min(piece) as u64) as usize;
+    let taken = sendfile(stream, file, Some(&mut offset), offered)?;
     // A full send buffer is waited for, the end of the file would be in vain.
-    if taken < offered && fstat(&rest.file)?.st_size <= offset {
-        return Err(shorter_than_announced());
+    if taken < offered && fstat(file)?.st_size <= offset {
+        return Err(ErrorKind::UnexpectedEof.into());
     }
     Ok(Attempt { offered, taken })
 }
 
-/// Head and body as two slices of one `writev`. What the kernel does not take of the body stays in the file.
+/// A batch of what is made on the spot.
+fn from_nowhere(
+    mut stream: &TcpStream,
+    rest: &Rest,
+    piece: usize,
+    scratch: &mut Scratch,
+) -> io::Result<Attempt> {
+    let offered = rest.span.length.min(BATCH_BYTES.min(piece) as u64) as usize;
+    let bytes = &mut scratch.bytes[..offered];
+    rest.read(bytes)?;
+    let taken = stream.write(bytes)?;
+    Ok(Attempt { offered, taken })
+}
+
+/// Head and body as two slices of one `writev`. What the kernel does not take of the body stays where
+/// it was.
 fn together(
     mut stream: &TcpStream,
     send: &mut dyn Buffer,
@@ -87,13 +106,7 @@ fn together(
     scratch: &mut Scratch,
 ) -> io::Result<Attempt> {
     let body = &mut scratch.bytes[..rest.span.length as usize];
-    let mut have = 0;
-    while have < body.len() {
-        match pread(&rest.file, &mut body[have..], rest.span.start as libc::off_t + have as libc::off_t)? {
-            0 => return Err(shorter_than_announced()),
-            count => have += count,
-        }
-    }
+    rest.read(body)?;
     let head = send.readable();
     let taken = stream.write_vectored(&[IoSlice::new(send.front()), IoSlice::new(body)])?;
     let offered = head + body.len();
@@ -102,17 +115,12 @@ fn together(
     Ok(Attempt { offered, taken })
 }
 
-/// Somebody has cut the file short since its length was announced: only the end of the connection can tell the peer.
-fn shorter_than_announced() -> io::Error {
-    ErrorKind::UnexpectedEof.into()
-}
-
 /// What is in one piece goes out with `send(2)`: the vector costs the kernel about 100 ns, 2 % of a small answer.
 struct Outlet<'a> {
     stream: &'a TcpStream,
     /// Most that is offered at a time.
     piece: usize,
-    /// A file follows.
+    /// More follows, from elsewhere.
     more: bool,
     offered: usize,
 }

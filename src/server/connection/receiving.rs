@@ -48,6 +48,8 @@ impl Connection {
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => self.input = Input::Awaited,
                 ErrorKind::Interrupted => self.input = Input::Ready,
+                // That they wait behind an answer under way is not the peer's doing.
+                ErrorKind::StorageFull if self.dialog.rest_bytes() > 0 => self.pause(shared)?,
                 ErrorKind::StorageFull => return Err(Reason::ReceiveLimit.into()),
                 _ => return Err(How::from_error(&error).into()),
             },

@@ -48,7 +48,8 @@ impl Connection {
         }
         self.watch_soft_limit(shared);
         let asked = self.ask_again(sent, shared);
-        let resumed = self.intake == Intake::Paused && shared.policy.relieved(self.send.readable());
+        let relieved = self.dialog.rest_bytes() == 0 && shared.policy.relieved(self.send.readable());
+        let resumed = self.intake == Intake::Paused && relieved;
         if resumed {
             self.intake = Intake::Open;
         }

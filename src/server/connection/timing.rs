@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// After a turn: is there a message that is not whole? While no more is read, or what came is not looked at before
-    /// a file is sent, that is not the peer's doing.
+    /// an answer is sent, that is not the peer's doing.
     pub(super) fn note_message(&mut self, shared: &Shared) {
         if shared.policy.times.for_messages() {
             let begun = self.receive.readable() > 0 || self.dialog.is_within_message();

@@ -1,17 +1,18 @@
 //! HTTP/1.1 on one connection: what has come, what is being answered, and when the conversation is over.
 //!
 //! ```text
-//!          ┌───────────── keep-alive ─────────────┐
-//!   head ──┴─→ body ──→ answer ─┬→ made content ──┴─→ over ─→ closed, or half-closed and listened to for a while
-//!                               └→ file, sent behind the send buffer
+//!          ┌──────────────────── keep-alive ─────────────────────┐
+//!   head ──┴─→ body ──→ answer ─→ the rest: a file, or made ──────┴─→ over ─→ closed, or half-closed and listened to
+//!                                 content, behind the send buffer
 //! ```
 
 mod files;
 mod respond;
 
-use std::{mem, sync::Arc};
+use std::{io, mem, os::fd::AsFd, sync::Arc};
 
-use self::respond::Content;
+use nix::sys::uio::pread;
+
 pub(super) use self::{files::OpenFile, respond::Site};
 use super::{
     eviction::Reason,
@@ -35,7 +36,7 @@ pub(super) struct Http {
     limit: usize,
     phase: Phase,
     search: Search,
-    content: Content,
+    rest: Option<Rest>,
 }
 
 #[derive(Debug)]
@@ -56,14 +57,43 @@ pub(super) enum Over {
     Sending,
 }
 
-/// The part of a file that is still to be sent.
+/// What follows the send buffer and never lies in it: it takes no memory however slowly it is read.
 #[derive(Clone, Debug)]
 pub(super) struct Rest {
-    pub(super) file: Arc<OpenFile>,
+    pub(super) source: Source,
     pub(super) span: Span,
 }
 
+/// Where the bytes come from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    File(Arc<OpenFile>),
+    /// Made whenever the kernel has room: what it does not take is made once more.
+    Made,
+}
+
 impl Rest {
+    /// The first bytes of what is left, without sending them.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when somebody has cut the file short since its length was announced: only the end of the
+    /// connection can tell the peer.
+    pub(super) fn read(&self, out: &mut [u8]) -> io::Result<()> {
+        let start = self.span.start;
+        let Source::File(file) = &self.source else {
+            content::fill(STREAM, start, out);
+            return Ok(());
+        };
+        let mut have = 0;
+        while have < out.len() {
+            match pread(file.as_fd(), &mut out[have..], start as libc::off_t + have as libc::off_t)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => have += count,
+            }
+        }
+        Ok(())
+    }
+
     /// So many bytes of it are sent.
     pub(super) fn sent(&mut self, count: usize) {
         self.span.start += count as u64;
@@ -73,20 +103,16 @@ impl Rest {
 
 impl Http {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, phase: Phase::Head, search: Search::default(), content: Content::None }
+        Self { limit, phase: Phase::Head, search: Search::default(), rest: None }
     }
 
     /// What follows the send buffer, unless nothing is left of it.
     pub(super) fn rest(&mut self) -> Option<&mut Rest> {
-        if let Content::File(rest) = &mut self.content {
-            Some(rest).filter(|rest| rest.span.length > 0)
-        } else {
-            None
-        }
+        self.rest.as_mut().filter(|rest| rest.span.length > 0)
     }
 
     pub(super) fn rest_bytes(&self) -> usize {
-        if let Content::File(rest) = &self.content { rest.span.length as usize } else { 0 }
+        self.rest.as_ref().map_or(0, |rest| rest.span.length as usize)
     }
 
     /// Whether the rest of a request's body is awaited.
@@ -98,7 +124,8 @@ impl Http {
         if let Phase::Over(over) = self.phase { Some(over) } else { None }
     }
 
-    /// Answers what has arrived, up to one batch, or up to a file: it goes out before the next answer is made.
+    /// Answers what has arrived, up to one batch, or up to what follows the send buffer: it goes out before the
+    /// next answer is made.
     pub(super) fn answer(
         &mut self,
         receive: &mut dyn Buffer,
@@ -106,29 +133,21 @@ impl Http {
         scratch: &mut Scratch,
     ) -> Result<Batch, Reason> {
         let mut batch = Batch::default();
-        while batch.appended < BATCH_BYTES {
-            let made = match &mut self.content {
-                Content::File(rest) if rest.span.length > 0 => break,
-                Content::Made(span) if span.length > 0 => {
-                    make(span, &mut scratch.bytes[..BATCH_BYTES - batch.appended])
+        while batch.appended < BATCH_BYTES && self.rest().is_none() {
+            self.rest = None;
+            let site = &mut scratch.site;
+            site.out.clear();
+            match self.next(receive, site) {
+                Ok(None) => return Ok(batch),
+                Ok(Some(answered)) => batch.messages += u64::from(answered),
+                Err(status) => {
+                    batch.rejected += 1;
+                    site.refuse(status);
+                    self.phase = Phase::Over(Over::Sending);
                 }
-                _ => {
-                    self.content = Content::None;
-                    scratch.site.out.clear();
-                    match self.next(receive, &mut scratch.site) {
-                        Ok(None) => return Ok(batch),
-                        Ok(Some(answered)) => batch.messages += u64::from(answered),
-                        Err(status) => {
-                            batch.rejected += 1;
-                            scratch.site.refuse(status);
-                            self.phase = Phase::Over(Over::Sending);
-                        }
-                    }
-                    &scratch.site.out
-                }
-            };
-            send.append(made).map_err(|_| Reason::SendLimit)?;
-            batch.appended += made.len();
+            }
+            send.append(&site.out).map_err(|_| Reason::SendLimit)?;
+            batch.appended += site.out.len();
         }
         Ok(Batch { more: batch.appended > 0, ..batch })
     }
@@ -169,26 +188,28 @@ impl Http {
     }
 
     fn respond(&mut self, request: &Request<'_>, site: &mut Site) {
-        self.content = site.respond(request);
+        self.rest = site.respond(request);
         if request.keep == Keep::Close {
             self.phase = Phase::Over(Over::Clean);
         }
     }
 }
 
-/// Makes as much of the content as fits.
-fn make<'a>(span: &mut Span, out: &'a mut [u8]) -> &'a [u8] {
-    let length = span.length.min(out.len() as u64);
-    let piece = &mut out[..length as usize];
-    content::fill(STREAM, span.start, piece);
-    (span.start, span.length) = (span.start + length, span.length - length);
-    piece
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::buffer::{self, Kind};
+
+    impl Rest {
+        /// Sends all of it, up to so many bytes, to somebody who takes everything.
+        pub(in crate::server) fn send_into(&mut self, out: &mut Vec<u8>, most: usize) -> bool {
+            let (start, count) = (out.len(), self.span.length.min(most as u64) as usize);
+            out.resize(start + count, 0);
+            self.read(&mut out[start..]).unwrap();
+            self.sent(count);
+            count > 0
+        }
+    }
 
     /// Feeds `bytes` in pieces of `step`: the answers without their dates, how many there were, and how it ended.
     fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<Over>) {
@@ -203,7 +224,8 @@ mod tests {
                 let waiting = send.readable();
                 out.extend_from_slice(send.peek(waiting));
                 send.retrieve(waiting);
-                if !batch.more {
+                let followed = http.rest().is_some_and(|rest| rest.send_into(&mut out, usize::MAX));
+                if !batch.more && !followed {
                     break;
                 }
             }

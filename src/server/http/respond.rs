@@ -4,28 +4,24 @@ use std::{io, path::Path, sync::Arc};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::{OpenFile, Rest, files::Files};
-use crate::codec::http::{Answer, Keep, Method, Request, Span, Status, http_date};
+use super::{OpenFile, Rest, STREAM, Source, files::Files};
+use crate::codec::{
+    content,
+    http::{Answer, Keep, Method, Request, Span, Status, http_date},
+};
 
 /// What `/` is answered with when there is no root.
 const GREETING: &str = "ok\n";
 /// The most that `/bytes/N` can ask for.
 const MOST_MADE: u64 = 1 << 40;
+/// Up to so many bytes of made content go into the send buffer, so that many short answers make one send.
+const SHORT_BYTES: u64 = 16 * 1024;
 
 /// What all connections are answered with, and where the answers are written.
 pub(in crate::server) struct Site {
     files: Option<Files>,
     date: Date,
     pub(super) out: Vec<u8>,
-}
-
-/// What follows what was written.
-#[derive(Debug)]
-pub(super) enum Content {
-    None,
-    /// Content that is made as it is sent.
-    Made(Span),
-    File(Rest),
 }
 
 /// What a path leads to.
@@ -66,8 +62,8 @@ impl Site {
         Ok(Self { files, date: Date::default(), out: Vec::new() })
     }
 
-    /// Writes the head of the answer, and a body that is short.
-    pub(super) fn respond(&mut self, request: &Request<'_>) -> Content {
+    /// Writes the head of the answer, and a body that is short; what follows is left.
+    pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<Rest> {
         self.date.look();
         let found = match request.method {
             Method::Get | Method::Head => self.find(&request.path),
@@ -79,7 +75,7 @@ impl Site {
             Ok(resource) => resource,
             Err(status) => {
                 self.plain(status, request.keep, with_body);
-                return Content::None;
+                return None;
             }
         };
         let (length, modified) = (resource.length(), resource.last_modified());
@@ -89,15 +85,21 @@ impl Site {
         match (resource, span.filter(|_| with_body)) {
             (Resource::Greeting, Some(Span { start, length })) => {
                 self.out.extend_from_slice(&GREETING.as_bytes()[start as usize..][..length as usize]);
-                Content::None
+                None
             }
-            (Resource::Made(_), Some(span)) => Content::Made(span),
-            (Resource::File(file), Some(span)) => Content::File(Rest { file, span }),
+            (Resource::Made(_), Some(Span { start, length })) if length <= SHORT_BYTES => {
+                let head = self.out.len();
+                self.out.resize(head + length as usize, 0);
+                content::fill(STREAM, start, &mut self.out[head..]);
+                None
+            }
+            (Resource::Made(_), Some(span)) => Some(Rest { source: Source::Made, span }),
+            (Resource::File(file), Some(span)) => Some(Rest { source: Source::File(file), span }),
             (_, None) => {
                 if with_body {
                     self.out.extend_from_slice(Answer::plain(status, request.keep).1);
                 }
-                Content::None
+                None
             }
         }
     }
@@ -106,6 +108,13 @@ impl Site {
     pub(super) fn refuse(&mut self, status: Status) {
         self.date.look();
         self.plain(status, Keep::Close, true);
+    }
+
+    /// The last answer to a peer whose request did not become whole in time (RFC 9110 section 15.5.9).
+    pub(in crate::server) fn time_out(&mut self) -> &[u8] {
+        self.out.clear();
+        self.refuse(Status::RequestTimeout);
+        &self.out
     }
 
     fn plain(&mut self, status: Status, keep: Keep, with_body: bool) {

@@ -1,8 +1,14 @@
 //! Messages nobody would send, cut anywhere: no panic, no endless turn, and the cuts change nothing.
 //!
-//! A few thousand conversations, always the same, unless `BADPEER_FUZZ_SECONDS` asks for more: then for so long.
+//! A few thousand conversations, always the same, unless `BADPEER_FUZZ_SECONDS` asks for more: then each protocol is
+//! talked to for so long, and how often is told. One protocol alone: `cargo test --release --lib fuzz::frame`.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::symlink,
+    time::{Duration, Instant},
+};
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +21,7 @@ use crate::{
     units::{Bytes, OrOff},
 };
 
-const CASES: u64 = 3_000;
+const CASES: u64 = 1_000;
 /// Answers can be much longer than requests: what comes after so many bytes is not compared.
 const COMPARED: usize = 200_000;
 
@@ -28,6 +34,21 @@ const HTTP: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     b"\r\n",
 ];
+/// The same where there are files, and a neighbor of theirs that nobody may see.
+const FILES: &[&[u8]] = &[
+    b"GET /ten.txt HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /large HTTP/1.1\r\nHost: x\r\nRange: bytes=10-69000\r\n\r\n",
+    b"GET /sub/up/../ten.txt?q HTTP/1.1\r\nHost: x\r\nRange: bytes=-3\r\n\r\n",
+    b"GET /%2e%2e/secret HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /sub/up/secret HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /out HTTP/1.0\r\n\r\n",
+    b"HEAD http://x//sub HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /./sub//index.html HTTP/1.1\r\nHost: x\r\nRange: bytes=3-\r\n\r\n",
+    b"GET /empty HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n",
+    b"POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi",
+];
+const SECRET: &[u8] = b"nobody may see this";
+
 const WORDS: &[&[u8]] = &[
     b"\r\n",
     b"\r\n\r\n",
@@ -52,6 +73,15 @@ const WORDS: &[&[u8]] = &[
     b"HTTP/1.0",
     b"HTTP/9.9",
     b"A: b\r\n c\r\n",
+    b"../",
+    b"..%2f",
+    b"..",
+    b"secret",
+    b"/out",
+    b"up/",
+    b"/ten.txt",
+    b"/large",
+    b"bytes=9-",
 ];
 
 /// All that can be told of a conversation from outside.
@@ -63,21 +93,20 @@ struct Told {
     over: bool,
 }
 
+/// What is said, and under which options.
 struct Case {
     options: ServerOptions,
     bytes: Vec<u8>,
 }
 
 impl Case {
-    fn new(rng: &mut ChaCha8Rng) -> Self {
-        let service = [Service::Http, Service::Http, Service::Line, Service::Frame, Service::Echo];
-        let protocol = service[rng.random_range(0..service.len())];
+    fn new(protocol: Service, with_files: bool, rng: &mut ChaCha8Rng) -> Self {
         let limit = [64, 300, 5_000, 1 << 20][rng.random_range(0..4)];
         let receive_limit = OrOff(Some(Bytes(limit)));
         let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
         let mut bytes = Vec::new();
         for _ in 0..rng.random_range(1..6) {
-            message(protocol, rng, &mut bytes);
+            message(protocol, with_files, rng, &mut bytes);
         }
         for _ in 0..rng.random_range(0..4) {
             mutate(rng, &mut bytes);
@@ -86,12 +115,11 @@ impl Case {
     }
 
     /// The bytes come in pieces of up to `most`; `None` where the answers are too many to compare.
-    fn converse(&self, kind: Kind, rng: &mut ChaCha8Rng, most: usize) -> Option<Told> {
+    fn converse(&self, kind: Kind, rng: &mut ChaCha8Rng, most: usize, scratch: &mut Scratch) -> Option<Told> {
         let policy = Policy::new(&self.options);
         let mut dialog = Dialog::new(&policy);
         let mut receive = buffer::make(kind, rng.random_range(0..100), policy.receive_limit);
         let mut send = buffer::make(kind, 64, None);
-        let mut scratch = Scratch::new(None).unwrap();
         let mut told = Told { answers: Vec::new(), messages: 0, refused: None, over: false };
         let mut left = &self.bytes[..];
         while !left.is_empty() && told.refused.is_none() {
@@ -105,7 +133,7 @@ impl Case {
             left = later;
             let mut more = true;
             while more && told.answers.len() < COMPARED {
-                let batch = dialog.answer(&mut *receive, &mut *send, &mut scratch);
+                let batch = dialog.answer(&mut *receive, &mut *send, scratch);
                 match batch {
                     Ok(batch) => {
                         assert!(!batch.more || batch.appended > 0, "a turn without an end");
@@ -117,6 +145,8 @@ impl Case {
                 let waiting = send.readable();
                 told.answers.extend_from_slice(send.peek(waiting));
                 send.retrieve(waiting);
+                let piece = rng.random_range(1..=COMPARED);
+                more |= dialog.rest().is_some_and(|rest| rest.send_into(&mut told.answers, piece));
             }
         }
         told.over = dialog.over().is_some();
@@ -134,13 +164,14 @@ impl Case {
     }
 }
 
-fn message(service: Service, rng: &mut ChaCha8Rng, out: &mut Vec<u8>) {
+fn message(service: Service, with_files: bool, rng: &mut ChaCha8Rng, out: &mut Vec<u8>) {
     match service {
         _ if rng.random_ratio(1, 20) => {
             let start = out.len();
             out.resize(start + rng.random_range(1..200), 0);
             rng.fill_bytes(&mut out[start..]);
         }
+        Service::Http if with_files => out.extend_from_slice(FILES[rng.random_range(0..FILES.len())]),
         Service::Http => out.extend_from_slice(HTTP[rng.random_range(0..HTTP.len())]),
         Service::Frame => {
             let (answer, payload) = (rng.random_range(0..10_000), rng.random_range(0..500));
@@ -178,32 +209,70 @@ fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
     }
 }
 
-#[test]
-fn neither_nonsense_nor_cuts_change_what_is_answered() {
+/// Whatever is said, in whatever pieces, into whatever buffer: the answers are the same, and none tells the secret.
+fn explore(protocol: Service, files: Option<&Path>) {
     let seconds = std::env::var("BADPEER_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-    let (start, mut compared) = (Instant::now(), 0);
-    for seed in 0.. {
-        let over = seconds.map_or(seed >= CASES, |seconds| start.elapsed() >= Duration::from_secs(seconds));
-        if over {
-            break;
-        }
+    let start = Instant::now();
+    let over = |seed| seconds.map_or(seed >= CASES, |most| start.elapsed() >= Duration::from_secs(most));
+    let mut scratch = Scratch::new(files).unwrap();
+    let (mut seed, mut compared) = (0, 0);
+    while !over(seed) {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let case = Case::new(rng);
-        let whole = case.converse(Kind::Contiguous, rng, usize::MAX);
-        for kind in [Kind::Contiguous, Kind::Chained] {
-            for most in [1, 7, 100] {
-                let cut = case.converse(kind, rng, most);
-                if let (Some(whole), Some(cut)) = (&whole, &cut) {
-                    let text = String::from_utf8_lossy(&case.bytes);
-                    let protocol = case.options.protocol;
-                    assert!(
-                        whole == cut,
-                        "seed {seed}, {protocol}, {kind}, cuts of {most}: {text:?}\n{whole:?}\n{cut:?}"
-                    );
-                    compared += 1;
-                }
+        let case = Case::new(protocol, files.is_some(), rng);
+        let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch);
+        for (kind, most) in
+            [Kind::Contiguous, Kind::Chained].iter().flat_map(|k| [1, 7, 100].map(|m| (*k, m)))
+        {
+            let cut = case.converse(kind, rng, most, &mut scratch);
+            if let (Some(whole), Some(cut)) = (&whole, &cut) {
+                let text = String::from_utf8_lossy(&case.bytes);
+                assert!(whole == cut, "seed {seed}, {kind}, cuts of {most}: {text:?}\n{whole:?}\n{cut:?}");
+                assert!(
+                    !cut.answers.windows(SECRET.len()).any(|bytes| bytes == SECRET),
+                    "seed {seed}: {text:?}"
+                );
+                compared += 1;
             }
         }
+        seed += 1;
     }
     assert!(compared > 1_000, "{compared} conversations were compared");
+    if seconds.is_some() {
+        writeln!(io::stderr(), "{protocol}: {seed} cases, {compared} comparisons").unwrap();
+    }
+}
+
+#[test]
+fn http() {
+    explore(Service::Http, None);
+}
+
+#[test]
+fn http_with_files() {
+    let outside = tempfile::tempdir().unwrap();
+    let root = outside.path().join("root");
+    fs::create_dir_all(root.join("sub")).unwrap();
+    fs::write(outside.path().join("secret"), SECRET).unwrap();
+    fs::write(root.join("ten.txt"), "0123456789").unwrap();
+    fs::write(root.join("large"), (0..70_000).map(|n| (n % 251) as u8).collect::<Vec<_>>()).unwrap();
+    fs::write(root.join("empty"), "").unwrap();
+    fs::write(root.join("sub/index.html"), "<p>hello").unwrap();
+    symlink("../secret", root.join("out")).unwrap();
+    symlink(outside.path(), root.join("sub/up")).unwrap();
+    explore(Service::Http, Some(&root));
+}
+
+#[test]
+fn line() {
+    explore(Service::Line, None);
+}
+
+#[test]
+fn frame() {
+    explore(Service::Frame, None);
+}
+
+#[test]
+fn echo() {
+    explore(Service::Echo, None);
 }
