@@ -61,6 +61,8 @@ metrics! {
     KernelMemory: "kernel_memory" Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
     /// Bytes sent by the server that the peers' kernels have not acknowledged or not been offered yet
     KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak End] BytesWait 0.1;
+    /// The largest kernel send buffer that a socket of the server was granted
+    ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
     ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak End] BytesWait 0.1;
     /// The server's sockets in any state, FIN-WAIT included
@@ -95,6 +97,8 @@ metrics! {
     WakeupBytes: "wakeup_bytes" Run Bytes Neither [Rate Total] None 0.2;
     /// Bytes that the kernel took each time it reported room while something waited
     BytesPerWakeup: "bytes_per_wakeup" Run Bytes Neither [Final] None 0.1;
+    /// The same as a share of the largest kernel send buffer that was granted
+    WakeupShare: "wakeup_share" Run Count Neither [Final] None 0.1;
     /// Sends of the reference server of which the kernel took only a part, or nothing
     PartialSends: "partial_sends" Run Count Neither [Rate Total] None 0.2;
     /// Bytes the peers acknowledged to the reference server, as of its last look at each connection

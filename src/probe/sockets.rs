@@ -22,6 +22,9 @@ pub struct SideReading {
     pub wmem_queued_bytes: u64,
     /// Bytes that arrived and were not read by the application.
     pub receive_queue_bytes: u64,
+    /// The largest send buffer that a socket was granted (`sk_sndbuf`): twice what was asked for, within
+    /// `net.core.wmem_max`, or what autotuning has come to.
+    pub send_buffer_bytes: u64,
 }
 
 impl SideReading {
@@ -39,6 +42,7 @@ impl SideReading {
         self.unsent_bytes += u64::from(socket.tcp.notsent_bytes);
         self.wmem_queued_bytes += u64::from(socket.memory.wmem_queued);
         self.receive_queue_bytes += u64::from(socket.receive_queue);
+        self.send_buffer_bytes = self.send_buffer_bytes.max(u64::from(socket.memory.sndbuf));
     }
 }
 

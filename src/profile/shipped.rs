@@ -37,6 +37,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "max-sends",
     "lost-wakeup",
     "send-timer",
+    "wakeup-threshold",
     "notsent-lowat",
     "trickle",
     "user-timeout",

@@ -165,10 +165,11 @@ fn add_evictions(trial: &Trial, row: &mut Row) {
 fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
     row.set(Metric::VerifiedBytes, trial.groups.iter().map(|g| g.content.verified).sum::<u64>() as f64);
     row.set(Metric::CorruptBytes, trial.groups.iter().map(|g| g.content.corrupt).sum::<u64>() as f64);
-    let total = |metric| {
+    let fold = |fold, metric| {
         let points = trial.series.points(trial.series.run(metric)?);
-        stats::fold(Fold::Total, &points, trial.window_ns)
+        stats::fold(fold, &points, trial.window_ns)
     };
+    let total = |metric| fold(Fold::Total, metric);
     if let (Some(cpu), true) = (total(Metric::ServerCpu), answered_in_window > 0) {
         row.set(Metric::ServerCpuPerRequest, cpu / answered_in_window as f64);
     }
@@ -176,6 +177,9 @@ fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
         && wakeups > 0.0
     {
         row.set(Metric::BytesPerWakeup, bytes / wakeups);
+        if let Some(granted) = fold(Fold::Peak, Metric::ServerSendBuffer) {
+            row.set(Metric::WakeupShare, bytes / wakeups / granted);
+        }
     }
     let Some(messages) = total(Metric::ServerMessages).filter(|messages| *messages > 0.0) else { return };
     let mut all = 0.0;

@@ -119,6 +119,7 @@ impl Watch {
         match sockets.read(self.service.port()) {
             Ok(reading) => {
                 row.set(Metric::KernelMemory, reading.server.kernel_bytes as f64);
+                row.set(Metric::ServerSendBuffer, reading.server.send_buffer_bytes as f64);
                 row.set(Metric::KernelSendQueue, reading.server.send_queue_bytes as f64);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
                 row.set(Metric::ServerSockets, reading.server.sockets as f64);
