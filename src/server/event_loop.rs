@@ -281,6 +281,7 @@ impl EventLoop {
     fn settle(&mut self, token: Token, outcome: Result<Next, End>) {
         let Some(connection) = self.connections.entry(token) else { return };
         if outcome == Ok(Next::Again) {
+            debug_assert!(!connection.queued, "{token:?} is in the queue already");
             connection.queued = true;
             self.again.push_back(token);
         }

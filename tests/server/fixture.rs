@@ -151,6 +151,16 @@ pub(super) fn every_kind(protocol: impl Into<Service>) -> impl Iterator<Item = S
     })
 }
 
+/// The same, with these knobs.
+pub(super) fn every_kind_with(knobs: &str) -> impl Iterator<Item = ServerOptions> {
+    let knobs = options(knobs);
+    every_kind(knobs.protocol).map(move |kind| ServerOptions {
+        trigger: kind.trigger,
+        buffer: kind.buffer,
+        ..knobs.clone()
+    })
+}
+
 pub(super) fn request(sequence: u64, answer: u32) -> Vec<u8> {
     let header = Header { sequence, stream: 1, answer, offset: sequence * u64::from(answer) };
     frame::opening(&header, 0).to_vec()
@@ -247,6 +257,15 @@ impl Serving {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let server = Watched(Addresses { service: address(service), admin: Some(address(admin)) });
         Self { child, server }
+    }
+
+    pub(super) fn with(options: &ServerOptions) -> Self {
+        let flags = options.to_flags();
+        Self::start(&flags.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.0.id()
     }
 
     pub(super) fn terminate(&self) {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fixture;
+mod invariants;
 mod leaving;
 mod memory;
 mod patience;
@@ -125,8 +126,8 @@ fn a_big_answer_reaches_a_slow_reader_intact() {
 
 #[test]
 fn a_reader_that_never_reads_runs_into_the_limit() {
-    for buffer in ["contiguous", "chained"] {
-        let server = Running::start(&options(&format!("buffer = '{buffer}'\nsend_limit = '256KiB'")));
+    for options in every_kind_with("send_limit = '256KiB'") {
+        let server = Running::start(&options);
         let mut stream = server.connect();
         stream.write_all(&requests(64, 1 << 20)).unwrap();
         let event = server.eviction();
@@ -142,11 +143,12 @@ fn a_reader_that_never_reads_runs_into_the_limit() {
 
 #[test]
 fn a_reader_that_never_reads_is_evicted_when_its_time_is_over() {
-    for (trigger, by) in [("level", "rst"), ("edge", "rst"), ("level", "fin")] {
-        let knobs = format!("trigger = '{trigger}'\nevict_by = '{by}'\nsend_timeout = '300ms'");
-        // Never early; and in time, unless the machine is busy with other tests: then once in a few attempts.
-        let in_time = (0..4).any(|_| stall_until_evicted(&options(&knobs), by == "fin") <= 20 * MS);
-        assert!(in_time, "{knobs}");
+    for by in ["rst", "fin"] {
+        for options in every_kind_with(&format!("evict_by = '{by}'\nsend_timeout = '300ms'")) {
+            // Never early; and in time, unless the machine is busy with other tests: then once in a few attempts.
+            let in_time = (0..4).any(|_| stall_until_evicted(&options, by == "fin") <= 20 * MS);
+            assert!(in_time, "{options:?}");
+        }
     }
 }
 
@@ -169,8 +171,8 @@ fn stall_until_evicted(options: &ServerOptions, orderly: bool) -> u64 {
 
 #[test]
 fn a_slow_reader_stays_while_it_makes_progress() {
-    for trigger in ["level", "edge"] {
-        let server = Running::start(&options(&format!("trigger = '{trigger}'\nsend_timeout = '250ms'")));
+    for options in every_kind_with("send_timeout = '250ms'") {
+        let server = Running::start(&options);
         let mut stream = server.connect_narrow(64 * 1024);
         stream.write_all(&request(0, 14 << 20)).unwrap();
         let mut piece = vec![0; 64 * 1024];
@@ -210,20 +212,22 @@ fn what_is_no_message_ends_the_connection() {
 
 #[test]
 fn an_idle_or_stalled_server_does_not_wake_up() {
-    let server = Running::start(&options("send_timeout = '30s'"));
-    let idle: Vec<TcpStream> = (0..50).map(|_| server.connect()).collect();
-    let mut stalled: Vec<TcpStream> = (0..4).map(|_| server.connect_narrow(16 * 1024)).collect();
-    for stream in &mut stalled {
-        stream.write_all(&request(0, 10 << 20)).unwrap();
+    for options in every_kind_with("send_timeout = '30s'") {
+        let server = Running::start(&options);
+        let idle: Vec<TcpStream> = (0..50).map(|_| server.connect()).collect();
+        let mut stalled: Vec<TcpStream> = (0..4).map(|_| server.connect_narrow(16 * 1024)).collect();
+        for stream in &mut stalled {
+            stream.write_all(&request(0, 10 << 20)).unwrap();
+        }
+        server.wait_for("badpeer_server_messages_total", 4);
+        server.wait_for("badpeer_connections", 54);
+        thread::sleep(Duration::from_millis(200));
+        let before = server.waits();
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(server.waits(), before);
+        drop((idle, stalled));
+        server.wait_for("badpeer_connections", 0);
     }
-    server.wait_for("badpeer_server_messages_total", 4);
-    server.wait_for("badpeer_connections", 54);
-    thread::sleep(Duration::from_millis(200));
-    let before = server.waits();
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(server.waits(), before);
-    drop((idle, stalled));
-    server.wait_for("badpeer_connections", 0);
 }
 
 #[test]

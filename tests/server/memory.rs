@@ -134,12 +134,13 @@ fn every_read_strategy_reads_the_same_at_its_own_price() {
 #[test]
 fn every_read_strategy_keeps_the_receive_limit() {
     for strategy in ["readv-spill", "fionread", "fixed-64k", "chunk-1k"] {
-        let knobs = format!("protocol = 'frame'\nreceive_limit = '100KiB'\nread_strategy = '{strategy}'");
-        let server = Running::start(&options(&knobs));
-        let mut stream = server.connect();
-        stream.write_all(&upload(0, 100 * 1024 - HEADER_BYTES)).unwrap();
-        expect_answers(&mut stream, 1, 10, Duration::ZERO);
-        stream.write_all(&upload(1, 100 * 1024 - HEADER_BYTES + 1)).unwrap();
-        assert_eq!(server.eviction()["reason"], "receive_limit", "{strategy}");
+        for options in every_kind_with(&format!("receive_limit = '100KiB'\nread_strategy = '{strategy}'")) {
+            let server = Running::start(&options);
+            let mut stream = server.connect();
+            stream.write_all(&upload(0, 100 * 1024 - HEADER_BYTES)).unwrap();
+            expect_answers(&mut stream, 1, 10, Duration::ZERO);
+            stream.write_all(&upload(1, 100 * 1024 - HEADER_BYTES + 1)).unwrap();
+            assert_eq!(server.eviction()["reason"], "receive_limit", "{strategy}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages nobody would send, cut anywhere: no panic, no endless turn, and the cuts change nothing.
 //!
 //! A few thousand conversations, always the same, unless `BADPEER_FUZZ_SECONDS` asks for more: then each protocol is
-//! talked to for so long, and how often is told. One protocol alone: `cargo test --release --lib fuzz::frame`.
+//! talked to for so long, and how often is told. One protocol alone: `cargo test --release --lib frames_cut`.
 
 use std::{
     fs,
@@ -243,12 +243,12 @@ fn explore(protocol: Service, files: Option<&Path>) {
 }
 
 #[test]
-fn http() {
+fn http_cut_anywhere() {
     explore(Service::Http, None);
 }
 
 #[test]
-fn http_with_files() {
+fn files_cut_anywhere() {
     let outside = tempfile::tempdir().unwrap();
     let root = outside.path().join("root");
     fs::create_dir_all(root.join("sub")).unwrap();
@@ -263,16 +263,16 @@ fn http_with_files() {
 }
 
 #[test]
-fn line() {
+fn lines_cut_anywhere() {
     explore(Service::Line, None);
 }
 
 #[test]
-fn frame() {
+fn frames_cut_anywhere() {
     explore(Service::Frame, None);
 }
 
 #[test]
-fn echo() {
+fn echoes_cut_anywhere() {
     explore(Service::Echo, None);
 }
