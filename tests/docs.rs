@@ -1,0 +1,85 @@
+//! What the tables in `docs/` name must be there: every knob with its default, tests, and profiles.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use badpeer::profile::{SHIPPED, ServerOptions};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The rows of all tables of a document, cut into cells; without their heads.
+fn rows(name: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(Path::new(ROOT).join("docs").join(name)).expect("a document");
+    let lines: Vec<&str> = text.lines().collect();
+    let is_row = |at: usize| lines[at].starts_with('|') && !lines[at].starts_with("|---");
+    let is_head = |at: usize| lines.get(at + 1).is_some_and(|next| next.starts_with("|---"));
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    (0..lines.len()).filter(|at| is_row(*at) && !is_head(*at)).map(|at| cells(lines[at])).collect()
+}
+
+/// What stands between backquotes.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+fn profile(name: &str) -> Option<&'static str> {
+    SHIPPED.iter().find(|shipped| shipped.name == name).map(|shipped| shipped.text)
+}
+
+/// All code, of the program and of its tests.
+fn code() -> String {
+    let mut folders: Vec<PathBuf> = ["src", "tests"].map(|folder| Path::new(ROOT).join(folder)).into();
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text += &fs::read_to_string(path).expect("text");
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_knob_is_explained_with_its_default_and_a_profile_that_turns_it() {
+    let defaults = toml::Table::try_from(ServerOptions::default()).expect("a table");
+    let rows = rows("knobs.md");
+    let explained: Vec<&str> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
+    for key in defaults.keys().map(String::as_str).chain(["root"]) {
+        let times = explained.iter().filter(|name| **name == key).count();
+        assert_eq!(times, 1, "docs/knobs.md has {times} rows for `{key}`");
+    }
+    for (row, key) in rows.iter().zip(&explained) {
+        let [_, default, does, seen, shown] = &row[..] else { panic!("{key}: {row:?}") };
+        let value = defaults.get(*key).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
+        let written = value.map_or("none".to_owned(), |value| format!("`{value}`"));
+        assert_eq!(*default, written, "the default of `{key}`");
+        assert!(!does.is_empty() && !seen.is_empty(), "`{key}` is not explained");
+        for name in quoted(shown) {
+            let text = profile(name).unwrap_or_else(|| panic!("`{key}`: there is no profile `{name}`"));
+            let turned = text.contains(&format!("\"server.{key}\"")) || text.contains(&format!("\n{key} = "));
+            assert!(turned, "the profile `{name}` does not turn `{key}`");
+        }
+    }
+}
+
+#[test]
+fn every_invariant_has_a_proof_that_exists() {
+    let (rows, code) = (rows("invariants.md"), code());
+    let numbers: Vec<&str> = rows.iter().map(|row| &*row[0]).collect();
+    assert_eq!(numbers, (1..=20).map(|n| n.to_string()).collect::<Vec<_>>());
+    for row in &rows {
+        let proofs = quoted(&row[2]);
+        assert!(!proofs.is_empty(), "nothing proves number {}", row[0]);
+        for proof in proofs {
+            let is_test = code.contains(&format!("#[test]\n    fn {proof}("))
+                || code.contains(&format!("#[test]\nfn {proof}("));
+            assert!(is_test || profile(proof).is_some(), "number {}: there is no `{proof}`", row[0]);
+        }
+    }
+}
