@@ -272,10 +272,6 @@ impl Serving {
         kill(Pid::from_raw(self.child.0.id().cast_signed()), Signal::SIGTERM).unwrap();
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.child.0.id()
-    }
-
     /// How long it took to end, well.
     pub(super) fn ended(mut self) -> Duration {
         let start = Instant::now();
