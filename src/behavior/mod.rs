@@ -106,6 +106,7 @@ behaviors! {
     slow Slow,
     stall Stall,
     fragment Fragment,
+    split Split,
     race Race,
 }
 
