@@ -35,14 +35,16 @@ pub struct Load {
     #[serde(default)]
     pub arrivals: Arrivals,
     /// Bytes of payload in each request.
+    #[serde(default)]
     pub payload: Bytes,
-    /// Bytes of payload in each answer; as many as in the request unless set.
+    /// Bytes of payload in each answer. For `echo`, `frame` and `line` as many as in the request unless set; for `http`
+    /// and `resp` what is expected, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Bytes>,
 }
 
 impl Load {
-    /// Bytes of payload in each answer.
+    /// Bytes of payload in each answer, where it is as long as the request unless set.
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         self.answer.unwrap_or(self.payload).0

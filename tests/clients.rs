@@ -1,6 +1,10 @@
 //! The client engine against a reference server in the same process: what it counts must be what happened.
 
+#[path = "clients/protocols.rs"]
+mod protocols;
+
 use std::{
+    net::SocketAddr,
     sync::{atomic::AtomicBool, mpsc},
     thread,
     time::Duration,
@@ -16,15 +20,23 @@ use badpeer::{
 
 /// Drives a fresh server with these groups for so many milliseconds, without warm-up.
 fn driven(server: &str, clients: &str, measure_ms: u64) -> Driven {
+    let options: ServerOptions = toml::from_str(server).expect("options");
+    let server = Server::bind(&options, None).expect("a server");
+    let (address, stop) = (server.addresses().service, server.stop_handle());
+    let serving = thread::spawn(|| server.run());
+    let driven = driven_at(address, clients, measure_ms);
+    stop.stop();
+    serving.join().expect("no panic").expect("a good end");
+    driven
+}
+
+/// The same with a server that is there already.
+fn driven_at(address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
     #[derive(serde::Deserialize)]
     struct Groups {
         clients: Vec<Group>,
     }
-    let options: ServerOptions = toml::from_str(server).expect("options");
     let groups: Groups = toml::from_str(clients).expect("groups");
-    let server = Server::bind(&options, None).expect("a server");
-    let (address, stop) = (server.addresses().service, server.stop_handle());
-    let serving = thread::spawn(|| server.run());
     let plan = Plan {
         address,
         groups: groups.clients,
@@ -36,8 +48,6 @@ fn driven(server: &str, clients: &str, measure_ms: u64) -> Driven {
     };
     let (sender, _ticks) = mpsc::channel();
     let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();
-    stop.stop();
-    serving.join().expect("no panic").expect("a good end");
     result.expect("no panic").expect("the machine suffices")
 }
 

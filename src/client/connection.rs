@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     behavior::End,
-    codec::{Decoder, Encoder},
+    codec::{Answered, Decoder, Encoder},
     reactor::{Interest, Mode, Ready, Token},
     sys,
 };
@@ -126,12 +126,15 @@ impl Connection {
         io.calls += 1;
         match self.stream.read(&mut io.inbox[..most]) {
             Ok(0) if self.racers.as_ref().is_some_and(Racers::met_reset) => Turn::End(Ended::ByReset),
-            Ok(0) => Turn::End(Ended::ByFin),
+            Ok(0) => {
+                self.decode(None, io, group);
+                Turn::End(Ended::ByFin)
+            }
             Ok(count) => {
                 io.now_ns = sys::monotonic_ns();
                 self.rx.moved(count);
                 group.received += count as u64;
-                self.decode(count, io, group);
+                self.decode(Some(count), io, group);
                 // A steady reader that got less than it offered to take has drained the socket.
                 if most == io.inbox.len() && count < most { self.want_to_read(io) } else { Turn::Again }
             }
@@ -148,16 +151,26 @@ impl Connection {
         self.set_interest(Interest { read: true, ..self.interest }, io)
     }
 
-    fn decode(&mut self, count: usize, io: &Io, group: &mut Group) {
+    /// Takes so many bytes that came, or (`None`) the end of the stream.
+    fn decode(&mut self, count: Option<usize>, io: &Io, group: &mut Group) {
         let (pending, closed_loop) = (&mut self.pending, group.spec.load.depth.is_some() && !io.closing);
-        self.decoder.feed(&io.inbox[..count], &mut |sequence| {
-            if let Some(request) = pending.answered(sequence) {
-                group.answered(request, io.now_ns);
+        let mut unasked = 0;
+        let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
+            None => unasked += 1,
+            Some(request) => {
+                group.answered(request, answer.error, io.now_ns);
                 if closed_loop {
                     start(pending, group, io.now_ns);
                 }
             }
-        });
+        };
+        match count {
+            Some(count) => self.decoder.feed(&io.inbox[..count], &mut answered),
+            None => self.decoder.end(&mut answered),
+        }
+        if unasked > 0 {
+            self.decoder.unasked(unasked);
+        }
     }
 
     /// A request became due.

@@ -97,7 +97,9 @@ pub(super) struct Mark {
 impl<'a> Engine<'a> {
     pub(super) fn new(plan: &'a Plan) -> io::Result<Self> {
         let window = plan.window_ns();
-        let group = |(index, spec)| Group::new(spec, plan.epoch_ns, window, plan.seed ^ (index as u64) << 32);
+        let host = plan.address.to_string();
+        let group =
+            |(index, spec)| Group::new(spec, &host, plan.epoch_ns, window, plan.seed ^ (index as u64) << 32);
         Ok(Self {
             plan,
             io: Io {

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 
 use super::pending::{Pending, Request};
 use crate::{
-    codec::Tally,
+    codec::{Script, Tally},
     load::Pace,
     metric::{Metric, Row},
     profile,
@@ -31,6 +31,8 @@ pub(super) enum Ended {
 /// A client group at work.
 pub(super) struct Group {
     pub(super) spec: profile::Group,
+    /// What its connections say and must hear.
+    pub(super) script: Script,
     /// The clock of its open loop.
     pub(super) pace: Option<Pace>,
     /// When its connections are opened.
@@ -66,10 +68,17 @@ pub(super) fn histogram() -> Histogram<u64> {
 }
 
 impl Group {
-    pub(super) fn new(spec: &profile::Group, epoch_ns: u64, window: (u64, u64), seed: u64) -> Self {
+    pub(super) fn new(
+        spec: &profile::Group,
+        host: &str,
+        epoch_ns: u64,
+        window: (u64, u64),
+        seed: u64,
+    ) -> Self {
         let pace = spec.load.rate.map(|rate: Rate| Pace::new(rate, spec.load.arrivals, seed));
         Self {
             spec: spec.clone(),
+            script: spec.script(host),
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
             to_open: spec.count,
@@ -129,12 +138,16 @@ impl Group {
         (self.window.0..self.window.1).contains(&due_ns)
     }
 
-    /// A request was answered.
-    pub(super) fn answered(&mut self, request: Request, now_ns: u64) {
+    /// A request was answered. An error is an answer, but no part of the latencies: many come sooner than what was
+    /// asked for would have.
+    pub(super) fn answered(&mut self, request: Request, error: bool, now_ns: u64) {
         let response = now_ns.saturating_sub(request.due_ns);
         self.requests.answered += 1;
-        self.interval.saturating_record(response);
         self.answered_in_window += u64::from(self.in_window(now_ns));
+        if error {
+            return;
+        }
+        self.interval.saturating_record(response);
         if self.in_window(request.due_ns) {
             self.response.saturating_record(response);
             self.service.saturating_record(now_ns.saturating_sub(request.sent_ns));
@@ -213,6 +226,7 @@ impl Group {
             (Metric::GroupCorrupt, self.content.corrupt),
             (Metric::Torn, self.content.torn),
             (Metric::Reordered, self.content.reordered),
+            (Metric::Errors, self.content.errors),
             (Metric::Disordered, self.content.torn + self.content.reordered),
         ] {
             row.set(metric, count as f64);
@@ -259,7 +273,7 @@ mod tests {
         let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
         let spec: profile::Group = toml::from_str(text).expect("a group");
         assert_eq!(spec.protocol, Protocol::Frame);
-        Group::new(&spec, 0, (100, 200), 1)
+        Group::new(&spec, "server", 0, (100, 200), 1)
     }
 
     #[test]
@@ -267,13 +281,14 @@ mod tests {
         let mut group = group();
         for (due_ns, now) in [(90, 150), (100, 130), (199, 260), (200, 210)] {
             group.due(due_ns);
-            group.answered(Request { due_ns, sent_ns: due_ns + 10 }, now);
+            group.answered(Request { due_ns, sent_ns: due_ns + 10 }, false, now);
         }
+        group.answered(Request { due_ns: 100, sent_ns: 100 }, true, 199);
         let summary = group.summary();
         assert_eq!(summary.value(Metric::LatencyMax), Some(61.0));
         assert_eq!(summary.value(Metric::ServiceP50), Some(20.0), "from when it was sent");
         assert_eq!(summary.value(Metric::Offered), Some(2.0 / 100e-9));
-        assert_eq!((group.requests.answered, group.answered_in_window()), (4, 2));
+        assert_eq!((group.requests.answered, group.answered_in_window()), (5, 3), "an error is an answer");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     pending::Pending,
 };
 use crate::{
-    codec::{Decoder, Encoder, Tally, content},
+    codec::{Tally, content},
     metric::{Metric, Row},
     reactor::{Interest, Mode, Ready, Token},
     sys,
@@ -59,8 +59,6 @@ impl Engine<'_> {
             self.buffers[index] = connect::buffers(&stream)?;
         }
         self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None });
-        let (load, protocol) = (&group.spec.load, group.spec.protocol);
-        let answer = load.answer_bytes() as u32;
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let interest = Interest { read: false, write: true };
         let token = self.connections.insert_with(|token| Connection {
@@ -74,8 +72,8 @@ impl Engine<'_> {
             watched: true,
             rx: Direction::new(&group.spec.rx, seed),
             tx: Direction::new(&group.spec.tx, seed + 1),
-            decoder: Decoder::new(protocol, stream_number, answer),
-            encoder: Encoder::new(protocol, stream_number, load.payload.0, answer),
+            decoder: group.script.decoder(stream_number),
+            encoder: group.script.encoder(stream_number),
             pending: Pending::default(),
             racers: None,
         });

@@ -50,9 +50,9 @@ impl Pending {
         }
     }
 
-    /// Its answer came. `None` if it had been answered before, or never started.
+    /// Its answer came. `None` if it had been answered before, or never sent.
     pub(super) fn answered(&mut self, sequence: u64) -> Option<Request> {
-        let request = self.entry(sequence)?.take()?;
+        let request = self.entry(sequence)?.take_if(|request| request.sent_ns > 0)?;
         self.open -= 1;
         while let Some(None) = self.entries.front() {
             self.entries.pop_front();
@@ -77,7 +77,10 @@ mod tests {
         for due in [10, 20, 30] {
             pending.start(due);
         }
-        pending.sent(1, 25);
+        assert_eq!(pending.answered(1), None, "nobody has asked yet");
+        for sequence in 0..3 {
+            pending.sent(sequence, 25);
+        }
         assert_eq!(pending.answered(1), Some(Request { due_ns: 20, sent_ns: 25 }));
         assert_eq!((pending.answered(1), pending.open()), (None, 2));
         assert_eq!(pending.oldest_due_ns(), Some(10));

@@ -252,7 +252,10 @@ mod tests {
         bytes[150] ^= 1;
         let (tally, answers) = checked(&bytes, 300);
         assert_eq!((tally.corrupt, tally.torn, answers.len()), (1, 0, 3));
-        assert_eq!(tally.first_fault, Some(super::super::Fault { stream: 5, at: 150, found: None }));
+        assert_eq!(
+            tally.first_fault,
+            Some(super::super::Fault { stream: 5, at: 150, found: None, flaw: None })
+        );
     }
 
     #[test]

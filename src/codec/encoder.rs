@@ -1,14 +1,134 @@
 //! Requests into bytes: everything that one connection ever sends, at any offset, without keeping any of it.
 
+use std::sync::Arc;
+
 use super::{
-    Protocol, content,
+    SHARED_STREAM, content,
     frame::{self, HEADER_BYTES, Header},
+    text,
 };
 
 /// Makes the requests of one connection.
 #[derive(Clone, Debug)]
-pub struct Encoder {
-    protocol: Protocol,
+pub struct Encoder(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// One stream of content, `size` bytes of it a request.
+    Echo {
+        stream: u32,
+        size: u64,
+    },
+    Frames(Frames),
+    Repeated {
+        shape: Arc<Shape>,
+        stream: u32,
+    },
+}
+
+/// A request that is repeated: the same bytes around a payload.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) head: Vec<u8>,
+    pub(super) payload: u64,
+    pub(super) filling: Filling,
+    pub(super) tail: &'static [u8],
+}
+
+/// What payloads are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filling {
+    /// The connection's stream, piece by piece.
+    Own,
+    /// The same as text.
+    OwnText,
+    /// The first bytes of the stream that all connections share, every time.
+    Shared,
+}
+
+impl Encoder {
+    /// Requests of `size` bytes of the content of `stream`.
+    #[must_use]
+    pub const fn echo(stream: u32, size: u64) -> Self {
+        Self(Kind::Echo { stream, size })
+    }
+
+    /// Frames with `payload` bytes that ask for answers with `answer` bytes.
+    #[must_use]
+    pub const fn frames(stream: u32, payload: u64, answer: u32) -> Self {
+        Self(Kind::Frames(Frames { stream, payload, answer, opening: (u64::MAX, [0; HEADER_BYTES]) }))
+    }
+
+    pub(super) const fn repeated(shape: Arc<Shape>, stream: u32) -> Self {
+        Self(Kind::Repeated { shape, stream })
+    }
+
+    /// Bytes of each request.
+    #[must_use]
+    pub fn message_bytes(&self) -> u64 {
+        match &self.0 {
+            Kind::Echo { size, .. } => *size,
+            Kind::Frames(frames) => frames.message_bytes(),
+            Kind::Repeated { shape, .. } => shape.message_bytes(),
+        }
+    }
+
+    /// Writes what the connection sends from its byte `offset` on: requests, one after the other.
+    pub fn fill(&mut self, offset: u64, out: &mut [u8]) {
+        match &mut self.0 {
+            Kind::Echo { stream, .. } => content::fill(*stream, offset, out),
+            Kind::Frames(frames) => frames.fill(offset, out),
+            Kind::Repeated { shape, stream } => shape.fill(*stream, offset, out),
+        }
+    }
+}
+
+impl Shape {
+    fn message_bytes(&self) -> u64 {
+        (self.head.len() + self.tail.len()) as u64 + self.payload
+    }
+
+    fn fill(&self, stream: u32, mut offset: u64, mut out: &mut [u8]) {
+        let size = self.message_bytes();
+        let tail_at = self.head.len() as u64 + self.payload;
+        while !out.is_empty() {
+            let (sequence, at) = (offset / size, offset % size);
+            let taken = if at < self.head.len() as u64 {
+                copy(&self.head[at as usize..], out)
+            } else if at < tail_at {
+                let done = at - self.head.len() as u64;
+                let take = (self.payload - done).min(out.len() as u64) as usize;
+                self.filling.fill(stream, sequence.wrapping_mul(self.payload), done, &mut out[..take]);
+                take
+            } else {
+                copy(&self.tail[(at - tail_at) as usize..], out)
+            };
+            offset += taken as u64;
+            out = &mut out[taken..];
+        }
+    }
+}
+
+/// Copies what fits; how much that was.
+fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let count = from.len().min(to.len());
+    to[..count].copy_from_slice(&from[..count]);
+    count
+}
+
+impl Filling {
+    /// Writes a payload from its byte `done` on, where the connection's own would start at `base`.
+    fn fill(self, stream: u32, base: u64, done: u64, out: &mut [u8]) {
+        match self {
+            Self::Own => content::fill(stream, base + done, out),
+            Self::OwnText => text::fill(stream, base + done, out),
+            Self::Shared => content::fill(SHARED_STREAM, done, out),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Frames {
     stream: u32,
     payload: u64,
     answer: u32,
@@ -16,31 +136,12 @@ pub struct Encoder {
     opening: (u64, [u8; HEADER_BYTES]),
 }
 
-impl Encoder {
-    /// Requests with `payload` bytes that ask for answers with `answer` bytes (an echo: the same).
-    #[must_use]
-    pub fn new(protocol: Protocol, stream: u32, payload: u64, answer: u32) -> Self {
-        Self { protocol, stream, payload, answer, opening: (u64::MAX, [0; HEADER_BYTES]) }
+impl Frames {
+    const fn message_bytes(&self) -> u64 {
+        HEADER_BYTES as u64 + self.payload
     }
 
-    /// Bytes of each request.
-    #[must_use]
-    pub const fn message_bytes(&self) -> u64 {
-        match self.protocol {
-            Protocol::Echo => self.payload,
-            Protocol::Frame => HEADER_BYTES as u64 + self.payload,
-        }
-    }
-
-    /// Writes what the connection sends from its byte `offset` on: requests, one after the other.
-    pub fn fill(&mut self, offset: u64, out: &mut [u8]) {
-        match self.protocol {
-            Protocol::Echo => content::fill(self.stream, offset, out),
-            Protocol::Frame => self.fill_frames(offset, out),
-        }
-    }
-
-    fn fill_frames(&mut self, mut offset: u64, mut out: &mut [u8]) {
+    fn fill(&mut self, mut offset: u64, mut out: &mut [u8]) {
         while !out.is_empty() {
             let (sequence, at) = (offset / self.message_bytes(), offset % self.message_bytes());
             let left = (self.message_bytes() - at).min(out.len() as u64) as usize;
@@ -73,8 +174,7 @@ impl Encoder {
 mod tests {
     use super::*;
 
-    fn sent(protocol: Protocol, step: usize) -> Vec<u8> {
-        let mut encoder = Encoder::new(protocol, 3, 50, 10);
+    fn sent(mut encoder: Encoder, step: usize) -> Vec<u8> {
         let mut out = vec![0; 3 * encoder.message_bytes() as usize];
         for (index, piece) in out.chunks_mut(step).enumerate() {
             encoder.fill((index * step) as u64, piece);
@@ -82,19 +182,30 @@ mod tests {
         out
     }
 
+    fn repeated(filling: Filling) -> Encoder {
+        let shape = Shape { head: b"HEAD ".to_vec(), payload: 50, filling, tail: b"\r\n" };
+        Encoder::repeated(Arc::new(shape), 3)
+    }
+
     #[test]
     fn the_pieces_make_the_whole() {
-        for protocol in [Protocol::Echo, Protocol::Frame] {
-            let whole = sent(protocol, 1000);
+        for encoder in [
+            Encoder::echo(3, 50),
+            Encoder::frames(3, 50, 10),
+            repeated(Filling::Own),
+            repeated(Filling::OwnText),
+            repeated(Filling::Shared),
+        ] {
+            let whole = sent(encoder.clone(), 1000);
             for step in 1..100 {
-                assert_eq!(sent(protocol, step), whole, "{protocol} by {step}");
+                assert_eq!(sent(encoder.clone(), step), whole, "{encoder:?} by {step}");
             }
         }
     }
 
     #[test]
     fn a_frame_is_what_the_server_reads() {
-        let bytes = sent(Protocol::Frame, 1000);
+        let bytes = sent(Encoder::frames(3, 50, 10), 1000);
         for (sequence, frame) in bytes.chunks(82).enumerate() {
             let prefix: [u8; 8] = frame[..8].try_into().expect("a prefix");
             let (length, checksum) = frame::read_prefix(&prefix).expect("a length");
@@ -104,5 +215,17 @@ mod tests {
             let sequence = sequence as u64;
             assert_eq!(header, Header { sequence, stream: 3, answer: 10, offset: sequence * 10 });
         }
+    }
+
+    #[test]
+    fn a_repeated_request_differs_in_its_payload_only() {
+        let own = sent(repeated(Filling::Own), 1000);
+        let mut payload = [0; 50];
+        for (sequence, request) in own.chunks(57).enumerate() {
+            content::fill(3, sequence as u64 * 50, &mut payload);
+            assert_eq!(request, [b"HEAD ", &payload[..], b"\r\n"].concat());
+        }
+        let shared = sent(repeated(Filling::Shared), 1000);
+        assert_eq!(shared[..57], shared[57..114]);
     }
 }

@@ -1,4 +1,5 @@
-//! HTTP/1.1, a server's side of it: requests out of bytes, heads of answers into bytes (RFC 9110 and RFC 9112).
+//! HTTP/1.1 (RFC 9110 and RFC 9112). A server's side: requests out of bytes, heads of answers into bytes. A client's
+//! side: a request to repeat ([`Ask`]), and [`Decoder`] for the answers.
 //!
 //! ```text
 //!   receive buffer ─ Search ─→ a whole head ─ Request::parse ─→ method, target, range …  ─→ the application
@@ -7,18 +8,24 @@
 //! What can be read in two ways is refused: two readings of one request are how requests are smuggled.
 
 mod answer;
+mod ask;
 mod body;
+mod decoder;
 mod fields;
 mod range;
+mod reply;
 mod search;
 mod status;
 mod target;
 
 use std::{borrow::Cow, mem::MaybeUninit};
 
+pub(super) use self::decoder::Rules;
 pub use self::{
     answer::{Answer, CONTINUE, Keep, http_date, media_type},
+    ask::{Ask, Verb},
     body::Body,
+    decoder::Decoder,
     range::{Range, Span},
     search::Search,
     status::Status,

@@ -1,18 +1,32 @@
-//! Messages out of bytes, however they arrive: `echo` (a raw stream that says of every byte where it belongs) and
-//! `frame` (length, checksum, sequence number), for clients and servers; `line` and `http`, a server's side.
+//! Messages out of bytes, however they arrive: `echo` (a stream that says of every byte where it belongs), `frame`
+//! (length, checksum, sequence number), `line` and `http`, for clients and servers; `resp` and `raw`, for clients.
 
 pub mod content;
 pub mod echo;
 mod encoder;
+mod flaw;
 pub mod frame;
 pub mod http;
 pub mod line;
+pub mod raw;
+pub mod resp;
+mod script;
+mod text;
+mod verifier;
 
 use std::fmt;
 
-use content::Origin;
-pub use encoder::Encoder;
 use serde::{Deserialize, Serialize};
+
+use self::content::Origin;
+pub use self::{
+    encoder::Encoder,
+    flaw::Flaw,
+    script::{Decoder, Script},
+};
+
+/// The stream that is nobody's own: what the reference server makes in HTTP, and what clients store in redis.
+pub const SHARED_STREAM: u32 = 0;
 
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -23,6 +37,14 @@ pub enum Protocol {
     /// Length-prefixed messages with a sequence number and a checksum; the answer has the length that was asked for.
     #[default]
     Frame,
+    /// Every line comes back, once it is whole.
+    Line,
+    /// HTTP/1.1, one request again and again on connections that are kept.
+    Http,
+    /// RESP2, the protocol of redis: one command again and again.
+    Resp,
+    /// Bytes as they are written in the profile, and a delimiter or a length for the answer.
+    Raw,
 }
 
 impl fmt::Display for Protocol {
@@ -30,8 +52,34 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Echo => "echo",
             Self::Frame => "frame",
+            Self::Line => "line",
+            Self::Http => "http",
+            Self::Resp => "resp",
+            Self::Raw => "raw",
         })
     }
+}
+
+/// What the content of answers is compared with, where the protocol does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Check {
+    /// The first answer that any connection of the group got: all others must have its length and its checksum.
+    #[default]
+    Same,
+    /// The content that the reference server makes for `/bytes/N`, byte by byte.
+    Content,
+    /// Nothing: only the framing is checked.
+    Any,
+}
+
+/// An answer is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The number of its request on this connection, from 0.
+    pub sequence: u64,
+    /// It is well-formed, and says that the request has failed.
+    pub error: bool,
 }
 
 /// What checking a stream of answers has found so far.
@@ -45,6 +93,9 @@ pub struct Tally {
     pub torn: u64,
     /// Messages that came whole, but after a later one.
     pub reordered: u64,
+    /// Answers that say that the request has failed.
+    #[serde(default)]
+    pub errors: u64,
     /// The first thing that was wrong.
     pub first_fault: Option<Fault>,
 }
@@ -56,11 +107,12 @@ impl Tally {
         self.corrupt += other.corrupt;
         self.torn += other.torn;
         self.reordered += other.reordered;
+        self.errors += other.errors;
         self.first_fault = self.first_fault.or(other.first_fault);
     }
 
     fn fault(&mut self, stream: u32, at: u64, found: Option<Origin>) {
-        self.first_fault.get_or_insert(Fault { stream, at, found });
+        self.first_fault.get_or_insert(Fault { stream, at, found, flaw: None });
     }
 }
 
@@ -73,6 +125,9 @@ pub struct Fault {
     pub at: u64,
     /// What was found there instead, where that can be told.
     pub found: Option<Origin>,
+    /// What is wrong with the answer there, if it is not its content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<Flaw>,
 }
 
 impl Fault {
@@ -89,49 +144,15 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {}, received byte {}: ", self.stream, self.at)?;
+        if let Some(flaw) = self.flaw {
+            return flaw.fmt(f);
+        }
         match self.found {
             Some(origin) if origin.stream == self.stream => {
                 write!(f, "here is byte {} of this connection's stream", origin.offset)
             }
             Some(origin) => write!(f, "here is byte {} of connection {}", origin.offset, origin.stream),
             None => f.write_str("the bytes belong to no stream of this run"),
-        }
-    }
-}
-
-/// Finds the answers in what one connection receives, and checks every byte.
-#[derive(Clone, Debug)]
-pub enum Decoder {
-    /// The stream itself comes back.
-    Echo(echo::Decoder),
-    /// Frames come back.
-    Frame(frame::Decoder),
-}
-
-impl Decoder {
-    /// Expects answers with `answer` bytes of payload on the connection of this stream.
-    #[must_use]
-    pub fn new(protocol: Protocol, stream: u32, answer: u32) -> Self {
-        match protocol {
-            Protocol::Echo => Self::Echo(echo::Decoder::new(stream, u64::from(answer))),
-            Protocol::Frame => Self::Frame(frame::Decoder::new(stream, answer)),
-        }
-    }
-
-    /// Takes the bytes that arrived next; calls `answered` with the sequence number of every message they complete.
-    pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
-        match self {
-            Self::Echo(decoder) => decoder.feed(bytes, answered),
-            Self::Frame(decoder) => decoder.feed(bytes, answered),
-        }
-    }
-
-    /// What was found so far.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        match self {
-            Self::Echo(decoder) => decoder.tally(),
-            Self::Frame(decoder) => decoder.tally(),
         }
     }
 }

@@ -243,6 +243,8 @@ metrics! {
     Torn: "torn" Group Count Lower [Final] None 0.0;
     /// Messages that came back whole but after a later one
     Reordered: "reordered" Group Count Lower [Final] None 0.0;
+    /// Answers that said that the request has failed: another HTTP status than expected, a RESP error or null
+    Errors: "errors" Group Count Lower [Final] None 0.0;
     /// Messages that came back torn or out of order
     Disordered: "disordered" Group Count Lower [Final] None 0.0;
 }

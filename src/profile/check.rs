@@ -1,7 +1,7 @@
 //! What TOML's grammar cannot say: which values are possible together.
 
-use super::{Expectation, Group, Profile, Service, expect::Names};
-use crate::codec::{Protocol, content, frame};
+use super::{Expectation, Group, Profile, expect::Names};
+use crate::codec::{Protocol, content};
 
 /// Requests that a connection can have under way.
 const MOST_DEPTH: u32 = 1 << 16;
@@ -15,7 +15,7 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
-fn fault<T>(path: &[&str], message: impl Into<String>) -> Result<T, Fault> {
+pub(super) fn fault<T>(path: &[&str], message: impl Into<String>) -> Result<T, Fault> {
     Err(Fault { path: path.iter().map(|&key| key.to_owned()).collect(), message: message.into() })
 }
 
@@ -84,19 +84,12 @@ impl Profile {
         if group.count == 0 {
             return fault(&["count"], "must be at least 1");
         }
-        if Service::from(group.protocol) != self.server.protocol {
-            return fault(
-                &["protocol"],
-                format!(
-                    "group `{}` speaks {}, the server speaks {}: set server.protocol = \"{}\"",
-                    group.name, group.protocol, self.server.protocol, group.protocol
-                ),
-            );
-        }
+        group.check_service(self.server.protocol)?;
         if group.start.0 >= self.duration() {
             return fault(&["start"], "the group would connect after the end of the run");
         }
         check_load(group)?;
+        group.check_speech()?;
         check_behaviors(group)
     }
 }
@@ -115,21 +108,7 @@ fn check_load(group: &Group) -> Result<(), Fault> {
             fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s")
         }
         _ => Ok(()),
-    }?;
-    let largest = frame::MAX_PAYLOAD_BYTES as u64;
-    if load.payload.0 > largest || load.answer_bytes() > largest {
-        return fault(&["load"], "a message can carry at most 64MiB");
     }
-    if group.protocol == Protocol::Echo && load.payload.0 == 0 {
-        return fault(&["load", "payload"], "an echo has at least one byte");
-    }
-    if group.protocol == Protocol::Echo && load.answer_bytes() != load.payload.0 {
-        return fault(
-            &["load", "answer"],
-            "an echo is as long as what was sent; use protocol = \"frame\" to ask for other answers",
-        );
-    }
-    Ok(())
 }
 
 fn check_behaviors(group: &Group) -> Result<(), Fault> {

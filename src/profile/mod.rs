@@ -5,6 +5,7 @@ mod expect;
 mod parse;
 mod server;
 mod shipped;
+mod speech;
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub use self::{
 };
 use crate::{
     behavior,
-    codec::Protocol,
+    codec::{Protocol, http, raw, resp},
     load::Load,
     units::{Bytes, Span},
 };
@@ -74,6 +75,15 @@ pub struct Group {
     /// What they speak.
     #[serde(default)]
     pub protocol: Protocol,
+    /// For `http`: the request, and what its answer must be; `GET /` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<http::Ask>,
+    /// For `resp`: the command; `PING` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resp: Option<resp::Command>,
+    /// For `raw`: the bytes, and how an answer ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<raw::Exchange>,
     /// What they ask for.
     pub load: Load,
     /// When they connect, counted from the start of the warm-up.

@@ -118,9 +118,10 @@ pub(super) fn connections(point: &Point) -> Table {
 
 /// What checking every received byte found.
 pub(super) fn content(point: &Point) -> Table {
-    let head =
-        [("group", Left), ("verified", Right), ("corrupt", Right), ("torn", Right), ("reordered", Right)];
-    let mut table = Table::new("Content", &head);
+    let mut table = Table::new("Content", &[("group", Left)]);
+    for title in ["verified", "corrupt", "torn", "reordered", "errors"] {
+        table.column(title, Right);
+    }
     table.column("first fault", Left);
     for group in group_names(point) {
         let of = results(point, group).map(|result| &result.content);
@@ -130,7 +131,8 @@ pub(super) fn content(point: &Point) -> Table {
             sizes(of.clone().map(|tally| tally.verified)),
             sizes(of.clone().map(|tally| tally.corrupt)),
             counts(of.clone().map(|tally| tally.torn)),
-            counts(of.map(|tally| tally.reordered)),
+            counts(of.clone().map(|tally| tally.reordered)),
+            counts(of.map(|tally| tally.errors)),
             fault.unwrap_or_else(|| NOTHING.to_owned()),
         ]);
     }

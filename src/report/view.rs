@@ -147,12 +147,13 @@ pub(super) fn outcomes(point: &Point, group: &str) -> String {
 
 /// What went wrong with the requests and answers of a group, leaving out what did not happen.
 pub(super) fn troubles(point: &Point, group: &str) -> Vec<String> {
-    let kinds: [(&str, Count<GroupResult>); 5] = [
+    let kinds: [(&str, Count<GroupResult>); 6] = [
         ("unanswered", |g| g.requests.unanswered),
         ("lost", |g| g.requests.lost),
         ("skipped", |g| g.requests.skipped),
         ("torn", |g| g.content.torn),
         ("reordered", |g| g.content.reordered),
+        ("errors", |g| g.content.errors),
     ];
     let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(r) > 0));
     happened.map(|(kind, count)| format!("{} {kind}", counts(results(point, group).map(count)))).collect()

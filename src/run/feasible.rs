@@ -42,7 +42,15 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
     for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
         let Some(depth) = group.load.depth else { continue };
         let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);
-        let asked = u64::from(depth) * group.load.answer_bytes();
+        let Some(answer) = group.answer_bytes() else {
+            return Err(format!(
+                "group `{}` reads slowly, and nobody knows how long its answers are: small ones fit the kernel's buffers, \
+                 and the server would never notice. Say how long they are: load.answer for http and resp, raw.length for \
+                 raw; or use an open loop (rate)",
+                group.name
+            ));
+        };
+        let asked = u64::from(depth).saturating_mul(answer);
         if asked < send + receive {
             return Err(format!(
                 "group `{}` asks for at most {} at a time ({depth} answers of {}), but the kernel's buffers alone can \
@@ -50,7 +58,7 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
                  answers, set recv_buffer on the group and server.send_buffer, or use an open loop (rate)",
                 group.name,
                 human_bytes(asked as f64),
-                Bytes(group.load.answer_bytes()),
+                Bytes(answer),
                 human_bytes(send as f64),
                 human_bytes(receive as f64),
             ));
@@ -65,8 +73,13 @@ mod tests {
     use crate::profile::Source;
 
     fn profile(load: &str) -> Profile {
+        of_protocol("frame", load)
+    }
+
+    fn of_protocol(protocol: &str, load: &str) -> Profile {
         let text = format!(
-            "title = \"t\"\n[[clients]]\nname = \"slow\"\ncount = 1\nrx = \"stall\"\nrecv_buffer = \"16KiB\"\nload = {load}"
+            "title = \"t\"\n[server]\nprotocol = \"{protocol}\"\n[[clients]]\nname = \"slow\"\ncount = 1\n\
+             protocol = \"{protocol}\"\nrx = \"stall\"\nrecv_buffer = \"16KiB\"\nload = {load}"
         );
         Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
@@ -80,5 +93,14 @@ mod tests {
         assert_eq!(check_sizes(&large, 4 << 20, 6 << 20), Ok(()));
         let open = profile("{ rate = \"4/s\", payload = \"16B\", answer = \"64KiB\" }");
         assert_eq!(check_sizes(&open, 4 << 20, 6 << 20), Ok(()), "an open loop asks for more and more");
+    }
+
+    #[test]
+    fn a_slow_reader_of_answers_of_unknown_length_is_refused() {
+        let unknown = of_protocol("http", "{ depth = 1 }");
+        let refusal = check_sizes(&unknown, 4 << 20, 6 << 20).expect_err("nobody knows");
+        assert!(refusal.contains("load.answer for http"), "{refusal}");
+        let known = of_protocol("http", "{ depth = 1, answer = \"64MiB\" }");
+        assert_eq!(check_sizes(&known, 4 << 20, 6 << 20), Ok(()));
     }
 }

@@ -236,7 +236,7 @@ mod tests {
         let (answers, _) = converse(Kind::Chained, Service::Frame, &requests, 999).unwrap();
         let mut decoder = Decoder::Frame(frame::Decoder::new(3, 5000));
         let mut answered = Vec::new();
-        decoder.feed(&answers, &mut |sequence| answered.push(sequence));
+        decoder.feed(&answers, &mut |answer| answered.push(answer.sequence));
         assert_eq!(answered, (0..50).collect::<Vec<_>>());
         assert_eq!(decoder.tally(), Tally { verified: answers.len() as u64, ..Tally::default() });
     }

@@ -230,7 +230,8 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         response_ns: buckets(scale),
         service_ns: buckets(scale * 0.9),
     };
-    let fault = Fault { stream: 71, at: 65_536, found: Some(Origin { stream: 72, offset: 1024 }) };
+    let fault =
+        Fault { stream: 71, at: 65_536, found: Some(Origin { stream: 72, offset: 1024 }), flaw: None };
     let stalled = GroupResult {
         name: "stalled reader".into(),
         ledger: Ledger { opened: 64, evicted_rst: 63, evicted_fin: 1, ..Ledger::default() },

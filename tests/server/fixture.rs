@@ -139,8 +139,7 @@ pub(super) fn options(toml: &str) -> ServerOptions {
 }
 
 /// Both triggers, both buffers.
-pub(super) fn every_kind(protocol: impl Into<Service>) -> impl Iterator<Item = ServerOptions> {
-    let protocol = protocol.into();
+pub(super) fn every_kind(protocol: Service) -> impl Iterator<Item = ServerOptions> {
     [Trigger::Level, Trigger::Edge].into_iter().flat_map(move |trigger| {
         [Kind::Contiguous, Kind::Chained].map(move |buffer| ServerOptions {
             protocol,
@@ -178,7 +177,7 @@ pub(super) fn expect_answers(stream: &mut TcpStream, count: u64, size: u32, paus
     while (answered.len() as u64) < count {
         let got = stream.read(&mut piece).unwrap();
         assert!(got > 0, "the server closed after {} of {count} answers", answered.len());
-        decoder.feed(&piece[..got], &mut |sequence| answered.push(sequence));
+        decoder.feed(&piece[..got], &mut |answer| answered.push(answer.sequence));
         thread::sleep(pause);
     }
     assert_eq!(answered, (0..count).collect::<Vec<_>>());

@@ -19,8 +19,8 @@ use std::{
 
 use badpeer::{
     buffer::{self},
-    codec::{Decoder, Protocol, content, echo},
-    profile::{ServerOptions, Trigger},
+    codec::{Decoder, content, echo},
+    profile::{ServerOptions, Service, Trigger},
     server::{Addresses, Server},
     sys,
 };
@@ -36,7 +36,7 @@ use fixture::*;
 
 #[test]
 fn an_echo_takes_one_read_and_one_write() {
-    for options in every_kind(Protocol::Echo) {
+    for options in every_kind(Service::Echo) {
         let server = Running::start(&options);
         let mut stream = server.connect();
         let mut decoder = Decoder::Echo(echo::Decoder::new(9, 64));
@@ -65,7 +65,7 @@ fn an_echo_takes_one_read_and_one_write() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    for options in every_kind(Protocol::Frame) {
+    for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         let mut stream = server.connect();
         stream.write_all(&requests(2_000, 100)).unwrap();
@@ -77,7 +77,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn one_byte_at_a_time_gives_the_same_answers() {
-    for options in every_kind(Protocol::Frame) {
+    for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         let mut stream = server.connect();
         for byte in requests(20, 77) {
@@ -89,7 +89,7 @@ fn one_byte_at_a_time_gives_the_same_answers() {
 
 #[test]
 fn after_a_half_close_everything_is_still_answered() {
-    for options in every_kind(Protocol::Frame) {
+    for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         let mut stream = server.connect();
         stream.write_all(&requests(3, 4 << 20)).unwrap();
@@ -109,7 +109,7 @@ fn after_a_half_close_everything_is_still_answered() {
 
 #[test]
 fn a_big_answer_reaches_a_slow_reader_intact() {
-    for options in every_kind(Protocol::Frame) {
+    for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         let mut stream = server.connect_narrow(32 * 1024);
         stream.write_all(&request(0, 8 << 20)).unwrap();
@@ -232,7 +232,7 @@ fn an_idle_or_stalled_server_does_not_wake_up() {
 
 #[test]
 fn it_survives_peers_that_leave_without_a_word() {
-    for options in every_kind(Protocol::Frame) {
+    for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         for n in 0..200 {
             let mut stream = server.connect();
@@ -255,7 +255,7 @@ fn it_survives_peers_that_leave_without_a_word() {
 
 #[test]
 fn a_flood_does_not_keep_others_waiting() {
-    for options in every_kind(Protocol::Echo) {
+    for options in every_kind(Service::Echo) {
         let server = Running::start(&ServerOptions { send_limit: "off".parse().unwrap(), ..options });
         let mut flood = server.connect();
         let mut returning = flood.try_clone().unwrap();

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use badpeer::codec::Protocol;
+use badpeer::profile::Service;
 
 use crate::fixture::*;
 
@@ -62,7 +62,7 @@ fn a_soft_limit_is_no_timeout_for_what_is_below() {
 
 #[test]
 fn a_paused_connection_waits_for_its_reader_and_loses_nothing() {
-    for kind in every_kind(Protocol::Frame) {
+    for kind in every_kind(Service::Frame) {
         let knobs = options("send_limit = '256KiB'\noverflow = 'pause'");
         let server = Running::start(&badpeer::profile::ServerOptions {
             send_limit: knobs.send_limit,

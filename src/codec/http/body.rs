@@ -14,13 +14,24 @@ enum Framing {
     Chunked(Chunked),
 }
 
+/// The grammar of chunks, between two pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Chunked {
+pub(super) struct Chunked {
     at: At,
     /// Bytes of content that may still come.
     room: u64,
     /// Bytes of extensions and trailers that may still come: content pays for its own framing.
     extras: usize,
+}
+
+/// What a piece begins with, and how many of its bytes that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Sizes, extensions, ends of lines, trailers.
+    Framing(usize),
+    Content(usize),
+    /// Framing, and the end of the body.
+    Last(usize),
 }
 
 /// What the next byte belongs to.
@@ -61,7 +72,7 @@ impl Body {
 
     /// A body in chunks, of at most `most` bytes together.
     pub(super) fn chunked(most: u64) -> Self {
-        Self(Framing::Chunked(Chunked { at: At::Size(None), room: most, extras: HEAD_BYTES }))
+        Self(Framing::Chunked(Chunked::new(most)))
     }
 
     /// Takes away what belongs to the body; `true` when all of it has come.
@@ -81,10 +92,12 @@ impl Body {
                 if piece.is_empty() {
                     return Ok(false);
                 }
-                let (taken, done) = chunked.take(piece)?;
-                receive.retrieve(taken);
-                if done {
-                    return Ok(true);
+                match chunked.next(piece).map_err(|(_, status)| status)? {
+                    Part::Framing(taken) | Part::Content(taken) => receive.retrieve(taken),
+                    Part::Last(taken) => {
+                        receive.retrieve(taken);
+                        return Ok(true);
+                    }
                 }
             },
         }
@@ -92,24 +105,31 @@ impl Body {
 }
 
 impl Chunked {
-    /// How many bytes of the piece belong to the body, and whether the last of them ends it.
-    fn take(&mut self, piece: &[u8]) -> Result<(usize, bool), Status> {
-        let mut taken = 0;
-        while taken < piece.len() {
-            if let At::Data(left) = self.at {
-                let more = left.min((piece.len() - taken) as u64);
-                taken += more as usize;
-                self.at = if more == left { At::DataReturn } else { At::Data(left - more) };
-                continue;
-            }
-            let byte = piece[taken];
-            taken += 1;
-            if self.at == At::LastEnd && byte == b'\n' {
-                return Ok((taken, true));
-            }
-            self.at = self.step(byte)?;
+    /// Chunks of at most `most` bytes of content together.
+    pub(super) fn new(most: u64) -> Self {
+        Self { at: At::Size(None), room: most, extras: HEAD_BYTES }
+    }
+
+    /// What the piece begins with. Nothing is looked at twice.
+    ///
+    /// # Errors
+    /// Which byte of the piece fits no chunk, and the status to answer that with.
+    pub(super) fn next(&mut self, piece: &[u8]) -> Result<Part, (usize, Status)> {
+        if let At::Data(left) = self.at {
+            let taken = left.min(piece.len() as u64);
+            self.at = if taken == left { At::DataReturn } else { At::Data(left - taken) };
+            return Ok(Part::Content(taken as usize));
         }
-        Ok((taken, false))
+        for (index, &byte) in piece.iter().enumerate() {
+            if self.at == At::LastEnd && byte == b'\n' {
+                return Ok(Part::Last(index + 1));
+            }
+            self.at = self.step(byte).map_err(|status| (index, status))?;
+            if let At::Data(_) = self.at {
+                return Ok(Part::Framing(index + 1));
+            }
+        }
+        Ok(Part::Framing(piece.len()))
     }
 
     fn step(&mut self, byte: u8) -> Result<At, Status> {

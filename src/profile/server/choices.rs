@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Protocol;
-
 /// An enum whose values are written the same in TOML, as a flag and when shown.
 macro_rules! choices {
     ($( $(#[$about:meta])+ $name:ident { $( $(#[$help:meta])+ $variant:ident $text:literal, )+ } )+) => { $(
@@ -24,7 +22,7 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What the server speaks. The clients speak only some of it: see [`Protocol`].
+    /// What the server speaks.
     Service {
         /// Every byte comes back as it was sent.
         Echo "echo",
@@ -111,15 +109,6 @@ choices! {
         Rst "rst",
         /// A plain close: the kernel keeps what is unsent, for minutes if the peer does not read.
         Fin "fin",
-    }
-}
-
-impl From<Protocol> for Service {
-    fn from(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Echo => Self::Echo,
-            Protocol::Frame => Self::Frame,
-        }
     }
 }
 

@@ -1,0 +1,75 @@
+//! What can be wrong with an answer beside its bytes: how it is cut, what it says, how long it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::{http, raw, resp};
+
+/// What is wrong with an answer. Behind a flaw of the framing nothing can be told apart any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// No HTTP answer begins like this.
+    #[error("no answer in HTTP/1.1 or HTTP/1.0 begins like this")]
+    StatusLine,
+    /// The head of an HTTP answer breaks the grammar of RFC 9112.
+    #[error("a malformed head")]
+    Head,
+    /// The head of an HTTP answer does not end.
+    #[error("a head of more than {max} bytes", max = http::HEAD_BYTES)]
+    HeadTooLong,
+    /// The length of an HTTP body is told in no way, or in two.
+    #[error("the length of the body is told in no way that can be trusted")]
+    Framing,
+    /// An HTTP body in chunks breaks the grammar of RFC 9112.
+    #[error("a malformed chunk")]
+    Chunk,
+    /// The peer wants to speak something else from now on (101).
+    #[error("the peer switches protocols, which nobody asked for")]
+    Upgrade,
+    /// Another HTTP status than expected.
+    #[error("status {found} where {wanted} is expected")]
+    Status {
+        /// As received.
+        found: u16,
+        /// As the profile says.
+        wanted: u16,
+    },
+    /// Another length than expected.
+    #[error("an answer with {found} bytes where {wanted} are expected")]
+    Length {
+        /// Bytes that came.
+        found: u64,
+        /// Bytes that are expected.
+        wanted: u64,
+    },
+    /// Another answer than the first one to the same request.
+    #[error("this answer differs from the first one to the same request")]
+    Different,
+    /// No RESP value begins with this byte.
+    #[error("no RESP value begins with byte 0x{0:02x}")]
+    RespType(u8),
+    /// A RESP number is malformed or out of range.
+    #[error("a malformed RESP number or length")]
+    RespNumber,
+    /// A RESP line does not end, or not with CR LF.
+    #[error("a RESP line or string without its end (lines may have {max} bytes)", max = resp::LINE_BYTES)]
+    RespEnd,
+    /// RESP arrays within arrays within arrays.
+    #[error("RESP arrays nested more than {max} deep", max = resp::MOST_DEPTH)]
+    RespDepth,
+    /// A RESP error.
+    #[error("the answer is an error")]
+    RespError,
+    /// A RESP null where a value is expected.
+    #[error("the answer is null: there is no value under the key")]
+    RespNull,
+    /// Another RESP value than the command gives.
+    #[error("another answer than the command gives")]
+    RespOther,
+    /// An answer's delimiter does not come.
+    #[error("an answer of more than {max} bytes without its delimiter", max = raw::MOST_BYTES)]
+    NoDelimiter,
+    /// An answer to no request.
+    #[error("an answer that nobody asked for")]
+    Unasked,
+}

@@ -1,0 +1,143 @@
+//! The request that a group of clients repeats, and what its answer must be.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::LINE_BYTES;
+use crate::codec::Check;
+
+/// A request in HTTP/1.1, and what its answer must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ask {
+    /// What is asked to be done.
+    pub method: Verb,
+    /// To what: the target of the request line, from its first slash on.
+    pub path: String,
+    /// Fields of the head beside `Host` (unless it is given here) and `Content-Length`.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub headers: IndexMap<String, String>,
+    /// The status that is expected; every other is an error.
+    pub status: u16,
+    /// What the body is compared with.
+    pub check: Check,
+}
+
+/// The methods that clients use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verb {
+    /// The resource.
+    #[default]
+    Get,
+    /// The head of what `Get` would answer.
+    Head,
+    /// The payload of the load is the request's body.
+    Post,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        let (method, path, headers) = (Verb::Get, "/".to_owned(), IndexMap::new());
+        Self { method, path, headers, status: 200, check: Check::Same }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+        })
+    }
+}
+
+impl Ask {
+    /// Whether it is a request that can be sent, with a body of `payload` bytes.
+    ///
+    /// # Errors
+    /// The key that is at fault, and what to write instead.
+    pub fn check(&self, payload: u64) -> Result<(), (&'static str, String)> {
+        let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !self.path.starts_with('/') || !visible(&self.path) || self.path.len() > LINE_BYTES / 2 {
+            return Err((
+                "path",
+                "begin it with `/`, and percent-encode spaces and what is not ASCII".into(),
+            ));
+        }
+        if !(200..=599).contains(&self.status) {
+            return Err(("status", "must be from 200 to 599: others are no last answer".into()));
+        }
+        if payload > 0 && self.method != Verb::Post {
+            let message = format!("{} sends no payload: set method = \"POST\"", self.method);
+            return Err(("method", message));
+        }
+        for (name, value) in &self.headers {
+            let ours = ["content-length", "transfer-encoding", "connection", "expect"];
+            if ours.contains(&name.to_ascii_lowercase().as_str()) {
+                let message =
+                    format!("`{name}` is the client's own: connections are kept, load.payload is the body");
+                return Err(("headers", message));
+            }
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err(("headers", format!("`{name}` is no name of a field (RFC 9110 section 5.1)")));
+            }
+            if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+                return Err(("headers", format!("`{name}` has a value with a control character")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The head of the request, for a server known as `host`.
+    #[must_use]
+    pub fn head(&self, host: &str, payload: u64) -> Vec<u8> {
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
+        if !self.headers.keys().any(|name| name.eq_ignore_ascii_case("host")) {
+            lines.push(format!("Host: {host}"));
+        }
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        if self.method == Verb::Post {
+            lines.push(format!("Content-Length: {payload}"));
+        }
+        (lines.join("\r\n") + "\r\n\r\n").into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(text: &str) -> Ask {
+        toml::from_str(text).expect("a request")
+    }
+
+    #[test]
+    fn a_head_is_what_a_server_reads() {
+        let text = |ask: Ask, payload| String::from_utf8(ask.head("h:1", payload)).expect("text");
+        assert_eq!(text(Ask::default(), 0), "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n");
+        let post = ask("method = \"POST\"\npath = \"/x?y\"\nheaders = { host = \"z\", A = \"b c\" }");
+        assert_eq!(text(post, 7), "POST /x?y HTTP/1.1\r\nhost: z\r\nA: b c\r\nContent-Length: 7\r\n\r\n");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_by_its_key() {
+        assert_eq!(Ask::default().check(0), Ok(()));
+        for (text, payload, key) in [
+            ("path = \"x\"", 0, "path"),
+            ("path = \"/a b\"", 0, "path"),
+            ("path = \"/ä\"", 0, "path"),
+            ("status = 100", 0, "status"),
+            ("", 1, "method"),
+            ("headers = { \"a b\" = \"\" }", 0, "headers"),
+            ("headers = { A = \"b\\r\\nC: d\" }", 0, "headers"),
+            ("headers = { Content-Length = \"7\" }", 0, "headers"),
+        ] {
+            assert_eq!(ask(text).check(payload).map_err(|(key, _)| key), Err(key), "{text}");
+        }
+    }
+}

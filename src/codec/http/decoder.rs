@@ -1,0 +1,271 @@
+//! The answers that come back on one connection: found however they are cut, and compared with what they must be.
+//!
+//! ```text
+//!   head ─┬─→ interim (1xx) ─→ head                               nothing is looked at twice: a head is kept until it
+//!         ├─→ no body (HEAD, 204, 304) ─────────────┐             is whole, a body is not kept at all
+//!         └─→ body, by length, in chunks, or until ─┴─→ answered
+//!             the end of the connection
+//! ```
+
+use std::sync::{Arc, OnceLock};
+
+use memchr::memmem;
+
+use super::{
+    HEAD_BYTES,
+    body::{Chunked, Part},
+    reply::{self, Framing, Reply},
+};
+use crate::codec::{
+    Answered, Check, Flaw, SHARED_STREAM, Tally,
+    verifier::{Source, Verifier},
+};
+
+const HEAD_END: &[u8] = b"\r\n\r\n";
+/// A head that comes in pieces is taken in steps of so many bytes, so that little of a body is copied with its end.
+const STEP_BYTES: usize = 1024;
+/// A longer head is not remembered.
+const KNOWN_BYTES: usize = 1024;
+
+/// What the answers to a request must be. All connections of a group share it.
+#[derive(Debug)]
+pub(in crate::codec) struct Rules {
+    /// The request is a HEAD: no answer has a body.
+    pub(in crate::codec) bodiless: bool,
+    pub(in crate::codec) status: u16,
+    /// Bytes of the body, where the profile says.
+    pub(in crate::codec) length: Option<u64>,
+    pub(in crate::codec) check: Check,
+    /// Length and checksum of the first body that came whole.
+    pub(in crate::codec) first: OnceLock<(u64, u32)>,
+}
+
+/// Checks the answers of one connection.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    rules: Arc<Rules>,
+    verifier: Verifier,
+    at: At,
+    /// A head that has begun.
+    head: Vec<u8>,
+    /// The last head that was whole. Most are the same but for the date, which changes once a second.
+    known: Option<(Box<[u8]>, Reply)>,
+    /// Where the present answer started.
+    start: u64,
+    /// Bytes of its body that came.
+    body: u64,
+    hasher: crc32fast::Hasher,
+    /// It is an error.
+    error: bool,
+    sequence: u64,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Head,
+    /// A body, and how much of it is left.
+    Length(u64),
+    Chunked(Chunked),
+    UntilEnd,
+}
+
+impl Decoder {
+    pub(in crate::codec) fn new(stream: u32, rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            verifier: Verifier::new(stream),
+            at: At::Head,
+            head: Vec::new(),
+            known: None,
+            start: 0,
+            body: 0,
+            hasher: crc32fast::Hasher::new(),
+            error: false,
+            sequence: 0,
+        }
+    }
+
+    pub(in crate::codec) fn tally(&self) -> Tally {
+        self.verifier.tally()
+    }
+
+    pub(in crate::codec) fn verifier(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+
+    pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
+        while !bytes.is_empty() {
+            if self.verifier.is_lost() {
+                self.verifier.pass(bytes.len());
+                return;
+            }
+            let taken = match self.at {
+                At::Head => self.head(bytes, answered),
+                At::Length(left) => self.by_length(left, bytes, answered),
+                At::Chunked(chunked) => self.chunk(chunked, bytes, answered),
+                At::UntilEnd => self.content(bytes),
+            };
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// The peer has ended its stream: so ends a body of which nobody said how long it is.
+    pub(in crate::codec) fn end(&mut self, answered: &mut impl FnMut(Answered)) {
+        if matches!(self.at, At::UntilEnd) && !self.verifier.is_lost() {
+            self.finish(Some(self.body), answered);
+        }
+    }
+
+    /// Takes bytes of a head.
+    fn head(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        if !self.head.is_empty() {
+            return self.more_head(bytes, answered);
+        }
+        self.start = self.verifier.received();
+        if let Some((known, reply)) = self.known.as_ref().filter(|(known, _)| bytes.starts_with(known)) {
+            let (taken, reply) = (known.len(), *reply);
+            self.verifier.pass(taken);
+            self.open(reply, answered);
+            return taken;
+        }
+        let window = &bytes[..bytes.len().min(HEAD_BYTES)];
+        match memmem::find(window, HEAD_END) {
+            Some(at) => {
+                let head = &bytes[..at + HEAD_END.len()];
+                self.verifier.pass(head.len());
+                self.whole(head, answered);
+                head.len()
+            }
+            None => self.more_head(bytes, answered),
+        }
+    }
+
+    /// Takes bytes of a head that comes in pieces.
+    fn more_head(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        let before = self.head.len();
+        let take = bytes.len().min(STEP_BYTES).min(HEAD_BYTES - before);
+        self.head.extend_from_slice(&bytes[..take]);
+        let from = before.saturating_sub(HEAD_END.len() - 1);
+        let Some(at) = memmem::find(&self.head[from..], HEAD_END) else {
+            self.verifier.pass(take);
+            if !reply::may_begin(&self.head) {
+                self.verifier.lose(self.start, Flaw::StatusLine);
+            } else if self.head.len() == HEAD_BYTES {
+                self.verifier.lose(self.start, Flaw::HeadTooLong);
+            }
+            return take;
+        };
+        let end = from + at + HEAD_END.len();
+        self.verifier.pass(end - before);
+        let mut head = std::mem::take(&mut self.head);
+        head.truncate(end);
+        self.whole(&head, answered);
+        end - before
+    }
+
+    fn whole(&mut self, head: &[u8], answered: &mut impl FnMut(Answered)) {
+        match Reply::parse(head) {
+            Err(flaw) => self.verifier.lose(self.start, flaw),
+            Ok(reply) => {
+                self.known = (head.len() <= KNOWN_BYTES).then(|| (head.into(), reply));
+                self.open(reply, answered);
+            }
+        }
+    }
+
+    /// A head is whole: what follows it?
+    fn open(&mut self, reply: Reply, answered: &mut impl FnMut(Answered)) {
+        match reply.status {
+            101 => return self.verifier.lose(self.start, Flaw::Upgrade),
+            // The answer itself is still to come.
+            100..200 => return,
+            _ => {}
+        }
+        let wanted = self.rules.status;
+        self.error = reply.status != wanted;
+        if self.error {
+            self.verifier.error(self.start, Flaw::Status { found: reply.status, wanted });
+        }
+        let told = if let Framing::Length(length) = reply.framing { Some(length) } else { None };
+        if self.rules.bodiless || matches!(reply.status, 204 | 304) {
+            let length = if self.rules.bodiless { told } else { Some(0) };
+            return self.finish(length, answered);
+        }
+        self.at = match reply.framing {
+            Framing::Length(0) => return self.finish(Some(0), answered),
+            Framing::Length(length) => At::Length(length),
+            Framing::Chunked => At::Chunked(Chunked::new(u64::MAX >> 1)),
+            Framing::UntilEnd => At::UntilEnd,
+        };
+    }
+
+    fn by_length(&mut self, left: u64, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        let take = left.min(bytes.len() as u64) as usize;
+        self.content(&bytes[..take]);
+        self.at = At::Length(left - take as u64);
+        if take as u64 == left {
+            self.finish(Some(self.body), answered);
+        }
+        take
+    }
+
+    fn chunk(&mut self, mut chunked: Chunked, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        let part = chunked.next(bytes);
+        self.at = At::Chunked(chunked);
+        match part {
+            Ok(Part::Content(count)) => self.content(&bytes[..count]),
+            Ok(Part::Framing(count)) => {
+                self.verifier.pass(count);
+                count
+            }
+            Ok(Part::Last(count)) => {
+                self.verifier.pass(count);
+                self.finish(Some(self.body), answered);
+                count
+            }
+            Err((at, _)) => {
+                self.verifier.pass(at);
+                self.verifier.lose(self.verifier.received(), Flaw::Chunk);
+                at
+            }
+        }
+    }
+
+    /// Compares bytes of a body with what they must be.
+    fn content(&mut self, bytes: &[u8]) -> usize {
+        match if self.error { Check::Any } else { self.rules.check } {
+            Check::Any => self.verifier.pass_unverified(bytes.len()),
+            Check::Content => self.verifier.compare(Source::Content(SHARED_STREAM), self.body, bytes),
+            Check::Same => {
+                self.hasher.update(bytes);
+                self.verifier.pass(bytes.len());
+            }
+        }
+        self.body += bytes.len() as u64;
+        bytes.len()
+    }
+
+    /// The answer is whole; its body has (or would have, for a HEAD) so many bytes, if anybody said.
+    fn finish(&mut self, length: Option<u64>, answered: &mut impl FnMut(Answered)) {
+        let checksum = std::mem::take(&mut self.hasher).finalize();
+        if let (Some(found), false) = (length, self.error) {
+            self.judge(found, checksum);
+        }
+        self.at = At::Head;
+        self.body = 0;
+        answered(Answered { sequence: self.sequence, error: self.error });
+        self.sequence += 1;
+    }
+
+    fn judge(&mut self, found: u64, checksum: u32) {
+        if let Some(wanted) = self.rules.length.filter(|wanted| *wanted != found) {
+            self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+        } else if self.rules.check == Check::Same {
+            let this = (found, checksum);
+            if *self.rules.first.get_or_init(|| this) != this {
+                self.verifier.flaw(self.start, Flaw::Different, found.max(1));
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The head of an answer, understood: its status, and how its body is cut (RFC 9112 section 6.3).
+
+use std::mem::MaybeUninit;
+
+use super::FIELDS;
+use crate::codec::Flaw;
+
+/// What every answer begins with that is understood.
+const VERSION: &[u8] = b"HTTP/1.";
+
+/// The head of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) framing: Framing,
+}
+
+/// How the end of a body is found, by what the head says. Some answers have no body, whatever it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+    /// It ends with the connection.
+    UntilEnd,
+}
+
+/// Whether these bytes may be the first of an answer.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    let count = bytes.len().min(VERSION.len());
+    bytes[..count] == VERSION[..count]
+}
+
+impl Reply {
+    /// Understands a whole head, with its blank line.
+    pub(super) fn parse(head: &[u8]) -> Result<Self, Flaw> {
+        if !may_begin(head) {
+            return Err(Flaw::StatusLine);
+        }
+        let mut headers = [const { MaybeUninit::uninit() }; FIELDS];
+        let mut response = httparse::Response::new(&mut []);
+        let config = httparse::ParserConfig::default();
+        let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut headers);
+        let parsed = parsed.map_err(|error| match error {
+            httparse::Error::Version | httparse::Error::Status => Flaw::StatusLine,
+            _ => Flaw::Head,
+        })?;
+        // It takes a bare LF for the end of a line, too, and so may see a shorter head.
+        let (httparse::Status::Complete(length), Some(version), Some(status)) =
+            (parsed, response.version, response.code)
+        else {
+            return Err(Flaw::Head);
+        };
+        if length != head.len() {
+            return Err(Flaw::Head);
+        }
+        if !(100..=599).contains(&status) {
+            return Err(Flaw::StatusLine);
+        }
+        Ok(Self { status, framing: framing(response.headers, version)? })
+    }
+}
+
+fn framing(fields: &[httparse::Header<'_>], version: u8) -> Result<Framing, Flaw> {
+    let (mut length, mut coding) = (None, None);
+    for field in fields {
+        let known = if field.name.eq_ignore_ascii_case("content-length") {
+            &mut length
+        } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
+            &mut coding
+        } else {
+            continue;
+        };
+        if known.replace(field.value).is_some() {
+            return Err(Flaw::Framing);
+        }
+    }
+    match (length, coding) {
+        (None, None) => Ok(Framing::UntilEnd),
+        (Some(digits), None) => number(digits).map(Framing::Length).ok_or(Flaw::Framing),
+        (None, Some(codings)) if version == 1 => {
+            let last = codings.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+            let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            Ok(if chunked { Framing::Chunked } else { Framing::UntilEnd })
+        }
+        _ => Err(Flaw::Framing),
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let only = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    only.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<(u16, Framing), Flaw> {
+        Reply::parse(text.as_bytes()).map(|reply| (reply.status, reply.framing))
+    }
+
+    fn with(fields: &str) -> Result<Framing, Flaw> {
+        parse(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n")).map(|(_, framing)| framing)
+    }
+
+    #[test]
+    fn the_framing_is_certain_or_refused() {
+        assert_eq!(with("A: b"), Ok(Framing::UntilEnd));
+        assert_eq!(with("content-LENGTH:  12 "), Ok(Framing::Length(12)));
+        assert_eq!(with("Transfer-Encoding: gzip , Chunked"), Ok(Framing::Chunked));
+        assert_eq!(with("Transfer-Encoding: chunked, gzip"), Ok(Framing::UntilEnd));
+        for fields in [
+            "Content-Length: 1\r\nContent-Length: 1",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Content-Length: 1, 1",
+            "Content-Length: -1",
+            "Content-Length: +1",
+            "Content-Length: 99999999999999999999",
+            "Content-Length: ",
+        ] {
+            assert_eq!(with(fields), Err(Flaw::Framing), "{fields}");
+        }
+        assert_eq!(parse("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(Flaw::Framing));
+    }
+
+    #[test]
+    fn a_head_is_one_or_is_refused() {
+        assert_eq!(parse("HTTP/1.0 404 Not Found\r\n\r\n"), Ok((404, Framing::UntilEnd)));
+        assert_eq!(parse("HTTP/1.1 204\r\n\r\n"), Ok((204, Framing::UntilEnd)));
+        for text in
+            ["HTTP/2 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "+OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n"]
+        {
+            assert_eq!(parse(text), Err(Flaw::StatusLine), "{text}");
+        }
+        assert_eq!(parse("HTTP/1.1 999 ?\r\n\r\n"), Err(Flaw::StatusLine));
+        for fields in ["A b", "A : b", " A: b", "A: b\0", "A: b\n\nC: d"] {
+            assert_eq!(with(fields), Err(Flaw::Head), "{fields:?}");
+        }
+    }
+}

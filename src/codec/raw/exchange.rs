@@ -1,0 +1,61 @@
+//! What a group of clients repeats byte for byte, and how the end of an answer is known.
+
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Delimiter, End, Octets, Rules};
+use crate::{codec::Check, units::Bytes};
+
+/// Bytes to send, and what ends the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// The request.
+    pub send: Octets,
+    /// An answer ends with these bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Octets>,
+    /// An answer has so many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<Bytes>,
+    /// What an answer is compared with.
+    #[serde(default)]
+    pub check: Check,
+}
+
+impl Exchange {
+    /// Whether it can be sent, and the end of an answer be known.
+    ///
+    /// # Errors
+    /// The key that is at fault, and what to write instead.
+    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        if self.send.0.is_empty() {
+            return Err(("send", "write at least one byte to send"));
+        }
+        if self.until.is_some() == self.length.is_some() {
+            return Err((
+                "until",
+                "say how an answer ends: either until = '\\r\\n' (its last bytes) or length = \"12B\"",
+            ));
+        }
+        if self.until.as_ref().is_some_and(|until| until.0.is_empty()) {
+            return Err(("until", "write at least one byte that an answer ends with"));
+        }
+        if self.length == Some(Bytes(0)) {
+            return Err(("length", "an answer has at least one byte"));
+        }
+        if self.check == Check::Content {
+            return Err(("check", "raw answers can be compared with the first (same) or not at all (any)"));
+        }
+        Ok(())
+    }
+
+    pub(in crate::codec) fn rules(&self) -> Rules {
+        let end = match (&self.until, self.length) {
+            (Some(until), _) => End::Delimiter(Delimiter::new(until.0.clone())),
+            (None, length) => End::Length(length.unwrap_or(Bytes(1)).0),
+        };
+        Rules { end, check: self.check, first: OnceLock::new() }
+    }
+}

@@ -1,0 +1,143 @@
+//! The answers that come back on one connection, compared with what the command gives.
+
+use super::{
+    Wanted,
+    grammar::{Grammar, Kind, Part},
+};
+use crate::codec::{
+    Answered, Flaw, SHARED_STREAM, Tally,
+    verifier::{Source, Verifier},
+};
+
+/// Checks the answers of one connection.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    stream: u32,
+    wanted: Wanted,
+    verifier: Verifier,
+    grammar: Grammar,
+    /// Where the present answer started.
+    start: u64,
+    /// Bytes of content of the present answer that came, if it is no array.
+    content: u64,
+    /// They are those of the simple string that is awaited, as far as they came.
+    same: bool,
+    /// There is an error in it.
+    error: bool,
+    sequence: u64,
+}
+
+impl Decoder {
+    pub(in crate::codec) fn new(stream: u32, wanted: Wanted) -> Self {
+        Self {
+            stream,
+            wanted,
+            verifier: Verifier::new(stream),
+            grammar: Grammar::new(),
+            start: 0,
+            content: 0,
+            same: true,
+            error: false,
+            sequence: 0,
+        }
+    }
+
+    pub(in crate::codec) fn tally(&self) -> Tally {
+        self.verifier.tally()
+    }
+
+    pub(in crate::codec) fn verifier(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+
+    pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
+        while !bytes.is_empty() {
+            if self.verifier.is_lost() {
+                self.verifier.pass(bytes.len());
+                return;
+            }
+            let taken = match self.grammar.next(bytes) {
+                Ok(Part::Framing(taken)) => {
+                    self.verifier.pass(taken);
+                    taken
+                }
+                Ok(Part::Content(taken)) => self.take(&bytes[..taken]),
+                Ok(Part::Value(taken, kind)) => {
+                    self.verifier.pass(taken);
+                    self.error |= kind == Kind::Error;
+                    if self.grammar.depth() == 0 {
+                        self.finish(kind, answered);
+                    }
+                    taken
+                }
+                Err((at, flaw)) => {
+                    self.verifier.pass(at);
+                    self.verifier.lose(self.verifier.received(), flaw);
+                    at
+                }
+            };
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// Compares content with what is awaited.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let (source, size, offset) = match self.wanted {
+            Wanted::Own(size) => (Source::Content(self.stream), size, self.sequence.wrapping_mul(size)),
+            Wanted::Shared(size) => (Source::Content(SHARED_STREAM), size, 0),
+            Wanted::Simple(text) => {
+                let rest = text.get(self.content as usize..).unwrap_or_default();
+                self.same &= rest.starts_with(bytes);
+                self.verifier.pass(bytes.len());
+                self.content += bytes.len() as u64;
+                return bytes.len();
+            }
+            Wanted::Any => {
+                self.verifier.pass_unverified(bytes.len());
+                return bytes.len();
+            }
+        };
+        // An error's text is no content, and neither is what lies in an array: what is judged is the kind.
+        let is_value = self.grammar.is_bulk() && self.grammar.depth() == 0;
+        let room = if is_value { size.saturating_sub(self.content).min(bytes.len() as u64) } else { 0 };
+        let (expected, surplus) = bytes.split_at(room as usize);
+        self.verifier.compare(source, offset + self.content, expected);
+        self.verifier.pass(surplus.len());
+        self.content += bytes.len() as u64;
+        bytes.len()
+    }
+
+    /// An answer is whole.
+    fn finish(&mut self, kind: Kind, answered: &mut impl FnMut(Answered)) {
+        self.judge(kind);
+        answered(Answered { sequence: self.sequence, error: self.error });
+        self.sequence += 1;
+        self.start = self.verifier.received();
+        (self.content, self.same, self.error) = (0, true, false);
+    }
+
+    fn judge(&mut self, kind: Kind) {
+        if self.error {
+            return self.verifier.error(self.start, Flaw::RespError);
+        }
+        let found = self.content;
+        match (self.wanted, kind) {
+            (Wanted::Any, _) => {}
+            (Wanted::Own(_) | Wanted::Shared(_), Kind::Null) => {
+                self.error = true;
+                self.verifier.error(self.start, Flaw::RespNull);
+            }
+            (Wanted::Own(wanted) | Wanted::Shared(wanted), Kind::Bulk) => {
+                if found != wanted {
+                    let flaw = Flaw::Length { found, wanted };
+                    self.verifier.flaw(self.start, flaw, found.abs_diff(wanted));
+                }
+            }
+            (Wanted::Simple(text), Kind::Simple) if self.same && found == text.len() as u64 => {}
+            _ => {
+                let bytes = self.verifier.received() - self.start;
+                self.verifier.flaw(self.start, Flaw::RespOther, bytes);
+            }
+        }
+    }
+}

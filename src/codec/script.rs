@@ -1,0 +1,173 @@
+//! What the connections of a group say and what they must hear: made once, shared by all of them.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{
+    Answered, Encoder, Flaw, Tally, echo,
+    encoder::{Filling, Shape},
+    frame, http, line, raw, resp,
+    verifier::Verifier,
+};
+
+/// What the connections of a group say, and what they must hear.
+#[derive(Clone, Debug)]
+pub struct Script(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Echo { size: u64 },
+    Frame { payload: u64, answer: u32 },
+    Line(Arc<Shape>),
+    Http(Arc<Shape>, Arc<http::Rules>),
+    Resp(Arc<Shape>, resp::Wanted),
+    Raw(Arc<Shape>, Arc<raw::Rules>),
+}
+
+impl Script {
+    /// Messages of `size` bytes that come back.
+    #[must_use]
+    pub const fn echo(size: u64) -> Self {
+        Self(Kind::Echo { size })
+    }
+
+    /// Frames with `payload` bytes that ask for answers with `answer` bytes.
+    #[must_use]
+    pub const fn frame(payload: u64, answer: u32) -> Self {
+        Self(Kind::Frame { payload, answer })
+    }
+
+    /// Lines of `size` bytes, their end not included, that come back.
+    #[must_use]
+    pub fn line(size: u64) -> Self {
+        let shape = Shape { head: Vec::new(), payload: size, filling: Filling::OwnText, tail: b"\n" };
+        Self(Kind::Line(Arc::new(shape)))
+    }
+
+    /// A request in HTTP/1.1 to a server known as `host`, with `payload` bytes of body; a body of the answer has
+    /// `answer` bytes, if that is known.
+    #[must_use]
+    pub fn http(ask: &http::Ask, host: &str, payload: u64, answer: Option<u64>) -> Self {
+        let shape = Shape { head: ask.head(host, payload), payload, filling: Filling::Own, tail: b"" };
+        let rules = http::Rules {
+            bodiless: ask.method == http::Verb::Head,
+            status: ask.status,
+            length: answer,
+            check: ask.check,
+            first: OnceLock::new(),
+        };
+        Self(Kind::Http(Arc::new(shape), Arc::new(rules)))
+    }
+
+    /// A command of redis with `payload` bytes of argument; its value has `answer` bytes, if that is known.
+    #[must_use]
+    pub fn resp(command: &resp::Command, payload: u64, answer: Option<u64>) -> Self {
+        let (head, tail) = command.around(payload);
+        let filling = if command.sends_own() { Filling::Own } else { Filling::Shared };
+        let shape = Shape { head, payload, filling, tail };
+        Self(Kind::Resp(Arc::new(shape), command.wanted(payload, answer)))
+    }
+
+    /// Bytes as they are.
+    #[must_use]
+    pub fn raw(exchange: &raw::Exchange) -> Self {
+        let shape = Shape { head: exchange.send.0.clone(), payload: 0, filling: Filling::Own, tail: b"" };
+        Self(Kind::Raw(Arc::new(shape), Arc::new(exchange.rules())))
+    }
+
+    /// What the connection of this stream sends.
+    #[must_use]
+    pub fn encoder(&self, stream: u32) -> Encoder {
+        match &self.0 {
+            Kind::Echo { size } => Encoder::echo(stream, *size),
+            Kind::Frame { payload, answer } => Encoder::frames(stream, *payload, *answer),
+            Kind::Line(shape) | Kind::Http(shape, _) | Kind::Resp(shape, _) | Kind::Raw(shape, _) => {
+                Encoder::repeated(Arc::clone(shape), stream)
+            }
+        }
+    }
+
+    /// What the connection of this stream must receive.
+    #[must_use]
+    pub fn decoder(&self, stream: u32) -> Decoder {
+        match &self.0 {
+            Kind::Echo { size } => Decoder::Echo(echo::Decoder::new(stream, *size)),
+            Kind::Frame { answer, .. } => Decoder::Frame(frame::Decoder::new(stream, *answer)),
+            Kind::Line(shape) => Decoder::Line(line::Decoder::new(stream, shape.payload)),
+            Kind::Http(_, rules) => Decoder::Http(http::Decoder::new(stream, Arc::clone(rules))),
+            Kind::Resp(_, wanted) => Decoder::Resp(resp::Decoder::new(stream, *wanted)),
+            Kind::Raw(_, rules) => Decoder::Raw(raw::Decoder::new(stream, Arc::clone(rules))),
+        }
+    }
+}
+
+/// Finds the answers in what one connection receives, and checks every byte.
+#[derive(Clone, Debug)]
+pub enum Decoder {
+    /// The stream itself comes back.
+    Echo(echo::Decoder),
+    /// Frames come back.
+    Frame(frame::Decoder),
+    /// Lines come back.
+    Line(line::Decoder),
+    /// Answers in HTTP/1.1 come back.
+    Http(http::Decoder),
+    /// RESP values come back.
+    Resp(resp::Decoder),
+    /// Answers end at a delimiter or have a length.
+    Raw(raw::Decoder),
+}
+
+impl Decoder {
+    /// Takes the bytes that arrived next, and tells of every answer that they complete.
+    pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
+        let mut well = |sequence| answered(Answered { sequence, error: false });
+        match self {
+            Self::Echo(decoder) => decoder.feed(bytes, &mut well),
+            Self::Frame(decoder) => decoder.feed(bytes, &mut well),
+            Self::Line(decoder) => decoder.feed(bytes, answered),
+            Self::Http(decoder) => decoder.feed(bytes, answered),
+            Self::Resp(decoder) => decoder.feed(bytes, answered),
+            Self::Raw(decoder) => decoder.feed(bytes, answered),
+        }
+    }
+
+    /// The peer has ended its stream, which some answers in HTTP end with.
+    pub fn end(&mut self, answered: &mut impl FnMut(Answered)) {
+        if let Self::Http(decoder) = self {
+            decoder.end(answered);
+        }
+    }
+
+    /// So many of the answers were to no request. (An echo or a frame says itself what it answers.)
+    pub fn unasked(&mut self, count: u64) {
+        if let Some(verifier) = self.verifier() {
+            verifier.flaw(verifier.received(), Flaw::Unasked, count);
+        }
+    }
+
+    fn verifier(&mut self) -> Option<&mut Verifier> {
+        match self {
+            Self::Echo(_) | Self::Frame(_) => None,
+            Self::Line(decoder) => Some(decoder.verifier()),
+            Self::Http(decoder) => Some(decoder.verifier()),
+            Self::Resp(decoder) => Some(decoder.verifier()),
+            Self::Raw(decoder) => Some(decoder.verifier()),
+        }
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        match self {
+            Self::Echo(decoder) => decoder.tally(),
+            Self::Frame(decoder) => decoder.tally(),
+            Self::Line(decoder) => decoder.tally(),
+            Self::Http(decoder) => decoder.tally(),
+            Self::Resp(decoder) => decoder.tally(),
+            Self::Raw(decoder) => decoder.tally(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

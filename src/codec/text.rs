@@ -1,0 +1,101 @@
+//! Content as text, for protocols in which some bytes are delimiters: two hexadecimal digits for each byte of a stream.
+
+use super::content::{self, Origin};
+
+/// How many digits [`explain`] needs: those of [`content::EXPLAIN_BYTES`] bytes, and one that may be half a byte.
+pub(super) const EXPLAIN_BYTES: usize = 2 * content::EXPLAIN_BYTES + 1;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Bytes of content that are made at a time.
+const BLOCK: usize = 256;
+
+/// Writes the digits of `stream` from digit `offset` on.
+pub(super) fn fill(stream: u32, mut offset: u64, mut out: &mut [u8]) {
+    let mut block = [0; BLOCK];
+    while !out.is_empty() {
+        let skipped = (offset % 2) as usize;
+        let count = out.len().min(2 * BLOCK - skipped);
+        let bytes = &mut block[..(skipped + count).div_ceil(2)];
+        content::fill(stream, offset / 2, bytes);
+        for (index, digit) in out[..count].iter_mut().enumerate() {
+            let at = skipped + index;
+            let nibble = if at.is_multiple_of(2) { bytes[at / 2] >> 4 } else { bytes[at / 2] & 15 };
+            *digit = DIGITS[usize::from(nibble)];
+        }
+        offset += count as u64;
+        out = &mut out[count..];
+    }
+}
+
+/// Compares `digits` with the stream from digit `offset` on: how many of them, from the first, are right.
+pub(super) fn matching(stream: u32, offset: u64, digits: &[u8]) -> usize {
+    let mut right = 0;
+    let mut block = [0; 64];
+    while right < digits.len() {
+        let piece = &digits[right..digits.len().min(right + block.len())];
+        let expected = &mut block[..piece.len()];
+        fill(stream, offset + right as u64, expected);
+        let same = piece.iter().zip(&*expected).take_while(|(a, b)| a == b).count();
+        right += same;
+        if same < piece.len() {
+            break;
+        }
+    }
+    right
+}
+
+/// Says where the first [`EXPLAIN_BYTES`] of `digits` come from: the offset counts digits.
+pub(super) fn explain(digits: &[u8], own: u32) -> Option<Origin> {
+    let value = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
+    (0..2).find_map(|half| {
+        let pairs = digits.get(half..)?.chunks_exact(2);
+        let bytes: Option<Vec<u8>> = pairs.map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect();
+        let origin = content::explain(&bytes?, own)?;
+        let offset = (origin.offset * 2).checked_sub(half as u64)?;
+        Some(Origin { offset, ..origin })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn digits(stream: u32, offset: u64, count: usize) -> Vec<u8> {
+        let mut out = vec![0; count];
+        fill(stream, offset, &mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn any_piece_is_the_same_as_cut_from_the_whole(offset in 0_u64..900, count in 0_usize..900) {
+            let whole = digits(7, 0, 1800);
+            prop_assert_eq!(digits(7, offset, count), &whole[offset as usize..offset as usize + count]);
+        }
+
+        #[test]
+        fn a_changed_digit_is_found_where_it_is(offset in 0_u64..900, count in 1_usize..300, at in 0_usize..300) {
+            let mut piece = digits(3, offset, count);
+            prop_assert_eq!(matching(3, offset, &piece), count);
+            let at = at % count;
+            piece[at] ^= 0x80;
+            prop_assert_eq!(matching(3, offset, &piece), at);
+        }
+
+        #[test]
+        fn enough_digits_name_their_origin(stream in 0_u32..5000, offset in 0_u64..(1 << 39)) {
+            let piece = digits(stream, offset, EXPLAIN_BYTES);
+            prop_assert_eq!(explain(&piece, 9), Some(Origin { stream, offset }));
+        }
+    }
+
+    #[test]
+    fn the_digits_are_those_of_the_content() {
+        let mut bytes = [0; 2];
+        content::fill(1, 0, &mut bytes);
+        assert_eq!(digits(1, 0, 4), format!("{:02x}{:02x}", bytes[0], bytes[1]).into_bytes());
+        assert_eq!(explain(b"no digits at all, but long enough", 1), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Keeps the books of one connection's answers: what was compared, what was wrong, and where that began.
+//!
+//! Everything is the same however the bytes are cut: what is needed to name the origin of wrong bytes is gathered until
+//! there is enough of it.
+
+use super::{
+    Fault, Flaw, Tally,
+    content::{self, EXPLAIN_BYTES, Origin},
+    text,
+};
+
+/// What the bytes of an answer are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The content of a stream.
+    Content(u32),
+    /// The same in hexadecimal digits: no byte of it is a delimiter anywhere.
+    Text(u32),
+}
+
+/// The books.
+#[derive(Clone, Debug)]
+pub(super) struct Verifier {
+    stream: u32,
+    /// Bytes that came.
+    received: u64,
+    /// Bytes that came and could not be compared with anything.
+    unverified: u64,
+    corrupt: u64,
+    errors: u64,
+    /// From here on nothing can be told apart.
+    lost_at: Option<u64>,
+    first: Option<Box<First>>,
+}
+
+/// The first thing that was wrong.
+#[derive(Clone, Debug)]
+struct First {
+    at: u64,
+    flaw: Option<Flaw>,
+    source: Source,
+    /// What stands there, as far as it is needed.
+    bytes: Vec<u8>,
+}
+
+impl Verifier {
+    pub(super) fn new(stream: u32) -> Self {
+        Self { stream, received: 0, unverified: 0, corrupt: 0, errors: 0, lost_at: None, first: None }
+    }
+
+    /// Bytes that came so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether nothing can be told apart any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost_at.is_some()
+    }
+
+    /// Bytes that are judged elsewhere, as grammar or by their checksum.
+    pub(super) fn pass(&mut self, count: usize) {
+        self.received += count as u64;
+    }
+
+    /// Bytes of which nobody knows what they should be.
+    pub(super) fn pass_unverified(&mut self, count: usize) {
+        self.received += count as u64;
+        self.unverified += count as u64;
+    }
+
+    /// Bytes that must be those of `source` from `offset` on.
+    pub(super) fn compare(&mut self, source: Source, offset: u64, bytes: &[u8]) {
+        self.gather(source, bytes);
+        let mut at = source.matching(offset, bytes);
+        while at < bytes.len() {
+            if self.first.is_none() {
+                let wanted = bytes.len().min(at + source.explain_bytes());
+                let bytes = bytes[at..wanted].to_vec();
+                let at = self.received + at as u64;
+                self.first = Some(Box::new(First { at, flaw: None, source, bytes }));
+            }
+            self.corrupt += 1;
+            at += 1;
+            at += source.matching(offset + at as u64, &bytes[at..]);
+        }
+        self.received += bytes.len() as u64;
+    }
+
+    /// Takes what follows the first wrong bytes without a gap, until there is enough to explain them.
+    fn gather(&mut self, source: Source, bytes: &[u8]) {
+        let Some(first) = &mut self.first else { return };
+        let follows = first.flaw.is_none()
+            && first.source == source
+            && first.at + first.bytes.len() as u64 == self.received;
+        if follows {
+            let missing = source.explain_bytes() - first.bytes.len();
+            first.bytes.extend_from_slice(&bytes[..missing.min(bytes.len())]);
+        }
+    }
+
+    /// An answer is not as it should be; so many of its bytes are wrong, superfluous or missing.
+    pub(super) fn flaw(&mut self, at: u64, flaw: Flaw, corrupt: u64) {
+        self.corrupt += corrupt;
+        self.note(at, flaw);
+    }
+
+    /// An answer is an error: whole and well-formed, and not what was asked for.
+    pub(super) fn error(&mut self, at: u64, flaw: Flaw) {
+        self.errors += 1;
+        self.note(at, flaw);
+    }
+
+    /// What began at `at` is no answer: from there on nothing can be told apart.
+    pub(super) fn lose(&mut self, at: u64, flaw: Flaw) {
+        self.note(at, flaw);
+        self.lost_at.get_or_insert(at);
+    }
+
+    fn note(&mut self, at: u64, flaw: Flaw) {
+        if self.first.is_none() {
+            let source = Source::Content(self.stream);
+            self.first = Some(Box::new(First { at, flaw: Some(flaw), source, bytes: Vec::new() }));
+        }
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let lost = self.lost_at.map_or(0, |at| self.received - at);
+        Tally {
+            verified: self.received - self.unverified,
+            corrupt: self.corrupt + lost,
+            errors: self.errors,
+            first_fault: self.first.as_ref().map(|first| first.fault(self.stream)),
+            ..Tally::default()
+        }
+    }
+}
+
+impl First {
+    fn fault(&self, stream: u32) -> Fault {
+        // A stream that all connections share is this connection's as well.
+        let own = |origin: Origin, shared| {
+            if origin.stream == shared { Origin { stream, ..origin } } else { origin }
+        };
+        let found = match self.source {
+            Source::Content(of) => content::explain(&self.bytes, of).map(|origin| own(origin, of)),
+            Source::Text(of) => text::explain(&self.bytes, of),
+        };
+        Fault { stream, at: self.at, found, flaw: self.flaw }
+    }
+}
+
+impl Source {
+    fn matching(self, offset: u64, bytes: &[u8]) -> usize {
+        match self {
+            Self::Content(stream) => content::matching(stream, offset, bytes),
+            Self::Text(stream) => text::matching(stream, offset, bytes),
+        }
+    }
+
+    const fn explain_bytes(self) -> usize {
+        match self {
+            Self::Content(_) => EXPLAIN_BYTES,
+            Self::Text(_) => text::EXPLAIN_BYTES,
+        }
+    }
+}

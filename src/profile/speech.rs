@@ -1,0 +1,229 @@
+//! What a group says: the keys of its protocol, whether they are possible, and the script that is made of them.
+
+use super::{Group, Service, check::Fault, check::fault};
+use crate::codec::{Check, Protocol, Script, frame, http, resp};
+
+impl Group {
+    /// What its connections say to a server known as `host` (`address:port`), and what they must hear.
+    #[must_use]
+    pub fn script(&self, host: &str) -> Script {
+        let payload = self.load.payload.0;
+        let answer = self.load.answer.map(|answer| answer.0);
+        match (self.protocol, &self.raw) {
+            (Protocol::Echo, _) => Script::echo(payload),
+            (Protocol::Frame, _) => Script::frame(payload, answer.unwrap_or(payload) as u32),
+            (Protocol::Line, _) => Script::line(payload),
+            (Protocol::Http, _) => Script::http(&self.ask(), host, payload, answer),
+            (Protocol::Resp, _) => Script::resp(&self.command(), payload, answer),
+            (Protocol::Raw, Some(exchange)) => Script::raw(exchange),
+            (Protocol::Raw, None) => unreachable!("a raw group without `raw` is refused"),
+        }
+    }
+
+    /// Bytes of payload in each answer, where the profile says.
+    #[must_use]
+    pub fn answer_bytes(&self) -> Option<u64> {
+        match self.protocol {
+            Protocol::Echo | Protocol::Frame | Protocol::Line => Some(self.load.answer_bytes()),
+            Protocol::Http | Protocol::Resp => self.load.answer.map(|answer| answer.0),
+            Protocol::Raw => self.raw.as_ref()?.length.map(|length| length.0),
+        }
+    }
+
+    fn ask(&self) -> http::Ask {
+        self.http.clone().unwrap_or_default()
+    }
+
+    fn command(&self) -> resp::Command {
+        self.resp.clone().unwrap_or_default()
+    }
+
+    /// Whether the reference server that speaks `service` understands it.
+    pub(super) fn check_service(&self, service: Service) -> Result<(), Fault> {
+        let (name, protocol) = (&self.name, self.protocol);
+        let needed = match protocol {
+            Protocol::Echo => Service::Echo,
+            Protocol::Frame => Service::Frame,
+            Protocol::Line => Service::Line,
+            Protocol::Http => Service::Http,
+            // Whether the bytes mean anything to the server is the user's to know.
+            Protocol::Raw => return Ok(()),
+            Protocol::Resp => {
+                return fault(
+                    &["protocol"],
+                    format!(
+                        "group `{name}` speaks resp, which the reference server does not: it speaks {service}"
+                    ),
+                );
+            }
+        };
+        if needed == service {
+            return Ok(());
+        }
+        let message = format!(
+            "group `{name}` speaks {protocol}, the server speaks {service}: set server.protocol = \"{protocol}\""
+        );
+        fault(&["protocol"], message)
+    }
+
+    /// Whether the keys of its protocol are there and possible, and those of others are not.
+    pub(super) fn check_speech(&self) -> Result<(), Fault> {
+        for (key, is_there, protocol) in [
+            ("http", self.http.is_some(), Protocol::Http),
+            ("resp", self.resp.is_some(), Protocol::Resp),
+            ("raw", self.raw.is_some(), Protocol::Raw),
+        ] {
+            if is_there && self.protocol != protocol {
+                return fault(&[key], format!("needs protocol = \"{protocol}\""));
+            }
+        }
+        self.check_sizes()?;
+        match self.protocol {
+            Protocol::Echo | Protocol::Frame | Protocol::Line => Ok(()),
+            Protocol::Http => self.check_http(),
+            Protocol::Resp => self
+                .command()
+                .check(self.load.payload.0)
+                .or_else(|message| fault(&["resp", "command"], message)),
+            Protocol::Raw => self.check_raw(),
+        }
+    }
+
+    fn check_sizes(&self) -> Result<(), Fault> {
+        let (payload, answer) = (self.load.payload.0, self.load.answer_bytes());
+        let largest = frame::MAX_PAYLOAD_BYTES as u64;
+        if payload > largest || (self.protocol != Protocol::Http && answer > largest) {
+            return fault(&["load"], "a message can carry at most 64MiB");
+        }
+        let name = match self.protocol {
+            Protocol::Echo => "an echo",
+            Protocol::Line => "a line",
+            _ => return Ok(()),
+        };
+        if payload == 0 {
+            return fault(&["load", "payload"], format!("{name} has at least one byte"));
+        }
+        if answer != payload {
+            return fault(
+                &["load", "answer"],
+                format!(
+                    "{name} is as long as what was sent; use protocol = \"frame\" to ask for other answers"
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_http(&self) -> Result<(), Fault> {
+        let ask = self.ask();
+        ask.check(self.load.payload.0).or_else(|(key, message)| fault(&["http", key], message))?;
+        if ask.check == Check::Content && self.load.answer.is_none() {
+            return fault(
+                &["http", "check"],
+                "content needs load.answer, the length of the body: path = \"/bytes/512\" and answer = \"512B\"",
+            );
+        }
+        Ok(())
+    }
+
+    fn check_raw(&self) -> Result<(), Fault> {
+        let Some(exchange) = &self.raw else {
+            return fault(
+                &["protocol"],
+                "raw needs the bytes to send and how an answer ends: raw = { send = 'PING\\r\\n', until = '\\r\\n' }",
+            );
+        };
+        exchange.check().or_else(|(key, message)| fault(&["raw", key], message))?;
+        if self.load.payload.0 > 0 || self.load.answer.is_some() {
+            return fault(
+                &["load"],
+                "raw has its sizes in raw.send and raw.length: leave payload and answer out",
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::{Profile, Source};
+
+    fn parse(server: &str, keys: &str) -> Result<Profile, String> {
+        let text = format!(
+            "title = \"t\"\n[server]\nprotocol = \"{server}\"\n[[clients]]\nname = \"g\"\ncount = 1\n{keys}"
+        );
+        Source { file: "t.toml".into(), text }.parse(&[]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_protocol_has_its_keys() {
+        for (server, keys) in [
+            ("line", "protocol = \"line\"\nload = { depth = 1, payload = \"64B\" }"),
+            ("http", "protocol = \"http\"\nload = { depth = 1 }"),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 1, answer = \"9B\" }\n\
+                 http = { path = \"/bytes/9\", check = \"content\", headers = { A = \"b\" } }",
+            ),
+            ("echo", "protocol = \"raw\"\nload = { depth = 1 }\nraw = { send = 'a\\r\\n', until = '\\n' }"),
+        ] {
+            let profile = parse(server, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
+            let again = toml::to_string(&profile).expect("a profile can be written");
+            assert_eq!(toml::from_str::<Profile>(&again).expect("and read again"), profile);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_refused_with_what_to_write_instead() {
+        for (server, keys, wanted) in [
+            (
+                "frame",
+                "load = { depth = 1 }\nhttp = {}",
+                "t.toml:8: clients.0.http: needs protocol = \"http\"",
+            ),
+            ("frame", "protocol = \"http\"\nload = { depth = 1 }", "set server.protocol = \"http\""),
+            (
+                "frame",
+                "protocol = \"resp\"\nload = { depth = 1 }",
+                "speaks resp, which the reference server does not",
+            ),
+            ("frame", "protocol = \"raw\"\nload = { depth = 1 }", "raw = { send = 'PING"),
+            (
+                "echo",
+                "protocol = \"raw\"\nload = { depth = 1 }\nraw = { send = 'a' }",
+                "t.toml:9: clients.0.raw.until: say how an answer ends",
+            ),
+            (
+                "echo",
+                "protocol = \"raw\"\nload = { depth = 1 }\nraw = { send = '\\q', length = 1 }",
+                "is no escape",
+            ),
+            (
+                "echo",
+                "protocol = \"raw\"\nload = { depth = 1, payload = 9 }\nraw = { send = 'a', length = 1 }",
+                "leave payload and answer out",
+            ),
+            ("line", "protocol = \"line\"\nload = { depth = 1 }", "a line has at least one byte"),
+            (
+                "line",
+                "protocol = \"line\"\nload = { depth = 1, payload = 9, answer = 8 }",
+                "a line is as long as",
+            ),
+            ("http", "protocol = \"http\"\nload = { depth = 1, payload = 9 }", "set method = \"POST\""),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 1 }\nhttp = { check = \"content\" }",
+                "t.toml:9: clients.0.http.check: content needs load.answer",
+            ),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 1 }\nhttp = { pth = \"/\" }",
+                "did you mean `path`?",
+            ),
+            ("http", "protocol = \"http\"\nload = { depth = 1 }\nhttp = { method = \"PUT\" }", "`GET`"),
+        ] {
+            let message = parse(server, keys).expect_err(keys);
+            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
+        }
+    }
+}
