@@ -24,6 +24,8 @@ pub const SHIPPED: &[Shipped] = shipped![
     "stalled-readers",
     "fragmented-writers",
     "shared-socket",
+    "http-steady",
+    "http-fragmented",
     "level-and-edge",
     "send-limit",
     "limit-and-timer",
