@@ -5,6 +5,7 @@ use clap::{CommandFactory, ValueEnum};
 use super::say;
 use crate::{
     behavior::{About, Spec},
+    codec::Protocol,
     metric::{Scope, Stat},
     profile::{SHIPPED, ServerOptions, Shipped, TOUR},
 };
@@ -23,6 +24,8 @@ pub(super) struct Args {
 enum Topic {
     /// Profiles that come with badpeer, and what each asks
     Profiles,
+    /// What clients can speak, and its keys
+    Protocols,
     /// What a client can do in one direction
     Behaviors,
     /// What can be measured and expected
@@ -40,6 +43,7 @@ pub(super) fn main(args: &Args) {
 fn page(topic: Topic) -> String {
     match topic {
         Topic::Profiles => profiles(),
+        Topic::Protocols => protocols(),
         Topic::Behaviors => behaviors(),
         Topic::Metrics => metrics(),
         Topic::Server => server(),
@@ -54,6 +58,16 @@ fn profiles() -> String {
     };
     let entries: String = SHIPPED.iter().map(entry).collect();
     format!("PROFILES   badpeer run NAME; * are the quick tour\n{entries}")
+}
+
+fn protocols() -> String {
+    let entry = |protocol: &Protocol| {
+        let help = protocol.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
+        let help = help.unwrap_or_default();
+        format!("\n  {protocol}\n{}{}", wrapped(&format!("{help}."), 4), wrapped(protocol.keys(), 4))
+    };
+    let entries: String = Protocol::value_variants().iter().map(entry).collect();
+    format!("PROTOCOLS   protocol = … of a client group\n{entries}")
 }
 
 fn behaviors() -> String {
@@ -132,6 +146,7 @@ mod tests {
             assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
         }
         assert!(Spec::ABOUT.iter().all(|about| behaviors().contains(about.name)));
+        assert!(protocols().contains("command = \"PING\""));
         assert!(Stat::all().all(|stat| metrics().contains(&stat.name())));
         assert!(server().contains("send_limit = \"16MiB\"   --send-limit"));
     }

@@ -47,6 +47,31 @@ pub enum Protocol {
     Raw,
 }
 
+impl Protocol {
+    /// What a group of clients can write about it, for `badpeer list protocols`.
+    #[must_use]
+    pub const fn keys(self) -> &'static str {
+        match self {
+            Self::Echo => "load: payload, of at least one byte",
+            Self::Frame => "load: payload, and answer if it is not as long",
+            Self::Line => "load: payload, without the end of the line",
+            Self::Http => {
+                "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = 200, \
+                 check = \"same\" | \"content\" | \"any\" }; load: payload (the body of a POST), and answer (the length of \
+                 the body that is expected)"
+            }
+            Self::Resp => {
+                "resp = { command = \"PING\" | \"ECHO\" | \"SET key\" | \"GET key\" | … }; load: payload (the last argument), \
+                 and answer (the length of the value of a GET)"
+            }
+            Self::Raw => {
+                "raw = { send = 'text\\r\\n', until = '\\r\\n' or length = \"7B\", check = \"same\" | \"any\" }, with \\r, \\n, \
+                 \\t, \\0, \\\\ and \\xHH between single quotes"
+            }
+        }
+    }
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

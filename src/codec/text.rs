@@ -12,19 +12,24 @@ const BLOCK: usize = 256;
 /// Writes the digits of `stream` from digit `offset` on.
 pub(super) fn fill(stream: u32, mut offset: u64, mut out: &mut [u8]) {
     let mut block = [0; BLOCK];
-    while !out.is_empty() {
-        let skipped = (offset % 2) as usize;
-        let count = out.len().min(2 * BLOCK - skipped);
-        let bytes = &mut block[..(skipped + count).div_ceil(2)];
-        content::fill(stream, offset / 2, bytes);
-        for (index, digit) in out[..count].iter_mut().enumerate() {
-            let at = skipped + index;
-            let nibble = if at.is_multiple_of(2) { bytes[at / 2] >> 4 } else { bytes[at / 2] & 15 };
-            *digit = DIGITS[usize::from(nibble)];
-        }
-        offset += count as u64;
-        out = &mut out[count..];
+    if offset % 2 == 1 {
+        let Some((digit, rest)) = out.split_first_mut() else { return };
+        content::fill(stream, offset / 2, &mut block[..1]);
+        *digit = digits(block[0])[1];
+        (offset, out) = (offset + 1, rest);
     }
+    for piece in out.chunks_mut(2 * BLOCK) {
+        let bytes = &mut block[..piece.len().div_ceil(2)];
+        content::fill(stream, offset / 2, bytes);
+        for (pair, byte) in piece.chunks_mut(2).zip(bytes) {
+            pair.copy_from_slice(&digits(*byte)[..pair.len()]);
+        }
+        offset += piece.len() as u64;
+    }
+}
+
+fn digits(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15].map(|nibble| DIGITS[usize::from(nibble)])
 }
 
 /// Compares `digits` with the stream from digit `offset` on: how many of them, from the first, are right.
@@ -35,7 +40,11 @@ pub(super) fn matching(stream: u32, offset: u64, digits: &[u8]) -> usize {
         let piece = &digits[right..digits.len().min(right + block.len())];
         let expected = &mut block[..piece.len()];
         fill(stream, offset + right as u64, expected);
-        let same = piece.iter().zip(&*expected).take_while(|(a, b)| a == b).count();
+        let same = if piece == expected {
+            piece.len()
+        } else {
+            piece.iter().zip(&*expected).take_while(|(a, b)| a == b).count()
+        };
         right += same;
         if same < piece.len() {
             break;
@@ -62,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    fn digits(stream: u32, offset: u64, count: usize) -> Vec<u8> {
+    fn made(stream: u32, offset: u64, count: usize) -> Vec<u8> {
         let mut out = vec![0; count];
         fill(stream, offset, &mut out);
         out
@@ -71,13 +80,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_piece_is_the_same_as_cut_from_the_whole(offset in 0_u64..900, count in 0_usize..900) {
-            let whole = digits(7, 0, 1800);
-            prop_assert_eq!(digits(7, offset, count), &whole[offset as usize..offset as usize + count]);
+            let whole = made(7, 0, 1800);
+            prop_assert_eq!(made(7, offset, count), &whole[offset as usize..offset as usize + count]);
         }
 
         #[test]
         fn a_changed_digit_is_found_where_it_is(offset in 0_u64..900, count in 1_usize..300, at in 0_usize..300) {
-            let mut piece = digits(3, offset, count);
+            let mut piece = made(3, offset, count);
             prop_assert_eq!(matching(3, offset, &piece), count);
             let at = at % count;
             piece[at] ^= 0x80;
@@ -86,7 +95,7 @@ mod tests {
 
         #[test]
         fn enough_digits_name_their_origin(stream in 0_u32..5000, offset in 0_u64..(1 << 39)) {
-            let piece = digits(stream, offset, EXPLAIN_BYTES);
+            let piece = made(stream, offset, EXPLAIN_BYTES);
             prop_assert_eq!(explain(&piece, 9), Some(Origin { stream, offset }));
         }
     }
@@ -95,7 +104,7 @@ mod tests {
     fn the_digits_are_those_of_the_content() {
         let mut bytes = [0; 2];
         content::fill(1, 0, &mut bytes);
-        assert_eq!(digits(1, 0, 4), format!("{:02x}{:02x}", bytes[0], bytes[1]).into_bytes());
+        assert_eq!(made(1, 0, 4), format!("{:02x}{:02x}", bytes[0], bytes[1]).into_bytes());
         assert_eq!(explain(b"no digits at all, but long enough", 1), None);
     }
 }
