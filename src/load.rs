@@ -34,7 +34,7 @@ pub struct Load {
     /// Open loop: how requests follow each other.
     #[serde(default)]
     pub arrivals: Arrivals,
-    /// Bytes of payload in each request.
+    /// Bytes of payload in each request; none unless set.
     #[serde(default)]
     pub payload: Bytes,
     /// Bytes of payload in each answer. For `echo`, `frame` and `line` as many as in the request unless set; for `http`
