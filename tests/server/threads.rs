@@ -9,7 +9,7 @@ use std::{
 
 use badpeer::{
     codec::{Decoder, echo},
-    profile::{Dispatch, ServerOptions},
+    profile::{Dispatch, ServerOptions, Service},
     server::Server,
     units::Count,
 };
@@ -20,7 +20,7 @@ const THREADS: usize = 3;
 
 /// Several threads that serve well, with both triggers and both buffers.
 fn every_crew() -> impl Iterator<Item = ServerOptions> {
-    every_kind(badpeer::codec::Protocol::Frame).flat_map(|options| {
+    every_kind(Service::Frame).flat_map(|options| {
         [Dispatch::Reactors, Dispatch::Workers].map(|dispatch| ServerOptions {
             dispatch,
             threads: Count(THREADS as u32),
