@@ -23,10 +23,9 @@ use std::{
 use nix::{
     libc::linger,
     sys::socket::{setsockopt, sockopt::Linger},
-    time::{ClockId, clock_gettime},
 };
 
-use crate::{metric::Row, profile, record::GroupResult};
+use crate::{metric::Row, profile, record::GroupResult, sys::thread_cpu_ns};
 
 /// What the clients do, when and to whom.
 #[derive(Clone, Debug)]
@@ -112,10 +111,4 @@ pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result
 fn reset_on_close(stream: &TcpStream) {
     // Fails only on a socket that is no socket.
     let _ = setsockopt(stream, Linger, &linger { l_onoff: 1, l_linger: 0 });
-}
-
-/// CPU time that this thread has used, in nanoseconds.
-fn thread_cpu_ns() -> u64 {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
-        .map_or(0, |t| t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64)
 }
