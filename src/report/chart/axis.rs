@@ -22,6 +22,39 @@ impl Axis {
         ((scaled(value) - scaled(self.from)) / (scaled(self.to) - scaled(self.from))).clamp(0.0, 1.0)
     }
 
+    /// The value that stands this share of the axis further on.
+    pub(super) fn further(&self, value: f64, share: f64) -> f64 {
+        if self.log {
+            value * (self.to / self.from).powf(share)
+        } else {
+            value + (self.to - self.from) * share
+        }
+    }
+
+    /// Whether equal distances are equal factors.
+    pub(super) fn is_log(&self) -> bool {
+        self.log
+    }
+
+    /// For values that are compared with each other: from zero, but decades where that would hide the small ones.
+    pub(super) fn of_values(unit: Unit, min: f64, max: f64) -> Self {
+        const FAR_APART: f64 = 100.0;
+        match unit {
+            _ if min <= 0.0 || max / min < FAR_APART => Self::from_zero(unit, max),
+            Unit::Bytes | Unit::BytesPerSecond => Self::powers_of_two(unit, min, max),
+            _ => Self::decades(unit, min, max),
+        }
+    }
+
+    /// Powers of two around `min` and `max`, both above zero, with some of them written.
+    fn powers_of_two(unit: Unit, min: f64, max: f64) -> Self {
+        const MOST_TICKS: i32 = 8;
+        let (first, last) = (min.log2().floor() as i32, max.log2().ceil() as i32);
+        let step = ((last - first) / MOST_TICKS + 1) as usize;
+        let ticks = (first..=last).step_by(step).map(|power| 2_f64.powi(power)).map(|v| (v, label(unit, v)));
+        Self { from: 2_f64.powi(first), to: 2_f64.powi(last), ticks: ticks.collect(), log: true }
+    }
+
     /// From zero to a round value above `max`.
     pub(super) fn from_zero(unit: Unit, max: f64) -> Self {
         let max = if max > 0.0 { max * 1.08 } else { smallest(unit) };
@@ -68,9 +101,15 @@ impl Axis {
         Self { from: -0.5, to: names.len() as f64 - 0.5, ticks, log: false }
     }
 
-    /// Quantities where they belong, from zero on, each with its own name; where two names would touch, the first stays.
+    /// Quantities where they belong, each with its own name; where two names would touch, the first stays. From zero on,
+    /// unless they grow by factors, and so far that most would stand at zero.
     pub(super) fn quantities(named: &[(f64, String)]) -> Self {
         const LEAST_DISTANCE: f64 = 0.055;
+        if grow_by_factors(named) {
+            let (from, to) = (named[0].0, named[named.len() - 1].0);
+            let room = (to / from).powf(0.05);
+            return Self { from: from / room, to: to * room, ticks: named.to_vec(), log: true };
+        }
         let to = named.iter().map(|(value, _)| *value).fold(f64::MIN_POSITIVE, f64::max) * 1.06;
         let mut ticks: Vec<(f64, String)> = Vec::new();
         for (value, name) in named {
@@ -86,6 +125,12 @@ impl Axis {
         let ticks = (0..=4).map(|i| f64::from(i) / 4.0).map(|v| (v, format!("{:.0} %", v * 100.0))).collect();
         Self { from: 0.0, to: 1.0, ticks, log: false }
     }
+}
+
+/// Whether each quantity is some times the one before, and the last far from the first.
+fn grow_by_factors(named: &[(f64, String)]) -> bool {
+    let far_apart = named.first().zip(named.last()).is_some_and(|(first, last)| last.0 >= first.0 * 50.0);
+    far_apart && named.windows(2).all(|pair| (2.0..=32.0).contains(&(pair[1].0 / pair[0].0)))
 }
 
 fn ticks(unit: Unit, step: f64, from: f64, to: f64) -> Vec<(f64, String)> {
@@ -183,6 +228,30 @@ mod tests {
         assert_eq!(written(&wide), ["100 µs", "1 ms", "10 ms", "100 ms", "1 s"]);
         assert!((wide.place(2e4) - 0.0).abs() < 1e-9 && (wide.place(5e9) - 1.0).abs() < 1e-9);
         assert!((narrow.place(1e6) - 0.5).abs() < 1e-9, "the middle of 200 µs and 5 ms is 1 ms");
+    }
+
+    #[test]
+    fn quantities_that_grow_by_factors_stand_at_equal_distances() {
+        let axis = |values: &[f64]| {
+            let named: Vec<_> = values.iter().map(|value| (*value, value.to_string())).collect();
+            Axis::quantities(&named)
+        };
+        let factors = axis(&[1000.0, 10_000.0, 100_000.0]);
+        assert!(factors.is_log() && written(&factors) == ["1000", "10000", "100000"]);
+        assert!((factors.place(10_000.0) - 0.5).abs() < 1e-9);
+        assert!((factors.place(factors.further(1000.0, 0.1)) - factors.place(1000.0) - 0.1).abs() < 1e-9);
+        for linear in [&[1.0, 1000.0, 4000.0][..], &[0.0, 16.0, 256.0], &[1.0, 4.0, 16.0]] {
+            assert!(!axis(linear).is_log(), "{linear:?}");
+        }
+    }
+
+    #[test]
+    fn values_far_apart_are_all_to_be_seen() {
+        assert!(Axis::of_values(Unit::Nanoseconds, 60.0, 60_000.0).is_log());
+        let bytes = Axis::of_values(Unit::Bytes, 2e5, 6e8);
+        assert_eq!(written(&bytes), ["128 KiB", "512 KiB", "2 MiB", "8 MiB", "32 MiB", "128 MiB", "512 MiB"]);
+        assert!(!Axis::of_values(Unit::Nanoseconds, 60.0, 600.0).is_log());
+        assert!(!Axis::of_values(Unit::Count, 0.0, 600.0).is_log());
     }
 
     #[test]

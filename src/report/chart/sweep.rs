@@ -56,27 +56,33 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
             }
         }
     }
-    let max = lines
-        .values()
-        .flat_map(|(means, repeats)| means.iter().chain(repeats))
-        .map(|(_, v)| *v)
-        .reduce(f64::max);
+    let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
     // All zero is no picture: the table says it.
-    let max = max.filter(|max| *max > 0.0)?;
-    let unit = stat.unit();
+    let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
+    let y_axis = Axis::of_values(stat.unit(), min, max);
     let what = format!("{}{}", words(stat.metric), fold_words(stat.fold));
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
         title: format!("{}, by {axis}", capitalized(&what)),
-        about: stat.help(),
+        about: stat.help() + scales(&x_axis, &y_axis),
         caption: "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye."
             .to_owned(),
-        layers: beside_each_other(lines, (x_axis.to - x_axis.from) * APART),
+        layers: beside_each_other(lines, &x_axis),
         x: x_axis,
-        y: Axis::from_zero(unit, max),
+        y: y_axis,
         shaded: Vec::new(),
         notes: Vec::new(),
     })
+}
+
+/// Which scales are not what the eye takes them for.
+fn scales(x: &Axis, y: &Axis) -> &'static str {
+    match (x.is_log(), y.is_log()) {
+        (true, true) => " (both scales logarithmic)",
+        (true, false) => " (horizontal scale logarithmic)",
+        (false, true) => " (vertical scale logarithmic)",
+        (false, false) => "",
+    }
 }
 
 /// Distance between lines with the same values, as a share of the axis.
@@ -100,11 +106,11 @@ fn along(names: &[String]) -> (Vec<f64>, Axis) {
 }
 
 /// Lines a little apart, so that those with the same values are all to be seen.
-fn beside_each_other(lines: Lines, apart: f64) -> Vec<Layer> {
+fn beside_each_other(lines: Lines, axis: &Axis) -> Vec<Layer> {
     let middle = (lines.len() as f64 - 1.0) / 2.0;
-    let moved = |places: Places, by: f64| places.into_iter().map(|(x, y)| (x + by, y)).collect();
+    let moved = |places: Places, by: f64| places.into_iter().map(|(x, y)| (axis.further(x, by), y)).collect();
     let line = |(i, (name, (means, repeats))): (usize, (String, (Places, Places)))| {
-        let by = (i as f64 - middle) * apart;
+        let by = (i as f64 - middle) * APART;
         layers(i, (name, (moved(means, by), moved(repeats, by))))
     };
     lines.into_iter().enumerate().flat_map(line).collect()
