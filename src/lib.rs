@@ -2,7 +2,7 @@
 //!
 //! A pure core decides, a thin shell acts, a table declares, a record remembers. Imports point down only:
 //! `units` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats gate` < `sys reactor` <
-//! `server client probe` < `run report` < `cli`. A test fails on an upward import.
+//! `server client probe` < `experiment run report` < `cli`. A test fails on an upward import.
 
 // The core: no clock, no socket, no file, no thread.
 pub mod behavior;
@@ -21,6 +21,7 @@ pub mod units;
 pub mod cli;
 pub mod client;
 pub mod doctor;
+pub mod experiment;
 pub mod probe;
 pub mod reactor;
 pub mod report;

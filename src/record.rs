@@ -93,7 +93,7 @@ pub struct Trial {
 /// What was used in fact, read back rather than believed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Effective {
-    /// The cores that the server was kept on; empty: any.
+    /// The cores that the server, or the core experiment, was kept on; empty: any.
     pub server_cores: Vec<usize>,
     /// The cores that the clients were kept on; empty: any.
     pub client_cores: Vec<usize>,

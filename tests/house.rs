@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["sys"],
     &["reactor"],
     &["server", "client", "probe"],
-    &["run", "report", "doctor"],
+    &["experiment", "run", "report", "doctor"],
     &["cli"],
 ];
 

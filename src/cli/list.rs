@@ -1,13 +1,13 @@
 //! `badpeer list`: what there is, from the tables that the program itself works with.
 
-use clap::{CommandFactory, ValueEnum};
+use clap::{CommandFactory, Subcommand, ValueEnum};
 
 use super::say;
 use crate::{
     behavior::{About, Spec},
     codec::Protocol,
     metric::{Scope, Stat},
-    profile::{SHIPPED, ServerOptions, Shipped, TOUR},
+    profile::{Core, SHIPPED, ServerOptions, Shipped, TOUR},
 };
 
 /// Longest line that is printed.
@@ -32,6 +32,8 @@ enum Topic {
     Metrics,
     /// The reference server's knobs
     Server,
+    /// Core experiments and their keys
+    Core,
 }
 
 pub(super) fn main(args: &Args) {
@@ -47,6 +49,7 @@ fn page(topic: Topic) -> String {
         Topic::Behaviors => behaviors(),
         Topic::Metrics => metrics(),
         Topic::Server => server(),
+        Topic::Core => core(),
     }
 }
 
@@ -91,14 +94,30 @@ fn metrics() -> String {
     };
     format!(
         "METRICS   names in [expect]; those of a group are written \"group.name\"\n\n  of the whole run\n{}\n  of each \
-         client group\n{}",
+         client group\n{}\n  of a core experiment\n{}",
         of(Scope::Run),
-        of(Scope::Group)
+        of(Scope::Group),
+        of(Scope::Core)
     )
 }
 
 fn server() -> String {
-    let command = ServerOptions::command();
+    let entries = entries(&ServerOptions::command());
+    format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}")
+}
+
+fn core() -> String {
+    let experiments = Core::augment_subcommands(clap::Command::new("core"));
+    let entry = |experiment: &clap::Command| {
+        let about = experiment.get_about().map(ToString::to_string).unwrap_or_default();
+        format!("\n{}\n{}{}", experiment.get_name(), wrapped(&about, 2), entries(experiment))
+    };
+    let entries: Vec<String> = experiments.get_subcommands().map(entry).collect();
+    format!("CORE   experiment = \"NAME\" and keys of [core]\n{}", entries.join("\n"))
+}
+
+/// The keys that are flags of this command, with their defaults and what they do.
+fn entries(command: &clap::Command) -> String {
     let entry = |arg: &clap::Arg| {
         let flag = arg.get_long().filter(|flag| *flag != "help")?;
         let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
@@ -111,8 +130,7 @@ fn server() -> String {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         Some(format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4)))
     };
-    let entries: String = command.get_arguments().filter_map(entry).collect();
-    format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}")
+    command.get_arguments().filter_map(entry).collect()
 }
 
 /// The words of a text in lines no longer than [`WIDTH`], indented.
@@ -149,5 +167,9 @@ mod tests {
         assert!(protocols().contains("command = \"PING\""));
         assert!(Stat::all().all(|stat| metrics().contains(&stat.name())));
         assert!(server().contains("send_limit = \"16MiB\"   --send-limit"));
+        assert!(
+            core().contains("\ntimers\n")
+                && core().contains("scheme = \"wheel\"   --scheme  [wheel | heap | lazy]")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The words: what can be asked on the command line, and the exit codes.
 
 mod compare;
+mod core;
 mod list;
 mod progress;
 mod report;
@@ -34,11 +35,14 @@ enum Verb {
     Run(run::Args),
     /// Be the reference server, until SIGTERM
     Serve(Box<serve::Args>),
+    /// Make one core experiment in this process, and print what it found
+    #[command(hide = true)]
+    Core(core::Args),
     /// Show two records side by side
     Compare(compare::Args),
     /// Make the reports of a run again, from its record alone
     Report(report::Args),
-    /// Tell what there is: profiles, behaviors, metrics, server
+    /// Tell what there is: profiles, behaviors, metrics, server, core
     List(list::Args),
     /// Tell what this machine allows, what each lack costs, and how to mend it
     Doctor {
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
     let done = match words.verb {
         Verb::Run(args) => run::main(&args),
         Verb::Serve(args) => serve::main(&args),
+        Verb::Core(args) => core::main(&args),
         Verb::Compare(args) => compare::main(&args),
         Verb::Report(args) => report::main(&args),
         Verb::List(args) => {

@@ -24,11 +24,11 @@ impl Bar {
         Self { bar }
     }
 
-    pub(super) fn start(&mut self, name: &str, duration: Duration) {
+    pub(super) fn start(&mut self, name: &str, duration: Duration, doing: &'static str) {
         self.bar.reset();
         self.bar.set_length(duration.as_millis() as u64);
         self.bar.set_prefix(name.to_owned());
-        self.bar.set_message("starting the server");
+        self.bar.set_message(doing);
     }
 
     pub(super) fn show(&mut self, progress: &Progress) {

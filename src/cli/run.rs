@@ -4,6 +4,7 @@ use std::{
     fs,
     io::IsTerminal,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{Exit, Failure, complain, progress::Bar, say, store::Store};
@@ -37,11 +38,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     repeats: Option<u32>,
 
-    /// Length of the measured window
+    /// Length of the measured window, where there are clients
     #[arg(long, short = 'd', value_name = "TIME")]
     duration: Option<Span>,
 
-    /// Time between two samples
+    /// Time between two samples, where there are clients
     #[arg(long, value_name = "TIME")]
     sample_every: Option<Span>,
 
@@ -78,14 +79,15 @@ impl Args {
         self.profiles.clone()
     }
 
-    /// Every option that stands for a key of the profile, as such.
-    fn overrides(&self) -> Axes {
+    /// Every option that stands for a key of the profile, as such; a core experiment has no window.
+    fn overrides(&self, is_core: bool) -> Axes {
         let key = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
+        let window = |span: Option<Span>| span.filter(|_| !is_core).map(|span| span.to_string());
         [
             key("seed", self.seed.map(|n| n.to_string())),
             key("repeats", self.repeats.map(|n| n.to_string())),
-            key("measure", self.duration.map(|span| span.to_string())),
-            key("sample_every", self.sample_every.map(|span| span.to_string())),
+            key("measure", window(self.duration)),
+            key("sample_every", window(self.sample_every)),
         ]
         .into_iter()
         .flatten()
@@ -149,7 +151,8 @@ struct Done {
 
 fn request(name: &str, args: &Args) -> Result<Request, Failure> {
     let source = source(name)?;
-    let overrides = args.overrides();
+    let is_core = source.parse(&args.set).map_err(Failure::usage)?.core.is_some();
+    let overrides = args.overrides(is_core);
     Ok(Request {
         name: stem(name),
         profile: source.parse(&overrides).map_err(Failure::usage)?,
@@ -246,7 +249,11 @@ impl Observer for Watcher<'_> {
     fn trial(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile) {
         let point: Vec<String> = axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
         let which = if of > 1 { format!(" {number}/{of}") } else { String::new() };
-        self.bar.start(&format!("{}{which}{}", self.store.name(), point.concat()), profile.duration());
+        let name = format!("{}{which}{}", self.store.name(), point.concat());
+        match profile.core {
+            Some(_) => self.bar.start(&name, Duration::ZERO, "experimenting"),
+            None => self.bar.start(&name, profile.duration(), "starting the server"),
+        }
     }
 
     fn sample(&mut self, progress: &Progress) {

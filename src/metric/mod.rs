@@ -26,6 +26,8 @@ pub enum Scope {
     Run,
     /// One for each client group; named `group.metric`.
     Group,
+    /// One for a core experiment.
+    Core,
 }
 
 /// The chart a sampled metric is drawn in.

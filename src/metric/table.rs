@@ -247,4 +247,32 @@ metrics! {
     Errors: "errors" Group Count Lower [Final] None 0.0;
     /// Messages that came back torn or out of order
     Disordered: "disordered" Group Count Lower [Final] None 0.0;
+
+    // A core experiment. A step is what the experiment says it is: 4 KiB in and out, a message, an event.
+    /// CPU time of a step
+    CoreCpuPerStep: "core_cpu_per_step" Core Nanoseconds Lower [Final] None 0.1;
+    /// CPU time for each byte that arrived
+    CoreCpuPerByte: "core_cpu_per_byte" Core Nanoseconds Lower [Final] None 0.1;
+    /// System calls of a step
+    CoreCallsPerStep: "core_calls_per_step" Core Count Lower [Final] None 0.0;
+    /// Bytes moved inside the buffer for each byte appended, growing included
+    CoreMovedPerByte: "core_moved_per_byte" Core Count Lower [Final] None 0.01;
+    /// Times a step asked for memory
+    CoreAllocationsPerStep: "core_allocations_per_step" Core Count Lower [Final] None 0.01;
+    /// Memory that the buffer held at most
+    CoreFootprint: "core_footprint" Core Bytes Lower [Final] None 0.01;
+    /// Resident memory with the backlog in place, above what it was before
+    CoreRssLoaded: "core_rss_loaded" Core Bytes Lower [Final] None 0.05;
+    /// Resident memory after the last byte was drained, above what it was before
+    CoreRssDrained: "core_rss_drained" Core Bytes Lower [Final] None 0.1;
+    /// Resident memory after the drained buffer was told to shrink, above what it was before
+    CoreRssShrunk: "core_rss_shrunk" Core Bytes Lower [Final] None 0.5;
+    /// Timers kept at most, those included that were left behind by a move
+    CoreEntries: "core_entries" Core Count Lower [Final] None 0.01;
+    /// Timers that came up although their deadline had been moved, for each move
+    CoreStalePerStep: "core_stale_per_step" Core Count Lower [Final] None 0.05;
+    /// Smallest distance between a deadline and its timer; negative is too early
+    CoreLatenessMin: "core_lateness_min" Core Nanoseconds Neither [Final] None 0.5;
+    /// Largest distance between a deadline and its timer, where the owner wakes when it is told to
+    CoreLatenessMax: "core_lateness_max" Core Nanoseconds Lower [Final] None 0.1;
 }

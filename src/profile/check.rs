@@ -28,7 +28,7 @@ impl Profile {
 
     fn read_expectations(&self) -> Result<Vec<Expectation>, Fault> {
         let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
-        let names = Names { groups, sweep: &self.sweep };
+        let names = Names { groups, is_core: self.core.is_some(), sweep: &self.sweep };
         self.expect
             .iter()
             .map(|(name, conditions)| {
@@ -37,16 +37,37 @@ impl Profile {
             .collect()
     }
 
+    /// A core experiment has no server and no clients: what is about them would be ignored.
+    pub(super) fn check_keys(table: &toml::Table) -> Result<(), Fault> {
+        let stray = Self::OF_CLIENTS.iter().find(|key| table.contains_key(**key));
+        match stray.filter(|_| table.contains_key("core")) {
+            Some(key) => {
+                fault(&[key], "a [core] experiment has no server, no clients and no window: remove this")
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether everything asked for is possible.
     pub(super) fn check(&self) -> Result<(), Fault> {
         if self.title.trim().is_empty() {
             return fault(&["title"], "say in a sentence what the profile shows");
         }
-        if self.measure.0.is_zero() {
-            return fault(&["measure"], "the measured window must be longer than 0");
-        }
         if self.repeats == 0 {
             return fault(&["repeats"], "must be at least 1");
+        }
+        match &self.core {
+            Some(core) => core.check().or_else(|(key, message)| fault(&["core", key], message))?,
+            None => self.check_driven()?,
+        }
+        self.read_expectations()?;
+        Ok(())
+    }
+
+    /// Whether the server can be driven as is asked.
+    fn check_driven(&self) -> Result<(), Fault> {
+        if self.measure.0.is_zero() {
+            return fault(&["measure"], "the measured window must be longer than 0");
         }
         if self.sample_every.0.as_millis() < 10 || self.sample_every.0 > self.measure.0 {
             return fault(&["sample_every"], "must be at least 10ms and no longer than `measure`");
@@ -55,7 +76,7 @@ impl Profile {
             return fault(&["server", key], message);
         }
         if self.clients.is_empty() {
-            return fault(&["clients"], "add at least one [[clients]] group");
+            return fault(&["clients"], "add at least one [[clients]] group, or a [core] experiment");
         }
         if self.connections() >= u64::from(content::STREAMS) {
             return fault(
@@ -73,7 +94,6 @@ impl Profile {
             }
             self.check_group(group).map_err(at)?;
         }
-        self.read_expectations()?;
         Ok(())
     }
 

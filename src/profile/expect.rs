@@ -66,6 +66,8 @@ pub struct Expectation {
 /// What an expectation may name.
 pub(super) struct Names<'a> {
     pub(super) groups: Vec<&'a str>,
+    /// It is about a core experiment.
+    pub(super) is_core: bool,
     pub(super) sweep: &'a IndexMap<String, Vec<toml::Value>>,
 }
 
@@ -167,6 +169,12 @@ impl Names<'_> {
                 Err(format!("`{name}` belongs to a group: write \"{example}.{name}\""))
             }
             (Scope::Run, Some(_)) => Err(format!("`{name}` belongs to the whole run: write \"{name}\"")),
+            (Scope::Core, Some(_)) => Err(format!("`{name}` belongs to the experiment: write \"{name}\"")),
+            (scope, _) if (scope == Scope::Core) != self.is_core => Err(if self.is_core {
+                format!("`{name}` is not measured by a core experiment; see `badpeer list metrics`")
+            } else {
+                format!("`{name}` is measured by core experiments only")
+            }),
             _ => Ok(stat),
         }
     }
@@ -214,7 +222,11 @@ mod tests {
     fn parsed(name: &str, conditions: &str) -> Result<Expectation, String> {
         let sweep =
             toml::from_str("\"server.trigger\" = [\"level\", \"edge\"]\nseed = [1, 2]").expect("a sweep");
-        Expectation::parse(name, conditions, &Names { groups: vec!["good", "slow reader"], sweep: &sweep })
+        Expectation::parse(name, conditions, &names(&sweep))
+    }
+
+    fn names(sweep: &IndexMap<String, Vec<toml::Value>>) -> Names<'_> {
+        Names { groups: vec!["good", "slow reader"], is_core: false, sweep }
     }
 
     /// Whether the first condition holds of a number.
@@ -246,10 +258,25 @@ mod tests {
             ("good.latency_p9", "< 1s", "did you mean `latency_p90`?"),
             ("latency_p99", "< 1s", "write \"good.latency_p99\""),
             ("good.server_rss_peak", "< 1MiB", "write \"server_rss_peak\""),
+            ("core_footprint", "< 1MiB", "measured by core experiments only"),
             ("corrupt_bytes", "0", "must start with"),
             ("corrupt_bytes", "< many", "not a size"),
         ] {
             let message = parsed(name, condition).expect_err(name);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_core_experiment_measures_numbers_of_its_own() {
+        let sweep = IndexMap::new();
+        let names = Names { groups: Vec::new(), is_core: true, sweep: &sweep };
+        assert!(Expectation::parse("core_footprint", "< 1MiB", &names).is_ok());
+        for (name, part) in [
+            ("server_rss_peak", "not measured by a core experiment"),
+            ("core_footprnt", "did you mean `core_footprint`?"),
+        ] {
+            let message = Expectation::parse(name, "< 1MiB", &names).expect_err(name);
             assert!(message.contains(part), "{message}");
         }
     }

@@ -1,6 +1,7 @@
 //! What a TOML file asks for. A `Profile` that exists is valid: every way to make one checks it.
 
 mod check;
+mod core;
 mod expect;
 mod parse;
 mod server;
@@ -13,6 +14,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Condition, Expectation, Wanted},
     parse::{Axes, ProfileError, Source},
     server::{
@@ -27,7 +29,7 @@ use crate::{
     units::{Bytes, Span},
 };
 
-/// A question: a server, the clients that drive it, and what is expected.
+/// A question: a server and the clients that drive it, or a core experiment; and what is expected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -55,7 +57,11 @@ pub struct Profile {
     #[serde(default)]
     pub server: ServerOptions,
     /// Who drives it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Group>,
+    /// In place of server and clients, and of all that is about their time: an experiment with a data structure alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<Core>,
     /// Keys and the values each takes in turn; all combinations are run.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub sweep: IndexMap<String, Vec<toml::Value>>,
@@ -125,6 +131,21 @@ mod defaults {
 }
 
 impl Profile {
+    /// Keys that say nothing about a core experiment.
+    const OF_CLIENTS: [&'static str; 5] = ["server", "clients", "warmup", "measure", "sample_every"];
+
+    /// The profile as TOML, for people: without what says nothing about it.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        let mut table = toml::Table::try_from(self)?;
+        if self.core.is_some() {
+            table.retain(|key, _| !Self::OF_CLIENTS.contains(&key));
+        }
+        toml::to_string_pretty(&table)
+    }
+
     /// Connections of all groups.
     #[must_use]
     pub fn connections(&self) -> u64 {

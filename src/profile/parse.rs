@@ -34,15 +34,17 @@ impl Source {
     /// Anything that keeps it from being run, at its line.
     pub fn parse(&self, overrides: &[(String, String)]) -> Result<Profile, ProfileError> {
         let plain: Profile = toml::from_str(&self.text).map_err(|e| self.grammar(&e))?;
+        let mut table: Table = toml::from_str(&self.text).map_err(|e| self.grammar(&e))?;
+        Profile::check_keys(&table).map_err(|f| self.fault(&f))?;
         if overrides.is_empty() {
             return plain.check().map_err(|f| self.fault(&f)).map(|()| plain);
         }
-        let mut table: Table = toml::from_str(&self.text).map_err(|e| self.grammar(&e))?;
         for (key, value) in overrides {
             let refused = |message| ProfileError { place: format!("--set {key}={value}"), message };
             set(&mut table, key, literal(value)).map_err(refused)?;
             // Told one by one, so that a fault is laid at the door of the override that made it.
             Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
+            Profile::check_keys(&table).map_err(|fault| refused(fault.message))?;
         }
         let profile = Profile::deserialize(table).map_err(|e| self.grammar(&e))?;
         profile.check().map_err(|f| self.fault(&f))?;
@@ -89,8 +91,9 @@ impl Source {
     }
 
     fn grammar(&self, error: &toml::de::Error) -> ProfileError {
-        let line = error.span().map(|span| line_of(&self.text, span.start));
-        self.error(line, explained(error.message()))
+        let at =
+            error.span().map(|span| span.start + within_section(&self.text[span.start..], error.message()));
+        self.error(at.map(|at| line_of(&self.text, at)), explained(error.message()))
     }
 
     fn fault(&self, fault: &Fault) -> ProfileError {
@@ -162,6 +165,17 @@ fn explained(message: &str) -> String {
         _ => String::new(),
     };
     format!("{message}{hint}")
+}
+
+/// serde reads a `[core]` section whole before it knows its keys, and tells faults by the section's first line: where in
+/// the section stands the word that the message quotes?
+fn within_section(text: &str, message: &str) -> usize {
+    let section = text.split("\n[").next().unwrap_or_default();
+    let quoted = message
+        .split('`')
+        .nth(1)
+        .filter(|_| section.starts_with("[core]") && !message.starts_with("missing"));
+    quoted.and_then(|word| section.find(word)).unwrap_or(0)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -265,6 +279,24 @@ corrupt_bytes = "= 0"
             ("title = ", "title ", "x.toml:1: "),
         ] {
             let message = refused(from, to);
+            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_core_experiment_are_told_by_their_lines() {
+        let text =
+            "title = \"a test\"\n[core]\nexperiment = \"timers\"\narmed = 7\ntick = \"1ms\"\n[expect]\n";
+        assert!(parse(text).is_ok());
+        for (from, to, wanted) in [
+            ("armed", "armd", "x.toml:4: unknown field `armd`"),
+            ("\"1ms\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a time"),
+            ("\"1ms\"", "\"0ms\"", "x.toml:5: core.tick: must be longer than 0"),
+            ("timers", "timer", "x.toml:3: unknown variant `timer`"),
+            ("experiment = \"timers\"", "", "x.toml:2: missing field `experiment`"),
+            ("[core]", "warmup = 1\n[core]", "x.toml:2: warmup: a [core] experiment has no server"),
+        ] {
+            let message = parse(&text.replace(from, to)).expect_err(to).to_string();
             assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
         }
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::choices::choices;
 pub use self::choices::{
     Dispatch, EvictBy, Overflow, Progress, ReadStrategy, Service, Trigger, WriteInterest,
 };

@@ -50,6 +50,11 @@ pub const SHIPPED: &[Shipped] = shipped![
     "shrink",
     "shift-rule",
     "dispatch",
+    "core-backlog",
+    "core-shift",
+    "core-prepend",
+    "core-timers",
+    "core-decode",
 ];
 
 /// The quick tour: what runs when nothing is named.

@@ -139,6 +139,15 @@ pub(super) fn content(point: &Point) -> Table {
     table
 }
 
+/// What a core experiment found.
+pub(super) fn core(point: &Point) -> Table {
+    let mut table = Table::new("The experiment", &[("number", Left), ("measured", Right)]);
+    for metric in Metric::ALL.iter().filter(|metric| metric.spec().scope == Scope::Core) {
+        row(&mut table, *metric, [full(point, None, *metric, Fold::Final)]);
+    }
+    table
+}
+
 /// What rises and falls: start, peak and end of every gauge of the whole run.
 pub(super) fn gauges(point: &Point) -> Table {
     let head = [("", Left), ("start", Right), ("peak", Right), ("end", Right)];
@@ -222,8 +231,10 @@ fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
     let groups = record.points.first().map(group_names).unwrap_or_default();
     let rate = Stat { metric: Metric::Answered, fold: Fold::Rate };
     let rss = Stat { metric: Metric::ServerRss, fold: Fold::Peak };
+    let step = Stat { metric: Metric::CoreCpuPerStep, fold: Fold::Final };
+    let of_all = if record.profile.core.is_some() { step } else { rss };
     let always =
-        groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, rss), rss)]);
+        groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, of_all), of_all)]);
     let expected = record.profile.expect.keys().filter_map(|name| Some((name.clone(), stat_of(name)?)));
     always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
 }

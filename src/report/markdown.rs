@@ -20,7 +20,13 @@ pub(super) fn render(record: &Record) -> String {
         if !point.axes.is_empty() {
             paragraph(&format!("## {}", plain(&axes(point))));
         }
-        for table in [contents::expectations(point), contents::groups(point), contents::evictions(point)] {
+        let tables = [
+            contents::expectations(point),
+            contents::core(point),
+            contents::groups(point),
+            contents::evictions(point),
+        ];
+        for table in tables {
             if !table.is_empty() {
                 paragraph(&table.markdown());
             }

@@ -24,7 +24,7 @@ use crate::record::Record;
 /// What a record can be made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `series.csv`, a row for each sample, and `summary.csv`, a row for each sweep point and repeat
+    /// `series.csv`, a row for each sample where there are clients, and `summary.csv`, a row for each sweep point and repeat
     Csv,
     /// Charts as pictures of 1400×700 pixels
     Png,
@@ -79,7 +79,9 @@ pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>
     for format in formats {
         match format {
             Format::Csv => {
-                files.push(("series.csv".to_owned(), csv::series(record)?));
+                if record.profile.core.is_none() {
+                    files.push(("series.csv".to_owned(), csv::series(record)?));
+                }
                 files.push(("summary.csv".to_owned(), csv::summary(record)?));
             }
             Format::Png => files.extend(each("png", Figure::png)?),

@@ -1,6 +1,7 @@
 //! The result of a run as text of 80 columns.
 
 use super::{
+    contents,
     table::{Align, Table, shortened},
     view::{NOTHING, axes, brief, evictions, groups, manner, meaning, outcomes, said, troubles},
 };
@@ -42,7 +43,7 @@ fn point_text(point: &Point, color: bool) -> String {
     if !point.axes.is_empty() {
         parts.push(hanging("── ", &axes(point), 3));
     }
-    let tables = [clients(point), memory(point), evicted(point)];
+    let tables = [clients(point), memory(point), evicted(point), contents::core(point)];
     parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| table.text(WIDTH)));
     let remarks = |kind: &str, texts: &[String]| {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()

@@ -94,7 +94,7 @@ pub(super) fn words(metric: Metric) -> String {
         Metric::ServerControls => "epoll_ctl calls".to_owned(),
         Metric::IntervalP50 => "p50".to_owned(),
         Metric::IntervalP99 => "p99".to_owned(),
-        _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU"),
+        _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU").replace("rss", "RSS"),
     }
 }
 
@@ -237,6 +237,9 @@ pub(super) fn meaning(record: &Record) -> String {
 pub(super) fn manner(record: &Record) -> String {
     let repeats = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
     let times = if repeats == 1 { "1 repeat".to_owned() } else { format!("{repeats} repeats") };
+    if record.profile.core.is_some() {
+        return format!("{times}, seed {}", record.profile.seed);
+    }
     let (measure, warmup) = (record.profile.measure, record.profile.warmup);
     format!("{times} of {measure} after {warmup} of warm-up, seed {}", record.profile.seed)
 }

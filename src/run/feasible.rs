@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::RunError;
 use crate::{
-    profile::{Group, Profile},
+    profile::{Core, Group, Profile},
     units::{Bytes, human_bytes},
 };
 
@@ -15,6 +15,12 @@ const OWN_DESCRIPTORS: u64 = 64;
 
 /// Whether this machine can do what the profile asks; raises the descriptor limit as far as needed and allowed.
 pub(super) fn check(profile: &Profile) -> Result<(), RunError> {
+    if let Some(core) = &profile.core {
+        let available =
+            number_after(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemAvailable:");
+        return check_memory(core, available.map_or(u64::MAX, |kib| kib * 1024))
+            .map_err(RunError::Impossible);
+    }
     let racing = |group: &Group| u64::from(group.count) * u64::from(group.tx.threads());
     let needed = profile.connections() + profile.clients.iter().map(racing).sum::<u64>() + OWN_DESCRIPTORS;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((needed, needed));
@@ -34,6 +40,23 @@ pub(super) fn check(profile: &Profile) -> Result<(), RunError> {
     };
     check_sizes(profile, largest("tcp_wmem", 4 << 20), largest("tcp_rmem", 6 << 20))
         .map_err(RunError::Impossible)
+}
+
+/// The number behind a key of /proc/meminfo.
+fn number_after(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
+}
+
+/// An experiment that makes the machine run out of memory would end others than itself.
+fn check_memory(core: &Core, available: u64) -> Result<(), String> {
+    let needed = core.memory_bytes();
+    if needed <= available {
+        return Ok(());
+    }
+    let [needed, available] = [needed, available].map(|bytes| human_bytes(bytes as f64));
+    Err(format!(
+        "the backlog needs about {needed} of memory, {available} are available: lower core.backlog or core.steps"
+    ))
 }
 
 /// A slow reader shows nothing while the kernel's buffers can hold all that it asks for.
@@ -82,6 +105,17 @@ mod tests {
              protocol = \"{protocol}\"\nrx = \"stall\"\nrecv_buffer = \"16KiB\"\nload = {load}"
         );
         Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+    }
+
+    #[test]
+    fn a_backlog_beyond_the_memory_is_refused() {
+        let meminfo = "MemTotal:  2048 kB\nMemAvailable:    1024 kB\n";
+        assert_eq!(number_after(meminfo, "MemAvailable:"), Some(1024));
+        let core =
+            toml::from_str("experiment = 'backlog'\nbuffer = 'contiguous'").expect("a backlog of 1 MiB");
+        assert_eq!(check_memory(&core, 3 << 20), Ok(()));
+        let refusal = check_memory(&core, 1 << 20).expect_err("three times that");
+        assert!(refusal.contains("about 3 MiB of memory, 1 MiB are available"), "{refusal}");
     }
 
     #[test]

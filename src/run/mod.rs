@@ -1,5 +1,7 @@
-//! One run: start the server, drive it, watch it, end it; for every repeat and every point of a sweep.
+//! One run: start the server, drive it, watch it, end it; or make a core experiment; for every repeat and every point of
+//! a sweep.
 
+mod core;
 mod cores;
 mod drive;
 mod feasible;
@@ -27,10 +29,10 @@ pub enum RunError {
     /// The profile asks for what this machine cannot give.
     #[error("{0}")]
     Impossible(String),
-    /// The server could not be started.
+    /// The server, or a core experiment, could not be started.
     #[error("{0}")]
     Start(String),
-    /// The server ended while it was driven.
+    /// The server ended while it was driven, or a core experiment before it was over.
     #[error("{0}")]
     Died(String),
     /// The clients could not be run.
@@ -131,7 +133,16 @@ fn run_points(
                 record.interrupted = true;
                 return Ok(());
             }
-            let (trial, end) = trial::run(profile, seed, &cores, interrupt, observer)?;
+            let made = match &profile.core {
+                Some(core) => {
+                    core::run(core, seed, &cores, interrupt)?.map(|trial| (trial, drive::End::Finished))
+                }
+                None => Some(trial::run(profile, seed, &cores, interrupt, observer)?),
+            };
+            let Some((trial, end)) = made else {
+                record.interrupted = true;
+                return Ok(());
+            };
             if let Some(point) = record.points.last_mut() {
                 point.trials.push(trial);
             }

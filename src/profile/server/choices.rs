@@ -1,7 +1,5 @@
 //! The reference server's choices: each a word in a profile and on the command line.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// An enum whose values are written the same in TOML, as a flag and when shown.
@@ -13,13 +11,14 @@ macro_rules! choices {
             $( $(#[$help])+ #[serde(rename = $text)] #[value(name = $text)] $variant, )+
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(match self { $( Self::$variant => $text, )+ })
             }
         }
     )+ };
 }
+pub(in crate::profile) use choices;
 
 choices! {
     /// What the server speaks.
@@ -115,6 +114,8 @@ choices! {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum;
+
+    use std::fmt;
 
     use super::*;
 

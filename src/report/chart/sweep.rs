@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// Drawn for every sweep, whatever is expected.
-const ALWAYS: [Stat; 3] = [
+const ALWAYS: [Stat; 4] = [
     Stat { metric: Metric::Answered, fold: Fold::Rate },
     Stat { metric: Metric::LatencyP99, fold: Fold::Final },
     Stat { metric: Metric::ServerRss, fold: Fold::Peak },
+    Stat { metric: Metric::CoreCpuPerStep, fold: Fold::Final },
 ];
 
 /// One line: what it is, its places, and those of each repeat.
@@ -119,7 +120,7 @@ fn beside_each_other(lines: Lines, axis: &Axis) -> Vec<Layer> {
 /// The values of the repeats of one point, by line.
 fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
     let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
-        Scope::Run => vec![None],
+        Scope::Run | Scope::Core => vec![None],
         Scope::Group => {
             let groups = point.trials.first().map(|trial| trial.groups.as_slice()).unwrap_or_default();
             groups.iter().map(|group| Some(group.name.as_str())).collect()

@@ -93,6 +93,7 @@ fn point_content(point: &Point, figures: &[&Figure]) -> Result<String, ReportErr
         one("What was expected", &[contents::expectations(point)], ""),
         remarks("What to know about the figures", &said(point, |trial| &trial.notes)),
         happened,
+        one("What was found", &[contents::core(point)], repeats),
         one(
             "Client groups",
             &[
@@ -131,6 +132,7 @@ fn environment(record: &Record) -> String {
     let machine = &record.machine;
     let effective = record.points.first().and_then(|p| p.trials.first()).map(|trial| trial.effective.clone());
     let effective = effective.unwrap_or_default();
+    let is_core = record.profile.core.is_some();
     let sizes = |sizes: &[u64]| {
         sizes.iter().map(|b| crate::units::human_bytes(*b as f64)).collect::<Vec<_>>().join(", ")
     };
@@ -143,8 +145,8 @@ fn environment(record: &Record) -> String {
         ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
         ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
         ("Memory", crate::units::human_bytes(machine.memory_bytes as f64)),
-        ("Server's cores", cores(&effective.server_cores)),
-        ("Clients' cores", cores(&effective.client_cores)),
+        (if is_core { "Cores" } else { "Server's cores" }, cores(&effective.server_cores)),
+        ("Clients' cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
         ("Server's address", effective.address.clone()),
         ("Clients' receive buffers", sizes(&effective.client_receive_buffer)),
         ("Clients' send buffers", sizes(&effective.client_send_buffer)),
@@ -152,7 +154,7 @@ fn environment(record: &Record) -> String {
     ];
     let fact = |(name, value): &(&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value));
     let facts: String = facts.iter().filter(|(_, value)| !value.is_empty()).map(fact).collect();
-    let profile = toml::to_string_pretty(&record.profile).unwrap_or_else(|error| format!("# {error}"));
+    let profile = record.profile.to_toml().unwrap_or_else(|error| format!("# {error}"));
     let profile = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&profile));
     format!("<dl>\n{facts}</dl>\n{}", details("The profile", &profile, false))
 }

@@ -1,0 +1,47 @@
+//! `badpeer core`: one core experiment in this process, for the harness.
+
+use std::{io::Read, thread};
+
+use indexmap::IndexMap;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::getpid,
+};
+
+use super::{Exit, Failure, say};
+use crate::{experiment, metric::Stat, profile::Core};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+
+    /// End when stdin does: for a parent that may die without a word
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+
+    #[command(subcommand)]
+    core: Core,
+}
+
+/// Prints what was found as JSON, in a line: numbers by their names.
+pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+    if args.until_stdin_ends {
+        thread::spawn(end_with_stdin);
+    }
+    args.core.check().map_err(|(key, message)| Failure::usage(format!("{key}: {message}")))?;
+    let row = experiment::run(&args.core, args.seed)
+        .map_err(|e| Failure::new(Exit::Target, format!("cannot experiment: {e}")))?;
+    let found = Stat::all().filter_map(|stat| Some((stat.name(), row.value(stat.metric)?)));
+    let found: IndexMap<String, f64> = found.collect();
+    say(&serde_json::to_string(&found).map_err(|e| Failure::new(Exit::Target, e))?);
+    Ok(Exit::Pass)
+}
+
+/// Nothing is left to be put in order.
+fn end_with_stdin() {
+    let mut ignored = [0; 64];
+    while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
+    let _ = kill(getpid(), Signal::SIGKILL);
+}

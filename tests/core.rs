@@ -1,0 +1,204 @@
+//! Core experiments through the built program: what one prints, and what a run of one leaves behind.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use badpeer::record::{Outcome, Record};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+
+/// A small experiment that passes at once.
+const QUICK: &str = r#"
+title = "quick"
+
+[core]
+experiment = "backlog"
+backlog = "64KiB"
+steps = 100
+
+[sweep]
+"core.buffer" = ["contiguous", "chained"]
+
+[expect]
+"core_moved_per_byte @ core.buffer=chained" = "= 0"
+core_footprint = "< 1MiB"
+"#;
+
+fn badpeer(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(BADPEER)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("badpeer runs")
+}
+
+fn with_profile(profile: &str) -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("quick.toml"), profile).expect("written");
+    folder
+}
+
+/// Exit code, and all that was said.
+fn ending(output: &Output) -> (Option<i32>, String) {
+    let said = [&output.stderr[..], &output.stdout].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    (output.status.code(), said.concat())
+}
+
+fn record(folder: &Path) -> Record {
+    let text = fs::read_to_string(folder.join("reports/quick/latest/record.json")).expect("a record");
+    serde_json::from_str(&text).expect("a record")
+}
+
+/// What one experiment prints.
+fn found(arguments: &[&str]) -> Value {
+    let output = badpeer(&[&["core"], arguments].concat(), Path::new("."));
+    assert!(output.status.success(), "{arguments:?}: {:?}", ending(&output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn only_a_chain_gives_its_memory_back_by_itself() {
+    let of = |kind: &str| found(&["backlog", "--buffer", kind, "--backlog", "64MiB", "--steps", "10"]);
+    let (chained, contiguous) = (of("chained"), of("contiguous"));
+    let mib = |found: &Value, name: &str| found[name].as_f64().expect("a number") / f64::from(1 << 20);
+    for found in [&chained, &contiguous] {
+        assert!((64.0..80.0).contains(&mib(found, "core_rss_loaded")), "{found}");
+        assert!(mib(found, "core_rss_shrunk") < 2.0, "{found}");
+    }
+    assert!(mib(&chained, "core_rss_drained") < 2.0, "{chained}");
+    assert!(mib(&contiguous, "core_rss_drained") > 60.0, "{contiguous}");
+}
+
+#[test]
+fn the_seed_decides_which_deadlines_move() {
+    let stale = |seed: &str| {
+        let short = ["--armed", "100", "--timeout", "1ms", "--tick", "10us", "--steps", "9999"];
+        found(&[&["--seed", seed, "timers", "--scheme", "lazy"], &short[..]].concat())["core_stale_per_step"]
+            .clone()
+    };
+    assert_eq!(stale("1"), stale("1"));
+    assert_ne!(stale("1"), stale("2"));
+}
+
+#[test]
+fn a_run_leaves_only_reports_that_make_sense() {
+    let folder = with_profile(QUICK);
+    let output = badpeer(&["run", "quick.toml", "--repeats", "2", "-d", "1s"], folder.path());
+    let (code, said) = ending(&output);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("core footprint") && said.contains("2 repeats, seed 42"), "{said}");
+    assert!(!said.contains("warm-up") && !said.contains("group"), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 80 || line.contains("page")), "{said}");
+    let latest = folder.path().join("reports/quick/latest");
+    let names = fs::read_dir(&latest).expect("reports").map(|entry| entry.expect("an entry").file_name());
+    let mut files: Vec<String> = names.map(|name| name.into_string().expect("text")).collect();
+    files.retain(|name| !(name.starts_with("sweep-") && name.contains(".svg")));
+    files.sort();
+    let expected = [
+        "index.html",
+        "record.json",
+        "summary.csv",
+        "sweep-core_cpu_per_step.png",
+        "sweep-core_footprint.png",
+        "sweep-core_moved_per_byte.png",
+    ];
+    assert_eq!(files, expected);
+    let page = fs::read_to_string(latest.join("index.html")).expect("a page");
+    assert!(page.contains("core moved per byte") && page.contains("experiment = "), "{page}");
+    assert!(
+        !page.contains("send_limit") && !page.contains("Clients") && !page.contains("server_rss"),
+        "{page}"
+    );
+    let record = record(folder.path());
+    assert_eq!(record.outcome(), Outcome::Pass);
+    assert!(record.points.iter().all(|point| point.trials.len() == 2));
+}
+
+#[test]
+fn what_a_core_experiment_would_ignore_is_refused() {
+    let changed = |with: &str, instead: &str| QUICK.replace(with, instead);
+    for (profile, part) in [
+        (changed("[core]", "[server]\n[core]"), "quick.toml:4: server: a [core] experiment has no server"),
+        (changed("[core]", "measure = \"1s\"\n[core]"), "quick.toml:4: measure: a [core] experiment"),
+        (changed("steps =", "stesp ="), "did you mean `steps`?"),
+        (changed("\"backlog\"", "\"backlgo\""), "did you mean `backlog`?"),
+        (changed("steps = 100", "room = \"4KiB\""), "core.room: needs buffer = \"contiguous\""),
+        (changed("\"64KiB\"", "\"900TiB\""), "`900TiB` is not a size"),
+        (changed("\"64KiB\"", "\"900GiB\""), "of memory"),
+        (changed("core_footprint =", "server_rss_peak ="), "not measured by a core experiment"),
+    ] {
+        let folder = with_profile(&profile);
+        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        assert!(code == Some(2) && said.contains(part), "{said}\nlacks\n{part}");
+        assert!(!folder.path().join("reports").exists(), "nothing was run");
+    }
+    let folder = with_profile(QUICK);
+    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", "warmup=1s"], folder.path()));
+    assert!(code == Some(2) && said.contains("--set warmup=1s: a [core] experiment"), "{said}");
+}
+
+#[test]
+fn an_interrupt_ends_the_experiment_and_its_process() {
+    let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
+    let harness = Command::new(BADPEER)
+        .args(["run", "quick.toml"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("badpeer runs");
+    let experiment = child_of(harness.id());
+    let status = Command::new("kill").args(["-INT", &harness.id().to_string()]).status().expect("kill");
+    assert!(status.success());
+    let (code, said) = ending(&harness.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(130), "{said}");
+    assert!(!Path::new(&format!("/proc/{experiment}")).exists(), "the experiment goes on");
+    assert!(!folder.path().join("reports").exists(), "nothing was measured");
+}
+
+#[test]
+fn a_killed_harness_leaves_no_experiment_behind() {
+    let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
+    let mut harness = Command::new(BADPEER)
+        .args(["run", "quick.toml"])
+        .current_dir(folder.path())
+        .spawn()
+        .expect("badpeer runs");
+    let experiment = child_of(harness.id());
+    harness.kill().expect("killed");
+    harness.wait().expect("an end");
+    let patience = Instant::now() + Duration::from_secs(5);
+    while fs::read_to_string(format!("/proc/{experiment}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(Instant::now() < patience, "the experiment outlives its harness");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The process of `badpeer core` that this one has started, once there is one.
+fn child_of(parent: u32) -> u32 {
+    let is_child = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let of_parent =
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok()) == Some(parent);
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        of_parent && command.split(|byte| *byte == 0).any(|word| word == b"core")
+    };
+    let patience = Instant::now() + Duration::from_secs(10);
+    loop {
+        let pids = fs::read_dir("/proc")
+            .expect("/proc")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        if let Some(pid) = pids.into_iter().find(is_child) {
+            return pid;
+        }
+        assert!(Instant::now() < patience, "the experiment never started");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
