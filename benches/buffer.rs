@@ -2,10 +2,15 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSliceMut, Read};
 use std::time::Duration;
 
 use badpeer::buffer::{Buffer, INITIAL_BYTES, Kind, make};
+use badpeer::experiment::{
+    backlog::{Drain, fill, step},
+    prepend,
+};
+use badpeer::profile::Method;
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 const KINDS: [Kind; 2] = [Kind::Contiguous, Kind::Chained];
@@ -16,7 +21,7 @@ fn main() {
     let criterion = Criterion::default().sample_size(20).warm_up_time(Duration::from_millis(500));
     let mut criterion = criterion.measurement_time(Duration::from_secs(2)).configure_from_args();
     backlog(&mut criterion);
-    fill(&mut criterion);
+    rise_and_fall(&mut criterion);
     find(&mut criterion);
     read(&mut criterion);
     header(&mut criterion);
@@ -25,9 +30,7 @@ fn main() {
 
 fn filled(kind: Kind, backlog: usize) -> Box<dyn Buffer + Send> {
     let mut buffer = make(kind, INITIAL_BYTES, None);
-    for _ in 0..backlog / (4 * KIB) {
-        buffer.append(&[7; 4 * KIB]).expect("there is no limit");
-    }
+    fill(&mut *buffer, backlog, &[7; 4 * KIB]);
     buffer
 }
 
@@ -39,10 +42,7 @@ fn backlog(criterion: &mut Criterion) {
         for kind in KINDS {
             let mut buffer = filled(kind, backlog);
             group.bench_function(BenchmarkId::new(kind.to_string(), name), |bencher| {
-                bencher.iter(|| {
-                    buffer.append(&[7; 4 * KIB]).expect("there is no limit");
-                    buffer.write_to(&mut Drain(4 * KIB)).expect("the drain never fails")
-                });
+                bencher.iter(|| step(&mut *buffer, &[7; 4 * KIB]));
             });
         }
     }
@@ -50,7 +50,7 @@ fn backlog(criterion: &mut Criterion) {
 }
 
 /// A backlog that builds up from nothing and drains: growing included.
-fn fill(criterion: &mut Criterion) {
+fn rise_and_fall(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fill 1 MiB and drain it");
     group.throughput(Throughput::Bytes(MIB as u64));
     for kind in KINDS {
@@ -105,46 +105,17 @@ fn read(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// An 8-byte header in front of a body of 512 bytes: prepended and written at once, or written as two parts.
+/// An 8-byte header in front of a body of 512 bytes.
 fn header(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("an 8-byte header to /dev/null");
     let mut sink = File::options().write(true).open("/dev/null").expect("every Linux has it");
-    for kind in KINDS {
-        for two in [false, true] {
-            let name = if two { "two writes" } else { "prepend" };
-            group.bench_function(BenchmarkId::new(kind.to_string(), name), |bencher| {
-                let mut buffer = make(kind, INITIAL_BYTES, None);
-                bencher.iter(|| {
-                    let length = 512_u64.to_be_bytes();
-                    buffer.append(&[7; 512]).expect("there is no limit");
-                    if two {
-                        sink.write_all(&length).expect("it takes everything");
-                    } else {
-                        buffer.prepend(&length).expect("there is no limit");
-                    }
-                    buffer.write_to(&mut sink).expect("it takes everything")
-                });
-            });
-        }
+    for method in [Method::Prepend, Method::Insert, Method::Writev, Method::TwoWrites] {
+        group.bench_function(method.to_string(), |bencher| {
+            let mut buffer = prepend::buffer(method, 512);
+            bencher.iter(|| prepend::send(method, &mut buffer, &[7; 512], &mut sink).is_ok());
+        });
     }
     group.finish();
-}
-
-/// Takes so many bytes a call and looks at none.
-struct Drain(usize);
-
-impl Write for Drain {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(black_box(bytes).len().min(self.0))
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(black_box(slices).iter().map(|slice| slice.len()).sum::<usize>().min(self.0))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Has so many bytes for every call.

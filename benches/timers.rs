@@ -1,19 +1,19 @@
-//! The timing wheel against the usual alternative, a binary heap with lazy deletion.
+//! The timing wheel against a binary heap with lazy deletion, and against noting what moves.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hint::black_box;
 use std::time::Duration;
 
-use badpeer::timers::{TimerId, Wheel};
+use badpeer::experiment::timers::Connections;
+use badpeer::profile::{Scheme, Timers};
+use badpeer::timers::Wheel;
 use criterion::Criterion;
 
 /// Deadlines armed, as by so many connections.
 const ARMED: usize = 100_000;
 /// 10 ms.
 const TICK_NS: u64 = 10_000_000;
-/// Every event moves one deadline this far: 2 s. The same for all, which is kindest to the heap: a push at the end.
-const TIMEOUT_NS: u64 = 2_000_000_000;
 /// Time between events: 100,000 a second.
 const EVENT_NS: u64 = 10_000;
 
@@ -25,40 +25,13 @@ fn main() {
     criterion.final_summary();
 }
 
-/// An event on a random connection moves its deadline; what is due is popped. Hardly any deadline is ever reached.
+/// An event on a random connection moves its deadline; hardly any is ever reached.
 fn moves(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("move one of 100,000 deadlines");
-    let mut wheel = Wheel::new(TICK_NS, 0);
-    let mut ids: Vec<TimerId> = (0..ARMED).map(|key| wheel.arm(TIMEOUT_NS, key)).collect();
-    let mut clock = Clock::default();
-    group.bench_function("wheel", |bencher| {
-        bencher.iter(|| {
-            let (now, key) = clock.event();
-            wheel.rearm(ids[key], now + TIMEOUT_NS);
-            while let Some((_, key, _)) = wheel.pop_expired(now) {
-                ids[key] = wheel.arm(now + TIMEOUT_NS, key);
-            }
-        });
-    });
-    let mut deadlines = vec![TIMEOUT_NS; ARMED];
-    let mut heap: BinaryHeap<_> = (0..ARMED).map(|key| Reverse((TIMEOUT_NS, key))).collect();
-    let mut clock = Clock::default();
-    group.bench_function("heap", |bencher| {
-        bencher.iter(|| {
-            let (now, key) = clock.event();
-            deadlines[key] = now + TIMEOUT_NS;
-            heap.push(Reverse((now + TIMEOUT_NS, key)));
-            while let Some(Reverse((deadline, key))) = heap.peek().copied()
-                && deadline <= now
-            {
-                heap.pop();
-                if deadlines[key] == deadline {
-                    deadlines[key] = now + TIMEOUT_NS;
-                    heap.push(Reverse((now + TIMEOUT_NS, key)));
-                }
-            }
-        });
-    });
+    for scheme in [Scheme::Wheel, Scheme::Heap, Scheme::Lazy] {
+        let mut connections = Connections::new(&Timers { scheme, ..Timers::default() }, 42);
+        group.bench_function(scheme.to_string(), |bencher| bencher.iter(|| connections.event()));
+    }
     group.finish();
 }
 
@@ -91,24 +64,17 @@ fn expiry(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// When the next event happens, and to which connection.
+/// When the next event happens, and the how many-th it is.
+#[derive(Default)]
 struct Clock {
     now_ns: u64,
-    random: u64,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Clock { now_ns: 0, random: 0x9e37_79b9_7f4a_7c15 }
-    }
+    events: usize,
 }
 
 impl Clock {
     fn event(&mut self) -> (u64, usize) {
         self.now_ns += EVENT_NS;
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.now_ns, (self.random >> 32) as usize % ARMED)
+        self.events += 1;
+        (self.now_ns, self.events)
     }
 }
