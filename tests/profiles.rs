@@ -16,7 +16,7 @@ fn brief(shipped: &Shipped) -> Record {
     let profile = shipped.source().parse(&[]).expect("valid");
     let brevity: &[&str] = match profile.core {
         None => &["-d", "600ms", "--set", "warmup=600ms"],
-        Some(Core::Decode(_)) => &["--set", "core.volume=64KiB"],
+        Some(Core::Decode(_)) => &["--set", "core.volume=64KiB", "--set", "core.piece=16B"],
         Some(_) => &["--set", "core.steps=2000"],
     };
     let folder = tempfile::TempDir::new().expect("a folder");
