@@ -111,7 +111,8 @@ fn a_run_leaves_only_reports_that_make_sense() {
     ];
     assert_eq!(files, expected);
     let page = fs::read_to_string(latest.join("index.html")).expect("a page");
-    assert!(page.contains("core moved per byte") && page.contains("experiment = "), "{page}");
+    assert!(page.contains(">core_moved_per_byte</th>") && page.contains("core moved per byte"), "{page}");
+    assert!(page.contains("experiment = "), "{page}");
     assert!(
         !page.contains("send_limit") && !page.contains("Clients") && !page.contains("server_rss"),
         "{page}"

@@ -235,6 +235,8 @@ fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
     let of_all = if record.profile.core.is_some() { step } else { rss };
     let always =
         groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, of_all), of_all)]);
-    let expected = record.profile.expect.keys().filter_map(|name| Some((name.clone(), stat_of(name)?)));
+    // What is expected of some points only is shown for all.
+    let number = |name: &str| name.split('@').next().unwrap_or(name).trim().to_owned();
+    let expected = record.profile.expect.keys().filter_map(|name| Some((number(name), stat_of(name)?)));
     always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
 }
