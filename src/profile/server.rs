@@ -166,7 +166,8 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub evict_by: EvictBy,
 
-    /// Kernel send buffer of each connection (SO_SNDBUF); off leaves it to the kernel's autotuning
+    /// Kernel send buffer of each connection (SO_SNDBUF): Linux grants twice what is asked for, up to twice
+    /// net.core.wmem_max; off leaves it to the kernel's autotuning
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub send_buffer: OrOff<Bytes>,
 

@@ -97,8 +97,7 @@ fn from_nowhere(
     Ok(Attempt { offered, taken })
 }
 
-/// Head and body as two slices of one `writev`. What the kernel does not take of the body stays where
-/// it was.
+/// Head and body as two slices of one `writev`. What the kernel does not take of the body is read again.
 fn together(
     mut stream: &TcpStream,
     send: &mut dyn Buffer,

@@ -1,9 +1,9 @@
 //! HTTP/1.1 on one connection: what has come, what is being answered, and when the conversation is over.
 //!
 //! ```text
-//!          ┌──────────────────── keep-alive ─────────────────────┐
-//!   head ──┴─→ body ──→ answer ─→ the rest: a file, or made ──────┴─→ over ─→ closed, or half-closed and listened to
-//!                                 content, behind the send buffer
+//!          ┌────────────────── keep-alive ───────────────────┐
+//!   head ──┴─→ body ──→ answer ─→ rest: of a file, or made ──┴─→ over ─→ closed, or half-closed and heard out
+//!                                 sent behind the send buffer
 //! ```
 
 mod files;
