@@ -33,6 +33,9 @@ pub struct Record {
     pub commit: Option<String>,
     /// What was asked.
     pub profile: Profile,
+    /// The files that the server was given, by name, as they are beside the profile.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub files: IndexMap<String, String>,
     /// What was found: one for each point of the sweep, one in all without a sweep.
     pub points: Vec<Point>,
     /// The run was cut short; what is here was measured before.
@@ -103,7 +106,7 @@ pub struct Effective {
     pub client_receive_buffer: Vec<u64>,
     /// Kernel send buffer of a client of each group, in bytes.
     pub client_send_buffer: Vec<u64>,
-    /// How the server ended: its exit code or signal, in words.
+    /// How the server ended: its exit code or signal, in words; `left running` if it was not started by us.
     pub server_exit: String,
 }
 

@@ -1,17 +1,20 @@
 //! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, epoll_pwait2, perf_event_open: nix wraps none of them"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, epoll_pwait2, perf_event_open: nix wraps none of them; pre_exec"
 )]
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::prctl;
+use nix::sys::signal::SigSet;
 use nix::time::{ClockId, clock_gettime};
 
 mod socket;
@@ -105,6 +108,16 @@ fn epoll_wait_ms(
     // SAFETY: the kernel writes at most `capacity` events, which `events` has room for.
     let filled = unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), capacity, milliseconds) };
     usize::try_from(filled).map_err(|_| io::Error::last_os_error())
+}
+
+/// Let the process that `command` will start take every signal, whatever this thread has blocked: a blocked signal
+/// stays blocked across `execve(2)`, and SIGTERM would not end it.
+pub fn unblock_signals(command: &mut Command) {
+    let unblock = || SigSet::empty().thread_set_mask().map_err(io::Error::from);
+    // SAFETY: `sigprocmask` is async-signal-safe (signal-safety(7)), and nothing is allocated after the fork.
+    unsafe {
+        command.pre_exec(unblock);
+    }
 }
 
 /// Ask the kernel about one of our own TCP sockets: `tcp(7)`, `TCP_INFO`.

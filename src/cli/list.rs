@@ -103,7 +103,12 @@ fn metrics() -> String {
 
 fn server() -> String {
     let entries = entries(&ServerOptions::command());
-    format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}")
+    let another = wrapped(
+        "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files and install), \
+         attach = { address, pid } drives one that runs; {port}, {address} and {dir} are filled in.",
+        2,
+    );
+    format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}\n{another}")
 }
 
 fn core() -> String {

@@ -1,8 +1,10 @@
 //! The words: what can be asked on the command line, and the exit codes.
 
+mod bench;
 mod compare;
 mod core;
 mod list;
+mod perform;
 mod progress;
 mod report;
 mod run;
@@ -33,6 +35,8 @@ struct Words {
 enum Verb {
     /// Run profiles: start the server, drive it, judge it, report
     Run(run::Args),
+    /// Drive any server that listens on TCP, with good clients and bad peers, without a profile
+    Bench(Box<bench::Args>),
     /// Be the reference server, until SIGTERM
     Serve(Box<serve::Args>),
     /// Make one core experiment in this process, and print what it found
@@ -44,6 +48,9 @@ enum Verb {
     Report(report::Args),
     /// Tell what there is: profiles, behaviors, metrics, server, core
     List(list::Args),
+    /// End a process group and remove a directory when stdin ends without a word: for a harness that may be killed
+    #[command(hide = true)]
+    Guard { group: i32, dir: std::path::PathBuf },
     /// Tell what this machine allows, what each lack costs, and how to mend it
     Doctor {
         /// Print JSON
@@ -99,12 +106,17 @@ pub fn main() -> ExitCode {
     };
     let done = match words.verb {
         Verb::Run(args) => run::main(&args),
+        Verb::Bench(args) => bench::main(&args),
         Verb::Serve(args) => serve::main(&args),
         Verb::Core(args) => core::main(&args),
         Verb::Compare(args) => compare::main(&args),
         Verb::Report(args) => report::main(&args),
         Verb::List(args) => {
             list::main(&args);
+            Ok(Exit::Pass)
+        }
+        Verb::Guard { group, dir } => {
+            crate::run::guard(group, &dir);
             Ok(Exit::Pass)
         }
         Verb::Doctor { json } => {

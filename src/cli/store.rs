@@ -52,12 +52,21 @@ impl Store {
             fs::rename(&draft, self.folder.join("record.json"))?;
             self.point_latest_here()
         });
-        written.map_err(|e| {
-            Failure::new(
-                Exit::Target,
-                format!("cannot write into {}: {e}; choose another --out", self.folder.display()),
-            )
-        })
+        written.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Takes a copy of a file, unless there is nothing in it.
+    pub(super) fn keep(&self, file: &Path, name: &str) -> Result<(), Failure> {
+        if fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) {
+            return Ok(());
+        }
+        let kept = fs::create_dir_all(&self.folder).and_then(|()| fs::copy(file, self.folder.join(name)));
+        kept.map(|_| ()).map_err(|e| self.unwritable(&e))
+    }
+
+    fn unwritable(&self, error: &io::Error) -> Failure {
+        let message = format!("cannot write into {}: {error}; choose another --out", self.folder.display());
+        Failure::new(Exit::Target, message)
     }
 
     fn point_latest_here(&self) -> io::Result<()> {

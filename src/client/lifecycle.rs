@@ -58,7 +58,7 @@ impl Engine<'_> {
         if self.buffers[index] == (0, 0) {
             self.buffers[index] = connect::buffers(&stream)?;
         }
-        self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None });
+        self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None, ended_by_peer: false });
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let interest = Interest { read: false, write: true };
         let token = self.connections.insert_with(|token| Connection {
@@ -135,8 +135,9 @@ impl Engine<'_> {
         let group = &mut self.groups[connection.group];
         group.ended(how, &connection.pending, &content, self.io.now_ns);
         if matches!(how, Ended::ByFin | Ended::ByReset) {
-            let opened_ns = self.ports[connection.number as usize].opened_ns;
-            group.evicted_after(self.io.now_ns.saturating_sub(opened_ns));
+            let port = &mut self.ports[connection.number as usize];
+            port.ended_by_peer = true;
+            group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
         if connection.phase == Phase::Connecting {
             group.settled_one(self.io.now_ns);
@@ -162,6 +163,7 @@ impl Engine<'_> {
     /// Ends every connection that is left, and tells what became of all of them.
     pub(super) fn finish(mut self) -> Driven {
         self.io.now_ns = sys::monotonic_ns();
+        let stopped_ns = self.io.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
         for token in left {
             self.end(token, Ended::Alive);
@@ -189,6 +191,7 @@ impl Engine<'_> {
             answered_in_window: answered,
             ports: self.ports,
             buffers: self.buffers,
+            stopped_ns,
         }
     }
 }

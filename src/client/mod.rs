@@ -70,6 +70,8 @@ pub struct Port {
     pub opened_ns: u64,
     /// When the client saw its connection end, on the monotonic clock.
     pub ended_ns: Option<u64>,
+    /// It was the peer that ended it, by FIN or by RST.
+    pub ended_by_peer: bool,
 }
 
 /// What became of everything.
@@ -92,6 +94,8 @@ pub struct Driven {
     pub ports: Vec<Port>,
     /// Kernel receive and send buffer of a client of each group, in bytes, as read back.
     pub buffers: Vec<(u64, u64)>,
+    /// When the clients stopped and began to end what was left, on the monotonic clock.
+    pub stopped_ns: u64,
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling

@@ -38,10 +38,12 @@ macro_rules! metrics {
 metrics! {
     // variant: "name" scope unit better [folds] panel noise;
 
-    // The server process, from /proc.
-    /// Resident memory of the server process
+    // The server's process and all below it, from /proc.
+    /// Processes of the server
+    ServerProcesses: "server_processes" Run Count Neither [Peak Start End] None 0.0;
+    /// Resident memory of the server's processes; pages that they share are counted in each
     ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
-    /// Proportional memory of the server process (smaps_rollup, once a second)
+    /// Proportional memory of the server's processes (smaps_rollup, once a second)
     ServerPss: "server_pss" Run Bytes Lower [Peak End] None 0.05;
     /// CPU time the server spent in user space
     ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] None 0.05;
@@ -231,6 +233,14 @@ metrics! {
     EvictedAfterP50: "evicted_after_p50" Group Nanoseconds Neither [Final] None 0.1;
     /// Longest time from connecting until the peer ended the connection
     EvictedAfterMax: "evicted_after_max" Group Nanoseconds Neither [Final] None 0.1;
+    /// Connections the server ended, as its own sockets show: a client that does not read may not see it
+    ServerEnded: "server_ended" Group Count Neither [Final] None 0.0;
+    /// Shortest time without progress until the server ended a connection: from the last byte that either side took
+    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1;
+    /// Median time without progress until the server ended a connection
+    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
+    /// Longest time without progress until the server ended a connection
+    StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections that were refused
     Refused: "refused" Group Count Lower [Final] None 0.0;
     /// Connections that never came about in time

@@ -56,6 +56,8 @@ pub struct SocketEntry {
     pub receive_queue: u32,
     /// Bytes that the peer has not acknowledged, sent or not; for a listening socket its backlog.
     pub send_queue: u32,
+    /// Its number in the links of /proc/PID/fd; 0 while or when no process has it.
+    pub inode: u32,
     /// What it costs the kernel.
     pub memory: SocketMemory,
     /// What TCP knows of it.
@@ -119,6 +121,7 @@ pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
         state: TcpState::from_kernel(*payload.get(1)?)?,
         receive_queue: u32::from_ne_bytes(array_at(payload, 56)?),
         send_queue: u32::from_ne_bytes(array_at(payload, 60)?),
+        inode: u32::from_ne_bytes(array_at(payload, 68)?),
         memory: SocketMemory::default(),
         tcp: TcpInfo::default(),
     };
@@ -155,6 +158,7 @@ mod tests {
         payload.resize(INET_DIAG_MSG_BYTES, 0);
         payload[56..60].copy_from_slice(&5_u32.to_ne_bytes());
         payload[60..64].copy_from_slice(&6_u32.to_ne_bytes());
+        payload[68..72].copy_from_slice(&7_u32.to_ne_bytes());
         payload.extend(attribute(99, &[1]));
         payload.extend(attribute(INET_DIAG_SKMEMINFO, &3_u32.to_ne_bytes()));
         payload.extend(attribute(INET_DIAG_INFO, &[4]));
@@ -162,6 +166,7 @@ mod tests {
         assert_eq!((socket.local_port, socket.remote_port), (8080, 0x8001));
         assert_eq!((socket.state, socket.tcp.state), (TcpState::FinWait1, 4));
         assert_eq!((socket.receive_queue, socket.send_queue, socket.memory.rmem_alloc), (5, 6, 3));
+        assert_eq!(socket.inode, 7);
         assert_eq!(decode(&payload[..60]), None);
     }
 

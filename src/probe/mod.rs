@@ -2,14 +2,19 @@
 
 mod host;
 mod inet_diag;
+pub mod listeners;
 mod netlink;
 mod proc_file;
 mod process;
 mod reference;
+mod sightings;
 mod sockets;
+mod tree;
 
 pub use host::{HostProbe, HostReading};
 pub use inet_diag::{SocketEntry, TcpState};
 pub use process::{ProcessProbe, ProcessReading};
 pub use reference::{ReferenceProbe, ReportedEviction};
+pub use sightings::{Sighting, Sightings};
 pub use sockets::{ListenReading, SideReading, SocketProbe, SocketReading};
+pub use tree::{TreeProbe, TreeReading};

@@ -1,8 +1,10 @@
 //! Looking at another process through /proc: memory, CPU time, waiting, threads, descriptors.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -19,13 +21,17 @@ pub struct ProcessReading {
     pub cpu_user_ns: u64,
     /// CPU time in the kernel, likewise.
     pub cpu_system_ns: u64,
-    /// Nanoseconds on a CPU, exactly, by the threads that live now.
+    /// CPU time in user space of children that ended and were waited for, and of theirs, likewise.
+    pub waited_user_ns: u64,
+    /// CPU time in the kernel of children that ended and were waited for, and of theirs, likewise.
+    pub waited_system_ns: u64,
+    /// Nanoseconds on a CPU, exactly; of threads that ended, what was seen last.
     pub on_cpu_ns: u64,
-    /// Nanoseconds ready to run and waiting for a CPU, by the threads that live now: the noise of the machine.
+    /// Nanoseconds ready to run and waiting for a CPU, likewise: the noise of the machine.
     pub run_delay_ns: u64,
-    /// Times a living thread waited for something.
+    /// Times a thread waited for something, likewise.
     pub voluntary_switches: u64,
-    /// Times a living thread had its CPU taken away.
+    /// Times a thread had its CPU taken away, likewise.
     pub involuntary_switches: u64,
     /// Threads alive.
     pub threads: u64,
@@ -40,6 +46,7 @@ pub struct ProcessProbe {
     stat: ProcFile,
     status: ProcFile,
     schedstat: ProcFile,
+    threads: Threads,
     nanoseconds_per_tick: u64,
 }
 
@@ -55,6 +62,7 @@ impl ProcessProbe {
             stat: ProcFile::open(directory.join("stat"))?,
             status: ProcFile::open(directory.join("status"))?,
             schedstat: ProcFile::open(directory.join("schedstat"))?,
+            threads: Threads::default(),
             nanoseconds_per_tick: 1_000_000_000 / ticks_per_second.unwrap_or(100).max(1),
             directory,
         })
@@ -71,16 +79,18 @@ impl ProcessProbe {
         let kibibytes = |key| number_after(status, key).map(|number| number * 1024);
         let rss_bytes = kibibytes("VmRSS:").ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
         let peak_rss_bytes = kibibytes("VmHWM:").unwrap_or(rss_bytes);
-        let effort = if stat.threads == 1 {
+        let effort = if stat.threads == 1 && self.threads.is_empty() {
             Effort::parse(self.schedstat.read()?, status)
         } else {
-            self.effort_of_all_threads()?
+            self.threads.settle(living_threads(&self.directory)?)
         };
         Ok(ProcessReading {
             rss_bytes,
             peak_rss_bytes,
             cpu_user_ns: stat.user_ticks * self.nanoseconds_per_tick,
             cpu_system_ns: stat.system_ticks * self.nanoseconds_per_tick,
+            waited_user_ns: stat.waited_user_ticks * self.nanoseconds_per_tick,
+            waited_system_ns: stat.waited_system_ticks * self.nanoseconds_per_tick,
             on_cpu_ns: effort.on_cpu_ns,
             run_delay_ns: effort.run_delay_ns,
             voluntary_switches: effort.voluntary_switches,
@@ -112,17 +122,47 @@ impl ProcessProbe {
             count => Some(count),
         }
     }
+}
 
-    fn effort_of_all_threads(&self) -> io::Result<Effort> {
-        let mut sum = Effort::default();
-        for thread in fs::read_dir(self.directory.join("task"))? {
-            let thread = thread?.path();
-            // A thread may end between the listing and the reading; then it is no longer counted.
-            let Ok(schedstat) = fs::read_to_string(thread.join("schedstat")) else { continue };
-            let Ok(status) = fs::read_to_string(thread.join("status")) else { continue };
-            sum.add(Effort::parse(&schedstat, &status));
+/// What every thread that lives now has done, by its id.
+fn living_threads(process: &Path) -> io::Result<BTreeMap<OsString, Effort>> {
+    let mut living = BTreeMap::new();
+    for thread in fs::read_dir(process.join("task"))? {
+        let thread = thread?;
+        // A thread may end between the listing and the reading.
+        let Ok(schedstat) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
+        let Ok(status) = fs::read_to_string(thread.path().join("status")) else { continue };
+        living.insert(thread.file_name(), Effort::parse(&schedstat, &status));
+    }
+    Ok(living)
+}
+
+/// The threads of a process: what those did that are gone is not forgotten.
+#[derive(Debug, Default)]
+struct Threads {
+    last: BTreeMap<OsString, Effort>,
+    ended: Effort,
+}
+
+impl Threads {
+    fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// What all threads have done until now, those that ended as of their last reading.
+    fn settle(&mut self, living: BTreeMap<OsString, Effort>) -> Effort {
+        for (id, last) in &self.last {
+            // An id that is used again belongs to a thread that has done less.
+            if living.get(id).is_none_or(|now| now.on_cpu_ns < last.on_cpu_ns) {
+                self.ended.add(*last);
+            }
         }
-        Ok(sum)
+        let mut sum = self.ended;
+        for effort in living.values() {
+            sum.add(*effort);
+        }
+        self.last = living;
+        sum
     }
 }
 
@@ -163,18 +203,24 @@ impl Effort {
 struct Stat {
     user_ticks: u64,
     system_ticks: u64,
+    waited_user_ticks: u64,
+    waited_system_ticks: u64,
     threads: u64,
 }
 
-/// Fields 14, 15 and 20 of `proc_pid_stat(5)`. Field 2 is the program's name, in which spaces and parentheses may
+/// Fields 14 to 17 and 20 of `proc_pid_stat(5)`. Field 2 is the program's name, in which spaces and parentheses may
 /// stand, so counting begins after the last `)`.
 fn parse_stat(stat: &str) -> Option<Stat> {
     let (_, from_third) = stat.rsplit_once(')')?;
-    let mut fields = from_third.split_whitespace().skip(11);
-    let user_ticks = fields.next()?.parse().ok()?;
-    let system_ticks = fields.next()?.parse().ok()?;
-    let threads = fields.nth(4)?.parse().ok()?;
-    Some(Stat { user_ticks, system_ticks, threads })
+    let fields: Vec<&str> = from_third.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse().ok();
+    Some(Stat {
+        user_ticks: field(14)?,
+        system_ticks: field(15)?,
+        waited_user_ticks: field(16)?,
+        waited_system_ticks: field(17)?,
+        threads: field(20)?,
+    })
 }
 
 #[cfg(test)]
@@ -191,7 +237,14 @@ mod tests {
     fn stat_is_counted_from_behind_the_name() {
         let stat =
             "812 (a) R (b c)) S 1 812 812 0 -1 4194304 100 0 0 0 77 13 5 6 20 0 9 0 98563 3133440 372 184";
-        assert_eq!(parse_stat(stat), Some(Stat { user_ticks: 77, system_ticks: 13, threads: 9 }));
+        let wanted = Stat {
+            user_ticks: 77,
+            system_ticks: 13,
+            waited_user_ticks: 5,
+            waited_system_ticks: 6,
+            threads: 9,
+        };
+        assert_eq!(parse_stat(stat), Some(wanted));
         assert_eq!(parse_stat("812 (cat) S 1"), None);
         assert_eq!(parse_stat(""), None);
     }
@@ -204,6 +257,24 @@ mod tests {
         assert_eq!((sum.on_cpu_ns, sum.run_delay_ns), (1_610_680, 112_468));
         assert_eq!((sum.voluntary_switches, sum.involuntary_switches), (10, 4));
         assert_eq!(Effort::parse("", ""), Effort::default());
+    }
+
+    #[test]
+    fn a_thread_that_ends_takes_nothing_back() {
+        let effort = |ns| Effort { on_cpu_ns: ns, voluntary_switches: 1, ..Effort::default() };
+        let living = |threads: &[(&str, u64)]| -> BTreeMap<OsString, Effort> {
+            threads.iter().map(|(id, ns)| ((*id).into(), effort(*ns))).collect()
+        };
+        let mut threads = Threads::default();
+        for (step, on_cpu_ns, switches) in [
+            (living(&[("1", 100), ("2", 50)]), 150, 2),
+            (living(&[("1", 110)]), 160, 2),
+            (living(&[("1", 120), ("2", 5)]), 175, 3),
+            (living(&[("1", 120), ("2", 3)]), 178, 4),
+        ] {
+            let sum = threads.settle(step);
+            assert_eq!((sum.on_cpu_ns, sum.voluntary_switches), (on_cpu_ns, switches));
+        }
     }
 
     #[test]

@@ -104,7 +104,9 @@ impl Profile {
         if group.count == 0 {
             return fault(&["count"], "must be at least 1");
         }
-        group.check_service(self.server.protocol)?;
+        if let Some(server) = self.server.reference() {
+            group.check_service(server.protocol)?;
+        }
         if group.start.0 >= self.duration() {
             return fault(&["start"], "the group would connect after the end of the run");
         }

@@ -1,5 +1,6 @@
 //! What a TOML file asks for. A `Profile` that exists is valid: every way to make one checks it.
 
+mod bench;
 mod check;
 mod core;
 mod expect;
@@ -7,6 +8,7 @@ mod parse;
 mod server;
 mod shipped;
 mod speech;
+mod target;
 
 use std::time::Duration;
 
@@ -14,13 +16,15 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    bench::{Bench, Crowd, Peer},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Condition, Expectation, Wanted},
     parse::{Axes, ProfileError, Source},
     server::{
         Dispatch, EvictBy, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest,
     },
-    shipped::{SHIPPED, Shipped, TOUR},
+    shipped::{SHIPPED, Shipped, TOUR, shipped_file},
+    target::{Attach, Program, Target},
 };
 use crate::{
     behavior,
@@ -53,9 +57,9 @@ pub struct Profile {
     /// Time between two samples.
     #[serde(default = "defaults::sample_every")]
     pub sample_every: Span,
-    /// The reference server's knobs.
+    /// Who is driven.
     #[serde(default)]
-    pub server: ServerOptions,
+    pub server: Target,
     /// Who drives it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Group>,

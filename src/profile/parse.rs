@@ -270,6 +270,11 @@ corrupt_bytes = "= 0"
                 "[server]\nprotocol = \"line\"",
                 "speaks frame, the server speaks line: set server.protocol",
             ),
+            (
+                "[server]",
+                "[server]\ncommand = [\"a\"]",
+                "x.toml:4: `send_limit` is a knob of the reference server",
+            ),
             ("[server]", "[server]\nroot = \"/srv\"", "x.toml:5: server.root: needs protocol = \"http\""),
             (
                 "rx = { slow = { bytes = 1024, every = \"100ms\" } }",
@@ -303,7 +308,8 @@ corrupt_bytes = "= 0"
 
     #[test]
     fn overrides_reach_every_key() {
-        assert_eq!(overridden("server.send_limit", "off").expect("valid").server.send_limit.0, None);
+        let unlimited = overridden("server.send_limit", "off").expect("valid").server;
+        assert_eq!(unlimited.reference().expect("the reference server").send_limit.0, None);
         assert_eq!(overridden("clients.slow reader.count", "7").expect("valid").clients[1].count, 7);
         assert_eq!(overridden("clients.0.count", "7").expect("valid").clients[0].count, 7);
         assert_eq!(overridden("expect.good.lost", "= 0").expect("valid").expectations().len(), 2);

@@ -55,7 +55,25 @@ pub const SHIPPED: &[Shipped] = shipped![
     "core-prepend",
     "core-timers",
     "core-decode",
+    "node-echo",
+    "asyncio-echo",
+    "haproxy-tcp",
 ];
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../profiles/", $name)))),+]
+    };
+}
+
+/// Every other file in `profiles/`: what the servers of those profiles need.
+const FILES: &[(&str, &str)] = files!["echo.js", "echo.lua", "echo.py", "haproxy.cfg"];
+
+/// What is in a file that comes with badpeer, by its name.
+#[must_use]
+pub fn shipped_file(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(own, _)| *own == name).map(|(_, text)| *text)
+}
 
 /// The quick tour: what runs when nothing is named.
 pub const TOUR: &[&str] =
@@ -78,11 +96,11 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/profiles");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .expect("profiles")
-            .filter_map(|entry| {
-                entry.expect("entry").file_name().into_string().ok()?.strip_suffix(".toml").map(str::to_owned)
-            })
+            .map(|entry| entry.expect("entry").file_name().into_string().expect("a plain name"))
             .collect();
-        let mut names: Vec<String> = SHIPPED.iter().map(|profile| profile.name.to_owned()).collect();
+        let profiles = SHIPPED.iter().map(|profile| format!("{}.toml", profile.name));
+        let mut names: Vec<String> =
+            profiles.chain(FILES.iter().map(|(name, _)| (*name).to_owned())).collect();
         files.sort();
         names.sort();
         assert_eq!(files, names);
@@ -94,6 +112,14 @@ mod tests {
                 profile.name
             );
         }
+        let programs = SHIPPED.iter().flat_map(|profile| profile.source().expand(&[]).unwrap());
+        let programs: Vec<_> =
+            programs.filter_map(|(_, profile)| profile.server.program().cloned()).collect();
+        assert!(programs.iter().flat_map(|program| &program.files).all(|name| shipped_file(name).is_some()));
+        assert!(
+            programs.iter().all(|program| program.install.is_some()),
+            "else a missing program fails the run"
+        );
         assert!(TOUR.iter().all(|name| SHIPPED.iter().any(|profile| profile.name == *name)));
     }
 }

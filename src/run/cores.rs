@@ -15,11 +15,18 @@ pub(super) struct Cores {
 impl Cores {
     /// One half of the cores that this process may use for the server, the other for the clients.
     pub(super) fn split() -> Self {
-        let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return Self::default() };
-        let all: Vec<usize> =
-            (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
-        halves(&all)
+        halves(&allowed(Pid::from_raw(0)))
     }
+}
+
+/// The cores that a process may use; none if that cannot be told.
+pub(super) fn of_process(pid: u32) -> Vec<usize> {
+    allowed(Pid::from_raw(pid as i32))
+}
+
+fn allowed(pid: Pid) -> Vec<usize> {
+    let Ok(allowed) = sched_getaffinity(pid) else { return Vec::new() };
+    (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect()
 }
 
 fn halves(all: &[usize]) -> Cores {

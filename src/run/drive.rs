@@ -56,7 +56,7 @@ impl Sample {
 /// Lets the clients run, and samples until they are done.
 pub(super) fn drive(
     plan: &Plan,
-    target: &mut Target,
+    target: &mut dyn Target,
     watch: &mut Watch,
     samples: &mut Samples,
     interrupt: &mut Interrupt,
@@ -116,7 +116,7 @@ fn borders(plan: &Plan) -> [u64; 2] {
 fn wait(
     until_ns: Option<u64>,
     engine: &JoinHandle<std::io::Result<Driven>>,
-    target: &mut Target,
+    target: &mut dyn Target,
     interrupt: &mut Interrupt,
 ) -> Option<End> {
     loop {

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use indexmap::IndexMap;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::RunError;
+use super::{RunError, target};
 use crate::{
     profile::{Core, Group, Profile},
     units::{Bytes, human_bytes},
@@ -14,12 +15,15 @@ use crate::{
 const OWN_DESCRIPTORS: u64 = 64;
 
 /// Whether this machine can do what the profile asks; raises the descriptor limit as far as needed and allowed.
-pub(super) fn check(profile: &Profile) -> Result<(), RunError> {
+pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Result<(), RunError> {
     if let Some(core) = &profile.core {
         let available =
             number_after(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemAvailable:");
         return check_memory(core, available.map_or(u64::MAX, |kib| kib * 1024))
             .map_err(RunError::Impossible);
+    }
+    if let Some(program) = profile.server.program() {
+        target::check_program(program, files)?;
     }
     let racing = |group: &Group| u64::from(group.count) * u64::from(group.tx.threads());
     let needed = profile.connections() + profile.clients.iter().map(racing).sum::<u64>() + OWN_DESCRIPTORS;
@@ -61,7 +65,8 @@ fn check_memory(core: &Core, available: u64) -> Result<(), String> {
 
 /// A slow reader shows nothing while the kernel's buffers can hold all that it asks for.
 fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), String> {
-    let send = profile.server.send_buffer.0.map_or(largest_send, |bytes| bytes.0 * 2);
+    let send = profile.server.reference().and_then(|server| server.send_buffer.0);
+    let send = send.map_or(largest_send, |bytes| bytes.0 * 2);
     for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
         let Some(depth) = group.load.depth else { continue };
         let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);

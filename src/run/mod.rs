@@ -4,19 +4,21 @@
 mod core;
 mod cores;
 mod drive;
+mod endings;
 mod feasible;
+mod guard;
 mod interrupt;
 mod summary;
 mod target;
 mod trial;
 mod watch;
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use indexmap::IndexMap;
 
 use self::cores::Cores;
-pub use self::interrupt::Interrupt;
+pub use self::{guard::guard, interrupt::Interrupt};
 use crate::{
     gate,
     profile::{Axes, Profile},
@@ -29,9 +31,15 @@ pub enum RunError {
     /// The profile asks for what this machine cannot give.
     #[error("{0}")]
     Impossible(String),
-    /// The server, or a core experiment, could not be started.
+    /// The program that the profile drives is not installed, and the profile says how to.
+    #[error("{0}")]
+    Missing(String),
+    /// The server could not be started or reached, or a core experiment not be started.
     #[error("{0}")]
     Start(String),
+    /// The user ended the run before the server listened.
+    #[error("interrupted before the server listened")]
+    Interrupted,
     /// The server ended while it was driven, or a core experiment before it was over.
     #[error("{0}")]
     Died(String),
@@ -46,6 +54,8 @@ pub trait Observer {
     fn trial(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile);
     /// A sample was taken.
     fn sample(&mut self, progress: &Progress);
+    /// The server has ended; this file holds all that it said, and will be gone.
+    fn output(&mut self, file: &Path);
     /// A trial is over; the record holds it.
     fn trial_done(&mut self, record: &Record);
 }
@@ -76,6 +86,8 @@ pub struct Request {
     pub profile: Profile,
     /// Every point of the sweep.
     pub points: Vec<(Axes, Profile)>,
+    /// The files that the server needs, by name.
+    pub files: IndexMap<String, String>,
     /// The command line, for the record.
     pub command: Vec<String>,
 }
@@ -83,9 +95,9 @@ pub struct Request {
 /// Whether this machine can do all that is asked; asked before the first of several requests is run.
 ///
 /// # Errors
-/// [`RunError::Impossible`] or [`RunError::Start`], with what to change.
+/// [`RunError::Impossible`], [`RunError::Missing`] or [`RunError::Start`], with what to change.
 pub fn check(request: &Request) -> Result<(), RunError> {
-    request.points.iter().try_for_each(|(_, profile)| feasible::check(profile))
+    request.points.iter().try_for_each(|(_, profile)| feasible::check(profile, &request.files))
 }
 
 /// Runs every trial of every point. The record holds what was measured, also when the run is cut short by the
@@ -104,6 +116,7 @@ pub fn run(
         machine: Machine::describe(),
         commit: commit(),
         profile: request.profile.clone(),
+        files: request.files.clone(),
         points: Vec::new(),
         interrupted: false,
     };
@@ -137,7 +150,7 @@ fn run_points(
                 Some(core) => {
                     core::run(core, seed, &cores, interrupt)?.map(|trial| (trial, drive::End::Finished))
                 }
-                None => Some(trial::run(profile, seed, &cores, interrupt, observer)?),
+                None => Some(trial::run(profile, &request.files, seed, &cores, interrupt, observer)?),
             };
             let Some((trial, end)) = made else {
                 record.interrupted = true;

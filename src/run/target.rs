@@ -1,199 +1,85 @@
-//! The server under test: started, awaited, ended with all it said.
+//! The server under test: the reference server, another program, or one that runs already.
 
-use std::{
-    collections::VecDeque,
-    io::{BufRead, BufReader, Read},
-    net::SocketAddr,
-    os::unix::process::{CommandExt, ExitStatusExt},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+mod attached;
+mod child;
+mod program;
+mod reference;
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use std::{net::SocketAddr, path::Path};
 
-use super::{RunError, cores};
-use crate::profile::ServerOptions;
+use indexmap::IndexMap;
 
-/// How long a server may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a server may take to end after SIGTERM.
-const FAREWELL: Duration = Duration::from_secs(3);
-/// How many of its last lines are kept.
-const LAST_LINES: usize = 20;
+use self::{attached::Attached, program::Running, reference::Reference};
+use super::{Interrupt, RunError};
+use crate::profile;
 
-/// A reference server in a process of its own. Dropping it ends the process.
-#[derive(Debug)]
-pub(super) struct Target {
-    child: Child,
-    pub(super) service: SocketAddr,
-    pub(super) admin: SocketAddr,
-    words: Arc<Mutex<VecDeque<String>>>,
-    listener: Option<JoinHandle<()>>,
-}
+pub(super) use self::program::check as check_program;
 
-impl Target {
-    /// Starts `badpeer serve` with these options on these cores, and waits until it listens.
-    pub(super) fn start(options: &ServerOptions, server_cores: &[usize]) -> Result<Self, RunError> {
-        let program = std::env::current_exe()
-            .map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
-        // A child inherits the cores of the thread that starts it.
-        let spawned = thread::scope(|scope| {
-            scope
-                .spawn(|| {
-                    cores::stay_on(server_cores)?;
-                    Command::new(&program)
-                        .arg("serve")
-                        .args(options.to_flags())
-                        .args(["--admin", "127.0.0.1:0", "--until-stdin-ends"])
-                        .stdin(Stdio::piped())
-                        .stdout(Stdio::piped())
-                        .stderr(Stdio::piped())
-                        // Ctrl-C is for us: the server is measured until we end it.
-                        .process_group(0)
-                        .spawn()
-                })
-                .join()
-        });
-        let mut child = match spawned {
-            Ok(Ok(child)) => child,
-            Ok(Err(error)) => {
-                return Err(RunError::Start(format!("cannot start {}: {error}", program.display())));
-            }
-            Err(_) => return Err(RunError::Start("the thread that starts the server panicked".into())),
-        };
-        let words = Arc::new(Mutex::new(VecDeque::new()));
-        let listener = child.stderr.take().map(|stderr| {
-            let words = Arc::clone(&words);
-            thread::spawn(move || keep_last_lines(stderr, &words))
-        });
-        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut target = Self { child, service: unknown, admin: unknown, words, listener };
-        (target.service, target.admin) = target.await_addresses()?;
-        Ok(target)
+/// A server that can be driven.
+pub(super) trait Target {
+    /// Where it listens.
+    fn service(&self) -> SocketAddr;
+
+    /// Where it tells its counters, if it is the reference server.
+    fn admin(&self) -> Option<SocketAddr> {
+        None
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+    /// Its processes, without their children; none if they are not on this machine.
+    fn processes(&self) -> &[u32];
+
+    /// The cores that it may use: those it was given, if it was started by us.
+    fn cores(&self, given: &[usize]) -> Vec<usize> {
+        given.to_vec()
     }
 
-    /// The first line of its output says where it listens.
-    fn await_addresses(&mut self) -> Result<(SocketAddr, SocketAddr), RunError> {
-        let (sender, receiver) = mpsc::channel();
-        if let Some(stdout) = self.child.stdout.take() {
-            thread::spawn(move || {
-                let mut reader = BufReader::new(stdout);
-                let mut line = String::new();
-                let _ = reader.read_line(&mut line);
-                let _ = sender.send(line);
-                // Kept open and empty, so that the server never writes into a closed or full pipe.
-                let _ = std::io::copy(&mut reader, &mut std::io::sink());
-            });
-        }
-        let line = receiver.recv_timeout(PATIENCE).unwrap_or_default();
-        match addresses(&line) {
-            Some(found) => Ok(found),
-            None => Err(RunError::Start(self.last_words("the server did not start"))),
-        }
+    /// Why it is over, in words, if the server has ended by itself.
+    fn still_runs(&mut self) -> Result<(), String>;
+
+    /// Asks it to end, and makes sure, unless it was not started by us.
+    fn end(&mut self) -> Ending;
+
+    /// The file with all that it said.
+    fn output(&self) -> Option<&Path> {
+        None
     }
 
-    /// What it said last, if the server has ended by itself.
-    pub(super) fn still_runs(&mut self) -> Result<(), String> {
-        match self.child.try_wait() {
-            Ok(None) => Ok(()),
-            Ok(Some(status)) => {
-                let what = format!("the server ended by itself ({})", in_words(status));
-                Err(self.last_words(&what))
-            }
-            Err(error) => Err(format!("cannot watch the server: {error}")),
-        }
-    }
-
-    /// What happened, and what the server said last.
-    fn last_words(&mut self, what: &str) -> String {
-        self.end();
-        if let Some(listener) = self.listener.take() {
-            let _ = listener.join();
-        }
-        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.is_empty() {
-            return format!("{what}, and said nothing");
-        }
-        let said: Vec<String> = words.iter().map(|line| format!("    {line}")).collect();
-        format!("{what}; its last words:\n{}", said.join("\n"))
-    }
-
-    /// Asks it to end, and makes sure; how it ended, in words.
-    pub(super) fn end(&mut self) -> String {
-        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
-        let deadline = Instant::now() + FAREWELL;
-        while Instant::now() < deadline {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return in_words(status),
-                Ok(None) => thread::sleep(Duration::from_millis(2)),
-                Err(_) => break,
-            }
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        format!("killed: it did not end within {} s of SIGTERM", FAREWELL.as_secs())
+    /// What a reader of the figures should know.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
-            self.end();
-        }
-    }
+/// How a server ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Its exit code or signal.
+    pub(super) words: String,
+    /// As a server should that is told to.
+    pub(super) in_order: bool,
 }
 
-fn keep_last_lines(stderr: impl Read, words: &Mutex<VecDeque<String>>) {
-    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.push_back(line);
-        if words.len() > LAST_LINES {
-            words.pop_front();
-        }
-    }
+/// Starts the server that the profile names, with these files, on these cores; it listens then.
+pub(super) fn start(
+    server: &profile::Target,
+    files: &IndexMap<String, String>,
+    cores: &[usize],
+    interrupt: &mut Interrupt,
+) -> Result<Box<dyn Target>, RunError> {
+    Ok(match server {
+        profile::Target::Reference(options) => Box::new(Reference::start(options, cores)?),
+        profile::Target::Program(program) => Box::new(Running::start(program, files, cores, interrupt)?),
+        profile::Target::Attached { attach } => Box::new(Attached::find(attach)?),
+    })
 }
 
-/// Reads `listening on 127.0.0.1:4000, admin on 127.0.0.1:4001`.
-fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let (service, admin) = line.trim().strip_prefix("listening on ")?.split_once(", admin on ")?;
-    Some((service.parse().ok()?, admin.parse().ok()?))
-}
-
-fn in_words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "unknown".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_line_says_where_it_listens() {
-        let found = addresses("listening on 127.0.0.1:4000, admin on 127.0.0.1:4001\n").expect("addresses");
-        assert_eq!((found.0.port(), found.1.port()), (4000, 4001));
-        assert_eq!(addresses("listening on 127.0.0.1:4000\n"), None);
-        assert_eq!(addresses(""), None);
-    }
-
-    #[test]
-    fn only_the_last_lines_are_kept() {
-        let said: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
-        let words = Mutex::new(VecDeque::new());
-        keep_last_lines(said.join("\n").as_bytes(), &words);
-        let words = words.into_inner().expect("a lock");
-        assert_eq!((words.len(), words[0].as_str()), (20, "line 30"));
-    }
+/// The address behind `host:port`.
+fn resolved(address: &str) -> Result<SocketAddr, RunError> {
+    use std::net::ToSocketAddrs;
+    let found =
+        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot find {address}: {e}")))?;
+    let mut found: Vec<SocketAddr> = found.collect();
+    // `localhost` often is both; most servers listen on the older one, some on both.
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied().ok_or_else(|| RunError::Start(format!("{address} has no address")))
 }

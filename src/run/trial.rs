@@ -5,12 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use indexmap::IndexMap;
+
 use super::{
     Interrupt, Observer, RunError,
     cores::Cores,
     drive::{self, End, Sample, Samples},
+    endings,
     summary::{self, Measured},
-    target::Target,
+    target,
     watch::{Moment, Watch},
 };
 use crate::{
@@ -28,15 +31,17 @@ const SETTLE: Duration = Duration::from_millis(400);
 /// Runs one trial.
 pub(super) fn run(
     profile: &Profile,
+    files: &IndexMap<String, String>,
     seed: u64,
     cores: &Cores,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
 ) -> Result<(Trial, End), RunError> {
-    let mut target = Target::start(&profile.server, &cores.server)?;
-    let mut watch = Watch::new(&target, profile.sample_every.0);
+    let mut target = target::start(&profile.server, files, &cores.server, interrupt)?;
+    let mut watch = Watch::new(target.as_ref(), profile.sample_every.0);
+    let server_cores = target.cores(&cores.server);
     let plan = Plan {
-        address: target.service,
+        address: target.service(),
         groups: profile.clients.clone(),
         seed,
         epoch_ns: sys::monotonic_ns() + LEAD_NS,
@@ -47,8 +52,10 @@ pub(super) fn run(
     let mut samples = Samples::new();
     let baseline = Sample::take(&plan, &mut watch, Moment::Border);
     samples.insert(baseline.at_ns.min(-1), baseline);
-    let (driven, end) = drive::drive(&plan, &mut target, &mut watch, &mut samples, interrupt, observer)?;
+    let (mut driven, end) =
+        drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
     let cut_at_ns = (end != End::Finished).then(|| sys::monotonic_ns() as i64 - plan.epoch_ns as i64);
+    endings::add(&mut driven, profile, watch.sightings());
     if end == End::Finished {
         settle(interrupt);
     }
@@ -57,20 +64,28 @@ pub(super) fn run(
         samples.insert(last.at_ns, last);
     }
     let reported = if let End::Died(_) = end { Vec::new() } else { watch.evictions() };
-    let server_exit = target.end();
-    if server_exit != "exit code 0" {
-        watch.notes.push(format!("the server did not end in good order when told to: {server_exit}"));
+    let ending = target.end();
+    if !ending.in_order {
+        watch.note(format!("the server did not end in good order when told to: {}", ending.words));
+    }
+    if let Some(output) = target.output() {
+        observer.output(output);
     }
     if cores.server.is_empty() {
-        watch.notes.push("server and clients share the only core: rates say little".to_owned());
+        watch.note("server and clients share the only core: rates say little".to_owned());
+    } else if server_cores.iter().any(|core| cores.clients.contains(core)) {
+        watch.note(
+            "server and clients may share a core: rates say little unless it is pinned (`taskset`)"
+                .to_owned(),
+        );
     }
     let effective = Effective {
-        server_cores: cores.server.clone(),
+        server_cores,
         client_cores: cores.clients.clone(),
         address: plan.address.to_string(),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
-        server_exit,
+        server_exit: ending.words,
     };
     let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
     let measured = Measured { samples, driven, evictions, notes: watch.notes, cut_at_ns };

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, time::Duration};
 use super::target::Target;
 use crate::{
     metric::{Metric, Row},
-    probe::{HostProbe, ProcessProbe, ReferenceProbe, ReportedEviction, SocketProbe},
+    probe::{
+        HostProbe, ReferenceProbe, ReportedEviction, Sighting, Sightings, SocketProbe, SocketReading,
+        TreeProbe,
+    },
     sys,
 };
 
@@ -30,36 +33,53 @@ pub(super) enum Moment {
 
 /// The probes of one trial.
 pub(super) struct Watch {
-    process: Option<ProcessProbe>,
+    process: Option<TreeProbe>,
     sockets: Option<SocketProbe>,
+    sightings: Sightings,
     host: Option<HostProbe>,
-    reference: ReferenceProbe,
+    reference: Option<ReferenceProbe>,
     patience: Duration,
     service: SocketAddr,
     pss_due_ns: u64,
     sockets_due_ns: u64,
-    /// What could not be seen, and why.
+    /// What could not be seen, and why, and what else a reader should know.
     pub(super) notes: Vec<String>,
 }
 
 impl Watch {
-    pub(super) fn new(target: &Target, sample_every: Duration) -> Self {
-        let mut notes = Vec::new();
+    pub(super) fn new(target: &dyn Target, sample_every: Duration) -> Self {
+        let mut notes = target.notes();
         let mut kept =
             |what: &str, error: std::io::Error| notes.push(format!("{what} was not seen: {error}"));
-        let process = ProcessProbe::new(target.pid()).map_err(|e| kept("the server's process", e)).ok();
+        let process = match target.processes() {
+            [] => None,
+            roots => TreeProbe::new(roots).map_err(|e| kept("the server's process", e)).ok(),
+        };
         let sockets = SocketProbe::new().map_err(|e| kept("the kernel's socket memory", e)).ok();
         let host = HostProbe::new().map_err(|e| kept("the host's load", e)).ok();
         if let Some(reason) = host.as_ref().and_then(HostProbe::no_pressure) {
             notes.push(format!("CPU pressure was not seen: {reason}"));
         }
+        if process.is_some() && !TreeProbe::sees_children() {
+            notes.push(
+                "processes that the server started were not seen: this kernel does not tell".to_owned(),
+            );
+        }
+        let reference = target.admin().map(ReferenceProbe::new);
+        if reference.is_none() {
+            notes.push(
+                "system calls, buffers and reasons of evictions are told by the reference server only"
+                    .to_owned(),
+            );
+        }
         Self {
             process,
             sockets,
+            sightings: Sightings::default(),
             host,
-            reference: ReferenceProbe::new(target.admin),
+            reference,
             patience: (sample_every / 2).clamp(LEAST_PATIENCE, MOST_PATIENCE),
-            service: target.service,
+            service: target.service(),
             pss_due_ns: 0,
             sockets_due_ns: 0,
             notes,
@@ -74,40 +94,55 @@ impl Watch {
         self.read_sockets(&mut row, now_ns);
         self.read_host(&mut row);
         let patience = if moment == Moment::Border { BORDER_PATIENCE } else { self.patience };
-        if let Err(error) = self.reference.read(&mut row, patience) {
+        let told = self.reference.as_ref().map(|reference| reference.read(&mut row, patience));
+        if let Some(Err(error)) = told {
             self.note(format!("a sample of the server's own counters is missing: {error}"));
         }
         row
     }
 
     pub(super) fn evictions(&mut self) -> Vec<ReportedEviction> {
-        self.reference.evictions().unwrap_or_else(|error| {
+        let told = self.reference.as_ref().map_or_else(|| Ok(Vec::new()), ReferenceProbe::evictions);
+        told.unwrap_or_else(|error| {
             self.note(format!("the server's list of evictions is missing: {error}"));
             Vec::new()
         })
     }
 
+    /// What became of each connection until now; `None` where the server's sockets cannot be seen.
+    pub(super) fn sightings(&self) -> Option<Vec<Sighting>> {
+        self.sightings.saw_server().then(|| self.sightings.all().collect())
+    }
+
     fn read_process(&mut self, row: &mut Row, now_ns: u64) {
         let Some(process) = &mut self.process else { return };
+        let mut missing = Vec::new();
         match process.read() {
             Ok(reading) => {
+                row.set(Metric::ServerProcesses, reading.processes as f64);
                 row.set(Metric::ServerRss, reading.rss_bytes as f64);
-                row.set(Metric::ServerCpu, reading.on_cpu_ns as f64);
+                row.set(Metric::ServerCpu, reading.cpu_ns as f64);
                 row.set(Metric::ServerCpuUser, reading.cpu_user_ns as f64);
                 row.set(Metric::ServerCpuSystem, reading.cpu_system_ns as f64);
-                let switches = reading.voluntary_switches + reading.involuntary_switches;
-                row.set(Metric::ServerSwitches, switches as f64);
-                if let Some(descriptors) = reading.descriptors {
-                    row.set(Metric::ServerDescriptors, descriptors as f64);
+                row.set(Metric::ServerSwitches, reading.context_switches as f64);
+                match reading.descriptors {
+                    Some(descriptors) => row.set(Metric::ServerDescriptors, descriptors as f64),
+                    None => missing.push(
+                        "the server's descriptors were not seen: run as its user or as root".to_owned(),
+                    ),
                 }
             }
-            Err(error) => self.notes.push(format!("a sample of the server's process is missing: {error}")),
+            Err(error) => missing.push(format!("a sample of the server's process is missing: {error}")),
         }
         if now_ns >= self.pss_due_ns {
             self.pss_due_ns = now_ns + PSS_EVERY_NS;
-            if let Ok(pss) = process.read_pss() {
-                row.set(Metric::ServerPss, pss as f64);
+            match process.read_pss() {
+                Ok(pss) => row.set(Metric::ServerPss, pss as f64),
+                Err(error) => missing.push(format!("the server's proportional memory was not seen: {error}")),
             }
+        }
+        for note in missing {
+            self.note(note);
         }
     }
 
@@ -116,13 +151,19 @@ impl Watch {
         if now_ns < self.sockets_due_ns {
             return;
         }
-        match sockets.read(self.service.port()) {
-            Ok(reading) => {
-                row.set(Metric::KernelMemory, reading.server.kernel_bytes as f64);
-                row.set(Metric::ServerSendBuffer, reading.server.send_buffer_bytes as f64);
-                row.set(Metric::KernelSendQueue, reading.server.send_queue_bytes as f64);
+        let port = self.service.port();
+        match sockets.sockets(port) {
+            Ok(sockets) => {
+                self.sightings.look(port, &sockets, now_ns, sys::monotonic_ns());
+                let reading = SocketReading::of(port, &sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
-                row.set(Metric::ServerSockets, reading.server.sockets as f64);
+                // A server on another machine, or in another network namespace, has no sockets here.
+                if self.sightings.saw_server() {
+                    row.set(Metric::KernelMemory, reading.server.kernel_bytes as f64);
+                    row.set(Metric::ServerSendBuffer, reading.server.send_buffer_bytes as f64);
+                    row.set(Metric::KernelSendQueue, reading.server.send_queue_bytes as f64);
+                    row.set(Metric::ServerSockets, reading.server.sockets as f64);
+                }
             }
             Err(error) => self.note(format!("a sample of the kernel's sockets is missing: {error}")),
         }
@@ -140,7 +181,8 @@ impl Watch {
         }
     }
 
-    fn note(&mut self, note: String) {
+    /// Says it once.
+    pub(super) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }

@@ -88,6 +88,7 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
         },
         commit: Some("0123abc".into()),
         profile,
+        files: IndexMap::new(),
         points,
         interrupted: false,
     }

@@ -1,0 +1,209 @@
+//! From requests to verdicts: each is run, judged, reported, and told of on the terminal.
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Exit, Failure, complain, progress::Bar, say, store::Store};
+use crate::{
+    profile::{Axes, Profile},
+    record::{Outcome, Record},
+    report,
+    run::{self, Interrupt, Observer, Progress, Request, RunError},
+};
+
+/// What is left behind, and what is said.
+#[derive(Debug, clap::Args)]
+pub(super) struct Output {
+    /// Folder for the reports
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+
+    /// Say nothing but the verdicts
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Print the verdicts and all numbers as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
+pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
+    let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
+    let mut interrupt =
+        Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))?;
+    let mut worst = Exit::Pass;
+    let mut outcomes = Vec::new();
+    for (request, able) in requests.iter().zip(able) {
+        if interrupt.requested() {
+            worst = Exit::Interrupted;
+            break;
+        }
+        let exit = match able {
+            Ok(()) => run_one(request, output, &mut interrupt, &mut outcomes)?,
+            Err(missing) => {
+                outcomes.push(skip(request, missing, output));
+                Exit::Pass
+            }
+        };
+        worst = worst.max(exit);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    if output.json {
+        say(&super::to_json(&outcomes));
+    } else if requests.len() > 1 {
+        say(&closing(&outcomes));
+    }
+    Ok(worst)
+}
+
+/// Whether this machine can do what is asked, or why it is skipped.
+fn able(request: &Request) -> Result<Result<(), String>, Failure> {
+    match run::check(request) {
+        Ok(()) => Ok(Ok(())),
+        Err(RunError::Missing(what)) => Ok(Err(what)),
+        Err(error) => {
+            let exit = if matches!(error, RunError::Impossible(_)) { Exit::Usage } else { Exit::Target };
+            Err(Failure::new(exit, format!("{}: {error}", request.name)))
+        }
+    }
+}
+
+fn skip(request: &Request, missing: String, output: &Output) -> Done {
+    if !output.json {
+        say(&format!("{}: {}\nSKIP  {missing}\n", request.name, request.profile.title));
+    }
+    Done {
+        profile: request.name.clone(),
+        outcome: SKIP,
+        error: None,
+        skipped: Some(missing),
+        reports: None,
+        points: Vec::new(),
+    }
+}
+
+/// What a profile comes to whose program is not installed.
+const SKIP: &str = "SKIP";
+
+/// A line for each profile that was run.
+fn closing(outcomes: &[Done]) -> String {
+    let lines: Vec<String> =
+        outcomes.iter().map(|done| format!("{:<12} {}", done.outcome, done.profile)).collect();
+    lines.join("\n")
+}
+
+/// What is printed of a profile with `--json`.
+#[derive(serde::Serialize)]
+struct Done {
+    profile: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// Why it was not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<PathBuf>,
+    points: Vec<crate::record::Point>,
+}
+
+fn run_one(
+    request: &Request,
+    output: &Output,
+    interrupt: &mut Interrupt,
+    outcomes: &mut Vec<Done>,
+) -> Result<Exit, Failure> {
+    let store = Store::new(&output.out, &request.name)?;
+    let mut watcher =
+        Watcher { store: &store, trial: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
+    let (record, result) = run::run(request, interrupt, &mut watcher);
+    watcher.bar.clear();
+    if let Some(failure) = watcher.unwritten.take() {
+        return Err(failure);
+    }
+    let measured = record.points.iter().any(|point| !point.trials.is_empty());
+    if measured {
+        store.write(&record)?;
+        report::write(&record, report::Format::DEFAULT, store.folder())
+            .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
+    }
+    let color =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if measured && !output.json {
+        if output.quiet {
+            say(&report::terminal::verdicts(&record, color));
+        } else {
+            say(&report::terminal::render(&record, color));
+            say(&format!("page: {}\n", store.folder().join("index.html").display()));
+        }
+    }
+    if let Err(error) = &result {
+        complain(&format!("{}: {error}", request.name));
+    }
+    outcomes.push(Done {
+        profile: request.name.clone(),
+        outcome: record.outcome().word(),
+        error: result.as_ref().err().map(ToString::to_string),
+        skipped: None,
+        reports: measured.then(|| store.folder().to_owned()),
+        points: if output.json { record.points.clone() } else { Vec::new() },
+    });
+    Ok(exit(&record, &result))
+}
+
+fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
+    match result {
+        Err(RunError::Impossible(_)) => Exit::Usage,
+        Err(RunError::Interrupted) => Exit::Interrupted,
+        Err(_) => Exit::Target,
+        Ok(()) if record.interrupted => Exit::Interrupted,
+        Ok(()) => match record.outcome() {
+            Outcome::Pass => Exit::Pass,
+            Outcome::Fail => Exit::Failed,
+            Outcome::Invalid | Outcome::Inconclusive => Exit::Invalid,
+        },
+    }
+}
+
+/// Shows progress, and keeps the record on disk up to date.
+struct Watcher<'a> {
+    store: &'a Store,
+    /// The number of the trial under way.
+    trial: usize,
+    bar: Bar,
+    /// Something could not be written: told when the run is over.
+    unwritten: Option<Failure>,
+}
+
+impl Observer for Watcher<'_> {
+    fn trial(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile) {
+        let point: Vec<String> = axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        let which = if of > 1 { format!(" {number}/{of}") } else { String::new() };
+        self.trial = number;
+        let name = format!("{}{which}{}", self.store.name(), point.concat());
+        match profile.core {
+            Some(_) => self.bar.start(&name, Duration::ZERO, "experimenting"),
+            None => self.bar.start(&name, profile.duration(), "starting the server"),
+        }
+    }
+
+    fn sample(&mut self, progress: &Progress) {
+        self.bar.show(progress);
+    }
+
+    fn output(&mut self, file: &Path) {
+        self.unwritten =
+            self.store.keep(file, &format!("server-{}.log", self.trial)).err().or(self.unwritten.take());
+    }
+
+    fn trial_done(&mut self, record: &Record) {
+        self.bar.clear();
+        self.unwritten = self.store.write(record).err().or(self.unwritten.take());
+    }
+}

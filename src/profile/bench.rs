@@ -1,0 +1,234 @@
+//! A profile out of a few words: a server, good clients, and bad peers by name.
+
+use std::fmt::Write;
+
+use indexmap::IndexMap;
+use toml::Value;
+
+use super::Target;
+use crate::{
+    codec::Protocol,
+    units::{Bytes, Rate, Span},
+};
+
+/// A way to misbehave that has a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Peer {
+    /// Asks ten times a second, for 64 KiB where that can be chosen, and reads 10 KiB/s
+    SlowReader,
+    /// Asks ten times a second, for 64 KiB where that can be chosen, and never reads
+    StalledReader,
+    /// Sends its request ten bytes a second
+    SlowWriter,
+    /// Sends the first 8 bytes of its request, and then nothing
+    HalfSent,
+    /// Sends its request byte by byte
+    Fragmented,
+    /// Connects, and says nothing
+    Idle,
+}
+
+/// Bad peers of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crowd {
+    /// What they do.
+    pub peer: Peer,
+    /// How many.
+    pub count: u32,
+}
+
+/// What is asked for in a few words.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// Who is driven.
+    pub target: Target,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Good clients.
+    pub connections: u32,
+    /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
+    pub rate: Option<Rate>,
+    /// Bytes of a good client's request; none for HTTP and RESP.
+    pub payload: Bytes,
+    /// What HTTP asks for.
+    pub path: String,
+    /// What HTTP's slow and stalled readers ask for.
+    pub bad_path: String,
+    /// Time before measuring starts.
+    pub warmup: Span,
+    /// Time that is measured.
+    pub measure: Span,
+    /// Who misbehaves.
+    pub bad: Vec<Crowd>,
+}
+
+impl Bench {
+    /// The profile's text.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let crowds: Vec<String> =
+            self.bad.iter().map(|crowd| format!(", {} × {}", crowd.count, crowd.peer.name())).collect();
+        let title = format!("{}: {} good clients{}", self.place(), self.connections, crowds.concat());
+        let load = match self.rate {
+            Some(rate) => format!("rate = \"{rate}\""),
+            None => "depth = 1".to_owned(),
+        };
+        let _ = write!(
+            text,
+            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\n\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
+             {}load = {{ {load}{} }}\n",
+            quoted(&title),
+            self.warmup,
+            self.measure,
+            toml::to_string(&IndexMap::from([("server", &self.target)])).unwrap_or_default(),
+            self.connections,
+            self.speech(&self.path),
+            self.payload(&self.payload.to_string()),
+        );
+        for crowd in &self.bad {
+            let _ = write!(
+                text,
+                "\n[[clients]]\nname = \"{}\"\ncount = {}\n{}",
+                crowd.peer.name(),
+                crowd.count,
+                self.manner(crowd),
+            );
+        }
+        text + "\n[expect]\ncorrupt_bytes = \"= 0\"\n\"good.evicted\" = \"= 0\"\n\"good.refused\" = \"= 0\"\n"
+    }
+
+    /// The keys of a group that say what is spoken.
+    fn speech(&self, path: &str) -> String {
+        let http = match self.protocol {
+            Protocol::Http => format!("http = {{ path = {} }}\n", quoted(path)),
+            _ => String::new(),
+        };
+        format!("protocol = \"{}\"\n{http}", self.protocol)
+    }
+
+    /// How long a request is, where that can be chosen.
+    fn payload(&self, size: &str) -> String {
+        match self.protocol {
+            Protocol::Http | Protocol::Resp => String::new(),
+            _ => format!(", payload = \"{size}\""),
+        }
+    }
+
+    /// The keys of a crowd's group that say what it asks for and how it misbehaves.
+    fn manner(&self, crowd: &Crowd) -> String {
+        let reads = |rx: &str| {
+            let rate = u64::from(crowd.count) * 10;
+            // An echo is as long as what was sent; elsewhere a short request may ask for a long answer.
+            let sizes = match self.protocol {
+                Protocol::Frame => ", payload = \"16B\", answer = \"64KiB\"".to_owned(),
+                _ => self.payload("64KiB"),
+            };
+            let speech = self.speech(&self.bad_path);
+            format!("{speech}recv_buffer = \"16KiB\"\nload = {{ rate = \"{rate}/s\"{sizes} }}\nrx = {rx}\n")
+        };
+        let sends = |tx: &str| {
+            let (speech, payload) = (self.speech(&self.path), self.payload("128B"));
+            format!("{speech}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
+        };
+        match crowd.peer {
+            Peer::SlowReader => reads("{ slow = { bytes = 1024, every = \"100ms\" } }"),
+            Peer::StalledReader => reads("\"stall\""),
+            Peer::SlowWriter => sends("{ slow = { bytes = 1, every = \"100ms\" } }"),
+            Peer::HalfSent => sends("{ stall = { after = \"8B\" } }"),
+            Peer::Fragmented => sends("{ fragment = { bytes = 1 } }"),
+            Peer::Idle => sends("\"stall\""),
+        }
+    }
+
+    /// The server in a word.
+    fn place(&self) -> &str {
+        match &self.target {
+            Target::Reference(options) => &options.listen,
+            Target::Program(program) => program.command.first().map_or("", String::as_str),
+            Target::Attached { attach } => &attach.address,
+        }
+    }
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SlowReader => "slow-reader",
+            Self::StalledReader => "stalled-reader",
+            Self::SlowWriter => "slow-writer",
+            Self::HalfSent => "half-sent",
+            Self::Fragmented => "fragmented",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+    use crate::profile::{Attach, Profile, Source};
+
+    fn parsed(bench: &Bench) -> Profile {
+        let text = bench.to_toml();
+        Source { file: "bench".into(), text: text.clone() }
+            .parse(&[])
+            .unwrap_or_else(|e| panic!("{e}\n{text}"))
+    }
+
+    #[test]
+    fn every_peer_is_a_valid_group_in_every_protocol() {
+        for protocol in [Protocol::Echo, Protocol::Frame, Protocol::Line, Protocol::Http, Protocol::Resp] {
+            let bad = Peer::value_variants().iter().map(|&peer| Crowd { peer, count: 3 }).collect();
+            let attach = Attach { address: "127.0.0.1:8080".into(), pid: Some(7) };
+            let bench = Bench {
+                target: Target::Attached { attach },
+                protocol,
+                connections: 5,
+                rate: Some("500/s".parse().expect("a rate")),
+                payload: Bytes(100),
+                path: "/a \"b\"".to_owned(),
+                bad_path: "/large".to_owned(),
+                warmup: "1s".parse().expect("a time"),
+                measure: "10s".parse().expect("a time"),
+                bad,
+            };
+            let profile = parsed(&bench);
+            assert_eq!(profile.connections(), 5 + 3 * Peer::value_variants().len() as u64);
+            assert_eq!((&profile.server, profile.measure), (&bench.target, bench.measure));
+            for (group, peer) in profile.clients[1..].iter().zip(Peer::value_variants()) {
+                assert_eq!(
+                    Some(group.name.as_str()),
+                    peer.to_possible_value().as_ref().map(clap::builder::PossibleValue::get_name)
+                );
+                assert!(!group.rx.is_steady() || !group.tx.is_steady(), "{} misbehaves", group.name);
+            }
+            let closed = parsed(&Bench { rate: None, ..bench });
+            assert_eq!((closed.clients[0].load.depth, closed.clients[0].load.rate), (Some(1), None));
+        }
+    }
+
+    #[test]
+    fn a_command_is_quoted_as_it_must_be() {
+        let program = toml::from_str("command = ['a \"b\"', '''c'd''', '{port}']").expect("a program");
+        let bench = Bench {
+            target: program,
+            protocol: Protocol::Echo,
+            connections: 1,
+            rate: None,
+            payload: Bytes(9),
+            path: String::new(),
+            bad_path: String::new(),
+            warmup: "0s".parse().expect("a time"),
+            measure: "1s".parse().expect("a time"),
+            bad: Vec::new(),
+        };
+        assert_eq!(parsed(&bench).server, bench.target);
+    }
+}

@@ -1,0 +1,295 @@
+//! Who is driven: the keys of `[server]` are the reference server's knobs, or they name another server.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
+};
+use toml::{Table, Value};
+
+use super::ServerOptions;
+
+/// The server that a profile drives.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Target {
+    /// The reference server, with these knobs.
+    Reference(Box<ServerOptions>),
+    /// A program that is started for each trial, and ended.
+    Program(Program),
+    /// A server that runs already, and goes on.
+    Attached {
+        /// Where, and which process.
+        attach: Attach,
+    },
+}
+
+/// A program that listens on TCP. In its command, environment and files, `{port}` is its port, `{address}` its address
+/// with the port, and `{dir}` a fresh private directory in which its files are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Program {
+    /// The program and its arguments. It must stay in the foreground.
+    pub command: Vec<String>,
+    /// Where it will listen; port 0 takes a free one.
+    pub address: String,
+    /// What is added to its environment.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    /// Files beside the profile that it needs, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// How to install it. With it, a program that is not there is a reason to skip the profile, and no error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub install: Option<String>,
+}
+
+/// A server that runs already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attach {
+    /// Where it listens.
+    pub address: String,
+    /// Its process; found by the port it listens on unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+}
+
+/// Where a program listens unless the profile says.
+const ANY_PORT: &str = "127.0.0.1:0";
+
+impl Default for Target {
+    fn default() -> Self {
+        Self::Reference(Box::default())
+    }
+}
+
+impl Target {
+    /// The reference server's knobs, if it is that one.
+    #[must_use]
+    pub fn reference(&self) -> Option<&ServerOptions> {
+        if let Self::Reference(options) = self { Some(options) } else { None }
+    }
+
+    /// The program, if it is one.
+    #[must_use]
+    pub fn program(&self) -> Option<&Program> {
+        if let Self::Program(program) = self { Some(program) } else { None }
+    }
+
+    /// Whether it can be driven as it is described.
+    ///
+    /// # Errors
+    /// The key that is at fault, and what to write instead.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        match self {
+            Self::Reference(options) => options.check().map_err(|(key, message)| (key, message.to_owned())),
+            Self::Program(program) => program.check(),
+            Self::Attached { attach } => match port(&attach.address) {
+                Some(1..) => Ok(()),
+                _ => Err((
+                    "attach",
+                    format!("`{}` is no address with a port: write 127.0.0.1:8080", attach.address),
+                )),
+            },
+        }
+    }
+}
+
+impl Program {
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.command.first().is_none_or(String::is_empty) {
+            return Err((
+                "command",
+                "write the program and its arguments: [\"nginx\", \"-c\", \"{dir}/nginx.conf\"]".into(),
+            ));
+        }
+        if port(&self.address).is_none() {
+            let message =
+                format!("`{}` is no address with a port: write {ANY_PORT} for a free one", self.address);
+            return Err(("address", message));
+        }
+        let is_plain = |name: &&String| !name.contains('/') && !name.is_empty() && !name.starts_with('.');
+        match self.files.iter().find(|name| !is_plain(name)) {
+            Some(name) => Err(("files", format!("`{name}` must be the name of a file beside the profile"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The port of `host:port`.
+fn port(address: &str) -> Option<u16> {
+    let (host, port) = address.rsplit_once(':')?;
+    if host.is_empty() { None } else { port.parse().ok() }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys::default())
+    }
+}
+
+/// The keys of `[server]` as they come up.
+#[derive(Default)]
+struct Keys {
+    command: Option<Vec<String>>,
+    attach: Option<Attach>,
+    address: Option<String>,
+    env: Option<IndexMap<String, String>>,
+    files: Option<Vec<String>>,
+    install: Option<String>,
+    /// Knobs of the reference server.
+    knobs: Table,
+}
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = Target;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the keys of a server")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Target, A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "command" => self.command = Some(map.next_value()?),
+                "attach" => self.attach = Some(map.next_value()?),
+                "address" => self.address = Some(map.next_value()?),
+                "env" => self.env = Some(map.next_value()?),
+                "files" => self.files = Some(map.next_value()?),
+                "install" => self.install = Some(map.next_value()?),
+                _ => {
+                    let value = map.next_value_seed(Knob(&key))?;
+                    self.knobs.insert(key, value);
+                }
+            }
+        }
+        self.target().map_err(A::Error::custom)
+    }
+}
+
+impl Keys {
+    /// What the keys come to, all together.
+    fn target(self) -> Result<Target, String> {
+        let knob = self.knobs.keys().next().cloned();
+        let of_a_program = [
+            ("address", self.address.is_some()),
+            ("env", self.env.is_some()),
+            ("files", self.files.is_some()),
+            ("install", self.install.is_some()),
+        ];
+        let of_a_program = of_a_program.into_iter().find_map(|(key, there)| there.then_some(key));
+        let another = if self.command.is_some() { "`command` starts" } else { "`attach` drives" };
+        match (self.command, self.attach, knob) {
+            (None, None, _) => match of_a_program {
+                Some(key) => Err(format!("`{key}` belongs to a `command`, which is missing")),
+                None => Ok(Target::Reference(
+                    ServerOptions::deserialize(self.knobs).map_err(|e| e.to_string())?.into(),
+                )),
+            },
+            (_, _, Some(knob)) => Err(format!(
+                "`{knob}` is a knob of the reference server, but {another} another one: remove either"
+            )),
+            (Some(_), Some(_), _) => {
+                Err("`command` starts a server, `attach` drives one that runs: remove either".into())
+            }
+            (None, Some(attach), None) => match of_a_program {
+                Some(key) => {
+                    Err(format!("`{key}` belongs to a `command`, but `attach` starts nothing: remove it"))
+                }
+                None => Ok(Target::Attached { attach }),
+            },
+            (Some(command), None, None) => Ok(Target::Program(Program {
+                command,
+                address: self.address.unwrap_or_else(|| ANY_PORT.to_owned()),
+                env: self.env.unwrap_or_default(),
+                files: self.files.unwrap_or_default(),
+                install: self.install,
+            })),
+        }
+    }
+}
+
+/// A value of the reference server's: checked at once, so that a fault is told at its line.
+struct Knob<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Knob<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let alone = Table::from_iter([(self.0.to_owned(), value.clone())]);
+        match ServerOptions::deserialize(alone) {
+            Ok(_) => Ok(value),
+            Err(error) if error.message().starts_with("unknown field") => Err(Error::custom(format!(
+                "{}, or of another server `command`, `address`, `env`, `files`, `install`, `attach`",
+                error.message()
+            ))),
+            Err(error) => Err(Error::custom(error.message())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(text: &str) -> Result<Target, String> {
+        let target: Target = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        target.check().map_err(|(key, message)| format!("{key}: {message}"))?;
+        Ok(target)
+    }
+
+    #[test]
+    fn a_server_is_the_reference_a_program_or_one_that_runs() {
+        assert_eq!(target(""), Ok(Target::default()));
+        assert!(target("trigger = 'edge'").expect("knobs").reference().is_some());
+        let program = target("command = ['nginx']\nfiles = ['nginx.conf']").expect("a program");
+        assert_eq!(program.program().map(|p| p.address.as_str()), Some("127.0.0.1:0"));
+        let attached = target("attach = { address = 'localhost:80', pid = 7 }").expect("one that runs");
+        assert_eq!(
+            attached,
+            Target::Attached { attach: Attach { address: "localhost:80".into(), pid: Some(7) } }
+        );
+    }
+
+    #[test]
+    fn what_was_read_is_written_the_same() {
+        for text in [
+            "trigger = 'edge'",
+            "command = ['a', 'b']\nenv = { A = '1' }\nfiles = ['f']\ninstall = 'i'",
+            "attach = { address = '127.0.0.1:80' }",
+        ] {
+            let target = target(text).expect("valid");
+            let json = serde_json::to_string(&target).expect("JSON");
+            assert_eq!(serde_json::from_str::<Target>(&json).expect("the same"), target);
+            let toml = toml::to_string(&target).expect("TOML");
+            assert_eq!(toml::from_str::<Target>(&toml).expect("the same"), target);
+        }
+    }
+
+    #[test]
+    fn keys_that_contradict_each_other_are_refused() {
+        for (text, part) in [
+            (
+                "trigger = 'edge'\ncommand = ['a']",
+                "`trigger` is a knob of the reference server, but `command` starts",
+            ),
+            ("attach = { address = 'a:1' }\nsend_limit = 1", "`send_limit` is a knob"),
+            ("command = ['a']\nattach = { address = 'a:1' }", "remove either"),
+            ("files = ['a']", "`files` belongs to a `command`, which is missing"),
+            ("attach = { address = 'a:1' }\nfiles = ['a']", "`attach` starts nothing"),
+            ("comand = ['a']", "unknown field `comand`"),
+            ("comand = ['a']", "`command`"),
+            ("command = []", "command: write the program"),
+            ("command = ['a']\naddress = '8080'", "address: `8080` is no address"),
+            ("command = ['a']\nfiles = ['../a']", "files: `../a` must be the name"),
+            ("attach = { address = 'a:0' }", "attach: `a:0` is no address"),
+            ("attach = { adress = 'a:0' }", "unknown field `adress`"),
+        ] {
+            let message = target(text).expect_err(text);
+            assert!(message.contains(part), "{message}\nlacks\n{part}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A server that runs already: found, watched, and left as it is.
+
+use std::{
+    net::{SocketAddr, TcpStream, UdpSocket},
+    time::Duration,
+};
+
+use super::{super::cores, Ending, RunError, Target, resolved};
+use crate::{
+    probe::{ProcessProbe, listeners},
+    profile::Attach,
+};
+
+/// How long a server on another machine may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A server that was there before us.
+#[derive(Debug)]
+pub(super) struct Attached {
+    service: SocketAddr,
+    processes: Vec<u32>,
+    watched: Vec<ProcessProbe>,
+    notes: Vec<String>,
+}
+
+impl Attached {
+    /// Finds the server and its processes.
+    pub(super) fn find(attach: &Attach) -> Result<Self, RunError> {
+        let service = resolved(&attach.address)?;
+        let mut found = Self { service, processes: Vec::new(), watched: Vec::new(), notes: Vec::new() };
+        found.note("the server ran already: what it held before is in its figures");
+        if !is_local(service) {
+            TcpStream::connect_timeout(&service, PATIENCE)
+                .map_err(|error| found.unreachable(&error.to_string()))?;
+            found.note("the server is on another machine: nothing of its processes and sockets was seen");
+            return Ok(found);
+        }
+        let sockets = listeners::listening(service.port())
+            .map_err(|e| RunError::Start(format!("cannot see who listens on {service}: {e}")))?;
+        if sockets.is_empty() {
+            return Err(found.unreachable("nothing listens there"));
+        }
+        found.processes = match attach.pid {
+            Some(pid) => vec![pid],
+            None => found.who_listens(&sockets),
+        };
+        for &pid in &found.processes {
+            let probe = ProcessProbe::new(pid).and_then(|mut probe| probe.read().map(|_| probe));
+            let probe = probe.map_err(|e| RunError::Start(format!("cannot look at process {pid}: {e}")))?;
+            found.watched.push(probe);
+        }
+        Ok(found)
+    }
+
+    fn who_listens(&mut self, sockets: &[u32]) -> Vec<u32> {
+        let mut holders = listeners::holders(sockets, listeners::everyone());
+        // A service manager keeps the sockets of the services that it starts.
+        holders.processes.retain(|&pid| pid != 1);
+        let top = listeners::topmost(&holders.processes);
+        let names: Vec<String> = top.iter().map(|&pid| format!("{pid} ({})", listeners::name(pid))).collect();
+        if top.is_empty() {
+            let why =
+                "which process listens there could not be seen: run as its user or as root, or give its pid";
+            self.note(&format!("the server's memory, CPU time and descriptors were not seen: {why}"));
+        } else {
+            self.note(&format!("watched as the server, with all below: process {}", names.join(", ")));
+        }
+        top
+    }
+
+    fn unreachable(&self, why: &str) -> RunError {
+        RunError::Start(format!(
+            "cannot reach {}: {why}; start the server first, or give the command that starts it",
+            self.service
+        ))
+    }
+
+    fn note(&mut self, note: &str) {
+        self.notes.push(note.to_owned());
+    }
+}
+
+impl Target for Attached {
+    fn service(&self) -> SocketAddr {
+        self.service
+    }
+
+    fn processes(&self) -> &[u32] {
+        &self.processes
+    }
+
+    fn cores(&self, _given: &[usize]) -> Vec<usize> {
+        let mut all: Vec<usize> = self.processes.iter().flat_map(|&pid| cores::of_process(pid)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    fn still_runs(&mut self) -> Result<(), String> {
+        if self.watched.is_empty() || self.watched.iter_mut().any(|probe| probe.read().is_ok()) {
+            return Ok(());
+        }
+        let pids: Vec<String> = self.processes.iter().map(u32::to_string).collect();
+        Err(format!("the server ended by itself: process {} is gone", pids.join(", ")))
+    }
+
+    fn end(&mut self) -> Ending {
+        Ending { words: "left running".into(), in_order: true }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}
+
+/// Whether the address is one of this machine's: only those can be bound.
+fn is_local(address: SocketAddr) -> bool {
+    UdpSocket::bind((address.ip(), 0)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn find(address: String, pid: Option<u32>) -> Result<Attached, RunError> {
+        Attached::find(&Attach { address, pid })
+    }
+
+    #[test]
+    fn a_server_is_found_by_its_port_and_left_running() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut found = find(format!("localhost:{}", address.port()), None).unwrap();
+        assert_eq!((found.service(), found.processes()), (address, &[std::process::id()][..]));
+        assert!(found.notes().iter().any(|note| note.contains("process")), "{:?}", found.notes());
+        assert!(!found.cores(&[]).is_empty());
+        assert_eq!((found.still_runs(), found.end().words.as_str()), (Ok(()), "left running"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_told() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = find(free.to_string(), None).unwrap_err().to_string();
+        assert!(error.contains("nothing listens there; start the server first"), "{error}");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = find(listener.local_addr().unwrap().to_string(), Some(u32::MAX)).unwrap_err().to_string();
+        assert!(error.contains("cannot look at process 4294967295"), "{error}");
+        assert!(find("nowhere.invalid:80".into(), None).unwrap_err().to_string().contains("cannot find"));
+    }
+}

@@ -1,0 +1,381 @@
+//! A program as the server: its files written, started, awaited until it listens, ended with its children.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    net::{SocketAddr, TcpListener},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use indexmap::IndexMap;
+use nix::{
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use super::{
+    super::{
+        Interrupt, RunError,
+        guard::{FAREWELL, Guarded, end_group},
+    },
+    Ending, Target,
+    child::{in_words, spawn_on, with_last_words},
+    resolved,
+};
+use crate::{
+    probe::{TreeProbe, listeners},
+    profile::Program,
+    sys,
+};
+
+/// How long a program may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(5);
+/// How much of the end of its output is looked at for its last words, in bytes and in lines.
+const TAIL_BYTES: u64 = 16 * 1024;
+const LAST_LINES: usize = 20;
+/// The file that takes all that it says.
+const OUTPUT: &str = "output.log";
+
+/// Whether the program is there, and will know its port.
+///
+/// # Errors
+/// [`RunError::Missing`] when it is not installed and the profile says how to; [`RunError::Impossible`] otherwise.
+pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>) -> Result<(), RunError> {
+    let name = &program.command[0];
+    if !name.contains('{') && !is_installed(name) {
+        return Err(match &program.install {
+            Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
+            None => RunError::Impossible(format!("server.command: there is no program `{name}`")),
+        });
+    }
+    let texts = program.command.iter().chain(program.env.values());
+    let mut texts = texts.chain(program.files.iter().filter_map(|name| files.get(name)));
+    let is_told = |text: &String| text.contains("{port}") || text.contains("{address}");
+    if program.address.ends_with(":0") && !texts.any(is_told) {
+        return Err(RunError::Impossible(
+            "server.command: the program does not learn which free port it shall listen on: write {port} where the port \
+             belongs in its command, env or files, or set server.address to where it listens by itself"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// A name is looked for on the PATH, a path is taken as it is.
+fn is_installed(name: &str) -> bool {
+    let is_program =
+        |path: &Path| fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+    if name.contains('/') {
+        return is_program(Path::new(name));
+    }
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| is_program(&folder.join(name))))
+}
+
+/// A program that runs. Dropping it ends it and all it started, and removes its directory.
+#[derive(Debug)]
+pub(super) struct Running {
+    child: Child,
+    process: [u32; 1],
+    service: SocketAddr,
+    status: Option<ExitStatus>,
+    ending: Option<Ending>,
+    notes: Vec<String>,
+    output: PathBuf,
+    guarded: Guarded,
+    /// Removed with everything in it when this is dropped.
+    _dir: TempDir,
+}
+
+impl Running {
+    /// Starts it on these cores, and waits until it listens.
+    pub(super) fn start(
+        program: &Program,
+        files: &IndexMap<String, String>,
+        cores: &[usize],
+        interrupt: &mut Interrupt,
+    ) -> Result<Self, RunError> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| RunError::Start(format!("{what}: {error}"));
+        let service = free_address(&program.address)?;
+        let dir =
+            TempDir::with_prefix("badpeer-").map_err(|e| failed("cannot make a temporary directory", &e))?;
+        let path = dir.path().display().to_string();
+        let filled = |text: &String| filled_in(text, service, &path);
+        for name in &program.files {
+            let text = files.get(name).map(&filled).unwrap_or_default();
+            fs::write(dir.path().join(name), text).map_err(|e| failed("cannot write its files", &e))?;
+        }
+        let output = dir.path().join(OUTPUT);
+        let ends = File::create(&output).and_then(|file| Ok((file.try_clone()?, file)));
+        let (stdout, stderr) = ends.map_err(|e| failed("cannot write its output", &e))?;
+        // Whoever loses its parent becomes our child, so that none is left behind.
+        let _ = prctl::set_child_subreaper(true);
+        let words: Vec<String> = program.command.iter().map(&filled).collect();
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .envs(program.env.iter().map(|(name, value)| (name, filled(value))))
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            // Ctrl-C is for us: the server is measured until we end it.
+            .process_group(0);
+        // Those that the harness waits for are blocked in every thread of it.
+        sys::unblock_signals(&mut command);
+        let child = spawn_on(cores, &mut command)
+            .map_err(|error| RunError::Start(format!("cannot start `{}`: {error}", words.join(" "))))?;
+        let group = Pid::from_raw(child.id() as i32);
+        let guarded = Guarded::post(group, dir.path());
+        let process = [child.id()];
+        let guarded = match guarded {
+            Ok(guarded) => guarded,
+            Err(error) => {
+                end_group(group, || {});
+                return Err(failed("cannot start the guard over the server", &error));
+            }
+        };
+        let mut running = Self {
+            child,
+            process,
+            service,
+            status: None,
+            ending: None,
+            notes: Vec::new(),
+            output,
+            guarded,
+            _dir: dir,
+        };
+        running.await_listening(interrupt)?;
+        Ok(running)
+    }
+
+    /// Waits until it listens, and makes sure that it is this program that does.
+    fn await_listening(&mut self, interrupt: &mut Interrupt) -> Result<(), RunError> {
+        let port = self.service.port();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.still_runs().map_err(RunError::Start)?;
+            if interrupt.requested() {
+                return Err(RunError::Interrupted);
+            }
+            let sockets = listeners::listening(port)
+                .map_err(|e| RunError::Start(format!("cannot see who listens on port {port}: {e}")))?;
+            if !sockets.is_empty() && self.owns(&sockets)? {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let what =
+                    format!("the server did not listen on port {port} within {} s", PATIENCE.as_secs());
+                return Err(RunError::Start(with_last_words(&what, &self.last_lines())));
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Whether one of its processes holds one of these sockets.
+    fn owns(&mut self, sockets: &[u32]) -> Result<bool, RunError> {
+        // It may have ended since it was looked at: the next look will tell.
+        let Ok(mut tree) = TreeProbe::new(&self.process) else { return Ok(false) };
+        tree.discover();
+        let found = listeners::holders(sockets, tree.processes());
+        if !found.processes.is_empty() {
+            return Ok(true);
+        }
+        let others = listeners::holders(sockets, listeners::everyone());
+        match others.processes.first() {
+            Some(&pid) => Err(RunError::Start(format!(
+                "port {} is taken by process {pid} ({}), which is not the server: free it, or set another server.address",
+                self.service.port(),
+                listeners::name(pid)
+            ))),
+            // The socket has gone again, or nobody who holds it can be seen.
+            None if found.hidden => {
+                self.notes.push(
+                    "that the server itself listens on its port was not checked: it runs as another user"
+                        .into(),
+                );
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// The end of its output.
+    fn last_lines(&self) -> Vec<String> {
+        let mut tail = Vec::new();
+        if let Ok(mut file) = File::open(&self.output) {
+            let length = file.metadata().map_or(0, |m| m.len());
+            let _ = file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)));
+            let _ = file.read_to_end(&mut tail);
+        }
+        let text = String::from_utf8_lossy(&tail);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|&line| line.to_owned()).collect()
+    }
+}
+
+impl Target for Running {
+    fn service(&self) -> SocketAddr {
+        self.service
+    }
+
+    fn processes(&self) -> &[u32] {
+        &self.process
+    }
+
+    fn still_runs(&mut self) -> Result<(), String> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => {
+                self.status = Some(status);
+                let hint = if status.success() { " (a server must stay in the foreground)" } else { "" };
+                let what = format!("the server ended by itself: {}{hint}", in_words(status));
+                Err(with_last_words(&what, &self.last_lines()))
+            }
+            Err(error) => Err(format!("cannot watch the server: {error}")),
+        }
+    }
+
+    fn end(&mut self) -> Ending {
+        if let Some(ending) = &self.ending {
+            return ending.clone();
+        }
+        let group = Pid::from_raw(self.child.id() as i32);
+        let by_itself = end_group(group, || {
+            if self.status.is_none() {
+                self.status = self.child.try_wait().ok().flatten();
+            }
+            if self.status.is_some() {
+                reap(group);
+            }
+        });
+        if self.status.is_none() {
+            self.status = self.child.wait().ok();
+        }
+        reap(group);
+        end_strays(self.guarded.process());
+        let mut words = self.status.map_or_else(|| "unknown".to_owned(), in_words);
+        if !by_itself {
+            words = format!("{words}; what was left was killed {} s after SIGTERM", FAREWELL.as_secs());
+        }
+        let ending = Ending { in_order: by_itself && self.status.is_some_and(ended_as_told), words };
+        self.ending = Some(ending.clone());
+        ending
+    }
+
+    fn output(&self) -> Option<&Path> {
+        Some(&self.output)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The text with its places filled in.
+fn filled_in(text: &str, address: SocketAddr, dir: &str) -> String {
+    text.replace("{port}", &address.port().to_string())
+        .replace("{address}", &address.to_string())
+        .replace("{dir}", dir)
+}
+
+/// Takes leave of the group's processes that ended and whose parents did before.
+fn reap(group: Pid) {
+    let of_group = Pid::from_raw(-group.as_raw());
+    while matches!(waitpid(of_group, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
+    {
+    }
+}
+
+/// Kills who left the group, as a daemon does: having lost its parent, it is our child.
+fn end_strays(guard: u32) {
+    let own = std::process::id();
+    let Ok(mut family) = TreeProbe::new(&[own]) else { return };
+    family.discover();
+    let strays: Vec<Pid> = family
+        .processes()
+        .filter(|pid| ![own, guard].contains(pid))
+        .map(|pid| Pid::from_raw(pid as i32))
+        .collect();
+    for stray in &strays {
+        let _ = kill(*stray, Signal::SIGKILL);
+    }
+    for stray in strays {
+        let _ = waitpid(stray, None);
+    }
+}
+
+/// By itself, or by the signal that it was sent, or as a shell would tell of it.
+fn ended_as_told(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    let signal = Signal::SIGTERM as i32;
+    status.success() || status.signal() == Some(signal) || status.code() == Some(128 + signal)
+}
+
+/// The address, with a free port in place of 0.
+fn free_address(address: &str) -> Result<SocketAddr, RunError> {
+    let address = resolved(address)?;
+    let taken = |error| {
+        RunError::Start(format!(
+            "{address} is not free: {error}; set server.address to another, or to port 0"
+        ))
+    };
+    // Also where the port is given: a server that listens there already would be taken for this one.
+    let listener = TcpListener::bind(address).map_err(taken)?;
+    listener.local_addr().map_err(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(toml: &str, file: &str) -> Result<(), RunError> {
+        let target: crate::profile::Target = toml::from_str(toml).expect("a server");
+        check(target.program().expect("a program"), &IndexMap::from([("a.conf".to_owned(), file.to_owned())]))
+    }
+
+    #[test]
+    fn places_are_filled_in() {
+        let address = "127.0.0.1:8080".parse().expect("an address");
+        let text = filled_in("listen {address}; pid {dir}/pid; # {port} {other} ${x}", address, "/tmp/a");
+        assert_eq!(text, "listen 127.0.0.1:8080; pid /tmp/a/pid; # 8080 {other} ${x}");
+    }
+
+    #[test]
+    fn a_program_must_be_there_and_learn_its_port() {
+        for (toml, file, able) in [
+            ("command = ['sh', '{port}']", "", true),
+            ("command = ['sh', '{address}']", "", true),
+            ("command = ['/bin/sh']\nenv = { P = '{port}' }", "", true),
+            ("command = ['sh']\nfiles = ['a.conf']", "listen {port}", true),
+            ("command = ['sh']\naddress = '127.0.0.1:8080'", "", true),
+            ("command = ['sh']\nfiles = ['a.conf']", "listen 80", false),
+            ("command = ['sh']", "listen {port}", false),
+            ("command = ['no-such-program', '{port}']", "", false),
+            ("command = ['/bin', '{port}']", "", false),
+        ] {
+            let checked = checked(toml, file);
+            assert_eq!(checked.is_ok(), able, "{toml}: {checked:?}");
+        }
+        let missing = checked("command = ['no-such-program', '{port}']\ninstall = 'ask'", "");
+        assert_eq!(missing, Err(RunError::Missing("`no-such-program` is not installed: ask".into())));
+    }
+}

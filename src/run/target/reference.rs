@@ -1,0 +1,188 @@
+//! The reference server in a process of its own: it says where it listens, and ends with us.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{
+    Ending, RunError, Target,
+    child::{in_words, spawn_on, with_last_words},
+};
+use crate::profile::ServerOptions;
+
+/// How long a server may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a server may take to end after SIGTERM.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How many of its last lines are kept.
+const LAST_LINES: usize = 20;
+
+/// A reference server in a process of its own. Dropping it ends the process.
+#[derive(Debug)]
+pub(super) struct Reference {
+    child: Child,
+    process: [u32; 1],
+    service: SocketAddr,
+    admin: SocketAddr,
+    words: Arc<Mutex<VecDeque<String>>>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Reference {
+    /// Starts `badpeer serve` with these options on these cores, and waits until it listens.
+    pub(super) fn start(options: &ServerOptions, server_cores: &[usize]) -> Result<Self, RunError> {
+        let program = std::env::current_exe()
+            .map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
+        let mut command = Command::new(&program);
+        command
+            .arg("serve")
+            .args(options.to_flags())
+            .args(["--admin", "127.0.0.1:0", "--until-stdin-ends"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for us: the server is measured until we end it.
+            .process_group(0);
+        let mut child = spawn_on(server_cores, &mut command)
+            .map_err(|error| RunError::Start(format!("cannot start {}: {error}", program.display())))?;
+        let words = Arc::new(Mutex::new(VecDeque::new()));
+        let listener = child.stderr.take().map(|stderr| {
+            let words = Arc::clone(&words);
+            thread::spawn(move || keep_last_lines(stderr, &words))
+        });
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let process = [child.id()];
+        let mut target = Self { child, process, service: unknown, admin: unknown, words, listener };
+        (target.service, target.admin) = target.await_addresses()?;
+        Ok(target)
+    }
+
+    /// The first line of its output says where it listens.
+    fn await_addresses(&mut self) -> Result<(SocketAddr, SocketAddr), RunError> {
+        let (sender, receiver) = mpsc::channel();
+        if let Some(stdout) = self.child.stdout.take() {
+            thread::spawn(move || {
+                let mut reader = BufReader::new(stdout);
+                let mut line = String::new();
+                let _ = reader.read_line(&mut line);
+                let _ = sender.send(line);
+                // Kept open and empty, so that the server never writes into a closed or full pipe.
+                let _ = std::io::copy(&mut reader, &mut std::io::sink());
+            });
+        }
+        let line = receiver.recv_timeout(PATIENCE).unwrap_or_default();
+        match addresses(&line) {
+            Some(found) => Ok(found),
+            None => Err(RunError::Start(self.last_words("the server did not start"))),
+        }
+    }
+
+    /// What happened, and what the server said last.
+    fn last_words(&mut self, what: &str) -> String {
+        self.end();
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        with_last_words(what, &words.iter().cloned().collect::<Vec<_>>())
+    }
+}
+
+impl Target for Reference {
+    fn service(&self) -> SocketAddr {
+        self.service
+    }
+
+    fn admin(&self) -> Option<SocketAddr> {
+        Some(self.admin)
+    }
+
+    fn processes(&self) -> &[u32] {
+        &self.process
+    }
+
+    fn still_runs(&mut self) -> Result<(), String> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => {
+                let what = format!("the server ended by itself ({})", in_words(status));
+                Err(self.last_words(&what))
+            }
+            Err(error) => Err(format!("cannot watch the server: {error}")),
+        }
+    }
+
+    fn end(&mut self) -> Ending {
+        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
+        let deadline = Instant::now() + FAREWELL;
+        while Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Ending { words: in_words(status), in_order: status.success() },
+                Ok(None) => thread::sleep(Duration::from_millis(2)),
+                Err(_) => break,
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let words = format!("killed: it did not end within {} s of SIGTERM", FAREWELL.as_secs());
+        Ending { words, in_order: false }
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            self.end();
+        }
+    }
+}
+
+fn keep_last_lines(stderr: impl Read, words: &Mutex<VecDeque<String>>) {
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.push_back(line);
+        if words.len() > LAST_LINES {
+            words.pop_front();
+        }
+    }
+}
+
+/// Reads `listening on 127.0.0.1:4000, admin on 127.0.0.1:4001`.
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let (service, admin) = line.trim().strip_prefix("listening on ")?.split_once(", admin on ")?;
+    Some((service.parse().ok()?, admin.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_where_it_listens() {
+        let found = addresses("listening on 127.0.0.1:4000, admin on 127.0.0.1:4001\n").expect("addresses");
+        assert_eq!((found.0.port(), found.1.port()), (4000, 4001));
+        assert_eq!(addresses("listening on 127.0.0.1:4000\n"), None);
+        assert_eq!(addresses(""), None);
+    }
+
+    #[test]
+    fn only_the_last_lines_are_kept() {
+        let said: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
+        let words = Mutex::new(VecDeque::new());
+        keep_last_lines(said.join("\n").as_bytes(), &words);
+        let words = words.into_inner().expect("a lock");
+        assert_eq!((words.len(), words[0].as_str()), (20, "line 30"));
+    }
+}

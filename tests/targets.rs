@@ -1,0 +1,281 @@
+//! Other servers than our own: started or found, measured from outside, and ended or left as they were.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+
+/// A profile whose server is this command.
+fn profile(command: &str, rest: &str) -> String {
+    format!(
+        "title = \"another server\"\nwarmup = \"100ms\"\nmeasure = \"600ms\"\nsample_every = \"50ms\"\n\n[server]\n\
+         command = {command}\n{rest}\n[[clients]]\nname = \"good\"\ncount = 4\nprotocol = \"echo\"\n\
+         load = {{ rate = \"300/s\", payload = \"64B\" }}\n\n[expect]\ncorrupt_bytes = \"= 0\"\n\"good.requests\" = \"> 100\"\n"
+    )
+}
+
+/// The reference server as if it were any other: nobody reads its counters.
+fn echo() -> String {
+    format!("[\"{BADPEER}\", \"serve\", \"--listen\", \"{{address}}\", \"--protocol\", \"echo\"]")
+}
+
+fn shell(script: &str) -> String {
+    format!("[\"sh\", \"-c\", '{script}']")
+}
+
+/// Runs badpeer in a folder, which is also the folder for temporary files.
+fn badpeer(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(BADPEER);
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
+    command.output().expect("badpeer runs")
+}
+
+fn run(text: &str, folder: &Path) -> (Option<i32>, String) {
+    fs::write(folder.join("other.toml"), text).expect("written");
+    ending(&badpeer(&["run", "other.toml"], folder))
+}
+
+/// Exit code, and all that was said.
+fn ending(output: &Output) -> (Option<i32>, String) {
+    let said = [&output.stderr[..], &output.stdout].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Whether figures were made: on a busy machine they may be INVALID, which is not judged here.
+fn measured(code: Option<i32>) -> bool {
+    matches!(code, Some(0 | 4))
+}
+
+/// The only trial of a run.
+fn trial(folder: &Path, name: &str) -> Value {
+    let text =
+        fs::read_to_string(folder.join("reports").join(name).join("latest/record.json")).expect("a record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    record["points"][0]["trials"][0].clone()
+}
+
+/// The processes whose command line has this text in it.
+fn processes_with(text: &str) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let line = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    pids.filter(|pid| line(pid).contains(text)).collect()
+}
+
+fn leftovers(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("badpeer-")).collect()
+}
+
+/// A server that runs by itself, and ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An echo server, and its address.
+fn running() -> (Running, String) {
+    let mut server = Command::new(BADPEER)
+        .args(["serve", "--protocol", "echo"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("badpeer serves");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    (Running(server), line.trim().strip_prefix("listening on ").expect("an address").to_owned())
+}
+
+#[test]
+fn a_program_is_started_measured_and_ended_with_its_children() {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("greeting.txt"), "hello {port} {other}").expect("written");
+    let echo = format!("{BADPEER} serve --listen {{address}} --protocol echo");
+    let script = format!("cat {{dir}}/greeting.txt; echo $WHERE; sleep 4711 & setsid sleep 4711 & {echo}");
+    let rest = "files = [\"greeting.txt\"]\nenv = { WHERE = \"at {port}\" }";
+    let (code, said) = run(&profile(&shell(&script), rest), folder.path());
+    assert!(measured(code), "{code:?} {said}");
+    let trial = trial(folder.path(), "other");
+    let number = |name: &str| trial["summary"][name].as_f64();
+    let port =
+        trial["effective"]["address"].as_str().expect("an address").rsplit_once(':').expect("a port").1;
+    let log =
+        fs::read_to_string(folder.path().join("reports/other/latest/server-1.log")).expect("its output");
+    assert!(
+        log.contains(&format!("hello {port} {{other}}at {port}\n")) && log.contains("listening on"),
+        "{log}"
+    );
+    assert_eq!(trial["effective"]["server_exit"], "signal 15", "told to end, it did");
+    assert_eq!(number("server_processes_peak"), Some(4.0), "a shell, two sleepers and the server");
+    assert!(number("server_rss_peak") > Some(3e6) && number("server_cpu") > Some(1e6), "{trial}");
+    assert!(number("server_sockets_peak") == Some(4.0) && number("server_pss_peak") > Some(1e6), "{trial}");
+    for absent in
+        ["server_reads", "server_calls_per_request", "evictions", "send_buffered_peak", "connections_peak"]
+    {
+        assert_eq!(number(absent), None, "{absent} is not known of another server");
+    }
+    let notes = trial["notes"].to_string();
+    assert!(!notes.contains("good order"), "{notes}");
+    assert!(notes.contains("told by the reference server only"), "{notes}");
+    assert!(processes_with("sleep\u{0}4711").is_empty(), "a process was left behind");
+    assert!(leftovers(folder.path()).is_empty(), "a directory was left behind");
+}
+
+#[test]
+fn evictions_are_timed_without_a_word_from_the_server() {
+    let folder = TempDir::new().expect("a folder");
+    let server =
+        echo().replace("\"echo\"]", "\"frame\", \"--send-timeout\", \"600ms\", \"--evict-by\", \"EVICT\"]");
+    let clients = profile(&server, "")
+        .replace("\"echo\"\nload", "\"frame\"\nload")
+        .replace("\"600ms\"\ns", "\"2500ms\"\ns");
+    let stalled = "\n[[clients]]\nname = \"stalled\"\ncount = 4\nrecv_buffer = \"16KiB\"\nrx = \"stall\"\n\
+                   load = { depth = 1, payload = \"16B\", answer = \"5MiB\" }\n";
+    for evict_by in ["rst", "fin"] {
+        let text =
+            (clients.clone() + "\"stalled.server_ended\" = \"= 4\"\n" + stalled).replace("EVICT", evict_by);
+        let (code, said) = run(&text, folder.path());
+        assert!(measured(code), "{code:?} {said}");
+        let trial = trial(folder.path(), "other");
+        // The last progress is dated at most a sample (50 ms) too late.
+        let stalled_for = trial["summary"]["stalled.stalled_for_min"].as_f64().expect("a time");
+        assert!((540e6..1500e6).contains(&stalled_for), "{evict_by}: {stalled_for} ns");
+        let ledger = &trial["groups"][1]["ledger"];
+        // Behind bytes that nobody reads, the FIN never comes to light.
+        let seen = if evict_by == "rst" { "evicted_rst" } else { "still_alive" };
+        assert_eq!(ledger[seen], 4, "{evict_by}: {ledger}");
+    }
+}
+
+#[test]
+fn a_server_that_runs_is_found_by_its_port_and_goes_on() {
+    let folder = TempDir::new().expect("a folder");
+    let (mut server, address) = running();
+    let (code, said) =
+        ending(&badpeer(&["bench", &address, "-c", "3", "-d", "500ms", "-r", "200/s"], folder.path()));
+    assert!(measured(code), "{code:?} {said}");
+    assert!(server.0.try_wait().expect("a status").is_none(), "it was ended");
+    let trial = trial(folder.path(), "bench");
+    assert_eq!(trial["effective"]["server_exit"], "left running");
+    assert!(trial["summary"]["server_rss_peak"].as_f64() > Some(1e6), "{said}");
+    assert!(trial["notes"].to_string().contains(&format!("process {} (badpeer)", server.0.id())), "{said}");
+    drop(server);
+    let (code, said) = ending(&badpeer(&["bench", &address, "-d", "1s"], folder.path()));
+    assert!(
+        code == Some(3) && said.contains("nothing listens there; start the server first"),
+        "{code:?} {said}"
+    );
+}
+
+#[test]
+fn a_bench_is_a_profile() {
+    let folder = TempDir::new().expect("a folder");
+    let words = [
+        "bench",
+        "127.0.0.1:0",
+        "-c",
+        "2",
+        "-d",
+        "500ms",
+        "--warmup",
+        "100ms",
+        "--bad",
+        "idle=3,fragmented=2",
+    ];
+    let command = [BADPEER, "serve", "--listen", "{address}", "--protocol", "echo"];
+    let all = |extra: &[&'static str]| [&words[..], extra, &["--"], &command].concat();
+    let printed = badpeer(&all(&["--print-profile"]), folder.path());
+    let text = String::from_utf8(printed.stdout).expect("text");
+    let (code, said) = run(&text, folder.path());
+    assert!(measured(code), "{code:?} {said}\n{text}");
+    let (code, said) = ending(&badpeer(&all(&[]), folder.path()));
+    assert!(measured(code), "{code:?} {said}");
+    assert!(folder.path().join("reports/bench/latest/index.html").exists());
+    let ledgers = trial(folder.path(), "bench")["groups"].as_array().expect("groups").len();
+    assert_eq!(ledgers, 3);
+}
+
+#[test]
+fn a_missing_program_is_skipped_where_the_profile_says_how_to_install_it() {
+    let folder = TempDir::new().expect("a folder");
+    let command = "[\"no-such-server\", \"{port}\"]";
+    let (code, said) = run(&profile(command, "install = \"ask its author\"\n"), folder.path());
+    assert!(
+        code == Some(0) && said.contains("SKIP  `no-such-server` is not installed: ask its author"),
+        "{said}"
+    );
+    let (code, said) = run(&profile(command, ""), folder.path());
+    assert!(code == Some(2) && said.contains("there is no program `no-such-server`"), "{said}");
+    let skipped = profile(command, "install = \"ask its author\"\n");
+    fs::write(folder.path().join("other.toml"), skipped).expect("written");
+    let output = badpeer(&["run", "other.toml", "--json"], folder.path());
+    let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(value[0]["outcome"], "SKIP");
+    assert!(!folder.path().join("reports").exists(), "nothing was run");
+}
+
+#[test]
+fn a_server_that_does_not_come_up_is_told_with_its_last_words() {
+    let folder = TempDir::new().expect("a folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = format!("address = \"{}\"\n", taken.local_addr().expect("an address"));
+    for (script, rest, code, part) in [
+        (
+            "echo no good {port} >&2; exit 7",
+            "",
+            3,
+            "ended by itself: exit code 7; its last words:\n    no good",
+        ),
+        ("sleep 4712 & exit 0 # {port}", "", 3, "must stay in the foreground"),
+        ("sleep 1", "", 2, "does not learn which free port"),
+        ("sleep 1", &taken, 3, "is not free"),
+        ("cat {dir}/a {port}", "files = [\"a.conf\"]\n", 2, "a.conf, which server.files names"),
+    ] {
+        let (exit, said) = run(&profile(&shell(script), rest), folder.path());
+        assert!(exit == Some(code) && said.contains(part), "{script}: {exit:?} {said}");
+        assert!(!folder.path().join("reports").exists(), "no empty folder is left");
+    }
+    assert!(processes_with("sleep\u{0}4712").is_empty(), "a process was left behind");
+    assert!(leftovers(folder.path()).is_empty(), "a directory was left behind");
+}
+
+#[test]
+fn a_killed_harness_leaves_neither_server_nor_directory_behind() {
+    let folder = TempDir::new().expect("a folder");
+    let script = format!("sleep 4713 & {BADPEER} serve --listen {{address}} --protocol echo");
+    fs::write(folder.path().join("other.toml"), profile(&shell(&script), "")).expect("written");
+    let mut harness = Command::new(BADPEER)
+        .args(["run", "other.toml", "-d", "20s"])
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("badpeer runs");
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while !holds() {
+            assert!(Instant::now() < patience, "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until("the server never came up", &|| !processes_with("sleep\u{0}4713").is_empty());
+    thread::sleep(Duration::from_millis(500));
+    harness.kill().expect("killed");
+    harness.wait().expect("an end");
+    until("the server outlives its harness", &|| processes_with("sleep\u{0}4713").is_empty());
+    until("its directory outlives its harness", &|| leftovers(folder.path()).is_empty());
+}
