@@ -210,8 +210,10 @@ mod tests {
         let mut probe = SocketProbe::new().unwrap();
         let _not_accepted = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         drop(client);
-        let reading = read_until(&mut probe, port, |now| now.client.count(TcpState::FinWait2) == 1);
-        assert_eq!(reading.server.count(TcpState::CloseWait), 1);
+        // A dump is no snapshot: what is seen of one end may be older than what is seen of the other.
+        let reading = read_until(&mut probe, port, |now| {
+            (now.client.count(TcpState::FinWait2), now.server.count(TcpState::CloseWait)) == (1, 1)
+        });
         assert_eq!((reading.listen.accept_queue, reading.listen.backlog), (1, 128));
         drop((server, listener));
         assert!(probe.sockets(port).unwrap().iter().all(|socket| socket.state != TcpState::Listen));

@@ -193,7 +193,7 @@ mod tests {
                 connections: 5,
                 rate: Some("500/s".parse().expect("a rate")),
                 payload: Bytes(100),
-                path: "/a \"b\"".to_owned(),
+                path: "/a'b".to_owned(),
                 bad_path: "/large".to_owned(),
                 warmup: "1s".parse().expect("a time"),
                 measure: "10s".parse().expect("a time"),
