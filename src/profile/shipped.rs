@@ -58,6 +58,8 @@ pub const SHIPPED: &[Shipped] = shipped![
     "node-echo",
     "asyncio-echo",
     "haproxy-tcp",
+    "nginx-http",
+    "redis",
 ];
 
 macro_rules! files {
@@ -67,7 +69,7 @@ macro_rules! files {
 }
 
 /// Every other file in `profiles/`: what the servers of those profiles need.
-const FILES: &[(&str, &str)] = files!["echo.js", "echo.lua", "echo.py", "haproxy.cfg"];
+const FILES: &[(&str, &str)] = files!["echo.js", "echo.lua", "echo.py", "haproxy.cfg", "nginx.conf"];
 
 /// What is in a file that comes with badpeer, by its name.
 #[must_use]
