@@ -126,6 +126,7 @@ impl Args {
             address,
             env: IndexMap::new(),
             files: Vec::new(),
+            needs: Vec::new(),
             install: None,
         })
     }

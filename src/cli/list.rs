@@ -104,7 +104,7 @@ fn metrics() -> String {
 fn server() -> String {
     let entries = entries(&ServerOptions::command());
     let another = wrapped(
-        "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files and install), \
+        "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files, needs and install), \
          attach = { address, pid } drives one that runs; {port}, {address} and {dir} are filled in.",
         2,
     );

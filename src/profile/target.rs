@@ -40,6 +40,9 @@ pub struct Program {
     /// Files beside the profile that it needs, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Programs that the command starts in its turn, if it is a shell's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// How to install it. With it, a program that is not there is a reason to skip the profile, and no error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub install: Option<String>,
@@ -138,6 +141,7 @@ struct Keys {
     address: Option<String>,
     env: Option<IndexMap<String, String>>,
     files: Option<Vec<String>>,
+    needs: Option<Vec<String>>,
     install: Option<String>,
     /// Knobs of the reference server.
     knobs: Table,
@@ -158,6 +162,7 @@ impl<'de> Visitor<'de> for Keys {
                 "address" => self.address = Some(map.next_value()?),
                 "env" => self.env = Some(map.next_value()?),
                 "files" => self.files = Some(map.next_value()?),
+                "needs" => self.needs = Some(map.next_value()?),
                 "install" => self.install = Some(map.next_value()?),
                 _ => {
                     let value = map.next_value_seed(Knob(&key))?;
@@ -177,6 +182,7 @@ impl Keys {
             ("address", self.address.is_some()),
             ("env", self.env.is_some()),
             ("files", self.files.is_some()),
+            ("needs", self.needs.is_some()),
             ("install", self.install.is_some()),
         ];
         let of_a_program = of_a_program.into_iter().find_map(|(key, there)| there.then_some(key));
@@ -205,6 +211,7 @@ impl Keys {
                 address: self.address.unwrap_or_else(|| ANY_PORT.to_owned()),
                 env: self.env.unwrap_or_default(),
                 files: self.files.unwrap_or_default(),
+                needs: self.needs.unwrap_or_default(),
                 install: self.install,
             })),
         }

@@ -53,8 +53,8 @@ const OUTPUT: &str = "output.log";
 /// # Errors
 /// [`RunError::Missing`] when it is not installed and the profile says how to; [`RunError::Impossible`] otherwise.
 pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>) -> Result<(), RunError> {
-    let name = &program.command[0];
-    if !name.contains('{') && !is_installed(name) {
+    let mut names = program.command.first().into_iter().chain(&program.needs);
+    if let Some(name) = names.find(|name| !name.contains('{') && !is_installed(name)) {
         return Err(match &program.install {
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
             None => RunError::Impossible(format!("server.command: there is no program `{name}`")),
@@ -375,7 +375,11 @@ mod tests {
             let checked = checked(toml, file);
             assert_eq!(checked.is_ok(), able, "{toml}: {checked:?}");
         }
-        let missing = checked("command = ['no-such-program', '{port}']\ninstall = 'ask'", "");
-        assert_eq!(missing, Err(RunError::Missing("`no-such-program` is not installed: ask".into())));
+        let command = "command = ['no-such-program', '{port}']";
+        let needed = "command = ['sh', '{port}']\nneeds = ['ls', 'no-such-program']";
+        for toml in [command, needed] {
+            let missing = checked(&format!("{toml}\ninstall = 'ask'"), "");
+            assert_eq!(missing, Err(RunError::Missing("`no-such-program` is not installed: ask".into())));
+        }
     }
 }
