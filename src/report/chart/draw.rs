@@ -130,7 +130,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
                 (self.pixel(*x, y), self.pixel(x + SWATCH / 2.0, y), self.pixel(x + SWATCH, y));
             match &layer.shape {
                 Shape::Line(_, width) => self.stroke(vec![from, to], layer.color, f64::from(*width))?,
-                Shape::Area { .. } => {
+                Shape::Area { .. } | Shape::Bars(..) => {
                     let corners = [self.pixel(*x, y - 6.0), self.pixel(x + SWATCH, y + 6.0)];
                     self.area.draw(&Rectangle::new(corners, layer.color.mix(AREA_OPACITY).filled()))?;
                     self.stroke(vec![corners[0], (corners[1].0, corners[0].1)], layer.color, 2.0)?;
@@ -246,6 +246,14 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             }
             Shape::Rings(places) => pixels(places).into_iter().try_for_each(|p| self.ring(p, layer.color))?,
             Shape::Dots(places) => pixels(places).into_iter().try_for_each(|p| self.dot(p, layer.color))?,
+            Shape::Bars(places, width) => {
+                for &(x, y) in places {
+                    let foot = self.place((x - width / 2.0, self.figure.y.from));
+                    let head = self.place((x + width / 2.0, y));
+                    self.area.draw(&Rectangle::new([foot, head], layer.color.mix(AREA_OPACITY).filled()))?;
+                    self.stroke(vec![(foot.0, head.1), head], layer.color, 3.0)?;
+                }
+            }
         }
         Ok(())
     }

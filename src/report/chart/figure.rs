@@ -63,6 +63,8 @@ pub(super) enum Shape {
     Rings(Places),
     /// Filled dots.
     Dots(Places),
+    /// Bars from the x-axis up, so wide in its values.
+    Bars(Places, f64),
 }
 
 /// Text and whatever is most important.

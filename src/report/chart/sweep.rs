@@ -44,7 +44,14 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
 fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
     let names: Vec<String> = names.into_iter().collect();
-    let (places, x_axis) = along(&names);
+    let quantities = quantities(&names);
+    let x_axis = match &quantities {
+        Some(values) => {
+            Axis::quantities(&values.iter().copied().zip(names.iter().cloned()).collect::<Vec<_>>())
+        }
+        None => Axis::names(&names),
+    };
+    let places = quantities.clone().unwrap_or_else(|| (0..names.len()).map(|place| place as f64).collect());
     let mut lines = Lines::new();
     for point in &record.points {
         let here = point.axes.get(axis)?;
@@ -61,14 +68,17 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
+    let (layers, caption) = match quantities {
+        Some(_) => (beside_each_other(lines, &x_axis), LINES),
+        None => (bars(lines, y_axis.is_log()), BARS),
+    };
     let what = format!("{}{}", words(stat.metric), fold_words(stat.fold));
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
         title: format!("{}, by {axis}", capitalized(&what)),
         about: stat.help() + scales(&x_axis, &y_axis),
-        caption: "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye."
-            .to_owned(),
-        layers: beside_each_other(lines, &x_axis),
+        caption: caption.to_owned(),
+        layers,
         x: x_axis,
         y: y_axis,
         shaded: Vec::new(),
@@ -86,24 +96,22 @@ fn scales(x: &Axis, y: &Axis) -> &'static str {
     }
 }
 
+const LINES: &str = "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye.";
+const BARS: &str =
+    "A bar, or a dot where the scale is logarithmic, is the mean over the repeats, a ring one repeat.";
+
 /// Distance between lines with the same values, as a share of the axis.
 const APART: f64 = 0.008;
 
-/// Where the values of the swept key stand: as quantities, if three or more of them are, else at equal distances.
-fn along(names: &[String]) -> (Vec<f64>, Axis) {
+/// What the values of the swept key are worth, if three or more of them are quantities.
+fn quantities(names: &[String]) -> Option<Vec<f64>> {
     let bytes = |text: &String| text.parse::<Bytes>().ok().map(|bytes| bytes.0 as f64);
     let times = |text: &String| text.parse::<Span>().ok().map(|span| span.0.as_secs_f64());
     let rates = |text: &String| text.parse::<Rate>().ok().map(|rate| rate.0);
     let quantities = names.iter().map(bytes).collect::<Option<Vec<f64>>>();
     let quantities = quantities.or_else(|| names.iter().map(times).collect());
     let quantities = quantities.or_else(|| names.iter().map(rates).collect());
-    match quantities.filter(|values| values.len() > 2) {
-        Some(values) => {
-            let ticks: Vec<_> = values.iter().copied().zip(names.iter().cloned()).collect();
-            (values, Axis::quantities(&ticks))
-        }
-        None => ((0..names.len()).map(|place| place as f64).collect(), Axis::names(names)),
-    }
+    quantities.filter(|values| values.len() > 2)
 }
 
 /// Lines a little apart, so that those with the same values are all to be seen.
@@ -115,6 +123,22 @@ fn beside_each_other(lines: Lines, axis: &Axis) -> Vec<Layer> {
         layers(i, (name, (moved(means, by), moved(repeats, by))))
     };
     lines.into_iter().enumerate().flat_map(line).collect()
+}
+
+/// Names have nothing between them that a line could lead through. A bar has no meaning where its foot is not zero.
+fn bars(lines: Lines, is_log: bool) -> Vec<Layer> {
+    let width = 0.7 / lines.len() as f64;
+    let middle = (lines.len() as f64 - 1.0) / 2.0;
+    let layers = |(index, (name, (means, repeats))): (usize, (String, (Places, Places)))| {
+        let color = color(index);
+        let by = (index as f64 - middle) * width;
+        let moved = |places: Places| places.into_iter().map(|(x, y)| (x + by, y)).collect();
+        let label = (!name.is_empty()).then_some(name);
+        let means: Places = moved(means);
+        let shape = if is_log { Shape::Dots(means) } else { Shape::Bars(means, width * 0.9) };
+        [Layer { label, color, shape }, Layer { label: None, color, shape: Shape::Rings(moved(repeats)) }]
+    };
+    lines.into_iter().enumerate().flat_map(layers).collect()
 }
 
 /// The values of the repeats of one point, by line.
