@@ -4,10 +4,13 @@
 //! (Schroeder, Wierman and Harchol-Balter, "Open versus closed", NSDI 2006). In a *closed loop* a connection keeps
 //! `depth` requests under way, and the next is due when one is answered.
 
+mod reconnect;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+pub use self::reconnect::{Attempts, Reconnect};
 use crate::units::{Bytes, Rate};
 
 /// How requests of an open loop follow each other.
@@ -21,8 +24,8 @@ pub enum Arrivals {
     Poisson,
 }
 
-/// What a group asks for. Either `depth` or `rate` is set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a group asks for. Either `depth` or `rate` is set, or nothing is ever asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// Closed loop: requests under way on each connection.

@@ -171,8 +171,14 @@ pub struct GroupResult {
 pub struct Ledger {
     /// Connections that were tried.
     pub opened: u64,
-    /// Ended by the client, as its behavior says, while the run lasted.
+    /// Ended by the client with FIN, as its behavior says, while the run lasted.
     pub closed_by_us: u64,
+    /// Ended by the client with RST, or with bytes unread, which the kernel answers with RST.
+    #[serde(default)]
+    pub reset_by_us: u64,
+    /// Left by the client without a word.
+    #[serde(default)]
+    pub vanished: u64,
     /// Ended by the peer with FIN.
     pub evicted_fin: u64,
     /// Ended by the peer with RST.
@@ -189,8 +195,9 @@ impl Ledger {
     /// Whether every connection that was tried is accounted for exactly once.
     #[must_use]
     pub fn balances(&self) -> bool {
-        let ended = self.closed_by_us + self.evicted_fin + self.evicted_rst + self.refused + self.timed_out;
-        self.opened == ended + self.still_alive
+        let by_us = self.closed_by_us + self.reset_by_us + self.vanished;
+        let by_peer = self.evicted_fin + self.evicted_rst;
+        self.opened == by_us + by_peer + self.refused + self.timed_out + self.still_alive
     }
 }
 

@@ -1,7 +1,7 @@
 //! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, epoll_pwait2, perf_event_open: nix wraps none of them; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, perf_event_open: nix wraps none of them; pre_exec"
 )]
 
 use std::fs::File;
@@ -185,6 +185,23 @@ pub fn set_notsent_lowat(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     let (level, name) = (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT);
     // SAFETY: the kernel reads `length` bytes from `bytes`, which outlives the call.
     let status = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const bytes).cast(), length) };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Drop everything that arrives at one of our own sockets from now on, before TCP sees it, so that nothing is
+/// acknowledged either: `socket(7)`, `SO_ATTACH_FILTER` with a program that accepts no byte of any packet.
+///
+/// # Errors
+/// What `setsockopt(2)` says: `EPERM` where only root may filter.
+pub fn drop_incoming(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let code = u16::try_from(libc::BPF_RET | libc::BPF_K).unwrap_or_default();
+    let mut nothing = [libc::sock_filter { code, jt: 0, jf: 0, k: 0 }];
+    let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
+    let length = size_of_val(&program) as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER);
+    // SAFETY: the kernel reads `program` and the `len` instructions it points to, and both outlive the call.
+    let status =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const program).cast(), length) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

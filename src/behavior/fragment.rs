@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Step, View};
+use super::{About, Behavior, Needs, Step, View};
 use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
@@ -13,6 +13,7 @@ pub(super) const ABOUT: About = About {
            every (a time).",
     rx: true,
     tx: true,
+    needs: Needs::Nothing,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

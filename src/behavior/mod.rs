@@ -4,6 +4,9 @@
 //! struct of its knobs, its `Behavior` and its `ABOUT`; and one line in the table below. The profile key, its checking,
 //! `badpeer list behaviors` and the driver follow.
 
+mod drip;
+mod ending;
+
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -17,8 +20,13 @@ use serde::{
 pub enum Step {
     /// Move at most so many bytes with one system call, as soon as the socket lets it, and ask again.
     Move(usize),
+    /// Send at most so many bytes of a request that never ends, in place of all that are due, and ask again. For those
+    /// who say nothing else from the first byte on.
+    Endless(usize),
     /// Do nothing for so long, and ask again. Waits follow each other without drifting.
     Wait(Duration),
+    /// Do nothing for so long from now, and ask again.
+    Rest(Duration),
     /// Do nothing more in this direction; the connection stays.
     Hold,
     /// Hand the next messages to so many threads that send on this one socket at the same time.
@@ -37,6 +45,8 @@ pub enum End {
     HalfClose,
     /// RST: what is under way is dropped.
     Reset,
+    /// Nothing at all is said: from now on the peer hears no more, not even that a segment has arrived.
+    Vanish,
 }
 
 /// What a behavior may know.
@@ -46,14 +56,52 @@ pub struct View<'a> {
     pub moved: u64,
     /// Bytes that wait to be sent; for receiving nobody knows, and it is `u64::MAX`.
     pub left: u64,
+    /// Where in its messages the direction is.
+    pub message: Message,
     /// Randomness, seeded by the run.
     pub rng: &'a mut ChaCha8Rng,
+}
+
+/// Where in its messages a direction is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Requests sent, or answers received, to the last byte.
+    pub whole: u64,
+    /// Bytes of the next request's head that are still to be sent: 0 within its body, and for receiving.
+    pub head_left: u64,
+    /// Bytes of the next request that are still to be sent; for receiving nobody knows, and it is `u64::MAX`.
+    pub left: u64,
+}
+
+impl Message {
+    /// Where one is who has sent so many bytes of requests with `size` bytes (at least 1), `head` of them their head.
+    #[must_use]
+    pub const fn of_requests(moved: u64, head: u64, size: u64) -> Self {
+        let at = moved % size;
+        Self { whole: moved / size, head_left: head.saturating_sub(at), left: size - at }
+    }
+
+    /// Where one is who has received so many answers.
+    #[must_use]
+    pub const fn of_answers(whole: u64) -> Self {
+        Self { whole, head_left: 0, left: u64::MAX }
+    }
 }
 
 /// The decision.
 pub trait Behavior: Send {
     /// What to do next.
     fn next(&mut self, view: View<'_>) -> Step;
+
+    /// How the connection ends now that everything that is due was sent, if it does. For sending only: who receives
+    /// is always asked what to do next.
+    fn spent(&mut self, _: View<'_>) -> Option<End> {
+        None
+    }
+
+    /// Changes bytes that are about to be sent, of which the first is byte `offset` of the connection. Bytes that the
+    /// socket did not take come again: what becomes of one depends on its offset alone.
+    fn spoil(&mut self, _offset: u64, _bytes: &mut [u8]) {}
 }
 
 /// A page about a behavior, for `badpeer list behaviors`.
@@ -67,6 +115,21 @@ pub struct About {
     pub rx: bool,
     /// Whether it can drive the sending direction.
     pub tx: bool,
+    /// What it needs of the requests.
+    pub needs: Needs,
+}
+
+/// What requests must have for a behavior to be able to do what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A head in front of a payload.
+    Head,
+    /// A payload.
+    Body,
+    /// An end of their own, so that one can go without.
+    Framing,
 }
 
 macro_rules! behaviors {
@@ -108,6 +171,18 @@ behaviors! {
     fragment Fragment,
     split Split,
     race Race,
+    stall_resume StallResume,
+    trickle Trickle,
+    slow_header SlowHeader,
+    slow_body SlowBody,
+    burst Burst,
+    idle Idle,
+    garbage Garbage,
+    endless Endless,
+    half_close HalfClose,
+    close Close,
+    reset Reset,
+    vanish Vanish,
 }
 
 impl Default for Spec {
@@ -127,10 +202,28 @@ impl Spec {
     #[must_use]
     pub const fn keeps_up(&self) -> bool {
         match &self.0 {
-            Kind::Steady(_) => true,
+            Kind::Steady(_) | Kind::Close(_) | Kind::Reset(_) | Kind::Vanish(_) => true,
             Kind::Fragment(knobs) => !knobs.pauses(),
             _ => false,
         }
+    }
+
+    /// Whether it asks for nothing, ever.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        matches!(self.0, Kind::Idle(_))
+    }
+
+    /// Whether it changes what is sent, so that nobody knows what the answers must be.
+    #[must_use]
+    pub const fn spoils(&self) -> bool {
+        matches!(self.0, Kind::Garbage(_))
+    }
+
+    /// Whether it leaves connections behind that nobody has ended.
+    #[must_use]
+    pub const fn vanishes(&self) -> bool {
+        matches!(self.0, Kind::Vanish(_))
     }
 
     /// Threads that each connection needs beside the engine's.
@@ -183,13 +276,38 @@ mod tests {
         let mut moved = 0;
         (0..count)
             .map(|_| {
-                let step = behavior.next(View { moved, left: u64::MAX, rng: &mut rng });
-                if let Step::Move(bytes) = step {
+                let step = behavior.next(view(moved, Message::of_answers(0), &mut rng));
+                if let Step::Move(bytes) | Step::Endless(bytes) = step {
                     moved = moved.saturating_add(bytes as u64);
                 }
                 step
             })
             .collect()
+    }
+
+    /// What a behavior does that sends requests of `size` bytes, `head` of them their head.
+    pub(super) fn steps_of_requests(
+        behavior: &mut dyn Behavior,
+        head: u64,
+        size: u64,
+        count: usize,
+    ) -> Vec<Step> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut moved = 0;
+        (0..count)
+            .map(|_| {
+                let step = behavior.next(view(moved, Message::of_requests(moved, head, size), &mut rng));
+                if let Step::Move(bytes) = step {
+                    moved += bytes as u64;
+                }
+                step
+            })
+            .collect()
+    }
+
+    /// Much is left to be moved.
+    pub(super) fn view(moved: u64, message: Message, rng: &mut ChaCha8Rng) -> View<'_> {
+        View { moved, left: u64::MAX, message, rng }
     }
 
     fn parsed(text: &str) -> Result<Spec, String> {
@@ -220,6 +338,15 @@ mod tests {
             "\"stall\"",
             "{ slow = { bytes = 1, every = \"1ms\" } }",
             "{ race = { threads = 2 } }",
+            "{ stall-resume = { bytes = 1, silence = \"1s\", once = true } }",
+            "{ trickle = { bytes = 1, within = \"1s\" } }",
+            "{ slow-header = { every = \"1ms\" } }",
+            "\"idle\"",
+            "{ garbage = { one_in = 9 } }",
+            "{ endless = { bytes = 7 } }",
+            "{ half-close = { messages = 3 } }",
+            "{ close = { after = \"3B\" } }",
+            "\"vanish\"",
         ] {
             let spec = parsed(text).expect("a behavior");
             let again = toml::to_string(&std::collections::BTreeMap::from([("rx", &spec)])).expect("text");

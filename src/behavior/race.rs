@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Step, View};
+use super::{About, Behavior, Needs, Step, View};
 
 pub(super) const ABOUT: About = About {
     name: "race",
@@ -12,6 +12,7 @@ pub(super) const ABOUT: About = About {
            under way. Knob: threads (at least 1; 1 is the control).",
     rx: false,
     tx: true,
+    needs: Needs::Nothing,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Step, View};
+use super::{About, Behavior, Needs, Step, View};
 use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
@@ -14,6 +14,7 @@ pub(super) const ABOUT: About = About {
            sender (slowloris). Knobs: bytes (at least 1), every (a time).",
     rx: true,
     tx: true,
+    needs: Needs::Nothing,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +45,10 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    use super::{super::tests::steps, *};
+    use super::{
+        super::{Message, tests::steps},
+        *,
+    };
 
     fn slow() -> Slow {
         Slow { bytes: 100.try_into().expect("not 0"), every: Span(Duration::from_millis(10)), released: 0 }
@@ -62,7 +66,7 @@ mod tests {
     fn a_burst_cut_short_is_finished_before_the_pause() {
         let mut slow = slow();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut ask = |moved| slow.next(View { moved, left: u64::MAX, rng: &mut rng });
+        let mut ask = |moved| slow.next(View { moved, left: u64::MAX, message: Message::default(), rng: &mut rng });
         ask(0);
         assert_eq!(ask(0), Step::Move(100));
         assert_eq!(ask(30), Step::Move(70));

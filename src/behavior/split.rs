@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Step, View};
+use super::{About, Behavior, Needs, Step, View};
 use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
@@ -13,6 +13,7 @@ pub(super) const ABOUT: About = About {
            Knobs: every (a time).",
     rx: false,
     tx: true,
+    needs: Needs::Nothing,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    use super::*;
+    use super::{super::Message, *};
 
     /// The steps for messages of `size` bytes, one after the other.
     fn steps(every: Duration, size: u64, count: usize) -> Vec<Step> {
@@ -75,7 +76,7 @@ mod tests {
     }
 
     fn next(split: &mut Split, moved: u64, left: u64) -> Step {
-        split.next(View { moved, left, rng: &mut ChaCha8Rng::seed_from_u64(1) })
+        split.next(View { moved, left, message: Message::default(), rng: &mut ChaCha8Rng::seed_from_u64(1) })
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Step, View};
+use super::{About, Behavior, Needs, Step, View};
 
 pub(super) const ABOUT: About = About {
     name: "stall",
@@ -11,6 +11,7 @@ pub(super) const ABOUT: About = About {
            that never becomes whole. Knob: after (a size).",
     rx: true,
     tx: true,
+    needs: Needs::Nothing,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Step, View};
+use super::{About, Behavior, Needs, Step, View};
 
 pub(super) const ABOUT: About = About {
     name: "steady",
@@ -10,6 +10,7 @@ pub(super) const ABOUT: About = About {
            directions: a good client. No knobs.",
     rx: true,
     tx: true,
+    needs: Needs::Nothing,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

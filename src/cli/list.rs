@@ -6,6 +6,7 @@ use super::say;
 use crate::{
     behavior::{About, Spec},
     codec::Protocol,
+    load::Reconnect,
     metric::{Scope, Stat},
     profile::{Core, SHIPPED, ServerOptions, Shipped, TOUR},
 };
@@ -83,7 +84,10 @@ fn behaviors() -> String {
         format!("\n  {} ({directions})\n{}", about.name, wrapped(about.text, 4))
     };
     let entries: String = Spec::ABOUT.iter().map(entry).collect();
-    format!("BEHAVIORS   rx = … and tx = … of a client group\n{entries}")
+    let lives = wrapped(Reconnect::ABOUT, 4);
+    format!(
+        "BEHAVIORS   rx = … and tx = … of a client group\n{entries}\n  lifetime, reconnect (keys of the group)\n{lives}"
+    )
 }
 
 fn metrics() -> String {

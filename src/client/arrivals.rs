@@ -37,7 +37,9 @@ impl Engine<'_> {
     fn start_arrival(&mut self, index: usize, due_ns: u64, token: Option<Token>) {
         let group = &mut self.groups[index];
         let connection = token.and_then(|token| self.connections.entry(token));
-        match connection.filter(|connection| connection.pending.open() < MOST_PENDING) {
+        match connection
+            .filter(|connection| connection.pending.open() < MOST_PENDING && !connection.tx.is_shut())
+        {
             None => group.skip(due_ns),
             Some(connection) => {
                 connection.start(due_ns, group);

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::TcpStream,
 };
 
 use super::{
@@ -13,10 +13,11 @@ use super::{
     racers::Racers,
 };
 use crate::{
-    behavior::End,
+    behavior::Message,
     codec::{Answered, Decoder, Encoder},
     reactor::{Interest, Mode, Ready, Token},
     sys,
+    timers::TimerId,
 };
 
 /// How many system calls one connection may make before the others have their turn.
@@ -38,6 +39,10 @@ pub(super) struct Connection {
     /// Its place among the group's open connections.
     pub(super) place: usize,
     pub(super) phase: Phase,
+    /// It is one that was opened again.
+    pub(super) again: bool,
+    /// The timer that ends it.
+    pub(super) lifetime: Option<TimerId>,
     /// Which one it is, in the order of opening.
     pub(super) number: u32,
     pub(super) interest: Interest,
@@ -86,7 +91,7 @@ impl Connection {
     /// but the reactor would repeat itself.
     fn peer_closed(&mut self, io: &mut Io) -> Fate {
         if self.rx.timer.is_none() {
-            return Some(Ended::ByFin);
+            return Some(self.peer_ended());
         }
         io.calls += 1;
         self.watched = io.reactor.remove(&self.stream).is_err();
@@ -97,13 +102,16 @@ impl Connection {
     pub(super) fn receive(&mut self, io: &mut Io, group: &mut Group) -> Fate {
         let before = self.pending.started();
         for _ in 0..TURN_CALLS {
-            let step = match self.rx.allowed(io.now_ns, u64::MAX) {
+            let step = match self
+                .rx
+                .allowed(io.now_ns, u64::MAX, || Message::of_answers(self.pending.answered_count()))
+            {
                 Allowed::Move(most) => self.receive_once(most, io, group),
                 Allowed::Wait(until) => self.rest(What::Receive, until, io),
-                Allowed::Hold | Allowed::Race(_) => {
+                Allowed::Hold | Allowed::Race(_) | Allowed::Endless(_) => {
                     self.set_interest(Interest { read: false, ..self.interest }, io)
                 }
-                Allowed::End(end) => self.end(end),
+                Allowed::End(end) => self.part(end, io, group),
             };
             match step {
                 Turn::Again => {}
@@ -128,7 +136,7 @@ impl Connection {
             Ok(0) if self.racers.as_ref().is_some_and(Racers::met_reset) => Turn::End(Ended::ByReset),
             Ok(0) => {
                 self.decode(None, io, group);
-                Turn::End(Ended::ByFin)
+                Turn::End(self.peer_ended())
             }
             Ok(count) => {
                 io.now_ns = sys::monotonic_ns();
@@ -153,7 +161,8 @@ impl Connection {
 
     /// Takes so many bytes that came, or (`None`) the end of the stream.
     fn decode(&mut self, count: Option<usize>, io: &Io, group: &mut Group) {
-        let (pending, closed_loop) = (&mut self.pending, group.spec.load.depth.is_some() && !io.closing);
+        let closed_loop = group.spec.load.depth.is_some() && !io.closing && !self.tx.is_shut();
+        let pending = &mut self.pending;
         let mut unasked = 0;
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None => unasked += 1,
@@ -181,19 +190,28 @@ impl Connection {
     /// Sends what is due, as the behavior allows.
     pub(super) fn send(&mut self, io: &mut Io, group: &mut Group) -> Fate {
         for _ in 0..TURN_CALLS {
-            let left = self.pending.started() * self.encoder.message_bytes() - self.tx.moved;
+            let (size, head) = (self.encoder.message_bytes(), self.encoder.head_bytes());
+            let left = self.pending.started().saturating_mul(size) - self.tx.moved;
+            let moved = self.tx.moved;
+            let place = || Message::of_requests(moved, head, size.max(1));
             if left == 0 {
+                if let Some(end) = self.tx.spent(place)
+                    && let Turn::End(ended) = self.part(end, io, group)
+                {
+                    return Some(ended);
+                }
                 // The next pause counts from when there is something to send again.
                 self.tx.blocked();
                 self.set_interest(Interest { write: false, ..self.interest }, io);
                 return None;
             }
-            let step = match self.tx.allowed(io.now_ns, left) {
+            let step = match self.tx.allowed(io.now_ns, left, place) {
                 Allowed::Move(most) => self.send_once(most, left, io, group),
+                Allowed::Endless(most) => self.send_endless(most, left, io, group),
                 Allowed::Wait(until) => self.rest(What::Send, until, io),
                 Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, io),
                 Allowed::Race(threads) => self.race(threads, io, group),
-                Allowed::End(end) => self.end(end),
+                Allowed::End(end) => self.part(end, io, group),
             };
             match step {
                 Turn::Again => {}
@@ -209,6 +227,7 @@ impl Connection {
     fn send_once(&mut self, most: usize, left: u64, io: &mut Io, group: &mut Group) -> Turn {
         let most = most.min(io.outbox.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
         self.encoder.fill(self.tx.moved, &mut io.outbox[..most]);
+        self.tx.spoil(&mut io.outbox[..most]);
         io.calls += 1;
         match self.stream.write(&io.outbox[..most]) {
             Ok(count) => {
@@ -224,6 +243,14 @@ impl Connection {
             Err(error) if error.kind() == ErrorKind::Interrupted => Turn::Again,
             Err(error) => Turn::End(ended(&error)),
         }
+    }
+
+    /// From the first byte on, a request that never ends takes the place of those that are due.
+    fn send_endless(&mut self, most: usize, left: u64, io: &mut Io, group: &mut Group) -> Turn {
+        if let Some(endless) = self.encoder.endless() {
+            self.encoder = endless;
+        }
+        self.send_once(most, left, io, group)
     }
 
     fn want_to_write(&mut self, io: &mut Io) -> Turn {
@@ -267,23 +294,9 @@ impl Connection {
         let mut interest = self.interest;
         match what {
             What::Receive => interest.read = false,
-            What::Send | What::Connect => interest.write = false,
+            What::Send | What::Connect | What::Lifetime => interest.write = false,
         }
         self.set_interest(interest, io)
-    }
-
-    fn end(&mut self, end: End) -> Turn {
-        match end {
-            End::HalfClose => {
-                // Fails only if the peer was faster; the engine sees that by itself.
-                let _ = self.stream.shutdown(Shutdown::Write);
-                self.tx.shut();
-                return Turn::Again;
-            }
-            End::Close => {}
-            End::Reset => super::reset_on_close(&self.stream),
-        }
-        Turn::End(Ended::ByUs)
     }
 
     /// Watches for this from now on; nothing to do if it does already.

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    behavior::{Behavior, End, Spec, Step, View},
+    behavior::{Behavior, End, Message, Spec, Step, View},
     timers::TimerId,
 };
 
@@ -18,6 +18,8 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 pub(super) enum Allowed {
     /// Move so many bytes with one system call.
     Move(usize),
+    /// Send so many bytes of a request that never ends.
+    Endless(usize),
     /// Nothing before this time (ns).
     Wait(u64),
     /// Nothing, ever.
@@ -64,13 +66,27 @@ impl Direction {
         Self { driver, moved: 0, timer: None, shut: false }
     }
 
-    /// What may be done at this time, with `left` bytes to move.
-    pub(super) fn allowed(&mut self, now_ns: u64, left: u64) -> Allowed {
+    /// What may be done at this time, with `left` bytes to move, which lie there among the messages.
+    pub(super) fn allowed(&mut self, now_ns: u64, left: u64, place: impl FnOnce() -> Message) -> Allowed {
         let moved = self.moved;
         if self.shut {
             return Allowed::Hold;
         }
-        self.driver.as_mut().map_or(Allowed::Move(usize::MAX), |driver| driver.allowed(now_ns, moved, left))
+        let Some(driver) = &mut self.driver else { return Allowed::Move(usize::MAX) };
+        driver.allowed(now_ns, moved, left, place())
+    }
+
+    /// How the connection ends now that nothing is left to move, if it does.
+    pub(super) fn spent(&mut self, place: impl FnOnce() -> Message) -> Option<End> {
+        let driver = self.driver.as_mut().filter(|_| !self.shut)?;
+        driver.behavior.spent(View { moved: self.moved, left: 0, message: place(), rng: &mut driver.rng })
+    }
+
+    /// Changes bytes that come next as the behavior says.
+    pub(super) fn spoil(&mut self, bytes: &mut [u8]) {
+        if let Some(driver) = &mut self.driver {
+            driver.behavior.spoil(self.moved, bytes);
+        }
     }
 
     /// The move was carried out.
@@ -92,20 +108,30 @@ impl Direction {
     pub(super) fn shut(&mut self) {
         self.shut = true;
     }
+
+    /// Whether nothing will be moved any more.
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut
+    }
 }
 
 impl Driver {
-    fn allowed(&mut self, now_ns: u64, moved: u64, left: u64) -> Allowed {
+    fn allowed(&mut self, now_ns: u64, moved: u64, left: u64, message: Message) -> Allowed {
         loop {
             match self.pending {
                 Some(Allowed::Wait(until)) if until <= now_ns => self.pending = None,
                 Some(pending) => return pending,
                 None => {}
             }
-            let step = self.behavior.next(View { moved, left, rng: &mut self.rng });
+            let step = self.behavior.next(View { moved, left, message, rng: &mut self.rng });
             self.pending = Some(match step {
                 Step::Move(bytes) => Allowed::Move(bytes),
+                Step::Endless(bytes) => Allowed::Endless(bytes),
                 Step::Wait(pause) => Allowed::Wait(self.resume_ns(now_ns, pause)),
+                Step::Rest(pause) => {
+                    self.blocked = true;
+                    Allowed::Wait(self.resume_ns(now_ns, pause))
+                }
                 Step::Hold => Allowed::Hold,
                 Step::Race(threads) => Allowed::Race(threads),
                 Step::End(end) => Allowed::End(end),
@@ -129,19 +155,26 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn slow() -> Direction {
+    fn direction(behavior: &str) -> Direction {
         #[derive(serde::Deserialize)]
         struct Holder {
             rx: Spec,
         }
-        let holder: Holder =
-            toml::from_str("rx = { slow = { bytes = 10, every = \"10ms\" } }").expect("a behavior");
+        let holder: Holder = toml::from_str(&format!("rx = {behavior}")).expect("a behavior");
         Direction::new(&holder.rx, 1)
+    }
+
+    fn slow() -> Direction {
+        direction("{ slow = { bytes = 10, every = \"10ms\" } }")
+    }
+
+    fn allowed(direction: &mut Direction, now: u64) -> Allowed {
+        direction.allowed(now, u64::MAX, Message::default)
     }
 
     /// The end of the pause that is allowed now.
     fn pause(direction: &mut Direction, now: u64) -> u64 {
-        match direction.allowed(now, u64::MAX) {
+        match allowed(direction, now) {
             Allowed::Wait(until) => until,
             other => panic!("{other:?} is no pause"),
         }
@@ -150,14 +183,14 @@ mod tests {
     #[test]
     fn a_steady_direction_may_always_move() {
         let mut direction = Direction::new(&Spec::default(), 1);
-        assert_eq!(direction.allowed(0, 1), Allowed::Move(usize::MAX));
+        assert_eq!(allowed(&mut direction, 0), Allowed::Move(usize::MAX));
     }
 
     #[test]
     fn being_late_does_not_make_the_next_pause_later() {
         let mut direction = slow();
         let first = pause(&mut direction, 5000 * MS);
-        assert_eq!(direction.allowed(first + 3 * MS, u64::MAX), Allowed::Move(10));
+        assert_eq!(allowed(&mut direction, first + 3 * MS), Allowed::Move(10));
         direction.moved(10);
         assert_eq!(pause(&mut direction, first + 3 * MS), first + 10 * MS);
     }
@@ -166,9 +199,9 @@ mod tests {
     fn waiting_for_the_socket_does() {
         let mut direction = slow();
         let first = pause(&mut direction, 5000 * MS);
-        assert_eq!(direction.allowed(first, u64::MAX), Allowed::Move(10));
+        assert_eq!(allowed(&mut direction, first), Allowed::Move(10));
         direction.blocked();
-        assert_eq!(direction.allowed(first + 500 * MS, u64::MAX), Allowed::Move(10), "it stays allowed");
+        assert_eq!(allowed(&mut direction, first + 500 * MS), Allowed::Move(10), "it stays allowed");
         direction.moved(10);
         assert_eq!(pause(&mut direction, first + 500 * MS), first + 510 * MS);
     }
@@ -177,6 +210,26 @@ mod tests {
     fn a_direction_that_is_shut_stays_shut() {
         let mut direction = Direction::new(&Spec::default(), 1);
         direction.shut();
-        assert_eq!(direction.allowed(9, 1), Allowed::Hold);
+        assert_eq!(allowed(&mut direction, 9), Allowed::Hold);
+    }
+
+    #[test]
+    fn a_rest_counts_from_when_it_begins() {
+        let mut direction = direction("{ stall-resume = { bytes = 10, silence = \"2s\" } }");
+        for now in [5000 * MS, 7500 * MS] {
+            assert_eq!(allowed(&mut direction, now), Allowed::Move(10));
+            direction.moved(10);
+            assert_eq!(pause(&mut direction, now + MS), now + 2001 * MS);
+        }
+    }
+
+    #[test]
+    fn who_has_nothing_left_to_say_may_end_the_connection_once() {
+        let mut direction = direction("{ half-close = { messages = 2 } }");
+        let mut spent = |whole| direction.spent(|| Message::of_answers(whole));
+        assert_eq!([spent(1), spent(2)], [None, Some(End::HalfClose)]);
+        direction.shut();
+        assert_eq!(direction.spent(|| Message::of_answers(2)), None);
+        assert_eq!(Direction::new(&Spec::default(), 1).spent(Message::default), None);
     }
 }

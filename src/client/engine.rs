@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::TcpStream,
     sync::{
         atomic::{AtomicBool, Ordering},
         mpsc::Sender,
@@ -13,10 +14,11 @@ use hdrhistogram::Histogram;
 
 use super::{
     Plan, Port, Tick,
-    connection::{Connection, Fate, Phase},
+    connection::{Connection, Fate, Phase, Turn},
     group::{Ended, Group},
 };
 use crate::{
+    behavior::End,
     metric::{Metric, Row},
     reactor::{Reactor, Ready, Slots, Token},
     sys,
@@ -50,6 +52,8 @@ pub(super) enum What {
     Receive,
     /// A pause in sending is over.
     Send,
+    /// The connection was kept for long enough.
+    Lifetime,
 }
 
 /// What all connections share.
@@ -77,6 +81,8 @@ pub(super) struct Engine<'a> {
     /// Every connection that was opened, in order.
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
+    /// Sockets of peers that vanished: closed, they would make the kernel speak for them.
+    pub(super) vanished: Vec<TcpStream>,
     pub(super) pacing_error: Histogram<u64>,
     pub(super) ticks: u64,
     /// When the window began and when it ended.
@@ -116,6 +122,7 @@ impl<'a> Engine<'a> {
             groups: plan.groups.iter().enumerate().map(group).collect(),
             ports: Vec::new(),
             buffers: vec![(0, 0); plan.groups.len()],
+            vanished: Vec::new(),
             pacing_error: super::group::histogram(),
             ticks: 0,
             marks: Vec::new(),
@@ -211,6 +218,13 @@ impl<'a> Engine<'a> {
             let group = &mut self.groups[connection.group];
             let fate = match alarm.what {
                 What::Connect => Some(Ended::TimedOut),
+                What::Lifetime => {
+                    connection.lifetime = None;
+                    match connection.part(End::Close, &mut self.io, group) {
+                        Turn::End(ended) => Some(ended),
+                        Turn::Again | Turn::Over => None,
+                    }
+                }
                 What::Receive => {
                     connection.rx.timer = None;
                     connection.receive(&mut self.io, group)

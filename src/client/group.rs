@@ -1,11 +1,16 @@
 //! What is known about a client group while it runs: its clock, its counts, its latencies.
 
+use std::collections::VecDeque;
+
 use hdrhistogram::Histogram;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::pending::{Pending, Request};
 use crate::{
+    behavior::End,
     codec::{Script, Tally},
-    load::Pace,
+    load::{Attempts, Pace},
     metric::{Metric, Row},
     profile,
     reactor::Token,
@@ -19,7 +24,8 @@ const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    ByUs,
+    /// As the behavior says; `HalfClose`: the peer closed after us, with everything answered.
+    ByUs(End),
     ByFin,
     ByReset,
     Refused,
@@ -36,11 +42,18 @@ pub(super) struct Group {
     /// The clock of its open loop.
     pub(super) pace: Option<Pace>,
     /// When its connections are opened.
-    pub(super) start_ns: u64,
+    start_ns: u64,
     /// Connections that are still to be opened.
-    pub(super) to_open: u32,
-    /// Connections that have neither come about nor failed to.
+    to_open: u32,
+    /// Connections that have neither come about nor failed to; those that are opened again do not count.
     to_settle: u32,
+    /// Who comes back, and no sooner than when.
+    attempts: Option<Attempts>,
+    /// When connections are opened again, in order.
+    reopen_ns: VecDeque<u64>,
+    rng: ChaCha8Rng,
+    /// Why its clients may not vanish, if they may not.
+    pub(super) cannot_vanish: Option<String>,
     /// When its open loop started: when all its connections had come about, or had failed to.
     pub(super) loop_start_ns: Option<u64>,
     /// Its open connections; arrivals go round.
@@ -83,6 +96,10 @@ impl Group {
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
             to_open: spec.count,
             to_settle: spec.count,
+            attempts: spec.reconnect.as_ref().map(Attempts::new),
+            reopen_ns: VecDeque::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed ^ 1),
+            cannot_vanish: None,
             loop_start_ns: None,
             alive: Vec::new(),
             turn: 0,
@@ -101,20 +118,42 @@ impl Group {
         }
     }
 
-    /// A connection has come about, or failed to; with the last one the open loop starts.
-    pub(super) fn settled_one(&mut self, now_ns: u64) {
-        self.to_settle -= 1;
-        if self.to_settle == 0 {
-            self.loop_start_ns = Some(now_ns);
+    /// Whether it is time to open a connection, and whether it is one that is opened again.
+    pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<bool> {
+        if self.to_open > 0 && now_ns >= self.start_ns {
+            self.to_open -= 1;
+            return Some(false);
         }
+        self.reopen_ns.front().filter(|at_ns| **at_ns <= now_ns)?;
+        self.reopen_ns.pop_front().map(|_| true)
+    }
+
+    /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
+    pub(super) fn settled_one(&mut self, again: bool, now_ns: u64) {
+        if !again {
+            self.to_settle -= 1;
+            if self.to_settle == 0 {
+                self.loop_start_ns = Some(now_ns);
+            }
+        }
+    }
+
+    /// When a connection that came about now is closed, if it has a lifetime.
+    pub(super) fn lifetime_ends(&mut self, again: bool, now_ns: u64) -> Option<u64> {
+        let whole = self.spec.lifetime?.0;
+        let life = if again { whole } else { whole.mul_f64(self.rng.random::<f64>()) };
+        Some(now_ns + life.as_nanos() as u64)
     }
 
     /// When there is something to do for the group: a connection to open, a request to start.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
-        if self.to_open > 0 {
-            return Some(self.start_ns);
-        }
-        Some(self.loop_start_ns?.saturating_add(self.pace.as_ref()?.next_ns()))
+        let first = (self.to_open > 0).then_some(self.start_ns);
+        let again = self.reopen_ns.front().copied();
+        let request = self
+            .loop_start_ns
+            .zip(self.pace.as_ref())
+            .map(|(start, pace)| start.saturating_add(pace.next_ns()));
+        [first, again, request].into_iter().flatten().min()
     }
 
     /// The connection that the next arrival goes to.
@@ -126,6 +165,12 @@ impl Group {
     /// A request became due.
     pub(super) fn due(&mut self, due_ns: u64) {
         self.due_in_window += u64::from(self.in_window(due_ns));
+    }
+
+    /// A request that became due then was none after all.
+    pub(super) fn take_back(&mut self, due_ns: u64) {
+        self.requests.started -= 1;
+        self.due_in_window -= u64::from(self.in_window(due_ns));
     }
 
     /// A request became due and cannot be started.
@@ -163,7 +208,9 @@ impl Group {
     pub(super) fn ended(&mut self, how: Ended, pending: &Pending, content: &Tally, now_ns: u64) {
         let open = pending.open() as u64;
         let count = match how {
-            Ended::ByUs => &mut self.ledger.closed_by_us,
+            Ended::ByUs(End::Close | End::HalfClose) => &mut self.ledger.closed_by_us,
+            Ended::ByUs(End::Reset) => &mut self.ledger.reset_by_us,
+            Ended::ByUs(End::Vanish) => &mut self.ledger.vanished,
             Ended::ByFin => &mut self.ledger.evicted_fin,
             Ended::ByReset => &mut self.ledger.evicted_rst,
             Ended::Refused => &mut self.ledger.refused,
@@ -177,8 +224,12 @@ impl Group {
             self.requests.oldest_unanswered_ns = self.requests.oldest_unanswered_ns.max(age);
         } else {
             self.requests.lost += open;
+            self.reopen_ns.extend(self.attempts.as_mut().map(|attempts| attempts.after(now_ns)));
         }
-        self.content.add(content);
+        // Nobody knows what answers to spoilt requests must be.
+        if !self.spec.tx.spoils() {
+            self.content.add(content);
+        }
     }
 
     /// What there is to see now; the interval starts anew.
@@ -220,6 +271,8 @@ impl Group {
             (Metric::Evicted, self.ledger.evicted_fin + self.ledger.evicted_rst),
             (Metric::EvictedReset, self.ledger.evicted_rst),
             (Metric::EvictedFin, self.ledger.evicted_fin),
+            (Metric::Closed, self.ledger.closed_by_us),
+            (Metric::Reset, self.ledger.reset_by_us),
             (Metric::Refused, self.ledger.refused),
             (Metric::TimedOut, self.ledger.timed_out),
             (Metric::GroupVerified, self.content.verified),
@@ -230,6 +283,9 @@ impl Group {
             (Metric::Disordered, self.content.torn + self.content.reordered),
         ] {
             row.set(metric, count as f64);
+        }
+        if self.cannot_vanish.is_none() {
+            row.set(Metric::Vanished, self.ledger.vanished as f64);
         }
         if !self.evicted_after.is_empty() {
             row.set(Metric::EvictedAfterP50, self.evicted_after.value_at_quantile(0.5) as f64);
@@ -249,6 +305,15 @@ impl Group {
             row.set(Metric::ServiceP99, self.service.value_at_quantile(0.99) as f64);
         }
         row
+    }
+
+    /// What its clients were not permitted to do, in words.
+    pub(super) fn note(&self) -> Option<String> {
+        let why = self.cannot_vanish.as_ref()?;
+        Some(format!(
+            "the clients of `{}` may not vanish here (SO_ATTACH_FILTER: {why}) and stayed connected in silence; run as root",
+            self.spec.name
+        ))
     }
 
     /// What the group came to, for the record.

@@ -11,6 +11,7 @@ use super::{
     pending::Pending,
 };
 use crate::{
+    behavior::End,
     codec::{Tally, content},
     metric::{Metric, Row},
     reactor::{Interest, Mode, Ready, Token},
@@ -27,18 +28,14 @@ impl Engine<'_> {
     pub(super) fn connect_groups(&mut self) -> io::Result<()> {
         for index in 0..self.groups.len() {
             for _ in 0..TURN_CONNECTS {
-                let group = &mut self.groups[index];
-                if group.to_open == 0 || self.io.now_ns < group.start_ns {
-                    break;
-                }
-                group.to_open -= 1;
-                self.connect(index)?;
+                let Some(again) = self.groups[index].take_turn(self.io.now_ns) else { break };
+                self.connect(index, again)?;
             }
         }
         Ok(())
     }
 
-    fn connect(&mut self, index: usize) -> io::Result<()> {
+    fn connect(&mut self, index: usize, again: bool) -> io::Result<()> {
         let group = &mut self.groups[index];
         group.ledger.opened += 1;
         self.io.calls += 6;
@@ -49,7 +46,7 @@ impl Engine<'_> {
         let (stream, port) = match connect::open(self.plan.address, &group.spec) {
             Ok(opened) => opened,
             Err(error) if connect::is_refusal(&error) => {
-                group.settled_one(self.io.now_ns);
+                group.settled_one(again, self.io.now_ns);
                 group.ended(Ended::Refused, &Pending::default(), &Tally::default(), self.io.now_ns);
                 return Ok(());
             }
@@ -67,6 +64,8 @@ impl Engine<'_> {
             group: index,
             place: 0,
             phase: Phase::Connecting,
+            again,
+            lifetime: None,
             number,
             interest,
             watched: true,
@@ -104,7 +103,11 @@ impl Engine<'_> {
             self.io.timers.cancel(timer);
         }
         let group = &mut self.groups[connection.group];
-        group.settled_one(self.io.now_ns);
+        group.settled_one(connection.again, self.io.now_ns);
+        if let Some(end_ns) = group.lifetime_ends(connection.again, self.io.now_ns) {
+            let alarm = Alarm { token: ready.token, what: What::Lifetime };
+            connection.lifetime = Some(self.io.timers.arm(end_ns, alarm));
+        }
         connection.phase = Phase::Open;
         connection.place = group.alive.len();
         group.alive.push(ready.token);
@@ -125,7 +128,7 @@ impl Engine<'_> {
 
     pub(super) fn end(&mut self, token: Token, how: Ended) {
         let Some(connection) = self.connections.remove(token) else { return };
-        for timer in [connection.rx.timer, connection.tx.timer].into_iter().flatten() {
+        for timer in [connection.rx.timer, connection.tx.timer, connection.lifetime].into_iter().flatten() {
             self.io.timers.cancel(timer);
         }
         let mut content = connection.decoder.tally();
@@ -140,7 +143,7 @@ impl Engine<'_> {
             group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
         if connection.phase == Phase::Connecting {
-            group.settled_one(self.io.now_ns);
+            group.settled_one(connection.again, self.io.now_ns);
         } else {
             group.alive.swap_remove(connection.place);
             if let Some(&moved) = group.alive.get(connection.place)
@@ -149,15 +152,27 @@ impl Engine<'_> {
                 other.place = connection.place;
             }
         }
-        if how == Ended::Alive {
-            super::reset_on_close(&connection.stream);
-        } else {
-            self.ports[connection.number as usize].ended_ns = Some(self.io.now_ns);
+        match how {
+            Ended::Alive => super::reset_on_close(&connection.stream),
+            Ended::ByUs(End::Vanish) => {}
+            _ => self.ports[connection.number as usize].ended_ns = Some(self.io.now_ns),
         }
         if connection.racers.is_some() {
             // Racers that wait for room must not be waited for in their turn. Fails only if the peer was faster.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
+        if how == Ended::ByUs(End::Vanish) {
+            self.keep_vanished(connection);
+        }
+    }
+
+    /// Nothing more will be heard of it; the socket is kept until the end.
+    fn keep_vanished(&mut self, connection: Connection) {
+        if connection.watched && self.io.reactor.remove(&connection.stream).is_ok() {
+            self.io.calls += 1;
+        }
+        super::reset_on_close(&connection.stream);
+        self.vanished.push(connection.stream);
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
@@ -192,6 +207,7 @@ impl Engine<'_> {
             ports: self.ports,
             buffers: self.buffers,
             stopped_ns,
+            notes: self.groups.iter().filter_map(Group::note).collect(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod direction;
 mod engine;
 mod group;
 mod lifecycle;
+mod parting;
 mod pending;
 mod racers;
 
@@ -96,6 +97,8 @@ pub struct Driven {
     pub buffers: Vec<(u64, u64)>,
     /// When the clients stopped and began to end what was left, on the monotonic clock.
     pub stopped_ns: u64,
+    /// What the clients were not permitted to do, in words.
+    pub notes: Vec<String>,
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling

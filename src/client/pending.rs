@@ -33,6 +33,20 @@ impl Pending {
         self.first + self.entries.len() as u64
     }
 
+    /// How many were answered.
+    pub(super) fn answered_count(&self) -> u64 {
+        self.started() - self.open as u64
+    }
+
+    /// Forgets the requests of which no byte was sent; tells when each was due.
+    pub(super) fn take_back(&mut self, mut taken: impl FnMut(u64)) {
+        while let Some(Some(Request { due_ns, sent_ns: 0 })) = self.entries.back() {
+            taken(*due_ns);
+            self.entries.pop_back();
+            self.open -= 1;
+        }
+    }
+
     /// How many are under way.
     pub(super) fn open(&self) -> usize {
         self.open
@@ -87,5 +101,20 @@ mod tests {
         assert!(pending.answered(0).is_some() && pending.answered(2).is_some());
         assert_eq!((pending.answered(0), pending.answered(3), pending.started()), (None, None, 3));
         assert_eq!((pending.open(), pending.oldest_due_ns()), (0, None));
+    }
+
+    #[test]
+    fn what_was_not_sent_can_be_taken_back() {
+        let mut pending = Pending::default();
+        for due in [10, 20, 30] {
+            pending.start(due);
+        }
+        pending.sent(0, 15);
+        let mut taken = Vec::new();
+        pending.take_back(|due| taken.push(due));
+        assert_eq!((taken, pending.started(), pending.open()), (vec![30, 20], 1, 1));
+        assert!(pending.answered(0).is_some());
+        assert_eq!((pending.answered_count(), pending.oldest_due_ns()), (1, None));
+        pending.take_back(|_| panic!("nothing is left"));
     }
 }

@@ -24,6 +24,11 @@ enum Kind {
         shape: Arc<Shape>,
         stream: u32,
     },
+    /// One request that never ends: how it begins, and text from there on.
+    Endless {
+        head: Arc<[u8]>,
+        stream: u32,
+    },
 }
 
 /// A request that is repeated: the same bytes around a payload.
@@ -33,6 +38,8 @@ pub(super) struct Shape {
     pub(super) payload: u64,
     pub(super) filling: Filling,
     pub(super) tail: &'static [u8],
+    /// How one begins that never ends; `None` where nothing marks an end.
+    pub(super) endless: Option<Arc<[u8]>>,
 }
 
 /// What payloads are made of.
@@ -63,14 +70,39 @@ impl Encoder {
         Self(Kind::Repeated { shape, stream })
     }
 
-    /// Bytes of each request.
+    /// Bytes of each request; without an end, `u64::MAX`.
     #[must_use]
     pub fn message_bytes(&self) -> u64 {
         match &self.0 {
             Kind::Echo { size, .. } => *size,
             Kind::Frames(frames) => frames.message_bytes(),
             Kind::Repeated { shape, .. } => shape.message_bytes(),
+            Kind::Endless { .. } => u64::MAX,
         }
+    }
+
+    /// How many of them come before the payload.
+    #[must_use]
+    pub fn head_bytes(&self) -> u64 {
+        match &self.0 {
+            Kind::Echo { .. } => 0,
+            Kind::Frames(_) => HEADER_BYTES as u64,
+            Kind::Repeated { shape, .. } => shape.head.len() as u64,
+            Kind::Endless { head, .. } => head.len() as u64,
+        }
+    }
+
+    /// The same client with a request that never ends: a length beyond every limit, or nothing of what marks the end.
+    /// `None` where requests have no end of their own.
+    #[must_use]
+    pub fn endless(&self) -> Option<Self> {
+        let (head, stream) = match &self.0 {
+            Kind::Echo { .. } => return None,
+            Kind::Frames(frames) => (Arc::from(frame::prefix(u32::MAX as usize, 0)), frames.stream),
+            Kind::Repeated { shape, stream } => (Arc::clone(shape.endless.as_ref()?), *stream),
+            Kind::Endless { .. } => return Some(self.clone()),
+        };
+        Some(Self(Kind::Endless { head, stream }))
     }
 
     /// Writes what the connection sends from its byte `offset` on: requests, one after the other.
@@ -79,6 +111,10 @@ impl Encoder {
             Kind::Echo { stream, .. } => content::fill(*stream, offset, out),
             Kind::Frames(frames) => frames.fill(offset, out),
             Kind::Repeated { shape, stream } => shape.fill(*stream, offset, out),
+            Kind::Endless { head, stream } => {
+                let from_head = head.get(offset as usize..).map_or(0, |left| copy(left, out));
+                text::fill(*stream, offset + from_head as u64, &mut out[from_head..]);
+            }
         }
     }
 }
@@ -183,7 +219,7 @@ mod tests {
     }
 
     fn repeated(filling: Filling) -> Encoder {
-        let shape = Shape { head: b"HEAD ".to_vec(), payload: 50, filling, tail: b"\r\n" };
+        let shape = Shape { head: b"HEAD ".to_vec(), payload: 50, filling, tail: b"\r\n", endless: None };
         Encoder::repeated(Arc::new(shape), 3)
     }
 
@@ -215,6 +251,26 @@ mod tests {
             let sequence = sequence as u64;
             assert_eq!(header, Header { sequence, stream: 3, answer: 10, offset: sequence * 10 });
         }
+    }
+
+    #[test]
+    fn a_request_without_an_end_begins_as_it_should_and_goes_on() {
+        let mut endless = Encoder::frames(3, 50, 10).endless().expect("a frame has a length");
+        assert_eq!((endless.message_bytes(), endless.head_bytes()), (u64::MAX, 8));
+        let mut whole = [0; 1000];
+        endless.fill(0, &mut whole);
+        let length = frame::read_prefix(&whole[..8].try_into().expect("a prefix"));
+        assert_eq!(length, Err(frame::BadFrame::Length(u32::MAX)));
+        assert!(whole[8..].iter().all(u8::is_ascii_hexdigit));
+        for step in [1, 5, 8, 9] {
+            let mut pieces = [0; 1000];
+            for (index, piece) in pieces.chunks_mut(step).enumerate() {
+                endless.fill((index * step) as u64, piece);
+            }
+            assert_eq!(pieces, whole, "by {step}");
+        }
+        assert!(endless.endless().is_some() && Encoder::echo(3, 50).endless().is_none());
+        assert!(repeated(Filling::Own).endless().is_none());
     }
 
     #[test]

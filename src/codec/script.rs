@@ -39,7 +39,13 @@ impl Script {
     /// Lines of `size` bytes, their end not included, that come back.
     #[must_use]
     pub fn line(size: u64) -> Self {
-        let shape = Shape { head: Vec::new(), payload: size, filling: Filling::OwnText, tail: b"\n" };
+        let shape = Shape {
+            head: Vec::new(),
+            payload: size,
+            filling: Filling::OwnText,
+            tail: b"\n",
+            endless: Some(Arc::from([])),
+        };
         Self(Kind::Line(Arc::new(shape)))
     }
 
@@ -47,7 +53,10 @@ impl Script {
     /// `answer` bytes, if that is known.
     #[must_use]
     pub fn http(ask: &http::Ask, host: &str, payload: u64, answer: Option<u64>) -> Self {
-        let shape = Shape { head: ask.head(host, payload), payload, filling: Filling::Own, tail: b"" };
+        let head = ask.head(host, payload);
+        // In place of the empty line, a field that goes on and on.
+        let endless = [&head[..head.len() - 2], b"X-Endless: "].concat();
+        let shape = Shape { head, payload, filling: Filling::Own, tail: b"", endless: Some(endless.into()) };
         let rules = http::Rules {
             bodiless: ask.method == http::Verb::Head,
             status: ask.status,
@@ -63,14 +72,16 @@ impl Script {
     pub fn resp(command: &resp::Command, payload: u64, answer: Option<u64>) -> Self {
         let (head, tail) = command.around(payload);
         let filling = if command.sends_own() { Filling::Own } else { Filling::Shared };
-        let shape = Shape { head, payload, filling, tail };
+        let endless = resp::ENDLESS.to_vec();
+        let shape = Shape { head, payload, filling, tail, endless: Some(endless.into()) };
         Self(Kind::Resp(Arc::new(shape), command.wanted(payload, answer)))
     }
 
     /// Bytes as they are.
     #[must_use]
     pub fn raw(exchange: &raw::Exchange) -> Self {
-        let shape = Shape { head: exchange.send.0.clone(), payload: 0, filling: Filling::Own, tail: b"" };
+        let head = exchange.send.0.clone();
+        let shape = Shape { head, payload: 0, filling: Filling::Own, tail: b"", endless: None };
         Self(Kind::Raw(Arc::new(shape), Arc::new(exchange.rules())))
     }
 

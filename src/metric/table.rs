@@ -107,6 +107,8 @@ metrics! {
     ServerAcked: "server_acked" Run Bytes Neither [Whole] None 0.1;
     /// Times a connection's requests were no longer read because too many of them, or of their answers, waited
     ReadsPaused: "reads_paused" Run Count Neither [Whole] None 0.2;
+    /// Connections the reference server accepted
+    Accepted: "accepted" Run Count Neither [Whole] None 0.0;
     /// Connections the reference server closed at once: no descriptor was left, or max_connections was reached
     AcceptRefused: "accept_refused" Run Count Neither [Whole] None 0.0;
     /// System calls of the reference server for one answered request
@@ -241,6 +243,12 @@ metrics! {
     StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
     /// Longest time without progress until the server ended a connection
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
+    /// Connections the client ended by FIN; after a half-close, when everything was answered
+    Closed: "closed" Group Count Neither [Final] None 0.0;
+    /// Connections the client ended by RST, or with bytes unread, which the kernel answers with RST
+    Reset: "reset" Group Count Neither [Final] None 0.0;
+    /// Connections the client left without a word; not measured where it may not
+    Vanished: "vanished" Group Count Neither [Final] None 0.0;
     /// Connections that were refused
     Refused: "refused" Group Count Lower [Final] None 0.0;
     /// Connections that never came about in time

@@ -1,13 +1,19 @@
 //! What TOML's grammar cannot say: which values are possible together.
 
 use super::{Expectation, Group, Profile, expect::Names};
-use crate::codec::{Protocol, content};
+use crate::{
+    behavior::{About, Needs},
+    codec::{Protocol, content},
+    load::Load,
+};
 
 /// Requests that a connection can have under way.
 const MOST_DEPTH: u32 = 1 << 16;
 /// What an open loop can be asked for, in requests per second.
 const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
+/// Connections that a group can be asked to open again, per second.
+const MOST_ATTEMPTS: f64 = 1e4;
 
 /// A fault of a profile: the keys that lead to it, and what to write instead.
 pub(super) struct Fault {
@@ -110,15 +116,30 @@ impl Profile {
         if group.start.0 >= self.duration() {
             return fault(&["start"], "the group would connect after the end of the run");
         }
+        check_lives(group)?;
         check_load(group)?;
         group.check_speech()?;
         check_behaviors(group)
     }
 }
 
+fn check_lives(group: &Group) -> Result<(), Fault> {
+    if group.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
+        return fault(&["lifetime"], "must be longer than 0; leave it out to keep connections");
+    }
+    match group.reconnect {
+        Some(reconnect) if !(LEAST_RATE..=MOST_ATTEMPTS).contains(&reconnect.at_most.0) => {
+            fault(&["reconnect", "at_most"], "must be from 1 in an hour to 10000/s")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_load(group: &Group) -> Result<(), Fault> {
     let load = &group.load;
     match (load.depth, load.rate) {
+        _ if group.tx.is_idle() && *load == Load::default() => Ok(()),
+        _ if group.tx.is_idle() => fault(&["load"], "who is `idle` asks for nothing: leave load out"),
         (Some(_), Some(_)) => {
             fault(&["load"], "`depth` (closed loop) and `rate` (open loop) exclude each other")
         }
@@ -141,6 +162,7 @@ fn check_behaviors(group: &Group) -> Result<(), Fault> {
     if !tx.tx {
         return fault(&["tx"], format!("`{}` drives rx only", tx.name));
     }
+    check_needs(group, tx)?;
     if tx.name == "race" {
         if group.protocol != Protocol::Echo || group.load.depth.is_none() {
             return fault(
@@ -156,4 +178,30 @@ fn check_behaviors(group: &Group) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Whether the group's requests have what its way of sending is about.
+fn check_needs(group: &Group, tx: &About) -> Result<(), Fault> {
+    let encoder = group.script("server").encoder(0);
+    let (head, whole) = (encoder.head_bytes(), encoder.message_bytes());
+    let (name, protocol) = (tx.name, group.protocol);
+    match tx.needs {
+        Needs::Head if head == 0 => fault(
+            &["tx"],
+            format!(
+                "`{name}` needs requests with a head, and those of {protocol} have none: use http, frame or resp"
+            ),
+        ),
+        Needs::Body if whole == head => {
+            fault(&["tx"], format!("`{name}` needs requests with a payload: set load.payload"))
+        }
+        Needs::Framing if encoder.endless().is_none() => fault(
+            &["tx"],
+            format!(
+                "`{name}` needs requests with an end of their own, and those of {protocol} have none: use http, \
+                 frame, line or resp"
+            ),
+        ),
+        _ => Ok(()),
+    }
 }

@@ -29,7 +29,7 @@ pub use self::{
 use crate::{
     behavior,
     codec::{Protocol, http, raw, resp},
-    load::Load,
+    load::{Load, Reconnect},
     units::{Bytes, Span},
 };
 
@@ -94,11 +94,19 @@ pub struct Group {
     /// For `raw`: the bytes, and how an answer ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<raw::Exchange>,
-    /// What they ask for.
+    /// What they ask for; nothing if they are `idle`.
+    #[serde(default)]
     pub load: Load,
     /// When they connect, counted from the start of the warm-up.
     #[serde(default)]
     pub start: Span,
+    /// How long each connection is kept before it is closed, whatever is under way on it; the first ones of a group for
+    /// a random part of it, so that they do not end in step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Span>,
+    /// How connections that ended are opened again; not at all unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<Reconnect>,
     /// Kernel receive buffer (`SO_RCVBUF`), set before connecting; the kernel doubles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recv_buffer: Option<Bytes>,

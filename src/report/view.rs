@@ -131,11 +131,13 @@ pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> St
 
 /// How the connections of a group ended, leaving out what did not happen.
 pub(super) fn outcomes(point: &Point, group: &str) -> String {
-    let kinds: [(&str, Count<Ledger>); 6] = [
+    let kinds: [(&str, Count<Ledger>); 8] = [
         ("alive", |l| l.still_alive),
         ("evicted (RST)", |l| l.evicted_rst),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("closed by us", |l| l.closed_by_us),
+        ("reset by us", |l| l.reset_by_us),
+        ("vanished", |l| l.vanished),
         ("refused", |l| l.refused),
         ("timed out", |l| l.timed_out),
     ];

@@ -26,7 +26,13 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
         target::check_program(program, files)?;
     }
     let racing = |group: &Group| u64::from(group.count) * u64::from(group.tx.threads());
-    let needed = profile.connections() + profile.clients.iter().map(racing).sum::<u64>() + OWN_DESCRIPTORS;
+    // A client that has vanished keeps its descriptor when it comes back on another connection.
+    let haunting = |group: &Group| {
+        let again = group.reconnect.filter(|_| group.rx.vanishes() || group.tx.vanishes());
+        again.map_or(0, |again| (again.at_most.0 * profile.duration().as_secs_f64()).ceil() as u64)
+    };
+    let beside = profile.clients.iter().map(|group| racing(group) + haunting(group)).sum::<u64>();
+    let needed = profile.connections() + beside + OWN_DESCRIPTORS;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((needed, needed));
     if needed > hard {
         return Err(RunError::Start(format!(

@@ -87,6 +87,7 @@ pub(super) fn run(
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         server_exit: ending.words,
     };
+    watch.notes.extend(driven.notes.iter().cloned());
     let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
     let measured = Measured { samples, driven, evictions, notes: watch.notes, cut_at_ns };
     Ok((summary::trial(profile, seed, effective, measured), end))

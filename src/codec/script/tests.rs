@@ -305,3 +305,21 @@ proptest! {
         prop_assert_eq!(tally.corrupt + tally.errors > 0, tally.first_fault.is_some());
     }
 }
+
+#[test]
+fn a_request_without_an_end_begins_like_one_with_it() {
+    let begun = |script: &Script| {
+        let mut encoder = script.encoder(STREAM).endless()?;
+        let mut bytes = [0; 100];
+        encoder.fill(0, &mut bytes);
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let line = begun(&Script::line(10)).expect("a line has an end");
+    assert!(line.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+    let head = begun(&http("", None)).expect("a head has an end");
+    assert!(head.starts_with("GET / HTTP/1.1\r\nHost: host\r\nX-Endless: "), "{head}");
+    assert_eq!(head.matches("\r\n").count(), 2);
+    let command = begun(&resp("PING", 0, None)).expect("a string has a length");
+    assert!(command.starts_with("*1\r\n$4611686018427387904\r\n"), "{command}");
+    assert_eq!(begun(&raw("send = 'x'\nuntil = '\\n'")), None);
+}

@@ -1,0 +1,74 @@
+//! `burst`: requests are held back and then sent all at once.
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View};
+use crate::units::Span;
+
+pub(super) const ABOUT: About = About {
+    name: "burst",
+    text: "Holds requests back for `every`, then sends all that became due in as few system calls as the socket lets \
+           it, whatever was answered meanwhile; and again. With a depth of 1000 it pipelines a thousand requests; with \
+           rx = \"stall\" it never reads an answer. It is the batch job, the queue that was flushed, the flood. The \
+           first time is cut short at random, so that a group does not move in step. Knob: every (a time).",
+    rx: false,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Burst {
+    every: Span,
+    #[serde(skip)]
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Phase {
+    #[default]
+    Fresh,
+    /// Requests gather.
+    Gathering,
+    /// Until so many bytes were moved.
+    Sending(u64),
+}
+
+impl Behavior for Burst {
+    fn next(&mut self, view: View<'_>) -> Step {
+        let (phase, step) = match self.phase {
+            Phase::Sending(end) if view.moved < end => (self.phase, Step::Move((end - view.moved) as usize)),
+            Phase::Sending(_) => (Phase::Gathering, Step::Rest(self.every.0)),
+            Phase::Fresh => (Phase::Gathering, Step::Rest(self.every.0.mul_f64(view.rng.random::<f64>()))),
+            Phase::Gathering => {
+                (Phase::Sending(view.moved.saturating_add(view.left)), Step::Move(view.left as usize))
+            }
+        };
+        self.phase = phase;
+        step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{super::Message, *};
+
+    #[test]
+    fn what_gathered_is_sent_at_once_and_the_rest_next_time() {
+        let mut burst: Burst = toml::from_str("every = '100ms'").expect("knobs");
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut next =
+            |moved, left| burst.next(View { moved, left, message: Message::default(), rng: &mut rng });
+        let pause = Step::Rest(Duration::from_millis(100));
+        assert!(matches!(next(0, 50), Step::Rest(first) if first < Duration::from_millis(100)));
+        assert_eq!(next(0, 800), Step::Move(800));
+        assert_eq!(next(500, 350), Step::Move(300), "what became due meanwhile has to wait");
+        assert_eq!([next(800, 50), next(800, 900)], [pause, Step::Move(900)]);
+    }
+}

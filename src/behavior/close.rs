@@ -1,0 +1,54 @@
+//! `close`: the client closes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+
+pub(super) const ABOUT: About = About {
+    name: "close",
+    text: "Closes the connection with close(2): at once when it has come about, or once so many bytes or whole messages \
+           were moved in its direction (requests sent, answers received). The peer gets a FIN, unless received bytes \
+           were not read: then the kernel sends an RST instead (RFC 2525 section 2.17), as it does when more arrive \
+           later. So on rx, `after` in the middle of an answer is the client that has had enough, and it ends by RST; \
+           `messages` is the client that keeps no connection. What really was sent is counted: closed or reset. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    rx: true,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Close(Ending);
+
+impl Behavior for Close {
+    fn next(&mut self, view: View<'_>) -> Step {
+        self.0.next(&view, End::Close)
+    }
+
+    fn spent(&mut self, view: View<'_>) -> Option<End> {
+        self.0.is_due(&view).then_some(End::Close)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{
+        super::{
+            Message,
+            tests::{steps, view},
+        },
+        *,
+    };
+
+    #[test]
+    fn it_moves_and_then_closes() {
+        let mut close: Close = toml::from_str("after = 9").expect("knobs");
+        assert_eq!(steps(&mut close, 2), [Step::Move(9), Step::End(End::Close)]);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(close.spent(view(8, Message::default(), &mut rng)), None);
+        assert_eq!(close.spent(view(9, Message::default(), &mut rng)), Some(End::Close));
+    }
+}

@@ -1,0 +1,83 @@
+//! When a connection ends: the knobs of `close`, `half-close`, `reset` and `vanish`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{End, Step, View};
+use crate::units::{Bytes, Count};
+
+/// After so many bytes or so many messages, whichever comes first; at once unless one of them is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Ending {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Count>,
+}
+
+impl Ending {
+    /// Moves until it is time to end like this.
+    pub(super) fn next(&self, view: &View<'_>, end: End) -> Step {
+        if self.is_due(view) {
+            return Step::End(end);
+        }
+        let until_after = self.after.map_or(u64::MAX, |after| after.0 - view.moved);
+        // A message at a time, so that no byte of the next one is sent.
+        let most = if self.messages.is_some() { until_after.min(view.message.left) } else { until_after };
+        Step::Move(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// Whether it is time.
+    pub(super) fn is_due(&self, view: &View<'_>) -> bool {
+        let Self { after, messages } = self;
+        (after.is_none() && messages.is_none())
+            || after.is_some_and(|after| view.moved >= after.0)
+            || messages.is_some_and(|messages| view.message.whole >= u64::from(messages.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{
+        super::{Message, tests::view},
+        *,
+    };
+
+    const END: Step = Step::End(End::Close);
+
+    fn ending(text: &str) -> Ending {
+        toml::from_str(text).expect("knobs")
+    }
+
+    fn next(ending: &Ending, moved: u64, message: Message) -> Step {
+        ending.next(&view(moved, message, &mut ChaCha8Rng::seed_from_u64(1)), End::Close)
+    }
+
+    #[test]
+    fn it_is_time_at_once_unless_something_comes_first() {
+        assert_eq!(next(&Ending::default(), 0, Message::default()), END);
+        let bytes = ending("after = '10B'");
+        let steps = [0, 4, 10].map(|moved| next(&bytes, moved, Message::of_answers(9)));
+        assert_eq!(steps, [Step::Move(10), Step::Move(6), END]);
+    }
+
+    #[test]
+    fn requests_are_sent_to_the_last_byte_and_no_further() {
+        let two = ending("messages = 2");
+        let steps = [0, 30, 100, 200].map(|moved| next(&two, moved, Message::of_requests(moved, 8, 100)));
+        assert_eq!(steps, [Step::Move(100), Step::Move(70), Step::Move(100), END]);
+        let answers = [0, 1, 2].map(|whole| next(&two, 5, Message::of_answers(whole)));
+        assert_eq!(answers, [Step::Move(usize::MAX), Step::Move(usize::MAX), END]);
+    }
+
+    #[test]
+    fn whichever_comes_first_ends_it() {
+        let both = ending("after = 150\nmessages = 2");
+        assert_eq!(next(&both, 100, Message::of_requests(100, 8, 100)), Step::Move(50));
+        assert_eq!(next(&both, 150, Message::of_requests(150, 8, 100)), END);
+        assert_eq!(next(&both, 120, Message::of_requests(120, 8, 60)), END);
+    }
+}

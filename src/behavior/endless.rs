@@ -1,0 +1,56 @@
+//! `endless`: a request without an end.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View};
+use crate::units::Span;
+
+pub(super) const ABOUT: About = About {
+    name: "endless",
+    text: "Begins a request that never ends and sends it for ever, at most `bytes` bytes (default: all that the socket \
+           takes) with each system call and a pause of `every` (default 0) after each: a line without a newline, an \
+           HTTP field without an end, a frame or a RESP string with a length beyond every limit. A server that waits \
+           for the end keeps it all. (For requests that are merely too long, set load.payload.) Knobs: bytes (at least \
+           1), every (a time).",
+    rx: false,
+    tx: true,
+    needs: Needs::Framing,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Endless {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<NonZeroU32>,
+    every: Span,
+    /// Bytes moved when the last piece was asked for, once one was.
+    #[serde(skip)]
+    asked_at: Option<u64>,
+}
+
+impl Behavior for Endless {
+    fn next(&mut self, view: View<'_>) -> Step {
+        if !self.every.0.is_zero() && self.asked_at.take().is_some_and(|at| view.moved > at) {
+            return Step::Wait(self.every.0);
+        }
+        self.asked_at = Some(view.moved);
+        Step::Endless(self.bytes.map_or(usize::MAX, |bytes| bytes.get() as usize))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::tests::steps, *};
+
+    #[test]
+    fn it_goes_on_at_once_or_after_a_pause() {
+        assert_eq!(steps(&mut Endless::default(), 2), [Step::Endless(usize::MAX); 2]);
+        let mut slow: Endless = toml::from_str("bytes = 5\nevery = '1ms'").expect("knobs");
+        let (five, pause) = (Step::Endless(5), Step::Wait(Duration::from_millis(1)));
+        assert_eq!(steps(&mut slow, 4), [five, pause, five, pause]);
+    }
+}

@@ -1,0 +1,102 @@
+//! `garbage`: bytes that nobody meant to send.
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View};
+use crate::units::Count;
+
+pub(super) const ABOUT: About = About {
+    name: "garbage",
+    text: "Sends whatever is due at once, with one byte in `one_in` replaced by another one at random: 1 (the default) \
+           is noise, 1000 are requests with an error here and there. It is the client of another protocol, the fuzzer, \
+           the broken memory. The server may answer what still makes sense and end the connection; as nobody knows what \
+           its answers must be, they count as answers, and their content is not judged. Knob: one_in (a number).",
+    rx: false,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Garbage {
+    #[serde(default = "every_byte")]
+    one_in: Count,
+    /// Which bytes, and what becomes of them.
+    #[serde(skip)]
+    seed: Option<u64>,
+}
+
+fn every_byte() -> Count {
+    Count(1)
+}
+
+impl Default for Garbage {
+    fn default() -> Self {
+        Self { one_in: every_byte(), seed: None }
+    }
+}
+
+impl Behavior for Garbage {
+    fn next(&mut self, view: View<'_>) -> Step {
+        self.seed.get_or_insert_with(|| view.rng.random());
+        Step::Move(usize::MAX)
+    }
+
+    fn spoil(&mut self, offset: u64, bytes: &mut [u8]) {
+        let seed = self.seed.unwrap_or_default();
+        for (at, byte) in (offset..).zip(bytes) {
+            let random = mixed(seed.wrapping_add(at));
+            if random.is_multiple_of(u64::from(self.one_in.0)) {
+                *byte ^= 1 + ((random >> 32) % 255) as u8;
+            }
+        }
+    }
+}
+
+/// The output function of `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
+const fn mixed(counter: u64) -> u64 {
+    let mut z = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::steps, *};
+
+    fn spoilt(one_in: u32, pieces: &[usize]) -> Vec<u8> {
+        let mut garbage = Garbage { one_in: Count(one_in), seed: None };
+        assert_eq!(steps(&mut garbage, 1), [Step::Move(usize::MAX)]);
+        let mut bytes = vec![b'x'; pieces.iter().sum()];
+        let mut done = 0;
+        for piece in pieces {
+            garbage.spoil(done as u64, &mut bytes[done..done + piece]);
+            done += piece;
+        }
+        bytes
+    }
+
+    #[test]
+    fn about_one_byte_in_so_many_is_another_one() {
+        for one_in in [1, 2, 100] {
+            let wrong = spoilt(one_in, &[100_000]).iter().filter(|byte| **byte != b'x').count();
+            let expected = 100_000 / one_in as usize;
+            assert!(wrong.abs_diff(expected) <= expected / 8, "{wrong} of 100000, one in {one_in}");
+        }
+    }
+
+    #[test]
+    fn noise_has_every_byte_in_it() {
+        let mut noise = spoilt(1, &[10_000]);
+        noise.sort_unstable();
+        noise.dedup();
+        assert_eq!(noise.len(), 255, "all but the right one");
+    }
+
+    #[test]
+    fn a_byte_comes_out_the_same_however_the_socket_cuts() {
+        assert_eq!(spoilt(3, &[1, 50, 949]), spoilt(3, &[1000]));
+    }
+}

@@ -1,0 +1,56 @@
+//! `half-close`: no more will be asked, answers are still awaited.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+
+pub(super) const ABOUT: About = About {
+    name: "half-close",
+    text: "Ends the sending direction with shutdown(2) once so many bytes or whole requests were sent, and goes on reading: \
+           a FIN that says that no more questions will come, not that nobody listens (nc -N, rsh, HTTP/1.0 clients). \
+           What was asked must still be answered to the last byte; then the server ends the connection, and it is \
+           counted as closed. If it ends it before, the connection is counted as evicted and the requests as lost. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    rx: false,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct HalfClose(Ending);
+
+impl Behavior for HalfClose {
+    fn next(&mut self, view: View<'_>) -> Step {
+        self.0.next(&view, End::HalfClose)
+    }
+
+    fn spent(&mut self, view: View<'_>) -> Option<End> {
+        self.0.is_due(&view).then_some(End::HalfClose)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{
+        super::{
+            Message,
+            tests::{steps_of_requests, view},
+        },
+        *,
+    };
+
+    #[test]
+    fn it_sends_and_then_ends_its_direction() {
+        let mut half: HalfClose = toml::from_str("messages = 2").expect("knobs");
+        assert_eq!(
+            steps_of_requests(&mut half, 4, 10, 3),
+            [Step::Move(10), Step::Move(10), Step::End(End::HalfClose)]
+        );
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut spent = |whole| half.spent(view(7, Message::of_answers(whole), &mut rng));
+        assert_eq!([spent(1), spent(2)], [None, Some(End::HalfClose)]);
+    }
+}

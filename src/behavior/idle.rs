@@ -1,0 +1,34 @@
+//! `idle`: connected, and silent.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View};
+
+pub(super) const ABOUT: About = About {
+    name: "idle",
+    text: "Connects, asks for nothing and says nothing, for ever: the pool that was opened and never used, the \
+           attacker who only wants descriptors. Its group has no load. No knobs.",
+    rx: false,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Idle {}
+
+impl Behavior for Idle {
+    fn next(&mut self, _: View<'_>) -> Step {
+        Step::Hold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::steps, *};
+
+    #[test]
+    fn it_says_nothing() {
+        assert_eq!(steps(&mut Idle {}, 2), [Step::Hold; 2]);
+    }
+}

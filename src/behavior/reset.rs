@@ -1,0 +1,53 @@
+//! `reset`: the client resets the connection.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+
+pub(super) const ABOUT: About = About {
+    name: "reset",
+    text: "Ends the connection with an RST (SO_LINGER 0, then close(2)): at once when it has come about, or once so many \
+           bytes or whole messages were moved in its direction. What is under way in either direction is dropped. It is \
+           the process that crashed, the middlebox that lost its state, the port scanner. On rx, `after` in the middle \
+           of an answer makes the server write into a connection that is no more (EPIPE). Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    rx: true,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Reset(Ending);
+
+impl Behavior for Reset {
+    fn next(&mut self, view: View<'_>) -> Step {
+        self.0.next(&view, End::Reset)
+    }
+
+    fn spent(&mut self, view: View<'_>) -> Option<End> {
+        self.0.is_due(&view).then_some(End::Reset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{
+        super::{
+            Message,
+            tests::{steps, view},
+        },
+        *,
+    };
+
+    #[test]
+    fn it_moves_and_then_resets() {
+        let mut reset: Reset = toml::from_str("messages = 1").expect("knobs");
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut next = |whole| reset.next(view(7, Message { whole, head_left: 0, left: 3 }, &mut rng));
+        assert_eq!([next(0), next(1)], [Step::Move(3), Step::End(End::Reset)]);
+        assert_eq!(steps(&mut Reset::default(), 1), [Step::End(End::Reset)], "right at connect");
+    }
+}

@@ -1,0 +1,51 @@
+//! `slow-body`: the payload of every request is dripped.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View, drip::Drip};
+
+pub(super) const ABOUT: About = About {
+    name: "slow-body",
+    text: "Sends the head of every request at once, and then its payload `bytes` bytes (default 1) at a time, with a \
+           pause of `every` before each: R-U-D-Y. The server knows what is coming and waits for it, often with memory \
+           set aside. It is the upload over a bad link, too. Knobs: bytes (at least 1), every (a time).",
+    rx: false,
+    tx: true,
+    needs: Needs::Body,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct SlowBody(Drip);
+
+impl Behavior for SlowBody {
+    fn next(&mut self, mut view: View<'_>) -> Step {
+        match view.message.head_left {
+            0 => {
+                let left = view.message.left;
+                self.0.next(&mut view, left)
+            }
+            left => Step::Move(left as usize),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            drip::tests::{PAUSE, drip},
+            tests::steps_of_requests,
+        },
+        *,
+    };
+
+    #[test]
+    fn heads_come_at_once_and_bodies_drop_by_drop() {
+        let seen = steps_of_requests(&mut SlowBody(drip()), 5, 8, 8);
+        let (head, two, one) = (Step::Move(5), Step::Move(2), Step::Move(1));
+        assert_eq!(seen[0], head);
+        assert!(matches!(seen[1], Step::Wait(_)));
+        assert_eq!(seen[2..], [two, PAUSE, one, head, PAUSE, two]);
+    }
+}

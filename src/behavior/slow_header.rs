@@ -1,0 +1,47 @@
+//! `slow-header`: the head of every request is dripped.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View, drip::Drip};
+
+pub(super) const ABOUT: About = About {
+    name: "slow-header",
+    text: "Sends the head of every request `bytes` bytes (default 1) at a time, with a pause of `every` before each, \
+           and its body, if it has one, at once: slowloris. While bytes keep coming no idle timer fires, and no \
+           application hears of the request; only a limit to the time that a message may take helps. The head of a \
+           frame are its first 32 bytes. Knobs: bytes (at least 1), every (a time).",
+    rx: false,
+    tx: true,
+    needs: Needs::Head,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct SlowHeader(Drip);
+
+impl Behavior for SlowHeader {
+    fn next(&mut self, mut view: View<'_>) -> Step {
+        match view.message.head_left {
+            0 => Step::Move(view.message.left as usize),
+            left => self.0.next(&mut view, left),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            drip::tests::{PAUSE, drip},
+            tests::steps_of_requests,
+        },
+        *,
+    };
+
+    #[test]
+    fn heads_come_drop_by_drop_and_bodies_at_once() {
+        let seen = steps_of_requests(&mut SlowHeader(drip()), 5, 9, 9);
+        let (two, one, body) = (Step::Move(2), Step::Move(1), Step::Move(4));
+        assert_eq!(seen[1..], [two, PAUSE, two, PAUSE, one, body, PAUSE, two]);
+    }
+}

@@ -1,0 +1,71 @@
+//! `stall-resume`: so many bytes, then silence, and on.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View};
+use crate::units::Span;
+
+pub(super) const ABOUT: About = About {
+    name: "stall-resume",
+    text: "Moves `bytes` bytes as fast as they come, does nothing for `silence`, counted from then, and goes on: again \
+           and again, or with once = true for good. It is the phone that changes cells, the laptop that was closed, \
+           the consumer in a long garbage collection: who comes back before a timer ends must lose nothing. On rx the \
+           window closes meanwhile, on tx a request is left half sent. Knobs: bytes (at least 1), silence (a time), \
+           once (default false).",
+    rx: true,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StallResume {
+    bytes: NonZeroU32,
+    silence: Span,
+    #[serde(default)]
+    once: bool,
+    /// Silences so far.
+    #[serde(skip)]
+    silences: u64,
+}
+
+impl Behavior for StallResume {
+    fn next(&mut self, view: View<'_>) -> Step {
+        if self.once && self.silences > 0 {
+            return Step::Move(usize::MAX);
+        }
+        let silent_at = u64::from(self.bytes.get()) * (self.silences + 1);
+        if view.moved < silent_at {
+            return Step::Move((silent_at - view.moved) as usize);
+        }
+        self.silences += 1;
+        Step::Rest(self.silence.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::tests::steps, *};
+
+    const SILENCE: Step = Step::Rest(Duration::from_secs(2));
+
+    fn stall_resume(once: bool) -> StallResume {
+        toml::from_str(&format!("bytes = 100\nsilence = '2s'\nonce = {once}")).expect("knobs")
+    }
+
+    #[test]
+    fn bytes_and_silence_take_turns() {
+        let hundred = Step::Move(100);
+        assert_eq!(steps(&mut stall_resume(false), 4), [hundred, SILENCE, hundred, SILENCE]);
+    }
+
+    #[test]
+    fn or_it_is_silent_once() {
+        let on = Step::Move(usize::MAX);
+        assert_eq!(steps(&mut stall_resume(true), 4), [Step::Move(100), SILENCE, on, on]);
+    }
+}

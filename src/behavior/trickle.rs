@@ -1,0 +1,76 @@
+//! `trickle`: a little, just before patience ends.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, Needs, Step, View};
+use crate::units::Span;
+
+pub(super) const ABOUT: About = About {
+    name: "trickle",
+    text: "Moves `bytes` bytes shortly before each end of `within`, counted from the burst before: between once and \
+           twice `before` (default 50ms) earlier, at random, so that a group does not move in step. It beats every \
+           timer of `within` that is moved by progress, with as little progress as there can be; a least rate or an \
+           absolute deadline catches it. On rx take more than half of the receive buffer at a time, or the window \
+           stays closed and the server sees no progress. Knobs: bytes (at least 1), within, before (times).",
+    rx: true,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trickle {
+    bytes: NonZeroU32,
+    within: Span,
+    #[serde(default = "shortly")]
+    before: Span,
+    /// Bytes that may have been moved when the present burst is over.
+    #[serde(skip)]
+    released: u64,
+}
+
+fn shortly() -> Span {
+    Span(Duration::from_millis(50))
+}
+
+impl Behavior for Trickle {
+    fn next(&mut self, view: View<'_>) -> Step {
+        if view.moved < self.released {
+            return Step::Move((self.released - view.moved) as usize);
+        }
+        self.released = view.moved + u64::from(self.bytes.get());
+        let early = self.before.0.mul_f64(1.0 + view.rng.random::<f64>());
+        Step::Rest(self.within.0.saturating_sub(early))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::steps, *};
+
+    #[test]
+    fn every_burst_comes_shortly_before_the_end() {
+        let mut trickle: Trickle = toml::from_str("bytes = 7\nwithin = '1s'\nbefore = '100ms'").expect("knobs");
+        let (mut pauses, mut bursts) = (Vec::new(), 0);
+        for step in steps(&mut trickle, 100) {
+            match step {
+                Step::Rest(pause) => pauses.push(pause.as_millis()),
+                step => {
+                    assert_eq!((step, bursts + 1), (Step::Move(7), pauses.len()), "a pause before every burst");
+                    bursts += 1;
+                }
+            }
+        }
+        assert!(pauses.iter().all(|pause| (800..=900).contains(pause)), "{pauses:?}");
+        assert!(pauses.iter().any(|pause| *pause < 830) && pauses.iter().any(|pause| *pause > 870));
+    }
+
+    #[test]
+    fn a_margin_longer_than_the_time_is_no_pause() {
+        let mut trickle: Trickle = toml::from_str("bytes = 1\nwithin = '10ms'").expect("knobs");
+        assert_eq!(steps(&mut trickle, 2), [Step::Rest(Duration::ZERO), Step::Move(1)]);
+    }
+}

@@ -1,0 +1,55 @@
+//! `vanish`: the peer is gone, and nobody is told.
+
+use serde::{Deserialize, Serialize};
+
+use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+
+pub(super) const ABOUT: About = About {
+    name: "vanish",
+    text: "Is gone without a word once so many bytes or whole messages were moved in its direction, or at once: no FIN, no \
+           RST, and no segment is acknowledged any more. It is the cable that was pulled, the phone in a tunnel, the \
+           machine that lost its power; only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what \
+           arrives at the socket, which stays open until the run ends: were it closed in silence (TCP_REPAIR), the \
+           kernel would answer the next segment with an RST. Where the kernel permits the filter to root only and the \
+           clients are not root, connections stay open in silence instead, the report says so, and `vanished` is \
+           INCONCLUSIVE. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    rx: true,
+    tx: true,
+    needs: Needs::Nothing,
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Vanish(Ending);
+
+impl Behavior for Vanish {
+    fn next(&mut self, view: View<'_>) -> Step {
+        self.0.next(&view, End::Vanish)
+    }
+
+    fn spent(&mut self, view: View<'_>) -> Option<End> {
+        self.0.is_due(&view).then_some(End::Vanish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::{
+        super::{
+            Message,
+            tests::{steps, view},
+        },
+        *,
+    };
+
+    #[test]
+    fn it_moves_and_then_vanishes() {
+        let mut vanish: Vanish = toml::from_str("after = 5").expect("knobs");
+        assert_eq!(steps(&mut vanish, 2), [Step::Move(5), Step::End(End::Vanish)]);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(vanish.spent(view(5, Message::default(), &mut rng)), Some(End::Vanish));
+    }
+}

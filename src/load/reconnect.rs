@@ -1,0 +1,84 @@
+//! When a connection that has ended is opened again.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Rate, Span};
+
+/// How a group comes back: every connection that ends while the run lasts, however it ended, is opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconnect {
+    /// Time from the end of a connection to the next attempt.
+    pub pause: Span,
+    /// Attempts of the whole group, at most: those above are put off.
+    pub at_most: Rate,
+}
+
+impl Reconnect {
+    /// A page about it, for `badpeer list behaviors`.
+    pub const ABOUT: &str = "lifetime = \"2s\" closes every connection after that time, whatever is under way on it (the \
+        first ones of a group after a random part of it). reconnect = {} opens every connection again that ended, \
+        however it ended, after `pause` (default 0s), but no more of the whole group than `at_most` (default 1000/s). \
+        With rx = { close = { messages = 100 } } it is the churn of clients that keep no connection for long; with a \
+        server that evicts or refuses, the storm of those who come back at once. Every attempt is counted as opened.";
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self { pause: Span(Duration::ZERO), at_most: Rate(1000.0) }
+    }
+}
+
+/// The attempts of one group. Times are nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Attempts {
+    pause_ns: u64,
+    gap_ns: u64,
+    /// No attempt before this.
+    next_ns: u64,
+}
+
+impl Attempts {
+    /// # Panics
+    /// If no attempts are allowed.
+    #[must_use]
+    pub fn new(reconnect: &Reconnect) -> Self {
+        assert!(reconnect.at_most.0 > 0.0, "attempts need a rate above 0");
+        let gap_ns = (1e9 / reconnect.at_most.0) as u64;
+        Self { pause_ns: reconnect.pause.0.as_nanos() as u64, gap_ns, next_ns: 0 }
+    }
+
+    /// When a connection that ended now is opened again: never before one that ended earlier.
+    pub fn after(&mut self, now_ns: u64) -> u64 {
+        let at_ns = (now_ns + self.pause_ns).max(self.next_ns);
+        self.next_ns = at_ns + self.gap_ns;
+        at_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn attempts(text: &str) -> Attempts {
+        Attempts::new(&toml::from_str(text).expect("knobs"))
+    }
+
+    #[test]
+    fn one_comes_back_at_once_or_after_a_pause() {
+        assert_eq!(attempts("").after(7 * MS), 7 * MS);
+        assert_eq!(attempts("pause = '20ms'").after(7 * MS), 27 * MS);
+    }
+
+    #[test]
+    fn many_come_back_no_faster_than_they_may() {
+        let mut attempts = attempts("at_most = '100/s'");
+        let times: Vec<u64> =
+            [5, 5, 5, 6, 90, 91].into_iter().map(|ms| attempts.after(ms * MS) / MS).collect();
+        assert_eq!(times, [5, 15, 25, 35, 90, 100]);
+    }
+}
