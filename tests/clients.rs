@@ -1,5 +1,7 @@
 //! The client engine against a reference server in the same process: what it counts must be what happened.
 
+#[path = "clients/endings.rs"]
+mod endings;
 #[path = "clients/protocols.rs"]
 mod protocols;
 

@@ -143,8 +143,10 @@ impl Connection {
                 self.rx.moved(count);
                 group.received += count as u64;
                 self.decode(Some(count), io, group);
-                // A steady reader that got less than it offered to take has drained the socket.
-                if most == io.inbox.len() && count < most { self.want_to_read(io) } else { Turn::Again }
+                // A steady reader that got less than it offered to take has drained the socket. Others are asked first:
+                // they may end the connection before the next request is sent.
+                let drained = most == io.inbox.len() && count < most;
+                if drained && self.rx.is_steady() { self.want_to_read(io) } else { Turn::Again }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.rx.blocked();

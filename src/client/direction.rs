@@ -66,6 +66,11 @@ impl Direction {
         Self { driver, moved: 0, timer: None, shut: false }
     }
 
+    /// Whether there is nobody to ask.
+    pub(super) fn is_steady(&self) -> bool {
+        self.driver.is_none()
+    }
+
     /// What may be done at this time, with `left` bytes to move, which lie there among the messages.
     pub(super) fn allowed(&mut self, now_ns: u64, left: u64, place: impl FnOnce() -> Message) -> Allowed {
         let moved = self.moved;

@@ -1,0 +1,169 @@
+//! How clients end connections, break off and come back, against the reference server: what is counted must be what
+//! happened, and what was asked before must be answered.
+
+use badpeer::{
+    metric::Metric,
+    record::{GroupResult, Ledger},
+};
+
+use super::{driven, of};
+
+/// What four clients with these keys came to in 400 ms.
+fn four(server: &str, keys: &str) -> GroupResult {
+    let clients = format!("[[clients]]\nname = \"g\"\ncount = 4\n{keys}");
+    let group = driven(server, &clients, 400).groups.remove(0);
+    assert!(group.ledger.balances(), "{:?}", group.ledger);
+    let requests = group.requests;
+    assert_eq!(requests.started, requests.answered + requests.unanswered + requests.lost, "{requests:?}");
+    group
+}
+
+fn all(ledger: Ledger) -> Ledger {
+    Ledger { opened: 4, ..ledger }
+}
+
+#[test]
+fn a_half_close_is_still_answered_to_the_last_byte() {
+    for (server, keys) in [
+        ("", "load = { depth = 3, payload = 64, answer = \"1MiB\" }\ntx = { half-close = { messages = 3 } }"),
+        (
+            "protocol = \"http\"",
+            "protocol = \"http\"\nload = { depth = 3, answer = 100000 }\n\
+             http = { path = \"/bytes/100000\", check = \"content\" }\ntx = { half-close = { messages = 3 } }",
+        ),
+    ] {
+        let group = four(server, keys);
+        assert_eq!(group.ledger, all(Ledger { closed_by_us: 4, ..Ledger::default() }), "{keys}");
+        assert_eq!((group.requests.started, group.requests.answered), (12, 12), "{keys}");
+        assert_eq!((group.content.corrupt, group.content.errors), (0, 0), "{keys}");
+    }
+}
+
+#[test]
+fn a_half_close_before_the_first_request_ends_the_conversation() {
+    let group = four("", "load = { depth = 1, payload = 64 }\ntx = \"half-close\"");
+    assert_eq!(group.ledger, all(Ledger { closed_by_us: 4, ..Ledger::default() }));
+    assert_eq!(group.requests.started, 0, "nothing was asked");
+}
+
+#[test]
+fn a_close_is_an_rst_when_bytes_are_unread() {
+    let load = "recv_buffer = \"64KiB\"\nload = { depth = 1, payload = 64, answer = \"1MiB\" }";
+    let between = four("", &format!("{load}\nrx = {{ close = {{ messages = 1 }} }}"));
+    assert_eq!(between.ledger, all(Ledger { closed_by_us: 4, ..Ledger::default() }));
+    assert_eq!((between.requests.answered, between.requests.lost), (4, 0));
+    let within = four("", &format!("{load}\nrx = {{ close = {{ after = 1000 }} }}"));
+    assert_eq!(within.ledger, all(Ledger { reset_by_us: 4, ..Ledger::default() }));
+    assert_eq!((within.requests.answered, within.requests.lost), (0, 4));
+}
+
+#[test]
+fn a_reset_comes_right_at_connect_or_within_an_answer() {
+    for (rx, asked) in [("\"reset\"", 4), ("{ reset = { after = 1000 } }", 4)] {
+        let keys = format!("load = {{ depth = 1, payload = 64, answer = \"1MiB\" }}\nrx = {rx}");
+        let group = four("", &keys);
+        assert_eq!(group.ledger, all(Ledger { reset_by_us: 4, ..Ledger::default() }), "{rx}");
+        assert_eq!((group.requests.lost, group.requests.answered), (asked, 0), "{rx}");
+    }
+    let silent = four("", "load = { depth = 1, payload = 64 }\ntx = \"reset\"");
+    assert_eq!((silent.ledger.reset_by_us, silent.requests.started), (4, 0), "nothing was asked");
+}
+
+#[test]
+fn a_peer_that_vanished_is_evicted_and_hears_nothing_of_it() {
+    let keys = "load = { depth = 1, payload = 64, answer = \"8MiB\" }\nrecv_buffer = \"64KiB\"\n\
+                rx = { vanish = { after = 1000 } }";
+    let clients = format!("[[clients]]\nname = \"g\"\ncount = 4\n{keys}");
+    let driven = driven("send_timeout = \"200ms\"", &clients, 600);
+    let ledger = driven.groups[0].ledger;
+    if driven.notes.is_empty() {
+        assert_eq!(ledger, all(Ledger { vanished: 4, ..Ledger::default() }));
+        assert_eq!(of(&driven.summaries[0], Metric::Vanished), 4.0);
+    } else {
+        // Who may not vanish is silent, and says so.
+        assert_eq!((ledger.vanished, driven.summaries[0].value(Metric::Vanished)), (0, None));
+        assert!(driven.notes[0].contains("may not vanish"), "{:?}", driven.notes);
+    }
+}
+
+#[test]
+fn garbage_and_endless_requests_are_refused_and_judge_nobody() {
+    for (server, keys) in [
+        ("", "load = { rate = \"200/s\", payload = 64 }\ntx = \"garbage\""),
+        ("", "load = { depth = 1, payload = 64 }\ntx = { garbage = { one_in = 50 } }"),
+        ("", "load = { depth = 1, payload = 64 }\ntx = \"endless\""),
+        (
+            "protocol = \"line\"\nreceive_limit = \"64KiB\"",
+            "protocol = \"line\"\nload = { depth = 1, payload = 64 }\ntx = \"endless\"",
+        ),
+    ] {
+        let group = four(server, keys);
+        assert_eq!(group.ledger, all(Ledger { evicted_rst: 4, ..Ledger::default() }), "{keys}");
+        assert_eq!(group.content.corrupt, 0, "{keys}");
+    }
+}
+
+#[test]
+fn a_slow_header_comes_to_its_end_and_is_answered() {
+    for (behavior, least_ns) in [("slow-header", 250_000_000), ("slow-body", 270_000_000)] {
+        let keys = format!(
+            "load = {{ rate = \"8/s\", payload = 32 }}\ntx = {{ {behavior} = {{ bytes = 1, every = \"10ms\" }} }}"
+        );
+        let clients = format!("[[clients]]\nname = \"g\"\ncount = 4\n{keys}");
+        let group = driven("", &clients, 800).groups.remove(0);
+        assert!(group.requests.answered > 0 && group.content.corrupt == 0, "{:?}", group.requests);
+        let fastest = group.service_ns.quantile(0.0).expect("answers");
+        assert!(fastest > least_ns, "{behavior}: {fastest} ns for thirty-two drops");
+    }
+}
+
+#[test]
+fn who_stalls_and_resumes_loses_nothing() {
+    let keys = "recv_buffer = \"64KiB\"\nload = { depth = 1, payload = 64, answer = \"2MiB\" }\n\
+                rx = { stall-resume = { bytes = 1000000, silence = \"100ms\" } }";
+    let group = four("send_timeout = \"2s\"", keys);
+    assert!(group.requests.answered >= 1 && group.content.corrupt == 0, "{group:?}");
+    assert_eq!(group.ledger.still_alive, 4);
+    let once = "load = { depth = 1, payload = 64 }\n\
+                tx = { stall-resume = { bytes = 40, silence = \"150ms\", once = true } }";
+    let group = four("", once);
+    assert!(group.requests.answered > 100, "{:?}", group.requests);
+    assert!(group.response_ns.quantile(1.0).expect("answers") > 150_000_000, "the first was half sent");
+}
+
+#[test]
+fn a_burst_is_answered_whole() {
+    let keys = "load = { depth = 50, payload = 64 }\ntx = { burst = { every = \"50ms\" } }";
+    let group = four("", keys);
+    assert!((1000..=4 * 50 * 9).contains(&group.requests.answered), "{:?}", group.requests);
+    assert_eq!(group.content.corrupt, 0);
+}
+
+#[test]
+fn who_is_idle_asks_for_nothing() {
+    let group = four("idle_timeout = \"150ms\"", "tx = \"idle\"");
+    assert_eq!(group.ledger, all(Ledger { evicted_rst: 4, ..Ledger::default() }));
+    assert_eq!(group.requests.started, 0);
+}
+
+#[test]
+fn connections_come_back_no_faster_than_they_may() {
+    let keys = "load = { depth = 1, payload = 64 }\nrx = { close = { messages = 5 } }\n\
+                reconnect = { at_most = \"100/s\" }";
+    let group = four("", keys);
+    let opened = group.ledger.opened;
+    assert!((20..=45).contains(&opened), "{opened} connections in 0.4 s");
+    let ended = group.ledger.closed_by_us;
+    assert!(opened - ended <= 4 && group.requests.lost == 0, "{group:?}");
+    assert!(group.requests.answered >= 5 * ended, "{group:?}");
+    let lived = four("", "load = { depth = 1, payload = 64 }\nlifetime = \"100ms\"\nreconnect = {}");
+    assert!((12..=24).contains(&lived.ledger.opened), "{:?}", lived.ledger);
+}
+
+#[test]
+fn who_is_evicted_comes_back_at_once() {
+    let keys = "load = { depth = 1, payload = 64 }\ntx = \"garbage\"\nreconnect = { pause = \"20ms\" }";
+    let group = four("", keys);
+    assert!((20..=84).contains(&group.ledger.opened), "{:?}", group.ledger);
+    assert!(group.ledger.evicted_rst >= group.ledger.opened - 4, "{:?}", group.ledger);
+}
