@@ -34,8 +34,8 @@ impl Default for Reconnect {
 /// The attempts of one group. Times are nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Attempts {
-    pause_ns: u64,
-    gap_ns: u64,
+    pause: Duration,
+    gap: Duration,
     /// No attempt before this.
     next_ns: u64,
 }
@@ -46,14 +46,14 @@ impl Attempts {
     #[must_use]
     pub fn new(reconnect: &Reconnect) -> Self {
         assert!(reconnect.at_most.0 > 0.0, "attempts need a rate above 0");
-        let gap_ns = (1e9 / reconnect.at_most.0) as u64;
-        Self { pause_ns: reconnect.pause.0.as_nanos() as u64, gap_ns, next_ns: 0 }
+        let gap = Duration::from_secs_f64(1.0 / reconnect.at_most.0);
+        Self { pause: reconnect.pause.0, gap, next_ns: 0 }
     }
 
     /// When a connection that ended now is opened again: never before one that ended earlier.
     pub fn after(&mut self, now_ns: u64) -> u64 {
-        let at_ns = (now_ns + self.pause_ns).max(self.next_ns);
-        self.next_ns = at_ns + self.gap_ns;
+        let at_ns = (now_ns + self.pause.as_nanos() as u64).max(self.next_ns);
+        self.next_ns = at_ns + self.gap.as_nanos() as u64;
         at_ns
     }
 }

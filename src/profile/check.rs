@@ -205,3 +205,59 @@ fn check_needs(group: &Group, tx: &About) -> Result<(), Fault> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::{Profile, Source};
+
+    fn parse(protocol: &str, keys: &str) -> Result<Profile, String> {
+        let text = format!(
+            "title = \"t\"\n[server]\nprotocol = \"{protocol}\"\n[[clients]]\nname = \"g\"\ncount = 1\nprotocol = \"{protocol}\"\n{keys}"
+        );
+        Source { file: "t.toml".into(), text }.parse(&[]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_behavior_that_could_not_do_what_it_says_is_refused() {
+        const LOAD: &str = "load = { depth = 1, payload = 9 }";
+        for (protocol, keys, wanted) in [
+            ("line", format!("{LOAD}\ntx = {{ slow-header = {{ every = '1s' }} }}"), "requests with a head"),
+            (
+                "http",
+                "load = { depth = 1 }\ntx = { slow-body = { every = '1s' } }".into(),
+                "set load.payload",
+            ),
+            ("echo", format!("{LOAD}\ntx = 'endless'"), "an end of their own"),
+            ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` drives tx only"),
+            ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: who is `idle`"),
+            ("frame", String::new(), "clients.0.load: set `depth`"),
+            (
+                "frame",
+                format!("{LOAD}\nlifetime = '0s'"),
+                "t.toml:9: clients.0.lifetime: must be longer than 0",
+            ),
+            (
+                "frame",
+                format!("{LOAD}\nreconnect = {{ at_most = '0/s' }}"),
+                "clients.0.reconnect.at_most: must be",
+            ),
+        ] {
+            let message = parse(protocol, &keys).expect_err(&keys);
+            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
+        }
+    }
+
+    #[test]
+    fn who_can_do_what_it_says_may() {
+        for (protocol, keys) in [
+            ("frame", "load = { depth = 1 }\ntx = { slow-header = { every = '1s' } }"),
+            ("line", "load = { depth = 1, payload = 9 }\ntx = { slow-body = { every = '1s' } }"),
+            ("http", "load = { depth = 1 }\ntx = 'endless'"),
+            ("echo", "tx = 'idle'\nlifetime = '1s'\nreconnect = { pause = '1s' }"),
+        ] {
+            let profile = parse(protocol, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
+            let again = toml::to_string(&profile).expect("a profile can be written");
+            assert_eq!(toml::from_str::<Profile>(&again).expect("and read again"), profile);
+        }
+    }
+}

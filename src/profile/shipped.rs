@@ -49,6 +49,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "half-sent",
     "slowloris",
     "endings",
+    "vanished-peers",
     "reconnect-storm",
     "bad-neighbors",
     "shrink",
