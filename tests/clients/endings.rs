@@ -1,12 +1,21 @@
 //! How clients end connections, break off and come back, against the reference server: what is counted must be what
 //! happened, and what was asked before must be answered.
 
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    os::fd::AsFd,
+    thread,
+    time::Duration,
+};
+
 use badpeer::{
     metric::Metric,
     record::{GroupResult, Ledger},
+    sys::tcp_info,
 };
 
-use super::driven;
+use super::{driven, driven_at};
 
 /// What four clients with these keys came to in 400 ms.
 fn four(server: &str, keys: &str) -> GroupResult {
@@ -69,20 +78,38 @@ fn a_reset_comes_right_at_connect_or_within_an_answer() {
     assert_eq!((silent.ledger.reset_by_us, silent.requests.started), (4, 0), "nothing was asked");
 }
 
+/// A server for one connection that says ten bytes after so many, and ten more when the client has had its time to
+/// vanish. What the kernel then knows of the connection: its state, and segments that nobody acknowledges.
+fn says_twice(listener: &TcpListener, request: usize) -> std::io::Result<(u8, u32)> {
+    let (mut stream, _) = listener.accept()?;
+    stream.read_exact(&mut vec![0; request])?;
+    for _ in 0..2 {
+        stream.write_all(&[b'x'; 10])?;
+        thread::sleep(Duration::from_millis(150));
+    }
+    let info = tcp_info(stream.as_fd())?;
+    Ok((info.state, info.unacked))
+}
+
 #[test]
-fn a_peer_that_vanished_is_evicted_and_hears_nothing_of_it() {
-    let keys = "load = { depth = 1, payload = 64, answer = \"8MiB\" }\nrecv_buffer = \"64KiB\"\n\
-                rx = { vanish = { after = 1000 } }";
-    let clients = format!("[[clients]]\nname = \"g\"\ncount = 4\n{keys}");
-    let driven = driven("send_timeout = \"200ms\"", &clients, 600);
+fn a_peer_that_vanished_acknowledges_nothing_and_says_nothing() {
+    const ESTABLISHED: u8 = 1;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serving = thread::spawn(move || says_twice(&listener, 48));
+    let clients = "[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 16 }\n\
+                   rx = { vanish = { after = 10 } }";
+    let driven = driven_at(address, clients, 500);
+    let seen = serving.join().expect("no panic").expect("a connection");
     let ledger = driven.groups[0].ledger;
+    let measured = driven.summaries[0].value(Metric::Vanished);
     if driven.notes.is_empty() {
-        assert_eq!(ledger, all(Ledger { vanished: 4, ..Ledger::default() }));
-        assert_eq!(driven.summaries[0].value(Metric::Vanished), Some(4.0));
+        assert_eq!(seen, (ESTABLISHED, 1));
+        assert_eq!((ledger.vanished, measured), (1, Some(1.0)), "{ledger:?}");
     } else {
         // Who may not vanish is silent, and says so.
-        assert_eq!((ledger.vanished, driven.summaries[0].value(Metric::Vanished)), (0, None));
         assert!(driven.notes[0].contains("may not vanish"), "{:?}", driven.notes);
+        assert_eq!((ledger.vanished, measured), (0, None), "{ledger:?}");
     }
 }
 
