@@ -51,6 +51,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "endings",
     "vanished-peers",
     "reconnect-storm",
+    "full-house",
     "bad-neighbors",
     "shrink",
     "shift-rule",
