@@ -10,7 +10,8 @@ pub(super) const ABOUT: About = About {
            RST, and no segment is acknowledged any more. It is the cable that was pulled, the phone in a tunnel, the \
            machine that lost its power; only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what \
            arrives at the socket, which stays open until the run ends: were it closed in silence (TCP_REPAIR), the \
-           kernel would answer the next segment with an RST. Where the kernel permits the filter to root only and the \
+           kernel would answer the next segment with an RST. (What was sent just before and is not acknowledged yet, the kernel \
+           sends again: rx says so better than tx.) Where the kernel permits the filter to root only and the \
            clients are not root, connections stay open in silence instead, the report says so, and `vanished` is \
            INCONCLUSIVE. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
     rx: true,

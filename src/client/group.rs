@@ -376,4 +376,16 @@ mod tests {
         let turns: Vec<_> = (0..3).filter_map(|_| group.next_in_turn()).collect();
         assert_eq!(turns, [Token::special(1), Token::special(0), Token::special(1)]);
     }
+
+    #[test]
+    fn who_reconnects_comes_back_after_a_pause_and_once_for_each_end() {
+        let mut group = group();
+        group.attempts = Some(Attempts::new(&toml::from_str("pause = '10ns'").expect("knobs")));
+        assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(false), None), "the first one");
+        for how in [Ended::ByReset, Ended::Alive] {
+            group.ended(how, &Pending::default(), &Tally::default(), 100);
+        }
+        assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
+        assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(true), None));
+    }
 }
