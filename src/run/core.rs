@@ -1,18 +1,14 @@
 //! A trial of a core experiment: a fresh process on a core of its own, which prints what it found.
 
 use std::{
-    os::unix::process::CommandExt,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Output},
     thread,
     time::{Duration, Instant},
 };
 
 use indexmap::IndexMap;
 
-use super::{
-    Interrupt, RunError,
-    cores::{self, Cores},
-};
+use super::{Interrupt, RunError, cores::Cores, target::spawn_badpeer};
 use crate::{
     metric::Stat,
     profile::Core,
@@ -54,26 +50,10 @@ pub(super) fn run(
 
 /// Starts `badpeer core` on the cores that would be a server's.
 fn start(core: &Core, seed: u64, cores: &Cores) -> Result<Child, RunError> {
-    let program =
-        std::env::current_exe().map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
-    let spawn = || {
-        cores::stay_on(&cores.server)?;
-        Command::new(&program)
-            .args(["core", "--seed", &seed.to_string(), "--until-stdin-ends"])
-            .args(core.to_arguments())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Ctrl-C is for us.
-            .process_group(0)
-            .spawn()
-    };
-    // A child inherits the cores of the thread that starts it.
-    match thread::scope(|scope| scope.spawn(spawn).join()) {
-        Ok(Ok(child)) => Ok(child),
-        Ok(Err(error)) => Err(RunError::Start(format!("cannot start {}: {error}", program.display()))),
-        Err(_) => Err(RunError::Start("the thread that starts the experiment panicked".into())),
-    }
+    let mut arguments =
+        ["core", "--seed", &seed.to_string(), "--until-stdin-ends"].map(str::to_owned).to_vec();
+    arguments.extend(core.to_arguments());
+    spawn_badpeer(&arguments, &cores.server)
 }
 
 /// All that it said, once it has ended by itself; `None` when it was ended by an interrupt. It says little: no pipe fills.

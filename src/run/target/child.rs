@@ -2,12 +2,27 @@
 
 use std::{
     io,
-    os::unix::process::ExitStatusExt,
-    process::{Child, Command, ExitStatus},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
-use super::super::cores;
+use super::super::{RunError, cores};
+
+/// Starts badpeer itself, with its three streams in our hands and on these cores. Ctrl-C is for us, not for it.
+pub(in crate::run) fn spawn_badpeer(arguments: &[String], cores: &[usize]) -> Result<Child, RunError> {
+    let program =
+        std::env::current_exe().map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
+    let mut command = Command::new(&program);
+    command
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    spawn_on(cores, &mut command)
+        .map_err(|error| RunError::Start(format!("cannot start {}: {error}", program.display())))
+}
 
 /// Starts a process that may use these cores only.
 pub(super) fn spawn_on(cores: &[usize], command: &mut Command) -> io::Result<Child> {

@@ -4,8 +4,7 @@ use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -18,7 +17,7 @@ use nix::{
 
 use super::{
     Ending, RunError, Target,
-    child::{in_words, spawn_on, with_last_words},
+    child::{in_words, spawn_badpeer, with_last_words},
 };
 use crate::profile::ServerOptions;
 
@@ -43,20 +42,10 @@ pub(super) struct Reference {
 impl Reference {
     /// Starts `badpeer serve` with these options on these cores, and waits until it listens.
     pub(super) fn start(options: &ServerOptions, server_cores: &[usize]) -> Result<Self, RunError> {
-        let program = std::env::current_exe()
-            .map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
-        let mut command = Command::new(&program);
-        command
-            .arg("serve")
-            .args(options.to_flags())
-            .args(["--admin", "127.0.0.1:0", "--until-stdin-ends"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Ctrl-C is for us: the server is measured until we end it.
-            .process_group(0);
-        let mut child = spawn_on(server_cores, &mut command)
-            .map_err(|error| RunError::Start(format!("cannot start {}: {error}", program.display())))?;
+        let mut arguments = vec!["serve".to_owned()];
+        arguments.extend(options.to_flags());
+        arguments.extend(["--admin", "127.0.0.1:0", "--until-stdin-ends"].map(str::to_owned));
+        let mut child = spawn_badpeer(&arguments, server_cores)?;
         let words = Arc::new(Mutex::new(VecDeque::new()));
         let listener = child.stderr.take().map(|stderr| {
             let words = Arc::clone(&words);
