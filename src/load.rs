@@ -104,6 +104,13 @@ impl Pace {
         Pacing::Due(due)
     }
 
+    /// Leaves out the next requests: others start them.
+    pub fn skip(&mut self, count: u32) {
+        for _ in 0..count {
+            self.decide(u64::MAX);
+        }
+    }
+
     /// When the next request becomes due.
     #[must_use]
     pub const fn next_ns(&self) -> u64 {
@@ -142,6 +149,24 @@ mod tests {
     fn late_requests_keep_the_time_they_were_due() {
         let mut pace = Pace::new(Rate(1000.0), Arrivals::Constant, 0);
         assert_eq!(due_until(&mut pace, 2_500_000), [0, 1_000_000, 2_000_000]);
+    }
+
+    #[test]
+    fn several_who_skip_each_others_requests_start_every_one_once() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let pace = || Pace::new(Rate(1000.0), arrivals, 3);
+            let mut shared = Vec::new();
+            for index in 0..3 {
+                let mut part = pace();
+                part.skip(index);
+                while let Pacing::Due(due) = part.decide(1_000_000_000) {
+                    shared.push(due);
+                    part.skip(2);
+                }
+            }
+            shared.sort_unstable();
+            assert_eq!(shared, due_until(&mut pace(), 1_000_000_000));
+        }
     }
 
     #[test]

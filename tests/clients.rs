@@ -4,6 +4,8 @@
 mod endings;
 #[path = "clients/protocols.rs"]
 mod protocols;
+#[path = "clients/threads.rs"]
+mod threads;
 
 use std::{
     net::SocketAddr,
@@ -22,11 +24,16 @@ use badpeer::{
 
 /// Drives a fresh server with these groups for so many milliseconds, without warm-up.
 fn driven(server: &str, clients: &str, measure_ms: u64) -> Driven {
+    served(server, |address| driven_at(address, clients, measure_ms))
+}
+
+/// What clients do to a fresh server.
+fn served(server: &str, clients: impl FnOnce(SocketAddr) -> Driven) -> Driven {
     let options: ServerOptions = toml::from_str(server).expect("options");
     let server = Server::bind(&options, None).expect("a server");
     let (address, stop) = (server.addresses().service, server.stop_handle());
     let serving = thread::spawn(|| server.run());
-    let driven = driven_at(address, clients, measure_ms);
+    let driven = clients(address);
     stop.stop();
     serving.join().expect("no panic").expect("a good end");
     driven
@@ -34,6 +41,11 @@ fn driven(server: &str, clients: &str, measure_ms: u64) -> Driven {
 
 /// The same with a server that is there already.
 fn driven_at(address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
+    driven_by(1, address, clients, measure_ms)
+}
+
+/// The same with so many threads.
+fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
     #[derive(serde::Deserialize)]
     struct Groups {
         clients: Vec<Group>,
@@ -47,6 +59,7 @@ fn driven_at(address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
         warmup: Duration::ZERO,
         measure: Duration::from_millis(measure_ms),
         sample_every: Duration::from_millis(100),
+        threads,
     };
     let (sender, _ticks) = mpsc::channel();
     let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();

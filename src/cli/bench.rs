@@ -32,6 +32,10 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
+    /// Threads that drive the clients
+    #[arg(long, short, value_name = "N", default_value_t = 1)]
+    threads: u32,
+
     /// Requests per second of all good clients together, whatever the server does; without it each client sends the
     /// next request when it has its answer
     #[arg(long, short, value_name = "RATE")]
@@ -136,6 +140,7 @@ impl Args {
             target: self.target(),
             protocol: if self.address.path.is_some() { Protocol::Http } else { self.protocol },
             connections: self.connections,
+            threads: self.threads,
             rate: self.rate,
             payload: self.payload,
             bad_path: self.bad_path.clone().or_else(|| self.address.path.clone()).unwrap_or_default(),

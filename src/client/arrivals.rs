@@ -26,10 +26,14 @@ impl Engine<'_> {
     /// When the group's next arrival became due, if it did, and before the end.
     fn next_arrival(&mut self, index: usize, end_ns: u64) -> Option<u64> {
         let group = &mut self.groups[index];
-        let start_ns = group.loop_start_ns?;
-        let elapsed_ns = self.io.now_ns.min(end_ns - 1).saturating_sub(start_ns);
-        match group.pace.as_mut()?.decide(elapsed_ns) {
-            Pacing::Due(due) => Some(start_ns + due),
+        let pace = group.pace.as_mut()?;
+        let start_ns = group.start.at_ns()?;
+        let elapsed_ns = self.io.now_ns.min(end_ns - 1).checked_sub(start_ns)?;
+        match pace.decide(elapsed_ns) {
+            Pacing::Due(due) => {
+                pace.skip(group.part.of - 1);
+                Some(start_ns + due)
+            }
             Pacing::Wait(_) => None,
         }
     }

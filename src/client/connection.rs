@@ -43,8 +43,8 @@ pub(super) struct Connection {
     pub(super) again: bool,
     /// The timer that ends it.
     pub(super) lifetime: Option<TimerId>,
-    /// Which one it is, in the order of opening.
-    pub(super) number: u32,
+    /// Which one it is of its thread's, in the order of opening.
+    pub(super) own: u32,
     pub(super) interest: Interest,
     /// Whether the reactor watches it.
     pub(super) watched: bool,

@@ -1,9 +1,10 @@
-//! The loop that drives every client: one thread, one epoll instance, one clock.
+//! The loop that drives clients: one thread, one epoll instance, one clock.
 
 use std::{
     io,
     net::TcpStream,
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::Sender,
     },
@@ -16,6 +17,7 @@ use super::{
     Plan, Port, Tick,
     connection::{Connection, Fate, Phase, Turn},
     group::{Ended, Group},
+    share::{Share, Start},
 };
 use crate::{
     behavior::End,
@@ -75,6 +77,8 @@ pub(super) struct Io {
 /// The loop's state.
 pub(super) struct Engine<'a> {
     pub(super) plan: &'a Plan,
+    /// The thread's share of the plan.
+    pub(super) share: Share,
     pub(super) io: Io,
     pub(super) connections: Slots<Connection>,
     pub(super) groups: Vec<Group>,
@@ -101,13 +105,20 @@ pub(super) struct Mark {
 }
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(plan: &'a Plan) -> io::Result<Self> {
+    /// `starts`: when the open loop of each group starts.
+    pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>]) -> io::Result<Self> {
         let window = plan.window_ns();
         let host = plan.address.to_string();
-        let group =
-            |(index, spec)| Group::new(spec, &host, plan.epoch_ns, window, plan.seed ^ (index as u64) << 32);
+        let mut before = 0;
+        let mut groups = Vec::with_capacity(plan.groups.len());
+        for (index, (spec, start)) in plan.groups.iter().zip(starts).enumerate() {
+            let (part, seed) = (share.part(before, spec.count), plan.seed ^ (index as u64) << 32);
+            groups.push(Group::new(spec, part, Arc::clone(start), &host, plan.epoch_ns, window, seed));
+            before += u64::from(spec.count);
+        }
         Ok(Self {
             plan,
+            share,
             io: Io {
                 reactor: Reactor::new(BATCH)?,
                 timers: Wheel::new(TICK_NS, plan.epoch_ns),
@@ -119,7 +130,7 @@ impl<'a> Engine<'a> {
                 failure: None,
             },
             connections: Slots::default(),
-            groups: plan.groups.iter().enumerate().map(group).collect(),
+            groups,
             ports: Vec::new(),
             buffers: vec![(0, 0); plan.groups.len()],
             vanished: Vec::new(),
@@ -177,7 +188,8 @@ impl<'a> Engine<'a> {
         }
         let alarms = self.io.timers.next_wake_ns().unwrap_or(end);
         let groups = self.groups.iter().filter_map(Group::next_wake_ns).min().unwrap_or(end);
-        end.min(self.tick_due_ns()).min(alarms).min(groups)
+        let news = self.groups.iter().any(Group::awaits_start).then(|| self.io.now_ns + Start::LOOK_UP_NS);
+        end.min(self.tick_due_ns()).min(alarms).min(groups).min(news.unwrap_or(end))
     }
 
     /// Notes what was counted until now, at both ends of the window.

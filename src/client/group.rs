@@ -1,12 +1,18 @@
 //! What is known about a client group while it runs: its clock, its counts, its latencies.
 
-use std::collections::VecDeque;
+mod outcome;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use hdrhistogram::Histogram;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::pending::{Pending, Request};
+use super::{
+    Seen,
+    pending::{Pending, Request},
+    share::{Part, Start},
+};
 use crate::{
     behavior::End,
     codec::{Script, Tally},
@@ -14,7 +20,7 @@ use crate::{
     metric::{Metric, Row},
     profile,
     reactor::Token,
-    record::{Buckets, GroupResult, Ledger, Requests},
+    record::{Ledger, Requests},
     units::Rate,
 };
 
@@ -34,19 +40,19 @@ pub(super) enum Ended {
     Alive,
 }
 
-/// A client group at work.
+/// What one thread drives of a client group, at work.
 pub(super) struct Group {
     pub(super) spec: profile::Group,
     /// What its connections say and must hear.
     pub(super) script: Script,
-    /// The clock of its open loop.
+    /// What the thread drives of it.
+    pub(super) part: Part,
+    /// The clock of its open loop, of which the thread starts every request that is its own.
     pub(super) pace: Option<Pace>,
     /// When its connections are opened.
     start_ns: u64,
     /// Connections that are still to be opened.
     to_open: u32,
-    /// Connections that have neither come about nor failed to; those that are opened again do not count.
-    to_settle: u32,
     /// Who comes back, and no sooner than when.
     attempts: Option<Attempts>,
     /// When connections are opened again, in order.
@@ -54,8 +60,8 @@ pub(super) struct Group {
     rng: ChaCha8Rng,
     /// Why its clients may not vanish, if they may not.
     pub(super) cannot_vanish: Option<String>,
-    /// When its open loop started: when all its connections had come about, or had failed to.
-    pub(super) loop_start_ns: Option<u64>,
+    /// When its open loop starts.
+    pub(super) start: Arc<Start>,
     /// Its open connections; arrivals go round.
     pub(super) alive: Vec<Token>,
     turn: usize,
@@ -83,24 +89,30 @@ pub(super) fn histogram() -> Histogram<u64> {
 impl Group {
     pub(super) fn new(
         spec: &profile::Group,
+        part: Part,
+        start: Arc<Start>,
         host: &str,
         epoch_ns: u64,
         window: (u64, u64),
         seed: u64,
     ) -> Self {
-        let pace = spec.load.rate.map(|rate: Rate| Pace::new(rate, spec.load.arrivals, seed));
+        let pace = spec.load.rate.filter(|_| part.count > 0).map(|rate: Rate| {
+            let mut pace = Pace::new(rate, spec.load.arrivals, seed);
+            pace.skip(part.index);
+            pace
+        });
         Self {
             spec: spec.clone(),
             script: spec.script(host),
+            part,
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
-            to_open: spec.count,
-            to_settle: spec.count,
-            attempts: spec.reconnect.as_ref().map(Attempts::new),
+            to_open: part.count,
+            attempts: spec.reconnect.as_ref().map(|reconnect| Attempts::new(reconnect, part.of)),
             reopen_ns: VecDeque::new(),
-            rng: ChaCha8Rng::seed_from_u64(seed ^ 1),
+            rng: ChaCha8Rng::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
             cannot_vanish: None,
-            loop_start_ns: None,
+            start,
             alive: Vec::new(),
             turn: 0,
             window,
@@ -131,10 +143,7 @@ impl Group {
     /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
     pub(super) fn settled_one(&mut self, again: bool, now_ns: u64) {
         if !again {
-            self.to_settle -= 1;
-            if self.to_settle == 0 {
-                self.loop_start_ns = Some(now_ns);
-            }
+            self.start.settled_one(now_ns);
         }
     }
 
@@ -150,7 +159,8 @@ impl Group {
         let first = (self.to_open > 0).then_some(self.start_ns);
         let again = self.reopen_ns.front().copied();
         let request = self
-            .loop_start_ns
+            .start
+            .at_ns()
             .zip(self.pace.as_ref())
             .map(|(start, pace)| start.saturating_add(pace.next_ns()));
         [first, again, request].into_iter().flatten().min()
@@ -232,16 +242,37 @@ impl Group {
         }
     }
 
+    /// Whether it has requests to start and does not know yet when the first is due.
+    pub(super) fn awaits_start(&self) -> bool {
+        self.part.of > 1 && self.pace.is_some() && self.start.at_ns().is_none()
+    }
+
     /// What there is to see now; the interval starts anew.
-    pub(super) fn sample(&mut self) -> Row {
-        let mut row = self.counts();
-        row.set(Metric::Alive, self.alive.len() as f64);
-        if !self.interval.is_empty() {
-            row.set(Metric::IntervalP50, self.interval.value_at_quantile(0.5) as f64);
-            row.set(Metric::IntervalP99, self.interval.value_at_quantile(0.99) as f64);
-            self.interval.reset();
+    pub(super) fn sample(&mut self) -> Seen {
+        let mut counts = self.counts();
+        counts.set(Metric::Alive, self.alive.len() as f64);
+        let some = !self.interval.is_empty();
+        let responses = some.then(|| std::mem::replace(&mut self.interval, histogram()));
+        Seen { counts, responses }
+    }
+
+    /// Takes over what another thread drove of the same group.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.due_in_window += other.due_in_window;
+        self.answered_in_window += other.answered_in_window;
+        self.requests.add(&other.requests);
+        self.ledger.add(&other.ledger);
+        self.received += other.received;
+        self.sent += other.sent;
+        self.content.add(&other.content);
+        self.cannot_vanish = self.cannot_vanish.take().or(other.cannot_vanish);
+        for (mine, others) in [
+            (&mut self.response, &other.response),
+            (&mut self.service, &other.service),
+            (&mut self.evicted_after, &other.evicted_after),
+        ] {
+            mine.add(others).expect("histograms with the same bounds");
         }
-        row
     }
 
     /// The counters.
@@ -253,92 +284,20 @@ impl Group {
         row.set(Metric::Sent, self.sent as f64);
         row
     }
-
-    pub(super) fn answered_in_window(&self) -> u64 {
-        self.answered_in_window
-    }
-
-    /// What the group came to, as numbers.
-    pub(super) fn summary(&self) -> Row {
-        let mut row = Row::default();
-        let seconds = (self.window.1 - self.window.0) as f64 / 1e9;
-        row.set(Metric::Offered, self.due_in_window as f64 / seconds);
-        for (metric, count) in [
-            (Metric::Unanswered, self.requests.unanswered),
-            (Metric::UnansweredAge, self.requests.oldest_unanswered_ns),
-            (Metric::Lost, self.requests.lost),
-            (Metric::Opened, self.ledger.opened),
-            (Metric::Evicted, self.ledger.evicted_fin + self.ledger.evicted_rst),
-            (Metric::EvictedReset, self.ledger.evicted_rst),
-            (Metric::EvictedFin, self.ledger.evicted_fin),
-            (Metric::Closed, self.ledger.closed_by_us),
-            (Metric::Reset, self.ledger.reset_by_us),
-            (Metric::Refused, self.ledger.refused),
-            (Metric::TimedOut, self.ledger.timed_out),
-            (Metric::GroupVerified, self.content.verified),
-            (Metric::GroupCorrupt, self.content.corrupt),
-            (Metric::Torn, self.content.torn),
-            (Metric::Reordered, self.content.reordered),
-            (Metric::Errors, self.content.errors),
-            (Metric::Disordered, self.content.torn + self.content.reordered),
-        ] {
-            row.set(metric, count as f64);
-        }
-        if self.cannot_vanish.is_none() {
-            row.set(Metric::Vanished, self.ledger.vanished as f64);
-        }
-        if !self.evicted_after.is_empty() {
-            row.set(Metric::EvictedAfterP50, self.evicted_after.value_at_quantile(0.5) as f64);
-            row.set(Metric::EvictedAfterMax, self.evicted_after.max() as f64);
-        }
-        if !self.response.is_empty() {
-            for (metric, q) in [
-                (Metric::LatencyP50, 0.5),
-                (Metric::LatencyP90, 0.9),
-                (Metric::LatencyP99, 0.99),
-                (Metric::LatencyP999, 0.999),
-                (Metric::LatencyMax, 1.0),
-            ] {
-                row.set(metric, self.response.value_at_quantile(q) as f64);
-            }
-            row.set(Metric::ServiceP50, self.service.value_at_quantile(0.5) as f64);
-            row.set(Metric::ServiceP99, self.service.value_at_quantile(0.99) as f64);
-        }
-        row
-    }
-
-    /// What its clients were not permitted to do, in words.
-    pub(super) fn note(&self) -> Option<String> {
-        let why = self.cannot_vanish.as_ref()?;
-        Some(format!(
-            "the clients of `{}` may not vanish here (SO_ATTACH_FILTER: {why}) and stayed connected in silence; run as root",
-            self.spec.name
-        ))
-    }
-
-    /// What the group came to, for the record.
-    pub(super) fn result(&self) -> GroupResult {
-        GroupResult {
-            name: self.spec.name.clone(),
-            ledger: self.ledger,
-            requests: self.requests,
-            content: self.content,
-            response_ns: Buckets::from(&self.response),
-            service_ns: Buckets::from(&self.service),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Protocol;
+    use crate::{client::share::Share, codec::Protocol};
 
     fn group() -> Group {
         let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
         let spec: profile::Group = toml::from_str(text).expect("a group");
         assert_eq!(spec.protocol, Protocol::Frame);
-        Group::new(&spec, "server", 0, (100, 200), 1)
+        let part = Share { index: 0, of: 1 }.part(0, spec.count);
+        let start = Arc::new(Start::new(spec.count, 1));
+        Group::new(&spec, part, start, "server", 0, (100, 200), 1)
     }
 
     #[test]
@@ -380,7 +339,7 @@ mod tests {
     #[test]
     fn who_reconnects_comes_back_after_a_pause_and_once_for_each_end() {
         let mut group = group();
-        group.attempts = Some(Attempts::new(&toml::from_str("pause = '10ns'").expect("knobs")));
+        group.attempts = Some(Attempts::new(&toml::from_str("pause = '10ns'").expect("knobs"), 1));
         assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(false), None), "the first one");
         for how in [Ended::ByReset, Ended::Alive] {
             group.ended(how, &Pending::default(), &Tally::default(), 100);

@@ -3,17 +3,17 @@
 use std::{io, net::Shutdown, time::Duration};
 
 use super::{
-    Driven, Port, connect,
+    Port, connect,
     connection::{Connection, Fate, Phase},
     direction::Direction,
     engine::{Alarm, Engine, What},
-    group::{Ended, Group},
+    group::Ended,
     pending::Pending,
+    team::Done,
 };
 use crate::{
     behavior::End,
     codec::{Tally, content},
-    metric::{Metric, Row},
     reactor::{Interest, Mode, Ready, Token},
     sys,
 };
@@ -39,7 +39,8 @@ impl Engine<'_> {
         let group = &mut self.groups[index];
         group.ledger.opened += 1;
         self.io.calls += 6;
-        let number = self.ports.len() as u32;
+        let own = self.ports.len() as u32;
+        let number = self.share.number(own);
         let stream_number = self.stream_of(number);
         let group = &mut self.groups[index];
         let opened_ns = sys::monotonic_ns();
@@ -66,7 +67,7 @@ impl Engine<'_> {
             phase: Phase::Connecting,
             again,
             lifetime: None,
-            number,
+            own,
             interest,
             watched: true,
             rx: Direction::new(&group.spec.rx, seed),
@@ -138,7 +139,7 @@ impl Engine<'_> {
         let group = &mut self.groups[connection.group];
         group.ended(how, &connection.pending, &content, self.io.now_ns);
         if matches!(how, Ended::ByFin | Ended::ByReset) {
-            let port = &mut self.ports[connection.number as usize];
+            let port = &mut self.ports[connection.own as usize];
             port.ended_by_peer = true;
             group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
@@ -155,7 +156,7 @@ impl Engine<'_> {
         match how {
             Ended::Alive => super::reset_on_close(&connection.stream),
             Ended::ByUs(End::Vanish) => {}
-            _ => self.ports[connection.number as usize].ended_ns = Some(self.io.now_ns),
+            _ => self.ports[connection.own as usize].ended_ns = Some(self.io.now_ns),
         }
         if connection.racers.is_some() {
             // Racers that wait for room must not be waited for in their turn. Fails only if the peer was faster.
@@ -176,38 +177,20 @@ impl Engine<'_> {
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self) -> Driven {
+    pub(super) fn finish(mut self) -> Done {
         self.io.now_ns = sys::monotonic_ns();
         let stopped_ns = self.io.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
         for token in left {
             self.end(token, Ended::Alive);
         }
-        let answered: u64 = self.groups.iter().map(Group::answered_in_window).sum();
-        let mut run = Row::default();
-        let mut window = None;
-        if let [start, end] = &self.marks[..] {
-            if answered > 0 {
-                run.set(Metric::HarnessCallsPerRequest, (end.calls - start.calls) as f64 / answered as f64);
-                run.set(Metric::HarnessCpuPerRequest, (end.cpu_ns - start.cpu_ns) as f64 / answered as f64);
-            }
-            let grown = end.groups.iter().zip(&start.groups).map(|(end, start)| end.less(start)).collect();
-            window = Some((grown, (end.at_ns - start.at_ns) as f64 / 1e9));
-        }
-        if !self.pacing_error.is_empty() {
-            run.set(Metric::PacingErrorP99, self.pacing_error.value_at_quantile(0.99) as f64);
-        }
-        Driven {
-            run,
-            groups: self.groups.iter().map(Group::result).collect(),
-            summaries: self.groups.iter().map(Group::summary).collect(),
-            window,
-            whole: self.groups.iter().map(Group::counts).collect(),
-            answered_in_window: answered,
+        Done {
+            groups: self.groups,
             ports: self.ports,
             buffers: self.buffers,
+            pacing_error: self.pacing_error,
+            marks: self.marks,
             stopped_ns,
-            notes: self.groups.iter().filter_map(Group::note).collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Good and bad peers: one engine on a thread of its own drives every connection of every group.
+//! Good and bad peers: an engine on a thread of its own, or several that share the connections of every group.
 //!
 //! A behavior decides ([`crate::behavior`]), a connection acts, the engine keeps the time. What a server does to a
 //! client is data, never an error; only our own failure (no descriptor, no port) is.
@@ -13,6 +13,8 @@ mod lifecycle;
 mod parting;
 mod pending;
 mod racers;
+mod share;
+mod team;
 
 use std::{
     io,
@@ -21,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use hdrhistogram::Histogram;
 use nix::{
     libc::linger,
     sys::socket::{setsockopt, sockopt::Linger},
@@ -45,9 +48,11 @@ pub struct Plan {
     pub measure: Duration,
     /// Time between two ticks.
     pub sample_every: Duration,
+    /// Threads that drive the clients, at least 1: each has its share of every group, and ticks of its own.
+    pub threads: u32,
 }
 
-/// What the engine sees at one instant.
+/// What an engine sees at one instant.
 #[derive(Clone, Debug)]
 pub struct Tick {
     /// When it was due, in nanoseconds since the epoch: a multiple of the sampling period.
@@ -56,8 +61,17 @@ pub struct Tick {
     pub at_ns: u64,
     /// About the engine itself.
     pub run: Row,
-    /// About each group.
-    pub groups: Vec<Row>,
+    /// About its part of each group.
+    pub groups: Vec<Seen>,
+}
+
+/// What an engine sees of a group.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The counters, and the open connections.
+    pub counts: Row,
+    /// Nanoseconds from when requests were due to the answers that came since the last tick; `None` if none came.
+    pub responses: Option<Histogram<u64>>,
 }
 
 /// A client's own port, by which the server knows it.
@@ -102,16 +116,12 @@ pub struct Driven {
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
-/// period. What was done until then comes back either way.
+/// period by each thread. What was done until then comes back either way.
 ///
 /// # Errors
 /// When the machine has no descriptor or no port left for a client.
 pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
-    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
-    crate::sys::set_timer_slack_ns(1)?;
-    let mut engine = engine::Engine::new(plan)?;
-    engine.run(stop, ticks)?;
-    Ok(engine.finish())
+    team::drive(plan, stop, ticks)
 }
 
 /// Makes the coming close an RST: what is under way is dropped, and no port waits in TIME-WAIT.

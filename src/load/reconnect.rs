@@ -41,12 +41,14 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    /// Those of a group that `of` threads drive (at least 1), each with an equal part of what is allowed.
+    ///
     /// # Panics
     /// If no attempts are allowed.
     #[must_use]
-    pub fn new(reconnect: &Reconnect) -> Self {
+    pub fn new(reconnect: &Reconnect, of: u32) -> Self {
         assert!(reconnect.at_most.0 > 0.0, "attempts need a rate above 0");
-        let gap = Duration::from_secs_f64(1.0 / reconnect.at_most.0);
+        let gap = Duration::from_secs_f64(f64::from(of) / reconnect.at_most.0);
         Self { pause: reconnect.pause.0, gap, next_ns: 0 }
     }
 
@@ -65,7 +67,7 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     fn attempts(text: &str) -> Attempts {
-        Attempts::new(&toml::from_str(text).expect("knobs"))
+        Attempts::new(&toml::from_str(text).expect("knobs"), 1)
     }
 
     #[test]

@@ -195,6 +195,14 @@ impl Row {
         Self { values: self.values.iter().zip(&earlier.values).map(|(now, then)| now - then).collect() }
     }
 
+    /// Adds what `other` has read to what was read of the same; what only one has is kept.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, others) in self.values.iter_mut().zip(&other.values).filter(|(_, others)| !others.is_nan())
+        {
+            *mine = if mine.is_nan() { *others } else { *mine + others };
+        }
+    }
+
     /// Takes over everything that `other` has read.
     pub fn merge(&mut self, other: &Self) {
         for &metric in Metric::ALL {
@@ -236,5 +244,7 @@ mod tests {
         other.set(Metric::ServerPss, 2.0);
         row.merge(&other);
         assert_eq!((row.value(Metric::ServerRss), row.value(Metric::ServerPss)), (Some(0.0), Some(2.0)));
+        other.add(&row);
+        assert_eq!((other.value(Metric::ServerRss), other.value(Metric::ServerPss)), (Some(0.0), Some(4.0)));
     }
 }

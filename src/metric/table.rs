@@ -171,6 +171,8 @@ metrics! {
     // The harness and the host.
     /// CPU time of the client engine
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
+    /// Share of the measured window that the busiest thread of the client engine was busy
+    HarnessBusiest: "harness_busiest" Run Cores Neither [Final] None 0.1;
     /// CPU time of the client engine for one answered request
     HarnessCpuPerRequest: "harness_cpu_per_request" Run Nanoseconds Neither [Final] None 0.1;
     /// System calls of the client engine for one answered request

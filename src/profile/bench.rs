@@ -46,6 +46,8 @@ pub struct Bench {
     pub protocol: Protocol,
     /// Good clients.
     pub connections: u32,
+    /// Threads that drive the clients.
+    pub threads: u32,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
     pub rate: Option<Rate>,
     /// Bytes of a good client's request; none for HTTP and RESP.
@@ -76,11 +78,12 @@ impl Bench {
         };
         let _ = write!(
             text,
-            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\n\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
+            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\nclient_threads = {}\n\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
              {}load = {{ {load}{} }}\n",
             quoted(&title),
             self.warmup,
             self.measure,
+            self.threads,
             toml::to_string(&IndexMap::from([("server", &self.target)])).unwrap_or_default(),
             self.connections,
             self.speech(&self.path),
@@ -191,6 +194,7 @@ mod tests {
                 target: Target::Attached { attach },
                 protocol,
                 connections: 5,
+                threads: 2,
                 rate: Some("500/s".parse().expect("a rate")),
                 payload: Bytes(100),
                 path: "/a'b".to_owned(),
@@ -221,6 +225,7 @@ mod tests {
             target: program,
             protocol: Protocol::Echo,
             connections: 1,
+            threads: 1,
             rate: None,
             payload: Bytes(9),
             path: String::new(),

@@ -14,6 +14,8 @@ const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
 /// Connections that a group can be asked to open again, per second.
 const MOST_ATTEMPTS: f64 = 1e4;
+/// Threads that can drive the clients.
+const MOST_THREADS: u32 = 64;
 
 /// A fault of a profile: the keys that lead to it, and what to write instead.
 pub(super) struct Fault {
@@ -89,6 +91,12 @@ impl Profile {
                 &["clients"],
                 format!("at most {} connections can be told apart", content::STREAMS),
             );
+        }
+        if !(1..=MOST_THREADS).contains(&self.client_threads) {
+            return fault(&["client_threads"], format!("must be from 1 to {MOST_THREADS}"));
+        }
+        if u64::from(self.client_threads) > self.connections() {
+            return fault(&["client_threads"], "there are more threads than connections to drive");
         }
         for (index, group) in self.clients.iter().enumerate() {
             let at = |f: Fault| Fault {

@@ -57,6 +57,9 @@ pub struct Profile {
     /// Time between two samples.
     #[serde(default = "defaults::sample_every")]
     pub sample_every: Span,
+    /// Threads that drive the clients, 1 to 64: connections and requests of every group are shared out among them.
+    #[serde(default = "defaults::client_threads")]
+    pub client_threads: u32,
     /// Who is driven.
     #[serde(default)]
     pub server: Target,
@@ -137,6 +140,9 @@ mod defaults {
     pub(super) const fn repeats() -> u32 {
         1
     }
+    pub(super) const fn client_threads() -> u32 {
+        1
+    }
     pub(super) const fn sample_every() -> Span {
         Span(Duration::from_millis(100))
     }
@@ -144,7 +150,8 @@ mod defaults {
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    const OF_CLIENTS: [&'static str; 5] = ["server", "clients", "warmup", "measure", "sample_every"];
+    const OF_CLIENTS: [&'static str; 6] =
+        ["server", "clients", "warmup", "measure", "sample_every", "client_threads"];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

@@ -17,7 +17,7 @@ use super::{
     watch::{Moment, Watch},
 };
 use crate::{
-    client::{self, Driven, Plan, Tick},
+    client::{self, Driven, Plan, Seen, Tick},
     metric::{Metric, Row},
     sys,
 };
@@ -67,9 +67,10 @@ pub(super) fn drive(
     let engine = {
         let (plan, stop) = (plan.clone(), Arc::clone(&stop));
         let work = move || client::drive(&plan, &stop, &sender);
-        thread::Builder::new().name("clients".into()).spawn(work)
+        thread::Builder::new().name("clients 0".into()).spawn(work)
     };
     let engine = engine.map_err(|e| RunError::Clients(format!("cannot start the clients' thread: {e}")))?;
+    let mut board = Board::new(ticks, plan.threads);
     let mut meter = Meter::default();
     let mut now_ns = 0;
     let end = loop {
@@ -85,12 +86,12 @@ pub(super) fn drive(
         let entry = samples.entry(due_ns.unwrap_or(now_ns) as i64).or_default();
         entry.at_ns = sample.at_ns;
         entry.run.merge(&sample.run);
-        take_ticks(&ticks, samples);
+        board.clear(samples);
         observer.sample(&meter.read(samples));
     };
     stop.store(true, Ordering::Relaxed);
     let driven = engine.join().map_err(|_| RunError::Clients("the clients' thread panicked".into()))?;
-    take_ticks(&ticks, samples);
+    board.clear(samples);
     let driven = driven.map_err(|error| {
         let hint = "see `badpeer doctor` for what this machine allows";
         RunError::Clients(format!("the clients ran out of what the machine has: {error}; {hint}"))
@@ -137,15 +138,64 @@ fn wait(
     }
 }
 
-/// A tick stands beside the sample that was due with it, or alone where there is none.
-fn take_ticks(ticks: &Receiver<Tick>, samples: &mut Samples) {
-    for tick in ticks.try_iter() {
-        let at_ns = tick.at_ns as i64;
-        let sample =
-            samples.entry(tick.due_ns as i64).or_insert_with(|| Sample { at_ns, ..Sample::default() });
-        sample.run.merge(&tick.run);
-        sample.groups = tick.groups;
+/// Where the ticks of all threads come together.
+struct Board {
+    ticks: Receiver<Tick>,
+    threads: u32,
+    /// By when they were due: those that not every thread has sent yet, added up, and how many have.
+    open: BTreeMap<u64, (Tick, u32)>,
+}
+
+impl Board {
+    fn new(ticks: Receiver<Tick>, threads: u32) -> Self {
+        Self { ticks, threads, open: BTreeMap::new() }
     }
+
+    /// A tick that every thread has sent stands beside the sample that was due with it, or alone where there is none.
+    fn clear(&mut self, samples: &mut Samples) {
+        for tick in self.ticks.try_iter() {
+            let due_ns = tick.due_ns;
+            let (whole, count) = match self.open.remove(&due_ns) {
+                None => (tick, 1),
+                Some((sum, count)) => (sum.with(tick), count + 1),
+            };
+            if count < self.threads {
+                self.open.insert(due_ns, (whole, count));
+                continue;
+            }
+            let at_ns = whole.at_ns as i64;
+            let sample =
+                samples.entry(due_ns as i64).or_insert_with(|| Sample { at_ns, ..Sample::default() });
+            sample.run.merge(&whole.run);
+            sample.groups = whole.groups.iter().map(seen).collect();
+        }
+    }
+}
+
+impl Tick {
+    /// Both together.
+    fn with(mut self, other: Self) -> Self {
+        self.at_ns = self.at_ns.max(other.at_ns);
+        self.run.add(&other.run);
+        for (mine, others) in self.groups.iter_mut().zip(other.groups) {
+            mine.counts.add(&others.counts);
+            match (&mut mine.responses, others.responses) {
+                (Some(all), Some(more)) => all.add(&more).expect("histograms with the same bounds"),
+                (all, more) => *all = all.take().or(more),
+            }
+        }
+        self
+    }
+}
+
+/// A group's counters and latencies at one instant.
+fn seen(seen: &Seen) -> Row {
+    let mut row = seen.counts.clone();
+    if let Some(responses) = &seen.responses {
+        row.set(Metric::IntervalP50, responses.value_at_quantile(0.5) as f64);
+        row.set(Metric::IntervalP99, responses.value_at_quantile(0.99) as f64);
+    }
+    row
 }
 
 /// Makes what people want to see while they wait out of the last samples.
@@ -193,6 +243,7 @@ mod tests {
             warmup: Duration::from_nanos(150),
             measure: Duration::from_nanos(250),
             sample_every: Duration::from_nanos(100),
+            threads: 1,
         };
         let mut due = vec![0];
         while let Some(next) = next_due_ns(&plan, due[due.len() - 1]) {
@@ -201,5 +252,32 @@ mod tests {
         assert_eq!(due, [0, 100, 150, 200, 300, 400]);
         assert_eq!(next_due_ns(&plan, 275), Some(300), "what was missed is not made up for");
         assert_eq!(next_due_ns(&plan, 400), None);
+    }
+
+    #[test]
+    fn a_sample_has_the_ticks_of_all_threads_together() {
+        let (sender, ticks) = mpsc::channel();
+        let mut board = Board::new(ticks, 2);
+        let mut samples = Samples::new();
+        let mut send = |due_ns, answered, latencies: &[u64]| {
+            let mut counts = Row::default();
+            counts.set(Metric::Answered, answered);
+            let mut histogram = hdrhistogram::Histogram::new(3).expect("three digits");
+            for ns in latencies {
+                histogram.record(*ns).expect("in range");
+            }
+            let responses = (!latencies.is_empty()).then_some(histogram);
+            let groups = vec![Seen { counts, responses }];
+            let _ = sender.send(Tick { due_ns, at_ns: due_ns, run: Row::default(), groups });
+            board.clear(&mut samples);
+            let seen = samples.get(&(due_ns as i64))?.groups[0].clone();
+            Some(
+                [Metric::Answered, Metric::IntervalP50, Metric::IntervalP99].map(|metric| seen.value(metric)),
+            )
+        };
+        assert_eq!(send(100, 5.0, &[7, 9]), None);
+        assert_eq!(send(200, 6.0, &[]), None, "the same thread again");
+        assert_eq!(send(100, 2.0, &[8]), Some([Some(7.0), Some(8.0), Some(9.0)]));
+        assert_eq!(send(200, 3.0, &[]), Some([Some(9.0), None, None]));
     }
 }

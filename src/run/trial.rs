@@ -48,6 +48,7 @@ pub(super) fn run(
         warmup: profile.warmup.0,
         measure: profile.measure.0,
         sample_every: profile.sample_every.0,
+        threads: profile.client_threads,
     };
     let mut samples = Samples::new();
     let baseline = Sample::take(&plan, &mut watch, Moment::Border);
@@ -71,14 +72,7 @@ pub(super) fn run(
     if let Some(output) = target.output() {
         observer.output(output);
     }
-    if cores.server.is_empty() {
-        watch.note("server and clients share the only core: rates say little".to_owned());
-    } else if server_cores.iter().any(|core| cores.clients.contains(core)) {
-        watch.note(
-            "server and clients may share a core: rates say little unless it is pinned (`taskset`)"
-                .to_owned(),
-        );
-    }
+    watch.notes.extend(shared_cores(cores, &server_cores, plan.threads));
     let effective = Effective {
         server_cores,
         client_cores: cores.clients.clone(),
@@ -91,6 +85,24 @@ pub(super) fn run(
     let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
     let measured = Measured { samples, driven, evictions, notes: watch.notes, cut_at_ns };
     Ok((summary::trial(profile, seed, effective, measured), end))
+}
+
+/// What a reader must know about who runs beside whom.
+fn shared_cores(cores: &Cores, server_cores: &[usize], threads: u32) -> Vec<String> {
+    let mut notes = Vec::new();
+    if cores.server.is_empty() {
+        notes.push("server and clients share the only core: rates say little".to_owned());
+    } else if server_cores.iter().any(|core| cores.clients.contains(core)) {
+        let text = "server and clients may share a core: rates say little unless it is pinned (`taskset`)";
+        notes.push(text.to_owned());
+    }
+    let of_clients = cores.clients.len();
+    if of_clients > 0 && threads as usize > of_clients {
+        notes.push(format!(
+            "{threads} threads drive the clients on {of_clients} core(s): they wait for each other, and latencies show it"
+        ));
+    }
+    notes
 }
 
 /// Gives the server its time; an interrupt shortens it.

@@ -1,0 +1,160 @@
+//! One engine or several, each on a thread of its own; what they did is put together when they are done.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
+    thread,
+};
+
+use hdrhistogram::Histogram;
+
+use super::{
+    Driven, Plan, Port, Tick,
+    engine::{Engine, Mark},
+    group::Group,
+    share::{Share, Start},
+};
+use crate::{
+    metric::{Metric, Row},
+    sys,
+};
+
+/// What one thread did.
+pub(super) struct Done {
+    pub(super) groups: Vec<Group>,
+    pub(super) ports: Vec<Port>,
+    pub(super) buffers: Vec<(u64, u64)>,
+    pub(super) pacing_error: Histogram<u64>,
+    pub(super) marks: Vec<Mark>,
+    pub(super) stopped_ns: u64,
+}
+
+/// Drives the clients, this thread being one of those that do.
+///
+/// # Errors
+/// The first of any thread; the others stop then.
+pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
+    let of = plan.threads;
+    let start = |group: &crate::profile::Group| Arc::new(Start::new(group.count, of));
+    let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
+    let work = |index| {
+        let done = work(plan, Share { index, of }, &starts, stop, ticks);
+        if done.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        done
+    };
+    let done: io::Result<Vec<Done>> = thread::scope(|scope| {
+        let spawn = |index| {
+            let name = format!("clients {index}");
+            thread::Builder::new().name(name).spawn_scoped(scope, move || work(index))
+        };
+        let others: Vec<_> = (1..of).map(spawn).collect();
+        let first = work(0);
+        let join = |thread: io::Result<thread::ScopedJoinHandle<'_, _>>| {
+            thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        let others: Vec<io::Result<Done>> = others.into_iter().map(join).collect();
+        std::iter::once(first).chain(others).collect()
+    });
+    Ok(Driven::of(done?))
+}
+
+/// Drives one thread's share.
+fn work(
+    plan: &Plan,
+    share: Share,
+    starts: &[Arc<Start>],
+    stop: &AtomicBool,
+    ticks: &Sender<Tick>,
+) -> io::Result<Done> {
+    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
+    sys::set_timer_slack_ns(1)?;
+    let mut engine = Engine::new(plan, share, starts)?;
+    engine.run(stop, ticks)?;
+    Ok(engine.finish())
+}
+
+impl Driven {
+    /// Puts together what the threads did; there is at least one.
+    fn of(done: Vec<Done>) -> Self {
+        let mut run = Row::default();
+        let marks: Vec<&[Mark]> = done.iter().map(|done| &done.marks[..]).collect();
+        let window = Window::of(&marks);
+        let stopped_ns = done.iter().map(|done| done.stopped_ns).max().unwrap_or(0);
+        let mut parts = done.into_iter();
+        let mut all = parts.next().expect("one thread at least");
+        for part in parts {
+            for (mine, others) in all.groups.iter_mut().zip(part.groups) {
+                mine.absorb(others);
+            }
+            for (mine, others) in all.buffers.iter_mut().zip(part.buffers) {
+                *mine = (*mine).max(others);
+            }
+            all.ports.extend(part.ports);
+            all.pacing_error.add(&part.pacing_error).expect("histograms with the same bounds");
+        }
+        all.ports.sort_by_key(|port| port.opened_ns);
+        let answered: u64 = all.groups.iter().map(Group::answered_in_window).sum();
+        if let (Some(window), true) = (&window, answered > 0) {
+            run.set(Metric::HarnessCallsPerRequest, window.calls as f64 / answered as f64);
+            run.set(Metric::HarnessCpuPerRequest, window.cpu_ns as f64 / answered as f64);
+        }
+        if let Some(window) = &window {
+            run.set(Metric::HarnessBusiest, window.busiest);
+        }
+        if !all.pacing_error.is_empty() {
+            run.set(Metric::PacingErrorP99, all.pacing_error.value_at_quantile(0.99) as f64);
+        }
+        Self {
+            run,
+            groups: all.groups.iter().map(Group::result).collect(),
+            summaries: all.groups.iter().map(Group::summary).collect(),
+            window: window.map(|window| (window.groups, window.seconds)),
+            whole: all.groups.iter().map(Group::counts).collect(),
+            answered_in_window: answered,
+            ports: all.ports,
+            buffers: all.buffers,
+            stopped_ns,
+            notes: all.groups.iter().filter_map(Group::note).collect(),
+        }
+    }
+}
+
+/// What all threads counted in the window.
+struct Window {
+    calls: u64,
+    cpu_ns: u64,
+    /// The largest share of the time that one of them was busy.
+    busiest: f64,
+    /// The counters of each group.
+    groups: Vec<Row>,
+    /// How long it was in fact, in the mean.
+    seconds: f64,
+}
+
+impl Window {
+    /// `None` if one of the threads did not see both ends of it.
+    fn of(threads: &[&[Mark]]) -> Option<Self> {
+        let mut all = Self { calls: 0, cpu_ns: 0, busiest: 0.0, groups: Vec::new(), seconds: 0.0 };
+        for marks in threads {
+            let [start, end] = marks else { return None };
+            let (cpu_ns, long_ns) = (end.cpu_ns - start.cpu_ns, end.at_ns - start.at_ns);
+            all.calls += end.calls - start.calls;
+            all.cpu_ns += cpu_ns;
+            all.busiest = all.busiest.max(cpu_ns as f64 / long_ns as f64);
+            all.seconds += long_ns as f64 / 1e9 / threads.len() as f64;
+            let grown = end.groups.iter().zip(&start.groups).map(|(end, start)| end.less(start));
+            if all.groups.is_empty() {
+                all.groups = grown.collect();
+            } else {
+                all.groups.iter_mut().zip(grown).for_each(|(sum, row)| sum.add(&row));
+            }
+        }
+        Some(all)
+    }
+}

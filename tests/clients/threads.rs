@@ -1,0 +1,86 @@
+//! Several threads that drive the clients: together they do what one would have done.
+
+use std::collections::BTreeSet;
+
+use badpeer::metric::Metric;
+
+use super::{driven_by, of, served};
+
+const GROUPS: &str = r#"
+    [[clients]]
+    name = "closed"
+    count = 5
+    load = { depth = 2, payload = "100B" }
+    [[clients]]
+    name = "one"
+    count = 1
+    load = { rate = "200/s", payload = "16B" }
+    [[clients]]
+    name = "open"
+    count = 7
+    load = { rate = "500/s", payload = "16B", answer = "3000B" }
+    [[clients]]
+    name = "comes and goes"
+    count = 4
+    load = { depth = 1, payload = "16B" }
+    lifetime = "100ms"
+    reconnect = { at_most = "1000/s" }
+"#;
+
+#[test]
+fn every_connection_is_driven_by_one_and_the_rate_is_that_of_the_group() {
+    let driven = served("", |address| driven_by(3, address, GROUPS, 1000));
+    for (group, summary) in driven.groups.iter().zip(&driven.summaries) {
+        assert!(group.ledger.balances(), "{group:?}");
+        assert_eq!((group.content.corrupt, group.content.first_fault), (0, None), "{}", group.name);
+        assert!(group.requests.answered > 100, "{group:?}");
+        assert_eq!(of(summary, Metric::Opened) as u64, group.ledger.opened);
+    }
+    let opened = |index: usize| driven.groups[index].ledger.opened;
+    assert_eq!((opened(0), opened(1), opened(2)), (5, 1, 7));
+    assert!((20..80).contains(&opened(3)), "4 connections that live for 100 ms each: {} of them", opened(3));
+    assert_eq!(driven.ports.len() as u64, driven.groups.iter().map(|group| group.ledger.opened).sum::<u64>());
+    assert!(driven.ports.is_sorted_by_key(|port| port.opened_ns));
+    // From the first connection on it took a little until the open loops began.
+    for (index, rate) in [(1, 200.0), (2, 500.0)] {
+        let offered = of(&driven.summaries[index], Metric::Offered);
+        assert!((rate * 0.9..=rate).contains(&offered), "{offered} requests per second");
+    }
+    let latencies = driven.groups[0].response_ns.count();
+    assert!(latencies.abs_diff(driven.groups[0].requests.answered) < 30, "those of all threads: {latencies}");
+    let (rows, seconds) = driven.window.as_ref().expect("the whole window");
+    assert!((0.9..1.2).contains(seconds), "{seconds} s");
+    let answered = [&rows[0], &driven.whole[0]].map(|row| of(row, Metric::Answered));
+    assert!(
+        answered[0] > 0.9 * answered[1] && answered[0] <= answered[1],
+        "in the window and in all: {answered:?}"
+    );
+    let busiest = of(&driven.run, Metric::HarnessBusiest);
+    assert!((0.01..=1.01).contains(&busiest), "{busiest} of a core");
+}
+
+#[test]
+fn no_two_threads_make_the_same_content() {
+    // Connections of one content would be told apart by nothing: the first bytes that each sends must differ.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let reading = std::thread::spawn(move || {
+        let first = |_| {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut bytes = [0; 64];
+            std::io::Read::read_exact(&mut stream, &mut bytes).expect("its request");
+            (bytes, stream)
+        };
+        let all: Vec<_> = (0..9).map(first).collect();
+        all.iter().map(|(bytes, _)| *bytes).collect::<BTreeSet<_>>().len()
+    });
+    let clients = r#"
+        [[clients]]
+        name = "all"
+        count = 9
+        protocol = "echo"
+        load = { depth = 1, payload = "64B" }
+    "#;
+    driven_by(4, address, clients, 500);
+    assert_eq!(reading.join().expect("no panic"), 9);
+}
