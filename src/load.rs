@@ -6,8 +6,7 @@
 
 mod reconnect;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use serde::{Deserialize, Serialize};
 
 pub use self::reconnect::{Attempts, Reconnect};
@@ -68,7 +67,7 @@ pub enum Pacing {
 pub struct Pace {
     per_second: f64,
     /// For a Poisson process: the source of gaps.
-    gaps: Option<ChaCha8Rng>,
+    gaps: Option<Xoshiro256PlusPlus>,
     started: u64,
     next_ns: u64,
 }
@@ -81,7 +80,7 @@ impl Pace {
     #[must_use]
     pub fn new(rate: Rate, arrivals: Arrivals, seed: u64) -> Self {
         assert!(rate.0 > 0.0, "an open loop needs a rate above 0");
-        let gaps = (arrivals == Arrivals::Poisson).then(|| ChaCha8Rng::seed_from_u64(seed));
+        let gaps = (arrivals == Arrivals::Poisson).then(|| Xoshiro256PlusPlus::seed_from_u64(seed));
         let mut pace = Self { per_second: rate.0, gaps, started: 0, next_ns: 0 };
         if pace.gaps.is_some() {
             pace.next_ns = pace.gap();

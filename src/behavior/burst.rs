@@ -54,15 +54,14 @@ impl Behavior for Burst {
 mod tests {
     use std::time::Duration;
 
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{super::Message, *};
 
     #[test]
     fn what_gathered_is_sent_at_once_and_the_rest_next_time() {
         let mut burst: Burst = toml::from_str("every = '100ms'").expect("knobs");
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut next =
             |moved, left| burst.next(View { moved, left, message: Message::default(), rng: &mut rng });
         let pause = Step::Rest(Duration::from_millis(100));

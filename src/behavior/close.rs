@@ -32,8 +32,7 @@ impl Behavior for Close {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{
         super::{
@@ -47,7 +46,7 @@ mod tests {
     fn it_moves_and_then_closes() {
         let mut close: Close = toml::from_str("after = 9").expect("knobs");
         assert_eq!(steps(&mut close, 2), [Step::Move(9), Step::End(End::Close)]);
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         assert_eq!(close.spent(view(8, Message::default(), &mut rng)), None);
         assert_eq!(close.spent(view(9, Message::default(), &mut rng)), Some(End::Close));
     }

@@ -38,8 +38,7 @@ impl Ending {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{
         super::{Message, tests::view},
@@ -53,7 +52,7 @@ mod tests {
     }
 
     fn next(ending: &Ending, moved: u64, message: Message) -> Step {
-        ending.next(&view(moved, message, &mut ChaCha8Rng::seed_from_u64(1)), End::Close)
+        ending.next(&view(moved, message, &mut Xoshiro256PlusPlus::seed_from_u64(1)), End::Close)
     }
 
     #[test]

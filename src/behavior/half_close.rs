@@ -31,8 +31,7 @@ impl Behavior for HalfClose {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{
         super::{
@@ -49,7 +48,7 @@ mod tests {
             steps_of_requests(&mut half, 4, 10, 3),
             [Step::Move(10), Step::Move(10), Step::End(End::HalfClose)]
         );
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut spent = |whole| half.spent(view(7, Message::of_answers(whole), &mut rng));
         assert_eq!([spent(1), spent(2)], [None, Some(End::HalfClose)]);
     }

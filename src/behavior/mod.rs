@@ -9,7 +9,7 @@ mod ending;
 
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::Xoshiro256PlusPlus;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, value::MapAccessDeserializer},
@@ -59,7 +59,7 @@ pub struct View<'a> {
     /// Where in its messages the direction is.
     pub message: Message,
     /// Randomness, seeded by the run.
-    pub rng: &'a mut ChaCha8Rng,
+    pub rng: &'a mut Xoshiro256PlusPlus,
 }
 
 /// Where in its messages a direction is.
@@ -272,7 +272,7 @@ mod tests {
 
     /// What a behavior does when every move is carried out in full.
     pub(super) fn steps(behavior: &mut dyn Behavior, count: usize) -> Vec<Step> {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut moved = 0;
         (0..count)
             .map(|_| {
@@ -292,7 +292,7 @@ mod tests {
         size: u64,
         count: usize,
     ) -> Vec<Step> {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut moved = 0;
         (0..count)
             .map(|_| {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     /// Much is left to be moved.
-    pub(super) fn view(moved: u64, message: Message, rng: &mut ChaCha8Rng) -> View<'_> {
+    pub(super) fn view(moved: u64, message: Message, rng: &mut Xoshiro256PlusPlus) -> View<'_> {
         View { moved, left: u64::MAX, message, rng }
     }
 

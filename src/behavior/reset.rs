@@ -31,8 +31,7 @@ impl Behavior for Reset {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{
         super::{
@@ -45,7 +44,7 @@ mod tests {
     #[test]
     fn it_moves_and_then_resets() {
         let mut reset: Reset = toml::from_str("messages = 1").expect("knobs");
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut next = |whole| reset.next(view(7, Message { whole, head_left: 0, left: 3 }, &mut rng));
         assert_eq!([next(0), next(1)], [Step::Move(3), Step::End(End::Reset)]);
         assert_eq!(steps(&mut Reset::default(), 1), [Step::End(End::Reset)], "right at connect");

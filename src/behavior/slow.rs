@@ -42,8 +42,7 @@ impl Behavior for Slow {
 mod tests {
     use std::time::Duration;
 
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{
         super::{Message, tests::steps},
@@ -65,7 +64,7 @@ mod tests {
     #[test]
     fn a_burst_cut_short_is_finished_before_the_pause() {
         let mut slow = slow();
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut ask = |moved| slow.next(View { moved, left: u64::MAX, message: Message::default(), rng: &mut rng });
         ask(0);
         assert_eq!(ask(0), Step::Move(100));

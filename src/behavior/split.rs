@@ -55,8 +55,7 @@ impl Behavior for Split {
 mod tests {
     use std::time::Duration;
 
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{super::Message, *};
 
@@ -76,7 +75,7 @@ mod tests {
     }
 
     fn next(split: &mut Split, moved: u64, left: u64) -> Step {
-        split.next(View { moved, left, message: Message::default(), rng: &mut ChaCha8Rng::seed_from_u64(1) })
+        split.next(View { moved, left, message: Message::default(), rng: &mut Xoshiro256PlusPlus::seed_from_u64(1) })
     }
 
     #[test]

@@ -35,8 +35,7 @@ impl Behavior for Vanish {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     use super::{
         super::{
@@ -50,7 +49,7 @@ mod tests {
     fn it_moves_and_then_vanishes() {
         let mut vanish: Vanish = toml::from_str("after = 5").expect("knobs");
         assert_eq!(steps(&mut vanish, 2), [Step::Move(5), Step::End(End::Vanish)]);
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         assert_eq!(vanish.spent(view(5, Message::default(), &mut rng)), Some(End::Vanish));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
     behavior::{Behavior, End, Message, Spec, Step, View},
@@ -43,7 +42,7 @@ pub(super) struct Direction {
 
 struct Driver {
     behavior: Box<dyn Behavior>,
-    rng: ChaCha8Rng,
+    rng: Xoshiro256PlusPlus,
     /// A step that is not carried out yet.
     pending: Option<Allowed>,
     /// When the last pause ended by the schedule; 0 before the first.
@@ -57,7 +56,7 @@ impl Direction {
         let driver = (!spec.is_steady()).then(|| {
             Box::new(Driver {
                 behavior: spec.start(),
-                rng: ChaCha8Rng::seed_from_u64(seed),
+                rng: Xoshiro256PlusPlus::seed_from_u64(seed),
                 pending: None,
                 due_ns: 0,
                 blocked: false,

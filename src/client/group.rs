@@ -5,8 +5,7 @@ mod outcome;
 use std::{collections::VecDeque, sync::Arc};
 
 use hdrhistogram::Histogram;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
     Seen,
@@ -57,7 +56,7 @@ pub(super) struct Group {
     attempts: Option<Attempts>,
     /// When connections are opened again, in order.
     reopen_ns: VecDeque<u64>,
-    rng: ChaCha8Rng,
+    rng: Xoshiro256PlusPlus,
     /// Why its clients may not vanish, if they may not.
     pub(super) cannot_vanish: Option<String>,
     /// When its open loop starts.
@@ -110,7 +109,7 @@ impl Group {
             to_open: part.count,
             attempts: spec.reconnect.as_ref().map(|reconnect| Attempts::new(reconnect, part.of)),
             reopen_ns: VecDeque::new(),
-            rng: ChaCha8Rng::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
             cannot_vanish: None,
             start,
             alive: Vec::new(),

@@ -10,8 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 use crate::{
@@ -100,7 +99,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(protocol: Service, with_files: bool, rng: &mut ChaCha8Rng) -> Self {
+    fn new(protocol: Service, with_files: bool, rng: &mut Xoshiro256PlusPlus) -> Self {
         let limit = [64, 300, 5_000, 1 << 20][rng.random_range(0..4)];
         let receive_limit = OrOff(Some(Bytes(limit)));
         let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
@@ -115,7 +114,13 @@ impl Case {
     }
 
     /// The bytes come in pieces of up to `most`; `None` where the answers are too many to compare.
-    fn converse(&self, kind: Kind, rng: &mut ChaCha8Rng, most: usize, scratch: &mut Scratch) -> Option<Told> {
+    fn converse(
+        &self,
+        kind: Kind,
+        rng: &mut Xoshiro256PlusPlus,
+        most: usize,
+        scratch: &mut Scratch,
+    ) -> Option<Told> {
         let policy = Policy::new(&self.options);
         let mut dialog = Dialog::new(&policy);
         let mut receive = buffer::make(kind, rng.random_range(0..100), policy.receive_limit);
@@ -164,7 +169,7 @@ impl Case {
     }
 }
 
-fn message(service: Service, with_files: bool, rng: &mut ChaCha8Rng, out: &mut Vec<u8>) {
+fn message(service: Service, with_files: bool, rng: &mut Xoshiro256PlusPlus, out: &mut Vec<u8>) {
     match service {
         _ if rng.random_ratio(1, 20) => {
             let start = out.len();
@@ -189,7 +194,7 @@ fn message(service: Service, with_files: bool, rng: &mut ChaCha8Rng, out: &mut V
     }
 }
 
-fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
+fn mutate(rng: &mut Xoshiro256PlusPlus, bytes: &mut Vec<u8>) {
     let at = rng.random_range(0..=bytes.len());
     let end = at + rng.random_range(0..=(bytes.len() - at).min(40));
     match rng.random_range(0..5) {
@@ -217,7 +222,7 @@ fn explore(protocol: Service, files: Option<&Path>) {
     let mut scratch = Scratch::new(files).unwrap();
     let (mut seed, mut compared) = (0, 0);
     while !over(seed) {
-        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
         let case = Case::new(protocol, files.is_some(), rng);
         let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch);
         for (kind, most) in
