@@ -22,7 +22,7 @@ fn peak(count: usize) -> usize {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     let group = format!(
-        "name = 'slow'\ncount = {count}\nload = {{ depth = 1, payload = '1MiB' }}\n\
+        "name = 'slow'\ncount = {count}\nload = {{ depth = 1, payload = '16B' }}\n\
          rx = {{ slow = {{ bytes = 1024, every = '1s' }} }}"
     );
     let group: Group = toml::from_str(&group).expect("a group");
