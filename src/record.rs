@@ -1,10 +1,17 @@
 //! What a run leaves behind: everything that reports, comparisons and gates are made from. Nothing else is needed, and
 //! nothing here is made from anything else.
 
+mod accounts;
+mod shortage;
+
 use hdrhistogram::Histogram;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    accounts::{Ledger, Requests},
+    shortage::Shortage,
+};
 use crate::{
     codec::Tally,
     metric::{Metric, Row, Stat},
@@ -108,6 +115,9 @@ pub struct Effective {
     pub client_send_buffer: Vec<u64>,
     /// How the server ended: its exit code or signal, in words; `left running` if it was not started by us.
     pub server_exit: String,
+    /// What the clients ran out of, which ended the trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
 }
 
 /// Samples over time, by column.
@@ -150,7 +160,7 @@ impl Series {
 }
 
 /// What became of a client group.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GroupResult {
     /// Its name in the profile.
     pub name: String,
@@ -164,58 +174,6 @@ pub struct GroupResult {
     pub response_ns: Buckets,
     /// Nanoseconds from when a request was sent to its answer, in the measured window.
     pub service_ns: Buckets,
-}
-
-/// How the connections of a group ended, as counts that add up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Connections that were tried.
-    pub opened: u64,
-    /// Ended by the client with FIN, as its behavior says, while the run lasted.
-    pub closed_by_us: u64,
-    /// Ended by the client with RST, or with bytes unread, which the kernel answers with RST.
-    #[serde(default)]
-    pub reset_by_us: u64,
-    /// Left by the client without a word.
-    #[serde(default)]
-    pub vanished: u64,
-    /// Ended by the peer with FIN.
-    pub evicted_fin: u64,
-    /// Ended by the peer with RST.
-    pub evicted_rst: u64,
-    /// Never came about: refused.
-    pub refused: u64,
-    /// Never came about in time.
-    pub timed_out: u64,
-    /// Open when the clients stopped.
-    pub still_alive: u64,
-}
-
-impl Ledger {
-    /// Whether every connection that was tried is accounted for exactly once.
-    #[must_use]
-    pub fn balances(&self) -> bool {
-        let by_us = self.closed_by_us + self.reset_by_us + self.vanished;
-        let by_peer = self.evicted_fin + self.evicted_rst;
-        self.opened == by_us + by_peer + self.refused + self.timed_out + self.still_alive
-    }
-}
-
-/// What became of the requests of a group, from start to end, warm-up included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requests {
-    /// Became due and were started.
-    pub started: u64,
-    /// Were answered.
-    pub answered: u64,
-    /// Open when the clients stopped.
-    pub unanswered: u64,
-    /// Open on a connection when it ended.
-    pub lost: u64,
-    /// Became due and could not be started.
-    pub skipped: u64,
-    /// Age of the oldest open request when the clients stopped, in nanoseconds.
-    pub oldest_unanswered_ns: u64,
 }
 
 /// An `HdrHistogram` as `[value, count]` pairs, ascending; values are exact to three digits.
@@ -352,13 +310,6 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_ledger_that_misses_a_connection_does_not_balance() {
-        let ledger = Ledger { opened: 3, evicted_rst: 1, still_alive: 2, ..Ledger::default() };
-        assert!(ledger.balances());
-        assert!(!Ledger { opened: 4, ..ledger }.balances());
-    }
 
     #[test]
     fn buckets_keep_the_quantiles_of_the_histogram() {

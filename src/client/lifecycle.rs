@@ -15,6 +15,7 @@ use crate::{
     codec::{Tally, content},
     metric::{Metric, Row},
     reactor::{Interest, Mode, Ready, Token},
+    record::Shortage,
     sys,
 };
 
@@ -36,8 +37,6 @@ impl Engine<'_> {
     }
 
     fn connect(&mut self, index: usize, again: bool) -> io::Result<()> {
-        let group = &mut self.groups[index];
-        group.ledger.opened += 1;
         self.io.calls += 6;
         let number = self.ports.len() as u32;
         let stream_number = self.stream_of(number);
@@ -46,6 +45,7 @@ impl Engine<'_> {
         let (stream, port) = match connect::open(self.plan.address, &group.spec) {
             Ok(opened) => opened,
             Err(error) if connect::is_refusal(&error) => {
+                group.ledger.opened += 1;
                 group.settled_one(again, self.io.now_ns);
                 group.ended(Ended::Refused, &Pending::default(), &Tally::default(), self.io.now_ns);
                 return Ok(());
@@ -55,6 +55,7 @@ impl Engine<'_> {
         if self.buffers[index] == (0, 0) {
             self.buffers[index] = connect::buffers(&stream)?;
         }
+        group.ledger.opened += 1;
         self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None, ended_by_peer: false });
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let interest = Interest { read: false, write: true };
@@ -176,7 +177,7 @@ impl Engine<'_> {
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self) -> Driven {
+    pub(super) fn finish(mut self, shortage: Option<Shortage>) -> Driven {
         self.io.now_ns = sys::monotonic_ns();
         let stopped_ns = self.io.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
@@ -197,6 +198,8 @@ impl Engine<'_> {
         if !self.pacing_error.is_empty() {
             run.set(Metric::PacingErrorP99, self.pacing_error.value_at_quantile(0.99) as f64);
         }
+        run.set(Metric::HarnessPaused, self.pauses.total_ns as f64);
+        run.set(Metric::HarnessPauseMax, self.pauses.longest_ns as f64);
         Driven {
             run,
             groups: self.groups.iter().map(Group::result).collect(),
@@ -208,6 +211,7 @@ impl Engine<'_> {
             buffers: self.buffers,
             stopped_ns,
             notes: self.groups.iter().filter_map(Group::note).collect(),
+            shortage,
         }
     }
 }

@@ -11,8 +11,10 @@ mod engine;
 mod group;
 mod lifecycle;
 mod parting;
+mod pauses;
 mod pending;
 mod racers;
+mod run_delay;
 
 use std::{
     io,
@@ -26,7 +28,11 @@ use nix::{
     sys::socket::{setsockopt, sockopt::Linger},
 };
 
-use crate::{metric::Row, profile, record::GroupResult, sys::thread_cpu_ns};
+use crate::{
+    metric::Row,
+    profile,
+    record::{GroupResult, Shortage},
+};
 
 /// What the clients do, when and to whom.
 #[derive(Clone, Debug)]
@@ -99,19 +105,25 @@ pub struct Driven {
     pub stopped_ns: u64,
     /// What the clients were not permitted to do, in words.
     pub notes: Vec<String>,
+    /// What they ran out of, which ended the run.
+    pub shortage: Option<Shortage>,
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
-/// period. What was done until then comes back either way.
+/// period. What was done until then comes back either way, also when the machine has no descriptor or no port left for
+/// another client, which ends the run.
 ///
 /// # Errors
-/// When the machine has no descriptor or no port left for a client.
+/// When no client can ever connect from here: the network cannot be reached, or it is not permitted.
 pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
     // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
     crate::sys::set_timer_slack_ns(1)?;
     let mut engine = engine::Engine::new(plan)?;
-    engine.run(stop, ticks)?;
-    Ok(engine.finish())
+    let shortage = match engine.run(stop, ticks) {
+        Ok(()) => None,
+        Err(error) => Some(connect::shortage(&error).ok_or(error)?),
+    };
+    Ok(engine.finish(shortage))
 }
 
 /// Makes the coming close an RST: what is under way is dropped, and no port waits in TIME-WAIT.

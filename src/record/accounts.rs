@@ -1,0 +1,82 @@
+//! How the connections and requests of a group ended, as counts that add up.
+
+use serde::{Deserialize, Serialize};
+
+/// How the connections of a group ended, as counts that add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Connections that were tried.
+    pub opened: u64,
+    /// Ended by the client with FIN, as its behavior says, while the run lasted.
+    pub closed_by_us: u64,
+    /// Ended by the client with RST, or with bytes unread, which the kernel answers with RST.
+    #[serde(default)]
+    pub reset_by_us: u64,
+    /// Left by the client without a word.
+    #[serde(default)]
+    pub vanished: u64,
+    /// Ended by the peer with FIN.
+    pub evicted_fin: u64,
+    /// Ended by the peer with RST.
+    pub evicted_rst: u64,
+    /// Never came about: refused.
+    pub refused: u64,
+    /// Never came about in time.
+    pub timed_out: u64,
+    /// Open when the clients stopped.
+    pub still_alive: u64,
+}
+
+impl Ledger {
+    /// Whether every connection that was tried is accounted for exactly once.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        let by_us = self.closed_by_us + self.reset_by_us + self.vanished;
+        let by_peer = self.evicted_fin + self.evicted_rst;
+        self.opened == by_us + by_peer + self.refused + self.timed_out + self.still_alive
+    }
+}
+
+/// What became of the requests of a group, from start to end, warm-up included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// Became due and were started.
+    pub started: u64,
+    /// Were answered.
+    pub answered: u64,
+    /// Open when the clients stopped.
+    pub unanswered: u64,
+    /// Open on a connection when it ended.
+    pub lost: u64,
+    /// Became due and could not be started.
+    pub skipped: u64,
+    /// Age of the oldest open request when the clients stopped, in nanoseconds.
+    pub oldest_unanswered_ns: u64,
+}
+
+impl Requests {
+    /// Whether every request that was started is accounted for exactly once.
+    #[must_use]
+    pub const fn balance(&self) -> bool {
+        self.started == self.answered + self.unanswered + self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_misses_a_connection_does_not_balance() {
+        let ledger = Ledger { opened: 3, evicted_rst: 1, still_alive: 2, ..Ledger::default() };
+        assert!(ledger.balances());
+        assert!(!Ledger { opened: 4, ..ledger }.balances());
+    }
+
+    #[test]
+    fn a_request_that_ended_in_no_way_is_missed() {
+        let requests = Requests { started: 6, answered: 3, unanswered: 2, lost: 1, ..Requests::default() };
+        assert!(requests.balance());
+        assert!(!Requests { answered: 2, ..requests }.balance());
+    }
+}
