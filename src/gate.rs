@@ -207,7 +207,7 @@ mod tests {
     fn a_closed_loop_of_busy_clients_proves_only_what_it_reached() {
         let at = |seed, busy: f64| {
             let numbers = [("g.requests", 50.0), ("g.latency_p99", 2e6), ("g.evicted", 0.0)];
-            point(seed, &[trial(&[&numbers[..], &[("harness_cpu_rate", busy)]].concat())])
+            point(seed, &[trial(&[&numbers[..], &[("harness_busy", busy)]].concat())])
         };
         let of = |expect: &str, points: [Point; 2]| judge(&profile(expect), &points, 0)[0].outcome;
         for (expect, idle, busy) in [

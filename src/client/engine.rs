@@ -100,6 +100,8 @@ pub(super) struct Mark {
     pub(super) calls: u64,
     /// CPU time of the engine.
     pub(super) cpu_ns: u64,
+    /// Time that the engine was ready to run and waited for its core, where the kernel tells.
+    pub(super) run_delay_ns: Option<u64>,
     /// The counters of each group.
     pub(super) groups: Vec<Row>,
 }
@@ -197,6 +199,7 @@ impl<'a> Engine<'a> {
                 at_ns: self.io.now_ns,
                 calls: self.io.calls,
                 cpu_ns: sys::thread_cpu_ns(),
+                run_delay_ns: self.run_delay.as_ref().and_then(RunDelay::read_ns),
                 groups: self.groups.iter().map(Group::counts).collect(),
             });
         }
@@ -212,9 +215,6 @@ impl<'a> Engine<'a> {
             self.ticks += 1;
             let mut run = Row::default();
             run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
-            if let Some(waited_ns) = self.run_delay.as_ref().and_then(RunDelay::read_ns) {
-                run.set(Metric::HarnessRunDelay, waited_ns as f64);
-            }
             let groups = self.groups.iter_mut().map(Group::sample).collect();
             // Nobody listens any more when the run is being given up.
             let due_ns = self.plan.sample_every.as_nanos() as u64 * self.ticks;

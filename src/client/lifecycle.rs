@@ -6,7 +6,7 @@ use super::{
     Driven, Port, connect,
     connection::{Connection, Fate, Phase},
     direction::Direction,
-    engine::{Alarm, Engine, What},
+    engine::{Alarm, Engine, Mark, What},
     group::{Ended, Group},
     pending::Pending,
 };
@@ -192,6 +192,7 @@ impl Engine<'_> {
                 run.set(Metric::HarnessCallsPerRequest, (end.calls - start.calls) as f64 / answered as f64);
                 run.set(Metric::HarnessCpuPerRequest, (end.cpu_ns - start.cpu_ns) as f64 / answered as f64);
             }
+            add_strain(&mut run, start, end);
             let grown = end.groups.iter().zip(&start.groups).map(|(end, start)| end.less(start)).collect();
             window = Some((grown, (end.at_ns - start.at_ns) as f64 / 1e9));
         }
@@ -213,5 +214,15 @@ impl Engine<'_> {
             notes: self.groups.iter().filter_map(Group::note).collect(),
             shortage,
         }
+    }
+}
+
+/// How busy the engine was between two marks.
+fn add_strain(run: &mut Row, start: &Mark, end: &Mark) {
+    let share = |ns: u64| ns as f64 / (end.at_ns - start.at_ns) as f64;
+    let waited = start.run_delay_ns.zip(end.run_delay_ns).map(|(start, end)| share(end - start));
+    run.set(Metric::HarnessBusy, share(end.cpu_ns - start.cpu_ns) + waited.unwrap_or(0.0));
+    if let Some(waited) = waited {
+        run.set(Metric::HarnessRunDelay, waited);
     }
 }

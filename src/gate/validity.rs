@@ -78,10 +78,9 @@ pub fn clients_were_the_limit(trial: &Trial) -> bool {
     strain(trial) >= SATURATED
 }
 
-/// Share of the window that the engine computed or waited for its core; 0 where it was not measured.
+/// Share of the window that the engine was busy; 0 where it was not measured.
 fn strain(trial: &Trial) -> f64 {
-    let of = |metric| number(trial, metric, Fold::Rate).unwrap_or(0.0);
-    of(Metric::HarnessCpu) + of(Metric::HarnessRunDelay)
+    number(trial, Metric::HarnessBusy, Fold::Final).unwrap_or(0.0)
 }
 
 /// A number of the whole run.
@@ -210,7 +209,7 @@ impl Figures<'_> {
     }
 
     fn run_delay(&self) -> Option<String> {
-        let share = self.of(Metric::HarnessRunDelay, Fold::Rate).filter(|s| *s >= NOTABLE_RUN_DELAY)?;
+        let share = self.of(Metric::HarnessRunDelay, Fold::Final).filter(|s| *s >= NOTABLE_RUN_DELAY)?;
         Some(format!(
             "the clients' thread waited for its core {} of the time: other programs run there; end them",
             percent(share)

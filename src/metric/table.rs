@@ -175,8 +175,10 @@ metrics! {
     // The harness and the host.
     /// CPU time of the client engine
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
-    /// Time the client engine was ready to run and waited for a core
-    HarnessRunDelay: "harness_run_delay" Run Nanoseconds Neither [Rate] None 0.5;
+    /// Share of the window that the client engine was busy: it computed, or was ready to and waited for its core
+    HarnessBusy: "harness_busy" Run Cores Neither [Final] None 0.1;
+    /// Share of the window that the client engine was ready to run and waited for its core
+    HarnessRunDelay: "harness_run_delay" Run Cores Neither [Final] None 0.5;
     /// Time the client engine stood still while measuring, in pauses of 50 ms and more
     HarnessPaused: "harness_paused" Run Nanoseconds Neither [Final] None 0.5;
     /// Longest pause of the client engine while measuring: it neither computed nor slept as planned

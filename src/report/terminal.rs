@@ -129,8 +129,8 @@ fn evicted(point: &Point) -> Table {
 fn harness(point: &Point) -> Table {
     use Align::{Left, Right};
     let columns = [
-        ("busy", Metric::HarnessCpu, Fold::Rate),
-        ("kept waiting", Metric::HarnessRunDelay, Fold::Rate),
+        ("busy", Metric::HarnessBusy, Fold::Final),
+        ("of that waiting", Metric::HarnessRunDelay, Fold::Final),
         ("longest pause", Metric::HarnessPauseMax, Fold::Final),
         ("pacing error p99", Metric::PacingErrorP99, Fold::Final),
     ];

@@ -44,8 +44,8 @@ fn said(load: &str, numbers: &[(&str, f64)]) -> String {
 fn a_healthy_trial_is_not_remarked_upon() {
     let healthy = [
         ("pacing_error_p99", 49e6),
-        ("harness_cpu_rate", 0.85),
-        ("harness_run_delay_rate", 0.04),
+        ("harness_busy", 0.85),
+        ("harness_run_delay", 0.04),
         ("harness_paused", 99e6),
         ("listener_drops", 0.0),
         ("listen_drops", 5.0),
@@ -67,14 +67,10 @@ fn requests_that_start_late_make_a_trial_invalid() {
 
 #[test]
 fn a_busy_engine_must_start_requests_in_time() {
-    let of = |late_ns, cpu, delay| {
-        let numbers =
-            [("pacing_error_p99", late_ns), ("harness_cpu_rate", cpu), ("harness_run_delay_rate", delay)];
-        said(OPEN, &numbers)
-    };
-    assert_eq!(of(11e6, 0.94, 0.0), "");
-    assert_eq!(of(9e6, 0.96, 0.0), "");
-    let both = of(11e6, 0.88, 0.08);
+    let of = |late_ns, busy| said(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
+    assert_eq!(of(11e6, 0.94), "");
+    assert_eq!(of(9e6, 0.96), "");
+    let both = of(11e6, 0.96);
     assert!(
         both.starts_with("invalid: ") && both.contains("their thread was busy 96 % of the time"),
         "{both}"
@@ -83,16 +79,14 @@ fn a_busy_engine_must_start_requests_in_time() {
 
 #[test]
 fn a_busy_engine_is_a_note_on_closed_loops() {
-    assert_eq!(said(CLOSED, &[("harness_cpu_rate", 0.89)]), "");
-    let note = said(CLOSED, &[("harness_cpu_rate", 0.92)]);
+    assert_eq!(said(CLOSED, &[("harness_busy", 0.89)]), "");
+    let note = said(CLOSED, &[("harness_busy", 0.92)]);
     assert!(
         note.starts_with("note: ") && note.ends_with("(g) are as much the clients' as the server's"),
         "{note}"
     );
-    assert!(
-        said(CLOSED, &[("harness_cpu_rate", 0.96)]).contains("(g) are the clients' and not the server's")
-    );
-    assert_eq!(said(OPEN, &[("harness_cpu_rate", 0.96)]), "", "an open loop shows it as pacing error");
+    assert!(said(CLOSED, &[("harness_busy", 0.96)]).contains("(g) are the clients' and not the server's"));
+    assert_eq!(said(OPEN, &[("harness_busy", 0.96)]), "", "an open loop shows it as pacing error");
 }
 
 #[test]
@@ -138,7 +132,7 @@ fn steal_is_a_share_of_the_cores_in_use() {
 
 #[test]
 fn others_on_the_machine_are_worth_a_note() {
-    assert!(said(OPEN, &[("harness_run_delay_rate", 0.12)]).contains("waited for its core 12 % of the time"));
+    assert!(said(OPEN, &[("harness_run_delay", 0.12)]).contains("waited for its core 12 % of the time"));
     assert!(said(OPEN, &[("host_cpu_pressure_rate", 0.3)]).contains("waited for a core 30 % of the time"));
 }
 
