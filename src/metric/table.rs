@@ -187,7 +187,7 @@ metrics! {
     HarnessCpuPerRequest: "harness_cpu_per_request" Run Nanoseconds Neither [Final] None 0.1;
     /// System calls of the client engine for one answered request
     HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
-    /// 99th percentile of how late the engine started requests that were due
+    /// 99th percentile of how late the engine started requests that were due while measuring
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;

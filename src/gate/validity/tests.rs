@@ -46,7 +46,7 @@ fn a_healthy_trial_is_not_remarked_upon() {
         ("pacing_error_p99", 49e6),
         ("harness_busy", 0.85),
         ("harness_run_delay", 0.04),
-        ("harness_paused", 99e6),
+        ("harness_paused", 199e6),
         ("listener_drops", 0.0),
         ("listen_drops", 5.0),
         ("host_steal_rate", 0.039),
@@ -71,10 +71,7 @@ fn a_busy_engine_must_start_requests_in_time() {
     assert_eq!(of(11e6, 0.94), "");
     assert_eq!(of(9e6, 0.96), "");
     let both = of(11e6, 0.96);
-    assert!(
-        both.starts_with("invalid: ") && both.contains("their thread was busy 96 % of the time"),
-        "{both}"
-    );
+    assert!(both.starts_with("note: the clients' thread was busy 96 % of the time, and started"), "{both}");
 }
 
 #[test]
@@ -91,11 +88,10 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 
 #[test]
 fn an_engine_that_stands_still_makes_a_trial_invalid() {
-    let words = said(CLOSED, &[("harness_paused", 101e6), ("harness_pause_max", 60e6)]);
+    let words = said(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
-        words.starts_with(
-            "invalid: the clients stood still for 101 ms (5.1 % of the window, 60 ms at a time)"
-        ),
+        words
+            .starts_with("invalid: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"),
         "{words}"
     );
 }
