@@ -151,6 +151,20 @@ fn clients_that_were_stopped_prove_nothing() {
 }
 
 #[test]
+fn what_befell_the_warm_up_is_not_held_against_the_window() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let text = profile(None, "1s", PACED, "").replace("warmup = \"100ms\"", "warmup = \"2s\"");
+    let child = started(command(folder.path(), &text));
+    thread::sleep(Duration::from_millis(500));
+    stop_for(child.id(), Duration::from_millis(800));
+    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    let trial = trial(folder.path());
+    for name in ["pacing_error_p99", "harness_pause_max", "harness_paused"] {
+        assert!(number(&trial, name) < 400e6, "{name}: {said}");
+    }
+}
+
+#[test]
 fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     // To make and check a byte costs more than to send it back.

@@ -224,12 +224,17 @@ impl Figures<'_> {
     fn run_delay(&self) -> Option<String> {
         let share = self.of(Metric::HarnessRunDelay, Fold::Final).filter(|s| *s >= NOTABLE_RUN_DELAY)?;
         Some(format!(
-            "the clients' thread waited for its core {} of the time: other programs run there; end them",
+            "the clients' thread waited for its core {} of the time: other programs run there (end them), or the threads \
+             of a `race`",
             percent(share)
         ))
     }
 
+    /// Needs no saying where the clients' own wait says it.
     fn pressure(&self) -> Option<String> {
+        if self.run_delay().is_some() {
+            return None;
+        }
         let share = self.of(Metric::HostCpuPressure, Fold::Rate).filter(|s| *s >= NOTABLE_PRESSURE)?;
         Some(format!(
             "some task of this machine waited for a core {} of the time (CPU pressure): other programs run, or the server \

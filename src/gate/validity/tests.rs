@@ -130,6 +130,8 @@ fn steal_is_a_share_of_the_cores_in_use() {
 fn others_on_the_machine_are_worth_a_note() {
     assert!(said(OPEN, &[("harness_run_delay", 0.12)]).contains("waited for its core 12 % of the time"));
     assert!(said(OPEN, &[("host_cpu_pressure_rate", 0.3)]).contains("waited for a core 30 % of the time"));
+    let both = said(OPEN, &[("harness_run_delay", 0.12), ("host_cpu_pressure_rate", 0.3)]);
+    assert_eq!(both.matches("note: ").count(), 1, "{both}");
 }
 
 #[test]
