@@ -3,8 +3,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd, OwnedFd},
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -90,7 +90,12 @@ fn deaf(room: i32) -> (OwnedFd, SocketAddr) {
     bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a port");
     listen(&socket, Backlog::new(room).expect("room")).expect("listening");
     let address: SockaddrIn = getsockname(socket.as_raw_fd()).expect("an address");
-    (socket, (Ipv4Addr::from(address.ip()), address.port()).into())
+    (socket, (address.ip(), address.port()).into())
+}
+
+/// Written past the test's captured output, so that it is seen.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// A server that runs by itself, and ends with the test.
@@ -193,8 +198,7 @@ fn clients_that_run_out_of_descriptors_keep_what_they_measured() {
         Command::new("prlimit").args(["--pid", &child.id().to_string(), "--nofile=100:100"]).status();
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     if !limited.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: prlimit (util-linux) cannot lower the limit of a process here");
-        return;
+        return skipped("prlimit (util-linux) cannot lower the limit of a process here");
     }
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("ran out of descriptors after") && said.contains("ulimit -n"), "{said}");
@@ -218,8 +222,7 @@ fn clients_that_run_out_of_ports_say_how_many_there_were() {
         Command::new("unshare").args(["-rn", "sh", "-c", &script]).current_dir(folder.path()).output();
     let allowed = output.as_ref().is_ok_and(|output| !matches!(output.status.code(), Some(1 | 99) | None));
     if !allowed {
-        eprintln!("SKIPPED: no network namespace of our own here (unshare -rn): {output:?}");
-        return;
+        return skipped(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
     }
     let (code, said) = ending(&output.expect("it ran"));
     assert_eq!(code, Some(4), "{said}");

@@ -39,9 +39,9 @@ impl Pauses {
         let cpu_ns = cpu_ns();
         let spent = cpu_ns.saturating_sub(self.cpu_ns) + self.slept_ns;
         let in_window = now_ns.min(self.window.1).saturating_sub(self.at_ns.max(self.window.0));
-        let paused = passed.saturating_sub(spent).min(in_window);
-        self.longest_ns = self.longest_ns.max(paused);
-        self.total_ns += if paused >= SHORTEST_NS { paused } else { 0 };
+        let pause = passed.saturating_sub(spent).min(in_window);
+        self.longest_ns = self.longest_ns.max(pause);
+        self.total_ns += if pause >= SHORTEST_NS { pause } else { 0 };
         (self.at_ns, self.cpu_ns, self.slept_ns) = (now_ns, cpu_ns, 0);
     }
 }

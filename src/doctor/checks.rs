@@ -172,8 +172,8 @@ pub(super) fn host() -> [Finding; 2] {
 /// Share of the last minute in which some task waited for a CPU: `some avg60=`, a percentage.
 fn recent_pressure(pressure: &str) -> f64 {
     let some = pressure.lines().find_map(|line| line.strip_prefix("some "));
-    let words = some.unwrap_or_default().split_whitespace();
-    let percent: Option<f64> = words.filter_map(|word| word.strip_prefix("avg60=")?.parse().ok()).next();
+    let mut words = some.unwrap_or_default().split_whitespace();
+    let percent: Option<f64> = words.find_map(|word| word.strip_prefix("avg60=")?.parse().ok());
     percent.unwrap_or(0.0) / 100.0
 }
 

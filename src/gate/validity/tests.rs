@@ -34,10 +34,8 @@ fn examined(load: &str, expect: &str, trial: &Trial) -> Findings {
 /// What is said of a trial with these numbers: `invalid: …`, `note: …`, or nothing.
 fn said(load: &str, numbers: &[(&str, f64)]) -> String {
     let Findings { invalid, notes } = examined(load, "", &trial(numbers));
-    let named = |kind: &str, texts: Vec<String>| {
-        texts.into_iter().map(|text| format!("{kind}: {text}")).collect::<String>()
-    };
-    named("invalid", invalid) + &named("note", notes)
+    let invalid = invalid.into_iter().map(|text| format!("invalid: {text}"));
+    invalid.chain(notes.into_iter().map(|text| format!("note: {text}"))).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
