@@ -1,17 +1,14 @@
-//! Is it as expected? Records in, verdicts out.
+//! Is it as expected, and was it the server that was measured? Records in, verdicts out.
 
+mod validity;
+
+pub use self::validity::*;
 use crate::{
-    metric::Row,
-    profile::{Axes, Expectation, Profile},
-    record::{Outcome, Point, Trial, Verdict},
+    metric::Metric,
+    profile::{Axes, Condition, Expectation, Group, Profile, Wanted},
+    record::{Outcome, Point, Verdict},
     stats,
 };
-
-/// The engine may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds.
-const WORST_PACING_ERROR_NS: f64 = 50e6;
-
-/// A client thread that is busy for more than this share of a core may be what limits a closed loop.
-const BUSY_CORES: f64 = 0.9;
 
 /// What each expectation comes to at the point of this number. Every repeat must meet it; where nothing was measured,
 /// here or at the point that is compared with, it is INCONCLUSIVE.
@@ -26,7 +23,8 @@ pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> 
         .filter(meant)
         .map(|expectation| {
             let (measured, outcome) = weigh(expectation, points, point);
-            let outcome = if invalid { Outcome::Invalid } else { outcome };
+            let unproven = invalid || is_the_clients_own(profile, expectation, points, point, outcome);
+            let outcome = if unproven { Outcome::Invalid } else { outcome };
             let texts: Vec<&str> = expectation.conditions.iter().map(|c| c.text.as_str()).collect();
             Verdict { name: expectation.name.clone(), condition: texts.join(", "), measured, outcome }
         })
@@ -45,14 +43,66 @@ fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
     values.filter(|values| !values.is_empty())
 }
 
+/// The point with the given keys as given, and all others as they are here.
+fn other_point<'a>(points: &'a [Point], point: &Point, at: &Axes) -> Option<&'a Point> {
+    let mut axes = point.axes.clone();
+    axes.extend(at.iter().cloned());
+    points.iter().find(|other| other.axes == axes)
+}
+
+/// Whether what came out says more about the clients than about the server, here or at a point that is compared with.
+///
+/// Clients that are too busy make rates smaller and latencies longer than they are: a rate that was reached all the same
+/// was reached, and an open loop's latency that stayed below its limit did. Only a closed loop's latency proves nothing
+/// either way, because the load was not what it should have been.
+fn is_the_clients_own(
+    profile: &Profile,
+    expectation: &Expectation,
+    points: &[Point],
+    point: &Point,
+    outcome: Outcome,
+) -> bool {
+    let name = expectation.number.rsplit_once('.').map(|(group, _)| group);
+    let Some(group) = profile.clients.iter().find(|group| Some(group.name.as_str()) == name) else {
+        return false;
+    };
+    let is_closed = group.load.depth.is_some();
+    let mut conditions = expectation.conditions.iter();
+    let in_spite_of_it = if is_throughput(expectation.stat.metric, group) {
+        conditions.all(Condition::is_floor)
+    } else if is_latency(expectation.stat.metric) {
+        !is_closed && conditions.all(Condition::is_ceiling)
+    } else {
+        return false;
+    };
+    let compared = expectation.conditions.iter().filter_map(|condition| match &condition.wanted {
+        Wanted::Number(_) => None,
+        Wanted::Share(_, at) => other_point(points, point, at),
+    });
+    let limited = if is_closed { clients_were_the_limit } else { clients_were_late };
+    let is_limited = |point: &Point| point.trials.iter().any(limited);
+    !(in_spite_of_it && outcome == Outcome::Pass) && compared.chain([point]).any(is_limited)
+}
+
+fn is_throughput(metric: Metric, group: &Group) -> bool {
+    let paced_by_behavior = !group.rx.is_steady() || !group.tx.is_steady();
+    match metric {
+        Metric::Answered => true,
+        Metric::Received | Metric::Sent => !paced_by_behavior,
+        _ => false,
+    }
+}
+
+fn is_latency(metric: Metric) -> bool {
+    use Metric::{LatencyMax, LatencyP50, LatencyP90, LatencyP99, LatencyP999, ServiceP50, ServiceP99};
+    [LatencyP50, LatencyP90, LatencyP99, LatencyP999, LatencyMax, ServiceP50, ServiceP99].contains(&metric)
+}
+
 /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
 fn weigh(expectation: &Expectation, points: &[Point], point: &Point) -> (Option<f64>, Outcome) {
     let Some(values) = measured(point, &expectation.number) else { return (None, Outcome::Inconclusive) };
-    // The point with the given keys as given, and all others as they are here.
     let elsewhere = |at: &Axes| {
-        let mut axes = point.axes.clone();
-        axes.extend(at.iter().cloned());
-        let other = points.iter().find(|other| other.axes == axes)?;
+        let other = other_point(points, point, at)?;
         stats::quantile(&measured(other, &expectation.number)?, 0.5)
     };
     let mut shown = None;
@@ -72,44 +122,10 @@ fn weigh(expectation: &Expectation, points: &[Point], point: &Point) -> (Option<
     (shown.or(values.first().copied()), outcome)
 }
 
-/// Why a trial proves nothing, in words; empty if it stands.
-#[must_use]
-pub fn invalidity(trial: &Trial, engine: &Row) -> Vec<String> {
-    let mut reasons = Vec::new();
-    for group in trial.groups.iter().filter(|group| !group.ledger.balances()) {
-        reasons.push(format!(
-            "group `{}` lost track of connections ({:?}): this is a bug of badpeer",
-            group.name, group.ledger
-        ));
-    }
-    let late = engine.value(crate::metric::Metric::PacingErrorP99).unwrap_or(0.0);
-    if late > WORST_PACING_ERROR_NS {
-        reasons.push(format!(
-            "the clients started requests {} late (99th percentile): latencies would be the harness's own; lower the \
-             rate or give the clients more cores",
-            crate::units::human_time(late)
-        ));
-    }
-    reasons
-}
-
-/// What a reader must bear in mind, in words.
-#[must_use]
-pub fn reservations(trial: &Trial) -> Vec<String> {
-    let busy = trial.summary.get("harness_cpu_rate").copied().unwrap_or(0.0);
-    if busy < BUSY_CORES {
-        return Vec::new();
-    }
-    vec![format!(
-        "the clients' thread was busy {:.0} % of the time: the rate of a closed loop is as much theirs as the server's",
-        busy * 100.0
-    )]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{metric::Metric, profile::Source, record::*};
+    use crate::{profile::Source, record::*};
 
     fn profile(expect: &str) -> Profile {
         let text = format!(
@@ -188,12 +204,49 @@ mod tests {
 
     #[test]
     fn an_invalid_trial_proves_nothing() {
-        let mut late = Row::default();
-        late.set(Metric::PacingErrorP99, 80e6);
         let mut bad = trial(&[("evictions", 0.0)]);
-        assert_eq!(invalidity(&bad, &Row::default()), Vec::<String>::new());
-        bad.invalid = invalidity(&bad, &late);
-        assert_eq!(bad.invalid.len(), 1);
+        assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Outcome::Pass);
+        bad.invalid.push("it was not the server".to_owned());
         assert_eq!(outcome("evictions = \"= 0\"", &[bad]).1, Outcome::Invalid);
+    }
+
+    /// What comes of an expectation where these numbers were measured, and the clients were so busy here and there.
+    fn with_busy_clients(load: &str, expect: &str, busy: [f64; 2]) -> Outcome {
+        let numbers =
+            [("g.requests", 50.0), ("g.latency_p99", 2e6), ("g.evicted", 0.0), ("pacing_error_p99", 11e6)];
+        let at = |seed, busy| point(seed, &[trial(&[&numbers[..], &[("harness_busy", busy)]].concat())]);
+        let mut profile = profile(expect);
+        profile.clients[0].load = toml::from_str(load).expect("a load");
+        judge(&profile, &[at(1, busy[0]), at(2, busy[1])], 0)[0].outcome
+    }
+
+    #[test]
+    fn busy_clients_prove_only_what_holds_in_spite_of_it() {
+        use Outcome::{Fail, Invalid, Pass};
+        for (expect, idle, closed, open) in [
+            ("\"g.requests\" = \"> 40\"", Pass, Pass, Pass),
+            ("\"g.requests\" = \"= 50\"", Pass, Pass, Pass),
+            ("\"g.requests\" = \"> 60\"", Fail, Invalid, Invalid),
+            ("\"g.requests\" = \"< 60\"", Pass, Invalid, Invalid),
+            ("\"g.requests\" = \"> 40, < 60\"", Pass, Invalid, Invalid),
+            ("\"g.latency_p99\" = \"< 3ms\"", Pass, Invalid, Pass),
+            ("\"g.latency_p99\" = \"< 1ms\"", Fail, Invalid, Invalid),
+            ("\"g.latency_p99\" = \"> 1ms\"", Pass, Invalid, Invalid),
+            ("\"g.evicted\" = \"= 0\"", Pass, Pass, Pass),
+        ] {
+            for (load, busy) in [("depth = 1", closed), ("rate = 9", open)] {
+                assert_eq!(with_busy_clients(load, expect, [0.94, 1.0]), idle, "{load}: {expect}");
+                assert_eq!(with_busy_clients(load, expect, [0.96, 0.1]), busy, "{load}: {expect}");
+            }
+        }
+    }
+
+    #[test]
+    fn busy_clients_spoil_a_comparison_on_both_of_its_sides() {
+        let share = "\"g.requests @ seed=1\" = \"> 80% @ seed=2\"";
+        let of = |busy| with_busy_clients("depth = 1", share, busy);
+        assert_eq!(of([0.1, 0.1]), Outcome::Pass);
+        assert_eq!(of([0.96, 0.1]), Outcome::Invalid);
+        assert_eq!(of([0.1, 0.96]), Outcome::Invalid);
     }
 }

@@ -1,12 +1,18 @@
 //! What a run leaves behind: everything that reports, comparisons and gates are made from. Nothing else is needed, and
 //! nothing here is made from anything else.
 
-mod counts;
+mod accounts;
+mod buckets;
+mod shortage;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use self::counts::{Buckets, Ledger, Requests};
+pub use self::{
+    accounts::{Ledger, Requests},
+    buckets::Buckets,
+    shortage::Shortage,
+};
 use crate::{
     codec::Tally,
     metric::{Metric, Row, Stat},
@@ -110,6 +116,9 @@ pub struct Effective {
     pub client_send_buffer: Vec<u64>,
     /// How the server ended: its exit code or signal, in words; `left running` if it was not started by us.
     pub server_exit: String,
+    /// What the clients ran out of, which ended the trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
 }
 
 /// Samples over time, by column.
@@ -152,7 +161,7 @@ impl Series {
 }
 
 /// What became of a client group.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GroupResult {
     /// Its name in the profile.
     pub name: String,

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use badpeer::profile::Source;
+use badpeer::{gate, profile::Source};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -67,5 +67,28 @@ fn every_link_into_the_repository_leads_somewhere() {
 fn the_readme_names_every_profile() {
     for shipped in badpeer::profile::SHIPPED {
         assert!(readme().contains(&format!("`{}`", shipped.name)), "{}", shipped.name);
+    }
+}
+
+#[test]
+fn the_limits_are_those_that_runs_are_judged_by() {
+    let text = readme().split_whitespace().collect::<Vec<_>>().join(" ");
+    let ms = |ns: f64| format!("{:.0} ms", ns / 1e6);
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    for said in [
+        format!("in the window | {} |", ms(gate::WORST_PACING_ERROR_NS)),
+        format!("50 ms each | {} of the window", percent(gate::MOST_PAUSED)),
+        format!(
+            "{} of the cores in use; a note from {} |",
+            percent(gate::MOST_STEAL),
+            percent(gate::NOTABLE_STEAL)
+        ),
+        format!("for {} of the window or more", percent(gate::SATURATED)),
+        format!("requests more than {} late", ms(gate::WORST_BUSY_PACING_ERROR_NS)),
+        format!("From {} on a note", percent(gate::BUSY)),
+        format!("waited for its core for {}", percent(gate::NOTABLE_RUN_DELAY)),
+        format!("for {} of the time (CPU pressure)", percent(gate::NOTABLE_PRESSURE)),
+    ] {
+        assert!(text.contains(&said), "the README does not say: {said}");
     }
 }

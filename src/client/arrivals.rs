@@ -16,10 +16,17 @@ impl Engine<'_> {
             for _ in 0..TURN_ARRIVALS {
                 let Some(due_ns) = self.next_arrival(index, end) else { break };
                 self.io.now_ns = sys::monotonic_ns();
-                self.pacing_error.saturating_record(self.io.now_ns - due_ns);
+                self.late(due_ns);
                 let token = self.groups[index].next_in_turn();
                 self.start_arrival(index, due_ns, token);
             }
+        }
+    }
+
+    /// How late an arrival is now. Those of the warm-up do not count: connections are still being opened.
+    fn late(&mut self, due_ns: u64) {
+        if due_ns >= self.plan.window_ns().0 {
+            self.pacing_error.saturating_record(self.io.now_ns.saturating_sub(due_ns));
         }
     }
 
@@ -53,11 +60,12 @@ impl Engine<'_> {
         }
     }
 
-    /// The window is over: what became due in it and was not started never will be.
+    /// The window is over: what became due in it and was not started never will be, and was so late at least.
     pub(super) fn abandon_arrivals(&mut self) {
         let end = self.plan.window_ns().1;
         for index in 0..self.groups.len() {
             while let Some(due_ns) = self.next_arrival(index, end) {
+                self.late(due_ns);
                 self.groups[index].skip(due_ns);
             }
         }

@@ -14,7 +14,7 @@ use nix::{
     },
 };
 
-use crate::profile::Group;
+use crate::{profile::Group, record::Shortage};
 
 /// Starts to connect; the stream and its own port.
 ///
@@ -44,6 +44,19 @@ pub(super) fn open(address: SocketAddr, group: &Group) -> io::Result<(TcpStream,
 /// The peer's doing, not ours.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+}
+
+/// What our own machine lacks, where that is the error.
+pub(super) fn shortage(error: &io::Error) -> Option<Shortage> {
+    Some(match Errno::from_raw(error.raw_os_error()?) {
+        Errno::EMFILE => Shortage::Descriptors,
+        Errno::ENFILE => Shortage::MachineDescriptors,
+        Errno::EADDRNOTAVAIL => Shortage::Ports,
+        Errno::ENOMEM | Errno::ENOBUFS => Shortage::Memory,
+        Errno::ENOSPC => Shortage::Watches,
+        Errno::EAGAIN => Shortage::Threads,
+        _ => return None,
+    })
 }
 
 /// The receive and send buffer that the kernel really gave, in bytes.

@@ -17,6 +17,8 @@ use super::{
     Plan, Port, Tick,
     connection::{Connection, Fate, Phase, Turn},
     group::{Ended, Group},
+    pauses::Pauses,
+    run_delay::RunDelay,
     share::{Share, Start},
 };
 use crate::{
@@ -88,6 +90,8 @@ pub(super) struct Engine<'a> {
     /// Sockets of peers that vanished: closed, they would make the kernel speak for them.
     pub(super) vanished: Vec<TcpStream>,
     pub(super) pacing_error: Histogram<u64>,
+    pub(super) pauses: Pauses,
+    run_delay: Option<RunDelay>,
     pub(super) ticks: u64,
     /// When the window began and when it ended.
     pub(super) marks: Vec<Mark>,
@@ -100,6 +104,8 @@ pub(super) struct Mark {
     pub(super) calls: u64,
     /// CPU time of the engine.
     pub(super) cpu_ns: u64,
+    /// Time that the engine was ready to run and waited for its core, where the kernel tells.
+    pub(super) run_delay_ns: Option<u64>,
     /// The counters of each group.
     pub(super) groups: Vec<Row>,
 }
@@ -135,6 +141,8 @@ impl<'a> Engine<'a> {
             buffers: vec![(0, 0); plan.groups.len()],
             vanished: Vec::new(),
             pacing_error: super::group::histogram(),
+            pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
+            run_delay: RunDelay::of_this_thread(),
             ticks: 0,
             marks: Vec::new(),
         })
@@ -145,6 +153,7 @@ impl<'a> Engine<'a> {
         let (_, end) = self.plan.window_ns();
         loop {
             self.io.now_ns = sys::monotonic_ns();
+            self.pauses.look(self.io.now_ns, sys::thread_cpu_ns);
             self.mark();
             self.tick(ticks);
             if stop.load(Ordering::Relaxed) || (self.io.now_ns >= end && self.settled(end)) {
@@ -160,8 +169,9 @@ impl<'a> Engine<'a> {
             self.ring_alarms();
             let until = self.next_wake_ns(end);
             self.io.calls += 1;
-            let timeout = Duration::from_nanos(until.saturating_sub(sys::monotonic_ns()));
-            let count = self.io.reactor.wait(Some(timeout))?;
+            let from = sys::monotonic_ns();
+            let count = self.io.reactor.wait(Some(Duration::from_nanos(until.saturating_sub(from))))?;
+            self.pauses.slept(from, until, sys::monotonic_ns());
             for index in 0..count {
                 self.io.now_ns = sys::monotonic_ns();
                 self.handle(self.io.reactor.report(index));
@@ -200,7 +210,8 @@ impl<'a> Engine<'a> {
             self.marks.push(Mark {
                 at_ns: self.io.now_ns,
                 calls: self.io.calls,
-                cpu_ns: super::thread_cpu_ns(),
+                cpu_ns: sys::thread_cpu_ns(),
+                run_delay_ns: self.run_delay.as_ref().and_then(RunDelay::read_ns),
                 groups: self.groups.iter().map(Group::counts).collect(),
             });
         }
@@ -215,7 +226,7 @@ impl<'a> Engine<'a> {
         while self.io.now_ns >= self.tick_due_ns() && self.tick_due_ns() <= self.plan.window_ns().1 {
             self.ticks += 1;
             let mut run = Row::default();
-            run.set(Metric::HarnessCpu, super::thread_cpu_ns() as f64);
+            run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
             let groups = self.groups.iter_mut().map(Group::sample).collect();
             // Nobody listens any more when the run is being given up.
             let due_ns = self.plan.sample_every.as_nanos() as u64 * self.ticks;

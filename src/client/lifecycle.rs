@@ -15,6 +15,7 @@ use crate::{
     behavior::End,
     codec::{Tally, content},
     reactor::{Interest, Mode, Ready, Token},
+    record::Shortage,
     sys,
 };
 
@@ -36,8 +37,6 @@ impl Engine<'_> {
     }
 
     fn connect(&mut self, index: usize, again: bool) -> io::Result<()> {
-        let group = &mut self.groups[index];
-        group.ledger.opened += 1;
         self.io.calls += 6;
         let own = self.ports.len() as u32;
         let number = self.share.number(own);
@@ -47,6 +46,7 @@ impl Engine<'_> {
         let (stream, port) = match connect::open(self.plan.address, &group.spec) {
             Ok(opened) => opened,
             Err(error) if connect::is_refusal(&error) => {
+                group.ledger.opened += 1;
                 group.settled_one(again, self.io.now_ns);
                 group.ended(Ended::Refused, &Pending::default(), &Tally::default(), self.io.now_ns);
                 return Ok(());
@@ -56,6 +56,7 @@ impl Engine<'_> {
         if self.buffers[index] == (0, 0) {
             self.buffers[index] = connect::buffers(&stream)?;
         }
+        group.ledger.opened += 1;
         self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None, ended_by_peer: false });
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let interest = Interest { read: false, write: true };
@@ -177,7 +178,7 @@ impl Engine<'_> {
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self) -> Done {
+    pub(super) fn finish(mut self, shortage: Option<Shortage>) -> Done {
         self.io.now_ns = sys::monotonic_ns();
         let stopped_ns = self.io.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
@@ -191,6 +192,8 @@ impl Engine<'_> {
             pacing_error: self.pacing_error,
             marks: self.marks,
             stopped_ns,
+            pauses: self.pauses,
+            shortage,
         }
     }
 }

@@ -11,8 +11,10 @@ mod engine;
 mod group;
 mod lifecycle;
 mod parting;
+mod pauses;
 mod pending;
 mod racers;
+mod run_delay;
 mod share;
 mod team;
 
@@ -29,7 +31,11 @@ use nix::{
     sys::socket::{setsockopt, sockopt::Linger},
 };
 
-use crate::{metric::Row, profile, record::GroupResult, sys::thread_cpu_ns};
+use crate::{
+    metric::Row,
+    profile,
+    record::{GroupResult, Shortage},
+};
 
 /// What the clients do, when and to whom.
 #[derive(Clone, Debug)]
@@ -113,13 +119,16 @@ pub struct Driven {
     pub stopped_ns: u64,
     /// What the clients were not permitted to do, in words.
     pub notes: Vec<String>,
+    /// What they ran out of, which ended the run.
+    pub shortage: Option<Shortage>,
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
-/// period by each thread. What was done until then comes back either way.
+/// period by each thread. What was done until then comes back either way, also when the machine has no descriptor or no
+/// port left for another client, which ends the run.
 ///
 /// # Errors
-/// When the machine has no descriptor or no port left for a client.
+/// When no client can ever connect from here: the network cannot be reached, or it is not permitted.
 pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
     team::drive(plan, stop, ticks)
 }

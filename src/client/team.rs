@@ -13,13 +13,15 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::{
-    Driven, Plan, Port, Tick,
+    Driven, Plan, Port, Tick, connect,
     engine::{Engine, Mark},
     group::Group,
+    pauses::Pauses,
     share::{Share, Start},
 };
 use crate::{
     metric::{Metric, Row},
+    record::Shortage,
     sys,
 };
 
@@ -29,21 +31,25 @@ pub(super) struct Done {
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
     pub(super) pacing_error: Histogram<u64>,
+    pub(super) pauses: Pauses,
     pub(super) marks: Vec<Mark>,
     pub(super) stopped_ns: u64,
+    /// What it ran out of, which ended its run.
+    pub(super) shortage: Option<Shortage>,
 }
 
 /// Drives the clients, this thread being one of those that do.
 ///
 /// # Errors
-/// The first of any thread; the others stop then.
+/// When no client can ever connect from here. The other threads stop then, as they do when one runs out of what the
+/// machine has.
 pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
     let of = plan.threads;
     let start = |group: &crate::profile::Group| Arc::new(Start::new(group.count, of));
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
     let work = |index| {
         let done = work(plan, Share { index, of }, &starts, stop, ticks);
-        if done.is_err() {
+        if done.as_ref().map_or(true, |done| done.shortage.is_some()) {
             stop.store(true, Ordering::Relaxed);
         }
         done
@@ -75,8 +81,11 @@ fn work(
     // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
     sys::set_timer_slack_ns(1)?;
     let mut engine = Engine::new(plan, share, starts)?;
-    engine.run(stop, ticks)?;
-    Ok(engine.finish())
+    let shortage = match engine.run(stop, ticks) {
+        Ok(()) => None,
+        Err(error) => Some(connect::shortage(&error).ok_or(error)?),
+    };
+    Ok(engine.finish(shortage))
 }
 
 impl Driven {
@@ -85,6 +94,11 @@ impl Driven {
         let mut run = Row::default();
         let marks: Vec<&[Mark]> = done.iter().map(|done| &done.marks[..]).collect();
         let window = Window::of(&marks);
+        let paused =
+            |of: fn(&Pauses) -> u64| done.iter().map(|done| of(&done.pauses)).max().unwrap_or(0) as f64;
+        run.set(Metric::HarnessPaused, paused(|pauses| pauses.total_ns));
+        run.set(Metric::HarnessPauseMax, paused(|pauses| pauses.longest_ns));
+        let shortage = done.iter().find_map(|done| done.shortage);
         let stopped_ns = done.iter().map(|done| done.stopped_ns).max().unwrap_or(0);
         let mut parts = done.into_iter();
         let mut all = parts.next().expect("one thread at least");
@@ -105,7 +119,10 @@ impl Driven {
             run.set(Metric::HarnessCpuPerRequest, window.cpu_ns as f64 / answered as f64);
         }
         if let Some(window) = &window {
-            run.set(Metric::HarnessBusiest, window.busiest);
+            run.set(Metric::HarnessBusy, window.busy);
+            if let Some(waited) = window.waited {
+                run.set(Metric::HarnessRunDelay, waited);
+            }
         }
         if !all.pacing_error.is_empty() {
             run.set(Metric::PacingErrorP99, all.pacing_error.value_at_quantile(0.99) as f64);
@@ -121,6 +138,7 @@ impl Driven {
             buffers: all.buffers,
             stopped_ns,
             notes: all.groups.iter().filter_map(Group::note).collect(),
+            shortage,
         }
     }
 }
@@ -129,8 +147,10 @@ impl Driven {
 struct Window {
     calls: u64,
     cpu_ns: u64,
-    /// The largest share of the time that one of them was busy.
-    busiest: f64,
+    /// The largest share of the time that one of them computed, or was ready to and waited for its core.
+    busy: f64,
+    /// The largest share of the time that one of them waited for its core, where the kernel tells.
+    waited: Option<f64>,
     /// The counters of each group.
     groups: Vec<Row>,
     /// How long it was in fact, in the mean.
@@ -140,13 +160,16 @@ struct Window {
 impl Window {
     /// `None` if one of the threads did not see both ends of it.
     fn of(threads: &[&[Mark]]) -> Option<Self> {
-        let mut all = Self { calls: 0, cpu_ns: 0, busiest: 0.0, groups: Vec::new(), seconds: 0.0 };
+        let mut all = Self { calls: 0, cpu_ns: 0, busy: 0.0, waited: None, groups: Vec::new(), seconds: 0.0 };
         for marks in threads {
             let [start, end] = marks else { return None };
             let (cpu_ns, long_ns) = (end.cpu_ns - start.cpu_ns, end.at_ns - start.at_ns);
             all.calls += end.calls - start.calls;
             all.cpu_ns += cpu_ns;
-            all.busiest = all.busiest.max(cpu_ns as f64 / long_ns as f64);
+            let share = |ns: u64| ns as f64 / long_ns as f64;
+            let waited = start.run_delay_ns.zip(end.run_delay_ns).map(|(start, end)| share(end - start));
+            all.busy = all.busy.max(share(cpu_ns) + waited.unwrap_or(0.0));
+            all.waited = all.waited.into_iter().chain(waited).reduce(f64::max);
             all.seconds += long_ns as f64 / 1e9 / threads.len() as f64;
             let grown = end.groups.iter().zip(&start.groups).map(|(end, start)| end.less(start));
             if all.groups.is_empty() {

@@ -6,6 +6,7 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 use super::{Finding, State, good};
+use crate::gate;
 use crate::probe::{HostProbe, ProcessProbe, SocketProbe};
 
 fn last_number(text: &str) -> u64 {
@@ -122,7 +123,9 @@ pub(super) fn backlog(most: &str) -> Finding {
     if last_number(most) >= 1024 {
         return finding;
     }
-    let costs = format!("a burst of more than {most} new connections is dropped and comes again 1 s later");
+    let costs = format!(
+        "of a burst of more than {most} new connections some are dropped, and come again 1 s later: such a run is INVALID"
+    );
     finding.but(State::Limited, costs, "sysctl -w net.core.somaxconn=4096")
 }
 
@@ -152,17 +155,44 @@ pub(super) fn proportional_memory() -> Finding {
 pub(super) fn host() -> [Finding; 2] {
     let probe = HostProbe::new().and_then(|mut probe| Ok((probe.read()?, probe)));
     let (pressure, steal) = match &probe {
-        Ok((reading, probe)) => (probe.no_pressure().map(str::to_string), Some(reading.steal_ns)),
-        Err(error) => (Some(error.to_string()), None),
+        Ok((reading, probe)) => {
+            let pressure = fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
+            let hidden = probe.no_pressure().map(str::to_string);
+            (
+                hidden.map_or_else(|| Ok(recent_pressure(&pressure)), Err),
+                Some((reading.steal_ns, reading.cpu_ns)),
+            )
+        }
+        Err(error) => (Err(error.to_string()), None),
     };
     let guest = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpuinfo| cpuinfo.contains(" hypervisor"));
     [pressure_finding(pressure), steal_finding(steal, guest)]
 }
 
-fn pressure_finding(reason: Option<String>) -> Finding {
-    match reason {
-        None => good("CPU pressure", "readable".to_string()),
-        Some(reason) => good("CPU pressure", reason).but(
+/// Share of the last minute in which some task waited for a CPU: `some avg60=`, a percentage.
+fn recent_pressure(pressure: &str) -> f64 {
+    let some = pressure.lines().find_map(|line| line.strip_prefix("some "));
+    let mut words = some.unwrap_or_default().split_whitespace();
+    let percent: Option<f64> = words.find_map(|word| word.strip_prefix("avg60=")?.parse().ok());
+    percent.unwrap_or(0.0) / 100.0
+}
+
+fn pressure_finding(share: Result<f64, String>) -> Finding {
+    match share {
+        Ok(share) => {
+            let found =
+                format!("in the last minute some task waited for a core {:.0} % of the time", share * 100.0);
+            let finding = good("CPU pressure", found);
+            if share < gate::NOTABLE_PRESSURE {
+                return finding;
+            }
+            finding.but(
+                State::Limited,
+                "other programs take the cores: latencies are theirs too, and clients that stand still make a run INVALID",
+                "end other programs, or wait for them; `ps -eo pcpu,args --sort=-pcpu | head`",
+            )
+        }
+        Err(reason) => good("CPU pressure", reason).but(
             State::Missing,
             "a measurement disturbed by other programs is harder to recognize",
             "boot with psi=1",
@@ -170,17 +200,28 @@ fn pressure_finding(reason: Option<String>) -> Finding {
     }
 }
 
-fn steal_finding(steal_ns: Option<u64>, guest: bool) -> Finding {
+/// `steal_and_all` is the time that other guests took, and all time there was, since the machine was booted.
+fn steal_finding(steal_and_all: Option<(u64, u64)>, guest: bool) -> Finding {
     let costs = "a neighbor on the same host may slow the run unseen";
-    match (steal_ns, guest) {
-        (None, _) => good("steal time", "not readable".to_string()).but(State::Missing, costs, "mount /proc"),
-        (Some(0), true) => good("steal time", "0 since boot, in a virtual machine".to_string()).but(
+    let Some((steal, all)) = steal_and_all else {
+        return good("steal time", "not readable".to_string()).but(State::Missing, costs, "mount /proc");
+    };
+    if steal == 0 && guest {
+        return good("steal time", "0 since boot, in a virtual machine".to_string()).but(
             State::Limited,
             format!("perhaps the hypervisor hides it: {costs}"),
             "nothing from inside; run pairs, and compare only those",
-        ),
-        (Some(ns), _) => good("steal time", format!("{:.1} s since boot", ns as f64 / 1e9)),
+        );
     }
+    let share = steal as f64 / all.max(1) as f64;
+    let finding = good("steal time", format!("{:.2} % since boot", share * 100.0));
+    if share < gate::NOTABLE_STEAL {
+        return finding;
+    }
+    let limit = gate::MOST_STEAL * 100.0;
+    let costs =
+        format!("rates and latencies vary with the neighbors; a run with {limit:.0} % or more is INVALID");
+    finding.but(State::Limited, costs, "a machine, or an instance type, with cores of its own")
 }
 
 pub(super) fn counters(tried: Result<(), String>, paranoid: &str) -> Finding {
@@ -249,11 +290,11 @@ mod tests {
 
     #[test]
     fn what_the_machine_hides_is_said_with_its_reason() {
-        assert_eq!(steal_finding(Some(0), true).state, State::Limited);
-        assert_eq!(steal_finding(Some(0), false).state, State::Good);
-        assert_eq!(steal_finding(Some(230_000_000), true).found, "0.2 s since boot");
+        let steal = |steal| Some((steal, 10_000));
+        assert_eq!(steal_finding(steal(0), true).state, State::Limited);
+        assert_eq!(steal_finding(steal(0), false).state, State::Good);
         assert_eq!(steal_finding(None, false).state, State::Missing);
-        assert_eq!(pressure_finding(Some("not there".to_string())).found, "not there");
+        assert_eq!(pressure_finding(Err("not there".to_string())).found, "not there");
         let hidden = counters(Err("not permitted".to_string()), "4");
         assert_eq!(hidden.found, "not permitted; kernel.perf_event_paranoid 4");
         assert!(
@@ -261,5 +302,21 @@ mod tests {
                 && !counters(Err(String::new()), "2").mend.starts_with("sysctl")
         );
         assert_eq!(counters(Ok(()), "2").state, State::Good);
+    }
+
+    #[test]
+    fn what_the_gate_would_remark_upon_is_foretold() {
+        assert_eq!(steal_finding(Some((99, 10_000)), true).found, "0.99 % since boot");
+        assert_eq!(steal_finding(Some((99, 10_000)), true).state, State::Good);
+        let stolen = steal_finding(Some((100, 10_000)), true);
+        assert!(
+            stolen.state == State::Limited && stolen.costs.contains("10 % or more is INVALID"),
+            "{stolen:?}"
+        );
+        let pressure =
+            |avg60| recent_pressure(&format!("some avg10=1.00 avg60={avg60} avg300=3.00 total=9\n"));
+        assert_eq!(pressure_finding(Ok(pressure("24.99"))).state, State::Good);
+        assert_eq!(pressure_finding(Ok(pressure("25.00"))).state, State::Limited);
+        assert!(recent_pressure("full avg60=7.00").abs() < f64::EPSILON, "that of all tasks is another");
     }
 }

@@ -67,6 +67,10 @@ metrics! {
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
     ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak End] BytesWait 0.1;
+    /// Connections that waited for the server to accept them
+    AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
+    /// Connections and SYNs that the server's listening sockets dropped, as a rule because their accept queue was full
+    ListenerDrops: "listener_drops" Run Count Lower [Whole] None 0.0;
     /// The server's sockets in any state, FIN-WAIT included
     ServerSockets: "server_sockets" Run Count Lower [Peak End] None 0.02;
 
@@ -171,19 +175,25 @@ metrics! {
     // The harness and the host.
     /// CPU time of the client engine
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
-    /// Share of the measured window that the busiest thread of the client engine was busy
-    HarnessBusiest: "harness_busiest" Run Cores Neither [Final] None 0.1;
+    /// Share of the window that the busiest of the clients' threads computed, or was ready to and waited for its core
+    HarnessBusy: "harness_busy" Run Cores Neither [Final] None 0.1;
+    /// Share of the window that one of the clients' threads was ready to run and waited for its core, at most
+    HarnessRunDelay: "harness_run_delay" Run Cores Neither [Final] None 0.5;
+    /// Time the client engine stood still while measuring, in pauses of 50 ms and more
+    HarnessPaused: "harness_paused" Run Nanoseconds Neither [Final] None 0.5;
+    /// Longest pause of the client engine while measuring: it neither computed nor slept as planned
+    HarnessPauseMax: "harness_pause_max" Run Nanoseconds Neither [Final] None 0.5;
     /// CPU time of the client engine for one answered request
     HarnessCpuPerRequest: "harness_cpu_per_request" Run Nanoseconds Neither [Final] None 0.1;
     /// System calls of the client engine for one answered request
     HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
-    /// 99th percentile of how late the engine started requests that were due
+    /// 99th percentile of how late the engine started requests that were due while measuring
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
     /// Time some task of this machine waited for a core (PSI)
     HostCpuPressure: "host_cpu_pressure" Run Nanoseconds Neither [Rate] None 0.5;
-    /// Connections dropped because the listen queue was full
+    /// Connections and SYNs dropped by any listening socket of this network namespace
     ListenDrops: "listen_drops" Run Count Lower [Whole] None 0.0;
     /// Segments sent again, on the whole machine
     Retransmits: "retransmits" Run Count Lower [Whole] None 0.5;

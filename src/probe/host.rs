@@ -48,6 +48,8 @@ fn cpu_model(cpuinfo: &str) -> String {
 pub struct HostReading {
     /// CPU time that the hypervisor gave to others, over all CPUs, in nanoseconds with the grain of a clock tick.
     pub steal_ns: u64,
+    /// CPU time of all kinds, idle and steal included, over all CPUs, likewise: what the steal is a share of.
+    pub cpu_ns: u64,
     /// Time in which at least one runnable task waited for a CPU, in nanoseconds; `None` where the kernel does not
     /// say it, see [`HostProbe::no_pressure`].
     pub cpu_pressure_ns: Option<u64>,
@@ -101,8 +103,10 @@ impl HostProbe {
             Err(_) => None,
         };
         let netstat = self.netstat.read()?;
+        let (steal, all) = cpu_ticks(self.stat.read()?).unwrap_or_default();
         Ok(HostReading {
-            steal_ns: steal_ticks(self.stat.read()?).unwrap_or(0) * self.nanoseconds_per_tick,
+            steal_ns: steal * self.nanoseconds_per_tick,
+            cpu_ns: all * self.nanoseconds_per_tick,
             cpu_pressure_ns,
             listen_overflows: counter(netstat, "TcpExt:", "ListenOverflows").unwrap_or(0),
             listen_drops: counter(netstat, "TcpExt:", "ListenDrops").unwrap_or(0),
@@ -118,9 +122,12 @@ fn open_pressure() -> Result<ProcFile, String> {
     open.map_err(|error| error.to_string())
 }
 
-/// Column 8 of the line `cpu`: `proc_stat(5)`.
-fn steal_ticks(stat: &str) -> Option<u64> {
-    stat.strip_prefix("cpu ")?.lines().next()?.split_whitespace().nth(7)?.parse().ok()
+/// Steal and the sum of all: columns 8, and 1 to 8, of the line `cpu` of `proc_stat(5)`. What guests of our own used, in
+/// the columns behind, is in the first two already.
+fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
+    let columns = stat.strip_prefix("cpu ")?.lines().next()?.split_whitespace().take(8);
+    let ticks: Vec<u64> = columns.map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some((*ticks.get(7)?, ticks.iter().sum()))
 }
 
 /// `some … total=` in microseconds: `Documentation/accounting/psi.rst`.
@@ -144,12 +151,41 @@ mod tests {
     fn the_files_of_proc_are_understood() {
         let stat =
             "cpu  16283 0 5359 174262 515 0 62 19 0 0\ncpu0 8000 0 2600 87000 250 0 31 9 0 0\nctxt 5\n";
-        assert_eq!(steal_ticks(stat), Some(19));
-        assert_eq!(steal_ticks("cpu  1 2 3 4\n"), None);
+        assert_eq!(cpu_ticks(stat), Some((19, 196_500)));
+        assert_eq!(cpu_ticks("cpu  1 2 3 4\n"), None);
         let pressure = "some avg10=4.45 avg60=2.89 avg300=1.88 total=15319897\nfull avg10=0.00 total=0\n";
         assert_eq!(some_total_us(pressure), Some(15_319_897));
         assert_eq!(some_total_us("full avg10=0.00 total=0\n"), None);
     }
+
+    /// Two looks at a machine of two cores, two seconds apart, on a host that sold its cores twice.
+    #[test]
+    fn a_host_that_takes_the_cores_away_makes_a_run_invalid() {
+        use crate::{gate, metric::Metric, profile::SHIPPED, record::Trial};
+        let before = "cpu  180 0 90 300 5 0 10 40 0 0\ncpu0 90 0 45 150 3 0 5 20 0 0\n";
+        let trial = |after: &str| -> Trial {
+            let steal = cpu_ticks(after).unwrap().0 - cpu_ticks(before).unwrap().0;
+            // 100 ticks a second.
+            let rate = steal as f64 / 100.0 / 2.0;
+            let mut trial: Trial = serde_json::from_str(EMPTY).unwrap();
+            trial.summary.insert(format!("{}_rate", Metric::HostSteal.spec().name), rate);
+            trial
+        };
+        let control = SHIPPED[0].source().parse(&[]).unwrap();
+        let examined = |after: &str| gate::examine(&control, &trial(after));
+        let oversold = examined("cpu  350 0 180 350 5 0 15 80 0 0\ncpu0 175 0 90 175 3 0 7 40 0 0\n");
+        assert!(
+            oversold.invalid[0].contains("took 10 % of the time of the cores in use (steal)"),
+            "{oversold:?}"
+        );
+        let shared = examined("cpu  350 0 180 350 5 0 15 79 0 0\n");
+        assert!(shared.invalid.is_empty() && shared.notes[0].contains("took 9.8 %"), "{shared:?}");
+    }
+
+    /// A trial of which nothing is known but the cores it used.
+    const EMPTY: &str = r#"{"seed":1,"window_ns":[0,2000000000],"cut_short":false,"effective":{"server_cores":[0],
+        "client_cores":[1],"address":"","client_receive_buffer":[],"client_send_buffer":[],"server_exit":""},
+        "series":{"at_ns":[],"columns":{}},"groups":[],"evictions":[],"summary":{},"invalid":[],"notes":[]}"#;
 
     #[test]
     fn counters_are_found_by_name() {

@@ -55,6 +55,8 @@ pub struct ListenReading {
     pub accept_queue: u64,
     /// How many may wait.
     pub backlog: u64,
+    /// Connections and SYNs dropped since the sockets listen: for want of room in the accept queue, as a rule.
+    pub drops: u64,
 }
 
 /// One instant of all sockets of one port, in the network namespace of the reader.
@@ -78,6 +80,7 @@ impl SocketReading {
                 reading.listen.sockets += 1;
                 reading.listen.accept_queue += u64::from(socket.receive_queue);
                 reading.listen.backlog += u64::from(socket.send_queue);
+                reading.listen.drops += u64::from(socket.memory.drops);
             } else if socket.local_port == port {
                 reading.server.add(socket);
             } else {

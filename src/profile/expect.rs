@@ -108,6 +108,20 @@ impl Condition {
         }
     }
 
+    /// Whether a number that may be too small can still show that it holds: reaching so much is enough.
+    #[must_use]
+    pub fn is_floor(&self) -> bool {
+        let from_below = [Comparison::Above, Comparison::AtLeast, Comparison::Equal];
+        matches!(self.wanted, Wanted::Number(_)) && from_below.contains(&self.comparison)
+    }
+
+    /// Whether a number that may be too large can still show that it holds: staying below is enough.
+    #[must_use]
+    pub fn is_ceiling(&self) -> bool {
+        let from_above = [Comparison::Below, Comparison::AtMost];
+        matches!(self.wanted, Wanted::Number(_)) && from_above.contains(&self.comparison)
+    }
+
     /// Of several measured numbers, the one that is hardest on this condition.
     #[must_use]
     pub fn hardest(&self, measured: impl Iterator<Item = f64>, limit: f64) -> Option<f64> {

@@ -171,6 +171,11 @@ impl Profile {
         self.clients.iter().map(|group| u64::from(group.count)).sum()
     }
 
+    /// The groups that ask for the next answer when they have one.
+    pub fn closed_loops(&self) -> impl Iterator<Item = &Group> {
+        self.clients.iter().filter(|group| group.load.depth.is_some())
+    }
+
     /// Time that clients run: warm-up and measured window.
     #[must_use]
     pub fn duration(&self) -> Duration {

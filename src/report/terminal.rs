@@ -43,7 +43,7 @@ fn point_text(point: &Point, color: bool) -> String {
     if !point.axes.is_empty() {
         parts.push(hanging("── ", &axes(point), 3));
     }
-    let tables = [clients(point), memory(point), evicted(point), contents::core(point)];
+    let tables = [clients(point), memory(point), evicted(point), harness(point), contents::core(point)];
     parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| table.text(WIDTH)));
     let remarks = |kind: &str, texts: &[String]| {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
@@ -121,6 +121,26 @@ fn evicted(point: &Point) -> Table {
     for eviction in evictions(point) {
         let late = [0.0, 0.5, 0.99, 1.0].map(|q| eviction.late(q));
         table.row([eviction.reason, eviction.count].into_iter().chain(late).collect());
+    }
+    table
+}
+
+/// How the harness itself fared: whether the figures can be the server's.
+fn harness(point: &Point) -> Table {
+    use Align::{Left, Right};
+    let columns = [
+        ("busy", Metric::HarnessBusy, Fold::Final),
+        ("of that waiting", Metric::HarnessRunDelay, Fold::Final),
+        ("longest pause", Metric::HarnessPauseMax, Fold::Final),
+        ("pacing error p99", Metric::PacingErrorP99, Fold::Final),
+    ];
+    let mut table = Table::new("Harness", &[("harness", Left)]);
+    for (title, ..) in columns {
+        table.column(title, Right);
+    }
+    let cells = columns.map(|(_, metric, fold)| brief(point, None, metric, fold));
+    if cells.iter().any(|cell| cell != NOTHING) {
+        table.row(std::iter::once("clients' thread".to_owned()).chain(cells).collect());
     }
     table
 }

@@ -222,8 +222,17 @@ pub(super) fn meaning(record: &Record) -> String {
         }),
         Outcome::Invalid => {
             let why = record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
-            let why = why.map_or("the harness was the limit", String::as_str);
-            format!("These figures prove nothing: {}.", why.trim_end_matches('.'))
+            match (why, with(Outcome::Invalid).next()) {
+                (None, Some(first)) => format!(
+                    "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster \
+                     cores, drive the server in an open loop (rate), or expect counts and CPU time instead.",
+                    first.name, first.condition
+                ),
+                (why, _) => {
+                    let why = why.map_or("the harness was the limit", String::as_str);
+                    format!("These figures prove nothing: {}.", why.trim_end_matches('.'))
+                }
+            }
         }
         Outcome::Inconclusive if record.interrupted => {
             "The run was cut short; what is here was measured before.".to_owned()

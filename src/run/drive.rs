@@ -93,8 +93,7 @@ pub(super) fn drive(
     let driven = engine.join().map_err(|_| RunError::Clients("the clients' thread panicked".into()))?;
     board.clear(samples);
     let driven = driven.map_err(|error| {
-        let hint = "see `badpeer doctor` for what this machine allows";
-        RunError::Clients(format!("the clients ran out of what the machine has: {error}; {hint}"))
+        RunError::Clients(format!("the clients cannot connect to {}: {error}", plan.address))
     })?;
     Ok((driven, end))
 }

@@ -79,8 +79,9 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
             summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted });
         }
     }
-    trial.invalid = gate::invalidity(&trial, &last);
-    trial.notes.extend(gate::reservations(&trial));
+    let findings = gate::examine(profile, &trial);
+    trial.invalid = findings.invalid;
+    trial.notes.extend(findings.notes);
     trial
 }
 

@@ -55,7 +55,8 @@ pub(super) fn run(
     samples.insert(baseline.at_ns.min(-1), baseline);
     let (mut driven, end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
-    let cut_at_ns = (end != End::Finished).then(|| sys::monotonic_ns() as i64 - plan.epoch_ns as i64);
+    let cut_short = end != End::Finished || driven.shortage.is_some();
+    let cut_at_ns = cut_short.then(|| driven.stopped_ns as i64 - plan.epoch_ns as i64);
     endings::add(&mut driven, profile, watch.sightings());
     if end == End::Finished {
         settle(interrupt);
@@ -80,6 +81,7 @@ pub(super) fn run(
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         server_exit: ending.words,
+        shortage: driven.shortage,
     };
     watch.notes.extend(driven.notes.iter().cloned());
     let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);

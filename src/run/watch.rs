@@ -157,6 +157,10 @@ impl Watch {
                 self.sightings.look(port, &sockets, now_ns, sys::monotonic_ns());
                 let reading = SocketReading::of(port, &sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
+                if reading.listen.sockets > 0 {
+                    row.set(Metric::AcceptQueue, reading.listen.accept_queue as f64);
+                    row.set(Metric::ListenerDrops, reading.listen.drops as f64);
+                }
                 // A server on another machine, or in another network namespace, has no sockets here.
                 if self.sightings.saw_server() {
                     row.set(Metric::KernelMemory, reading.server.kernel_bytes as f64);

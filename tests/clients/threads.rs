@@ -55,8 +55,8 @@ fn every_connection_is_driven_by_one_and_the_rate_is_that_of_the_group() {
         answered[0] > 0.9 * answered[1] && answered[0] <= answered[1],
         "in the window and in all: {answered:?}"
     );
-    let busiest = of(&driven.run, Metric::HarnessBusiest);
-    assert!((0.01..=1.01).contains(&busiest), "{busiest} of a core");
+    let busy = of(&driven.run, Metric::HarnessBusy);
+    assert!((0.01..=1.1).contains(&busy), "{busy} of the time");
 }
 
 #[test]

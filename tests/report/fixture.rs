@@ -133,6 +133,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
             client_receive_buffer: vec![131_072, 32_768],
             client_send_buffer: vec![2_626_560, 2_626_560],
             server_exit: "exit code 0".into(),
+            shortage: None,
         },
         series: series(seed, scale, &evictions),
         groups: groups(scale),

@@ -1,0 +1,265 @@
+//! Was it the server that was measured? What the harness and the host did to a trial, judged by limits that are stated
+//! here, from what the record holds.
+//!
+//! Three answers are possible. The trial is *invalid*: none of its figures is the server's. Or the clients were the limit
+//! ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and latencies prove
+//! only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
+
+use crate::{
+    metric::{Fold, Metric, Stat},
+    profile::Profile,
+    record::Trial,
+    units::human_time,
+};
+
+/// The engine may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds: what a
+/// person notices, and more than any healthy machine needs.
+pub const WORST_PACING_ERROR_NS: f64 = 50e6;
+/// The same where the engine is never idle: it then reads answers as late as it starts requests, and nothing else shows
+/// that.
+pub const WORST_BUSY_PACING_ERROR_NS: f64 = 10e6;
+/// An engine that is busy, or waits for its core, for this share of the time is what limits a closed loop: there is no time
+/// left in which it waits for the server.
+pub const SATURATED: f64 = 0.95;
+/// From this share on, client and server limit a closed loop together.
+pub const BUSY: f64 = 0.9;
+/// Share of the window in which the engine may stand still: a closed loop's rate is wrong by as much, and a rate that
+/// differs by less counts as the same anyway.
+pub const MOST_PAUSED: f64 = 0.1;
+/// Share of the cores in use that other guests of the host may take, for the same reason. Ordinary cloud machines stay below 1 %, oversold ones show 2 to 5 % for hours and remain usable.
+pub const MOST_STEAL: f64 = 0.1;
+/// From this share on, steal is worth a note.
+pub const NOTABLE_STEAL: f64 = 0.01;
+/// Share of the time that the engine waits for its core from which on others are worth a note.
+pub const NOTABLE_RUN_DELAY: f64 = 0.1;
+/// Share of the time that some task of the machine waits for a core from which on it is worth a note.
+pub const NOTABLE_PRESSURE: f64 = 0.25;
+/// Share of a group's requests that may go unanswered before a percentile of the answered is worth a note: the slowest
+/// 1 % are what the 99th percentile is about.
+const NOTABLE_UNANSWERED: f64 = 0.01;
+
+/// What the harness and the host did to a trial, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Why the trial proves nothing; empty if it stands.
+    pub invalid: Vec<String>,
+    /// What a reader must bear in mind.
+    pub notes: Vec<String>,
+}
+
+/// Judges a trial of this profile, as it stands at the trial's point of the sweep.
+#[must_use]
+pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
+    let figures = Figures { profile, trial };
+    let invalid = [
+        figures.accounts(),
+        figures.shortage(),
+        figures.pacing(),
+        figures.pauses(),
+        figures.listen_queue(),
+        figures.steal(MOST_STEAL..=f64::INFINITY),
+    ];
+    let notes = [
+        figures.busy(),
+        figures.lateness(),
+        figures.run_delay(),
+        figures.steal(NOTABLE_STEAL..=MOST_STEAL.next_down()),
+        figures.pressure(),
+        figures.silence(),
+    ];
+    Findings {
+        invalid: invalid.into_iter().flatten().collect(),
+        notes: notes.into_iter().flatten().collect(),
+    }
+}
+
+/// Whether the clients' thread had no time left to wait for the server: a closed loop was as fast as the clients were.
+#[must_use]
+pub fn clients_were_the_limit(trial: &Trial) -> bool {
+    strain(trial) >= SATURATED
+}
+
+/// Whether the clients' thread had no idle time, and open loops were late for it.
+#[must_use]
+pub fn clients_were_late(trial: &Trial) -> bool {
+    let late_ns = number(trial, Metric::PacingErrorP99, Fold::Final).unwrap_or(0.0);
+    clients_were_the_limit(trial) && late_ns > WORST_BUSY_PACING_ERROR_NS
+}
+
+/// Share of the window that the engine was busy; 0 where it was not measured.
+fn strain(trial: &Trial) -> f64 {
+    number(trial, Metric::HarnessBusy, Fold::Final).unwrap_or(0.0)
+}
+
+/// A number of the whole run.
+fn number(trial: &Trial, metric: Metric, fold: Fold) -> Option<f64> {
+    trial.summary.get(&Stat { metric, fold }.name()).copied()
+}
+
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+struct Figures<'a> {
+    profile: &'a Profile,
+    trial: &'a Trial,
+}
+
+impl Figures<'_> {
+    fn of(&self, metric: Metric, fold: Fold) -> Option<f64> {
+        number(self.trial, metric, fold)
+    }
+
+    fn window_ns(&self) -> f64 {
+        (self.trial.window_ns.1 - self.trial.window_ns.0) as f64
+    }
+
+    fn accounts(&self) -> Option<String> {
+        let wrong = self.trial.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;
+        Some(format!(
+            "group `{}` lost track of connections or requests ({:?}, {:?}): this is a bug of badpeer",
+            wrong.name, wrong.ledger, wrong.requests
+        ))
+    }
+
+    fn shortage(&self) -> Option<String> {
+        let shortage = self.trial.effective.shortage?;
+        let opened: u64 = self.trial.groups.iter().map(|group| group.ledger.opened).sum();
+        Some(format!(
+            "the clients ran out of {} after {opened} connections, and the trial ended there: {}; `badpeer doctor` tells \
+             what this machine allows",
+            shortage.what(),
+            shortage.remedy()
+        ))
+    }
+
+    fn pacing(&self) -> Option<String> {
+        let late_ns =
+            self.of(Metric::PacingErrorP99, Fold::Final).filter(|ns| *ns > WORST_PACING_ERROR_NS)?;
+        Some(format!(
+            "the clients started requests {} late (99th percentile): latencies would be the harness's own; lower the rate, \
+             or give the clients more or faster cores",
+            human_time(late_ns)
+        ))
+    }
+
+    fn lateness(&self) -> Option<String> {
+        let late_ns = self.of(Metric::PacingErrorP99, Fold::Final)?;
+        (clients_were_late(self.trial) && late_ns <= WORST_PACING_ERROR_NS).then(|| {
+            format!(
+                "the clients' thread was busy {} of the time, and started requests {} late (99th percentile): latencies of \
+                 open loops are the harness's in part, and prove no more than that they stayed below a limit",
+                percent(strain(self.trial)),
+                human_time(late_ns)
+            )
+        })
+    }
+
+    fn pauses(&self) -> Option<String> {
+        let paused_ns = self.of(Metric::HarnessPaused, Fold::Final)?;
+        let share = paused_ns / self.window_ns();
+        (share > MOST_PAUSED).then(|| {
+            let longest = self.of(Metric::HarnessPauseMax, Fold::Final).unwrap_or(paused_ns);
+            format!(
+                "the clients stood still for {} ({} of the window, {} at a time): they were stopped, or others had their \
+                 core; leave badpeer running, and end other programs",
+                human_time(paused_ns),
+                percent(share),
+                human_time(longest)
+            )
+        })
+    }
+
+    /// The server's own sockets are judged: others of this machine may drop what they like. A profile that expects
+    /// something of these drops is about them.
+    fn listen_queue(&self) -> Option<String> {
+        let drops = self.of(Metric::ListenerDrops, Fold::Whole).filter(|drops| *drops > 0.0)?;
+        let name = Metric::ListenerDrops.spec().name;
+        let asked = self.profile.expectations().iter().any(|e| e.stat.metric == Metric::ListenerDrops);
+        (!asked).then(|| {
+            let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
+            format!(
+                "the kernel dropped {drops} attempts to connect before the server saw them (up to {queued} connections \
+                 were seen waiting to be accepted): they came again a second later or more. Raise the server's backlog \
+                 and net.core.somaxconn, let groups `start` one after the other, or expect something of `{name}` where \
+                 this is the question"
+            )
+        })
+    }
+
+    /// Time that other guests took, as a share of the cores in use, where it lies in this range.
+    fn steal(&self, notable: std::ops::RangeInclusive<f64>) -> Option<String> {
+        let stolen = self.of(Metric::HostSteal, Fold::Rate)?;
+        let (server, clients) = (&self.trial.effective.server_cores, &self.trial.effective.client_cores);
+        let shared = clients.iter().filter(|core| server.contains(core)).count();
+        let cores = (server.len() + clients.len() - shared).max(1);
+        let share = stolen / cores as f64;
+        notable.contains(&share).then(|| {
+            format!(
+                "other guests of the host took {} of the time of the cores in use (steal): run when the host is quieter, \
+                 or on a machine of its own",
+                percent(share)
+            )
+        })
+    }
+
+    fn busy(&self) -> Option<String> {
+        let busy = strain(self.trial);
+        let closed: Vec<&str> = self.profile.closed_loops().map(|group| group.name.as_str()).collect();
+        (busy >= BUSY && !closed.is_empty()).then(|| {
+            let whose = if busy >= SATURATED {
+                "are the clients' and not the server's, and no expectation of them is judged but what they reached"
+            } else {
+                "are as much the clients' as the server's"
+            };
+            format!(
+                "the clients' thread was busy {} of the time: rates and latencies of closed loops ({}) {whose}",
+                percent(busy),
+                closed.join(", ")
+            )
+        })
+    }
+
+    fn run_delay(&self) -> Option<String> {
+        let share = self.of(Metric::HarnessRunDelay, Fold::Final).filter(|s| *s >= NOTABLE_RUN_DELAY)?;
+        Some(format!(
+            "the clients' thread waited for its core {} of the time: other programs run there (end them), or the threads \
+             of a `race`",
+            percent(share)
+        ))
+    }
+
+    /// Needs no saying where the clients' own wait says it.
+    fn pressure(&self) -> Option<String> {
+        if self.run_delay().is_some() {
+            return None;
+        }
+        let share = self.of(Metric::HostCpuPressure, Fold::Rate).filter(|s| *s >= NOTABLE_PRESSURE)?;
+        Some(format!(
+            "some task of this machine waited for a core {} of the time (CPU pressure): other programs run, or the server \
+             has more busy threads than cores",
+            percent(share)
+        ))
+    }
+
+    /// Who is never answered is in no latency.
+    fn silence(&self) -> Option<String> {
+        let silent = |group: &&crate::record::GroupResult| {
+            let open = (group.requests.unanswered + group.requests.lost) as f64;
+            group.response_ns.count() > 0 && open > group.requests.started as f64 * NOTABLE_UNANSWERED
+        };
+        let group = self.trial.groups.iter().find(silent)?;
+        let (unanswered, lost) = (group.requests.unanswered, group.requests.lost);
+        Some(format!(
+            "`{}`: {unanswered} requests unanswered, the oldest for {}, and {lost} lost are in no latency: the percentiles \
+             are those of the {} that were answered",
+            group.name,
+            human_time(group.requests.oldest_unanswered_ns as f64),
+            group.requests.answered
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

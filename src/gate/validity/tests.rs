@@ -1,0 +1,155 @@
+//! Numbers in, words out: each limit, on both of its sides.
+
+use super::*;
+use crate::{
+    profile::Source,
+    record::{Effective, GroupResult, Ledger, Requests, Series, Shortage},
+};
+
+const OPEN: &str = "rate = 9";
+const CLOSED: &str = "depth = 1";
+
+fn trial(numbers: &[(&str, f64)]) -> Trial {
+    Trial {
+        seed: 1,
+        window_ns: (1_000_000_000, 3_000_000_000),
+        cut_short: false,
+        effective: Effective { server_cores: vec![0, 1], client_cores: vec![2, 3], ..Effective::default() },
+        series: Series::default(),
+        groups: Vec::new(),
+        evictions: Vec::new(),
+        summary: numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+        invalid: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn examined(load: &str, expect: &str, trial: &Trial) -> Findings {
+    let text = format!(
+        "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ {load}, payload = 9 }}\n[expect]\n{expect}"
+    );
+    examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), trial)
+}
+
+/// What is said of a trial with these numbers: `invalid: …`, `note: …`, or nothing.
+fn said(load: &str, numbers: &[(&str, f64)]) -> String {
+    let Findings { invalid, notes } = examined(load, "", &trial(numbers));
+    let invalid = invalid.into_iter().map(|text| format!("invalid: {text}"));
+    invalid.chain(notes.into_iter().map(|text| format!("note: {text}"))).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_healthy_trial_is_not_remarked_upon() {
+    let healthy = [
+        ("pacing_error_p99", 49e6),
+        ("harness_busy", 0.85),
+        ("harness_run_delay", 0.04),
+        ("harness_paused", 199e6),
+        ("listener_drops", 0.0),
+        ("listen_drops", 5.0),
+        ("host_steal_rate", 0.039),
+        ("host_cpu_pressure_rate", 0.2),
+    ];
+    assert_eq!(said(OPEN, &healthy), "");
+    assert_eq!(said(CLOSED, &healthy[1..]), "");
+    assert_eq!(said(CLOSED, &[]), "", "what was not measured is not judged");
+}
+
+#[test]
+fn requests_that_start_late_make_a_trial_invalid() {
+    assert!(
+        said(OPEN, &[("pacing_error_p99", 51e6)])
+            .starts_with("invalid: the clients started requests 51 ms late")
+    );
+}
+
+#[test]
+fn a_busy_engine_must_start_requests_in_time() {
+    let of = |late_ns, busy| said(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
+    assert_eq!(of(11e6, 0.94), "");
+    assert_eq!(of(9e6, 0.96), "");
+    let both = of(11e6, 0.96);
+    assert!(both.starts_with("note: the clients' thread was busy 96 % of the time, and started"), "{both}");
+}
+
+#[test]
+fn a_busy_engine_is_a_note_on_closed_loops() {
+    assert_eq!(said(CLOSED, &[("harness_busy", 0.89)]), "");
+    let note = said(CLOSED, &[("harness_busy", 0.92)]);
+    assert!(
+        note.starts_with("note: ") && note.ends_with("(g) are as much the clients' as the server's"),
+        "{note}"
+    );
+    assert!(said(CLOSED, &[("harness_busy", 0.96)]).contains("(g) are the clients' and not the server's"));
+    assert_eq!(said(OPEN, &[("harness_busy", 0.96)]), "", "an open loop shows it as pacing error");
+}
+
+#[test]
+fn an_engine_that_stands_still_makes_a_trial_invalid() {
+    let words = said(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
+    assert!(
+        words
+            .starts_with("invalid: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"),
+        "{words}"
+    );
+}
+
+#[test]
+fn connections_that_the_server_never_saw_make_a_trial_invalid_unless_they_are_the_question() {
+    let dropped = trial(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
+    let invalid = examined(CLOSED, "", &dropped).invalid;
+    assert!(invalid[0].starts_with("the kernel dropped 3 attempts to connect") && invalid[0].contains("129"));
+    assert_eq!(examined(CLOSED, "listener_drops = \">= 1\"", &dropped), Findings::default());
+}
+
+#[test]
+fn what_the_clients_ran_out_of_is_named_with_its_remedy() {
+    let mut short = trial(&[]);
+    short.effective.shortage = Some(Shortage::Ports);
+    let ledger = Ledger { opened: 7, still_alive: 7, ..Ledger::default() };
+    short.groups.push(GroupResult { ledger, ..GroupResult::default() });
+    let invalid = examined(CLOSED, "", &short).invalid.concat();
+    assert!(invalid.contains("ran out of local ports after 7 connections"), "{invalid}");
+    assert!(invalid.contains("net.ipv4.ip_local_port_range"), "{invalid}");
+}
+
+#[test]
+fn steal_is_a_share_of_the_cores_in_use() {
+    assert!(
+        said(CLOSED, &[("host_steal_rate", 0.041)]).starts_with("note: other guests of the host took 1.0 %")
+    );
+    assert!(said(CLOSED, &[("host_steal_rate", 0.399)]).starts_with("note: "));
+    assert!(
+        said(CLOSED, &[("host_steal_rate", 0.4)]).starts_with("invalid: other guests of the host took 10 %")
+    );
+}
+
+#[test]
+fn others_on_the_machine_are_worth_a_note() {
+    assert!(said(OPEN, &[("harness_run_delay", 0.12)]).contains("waited for its core 12 % of the time"));
+    assert!(said(OPEN, &[("host_cpu_pressure_rate", 0.3)]).contains("waited for a core 30 % of the time"));
+    let both = said(OPEN, &[("harness_run_delay", 0.12), ("host_cpu_pressure_rate", 0.3)]);
+    assert_eq!(both.matches("note: ").count(), 1, "{both}");
+}
+
+#[test]
+fn accounts_that_do_not_add_up_make_a_trial_invalid() {
+    for (opened, started) in [(1, 0), (0, 1)] {
+        let mut wrong = trial(&[]);
+        let ledger = Ledger { opened, ..Ledger::default() };
+        let requests = Requests { started, ..Requests::default() };
+        wrong.groups.push(GroupResult { ledger, requests, ..GroupResult::default() });
+        assert!(examined(CLOSED, "", &wrong).invalid[0].contains("a bug of badpeer"));
+    }
+}
+
+#[test]
+fn percentiles_of_the_answered_are_no_answer_to_who_was_not() {
+    let mut hung = trial(&[]);
+    let requests = Requests { started: 1000, answered: 989, unanswered: 11, ..Requests::default() };
+    let response_ns = crate::record::Buckets(vec![(5, 989)]);
+    hung.groups.push(GroupResult { requests, response_ns, ..GroupResult::default() });
+    assert!(examined(OPEN, "", &hung).notes[0].contains("those of the 989 that were answered"));
+    hung.groups[0].requests = Requests { answered: 990, unanswered: 10, ..requests };
+    assert_eq!(examined(OPEN, "", &hung), Findings::default());
+}

@@ -1,0 +1,329 @@
+//! What must not be taken for the server's: every limit of the harness and the host is provoked, and what a server does to
+//! its latencies cannot be hidden.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd, OwnedFd},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::socket::{
+        AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+    },
+    unistd::Pid,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+
+/// A profile of one group, against a server of its own or at this address.
+fn profile(attach: Option<SocketAddr>, measure: &str, group: &str, expect: &str) -> String {
+    let server =
+        attach.map_or_else(String::new, |at| format!("[server]\nattach = {{ address = \"{at}\" }}\n"));
+    format!(
+        "title = \"trust\"\nwarmup = \"100ms\"\nmeasure = \"{measure}\"\nsample_every = \"50ms\"\n{server}\n\
+         [[clients]]\nname = \"good\"\n{group}\n\n[expect]\n{expect}\n"
+    )
+}
+
+/// How badpeer is to be started with a profile, in its folder.
+fn command(folder: &Path, text: &str) -> Command {
+    fs::write(folder.join("trust.toml"), text).expect("written");
+    let mut command = Command::new(BADPEER);
+    command.args(["run", "trust.toml"]).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn started(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
+}
+
+/// Exit code, and all that was said in one line: it may be broken anywhere.
+fn ending(output: &Output) -> (Option<i32>, String) {
+    let said = [&output.stderr[..], &output.stdout].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The only trial in the record.
+fn trial(folder: &Path) -> Value {
+    let text = fs::read_to_string(folder.join("reports/trust/latest/record.json")).expect("a record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    record["points"][0]["trials"][0].clone()
+}
+
+fn number(trial: &Value, name: &str) -> f64 {
+    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
+}
+
+/// Whether the trial is invalid for a reason with these words in it.
+fn is_invalid_for(trial: &Value, words: &str) -> bool {
+    trial["invalid"]
+        .as_array()
+        .expect("reasons")
+        .iter()
+        .any(|r| r.as_str().is_some_and(|r| r.contains(words)))
+}
+
+fn signal(pid: u32, name: &str) {
+    let name: nix::sys::signal::Signal = name.parse().expect("a signal");
+    nix::sys::signal::kill(Pid::from_raw(pid as i32), name).expect("it runs");
+}
+
+fn stop_for(pid: u32, pause: Duration) {
+    signal(pid, "SIGSTOP");
+    thread::sleep(pause);
+    signal(pid, "SIGCONT");
+}
+
+/// A listener that nobody accepts from, with room for so many connections.
+fn deaf(room: i32) -> (OwnedFd, SocketAddr) {
+    let kind = (AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC);
+    let socket = socket(kind.0, kind.1, kind.2, None).expect("a socket");
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a port");
+    listen(&socket, Backlog::new(room).expect("room")).expect("listening");
+    let address: SockaddrIn = getsockname(socket.as_raw_fd()).expect("an address");
+    (socket, (address.ip(), address.port()).into())
+}
+
+/// Written past the test's captured output, so that it is seen.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
+/// A server that runs by itself, and ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn running() -> (Running, SocketAddr) {
+    let mut server = Command::new(BADPEER).arg("serve").stdout(Stdio::piped()).spawn().expect("it serves");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    let address = line.trim().strip_prefix("listening on ").expect("an address").parse();
+    (Running(server), address.expect("an address"))
+}
+
+/// One test at a time: each is about time, and they would be each other's noise.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const PACED: &str = "count = 8\nload = { rate = \"1000/s\", payload = \"64B\" }";
+const CLOSED: &str = "count = 8\nload = { depth = 1, payload = \"64B\" }";
+
+#[test]
+fn a_rate_that_the_clients_cannot_reach_is_theirs() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let group = PACED.replace("1000/s", "1000000/s");
+    let output = command(folder.path(), &profile(None, "1s", &group, "\"good.requests\" = \"> 1\"")).output();
+    let (code, said) = ending(&output.expect("badpeer runs"));
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("INVALID good.requests > 1") && said.contains("lower the rate"), "{said}");
+    assert!(said.contains("harness busy of that waiting longest pause pacing error p99"), "{said}");
+    let trial = trial(folder.path());
+    assert!(is_invalid_for(&trial, "the clients started requests"), "{trial}");
+    assert!(number(&trial, "pacing_error_p99") > 10e6);
+}
+
+#[test]
+fn clients_that_were_stopped_prove_nothing() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let child = started(command(folder.path(), &profile(None, "2s", CLOSED, "\"good.evicted\" = \"= 0\"")));
+    thread::sleep(Duration::from_millis(900));
+    stop_for(child.id(), Duration::from_millis(600));
+    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(4), "{said}");
+    let trial = trial(folder.path());
+    assert!(is_invalid_for(&trial, "the clients stood still for"), "{trial}");
+    let pause = number(&trial, "harness_pause_max");
+    // Up to a sample (50 ms) of it passes for sleep, where answers came in meanwhile.
+    assert!((500e6..1e9).contains(&pause), "{pause} ns");
+}
+
+#[test]
+fn what_befell_the_warm_up_is_not_held_against_the_window() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let text = profile(None, "1s", PACED, "").replace("warmup = \"100ms\"", "warmup = \"2s\"");
+    let child = started(command(folder.path(), &text));
+    thread::sleep(Duration::from_millis(500));
+    stop_for(child.id(), Duration::from_millis(800));
+    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    let trial = trial(folder.path());
+    for name in ["pacing_error_p99", "harness_pause_max", "harness_paused"] {
+        assert!(number(&trial, name) < 400e6, "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    // To make and check a byte costs more than to send it back.
+    let group = "count = 8\nprotocol = \"echo\"\nload = { depth = 4, payload = \"64KiB\" }";
+    let expect = "\"good.latency_p99\" = \"< 10s\"\n\"good.requests\" = \"> 10\"\ncorrupt_bytes = \"= 0\"";
+    let text = profile(None, "1s", group, expect).replace("[[", "[server]\nprotocol = \"echo\"\n[[");
+    let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    let trial = trial(folder.path());
+    let busy = number(&trial, "harness_busy");
+    assert!(busy >= 0.95, "busy for {busy}: {said}");
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("INVALID good.latency_p99 < 10s"), "{said}");
+    assert!(said.contains("PASS good.requests > 10") && said.contains("PASS corrupt_bytes"), "{said}");
+    assert!(said.contains("The clients were the limit, not the server"), "{said}");
+}
+
+#[test]
+fn clients_that_run_out_of_descriptors_keep_what_they_measured() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let late = "count = 400\nstart = \"700ms\"\ntx = \"idle\"";
+    let text =
+        profile(None, "3s", PACED, "").replace("[expect]", "") + "[[clients]]\nname = \"late\"\n" + late;
+    let child = started(command(folder.path(), &text));
+    thread::sleep(Duration::from_millis(400));
+    let limited =
+        Command::new("prlimit").args(["--pid", &child.id().to_string(), "--nofile=100:100"]).status();
+    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    if !limited.is_ok_and(|status| status.success()) {
+        return skipped("prlimit (util-linux) cannot lower the limit of a process here");
+    }
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("ran out of descriptors after") && said.contains("ulimit -n"), "{said}");
+    let trial = trial(folder.path());
+    assert_eq!(trial["effective"]["shortage"], "descriptors");
+    let answered = trial["groups"][0]["requests"]["answered"].as_u64().expect("a count");
+    assert!(answered > 100, "{answered} answers are kept");
+    assert!(folder.path().join("reports/trust/latest/index.html").exists());
+}
+
+#[test]
+fn clients_that_run_out_of_ports_say_how_many_there_were() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    fs::write(folder.path().join("trust.toml"), profile(None, "1s", &PACED.replace('8', "80"), ""))
+        .expect("written");
+    let script = format!(
+        "ip link set lo up && echo '40000 40049' >/proc/sys/net/ipv4/ip_local_port_range || exit 99; \
+         exec {BADPEER} run trust.toml --set server.listen=127.0.0.1:7000"
+    );
+    let output =
+        Command::new("unshare").args(["-rn", "sh", "-c", &script]).current_dir(folder.path()).output();
+    let allowed = output.as_ref().is_ok_and(|output| !matches!(output.status.code(), Some(1 | 99) | None));
+    if !allowed {
+        return skipped(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
+    }
+    let (code, said) = ending(&output.expect("it ran"));
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("ran out of local ports after") && said.contains("ip_local_port_range"), "{said}");
+    assert_eq!(trial(folder.path())["effective"]["shortage"], "ports");
+}
+
+#[test]
+fn connections_that_the_server_never_saw_are_counted_at_its_own_socket() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_socket, address) = deaf(1);
+    let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"");
+    let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    assert_eq!(code, Some(4), "{said}");
+    let dropped = trial(folder.path());
+    assert!(is_invalid_for(&dropped, "before the server saw them"), "{dropped}");
+    assert!(number(&dropped, "listener_drops") >= 5.0 && number(&dropped, "accept_queue_peak") >= 1.0);
+
+    let asked = text + "listener_drops = \"> 0\"\n";
+    let (_, said) = ending(&command(folder.path(), &asked).output().expect("badpeer runs"));
+    assert!(said.contains("PASS listener_drops > 0"), "it is the question: {said}");
+}
+
+#[test]
+fn connections_that_another_server_dropped_are_its_own_affair() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_socket, other) = deaf(1);
+    let child = started(command(folder.path(), &profile(None, "1500ms", PACED, "")));
+    thread::sleep(Duration::from_millis(400));
+    let patience = Duration::from_millis(100);
+    let kept: Vec<_> = (0..6).map(|_| TcpStream::connect_timeout(&other, patience)).collect();
+    assert!(kept.iter().any(Result::is_err), "the queue had room for all");
+    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    let trial = trial(folder.path());
+    assert!(number(&trial, "listen_drops") > 0.0, "{said}");
+    assert!(number(&trial, "listener_drops") < 0.5 && !is_invalid_for(&trial, "saw them"), "{said}");
+}
+
+/// Stops a server for a second while it is driven at 1,000 requests/s for five: the trial, and how long it was, in ns.
+fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
+    let (server, address) = running();
+    let child = started(command(folder, &profile(Some(address), "5s", PACED, "")));
+    thread::sleep(Duration::from_millis(1500));
+    let stopped = Instant::now();
+    stop_for(server.0.id(), Duration::from_secs(1));
+    let stopped = stopped.elapsed().as_nanos() as f64;
+    child.wait_with_output().expect("an end");
+    (trial(folder), stopped)
+}
+
+#[test]
+fn a_server_that_stops_for_a_second_shows_in_the_percentiles() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    // A machine that is too busy for the figures says so itself; it may be quieter the next time.
+    let mut tries = (0..3).map(|_| stopped_for_a_second(folder.path()));
+    let valid = tries.find(|(trial, _)| trial["invalid"].as_array().is_some_and(Vec::is_empty));
+    let (trial, stopped) = valid.expect("three invalid trials: is this machine overloaded?");
+    // Of 5,000 requests 1,000 were due meanwhile, at all times of that second: the slowest 1 % of all, 50, waited for
+    // at least 0.95 of it, and the slowest 10 %, 500, for half of it.
+    for (name, share) in [
+        ("good.latency_p90", 0.5),
+        ("good.latency_p99", 0.95),
+        ("good.service_p99", 0.95),
+        ("good.latency_max", 1.0),
+    ] {
+        let found = number(&trial, name) / stopped;
+        assert!((share - 0.05..share + 0.1).contains(&found), "{name} is {found} of the pause: {trial}");
+    }
+    assert!(number(&trial, "good.latency_p50") < 0.2e9, "four fifths did not wait");
+}
+
+#[test]
+fn a_server_that_never_answers_shows_by_what_is_open_and_for_how_long() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
+    let text = profile(Some(address), "1s", PACED, expect);
+    let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    assert!(matches!(code, Some(1 | 4)), "{said}");
+    let trial = trial(folder.path());
+    let requests = &trial["groups"][0]["requests"];
+    assert!(
+        requests["unanswered"] == requests["started"] && requests["started"].as_u64() > Some(500),
+        "{requests}"
+    );
+    let age = number(&trial, "good.unanswered_age");
+    assert!((1e9..2.5e9).contains(&age), "the first was due at the beginning: {age} ns");
+    assert!(trial["summary"]["good.latency_p99"].is_null(), "no answer, no latency: {trial}");
+    assert!(!said.contains("PASS good"), "{said}");
+}
+
+#[test]
+fn a_server_that_hangs_for_good_does_not_hide_behind_those_it_answered() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (server, address) = running();
+    let child = started(command(folder.path(), &profile(Some(address), "2s", PACED, "")));
+    thread::sleep(Duration::from_millis(1200));
+    signal(server.0.id(), "SIGSTOP");
+    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    signal(server.0.id(), "SIGCONT");
+    assert!(said.contains("are in no latency: the percentiles are those of the"), "{said}");
+    assert!(number(&trial(folder.path()), "good.unanswered_age") > 0.5e9);
+}
