@@ -10,6 +10,7 @@ pub mod http;
 pub mod line;
 pub mod raw;
 pub mod resp;
+mod sample;
 mod script;
 mod text;
 mod verifier;
@@ -89,7 +90,8 @@ impl fmt::Display for Protocol {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
-    /// The first answer that any connection of the group got: all others must have its length and its checksum.
+    /// The first answer that any connection of the group got: all others must be the same, byte by byte (behind 4 MiB, by
+    /// their checksum).
     #[default]
     Same,
     /// The content that the reference server makes for `/bytes/N`, byte by byte.
