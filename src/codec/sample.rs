@@ -54,11 +54,6 @@ impl Sample {
 }
 
 impl Comparison {
-    /// Bytes of the present answer that came.
-    pub(super) fn bytes(&self) -> u64 {
-        self.at
-    }
-
     /// The answer goes on with `bytes`. Those that differ from the sample are noted in the books.
     pub(super) fn take(&mut self, sample: &Sample, bytes: &[u8], verifier: &mut Verifier) {
         let (kept, rest) =
@@ -102,7 +97,8 @@ mod tests {
                 let start = verifier.received();
                 comparison.take(&sample, bytes, verifier);
                 if bytes.ends_with(b".") {
-                    comparison.finish(&sample, start, comparison.bytes(), verifier);
+                    let found = comparison.at;
+                    comparison.finish(&sample, start, found, verifier);
                 }
             }
         }

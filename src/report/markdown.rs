@@ -32,7 +32,7 @@ pub(super) fn render(record: &Record) -> String {
             }
         }
         for fault in faults(point) {
-            paragraph(&format!("> First fault of {}", plain(&fault)));
+            paragraph(&format!("> First fault: {}", plain(&fault)));
         }
         for note in said(point, |trial| &trial.invalid).iter().chain(&said(point, |trial| &trial.notes)) {
             paragraph(&format!("> {}", plain(note)));

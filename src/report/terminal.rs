@@ -49,7 +49,7 @@ fn point_text(point: &Point, color: bool) -> String {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
     };
     parts.push(
-        remarks("first fault of", &faults(point))
+        remarks("first fault", &faults(point))
             + &remarks("invalid", &said(point, |t| &t.invalid))
             + &remarks("note", &said(point, |t| &t.notes)),
     );

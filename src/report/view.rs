@@ -153,7 +153,7 @@ pub(super) fn troubles(point: &Point, group: &str) -> Vec<String> {
         ("unanswered", |g| g.requests.unanswered),
         ("lost", |g| g.requests.lost),
         ("skipped", |g| g.requests.skipped),
-        ("bytes corrupt", |g| g.content.corrupt),
+        ("B corrupt", |g| g.content.corrupt),
         ("torn", |g| g.content.torn),
         ("reordered", |g| g.content.reordered),
         ("errors", |g| g.content.errors),
@@ -165,7 +165,7 @@ pub(super) fn troubles(point: &Point, group: &str) -> Vec<String> {
 /// The first thing that was wrong with the answers of each group, if anything was: on which connection, and at which byte.
 pub(super) fn faults(point: &Point) -> Vec<String> {
     let first = |group| results(point, group).find_map(|result| result.content.first_fault);
-    groups(point).into_iter().filter_map(|group| Some(format!("{group}: {}", first(group)?))).collect()
+    groups(point).into_iter().filter_map(|group| Some(format!("{group}, {}", first(group)?))).collect()
 }
 
 /// The evictions of one reason, over all repeats.
