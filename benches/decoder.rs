@@ -27,7 +27,10 @@ type Case = (&'static str, Script, Vec<u8>);
 
 fn cases(size: usize) -> Vec<Case> {
     let ask = |keys: &str| toml::from_str::<http::Ask>(keys).expect("a request");
-    let exchange: raw::Exchange = toml::from_str("send = 'x'\nuntil = '\\r\\n.\\r\\n'").expect("an exchange");
+    let raw = |end: &str| {
+        let exchange: raw::Exchange = toml::from_str(&format!("send = 'x'\n{end}")).expect("an exchange");
+        Script::raw(&exchange)
+    };
     let (bytes, known) = (size as u64, Some(size as u64));
     let echo = Script::echo(bytes);
     let http = |check: &str| Script::http(&ask(check), "host", 0, known);
@@ -46,10 +49,11 @@ fn cases(size: usize) -> Vec<Case> {
         ("frame", Script::frame(bytes, size as u32), requests(&Script::frame(bytes, size as u32))),
         ("line", Script::line(bytes), requests(&Script::line(bytes))),
         ("http, content", http("check = 'content'"), again(by_length.clone())),
-        ("http, checksum", http(""), again(by_length)),
+        ("http, as the first", http(""), again(by_length)),
         ("http, chunked", http("check = 'content'"), again(chunked)),
         ("resp", Script::resp(&command("GET k"), 0, known), again(value)),
-        ("raw", Script::raw(&exchange), again(text)),
+        ("raw, delimiter", raw("until = '\\r\\n.\\r\\n'"), again(text)),
+        ("raw, length", raw(&format!("length = {size}")), again(shared)),
     ]
 }
 
