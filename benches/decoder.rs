@@ -2,7 +2,11 @@
 
 use std::{hint::black_box, time::Duration};
 
-use badpeer::codec::{Answered, Decoder, SHARED_STREAM, Script, content, http, raw, resp};
+use badpeer::codec::{
+    Answered, Decoder, SHARED_STREAM, Script, content,
+    frame::{self, Header},
+    http, raw, resp,
+};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// Answers in each stream that is decoded.
@@ -35,7 +39,7 @@ fn cases(size: usize) -> Vec<Case> {
     let echo = Script::echo(bytes);
     let http = |check: &str| Script::http(&ask(check), "host", 0, known);
     let command = |text: &str| resp::Command { command: text.to_owned() };
-    let shared = made(SHARED_STREAM, size);
+    let shared = made(SHARED_STREAM, 0, size);
     let head = "HTTP/1.1 200 OK\r\nServer: badpeer\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
                 Content-Type: application/octet-stream\r\n";
     let by_length = [format!("{head}Content-Length: {size}\r\n\r\n").as_bytes(), &shared].concat();
@@ -46,7 +50,7 @@ fn cases(size: usize) -> Vec<Case> {
     let again = |answer: Vec<u8>| answer.repeat(ANSWERS as usize);
     vec![
         ("echo", echo.clone(), requests(&echo)),
-        ("frame", Script::frame(bytes, size as u32), requests(&Script::frame(bytes, size as u32))),
+        ("frame", Script::frame(bytes, size as u32), frames(size)),
         ("line", Script::line(bytes), requests(&Script::line(bytes))),
         ("http, content", http("check = 'content'"), again(by_length.clone())),
         ("http, as the first", http(""), again(by_length)),
@@ -57,10 +61,18 @@ fn cases(size: usize) -> Vec<Case> {
     ]
 }
 
-fn made(stream: u32, size: usize) -> Vec<u8> {
+fn made(stream: u32, offset: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
-    content::fill(stream, 0, &mut bytes);
+    content::fill(stream, offset, &mut bytes);
     bytes
+}
+
+fn frames(size: usize) -> Vec<u8> {
+    let frame = |sequence| {
+        let header = Header { sequence, stream: STREAM, answer: 0, offset: sequence * size as u64 };
+        [&frame::opening(&header, size)[..], &made(STREAM, header.offset, size)].concat()
+    };
+    (0..ANSWERS).flat_map(frame).collect()
 }
 
 /// For protocols whose answers look like their requests.
