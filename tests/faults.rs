@@ -31,7 +31,7 @@ fn keys(speech: &Speech, connections: usize, depth: usize) -> String {
     format!("name = \"g\"\ncount = {connections}\n{keys}\n")
 }
 
-/// What clients find that meet this lie for 150 ms, and where the stream first differs from what it should be.
+/// What clients find that meet this lie for 300 ms, and where the stream first differs from what it should be.
 fn found(speech: &'static Speech, lie: Lie, connections: usize, depth: usize) -> (GroupResult, usize) {
     let liar = Liar::start(speech, lie, connections);
     let group: Group = toml::from_str(&keys(speech, connections, depth)).expect("a group");
@@ -41,7 +41,7 @@ fn found(speech: &'static Speech, lie: Lie, connections: usize, depth: usize) ->
         seed: 1,
         epoch_ns: monotonic_ns(),
         warmup: Duration::ZERO,
-        measure: Duration::from_millis(150),
+        measure: Duration::from_millis(300),
         sample_every: Duration::from_millis(50),
     };
     let mut driven = client::drive(&plan, &AtomicBool::new(false), &mpsc::channel().0).expect("clients");
