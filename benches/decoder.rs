@@ -2,7 +2,11 @@
 
 use std::{hint::black_box, time::Duration};
 
-use badpeer::codec::{Answered, Decoder, SHARED_STREAM, Script, content, http, raw, resp};
+use badpeer::codec::{
+    Answered, Decoder, SHARED_STREAM, Script, content,
+    frame::{self, Header},
+    http, raw, resp,
+};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// Answers in each stream that is decoded.
@@ -27,12 +31,15 @@ type Case = (&'static str, Script, Vec<u8>);
 
 fn cases(size: usize) -> Vec<Case> {
     let ask = |keys: &str| toml::from_str::<http::Ask>(keys).expect("a request");
-    let exchange: raw::Exchange = toml::from_str("send = 'x'\nuntil = '\\r\\n.\\r\\n'").expect("an exchange");
+    let raw = |end: &str| {
+        let exchange: raw::Exchange = toml::from_str(&format!("send = 'x'\n{end}")).expect("an exchange");
+        Script::raw(&exchange)
+    };
     let (bytes, known) = (size as u64, Some(size as u64));
     let echo = Script::echo(bytes);
     let http = |check: &str| Script::http(&ask(check), "host", 0, known);
     let command = |text: &str| resp::Command { command: text.to_owned() };
-    let shared = made(SHARED_STREAM, size);
+    let shared = made(SHARED_STREAM, 0, size);
     let head = "HTTP/1.1 200 OK\r\nServer: badpeer\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
                 Content-Type: application/octet-stream\r\n";
     let by_length = [format!("{head}Content-Length: {size}\r\n\r\n").as_bytes(), &shared].concat();
@@ -43,20 +50,29 @@ fn cases(size: usize) -> Vec<Case> {
     let again = |answer: Vec<u8>| answer.repeat(ANSWERS as usize);
     vec![
         ("echo", echo.clone(), requests(&echo)),
-        ("frame", Script::frame(bytes, size as u32), requests(&Script::frame(bytes, size as u32))),
+        ("frame", Script::frame(bytes, size as u32), frames(size)),
         ("line", Script::line(bytes), requests(&Script::line(bytes))),
         ("http, content", http("check = 'content'"), again(by_length.clone())),
-        ("http, checksum", http(""), again(by_length)),
+        ("http, as the first", http(""), again(by_length)),
         ("http, chunked", http("check = 'content'"), again(chunked)),
         ("resp", Script::resp(&command("GET k"), 0, known), again(value)),
-        ("raw", Script::raw(&exchange), again(text)),
+        ("raw, delimiter", raw("until = '\\r\\n.\\r\\n'"), again(text)),
+        ("raw, length", raw(&format!("length = {size}")), again(shared)),
     ]
 }
 
-fn made(stream: u32, size: usize) -> Vec<u8> {
+fn made(stream: u32, offset: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
-    content::fill(stream, 0, &mut bytes);
+    content::fill(stream, offset, &mut bytes);
     bytes
+}
+
+fn frames(size: usize) -> Vec<u8> {
+    let frame = |sequence| {
+        let header = Header { sequence, stream: STREAM, answer: 0, offset: sequence * size as u64 };
+        [&frame::opening(&header, size)[..], &made(STREAM, header.offset, size)].concat()
+    };
+    (0..ANSWERS).flat_map(frame).collect()
 }
 
 /// For protocols whose answers look like their requests.

@@ -1,18 +1,20 @@
 //! The built program, used as a user would: what it prints, what it leaves behind, how it ends.
 
+mod common;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+use self::common::{BADPEER, badpeer, ending, record, text, with_profile};
 
 /// A small profile that passes within a second.
 const QUICK: &str = r#"
@@ -30,37 +32,6 @@ load = { rate = "500/s", payload = "64B" }
 corrupt_bytes = "= 0"
 "good.requests" = "> 100"
 "#;
-
-fn badpeer(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(BADPEER)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("badpeer runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A folder with a profile in it.
-fn with_profile(profile: &str) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    fs::write(folder.path().join("quick.toml"), profile).expect("written");
-    folder
-}
-
-fn record(folder: &Path, name: &str) -> Value {
-    let path = folder.join("reports").join(name).join("latest/record.json");
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).expect("JSON")
-}
-
-/// Exit code, and all that was said.
-fn ending(output: &Output) -> (Option<i32>, String) {
-    (output.status.code(), text(&output.stderr) + &text(&output.stdout))
-}
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()

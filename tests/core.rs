@@ -1,17 +1,18 @@
 //! Core experiments through the built program: what one prints, and what a run of one leaves behind.
 
+mod common;
+
 use std::{
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use badpeer::record::{Outcome, Record};
 use serde_json::Value;
-use tempfile::TempDir;
 
-const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+use self::common::{BADPEER, badpeer, ending, record, with_profile};
 
 /// A small experiment that passes at once.
 const QUICK: &str = r#"
@@ -29,32 +30,6 @@ steps = 100
 "core_moved_per_byte @ core.buffer=chained" = "= 0"
 core_footprint = "< 1MiB"
 "#;
-
-fn badpeer(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(BADPEER)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("badpeer runs")
-}
-
-fn with_profile(profile: &str) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
-    fs::write(folder.path().join("quick.toml"), profile).expect("written");
-    folder
-}
-
-/// Exit code, and all that was said.
-fn ending(output: &Output) -> (Option<i32>, String) {
-    let said = [&output.stderr[..], &output.stdout].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    (output.status.code(), said.concat())
-}
-
-fn record(folder: &Path) -> Record {
-    let text = fs::read_to_string(folder.join("reports/quick/latest/record.json")).expect("a record");
-    serde_json::from_str(&text).expect("a record")
-}
 
 /// What one experiment prints.
 fn found(arguments: &[&str]) -> Value {
@@ -117,7 +92,7 @@ fn a_run_leaves_only_reports_that_make_sense() {
         !page.contains("send_limit") && !page.contains("Clients") && !page.contains("server_rss"),
         "{page}"
     );
-    let record = record(folder.path());
+    let record: Record = serde_json::from_value(record(folder.path(), "quick")).expect("a record");
     assert_eq!(record.outcome(), Outcome::Pass);
     assert!(record.points.iter().all(|point| point.trials.len() == 2));
 }

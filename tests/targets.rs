@@ -1,11 +1,13 @@
 //! Other servers than our own: started or found, measured from outside, and ended or left as they were.
 
+mod common;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +15,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+use self::common::{BADPEER, badpeer, ending, trial};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {
@@ -33,35 +35,14 @@ fn shell(script: &str) -> String {
     format!("[\"sh\", \"-c\", '{script}']")
 }
 
-/// Runs badpeer in a folder, which is also the folder for temporary files.
-fn badpeer(arguments: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(BADPEER);
-    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
-    command.output().expect("badpeer runs")
-}
-
 fn run(text: &str, folder: &Path) -> (Option<i32>, String) {
     fs::write(folder.join("other.toml"), text).expect("written");
     ending(&badpeer(&["run", "other.toml"], folder))
 }
 
-/// Exit code, and all that was said.
-fn ending(output: &Output) -> (Option<i32>, String) {
-    let said = [&output.stderr[..], &output.stdout].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
-}
-
 /// Whether figures were made: on a busy machine they may be INVALID, which is not judged here.
 fn measured(code: Option<i32>) -> bool {
     matches!(code, Some(0 | 4))
-}
-
-/// The only trial of a run.
-fn trial(folder: &Path, name: &str) -> Value {
-    let text =
-        fs::read_to_string(folder.join("reports").join(name).join("latest/record.json")).expect("a record");
-    let record: Value = serde_json::from_str(&text).expect("JSON");
-    record["points"][0]["trials"][0].clone()
 }
 
 /// The processes whose command line has this text in it.

@@ -1,5 +1,6 @@
 //! `fragment`: messages in small pieces.
 
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::{About, Behavior, Needs, Step, View};
@@ -9,8 +10,8 @@ pub(super) const ABOUT: About = About {
     name: "fragment",
     text: "Moves at most `bytes` bytes with each system call, and pauses for `every` (default 0) after each. On tx \
            every piece is a segment of its own (TCP_NODELAY): a message arrives in any number of pieces, and the \
-           answer must be the same as for one piece. On rx it reads in small portions. Knobs: bytes (at least 1), \
-           every (a time).",
+           answer must be the same as for one piece. On rx it reads in small portions. With random = true every piece \
+           has from 1 to `bytes` bytes, at random. Knobs: bytes (at least 1), every (a time), random (default false).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,
@@ -22,6 +23,8 @@ pub(super) struct Fragment {
     bytes: std::num::NonZeroU32,
     #[serde(default)]
     every: Span,
+    #[serde(default)]
+    random: bool,
     /// Bytes moved when the last piece was asked for, once one was.
     #[serde(skip)]
     asked_at: Option<u64>,
@@ -39,7 +42,8 @@ impl Behavior for Fragment {
             return Step::Wait(self.every.0);
         }
         self.asked_at = Some(view.moved);
-        Step::Move(self.bytes.get() as usize)
+        let most = self.bytes.get() as usize;
+        Step::Move(if self.random { view.rng.random_range(1..=most) } else { most })
     }
 }
 
@@ -51,7 +55,7 @@ mod tests {
 
     fn fragment(every: u64) -> Fragment {
         let every = Span(Duration::from_millis(every));
-        Fragment { bytes: 3.try_into().expect("not 0"), every, asked_at: None }
+        Fragment { bytes: 3.try_into().expect("not 0"), every, random: false, asked_at: None }
     }
 
     #[test]
@@ -63,5 +67,18 @@ mod tests {
     fn or_after_a_pause() {
         let pause = Step::Wait(Duration::from_millis(2));
         assert_eq!(steps(&mut fragment(2), 4), [Step::Move(3), pause, Step::Move(3), pause]);
+    }
+
+    #[test]
+    fn random_pieces_have_every_size_up_to_the_largest() {
+        let mut random: Fragment = toml::from_str("bytes = 4\nrandom = true").expect("knobs");
+        let mut sizes: Vec<usize> = steps(&mut random, 200)
+            .into_iter()
+            .map(|step| if let Step::Move(bytes) = step { bytes } else { panic!("{step:?}") })
+            .collect();
+        assert_ne!(sizes[..100], sizes[100..], "no pattern");
+        sizes.sort_unstable();
+        sizes.dedup();
+        assert_eq!(sizes, [1, 2, 3, 4]);
     }
 }

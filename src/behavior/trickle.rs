@@ -13,8 +13,9 @@ pub(super) const ABOUT: About = About {
     text: "Moves `bytes` bytes shortly before each end of `within`, counted from the burst before: between once and \
            twice `before` (default 50ms) earlier, at random, so that a group does not move in step. It beats every \
            timer of `within` that is moved by progress, with as little progress as there can be; a least rate or an \
-           absolute deadline catches it. On rx take more than half of the receive buffer at a time, or the window \
-           stays closed and the server sees no progress. Knobs: bytes (at least 1), within, before (times).",
+           absolute deadline catches it. On rx take as much as the receive buffer holds (twice recv_buffer), or the \
+           window stays closed and the server sees no progress: of 64 KiB, 40,000 bytes are too little. Knobs: bytes \
+           (at least 1), within, before (times).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

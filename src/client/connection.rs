@@ -176,7 +176,10 @@ impl Connection {
             }
         };
         match count {
-            Some(count) => self.decoder.feed(&io.inbox[..count], &mut answered),
+            Some(count) => {
+                self.decoder.feed(&io.inbox[..count], &mut answered);
+                self.decoder.sent(self.tx.moved, &mut answered);
+            }
             None => self.decoder.end(&mut answered),
         }
         if unasked > 0 {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Tally,
+    Fault, Flaw, Tally,
     content::{self, EXPLAIN_BYTES, Origin},
 };
 
@@ -53,25 +53,49 @@ impl Decoder {
 
     pub(super) fn tally(&self) -> Tally {
         let unfinished = self.undecided.len() as u64;
+        let mut tally = self.tally;
+        if unfinished > 0 {
+            tally.fault(self.stream, self.received, content::explain(&self.undecided, self.stream));
+        }
         Tally {
             verified: self.received + unfinished,
             corrupt: self.tally.corrupt + unfinished,
             torn: self.tally.torn + self.pieces.len() as u64,
-            ..self.tally
+            ..tally
         }
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
         if self.undecided.is_empty() {
-            self.take(bytes, answered);
+            self.take(bytes, EXPLAIN_BYTES, answered);
         } else {
             let mut all = std::mem::take(&mut self.undecided);
             all.extend_from_slice(bytes);
-            self.take(&all, answered);
+            self.take(&all, EXPLAIN_BYTES, answered);
         }
     }
 
-    fn take(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(u64)) {
+    /// So many bytes were sent: when all of them are back, nothing will come any more that could explain the last ones.
+    pub(super) fn sent(&mut self, bytes: u64, answered: &mut impl FnMut(u64)) {
+        let undecided = self.undecided.len() as u64;
+        if undecided > 0 && self.received + undecided == bytes {
+            let last = std::mem::take(&mut self.undecided);
+            self.take(&last, 1, answered);
+        }
+    }
+
+    /// The peer has ended its stream.
+    pub(super) fn end(&mut self) {
+        let received = self.received + self.undecided.len() as u64;
+        if !received.is_multiple_of(self.size) {
+            let fault = Fault { stream: self.stream, at: received, found: None, flaw: Some(Flaw::CutOff) };
+            self.tally.first_fault.get_or_insert(fault);
+        }
+    }
+
+    /// Follows the runs in `bytes`, as long as there are at least so many to explain what does not continue the present
+    /// one.
+    fn take(&mut self, mut bytes: &[u8], enough: usize, answered: &mut impl FnMut(u64)) {
         loop {
             let right = content::matching(self.next.stream, self.next.offset, bytes);
             self.advance(right as u64, answered);
@@ -79,7 +103,7 @@ impl Decoder {
             if bytes.is_empty() {
                 return;
             }
-            if bytes.len() < EXPLAIN_BYTES {
+            if bytes.len() < enough {
                 self.undecided = bytes.to_vec();
                 return;
             }
@@ -252,10 +276,23 @@ mod tests {
         bytes[150] ^= 1;
         let (tally, answers) = checked(&bytes, 300);
         assert_eq!((tally.corrupt, tally.torn, answers.len()), (1, 0, 3));
-        assert_eq!(
-            tally.first_fault,
-            Some(super::super::Fault { stream: 5, at: 150, found: None, flaw: None })
-        );
+        assert_eq!(tally.first_fault, Some(Fault { stream: 5, at: 150, found: None, flaw: None }));
+    }
+
+    #[test]
+    fn wrong_bytes_at_the_very_end_are_judged_once_nothing_more_can_come() {
+        for at in 286..300 {
+            let mut bytes = messages(5, 0..300);
+            bytes[at] ^= 1;
+            let (mut decoder, mut answers) = (Decoder::new(5, SIZE as u64), Vec::new());
+            decoder.feed(&bytes, &mut |message| answers.push(message));
+            decoder.sent(400, &mut |_| panic!("more may come"));
+            let place = |decoder: &Decoder| decoder.tally().first_fault.map(|fault| fault.at);
+            assert_eq!((decoder.tally().corrupt, place(&decoder)), (300 - at as u64, Some(at as u64)));
+            decoder.sent(300, &mut |message| answers.push(message));
+            assert_eq!((decoder.tally().corrupt, place(&decoder)), (1, Some(at as u64)), "byte {at}");
+            assert_eq!(answers, [0, 1, 2]);
+        }
     }
 
     #[test]

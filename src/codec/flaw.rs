@@ -42,9 +42,29 @@ pub enum Flaw {
         /// Bytes that are expected.
         wanted: u64,
     },
-    /// Another answer than the first one to the same request.
-    #[error("this answer differs from the first one to the same request")]
+    /// Another byte than the first answer to the same request has at its place.
+    #[error("from here on this answer differs from the first one to the same request")]
     Different,
+    /// Another checksum than the first answer to the same request, behind the bytes that are compared one by one.
+    #[error(
+        "somewhere in the {bytes} bytes from here on this answer differs from the first one to the same request"
+    )]
+    DifferentWithin {
+        /// Bytes that only their checksum tells about.
+        bytes: u64,
+    },
+    /// The peer ended the connection, and not between two answers.
+    #[error("the connection ends here, within an answer")]
+    CutOff,
+    /// The length in front of a frame is another one than that of the answer that was asked for.
+    #[error("a frame's length is wrong here, so that nothing behind it can be told apart")]
+    FrameLength,
+    /// The head of a frame has a wrong byte.
+    #[error("a wrong byte in the head of a frame")]
+    FrameHead,
+    /// The checksum in front of a frame is wrong, and everything that it covers is right.
+    #[error("a frame's checksum is wrong, and what it covers is right")]
+    FrameChecksum,
     /// No RESP value begins with this byte.
     #[error("no RESP value begins with byte 0x{0:02x}")]
     RespType(u8),

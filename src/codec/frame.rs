@@ -9,7 +9,11 @@
 //! All numbers are big-endian. A request says how long the payload of its answer must be (`answer`) and where in
 //! the stream's content it starts (`offset`); the answer repeats sequence, stream and offset, with `answer` 0.
 
-use super::{Tally, content};
+use super::{
+    Flaw, Tally,
+    content::{self, Origin},
+    verifier::{Mark, Source, Verifier},
+};
 
 /// Length and checksum: what is put in front of a message that is already there.
 pub const PREFIX_BYTES: usize = 8;
@@ -137,14 +141,12 @@ pub struct Decoder {
     opening: [u8; HEADER_BYTES],
     /// Bytes of the present frame that have come.
     have: u64,
+    /// The books before it.
+    mark: Mark,
     hasher: crc32fast::Hasher,
+    /// The sequence number that is awaited.
     expected: u64,
-    received: u64,
-    /// Bytes of the present frame's payload that were wrong.
-    wrong: u64,
-    /// What came is no frame: nothing behind it can be told apart.
-    lost: bool,
-    tally: Tally,
+    verifier: Verifier,
 }
 
 impl Decoder {
@@ -152,103 +154,120 @@ impl Decoder {
     /// `n · answer`.
     #[must_use]
     pub fn new(stream: u32, answer: u32) -> Self {
+        let verifier = Verifier::new(stream);
         Self {
             stream,
             answer,
             opening: [0; HEADER_BYTES],
             have: 0,
+            mark: verifier.mark(),
             hasher: crc32fast::Hasher::new(),
             expected: 0,
-            received: 0,
-            wrong: 0,
-            lost: false,
-            tally: Tally::default(),
+            verifier,
         }
     }
 
     pub(super) fn tally(&self) -> Tally {
-        Tally { verified: self.received, corrupt: self.tally.corrupt + self.wrong, ..self.tally }
+        self.verifier.tally()
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(u64)) {
-        while !bytes.is_empty() && !self.lost {
-            let taken = if self.have < HEADER_BYTES as u64 { self.open(bytes) } else { self.check(bytes) };
-            self.received += taken as u64;
+        while !bytes.is_empty() && !self.verifier.is_lost() {
+            let taken = if self.have < HEADER_BYTES as u64 { self.open(bytes) } else { self.payload(bytes) };
             bytes = &bytes[taken..];
-            if self.have == HEADER_BYTES as u64 + u64::from(self.answer) {
+            if self.have == self.frame_bytes() {
                 self.finish(answered);
             }
         }
-        self.received += bytes.len() as u64;
-        self.tally.corrupt += bytes.len() as u64;
+        self.verifier.pass(bytes.len());
     }
 
-    /// Takes bytes of the opening; a whole one must announce the answer that is awaited.
+    /// The peer has ended its stream.
+    pub(super) fn end(&mut self) {
+        if self.have > 0 {
+            self.verifier.cut_off();
+        }
+    }
+
+    const fn frame_bytes(&self) -> u64 {
+        HEADER_BYTES as u64 + self.answer as u64
+    }
+
+    /// Takes bytes of the opening. Its length must be that of every answer: with another one, nobody knows where the
+    /// next frame begins.
     fn open(&mut self, bytes: &[u8]) -> usize {
         let have = self.have as usize;
+        if have == 0 {
+            self.mark = self.verifier.mark();
+        }
         let take = bytes.len().min(HEADER_BYTES - have);
         self.opening[have..have + take].copy_from_slice(&bytes[..take]);
         self.have += take as u64;
-        if self.have == HEADER_BYTES as u64 {
+        let start = self.verifier.received() - have as u64;
+        self.verifier.pass(take);
+        let length = ((HEADER_BYTES - PREFIX_BYTES) as u32 + self.answer).to_be_bytes();
+        if let Some(at) = self.opening.iter().zip(length).take(have + take).position(|(a, b)| *a != b) {
+            self.verifier.lose(start + at as u64, Flaw::FrameLength);
+        } else if self.have == HEADER_BYTES as u64 {
             self.hasher.reset();
             self.hasher.update(&self.opening[PREFIX_BYTES..]);
-            let length = read_prefix(&fixed(&self.opening[..PREFIX_BYTES])).map(|(length, _)| length);
-            let header = self.header();
-            let awaited = Ok(HEADER_BYTES - PREFIX_BYTES + self.answer as usize);
-            self.lost = length != awaited || header.stream != self.stream;
-            if self.lost {
-                self.tally.corrupt += self.have;
-                let at = self.received + take as u64 - self.have;
-                self.tally.fault(self.stream, at, None);
-            }
+            self.check_head(start + PREFIX_BYTES as u64);
         }
         take
     }
 
-    fn header(&self) -> Header {
-        Header::from_body(&fixed(&self.opening[PREFIX_BYTES..]))
+    /// Compares what stands between prefix and payload, from `start` on, with what the awaited answer says there.
+    fn check_head(&mut self, start: u64) {
+        let (sequence, stream) = (self.expected, self.stream);
+        let offset = sequence.wrapping_mul(u64::from(self.answer));
+        let awaited = Header { sequence, stream, answer: 0, offset }.body();
+        for at in (0..awaited.len()).filter(|&at| self.opening[PREFIX_BYTES + at] != awaited[at]) {
+            self.verifier.flaw(start + at as u64, Flaw::FrameHead, 1);
+        }
     }
 
-    /// Takes bytes of the payload, and counts those that are wrong.
-    fn check(&mut self, bytes: &[u8]) -> usize {
+    /// Takes bytes of the payload.
+    fn payload(&mut self, bytes: &[u8]) -> usize {
         let done = self.have - HEADER_BYTES as u64;
         let take = bytes.len().min((u64::from(self.answer) - done) as usize);
         let offset = self.expected.wrapping_mul(u64::from(self.answer)) + done;
-        let mut at = content::matching(self.stream, offset, &bytes[..take]);
-        while at < take {
-            if self.tally.first_fault.is_none() {
-                let origin = content::explain(&bytes[at..take], self.stream);
-                self.tally.fault(self.stream, self.received + at as u64, origin);
-            }
-            self.wrong += 1;
-            at += 1;
-            at += content::matching(self.stream, offset + at as u64, &bytes[at..take]);
-        }
+        self.verifier.compare(Source::Content(self.stream), offset, &bytes[..take]);
         self.hasher.update(&bytes[..take]);
         self.have += take as u64;
         take
     }
 
+    /// A frame is whole. What its head says is believed only with its checksum; a frame that cannot be believed, or is
+    /// another connection's, has taken the place of the one that was awaited.
     fn finish(&mut self, answered: &mut impl FnMut(u64)) {
-        let header = self.header();
-        let computed = std::mem::take(&mut self.hasher).finalize();
-        let found = u32::from_be_bytes(fixed(&self.opening[4..PREFIX_BYTES]));
-        let at = self.received - self.have;
+        let header = Header::from_body(&fixed(&self.opening[PREFIX_BYTES..]));
+        let computed = std::mem::take(&mut self.hasher).finalize().to_be_bytes();
+        let found = &self.opening[4..PREFIX_BYTES];
+        let start = self.verifier.received() - self.have;
+        let (awaited, length) = (self.expected, self.have);
+        self.expected = awaited.wrapping_add(1);
         self.have = 0;
-        // A sequence number is believed only with its checksum.
-        let sequence = if found == computed { header.sequence } else { self.expected };
-        let wrong = std::mem::take(&mut self.wrong);
-        self.tally.corrupt += wrong;
-        if found != computed && wrong == 0 {
-            self.tally.corrupt += PREFIX_BYTES as u64;
-            self.tally.fault(self.stream, at, None);
+        if found != computed {
+            let wrong = found.iter().zip(computed).filter(|(a, b)| **a != *b).count() as u64;
+            let first = found.iter().zip(computed).take_while(|(a, b)| **a == *b).count() as u64;
+            if self.verifier.is_clean_since(self.mark) {
+                self.verifier.flaw(start + 4 + first, Flaw::FrameChecksum, wrong);
+            }
+            return answered(awaited);
         }
-        if sequence != self.expected {
-            self.tally.reordered += 1;
-            self.tally.fault(self.stream, at, None);
+        if (header.stream, header.sequence) == (self.stream, awaited) {
+            return answered(awaited);
         }
-        self.expected = sequence.wrapping_add(1);
-        answered(sequence);
+        let origin = Origin { stream: header.stream, offset: header.offset };
+        self.verifier.misplaced(self.mark, start, length, origin);
+        if header.stream != self.stream {
+            return;
+        }
+        if header.sequence < awaited {
+            self.verifier.reordered();
+        }
+        self.expected = awaited.max(header.sequence.wrapping_add(1));
+        answered(header.sequence);
     }
 }
 
@@ -285,15 +304,7 @@ mod tests {
 
     /// Two answers of 100 bytes on stream 4.
     fn answers() -> Vec<u8> {
-        (0..2)
-            .flat_map(|sequence| {
-                let header = Header { sequence, stream: 4, answer: 0, offset: sequence * 100 };
-                let mut frame = opening(&header, 100).to_vec();
-                frame.resize(HEADER_BYTES + 100, 0);
-                content::fill(4, header.offset, &mut frame[HEADER_BYTES..]);
-                frame
-            })
-            .collect()
+        frames(4)[..2].concat()
     }
 
     fn checked(bytes: &[u8], step: usize) -> (Tally, Vec<u64>) {
@@ -315,22 +326,73 @@ mod tests {
         }
     }
 
+    /// The frames of three answers of 100 bytes of a stream.
+    fn frames(stream: u32) -> Vec<Vec<u8>> {
+        let frame = |sequence| {
+            let header = Header { sequence, stream, answer: 0, offset: sequence * 100 };
+            let mut payload = [0; 100];
+            content::fill(stream, header.offset, &mut payload);
+            [&opening(&header, 100)[..], &payload].concat()
+        };
+        (0..3).map(frame).collect()
+    }
+
+    /// What is found whatever the cut, and which answers.
+    fn found(frames: &[&Vec<u8>]) -> (Tally, Vec<u64>) {
+        let bytes: Vec<u8> = frames.iter().copied().flatten().copied().collect();
+        let whole = checked(&bytes, bytes.len());
+        assert!((1..150).all(|step| checked(&bytes, step) == whole));
+        whole
+    }
+
     #[test]
     fn a_flipped_byte_is_found_wherever_it_is() {
-        for at in 0..264 {
+        for at in 0..132_u64 {
             let mut bytes = answers();
-            bytes[at] ^= 4;
-            let (tally, _) = checked(&bytes, 50);
-            assert!(tally.corrupt > 0 || tally.reordered > 0, "byte {at}");
-            assert!(tally.first_fault.is_some(), "byte {at}");
+            bytes[132 + at as usize] ^= 4;
+            let (tally, seen) = checked(&bytes, 50);
+            assert_eq!(tally.first_fault.map(|fault| fault.at), Some(132 + at));
+            // With another length nothing behind it can be told apart.
+            let expected = if at < 4 { (132 - at, 1) } else { (1, 2) };
+            assert_eq!((tally.corrupt, seen.len()), expected, "byte {at}");
         }
     }
 
     #[test]
-    fn a_repeated_answer_is_out_of_order() {
-        let bytes = answers();
-        let (tally, seen) = checked(&[&bytes[..132], &bytes[..132]].concat(), 64);
-        assert_eq!(seen, [0, 0]);
-        assert!(tally.reordered == 1 && tally.corrupt > 0);
+    fn a_repeated_answer_is_out_of_order_and_no_answer_to_another_request() {
+        let own = frames(4);
+        let (tally, seen) = found(&[&own[0], &own[0], &own[1]]);
+        assert_eq!((tally.corrupt, tally.reordered, seen), (132, 1, vec![0, 0, 1]));
+        let fault = tally.first_fault.expect("a fault");
+        assert_eq!((fault.at, fault.found), (132, Some(Origin { stream: 4, offset: 0 })));
+    }
+
+    #[test]
+    fn answers_in_each_others_place_are_told_from_wrong_bytes() {
+        let own = frames(4);
+        let (tally, seen) = found(&[&own[1], &own[0], &own[2]]);
+        assert_eq!((tally.corrupt, tally.reordered, seen), (264, 1, vec![1, 0, 2]));
+        let fault = tally.first_fault.expect("a fault");
+        assert_eq!((fault.at, fault.found), (0, Some(Origin { stream: 4, offset: 100 })));
+    }
+
+    #[test]
+    fn an_answer_to_another_connection_is_named_and_answers_nothing() {
+        let (own, foreign) = (frames(4), frames(9));
+        let (tally, seen) = found(&[&own[0], &foreign[1], &own[2]]);
+        assert_eq!((tally.corrupt, tally.reordered, seen), (132, 0, vec![0, 2]));
+        let fault = tally.first_fault.expect("a fault");
+        assert_eq!((fault.at, fault.found), (132, Some(Origin { stream: 9, offset: 100 })));
+    }
+
+    #[test]
+    fn wrong_content_with_a_right_checksum_is_found() {
+        let mut own = frames(4);
+        own[1][40] ^= 1;
+        let checksum = crc32fast::hash(&own[1][PREFIX_BYTES..]);
+        own[1][4..8].copy_from_slice(&checksum.to_be_bytes());
+        let (tally, seen) = found(&[&own[0], &own[1], &own[2]]);
+        assert_eq!((tally.corrupt, tally.first_fault.map(|fault| fault.at)), (1, Some(172)));
+        assert_eq!(seen, [0, 1, 2]);
     }
 }

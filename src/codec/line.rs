@@ -2,8 +2,10 @@
 //! that say where they belong, and every line must come back.
 
 use super::{
-    Answered, Flaw, Tally,
-    verifier::{Source, Verifier},
+    Flaw, Tally,
+    content::Origin,
+    text,
+    verifier::{Mark, Source, Verifier},
 };
 use crate::buffer::Buffer;
 
@@ -33,23 +35,28 @@ pub struct Decoder {
     verifier: Verifier,
     /// Bytes of the present line that came.
     have: u64,
-    sequence: u64,
+    /// The books before it.
+    mark: Mark,
+    /// Its first digits, as many as tell where it comes from.
+    opening: Vec<u8>,
+    /// Where it comes from, if it is whole so far and not the line that is awaited.
+    elsewhere: Option<Origin>,
+    /// The number of the line that is awaited.
+    expected: u64,
 }
 
 impl Decoder {
     pub(super) fn new(stream: u32, size: u64) -> Self {
-        Self { stream, size, verifier: Verifier::new(stream), have: 0, sequence: 0 }
+        let verifier = Verifier::new(stream);
+        let (mark, opening) = (verifier.mark(), Vec::new());
+        Self { stream, size, verifier, have: 0, mark, opening, elsewhere: None, expected: 0 }
     }
 
     pub(super) fn tally(&self) -> Tally {
         self.verifier.tally()
     }
 
-    pub(super) fn verifier(&mut self) -> &mut Verifier {
-        &mut self.verifier
-    }
-
-    pub(super) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(u64)) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             self.take(&bytes[..end]);
             self.finish(answered);
@@ -58,26 +65,64 @@ impl Decoder {
         self.take(bytes);
     }
 
+    /// The peer has ended its stream.
+    pub(super) fn end(&mut self) {
+        if self.have > 0 {
+            self.verifier.cut_off();
+        }
+    }
+
     /// The line goes on; what is beyond its length is judged with its end.
     fn take(&mut self, bytes: &[u8]) {
+        if self.have == 0 {
+            self.mark = self.verifier.mark();
+        }
         let room = self.size.saturating_sub(self.have).min(bytes.len() as u64);
         let (expected, surplus) = bytes.split_at(room as usize);
-        let offset = self.sequence.wrapping_mul(self.size) + self.have;
+        let offset = self.expected.wrapping_mul(self.size) + self.have;
         self.verifier.compare(Source::Text(self.stream), offset, expected);
         self.verifier.pass(surplus.len());
+        self.follow(expected);
         self.have += bytes.len() as u64;
     }
 
-    fn finish(&mut self, answered: &mut impl FnMut(Answered)) {
-        let (found, wanted) = (self.have, self.size);
-        if found != wanted {
-            let start = self.verifier.received() - found;
-            self.verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+    /// Looks where else the line may come from, once enough of it is there to tell, and whether the rest fits.
+    fn follow(&mut self, digits: &[u8]) {
+        let enough = text::EXPLAIN_BYTES.min(usize::try_from(self.size).unwrap_or(usize::MAX));
+        let (first, rest) = digits.split_at(digits.len().min(enough - self.opening.len()));
+        self.opening.extend_from_slice(first);
+        if !first.is_empty() && self.opening.len() == enough && !self.verifier.is_clean_since(self.mark) {
+            let origin = text::explain(&self.opening, self.stream);
+            self.elsewhere = origin.filter(|origin| origin.offset.is_multiple_of(self.size));
         }
+        let done = self.have.max(enough as u64);
+        self.elsewhere =
+            self.elsewhere.filter(|from| text::matching(from.stream, from.offset + done, rest) == rest.len());
+    }
+
+    /// A line is whole. One that is another connection's has taken the place of the one that was awaited.
+    fn finish(&mut self, answered: &mut impl FnMut(u64)) {
+        let (found, wanted, awaited) = (self.have, self.size, self.expected);
+        let start = self.verifier.received() - found;
         self.verifier.pass(1);
         self.have = 0;
-        answered(Answered { sequence: self.sequence, error: false });
-        self.sequence += 1;
+        self.opening.clear();
+        self.expected = awaited + 1;
+        let elsewhere = self.elsewhere.take().filter(|_| found == wanted);
+        if found != wanted {
+            self.verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+        }
+        let Some(origin) = elsewhere else { return answered(awaited) };
+        self.verifier.misplaced(self.mark, start, found, origin);
+        if origin.stream != self.stream {
+            return;
+        }
+        let sequence = origin.offset / wanted;
+        if sequence < awaited {
+            self.verifier.reordered();
+        }
+        self.expected = awaited.max(sequence + 1);
+        answered(sequence);
     }
 }
 

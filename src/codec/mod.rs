@@ -10,6 +10,7 @@ pub mod http;
 pub mod line;
 pub mod raw;
 pub mod resp;
+mod sample;
 mod script;
 mod text;
 mod verifier;
@@ -89,7 +90,8 @@ impl fmt::Display for Protocol {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
-    /// The first answer that any connection of the group got: all others must have its length and its checksum.
+    /// The first answer that any connection of the group got: all others must be the same, byte by byte (behind 4 MiB, by
+    /// their checksum).
     #[default]
     Same,
     /// The content that the reference server makes for `/bytes/N`, byte by byte.
@@ -126,14 +128,16 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes over the counts of another connection, and its first fault if there was none yet.
+    /// Takes over the counts of another connection, and its first fault if there was none yet. One that was merely cut
+    /// off, which an eviction does, gives way to any other.
     pub fn add(&mut self, other: &Self) {
         self.verified += other.verified;
         self.corrupt += other.corrupt;
         self.torn += other.torn;
         self.reordered += other.reordered;
         self.errors += other.errors;
-        self.first_fault = self.first_fault.or(other.first_fault);
+        let faults = [self.first_fault, other.first_fault].into_iter().flatten();
+        self.first_fault = faults.min_by_key(|fault| fault.flaw == Some(Flaw::CutOff));
     }
 
     fn fault(&mut self, stream: u32, at: u64, found: Option<Origin>) {
@@ -178,6 +182,31 @@ impl fmt::Display for Fault {
             }
             Some(origin) => write!(f, "here is byte {} of connection {}", origin.offset, origin.stream),
             None => f.write_str("the bytes belong to no stream of this run"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_fault_of_several_connections_is_the_first_that_is_no_eviction() {
+        let with = |stream, flaw| Tally {
+            first_fault: Some(Fault { stream, at: 9, found: None, flaw: Some(flaw) }),
+            ..Tally::default()
+        };
+        let mut all = Tally::default();
+        for (tally, first) in [
+            (with(1, Flaw::CutOff), 1),
+            (with(2, Flaw::CutOff), 1),
+            (with(3, Flaw::RespOther), 3),
+            (with(4, Flaw::Different), 3),
+            (with(5, Flaw::CutOff), 3),
+            (Tally::default(), 3),
+        ] {
+            all.add(&tally);
+            assert_eq!(all.first_fault.map(|fault| fault.stream), Some(first));
         }
     }
 }

@@ -3,10 +3,14 @@
 mod exchange;
 mod octets;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use self::{exchange::Exchange, octets::Octets};
-use super::{Answered, Check, Flaw, Tally, verifier::Verifier};
+use super::{
+    Answered, Check, Flaw, Tally,
+    sample::{Comparison, Sample},
+    verifier::Verifier,
+};
 
 /// The longest answer that ends at a delimiter, in bytes.
 pub(super) const MOST_BYTES: u64 = 64 << 20;
@@ -16,8 +20,8 @@ pub(super) const MOST_BYTES: u64 = 64 << 20;
 pub(super) struct Rules {
     end: End,
     check: Check,
-    /// Length and checksum of the first answer that came whole.
-    first: OnceLock<(u64, u32)>,
+    /// The first answer.
+    sample: Sample,
 }
 
 /// How the end of an answer is found.
@@ -79,14 +83,15 @@ pub struct Decoder {
     have: u64,
     /// How many bytes of the delimiter fit the last that came.
     fits: usize,
-    hasher: crc32fast::Hasher,
+    /// Where it differs from the first one.
+    comparison: Comparison,
     sequence: u64,
 }
 
 impl Decoder {
     pub(super) fn new(stream: u32, rules: Arc<Rules>) -> Self {
-        let (verifier, hasher) = (Verifier::new(stream), crc32fast::Hasher::new());
-        Self { rules, verifier, have: 0, fits: 0, hasher, sequence: 0 }
+        let (verifier, comparison) = (Verifier::new(stream), Comparison::default());
+        Self { rules, verifier, have: 0, fits: 0, comparison, sequence: 0 }
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -120,10 +125,16 @@ impl Decoder {
         self.verifier.pass(bytes.len());
     }
 
+    /// The peer has ended its stream.
+    pub(super) fn end(&mut self) {
+        if self.have > 0 {
+            self.verifier.cut_off();
+        }
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         if self.rules.check == Check::Same {
-            self.hasher.update(bytes);
-            self.verifier.pass(bytes.len());
+            self.comparison.take(&self.rules.sample, bytes, &mut self.verifier);
         } else {
             self.verifier.pass_unverified(bytes.len());
         }
@@ -131,12 +142,11 @@ impl Decoder {
     }
 
     fn finish(&mut self, answered: &mut impl FnMut(Answered)) {
-        let this = (self.have, std::mem::take(&mut self.hasher).finalize());
-        if self.rules.check == Check::Same && *self.rules.first.get_or_init(|| this) != this {
-            let start = self.verifier.received() - self.have;
-            self.verifier.flaw(start, Flaw::Different, self.have);
+        let found = std::mem::take(&mut self.have);
+        if self.rules.check == Check::Same {
+            let start = self.verifier.received() - found;
+            self.comparison.finish(&self.rules.sample, start, found, &mut self.verifier);
         }
-        self.have = 0;
         answered(Answered { sequence: self.sequence, error: false });
         self.sequence += 1;
     }

@@ -1,12 +1,12 @@
 //! What the connections of a group say and what they must hear: made once, shared by all of them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::{
     Answered, Encoder, Flaw, Tally, echo,
     encoder::{Filling, Shape},
     frame, http, line, raw, resp,
-    verifier::Verifier,
+    sample::Sample,
 };
 
 /// What the connections of a group say, and what they must hear.
@@ -62,7 +62,7 @@ impl Script {
             status: ask.status,
             length: answer,
             check: ask.check,
-            first: OnceLock::new(),
+            sample: Sample::default(),
         };
         Self(Kind::Http(Arc::new(shape), Arc::new(rules)))
     }
@@ -135,35 +135,42 @@ impl Decoder {
         match self {
             Self::Echo(decoder) => decoder.feed(bytes, &mut well),
             Self::Frame(decoder) => decoder.feed(bytes, &mut well),
-            Self::Line(decoder) => decoder.feed(bytes, answered),
+            Self::Line(decoder) => decoder.feed(bytes, &mut well),
             Self::Http(decoder) => decoder.feed(bytes, answered),
             Self::Resp(decoder) => decoder.feed(bytes, answered),
             Self::Raw(decoder) => decoder.feed(bytes, answered),
         }
     }
 
-    /// The peer has ended its stream, which some answers in HTTP end with.
+    /// The peer has ended its stream, which some answers in HTTP end with; others are cut off.
     pub fn end(&mut self, answered: &mut impl FnMut(Answered)) {
-        if let Self::Http(decoder) = self {
-            decoder.end(answered);
-        }
-    }
-
-    /// So many of the answers were to no request. (An echo or a frame says itself what it answers.)
-    pub fn unasked(&mut self, count: u64) {
-        if let Some(verifier) = self.verifier() {
-            verifier.flaw(verifier.received(), Flaw::Unasked, count);
-        }
-    }
-
-    fn verifier(&mut self) -> Option<&mut Verifier> {
         match self {
-            Self::Echo(_) | Self::Frame(_) => None,
-            Self::Line(decoder) => Some(decoder.verifier()),
-            Self::Http(decoder) => Some(decoder.verifier()),
-            Self::Resp(decoder) => Some(decoder.verifier()),
-            Self::Raw(decoder) => Some(decoder.verifier()),
+            Self::Echo(decoder) => decoder.end(),
+            Self::Frame(decoder) => decoder.end(),
+            Self::Line(decoder) => decoder.end(),
+            Self::Http(decoder) => decoder.end(answered),
+            Self::Resp(decoder) => decoder.end(),
+            Self::Raw(decoder) => decoder.end(),
         }
+    }
+
+    /// So many bytes were sent so far. Once an echo has given all of them back, no more will come that could explain the
+    /// last ones.
+    pub fn sent(&mut self, bytes: u64, answered: &mut impl FnMut(Answered)) {
+        if let Self::Echo(decoder) = self {
+            decoder.sent(bytes, &mut |sequence| answered(Answered { sequence, error: false }));
+        }
+    }
+
+    /// So many of the answers were to no request. (An echo, a frame or a line says itself what it answers.)
+    pub fn unasked(&mut self, count: u64) {
+        let verifier = match self {
+            Self::Echo(_) | Self::Frame(_) | Self::Line(_) => return,
+            Self::Http(decoder) => decoder.verifier(),
+            Self::Resp(decoder) => decoder.verifier(),
+            Self::Raw(decoder) => decoder.verifier(),
+        };
+        verifier.flaw(verifier.received(), Flaw::Unasked, count);
     }
 
     /// What was found so far.

@@ -27,6 +27,7 @@ pub(super) struct Verifier {
     /// Bytes that came and could not be compared with anything.
     unverified: u64,
     corrupt: u64,
+    reordered: u64,
     errors: u64,
     /// From here on nothing can be told apart.
     lost_at: Option<u64>,
@@ -41,11 +42,29 @@ struct First {
     source: Source,
     /// What stands there, as far as it is needed.
     bytes: Vec<u8>,
+    /// Where it comes from, if that is known without looking at it.
+    origin: Option<Origin>,
+}
+
+/// A place in the books, to come back to when a message turns out to be another than the one that is awaited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    corrupt: u64,
+    faultless: bool,
 }
 
 impl Verifier {
     pub(super) fn new(stream: u32) -> Self {
-        Self { stream, received: 0, unverified: 0, corrupt: 0, errors: 0, lost_at: None, first: None }
+        Self {
+            stream,
+            received: 0,
+            unverified: 0,
+            corrupt: 0,
+            reordered: 0,
+            errors: 0,
+            lost_at: None,
+            first: None,
+        }
     }
 
     /// Bytes that came so far.
@@ -78,7 +97,7 @@ impl Verifier {
                 let wanted = bytes.len().min(at + source.explain_bytes());
                 let bytes = bytes[at..wanted].to_vec();
                 let at = self.received + at as u64;
-                self.first = Some(Box::new(First { at, flaw: None, source, bytes }));
+                self.first = Some(Box::new(First { at, flaw: None, source, bytes, origin: None }));
             }
             self.corrupt += 1;
             at += 1;
@@ -91,6 +110,7 @@ impl Verifier {
     fn gather(&mut self, source: Source, bytes: &[u8]) {
         let Some(first) = &mut self.first else { return };
         let follows = first.flaw.is_none()
+            && first.origin.is_none()
             && first.source == source
             && first.at + first.bytes.len() as u64 == self.received;
         if follows {
@@ -117,10 +137,44 @@ impl Verifier {
         self.lost_at.get_or_insert(at);
     }
 
+    /// A place to come back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { corrupt: self.corrupt, faultless: self.first.is_none() }
+    }
+
+    /// Whether nothing was wrong since then.
+    pub(super) fn is_clean_since(&self, mark: Mark) -> bool {
+        self.corrupt == mark.corrupt
+    }
+
+    /// The `count` bytes from `at` on, which came since `mark`, are whole and right, but belong elsewhere: what was
+    /// noted of each of them is replaced by that.
+    pub(super) fn misplaced(&mut self, mark: Mark, at: u64, count: u64, origin: Origin) {
+        self.corrupt = mark.corrupt + count;
+        if mark.faultless {
+            let source = Source::Content(self.stream);
+            self.first =
+                Some(Box::new(First { at, flaw: None, source, bytes: Vec::new(), origin: Some(origin) }));
+        }
+    }
+
+    /// A message came whole, but after a later one.
+    pub(super) fn reordered(&mut self) {
+        self.reordered += 1;
+    }
+
+    /// The stream ended here, within an answer.
+    pub(super) fn cut_off(&mut self) {
+        if !self.is_lost() {
+            self.note(self.received, Flaw::CutOff);
+        }
+    }
+
     fn note(&mut self, at: u64, flaw: Flaw) {
         if self.first.is_none() {
             let source = Source::Content(self.stream);
-            self.first = Some(Box::new(First { at, flaw: Some(flaw), source, bytes: Vec::new() }));
+            self.first =
+                Some(Box::new(First { at, flaw: Some(flaw), source, bytes: Vec::new(), origin: None }));
         }
     }
 
@@ -129,6 +183,7 @@ impl Verifier {
         Tally {
             verified: self.received - self.unverified,
             corrupt: self.corrupt + lost,
+            reordered: self.reordered,
             errors: self.errors,
             first_fault: self.first.as_ref().map(|first| first.fault(self.stream)),
             ..Tally::default()
@@ -143,6 +198,7 @@ impl First {
             if origin.stream == shared { Origin { stream, ..origin } } else { origin }
         };
         let found = match self.source {
+            _ if self.origin.is_some() => self.origin,
             Source::Content(of) => content::explain(&self.bytes, of).map(|origin| own(origin, of)),
             Source::Text(of) => text::explain(&self.bytes, of),
         };

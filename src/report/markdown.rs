@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     contents,
     table::plain,
-    view::{axes, manner, meaning, said},
+    view::{axes, faults, manner, meaning, said},
 };
 use crate::record::Record;
 
@@ -30,6 +30,9 @@ pub(super) fn render(record: &Record) -> String {
             if !table.is_empty() {
                 paragraph(&table.markdown());
             }
+        }
+        for fault in faults(point) {
+            paragraph(&format!("> First fault: {}", plain(&fault)));
         }
         for note in said(point, |trial| &trial.invalid).iter().chain(&said(point, |trial| &trial.notes)) {
             paragraph(&format!("> {}", plain(note)));

@@ -3,7 +3,7 @@
 use super::{
     contents,
     table::{Align, Table, shortened},
-    view::{NOTHING, axes, brief, evictions, groups, manner, meaning, outcomes, said, troubles},
+    view::{NOTHING, axes, brief, evictions, faults, groups, manner, meaning, outcomes, said, troubles},
 };
 use crate::{
     metric::{Fold, Metric},
@@ -49,7 +49,9 @@ fn point_text(point: &Point, color: bool) -> String {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
     };
     parts.push(
-        remarks("invalid", &said(point, |t| &t.invalid)) + &remarks("note", &said(point, |t| &t.notes)),
+        remarks("first fault", &faults(point))
+            + &remarks("invalid", &said(point, |t| &t.invalid))
+            + &remarks("note", &said(point, |t| &t.notes)),
     );
     parts.push(point.verdicts.iter().map(|verdict| verdict_line(verdict, color)).collect());
     let spaced = parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}"));

@@ -149,16 +149,23 @@ pub(super) fn outcomes(point: &Point, group: &str) -> String {
 
 /// What went wrong with the requests and answers of a group, leaving out what did not happen.
 pub(super) fn troubles(point: &Point, group: &str) -> Vec<String> {
-    let kinds: [(&str, Count<GroupResult>); 6] = [
+    let kinds: [(&str, Count<GroupResult>); 7] = [
         ("unanswered", |g| g.requests.unanswered),
         ("lost", |g| g.requests.lost),
         ("skipped", |g| g.requests.skipped),
+        ("B corrupt", |g| g.content.corrupt),
         ("torn", |g| g.content.torn),
         ("reordered", |g| g.content.reordered),
         ("errors", |g| g.content.errors),
     ];
     let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(r) > 0));
     happened.map(|(kind, count)| format!("{} {kind}", counts(results(point, group).map(count)))).collect()
+}
+
+/// The first thing that was wrong with the answers of each group, if anything was: on which connection, and at which byte.
+pub(super) fn faults(point: &Point) -> Vec<String> {
+    let first = |group| results(point, group).find_map(|result| result.content.first_fault);
+    groups(point).into_iter().filter_map(|group| Some(format!("{group}, {}", first(group)?))).collect()
 }
 
 /// The evictions of one reason, over all repeats.

@@ -139,7 +139,7 @@ fn a_value_that_was_set_is_the_one_that_is_got() {
 fn a_wrong_byte_an_error_and_an_unasked_answer_are_found() {
     let pong = |n| if n == 3 { b"+PUNG\r\n".to_vec() } else { b"+PONG\r\n".to_vec() };
     let wrong = with_fake(14, PING, move |n, _| pong(n));
-    assert_eq!((wrong.content.corrupt, first_flaw(&wrong)), (7, Some((21, Flaw::RespOther))));
+    assert_eq!((wrong.content.corrupt, first_flaw(&wrong)), (1, Some((23, Flaw::RespOther))));
     let error = with_fake(14, PING, |n, _| if n == 3 { b"-ERR\r\n".to_vec() } else { b"+PONG\r\n".to_vec() });
     assert_eq!((error.content.errors, error.content.corrupt), (1, 0));
     assert_eq!(first_flaw(&error), Some((21, Flaw::RespError)));

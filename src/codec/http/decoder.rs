@@ -7,7 +7,7 @@
 //!             the end of the connection
 //! ```
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use memchr::memmem;
 
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::codec::{
     Answered, Check, Flaw, SHARED_STREAM, Tally,
+    sample::{Comparison, Sample},
     verifier::{Source, Verifier},
 };
 
@@ -36,8 +37,8 @@ pub(in crate::codec) struct Rules {
     /// Bytes of the body, where the profile says.
     pub(in crate::codec) length: Option<u64>,
     pub(in crate::codec) check: Check,
-    /// Length and checksum of the first body that came whole.
-    pub(in crate::codec) first: OnceLock<(u64, u32)>,
+    /// The first body.
+    pub(in crate::codec) sample: Sample,
 }
 
 /// Checks the answers of one connection.
@@ -54,7 +55,8 @@ pub struct Decoder {
     start: u64,
     /// Bytes of its body that came.
     body: u64,
-    hasher: crc32fast::Hasher,
+    /// Where it differs from the first one.
+    comparison: Comparison,
     /// It is an error.
     error: bool,
     sequence: u64,
@@ -80,7 +82,7 @@ impl Decoder {
             known: None,
             start: 0,
             body: 0,
-            hasher: crc32fast::Hasher::new(),
+            comparison: Comparison::default(),
             error: false,
             sequence: 0,
         }
@@ -110,10 +112,13 @@ impl Decoder {
         }
     }
 
-    /// The peer has ended its stream: so ends a body of which nobody said how long it is.
+    /// The peer has ended its stream: so ends a body of which nobody said how long it is, and no other answer.
     pub(in crate::codec) fn end(&mut self, answered: &mut impl FnMut(Answered)) {
-        if matches!(self.at, At::UntilEnd) && !self.verifier.is_lost() {
-            self.finish(Some(self.body), answered);
+        match self.at {
+            _ if self.verifier.is_lost() => {}
+            At::UntilEnd => self.finish(Some(self.body), answered),
+            At::Head if self.head.is_empty() => {}
+            At::Head | At::Length(_) | At::Chunked(_) => self.verifier.cut_off(),
         }
     }
 
@@ -237,10 +242,7 @@ impl Decoder {
         match if self.error { Check::Any } else { self.rules.check } {
             Check::Any => self.verifier.pass_unverified(bytes.len()),
             Check::Content => self.verifier.compare(Source::Content(SHARED_STREAM), self.body, bytes),
-            Check::Same => {
-                self.hasher.update(bytes);
-                self.verifier.pass(bytes.len());
-            }
+            Check::Same => self.comparison.take(&self.rules.sample, bytes, &mut self.verifier),
         }
         self.body += bytes.len() as u64;
         bytes.len()
@@ -248,24 +250,21 @@ impl Decoder {
 
     /// The answer is whole; its body has (or would have, for a HEAD) so many bytes, if anybody said.
     fn finish(&mut self, length: Option<u64>, answered: &mut impl FnMut(Answered)) {
-        let checksum = std::mem::take(&mut self.hasher).finalize();
         if let (Some(found), false) = (length, self.error) {
-            self.judge(found, checksum);
+            self.judge(found);
         }
+        self.comparison = Comparison::default();
         self.at = At::Head;
         self.body = 0;
         answered(Answered { sequence: self.sequence, error: self.error });
         self.sequence += 1;
     }
 
-    fn judge(&mut self, found: u64, checksum: u32) {
+    fn judge(&mut self, found: u64) {
         if let Some(wanted) = self.rules.length.filter(|wanted| *wanted != found) {
             self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
         } else if self.rules.check == Check::Same {
-            let this = (found, checksum);
-            if *self.rules.first.get_or_init(|| this) != this {
-                self.verifier.flaw(self.start, Flaw::Different, found.max(1));
-            }
+            self.comparison.finish(&self.rules.sample, self.start, found, &mut self.verifier);
         }
     }
 }

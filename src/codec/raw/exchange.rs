@@ -1,10 +1,8 @@
 //! What a group of clients repeats byte for byte, and how the end of an answer is known.
 
-use std::sync::OnceLock;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Delimiter, End, Octets, Rules};
+use super::{Delimiter, End, Octets, Rules, Sample};
 use crate::{codec::Check, units::Bytes};
 
 /// Bytes to send, and what ends the answer.
@@ -56,6 +54,6 @@ impl Exchange {
             (Some(until), _) => End::Delimiter(Delimiter::new(until.0.clone())),
             (None, length) => End::Length(length.unwrap_or(Bytes(1)).0),
         };
-        Rules { end, check: self.check, first: OnceLock::new() }
+        Rules { end, check: self.check, sample: Sample::default() }
     }
 }

@@ -20,8 +20,8 @@ pub struct Decoder {
     start: u64,
     /// Bytes of content of the present answer that came, if it is no array.
     content: u64,
-    /// They are those of the simple string that is awaited, as far as they came.
-    same: bool,
+    /// How many of them are not those of the simple string that is awaited, and where the first of these is.
+    wrong: (u64, u64),
     /// There is an error in it.
     error: bool,
     sequence: u64,
@@ -36,7 +36,7 @@ impl Decoder {
             grammar: Grammar::new(),
             start: 0,
             content: 0,
-            same: true,
+            wrong: (0, 0),
             error: false,
             sequence: 0,
         }
@@ -80,6 +80,13 @@ impl Decoder {
         }
     }
 
+    /// The peer has ended its stream.
+    pub(in crate::codec) fn end(&mut self) {
+        if self.verifier.received() > self.start {
+            self.verifier.cut_off();
+        }
+    }
+
     /// Compares content with what is awaited.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let (source, size, offset) = match self.wanted {
@@ -87,7 +94,11 @@ impl Decoder {
             Wanted::Shared(size) => (Source::Content(SHARED_STREAM), size, 0),
             Wanted::Simple(text) => {
                 let rest = text.get(self.content as usize..).unwrap_or_default();
-                self.same &= rest.starts_with(bytes);
+                for (at, _) in bytes.iter().zip(rest).enumerate().filter(|(_, (byte, right))| byte != right) {
+                    let first =
+                        if self.wrong.0 == 0 { self.verifier.received() + at as u64 } else { self.wrong.1 };
+                    self.wrong = (self.wrong.0 + 1, first);
+                }
                 self.verifier.pass(bytes.len());
                 self.content += bytes.len() as u64;
                 return bytes.len();
@@ -113,7 +124,7 @@ impl Decoder {
         answered(Answered { sequence: self.sequence, error: self.error });
         self.sequence += 1;
         self.start = self.verifier.received();
-        (self.content, self.same, self.error) = (0, true, false);
+        (self.content, self.wrong, self.error) = (0, (0, 0), false);
     }
 
     fn judge(&mut self, kind: Kind) {
@@ -133,7 +144,12 @@ impl Decoder {
                     self.verifier.flaw(self.start, flaw, found.abs_diff(wanted));
                 }
             }
-            (Wanted::Simple(text), Kind::Simple) if self.same && found == text.len() as u64 => {}
+            (Wanted::Simple(text), Kind::Simple) if found == text.len() as u64 => {
+                let (count, first) = self.wrong;
+                if count > 0 {
+                    self.verifier.flaw(first, Flaw::RespOther, count);
+                }
+            }
             _ => {
                 let bytes = self.verifier.received() - self.start;
                 self.verifier.flaw(self.start, Flaw::RespOther, bytes);

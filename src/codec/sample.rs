@@ -1,0 +1,135 @@
+//! The first answer to a request that everybody repeats: what all later ones are compared with.
+//!
+//! It is written by whoever is the first to receive a byte of it, on any connection, so nobody has to wait until an
+//! answer is whole, and no connection keeps a copy.
+
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use super::{Flaw, verifier::Verifier};
+
+/// Bytes that are kept to be compared one by one; what lies behind them is compared by its checksum.
+const KEPT_BYTES: u64 = 4 << 20;
+
+/// The first answer, shared by all connections of a group.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    kept: RwLock<Vec<u8>>,
+    /// The length of the first answer that came whole, and the checksum of what is not kept of it.
+    whole: OnceLock<(u64, u32)>,
+}
+
+/// How far one connection is with the present answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Comparison {
+    at: u64,
+    /// Of what is not kept.
+    hasher: crc32fast::Hasher,
+}
+
+impl Sample {
+    /// How many bytes of `bytes`, from the first, are those of the answer from `at` on. Those that nobody has seen yet
+    /// become a part of it.
+    fn matching(&self, at: usize, bytes: &[u8]) -> usize {
+        let known = |kept: &[u8]| {
+            let there = &kept[at.min(kept.len())..];
+            let count = there.len().min(bytes.len());
+            if there[..count] == bytes[..count] {
+                return (count, count);
+            }
+            (there.iter().zip(bytes).take_while(|(a, b)| a == b).count(), count)
+        };
+        let (right, count) = known(&self.kept.read().unwrap_or_else(PoisonError::into_inner));
+        if right < count || count == bytes.len() {
+            return right;
+        }
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        // Another connection may have been faster.
+        let (right, count) = known(&kept);
+        if right == count && kept.len() == at + count {
+            kept.extend_from_slice(&bytes[count..]);
+            return bytes.len();
+        }
+        right
+    }
+}
+
+impl Comparison {
+    /// The answer goes on with `bytes`. Those that differ from the sample are noted in the books.
+    pub(super) fn take(&mut self, sample: &Sample, bytes: &[u8], verifier: &mut Verifier) {
+        let (kept, rest) =
+            bytes.split_at(KEPT_BYTES.saturating_sub(self.at).min(bytes.len() as u64) as usize);
+        let mut done = sample.matching(self.at as usize, kept);
+        while done < kept.len() {
+            verifier.flaw(verifier.received() + done as u64, Flaw::Different, 1);
+            done += 1;
+            done += sample.matching(self.at as usize + done, &kept[done..]);
+        }
+        self.hasher.update(rest);
+        self.at += bytes.len() as u64;
+        verifier.pass(bytes.len());
+    }
+
+    /// The answer that began at `start` is whole, with `found` bytes (which did not come, if it is the answer to a HEAD),
+    /// and ends where the books are. The next one can begin.
+    pub(super) fn finish(&mut self, sample: &Sample, start: u64, found: u64, verifier: &mut Verifier) {
+        let this = (found, std::mem::take(self).hasher.finalize());
+        let (wanted, checksum) = *sample.whole.get_or_init(|| this);
+        if found != wanted {
+            verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+        } else if checksum != this.1 {
+            let bytes = found - KEPT_BYTES;
+            verifier.flaw(verifier.received() - bytes, Flaw::DifferentWithin { bytes }, bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Tally;
+
+    /// What two connections that have turns with answers find, each by itself.
+    fn compared(answers: &[[&[u8]; 2]]) -> [Tally; 2] {
+        let sample = Sample::default();
+        let mut sides = [1, 2].map(|stream| (Comparison::default(), Verifier::new(stream)));
+        for answer in answers {
+            for ((comparison, verifier), bytes) in sides.iter_mut().zip(answer) {
+                let start = verifier.received();
+                comparison.take(&sample, bytes, verifier);
+                if bytes.ends_with(b".") {
+                    let found = comparison.at;
+                    comparison.finish(&sample, start, found, verifier);
+                }
+            }
+        }
+        sides.map(|(_, verifier)| verifier.tally())
+    }
+
+    fn found(tally: Tally) -> (u64, Option<(u64, Flaw)>) {
+        (tally.corrupt, tally.first_fault.and_then(|fault| Some((fault.at, fault.flaw?))))
+    }
+
+    #[test]
+    fn who_receives_a_byte_first_says_what_it_must_be() {
+        let [one, two] = compared(&[[b"he", b"hell"], [b"llo.", b"o."], [b"hello.", b"jelly."]]);
+        assert_eq!(found(one), (0, None));
+        assert_eq!(found(two), (2, Some((6, Flaw::Different))));
+    }
+
+    #[test]
+    fn another_length_is_told_of_the_whole_answer() {
+        let [one, two] = compared(&[[b"hello.", b"hello.."], [b"hel.", b"hello."]]);
+        assert_eq!(found(one), (1 + 2, Some((9, Flaw::Different))), "one byte differs, two are missing");
+        assert_eq!(found(two), (1, Some((0, Flaw::Length { found: 7, wanted: 6 }))));
+    }
+
+    #[test]
+    fn what_is_not_kept_has_a_checksum() {
+        let long = vec![b'x'; KEPT_BYTES as usize];
+        let (right, wrong) = ([&long[..], b"ab."].concat(), [&long[..], b"ac."].concat());
+        let [one, two] = compared(&[[&right, &right], [&right, &wrong]]);
+        assert_eq!(found(one), (0, None));
+        let at = right.len() as u64 + KEPT_BYTES;
+        assert_eq!(found(two), (3, Some((at, Flaw::DifferentWithin { bytes: 3 }))));
+    }
+}

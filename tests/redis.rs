@@ -1,0 +1,101 @@
+//! RESP against Redis itself, where it is installed: values of many sizes, pipelines, errors, nulls and arrays.
+
+mod common;
+
+use serde_json::Value;
+
+use self::common::{badpeer, ending, trial, with_profile};
+
+/// The server, on a free port.
+const REDIS: &str = r#"
+title = "redis"
+warmup = "100ms"
+measure = "900ms"
+
+[server]
+command = ["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{dir}", "--save", ""]
+install = "with `apt-get install redis-server`"
+"#;
+
+/// A group that repeats a command, from half a second on if it needs what another one has set.
+fn group(command: &str, load: &str, later: bool) -> String {
+    let (start, words) = (if later { "500ms" } else { "0s" }, load.replace('"', ""));
+    format!(
+        "[[clients]]\nname = \"{command}, {words}\"\ncount = 2\nstart = \"{start}\"\nprotocol = \"resp\"\n\
+         resp = {{ command = \"{command}\" }}\nload = {{ {load} }}\n"
+    )
+}
+
+/// What each of the groups came to; `None` where there is no Redis.
+fn run(groups: &[String]) -> Option<Vec<Value>> {
+    let folder = with_profile(&(REDIS.to_owned() + &groups.concat()));
+    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    if said.contains("SKIP") {
+        return None;
+    }
+    assert!(matches!(code, Some(0 | 4)), "{said}");
+    let groups = trial(folder.path(), "quick")["groups"].as_array().expect("groups").clone();
+    for group in &groups {
+        let (content, requests) = (&group["content"], &group["requests"]);
+        assert!(requests["answered"].as_u64() > Some(1), "{}: {requests}", group["name"]);
+        assert!(requests["unanswered"] == 0 && requests["lost"] == 0, "{}: {requests}", group["name"]);
+        assert!(content["corrupt"] == 0 && content["reordered"] == 0, "{}: {content}", group["name"]);
+    }
+    Some(groups)
+}
+
+#[test]
+fn values_of_every_size_come_back_as_they_were_set() {
+    let mut groups = vec![group("PING", "depth = 1", false), group("PING", "depth = 32", false)];
+    for size in [1, 100, 65_536, 1_048_576] {
+        let pace = if size > 1000 { "rate = \"20/s\"" } else { "depth = 16" };
+        groups.push(group("ECHO", &format!("{pace}, payload = {size}"), false));
+        groups.push(group(&format!("SET k{size}"), &format!("{pace}, payload = {size}"), false));
+        groups.push(group(&format!("GET k{size}"), &format!("{pace}, answer = {size}"), true));
+    }
+    for found in run(&groups).into_iter().flatten() {
+        assert!(found["content"]["errors"] == 0 && found["content"]["first_fault"].is_null(), "{found}");
+    }
+}
+
+#[test]
+fn arrays_within_arrays_and_integers_are_answers() {
+    let groups = [
+        group("RPUSH list", "rate = \"200/s\", payload = 10", false),
+        group("LRANGE list 0 9", "depth = 8", true),
+        group("COMMAND INFO get set", "depth = 4", false),
+        group("CONFIG GET max*", "depth = 4", false),
+        group("EXISTS list", "depth = 4", false),
+    ];
+    for found in run(&groups).into_iter().flatten() {
+        assert_eq!(found["content"]["errors"], 0, "{found}");
+    }
+}
+
+#[test]
+fn errors_and_nulls_are_told_from_answers() {
+    let groups = [
+        group("SET text", "depth = 1, payload = 10", false),
+        group("INCR text", "depth = 4", true),
+        group("NOSUCH thing", "depth = 4", false),
+        group("GET nothing", "depth = 4, answer = 10", false),
+        group("GET text", "depth = 4, answer = 9", true),
+    ];
+    // The last: Redis has ten bytes where nine are expected.
+    let folder = with_profile(&(REDIS.to_owned() + &groups.concat()));
+    let (_, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    if said.contains("SKIP") {
+        return;
+    }
+    let found = trial(folder.path(), "quick")["groups"].clone();
+    let content = |index: usize| &found[index]["content"];
+    let answered = |index: usize| &found[index]["requests"]["answered"];
+    assert_eq!(content(0)["errors"], 0, "{said}");
+    for (index, flaw) in [(1, "resp-error"), (2, "resp-error"), (3, "resp-null")] {
+        assert_eq!(&content(index)["errors"], answered(index), "{said}");
+        assert_eq!(content(index)["first_fault"]["flaw"], flaw, "{}", content(index));
+        assert!(answered(index).as_u64() > Some(5) && content(index)["corrupt"] == 0, "{}", content(index));
+    }
+    assert_eq!(&content(4)["corrupt"], answered(4), "a byte too many each time: {}", content(4));
+    assert_eq!(content(4)["first_fault"]["flaw"]["length"]["found"], 10, "{}", content(4));
+}
