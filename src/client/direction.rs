@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    behavior::{Behavior, End, Message, Spec, Step, View},
+    behavior::{Behavior, End, Message, Race, Spec, Step, View},
     timers::TimerId,
 };
 
@@ -24,8 +24,8 @@ pub(super) enum Allowed {
     Wait(u64),
     /// Nothing, ever.
     Hold,
-    /// Let so many threads send.
-    Race(usize),
+    /// Let several threads use the socket.
+    Race(Race),
     /// End the connection.
     End(End),
 }
@@ -138,7 +138,7 @@ impl Driver {
                     Allowed::Wait(self.resume_ns(now_ns, pause))
                 }
                 Step::Hold => Allowed::Hold,
-                Step::Race(threads) => Allowed::Race(threads),
+                Step::Race(race) => Allowed::Race(race),
                 Step::End(end) => Allowed::End(end),
             });
         }

@@ -74,7 +74,8 @@ impl Engine<'_> {
             decoder: group.script.decoder(stream_number),
             encoder: group.script.encoder(stream_number),
             pending: Pending::default(),
-            racers: None,
+            writers: None,
+            readers: None,
         });
         if let Some(connection) = self.connections.entry(token) {
             self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
@@ -157,8 +158,8 @@ impl Engine<'_> {
             Ended::ByUs(End::Vanish) => {}
             _ => self.ports[connection.number as usize].ended_ns = Some(self.io.now_ns),
         }
-        if connection.racers.is_some() {
-            // Racers that wait for room must not be waited for in their turn. Fails only if the peer was faster.
+        if connection.writers.is_some() || connection.readers.is_some() {
+            // Threads that wait for the socket must not be waited for in their turn. Fails only if the peer was faster.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
         if how == Ended::ByUs(End::Vanish) {

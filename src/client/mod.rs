@@ -12,7 +12,7 @@ mod group;
 mod lifecycle;
 mod parting;
 mod pending;
-mod racers;
+mod race;
 
 use std::{
     io,

@@ -28,6 +28,14 @@ pub use self::{
 /// The stream that is nobody's own: what the reference server makes in HTTP, and what clients store in redis.
 pub const SHARED_STREAM: u32 = 0;
 
+/// Part `index` (from 0) of `bytes` bytes in `count` parts that are as equal as can be: its first byte, and how many.
+#[must_use]
+pub fn part_of(bytes: u64, index: u64, count: u64) -> (u64, u64) {
+    let border = |index: u64| (u128::from(bytes) * u128::from(index) / u128::from(count)) as u64;
+    let start = border(index);
+    (start, border(index + 1) - start)
+}
+
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -142,6 +142,29 @@ impl Decoder {
         }
     }
 
+    /// How many of the bytes that come next are content and nothing else, where that can be told: all of the answers
+    /// under way for `echo`, the rest of a body for `http`, as far as it is expected.
+    #[must_use]
+    pub fn content_ahead(&self, open: usize) -> Option<u64> {
+        match self {
+            Self::Echo(decoder) => Some(decoder.content_ahead(open)),
+            Self::Http(decoder) => decoder.content_ahead(),
+            Self::Frame(_) | Self::Line(_) | Self::Resp(_) | Self::Raw(_) => None,
+        }
+        .filter(|bytes| *bytes > 0)
+    }
+
+    /// Takes what [`Self::content_ahead`] announced, put together from parts that may have come from each other's
+    /// place.
+    pub fn feed_parts(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
+        match self {
+            Self::Echo(decoder) => {
+                decoder.feed_parts(bytes, &mut |sequence| answered(Answered { sequence, error: false }));
+            }
+            _ => self.feed(bytes, answered),
+        }
+    }
+
     /// The peer has ended its stream, which some answers in HTTP end with.
     pub fn end(&mut self, answered: &mut impl FnMut(Answered)) {
         if let Self::Http(decoder) = self {

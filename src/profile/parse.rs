@@ -276,11 +276,7 @@ corrupt_bytes = "= 0"
                 "x.toml:4: `send_limit` is a knob of the reference server",
             ),
             ("[server]", "[server]\nroot = \"/srv\"", "x.toml:5: server.root: needs protocol = \"http\""),
-            (
-                "rx = { slow = { bytes = 1024, every = \"100ms\" } }",
-                "rx = { race = { threads = 2 } }",
-                "tx only",
-            ),
+            ("rx = { slow = { bytes = 1024, every = \"100ms\" } }", "rx = \"half-close\"", "tx only"),
             ("title = ", "title ", "x.toml:1: "),
         ] {
             let message = refused(from, to);

@@ -110,6 +110,12 @@ impl Decoder {
         }
     }
 
+    /// Bytes of a body that come next, as far as they are expected.
+    pub(in crate::codec) fn content_ahead(&self) -> Option<u64> {
+        let At::Length(left) = self.at else { return None };
+        Some(left.min(self.rules.length?.saturating_sub(self.body)))
+    }
+
     /// The peer has ended its stream: so ends a body of which nobody said how long it is.
     pub(in crate::codec) fn end(&mut self, answered: &mut impl FnMut(Answered)) {
         if matches!(self.at, At::UntilEnd) && !self.verifier.is_lost() {
