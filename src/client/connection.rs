@@ -173,7 +173,8 @@ impl Connection {
 
     /// Takes the bytes that came, or (`None`) the end of the stream.
     pub(super) fn decode(&mut self, bytes: Option<&[u8]>, io: &Io, group: &mut Group) {
-        let closed_loop = group.spec.load.depth.is_some() && !io.closing && !self.tx.is_shut();
+        let closed_loop = group.spec.load.depth.is_some() && group.downloads.is_none();
+        let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
         let pending = &mut self.pending;
         let mut unasked = 0;
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {

@@ -142,6 +142,7 @@ impl<'a> Engine<'a> {
             if self.io.now_ns < end {
                 self.connect_groups()?;
                 self.start_arrivals();
+                self.start_downloads();
             } else if !self.io.closing {
                 self.io.closing = true;
                 self.abandon_arrivals();

@@ -71,8 +71,8 @@ impl Engine<'_> {
             watched: true,
             rx: Direction::new(&group.spec.rx, seed),
             tx: Direction::new(&group.spec.tx, seed + 1),
-            decoder: group.script.decoder(stream_number),
-            encoder: group.script.encoder(stream_number),
+            decoder: group.script().decoder(stream_number),
+            encoder: group.script().encoder(stream_number),
             pending: Pending::default(),
             writers: None,
             readers: None,
@@ -113,7 +113,7 @@ impl Engine<'_> {
         connection.place = group.alive.len();
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
-        if !self.io.closing {
+        if !self.io.closing && group.downloads.is_none() {
             for _ in 0..group.spec.load.depth.unwrap_or(0) {
                 connection.start(self.io.now_ns, group);
             }

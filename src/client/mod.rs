@@ -7,6 +7,7 @@ mod arrivals;
 mod connect;
 mod connection;
 mod direction;
+mod download;
 mod engine;
 mod group;
 mod lifecycle;

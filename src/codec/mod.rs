@@ -65,7 +65,7 @@ impl Protocol {
             Self::Line => "load: payload, without the end of the line",
             Self::Http => {
                 "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = 200, \
-                 check = \"same\" | \"content\" | \"any\" }; load: payload (the body of a POST), and answer (the length of \
+                 check = \"same\" | \"content\" | \"any\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
                  the body that is expected)"
             }
             Self::Resp => {

@@ -50,17 +50,24 @@ impl Script {
     }
 
     /// A request in HTTP/1.1 to a server known as `host`, with `payload` bytes of body; a body of the answer has
-    /// `answer` bytes, if that is known.
+    /// `answer` bytes, if that is known; or it is this part of them.
     #[must_use]
-    pub fn http(ask: &http::Ask, host: &str, payload: u64, answer: Option<u64>) -> Self {
-        let head = ask.head(host, payload);
+    pub fn http(
+        ask: &http::Ask,
+        host: &str,
+        payload: u64,
+        answer: Option<u64>,
+        part: Option<http::Span>,
+    ) -> Self {
+        let head = ask.head(host, payload, part);
         // In place of the empty line, a field that goes on and on.
         let endless = [&head[..head.len() - 2], b"X-Endless: "].concat();
         let shape = Shape { head, payload, filling: Filling::Own, tail: b"", endless: Some(endless.into()) };
         let rules = http::Rules {
             bodiless: ask.method == http::Verb::Head,
-            status: ask.status,
-            length: answer,
+            status: if part.is_some() { 206 } else { ask.status },
+            length: part.map_or(answer, |part| Some(part.length)),
+            part: part.zip(answer),
             check: ask.check,
             first: OnceLock::new(),
         };

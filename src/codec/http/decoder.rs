@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use memchr::memmem;
 
 use super::{
-    HEAD_BYTES,
+    HEAD_BYTES, Span,
     body::{Chunked, Part},
     reply::{self, Framing, Reply},
 };
@@ -35,6 +35,8 @@ pub(in crate::codec) struct Rules {
     pub(in crate::codec) status: u16,
     /// Bytes of the body, where the profile says.
     pub(in crate::codec) length: Option<u64>,
+    /// Which part of how many bytes is asked for, if it is not the whole.
+    pub(in crate::codec) part: Option<(Span, u64)>,
     pub(in crate::codec) check: Check,
     /// Length and checksum of the first body that came whole.
     pub(in crate::codec) first: OnceLock<(u64, u32)>,
@@ -192,6 +194,9 @@ impl Decoder {
         self.error = reply.status != wanted;
         if self.error {
             self.verifier.error(self.start, Flaw::Status { found: reply.status, wanted });
+        } else if self.rules.part.is_some() && reply.part != self.rules.part {
+            self.error = true;
+            self.verifier.error(self.start, Flaw::Part);
         }
         let told = if let Framing::Length(length) = reply.framing { Some(length) } else { None };
         if self.rules.bodiless || matches!(reply.status, 204 | 304) {
@@ -242,7 +247,10 @@ impl Decoder {
     fn content(&mut self, bytes: &[u8]) -> usize {
         match if self.error { Check::Any } else { self.rules.check } {
             Check::Any => self.verifier.pass_unverified(bytes.len()),
-            Check::Content => self.verifier.compare(Source::Content(SHARED_STREAM), self.body, bytes),
+            Check::Content => {
+                let start = self.rules.part.map_or(0, |(part, _)| part.start);
+                self.verifier.compare(Source::Content(SHARED_STREAM), start + self.body, bytes);
+            }
             Check::Same => {
                 self.hasher.update(bytes);
                 self.verifier.pass(bytes.len());
