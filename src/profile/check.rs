@@ -206,8 +206,13 @@ fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
 fn check_race_to_receive(group: &Group, race: &Race) -> Result<(), Fault> {
     let content =
         group.http.as_ref().is_some_and(|ask| ask.check == Check::Content && ask.method != Verb::Head);
-    let (Protocol::Echo | Protocol::Http, Some(depth)) = (group.protocol, group.load.depth) else {
-        return fault(&["rx"], "`race` needs protocol = \"echo\" or \"http\", and a closed loop (depth)");
+    // A round of threads reads all answers of an echo that are under way, or one body.
+    let answers = match (group.protocol, group.load.depth) {
+        (Protocol::Echo, Some(depth)) => u64::from(depth),
+        (Protocol::Http, _) => 1,
+        _ => {
+            return fault(&["rx"], "`race` needs protocol = \"http\", or \"echo\" and a closed loop (depth)");
+        }
     };
     if group.protocol == Protocol::Http && !content {
         return fault(
@@ -215,8 +220,6 @@ fn check_race_to_receive(group: &Group, race: &Race) -> Result<(), Fault> {
             "`race` needs http = { check = \"content\" }: of other bytes nobody knows where they belong",
         );
     }
-    // A round of threads reads all answers of an echo that are under way, or one body.
-    let answers = if group.protocol == Protocol::Echo { u64::from(depth) } else { 1 };
     let round = answers.saturating_mul(group.answer_bytes().unwrap_or_default());
     if !(LEAST_PART * u64::from(race.threads.get())..=MOST_ROUND).contains(&round) {
         let message = format!(
@@ -286,7 +289,11 @@ mod tests {
                 "load = { depth = 1, payload = 16 }\ntx = { race = { threads = 2, header = 16 } }".into(),
                 "t.toml:9: clients.0.tx.race.header: must be shorter",
             ),
-            ("frame", format!("{LOAD}\nrx = {{ race = {{ threads = 2 }} }}"), "needs protocol = \"echo\""),
+            (
+                "frame",
+                format!("{LOAD}\nrx = {{ race = {{ threads = 2 }} }}"),
+                "needs protocol = \"http\", or",
+            ),
             (
                 "echo",
                 "load = { depth = 1, payload = 31 }\nrx = { race = { threads = 2 } }".into(),
