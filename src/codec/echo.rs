@@ -93,7 +93,8 @@ impl Decoder {
     }
 
     /// Takes whole answers that several readers have put together out of parts. All their bytes have come, and none
-    /// of others: an answer is right, or a whole one in another's place, or torn.
+    /// of others: an answer is right, or a whole one in another's place, or torn. Bytes beyond the last whole answer
+    /// are nobody's.
     pub(super) fn feed_parts(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
         for found in bytes.chunks(self.size as usize) {
             let message = self.received / self.size;
@@ -107,7 +108,9 @@ impl Decoder {
                 *(if whole { &mut self.tally.reordered } else { &mut self.tally.torn }) += 1;
             }
             self.received += found.len() as u64;
-            answered(message);
+            if found.len() as u64 == self.size {
+                answered(message);
+            }
         }
     }
 

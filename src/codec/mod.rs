@@ -189,3 +189,22 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_follow_each_other_and_make_the_whole() {
+        for (bytes, count) in [(0, 3), (10, 3), (7, 7), (u64::MAX, 250)] {
+            let mut next = 0;
+            for index in 0..count {
+                let (start, length) = part_of(bytes, index, count);
+                assert_eq!(start, next);
+                assert!(length.abs_diff(bytes / count) <= 1, "{length} of {bytes} in {count}");
+                next += length;
+            }
+            assert_eq!(next, bytes);
+        }
+    }
+}
