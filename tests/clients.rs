@@ -4,6 +4,8 @@
 mod endings;
 #[path = "clients/protocols.rs"]
 mod protocols;
+#[path = "clients/sharing.rs"]
+mod sharing;
 #[path = "clients/threads.rs"]
 mod threads;
 

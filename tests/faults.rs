@@ -43,6 +43,7 @@ fn found(speech: &'static Speech, lie: Lie, connections: usize, depth: usize) ->
         warmup: Duration::ZERO,
         measure: Duration::from_millis(300),
         sample_every: Duration::from_millis(50),
+        threads: 1,
     };
     let mut driven = client::drive(&plan, &AtomicBool::new(false), &mpsc::channel().0).expect("clients");
     (driven.groups.remove(0), liar.difference())

@@ -15,6 +15,8 @@ use serde::{
     de::{self, value::MapAccessDeserializer},
 };
 
+pub use self::race::Race;
+
 /// What a client does next in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -29,8 +31,8 @@ pub enum Step {
     Rest(Duration),
     /// Do nothing more in this direction; the connection stays.
     Hold,
-    /// Hand the next messages to so many threads that send on this one socket at the same time.
-    Race(usize),
+    /// Let several threads send the next messages, or read the next answers, on this one socket at the same time.
+    Race(Race),
     /// End the connection.
     End(End),
 }
@@ -202,7 +204,7 @@ impl Spec {
     #[must_use]
     pub const fn keeps_up(&self) -> bool {
         match &self.0 {
-            Kind::Steady(_) | Kind::Close(_) | Kind::Reset(_) | Kind::Vanish(_) => true,
+            Kind::Steady(_) | Kind::Race(_) | Kind::Close(_) | Kind::Reset(_) | Kind::Vanish(_) => true,
             Kind::Fragment(knobs) => !knobs.pauses(),
             _ => false,
         }
@@ -226,12 +228,12 @@ impl Spec {
         matches!(self.0, Kind::Vanish(_))
     }
 
-    /// Threads that each connection needs beside the engine's.
+    /// The threads that share each socket, if there are any.
     #[must_use]
-    pub const fn threads(&self) -> u8 {
+    pub const fn race(&self) -> Option<&Race> {
         match &self.0 {
-            Kind::Race(knobs) => knobs.threads(),
-            _ => 0,
+            Kind::Race(race) => Some(race),
+            _ => None,
         }
     }
 }
@@ -338,6 +340,7 @@ mod tests {
             "\"stall\"",
             "{ slow = { bytes = 1, every = \"1ms\" } }",
             "{ race = { threads = 2 } }",
+            "{ race = { threads = 2, blocking = true, header = \"8B\", lock = true } }",
             "{ stall-resume = { bytes = 1, silence = \"1s\", once = true } }",
             "{ trickle = { bytes = 1, within = \"1s\" } }",
             "{ slow-header = { every = \"1ms\" } }",

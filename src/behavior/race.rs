@@ -1,35 +1,49 @@
-//! `race`: several threads send on one socket.
+//! `race`: several threads send, or receive, on one socket.
+
+use std::num::NonZeroU8;
 
 use serde::{Deserialize, Serialize};
 
 use super::{About, Behavior, Needs, Step, View};
+use crate::units::Bytes;
 
 pub(super) const ABOUT: About = About {
     name: "race",
-    text: "Hands every message to one of `threads` threads, which all send on the same socket without agreeing on an \
-           order: the misuse that destroys the order of the data. Small messages arrive whole but out of order; \
-           messages beyond the free send buffer are torn. Needs a closed loop (depth) to have several messages \
-           under way. Knob: threads (at least 1; 1 is the control).",
-    rx: false,
+    text: "Lets `threads` threads use one socket without agreeing on an order: the misuse that destroys the order of the \
+           data. On tx each sends whole messages of its own: small ones arrive whole but out of order, those beyond the \
+           free send buffer are torn, whether a thread waits for room with poll or in the system call; and with a \
+           `header` that has a system call of its own, messages of any size are. On rx the answers under way are read \
+           in as many equal parts: with depth 1 each thread reads a share of one answer, with depth = threads an answer \
+           each; whoever comes first gets the bytes that are next, and takes them for its own. Needs protocol = \"echo\" \
+           (for rx also http with check = \"content\") and a closed loop. Knobs: threads (at least 1; 1 is the control), \
+           blocking (calls that wait in the kernel; unless set, poll waits for a socket that does not block), header \
+           (tx: bytes of each message that a system call of their own sends first; 0B unless set), lock (one thread at a \
+           time, for a whole message or part: none is torn, but a lock knows no order).",
+    rx: true,
     tx: true,
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Threads on one socket, and how each of them uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Race {
-    threads: std::num::NonZeroU8,
-}
-
-impl Race {
-    pub(super) const fn threads(&self) -> u8 {
-        self.threads.get()
-    }
+pub struct Race {
+    /// How many.
+    pub threads: NonZeroU8,
+    /// Their system calls wait for the socket; else they fail, and `poll` waits.
+    #[serde(default)]
+    pub blocking: bool,
+    /// Sending: bytes of each message that have a system call of their own; 0 for none.
+    #[serde(default)]
+    pub header: Bytes,
+    /// A thread keeps the others out until its message, or its part, is through.
+    #[serde(default)]
+    pub lock: bool,
 }
 
 impl Behavior for Race {
     fn next(&mut self, _: View<'_>) -> Step {
-        Step::Race(usize::from(self.threads()))
+        Step::Race(*self)
     }
 }
 
@@ -39,7 +53,8 @@ mod tests {
 
     #[test]
     fn every_message_is_raced() {
-        let mut race = Race { threads: 4.try_into().expect("not 0") };
-        assert_eq!(steps(&mut race, 2), [Step::Race(4); 2]);
+        let mut race: Race = toml::from_str("threads = 4\nheader = '8B'").expect("knobs");
+        assert_eq!(race, Race { header: Bytes(8), ..toml::from_str("threads = 4").expect("knobs") });
+        assert_eq!(steps(&mut race, 2), [Step::Race(race); 2]);
     }
 }

@@ -1,16 +1,19 @@
 //! One connection: the only code that turns steps into system calls.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind},
     net::TcpStream,
+    os::fd::AsRawFd,
 };
+
+use nix::sys::socket::{self, MsgFlags};
 
 use super::{
     direction::{Allowed, Direction},
     engine::{Alarm, Io, What},
     group::{Ended, Group},
     pending::Pending,
-    racers::Racers,
+    race::{Readers, Writers},
 };
 use crate::{
     behavior::Message,
@@ -22,6 +25,9 @@ use crate::{
 
 /// How many system calls one connection may make before the others have their turn.
 const TURN_CALLS: usize = 64;
+
+/// The engine never waits for a socket, also where threads share it that do; and a peer that is gone is no signal.
+const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +59,10 @@ pub(super) struct Connection {
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) pending: Pending,
-    pub(super) racers: Option<Racers>,
+    /// Threads that share the socket to send.
+    pub(super) writers: Option<Writers>,
+    /// Threads that share the socket to receive.
+    pub(super) readers: Option<Readers>,
 }
 
 /// What to do with the connection after it had its turn.
@@ -76,7 +85,7 @@ impl Connection {
         {
             return Some(ended(&error));
         }
-        if self.interest.read && (ready.readable || ready.peer_closed) {
+        if (self.interest.read || self.is_read_by_threads()) && (ready.readable || ready.peer_closed) {
             let fate = self.receive(io, group);
             if fate.is_some() {
                 return fate;
@@ -108,7 +117,8 @@ impl Connection {
             {
                 Allowed::Move(most) => self.receive_once(most, io, group),
                 Allowed::Wait(until) => self.rest(What::Receive, until, io),
-                Allowed::Hold | Allowed::Race(_) | Allowed::Endless(_) => {
+                Allowed::Race(race) => self.race_to_receive(race, io, group),
+                Allowed::Hold | Allowed::Endless(_) => {
                     self.set_interest(Interest { read: false, ..self.interest }, io)
                 }
                 Allowed::End(end) => self.part(end, io, group),
@@ -129,11 +139,11 @@ impl Connection {
         if self.pending.started() > before { self.send(io, group) } else { None }
     }
 
-    fn receive_once(&mut self, most: usize, io: &mut Io, group: &mut Group) -> Turn {
+    pub(super) fn receive_once(&mut self, most: usize, io: &mut Io, group: &mut Group) -> Turn {
         let most = most.min(io.inbox.len());
         io.calls += 1;
-        match self.stream.read(&mut io.inbox[..most]) {
-            Ok(0) if self.racers.as_ref().is_some_and(Racers::met_reset) => Turn::End(Ended::ByReset),
+        match socket::recv(self.stream.as_raw_fd(), &mut io.inbox[..most], AT_ONCE).map_err(io::Error::from) {
+            Ok(0) if self.writers.as_ref().is_some_and(Writers::met_reset) => Turn::End(Ended::ByReset),
             Ok(0) => {
                 self.decode(None, io, group);
                 Turn::End(self.peer_ended())
@@ -142,7 +152,7 @@ impl Connection {
                 io.now_ns = sys::monotonic_ns();
                 self.rx.moved(count);
                 group.received += count as u64;
-                self.decode(Some(count), io, group);
+                self.decode(Some(&io.inbox[..count]), io, group);
                 // A steady reader that got less than it offered to take has drained the socket. Others are asked first:
                 // they may end the connection before the next request is sent.
                 let drained = most == io.inbox.len() && count < most;
@@ -161,9 +171,10 @@ impl Connection {
         self.set_interest(Interest { read: true, ..self.interest }, io)
     }
 
-    /// Takes so many bytes that came, or (`None`) the end of the stream.
-    fn decode(&mut self, count: Option<usize>, io: &Io, group: &mut Group) {
-        let closed_loop = group.spec.load.depth.is_some() && !io.closing && !self.tx.is_shut();
+    /// Takes the bytes that came, or (`None`) the end of the stream.
+    pub(super) fn decode(&mut self, bytes: Option<&[u8]>, io: &Io, group: &mut Group) {
+        let closed_loop = group.spec.load.depth.is_some() && group.downloads.is_none();
+        let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
         let pending = &mut self.pending;
         let mut unasked = 0;
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
@@ -175,9 +186,10 @@ impl Connection {
                 }
             }
         };
-        match count {
-            Some(count) => {
-                self.decoder.feed(&io.inbox[..count], &mut answered);
+        match bytes {
+            Some(bytes) if self.readers.is_some() => self.decoder.feed_parts(bytes, &mut answered),
+            Some(bytes) => {
+                self.decoder.feed(bytes, &mut answered);
                 self.decoder.sent(self.tx.moved, &mut answered);
             }
             None => self.decoder.end(&mut answered),
@@ -215,7 +227,7 @@ impl Connection {
                 Allowed::Endless(most) => self.send_endless(most, left, io, group),
                 Allowed::Wait(until) => self.rest(What::Send, until, io),
                 Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, io),
-                Allowed::Race(threads) => self.race(threads, io, group),
+                Allowed::Race(race) => self.race_to_send(race, io, group),
                 Allowed::End(end) => self.part(end, io, group),
             };
             match step {
@@ -234,7 +246,7 @@ impl Connection {
         self.encoder.fill(self.tx.moved, &mut io.outbox[..most]);
         self.tx.spoil(&mut io.outbox[..most]);
         io.calls += 1;
-        match self.stream.write(&io.outbox[..most]) {
+        match socket::send(self.stream.as_raw_fd(), &io.outbox[..most], AT_ONCE).map_err(io::Error::from) {
             Ok(count) => {
                 self.note_sent(count, io.now_ns);
                 self.tx.moved(count);
@@ -270,25 +282,6 @@ impl Connection {
         }
     }
 
-    /// Hands every message that is due to the threads.
-    fn race(&mut self, threads: usize, io: &mut Io, group: &mut Group) -> Turn {
-        if self.racers.is_none() {
-            match Racers::start(&self.stream, threads, &self.encoder) {
-                Ok(racers) => self.racers = Some(racers),
-                Err(error) => return io.fail(error),
-            }
-        }
-        let size = self.encoder.message_bytes();
-        while let (Some(racers), true) = (&self.racers, self.tx.moved < self.pending.started() * size) {
-            let sequence = self.tx.moved / size;
-            racers.hand_out(sequence);
-            self.pending.sent(sequence, io.now_ns);
-            self.tx.moved(size as usize);
-            group.sent += size;
-        }
-        Turn::Again
-    }
-
     /// A pause: nothing is watched in this direction until it is over.
     fn rest(&mut self, what: What, until_ns: u64, io: &mut Io) -> Turn {
         let token = self.token;
@@ -319,7 +312,7 @@ impl Connection {
 
 impl Io {
     /// The machine refused us something; the engine stops, and the connection is not blamed.
-    fn fail(&mut self, error: io::Error) -> Turn {
+    pub(super) fn fail(&mut self, error: io::Error) -> Turn {
         self.failure.get_or_insert(error);
         Turn::Over
     }

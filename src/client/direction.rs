@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
-    behavior::{Behavior, End, Message, Spec, Step, View},
+    behavior::{Behavior, End, Message, Race, Spec, Step, View},
     timers::TimerId,
 };
 
@@ -23,8 +23,8 @@ pub(super) enum Allowed {
     Wait(u64),
     /// Nothing, ever.
     Hold,
-    /// Let so many threads send.
-    Race(usize),
+    /// Let several threads use the socket.
+    Race(Race),
     /// End the connection.
     End(End),
 }
@@ -137,7 +137,7 @@ impl Driver {
                     Allowed::Wait(self.resume_ns(now_ns, pause))
                 }
                 Step::Hold => Allowed::Hold,
-                Step::Race(threads) => Allowed::Race(threads),
+                Step::Race(race) => Allowed::Race(race),
                 Step::End(end) => Allowed::End(end),
             });
         }

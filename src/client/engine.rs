@@ -118,7 +118,10 @@ impl<'a> Engine<'a> {
         let mut before = 0;
         let mut groups = Vec::with_capacity(plan.groups.len());
         for (index, (spec, start)) in plan.groups.iter().zip(starts).enumerate() {
-            let (part, seed) = (share.part(before, spec.count), plan.seed ^ (index as u64) << 32);
+            let seed = plan.seed ^ (index as u64) << 32;
+            let together = spec.parts(&host).is_some();
+            let part =
+                if together { share.whole(before, spec.count) } else { share.part(before, spec.count) };
             groups.push(Group::new(spec, part, Arc::clone(start), &host, plan.epoch_ns, window, seed));
             before += u64::from(spec.count);
         }
@@ -162,6 +165,7 @@ impl<'a> Engine<'a> {
             if self.io.now_ns < end {
                 self.connect_groups()?;
                 self.start_arrivals();
+                self.start_downloads();
             } else if !self.io.closing {
                 self.io.closing = true;
                 self.abandon_arrivals();

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
     Seen,
+    download::Downloads,
     pending::{Pending, Request},
     share::{Part, Start},
 };
@@ -43,7 +44,9 @@ pub(super) enum Ended {
 pub(super) struct Group {
     pub(super) spec: profile::Group,
     /// What its connections say and must hear.
-    pub(super) script: Script,
+    script: Script,
+    /// What they fetch together, each a part of it.
+    pub(super) downloads: Option<Downloads>,
     /// What the thread drives of it.
     pub(super) part: Part,
     /// The clock of its open loop, of which the thread starts every request that is its own.
@@ -103,6 +106,7 @@ impl Group {
         Self {
             spec: spec.clone(),
             script: spec.script(host),
+            downloads: spec.parts(host).map(Downloads::new),
             part,
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
@@ -127,6 +131,12 @@ impl Group {
             interval: histogram(),
             evicted_after: histogram(),
         }
+    }
+
+    /// What the connection says that was opened last.
+    pub(super) fn script(&self) -> &Script {
+        let index = (self.ledger.opened - 1) as usize;
+        self.downloads.as_ref().map_or(&self.script, |downloads| &downloads.parts[index])
     }
 
     /// Whether it is time to open a connection, and whether it is one that is opened again.
@@ -197,6 +207,9 @@ impl Group {
     pub(super) fn answered(&mut self, request: Request, error: bool, now_ns: u64) {
         let response = now_ns.saturating_sub(request.due_ns);
         self.requests.answered += 1;
+        if let Some(downloads) = &mut self.downloads {
+            downloads.part_came(error, now_ns);
+        }
         self.answered_in_window += u64::from(self.in_window(now_ns));
         if error {
             return;
@@ -264,6 +277,10 @@ impl Group {
         self.received += other.received;
         self.sent += other.sent;
         self.content.add(&other.content);
+        if other.part.count > 0 && other.downloads.is_some() {
+            // One thread drives all of them.
+            self.downloads = other.downloads;
+        }
         self.cannot_vanish = self.cannot_vanish.take().or(other.cannot_vanish);
         for (mine, others) in [
             (&mut self.response, &other.response),
@@ -281,69 +298,12 @@ impl Group {
         row.set(Metric::Skipped, self.requests.skipped as f64);
         row.set(Metric::Received, self.received as f64);
         row.set(Metric::Sent, self.sent as f64);
+        if let Some(downloads) = &self.downloads {
+            downloads.count(&mut row);
+        }
         row
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{client::share::Share, codec::Protocol};
-
-    fn group() -> Group {
-        let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-        let spec: profile::Group = toml::from_str(text).expect("a group");
-        assert_eq!(spec.protocol, Protocol::Frame);
-        let part = Share { index: 0, of: 1 }.part(0, spec.count);
-        let start = Arc::new(Start::new(spec.count, 1));
-        Group::new(&spec, part, start, "server", 0, (100, 200), 1)
-    }
-
-    #[test]
-    fn only_requests_due_in_the_window_are_in_the_latencies() {
-        let mut group = group();
-        for (due_ns, now) in [(90, 150), (100, 130), (199, 260), (200, 210)] {
-            group.due(due_ns);
-            group.answered(Request { due_ns, sent_ns: due_ns + 10 }, false, now);
-        }
-        group.answered(Request { due_ns: 100, sent_ns: 100 }, true, 199);
-        let summary = group.summary();
-        assert_eq!(summary.value(Metric::LatencyMax), Some(61.0));
-        assert_eq!(summary.value(Metric::ServiceP50), Some(20.0), "from when it was sent");
-        assert_eq!(summary.value(Metric::Offered), Some(2.0 / 100e-9));
-        assert_eq!((group.requests.answered, group.answered_in_window()), (5, 3), "an error is an answer");
-    }
-
-    #[test]
-    fn a_request_open_at_the_end_is_unanswered_or_lost() {
-        let mut group = group();
-        let mut pending = Pending::default();
-        pending.start(150);
-        group.ended(Ended::Alive, &pending, &Tally::default(), 250);
-        group.ended(Ended::ByReset, &pending, &Tally::default(), 250);
-        let requests = group.requests;
-        assert_eq!((requests.unanswered, requests.lost, requests.oldest_unanswered_ns), (1, 1, 100));
-        assert_eq!((group.ledger.still_alive, group.ledger.evicted_rst), (1, 1));
-    }
-
-    #[test]
-    fn arrivals_go_round() {
-        let mut group = group();
-        assert_eq!(group.next_in_turn(), None);
-        group.alive = vec![Token::special(0), Token::special(1)];
-        let turns: Vec<_> = (0..3).filter_map(|_| group.next_in_turn()).collect();
-        assert_eq!(turns, [Token::special(1), Token::special(0), Token::special(1)]);
-    }
-
-    #[test]
-    fn who_reconnects_comes_back_after_a_pause_and_once_for_each_end() {
-        let mut group = group();
-        group.attempts = Some(Attempts::new(&toml::from_str("pause = '10ns'").expect("knobs"), 1));
-        assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(false), None), "the first one");
-        for how in [Ended::ByReset, Ended::Alive] {
-            group.ended(how, &Pending::default(), &Tally::default(), 100);
-        }
-        assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
-        assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(true), None));
-    }
-}
+mod tests;

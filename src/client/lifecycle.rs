@@ -73,10 +73,11 @@ impl Engine<'_> {
             watched: true,
             rx: Direction::new(&group.spec.rx, seed),
             tx: Direction::new(&group.spec.tx, seed + 1),
-            decoder: group.script.decoder(stream_number),
-            encoder: group.script.encoder(stream_number),
+            decoder: group.script().decoder(stream_number),
+            encoder: group.script().encoder(stream_number),
             pending: Pending::default(),
-            racers: None,
+            writers: None,
+            readers: None,
         });
         if let Some(connection) = self.connections.entry(token) {
             self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
@@ -114,7 +115,7 @@ impl Engine<'_> {
         connection.place = group.alive.len();
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
-        if !self.io.closing {
+        if !self.io.closing && group.downloads.is_none() {
             for _ in 0..group.spec.load.depth.unwrap_or(0) {
                 connection.start(self.io.now_ns, group);
             }
@@ -159,8 +160,8 @@ impl Engine<'_> {
             Ended::ByUs(End::Vanish) => {}
             _ => self.ports[connection.own as usize].ended_ns = Some(self.io.now_ns),
         }
-        if connection.racers.is_some() {
-            // Racers that wait for room must not be waited for in their turn. Fails only if the peer was faster.
+        if connection.writers.is_some() || connection.readers.is_some() {
+            // Threads that wait for the socket must not be waited for in their turn. Fails only if the peer was faster.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
         if how == Ended::ByUs(End::Vanish) {

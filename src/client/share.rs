@@ -32,6 +32,12 @@ impl Share {
         Part { count: count / self.of + more, index, of: self.of.min(count).max(1) }
     }
 
+    /// The same of a group whose connections act together: one thread has them all.
+    pub(super) fn whole(self, before: u64, count: u32) -> Part {
+        let mine = before % u64::from(self.of) == u64::from(self.index);
+        Part { count: if mine { count } else { 0 }, index: 0, of: 1 }
+    }
+
     /// The number, over all threads, of the connection that is the `own`th of this one.
     pub(super) const fn number(self, own: u32) -> u32 {
         own.wrapping_mul(self.of).wrapping_add(self.index)
@@ -89,6 +95,8 @@ mod tests {
     fn connections_go_round_over_all_groups() {
         assert_eq!(parts(3, 0, 7), [(3, 0, 3), (2, 1, 3), (2, 2, 3)]);
         assert_eq!(parts(3, 7, 2), [(0, 2, 2), (1, 0, 2), (1, 1, 2)]);
+        let whole = |index| Share { index, of: 3 }.whole(7, 5).count;
+        assert_eq!([whole(0), whole(1), whole(2)], [0, 5, 0]);
         assert_eq!(parts(3, 9, 1), [(1, 0, 1), (0, 1, 1), (0, 2, 1)]);
     }
 

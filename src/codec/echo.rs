@@ -111,6 +111,50 @@ impl Decoder {
         }
     }
 
+    /// Bytes of so many answers, from the next one on.
+    pub(super) fn content_ahead(&self, open: usize) -> u64 {
+        self.size.saturating_mul(open as u64)
+    }
+
+    /// Takes whole answers that several readers have put together out of parts. All their bytes have come, and none
+    /// of others: an answer is right, or a whole one in another's place, or torn. Bytes beyond the last whole answer
+    /// are nobody's.
+    pub(super) fn feed_parts(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
+        for found in bytes.chunks(self.size as usize) {
+            let message = self.received / self.size;
+            let wrong = self.wrong_bytes(found);
+            if wrong > 0 {
+                self.tally.corrupt += wrong;
+                let whole = content::explain(found, self.stream).is_some_and(|origin| {
+                    origin.offset % self.size == 0
+                        && content::matching(origin.stream, origin.offset, found) == found.len()
+                });
+                *(if whole { &mut self.tally.reordered } else { &mut self.tally.torn }) += 1;
+            }
+            self.received += found.len() as u64;
+            if found.len() as u64 == self.size {
+                answered(message);
+            }
+        }
+    }
+
+    /// How many of the bytes are not what comes next.
+    fn wrong_bytes(&mut self, bytes: &[u8]) -> u64 {
+        let (mut at, mut wrong) = (0, 0);
+        loop {
+            at += content::matching(self.stream, self.received + at as u64, &bytes[at..]);
+            if at == bytes.len() {
+                return wrong;
+            }
+            if self.tally.first_fault.is_none() {
+                let origin = content::explain(&bytes[at..], self.stream);
+                self.tally.fault(self.stream, self.received + at as u64, origin);
+            }
+            wrong += 1;
+            at += 1;
+        }
+    }
+
     /// The run goes on for `count` bytes.
     fn advance(&mut self, count: u64, answered: &mut impl FnMut(u64)) {
         let from = self.next.offset;
@@ -239,6 +283,26 @@ mod tests {
         assert_eq!(tally.corrupt, 163, "every byte that is not at its place");
         let fault = tally.first_fault.expect("a fault");
         assert_eq!((fault.at, fault.found), (137, Some(Origin { stream: 5, offset: 200 })));
+    }
+
+    #[test]
+    fn parts_in_each_others_place_are_whole_or_torn() {
+        let swapped = [messages(5, 100..200), messages(5, 0..100)].concat();
+        let torn = [messages(5, 200..230), messages(5, 250..300), messages(5, 230..250)].concat();
+        let right = messages(5, 300..400);
+        let mut decoder = Decoder::new(5, SIZE as u64);
+        let mut answers = Vec::new();
+        decoder.feed_parts(&[swapped, torn, right].concat(), &mut |message| answers.push(message));
+        let tally = decoder.tally();
+        assert_eq!((tally.reordered, tally.torn, tally.verified), (2, 1, 400));
+        assert_eq!(answers, [0, 1, 2, 3], "every byte of them has come");
+        assert!(
+            (250..=270).contains(&tally.corrupt),
+            "{}: one byte in 256 is right by chance",
+            tally.corrupt
+        );
+        let fault = tally.first_fault.expect("a fault");
+        assert_eq!((fault.at, fault.found), (0, Some(Origin { stream: 5, offset: 100 })));
     }
 
     #[test]

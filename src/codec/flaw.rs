@@ -34,6 +34,9 @@ pub enum Flaw {
         /// As the profile says.
         wanted: u16,
     },
+    /// Another part than the one that was asked for, or of another whole.
+    #[error("the answer is no part, or another one than was asked for")]
+    Part,
     /// Another length than expected.
     #[error("an answer with {found} bytes where {wanted} are expected")]
     Length {

@@ -29,6 +29,14 @@ pub use self::{
 /// The stream that is nobody's own: what the reference server makes in HTTP, and what clients store in redis.
 pub const SHARED_STREAM: u32 = 0;
 
+/// Part `index` (from 0) of `bytes` bytes in `count` parts that are as equal as can be: its first byte, and how many.
+#[must_use]
+pub fn part_of(bytes: u64, index: u64, count: u64) -> (u64, u64) {
+    let border = |index: u64| (u128::from(bytes) * u128::from(index) / u128::from(count)) as u64;
+    let start = border(index);
+    (start, border(index + 1) - start)
+}
+
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -58,7 +66,7 @@ impl Protocol {
             Self::Line => "load: payload, without the end of the line",
             Self::Http => {
                 "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = 200, \
-                 check = \"same\" | \"content\" | \"any\" }; load: payload (the body of a POST), and answer (the length of \
+                 check = \"same\" | \"content\" | \"any\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
                  the body that is expected)"
             }
             Self::Resp => {
@@ -207,6 +215,20 @@ mod tests {
         ] {
             all.add(&tally);
             assert_eq!(all.first_fault.map(|fault| fault.stream), Some(first));
+        }
+    }
+
+    #[test]
+    fn parts_follow_each_other_and_make_the_whole() {
+        for (bytes, count) in [(0, 3), (10, 3), (7, 7), (u64::MAX, 250)] {
+            let mut next = 0;
+            for index in 0..count {
+                let (start, length) = part_of(bytes, index, count);
+                assert_eq!(start, next);
+                assert!(length.abs_diff(bytes / count) <= 1, "{length} of {bytes} in {count}");
+                next += length;
+            }
+            assert_eq!(next, bytes);
         }
     }
 }

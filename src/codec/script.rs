@@ -50,17 +50,24 @@ impl Script {
     }
 
     /// A request in HTTP/1.1 to a server known as `host`, with `payload` bytes of body; a body of the answer has
-    /// `answer` bytes, if that is known.
+    /// `answer` bytes, if that is known; or it is this part of them.
     #[must_use]
-    pub fn http(ask: &http::Ask, host: &str, payload: u64, answer: Option<u64>) -> Self {
-        let head = ask.head(host, payload);
+    pub fn http(
+        ask: &http::Ask,
+        host: &str,
+        payload: u64,
+        answer: Option<u64>,
+        part: Option<http::Span>,
+    ) -> Self {
+        let head = ask.head(host, payload, part);
         // In place of the empty line, a field that goes on and on.
         let endless = [&head[..head.len() - 2], b"X-Endless: "].concat();
         let shape = Shape { head, payload, filling: Filling::Own, tail: b"", endless: Some(endless.into()) };
         let rules = http::Rules {
             bodiless: ask.method == http::Verb::Head,
-            status: ask.status,
-            length: answer,
+            status: if part.is_some() { 206 } else { ask.status },
+            length: part.map_or(answer, |part| Some(part.length)),
+            part: part.zip(answer),
             check: ask.check,
             sample: Sample::default(),
         };
@@ -139,6 +146,29 @@ impl Decoder {
             Self::Http(decoder) => decoder.feed(bytes, answered),
             Self::Resp(decoder) => decoder.feed(bytes, answered),
             Self::Raw(decoder) => decoder.feed(bytes, answered),
+        }
+    }
+
+    /// How many of the bytes that come next are content and nothing else, where that can be told: all of the answers
+    /// under way for `echo`, the rest of a body for `http`, as far as it is expected.
+    #[must_use]
+    pub fn content_ahead(&self, open: usize) -> Option<u64> {
+        match self {
+            Self::Echo(decoder) => Some(decoder.content_ahead(open)),
+            Self::Http(decoder) => decoder.content_ahead(),
+            Self::Frame(_) | Self::Line(_) | Self::Resp(_) | Self::Raw(_) => None,
+        }
+        .filter(|bytes| *bytes > 0)
+    }
+
+    /// Takes what [`Self::content_ahead`] announced, put together from parts that may have come from each other's
+    /// place.
+    pub fn feed_parts(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
+        match self {
+            Self::Echo(decoder) => {
+                decoder.feed_parts(bytes, &mut |sequence| answered(Answered { sequence, error: false }));
+            }
+            _ => self.feed(bytes, answered),
         }
     }
 

@@ -229,6 +229,12 @@ metrics! {
     ServiceP50: "service_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 99th percentile of the service time
     ServiceP99: "service_p99" Group Nanoseconds Lower [Final] None 0.2;
+    /// Downloads over several connections of which every part came, and none as an error
+    Downloads: "downloads" Group Count Higher [Rate Total] None 0.1;
+    /// Median time of a download over several connections, until its last part was there
+    DownloadP50: "download_p50" Group Nanoseconds Lower [Final] None 0.1;
+    /// Longest time of a download over several connections
+    DownloadMax: "download_max" Group Nanoseconds Lower [Final] None 0.5;
     /// Bytes received
     Received: "received" Group Bytes Neither [Rate Total] None 0.1;
     /// Bytes sent

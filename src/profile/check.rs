@@ -2,8 +2,8 @@
 
 use super::{Expectation, Group, Profile, expect::Names};
 use crate::{
-    behavior::{About, Needs},
-    codec::{Protocol, content},
+    behavior::{About, Needs, Race},
+    codec::{Check, Protocol, content, http::Verb},
     load::Load,
 };
 
@@ -16,6 +16,11 @@ const MOST_RATE: f64 = 1e6;
 const MOST_ATTEMPTS: f64 = 1e4;
 /// Threads that can drive the clients.
 const MOST_THREADS: u32 = 64;
+
+/// Bytes that can be told apart from those of other places, whichever they are.
+const LEAST_PART: u64 = 16;
+/// Bytes that threads which read one socket keep until each has its part.
+const MOST_ROUND: u64 = 64 << 20;
 
 /// A fault of a profile: the keys that lead to it, and what to write instead.
 pub(super) struct Fault {
@@ -171,19 +176,70 @@ fn check_behaviors(group: &Group) -> Result<(), Fault> {
         return fault(&["tx"], format!("`{}` drives rx only", tx.name));
     }
     check_needs(group, tx)?;
-    if tx.name == "race" {
-        if group.protocol != Protocol::Echo || group.load.depth.is_none() {
-            return fault(
-                &["tx"],
-                "`race` needs protocol = \"echo\", where torn messages can be told apart, and a closed loop (depth)",
-            );
+    if let Some(race) = group.tx.race() {
+        check_race_to_send(group, race)?;
+    }
+    match group.rx.race() {
+        Some(race) => check_race_to_receive(group, race),
+        None => Ok(()),
+    }
+}
+
+fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
+    let payload = group.load.payload.0;
+    if group.protocol != Protocol::Echo || group.load.depth.is_none() {
+        return fault(
+            &["tx"],
+            "`race` needs protocol = \"echo\", where torn messages can be told apart, and a closed loop (depth)",
+        );
+    }
+    if payload < LEAST_PART {
+        return fault(
+            &["load", "payload"],
+            format!("`race` needs at least {LEAST_PART} bytes to tell torn messages apart"),
+        );
+    }
+    if race.header.0 >= payload {
+        return fault(
+            &["tx", "race", "header"],
+            "must be shorter than load.payload: it is the message's first bytes",
+        );
+    }
+    if !group.rx.is_steady() {
+        return fault(&["rx"], "`race` on tx needs a steady rx");
+    }
+    Ok(())
+}
+
+fn check_race_to_receive(group: &Group, race: &Race) -> Result<(), Fault> {
+    let content =
+        group.http.as_ref().is_some_and(|ask| ask.check == Check::Content && ask.method != Verb::Head);
+    // A round of threads reads all answers of an echo that are under way, or one body.
+    let answers = match (group.protocol, group.load.depth) {
+        (Protocol::Echo, Some(depth)) => u64::from(depth),
+        (Protocol::Http, _) => 1,
+        _ => {
+            return fault(&["rx"], "`race` needs protocol = \"http\", or \"echo\" and a closed loop (depth)");
         }
-        if group.load.payload.0 < 16 {
-            return fault(&["load", "payload"], "`race` needs at least 16 bytes to tell torn messages apart");
-        }
-        if !group.rx.is_steady() {
-            return fault(&["rx"], "`race` on tx needs a steady rx");
-        }
+    };
+    if group.protocol == Protocol::Http && !content {
+        return fault(
+            &["rx"],
+            "`race` needs http = { check = \"content\" }: of other bytes nobody knows where they belong",
+        );
+    }
+    let round = answers.saturating_mul(group.answer_bytes().unwrap_or_default());
+    if !(LEAST_PART * u64::from(race.threads.get())..=MOST_ROUND).contains(&round) {
+        let message = format!(
+            "the threads of a `race` read all of it at a time: at least {LEAST_PART}B for each, at most 64MiB"
+        );
+        return fault(&["load"], message);
+    }
+    if race.header.0 > 0 {
+        return fault(&["rx", "race", "header"], "is about sending: leave it out");
+    }
+    if !group.tx.is_steady() {
+        return fault(&["tx"], "`race` on rx needs a steady tx");
     }
     Ok(())
 }
@@ -236,6 +292,26 @@ mod tests {
                 "set load.payload",
             ),
             ("echo", format!("{LOAD}\ntx = 'endless'"), "an end of their own"),
+            (
+                "echo",
+                "load = { depth = 1, payload = 16 }\ntx = { race = { threads = 2, header = 16 } }".into(),
+                "t.toml:9: clients.0.tx.race.header: must be shorter",
+            ),
+            (
+                "frame",
+                format!("{LOAD}\nrx = {{ race = {{ threads = 2 }} }}"),
+                "needs protocol = \"http\", or",
+            ),
+            (
+                "echo",
+                "load = { depth = 1, payload = 31 }\nrx = { race = { threads = 2 } }".into(),
+                "at least 16B for each",
+            ),
+            (
+                "http",
+                "load = { depth = 1, answer = 99 }\nrx = { race = { threads = 2 } }".into(),
+                "check = \"content\"",
+            ),
             ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` drives tx only"),
             ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: who is `idle`"),
             ("frame", String::new(), "clients.0.load: set `depth`"),
@@ -261,6 +337,11 @@ mod tests {
             ("frame", "load = { depth = 1 }\ntx = { slow-header = { every = '1s' } }"),
             ("line", "load = { depth = 1, payload = 9 }\ntx = { slow-body = { every = '1s' } }"),
             ("http", "load = { depth = 1 }\ntx = 'endless'"),
+            (
+                "http",
+                "load = { depth = 1, answer = 32 }\nhttp = { path = '/bytes/32', check = 'content' }\n\
+                 rx = { race = { threads = 2, lock = true } }",
+            ),
             ("echo", "tx = 'idle'\nlifetime = '1s'\nreconnect = { pause = '1s' }"),
         ] {
             let profile = parse(protocol, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));

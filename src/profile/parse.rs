@@ -41,7 +41,7 @@ impl Source {
         }
         for (key, value) in overrides {
             let refused = |message| ProfileError { place: format!("--set {key}={value}"), message };
-            set(&mut table, key, literal(value)).map_err(refused)?;
+            set(&mut table, key, &literal(value)).map_err(refused)?;
             // Told one by one, so that a fault is laid at the door of the override that made it.
             Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
             Profile::check_keys(&table).map_err(|fault| refused(fault.message))?;
@@ -123,36 +123,45 @@ fn literal(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Sets `clients.good.count`, `clients.0.count` or `server.trigger`; a table on the way is made if it is not there.
-fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+/// Sets `clients.good.count`, `clients.0.count`, `clients.*.count` or `server.trigger`; a table on the way is made if it
+/// is not there.
+fn set(table: &mut Table, key: &str, value: &Value) -> Result<(), String> {
     let mut parts: Vec<&str> = key.split('.').collect();
     // The names of expectations have dots of their own.
     if parts[0] == "expect" && parts.len() > 2 {
         parts = vec!["expect", &key["expect.".len()..]];
     }
-    let (last, way) = parts.split_last().ok_or("a key is needed")?;
-    let mut here = table;
-    let mut way = way.iter();
-    while let Some(part) = way.next() {
-        let next = here.entry(*part).or_insert_with(|| Value::Table(Table::new()));
-        here = match next {
-            Value::Table(table) => table,
-            Value::Array(array) => {
-                let name = way.next().ok_or(format!("write {part}.NAME.{last}"))?;
-                element(array, name)?
-            }
-            _ => return Err(format!("`{part}` is a value and has no keys of its own")),
-        };
-    }
-    here.insert((*last).to_owned(), value);
-    Ok(())
+    set_within(table, &parts, value)
 }
 
-fn element<'a>(array: &'a mut [Value], name: &str) -> Result<&'a mut Table, String> {
+fn set_within(table: &mut Table, parts: &[&str], value: &Value) -> Result<(), String> {
+    let (first, rest) = parts.split_first().ok_or("a key is needed")?;
+    if rest.is_empty() {
+        table.insert((*first).to_owned(), value.clone());
+        return Ok(());
+    }
+    match table.entry(*first).or_insert_with(|| Value::Table(Table::new())) {
+        Value::Table(table) => set_within(table, rest, value),
+        Value::Array(array) => match rest {
+            [name, within @ ..] if !within.is_empty() => {
+                elements(array, name)?.into_iter().try_for_each(|element| set_within(element, within, value))
+            }
+            _ => Err(format!("write {first}.NAME.{}", rest[0])),
+        },
+        _ => Err(format!("`{first}` is a value and has no keys of its own")),
+    }
+}
+
+/// The group of this name or number; all of them for `*`.
+fn elements<'a>(array: &'a mut [Value], name: &str) -> Result<Vec<&'a mut Table>, String> {
     let own_name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
     let names: Vec<String> = array.iter().filter_map(own_name).collect();
     let index = names.iter().position(|n| n == name).or_else(|| name.parse().ok());
-    index.and_then(|index: usize| array.get_mut(index)).and_then(Value::as_table_mut).ok_or_else(|| {
+    if index.is_none() && name == "*" {
+        return Ok(array.iter_mut().filter_map(Value::as_table_mut).collect());
+    }
+    let one = index.and_then(|index: usize| array.get_mut(index)).and_then(Value::as_table_mut);
+    one.map(|one| vec![one]).ok_or_else(|| {
         format!("there is no client group `{name}`{}", meant(name, names.iter().map(String::as_str)))
     })
 }
@@ -276,11 +285,7 @@ corrupt_bytes = "= 0"
                 "x.toml:4: `send_limit` is a knob of the reference server",
             ),
             ("[server]", "[server]\nroot = \"/srv\"", "x.toml:5: server.root: needs protocol = \"http\""),
-            (
-                "rx = { slow = { bytes = 1024, every = \"100ms\" } }",
-                "rx = { race = { threads = 2 } }",
-                "tx only",
-            ),
+            ("rx = { slow = { bytes = 1024, every = \"100ms\" } }", "rx = \"half-close\"", "tx only"),
             ("title = ", "title ", "x.toml:1: "),
         ] {
             let message = refused(from, to);
@@ -312,6 +317,8 @@ corrupt_bytes = "= 0"
         assert_eq!(unlimited.reference().expect("the reference server").send_limit.0, None);
         assert_eq!(overridden("clients.slow reader.count", "7").expect("valid").clients[1].count, 7);
         assert_eq!(overridden("clients.0.count", "7").expect("valid").clients[0].count, 7);
+        let all = overridden("clients.*.load.payload", "9B").expect("valid").clients;
+        assert!(all.iter().all(|group| group.load.payload.0 == 9), "the star is every group");
         assert_eq!(overridden("expect.good.lost", "= 0").expect("valid").expectations().len(), 2);
     }
 

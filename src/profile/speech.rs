@@ -1,7 +1,7 @@
 //! What a group says: the keys of its protocol, whether they are possible, and the script that is made of them.
 
 use super::{Group, Service, check::Fault, check::fault};
-use crate::codec::{Check, Protocol, Script, frame, http, resp};
+use crate::codec::{Check, Protocol, Script, frame, http, part_of, resp};
 
 impl Group {
     /// What its connections say to a server known as `host` (`address:port`), and what they must hear.
@@ -13,11 +13,23 @@ impl Group {
             (Protocol::Echo, _) => Script::echo(payload),
             (Protocol::Frame, _) => Script::frame(payload, answer.unwrap_or(payload) as u32),
             (Protocol::Line, _) => Script::line(payload),
-            (Protocol::Http, _) => Script::http(&self.ask(), host, payload, answer),
+            (Protocol::Http, _) => Script::http(&self.ask(), host, payload, answer, None),
             (Protocol::Resp, _) => Script::resp(&self.command(), payload, answer),
             (Protocol::Raw, Some(exchange)) => Script::raw(exchange),
             (Protocol::Raw, None) => unreachable!("a raw group without `raw` is refused"),
         }
+    }
+
+    /// What each of its connections says, in the order of opening, if they are not all alike.
+    #[must_use]
+    pub fn parts(&self, host: &str) -> Option<Vec<Script>> {
+        let (ask, count) = (self.http.as_ref().filter(|ask| ask.ranges)?, u64::from(self.count));
+        let whole = self.load.answer?.0;
+        let script = |index| {
+            let (start, length) = part_of(whole, index, count);
+            Script::http(ask, host, 0, Some(whole), Some(http::Span { start, length }))
+        };
+        Some((0..count).map(script).collect())
     }
 
     /// Bytes of payload in each answer, where the profile says.
@@ -122,6 +134,29 @@ impl Group {
                 &["http", "check"],
                 "content needs load.answer, the length of the body: path = \"/bytes/512\" and answer = \"512B\"",
             );
+        }
+        if ask.ranges {
+            self.check_ranges()?;
+        }
+        Ok(())
+    }
+
+    fn check_ranges(&self) -> Result<(), Fault> {
+        let path = ["http", "ranges"];
+        if self.load.answer.is_none_or(|answer| answer.0 < u64::from(self.count)) {
+            return fault(
+                &path,
+                "needs load.answer, the length of the whole: at least a byte for each connection",
+            );
+        }
+        if self.load.depth != Some(1) || self.lifetime.is_some() || self.reconnect.is_some() {
+            return fault(
+                &path,
+                "needs load.depth = 1 and connections that stay: leave lifetime and reconnect out",
+            );
+        }
+        if self.rx.race().is_some() {
+            return fault(&path, "gives each thread a connection of its own: leave `race` out");
         }
         Ok(())
     }

@@ -25,7 +25,11 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     if let Some(program) = profile.server.program() {
         target::check_program(program, files)?;
     }
-    let racing = |group: &Group| u64::from(group.count) * u64::from(group.tx.threads());
+    // Threads that share a socket have a descriptor of it, and those that read one more to tell that they are through.
+    let racing = |group: &Group| {
+        let each = u64::from(group.tx.race().is_some()) + 2 * u64::from(group.rx.race().is_some());
+        u64::from(group.count) * each
+    };
     // A client that has vanished keeps its descriptor when it comes back on another connection.
     let haunting = |group: &Group| {
         let again = group.reconnect.filter(|_| group.rx.vanishes() || group.tx.vanishes());

@@ -37,6 +37,9 @@ impl Group {
         ] {
             row.set(metric, count as f64);
         }
+        if let Some(downloads) = &self.downloads {
+            downloads.summarize(&mut row);
+        }
         if self.cannot_vanish.is_none() {
             row.set(Metric::Vanished, self.ledger.vanished as f64);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::LINE_BYTES;
+use super::{LINE_BYTES, Span};
 use crate::codec::Check;
 
 /// A request in HTTP/1.1, and what its answer must be.
@@ -23,6 +23,10 @@ pub struct Ask {
     pub status: u16,
     /// What the body is compared with.
     pub check: Check,
+    /// The connections of the group fetch it together: each asks for a part of its own (`Range`, status 206), and the
+    /// next download starts when every part has come.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ranges: bool,
 }
 
 /// The methods that clients use.
@@ -41,7 +45,7 @@ pub enum Verb {
 impl Default for Ask {
     fn default() -> Self {
         let (method, path, headers) = (Verb::Get, "/".to_owned(), IndexMap::new());
-        Self { method, path, headers, status: 200, check: Check::Same }
+        Self { method, path, headers, status: 200, check: Check::Same, ranges: false }
     }
 }
 
@@ -75,7 +79,16 @@ impl Ask {
             let message = format!("{} sends no payload: set method = \"POST\"", self.method);
             return Err(("method", message));
         }
+        if self.ranges && (self.method, self.status) != (Verb::Get, 200) {
+            return Err((
+                "ranges",
+                "is for GET, and expects 206 by itself: leave method and status out".into(),
+            ));
+        }
         for (name, value) in &self.headers {
+            if self.ranges && name.eq_ignore_ascii_case("range") {
+                return Err(("headers", "`Range` is the client's own where ranges = true".into()));
+            }
             let ours = ["content-length", "transfer-encoding", "connection", "expect"];
             if ours.contains(&name.to_ascii_lowercase().as_str()) {
                 let message =
@@ -93,14 +106,17 @@ impl Ask {
         Ok(())
     }
 
-    /// The head of the request, for a server known as `host`.
+    /// The head of the request, of a part of at least one byte or the whole, for a server known as `host`.
     #[must_use]
-    pub fn head(&self, host: &str, payload: u64) -> Vec<u8> {
+    pub fn head(&self, host: &str, payload: u64, part: Option<Span>) -> Vec<u8> {
         let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
         if !self.headers.keys().any(|name| name.eq_ignore_ascii_case("host")) {
             lines.push(format!("Host: {host}"));
         }
         lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        if let Some(Span { start, length }) = part {
+            lines.push(format!("Range: bytes={start}-{}", start + length - 1));
+        }
         if self.method == Verb::Post {
             lines.push(format!("Content-Length: {payload}"));
         }
@@ -118,8 +134,10 @@ mod tests {
 
     #[test]
     fn a_head_is_what_a_server_reads() {
-        let text = |ask: Ask, payload| String::from_utf8(ask.head("h:1", payload)).expect("text");
+        let text = |ask: Ask, payload| String::from_utf8(ask.head("h:1", payload, None)).expect("text");
         assert_eq!(text(Ask::default(), 0), "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n");
+        let part = Ask::default().head("h:1", 0, Some(Span { start: 5, length: 10 }));
+        assert_eq!(part, b"GET / HTTP/1.1\r\nHost: h:1\r\nRange: bytes=5-14\r\n\r\n");
         let post = ask("method = \"POST\"\npath = \"/x?y\"\nheaders = { host = \"z\", A = \"b c\" }");
         assert_eq!(text(post, 7), "POST /x?y HTTP/1.1\r\nhost: z\r\nA: b c\r\nContent-Length: 7\r\n\r\n");
     }
@@ -133,6 +151,8 @@ mod tests {
             ("path = \"/ä\"", 0, "path"),
             ("status = 100", 0, "status"),
             ("", 1, "method"),
+            ("ranges = true\nmethod = \"HEAD\"", 0, "ranges"),
+            ("ranges = true\nheaders = { range = \"bytes=0-\" }", 0, "headers"),
             ("headers = { \"a b\" = \"\" }", 0, "headers"),
             ("headers = { A = \"b\\r\\nC: d\" }", 0, "headers"),
             ("headers = { Content-Length = \"7\" }", 0, "headers"),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::{
-    HEAD_BYTES,
+    HEAD_BYTES, Span,
     body::{Chunked, Part},
     reply::{self, Framing, Reply},
 };
@@ -36,6 +36,8 @@ pub(in crate::codec) struct Rules {
     pub(in crate::codec) status: u16,
     /// Bytes of the body, where the profile says.
     pub(in crate::codec) length: Option<u64>,
+    /// Which part of how many bytes is asked for, if it is not the whole.
+    pub(in crate::codec) part: Option<(Span, u64)>,
     pub(in crate::codec) check: Check,
     /// The first body.
     pub(in crate::codec) sample: Sample,
@@ -110,6 +112,12 @@ impl Decoder {
             };
             bytes = &bytes[taken..];
         }
+    }
+
+    /// Bytes of a body that come next, as far as they are expected.
+    pub(in crate::codec) fn content_ahead(&self) -> Option<u64> {
+        let At::Length(left) = self.at else { return None };
+        Some(left.min(self.rules.length?.saturating_sub(self.body)))
     }
 
     /// The peer has ended its stream: so ends a body of which nobody said how long it is, and no other answer.
@@ -191,6 +199,9 @@ impl Decoder {
         self.error = reply.status != wanted;
         if self.error {
             self.verifier.error(self.start, Flaw::Status { found: reply.status, wanted });
+        } else if self.rules.part.is_some() && reply.part != self.rules.part {
+            self.error = true;
+            self.verifier.error(self.start, Flaw::Part);
         }
         let told = if let Framing::Length(length) = reply.framing { Some(length) } else { None };
         if self.rules.bodiless || matches!(reply.status, 204 | 304) {
@@ -241,7 +252,10 @@ impl Decoder {
     fn content(&mut self, bytes: &[u8]) -> usize {
         match if self.error { Check::Any } else { self.rules.check } {
             Check::Any => self.verifier.pass_unverified(bytes.len()),
-            Check::Content => self.verifier.compare(Source::Content(SHARED_STREAM), self.body, bytes),
+            Check::Content => {
+                let start = self.rules.part.map_or(0, |(part, _)| part.start);
+                self.verifier.compare(Source::Content(SHARED_STREAM), start + self.body, bytes);
+            }
             Check::Same => self.comparison.take(&self.rules.sample, bytes, &mut self.verifier),
         }
         self.body += bytes.len() as u64;

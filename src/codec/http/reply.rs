@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::FIELDS;
+use super::{FIELDS, Span};
 use crate::codec::Flaw;
 
 /// What every answer begins with that is understood.
@@ -13,6 +13,8 @@ const VERSION: &[u8] = b"HTTP/1.";
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) framing: Framing,
+    /// Which part of how many bytes follows, by its `Content-Range`; none where that is malformed.
+    pub(super) part: Option<(Span, u64)>,
 }
 
 /// How the end of a body is found, by what the head says. Some answers have no body, whatever it says.
@@ -56,7 +58,7 @@ impl Reply {
         if !(100..=599).contains(&status) {
             return Err(Flaw::StatusLine);
         }
-        Ok(Self { status, framing: framing(response.headers, version)? })
+        Ok(Self { status, framing: framing(response.headers, version)?, part: part(response.headers) })
     }
 }
 
@@ -84,6 +86,17 @@ fn framing(fields: &[httparse::Header<'_>], version: u8) -> Result<Framing, Flaw
         }
         _ => Err(Flaw::Framing),
     }
+}
+
+/// `bytes 0-499/1234`, once (RFC 9110 section 14.4).
+fn part(fields: &[httparse::Header<'_>]) -> Option<(Span, u64)> {
+    let mut values = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("content-range"));
+    let (value, None) = (values.next()?.value, values.next()) else { return None };
+    let (range, whole) = std::str::from_utf8(value).ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let [start, last, whole] = [first, last, whole].map(|digits| number(digits.as_bytes()));
+    let length = last?.checked_sub(start?)?.checked_add(1)?;
+    Some((Span { start: start?, length }, whole?))
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
@@ -122,6 +135,20 @@ mod tests {
             assert_eq!(with(fields), Err(Flaw::Framing), "{fields}");
         }
         assert_eq!(parse("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(Flaw::Framing));
+    }
+
+    #[test]
+    fn a_part_says_where_it_belongs() {
+        let part = |value: &str| {
+            let head = format!("HTTP/1.1 206 P\r\nContent-Length: 1\r\nContent-Range: {value}\r\n\r\n");
+            Reply::parse(head.as_bytes()).expect("a head").part
+        };
+        assert_eq!(part("bytes 5-14/99"), Some((Span { start: 5, length: 10 }, 99)));
+        for value in
+            ["bytes */99", "bytes 5-14/*", "bytes 5-4/9", "lines 0-1/2", "bytes 0-1/2\r\nContent-Range: x"]
+        {
+            assert_eq!(part(value), None, "{value}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn made(stream: u32, offset: u64, length: usize) -> Vec<u8> {
 }
 
 fn http(keys: &str, answer: Option<u64>) -> Script {
-    Script::http(&toml::from_str(keys).expect("a request"), "host", 0, answer)
+    Script::http(&toml::from_str(keys).expect("a request"), "host", 0, answer, None)
 }
 
 fn resp(command: &str, payload: u64, answer: Option<u64>) -> Script {

@@ -1,0 +1,149 @@
+//! Threads that read from the same socket, each as if what comes next were its own.
+//!
+//! ```text
+//!   the bytes of a round   ├── part 0 ──┼── part 1 ──┼── part 2 ──┤   what each believes to read
+//!   what one read may give ├── 1 ─┼── 0 ─┼─ 2 ─┼─── 1 ───┼─ 0 ─┼2─┤   whoever came first
+//! ```
+//! All parts together are all bytes of the round, so that the next one starts where this one ended.
+
+use std::{
+    io::{self, ErrorKind, Read},
+    iter,
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::{self, JoinHandle},
+};
+
+use nix::{
+    poll::PollFlags,
+    sys::eventfd::{EfdFlags, EventFd},
+};
+
+use super::Shared;
+use crate::{behavior::Race, codec::part_of};
+
+/// The threads.
+pub(in crate::client) struct Readers {
+    threads: Vec<(Sender<Vec<u8>>, JoinHandle<()>)>,
+    read: Receiver<Part>,
+    /// Parts of this round that are there; between two rounds, the memory of the next one.
+    parts: Vec<Option<Vec<u8>>>,
+    busy: bool,
+    bell: Arc<EventFd>,
+    shared: Arc<Shared>,
+}
+
+/// What a thread took for its part.
+struct Part {
+    index: usize,
+    bytes: io::Result<Vec<u8>>,
+}
+
+impl Readers {
+    /// Starts the threads that read from `stream`.
+    ///
+    /// # Errors
+    /// When there is no descriptor or thread to be had.
+    pub(super) fn start(stream: &TcpStream, race: Race) -> io::Result<Self> {
+        let shared = Shared::new(stream, race)?;
+        let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let (done, read) = mpsc::channel();
+        let count = usize::from(race.threads.get());
+        let threads = (0..count)
+            .map(|index| {
+                let (sender, rooms) = mpsc::channel();
+                let (bell, shared) = (Arc::clone(&bell), Arc::clone(&shared));
+                let reader = Reader { index, shared, done: done.clone(), bell };
+                let run = move || reader.race(rooms);
+                Ok((sender, thread::Builder::new().name("reader".into()).spawn(run)?))
+            })
+            .collect::<io::Result<_>>()?;
+        let parts = vec![Some(Vec::new()); count];
+        Ok(Self { threads, read, parts, busy: false, bell, shared })
+    }
+
+    /// What becomes readable when a thread is through.
+    pub(super) fn bell(&self) -> &EventFd {
+        &self.bell
+    }
+
+    pub(super) fn are_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Starts a round: the next so many bytes in equal parts.
+    pub(super) fn hand_out(&mut self, bytes: usize) {
+        self.busy = true;
+        let count = self.threads.len();
+        for (index, ((sender, _), part)) in iter::zip(&self.threads, &mut self.parts).enumerate() {
+            let mut room = part.take().unwrap_or_default();
+            room.resize(part_of(bytes as u64, index as u64, count as u64).1 as usize, 0);
+            // A thread ends only when the connection does.
+            let _ = sender.send(room);
+        }
+    }
+
+    /// The round as the threads believe it to be, once all are through.
+    ///
+    /// # Errors
+    /// The end of the connection, in place of a part.
+    pub(super) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
+        // Read before the parts: what comes later rings again.
+        let _ = self.bell.read();
+        for Part { index, bytes } in self.read.try_iter() {
+            self.parts[index] = Some(bytes?);
+        }
+        self.busy = self.parts.contains(&None);
+        Ok((!self.busy).then(|| self.parts.iter().flatten().flatten().copied().collect()))
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        for (sender, thread) in self.threads.drain(..) {
+            drop(sender);
+            // A thread that panicked has told so on stderr; its part never came.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One of the threads.
+struct Reader {
+    index: usize,
+    shared: Arc<Shared>,
+    done: Sender<Part>,
+    bell: Arc<EventFd>,
+}
+
+impl Reader {
+    fn race(self, rooms: Receiver<Vec<u8>>) {
+        for mut room in rooms {
+            let bytes = self.receive(&mut room).map(|()| room);
+            let over = bytes.is_err();
+            // Nobody listens when the connection has ended.
+            let _ = self.done.send(Part { index: self.index, bytes });
+            let _ = self.bell.write(1);
+            if over {
+                return;
+            }
+        }
+    }
+
+    fn receive(&self, mut room: &mut [u8]) -> io::Result<()> {
+        let _alone = self.shared.alone();
+        while !room.is_empty() {
+            let count = self.shared.insist(PollFlags::POLLIN, |mut stream| stream.read(room))?;
+            if count == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            room = &mut room[count..];
+        }
+        Ok(())
+    }
+}

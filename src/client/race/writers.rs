@@ -1,0 +1,98 @@
+//! Threads that send messages on the same socket, each as if it were alone.
+
+use std::{
+    io::{self, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::{self, JoinHandle},
+};
+
+use nix::poll::PollFlags;
+
+use super::Shared;
+use crate::{behavior::Race, codec::Encoder};
+
+/// The threads.
+pub(in crate::client) struct Writers {
+    threads: Vec<(Sender<u64>, JoinHandle<()>)>,
+    shared: Arc<Shared>,
+}
+
+impl Writers {
+    /// Starts the threads that send the messages of `encoder` on `stream`.
+    ///
+    /// # Errors
+    /// When there is no descriptor or thread to be had.
+    pub(in crate::client) fn start(stream: &TcpStream, race: Race, encoder: &Encoder) -> io::Result<Self> {
+        let shared = Shared::new(stream, race)?;
+        let threads = (0..race.threads.get())
+            .map(|_| {
+                let (sender, messages) = mpsc::channel();
+                let header = race.header.0 as usize;
+                let writer = Writer { shared: Arc::clone(&shared), encoder: encoder.clone(), header };
+                let run = move || writer.race(&messages);
+                Ok((sender, thread::Builder::new().name("writer".into()).spawn(run)?))
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self { threads, shared })
+    }
+
+    /// Whether a thread met the peer's reset: the socket tells an error only once, to whoever asks first.
+    pub(in crate::client) fn met_reset(&self) -> bool {
+        self.shared.reset.load(Ordering::Relaxed)
+    }
+
+    /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
+    pub(super) fn hand_out(&self, sequence: u64) {
+        let (sender, _) = &self.threads[sequence as usize % self.threads.len()];
+        // A thread whose connection broke takes no more; the engine sees the end of the connection by itself.
+        let _ = sender.send(sequence);
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        for (sender, thread) in self.threads.drain(..) {
+            drop(sender);
+            // A thread that panicked has told so on stderr; its messages are missing in the tally.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One of the threads.
+struct Writer {
+    shared: Arc<Shared>,
+    encoder: Encoder,
+    /// Bytes of each message that have a system call of their own.
+    header: usize,
+}
+
+impl Writer {
+    fn race(mut self, messages: &Receiver<u64>) {
+        let mut message = vec![0; self.encoder.message_bytes() as usize];
+        for sequence in messages {
+            self.encoder.fill(sequence * message.len() as u64, &mut message);
+            let (header, body) = message.split_at(self.header);
+            let _alone = self.shared.alone();
+            if self.send(header).and_then(|()| self.send(body)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sends as a careless thread does: what did not fit is sent when there is room again, whatever the others have
+    /// sent in the meantime.
+    fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let sent = self.shared.insist(PollFlags::POLLOUT, |mut stream| stream.write(bytes))?;
+            bytes = &bytes[sent..];
+        }
+        Ok(())
+    }
+}
