@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     codec::Protocol,
+    load::Schedule,
     profile::{Attach, Bench, Crowd, Peer, Program, Source, Target},
     run::Request,
-    units::{Bytes, Rate, Span},
+    units::{Bytes, Span},
 };
 
 /// What the run is called in reports.
@@ -32,10 +33,10 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
-    /// Requests per second of all good clients together, whatever the server does; without it each client sends the
-    /// next request when it has its answer
+    /// Requests per second of all good clients together, whatever the server does: 2000/s, "500/s to 4000/s over 8s", or
+    /// "1000/s for 2s then 4000/s"; without it each client sends the next request when it has its answer
     #[arg(long, short, value_name = "RATE")]
-    rate: Option<Rate>,
+    rate: Option<Schedule>,
 
     /// What is spoken: echo, frame, line or resp (PING); an address with http:// says so itself
     #[arg(long, short, value_name = "PROTOCOL", default_value = "echo", value_parser = protocol)]
@@ -136,7 +137,7 @@ impl Args {
             target: self.target(),
             protocol: if self.address.path.is_some() { Protocol::Http } else { self.protocol },
             connections: self.connections,
-            rate: self.rate,
+            rate: self.rate.clone(),
             payload: self.payload,
             bad_path: self.bad_path.clone().or_else(|| self.address.path.clone()).unwrap_or_default(),
             path: self.address.path.clone().unwrap_or_default(),

@@ -15,7 +15,6 @@ use crate::{
     profile,
     reactor::Token,
     record::{Buckets, GroupResult, Ledger, Requests},
-    units::Rate,
 };
 
 /// The longest latency that is told apart: a day, in nanoseconds.
@@ -88,7 +87,7 @@ impl Group {
         window: (u64, u64),
         seed: u64,
     ) -> Self {
-        let pace = spec.load.rate.map(|rate: Rate| Pace::new(rate, spec.load.arrivals, seed));
+        let pace = spec.load.rate.clone().map(|rate| Pace::new(rate, spec.load.arrivals, seed));
         Self {
             spec: spec.clone(),
             script: spec.script(host),

@@ -8,7 +8,8 @@ use toml::Value;
 use super::Target;
 use crate::{
     codec::Protocol,
-    units::{Bytes, Rate, Span},
+    load::Schedule,
+    units::{Bytes, Span},
 };
 
 /// A way to misbehave that has a name of its own.
@@ -47,7 +48,7 @@ pub struct Bench {
     /// Good clients.
     pub connections: u32,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
-    pub rate: Option<Rate>,
+    pub rate: Option<Schedule>,
     /// Bytes of a good client's request; none for HTTP and RESP.
     pub payload: Bytes,
     /// What HTTP asks for.
@@ -70,7 +71,7 @@ impl Bench {
         let crowds: Vec<String> =
             self.bad.iter().map(|crowd| format!(", {} × {}", crowd.count, crowd.peer.name())).collect();
         let title = format!("{}: {} good clients{}", self.place(), self.connections, crowds.concat());
-        let load = match self.rate {
+        let load = match &self.rate {
             Some(rate) => format!("rate = \"{rate}\""),
             None => "depth = 1".to_owned(),
         };
@@ -210,7 +211,7 @@ mod tests {
                 assert!(!group.rx.is_steady() || !group.tx.is_steady(), "{} misbehaves", group.name);
             }
             let closed = parsed(&Bench { rate: None, ..bench });
-            assert_eq!((closed.clients[0].load.depth, closed.clients[0].load.rate), (Some(1), None));
+            assert_eq!((closed.clients[0].load.depth, &closed.clients[0].load.rate), (Some(1), &None));
         }
     }
 

@@ -4,7 +4,8 @@ use super::{Expectation, Group, Profile, expect::Names};
 use crate::{
     behavior::{About, Needs},
     codec::{Protocol, content},
-    load::Load,
+    load::{Load, Schedule},
+    units::Rate,
 };
 
 /// Requests that a connection can have under way.
@@ -137,7 +138,7 @@ fn check_lives(group: &Group) -> Result<(), Fault> {
 
 fn check_load(group: &Group) -> Result<(), Fault> {
     let load = &group.load;
-    match (load.depth, load.rate) {
+    match (load.depth, &load.rate) {
         _ if group.tx.is_idle() && *load == Load::default() => Ok(()),
         _ if group.tx.is_idle() => fault(&["load"], "who is `idle` asks for nothing: leave load out"),
         (Some(_), Some(_)) => {
@@ -147,11 +148,18 @@ fn check_load(group: &Group) -> Result<(), Fault> {
         (Some(depth), _) if !(1..=MOST_DEPTH).contains(&depth) => {
             fault(&["load", "depth"], format!("must be from 1 to {MOST_DEPTH}"))
         }
-        (_, Some(rate)) if !(LEAST_RATE..=MOST_RATE).contains(&rate.0) => {
-            fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s")
-        }
+        (_, Some(schedule)) => check_rates(schedule),
         _ => Ok(()),
     }
+}
+
+/// A rate of 0 is a pause, if it is not all there is.
+fn check_rates(schedule: &Schedule) -> Result<(), Fault> {
+    let possible = |rate: Rate| rate.0 == 0.0 || (LEAST_RATE..=MOST_RATE).contains(&rate.0);
+    if schedule.rates().all(possible) && schedule.rates().any(|rate| rate.0 > 0.0) {
+        return Ok(());
+    }
+    fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s, or 0 for a while")
 }
 
 fn check_behaviors(group: &Group) -> Result<(), Fault> {
@@ -236,6 +244,13 @@ mod tests {
                 format!("{LOAD}\nlifetime = '0s'"),
                 "t.toml:9: clients.0.lifetime: must be longer than 0",
             ),
+            ("frame", "load = { rate = '0/s' }".into(), "clients.0.load.rate: must be from 1 in an hour"),
+            ("frame", "load = { rate = '1/s to 2000/ms over 1s' }".into(), "clients.0.load.rate: must be"),
+            (
+                "frame",
+                "load = { rate = '1/s, then 2/s' }".into(),
+                "t.toml:8: `1/s, then 2/s` is not a rate such as",
+            ),
             (
                 "frame",
                 format!("{LOAD}\nreconnect = {{ at_most = '0/s' }}"),
@@ -253,6 +268,7 @@ mod tests {
             ("frame", "load = { depth = 1 }\ntx = { slow-header = { every = '1s' } }"),
             ("line", "load = { depth = 1, payload = 9 }\ntx = { slow-body = { every = '1s' } }"),
             ("http", "load = { depth = 1 }\ntx = 'endless'"),
+            ("frame", "load = { rate = '0/s for 1s then 10/s to 20/s over 2s', arrivals = 'poisson' }"),
             ("echo", "tx = 'idle'\nlifetime = '1s'\nreconnect = { pause = '1s' }"),
         ] {
             let profile = parse(protocol, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
