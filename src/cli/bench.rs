@@ -13,7 +13,7 @@ use crate::{
     load::Schedule,
     profile::{Attach, Bench, Crowd, Peer, Program, Source, Target},
     run::Request,
-    units::{Bytes, Span},
+    units::{Bytes, Count, Span},
 };
 
 /// What the run is called in reports.
@@ -37,6 +37,10 @@ pub(super) struct Args {
     /// "1000/s for 2s then 4000/s"; without it each client sends the next request when it has its answer
     #[arg(long, short, value_name = "RATE")]
     rate: Option<Schedule>,
+
+    /// Requests that a good client sends on one connection; then it closes it and opens another. No bound unless given
+    #[arg(long, value_name = "N")]
+    requests_per_connection: Option<Count>,
 
     /// What is spoken: echo, frame, line or resp (PING); an address with http:// says so itself
     #[arg(long, short, value_name = "PROTOCOL", default_value = "echo", value_parser = protocol)]
@@ -138,6 +142,7 @@ impl Args {
             protocol: if self.address.path.is_some() { Protocol::Http } else { self.protocol },
             connections: self.connections,
             rate: self.rate.clone(),
+            requests_per_connection: self.requests_per_connection,
             payload: self.payload,
             bad_path: self.bad_path.clone().or_else(|| self.address.path.clone()).unwrap_or_default(),
             path: self.address.path.clone().unwrap_or_default(),

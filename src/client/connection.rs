@@ -53,6 +53,8 @@ pub(super) struct Connection {
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) pending: Pending,
+    /// An answer said that it is the last.
+    pub(super) last_answered: bool,
     pub(super) racers: Option<Racers>,
 }
 
@@ -143,6 +145,9 @@ impl Connection {
                 self.rx.moved(count);
                 group.received += count as u64;
                 self.decode(Some(count), io, group);
+                if let Some(end) = self.over(io, group) {
+                    return end;
+                }
                 // A steady reader that got less than it offered to take has drained the socket. Others are asked first:
                 // they may end the connection before the next request is sent.
                 let drained = most == io.inbox.len() && count < most;
@@ -164,13 +169,16 @@ impl Connection {
     /// Takes so many bytes that came, or (`None`) the end of the stream.
     fn decode(&mut self, count: Option<usize>, io: &Io, group: &mut Group) {
         let closed_loop = group.spec.load.depth.is_some() && !io.closing && !self.tx.is_shut();
-        let pending = &mut self.pending;
+        let most = group.requests_per_connection();
+        let (pending, last_answered) = (&mut self.pending, &mut self.last_answered);
         let mut unasked = 0;
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None => unasked += 1,
             Some(request) => {
                 group.answered(request, answer.error, io.now_ns);
-                if closed_loop {
+                // An error that ends the connection is an eviction, announced or not.
+                *last_answered |= answer.last && !answer.error;
+                if closed_loop && !answer.last && pending.started() < most {
                     start(pending, group, io.now_ns);
                 }
             }

@@ -1,5 +1,7 @@
 //! What is known about a client group while it runs: its clock, its counts, its latencies.
 
+mod summary;
+
 use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
@@ -11,10 +13,10 @@ use crate::{
     behavior::End,
     codec::{Script, Tally},
     load::{Attempts, Pace},
-    metric::{Metric, Row},
     profile,
     reactor::Token,
-    record::{Buckets, GroupResult, Ledger, Requests},
+    record::{Ledger, Requests},
+    units::Count,
 };
 
 /// The longest latency that is told apart: a day, in nanoseconds.
@@ -25,6 +27,8 @@ const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 pub(super) enum Ended {
     /// As the behavior says; `HalfClose`: the peer closed after us, with everything answered.
     ByUs(End),
+    /// As the peer's last answer said that it would.
+    AsAnnounced,
     ByFin,
     ByReset,
     Refused,
@@ -40,7 +44,7 @@ pub(super) struct Group {
     pub(super) script: Script,
     /// The clock of its open loop.
     pub(super) pace: Option<Pace>,
-    /// When its connections are opened.
+    /// When its first connections are opened: from here on, as a schedule says or at once.
     start_ns: u64,
     /// Connections that are still to be opened.
     to_open: u32,
@@ -119,12 +123,22 @@ impl Group {
 
     /// Whether it is time to open a connection, and whether it is one that is opened again.
     pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<bool> {
-        if self.to_open > 0 && now_ns >= self.start_ns {
+        if self.next_open_ns().is_some_and(|at_ns| at_ns <= now_ns) {
             self.to_open -= 1;
             return Some(false);
         }
         self.reopen_ns.front().filter(|at_ns| **at_ns <= now_ns)?;
         self.reopen_ns.pop_front().map(|_| true)
+    }
+
+    /// When the next of the first connections is opened, if one is left.
+    fn next_open_ns(&self) -> Option<u64> {
+        let opened = self.spec.count - self.to_open;
+        let after_ns = match &self.spec.connect_rate {
+            None => 0,
+            Some(schedule) => schedule.due_ns(f64::from(opened))?,
+        };
+        (self.to_open > 0).then(|| self.start_ns.saturating_add(after_ns))
     }
 
     /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
@@ -146,7 +160,7 @@ impl Group {
 
     /// When there is something to do for the group: a connection to open, a request to start.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
-        let first = (self.to_open > 0).then_some(self.start_ns);
+        let first = self.next_open_ns();
         let again = self.reopen_ns.front().copied();
         let request = self
             .loop_start_ns
@@ -170,6 +184,11 @@ impl Group {
     pub(super) fn take_back(&mut self, due_ns: u64) {
         self.requests.started -= 1;
         self.due_in_window -= u64::from(self.in_window(due_ns));
+    }
+
+    /// Requests that each of its connections starts at most.
+    pub(super) fn requests_per_connection(&self) -> u64 {
+        self.spec.requests_per_connection.map_or(u64::MAX, |Count(most)| u64::from(most))
     }
 
     /// A request became due and cannot be started.
@@ -210,6 +229,7 @@ impl Group {
             Ended::ByUs(End::Close | End::HalfClose) => &mut self.ledger.closed_by_us,
             Ended::ByUs(End::Reset) => &mut self.ledger.reset_by_us,
             Ended::ByUs(End::Vanish) => &mut self.ledger.vanished,
+            Ended::AsAnnounced => &mut self.ledger.closed_as_announced,
             Ended::ByFin => &mut self.ledger.evicted_fin,
             Ended::ByReset => &mut self.ledger.evicted_rst,
             Ended::Refused => &mut self.ledger.refused,
@@ -231,107 +251,15 @@ impl Group {
         }
     }
 
-    /// What there is to see now; the interval starts anew.
-    pub(super) fn sample(&mut self) -> Row {
-        let mut row = self.counts();
-        row.set(Metric::Alive, self.alive.len() as f64);
-        if !self.interval.is_empty() {
-            row.set(Metric::IntervalP50, self.interval.value_at_quantile(0.5) as f64);
-            row.set(Metric::IntervalP99, self.interval.value_at_quantile(0.99) as f64);
-            self.interval.reset();
-        }
-        row
-    }
-
-    /// The counters.
-    pub(super) fn counts(&self) -> Row {
-        let mut row = Row::default();
-        row.set(Metric::Answered, self.requests.answered as f64);
-        row.set(Metric::Skipped, self.requests.skipped as f64);
-        row.set(Metric::Received, self.received as f64);
-        row.set(Metric::Sent, self.sent as f64);
-        row
-    }
-
     pub(super) fn answered_in_window(&self) -> u64 {
         self.answered_in_window
-    }
-
-    /// What the group came to, as numbers.
-    pub(super) fn summary(&self) -> Row {
-        let mut row = Row::default();
-        let seconds = (self.window.1 - self.window.0) as f64 / 1e9;
-        row.set(Metric::Offered, self.due_in_window as f64 / seconds);
-        for (metric, count) in [
-            (Metric::Unanswered, self.requests.unanswered),
-            (Metric::UnansweredAge, self.requests.oldest_unanswered_ns),
-            (Metric::Lost, self.requests.lost),
-            (Metric::Opened, self.ledger.opened),
-            (Metric::Evicted, self.ledger.evicted_fin + self.ledger.evicted_rst),
-            (Metric::EvictedReset, self.ledger.evicted_rst),
-            (Metric::EvictedFin, self.ledger.evicted_fin),
-            (Metric::Closed, self.ledger.closed_by_us),
-            (Metric::Reset, self.ledger.reset_by_us),
-            (Metric::Refused, self.ledger.refused),
-            (Metric::TimedOut, self.ledger.timed_out),
-            (Metric::GroupVerified, self.content.verified),
-            (Metric::GroupCorrupt, self.content.corrupt),
-            (Metric::Torn, self.content.torn),
-            (Metric::Reordered, self.content.reordered),
-            (Metric::Errors, self.content.errors),
-            (Metric::Disordered, self.content.torn + self.content.reordered),
-        ] {
-            row.set(metric, count as f64);
-        }
-        if self.cannot_vanish.is_none() {
-            row.set(Metric::Vanished, self.ledger.vanished as f64);
-        }
-        if !self.evicted_after.is_empty() {
-            row.set(Metric::EvictedAfterP50, self.evicted_after.value_at_quantile(0.5) as f64);
-            row.set(Metric::EvictedAfterMax, self.evicted_after.max() as f64);
-        }
-        if !self.response.is_empty() {
-            for (metric, q) in [
-                (Metric::LatencyP50, 0.5),
-                (Metric::LatencyP90, 0.9),
-                (Metric::LatencyP99, 0.99),
-                (Metric::LatencyP999, 0.999),
-                (Metric::LatencyMax, 1.0),
-            ] {
-                row.set(metric, self.response.value_at_quantile(q) as f64);
-            }
-            row.set(Metric::ServiceP50, self.service.value_at_quantile(0.5) as f64);
-            row.set(Metric::ServiceP99, self.service.value_at_quantile(0.99) as f64);
-        }
-        row
-    }
-
-    /// What its clients were not permitted to do, in words.
-    pub(super) fn note(&self) -> Option<String> {
-        let why = self.cannot_vanish.as_ref()?;
-        Some(format!(
-            "the clients of `{}` may not vanish here (SO_ATTACH_FILTER: {why}) and stayed connected in silence; run as root",
-            self.spec.name
-        ))
-    }
-
-    /// What the group came to, for the record.
-    pub(super) fn result(&self) -> GroupResult {
-        GroupResult {
-            name: self.spec.name.clone(),
-            ledger: self.ledger,
-            requests: self.requests,
-            content: self.content,
-            response_ns: Buckets::from(&self.response),
-            service_ns: Buckets::from(&self.service),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Protocol;
+    use crate::{codec::Protocol, metric::Metric};
 
     fn group() -> Group {
         let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
@@ -374,6 +302,21 @@ mod tests {
         group.alive = vec![Token::special(0), Token::special(1)];
         let turns: Vec<_> = (0..3).filter_map(|_| group.next_in_turn()).collect();
         assert_eq!(turns, [Token::special(1), Token::special(0), Token::special(1)]);
+    }
+
+    #[test]
+    fn the_first_connections_are_opened_on_a_schedule() {
+        let mut group = group();
+        (group.spec.count, group.to_open) = (3, 3);
+        group.spec.connect_rate = Some("100/s".parse().expect("a schedule"));
+        group.start_ns = 50;
+        let mut opened = Vec::new();
+        while let Some(at_ns) = group.next_wake_ns() {
+            assert_eq!(group.take_turn(at_ns - 1), None);
+            assert_eq!(group.take_turn(at_ns), Some(false));
+            opened.push(at_ns);
+        }
+        assert_eq!(opened, [50, 10_000_050, 20_000_050]);
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl Engine<'_> {
             decoder: group.script.decoder(stream_number),
             encoder: group.script.encoder(stream_number),
             pending: Pending::default(),
+            last_answered: false,
             racers: None,
         });
         if let Some(connection) = self.connections.entry(token) {
@@ -113,7 +114,8 @@ impl Engine<'_> {
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
         if !self.io.closing {
-            for _ in 0..group.spec.load.depth.unwrap_or(0) {
+            let depth = u64::from(group.spec.load.depth.unwrap_or(0));
+            for _ in 0..depth.min(group.requests_per_connection()) {
                 connection.start(self.io.now_ns, group);
             }
         }

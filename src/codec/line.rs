@@ -76,7 +76,7 @@ impl Decoder {
         }
         self.verifier.pass(1);
         self.have = 0;
-        answered(Answered { sequence: self.sequence, error: false });
+        answered(Answered { sequence: self.sequence, error: false, last: false });
         self.sequence += 1;
     }
 }

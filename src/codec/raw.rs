@@ -137,7 +137,7 @@ impl Decoder {
             self.verifier.flaw(start, Flaw::Different, self.have);
         }
         self.have = 0;
-        answered(Answered { sequence: self.sequence, error: false });
+        answered(Answered { sequence: self.sequence, error: false, last: false });
         self.sequence += 1;
     }
 }

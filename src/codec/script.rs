@@ -131,7 +131,7 @@ pub enum Decoder {
 impl Decoder {
     /// Takes the bytes that arrived next, and tells of every answer that they complete.
     pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
-        let mut well = |sequence| answered(Answered { sequence, error: false });
+        let mut well = |sequence| answered(Answered { sequence, error: false, last: false });
         match self {
             Self::Echo(decoder) => decoder.feed(bytes, &mut well),
             Self::Frame(decoder) => decoder.feed(bytes, &mut well),

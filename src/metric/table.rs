@@ -187,6 +187,8 @@ metrics! {
     Retransmits: "retransmits" Run Count Lower [Whole] None 0.5;
 
     // A client group.
+    /// Requests of an open loop that became due, started or not
+    Due: "due" Group Count Neither [Total] Throughput 0.01;
     /// Answers received and verified
     Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
     /// Requests that became due per second
@@ -245,6 +247,8 @@ metrics! {
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections the client ended by FIN; after a half-close, when everything was answered
     Closed: "closed" Group Count Neither [Final] None 0.0;
+    /// Connections that ended because the server's last answer said so (HTTP: Connection: close, or HTTP/1.0)
+    ClosedAsAnnounced: "closed_as_announced" Group Count Neither [Final] None 0.0;
     /// Connections the client ended by RST, or with bytes unread, which the kernel answers with RST
     Reset: "reset" Group Count Neither [Final] None 0.0;
     /// Connections the client left without a word; not measured where it may not

@@ -9,7 +9,7 @@ use super::Target;
 use crate::{
     codec::Protocol,
     load::Schedule,
-    units::{Bytes, Span},
+    units::{Bytes, Count, Span},
 };
 
 /// A way to misbehave that has a name of its own.
@@ -49,6 +49,8 @@ pub struct Bench {
     pub connections: u32,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
     pub rate: Option<Schedule>,
+    /// Requests that a good client sends on one connection, at most; then it opens another. No bound unless set.
+    pub requests_per_connection: Option<Count>,
     /// Bytes of a good client's request; none for HTTP and RESP.
     pub payload: Bytes,
     /// What HTTP asks for.
@@ -78,7 +80,7 @@ impl Bench {
         let _ = write!(
             text,
             "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\n\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
-             {}load = {{ {load}{} }}\n",
+             {}load = {{ {load}{} }}\n{}",
             quoted(&title),
             self.warmup,
             self.measure,
@@ -86,6 +88,7 @@ impl Bench {
             self.connections,
             self.speech(&self.path),
             self.payload(&self.payload.to_string()),
+            self.lives(),
         );
         for crowd in &self.bad {
             let _ = write!(
@@ -106,6 +109,16 @@ impl Bench {
             _ => String::new(),
         };
         format!("protocol = \"{}\"\n{http}", self.protocol)
+    }
+
+    /// How long a good client's connection lives. Where HTTP's server ends it, as it may, the client comes back.
+    fn lives(&self) -> String {
+        let reconnect = "reconnect = { at_most = \"10000/s\" }\n";
+        match (self.requests_per_connection, self.protocol) {
+            (Some(most), _) => format!("requests_per_connection = {most}\n{reconnect}"),
+            (None, Protocol::Http) => reconnect.to_owned(),
+            _ => String::new(),
+        }
     }
 
     /// How long a request is, where that can be chosen.
@@ -192,7 +205,8 @@ mod tests {
                 target: Target::Attached { attach },
                 protocol,
                 connections: 5,
-                rate: Some("500/s".parse().expect("a rate")),
+                rate: Some("500/s to 900/s over 5s then 700/s".parse().expect("a schedule")),
+                requests_per_connection: Some(Count(7)),
                 payload: Bytes(100),
                 path: "/a'b".to_owned(),
                 bad_path: "/large".to_owned(),
@@ -210,7 +224,10 @@ mod tests {
                 );
                 assert!(!group.rx.is_steady() || !group.tx.is_steady(), "{} misbehaves", group.name);
             }
-            let closed = parsed(&Bench { rate: None, ..bench });
+            assert_eq!(profile.clients[0].requests_per_connection, Some(Count(7)));
+            assert!(profile.clients[0].reconnect.is_some());
+            let closed = parsed(&Bench { rate: None, requests_per_connection: None, ..bench });
+            assert_eq!(closed.clients[0].reconnect.is_some(), protocol == Protocol::Http);
             assert_eq!((closed.clients[0].load.depth, &closed.clients[0].load.rate), (Some(1), &None));
         }
     }
@@ -223,6 +240,7 @@ mod tests {
             protocol: Protocol::Echo,
             connections: 1,
             rate: None,
+            requests_per_connection: None,
             payload: Bytes(9),
             path: String::new(),
             bad_path: String::new(),

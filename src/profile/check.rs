@@ -1,5 +1,7 @@
 //! What TOML's grammar cannot say: which values are possible together.
 
+use std::time::Duration;
+
 use super::{Expectation, Group, Profile, expect::Names};
 use crate::{
     behavior::{About, Needs},
@@ -104,6 +106,22 @@ impl Profile {
         Ok(())
     }
 
+    /// Whether all of the group's connections are opened before the end.
+    fn check_arrival(&self, group: &Group) -> Result<(), Fault> {
+        if group.start.0 >= self.duration() {
+            return fault(&["start"], "the group would connect after the end of the run");
+        }
+        let Some(schedule) = &group.connect_rate else { return Ok(()) };
+        if !schedule.rates().all(|rate| is_between(rate, MOST_ATTEMPTS)) {
+            return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
+        }
+        let last_ns = schedule.due_ns(f64::from(group.count - 1));
+        match last_ns.map(|ns| group.start.0 + Duration::from_nanos(ns)) {
+            Some(last) if last < self.duration() => Ok(()),
+            _ => fault(&["connect_rate"], "the last of the group would connect after the end of the run"),
+        }
+    }
+
     fn check_group(&self, group: &Group) -> Result<(), Fault> {
         if group.name.is_empty() || group.name.contains('.') || group.name.chars().any(char::is_control) {
             return fault(&["name"], "a group needs a name, without dots");
@@ -114,9 +132,7 @@ impl Profile {
         if let Some(server) = self.server.reference() {
             group.check_service(server.protocol)?;
         }
-        if group.start.0 >= self.duration() {
-            return fault(&["start"], "the group would connect after the end of the run");
-        }
+        self.check_arrival(group)?;
         check_lives(group)?;
         check_load(group)?;
         group.check_speech()?;
@@ -125,6 +141,9 @@ impl Profile {
 }
 
 fn check_lives(group: &Group) -> Result<(), Fault> {
+    if group.requests_per_connection.is_some() && group.tx.is_idle() {
+        return fault(&["requests_per_connection"], "who is `idle` asks for nothing: leave it out");
+    }
     if group.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
         return fault(&["lifetime"], "must be longer than 0; leave it out to keep connections");
     }
@@ -153,10 +172,14 @@ fn check_load(group: &Group) -> Result<(), Fault> {
     }
 }
 
+/// Whether it is a possible rate of a schedule: 0 for a while, or from 1 in an hour to `most`.
+fn is_between(rate: Rate, most: f64) -> bool {
+    rate.0 == 0.0 || (LEAST_RATE..=most).contains(&rate.0)
+}
+
 /// A rate of 0 is a pause, if it is not all there is.
 fn check_rates(schedule: &Schedule) -> Result<(), Fault> {
-    let possible = |rate: Rate| rate.0 == 0.0 || (LEAST_RATE..=MOST_RATE).contains(&rate.0);
-    if schedule.rates().all(possible) && schedule.rates().any(|rate| rate.0 > 0.0) {
+    if schedule.rates().all(|rate| is_between(rate, MOST_RATE)) && schedule.rates().any(|rate| rate.0 > 0.0) {
         return Ok(());
     }
     fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s, or 0 for a while")
@@ -244,6 +267,18 @@ mod tests {
                 format!("{LOAD}\nlifetime = '0s'"),
                 "t.toml:9: clients.0.lifetime: must be longer than 0",
             ),
+            ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "who is `idle` asks for nothing"),
+            (
+                "frame",
+                format!("{LOAD}\nconnect_rate = '0/s'"),
+                "t.toml:9: clients.0.connect_rate: the last of",
+            ),
+            (
+                "frame",
+                format!("{LOAD}\n[[clients]]\nname = 'h'\ncount = 9\n{LOAD}\nconnect_rate = '1/s'"),
+                "clients.1.connect_rate: the last of the group would connect after",
+            ),
+            ("frame", format!("{LOAD}\nconnect_rate = '20/ms'"), "clients.0.connect_rate: must be from"),
             ("frame", "load = { rate = '0/s' }".into(), "clients.0.load.rate: must be from 1 in an hour"),
             ("frame", "load = { rate = '1/s to 2000/ms over 1s' }".into(), "clients.0.load.rate: must be"),
             (

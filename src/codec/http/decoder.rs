@@ -57,6 +57,8 @@ pub struct Decoder {
     hasher: crc32fast::Hasher,
     /// It is an error.
     error: bool,
+    /// It says that the connection ends with it.
+    last: bool,
     sequence: u64,
 }
 
@@ -82,6 +84,7 @@ impl Decoder {
             body: 0,
             hasher: crc32fast::Hasher::new(),
             error: false,
+            last: false,
             sequence: 0,
         }
     }
@@ -184,6 +187,7 @@ impl Decoder {
         }
         let wanted = self.rules.status;
         self.error = reply.status != wanted;
+        self.last = reply.last;
         if self.error {
             self.verifier.error(self.start, Flaw::Status { found: reply.status, wanted });
         }
@@ -196,7 +200,10 @@ impl Decoder {
             Framing::Length(0) => return self.finish(Some(0), answered),
             Framing::Length(length) => At::Length(length),
             Framing::Chunked => At::Chunked(Chunked::new(u64::MAX >> 1)),
-            Framing::UntilEnd => At::UntilEnd,
+            Framing::UntilEnd => {
+                self.last = true;
+                At::UntilEnd
+            }
         };
     }
 
@@ -254,7 +261,7 @@ impl Decoder {
         }
         self.at = At::Head;
         self.body = 0;
-        answered(Answered { sequence: self.sequence, error: self.error });
+        answered(Answered { sequence: self.sequence, error: self.error, last: self.last });
         self.sequence += 1;
     }
 

@@ -13,6 +13,8 @@ const VERSION: &[u8] = b"HTTP/1.";
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) framing: Framing,
+    /// The server ends the connection after it.
+    pub(super) last: bool,
 }
 
 /// How the end of a body is found, by what the head says. Some answers have no body, whatever it says.
@@ -56,8 +58,18 @@ impl Reply {
         if !(100..=599).contains(&status) {
             return Err(Flaw::StatusLine);
         }
-        Ok(Self { status, framing: framing(response.headers, version)? })
+        let framing = framing(response.headers, version)?;
+        Ok(Self { status, framing, last: is_last(response.headers, version) })
     }
+}
+
+/// Whether the connection ends with this answer: as it says, or as is usual in its version (RFC 9112 section 9.3).
+fn is_last(fields: &[httparse::Header<'_>], version: u8) -> bool {
+    let options = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
+    let mut options =
+        options.flat_map(|field| field.value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let mut named = |name: &[u8]| options.any(|option| option.eq_ignore_ascii_case(name));
+    if version == 0 { !named(b"keep-alive") } else { named(b"close") }
 }
 
 fn framing(fields: &[httparse::Header<'_>], version: u8) -> Result<Framing, Flaw> {
@@ -122,6 +134,21 @@ mod tests {
             assert_eq!(with(fields), Err(Flaw::Framing), "{fields}");
         }
         assert_eq!(parse("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(Flaw::Framing));
+    }
+
+    #[test]
+    fn an_answer_says_whether_it_is_the_last() {
+        let last = |text: &str| Reply::parse(text.as_bytes()).map(|reply| reply.last);
+        for (head, is_last) in [
+            ("HTTP/1.1 200 OK\r\n", false),
+            ("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n", false),
+            ("HTTP/1.1 200 OK\r\nconnection: Upgrade , Close\r\n", true),
+            ("HTTP/1.1 200 OK\r\nConnection: x\r\nConnection: close\r\n", true),
+            ("HTTP/1.0 200 OK\r\n", true),
+            ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n", false),
+        ] {
+            assert_eq!(last(&format!("{head}\r\n")), Ok(is_last), "{head}");
+        }
     }
 
     #[test]
