@@ -57,7 +57,7 @@ metrics! {
     ServerCpuUserPerRequest: "server_cpu_user_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// CPU time of the server in the kernel for one answered request
     ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
-    /// Share of the kernel in the server's CPU time while measuring; not measured below a tenth of a second
+    /// Share of the kernel in the server's CPU time; not told below a tenth of a second
     ServerKernelShare: "server_kernel_share" Run Share Neither [Final] None 0.05;
     /// Descriptors the server holds
     ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start End] None 0.02;

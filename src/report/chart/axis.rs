@@ -40,6 +40,7 @@ impl Axis {
     pub(super) fn of_values(unit: Unit, min: f64, max: f64) -> Self {
         const FAR_APART: f64 = 100.0;
         match unit {
+            Unit::Share => Self::share(),
             _ if min <= 0.0 || max / min < FAR_APART => Self::from_zero(unit, max),
             Unit::Bytes | Unit::BytesPerSecond => Self::powers_of_two(unit, min, max),
             _ => Self::decades(unit, min, max),
