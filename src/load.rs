@@ -5,12 +5,16 @@
 //! `depth` requests under way, and the next is due when one is answered.
 
 mod reconnect;
+mod schedule;
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use serde::{Deserialize, Serialize};
 
-pub use self::reconnect::{Attempts, Reconnect};
-use crate::units::{Bytes, Rate};
+pub use self::{
+    reconnect::{Attempts, Reconnect},
+    schedule::{BadSchedule, Schedule},
+};
+use crate::units::Bytes;
 
 /// How requests of an open loop follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +34,9 @@ pub struct Load {
     /// Closed loop: requests under way on each connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u32>,
-    /// Open loop: requests per second of the whole group.
+    /// Open loop: requests per second of the whole group, from when its connections have come about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<Rate>,
+    pub rate: Option<Schedule>,
     /// Open loop: how requests follow each other.
     #[serde(default)]
     pub arrivals: Arrivals,
@@ -65,26 +69,24 @@ pub enum Pacing {
 /// The clock of an open loop. Times are nanoseconds since its start.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    per_second: f64,
+    schedule: Schedule,
     /// For a Poisson process: the source of gaps.
     gaps: Option<Xoshiro256PlusPlus>,
-    started: u64,
+    /// The place of the next request among the arrivals. Its time is computed from that, so that rounding never adds up.
+    place: f64,
     next_ns: u64,
 }
 
 impl Pace {
-    /// `rate` requests per second; the seed fixes every arrival.
-    ///
-    /// # Panics
-    /// If the rate is not above 0.
+    /// Requests as the schedule says; the seed fixes every arrival.
     #[must_use]
-    pub fn new(rate: Rate, arrivals: Arrivals, seed: u64) -> Self {
-        assert!(rate.0 > 0.0, "an open loop needs a rate above 0");
+    pub fn new(schedule: Schedule, arrivals: Arrivals, seed: u64) -> Self {
         let gaps = (arrivals == Arrivals::Poisson).then(|| Xoshiro256PlusPlus::seed_from_u64(seed));
-        let mut pace = Self { per_second: rate.0, gaps, started: 0, next_ns: 0 };
+        let mut pace = Self { schedule, gaps, place: 0.0, next_ns: 0 };
         if pace.gaps.is_some() {
-            pace.next_ns = pace.gap();
+            pace.place = pace.gap();
         }
+        pace.next_ns = pace.due_ns();
         pace
     }
 
@@ -94,12 +96,8 @@ impl Pace {
             return Pacing::Wait(self.next_ns);
         }
         let due = self.next_ns;
-        self.started += 1;
-        // Constant arrivals are computed from their number, so that rounding never adds up.
-        self.next_ns = match self.gaps {
-            None => (self.started as f64 * 1e9 / self.per_second) as u64,
-            Some(_) => due + self.gap(),
-        };
+        self.place += self.gap();
+        self.next_ns = self.due_ns();
         Pacing::Due(due)
     }
 
@@ -110,22 +108,31 @@ impl Pace {
         }
     }
 
-    /// When the next request becomes due.
+    /// When the next request becomes due; `u64::MAX`: none ever will.
     #[must_use]
     pub const fn next_ns(&self) -> u64 {
         self.next_ns
     }
 
-    /// An exponential gap, by inversion.
-    fn gap(&mut self) -> u64 {
-        let uniform: f64 = self.gaps.as_mut().map_or(0.5, RngExt::random);
-        (-(1.0 - uniform).ln() * 1e9 / self.per_second) as u64
+    fn due_ns(&self) -> u64 {
+        self.schedule.due_ns(self.place).unwrap_or(u64::MAX)
+    }
+
+    /// From one arrival to the next at a rate of 1: 1, or an exponential gap, by inversion.
+    fn gap(&mut self) -> f64 {
+        let Some(gaps) = &mut self.gaps else { return 1.0 };
+        let uniform: f64 = gaps.random();
+        -(1.0 - uniform).ln()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pace(schedule: &str, arrivals: Arrivals, seed: u64) -> Pace {
+        Pace::new(schedule.parse().expect("a schedule"), arrivals, seed)
+    }
 
     fn due_until(pace: &mut Pace, end_ns: u64) -> Vec<u64> {
         std::iter::from_fn(|| match pace.decide(end_ns) {
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn constant_arrivals_never_drift() {
-        let mut pace = Pace::new(Rate(3.0), Arrivals::Constant, 0);
+        let mut pace = pace("3/s", Arrivals::Constant, 0);
         let due = due_until(&mut pace, 1_000_000_000_000);
         assert_eq!(due.len(), 3001);
         assert_eq!((due[0], due[1], due[3000]), (0, 333_333_333, 1_000_000_000_000));
@@ -146,14 +153,14 @@ mod tests {
 
     #[test]
     fn late_requests_keep_the_time_they_were_due() {
-        let mut pace = Pace::new(Rate(1000.0), Arrivals::Constant, 0);
+        let mut pace = pace("1000/s", Arrivals::Constant, 0);
         assert_eq!(due_until(&mut pace, 2_500_000), [0, 1_000_000, 2_000_000]);
     }
 
     #[test]
     fn several_who_skip_each_others_requests_start_every_one_once() {
         for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
-            let pace = || Pace::new(Rate(1000.0), arrivals, 3);
+            let pace = || pace("1000/s", arrivals, 3);
             let mut shared = Vec::new();
             for index in 0..3 {
                 let mut part = pace();
@@ -170,7 +177,7 @@ mod tests {
 
     #[test]
     fn poisson_arrivals_have_the_rate_and_the_spread() {
-        let due = due_until(&mut Pace::new(Rate(1000.0), Arrivals::Poisson, 7), 100_000_000_000);
+        let due = due_until(&mut pace("1000/s", Arrivals::Poisson, 7), 100_000_000_000);
         let gaps: Vec<f64> = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e6).collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
@@ -180,8 +187,31 @@ mod tests {
 
     #[test]
     fn the_seed_fixes_the_arrivals() {
-        let arrivals = |seed| due_until(&mut Pace::new(Rate(100.0), Arrivals::Poisson, seed), 1_000_000_000);
+        let arrivals = |seed| due_until(&mut pace("100/s", Arrivals::Poisson, seed), 1_000_000_000);
         assert_eq!(arrivals(1), arrivals(1));
         assert_ne!(arrivals(1), arrivals(2));
+    }
+
+    #[test]
+    fn a_poisson_process_follows_the_ramp() {
+        // 50 · t² requests are due after t seconds, whichever way they follow each other.
+        let due = due_until(&mut pace("0/s to 20000/s over 200s", Arrivals::Poisson, 3), 200_000_000_000);
+        for second in [50_u64, 100, 200] {
+            let found = due.partition_point(|due| *due < second * 1_000_000_000) as f64;
+            let wanted = 50.0 * (second * second) as f64;
+            // Four standard deviations of a Poisson variable.
+            assert!(
+                (found - wanted).abs() < 4.0 * wanted.sqrt(),
+                "{found} by {second} s instead of {wanted}"
+            );
+        }
+        assert!(due.is_sorted());
+    }
+
+    #[test]
+    fn after_the_last_request_nothing_becomes_due() {
+        let mut pace = pace("4/s for 1s then 0/s", Arrivals::Constant, 0);
+        assert_eq!(due_until(&mut pace, u64::MAX - 1).len(), 4);
+        assert_eq!(pace.decide(u64::MAX - 1), Pacing::Wait(u64::MAX));
     }
 }

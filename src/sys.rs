@@ -1,7 +1,7 @@
 //! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, perf_event_open: nix wraps none of them; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; pre_exec"
 )]
 
 use std::fs::File;
@@ -224,6 +224,32 @@ pub fn set_timer_slack_ns(ns: u64) -> io::Result<()> {
     Ok(prctl::set_timerslack(libc::c_ulong::try_from(ns).unwrap_or(libc::c_ulong::MAX))?)
 }
 
+/// Gives this thread a table of descriptors of its own, with standard input, output, error and `kept` in it: as
+/// `RLIMIT_NOFILE` bounds each table, it has descriptors left when the other threads have none. Only these, and what it
+/// opens itself, may be used in this thread from now on. `close_range(2)` with `CLOSE_RANGE_UNSHARE` (Linux ≥ 5.9).
+///
+/// # Errors
+/// `ENOSYS` on an older kernel, `ENOMEM`; the table stays shared, and nothing is closed.
+pub fn unshare_descriptors(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<u32> =
+        kept.iter().map(|fd| fd.as_raw_fd().unsigned_abs()).filter(|fd| *fd > 2).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for next in kept.into_iter().chain([u32::MAX]) {
+        if first < next {
+            // SAFETY: the first call that closes anything has made the table this thread's own, where nobody else's
+            // descriptors are; the caller uses none but those that are kept.
+            let closed =
+                unsafe { libc::close_range(first, next - 1, libc::CLOSE_RANGE_UNSHARE.cast_signed()) };
+            if closed == -1 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        first = next.saturating_add(1);
+    }
+    Ok(())
+}
+
 /// Can the instructions of this process be counted by the hardware, in user space? Really tried.
 ///
 /// # Errors
@@ -346,5 +372,21 @@ mod tests {
         if let Err(reason) = hardware_counters() {
             assert!(!reason.is_empty());
         }
+    }
+
+    #[test]
+    fn a_thread_with_descriptors_of_its_own_leaves_those_of_others_alone() {
+        let (kept, other) = (File::open("/proc/self/stat").unwrap(), File::open("/dev/zero").unwrap());
+        let alone = std::thread::scope(|scope| {
+            let look = || {
+                unshare_descriptors(&[kept.as_fd()]).unwrap();
+                let listed = std::fs::read_dir("/proc/thread-self/fd").unwrap().count();
+                ((&kept).read(&mut [0]).unwrap(), listed)
+            };
+            scope.spawn(look).join().unwrap()
+        });
+        // Three standard ones, the kept one and that of the listing.
+        assert_eq!(alone, (1, 5));
+        assert_eq!((&other).read(&mut [0]).unwrap(), 1);
     }
 }

@@ -188,7 +188,7 @@ macro_rules! as_text {
 as_text!(Bytes, Span, Rate, ByteRate, Count, OrOff<T: FromStr<Err = BadQuantity>>);
 
 /// Accepts what a TOML author may write for a quantity, and hands it on as text.
-struct TextOrNumber;
+pub(crate) struct TextOrNumber;
 
 impl de::Visitor<'_> for TextOrNumber {
     type Value = String;

@@ -2,6 +2,8 @@
 
 #[path = "clients/endings.rs"]
 mod endings;
+#[path = "clients/lives.rs"]
+mod lives;
 #[path = "clients/protocols.rs"]
 mod protocols;
 #[path = "clients/sharing.rs"]

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     codec::Protocol,
+    load::Schedule,
     profile::{Attach, Bench, Crowd, Peer, Program, Source, Target},
     run::Request,
-    units::{Bytes, Rate, Span},
+    units::{Bytes, Count, Span},
 };
 
 /// What the run is called in reports.
@@ -36,10 +37,14 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "N", default_value_t = 1)]
     threads: u32,
 
-    /// Requests per second of all good clients together, whatever the server does; without it each client sends the
-    /// next request when it has its answer
+    /// Requests per second of all good clients together, whatever the server does: 2000/s, "500/s to 4000/s over 8s", or
+    /// "1000/s for 2s then 4000/s"; without it each client sends the next request when it has its answer
     #[arg(long, short, value_name = "RATE")]
-    rate: Option<Rate>,
+    rate: Option<Schedule>,
+
+    /// Requests that a good client sends on one connection; then it closes it and opens another. No bound unless given
+    #[arg(long, value_name = "N")]
+    requests_per_connection: Option<Count>,
 
     /// What is spoken: echo, frame, line or resp (PING); an address with http:// says so itself
     #[arg(long, short, value_name = "PROTOCOL", default_value = "echo", value_parser = protocol)]
@@ -141,7 +146,8 @@ impl Args {
             protocol: if self.address.path.is_some() { Protocol::Http } else { self.protocol },
             connections: self.connections,
             threads: self.threads,
-            rate: self.rate,
+            rate: self.rate.clone(),
+            requests_per_connection: self.requests_per_connection,
             payload: self.payload,
             bad_path: self.bad_path.clone().or_else(|| self.address.path.clone()).unwrap_or_default(),
             path: self.address.path.clone().unwrap_or_default(),

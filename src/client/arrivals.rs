@@ -1,6 +1,6 @@
 //! The open loops: every request that becomes due is given to a connection, or counted as skipped.
 
-use super::engine::Engine;
+use super::{connection::Connection, engine::Engine};
 use crate::{load::Pacing, reactor::Token, sys};
 
 /// Requests that one connection may have under way in an open loop; beyond it arrivals are skipped.
@@ -48,9 +48,12 @@ impl Engine<'_> {
     fn start_arrival(&mut self, index: usize, due_ns: u64, token: Option<Token>) {
         let group = &mut self.groups[index];
         let connection = token.and_then(|token| self.connections.entry(token));
-        match connection
-            .filter(|connection| connection.pending.open() < MOST_PENDING && !connection.tx.is_shut())
-        {
+        let has_room = |connection: &&mut Connection| {
+            connection.pending.open() < MOST_PENDING
+                && connection.pending.started() < group.requests_per_connection()
+                && !connection.tx.is_shut()
+        };
+        match connection.filter(has_room) {
             None => group.skip(due_ns),
             Some(connection) => {
                 connection.start(due_ns, group);

@@ -63,6 +63,8 @@ pub(super) struct Connection {
     pub(super) writers: Option<Writers>,
     /// Threads that share the socket to receive.
     pub(super) readers: Option<Readers>,
+    /// An answer said that it is the last.
+    pub(super) last_answered: bool,
 }
 
 /// What to do with the connection after it had its turn.
@@ -153,6 +155,9 @@ impl Connection {
                 self.rx.moved(count);
                 group.received += count as u64;
                 self.decode(Some(&io.inbox[..count]), io, group);
+                if let Some(end) = self.over(io, group) {
+                    return end;
+                }
                 // A steady reader that got less than it offered to take has drained the socket. Others are asked first:
                 // they may end the connection before the next request is sent.
                 let drained = most == io.inbox.len() && count < most;
@@ -175,13 +180,16 @@ impl Connection {
     pub(super) fn decode(&mut self, bytes: Option<&[u8]>, io: &Io, group: &mut Group) {
         let closed_loop = group.spec.load.depth.is_some() && group.downloads.is_none();
         let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
-        let pending = &mut self.pending;
+        let most = group.requests_per_connection();
+        let (pending, last_answered) = (&mut self.pending, &mut self.last_answered);
         let mut unasked = 0;
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None => unasked += 1,
             Some(request) => {
                 group.answered(request, answer.error, io.now_ns);
-                if closed_loop {
+                // An error that ends the connection is an eviction, announced or not.
+                *last_answered |= answer.last && !answer.error;
+                if closed_loop && !answer.last && pending.started() < most {
                     start(pending, group, io.now_ns);
                 }
             }

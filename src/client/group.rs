@@ -8,7 +8,6 @@ use hdrhistogram::Histogram;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
-    Seen,
     download::Downloads,
     pending::{Pending, Request},
     share::{Part, Start},
@@ -17,11 +16,10 @@ use crate::{
     behavior::End,
     codec::{Script, Tally},
     load::{Attempts, Pace},
-    metric::{Metric, Row},
     profile,
     reactor::Token,
     record::{Ledger, Requests},
-    units::Rate,
+    units::Count,
 };
 
 /// The longest latency that is told apart: a day, in nanoseconds.
@@ -32,6 +30,8 @@ const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 pub(super) enum Ended {
     /// As the behavior says; `HalfClose`: the peer closed after us, with everything answered.
     ByUs(End),
+    /// As the peer's last answer said that it would.
+    AsAnnounced,
     ByFin,
     ByReset,
     Refused,
@@ -51,7 +51,7 @@ pub(super) struct Group {
     pub(super) part: Part,
     /// The clock of its open loop, of which the thread starts every request that is its own.
     pub(super) pace: Option<Pace>,
-    /// When its connections are opened.
+    /// When its first connections are opened: from here on, as a schedule says or at once.
     start_ns: u64,
     /// Connections that are still to be opened.
     to_open: u32,
@@ -98,7 +98,7 @@ impl Group {
         window: (u64, u64),
         seed: u64,
     ) -> Self {
-        let pace = spec.load.rate.filter(|_| part.count > 0).map(|rate: Rate| {
+        let pace = spec.load.rate.clone().filter(|_| part.count > 0).map(|rate| {
             let mut pace = Pace::new(rate, spec.load.arrivals, seed);
             pace.skip(part.index);
             pace
@@ -141,12 +141,22 @@ impl Group {
 
     /// Whether it is time to open a connection, and whether it is one that is opened again.
     pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<bool> {
-        if self.to_open > 0 && now_ns >= self.start_ns {
+        if self.next_open_ns().is_some_and(|at_ns| at_ns <= now_ns) {
             self.to_open -= 1;
             return Some(false);
         }
         self.reopen_ns.front().filter(|at_ns| **at_ns <= now_ns)?;
         self.reopen_ns.pop_front().map(|_| true)
+    }
+
+    /// When the next of the first connections is opened, if one is left.
+    fn next_open_ns(&self) -> Option<u64> {
+        let opened = self.part.count - self.to_open;
+        let after_ns = match &self.spec.connect_rate {
+            None => 0,
+            Some(schedule) => schedule.due_ns(f64::from(self.part.index + opened * self.part.of))?,
+        };
+        (self.to_open > 0).then(|| self.start_ns.saturating_add(after_ns))
     }
 
     /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
@@ -165,7 +175,7 @@ impl Group {
 
     /// When there is something to do for the group: a connection to open, a request to start.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
-        let first = (self.to_open > 0).then_some(self.start_ns);
+        let first = self.next_open_ns();
         let again = self.reopen_ns.front().copied();
         let request = self
             .start
@@ -190,6 +200,11 @@ impl Group {
     pub(super) fn take_back(&mut self, due_ns: u64) {
         self.requests.started -= 1;
         self.due_in_window -= u64::from(self.in_window(due_ns));
+    }
+
+    /// Requests that each of its connections starts at most.
+    pub(super) fn requests_per_connection(&self) -> u64 {
+        self.spec.requests_per_connection.map_or(u64::MAX, |Count(most)| u64::from(most))
     }
 
     /// A request became due and cannot be started.
@@ -233,6 +248,7 @@ impl Group {
             Ended::ByUs(End::Close | End::HalfClose) => &mut self.ledger.closed_by_us,
             Ended::ByUs(End::Reset) => &mut self.ledger.reset_by_us,
             Ended::ByUs(End::Vanish) => &mut self.ledger.vanished,
+            Ended::AsAnnounced => &mut self.ledger.closed_as_announced,
             Ended::ByFin => &mut self.ledger.evicted_fin,
             Ended::ByReset => &mut self.ledger.evicted_rst,
             Ended::Refused => &mut self.ledger.refused,
@@ -259,15 +275,6 @@ impl Group {
         self.part.of > 1 && self.pace.is_some() && self.start.at_ns().is_none()
     }
 
-    /// What there is to see now; the interval starts anew.
-    pub(super) fn sample(&mut self) -> Seen {
-        let mut counts = self.counts();
-        counts.set(Metric::Alive, self.alive.len() as f64);
-        let some = !self.interval.is_empty();
-        let responses = some.then(|| std::mem::replace(&mut self.interval, histogram()));
-        Seen { counts, responses }
-    }
-
     /// Takes over what another thread drove of the same group.
     pub(super) fn absorb(&mut self, other: Self) {
         self.due_in_window += other.due_in_window;
@@ -289,19 +296,6 @@ impl Group {
         ] {
             mine.add(others).expect("histograms with the same bounds");
         }
-    }
-
-    /// The counters.
-    pub(super) fn counts(&self) -> Row {
-        let mut row = Row::default();
-        row.set(Metric::Answered, self.requests.answered as f64);
-        row.set(Metric::Skipped, self.requests.skipped as f64);
-        row.set(Metric::Received, self.received as f64);
-        row.set(Metric::Sent, self.sent as f64);
-        if let Some(downloads) = &self.downloads {
-            downloads.count(&mut row);
-        }
-        row
     }
 }
 

@@ -78,6 +78,7 @@ impl Engine<'_> {
             pending: Pending::default(),
             writers: None,
             readers: None,
+            last_answered: false,
         });
         if let Some(connection) = self.connections.entry(token) {
             self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
@@ -116,7 +117,8 @@ impl Engine<'_> {
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
         if !self.io.closing && group.downloads.is_none() {
-            for _ in 0..group.spec.load.depth.unwrap_or(0) {
+            let depth = u64::from(group.spec.load.depth.unwrap_or(0));
+            for _ in 0..depth.min(group.requests_per_connection()) {
                 connection.start(self.io.now_ns, group);
             }
         }

@@ -115,6 +115,8 @@ pub struct Answered {
     pub sequence: u64,
     /// It is well-formed, and says that the request has failed.
     pub error: bool,
+    /// It says that it is the last one on this connection.
+    pub last: bool,
 }
 
 /// What checking a stream of answers has found so far.

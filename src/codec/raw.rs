@@ -147,7 +147,7 @@ impl Decoder {
             let start = self.verifier.received() - found;
             self.comparison.finish(&self.rules.sample, start, found, &mut self.verifier);
         }
-        answered(Answered { sequence: self.sequence, error: false });
+        answered(Answered { sequence: self.sequence, error: false, last: false });
         self.sequence += 1;
     }
 }

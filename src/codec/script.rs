@@ -138,7 +138,7 @@ pub enum Decoder {
 impl Decoder {
     /// Takes the bytes that arrived next, and tells of every answer that they complete.
     pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
-        let mut well = |sequence| answered(Answered { sequence, error: false });
+        let mut well = |sequence| answered(Answered { sequence, error: false, last: false });
         match self {
             Self::Echo(decoder) => decoder.feed(bytes, &mut well),
             Self::Frame(decoder) => decoder.feed(bytes, &mut well),
@@ -166,7 +166,9 @@ impl Decoder {
     pub fn feed_parts(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
         match self {
             Self::Echo(decoder) => {
-                decoder.feed_parts(bytes, &mut |sequence| answered(Answered { sequence, error: false }));
+                decoder.feed_parts(bytes, &mut |sequence| {
+                    answered(Answered { sequence, error: false, last: false });
+                });
             }
             _ => self.feed(bytes, answered),
         }
@@ -188,7 +190,7 @@ impl Decoder {
     /// last ones.
     pub fn sent(&mut self, bytes: u64, answered: &mut impl FnMut(Answered)) {
         if let Self::Echo(decoder) = self {
-            decoder.sent(bytes, &mut |sequence| answered(Answered { sequence, error: false }));
+            decoder.sent(bytes, &mut |sequence| answered(Answered { sequence, error: false, last: false }));
         }
     }
 

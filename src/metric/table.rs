@@ -53,6 +53,12 @@ metrics! {
     ServerCpu: "server_cpu" Run Nanoseconds Lower [Rate Total] Cpu 0.05;
     /// CPU time of the server for one answered request
     ServerCpuPerRequest: "server_cpu_per_request" Run Nanoseconds Lower [Final] None 0.05;
+    /// CPU time of the server in user space for one answered request
+    ServerCpuUserPerRequest: "server_cpu_user_per_request" Run Nanoseconds Lower [Final] None 0.05;
+    /// CPU time of the server in the kernel for one answered request
+    ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
+    /// Share of the kernel in the server's CPU time; not told below a tenth of a second
+    ServerKernelShare: "server_kernel_share" Run Share Neither [Final] None 0.05;
     /// Descriptors the server holds
     ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start End] None 0.02;
     /// Context switches of the server
@@ -199,6 +205,8 @@ metrics! {
     Retransmits: "retransmits" Run Count Lower [Whole] None 0.5;
 
     // A client group.
+    /// Requests of an open loop that became due, started or not
+    Due: "due" Group Count Neither [Total] Throughput 0.01;
     /// Answers received and verified
     Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
     /// Requests that became due per second
@@ -263,6 +271,8 @@ metrics! {
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections the client ended by FIN; after a half-close, when everything was answered
     Closed: "closed" Group Count Neither [Final] None 0.0;
+    /// Connections that ended because the server's last answer said so (HTTP: Connection: close, or HTTP/1.0)
+    ClosedAsAnnounced: "closed_as_announced" Group Count Neither [Final] None 0.0;
     /// Connections the client ended by RST, or with bytes unread, which the kernel answers with RST
     Reset: "reset" Group Count Neither [Final] None 0.0;
     /// Connections the client left without a word; not measured where it may not

@@ -15,6 +15,8 @@ pub enum Unit {
     PerSecond,
     /// Bytes per second.
     BytesPerSecond,
+    /// A part of a whole: 1.0 is all of it.
+    Share,
     /// A share of one core: 1.0 is a core kept busy all the time.
     Cores,
 }
@@ -48,6 +50,7 @@ impl Unit {
             Self::Count => units::human_count(value),
             Self::PerSecond => format!("{}/s", units::human_count(value)),
             Self::BytesPerSecond => format!("{}/s", units::human_bytes(value)),
+            Self::Share => format!("{:.1} %", value * 100.0),
             Self::Cores => format!("{:.1} % of a core", value * 100.0),
         }
     }
@@ -69,6 +72,12 @@ impl Unit {
                 let bytes = magnitude.strip_suffix("/s").unwrap_or(magnitude);
                 bytes.parse::<Bytes>().map(|b| b.0 as f64).map_err(|e| format!("{e}, per second"))
             }
+            Self::Share => magnitude
+                .strip_suffix('%')
+                .and_then(|percent| percent.trim().parse::<f64>().ok())
+                .filter(|percent| percent.is_finite())
+                .map(|percent| percent / 100.0)
+                .ok_or(format!("`{magnitude}` is not a share such as 80%")),
             Self::Count | Self::Cores => magnitude
                 .parse::<f64>()
                 .ok()
@@ -87,6 +96,7 @@ impl Unit {
             Self::Count => "count",
             Self::PerSecond => "1/s",
             Self::BytesPerSecond => "bytes/s",
+            Self::Share => "share",
             Self::Cores => "cores",
         }
     }
@@ -103,6 +113,8 @@ mod tests {
         assert_eq!(Unit::Nanoseconds.parse("20ms"), Ok(20e6));
         assert_eq!(Unit::BytesPerSecond.parse("1MiB/s"), Ok(1_048_576.0));
         assert!(Unit::Count.parse("20ms").is_err());
+        assert_eq!((Unit::Share.parse("62.5 %"), Unit::Share.show(0.625)), (Ok(0.625), "62.5 %".to_owned()));
+        assert!(Unit::Share.parse("0.8").is_err());
         assert_eq!(Unit::Nanoseconds.per_second().show(0.5), "50.0 % of a core");
     }
 }

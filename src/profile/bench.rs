@@ -8,7 +8,8 @@ use toml::Value;
 use super::Target;
 use crate::{
     codec::Protocol,
-    units::{Bytes, Rate, Span},
+    load::Schedule,
+    units::{Bytes, Count, Span},
 };
 
 /// A way to misbehave that has a name of its own.
@@ -49,7 +50,9 @@ pub struct Bench {
     /// Threads that drive the clients.
     pub threads: u32,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
-    pub rate: Option<Rate>,
+    pub rate: Option<Schedule>,
+    /// Requests that a good client sends on one connection, at most; then it opens another. No bound unless set.
+    pub requests_per_connection: Option<Count>,
     /// Bytes of a good client's request; none for HTTP and RESP.
     pub payload: Bytes,
     /// What HTTP asks for.
@@ -72,14 +75,14 @@ impl Bench {
         let crowds: Vec<String> =
             self.bad.iter().map(|crowd| format!(", {} × {}", crowd.count, crowd.peer.name())).collect();
         let title = format!("{}: {} good clients{}", self.place(), self.connections, crowds.concat());
-        let load = match self.rate {
+        let load = match &self.rate {
             Some(rate) => format!("rate = \"{rate}\""),
             None => "depth = 1".to_owned(),
         };
         let _ = write!(
             text,
             "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\nclient_threads = {}\n\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
-             {}load = {{ {load}{} }}\n",
+             {}load = {{ {load}{} }}\n{}",
             quoted(&title),
             self.warmup,
             self.measure,
@@ -88,6 +91,7 @@ impl Bench {
             self.connections,
             self.speech(&self.path),
             self.payload(&self.payload.to_string()),
+            self.lives(),
         );
         for crowd in &self.bad {
             let _ = write!(
@@ -108,6 +112,16 @@ impl Bench {
             _ => String::new(),
         };
         format!("protocol = \"{}\"\n{http}", self.protocol)
+    }
+
+    /// How long a good client's connection lives. Where HTTP's server ends it, as it may, the client comes back.
+    fn lives(&self) -> String {
+        let reconnect = "reconnect = { at_most = \"10000/s\" }\n";
+        match (self.requests_per_connection, self.protocol) {
+            (Some(most), _) => format!("requests_per_connection = {most}\n{reconnect}"),
+            (None, Protocol::Http) => reconnect.to_owned(),
+            _ => String::new(),
+        }
     }
 
     /// How long a request is, where that can be chosen.
@@ -195,7 +209,8 @@ mod tests {
                 protocol,
                 connections: 5,
                 threads: 2,
-                rate: Some("500/s".parse().expect("a rate")),
+                rate: Some("500/s to 900/s over 5s then 700/s".parse().expect("a schedule")),
+                requests_per_connection: Some(Count(7)),
                 payload: Bytes(100),
                 path: "/a'b".to_owned(),
                 bad_path: "/large".to_owned(),
@@ -213,8 +228,11 @@ mod tests {
                 );
                 assert!(!group.rx.is_steady() || !group.tx.is_steady(), "{} misbehaves", group.name);
             }
-            let closed = parsed(&Bench { rate: None, ..bench });
-            assert_eq!((closed.clients[0].load.depth, closed.clients[0].load.rate), (Some(1), None));
+            assert_eq!(profile.clients[0].requests_per_connection, Some(Count(7)));
+            assert!(profile.clients[0].reconnect.is_some());
+            let closed = parsed(&Bench { rate: None, requests_per_connection: None, ..bench });
+            assert_eq!(closed.clients[0].reconnect.is_some(), protocol == Protocol::Http);
+            assert_eq!((closed.clients[0].load.depth, &closed.clients[0].load.rate), (Some(1), &None));
         }
     }
 
@@ -227,6 +245,7 @@ mod tests {
             connections: 1,
             threads: 1,
             rate: None,
+            requests_per_connection: None,
             payload: Bytes(9),
             path: String::new(),
             bad_path: String::new(),

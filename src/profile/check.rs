@@ -1,10 +1,13 @@
 //! What TOML's grammar cannot say: which values are possible together.
 
+use std::time::Duration;
+
 use super::{Expectation, Group, Profile, expect::Names};
 use crate::{
     behavior::{About, Needs, Race},
     codec::{Check, Protocol, content, http::Verb},
-    load::Load,
+    load::{Load, Schedule},
+    units::Rate,
 };
 
 /// Requests that a connection can have under way.
@@ -116,6 +119,22 @@ impl Profile {
         Ok(())
     }
 
+    /// Whether all of the group's connections are opened before the end.
+    fn check_arrival(&self, group: &Group) -> Result<(), Fault> {
+        if group.start.0 >= self.duration() {
+            return fault(&["start"], "the group would connect after the end of the run");
+        }
+        let Some(schedule) = &group.connect_rate else { return Ok(()) };
+        if !schedule.rates().all(|rate| is_between(rate, MOST_ATTEMPTS)) {
+            return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
+        }
+        let last_ns = schedule.due_ns(f64::from(group.count - 1));
+        match last_ns.map(|ns| group.start.0 + Duration::from_nanos(ns)) {
+            Some(last) if last < self.duration() => Ok(()),
+            _ => fault(&["connect_rate"], "the last of the group would connect after the end of the run"),
+        }
+    }
+
     fn check_group(&self, group: &Group) -> Result<(), Fault> {
         if group.name.is_empty() || group.name.contains('.') || group.name.chars().any(char::is_control) {
             return fault(&["name"], "a group needs a name, without dots");
@@ -126,9 +145,7 @@ impl Profile {
         if let Some(server) = self.server.reference() {
             group.check_service(server.protocol)?;
         }
-        if group.start.0 >= self.duration() {
-            return fault(&["start"], "the group would connect after the end of the run");
-        }
+        self.check_arrival(group)?;
         check_lives(group)?;
         check_load(group)?;
         group.check_speech()?;
@@ -137,6 +154,9 @@ impl Profile {
 }
 
 fn check_lives(group: &Group) -> Result<(), Fault> {
+    if group.requests_per_connection.is_some() && group.tx.is_idle() {
+        return fault(&["requests_per_connection"], "who is `idle` asks for nothing: leave it out");
+    }
     if group.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
         return fault(&["lifetime"], "must be longer than 0; leave it out to keep connections");
     }
@@ -150,7 +170,7 @@ fn check_lives(group: &Group) -> Result<(), Fault> {
 
 fn check_load(group: &Group) -> Result<(), Fault> {
     let load = &group.load;
-    match (load.depth, load.rate) {
+    match (load.depth, &load.rate) {
         _ if group.tx.is_idle() && *load == Load::default() => Ok(()),
         _ if group.tx.is_idle() => fault(&["load"], "who is `idle` asks for nothing: leave load out"),
         (Some(_), Some(_)) => {
@@ -160,11 +180,22 @@ fn check_load(group: &Group) -> Result<(), Fault> {
         (Some(depth), _) if !(1..=MOST_DEPTH).contains(&depth) => {
             fault(&["load", "depth"], format!("must be from 1 to {MOST_DEPTH}"))
         }
-        (_, Some(rate)) if !(LEAST_RATE..=MOST_RATE).contains(&rate.0) => {
-            fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s")
-        }
+        (_, Some(schedule)) => check_rates(schedule),
         _ => Ok(()),
     }
+}
+
+/// Whether it is a possible rate of a schedule: 0 for a while, or from 1 in an hour to `most`.
+fn is_between(rate: Rate, most: f64) -> bool {
+    rate.0 == 0.0 || (LEAST_RATE..=most).contains(&rate.0)
+}
+
+/// A rate of 0 is a pause, if it is not all there is.
+fn check_rates(schedule: &Schedule) -> Result<(), Fault> {
+    if schedule.rates().all(|rate| is_between(rate, MOST_RATE)) && schedule.rates().any(|rate| rate.0 > 0.0) {
+        return Ok(());
+    }
+    fault(&["load", "rate"], "must be from 1 in an hour to 1000000/s, or 0 for a while")
 }
 
 fn check_behaviors(group: &Group) -> Result<(), Fault> {
@@ -271,82 +302,4 @@ fn check_needs(group: &Group, tx: &About) -> Result<(), Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::profile::{Profile, Source};
-
-    fn parse(protocol: &str, keys: &str) -> Result<Profile, String> {
-        let text = format!(
-            "title = \"t\"\n[server]\nprotocol = \"{protocol}\"\n[[clients]]\nname = \"g\"\ncount = 1\nprotocol = \"{protocol}\"\n{keys}"
-        );
-        Source { file: "t.toml".into(), text }.parse(&[]).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_behavior_that_could_not_do_what_it_says_is_refused() {
-        const LOAD: &str = "load = { depth = 1, payload = 9 }";
-        for (protocol, keys, wanted) in [
-            ("line", format!("{LOAD}\ntx = {{ slow-header = {{ every = '1s' }} }}"), "requests with a head"),
-            (
-                "http",
-                "load = { depth = 1 }\ntx = { slow-body = { every = '1s' } }".into(),
-                "set load.payload",
-            ),
-            ("echo", format!("{LOAD}\ntx = 'endless'"), "an end of their own"),
-            (
-                "echo",
-                "load = { depth = 1, payload = 16 }\ntx = { race = { threads = 2, header = 16 } }".into(),
-                "t.toml:9: clients.0.tx.race.header: must be shorter",
-            ),
-            (
-                "frame",
-                format!("{LOAD}\nrx = {{ race = {{ threads = 2 }} }}"),
-                "needs protocol = \"http\", or",
-            ),
-            (
-                "echo",
-                "load = { depth = 1, payload = 31 }\nrx = { race = { threads = 2 } }".into(),
-                "at least 16B for each",
-            ),
-            (
-                "http",
-                "load = { depth = 1, answer = 99 }\nrx = { race = { threads = 2 } }".into(),
-                "check = \"content\"",
-            ),
-            ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` drives tx only"),
-            ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: who is `idle`"),
-            ("frame", String::new(), "clients.0.load: set `depth`"),
-            (
-                "frame",
-                format!("{LOAD}\nlifetime = '0s'"),
-                "t.toml:9: clients.0.lifetime: must be longer than 0",
-            ),
-            (
-                "frame",
-                format!("{LOAD}\nreconnect = {{ at_most = '0/s' }}"),
-                "clients.0.reconnect.at_most: must be",
-            ),
-        ] {
-            let message = parse(protocol, &keys).expect_err(&keys);
-            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
-        }
-    }
-
-    #[test]
-    fn who_can_do_what_it_says_may() {
-        for (protocol, keys) in [
-            ("frame", "load = { depth = 1 }\ntx = { slow-header = { every = '1s' } }"),
-            ("line", "load = { depth = 1, payload = 9 }\ntx = { slow-body = { every = '1s' } }"),
-            ("http", "load = { depth = 1 }\ntx = 'endless'"),
-            (
-                "http",
-                "load = { depth = 1, answer = 32 }\nhttp = { path = '/bytes/32', check = 'content' }\n\
-                 rx = { race = { threads = 2, lock = true } }",
-            ),
-            ("echo", "tx = 'idle'\nlifetime = '1s'\nreconnect = { pause = '1s' }"),
-        ] {
-            let profile = parse(protocol, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
-            let again = toml::to_string(&profile).expect("a profile can be written");
-            assert_eq!(toml::from_str::<Profile>(&again).expect("and read again"), profile);
-        }
-    }
-}
+mod tests;

@@ -29,8 +29,8 @@ pub use self::{
 use crate::{
     behavior,
     codec::{Protocol, http, raw, resp},
-    load::{Load, Reconnect},
-    units::{Bytes, Span},
+    load::{Load, Reconnect, Schedule},
+    units::{Bytes, Count, Span},
 };
 
 /// A question: a server and the clients that drive it, or a core experiment; and what is expected.
@@ -103,6 +103,13 @@ pub struct Group {
     /// When they connect, counted from the start of the warm-up.
     #[serde(default)]
     pub start: Span,
+    /// How its first connections are opened: no faster than this; all at once unless set. An open loop starts when the
+    /// last one has come about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_rate: Option<Schedule>,
+    /// Requests on each connection, at most: when the last of them is answered the client closes it; no end unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_connection: Option<Count>,
     /// How long each connection is kept before it is closed, whatever is under way on it; the first ones of a group for
     /// a random part of it, so that they do not end in step.
     #[serde(default, skip_serializing_if = "Option::is_none")]

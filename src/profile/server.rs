@@ -41,6 +41,11 @@ pub struct ServerOptions {
     #[arg(long, value_name = "N|off", default_value = "off")]
     pub max_connections: OrOff<Count>,
 
+    /// Descriptors that the process may hold (soft RLIMIT_NOFILE), about a dozen for itself and one for each connection;
+    /// off: as many as the hard limit allows
+    #[arg(long, value_name = "N|off", default_value = "off")]
+    pub descriptors: OrOff<Count>,
+
     /// Time to finish answers under way after SIGTERM; a second SIGTERM ends at once
     #[arg(long, value_name = "TIME", default_value = "500ms")]
     pub drain: Span,
@@ -217,6 +222,11 @@ impl ServerOptions {
             (self.tick.0.is_zero(), "tick", "must be longer than 0"),
             (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
             (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
+            (
+                self.descriptors.0.is_some_and(|Count(most)| most < self.least_descriptors()),
+                "descriptors",
+                "must be at least 16, and 4 more for each thread unless dispatch is single",
+            ),
             (self.threads.0 > MOST_THREADS, "threads", "must be at most 1024"),
             (
                 self.lost_wakeup && (self.trigger == Trigger::Level || self.max_sends.0.is_none()),
@@ -248,6 +258,14 @@ impl ServerOptions {
         match faults.into_iter().find(|(is_fault, ..)| *is_fault) {
             Some((_, key, message)) => Err((key, message)),
             None => Ok(()),
+        }
+    }
+
+    /// With fewer it could not even begin to listen.
+    const fn least_descriptors(&self) -> u32 {
+        match self.dispatch {
+            Dispatch::Single => 16,
+            _ => 16_u32.saturating_add(self.threads.0.saturating_mul(4)),
         }
     }
 }
@@ -292,6 +310,8 @@ mod tests {
             ("trigger = 'edge'\nlost_wakeup = true\nmax_sends = 'off'", "lost_wakeup"),
             ("trigger = 'edge'\nlost_wakeup = true\ndispatch = 'workers'", "lost_wakeup"),
             ("threads = 5000", "threads"),
+            ("descriptors = 15", "descriptors"),
+            ("descriptors = 23\ndispatch = 'reactors'", "descriptors"),
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
             ("root = '/srv'", "root"),
             ("tick = 0", "tick"),

@@ -15,6 +15,9 @@ pub struct Ledger {
     /// Left by the client without a word.
     #[serde(default)]
     pub vanished: u64,
+    /// Ended because the peer's last answer said so (HTTP: `Connection: close`, or HTTP/1.0).
+    #[serde(default)]
+    pub closed_as_announced: u64,
     /// Ended by the peer with FIN.
     pub evicted_fin: u64,
     /// Ended by the peer with RST.
@@ -34,6 +37,7 @@ impl Ledger {
         self.closed_by_us += other.closed_by_us;
         self.reset_by_us += other.reset_by_us;
         self.vanished += other.vanished;
+        self.closed_as_announced += other.closed_as_announced;
         self.evicted_fin += other.evicted_fin;
         self.evicted_rst += other.evicted_rst;
         self.refused += other.refused;
@@ -45,7 +49,7 @@ impl Ledger {
     #[must_use]
     pub fn balances(&self) -> bool {
         let by_us = self.closed_by_us + self.reset_by_us + self.vanished;
-        let by_peer = self.evicted_fin + self.evicted_rst;
+        let by_peer = self.closed_as_announced + self.evicted_fin + self.evicted_rst;
         self.opened == by_us + by_peer + self.refused + self.timed_out + self.still_alive
     }
 }

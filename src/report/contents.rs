@@ -96,9 +96,10 @@ pub(super) fn requests(point: &Point) -> Table {
 
 /// How the connections of each group ended; the counts add up.
 pub(super) fn connections(point: &Point) -> Table {
-    let counts: [(&str, Count<Ledger>); 7] = [
+    let counts: [(&str, Count<Ledger>); 8] = [
         ("opened", |l| l.opened),
         ("closed by us", |l| l.closed_by_us),
+        ("closed as announced", |l| l.closed_as_announced),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("evicted (RST)", |l| l.evicted_rst),
         ("refused", |l| l.refused),

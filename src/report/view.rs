@@ -131,11 +131,12 @@ pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> St
 
 /// How the connections of a group ended, leaving out what did not happen.
 pub(super) fn outcomes(point: &Point, group: &str) -> String {
-    let kinds: [(&str, Count<Ledger>); 8] = [
+    let kinds: [(&str, Count<Ledger>); 9] = [
         ("alive", |l| l.still_alive),
         ("evicted (RST)", |l| l.evicted_rst),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("closed by us", |l| l.closed_by_us),
+        ("closed as announced", |l| l.closed_as_announced),
         ("reset by us", |l| l.reset_by_us),
         ("vanished", |l| l.vanished),
         ("refused", |l| l.refused),

@@ -11,6 +11,9 @@ use crate::{
     stats,
 };
 
+/// The kernel tells user and system time in hundredths of a second: below this, their share is a matter of luck.
+const LEAST_CPU_NS: f64 = 1e8;
+
 /// The evictions that the server reports, on the clients' clock, with the group of the client and when it saw its end.
 pub(super) fn evictions(
     reported: &[ReportedEviction],
@@ -171,8 +174,19 @@ fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
         stats::fold(fold, &points, trial.window_ns)
     };
     let total = |metric| fold(Fold::Total, metric);
-    if let (Some(cpu), true) = (total(Metric::ServerCpu), answered_in_window > 0) {
-        row.set(Metric::ServerCpuPerRequest, cpu / answered_in_window as f64);
+    for (metric, time) in [
+        (Metric::ServerCpuPerRequest, Metric::ServerCpu),
+        (Metric::ServerCpuUserPerRequest, Metric::ServerCpuUser),
+        (Metric::ServerCpuSystemPerRequest, Metric::ServerCpuSystem),
+    ] {
+        if let (Some(cpu), true) = (total(time), answered_in_window > 0) {
+            row.set(metric, cpu / answered_in_window as f64);
+        }
+    }
+    if let (Some(user), Some(system)) = (total(Metric::ServerCpuUser), total(Metric::ServerCpuSystem))
+        && user + system >= LEAST_CPU_NS
+    {
+        row.set(Metric::ServerKernelShare, system / (user + system));
     }
     if let (Some(bytes), Some(wakeups)) = (total(Metric::WakeupBytes), total(Metric::WriteWakeups))
         && wakeups > 0.0

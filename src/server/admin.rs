@@ -44,8 +44,11 @@ impl Admin {
         self.listener.local_addr()
     }
 
-    /// Answers one request after the other until `stop` is readable.
+    /// Answers one request after the other until `stop` is readable, with descriptors of this thread's own: who watches
+    /// must not be shut out when the connections have taken all of the server's.
     pub(super) fn serve(&self, stop: &EventFd) {
+        // A kernel too old for it leaves the table shared, and the askers waiting while it is full.
+        let _ = sys::unshare_descriptors(&[self.listener.as_fd(), stop.as_fd()]);
         loop {
             let mut watched =
                 [self.listener.as_fd(), stop.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));

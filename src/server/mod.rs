@@ -40,7 +40,10 @@ use self::{
     crew::Crew,
     event_loop::{Common, Wishes},
 };
-use crate::profile::{Dispatch, ServerOptions};
+use crate::{
+    profile::{Dispatch, ServerOptions},
+    units::{Count, OrOff},
+};
 
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -111,13 +114,14 @@ impl StopHandle {
 
 impl Server {
     /// Listens on `options.listen` and, for those who watch, on `admin`. From now on peers can connect; they are
-    /// served by [`run`](Self::run). The process may hold as many descriptors as its hard limit allows from now on.
+    /// served by [`run`](Self::run). From now on the process may hold as many descriptors as
+    /// [`ServerOptions::descriptors`] says.
     ///
     /// # Errors
     /// [`ServeError`], with what to write instead.
     pub fn bind(options: &ServerOptions, admin: Option<SocketAddr>) -> Result<Self, ServeError> {
         options.check().map_err(|(key, message)| ServeError::Options(key.replace('_', "-"), message))?;
-        raise_descriptor_limit();
+        limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
             http::Site::open(Some(path)).map_err(cannot)?;
@@ -181,13 +185,16 @@ fn resolve(text: &str) -> Result<SocketAddr, ServeError> {
     resolved.ok_or_else(|| ServeError::Address(text.to_owned()))
 }
 
-/// A connection is a descriptor. Where this fails, the limit stays what it was and accepting copes with it.
-fn raise_descriptor_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+/// A connection is a descriptor: as many as were asked for, or else as the hard limit allows.
+fn limit_descriptors(most: OrOff<Count>) -> Result<(), ServeError> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(io::Error::from)?;
+    let soft = most.0.map_or(hard, |Count(most)| u64::from(most));
+    if soft > hard {
+        let remedy = "is more than the hard limit of the process allows: raise it (`ulimit -Hn` as root), or ask for less";
+        return Err(ServeError::Options("descriptors".to_owned(), remedy));
     }
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(io::Error::from)?;
+    Ok(())
 }
 
 /// `SIGTERM` and `SIGINT` as readiness, and the mask as it was before.

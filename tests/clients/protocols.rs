@@ -157,5 +157,8 @@ fn an_http_body_without_a_length_ends_with_the_connection() {
         0 => b"HTTP/1.1 200 OK\r\n\r\nuntil the end".to_vec(),
         _ => Vec::new(),
     });
-    assert_eq!((result.requests.answered, result.ledger.evicted_fin, result.content.corrupt), (1, 1, 0));
+    assert_eq!(
+        (result.requests.answered, result.ledger.closed_as_announced, result.content.corrupt),
+        (1, 1, 0)
+    );
 }

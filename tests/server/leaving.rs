@@ -80,11 +80,14 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn options_that_cannot_be_are_refused() {
-    let output = Command::new(env!("CARGO_BIN_EXE_badpeer"))
-        .args(["serve", "--overflow", "pause", "--send-limit", "off"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("--overflow pause needs a send_limit"), "{said}");
+    for (options, wanted) in [
+        (&["--overflow", "pause", "--send-limit", "off"][..], "--overflow pause needs a send_limit"),
+        (&["--descriptors", "15"], "--descriptors must be at least 16"),
+        (&["--descriptors", "4000000000"], "--descriptors is more than the hard limit of the process allows"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_badpeer")).arg("serve").args(options).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(wanted), "{said}");
+    }
 }

@@ -1,12 +1,38 @@
-//! What a client group came to.
+//! What there is to see of a group while it runs, and what it came to.
 
-use super::Group;
+use super::{Group, histogram};
 use crate::{
+    client::Seen,
     metric::{Metric, Row},
     record::{Buckets, GroupResult},
 };
 
 impl Group {
+    /// What there is to see now; the interval starts anew.
+    pub(in crate::client) fn sample(&mut self) -> Seen {
+        let mut counts = self.counts();
+        counts.set(Metric::Alive, self.alive.len() as f64);
+        let some = !self.interval.is_empty();
+        let responses = some.then(|| std::mem::replace(&mut self.interval, histogram()));
+        Seen { counts, responses }
+    }
+
+    /// The counters.
+    pub(in crate::client) fn counts(&self) -> Row {
+        let mut row = Row::default();
+        row.set(Metric::Answered, self.requests.answered as f64);
+        if self.pace.is_some() {
+            row.set(Metric::Due, (self.requests.started + self.requests.skipped) as f64);
+        }
+        row.set(Metric::Skipped, self.requests.skipped as f64);
+        row.set(Metric::Received, self.received as f64);
+        row.set(Metric::Sent, self.sent as f64);
+        if let Some(downloads) = &self.downloads {
+            downloads.count(&mut row);
+        }
+        row
+    }
+
     pub(in crate::client) fn answered_in_window(&self) -> u64 {
         self.answered_in_window
     }
@@ -25,6 +51,7 @@ impl Group {
             (Metric::EvictedReset, self.ledger.evicted_rst),
             (Metric::EvictedFin, self.ledger.evicted_fin),
             (Metric::Closed, self.ledger.closed_by_us),
+            (Metric::ClosedAsAnnounced, self.ledger.closed_as_announced),
             (Metric::Reset, self.ledger.reset_by_us),
             (Metric::Refused, self.ledger.refused),
             (Metric::TimedOut, self.ledger.timed_out),

@@ -1,7 +1,7 @@
 //! What a group counts, and when.
 
 use super::*;
-use crate::{client::share::Share, codec::Protocol};
+use crate::{client::share::Share, codec::Protocol, metric::Metric};
 
 fn group() -> Group {
     let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
@@ -46,6 +46,21 @@ fn arrivals_go_round() {
     group.alive = vec![Token::special(0), Token::special(1)];
     let turns: Vec<_> = (0..3).filter_map(|_| group.next_in_turn()).collect();
     assert_eq!(turns, [Token::special(1), Token::special(0), Token::special(1)]);
+}
+
+#[test]
+fn the_first_connections_are_opened_on_a_schedule() {
+    let mut group = group();
+    (group.part.count, group.to_open) = (3, 3);
+    group.spec.connect_rate = Some("100/s".parse().expect("a schedule"));
+    group.start_ns = 50;
+    let mut opened = Vec::new();
+    while let Some(at_ns) = group.next_wake_ns() {
+        assert_eq!(group.take_turn(at_ns - 1), None);
+        assert_eq!(group.take_turn(at_ns), Some(false));
+        opened.push(at_ns);
+    }
+    assert_eq!(opened, [50, 10_000_050, 20_000_050]);
 }
 
 #[test]

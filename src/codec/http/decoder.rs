@@ -61,6 +61,8 @@ pub struct Decoder {
     comparison: Comparison,
     /// It is an error.
     error: bool,
+    /// It says that the connection ends with it.
+    last: bool,
     sequence: u64,
 }
 
@@ -86,6 +88,7 @@ impl Decoder {
             body: 0,
             comparison: Comparison::default(),
             error: false,
+            last: false,
             sequence: 0,
         }
     }
@@ -197,6 +200,7 @@ impl Decoder {
         }
         let wanted = self.rules.status;
         self.error = reply.status != wanted;
+        self.last = reply.last;
         if self.error {
             self.verifier.error(self.start, Flaw::Status { found: reply.status, wanted });
         } else if self.rules.part.is_some() && reply.part != self.rules.part {
@@ -212,7 +216,10 @@ impl Decoder {
             Framing::Length(0) => return self.finish(Some(0), answered),
             Framing::Length(length) => At::Length(length),
             Framing::Chunked => At::Chunked(Chunked::new(u64::MAX >> 1)),
-            Framing::UntilEnd => At::UntilEnd,
+            Framing::UntilEnd => {
+                self.last = true;
+                At::UntilEnd
+            }
         };
     }
 
@@ -270,7 +277,7 @@ impl Decoder {
         self.comparison = Comparison::default();
         self.at = At::Head;
         self.body = 0;
-        answered(Answered { sequence: self.sequence, error: self.error });
+        answered(Answered { sequence: self.sequence, error: self.error, last: self.last });
         self.sequence += 1;
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Reply {
     pub(super) framing: Framing,
     /// Which part of how many bytes follows, by its `Content-Range`; none where that is malformed.
     pub(super) part: Option<(Span, u64)>,
+    /// The server ends the connection after it.
+    pub(super) last: bool,
 }
 
 /// How the end of a body is found, by what the head says. Some answers have no body, whatever it says.
@@ -58,8 +60,19 @@ impl Reply {
         if !(100..=599).contains(&status) {
             return Err(Flaw::StatusLine);
         }
-        Ok(Self { status, framing: framing(response.headers, version)?, part: part(response.headers) })
+        let framing = framing(response.headers, version)?;
+        let last = is_last(response.headers, version);
+        Ok(Self { status, framing, part: part(response.headers), last })
     }
+}
+
+/// Whether the connection ends with this answer: as it says, or as is usual in its version (RFC 9112 section 9.3).
+fn is_last(fields: &[httparse::Header<'_>], version: u8) -> bool {
+    let options = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
+    let mut options =
+        options.flat_map(|field| field.value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let mut named = |name: &[u8]| options.any(|option| option.eq_ignore_ascii_case(name));
+    if version == 0 { !named(b"keep-alive") } else { named(b"close") }
 }
 
 fn framing(fields: &[httparse::Header<'_>], version: u8) -> Result<Framing, Flaw> {
@@ -148,6 +161,21 @@ mod tests {
             ["bytes */99", "bytes 5-14/*", "bytes 5-4/9", "lines 0-1/2", "bytes 0-1/2\r\nContent-Range: x"]
         {
             assert_eq!(part(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_answer_says_whether_it_is_the_last() {
+        let last = |text: &str| Reply::parse(text.as_bytes()).map(|reply| reply.last);
+        for (head, is_last) in [
+            ("HTTP/1.1 200 OK\r\n", false),
+            ("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n", false),
+            ("HTTP/1.1 200 OK\r\nconnection: Upgrade , Close\r\n", true),
+            ("HTTP/1.1 200 OK\r\nConnection: x\r\nConnection: close\r\n", true),
+            ("HTTP/1.0 200 OK\r\n", true),
+            ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n", false),
+        ] {
+            assert_eq!(last(&format!("{head}\r\n")), Ok(is_last), "{head}");
         }
     }
 

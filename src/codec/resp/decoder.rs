@@ -121,7 +121,7 @@ impl Decoder {
     /// An answer is whole.
     fn finish(&mut self, kind: Kind, answered: &mut impl FnMut(Answered)) {
         self.judge(kind);
-        answered(Answered { sequence: self.sequence, error: self.error });
+        answered(Answered { sequence: self.sequence, error: self.error, last: false });
         self.sequence += 1;
         self.start = self.verifier.received();
         (self.content, self.wrong, self.error) = (0, (0, 0), false);

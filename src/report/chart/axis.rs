@@ -40,6 +40,7 @@ impl Axis {
     pub(super) fn of_values(unit: Unit, min: f64, max: f64) -> Self {
         const FAR_APART: f64 = 100.0;
         match unit {
+            Unit::Share => Self::share(),
             _ if min <= 0.0 || max / min < FAR_APART => Self::from_zero(unit, max),
             Unit::Bytes | Unit::BytesPerSecond => Self::powers_of_two(unit, min, max),
             _ => Self::decades(unit, min, max),
@@ -144,7 +145,7 @@ fn smallest(unit: Unit) -> f64 {
         Unit::Bytes | Unit::BytesPerSecond => 1024.0,
         Unit::Nanoseconds => 1000.0,
         Unit::Count | Unit::PerSecond => 1.0,
-        Unit::Cores => 0.1,
+        Unit::Cores | Unit::Share => 0.1,
     }
 }
 
@@ -184,8 +185,8 @@ fn label(unit: Unit, value: f64) -> String {
         Unit::Nanoseconds => human_time(value),
         Unit::Count => human_count(value),
         Unit::PerSecond => format!("{}/s", human_count(value)),
-        Unit::Cores if value.abs() < 0.0999 => format!("{:.1} %", value * 100.0),
-        Unit::Cores => format!("{:.0} %", value * 100.0),
+        Unit::Cores | Unit::Share if value.abs() < 0.0999 => format!("{:.1} %", value * 100.0),
+        Unit::Cores | Unit::Share => format!("{:.0} %", value * 100.0),
     };
     // The zeros at the end of a fraction say nothing here.
     match text.split_once(' ') {

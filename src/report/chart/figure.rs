@@ -91,3 +91,9 @@ pub(super) fn color(index: usize) -> RGBColor {
     let darker = |channel: u8| (f64::from(channel) * 0.55_f64.powi((index / PALETTE.len()) as i32)) as u8;
     RGBColor(darker(r), darker(g), darker(b))
 }
+
+/// A color for what lies behind that of the same thing.
+pub(super) fn pale(RGBColor(r, g, b): RGBColor) -> RGBColor {
+    let paler = |channel: u8| 255 - ((255.0 - f64::from(channel)) * 0.3) as u8;
+    RGBColor(paler(r), paler(g), paler(b))
+}

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{
     axis::Axis,
     figure::{
-        BACKDROP, Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, color,
+        BACKDROP, Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, color, pale,
     },
     title::title,
 };
@@ -22,8 +22,9 @@ const PANELS: [(Panel, &str, &str, &str); 5] = [
         Panel::Throughput,
         "throughput",
         "Answers received and verified per second",
-        "Answers per second of each client group, between each two samples. A group that keeps its rate while others \
-         misbehave is served fairly.",
+        "Answers per second of each client group, between each two samples; the broad band behind them is what became \
+         due in an open loop. Where a line leaves its band, the server no longer keeps up. A group that keeps its rate \
+         while others misbehave is served fairly.",
     ),
     (
         Panel::Latency,
@@ -170,6 +171,7 @@ impl Curve<'_> {
         let label = match self.group {
             Some((_, name)) => match self.metric {
                 Metric::Answered | Metric::Alive => name.to_owned(),
+                Metric::Due => format!("{name}: due"),
                 metric => format!("{name}: {}", words(metric)),
             },
             None => words(self.metric),
@@ -179,6 +181,7 @@ impl Curve<'_> {
 
     fn color(&self) -> plotters::style::RGBColor {
         match (self.group, self.metric) {
+            (Some((index, _)), Metric::Due) => pale(color(index)),
             (Some((index, _)), _) => color(index),
             (None, Metric::ServerRss) => INK,
             (None, Metric::Connections) => BACKDROP,
@@ -195,6 +198,7 @@ impl Curve<'_> {
         match self.metric.spec().panel {
             Panel::Latency => 1 + 2 * self.rank as u32,
             Panel::Connections if self.group.is_none() => 5,
+            _ if self.metric == Metric::Due => 6,
             _ => 2,
         }
     }

@@ -1,0 +1,95 @@
+//! What is refused, and what is not.
+
+use crate::profile::{Profile, Source};
+
+fn parse(protocol: &str, keys: &str) -> Result<Profile, String> {
+    let text = format!(
+        "title = \"t\"\n[server]\nprotocol = \"{protocol}\"\n[[clients]]\nname = \"g\"\ncount = 1\nprotocol = \"{protocol}\"\n{keys}"
+    );
+    Source { file: "t.toml".into(), text }.parse(&[]).map_err(|error| error.to_string())
+}
+
+const LOAD: &str = "load = { depth = 1, payload = 9 }";
+
+/// Groups of a protocol with these keys, and what the refusal says.
+fn refused(groups: &[(&str, String, &str)]) {
+    for (protocol, keys, wanted) in groups {
+        let message = parse(protocol, keys).expect_err(keys);
+        assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
+    }
+}
+
+#[test]
+fn a_behavior_that_could_not_do_what_it_says_is_refused() {
+    refused(&[
+        ("line", format!("{LOAD}\ntx = {{ slow-header = {{ every = '1s' }} }}"), "requests with a head"),
+        ("http", "load = { depth = 1 }\ntx = { slow-body = { every = '1s' } }".into(), "set load.payload"),
+        ("echo", format!("{LOAD}\ntx = 'endless'"), "an end of their own"),
+        (
+            "echo",
+            "load = { depth = 1, payload = 16 }\ntx = { race = { threads = 2, header = 16 } }".into(),
+            "t.toml:9: clients.0.tx.race.header: must be shorter",
+        ),
+        ("frame", format!("{LOAD}\nrx = {{ race = {{ threads = 2 }} }}"), "needs protocol = \"http\", or"),
+        (
+            "echo",
+            "load = { depth = 1, payload = 31 }\nrx = { race = { threads = 2 } }".into(),
+            "at least 16B for each",
+        ),
+        (
+            "http",
+            "load = { depth = 1, answer = 99 }\nrx = { race = { threads = 2 } }".into(),
+            "check = \"content\"",
+        ),
+        ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` drives tx only"),
+        ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: who is `idle`"),
+        ("frame", String::new(), "clients.0.load: set `depth`"),
+    ]);
+}
+
+#[test]
+fn a_load_or_a_life_that_is_impossible_is_refused() {
+    refused(&[
+        ("frame", format!("{LOAD}\nlifetime = '0s'"), "t.toml:9: clients.0.lifetime: must be longer than 0"),
+        ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "who is `idle` asks for nothing"),
+        ("frame", format!("{LOAD}\nconnect_rate = '0/s'"), "t.toml:9: clients.0.connect_rate: the last of"),
+        (
+            "frame",
+            format!("{LOAD}\n[[clients]]\nname = 'h'\ncount = 9\n{LOAD}\nconnect_rate = '1/s'"),
+            "clients.1.connect_rate: the last of the group would connect after",
+        ),
+        ("frame", format!("{LOAD}\nconnect_rate = '20/ms'"), "clients.0.connect_rate: must be from"),
+        ("frame", "load = { rate = '0/s' }".into(), "clients.0.load.rate: must be from 1 in an hour"),
+        ("frame", "load = { rate = '1/s to 2000/ms over 1s' }".into(), "clients.0.load.rate: must be"),
+        (
+            "frame",
+            "load = { rate = '1/s, then 2/s' }".into(),
+            "t.toml:8: `1/s, then 2/s` is not a rate such as",
+        ),
+        (
+            "frame",
+            format!("{LOAD}\nreconnect = {{ at_most = '0/s' }}"),
+            "clients.0.reconnect.at_most: must be",
+        ),
+    ]);
+}
+
+#[test]
+fn who_can_do_what_it_says_may() {
+    for (protocol, keys) in [
+        ("frame", "load = { depth = 1 }\ntx = { slow-header = { every = '1s' } }"),
+        ("line", "load = { depth = 1, payload = 9 }\ntx = { slow-body = { every = '1s' } }"),
+        ("http", "load = { depth = 1 }\ntx = 'endless'"),
+        (
+            "http",
+            "load = { depth = 1, answer = 32 }\nhttp = { path = '/bytes/32', check = 'content' }\n\
+             rx = { race = { threads = 2, lock = true } }",
+        ),
+        ("frame", "load = { rate = '0/s for 1s then 10/s to 20/s over 2s', arrivals = 'poisson' }"),
+        ("echo", "tx = 'idle'\nlifetime = '1s'\nreconnect = { pause = '1s' }"),
+    ] {
+        let profile = parse(protocol, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
+        let again = toml::to_string(&profile).expect("a profile can be written");
+        assert_eq!(toml::from_str::<Profile>(&again).expect("and read again"), profile);
+    }
+}

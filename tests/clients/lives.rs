@@ -1,0 +1,119 @@
+//! When connections begin, how many requests each lives for, and how it ends when the server announces it.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener},
+    thread,
+    time::Duration,
+};
+
+use badpeer::{metric::Metric, record::GroupResult};
+
+use super::{driven, driven_at, of};
+
+/// A server that answers every request with this head and `ok`, and then ends the connection.
+fn once(head: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.expect("a client"));
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            // The client may have left.
+            let _ = reader.get_mut().write_all(format!("{head}\r\n\r\nok").as_bytes());
+        }
+    });
+    address
+}
+
+fn asked_once(head: &'static str, keys: &str) -> GroupResult {
+    let clients =
+        format!("[[clients]]\nname = \"g\"\ncount = 2\nprotocol = \"http\"\nload = {{ depth = 1 }}\n{keys}");
+    let group = driven_at(once(head), &clients, 300).groups.remove(0);
+    assert!(group.ledger.balances(), "{:?}", group.ledger);
+    group
+}
+
+#[test]
+fn an_end_that_was_announced_is_no_eviction() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2",
+        "HTTP/1.0 200 OK\r\nContent-Length: 2",
+        "HTTP/1.1 200 OK",
+    ] {
+        let group = asked_once(head, "");
+        let (ledger, requests) = (group.ledger, group.requests);
+        assert_eq!((ledger.opened, ledger.closed_as_announced), (2, 2), "{head}: {ledger:?}");
+        assert_eq!((requests.started, requests.answered, requests.lost), (2, 2, 0), "{head}: {requests:?}");
+        let back = asked_once(head, "reconnect = { pause = \"1ms\" }");
+        let (ledger, requests) = (back.ledger, back.requests);
+        assert!(ledger.closed_as_announced > 20, "{head}: {ledger:?}");
+        assert_eq!((ledger.evicted_fin, ledger.evicted_rst, requests.lost), (0, 0, 0), "{head}: {ledger:?}");
+        assert_eq!(requests.answered, ledger.closed_as_announced, "{head}");
+        assert_eq!((back.content.corrupt, back.content.errors), (0, 0), "{head}");
+    }
+}
+
+#[test]
+fn an_error_that_ends_the_connection_is_an_eviction() {
+    let head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 2";
+    let group = asked_once(head, "");
+    assert_eq!((group.ledger.evicted_fin, group.ledger.closed_as_announced), (2, 0), "{:?}", group.ledger);
+    assert_eq!((group.requests.started, group.content.errors), (2, 2), "nobody asks after the last answer");
+}
+
+#[test]
+fn an_unannounced_end_is_an_eviction() {
+    let group = asked_once("HTTP/1.1 200 OK\r\nContent-Length: 2", "");
+    assert_eq!(
+        (group.ledger.evicted_fin + group.ledger.evicted_rst, group.ledger.closed_as_announced),
+        (2, 0)
+    );
+}
+
+#[test]
+fn a_connection_ends_in_good_order_after_its_last_request() {
+    for load in
+        ["{ depth = 4, payload = 64 }", "{ depth = 25, payload = 64 }", "{ rate = \"4000/s\", payload = 64 }"]
+    {
+        let clients = format!(
+            "[[clients]]\nname = \"g\"\ncount = 4\nload = {load}\nrequests_per_connection = 10\nreconnect = {{}}"
+        );
+        let group = driven("", &clients, 400).groups.remove(0);
+        let (ledger, requests) = (group.ledger, group.requests);
+        assert!(ledger.closed_by_us > 20 && ledger.balances(), "{load}: {ledger:?}");
+        assert_eq!((ledger.reset_by_us, ledger.evicted_fin, ledger.evicted_rst), (0, 0, 0), "{load}");
+        assert_eq!((requests.lost, requests.unanswered), (0, 0), "{load}: {requests:?}");
+        let whole = 10 * ledger.closed_by_us;
+        assert!(
+            (whole..=whole + 10 * ledger.still_alive).contains(&requests.answered),
+            "{load}: {requests:?}, {ledger:?}"
+        );
+    }
+}
+
+#[test]
+fn connections_come_no_faster_than_they_may_and_then_the_load_begins() {
+    let clients = r#"
+        [[clients]]
+        name = "g"
+        count = 20
+        connect_rate = "100/s"
+        load = { rate = "100/s to 300/s over 200ms", payload = 64 }
+    "#;
+    let driven = driven("", clients, 400);
+    let first_ns = driven.ports[0].opened_ns;
+    assert_eq!(driven.ports.len(), 20);
+    for (index, port) in driven.ports.iter().enumerate() {
+        let wanted = Duration::from_millis(10) * index as u32;
+        let after = Duration::from_nanos(port.opened_ns - first_ns);
+        assert!(after + Duration::from_millis(5) > wanted, "number {index} came after {after:?}");
+    }
+    // The last connection comes after 190 ms: 40 requests in the 200 ms of the ramp, a few at 300/s.
+    let due = of(&driven.whole[0], Metric::Due);
+    assert!((34.0..=46.0).contains(&due), "{due} requests became due");
+    assert_eq!(driven.groups[0].requests.skipped, 0);
+}
