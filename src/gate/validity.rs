@@ -7,8 +7,8 @@
 
 use crate::{
     metric::{Fold, Metric, Stat},
-    profile::Profile,
-    record::Trial,
+    profile::{Group, Profile},
+    record::{GroupResult, Trial},
     units::human_time,
 };
 
@@ -53,6 +53,7 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
     let figures = Figures { profile, trial };
     let invalid = [
         figures.accounts(),
+        figures.openings(),
         figures.shortage(),
         figures.pacing(),
         figures.pauses(),
@@ -120,6 +121,18 @@ impl Figures<'_> {
         Some(format!(
             "group `{}` lost track of connections or requests ({:?}, {:?}): this is a bug of badpeer",
             wrong.name, wrong.ledger, wrong.requests
+        ))
+    }
+
+    /// Who never came cannot have been served.
+    fn openings(&self) -> Option<String> {
+        let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
+        let is_short = |(asked, came): &(&Group, &GroupResult)| came.ledger.opened < u64::from(asked.count);
+        let (asked, came) = groups.find(is_short).filter(|_| !self.trial.cut_short)?;
+        Some(format!(
+            "group `{}` came to open {} of its {} connections before its time was over: make `warmup` and `measure` longer, \
+             or end other programs",
+            asked.name, came.ledger.opened, asked.count
         ))
     }
 
@@ -245,7 +258,7 @@ impl Figures<'_> {
 
     /// Who is never answered is in no latency.
     fn silence(&self) -> Option<String> {
-        let silent = |group: &&crate::record::GroupResult| {
+        let silent = |group: &&GroupResult| {
             let open = (group.requests.unanswered + group.requests.lost) as f64;
             group.response_ns.count() > 0 && open > group.requests.started as f64 * NOTABLE_UNANSWERED
         };

@@ -56,6 +56,17 @@ fn a_healthy_trial_is_not_remarked_upon() {
 }
 
 #[test]
+fn clients_that_never_came_make_a_trial_invalid() {
+    let came = |opened, cut_short| {
+        let ledger = Ledger { opened, still_alive: opened, ..Ledger::default() };
+        let group = GroupResult { name: "g".to_owned(), ledger, ..GroupResult::default() };
+        examined(CLOSED, "", &Trial { groups: vec![group], cut_short, ..trial(&[]) }).invalid
+    };
+    assert!(came(0, false)[0].contains("`g` came to open 0 of its 1 connections"));
+    assert!(came(0, true).is_empty() && came(1, false).is_empty() && came(7, false).is_empty());
+}
+
+#[test]
 fn requests_that_start_late_make_a_trial_invalid() {
     assert!(
         said(OPEN, &[("pacing_error_p99", 51e6)])
