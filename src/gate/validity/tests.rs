@@ -159,7 +159,8 @@ fn percentiles_of_the_answered_are_no_answer_to_who_was_not() {
     let mut hung = trial(&[]);
     let requests = Requests { started: 1000, answered: 989, unanswered: 11, ..Requests::default() };
     let response_ns = crate::record::Buckets(vec![(5, 989)]);
-    hung.groups.push(GroupResult { requests, response_ns, ..GroupResult::default() });
+    let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+    hung.groups.push(GroupResult { ledger, requests, response_ns, ..GroupResult::default() });
     assert!(examined(OPEN, "", &hung).notes[0].contains("those of the 989 that were answered"));
     hung.groups[0].requests = Requests { answered: 990, unanswered: 10, ..requests };
     assert_eq!(examined(OPEN, "", &hung), Findings::default());
