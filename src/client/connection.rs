@@ -60,9 +60,9 @@ pub(super) struct Connection {
     pub(super) encoder: Encoder,
     pub(super) pending: Pending,
     /// Threads that share the socket to send.
-    pub(super) writers: Option<Writers>,
+    pub(super) writers: Option<Box<Writers>>,
     /// Threads that share the socket to receive.
-    pub(super) readers: Option<Readers>,
+    pub(super) readers: Option<Box<Readers>>,
     /// An answer said that it is the last.
     pub(super) last_answered: bool,
 }
@@ -145,7 +145,9 @@ impl Connection {
         let most = most.min(io.inbox.len());
         io.calls += 1;
         match socket::recv(self.stream.as_raw_fd(), &mut io.inbox[..most], AT_ONCE).map_err(io::Error::from) {
-            Ok(0) if self.writers.as_ref().is_some_and(Writers::met_reset) => Turn::End(Ended::ByReset),
+            Ok(0) if self.writers.as_ref().is_some_and(|writers| writers.met_reset()) => {
+                Turn::End(Ended::ByReset)
+            }
             Ok(0) => {
                 self.decode(None, io, group);
                 Turn::End(self.peer_ended())

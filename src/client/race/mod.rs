@@ -83,7 +83,7 @@ impl Connection {
     pub(super) fn race_to_send(&mut self, race: Race, io: &mut Io, group: &mut Group) -> Turn {
         if self.writers.is_none() {
             match Writers::start(&self.stream, race, &self.encoder) {
-                Ok(writers) => self.writers = Some(writers),
+                Ok(writers) => self.writers = Some(Box::new(writers)),
                 Err(error) => return io.fail(error),
             }
         }
@@ -114,7 +114,7 @@ impl Connection {
                 Ok(readers)
             });
             match readers {
-                Ok(readers) => self.readers = Some(readers),
+                Ok(readers) => self.readers = Some(Box::new(readers)),
                 Err(error) => return io.fail(error),
             }
         }
@@ -126,7 +126,7 @@ impl Connection {
 
     /// Whether threads are reading: the engine hears of it by their bell only.
     pub(super) fn is_read_by_threads(&self) -> bool {
-        self.readers.as_ref().is_some_and(Readers::are_busy)
+        self.readers.as_ref().is_some_and(|readers| readers.are_busy())
     }
 
     fn collect(&mut self, io: &mut Io, group: &mut Group) -> Turn {

@@ -52,7 +52,7 @@ pub struct Decoder {
     /// A head that has begun.
     head: Vec<u8>,
     /// The last head that was whole. Most are the same but for the date, which changes once a second.
-    known: Option<(Box<[u8]>, Reply)>,
+    known: Option<Box<(Box<[u8]>, Reply)>>,
     /// Where the present answer started.
     start: u64,
     /// Bytes of its body that came.
@@ -139,7 +139,7 @@ impl Decoder {
             return self.more_head(bytes, answered);
         }
         self.start = self.verifier.received();
-        if let Some((known, reply)) = self.known.as_ref().filter(|(known, _)| bytes.starts_with(known)) {
+        if let Some((known, reply)) = self.known.as_deref().filter(|(known, _)| bytes.starts_with(known)) {
             let (taken, reply) = (known.len(), *reply);
             self.verifier.pass(taken);
             self.open(reply, answered);
@@ -184,7 +184,7 @@ impl Decoder {
         match Reply::parse(head) {
             Err(flaw) => self.verifier.lose(self.start, flaw),
             Ok(reply) => {
-                self.known = (head.len() <= KNOWN_BYTES).then(|| (head.into(), reply));
+                self.known = (head.len() <= KNOWN_BYTES).then(|| Box::new((head.into(), reply)));
                 self.open(reply, answered);
             }
         }
