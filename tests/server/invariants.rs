@@ -166,8 +166,9 @@ fn no_more_than_twice_what_is_put_in_is_moved() {
     for options in every_kind_with("send_buffer = '64KiB'\nsend_timeout = 'off'") {
         let server = Running::start(&options);
         let mut stream = server.connect_narrow(16 * 1024);
-        // A backlog that grows, and then stands: what comes in at one end goes out at the other.
+        // A backlog that grows while nobody reads, and then stands: what comes in at one end goes out at the other.
         stream.write_all(&requests(40, 100_000)).unwrap();
+        server.wait_for("badpeer_server_messages_total", 40);
         for _ in 0..200 {
             stream.read_exact(&mut vec![0; HEADER_BYTES + 100_000]).unwrap();
             stream.write_all(&request(0, 100_000)).unwrap();
