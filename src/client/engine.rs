@@ -119,7 +119,7 @@ impl<'a> Engine<'a> {
         let mut groups = Vec::with_capacity(plan.groups.len());
         for (index, (spec, start)) in plan.groups.iter().zip(starts).enumerate() {
             let seed = plan.seed ^ (index as u64) << 32;
-            let together = spec.parts(&host).is_some();
+            let together = spec.fetches_in_parts();
             let part =
                 if together { share.whole(before, spec.count) } else { share.part(before, spec.count) };
             groups.push(Group::new(spec, part, Arc::clone(start), &host, plan.epoch_ns, window, seed));

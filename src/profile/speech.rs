@@ -20,6 +20,12 @@ impl Group {
         }
     }
 
+    /// Whether its connections fetch something together, a part each.
+    #[must_use]
+    pub fn fetches_in_parts(&self) -> bool {
+        self.http.as_ref().is_some_and(|ask| ask.ranges)
+    }
+
     /// What each of its connections says, in the order of opening, if they are not all alike.
     #[must_use]
     pub fn parts(&self, host: &str) -> Option<Vec<Script>> {

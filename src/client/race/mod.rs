@@ -1,6 +1,7 @@
 //! Several threads on one socket: the misuse itself. They share the socket, and a lock if they are told to.
 
 mod readers;
+mod threads;
 mod writers;
 
 use std::{

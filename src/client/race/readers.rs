@@ -8,14 +8,11 @@
 
 use std::{
     io::{self, ErrorKind, Read},
-    iter,
     net::TcpStream,
     sync::{
         Arc,
-        atomic::Ordering,
         mpsc::{self, Receiver, Sender},
     },
-    thread::{self, JoinHandle},
 };
 
 use nix::{
@@ -23,18 +20,17 @@ use nix::{
     sys::eventfd::{EfdFlags, EventFd},
 };
 
-use super::Shared;
+use super::{Shared, threads::Threads};
 use crate::{behavior::Race, codec::part_of};
 
 /// The threads.
 pub(in crate::client) struct Readers {
-    threads: Vec<(Sender<Vec<u8>>, JoinHandle<()>)>,
+    threads: Threads<Vec<u8>>,
     read: Receiver<Part>,
     /// Parts of this round that are there; between two rounds, the memory of the next one.
     parts: Vec<Option<Vec<u8>>>,
     busy: bool,
     bell: Arc<EventFd>,
-    shared: Arc<Shared>,
 }
 
 /// What a thread took for its part.
@@ -49,21 +45,15 @@ impl Readers {
     /// # Errors
     /// When there is no descriptor or thread to be had.
     pub(super) fn start(stream: &TcpStream, race: Race) -> io::Result<Self> {
-        let shared = Shared::new(stream, race)?;
         let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (done, read) = mpsc::channel();
-        let count = usize::from(race.threads.get());
-        let threads = (0..count)
-            .map(|index| {
-                let (sender, rooms) = mpsc::channel();
-                let (bell, shared) = (Arc::clone(&bell), Arc::clone(&shared));
-                let reader = Reader { index, shared, done: done.clone(), bell };
-                let run = move || reader.race(rooms);
-                Ok((sender, thread::Builder::new().name("reader".into()).spawn(run)?))
-            })
-            .collect::<io::Result<_>>()?;
-        let parts = vec![Some(Vec::new()); count];
-        Ok(Self { threads, read, parts, busy: false, bell, shared })
+        let work = |index, shared| {
+            let reader = Reader { index, shared, done: done.clone(), bell: Arc::clone(&bell) };
+            move |rooms| reader.race(rooms)
+        };
+        let threads = Threads::start("reader", stream, race, work)?;
+        let parts = vec![Some(Vec::new()); threads.count()];
+        Ok(Self { threads, read, parts, busy: false, bell })
     }
 
     /// What becomes readable when a thread is through.
@@ -78,12 +68,11 @@ impl Readers {
     /// Starts a round: the next so many bytes in equal parts.
     pub(super) fn hand_out(&mut self, bytes: usize) {
         self.busy = true;
-        let count = self.threads.len();
-        for (index, ((sender, _), part)) in iter::zip(&self.threads, &mut self.parts).enumerate() {
+        let count = self.threads.count();
+        for (index, part) in self.parts.iter_mut().enumerate() {
             let mut room = part.take().unwrap_or_default();
             room.resize(part_of(bytes as u64, index as u64, count as u64).1 as usize, 0);
-            // A thread ends only when the connection does.
-            let _ = sender.send(room);
+            self.threads.hand_to(index, room);
         }
     }
 
@@ -99,17 +88,6 @@ impl Readers {
         }
         self.busy = self.parts.contains(&None);
         Ok((!self.busy).then(|| self.parts.iter().flatten().flatten().copied().collect()))
-    }
-}
-
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        for (sender, thread) in self.threads.drain(..) {
-            drop(sender);
-            // A thread that panicked has told so on stderr; its part never came.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -3,24 +3,16 @@
 use std::{
     io::{self, Write},
     net::TcpStream,
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{self, Receiver, Sender},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, atomic::Ordering, mpsc::Receiver},
 };
 
 use nix::poll::PollFlags;
 
-use super::Shared;
+use super::{Shared, threads::Threads};
 use crate::{behavior::Race, codec::Encoder};
 
 /// The threads.
-pub(in crate::client) struct Writers {
-    threads: Vec<(Sender<u64>, JoinHandle<()>)>,
-    shared: Arc<Shared>,
-}
+pub(in crate::client) struct Writers(Threads<u64>);
 
 impl Writers {
     /// Starts the threads that send the messages of `encoder` on `stream`.
@@ -28,40 +20,21 @@ impl Writers {
     /// # Errors
     /// When there is no descriptor or thread to be had.
     pub(in crate::client) fn start(stream: &TcpStream, race: Race, encoder: &Encoder) -> io::Result<Self> {
-        let shared = Shared::new(stream, race)?;
-        let threads = (0..race.threads.get())
-            .map(|_| {
-                let (sender, messages) = mpsc::channel();
-                let header = race.header.0 as usize;
-                let writer = Writer { shared: Arc::clone(&shared), encoder: encoder.clone(), header };
-                let run = move || writer.race(&messages);
-                Ok((sender, thread::Builder::new().name("writer".into()).spawn(run)?))
-            })
-            .collect::<io::Result<_>>()?;
-        Ok(Self { threads, shared })
+        let work = |_, shared| {
+            let writer = Writer { shared, encoder: encoder.clone(), header: race.header.0 as usize };
+            move |messages| writer.race(messages)
+        };
+        Threads::start("writer", stream, race, work).map(Self)
     }
 
     /// Whether a thread met the peer's reset: the socket tells an error only once, to whoever asks first.
     pub(in crate::client) fn met_reset(&self) -> bool {
-        self.shared.reset.load(Ordering::Relaxed)
+        self.0.shared.reset.load(Ordering::Relaxed)
     }
 
     /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
     pub(super) fn hand_out(&self, sequence: u64) {
-        let (sender, _) = &self.threads[sequence as usize % self.threads.len()];
-        // A thread whose connection broke takes no more; the engine sees the end of the connection by itself.
-        let _ = sender.send(sequence);
-    }
-}
-
-impl Drop for Writers {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        for (sender, thread) in self.threads.drain(..) {
-            drop(sender);
-            // A thread that panicked has told so on stderr; its messages are missing in the tally.
-            let _ = thread.join();
-        }
+        self.0.hand_to(sequence as usize % self.0.count(), sequence);
     }
 }
 
@@ -74,7 +47,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn race(mut self, messages: &Receiver<u64>) {
+    fn race(mut self, messages: Receiver<u64>) {
         let mut message = vec![0; self.encoder.message_bytes() as usize];
         for sequence in messages {
             self.encoder.fill(sequence * message.len() as u64, &mut message);
