@@ -90,7 +90,8 @@ fn one_shot_readiness_costs_a_control_for_each_message() {
     // connection in by a door that is armed once, arms it again.
     let reactors = 1 + 1 + 3 * THREADS as u64;
     let workers = 1 + 1 + 3 + 1;
-    for (dispatch, before, controls) in [(Dispatch::Reactors, reactors, 0), (Dispatch::Workers, workers, 100)] {
+    for (dispatch, before, controls) in [(Dispatch::Reactors, reactors, 0), (Dispatch::Workers, workers, 100)]
+    {
         let server = Running::start(&with(dispatch, ""));
         let mut stream = server.connect();
         server.wait_for("badpeer_connections", 1);
