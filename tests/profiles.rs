@@ -7,7 +7,7 @@ use std::{
 
 use badpeer::{
     profile::{Core, SHIPPED, Shipped},
-    record::{Record, Trial},
+    record::Record,
 };
 
 /// Runs a profile for a second; its record, unless the program that it drives is not installed.
@@ -56,12 +56,13 @@ fn every_profile_runs_and_its_accounts_add_up() {
 fn check(shipped: &Shipped) {
     let name = shipped.name;
     let Some(record) = brief(shipped) else { return };
-    let trials: Vec<&Trial> = record.points.iter().flat_map(|point| &point.trials).collect();
-    if record.profile.core.is_some() {
-        assert!(trials.iter().all(|trial| !trial.summary.is_empty()), "{name}");
-        return;
-    }
-    for trial in trials {
+    for (point, trial) in record.points.iter().flat_map(|p| p.trials.iter().map(move |trial| (p, trial))) {
+        if record.profile.core.is_some() {
+            assert!(!trial.summary.is_empty(), "{name}");
+            continue;
+        }
+        // The one mistake of the server's own that mixes up what a client reads.
+        let shared = point.axes.get("server.dispatch").is_some_and(|dispatch| dispatch == "workers-shared");
         let server_exit = trial.effective.server_exit.as_str();
         let as_told = if record.profile.server.program().is_some() { "signal 15" } else { "exit code 0" };
         assert!(["exit code 0", as_told].contains(&server_exit), "{name}: {server_exit}");
@@ -76,8 +77,9 @@ fn check(shipped: &Shipped) {
             let requests = group.requests;
             let ended = requests.answered + requests.unanswered + requests.lost;
             assert_eq!(requests.started, ended, "{name}, {}: {requests:?}", group.name);
-            if spec.tx.race().is_none() && spec.rx.race().is_none() {
-                assert_eq!(group.content.corrupt, 0, "{name}: {:?}", group.content.first_fault);
+            if spec.tx.race().is_none() && spec.rx.race().is_none() && !shared {
+                let content = &group.content;
+                assert_eq!(content.corrupt, 0, "{name}, {:?}: {:?}", point.axes, content.first_fault);
             }
         }
     }
