@@ -1,8 +1,10 @@
 //! Is it as expected, and was it the server that was measured? Records in, verdicts out.
 
+mod comparison;
+mod pairs;
 mod validity;
 
-pub use self::validity::*;
+pub use self::{comparison::*, pairs::*, validity::*};
 use crate::{
     metric::Metric,
     profile::{Axes, Condition, Expectation, Group, Profile, Wanted},

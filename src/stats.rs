@@ -1,5 +1,8 @@
 //! Many numbers made one.
 
+mod paired;
+
+pub use self::paired::*;
 use crate::metric::Fold;
 
 /// When the measured window began and ended, in the samples' own time.
@@ -60,6 +63,16 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let rank = ((sorted.len() as f64 * q).ceil() as usize).max(1);
     sorted.get(rank - 1).copied()
+}
+
+/// The middle value, or the mean of the two in the middle; `None` without values.
+#[must_use]
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    Some(if sorted.len() % 2 == 1 { upper } else { f64::midpoint(sorted[middle - 1], upper) })
 }
 
 #[cfg(test)]

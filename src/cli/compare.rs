@@ -1,27 +1,95 @@
-//! `badpeer compare`: two records side by side.
+//! `badpeer compare`: two records side by side, or two servers in pairs of trials, with a verdict.
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, say, store, to_json};
-use crate::report::compare;
+use super::{
+    Exit, Failure,
+    gate::{self, Contest, Manner},
+    say, store, to_json,
+};
+use crate::{gate::Call, report};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The record to compare with: a record.json, or the folder of a run
-    a: PathBuf,
-    /// The record that is judged
-    b: PathBuf,
+    /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles
+    #[arg(value_name = "RECORD|PROFILE", required = true)]
+    what: Vec<String>,
+
+    /// The server to compare with. For a profile of the reference server: a badpeer, and flags of `serve` to add; for
+    /// any other: the command line in place of the profile's
+    #[arg(long, value_name = "COMMAND", requires = "head")]
+    base: Option<String>,
+
+    /// The server that is judged
+    #[arg(long, value_name = "COMMAND", requires = "base")]
+    head: Option<String>,
+
+    #[command(flatten)]
+    manner: Manner,
+
+    /// Exit with 4 also where a number is INCONCLUSIVE
+    #[arg(long, requires = "head")]
+    strict: bool,
+
+    /// Folder for the reports
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let (a, b) = (store::read(&args.a)?, store::read(&args.b)?);
+    match (&args.base, &args.head) {
+        (Some(base), Some(head)) => servers(args, base, head),
+        _ => records(args),
+    }
+}
+
+fn records(args: &Args) -> Result<Exit, Failure> {
+    let [a, b] = args.what.as_slice() else {
+        return Err(Failure::usage(
+            "name two records, or the servers with --base and --head and the profiles to drive them with",
+        ));
+    };
+    let (a, b) = (store::read(a.as_ref())?, store::read(b.as_ref())?);
     if args.json {
-        say(&to_json(&compare::to_json(&a, &b)));
+        say(&to_json(&report::compare::to_json(&a, &b)));
     } else {
-        say(compare::render(&a, &b).trim_end());
+        say(report::compare::render(&a, &b).trim_end());
     }
     Ok(Exit::Pass)
+}
+
+fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
+    let contest = |name: &String| Contest::new(name, Some(base), Some(head), &args.manner);
+    // All are read before the first is run.
+    let contests = args.what.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
+    let mut worst = Exit::Pass;
+    let mut all = Vec::new();
+    for contest in contests {
+        let (comparison, end) = contest.hold(args.json)?;
+        let folder = store::keep_comparison(&args.out, &comparison)?;
+        if !args.json {
+            say(&report::gate::render(&comparison));
+            say(&format!("kept in {}\n", folder.display()));
+        }
+        let exit = match (end, comparison.call) {
+            (gate::End::Interrupted, _) => Exit::Interrupted,
+            (_, Call::Regression) => Exit::Failed,
+            (_, Call::Invalid) => Exit::Invalid,
+            (_, Call::Inconclusive) if args.strict => Exit::Invalid,
+            (_, Call::Inconclusive | Call::Pass) => Exit::Pass,
+        };
+        worst = worst.max(exit);
+        all.push(comparison);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    if args.json {
+        say(&to_json(&all));
+    }
+    Ok(worst)
 }

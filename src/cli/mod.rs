@@ -1,8 +1,10 @@
 //! The words: what can be asked on the command line, and the exit codes.
 
 mod bench;
+mod calibrate;
 mod compare;
 mod core;
+mod gate;
 mod list;
 mod perform;
 mod progress;
@@ -22,8 +24,8 @@ use clap::{Parser, Subcommand};
 /// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
 /// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
 ///
-/// Exit codes: 0 pass, 1 an expectation failed, 2 bad usage or profile, 3 the target could not be started or reached,
-/// 4 the run is invalid (the harness itself was the limit), 130 interrupted.
+/// Exit codes: 0 pass, 1 an expectation failed or a server got worse, 2 bad usage or profile, 3 the target could not be
+/// started or reached, 4 the run is invalid (the harness itself was the limit), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "badpeer", version, max_term_width = 100)]
 struct Words {
@@ -42,8 +44,10 @@ enum Verb {
     /// Make one core experiment in this process, and print what it found
     #[command(hide = true)]
     Core(core::Args),
-    /// Show two records side by side
+    /// Show two records side by side; or run two servers in pairs of trials and tell whether one got worse
     Compare(compare::Args),
+    /// Compare a server with itself, again and again: how often the gate is wrong here, and what it can find
+    Calibrate(calibrate::Args),
     /// Make the reports of a run again, from its record alone
     Report(report::Args),
     /// Tell what there is: profiles, behaviors, metrics, server, core
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::main(&args),
         Verb::Core(args) => core::main(&args),
         Verb::Compare(args) => compare::main(&args),
+        Verb::Calibrate(args) => calibrate::main(&args),
         Verb::Report(args) => report::main(&args),
         Verb::List(args) => {
             list::main(&args);

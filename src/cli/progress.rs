@@ -36,6 +36,14 @@ impl Bar {
         self.bar.set_message(message(progress));
     }
 
+    /// Shows that so many of all are done.
+    pub(super) fn count(&mut self, name: &str, done: usize, of: usize, message: String) {
+        self.bar.set_length(of as u64);
+        self.bar.set_prefix(name.to_owned());
+        self.bar.set_position(done as u64);
+        self.bar.set_message(message);
+    }
+
     pub(super) fn clear(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -51,7 +51,7 @@ pub(super) struct Args {
     output: Output,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE, as in server.send_limit=off")?;
     if key.is_empty() {
         return Err("the key is missing".into());
@@ -109,7 +109,10 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
 }
 
 /// The files that the profile's servers need: from beside the profile, or as they come with badpeer.
-fn files(points: &[(Axes, Profile)], folder: Option<&Path>) -> Result<IndexMap<String, String>, Failure> {
+pub(super) fn files(
+    points: &[(Axes, Profile)],
+    folder: Option<&Path>,
+) -> Result<IndexMap<String, String>, Failure> {
     let programs = points.iter().filter_map(|(_, profile)| profile.server.program());
     let names = programs.flat_map(|program| &program.files);
     let read = |name: &String| -> Result<(String, String), Failure> {
@@ -127,12 +130,12 @@ fn files(points: &[(Axes, Profile)], folder: Option<&Path>) -> Result<IndexMap<S
     names.map(read).collect()
 }
 
-fn stem(name: &str) -> String {
+pub(super) fn stem(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 /// A shipped profile's text, or a file's, and the folder that it lies in.
-fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
+pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
         return Ok((shipped.source(), None));
     }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Exit, Failure};
-use crate::record::{FORMAT, Record};
+use crate::{
+    gate::Comparison,
+    record::{FORMAT, Record},
+};
 
 /// The folder of one run.
 #[derive(Debug)]
@@ -95,6 +98,20 @@ fn parse(text: &str) -> Result<Record, String> {
         None => return Err("it does not say its format".into()),
     }
     serde_json::from_value(value).map_err(|e| e.to_string())
+}
+
+/// Writes a comparison into a folder of its own, and says which.
+pub(super) fn keep_comparison(out: &Path, comparison: &Comparison) -> Result<PathBuf, Failure> {
+    let store = Store::new(out, &format!("compare-{}", comparison.origin.name))?;
+    let text = serde_json::to_string_pretty(comparison).map_err(io::Error::other);
+    let written = text.and_then(|text| {
+        fs::create_dir_all(&store.folder)?;
+        fs::write(store.folder.join("comparison.json"), text)?;
+        fs::write(store.folder.join("comparison.md"), crate::report::gate::markdown(comparison))?;
+        store.point_latest_here()
+    });
+    written.map_err(|e| store.unwritable(&e))?;
+    Ok(store.folder)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ metrics! {
     /// CPU time of the server, user space and kernel (schedstat: exact to the nanosecond)
     ServerCpu: "server_cpu" Run Nanoseconds Lower [Rate Total] Cpu 0.05;
     /// CPU time of the server for one answered request
-    ServerCpuPerRequest: "server_cpu_per_request" Run Nanoseconds Lower [Final] None 0.05;
+    ServerCpuPerRequest: "server_cpu_per_request" Run Nanoseconds Lower [Final] None 0.03;
     /// CPU time of the server in user space for one answered request
     ServerCpuUserPerRequest: "server_cpu_user_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// CPU time of the server in the kernel for one answered request

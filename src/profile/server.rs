@@ -193,12 +193,15 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// The flags that make `badpeer serve` run with these options.
+    /// The flags that make `badpeer serve` run with these options; what is so by default is left to the program, which may
+    /// be another build that does not know of it.
     #[must_use]
     pub fn to_flags(&self) -> Vec<String> {
-        let table = toml::Table::try_from(self).unwrap_or_default();
-        table
+        let table = |options: &Self| toml::Table::try_from(options).unwrap_or_default();
+        let default = table(&Self::default());
+        table(self)
             .into_iter()
+            .filter(|(key, value)| default.get(key) != Some(value))
             .flat_map(|(key, value)| {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 [format!("--{}", key.replace('_', "-")), value]

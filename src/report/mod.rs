@@ -7,6 +7,7 @@ mod chart;
 pub mod compare;
 mod contents;
 mod csv;
+pub mod gate;
 mod html;
 mod markdown;
 mod table;

@@ -53,7 +53,7 @@ fn start(core: &Core, seed: u64, cores: &Cores) -> Result<Child, RunError> {
     let mut arguments =
         ["core", "--seed", &seed.to_string(), "--until-stdin-ends"].map(str::to_owned).to_vec();
     arguments.extend(core.to_arguments());
-    spawn_badpeer(&arguments, &cores.server)
+    spawn_badpeer(None, &arguments, &cores.server)
 }
 
 /// All that it said, once it has ended by itself; `None` when it was ended by an interrupt. It says little: no pipe fills.

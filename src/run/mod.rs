@@ -8,6 +8,7 @@ mod endings;
 mod feasible;
 mod guard;
 mod interrupt;
+mod pairs;
 mod summary;
 mod target;
 mod trial;
@@ -18,7 +19,12 @@ use std::{path::Path, process::Command};
 use indexmap::IndexMap;
 
 use self::cores::Cores;
-pub use self::{guard::guard, interrupt::Interrupt};
+pub use self::{
+    guard::guard,
+    interrupt::Interrupt,
+    pairs::{Duel, Referee, Stage, duel},
+    target::Build,
+};
 use crate::{
     gate,
     profile::{Axes, Profile},
@@ -150,7 +156,15 @@ fn run_points(
                 Some(core) => {
                     core::run(core, seed, &cores, interrupt)?.map(|trial| (trial, drive::End::Finished))
                 }
-                None => Some(trial::run(profile, &request.files, seed, &cores, interrupt, observer)?),
+                None => Some(trial::run(
+                    profile,
+                    &Build::default(),
+                    &request.files,
+                    seed,
+                    &cores,
+                    interrupt,
+                    observer,
+                )?),
             };
             let Some((trial, end)) = made else {
                 record.interrupted = true;

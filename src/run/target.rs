@@ -5,7 +5,10 @@ mod child;
 mod program;
 mod reference;
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use indexmap::IndexMap;
 
@@ -59,15 +62,25 @@ pub(super) struct Ending {
     pub(super) in_order: bool,
 }
 
+/// What serves where a profile drives the reference server: this program, unless another build of it is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    /// The program.
+    pub program: Option<PathBuf>,
+    /// Flags of `serve` beside those that the profile asks for.
+    pub flags: Vec<String>,
+}
+
 /// Starts the server that the profile names, with these files, on these cores; it listens then.
 pub(super) fn start(
     server: &profile::Target,
+    build: &Build,
     files: &IndexMap<String, String>,
     cores: &[usize],
     interrupt: &mut Interrupt,
 ) -> Result<Box<dyn Target>, RunError> {
     Ok(match server {
-        profile::Target::Reference(options) => Box::new(Reference::start(options, cores)?),
+        profile::Target::Reference(options) => Box::new(Reference::start(options, build, cores)?),
         profile::Target::Program(program) => Box::new(Running::start(program, files, cores, interrupt)?),
         profile::Target::Attached { attach } => Box::new(Attached::find(attach)?),
     })

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Interrupt, Observer, RunError,
+    Build, Interrupt, Observer, RunError,
     cores::Cores,
     drive::{self, End, Sample, Samples},
     endings,
@@ -31,13 +31,14 @@ const SETTLE: Duration = Duration::from_millis(400);
 /// Runs one trial.
 pub(super) fn run(
     profile: &Profile,
+    build: &Build,
     files: &IndexMap<String, String>,
     seed: u64,
     cores: &Cores,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
 ) -> Result<(Trial, End), RunError> {
-    let mut target = target::start(&profile.server, files, &cores.server, interrupt)?;
+    let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
     let mut watch = Watch::new(target.as_ref(), profile.sample_every.0);
     let server_cores = target.cores(&cores.server);
     let plan = Plan {

@@ -3,16 +3,24 @@
 use std::{
     io,
     os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
 use super::super::{RunError, cores};
 
-/// Starts badpeer itself, with its three streams in our hands and on these cores. Ctrl-C is for us, not for it.
-pub(in crate::run) fn spawn_badpeer(arguments: &[String], cores: &[usize]) -> Result<Child, RunError> {
-    let program =
-        std::env::current_exe().map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?;
+/// Starts badpeer itself, or another build of it, with its three streams in our hands and on these cores. Ctrl-C is for us, not for it.
+pub(in crate::run) fn spawn_badpeer(
+    build: Option<&Path>,
+    arguments: &[String],
+    cores: &[usize],
+) -> Result<Child, RunError> {
+    let program = match build {
+        Some(build) => build.to_owned(),
+        None => std::env::current_exe()
+            .map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?,
+    };
     let mut command = Command::new(&program);
     command
         .args(arguments)

@@ -16,7 +16,7 @@ use nix::{
 };
 
 use super::{
-    Ending, RunError, Target,
+    Build, Ending, RunError, Target,
     child::{in_words, spawn_badpeer, with_last_words},
 };
 use crate::profile::ServerOptions;
@@ -41,11 +41,16 @@ pub(super) struct Reference {
 
 impl Reference {
     /// Starts `badpeer serve` with these options on these cores, and waits until it listens.
-    pub(super) fn start(options: &ServerOptions, server_cores: &[usize]) -> Result<Self, RunError> {
+    pub(super) fn start(
+        options: &ServerOptions,
+        build: &Build,
+        server_cores: &[usize],
+    ) -> Result<Self, RunError> {
         let mut arguments = vec!["serve".to_owned()];
         arguments.extend(options.to_flags());
+        arguments.extend(build.flags.iter().cloned());
         arguments.extend(["--admin", "127.0.0.1:0", "--until-stdin-ends"].map(str::to_owned));
-        let mut child = spawn_badpeer(&arguments, server_cores)?;
+        let mut child = spawn_badpeer(build.program.as_deref(), &arguments, server_cores)?;
         let words = Arc::new(Mutex::new(VecDeque::new()));
         let listener = child.stderr.take().map(|stderr| {
             let words = Arc::clone(&words);

@@ -1,0 +1,180 @@
+//! What `compare` and `calibrate` share: two servers, a profile, and the pairs of trials between them.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use super::{Exit, Failure, progress::Bar, run};
+use crate::{
+    gate::{Comparison, Origin},
+    profile::{Axes, Profile, Target},
+    record::Record,
+    run::{Build, Duel, Interrupt, Observer, Progress, Referee, Stage, duel},
+    units::{Span, human_time},
+};
+
+/// A trial measures for at most so long, unless it is said how long.
+const WINDOW: Duration = Duration::from_secs(2);
+/// It warms up for at most so long.
+const WARMUP: Duration = Duration::from_millis(500);
+/// Fewer pairs can never be a regression at the level of the gate.
+const FEWEST: i64 = 8;
+
+/// How servers are compared.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Manner {
+    /// Pairs of trials at each point of the sweep; and as many fresh ones where a number seems to have become worse
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(FEWEST..=1000))]
+    pairs: u32,
+
+    /// Seed of the coin that orders each pair, and of the clients in both trials
+    #[arg(long, value_name = "N", default_value_t = 42, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: u64,
+
+    /// Length of each trial's measured window; the profile's, and 2 s at most, unless given
+    #[arg(long, short, value_name = "TIME")]
+    duration: Option<Span>,
+
+    /// Set a key of the profile, for both servers
+    #[arg(long, value_name = "KEY=VALUE", value_parser = run::key_value)]
+    set: Vec<(String, String)>,
+}
+
+impl Manner {
+    /// The seed of that gate of several: none shares an arrival or a coin with another.
+    pub(super) fn seed_of(&self, gate: u32) -> u64 {
+        self.seed.wrapping_add(u64::from(gate) * 2 * u64::from(self.pairs))
+    }
+}
+
+/// Two servers and a profile.
+pub(super) struct Contest {
+    name: String,
+    base: String,
+    head: String,
+    duel: Duel,
+}
+
+/// How a comparison ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Finished,
+    Interrupted,
+}
+
+impl Contest {
+    pub(super) fn new(
+        name: &str,
+        base: Option<&str>,
+        head: Option<&str>,
+        manner: &Manner,
+    ) -> Result<Self, Failure> {
+        let (source, folder) = run::source(name)?;
+        let plain = source.parse(&manner.set).map_err(Failure::usage)?;
+        if plain.core.is_some() {
+            return Err(Failure::usage(format!("{name}: a core experiment has no server to compare")));
+        }
+        let mut overrides = manner.set.clone();
+        let mut set = |key: &str, span: Span| overrides.push((key.to_owned(), span.to_string()));
+        set("measure", manner.duration.unwrap_or(Span(plain.measure.0.min(WINDOW))));
+        set("warmup", Span(plain.warmup.0.min(WARMUP)));
+        let points = source.expand(&overrides).map_err(Failure::usage)?;
+        let files = run::files(&points, folder.as_deref())?;
+        let (base_build, base_points) = side(&points, base)?;
+        let (head_build, head_points) = side(&points, head)?;
+        let duel = Duel {
+            base: base_points,
+            head: head_points,
+            builds: [base_build, head_build],
+            files,
+            pairs: manner.pairs,
+            seed: manner.seed,
+        };
+        Ok(Self { name: run::stem(name), base: named(base), head: named(head), duel })
+    }
+
+    /// With another seed: another gate of the same.
+    pub(super) fn seeded(mut self, seed: u64) -> Self {
+        self.duel.seed = seed;
+        self
+    }
+
+    /// Runs the pairs, and says what comes of them.
+    pub(super) fn hold(&self, quiet: bool) -> Result<(Comparison, End), Failure> {
+        let mut interrupt = Interrupt::new()
+            .map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))?;
+        let mut watcher = Watcher { name: &self.name, bar: Bar::new(quiet) };
+        let begun = Instant::now();
+        let (cells, result) = duel(&self.duel, &mut interrupt, &mut watcher);
+        watcher.bar.clear();
+        let interrupted = result.map_err(|e| Failure::new(Exit::Target, format!("{}: {e}", self.name)))?;
+        let origin = Origin {
+            name: self.name.clone(),
+            base: self.base.clone(),
+            head: self.head.clone(),
+            seed: self.duel.seed,
+            asked: self.duel.pairs,
+            seconds: begun.elapsed().as_secs_f64(),
+            command: std::env::args().collect(),
+        };
+        let end = if interrupted { End::Interrupted } else { End::Finished };
+        Ok((Comparison::of(origin, &cells), end))
+    }
+}
+
+fn named(command: Option<&str>) -> String {
+    command.unwrap_or("the server as the profile has it").to_owned()
+}
+
+/// The points of the sweep as that command serves them.
+fn side(points: &[(Axes, Profile)], command: Option<&str>) -> Result<(Build, Vec<(Axes, Profile)>), Failure> {
+    let Some(command) = command else { return Ok((Build::default(), points.to_vec())) };
+    let words = shlex::split(command).filter(|words| !words.is_empty());
+    let words = words.ok_or_else(|| Failure::usage(format!("`{command}` is no command line")))?;
+    let mut points = points.to_vec();
+    for (_, profile) in &mut points {
+        match &mut profile.server {
+            Target::Reference(_) => {}
+            Target::Program(program) => program.command.clone_from(&words),
+            Target::Attached { .. } => {
+                return Err(Failure::usage(
+                    "a server that runs already is the same on both sides: nothing to compare",
+                ));
+            }
+        }
+    }
+    let program = Some(words[0].clone().into());
+    Ok((Build { program, flags: words[1..].to_vec() }, points))
+}
+
+struct Watcher<'a> {
+    name: &'a str,
+    bar: Bar,
+}
+
+impl Observer for Watcher<'_> {
+    fn trial(&mut self, _: usize, _: usize, _: &Axes, _: &Profile) {}
+
+    fn sample(&mut self, _: &Progress) {}
+
+    fn output(&mut self, _: &Path) {}
+
+    fn trial_done(&mut self, _: &Record) {}
+}
+
+impl Referee for Watcher<'_> {
+    fn pair(&mut self, number: usize, of: usize, left: Option<Duration>, stage: Stage) {
+        let doing = match stage {
+            Stage::First => "pair",
+            Stage::Confirming => "confirming, pair",
+        };
+        let left = left.map(|left| format!(", about {} left", human_time(left.as_nanos() as f64)));
+        self.bar.count(
+            self.name,
+            number - 1,
+            of,
+            format!("{doing} {number}/{of}{}", left.unwrap_or_default()),
+        );
+    }
+}

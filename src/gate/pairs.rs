@@ -1,0 +1,283 @@
+//! Did it get worse? Pairs of trials of two servers in, a verdict for each number out.
+//!
+//! A trial gives one number for each metric, and a pair one difference: requests are never pooled across trials. The
+//! difference is that of *started logarithms*, `ln(head + s) - ln(base + s)`, turned so that more is worse: a ratio where
+//! the numbers are large against `s`, and a plain difference where they are near zero, so that nothing divides by nothing.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::validity::clients_were_the_limit;
+use crate::{
+    metric::{Better, Fold, Metric, Stat, Unit},
+    profile::{Group, Profile},
+    record::Trial,
+    stats::{self, Estimate},
+};
+
+/// The level of the first stage, for all numbers together.
+pub const ALPHA: f64 = 0.05;
+/// The level at which fresh pairs must confirm each number that failed.
+pub const CONFIRM_ALPHA: f64 = 0.02;
+/// A quantile is trusted from so many requests beyond it on.
+const BEYOND: f64 = 100.0;
+
+/// A number that is gated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gated {
+    /// Its name in a summary.
+    pub name: String,
+    /// A change is a regression only if it is surely larger than this share.
+    pub floor: f64,
+    /// A change is a pass only if it is surely smaller than this share.
+    pub budget: f64,
+    /// What is added to both sides before their ratio is taken, in the number's unit.
+    pub start: f64,
+}
+
+impl Gated {
+    /// The gate of that number, with the metric's own noise as the floor and twice that as the budget.
+    fn of(stat: Stat, group: Option<&str>) -> Self {
+        let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
+        let noise = stat.metric.spec().noise;
+        Self { name, floor: noise, budget: 2.0 * noise, start: start(stat) }
+    }
+
+    /// How much worse `head` is than `base`, as a logarithm.
+    fn difference(&self, base: f64, head: f64) -> f64 {
+        let sign = if better(&self.name) == Better::Higher { -1.0 } else { 1.0 };
+        sign * ((head.max(0.0) + self.start).ln() - (base.max(0.0) + self.start).ln())
+    }
+}
+
+/// Below this, differences count and not ratios: what a scheduler, an allocator or a clock gives or takes.
+fn start(stat: Stat) -> f64 {
+    match (stat.metric, stat.unit()) {
+        (Metric::LatenessP50 | Metric::LatenessP99, _) => 20e6,
+        (_, Unit::Nanoseconds) => 100.0,
+        (_, Unit::Bytes) => 256.0 * 1024.0,
+        _ => 0.01,
+    }
+}
+
+fn better(name: &str) -> Better {
+    crate::record::stat_of(name).map_or(Better::Lower, |stat| stat.metric.spec().better)
+}
+
+/// The numbers of this profile that are gated: what a request costs, the most memory, how late evictions are, the latencies
+/// of steady clients in an open loop, and the rate of steady clients in a closed one.
+#[must_use]
+pub fn gated(profile: &Profile) -> Vec<Gated> {
+    let run = |metric, fold| Gated::of(Stat { metric, fold }, None);
+    let mut all = vec![
+        run(Metric::ServerCpuPerRequest, Fold::Final),
+        run(Metric::ServerCallsPerRequest, Fold::Final),
+        run(Metric::ServerRss, Fold::Growth),
+        run(Metric::KernelMemory, Fold::Growth),
+        run(Metric::LatenessP50, Fold::Final),
+        run(Metric::LatenessP99, Fold::Final),
+    ];
+    let steady = |group: &&Group| group.rx.is_steady() && group.tx.is_steady();
+    for group in profile.clients.iter().filter(steady) {
+        let of = |metric, fold| Gated::of(Stat { metric, fold }, Some(&group.name));
+        if group.load.depth.is_some() {
+            all.push(of(Metric::Answered, Fold::Rate));
+        } else {
+            all.extend([of(Metric::LatencyP50, Fold::Final), of(Metric::LatencyP99, Fold::Final)]);
+        }
+    }
+    all
+}
+
+/// Two trials of one seed, one of each server, one right after the other.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Whether the head's came first.
+    pub head_first: bool,
+    /// The trial of the server that is compared with.
+    pub base: Trial,
+    /// The trial of the server that is judged.
+    pub head: Trial,
+}
+
+impl Pair {
+    /// Why the pair as a whole does not count, if it does not. The rule is fixed before anything is measured: a pair of
+    /// which either trial is invalid or was cut short is dropped, whatever its numbers are.
+    #[must_use]
+    pub fn dropped(&self) -> Option<String> {
+        let sides = [("base", &self.base), ("head", &self.head)];
+        sides.into_iter().find_map(|(side, trial)| {
+            let reason = trial.invalid.first().cloned();
+            let reason = reason.or_else(|| trial.cut_short.then(|| "cut short".to_owned()))?;
+            Some(format!("{side}: {reason}"))
+        })
+    }
+
+    /// The number on both sides, if both trials have enough of it.
+    fn values(&self, name: &str) -> Option<(f64, f64)> {
+        let value = |trial: &Trial| {
+            let value = *trial.summary.get(name)?;
+            is_trusted(name, trial).then_some(value)
+        };
+        Some((value(&self.base)?, value(&self.head)?))
+    }
+}
+
+/// Whether the trial's number is one: a quantile needs requests beyond it, and a rate is the server's only where the
+/// clients were not the limit.
+fn is_trusted(name: &str, trial: &Trial) -> bool {
+    let Some((group, number)) = name.rsplit_once('.') else { return true };
+    let stat = Stat::named(number);
+    let requests = trial.summary.get(&format!("{group}.requests")).copied().unwrap_or(0.0);
+    match stat.map(|stat| stat.metric) {
+        Some(Metric::LatencyP50) => requests >= BEYOND / 0.5,
+        Some(Metric::LatencyP99) => requests >= BEYOND / 0.01,
+        Some(Metric::Answered) => !clients_were_the_limit(trial),
+        _ => true,
+    }
+}
+
+/// What a gate says of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Call {
+    /// It got worse, by more than the floor, and fresh pairs confirmed it.
+    Regression,
+    /// It did not get worse by as much as the budget.
+    Pass,
+    /// Neither can be said.
+    Inconclusive,
+    /// Too few pairs stand for anything to be said.
+    Invalid,
+}
+
+impl Call {
+    /// REGRESSION, PASS, INCONCLUSIVE or INVALID.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Regression => "REGRESSION",
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Invalid => "INVALID",
+        }
+    }
+}
+
+/// A number of both servers, and what is said of it. Shares are of the base's, more being worse: 0.1 is 10 % worse.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was gated, and how.
+    #[serde(flatten)]
+    pub gated: Gated,
+    /// The point of the sweep.
+    pub axes: IndexMap<String, String>,
+    /// Pairs that had the number on both sides.
+    pub pairs: usize,
+    /// The base's median.
+    pub base: f64,
+    /// The head's median.
+    pub head: f64,
+    /// How much worse the head is, with its 95 % interval.
+    pub change: Estimate,
+    /// The chance that it is worse by no more than the floor and looks like this all the same, in the first stage.
+    pub p: f64,
+    /// The same after Holm's correction for all numbers that were looked at.
+    pub adjusted_p: f64,
+    /// The chance in the fresh pairs, where the first stage failed.
+    pub confirmed_p: Option<f64>,
+    /// The smallest change that these pairs would have found in four of five cases.
+    pub detectable: f64,
+    /// What is said.
+    pub call: Call,
+    /// The differences in the order they were measured, as logarithms.
+    pub differences: Vec<f64>,
+}
+
+/// A point of the sweep, and the pairs that were measured at it.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The keys that make the point.
+    pub axes: IndexMap<String, String>,
+    /// What is gated there.
+    pub gated: Vec<Gated>,
+    /// The first stage.
+    pub pairs: Vec<Pair>,
+    /// The fresh pairs of the second stage; empty unless the first one failed here.
+    pub fresh: Vec<Pair>,
+}
+
+/// Whether some number of the cell fails the first stage, so that fresh pairs must confirm it.
+#[must_use]
+pub fn suspects(cells: &[Cell]) -> Vec<bool> {
+    let findings = compare(cells);
+    let fails =
+        |cell: &Cell| findings.iter().any(|finding| finding.axes == cell.axes && finding.adjusted_p <= ALPHA);
+    cells.iter().map(fails).collect()
+}
+
+/// What is said of every number of every cell that at least two pairs have.
+#[must_use]
+pub fn compare(cells: &[Cell]) -> Vec<Finding> {
+    let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
+    let mut findings: Vec<Finding> = each.filter_map(|(cell, gated)| weigh_one(cell, gated)).collect();
+    let adjusted = stats::holm(&findings.iter().map(|finding| finding.p).collect::<Vec<_>>());
+    for (finding, adjusted_p) in findings.iter_mut().zip(adjusted) {
+        finding.adjusted_p = adjusted_p;
+        finding.call = call(finding);
+    }
+    findings
+}
+
+fn call(finding: &Finding) -> Call {
+    let confirmed = finding.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA);
+    if finding.adjusted_p <= ALPHA && confirmed {
+        Call::Regression
+    } else if finding.change.high < finding.gated.budget {
+        Call::Pass
+    } else {
+        Call::Inconclusive
+    }
+}
+
+/// One number at one point; its correction and its verdict depend on all of them.
+fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
+    let values = |pairs: &[Pair]| -> Vec<(f64, f64)> {
+        let whole = pairs.iter().filter(|pair| pair.dropped().is_none());
+        whole.filter_map(|pair| pair.values(&gated.name)).collect()
+    };
+    let above = |values: &[(f64, f64)]| -> Vec<f64> {
+        let floor = (1.0 + gated.floor).ln();
+        values.iter().map(|(base, head)| gated.difference(*base, *head) - floor).collect()
+    };
+    let (first, fresh) = (values(&cell.pairs), values(&cell.fresh));
+    if first.len() < 2 {
+        return None;
+    }
+    let all: Vec<(f64, f64)> = first.iter().chain(&fresh).copied().collect();
+    let differences: Vec<f64> = all.iter().map(|(base, head)| gated.difference(*base, *head)).collect();
+    let side = |pick: fn(&(f64, f64)) -> f64| stats::median(&all.iter().map(pick).collect::<Vec<_>>());
+    let change = stats::hodges_lehmann(&differences, 0.05)?;
+    let floor = (1.0 + gated.floor).ln();
+    Some(Finding {
+        gated: gated.clone(),
+        axes: cell.axes.clone(),
+        pairs: all.len(),
+        base: side(|(base, _)| *base)?,
+        head: side(|(_, head)| *head)?,
+        change: Estimate {
+            value: change.value.exp_m1(),
+            low: change.low.exp_m1(),
+            high: change.high.exp_m1(),
+        },
+        p: stats::signed_rank_p(&above(&first)),
+        adjusted_p: 1.0,
+        confirmed_p: (!fresh.is_empty()).then(|| stats::signed_rank_p(&above(&fresh))),
+        detectable: stats::detectable(&differences, floor, ALPHA)?.exp_m1(),
+        call: Call::Inconclusive,
+        differences,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Gates over made-up measurements: how often they alarm, and what they miss.
+
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use super::*;
+use crate::record::{Effective, Series};
+
+const CPU: &str = "server_cpu_per_request";
+
+fn trial(numbers: &[(&str, f64)]) -> Trial {
+    Trial {
+        seed: 1,
+        window_ns: (0, 1),
+        cut_short: false,
+        effective: Effective::default(),
+        series: Series::default(),
+        groups: Vec::new(),
+        evictions: Vec::new(),
+        summary: numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+        invalid: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn pair(base: &[(&str, f64)], head: &[(&str, f64)]) -> Pair {
+    Pair { head_first: false, base: trial(base), head: trial(head) }
+}
+
+fn cell(gated: Gated, pairs: Vec<Pair>, fresh: Vec<Pair>) -> Cell {
+    Cell { axes: IndexMap::new(), gated: vec![gated], pairs, fresh }
+}
+
+fn cpu() -> Gated {
+    Gated { name: CPU.to_owned(), floor: 0.03, budget: 0.06, start: 100.0 }
+}
+
+/// Pairs of a server that needs 5 µs and of one that needs `factor` times that, with noise of 2 % on each, a drift that
+/// both share, and now and then a spike.
+fn noisy(coin: &mut Xoshiro256PlusPlus, count: usize, factor: f64) -> Vec<Pair> {
+    let mut one = |mean: f64| {
+        let noise: f64 = (0..12).map(|_| coin.random::<f64>()).sum::<f64>() - 6.0;
+        let spike = if coin.random::<f64>() < 0.05 { 1.5 } else { 1.0 };
+        mean * (1.0 + 0.02 * noise) * spike
+    };
+    (0..count)
+        .map(|n| {
+            let drift = 1.0 + 0.4 * (n as f64 / count as f64);
+            pair(&[(CPU, one(5000.0 * drift))], &[(CPU, one(5000.0 * drift * factor))])
+        })
+        .collect()
+}
+
+/// A gate from end to end: fresh pairs only where the first stage fails.
+fn gate(coin: &mut Xoshiro256PlusPlus, factor: f64) -> Finding {
+    let mut cells = [cell(cpu(), noisy(coin, 20, factor), Vec::new())];
+    if suspects(&cells)[0] {
+        cells[0].fresh = noisy(coin, 20, factor);
+    }
+    compare(&cells).remove(0)
+}
+
+#[test]
+fn a_server_against_itself_is_no_regression_and_a_slower_one_is() {
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(7);
+    let mut called = |factor| -> Vec<Call> { (0..200).map(|_| gate(&mut coin, factor).call).collect() };
+    let count = |calls: &[Call], call| calls.iter().filter(|c| **c == call).count();
+    let same = called(1.0);
+    assert_eq!(count(&same, Call::Regression), 0);
+    assert!(count(&same, Call::Pass) > 150, "{}", count(&same, Call::Pass));
+    let slower = called(1.1);
+    assert!(count(&slower, Call::Regression) > 170, "{}", count(&slower, Call::Regression));
+    assert_eq!(count(&slower, Call::Pass), 0);
+    let faster = called(0.8);
+    assert_eq!(count(&faster, Call::Pass), 200);
+}
+
+#[test]
+fn the_first_stage_alarms_as_often_as_it_says_at_the_floor() {
+    // A true change of exactly the floor is the worst that is no regression.
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(8);
+    let suspicions =
+        (0..1000).filter(|_| suspects(&[cell(cpu(), noisy(&mut coin, 20, 1.03), Vec::new())])[0]);
+    let suspicions = suspicions.count();
+    assert!((20..80).contains(&suspicions), "{suspicions} of 1000 at a level of 5 %");
+}
+
+#[test]
+fn what_is_not_confirmed_is_no_regression_and_no_pass() {
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(9);
+    let cells = [cell(cpu(), noisy(&mut coin, 20, 1.3), noisy(&mut coin, 20, 1.0))];
+    let finding = compare(&cells).remove(0);
+    assert!(finding.adjusted_p < ALPHA && finding.confirmed_p.is_some_and(|p| p > 0.5), "{finding:?}");
+    assert_eq!(finding.call, Call::Inconclusive);
+    let unasked = [cell(cpu(), noisy(&mut coin, 20, 1.3), Vec::new())];
+    assert_eq!(compare(&unasked)[0].call, Call::Inconclusive);
+}
+
+#[test]
+fn too_much_noise_is_inconclusive_and_says_what_would_have_been_found() {
+    let values = [1.0, 1.9, 0.6, 1.4, 0.7, 1.6, 0.5, 1.2];
+    let pairs = values.map(|v| pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * v)])).to_vec();
+    let finding = compare(&[cell(cpu(), pairs, Vec::new())]).remove(0);
+    assert_eq!(finding.call, Call::Inconclusive);
+    assert!(finding.detectable > 0.3, "{finding:?}");
+}
+
+#[test]
+fn more_is_worse_unless_it_is_a_rate() {
+    let cpu = cpu();
+    assert!((cpu.difference(900.0, 1900.0) - 2.0_f64.ln()).abs() < 1e-12);
+    let rate = Gated { name: "g.requests_rate".to_owned(), start: 0.0, ..cpu };
+    assert!((rate.difference(1000.0, 500.0) - 2.0_f64.ln()).abs() < 1e-12);
+}
+
+#[test]
+fn near_zero_differences_count_and_not_ratios() {
+    let lateness = Gated::of(Stat { metric: Metric::LatenessP99, fold: Fold::Final }, None);
+    // 0.4 against 0.8 ms is nothing; 50 ms more is.
+    assert!(lateness.difference(0.4e6, 0.8e6) < lateness.floor.ln_1p() / 10.0);
+    assert!(lateness.difference(0.4e6, 50.4e6) > lateness.budget.ln_1p());
+    assert!(lateness.difference(-0.2e6, 0.0).abs() < 1e-12, "too early is not good");
+}
+
+#[test]
+fn a_pair_with_an_invalid_trial_is_dropped_whole() {
+    let good = || pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]);
+    let mut bad = good();
+    bad.head.invalid.push("steal".to_owned());
+    assert_eq!(bad.dropped().as_deref(), Some("head: steal"));
+    let finding = compare(&[cell(cpu(), vec![good(), bad, good(), good()], Vec::new())]).remove(0);
+    assert_eq!(finding.pairs, 3);
+}
+
+#[test]
+fn a_quantile_needs_requests_beyond_it_and_a_rate_clients_with_time() {
+    let p99 = Gated { name: "g.latency_p99".to_owned(), ..cpu() };
+    let with = |requests| {
+        pair(
+            &[("g.latency_p99", 1e6), ("g.requests", 2e4)],
+            &[("g.latency_p99", 1e6), ("g.requests", requests)],
+        )
+    };
+    let found =
+        |gated: &Gated, pair: &Pair| compare(&[cell(gated.clone(), vec![pair.clone(); 8], Vec::new())]).len();
+    assert_eq!(found(&p99, &with(10_000.0)), 1);
+    assert_eq!(found(&p99, &with(9_999.0)), 0);
+    let rate = Gated { name: "g.requests_rate".to_owned(), ..cpu() };
+    let busy = |share| {
+        pair(
+            &[("g.requests_rate", 1e4), ("harness_busy", 0.5)],
+            &[("g.requests_rate", 1e4), ("harness_busy", share)],
+        )
+    };
+    assert_eq!(found(&rate, &busy(0.5)), 1);
+    assert_eq!(found(&rate, &busy(0.99)), 0);
+}
+
+#[test]
+fn every_shipped_profile_with_clients_has_something_to_gate() {
+    for shipped in crate::profile::SHIPPED {
+        let profile = shipped.source().parse(&[]).expect("valid");
+        for gated in gated(&profile) {
+            let stat = crate::record::stat_of(&gated.name).expect("a number of a summary");
+            assert_ne!(stat.metric.spec().better, Better::Neither, "{}", gated.name);
+            assert!(gated.floor > 0.0 && gated.start > 0.0, "{}", gated.name);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A comparison of two servers made visible.
+
+use super::{
+    table::{Align, Table},
+    terminal::{WIDTH, hanging},
+};
+use crate::{
+    gate::{Calibration, Call, Comparison, Finding},
+    metric::{Stat, Unit},
+    record::stat_of,
+};
+
+/// The comparison as text of 80 columns.
+#[must_use]
+pub fn render(comparison: &Comparison) -> String {
+    let mut out = vec![hanging("", &title(comparison), 2)];
+    for call in CALLS {
+        let table = table(comparison, call);
+        if !table.is_empty() {
+            out.push(format!("\n{}\n{}", call.word(), table.text(WIDTH)));
+        }
+    }
+    out.push("\n".to_owned());
+    out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
+    out.push(hanging(&format!("{}  ", comparison.call.word()), &meaning(comparison), 4));
+    out.concat()
+}
+
+/// The same for a page that shows Markdown.
+#[must_use]
+pub fn markdown(comparison: &Comparison) -> String {
+    let mut out = vec![format!(
+        "# {}: {}\n\n{}\n",
+        comparison.origin.name,
+        comparison.call.word(),
+        meaning(comparison)
+    )];
+    out.push(format!("\n{}\n", title(comparison)));
+    for call in CALLS {
+        let table = table(comparison, call);
+        if !table.is_empty() {
+            out.push(format!("\n## {}\n\n{}", call.word(), table.markdown()));
+        }
+    }
+    out.extend(remarks(comparison).iter().map(|remark| format!("\n- {remark}")));
+    out.push("\n".to_owned());
+    out.concat()
+}
+
+/// What comparisons of a server with itself say about the gate, as text.
+#[must_use]
+pub fn calibration(calibration: &Calibration) -> String {
+    let summary = calibration.summary();
+    let mut table = Table::new(
+        "What the gate finds",
+        &[("number", Align::Left), ("suspected", Align::Right), ("found from", Align::Right)],
+    );
+    for (name, from) in &summary.found_from {
+        let from = from.map_or_else(|| "never".to_owned(), |from| format!("{:.0} %", from * 100.0));
+        table.row(vec![name.clone(), summary.suspicions[name].to_string(), from]);
+    }
+    let said = format!(
+        "{} of {} comparisons with itself said REGRESSION: false alarms are below {:.1} % (95 % confidence). \
+         It took {:.0} s. \"suspected\" counts first stages; \"found from\" is the smallest shift that four of five would flag.",
+        summary.alarms,
+        summary.gates,
+        summary.alarm_rate_below * 100.0,
+        summary.seconds
+    );
+    format!("\n{}\n{}", table.text(WIDTH), hanging("", &said, 0))
+}
+
+const CALLS: [Call; 3] = [Call::Regression, Call::Inconclusive, Call::Pass];
+
+fn title(comparison: &Comparison) -> String {
+    let origin = &comparison.origin;
+    format!(
+        "{}: `{}` against `{}`, {} pairs, seed {}, {:.0} s",
+        origin.name, origin.head, origin.base, origin.asked, origin.seed, origin.seconds
+    )
+}
+
+fn table(comparison: &Comparison, call: Call) -> Table {
+    let right = |title| (title, Align::Right);
+    let head =
+        [("number", Align::Left), right("base"), right("head"), right("worse by"), right("95 % interval")];
+    let mut table = Table::new(call.word(), &head);
+    if call == Call::Inconclusive {
+        table.column("finds from", Align::Right);
+    }
+    let mut point = String::new();
+    for finding in comparison.said(call) {
+        let here: Vec<String> = finding.axes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let here = here.join(" ");
+        if here != point {
+            table.part(&here);
+            point = here;
+        }
+        let shown = Shown::of(finding);
+        let change = finding.change;
+        let mut cells = vec![
+            finding.gated.name.clone(),
+            shown.value(finding.base),
+            shown.value(finding.head),
+            shown.change(change.value),
+            format!("{} to {}", shown.change(change.low), shown.change(change.high)),
+        ];
+        if call == Call::Inconclusive {
+            cells.push(shown.change(finding.detectable));
+        }
+        table.row(cells);
+    }
+    table
+}
+
+/// How a number and its changes are written.
+struct Shown {
+    unit: Unit,
+    base: f64,
+    start: f64,
+}
+
+impl Shown {
+    fn of(finding: &Finding) -> Self {
+        let unit = stat_of(&finding.gated.name).map_or(Unit::Count, Stat::unit);
+        Self { unit, base: finding.base, start: finding.gated.start }
+    }
+
+    fn value(&self, value: f64) -> String {
+        self.unit.show(value)
+    }
+
+    /// In percent of the base; where that is small beside what is added to both sides, in its unit.
+    fn change(&self, share: f64) -> String {
+        let amount = share * (self.base + self.start);
+        if self.base > self.start {
+            return format!("{:+.1} %", amount / self.base * 100.0);
+        }
+        let sign = if amount < 0.0 { "-" } else { "+" };
+        format!("{sign}{}", self.unit.show(amount.abs()))
+    }
+}
+
+fn remarks(comparison: &Comparison) -> Vec<String> {
+    let mut all = Vec::new();
+    if !comparison.not_gated.is_empty() {
+        let names = comparison.not_gated.join(", ");
+        all.push(format!(
+            "not gated, because it was not measured, or too few requests stand behind it: {names}"
+        ));
+    }
+    if let Some(first) = comparison.dropped.first() {
+        all.push(format!("{} pairs were dropped whole; the first: {first}", comparison.dropped.len()));
+    }
+    all
+}
+
+fn meaning(comparison: &Comparison) -> String {
+    let names = |call| {
+        let names: Vec<&str> = comparison.said(call).map(|finding| finding.gated.name.as_str()).collect();
+        names.join(", ")
+    };
+    match comparison.call {
+        Call::Regression => {
+            format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))
+        }
+        Call::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
+        Call::Inconclusive => format!(
+            "It cannot be told whether these got worse by as much as their budget: {}. More --pairs, a longer -d or a \
+             quieter machine would tell.",
+            names(Call::Inconclusive)
+        ),
+        Call::Invalid => "Too few pairs stand, or nothing was measured that could be gated.".to_owned(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Pairs of trials: two servers, one right after the other, in an order that a coin decides, a fresh process for each.
+
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use super::{Build, Interrupt, Observer, RunError, cores::Cores, drive::End, feasible, trial};
+use crate::{
+    gate::{self, Cell, Pair},
+    profile::{Axes, Profile},
+    record::Trial,
+};
+
+/// Two servers to be compared under one profile.
+#[derive(Clone, Debug)]
+pub struct Duel {
+    /// The points of the sweep, with the server that is compared with.
+    pub base: Vec<(Axes, Profile)>,
+    /// The same points, with the server that is judged.
+    pub head: Vec<(Axes, Profile)>,
+    /// For the reference server: the builds that serve. In the order of base and head.
+    pub builds: [Build; 2],
+    /// The files that the servers need, by name.
+    pub files: IndexMap<String, String>,
+    /// Pairs at each point, and again as many where a first stage failed.
+    pub pairs: u32,
+    /// Decides the order within each pair, and the arrivals of both.
+    pub seed: u64,
+}
+
+/// Told where a comparison stands.
+pub trait Referee: Observer {
+    /// A pair begins: which one, of how many in this stage, and how long the rest of the stage will take at the pace so far.
+    fn pair(&mut self, number: usize, of: usize, left: Option<Duration>, stage: Stage);
+}
+
+/// Where a comparison stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// All points are measured.
+    First,
+    /// The points that failed are measured again.
+    Confirming,
+}
+
+/// Runs the pairs of both stages. What was measured is given back also when an interrupt or an error ends it early: then
+/// `true` or the error says so.
+pub fn duel(
+    duel: &Duel,
+    interrupt: &mut Interrupt,
+    referee: &mut dyn Referee,
+) -> (Vec<Cell>, Result<bool, RunError>) {
+    let cell = |(axes, profile): &(Axes, Profile)| Cell {
+        axes: axes.iter().cloned().collect(),
+        gated: gate::gated(profile),
+        pairs: Vec::new(),
+        fresh: Vec::new(),
+    };
+    let mut cells: Vec<Cell> = duel.base.iter().map(cell).collect();
+    let cores = Cores::split();
+    let _confined = cores.confine_harness();
+    let mut ring =
+        Ring { duel, cores: &cores, coin: Xoshiro256PlusPlus::seed_from_u64(duel.seed), interrupt, referee };
+    let result = ring.both_stages(&mut cells);
+    (cells, result)
+}
+
+struct Ring<'a> {
+    duel: &'a Duel,
+    cores: &'a Cores,
+    coin: Xoshiro256PlusPlus,
+    interrupt: &'a mut Interrupt,
+    referee: &'a mut dyn Referee,
+}
+
+impl Ring<'_> {
+    /// Whether it was interrupted.
+    fn both_stages(&mut self, cells: &mut [Cell]) -> Result<bool, RunError> {
+        for (_, profile) in self.duel.base.iter().chain(&self.duel.head) {
+            feasible::check(profile, &self.duel.files)?;
+        }
+        let all: Vec<usize> = (0..cells.len()).collect();
+        if self.stage(Stage::First, &all, cells)? {
+            return Ok(true);
+        }
+        let suspects = gate::suspects(cells);
+        let again: Vec<usize> = all.into_iter().filter(|index| suspects[*index]).collect();
+        self.stage(Stage::Confirming, &again, cells)
+    }
+
+    /// Points take turns within each round, so that a drift of the machine meets all of them.
+    fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<bool, RunError> {
+        let of = indices.len() * self.duel.pairs as usize;
+        let begun = Instant::now();
+        let mut done = 0;
+        for round in 0..self.duel.pairs {
+            for &index in indices {
+                let left = (done > 0).then(|| begun.elapsed().mul_f64((of - done) as f64 / done as f64));
+                self.referee.pair(done + 1, of, left, stage);
+                let confirming = u64::from(stage == Stage::Confirming);
+                let seed =
+                    self.duel.seed.wrapping_add(u64::from(round) + confirming * u64::from(self.duel.pairs));
+                let Some(pair) = self.pair(index, seed)? else { return Ok(true) };
+                match stage {
+                    Stage::First => cells[index].pairs.push(pair),
+                    Stage::Confirming => cells[index].fresh.push(pair),
+                }
+                done += 1;
+            }
+        }
+        Ok(false)
+    }
+
+    fn pair(&mut self, index: usize, seed: u64) -> Result<Option<Pair>, RunError> {
+        let head_first = self.coin.random::<bool>();
+        let mut made = Vec::with_capacity(2);
+        for side in if head_first { [1, 0] } else { [0, 1] } {
+            let Some(trial) = self.trial(index, side, seed)? else { return Ok(None) };
+            made.push(trial);
+        }
+        if head_first {
+            made.reverse();
+        }
+        let mut made = made.into_iter();
+        let (base, head) = (made.next(), made.next());
+        Ok(base.zip(head).map(|(base, head)| Pair { head_first, base, head }))
+    }
+
+    fn trial(&mut self, index: usize, side: usize, seed: u64) -> Result<Option<Trial>, RunError> {
+        if self.interrupt.requested() {
+            return Ok(None);
+        }
+        let (_, profile) = if side == 0 { &self.duel.base[index] } else { &self.duel.head[index] };
+        let build = &self.duel.builds[side];
+        let (trial, end) =
+            trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee)?;
+        match end {
+            End::Finished => Ok(Some(trial)),
+            End::Interrupted => Ok(None),
+            End::Died(last_words) => Err(RunError::Died(last_words)),
+        }
+    }
+}
