@@ -124,6 +124,25 @@ fn weigh(expectation: &Expectation, points: &[Point], point: &Point) -> (Option<
     (shown.or(values.first().copied()), outcome)
 }
 
+/// A made-up trial that has these numbers and nothing else.
+#[cfg(test)]
+fn trial(numbers: &[(&str, f64)]) -> crate::record::Trial {
+    use crate::record::{Effective, Series, Trial};
+
+    Trial {
+        seed: 1,
+        window_ns: (0, 1),
+        cut_short: false,
+        effective: Effective::default(),
+        series: Series::default(),
+        groups: Vec::new(),
+        evictions: Vec::new(),
+        summary: numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+        invalid: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,21 +154,6 @@ mod tests {
              [expect]\n{expect}"
         );
         Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
-    }
-
-    fn trial(summary: &[(&str, f64)]) -> Trial {
-        Trial {
-            seed: 1,
-            window_ns: (0, 1),
-            cut_short: false,
-            effective: Effective::default(),
-            series: Series::default(),
-            groups: Vec::new(),
-            evictions: Vec::new(),
-            summary: summary.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-            invalid: Vec::new(),
-            notes: Vec::new(),
-        }
     }
 
     fn point(seed: u32, trials: &[Trial]) -> Point {

@@ -32,9 +32,10 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let command = args.command.as_deref();
     let mut calibration = Calibration::default();
+    let mut contest = Contest::new(&args.profile, command, command, &args.manner)?;
     for gate in 0..args.k {
-        let contest = Contest::new(&args.profile, command, command, &args.manner)?;
-        let (comparison, end) = contest.seeded(args.manner.seed_of(gate)).hold(args.json)?;
+        contest.reseed(args.manner.seed_of(gate));
+        let (comparison, end) = contest.hold(args.json)?;
         if end == End::Interrupted {
             return Ok(Exit::Interrupted);
         }

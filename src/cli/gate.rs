@@ -94,10 +94,9 @@ impl Contest {
         Ok(Self { name: run::stem(name), base: named(base), head: named(head), duel })
     }
 
-    /// With another seed: another gate of the same.
-    pub(super) fn seeded(mut self, seed: u64) -> Self {
+    /// Takes another seed: what is held then is another gate of the same.
+    pub(super) fn reseed(&mut self, seed: u64) {
         self.duel.seed = seed;
-        self
     }
 
     /// Runs the pairs, and says what comes of them.

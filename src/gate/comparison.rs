@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ALPHA, Call, Cell, Finding, Pair, compare};
+use super::{ALPHA, CONFIRM_ALPHA, Call, Cell, Finding, Pair, compare};
 use crate::{record::Machine, stats};
 
 /// The version of the file's format.
@@ -153,7 +153,7 @@ fn found_from(findings: &[&Finding]) -> Option<f64> {
     let flags = |finding: &Finding, shift: f64| {
         let above = shift.ln_1p() - finding.gated.floor.ln_1p();
         let shifted: Vec<f64> = finding.differences.iter().map(|d| d + above).collect();
-        stats::signed_rank_p(&shifted) <= CONFIRMED
+        stats::signed_rank_p(&shifted) <= CONFIRM_ALPHA
     };
     let shifts = (1..=200).map(|step| f64::from(step) / 100.0);
     let is_found = |shift: &f64| {
@@ -162,6 +162,3 @@ fn found_from(findings: &[&Finding]) -> Option<f64> {
     };
     shifts.into_iter().find(is_found)
 }
-
-/// The stricter level of the two stages.
-const CONFIRMED: f64 = super::CONFIRM_ALPHA;

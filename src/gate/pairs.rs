@@ -246,10 +246,6 @@ fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
         let whole = pairs.iter().filter(|pair| pair.dropped().is_none());
         whole.filter_map(|pair| pair.values(&gated.name)).collect()
     };
-    let above = |values: &[(f64, f64)]| -> Vec<f64> {
-        let floor = (1.0 + gated.floor).ln();
-        values.iter().map(|(base, head)| gated.difference(*base, *head) - floor).collect()
-    };
     let (first, fresh) = (values(&cell.pairs), values(&cell.fresh));
     if first.len() < 2 {
         return None;
@@ -258,7 +254,11 @@ fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
     let differences: Vec<f64> = all.iter().map(|(base, head)| gated.difference(*base, *head)).collect();
     let side = |pick: fn(&(f64, f64)) -> f64| stats::median(&all.iter().map(pick).collect::<Vec<_>>());
     let change = stats::hodges_lehmann(&differences, 0.05)?;
-    let floor = (1.0 + gated.floor).ln();
+    let floor = gated.floor.ln_1p();
+    let p = |differences: &[f64]| {
+        stats::signed_rank_p(&differences.iter().map(|difference| difference - floor).collect::<Vec<_>>())
+    };
+    let (of_first, of_fresh) = differences.split_at(first.len());
     Some(Finding {
         gated: gated.clone(),
         axes: cell.axes.clone(),
@@ -270,9 +270,9 @@ fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
             low: change.low.exp_m1(),
             high: change.high.exp_m1(),
         },
-        p: stats::signed_rank_p(&above(&first)),
+        p: p(of_first),
         adjusted_p: 1.0,
-        confirmed_p: (!fresh.is_empty()).then(|| stats::signed_rank_p(&above(&fresh))),
+        confirmed_p: (!fresh.is_empty()).then(|| p(of_fresh)),
         detectable: stats::detectable(&differences, floor, ALPHA)?.exp_m1(),
         call: Call::Inconclusive,
         differences,

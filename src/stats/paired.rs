@@ -9,18 +9,22 @@ pub fn signed_rank_p(differences: &[f64]) -> f64 {
     let ranks = doubled_ranks(differences);
     let observed: usize =
         ranks.iter().zip(differences).filter(|(_, d)| **d > 0.0).map(|(rank, _)| rank).sum();
-    let total: usize = ranks.iter().sum();
-    // chances[s]: that the ranks whose coin says "above" add up to s.
-    let mut chances = vec![0.0; total + 1];
-    chances[0] = 1.0;
     let signed = ranks.iter().zip(differences).filter(|(_, difference)| **difference != 0.0);
-    for (rank, _) in signed {
+    let chances = rank_sum_chances(&signed.map(|(rank, _)| *rank).collect::<Vec<_>>());
+    chances[observed..].iter().sum::<f64>().min(1.0)
+}
+
+/// The chance of each sum, from 0 up, of the ranks whose coin says "above".
+fn rank_sum_chances(ranks: &[usize]) -> Vec<f64> {
+    let mut chances = vec![0.0; ranks.iter().sum::<usize>() + 1];
+    chances[0] = 1.0;
+    for rank in ranks {
         for sum in (0..chances.len()).rev() {
             let above = sum.checked_sub(*rank).map_or(0.0, |rest| chances[rest]);
             chances[sum] = f64::midpoint(chances[sum], above);
         }
     }
-    chances[observed..].iter().sum::<f64>().min(1.0)
+    chances
 }
 
 /// Twice the rank of each difference by its size: whole numbers, also where equals share a middle rank.
@@ -66,15 +70,7 @@ pub fn hodges_lehmann(differences: &[f64], alpha: f64) -> Option<Estimate> {
 /// The largest c with P(rank sum < c) at most `alpha`, for n differences without ties: a shift is refused if fewer than c
 /// of the sorted means lie below it.
 fn means_to_cut(n: usize, alpha: f64) -> usize {
-    let total = n * (n + 1) / 2;
-    let mut chances = vec![0.0; total + 1];
-    chances[0] = 1.0;
-    for rank in 1..=n {
-        for sum in (0..=total).rev() {
-            let above = sum.checked_sub(rank).map_or(0.0, |rest| chances[rest]);
-            chances[sum] = f64::midpoint(chances[sum], above);
-        }
-    }
+    let chances = rank_sum_chances(&(1..=n).collect::<Vec<_>>());
     let mut below = 0.0;
     let refused = chances.iter().take_while(|chance| {
         below += **chance;

@@ -3,24 +3,9 @@
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
-use crate::record::{Effective, Series};
+use crate::gate::trial;
 
 const CPU: &str = "server_cpu_per_request";
-
-fn trial(numbers: &[(&str, f64)]) -> Trial {
-    Trial {
-        seed: 1,
-        window_ns: (0, 1),
-        cut_short: false,
-        effective: Effective::default(),
-        series: Series::default(),
-        groups: Vec::new(),
-        evictions: Vec::new(),
-        summary: numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-        invalid: Vec::new(),
-        notes: Vec::new(),
-    }
-}
 
 fn pair(base: &[(&str, f64)], head: &[(&str, f64)]) -> Pair {
     Pair { head_first: false, base: trial(base), head: trial(head) }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     profile::Source,
-    record::{Effective, GroupResult, Ledger, Requests, Series, Shortage},
+    record::{Effective, GroupResult, Ledger, Requests, Shortage},
 };
 
 const OPEN: &str = "rate = 9";
@@ -11,16 +11,9 @@ const CLOSED: &str = "depth = 1";
 
 fn trial(numbers: &[(&str, f64)]) -> Trial {
     Trial {
-        seed: 1,
         window_ns: (1_000_000_000, 3_000_000_000),
-        cut_short: false,
         effective: Effective { server_cores: vec![0, 1], client_cores: vec![2, 3], ..Effective::default() },
-        series: Series::default(),
-        groups: Vec::new(),
-        evictions: Vec::new(),
-        summary: numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-        invalid: Vec::new(),
-        notes: Vec::new(),
+        ..crate::gate::trial(numbers)
     }
 }
 
