@@ -59,6 +59,90 @@ fn a_slower_server_is_a_regression() {
     assert!(markdown.contains("server_cpu_per_request"), "{markdown}");
 }
 
+/// With peers that hold connections, and peers that are evicted.
+const EVICTING: &str = r#"
+title = "evicting"
+warmup = "100ms"
+measure = "300ms"
+sample_every = "50ms"
+
+[server]
+send_timeout = "100ms"
+send_buffer = "16KiB"
+
+[[clients]]
+name = "good"
+count = 4
+load = { rate = "1000/s", payload = "64B" }
+
+[[clients]]
+name = "idle"
+count = 200
+tx = "idle"
+
+[[clients]]
+name = "stalled"
+count = 4
+recv_buffer = "4KiB"
+load = { depth = 1, payload = "16B", answer = "256KiB" }
+rx = "stall"
+
+[expect]
+evictions = "= 4"
+corrupt_bytes = "= 0"
+
+[gate]
+server_cpu_per_request = "off"
+server_calls_per_request = "off"
+"good.requests_rate" = "budget 50%"
+"#;
+
+#[test]
+fn a_leak_and_late_evictions_are_regressions() {
+    let folder = with_profile(EVICTING);
+    let worse = format!("{BADPEER} --plant-leak 32KiB --plant-delay 50ms");
+    let output = badpeer(
+        &["compare", "--base", BADPEER, "--head", &worse, "quick.toml", "--pairs", "8"],
+        folder.path(),
+    );
+    let (code, said) = ending(&output);
+    assert_eq!(code, Some(1), "{said}");
+    let comparison = comparison(&folder);
+    let more = |name| {
+        let finding = finding(&comparison, name);
+        assert_eq!(finding["call"], "REGRESSION", "{finding:#}");
+        finding["head"].as_f64().unwrap() - finding["base"].as_f64().unwrap()
+    };
+    let leaked = more("server_rss_growth") / (208.0 * 32.0 * 1024.0);
+    assert!((0.9..1.2).contains(&leaked), "{leaked} of what was leaked");
+    let later_ns = more("eviction_lateness_p50");
+    assert!((45e6..60e6).contains(&later_ns), "{later_ns} ns, not 50 ms");
+    let names: Vec<&str> =
+        comparison["findings"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert!(!names.contains(&"server_cpu_per_request"), "off in [gate]: {names:?}");
+    assert!(names.contains(&"good.requests_rate"), "asked for in [gate]: {names:?}");
+    assert!(said.contains("2 of 2 expectations"), "{said}");
+}
+
+#[test]
+fn what_the_profile_expects_is_judged_of_the_head() {
+    let folder = with_profile(EVICTING);
+    let never = format!("{BADPEER} --send-timeout off");
+    let arguments = ["compare", "--base", BADPEER, "--head", &never, "quick.toml", "--pairs", "8"];
+    let (code, said) = ending(&badpeer(&arguments, folder.path()));
+    assert_eq!(code, Some(1), "{said}");
+    let comparison = comparison(&folder);
+    let evictions = &comparison["expected"][0];
+    assert_eq!((&evictions["name"], &evictions["outcome"]), (&"evictions".into(), &"FAIL".into()));
+    assert_eq!(evictions["base"], "PASS");
+    assert!(said.contains("evictions = 4"), "{said}");
+    // Shorter trials than the profile's cannot be asked for what it expects.
+    let brief = [&arguments[..], &["-d", "200ms"]].concat();
+    let (code, said) = ending(&badpeer(&brief, folder.path()));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("was not judged"), "{said}");
+}
+
 #[test]
 fn another_program_is_compared_by_its_command_line() {
     let profile = format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n");
@@ -89,7 +173,7 @@ fn a_calibration_tells_what_the_gate_finds() {
     let summary: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
     assert_eq!((&summary["gates"], &summary["alarms"]), (&2.into(), &0.into()));
     assert!(summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.77..0.78).contains(&rate)), "{said}");
-    assert!(summary["found_from"]["server_cpu_per_request"].is_number(), "{said}");
+    assert!(summary["numbers"]["server_cpu_per_request"]["found_from"].is_number(), "{said}");
 }
 
 #[test]

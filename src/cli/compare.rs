@@ -11,8 +11,9 @@ use crate::{gate::Call, report};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles
-    #[arg(value_name = "RECORD|PROFILE", required = true)]
+    /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles, or none
+    /// for `gate`
+    #[arg(value_name = "RECORD|PROFILE", required_unless_present = "head")]
     what: Vec<String>,
 
     /// The server to compare with. For a profile of the reference server: a badpeer, and flags of `serve` to add; for
@@ -65,7 +66,9 @@ fn records(args: &Args) -> Result<Exit, Failure> {
 fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let contest = |name: &String| Contest::new(name, Some(base), Some(head), &args.manner);
     // All are read before the first is run.
-    let contests = args.what.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
+    let default = [gate::PROFILE.to_owned()];
+    let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
+    let contests = profiles.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
     let mut worst = Exit::Pass;
     let mut all = Vec::new();
     for contest in contests {
@@ -77,7 +80,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
         }
         let exit = match (end, comparison.call) {
             (gate::End::Interrupted, _) => Exit::Interrupted,
-            (_, Call::Regression) => Exit::Failed,
+            (_, Call::Regression | Call::Fail) => Exit::Failed,
             (_, Call::Invalid) => Exit::Invalid,
             (_, Call::Inconclusive) if args.strict => Exit::Invalid,
             (_, Call::Inconclusive | Call::Pass) => Exit::Pass,

@@ -14,6 +14,8 @@ use crate::{
     units::{Span, human_time},
 };
 
+/// What servers are compared under, if nothing is named.
+pub(super) const PROFILE: &str = "gate";
 /// A trial measures for at most so long, unless it is said how long.
 const WINDOW: Duration = Duration::from_secs(2);
 /// It warms up for at most so long.
@@ -54,6 +56,8 @@ pub(super) struct Contest {
     base: String,
     head: String,
     duel: Duel,
+    /// Trials are as long as the profile asks for, so that what it expects can be asked of them.
+    is_whole: bool,
 }
 
 /// How a comparison ended.
@@ -77,8 +81,10 @@ impl Contest {
         }
         let mut overrides = manner.set.clone();
         let mut set = |key: &str, span: Span| overrides.push((key.to_owned(), span.to_string()));
-        set("measure", manner.duration.unwrap_or(Span(plain.measure.0.min(WINDOW))));
+        let measure = manner.duration.unwrap_or(Span(plain.measure.0.min(WINDOW)));
+        set("measure", measure);
         set("warmup", Span(plain.warmup.0.min(WARMUP)));
+        let is_whole = measure >= plain.measure && plain.warmup.0 <= WARMUP;
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = run::files(&points, folder.as_deref())?;
         let (base_build, base_points) = side(&points, base)?;
@@ -91,7 +97,7 @@ impl Contest {
             pairs: manner.pairs,
             seed: manner.seed,
         };
-        Ok(Self { name: run::stem(name), base: named(base), head: named(head), duel })
+        Ok(Self { name: run::stem(name), base: named(base), head: named(head), duel, is_whole })
     }
 
     /// Takes another seed: what is held then is another gate of the same.
@@ -118,7 +124,8 @@ impl Contest {
             command: std::env::args().collect(),
         };
         let end = if interrupted { End::Interrupted } else { End::Finished };
-        Ok((Comparison::of(origin, &cells), end))
+        let profiles: Vec<Profile> = self.duel.head.iter().map(|(_, profile)| profile.clone()).collect();
+        Ok((Comparison::of(origin, &cells, self.is_whole.then_some(&profiles)), end))
     }
 }
 

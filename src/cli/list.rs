@@ -139,7 +139,7 @@ fn entries(command: &clap::Command) -> String {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         Some(format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4)))
     };
-    command.get_arguments().filter_map(entry).collect()
+    command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(entry).collect()
 }
 
 /// The words of a text in lines no longer than [`WIDTH`], indented.

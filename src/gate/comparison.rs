@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ALPHA, CONFIRM_ALPHA, Call, Cell, Finding, Pair, compare};
-use crate::{record::Machine, stats};
+use super::{ALPHA, CONFIRM_ALPHA, Call, Cell, Expected, Finding, Pair, compare, expected};
+use crate::{
+    profile::Profile,
+    record::{Machine, Outcome},
+    stats,
+};
 
 /// The version of the file's format.
 pub const COMPARISON_FORMAT: u32 = 1;
@@ -45,6 +49,9 @@ pub struct Comparison {
     pub call: Call,
     /// Every number that was gated.
     pub findings: Vec<Finding>,
+    /// What the profile expects, judged of the head; `None` where trials were shorter than the profile asks for.
+    #[serde(default)]
+    pub expected: Option<Vec<Expected>>,
     /// What would have been gated, and had too little to go by.
     pub not_gated: Vec<String>,
     /// Why pairs were dropped.
@@ -52,10 +59,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Weighs what was measured.
+    /// Weighs what was measured, and judges the head by what these profiles of the cells expect, if any are given.
     #[must_use]
-    pub fn of(origin: Origin, cells: &[Cell]) -> Self {
+    pub fn of(origin: Origin, cells: &[Cell], judged_by: Option<&[Profile]>) -> Self {
         let findings = compare(cells);
+        let expected = judged_by.map(|profiles| expected(profiles, cells));
         let pairs = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
         let dropped: Vec<String> = pairs().filter_map(Pair::dropped).collect();
         let is_found = |name: &str| findings.iter().any(|finding| finding.gated.name == name);
@@ -72,8 +80,13 @@ impl Comparison {
             badpeer: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::describe(),
             origin,
-            call: if too_few || findings.is_empty() { Call::Invalid } else { worst(&findings) },
+            call: if too_few || findings.is_empty() {
+                Call::Invalid
+            } else {
+                worst(&findings, expected.as_deref().unwrap_or_default())
+            },
             findings,
+            expected,
             not_gated,
             dropped,
         }
@@ -83,38 +96,71 @@ impl Comparison {
     pub fn said(&self, call: Call) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.call == call)
     }
+
+    /// The expectations that are not met.
+    pub fn unmet(&self) -> impl Iterator<Item = &Expected> {
+        self.expected.iter().flatten().filter(|expected| expected.verdict.outcome != Outcome::Pass)
+    }
 }
 
-fn worst(findings: &[Finding]) -> Call {
-    let has = |call| findings.iter().any(|finding| finding.call == call);
-    [Call::Regression, Call::Inconclusive].into_iter().find(|call| has(*call)).unwrap_or(Call::Pass)
+fn worst(findings: &[Finding], expected: &[Expected]) -> Call {
+    let said = findings.iter().map(|finding| finding.call);
+    let of_outcome = |expected: &Expected| match expected.verdict.outcome {
+        Outcome::Pass => Call::Pass,
+        Outcome::Fail => Call::Fail,
+        Outcome::Inconclusive | Outcome::Invalid => Call::Inconclusive,
+    };
+    let all: Vec<Call> = said.chain(expected.iter().map(of_outcome)).collect();
+    [Call::Regression, Call::Fail, Call::Inconclusive]
+        .into_iter()
+        .find(|call| all.contains(call))
+        .unwrap_or(Call::Pass)
 }
 
-/// Many comparisons of a server with itself.
+/// Many comparisons of a server with itself, or with one that is known to be worse.
 #[derive(Clone, Debug, Default)]
 pub struct Calibration {
+    /// The head is known to be worse: then a REGRESSION is no false alarm.
+    pub is_planted: bool,
     comparisons: Vec<Comparison>,
 }
 
 /// What it says about the gate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CalibrationSummary {
-    /// Comparisons of a server with itself.
+    /// Comparisons that were made.
     pub gates: usize,
     /// How many of them said REGRESSION.
     pub alarms: usize,
-    /// The rate of false alarms is below this, with 95 % confidence (Clopper–Pearson).
-    pub alarm_rate_below: f64,
-    /// For each number, the smallest of the tried shifts that at least four of five of these gates would have flagged;
-    /// `None` where not even twice as much would be.
-    pub found_from: BTreeMap<String, Option<f64>>,
-    /// How often each number would have failed the first stage, before it was confirmed.
-    pub suspicions: BTreeMap<String, usize>,
+    /// Of a server with itself, the rate of false alarms is below this, with 95 % confidence (Clopper–Pearson).
+    pub alarm_rate_below: Option<f64>,
+    /// What was found about each number.
+    pub numbers: BTreeMap<String, NumberSummary>,
     /// How long all of it took, in seconds.
     pub seconds: f64,
 }
 
+/// What many comparisons found about one number.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NumberSummary {
+    /// How often it failed the first stage.
+    pub suspected: usize,
+    /// How often fresh pairs confirmed it.
+    pub called: usize,
+    /// The median of how much worse it was found to be, as a share.
+    pub change: Option<f64>,
+    /// Of a server with itself, the smallest of the tried shifts that at least four of five of these gates would have
+    /// flagged; `None` where not even twice as much would be.
+    pub found_from: Option<f64>,
+}
+
 impl Calibration {
+    /// None yet, of a server with itself or with one that is known to be worse.
+    #[must_use]
+    pub const fn new(is_planted: bool) -> Self {
+        Self { is_planted, comparisons: Vec::new() }
+    }
+
     /// One more.
     pub fn add(&mut self, comparison: Comparison) {
         self.comparisons.push(comparison);
@@ -135,15 +181,24 @@ impl Calibration {
                 finding.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
             numbers.entry(format!("{}{}", finding.gated.name, point.concat())).or_default().push(finding);
         }
-        let suspicions = |findings: &Vec<&Finding>| findings.iter().filter(|f| f.adjusted_p <= ALPHA).count();
         let (gates, alarms) = (self.comparisons.len(), self.alarms());
+        let bound = || stats::clopper_pearson_upper(alarms as u32, gates as u32, 0.05);
         CalibrationSummary {
             gates,
             alarms,
-            alarm_rate_below: stats::clopper_pearson_upper(alarms as u32, gates as u32, 0.05),
-            found_from: numbers.iter().map(|(name, found)| (name.clone(), found_from(found))).collect(),
-            suspicions: numbers.iter().map(|(name, found)| (name.clone(), suspicions(found))).collect(),
+            alarm_rate_below: (!self.is_planted).then(bound),
+            numbers: numbers.into_iter().map(|(name, found)| (name, self.of_number(&found))).collect(),
             seconds: self.comparisons.iter().map(|comparison| comparison.origin.seconds).sum(),
+        }
+    }
+
+    fn of_number(&self, found: &[&Finding]) -> NumberSummary {
+        let count = |is: fn(&Finding) -> bool| found.iter().filter(|finding| is(finding)).count();
+        NumberSummary {
+            suspected: count(|finding| finding.adjusted_p <= ALPHA),
+            called: count(|finding| finding.call == Call::Regression),
+            change: stats::median(&found.iter().map(|finding| finding.change.value).collect::<Vec<_>>()),
+            found_from: if self.is_planted { None } else { found_from(found) },
         }
     }
 }

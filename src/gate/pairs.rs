@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::validity::clients_were_the_limit;
 use crate::{
     metric::{Better, Fold, Metric, Stat, Unit},
-    profile::{Group, Profile},
+    profile::{Group, Limits, Profile, Shares},
     record::Trial,
     stats::{self, Estimate},
 };
@@ -39,8 +39,11 @@ impl Gated {
     /// The gate of that number, with the metric's own noise as the floor and twice that as the budget.
     fn of(stat: Stat, group: Option<&str>) -> Self {
         let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
-        let noise = stat.metric.spec().noise;
-        Self { name, floor: noise, budget: 2.0 * noise, start: start(stat) }
+        Self::within(name, stat, Shares::above(stat.metric.spec().noise))
+    }
+
+    fn within(name: String, stat: Stat, Shares { floor, budget }: Shares) -> Self {
+        Self { name, floor, budget, start: start(stat) }
     }
 
     /// How much worse `head` is than `base`, as a logarithm.
@@ -55,7 +58,7 @@ fn start(stat: Stat) -> f64 {
     match (stat.metric, stat.unit()) {
         (Metric::LatenessP50 | Metric::LatenessP99, _) => 20e6,
         (_, Unit::Nanoseconds) => 100.0,
-        (_, Unit::Bytes) => 256.0 * 1024.0,
+        (_, Unit::Bytes) => 1024.0 * 1024.0,
         _ => 0.01,
     }
 }
@@ -65,9 +68,22 @@ fn better(name: &str) -> Better {
 }
 
 /// The numbers of this profile that are gated: what a request costs, the most memory, how late evictions are, the latencies
-/// of steady clients in an open loop, and the rate of steady clients in a closed one.
+/// of steady clients in an open loop, and the rate of steady clients in a closed one; less and more as its `[gate]` says.
 #[must_use]
 pub fn gated(profile: &Profile) -> Vec<Gated> {
+    let mut all = gated_anyway(profile);
+    for Limits { number, stat, shares } in profile.limits() {
+        let place = all.iter().position(|gated| gated.name == number);
+        match (place, shares.map(|shares| Gated::within(number, stat, shares))) {
+            (Some(place), Some(gated)) => all[place] = gated,
+            (Some(place), None) => drop(all.remove(place)),
+            (None, gated) => all.extend(gated),
+        }
+    }
+    all
+}
+
+fn gated_anyway(profile: &Profile) -> Vec<Gated> {
     let run = |metric, fold| Gated::of(Stat { metric, fold }, None);
     let mut all = vec![
         run(Metric::ServerCpuPerRequest, Fold::Final),
@@ -137,12 +153,14 @@ fn is_trusted(name: &str, trial: &Trial) -> bool {
     }
 }
 
-/// What a gate says of a number.
+/// What a gate says of a number, and of a comparison as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Call {
     /// It got worse, by more than the floor, and fresh pairs confirmed it.
     Regression,
+    /// An expectation of the profile does not hold: said of a whole comparison only.
+    Fail,
     /// It did not get worse by as much as the budget.
     Pass,
     /// Neither can be said.
@@ -152,11 +170,12 @@ pub enum Call {
 }
 
 impl Call {
-    /// REGRESSION, PASS, INCONCLUSIVE or INVALID.
+    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Regression => "REGRESSION",
+            Self::Fail => "FAIL",
             Self::Pass => "PASS",
             Self::Inconclusive => "INCONCLUSIVE",
             Self::Invalid => "INVALID",

@@ -164,7 +164,7 @@ metrics! {
     /// Given up by the kernel, as TCP_USER_TIMEOUT asked it to
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
     /// Smallest distance between the end of a timeout and the eviction; negative is too early
-    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.5;
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0;
     /// Median time between the end of a timeout and the eviction
     LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
     /// 99th percentile of the time between the end of a timeout and the eviction

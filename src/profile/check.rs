@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Expectation, Group, Profile, expect::Names};
+use super::{Expectation, Group, Limits, Profile, expect::Names};
 use crate::{
     behavior::{About, Needs, Race},
     codec::{Check, Protocol, content, http::Verb},
@@ -42,9 +42,27 @@ impl Profile {
         self.read_expectations().unwrap_or_default()
     }
 
-    fn read_expectations(&self) -> Result<Vec<Expectation>, Fault> {
+    /// What a comparison is told about the numbers it gates, in the profile's order.
+    #[must_use]
+    pub fn limits(&self) -> Vec<Limits> {
+        self.read_limits().unwrap_or_default()
+    }
+
+    fn names(&self) -> Names<'_> {
         let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
-        let names = Names { groups, is_core: self.core.is_some(), sweep: &self.sweep };
+        Names { groups, is_core: self.core.is_some(), sweep: &self.sweep }
+    }
+
+    fn read_limits(&self) -> Result<Vec<Limits>, Fault> {
+        let names = self.names();
+        let limits = self.gate.iter().map(|(number, text)| {
+            Limits::parse(number, text, &names).or_else(|e| fault(&["gate", number], e))
+        });
+        limits.collect()
+    }
+
+    fn read_expectations(&self) -> Result<Vec<Expectation>, Fault> {
+        let names = self.names();
         self.expect
             .iter()
             .map(|(name, conditions)| {
@@ -77,6 +95,7 @@ impl Profile {
             None => self.check_driven()?,
         }
         self.read_expectations()?;
+        self.read_limits()?;
         Ok(())
     }
 

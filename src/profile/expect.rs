@@ -136,7 +136,7 @@ impl Condition {
 }
 
 /// `80%` as a share.
-fn percent(text: &str) -> Result<f64, String> {
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     let share = number.filter(|number| number.is_finite() && *number > 0.0).map(|number| number / 100.0);
     share.ok_or(format!("`{text}` is not a share such as 80%"))
@@ -163,7 +163,7 @@ impl Names<'_> {
     }
 
     /// The stat of `group.name` or `name`, if there is one and it is named as it must be.
-    fn stat(&self, number: &str) -> Result<Stat, String> {
+    pub(super) fn stat(&self, number: &str) -> Result<Stat, String> {
         let (group, name) = match number.rsplit_once('.') {
             Some((group, stat)) => (Some(group), stat),
             None => (None, number),

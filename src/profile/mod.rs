@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod core;
 mod expect;
+mod gate;
 mod parse;
 mod server;
 mod shipped;
@@ -19,6 +20,7 @@ pub use self::{
     bench::{Bench, Crowd, Peer},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Condition, Expectation, Wanted},
+    gate::{Limits, Shares},
     parse::{Axes, ProfileError, Source},
     server::{
         Dispatch, EvictBy, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest,
@@ -75,6 +77,11 @@ pub struct Profile {
     /// What must hold: a name from `badpeer list metrics`, and conditions.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub expect: IndexMap<String, String>,
+    /// What `badpeer compare` gates beside or instead of what it gates anyway, or `"off"`: a name from
+    /// `badpeer list metrics`, and `"floor 10%, budget 20%"`. A change is a regression if it is surely larger than the
+    /// floor, and a pass if it is surely smaller than the budget.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub gate: IndexMap<String, String>,
 }
 
 /// Clients that are alike.
@@ -157,8 +164,8 @@ mod defaults {
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    const OF_CLIENTS: [&'static str; 6] =
-        ["server", "clients", "warmup", "measure", "sample_every", "client_threads"];
+    const OF_CLIENTS: [&'static str; 7] =
+        ["server", "clients", "warmup", "measure", "sample_every", "client_threads", "gate"];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

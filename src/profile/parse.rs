@@ -127,9 +127,9 @@ fn literal(text: &str) -> Value {
 /// is not there.
 fn set(table: &mut Table, key: &str, value: &Value) -> Result<(), String> {
     let mut parts: Vec<&str> = key.split('.').collect();
-    // The names of expectations have dots of their own.
-    if parts[0] == "expect" && parts.len() > 2 {
-        parts = vec!["expect", &key["expect.".len()..]];
+    // The names of numbers have dots of their own.
+    if matches!(parts[0], "expect" | "gate") && parts.len() > 2 {
+        parts = vec![parts[0], &key[parts[0].len() + 1..]];
     }
     set_within(table, &parts, value)
 }
@@ -271,6 +271,11 @@ corrupt_bytes = "= 0"
             ("depth = 1", "depth = 1, rate = \"1/s\"", "x.toml:10: clients.0.load: `depth`"),
             ("\"1MiB\"", "\"off\"\noverflow = \"pause\"", "x.toml:6: server.overflow: pause needs"),
             ("corrupt_bytes", "corupt_bytes", "x.toml:19: expect.corupt_bytes: there is no metric"),
+            (
+                "[expect]",
+                "[gate]\nserver_rss_growth = \"5%\"\n[expect]",
+                "x.toml:19: gate.server_rss_growth: `5%`",
+            ),
             ("slow =", "slwo =", "did you mean `slow`?"),
             ("\"slow reader\"", "\"good\"", "x.toml:13: clients.1.name: there are two"),
             ("[server]", "[server]\nprotocol = \"echo\"", "set server.protocol = \"frame\""),
@@ -320,6 +325,7 @@ corrupt_bytes = "= 0"
         let all = overridden("clients.*.load.payload", "9B").expect("valid").clients;
         assert!(all.iter().all(|group| group.load.payload.0 == 9), "the star is every group");
         assert_eq!(overridden("expect.good.lost", "= 0").expect("valid").expectations().len(), 2);
+        assert_eq!(overridden("gate.good.latency_p99", "off").expect("valid").limits().len(), 1);
     }
 
     #[test]

@@ -184,6 +184,16 @@ pub struct ServerOptions {
     /// How finely deadlines are told apart: an eviction is at most this late, and never early
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     pub tick: Span,
+
+    /// Planted for a gate to find, in no profile and no help: bytes that are leaked for each connection let in
+    #[arg(long, value_name = "SIZE", default_value = "0B", hide = true)]
+    #[serde(skip)]
+    pub plant_leak: Bytes,
+
+    /// Planted likewise: how much later every timer fires
+    #[arg(long, value_name = "TIME", default_value = "0s", hide = true)]
+    #[serde(skip)]
+    pub plant_delay: Span,
 }
 
 impl Default for ServerOptions {

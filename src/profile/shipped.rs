@@ -61,6 +61,8 @@ pub const SHIPPED: &[Shipped] = shipped![
     "shift-rule",
     "dispatch",
     "ramp",
+    "gate",
+    "gate-saturation",
     "kernel-share",
     "core-backlog",
     "core-shift",

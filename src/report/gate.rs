@@ -20,6 +20,10 @@ pub fn render(comparison: &Comparison) -> String {
             out.push(format!("\n{}\n{}", call.word(), table.text(WIDTH)));
         }
     }
+    let unmet = unmet(comparison);
+    if !unmet.is_empty() {
+        out.push(format!("\n{UNMET}\n{}", unmet.text(WIDTH)));
+    }
     out.push("\n".to_owned());
     out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
     out.push(hanging(&format!("{}  ", comparison.call.word()), &meaning(comparison), 4));
@@ -42,35 +46,67 @@ pub fn markdown(comparison: &Comparison) -> String {
             out.push(format!("\n## {}\n\n{}", call.word(), table.markdown()));
         }
     }
+    let unmet = unmet(comparison);
+    if !unmet.is_empty() {
+        out.push(format!("\n## {UNMET}\n\n{}", unmet.markdown()));
+    }
     out.extend(remarks(comparison).iter().map(|remark| format!("\n- {remark}")));
     out.push("\n".to_owned());
     out.concat()
 }
 
-/// What comparisons of a server with itself say about the gate, as text.
+/// What many comparisons say about the gate, as text.
 #[must_use]
 pub fn calibration(calibration: &Calibration) -> String {
     let summary = calibration.summary();
-    let mut table = Table::new(
-        "What the gate finds",
-        &[("number", Align::Left), ("suspected", Align::Right), ("found from", Align::Right)],
-    );
-    for (name, from) in &summary.found_from {
-        let from = from.map_or_else(|| "never".to_owned(), |from| format!("{:.0} %", from * 100.0));
-        table.row(vec![name.clone(), summary.suspicions[name].to_string(), from]);
+    let right = |title| (title, Align::Right);
+    let head = [("number", Align::Left), right("worse by"), right("suspected"), right("called")];
+    let mut table = Table::new("What the gate finds", &head);
+    if !calibration.is_planted {
+        table.column("found from", Align::Right);
     }
-    let said = format!(
-        "{} of {} comparisons with itself said REGRESSION: false alarms are below {:.1} % (95 % confidence). \
-         It took {:.0} s. \"suspected\" counts first stages; \"found from\" is the smallest shift that four of five would flag.",
-        summary.alarms,
-        summary.gates,
-        summary.alarm_rate_below * 100.0,
-        summary.seconds
-    );
+    for (name, number) in &summary.numbers {
+        let change = number.change.map_or_else(String::new, |change| format!("{:+.1} %", change * 100.0));
+        let mut cells = vec![name.clone(), change, number.suspected.to_string(), number.called.to_string()];
+        if !calibration.is_planted {
+            cells.push(number.found_from.map_or("never".to_owned(), |from| format!("{:.0} %", from * 100.0)));
+        }
+        table.row(cells);
+    }
+    let (alarms, gates) = (summary.alarms, summary.gates);
+    let said = match summary.alarm_rate_below {
+        None => format!(
+            "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION."
+        ),
+        Some(below) => format!(
+            "{alarms} of {gates} comparisons with itself said REGRESSION: false alarms are below {:.1} % (95 % \
+             confidence). \"found from\" is the smallest shift that four of five would flag.",
+            below * 100.0
+        ),
+    };
+    let legend = "\"worse by\" is the median, \"suspected\" counts first stages, \"called\" the fresh pairs that confirmed them.";
+    let said = format!("{said} {legend} It took {:.0} s.", summary.seconds);
     format!("\n{}\n{}", table.text(WIDTH), hanging("", &said, 0))
 }
 
 const CALLS: [Call; 3] = [Call::Regression, Call::Inconclusive, Call::Pass];
+
+const UNMET: &str = "What was expected of the head, and is not so";
+
+fn unmet(comparison: &Comparison) -> Table {
+    let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
+    let mut table = Table::new(UNMET, &columns);
+    for expected in comparison.unmet() {
+        let point: String = expected.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        table.row(vec![
+            format!("{} {}{point}", expected.verdict.name, expected.verdict.condition),
+            expected.verdict.shown(),
+            expected.verdict.outcome.word().to_owned(),
+            expected.base.word().to_owned(),
+        ]);
+    }
+    table
+}
 
 fn title(comparison: &Comparison) -> String {
     let origin = &comparison.origin;
@@ -142,7 +178,16 @@ impl Shown {
 }
 
 fn remarks(comparison: &Comparison) -> Vec<String> {
-    let mut all = Vec::new();
+    let mut all = vec![match &comparison.expected {
+        None => {
+            "what the profile expects was not judged: it is meant for longer trials; -d TIME asks for them"
+                .to_owned()
+        }
+        Some(expected) => {
+            let met = expected.len() - comparison.unmet().count();
+            format!("{met} of {} expectations of the profile hold of the head", expected.len())
+        }
+    }];
     if !comparison.not_gated.is_empty() {
         let names = comparison.not_gated.join(", ");
         all.push(format!(
@@ -163,6 +208,9 @@ fn meaning(comparison: &Comparison) -> String {
     match comparison.call {
         Call::Regression => {
             format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))
+        }
+        Call::Fail => {
+            "Nothing that was gated got worse, but the head is not as the profile expects.".to_owned()
         }
         Call::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
         Call::Inconclusive => format!(

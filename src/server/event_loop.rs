@@ -241,7 +241,7 @@ impl EventLoop {
         if !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let wake_ns = self.timers.next_wake_ns()?;
+        let wake_ns = self.timers.next_wake_ns()?.saturating_add(self.shared.policy.plant_delay_ns);
         Some(Duration::from_nanos(wake_ns.saturating_sub(sys::monotonic_ns())))
     }
 
@@ -321,7 +321,7 @@ impl EventLoop {
         if self.timers.is_empty() {
             return;
         }
-        let now_ns = sys::monotonic_ns();
+        let now_ns = sys::monotonic_ns().saturating_sub(self.shared.policy.plant_delay_ns);
         for _ in 0..BATCH {
             match self.timers.pop_expired(now_ns) {
                 None => return,

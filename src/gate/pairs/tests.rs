@@ -151,3 +151,32 @@ fn every_shipped_profile_with_clients_has_something_to_gate() {
         }
     }
 }
+
+#[test]
+fn a_profile_says_what_is_gated_and_within_what() {
+    let text = r#"
+        title = "t"
+        [[clients]]
+        name = "g"
+        count = 1
+        load = { rate = 9, payload = 9 }
+        [gate]
+        server_rss_growth = "off"
+        server_cpu_per_request = "floor 5%, budget 8%"
+        "g.latency_p99" = "budget 50%"
+        server_switches = "off"
+        server_waits_per_request = "budget 10%"
+    "#;
+    let parse =
+        |text: &str| crate::profile::Source { file: "t.toml".into(), text: text.to_owned() }.parse(&[]);
+    assert!(parse(text).is_err(), "there is no metric server_switches");
+    let profile = parse(&text.replace("server_switches", "server_descriptors_peak")).expect("valid");
+    let gated = gated(&profile);
+    let of = |name: &str| gated.iter().find(|gated| gated.name == name).map(|g| (g.floor, g.budget));
+    assert_eq!(of("server_rss_growth"), None);
+    assert_eq!(of("server_descriptors_peak"), None, "it was not gated anyway");
+    assert_eq!(of(CPU), Some((0.05, 0.08)));
+    assert_eq!(of("g.latency_p50"), Some((0.1, 0.2)), "as noisy as the metric is");
+    assert_eq!(of("g.latency_p99"), Some((0.25, 0.5)));
+    assert_eq!(of("server_waits_per_request"), Some((0.05, 0.1)));
+}

@@ -47,8 +47,7 @@ impl Reference {
         server_cores: &[usize],
     ) -> Result<Self, RunError> {
         let mut arguments = vec!["serve".to_owned()];
-        arguments.extend(options.to_flags());
-        arguments.extend(build.flags.iter().cloned());
+        arguments.extend(overridden(options.to_flags(), &build.flags));
         arguments.extend(["--admin", "127.0.0.1:0", "--until-stdin-ends"].map(str::to_owned));
         let mut child = spawn_badpeer(build.program.as_deref(), &arguments, server_cores)?;
         let words = Arc::new(Mutex::new(VecDeque::new()));
@@ -143,6 +142,13 @@ impl Drop for Reference {
     }
 }
 
+/// The profile's flags and the build's, which count where both say something about the same: no flag may be given twice.
+fn overridden(flags: Vec<String>, own: &[String]) -> Vec<String> {
+    let is_own = |flag: &str| own.iter().any(|o| o.split('=').next() == Some(flag));
+    let pairs = flags.chunks(2).filter(|pair| !is_own(&pair[0]));
+    pairs.flatten().chain(own).cloned().collect()
+}
+
 fn keep_last_lines(stderr: impl Read, words: &Mutex<VecDeque<String>>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,6 +168,15 @@ fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_says_better_what_the_profile_says_too() {
+        let texts = |words: &str| -> Vec<String> { words.split(' ').map(str::to_owned).collect() };
+        let profile = "--send-timeout 100ms --trigger edge --tick 2ms";
+        let both = overridden(texts(profile), &texts("--tick=1ms --trigger level"));
+        assert_eq!(both.join(" "), "--send-timeout 100ms --tick=1ms --trigger level");
+        assert_eq!(overridden(texts(profile), &[]).join(" "), profile);
+    }
 
     #[test]
     fn the_first_line_says_where_it_listens() {

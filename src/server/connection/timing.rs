@@ -92,7 +92,9 @@ impl Connection {
             }
         }
         match self.deadline(shared) {
-            Some(deadline) if deadline.at_ns <= now_ns => Err(End::Late(deadline)),
+            Some(deadline) if deadline.at_ns.saturating_add(shared.policy.plant_delay_ns) <= now_ns => {
+                Err(End::Late(deadline))
+            }
             Some(deadline) => {
                 self.arm(deadline.look_at_ns(now_ns), timers);
                 Ok(())

@@ -55,6 +55,10 @@ impl EventLoop {
             counters.accept_refused.add(1);
             return;
         }
+        if self.shared.policy.plant_leak > 0 {
+            // Written to, or the pages would never be there; and seen by nobody, it would be left out by the compiler.
+            std::hint::black_box(vec![1_u8; self.shared.policy.plant_leak].leak());
+        }
         counters.accepted.add(1);
         counters.connections.shift(0, 1);
         for invitation in &self.invited {

@@ -1,0 +1,112 @@
+//! What a comparison of two servers is told by the profile: `"good.latency_p99" = "floor 10%, budget 20%"`, or `"off"`.
+
+use super::expect::{Names, percent};
+use crate::metric::{Better, Stat};
+
+/// How far a number may move between two servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// The name of the number in a trial's summary.
+    pub number: String,
+    /// What it names.
+    pub stat: Stat,
+    /// The shares; `None` where the number is not gated.
+    pub shares: Option<Shares>,
+}
+
+/// Of the number of the server that is compared with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shares {
+    /// A change is a regression only if it is surely larger.
+    pub floor: f64,
+    /// A change is a pass only if it is surely smaller.
+    pub budget: f64,
+}
+
+impl Shares {
+    /// A budget of twice the floor, where only the noise is known.
+    #[must_use]
+    pub fn above(floor: f64) -> Self {
+        Self { floor, budget: 2.0 * floor }
+    }
+
+    /// Reads `budget 20%`, `floor 10%` or both, with a comma between them; either is made from the other.
+    fn parse(text: &str) -> Result<Self, String> {
+        let (mut floor, mut budget) = (None, None);
+        for part in text.split(',').map(str::trim) {
+            let told = match part.split_once(char::is_whitespace) {
+                Some(("floor", share)) => floor.replace(percent(share.trim())?),
+                Some(("budget", share)) => budget.replace(percent(share.trim())?),
+                _ => return Err(format!("`{part}` must be off, or as in \"floor 10%, budget 20%\"")),
+            };
+            if told.is_some() {
+                return Err(format!("`{text}` says the same twice"));
+            }
+        }
+        let shares = match (floor, budget) {
+            (Some(floor), Some(budget)) => Self { floor, budget },
+            (Some(floor), None) => Self::above(floor),
+            (None, budget) => {
+                let budget = budget.unwrap_or_default();
+                Self { floor: budget / 2.0, budget }
+            }
+        };
+        if shares.floor > shares.budget {
+            return Err("the floor must not be above the budget".to_owned());
+        }
+        Ok(shares)
+    }
+}
+
+impl Limits {
+    /// Reads one line of `[gate]`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong, and what may have been meant.
+    pub(super) fn parse(number: &str, text: &str, names: &Names<'_>) -> Result<Self, String> {
+        let stat = names.stat(number)?;
+        let shares = if text.trim() == "off" { None } else { Some(Shares::parse(text)?) };
+        if shares.is_some() && stat.metric.spec().better == Better::Neither {
+            return Err("more of it is neither better nor worse: it cannot be gated".to_owned());
+        }
+        Ok(Self { number: number.to_owned(), stat, shares })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+
+    fn parsed(number: &str, text: &str) -> Result<Option<Shares>, String> {
+        let sweep = IndexMap::new();
+        let names = Names { groups: vec!["good"], is_core: false, sweep: &sweep };
+        Limits::parse(number, text, &names).map(|limits| limits.shares)
+    }
+
+    #[test]
+    fn floor_and_budget_are_made_from_each_other() {
+        let shares = |floor, budget| Ok(Some(Shares { floor, budget }));
+        assert_eq!(parsed("good.latency_p99", "floor 10%, budget 25%"), shares(0.1, 0.25));
+        assert_eq!(parsed("good.latency_p99", "budget  20 %"), shares(0.1, 0.2));
+        assert_eq!(parsed("server_cpu_per_request", "floor 4%"), shares(0.04, 0.08));
+        assert_eq!(parsed("server_cpu_per_request", "off"), Ok(None));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (number, text, part) in [
+            ("good.latency_p99", "20%", "must be off, or as in"),
+            ("good.latency_p99", "", "must be off, or as in"),
+            ("good.latency_p99", "budget 20", "is not a share"),
+            ("good.latency_p99", "budget 1%, budget 2%", "the same twice"),
+            ("good.latency_p99", "floor 2%, budget 1%", "above the budget"),
+            ("good.latency_p98", "off", "did you mean `latency_p9"),
+            ("server_processes_peak", "floor 1%", "neither better nor worse"),
+        ] {
+            let message = parsed(number, text).expect_err(text);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
