@@ -97,9 +97,9 @@ fn unmet(comparison: &Comparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
     let mut table = Table::new(UNMET, &columns);
     for expected in comparison.unmet() {
-        let point: String = expected.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        let here: Vec<String> = expected.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
         table.row(vec![
-            format!("{} {}{point}", expected.verdict.name, expected.verdict.condition),
+            format!("{} {}{}", expected.verdict.name, expected.verdict.condition, here.concat()),
             expected.verdict.shown(),
             expected.verdict.outcome.word().to_owned(),
             expected.base.word().to_owned(),

@@ -47,7 +47,7 @@ impl Reference {
         server_cores: &[usize],
     ) -> Result<Self, RunError> {
         let mut arguments = vec!["serve".to_owned()];
-        arguments.extend(overridden(options.to_flags(), &build.flags));
+        arguments.extend(overridden(&options.to_flags(), &build.flags));
         arguments.extend(["--admin", "127.0.0.1:0", "--until-stdin-ends"].map(str::to_owned));
         let mut child = spawn_badpeer(build.program.as_deref(), &arguments, server_cores)?;
         let words = Arc::new(Mutex::new(VecDeque::new()));
@@ -143,7 +143,7 @@ impl Drop for Reference {
 }
 
 /// The profile's flags and the build's, which count where both say something about the same: no flag may be given twice.
-fn overridden(flags: Vec<String>, own: &[String]) -> Vec<String> {
+fn overridden(flags: &[String], own: &[String]) -> Vec<String> {
     let is_own = |flag: &str| own.iter().any(|o| o.split('=').next() == Some(flag));
     let pairs = flags.chunks(2).filter(|pair| !is_own(&pair[0]));
     pairs.flatten().chain(own).cloned().collect()
@@ -173,9 +173,9 @@ mod tests {
     fn a_build_says_better_what_the_profile_says_too() {
         let texts = |words: &str| -> Vec<String> { words.split(' ').map(str::to_owned).collect() };
         let profile = "--send-timeout 100ms --trigger edge --tick 2ms";
-        let both = overridden(texts(profile), &texts("--tick=1ms --trigger level"));
+        let both = overridden(&texts(profile), &texts("--tick=1ms --trigger level"));
         assert_eq!(both.join(" "), "--send-timeout 100ms --tick=1ms --trigger level");
-        assert_eq!(overridden(texts(profile), &[]).join(" "), profile);
+        assert_eq!(overridden(&texts(profile), &[]).join(" "), profile);
     }
 
     #[test]
