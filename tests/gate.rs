@@ -101,12 +101,25 @@ server_calls_per_request = "off"
 fn a_leak_and_late_evictions_are_regressions() {
     let folder = with_profile(EVICTING);
     let worse = format!("{BADPEER} --plant-leak 32KiB --plant-delay 50ms");
-    let output = badpeer(
-        &["compare", "--base", BADPEER, "--head", &worse, "quick.toml", "--pairs", "8"],
-        folder.path(),
-    );
+    let summary = folder.path().join("summary");
+    let output = std::process::Command::new(BADPEER)
+        .args(["compare", "--base", BADPEER, "--head", &worse, "quick.toml", "--pairs", "8"])
+        .args(["--format", "markdown,junit,bencher"])
+        .envs([("GITHUB_ACTIONS", "true".as_ref()), ("GITHUB_STEP_SUMMARY", summary.as_os_str())])
+        .current_dir(folder.path())
+        .output()
+        .expect("badpeer runs");
     let (code, said) = ending(&output);
     assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("::error title=badpeer compare-quick%3A REGRESSION::server_rss_growth"), "{said}");
+    assert!(fs::read_to_string(&summary).is_ok_and(|text| text.contains("# quick: REGRESSION")));
+    let latest = folder.path().join("reports/compare-quick/latest");
+    assert!(latest.join("junit.xml").is_file() && latest.join("bencher.json").is_file());
+    // And again from what was kept.
+    let kept = latest.to_str().expect("UTF-8");
+    let (code, made) = ending(&badpeer(&["report", kept, "--format", "openmetrics"], folder.path()));
+    assert_eq!(code, Some(0), "{made}");
+    assert!(latest.join("openmetrics.txt").is_file(), "{made}");
     let comparison = comparison(&folder);
     let more = |name| {
         let finding = finding(&comparison, name);
@@ -188,6 +201,7 @@ fn what_cannot_be_compared_is_told() {
         (&["compare", "--base", "a 'b", "--head", BADPEER, "quick.toml"], 2, "is no command line"),
         (&["compare", "--base", BADPEER, "--head", BADPEER, "core.toml"], 2, "core"),
         (&["calibrate", "quick.toml", "--pairs", "3"], 2, "--pairs"),
+        (&["compare", "--base", BADPEER, "--head", BADPEER, "--format", "hlog"], 2, "a comparison has no"),
     ] {
         let (ended, said) = ending(&badpeer(arguments, folder.path()));
         assert_eq!(ended, Some(code), "{arguments:?}: {said}");

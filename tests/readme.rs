@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use badpeer::{gate, profile::Source};
+use yaml_rust2::{Yaml, YamlLoader};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -39,6 +40,37 @@ fn every_command_is_one_that_badpeer_knows() {
         checked += 1;
     }
     assert!(checked >= 9, "{checked} commands");
+}
+
+/// Every command line of badpeer in a workflow.
+fn badpeers(value: &Yaml, found: &mut Vec<String>) {
+    match value {
+        Yaml::String(text) => {
+            let lines = text.lines().map(str::trim).filter(|line| line.starts_with("badpeer "));
+            found.extend(lines.map(str::to_owned));
+        }
+        Yaml::Array(values) => values.iter().for_each(|value| badpeers(value, found)),
+        Yaml::Hash(values) => values.values().for_each(|value| badpeers(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_workflows_are_yaml_and_their_commands_are_known() {
+    let own = fs::read_to_string(Path::new(ROOT).join(".github/workflows/ci.yml")).expect("our workflow");
+    let mut commands = Vec::new();
+    for text in blocks("yaml").into_iter().chain([own]) {
+        let parsed = YamlLoader::load_from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert!(parsed.len() == 1 && parsed[0].as_hash().is_some(), "{text}");
+        badpeers(&parsed[0], &mut commands);
+    }
+    for command in &commands {
+        let words = shlex::split(command).expect("words");
+        badpeer::cli::command()
+            .try_get_matches_from(words)
+            .unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+    assert_eq!(commands.len(), 4, "{commands:#?}");
 }
 
 #[test]

@@ -220,10 +220,11 @@ fn an_interrupted_run_is_still_shown() {
 fn files_are_written_where_they_are_asked_for() {
     let dir = tempfile::tempdir().expect("a directory");
     let below = dir.path().join("a/b");
-    let written = report::write(&fixture::record(), &[Format::Markdown], &below).expect("written");
+    let files = || report::files(&fixture::record(), &[Format::Markdown]).expect("files");
+    let written = report::write(files(), &below).expect("written");
     assert_eq!(written, [below.join("summary.md")]);
     assert!(written[0].is_file());
-    let error = report::write(&fixture::record(), &[Format::Markdown], &written[0]).expect_err("a file");
+    let error = report::write(files(), &written[0]).expect_err("a file");
     assert!(error.to_string().starts_with("cannot write "), "{error}");
 }
 

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use super::{
     Exit, Failure,
     gate::{self, Contest, Manner},
-    say, store, to_json,
+    github, say, store, to_json,
 };
-use crate::{gate::Call, report};
+use crate::{
+    gate::Call,
+    report::{self, Format, ReportError},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,6 +38,10 @@ pub(super) struct Args {
     /// Folder for the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+
+    /// What to make of each comparison, beside comparison.json
+    #[arg(long, value_enum, value_delimiter = ',', requires = "head", default_values_t = Format::OF_COMPARISON.iter().copied())]
+    format: Vec<Format>,
 
     /// Print JSON
     #[arg(long)]
@@ -65,7 +72,10 @@ fn records(args: &Args) -> Result<Exit, Failure> {
 
 fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let contest = |name: &String| Contest::new(name, Some(base), Some(head), &args.manner);
-    // All are read before the first is run.
+    // All is read before the first is run, so that nothing is measured in vain.
+    if let Some(format) = args.format.iter().find(|format| !format.is_of_comparison()) {
+        return Err(Failure::usage(ReportError::NotOfComparison(*format)));
+    }
     let default = [gate::PROFILE.to_owned()];
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
     let contests = profiles.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
@@ -73,7 +83,8 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let mut all = Vec::new();
     for contest in contests {
         let (comparison, end) = contest.hold(args.json)?;
-        let folder = store::keep_comparison(&args.out, &comparison)?;
+        let folder = store::keep_comparison(&args.out, &comparison, &args.format)?;
+        github::tell(&(&comparison).into(), &report::gate::markdown(&comparison));
         if !args.json {
             say(&report::gate::render(&comparison));
             say(&format!("kept in {}\n", folder.display()));

@@ -5,6 +5,7 @@ mod calibrate;
 mod compare;
 mod core;
 mod gate;
+mod github;
 mod list;
 mod perform;
 mod progress;
@@ -48,7 +49,7 @@ enum Verb {
     Compare(compare::Args),
     /// Compare a server with itself, again and again: how often the gate is wrong here, and what it can find
     Calibrate(calibrate::Args),
-    /// Make the reports of a run again, from its record alone
+    /// Make the reports of a run or a comparison again, from what it left behind alone
     Report(report::Args),
     /// Tell what there is: profiles, behaviors, metrics, server, core
     List(list::Args),

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Exit, Failure, complain, progress::Bar, say, store::Store};
+use super::{Exit, Failure, complain, github, progress::Bar, say, store::Store};
 use crate::{
     profile::{Axes, Profile},
     record::{Outcome, Record},
-    report,
+    report::{self, Format},
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
 
@@ -20,6 +20,10 @@ pub(super) struct Output {
     /// Folder for the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+
+    /// What to make of each record
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Format::DEFAULT.iter().copied())]
+    format: Vec<Format>,
 
     /// Say nothing but the verdicts
     #[arg(long, short)]
@@ -130,8 +134,10 @@ fn run_one(
     let measured = record.points.iter().any(|point| !point.trials.is_empty());
     if measured {
         store.write(&record)?;
-        report::write(&record, report::Format::DEFAULT, store.folder())
+        report::files(&record, &output.format)
+            .and_then(|files| report::write(files, store.folder()))
             .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
+        github::tell(&(&record).into(), &report::markdown(&record));
     }
     let color =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -140,7 +146,10 @@ fn run_one(
             say(&report::terminal::verdicts(&record, color));
         } else {
             say(&report::terminal::render(&record, color));
-            say(&format!("page: {}\n", store.folder().join("index.html").display()));
+            match store.folder().join("index.html") {
+                page if page.exists() => say(&format!("page: {}\n", page.display())),
+                _ => say(&format!("reports: {}\n", store.folder().display())),
+            }
         }
     }
     if let Err(error) = &result {

@@ -1,16 +1,19 @@
-//! `badpeer report`: the reports of a run, made again.
+//! `badpeer report`: the reports of a run or of a comparison, made again.
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, say, store};
+use super::{
+    Exit, Failure, say,
+    store::{self, Kept},
+};
 use crate::report::{self, Format};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A record.json, or the folder of a run
+    /// A record.json or a comparison.json, or the folder of a run or of a comparison
     record: PathBuf,
 
-    /// What to make; all that a run makes unless given
+    /// What to make; all that is made of it anyway unless given
     #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
 
@@ -20,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let record = store::read(&args.record)?;
+    let kept = store::read_either(&args.record)?;
     let beside = || {
         if args.record.is_dir() {
             return args.record.clone();
@@ -28,12 +31,17 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         args.record.parent().map(PathBuf::from).unwrap_or_default()
     };
     let folder = args.out.clone().unwrap_or_else(beside);
-    let formats = if args.format.is_empty() { Format::DEFAULT } else { &args.format };
-    let failed = |e: &dyn std::fmt::Display| {
-        Failure::new(Exit::Target, format!("cannot write the reports into {}: {e}", folder.display()))
+    let or = |usual: &'static [Format]| match args.format.as_slice() {
+        [] => usual,
+        asked => asked,
     };
-    std::fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
-    for file in report::write(&record, formats, &folder).map_err(|e| failed(&e))? {
+    let files = match &kept {
+        Kept::Record(record) => report::files(record, or(Format::DEFAULT)),
+        Kept::Comparison(comparison) => report::comparison_files(comparison, or(Format::OF_COMPARISON)),
+    };
+    let files = files.map_err(Failure::usage)?;
+    let written = report::write(files, &folder).map_err(|e| Failure::new(Exit::Target, e))?;
+    for file in written {
         say(&file.display().to_string());
     }
     Ok(Exit::Pass)

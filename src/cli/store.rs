@@ -8,8 +8,9 @@ use std::{
 
 use super::{Exit, Failure};
 use crate::{
-    gate::Comparison,
+    gate::{COMPARISON_FORMAT, Comparison},
     record::{FORMAT, Record},
+    report::{self, Format},
 };
 
 /// The folder of one run.
@@ -87,30 +88,57 @@ pub(super) fn read(path: &Path) -> Result<Record, Failure> {
     let file = if path.is_dir() { path.join("record.json") } else { path.to_owned() };
     let text = fs::read_to_string(&file)
         .map_err(|e| Failure::usage(format!("cannot read the record {}: {e}", file.display())))?;
-    parse(&text).map_err(|e| Failure::usage(format!("{} is no record: {e}", file.display())))
+    parse(&text, FORMAT).map_err(|e| Failure::usage(format!("{} is no record: {e}", file.display())))
 }
 
-fn parse(text: &str) -> Result<Record, String> {
+/// Reads what this version of its format can hold.
+fn parse<T: serde::de::DeserializeOwned>(text: &str, own: u32) -> Result<T, String> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(format) if format == u64::from(FORMAT) => {}
-        Some(format) => return Err(format!("its format is {format}, this badpeer reads {FORMAT}")),
+        Some(format) if format == u64::from(own) => {}
+        Some(format) => return Err(format!("its format is {format}, this badpeer reads {own}")),
         None => return Err("it does not say its format".into()),
     }
     serde_json::from_value(value).map_err(|e| e.to_string())
 }
 
-/// Writes a comparison into a folder of its own, and says which.
-pub(super) fn keep_comparison(out: &Path, comparison: &Comparison) -> Result<PathBuf, Failure> {
+/// What reports are made from.
+pub(super) enum Kept {
+    Record(Box<Record>),
+    Comparison(Box<Comparison>),
+}
+
+/// Reads a record or a comparison: its file, or the folder that holds it.
+pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
+    let comparison = path.join("comparison.json");
+    let is_comparison = path.is_file() && path.file_name().is_some_and(|name| name == "comparison.json");
+    if !(is_comparison || comparison.is_file()) {
+        return read(path).map(|record| Kept::Record(Box::new(record)));
+    }
+    let file = if is_comparison { path } else { &comparison };
+    let text = fs::read_to_string(file)
+        .map_err(|e| Failure::usage(format!("cannot read the comparison {}: {e}", file.display())))?;
+    let comparison = parse(&text, COMPARISON_FORMAT)
+        .map_err(|e| Failure::usage(format!("{} is no comparison: {e}", file.display())))?;
+    Ok(Kept::Comparison(Box::new(comparison)))
+}
+
+/// Writes a comparison into a folder of its own, and what is made of it, and says where.
+pub(super) fn keep_comparison(
+    out: &Path,
+    comparison: &Comparison,
+    formats: &[Format],
+) -> Result<PathBuf, Failure> {
+    let files = report::comparison_files(comparison, formats).map_err(Failure::usage)?;
     let store = Store::new(out, &format!("compare-{}", comparison.origin.name))?;
     let text = serde_json::to_string_pretty(comparison).map_err(io::Error::other);
     let written = text.and_then(|text| {
         fs::create_dir_all(&store.folder)?;
         fs::write(store.folder.join("comparison.json"), text)?;
-        fs::write(store.folder.join("comparison.md"), crate::report::gate::markdown(comparison))?;
         store.point_latest_here()
     });
     written.map_err(|e| store.unwritable(&e))?;
+    report::write(files, &store.folder).map_err(|e| Failure::new(Exit::Target, e))?;
     Ok(store.folder)
 }
 
@@ -120,8 +148,9 @@ mod tests {
 
     #[test]
     fn another_format_is_refused_by_name() {
-        assert!(parse("{\"format\": 99}").expect_err("newer").contains("format is 99"));
-        assert!(parse("{}").expect_err("none").contains("does not say"));
-        assert!(parse("nothing").is_err());
+        let refused = |text| parse::<Record>(text, FORMAT).expect_err(text);
+        assert!(refused("{\"format\": 99}").contains("format is 99"));
+        assert!(refused("{}").contains("does not say"));
+        assert!(!refused("nothing").is_empty());
     }
 }

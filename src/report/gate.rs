@@ -149,6 +149,21 @@ fn table(comparison: &Comparison, call: Call) -> Table {
     table
 }
 
+/// What was found about a number, in a sentence.
+pub(super) fn sentence(finding: &Finding) -> String {
+    let (shown, change) = (Shown::of(finding), finding.change);
+    format!(
+        "{} against {}: {} worse ({} to {}), budget {:.0} %, {} pairs",
+        shown.value(finding.head),
+        shown.value(finding.base),
+        shown.change(change.value),
+        shown.change(change.low),
+        shown.change(change.high),
+        finding.gated.budget * 100.0,
+        finding.pairs
+    )
+}
+
 /// How a number and its changes are written.
 struct Shown {
     unit: Unit,

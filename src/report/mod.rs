@@ -12,6 +12,7 @@ mod html;
 mod markdown;
 mod table;
 pub mod terminal;
+pub mod tracker;
 mod view;
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
 };
 
 use self::chart::Figure;
-use crate::record::Record;
+use crate::{gate::Comparison, record::Record};
 
 /// What a record can be made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -33,13 +34,31 @@ pub enum Format {
     Svg,
     /// `index.html`, one file that holds everything and loads nothing
     Html,
-    /// `summary.md`, for the page of a CI job
+    /// `summary.md` (of a comparison `comparison.md`), for the page of a CI job
     Markdown,
+    /// `junit.xml`: each verdict a test case
+    Junit,
+    /// `benchmark-smaller.json` and `benchmark-bigger.json`, for github-action-benchmark
+    GithubBenchmark,
+    /// `bencher.json`: Bencher Metric Format
+    Bencher,
+    /// `openmetrics.txt`: every number as a gauge, for Prometheus and GitLab
+    Openmetrics,
+    /// `latency.hlog`: the latencies of each group as HdrHistogram's log processors read them
+    Hlog,
 }
 
 impl Format {
     /// What a run leaves behind beside its record.
     pub const DEFAULT: &'static [Self] = &[Self::Csv, Self::Png, Self::Svg, Self::Html];
+    /// What a comparison leaves behind beside `comparison.json`.
+    pub const OF_COMPARISON: &'static [Self] = &[Self::Markdown];
+
+    /// Whether there is such a thing of a comparison.
+    #[must_use]
+    pub const fn is_of_comparison(self) -> bool {
+        !matches!(self, Self::Csv | Self::Png | Self::Svg | Self::Html | Self::Hlog)
+    }
 }
 
 /// Why a record could not be made visible.
@@ -56,6 +75,14 @@ pub enum ReportError {
         /// What the drawing library says.
         reason: String,
     },
+    /// Histograms that cannot be written.
+    #[error("cannot write the histograms: {0}")]
+    Histograms(String),
+    /// What cannot be made of a comparison.
+    #[error(
+        "a comparison has no {0:?}: it can be made into markdown, junit, github-benchmark, bencher and openmetrics"
+    )]
+    NotOfComparison(Format),
     /// A file that cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -91,22 +118,55 @@ pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>
                 files.push(("index.html".to_owned(), html::render(record, &figures)?.into_bytes()));
             }
             Format::Markdown => files.push(("summary.md".to_owned(), markdown::render(record).into_bytes())),
+            Format::Hlog => {
+                let log = tracker::hlog::render(record).map_err(ReportError::Histograms)?;
+                files.push(("latency.hlog".to_owned(), log));
+            }
+            _ => files.extend(tracker::files(&record.into(), *format)),
         }
     }
     Ok(files)
 }
 
-/// Writes the files of the given formats into a directory, which is made if it is not there, and says which.
+/// A record as Markdown.
+#[must_use]
+pub fn markdown(record: &Record) -> String {
+    markdown::render(record)
+}
+
+/// The files of the given formats of a comparison, by name.
 ///
 /// # Errors
-/// A chart or a table that cannot be made, or a file that cannot be written.
-pub fn write(record: &Record, formats: &[Format], dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+/// A format that a comparison has none of.
+pub fn comparison_files(
+    comparison: &Comparison,
+    formats: &[Format],
+) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let mut files = Vec::new();
+    for format in formats {
+        match format {
+            Format::Markdown => {
+                files.push(("comparison.md".to_owned(), gate::markdown(comparison).into_bytes()));
+            }
+            format if format.is_of_comparison() => {
+                files.extend(tracker::files(&comparison.into(), *format));
+            }
+            _ => return Err(ReportError::NotOfComparison(*format)),
+        }
+    }
+    Ok(files)
+}
+/// Writes files into a directory, which is made if it is not there, and says which.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write(files: Vec<(String, Vec<u8>)>, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         |source| ReportError::Write { path, source }
     };
     fs::create_dir_all(dir).map_err(failed(dir))?;
-    files(record, formats)?
+    files
         .into_iter()
         .map(|(name, bytes)| {
             let path = dir.join(name);

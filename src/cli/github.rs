@@ -1,0 +1,31 @@
+//! What a step of GitHub Actions is told beside the exit code: marks for what went wrong, and its summary.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::Path,
+};
+
+use super::complain;
+use crate::report::tracker::{Told, github};
+
+/// Inside of GitHub Actions, marks what failed and adds the page to the step's summary; elsewhere nothing.
+pub(super) fn tell(told: &Told, page: &str) {
+    if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        // Workflow commands are read from stderr as well, and stdout may be JSON.
+        let mut stderr = io::stderr().lock();
+        for line in github::annotations(told) {
+            let _ = writeln!(stderr, "{line}");
+        }
+    }
+    let Some(file) = env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return };
+    if let Err(error) = add(Path::new(&file), page) {
+        complain(&format!("cannot add to the step's summary {}: {error}", Path::new(&file).display()));
+    }
+}
+
+fn add(file: &Path, page: &str) -> io::Result<()> {
+    let already = fs::metadata(file).map_or(0, |metadata| metadata.len() as usize);
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(file)?;
+    file.write_all(github::summary(&format!("{page}\n"), already).as_bytes())
+}

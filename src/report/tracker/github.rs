@@ -1,0 +1,77 @@
+//! For GitHub: the two files of github-action-benchmark, and workflow commands that mark what went wrong.
+
+use serde_json::{Value, json};
+
+use super::{Case, Told};
+use crate::{metric::Better, record::Outcome};
+
+/// GitHub shows so many of a kind for each step.
+const MOST_ANNOTATIONS: usize = 10;
+/// What GitHub takes as the summary of a step, in bytes.
+const MOST_SUMMARY: usize = 1024 * 1024;
+
+/// An array of `{name, unit, value, range, extra}` of all numbers that are better in this direction: github-action-benchmark
+/// wants a file for each (`customSmallerIsBetter`, `customBiggerIsBetter`).
+pub(super) fn benchmark(told: &Told, better: Better) -> String {
+    let of_kind = told.numbers.iter().filter(|number| number.better() == better);
+    let entry = |number: &super::Number| {
+        let mut entry = json!({
+            "name": format!("{}: {}", told.suite, number.name()),
+            "unit": number.stat.unit().name(),
+            "value": number.value,
+        });
+        if let Some((low, high)) = number.range {
+            entry["range"] = Value::String(format!("± {}", (high - low) / 2.0));
+        }
+        if let Some(commit) = &told.commit {
+            entry["extra"] = Value::String(format!("commit {commit}"));
+        }
+        entry
+    };
+    format!("{:#}\n", Value::Array(of_kind.map(entry).collect()))
+}
+
+/// Workflow commands: an error for each verdict that fails, a warning for each that cannot be given; at most ten of a kind.
+#[must_use]
+pub fn annotations(told: &Told) -> Vec<String> {
+    let of = |kind: &str, outcomes: &[Outcome]| -> Vec<String> {
+        let cases: Vec<&Case> = told.cases.iter().filter(|case| outcomes.contains(&case.result)).collect();
+        let shown = if cases.len() > MOST_ANNOTATIONS { MOST_ANNOTATIONS - 1 } else { cases.len() };
+        let mut lines: Vec<String> = cases[..shown].iter().map(|case| line(told, kind, case)).collect();
+        if cases.len() > shown {
+            let more = cases.len() - shown;
+            lines.push(format!("::{kind} title={}::and {more} more", property(&told.suite)));
+        }
+        lines
+    };
+    let errors = of("error", &[Outcome::Fail, Outcome::Invalid]);
+    errors.into_iter().chain(of("warning", &[Outcome::Inconclusive])).collect()
+}
+
+fn line(told: &Told, kind: &str, case: &Case) -> String {
+    let title = property(&format!("badpeer {}: {}", told.suite, case.word));
+    format!("::{kind} title={title}::{}", data(&format!("{}: {}", case.name, case.facts)))
+}
+
+/// Text as the message of a workflow command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Text as a property of a workflow command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// As much of a step's summary as GitHub takes.
+#[must_use]
+pub fn summary(markdown: &str, already: usize) -> String {
+    const CUT: &str = "\n\n(cut short: GitHub takes 1 MiB)\n";
+    let room = MOST_SUMMARY.saturating_sub(already);
+    if markdown.len() <= room {
+        return markdown.to_owned();
+    }
+    let Some(room) = room.checked_sub(CUT.len()) else { return String::new() };
+    let end = (0..=room).rev().find(|end| markdown.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}{CUT}", &markdown[..end])
+}

@@ -1,0 +1,60 @@
+//! `junit.xml`: each verdict a test case, as CI systems show them. What cannot be told is skipped; what proves nothing is an
+//! error.
+
+use std::fmt::Write;
+
+use super::{super::html::escape, Case, Told};
+use crate::record::Outcome;
+
+/// The whole file.
+pub(in crate::report) fn render(told: &Told) -> String {
+    let count = |outcome| told.cases.iter().filter(|case| case.result == outcome).count();
+    let counts = format!(
+        "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
+        told.cases.len(),
+        count(Outcome::Fail),
+        count(Outcome::Invalid),
+        count(Outcome::Inconclusive),
+        told.seconds
+    );
+    let suite = text(&told.suite);
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"badpeer\" {counts}>\n\
+         <testsuite name=\"{suite}\" {counts}>\n"
+    );
+    for case in &told.cases {
+        // They were judged together when all was measured: none took time of its own.
+        let _ = writeln!(
+            out,
+            "<testcase name=\"{}\" classname=\"badpeer.{suite}\" time=\"0\">{}</testcase>",
+            text(&case.name),
+            element(case).unwrap_or_default()
+        );
+    }
+    out + "</testsuite>\n</testsuites>\n"
+}
+
+/// What is said of a case that did not pass. The facts are in the body too: some show only that.
+fn element(case: &Case) -> Option<String> {
+    let tag = match case.result {
+        Outcome::Pass => return None,
+        Outcome::Fail => "failure",
+        Outcome::Invalid => "error",
+        Outcome::Inconclusive => "skipped",
+    };
+    let (facts, word) = (text(&case.facts), case.word);
+    Some(match case.result {
+        Outcome::Inconclusive => format!("<{tag} message=\"{word}: {facts}\"/>"),
+        _ => {
+            format!("<{tag} message=\"{facts}\" type=\"{word}\">{word} {}: {facts}</{tag}>", text(&case.name))
+        }
+    })
+}
+
+/// Text that XML 1.0 can hold: most control characters cannot stand in it, not even as references.
+fn text(text: &str) -> String {
+    let is_char =
+        |c: char| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let kept: String = text.chars().map(|c| if is_char(c) { c } else { '\u{fffd}' }).collect();
+    escape(&kept)
+}

@@ -1,0 +1,196 @@
+//! What programs are told that follow results over time, or show them beside a build: verdicts as cases, and numbers under
+//! names that stay the same. Made from a record or from a comparison; one file for each format.
+
+pub(super) mod bencher;
+pub mod github;
+pub(super) mod hlog;
+pub(super) mod junit;
+pub(super) mod openmetrics;
+
+use indexmap::IndexMap;
+
+use super::{Format, view};
+use crate::{
+    gate::{Call, Comparison, Expected, Finding},
+    metric::{Better, Stat},
+    record::{Outcome, Point, Record, Verdict, stat_of},
+    stats,
+};
+
+/// The files of a format that is made from what trackers are told; none for any other.
+pub(super) fn files(told: &Told, format: Format) -> Vec<(String, Vec<u8>)> {
+    let files = match format {
+        Format::Junit => vec![("junit.xml", junit::render(told))],
+        Format::GithubBenchmark => vec![
+            ("benchmark-smaller.json", github::benchmark(told, Better::Lower)),
+            ("benchmark-bigger.json", github::benchmark(told, Better::Higher)),
+        ],
+        Format::Bencher => vec![("bencher.json", bencher::render(told))],
+        Format::Openmetrics => vec![("openmetrics.txt", openmetrics::render(told))],
+        _ => Vec::new(),
+    };
+    files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect()
+}
+
+/// What came of a run, or of a comparison.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The profile's name, with `compare-` before it for a comparison.
+    suite: String,
+    /// The commit that was measured, where it is known.
+    commit: Option<String>,
+    /// How long it took, or was measured for, in seconds.
+    seconds: f64,
+    cases: Vec<Case>,
+    numbers: Vec<Number>,
+}
+
+/// Something that was judged.
+#[derive(Clone, Debug)]
+struct Case {
+    name: String,
+    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
+    word: &'static str,
+    result: Outcome,
+    /// What was found, in a sentence.
+    facts: String,
+}
+
+/// Something that was measured, and is better when there is less of it, or more.
+#[derive(Clone, Debug)]
+struct Number {
+    point: String,
+    group: Option<String>,
+    stat: Stat,
+    /// The mean over the repeats; of a comparison the head's median.
+    value: f64,
+    /// The least and the most over the repeats.
+    range: Option<(f64, f64)>,
+}
+
+impl From<&Record> for Told {
+    fn from(record: &Record) -> Self {
+        let mut cases: Vec<Case> = Vec::new();
+        for point in &record.points {
+            let at = at(&point.axes);
+            let of_verdict = |verdict: &Verdict| Case {
+                name: format!("{} {}{at}", verdict.name, verdict.condition),
+                word: verdict.outcome.word(),
+                result: verdict.outcome,
+                facts: format!("measured {}", verdict.shown()),
+            };
+            cases.extend(point.verdicts.iter().map(of_verdict));
+            cases.extend(view::said(point, |trial| &trial.invalid).into_iter().map(|why| Case {
+                name: format!("the measurement itself{at}"),
+                word: Outcome::Invalid.word(),
+                result: Outcome::Invalid,
+                facts: why,
+            }));
+        }
+        let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
+        Self {
+            suite: record.name.clone(),
+            commit: record.commit.clone(),
+            seconds: windows.map(|(from, to)| (to - from) as f64 / 1e9).sum(),
+            cases,
+            numbers: record.points.iter().flat_map(numbers).collect(),
+        }
+    }
+}
+
+impl From<&Comparison> for Told {
+    fn from(comparison: &Comparison) -> Self {
+        let findings = comparison.findings.iter().map(Case::of_finding);
+        let mut cases: Vec<Case> =
+            findings.chain(comparison.expected.iter().flatten().map(Case::of_expected)).collect();
+        if comparison.call == Call::Invalid {
+            cases.push(Case {
+                name: "the measurement itself".to_owned(),
+                word: Call::Invalid.word(),
+                result: Outcome::Invalid,
+                facts: "too few pairs stand, or nothing was measured that could be gated".to_owned(),
+            });
+        }
+        let number = |finding: &Finding| {
+            let name = &finding.gated.name;
+            Some(Number {
+                point: at(&finding.axes),
+                group: name.rsplit_once('.').map(|(group, _)| group.to_owned()),
+                stat: stat_of(name)?,
+                value: finding.head,
+                range: None,
+            })
+        };
+        Self {
+            suite: format!("compare-{}", comparison.origin.name),
+            commit: None,
+            seconds: comparison.origin.seconds,
+            cases,
+            numbers: comparison.findings.iter().filter_map(number).collect(),
+        }
+    }
+}
+
+impl Case {
+    fn of_finding(finding: &Finding) -> Self {
+        let result = match finding.call {
+            Call::Regression | Call::Fail => Outcome::Fail,
+            Call::Pass => Outcome::Pass,
+            Call::Inconclusive => Outcome::Inconclusive,
+            Call::Invalid => Outcome::Invalid,
+        };
+        Self {
+            name: format!("{}{}", finding.gated.name, at(&finding.axes)),
+            word: finding.call.word(),
+            result,
+            facts: super::gate::sentence(finding),
+        }
+    }
+
+    fn of_expected(expected: &Expected) -> Self {
+        let verdict = &expected.verdict;
+        Self {
+            name: format!("{} {}{}", verdict.name, verdict.condition, at(&expected.axes)),
+            word: verdict.outcome.word(),
+            result: verdict.outcome,
+            facts: format!("measured {}; the base: {}", verdict.shown(), expected.base.word()),
+        }
+    }
+}
+
+impl Number {
+    fn better(&self) -> Better {
+        self.stat.metric.spec().better
+    }
+
+    /// The name without the profile: `group.stat (key=value)`.
+    fn name(&self) -> String {
+        format!("{}{}", view::key(self.group.as_deref(), self.stat), self.point)
+    }
+}
+
+/// ` (key=value, …)`, or nothing without a sweep.
+fn at(axes: &IndexMap<String, String>) -> String {
+    let each: Vec<String> = axes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
+}
+
+/// Every number of a point that can get better or worse, over its whole trials.
+fn numbers(point: &Point) -> Vec<Number> {
+    let whole: Vec<_> = point.trials.iter().filter(|trial| !trial.cut_short).collect();
+    let Some(first) = whole.first() else { return Vec::new() };
+    let number = |name: &String| {
+        let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        let values: Option<Vec<f64>> = whole.iter().map(|trial| trial.summary.get(name).copied()).collect();
+        let values = values?;
+        let range = (stats::quantile(&values, 0.0)?, stats::quantile(&values, 1.0)?);
+        Some(Number {
+            point: at(&point.axes),
+            group: name.rsplit_once('.').map(|(group, _)| group.to_owned()),
+            stat,
+            value: view::mean(&values).filter(|mean| mean.is_finite())?,
+            range: (values.len() > 1).then_some(range),
+        })
+    };
+    first.summary.keys().filter_map(number).collect()
+}

@@ -1,0 +1,94 @@
+//! `openmetrics.txt`: every number as a gauge, in base units, for Prometheus and for GitLab's metrics reports.
+
+use std::fmt::Write;
+
+use indexmap::IndexMap;
+
+use super::{Number, Told};
+use crate::metric::{Scope, Stat, Unit};
+
+/// The whole file.
+pub(in crate::report) fn render(told: &Told) -> String {
+    let mut families: IndexMap<String, Vec<&Number>> = IndexMap::new();
+    for number in &told.numbers {
+        families.entry(number.stat.name()).or_default().push(number);
+    }
+    let mut out = String::new();
+    for numbers in families.values() {
+        let stat = numbers[0].stat;
+        let (unit, factor) = unit(stat.unit());
+        let name = family(stat, unit);
+        let _ = writeln!(out, "# TYPE {name} gauge");
+        if !unit.is_empty() {
+            let _ = writeln!(out, "# UNIT {name} {unit}");
+        }
+        let _ = writeln!(out, "# HELP {name} {}", escaped(&stat.help()));
+        for number in numbers {
+            let _ = writeln!(out, "{name}{{{}}} {}", labels(told, number), rounded(number.value * factor));
+        }
+    }
+    out + "# EOF\n"
+}
+
+/// A unit, where there is one, is the name's last part; a group's `corrupt` in bytes is not the run's `corrupt_bytes`.
+fn family(stat: Stat, unit: &str) -> String {
+    let of = if stat.metric.spec().scope == Scope::Group { "badpeer_group" } else { "badpeer" };
+    let name = format!("{of}_{}", stat.name());
+    if unit.is_empty() || name.ends_with(&format!("_{unit}")) { name } else { format!("{name}_{unit}") }
+}
+
+/// The base unit, and what a value is multiplied with to be in it.
+const fn unit(unit: Unit) -> (&'static str, f64) {
+    match unit {
+        Unit::Bytes => ("bytes", 1.0),
+        Unit::Nanoseconds => ("seconds", 1e-9),
+        Unit::BytesPerSecond => ("bytes_per_second", 1.0),
+        Unit::Share | Unit::Cores => ("ratio", 1.0),
+        Unit::Count | Unit::PerSecond => ("", 1.0),
+    }
+}
+
+fn labels(told: &Told, number: &Number) -> String {
+    let mut labels = vec![("profile", told.suite.as_str())];
+    let point = number.point.trim().trim_start_matches('(').trim_end_matches(')');
+    if !point.is_empty() {
+        labels.push(("point", point));
+    }
+    if let Some(group) = &number.group {
+        labels.push(("group", group));
+    }
+    let each: Vec<String> =
+        labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+    each.join(",")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// Six significant digits: nothing is measured more exactly, and a diff of two files stays readable.
+fn rounded(value: f64) -> String {
+    let digits: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    digits.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_has_a_family_of_its_own() {
+        let mut names: Vec<String> = Stat::all().map(|stat| family(stat, unit(stat.unit()).0)).collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn six_digits_are_enough() {
+        for (value, text) in [(1_234_567.8, "1234570"), (0.000_012_345_678, "0.0000123457"), (0.0, "0")] {
+            assert_eq!(rounded(value), text);
+        }
+    }
+}
