@@ -83,8 +83,11 @@ impl Contest {
         let mut set = |key: &str, span: Span| overrides.push((key.to_owned(), span.to_string()));
         let measure = manner.duration.unwrap_or(Span(plain.measure.0.min(WINDOW)));
         set("measure", measure);
-        set("warmup", Span(plain.warmup.0.min(WARMUP)));
-        let is_whole = measure >= plain.measure && plain.warmup.0 <= WARMUP;
+        // Who asks for as long a window as the profile's gets its warm-up, too.
+        let is_asked = manner.duration.is_some() && measure >= plain.measure;
+        let warmup = if is_asked { plain.warmup } else { Span(plain.warmup.0.min(WARMUP)) };
+        set("warmup", warmup);
+        let is_whole = measure >= plain.measure && warmup == plain.warmup;
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = run::files(&points, folder.as_deref())?;
         let (base_build, base_points) = side(&points, base)?;
@@ -182,5 +185,27 @@ impl Referee for Watcher<'_> {
             of,
             format!("{doing} {number}/{of}{}", left.unwrap_or_default()),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_expected_is_asked_of_trials_as_long_as_the_profile_wants_them() {
+        let contest = |profile: &str, duration: Option<&str>| {
+            let duration = duration.map(|text| text.parse().expect("a time"));
+            let manner = Manner { pairs: 20, seed: 42, duration, set: Vec::new() };
+            let contest = Contest::new(profile, None, None, &manner).expect("a contest");
+            let profile = &contest.duel.head[0].1;
+            (contest.is_whole, profile.measure.to_string(), profile.warmup.to_string())
+        };
+        let of = |is_whole, measure: &str, warmup: &str| (is_whole, measure.to_owned(), warmup.to_owned());
+        // It measures for four seconds, after one.
+        assert_eq!(contest("control", None), of(false, "2s", "500ms"));
+        assert_eq!(contest("control", Some("3s")), of(false, "3s", "500ms"));
+        assert_eq!(contest("control", Some("4s")), of(true, "4s", "1s"));
+        assert_eq!(contest("gate", None), of(true, "1s", "400ms"));
     }
 }
