@@ -316,6 +316,31 @@ fn the_reference_server_speaks_prometheus_and_ends_on_sigterm() {
 }
 
 #[test]
+fn shells_and_man_know_the_words() {
+    let folder = TempDir::new().expect("a folder");
+    let (code, script) = ending(&badpeer(&["completions", "bash"], folder.path()));
+    assert_eq!(code, Some(0));
+    // As bash itself completes them; it is there wherever .ci/run is.
+    let ask = format!(
+        "{script}\nCOMP_WORDS=(badpeer compare --str); COMP_CWORD=2; _badpeer badpeer --str compare; echo \"${{COMPREPLY[@]}}\""
+    );
+    let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash");
+    assert_eq!(text(&answer.stdout).trim(), "--strict", "{}", text(&answer.stderr));
+    for shell in ["zsh", "fish"] {
+        let (code, script) = ending(&badpeer(&["completions", shell], folder.path()));
+        assert!(code == Some(0) && script.contains("calibrate"), "{shell}: {script}");
+    }
+    let (code, page) = ending(&badpeer(&["man"], folder.path()));
+    assert!(code == Some(0) && page.contains(".TH badpeer 1") && page.contains("Exit codes"), "{page}");
+    let (code, said) = ending(&badpeer(&["man", "pages"], folder.path()));
+    assert_eq!(code, Some(0), "{said}");
+    let serve = fs::read_to_string(folder.path().join("pages/badpeer-serve.1")).expect("a page");
+    assert!(serve.contains("send\\-timeout") && !serve.contains("plant"), "{serve}");
+    let (code, said) = ending(&badpeer(&["man", "pages/badpeer.1/below"], folder.path()));
+    assert!(code == Some(3) && said.contains("cannot write into"), "{said}");
+}
+
+#[test]
 fn what_there_is_can_be_listed() {
     let folder = TempDir::new().expect("a folder");
     for (topic, part) in [

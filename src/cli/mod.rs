@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod serve;
 mod store;
+mod words;
 
 use std::{
     fmt::Display,
@@ -53,6 +54,10 @@ enum Verb {
     Report(report::Args),
     /// Tell what there is: profiles, behaviors, metrics, server, core
     List(list::Args),
+    /// Print a script that completes these words: for bash, `source <(badpeer completions bash)`
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write those of all commands into a folder
+    Man(words::Man),
     /// End a process group and remove a directory when stdin ends without a word: for a harness that may be killed
     #[command(hide = true)]
     Guard { group: i32, dir: std::path::PathBuf },
@@ -121,6 +126,8 @@ pub fn main() -> ExitCode {
             list::main(&args);
             Ok(Exit::Pass)
         }
+        Verb::Completions { shell } => Ok(words::completions(shell)),
+        Verb::Man(args) => words::man(&args),
         Verb::Guard { group, dir } => {
             crate::run::guard(group, &dir);
             Ok(Exit::Pass)

@@ -1,0 +1,37 @@
+//! `badpeer completions` and `badpeer man`: the words of the command line, for shells and for `man`.
+
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+
+use super::{Exit, Failure, command, say};
+
+/// Prints what makes the shell complete badpeer's words.
+pub(super) fn completions(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "badpeer", &mut script);
+    say(String::from_utf8_lossy(&script).trim_end());
+    Exit::Pass
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// Folder for a page of each command as well (badpeer.1, badpeer-run.1, …); without it the first page is printed
+    dir: Option<PathBuf>,
+}
+
+/// Prints the page, or writes all.
+pub(super) fn man(args: &Man) -> Result<Exit, Failure> {
+    let Some(dir) = &args.dir else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command())
+            .render(&mut page)
+            .map_err(|e| Failure::new(Exit::Target, format!("cannot make the page: {e}")))?;
+        say(String::from_utf8_lossy(&page).trim_end());
+        return Ok(Exit::Pass);
+    };
+    let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command(), dir));
+    written.map_err(|e| Failure::new(Exit::Target, format!("cannot write into {}: {e}", dir.display())))?;
+    say(&format!("the pages are in {}: man -l {}", dir.display(), dir.join("badpeer.1").display()));
+    Ok(Exit::Pass)
+}
