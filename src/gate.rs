@@ -39,8 +39,9 @@ fn lies_at(point: &Point, axes: &Axes) -> bool {
     axes.iter().all(|(key, value)| point.axes.get(key) == Some(value))
 }
 
-/// The number of that name in every trial of the point; `None` if one of them lacks it.
-fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
+/// The number of that name in every whole trial of the point; `None` if one of them lacks it.
+#[must_use]
+pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
     let whole = point.trials.iter().filter(|trial| !trial.cut_short);
     let values: Option<Vec<f64>> = whole.map(|trial| trial.summary.get(number).copied()).collect();
     values.filter(|values| !values.is_empty())

@@ -48,14 +48,12 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
             break;
         }
         if !args.json {
-            let worse: Vec<&str> =
-                comparison.said(Call::Regression).map(|finding| finding.gated.name.as_str()).collect();
             let line = format!(
                 "{:>3}  {:<12}  {:>3.0} s  {}",
                 gate + 1,
                 comparison.call.word(),
                 comparison.origin.seconds,
-                worse.join(" ")
+                comparison.names(Call::Regression).join(" ")
             );
             say(line.trim_end());
         }

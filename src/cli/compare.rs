@@ -84,7 +84,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     for contest in contests {
         let (comparison, end) = contest.hold(args.json)?;
         let folder = store::keep_comparison(&args.out, &comparison, &args.format)?;
-        github::tell(&(&comparison).into(), &report::gate::markdown(&comparison));
+        github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
         if !args.json {
             say(&report::gate::render(&comparison));
             say(&format!("kept in {}\n", folder.display()));

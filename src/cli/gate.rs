@@ -1,16 +1,12 @@
 //! What `compare` and `calibrate` share: two servers, a profile, and the pairs of trials between them.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{Exit, Failure, progress::Bar, run};
 use crate::{
     gate::{Comparison, Origin},
     profile::{Axes, Profile, Target},
-    record::Record,
-    run::{Build, Duel, Interrupt, Observer, Progress, Referee, Stage, duel},
+    run::{Build, Duel, Interrupt, Observer, Referee, Stage, duel},
     units::{Span, human_time},
 };
 
@@ -162,15 +158,7 @@ struct Watcher<'a> {
     bar: Bar,
 }
 
-impl Observer for Watcher<'_> {
-    fn trial(&mut self, _: usize, _: usize, _: &Axes, _: &Profile) {}
-
-    fn sample(&mut self, _: &Progress) {}
-
-    fn output(&mut self, _: &Path) {}
-
-    fn trial_done(&mut self, _: &Record) {}
-}
+impl Observer for Watcher<'_> {}
 
 impl Referee for Watcher<'_> {
     fn pair(&mut self, number: usize, of: usize, left: Option<Duration>, stage: Stage) {

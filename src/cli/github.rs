@@ -9,17 +9,17 @@ use std::{
 use super::complain;
 use crate::report::tracker::{Told, github};
 
-/// Inside of GitHub Actions, marks what failed and adds the page to the step's summary; elsewhere nothing.
-pub(super) fn tell(told: &Told, page: &str) {
+/// Inside of GitHub Actions, marks what failed and adds the page to the step's summary; elsewhere neither is made.
+pub(super) fn tell(told: impl FnOnce() -> Told, page: impl FnOnce() -> String) {
     if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         // Workflow commands are read from stderr as well, and stdout may be JSON.
         let mut stderr = io::stderr().lock();
-        for line in github::annotations(told) {
+        for line in github::annotations(&told()) {
             let _ = writeln!(stderr, "{line}");
         }
     }
     let Some(file) = env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return };
-    if let Err(error) = add(Path::new(&file), page) {
+    if let Err(error) = add(Path::new(&file), &page()) {
         complain(&format!("cannot add to the step's summary {}: {error}", Path::new(&file).display()));
     }
 }

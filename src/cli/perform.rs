@@ -137,7 +137,7 @@ fn run_one(
         report::files(&record, &output.format)
             .and_then(|files| report::write(files, store.folder()))
             .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
-        github::tell(&(&record).into(), &report::markdown(&record));
+        github::tell(|| (&record).into(), || report::markdown(&record));
     }
     let color =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -13,6 +13,9 @@ use crate::{
     report::{self, Format},
 };
 
+/// The file of a comparison, in its folder.
+const COMPARISON: &str = "comparison.json";
+
 /// The folder of one run.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -86,9 +89,13 @@ impl Store {
 /// Reads a record: a `record.json`, or the folder that holds it.
 pub(super) fn read(path: &Path) -> Result<Record, Failure> {
     let file = if path.is_dir() { path.join("record.json") } else { path.to_owned() };
-    let text = fs::read_to_string(&file)
-        .map_err(|e| Failure::usage(format!("cannot read the record {}: {e}", file.display())))?;
-    parse(&text, FORMAT).map_err(|e| Failure::usage(format!("{} is no record: {e}", file.display())))
+    load(&file, "record", FORMAT)
+}
+
+fn load<T: serde::de::DeserializeOwned>(file: &Path, what: &str, own: u32) -> Result<T, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|e| Failure::usage(format!("cannot read the {what} {}: {e}", file.display())))?;
+    parse(&text, own).map_err(|e| Failure::usage(format!("{} is no {what}: {e}", file.display())))
 }
 
 /// Reads what this version of its format can hold.
@@ -110,17 +117,12 @@ pub(super) enum Kept {
 
 /// Reads a record or a comparison: its file, or the folder that holds it.
 pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
-    let comparison = path.join("comparison.json");
-    let is_comparison = path.is_file() && path.file_name().is_some_and(|name| name == "comparison.json");
-    if !(is_comparison || comparison.is_file()) {
-        return read(path).map(|record| Kept::Record(Box::new(record)));
+    let file = if path.is_dir() { path.join(COMPARISON) } else { path.to_owned() };
+    if file.is_file() && file.ends_with(COMPARISON) {
+        let comparison = load(&file, "comparison", COMPARISON_FORMAT)?;
+        return Ok(Kept::Comparison(Box::new(comparison)));
     }
-    let file = if is_comparison { path } else { &comparison };
-    let text = fs::read_to_string(file)
-        .map_err(|e| Failure::usage(format!("cannot read the comparison {}: {e}", file.display())))?;
-    let comparison = parse(&text, COMPARISON_FORMAT)
-        .map_err(|e| Failure::usage(format!("{} is no comparison: {e}", file.display())))?;
-    Ok(Kept::Comparison(Box::new(comparison)))
+    Ok(Kept::Record(Box::new(read(path)?)))
 }
 
 /// Writes a comparison into a folder of its own, and what is made of it, and says where.
@@ -129,16 +131,17 @@ pub(super) fn keep_comparison(
     comparison: &Comparison,
     formats: &[Format],
 ) -> Result<PathBuf, Failure> {
-    let files = report::comparison_files(comparison, formats).map_err(Failure::usage)?;
     let store = Store::new(out, &format!("compare-{}", comparison.origin.name))?;
     let text = serde_json::to_string_pretty(comparison).map_err(io::Error::other);
     let written = text.and_then(|text| {
         fs::create_dir_all(&store.folder)?;
-        fs::write(store.folder.join("comparison.json"), text)?;
+        fs::write(store.folder.join(COMPARISON), text)?;
         store.point_latest_here()
     });
     written.map_err(|e| store.unwritable(&e))?;
-    report::write(files, &store.folder).map_err(|e| Failure::new(Exit::Target, e))?;
+    report::comparison_files(comparison, formats)
+        .and_then(|files| report::write(files, &store.folder))
+        .map_err(|e| Failure::new(Exit::Target, e))?;
     Ok(store.folder)
 }
 

@@ -97,6 +97,12 @@ impl Comparison {
         self.findings.iter().filter(move |finding| finding.call == call)
     }
 
+    /// Their names.
+    #[must_use]
+    pub fn names(&self, call: Call) -> Vec<&str> {
+        self.said(call).map(|finding| finding.gated.name.as_str()).collect()
+    }
+
     /// The expectations that are not met.
     pub fn unmet(&self) -> impl Iterator<Item = &Expected> {
         self.expected.iter().flatten().filter(|expected| expected.verdict.outcome != Outcome::Pass)

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Pair, judge};
+use super::{Cell, Pair, judge, measured};
 use crate::{
     profile::Profile,
     record::{Outcome, Point, Trial, Verdict},
@@ -63,11 +63,7 @@ fn point(cell: &Cell, side: fn(&Pair) -> &Trial) -> Point {
 fn medians(points: &[Point]) -> Vec<Point> {
     let typical = |point: &Point| {
         let mut trial = point.trials.first()?.clone();
-        let over_all = |name: &str| -> Option<f64> {
-            let values: Option<Vec<f64>> =
-                point.trials.iter().map(|trial| trial.summary.get(name).copied()).collect();
-            stats::median(&values?)
-        };
+        let over_all = |name: &str| stats::median(&measured(point, name)?);
         trial.summary = trial
             .summary
             .keys()

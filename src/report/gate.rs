@@ -14,16 +14,9 @@ use crate::{
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
     let mut out = vec![hanging("", &title(comparison), 2)];
-    for call in CALLS {
-        let table = table(comparison, call);
-        if !table.is_empty() {
-            out.push(format!("\n{}\n{}", call.word(), table.text(WIDTH)));
-        }
-    }
-    let unmet = unmet(comparison);
-    if !unmet.is_empty() {
-        out.push(format!("\n{UNMET}\n{}", unmet.text(WIDTH)));
-    }
+    out.extend(
+        tables(comparison).iter().map(|table| format!("\n{}\n{}", table.caption(), table.text(WIDTH))),
+    );
     out.push("\n".to_owned());
     out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
     out.push(hanging(&format!("{}  ", comparison.call.word()), &meaning(comparison), 4));
@@ -40,16 +33,9 @@ pub fn markdown(comparison: &Comparison) -> String {
         meaning(comparison)
     )];
     out.push(format!("\n{}\n", title(comparison)));
-    for call in CALLS {
-        let table = table(comparison, call);
-        if !table.is_empty() {
-            out.push(format!("\n## {}\n\n{}", call.word(), table.markdown()));
-        }
-    }
-    let unmet = unmet(comparison);
-    if !unmet.is_empty() {
-        out.push(format!("\n## {UNMET}\n\n{}", unmet.markdown()));
-    }
+    out.extend(
+        tables(comparison).iter().map(|table| format!("\n## {}\n\n{}", table.caption(), table.markdown())),
+    );
     out.extend(remarks(comparison).iter().map(|remark| format!("\n- {remark}")));
     out.push("\n".to_owned());
     out.concat()
@@ -89,13 +75,18 @@ pub fn calibration(calibration: &Calibration) -> String {
     format!("\n{}\n{}", table.text(WIDTH), hanging("", &said, 0))
 }
 
-const CALLS: [Call; 3] = [Call::Regression, Call::Inconclusive, Call::Pass];
-
-const UNMET: &str = "What was expected of the head, and is not so";
+/// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
+fn tables(comparison: &Comparison) -> Vec<Table> {
+    let calls = [Call::Regression, Call::Inconclusive, Call::Pass];
+    let mut tables = calls.map(|call| table(comparison, call)).to_vec();
+    tables.push(unmet(comparison));
+    tables.retain(|table| !table.is_empty());
+    tables
+}
 
 fn unmet(comparison: &Comparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
-    let mut table = Table::new(UNMET, &columns);
+    let mut table = Table::new("What was expected of the head, and is not so", &columns);
     for expected in comparison.unmet() {
         let here: Vec<String> = expected.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
         table.row(vec![
@@ -216,10 +207,7 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
 }
 
 fn meaning(comparison: &Comparison) -> String {
-    let names = |call| {
-        let names: Vec<&str> = comparison.said(call).map(|finding| finding.gated.name.as_str()).collect();
-        names.join(", ")
-    };
+    let names = |call| comparison.names(call).join(", ");
     match comparison.call {
         Call::Regression => {
             format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))

@@ -54,16 +54,16 @@ pub enum RunError {
     Clients(String),
 }
 
-/// Told what happens while it happens.
+/// Told what happens while it happens; who does not want to know of something leaves it out.
 pub trait Observer {
     /// A trial begins: which one, of how many, at which point of the sweep, and how long it takes.
-    fn trial(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile);
+    fn trial(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
     /// A sample was taken.
-    fn sample(&mut self, progress: &Progress);
+    fn sample(&mut self, _progress: &Progress) {}
     /// The server has ended; this file holds all that it said, and will be gone.
-    fn output(&mut self, file: &Path);
+    fn output(&mut self, _file: &Path) {}
     /// A trial is over; the record holds it.
-    fn trial_done(&mut self, record: &Record);
+    fn trial_done(&mut self, _record: &Record) {}
 }
 
 /// Where a trial stands.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Number, Told};
+use super::{Number, Told, at};
 use crate::metric::{Fold, Metric};
 
 /// The longest names that Bencher takes, in characters.
@@ -13,8 +13,8 @@ const LONGEST_MEASURE: usize = 64;
 pub(in crate::report) fn render(told: &Told) -> String {
     let mut all: Map<String, Value> = Map::new();
     for number in &told.numbers {
-        let group = number.group.as_ref().map(|group| format!(" {group}")).unwrap_or_default();
-        let benchmark = format!("{}{}{group}", told.suite, number.point);
+        let group = number.group().map(|group| format!(" {group}")).unwrap_or_default();
+        let benchmark = format!("{}{}{group}", told.suite, at(&number.point));
         let benchmark: String = benchmark.chars().take(LONGEST_BENCHMARK).collect();
         let measures = all.entry(benchmark).or_insert_with(|| Value::Object(Map::new()));
         if let Some(measures) = measures.as_object_mut() {

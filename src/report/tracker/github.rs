@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Told};
+use super::{Case, Told, at};
 use crate::{metric::Better, record::Outcome};
 
 /// GitHub shows so many of a kind for each step.
@@ -16,7 +16,7 @@ pub(super) fn benchmark(told: &Told, better: Better) -> String {
     let of_kind = told.numbers.iter().filter(|number| number.better() == better);
     let entry = |number: &super::Number| {
         let mut entry = json!({
-            "name": format!("{}: {}", told.suite, number.name()),
+            "name": format!("{}: {}{}", told.suite, number.name, at(&number.point)),
             "unit": number.stat.unit().name(),
             "value": number.value,
         });

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Format, view};
 use crate::{
-    gate::{Call, Comparison, Expected, Finding},
+    gate::{Call, Comparison, Expected, Finding, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, stat_of},
     stats,
@@ -59,8 +59,10 @@ struct Case {
 /// Something that was measured, and is better when there is less of it, or more.
 #[derive(Clone, Debug)]
 struct Number {
+    /// `key=value, …`; empty without a sweep.
     point: String,
-    group: Option<String>,
+    /// The name in a summary, with a group's in front.
+    name: String,
     stat: Stat,
     /// The mean over the repeats; of a comparison the head's median.
     value: f64,
@@ -72,20 +74,10 @@ impl From<&Record> for Told {
     fn from(record: &Record) -> Self {
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
-            let at = at(&point.axes);
-            let of_verdict = |verdict: &Verdict| Case {
-                name: format!("{} {}{at}", verdict.name, verdict.condition),
-                word: verdict.outcome.word(),
-                result: verdict.outcome,
-                facts: format!("measured {}", verdict.shown()),
-            };
-            cases.extend(point.verdicts.iter().map(of_verdict));
-            cases.extend(view::said(point, |trial| &trial.invalid).into_iter().map(|why| Case {
-                name: format!("the measurement itself{at}"),
-                word: Outcome::Invalid.word(),
-                result: Outcome::Invalid,
-                facts: why,
-            }));
+            let at = at(&words(&point.axes));
+            cases.extend(point.verdicts.iter().map(|verdict| Case::of_verdict(verdict, &at)));
+            let why = view::said(point, |trial| &trial.invalid);
+            cases.extend(why.into_iter().map(|why| Case::invalid(&at, why)));
         }
         let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
         Self {
@@ -104,19 +96,14 @@ impl From<&Comparison> for Told {
         let mut cases: Vec<Case> =
             findings.chain(comparison.expected.iter().flatten().map(Case::of_expected)).collect();
         if comparison.call == Call::Invalid {
-            cases.push(Case {
-                name: "the measurement itself".to_owned(),
-                word: Call::Invalid.word(),
-                result: Outcome::Invalid,
-                facts: "too few pairs stand, or nothing was measured that could be gated".to_owned(),
-            });
+            let why = "too few pairs stand, or nothing was measured that could be gated";
+            cases.push(Case::invalid("", why.to_owned()));
         }
         let number = |finding: &Finding| {
-            let name = &finding.gated.name;
             Some(Number {
-                point: at(&finding.axes),
-                group: name.rsplit_once('.').map(|(group, _)| group.to_owned()),
-                stat: stat_of(name)?,
+                point: words(&finding.axes),
+                name: finding.gated.name.clone(),
+                stat: stat_of(&finding.gated.name)?,
                 value: finding.head,
                 range: None,
             })
@@ -140,21 +127,31 @@ impl Case {
             Call::Invalid => Outcome::Invalid,
         };
         Self {
-            name: format!("{}{}", finding.gated.name, at(&finding.axes)),
+            name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
             word: finding.call.word(),
             result,
             facts: super::gate::sentence(finding),
         }
     }
 
-    fn of_expected(expected: &Expected) -> Self {
-        let verdict = &expected.verdict;
+    fn of_verdict(verdict: &Verdict, at: &str) -> Self {
         Self {
-            name: format!("{} {}{}", verdict.name, verdict.condition, at(&expected.axes)),
+            name: format!("{} {}{at}", verdict.name, verdict.condition),
             word: verdict.outcome.word(),
             result: verdict.outcome,
-            facts: format!("measured {}; the base: {}", verdict.shown(), expected.base.word()),
+            facts: format!("measured {}", verdict.shown()),
         }
+    }
+
+    fn of_expected(expected: &Expected) -> Self {
+        let case = Self::of_verdict(&expected.verdict, &at(&words(&expected.axes)));
+        Self { facts: format!("{}; the base: {}", case.facts, expected.base.word()), ..case }
+    }
+
+    /// What was measured at that point proves nothing.
+    fn invalid(at: &str, why: String) -> Self {
+        let result = Outcome::Invalid;
+        Self { name: format!("the measurement itself{at}"), word: result.word(), result, facts: why }
     }
 }
 
@@ -163,30 +160,31 @@ impl Number {
         self.stat.metric.spec().better
     }
 
-    /// The name without the profile: `group.stat (key=value)`.
-    fn name(&self) -> String {
-        format!("{}{}", view::key(self.group.as_deref(), self.stat), self.point)
+    fn group(&self) -> Option<&str> {
+        self.name.rsplit_once('.').map(|(group, _)| group)
     }
 }
 
-/// ` (key=value, …)`, or nothing without a sweep.
-fn at(axes: &IndexMap<String, String>) -> String {
+fn words(axes: &IndexMap<String, String>) -> String {
     let each: Vec<String> = axes.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
+    each.join(", ")
+}
+
+/// A point behind what is said of it: ` (key=value, …)`, or nothing without a sweep.
+fn at(point: &str) -> String {
+    if point.is_empty() { String::new() } else { format!(" ({point})") }
 }
 
 /// Every number of a point that can get better or worse, over its whole trials.
 fn numbers(point: &Point) -> Vec<Number> {
-    let whole: Vec<_> = point.trials.iter().filter(|trial| !trial.cut_short).collect();
-    let Some(first) = whole.first() else { return Vec::new() };
+    let Some(first) = point.trials.iter().find(|trial| !trial.cut_short) else { return Vec::new() };
     let number = |name: &String| {
         let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
-        let values: Option<Vec<f64>> = whole.iter().map(|trial| trial.summary.get(name).copied()).collect();
-        let values = values?;
+        let values = measured(point, name)?;
         let range = (stats::quantile(&values, 0.0)?, stats::quantile(&values, 1.0)?);
         Some(Number {
-            point: at(&point.axes),
-            group: name.rsplit_once('.').map(|(group, _)| group.to_owned()),
+            point: words(&point.axes),
+            name: name.clone(),
             stat,
             value: view::mean(&values).filter(|mean| mean.is_finite())?,
             range: (values.len() > 1).then_some(range),

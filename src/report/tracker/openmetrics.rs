@@ -50,11 +50,10 @@ const fn unit(unit: Unit) -> (&'static str, f64) {
 
 fn labels(told: &Told, number: &Number) -> String {
     let mut labels = vec![("profile", told.suite.as_str())];
-    let point = number.point.trim().trim_start_matches('(').trim_end_matches(')');
-    if !point.is_empty() {
-        labels.push(("point", point));
+    if !number.point.is_empty() {
+        labels.push(("point", &number.point));
     }
-    if let Some(group) = &number.group {
+    if let Some(group) = number.group() {
         labels.push(("group", group));
     }
     let each: Vec<String> =
