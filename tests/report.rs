@@ -103,53 +103,9 @@ fn tables_for_programs_keep_every_digit() {
 }
 
 #[test]
-fn the_page_is_well_formed_and_loads_nothing() {
-    for record in [fixture::record(), fixture::sweep()] {
-        let page = file(&record, Format::Html, "index.html");
-        well_formed(&page);
-        assert!(!page.contains("<script"));
-        for outside in ["src=", "href", "url(", "@import", "http:", "https:"] {
-            assert!(!page.contains(outside), "the page would load something: {outside}");
-        }
-        for chart in names(&record, Format::Svg) {
-            let id = format!("<figure id=\"{}\">", chart.trim_end_matches(".svg"));
-            assert!(page.contains(&id), "the page lacks {chart}");
-        }
-    }
-}
-
-#[test]
-fn names_from_outside_stay_text() {
-    let evil = "<script>alert('&\"')</script>";
-    let mut record = fixture::record();
-    for text in [&mut record.name, &mut record.profile.title, &mut record.profile.about, &mut record.started]
-    {
-        *text = evil.into();
-    }
-    record.command.push(evil.into());
-    record.points[0].axes.insert(evil.into(), evil.into());
-    for trial in &mut record.points[0].trials {
-        trial.notes.push(evil.into());
-        trial.invalid.push(evil.into());
-        trial.groups[0].name = evil.into();
-        trial.evictions.iter_mut().for_each(|eviction| eviction.reason = evil.into());
-        let alive = trial.series.columns.shift_remove("good.alive").expect("a column");
-        trial.series.columns.insert(format!("{evil}.alive"), alive);
-    }
-    record.points.push(record.points[0].clone());
-    let page = file(&record, Format::Html, "index.html");
-    well_formed(&page);
-    assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
-    assert!(!file(&record, Format::Markdown, "summary.md").contains("<script"));
-    for (name, bytes) in report::files(&record, &[Format::Svg]).expect("charts") {
-        assert!(!String::from_utf8_lossy(&bytes).contains("<script"), "{name}");
-    }
-}
-
-#[test]
 fn every_chart_is_a_picture_with_something_on_it() {
     let pictures = report::files(&fixture::record(), &[Format::Png]).expect("pictures");
-    assert_eq!(pictures.len(), 6);
+    assert_eq!(pictures.len(), 8);
     for (name, bytes) in pictures {
         let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
         assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{name}");
@@ -173,9 +129,11 @@ fn a_chart_without_data_is_not_drawn() {
         [
             "throughput.svg",
             "latency.svg",
+            "service-time.svg",
             "where-the-bytes-wait.svg",
             "cpu.svg",
             "connections.svg",
+            "latency-percentiles.svg",
             "eviction-lateness.svg"
         ]
     );
@@ -187,7 +145,10 @@ fn a_chart_without_data_is_not_drawn() {
             spec.is_some_and(|spec| spec.panel != Panel::Cpu && spec.panel != Panel::BytesWait)
         });
     }
-    assert_eq!(names(&record, Format::Svg), ["throughput.svg", "latency.svg", "connections.svg"]);
+    assert_eq!(
+        names(&record, Format::Svg),
+        ["throughput.svg", "latency.svg", "service-time.svg", "connections.svg", "latency-percentiles.svg"]
+    );
 }
 
 #[test]
@@ -226,22 +187,4 @@ fn files_are_written_where_they_are_asked_for() {
     assert!(written[0].is_file());
     let error = report::write(files(), &written[0]).expect_err("a file");
     assert!(error.to_string().starts_with("cannot write "), "{error}");
-}
-
-/// Every element that is opened is closed, in order, and every attribute's quotes are.
-fn well_formed(page: &str) {
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = page;
-    while let Some((_, tag)) = rest.split_once('<') {
-        let (tag, after) = tag.split_once('>').expect("a tag ends");
-        rest = after;
-        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
-        let name = tag.split_whitespace().next().expect("a name").trim_end_matches('/');
-        if let Some(name) = name.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(name), "closed out of order");
-        } else if !tag.ends_with('/') && !["!DOCTYPE", "meta"].contains(&name) {
-            open.push(name);
-        }
-    }
-    assert!(open.is_empty(), "never closed: {open:?}");
 }

@@ -4,13 +4,14 @@
 mod fixture;
 
 use badpeer::{
-    gate::{Cell, Comparison, Gated, Origin, Pair},
+    gate::Comparison,
     record::{Outcome, Record},
     report::{
         self, Format,
         tracker::{Told, github},
     },
 };
+use fixture::comparison;
 use hdrhistogram::serialization::{
     Deserializer,
     interval_log::{IntervalLogIterator, LogEntry},
@@ -51,36 +52,6 @@ fn named(name: &str) -> Record {
         }
     }
     record
-}
-
-/// Twelve pairs under this name, of which the head needs so many times the CPU time and has a wrong byte.
-fn comparison(name: &str, factor: f64) -> Comparison {
-    let trial = fixture::record().points[0].trials[0].clone();
-    let number = "server_rss_peak";
-    let pair = |_| {
-        let mut head = trial.clone();
-        head.invalid.clear();
-        let base = head.clone();
-        *head.summary.get_mut(number).expect(number) *= factor;
-        Pair { head_first: false, base, head }
-    };
-    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0 };
-    let cell = Cell {
-        axes: [("key".to_owned(), name.to_owned())].into_iter().collect(),
-        gated: vec![gated],
-        pairs: (0..12).map(pair).collect(),
-        fresh: (0..12).map(pair).collect(),
-    };
-    let origin = Origin {
-        name: name.to_owned(),
-        base: "base".to_owned(),
-        head: "head".to_owned(),
-        seed: 1,
-        asked: 12,
-        seconds: 3.5,
-        command: Vec::new(),
-    };
-    Comparison::of(origin, &[cell], None)
 }
 
 fn of_comparison(comparison: &Comparison, format: Format, name: &str) -> String {
@@ -355,8 +326,8 @@ fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
         worse[0].starts_with("::error title=badpeer compare-control%3A REGRESSION::server_rss_peak"),
         "{worse:?}"
     );
-    let html = report::comparison_files(&same, &[Format::Html]).expect_err("no page").to_string();
-    assert!(html.contains("junit"), "{html}");
+    let table = report::comparison_files(&same, &[Format::Csv]).expect_err("no table").to_string();
+    assert!(table.contains("junit"), "{table}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
     download::Downloads,
+    latencies::Latencies,
     pending::{Pending, Request},
     share::{Part, Start},
 };
@@ -78,7 +79,7 @@ pub(super) struct Group {
     content: Tally,
     response: Histogram<u64>,
     service: Histogram<u64>,
-    interval: Histogram<u64>,
+    interval: Latencies,
     /// How long connections lived that the peer ended.
     evicted_after: Histogram<u64>,
 }
@@ -128,7 +129,7 @@ impl Group {
             content: Tally::default(),
             response: histogram(),
             service: histogram(),
-            interval: histogram(),
+            interval: Latencies::default(),
             evicted_after: histogram(),
         }
     }
@@ -229,10 +230,11 @@ impl Group {
         if error {
             return;
         }
-        self.interval.saturating_record(response);
+        let service = now_ns.saturating_sub(request.sent_ns);
+        self.interval.record(response, self.pace.is_some().then_some(service));
         if self.in_window(request.due_ns) {
             self.response.saturating_record(response);
-            self.service.saturating_record(now_ns.saturating_sub(request.sent_ns));
+            self.service.saturating_record(service);
         }
     }
 

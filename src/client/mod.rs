@@ -10,6 +10,7 @@ mod direction;
 mod download;
 mod engine;
 mod group;
+mod latencies;
 mod lifecycle;
 mod parting;
 mod pauses;
@@ -26,12 +27,12 @@ use std::{
     time::Duration,
 };
 
-use hdrhistogram::Histogram;
 use nix::{
     libc::linger,
     sys::socket::{setsockopt, sockopt::Linger},
 };
 
+pub use self::latencies::Latencies;
 use crate::{
     metric::Row,
     profile,
@@ -77,8 +78,8 @@ pub struct Tick {
 pub struct Seen {
     /// The counters, and the open connections.
     pub counts: Row,
-    /// Nanoseconds from when requests were due to the answers that came since the last tick; `None` if none came.
-    pub responses: Option<Histogram<u64>>,
+    /// Latencies of the answers that came since the last tick.
+    pub latencies: Latencies,
 }
 
 /// A client's own port, by which the server knows it.

@@ -211,6 +211,24 @@ pub struct Finding {
     pub call: Call,
     /// The differences in the order they were measured, as logarithms.
     pub differences: Vec<f64>,
+    /// How many of the differences are the first stage's; the others are of fresh pairs.
+    #[serde(default)]
+    pub of_first_stage: Option<usize>,
+}
+
+impl Finding {
+    /// The point of the sweep in words; empty without a sweep.
+    #[must_use]
+    pub fn here(&self) -> String {
+        let each = self.axes.iter().map(|(key, value)| format!("{key}={value}"));
+        each.collect::<Vec<_>>().join(" ")
+    }
+
+    /// How many differences are of the first stage: all where that is not told.
+    #[must_use]
+    pub fn first_stage(&self) -> usize {
+        self.of_first_stage.unwrap_or(self.differences.len()).min(self.differences.len())
+    }
 }
 
 /// A point of the sweep, and the pairs that were measured at it.
@@ -294,6 +312,7 @@ fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
         confirmed_p: (!fresh.is_empty()).then(|| p(of_fresh)),
         detectable: stats::detectable(&differences, floor, ALPHA)?.exp_m1(),
         call: Call::Inconclusive,
+        of_first_stage: Some(first.len()),
         differences,
     })
 }

@@ -37,6 +37,8 @@ pub enum Panel {
     Throughput,
     /// Response time.
     Latency,
+    /// Service time.
+    Service,
     /// Where the bytes wait.
     BytesWait,
     /// CPU time.

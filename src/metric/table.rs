@@ -79,6 +79,12 @@ metrics! {
     ListenerDrops: "listener_drops" Run Count Lower [Whole] None 0.0;
     /// The server's sockets in any state, FIN-WAIT included
     ServerSockets: "server_sockets" Run Count Lower [Peak End] None 0.02;
+    /// The server's connections on which both ends may send (ESTABLISHED)
+    SocketsEstablished: "sockets_established" Run Count Neither [Peak End] Connections 0.02;
+    /// Connections whose client has said that it sends no more, which the server has not closed (CLOSE-WAIT)
+    SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
+    /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
+    SocketsClosing: "sockets_closing" Run Count Lower [Peak Last End] Connections 0.02;
 
     // The reference server's own counters.
     /// Connections the reference server holds
@@ -223,6 +229,10 @@ metrics! {
     IntervalP50: "response_p50" Group Nanoseconds Lower [] Latency 0.2;
     /// 99th percentile of the response time of each interval, from when a request was due
     IntervalP99: "response_p99" Group Nanoseconds Lower [] Latency 0.2;
+    /// Median service time of each interval of an open loop, from when a request was sent
+    IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
+    /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
+    IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
     /// Median response time, from when a request was due
     LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 90th percentile of the response time
@@ -269,6 +279,17 @@ metrics! {
     StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
     /// Longest time without progress until the server ended a connection
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
+    /// Share of the time with something to send to the group in which the clients' receive windows let none of it through
+    /// (TCP_INFO: rwnd_limited of busy_time, over all its connections)
+    WindowLimited: "window_limited" Group Share Neither [Final] None 0.05;
+    /// Share of that time in which the server's own send buffer was too small for the path (sndbuf_limited)
+    SendBufferLimited: "send_buffer_limited" Group Share Neither [Final] None 0.05;
+    /// Of the times at which bytes were seen to wait unsent for a client, the share with its receive window closed
+    WindowClosed: "window_closed" Group Share Neither [Final] None 0.05;
+    /// Of the times at which bytes were seen to wait unsent for a client, the share that it had taken some since the last
+    StallProgress: "stall_progress" Group Share Neither [Final] None 0.05;
+    /// The most bytes that waited unsent for one client in the server's kernel
+    UnsentPeak: "unsent_peak" Group Bytes Neither [Final] None 0.1;
     /// Connections the client ended by FIN; after a half-close, when everything was answered
     Closed: "closed" Group Count Neither [Final] None 0.0;
     /// Connections that ended because the server's last answer said so (HTTP: Connection: close, or HTTP/1.0)

@@ -1,5 +1,6 @@
 //! Looking without touching: a process, its sockets and the machine, read through the kernel by an ordinary user.
 
+mod hold_up;
 mod host;
 mod inet_diag;
 pub mod listeners;
@@ -11,6 +12,7 @@ mod sightings;
 mod sockets;
 mod tree;
 
+pub use hold_up::HoldUp;
 pub use host::{HostProbe, HostReading};
 pub use inet_diag::{SocketEntry, TcpState};
 pub use process::{ProcessProbe, ProcessReading};

@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::inet_diag::{SocketEntry, TcpState};
+use super::{
+    hold_up::HoldUp,
+    inet_diag::{SocketEntry, TcpState},
+};
 
 /// A connection as seen on the server's side. Times are on the monotonic clock, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Sighting {
     /// When the server was seen to have closed it, its socket being gone or on its way out: late by at most the time
     /// between two looks.
     pub ended_ns: Option<u64>,
+    /// What held the server back from sending to it.
+    pub hold_up: HoldUp,
 }
 
 /// A connection that is still there, with its counts at the last look.
@@ -63,12 +68,20 @@ impl Sightings {
         let SocketEntry { tcp, remote_port, .. } = socket;
         let dated = |age_ms: u32| now_ns.saturating_sub(u64::from(age_ms) * 1_000_000).max(self.looked_ns);
         let (acked_ns, received_ns) = (dated(tcp.last_ack_recv_ms), dated(tcp.last_data_recv_ms));
-        let fresh =
-            Sighting { peer_port: *remote_port, first_ns: now_ns, acked_ns, received_ns, ended_ns: None };
+        let fresh = Sighting {
+            peer_port: *remote_port,
+            first_ns: now_ns,
+            acked_ns,
+            received_ns,
+            ended_ns: None,
+            hold_up: HoldUp::default(),
+        };
         let mut sighting = before.map_or(fresh, |before| before.sighting);
-        if before.is_some_and(|before| before.acked < tcp.bytes_acked) {
+        let moved = before.is_some_and(|before| before.acked < tcp.bytes_acked);
+        if moved {
             sighting.acked_ns = acked_ns;
         }
+        sighting.hold_up.look(tcp, moved);
         if before.is_some_and(|before| before.received < tcp.bytes_received) {
             sighting.received_ns = received_ns;
         }

@@ -34,6 +34,13 @@ impl SideReading {
         u64::from(self.by_state[state as usize])
     }
 
+    /// Sockets that their owner has closed, and that are kept until the peer has heard of it.
+    #[must_use]
+    pub fn closing(&self) -> u64 {
+        use TcpState::{Closing, FinWait1, FinWait2, LastAck};
+        [FinWait1, FinWait2, Closing, LastAck].into_iter().map(|state| self.count(state)).sum()
+    }
+
     fn add(&mut self, socket: &SocketEntry) {
         self.by_state[socket.state as usize] += 1;
         self.sockets += 1;

@@ -96,9 +96,11 @@ pub(super) fn requests(point: &Point) -> Table {
 
 /// How the connections of each group ended; the counts add up.
 pub(super) fn connections(point: &Point) -> Table {
-    let counts: [(&str, Count<Ledger>); 8] = [
+    let counts: [(&str, Count<Ledger>); 10] = [
         ("opened", |l| l.opened),
         ("closed by us", |l| l.closed_by_us),
+        ("reset by us", |l| l.reset_by_us),
+        ("vanished", |l| l.vanished),
         ("closed as announced", |l| l.closed_as_announced),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("evicted (RST)", |l| l.evicted_rst),
@@ -113,6 +115,29 @@ pub(super) fn connections(point: &Point) -> Table {
     for group in group_names(point) {
         let cells = counts.iter().map(|(_, count)| ledger(point, group, *count));
         table.row(std::iter::once(group.to_owned()).chain(cells).collect());
+    }
+    table
+}
+
+/// What held the server back from sending to each group, where its kernel tells.
+pub(super) fn hold_ups(point: &Point) -> Table {
+    let mut table = Table::new("What held the server back from sending", &[("group", Left)]);
+    let columns = [
+        ("by clients' windows", Metric::WindowLimited),
+        ("by its own buffer", Metric::SendBufferLimited),
+        ("window closed", Metric::WindowClosed),
+        ("with progress", Metric::StallProgress),
+        ("unsent for one client", Metric::UnsentPeak),
+    ];
+    for (title, _) in columns {
+        table.column(title, Right);
+    }
+    for group in group_names(point) {
+        let cells: Vec<String> =
+            columns.iter().map(|(_, metric)| full(point, Some(group), *metric, Fold::Final)).collect();
+        if cells.iter().any(|cell| cell != NOTHING) {
+            table.row(std::iter::once(group.to_owned()).chain(cells).collect());
+        }
     }
     table
 }

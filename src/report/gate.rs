@@ -76,7 +76,7 @@ pub fn calibration(calibration: &Calibration) -> String {
 }
 
 /// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
-fn tables(comparison: &Comparison) -> Vec<Table> {
+pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
     let calls = [Call::Regression, Call::Inconclusive, Call::Pass];
     let mut tables = calls.map(|call| table(comparison, call)).to_vec();
     tables.push(unmet(comparison));
@@ -117,8 +117,7 @@ fn table(comparison: &Comparison, call: Call) -> Table {
     }
     let mut point = String::new();
     for finding in comparison.said(call) {
-        let here: Vec<String> = finding.axes.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let here = here.join(" ");
+        let here = finding.here();
         if here != point {
             table.part(&here);
             point = here;
@@ -183,7 +182,7 @@ impl Shown {
     }
 }
 
-fn remarks(comparison: &Comparison) -> Vec<String> {
+pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
     let mut all = vec![match &comparison.expected {
         None => {
             "what the profile expects was not judged: it is meant for longer trials; -d TIME asks for them"
@@ -206,7 +205,7 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     all
 }
 
-fn meaning(comparison: &Comparison) -> String {
+pub(super) fn meaning(comparison: &Comparison) -> String {
     let names = |call| comparison.names(call).join(", ");
     match comparison.call {
         Call::Regression => {

@@ -10,6 +10,7 @@ mod csv;
 pub mod gate;
 mod html;
 mod markdown;
+mod stall;
 mod table;
 pub mod terminal;
 pub mod tracker;
@@ -52,12 +53,12 @@ impl Format {
     /// What a run leaves behind beside its record.
     pub const DEFAULT: &'static [Self] = &[Self::Csv, Self::Png, Self::Svg, Self::Html];
     /// What a comparison leaves behind beside `comparison.json`.
-    pub const OF_COMPARISON: &'static [Self] = &[Self::Markdown];
+    pub const OF_COMPARISON: &'static [Self] = &[Self::Png, Self::Svg, Self::Html, Self::Markdown];
 
     /// Whether there is such a thing of a comparison.
     #[must_use]
     pub const fn is_of_comparison(self) -> bool {
-        !matches!(self, Self::Csv | Self::Png | Self::Svg | Self::Html | Self::Hlog)
+        !matches!(self, Self::Csv | Self::Hlog)
     }
 }
 
@@ -75,12 +76,16 @@ pub enum ReportError {
         /// What the drawing library says.
         reason: String,
     },
+    /// A page that cannot be made.
+    #[error("cannot make the page: {0}")]
+    Page(String),
     /// Histograms that cannot be written.
     #[error("cannot write the histograms: {0}")]
     Histograms(String),
     /// What cannot be made of a comparison.
     #[error(
-        "a comparison has no {0:?}: it can be made into markdown, junit, github-benchmark, bencher and openmetrics"
+        "a comparison has no {0:?}: it can be made into png, svg, html, markdown, junit, github-benchmark, bencher and \
+         openmetrics"
     )]
     NotOfComparison(Format),
     /// A file that cannot be written.
@@ -99,10 +104,6 @@ pub enum ReportError {
 /// A chart or a table that cannot be made.
 pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let figures = chart::figures(record);
-    let each = |extension: &str, make: fn(&Figure) -> Result<Vec<u8>, ReportError>| {
-        let file = |figure: &Figure| Ok((format!("{}.{extension}", figure.name), make(figure)?));
-        figures.iter().map(file).collect::<Result<Vec<_>, ReportError>>()
-    };
     let mut files = Vec::new();
     for format in formats {
         match format {
@@ -112,8 +113,8 @@ pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>
                 }
                 files.push(("summary.csv".to_owned(), csv::summary(record)?));
             }
-            Format::Png => files.extend(each("png", Figure::png)?),
-            Format::Svg => files.extend(each("svg", |figure| Ok(figure.svg()?.into_bytes()))?),
+            Format::Png => files.extend(pictures(&figures)?),
+            Format::Svg => files.extend(vectors(&figures)?),
             Format::Html => {
                 files.push(("index.html".to_owned(), html::render(record, &figures)?.into_bytes()));
             }
@@ -126,6 +127,14 @@ pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>
         }
     }
     Ok(files)
+}
+
+fn pictures(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    figures.iter().map(|figure| Ok((format!("{}.png", figure.name), figure.png()?))).collect()
+}
+
+fn vectors(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    figures.iter().map(|figure| Ok((format!("{}.svg", figure.name), figure.svg()?.into_bytes()))).collect()
 }
 
 /// A record as Markdown.
@@ -142,9 +151,18 @@ pub fn comparison_files(
     comparison: &Comparison,
     formats: &[Format],
 ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let figures = chart::pairs::figures(comparison);
     let mut files = Vec::new();
     for format in formats {
         match format {
+            Format::Png => files.extend(pictures(&figures)?),
+            Format::Svg => files.extend(vectors(&figures)?),
+            Format::Html => {
+                files.push((
+                    "index.html".to_owned(),
+                    html::compare::render(comparison, &figures)?.into_bytes(),
+                ));
+            }
             Format::Markdown => {
                 files.push(("comparison.md".to_owned(), gate::markdown(comparison).into_bytes()));
             }

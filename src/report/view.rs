@@ -92,8 +92,11 @@ pub(super) fn words(metric: Metric) -> String {
         Metric::ServerReads => "receive calls".to_owned(),
         Metric::ServerWrites => "send calls".to_owned(),
         Metric::ServerControls => "epoll_ctl calls".to_owned(),
-        Metric::IntervalP50 => "p50".to_owned(),
-        Metric::IntervalP99 => "p99".to_owned(),
+        Metric::IntervalP50 | Metric::IntervalServiceP50 => "p50".to_owned(),
+        Metric::IntervalP99 | Metric::IntervalServiceP99 => "p99".to_owned(),
+        Metric::SocketsEstablished => "sockets ESTABLISHED".to_owned(),
+        Metric::SocketsCloseWait => "sockets in CLOSE-WAIT".to_owned(),
+        Metric::SocketsClosing => "sockets being closed".to_owned(),
         _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU").replace("rss", "RSS"),
     }
 }

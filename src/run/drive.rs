@@ -178,10 +178,7 @@ impl Tick {
         self.run.add(&other.run);
         for (mine, others) in self.groups.iter_mut().zip(other.groups) {
             mine.counts.add(&others.counts);
-            match (&mut mine.responses, others.responses) {
-                (Some(all), Some(more)) => all.add(&more).expect("histograms with the same bounds"),
-                (all, more) => *all = all.take().or(more),
-            }
+            mine.latencies.add(others.latencies);
         }
         self
     }
@@ -190,10 +187,7 @@ impl Tick {
 /// A group's counters and latencies at one instant.
 fn seen(seen: &Seen) -> Row {
     let mut row = seen.counts.clone();
-    if let Some(responses) = &seen.responses {
-        row.set(Metric::IntervalP50, responses.value_at_quantile(0.5) as f64);
-        row.set(Metric::IntervalP99, responses.value_at_quantile(0.99) as f64);
-    }
+    seen.latencies.show(&mut row);
     row
 }
 
@@ -231,6 +225,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Latencies;
 
     #[test]
     fn samples_are_due_at_every_period_and_at_the_borders() {
@@ -258,25 +253,24 @@ mod tests {
         let (sender, ticks) = mpsc::channel();
         let mut board = Board::new(ticks, 2);
         let mut samples = Samples::new();
-        let mut send = |due_ns, answered, latencies: &[u64]| {
+        let mut send = |due_ns, answered, responses: &[u64]| {
             let mut counts = Row::default();
             counts.set(Metric::Answered, answered);
-            let mut histogram = hdrhistogram::Histogram::new(3).expect("three digits");
-            for ns in latencies {
-                histogram.record(*ns).expect("in range");
+            let mut latencies = Latencies::default();
+            for ns in responses {
+                latencies.record(*ns, (*ns > 8).then_some(*ns - 3));
             }
-            let responses = (!latencies.is_empty()).then_some(histogram);
-            let groups = vec![Seen { counts, responses }];
+            let groups = vec![Seen { counts, latencies }];
             let _ = sender.send(Tick { due_ns, at_ns: due_ns, run: Row::default(), groups });
             board.clear(&mut samples);
             let seen = samples.get(&(due_ns as i64))?.groups[0].clone();
-            Some(
-                [Metric::Answered, Metric::IntervalP50, Metric::IntervalP99].map(|metric| seen.value(metric)),
-            )
+            let shown =
+                [Metric::Answered, Metric::IntervalP50, Metric::IntervalP99, Metric::IntervalServiceP50];
+            Some(shown.map(|metric| seen.value(metric)))
         };
         assert_eq!(send(100, 5.0, &[7, 9]), None);
         assert_eq!(send(200, 6.0, &[]), None, "the same thread again");
-        assert_eq!(send(100, 2.0, &[8]), Some([Some(7.0), Some(8.0), Some(9.0)]));
-        assert_eq!(send(200, 3.0, &[]), Some([Some(9.0), None, None]));
+        assert_eq!(send(100, 2.0, &[8]), Some([Some(7.0), Some(8.0), Some(9.0), Some(6.0)]));
+        assert_eq!(send(200, 3.0, &[]), Some([Some(9.0), None, None, None]));
     }
 }

@@ -1,22 +1,32 @@
 //! Which connections the server ended, and how long each had made no progress: from what the clients saw and what the
 //! server's own sockets show, without a word from the server.
 
+use std::collections::HashMap;
+
 use crate::{
     client::{Driven, Port},
-    metric::Metric,
-    probe::Sighting,
+    metric::{Metric, Row},
+    probe::{HoldUp, Sighting},
     profile::{Group, Profile},
     stats::quantile,
 };
 
+/// The kernel counts such times in ticks of up to 10 ms: below this, a share of them is a matter of luck.
+const LEAST_BUSY_US: u64 = 100_000;
+/// With fewer looks at a backlog, a share of them says nothing.
+const LEAST_LOOKS: u64 = 5;
+
 /// Adds to each group's numbers what the sightings tell; nothing where the server's sockets could not be seen.
 pub(super) fn add(driven: &mut Driven, profile: &Profile, sightings: Option<Vec<Sighting>>) {
     let Some(sightings) = sightings else { return };
+    let by_port = by_port(&sightings);
     for (index, row) in driven.summaries.iter_mut().enumerate() {
         let ports = driven.ports.iter().filter(|port| port.group == index);
+        let ports: Vec<(&Port, Option<Sighting>)> = ports.map(|port| (port, seen(port, &by_port))).collect();
         let endings: Vec<Ending> =
-            ports.filter_map(|port| ending(port, &sightings, driven.stopped_ns)).collect();
+            ports.iter().filter_map(|(port, seen)| ending(port, *seen, driven.stopped_ns)).collect();
         row.set(Metric::ServerEnded, endings.len() as f64);
+        add_hold_up(row, ports.iter().filter_map(|(_, seen)| seen.as_ref()));
         let group = &profile.clients[index];
         let stalled: Vec<f64> =
             endings.iter().filter_map(|ending| ending.stalled_ns(group)).map(|ns| ns as f64).collect();
@@ -51,21 +61,51 @@ impl Ending {
     }
 }
 
+/// All sightings of each port, in the order in which they were made.
+fn by_port(sightings: &[Sighting]) -> HashMap<u16, Vec<Sighting>> {
+    let mut by_port: HashMap<u16, Vec<Sighting>> = HashMap::new();
+    for sighting in sightings {
+        by_port.entry(sighting.peer_port).or_default().push(*sighting);
+    }
+    by_port
+}
+
+/// A client's connection on the server's side.
+fn seen(port: &Port, by_port: &HashMap<u16, Vec<Sighting>>) -> Option<Sighting> {
+    let its_own = |seen: &&Sighting| {
+        seen.first_ns >= port.opened_ns && port.ended_ns.is_none_or(|ended_ns| seen.first_ns <= ended_ns)
+    };
+    by_port.get(&port.number)?.iter().find(its_own).copied()
+}
+
+/// What held the server back from sending to a group.
+fn add_hold_up<'a>(row: &mut Row, connections: impl Iterator<Item = &'a Sighting>) {
+    let mut all = HoldUp::default();
+    connections.for_each(|seen| all.add(&seen.hold_up));
+    let mut share = |metric, part: u64, whole: u64| row.set(metric, part as f64 / whole as f64);
+    if all.busy_us >= LEAST_BUSY_US {
+        share(Metric::WindowLimited, all.window_us, all.busy_us);
+        share(Metric::SendBufferLimited, all.buffer_us, all.busy_us);
+    }
+    if all.looks >= LEAST_LOOKS {
+        if !all.window_unknown {
+            share(Metric::WindowClosed, all.closed, all.looks);
+        }
+        share(Metric::StallProgress, all.moved, all.looks);
+        row.set(Metric::UnsentPeak, all.unsent_peak_bytes as f64);
+    }
+}
+
 /// The end of a connection, if the server ended it before the clients stopped. The client knows the instant better than
 /// a look now and then; but it may not have seen it at all.
-fn ending(port: &Port, sightings: &[Sighting], stopped_ns: u64) -> Option<Ending> {
-    let seen = sightings.iter().find(|seen| {
-        seen.peer_port == port.number
-            && seen.first_ns >= port.opened_ns
-            && port.ended_ns.is_none_or(|ended_ns| seen.first_ns <= ended_ns)
-    });
+fn ending(port: &Port, seen: Option<Sighting>, stopped_ns: u64) -> Option<Ending> {
     let by_client = port.ended_ns.filter(|_| port.ended_by_peer);
     let by_socket = seen.and_then(|seen| seen.ended_ns).filter(|ended_ns| *ended_ns < stopped_ns);
     if port.ended_ns.is_some() && by_client.is_none() {
         return None;
     }
     let at_ns = [by_client, by_socket].into_iter().flatten().min()?;
-    Some(Ending { at_ns, seen: seen.copied() })
+    Some(Ending { at_ns, seen })
 }
 
 #[cfg(test)]
@@ -78,11 +118,18 @@ mod tests {
     }
 
     fn sighting(first_ns: u64, ended_ns: Option<u64>) -> Sighting {
-        Sighting { peer_port: 5, first_ns, acked_ns: 300, received_ns: 400, ended_ns }
+        Sighting {
+            peer_port: 5,
+            first_ns,
+            acked_ns: 300,
+            received_ns: 400,
+            ended_ns,
+            hold_up: HoldUp::default(),
+        }
     }
 
     fn ended_at(port: &Port, sightings: &[Sighting]) -> Option<u64> {
-        ending(port, sightings, 1000).map(|ending| ending.at_ns)
+        ending(port, seen(port, &by_port(sightings)), 1000).map(|ending| ending.at_ns)
     }
 
     #[test]
@@ -115,7 +162,7 @@ mod tests {
         assert_eq!(ended_at(&port(None, false), &[earlier]), None);
         assert_eq!(ended_at(&port(None, false), &[earlier, sighting(150, Some(900))]), Some(900));
         let later = sighting(870, Some(900));
-        assert_eq!(ending(&port(Some(850), true), &[later], 1000), Some(Ending { at_ns: 850, seen: None }));
+        assert_eq!(seen(&port(Some(850), true), &by_port(&[later])), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     metric::{Metric, Row},
     probe::{
         HostProbe, ReferenceProbe, ReportedEviction, Sighting, Sightings, SocketProbe, SocketReading,
-        TreeProbe,
+        TcpState, TreeProbe,
     },
     sys,
 };
@@ -167,6 +167,9 @@ impl Watch {
                     row.set(Metric::ServerSendBuffer, reading.server.send_buffer_bytes as f64);
                     row.set(Metric::KernelSendQueue, reading.server.send_queue_bytes as f64);
                     row.set(Metric::ServerSockets, reading.server.sockets as f64);
+                    row.set(Metric::SocketsEstablished, reading.server.count(TcpState::Established) as f64);
+                    row.set(Metric::SocketsCloseWait, reading.server.count(TcpState::CloseWait) as f64);
+                    row.set(Metric::SocketsClosing, reading.server.closing() as f64);
                 }
             }
             Err(error) => self.note(format!("a sample of the kernel's sockets is missing: {error}")),

@@ -2,6 +2,7 @@
 
 use badpeer::{
     codec::{Fault, Tally, content::Origin},
+    gate::{Cell, Comparison, Gated, Origin as Compared, Pair},
     metric::{Metric, Row},
     profile::{Profile, Source},
     record::{
@@ -196,6 +197,8 @@ fn series(seed: u64, scale: f64, evictions: &[Eviction]) -> Series {
         if on > 0.0 {
             row.set(Metric::IntervalP50, (0.38 + 0.1 * noise(seed, i)) * 1e6);
             let hiccup = if i == 24 { 22.0 } else { 1.0 };
+            row.set(Metric::IntervalServiceP50, (0.35 + 0.1 * noise(seed, i)) * 1e6);
+            row.set(Metric::IntervalServiceP99, (1.0 + 1.3 * noise(seed, i + 3)) * 1e6 * scale);
             row.set(Metric::IntervalP99, (1.2 + 1.4 * noise(seed, i + 3)) * 1e6 * hiccup * scale);
         }
         good.push(row);
@@ -300,4 +303,35 @@ fn summary(seed: u64, scale: f64) -> IndexMap<String, f64> {
         ("stalled reader.evicted", 64.0),
     ];
     numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Twelve pairs under this name, of which the head needs so many times the CPU time and has a wrong byte.
+#[allow(dead_code, reason = "not every test that shares this file compares")]
+pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
+    let trial = record().points[0].trials[0].clone();
+    let number = "server_rss_peak";
+    let pair = |_| {
+        let mut head = trial.clone();
+        head.invalid.clear();
+        let base = head.clone();
+        *head.summary.get_mut(number).expect(number) *= factor;
+        Pair { head_first: false, base, head }
+    };
+    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0 };
+    let cell = Cell {
+        axes: [("key".to_owned(), name.to_owned())].into_iter().collect(),
+        gated: vec![gated],
+        pairs: (0..12).map(pair).collect(),
+        fresh: (0..12).map(pair).collect(),
+    };
+    let origin = Compared {
+        name: name.to_owned(),
+        base: "base".to_owned(),
+        head: "head".to_owned(),
+        seed: 1,
+        asked: 12,
+        seconds: 3.5,
+        command: Vec::new(),
+    };
+    Comparison::of(origin, &[cell], None)
 }

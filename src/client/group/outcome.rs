@@ -1,6 +1,6 @@
 //! What there is to see of a group while it runs, and what it came to.
 
-use super::{Group, histogram};
+use super::Group;
 use crate::{
     client::Seen,
     metric::{Metric, Row},
@@ -12,9 +12,7 @@ impl Group {
     pub(in crate::client) fn sample(&mut self) -> Seen {
         let mut counts = self.counts();
         counts.set(Metric::Alive, self.alive.len() as f64);
-        let some = !self.interval.is_empty();
-        let responses = some.then(|| std::mem::replace(&mut self.interval, histogram()));
-        Seen { counts, responses }
+        Seen { counts, latencies: std::mem::take(&mut self.interval) }
     }
 
     /// The counters.

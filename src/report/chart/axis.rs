@@ -12,7 +12,21 @@ pub(super) struct Axis {
     pub(super) to: f64,
     /// Values and what is written at them.
     pub(super) ticks: Vec<(f64, String)>,
+    pub(super) shows: Shows,
     log: bool,
+}
+
+/// What the values of an axis are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// Time since the first client started, in seconds.
+    Seconds,
+    /// 1/(1 − q) of a quantile.
+    Nines,
+    /// What was measured.
+    Measured(Unit),
+    /// What a key of the profile was set to.
+    Settings,
 }
 
 impl Axis {
@@ -53,7 +67,13 @@ impl Axis {
         let (first, last) = (min.log2().floor() as i32, max.log2().ceil() as i32);
         let step = ((last - first) / MOST_TICKS + 1) as usize;
         let ticks = (first..=last).step_by(step).map(|power| 2_f64.powi(power)).map(|v| (v, label(unit, v)));
-        Self { from: 2_f64.powi(first), to: 2_f64.powi(last), ticks: ticks.collect(), log: true }
+        Self {
+            from: 2_f64.powi(first),
+            to: 2_f64.powi(last),
+            ticks: ticks.collect(),
+            shows: Shows::Measured(unit),
+            log: true,
+        }
     }
 
     /// From zero to a round value above `max`.
@@ -61,7 +81,7 @@ impl Axis {
         let max = if max > 0.0 { max * 1.08 } else { smallest(unit) };
         let step = step(unit, max / 5.0);
         let to = (max / step).ceil() * step;
-        Self { from: 0.0, to, ticks: ticks(unit, step, 0.0, to), log: false }
+        Self { from: 0.0, to, ticks: ticks(unit, step, 0.0, to), shows: Shows::Measured(unit), log: false }
     }
 
     /// From `from` to `to` with a little room, zero included.
@@ -70,7 +90,22 @@ impl Axis {
         let room = ((high - low) * 0.06).max(smallest(unit));
         let (from, to) = (low - room, high + room);
         let step = step(unit, (to - from) / 8.0);
-        Self { from, to, ticks: ticks(unit, step, from, to), log: false }
+        Self { from, to, ticks: ticks(unit, step, from, to), shows: Shows::Measured(unit), log: false }
+    }
+
+    /// Changes as shares, zero included, with their signs.
+    pub(super) fn changes(low: f64, high: f64) -> Self {
+        let room = ((high - low) * 0.08).max(0.005);
+        let (from, to) = (low - room, high + room);
+        let step = decimal_step((to - from) / 9.0);
+        let (first, last) = ((from / step).ceil() as i64, (to / step + 1e-9).floor() as i64);
+        let digits = usize::from(step < 0.0099);
+        let label = |share: f64| match share {
+            0.0 => "0".to_owned(),
+            share => format!("{:+.digits$} %", share * 100.0),
+        };
+        let ticks = (first..=last).map(|i| i as f64 * step).map(|share| (share, label(share))).collect();
+        Self { from, to, ticks, shows: Shows::Measured(Unit::Share), log: false }
     }
 
     /// Decades around `min` and `max`, both above zero.
@@ -83,7 +118,7 @@ impl Axis {
             .filter(|v| (from * 0.999..=to * 1.001).contains(v))
             .map(|v| (v, label(unit, v)))
             .collect();
-        Self { from, to, ticks, log: true }
+        Self { from, to, ticks, shows: Shows::Measured(unit), log: true }
     }
 
     /// Time in seconds.
@@ -93,13 +128,25 @@ impl Axis {
         let last = (to / step + 1e-9).floor() as i64;
         let digits = (-step.log10().floor()).max(0.0) as usize;
         let ticks = (first..=last).map(|i| i as f64 * step).map(|v| (v, format!("{v:.digits$} s"))).collect();
-        Self { from, to: to.max(from + 0.001), ticks, log: false }
+        Self { from, to: to.max(from + 0.001), ticks, shows: Shows::Seconds, log: false }
+    }
+
+    /// 1/(1 − q) for shares q of `count` values: each further nine takes the same room.
+    pub(super) fn nines(count: f64) -> Self {
+        let to = count.max(10.0);
+        let shares =
+            [(0.0, "0 %"), (0.5, "50 %"), (0.75, "75 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %")];
+        let shares = shares.map(|(q, label)| (1.0 / (1.0 - q), label.to_owned()));
+        let further =
+            (3..12).map(|nines| (10_f64.powi(nines), format!("99.{} %", "9".repeat(nines as usize - 2))));
+        let ticks = shares.into_iter().chain(further).filter(|(x, _)| *x <= to * 1.001).collect();
+        Self { from: 1.0, to, ticks, shows: Shows::Nines, log: true }
     }
 
     /// Names at equal distances, at 0, 1, 2 and so on.
     pub(super) fn names(names: &[String]) -> Self {
         let ticks = names.iter().enumerate().map(|(i, name)| (i as f64, name.clone())).collect();
-        Self { from: -0.5, to: names.len() as f64 - 0.5, ticks, log: false }
+        Self { from: -0.5, to: names.len() as f64 - 0.5, ticks, shows: Shows::Settings, log: false }
     }
 
     /// Quantities where they belong, each with its own name; where two names would touch, the first stays. From zero on,
@@ -109,7 +156,13 @@ impl Axis {
         if grow_by_factors(named) {
             let (from, to) = (named[0].0, named[named.len() - 1].0);
             let room = (to / from).powf(0.05);
-            return Self { from: from / room, to: to * room, ticks: named.to_vec(), log: true };
+            return Self {
+                from: from / room,
+                to: to * room,
+                ticks: named.to_vec(),
+                shows: Shows::Settings,
+                log: true,
+            };
         }
         let to = named.iter().map(|(value, _)| *value).fold(f64::MIN_POSITIVE, f64::max) * 1.06;
         let mut ticks: Vec<(f64, String)> = Vec::new();
@@ -118,13 +171,13 @@ impl Axis {
                 ticks.push((*value, name.clone()));
             }
         }
-        Self { from: -0.04 * to, to, ticks, log: false }
+        Self { from: -0.04 * to, to, ticks, shows: Shows::Settings, log: false }
     }
 
     /// From none to all.
     pub(super) fn share() -> Self {
         let ticks = (0..=4).map(|i| f64::from(i) / 4.0).map(|v| (v, format!("{:.0} %", v * 100.0))).collect();
-        Self { from: 0.0, to: 1.0, ticks, log: false }
+        Self { from: 0.0, to: 1.0, ticks, shows: Shows::Measured(Unit::Share), log: false }
     }
 }
 

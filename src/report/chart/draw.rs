@@ -5,6 +5,7 @@
 //!   what is drawn
 //!   ── legend   ── legend                 in as many rows as it needs
 //!            note         note            likewise
+//!          ▬▬▬▬▬▬▬▬▬▬  ı ı              lanes: who was there, and when connections were evicted
 //!   ticks  ┌──────────────────────────┐
 //!          │ plot                     │
 //!          └──────────────────────────┘
@@ -36,8 +37,10 @@ const ROW: f64 = 22.0;
 const HEAD: f64 = 66.0;
 const FOOT: f64 = 46.0;
 const SWATCH: f64 = 26.0;
+const LANE: f64 = 12.0;
 const GRID: RGBColor = RGBColor(226, 226, 226);
 const SHADE: RGBColor = RGBColor(242, 242, 242);
+const STRUCK: RGBColor = RGBColor(252, 226, 212);
 
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 type Pixel = (i32, i32);
@@ -65,7 +68,9 @@ pub(super) fn draw<DB: DrawingBackend>(
     let widest = figure.y.ticks.iter().map(|(_, label)| paper.width(label)).fold(0.0, f64::max);
     paper.left = MARGIN + widest + 12.0;
     paper.right = f64::from(SIZE.0) - MARGIN - 8.0;
-    paper.top = HEAD + (rows(&legend) + rows(&notes)) * ROW + if notes.is_empty() { 16.0 } else { 6.0 };
+    let lanes = paper.lanes() as f64 * LANE;
+    paper.top =
+        HEAD + (rows(&legend) + rows(&notes)) * ROW + lanes + if notes.is_empty() { 16.0 } else { 6.0 };
     paper.bottom = f64::from(SIZE.1) - FOOT;
 
     paper.head()?;
@@ -135,6 +140,10 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
                     self.area.draw(&Rectangle::new(corners, layer.color.mix(AREA_OPACITY).filled()))?;
                     self.stroke(vec![corners[0], (corners[1].0, corners[0].1)], layer.color, 2.0)?;
                 }
+                Shape::Spans(..) => {
+                    let corners = [self.pixel(*x, y - 3.0), self.pixel(x + SWATCH, y + 3.0)];
+                    self.area.draw(&Rectangle::new(corners, layer.color.filled()))?;
+                }
                 Shape::Marks(..) => {
                     let ends =
                         vec![self.pixel(x + SWATCH / 2.0, y - 7.0), self.pixel(x + SWATCH / 2.0, y + 7.0)];
@@ -170,7 +179,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     fn notes(&self, rows: &[(f64, usize)]) -> Drawn<DB> {
         for (note, (_, row)) in self.figure.notes.iter().zip(rows) {
             let x = self.left + self.figure.x.place(note.at) * (self.right - self.left);
-            let y = self.top - 4.0 - (*row as f64 + 0.5) * ROW;
+            let y = self.lane(0) - 4.0 - (*row as f64 + 0.5) * ROW;
             let half = self.width(&note.text) / 2.0;
             let middle = x.clamp(MARGIN + half, f64::from(SIZE.0) - MARGIN - half);
             self.write(&note.text, (middle, y), HPos::Center, GRAY)?;
@@ -187,12 +196,27 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     }
 
     fn shade(&self) -> Drawn<DB> {
-        for (from, to) in &self.figure.shaded {
+        let shaded = self.figure.shaded.iter().map(|span| (span, SHADE));
+        for ((from, to), color) in shaded.chain(self.figure.struck.iter().map(|span| (span, STRUCK))) {
             let (a, b) = (self.place((*from, 0.0)).0, self.place((*to, 0.0)).0);
             let (top, bottom) = (self.pixel(0.0, self.top).1, self.pixel(0.0, self.bottom).1);
-            self.area.draw(&Rectangle::new([(a, top), (b, bottom)], SHADE.filled()))?;
+            self.area.draw(&Rectangle::new([(a, top), (b.max(a + 2), bottom)], color.filled()))?;
         }
         Ok(())
+    }
+
+    /// How many lanes there are above the plot.
+    fn lanes(&self) -> usize {
+        let lane = |layer: &Layer| match &layer.shape {
+            Shape::Spans(_, row) | Shape::Marks(_, row) => row + 1,
+            _ => 0,
+        };
+        self.figure.layers.iter().map(lane).max().unwrap_or(0)
+    }
+
+    /// The upper edge of a lane.
+    fn lane(&self, row: usize) -> f64 {
+        self.top - (self.lanes() - row.min(self.lanes())) as f64 * LANE
     }
 
     fn axes(&self) -> Drawn<DB> {
@@ -236,9 +260,17 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
                 self.area.draw(&Polygon::new(outline, layer.color.mix(AREA_OPACITY).filled()))?;
                 self.stroke(edge, layer.color, 2.0)?;
             }
+            Shape::Spans(spans, row) => {
+                let top = self.lane(*row);
+                let (from, to) = (self.pixel(0.0, top + 3.0).1, self.pixel(0.0, top + 9.0).1);
+                for span in spans {
+                    let (a, b) = (self.place((span.0, 0.0)).0, self.place((span.1, 0.0)).0);
+                    self.area.draw(&Rectangle::new([(a, from), (b.max(a + 3), to)], layer.color.filled()))?;
+                }
+            }
             Shape::Marks(at, row) => {
-                let top = self.top + *row as f64 * 14.0;
-                let (from, to) = (self.pixel(0.0, top).1, self.pixel(0.0, top + 12.0).1);
+                let top = self.lane(*row);
+                let (from, to) = (self.pixel(0.0, top + 1.0).1, self.pixel(0.0, top + 11.0).1);
                 for at in at {
                     let x = self.place((*at, 0.0)).0;
                     self.stroke(vec![(x, from), (x, to)], layer.color, 1.0)?;

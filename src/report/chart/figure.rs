@@ -19,6 +19,8 @@ pub(in crate::report) struct Figure {
     pub(super) y: Axis,
     /// Times outside the measured window.
     pub(super) shaded: Vec<(f64, f64)>,
+    /// Times at which connections were evicted.
+    pub(super) struck: Vec<(f64, f64)>,
     /// Words above the plot, the first in the lowest row.
     pub(super) notes: Vec<Note>,
     pub(super) layers: Vec<Layer>,
@@ -57,7 +59,9 @@ pub(super) enum Shape {
         /// Its upper edge.
         upper: Places,
     },
-    /// Short marks near the top, in the row of that number.
+    /// Times from and to, in the lane of that number above the plot.
+    Spans(Vec<(f64, f64)>, usize),
+    /// Short marks, likewise.
     Marks(Vec<f64>, usize),
     /// Rings, one for each repeat.
     Rings(Places),

@@ -36,6 +36,7 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
         x: Axis::around_zero(Unit::Nanoseconds, min, max),
         y: Axis::share(),
         shaded: Vec::new(),
+            struck: Vec::new(),
         notes: vec![
             Note { at: 0.0, text: "end of the timeout".to_owned(), rule: true },
             Note { at: p99, text: format!("99 %: {}", show(Unit::Nanoseconds, p99)), rule: true },

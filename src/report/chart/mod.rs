@@ -4,7 +4,11 @@
 mod axis;
 mod draw;
 mod figure;
+mod lanes;
 mod lateness;
+mod live;
+pub(super) mod pairs;
+mod percentiles;
 mod sweep;
 mod time;
 mod title;
@@ -17,7 +21,7 @@ use plotters::{
 };
 
 use self::draw::Medium;
-pub(super) use self::figure::Figure;
+pub(super) use self::{figure::Figure, live::Live};
 use super::ReportError;
 use crate::record::Record;
 
@@ -36,7 +40,8 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
     for (index, point) in record.points.iter().enumerate() {
         let Some(trial) = point.trials.first() else { continue };
         let suffix = if record.points.len() > 1 { format!("-{}", index + 1) } else { String::new() };
-        let of_point = time::figures(trial).into_iter().chain(lateness::figure(trial));
+        let of_point = time::figures(trial, &record.profile.clients).into_iter();
+        let of_point = of_point.chain(percentiles::figure(trial)).chain(lateness::figure(trial));
         figures.extend(of_point.map(|figure| Figure { name: format!("{}{suffix}", figure.name), ..figure }));
     }
     figures

@@ -82,6 +82,7 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         x: x_axis,
         y: y_axis,
         shaded: Vec::new(),
+        struck: Vec::new(),
         notes: Vec::new(),
     })
 }

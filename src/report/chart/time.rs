@@ -1,23 +1,21 @@
 //! What happened while the run lasted: one chart for each panel that a metric is declared for.
 
-use indexmap::IndexMap;
-
 use super::{
     axis::Axis,
-    figure::{
-        BACKDROP, Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, color, pale,
-    },
+    figure::{BACKDROP, Figure, GRAY, INK, Layer, Note, ORANGE, Places, SKY, Shape, VERMILION, color, pale},
+    lanes::{lanes, struck},
     title::title,
 };
 use crate::{
     metric::{Fold, Metric, Panel, Scope, Unit},
+    profile::Group,
     record::Trial,
     report::view::words,
     stats::slopes,
 };
 
 /// A panel in words: file, what is drawn, how to read it.
-const PANELS: [(Panel, &str, &str, &str); 5] = [
+const PANELS: [(Panel, &str, &str, &str); 6] = [
     (
         Panel::Throughput,
         "throughput",
@@ -34,12 +32,19 @@ const PANELS: [(Panel, &str, &str, &str); 5] = [
          interval without a single answer. The scale is logarithmic.",
     ),
     (
+        Panel::Service,
+        "service-time",
+        "Service time, from when a request was sent: median (thin) and 99th percentile (thick) of each interval",
+        "Service time counts from when a request was sent: what the server took for it. Response time less service time \
+         is what requests waited before. Of open loops only; in a closed loop the two are the same. The scale is \
+         logarithmic.",
+    ),
+    (
         Panel::BytesWait,
         "where-the-bytes-wait",
         "Bytes that wait, stacked by where, and the server's resident memory",
         "Bytes that a slow peer does not take wait somewhere: in the server's own buffers, in its kernel's send queue, \
-         or in the client's kernel. The areas are stacked; the dark line is the server's resident memory. Marks at the \
-         top are evictions.",
+         or in the client's kernel. The areas are stacked; the dark line is the server's resident memory.",
     ),
     (
         Panel::Cpu,
@@ -52,7 +57,8 @@ const PANELS: [(Panel, &str, &str, &str); 5] = [
         Panel::Connections,
         "connections",
         "Open connections",
-        "Connections as the clients see them, and as the server holds them.",
+        "Connections as the clients see them, and as the server and its kernel hold them. Those in CLOSE-WAIT wait for \
+         the server to close them: a server in which they pile up leaks.",
     ),
 ];
 
@@ -71,23 +77,26 @@ struct Curve<'a> {
 }
 
 /// The charts of a trial, without those that nothing was read for.
-pub(super) fn figures(trial: &Trial) -> Vec<Figure> {
-    PANELS.iter().filter_map(|panel| figure(trial, *panel)).collect()
+pub(super) fn figures(trial: &Trial, groups: &[Group]) -> Vec<Figure> {
+    PANELS.iter().filter_map(|panel| figure(trial, groups, *panel)).collect()
 }
 
-fn figure(trial: &Trial, (panel, name, about, caption): (Panel, &str, &str, &str)) -> Option<Figure> {
+fn figure(
+    trial: &Trial,
+    groups: &[Group],
+    (panel, name, about, caption): (Panel, &str, &str, &str),
+) -> Option<Figure> {
     let curves = curves(trial, panel);
     let unit = unit(curves.first()?.metric);
     let (from, to) = (trial.series.at_ns.first()?, trial.series.at_ns.last()?);
     let x = Axis::seconds(*from as f64 / 1e9, *to as f64 / 1e9);
     let mut layers = layers(&curves);
-    if panel == Panel::BytesWait {
-        layers.extend(evictions(trial, &x));
-    }
-    let (shaded, notes) = window(trial, &x);
     let y = vertical(panel, unit, &layers)?;
+    layers.extend(lanes(trial, groups, &x));
+    let (shaded, notes) = window(trial, &x);
+    let struck = struck(&trial.evictions, &x);
     let (name, about, caption) = (name.to_owned(), about.to_owned(), caption.to_owned());
-    Some(Figure { name, title: title(trial, panel), about, caption, x, y, shaded, notes, layers })
+    Some(Figure { name, title: title(trial, panel), about, caption, x, y, shaded, struck, notes, layers })
 }
 
 fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
@@ -98,7 +107,7 @@ fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
     });
     let values: Vec<f64> = values.map(|(_, value)| value).collect();
     let max = values.iter().copied().fold(0.0, f64::max);
-    if panel != Panel::Latency {
+    if !matches!(panel, Panel::Latency | Panel::Service) {
         return Some(Axis::from_zero(unit, max));
     }
     let min = values.into_iter().filter(|v| *v > 0.0).reduce(f64::min)?;
@@ -108,6 +117,11 @@ fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
 /// A counter is drawn by its slope.
 fn is_counter(metric: Metric) -> bool {
     metric.spec().folds.iter().any(|fold| matches!(fold, Fold::Rate | Fold::Total))
+}
+
+/// Whether it is nothing in most runs, and then no line.
+fn of_some_runs(metric: Metric) -> bool {
+    matches!(metric, Metric::SocketsCloseWait | Metric::SocketsClosing)
 }
 
 fn unit(metric: Metric) -> Unit {
@@ -130,7 +144,8 @@ fn curves(trial: &Trial, panel: Panel) -> Vec<Curve<'_>> {
         let slope_factor = metric.spec().unit.per_second_factor();
         let (points, scale) = if is_counter(metric) { (slopes(&read), slope_factor) } else { (read, 1.0) };
         let places: Places = points.into_iter().map(|(at, value)| (at as f64 / 1e9, value * scale)).collect();
-        (!places.is_empty()).then_some(Curve { metric, group, rank, places })
+        let seen = places.iter().any(|(_, value)| *value > 0.0) || !of_some_runs(metric);
+        (!places.is_empty() && seen).then_some(Curve { metric, group, rank, places })
     };
     // Where both are drawn, the whole run's lines are broad and lie below the groups'.
     let mut curves: Vec<_> =
@@ -183,12 +198,12 @@ impl Curve<'_> {
         match (self.group, self.metric) {
             (Some((index, _)), Metric::Due) => pale(color(index)),
             (Some((index, _)), _) => color(index),
-            (None, Metric::ServerRss) => INK,
+            (None, Metric::ServerRss | Metric::SocketsCloseWait) => INK,
             (None, Metric::Connections) => BACKDROP,
+            (None, Metric::HarnessCpu | Metric::SocketsEstablished | Metric::SocketsClosing) => GRAY,
             (None, Metric::SendBuffered) => VERMILION,
             (None, Metric::KernelSendQueue) => ORANGE,
             (None, Metric::ClientReceiveQueue) => SKY,
-            (None, Metric::HarnessCpu) => GRAY,
             (None, _) => color(self.rank),
         }
     }
@@ -196,8 +211,8 @@ impl Curve<'_> {
     /// Of several metrics of a group, which share its color, each is thicker than the one before.
     fn width(&self) -> u32 {
         match self.metric.spec().panel {
-            Panel::Latency => 1 + 2 * self.rank as u32,
-            Panel::Connections if self.group.is_none() => 5,
+            Panel::Latency | Panel::Service => 1 + 2 * self.rank as u32,
+            Panel::Connections if self.metric == Metric::Connections => 5,
             _ if self.metric == Metric::Due => 6,
             _ => 2,
         }
@@ -233,27 +248,6 @@ fn window(trial: &Trial, x: &Axis) -> (Vec<(f64, f64)>, Vec<Note>) {
         rule: false,
     };
     (shaded, wide.map(note).collect())
-}
-
-/// A mark for each eviction, by reason; those that would coincide are one mark, and the legend counts them.
-fn evictions(trial: &Trial, x: &Axis) -> Vec<Layer> {
-    const MARKS: f64 = 900.0;
-    let mut reasons: IndexMap<&str, Vec<f64>> = IndexMap::new();
-    for eviction in &trial.evictions {
-        reasons.entry(&eviction.reason).or_default().push(eviction.at_ns as f64 / 1e9);
-    }
-    let layer = |(index, (reason, mut at)): (usize, (&str, Vec<f64>))| {
-        let label = format!("eviction ({reason}) × {}", at.len());
-        at.sort_by(f64::total_cmp);
-        at.dedup_by_key(|at| (*at / (x.to - x.from) * MARKS) as i64);
-        // The first colors of the palette are taken by the areas.
-        Layer {
-            label: Some(label),
-            color: [PALETTE[3], PALETTE[0], PALETTE[2]][index % 3],
-            shape: Shape::Marks(at, index),
-        }
-    };
-    reasons.into_iter().enumerate().map(layer).collect()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(super) fn title(trial: &Trial, panel: Panel) -> String {
     let (what, facts) = match panel {
         Panel::Throughput => ("Throughput", groups(Metric::Answered, Fold::Rate)),
         Panel::Latency => ("Response time, 99th percentile", groups(Metric::LatencyP99, Fold::Final)),
+        Panel::Service => ("Service time, 99th percentile", groups(Metric::ServiceP99, Fold::Final)),
         Panel::BytesWait => (
             "Where the bytes wait, at most",
             peaks(&[

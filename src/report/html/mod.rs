@@ -1,15 +1,16 @@
 //! `index.html`: one file that holds everything and loads nothing.
 
+pub(super) mod compare;
 mod page;
 
 use super::{
     ReportError,
-    chart::Figure,
-    contents,
+    chart::{Figure, Live},
+    contents, stall,
     table::Table,
     view::{axes, manner, meaning, said},
 };
-use crate::record::{Point, Record};
+use crate::record::{Machine, Point, Record};
 
 pub(super) use self::page::escape;
 use self::page::{details, figure, page, section};
@@ -22,13 +23,13 @@ pub(super) fn render(record: &Record, figures: &[Figure]) -> Result<String, Repo
     let mut body = head(record);
     if several {
         let table = contents::sweep(record).html();
-        body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along)?));
+        body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along, "sweep")?));
     }
     for (index, point) in record.points.iter().enumerate() {
         let suffix = format!("-{}", index + 1);
         let own: Vec<&Figure> =
             of_points.iter().copied().filter(|f| !several || f.name.ends_with(&suffix)).collect();
-        let content = point_content(point, &own)?;
+        let content = point_content(point, &own, index + 1)?;
         body += &if several {
             details(&format!("Point {}: {}", index + 1, axes(point)), &content, index == 0)
         } else {
@@ -36,7 +37,8 @@ pub(super) fn render(record: &Record, figures: &[Figure]) -> Result<String, Repo
         };
     }
     body += &section("environment", "How it was measured", &environment(record));
-    Ok(page(&record.profile.title, &body))
+    let live: Vec<Live<'_>> = figures.iter().filter_map(Figure::live).collect();
+    page(&record.profile.title, &body, &live)
 }
 
 fn head(record: &Record) -> String {
@@ -72,7 +74,7 @@ fn paragraphs(text: &str) -> String {
 }
 
 /// Everything about one point, in the order in which it is asked for.
-fn point_content(point: &Point, figures: &[&Figure]) -> Result<String, ReportError> {
+fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<String, ReportError> {
     let one = |title: &str, tables: &[Table], words: &str| {
         let shown = tables.iter().filter(|table| !table.is_empty());
         let shown: String =
@@ -86,13 +88,23 @@ fn point_content(point: &Point, figures: &[&Figure]) -> Result<String, ReportErr
     } else {
         ""
     };
-    let charts = charts(figures)?;
-    let happened = if charts.is_empty() { charts } else { section("", "What happened", &charts) };
+    let (over_time, others): (Vec<&Figure>, Vec<&Figure>) =
+        figures.iter().partition(|figure| figure.is_over_time());
+    let happened = if over_time.is_empty() {
+        String::new()
+    } else {
+        let group = format!("time-{number}");
+        section("", "What happened", &format!("{}{}", hint(&group), charts(&over_time, &group)?))
+    };
+    let others: Result<Vec<String>, ReportError> =
+        others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
         remarks("Why these figures prove nothing", &said(point, |trial| &trial.invalid)),
         one("What was expected", &[contents::expectations(point)], ""),
         remarks("What to know about the figures", &said(point, |trial| &trial.notes)),
         happened,
+        others?.concat(),
+        remarks("Why bytes waited", &stall::explanations(point)),
         one("What was found", &[contents::core(point)], repeats),
         one(
             "Client groups",
@@ -101,6 +113,7 @@ fn point_content(point: &Point, figures: &[&Figure]) -> Result<String, ReportErr
                 contents::requests(point),
                 contents::connections(point),
                 contents::content(point),
+                contents::hold_ups(point),
             ],
             repeats,
         ),
@@ -123,13 +136,21 @@ fn remarks(title: &str, texts: &[String]) -> String {
     section("", title, &format!("<ul>\n{items}</ul>\n"))
 }
 
-fn charts(figures: &[&Figure]) -> Result<String, ReportError> {
-    figures.iter().map(|chart| figure(chart)).collect()
+fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {
+    figures.iter().map(|chart| figure(chart, group)).collect()
+}
+
+/// How charts over time are used; shown where the page's script runs.
+fn hint(group: &str) -> String {
+    format!(
+        "<p class=\"hint\" data-group=\"{group}\" hidden>Drag across a chart to zoom into all of them; double-click, or \
+         <kbd>Esc</kbd>, shows everything again. With the keyboard: <kbd>←</kbd> <kbd>→</kbd> move the cursor, <kbd>+</kbd> \
+         <kbd>−</kbd> zoom, <kbd>Shift</kbd> with an arrow moves the view. <button type=\"button\">Show everything</button></p>\n"
+    )
 }
 
 /// What somebody needs who wants to measure the same again.
 fn environment(record: &Record) -> String {
-    let machine = &record.machine;
     let effective = record.points.first().and_then(|p| p.trials.first()).map(|trial| trial.effective.clone());
     let effective = effective.unwrap_or_default();
     let is_core = record.profile.core.is_some();
@@ -137,14 +158,13 @@ fn environment(record: &Record) -> String {
         sizes.iter().map(|b| crate::units::human_bytes(*b as f64)).collect::<Vec<_>>().join(", ")
     };
     let seeds = record.points.iter().flat_map(|p| &p.trials).map(|trial| trial.seed.to_string());
-    let facts = [
+    let own = [
         ("Command", record.command.join(" ")),
         ("badpeer", record.badpeer.clone()),
         ("Commit", record.commit.clone().unwrap_or_default()),
         ("Seeds", seeds.collect::<Vec<_>>().join(", ")),
-        ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
-        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
-        ("Memory", crate::units::human_bytes(machine.memory_bytes as f64)),
+    ];
+    let of_trial = [
         (if is_core { "Cores" } else { "Server's cores" }, cores(&effective.server_cores)),
         ("Clients' cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
         ("Server's address", effective.address.clone()),
@@ -152,11 +172,26 @@ fn environment(record: &Record) -> String {
         ("Clients' send buffers", sizes(&effective.client_send_buffer)),
         ("Server's end", effective.server_exit.clone()),
     ];
-    let fact = |(name, value): &(&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value));
-    let facts: String = facts.iter().filter(|(_, value)| !value.is_empty()).map(fact).collect();
+    let facts = facts(own.into_iter().chain(cores_and_memory(&record.machine)).chain(of_trial));
     let profile = record.profile.to_toml().unwrap_or_else(|error| format!("# {error}"));
     let profile = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&profile));
-    format!("<dl>\n{facts}</dl>\n{}", details("The profile", &profile, false))
+    format!("{facts}{}", details("The profile", &profile, false))
+}
+
+/// The machine, as facts.
+fn cores_and_memory(machine: &Machine) -> [(&'static str, String); 3] {
+    [
+        ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
+        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
+        ("Memory", crate::units::human_bytes(machine.memory_bytes as f64)),
+    ]
+}
+
+/// Facts by name, without those that are not known.
+fn facts(facts: impl Iterator<Item = (&'static str, String)>) -> String {
+    let known = facts.filter(|(_, value)| !value.is_empty());
+    let fact = |(name, value): (&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value));
+    format!("<dl>\n{}</dl>\n", known.map(fact).collect::<String>())
 }
 
 fn cores(cores: &[usize]) -> String {

@@ -1,6 +1,9 @@
 //! The pieces of a page. Whatever comes from outside passes [`escape`].
 
-use super::super::{ReportError, chart::Figure};
+use super::super::{
+    ReportError,
+    chart::{Figure, Live},
+};
 
 /// Text that HTML takes for nothing but text, in elements and in quoted attributes.
 pub(in crate::report) fn escape(text: &str) -> String {
@@ -17,15 +20,29 @@ pub(in crate::report) fn escape(text: &str) -> String {
     })
 }
 
-pub(super) fn page(title: &str, body: &str) -> String {
-    format!(
+/// The page; `charts`: what its script draws, empty without.
+pub(super) fn page(title: &str, body: &str, charts: &[Live<'_>]) -> Result<String, ReportError> {
+    let (style, script) = if charts.is_empty() {
+        (String::new(), String::new())
+    } else {
+        let data = serde_json::to_string(charts).map_err(|error| ReportError::Page(error.to_string()))?;
+        let script = format!(
+            "<script type=\"application/json\" id=\"charts\">{}</script>\n<script>\n{}</script>\n<script>\n{}</script>\n",
+            // Nothing in it can end the element, or begin a comment.
+            data.replace('<', "\\u003c"),
+            include_str!("../../../assets/uPlot.min.js"),
+            include_str!("page.js"),
+        );
+        (include_str!("../../../assets/uPlot.min.css").to_owned(), script)
+    };
+    Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{style}{}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n{script}</body>\n</html>\n",
         escape(title),
         include_str!("page.css"),
-    )
+    ))
 }
 
 /// A part of the page under a heading; `id` may be empty.
@@ -40,15 +57,15 @@ pub(super) fn details(title: &str, content: &str, open: bool) -> String {
     format!("<details{open}>\n<summary>{}</summary>\n{content}</details>\n", escape(title))
 }
 
-/// A chart within the page, with how to read it.
-pub(super) fn figure(figure: &Figure) -> Result<String, ReportError> {
+/// A chart within the page, with how to read it; those of one group are zoomed together.
+pub(super) fn figure(figure: &Figure, group: &str) -> Result<String, ReportError> {
     let svg = figure.svg()?;
     let (label, name) = (escape(&figure.title), escape(&figure.name));
     // In a page the element needs no namespace, and its size is the page's affair.
     let inner =
         svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inner)| inner);
     Ok(format!(
-        "<figure id=\"{name}\">\n<div class=\"plot\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n\
+        "<figure id=\"{name}\" data-group=\"{group}\">\n<div class=\"plot\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n\
          <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{inner}</div>\n\
          <figcaption>{}</figcaption>\n</figure>\n",
         escape(&figure.caption)
@@ -65,6 +82,9 @@ mod tests {
             escape("<script>alert(\"x\" & 'y')"),
             "&lt;script&gt;alert(&quot;x&quot; &amp; &#39;y&#39;)"
         );
-        assert!(page("</title><script>", "").contains("<title>&lt;/title&gt;&lt;script&gt;</title>"));
+        assert!(
+            page("</title><script>", "", &[])
+                .is_ok_and(|page| page.contains("<title>&lt;/title&gt;&lt;script&gt;</title>"))
+        );
     }
 }

@@ -1,0 +1,78 @@
+//! What holds the server back from sending to a client, as its TCP tells at each look.
+
+use crate::sys::TcpInfo;
+
+/// Of one connection, or of several together. The times are the kernel's own and miss nothing between two looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HoldUp {
+    /// Microseconds with something to send.
+    pub busy_us: u64,
+    /// Of those, held back by the peer's receive window.
+    pub window_us: u64,
+    /// Of those, held back by the server's own send buffer.
+    pub buffer_us: u64,
+    /// Looks at which bytes waited unsent.
+    pub looks: u64,
+    /// Of those, with the peer's window closed.
+    pub closed: u64,
+    /// Of those, with bytes acknowledged since the look before.
+    pub moved: u64,
+    /// The most bytes that waited unsent.
+    pub unsent_peak_bytes: u64,
+    /// The kernel did not tell the window at some look (it does since 5.4).
+    pub window_unknown: bool,
+}
+
+impl HoldUp {
+    /// Takes in a look; `moved`: whether the peer had acknowledged something since the last.
+    pub(super) fn look(&mut self, tcp: &TcpInfo, moved: bool) {
+        (self.busy_us, self.window_us, self.buffer_us) =
+            (tcp.busy_time_us, tcp.rwnd_limited_us, tcp.sndbuf_limited_us);
+        if tcp.notsent_bytes > 0 {
+            self.looks += 1;
+            self.closed += u64::from(tcp.snd_wnd == Some(0));
+            self.moved += u64::from(moved);
+            self.unsent_peak_bytes = self.unsent_peak_bytes.max(tcp.notsent_bytes.into());
+            self.window_unknown |= tcp.snd_wnd.is_none();
+        }
+    }
+
+    /// Adds another connection's.
+    pub fn add(&mut self, other: &Self) {
+        self.busy_us += other.busy_us;
+        self.window_us += other.window_us;
+        self.buffer_us += other.buffer_us;
+        self.looks += other.looks;
+        self.closed += other.closed;
+        self.moved += other.moved;
+        self.unsent_peak_bytes = self.unsent_peak_bytes.max(other.unsent_peak_bytes);
+        self.window_unknown |= other.window_unknown;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_looks_at_bytes_that_wait_count() {
+        let stalled = TcpInfo {
+            busy_time_us: 90,
+            rwnd_limited_us: 80,
+            sndbuf_limited_us: 5,
+            notsent_bytes: 700,
+            snd_wnd: Some(0),
+            ..TcpInfo::default()
+        };
+        let mut hold_up = HoldUp::default();
+        hold_up.look(&TcpInfo { notsent_bytes: 0, ..stalled }, true);
+        assert_eq!((hold_up.busy_us, hold_up.looks, hold_up.moved), (90, 0, 0));
+        hold_up.look(&stalled, false);
+        hold_up.look(&TcpInfo { snd_wnd: Some(9), notsent_bytes: 300, ..stalled }, true);
+        assert_eq!((hold_up.looks, hold_up.closed, hold_up.moved), (2, 1, 1));
+        assert_eq!((hold_up.busy_us, hold_up.window_us, hold_up.buffer_us), (90, 80, 5), "told as sums");
+        assert_eq!((hold_up.unsent_peak_bytes, hold_up.window_unknown), (700, false));
+        hold_up.look(&TcpInfo { snd_wnd: None, ..stalled }, false);
+        assert!(hold_up.window_unknown);
+    }
+}

@@ -1,0 +1,148 @@
+//! Two servers compared: how much worse each number may be, and the differences of the pairs in the order of the run.
+
+use indexmap::IndexMap;
+
+use super::{
+    axis::Axis,
+    figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION},
+};
+use crate::gate::{Call, Comparison, Finding};
+
+/// Changes are drawn from half to double; what lies beyond stands at the edge.
+const LEAST: f64 = -0.5;
+const MOST: f64 = 1.0;
+/// Numbers that have room in one chart.
+const ROWS: usize = 14;
+
+/// The charts of a comparison: the intervals of each point, then the pairs of each number.
+pub(in crate::report) fn figures(comparison: &Comparison) -> Vec<Figure> {
+    let mut points: IndexMap<String, Vec<&Finding>> = IndexMap::new();
+    for finding in &comparison.findings {
+        points.entry(finding.here()).or_default().push(finding);
+    }
+    let parts =
+        points.iter().flat_map(|(here, findings)| findings.chunks(ROWS).map(move |part| (here, part)));
+    let parts: Vec<(&String, &[&Finding])> = parts.collect();
+    let several = parts.len() > 1;
+    let intervals = parts.into_iter().enumerate().map(|(index, (here, findings))| Figure {
+        name: if several { format!("intervals-{}", index + 1) } else { "intervals".to_owned() },
+        ..intervals(here, findings)
+    });
+    let pairs = comparison.findings.iter().enumerate().map(|(index, finding)| pairs(index + 1, finding));
+    intervals.chain(pairs).collect()
+}
+
+/// Each number's interval, with its floor and its budget.
+fn intervals(here: &str, findings: &[&Finding]) -> Figure {
+    let row = |index: usize| (findings.len() - 1 - index) as f64;
+    let mut layers = Vec::new();
+    let upright = |of: fn(&Finding) -> f64, high: f64| {
+        let mark = |(index, finding): (usize, &&Finding)| {
+            let at = of(finding);
+            (at <= MOST).then(|| vec![(at, row(index) - high), (at, row(index) + high)])
+        };
+        findings.iter().enumerate().filter_map(mark).collect::<Vec<Places>>()
+    };
+    let mut layer = |label: &str, color, shape| layers.push(Layer { label: label_of(label), color, shape });
+    layer("floor", SKY, Shape::Line(upright(|finding| finding.gated.floor, 0.25), 2));
+    layer("budget", INK, Shape::Line(upright(|finding| finding.gated.budget, 0.35), 3));
+    for call in [Call::Regression, Call::Inconclusive, Call::Pass] {
+        let said: Vec<(usize, &&Finding)> =
+            findings.iter().enumerate().filter(|(_, finding)| finding.call == call).collect();
+        if said.is_empty() {
+            continue;
+        }
+        let span = |(index, finding): &(usize, &&Finding)| {
+            vec![(finding.change.low, row(*index)), (finding.change.high, row(*index))]
+        };
+        let middle = |(index, finding): &(usize, &&Finding)| (finding.change.value, row(*index));
+        layer(call.word(), color(call), Shape::Line(said.iter().map(span).collect(), 3));
+        layer("", color(call), Shape::Dots(said.iter().map(middle).collect()));
+    }
+    let ends = findings.iter().flat_map(|f| [f.change.low, f.change.high, f.gated.budget]);
+    let names: Vec<String> = findings.iter().rev().map(|finding| finding.gated.name.clone()).collect();
+    let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
+    let worse = findings.iter().filter(|finding| finding.call == Call::Regression).count();
+    Figure {
+        name: String::new(),
+        title: format!("How much worse the head is{at}: {worse} of {} numbers called REGRESSION", findings.len()),
+        about: "Estimate (dot) and 95 % interval of each number; right of zero is worse".to_owned(),
+        caption: "In percent of the base, with a constant added to both sides where numbers near zero are compared. A \
+                  number is called REGRESSION if it is surely beyond its floor, and PASS if its interval ends below its \
+                  budget. An interval that reaches the edge of the chart goes on."
+            .to_owned(),
+        x: changes(ends),
+        y: Axis::names(&names),
+        shaded: Vec::new(),
+        struck: Vec::new(),
+        notes: vec![Note { at: 0.0, text: "the same".to_owned(), rule: true }],
+        layers,
+    }
+}
+
+/// The differences of one number's pairs.
+fn pairs(number: usize, finding: &Finding) -> Figure {
+    let count = finding.differences.len();
+    let shares: Vec<f64> = finding.differences.iter().map(|difference| difference.exp_m1()).collect();
+    let place = |(index, share): (usize, &f64)| (index as f64, *share);
+    let all: Places = shares.iter().enumerate().map(place).collect();
+    let (first, fresh) = all.split_at(finding.first_stage());
+    let across = |at: f64| vec![vec![(-0.5, at), (count as f64 - 0.5, at)]];
+    let line = |label: &str, color, at, width| Layer {
+        label: label_of(label),
+        color,
+        shape: Shape::Line(across(at), width),
+    };
+    let mut layers = vec![
+        line("no difference", GRAY, 0.0, 1),
+        line("floor", SKY, finding.gated.floor, 2),
+        line("budget", INK, finding.gated.budget, 2),
+        line("estimate", color(finding.call), finding.change.value, 2),
+    ];
+    let dots = |label: &str, color, places: &[(f64, f64)]| Layer {
+        label: label_of(label),
+        color,
+        shape: Shape::Dots(places.to_vec()),
+    };
+    layers.push(dots("a pair", PALETTE[0], first));
+    if !fresh.is_empty() {
+        layers.push(dots("a fresh pair, to confirm", PALETTE[3], fresh));
+    }
+    let numbers: Vec<String> = (1..=count).map(|pair| pair.to_string()).collect();
+    let marks = [finding.gated.budget, finding.change.low, finding.change.high];
+    let here = finding.here();
+    let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
+    Figure {
+        name: format!("pairs-{number}-{}", finding.gated.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
+        title: format!("{}{at}: {}", finding.gated.name, finding.call.word()),
+        about: "How much worse the head was in each pair, in the order of the run; up is worse".to_owned(),
+        caption: "A drift of the machine would show as a slope, an outlier as a dot far from the others: neither moves \
+                  the verdict by itself, which goes by ranks."
+            .to_owned(),
+        x: Axis::names(&numbers),
+        y: changes(shares.into_iter().chain(marks)),
+        shaded: Vec::new(),
+        struck: Vec::new(),
+        notes: Vec::new(),
+        layers,
+    }
+}
+
+/// An axis for these changes.
+fn changes(values: impl Iterator<Item = f64>) -> Axis {
+    let within = values.filter(|value| value.is_finite()).map(|value| value.clamp(LEAST, MOST));
+    let (low, high) = within.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+    Axis::changes(low, high)
+}
+
+fn color(call: Call) -> plotters::style::RGBColor {
+    match call {
+        Call::Regression | Call::Fail => VERMILION,
+        Call::Pass => PALETTE[2],
+        Call::Inconclusive | Call::Invalid => ORANGE,
+    }
+}
+
+fn label_of(label: &str) -> Option<String> {
+    (!label.is_empty()).then(|| label.to_owned())
+}

@@ -1,0 +1,67 @@
+//! `index.html` of a comparison.
+
+use super::{
+    cores_and_memory, facts,
+    page::{details, escape, figure, page, section},
+    remarks, titled,
+};
+use crate::{
+    gate::{Call, Comparison},
+    report::{ReportError, chart::Figure, gate},
+};
+
+/// The whole page.
+pub(in crate::report) fn render(comparison: &Comparison, figures: &[Figure]) -> Result<String, ReportError> {
+    let (pairs, intervals): (Vec<&Figure>, Vec<&Figure>) =
+        figures.iter().partition(|figure| figure.name.starts_with("pairs-"));
+    let of_finding = comparison.findings.iter().zip(pairs);
+    let (doubtful, passed): (Vec<_>, Vec<_>) =
+        of_finding.partition(|(finding, _)| finding.call != Call::Pass);
+    let drawn = |figures: &mut dyn Iterator<Item = &Figure>| {
+        figures.map(|chart| figure(chart, &chart.name)).collect::<Result<String, _>>()
+    };
+    let intervals = drawn(&mut intervals.into_iter())?;
+    let doubtful = drawn(&mut doubtful.into_iter().map(|(_, figure)| figure))?;
+    let passed = drawn(&mut passed.into_iter().map(|(_, figure)| figure))?;
+    let tables: String = gate::tables(comparison).iter().map(titled).collect();
+    let in_order =
+        [doubtful, if passed.is_empty() { passed } else { details("Numbers that passed", &passed, false) }];
+    let some = |title: &str, content: &str| {
+        if content.is_empty() { String::new() } else { section("", title, content) }
+    };
+    let body = [
+        head(comparison),
+        some("What was found", &tables),
+        some("How much worse, and how surely", &intervals),
+        some("The pairs, in the order of the run", &in_order.concat()),
+        remarks("What to know", &gate::remarks(comparison)),
+        section("environment", "How it was measured", &environment(comparison)),
+    ];
+    page(&format!("{}: {}", comparison.origin.name, comparison.call.word()), &body.concat(), &[])
+}
+
+fn head(comparison: &Comparison) -> String {
+    let (origin, word) = (&comparison.origin, comparison.call.word());
+    format!(
+        "<header>\n<p class=\"kicker\">badpeer compare · {}</p>\n<h1>Did it get worse?</h1>\n\
+         <p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<dl>\n<dt>Head</dt><dd><code>{}</code></dd>\n\
+         <dt>Base</dt><dd><code>{}</code></dd>\n</dl>\n</header>\n",
+        escape(&origin.name),
+        word.to_lowercase(),
+        escape(&gate::meaning(comparison)),
+        escape(&origin.head),
+        escape(&origin.base),
+    )
+}
+
+fn environment(comparison: &Comparison) -> String {
+    let origin = &comparison.origin;
+    let own = [
+        ("Command", origin.command.join(" ")),
+        ("badpeer", comparison.badpeer.clone()),
+        ("Seed", origin.seed.to_string()),
+        ("Pairs asked for", origin.asked.to_string()),
+        ("Time taken", format!("{:.0} s", origin.seconds)),
+    ];
+    facts(own.into_iter().chain(cores_and_memory(&comparison.machine)))
+}

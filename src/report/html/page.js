@@ -1,0 +1,264 @@
+/* Charts that can be zoomed into, in place of the pictures, which stay for paper and where no script runs. The values are
+   those that the pictures were drawn from. */
+'use strict';
+(() => {
+  const figures = JSON.parse(document.getElementById('charts').textContent);
+  const style = getComputedStyle(document.documentElement);
+  const css = name => style.getPropertyValue(name).trim();
+  /* The charts that are zoomed together, and what they show, unless it is everything. */
+  const groups = new Map();
+  const views = new Map();
+
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  /* Colors of words follow the page, and so do those that are drawn behind others. */
+  const tone = color => {
+    const own = { '#222222': '--ink', '#6e6e6e': '--quiet', '#0072b2': '--blue' }[color];
+    if (own) return css(own);
+    const pale = [1, 3, 5].every(at => parseInt(color.slice(at, at + 2), 16) >= 150);
+    return pale && dark.matches ? color + '60' : color;
+  };
+  const faint = color => (tone(color) + '66').slice(0, 9);
+
+  const digits = value => {
+    const size = Math.abs(value);
+    if (Math.abs(value - Math.round(value)) < 1e-9 || size >= 99.95) return value.toFixed(0);
+    if (size >= 9.995) return value.toFixed(1);
+    return size >= 0.01 ? value.toFixed(2) : value.toPrecision(2);
+  };
+  const scaled = (value, step, units) => {
+    let unit = 0;
+    while (Math.abs(value) >= step - 0.5 && unit + 1 < units.length) { value /= step; unit += 1; }
+    return digits(value) + (units[unit] ? ' ' + units[unit] : '');
+  };
+  const bytes = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const count = value => Math.abs(value) < 1e4 ? digits(value) : scaled(value / 1e3, 1000, ['k', 'M', 'G']);
+  const show = {
+    'bytes': value => scaled(value, 1024, bytes),
+    'bytes/s': value => scaled(value, 1024, bytes) + '/s',
+    'ns': value => Math.abs(value) >= 1e9 ? digits(value / 1e9) + ' s' : scaled(value, 1000, ['ns', 'µs', 'ms']),
+    'count': count,
+    '/s': value => count(value) + '/s',
+    'share': value => digits(value * 100) + ' %',
+    'seconds': value => value.toFixed(3) + ' s',
+    'nines': value => +(100 - 100 / value).toPrecision(6) + ' %',
+  };
+  const tick = (unit, value) => value === 0 ? '0' : show[unit](value).replace(/(\.\d*?)0+(?= |\/|$)/, '$1').replace(/\.(?= |\/|$)/, '');
+
+  const element = (tag, name, text) => {
+    const made = document.createElement(tag);
+    if (name) made.className = name;
+    if (text) made.textContent = text;
+    return made;
+  };
+
+  /* Lines on one set of times: uPlot tells a gap (null) from a time that only others have (undefined). */
+  const aligned = chart => {
+    const drawn = chart.layers.filter(layer => layer.y);
+    const tables = chart.xs.map((x, i) => [x, ...drawn.filter(layer => layer.x === i).map(layer => layer.y)]);
+    const order = chart.xs.flatMap((_, i) => drawn.filter(layer => layer.x === i));
+    return { data: uPlot.join(tables), order };
+  };
+
+  const lanes = chart => chart.layers.filter(layer => layer.lane !== undefined);
+  const LANE = 10;
+
+  const shade = (chart, u) => {
+    const { ctx, bbox } = u;
+    ctx.save();
+    const fill = (spans, color, least) => {
+      ctx.fillStyle = color;
+      for (const [from, to] of spans) {
+        const a = Math.max(u.valToPos(from, 'x', true), bbox.left);
+        const b = Math.min(Math.max(u.valToPos(to, 'x', true), u.valToPos(from, 'x', true) + least), bbox.left + bbox.width);
+        if (b > a) ctx.fillRect(a, bbox.top, b - a, bbox.height);
+      }
+    };
+    fill(chart.shaded, css('--shade'), 0);
+    fill(chart.struck, css('--struck'), 2 * devicePixelRatio);
+    ctx.restore();
+  };
+
+  const drawLanes = (chart, u) => {
+    const all = lanes(chart);
+    const { ctx, bbox } = u;
+    const high = LANE * devicePixelRatio;
+    const rows = 1 + Math.max(-1, ...all.map(layer => layer.lane));
+    const end = bbox.left + bbox.width;
+    ctx.save();
+    for (const layer of all) {
+      const top = bbox.top - (rows - layer.lane) * high;
+      ctx.fillStyle = tone(layer.color);
+      for (const [from, to] of layer.spans || layer.at.map(at => [at, at])) {
+        const thin = layer.spans ? 3 : 1;
+        const a = u.valToPos(from, 'x', true);
+        const b = Math.max(u.valToPos(to, 'x', true), a + thin * devicePixelRatio);
+        if (b < bbox.left || a > end) continue;
+        const left = Math.max(a, bbox.left);
+        ctx.fillRect(left, top + high * (layer.spans ? 0.25 : 0.05), Math.min(b, end) - left, high * (layer.spans ? 0.5 : 0.85));
+      }
+    }
+    ctx.restore();
+  };
+
+  /* The series that an area stands on; 0: none. */
+  const below = (order, layer) => layer.lower ? order.filter(other => other.lower).indexOf(layer) && order.indexOf(layer) : 0;
+
+  /* Values with a gap, or nothing, on both sides: no line leads there. */
+  const alone = values => {
+    const known = values.map((v, i) => [v, i]).filter(([v]) => v !== undefined);
+    return known.filter(([v], k) => v !== null && known[k - 1]?.[0] == null && known[k + 1]?.[0] == null).map(([, i]) => i);
+  };
+
+  const series = (chart, order) => [
+    { label: chart.x.shows === 'nines' ? 'share' : 'time', value: (_, v) => v == null ? '–' : show[chart.x.shows](v) },
+    ...order.map(layer => ({
+      label: layer.label || '',
+      stroke: () => tone(layer.color),
+      fill: layer.lower && !below(order, layer) ? () => faint(layer.color) : undefined,
+      width: Math.max(1.3, (layer.width || 2) * 0.8),
+      points: { show: true, size: 6, fill: () => tone(layer.color), filter: (u, i) => alone(u.data[i]) },
+      /* An area stands on the one below: its own height is what counts. */
+      value: (u, v, _, at) => v == null ? '–' : show[chart.y.shows](v - (below(order, layer) ? u.data[below(order, layer)][at] : 0)),
+    })),
+  ];
+  const bands = order => order.flatMap((layer, i) =>
+    below(order, layer) ? [{ series: [i + 1, below(order, layer)], fill: () => faint(layer.color) }] : []);
+
+  const axes = chart => {
+    const shared = { stroke: () => css('--quiet'), font: '12px system-ui, sans-serif', ticks: { show: false } };
+    const grid = { stroke: () => css('--line'), width: 1 };
+    const x = { ...shared, size: 30, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
+    if (chart.x.ticks) {
+      const named = new Map(chart.x.ticks);
+      x.splits = u => chart.x.ticks.map(([v]) => v).filter(v => v >= u.scales.x.min * 0.999 && v <= u.scales.x.max * 1.001);
+      x.filter = (u, at) => { let last = -1e9; return at.map(v => { const p = u.valToPos(v, 'x'); if (p - last < 58) return null; last = p; return v; }); };
+      x.values = (_, at) => at.map(v => named.get(v) || '');
+    }
+    /* On a logarithmic scale 1, 2 and 5 of each decade. */
+    const few = (_, at) => at.map(v => !chart.y.log || '125'.includes(v.toExponential()[0]) ? v : null);
+    const y = { ...shared, size: 76, grid: { ...grid, filter: few }, values: (_, at) => at.map(v => v == null ? '' : tick(chart.y.shows, v)) };
+    if (chart.y.shows.startsWith('bytes') && !chart.y.log) y.incrs = Array.from({ length: 45 }, (_, i) => 2 ** i);
+    return [x, y];
+  };
+
+  const options = (chart, order, key, width) => ({
+    width, height: innerWidth < 640 ? 230 : 300,
+    padding: [8 + LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane))), 14, 0, 0],
+    scales: {
+      x: { time: false, distr: chart.x.log ? 3 : 1 },
+      y: chart.y.log
+        ? { distr: 3, range: (_, min, max) => min == null || min <= 0 ? [chart.y.from, chart.y.to] : uPlot.rangeLog(min, Math.max(max, min * 1.5), 10, false) }
+        : { range: (_, min, max) => [0, max > 0 ? max * 1.08 : chart.y.to] },
+    },
+    series: series(chart, order),
+    bands: bands(order),
+    axes: axes(chart),
+    cursor: {
+      sync: { key, setSeries: false },
+      drag: { x: true, y: false },
+      bind: { dblclick: () => () => { whole(key); return null; } },
+      points: { size: 7 },
+    },
+    legend: { live: true, markers: { width: (_, i) => Math.max(1, (order[i - 1]?.width || 2) * 0.8) } },
+    hooks: { setSelect: [u => u.select.width > 0 && views.set(key, { min: u.posToVal(u.select.left, 'x'), max: u.posToVal(u.select.left + u.select.width, 'x') })], drawClear: [u => shade(chart, u)], draw: [u => drawLanes(chart, u)] },
+  });
+
+  const zoom = (key, min, max) => {
+    views.set(key, { min, max });
+    groups.get(key).forEach(({ u }) => u.setScale('x', { min, max }));
+  };
+  const whole = key => {
+    views.delete(key);
+    groups.get(key).forEach(({ u, chart }) => u.setScale('x', { min: chart.x.from, max: chart.x.to }));
+  };
+
+  /* Arrows move the cursor, + and − zoom about it, Shift and an arrow moves the view, Escape shows everything. */
+  const keys = (u, key, log) => event => {
+    const { min, max } = u.scales.x;
+    const width = u.over.clientWidth;
+    const at = u.cursor.left >= 0 ? u.cursor.left : width / 2;
+    const to = log ? Math.log : v => v;
+    const from = log ? Math.exp : v => v;
+    const [a, b] = [to(min), to(max)];
+    const sides = { ArrowLeft: -1, ArrowRight: 1 };
+    if (event.key in sides && event.shiftKey) {
+      const step = sides[event.key] * (b - a) / 8;
+      zoom(key, from(a + step), from(b + step));
+    } else if (event.key in sides) {
+      const left = Math.min(width, Math.max(0, at + sides[event.key] * Math.max(1, width / 100)));
+      u.setCursor({ left, top: u.over.clientHeight / 2 }, true, true);
+    } else if ('+=-_'.includes(event.key)) {
+      const factor = '+='.includes(event.key) ? 0.5 : 2;
+      const middle = to(u.posToVal(at, 'x'));
+      zoom(key, from(middle - (middle - a) * factor), from(middle + (b - middle) * factor));
+    } else if (event.key === 'Escape' || event.key === '0') {
+      whole(key);
+    } else return;
+    event.preventDefault();
+  };
+
+  const legendByKey = box => box.querySelectorAll('.u-legend .u-series th').forEach((entry, i) => {
+    if (i === 0) return;
+    entry.tabIndex = 0;
+    entry.setAttribute('role', 'button');
+    entry.title = 'hide or show';
+    entry.addEventListener('keydown', event => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      entry.click();
+    });
+  });
+
+  const laneKey = chart => {
+    const line = element('p', 'lanes');
+    for (const layer of lanes(chart)) {
+      const entry = element('span', '', layer.label);
+      const mark = element('i', layer.spans ? 'span' : 'mark');
+      mark.style.background = { '#222222': 'var(--ink)', '#6e6e6e': 'var(--quiet)', '#0072b2': 'var(--blue)' }[layer.color] || layer.color;
+      entry.prepend(mark);
+      line.append(entry);
+    }
+    return line;
+  };
+
+  const build = (chart, figure) => {
+    const key = figure.dataset.group;
+    const box = element('div', 'live');
+    const plot = element('div', 'canvas');
+    plot.tabIndex = 0;
+    plot.setAttribute('role', 'group');
+    plot.setAttribute('aria-label', chart.title + '. Arrow keys move the cursor, plus and minus zoom, Escape shows everything.');
+    box.append(element('h3', '', chart.title), element('p', 'about', chart.about));
+    if (lanes(chart).length) box.append(laneKey(chart));
+    box.append(plot);
+    figure.prepend(box);
+    figure.classList.add('is-live');
+    const { data, order } = aligned(chart);
+    const u = new uPlot(options(chart, order, key, plot.clientWidth), data, plot);
+    u.setScale('x', views.get(key) || { min: chart.x.from, max: chart.x.to });
+    groups.set(key, [...(groups.get(key) || []), { u, chart }]);
+    plot.addEventListener('keydown', keys(u, key, chart.x.log));
+    legendByKey(plot);
+    new ResizeObserver(() => {
+      const width = plot.clientWidth;
+      if (width > 0 && width !== u.width) u.setSize({ width, height: u.height });
+    }).observe(plot);
+  };
+
+  /* A chart in a part that is folded has no width: it is made when the part is opened. */
+  const reveal = () => figures.forEach(chart => {
+    const figure = document.getElementById(chart.name);
+    if (figure && figure.clientWidth > 0 && !figure.classList.contains('is-live')) build(chart, figure);
+  });
+  document.querySelectorAll('details').forEach(part => part.addEventListener('toggle', reveal));
+  reveal();
+
+  document.querySelectorAll('.hint').forEach(hint => {
+    hint.hidden = false;
+    hint.querySelector('button').addEventListener('click', () => groups.has(hint.dataset.group) && whole(hint.dataset.group));
+  });
+  dark.addEventListener('change', () => groups.forEach(all => all.forEach(({ u }) => u.redraw(false))));
+  const folded = [];
+  addEventListener('beforeprint', () => document.querySelectorAll('details:not([open])').forEach(part => { part.open = true; folded.push(part); }));
+  addEventListener('afterprint', () => folded.splice(0).forEach(part => { part.open = false; }));
+})();

@@ -1,0 +1,195 @@
+//! The pages: self-contained, well-formed, with the record's values behind their charts, and of use without a script.
+
+#[path = "report/fixture.rs"]
+mod fixture;
+
+use badpeer::{
+    metric::Metric,
+    record::{Record, Trial},
+    report::{self, Format},
+};
+use serde_json::Value;
+
+fn page(record: &Record) -> String {
+    html(report::files(record, &[Format::Html]).expect("files"))
+}
+
+fn html(files: Vec<(String, Vec<u8>)>) -> String {
+    let (_, bytes) = files.into_iter().find(|(name, _)| name == "index.html").expect("a page");
+    String::from_utf8(bytes).expect("text")
+}
+
+fn file(record: &Record, format: Format, name: &str) -> String {
+    let files = report::files(record, &[format]).expect("files");
+    let (_, bytes) = files.into_iter().find(|(file, _)| file == name).expect(name);
+    String::from_utf8(bytes).expect("text")
+}
+
+/// The page without its scripts, and what is in them.
+fn parted(page: &str) -> (String, Vec<String>) {
+    let (mut rest, mut without, mut scripts) = (page, String::new(), Vec::new());
+    while let Some((before, after)) = rest.split_once("<script") {
+        let (script, after) = after.split_once("</script>").expect("a script ends");
+        without.push_str(before);
+        scripts.push(script.split_once('>').expect("its tag ends").1.to_owned());
+        rest = after;
+    }
+    (without + rest, scripts)
+}
+
+#[test]
+fn the_page_is_well_formed_and_loads_nothing() {
+    for record in [fixture::record(), fixture::sweep()] {
+        let (page, scripts) = parted(&page(&record));
+        well_formed(&page);
+        assert_eq!(scripts.len(), 3, "the values, uPlot, and what uses them");
+        for outside in ["src=", "href", "url(", "@import", "http:", "https:"] {
+            assert!(!page.contains(outside), "the page would load something: {outside}");
+        }
+        for outside in ["fetch(", "XMLHttpRequest", "import(", "WebSocket", "sendBeacon", ".src", "eval("] {
+            assert!(!scripts.iter().any(|script| script.contains(outside)), "a script could load: {outside}");
+        }
+    }
+}
+
+#[test]
+fn without_a_script_every_chart_is_there() {
+    for record in [fixture::record(), fixture::sweep()] {
+        let (page, _) = parted(&page(&record));
+        for (name, _) in report::files(&record, &[Format::Svg]).expect("charts") {
+            let id = format!("<figure id=\"{}\"", name.trim_end_matches(".svg"));
+            let (_, figure) = page.split_once(&id).unwrap_or_else(|| panic!("the page lacks {name}"));
+            let (figure, _) = figure.split_once("</figure>").expect("it ends");
+            assert!(figure.contains("<svg"), "{name}");
+        }
+    }
+}
+
+/// The values of a line: those of the times at which it has some.
+fn line(charts: &Value, chart: &str, label: &str) -> Vec<(f64, f64)> {
+    let found = charts.as_array().expect("charts").iter().find(|c| c["name"] == chart).expect(chart);
+    let layers = found["layers"].as_array().expect("layers");
+    let layer = layers.iter().find(|layer| layer["label"] == label).expect(label);
+    let place = layer["x"].as_u64().expect("a place") as usize;
+    let (x, y) = (&found["xs"][place], layer["y"].as_array().expect("values"));
+    let value = |(index, y): (usize, &Value)| Some((x[index].as_f64()?, y.as_f64()?));
+    y.iter().enumerate().filter_map(value).collect()
+}
+
+#[test]
+fn the_values_behind_the_charts_are_the_records() {
+    let record = fixture::record();
+    let (_, scripts) = parted(&page(&record));
+    let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
+    let trial: &Trial = &record.points[0].trials[0];
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs();
+    let same = |drawn: &[(f64, f64)], column: Option<&[Option<f64>]>| {
+        let kept = trial.series.points(column.expect("a column"));
+        assert_eq!(drawn.len(), kept.len());
+        for ((x, y), (at_ns, value)) in drawn.iter().zip(kept) {
+            assert!(near(*x, at_ns as f64 / 1e9) && near(*y, value), "{x} {y} for {at_ns} {value}");
+        }
+    };
+    let rss = line(&charts, "where-the-bytes-wait", "server's memory (RSS)");
+    same(&rss, trial.series.run(Metric::ServerRss));
+    let p99 = line(&charts, "latency", "good: p99");
+    same(&p99, trial.series.group("good", Metric::IntervalP99));
+    let percentiles = line(&charts, "latency-percentiles", "good: response time");
+    let response = &trial.groups[0].response_ns;
+    for (x, latency) in [(1.0, 0.0), (10.0, 0.9), (100.0, 0.99)] {
+        let drawn = percentiles.iter().find(|place| near(place.0, x)).expect("a place").1;
+        assert_eq!(Some(drawn as u64), response.quantile(latency), "{x}");
+    }
+}
+
+#[test]
+fn what_bad_peers_did_is_above_the_charts_over_time() {
+    let (_, scripts) = parted(&page(&fixture::record()));
+    let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
+    for chart in charts.as_array().expect("charts").iter().filter(|chart| chart["x"]["shows"] == "seconds") {
+        let of = |kind: &str| {
+            let layers = chart["layers"].as_array().expect("layers").iter();
+            layers
+                .filter(|layer| layer["kind"] == kind)
+                .map(|layer| layer["label"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of("spans"), ["stalled reader connected"], "the good ones are not marked");
+        assert_eq!(of("marks"), ["evicted (send_timeout) × 56", "evicted (send_limit) × 8"]);
+        assert!(!chart["struck"].as_array().expect("times").is_empty());
+    }
+}
+
+#[test]
+fn a_comparison_has_a_page_with_every_pair() {
+    for (factor, word) in [(1.0, "PASS"), (2.0, "REGRESSION")] {
+        let comparison = fixture::comparison("<b>\"control\"", factor);
+        let (page, scripts) =
+            parted(&html(report::comparison_files(&comparison, &[Format::Html]).expect("files")));
+        well_formed(&page);
+        assert!(scripts.is_empty() && page.contains(&format!("{word}</b>")));
+        assert!(page.contains("&lt;b&gt;") && !page.contains("<b>\"control"));
+        let pictures = report::comparison_files(&comparison, &[Format::Svg]).expect("charts");
+        let names: Vec<&str> = pictures.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["intervals.svg", "pairs-1-server-rss-peak.svg"]);
+        let pairs = String::from_utf8_lossy(&pictures[1].1);
+        // A dot for each pair, and one in the legend for each stage.
+        let shown = comparison.findings[0].differences.len();
+        assert_eq!(pairs.matches("<circle").count(), shown + 2);
+    }
+}
+
+#[test]
+fn names_from_outside_stay_text() {
+    let evil = "<script>alert('&\"')</script>";
+    let mut record = fixture::record();
+    for text in [&mut record.name, &mut record.profile.title, &mut record.profile.about, &mut record.started]
+    {
+        *text = evil.into();
+    }
+    record.command.push(evil.into());
+    record.points[0].axes.insert(evil.into(), evil.into());
+    for trial in &mut record.points[0].trials {
+        trial.notes.push(evil.into());
+        trial.invalid.push(evil.into());
+        trial.groups[0].name = evil.into();
+        trial.evictions.iter_mut().for_each(|eviction| eviction.reason = evil.into());
+        let alive = trial.series.columns.shift_remove("good.alive").expect("a column");
+        trial.series.columns.insert(format!("{evil}.alive"), alive);
+    }
+    record.points.push(record.points[0].clone());
+    let page = file(&record, Format::Html, "index.html");
+    let (page, scripts) = parted(&page);
+    well_formed(&page);
+    assert!(page.contains("&lt;script&gt;") && scripts[0].contains("\\u003cscript>"));
+    let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
+    let labels = charts
+        .as_array()
+        .expect("charts")
+        .iter()
+        .flat_map(|chart| chart["layers"].as_array().expect("layers"));
+    let came_back = |layer: &Value| layer["label"].as_str().is_some_and(|label| label.contains(evil));
+    assert!(labels.into_iter().any(came_back), "the name comes back as it was");
+    assert!(!file(&record, Format::Markdown, "summary.md").contains("<script"));
+    for (name, bytes) in report::files(&record, &[Format::Svg]).expect("charts") {
+        assert!(!String::from_utf8_lossy(&bytes).contains("<script"), "{name}");
+    }
+}
+
+/// Every element that is opened is closed, in order, and every attribute's quotes are.
+fn well_formed(page: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = page;
+    while let Some((_, tag)) = rest.split_once('<') {
+        let (tag, after) = tag.split_once('>').expect("a tag ends");
+        rest = after;
+        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
+        let name = tag.split_whitespace().next().expect("a name").trim_end_matches('/');
+        if let Some(name) = name.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closed out of order");
+        } else if !tag.ends_with('/') && !["!DOCTYPE", "meta"].contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "never closed: {open:?}");
+}
