@@ -17,7 +17,7 @@ pub use self::{
 use crate::units::Bytes;
 
 /// How requests of an open loop follow each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrivals {
     /// At equal distances.
@@ -28,7 +28,7 @@ pub enum Arrivals {
 }
 
 /// What a group asks for. Either `depth` or `rate` is set, or nothing is ever asked for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// Closed loop: requests under way on each connection.

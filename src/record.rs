@@ -23,7 +23,7 @@ use crate::{
 pub const FORMAT: u32 = 1;
 
 /// A run of one profile.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Record {
     /// [`FORMAT`].
     pub format: u32,
@@ -51,7 +51,7 @@ pub struct Record {
 }
 
 /// The machine that a run ran on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Machine {
     /// Kernel release.
     pub kernel: String,
@@ -66,7 +66,7 @@ pub struct Machine {
 }
 
 /// One point of a sweep: the same question with some keys set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Point {
     /// The keys that the sweep sets here, and their values.
     pub axes: IndexMap<String, String>,
@@ -77,7 +77,7 @@ pub struct Point {
 }
 
 /// One measurement with a fresh server.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Trial {
     /// The seed of everything random in it.
     pub seed: u64,
@@ -102,7 +102,7 @@ pub struct Trial {
 }
 
 /// What was used in fact, read back rather than believed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Effective {
     /// The cores that the server, or the core experiment, was kept on; empty: any.
     pub server_cores: Vec<usize>,
@@ -122,7 +122,7 @@ pub struct Effective {
 }
 
 /// Samples over time, by column.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Series {
     /// When each sample was taken, in nanoseconds since the first client started; the first lies before it.
     pub at_ns: Vec<i64>,
@@ -161,7 +161,7 @@ impl Series {
 }
 
 /// What became of a client group.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GroupResult {
     /// Its name in the profile.
     pub name: String,
@@ -178,7 +178,7 @@ pub struct GroupResult {
 }
 
 /// An eviction, as the reference server reports it. Times are nanoseconds since the first client started.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Eviction {
     /// When the server ended the connection.
     pub at_ns: i64,
@@ -197,7 +197,7 @@ pub struct Eviction {
 }
 
 /// What an expectation came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Outcome {
     /// As expected, in every repeat.
@@ -224,7 +224,7 @@ impl Outcome {
 }
 
 /// An expectation, what was measured, and what it comes to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// The name in `[expect]`.
     pub name: String,

@@ -1,6 +1,7 @@
 //! Quantities as people write them: `64KiB`, `10ms`, `2000/s`; parsed once, printed the same way.
 
 mod human;
+mod schema;
 
 use std::{fmt, str::FromStr, time::Duration};
 

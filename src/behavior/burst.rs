@@ -17,9 +17,10 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Burst {
+    /// Time for which requests are held back.
     every: Span,
     #[serde(skip)]
     phase: Phase,

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{Step, View};
 use crate::units::Span;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Drip {
+    /// Bytes of each drop, at least 1.
     #[serde(default = "one")]
     bytes: NonZeroU32,
+    /// Time from one drop to the next.
     every: Span,
     /// Bytes that may have been moved when the present drop is out.
     #[serde(skip)]

@@ -6,11 +6,13 @@ use super::{End, Step, View};
 use crate::units::{Bytes, Count};
 
 /// After so many bytes or so many messages, whichever comes first; at once unless one of them is set.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Ending {
+    /// Bytes that are moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Bytes>,
+    /// Messages that are moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<Count>,
 }

@@ -19,11 +19,13 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Framing,
 };
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Endless {
+    /// Bytes of each system call at most; all that the socket takes unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<NonZeroU32>,
+    /// Pause after each.
     every: Span,
     /// Bytes moved when the last piece was asked for, once one was.
     #[serde(skip)]

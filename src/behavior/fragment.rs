@@ -17,12 +17,15 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fragment {
+    /// Bytes of each system call at most, at least 1.
     bytes: std::num::NonZeroU32,
+    /// Pause after each.
     #[serde(default)]
     every: Span,
+    /// Every piece has from 1 to `bytes` bytes, at random.
     #[serde(default)]
     random: bool,
     /// Bytes moved when the last piece was asked for, once one was.

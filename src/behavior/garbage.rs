@@ -17,9 +17,10 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Garbage {
+    /// One byte in so many is replaced; 1 is all.
     #[serde(default = "every_byte")]
     one_in: Count,
     /// Which bytes, and what becomes of them.

@@ -7,9 +7,11 @@
 mod drip;
 mod ending;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, value::MapAccessDeserializer},
@@ -38,7 +40,7 @@ pub enum Step {
 }
 
 /// How a client ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// FIN: an orderly close.
@@ -138,8 +140,9 @@ macro_rules! behaviors {
     ($($module:ident $variant:ident),+ $(,)?) => {
         $(mod $module;)+
 
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "kebab-case")]
+        #[schemars(rename = "BehaviorWithKnobs")]
         enum Kind { $($variant($module::$variant)),+ }
 
         impl Spec {
@@ -235,6 +238,27 @@ impl Spec {
             Kind::Race(race) => Some(race),
             _ => None,
         }
+    }
+}
+
+impl JsonSchema for Spec {
+    fn schema_name() -> Cow<'static, str> {
+        "Behavior".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let without_knobs = |about: &&About| {
+            let alone = serde_json::json!({ about.name: {} });
+            serde_json::from_value::<Kind>(alone).is_ok()
+        };
+        let name = |about: &About| json_schema!({ "const": about.name, "description": about.text });
+        let names: Vec<Schema> = Self::ABOUT.iter().filter(without_knobs).map(name).collect();
+        let with_knobs = generator.subschema_for::<Kind>();
+        json_schema!({
+            "description": "How one direction is driven: \"stall\", or { slow = { bytes = 1024, every = \"100ms\" } }; \
+                            `badpeer list behaviors` has a page on each",
+            "anyOf": [{ "oneOf": names }, with_knobs],
+        })
     }
 }
 

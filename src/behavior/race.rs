@@ -25,7 +25,7 @@ pub(super) const ABOUT: About = About {
 };
 
 /// Threads on one socket, and how each of them uses it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Race {
     /// How many.

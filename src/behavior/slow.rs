@@ -17,10 +17,12 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Slow {
+    /// Bytes of each burst, at least 1.
     bytes: std::num::NonZeroU32,
+    /// Time from one burst to the next.
     every: Span,
     /// Bytes that may have been moved when the present burst ends.
     #[serde(skip)]

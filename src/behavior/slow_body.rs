@@ -14,7 +14,7 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Body,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct SlowBody(Drip);
 

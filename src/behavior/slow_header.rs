@@ -15,7 +15,7 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Head,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct SlowHeader(Drip);
 

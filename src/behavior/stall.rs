@@ -14,9 +14,10 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Stall {
+    /// Bytes that are moved before.
     after: crate::units::Bytes,
 }
 

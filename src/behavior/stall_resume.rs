@@ -19,11 +19,14 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StallResume {
+    /// Bytes that are moved before each silence, at least 1.
     bytes: NonZeroU32,
+    /// How long nothing is moved.
     silence: Span,
+    /// After the first silence everything is moved as it comes.
     #[serde(default)]
     once: bool,
     /// Silences so far.

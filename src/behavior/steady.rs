@@ -13,7 +13,7 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Steady {}
 

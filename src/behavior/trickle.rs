@@ -21,11 +21,14 @@ pub(super) const ABOUT: About = About {
     needs: Needs::Nothing,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Trickle {
+    /// Bytes of each burst, at least 1.
     bytes: NonZeroU32,
+    /// The time that is never reached without progress: the timer that is beaten.
     within: Span,
+    /// How long before its end the burst comes: once to twice that.
     #[serde(default = "shortly")]
     before: Span,
     /// Bytes that may have been moved when the present burst is over.

@@ -103,9 +103,19 @@ pub trait Buffer {
 
 /// Which buffer: the two answers to "where do the bytes wait?".
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Buffer")]
 pub enum Kind {
     /// One block that grows by doubling; see [`Contiguous`].
     Contiguous,
@@ -125,7 +135,16 @@ impl fmt::Display for Kind {
 
 /// What a contiguous buffer does when the room on the right is too small; a chain of blocks never moves anything.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Shift {

@@ -11,6 +11,7 @@ mod perform;
 mod progress;
 mod report;
 mod run;
+pub mod schema;
 mod serve;
 mod store;
 mod words;
@@ -54,6 +55,8 @@ enum Verb {
     Report(report::Args),
     /// Tell what there is: profiles, behaviors, metrics, server, core
     List(list::Args),
+    /// Print the JSON schema of profiles, records or comparisons, for editors and for programs that read them
+    Schema { of: schema::Kind },
     /// Print a script that completes these words: for bash, `source <(badpeer completions bash)`
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write those of all commands into a folder
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
             list::main(&args);
             Ok(Exit::Pass)
         }
+        Verb::Schema { of } => Ok(schema::main(of)),
         Verb::Completions { shell } => Ok(words::completions(shell)),
         Verb::Man(args) => words::man(&args),
         Verb::Guard { group, dir } => {

@@ -71,7 +71,7 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 }
 
 /// Where some bytes come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Origin {
     /// The stream they belong to.
     pub stream: u32,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{http, raw, resp};
 
 /// What is wrong with an answer. Behind a flaw of the framing nothing can be told apart any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
     /// No HTTP answer begins like this.

@@ -38,7 +38,9 @@ pub fn part_of(bytes: u64, index: u64, count: u64) -> (u64, u64) {
 }
 
 /// What is spoken on a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Every byte comes back as it was sent.
@@ -95,7 +97,7 @@ impl fmt::Display for Protocol {
 }
 
 /// What the content of answers is compared with, where the protocol does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
     /// The first answer that any connection of the group got: all others must be the same, byte by byte (behind 4 MiB, by
@@ -120,7 +122,7 @@ pub struct Answered {
 }
 
 /// What checking a stream of answers has found so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tally {
     /// Bytes received and compared.
     pub verified: u64,
@@ -156,7 +158,7 @@ impl Tally {
 }
 
 /// A place in a connection's received bytes that does not hold what it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fault {
     /// The connection, by the number of its stream.
     pub stream: u32,

@@ -15,7 +15,8 @@ use crate::{
 pub const COMPARISON_FORMAT: u32 = 1;
 
 /// What was compared, and how.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Compared")]
 pub struct Origin {
     /// The profile's name.
     pub name: String,
@@ -34,7 +35,7 @@ pub struct Origin {
 }
 
 /// Two servers under one profile, and what is said of each number.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// The version of this format.
     pub format: u32,

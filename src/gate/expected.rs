@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An expectation of the profile, and what came of it in the pairs that stand.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Expected {
     /// The point of the sweep.
     pub axes: IndexMap<String, String>,

@@ -23,7 +23,7 @@ pub const CONFIRM_ALPHA: f64 = 0.02;
 const BEYOND: f64 = 100.0;
 
 /// A number that is gated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gated {
     /// Its name in a summary.
     pub name: String,
@@ -154,7 +154,7 @@ fn is_trusted(name: &str, trial: &Trial) -> bool {
 }
 
 /// What a gate says of a number, and of a comparison as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Call {
     /// It got worse, by more than the floor, and fresh pairs confirmed it.
@@ -184,7 +184,7 @@ impl Call {
 }
 
 /// A number of both servers, and what is said of it. Shares are of the base's, more being worse: 0.1 is 10 % worse.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// What was gated, and how.
     #[serde(flatten)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Rate, Span};
 
 /// How a group comes back: every connection that ends while the run lasts, however it ended, is opened again.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reconnect {
     /// Time from the end of a connection to the next attempt.

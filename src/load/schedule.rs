@@ -2,8 +2,10 @@
 //! them drifts, and a Poisson process with a changing rate is one with rate 1 on another scale of time (the time-change
 //! theorem: Çınlar, "Introduction to Stochastic Processes", 1975, section 4.7).
 
+use std::borrow::Cow;
 use std::{fmt, str::FromStr, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::units::{Rate, Span, TextOrNumber};
@@ -146,6 +148,18 @@ impl fmt::Display for Schedule {
 impl Serialize for Schedule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Schedule {
+    fn schema_name() -> Cow<'static, str> {
+        "Schedule".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A rate, and how it changes: \"2000/s\", \"500/s to 4000/s over 8s then 4000/s\"",
+            "anyOf": [{ "type": "string", "pattern": "[0-9]" }, { "type": "number", "minimum": 0 }],
+        })
     }
 }
 

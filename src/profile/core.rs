@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Which experiment, and its keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Subcommand, schemars::JsonSchema)]
 #[serde(tag = "experiment", rename_all = "lowercase")]
 pub enum Core {
     /// A standing backlog: at each step bytes enter a buffer at its end and leave it at its front; then all of it drains
@@ -26,7 +26,7 @@ pub enum Core {
 }
 
 /// A standing backlog.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backlog {
     /// How bytes that wait are kept
@@ -56,7 +56,7 @@ pub struct Backlog {
 }
 
 /// A header in front of a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prepend {
     /// How the header comes to stand in front of the body
@@ -73,7 +73,7 @@ pub struct Prepend {
 }
 
 /// Deadlines that are moved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timers {
     /// How deadlines are kept
@@ -102,7 +102,7 @@ pub struct Timers {
 }
 
 /// Messages in pieces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Decode {
     /// What looks for the end of a message

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// A question: a server and the clients that drive it, or a core experiment; and what is expected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// What is claimed, in a sentence.
@@ -55,12 +55,14 @@ pub struct Profile {
     pub measure: Span,
     /// How often the whole is done, each time with a fresh server and a seed of its own.
     #[serde(default = "defaults::repeats")]
+    #[schemars(range(min = 1))]
     pub repeats: u32,
     /// Time between two samples.
     #[serde(default = "defaults::sample_every")]
     pub sample_every: Span,
     /// Threads that drive the clients, 1 to 64: connections and requests of every group are shared out among them.
     #[serde(default = "defaults::client_threads")]
+    #[schemars(range(min = 1, max = 64))]
     pub client_threads: u32,
     /// Who is driven.
     #[serde(default)]
@@ -73,6 +75,7 @@ pub struct Profile {
     pub core: Option<Core>,
     /// Keys and the values each takes in turn; all combinations are run.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(with = "IndexMap<String, Vec<serde_json::Value>>")]
     pub sweep: IndexMap<String, Vec<toml::Value>>,
     /// What must hold: a name from `badpeer list metrics`, and conditions.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
@@ -85,12 +88,13 @@ pub struct Profile {
 }
 
 /// Clients that are alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     /// Its name in tables, charts and expectations.
     pub name: String,
     /// Connections.
+    #[schemars(range(min = 1))]
     pub count: u32,
     /// What they speak.
     #[serde(default)]

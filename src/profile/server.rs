@@ -21,7 +21,7 @@ use crate::{
 const MOST_THREADS: u32 = 1024;
 
 /// What can be set about the reference server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerOptions {
     /// Address and port to listen on; port 0 takes a free one

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use super::ServerOptions;
 
 /// The server that a profile drives.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Target {
     /// The reference server, with these knobs.
@@ -28,20 +28,25 @@ pub enum Target {
 
 /// A program that listens on TCP. In its command, environment and files, `{port}` is its port, `{address}` its address
 /// with the port, and `{dir}` a fresh private directory in which its files are.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Program {
     /// The program and its arguments. It must stay in the foreground.
     pub command: Vec<String>,
     /// Where it will listen; port 0 takes a free one.
+    #[schemars(default = "any_port")]
     pub address: String,
     /// What is added to its environment.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(default)]
     pub env: IndexMap<String, String>,
     /// Files beside the profile that it needs, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub files: Vec<String>,
     /// Programs that the command starts in its turn, if it is a shell's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub needs: Vec<String>,
     /// How to install it. With it, a program that is not there is a reason to skip the profile, and no error.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +54,7 @@ pub struct Program {
 }
 
 /// A server that runs already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attach {
     /// Where it listens.
@@ -61,6 +66,10 @@ pub struct Attach {
 
 /// Where a program listens unless the profile says.
 const ANY_PORT: &str = "127.0.0.1:0";
+
+fn any_port() -> String {
+    ANY_PORT.to_owned()
+}
 
 impl Default for Target {
     fn default() -> Self {
@@ -208,7 +217,7 @@ impl Keys {
             },
             (Some(command), None, None) => Ok(Target::Program(Program {
                 command,
-                address: self.address.unwrap_or_else(|| ANY_PORT.to_owned()),
+                address: self.address.unwrap_or_else(any_port),
                 env: self.env.unwrap_or_default(),
                 files: self.files.unwrap_or_default(),
                 needs: self.needs.unwrap_or_default(),

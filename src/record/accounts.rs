@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How the connections of a group ended, as counts that add up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ledger {
     /// Connections that were tried.
     pub opened: u64,
@@ -55,7 +55,7 @@ impl Ledger {
 }
 
 /// What became of the requests of a group, from start to end, warm-up included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Requests {
     /// Became due and were started.
     pub started: u64,

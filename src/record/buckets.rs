@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// An `HdrHistogram` as `[value, count]` pairs, ascending; values are exact to three digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Buckets(pub Vec<(u64, u64)>);
 
 impl From<&Histogram<u64>> for Buckets {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What the clients ran out of: no doing of the server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shortage {
     /// The harness may open no more descriptors (`EMFILE`).

@@ -35,7 +35,7 @@ fn doubled_ranks(differences: &[f64]) -> Vec<usize> {
 }
 
 /// How large a difference is, with the interval that holds it.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Estimate {
     /// The Hodges–Lehmann estimate: the median of the means of every two differences.
     pub value: f64,

@@ -9,7 +9,7 @@ use super::{LINE_BYTES, Span};
 use crate::codec::Check;
 
 /// A request in HTTP/1.1, and what its answer must be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ask {
     /// What is asked to be done.
@@ -30,7 +30,7 @@ pub struct Ask {
 }
 
 /// The methods that clients use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verb {
     /// The resource.

@@ -6,7 +6,7 @@ use super::{Delimiter, End, Octets, Rules, Sample};
 use crate::{codec::Check, units::Bytes};
 
 /// Bytes to send, and what ends the answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// The request.

@@ -1,7 +1,9 @@
 //! Bytes as people write them: text, with `\r`, `\n`, `\t`, `\0`, `\\` and `\x80` for what is no text.
 
+use std::borrow::Cow;
 use std::{fmt::Write, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Bytes in a profile. TOML knows escapes of its own between double quotes; between single quotes only those of this
@@ -66,6 +68,18 @@ impl std::fmt::Display for Octets {
 impl Serialize for Octets {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Octets {
+    fn schema_name() -> Cow<'static, str> {
+        "Octets".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Bytes as text, in which \\r, \\n, \\t, \\0, \\\\ and \\x1f stand for bytes",
+            "type": "string",
+        })
     }
 }
 

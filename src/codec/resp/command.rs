@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The payload of the load is its last argument: a piece of the connection's own stream for `PING` and `ECHO`, which
 /// give it back; for `SET` always the same bytes, so that whatever a `GET` finds is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// The words of the command, without the payload.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! choices {
     ($( $(#[$about:meta])+ $name:ident { $( $(#[$help:meta])+ $variant:ident $text:literal, )+ } )+) => { $(
         $(#[$about])+
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema)]
         pub enum $name {
             $( $(#[$help])+ #[serde(rename = $text)] #[value(name = $text)] $variant, )+
         }

@@ -1,0 +1,33 @@
+//! `badpeer schema`: the JSON schemas of what is read and written, for editors and for programs that read records.
+
+use schemars::schema_for;
+
+use super::{Exit, say};
+use crate::{gate::Comparison, profile::Profile, record::Record};
+
+/// What there is a schema of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// A profile, as JSON: an editor that knows TOML takes it from the line `#:schema FILE` at its top
+    Profile,
+    /// record.json
+    Record,
+    /// comparison.json
+    Comparison,
+}
+
+/// The schema (JSON Schema, draft 2020-12), with a line break at its end.
+#[must_use]
+pub fn schema(kind: Kind) -> String {
+    let schema = match kind {
+        Kind::Profile => schema_for!(Profile),
+        Kind::Record => schema_for!(Record),
+        Kind::Comparison => schema_for!(Comparison),
+    };
+    format!("{:#}\n", schema.as_value())
+}
+
+pub(super) fn main(kind: Kind) -> Exit {
+    say(schema(kind).trim_end());
+    Exit::Pass
+}
