@@ -1,11 +1,12 @@
 //! Is it as expected, and was it the server that was measured? Records in, verdicts out.
 
+mod baseline;
 mod comparison;
 mod expected;
 mod pairs;
 mod validity;
 
-pub use self::{comparison::*, expected::*, pairs::*, validity::*};
+pub use self::{baseline::*, comparison::*, expected::*, pairs::*, validity::*};
 use crate::{
     metric::Metric,
     profile::{Axes, Condition, Expectation, Group, Profile, Wanted},

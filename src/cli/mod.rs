@@ -1,5 +1,6 @@
 //! The words: what can be asked on the command line, and the exit codes.
 
+mod baseline;
 mod bench;
 mod calibrate;
 mod compare;

@@ -6,8 +6,16 @@ use std::{
     time::Duration,
 };
 
-use super::{Exit, Failure, complain, github, progress::Bar, say, store::Store};
+use super::{
+    Exit, Failure,
+    baseline::{self, Baselines},
+    complain, github,
+    progress::Bar,
+    say,
+    store::Store,
+};
 use crate::{
+    gate::Against,
     profile::{Axes, Profile},
     record::{Outcome, Record},
     report::{self, Format},
@@ -32,10 +40,14 @@ pub(super) struct Output {
     /// Print the verdicts and all numbers as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    baselines: Baselines,
 }
 
 /// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
+    output.baselines.check(&output.out, requests.iter().map(|request| request.name.as_str()))?;
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
     let mut interrupt =
         Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))?;
@@ -88,6 +100,7 @@ fn skip(request: &Request, missing: String, output: &Output) -> Done {
         error: None,
         skipped: Some(missing),
         reports: None,
+        baseline: None,
         points: Vec::new(),
     }
 }
@@ -114,6 +127,9 @@ struct Done {
     skipped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<PathBuf>,
+    /// Against what was kept, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Against>,
     points: Vec<crate::record::Point>,
 }
 
@@ -132,38 +148,54 @@ fn run_one(
         return Err(failure);
     }
     let measured = record.points.iter().any(|point| !point.trials.is_empty());
-    if measured {
-        store.write(&record)?;
-        report::files(&record, &output.format)
-            .and_then(|files| report::write(files, store.folder()))
-            .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
-        github::tell(|| (&record).into(), || report::markdown(&record));
-    }
-    let color =
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if measured && !output.json {
-        if output.quiet {
-            say(&report::terminal::verdicts(&record, color));
-        } else {
-            say(&report::terminal::render(&record, color));
-            match store.folder().join("index.html") {
-                page if page.exists() => say(&format!("page: {}\n", page.display())),
-                _ => say(&format!("reports: {}\n", store.folder().display())),
-            }
-        }
-    }
+    let against = if measured { leave(&record, &store, output)? } else { None };
     if let Err(error) = &result {
         complain(&format!("{}: {error}", request.name));
     }
+    let since = baseline::exit(against.as_ref());
     outcomes.push(Done {
         profile: request.name.clone(),
         outcome: record.outcome().word(),
         error: result.as_ref().err().map(ToString::to_string),
         skipped: None,
         reports: measured.then(|| store.folder().to_owned()),
+        baseline: against,
         points: if output.json { record.points.clone() } else { Vec::new() },
     });
-    Ok(exit(&record, &result))
+    Ok(exit(&record, &result).max(since))
+}
+
+/// Writes what is made of the record, and says it.
+fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Against>, Failure> {
+    store.write(record)?;
+    report::files(record, &output.format)
+        .and_then(|files| report::write(files, store.folder()))
+        .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
+    let against = output.baselines.weigh(&output.out, record)?;
+    let since = || against.as_ref().map(report::baseline::markdown).unwrap_or_default();
+    github::tell(|| record.into(), || report::markdown(record) + &since());
+    let kept = output.baselines.keep(&output.out, record)?;
+    if output.json {
+        return Ok(against);
+    }
+    let color =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if output.quiet {
+        say(&report::terminal::verdicts(record, color));
+    } else {
+        say(&report::terminal::render(record, color));
+        match store.folder().join("index.html") {
+            page if page.exists() => say(&format!("page: {}\n", page.display())),
+            _ => say(&format!("reports: {}\n", store.folder().display())),
+        }
+    }
+    if let Some(against) = &against {
+        say(&report::baseline::render(against));
+    }
+    if let Some(kept) = kept {
+        say(&format!("kept as a baseline: {}\n", kept.display()));
+    }
+    Ok(against)
 }
 
 fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {

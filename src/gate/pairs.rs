@@ -37,7 +37,7 @@ pub struct Gated {
 
 impl Gated {
     /// The gate of that number, with the metric's own noise as the floor and twice that as the budget.
-    fn of(stat: Stat, group: Option<&str>) -> Self {
+    pub(super) fn of(stat: Stat, group: Option<&str>) -> Self {
         let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
         Self::within(name, stat, Shares::above(stat.metric.spec().noise))
     }
@@ -47,7 +47,7 @@ impl Gated {
     }
 
     /// How much worse `head` is than `base`, as a logarithm.
-    fn difference(&self, base: f64, head: f64) -> f64 {
+    pub(super) fn difference(&self, base: f64, head: f64) -> f64 {
         let sign = if better(&self.name) == Better::Higher { -1.0 } else { 1.0 };
         sign * ((head.max(0.0) + self.start).ln() - (base.max(0.0) + self.start).ln())
     }
@@ -141,7 +141,7 @@ impl Pair {
 
 /// Whether the trial's number is one: a quantile needs requests beyond it, and a rate is the server's only where the
 /// clients were not the limit.
-fn is_trusted(name: &str, trial: &Trial) -> bool {
+pub(super) fn is_trusted(name: &str, trial: &Trial) -> bool {
     let Some((group, number)) = name.rsplit_once('.') else { return true };
     let stat = Stat::named(number);
     let requests = trial.summary.get(&format!("{group}.requests")).copied().unwrap_or(0.0);

@@ -1,0 +1,88 @@
+//! Runs that are kept to be compared with: `OUT/baselines/NAME/PROFILE.json`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Exit, Failure, store};
+use crate::{
+    gate::{Against, Call},
+    record::Record,
+};
+
+/// What is kept, and what is compared with.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Baselines {
+    /// Keep the records under this name, to compare later runs with
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    save_baseline: Option<String>,
+
+    /// Compare with the records that were kept under this name; worse in every repeat is exit code 1
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    baseline: Option<String>,
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.is_empty() || text.starts_with('.') || !text.chars().all(is_plain) {
+        return Err("write letters, digits, `.`, `_` and `-`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn file(out: &Path, name: &str, profile: &str) -> PathBuf {
+    out.join("baselines").join(name).join(format!("{profile}.json"))
+}
+
+impl Baselines {
+    /// Whether every baseline that is asked for is there: told before anything is run.
+    pub(super) fn check<'a>(
+        &self,
+        out: &Path,
+        profiles: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Failure> {
+        let Some(name) = &self.baseline else { return Ok(()) };
+        for profile in profiles {
+            let file = file(out, name, profile);
+            if !file.is_file() {
+                return Err(Failure::usage(format!(
+                    "there is no baseline `{name}` of {profile} ({} is missing); make it with `badpeer run {profile} \
+                     --repeats 5 --save-baseline {name}`",
+                    file.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The record against its baseline, if one is asked for.
+    pub(super) fn weigh(&self, out: &Path, record: &Record) -> Result<Option<Against>, Failure> {
+        let Some(name) = &self.baseline else { return Ok(None) };
+        let then = store::read(&file(out, name, &record.name))?;
+        Ok(Some(Against::of(name, &then, record)))
+    }
+
+    /// Keeps the record, if that is asked for; one that was cut short is none to compare with.
+    pub(super) fn keep(&self, out: &Path, record: &Record) -> Result<Option<PathBuf>, Failure> {
+        let Some(name) = self.save_baseline.as_ref().filter(|_| !record.interrupted) else { return Ok(None) };
+        let file = file(out, name, &record.name);
+        let text = serde_json::to_string(record).map_err(std::io::Error::other);
+        let written = text.and_then(|text| {
+            fs::create_dir_all(file.parent().unwrap_or(out))?;
+            let draft = file.with_extension("json.new");
+            fs::write(&draft, text)?;
+            fs::rename(&draft, &file)
+        });
+        written.map_err(|e| Failure::new(Exit::Target, format!("cannot write {}: {e}", file.display())))?;
+        Ok(Some(file))
+    }
+}
+
+/// The exit code of a run against its baseline.
+pub(super) fn exit(against: Option<&Against>) -> Exit {
+    match against.map(|against| against.call) {
+        Some(Call::Regression) => Exit::Failed,
+        _ => Exit::Pass,
+    }
+}

@@ -1,0 +1,89 @@
+//! A run against one that was kept, made visible.
+
+use super::{
+    table::{Align, Table},
+    terminal::{WIDTH, hanging},
+};
+use crate::{
+    gate::{Against, Call, Since},
+    metric::{Stat, Unit},
+    record::stat_of,
+    stats::median,
+};
+
+/// Text of 80 columns.
+#[must_use]
+pub fn render(against: &Against) -> String {
+    let (head, differs) = (title(against), differs(against));
+    let table = table(against);
+    let mut out = vec![hanging("", &head, 2)];
+    out.extend(differs.iter().map(|note| hanging("  note: ", note, 4)));
+    if !table.is_empty() {
+        out.push(format!("\n{}\n", table.text(WIDTH)));
+    }
+    out.push(hanging(&format!("{}  ", against.call.word()), &meaning(against), 4));
+    out.concat()
+}
+
+/// The same for the page of a CI job.
+#[must_use]
+pub fn markdown(against: &Against) -> String {
+    let mut out = vec![format!("\n## Against the baseline {}\n\n", against.baseline)];
+    out.push(format!("**{}** {}\n\n{}\n", against.call.word(), meaning(against), title(against)));
+    out.extend(differs(against).iter().map(|note| format!("\n- {note}")));
+    out.push(format!("\n\n{}\n", table(against).markdown()));
+    out.concat()
+}
+
+fn title(against: &Against) -> String {
+    let commit = against.commit.as_ref().map(|commit| format!(", commit {commit}")).unwrap_or_default();
+    format!("against the baseline `{}` of {}{commit}", against.baseline, against.started)
+}
+
+fn differs(against: &Against) -> Vec<String> {
+    let each = against.differs.iter().cloned();
+    let what = "times, rates and memory are shown and not gated".to_owned();
+    each.chain((!against.differs.is_empty()).then_some(what)).collect()
+}
+
+fn table(against: &Against) -> Table {
+    let right = |title| (title, Align::Right);
+    let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
+    let mut table = Table::new("Since the baseline", &head);
+    for since in &against.numbers {
+        let unit = stat_of(&since.gated.name).map_or(Unit::Count, Stat::unit);
+        let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
+        let here: Vec<String> = since.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        table.row(vec![
+            format!("{}{}", since.gated.name, here.concat()),
+            shown(&since.then),
+            shown(&since.now),
+            format!("{} to {}", percent(since.low), percent(since.high)),
+            since.call.map_or("not gated", Call::word).to_owned(),
+        ]);
+    }
+    table
+}
+
+fn percent(share: f64) -> String {
+    format!("{:+.1} %", share * 100.0)
+}
+
+fn meaning(against: &Against) -> String {
+    let of = |call| {
+        let said = against.numbers.iter().filter(move |since: &&Since| since.call == Some(call));
+        said.map(|since| since.gated.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match against.call {
+        Call::Regression => {
+            format!("Every repeat is worse than every one of the baseline: {}.", of(Call::Regression))
+        }
+        Call::Inconclusive => format!(
+            "It cannot be told of {}. At least three repeats on both sides are needed, and more tell more; pairs \
+             (`badpeer compare --base --head`) tell most.",
+            of(Call::Inconclusive)
+        ),
+        Call::Pass => "No repeat is worse than one of the baseline by as much as its budget.".to_owned(),
+        Call::Invalid | Call::Fail => "Nothing that is gated was measured in both.".to_owned(),
+    }
+}
