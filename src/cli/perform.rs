@@ -41,6 +41,11 @@ pub(super) struct Output {
     #[arg(long)]
     json: bool,
 
+    /// Add a row for each run to a history (history.csv in the folder for the reports unless given), which `badpeer report
+    /// --history` draws over commits
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    history: Option<Option<PathBuf>>,
+
     #[command(flatten)]
     baselines: Baselines,
 }
@@ -175,6 +180,12 @@ fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Again
     let since = || against.as_ref().map(report::baseline::markdown).unwrap_or_default();
     github::tell(|| record.into(), || report::markdown(record) + &since());
     let kept = output.baselines.keep(&output.out, record)?;
+    if let Some(file) = &output.history {
+        let file = file.clone().unwrap_or_else(|| output.out.join("history.csv"));
+        report::history::append(&file, record).map_err(|error| {
+            Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
+        })?;
+    }
     if output.json {
         return Ok(against);
     }

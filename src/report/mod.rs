@@ -9,6 +9,7 @@ pub mod compare;
 mod contents;
 mod csv;
 pub mod gate;
+pub mod history;
 mod html;
 mod markdown;
 mod stall;
@@ -80,6 +81,9 @@ pub enum ReportError {
     /// A page that cannot be made.
     #[error("cannot make the page: {0}")]
     Page(String),
+    /// A history that cannot be read.
+    #[error("{0}")]
+    History(String),
     /// Histograms that cannot be written.
     #[error("cannot write the histograms: {0}")]
     Histograms(String),
@@ -175,6 +179,30 @@ pub fn comparison_files(
     }
     Ok(files)
 }
+
+/// The files of a history, by name: a page and, as pictures and vectors, its charts.
+///
+/// # Errors
+/// A file that cannot be read or is no history, or a chart that cannot be drawn.
+pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let rows = history::read(file).map_err(|error| ReportError::History(error.to_string()))?;
+    let mut of_profile: indexmap::IndexMap<&str, Vec<&history::Row>> = indexmap::IndexMap::new();
+    for row in &rows {
+        of_profile.entry(&row.profile).or_default().push(row);
+    }
+    let charts = |(profile, rows): (&&str, &Vec<&history::Row>)| {
+        ((*profile).to_owned(), chart::history::figures(profile, rows))
+    };
+    let profiles: Vec<(String, Vec<Figure>)> = of_profile.iter().map(charts).collect();
+    let mut files =
+        vec![("history.html".to_owned(), html::history::render(&profiles, rows.len())?.into_bytes())];
+    for (_, figures) in &profiles {
+        files.extend(pictures(figures)?);
+        files.extend(vectors(figures)?);
+    }
+    Ok(files)
+}
+
 /// Writes files into a directory, which is made if it is not there, and says which.
 ///
 /// # Errors

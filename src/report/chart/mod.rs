@@ -4,6 +4,7 @@
 mod axis;
 mod draw;
 mod figure;
+pub(super) mod history;
 mod lanes;
 mod lateness;
 mod live;

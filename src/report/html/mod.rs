@@ -1,6 +1,7 @@
 //! `index.html`: one file that holds everything and loads nothing.
 
 pub(super) mod compare;
+pub(super) mod history;
 mod page;
 
 use super::{

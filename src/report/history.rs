@@ -1,0 +1,204 @@
+//! `history.csv`: a row for each run and point, with the numbers that are gated or expected, for charts over commits and for
+//! programs that look for changes. Rows are only ever added; a number that is new is a new column at the right, empty in the
+//! rows before it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use indexmap::{IndexMap, IndexSet};
+use nix::fcntl::{Flock, FlockArg};
+
+use super::view::{mean, values};
+use crate::{gate::gated, record::Record};
+
+/// What every row begins with.
+const HEAD: [&str; 7] = ["time", "commit", "profile", "point", "machine", "kernel", "badpeer"];
+
+/// One run at one point.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    /// When it started (RFC 3339).
+    pub(super) time: String,
+    /// Empty where there was none.
+    pub(super) commit: String,
+    pub(super) profile: String,
+    /// The point of the sweep, empty without one.
+    pub(super) point: String,
+    /// Processor and cores.
+    pub(super) machine: String,
+    pub(super) kernel: String,
+    badpeer: String,
+    /// In base units; the mean over the repeats.
+    pub(super) numbers: IndexMap<String, f64>,
+}
+
+/// Why a history cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The file cannot be opened.
+    #[error("cannot read the history {0}: {1}; `badpeer run --history` makes one")]
+    Read(String, io::Error),
+    /// It is none.
+    #[error("{file}:{line}: {reason}")]
+    Parse {
+        /// The file.
+        file: String,
+        /// The line, from 1 on.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The rows of a record.
+fn rows(record: &Record) -> Vec<Row> {
+    let expected = record.profile.expect.keys();
+    let expected = expected.map(|name| name.split('@').next().unwrap_or(name).trim().to_owned());
+    let gated = gated(&record.profile).into_iter().map(|gated| gated.name);
+    let of_core = ["core_cpu_per_step".to_owned()];
+    let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();
+    let row = |point: &crate::record::Point| {
+        let number = |name: &String| Some((name.clone(), mean(&values(point, name))?));
+        let axes = point.axes.iter().map(|(key, value)| format!("{key}={value}"));
+        Row {
+            time: record.started.clone(),
+            commit: record.commit.clone().unwrap_or_default(),
+            profile: record.name.clone(),
+            point: axes.collect::<Vec<_>>().join(" "),
+            machine: format!("{}, {} cores", record.machine.cpu, record.machine.cores),
+            kernel: record.machine.kernel.clone(),
+            badpeer: record.badpeer.clone(),
+            numbers: names.iter().filter_map(number).collect(),
+        }
+    };
+    record.points.iter().filter(|point| !point.trials.is_empty()).map(row).collect()
+}
+
+/// Adds the rows of a record to the file, which is made if it is not there. Who adds at the same time waits.
+///
+/// # Errors
+/// A file that cannot be written, or that is no history.
+pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut locked = locked(file)?;
+    let mut text = String::new();
+    locked.read_to_string(&mut text)?;
+    let rows = rows(record);
+    let added = rows.iter().flat_map(|row| row.numbers.keys().cloned());
+    if text.is_empty() {
+        let columns: Vec<String> = HEAD.iter().map(|name| (*name).to_owned()).chain(added).collect();
+        let columns: Vec<String> = columns.into_iter().collect::<IndexSet<_>>().into_iter().collect();
+        locked.write_all(&lines(&columns, true, &rows)?)?;
+        return Ok(());
+    }
+    let name = file.display().to_string();
+    let old = parse(&text, &name)?;
+    let known: IndexSet<String> = columns(&text, &name)?.into_iter().collect();
+    let all: IndexSet<String> = known.iter().cloned().chain(added).collect();
+    let columns: Vec<String> = all.iter().cloned().collect();
+    if all.len() == known.len() {
+        locked.write_all(&lines(&columns, false, &rows)?)?;
+    } else {
+        let all_rows: Vec<Row> = old.into_iter().chain(rows).collect();
+        // The new file takes the place of the old one whole, or not at all.
+        let draft = file.with_extension("csv.new");
+        std::fs::write(&draft, lines(&columns, true, &all_rows)?)?;
+        std::fs::rename(draft, file)?;
+    }
+    Ok(())
+}
+
+/// The file, for this process alone until it is dropped.
+fn locked(file: &Path) -> io::Result<Flock<File>> {
+    loop {
+        let handle = OpenOptions::new().read(true).append(true).create(true).open(file)?;
+        let locked = Flock::lock(handle, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
+        // While this one waited, another may have put a new file in its place.
+        let is_it = std::fs::metadata(file).is_ok_and(|there| {
+            locked.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+        });
+        if is_it {
+            return Ok(locked);
+        }
+    }
+}
+
+/// Rows as CSV, with or without their head.
+fn lines(columns: &[String], with_head: bool, rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if with_head {
+        writer.write_record(columns)?;
+    }
+    for row in rows {
+        let own = [&row.time, &row.commit, &row.profile, &row.point, &row.machine, &row.kernel, &row.badpeer];
+        let own: IndexMap<&str, &String> = HEAD.into_iter().zip(own).collect();
+        let cell = |column: &String| match own.get(column.as_str()) {
+            Some(text) => (*text).clone(),
+            None => row.numbers.get(column).map(ToString::to_string).unwrap_or_default(),
+        };
+        writer.write_record(columns.iter().map(cell))?;
+    }
+    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+fn columns(text: &str, file: &str) -> Result<Vec<String>, HistoryError> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let head = reader.headers().map_err(|error| wrong(file, 1, &error))?;
+    let columns: Vec<String> = head.iter().map(str::to_owned).collect();
+    match HEAD.iter().find(|name| !columns.iter().any(|column| column == *name)) {
+        Some(missing) => Err(wrong(file, 1, &format!("there is no column `{missing}`: this is no history"))),
+        None => Ok(columns),
+    }
+}
+
+fn wrong(file: &str, line: u64, reason: &dyn std::fmt::Display) -> HistoryError {
+    HistoryError::Parse { file: file.to_owned(), line, reason: reason.to_string() }
+}
+
+/// The rows of a history, in the order of the file.
+pub(super) fn parse(text: &str, file: &str) -> Result<Vec<Row>, HistoryError> {
+    let columns = columns(text, file)?;
+    let mut rows = Vec::new();
+    for record in csv::Reader::from_reader(text.as_bytes()).records() {
+        let record = record.map_err(|error| {
+            let line = error.position().map_or(1, csv::Position::line);
+            wrong(file, line, &error)
+        })?;
+        let line = record.position().map_or(1, csv::Position::line);
+        let cells: IndexMap<&str, &str> = columns.iter().map(String::as_str).zip(&record).collect();
+        let text = |name: &str| cells.get(name).copied().unwrap_or_default().to_owned();
+        let mut numbers = IndexMap::new();
+        for (name, cell) in cells.iter().filter(|(name, cell)| !HEAD.contains(name) && !cell.is_empty()) {
+            let number: f64 = cell
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite())
+                .ok_or_else(|| wrong(file, line, &format!("`{cell}` in column `{name}` is no number")))?;
+            numbers.insert((*name).to_owned(), number);
+        }
+        rows.push(Row {
+            time: text("time"),
+            commit: text("commit"),
+            profile: text("profile"),
+            point: text("point"),
+            machine: text("machine"),
+            kernel: text("kernel"),
+            badpeer: text("badpeer"),
+            numbers,
+        });
+    }
+    Ok(rows)
+}
+
+/// Reads a history.
+pub(super) fn read(file: &Path) -> Result<Vec<Row>, HistoryError> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| HistoryError::Read(name.clone(), error))?;
+    parse(&text, &name)
+}

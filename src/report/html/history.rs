@@ -1,0 +1,22 @@
+//! `history.html`: every number over the runs that were kept.
+
+use super::page::{details, escape, figure, page};
+use crate::report::{ReportError, chart::Figure};
+
+/// The whole page: the charts of each profile.
+pub(in crate::report) fn render(
+    profiles: &[(String, Vec<Figure>)],
+    runs: usize,
+) -> Result<String, ReportError> {
+    let mut body = format!(
+        "<header>\n<p class=\"kicker\">badpeer · history</p>\n<h1>Over the commits</h1>\n<p class=\"about\">{runs} rows. A \
+         line joins runs of one machine and kernel only. What changed between two commits is better told by pairs \
+         (<code>badpeer compare</code>): these runs were measured at different times.</p>\n</header>\n"
+    );
+    for (index, (profile, figures)) in profiles.iter().enumerate() {
+        let charts: Result<String, ReportError> =
+            figures.iter().map(|chart| figure(chart, &chart.name)).collect();
+        body += &details(&escape(profile), &charts?, index == 0);
+    }
+    page("badpeer: history", &body, &[])
+}

@@ -1,0 +1,127 @@
+//! The history of runs: rows that are added, columns that come later, charts, and files that are none.
+
+#[path = "report/fixture.rs"]
+mod fixture;
+
+use std::{fs, path::Path, thread};
+
+use badpeer::{record::Record, report};
+
+/// A run at a commit, with this peak of memory.
+fn run(commit: &str, time: &str, rss: f64) -> Record {
+    let mut record = fixture::record();
+    record.commit = Some(commit.into());
+    record.started = time.into();
+    for trial in &mut record.points[0].trials {
+        trial.summary.insert("server_rss_growth".into(), rss);
+    }
+    record
+}
+
+fn append(file: &Path, record: &Record) {
+    report::history::append(file, record).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn table(file: &Path) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = csv::Reader::from_path(file).expect("CSV");
+    let words = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+    let head = words(reader.headers().expect("a head"));
+    (head, reader.records().map(|record| words(&record.expect("a row"))).collect())
+}
+
+#[test]
+fn a_new_number_is_a_new_column_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("deep/history.csv");
+    append(&file, &run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6));
+    let (head, _) = table(&file);
+    assert_eq!(head[..7], ["time", "commit", "profile", "point", "machine", "kernel", "badpeer"]);
+    assert!(head.contains(&"good.latency_p99".to_owned()) && !head.contains(&"retransmits".to_owned()));
+    let mut later = run("bbbbbbbb", "2026-01-02T00:00:00Z", 2e6);
+    later.profile.expect.insert("retransmits".into(), "< 9".into());
+    for trial in &mut later.points[0].trials {
+        trial.summary.insert("retransmits".into(), 3.0);
+    }
+    append(&file, &later);
+    append(&file, &run("cccccccc", "2026-01-03T00:00:00Z", 3e6));
+    let (wider, rows) = table(&file);
+    assert_eq!((&wider[..head.len()], wider.last().map(String::as_str)), (&head[..], Some("retransmits")));
+    let column = |name: &str| wider.iter().position(|column| column == name).expect(name);
+    let cells = |name: &str| rows.iter().map(|row| row[column(name)].clone()).collect::<Vec<_>>();
+    assert_eq!(cells("commit"), ["aaaaaaaa", "bbbbbbbb", "cccccccc"]);
+    assert_eq!(cells("server_rss_growth"), ["1000000", "2000000", "3000000"]);
+    assert_eq!(cells("retransmits"), ["", "3", ""]);
+}
+
+#[test]
+fn those_who_add_at_the_same_time_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("history.csv");
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let file = &file;
+            scope.spawn(move || {
+                for run_number in 0..5 {
+                    let mut record = run(&format!("{writer}-{run_number}"), "2026-01-01T00:00:00Z", 1e6);
+                    // Each brings a column of its own, for which the file is made anew.
+                    record.profile.expect.insert(format!("number_{writer}"), "> 0".into());
+                    for trial in &mut record.points[0].trials {
+                        trial.summary.insert(format!("number_{writer}"), 1.0);
+                    }
+                    append(file, &record);
+                }
+            });
+        }
+    });
+    let (head, rows) = table(&file);
+    assert_eq!(rows.len(), 40);
+    assert_eq!(head.iter().filter(|name| name.starts_with("number_")).count(), 8);
+}
+
+#[test]
+fn each_number_is_drawn_and_no_line_leads_to_another_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("history.csv");
+    for (day, commit) in ["aaaaaaaa", "bbbbbbbb"].into_iter().enumerate() {
+        append(&file, &run(commit, &format!("2026-01-0{}T00:00:00Z", day + 1), 1e6));
+    }
+    let draw = || report::history_files(&file).expect("files");
+    let svg = |name: &str| {
+        let files = draw();
+        let found = files.iter().find(|(file, _)| file == name);
+        String::from_utf8(found.expect(name).1.clone()).expect("text")
+    };
+    let chart = "history-stalled-readers-server-rss-growth.svg";
+    let lines = |svg: &str| svg.matches("stroke=\"#0072B2\"").count();
+    assert_eq!(lines(&svg(chart)), 1, "one line through both");
+    let mut elsewhere = run("cccccccc", "2026-01-03T00:00:00Z", 1e6);
+    elsewhere.machine.cpu = "Another CPU".into();
+    append(&file, &elsewhere);
+    elsewhere.started = "2026-01-04T00:00:00Z".into();
+    append(&file, &elsewhere);
+    let svg = svg(chart);
+    assert_eq!(lines(&svg), 2, "and one on the other machine");
+    assert!(svg.contains("another machine") && svg.contains("aaaaaaa"), "{svg}");
+    let names: Vec<String> = draw().into_iter().map(|(name, _)| name).collect();
+    assert!(names[0] == "history.html" && names.iter().any(|name| name.ends_with(".png")));
+}
+
+#[test]
+fn a_file_that_is_no_history_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("history.csv");
+    let said = |text: &str| {
+        fs::write(&file, text).expect("written");
+        report::history_files(&file).expect_err(text).to_string()
+    };
+    let head = "time,commit,profile,point,machine,kernel,badpeer,server_rss_growth\n";
+    assert!(said("a,b\n1,2\n").contains("history.csv:1: there is no column `time`"));
+    let wrong = said(&format!("{head}t,c,p,,m,k,b,1\nt,c,p,,m,k,b,many\n"));
+    assert!(wrong.contains("history.csv:3: `many` in column `server_rss_growth` is no number"), "{wrong}");
+    let short = said(&format!("{head}t,c\n"));
+    assert!(short.contains("history.csv:2:"), "{short}");
+    let none = report::history_files(&folder.path().join("none.csv")).expect_err("no file").to_string();
+    assert!(none.contains("badpeer run --history"), "{none}");
+    let error = report::history::append(&file, &fixture::record()).expect_err("a broken file").to_string();
+    assert!(error.contains("history.csv:2:"), "nothing is added to a file that cannot be read: {error}");
+}
