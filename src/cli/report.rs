@@ -1,22 +1,37 @@
 //! `badpeer report`: the reports of a run or of a comparison, made again.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
-    Exit, Failure, say,
+    Exit, Failure, complain, say,
     store::{self, Kept},
 };
-use crate::report::{self, Format};
+use crate::{
+    profile::SHIPPED,
+    record::Record,
+    report::{self, Format, gallery, index, index::Entry},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A record.json or a comparison.json, or the folder of a run or of a comparison
-    #[arg(required_unless_present = "history")]
+    #[arg(required_unless_present_any = ["history", "index", "gallery"])]
     record: Option<PathBuf>,
 
     /// Draw every number of a history (see `run --history`) over its commits, into the folder `history` beside it
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "reports/history.csv", conflicts_with_all = ["record", "format"])]
     history: Option<PathBuf>,
+
+    /// Make a page over all runs and comparisons in a folder, its index.html
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "reports", conflicts_with_all = ["record", "format", "history"])]
+    index: Option<PathBuf>,
+
+    /// Make a gallery of the newest run of each profile in a folder: a picture each, and a README.md; into `gallery` there
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "reports", conflicts_with_all = ["record", "format", "history", "index"])]
+    gallery: Option<PathBuf>,
 
     /// What to make; all that is made of it anyway unless given
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -28,13 +43,25 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let (files, folder) = match (&args.record, &args.history) {
-        (Some(record), _) => (again(args, record)?, beside(record)),
-        (None, Some(file)) => (
-            report::history_files(file).map_err(Failure::usage)?,
-            file.parent().map(PathBuf::from).unwrap_or_default().join("history"),
-        ),
-        (None, None) => return Err(Failure::usage("give a record, a comparison or --history")),
+    let failed = |error: report::ReportError| Failure::new(Exit::Target, error);
+    let (files, folder) = if let Some(record) = &args.record {
+        (again(args, record)?, beside(record))
+    } else if let Some(file) = &args.history {
+        let folder = file.parent().map(PathBuf::from).unwrap_or_default();
+        (report::history_files(file).map_err(Failure::usage)?, folder.join("history"))
+    } else if let Some(root) = &args.index {
+        let (kept, broken) = store::all(root)?;
+        let entry = |(folder, kept): &(PathBuf, Kept)| match kept {
+            Kept::Record(record) => Entry::of_record(record, root, folder),
+            Kept::Comparison(comparison) => Entry::of_comparison(comparison, root, folder),
+        };
+        let page = index::page(kept.iter().map(entry).collect(), &broken).map_err(failed)?;
+        (vec![("index.html".to_owned(), page.into_bytes())], root.clone())
+    } else {
+        let root = args.gallery.clone().unwrap_or_default();
+        let (kept, broken) = store::all(&root)?;
+        broken.iter().for_each(|text| complain(text));
+        (gallery::files(&newest(kept)).map_err(failed)?, root.join("gallery"))
     };
     let folder = args.out.clone().unwrap_or(folder);
     let written = report::write(files, &folder).map_err(|e| Failure::new(Exit::Target, e))?;
@@ -42,6 +69,20 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         say(&file.display().to_string());
     }
     Ok(Exit::Pass)
+}
+
+/// The newest run of each profile, in the order of `badpeer list profiles`; those of other profiles behind them.
+fn newest(kept: Vec<(PathBuf, Kept)>) -> Vec<Record> {
+    let mut newest: BTreeMap<(usize, String), Record> = BTreeMap::new();
+    for (_, kept) in kept {
+        let Kept::Record(record) = kept else { continue };
+        let place = SHIPPED.iter().position(|shipped| shipped.name == record.name).unwrap_or(SHIPPED.len());
+        let key = (place, record.name.clone());
+        if newest.get(&key).is_none_or(|other| other.started < record.started) {
+            newest.insert(key, *record);
+        }
+    }
+    newest.into_values().collect()
 }
 
 fn beside(record: &Path) -> PathBuf {

@@ -125,6 +125,36 @@ pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
     Ok(Kept::Record(Box::new(read(path)?)))
 }
 
+/// Every run and comparison in `root/NAME/TIME/`, with its folder, and what could not be read and why.
+pub(super) fn all(root: &Path) -> Result<(Vec<(PathBuf, Kept)>, Vec<String>), Failure> {
+    let unreadable =
+        |path: &Path, e: io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
+    let folders = |path: &Path| -> Result<Vec<PathBuf>, Failure> {
+        let entries = fs::read_dir(path).map_err(|e| unreadable(path, e))?;
+        // `latest` is a link: what it leads to is there by its own name.
+        let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let mut folders: Vec<PathBuf> =
+            entries.filter_map(Result::ok).filter(is_folder).map(|entry| entry.path()).collect();
+        folders.sort();
+        Ok(folders)
+    };
+    let (mut kept, mut broken) = (Vec::new(), Vec::new());
+    for name in folders(root)? {
+        for folder in folders(&name)? {
+            let has = |file: &str| folder.join(file).is_file();
+            if !has(COMPARISON) && !has("record.json") {
+                continue;
+            }
+            let path = if has(COMPARISON) { folder.clone() } else { folder.join("record.json") };
+            match read_either(&path) {
+                Ok(found) => kept.push((folder, found)),
+                Err(failure) => broken.push(failure.message),
+            }
+        }
+    }
+    Ok((kept, broken))
+}
+
 /// Writes a comparison into a folder of its own, and what is made of it, and says where.
 pub(super) fn keep_comparison(
     out: &Path,

@@ -56,6 +56,7 @@ pub(crate) fn record() -> Record {
 }
 
 /// Two axes of two and three values.
+#[allow(dead_code, reason = "not every test that shares this file has a sweep")]
 pub(crate) fn sweep() -> Record {
     let axes = "\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\n\"server.send_limit\" = [\"256KiB\", \"1MiB\", \"off\"]\n";
     let mut points = Vec::new();

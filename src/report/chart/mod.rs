@@ -61,12 +61,18 @@ impl Figure {
 
     /// A PNG file.
     pub(super) fn png(&self) -> Result<Vec<u8>, ReportError> {
+        self.picture(ENLARGED)
+    }
+
+    /// A PNG file so many times as large as the figure.
+    pub(super) fn picture(&self, enlarged: f64) -> Result<Vec<u8>, ReportError> {
         load_font();
-        let side = |length: u32| (f64::from(length) * ENLARGED) as u32;
+        let side = |length: u32| (f64::from(length) * enlarged) as u32;
         let (width, height) = (side(draw::SIZE.0), side(draw::SIZE.1));
         let mut pixels = vec![0; (width * 2 * height * 2 * 3) as usize];
         let area = BitMapBackend::with_buffer(&mut pixels, (width * 2, height * 2)).into_drawing_area();
-        draw::draw(self, &area, PIXELS).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
+        let medium = Medium { scale: enlarged * 2.0, ..PIXELS };
+        draw::draw(self, &area, medium).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
         drop(area);
         encode(width, height, &halved(&pixels, width as usize)).map_err(|e| self.failed(&e))
     }

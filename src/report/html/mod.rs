@@ -2,6 +2,7 @@
 
 pub(super) mod compare;
 pub(super) mod history;
+pub(super) mod index;
 mod page;
 
 use super::{

@@ -1,0 +1,83 @@
+//! All runs and comparisons of a folder on one page.
+
+use std::path::Path;
+
+use super::{ReportError, gallery::telling, gate, html, view::meaning};
+use crate::{gate::Comparison, record::Record};
+
+/// A run or a comparison, as the page lists it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The profile's name, or that and what it was compared for.
+    pub name: String,
+    /// What it is about.
+    pub title: String,
+    /// When it was started (RFC 3339), or its folder's name, which says the same.
+    pub started: String,
+    /// The commit, where there was one.
+    pub commit: Option<String>,
+    /// PASS and so on.
+    pub outcome: &'static str,
+    /// What that means, in a sentence.
+    pub meaning: String,
+    /// Its page, from the folder of the index.
+    pub page: Option<String>,
+    /// A picture of it, likewise.
+    pub picture: Option<String>,
+}
+
+impl Entry {
+    /// A run whose files are in `folder`, which lies below `root`.
+    #[must_use]
+    pub fn of_record(record: &Record, root: &Path, folder: &Path) -> Self {
+        let picture = telling(record).and_then(|figure| drawn(root, folder, &figure.name));
+        Self {
+            name: record.name.clone(),
+            title: record.profile.title.clone(),
+            started: record.started.clone(),
+            commit: record.commit.clone(),
+            outcome: record.outcome().word(),
+            meaning: meaning(record),
+            page: there(root, folder, "index.html"),
+            picture,
+        }
+    }
+
+    /// A comparison whose files are in `folder`, which lies below `root`.
+    #[must_use]
+    pub fn of_comparison(comparison: &Comparison, root: &Path, folder: &Path) -> Self {
+        let origin = &comparison.origin;
+        Self {
+            name: format!("compare {}", origin.name),
+            title: format!("{} against {}", origin.head, origin.base),
+            started: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            commit: None,
+            outcome: comparison.call.word(),
+            meaning: gate::meaning(comparison),
+            page: there(root, folder, "index.html"),
+            picture: drawn(root, folder, "intervals"),
+        }
+    }
+}
+
+fn drawn(root: &Path, folder: &Path, chart: &str) -> Option<String> {
+    ["svg", "png"].iter().find_map(|kind| there(root, folder, &format!("{chart}.{kind}")))
+}
+
+/// A file in the folder, if it is there, from the root.
+fn there(root: &Path, folder: &Path, name: &str) -> Option<String> {
+    let file = folder.join(name);
+    let below = file.strip_prefix(root).ok().filter(|_| file.is_file())?;
+    Some(below.to_string_lossy().into_owned())
+}
+
+/// The page of these, the newest first; `broken`: files that could not be read, and why.
+///
+/// # Errors
+/// A page that cannot be made.
+pub fn page(mut entries: Vec<Entry>, broken: &[String]) -> Result<String, ReportError> {
+    // A folder's name has dashes where the time has colons: both sort alike.
+    let key = |entry: &Entry| entry.started.replace(':', "-");
+    entries.sort_by_key(|entry| std::cmp::Reverse(key(entry)));
+    html::index::render(&entries, broken)
+}
