@@ -5,8 +5,7 @@ use std::fmt::Write;
 use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
 
-use crate::record::Machine;
-use crate::sys;
+use crate::{probe::TaskCounters, record::Machine, sys::Event};
 
 mod checks;
 
@@ -54,8 +53,17 @@ pub fn examine() -> Vec<Finding> {
         checks::proportional_memory(),
     ];
     findings.extend(checks::host());
-    findings.push(checks::counters(sys::hardware_counters(), &setting("kernel/perf_event_paranoid")));
+    findings.push(checks::counters(instructions(), &setting("kernel/perf_event_paranoid")));
     findings
+}
+
+/// Whether instructions are counted here, and where; really tried.
+fn instructions() -> Result<&'static str, String> {
+    let mut counters = TaskCounters::new(Event::Instructions, &[std::process::id()])?;
+    match counters.read() {
+        Some(1..) => Ok(counters.scope()),
+        _ => Err("the counter stays at 0".to_owned()),
+    }
 }
 
 fn good(topic: &'static str, found: String) -> Finding {

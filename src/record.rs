@@ -114,6 +114,9 @@ pub struct Effective {
     pub client_receive_buffer: Vec<u64>,
     /// Kernel send buffer of a client of each group, in bytes.
     pub client_send_buffer: Vec<u64>,
+    /// Which instructions of the server were counted, or why none were.
+    #[serde(default)]
+    pub instructions: String,
     /// How the server ended: its exit code or signal, in words; `left running` if it was not started by us.
     pub server_exit: String,
     /// What the clients ran out of, which ended the trial.

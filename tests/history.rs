@@ -103,7 +103,7 @@ fn each_number_is_drawn_and_no_line_leads_to_another_machine() {
     assert_eq!(lines(&svg), 2, "and one on the other machine");
     assert!(svg.contains("another machine") && svg.contains("aaaaaaa"), "{svg}");
     let names: Vec<String> = draw().into_iter().map(|(name, _)| name).collect();
-    assert!(names[0] == "history.html" && names.iter().any(|name| name.ends_with(".png")));
+    assert!(names[0] == "history.html" && names.iter().any(|name| name.contains(".png")));
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
         let folder = store::keep_comparison(&args.out, &comparison, &args.format)?;
         github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
         if !args.json {
-            say(&report::gate::render(&comparison));
+            say(&report::gate::render(&comparison, super::colored()));
             say(&format!("kept in {}\n", folder.display()));
         }
         let exit = match (end, comparison.call) {

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Subcommand, ValueEnum};
 
-use super::say;
+use super::{catalog, say, to_json};
 use crate::{
     behavior::{About, Spec},
     codec::Protocol,
@@ -19,6 +19,10 @@ pub(super) struct Args {
     /// What to list
     #[arg(value_enum)]
     topic: Option<Topic>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,8 +43,28 @@ enum Topic {
 
 pub(super) fn main(args: &Args) {
     let topics = args.topic.map_or_else(|| Topic::value_variants().to_vec(), |topic| vec![topic]);
+    if args.json {
+        let each = topics.iter().map(|topic| (name(*topic), table(*topic)));
+        let all: serde_json::Map<String, serde_json::Value> = each.collect();
+        return say(&to_json(&all));
+    }
     let pages: Vec<String> = topics.into_iter().map(page).collect();
     say(pages.join("\n").trim_end());
+}
+
+fn name(topic: Topic) -> String {
+    topic.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn table(topic: Topic) -> serde_json::Value {
+    match topic {
+        Topic::Profiles => catalog::profiles(),
+        Topic::Protocols => catalog::protocols(),
+        Topic::Behaviors => catalog::behaviors(),
+        Topic::Metrics => catalog::metrics(),
+        Topic::Server => catalog::server(),
+        Topic::Core => catalog::core(),
+    }
 }
 
 fn page(topic: Topic) -> String {
@@ -165,6 +189,20 @@ fn wrapped(text: &str, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_are_told_of_everything_too() {
+        for topic in Topic::value_variants() {
+            let (table, page) = (table(*topic), page(*topic));
+            let entries = table.as_array().expect("a list");
+            assert!(!entries.is_empty());
+            for entry in entries {
+                let name = ["name", "key", "experiment"].into_iter().find_map(|key| entry[key].as_str());
+                assert!(page.contains(name.expect("a name")), "{entry}");
+            }
+        }
+        assert_eq!(table(Topic::Metrics).as_array().map(Vec::len), Some(Stat::all().count()));
+    }
 
     #[test]
     fn every_page_fits_the_terminal_and_names_all() {

@@ -3,6 +3,7 @@
 mod baseline;
 mod bench;
 mod calibrate;
+mod catalog;
 mod compare;
 mod core;
 mod gate;
@@ -19,7 +20,7 @@ mod words;
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -169,6 +170,14 @@ fn say(text: &str) {
 /// A line on stderr: what went wrong.
 fn complain(message: &str) {
     let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
+}
+
+/// Whether what is printed may be colored: to a terminal that knows colors, unless somebody objects (no-color.org).
+fn colored() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    std::io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_some_and(|term| term != "dumb")
 }
 
 fn to_json(value: &impl serde::Serialize) -> String {

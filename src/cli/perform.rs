@@ -1,7 +1,6 @@
 //! From requests to verdicts: each is run, judged, reported, and told of on the terminal.
 
 use std::{
-    io::IsTerminal,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -41,10 +40,9 @@ pub(super) struct Output {
     #[arg(long)]
     json: bool,
 
-    /// Add a row for each run to a history (history.csv in the folder for the reports unless given), which `badpeer report
-    /// --history` draws over commits
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-    history: Option<Option<PathBuf>>,
+    /// Add a row for each run to a history, which `badpeer report --history` draws over commits
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "reports/history.csv")]
+    history: Option<PathBuf>,
 
     #[command(flatten)]
     baselines: Baselines,
@@ -181,16 +179,14 @@ fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Again
     github::tell(|| record.into(), || report::markdown(record) + &since());
     let kept = output.baselines.keep(&output.out, record)?;
     if let Some(file) = &output.history {
-        let file = file.clone().unwrap_or_else(|| output.out.join("history.csv"));
-        report::history::append(&file, record).map_err(|error| {
+        report::history::append(file, record).map_err(|error| {
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
     }
     if output.json {
         return Ok(against);
     }
-    let color =
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let color = super::colored();
     if output.quiet {
         say(&report::terminal::verdicts(record, color));
     } else {
@@ -201,7 +197,7 @@ fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Again
         }
     }
     if let Some(against) = &against {
-        say(&report::baseline::render(against));
+        say(&report::baseline::render(against, color));
     }
     if let Some(kept) = kept {
         say(&format!("kept as a baseline: {}\n", kept.display()));

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Exit, Failure, complain, say,
-    store::{self, Kept},
+    store::{self, Kept, Shelf},
 };
 use crate::{
     profile::SHIPPED,
@@ -50,7 +50,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         let folder = file.parent().map(PathBuf::from).unwrap_or_default();
         (report::history_files(file).map_err(Failure::usage)?, folder.join("history"))
     } else if let Some(root) = &args.index {
-        let (kept, broken) = store::all(root)?;
+        let Shelf { kept, broken } = store::all(root)?;
         let entry = |(folder, kept): &(PathBuf, Kept)| match kept {
             Kept::Record(record) => Entry::of_record(record, root, folder),
             Kept::Comparison(comparison) => Entry::of_comparison(comparison, root, folder),
@@ -59,8 +59,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         (vec![("index.html".to_owned(), page.into_bytes())], root.clone())
     } else {
         let root = args.gallery.clone().unwrap_or_default();
-        let (kept, broken) = store::all(&root)?;
-        broken.iter().for_each(|text| complain(text));
+        let Shelf { kept, broken } = store::all(&root)?;
+        for text in &broken {
+            complain(text);
+        }
         (gallery::files(&newest(kept)).map_err(failed)?, root.join("gallery"))
     };
     let folder = args.out.clone().unwrap_or(folder);

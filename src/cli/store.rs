@@ -125,8 +125,17 @@ pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
     Ok(Kept::Record(Box::new(read(path)?)))
 }
 
-/// Every run and comparison in `root/NAME/TIME/`, with its folder, and what could not be read and why.
-pub(super) fn all(root: &Path) -> Result<(Vec<(PathBuf, Kept)>, Vec<String>), Failure> {
+/// What lies in a folder of reports.
+#[derive(Default)]
+pub(super) struct Shelf {
+    /// Every run and comparison, with its folder.
+    pub(super) kept: Vec<(PathBuf, Kept)>,
+    /// What could not be read, and why.
+    pub(super) broken: Vec<String>,
+}
+
+/// Every run and comparison in `root/NAME/TIME/`.
+pub(super) fn all(root: &Path) -> Result<Shelf, Failure> {
     let unreadable =
         |path: &Path, e: io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
     let folders = |path: &Path| -> Result<Vec<PathBuf>, Failure> {
@@ -138,7 +147,7 @@ pub(super) fn all(root: &Path) -> Result<(Vec<(PathBuf, Kept)>, Vec<String>), Fa
         folders.sort();
         Ok(folders)
     };
-    let (mut kept, mut broken) = (Vec::new(), Vec::new());
+    let mut shelf = Shelf::default();
     for name in folders(root)? {
         for folder in folders(&name)? {
             let has = |file: &str| folder.join(file).is_file();
@@ -147,12 +156,12 @@ pub(super) fn all(root: &Path) -> Result<(Vec<(PathBuf, Kept)>, Vec<String>), Fa
             }
             let path = if has(COMPARISON) { folder.clone() } else { folder.join("record.json") };
             match read_either(&path) {
-                Ok(found) => kept.push((folder, found)),
-                Err(failure) => broken.push(failure.message),
+                Ok(found) => shelf.kept.push((folder, found)),
+                Err(failure) => shelf.broken.push(failure.message),
             }
         }
     }
-    Ok((kept, broken))
+    Ok(shelf)
 }
 
 /// Writes a comparison into a folder of its own, and what is made of it, and says where.

@@ -224,10 +224,10 @@ fn steal_finding(steal_and_all: Option<(u64, u64)>, guest: bool) -> Finding {
     finding.but(State::Limited, costs, "a machine, or an instance type, with cores of its own")
 }
 
-pub(super) fn counters(tried: Result<(), String>, paranoid: &str) -> Finding {
+pub(super) fn counters(tried: Result<&str, String>, paranoid: &str) -> Finding {
     let paranoid_is = |level: &str| format!("{level}; kernel.perf_event_paranoid {paranoid}");
     match tried {
-        Ok(()) => good("counters", paranoid_is("instructions are counted")),
+        Ok(scope) => good("counters", paranoid_is(&format!("instructions are counted {scope}"))),
         Err(reason) => good("counters", paranoid_is(&reason)).but(
             State::Missing,
             "no instruction counts; CPU time is compared instead, which varies more",
@@ -301,7 +301,7 @@ mod tests {
             hidden.mend.starts_with("sysctl")
                 && !counters(Err(String::new()), "2").mend.starts_with("sysctl")
         );
-        assert_eq!(counters(Ok(()), "2").state, State::Good);
+        assert_eq!(counters(Ok("everywhere"), "2").state, State::Good);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ALPHA, CONFIRM_ALPHA, Call, Cell, Expected, Finding, Pair, compare, expected};
 use crate::{
     profile::Profile,
-    record::{Machine, Outcome},
+    record::{Machine, Outcome, Trial},
     stats,
 };
 
@@ -57,6 +57,32 @@ pub struct Comparison {
     pub not_gated: Vec<String>,
     /// Why pairs were dropped.
     pub dropped: Vec<String>,
+    /// What the host did meanwhile.
+    #[serde(default)]
+    pub host: Disturbance,
+}
+
+/// What the host did in each trial, base and head of each pair in turn; absent where it was not measured. For a reader: pairs
+/// are dropped by the rule of [`Pair::dropped`] alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Disturbance {
+    /// Share of a core that other guests took.
+    pub steal: Vec<f64>,
+    /// Share of the time in which some task of the machine waited for a core.
+    pub cpu_pressure: Vec<f64>,
+    /// Share of the time for which the server's threads waited for a core, all together.
+    pub server_run_delay: Vec<f64>,
+}
+
+impl Disturbance {
+    fn of(trials: &[&Trial]) -> Self {
+        let rates = |name: &str| trials.iter().filter_map(|trial| trial.summary.get(name).copied()).collect();
+        Self {
+            steal: rates("host_steal_rate"),
+            cpu_pressure: rates("host_cpu_pressure_rate"),
+            server_run_delay: rates("server_run_delay_rate"),
+        }
+    }
 }
 
 impl Comparison {
@@ -90,6 +116,7 @@ impl Comparison {
             expected,
             not_gated,
             dropped,
+            host: Disturbance::of(&pairs().flat_map(|pair| [&pair.base, &pair.head]).collect::<Vec<_>>()),
         }
     }
 

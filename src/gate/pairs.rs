@@ -88,6 +88,7 @@ fn gated_anyway(profile: &Profile) -> Vec<Gated> {
     let mut all = vec![
         run(Metric::ServerCpuPerRequest, Fold::Final),
         run(Metric::ServerCallsPerRequest, Fold::Final),
+        run(Metric::ServerInstructionsPerRequest, Fold::Final),
         run(Metric::ServerRss, Fold::Growth),
         run(Metric::KernelMemory, Fold::Growth),
         run(Metric::LatenessP50, Fold::Final),

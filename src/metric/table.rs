@@ -57,6 +57,12 @@ metrics! {
     ServerCpuUserPerRequest: "server_cpu_user_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// CPU time of the server in the kernel for one answered request
     ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
+    /// Time the server's threads were ready to run and waited for a core: what the machine took, and not the server
+    ServerRunDelay: "server_run_delay" Run Nanoseconds Neither [Rate Total] None 0.5;
+    /// Instructions of the server, where this machine counts them (perf_event_open)
+    ServerInstructions: "server_instructions" Run Count Lower [Rate Total] None 0.05;
+    /// Instructions of the server for one answered request
+    ServerInstructionsPerRequest: "server_instructions_per_request" Run Count Lower [Final] None 0.02;
     /// Share of the kernel in the server's CPU time; not told below a tenth of a second
     ServerKernelShare: "server_kernel_share" Run Share Neither [Final] None 0.05;
     /// Descriptors the server holds

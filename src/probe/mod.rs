@@ -3,6 +3,7 @@
 mod hold_up;
 mod host;
 mod inet_diag;
+mod instructions;
 pub mod listeners;
 mod netlink;
 mod proc_file;
@@ -15,6 +16,7 @@ mod tree;
 pub use hold_up::HoldUp;
 pub use host::{HostProbe, HostReading};
 pub use inet_diag::{SocketEntry, TcpState};
+pub use instructions::TaskCounters;
 pub use process::{ProcessProbe, ProcessReading};
 pub use reference::{ReferenceProbe, ReportedEviction};
 pub use sightings::{Sighting, Sightings};

@@ -21,6 +21,8 @@ pub struct TreeReading {
     pub cpu_system_ns: u64,
     /// CPU time, exact to the nanosecond for threads alive.
     pub cpu_ns: u64,
+    /// Time ready to run and waiting for a CPU, in nanoseconds; of what ended, as last seen.
+    pub run_delay_ns: u64,
     /// Context switches; of what ended, as last seen.
     pub context_switches: u64,
     /// Open descriptors; `None` where one of the processes does not let us look.
@@ -75,6 +77,7 @@ impl TreeProbe {
             cpu_user_ns: total.user_ns,
             cpu_system_ns: total.system_ns,
             cpu_ns: total.cpu_ns,
+            run_delay_ns: total.run_delay_ns,
             context_switches: total.switches,
             ..sum
         })
@@ -132,6 +135,7 @@ struct Work {
     user_ns: u64,
     system_ns: u64,
     cpu_ns: u64,
+    run_delay_ns: u64,
     switches: u64,
     /// By children that ended and were waited for.
     waited_user_ns: u64,
@@ -146,6 +150,7 @@ impl Work {
             // Both say too little: the one leaves out threads that came and went between two readings, the other is
             // rounded down to ticks.
             cpu_ns: reading.on_cpu_ns.max(reading.cpu_user_ns + reading.cpu_system_ns),
+            run_delay_ns: reading.run_delay_ns,
             switches: reading.voluntary_switches + reading.involuntary_switches,
             waited_user_ns: reading.waited_user_ns,
             waited_system_ns: reading.waited_system_ns,
@@ -175,6 +180,7 @@ impl Work {
             user_ns: both(self.user_ns, other.user_ns),
             system_ns: both(self.system_ns, other.system_ns),
             cpu_ns: both(self.cpu_ns, other.cpu_ns),
+            run_delay_ns: both(self.run_delay_ns, other.run_delay_ns),
             switches: both(self.switches, other.switches),
             waited_user_ns: 0,
             waited_system_ns: 0,

@@ -1,6 +1,7 @@
 //! A run against one that was kept, made visible.
 
 use super::{
+    gate::painted,
     table::{Align, Table},
     terminal::{WIDTH, hanging},
 };
@@ -13,7 +14,7 @@ use crate::{
 
 /// Text of 80 columns.
 #[must_use]
-pub fn render(against: &Against) -> String {
+pub fn render(against: &Against, color: bool) -> String {
     let (head, differs) = (title(against), differs(against));
     let table = table(against);
     let mut out = vec![hanging("", &head, 2)];
@@ -21,7 +22,8 @@ pub fn render(against: &Against) -> String {
     if !table.is_empty() {
         out.push(format!("\n{}\n", table.text(WIDTH)));
     }
-    out.push(hanging(&format!("{}  ", against.call.word()), &meaning(against), 4));
+    let said = hanging(&format!("{}  ", against.call.word()), &meaning(against), 4);
+    out.push(painted(against.call, &said, color));
     out.concat()
 }
 

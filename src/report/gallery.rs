@@ -10,22 +10,38 @@ use crate::record::{Record, stat_of};
 /// A picture is this much larger than a figure: 800×400 pixels.
 const SMALL: f64 = 0.8;
 
-/// The chart that tells most of a run: of a sweep the first number that is expected; else where the bytes wait if some
-/// group misbehaves, and the latencies if none does.
+/// Bytes that waited from which on it is worth a picture where.
+const MUCH: f64 = 1_048_576.0;
+
+/// The chart that tells most of a run: of a sweep the first number that is expected and differs along it; else where the
+/// bytes wait if many do, the connections if some ended, and the latencies if nothing happened to anybody.
 pub(super) fn telling(record: &Record) -> Option<Figure> {
-    let figures = chart::figures(record);
+    let mut figures = chart::figures(record);
+    let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
     let expected = record.profile.expect.keys().filter_map(|name| stat_of(name));
-    let of_sweep = expected.map(|stat| format!("sweep-{}", stat.name()));
+    let of_sweep: Vec<usize> =
+        expected.filter_map(|stat| named(&figures, &format!("sweep-{}", stat.name()))).collect();
+    let differs = of_sweep.iter().find(|place| figures[**place].spread() > 0.5);
+    let usual = || usual(record).into_iter().find_map(|name| named(&figures, name));
+    let best = differs.or(of_sweep.first()).copied().or_else(usual).unwrap_or(0);
+    (best < figures.len()).then(|| figures.swap_remove(best))
+}
+
+/// What to look at in a run without a sweep, the first that there is.
+fn usual(record: &Record) -> Vec<&'static str> {
+    let Some(trial) = record.points.first().and_then(|point| point.trials.first()) else { return Vec::new() };
+    let peak = |name: &str| trial.summary.get(name).copied().unwrap_or(0.0);
+    let waited = peak("send_buffered_peak") + peak("kernel_send_queue_peak");
+    let ended = trial.groups.iter().any(|group| group.ledger.still_alive < group.ledger.opened);
     let misbehaves = |group: &crate::profile::Group| !(group.rx.is_steady() && group.tx.is_steady());
-    let usual: &[&str] = if record.profile.clients.iter().any(misbehaves) {
-        &["where-the-bytes-wait", "connections", "latency"]
-    } else {
-        &["latency-percentiles", "throughput"]
-    };
-    let names: Vec<String> = of_sweep.chain(usual.iter().map(|name| (*name).to_owned())).collect();
-    let place = |name: &String| figures.iter().position(|figure| figure.name == *name);
-    let best = names.iter().find_map(place).unwrap_or(0);
-    figures.into_iter().nth(best)
+    let bad = record.profile.clients.iter().any(misbehaves);
+    let all = [
+        (bad && waited >= MUCH, "where-the-bytes-wait"),
+        (ended, "connections"),
+        (true, "latency-percentiles"),
+        (true, "throughput"),
+    ];
+    all.into_iter().filter_map(|(fits, name)| fits.then_some(name)).collect()
 }
 
 /// The files of the gallery, by name: a page in Markdown, and a picture of each run.
@@ -34,28 +50,29 @@ pub(super) fn telling(record: &Record) -> Option<Figure> {
 /// A chart that cannot be drawn.
 pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut files = Vec::new();
-    let mut text = String::from(
+    let mut text = vec![
         "# Gallery\n\nWhat each profile found, in the one chart that tells most. Made by `badpeer report --gallery` from the \
-         newest run of each.\n",
-    );
+         newest run of each.\n"
+            .to_owned(),
+    ];
     for record in records {
         let name = &record.name;
-        text += &format!("\n## {name}\n\n**{}**\n\n", line(&record.profile.title));
+        text.push(format!("\n## {name}\n\n**{}**\n\n", line(&record.profile.title)));
         if let Some(figure) = telling(record) {
             let picture = format!("{name}.png");
-            text += &format!("![{}]({picture})\n\n{}\n\n", line(&figure.title), line(&figure.caption));
+            text.push(format!("![{}]({picture})\n\n{}\n\n", line(&figure.title), line(&figure.caption)));
             files.push((picture, figure.picture(SMALL)?));
         }
-        text += &format!(
+        text.push(format!(
             "{}: {} ({}; {}, {} cores)\n",
             record.outcome().word(),
             line(&meaning(record)),
             manner(record),
             line(&record.machine.cpu),
             record.machine.cores
-        );
+        ));
     }
-    files.push(("README.md".to_owned(), text.into_bytes()));
+    files.push(("README.md".to_owned(), text.concat().into_bytes()));
     Ok(files)
 }
 

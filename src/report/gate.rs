@@ -8,19 +8,34 @@ use crate::{
     gate::{Calibration, Call, Comparison, Finding},
     metric::{Stat, Unit},
     record::stat_of,
+    stats::quantile,
 };
 
 /// The comparison as text of 80 columns.
 #[must_use]
-pub fn render(comparison: &Comparison) -> String {
+pub fn render(comparison: &Comparison, color: bool) -> String {
     let mut out = vec![hanging("", &title(comparison), 2)];
     out.extend(
         tables(comparison).iter().map(|table| format!("\n{}\n{}", table.caption(), table.text(WIDTH))),
     );
     out.push("\n".to_owned());
     out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
-    out.push(hanging(&format!("{}  ", comparison.call.word()), &meaning(comparison), 4));
+    let said = hanging(&format!("{}  ", comparison.call.word()), &meaning(comparison), 4);
+    out.push(painted(comparison.call, &said, color));
     out.concat()
+}
+
+/// Text that begins with the word of a call, with that word green, red or yellow where color is asked for.
+pub(super) fn painted(call: Call, text: &str, color: bool) -> String {
+    let code = match call {
+        _ if !color => return text.to_owned(),
+        Call::Pass => 32,
+        Call::Regression | Call::Fail => 31,
+        Call::Inconclusive | Call::Invalid => 33,
+    };
+    let word = call.word();
+    text.strip_prefix(word)
+        .map_or_else(|| text.to_owned(), |rest| format!("\x1b[1;{code}m{word}\x1b[0m{rest}"))
 }
 
 /// The same for a page that shows Markdown.
@@ -199,10 +214,27 @@ pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
             "not gated, because it was not measured, or too few requests stand behind it: {names}"
         ));
     }
+    all.extend(disturbance(comparison));
     if let Some(first) = comparison.dropped.first() {
         all.push(format!("{} pairs were dropped whole; the first: {first}", comparison.dropped.len()));
     }
     all
+}
+
+/// What the host did in the trials, if it was measured.
+fn disturbance(comparison: &Comparison) -> Option<String> {
+    let host = &comparison.host;
+    let kinds = [
+        ("steal", &host.steal),
+        ("CPU pressure", &host.cpu_pressure),
+        ("the server waited for a core", &host.server_run_delay),
+    ];
+    let said = kinds.into_iter().filter_map(|(what, shares)| {
+        let (usual, worst) = (quantile(shares, 0.5)?, quantile(shares, 1.0)?);
+        Some(format!("{what} {:.1} % ({:.1} %)", usual * 100.0, worst * 100.0))
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| format!("the host, median trial (worst): {}", said.join(", ")))
 }
 
 pub(super) fn meaning(comparison: &Comparison) -> String {

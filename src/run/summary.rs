@@ -183,6 +183,9 @@ fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
             row.set(metric, cpu / answered_in_window as f64);
         }
     }
+    if let (Some(count), true) = (total(Metric::ServerInstructions), answered_in_window > 0) {
+        row.set(Metric::ServerInstructionsPerRequest, count / answered_in_window as f64);
+    }
     if let (Some(user), Some(system)) = (total(Metric::ServerCpuUser), total(Metric::ServerCpuSystem))
         && user + system >= LEAST_CPU_NS
     {

@@ -76,6 +76,7 @@ pub(super) fn run(
     }
     watch.notes.extend(shared_cores(cores, &server_cores, plan.threads));
     let effective = Effective {
+        instructions: watch.instructions(),
         server_cores,
         client_cores: cores.clients.clone(),
         address: plan.address.to_string(),

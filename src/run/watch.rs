@@ -7,9 +7,9 @@ use crate::{
     metric::{Metric, Row},
     probe::{
         HostProbe, ReferenceProbe, ReportedEviction, Sighting, Sightings, SocketProbe, SocketReading,
-        TcpState, TreeProbe,
+        TaskCounters, TcpState, TreeProbe,
     },
-    sys,
+    sys::{self, Event},
 };
 
 /// Proportional memory walks the page tables: once a second is enough.
@@ -34,6 +34,8 @@ pub(super) enum Moment {
 /// The probes of one trial.
 pub(super) struct Watch {
     process: Option<TreeProbe>,
+    /// Or why they are not counted.
+    instructions: Result<TaskCounters, String>,
     sockets: Option<SocketProbe>,
     sightings: Sightings,
     host: Option<HostProbe>,
@@ -55,6 +57,10 @@ impl Watch {
             [] => None,
             roots => TreeProbe::new(roots).map_err(|e| kept("the server's process", e)).ok(),
         };
+        let instructions = match &process {
+            None => Err("the server's process was not seen".to_owned()),
+            Some(tree) => TaskCounters::new(Event::Instructions, &tree.processes().collect::<Vec<_>>()),
+        };
         let sockets = SocketProbe::new().map_err(|e| kept("the kernel's socket memory", e)).ok();
         let host = HostProbe::new().map_err(|e| kept("the host's load", e)).ok();
         if let Some(reason) = host.as_ref().and_then(HostProbe::no_pressure) {
@@ -74,6 +80,7 @@ impl Watch {
         }
         Self {
             process,
+            instructions,
             sockets,
             sightings: Sightings::default(),
             host,
@@ -83,6 +90,14 @@ impl Watch {
             pss_due_ns: 0,
             sockets_due_ns: 0,
             notes,
+        }
+    }
+
+    /// Which instructions are counted, or why none are.
+    pub(super) fn instructions(&self) -> String {
+        match &self.instructions {
+            Ok(counters) => format!("counted {}", counters.scope()),
+            Err(reason) => format!("not counted: {reason}"),
         }
     }
 
@@ -124,6 +139,7 @@ impl Watch {
                 row.set(Metric::ServerCpu, reading.cpu_ns as f64);
                 row.set(Metric::ServerCpuUser, reading.cpu_user_ns as f64);
                 row.set(Metric::ServerCpuSystem, reading.cpu_system_ns as f64);
+                row.set(Metric::ServerRunDelay, reading.run_delay_ns as f64);
                 row.set(Metric::ServerSwitches, reading.context_switches as f64);
                 match reading.descriptors {
                     Some(descriptors) => row.set(Metric::ServerDescriptors, descriptors as f64),
@@ -133,6 +149,9 @@ impl Watch {
                 }
             }
             Err(error) => missing.push(format!("a sample of the server's process is missing: {error}")),
+        }
+        if let Some(count) = self.instructions.as_mut().ok().and_then(TaskCounters::read) {
+            row.set(Metric::ServerInstructions, count as f64);
         }
         if now_ns >= self.pss_due_ns {
             self.pss_due_ns = now_ns + PSS_EVERY_NS;

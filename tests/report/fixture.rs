@@ -134,6 +134,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
             address: "127.0.0.1:40123".into(),
             client_receive_buffer: vec![131_072, 32_768],
             client_send_buffer: vec![2_626_560, 2_626_560],
+            instructions: "not counted: no such counter: the virtual machine hides it".into(),
             server_exit: "exit code 0".into(),
             shortage: None,
         },

@@ -26,6 +26,21 @@ pub(in crate::report) struct Figure {
     pub(super) layers: Vec<Layer>,
 }
 
+impl Figure {
+    /// How far the values of lines, bars and dots lie apart, as a share of the largest (0 to 1).
+    pub(in crate::report) fn spread(&self) -> f64 {
+        let values = self.layers.iter().flat_map(|layer| match &layer.shape {
+            Shape::Line(pieces, _) => pieces.concat(),
+            Shape::Bars(places, _) | Shape::Dots(places) => places.clone(),
+            _ => Vec::new(),
+        });
+        let values: Vec<f64> = values.map(|(_, value)| value).collect();
+        let most = values.iter().copied().fold(0.0, f64::max);
+        let least = values.into_iter().fold(most, f64::min);
+        if most > 0.0 { (most - least) / most } else { 0.0 }
+    }
+}
+
 /// Words above the plot, centered at a value of the x-axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Note {

@@ -1,22 +1,21 @@
 //! `index.html` of all runs and comparisons in a folder, the newest first.
 
-use super::page::{escape, page, section};
+use super::{
+    page::{escape, page},
+    remarks,
+};
 use crate::report::{ReportError, index::Entry};
 
 /// The whole page; `broken`: files that could not be read, and why.
 pub(in crate::report) fn render(entries: &[Entry], broken: &[String]) -> Result<String, ReportError> {
-    let mut body =
-        String::from("<header>\n<p class=\"kicker\">badpeer · reports</p>\n<h1>All runs</h1>\n</header>\n");
-    if entries.is_empty() {
-        body += "<p>There is nothing here yet: <code>badpeer run</code> makes the first report.</p>\n";
+    let list = if entries.is_empty() {
+        "<p>There is nothing here yet: <code>badpeer run</code> makes the first report.</p>\n".to_owned()
     } else {
-        let cards: String = entries.iter().map(card).collect();
-        body += &format!("<ol class=\"runs\">\n{cards}</ol>\n");
-    }
-    if !broken.is_empty() {
-        let items: String = broken.iter().map(|text| format!("<li>{}</li>\n", escape(text))).collect();
-        body += &section("", "What could not be read", &format!("<ul>\n{items}</ul>\n"));
-    }
+        let cards: Vec<String> = entries.iter().map(card).collect();
+        format!("<ol class=\"runs\">\n{}</ol>\n", cards.concat())
+    };
+    let head = "<header>\n<p class=\"kicker\">badpeer · reports</p>\n<h1>All runs</h1>\n</header>\n";
+    let body = [head, &list, &remarks("What could not be read", broken)].concat();
     page("badpeer: all runs", &body, &[])
 }
 

@@ -172,6 +172,7 @@ fn environment(record: &Record) -> String {
         ("Server's address", effective.address.clone()),
         ("Clients' receive buffers", sizes(&effective.client_receive_buffer)),
         ("Clients' send buffers", sizes(&effective.client_send_buffer)),
+        ("Server's instructions", effective.instructions.clone()),
         ("Server's end", effective.server_exit.clone()),
     ];
     let facts = facts(own.into_iter().chain(cores_and_memory(&record.machine)).chain(of_trial));
