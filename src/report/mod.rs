@@ -192,12 +192,14 @@ pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError>
     for row in &rows {
         of_profile.entry(&row.profile).or_default().push(row);
     }
+    let runs: std::collections::HashSet<(&str, &str)> =
+        rows.iter().map(|row| (row.profile.as_str(), row.time.as_str())).collect();
     let charts = |(profile, rows): (&&str, &Vec<&history::Row>)| {
         ((*profile).to_owned(), chart::history::figures(profile, rows))
     };
     let profiles: Vec<(String, Vec<Figure>)> = of_profile.iter().map(charts).collect();
     let mut files =
-        vec![("history.html".to_owned(), html::history::render(&profiles, rows.len())?.into_bytes())];
+        vec![("history.html".to_owned(), html::history::render(&profiles, runs.len())?.into_bytes())];
     for (_, figures) in &profiles {
         files.extend(pictures(figures)?);
         files.extend(vectors(figures)?);

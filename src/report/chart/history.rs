@@ -51,7 +51,7 @@ fn figure(profile: &str, rows: &[&Row], name: &str) -> Option<Figure> {
     });
     let layers = layers.collect();
     let first_and_last = lines.values().next().and_then(|places| Some((places.first()?.2, places.last()?.2)));
-    let title = first_and_last.filter(|_| lines.len() == 1).map_or_else(
+    let title = first_and_last.filter(|_| lines.len() == 1 && runs.len() > 1).map_or_else(
         || format!("{name} of {profile}"),
         |(first, last)| {
             format!("{name} of {profile}: {} at first, {} now", show(unit, first), show(unit, last))

@@ -9,9 +9,10 @@ pub(in crate::report) fn render(
     runs: usize,
 ) -> Result<String, ReportError> {
     let mut body = format!(
-        "<header>\n<p class=\"kicker\">badpeer · history</p>\n<h1>Over the commits</h1>\n<p class=\"about\">{runs} rows. A \
+        "<header>\n<p class=\"kicker\">badpeer · history</p>\n<h1>Over the commits</h1>\n<p class=\"about\">{runs} {}. A \
          line joins runs of one machine and kernel only. What changed between two commits is better told by pairs \
-         (<code>badpeer compare</code>): these runs were measured at different times.</p>\n</header>\n"
+         (<code>badpeer compare</code>): these runs were measured at different times.</p>\n</header>\n",
+        if runs == 1 { "run" } else { "runs" },
     );
     for (index, (profile, figures)) in profiles.iter().enumerate() {
         let charts: Result<String, ReportError> =
