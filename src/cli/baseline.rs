@@ -83,6 +83,7 @@ impl Baselines {
 pub(super) fn exit(against: Option<&Against>) -> Exit {
     match against.map(|against| against.call) {
         Some(Call::Regression) => Exit::Failed,
+        Some(Call::Invalid) => Exit::Invalid,
         _ => Exit::Pass,
     }
 }

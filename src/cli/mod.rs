@@ -53,7 +53,7 @@ enum Verb {
     Compare(compare::Args),
     /// Compare a server with itself, again and again: how often the gate is wrong here, and what it can find
     Calibrate(calibrate::Args),
-    /// Make the reports of a run or a comparison again, from what it left behind alone
+    /// Make reports from what runs left behind: those of one again, a page over all, a gallery, charts over commits
     Report(report::Args),
     /// Tell what there is: profiles, behaviors, metrics, server, core
     List(list::Args),

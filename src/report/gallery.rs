@@ -3,6 +3,7 @@
 use super::{
     ReportError, chart,
     chart::Figure,
+    table::plain,
     view::{manner, meaning},
 };
 use crate::record::{Record, stat_of};
@@ -57,27 +58,21 @@ pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
     ];
     for record in records {
         let name = &record.name;
-        text.push(format!("\n## {name}\n\n**{}**\n\n", line(&record.profile.title)));
+        text.push(format!("\n## {name}\n\n**{}**\n\n", plain(&record.profile.title)));
         if let Some(figure) = telling(record) {
             let picture = format!("{name}.png");
-            text.push(format!("![{}]({picture})\n\n{}\n\n", line(&figure.title), line(&figure.caption)));
+            text.push(format!("![{}]({picture})\n\n{}\n\n", plain(&figure.title), plain(&figure.caption)));
             files.push((picture, figure.picture(SMALL)?));
         }
         text.push(format!(
             "{}: {} ({}; {}, {} cores)\n",
             record.outcome().word(),
-            line(&meaning(record)),
+            plain(&meaning(record)),
             manner(record),
-            line(&record.machine.cpu),
+            plain(&record.machine.cpu),
             record.machine.cores
         ));
     }
     files.push(("README.md".to_owned(), text.concat().into_bytes()));
     Ok(files)
-}
-
-/// Text on one line that Markdown takes for nothing but text.
-fn line(text: &str) -> String {
-    let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    plain.replace('&', "&amp;").replace('<', "&lt;").replace('[', "\\[").replace(']', "\\]")
 }

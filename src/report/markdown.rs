@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{
     contents,
+    stall::explanations,
     table::plain,
     view::{axes, faults, manner, meaning, said},
 };
@@ -36,6 +37,9 @@ pub(super) fn render(record: &Record) -> String {
         }
         for note in said(point, |trial| &trial.invalid).iter().chain(&said(point, |trial| &trial.notes)) {
             paragraph(&format!("> {}", plain(note)));
+        }
+        for why in explanations(point) {
+            paragraph(&format!("> Why bytes waited: {}", plain(&why)));
         }
     }
     format!("{}\n", out.trim_end())

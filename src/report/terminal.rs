@@ -2,6 +2,7 @@
 
 use super::{
     contents,
+    stall::explanations,
     table::{Align, Table, shortened},
     view::{NOTHING, axes, brief, evictions, faults, groups, manner, meaning, outcomes, said, troubles},
 };
@@ -51,7 +52,8 @@ fn point_text(point: &Point, color: bool) -> String {
     parts.push(
         remarks("first fault", &faults(point))
             + &remarks("invalid", &said(point, |t| &t.invalid))
-            + &remarks("note", &said(point, |t| &t.notes)),
+            + &remarks("note", &said(point, |t| &t.notes))
+            + &remarks("why bytes waited", &explanations(point)),
     );
     parts.push(point.verdicts.iter().map(|verdict| verdict_line(verdict, color)).collect());
     let spaced = parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}"));
