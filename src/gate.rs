@@ -130,20 +130,8 @@ fn weigh(expectation: &Expectation, points: &[Point], point: &Point) -> (Option<
 /// A made-up trial that has these numbers and nothing else.
 #[cfg(test)]
 fn trial(numbers: &[(&str, f64)]) -> crate::record::Trial {
-    use crate::record::{Effective, Series, Trial};
-
-    Trial {
-        seed: 1,
-        window_ns: (0, 1),
-        cut_short: false,
-        effective: Effective::default(),
-        series: Series::default(),
-        groups: Vec::new(),
-        evictions: Vec::new(),
-        summary: numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-        invalid: Vec::new(),
-        notes: Vec::new(),
-    }
+    let summary = numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    crate::record::Trial { seed: 1, window_ns: (0, 1), summary, ..crate::record::Trial::default() }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub struct Point {
 }
 
 /// One measurement with a fresh server.
-#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Trial {
     /// The seed of everything random in it.
     pub seed: u64,

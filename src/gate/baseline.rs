@@ -160,27 +160,13 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Effective, Machine, Series, Trial};
-
-    fn trial(cpu: f64) -> Trial {
-        let summary = [("server_cpu_per_request", cpu), ("server_calls_per_request", cpu / 1000.0)];
-        Trial {
-            seed: 1,
-            window_ns: (0, 1),
-            cut_short: false,
-            effective: Effective::default(),
-            series: Series::default(),
-            groups: Vec::new(),
-            evictions: Vec::new(),
-            summary: summary.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            invalid: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
+    use crate::{gate::trial, record::Machine};
 
     fn record(cpus: &[f64]) -> Record {
         let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-        let trials = cpus.iter().map(|cpu| trial(*cpu)).collect();
+        let numbers =
+            |cpu: &f64| [("server_cpu_per_request", *cpu), ("server_calls_per_request", cpu / 1000.0)];
+        let trials = cpus.iter().map(|cpu| trial(&numbers(cpu))).collect();
         Record {
             format: 1,
             badpeer: "1".into(),

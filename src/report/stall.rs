@@ -65,23 +65,13 @@ mod tests {
     use indexmap::IndexMap;
 
     use super::*;
-    use crate::record::{Effective, GroupResult, Series, Trial};
+    use crate::record::{GroupResult, Trial};
 
     fn point(numbers: &[(&str, f64)]) -> Point {
         let summary: IndexMap<String, f64> =
             numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-        let trial = Trial {
-            seed: 1,
-            window_ns: (0, 1),
-            cut_short: false,
-            effective: Effective::default(),
-            series: Series::default(),
-            groups: vec![GroupResult { name: "bad".to_owned(), ..GroupResult::default() }],
-            evictions: Vec::new(),
-            summary,
-            invalid: Vec::new(),
-            notes: Vec::new(),
-        };
+        let groups = vec![GroupResult { name: "bad".to_owned(), ..GroupResult::default() }];
+        let trial = Trial { groups, summary, ..Trial::default() };
         Point { axes: IndexMap::new(), trials: vec![trial], verdicts: Vec::new() }
     }
 
