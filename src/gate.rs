@@ -90,7 +90,7 @@ fn is_the_clients_own(
 }
 
 fn is_throughput(metric: Metric, group: &Group) -> bool {
-    let paced_by_behavior = !group.rx.is_steady() || !group.tx.is_steady();
+    let paced_by_behavior = !group.is_steady();
     match metric {
         Metric::Answered => true,
         Metric::Received | Metric::Sent => !paced_by_behavior,

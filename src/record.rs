@@ -251,10 +251,28 @@ impl Verdict {
     }
 }
 
+/// The number that an expectation is about: its name without the point of the sweep behind it.
+#[must_use]
+pub fn number_of(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name).trim()
+}
+
+/// A point of a sweep in words, each key as `key=value`; empty without a sweep.
+#[must_use]
+pub fn place(axes: &IndexMap<String, String>, between: &str) -> String {
+    axes.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(between)
+}
+
+/// A name, and the point of the sweep behind it.
+#[must_use]
+pub fn named_at(name: &str, axes: &IndexMap<String, String>) -> String {
+    if axes.is_empty() { name.to_owned() } else { format!("{name} {}", place(axes, " ")) }
+}
+
 /// The stat behind a name, with or without a group in front and a point of the sweep behind.
 #[must_use]
 pub fn stat_of(name: &str) -> Option<Stat> {
-    let number = name.split('@').next().unwrap_or(name).trim();
+    let number = number_of(name);
     Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
 }
 

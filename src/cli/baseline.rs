@@ -1,9 +1,6 @@
 //! Runs that are kept to be compared with: `OUT/baselines/NAME/PROFILE.json`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, store};
 use crate::{
@@ -67,13 +64,7 @@ impl Baselines {
     pub(super) fn keep(&self, out: &Path, record: &Record) -> Result<Option<PathBuf>, Failure> {
         let Some(name) = self.save_baseline.as_ref().filter(|_| !record.interrupted) else { return Ok(None) };
         let file = file(out, name, &record.name);
-        let text = serde_json::to_string(record).map_err(std::io::Error::other);
-        let written = text.and_then(|text| {
-            fs::create_dir_all(file.parent().unwrap_or(out))?;
-            let draft = file.with_extension("json.new");
-            fs::write(&draft, text)?;
-            fs::rename(&draft, &file)
-        });
+        let written = store::put(&file, record);
         written.map_err(|e| Failure::new(Exit::Target, format!("cannot write {}: {e}", file.display())))?;
         Ok(Some(file))
     }

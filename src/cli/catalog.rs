@@ -1,4 +1,4 @@
-//! `badpeer list --json`: the same tables for programs.
+//! What `badpeer list` tells, as tables for programs; its pages for people are made from the same entries.
 
 use clap::{CommandFactory, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -7,23 +7,30 @@ use crate::{
     behavior::Spec,
     codec::Protocol,
     metric::{Better, Scope, Stat},
-    profile::{Core, SHIPPED, ServerOptions, TOUR},
+    profile::{Core, SHIPPED, ServerOptions, Shipped, TOUR},
 };
 
 pub(super) fn profiles() -> Value {
-    let entry = |shipped: &crate::profile::Shipped| {
-        let (title, about) = shipped.source().parse(&[]).map(|p| (p.title, p.about)).unwrap_or_default();
+    let entry = |shipped: &Shipped| {
+        let (title, about) = words(shipped);
         json!({ "name": shipped.name, "title": title, "about": about, "tour": TOUR.contains(&shipped.name) })
     };
     SHIPPED.iter().map(entry).collect()
 }
 
+/// Title and text of a profile.
+pub(super) fn words(shipped: &Shipped) -> (String, String) {
+    shipped.source().parse(&[]).map(|profile| (profile.title, profile.about)).unwrap_or_default()
+}
+
 pub(super) fn protocols() -> Value {
-    let entry = |protocol: &Protocol| {
-        let help = protocol.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
-        json!({ "name": protocol.to_string(), "help": help, "keys": protocol.keys() })
-    };
+    let entry = |protocol: &Protocol| json!({ "name": protocol.to_string(), "help": help(*protocol), "keys": protocol.keys() });
     Protocol::value_variants().iter().map(entry).collect()
+}
+
+/// What a protocol is, in a line.
+pub(super) fn help(protocol: Protocol) -> Option<String> {
+    protocol.to_possible_value()?.get_help().map(ToString::to_string)
 }
 
 pub(super) fn behaviors() -> Value {
@@ -53,7 +60,7 @@ pub(super) fn metrics() -> Value {
 }
 
 pub(super) fn server() -> Value {
-    keys(&ServerOptions::command())
+    json!(keys(&ServerOptions::command()))
 }
 
 pub(super) fn core() -> Value {
@@ -65,17 +72,28 @@ pub(super) fn core() -> Value {
     experiments.get_subcommands().map(entry).collect()
 }
 
+/// A key that is a flag of a command as well.
+#[derive(serde::Serialize)]
+pub(super) struct Knob {
+    pub(super) key: String,
+    pub(super) flag: String,
+    pub(super) default: Option<String>,
+    /// What it may be, where there are few.
+    pub(super) choices: Vec<String>,
+    pub(super) help: Option<String>,
+}
+
 /// The keys that are flags of this command.
-fn keys(command: &clap::Command) -> Value {
-    let entry = |arg: &clap::Arg| {
+pub(super) fn keys(command: &clap::Command) -> Vec<Knob> {
+    let key = |arg: &clap::Arg| {
         let flag = arg.get_long().filter(|flag| *flag != "help")?;
-        let default = arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
-        let choices: Vec<String> =
-            arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-        Some(json!({
-            "key": flag.replace('-', "_"), "flag": format!("--{flag}"), "default": default, "choices": choices,
-            "help": arg.get_help().map(ToString::to_string),
-        }))
+        Some(Knob {
+            key: flag.replace('-', "_"),
+            flag: format!("--{flag}"),
+            default: arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned()),
+            choices: arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect(),
+            help: arg.get_help().map(ToString::to_string),
+        })
     };
-    command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(entry).collect()
+    command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(key).collect()
 }

@@ -2,7 +2,10 @@
 
 use clap::{CommandFactory, Subcommand, ValueEnum};
 
-use super::{catalog, say, to_json};
+use super::{
+    catalog::{self, Knob, keys},
+    say, to_json,
+};
 use crate::{
     behavior::{About, Spec},
     codec::Protocol,
@@ -81,7 +84,7 @@ fn page(topic: Topic) -> String {
 fn profiles() -> String {
     let entry = |shipped: &Shipped| {
         let mark = if TOUR.contains(&shipped.name) { '*' } else { ' ' };
-        let (title, about) = shipped.source().parse(&[]).map(|p| (p.title, p.about)).unwrap_or_default();
+        let (title, about) = catalog::words(shipped);
         format!("\n{mark} {}\n{}\n{}", shipped.name, wrapped(&title, 4), wrapped(&about, 4))
     };
     let entries: String = SHIPPED.iter().map(entry).collect();
@@ -90,8 +93,7 @@ fn profiles() -> String {
 
 fn protocols() -> String {
     let entry = |protocol: &Protocol| {
-        let help = protocol.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
-        let help = help.unwrap_or_default();
+        let help = catalog::help(*protocol).unwrap_or_default();
         format!("\n  {protocol}\n{}{}", wrapped(&format!("{help}."), 4), wrapped(protocol.keys(), 4))
     };
     let entries: String = Protocol::value_variants().iter().map(entry).collect();
@@ -151,19 +153,16 @@ fn core() -> String {
 
 /// The keys that are flags of this command, with their defaults and what they do.
 fn entries(command: &clap::Command) -> String {
-    let entry = |arg: &clap::Arg| {
-        let flag = arg.get_long().filter(|flag| *flag != "help")?;
-        let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-        let choices: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
-        let choices = if choices.is_empty() { String::new() } else { format!("[{}]", choices.join(" | ")) };
-        let key = flag.replace('-', "_");
-        let head = format!("{key} = \"{}\"   --{flag}", default.join(","));
+    let entry = |knob: Knob| {
+        let choices =
+            if knob.choices.is_empty() { String::new() } else { format!("[{}]", knob.choices.join(" | ")) };
+        let head = format!("{} = \"{}\"   {}", knob.key, knob.default.unwrap_or_default(), knob.flag);
         let fits = head.len() + choices.len() + 4 <= WIDTH;
         let choices = if fits { format!("  {choices}") } else { format!("\n{}", wrapped(&choices, 4)) };
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        Some(format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4)))
+        let help = knob.help.unwrap_or_default();
+        format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4))
     };
-    command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(entry).collect()
+    keys(command).into_iter().map(entry).collect()
 }
 
 /// The words of a text in lines no longer than [`WIDTH`], indented.

@@ -51,14 +51,7 @@ impl Store {
 
     /// Writes the record, whole or not at all, and points `latest` here.
     pub(super) fn write(&self, record: &Record) -> Result<(), Failure> {
-        let text = serde_json::to_string(record).map_err(io::Error::other);
-        let written = text.and_then(|text| {
-            fs::create_dir_all(&self.folder)?;
-            let draft = self.folder.join("record.json.new");
-            fs::write(&draft, text)?;
-            fs::rename(&draft, self.folder.join("record.json"))?;
-            self.point_latest_here()
-        });
+        let written = put(&self.folder.join("record.json"), record).and_then(|()| self.point_latest_here());
         written.map_err(|e| self.unwritable(&e))
     }
 
@@ -84,6 +77,17 @@ impl Store {
         symlink(own, &draft)?;
         fs::rename(draft, parent.join("latest"))
     }
+}
+
+/// Writes a record, whole or not at all, into a folder that is made if it is not there.
+pub(super) fn put(file: &Path, record: &Record) -> io::Result<()> {
+    let text = serde_json::to_string(record).map_err(io::Error::other)?;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let draft = file.with_extension("json.new");
+    fs::write(&draft, text)?;
+    fs::rename(draft, file)
 }
 
 /// Reads a record: a `record.json`, or the folder that holds it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ALPHA, CONFIRM_ALPHA, Call, Cell, Expected, Finding, Pair, compare, expected};
 use crate::{
     profile::Profile,
-    record::{Machine, Outcome, Trial},
+    record::{Machine, Outcome, Trial, named_at},
     stats,
 };
 
@@ -211,9 +211,7 @@ impl Calibration {
     pub fn summary(&self) -> CalibrationSummary {
         let mut numbers: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
         for finding in self.comparisons.iter().flat_map(|comparison| &comparison.findings) {
-            let point: Vec<String> =
-                finding.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
-            numbers.entry(format!("{}{}", finding.gated.name, point.concat())).or_default().push(finding);
+            numbers.entry(named_at(&finding.gated.name, &finding.axes)).or_default().push(finding);
         }
         let (gates, alarms) = (self.comparisons.len(), self.alarms());
         let bound = || stats::clopper_pearson_upper(alarms as u32, gates as u32, 0.05);

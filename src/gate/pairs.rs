@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::validity::clients_were_the_limit;
 use crate::{
     metric::{Better, Fold, Metric, Stat, Unit},
-    profile::{Group, Limits, Profile, Shares},
-    record::Trial,
+    profile::{Limits, Profile, Shares},
+    record::{Outcome, Trial, place},
     stats::{self, Estimate},
 };
 
@@ -94,8 +94,7 @@ fn gated_anyway(profile: &Profile) -> Vec<Gated> {
         run(Metric::LatenessP50, Fold::Final),
         run(Metric::LatenessP99, Fold::Final),
     ];
-    let steady = |group: &&Group| group.rx.is_steady() && group.tx.is_steady();
-    for group in profile.clients.iter().filter(steady) {
+    for group in profile.clients.iter().filter(|group| group.is_steady()) {
         let of = |metric, fold| Gated::of(Stat { metric, fold }, Some(&group.name));
         if group.load.depth.is_some() {
             all.push(of(Metric::Answered, Fold::Rate));
@@ -171,6 +170,17 @@ pub enum Call {
 }
 
 impl Call {
+    /// The outcome that it is for those who know no more.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Regression | Self::Fail => Outcome::Fail,
+            Self::Pass => Outcome::Pass,
+            Self::Inconclusive => Outcome::Inconclusive,
+            Self::Invalid => Outcome::Invalid,
+        }
+    }
+
     /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -221,8 +231,7 @@ impl Finding {
     /// The point of the sweep in words; empty without a sweep.
     #[must_use]
     pub fn here(&self) -> String {
-        let each = self.axes.iter().map(|(key, value)| format!("{key}={value}"));
-        each.collect::<Vec<_>>().join(" ")
+        place(&self.axes, " ")
     }
 
     /// How many differences are of the first stage: all where that is not told.

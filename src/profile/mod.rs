@@ -166,6 +166,14 @@ mod defaults {
     }
 }
 
+impl Group {
+    /// Whether it behaves well in both directions: it takes and sends whatever there is at once.
+    #[must_use]
+    pub const fn is_steady(&self) -> bool {
+        self.rx.is_steady() && self.tx.is_steady()
+    }
+}
+
 impl Profile {
     /// Keys that say nothing about a core experiment.
     const OF_CLIENTS: [&'static str; 7] =

@@ -1,14 +1,14 @@
 //! A run against one that was kept, made visible.
 
 use super::{
-    gate::painted,
+    gate::said,
     table::{Align, Table},
     terminal::{WIDTH, hanging},
 };
 use crate::{
     gate::{Against, Call, Since},
     metric::{Stat, Unit},
-    record::stat_of,
+    record::{named_at, stat_of},
     stats::median,
 };
 
@@ -22,8 +22,7 @@ pub fn render(against: &Against, color: bool) -> String {
     if !table.is_empty() {
         out.push(format!("\n{}\n", table.text(WIDTH)));
     }
-    let said = hanging(&format!("{}  ", against.call.word()), &meaning(against), 4);
-    out.push(painted(against.call, &said, color));
+    out.push(said(against.call, &meaning(against), color));
     out.concat()
 }
 
@@ -55,9 +54,8 @@ fn table(against: &Against) -> Table {
     for since in &against.numbers {
         let unit = stat_of(&since.gated.name).map_or(Unit::Count, Stat::unit);
         let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
-        let here: Vec<String> = since.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
         table.row(vec![
-            format!("{}{}", since.gated.name, here.concat()),
+            named_at(&since.gated.name, &since.axes),
             shown(&since.then),
             shown(&since.now),
             format!("{} to {}", percent(since.low), percent(since.high)),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     metric::{Fold, Metric, Scope, Stat, Unit},
-    record::{Ledger, Outcome, Point, Record, Requests, stat_of},
+    record::{Ledger, Outcome, Point, Record, Requests, number_of, stat_of},
     stats::quantile,
 };
 
@@ -262,7 +262,7 @@ fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
     let always =
         groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, of_all), of_all)]);
     // What is expected of some points only is shown for all.
-    let number = |name: &str| name.split('@').next().unwrap_or(name).trim().to_owned();
+    let number = |name: &str| number_of(name).to_owned();
     let expected = record.profile.expect.keys().filter_map(|name| Some((number(name), stat_of(name)?)));
     always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
 }

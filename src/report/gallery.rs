@@ -6,7 +6,10 @@ use super::{
     table::plain,
     view::{manner, meaning},
 };
-use crate::record::{Record, stat_of};
+use crate::{
+    profile::Group,
+    record::{Record, stat_of},
+};
 
 /// A picture is this much larger than a figure: 800×400 pixels.
 const SMALL: f64 = 0.8;
@@ -34,8 +37,7 @@ fn usual(record: &Record) -> Vec<&'static str> {
     let peak = |name: &str| trial.summary.get(name).copied().unwrap_or(0.0);
     let waited = peak("send_buffered_peak") + peak("kernel_send_queue_peak");
     let ended = trial.groups.iter().any(|group| group.ledger.still_alive < group.ledger.opened);
-    let misbehaves = |group: &crate::profile::Group| !(group.rx.is_steady() && group.tx.is_steady());
-    let bad = record.profile.clients.iter().any(misbehaves);
+    let bad = !record.profile.clients.iter().all(Group::is_steady);
     let all = [
         (bad && waited >= MUCH, "where-the-bytes-wait"),
         (ended, "connections"),

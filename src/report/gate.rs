@@ -2,12 +2,12 @@
 
 use super::{
     table::{Align, Table},
-    terminal::{WIDTH, hanging},
+    terminal::{WIDTH, hanging, painted},
 };
 use crate::{
     gate::{Calibration, Call, Comparison, Finding},
     metric::{Stat, Unit},
-    record::stat_of,
+    record::{named_at, stat_of},
     stats::quantile,
 };
 
@@ -20,22 +20,14 @@ pub fn render(comparison: &Comparison, color: bool) -> String {
     );
     out.push("\n".to_owned());
     out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
-    let said = hanging(&format!("{}  ", comparison.call.word()), &meaning(comparison), 4);
-    out.push(painted(comparison.call, &said, color));
+    out.push(said(comparison.call, &meaning(comparison), color));
     out.concat()
 }
 
-/// Text that begins with the word of a call, with that word green, red or yellow where color is asked for.
-pub(super) fn painted(call: Call, text: &str, color: bool) -> String {
-    let code = match call {
-        _ if !color => return text.to_owned(),
-        Call::Pass => 32,
-        Call::Regression | Call::Fail => 31,
-        Call::Inconclusive | Call::Invalid => 33,
-    };
-    let word = call.word();
-    text.strip_prefix(word)
-        .map_or_else(|| text.to_owned(), |rest| format!("\x1b[1;{code}m{word}\x1b[0m{rest}"))
+/// A call and what it means, as the last words of a text.
+pub(super) fn said(call: Call, meaning: &str, color: bool) -> String {
+    let (word, text) = (call.word(), hanging(&format!("{}  ", call.word()), meaning, 4));
+    painted(word, call.outcome(), color) + &text[word.len()..]
 }
 
 /// The same for a page that shows Markdown.
@@ -103,9 +95,9 @@ fn unmet(comparison: &Comparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
     let mut table = Table::new("What was expected of the head, and is not so", &columns);
     for expected in comparison.unmet() {
-        let here: Vec<String> = expected.axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        let claim = format!("{} {}", expected.verdict.name, expected.verdict.condition);
         table.row(vec![
-            format!("{} {}{}", expected.verdict.name, expected.verdict.condition, here.concat()),
+            named_at(&claim, &expected.axes),
             expected.verdict.shown(),
             expected.verdict.outcome.word().to_owned(),
             expected.base.word().to_owned(),

@@ -13,7 +13,10 @@ use indexmap::{IndexMap, IndexSet};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::view::{mean, values};
-use crate::{gate::gated, record::Record};
+use crate::{
+    gate::gated,
+    record::{Point, Record, number_of, place},
+};
 
 /// What every row begins with.
 const HEAD: [&str; 7] = ["time", "commit", "profile", "point", "machine", "kernel", "badpeer"];
@@ -57,18 +60,17 @@ pub enum HistoryError {
 /// The rows of a record.
 fn rows(record: &Record) -> Vec<Row> {
     let expected = record.profile.expect.keys();
-    let expected = expected.map(|name| name.split('@').next().unwrap_or(name).trim().to_owned());
+    let expected = expected.map(|name| number_of(name).to_owned());
     let gated = gated(&record.profile).into_iter().map(|gated| gated.name);
     let of_core = ["core_cpu_per_step".to_owned()];
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();
-    let row = |point: &crate::record::Point| {
+    let row = |point: &Point| {
         let number = |name: &String| Some((name.clone(), mean(&values(point, name))?));
-        let axes = point.axes.iter().map(|(key, value)| format!("{key}={value}"));
         Row {
             time: record.started.clone(),
             commit: record.commit.clone().unwrap_or_default(),
             profile: record.name.clone(),
-            point: axes.collect::<Vec<_>>().join(" "),
+            point: place(&point.axes, " "),
             machine: format!("{}, {} cores", record.machine.cpu, record.machine.cores),
             kernel: record.machine.kernel.clone(),
             badpeer: record.badpeer.clone(),
@@ -90,27 +92,23 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
     let mut text = String::new();
     locked.read_to_string(&mut text)?;
     let rows = rows(record);
-    let added = rows.iter().flat_map(|row| row.numbers.keys().cloned());
-    if text.is_empty() {
-        let columns: Vec<String> = HEAD.iter().map(|name| (*name).to_owned()).chain(added).collect();
-        let columns: Vec<String> = columns.into_iter().collect::<IndexSet<_>>().into_iter().collect();
-        locked.write_all(&lines(&columns, true, &rows)?)?;
+    let (known, old) = if text.is_empty() {
+        (HEAD.iter().map(|name| (*name).to_owned()).collect(), Vec::new())
+    } else {
+        parse(&text, &file.display().to_string())?
+    };
+    let mut columns: IndexSet<String> = known.into_iter().collect();
+    let before = columns.len();
+    columns.extend(rows.iter().flat_map(|row| row.numbers.keys().cloned()));
+    if !text.is_empty() && columns.len() == before {
+        locked.write_all(&lines(&columns, false, &rows)?)?;
         return Ok(());
     }
-    let name = file.display().to_string();
-    let old = parse(&text, &name)?;
-    let known: IndexSet<String> = columns(&text, &name)?.into_iter().collect();
-    let all: IndexSet<String> = known.iter().cloned().chain(added).collect();
-    let columns: Vec<String> = all.iter().cloned().collect();
-    if all.len() == known.len() {
-        locked.write_all(&lines(&columns, false, &rows)?)?;
-    } else {
-        let all_rows: Vec<Row> = old.into_iter().chain(rows).collect();
-        // The new file takes the place of the old one whole, or not at all.
-        let draft = file.with_extension("csv.new");
-        std::fs::write(&draft, lines(&columns, true, &all_rows)?)?;
-        std::fs::rename(draft, file)?;
-    }
+    let all: Vec<Row> = old.into_iter().chain(rows).collect();
+    // The new file takes the place of the old one whole, or not at all.
+    let draft = file.with_extension("csv.new");
+    std::fs::write(&draft, lines(&columns, true, &all)?)?;
+    std::fs::rename(draft, file)?;
     Ok(())
 }
 
@@ -130,7 +128,7 @@ fn locked(file: &Path) -> io::Result<Flock<File>> {
 }
 
 /// Rows as CSV, with or without their head.
-fn lines(columns: &[String], with_head: bool, rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
+fn lines(columns: &IndexSet<String>, with_head: bool, rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     if with_head {
         writer.write_record(columns)?;
@@ -147,25 +145,20 @@ fn lines(columns: &[String], with_head: bool, rows: &[Row]) -> Result<Vec<u8>, c
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
-fn columns(text: &str, file: &str) -> Result<Vec<String>, HistoryError> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let head = reader.headers().map_err(|error| wrong(file, 1, &error))?;
-    let columns: Vec<String> = head.iter().map(str::to_owned).collect();
-    match HEAD.iter().find(|name| !columns.iter().any(|column| column == *name)) {
-        Some(missing) => Err(wrong(file, 1, &format!("there is no column `{missing}`: this is no history"))),
-        None => Ok(columns),
-    }
-}
-
 fn wrong(file: &str, line: u64, reason: &dyn std::fmt::Display) -> HistoryError {
     HistoryError::Parse { file: file.to_owned(), line, reason: reason.to_string() }
 }
 
-/// The rows of a history, in the order of the file.
-pub(super) fn parse(text: &str, file: &str) -> Result<Vec<Row>, HistoryError> {
-    let columns = columns(text, file)?;
+/// The columns and the rows of a history, in the order of the file.
+fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let head = reader.headers().map_err(|error| wrong(file, 1, &error))?;
+    let columns: Vec<String> = head.iter().map(str::to_owned).collect();
+    if let Some(missing) = HEAD.iter().find(|name| !columns.iter().any(|column| column == *name)) {
+        return Err(wrong(file, 1, &format!("there is no column `{missing}`: this is no history")));
+    }
     let mut rows = Vec::new();
-    for record in csv::Reader::from_reader(text.as_bytes()).records() {
+    for record in reader.records() {
         let record = record.map_err(|error| {
             let line = error.position().map_or(1, csv::Position::line);
             wrong(file, line, &error)
@@ -193,12 +186,12 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Vec<Row>, HistoryError> {
             numbers,
         });
     }
-    Ok(rows)
+    Ok((columns, rows))
 }
 
 /// Reads a history.
 pub(super) fn read(file: &Path) -> Result<Vec<Row>, HistoryError> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| HistoryError::Read(name.clone(), error))?;
-    parse(&text, &name)
+    parse(&text, &name).map(|(_, rows)| rows)
 }

@@ -160,12 +160,17 @@ fn verdict_line(verdict: &Verdict, color: bool) -> String {
 
 /// The outcome's word, green, red or yellow where color is asked for.
 fn word(outcome: Outcome, color: bool) -> String {
+    painted(outcome.word(), outcome, color)
+}
+
+/// A word in the color of an outcome, where color is asked for.
+pub(super) fn painted(word: &str, outcome: Outcome, color: bool) -> String {
     let code = match outcome {
         Outcome::Pass => 32,
         Outcome::Fail => 31,
         Outcome::Invalid | Outcome::Inconclusive => 33,
     };
-    if color { format!("\x1b[1;{code}m{}\x1b[0m", outcome.word()) } else { outcome.word().to_owned() }
+    if color { format!("\x1b[1;{code}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
 /// Text broken between words into lines of at most [`WIDTH`]: the first begins with `first`, the others are set in.

@@ -56,7 +56,6 @@ pub(crate) fn record() -> Record {
 }
 
 /// Two axes of two and three values.
-#[allow(dead_code, reason = "not every test that shares this file has a sweep")]
 pub(crate) fn sweep() -> Record {
     let axes = "\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\n\"server.send_limit\" = [\"256KiB\", \"1MiB\", \"off\"]\n";
     let mut points = Vec::new();
@@ -308,7 +307,6 @@ fn summary(seed: u64, scale: f64) -> IndexMap<String, f64> {
 }
 
 /// Twelve pairs under this name, of which the head needs so many times the CPU time and has a wrong byte.
-#[allow(dead_code, reason = "not every test that shares this file compares")]
 pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
     let trial = record().points[0].trials[0].clone();
     let number = "server_rss_peak";

@@ -86,6 +86,11 @@ pub(super) enum Shape {
     Bars(Places, f64),
 }
 
+/// A number's name as a part of a file's.
+pub(super) fn stem(name: &str) -> String {
+    name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+}
+
 /// Text and whatever is most important.
 pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
 /// Whatever is beside the point.

@@ -1,10 +1,10 @@
 //! A number over the runs of one profile: a dot for each run, and never a line from one machine or kernel to another.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{
     axis::Axis,
-    figure::{Figure, Layer, Note, Places, Shape, color},
+    figure::{Figure, Layer, Note, Places, Shape, color, stem},
 };
 use crate::{
     metric::{Better, Stat, Unit},
@@ -17,9 +17,7 @@ const COMMIT: usize = 7;
 
 /// The charts of the runs of one profile, in the order of the rows: one for each number.
 pub(in crate::report) fn figures(profile: &str, rows: &[&Row]) -> Vec<Figure> {
-    let mut names: Vec<&str> = rows.iter().flat_map(|row| row.numbers.keys().map(String::as_str)).collect();
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(*name));
+    let names: IndexSet<&str> = rows.iter().flat_map(|row| row.numbers.keys().map(String::as_str)).collect();
     names.into_iter().filter_map(|name| figure(profile, rows, name)).collect()
 }
 
@@ -59,7 +57,7 @@ fn figure(profile: &str, rows: &[&Row], name: &str) -> Option<Figure> {
     );
     let labels: Vec<String> = runs.values().map(|row| label(row)).collect();
     Some(Figure {
-        name: format!("history-{profile}-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
+        name: format!("history-{profile}-{}", stem(name)),
         title,
         about: format!("{}{}", stat.map(Stat::help).unwrap_or_default(), better(stat)),
         caption: String::new(),

@@ -50,7 +50,7 @@ pub(super) fn struck(evictions: &[Eviction], x: &Axis) -> Vec<(f64, f64)> {
 
 fn misbehaves(group: &Group) -> bool {
     let stays = group.reconnect.is_none() && group.lifetime.is_none();
-    !(group.rx.is_steady() && group.tx.is_steady() && stays)
+    !(group.is_steady() && stays)
 }
 
 /// From when to when some connection of the group was open, as far as samples tell.

@@ -49,7 +49,7 @@ struct LiveLayer<'a> {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum LiveShape {
     Line { width: u32, x: usize, y: Vec<Option<f64>> },
-    Area { x: usize, y: Vec<Option<f64>>, lower: Vec<Option<f64>> },
+    Area { x: usize, y: Vec<Option<f64>> },
     Spans { lane: usize, spans: Vec<(f64, f64)> },
     Marks { lane: usize, at: Vec<f64> },
 }
@@ -74,7 +74,6 @@ impl Figure {
         let mut xs = Vec::new();
         let layers = self.layers.iter().map(|layer| live_layer(layer, &mut xs));
         let layers = layers.collect::<Option<_>>()?;
-        let spans = |spans: &[(f64, f64)]| spans.iter().map(|(a, b)| (brief(*a), brief(*b))).collect();
         Some(Live {
             name: &self.name,
             title: &self.title,
@@ -100,15 +99,11 @@ fn live_layer<'a>(layer: &'a Layer, xs: &mut Vec<Vec<f64>>) -> Option<LiveLayer<
             let (x, y) = with_gaps(pieces);
             LiveShape::Line { width: *width, x: place(xs, x), y }
         }
-        Shape::Area { lower, upper } => {
+        Shape::Area { upper, .. } => {
             let (x, y) = with_gaps(std::slice::from_ref(upper));
-            let lower = lower.iter().map(|(_, y)| Some(brief(*y))).collect();
-            LiveShape::Area { x: place(xs, x), y, lower }
+            LiveShape::Area { x: place(xs, x), y }
         }
-        Shape::Spans(spans, lane) => LiveShape::Spans {
-            lane: *lane,
-            spans: spans.iter().map(|(a, b)| (brief(*a), brief(*b))).collect(),
-        },
+        Shape::Spans(times, lane) => LiveShape::Spans { lane: *lane, spans: spans(times) },
         Shape::Marks(at, lane) => {
             LiveShape::Marks { lane: *lane, at: at.iter().map(|at| brief(*at)).collect() }
         }
@@ -116,6 +111,10 @@ fn live_layer<'a>(layer: &'a Layer, xs: &mut Vec<Vec<f64>>) -> Option<LiveLayer<
     };
     let RGBColor(r, g, b) = layer.color;
     Some(LiveLayer { label: layer.label.as_deref(), color: format!("#{r:02x}{g:02x}{b:02x}"), shape })
+}
+
+fn spans(times: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    times.iter().map(|(from, to)| (brief(*from), brief(*to))).collect()
 }
 
 /// All pieces in one, with a gap in the middle between each two.

@@ -4,9 +4,12 @@ use indexmap::IndexMap;
 
 use super::{
     axis::Axis,
-    figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION},
+    figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, stem},
 };
-use crate::gate::{Call, Comparison, Finding};
+use crate::{
+    gate::{Call, Comparison, Finding},
+    record::Outcome,
+};
 
 /// Changes are drawn from half to double; what lies beyond stands at the edge.
 const LEAST: f64 = -0.5;
@@ -113,7 +116,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
     let here = finding.here();
     let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
     Figure {
-        name: format!("pairs-{number}-{}", finding.gated.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
+        name: format!("pairs-{number}-{}", stem(&finding.gated.name)),
         title: format!("{}{at}: {}", finding.gated.name, finding.call.word()),
         about: "How much worse the head was in each pair, in the order of the run; up is worse".to_owned(),
         caption: "A drift of the machine would show as a slope, an outlier as a dot far from the others: neither moves \
@@ -136,10 +139,10 @@ fn changes(values: impl Iterator<Item = f64>) -> Axis {
 }
 
 fn color(call: Call) -> plotters::style::RGBColor {
-    match call {
-        Call::Regression | Call::Fail => VERMILION,
-        Call::Pass => PALETTE[2],
-        Call::Inconclusive | Call::Invalid => ORANGE,
+    match call.outcome() {
+        Outcome::Fail => VERMILION,
+        Outcome::Pass => PALETTE[2],
+        Outcome::Inconclusive | Outcome::Invalid => ORANGE,
     }
 }
 

@@ -101,7 +101,8 @@
   };
 
   /* The series that an area stands on; 0: none. */
-  const below = (order, layer) => layer.lower ? order.filter(other => other.lower).indexOf(layer) && order.indexOf(layer) : 0;
+  const isArea = layer => layer.kind === 'area';
+  const below = (order, layer) => isArea(layer) ? order.filter(isArea).indexOf(layer) && order.indexOf(layer) : 0;
 
   /* Values with a gap, or nothing, on both sides: no line leads there. */
   const alone = values => {
@@ -114,7 +115,7 @@
     ...order.map(layer => ({
       label: layer.label || '',
       stroke: () => tone(layer.color),
-      fill: layer.lower && !below(order, layer) ? () => faint(layer.color) : undefined,
+      fill: isArea(layer) && !below(order, layer) ? () => faint(layer.color) : undefined,
       width: Math.max(1.3, (layer.width || 2) * 0.8),
       points: { show: true, size: 6, fill: () => tone(layer.color), filter: (u, i) => alone(u.data[i]) },
       /* An area stands on the one below: its own height is what counts. */

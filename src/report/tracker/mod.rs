@@ -13,7 +13,7 @@ use super::{Format, view};
 use crate::{
     gate::{Call, Comparison, Expected, Finding, measured},
     metric::{Better, Stat},
-    record::{Outcome, Point, Record, Verdict, stat_of},
+    record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
 };
 
@@ -120,16 +120,10 @@ impl From<&Comparison> for Told {
 
 impl Case {
     fn of_finding(finding: &Finding) -> Self {
-        let result = match finding.call {
-            Call::Regression | Call::Fail => Outcome::Fail,
-            Call::Pass => Outcome::Pass,
-            Call::Inconclusive => Outcome::Inconclusive,
-            Call::Invalid => Outcome::Invalid,
-        };
         Self {
             name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
             word: finding.call.word(),
-            result,
+            result: finding.call.outcome(),
             facts: super::gate::sentence(finding),
         }
     }
@@ -166,8 +160,7 @@ impl Number {
 }
 
 fn words(axes: &IndexMap<String, String>) -> String {
-    let each: Vec<String> = axes.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    each.join(", ")
+    place(axes, ", ")
 }
 
 /// A point behind what is said of it: ` (key=value, …)`, or nothing without a sweep.

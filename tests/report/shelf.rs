@@ -1,14 +1,13 @@
 //! Pages over many runs: the index and the gallery, made with the program itself.
 
-#[path = "report/fixture.rs"]
-mod fixture;
-
 use std::{fs, path::Path, process::Command};
 
 use badpeer::{
     record::Record,
     report::{self, Format},
 };
+
+use super::fixture;
 
 /// A run's folder, as `badpeer run` leaves it.
 fn keep(root: &Path, record: &Record, folder: &str) {

@@ -1,11 +1,10 @@
 //! The history of runs: rows that are added, columns that come later, charts, and files that are none.
 
-#[path = "report/fixture.rs"]
-mod fixture;
-
 use std::{fs, path::Path, thread};
 
 use badpeer::{record::Record, report};
+
+use super::fixture;
 
 /// A run at a commit, with this peak of memory.
 fn run(commit: &str, time: &str, rss: f64) -> Record {

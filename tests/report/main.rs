@@ -1,7 +1,11 @@
 //! What a record is made into: looked at as a reader would, and checked as a browser would.
 
-#[path = "report/fixture.rs"]
 mod fixture;
+mod history;
+mod page;
+mod schema;
+mod shelf;
+mod trackers;
 
 use badpeer::{
     metric::{Metric, Panel},
@@ -11,10 +15,14 @@ use badpeer::{
 
 const ALL: [Format; 5] = [Format::Csv, Format::Png, Format::Svg, Format::Html, Format::Markdown];
 
-fn file(record: &Record, format: Format, name: &str) -> String {
-    let files = report::files(record, &[format]).expect("files");
+/// One of the files, as text.
+fn text(files: Vec<(String, Vec<u8>)>, name: &str) -> String {
     let (_, bytes) = files.into_iter().find(|(file, _)| file == name).expect(name);
-    String::from_utf8(bytes).expect("text")
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+fn file(record: &Record, format: Format, name: &str) -> String {
+    text(report::files(record, &[format]).expect("files"), name)
 }
 
 fn names(record: &Record, format: Format) -> Vec<String> {

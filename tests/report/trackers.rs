@@ -1,8 +1,5 @@
 //! What trackers of results and CI systems read, checked by the rules of each format, with names that try to break them.
 
-#[path = "report/fixture.rs"]
-mod fixture;
-
 use badpeer::{
     gate::Comparison,
     record::{Outcome, Record},
@@ -11,7 +8,6 @@ use badpeer::{
         tracker::{Told, github},
     },
 };
-use fixture::comparison;
 use hdrhistogram::serialization::{
     Deserializer,
     interval_log::{IntervalLogIterator, LogEntry},
@@ -19,17 +15,14 @@ use hdrhistogram::serialization::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::{
+    file,
+    fixture::{self, comparison},
+    text,
+};
+
 /// What breaks out of XML, JSON, labels, workflow commands and lines.
 const NASTY: &str = "a\"b'c<d>&e\\f,g::h%i\nj\rk\u{1}l]]>m é🦀";
-
-fn text(files: Vec<(String, Vec<u8>)>, name: &str) -> String {
-    let (_, bytes) = files.into_iter().find(|(file, _)| file == name).expect(name);
-    String::from_utf8(bytes).expect("UTF-8")
-}
-
-fn of_record(record: &Record, format: Format, name: &str) -> String {
-    text(report::files(record, &[format]).expect("files"), name)
-}
 
 /// A record whose every name is this one, where it may be any.
 fn named(name: &str) -> Record {
@@ -180,11 +173,11 @@ fn openmetrics(text: &str) -> usize {
 fn all_conform(name: &str) {
     let record = named(name);
     let verdicts = record.verdicts().count();
-    assert!(junit(&of_record(&record, Format::Junit, "junit.xml")).0 >= verdicts);
-    for file in ["benchmark-smaller.json", "benchmark-bigger.json"] {
-        conforms(&benchmark_schema(), &of_record(&record, Format::GithubBenchmark, file));
+    assert!(junit(&file(&record, Format::Junit, "junit.xml")).0 >= verdicts);
+    for name in ["benchmark-smaller.json", "benchmark-bigger.json"] {
+        conforms(&benchmark_schema(), &file(&record, Format::GithubBenchmark, name));
     }
-    conforms(&bencher_schema(), &of_record(&record, Format::Bencher, "bencher.json"));
+    conforms(&bencher_schema(), &file(&record, Format::Bencher, "bencher.json"));
     let comparison = comparison(name, 1.5);
     assert_eq!(junit(&of_comparison(&comparison, Format::Junit, "junit.xml")), (1, 1, 0, 0));
     conforms(&bencher_schema(), &of_comparison(&comparison, Format::Bencher, "bencher.json"));
@@ -203,12 +196,11 @@ fn every_format_keeps_its_rules() {
     all_conform("control");
     let record = fixture::record();
     let measured = record.verdicts().filter(|verdict| verdict.outcome == Outcome::Fail).count();
-    let (cases, failures, ..) = junit(&of_record(&record, Format::Junit, "junit.xml"));
+    let (cases, failures, ..) = junit(&file(&record, Format::Junit, "junit.xml"));
     assert!(cases >= 2 && failures == measured && failures > 0, "{cases} cases, {failures} failures");
-    let samples = openmetrics(&of_record(&record, Format::Openmetrics, "openmetrics.txt"));
+    let samples = openmetrics(&file(&record, Format::Openmetrics, "openmetrics.txt"));
     assert!(samples > 10, "{samples} samples");
-    let bencher: Value =
-        serde_json::from_str(&of_record(&record, Format::Bencher, "bencher.json")).expect("JSON");
+    let bencher: Value = serde_json::from_str(&file(&record, Format::Bencher, "bencher.json")).expect("JSON");
     let good = &bencher[&format!("{} good", record.name)];
     let median: Vec<f64> =
         record.points[0].trials.iter().map(|trial| trial.summary["good.latency_p50"]).collect();
@@ -220,7 +212,7 @@ fn every_format_keeps_its_rules() {
 #[test]
 fn no_name_breaks_a_format() {
     all_conform(NASTY);
-    assert!(openmetrics(&of_record(&named("a\"b\\c\nd,e"), Format::Openmetrics, "openmetrics.txt")) > 10);
+    assert!(openmetrics(&file(&named("a\"b\\c\nd,e"), Format::Openmetrics, "openmetrics.txt")) > 10);
 }
 
 proptest! {
@@ -235,9 +227,8 @@ proptest! {
 #[test]
 fn points_of_a_sweep_have_names_of_their_own() {
     let record = fixture::sweep();
-    let all: Value =
-        serde_json::from_str(&of_record(&record, Format::GithubBenchmark, "benchmark-smaller.json"))
-            .expect("JSON");
+    let all: Value = serde_json::from_str(&file(&record, Format::GithubBenchmark, "benchmark-smaller.json"))
+        .expect("JSON");
     let mut names: Vec<&str> = all
         .as_array()
         .expect("an array")
@@ -248,18 +239,16 @@ fn points_of_a_sweep_have_names_of_their_own() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    let benches: Value =
-        serde_json::from_str(&of_record(&record, Format::Bencher, "bencher.json")).expect("JSON");
+    let benches: Value = serde_json::from_str(&file(&record, Format::Bencher, "bencher.json")).expect("JSON");
     assert!(benches.as_object().expect("an object").len() >= record.points.len());
-    assert!(openmetrics(&of_record(&record, Format::Openmetrics, "openmetrics.txt")) >= record.points.len());
+    assert!(openmetrics(&file(&record, Format::Openmetrics, "openmetrics.txt")) >= record.points.len());
 }
 
 #[test]
 fn smaller_and_bigger_are_told_apart() {
     let record = fixture::record();
-    let names = |file| -> Vec<String> {
-        let all: Value =
-            serde_json::from_str(&of_record(&record, Format::GithubBenchmark, file)).expect("JSON");
+    let names = |name| -> Vec<String> {
+        let all: Value = serde_json::from_str(&file(&record, Format::GithubBenchmark, name)).expect("JSON");
         all.as_array().expect("an array").iter().map(|e| e["name"].as_str().expect("a name").into()).collect()
     };
     let (smaller, bigger) = (names("benchmark-smaller.json"), names("benchmark-bigger.json"));
@@ -271,7 +260,7 @@ fn smaller_and_bigger_are_told_apart() {
 #[test]
 fn the_log_of_histograms_is_read_back() {
     let record = fixture::record();
-    let log = of_record(&record, Format::Hlog, "latency.hlog");
+    let log = file(&record, Format::Hlog, "latency.hlog");
     assert!(log.starts_with("#[Histogram log format version 1.3]\n"), "{log}");
     let entries: Result<Vec<_>, _> = IntervalLogIterator::new(log.as_bytes()).collect();
     let mut tags = Vec::new();

@@ -1,9 +1,6 @@
 //! The JSON schemas: those that are committed are those that are generated, they take what badpeer reads and writes, and
 //! refuse what it refuses.
 
-#[path = "report/fixture.rs"]
-mod fixture;
-
 use std::{fs, path::Path};
 
 use badpeer::{
@@ -12,6 +9,8 @@ use badpeer::{
 };
 use jsonschema::Validator;
 use serde_json::Value;
+
+use super::fixture;
 
 const COMMITTED: [(Kind, &str); 3] =
     [(Kind::Profile, "profile"), (Kind::Record, "record"), (Kind::Comparison, "comparison")];

@@ -1,8 +1,5 @@
 //! The pages: self-contained, well-formed, with the record's values behind their charts, and of use without a script.
 
-#[path = "report/fixture.rs"]
-mod fixture;
-
 use badpeer::{
     metric::Metric,
     record::{Record, Trial},
@@ -10,19 +7,10 @@ use badpeer::{
 };
 use serde_json::Value;
 
+use super::{file, fixture, text};
+
 fn page(record: &Record) -> String {
-    html(report::files(record, &[Format::Html]).expect("files"))
-}
-
-fn html(files: Vec<(String, Vec<u8>)>) -> String {
-    let (_, bytes) = files.into_iter().find(|(name, _)| name == "index.html").expect("a page");
-    String::from_utf8(bytes).expect("text")
-}
-
-fn file(record: &Record, format: Format, name: &str) -> String {
-    let files = report::files(record, &[format]).expect("files");
-    let (_, bytes) = files.into_iter().find(|(file, _)| file == name).expect(name);
-    String::from_utf8(bytes).expect("text")
+    file(record, Format::Html, "index.html")
 }
 
 /// The page without its scripts, and what is in them.
@@ -124,8 +112,8 @@ fn what_bad_peers_did_is_above_the_charts_over_time() {
 fn a_comparison_has_a_page_with_every_pair() {
     for (factor, word) in [(1.0, "PASS"), (2.0, "REGRESSION")] {
         let comparison = fixture::comparison("<b>\"control\"", factor);
-        let (page, scripts) =
-            parted(&html(report::comparison_files(&comparison, &[Format::Html]).expect("files")));
+        let files = report::comparison_files(&comparison, &[Format::Html]).expect("files");
+        let (page, scripts) = parted(&text(files, "index.html"));
         well_formed(&page);
         assert!(scripts.is_empty() && page.contains(&format!("{word}</b>")));
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>\"control"));
