@@ -150,10 +150,16 @@ fn what_the_profile_expects_is_judged_of_the_head() {
     assert_eq!(evictions["base"], "PASS");
     assert!(said.contains("evictions = 4"), "{said}");
     // Shorter trials than the profile's cannot be asked for what it expects.
-    let brief = [&arguments[..], &["-d", "200ms"]].concat();
+    let brief = [&arguments[..], &["-d", "200ms", "--strict"]].concat();
     let (code, said) = ending(&badpeer(&brief, folder.path()));
-    assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("was not judged"), "{said}");
+    // But a head that evicts nobody, where the base did, is no PASS.
+    assert_eq!(code, Some(4), "{said}");
+    assert!(
+        said.contains("head lacks what the base had: eviction_lateness_p50"),
+        "{}",
+        said.replace("\n    ", " ")
+    );
 }
 
 #[test]
@@ -172,6 +178,59 @@ fn another_program_is_compared_by_its_command_line() {
     let all: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
     assert_eq!(all[0]["head"], more.as_str());
     assert!(all[0]["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{said}");
+}
+
+/// A server that ends by itself in its fourth trial and in each after it.
+fn frail(folder: &TempDir) -> String {
+    let starts = folder.path().join("starts");
+    let script = folder.path().join("frail.sh");
+    let text = format!(
+        "echo x >> {0}\nif [ $(wc -l < {0}) -gt 3 ]; then exec timeout 0.3 {BADPEER} serve --listen 127.0.0.1:$1; fi\n\
+         exec {BADPEER} serve --listen 127.0.0.1:$1\n",
+        starts.display()
+    );
+    fs::write(&script, text).expect("a script");
+    format!("sh {} {{port}}", script.display())
+}
+
+#[test]
+fn what_was_measured_before_a_server_died_is_kept() {
+    let folder = with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n"));
+    let serve = format!("{BADPEER} serve --listen 127.0.0.1:{{port}}");
+    let frail = frail(&folder);
+    let (code, said) = ending(&badpeer(
+        &["compare", "--base", &serve, "--head", &frail, "quick.toml", "--pairs", "8", "--format", "junit"],
+        folder.path(),
+    ));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("badpeer: quick: head: the server"), "which of the two died: {said}");
+    let comparison = comparison(&folder);
+    assert_eq!(finding(&comparison, "server_cpu_per_request")["pairs"], 3, "{comparison:#}");
+    assert_eq!(comparison["call"], "INCONCLUSIVE", "three pairs are no PASS");
+    assert!(comparison["broken_off"].as_str().is_some_and(|why| why.starts_with("head: ")), "{comparison:#}");
+    let junit = fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml")).unwrap();
+    assert!(junit.contains("it ended before all pairs were measured"), "{junit}");
+    // Of a calibration, the gates that were finished.
+    fs::remove_file(folder.path().join("starts")).unwrap();
+    let (code, said) = ending(&badpeer(
+        &[
+            "calibrate",
+            "quick.toml",
+            "--command",
+            &serve,
+            "--head",
+            &frail,
+            "-k",
+            "2",
+            "--pairs",
+            "8",
+            "-d",
+            "100ms",
+        ],
+        folder.path(),
+    ));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("head: the server") && !said.contains("0 of 0"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! should know how often the gate is wrong on this machine, and what it misses.
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, complain,
     gate::{Contest, End, Manner},
     say, to_json,
 };
@@ -39,14 +39,23 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let mut calibration = Calibration::new(args.head.is_some());
     let head = args.head.as_deref();
     let mut contest = Contest::new(&args.profile, command, head.or(command), &args.manner)?;
-    let mut is_interrupted = false;
+    let mut interrupt = super::interrupt()?;
+    let mut cut_short = None;
     for gate in 0..args.k {
         contest.reseed(args.manner.seed_of(gate));
-        let (comparison, end) = contest.hold(args.json)?;
-        if end == End::Interrupted {
-            is_interrupted = true;
-            break;
-        }
+        // A gate that was not finished says nothing; those before it do.
+        let comparison = match contest.hold(&mut interrupt, args.json) {
+            Ok((comparison, End::Finished)) => comparison,
+            Ok((_, End::Interrupted)) => {
+                cut_short = Some(Exit::Interrupted);
+                break;
+            }
+            Ok((_, End::Broken(failure))) | Err(failure) => {
+                complain(&failure.message);
+                cut_short = Some(failure.exit);
+                break;
+            }
+        };
         if !args.json {
             let line = format!(
                 "{:>3}  {:<12}  {:>3.0} s  {}",
@@ -59,14 +68,15 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         }
         calibration.add(comparison);
     }
+    let summary = calibration.summary();
+    if let (0, Some(exit)) = (summary.gates, cut_short) {
+        return Ok(exit);
+    }
     if args.json {
-        say(&to_json(&calibration.summary()));
+        say(&to_json(&summary));
     } else {
         say(crate::report::gate::calibration(&calibration).trim_end());
     }
-    if is_interrupted {
-        return Ok(Exit::Interrupted);
-    }
     let is_alarm = args.head.is_none() && calibration.alarms() > 0;
-    Ok(if is_alarm { Exit::Failed } else { Exit::Pass })
+    Ok(cut_short.unwrap_or(if is_alarm { Exit::Failed } else { Exit::Pass }))
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::{
-    Exit, Failure,
-    gate::{self, Contest, Manner},
+    Exit, Failure, complain,
+    gate::{self, Contest, End, Manner},
     github, say, store, to_json,
 };
 use crate::{
-    gate::Call,
+    gate::{Call, Comparison},
     report::{self, Format, ReportError},
 };
 
@@ -79,25 +79,25 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let default = [gate::PROFILE.to_owned()];
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
     let contests = profiles.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
+    let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
     let mut all = Vec::new();
     for contest in contests {
-        let (comparison, end) = contest.hold(args.json)?;
-        let folder = store::keep_comparison(&args.out, &comparison, &args.format)?;
-        github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
-        if !args.json {
-            say(&report::gate::render(&comparison, super::colored()));
-            say(&format!("kept in {}\n", folder.display()));
-        }
-        let exit = match (end, comparison.call) {
-            (gate::End::Interrupted, _) => Exit::Interrupted,
-            (_, Call::Regression | Call::Fail) => Exit::Failed,
-            (_, Call::Invalid) => Exit::Invalid,
-            (_, Call::Inconclusive) if args.strict => Exit::Invalid,
-            (_, Call::Inconclusive | Call::Pass) => Exit::Pass,
+        let exit = match contest.hold(&mut interrupt, args.json) {
+            Ok((comparison, end)) => {
+                let exit = exit(&comparison, &end, args.strict);
+                all.push(tell(args, comparison)?);
+                if let End::Broken(failure) = end {
+                    complain(&failure.message);
+                }
+                exit
+            }
+            Err(failure) => {
+                complain(&failure.message);
+                failure.exit
+            }
         };
-        worst = worst.max(exit);
-        all.push(comparison);
+        worst = worst.worse(exit);
         if exit == Exit::Interrupted {
             break;
         }
@@ -106,4 +106,37 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
         say(&to_json(&all));
     }
     Ok(worst)
+}
+
+/// What is printed of a comparison with `--json`.
+#[derive(serde::Serialize)]
+struct Done {
+    /// The folder that it is kept in.
+    reports: PathBuf,
+    /// What its outcome means.
+    meaning: String,
+    #[serde(flatten)]
+    comparison: Comparison,
+}
+
+/// Keeps a comparison, and says what came of it.
+fn tell(args: &Args, comparison: Comparison) -> Result<Done, Failure> {
+    let reports = store::keep_comparison(&args.out, &comparison, &args.format)?;
+    github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
+    if !args.json {
+        say(&report::gate::render(&comparison, super::colored()));
+        say(&format!("kept in {}\n", reports.display()));
+    }
+    Ok(Done { reports, meaning: report::gate::meaning(&comparison), comparison })
+}
+
+fn exit(comparison: &Comparison, end: &End, strict: bool) -> Exit {
+    match (end, comparison.call) {
+        (End::Interrupted, _) => Exit::Interrupted,
+        (End::Broken(failure), _) => failure.exit,
+        (End::Finished, Call::Regression | Call::Fail) => Exit::Failed,
+        (End::Finished, Call::Invalid) => Exit::Invalid,
+        (End::Finished, Call::Inconclusive) if strict => Exit::Invalid,
+        (End::Finished, Call::Inconclusive | Call::Pass) => Exit::Pass,
+    }
 }

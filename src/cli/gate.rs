@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Exit, Failure, progress::Bar, run};
+use super::{Failure, progress::Bar, run};
 use crate::{
     gate::{Comparison, Origin},
     profile::{Axes, Profile, Target},
@@ -57,10 +57,12 @@ pub(super) struct Contest {
 }
 
 /// How a comparison ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum End {
     Finished,
     Interrupted,
+    /// A server could not be started or died: what was measured until then stands.
+    Broken(Failure),
 }
 
 impl Contest {
@@ -104,15 +106,23 @@ impl Contest {
         self.duel.seed = seed;
     }
 
-    /// Runs the pairs, and says what comes of them.
-    pub(super) fn hold(&self, quiet: bool) -> Result<(Comparison, End), Failure> {
-        let mut interrupt = Interrupt::new()
-            .map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))?;
+    /// Runs the pairs, and says what comes of them, however it ended; a failure only if there is nothing to say anything of.
+    pub(super) fn hold(&self, interrupt: &mut Interrupt, quiet: bool) -> Result<(Comparison, End), Failure> {
         let mut watcher = Watcher { name: &self.name, bar: Bar::new(quiet) };
         let begun = Instant::now();
-        let (cells, result) = duel(&self.duel, &mut interrupt, &mut watcher);
+        let (cells, result) = duel(&self.duel, interrupt, &mut watcher);
         watcher.bar.clear();
-        let interrupted = result.map_err(|e| Failure::new(Exit::Target, format!("{}: {e}", self.name)))?;
+        let (end, broken_off) = match result {
+            Ok(false) => (End::Finished, None),
+            Ok(true) => (End::Interrupted, Some("interrupted".to_owned())),
+            Err(broken) => {
+                let failure = Failure::new(super::exit_of(&broken.error), format!("{}: {broken}", self.name));
+                if cells.iter().all(|cell| cell.pairs.is_empty()) {
+                    return Err(failure);
+                }
+                (End::Broken(failure), Some(broken.to_string()))
+            }
+        };
         let origin = Origin {
             name: self.name.clone(),
             base: self.base.clone(),
@@ -121,8 +131,8 @@ impl Contest {
             asked: self.duel.pairs,
             seconds: begun.elapsed().as_secs_f64(),
             command: std::env::args().collect(),
+            broken_off,
         };
-        let end = if interrupted { End::Interrupted } else { End::Finished };
         let profiles: Vec<Profile> = self.duel.head.iter().map(|(_, profile)| profile.clone()).collect();
         Ok((Comparison::of(origin, &cells, self.is_whole.then_some(&profiles)), end))
     }

@@ -26,6 +26,8 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+use crate::run::{Interrupt, RunError};
+
 /// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
 /// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
 ///
@@ -75,7 +77,7 @@ enum Verb {
 }
 
 /// What an exit code says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     Pass = 0,
     Failed = 1,
@@ -83,6 +85,16 @@ enum Exit {
     Target = 3,
     Invalid = 4,
     Interrupted = 130,
+}
+
+impl Exit {
+    /// The one of two that counts: what was found is not hidden by what could not be told of something else.
+    fn worse(self, other: Self) -> Self {
+        let mildest_first =
+            [Self::Pass, Self::Invalid, Self::Failed, Self::Target, Self::Usage, Self::Interrupted];
+        let place = |exit| mildest_first.iter().position(|one| *one == exit);
+        if place(self) < place(other) { other } else { self }
+    }
 }
 
 /// An ending that is no success: what to say, and the exit code.
@@ -100,6 +112,20 @@ impl Failure {
     fn usage(message: impl Display) -> Self {
         Self::new(Exit::Usage, message)
     }
+}
+
+/// The exit code of a run that could not be made, or not be finished.
+const fn exit_of(error: &RunError) -> Exit {
+    match error {
+        RunError::Impossible(_) => Exit::Usage,
+        RunError::Interrupted => Exit::Interrupted,
+        RunError::Missing(_) | RunError::Start(_) | RunError::Died(_) | RunError::Clients(_) => Exit::Target,
+    }
+}
+
+/// What notices Ctrl-C and SIGTERM from here on.
+fn interrupt() -> Result<Interrupt, Failure> {
+    Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))
 }
 
 /// The whole command line, for whoever wants to check words against it.
@@ -187,6 +213,15 @@ fn to_json(value: &impl serde::Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_is_not_hidden_by_what_could_not_be_told() {
+        assert_eq!(Exit::Failed.worse(Exit::Invalid), Exit::Failed);
+        assert_eq!(Exit::Invalid.worse(Exit::Failed), Exit::Failed);
+        assert_eq!(Exit::Pass.worse(Exit::Invalid), Exit::Invalid);
+        assert_eq!(Exit::Interrupted.worse(Exit::Target), Exit::Interrupted);
+        assert_eq!(Exit::Pass.worse(Exit::Pass), Exit::Pass);
+    }
 
     #[test]
     fn the_words_are_consistent() {

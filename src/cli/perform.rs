@@ -52,8 +52,7 @@ pub(super) struct Output {
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
     output.baselines.check(&output.out, requests.iter().map(|request| request.name.as_str()))?;
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
-    let mut interrupt =
-        Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))?;
+    let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
     let mut outcomes = Vec::new();
     for (request, able) in requests.iter().zip(able) {
@@ -68,7 +67,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
                 Exit::Pass
             }
         };
-        worst = worst.max(exit);
+        worst = worst.worse(exit);
         if exit == Exit::Interrupted {
             break;
         }
@@ -86,10 +85,7 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
     match run::check(request) {
         Ok(()) => Ok(Ok(())),
         Err(RunError::Missing(what)) => Ok(Err(what)),
-        Err(error) => {
-            let exit = if matches!(error, RunError::Impossible(_)) { Exit::Usage } else { Exit::Target };
-            Err(Failure::new(exit, format!("{}: {error}", request.name)))
-        }
+        Err(error) => Err(Failure::new(super::exit_of(&error), format!("{}: {error}", request.name))),
     }
 }
 
@@ -165,7 +161,7 @@ fn run_one(
         baseline: against,
         points: if output.json { record.points.clone() } else { Vec::new() },
     });
-    Ok(exit(&record, &result).max(since))
+    Ok(exit(&record, &result).worse(since))
 }
 
 /// Writes what is made of the record, and says it.
@@ -207,9 +203,7 @@ fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Again
 
 fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
     match result {
-        Err(RunError::Impossible(_)) => Exit::Usage,
-        Err(RunError::Interrupted) => Exit::Interrupted,
-        Err(_) => Exit::Target,
+        Err(error) => super::exit_of(error),
         Ok(()) if record.interrupted => Exit::Interrupted,
         Ok(()) => match record.outcome() {
             Outcome::Pass => Exit::Pass,

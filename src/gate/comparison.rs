@@ -32,6 +32,9 @@ pub struct Origin {
     pub seconds: f64,
     /// The command line.
     pub command: Vec<String>,
+    /// Why it ended before all pairs were measured; `None` if it did not.
+    #[serde(default)]
+    pub broken_off: Option<String>,
 }
 
 /// Two servers under one profile, and what is said of each number.
@@ -53,8 +56,11 @@ pub struct Comparison {
     /// What the profile expects, judged of the head; `None` where trials were shorter than the profile asks for.
     #[serde(default)]
     pub expected: Option<Vec<Expected>>,
-    /// What would have been gated, and had too little to go by.
+    /// What would have been gated, and had too little to go by; with the point of the sweep, where there is one.
     pub not_gated: Vec<String>,
+    /// What most trials of the base had, and not half as many of the head: something that the head may do no more.
+    #[serde(default)]
+    pub lost: Vec<String>,
     /// Why pairs were dropped.
     pub dropped: Vec<String>,
     /// What the host did meanwhile.
@@ -93,28 +99,33 @@ impl Comparison {
         let expected = judged_by.map(|profiles| expected(profiles, cells));
         let pairs = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
         let dropped: Vec<String> = pairs().filter_map(Pair::dropped).collect();
-        let is_found = |name: &str| findings.iter().any(|finding| finding.gated.name == name);
-        let mut not_gated: Vec<String> = cells
-            .iter()
-            .flat_map(|cell| &cell.gated)
-            .map(|gated| gated.name.clone())
-            .filter(|name| !is_found(name))
-            .collect();
-        not_gated.dedup();
+        let names = |is_meant: &dyn Fn(&Cell, &str) -> bool| -> Vec<String> {
+            let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, &gated.name)));
+            let meant = each.filter(|(cell, name)| is_meant(cell, name));
+            meant.map(|(cell, name)| named_at(name, &cell.axes)).collect()
+        };
+        let is_found = |cell: &Cell, name: &str| {
+            findings.iter().any(|finding| finding.gated.name == name && finding.axes == cell.axes)
+        };
+        let not_gated = names(&|cell, name| !is_found(cell, name));
+        let lost = names(&Cell::has_lost);
         let too_few = dropped.len() * 2 > pairs().count();
+        let call = if too_few || findings.is_empty() {
+            Call::Invalid
+        } else {
+            let whole = lost.is_empty() && origin.broken_off.is_none();
+            worst(&findings, expected.as_deref().unwrap_or_default(), whole)
+        };
         Self {
             format: COMPARISON_FORMAT,
             badpeer: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::describe(),
             origin,
-            call: if too_few || findings.is_empty() {
-                Call::Invalid
-            } else {
-                worst(&findings, expected.as_deref().unwrap_or_default())
-            },
+            call,
             findings,
             expected,
             not_gated,
+            lost,
             dropped,
             host: Disturbance::of(&pairs().flat_map(|pair| [&pair.base, &pair.head]).collect::<Vec<_>>()),
         }
@@ -137,7 +148,8 @@ impl Comparison {
     }
 }
 
-fn worst(findings: &[Finding], expected: &[Expected]) -> Call {
+/// What it all comes to; where not the whole was measured it is no PASS.
+fn worst(findings: &[Finding], expected: &[Expected], whole: bool) -> Call {
     let said = findings.iter().map(|finding| finding.call);
     let of_outcome = |expected: &Expected| match expected.verdict.outcome {
         Outcome::Pass => Call::Pass,
@@ -148,7 +160,7 @@ fn worst(findings: &[Finding], expected: &[Expected]) -> Call {
     [Call::Regression, Call::Fail, Call::Inconclusive]
         .into_iter()
         .find(|call| all.contains(call))
-        .unwrap_or(Call::Pass)
+        .unwrap_or(if whole { Call::Pass } else { Call::Inconclusive })
 }
 
 /// Many comparisons of a server with itself, or with one that is known to be worse.

@@ -51,10 +51,9 @@ pub fn expected(profiles: &[Profile], cells: &[Cell]) -> Vec<Expected> {
 
 /// One side of the pairs that stand.
 fn point(cell: &Cell, side: fn(&Pair) -> &Trial) -> Point {
-    let pairs = cell.pairs.iter().chain(&cell.fresh).filter(|pair| pair.dropped().is_none());
     Point {
         axes: cell.axes.clone(),
-        trials: pairs.map(|pair| side(pair).clone()).collect(),
+        trials: cell.standing().map(|pair| side(pair).clone()).collect(),
         verdicts: Vec::new(),
     }
 }

@@ -19,6 +19,8 @@ use crate::{
 pub const ALPHA: f64 = 0.05;
 /// The level at which fresh pairs must confirm each number that failed.
 pub const CONFIRM_ALPHA: f64 = 0.02;
+/// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
+const FEWEST_OF_AN_INTERVAL: usize = 6;
 /// A quantile is trusted from so many requests beyond it on.
 const BEYOND: f64 = 100.0;
 
@@ -131,12 +133,14 @@ impl Pair {
 
     /// The number on both sides, if both trials have enough of it.
     fn values(&self, name: &str) -> Option<(f64, f64)> {
-        let value = |trial: &Trial| {
-            let value = *trial.summary.get(name)?;
-            is_trusted(name, trial).then_some(value)
-        };
-        Some((value(&self.base)?, value(&self.head)?))
+        Some((value(&self.base, name)?, value(&self.head, name)?))
     }
+}
+
+/// The trial's number, if it has enough of it.
+fn value(trial: &Trial, name: &str) -> Option<f64> {
+    let value = *trial.summary.get(name)?;
+    is_trusted(name, trial).then_some(value)
 }
 
 /// Whether the trial's number is one: a quantile needs requests beyond it, and a rate is the server's only where the
@@ -254,6 +258,22 @@ pub struct Cell {
     pub fresh: Vec<Pair>,
 }
 
+impl Cell {
+    /// The pairs that count.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Pair> {
+        self.pairs.iter().chain(&self.fresh).filter(|pair| pair.dropped().is_none())
+    }
+
+    /// Whether most of the base's trials had the number, and not half as many of the head's.
+    pub(super) fn has_lost(&self, name: &str) -> bool {
+        let count = |side: fn(&Pair) -> &Trial| {
+            self.standing().filter(|pair| value(side(pair), name).is_some()).count()
+        };
+        let (base, head) = (count(|pair| &pair.base), count(|pair| &pair.head));
+        base * 2 > self.standing().count() && head * 2 < base
+    }
+}
+
 /// Whether some number of the cell fails the first stage, so that fresh pairs must confirm it.
 #[must_use]
 pub fn suspects(cells: &[Cell]) -> Vec<bool> {
@@ -280,7 +300,7 @@ fn call(finding: &Finding) -> Call {
     let confirmed = finding.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA);
     if finding.adjusted_p <= ALPHA && confirmed {
         Call::Regression
-    } else if finding.change.high < finding.gated.budget {
+    } else if finding.change.high < finding.gated.budget && finding.pairs >= FEWEST_OF_AN_INTERVAL {
         Call::Pass
     } else {
         Call::Inconclusive

@@ -200,6 +200,15 @@ pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
             format!("{met} of {} expectations of the profile hold of the head", expected.len())
         }
     }];
+    if let Some(why) = &comparison.origin.broken_off {
+        all.push(format!("it ended before all pairs were measured: {why}"));
+    }
+    if !comparison.lost.is_empty() {
+        let names = comparison.lost.join(", ");
+        all.push(format!(
+            "the base had these and the head had not, or seldom: {names}; see whether it still does what they tell of"
+        ));
+    }
     if !comparison.not_gated.is_empty() {
         let names = comparison.not_gated.join(", ");
         all.push(format!(
@@ -229,7 +238,9 @@ fn disturbance(comparison: &Comparison) -> Option<String> {
     (!said.is_empty()).then(|| format!("the host, median trial (worst): {}", said.join(", ")))
 }
 
-pub(super) fn meaning(comparison: &Comparison) -> String {
+/// What the comparison comes to, in a sentence or two.
+#[must_use]
+pub fn meaning(comparison: &Comparison) -> String {
     let names = |call| comparison.names(call).join(", ");
     match comparison.call {
         Call::Regression => {
@@ -239,11 +250,30 @@ pub(super) fn meaning(comparison: &Comparison) -> String {
             "Nothing that was gated got worse, but the head is not as the profile expects.".to_owned()
         }
         Call::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
-        Call::Inconclusive => format!(
-            "It cannot be told whether these got worse by as much as their budget: {}. More --pairs, a longer -d or a \
-             quieter machine would tell.",
-            names(Call::Inconclusive)
-        ),
+        Call::Inconclusive => undecided(comparison),
         Call::Invalid => "Too few pairs stand, or nothing was measured that could be gated.".to_owned(),
     }
+}
+
+/// Why it is neither a regression nor a pass.
+fn undecided(comparison: &Comparison) -> String {
+    let mut reasons = Vec::new();
+    let names = comparison.names(Call::Inconclusive);
+    if !names.is_empty() {
+        reasons.push(format!(
+            "It cannot be told whether these got worse by as much as their budget: {}. More --pairs, a longer -d or a \
+             quieter machine would tell.",
+            names.join(", ")
+        ));
+    }
+    if !comparison.lost.is_empty() {
+        reasons.push(format!("The head lacks what the base had: {}.", comparison.lost.join(", ")));
+    }
+    if comparison.origin.broken_off.is_some() {
+        reasons.push("It ended before all pairs were measured.".to_owned());
+    }
+    if reasons.is_empty() {
+        reasons.push("What the profile expects could not be judged.".to_owned());
+    }
+    reasons.join(" ")
 }

@@ -29,6 +29,16 @@ pub struct Duel {
     pub seed: u64,
 }
 
+/// Why a comparison could not go on, and which of the two servers it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{side}: {error}")]
+pub struct Broken {
+    /// `base` or `head`.
+    pub side: &'static str,
+    /// What is wrong.
+    pub error: RunError,
+}
+
 /// Told where a comparison stands.
 pub trait Referee: Observer {
     /// A pair begins: which one, of how many in this stage, and how long the rest of the stage will take at the pace so far.
@@ -50,7 +60,7 @@ pub fn duel(
     duel: &Duel,
     interrupt: &mut Interrupt,
     referee: &mut dyn Referee,
-) -> (Vec<Cell>, Result<bool, RunError>) {
+) -> (Vec<Cell>, Result<bool, Broken>) {
     let cell = |(axes, profile): &(Axes, Profile)| Cell {
         axes: axes.iter().cloned().collect(),
         gated: gate::gated(profile),
@@ -76,9 +86,11 @@ struct Ring<'a> {
 
 impl Ring<'_> {
     /// Whether it was interrupted.
-    fn both_stages(&mut self, cells: &mut [Cell]) -> Result<bool, RunError> {
-        for (_, profile) in self.duel.base.iter().chain(&self.duel.head) {
-            feasible::check(profile, &self.duel.files)?;
+    fn both_stages(&mut self, cells: &mut [Cell]) -> Result<bool, Broken> {
+        for (side, points) in [("base", &self.duel.base), ("head", &self.duel.head)] {
+            for (_, profile) in points {
+                feasible::check(profile, &self.duel.files).map_err(|error| Broken { side, error })?;
+            }
         }
         let all: Vec<usize> = (0..cells.len()).collect();
         if self.stage(Stage::First, &all, cells)? {
@@ -90,7 +102,7 @@ impl Ring<'_> {
     }
 
     /// Points take turns within each round, so that a drift of the machine meets all of them.
-    fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<bool, RunError> {
+    fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<bool, Broken> {
         let of = indices.len() * self.duel.pairs as usize;
         let begun = Instant::now();
         let mut done = 0;
@@ -112,11 +124,13 @@ impl Ring<'_> {
         Ok(false)
     }
 
-    fn pair(&mut self, index: usize, seed: u64) -> Result<Option<Pair>, RunError> {
+    fn pair(&mut self, index: usize, seed: u64) -> Result<Option<Pair>, Broken> {
         let head_first = self.coin.random::<bool>();
         let mut made = Vec::with_capacity(2);
         for side in if head_first { [1, 0] } else { [0, 1] } {
-            let Some(trial) = self.trial(index, side, seed)? else { return Ok(None) };
+            let trial = self.trial(index, side, seed);
+            let trial = trial.map_err(|error| Broken { side: ["base", "head"][side], error })?;
+            let Some(trial) = trial else { return Ok(None) };
             made.push(trial);
         }
         if head_first {

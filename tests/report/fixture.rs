@@ -332,6 +332,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         asked: 12,
         seconds: 3.5,
         command: Vec::new(),
+        broken_off: None,
     };
     Comparison::of(origin, &[cell], None)
 }

@@ -90,6 +90,29 @@ fn too_much_noise_is_inconclusive_and_says_what_would_have_been_found() {
 }
 
 #[test]
+fn too_few_pairs_are_no_pass_however_alike_they_are() {
+    let call = |count| {
+        let pairs = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]); count];
+        compare(&[cell(cpu(), pairs, Vec::new())])[0].call
+    };
+    // Of five pairs, both ends are passed by chance once in 16 times: that is no interval of 95 %.
+    assert_eq!(call(5), Call::Inconclusive);
+    assert_eq!(call(6), Call::Pass);
+}
+
+#[test]
+fn what_the_head_has_no_more_is_noticed() {
+    let with = |base: usize, head: usize| {
+        let one = |has: bool| if has { vec![(CPU, 5000.0)] } else { Vec::new() };
+        let pairs = (0..10).map(|n| pair(&one(n < base), &one(n < head))).collect();
+        cell(cpu(), pairs, Vec::new()).has_lost(CPU)
+    };
+    assert!(with(10, 0) && with(10, 4) && with(6, 2));
+    assert!(!with(10, 5), "half of them");
+    assert!(!with(5, 0) && !with(0, 0), "the base itself had it seldom");
+}
+
+#[test]
 fn more_is_worse_unless_it_is_a_rate() {
     let cpu = cpu();
     assert!((cpu.difference(900.0, 1900.0) - 2.0_f64.ln()).abs() < 1e-12);

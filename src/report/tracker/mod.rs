@@ -98,7 +98,16 @@ impl From<&Comparison> for Told {
         if comparison.call == Call::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
+        } else if let Some(why) = &comparison.origin.broken_off {
+            let why = format!("it ended before all pairs were measured: {why}");
+            cases.push(Case::invalid("", why));
         }
+        cases.extend(comparison.lost.iter().map(|name| Case {
+            name: format!("{name} is measured"),
+            word: Call::Inconclusive.word(),
+            result: Outcome::Inconclusive,
+            facts: "the base had it, and the head had not, or seldom".to_owned(),
+        }));
         let number = |finding: &Finding| {
             Some(Number {
                 point: words(&finding.axes),
