@@ -63,6 +63,41 @@ fn worse_in_every_repeat_is_exit_code_1() {
 }
 
 #[test]
+fn every_report_tells_of_the_baseline_and_can_be_made_again() {
+    let folder = kept(0.01);
+    let (code, said, _) = run(folder.path(), &["--baseline", "main", "--format", "junit,markdown,html"]);
+    assert_eq!(code, 1, "{said}");
+    let latest = folder.path().join("reports/ours/latest");
+    let read = |file: &str| fs::read_to_string(latest.join(file)).expect(file);
+    let failure = "core_cpu_per_step since the baseline main";
+    let junit = read("junit.xml");
+    assert!(junit.contains(failure) && junit.contains("type=\"REGRESSION\""), "{junit}");
+    assert!(read("summary.md").contains("## Against the baseline main"));
+    assert!(read("index.html").contains("Every repeat is worse than every one of the baseline"));
+    fs::remove_file(latest.join("junit.xml")).unwrap();
+    let again = Command::new(env!("CARGO_BIN_EXE_badpeer"))
+        .args(["report", "reports/ours/latest", "--format", "junit"])
+        .current_dir(folder.path())
+        .output()
+        .expect("it runs");
+    assert!(again.status.success());
+    assert_eq!(read("junit.xml"), junit, "the same from what was kept");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_before_anything_is_run() {
+    let folder = kept(1.0);
+    fs::write(folder.path().join("history.csv"), "no,history\n1,2\n").unwrap();
+    let (code, _, errors) = run(folder.path(), &["--history=history.csv"]);
+    assert!(code == 2 && errors.contains("history.csv:1:"), "{code}: {errors}");
+    fs::write(folder.path().join("reports/baselines/main/ours.json"), "{").unwrap();
+    let (code, said, errors) = run(folder.path(), &["--baseline", "main"]);
+    assert!(code == 2 && errors.contains("ours.json is no record"), "{code}: {said}{errors}");
+    let runs = fs::read_dir(folder.path().join("reports/ours")).unwrap().count();
+    assert_eq!(runs, 2, "the baseline's run, and `latest`");
+}
+
+#[test]
 fn better_is_a_pass() {
     let folder = kept(100.0);
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);

@@ -33,7 +33,7 @@ fn file(out: &Path, name: &str, profile: &str) -> PathBuf {
 }
 
 impl Baselines {
-    /// Whether every baseline that is asked for is there: told before anything is run.
+    /// Whether every baseline that is asked for is there and can be read: told before anything is run.
     pub(super) fn check<'a>(
         &self,
         out: &Path,
@@ -49,6 +49,7 @@ impl Baselines {
                     file.display()
                 )));
             }
+            store::read(&file)?;
         }
         Ok(())
     }

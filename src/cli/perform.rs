@@ -17,7 +17,7 @@ use crate::{
     gate::Against,
     profile::{Axes, Profile},
     record::{Outcome, Record},
-    report::{self, Format},
+    report::{self, Format, tracker::Told},
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
 
@@ -51,6 +51,9 @@ pub(super) struct Output {
 /// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
     output.baselines.check(&output.out, requests.iter().map(|request| request.name.as_str()))?;
+    if let Some(file) = output.history.as_ref().filter(|file| file.exists()) {
+        report::history::check(file).map_err(Failure::usage)?;
+    }
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
     let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
@@ -91,11 +94,13 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
 
 fn skip(request: &Request, missing: String, output: &Output) -> Done {
     if !output.json {
-        say(&format!("{}: {}\nSKIP  {missing}\n", request.name, request.profile.title));
+        say(&report::terminal::skipped(&request.name, &request.profile.title, &missing));
     }
     Done {
         profile: request.name.clone(),
         outcome: SKIP,
+        meaning: None,
+        started: None,
         error: None,
         skipped: Some(missing),
         reports: None,
@@ -119,6 +124,12 @@ fn closing(outcomes: &[Done]) -> String {
 struct Done {
     profile: String,
     outcome: &'static str,
+    /// What the outcome means, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<String>,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     /// Why it was not run.
@@ -155,6 +166,8 @@ fn run_one(
     outcomes.push(Done {
         profile: request.name.clone(),
         outcome: record.outcome().word(),
+        meaning: measured.then(|| report::meaning(&record)),
+        started: Some(record.started.clone()),
         error: result.as_ref().err().map(ToString::to_string),
         skipped: None,
         reports: measured.then(|| store.folder().to_owned()),
@@ -167,23 +180,32 @@ fn run_one(
 /// Writes what is made of the record, and says it.
 fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Against>, Failure> {
     store.write(record)?;
-    report::files(record, &output.format)
+    let against = output.baselines.weigh(&output.out, record)?;
+    if let Some(against) = &against {
+        store.write_against(against)?;
+    }
+    report::files(record, against.as_ref(), &output.format)
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
-    let against = output.baselines.weigh(&output.out, record)?;
-    let since = || against.as_ref().map(report::baseline::markdown).unwrap_or_default();
-    github::tell(|| record.into(), || report::markdown(record) + &since());
-    let kept = output.baselines.keep(&output.out, record)?;
+    github::tell(|| Told::of_run(record, against.as_ref()), || report::markdown(record, against.as_ref()));
+    if !output.json {
+        tell(record, store, against.as_ref(), output.quiet);
+    }
+    if let Some(kept) = output.baselines.keep(&output.out, record)?.filter(|_| !output.json) {
+        say(&format!("kept as a baseline: {}\n", kept.display()));
+    }
     if let Some(file) = &output.history {
         report::history::append(file, record).map_err(|error| {
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
     }
-    if output.json {
-        return Ok(against);
-    }
+    Ok(against)
+}
+
+/// What came of a run, for who sits at the terminal.
+fn tell(record: &Record, store: &Store, against: Option<&Against>, quiet: bool) {
     let color = super::colored();
-    if output.quiet {
+    if quiet {
         say(&report::terminal::verdicts(record, color));
     } else {
         say(&report::terminal::render(record, color));
@@ -192,13 +214,9 @@ fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Again
             _ => say(&format!("reports: {}\n", store.folder().display())),
         }
     }
-    if let Some(against) = &against {
+    if let Some(against) = against {
         say(&report::baseline::render(against, color));
     }
-    if let Some(kept) = kept {
-        say(&format!("kept as a baseline: {}\n", kept.display()));
-    }
-    Ok(against)
 }
 
 fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {

@@ -18,7 +18,7 @@ impl Bar {
         // indicatif itself draws nothing where stderr is no terminal.
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(1), target);
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {wide_msg}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
         Self { bar }

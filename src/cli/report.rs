@@ -101,7 +101,10 @@ fn again(args: &Args, record: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> 
         asked => asked,
     };
     let files = match store::read_either(record)? {
-        Kept::Record(record) => report::files(&record, or(Format::DEFAULT)),
+        Kept::Record(kept) => {
+            let against = store::read_against(&beside(record))?;
+            report::files(&kept, against.as_ref(), or(Format::DEFAULT))
+        }
         Kept::Comparison(comparison) => report::comparison_files(&comparison, or(Format::OF_COMPARISON)),
     };
     files.map_err(Failure::usage)

@@ -8,13 +8,16 @@ use std::{
 
 use super::{Exit, Failure};
 use crate::{
-    gate::{COMPARISON_FORMAT, Comparison},
+    gate::{Against, COMPARISON_FORMAT, Comparison},
     record::{FORMAT, Record},
     report::{self, Format},
 };
 
 /// The file of a comparison, in its folder.
 const COMPARISON: &str = "comparison.json";
+
+/// What is said of a run against a baseline, beside its record.
+const AGAINST: &str = "against-baseline.json";
 
 /// The folder of one run.
 #[derive(Debug)]
@@ -55,6 +58,11 @@ impl Store {
         written.map_err(|e| self.unwritable(&e))
     }
 
+    /// Writes what is said of the record against a baseline beside it.
+    pub(super) fn write_against(&self, against: &Against) -> Result<(), Failure> {
+        put(&self.folder.join(AGAINST), against).map_err(|e| self.unwritable(&e))
+    }
+
     /// Takes a copy of a file, unless there is nothing in it.
     pub(super) fn keep(&self, file: &Path, name: &str) -> Result<(), Failure> {
         if fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) {
@@ -79,9 +87,9 @@ impl Store {
     }
 }
 
-/// Writes a record, whole or not at all, into a folder that is made if it is not there.
-pub(super) fn put(file: &Path, record: &Record) -> io::Result<()> {
-    let text = serde_json::to_string(record).map_err(io::Error::other)?;
+/// Writes JSON, whole or not at all, into a folder that is made if it is not there.
+pub(super) fn put(file: &Path, value: &impl serde::Serialize) -> io::Result<()> {
+    let text = serde_json::to_string(value).map_err(io::Error::other)?;
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -94,6 +102,17 @@ pub(super) fn put(file: &Path, record: &Record) -> io::Result<()> {
 pub(super) fn read(path: &Path) -> Result<Record, Failure> {
     let file = if path.is_dir() { path.join("record.json") } else { path.to_owned() };
     load(&file, "record", FORMAT)
+}
+
+/// What was said of the record in this folder against a baseline, if it was held against one.
+pub(super) fn read_against(folder: &Path) -> Result<Option<Against>, Failure> {
+    let file = folder.join(AGAINST);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let no = |e: &dyn std::fmt::Display| Failure::usage(format!("cannot read {}: {e}", file.display()));
+    let text = fs::read_to_string(&file).map_err(|e| no(&e))?;
+    serde_json::from_str(&text).map(Some).map_err(|e| no(&e))
 }
 
 fn load<T: serde::de::DeserializeOwned>(file: &Path, what: &str, own: u32) -> Result<T, Failure> {

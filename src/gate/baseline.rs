@@ -8,7 +8,7 @@
 //! fewer than three on either side nothing noisy is called.
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::pairs::{Call, Gated, gated, is_trusted};
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 const LEAST_REPEATS: usize = 3;
 
 /// A run against one that was kept.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Against {
     /// The baseline's name.
     pub baseline: String,
@@ -38,7 +38,7 @@ pub struct Against {
 }
 
 /// A number then and now. Shares are of the baseline's, more being worse: 0.1 is 10 % worse.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Since {
     /// What is gated, and how.
     #[serde(flatten)]

@@ -27,8 +27,7 @@ pub fn render(against: &Against, color: bool) -> String {
 }
 
 /// The same for the page of a CI job.
-#[must_use]
-pub fn markdown(against: &Against) -> String {
+pub(super) fn markdown(against: &Against) -> String {
     let mut out = vec![format!("\n## Against the baseline {}\n\n", against.baseline)];
     out.push(format!("**{}** {}\n\n{}\n", against.call.word(), meaning(against), title(against)));
     out.extend(differs(against).iter().map(|note| format!("\n- {note}")));
@@ -36,40 +35,50 @@ pub fn markdown(against: &Against) -> String {
     out.concat()
 }
 
-fn title(against: &Against) -> String {
+pub(super) fn title(against: &Against) -> String {
     let commit = against.commit.as_ref().map(|commit| format!(", commit {commit}")).unwrap_or_default();
     format!("against the baseline `{}` of {}{commit}", against.baseline, against.started)
 }
 
-fn differs(against: &Against) -> Vec<String> {
+pub(super) fn differs(against: &Against) -> Vec<String> {
     let each = against.differs.iter().cloned();
     let what = "times, rates and memory are shown and not gated".to_owned();
     each.chain((!against.differs.is_empty()).then_some(what)).collect()
 }
 
-fn table(against: &Against) -> Table {
+pub(super) fn table(against: &Against) -> Table {
     let right = |title| (title, Align::Right);
     let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
     for since in &against.numbers {
-        let unit = stat_of(&since.gated.name).map_or(Unit::Count, Stat::unit);
-        let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
-        table.row(vec![
-            named_at(&since.gated.name, &since.axes),
-            shown(&since.then),
-            shown(&since.now),
-            format!("{} to {}", percent(since.low), percent(since.high)),
-            since.call.map_or("not gated", Call::word).to_owned(),
-        ]);
+        table.row(cells(since).to_vec());
     }
     table
+}
+
+fn cells(since: &Since) -> [String; 5] {
+    let unit = stat_of(&since.gated.name).map_or(Unit::Count, Stat::unit);
+    let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
+    [
+        named_at(&since.gated.name, &since.axes),
+        shown(&since.then),
+        shown(&since.now),
+        format!("{} to {}", percent(since.low), percent(since.high)),
+        since.call.map_or("not gated", Call::word).to_owned(),
+    ]
 }
 
 fn percent(share: f64) -> String {
     format!("{:+.1} %", share * 100.0)
 }
 
-fn meaning(against: &Against) -> String {
+/// What is said of a number, in a sentence.
+pub(super) fn sentence(since: &Since) -> String {
+    let [_, then, now, worse, _] = cells(since);
+    format!("{now} now, {then} then: {worse} worse")
+}
+
+pub(super) fn meaning(against: &Against) -> String {
     let of = |call| {
         let said = against.numbers.iter().filter(move |since: &&Since| since.call == Some(call));
         said.map(|since| since.gated.name.as_str()).collect::<Vec<_>>().join(", ")

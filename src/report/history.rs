@@ -112,6 +112,14 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
     Ok(())
 }
 
+/// Whether rows can be added to a history that is there.
+///
+/// # Errors
+/// A file that cannot be read, or that is no history.
+pub fn check(file: &Path) -> Result<(), HistoryError> {
+    read(file).map(|_| ())
+}
+
 /// The file, for this process alone until it is dropped.
 fn locked(file: &Path) -> io::Result<Flock<File>> {
     loop {

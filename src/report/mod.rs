@@ -25,8 +25,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::chart::Figure;
-use crate::{gate::Comparison, record::Record};
+use self::{chart::Figure, tracker::Told};
+use crate::{
+    gate::{Against, Comparison},
+    record::Record,
+};
 
 /// What a record can be made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -105,11 +108,15 @@ pub enum ReportError {
     },
 }
 
-/// The files of the given formats, by name.
+/// The files of the given formats, by name; with what is said of the record against a baseline, if it was held against one.
 ///
 /// # Errors
 /// A chart or a table that cannot be made.
-pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+pub fn files(
+    record: &Record,
+    against: Option<&Against>,
+    formats: &[Format],
+) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let figures = chart::figures(record);
     let mut files = Vec::new();
     for format in formats {
@@ -123,14 +130,16 @@ pub fn files(record: &Record, formats: &[Format]) -> Result<Vec<(String, Vec<u8>
             Format::Png => files.extend(pictures(&figures)?),
             Format::Svg => files.extend(vectors(&figures)?),
             Format::Html => {
-                files.push(("index.html".to_owned(), html::render(record, &figures)?.into_bytes()));
+                files.push(("index.html".to_owned(), html::render(record, against, &figures)?.into_bytes()));
             }
-            Format::Markdown => files.push(("summary.md".to_owned(), markdown::render(record).into_bytes())),
+            Format::Markdown => {
+                files.push(("summary.md".to_owned(), markdown(record, against).into_bytes()));
+            }
             Format::Hlog => {
                 let log = tracker::hlog::render(record).map_err(ReportError::Histograms)?;
                 files.push(("latency.hlog".to_owned(), log));
             }
-            _ => files.extend(tracker::files(&record.into(), *format)),
+            _ => files.extend(tracker::files(&Told::of_run(record, against), *format)),
         }
     }
     Ok(files)
@@ -144,10 +153,16 @@ fn vectors(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     figures.iter().map(|figure| Ok((format!("{}.svg", figure.name), figure.svg()?.into_bytes()))).collect()
 }
 
-/// A record as Markdown.
+/// A record as Markdown, and what is said of it against a baseline.
 #[must_use]
-pub fn markdown(record: &Record) -> String {
-    markdown::render(record)
+pub fn markdown(record: &Record, against: Option<&Against>) -> String {
+    markdown::render(record) + &against.map(baseline::markdown).unwrap_or_default()
+}
+
+/// What the outcome of a record means, in a sentence.
+#[must_use]
+pub fn meaning(record: &Record) -> String {
+    view::meaning(record)
 }
 
 /// The files of the given formats of a comparison, by name.

@@ -4,6 +4,9 @@ use std::iter;
 
 use super::html::escape;
 
+/// Words are not cut shorter than this.
+const NARROWEST: usize = 8;
+
 /// Where a column's texts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
@@ -88,14 +91,21 @@ impl Table {
         iter::once(head).chain(iter::once(rule)).chain(rows).collect()
     }
 
-    /// Columns padded with spaces and set in by two; the first gives way where a line would pass `width`.
+    /// Columns padded with spaces and set in by two. Where a line would pass `width`, words give way to numbers: the widest
+    /// column of words loses first.
     pub(super) fn text(&self, width: usize) -> String {
         let titles: Vec<String> = self.head.iter().map(|(title, _)| title.clone()).collect();
         let lines: Vec<&Vec<String>> = iter::once(&titles).chain(&self.rows).collect();
         let widest = |i: usize| lines.iter().map(|cells| cells[i].chars().count()).max().unwrap_or(0);
         let mut widths: Vec<usize> = (0..titles.len()).map(widest).collect();
-        let rest: usize = widths[1..].iter().map(|w| w + 2).sum();
-        widths[0] = widths[0].min(width.saturating_sub(rest + 2).max(8));
+        let words: Vec<usize> = (0..titles.len()).filter(|i| self.head[*i].1 == Align::Left).collect();
+        while widths.iter().map(|w| w + 2).sum::<usize>() > width {
+            let widest = words.iter().copied().max_by_key(|i| (widths[*i], std::cmp::Reverse(*i)));
+            match widest.filter(|i| widths[*i] > NARROWEST) {
+                Some(i) => widths[i] -= 1,
+                None => break,
+            }
+        }
         let set = |cells: &&Vec<String>| {
             let cell = |(i, cell): (usize, &String)| match self.head[i].1 {
                 Align::Left => format!("  {:<1$}", shortened(cell, widths[i]), widths[i]),
@@ -164,6 +174,16 @@ mod tests {
         assert!(table().html().contains("<th scope=\"row\">a|b &lt;i&gt;</th><td class=\"n\">1/s</td>"));
         assert_eq!(plain("send_timeout _was_ *it*"), "send_timeout \\_was\\_ \\*it\\*");
         assert_eq!(table().markdown(), "| group | rate |\n| --- | ---: |\n| a\\|b &lt;i> | 1/s |\n");
+    }
+
+    #[test]
+    fn words_give_way_to_numbers_and_the_longest_first() {
+        let mut table = Table::new("t", &[("a", Align::Left), ("n", Align::Right), ("b", Align::Left)]);
+        table.row(vec!["short".into(), "12345".into(), "a text that is long".into()]);
+        assert_eq!(table.text(30), "  a          n  b\n  short  12345  a text …s long\n");
+        assert!(table.text(30).lines().all(|line| line.chars().count() <= 30));
+        // Numbers are never cut.
+        assert!(table.text(5).contains("12345"));
     }
 
     #[test]

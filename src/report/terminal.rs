@@ -33,6 +33,12 @@ pub fn verdicts(record: &Record, color: bool) -> String {
     format!("{}:\n{lines}{}", record.name, ending(record, color))
 }
 
+/// A profile that was not run, and why.
+#[must_use]
+pub fn skipped(name: &str, title: &str, why: &str) -> String {
+    hanging("", &format!("{name}: {title}"), 2) + &hanging("SKIP  ", why, 6)
+}
+
 fn ending(record: &Record, color: bool) -> String {
     let outcome = record.outcome();
     let sentence = hanging(&format!("{}  ", outcome.word()), &meaning(record), outcome.word().len() + 2);

@@ -10,6 +10,11 @@ use crate::{
     stats::quantile,
 };
 
+/// A command line that a shell takes apart as it was.
+pub(super) fn command_line(words: &[String]) -> String {
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
 /// What is said where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
 

@@ -22,11 +22,11 @@ fn text(files: Vec<(String, Vec<u8>)>, name: &str) -> String {
 }
 
 fn file(record: &Record, format: Format, name: &str) -> String {
-    text(report::files(record, &[format]).expect("files"), name)
+    text(report::files(record, None, &[format]).expect("files"), name)
 }
 
 fn names(record: &Record, format: Format) -> Vec<String> {
-    report::files(record, &[format]).expect("files").into_iter().map(|(name, _)| name).collect()
+    report::files(record, None, &[format]).expect("files").into_iter().map(|(name, _)| name).collect()
 }
 
 /// The same run, slower, with a number more and one less, on another kernel.
@@ -112,7 +112,7 @@ fn tables_for_programs_keep_every_digit() {
 
 #[test]
 fn every_chart_is_a_picture_with_something_on_it() {
-    let pictures = report::files(&fixture::record(), &[Format::Png]).expect("pictures");
+    let pictures = report::files(&fixture::record(), None, &[Format::Png]).expect("pictures");
     assert_eq!(pictures.len(), 8);
     for (name, bytes) in pictures {
         let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
@@ -178,18 +178,18 @@ fn an_interrupted_run_is_still_shown() {
     record.interrupted = true;
     record.points = vec![Point { axes: indexmap::IndexMap::new(), trials: Vec::new(), verdicts: Vec::new() }];
     assert_eq!(record.outcome(), Outcome::Inconclusive);
-    let made = report::files(&record, &ALL).expect("files");
+    let made = report::files(&record, None, &ALL).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
     assert!(terminal::render(&record, false).contains("cut short"));
     record.points.clear();
-    assert!(report::files(&record, &ALL).is_ok());
+    assert!(report::files(&record, None, &ALL).is_ok());
 }
 
 #[test]
 fn files_are_written_where_they_are_asked_for() {
     let dir = tempfile::tempdir().expect("a directory");
     let below = dir.path().join("a/b");
-    let files = || report::files(&fixture::record(), &[Format::Markdown]).expect("files");
+    let files = || report::files(&fixture::record(), None, &[Format::Markdown]).expect("files");
     let written = report::write(files(), &below).expect("written");
     assert_eq!(written, [below.join("summary.md")]);
     assert!(written[0].is_file());

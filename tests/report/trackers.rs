@@ -181,7 +181,7 @@ fn all_conform(name: &str) {
     let comparison = comparison(name, 1.5);
     assert_eq!(junit(&of_comparison(&comparison, Format::Junit, "junit.xml")), (1, 1, 0, 0));
     conforms(&bencher_schema(), &of_comparison(&comparison, Format::Bencher, "bencher.json"));
-    for told in [Told::from(&record), Told::from(&comparison)] {
+    for told in [Told::of_run(&record, None), Told::from(&comparison)] {
         for line in github::annotations(&told) {
             assert!(line.starts_with("::error title=") || line.starts_with("::warning title="), "{line}");
             assert!(!line.contains(['\n', '\r']), "{line:?}");
@@ -324,7 +324,7 @@ fn marks_are_ten_of_a_kind_and_a_summary_is_a_mebibyte() {
     let mut record = fixture::record();
     let verdict = record.points[0].verdicts.iter().find(|v| v.outcome == Outcome::Fail).expect("one").clone();
     record.points[0].verdicts = vec![verdict; 25];
-    let lines = github::annotations(&Told::from(&record));
+    let lines = github::annotations(&Told::of_run(&record, None));
     assert_eq!(lines.iter().filter(|line| line.starts_with("::error")).count(), 10);
     assert!(lines[9].ends_with("and 16 more"), "{}", lines[9]);
     assert_eq!(github::summary("short", 0), "short");

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     gate::{Call, Comparison},
-    report::{ReportError, chart::Figure, gate},
+    report::{ReportError, chart::Figure, gate, view::command_line},
 };
 
 /// The whole page.
@@ -57,7 +57,7 @@ fn head(comparison: &Comparison) -> String {
 fn environment(comparison: &Comparison) -> String {
     let origin = &comparison.origin;
     let own = [
-        ("Command", origin.command.join(" ")),
+        ("Command", command_line(&origin.command)),
         ("badpeer", comparison.badpeer.clone()),
         ("Seed", origin.seed.to_string()),
         ("Pairs asked for", origin.asked.to_string()),

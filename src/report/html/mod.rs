@@ -6,23 +6,31 @@ pub(super) mod index;
 mod page;
 
 use super::{
-    ReportError,
+    ReportError, baseline,
     chart::{Figure, Live},
     contents, stall,
     table::Table,
-    view::{axes, manner, meaning, said},
+    view::{axes, command_line, manner, meaning, said},
 };
-use crate::record::{Machine, Point, Record};
+use crate::{
+    gate::Against,
+    record::{Machine, Point, Record},
+};
 
 pub(super) use self::page::escape;
 use self::page::{details, figure, page, section};
 
 /// The whole page.
-pub(super) fn render(record: &Record, figures: &[Figure]) -> Result<String, ReportError> {
+pub(super) fn render(
+    record: &Record,
+    against: Option<&Against>,
+    figures: &[Figure],
+) -> Result<String, ReportError> {
     let several = record.points.len() > 1;
     let (along, of_points): (Vec<&Figure>, Vec<&Figure>) =
         figures.iter().partition(|figure| figure.name.starts_with("sweep-"));
     let mut body = head(record);
+    body += &against.map(since).unwrap_or_default();
     if several {
         let table = contents::sweep(record).html();
         body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along, "sweep")?));
@@ -57,6 +65,21 @@ fn head(record: &Record) -> String {
         escape(&manner(record)),
         escape(&record.started),
     )
+}
+
+/// What is said of the run against a baseline.
+fn since(against: &Against) -> String {
+    let word = against.call.word();
+    let differs = baseline::differs(against);
+    let differs: String = differs.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
+    let said = format!(
+        "<p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<p class=\"manner\">{}</p>\n{differs}{}",
+        word.to_lowercase(),
+        escape(&baseline::meaning(against)),
+        escape(&baseline::title(against)),
+        baseline::table(against).html(),
+    );
+    section("baseline", "Since the baseline", &said)
 }
 
 /// Text as paragraphs, where lines are blank; what stands between backticks is code.
@@ -161,7 +184,7 @@ fn environment(record: &Record) -> String {
     };
     let seeds = record.points.iter().flat_map(|p| &p.trials).map(|trial| trial.seed.to_string());
     let own = [
-        ("Command", record.command.join(" ")),
+        ("Command", command_line(&record.command)),
         ("badpeer", record.badpeer.clone()),
         ("Commit", record.commit.clone().unwrap_or_default()),
         ("Seeds", seeds.collect::<Vec<_>>().join(", ")),

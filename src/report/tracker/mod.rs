@@ -9,9 +9,9 @@ pub(super) mod openmetrics;
 
 use indexmap::IndexMap;
 
-use super::{Format, view};
+use super::{Format, baseline, view};
 use crate::{
-    gate::{Call, Comparison, Expected, Finding, measured},
+    gate::{Against, Call, Comparison, Expected, Finding, Since, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -70,8 +70,10 @@ struct Number {
     range: Option<(f64, f64)>,
 }
 
-impl From<&Record> for Told {
-    fn from(record: &Record) -> Self {
+impl Told {
+    /// What came of a run, and of it against a baseline, if it was held against one.
+    #[must_use]
+    pub fn of_run(record: &Record, against: Option<&Against>) -> Self {
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
             let at = at(&words(&point.axes));
@@ -79,6 +81,7 @@ impl From<&Record> for Told {
             let why = view::said(point, |trial| &trial.invalid);
             cases.extend(why.into_iter().map(|why| Case::invalid(&at, why)));
         }
+        cases.extend(against.into_iter().flat_map(Case::of_baseline));
         let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
         Self {
             suite: record.name.clone(),
@@ -149,6 +152,24 @@ impl Case {
     fn of_expected(expected: &Expected) -> Self {
         let case = Self::of_verdict(&expected.verdict, &at(&words(&expected.axes)));
         Self { facts: format!("{}; the base: {}", case.facts, expected.base.word()), ..case }
+    }
+
+    /// Every number that is gated against a baseline, or that nothing could be.
+    fn of_baseline(against: &Against) -> Vec<Self> {
+        let since = format!("since the baseline {}", against.baseline);
+        if against.call == Call::Invalid {
+            return vec![Self::invalid(&format!(" {since}"), baseline::meaning(against))];
+        }
+        let case = |number: &Since| {
+            let call = number.call?;
+            Some(Self {
+                name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),
+                word: call.word(),
+                result: call.outcome(),
+                facts: baseline::sentence(number),
+            })
+        };
+        against.numbers.iter().filter_map(case).collect()
     }
 
     /// What was measured at that point proves nothing.
