@@ -4,11 +4,12 @@ use super::{
     gate::said,
     table::{Align, Table},
     terminal::{WIDTH, hanging},
+    view::listed,
 };
 use crate::{
     gate::{Against, Call, Since},
     metric::{Stat, Unit},
-    record::{named_at, stat_of},
+    record::{place, stat_of},
     stats::median,
 };
 
@@ -50,7 +51,13 @@ pub(super) fn table(against: &Against) -> Table {
     let right = |title| (title, Align::Right);
     let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
+    let mut point = String::new();
     for since in &against.numbers {
+        let here = place(&since.axes, " ");
+        if here != point {
+            table.part(&here);
+            point = here;
+        }
         table.row(cells(since).to_vec());
     }
     table
@@ -60,7 +67,7 @@ fn cells(since: &Since) -> [String; 5] {
     let unit = stat_of(&since.gated.name).map_or(Unit::Count, Stat::unit);
     let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
     [
-        named_at(&since.gated.name, &since.axes),
+        since.gated.name.clone(),
         shown(&since.then),
         shown(&since.now),
         format!("{} to {}", percent(since.low), percent(since.high)),
@@ -81,7 +88,7 @@ pub(super) fn sentence(since: &Since) -> String {
 pub(super) fn meaning(against: &Against) -> String {
     let of = |call| {
         let said = against.numbers.iter().filter(move |since: &&Since| since.call == Some(call));
-        said.map(|since| since.gated.name.as_str()).collect::<Vec<_>>().join(", ")
+        listed(said.map(|since| since.gated.name.as_str()))
     };
     match against.call {
         Call::Regression => {

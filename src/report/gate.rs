@@ -3,6 +3,7 @@
 use super::{
     table::{Align, Table},
     terminal::{WIDTH, hanging, painted},
+    view::listed,
 };
 use crate::{
     gate::{Calibration, Call, Comparison, Finding},
@@ -241,7 +242,7 @@ fn disturbance(comparison: &Comparison) -> Option<String> {
 /// What the comparison comes to, in a sentence or two.
 #[must_use]
 pub fn meaning(comparison: &Comparison) -> String {
-    let names = |call| comparison.names(call).join(", ");
+    let names = |call| listed(comparison.names(call));
     match comparison.call {
         Call::Regression => {
             format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))
@@ -263,7 +264,7 @@ fn undecided(comparison: &Comparison) -> String {
         reasons.push(format!(
             "It cannot be told whether these got worse by as much as their budget: {}. More --pairs, a longer -d or a \
              quieter machine would tell.",
-            names.join(", ")
+            listed(names)
         ));
     }
     if !comparison.lost.is_empty() {

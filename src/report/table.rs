@@ -96,7 +96,10 @@ impl Table {
     pub(super) fn text(&self, width: usize) -> String {
         let titles: Vec<String> = self.head.iter().map(|(title, _)| title.clone()).collect();
         let lines: Vec<&Vec<String>> = iter::once(&titles).chain(&self.rows).collect();
-        let widest = |i: usize| lines.iter().map(|cells| cells[i].chars().count()).max().unwrap_or(0);
+        // A row that is only a name has the whole line.
+        let is_part = |cells: &[String]| cells.len() > 1 && cells[1..].iter().all(String::is_empty);
+        let in_columns = || lines.iter().filter(|cells| !is_part(cells));
+        let widest = |i: usize| in_columns().map(|cells| cells[i].chars().count()).max().unwrap_or(0);
         let mut widths: Vec<usize> = (0..titles.len()).map(widest).collect();
         let words: Vec<usize> = (0..titles.len()).filter(|i| self.head[*i].1 == Align::Left).collect();
         while widths.iter().map(|w| w + 2).sum::<usize>() > width {
@@ -107,6 +110,9 @@ impl Table {
             }
         }
         let set = |cells: &&Vec<String>| {
+            if is_part(cells) {
+                return format!("  {}\n", shortened(&cells[0], width.saturating_sub(2)));
+            }
             let cell = |(i, cell): (usize, &String)| match self.head[i].1 {
                 Align::Left => format!("  {:<1$}", shortened(cell, widths[i]), widths[i]),
                 Align::Right => format!("  {:>1$}", cell, widths[i]),
@@ -184,6 +190,18 @@ mod tests {
         assert!(table.text(30).lines().all(|line| line.chars().count() <= 30));
         // Numbers are never cut.
         assert!(table.text(5).contains("12345"));
+    }
+
+    #[test]
+    fn the_name_of_a_part_has_the_whole_line() {
+        let mut table = table();
+        table.part("a point of a sweep");
+        table.row(vec!["b".into(), "2/s".into()]);
+        assert_eq!(
+            table.text(80),
+            "  group    rate\n  a|b <i>   1/s\n  a point of a sweep\n  b         2/s\n"
+        );
+        assert_eq!(table.text(12).lines().nth(2), Some("  a poi…weep"));
     }
 
     #[test]

@@ -15,6 +15,19 @@ pub(super) fn command_line(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
+/// Names for a sentence, each once: with how often it is meant, where that is at several points of a sweep.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut counts: IndexMap<&str, usize> = IndexMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    let each = counts.into_iter().map(|(name, count)| match count {
+        1 => name.to_owned(),
+        _ => format!("{name} (at {count} points)"),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// What is said where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
 

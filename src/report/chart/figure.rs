@@ -121,3 +121,18 @@ pub(super) fn pale(RGBColor(r, g, b): RGBColor) -> RGBColor {
     let paler = |channel: u8| 255 - ((255.0 - f64::from(channel)) * 0.3) as u8;
     RGBColor(paler(r), paler(g), paler(b))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pale_follows_the_papers_color() {
+        let style = include_str!("../html/page.css");
+        for color in PALETTE {
+            let RGBColor(r, g, b) = pale(color);
+            let rule = format!(".plot svg [stroke=\"#{r:02X}{g:02X}{b:02X}\"]");
+            assert!(style.contains(&rule), "no rule {rule} in page.css");
+        }
+    }
+}
