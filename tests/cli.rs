@@ -76,7 +76,7 @@ fn faults_of_the_user_are_exit_code_2_and_say_what_to_write() {
     let folder = with_profile(&QUICK.replace("count = 4", "cuont = 4"));
     for (arguments, part) in [
         (&["run", "quick.toml"][..], "quick.toml:9: unknown field `cuont`"),
-        (&["run", "contrl"], "one of: control,"),
+        (&["run", "contrl"], "did you mean `control`?"),
         (&["run", "control", "--set", "server.bufer=chained"], "did you mean `buffer`?"),
         (&["run", "control", "--set", "measure=-1s"], "is not a time"),
         (&["run", "--sed", "1"], "--seed"),

@@ -79,6 +79,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let default = [gate::PROFILE.to_owned()];
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
     let contests = profiles.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
+    store::check(&args.out)?;
     let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
     let mut all = Vec::new();

@@ -11,7 +11,7 @@ use super::{
     complain, github,
     progress::Bar,
     say,
-    store::Store,
+    store::{self, Store},
 };
 use crate::{
     gate::Against,
@@ -51,10 +51,12 @@ pub(super) struct Output {
 /// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
     output.baselines.check(&output.out, requests.iter().map(|request| request.name.as_str()))?;
-    if let Some(file) = output.history.as_ref().filter(|file| file.exists()) {
+    let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
+    // What cannot be kept is not measured.
+    store::check(&output.out)?;
+    if let Some(file) = &output.history {
         report::history::check(file).map_err(Failure::usage)?;
     }
-    let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
     let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
     let mut outcomes = Vec::new();
@@ -149,7 +151,7 @@ fn run_one(
     interrupt: &mut Interrupt,
     outcomes: &mut Vec<Done>,
 ) -> Result<Exit, Failure> {
-    let store = Store::new(&output.out, &request.name)?;
+    let store = Store::new(&output.out, &request.name);
     let mut watcher =
         Watcher { store: &store, trial: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
     let (record, result) = run::run(request, interrupt, &mut watcher);

@@ -12,7 +12,7 @@ use super::{
     perform::{Output, perform},
 };
 use crate::{
-    profile::{Axes, Profile, SHIPPED, Source, TOUR, shipped_file},
+    profile::{Axes, Profile, SHIPPED, Source, TOUR, meant, shipped_file},
     run::Request,
     units::Span,
 };
@@ -145,10 +145,9 @@ pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
             Ok((Source { file: name.to_owned(), text }, Some(folder)))
         }
         Err(error) => {
-            let known: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
+            let meant = meant(name, SHIPPED.iter().map(|shipped| shipped.name));
             Err(Failure::usage(format!(
-                "cannot read the profile `{name}`: {error}; give a path, or one of: {}",
-                known.join(", ")
+                "cannot read the profile `{name}`: {error}; give a path, or a name of `badpeer list profiles`{meant}"
             )))
         }
     }

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::{AccessFlags, access};
+
 use super::{Exit, Failure};
 use crate::{
     gate::{Against, COMPARISON_FORMAT, Comparison},
@@ -28,11 +30,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Chooses a folder for a run of this profile. It is made with the first file that is written into it.
-    pub(super) fn new(out: &Path, name: &str) -> Result<Self, Failure> {
-        if out.exists() && !out.is_dir() {
-            let message = format!("{} is no folder; choose another --out", out.display());
-            return Err(Failure::new(Exit::Target, message));
-        }
+    pub(super) fn new(out: &Path, name: &str) -> Self {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
         let parent = out.join(name);
         // Two runs in one second get folders of their own.
@@ -41,7 +39,7 @@ impl Store {
             _ => parent.join(format!("{time}-{attempt}")),
         });
         let folder = free.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| parent.join(&time));
-        Ok(Self { name: name.to_owned(), folder })
+        Self { name: name.to_owned(), folder }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -85,6 +83,18 @@ impl Store {
         symlink(own, &draft)?;
         fs::rename(draft, parent.join("latest"))
     }
+}
+
+/// Makes the folder for reports, if it is not there, and sees whether it can be written into: before anything is measured.
+pub(super) fn check(out: &Path) -> Result<(), Failure> {
+    let no = |e: &dyn std::fmt::Display| {
+        Failure::new(Exit::Target, format!("cannot write into {}: {e}; choose another --out", out.display()))
+    };
+    if out.exists() && !out.is_dir() {
+        return Err(no(&"it is no folder"));
+    }
+    fs::create_dir_all(out).map_err(|e| no(&e))?;
+    access(out, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|e| no(&e.desc()))
 }
 
 /// Writes JSON, whole or not at all, into a folder that is made if it is not there.
@@ -193,7 +203,7 @@ pub(super) fn keep_comparison(
     comparison: &Comparison,
     formats: &[Format],
 ) -> Result<PathBuf, Failure> {
-    let store = Store::new(out, &format!("compare-{}", comparison.origin.name))?;
+    let store = Store::new(out, &format!("compare-{}", comparison.origin.name));
     let text = serde_json::to_string_pretty(comparison).map_err(io::Error::other);
     let written = text.and_then(|text| {
         fs::create_dir_all(&store.folder)?;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     bench::{Bench, Crowd, Peer},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
-    expect::{Condition, Expectation, Wanted},
+    expect::{Condition, Expectation, Wanted, meant},
     gate::{Limits, Shares},
     parse::{Axes, ProfileError, Source},
     server::{

@@ -10,7 +10,10 @@ use std::{
 };
 
 use indexmap::{IndexMap, IndexSet};
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    unistd::{AccessFlags, access},
+};
 
 use super::view::{mean, values};
 use crate::{
@@ -45,6 +48,9 @@ pub enum HistoryError {
     /// The file cannot be opened.
     #[error("cannot read the history {0}: {1}; `badpeer run --history` makes one")]
     Read(String, io::Error),
+    /// Nothing can be added to it.
+    #[error("cannot write the history {0}: {1}; name another file with --history=FILE")]
+    Write(String, io::Error),
     /// It is none.
     #[error("{file}:{line}: {reason}")]
     Parse {
@@ -112,12 +118,21 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
     Ok(())
 }
 
-/// Whether rows can be added to a history that is there.
+/// Whether rows can be added to the file, there already or not.
 ///
 /// # Errors
-/// A file that cannot be read, or that is no history.
+/// A file that cannot be written, or that is no history.
 pub fn check(file: &Path) -> Result<(), HistoryError> {
-    read(file).map(|_| ())
+    if file.exists() {
+        read(file)?;
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = std::fs::create_dir_all(folder);
+    let writable = made.and_then(|()| {
+        let place = if file.exists() { file } else { folder };
+        access(place, AccessFlags::W_OK).map_err(io::Error::from)
+    });
+    writable.map_err(|e| HistoryError::Write(file.display().to_string(), e))
 }
 
 /// The file, for this process alone until it is dropped.

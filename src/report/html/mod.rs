@@ -71,12 +71,13 @@ fn head(record: &Record) -> String {
 fn since(against: &Against) -> String {
     let word = against.call.word();
     let differs = baseline::differs(against);
-    let differs: String = differs.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
+    let differs: Vec<String> = differs.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
     let said = format!(
-        "<p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<p class=\"manner\">{}</p>\n{differs}{}",
+        "<p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<p class=\"manner\">{}</p>\n{}{}",
         word.to_lowercase(),
         escape(&baseline::meaning(against)),
         escape(&baseline::title(against)),
+        differs.concat(),
         baseline::table(against).html(),
     );
     section("baseline", "Since the baseline", &said)
