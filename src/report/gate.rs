@@ -218,7 +218,11 @@ pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
     }
     all.extend(disturbance(comparison));
     if let Some(first) = comparison.dropped.first() {
-        all.push(format!("{} pairs were dropped whole; the first: {first}", comparison.dropped.len()));
+        let (count, words) = match comparison.dropped.len() {
+            1 => (1, "pair was"),
+            more => (more, "pairs were"),
+        };
+        all.push(format!("{count} {words} dropped whole; the first: {first}"));
     }
     all
 }

@@ -62,14 +62,15 @@ impl Table {
         };
         let row = |cells: &Vec<String>| {
             let cells = cells.iter().zip(&self.head).enumerate().map(|(i, (cell, (_, align)))| match i {
-                0 => format!("<th scope=\"row\">{}</th>", escape(cell)),
+                // On a phone a long name is broken between its words.
+                0 => format!("<th scope=\"row\">{}</th>", escape(cell).replace('_', "_<wbr/>")),
                 _ => format!("<td{}>{}</td>", class(*align), marked(cell)),
             });
             format!("<tr>{}</tr>\n", cells.collect::<String>())
         };
         let caption = escape(&self.caption);
         format!(
-            "<div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table>\n\
+            "<div class=\"scroll\" role=\"group\" aria-label=\"{caption}\" tabindex=\"0\"><table>\n\
              <thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
             self.head.iter().map(head).collect::<String>(),
             self.rows.iter().map(row).collect::<String>()

@@ -102,7 +102,7 @@ fn what_bad_peers_did_is_above_the_charts_over_time() {
                 .map(|layer| layer["label"].clone())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(of("spans"), ["stalled reader connected"], "the good ones are not marked");
+        assert_eq!(of("spans"), ["stalled reader: some connected"], "the good ones are not marked");
         assert_eq!(of("marks"), ["evicted (send_timeout) × 56", "evicted (send_limit) × 8"]);
         assert!(!chart["struck"].as_array().expect("times").is_empty());
     }

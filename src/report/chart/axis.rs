@@ -184,7 +184,7 @@ impl Axis {
 /// Whether each quantity is some times the one before, and the last far from the first.
 fn grow_by_factors(named: &[(f64, String)]) -> bool {
     let far_apart = named.first().zip(named.last()).is_some_and(|(first, last)| last.0 >= first.0 * 50.0);
-    far_apart && named.windows(2).all(|pair| (2.0..=32.0).contains(&(pair[1].0 / pair[0].0)))
+    far_apart && named.windows(2).all(|pair| (2.0..=128.0).contains(&(pair[1].0 / pair[0].0)))
 }
 
 fn ticks(unit: Unit, step: f64, from: f64, to: f64) -> Vec<(f64, String)> {

@@ -122,17 +122,59 @@ pub(super) fn pale(RGBColor(r, g, b): RGBColor) -> RGBColor {
     RGBColor(paler(r), paler(g), paler(b))
 }
 
+/// Dark paper.
+const NIGHT: RGBColor = RGBColor(23, 24, 27);
+
+/// The colors that must be others on dark paper, with what they are there: pale ones are pale on that paper, too, and those
+/// that are darker than the palette's are lighter than it instead.
+pub(in crate::report) fn at_night() -> Vec<(RGBColor, RGBColor)> {
+    let mixed = |RGBColor(r, g, b): RGBColor, RGBColor(x, y, z): RGBColor, share: f64| {
+        let mix =
+            |one: u8, other: u8| (f64::from(one) * share + f64::from(other) * (1.0 - share)).round() as u8;
+        RGBColor(mix(r, x), mix(g, y), mix(b, z))
+    };
+    let white = RGBColor(255, 255, 255);
+    let bright = |index: usize| match index {
+        0 => mixed(BLUE, white, 0.75),
+        _ if index < PALETTE.len() => color(index),
+        _ => mixed(PALETTE[index % PALETTE.len()], white, 0.5),
+    };
+    let colors = 0..2 * PALETTE.len();
+    let strong = colors.clone().map(|index| (color(index), bright(index)));
+    let behind = colors.map(|index| (pale(color(index)), mixed(bright(index), NIGHT, 0.4)));
+    let backdrop = (BACKDROP, mixed(BACKDROP, NIGHT, 0.5));
+    strong.chain(behind).chain([backdrop]).filter(|(day, night)| day != night).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Of two colors, after WCAG 2.1.
+    fn contrast(one: RGBColor, other: RGBColor) -> f64 {
+        let light = |RGBColor(r, g, b)| {
+            let linear = |channel: u8| {
+                let share = f64::from(channel) / 255.0;
+                if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let (a, b) = (light(one), light(other));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
     #[test]
-    fn what_is_pale_follows_the_papers_color() {
-        let style = include_str!("../html/page.css");
-        for color in PALETTE {
-            let RGBColor(r, g, b) = pale(color);
-            let rule = format!(".plot svg [stroke=\"#{r:02X}{g:02X}{b:02X}\"]");
-            assert!(style.contains(&rule), "no rule {rule} in page.css");
+    fn every_color_is_seen_on_dark_paper_and_what_lies_behind_is_quieter() {
+        let night = at_night();
+        let shown = |day: RGBColor| night.iter().find(|(of, _)| *of == day).map_or(day, |(_, night)| *night);
+        for index in 0..2 * PALETTE.len() {
+            let (strong, behind) =
+                (contrast(shown(color(index)), NIGHT), contrast(shown(pale(color(index))), NIGHT));
+            assert!(
+                strong > 4.0 && behind < strong * 0.7 && behind > 1.3,
+                "{index}: {strong:.2} {behind:.2}"
+            );
         }
+        assert!(contrast(shown(BACKDROP), NIGHT) < contrast(shown(GRAY), NIGHT) * 1.2);
     }
 }

@@ -98,7 +98,7 @@ fn changes(runs: &[&Row]) -> Vec<Note> {
 
 fn label(row: &Row) -> String {
     if row.commit.is_empty() {
-        return row.time.chars().skip(5).take(11).collect::<String>().replace('T', " ");
+        return row.time.chars().skip(5).take(14).collect::<String>().replace('T', " ");
     }
     row.commit.chars().take(COMMIT).collect()
 }

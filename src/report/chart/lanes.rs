@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Marks nearer to each other than this share of the axis are one.
-const TOLD_APART: f64 = 1.0 / 900.0;
+const TOLD_APART: f64 = 1.0 / 4000.0;
 /// Evictions nearer to each other than this share of the axis are shaded as one time.
 const ONE_TIME: f64 = 1.0 / 100.0;
 
@@ -23,7 +23,7 @@ pub(super) fn lanes(trial: &Trial, groups: &[Group], x: &Axis) -> Vec<Layer> {
     let bad = groups.iter().enumerate().filter(|(_, group)| misbehaves(group));
     let connected = bad.filter_map(|(index, group)| {
         let spans = connected(&trial.series, &group.name);
-        let label = Some(format!("{} connected", group.name));
+        let label = Some(format!("{}: some connected", group.name));
         (!spans.is_empty()).then_some((label, color(index), spans))
     });
     let connected: Vec<Layer> = connected

@@ -22,7 +22,10 @@ use plotters::{
 };
 
 use self::draw::Medium;
-pub(super) use self::{figure::Figure, live::Live};
+pub(super) use self::{
+    figure::{Figure, at_night},
+    live::Live,
+};
 use super::ReportError;
 use crate::record::Record;
 

@@ -120,7 +120,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
         title: format!("{}{at}: {}", finding.gated.name, finding.call.word()),
         about: "How much worse the head was in each pair, in the order of the run; up is worse".to_owned(),
         caption: "A drift of the machine would show as a slope, an outlier as a dot far from the others: neither moves \
-                  the verdict by itself, which goes by ranks."
+                  the verdict by itself, which goes by ranks. A dot at the edge lies beyond it."
             .to_owned(),
         x: Axis::names(&numbers),
         y: changes(shares.into_iter().chain(marks)),

@@ -23,6 +23,10 @@ const ALWAYS: [Stat; 4] = [
 
 /// One line: what it is, its places, and those of each repeat.
 type Lines = IndexMap<String, (Places, Places)>;
+/// A line's name, its means and its repeats.
+type Line = (String, (Places, Places));
+/// Those that have something to show, each with the place of its color.
+type Drawn = Vec<(usize, Line)>;
 
 /// The charts of a sweep: of what is expected, and of some numbers that always matter.
 pub(super) fn figures(record: &Record) -> Vec<Figure> {
@@ -68,9 +72,12 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
+    // A line has its color in every chart of the sweep, also where others have nothing to show.
+    let drawn: Drawn =
+        lines.into_iter().enumerate().filter(|(_, (_, (means, _)))| !means.is_empty()).collect();
     let (layers, caption) = match quantities {
-        Some(_) => (beside_each_other(lines, &x_axis), LINES),
-        None => (bars(lines, y_axis.is_log()), BARS),
+        Some(_) => (beside_each_other(drawn, &x_axis), LINES),
+        None => (bars(drawn, y_axis.is_log()), BARS),
     };
     let what = format!("{}{}", words(stat.metric), fold_words(stat.fold));
     Some(Figure {
@@ -116,22 +123,22 @@ fn quantities(names: &[String]) -> Option<Vec<f64>> {
 }
 
 /// Lines a little apart, so that those with the same values are all to be seen.
-fn beside_each_other(lines: Lines, axis: &Axis) -> Vec<Layer> {
+fn beside_each_other(lines: Drawn, axis: &Axis) -> Vec<Layer> {
     let middle = (lines.len() as f64 - 1.0) / 2.0;
     let moved = |places: Places, by: f64| places.into_iter().map(|(x, y)| (axis.further(x, by), y)).collect();
-    let line = |(i, (name, (means, repeats))): (usize, (String, (Places, Places)))| {
+    let line = |(i, (color, (name, (means, repeats)))): (usize, (usize, Line))| {
         let by = (i as f64 - middle) * APART;
-        layers(i, (name, (moved(means, by), moved(repeats, by))))
+        layers(color, (name, (moved(means, by), moved(repeats, by))))
     };
     lines.into_iter().enumerate().flat_map(line).collect()
 }
 
 /// Names have nothing between them that a line could lead through. A bar has no meaning where its foot is not zero.
-fn bars(lines: Lines, is_log: bool) -> Vec<Layer> {
+fn bars(lines: Drawn, is_log: bool) -> Vec<Layer> {
     let width = 0.7 / lines.len() as f64;
     let middle = (lines.len() as f64 - 1.0) / 2.0;
-    let layers = |(index, (name, (means, repeats))): (usize, (String, (Places, Places)))| {
-        let color = color(index);
+    let layers = |(index, (of_color, (name, (means, repeats)))): (usize, (usize, Line))| {
+        let color = color(of_color);
         let by = (index as f64 - middle) * width;
         let moved = |places: Places| places.into_iter().map(|(x, y)| (x + by, y)).collect();
         let label = (!name.is_empty()).then_some(name);
@@ -157,10 +164,10 @@ fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
         let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
         (parts.collect::<Vec<_>>().join(", "), values(point, &key(group, stat)))
     };
-    groups.into_iter().map(line).filter(|(_, values)| !values.is_empty()).collect()
+    groups.into_iter().map(line).collect()
 }
 
-fn layers(index: usize, (name, (means, repeats)): (String, (Places, Places))) -> [Layer; 3] {
+fn layers(index: usize, (name, (means, repeats)): Line) -> [Layer; 3] {
     let color = color(index);
     // A single line needs no name: the title has it.
     let label = (!name.is_empty()).then_some(name);

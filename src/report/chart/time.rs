@@ -44,7 +44,7 @@ const PANELS: [(Panel, &str, &str, &str); 6] = [
         "where-the-bytes-wait",
         "Bytes that wait, stacked by where, and the server's resident memory",
         "Bytes that a slow peer does not take wait somewhere: in the server's own buffers, in its kernel's send queue, \
-         or in the client's kernel. The areas are stacked; the dark line is the server's resident memory.",
+         or in the client's kernel. The areas are stacked; the line over them is the server's resident memory.",
     ),
     (
         Panel::Cpu,
@@ -144,16 +144,18 @@ fn curves(trial: &Trial, panel: Panel) -> Vec<Curve<'_>> {
         let slope_factor = metric.spec().unit.per_second_factor();
         let (points, scale) = if is_counter(metric) { (slopes(&read), slope_factor) } else { (read, 1.0) };
         let places: Places = points.into_iter().map(|(at, value)| (at as f64 / 1e9, value * scale)).collect();
+        let places = while_it_lasted(places);
         let seen = places.iter().any(|(_, value)| *value > 0.0) || !of_some_runs(metric);
         (!places.is_empty() && seen).then_some(Curve { metric, group, rank, places })
     };
-    // Where both are drawn, the whole run's lines are broad and lie below the groups'.
+    // Where both are drawn, the whole run's lines are broad and lie below the groups'; the broadest lies at the bottom.
     let mut curves: Vec<_> =
         of_panel(Scope::Run).filter_map(|(rank, metric)| curve(metric, rank, None)).collect();
     for (index, group) in trial.groups.iter().enumerate() {
         let group = Some((index, group.name.as_str()));
         curves.extend(of_panel(Scope::Group).filter_map(|(rank, metric)| curve(metric, rank, group)));
     }
+    curves.sort_by_key(|curve| curve.metric != Metric::Connections);
     curves
 }
 
@@ -223,6 +225,14 @@ impl Curve<'_> {
         let after = self.places.partition_point(|(at, _)| *at <= time);
         after.checked_sub(1).map_or(0.0, |last| self.places[last].1)
     }
+}
+
+/// Without what was read once more when the clients had gone: a dot by itself, far from all others, is in the tables.
+fn while_it_lasted(mut places: Places) -> Places {
+    if pieces(&places).last().is_some_and(|piece| piece.len() == 1 && places.len() > 2) {
+        places.pop();
+    }
+    places
 }
 
 /// A line is broken where values are missing.

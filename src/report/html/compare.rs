@@ -10,6 +10,10 @@ use crate::{
     report::{ReportError, chart::Figure, gate, view::command_line},
 };
 
+/// Why the figures beside each other need not agree.
+const HOW_TO_READ: &str = "<p>Base and head are each server's own middle. “Worse by” is estimated from the differences within the pairs, so that \
+     what the machine did to both is not in it, and the two need not agree. What is below zero is better.</p>\n";
+
 /// The whole page.
 pub(in crate::report) fn render(comparison: &Comparison, figures: &[Figure]) -> Result<String, ReportError> {
     let (pairs, intervals): (Vec<&Figure>, Vec<&Figure>) =
@@ -31,7 +35,7 @@ pub(in crate::report) fn render(comparison: &Comparison, figures: &[Figure]) -> 
     };
     let body = [
         head(comparison),
-        some("What was found", &tables),
+        some("What was found", &if tables.is_empty() { tables } else { HOW_TO_READ.to_owned() + &tables }),
         some("How much worse, and how surely", &intervals),
         some("The pairs, in the order of the run", &in_order.concat()),
         remarks("What to know", &gate::remarks(comparison)),

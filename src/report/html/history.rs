@@ -1,6 +1,6 @@
 //! `history.html`: every number over the runs that were kept.
 
-use super::page::{details, escape, figure, page};
+use super::page::{details, figure, page};
 use crate::report::{ReportError, chart::Figure};
 
 /// The whole page: the charts of each profile.
@@ -17,7 +17,7 @@ pub(in crate::report) fn render(
     for (index, (profile, figures)) in profiles.iter().enumerate() {
         let charts: Result<String, ReportError> =
             figures.iter().map(|chart| figure(chart, &chart.name)).collect();
-        body += &details(&escape(profile), &charts?, index == 0);
+        body += &details(profile, &charts?, index == 0);
     }
     page("badpeer: history", &body, &[])
 }

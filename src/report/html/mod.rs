@@ -83,16 +83,17 @@ fn since(against: &Against) -> String {
     section("baseline", "Since the baseline", &said)
 }
 
+/// Text in which what stands between backticks is code.
+fn coded(text: &str) -> String {
+    let part = |(index, part): (usize, &str)| match index % 2 {
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
+    };
+    text.split('`').enumerate().map(part).collect::<Vec<_>>().concat()
+}
+
 /// Text as paragraphs, where lines are blank; what stands between backticks is code.
 fn paragraphs(text: &str) -> String {
-    let coded = |paragraph: &str| {
-        let parts = paragraph.split('`').enumerate();
-        let part = |(index, part): (usize, &str)| match index % 2 {
-            0 => escape(part),
-            _ => format!("<code>{}</code>", escape(part)),
-        };
-        parts.map(part).collect::<String>()
-    };
     let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     let tagged: Vec<String> =
         paragraphs.map(|paragraph| format!("<p class=\"about\">{}</p>\n", coded(paragraph))).collect();
@@ -157,7 +158,7 @@ fn remarks(title: &str, texts: &[String]) -> String {
     if texts.is_empty() {
         return String::new();
     }
-    let items = texts.iter().map(|text| format!("<li>{}</li>\n", escape(text)));
+    let items = texts.iter().map(|text| format!("<li>{}</li>\n", coded(text)));
     let items = items.collect::<Vec<_>>().concat();
     section("", title, &format!("<ul>\n{items}</ul>\n"))
 }
@@ -169,9 +170,14 @@ fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {
 /// How charts over time are used; shown where the page's script runs.
 fn hint(group: &str) -> String {
     format!(
-        "<p class=\"hint\" data-group=\"{group}\" hidden>Drag across a chart to zoom into all of them; double-click, or \
-         <kbd>Esc</kbd>, shows everything again. With the keyboard: <kbd>←</kbd> <kbd>→</kbd> move the cursor, <kbd>+</kbd> \
-         <kbd>−</kbd> zoom, <kbd>Shift</kbd> with an arrow moves the view. <button type=\"button\">Show everything</button></p>\n"
+        "<p class=\"hint\" data-group=\"{group}\" hidden><span class=\"desk\">Drag across a chart to zoom into all of them; \
+         double-click, or <kbd>Esc</kbd>, shows everything again. With the keyboard: <kbd>←</kbd> <kbd>→</kbd> move the \
+         cursor, <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>Shift</kbd> with an arrow moves the view. </span>\
+         <button type=\"button\" value=\"in\" aria-label=\"zoom in\">+</button> \
+         <button type=\"button\" value=\"out\" aria-label=\"zoom out\">−</button> \
+         <button type=\"button\" value=\"left\" aria-label=\"earlier\">←</button> \
+         <button type=\"button\" value=\"right\" aria-label=\"later\">→</button> \
+         <button type=\"button\">Show everything</button></p>\n"
     )
 }
 

@@ -10,13 +10,9 @@
   const views = new Map();
 
   const dark = matchMedia('(prefers-color-scheme: dark)');
-  /* Colors of words follow the page, and so do those that are drawn behind others. */
-  const tone = color => {
-    const own = { '#222222': '--ink', '#6e6e6e': '--quiet', '#0072b2': '--blue' }[color];
-    if (own) return css(own);
-    const pale = [1, 3, 5].every(at => parseInt(color.slice(at, at + 2), 16) >= 150);
-    return pale && dark.matches ? color + '60' : color;
-  };
+  /* Colors of words follow the page; of the others, some are told for dark paper. */
+  const variable = color => ({ '#222222': '--ink', '#6e6e6e': '--quiet' })[color] || '--tone-' + color.slice(1);
+  const tone = color => css(variable(color)) || color;
   const faint = color => (tone(color) + '66').slice(0, 9);
 
   const digits = value => {
@@ -128,7 +124,7 @@
   const axes = chart => {
     const shared = { stroke: () => css('--quiet'), font: '12px system-ui, sans-serif', ticks: { show: false } };
     const grid = { stroke: () => css('--line'), width: 1 };
-    const x = { ...shared, size: 30, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
+    const x = { ...shared, size: 34, gap: 9, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
     if (chart.x.ticks) {
       const named = new Map(chart.x.ticks);
       x.splits = u => chart.x.ticks.map(([v]) => v).filter(v => v >= u.scales.x.min * 0.999 && v <= u.scales.x.max * 1.001);
@@ -160,8 +156,13 @@
       bind: { dblclick: () => () => { whole(key); return null; } },
       points: { size: 7 },
     },
-    legend: { live: true, markers: { width: (_, i) => Math.max(1, (order[i - 1]?.width || 2) * 0.8) } },
-    hooks: { setSelect: [u => u.select.width > 0 && views.set(key, { min: u.posToVal(u.select.left, 'x'), max: u.posToVal(u.select.left + u.select.width, 'x') })], drawClear: [u => shade(chart, u)], draw: [u => drawLanes(chart, u)] },
+    legend: { live: true, markers: { width: 0 } },
+    hooks: {
+      setSeries: [(u, i) => i && entries(u)[i - 1]?.querySelector('button')?.setAttribute('aria-pressed', u.series[i].show)],
+       setSelect: [u => u.select.width > 0 && views.set(key, { min: u.posToVal(u.select.left, 'x'), max: u.posToVal(u.select.left + u.select.width, 'x') })], 
+      drawClear: [u => shade(chart, u)],
+      draw: [u => drawLanes(chart, u)],
+    },
   });
 
   const zoom = (key, min, max) => {
@@ -173,41 +174,58 @@
     groups.get(key).forEach(({ u, chart }) => u.setScale('x', { min: chart.x.from, max: chart.x.to }));
   };
 
-  /* Arrows move the cursor, + and − zoom about it, Shift and an arrow moves the view, Escape shows everything. */
-  const keys = (u, key, log) => event => {
-    const { min, max } = u.scales.x;
+  /* Moves what is shown, or zooms about a place of it; never beyond what there is. */
+  const shift = (key, what, at) => {
+    const { u, chart } = groups.get(key)[0];
+    const to = chart.x.log ? Math.log : v => v;
+    const from = chart.x.log ? Math.exp : v => v;
+    const [least, most] = [to(chart.x.from), to(chart.x.to)];
+    const [a, b] = [to(u.scales.x.min), to(u.scales.x.max)];
+    if (what === 'left' || what === 'right') {
+      const step = Math.max(least - a, Math.min(most - b, (what === 'left' ? -1 : 1) * (b - a) / 8));
+      return zoom(key, from(a + step), from(b + step));
+    }
+    const factor = what === 'in' ? 0.5 : 2;
+    const middle = at === undefined ? (a + b) / 2 : to(at);
+    const [low, high] = [Math.max(least, middle - (middle - a) * factor), Math.min(most, middle + (b - middle) * factor)];
+    if (high - low > (most - least) / 1e4) zoom(key, from(low), from(high));
+  };
+
+  /* Arrows move the cursor, + and − zoom about it, Shift and an arrow moves the view, Escape shows everything. What the
+     browser does with other keys held stays its own. */
+  const keys = (u, key, spoken) => event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const width = u.over.clientWidth;
     const at = u.cursor.left >= 0 ? u.cursor.left : width / 2;
-    const to = log ? Math.log : v => v;
-    const from = log ? Math.exp : v => v;
-    const [a, b] = [to(min), to(max)];
-    const sides = { ArrowLeft: -1, ArrowRight: 1 };
+    const sides = { ArrowLeft: ['left', -1], ArrowRight: ['right', 1] };
     if (event.key in sides && event.shiftKey) {
-      const step = sides[event.key] * (b - a) / 8;
-      zoom(key, from(a + step), from(b + step));
+      shift(key, sides[event.key][0]);
     } else if (event.key in sides) {
-      const left = Math.min(width, Math.max(0, at + sides[event.key] * Math.max(1, width / 100)));
+      const left = Math.min(width, Math.max(0, at + sides[event.key][1] * Math.max(1, width / 100)));
       u.setCursor({ left, top: u.over.clientHeight / 2 }, true, true);
+      spoken.textContent = [...u.root.querySelectorAll('.u-series:not(.u-off)')].map(row => [...row.children].map(cell => cell.textContent).join(' ')).join(', ');
     } else if ('+=-_'.includes(event.key)) {
-      const factor = '+='.includes(event.key) ? 0.5 : 2;
-      const middle = to(u.posToVal(at, 'x'));
-      zoom(key, from(middle - (middle - a) * factor), from(middle + (b - middle) * factor));
+      shift(key, '+='.includes(event.key) ? 'in' : 'out', u.posToVal(at, 'x'));
     } else if (event.key === 'Escape' || event.key === '0') {
       whole(key);
     } else return;
     event.preventDefault();
   };
 
-  const legendByKey = box => box.querySelectorAll('.u-legend .u-series th').forEach((entry, i) => {
-    if (i === 0) return;
-    entry.tabIndex = 0;
-    entry.setAttribute('role', 'button');
-    entry.title = 'hide or show';
-    entry.addEventListener('keydown', event => {
-      if (event.key !== 'Enter' && event.key !== ' ') return;
-      event.preventDefault();
-      entry.click();
-    });
+  /* Entries of the legend are buttons that hide and show their line, with a mark that looks as the line does. */
+  const entries = u => [...u.root.querySelectorAll('.u-legend .u-series')].slice(1);
+  const legendButtons = (u, order) => entries(u).forEach((row, i) => {
+    const head = row.querySelector('th');
+    const button = element('button');
+    button.type = 'button';
+    button.title = 'hide or show';
+    button.setAttribute('aria-pressed', 'true');
+    button.append(...head.childNodes);
+    head.append(button);
+    row.querySelector('.u-marker').style.height = isArea(order[i]) ? '.8em' : Math.max(2, order[i].width * 0.8) + 'px';
+  });
+  const paintMarks = (u, order) => entries(u).forEach((row, i) => {
+    row.querySelector('.u-marker').style.background = (isArea(order[i]) ? faint : tone)(order[i].color);
   });
 
   const laneKey = chart => {
@@ -215,8 +233,14 @@
     for (const layer of lanes(chart)) {
       const entry = element('span', '', layer.label);
       const mark = element('i', layer.spans ? 'span' : 'mark');
-      mark.style.background = { '#222222': 'var(--ink)', '#6e6e6e': 'var(--quiet)', '#0072b2': 'var(--blue)' }[layer.color] || layer.color;
+      mark.style.background = `var(${variable(layer.color)}, ${layer.color})`;
       entry.prepend(mark);
+      line.append(entry);
+    }
+    for (const [spans, name, text] of [[chart.struck, 'struck', 'evictions'], [chart.shaded, 'shade', 'outside the measured time']]) {
+      if (!spans.length) continue;
+      const entry = element('span', '', text);
+      entry.prepend(element('i', name));
       line.append(entry);
     }
     return line;
@@ -229,17 +253,21 @@
     plot.tabIndex = 0;
     plot.setAttribute('role', 'group');
     plot.setAttribute('aria-label', chart.title + '. Arrow keys move the cursor, plus and minus zoom, Escape shows everything.');
-    box.append(element('h3', '', chart.title), element('p', 'about', chart.about));
-    if (lanes(chart).length) box.append(laneKey(chart));
-    box.append(plot);
+    box.append(element('p', 'title', chart.title), element('p', 'about', chart.about));
+    const legend = laneKey(chart);
+    if (legend.childElementCount) box.append(legend);
+    const spoken = element('p', 'unseen');
+    spoken.setAttribute('aria-live', 'polite');
+    box.append(plot, spoken);
     figure.prepend(box);
     figure.classList.add('is-live');
     const { data, order } = aligned(chart);
     const u = new uPlot(options(chart, order, key, plot.clientWidth), data, plot);
     u.setScale('x', views.get(key) || { min: chart.x.from, max: chart.x.to });
-    groups.set(key, [...(groups.get(key) || []), { u, chart }]);
-    plot.addEventListener('keydown', keys(u, key, chart.x.log));
-    legendByKey(plot);
+    groups.set(key, [...(groups.get(key) || []), { u, chart, order }]);
+    plot.addEventListener('keydown', keys(u, key, spoken));
+    legendButtons(u, order);
+    paintMarks(u, order);
     new ResizeObserver(() => {
       const width = plot.clientWidth;
       if (width > 0 && width !== u.width) u.setSize({ width, height: u.height });
@@ -256,9 +284,12 @@
 
   document.querySelectorAll('.hint').forEach(hint => {
     hint.hidden = false;
-    hint.querySelector('button').addEventListener('click', () => groups.has(hint.dataset.group) && whole(hint.dataset.group));
+    const key = hint.dataset.group;
+    hint.querySelectorAll('button').forEach(button => button.addEventListener('click', () => {
+      if (groups.has(key)) button.value ? shift(key, button.value) : whole(key);
+    }));
   });
-  dark.addEventListener('change', () => groups.forEach(all => all.forEach(({ u }) => u.redraw(false))));
+  dark.addEventListener('change', () => groups.forEach(all => all.forEach(({ u, order }) => { u.redraw(false); paintMarks(u, order); })));
   const folded = [];
   addEventListener('beforeprint', () => document.querySelectorAll('details:not([open])').forEach(part => { part.open = true; folded.push(part); }));
   addEventListener('afterprint', () => folded.splice(0).forEach(part => { part.open = false; }));

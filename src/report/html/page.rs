@@ -1,8 +1,12 @@
 //! The pieces of a page. Whatever comes from outside passes [`escape`].
 
+use std::fmt::Write;
+
+use plotters::style::RGBColor;
+
 use super::super::{
     ReportError,
-    chart::{Figure, Live},
+    chart::{Figure, Live, at_night},
 };
 
 /// Text that HTML takes for nothing but text, in elements and in quoted attributes.
@@ -35,14 +39,30 @@ pub(super) fn page(title: &str, body: &str, charts: &[Live<'_>]) -> Result<Strin
         );
         (include_str!("../../../assets/uPlot.min.css").to_owned(), script)
     };
+    let night = if body.contains("<svg") { night() } else { String::new() };
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{style}{}</style>\n</head>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{style}{}{night}</style>\n</head>\n\
          <body>\n<main>\n{body}</main>\n{script}</body>\n</html>\n",
         escape(title),
         include_str!("page.css"),
     ))
+}
+
+/// How the colors of charts look on a dark screen: rules for the pictures, and variables for the script.
+fn night() -> String {
+    let (mut tones, mut rules) = (String::new(), String::new());
+    for (RGBColor(r, g, b), RGBColor(x, y, z)) in at_night() {
+        let _ = write!(tones, " --tone-{r:02x}{g:02x}{b:02x}: #{x:02x}{y:02x}{z:02x};");
+        for paint in ["fill", "stroke"] {
+            let _ = writeln!(
+                rules,
+                "  .plot svg [{paint}=\"#{r:02X}{g:02X}{b:02X}\"] {{ {paint}: var(--tone-{r:02x}{g:02x}{b:02x}); }}"
+            );
+        }
+    }
+    format!("@media screen and (prefers-color-scheme: dark) {{\n  :root {{{tones} }}\n{rules}}}\n")
 }
 
 /// A part of the page under a heading; `id` may be empty.
@@ -54,7 +74,14 @@ pub(super) fn section(id: &str, title: &str, content: &str) -> String {
 /// A part that can be folded away.
 pub(super) fn details(title: &str, content: &str, open: bool) -> String {
     let open = if open { " open" } else { "" };
-    format!("<details{open}>\n<summary>{}</summary>\n{content}</details>\n", escape(title))
+    // What is said in it lies below its title. No text can hold a tag: it was escaped.
+    let content =
+        ["h3", "h2"].into_iter().zip(["h4", "h3"]).fold(content.to_owned(), |content, (own, below)| {
+            content
+                .replace(&format!("<{own}>"), &format!("<{below}>"))
+                .replace(&format!("</{own}>"), &format!("</{below}>"))
+        });
+    format!("<details{open}>\n<summary><h2>{}</h2></summary>\n{content}</details>\n", escape(title))
 }
 
 /// A chart within the page, with how to read it; those of one group are zoomed together.
@@ -65,10 +92,13 @@ pub(super) fn figure(figure: &Figure, group: &str) -> Result<String, ReportError
     let inner =
         svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inner)| inner);
     Ok(format!(
-        "<figure id=\"{name}\" data-group=\"{group}\">\n<div class=\"plot\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n\
-         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{inner}</div>\n\
-         <figcaption>{}</figcaption>\n</figure>\n",
-        escape(&figure.caption)
+        "<figure id=\"{name}\" data-group=\"{group}\">\n<div class=\"plot\" role=\"group\" aria-label=\"Chart\" tabindex=\"0\">\n\
+         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{inner}</div>\n{}</figure>\n",
+        if figure.caption.is_empty() {
+            String::new()
+        } else {
+            format!("<figcaption>{}</figcaption>\n", escape(&figure.caption))
+        }
     ))
 }
 
