@@ -1,12 +1,13 @@
 //! Is it as expected, and was it the server that was measured? Records in, verdicts out.
 
 mod baseline;
+mod calibration;
 mod comparison;
 mod expected;
 mod pairs;
 mod validity;
 
-pub use self::{baseline::*, comparison::*, expected::*, pairs::*, validity::*};
+pub use self::{baseline::*, calibration::*, comparison::*, expected::*, pairs::*, validity::*};
 use crate::{
     metric::Metric,
     profile::{Axes, Condition, Expectation, Group, Profile, Wanted},

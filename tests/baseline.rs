@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-const PROFILE: &str = "title = \"t\"\nrepeats = 3\n[core]\nexperiment = \"decode\"\nvolume = \"256KiB\"\n";
+const PROFILE: &str = "title = \"t\"\nrepeats = 5\n[core]\nexperiment = \"decode\"\nvolume = \"256KiB\"\n";
 
 fn run(folder: &Path, words: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_badpeer"))

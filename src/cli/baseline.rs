@@ -61,13 +61,21 @@ impl Baselines {
         Ok(Some(Against::of(name, &then, record)))
     }
 
-    /// Keeps the record, if that is asked for; one that was cut short is none to compare with.
-    pub(super) fn keep(&self, out: &Path, record: &Record) -> Result<Option<PathBuf>, Failure> {
-        let Some(name) = self.save_baseline.as_ref().filter(|_| !record.interrupted) else { return Ok(None) };
+    /// Keeps the record, if that is asked for, and says so; one that was cut short or proves nothing is none to compare with.
+    pub(super) fn keep(
+        &self,
+        out: &Path,
+        record: &Record,
+        is_sound: bool,
+    ) -> Result<Option<String>, Failure> {
+        let Some(name) = &self.save_baseline else { return Ok(None) };
+        if !is_sound {
+            return Ok(Some("not kept as a baseline: it was cut short, or proves nothing".to_owned()));
+        }
         let file = file(out, name, &record.name);
         let written = store::put(&file, record);
         written.map_err(|e| Failure::new(Exit::Target, format!("cannot write {}: {e}", file.display())))?;
-        Ok(Some(file))
+        Ok(Some(format!("kept as a baseline: {}", file.display())))
     }
 }
 

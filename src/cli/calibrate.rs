@@ -69,14 +69,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         calibration.add(comparison);
     }
     let summary = calibration.summary();
-    if let (0, Some(exit)) = (summary.gates, cut_short) {
-        return Ok(exit);
-    }
     if args.json {
         say(&to_json(&summary));
-    } else {
+    } else if summary.gates + summary.invalid > 0 {
         say(crate::report::gate::calibration(&calibration).trim_end());
     }
     let is_alarm = args.head.is_none() && calibration.alarms() > 0;
-    Ok(cut_short.unwrap_or(if is_alarm { Exit::Failed } else { Exit::Pass }))
+    Ok(match cut_short {
+        Some(exit) => exit,
+        None if is_alarm => Exit::Failed,
+        None if summary.gates == 0 => Exit::Invalid,
+        None => Exit::Pass,
+    })
 }

@@ -16,7 +16,7 @@ use crate::{
 pub(super) struct Args {
     /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles, or none
     /// for `gate`
-    #[arg(value_name = "RECORD|PROFILE", required_unless_present = "head")]
+    #[arg(value_name = "RECORD|PROFILE", required_unless_present_any = ["head", "base"])]
     what: Vec<String>,
 
     /// The server to compare with. For a profile of the reference server: a badpeer, and flags of `serve` to add; for

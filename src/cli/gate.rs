@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, progress::Bar, run};
 use crate::{
-    gate::{Comparison, Origin},
+    gate::{self, Comparison, Origin},
     profile::{Axes, Profile, Target},
-    run::{Build, Duel, Interrupt, Observer, Referee, Stage, duel},
+    run::{Build, Duel, Interrupt, Observer, Referee, RunError, Stage, duel, now},
     units::{Span, human_time},
 };
 
@@ -85,9 +85,17 @@ impl Contest {
         let is_asked = manner.duration.is_some() && measure >= plain.measure;
         let warmup = if is_asked { plain.warmup } else { Span(plain.warmup.0.min(WARMUP)) };
         set("warmup", warmup);
-        let is_whole = measure >= plain.measure && warmup == plain.warmup;
+        let is_whole = measure == plain.measure && warmup == plain.warmup;
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = run::files(&points, folder.as_deref())?;
+        let numbers = points.iter().map(|(_, profile)| gate::gated(profile).len()).sum::<usize>().max(1);
+        let least = (numbers as f64 / gate::ALPHA).log2().ceil() as u32;
+        if manner.pairs < least {
+            return Err(Failure::usage(format!(
+                "{name}: {} pairs can never tell which of {numbers} numbers got worse; at least --pairs {least}",
+                manner.pairs
+            )));
+        }
         let (base_build, base_points) = side(&points, base)?;
         let (head_build, head_points) = side(&points, head)?;
         let duel = Duel {
@@ -106,10 +114,10 @@ impl Contest {
         self.duel.seed = seed;
     }
 
-    /// Runs the pairs, and says what comes of them, however it ended; a failure only if there is nothing to say anything of.
+    /// Runs the pairs, and says what comes of them, however it ended; a failure only if this machine cannot do what is asked.
     pub(super) fn hold(&self, interrupt: &mut Interrupt, quiet: bool) -> Result<(Comparison, End), Failure> {
         let mut watcher = Watcher { name: &self.name, bar: Bar::new(quiet) };
-        let begun = Instant::now();
+        let (started, begun) = (now(), Instant::now());
         let (cells, result) = duel(&self.duel, interrupt, &mut watcher);
         watcher.bar.clear();
         let (end, broken_off) = match result {
@@ -117,7 +125,7 @@ impl Contest {
             Ok(true) => (End::Interrupted, Some("interrupted".to_owned())),
             Err(broken) => {
                 let failure = Failure::new(super::exit_of(&broken.error), format!("{}: {broken}", self.name));
-                if cells.iter().all(|cell| cell.pairs.is_empty()) {
+                if matches!(broken.error, RunError::Impossible(_) | RunError::Missing(_)) {
                     return Err(failure);
                 }
                 (End::Broken(failure), Some(broken.to_string()))
@@ -129,6 +137,7 @@ impl Contest {
             head: self.head.clone(),
             seed: self.duel.seed,
             asked: self.duel.pairs,
+            started,
             seconds: begun.elapsed().as_secs_f64(),
             command: std::env::args().collect(),
             broken_off,

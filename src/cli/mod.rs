@@ -32,7 +32,8 @@ use crate::run::{Interrupt, RunError};
 /// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
 ///
 /// Exit codes: 0 pass, 1 an expectation failed or a server got worse, 2 bad usage or profile, 3 the target could not be
-/// started or reached, 4 the run is invalid (the harness itself was the limit), 130 interrupted.
+/// started or reached or died, or results not be written, 4 nothing is proven (the harness itself was the limit, or what was
+/// expected could not be measured), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "badpeer", version, max_term_width = 100)]
 struct Words {

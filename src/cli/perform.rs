@@ -1,6 +1,7 @@
 //! From requests to verdicts: each is run, judged, reported, and told of on the terminal.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use super::{
     store::{self, Store},
 };
 use crate::{
-    gate::Against,
+    gate::{Against, Call},
     profile::{Axes, Profile},
     record::{Outcome, Record},
     report::{self, Format, tracker::Told},
@@ -40,12 +41,21 @@ pub(super) struct Output {
     #[arg(long)]
     json: bool,
 
-    /// Add a row for each run to a history, which `badpeer report --history` draws over commits
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "reports/history.csv")]
-    history: Option<PathBuf>,
+    /// Add a row for each run to a history, which `badpeer report --history` draws over commits; history.csv in --out
+    /// unless named
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    history: Option<OsString>,
 
     #[command(flatten)]
     baselines: Baselines,
+}
+
+impl Output {
+    /// The history that rows are added to, if any.
+    fn history(&self) -> Option<PathBuf> {
+        let named = self.history.as_ref()?;
+        Some(if named.is_empty() { self.out.join("history.csv") } else { named.into() })
+    }
 }
 
 /// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
@@ -54,8 +64,8 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
     // What cannot be kept is not measured.
     store::check(&output.out)?;
-    if let Some(file) = &output.history {
-        report::history::check(file).map_err(Failure::usage)?;
+    if let Some(file) = output.history() {
+        report::history::check(&file).map_err(Failure::usage)?;
     }
     let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
@@ -66,7 +76,8 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
             break;
         }
         let exit = match able {
-            Ok(()) => run_one(request, output, &mut interrupt, &mut outcomes)?,
+            // What cannot be written is told, and the next is run all the same.
+            Ok(()) => run_one(request, output, &mut interrupt, &mut outcomes),
             Err(missing) => {
                 outcomes.push(skip(request, missing, output));
                 Exit::Pass
@@ -101,6 +112,7 @@ fn skip(request: &Request, missing: String, output: &Output) -> Done {
     Done {
         profile: request.name.clone(),
         outcome: SKIP,
+        interrupted: false,
         meaning: None,
         started: None,
         error: None,
@@ -125,7 +137,9 @@ fn closing(outcomes: &[Done]) -> String {
 #[derive(serde::Serialize)]
 struct Done {
     profile: String,
+    /// Of the expectations; where they hold and it was held against a baseline, of that.
     outcome: &'static str,
+    interrupted: bool,
     /// What the outcome means, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<String>,
@@ -145,29 +159,33 @@ struct Done {
     points: Vec<crate::record::Point>,
 }
 
-fn run_one(
-    request: &Request,
-    output: &Output,
-    interrupt: &mut Interrupt,
-    outcomes: &mut Vec<Done>,
-) -> Result<Exit, Failure> {
+fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcomes: &mut Vec<Done>) -> Exit {
     let store = Store::new(&output.out, &request.name);
     let mut watcher =
         Watcher { store: &store, trial: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
     let (record, result) = run::run(request, interrupt, &mut watcher);
     watcher.bar.clear();
-    if let Some(failure) = watcher.unwritten.take() {
-        return Err(failure);
-    }
+    let unwritten = watcher.unwritten.take();
     let measured = record.points.iter().any(|point| !point.trials.is_empty());
-    let against = if measured { leave(&record, &store, output)? } else { None };
+    let is_finished = result.is_ok() && !record.interrupted;
+    let (against, left) = match unwritten {
+        Some(failure) => (None, Err(failure)),
+        None if measured => leave(&record, &store, output, is_finished),
+        None => (None, Ok(())),
+    };
     if let Err(error) = &result {
         complain(&format!("{}: {error}", request.name));
     }
     let since = baseline::exit(against.as_ref());
     outcomes.push(Done {
         profile: request.name.clone(),
-        outcome: record.outcome().word(),
+        outcome: match &against {
+            Some(against) if record.outcome() == Outcome::Pass && against.call != Call::Pass => {
+                against.call.word()
+            }
+            _ => record.outcome().word(),
+        },
+        interrupted: record.interrupted,
         meaning: measured.then(|| report::meaning(&record)),
         started: Some(record.started.clone()),
         error: result.as_ref().err().map(ToString::to_string),
@@ -176,43 +194,67 @@ fn run_one(
         baseline: against,
         points: if output.json { record.points.clone() } else { Vec::new() },
     });
-    Ok(exit(&record, &result).worse(since))
+    let exit = exit(&record, &result).worse(since);
+    if let Err(failure) = left {
+        complain(&failure.message);
+        return exit.worse(failure.exit);
+    }
+    exit
 }
 
-/// Writes what is made of the record, and says it.
-fn leave(record: &Record, store: &Store, output: &Output) -> Result<Option<Against>, Failure> {
+/// Says what came of the record, and writes what is made of it: in this order, so that what was measured is told whatever
+/// cannot be written.
+fn leave(
+    record: &Record,
+    store: &Store,
+    output: &Output,
+    is_finished: bool,
+) -> (Option<Against>, Result<(), Failure>) {
+    let weighed = output.baselines.weigh(&output.out, record);
+    let against = weighed.as_ref().ok().cloned().flatten();
+    if !output.json {
+        tell(record, store, against.as_ref(), output);
+    }
+    github::tell(|| Told::of_run(record, against.as_ref()), || report::markdown(record, against.as_ref()));
+    let written = weighed.and_then(|_| write(record, against.as_ref(), store, output, is_finished));
+    (against, written)
+}
+
+fn write(
+    record: &Record,
+    against: Option<&Against>,
+    store: &Store,
+    output: &Output,
+    is_finished: bool,
+) -> Result<(), Failure> {
     store.write(record)?;
-    let against = output.baselines.weigh(&output.out, record)?;
-    if let Some(against) = &against {
+    if let Some(against) = against {
         store.write_against(against)?;
     }
-    report::files(record, against.as_ref(), &output.format)
+    report::files(record, against, &output.format)
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
-    github::tell(|| Told::of_run(record, against.as_ref()), || report::markdown(record, against.as_ref()));
-    if !output.json {
-        tell(record, store, against.as_ref(), output.quiet);
+    let is_sound = is_finished && record.outcome() != Outcome::Invalid;
+    if let Some(said) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
+        say(&format!("{said}\n"));
     }
-    if let Some(kept) = output.baselines.keep(&output.out, record)?.filter(|_| !output.json) {
-        say(&format!("kept as a baseline: {}\n", kept.display()));
-    }
-    if let Some(file) = &output.history {
-        report::history::append(file, record).map_err(|error| {
+    if let Some(file) = output.history() {
+        report::history::append(&file, record).map_err(|error| {
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
     }
-    Ok(against)
+    Ok(())
 }
 
 /// What came of a run, for who sits at the terminal.
-fn tell(record: &Record, store: &Store, against: Option<&Against>, quiet: bool) {
+fn tell(record: &Record, store: &Store, against: Option<&Against>, output: &Output) {
     let color = super::colored();
-    if quiet {
+    if output.quiet {
         say(&report::terminal::verdicts(record, color));
     } else {
         say(&report::terminal::render(record, color));
         match store.folder().join("index.html") {
-            page if page.exists() => say(&format!("page: {}\n", page.display())),
+            page if output.format.contains(&Format::Html) => say(&format!("page: {}\n", page.display())),
             _ => say(&format!("reports: {}\n", store.folder().display())),
         }
     }

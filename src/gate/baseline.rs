@@ -5,7 +5,8 @@
 //! every new repeat is worse than every old one by more than the floor, a PASS if no new repeat is worse than any old one by
 //! as much as the budget, and else INCONCLUSIVE. If both runs came from the same server and nothing drifted, n old and m new
 //! repeats would part like that once in (n + m choose n) numbers: once in 20 with three of each, once in 252 with five. With
-//! fewer than three on either side nothing noisy is called.
+//! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
+//! of each, of more than twelve numbers none would be.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,8 @@ use super::pairs::{Call, Gated, gated, is_trusted};
 use crate::{
     metric::{Better, Fold, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, stat_of},
+    record::{Point, Record, named_at, stat_of},
+    stats,
 };
 
 /// Repeats of each side from which on something is called.
@@ -33,6 +35,9 @@ pub struct Against {
     pub differs: Vec<String>,
     /// Every number that both have.
     pub numbers: Vec<Since>,
+    /// Numbers that the baseline has and this run has not.
+    #[serde(default)]
+    pub lost: Vec<String>,
     /// What it all comes to.
     pub call: Call,
 }
@@ -69,18 +74,59 @@ impl Against {
             numbers
                 .extend(gated.into_iter().filter_map(|gated| since(gated, then, point, differs.is_empty())));
         }
+        let lost = lost(baseline, now, &numbers);
+        correct(&mut numbers);
         let calls: Vec<Call> = numbers.iter().filter_map(|since: &Since| since.call).collect();
         let call = [Call::Regression, Call::Inconclusive, Call::Pass];
-        let call = call.into_iter().find(|call| calls.contains(call)).unwrap_or(Call::Invalid);
+        let call = match call.into_iter().find(|call| calls.contains(call)).unwrap_or(Call::Invalid) {
+            Call::Pass if !lost.is_empty() => Call::Inconclusive,
+            call => call,
+        };
         Self {
             baseline: name.to_owned(),
             started: baseline.started.clone(),
             commit: baseline.commit.clone(),
             differs,
             numbers,
+            lost,
             call,
         }
     }
+}
+
+/// What the baseline has and the new run has not, or at points that are no more.
+fn lost(baseline: &Record, now: &Record, numbers: &[Since]) -> Vec<String> {
+    let is_there = |name: &str, point: &Point| {
+        numbers.iter().any(|since| since.gated.name == name && since.axes == point.axes)
+    };
+    let gated = numbers_of(&now.profile);
+    let of_point = |point: &Point| -> Vec<String> {
+        let had = gated.iter().filter(|gated| !values(&gated.name, point).is_empty());
+        had.filter(|gated| !is_there(&gated.name, point))
+            .map(|gated| named_at(&gated.name, &point.axes))
+            .collect()
+    };
+    baseline.points.iter().flat_map(of_point).collect()
+}
+
+/// With many numbers one parts by chance: a regression is only called where so many repeats would seldom part in any of them.
+fn correct(numbers: &mut [Since]) {
+    let looks = numbers.iter().filter(|since| since.call.is_some()).count();
+    for since in numbers {
+        let repeats = (since.then.len(), since.now.len());
+        if since.call == Some(Call::Regression)
+            && stats::ways(repeats.0, repeats.0 + repeats.1) < 20.0 * looks as f64
+        {
+            since.call = Some(Call::Inconclusive);
+        }
+    }
+}
+
+/// The number in the trials that prove something and have enough of it.
+fn values(name: &str, point: &Point) -> Vec<f64> {
+    let valid = point.trials.iter().filter(|trial| trial.invalid.is_empty() && !trial.cut_short);
+    let trusted = valid.filter(|trial| is_trusted(name, trial));
+    trusted.filter_map(|trial| trial.summary.get(name).copied()).collect()
 }
 
 /// What is gated: what a comparison gates, and of a core experiment every cost.
@@ -96,12 +142,7 @@ fn numbers_of(profile: &Profile) -> Vec<Gated> {
 }
 
 fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<Since> {
-    let values = |point: &Point| -> Vec<f64> {
-        let valid = point.trials.iter().filter(|trial| trial.invalid.is_empty() && !trial.cut_short);
-        let trusted = valid.filter(|trial| is_trusted(&gated.name, trial));
-        trusted.filter_map(|trial| trial.summary.get(&gated.name).copied()).collect()
-    };
-    let (then, values_now) = (values(then), values(now));
+    let (then, values_now) = (values(&gated.name, then), values(&gated.name, now));
     let all = || then.iter().flat_map(|then| values_now.iter().map(|now| gated.difference(*then, *now)));
     let (low, high) = (all().reduce(f64::min)?, all().reduce(f64::max)?);
     let few = then.len().min(values_now.len()) < LEAST_REPEATS;
@@ -111,7 +152,7 @@ fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Opti
             Call::Inconclusive
         } else if low > gated.floor.ln_1p() {
             Call::Regression
-        } else if high < gated.budget.ln_1p() {
+        } else if high < gated.budget.ln_1p() || high <= 0.0 {
             Call::Pass
         } else {
             Call::Inconclusive
@@ -123,7 +164,8 @@ fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Opti
 
 /// Whether it is the same on any machine: neither a time, nor a rate, nor memory.
 fn is_count(name: &str) -> bool {
-    stat_of(name).is_some_and(|stat| stat.unit() == Unit::Count)
+    let is_as_long_as_the_window = |stat: Stat| matches!(stat.fold, Fold::Total | Fold::Whole);
+    stat_of(name).is_some_and(|stat| stat.unit() == Unit::Count && !is_as_long_as_the_window(stat))
 }
 
 /// What is different beside the server.
@@ -188,9 +230,14 @@ mod tests {
 
     #[test]
     fn every_new_repeat_must_be_worse_than_every_old_one() {
-        let base = record(&[1000.0, 1010.0, 1020.0]);
+        let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
         let call = |now: &[f64]| Against::of("main", &base, &record(now)).call;
-        assert_eq!(call(&[1200.0, 1210.0, 1230.0]), Call::Regression);
+        assert_eq!(call(&[1200.0, 1210.0, 1230.0, 1200.0]), Call::Regression);
+        assert_eq!(
+            call(&[1200.0, 1210.0, 1230.0]),
+            Call::Inconclusive,
+            "two numbers part so once in 18 times"
+        );
         assert_eq!(call(&[1200.0, 1210.0, 1015.0]), Call::Inconclusive, "one is as good as before");
         assert_eq!(call(&[1005.0, 1010.0, 1015.0]), Call::Pass);
         assert_eq!(call(&[700.0, 710.0, 720.0]), Call::Pass, "better");
@@ -200,8 +247,8 @@ mod tests {
 
     #[test]
     fn on_another_kernel_only_counts_are_gated() {
-        let base = record(&[1000.0, 1010.0, 1020.0]);
-        let mut now = record(&[1500.0, 1500.0, 1500.0]);
+        let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
+        let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
         assert_eq!(
             calls(&Against::of("main", &base, &now)),
             [Some(Call::Regression), Some(Call::Regression)]
@@ -216,6 +263,20 @@ mod tests {
         now.profile = base.profile.clone();
         now.profile.title = "said in other words".into();
         assert_eq!(calls(&Against::of("main", &base, &now))[0], Some(Call::Regression));
+    }
+
+    #[test]
+    fn what_is_no_more_is_no_pass() {
+        let base = record(&[1000.0, 1010.0, 1020.0]);
+        let mut now = base.clone();
+        for trial in &mut now.points[0].trials {
+            trial.summary.shift_remove("server_cpu_per_request");
+        }
+        let against = Against::of("main", &base, &now);
+        assert_eq!(against.call, Call::Inconclusive);
+        assert_eq!(against.lost, ["server_cpu_per_request"]);
+        let whole = Against::of("main", &base, &base.clone());
+        assert_eq!((whole.call, whole.lost.len()), (Call::Pass, 0));
     }
 
     #[test]

@@ -1,10 +1,8 @@
-//! A comparison as it is kept, and what many comparisons of a server with itself say about the gate.
-
-use std::collections::BTreeMap;
+//! A comparison as it is kept, and what it comes to.
 
 use serde::{Deserialize, Serialize};
 
-use super::{ALPHA, CONFIRM_ALPHA, Call, Cell, Expected, Finding, Pair, compare, expected};
+use super::{ALPHA, Call, Cell, Expected, Finding, Gated, Pair, compare, expected, faults};
 use crate::{
     profile::Profile,
     record::{Machine, Outcome, Trial, named_at},
@@ -28,6 +26,9 @@ pub struct Origin {
     pub seed: u64,
     /// Pairs that were asked for, at each point.
     pub asked: u32,
+    /// When it started (RFC 3339).
+    #[serde(default)]
+    pub started: String,
     /// How long it took.
     pub seconds: f64,
     /// The command line.
@@ -58,9 +59,12 @@ pub struct Comparison {
     pub expected: Option<Vec<Expected>>,
     /// What would have been gated, and had too little to go by; with the point of the sweep, where there is one.
     pub not_gated: Vec<String>,
-    /// What most trials of the base had, and not half as many of the head: something that the head may do no more.
+    /// Why it is no PASS, beside what is said of the numbers: sentences.
     #[serde(default)]
-    pub lost: Vec<String>,
+    pub doubts: Vec<String>,
+    /// What the head did wrong and the base did not, whatever the profile expects.
+    #[serde(default)]
+    pub faults: Vec<Expected>,
     /// Why pairs were dropped.
     pub dropped: Vec<String>,
     /// What the host did meanwhile.
@@ -99,23 +103,18 @@ impl Comparison {
         let expected = judged_by.map(|profiles| expected(profiles, cells));
         let pairs = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
         let dropped: Vec<String> = pairs().filter_map(Pair::dropped).collect();
-        let names = |is_meant: &dyn Fn(&Cell, &str) -> bool| -> Vec<String> {
-            let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, &gated.name)));
-            let meant = each.filter(|(cell, name)| is_meant(cell, name));
-            meant.map(|(cell, name)| named_at(name, &cell.axes)).collect()
+        let is_found = |cell: &Cell, gated: &Gated| {
+            findings.iter().any(|finding| finding.gated.name == gated.name && finding.axes == cell.axes)
         };
-        let is_found = |cell: &Cell, name: &str| {
-            findings.iter().any(|finding| finding.gated.name == name && finding.axes == cell.axes)
-        };
-        let not_gated = names(&|cell, name| !is_found(cell, name));
-        let lost = names(&Cell::has_lost);
-        let too_few = dropped.len() * 2 > pairs().count();
-        let call = if too_few || findings.is_empty() {
-            Call::Invalid
-        } else {
-            let whole = lost.is_empty() && origin.broken_off.is_none();
-            worst(&findings, expected.as_deref().unwrap_or_default(), whole)
-        };
+        let not_gated = names(cells, |cell, gated| !is_found(cell, gated));
+        let asked = names(cells, |cell, gated| gated.is_asked && !is_found(cell, gated));
+        let doubts = doubts(cells, &asked, origin.broken_off.as_deref());
+        let faults = faults(cells);
+        let said = worst(&findings, expected.iter().flatten().chain(&faults), !doubts.is_empty());
+        let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty();
+        // What was found stands, however little else can be said.
+        let call =
+            if too_few && !matches!(said, Call::Regression | Call::Fail) { Call::Invalid } else { said };
         Self {
             format: COMPARISON_FORMAT,
             badpeer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -125,7 +124,8 @@ impl Comparison {
             findings,
             expected,
             not_gated,
-            lost,
+            doubts,
+            faults,
             dropped,
             host: Disturbance::of(&pairs().flat_map(|pair| [&pair.base, &pair.head]).collect::<Vec<_>>()),
         }
@@ -142,122 +142,210 @@ impl Comparison {
         self.said(call).map(|finding| finding.gated.name.as_str()).collect()
     }
 
-    /// The expectations that are not met.
+    /// The expectations that are not met, and what the head did wrong whatever is expected.
     pub fn unmet(&self) -> impl Iterator<Item = &Expected> {
-        self.expected.iter().flatten().filter(|expected| expected.verdict.outcome != Outcome::Pass)
+        let all = self.expected.iter().flatten().chain(&self.faults);
+        all.filter(|expected| expected.verdict.outcome != Outcome::Pass)
     }
 }
 
-/// What it all comes to; where not the whole was measured it is no PASS.
-fn worst(findings: &[Finding], expected: &[Expected], whole: bool) -> Call {
+/// The numbers of the cells that are meant, with the point of the sweep.
+fn names(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String> {
+    let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
+    let meant = each.filter(|(cell, gated)| is_meant(cell, gated));
+    meant.map(|(cell, gated)| named_at(&gated.name, &cell.axes)).collect()
+}
+
+/// What speaks against a PASS though no number does.
+fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    doubts.extend(broken_off.map(|why| format!("It ended before all pairs were measured: {why}.")));
+    let one_sided = names(cells, |cell, gated| cell.is_one_sided(&gated.name));
+    if !one_sided.is_empty() {
+        let names = one_sided.join(", ");
+        doubts.push(format!("In many pairs only one of the two has a number that counts: {names}."));
+    }
+    if !asked.is_empty() {
+        doubts.push(format!("The profile's [gate] names what could not be gated: {}.", asked.join(", ")));
+    }
+    let few = cells.iter().filter(|cell| cell.has_too_few()).count();
+    if few > 0 && cells.len() > 1 {
+        doubts.push(format!("Too few pairs stand at {few} of {} points.", cells.len()));
+    }
+    let all = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
+    let is_sound = |trial: &Trial| trial.invalid.is_empty() && !trial.cut_short;
+    let spoilt_by_head = all().filter(|pair| is_sound(&pair.base) && !is_sound(&pair.head)).count();
+    let spoilt_by_base = all().filter(|pair| !is_sound(&pair.base) && is_sound(&pair.head)).count();
+    if stats::sign_p(spoilt_by_head, spoilt_by_head + spoilt_by_base) <= ALPHA {
+        doubts.push(format!(
+            "Trials of the head alone were invalid {spoilt_by_head} times, of the base alone {spoilt_by_base} times: the \
+             head may be why."
+        ));
+    }
+    doubts
+}
+
+/// What it all comes to; where there is doubt it is no PASS.
+fn worst<'a>(findings: &[Finding], expected: impl Iterator<Item = &'a Expected>, is_doubtful: bool) -> Call {
     let said = findings.iter().map(|finding| finding.call);
     let of_outcome = |expected: &Expected| match expected.verdict.outcome {
         Outcome::Pass => Call::Pass,
         Outcome::Fail => Call::Fail,
         Outcome::Inconclusive | Outcome::Invalid => Call::Inconclusive,
     };
-    let all: Vec<Call> = said.chain(expected.iter().map(of_outcome)).collect();
+    let all: Vec<Call> = said.chain(expected.map(of_outcome)).collect();
     [Call::Regression, Call::Fail, Call::Inconclusive]
         .into_iter()
         .find(|call| all.contains(call))
-        .unwrap_or(if whole { Call::Pass } else { Call::Inconclusive })
+        .unwrap_or(if is_doubtful { Call::Inconclusive } else { Call::Pass })
 }
 
-/// Many comparisons of a server with itself, or with one that is known to be worse.
-#[derive(Clone, Debug, Default)]
-pub struct Calibration {
-    /// The head is known to be worse: then a REGRESSION is no false alarm.
-    pub is_planted: bool,
-    comparisons: Vec<Comparison>,
-}
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
 
-/// What it says about the gate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CalibrationSummary {
-    /// Comparisons that were made.
-    pub gates: usize,
-    /// How many of them said REGRESSION.
-    pub alarms: usize,
-    /// Of a server with itself, the rate of false alarms is below this, with 95 % confidence (Clopper–Pearson).
-    pub alarm_rate_below: Option<f64>,
-    /// What was found about each number.
-    pub numbers: BTreeMap<String, NumberSummary>,
-    /// How long all of it took, in seconds.
-    pub seconds: f64,
-}
+    use super::*;
+    use crate::gate::trial;
 
-/// What many comparisons found about one number.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct NumberSummary {
-    /// How often it failed the first stage.
-    pub suspected: usize,
-    /// How often fresh pairs confirmed it.
-    pub called: usize,
-    /// The median of how much worse it was found to be, as a share.
-    pub change: Option<f64>,
-    /// Of a server with itself, the smallest of the tried shifts that at least four of five of these gates would have
-    /// flagged; `None` where not even twice as much would be.
-    pub found_from: Option<f64>,
-}
+    const NUMBER: &str = "server_rss_growth";
 
-impl Calibration {
-    /// None yet, of a server with itself or with one that is known to be worse.
-    #[must_use]
-    pub const fn new(is_planted: bool) -> Self {
-        Self { is_planted, comparisons: Vec::new() }
+    fn gated(is_asked: bool) -> Gated {
+        Gated { name: NUMBER.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, is_asked }
     }
 
-    /// One more.
-    pub fn add(&mut self, comparison: Comparison) {
-        self.comparisons.push(comparison);
+    /// Pairs that are alike, but for what is done to the head of some.
+    fn pairs(count: usize, worse: impl Fn(usize, &mut Trial)) -> Vec<Pair> {
+        let pair = |n| {
+            let base = trial(&[(NUMBER, 1000.0), ("corrupt_bytes", 0.0), ("g.errors", 0.0)]);
+            let mut head = base.clone();
+            worse(n, &mut head);
+            Pair { head_first: false, base, head }
+        };
+        (0..count).map(pair).collect()
     }
 
-    /// How many said REGRESSION.
-    #[must_use]
-    pub fn alarms(&self) -> usize {
-        self.comparisons.iter().filter(|comparison| comparison.call == Call::Regression).count()
+    fn cell(point: &str, pairs: Vec<Pair>) -> Cell {
+        let axes: IndexMap<String, String> = [("key".to_owned(), point.to_owned())].into_iter().collect();
+        Cell { axes, gated: vec![gated(false)], pairs, fresh: Vec::new() }
     }
 
-    /// What they say together.
-    #[must_use]
-    pub fn summary(&self) -> CalibrationSummary {
-        let mut numbers: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
-        for finding in self.comparisons.iter().flat_map(|comparison| &comparison.findings) {
-            numbers.entry(named_at(&finding.gated.name, &finding.axes)).or_default().push(finding);
-        }
-        let (gates, alarms) = (self.comparisons.len(), self.alarms());
-        let bound = || stats::clopper_pearson_upper(alarms as u32, gates as u32, 0.05);
-        CalibrationSummary {
-            gates,
-            alarms,
-            alarm_rate_below: (!self.is_planted).then(bound),
-            numbers: numbers.into_iter().map(|(name, found)| (name, self.of_number(&found))).collect(),
-            seconds: self.comparisons.iter().map(|comparison| comparison.origin.seconds).sum(),
-        }
+    fn comparison(cells: &[Cell]) -> Comparison {
+        let origin = Origin {
+            name: "t".into(),
+            base: "base".into(),
+            head: "head".into(),
+            seed: 1,
+            asked: 20,
+            started: String::new(),
+            seconds: 1.0,
+            command: Vec::new(),
+            broken_off: None,
+        };
+        Comparison::of(origin, cells, None)
     }
 
-    fn of_number(&self, found: &[&Finding]) -> NumberSummary {
-        let count = |is: fn(&Finding) -> bool| found.iter().filter(|finding| is(finding)).count();
-        NumberSummary {
-            suspected: count(|finding| finding.adjusted_p <= ALPHA),
-            called: count(|finding| finding.call == Call::Regression),
-            change: stats::median(&found.iter().map(|finding| finding.change.value).collect::<Vec<_>>()),
-            found_from: if self.is_planted { None } else { found_from(found) },
-        }
+    fn spoilt(trial: &mut Trial) {
+        trial.invalid.push("the server dropped connections".to_owned());
     }
-}
 
-/// The smallest shift, in steps of a hundredth, that four of five would have flagged if it were the only number.
-fn found_from(findings: &[&Finding]) -> Option<f64> {
-    let flags = |finding: &Finding, shift: f64| {
-        let above = shift.ln_1p() - finding.gated.floor.ln_1p();
-        let shifted: Vec<f64> = finding.differences.iter().map(|d| d + above).collect();
-        stats::signed_rank_p(&shifted) <= CONFIRM_ALPHA
-    };
-    let shifts = (1..=200).map(|step| f64::from(step) / 100.0);
-    let is_found = |shift: &f64| {
-        let hits = findings.iter().filter(|finding| flags(finding, *shift)).count();
-        hits * 5 >= findings.len() * 4
-    };
-    shifts.into_iter().find(is_found)
+    #[test]
+    fn alike_is_a_pass() {
+        let comparison = comparison(&[cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, _| ()))]);
+        assert_eq!((comparison.call, comparison.doubts.len()), (Call::Pass, 0), "{:?}", comparison.doubts);
+    }
+
+    #[test]
+    fn a_head_that_spoils_its_trials_is_no_pass() {
+        // A whole point is gone.
+        let cells = [cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, head| spoilt(head)))];
+        let gone = comparison(&cells);
+        assert_eq!(gone.call, Call::Inconclusive);
+        assert!(
+            gone.doubts[0].contains("1 of 2 points") && gone.doubts[1].contains("20 times"),
+            "{:?}",
+            gone.doubts
+        );
+        // Five of twenty, and none of the base.
+        let five = comparison(&[cell(
+            "a",
+            pairs(20, |n, head| {
+                if n < 5 {
+                    spoilt(head);
+                }
+            }),
+        )]);
+        assert_eq!(five.call, Call::Inconclusive, "{:?}", five.doubts);
+        let four = comparison(&[cell(
+            "a",
+            pairs(20, |n, head| {
+                if n < 4 {
+                    spoilt(head);
+                }
+            }),
+        )]);
+        assert_eq!(four.call, Call::Pass, "that is chance");
+    }
+
+    #[test]
+    fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
+        let mut cell = cell("a", pairs(20, |_, _| ()));
+        cell.gated.push(Gated { name: "g.latency_p99".into(), ..gated(false) });
+        assert_eq!(comparison(std::slice::from_ref(&cell)).call, Call::Pass);
+        cell.gated[1].is_asked = true;
+        let asked = comparison(&[cell]);
+        assert_eq!((asked.call, asked.not_gated.len()), (Call::Inconclusive, 1));
+        assert!(asked.doubts[0].contains("g.latency_p99 key=a"), "{:?}", asked.doubts);
+    }
+
+    #[test]
+    fn wrong_bytes_and_errors_fail_whatever_is_expected() {
+        let set = |name: &'static str, least: usize| {
+            move |n: usize, head: &mut Trial| {
+                if n < least {
+                    head.summary.insert(name.to_owned(), 3.0);
+                }
+            }
+        };
+        let of = |name, least| comparison(&[cell("a", pairs(20, set(name, least)))]);
+        assert_eq!(of("corrupt_bytes", 1).call, Call::Fail);
+        assert_eq!(of("g.errors", 10).call, Call::Fail);
+        assert_eq!(of("g.errors", 9).call, Call::Pass, "the server was full now and then");
+        assert_eq!(of("corrupt_bytes", 1).unmet().count(), 1);
+        let both = pairs(20, |_, _| ()).into_iter().map(|mut pair| {
+            pair.base.summary.insert("corrupt_bytes".into(), 1.0);
+            pair.head.summary.insert("corrupt_bytes".into(), 1.0);
+            pair
+        });
+        assert_eq!(comparison(&[cell("a", both.collect())]).call, Call::Pass, "the head is no worse");
+    }
+
+    #[test]
+    fn what_was_found_is_not_hidden_by_what_was_dropped() {
+        let set = |n: usize, head: &mut Trial| {
+            if n < 11 {
+                spoilt(head);
+            }
+            head.summary.insert("corrupt_bytes".to_owned(), 1.0);
+        };
+        assert_eq!(comparison(&[cell("a", pairs(20, set))]).call, Call::Fail);
+        let dropped = comparison(&[cell(
+            "a",
+            pairs(20, |n, head| {
+                if n < 11 {
+                    spoilt(head);
+                }
+            }),
+        )]);
+        assert_eq!(dropped.call, Call::Invalid);
+    }
+
+    #[test]
+    fn a_calibration_counts_the_gates_that_could_alarm() {
+        let mut calibration = super::super::Calibration::new(false);
+        calibration.add(comparison(&[cell("a", pairs(20, |_, _| ()))]));
+        calibration.add(comparison(&[cell("a", pairs(20, |_, head| spoilt(head)))]));
+        let summary = calibration.summary();
+        assert_eq!((summary.gates, summary.invalid, summary.alarms), (1, 1, 0));
+        assert!(summary.alarm_rate_below.is_some_and(|rate| rate > 0.94), "one gate proves next to nothing");
+    }
 }

@@ -1,10 +1,11 @@
 //! What a profile expects, of the servers of a comparison.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Pair, judge, measured};
 use crate::{
+    metric::Metric,
     profile::Profile,
     record::{Outcome, Point, Trial, Verdict},
     stats,
@@ -47,6 +48,44 @@ pub fn expected(profiles: &[Profile], cells: &[Cell]) -> Vec<Expected> {
         }));
     }
     all
+}
+
+/// What the head does wrong and the base does not, at every point: a wrong byte, in any trial; answers that are errors, in half
+/// of the trials or more. Nobody need expect their absence in so many words.
+#[must_use]
+pub fn faults(cells: &[Cell]) -> Vec<Expected> {
+    cells.iter().flat_map(faults_at).collect()
+}
+
+fn faults_at(cell: &Cell) -> Vec<Expected> {
+    let (corrupt, errors) = (Metric::CorruptBytes.spec().name, Metric::Errors.spec().name);
+    let heads: Vec<&Trial> = cell.standing().map(|pair| &pair.head).collect();
+    let bases: Vec<&Trial> = cell.standing().map(|pair| &pair.base).collect();
+    let names: IndexSet<&String> = heads.iter().flat_map(|trial| trial.summary.keys()).collect();
+    let is_of_errors = |name: &str| name.rsplit_once('.').is_some_and(|(_, number)| number == errors);
+    let with = |trials: &[&Trial], name: &str| {
+        trials.iter().filter(|trial| trial.summary.get(name).is_some_and(|value| *value > 0.0)).count()
+    };
+    let is_wrong = |name: &str| {
+        let least = if name == corrupt { 1 } else { heads.len().div_ceil(2).max(1) };
+        with(&bases, name) == 0 && with(&heads, name) >= least
+    };
+    let wrong =
+        names.into_iter().filter(|name| *name == corrupt || is_of_errors(name)).filter(|name| is_wrong(name));
+    let worst =
+        |name: &str| heads.iter().filter_map(|trial| trial.summary.get(name).copied()).reduce(f64::max);
+    wrong
+        .map(|name| Expected {
+            axes: cell.axes.clone(),
+            verdict: Verdict {
+                name: name.clone(),
+                condition: "= 0, as of the base".to_owned(),
+                measured: worst(name),
+                outcome: Outcome::Fail,
+            },
+            base: Outcome::Pass,
+        })
+        .collect()
 }
 
 /// One side of the pairs that stand.

@@ -35,6 +35,9 @@ pub struct Gated {
     pub budget: f64,
     /// What is added to both sides before their ratio is taken, in the number's unit.
     pub start: f64,
+    /// The profile itself names it in its `[gate]`: then it is no pass if it could not be gated.
+    #[serde(default)]
+    pub is_asked: bool,
 }
 
 impl Gated {
@@ -45,7 +48,7 @@ impl Gated {
     }
 
     fn within(name: String, stat: Stat, Shares { floor, budget }: Shares) -> Self {
-        Self { name, floor, budget, start: start(stat) }
+        Self { name, floor, budget, start: start(stat), is_asked: false }
     }
 
     /// How much worse `head` is than `base`, as a logarithm.
@@ -76,7 +79,8 @@ pub fn gated(profile: &Profile) -> Vec<Gated> {
     let mut all = gated_anyway(profile);
     for Limits { number, stat, shares } in profile.limits() {
         let place = all.iter().position(|gated| gated.name == number);
-        match (place, shares.map(|shares| Gated::within(number, stat, shares))) {
+        let asked = |shares| Gated { is_asked: true, ..Gated::within(number, stat, shares) };
+        match (place, shares.map(asked)) {
             (Some(place), Some(gated)) => all[place] = gated,
             (Some(place), None) => drop(all.remove(place)),
             (None, gated) => all.extend(gated),
@@ -149,12 +153,15 @@ pub(super) fn is_trusted(name: &str, trial: &Trial) -> bool {
     let Some((group, number)) = name.rsplit_once('.') else { return true };
     let stat = Stat::named(number);
     let requests = trial.summary.get(&format!("{group}.requests")).copied().unwrap_or(0.0);
-    match stat.map(|stat| stat.metric) {
-        Some(Metric::LatencyP50) => requests >= BEYOND / 0.5,
-        Some(Metric::LatencyP99) => requests >= BEYOND / 0.01,
-        Some(Metric::Answered) => !clients_were_the_limit(trial),
-        _ => true,
-    }
+    let beyond = match stat.map(|stat| stat.metric) {
+        Some(Metric::LatencyP50 | Metric::ServiceP50) => 0.5,
+        Some(Metric::LatencyP90) => 0.1,
+        Some(Metric::LatencyP99 | Metric::ServiceP99) => 0.01,
+        Some(Metric::LatencyP999) => 0.001,
+        Some(Metric::Answered) => return !clients_were_the_limit(trial),
+        _ => return true,
+    };
+    requests >= BEYOND / beyond
 }
 
 /// What a gate says of a number, and of a comparison as a whole.
@@ -212,7 +219,7 @@ pub struct Finding {
     pub base: f64,
     /// The head's median.
     pub head: f64,
-    /// How much worse the head is, with its 95 % interval.
+    /// How much worse the head is, with its 95 % interval; of a number that looked worse, told by the fresh pairs alone.
     pub change: Estimate,
     /// The chance that it is worse by no more than the floor and looks like this all the same, in the first stage.
     pub p: f64,
@@ -220,8 +227,9 @@ pub struct Finding {
     pub adjusted_p: f64,
     /// The chance in the fresh pairs, where the first stage failed.
     pub confirmed_p: Option<f64>,
-    /// The smallest change that these pairs would have found in four of five cases.
-    pub detectable: f64,
+    /// The smallest change that both stages would have found in four of five cases, with so many pairs and numbers; `None`
+    /// where these are too few pairs to find any.
+    pub detectable: Option<f64>,
     /// What is said.
     pub call: Call,
     /// The differences in the order they were measured, as logarithms.
@@ -236,6 +244,19 @@ impl Finding {
     #[must_use]
     pub fn here(&self) -> String {
         place(&self.axes, " ")
+    }
+
+    /// Whether the first stage says that it got worse.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.adjusted_p <= ALPHA
+    }
+
+    /// The differences that tell how much worse it is. Those that made a number look worse were chosen for it, and say too
+    /// much; fresh ones do not.
+    fn telling(&self) -> &[f64] {
+        let (_, fresh) = self.differences.split_at(self.first_stage());
+        if self.is_suspect() && !fresh.is_empty() { fresh } else { &self.differences }
     }
 
     /// How many differences are of the first stage: all where that is not told.
@@ -264,13 +285,18 @@ impl Cell {
         self.pairs.iter().chain(&self.fresh).filter(|pair| pair.dropped().is_none())
     }
 
-    /// Whether most of the base's trials had the number, and not half as many of the head's.
-    pub(super) fn has_lost(&self, name: &str) -> bool {
-        let count = |side: fn(&Pair) -> &Trial| {
-            self.standing().filter(|pair| value(side(pair), name).is_some()).count()
-        };
-        let (base, head) = (count(|pair| &pair.base), count(|pair| &pair.head));
-        base * 2 > self.standing().count() && head * 2 < base
+    /// Whether in more than a tenth of the pairs, and in more than one, one of the two had the number and the other had not:
+    /// what is left to compare may be the better trials.
+    pub(super) fn is_one_sided(&self, name: &str) -> bool {
+        let has = |trial: &Trial| value(trial, name).is_some();
+        let apart = self.standing().filter(|pair| has(&pair.base) != has(&pair.head)).count();
+        apart > 1 && apart * 10 > self.standing().count()
+    }
+
+    /// Whether more than half of the pairs were dropped.
+    pub(super) fn has_too_few(&self) -> bool {
+        let all = self.pairs.len() + self.fresh.len();
+        all == 0 || self.standing().count() * 2 < all
     }
 }
 
@@ -279,7 +305,7 @@ impl Cell {
 pub fn suspects(cells: &[Cell]) -> Vec<bool> {
     let findings = compare(cells);
     let fails =
-        |cell: &Cell| findings.iter().any(|finding| finding.axes == cell.axes && finding.adjusted_p <= ALPHA);
+        |cell: &Cell| findings.iter().any(|finding| finding.axes == cell.axes && finding.is_suspect());
     cells.iter().map(fails).collect()
 }
 
@@ -289,18 +315,35 @@ pub fn compare(cells: &[Cell]) -> Vec<Finding> {
     let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
     let mut findings: Vec<Finding> = each.filter_map(|(cell, gated)| weigh_one(cell, gated)).collect();
     let adjusted = stats::holm(&findings.iter().map(|finding| finding.p).collect::<Vec<_>>());
+    let looks = findings.len();
     for (finding, adjusted_p) in findings.iter_mut().zip(adjusted) {
         finding.adjusted_p = adjusted_p;
+        finding.change = shares(stats::hodges_lehmann(finding.telling(), 0.05)).unwrap_or(finding.change);
+        let effect = stats::findable(finding.first_stage(), ALPHA / looks as f64, CONFIRM_ALPHA);
+        finding.detectable = effect.map(|effect| {
+            (finding.gated.floor.ln_1p() + effect * stats::scatter(&finding.differences)).exp_m1()
+        });
         finding.call = call(finding);
     }
     findings
 }
 
+/// Logarithms as shares.
+fn shares(change: Option<Estimate>) -> Option<Estimate> {
+    change.map(|Estimate { value, low, high }| Estimate {
+        value: value.exp_m1(),
+        low: low.exp_m1(),
+        high: high.exp_m1(),
+    })
+}
+
 fn call(finding: &Finding) -> Call {
     let confirmed = finding.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA);
-    if finding.adjusted_p <= ALPHA && confirmed {
-        Call::Regression
-    } else if finding.change.high < finding.gated.budget && finding.pairs >= FEWEST_OF_AN_INTERVAL {
+    // What is no worse at all is within any budget, also one of nothing.
+    let is_within = finding.change.high < finding.gated.budget || finding.change.high <= 0.0;
+    if finding.is_suspect() {
+        if confirmed { Call::Regression } else { Call::Inconclusive }
+    } else if is_within && finding.pairs >= FEWEST_OF_AN_INTERVAL {
         Call::Pass
     } else {
         Call::Inconclusive
@@ -320,7 +363,6 @@ fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
     let all: Vec<(f64, f64)> = first.iter().chain(&fresh).copied().collect();
     let differences: Vec<f64> = all.iter().map(|(base, head)| gated.difference(*base, *head)).collect();
     let side = |pick: fn(&(f64, f64)) -> f64| stats::median(&all.iter().map(pick).collect::<Vec<_>>());
-    let change = stats::hodges_lehmann(&differences, 0.05)?;
     let floor = gated.floor.ln_1p();
     let p = |differences: &[f64]| {
         stats::signed_rank_p(&differences.iter().map(|difference| difference - floor).collect::<Vec<_>>())
@@ -332,15 +374,11 @@ fn weigh_one(cell: &Cell, gated: &Gated) -> Option<Finding> {
         pairs: all.len(),
         base: side(|(base, _)| *base)?,
         head: side(|(_, head)| *head)?,
-        change: Estimate {
-            value: change.value.exp_m1(),
-            low: change.low.exp_m1(),
-            high: change.high.exp_m1(),
-        },
+        change: shares(stats::hodges_lehmann(&differences, 0.05))?,
         p: p(of_first),
         adjusted_p: 1.0,
         confirmed_p: (!fresh.is_empty()).then(|| p(of_fresh)),
-        detectable: stats::detectable(&differences, floor, ALPHA)?.exp_m1(),
+        detectable: None,
         call: Call::Inconclusive,
         of_first_stage: Some(first.len()),
         differences,

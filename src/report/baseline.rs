@@ -76,7 +76,8 @@ fn cells(since: &Since) -> [String; 5] {
 }
 
 fn percent(share: f64) -> String {
-    format!("{:+.1} %", share * 100.0)
+    // Not -0.0.
+    format!("{:+.1} %", (share * 1000.0).round() / 10.0 + 0.0)
 }
 
 /// What is said of a number, in a sentence.
@@ -94,12 +95,22 @@ pub(super) fn meaning(against: &Against) -> String {
         Call::Regression => {
             format!("Every repeat is worse than every one of the baseline: {}.", of(Call::Regression))
         }
-        Call::Inconclusive => format!(
-            "It cannot be told of {}. At least three repeats on both sides are needed, and more tell more; pairs \
-             (`badpeer compare --base --head`) tell most.",
-            of(Call::Inconclusive)
-        ),
+        Call::Inconclusive => undecided(&of(Call::Inconclusive), &against.lost),
         Call::Pass => "No repeat is worse than one of the baseline by as much as its budget.".to_owned(),
         Call::Invalid | Call::Fail => "Nothing that is gated was measured in both.".to_owned(),
     }
+}
+
+fn undecided(names: &str, lost: &[String]) -> String {
+    let mut reasons = Vec::new();
+    if !names.is_empty() {
+        reasons.push(format!(
+            "It cannot be told of {names}. At least three repeats on both sides are needed, five with more than one number, \
+             and more tell more; pairs (`badpeer compare --base --head`) tell most."
+        ));
+    }
+    if !lost.is_empty() {
+        reasons.push(format!("The baseline has what this run has not: {}.", lost.join(", ")));
+    }
+    reasons.join(" ")
 }

@@ -1,5 +1,7 @@
 //! A comparison of two servers made visible.
 
+use std::iter;
+
 use super::{
     table::{Align, Table},
     terminal::{WIDTH, hanging, painted},
@@ -8,7 +10,7 @@ use super::{
 use crate::{
     gate::{Calibration, Call, Comparison, Finding},
     metric::{Stat, Unit},
-    record::{named_at, stat_of},
+    record::{Outcome, named_at, stat_of},
     stats::quantile,
 };
 
@@ -68,13 +70,17 @@ pub fn calibration(calibration: &Calibration) -> String {
         table.row(cells);
     }
     let (alarms, gates) = (summary.alarms, summary.gates);
+    let invalid = match summary.invalid {
+        0 => String::new(),
+        count => format!(" Another {count} were INVALID, and count for nothing."),
+    };
     let said = match summary.alarm_rate_below {
         None => format!(
-            "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION."
+            "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION or FAIL.{invalid}"
         ),
         Some(below) => format!(
-            "{alarms} of {gates} comparisons with itself said REGRESSION: false alarms are below {:.1} % (95 % \
-             confidence). \"found from\" is the smallest shift that four of five would flag.",
+            "{alarms} of {gates} comparisons with itself said REGRESSION or FAIL: false alarms are below {:.1} % (95 % \
+             confidence).{invalid} \"found from\" is the smallest shift that four of five first stages would suspect.",
             below * 100.0
         ),
     };
@@ -94,7 +100,7 @@ pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
 
 fn unmet(comparison: &Comparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
-    let mut table = Table::new("What was expected of the head, and is not so", &columns);
+    let mut table = Table::new("What must be so of the head, and is not", &columns);
     for expected in comparison.unmet() {
         let claim = format!("{} {}", expected.verdict.name, expected.verdict.condition);
         table.row(vec![
@@ -140,7 +146,7 @@ fn table(comparison: &Comparison, call: Call) -> Table {
             format!("{} to {}", shown.change(change.low), shown.change(change.high)),
         ];
         if call == Call::Inconclusive {
-            cells.push(shown.change(finding.detectable));
+            cells.push(finding.detectable.map_or_else(|| "more pairs".to_owned(), |from| shown.change(from)));
         }
         table.row(cells);
     }
@@ -193,23 +199,14 @@ impl Shown {
 pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
     let mut all = vec![match &comparison.expected {
         None => {
-            "what the profile expects was not judged: it is meant for longer trials; -d TIME asks for them"
+            "what the profile expects was not judged: it is meant for windows as long as the profile's own, which -d asks for"
                 .to_owned()
         }
         Some(expected) => {
-            let met = expected.len() - comparison.unmet().count();
+            let met = expected.iter().filter(|expected| expected.verdict.outcome == Outcome::Pass).count();
             format!("{met} of {} expectations of the profile hold of the head", expected.len())
         }
     }];
-    if let Some(why) = &comparison.origin.broken_off {
-        all.push(format!("it ended before all pairs were measured: {why}"));
-    }
-    if !comparison.lost.is_empty() {
-        let names = comparison.lost.join(", ");
-        all.push(format!(
-            "the base had these and the head had not, or seldom: {names}; see whether it still does what they tell of"
-        ));
-    }
     if !comparison.not_gated.is_empty() {
         let names = comparison.not_gated.join(", ");
         all.push(format!(
@@ -251,12 +248,13 @@ pub fn meaning(comparison: &Comparison) -> String {
         Call::Regression => {
             format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))
         }
-        Call::Fail => {
-            "Nothing that was gated got worse, but the head is not as the profile expects.".to_owned()
-        }
+        Call::Fail => "No number got worse that was gated, but the head does what it must not.".to_owned(),
         Call::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
         Call::Inconclusive => undecided(comparison),
-        Call::Invalid => "Too few pairs stand, or nothing was measured that could be gated.".to_owned(),
+        Call::Invalid => {
+            let why = "Too few pairs stand, or nothing was measured that could be gated.".to_owned();
+            iter::once(why).chain(comparison.doubts.iter().cloned()).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
@@ -271,12 +269,7 @@ fn undecided(comparison: &Comparison) -> String {
             listed(names)
         ));
     }
-    if !comparison.lost.is_empty() {
-        reasons.push(format!("The head lacks what the base had: {}.", comparison.lost.join(", ")));
-    }
-    if comparison.origin.broken_off.is_some() {
-        reasons.push("It ended before all pairs were measured.".to_owned());
-    }
+    reasons.extend(comparison.doubts.iter().cloned());
     if reasons.is_empty() {
         reasons.push("What the profile expects could not be judged.".to_owned());
     }

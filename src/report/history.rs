@@ -15,7 +15,7 @@ use nix::{
     unistd::{AccessFlags, access},
 };
 
-use super::view::{mean, values};
+use super::view::{mean, sound, values};
 use crate::{
     gate::gated,
     record::{Point, Record, number_of, place},
@@ -83,7 +83,8 @@ fn rows(record: &Record) -> Vec<Row> {
             numbers: names.iter().filter_map(number).collect(),
         }
     };
-    record.points.iter().filter(|point| !point.trials.is_empty()).map(row).collect()
+    let sound: Vec<Point> = record.points.iter().map(sound).collect();
+    sound.iter().filter(|point| !point.trials.is_empty()).map(row).collect()
 }
 
 /// Adds the rows of a record to the file, which is made if it is not there. Who adds at the same time waits.

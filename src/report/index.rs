@@ -50,7 +50,7 @@ impl Entry {
         Self {
             name: format!("compare {}", origin.name),
             title: format!("{} against {}", origin.head, origin.base),
-            started: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            started: origin.started.clone(),
             commit: None,
             outcome: comparison.call.word(),
             meaning: gate::meaning(comparison),

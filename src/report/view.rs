@@ -41,6 +41,12 @@ pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
     point.trials.iter().filter_map(|trial| trial.summary.get(key).copied()).collect()
 }
 
+/// The point with those trials alone that are whole and prove something.
+pub(super) fn sound(point: &Point) -> Point {
+    let trials = point.trials.iter().filter(|trial| trial.invalid.is_empty() && !trial.cut_short);
+    Point { trials: trials.cloned().collect(), ..point.clone() }
+}
+
 /// The arithmetic mean; `None` without values.
 pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)

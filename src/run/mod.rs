@@ -118,7 +118,7 @@ pub fn run(
         badpeer: env!("CARGO_PKG_VERSION").to_owned(),
         command: request.command.clone(),
         name: request.name.clone(),
-        started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started: now(),
         machine: Machine::describe(),
         commit: commit(),
         profile: request.profile.clone(),
@@ -191,6 +191,12 @@ fn judge(request: &Request, record: &mut Record) {
     for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
         record.points[index].verdicts = gate::judge(profile, &record.points, index);
     }
+}
+
+/// The time of day (RFC 3339, UTC), to the second.
+#[must_use]
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The commit of the working directory, marked if it has changes.

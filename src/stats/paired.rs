@@ -1,6 +1,13 @@
 //! Differences of pairs: how large, how sure, and whether they can be chance. Everything here is exact: the levels come
 //! from the coin that ordered each pair, not from an assumption about how measurements scatter.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
 /// The chance, in 0 to 1, that differences like these are as far above zero as they are, or farther, if a coin decided the
 /// sign of each: the exact one-sided signed-rank test. Equal sizes share their middle rank, and a difference of zero takes
 /// a rank and adds nothing to either side. Without differences it is 1.
@@ -121,41 +128,76 @@ fn at_most(hits: u32, trials: u32, rate: f64) -> f64 {
     sum.min(1.0)
 }
 
-/// The smallest true shift of these differences, on top of `floor`, that the signed-rank test at `alpha` finds with a
-/// chance of 80 %: z(1−α) + z(0.8) standard errors of the test, whose efficiency is 3/π, with a standard deviation
-/// estimated from the median of the absolute deviations, so that a spike does not decide. `None` below two differences.
+/// The standard deviation of these differences, estimated from the median of their absolute deviations, so that a spike
+/// does not decide; 0 without differences.
 #[must_use]
-pub fn detectable(differences: &[f64], floor: f64, alpha: f64) -> Option<f64> {
-    if differences.len() < 2 {
-        return None;
-    }
-    let median = super::median(differences)?;
-    let deviations: Vec<f64> = differences.iter().map(|d| (d - median).abs()).collect();
-    let scatter = 1.4826 * super::median(&deviations)?;
-    let efficiency = 3.0 / std::f64::consts::PI;
-    let error = scatter / (efficiency * differences.len() as f64).sqrt();
-    Some(floor + (normal_quantile(1.0 - alpha) + normal_quantile(0.8)) * error)
+pub fn scatter(differences: &[f64]) -> f64 {
+    let deviation = || {
+        let median = super::median(differences)?;
+        super::median(&differences.iter().map(|d| (d - median).abs()).collect::<Vec<_>>())
+    };
+    1.4826 * deviation().unwrap_or(0.0)
 }
 
-/// The quantile of the standard normal distribution, by bisection of its distribution function.
-fn normal_quantile(q: f64) -> f64 {
-    let (mut low, mut high) = (-9.0_f64, 9.0_f64);
-    for _ in 0..60 {
-        let z = f64::midpoint(low, high);
-        if normal_below(z) < q { low = z } else { high = z }
-    }
-    f64::midpoint(low, high)
+/// The smallest true shift, in standard deviations of normal differences, that two signed-rank tests of so many pairs each, at
+/// these levels, both find with a chance of 80 %. By simulation, as the normal approximation promises far too much for few
+/// pairs. `None` where not even pairs that all agree reach the levels.
+#[must_use]
+pub fn findable(pairs: usize, first: f64, fresh: f64) -> Option<f64> {
+    // The same question is asked for each number, and again in each of many comparisons.
+    static KNOWN: Mutex<BTreeMap<(usize, u64, u64), Option<f64>>> = Mutex::new(BTreeMap::new());
+    let question = (pairs, first.to_bits(), fresh.to_bits());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(question).or_insert_with(|| simulated(pairs, first, fresh))
 }
 
-/// The standard normal distribution function, by its power series (Marsaglia 2004): exact to the last digits for |z| < 9.
-fn normal_below(z: f64) -> f64 {
-    let (mut sum, mut term, mut n) = (z, z, 1.0);
-    while term.abs() > 1e-17 * sum.abs().max(1e-300) {
-        n += 2.0;
-        term *= z * z / n;
-        sum += term;
+fn simulated(pairs: usize, first: f64, fresh: f64) -> Option<f64> {
+    let chances = rank_sum_chances(&(1..=pairs).collect::<Vec<_>>());
+    let critical = |level: f64| {
+        let mut beyond = 0.0;
+        let reached = chances.iter().rev().take_while(|chance| {
+            beyond += **chance;
+            beyond <= level
+        });
+        Some(chances.len() - reached.count()).filter(|sum| *sum < chances.len())
+    };
+    let (first, fresh) = (critical(first)?, critical(fresh)?);
+    let mut noise = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut normal = || (0..12).map(|_| noise.random::<f64>()).sum::<f64>() - 6.0;
+    let samples: Vec<Vec<f64>> = (0..(40_000 / pairs.max(1)).clamp(200, 2000))
+        .map(|_| (0..pairs).map(|_| normal()).collect())
+        .collect();
+    let power = |shift: f64| {
+        let sums: Vec<usize> = samples.iter().map(|sample| rank_sum_above(sample, shift)).collect();
+        let share = |critical| sums.iter().filter(|sum| **sum >= critical).count() as f64 / sums.len() as f64;
+        share(first) * share(fresh)
+    };
+    let (mut low, mut high) = (0.0_f64, 16.0_f64);
+    for _ in 0..12 {
+        let shift = f64::midpoint(low, high);
+        if power(shift) < 0.8 { low = shift } else { high = shift }
     }
-    0.5 + sum * (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt()
+    Some(high)
+}
+
+/// The sum of the ranks of those values that are above zero once they are shifted.
+fn rank_sum_above(sample: &[f64], shift: f64) -> usize {
+    let mut shifted: Vec<f64> = sample.iter().map(|value| value + shift).collect();
+    shifted.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+    shifted.iter().enumerate().filter(|(_, value)| **value > 0.0).map(|(index, _)| index + 1).sum()
+}
+
+/// The chance of at least `hits` heads if a fair coin is thrown so often: the exact one-sided sign test.
+#[must_use]
+pub fn sign_p(hits: usize, throws: usize) -> f64 {
+    let signs: Vec<f64> = (0..throws).map(|throw| if throw < hits { 1.0 } else { -1.0 }).collect();
+    signed_rank_p(&signs)
+}
+
+/// In how many ways `few` can be chosen of all; as a real number, as it may be large.
+#[must_use]
+pub fn ways(few: usize, all: usize) -> f64 {
+    (0..few.min(all)).map(|n| (all - n) as f64 / (n + 1) as f64).product()
 }
 
 #[cfg(test)]
@@ -251,12 +293,26 @@ mod tests {
 
     #[test]
     fn what_could_have_been_found() {
-        assert!((normal_quantile(0.975) - 1.959_963_984_540_054).abs() < 1e-9);
-        assert!((normal_quantile(0.5)).abs() < 1e-9);
-        let differences: Vec<f64> = (0..20).map(|n| if n % 2 == 0 { 0.01 } else { -0.01 }).collect();
-        // sigma = 0.0148, efficiency 0.955, n = 20: a standard error of 0.00339, times 1.645 + 0.842.
-        let found = detectable(&differences, 0.02, 0.05).unwrap();
-        assert!((found - 0.0284).abs() < 2e-4, "{found}");
-        assert_eq!(detectable(&[1.0], 0.0, 0.05), None);
+        // Eight pairs can say 1 in 256 at best.
+        assert_eq!(findable(8, 0.05 / 13.0, 0.02), None);
+        assert!(findable(8, 0.05 / 12.0, 0.02).is_some());
+        // Where the normal approximation is good: both tests with a chance of sqrt(0.8), hence z(0.9975) + z(0.894) for the
+        // sharper of two, of 40 pairs, with an efficiency of 3/pi; the other test hardly fails then.
+        let effect = findable(40, 0.05 / 20.0, 0.02).expect("enough pairs");
+        let expected = (2.807 + 0.92) / (0.955_f64 * 40.0).sqrt();
+        assert!((effect / expected - 1.0).abs() < 0.12, "{effect} {expected}");
+        assert!(findable(12, 0.005, 0.02) > findable(20, 0.005, 0.02));
+        let spiked = scatter(&[0.01, -0.01, 0.01, -0.01, 9.0]);
+        assert!((spiked - 1.4826 * 0.02).abs() < 1e-9, "{spiked}");
+    }
+
+    #[test]
+    fn a_sign_test_and_its_ways_to_choose() {
+        assert!((sign_p(5, 5) - 1.0 / 32.0).abs() < 1e-12);
+        assert!((sign_p(4, 5) - 6.0 / 32.0).abs() < 1e-12);
+        assert!(sign_p(0, 0) >= 1.0);
+        for (few, all, expected) in [(3, 6, 20.0), (5, 10, 252.0), (0, 4, 1.0)] {
+            assert!((ways(few, all) - expected).abs() < 1e-9);
+        }
     }
 }

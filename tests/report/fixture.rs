@@ -317,7 +317,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         *head.summary.get_mut(number).expect(number) *= factor;
         Pair { head_first: false, base, head }
     };
-    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0 };
+    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, is_asked: false };
     let cell = Cell {
         axes: [("key".to_owned(), name.to_owned())].into_iter().collect(),
         gated: vec![gated],
@@ -330,6 +330,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         head: "head".to_owned(),
         seed: 1,
         asked: 12,
+        started: "2026-01-04T00:00:00Z".to_owned(),
         seconds: 3.5,
         command: Vec::new(),
         broken_off: None,

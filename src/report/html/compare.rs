@@ -65,6 +65,7 @@ fn environment(comparison: &Comparison) -> String {
         ("badpeer", comparison.badpeer.clone()),
         ("Seed", origin.seed.to_string()),
         ("Pairs asked for", origin.asked.to_string()),
+        ("Started", origin.started.clone()),
         ("Time taken", format!("{:.0} s", origin.seconds)),
     ];
     facts(own.into_iter().chain(cores_and_memory(&comparison.machine)))

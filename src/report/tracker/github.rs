@@ -35,7 +35,11 @@ pub(super) fn benchmark(told: &Told, better: Better) -> String {
 #[must_use]
 pub fn annotations(told: &Told) -> Vec<String> {
     let of = |kind: &str, outcomes: &[Outcome]| -> Vec<String> {
-        let cases: Vec<&Case> = told.cases.iter().filter(|case| outcomes.contains(&case.result)).collect();
+        let mut cases: Vec<&Case> =
+            told.cases.iter().filter(|case| outcomes.contains(&case.result)).collect();
+        // The worst first: of many, GitHub shows no more than the first.
+        let rank = ["REGRESSION", "FAIL", "INVALID"];
+        cases.sort_by_key(|case| rank.iter().position(|word| *word == case.word).unwrap_or(rank.len()));
         let shown = if cases.len() > MOST_ANNOTATIONS { MOST_ANNOTATIONS - 1 } else { cases.len() };
         let mut lines: Vec<String> = cases[..shown].iter().map(|case| line(told, kind, case)).collect();
         if cases.len() > shown {

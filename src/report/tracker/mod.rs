@@ -78,8 +78,8 @@ impl Told {
         for point in &record.points {
             let at = at(&words(&point.axes));
             cases.extend(point.verdicts.iter().map(|verdict| Case::of_verdict(verdict, &at)));
-            let why = view::said(point, |trial| &trial.invalid);
-            cases.extend(why.into_iter().map(|why| Case::invalid(&at, why)));
+            let why = view::said(point, |trial| &trial.invalid).join("; ");
+            cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
         cases.extend(against.into_iter().flat_map(Case::of_baseline));
         let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
@@ -96,8 +96,9 @@ impl Told {
 impl From<&Comparison> for Told {
     fn from(comparison: &Comparison) -> Self {
         let findings = comparison.findings.iter().map(Case::of_finding);
-        let mut cases: Vec<Case> =
-            findings.chain(comparison.expected.iter().flatten().map(Case::of_expected)).collect();
+        let mut cases: Vec<Case> = findings
+            .chain(comparison.expected.iter().flatten().chain(&comparison.faults).map(Case::of_expected))
+            .collect();
         if comparison.call == Call::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
@@ -105,12 +106,14 @@ impl From<&Comparison> for Told {
             let why = format!("it ended before all pairs were measured: {why}");
             cases.push(Case::invalid("", why));
         }
-        cases.extend(comparison.lost.iter().map(|name| Case {
-            name: format!("{name} is measured"),
-            word: Call::Inconclusive.word(),
-            result: Outcome::Inconclusive,
-            facts: "the base had it, and the head had not, or seldom".to_owned(),
-        }));
+        if !comparison.doubts.is_empty() && comparison.call != Call::Invalid {
+            cases.push(Case {
+                name: "nothing speaks against a PASS".to_owned(),
+                word: Call::Inconclusive.word(),
+                result: Outcome::Inconclusive,
+                facts: comparison.doubts.join(" "),
+            });
+        }
         let number = |finding: &Finding| {
             Some(Number {
                 point: words(&finding.axes),
@@ -198,9 +201,11 @@ fn at(point: &str) -> String {
     if point.is_empty() { String::new() } else { format!(" ({point})") }
 }
 
-/// Every number of a point that can get better or worse, over its whole trials.
+/// Every number of a point that can get better or worse, over its trials that are whole and prove something: a tracker would
+/// take the others for changes.
 fn numbers(point: &Point) -> Vec<Number> {
-    let Some(first) = point.trials.iter().find(|trial| !trial.cut_short) else { return Vec::new() };
+    let point = &view::sound(point);
+    let Some(first) = point.trials.first() else { return Vec::new() };
     let number = |name: &String| {
         let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
         let values = measured(point, name)?;

@@ -1,0 +1,125 @@
+//! What many comparisons of a server with itself, or with a worse one, say about the gate.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{ALPHA, Call, Comparison, Finding};
+use crate::{record::named_at, stats};
+
+/// Many comparisons of a server with itself, or with one that is known to be worse.
+#[derive(Clone, Debug, Default)]
+pub struct Calibration {
+    /// The head is known to be worse: then a REGRESSION is no false alarm.
+    pub is_planted: bool,
+    comparisons: Vec<Comparison>,
+}
+
+/// What it says about the gate.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CalibrationSummary {
+    /// Comparisons that could say something.
+    pub gates: usize,
+    /// Comparisons in which too few pairs stood: they could raise no alarm, and count for nothing.
+    pub invalid: usize,
+    /// How many gates said REGRESSION, or FAIL.
+    pub alarms: usize,
+    /// Of a server with itself, the rate of false alarms is below this, with 95 % confidence (Clopper–Pearson).
+    pub alarm_rate_below: Option<f64>,
+    /// What was found about each number.
+    pub numbers: BTreeMap<String, NumberSummary>,
+    /// How long all of it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What many comparisons found about one number.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NumberSummary {
+    /// How often it failed the first stage.
+    pub suspected: usize,
+    /// How often fresh pairs confirmed it.
+    pub called: usize,
+    /// The median of how much worse it was found to be, as a share.
+    pub change: Option<f64>,
+    /// Of a server with itself, the smallest of the tried shifts that at least four of five first stages would have
+    /// suspected; `None` where not even twice as much would be.
+    pub found_from: Option<f64>,
+}
+
+impl Calibration {
+    /// None yet, of a server with itself or with one that is known to be worse.
+    #[must_use]
+    pub const fn new(is_planted: bool) -> Self {
+        Self { is_planted, comparisons: Vec::new() }
+    }
+
+    /// One more.
+    pub fn add(&mut self, comparison: Comparison) {
+        self.comparisons.push(comparison);
+    }
+
+    /// How many said REGRESSION, or FAIL.
+    #[must_use]
+    pub fn alarms(&self) -> usize {
+        let is_alarm = |comparison: &&Comparison| matches!(comparison.call, Call::Regression | Call::Fail);
+        self.comparisons.iter().filter(is_alarm).count()
+    }
+
+    /// What they say together.
+    #[must_use]
+    pub fn summary(&self) -> CalibrationSummary {
+        let mut numbers: BTreeMap<String, Vec<Looked<'_>>> = BTreeMap::new();
+        let sound = || self.comparisons.iter().filter(|comparison| comparison.call != Call::Invalid);
+        for comparison in sound() {
+            let looks = comparison.findings.len();
+            for finding in &comparison.findings {
+                let name = named_at(&finding.gated.name, &finding.axes);
+                numbers.entry(name).or_default().push(Looked { finding, looks });
+            }
+        }
+        let (gates, alarms) = (sound().count(), self.alarms());
+        let bound = || stats::clopper_pearson_upper(alarms as u32, gates as u32, 0.05);
+        CalibrationSummary {
+            gates,
+            invalid: self.comparisons.len() - gates,
+            alarms,
+            alarm_rate_below: (!self.is_planted).then(bound),
+            numbers: numbers.into_iter().map(|(name, found)| (name, self.of_number(&found))).collect(),
+            seconds: self.comparisons.iter().map(|comparison| comparison.origin.seconds).sum(),
+        }
+    }
+
+    fn of_number(&self, found: &[Looked<'_>]) -> NumberSummary {
+        let count = |is: fn(&Finding) -> bool| found.iter().filter(|looked| is(looked.finding)).count();
+        NumberSummary {
+            suspected: count(Finding::is_suspect),
+            called: count(|finding| finding.call == Call::Regression),
+            change: stats::median(
+                &found.iter().map(|looked| looked.finding.change.value).collect::<Vec<_>>(),
+            ),
+            found_from: if self.is_planted { None } else { found_from(found) },
+        }
+    }
+}
+
+/// What a comparison found about a number, and how many numbers it looked at.
+struct Looked<'a> {
+    finding: &'a Finding,
+    looks: usize,
+}
+
+/// The smallest shift, in steps of a hundredth, that four of five first stages would have suspected if it were the only one.
+fn found_from(found: &[Looked<'_>]) -> Option<f64> {
+    let flags = |Looked { finding, looks }: &Looked<'_>, shift: f64| {
+        let above = shift.ln_1p() - finding.gated.floor.ln_1p();
+        let first = &finding.differences[..finding.first_stage()];
+        let shifted: Vec<f64> = first.iter().map(|d| d + above).collect();
+        stats::signed_rank_p(&shifted) * *looks as f64 <= ALPHA
+    };
+    let shifts = (1..=200).map(|step| f64::from(step) / 100.0);
+    let is_found = |shift: &f64| {
+        let hits = found.iter().filter(|looked| flags(looked, *shift)).count();
+        hits * 5 >= found.len() * 4
+    };
+    shifts.into_iter().find(is_found)
+}
