@@ -15,7 +15,7 @@ use super::{
     store::{self, Store},
 };
 use crate::{
-    gate::{Against, Call},
+    gate::Against,
     profile::{Axes, Profile},
     record::{Outcome, Record},
     report::{self, Format, tracker::Told},
@@ -137,7 +137,7 @@ fn closing(outcomes: &[Done]) -> String {
 #[derive(serde::Serialize)]
 struct Done {
     profile: String,
-    /// Of the expectations; where they hold and it was held against a baseline, of that.
+    /// Of the expectations; where they hold and it fails against its baseline, of that.
     outcome: &'static str,
     interrupted: bool,
     /// What the outcome means, in a sentence.
@@ -168,25 +168,18 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcom
     let unwritten = watcher.unwritten.take();
     let measured = record.points.iter().any(|point| !point.trials.is_empty());
     let is_finished = result.is_ok() && !record.interrupted;
-    let (against, left) = match unwritten {
-        Some(failure) => (None, Err(failure)),
-        None if measured => leave(&record, &store, output, is_finished),
-        None => (None, Ok(())),
-    };
+    let (against, left) = if measured { leave(&record, &store, output, is_finished) } else { (None, Ok(())) };
+    let left = unwritten.map_or(left, Err);
     if let Err(error) = &result {
         complain(&format!("{}: {error}", request.name));
     }
     let since = baseline::exit(against.as_ref());
+    let worse = against.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
     outcomes.push(Done {
         profile: request.name.clone(),
-        outcome: match &against {
-            Some(against) if record.outcome() == Outcome::Pass && against.call != Call::Pass => {
-                against.call.word()
-            }
-            _ => record.outcome().word(),
-        },
+        outcome: worse.map_or(record.outcome().word(), |against| against.call.word()),
         interrupted: record.interrupted,
-        meaning: measured.then(|| report::meaning(&record)),
+        meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
         started: Some(record.started.clone()),
         error: result.as_ref().err().map(ToString::to_string),
         skipped: None,

@@ -27,7 +27,7 @@ impl Bar {
     pub(super) fn start(&mut self, name: &str, duration: Duration, doing: &'static str) {
         self.bar.reset();
         self.bar.set_length(duration.as_millis() as u64);
-        self.bar.set_prefix(name.to_owned());
+        self.bar.set_prefix(brief(name));
         self.bar.set_message(doing);
     }
 
@@ -49,6 +49,15 @@ impl Bar {
     }
 }
 
+/// A name that leaves room for the bar and for figures on a line of 80 columns.
+fn brief(name: &str) -> String {
+    const MOST: usize = 36;
+    if name.chars().count() <= MOST {
+        return name.to_owned();
+    }
+    name.chars().take(MOST - 1).chain(['…']).collect()
+}
+
 fn message(progress: &Progress) -> String {
     let mut parts =
         vec![format!("{:.0} s", progress.seconds), format!("{}/s", human_count(progress.answers_per_second))];
@@ -62,6 +71,13 @@ fn message(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_leaves_room() {
+        assert_eq!(brief("control"), "control");
+        let long = brief(&"server.buffer=chained ".repeat(5));
+        assert!(long.chars().count() == 36 && long.ends_with('…'), "{long}");
+    }
 
     #[test]
     fn only_what_was_seen_is_shown() {

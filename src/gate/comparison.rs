@@ -244,8 +244,13 @@ mod tests {
         Comparison::of(origin, cells, None)
     }
 
-    fn spoilt(trial: &mut Trial) {
-        trial.invalid.push("the server dropped connections".to_owned());
+    /// Makes so many trials invalid.
+    fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
+        move |n, trial| {
+            if n < count {
+                trial.invalid.push("the server dropped connections".to_owned());
+            }
+        }
     }
 
     #[test]
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn a_head_that_spoils_its_trials_is_no_pass() {
         // A whole point is gone.
-        let cells = [cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, head| spoilt(head)))];
+        let cells = [cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, spoiling(20)))];
         let gone = comparison(&cells);
         assert_eq!(gone.call, Call::Inconclusive);
         assert!(
@@ -266,23 +271,9 @@ mod tests {
             gone.doubts
         );
         // Five of twenty, and none of the base.
-        let five = comparison(&[cell(
-            "a",
-            pairs(20, |n, head| {
-                if n < 5 {
-                    spoilt(head);
-                }
-            }),
-        )]);
+        let five = comparison(&[cell("a", pairs(20, spoiling(5)))]);
         assert_eq!(five.call, Call::Inconclusive, "{:?}", five.doubts);
-        let four = comparison(&[cell(
-            "a",
-            pairs(20, |n, head| {
-                if n < 4 {
-                    spoilt(head);
-                }
-            }),
-        )]);
+        let four = comparison(&[cell("a", pairs(20, spoiling(4)))]);
         assert_eq!(four.call, Call::Pass, "that is chance");
     }
 
@@ -321,21 +312,12 @@ mod tests {
 
     #[test]
     fn what_was_found_is_not_hidden_by_what_was_dropped() {
-        let set = |n: usize, head: &mut Trial| {
-            if n < 11 {
-                spoilt(head);
-            }
+        let wrong = |n: usize, head: &mut Trial| {
+            spoiling(11)(n, head);
             head.summary.insert("corrupt_bytes".to_owned(), 1.0);
         };
-        assert_eq!(comparison(&[cell("a", pairs(20, set))]).call, Call::Fail);
-        let dropped = comparison(&[cell(
-            "a",
-            pairs(20, |n, head| {
-                if n < 11 {
-                    spoilt(head);
-                }
-            }),
-        )]);
+        assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).call, Call::Fail);
+        let dropped = comparison(&[cell("a", pairs(20, spoiling(11)))]);
         assert_eq!(dropped.call, Call::Invalid);
     }
 
@@ -343,7 +325,7 @@ mod tests {
     fn a_calibration_counts_the_gates_that_could_alarm() {
         let mut calibration = super::super::Calibration::new(false);
         calibration.add(comparison(&[cell("a", pairs(20, |_, _| ()))]));
-        calibration.add(comparison(&[cell("a", pairs(20, |_, head| spoilt(head)))]));
+        calibration.add(comparison(&[cell("a", pairs(20, spoiling(20)))]));
         let summary = calibration.summary();
         assert_eq!((summary.gates, summary.invalid, summary.alarms), (1, 1, 0));
         assert!(summary.alarm_rate_below.is_some_and(|rate| rate > 0.94), "one gate proves next to nothing");

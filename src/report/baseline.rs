@@ -86,7 +86,9 @@ pub(super) fn sentence(since: &Since) -> String {
     format!("{now} now, {then} then: {worse} worse")
 }
 
-pub(super) fn meaning(against: &Against) -> String {
+/// What it comes to, in a sentence.
+#[must_use]
+pub fn meaning(against: &Against) -> String {
     let of = |call| {
         let said = against.numbers.iter().filter(move |since: &&Since| since.call == Some(call));
         listed(said.map(|since| since.gated.name.as_str()))

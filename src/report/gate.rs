@@ -115,8 +115,10 @@ fn unmet(comparison: &Comparison) -> Table {
 
 fn title(comparison: &Comparison) -> String {
     let origin = &comparison.origin;
+    let has_fresh = comparison.findings.iter().any(|finding| finding.confirmed_p.is_some());
+    let fresh = if has_fresh { " and as many fresh ones" } else { "" };
     format!(
-        "{}: `{}` against `{}`, {} pairs, seed {}, {:.0} s",
+        "{}: `{}` against `{}`, {} pairs{fresh}, seed {}, {:.0} s",
         origin.name, origin.head, origin.base, origin.asked, origin.seed, origin.seconds
     )
 }

@@ -185,7 +185,14 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
     for record in reader.records() {
         let record = record.map_err(|error| {
             let line = error.position().map_or(1, csv::Position::line);
-            wrong(file, line, &error)
+            match error.kind() {
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                    let reason =
+                        format!("it has {len} cells and not {expected_len}: mend the line, or delete it");
+                    wrong(file, line, &reason)
+                }
+                _ => wrong(file, line, &error),
+            }
         })?;
         let line = record.position().map_or(1, csv::Position::line);
         let cells: IndexMap<&str, &str> = columns.iter().map(String::as_str).zip(&record).collect();
