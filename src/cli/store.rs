@@ -6,8 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{AccessFlags, access};
-
 use super::{Exit, Failure};
 use crate::{
     gate::{Against, COMPARISON_FORMAT, Comparison},
@@ -85,16 +83,11 @@ impl Store {
     }
 }
 
-/// Makes the folder for reports, if it is not there, and sees whether it can be written into: before anything is measured.
+/// Whether the folder for reports can be made and written into: asked before anything is measured.
 pub(super) fn check(out: &Path) -> Result<(), Failure> {
-    let no = |e: &dyn std::fmt::Display| {
+    report::writable(out).map_err(|e| {
         Failure::new(Exit::Target, format!("cannot write into {}: {e}; choose another --out", out.display()))
-    };
-    if out.exists() && !out.is_dir() {
-        return Err(no(&"it is no folder"));
-    }
-    fs::create_dir_all(out).map_err(|e| no(&e))?;
-    access(out, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|e| no(&e.desc()))
+    })
 }
 
 /// Writes JSON, whole or not at all, into a folder that is made if it is not there.

@@ -127,12 +127,11 @@ pub fn check(file: &Path) -> Result<(), HistoryError> {
     if file.exists() {
         read(file)?;
     }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let made = std::fs::create_dir_all(folder);
-    let writable = made.and_then(|()| {
-        let place = if file.exists() { file } else { folder };
-        access(place, AccessFlags::W_OK).map_err(io::Error::from)
-    });
+    let writable = if file.exists() {
+        access(file, AccessFlags::W_OK).map_err(io::Error::from)
+    } else {
+        super::writable(file.parent().unwrap_or(Path::new("")))
+    };
     writable.map_err(|e| HistoryError::Write(file.display().to_string(), e))
 }
 

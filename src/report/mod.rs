@@ -25,6 +25,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::{AccessFlags, access};
+
 use self::{chart::Figure, tracker::Told};
 use crate::{
     gate::{Against, Comparison},
@@ -220,6 +222,26 @@ pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError>
         files.extend(vectors(figures)?);
     }
     Ok(files)
+}
+
+/// Whether files can be written into a directory, there already or not; nothing is left behind.
+///
+/// # Errors
+/// What stands in the way.
+pub fn writable(dir: &Path) -> io::Result<()> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    if dir.exists() && !dir.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+    }
+    let missing = || dir.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists());
+    let missing: Vec<&Path> = missing().collect();
+    let made = fs::create_dir_all(dir)
+        .and_then(|()| access(dir, AccessFlags::W_OK | AccessFlags::X_OK).map_err(io::Error::from));
+    for part in missing {
+        // Of what was not there, nothing stays; whoever has put something into it meanwhile keeps it.
+        let _ = fs::remove_dir(part);
+    }
+    made
 }
 
 /// Writes files into a directory, which is made if it is not there, and says which.
