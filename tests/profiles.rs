@@ -23,7 +23,8 @@ fn brief(shipped: &Shipped) -> Option<Record> {
     let output = Command::new(env!("CARGO_BIN_EXE_badpeer"))
         .args(["run", name])
         .args(brevity)
-        .args(["--quiet", "--out"])
+        // Pictures of pixels are drawn from the same figures as those of vectors: a debug build takes a minute for some.
+        .args(["--format", "csv,svg,html", "--quiet", "--out"])
         .arg(folder.path())
         .output()
         .expect("badpeer runs");
