@@ -276,6 +276,14 @@ pub fn stat_of(name: &str) -> Option<Stat> {
     Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
 }
 
+impl Trial {
+    /// Whether it is whole, and proves something.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.invalid.is_empty() && !self.cut_short
+    }
+}
+
 impl Record {
     /// Every verdict of every point.
     pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {

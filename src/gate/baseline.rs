@@ -124,8 +124,7 @@ fn correct(numbers: &mut [Since]) {
 
 /// The number in the trials that prove something and have enough of it.
 fn values(name: &str, point: &Point) -> Vec<f64> {
-    let valid = point.trials.iter().filter(|trial| trial.invalid.is_empty() && !trial.cut_short);
-    let trusted = valid.filter(|trial| is_trusted(name, trial));
+    let trusted = point.trials.iter().filter(|trial| trial.is_sound() && is_trusted(name, trial));
     trusted.filter_map(|trial| trial.summary.get(name).copied()).collect()
 }
 

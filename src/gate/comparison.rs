@@ -173,9 +173,8 @@ fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<Str
         doubts.push(format!("Too few pairs stand at {few} of {} points.", cells.len()));
     }
     let all = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
-    let is_sound = |trial: &Trial| trial.invalid.is_empty() && !trial.cut_short;
-    let spoilt_by_head = all().filter(|pair| is_sound(&pair.base) && !is_sound(&pair.head)).count();
-    let spoilt_by_base = all().filter(|pair| !is_sound(&pair.base) && is_sound(&pair.head)).count();
+    let spoilt_by_head = all().filter(|pair| pair.base.is_sound() && !pair.head.is_sound()).count();
+    let spoilt_by_base = all().filter(|pair| !pair.base.is_sound() && pair.head.is_sound()).count();
     if stats::sign_p(spoilt_by_head, spoilt_by_head + spoilt_by_base) <= ALPHA {
         doubts.push(format!(
             "Trials of the head alone were invalid {spoilt_by_head} times, of the base alone {spoilt_by_base} times: the \

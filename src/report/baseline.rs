@@ -51,13 +51,8 @@ pub(super) fn table(against: &Against) -> Table {
     let right = |title| (title, Align::Right);
     let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
-    let mut point = String::new();
     for since in &against.numbers {
-        let here = place(&since.axes, " ");
-        if here != point {
-            table.part(&here);
-            point = here;
-        }
+        table.below(&place(&since.axes, " "));
         table.row(cells(since).to_vec());
     }
     table

@@ -131,13 +131,8 @@ fn table(comparison: &Comparison, call: Call) -> Table {
     if call == Call::Inconclusive {
         table.column("finds from", Align::Right);
     }
-    let mut point = String::new();
     for finding in comparison.said(call) {
-        let here = finding.here();
-        if here != point {
-            table.part(&here);
-            point = here;
-        }
+        table.below(&finding.here());
         let shown = Shown::of(finding);
         let change = finding.change;
         let mut cells = vec![

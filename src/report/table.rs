@@ -23,12 +23,14 @@ pub(super) struct Table {
     caption: String,
     head: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
+    /// The part that rows are added to; empty before the first.
+    below: String,
 }
 
 impl Table {
     pub(super) fn new(caption: impl Into<String>, head: &[(&str, Align)]) -> Self {
         let head = head.iter().map(|(title, align)| ((*title).to_owned(), *align)).collect();
-        Self { caption: caption.into(), head, rows: Vec::new() }
+        Self { caption: caption.into(), head, rows: Vec::new(), below: String::new() }
     }
 
     pub(super) fn column(&mut self, title: impl Into<String>, align: Align) {
@@ -44,6 +46,14 @@ impl Table {
     pub(super) fn part(&mut self, title: &str) {
         let rest = vec![String::new(); self.head.len() - 1];
         self.row(iter::once(title.to_owned()).chain(rest).collect());
+    }
+
+    /// What follows is of the part of that name: a row says so where another one begins.
+    pub(super) fn below(&mut self, title: &str) {
+        if title != self.below {
+            self.part(title);
+            title.clone_into(&mut self.below);
+        }
     }
 
     pub(super) fn caption(&self) -> &str {

@@ -43,7 +43,7 @@ pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
 
 /// The point with those trials alone that are whole and prove something.
 pub(super) fn sound(point: &Point) -> Point {
-    let trials = point.trials.iter().filter(|trial| trial.invalid.is_empty() && !trial.cut_short);
+    let trials = point.trials.iter().filter(|trial| trial.is_sound());
     Point { trials: trials.cloned().collect(), ..point.clone() }
 }
 
