@@ -95,6 +95,11 @@ pub struct Trial {
     pub evictions: Vec<Eviction>,
     /// The one number for each stat; a group's are named `group.stat`.
     pub summary: IndexMap<String, f64>,
+    /// The numbers of the summary that are lower bounds, because requests without a proper answer lie there, and why:
+    /// `unanswered`, `lost`, `skipped` or `errors`. The true value is at least the number in the summary, and may be
+    /// infinite.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub censored: IndexMap<String, String>,
     /// Why this trial proves nothing, if it does not.
     pub invalid: Vec<String>,
     /// What a reader should know about the figures.

@@ -231,6 +231,26 @@ metrics! {
     UnansweredAge: "unanswered_age" Group Nanoseconds Lower [Final] None 0.5;
     /// Requests open on a connection when it ended
     Lost: "lost" Group Count Lower [Final] None 0.0;
+    /// Share of the requests due in the window that were still open when the clients stopped
+    UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02;
+    /// Share of the requests due in the window that were open on a connection when it ended
+    LostShare: "lost_share" Group Share Lower [Final] None 0.02;
+    /// Share of the requests due in the window that were never started: no connection was free
+    SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
+    /// Share of the requests due in the window whose answer was an error
+    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02;
+    /// Connections open in the window that had requests to be answered and got no answer in it
+    SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
+    /// Share of the group's connections that got no answer in the window
+    SilentShare: "silent_share" Group Share Lower [Final] None 0.02;
+    /// Fewest answers that a connection got which was open for the whole window
+    FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
+    /// Longest wait for an answer in the window, that of requests still waiting included
+    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
+    /// Longest time in the window in which the whole group waited and got no answer
+    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0;
+    /// Requests that were sent again on another connection because the server closed an idle one as they were sent
+    Retried: "retried" Group Count Neither [Whole] None 0.0;
     /// Median response time of each interval, from when a request was due
     IntervalP50: "response_p50" Group Nanoseconds Lower [] Latency 0.2;
     /// 99th percentile of the response time of each interval, from when a request was due
@@ -300,6 +320,8 @@ metrics! {
     Closed: "closed" Group Count Neither [Final] None 0.0;
     /// Connections that ended because the server's last answer said so (HTTP: Connection: close, or HTTP/1.0)
     ClosedAsAnnounced: "closed_as_announced" Group Count Neither [Final] None 0.0;
+    /// Connections that the server closed while nothing was asked for on them (FIN, or 408 and FIN), as keep-alive ends
+    ClosedIdle: "closed_idle" Group Count Neither [Final] None 0.0;
     /// Connections the client ended by RST, or with bytes unread, which the kernel answers with RST
     Reset: "reset" Group Count Neither [Final] None 0.0;
     /// Connections the client left without a word; not measured where it may not

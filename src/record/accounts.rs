@@ -18,6 +18,9 @@ pub struct Ledger {
     /// Ended because the peer's last answer said so (HTTP: `Connection: close`, or HTTP/1.0).
     #[serde(default)]
     pub closed_as_announced: u64,
+    /// Ended by the peer while nothing was asked for: an idle connection that was kept for long enough.
+    #[serde(default)]
+    pub closed_idle: u64,
     /// Ended by the peer with FIN.
     pub evicted_fin: u64,
     /// Ended by the peer with RST.
@@ -38,6 +41,7 @@ impl Ledger {
         self.reset_by_us += other.reset_by_us;
         self.vanished += other.vanished;
         self.closed_as_announced += other.closed_as_announced;
+        self.closed_idle += other.closed_idle;
         self.evicted_fin += other.evicted_fin;
         self.evicted_rst += other.evicted_rst;
         self.refused += other.refused;
@@ -49,7 +53,7 @@ impl Ledger {
     #[must_use]
     pub fn balances(&self) -> bool {
         let by_us = self.closed_by_us + self.reset_by_us + self.vanished;
-        let by_peer = self.closed_as_announced + self.evicted_fin + self.evicted_rst;
+        let by_peer = self.closed_as_announced + self.closed_idle + self.evicted_fin + self.evicted_rst;
         self.opened == by_us + by_peer + self.refused + self.timed_out + self.still_alive
     }
 }
@@ -67,6 +71,9 @@ pub struct Requests {
     pub lost: u64,
     /// Became due and could not be started.
     pub skipped: u64,
+    /// Were sent again on another connection, because the server closed an idle one as they were sent.
+    #[serde(default)]
+    pub retried: u64,
     /// Age of the oldest open request when the clients stopped, in nanoseconds.
     pub oldest_unanswered_ns: u64,
 }
@@ -79,6 +86,7 @@ impl Requests {
         self.unanswered += other.unanswered;
         self.lost += other.lost;
         self.skipped += other.skipped;
+        self.retried += other.retried;
         self.oldest_unanswered_ns = self.oldest_unanswered_ns.max(other.oldest_unanswered_ns);
     }
 

@@ -43,6 +43,7 @@ pub(super) fn run(
         groups: Vec::new(),
         evictions: Vec::new(),
         summary,
+        censored: IndexMap::new(),
         invalid: Vec::new(),
         notes: Vec::new(),
     }))

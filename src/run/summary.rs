@@ -66,6 +66,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         groups: driven.groups,
         evictions,
         summary: indexmap::IndexMap::new(),
+        censored: indexmap::IndexMap::new(),
         invalid: Vec::new(),
         notes,
     };

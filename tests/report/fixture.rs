@@ -141,6 +141,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
         groups: groups(scale),
         evictions,
         summary: summary(seed, scale),
+        censored: IndexMap::new(),
         invalid: Vec::new(),
         notes: note,
     }
