@@ -72,7 +72,7 @@ fn is_the_clients_own(
     let Some(group) = profile.clients.iter().find(|group| Some(group.name.as_str()) == name) else {
         return false;
     };
-    let is_closed = group.load.depth.is_some();
+    let is_closed = group.load.is_closed_loop();
     let mut conditions = expectation.conditions.iter();
     let in_spite_of_it = if is_throughput(expectation.stat.metric, group) {
         conditions.all(Condition::is_floor)

@@ -34,8 +34,8 @@ pub const NOTABLE_STEAL: f64 = 0.01;
 pub const NOTABLE_RUN_DELAY: f64 = 0.1;
 /// Share of the time that some task of the machine waits for a core from which on it is worth a note.
 pub const NOTABLE_PRESSURE: f64 = 0.25;
-/// Share of a group's requests that may go unanswered before a percentile of the answered is worth a note: the slowest
-/// 1 % are what the 99th percentile is about.
+/// Share of a group's requests that may go unanswered before it is worth a note: the slowest 1 % are what the 99th
+/// percentile is about.
 const NOTABLE_UNANSWERED: f64 = 0.01;
 
 /// What the harness and the host did to a trial, in words.
@@ -256,20 +256,23 @@ impl Figures<'_> {
         ))
     }
 
-    /// Who is never answered is in no latency.
+    /// Unanswered requests have no latency; the percentiles count them as the slowest all the same.
     fn silence(&self) -> Option<String> {
         let silent = |group: &&GroupResult| {
-            let open = (group.requests.unanswered + group.requests.lost) as f64;
+            let open = (group.requests.unanswered + group.requests.lost + group.requests.skipped) as f64;
             group.response_ns.count() > 0 && open > group.requests.started as f64 * NOTABLE_UNANSWERED
         };
         let group = self.trial.groups.iter().find(silent)?;
-        let (unanswered, lost) = (group.requests.unanswered, group.requests.lost);
+        let requests = &group.requests;
         Some(format!(
-            "`{}`: {unanswered} requests unanswered, the oldest for {}, and {lost} lost are in no latency: the percentiles \
-             are those of the {} that were answered",
+            "`{}`: {} requests unanswered, {} lost and {} never started (no connection was free) count in the latency \
+             percentiles as not answered within the time they were seen to wait; the oldest waited for {}. {} were answered",
             group.name,
-            human_time(group.requests.oldest_unanswered_ns as f64),
-            group.requests.answered
+            requests.unanswered,
+            requests.lost,
+            requests.skipped,
+            human_time(group.censored_ns.quantile(1.0).unwrap_or(requests.oldest_unanswered_ns) as f64),
+            requests.answered
         ))
     }
 }

@@ -207,6 +207,8 @@ metrics! {
     HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
     /// 99th percentile of how late the engine started requests that were due while measuring
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Requests of open loops that the engine started more than 10 ms after they were due, of those due while measuring
+    StartedLate: "started_late" Run Count Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
     /// Time some task of this machine waited for a core (PSI)
@@ -243,7 +245,7 @@ metrics! {
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
     /// Share of the group's connections that got no answer in the window
     SilentShare: "silent_share" Group Share Lower [Final] None 0.02;
-    /// Fewest answers that a connection got which was open for the whole window
+    /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
     FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
     /// Longest wait for an answer in the window, that of requests still waiting included
     LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
