@@ -195,7 +195,7 @@ impl<'a> Engine<'a> {
 
     /// Whether everything that a good client waits for has come, or has had its time.
     fn settled(&self, end: u64) -> bool {
-        if self.io.now_ns < end + PAUSE.as_nanos() as u64 {
+        if !self.io.closing || self.io.now_ns < end + PAUSE.as_nanos() as u64 {
             return false;
         }
         let waits = |c: &Connection| c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up();

@@ -115,9 +115,17 @@ impl Judged {
         self.causes[cause as usize]
     }
 
-    /// Why most of the censored are.
+    /// Why most of the censored are. Requests that waited for a free connection waited for those that were not answered.
     fn main_cause(&self) -> Cause {
-        Cause::ALL.into_iter().max_by_key(|cause| self.count(*cause)).unwrap_or(Cause::Unanswered)
+        let count = |cause| self.count(cause);
+        let without_answer = count(Cause::Unanswered) + count(Cause::Skipped);
+        let waiting = if count(Cause::Unanswered) > 0 { Cause::Unanswered } else { Cause::Skipped };
+        let causes = [
+            (count(Cause::Errors), Cause::Errors),
+            (count(Cause::Lost), Cause::Lost),
+            (without_answer, waiting),
+        ];
+        causes.into_iter().max_by_key(|(count, _)| *count).map_or(waiting, |(_, cause)| cause)
     }
 
     /// Sets the quantiles; those that are lower bounds are named.
