@@ -225,7 +225,7 @@ metrics! {
     Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
     /// Requests that became due per second
     Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
-    /// Requests that became due and could not be started
+    /// Requests that became due and were never started: no connection was free
     Skipped: "skipped" Group Count Lower [Whole] None 0.0;
     /// Requests still open when the clients stopped
     Unanswered: "unanswered" Group Count Lower [Final] None 0.0;
@@ -235,7 +235,7 @@ metrics! {
     Lost: "lost" Group Count Lower [Final] None 0.0;
     /// Share of the requests due in the window that were still open when the clients stopped
     UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02;
-    /// Share of the requests due in the window that were open on a connection when it ended
+    /// Share of the requests due in the window that were open on a connection when it ended, other than by the client's doing
     LostShare: "lost_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
@@ -261,7 +261,7 @@ metrics! {
     IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
     /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
     IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
-    /// Median response time, from when a request was due
+    /// Median response time, from when a request was due; those without a proper answer count as the slowest
     LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 90th percentile of the response time
     LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;
