@@ -79,6 +79,8 @@ pub(super) struct Connection {
     pub(super) opened_ns: u64,
     /// Bytes that had been received when the last answer was whole.
     pub(super) answered_at: u64,
+    /// When the last answer came, in nanoseconds; 0 before the first.
+    pub(super) last_answer_ns: u64,
     /// Answers since the window began.
     pub(super) answers: u32,
 }
@@ -226,6 +228,7 @@ impl Connection {
         self.answers = self.answers.saturating_add(answers);
         if self.pending.answered_count() > answered_before {
             self.answered_at = self.rx.moved;
+            self.last_answer_ns = io.now_ns;
         }
         if unasked > 0 {
             self.decoder.unasked(unasked);

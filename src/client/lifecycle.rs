@@ -99,6 +99,7 @@ impl Engine<'_> {
             is_offered: false,
             opened_ns,
             answered_at: 0,
+            last_answer_ns: 0,
             answers: 0,
         });
         if let Some(connection) = self.connections.entry(token) {
@@ -137,9 +138,9 @@ impl Engine<'_> {
         connection.place = group.alive.len();
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
-        if group.pace.is_some() {
+        if group.pace.is_some() || self.io.closing {
             connection.take_waiting(group);
-        } else if !self.io.closing && group.downloads.is_none() {
+        } else if group.downloads.is_none() {
             connection.start_loop(self.io.now_ns, group);
         }
         let fate = connection.send(&mut self.io, group);

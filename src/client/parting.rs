@@ -89,13 +89,20 @@ impl Connection {
             let was_used = self.pending.answered_count() > 0;
             let is_kept = was_used || now_ns.saturating_sub(self.opened_ns) >= KEPT_NS;
             let is_kept = is_kept && self.last.is_none();
-            return if how == Ended::ByFin && is_kept { Ended::Idle } else { how };
+            return if how == Ended::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
         }
         self.forget_unsent(group);
         if !self.has_crossed(group, now_ns) {
             return how;
         }
         self.pending.take_all().iter().rev().for_each(|request| group.retry(request));
+        self.closed_idle(group, now_ns)
+    }
+
+    /// The server closed it with nothing to be answered; perhaps right after an answer.
+    fn closed_idle(&self, group: &mut Group, now_ns: u64) -> Ended {
+        let was_at_once = now_ns.saturating_sub(self.last_answer_ns) <= CROSSED_NS;
+        group.ledger.closed_after_answer += u64::from(was_at_once);
         Ended::Idle
     }
 

@@ -40,8 +40,8 @@ pub const NOTABLE_PRESSURE: f64 = 0.25;
 /// percentile is about.
 const NOTABLE_UNANSWERED: f64 = 0.01;
 
-/// Share of a group's answers from which on requests that crossed a close of the server's are worth a note.
-const NOTABLE_RETRIES: f64 = 0.05;
+/// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.
+const NOTABLE_CLOSES: f64 = 0.05;
 
 /// What the harness and the host did to a trial, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,15 +197,14 @@ impl Figures<'_> {
     /// A server that ends connections without a word makes requests cross its close.
     fn closing(&self) -> Option<String> {
         let closes = |group: &&GroupResult| {
-            let requests = &group.requests;
-            requests.retried as f64 > requests.answered as f64 * NOTABLE_RETRIES
+            group.ledger.closed_after_answer as f64 > group.requests.answered as f64 * NOTABLE_CLOSES
         };
         let group = self.trial.groups.iter().find(closes)?;
         Some(format!(
-            "the server closed connections of `{}` right after an answer, without announcing it (`Connection: close`): {} \
+            "the server closed {} connections of `{}` right after an answer, without announcing it (`Connection: close`): {} \
              requests crossed the close and were sent once more on another connection. If the server closes after each \
              answer, say --requests-per-connection 1 (requests_per_connection = 1 in a profile)",
-            group.name, group.requests.retried
+            group.ledger.closed_after_answer, group.name, group.requests.retried
         ))
     }
 

@@ -182,9 +182,9 @@ fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
 
 #[test]
 fn a_server_that_closes_after_each_answer_is_told_of_with_what_to_say() {
-    let closed = |retried| {
-        let requests = Requests { started: 100, answered: 100, retried, ..Requests::default() };
-        let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+    let closed = |closed_after_answer| {
+        let requests = Requests { started: 100, answered: 100, retried: 3, ..Requests::default() };
+        let ledger = Ledger { opened: 1, still_alive: 1, closed_after_answer, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() };
         examined(CLOSED, "", &Trial { groups: vec![group], ..trial(&[]) }).notes.join("\n")
     };
