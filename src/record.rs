@@ -113,6 +113,9 @@ pub struct Effective {
     pub server_cores: Vec<usize>,
     /// The cores that the clients were kept on; empty: any.
     pub client_cores: Vec<usize>,
+    /// The physical cores that badpeer may use, the hardware threads of each, and how they were shared out, in words.
+    #[serde(default)]
+    pub cores: String,
     /// The server's address.
     pub address: String,
     /// Kernel receive buffer of a client of each group, in bytes.

@@ -11,6 +11,7 @@ mod process;
 mod reference;
 mod sightings;
 mod sockets;
+mod topology;
 mod tree;
 
 pub use hold_up::HoldUp;
@@ -21,4 +22,5 @@ pub use process::{ProcessProbe, ProcessReading};
 pub use reference::{ReferenceProbe, ReportedEviction};
 pub use sightings::{Sighting, Sightings};
 pub use sockets::{ListenReading, SideReading, SocketProbe, SocketReading};
+pub use topology::{Halves, Topology, allowed_cpus};
 pub use tree::{TreeProbe, TreeReading};

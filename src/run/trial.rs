@@ -74,11 +74,12 @@ pub(super) fn run(
     if let Some(output) = target.output() {
         observer.output(output);
     }
-    watch.notes.extend(shared_cores(cores, &server_cores, plan.threads));
+    watch.notes.extend(cores.notes(&server_cores, plan.threads));
     let effective = Effective {
         instructions: watch.instructions(),
         server_cores,
         client_cores: cores.clients.clone(),
+        cores: cores.words(),
         address: plan.address.to_string(),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
@@ -89,24 +90,6 @@ pub(super) fn run(
     let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
     let measured = Measured { samples, driven, evictions, notes: watch.notes, cut_at_ns };
     Ok((summary::trial(profile, seed, effective, measured), end))
-}
-
-/// What a reader must know about who runs beside whom.
-fn shared_cores(cores: &Cores, server_cores: &[usize], threads: u32) -> Vec<String> {
-    let mut notes = Vec::new();
-    if cores.server.is_empty() {
-        notes.push("server and clients share the only core: rates say little".to_owned());
-    } else if server_cores.iter().any(|core| cores.clients.contains(core)) {
-        let text = "server and clients may share a core: rates say little unless it is pinned (`taskset`)";
-        notes.push(text.to_owned());
-    }
-    let of_clients = cores.clients.len();
-    if of_clients > 0 && threads as usize > of_clients {
-        notes.push(format!(
-            "{threads} threads drive the clients on {of_clients} core(s): they wait for each other, and latencies show it"
-        ));
-    }
-    notes
 }
 
 /// Gives the server its time; an interrupt shortens it.
