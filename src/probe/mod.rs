@@ -6,6 +6,7 @@ mod inet_diag;
 mod instructions;
 pub mod listeners;
 mod netlink;
+mod other_clients;
 mod peak;
 mod proc_file;
 mod process;
@@ -18,8 +19,9 @@ mod tree;
 
 pub use hold_up::HoldUp;
 pub use host::{HostProbe, HostReading};
-pub use inet_diag::{SocketEntry, TcpState};
+pub use inet_diag::{SocketEntry, TcpState, TimeWait};
 pub use instructions::TaskCounters;
+pub use other_clients::{OtherClients, RequestCounts};
 pub use process::{ProcessProbe, ProcessReading};
 pub use reference::{ReferenceProbe, ReportedEviction};
 pub use rest::Rest;
