@@ -4,14 +4,17 @@ mod baseline;
 mod calibration;
 mod comparison;
 mod expected;
+mod inflation;
 mod pairs;
 mod validity;
 
-pub use self::{baseline::*, calibration::*, comparison::*, expected::*, pairs::*, validity::*};
+pub use self::{
+    baseline::*, calibration::*, comparison::*, expected::*, inflation::*, pairs::*, validity::*,
+};
 use crate::{
     metric::Metric,
     profile::{Axes, Condition, Expectation, Group, Profile, Wanted},
-    record::{Outcome, Point, Verdict},
+    record::{Outcome, Point, Trial, Verdict},
     stats,
 };
 
@@ -72,7 +75,7 @@ fn is_the_clients_own(
     let Some(group) = profile.clients.iter().find(|group| Some(group.name.as_str()) == name) else {
         return false;
     };
-    let is_closed = group.load.depth.is_some();
+    let is_closed = group.load.is_closed_loop();
     let mut conditions = expectation.conditions.iter();
     let in_spite_of_it = if is_throughput(expectation.stat.metric, group) {
         conditions.all(Condition::is_floor)
@@ -86,7 +89,9 @@ fn is_the_clients_own(
         Wanted::Share(_, at) => other_point(points, point, at),
     });
     let limited = if is_closed { clients_were_the_limit } else { clients_were_late };
-    let is_limited = |point: &Point| point.trials.iter().any(limited);
+    // A latency that the harness made up itself is as little the server's.
+    let is_own = |trial: &Trial| own_share(trial, group, expectation.stat.metric) > MOST_OWN_SHARE;
+    let is_limited = |point: &Point| point.trials.iter().any(|trial| limited(trial) || is_own(trial));
     !(in_spite_of_it && outcome == Outcome::Pass) && compared.chain([point]).any(is_limited)
 }
 
@@ -100,8 +105,12 @@ fn is_throughput(metric: Metric, group: &Group) -> bool {
 }
 
 fn is_latency(metric: Metric) -> bool {
-    use Metric::{LatencyMax, LatencyP50, LatencyP90, LatencyP99, LatencyP999, ServiceP50, ServiceP99};
+    use Metric::{
+        LatencyMax, LatencyP50, LatencyP90, LatencyP99, LatencyP999, LongestSilence, LongestWait, ServiceP50,
+        ServiceP99,
+    };
     [LatencyP50, LatencyP90, LatencyP99, LatencyP999, LatencyMax, ServiceP50, ServiceP99].contains(&metric)
+        || [LongestWait, LongestSilence].contains(&metric)
 }
 
 /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod buckets;
+mod cause;
 mod shortage;
 
 use indexmap::IndexMap;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     accounts::{Ledger, Requests},
     buckets::Buckets,
+    cause::Cause,
     shortage::Shortage,
 };
 use crate::{
@@ -219,6 +221,17 @@ pub struct GroupResult {
     pub response_ns: Buckets,
     /// Nanoseconds from when a request was sent to its answer, in the measured window.
     pub service_ns: Buckets,
+    /// How long requests of the measured window were seen to wait that got no proper answer, in nanoseconds since they
+    /// were due.
+    #[serde(default)]
+    pub censored_ns: Buckets,
+    /// Of an open loop: response times without what the harness itself was late by.
+    #[serde(default)]
+    pub undelayed_ns: Buckets,
+    /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and where it
+    /// never did.
+    #[serde(default)]
+    pub loop_started_ns: Option<i64>,
 }
 
 /// An eviction, as the reference server reports it. Times are nanoseconds since the first client started.

@@ -10,14 +10,17 @@ mod direction;
 mod download;
 mod engine;
 mod group;
+mod judged;
 mod latencies;
 mod lifecycle;
 mod parting;
 mod pauses;
 mod pending;
+mod queue;
 mod race;
 mod run_delay;
 mod share;
+mod silence;
 mod team;
 
 use std::{
@@ -34,9 +37,9 @@ use nix::{
 
 pub use self::latencies::Latencies;
 use crate::{
-    metric::Row,
+    metric::{Metric, Row},
     profile,
-    record::{GroupResult, Shortage},
+    record::{Cause, GroupResult, Shortage},
 };
 
 /// What the clients do, when and to whom.
@@ -131,8 +134,10 @@ pub struct Driven {
     pub groups: Vec<GroupResult>,
     /// Each group, as numbers.
     pub summaries: Vec<Row>,
-    /// How much the counters of each group grew in the window, and how many seconds it was long in fact; `None` if the
-    /// run was cut short.
+    /// Of each group, the numbers that are lower bounds, and why.
+    pub censored: Vec<Vec<(Metric, Cause)>>,
+    /// How much the counters of each group grew in the window, and how many seconds it was long in fact; `None` if
+    /// the run was cut short before it began.
     pub window: Option<(Vec<Row>, f64)>,
     /// The counters of each group in the end.
     pub whole: Vec<Row>,

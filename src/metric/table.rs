@@ -225,6 +225,8 @@ metrics! {
     HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
     /// 99th percentile of how late the engine started requests that were due while measuring
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Requests of open loops that the engine started more than 10 ms after they were due, of those due while measuring
+    StartedLate: "started_late" Run Count Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
     /// Time some task of this machine waited for a core (PSI)
@@ -241,7 +243,7 @@ metrics! {
     Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
     /// Requests that became due per second
     Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
-    /// Requests that became due and could not be started
+    /// Requests that became due and were never started: no connection was free
     Skipped: "skipped" Group Count Lower [Whole] None 0.0;
     /// Requests still open when the clients stopped
     Unanswered: "unanswered" Group Count Lower [Final] None 0.0;
@@ -251,7 +253,7 @@ metrics! {
     Lost: "lost" Group Count Lower [Final] None 0.0;
     /// Share of the requests due in the window that were still open when the clients stopped
     UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02;
-    /// Share of the requests due in the window that were open on a connection when it ended
+    /// Share of the requests due in the window that were open on a connection when it ended, other than by the client's doing
     LostShare: "lost_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
@@ -261,7 +263,7 @@ metrics! {
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
     /// Share of the group's connections that got no answer in the window
     SilentShare: "silent_share" Group Share Lower [Final] None 0.02;
-    /// Fewest answers that a connection got which was open for the whole window
+    /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
     FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
     /// Longest wait for an answer in the window, that of requests still waiting included
     LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
@@ -277,7 +279,7 @@ metrics! {
     IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
     /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
     IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
-    /// Median response time, from when a request was due
+    /// Median response time, from when a request was due; those without a proper answer count as the slowest
     LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 90th percentile of the response time
     LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;

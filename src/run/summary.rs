@@ -105,6 +105,10 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
     for (index, group) in profile.clients.iter().enumerate() {
         let counted = Counted { last: &driven.summaries[index], whole: &driven.whole[index], window: None };
         let window = driven.window.as_ref().map(|(rows, seconds)| (&rows[index], *seconds));
+        for (metric, cause) in &driven.censored[index] {
+            let name = Stat { metric: *metric, fold: Fold::Final }.name();
+            trial.censored.insert(format!("{}.{name}", group.name), cause.word().to_owned());
+        }
         for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
             summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted }, instants);
         }

@@ -238,6 +238,7 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         content: Tally { verified: 6_144_512, ..Tally::default() },
         response_ns: buckets(scale),
         service_ns: buckets(scale * 0.9),
+        ..GroupResult::default()
     };
     let fault =
         Fault { stream: 71, at: 65_536, found: Some(Origin { stream: 72, offset: 1024 }), flaw: None };
@@ -246,8 +247,7 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         ledger: Ledger { opened: 64, evicted_rst: 63, evicted_fin: 1, ..Ledger::default() },
         requests: Requests { started: 256, lost: 256, ..Requests::default() },
         content: Tally { torn: 1, first_fault: Some(fault), ..Tally::default() },
-        response_ns: Buckets::default(),
-        service_ns: Buckets::default(),
+        ..GroupResult::default()
     };
     vec![good, stalled]
 }
