@@ -66,6 +66,7 @@ fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) 
         measure: Duration::from_millis(measure_ms),
         sample_every: Duration::from_millis(100),
         threads,
+        sampled: std::sync::Arc::new(AtomicBool::new(true)),
     };
     let (sender, _ticks) = mpsc::channel();
     let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();

@@ -33,7 +33,7 @@ const TICK_NS: u64 = 100_000;
 const BATCH: usize = 512;
 const INBOX_BYTES: usize = 256 * 1024;
 const OUTBOX_BYTES: usize = 64 * 1024;
-/// How long connections stay as they are after the window, so that the last sample sees them.
+/// How long connections stay as they are after the window at least; longer where the server was not looked at yet.
 const PAUSE: Duration = Duration::from_millis(60);
 /// How long answers that are still under way at the end are waited for, at least; and at most, where answers took long
 /// before: then twice as long as the longest of them.
@@ -96,7 +96,8 @@ pub(super) struct Engine<'a> {
     pub(super) started_late: u64,
     pub(super) pauses: Pauses,
     run_delay: Option<RunDelay>,
-    pub(super) ticks: u64,
+    /// When the last tick was due, in nanoseconds since the epoch.
+    ticked_ns: Option<u64>,
     /// When the window began and when it ended.
     pub(super) marks: Vec<Mark>,
 }
@@ -151,7 +152,7 @@ impl<'a> Engine<'a> {
             started_late: 0,
             pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
             run_delay: RunDelay::of_this_thread(),
-            ticks: 0,
+            ticked_ns: None,
             marks: Vec::new(),
         })
     }
@@ -195,7 +196,9 @@ impl<'a> Engine<'a> {
 
     /// Whether everything that a good client waits for has come, or has had its time.
     fn settled(&self, end: u64) -> bool {
-        if !self.io.closing || self.io.now_ns < end + PAUSE.as_nanos() as u64 {
+        let sampled = self.plan.sampled.load(Ordering::Acquire);
+        let pause = if sampled { PAUSE } else { Plan::SAMPLE_PATIENCE };
+        if !self.io.closing || self.io.now_ns < end + pause.as_nanos() as u64 {
             return false;
         }
         let waits = |c: &Connection| c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up();
@@ -249,18 +252,17 @@ impl<'a> Engine<'a> {
     }
 
     fn tick_due_ns(&self) -> u64 {
-        let every = self.plan.sample_every.as_nanos() as u64;
-        self.plan.epoch_ns + every * (self.ticks + 1)
+        self.plan.next_sample_ns(self.ticked_ns).map_or(u64::MAX, |due_ns| self.plan.epoch_ns + due_ns)
     }
 
     fn tick(&mut self, ticks: &Sender<Tick>) {
-        while self.io.now_ns >= self.tick_due_ns() && self.tick_due_ns() <= self.plan.window_ns().1 {
-            self.ticks += 1;
+        while self.io.now_ns >= self.tick_due_ns() {
+            let due_ns = self.tick_due_ns() - self.plan.epoch_ns;
+            self.ticked_ns = Some(due_ns);
             let mut run = Row::default();
             run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
             let groups = self.groups.iter_mut().map(Group::sample).collect();
             // Nobody listens any more when the run is being given up.
-            let due_ns = self.plan.sample_every.as_nanos() as u64 * self.ticks;
             let at_ns = self.io.now_ns.saturating_sub(self.plan.epoch_ns);
             let _ = ticks.send(Tick { due_ns, at_ns, run, groups });
         }
@@ -314,7 +316,7 @@ impl<'a> Engine<'a> {
 impl Plan {
     /// The measured window, on the monotonic clock.
     pub(super) fn window_ns(&self) -> (u64, u64) {
-        let start = self.epoch_ns + self.warmup.as_nanos() as u64;
-        (start, start + self.measure.as_nanos() as u64)
+        let [start, end] = self.borders_ns().map(|since| self.epoch_ns + since);
+        (start, end)
     }
 }

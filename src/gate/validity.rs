@@ -5,6 +5,9 @@
 //! ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and latencies prove
 //! only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
+mod others;
+
+pub use self::others::*;
 use super::{MOST_OWN_SHARE, own_share};
 use crate::{
     codec::Protocol,
@@ -65,6 +68,8 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.pauses(),
         figures.listen_queue(),
         figures.steal(MOST_STEAL..=f64::INFINITY),
+        figures.crowded_cores(),
+        figures.crowded_port(),
     ];
     let notes = [
         figures.busy(),
@@ -72,6 +77,8 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.run_delay(),
         figures.steal(NOTABLE_STEAL..=MOST_STEAL.next_down()),
         figures.pressure(),
+        figures.others_beside(),
+        figures.clients_beside(),
         figures.silence(),
         figures.inflation(),
         figures.pipelining(),
@@ -315,9 +322,9 @@ impl Figures<'_> {
         ))
     }
 
-    /// Needs no saying where the clients' own wait says it.
+    /// Needs no saying where the clients' own wait, or that of the server, says it.
     fn pressure(&self) -> Option<String> {
-        if self.run_delay().is_some() {
+        if self.run_delay().or(self.crowded_cores()).or(self.others_beside()).is_some() {
             return None;
         }
         let share = self.of(Metric::HostCpuPressure, Fold::Rate).filter(|s| *s >= NOTABLE_PRESSURE)?;

@@ -43,6 +43,9 @@ metrics! {
     ServerProcesses: "server_processes" Run Count Neither [Peak Start End] None 0.0;
     /// Resident memory of the server's processes; pages that they share are counted in each
     ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
+    /// Most resident memory of the server's processes since the last sample, as the kernel marked it (VmHWM); of several
+    /// processes the sum of the most that each had. It is what the peak and the growth of server_rss are made from
+    ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
     ServerPss: "server_pss" Run Bytes Lower [Peak End] None 0.05;
     /// CPU time the server spent in user space
@@ -59,6 +62,12 @@ metrics! {
     ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// Time the server's threads were ready to run and waited for a core: what the machine took, and not the server
     ServerRunDelay: "server_run_delay" Run Nanoseconds Neither [Rate Total] None 0.5;
+    /// Share of the time in which the server's threads were ready to run that they waited for a core
+    ServerRunDelayShare: "server_run_delay_share" Run Share Neither [Final] None 0.5;
+    /// CPU time that tasks of any kind used on the cores that the server may use, interrupts left out
+    ServerCoresUsed: "server_cores_used" Run Nanoseconds Neither [Rate] None 0.1;
+    /// CPU time that others than the server and badpeer used on the cores that the server may use, as a share of these cores
+    OthersOnServerCores: "others_on_server_cores" Run Share Neither [Final] None 0.5;
     /// Instructions of the server, where this machine counts them (perf_event_open)
     ServerInstructions: "server_instructions" Run Count Lower [Rate Total] None 0.05;
     /// Instructions of the server for one answered request
@@ -91,6 +100,13 @@ metrics! {
     SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
     SocketsClosing: "sockets_closing" Run Count Lower [Peak Last End] Connections 0.02;
+
+    /// Connections of clients that are not badpeer's on which something was sent to the server's port while measuring
+    OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
+    /// Requests of such clients while measuring, as far as the server's sockets show them: segments with data that arrived
+    OtherRequests: "other_requests" Run Count Neither [Final] None 0.5;
+    /// Share of such clients in all requests to the server while measuring
+    OtherRequestsShare: "other_requests_share" Run Share Neither [Final] None 0.5;
 
     // The reference server's own counters.
     /// Connections the reference server holds
@@ -191,6 +207,8 @@ metrics! {
     CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0;
 
     // The harness and the host.
+    /// CPU time of badpeer as a whole: the clients' threads, and what looks at the server
+    HarnessProcessCpu: "harness_process_cpu" Run Nanoseconds Neither [Rate] None 0.1;
     /// CPU time of the client engine
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
     /// Share of the window that the busiest of the clients' threads computed, or was ready to and waited for its core

@@ -128,6 +128,8 @@ fn trial(seed: u64, scale: f64) -> Trial {
         window_ns: (SECOND, 6 * SECOND),
         cut_short: false,
         effective: Effective {
+            cores: "2 physical cores of 1 hardware thread (0, 1): server and clients have cores of their own"
+                .into(),
             server_cores: vec![0],
             client_cores: vec![1],
             address: "127.0.0.1:40123".into(),

@@ -167,6 +167,46 @@ fn requests_without_an_answer_are_worth_a_note() {
 }
 
 #[test]
+fn programs_on_the_servers_cores_make_a_trial_invalid_where_the_server_waits_for_them() {
+    let of = |others, waited| {
+        said(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
+    };
+    assert_eq!(of(0.049, 0.9), "");
+    assert!(of(0.05, 0.02).starts_with("note: other programs used 5.0 % of the server's cores"));
+    assert!(of(0.099, 0.9).starts_with("note: "));
+    assert!(of(0.5, 0.09).starts_with("note: "), "they ran where, or when, the server did not");
+    let crowded = of(0.5, 0.45);
+    assert!(
+        crowded.starts_with("invalid: other programs used 50 % of the server's cores, and the server waited"),
+        "{crowded}"
+    );
+    assert!(!crowded.contains("note: "), "{crowded}");
+    let pressed =
+        [("others_on_server_cores", 0.5), ("server_run_delay_share", 0.5), ("host_cpu_pressure_rate", 0.9)];
+    assert!(!said(CLOSED, &pressed).contains("note: "), "it is said once");
+    assert!(
+        said(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
+        "a kernel that tells no wait"
+    );
+}
+
+#[test]
+fn clients_of_others_make_a_trial_invalid_unless_they_are_few() {
+    let of = |requests, share| {
+        let numbers = [("other_clients", 3.0), ("other_requests", requests), ("other_requests_share", share)];
+        said(CLOSED, &numbers)
+    };
+    assert_eq!(of(0.0, 0.0), "");
+    let few = of(49.0, 0.049);
+    assert!(few.starts_with("note: other clients than badpeer's sent at least 49 requests"), "{few}");
+    assert!(few.contains("over 3 connection(s): 4.9 % of all"), "{few}");
+    let many = of(5000.0, 0.05);
+    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request are theirs too"), "{many}");
+    // The window is of two seconds: a health check beside clients that only wait.
+    assert!(of(3.0, 1.0).starts_with("note: ") && of(4.0, 1.0).starts_with("invalid: "));
+}
+
+#[test]
 fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
     let started = |load: &str, loop_started_ns| {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
