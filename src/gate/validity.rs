@@ -35,6 +35,8 @@ pub const MOST_PAUSED: f64 = 0.1;
 pub const MOST_STEAL: f64 = 0.1;
 /// From this share on, steal is worth a note.
 pub const NOTABLE_STEAL: f64 = 0.01;
+/// Share of the time that the engine waits for its core from which on no single wait is judged.
+pub const MOST_RUN_DELAY: f64 = 0.5;
 /// Share of the time that the engine waits for its core from which on others are worth a note.
 pub const NOTABLE_RUN_DELAY: f64 = 0.1;
 /// Share of the time that some task of the machine waits for a core from which on it is worth a note.
@@ -103,6 +105,12 @@ pub fn clients_were_late(trial: &Trial) -> bool {
     clients_were_the_limit(trial) && late_ns > WORST_BUSY_PACING_ERROR_NS
 }
 
+/// Whether the clients' thread waited for its core for most of the time: then it read answers at any time but theirs.
+#[must_use]
+pub fn clients_were_starved(trial: &Trial) -> bool {
+    number(trial, Metric::HarnessRunDelay, Fold::Final).is_some_and(|share| share >= MOST_RUN_DELAY)
+}
+
 /// Share of the window that the engine was busy; 0 where it was not measured.
 fn strain(trial: &Trial) -> f64 {
     number(trial, Metric::HarnessBusy, Fold::Final).unwrap_or(0.0)
@@ -152,7 +160,8 @@ impl Figures<'_> {
         ))
     }
 
-    /// Before an open loop has started there is no load, and nothing to measure.
+    /// Before an open loop has started there is no load, and nothing to measure. Where a profile has no warm-up, connecting
+    /// is a part of what it measures.
     fn loop_starts(&self) -> Option<String> {
         let window_ns = self.trial.window_ns.0;
         let is_open = |group: &Group| group.load.rate.is_some() && !group.tx.is_idle();
@@ -160,6 +169,7 @@ impl Figures<'_> {
         let is_late = |(group, result): &(&Group, &GroupResult)| {
             is_open(group)
                 && asked_ns(group) < window_ns
+                && window_ns > 0
                 && result.loop_started_ns.is_none_or(|ns| ns > window_ns)
         };
         let mut groups = self.profile.clients.iter().zip(&self.trial.groups);

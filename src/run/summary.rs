@@ -84,6 +84,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         seed,
         window_ns: (from, if cut_short { stopped_ns.clamp(from, end) } else { end }),
         cut_short,
+        died: None,
         effective,
         series: sample::series(profile, &samples, epoch_ns),
         groups: driven.groups,

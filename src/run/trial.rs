@@ -105,7 +105,11 @@ pub(super) fn run(
         cut_short,
         died: matches!(end, End::Died(_)),
     };
-    Ok((summary::trial(profile, seed, effective, measured), end))
+    let mut trial = summary::trial(profile, seed, effective, measured);
+    if let End::Died(last_words) = &end {
+        trial.died = Some(last_words.clone());
+    }
+    Ok((trial, end))
 }
 
 /// Gives the server its time; an interrupt shortens it.
