@@ -1,8 +1,9 @@
 //! Many numbers made one.
 
+mod multiple;
 mod paired;
 
-pub use self::paired::*;
+pub use self::{multiple::*, paired::*};
 use crate::metric::Fold;
 
 /// When the measured window began and ended, in the samples' own time.

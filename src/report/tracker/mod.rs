@@ -99,7 +99,14 @@ impl From<&Comparison> for Told {
         let mut cases: Vec<Case> = findings
             .chain(comparison.expected.iter().flatten().chain(&comparison.faults).map(Case::of_expected))
             .collect();
-        if comparison.call == Call::Invalid {
+        if let Some(words) = &comparison.origin.head_died {
+            cases.push(Case {
+                name: "the head lives through the load that the base lives through".to_owned(),
+                word: Call::Fail.word(),
+                result: Outcome::Fail,
+                facts: words.clone(),
+            });
+        } else if comparison.call == Call::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
         } else if let Some(why) = &comparison.origin.broken_off {
