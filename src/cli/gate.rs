@@ -93,7 +93,8 @@ impl Contest {
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = run::files(&points, folder.as_deref())?;
         // Numbers that stand still unless something is wrong cost the others nothing as long as they do.
-        let moving = |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
+        let moving =
+            |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
         let numbers = points.iter().map(|(_, profile)| moving(profile)).sum::<usize>().max(1);
         let least = (numbers as f64 / gate::ALPHA).log2().ceil() as u32;
         if manner.pairs < least {
@@ -112,7 +113,13 @@ impl Contest {
             pairs: manner.pairs,
             seed: manner.seed,
         };
-        Ok(Self { name: run::stem(name), base: named(base), head: named(head), duel, window: (!is_whole).then_some(window) })
+        Ok(Self {
+            name: run::stem(name),
+            base: named(base),
+            head: named(head),
+            duel,
+            window: (!is_whole).then_some(window),
+        })
     }
 
     /// Takes another seed: what is held then is another gate of the same.

@@ -58,7 +58,9 @@ pub fn expected(
     let of = |side: fn(&Pair) -> &Trial| -> Vec<Point> {
         let points = cells.iter().zip(profiles).map(|(cell, profile)| {
             let mut point = point(cell, side);
-            window.into_iter().for_each(|window| scale(&mut point, profile, window));
+            if let Some(window) = window {
+                scale(&mut point, profile, window);
+            }
             point
         });
         points.collect()
@@ -71,9 +73,8 @@ pub fn expected(
             profile.expectations().into_iter().map(|e| (e.name.clone(), e)).collect();
         let kind_of = |name: &str| window.map(|_| kind(&expectations[name]));
         let judged = |points: &[Point], medians: &[Point]| -> Vec<Verdict> {
-            let is_typical = |name: &str| {
-                scatters(expectations[name].stat) || kind_of(name) == Some(Kind::AsTheBase)
-            };
+            let is_typical =
+                |name: &str| scatters(expectations[name].stat) || kind_of(name) == Some(Kind::AsTheBase);
             let both = judge(profile, points, index).into_iter().zip(judge(profile, medians, index));
             both.map(|(each, median)| if is_typical(&each.name) { median } else { each }).collect()
         };
@@ -94,7 +95,9 @@ pub fn expected(
 
 /// Whether a number differs from trial to trial though nothing is wrong, or because the machine was busy.
 fn scatters(stat: Stat) -> bool {
-    use Metric::{ListenDrops, ListenerDrops, Lost, Refused, SilentConnections, Skipped, TimedOut, Unanswered};
+    use Metric::{
+        ListenDrops, ListenerDrops, Lost, Refused, SilentConnections, Skipped, TimedOut, Unanswered,
+    };
     let by_load =
         [Unanswered, Lost, Skipped, Refused, TimedOut, SilentConnections, ListenDrops, ListenerDrops];
     stat.metric.spec().noise > 0.0 || by_load.contains(&stat.metric)
@@ -123,9 +126,8 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
         };
         with(pairs, |pair| &pair.base, name) == 0 && with(pairs, |pair| &pair.head, name) >= least
     };
-    let worst = |name: &str| {
-        all.iter().filter_map(|pair| pair.head.summary.get(name).copied()).reduce(f64::max)
-    };
+    let worst =
+        |name: &str| all.iter().filter_map(|pair| pair.head.summary.get(name).copied()).reduce(f64::max);
     let wrong = names.into_iter().filter(|name| is_wrong(name));
     wrong
         .map(|name| Expected {
@@ -240,5 +242,77 @@ mod tests {
             Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair, whole], fresh: Vec::new() };
         let (found, _) = expected(&[profile("\"g.evicted\" = \"= 1\"")], &[cell], None);
         assert_eq!(found[0].verdict.outcome, Outcome::Pass);
+    }
+
+    /// What comes of an expectation in trials half as long as the profile asks for, with these numbers of base and head.
+    fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Outcome, Judged)> {
+        let pair = |(base, head): (&f64, &f64)| Pair {
+            head_first: false,
+            base: trial(&[(number, *base)]),
+            head: trial(&[(number, *head)]),
+        };
+        let pairs = base.iter().zip(head).map(pair).collect();
+        let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs, fresh: Vec::new() };
+        let window = Window { asked: 4.0, measured: 2.0 };
+        let (mut found, skipped) = expected(&[profile(expect)], &[cell], Some(window));
+        assert_eq!(found.len() + skipped.len(), 1);
+        found.pop().map(|expected| (expected.verdict.outcome, expected.judged))
+    }
+
+    #[test]
+    fn shorter_trials_are_judged_as_far_as_they_can_tell() {
+        use Judged::{AsItIs, Scaled};
+        use Outcome::{Fail, Pass};
+        let of = |expect: &str, base: f64, head: f64| {
+            let number = expect.split('=').next().unwrap_or_default().trim().trim_matches('"');
+            of_half(expect, number, &[base; 3], &[head; 3])
+        };
+        let requests = "\"g.requests\" = \"> 7500\"";
+        assert_eq!(of(requests, 4000.0, 4000.0), Some((Pass, Scaled)));
+        assert_eq!(of(requests, 4000.0, 3000.0), Some((Fail, Scaled)));
+        assert_eq!(of("\"g.requests_rate\" = \"> 7500\"", 4000.0, 4000.0), Some((Fail, AsItIs)));
+        assert_eq!(of("\"g.latency_p99\" = \"< 5ns\"", 9.0, 9.0), Some((Fail, AsItIs)));
+        assert_eq!(of("\"g.unanswered_share\" = \"< 5%\"", 0.1, 0.1), Some((Fail, AsItIs)));
+        assert_eq!(of("evictions = \"= 0\"", 1.0, 1.0), Some((Fail, AsItIs)), "more time makes more");
+        // What may need its time is asked of the head where the base meets it.
+        let evicted = "\"g.evicted\" = \"= 1\"";
+        assert_eq!(of(evicted, 1.0, 1.0), Some((Pass, AsItIs)));
+        assert_eq!(of(evicted, 1.0, 0.0), Some((Fail, AsItIs)), "a head that evicts nobody");
+        assert_eq!(of(evicted, 0.0, 0.0), None, "skipped by name");
+        assert_eq!(of("kernel_memory_last = \"< 5B\"", 9.0, 9.0), None);
+        let once = of_half(evicted, "g.evicted", &[1.0; 3], &[1.0, 0.0, 1.0]);
+        assert_eq!(once, Some((Pass, AsItIs)), "one was not in time");
+        assert_eq!(of_half(evicted, "g.other", &[1.0], &[1.0]), None, "not measured at all");
+    }
+
+    #[test]
+    fn a_profile_that_expects_evictions_needs_its_window() {
+        let needs = |expect: &str| needs_the_whole_window(&profile(expect));
+        assert!(needs("evictions = \"= 4\"") && needs("\"g.server_ended\" = \"> 3\""));
+        assert!(needs("\"g.stalled_for_p50\" = \">= 1s\""));
+        assert!(!needs("evictions = \"= 0\"") && !needs("eviction_lateness_p99 = \"< 20ms\""));
+        assert!(!needs("\"g.requests\" = \"> 9\""));
+    }
+
+    #[test]
+    fn a_median_among_lower_bounds_is_one() {
+        let bound = |value: f64, is_bound: bool| {
+            let mut trial = trial(&[("g.latency_p99", value)]);
+            trial.censored.extend(is_bound.then(|| ("g.latency_p99".to_owned(), "unanswered".to_owned())));
+            trial
+        };
+        let of = |trials: &[Trial]| median(trials, "g.latency_p99");
+        let few = [bound(1.0, false), bound(0.5, true), bound(3.0, false)];
+        assert_eq!(of(&few), Some((3.0, None)), "a lower bound lies above what was measured");
+        let many = [bound(1.0, false), bound(9.0, true), bound(8.0, true)];
+        assert_eq!(of(&many), Some((8.0, Some("unanswered".to_owned()))));
+    }
+
+    #[test]
+    fn a_wrong_byte_counts_also_in_a_trial_that_proves_nothing_else() {
+        let mut pair = Pair { head_first: true, base: trial(&[]), head: trial(&[("corrupt_bytes", 2.0)]) };
+        pair.head.invalid.push("the host was busy".to_owned());
+        let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
+        assert_eq!(faults(&[cell])[0].verdict.measured, Some(2.0));
     }
 }

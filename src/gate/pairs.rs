@@ -12,8 +12,8 @@ mod spoilt;
 
 use indexmap::IndexMap;
 
-pub(super) use self::reading::is_trusted;
 use self::reading::Number;
+pub(super) use self::reading::is_trusted;
 pub use self::{
     finding::{Call, Finding},
     gated::{Gated, gated},

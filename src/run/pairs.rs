@@ -172,7 +172,8 @@ impl Ring<'_> {
         }
         let (_, profile) = if side == 0 { &self.duel.base[index] } else { &self.duel.head[index] };
         let build = &self.duel.builds[side];
-        let made = trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee);
+        let made =
+            trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee);
         let side = ["base", "head"][side];
         match made.map_err(|error| Stop::Broken(Broken { side, error }))? {
             (trial, End::Finished) => Ok(Ok(trial)),

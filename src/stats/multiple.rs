@@ -63,13 +63,14 @@ mod tests {
         assert!(made[0] && made[11] && !made[12]);
     }
 
+    const GATES: usize = 2000;
+
     /// Twelve numbers of noise of which most stand still, as shares of errors do, and some move now and then: how often
     /// at least one of them fails.
     #[test]
     fn the_level_holds_however_many_numbers_stand_still() {
         let mut coin = Xoshiro256PlusPlus::seed_from_u64(3);
         let mut alarms = 0;
-        const GATES: usize = 2000;
         for _ in 0..GATES {
             let numbers: Vec<Vec<f64>> = (0..12)
                 .map(|number| {
@@ -86,7 +87,8 @@ mod tests {
             let chances: Vec<f64> = numbers
                 .iter()
                 .zip(made)
-                .filter_map(|(number, made)| made.then(|| signed_rank_p(number)))
+                .filter(|(_, made)| *made)
+                .map(|(number, _)| signed_rank_p(number))
                 .collect();
             alarms += usize::from(holm(&chances).iter().any(|chance| *chance <= 0.05));
         }

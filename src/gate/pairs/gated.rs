@@ -109,7 +109,7 @@ fn shares(metric: Metric) -> Shares {
 /// Below this, differences count and not ratios: what a scheduler, an allocator or a clock gives or takes.
 fn start(stat: Stat) -> f64 {
     match (still(stat.metric), stat.metric, stat.unit()) {
-        (Some((_, start)), ..) => start,
+        (Some((_, added)), ..) => added,
         // The finest tick that the reference server is run with; a profile's own is set where the profile is known.
         (_, Metric::LatenessP50 | Metric::LatenessP99, _) => 1e6,
         (.., Unit::Nanoseconds) => 100.0,

@@ -17,7 +17,10 @@ pub(super) const WORST: f64 = 20.0;
 pub(super) enum Reading {
     Measured(f64),
     /// As bad as can be: who got no proper answer lies in it. It is at least this, if so much is known.
-    Censored { least: f64, cause: String },
+    Censored {
+        least: f64,
+        cause: String,
+    },
 }
 
 /// A gated number, and what must be known to read it.
@@ -47,8 +50,7 @@ impl<'a> Number<'a> {
     pub(super) fn read_both(&self, base: &Trial, head: &Trial) -> Option<(Reading, Reading)> {
         let silent = |trial: &Trial, other: &Trial| {
             let least = trial.summary.get(&self.gated.name).copied().unwrap_or(0.0);
-            self.was_silent(trial, other)
-                .then(|| Reading::Censored { least, cause: "unanswered".to_owned() })
+            self.was_silent(trial, other).then(|| Reading::Censored { least, cause: "unanswered".to_owned() })
         };
         match (self.read(base), self.read(head)) {
             (Some(base), Some(head)) => Some((base, head)),
@@ -106,7 +108,9 @@ impl Reading {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     /// Requests beyond it; the share of them that is.
-    Quantile { beyond: f64 },
+    Quantile {
+        beyond: f64,
+    },
     /// Clients that were not the limit.
     Rate,
     Other,

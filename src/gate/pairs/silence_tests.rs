@@ -97,7 +97,7 @@ fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Tri
     cells
 }
 
-fn said<'a>(findings: &'a [Finding], call: Call) -> Vec<&'a str> {
+fn said(findings: &[Finding], call: Call) -> Vec<&str> {
     findings.iter().filter(|f| f.call == call).map(|f| f.gated.name.as_str()).collect()
 }
 

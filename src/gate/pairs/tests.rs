@@ -19,7 +19,14 @@ fn cell(gated: Gated, pairs: Vec<Pair>, fresh: Vec<Pair>) -> Cell {
 }
 
 fn cpu() -> Gated {
-    Gated { name: CPU.to_owned(), floor: 0.03, budget: 0.06, start: 100.0, is_asked: false, only_beyond: false }
+    Gated {
+        name: CPU.to_owned(),
+        floor: 0.03,
+        budget: 0.06,
+        start: 100.0,
+        is_asked: false,
+        only_beyond: false,
+    }
 }
 
 /// Pairs of a server that needs 5 µs and of one that needs `factor` times that, with noise of 2 % on each, a drift that

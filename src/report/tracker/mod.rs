@@ -179,7 +179,20 @@ impl Case {
                 facts: baseline::sentence(number),
             })
         };
-        against.numbers.iter().filter_map(case).collect()
+        let told = |name: &str, call: Call, facts: Vec<String>| Self {
+            name: format!("{name} {since}"),
+            word: call.word(),
+            result: call.outcome(),
+            facts: facts.join("; "),
+        };
+        let mut cases: Vec<Self> = against.numbers.iter().filter_map(case).collect();
+        if !against.faults.is_empty() {
+            cases.push(told("no errors and no silence", Call::Fail, against.faults.clone()));
+        }
+        if !against.lost.is_empty() {
+            cases.push(told("no number is lost", Call::Inconclusive, against.lost.clone()));
+        }
+        cases
     }
 
     /// What was measured at that point proves nothing.
