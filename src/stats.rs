@@ -1,8 +1,9 @@
 //! Many numbers made one.
 
+mod multiple;
 mod paired;
 
-pub use self::paired::*;
+pub use self::{multiple::*, paired::*};
 use crate::metric::Fold;
 
 /// The instants that folds go by, in the samples' own time: nanoseconds since the first client started.

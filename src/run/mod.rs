@@ -24,7 +24,7 @@ use self::cores::Cores;
 pub use self::{
     guard::guard,
     interrupt::Interrupt,
-    pairs::{Broken, Duel, Referee, Stage, duel},
+    pairs::{Broken, Duel, Ended, Referee, Stage, duel},
     target::Build,
 };
 use crate::{

@@ -317,7 +317,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         *head.summary.get_mut(number).expect(number) *= factor;
         Pair { head_first: false, base, head }
     };
-    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, is_asked: false };
+    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, ..Gated::default() };
     let cell = Cell {
         axes: [("key".to_owned(), name.to_owned())].into_iter().collect(),
         gated: vec![gated],
@@ -334,6 +334,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         seconds: 3.5,
         command: Vec::new(),
         broken_off: None,
+        head_died: None,
     };
-    Comparison::of(origin, &[cell], None)
+    Comparison::of(origin, &[cell], &[], None)
 }

@@ -100,7 +100,14 @@ impl From<&Comparison> for Told {
         let mut cases: Vec<Case> = findings
             .chain(comparison.expected.iter().flatten().chain(&comparison.faults).map(Case::of_expected))
             .collect();
-        if comparison.call == Call::Invalid {
+        if let Some(words) = &comparison.origin.head_died {
+            cases.push(Case {
+                name: "the head lives through the load that the base lives through".to_owned(),
+                word: Call::Fail.word(),
+                result: Outcome::Fail,
+                facts: words.clone(),
+            });
+        } else if comparison.call == Call::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
         } else if let Some(why) = &comparison.origin.broken_off {
@@ -176,7 +183,20 @@ impl Case {
                 facts: baseline::sentence(number),
             })
         };
-        against.numbers.iter().filter_map(case).collect()
+        let told = |name: &str, call: Call, facts: Vec<String>| Self {
+            name: format!("{name} {since}"),
+            word: call.word(),
+            result: call.outcome(),
+            facts: facts.join("; "),
+        };
+        let mut cases: Vec<Self> = against.numbers.iter().filter_map(case).collect();
+        if !against.faults.is_empty() {
+            cases.push(told("no errors and no silence", Call::Fail, against.faults.clone()));
+        }
+        if !against.lost.is_empty() {
+            cases.push(told("no number is lost", Call::Inconclusive, against.lost.clone()));
+        }
+        cases
     }
 
     /// The server ended by itself.
