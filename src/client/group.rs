@@ -12,19 +12,17 @@ use super::{
     download::Downloads,
     judged::Judged,
     latencies::Latencies,
-    pending::{Pending, Request},
-    queue::{Arrival, Queue},
+    queue::Queue,
     share::{Part, Start},
     silence::Silence,
 };
 use crate::{
     behavior::End,
     codec::{Protocol, Script, Tally},
-    load::{Attempts, Pace, Reconnect},
+    load::{Attempts, Pace},
     profile,
     reactor::Token,
-    record::{Cause, Ledger, Requests},
-    units::Count,
+    record::{Ledger, Requests},
 };
 
 /// The longest latency that is told apart: a day, in nanoseconds.

@@ -1,7 +1,16 @@
 //! What a group counts, and when.
 
 use super::*;
-use crate::{client::share::Share, codec::Protocol, metric::Metric};
+use crate::{
+    client::{
+        pending::{Pending, Request},
+        queue::Arrival,
+        share::Share,
+    },
+    codec::Protocol,
+    metric::Metric,
+    record::Cause,
+};
 
 fn group() -> Group {
     let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";

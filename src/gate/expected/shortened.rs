@@ -76,10 +76,12 @@ pub(super) fn kind(expectation: &Expectation) -> Kind {
 
 /// Whether a number of 0 is as expected.
 fn nothing_meets(expectation: &Expectation) -> bool {
-    expectation.conditions.iter().all(|condition| match condition.wanted {
-        Wanted::Number(limit) => condition.holds(0.0, limit),
-        Wanted::Share(..) => false,
-    })
+    let number = |wanted: &Wanted| match wanted {
+        Wanted::Number(limit) => Some(*limit),
+        Wanted::Share(..) | Wanted::Times(..) => None,
+    };
+    let mut conditions = expectation.conditions.iter();
+    conditions.all(|condition| condition.holds(Known::Exactly(0.0), number) == Some(true))
 }
 
 /// Multiplies the counts over the window that are expected something of.
