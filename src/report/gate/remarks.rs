@@ -41,7 +41,12 @@ fn expectations(comparison: &Comparison) -> Vec<String> {
         return vec!["what the profile expects was not judged".to_owned()];
     };
     let met = expected.iter().filter(|expected| expected.verdict.outcome == Outcome::Pass).count();
-    let mut all = vec![format!("{met} of {} expectations of the profile hold of the head", expected.len())];
+    let mut all = vec![match expected.len() {
+        0 if comparison.not_judged.is_empty() => {
+            "the profile expects nothing that could be judged".to_owned()
+        }
+        count => format!("{met} of {count} expectations of the profile hold of the head"),
+    }];
     if let Some(window) = comparison.window {
         let named = |judged: Judged| -> Vec<String> {
             let those = expected.iter().filter(move |expected| expected.judged == judged);
