@@ -35,7 +35,8 @@ pub struct ProcessReading {
     pub involuntary_switches: u64,
     /// Threads alive.
     pub threads: u64,
-    /// Its first thread was on a CPU, or ready to run: state R.
+    /// One of its threads was on a CPU, or ready to run, or in a wait that nothing interrupts, as for the child that it
+    /// forks: states R and D.
     pub is_running: bool,
     /// Open descriptors; `None` where the kernel is older than 6.2 and the process belongs to someone else.
     pub descriptors: Option<u64>,
@@ -81,10 +82,13 @@ impl ProcessProbe {
         let kibibytes = |key| number_after(status, key).map(|number| number * 1024);
         let rss_bytes = kibibytes("VmRSS:").ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
         let peak_rss_bytes = kibibytes("VmHWM:").unwrap_or(rss_bytes);
-        let effort = if stat.threads == 1 && self.threads.is_empty() {
-            Effort::parse(self.schedstat.read()?, status)
+        let (effort, is_running) = if stat.threads == 1 && self.threads.is_empty() {
+            let effort = Effort::parse(self.schedstat.read()?, status);
+            (effort, effort.is_running)
         } else {
-            self.threads.settle(living_threads(&self.directory)?)
+            let living = living_threads(&self.directory)?;
+            let is_running = living.values().any(|effort| effort.is_running);
+            (self.threads.settle(living), is_running)
         };
         Ok(ProcessReading {
             rss_bytes,
@@ -98,7 +102,7 @@ impl ProcessProbe {
             voluntary_switches: effort.voluntary_switches,
             involuntary_switches: effort.involuntary_switches,
             threads: stat.threads,
-            is_running: stat.is_running,
+            is_running,
             descriptors: self.descriptors(),
         })
     }
@@ -188,6 +192,8 @@ struct Effort {
     run_delay_ns: u64,
     voluntary_switches: u64,
     involuntary_switches: u64,
+    /// Of one thread, when it was looked at.
+    is_running: bool,
 }
 
 impl Effort {
@@ -199,6 +205,9 @@ impl Effort {
             run_delay_ns: times.next().unwrap_or(0),
             voluntary_switches: number_after(status, "voluntary_ctxt_switches:").unwrap_or(0),
             involuntary_switches: number_after(status, "nonvoluntary_ctxt_switches:").unwrap_or(0),
+            is_running: status
+                .lines()
+                .any(|line| line.starts_with("State:\tR") || line.starts_with("State:\tD")),
         }
     }
 
@@ -212,7 +221,6 @@ impl Effort {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
-    is_running: bool,
     user_ticks: u64,
     system_ticks: u64,
     waited_user_ticks: u64,
@@ -220,14 +228,13 @@ struct Stat {
     threads: u64,
 }
 
-/// Fields 3, 14 to 17 and 20 of `proc_pid_stat(5)`. Field 2 is the program's name, in which spaces and parentheses may
+/// Fields 14 to 17 and 20 of `proc_pid_stat(5)`. Field 2 is the program's name, in which spaces and parentheses may
 /// stand, so counting begins after the last `)`.
 fn parse_stat(stat: &str) -> Option<Stat> {
     let (_, from_third) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = from_third.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse().ok();
     Some(Stat {
-        is_running: *fields.first()? == "R",
         user_ticks: field(14)?,
         system_ticks: field(15)?,
         waited_user_ticks: field(16)?,
@@ -251,7 +258,6 @@ mod tests {
         let stat =
             "812 (a) R (b c)) S 1 812 812 0 -1 4194304 100 0 0 0 77 13 5 6 20 0 9 0 98563 3133440 372 184";
         let wanted = Stat {
-            is_running: false,
             user_ticks: 77,
             system_ticks: 13,
             waited_user_ticks: 5,
@@ -265,8 +271,10 @@ mod tests {
 
     #[test]
     fn effort_comes_from_two_files_and_adds_up() {
-        let status = "voluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t2\n";
+        let status = "State:\tR (running)\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t2\n";
         let mut sum = Effort::parse("805340 56234 2\n", status);
+        assert!(sum.is_running && !Effort::parse("", "State:\tS (sleeping)\n").is_running);
+        assert!(Effort::parse("", "State:\tD (disk sleep)\n").is_running);
         sum.add(sum);
         assert_eq!((sum.on_cpu_ns, sum.run_delay_ns), (1_610_680, 112_468));
         assert_eq!((sum.voluntary_switches, sum.involuntary_switches), (10, 4));

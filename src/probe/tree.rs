@@ -18,7 +18,7 @@ pub struct TreeReading {
     pub processes: u64,
     /// Threads alive.
     pub threads: u64,
-    /// The first thread of one of them was on a CPU, or ready to run.
+    /// One of their threads was on a CPU, or ready to run: [`ProcessReading::is_running`].
     pub is_running: bool,
     /// Resident memory, in bytes. Pages that processes share are counted in each.
     pub rss_bytes: u64,
