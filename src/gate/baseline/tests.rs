@@ -128,8 +128,7 @@ fn a_run_with_errors_or_silence_is_no_baseline_and_fails_against_one() {
 #[test]
 fn what_the_profile_expects_is_its_question() {
     let mut record = answered(1000, 3, 0, 0.0);
-    let verdict =
-        |outcome| Verdict { name: "g.unanswered".into(), condition: "> 0".into(), measured: None, outcome };
+    let verdict = |outcome| Verdict::new("g.unanswered", "> 0", None, outcome);
     record.points[0].verdicts = vec![verdict(Outcome::Pass)];
     assert!(unfit(&record).is_empty());
     record.points[0].verdicts = vec![verdict(Outcome::Fail)];

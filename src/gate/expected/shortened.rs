@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Judged;
 use crate::{
     metric::{Fold, Metric, Stat, Unit},
-    profile::{Expectation, Profile, Wanted},
+    profile::{Expectation, Known, Profile, Wanted},
     record::{Outcome, Point},
 };
 
