@@ -58,9 +58,9 @@ fn serve(mut socket: TcpStream, mode: &str, number: usize, is_deaf: bool) {
             }
             let answers = ANSWERS.fetch_add(1, Ordering::Relaxed) + 1;
             if mode == "die" && answers > number {
-                process::exit(1);
+                process::abort();
             }
-            let is_error = mode.ends_with("errors") && answers % number == 0;
+            let is_error = mode.ends_with("errors") && answers.is_multiple_of(number);
             let status = if is_error { "500 Broken" } else { "200 OK" };
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
             if socket.write_all(answer.as_bytes()).is_err() {

@@ -199,7 +199,7 @@ fn what_was_measured_before_a_server_died_is_kept() {
     };
     let kept = |call: &str, side: &str| {
         let comparison = comparison(&folder);
-        assert_eq!(finding(&comparison, "server_cpu_per_request")["pairs"], 3, "{comparison:#}");
+        assert_eq!(finding(&comparison, "server_rss_growth")["pairs"], 3, "{comparison:#}");
         assert_eq!(comparison["call"], call);
         assert!(comparison["broken_off"].as_str().is_some_and(|why| why.starts_with(side)), "{comparison:#}");
         fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml")).unwrap()
