@@ -4,6 +4,7 @@
 mod accounts;
 mod buckets;
 mod shortage;
+mod verdict;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use self::{
     accounts::{Ledger, Requests},
     buckets::Buckets,
     shortage::Shortage,
+    verdict::{Verdict, lower_bound},
 };
 use crate::{
     codec::Tally,
@@ -83,8 +85,12 @@ pub struct Trial {
     pub seed: u64,
     /// When the measured window began and ended, in nanoseconds since the first client started.
     pub window_ns: (i64, i64),
-    /// It was interrupted, or its server died: what is here was measured before, and is not judged.
+    /// It was interrupted, or its server died: what is here was measured before, and proves no more than a fault that no load
+    /// excuses.
     pub cut_short: bool,
+    /// How the server ended by itself while it was driven, and its last words, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<String>,
     /// What was used in fact.
     pub effective: Effective,
     /// A row for each sample.
@@ -231,31 +237,6 @@ impl Outcome {
     }
 }
 
-/// An expectation, what was measured, and what it comes to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Verdict {
-    /// The name in `[expect]`.
-    pub name: String,
-    /// The condition, as written.
-    pub condition: String,
-    /// The value farthest from what was expected, over the repeats.
-    pub measured: Option<f64>,
-    /// What it comes to.
-    pub outcome: Outcome,
-}
-
-impl Verdict {
-    /// The measured value with its unit, for people.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        match (self.measured, stat_of(&self.name)) {
-            (Some(value), Some(stat)) => stat.unit().show(value),
-            (Some(value), None) => value.to_string(),
-            (None, _) => "not measured".to_owned(),
-        }
-    }
-}
-
 /// The number that an expectation is about: its name without the point of the sweep behind it.
 #[must_use]
 pub fn number_of(name: &str) -> &str {
@@ -295,15 +276,22 @@ impl Record {
         self.points.iter().flat_map(|point| &point.verdicts)
     }
 
-    /// What the whole run comes to: the worst of its verdicts.
+    /// How a server ended by itself, if one did.
+    #[must_use]
+    pub fn died(&self) -> Option<&str> {
+        self.points.iter().flat_map(|point| &point.trials).find_map(|trial| trial.died.as_deref())
+    }
+
+    /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
+    /// what proves nothing: an expectation is FAIL beside an invalid trial only where no load excuses it.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);
         let invalid = self.points.iter().flat_map(|point| &point.trials).any(|t| !t.invalid.is_empty());
-        if invalid || has(Outcome::Invalid) {
-            Outcome::Invalid
-        } else if has(Outcome::Fail) {
+        if self.died().is_some() || has(Outcome::Fail) {
             Outcome::Fail
+        } else if invalid || has(Outcome::Invalid) {
+            Outcome::Invalid
         } else if self.interrupted || has(Outcome::Inconclusive) || self.points.is_empty() {
             Outcome::Inconclusive
         } else {
@@ -315,6 +303,40 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn record(outcomes: &[Outcome], spoil: impl Fn(&mut Trial)) -> Record {
+        let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
+        let mut trial = Trial::default();
+        spoil(&mut trial);
+        let verdict = |outcome: &Outcome| Verdict::new("evictions", "= 0", Some(0.0), *outcome);
+        let verdicts = outcomes.iter().map(verdict).collect();
+        Record {
+            format: FORMAT,
+            badpeer: String::new(),
+            command: Vec::new(),
+            name: String::new(),
+            started: String::new(),
+            machine: Machine::default(),
+            commit: None,
+            profile: toml::from_str(text).expect("a profile"),
+            files: IndexMap::new(),
+            points: vec![Point { axes: IndexMap::new(), trials: vec![trial], verdicts }],
+            interrupted: false,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_not_hidden_by_what_proves_nothing() {
+        use Outcome::{Fail, Inconclusive, Invalid, Pass};
+        let invalid = |trial: &mut Trial| trial.invalid.push("the host was busy".to_owned());
+        assert_eq!(record(&[Pass, Fail, Invalid], invalid).outcome(), Fail);
+        assert_eq!(record(&[Pass, Invalid, Inconclusive], |_| ()).outcome(), Invalid);
+        assert_eq!(record(&[Pass], invalid).outcome(), Invalid);
+        assert_eq!(record(&[Pass, Inconclusive], |_| ()).outcome(), Inconclusive);
+        assert_eq!(record(&[Pass], |_| ()).outcome(), Pass);
+        let died = |trial: &mut Trial| trial.died = Some("signal 11".to_owned());
+        assert_eq!(record(&[Inconclusive], died).outcome(), Fail, "a crash is one, whatever was measured");
+    }
 
     #[test]
     fn a_column_without_values_is_not_kept() {

@@ -135,6 +135,10 @@ pub struct Tally {
     /// Answers that say that the request has failed.
     #[serde(default)]
     pub errors: u64,
+    /// Of the errors, those that say that the server had too much to do, or too little time: HTTP's 408, 429, 503 and 504;
+    /// RESP's BUSY, LOADING and TRYAGAIN.
+    #[serde(default)]
+    pub overloaded: u64,
     /// The first thing that was wrong.
     pub first_fault: Option<Fault>,
 }
@@ -148,6 +152,7 @@ impl Tally {
         self.torn += other.torn;
         self.reordered += other.reordered;
         self.errors += other.errors;
+        self.overloaded += other.overloaded;
         let faults = [self.first_fault, other.first_fault].into_iter().flatten();
         self.first_fault = faults.min_by_key(|fault| fault.flaw == Some(Flaw::CutOff));
     }

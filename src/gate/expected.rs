@@ -77,12 +77,7 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
     wrong
         .map(|name| Expected {
             axes: cell.axes.clone(),
-            verdict: Verdict {
-                name: name.clone(),
-                condition: "= 0, as of the base".to_owned(),
-                measured: worst(name),
-                outcome: Outcome::Fail,
-            },
+            verdict: Verdict::new(name, "= 0, as of the base", worst(name), Outcome::Fail),
             base: Outcome::Pass,
         })
         .collect()

@@ -256,7 +256,7 @@ impl Figures<'_> {
         ))
     }
 
-    /// Who is never answered is in no latency.
+    /// Who is never answered is in no histogram; quantiles that fall there are lower bounds, where the trial says so.
     fn silence(&self) -> Option<String> {
         let silent = |group: &&GroupResult| {
             let open = (group.requests.unanswered + group.requests.lost) as f64;
@@ -264,12 +264,19 @@ impl Figures<'_> {
         };
         let group = self.trial.groups.iter().find(silent)?;
         let (unanswered, lost) = (group.requests.unanswered, group.requests.lost);
+        let of_group =
+            |name: &String| name.strip_prefix(&group.name).is_some_and(|rest| rest.starts_with('.'));
+        let what_it_means = if self.trial.censored.keys().any(of_group) {
+            "count as no shorter than their age: a percentile that falls among them is a lower bound (>)"
+                .to_owned()
+        } else {
+            let answered = group.requests.answered;
+            format!("are in no latency: the percentiles are those of the {answered} that were answered")
+        };
         Some(format!(
-            "`{}`: {unanswered} requests unanswered, the oldest for {}, and {lost} lost are in no latency: the percentiles \
-             are those of the {} that were answered",
+            "`{}`: {unanswered} requests unanswered, the oldest for {}, and {lost} lost {what_it_means}",
             group.name,
             human_time(group.requests.oldest_unanswered_ns as f64),
-            group.requests.answered
         ))
     }
 }

@@ -1,11 +1,11 @@
 //! The table of everything that is measured. A line here and one `row.set` in the probe that can see it are all that a
 //! new metric needs.
 
-use super::{Better, Fold, Panel, Scope, Spec, Unit};
+use super::{Better, Definite, Fold, Panel, Scope, Spec, Unit};
 
 macro_rules! metrics {
     ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $scope:ident $unit:ident $better:ident
-        [$($fold:ident)*] $panel:ident $noise:literal; )+) => {
+        [$($fold:ident)*] $panel:ident $noise:literal $($definite:ident)?; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -26,6 +26,7 @@ macro_rules! metrics {
                         folds: &[$(Fold::$fold),*],
                         panel: Panel::$panel,
                         noise: $noise,
+                        definite: Definite::declared(&[$(Definite::$definite)?]),
                         help: concat!($($help),+).trim_ascii(),
                     };
                     &SPEC
@@ -36,7 +37,9 @@ macro_rules! metrics {
 }
 
 metrics! {
-    // variant: "name" scope unit better [folds] panel noise;
+    // variant: "name" scope unit better [folds] panel noise definite;
+    // `definite`: `Above` or `Below` where no load and no noise excuses a number on that side of what is expected; left out
+    // where they may.
 
     // The server's process and all below it, from /proc.
     /// Processes of the server
@@ -150,7 +153,7 @@ metrics! {
     /// Times memory was asked for by the reference server's buffers
     BufferAllocations: "buffer_allocations" Run Count Lower [Rate Total] None 0.1;
     /// Messages whose checksum or length was wrong when the reference server read them
-    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0;
+    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0 Above;
 
     // Evictions, as the reference server saw them.
     /// Connections the reference server evicted, for any reason
@@ -160,9 +163,9 @@ metrics! {
     /// Evicted because more waited to be sent than the send limit allows
     EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because a message did not fit the receive limit
-    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0;
+    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0 Above;
     /// Evicted because of bytes that are no message
-    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0;
+    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 Above;
     /// Evicted because more than the soft limit waited for longer than it allows
     EvictedSoftLimit: "evicted_soft_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because the peer acknowledged less than the minimum rate
@@ -176,7 +179,7 @@ metrics! {
     /// Given up by the kernel, as TCP_USER_TIMEOUT asked it to
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
     /// Smallest distance between the end of a timeout and the eviction; negative is too early
-    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0;
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 Below;
     /// Median time between the end of a timeout and the eviction
     LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
     /// 99th percentile of the time between the end of a timeout and the eviction
@@ -188,7 +191,7 @@ metrics! {
     /// Received bytes that were compared with what they should be
     VerifiedBytes: "verified_bytes" Run Bytes Neither [Final] None 0.1;
     /// Received bytes that were not what they should be
-    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0;
+    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 Above;
 
     // The harness and the host.
     /// CPU time of the client engine
@@ -333,15 +336,15 @@ metrics! {
     /// Received bytes that were compared with what they should be
     GroupVerified: "verified" Group Bytes Neither [Final] None 0.1;
     /// Received bytes that were not what they should be
-    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0;
+    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0 Above;
     /// Messages that came back in pieces, with other bytes between them, or not whole
-    Torn: "torn" Group Count Lower [Final] None 0.0;
+    Torn: "torn" Group Count Lower [Final] None 0.0 Above;
     /// Messages that came back whole but after a later one
-    Reordered: "reordered" Group Count Lower [Final] None 0.0;
+    Reordered: "reordered" Group Count Lower [Final] None 0.0 Above;
     /// Answers that said that the request has failed: another HTTP status than expected, a RESP error or null
-    Errors: "errors" Group Count Lower [Final] None 0.0;
+    Errors: "errors" Group Count Lower [Final] None 0.0 Above;
     /// Messages that came back torn or out of order
-    Disordered: "disordered" Group Count Lower [Final] None 0.0;
+    Disordered: "disordered" Group Count Lower [Final] None 0.0 Above;
 
     // A core experiment. A step is what the experiment says it is: 4 KiB in and out, a message, an event.
     /// CPU time of a step

@@ -48,7 +48,7 @@ impl Profile {
         self.read_limits().unwrap_or_default()
     }
 
-    fn names(&self) -> Names<'_> {
+    pub(super) fn names(&self) -> Names<'_> {
         let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
         Names { groups, is_core: self.core.is_some(), sweep: &self.sweep }
     }

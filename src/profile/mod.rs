@@ -5,6 +5,7 @@ mod check;
 mod core;
 mod expect;
 mod gate;
+mod implied;
 mod parse;
 mod server;
 mod shipped;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     bench::{Bench, Crowd, Peer},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
-    expect::{Condition, Expectation, Wanted, meant},
+    expect::{Alternative, Condition, Expectation, Known, Wanted, meant},
     gate::{Limits, Shares},
     parse::{Axes, ProfileError, Source},
     server::{

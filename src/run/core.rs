@@ -38,6 +38,7 @@ pub(super) fn run(
         seed,
         window_ns: (0, took_ns),
         cut_short: false,
+        died: None,
         effective: Effective { server_cores: cores.server.clone(), ..Effective::default() },
         series: Series::default(),
         groups: Vec::new(),

@@ -189,7 +189,7 @@ fn run_points(
 /// Judges every point again: one may be compared with one that came later.
 fn judge(request: &Request, record: &mut Record) {
     for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
-        record.points[index].verdicts = gate::judge(profile, &record.points, index);
+        record.points[index].verdicts = gate::verdicts(profile, &record.points, index);
     }
 }
 

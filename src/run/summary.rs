@@ -61,6 +61,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         seed,
         window_ns: (warmup, cut_at_ns.map_or(end, |cut| cut.clamp(warmup, end))),
         cut_short: cut_at_ns.is_some(),
+        died: None,
         effective,
         series: series(profile, &samples),
         groups: driven.groups,

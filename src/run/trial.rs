@@ -88,7 +88,11 @@ pub(super) fn run(
     watch.notes.extend(driven.notes.iter().cloned());
     let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
     let measured = Measured { samples, driven, evictions, notes: watch.notes, cut_at_ns };
-    Ok((summary::trial(profile, seed, effective, measured), end))
+    let mut trial = summary::trial(profile, seed, effective, measured);
+    if let End::Died(last_words) = &end {
+        trial.died = Some(last_words.clone());
+    }
+    Ok((trial, end))
 }
 
 /// What a reader must know about who runs beside whom.

@@ -96,12 +96,8 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
 }
 
 fn verdicts(latency: Outcome) -> Vec<Verdict> {
-    let verdict = |name: &str, condition: &str, measured, outcome| Verdict {
-        name: name.into(),
-        condition: condition.into(),
-        measured,
-        outcome,
-    };
+    let verdict =
+        |name: &str, condition: &str, measured, outcome| Verdict::new(name, condition, measured, outcome);
     vec![
         verdict("server_rss_growth", "< 256MiB", Some(140.0 * MIB), Outcome::Pass),
         verdict("good.latency_p99", "< 3ms", Some(3.3e6), latency),
@@ -127,6 +123,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
         seed,
         window_ns: (SECOND, 6 * SECOND),
         cut_short: false,
+        died: None,
         effective: Effective {
             server_cores: vec![0],
             client_cores: vec![1],
