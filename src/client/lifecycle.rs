@@ -137,9 +137,7 @@ impl Engine<'_> {
             self.io.timers.cancel(timer);
         }
         let mut content = connection.decoder.tally();
-        if let Some(fault) = &mut content.first_fault {
-            fault.count_streams_from(self.stream_of(0));
-        }
+        content.count_streams_from(self.stream_of(0));
         let group = &mut self.groups[connection.group];
         group.ended(how, &connection.pending, &content, self.io.now_ns);
         if matches!(how, Ended::ByFin | Ended::ByReset) {
