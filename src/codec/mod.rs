@@ -103,6 +103,7 @@ impl fmt::Display for Protocol {
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = with_old_word)]
 pub enum Check {
     /// Nothing but where it ends: neither its status nor its length nor its bytes
     None,
@@ -121,6 +122,13 @@ pub enum Check {
     /// Its status, and its length where load.answer says it
     #[value(skip)]
     Any,
+}
+
+/// What profiles of older versions say for `bytes`.
+fn with_old_word(schema: &mut schemars::Schema) {
+    if let Some(words) = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut) {
+        words.push(serde_json::json!({ "type": "string", "const": "same", "description": "As `bytes`" }));
+    }
 }
 
 impl Check {

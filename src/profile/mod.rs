@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    bench::{Bench, Crowd, Peer},
+    bench::{Bench, Crowd, LongestWait, Peer},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted, meant},
     gate::{Limits, Shares},

@@ -316,7 +316,9 @@ impl Decoder {
             (_, Check::Bytes, Some((_, sample))) => {
                 self.comparison.finish(sample, self.start, found, &mut self.verifier);
             }
-            (None, Check::Length, Some((_, sample))) => sample.compare_length(self.start, found, &mut self.verifier),
+            (None, Check::Length, Some((_, sample))) => {
+                sample.compare_length(self.start, found, &mut self.verifier);
+            }
             _ => {}
         }
     }

@@ -201,7 +201,10 @@ mod tests {
             let json = serde_json::to_string(&statuses).expect("JSON");
             assert_eq!(serde_json::from_str::<Statuses>(&json).expect("the same"), statuses, "{json}");
         }
-        assert_eq!((read("status = 204").expect("one").single(), Statuses::default().single()), (Some(204), Some(200)));
+        assert_eq!(
+            (read("status = 204").expect("one").single(), Statuses::default().single()),
+            (Some(204), Some(200))
+        );
         assert_eq!(read("status = \"2xx\"").expect("a class").single(), None);
     }
 

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Format, baseline, view};
 use crate::{
-    gate::{Against, Call, Comparison, Expected, Finding, Since, measured},
+    gate::{Against, Call, Comparison, Expected, Finding, Since, is_censored, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -81,6 +81,7 @@ impl Told {
             let why = view::said(point, |trial| &trial.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
+        cases.extend(record.died().map(Case::died));
         cases.extend(against.into_iter().flat_map(Case::of_baseline));
         let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
         Self {
@@ -119,7 +120,7 @@ impl From<&Comparison> for Told {
                 point: words(&finding.axes),
                 name: finding.gated.name.clone(),
                 stat: stat_of(&finding.gated.name)?,
-                value: finding.head,
+                value: Some(finding.head).filter(|head| head.is_finite())?,
                 range: None,
             })
         };
@@ -148,7 +149,10 @@ impl Case {
             name: format!("{} {}{at}", verdict.name, verdict.condition),
             word: verdict.outcome.word(),
             result: verdict.outcome,
-            facts: format!("measured {}", verdict.shown()),
+            facts: match &verdict.reason {
+                Some(reason) => reason.clone(),
+                None => format!("measured {}", verdict.shown()),
+            },
         }
     }
 
@@ -173,6 +177,12 @@ impl Case {
             })
         };
         against.numbers.iter().filter_map(case).collect()
+    }
+
+    /// The server ended by itself.
+    fn died(how: &str) -> Self {
+        let (name, result) = ("the server stays alive".to_owned(), Outcome::Fail);
+        Self { name, word: result.word(), result, facts: how.to_owned() }
     }
 
     /// What was measured at that point proves nothing.
@@ -202,12 +212,15 @@ fn at(point: &str) -> String {
 }
 
 /// Every number of a point that can get better or worse, over its trials that are whole and prove something: a tracker would
-/// take the others for changes.
+/// take the others for changes, and a lower bound for an improvement.
 fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
     let Some(first) = point.trials.first() else { return Vec::new() };
     let number = |name: &String| {
         let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        if is_censored(point, name).is_some() {
+            return None;
+        }
         let values = measured(point, name)?;
         let range = (stats::quantile(&values, 0.0)?, stats::quantile(&values, 1.0)?);
         Some(Number {

@@ -33,7 +33,11 @@ fn what_is_no_answer_is_kept_by_its_first_bytes() {
     assert_eq!(first(|| resp("PING", 0, None), ssh.as_bytes()), Some((begins.clone(), 0, 1)));
     assert_eq!(first(|| Script::frame(9, 9), ssh.as_bytes()), Some((begins.clone(), 0, 1)));
     assert_eq!(first(|| Script::echo(9), ssh.as_bytes()), Some((begins, 0, 1)));
-    assert_eq!(first(|| Script::echo(9), b"no\n"), Some(("no\\n".into(), 0, 1)), "too short to be told apart");
+    assert_eq!(
+        first(|| Script::echo(9), b"no\n"),
+        Some(("no\\n".into(), 0, 1)),
+        "too short to be told apart"
+    );
     assert_eq!(first(|| Script::line(9), ssh.as_bytes()), Some(("SSH-2.0-OpenSSH_9.2\\r".into(), 0, 1)));
     let raw = || raw("send = 'x'\nuntil = '\\n'");
     assert_eq!(first(raw, b"ok\nok\nno\n"), Some(("no\\n".into(), 6, 3)));
