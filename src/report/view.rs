@@ -262,6 +262,10 @@ pub(super) fn meaning(record: &Record) -> String {
         Outcome::Pass if total == 0 => {
             "Nothing was expected: these are figures without a judgment.".to_owned()
         }
+        Outcome::Pass if record.verdicts().all(Verdict::is_implied) => {
+            "No answer was wrong, and nothing else was expected: these are figures without a judgment."
+                .to_owned()
+        }
         Outcome::Pass => "Everything that was expected held in every repeat.".to_owned(),
         Outcome::Fail => {
             let died =
