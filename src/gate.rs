@@ -4,13 +4,15 @@ mod baseline;
 mod calibration;
 mod comparison;
 mod expected;
+mod inflation;
 mod judge;
 mod pairs;
 mod unserved;
 mod validity;
 
 pub use self::{
-    baseline::*, calibration::*, comparison::*, expected::*, judge::*, pairs::*, unserved::*, validity::*,
+    baseline::*, calibration::*, comparison::*, expected::*, inflation::*, judge::*, pairs::*, unserved::*,
+    validity::*,
 };
 use crate::{
     profile::Profile,

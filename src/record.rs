@@ -3,6 +3,7 @@
 
 mod accounts;
 mod buckets;
+mod cause;
 mod shortage;
 mod verdict;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     accounts::{Ledger, Requests},
     buckets::Buckets,
+    cause::Cause,
     shortage::Shortage,
     verdict::{Verdict, lower_bound},
 };
@@ -119,6 +121,9 @@ pub struct Effective {
     pub server_cores: Vec<usize>,
     /// The cores that the clients were kept on; empty: any.
     pub client_cores: Vec<usize>,
+    /// The physical cores that badpeer may use, the hardware threads of each, and how they were shared out, in words.
+    #[serde(default)]
+    pub cores: String,
     /// The server's address.
     pub address: String,
     /// Kernel receive buffer of a client of each group, in bytes.
@@ -142,6 +147,19 @@ pub struct Series {
     pub at_ns: Vec<i64>,
     /// A value for each sample; `None` where it was not read. A group's columns are named `group.metric`.
     pub columns: IndexMap<String, Vec<Option<f64>>>,
+    /// When each source was read, by its name: sources are read one after the other, and a look at many sockets takes time.
+    /// A column that stands under none was read when the sample was taken.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub clocks: IndexMap<String, Clock>,
+}
+
+/// When one source was read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Clock {
+    /// The columns that were read from it.
+    pub columns: Vec<String>,
+    /// When, for each sample, in nanoseconds since the first client started; `None` where it was not read.
+    pub at_ns: Vec<Option<i64>>,
 }
 
 impl Series {
@@ -167,7 +185,27 @@ impl Series {
         }
     }
 
-    /// The times and values of a column where it was read.
+    /// When a run-wide metric was read, and what it was; nothing where it never was.
+    #[must_use]
+    pub fn run_points(&self, metric: Metric) -> Vec<(i64, f64)> {
+        self.points_of(metric.spec().name)
+    }
+
+    /// The same of a group's metric.
+    #[must_use]
+    pub fn group_points(&self, group: &str, metric: Metric) -> Vec<(i64, f64)> {
+        self.points_of(&format!("{group}.{}", metric.spec().name))
+    }
+
+    fn points_of(&self, name: &str) -> Vec<(i64, f64)> {
+        let Some(column) = self.columns.get(name) else { return Vec::new() };
+        let clock = self.clocks.values().find(|clock| clock.columns.iter().any(|column| column == name));
+        let Some(clock) = clock else { return self.points(column) };
+        let read = clock.at_ns.iter().zip(&self.at_ns).zip(column);
+        read.filter_map(|((read, sampled), value)| Some((read.unwrap_or(*sampled), (*value)?))).collect()
+    }
+
+    /// The times of the samples, and the values of a column, where it was read.
     #[must_use]
     pub fn points(&self, column: &[Option<f64>]) -> Vec<(i64, f64)> {
         self.at_ns.iter().zip(column).filter_map(|(at, value)| value.map(|value| (*at, value))).collect()
@@ -189,6 +227,17 @@ pub struct GroupResult {
     pub response_ns: Buckets,
     /// Nanoseconds from when a request was sent to its answer, in the measured window.
     pub service_ns: Buckets,
+    /// How long requests of the measured window were seen to wait that got no proper answer, in nanoseconds since they
+    /// were due.
+    #[serde(default)]
+    pub censored_ns: Buckets,
+    /// Of an open loop: response times without what the harness itself was late by.
+    #[serde(default)]
+    pub undelayed_ns: Buckets,
+    /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and where it
+    /// never did.
+    #[serde(default)]
+    pub loop_started_ns: Option<i64>,
 }
 
 /// An eviction, as the reference server reports it. Times are nanoseconds since the first client started.
@@ -349,5 +398,10 @@ mod tests {
         assert_eq!(series.run(Metric::ServerRss), Some(&[Some(7.0), None][..]));
         assert_eq!(series.run(Metric::ServerPss), None);
         assert_eq!(series.points(series.run(Metric::ServerRss).expect("a column")), [(0, 7.0)]);
+        assert_eq!(series.run_points(Metric::ServerRss), [(0, 7.0)]);
+        let clock = Clock { columns: vec!["server_rss".to_owned()], at_ns: vec![Some(5), None] };
+        series.clocks.insert("process".to_owned(), clock);
+        assert_eq!(series.run_points(Metric::ServerRss), [(5, 7.0)]);
+        assert_eq!(series.run_points(Metric::ServerPss), []);
     }
 }

@@ -102,7 +102,7 @@ fn gated_anyway(profile: &Profile) -> Vec<Gated> {
     ];
     for group in profile.clients.iter().filter(|group| group.is_steady()) {
         let of = |metric, fold| Gated::of(Stat { metric, fold }, Some(&group.name));
-        if group.load.depth.is_some() {
+        if group.load.is_closed_loop() {
             all.push(of(Metric::Answered, Fold::Rate));
         } else {
             all.extend([of(Metric::LatencyP50, Fold::Final), of(Metric::LatencyP99, Fold::Final)]);

@@ -46,6 +46,9 @@ metrics! {
     ServerProcesses: "server_processes" Run Count Neither [Peak Start End] None 0.0;
     /// Resident memory of the server's processes; pages that they share are counted in each
     ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
+    /// Most resident memory of the server's processes since the last sample, as the kernel marked it (VmHWM); of several
+    /// processes the sum of the most that each had. It is what the peak and the growth of server_rss are made from
+    ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
     ServerPss: "server_pss" Run Bytes Lower [Peak End] None 0.05;
     /// CPU time the server spent in user space
@@ -62,6 +65,12 @@ metrics! {
     ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// Time the server's threads were ready to run and waited for a core: what the machine took, and not the server
     ServerRunDelay: "server_run_delay" Run Nanoseconds Neither [Rate Total] None 0.5;
+    /// Share of the time in which the server's threads were ready to run that they waited for a core
+    ServerRunDelayShare: "server_run_delay_share" Run Share Neither [Final] None 0.5;
+    /// CPU time that tasks of any kind used on the cores that the server may use, interrupts left out
+    ServerCoresUsed: "server_cores_used" Run Nanoseconds Neither [Rate] None 0.1;
+    /// CPU time that others than the server and badpeer used on the cores that the server may use, as a share of these cores
+    OthersOnServerCores: "others_on_server_cores" Run Share Neither [Final] None 0.5;
     /// Instructions of the server, where this machine counts them (perf_event_open)
     ServerInstructions: "server_instructions" Run Count Lower [Rate Total] None 0.05;
     /// Instructions of the server for one answered request
@@ -94,6 +103,13 @@ metrics! {
     SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
     SocketsClosing: "sockets_closing" Run Count Lower [Peak Last End] Connections 0.02;
+
+    /// Connections of clients that are not badpeer's on which something was sent to the server's port while measuring
+    OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
+    /// Requests of such clients while measuring, as far as the server's sockets show them: segments with data that arrived
+    OtherRequests: "other_requests" Run Count Neither [Final] None 0.5;
+    /// Share of such clients in all requests to the server while measuring
+    OtherRequestsShare: "other_requests_share" Run Share Neither [Final] None 0.5;
 
     // The reference server's own counters.
     /// Connections the reference server holds
@@ -194,6 +210,8 @@ metrics! {
     CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 Above;
 
     // The harness and the host.
+    /// CPU time of badpeer as a whole: the clients' threads, and what looks at the server
+    HarnessProcessCpu: "harness_process_cpu" Run Nanoseconds Neither [Rate] None 0.1;
     /// CPU time of the client engine
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
     /// Share of the window that the busiest of the clients' threads computed, or was ready to and waited for its core
@@ -210,6 +228,8 @@ metrics! {
     HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
     /// 99th percentile of how late the engine started requests that were due while measuring
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Requests of open loops that the engine started more than 10 ms after they were due, of those due while measuring
+    StartedLate: "started_late" Run Count Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
     /// Time some task of this machine waited for a core (PSI)
@@ -226,7 +246,7 @@ metrics! {
     Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
     /// Requests that became due per second
     Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
-    /// Requests that became due and could not be started
+    /// Requests that became due and were never started: no connection was free
     Skipped: "skipped" Group Count Lower [Whole] None 0.0;
     /// Requests still open when the clients stopped
     Unanswered: "unanswered" Group Count Lower [Final] None 0.0;
@@ -236,7 +256,7 @@ metrics! {
     Lost: "lost" Group Count Lower [Final] None 0.0;
     /// Share of the requests due in the window that were still open when the clients stopped
     UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02;
-    /// Share of the requests due in the window that were open on a connection when it ended
+    /// Share of the requests due in the window that were open on a connection when it ended, other than by the client's doing
     LostShare: "lost_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
@@ -246,7 +266,7 @@ metrics! {
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
     /// Share of the group's connections that got no answer in the window
     SilentShare: "silent_share" Group Share Lower [Final] None 0.02;
-    /// Fewest answers that a connection got which was open for the whole window
+    /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
     FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
     /// Longest wait for an answer in the window, that of requests still waiting included
     LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
@@ -262,7 +282,7 @@ metrics! {
     IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
     /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
     IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
-    /// Median response time, from when a request was due
+    /// Median response time, from when a request was due; those without a proper answer count as the slowest
     LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 90th percentile of the response time
     LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{SysconfVar, sysconf};
@@ -35,6 +35,8 @@ pub struct ProcessReading {
     pub involuntary_switches: u64,
     /// Threads alive.
     pub threads: u64,
+    /// Its first thread was on a CPU, or ready to run: state R.
+    pub is_running: bool,
     /// Open descriptors; `None` where the kernel is older than 6.2 and the process belongs to someone else.
     pub descriptors: Option<u64>,
 }
@@ -96,8 +98,17 @@ impl ProcessProbe {
             voluntary_switches: effort.voluntary_switches,
             involuntary_switches: effort.involuntary_switches,
             threads: stat.threads,
+            is_running: stat.is_running,
             descriptors: self.descriptors(),
         })
+    }
+
+    /// Makes [`ProcessReading::peak_rss_bytes`] begin anew with what is resident now: `proc_pid_clear_refs(5)`, value 5.
+    ///
+    /// # Errors
+    /// `PermissionDenied` when the process belongs to someone else, `NotFound` when it is gone or the kernel cannot.
+    pub fn reset_peak_rss(&self) -> io::Result<()> {
+        OpenOptions::new().write(true).open(self.directory.join("clear_refs"))?.write_all(b"5")
     }
 
     /// The process's share of memory, in bytes: its own pages, and its part of those it shares. The kernel walks the
@@ -201,6 +212,7 @@ impl Effort {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
+    is_running: bool,
     user_ticks: u64,
     system_ticks: u64,
     waited_user_ticks: u64,
@@ -208,13 +220,14 @@ struct Stat {
     threads: u64,
 }
 
-/// Fields 14 to 17 and 20 of `proc_pid_stat(5)`. Field 2 is the program's name, in which spaces and parentheses may
+/// Fields 3, 14 to 17 and 20 of `proc_pid_stat(5)`. Field 2 is the program's name, in which spaces and parentheses may
 /// stand, so counting begins after the last `)`.
 fn parse_stat(stat: &str) -> Option<Stat> {
     let (_, from_third) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = from_third.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse().ok();
     Some(Stat {
+        is_running: *fields.first()? == "R",
         user_ticks: field(14)?,
         system_ticks: field(15)?,
         waited_user_ticks: field(16)?,
@@ -238,6 +251,7 @@ mod tests {
         let stat =
             "812 (a) R (b c)) S 1 812 812 0 -1 4194304 100 0 0 0 77 13 5 6 20 0 9 0 98563 3133440 372 184";
         let wanted = Stat {
+            is_running: false,
             user_ticks: 77,
             system_ticks: 13,
             waited_user_ticks: 5,

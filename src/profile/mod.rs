@@ -200,7 +200,7 @@ impl Profile {
 
     /// The groups that ask for the next answer when they have one.
     pub fn closed_loops(&self) -> impl Iterator<Item = &Group> {
-        self.clients.iter().filter(|group| group.load.depth.is_some())
+        self.clients.iter().filter(|group| group.load.is_closed_loop())
     }
 
     /// Time that clients run: warm-up and measured window.

@@ -11,7 +11,7 @@ use super::{
     view::{NOTHING, axes, mean, show, values},
 };
 use crate::{
-    gate::is_censored,
+    gate::censored_by,
     metric::{Better, Unit},
     record::{Point, Record, stat_of},
 };
@@ -205,7 +205,7 @@ fn compare(a: &Point, b: &Point) -> Compared {
         let names: IndexSet<&str> =
             point.trials.iter().flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
         let side = |name: &str| {
-            let censored = is_censored(point, name).map(str::to_owned);
+            let censored = censored_by(point, name).map(str::to_owned);
             Some((name.to_owned(), Side { mean: mean(&values(point, name))?, censored }))
         };
         names.into_iter().filter_map(side).collect::<IndexMap<String, Side>>()

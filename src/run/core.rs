@@ -39,7 +39,11 @@ pub(super) fn run(
         window_ns: (0, took_ns),
         cut_short: false,
         died: None,
-        effective: Effective { server_cores: cores.server.clone(), ..Effective::default() },
+        effective: Effective {
+            server_cores: cores.server.clone(),
+            cores: cores.words(),
+            ..Effective::default()
+        },
         series: Series::default(),
         groups: Vec::new(),
         evictions: Vec::new(),

@@ -78,7 +78,7 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
     let send = profile.server.reference().and_then(|server| server.send_buffer.0);
     let send = send.map_or(largest_send, |bytes| bytes.0 * 2);
     for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
-        let Some(depth) = group.load.depth else { continue };
+        let Some(depth) = group.load.depth.filter(|_| group.load.is_closed_loop()) else { continue };
         let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);
         let Some(answer) = group.answer_bytes() else {
             return Err(format!(

@@ -3,12 +3,14 @@
 
 mod core;
 mod cores;
+mod costs;
 mod drive;
 mod endings;
 mod feasible;
 mod guard;
 mod interrupt;
 mod pairs;
+mod sample;
 mod summary;
 mod target;
 mod trial;

@@ -125,6 +125,8 @@ fn trial(seed: u64, scale: f64) -> Trial {
         cut_short: false,
         died: None,
         effective: Effective {
+            cores: "2 physical cores of 1 hardware thread (0, 1): server and clients have cores of their own"
+                .into(),
             server_cores: vec![0],
             client_cores: vec![1],
             address: "127.0.0.1:40123".into(),
@@ -233,6 +235,7 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         content: Tally { verified: 6_144_512, ..Tally::default() },
         response_ns: buckets(scale),
         service_ns: buckets(scale * 0.9),
+        ..GroupResult::default()
     };
     let fault =
         Fault { stream: 71, at: 65_536, found: Some(Origin { stream: 72, offset: 1024 }), flaw: None };
@@ -241,8 +244,7 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         ledger: Ledger { opened: 64, evicted_rst: 63, evicted_fin: 1, ..Ledger::default() },
         requests: Requests { started: 256, lost: 256, ..Requests::default() },
         content: Tally { torn: 1, first_fault: Some(fault), ..Tally::default() },
-        response_ns: Buckets::default(),
-        service_ns: Buckets::default(),
+        ..GroupResult::default()
     };
     vec![good, stalled]
 }

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Format, baseline, view};
 use crate::{
-    gate::{Against, Call, Comparison, Expected, Finding, Since, is_censored, measured},
+    gate::{Against, Call, Comparison, Expected, Finding, Since, censored_by, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -218,7 +218,7 @@ fn numbers(point: &Point) -> Vec<Number> {
     let Some(first) = point.trials.first() else { return Vec::new() };
     let number = |name: &String| {
         let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
-        if is_censored(point, name).is_some() {
+        if censored_by(point, name).is_some() {
             return None;
         }
         let values = measured(point, name)?;
