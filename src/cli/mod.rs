@@ -32,8 +32,13 @@ use crate::run::{Interrupt, RunError};
 /// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
 ///
 /// Exit codes: 0 pass, 1 an expectation failed or a server got worse, 2 bad usage or profile, 3 the target could not be
-/// started or reached or died, or results not be written, 4 nothing is proven (the harness itself was the limit, or what was
-/// expected could not be measured), 130 interrupted.
+/// started or reached or died, or results not be written, 4 nothing is proven (the harness itself was the limit, what was
+/// expected could not be measured, or good clients got no answer), 130 interrupted.
+///
+/// Exit code 0 of a run says that everything that was expected held in every repeat, and that no received byte was wrong and no
+/// request of a good client erred, which is expected unless the profile says otherwise. It says nothing of numbers that nobody
+/// expected anything of: they are in the reports. Exit code 0 of a comparison says that no number surely got worse, which
+/// includes INCONCLUSIVE, unless --strict makes that 4.
 #[derive(Debug, Parser)]
 #[command(name = "badpeer", version, max_term_width = 100)]
 struct Words {

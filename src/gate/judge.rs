@@ -33,7 +33,7 @@ pub(super) fn judge_each(
 }
 
 /// The number of that name in every whole trial of the point; `None` if one of them lacks it. Some may be lower bounds
-/// ([`is_censored`]).
+/// ([`censored_by`]).
 #[must_use]
 pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
     let values: Option<Vec<f64>> = whole(point).map(|trial| trial.summary.get(number).copied()).collect();
@@ -42,7 +42,7 @@ pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
 
 /// Why the number of that name is a lower bound in one of the trials of the point, if it is.
 #[must_use]
-pub fn is_censored<'a>(point: &'a Point, number: &str) -> Option<&'a str> {
+pub fn censored_by<'a>(point: &'a Point, number: &str) -> Option<&'a str> {
     point.trials.iter().find_map(|trial| trial.censored.get(number)).map(String::as_str)
 }
 
@@ -62,6 +62,9 @@ fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Opti
     };
     Some((known, cause))
 }
+
+/// Why a number is a lower bound where requests were never started.
+const SKIPPED: &str = "skipped";
 
 /// A point of a sweep among the others.
 struct Here<'a> {
@@ -148,7 +151,7 @@ impl<'a> Here<'a> {
                 let other = self.other_point(at)?;
                 let values = measured(other, &expectation.number)?;
                 let typical = stats::quantile(&values, 0.5)?;
-                is_censored(other, &expectation.number).is_none().then_some(typical * share)
+                censored_by(other, &expectation.number).is_none().then_some(typical * share)
             }
         }
     }
@@ -182,8 +185,8 @@ impl<'a> Here<'a> {
     ///
     /// Clients that are too busy make rates smaller and latencies longer than they are: a rate that was reached all the
     /// same was reached, and an open loop's latency that stayed below its limit did, as did any longest wait. Only a closed
-    /// loop's latency proves nothing either way, because the load was not what it should have been. A request that was never
-    /// answered is none of their doing.
+    /// loop's latency proves nothing either way, because the load was not what it should have been. A request that was started
+    /// and never answered is none of their doing.
     fn is_the_clients_own(
         &self,
         expectation: &Expectation,
@@ -194,7 +197,8 @@ impl<'a> Here<'a> {
         let Some(group) = self.profile.clients.iter().find(|group| Some(group.name.as_str()) == name) else {
             return false;
         };
-        if outcome == Outcome::Fail && shown.is_some_and(|(_, cause)| cause.is_some()) {
+        let cause = shown.and_then(|(_, cause)| cause);
+        if outcome == Outcome::Fail && cause.is_some_and(|cause| cause != SKIPPED) {
             return false;
         }
         let is_closed = group.load.is_closed_loop();

@@ -59,7 +59,7 @@ fn speaks_of_it(verdict: &Verdict, group: &str) -> bool {
 fn verdict(group: &Group, why: &str) -> Verdict {
     let name = format!("{}.{}", group.name, Metric::Answered.spec().name);
     let reason = format!(
-        "{}, and nothing is expected of it: what else was measured was not measured beside good clients. Expect something \
+        "{}, and no expectation speaks of that: what else was measured was not measured beside good clients. Expect something \
          of `{name}`, or leave the group out.",
         capitalized(why)
     );

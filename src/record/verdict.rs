@@ -37,6 +37,12 @@ impl Verdict {
         Self { name, condition, measured, censored: None, outcome, reason: None }
     }
 
+    /// Whether the profile does not write it.
+    #[must_use]
+    pub fn is_implied(&self) -> bool {
+        self.condition.ends_with("(implied)")
+    }
+
     /// The measured value with its unit, for people.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -11,7 +11,7 @@ use super::{
     view::{NOTHING, axes, mean, show, values},
 };
 use crate::{
-    gate::is_censored,
+    gate::censored_by,
     metric::{Better, Unit},
     record::{Point, Record, lower_bound, stat_of},
 };
@@ -205,7 +205,7 @@ fn compare(a: &Point, b: &Point) -> Compared {
         let names: IndexSet<&str> =
             point.trials.iter().flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
         let side = |name: &str| {
-            let censored = is_censored(point, name).map(str::to_owned);
+            let censored = censored_by(point, name).map(str::to_owned);
             Some((name.to_owned(), Side { mean: mean(&values(point, name))?, censored }))
         };
         names.into_iter().filter_map(side).collect::<IndexMap<String, Side>>()
@@ -257,12 +257,24 @@ fn tables(point: &Compared) -> String {
         let title = group.map_or_else(|| "the whole run".to_owned(), |group| format!("group {group}"));
         table.part(&title);
         for pair in point.pairs.iter().filter(|pair| pair.group.as_deref() == group) {
-            let shown = |side: &Side| lower_bound(show(pair.unit, side.mean), side.censored.as_deref());
-            let cells = [shown(&pair.a), shown(&pair.b), percent(pair), pair.change.word().to_owned()];
+            let cells = [shown(pair.unit, &pair.a), shown(pair.unit, &pair.b), percent(pair), judgment(pair)];
             table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
         }
     }
     format!("\n{}", table.text(WIDTH))
+}
+
+/// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
+fn shown(unit: Unit, side: &Side) -> String {
+    format!("{}{}", if side.censored.is_some() { "> " } else { "" }, show(unit, side.mean))
+}
+
+fn judgment(pair: &Pair) -> String {
+    let causes: IndexSet<&str> =
+        [&pair.a, &pair.b].into_iter().filter_map(|side| side.censored.as_deref()).collect();
+    let causes: Vec<&str> = causes.into_iter().collect();
+    let why = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+    format!("{}{why}", pair.change.word()).trim_start().to_owned()
 }
 
 fn percent(pair: &Pair) -> String {

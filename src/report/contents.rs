@@ -83,12 +83,13 @@ pub(super) fn latencies(point: &Point) -> Table {
 
 /// What became of the requests of each group.
 pub(super) fn requests(point: &Point) -> Table {
-    let counts: [(&str, Count<Requests>); 5] = [
+    let counts: [(&str, Count<Requests>); 6] = [
         ("started", |r| r.started),
         ("answered", |r| r.answered),
         ("unanswered", |r| r.unanswered),
         ("lost", |r| r.lost),
         ("skipped", |r| r.skipped),
+        ("sent again", |r| r.retried),
     ];
     let mut table = Table::new("Requests, warm-up included", &[("group", Left)]);
     for (title, _) in counts {
@@ -105,14 +106,36 @@ pub(super) fn requests(point: &Point) -> Table {
     table
 }
 
+/// Whether all connections of each group were served, and how long they waited.
+pub(super) fn silence(point: &Point) -> Table {
+    let mut table = Table::new("Silence and fairness", &[("group", Left)]);
+    let columns = [
+        ("silent connections", Metric::SilentConnections),
+        ("fewest answers", Metric::FewestAnswers),
+        ("longest wait", Metric::LongestWait),
+        ("longest silence", Metric::LongestSilence),
+    ];
+    for (title, _) in columns {
+        table.column(title, Right);
+    }
+    for group in group_names(point) {
+        let cells = columns.map(|(_, metric)| full(point, Some(group), metric, Fold::Final));
+        if cells.iter().any(|cell| cell != NOTHING) {
+            table.row(std::iter::once(group.to_owned()).chain(cells).collect());
+        }
+    }
+    table
+}
+
 /// How the connections of each group ended; the counts add up.
 pub(super) fn connections(point: &Point) -> Table {
-    let counts: [(&str, Count<Ledger>); 10] = [
+    let counts: [(&str, Count<Ledger>); 11] = [
         ("opened", |l| l.opened),
         ("closed by us", |l| l.closed_by_us),
         ("reset by us", |l| l.reset_by_us),
         ("vanished", |l| l.vanished),
         ("closed as announced", |l| l.closed_as_announced),
+        ("closed while idle", |l| l.closed_idle),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("evicted (RST)", |l| l.evicted_rst),
         ("refused", |l| l.refused),

@@ -17,7 +17,7 @@ use nix::{
 
 use super::view::{mean, sound, values};
 use crate::{
-    gate::{gated, is_censored},
+    gate::{censored_by, gated},
     record::{Point, Record, number_of, place},
 };
 
@@ -72,7 +72,7 @@ fn rows(record: &Record) -> Vec<Row> {
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();
     let row = |point: &Point| {
         // A lower bound is no number to draw a line through.
-        let is_known = |name: &&String| is_censored(point, name).is_none();
+        let is_known = |name: &&String| censored_by(point, name).is_none();
         let number = |name: &String| Some((name.clone(), mean(&values(point, name))?));
         Row {
             time: record.started.clone(),

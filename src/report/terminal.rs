@@ -5,7 +5,9 @@ use super::{
     problems::problems,
     stall::explanations,
     table::{Align, Table, shortened},
-    view::{NOTHING, axes, brief, evictions, faults, groups, manner, meaning, outcomes, said, troubles},
+    view::{
+        NOTHING, axes, brief, evictions, faults, groups, manner, meaning, outcomes, said, silences, troubles,
+    },
 };
 use crate::{
     metric::{Fold, Metric},
@@ -104,7 +106,8 @@ fn clients(point: &Point) -> Table {
         let of = |metric, fold| brief(point, Some(group), metric, fold);
         // The first outcome stands beside the figures, further ones below each other.
         let connections = outcomes(point, group);
-        let mut outcomes = connections.split(", ").map(str::to_owned).chain(troubles(point, group));
+        let outcomes = connections.split(", ").map(str::to_owned).chain(troubles(point, group));
+        let mut outcomes = outcomes.chain(silences(point, group));
         table.row(vec![
             group.to_owned(),
             of(Metric::Offered, Fold::Final),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::{
-    gate::is_censored,
+    gate::censored_by,
     metric::{Fold, Metric, Stat, Unit},
     record::{GroupResult, Ledger, Outcome, Point, Record, Requests, Trial, Verdict, lower_bound},
     stats::quantile,
@@ -65,7 +65,7 @@ pub(super) fn show(unit: Unit, value: f64) -> String {
 pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
     let name = key(group, stat);
-    let shown = |mean| lower_bound(show(stat.unit(), mean), is_censored(point, &name));
+    let shown = |mean| lower_bound(show(stat.unit(), mean), censored_by(point, &name));
     mean(&values(point, &name)).map_or_else(|| NOTHING.to_owned(), shown)
 }
 
@@ -78,7 +78,7 @@ pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fol
 /// The same of a number by its name; where it is a lower bound in one of the repeats, so is the mean.
 pub(super) fn figure(point: &Point, name: &str, unit: Unit) -> String {
     let values = values(point, name);
-    match (is_censored(point, name), mean(&values)) {
+    match (censored_by(point, name), mean(&values)) {
         (Some(cause), Some(mean)) => lower_bound(show(unit, mean), Some(cause)),
         _ => spread(unit, &values),
     }
@@ -169,12 +169,13 @@ pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> St
 
 /// How the connections of a group ended, leaving out what did not happen.
 pub(super) fn outcomes(point: &Point, group: &str) -> String {
-    let kinds: [(&str, Count<Ledger>); 9] = [
+    let kinds: [(&str, Count<Ledger>); 10] = [
         ("alive", |l| l.still_alive),
         ("evicted (RST)", |l| l.evicted_rst),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("closed by us", |l| l.closed_by_us),
         ("closed as announced", |l| l.closed_as_announced),
+        ("closed while idle", |l| l.closed_idle),
         ("reset by us", |l| l.reset_by_us),
         ("vanished", |l| l.vanished),
         ("refused", |l| l.refused),
@@ -200,6 +201,35 @@ pub(super) fn troubles(point: &Point, group: &str) -> Vec<String> {
     let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(r) > 0));
     happened.map(|(kind, count)| format!("{} {kind}", counts(results(point, group).map(count)))).collect()
 }
+
+/// What a group that was answered did not get, where it is bad: connections without an answer, and a wait or a silence of more
+/// than a second.
+pub(super) fn silences(point: &Point, group: &str) -> Vec<String> {
+    let is_served = results(point, group).any(|result| result.requests.answered > 0);
+    let most = |metric| {
+        let stat = Stat { metric, fold: Fold::Final };
+        values(point, &key(Some(group), stat)).into_iter().reduce(f64::max).filter(|_| is_served)
+    };
+    let silent = most(Metric::SilentConnections).filter(|count| *count > 0.0);
+    let long = |metric| {
+        let stat = Stat { metric, fold: Fold::Final };
+        let cause = censored_by(point, &key(Some(group), stat));
+        most(metric)
+            .filter(|ns| *ns > LONG_NS || cause.is_some())
+            .map(|ns| lower_bound(show(Unit::Nanoseconds, ns), cause))
+    };
+    [
+        silent.map(|count| format!("{count} connections silent")),
+        long(Metric::LongestWait).map(|wait| format!("longest wait {wait}")),
+        long(Metric::LongestSilence).map(|time| format!("no answer at all for {time}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A wait that is worth a word, in nanoseconds.
+const LONG_NS: f64 = 1e9;
 
 /// The first thing that was wrong with the answers of each group, if anything was: on which connection, and at which byte.
 pub(super) fn faults(point: &Point) -> Vec<String> {
@@ -261,6 +291,10 @@ pub(super) fn meaning(record: &Record) -> String {
     match record.outcome() {
         Outcome::Pass if total == 0 => {
             "Nothing was expected: these are figures without a judgment.".to_owned()
+        }
+        Outcome::Pass if record.verdicts().all(Verdict::is_implied) => {
+            "No answer was wrong, and nothing else was expected: these are figures without a judgment."
+                .to_owned()
         }
         Outcome::Pass => "Everything that was expected held in every repeat.".to_owned(),
         Outcome::Fail => {

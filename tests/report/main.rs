@@ -1,5 +1,6 @@
 //! What a record is made into: looked at as a reader would, and checked as a browser would.
 
+mod bounds;
 mod fixture;
 mod history;
 mod page;

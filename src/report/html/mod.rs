@@ -145,6 +145,7 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
             &[
                 contents::latencies(point),
                 contents::requests(point),
+                contents::silence(point),
                 contents::connections(point),
                 contents::content(point),
                 contents::hold_ups(point),

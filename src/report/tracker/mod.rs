@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Format, baseline, view};
 use crate::{
-    gate::{Against, Call, Comparison, Expected, Finding, Since, is_censored, measured},
+    gate::{Against, Call, Comparison, Expected, Finding, Since, censored_by, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -205,6 +205,12 @@ impl Case {
         Self { name, word: result.word(), result, facts: how.to_owned() }
     }
 
+    /// The server ended by itself.
+    fn died(how: &str) -> Self {
+        let (name, result) = ("the server stays alive".to_owned(), Outcome::Fail);
+        Self { name, word: result.word(), result, facts: how.to_owned() }
+    }
+
     /// What was measured at that point proves nothing.
     fn invalid(at: &str, why: String) -> Self {
         let result = Outcome::Invalid;
@@ -238,7 +244,7 @@ fn numbers(point: &Point) -> Vec<Number> {
     let Some(first) = point.trials.first() else { return Vec::new() };
     let number = |name: &String| {
         let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
-        if is_censored(point, name).is_some() {
+        if censored_by(point, name).is_some() {
             return None;
         }
         let values = measured(point, name)?;

@@ -1,0 +1,240 @@
+//! Silence, errors and wrong bytes prove nothing and are never a PASS: servers that are wrong in one way each, driven by the
+//! built program.
+
+mod common;
+
+#[path = "verdicts/profiles.rs"]
+mod profiles;
+#[path = "verdicts/wrong.rs"]
+mod wrong;
+
+use std::{
+    net::SocketAddr,
+    sync::{Once, OnceLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use self::{
+    common::{badpeer, ending, text},
+    wrong::{Act, Requests, answer, ok, serve},
+};
+
+/// Drives the server at this address with four good clients, briefly: the exit code, and what is said on stdout in one line.
+fn bench(address: &str, flags: &[&str]) -> (Option<i32>, String) {
+    let folder = TempDir::new().expect("a folder");
+    let fixed = ["bench", address, "-c", "4", "-d", "700ms", "--warmup", "200ms", "--format", "csv"];
+    let output = badpeer(&[&fixed, flags].concat(), folder.path());
+    let said = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    (output.status.code(), said)
+}
+
+fn http(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String) {
+    bench(&format!("http://{address}/page"), flags)
+}
+
+/// The same, again where the machine was too busy for anything to be said of time.
+fn http_when_quiet(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String) {
+    let mut tries = (0..3).map(|_| http(address, flags));
+    let quiet = tries.find(|(_, said)| !said.contains("INVALID"));
+    quiet.unwrap_or_else(|| http(address, flags))
+}
+
+fn resp(address: SocketAddr) -> (Option<i32>, String) {
+    bench(&address.to_string(), &["-p", "resp"])
+}
+
+/// It must fail, and say these words before the first table.
+fn assert_fails((code, said): &(Option<i32>, String), words: &[&str]) {
+    assert_eq!(*code, Some(1), "{said}");
+    let (first, _) = said.split_once("group offered").unwrap_or((said, ""));
+    assert!(first.contains("FAIL"), "what fails is named first: {said}");
+    for words in words {
+        assert!(first.contains(words), "`{words}` is missing: {said}");
+    }
+}
+
+#[test]
+fn a_server_that_answers_everybody_passes() {
+    for flags in [&[][..], &["-r", "400"]] {
+        let (code, said) = http_when_quiet(serve(Requests::Http, |_, _| ok()), flags);
+        assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[test]
+fn answers_that_are_errors_fail_with_the_first_one_and_what_to_write() {
+    for (status, words) in [
+        ("500 Internal Server Error", "look into what the server says of it, or allow it with --status 500"),
+        ("404 Not Found", "name a path that exists, or allow it with --status 404"),
+        ("301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
+    ] {
+        let found = http(serve(Requests::Http, move |_, _| answer(status, "no")), &[]);
+        let line = format!("answer 1: `HTTP/1.1 {status}`");
+        assert_fails(&found, &["good.errors = 0", &line, "Status 200 is expected", words]);
+    }
+    let rate = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["-r", "400"]);
+    assert_fails(&rate, &["good.errors = 0", "`HTTP/1.1 404 Not Found`"]);
+}
+
+#[test]
+fn one_error_in_a_hundred_is_an_error() {
+    let act = |asked: wrong::Asked, _: &[u8]| {
+        if asked.of_all % 100 == 50 { answer("404 Not Found", "no") } else { ok() }
+    };
+    assert_fails(&http(serve(Requests::Http, act), &[]), &["good.errors = 0", "--status 200,404"]);
+    let act = |asked: wrong::Asked, _: &[u8]| {
+        let is_error = asked.of_all % 100 == 50;
+        Act::Say(if is_error { b"-ERR no\r\n".to_vec() } else { b"+PONG\r\n".to_vec() })
+    };
+    assert_fails(&resp(serve(Requests::Resp, act)), &["good.errors = 0", "`-ERR no`"]);
+}
+
+#[test]
+fn statuses_that_are_allowed_are_no_errors() {
+    let alternating = || {
+        serve(Requests::Http, |asked, _| {
+            if asked.of_all % 2 == 0 { ok() } else { answer("404 Not Found", "nothing here") }
+        })
+    };
+    let (code, said) = http_when_quiet(alternating(), &["--status", "200,404"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = http_when_quiet(alternating(), &["--status", "2xx,4xx"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_fails(
+        &http(alternating(), &["--status", "404,5xx"]),
+        &["good.errors = 0", "Status 404,5xx is expected"],
+    );
+    let (code, said) = http_when_quiet(alternating(), &["--check", "none"]);
+    assert_eq!(code, Some(0), "nothing of an answer is judged: {said}");
+}
+
+#[test]
+fn a_head_with_bare_line_feeds_is_named_and_no_silence() {
+    let act = |_: wrong::Asked, _: &[u8]| Act::Say(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok".to_vec());
+    let found = http(serve(Requests::Http, act), &[]);
+    assert_fails(&found, &["corrupt_bytes = 0", "bare LF", "`HTTP/1.1 200 OK\\nContent-Length: 2\\n\\nok`"]);
+}
+
+#[test]
+fn a_server_that_falls_silent_fails() {
+    let hang = |is_silent: fn(wrong::Asked) -> bool| {
+        serve(Requests::Http, move |asked, _| if is_silent(asked) { Act::Hang } else { ok() })
+    };
+    let unanswered = "good.unanswered = 0";
+    for flags in [&[][..], &["-r", "400"]] {
+        let never = http(hang(|_| true), flags);
+        assert_fails(&never, &[unanswered, "`good`: not one of"]);
+        assert_fails(&http(hang(|asked| asked.of_all >= 100), flags), &[unanswered]);
+        assert_fails(&http(hang(|asked| asked.connection % 2 == 1), flags), &[unanswered]);
+        assert_fails(&http(hang(|asked| asked.connection > 0), flags), &[unanswered]);
+        assert_fails(&http(hang(|asked| asked.connection == 2 && asked.number >= 20), flags), &[unanswered]);
+    }
+}
+
+#[test]
+fn connections_that_got_no_answer_are_counted() {
+    let half = |asked: wrong::Asked, _: &[u8]| if asked.connection % 2 == 1 { Act::Hang } else { ok() };
+    assert_fails(&http(serve(Requests::Http, half), &[]), &["good.silent_connections = 0: 2"]);
+    assert_fails(
+        &http(serve(Requests::Http, half), &[]),
+        &["good.longest_wait <= 1s or <= 20 * latency_p50: >"],
+    );
+}
+
+#[test]
+fn a_long_wait_fails_unless_it_is_allowed() {
+    // Half a second after the first request, within the window, one of them waits.
+    let stall = || {
+        let (begun, once) = (OnceLock::new(), Once::new());
+        serve(Requests::Http, move |_, _| {
+            if begun.get_or_init(Instant::now).elapsed() > Duration::from_millis(500) {
+                once.call_once(|| thread::sleep(Duration::from_millis(250)));
+            }
+            ok()
+        })
+    };
+    assert_fails(&http(stall(), &["--max-wait", "100ms"]), &["good.longest_wait <= 100ms: 2"]);
+    for flags in [&["--max-wait", "off"], &["--max-wait", "30s"]] {
+        let (code, said) = http_when_quiet(stall(), flags);
+        assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[test]
+fn a_server_that_ends_connections_without_an_answer_fails() {
+    let found = http(serve(Requests::Http, |_, _| Act::Close), &[]);
+    assert_fails(&found, &["good.lost = 0", "good.evicted = 0", "`good`: not one of", "the server ended"]);
+}
+
+#[test]
+fn answers_that_change_fail_as_far_as_they_are_compared() {
+    let changing = || {
+        serve(Requests::Http, |asked, _| answer("200 OK", if asked.of_all > 40 { "jello" } else { "hello" }))
+    };
+    assert_fails(
+        &http(changing(), &[]),
+        &["corrupt_bytes = 0", "differs from the first one", "--check length"],
+    );
+    let longer = || {
+        serve(Requests::Http, |asked, _| {
+            answer("200 OK", if asked.of_all == 40 { "hello!" } else { "hello" })
+        })
+    };
+    assert_fails(
+        &http(longer(), &["--check", "length"]),
+        &["corrupt_bytes = 0", "6 bytes where 5", "--check status"],
+    );
+    for (server, check) in
+        [(changing(), "length"), (changing(), "status"), (longer(), "status"), (longer(), "none")]
+    {
+        let (code, said) = http_when_quiet(server, &["--check", check]);
+        assert_eq!(code, Some(0), "{check}: {said}");
+    }
+}
+
+#[test]
+fn resp_errors_fail() {
+    let act = |_: wrong::Asked, _: &[u8]| Act::Say(b"-NOAUTH Authentication required.\r\n".to_vec());
+    let found = resp(serve(Requests::Resp, act));
+    assert_fails(&found, &["good.errors = 0", "`-NOAUTH Authentication required.`", "send no password"]);
+}
+
+#[test]
+fn a_server_that_speaks_something_else_is_told_by_what_it_says() {
+    let act = |_: wrong::Asked, _: &[u8]| {
+        Act::Say(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".to_vec())
+    };
+    for (protocol, size) in [("echo", 128), ("line", 129), ("resp", 14)] {
+        let found = bench(&serve(Requests::Echo(size), act).to_string(), &["-p", protocol]);
+        assert_fails(
+            &found,
+            &["corrupt_bytes = 0", "`HTTP/1.1 400 Bad Request", "write the address as http://"],
+        );
+    }
+}
+
+#[test]
+fn the_verdicts_alone_begin_with_what_fails() {
+    let (code, said) = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["--quiet"]);
+    assert_eq!(code, Some(1), "{said}");
+    let verdicts = said.split_once("FAIL good.errors = 0").expect("the verdict");
+    assert!(!verdicts.0.contains("PASS") && verdicts.0.contains("`HTTP/1.1 404 Not Found`"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_refused() {
+    for (arguments, part) in [
+        (&["127.0.0.1:1", "--status", "200"][..], "--status is about HTTP"),
+        (&["127.0.0.1:1", "-p", "resp", "--check", "status"], "what resp answers is known"),
+        (&["http://127.0.0.1:1/", "--status", "200,ok"], "`ok` is no status"),
+        (&["http://127.0.0.1:1/", "--status", "200", "--check", "none"], "--check none judges no status"),
+        (&["http://127.0.0.1:1/", "--max-wait", "soon"], "or off"),
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        let (code, said) = ending(&badpeer(&[&["bench"], arguments].concat(), folder.path()));
+        assert!(code == Some(2) && said.contains(part), "{arguments:?}: {said}");
+    }
+}

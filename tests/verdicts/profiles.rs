@@ -1,0 +1,187 @@
+//! What a profile may claim: nothing of good clients that nobody served, nothing beside wrong bytes that nobody asked about.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use super::{
+    common::{BADPEER, badpeer, ending, record, text, with_profile},
+    wrong::{Act, Asked, Requests, answer, ok, serve},
+};
+
+/// A profile of four good clients with these keys, against the server at this address.
+fn profile(attach: &str, keys: &str, expect: &str) -> String {
+    format!(
+        "title = \"a server\"\nwarmup = \"200ms\"\nmeasure = \"1s\"\nsample_every = \"50ms\"\n[server]\nattach = {{ {attach} }}\n\
+         [[clients]]\nname = \"good\"\ncount = 4\n{keys}\n[expect]\n{expect}\n"
+    )
+}
+
+fn at(address: SocketAddr) -> String {
+    format!("address = \"{address}\"")
+}
+
+const HTTP: &str = "protocol = \"http\"\nload = { depth = 1 }";
+const ECHO: &str = "protocol = \"echo\"\nload = { depth = 1, payload = \"100B\" }";
+
+/// Runs it; exit code, and what is said.
+fn run(attach: &str, keys: &str, expect: &str) -> (Option<i32>, String, Value) {
+    let folder = with_profile(&profile(attach, keys, expect));
+    let (code, said) =
+        ending(&badpeer(&["run", "quick.toml", "--format", "markdown,junit,csv"], folder.path()));
+    let latest = folder.path().join("reports/quick/latest");
+    let files =
+        ["summary.md", "junit.xml"].map(|name| fs::read_to_string(latest.join(name)).unwrap_or_default());
+    let said = [said, files.concat()].concat().split_whitespace().collect::<Vec<_>>().join(" ");
+    (code, said, record(folder.path(), "quick"))
+}
+
+/// The same, again where the machine was too busy for anything to be said of time.
+fn run_when_quiet(attach: &str, keys: &str, expect: &str) -> (Option<i32>, String, Value) {
+    let mut tries = (0..3).map(|_| run(attach, keys, expect));
+    let quiet = tries.find(|(_, said, _)| !said.contains("INVALID"));
+    quiet.unwrap_or_else(|| run(attach, keys, expect))
+}
+
+/// An echo in which one byte of the 30th message of each connection is another.
+fn liar() -> SocketAddr {
+    serve(Requests::Echo(100), |asked, request| {
+        let mut bytes = request.to_vec();
+        if asked.number == 30 {
+            bytes[50] ^= 1;
+        }
+        Act::Say(bytes)
+    })
+}
+
+#[test]
+fn good_clients_that_nobody_answers_make_a_run_inconclusive() {
+    let silent = at(serve(Requests::Http, |_, _| Act::Hang));
+    for expect in ["", "\"good.evicted\" = \"= 0\"", "corrupt_bytes = \"= 0\""] {
+        let (code, said, record) = run_when_quiet(&silent, HTTP, expect);
+        assert_eq!(code, Some(4), "{expect}: {said}");
+        let why = "No request of `good` was answered in the window (4 were sent), and no expectation speaks of that";
+        assert!(said.contains("INCONCLUSIVE") && said.contains(why), "{said}");
+        assert!(said.contains("<skipped message=\"INCONCLUSIVE: No request of"), "{said}");
+        let verdicts = record["points"][0]["verdicts"].as_array().expect("verdicts");
+        assert!(verdicts.iter().any(|verdict| verdict["reason"].as_str().is_some_and(|r| r.contains(why))));
+    }
+    let (code, said, _) = run_when_quiet(&silent, HTTP, "\"good.unanswered\" = \"> 0\"");
+    assert_eq!(code, Some(0), "it is the question: {said}");
+}
+
+#[test]
+fn wrong_bytes_fail_though_nobody_asked() {
+    let (code, said, _) = run(&at(liar()), ECHO, "\"good.latency_p99\" = \"< 10s\"");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAIL corrupt_bytes = 0 (implied)"), "{said}");
+    let named = "\"good.latency_p99\" = \"< 10s\"\ncorrupt_bytes = \">= 0B\"";
+    let (code, said, _) = run_when_quiet(&at(liar()), ECHO, named);
+    assert_eq!(code, Some(0), "the profile says otherwise: {said}");
+}
+
+#[test]
+fn errors_fail_though_nobody_asked() {
+    let act = |asked: Asked, _: &[u8]| if asked.number == 5 { answer("404 Not Found", "no") } else { ok() };
+    let server = || at(serve(Requests::Http, act));
+    let (code, said, _) = run(&server(), HTTP, "\"good.evicted\" = \"= 0\"");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("FAIL good.errors = 0 (implied)") && said.contains("http = { status = \"200,404\" }"),
+        "{said}"
+    );
+    let allowed = HTTP.to_owned() + "\nhttp = { status = [200, \"4xx\"] }";
+    for (keys, expect) in [
+        (HTTP, "\"good.errors\" = \"= 4\""),
+        (&allowed, "\"good.errors\" = \"= 0\""),
+        (&allowed, "\"good.evicted\" = \"= 0\""),
+    ] {
+        let (code, said, _) = run_when_quiet(&server(), keys, expect);
+        assert_eq!(code, Some(0), "{expect}: {said}");
+    }
+}
+
+#[test]
+fn latencies_of_requests_that_nobody_answered_are_lower_bounds() {
+    let act = |asked: Asked, _: &[u8]| if asked.of_all >= 200 { Act::Hang } else { ok() };
+    let open = "protocol = \"http\"\nload = { rate = \"400/s\" }";
+    let expect = "\"good.latency_p99\" = \"< 100ms\"";
+    let folder = with_profile(&profile(&at(serve(Requests::Http, act)), open, expect));
+    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--format", "csv"], folder.path()));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAIL  good.latency_p99 < 100ms: > ") && said.contains("(unanswered)"), "{said}");
+    let summary =
+        fs::read_to_string(folder.path().join("reports/quick/latest/summary.csv")).expect("a table");
+    assert!(summary.lines().next().is_some_and(|head| head.ends_with(",censored")), "{summary}");
+    assert!(summary.contains("good.latency_p99=unanswered"), "{summary}");
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid as i32), signal).expect("it runs");
+}
+
+fn started(folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = Command::new(BADPEER);
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
+}
+
+#[test]
+fn wrong_bytes_are_no_matter_of_time() {
+    let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
+    let folder = with_profile(&profile(&at(liar()), ECHO, expect).replace("\"1s\"", "\"2s\""));
+    let child = started(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
+    thread::sleep(Duration::from_millis(900));
+    signal(child.id(), Signal::SIGSTOP);
+    thread::sleep(Duration::from_millis(700));
+    signal(child.id(), Signal::SIGCONT);
+    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    let record = record(folder.path(), "quick");
+    assert_ne!(record["points"][0]["trials"][0]["invalid"], serde_json::json!([]), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAIL  corrupt_bytes = 0") && said.contains("INVALID good.latency_p99"), "{said}");
+    assert!(said.contains("No load excuses that; of times and rates nothing is proven"), "{said}");
+    let latest = folder.path().join("reports/quick/latest");
+    let page = fs::read_to_string(latest.join("summary.md")).expect("a page");
+    assert!(page.starts_with("# FAIL: "), "{page}");
+    let junit = fs::read_to_string(latest.join("junit.xml")).expect("cases");
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+}
+
+#[test]
+fn a_server_that_dies_is_a_failure_and_what_it_did_before_is_kept() {
+    // The process that is watched in the server's place.
+    let mut process = Command::new("sleep").arg("100").spawn().expect("sleep");
+    let attach = format!("{}, pid = {}", at(liar()), process.id());
+    let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
+    let folder = with_profile(&profile(&attach, ECHO, expect).replace("\"1s\"", "\"20s\""));
+    let child = started(folder.path(), &["run", "quick.toml", "--json", "--format", "junit"]);
+    thread::sleep(Duration::from_millis(1500));
+    process.kill().expect("killed");
+    process.wait().expect("an end");
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told[0]["outcome"], "FAIL", "{told}");
+    assert!(
+        told[0]["meaning"].as_str().is_some_and(|words| words.contains("the server ended by itself")),
+        "{told}"
+    );
+    let point = &record(folder.path(), "quick")["points"][0];
+    assert!(point["trials"][0]["died"].as_str().is_some_and(|how| how.contains("is gone")), "{point}");
+    let outcomes = [&point["verdicts"][0]["outcome"], &point["verdicts"][1]["outcome"]];
+    assert_eq!(outcomes, ["FAIL", "INCONCLUSIVE"], "{point}");
+    let junit = fs::read_to_string(folder.path().join("reports/quick/latest/junit.xml")).expect("cases");
+    assert!(junit.contains("the server stays alive") && junit.contains("failures=\"2\""), "{junit}");
+}
