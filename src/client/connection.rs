@@ -292,6 +292,12 @@ impl Connection {
         }
     }
 
+    /// When the first byte was sent of the request that is not sent to its end, if there is one.
+    pub(super) fn unfinished_ns(&self) -> Option<u64> {
+        let (size, moved) = (self.encoder.message_bytes().max(1), self.tx.moved);
+        if moved % size == 0 { None } else { self.pending.sent_ns(moved / size) }
+    }
+
     /// A pause: nothing is watched in this direction until it is over.
     fn rest(&mut self, what: What, until_ns: u64, io: &mut Io) -> Turn {
         let token = self.token;

@@ -57,7 +57,7 @@ impl Engine<'_> {
             self.buffers[index] = connect::buffers(&stream)?;
         }
         group.ledger.opened += 1;
-        self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None, ended_by_peer: false });
+        self.ports.push(Port { number: port, group: index, opened_ns, ..Port::default() });
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let interest = Interest { read: false, write: true };
         let token = self.connections.insert_with(|token| Connection {
@@ -113,6 +113,7 @@ impl Engine<'_> {
             connection.lifetime = Some(self.io.timers.arm(end_ns, alarm));
         }
         connection.phase = Phase::Open;
+        self.ports[connection.own as usize].was_connected = true;
         connection.place = group.alive.len();
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
@@ -142,9 +143,12 @@ impl Engine<'_> {
         }
         let group = &mut self.groups[connection.group];
         group.ended(how, &connection.pending, &content, self.io.now_ns);
+        let port = &mut self.ports[connection.own as usize];
+        port.is_alive = how == Ended::Alive;
+        port.unfinished_ns = connection.unfinished_ns();
         if matches!(how, Ended::ByFin | Ended::ByReset) {
-            let port = &mut self.ports[connection.own as usize];
             port.ended_by_peer = true;
+            port.ended_by_reset = how == Ended::ByReset;
             group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
         if connection.phase == Phase::Connecting {

@@ -175,7 +175,8 @@ metrics! {
     EvictedIdleTimeout: "evicted_idle_timeout" Run Count Neither [Whole] None 0.0;
     /// Given up by the kernel, as TCP_USER_TIMEOUT asked it to
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
-    /// Smallest distance between the end of a timeout and the eviction; negative is too early
+    /// Smallest distance between the end of a timeout, as the profile asks for it and as the last progress was seen from
+    /// outside, and the eviction; negative is too early
     LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0;
     /// Median time between the end of a timeout and the eviction
     LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
@@ -183,6 +184,19 @@ metrics! {
     LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5;
     /// Median time from the server's eviction until the client's side saw it
     EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;
+
+    /// Evictions of which the server tells another time than was seen from outside, by more than a tick
+    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0;
+    /// How far what the server tells of an eviction lies from what was seen from outside, at most
+    EvictionDisagreement: "eviction_disagreement_max" Run Nanoseconds Lower [Final] None 0.5;
+    /// Evictions that the reference server no longer lists, because there were too many or it did not answer
+    EvictionsLost: "evictions_lost" Run Count Lower [Final] None 0.0;
+    /// Evictions in the server's list whose port belongs to no connection of the clients
+    EvictionsUnmatched: "evictions_unmatched" Run Count Lower [Final] None 0.0;
+    /// Samples without a look at the server's sockets: a look took too long, or failed
+    LooksMissed: "looks_missed" Run Count Lower [Final] None 0.0;
+    /// Samples in which the reference server did not tell its counters in time
+    CountersMissed: "counters_missed" Run Count Lower [Final] None 0.0;
 
     // Content, over all groups.
     /// Received bytes that were compared with what they should be
@@ -299,12 +313,21 @@ metrics! {
     EvictedAfterMax: "evicted_after_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections the server ended, as its own sockets show: a client that does not read may not see it
     ServerEnded: "server_ended" Group Count Neither [Final] None 0.0;
-    /// Shortest time without progress until the server ended a connection: from the last byte that either side took
+    /// Connections the server ended that no look at its sockets saw: not in stalled_for
+    EndedUnseen: "server_ended_unseen" Group Count Lower [Final] None 0.0;
+    /// Kernel memory that stayed behind connections the server had closed, at the end of the window
+    LeftBehind: "left_behind" Group Bytes Lower [Final] None 0.1;
+    /// Connections that came about and that no look at the server's sockets saw
+    ConnectionsUnseen: "connections_unseen" Group Count Neither [Final] None 0.0;
+    /// Shortest time without progress until the server ended a connection, at most: from the last byte that the server could
+    /// write (the reference server: that the client acknowledged), which lies between two looks, to the end
     StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1;
     /// Median time without progress until the server ended a connection
     StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
-    /// Longest time without progress until the server ended a connection
+    /// Longest time without progress until the server ended a connection, at least
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
+    /// How far the bounds of such a time lie apart, at most
+    StalledForUncertainty: "stalled_for_uncertainty" Group Nanoseconds Neither [Final] None 0.5;
     /// Share of the time with something to send to the group in which the clients' receive windows let none of it through
     /// (TCP_INFO: rwnd_limited of busy_time, over all its connections)
     WindowLimited: "window_limited" Group Share Neither [Final] None 0.05;

@@ -4,10 +4,13 @@
 mod core;
 mod cores;
 mod drive;
+mod effect;
 mod endings;
+mod evictions;
 mod feasible;
 mod guard;
 mod interrupt;
+mod outside;
 mod pairs;
 mod summary;
 mod target;

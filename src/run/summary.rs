@@ -1,11 +1,13 @@
 //! From samples and counts to the record of a trial.
 
-use super::drive::{Sample, Samples};
+use super::{
+    drive::{Sample, Samples},
+    evictions::Evictions,
+};
 use crate::{
-    client::{Driven, Port},
+    client::Driven,
     gate,
     metric::{Fold, Metric, Row, Scope, Stat},
-    probe::ReportedEviction,
     profile::Profile,
     record::{Effective, Eviction, Series, Trial},
     stats,
@@ -14,39 +16,13 @@ use crate::{
 /// The kernel tells user and system time in hundredths of a second: below this, their share is a matter of luck.
 const LEAST_CPU_NS: f64 = 1e8;
 
-/// The evictions that the server reports, on the clients' clock, with the group of the client and when it saw its end.
-pub(super) fn evictions(
-    reported: &[ReportedEviction],
-    driven: &Driven,
-    profile: &Profile,
-    epoch_ns: u64,
-) -> Vec<Eviction> {
-    let since = |at_ns: u64| at_ns as i64 - epoch_ns as i64;
-    reported
-        .iter()
-        .map(|eviction| {
-            // The last connection that had this port before the eviction.
-            let had = |port: &&Port| port.number == eviction.peer_port && port.opened_ns <= eviction.at_ns;
-            let port = driven.ports.iter().rev().find(had);
-            let seen = port.and_then(|port| port.ended_ns);
-            Eviction {
-                at_ns: since(eviction.at_ns),
-                reason: eviction.reason.clone(),
-                group: port.map(|port| profile.clients[port.group].name.clone()),
-                lateness_ns: eviction.deadline_ns.map(|deadline| since(eviction.at_ns) - since(deadline)),
-                seen_after_ns: seen.map(|seen| since(seen) - since(eviction.at_ns)),
-                send_buffered: eviction.send_buffered,
-                kernel_queued: eviction.kernel_queued,
-            }
-        })
-        .collect()
-}
-
 /// What was measured in a trial.
 pub(super) struct Measured {
     pub(super) samples: Samples,
     pub(super) driven: Driven,
-    pub(super) evictions: Vec<Eviction>,
+    pub(super) evictions: Evictions,
+    /// Faults that had no effect, in words.
+    pub(super) unproven: Vec<String>,
     pub(super) notes: Vec<String>,
     /// When it was cut short, if it was.
     pub(super) cut_at_ns: Option<i64>,
@@ -54,9 +30,10 @@ pub(super) struct Measured {
 
 /// Everything that a trial came to.
 pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
-    let Measured { samples, driven, evictions, notes, cut_at_ns } = measured;
+    let Measured { samples, driven, evictions, unproven, notes, cut_at_ns } = measured;
     let warmup = profile.warmup.0.as_nanos() as i64;
     let end = warmup + profile.measure.0.as_nanos() as i64;
+    let told = Told { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
     let mut trial = Trial {
         seed,
         window_ns: (warmup, cut_at_ns.map_or(end, |cut| cut.clamp(warmup, end))),
@@ -64,14 +41,16 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         effective,
         series: series(profile, &samples),
         groups: driven.groups,
-        evictions,
+        evictions: evictions.all,
         summary: indexmap::IndexMap::new(),
         censored: indexmap::IndexMap::new(),
         invalid: Vec::new(),
+        unproven,
         notes,
     };
     let mut last = driven.run;
-    add_evictions(&trial, &mut last);
+    add_evictions(profile, &trial, &told, &mut last);
+    add_missed(profile, &samples, &mut last);
     add_totals(&trial, driven.answered_in_window, &mut last);
     for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Run) {
         summarize(&mut trial, stat, &last);
@@ -150,10 +129,18 @@ fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted
     }
 }
 
-fn add_evictions(trial: &Trial, row: &mut Row) {
-    let lateness: Vec<f64> =
-        trial.evictions.iter().filter_map(|e| e.lateness_ns).map(|ns| ns as f64).collect();
-    let seen: Vec<f64> = trial.evictions.iter().filter_map(|e| e.seen_after_ns).map(|ns| ns as f64).collect();
+/// What is known of the server's own list of evictions.
+struct Told {
+    lost: u64,
+    unmatched: u64,
+    tick_ns: u64,
+}
+
+fn add_evictions(profile: &Profile, trial: &Trial, told: &Told, row: &mut Row) {
+    let of = |number: fn(&Eviction) -> Option<i64>| -> Vec<f64> {
+        trial.evictions.iter().filter_map(number).map(|ns| ns as f64).collect()
+    };
+    let (lateness, seen) = (of(|eviction| eviction.lateness_ns), of(|eviction| eviction.seen_after_ns));
     for (metric, values, q) in [
         (Metric::LatenessMin, &lateness, 0.0),
         (Metric::LatenessP50, &lateness, 0.5),
@@ -163,6 +150,27 @@ fn add_evictions(trial: &Trial, row: &mut Row) {
         if let Some(value) = stats::quantile(values, q) {
             row.set(metric, value);
         }
+    }
+    if profile.server.reference().is_some() {
+        let disagreement = trial.evictions.iter().map(|eviction| eviction.disagreement_ns);
+        let disputed = disagreement.clone().filter(|ns| *ns > told.tick_ns).count();
+        row.set(Metric::EvictionsDisputed, disputed as f64);
+        row.set(Metric::EvictionsLost, told.lost as f64);
+        row.set(Metric::EvictionsUnmatched, told.unmatched as f64);
+        if let Some(most) = disagreement.max() {
+            row.set(Metric::EvictionDisagreement, most as f64);
+        }
+    }
+}
+
+/// Samples in which something was not read that could have been.
+fn add_missed(profile: &Profile, samples: &Samples, row: &mut Row) {
+    let read = |row: &Row| row.value(Metric::HostSteal).or(row.value(Metric::ServerRss)).is_some();
+    let rows = samples.values().map(|sample| &sample.run).filter(|row| read(row));
+    let without = |metric: Metric| rows.clone().filter(|row| row.value(metric).is_none()).count() as f64;
+    row.set(Metric::LooksMissed, without(Metric::ClientReceiveQueue));
+    if profile.server.reference().is_some() {
+        row.set(Metric::CountersMissed, without(Metric::Connections));
     }
 }
 

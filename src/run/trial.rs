@@ -11,13 +11,16 @@ use super::{
     Build, Interrupt, Observer, RunError,
     cores::Cores,
     drive::{self, End, Sample, Samples},
-    endings,
+    effect, endings,
+    evictions::Asked,
+    outside::Outside,
     summary::{self, Measured},
     target,
     watch::{Moment, Watch},
 };
 use crate::{
     client::Plan,
+    metric::Metric,
     profile::Profile,
     record::{Effective, Trial},
     sys,
@@ -51,6 +54,7 @@ pub(super) fn run(
         sample_every: profile.sample_every.0,
         threads: profile.client_threads,
     };
+    watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::new();
     let baseline = Sample::take(&plan, &mut watch, Moment::Border);
     samples.insert(baseline.at_ns.min(-1), baseline);
@@ -58,7 +62,15 @@ pub(super) fn run(
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
     let cut_short = end != End::Finished || driven.shortage.is_some();
     let cut_at_ns = cut_short.then(|| driven.stopped_ns as i64 - plan.epoch_ns as i64);
-    endings::add(&mut driven, profile, watch.sightings());
+    // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
+    let journal = if let End::Died(_) = end { None } else { watch.evictions() };
+    let outside = watch.sightings().map(Outside::new);
+    endings::add(&mut driven, profile, outside.as_ref());
+    let counted = samples.values().filter_map(|sample| sample.run.value(Metric::Evictions)).fold(0.0, f64::max);
+    let asked = Asked::new(profile, build);
+    let evictions =
+        asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
+    let unproven = effect::without_effect(profile, &driven, outside.as_ref());
     if end == End::Finished {
         settle(interrupt);
     }
@@ -66,7 +78,6 @@ pub(super) fn run(
         let last = Sample::take(&plan, &mut watch, Moment::Border);
         samples.insert(last.at_ns, last);
     }
-    let reported = if let End::Died(_) = end { Vec::new() } else { watch.evictions() };
     let ending = target.end();
     if !ending.in_order {
         watch.note(format!("the server did not end in good order when told to: {}", ending.words));
@@ -86,8 +97,7 @@ pub(super) fn run(
         shortage: driven.shortage,
     };
     watch.notes.extend(driven.notes.iter().cloned());
-    let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
-    let measured = Measured { samples, driven, evictions, notes: watch.notes, cut_at_ns };
+    let measured = Measured { samples, driven, evictions, unproven, notes: watch.notes, cut_at_ns };
     Ok((summary::trial(profile, seed, effective, measured), end))
 }
 

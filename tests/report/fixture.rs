@@ -143,6 +143,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
         summary: summary(seed, scale),
         censored: IndexMap::new(),
         invalid: Vec::new(),
+        unproven: Vec::new(),
         notes: note,
     }
 }
@@ -158,6 +159,7 @@ fn evictions(seed: u64) -> Vec<Eviction> {
             seen_after_ns: Some(180_000 + i as i64 * 900),
             send_buffered: 1_900_000,
             kernel_queued: 2_500_000,
+            ..Eviction::default()
         }
     };
     let limit = |i: usize| Eviction {
@@ -236,6 +238,7 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         content: Tally { verified: 6_144_512, ..Tally::default() },
         response_ns: buckets(scale),
         service_ns: buckets(scale * 0.9),
+        ..GroupResult::default()
     };
     let fault =
         Fault { stream: 71, at: 65_536, found: Some(Origin { stream: 72, offset: 1024 }), flaw: None };
@@ -246,6 +249,7 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         content: Tally { torn: 1, first_fault: Some(fault), ..Tally::default() },
         response_ns: Buckets::default(),
         service_ns: Buckets::default(),
+        ..GroupResult::default()
     };
     vec![good, stalled]
 }

@@ -106,6 +106,7 @@ impl Group {
             content: self.content,
             response_ns: Buckets::from(&self.response),
             service_ns: Buckets::from(&self.service),
+            ..GroupResult::default()
         }
     }
 }
