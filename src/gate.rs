@@ -3,11 +3,15 @@
 mod baseline;
 mod calibration;
 mod comparison;
+mod disputes;
 mod expected;
+mod lost;
 mod pairs;
 mod validity;
 
-pub use self::{baseline::*, calibration::*, comparison::*, expected::*, pairs::*, validity::*};
+pub use self::{
+    baseline::*, calibration::*, comparison::*, disputes::*, expected::*, lost::*, pairs::*, validity::*,
+};
 use crate::{
     metric::Metric,
     profile::{Axes, Condition, Expectation, Group, Profile, Wanted},

@@ -333,7 +333,11 @@ impl Record {
             Outcome::Invalid
         } else if has(Outcome::Fail) {
             Outcome::Fail
-        } else if self.interrupted || has(Outcome::Inconclusive) || self.points.is_empty() || self.is_unproven() {
+        } else if self.interrupted
+            || has(Outcome::Inconclusive)
+            || self.points.is_empty()
+            || self.is_unproven()
+        {
             Outcome::Inconclusive
         } else {
             Outcome::Pass

@@ -59,12 +59,16 @@ pub(super) struct Connection {
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) pending: Pending,
+    /// When the first byte of the last request was sent.
+    pub(super) begun_ns: u64,
     /// Threads that share the socket to send.
     pub(super) writers: Option<Box<Writers>>,
     /// Threads that share the socket to receive.
     pub(super) readers: Option<Box<Readers>>,
     /// An answer said that it is the last.
     pub(super) last_answered: bool,
+    /// The last answer was an error.
+    pub(super) last_was_error: bool,
 }
 
 /// What to do with the connection after it had its turn.
@@ -184,10 +188,12 @@ impl Connection {
         let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
         let most = group.requests_per_connection();
         let (pending, last_answered) = (&mut self.pending, &mut self.last_answered);
+        let last_was_error = &mut self.last_was_error;
         let mut unasked = 0;
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None => unasked += 1,
             Some(request) => {
+                *last_was_error = answer.error;
                 group.answered(request, answer.error, io.now_ns);
                 // An error that ends the connection is an eviction, announced or not.
                 *last_answered |= answer.last && !answer.error;
@@ -289,13 +295,14 @@ impl Connection {
         let size = self.encoder.message_bytes();
         for sequence in self.tx.moved.div_ceil(size)..(self.tx.moved + count as u64).div_ceil(size) {
             self.pending.sent(sequence, now_ns);
+            self.begun_ns = now_ns;
         }
     }
 
     /// When the first byte was sent of the request that is not sent to its end, if there is one.
     pub(super) fn unfinished_ns(&self) -> Option<u64> {
-        let (size, moved) = (self.encoder.message_bytes().max(1), self.tx.moved);
-        if moved % size == 0 { None } else { self.pending.sent_ns(moved / size) }
+        let is_whole = self.tx.moved.is_multiple_of(self.encoder.message_bytes().max(1));
+        (!is_whole && self.begun_ns > 0).then_some(self.begun_ns)
     }
 
     /// A pause: nothing is watched in this direction until it is over.

@@ -76,9 +76,11 @@ impl Engine<'_> {
             decoder: group.script().decoder(stream_number),
             encoder: group.script().encoder(stream_number),
             pending: Pending::default(),
+            begun_ns: 0,
             writers: None,
             readers: None,
             last_answered: false,
+            last_was_error: false,
         });
         if let Some(connection) = self.connections.entry(token) {
             self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
@@ -149,6 +151,7 @@ impl Engine<'_> {
         if matches!(how, Ended::ByFin | Ended::ByReset) {
             port.ended_by_peer = true;
             port.ended_by_reset = how == Ended::ByReset;
+            port.ended_after_error = connection.last_was_error;
             group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
         if connection.phase == Phase::Connecting {

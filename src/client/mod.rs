@@ -97,6 +97,8 @@ pub struct Port {
     pub ended_by_peer: bool,
     /// It did so by RST.
     pub ended_by_reset: bool,
+    /// The last answer before the end was an error.
+    pub ended_after_error: bool,
     /// The handshake was completed.
     pub was_connected: bool,
     /// It was open when the clients stopped.

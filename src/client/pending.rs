@@ -75,12 +75,6 @@ impl Pending {
         Some(request)
     }
 
-    /// When its first byte was sent, if it is under way.
-    pub(super) fn sent_ns(&self, sequence: u64) -> Option<u64> {
-        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
-        self.entries.get(index)?.as_ref().map(|request| request.sent_ns).filter(|sent_ns| *sent_ns > 0)
-    }
-
     fn entry(&mut self, sequence: u64) -> Option<&mut Option<Request>> {
         let index = sequence.checked_sub(self.first)?;
         self.entries.get_mut(usize::try_from(index).ok()?)
@@ -116,7 +110,6 @@ mod tests {
             pending.start(due);
         }
         pending.sent(0, 15);
-        assert_eq!([0, 1, 9].map(|sequence| pending.sent_ns(sequence)), [Some(15), None, None]);
         let mut taken = Vec::new();
         pending.take_back(|due| taken.push(due));
         assert_eq!((taken, pending.started(), pending.open()), (vec![30, 20], 1, 1));

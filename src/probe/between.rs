@@ -37,10 +37,10 @@ impl Between {
         Self::new(self.earliest_ns.max(earliest_ns), self.latest_ns)
     }
 
-    /// It is known that it was not after this.
+    /// If so, it may have been at any time later.
     #[must_use]
-    pub fn not_after(self, latest_ns: u64) -> Self {
-        Self::new(self.earliest_ns.min(latest_ns), self.latest_ns.min(latest_ns))
+    pub const fn or_later(self, so: bool) -> Self {
+        if so { Self { latest_ns: u64::MAX, ..self } } else { self }
     }
 
     /// The instant between these bounds that is nearest to what somebody says, who may be off by `slack_ns`.
@@ -73,7 +73,7 @@ mod tests {
     fn bounds_never_contradict_each_other() {
         assert_eq!(Between::new(9, 5), Between { earliest_ns: 9, latest_ns: 9 });
         assert_eq!(Between::new(1, 5).not_before(7), Between::new(7, 7));
-        assert_eq!(Between::new(4, 9).not_after(3), Between::new(3, 3));
+        assert_eq!(Between::new(4, 9).or_later(true), Between::new(4, u64::MAX));
     }
 
     #[test]

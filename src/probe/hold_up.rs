@@ -94,6 +94,10 @@ mod tests {
         hold_up.look(&TcpInfo { snd_wnd: None, ..stalled }, false, &first);
         assert!(hold_up.window_unknown);
         hold_up.look(&stalled, false, &Times { busy_us: 50, window_us: 45, buffer_us: 5 });
-        assert_eq!((hold_up.busy_us, hold_up.window_us, hold_up.buffer_us), (40, 35, 0), "without what was before");
+        assert_eq!(
+            (hold_up.busy_us, hold_up.window_us, hold_up.buffer_us),
+            (40, 35, 0),
+            "without what was before"
+        );
     }
 }

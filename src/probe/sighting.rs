@@ -33,6 +33,8 @@ pub struct Sighting {
     pub waits_by_ns: u64,
     /// By this instant the server had accepted the connection and read all that had arrived.
     pub read_by_ns: Option<u64>,
+    /// By this instant it had done so for the first time after something had arrived.
+    pub first_read_by_ns: Option<u64>,
     /// When the server closed it: its socket was gone, or on its way out.
     pub ended: Option<Between>,
     /// Kernel memory of the server's socket when it was last looked at on its way out (FIN-WAIT, CLOSING, LAST-ACK), in
@@ -132,6 +134,9 @@ impl Followed {
         }
         if socket.receive_queue == 0 && socket.inode != 0 {
             self.sighting.read_by_ns.get_or_insert(look.until_ns);
+            if tcp.bytes_received > 0 {
+                self.sighting.first_read_by_ns.get_or_insert(look.until_ns);
+            }
         }
         self.note_writing(written, tcp.bytes_received, socket, look);
         if look.counts {
@@ -174,7 +179,8 @@ fn acknowledged(socket: &SocketEntry, look: &Look) -> Between {
     let tcp = &socket.tcp;
     let all = look.since_last();
     let silent_ms = tcp.last_data_sent_ms.max(tcp.last_ack_recv_ms);
-    let latest = look.dated(silent_ms).latest_ns + u64::from(tcp.rtt_us) * 1_000 + JIFFY_NS;
-    let earliest = if tcp.unacked == 0 { look.dated(tcp.last_data_sent_ms).earliest_ns } else { all.earliest_ns };
+    let latest = look.dated(silent_ms).latest_ns + tcp.round_trip_at_most_us() * 1_000 + JIFFY_NS;
+    let earliest =
+        if tcp.unacked == 0 { look.dated(tcp.last_data_sent_ms).earliest_ns } else { all.earliest_ns };
     Between::new(earliest.max(all.earliest_ns), latest.min(all.latest_ns))
 }

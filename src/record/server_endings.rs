@@ -3,19 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 /// Connections of a group that the server ended while the clients held them. Times are in nanoseconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct ServerEndings {
     /// All of them.
     pub count: u64,
-    /// Of those, ended by RST, as their clients saw.
+    /// Of all, ended by RST, as their clients saw.
     pub by_reset: u64,
-    /// Of those, ended by FIN, as their clients or the server's sockets show.
+    /// Of all, ended by FIN, as their clients or the server's sockets show.
     pub by_fin: u64,
-    /// Of those, the ones that their clients had not noticed when the run stopped: the FIN waits behind bytes that nobody
+    /// Of all, the ones that their clients had not noticed when the run stopped: the FIN waits behind bytes that nobody
     /// reads, or the client has vanished.
     pub unnoticed: u64,
     /// Of the unnoticed, the ones that the ledger calls still alive.
     pub unnoticed_alive: u64,
+    /// Of all, the ones whose last answer was an error: HTTP's 408, for instance.
+    pub after_error: u64,
     /// Of all, the ones that no look at the server's sockets saw: how long they were held without progress is not known.
     pub unseen: u64,
     /// Median time from connecting until the server ended it.

@@ -11,7 +11,11 @@ use crate::{
 
 /// A sentence for each group that reads slowly or not at all and of which the server need never have noticed it: it ended
 /// none of them, and its kernel took all that it had to send to them.
-pub(super) fn without_effect(profile: &Profile, driven: &Driven, outside: Option<&Outside<'_>>) -> Vec<String> {
+pub(super) fn without_effect(
+    profile: &Profile,
+    driven: &Driven,
+    outside: Option<&Outside<'_>>,
+) -> Vec<String> {
     let Some(outside) = outside else { return Vec::new() };
     let mut sentences = Vec::new();
     for (index, group) in profile.clients.iter().enumerate() {
@@ -46,10 +50,7 @@ fn sentence(profile: &Profile, group: &Group, seen: &[Sighting]) -> Option<Strin
             "ask for something larger, or more often (load.answer, load.payload, load.rate of a profile)"
         }
     };
-    Some(format!(
-        "these {} readers (`{}`) never held anything back: {why}; {hint}",
-        group.count, group.name
-    ))
+    Some(format!("these {} readers (`{}`) never held anything back: {why}; {hint}", group.count, group.name))
 }
 
 #[cfg(test)]
@@ -65,7 +66,8 @@ mod tests {
     }
 
     fn told(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
-        let of = |&(has_waited, was_full): &(bool, bool)| Sighting { has_waited, was_full, ..Sighting::default() };
+        let of =
+            |&(has_waited, was_full): &(bool, bool)| Sighting { has_waited, was_full, ..Sighting::default() };
         sentence(profile, &profile.clients[0], &seen.iter().map(of).collect::<Vec<_>>())
     }
 
@@ -73,9 +75,14 @@ mod tests {
     fn readers_that_nothing_waited_for_are_told_with_what_to_ask_for() {
         let http = profile("command = ['a']", "http");
         let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
-        assert!(sentence.starts_with("these 200 readers (`stalled-reader`) never held anything back: not one byte"));
+        assert!(
+            sentence
+                .starts_with("these 200 readers (`stalled-reader`) never held anything back: not one byte")
+        );
         assert!(sentence.contains("--bad-path"), "{sentence}");
-        assert!(told(&http, &[(true, false), (false, false)]).is_some_and(|s| s.contains("buffers took all")));
+        assert!(
+            told(&http, &[(true, false), (false, false)]).is_some_and(|s| s.contains("buffers took all"))
+        );
         let resp = profile("command = ['a']", "resp");
         assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
     }

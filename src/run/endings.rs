@@ -106,7 +106,8 @@ impl<'a> Ending<'a> {
 
 /// All endings of a group together.
 fn summed(endings: &[Ending<'_>], held: impl Fn(&Ending<'_>) -> Option<Held>) -> ServerEndings {
-    let count = |which: &dyn Fn(&Ending<'_>) -> bool| endings.iter().filter(|ending| which(ending)).count() as u64;
+    let count =
+        |which: &dyn Fn(&Ending<'_>) -> bool| endings.iter().filter(|ending| which(ending)).count() as u64;
     let median = |values: &[f64]| quantile(values, 0.5).map(|value| value as u64);
     let left = |ending: &Ending<'_>| ending.seen.and_then(|seen| seen.left_bytes);
     let times: Vec<Held> = endings.iter().filter_map(held).collect();
@@ -120,6 +121,7 @@ fn summed(endings: &[Ending<'_>], held: impl Fn(&Ending<'_>) -> Option<Held>) ->
         by_fin: count(&|ending| {
             if ending.is_noticed() { !ending.port.ended_by_reset } else { left(ending).is_some() }
         }),
+        after_error: count(&|ending| ending.port.ended_after_error),
         unnoticed: count(&|ending| !ending.is_noticed()),
         unnoticed_alive: count(&|ending| !ending.is_noticed() && ending.port.is_alive),
         unseen: count(&|ending| ending.seen.is_none()),
@@ -191,7 +193,13 @@ mod tests {
     /// A connection as its client knows it.
     fn port(ended_ms: Option<u64>, ended_by_peer: bool) -> Port {
         let is_alive = ended_ms.is_none();
-        Port { opened_ns: 100 * MS, ended_ns: ended_ms.map(|ms| ms * MS), ended_by_peer, is_alive, ..Port::default() }
+        Port {
+            opened_ns: 100 * MS,
+            ended_ns: ended_ms.map(|ms| ms * MS),
+            ended_by_peer,
+            is_alive,
+            ..Port::default()
+        }
     }
 
     fn profile(server: &str, behavior: &str) -> Profile {

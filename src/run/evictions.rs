@@ -129,8 +129,10 @@ impl Timing {
             let lateness_ns = Some(at_ns as i64 - deadline_ns as i64);
             return Self { lateness_ns, seen_ns: None, disagreement_ns: off(said.at_ns, at_ns) };
         };
-        let progress = known.map_or(ANY, |known| known.progress(&said.reason, asked.configured.progress));
         let said_ns = said.progress_ns.unwrap_or(deadline_ns.saturating_sub(own_ns));
+        let progress = known.map_or(ANY, |known| {
+            known.progress(&said.reason, asked.configured.progress).or_later(said_ns >= known.held_ns())
+        });
         let progress_ns = progress.nearest_ns(said_ns, SLACK_NS);
         let wanted_ns = wanted.unwrap_or(own_ns);
         let disagreement_ns = [
@@ -159,14 +161,22 @@ impl Known<'_> {
         end_of(self.port, self.seen.as_ref())
     }
 
-    /// When that happened which the timeout counts from.
+    /// The last look that saw the server hold it: of what happened later, only the server knows.
+    fn held_ns(&self) -> u64 {
+        self.seen.map_or(0, |seen| seen.held_ns.saturating_sub(SLACK_NS))
+    }
+
+    /// When that happened which the timeout counts from, as far as looks tell.
     fn progress(&self, reason: &str, progress: Progress) -> Between {
         let ever = ANY.not_before(self.port.opened_ns);
         let Some(seen) = &self.seen else { return ever };
         match reason {
             "send_timeout" => {
                 // While something waits in the server, its kernel takes nothing unless the peer has acknowledged something.
-                let no_room = seen.acked.latest_ns < seen.written.earliest_ns;
+                // So what it took was the first that it could not take whole, or the last before, unless the server came late
+                // to what it had been told of a look before.
+                let look_ns = seen.written.latest_ns - seen.written.earliest_ns;
+                let no_room = seen.acked.latest_ns.saturating_add(look_ns) < seen.written.earliest_ns;
                 let by_write = no_room || progress == Progress::WriteEvent;
                 let from = if by_write { seen.written.earliest_ns } else { seen.acked.earliest_ns };
                 let acked = if progress == Progress::WriteEvent { 0 } else { seen.acked.latest_ns };
@@ -180,7 +190,8 @@ impl Known<'_> {
             "message_timeout" if !seen.has_waited => {
                 let Some(begun_ns) = self.port.unfinished_ns else { return ever };
                 let noticed = self.outside.and_then(|outside| outside.sightings.noticed_by_ns(begun_ns));
-                Between::new(begun_ns, noticed.unwrap_or(u64::MAX))
+                let read_by = seen.first_read_by_ns.unwrap_or(u64::MAX);
+                Between::new(begun_ns, noticed.unwrap_or(u64::MAX).max(read_by))
             }
             _ => ever,
         }

@@ -192,7 +192,9 @@ fn run_points(
 /// Judges every point again: one may be compared with one that came later.
 fn judge(request: &Request, record: &mut Record) {
     for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
-        record.points[index].verdicts = gate::judge(profile, &record.points, index);
+        let mut verdicts = gate::judge(profile, &record.points, index);
+        verdicts.extend(gate::disputes(profile, &record.points[index]));
+        record.points[index].verdicts = verdicts;
     }
 }
 

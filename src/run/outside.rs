@@ -93,6 +93,10 @@ mod tests {
         assert_eq!(of(&port(None, false), &[earlier]), None);
         assert_eq!(of(&port(None, false), &[earlier, own]), Some(150));
         assert_eq!(of(&port(Some(850), true), &[sighting(870, None)]), None);
-        assert_eq!(of(&port(None, false), &[sighting(99, None)]), Some(99), "it came while others were looked at");
+        assert_eq!(
+            of(&port(None, false), &[sighting(99, None)]),
+            Some(99),
+            "it came while others were looked at"
+        );
     }
 }

@@ -62,9 +62,11 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
             summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted });
         }
     }
-    let findings = gate::examine(profile, &trial);
-    trial.invalid = findings.invalid;
-    trial.notes.extend(findings.notes);
+    for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
+        trial.invalid.extend(findings.invalid);
+        trial.notes.extend(findings.notes);
+    }
+    trial.notes.extend(gate::dispute(&trial, told.tick_ns));
     trial
 }
 

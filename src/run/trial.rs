@@ -66,10 +66,10 @@ pub(super) fn run(
     let journal = if let End::Died(_) = end { None } else { watch.evictions() };
     let outside = watch.sightings().map(Outside::new);
     endings::add(&mut driven, profile, outside.as_ref());
-    let counted = samples.values().filter_map(|sample| sample.run.value(Metric::Evictions)).fold(0.0, f64::max);
+    let counted =
+        samples.values().filter_map(|sample| sample.run.value(Metric::Evictions)).fold(0.0, f64::max);
     let asked = Asked::new(profile, build);
-    let evictions =
-        asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
+    let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
     let unproven = effect::without_effect(profile, &driven, outside.as_ref());
     if end == End::Finished {
         settle(interrupt);

@@ -6,8 +6,8 @@ use super::target::Target;
 use crate::{
     metric::{Metric, Row},
     probe::{
-        HostProbe, Journal, ReferenceProbe, Sightings, SocketProbe, SocketReading,
-        TaskCounters, TcpState, TreeProbe,
+        HostProbe, Journal, ReferenceProbe, Sightings, SocketProbe, SocketReading, TaskCounters, TcpState,
+        TreeProbe,
     },
     sys::{self, Event},
 };

@@ -20,7 +20,16 @@ fn socket(state: TcpState, acked: u64, age_ms: u32) -> SocketEntry {
         ..TcpInfo::default()
     };
     let memory = SocketMemory { sndbuf: 3_000, wmem_queued: 64, ..SocketMemory::default() };
-    SocketEntry { local_port: 80, remote_port: 5, state, receive_queue: 0, send_queue: 0, inode: 1, memory, tcp }
+    SocketEntry {
+        local_port: 80,
+        remote_port: 5,
+        state,
+        receive_queue: 0,
+        send_queue: 0,
+        inode: 1,
+        memory,
+        tcp,
+    }
 }
 
 /// What is known after these looks, 100 ms apart and 2 ms long.
@@ -121,7 +130,11 @@ fn a_socket_that_is_gone_or_on_its_way_out_was_let_go() {
     assert_eq!(ends(&[&open, &[socket(FinWait1, 1, 0)], &[]]), [Some((100, 202))]);
     assert_eq!(ends(&[&open, &[socket(CloseWait, 1, 0)]]), [None], "the peer's doing");
     assert_eq!(ends(&[&open, &[socket(LastAck, 1, 0)]]), [Some((100, 202))]);
-    assert_eq!(ends(&[&[], &[socket(FinWait1, 1, 0)]]), [Some((100, 202))], "it came and went between two looks");
+    assert_eq!(
+        ends(&[&[], &[socket(FinWait1, 1, 0)]]),
+        [Some((100, 202))],
+        "it came and went between two looks"
+    );
 }
 
 #[test]
@@ -186,5 +199,8 @@ fn what_happened_is_noticed_by_the_second_look_after_it() {
     for at in [100, 200, 300] {
         sightings.look(80, &[], at, at + 2);
     }
-    assert_eq!([50, 102, 201, 302].map(|at| sightings.noticed_by_ns(at)), [Some(202), Some(302), Some(302), None]);
+    assert_eq!(
+        [50, 102, 201, 302].map(|at| sightings.noticed_by_ns(at)),
+        [Some(202), Some(302), Some(302), None]
+    );
 }

@@ -11,7 +11,13 @@ fn between(from_ms: u64, until_ms: u64) -> Between {
 /// A peer that never reads: connected at 1,000 ms, the kernel full at about 1,040 ms, the last look that saw it held at
 /// 1,200 ms; its client saw the end at 1,250 ms.
 fn stalled() -> (Port, Sighting) {
-    let port = Port { number: 5, opened_ns: 1_000 * MS, ended_ns: Some(1_250 * MS), ended_by_peer: true, ..Port::default() };
+    let port = Port {
+        number: 5,
+        opened_ns: 1_000 * MS,
+        ended_ns: Some(1_250 * MS),
+        ended_by_peer: true,
+        ..Port::default()
+    };
     let seen = Sighting {
         peer_port: 5,
         first: between(1_050, 1_051),
@@ -48,9 +54,15 @@ fn options(text: &str) -> ServerOptions {
 }
 
 /// Lateness and disagreement in milliseconds, where `asked` is the profile's server and `configured` the one started.
-fn timing(asked: &str, configured: &str, said: &ReportedEviction, (port, seen): (Port, Sighting)) -> (i64, u64) {
+fn timing(
+    asked: &str,
+    configured: &str,
+    said: &ReportedEviction,
+    (port, seen): (Port, Sighting),
+) -> (i64, u64) {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-    let profile = crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid");
+    let profile =
+        crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid");
     let asked = Asked { profile: &profile, options: options(asked), configured: options(configured) };
     let known = Known { port: &port, seen: Some(seen), outside: None };
     let timing = Timing::of(said, &asked, Some(&known));
@@ -102,7 +114,11 @@ fn flags_of_a_build_are_no_lie_and_still_late_for_the_profile() {
 fn an_idle_peer_is_timed_from_its_last_byte_and_a_message_from_its_first() {
     let idle = "idle_timeout = '200ms'";
     assert_eq!(timing(idle, idle, &of("idle_timeout", 1_012, 1_212, 1_213), stalled()), (1, 0));
-    assert_eq!(timing(idle, idle, &of("idle_timeout", 1_112, 1_312, 1_313), stalled()).1, 53, "read by 1,051 ms");
+    assert_eq!(
+        timing(idle, idle, &of("idle_timeout", 1_112, 1_312, 1_313), stalled()).1,
+        53,
+        "read by 1,051 ms"
+    );
     let message = "message_timeout = '200ms'";
     let (port, seen) = stalled();
     let half_sent = (Port { unfinished_ns: Some(1_020 * MS), ..port }, seen);
@@ -124,7 +140,8 @@ fn a_server_whose_timer_moves_with_what_it_writes_is_timed_by_that() {
 #[test]
 fn what_is_lost_is_counted() {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-    let profile = crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid");
+    let profile =
+        crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid");
     let asked = Asked { profile: &profile, options: options(TIMEOUT), configured: options(TIMEOUT) };
     let mut driven = Driven::default();
     driven.ports.push(stalled().0);
@@ -135,6 +152,10 @@ fn what_is_lost_is_counted() {
     let stranger = ReportedEviction { peer_port: 6, ..said(1_041, 1_241, 1_242) };
     let list = vec![said(1_041, 1_241, 1_242), stranger];
     assert_eq!(made(Some(Journal { evictions: list.clone(), lost: 0 }), 2), (2, 0, 1));
-    assert_eq!(made(Some(Journal { evictions: list, lost: 3 }), 6), (2, 4, 1), "one more than it ever listed");
+    assert_eq!(
+        made(Some(Journal { evictions: list, lost: 3 }), 6),
+        (2, 4, 1),
+        "one more than it ever listed"
+    );
     assert_eq!(made(None, 7), (0, 7, 0), "it did not answer");
 }
