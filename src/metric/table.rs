@@ -40,11 +40,11 @@ metrics! {
 
     // The server's process and all below it, from /proc.
     /// Processes of the server
-    ServerProcesses: "server_processes" Run Count Neither [Peak Start End] None 0.0;
+    ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
     /// Resident memory of the server's processes; pages that they share are counted in each
     ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
-    ServerPss: "server_pss" Run Bytes Lower [Peak End] None 0.05;
+    ServerPss: "server_pss" Run Bytes Lower [Peak Last End] None 0.05;
     /// CPU time the server spent in user space
     ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] None 0.05;
     /// CPU time the server spent in the kernel
@@ -66,7 +66,7 @@ metrics! {
     /// Share of the kernel in the server's CPU time; not told below a tenth of a second
     ServerKernelShare: "server_kernel_share" Run Share Neither [Final] None 0.05;
     /// Descriptors the server holds
-    ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start End] None 0.02;
+    ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start Last End] None 0.02;
     /// Context switches of the server
     ServerSwitches: "server_context_switches" Run Count Lower [Rate] None 0.2;
 
@@ -74,19 +74,19 @@ metrics! {
     /// Kernel memory of the server's sockets
     KernelMemory: "kernel_memory" Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
     /// Bytes sent by the server that the peers' kernels have not acknowledged or not been offered yet
-    KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak End] BytesWait 0.1;
+    KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak Last End] BytesWait 0.1;
     /// The largest kernel send buffer that a socket of the server was granted
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
-    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak End] BytesWait 0.1;
+    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak Last End] BytesWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
     /// Connections and SYNs that the server's listening sockets dropped, as a rule because their accept queue was full
     ListenerDrops: "listener_drops" Run Count Lower [Whole] None 0.0;
     /// The server's sockets in any state, FIN-WAIT included
-    ServerSockets: "server_sockets" Run Count Lower [Peak End] None 0.02;
+    ServerSockets: "server_sockets" Run Count Lower [Peak Last End] None 0.02;
     /// The server's connections on which both ends may send (ESTABLISHED)
-    SocketsEstablished: "sockets_established" Run Count Neither [Peak End] Connections 0.02;
+    SocketsEstablished: "sockets_established" Run Count Neither [Peak Last End] Connections 0.02;
     /// Connections whose client has said that it sends no more, which the server has not closed (CLOSE-WAIT)
     SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
@@ -98,7 +98,7 @@ metrics! {
     /// Bytes that wait in the reference server's send buffers
     SendBuffered: "send_buffered" Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers
-    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak End] None 0.1;
+    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak Last End] None 0.1;
     /// Memory held by the reference server's connection buffers
     BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered
