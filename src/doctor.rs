@@ -5,7 +5,11 @@ use std::fmt::Write;
 use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
 
-use crate::{probe::TaskCounters, record::Machine, sys::Event};
+use crate::{
+    probe::{TaskCounters, Topology, allowed_cpus},
+    record::Machine,
+    sys::Event,
+};
 
 mod checks;
 
@@ -45,7 +49,8 @@ pub fn examine() -> Vec<Finding> {
     let mut findings = vec![
         checks::descriptors(soft, hard),
         checks::ports(&setting("net/ipv4/ip_local_port_range"), &setting("net/ipv4/tcp_tw_reuse")),
-        checks::cores(machine.cores, checks::allowed_cpus(), usable_cores),
+        checks::cores(machine.cores, allowed_cpus(0).len(), usable_cores),
+        checks::topology(&Topology::read()),
         checks::kernel(&machine.kernel),
         checks::socket_buffers(&setting("net/ipv4/tcp_wmem"), &setting("net/ipv4/tcp_rmem")),
         checks::backlog(&setting("net/core/somaxconn")),

@@ -27,11 +27,12 @@ pub enum Arrivals {
     Poisson,
 }
 
-/// What a group asks for. Either `depth` or `rate` is set, or nothing is ever asked for.
+/// What a group asks for: a closed loop has a `depth`, an open loop a `rate`; with neither, nothing is ever asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Closed loop: requests under way on each connection.
+    /// Closed loop: requests under way on each connection. Open loop: the most that one connection may have under way;
+    /// unless set 1 over HTTP, where not every server takes requests that are pipelined, and no bound elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u32>,
     /// Open loop: requests per second of the whole group, from when its connections have come about.
@@ -50,6 +51,13 @@ pub struct Load {
 }
 
 impl Load {
+    /// Whether the next request is due when one is answered. An open loop may have a `depth`, too: then it is the most
+    /// that one connection has under way.
+    #[must_use]
+    pub const fn is_closed_loop(&self) -> bool {
+        self.depth.is_some() && self.rate.is_none()
+    }
+
     /// Bytes of payload in each answer, where it is as long as the request unless set.
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {

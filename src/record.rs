@@ -3,8 +3,10 @@
 
 mod accounts;
 mod buckets;
+mod cause;
 mod server_endings;
 mod shortage;
+mod verdict;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,8 +14,10 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     accounts::{Ledger, Requests},
     buckets::Buckets,
+    cause::Cause,
     server_endings::ServerEndings,
     shortage::Shortage,
+    verdict::{Verdict, lower_bound},
 };
 use crate::{
     behavior::Spec,
@@ -86,8 +90,12 @@ pub struct Trial {
     pub seed: u64,
     /// When the measured window began and ended, in nanoseconds since the first client started.
     pub window_ns: (i64, i64),
-    /// It was interrupted, or its server died: what is here was measured before, and is not judged.
+    /// It was interrupted, or its server died: what is here was measured before, and proves no more than a fault that no load
+    /// excuses.
     pub cut_short: bool,
+    /// How the server ended by itself while it was driven, and its last words, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<String>,
     /// What was used in fact.
     pub effective: Effective,
     /// A row for each sample.
@@ -119,6 +127,9 @@ pub struct Effective {
     pub server_cores: Vec<usize>,
     /// The cores that the clients were kept on; empty: any.
     pub client_cores: Vec<usize>,
+    /// The physical cores that badpeer may use, the hardware threads of each, and how they were shared out, in words.
+    #[serde(default)]
+    pub cores: String,
     /// The server's address.
     pub address: String,
     /// Kernel receive buffer of a client of each group, in bytes.
@@ -142,6 +153,19 @@ pub struct Series {
     pub at_ns: Vec<i64>,
     /// A value for each sample; `None` where it was not read. A group's columns are named `group.metric`.
     pub columns: IndexMap<String, Vec<Option<f64>>>,
+    /// When each source was read, by its name: sources are read one after the other, and a look at many sockets takes time.
+    /// A column that stands under none was read when the sample was taken.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub clocks: IndexMap<String, Clock>,
+}
+
+/// When one source was read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Clock {
+    /// The columns that were read from it.
+    pub columns: Vec<String>,
+    /// When, for each sample, in nanoseconds since the first client started; `None` where it was not read.
+    pub at_ns: Vec<Option<i64>>,
 }
 
 impl Series {
@@ -167,7 +191,27 @@ impl Series {
         }
     }
 
-    /// The times and values of a column where it was read.
+    /// When a run-wide metric was read, and what it was; nothing where it never was.
+    #[must_use]
+    pub fn run_points(&self, metric: Metric) -> Vec<(i64, f64)> {
+        self.points_of(metric.spec().name)
+    }
+
+    /// The same of a group's metric.
+    #[must_use]
+    pub fn group_points(&self, group: &str, metric: Metric) -> Vec<(i64, f64)> {
+        self.points_of(&format!("{group}.{}", metric.spec().name))
+    }
+
+    fn points_of(&self, name: &str) -> Vec<(i64, f64)> {
+        let Some(column) = self.columns.get(name) else { return Vec::new() };
+        let clock = self.clocks.values().find(|clock| clock.columns.iter().any(|column| column == name));
+        let Some(clock) = clock else { return self.points(column) };
+        let read = clock.at_ns.iter().zip(&self.at_ns).zip(column);
+        read.filter_map(|((read, sampled), value)| Some((read.unwrap_or(*sampled), (*value)?))).collect()
+    }
+
+    /// The times of the samples, and the values of a column, where it was read.
     #[must_use]
     pub fn points(&self, column: &[Option<f64>]) -> Vec<(i64, f64)> {
         self.at_ns.iter().zip(column).filter_map(|(at, value)| value.map(|value| (*at, value))).collect()
@@ -189,6 +233,17 @@ pub struct GroupResult {
     pub response_ns: Buckets,
     /// Nanoseconds from when a request was sent to its answer, in the measured window.
     pub service_ns: Buckets,
+    /// How long requests of the measured window were seen to wait that got no proper answer, in nanoseconds since they
+    /// were due.
+    #[serde(default)]
+    pub censored_ns: Buckets,
+    /// Of an open loop: response times without what the harness itself was late by.
+    #[serde(default)]
+    pub undelayed_ns: Buckets,
+    /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and where it
+    /// never did.
+    #[serde(default)]
+    pub loop_started_ns: Option<i64>,
     /// Which connections the server ended, and what stayed behind.
     #[serde(default)]
     pub server_endings: ServerEndings,
@@ -254,31 +309,6 @@ impl Outcome {
     }
 }
 
-/// An expectation, what was measured, and what it comes to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Verdict {
-    /// The name in `[expect]`.
-    pub name: String,
-    /// The condition, as written.
-    pub condition: String,
-    /// The value farthest from what was expected, over the repeats.
-    pub measured: Option<f64>,
-    /// What it comes to.
-    pub outcome: Outcome,
-}
-
-impl Verdict {
-    /// The measured value with its unit, for people.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        match (self.measured, stat_of(&self.name)) {
-            (Some(value), Some(stat)) => stat.unit().show(value),
-            (Some(value), None) => value.to_string(),
-            (None, _) => "not measured".to_owned(),
-        }
-    }
-}
-
 /// The number that an expectation is about: its name without the point of the sweep behind it.
 #[must_use]
 pub fn number_of(name: &str) -> &str {
@@ -318,21 +348,29 @@ impl Record {
         self.points.iter().flat_map(|point| &point.verdicts)
     }
 
+    /// How a server ended by itself, if one did.
+    #[must_use]
+    pub fn died(&self) -> Option<&str> {
+        self.points.iter().flat_map(|point| &point.trials).find_map(|trial| trial.died.as_deref())
+    }
+
     /// Whether some trial did not show what it was meant to show.
     #[must_use]
     pub fn is_unproven(&self) -> bool {
         self.points.iter().flat_map(|point| &point.trials).any(|trial| !trial.unproven.is_empty())
     }
 
-    /// What the whole run comes to: the worst of its verdicts; where a fault had no effect, it proves nothing.
+    /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
+    /// what proves nothing: an expectation is FAIL beside an invalid trial only where no load excuses it. Where a fault had no
+    /// effect, nothing is proven.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);
         let invalid = self.points.iter().flat_map(|point| &point.trials).any(|t| !t.invalid.is_empty());
-        if invalid || has(Outcome::Invalid) {
-            Outcome::Invalid
-        } else if has(Outcome::Fail) {
+        if self.died().is_some() || has(Outcome::Fail) {
             Outcome::Fail
+        } else if invalid || has(Outcome::Invalid) {
+            Outcome::Invalid
         } else if self.interrupted
             || has(Outcome::Inconclusive)
             || self.points.is_empty()
@@ -349,6 +387,40 @@ impl Record {
 mod tests {
     use super::*;
 
+    fn record(outcomes: &[Outcome], spoil: impl Fn(&mut Trial)) -> Record {
+        let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
+        let mut trial = Trial::default();
+        spoil(&mut trial);
+        let verdict = |outcome: &Outcome| Verdict::new("evictions", "= 0", Some(0.0), *outcome);
+        let verdicts = outcomes.iter().map(verdict).collect();
+        Record {
+            format: FORMAT,
+            badpeer: String::new(),
+            command: Vec::new(),
+            name: String::new(),
+            started: String::new(),
+            machine: Machine::default(),
+            commit: None,
+            profile: toml::from_str(text).expect("a profile"),
+            files: IndexMap::new(),
+            points: vec![Point { axes: IndexMap::new(), trials: vec![trial], verdicts }],
+            interrupted: false,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_not_hidden_by_what_proves_nothing() {
+        use Outcome::{Fail, Inconclusive, Invalid, Pass};
+        let invalid = |trial: &mut Trial| trial.invalid.push("the host was busy".to_owned());
+        assert_eq!(record(&[Pass, Fail, Invalid], invalid).outcome(), Fail);
+        assert_eq!(record(&[Pass, Invalid, Inconclusive], |_| ()).outcome(), Invalid);
+        assert_eq!(record(&[Pass], invalid).outcome(), Invalid);
+        assert_eq!(record(&[Pass, Inconclusive], |_| ()).outcome(), Inconclusive);
+        assert_eq!(record(&[Pass], |_| ()).outcome(), Pass);
+        let died = |trial: &mut Trial| trial.died = Some("signal 11".to_owned());
+        assert_eq!(record(&[Inconclusive], died).outcome(), Fail, "a crash is one, whatever was measured");
+    }
+
     #[test]
     fn a_column_without_values_is_not_kept() {
         let mut row = Row::default();
@@ -360,5 +432,10 @@ mod tests {
         assert_eq!(series.run(Metric::ServerRss), Some(&[Some(7.0), None][..]));
         assert_eq!(series.run(Metric::ServerPss), None);
         assert_eq!(series.points(series.run(Metric::ServerRss).expect("a column")), [(0, 7.0)]);
+        assert_eq!(series.run_points(Metric::ServerRss), [(0, 7.0)]);
+        let clock = Clock { columns: vec!["server_rss".to_owned()], at_ns: vec![Some(5), None] };
+        series.clocks.insert("process".to_owned(), clock);
+        assert_eq!(series.run_points(Metric::ServerRss), [(5, 7.0)]);
+        assert_eq!(series.run_points(Metric::ServerPss), []);
     }
 }

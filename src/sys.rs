@@ -40,6 +40,13 @@ pub fn thread_cpu_ns() -> u64 {
         .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 
+/// CPU time that all threads of this process have used, in nanoseconds; 0 where the machine does not tell.
+#[must_use]
+pub fn process_cpu_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
 /// Wait for readiness, with a timeout in nanoseconds: `epoll_pwait2(2)` (Linux ≥ 5.11), and where that is missing
 /// or forbidden by a seccomp filter `epoll_wait(2)` with the timeout rounded up to milliseconds: late, never early.
 ///

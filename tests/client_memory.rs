@@ -35,6 +35,7 @@ fn peak(count: usize) -> usize {
         measure: Duration::from_millis(500),
         sample_every: Duration::from_secs(1),
         threads: 1,
+        sampled: std::sync::Arc::new(AtomicBool::new(true)),
     };
     let (sender, _ticks) = mpsc::channel();
     HEAP.reset_peak_usage();

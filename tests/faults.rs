@@ -44,6 +44,7 @@ fn found(speech: &'static Speech, lie: Lie, connections: usize, depth: usize) ->
         measure: Duration::from_millis(300),
         sample_every: Duration::from_millis(50),
         threads: 1,
+        sampled: std::sync::Arc::new(AtomicBool::new(true)),
     };
     let mut driven = client::drive(&plan, &AtomicBool::new(false), &mpsc::channel().0).expect("clients");
     (driven.groups.remove(0), liar.difference())

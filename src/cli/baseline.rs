@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, store};
 use crate::{
-    gate::{Against, Call},
+    gate::{self, Against, Call},
     record::Record,
 };
 
 /// What is kept, and what is compared with.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Baselines {
-    /// Keep the records under this name, to compare later runs with
+    /// Keep the records under this name, to compare later runs with; a run with errors, or with requests that nobody
+    /// answered, is not kept, which is exit code 1
     #[arg(long, value_name = "NAME", value_parser = name)]
     save_baseline: Option<String>,
 
-    /// Compare with the records that were kept under this name; worse in every repeat is exit code 1
+    /// Compare with the records that were kept under this name; worse in every repeat, or errors and silence of this run
+    /// whatever the kept one had, is exit code 1; numbers that the kept one has and this one lacks are 4
     #[arg(long, value_name = "NAME", value_parser = name)]
     baseline: Option<String>,
 }
@@ -61,7 +63,8 @@ impl Baselines {
         Ok(Some(Against::of(name, &then, record)))
     }
 
-    /// Keeps the record, if that is asked for, and says so; one that was cut short or proves nothing is none to compare with.
+    /// Keeps the record, if that is asked for, and says so; one that was cut short or proves nothing is none to compare with,
+    /// nor is one with errors or silence, which is a failure.
     pub(super) fn keep(
         &self,
         out: &Path,
@@ -72,6 +75,18 @@ impl Baselines {
         if !is_sound {
             return Ok(Some("not kept as a baseline: it was cut short, or proves nothing".to_owned()));
         }
+        let faults = gate::unfit(record);
+        if !faults.is_empty() {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "{}: not kept as a baseline: {}. A baseline must be a run without errors and silence: mend the server \
+                     or ask for less, and run again; where this is the question, expect it in [expect]",
+                    record.name,
+                    faults.join("; ")
+                ),
+            ));
+        }
         let file = file(out, name, &record.name);
         let written = store::put(&file, record);
         written.map_err(|e| Failure::new(Exit::Target, format!("cannot write {}: {e}", file.display())))?;
@@ -81,9 +96,9 @@ impl Baselines {
 
 /// The exit code of a run against its baseline.
 pub(super) fn exit(against: Option<&Against>) -> Exit {
-    match against.map(|against| against.call) {
-        Some(Call::Regression) => Exit::Failed,
-        Some(Call::Invalid) => Exit::Invalid,
-        _ => Exit::Pass,
+    match against.map(|against| (against.call, against.lost.is_empty())) {
+        Some((Call::Regression | Call::Fail, _)) => Exit::Failed,
+        Some((Call::Invalid, _) | (_, false)) => Exit::Invalid,
+        Some((Call::Pass | Call::Inconclusive, true)) | None => Exit::Pass,
     }
 }

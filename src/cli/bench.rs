@@ -9,9 +9,9 @@ use super::{
     say,
 };
 use crate::{
-    codec::Protocol,
+    codec::{Check, Protocol, http::Statuses},
     load::Schedule,
-    profile::{Attach, Bench, Crowd, Peer, Program, Source, Target},
+    profile::{Attach, Bench, Crowd, LongestWait, Peer, Program, Source, Target},
     run::Request,
     units::{Bytes, Count, Span},
 };
@@ -57,6 +57,19 @@ pub(super) struct Args {
     /// What HTTP's slow and stalled readers ask for: better something large; else the path of the address
     #[arg(long, value_name = "PATH")]
     bad_path: Option<String>,
+
+    /// The statuses that HTTP may answer with, such as 200,404,3xx; an answer with another one is an error
+    #[arg(long, value_name = "LIST")]
+    status: Option<Statuses>,
+
+    /// How much of HTTP's answers is judged
+    #[arg(long, value_enum, default_value_t)]
+    check: Check,
+
+    /// How long a good client may wait for an answer: a time, or off; unless given a second, or 20 times the median where
+    /// that is longer
+    #[arg(long, value_name = "TIME")]
+    max_wait: Option<LongestWait>,
 
     /// Bad peers and how many of each: slow-reader=200,idle=1000
     #[arg(long, value_name = "PEER=N", value_delimiter = ',', value_parser = crowd)]
@@ -151,6 +164,9 @@ impl Args {
             payload: self.payload,
             bad_path: self.bad_path.clone().or_else(|| self.address.path.clone()).unwrap_or_default(),
             path: self.address.path.clone().unwrap_or_default(),
+            status: self.status.clone().unwrap_or_default(),
+            check: self.check,
+            longest_wait: self.max_wait.unwrap_or_default(),
             warmup: self.warmup,
             measure: self.duration,
             bad: self.bad.clone(),
@@ -158,7 +174,28 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Whether what is said of answers can be said of this protocol's, and is no contradiction.
+    fn check_answers(&self) -> Result<(), Failure> {
+        let flag = if self.status.is_some() { "--status" } else { "--check" };
+        let is_said = self.status.is_some() || self.check != Check::default();
+        if is_said && self.address.path.is_none() {
+            return Err(Failure::usage(format!(
+                "{flag} is about HTTP (write the address as http://HOST:PORT/PATH); what {} answers is known to the byte",
+                self.protocol
+            )));
+        }
+        if self.status.is_some() && self.check == Check::None {
+            return Err(Failure::usage(
+                "--check none judges no status: leave --status out, or write --check status",
+            ));
+        }
+        Ok(())
+    }
+}
+
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+    args.check_answers()?;
     let text = args.bench().to_toml();
     let source = Source { file: NAME.to_owned(), text };
     let points = source.expand(&[]).map_err(Failure::usage)?;

@@ -12,7 +12,21 @@ use crate::{
     report::{self, Format, ReportError},
 };
 
+/// What the exit code of two servers says.
+const EXIT_CODES: &str = "\
+What the exit code says, with --base and --head:
+  0  Nothing that was gated was found to be worse: PASS or INCONCLUSIVE. A PASS says that no gated
+     number got worse by as much as its budget, with 95 % confidence, under this profile on this
+     machine; the report lists what was gated, what was not, and which expectations could not be
+     judged. An INCONCLUSIVE proves nothing in either direction: with --strict it is 4.
+  1  REGRESSION: a number got worse, and fresh pairs confirmed it. Or FAIL: an expectation of the
+     profile does not hold of the head, the head sent wrong bytes, or it died under a load that
+     the base stood.
+  3  One of the servers could not be started or reached, or the base died.
+  4  INVALID: too few pairs stood; with --strict also INCONCLUSIVE.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Args {
     /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles, or none
     /// for `gate`
@@ -31,7 +45,7 @@ pub(super) struct Args {
     #[command(flatten)]
     manner: Manner,
 
-    /// Exit with 4 also where a number is INCONCLUSIVE
+    /// Exit with 4 where the comparison is INCONCLUSIVE; without it that is 0, as a PASS is
     #[arg(long, requires = "head")]
     strict: bool,
 

@@ -4,15 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, progress::Bar, run};
 use crate::{
-    gate::{self, Comparison, Origin},
+    gate::{self, Comparison, Origin, Window},
     profile::{Axes, Profile, Target},
-    run::{Build, Duel, Interrupt, Observer, Referee, RunError, Stage, duel, now},
+    run::{Build, Duel, Ended, Interrupt, Observer, Referee, RunError, Stage, duel, now},
     units::{Span, human_time},
 };
 
 /// What servers are compared under, if nothing is named.
 pub(super) const PROFILE: &str = "gate";
-/// A trial measures for at most so long, unless it is said how long.
+/// A trial measures for at most so long, unless it is said how long, or the profile expects evictions, which need its own
+/// window to come about.
 const WINDOW: Duration = Duration::from_secs(2);
 /// It warms up for at most so long.
 const WARMUP: Duration = Duration::from_millis(500);
@@ -30,7 +31,7 @@ pub(super) struct Manner {
     #[arg(long, value_name = "N", default_value_t = 42, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
 
-    /// Length of each trial's measured window; the profile's, and 2 s at most, unless given
+    /// Length of each trial's measured window; unless given the profile's, and 2 s at most where it expects no evictions
     #[arg(long, short, value_name = "TIME")]
     duration: Option<Span>,
 
@@ -52,8 +53,8 @@ pub(super) struct Contest {
     base: String,
     head: String,
     duel: Duel,
-    /// Trials are as long as the profile asks for, so that what it expects can be asked of them.
-    is_whole: bool,
+    /// Trials are shorter than the profile asks for.
+    window: Option<Window>,
 }
 
 /// How a comparison ended.
@@ -61,7 +62,7 @@ pub(super) struct Contest {
 pub(super) enum End {
     Finished,
     Interrupted,
-    /// A server could not be started or died: what was measured until then stands.
+    /// A server could not be started, or the base died: what was measured until then stands.
     Broken(Failure),
 }
 
@@ -79,16 +80,22 @@ impl Contest {
         }
         let mut overrides = manner.set.clone();
         let mut set = |key: &str, span: Span| overrides.push((key.to_owned(), span.to_string()));
-        let measure = manner.duration.unwrap_or(Span(plain.measure.0.min(WINDOW)));
+        let is_needed = gate::needs_the_whole_window(&plain);
+        let usual = if is_needed { plain.measure } else { Span(plain.measure.0.min(WINDOW)) };
+        let measure = manner.duration.unwrap_or(usual);
         set("measure", measure);
         // Who asks for as long a window as the profile's gets its warm-up, too.
-        let is_asked = manner.duration.is_some() && measure >= plain.measure;
+        let is_asked = (is_needed || manner.duration.is_some()) && measure >= plain.measure;
         let warmup = if is_asked { plain.warmup } else { Span(plain.warmup.0.min(WARMUP)) };
         set("warmup", warmup);
         let is_whole = measure == plain.measure && warmup == plain.warmup;
+        let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = run::files(&points, folder.as_deref())?;
-        let numbers = points.iter().map(|(_, profile)| gate::gated(profile).len()).sum::<usize>().max(1);
+        // Numbers that stand still unless something is wrong cost the others nothing as long as they do.
+        let moving =
+            |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
+        let numbers = points.iter().map(|(_, profile)| moving(profile)).sum::<usize>().max(1);
         let least = (numbers as f64 / gate::ALPHA).log2().ceil() as u32;
         if manner.pairs < least {
             return Err(Failure::usage(format!(
@@ -106,7 +113,13 @@ impl Contest {
             pairs: manner.pairs,
             seed: manner.seed,
         };
-        Ok(Self { name: run::stem(name), base: named(base), head: named(head), duel, is_whole })
+        Ok(Self {
+            name: run::stem(name),
+            base: named(base),
+            head: named(head),
+            duel,
+            window: (!is_whole).then_some(window),
+        })
     }
 
     /// Takes another seed: what is held then is another gate of the same.
@@ -120,15 +133,16 @@ impl Contest {
         let (started, begun) = (now(), Instant::now());
         let (cells, result) = duel(&self.duel, interrupt, &mut watcher);
         watcher.bar.clear();
-        let (end, broken_off) = match result {
-            Ok(false) => (End::Finished, None),
-            Ok(true) => (End::Interrupted, Some("interrupted".to_owned())),
+        let (end, broken_off, head_died) = match result {
+            Ok(Ended::Finished) => (End::Finished, None, None),
+            Ok(Ended::Interrupted) => (End::Interrupted, Some("interrupted".to_owned()), None),
+            Ok(Ended::HeadDied(words)) => (End::Finished, Some(format!("head: {words}")), Some(words)),
             Err(broken) => {
                 let failure = Failure::new(super::exit_of(&broken.error), format!("{}: {broken}", self.name));
                 if matches!(broken.error, RunError::Impossible(_) | RunError::Missing(_)) {
                     return Err(failure);
                 }
-                (End::Broken(failure), Some(broken.to_string()))
+                (End::Broken(failure), Some(broken.to_string()), None)
             }
         };
         let origin = Origin {
@@ -141,9 +155,10 @@ impl Contest {
             seconds: begun.elapsed().as_secs_f64(),
             command: std::env::args().collect(),
             broken_off,
+            head_died,
         };
         let profiles: Vec<Profile> = self.duel.head.iter().map(|(_, profile)| profile.clone()).collect();
-        Ok((Comparison::of(origin, &cells, self.is_whole.then_some(&profiles)), end))
+        Ok((Comparison::of(origin, &cells, &profiles, self.window), end))
     }
 }
 
@@ -206,7 +221,7 @@ mod tests {
             let manner = Manner { pairs: 20, seed: 42, duration, set: Vec::new() };
             let contest = Contest::new(profile, None, None, &manner).expect("a contest");
             let profile = &contest.duel.head[0].1;
-            (contest.is_whole, profile.measure.to_string(), profile.warmup.to_string())
+            (contest.window.is_none(), profile.measure.to_string(), profile.warmup.to_string())
         };
         let of = |is_whole, measure: &str, warmup: &str| (is_whole, measure.to_owned(), warmup.to_owned());
         // It measures for four seconds, after one.
@@ -214,5 +229,8 @@ mod tests {
         assert_eq!(contest("control", Some("3s")), of(false, "3s", "500ms"));
         assert_eq!(contest("control", Some("4s")), of(true, "4s", "1s"));
         assert_eq!(contest("gate", None), of(true, "1s", "400ms"));
+        // Evictions need their time, unless the user knows better.
+        assert_eq!(contest("stalled-readers", None), of(true, "6500ms", "500ms"));
+        assert_eq!(contest("stalled-readers", Some("3s")), of(false, "3s", "500ms"));
     }
 }

@@ -227,14 +227,14 @@ fn write(
     report::files(record, against, &output.format)
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
-    let is_sound = is_finished && record.outcome() != Outcome::Invalid;
-    if let Some(said) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
-        say(&format!("{said}\n"));
-    }
     if let Some(file) = output.history() {
         report::history::append(&file, record).map_err(|error| {
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
+    }
+    let is_sound = is_finished && record.outcome() != Outcome::Invalid;
+    if let Some(said) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
+        say(&format!("{said}\n"));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! The open loops: every request that becomes due is given to a connection, or counted as skipped.
+//! The open loops: every request that becomes due waits for a connection with room, and counts from when it was due.
 
-use super::{connection::Connection, engine::Engine};
+use super::engine::Engine;
 use crate::{load::Pacing, reactor::Token, sys};
 
-/// Requests that one connection may have under way in an open loop; beyond it arrivals are skipped.
-const MOST_PENDING: usize = 1 << 16;
 /// Arrivals that one group may start before the others, and the sockets, have their turn.
 const TURN_ARRIVALS: usize = 128;
+/// A request that is started so much later than it was due is counted as late, in nanoseconds.
+const LATE_NS: u64 = 10_000_000;
 
 impl Engine<'_> {
     /// Gives arrivals that are due to connections.
@@ -16,18 +16,38 @@ impl Engine<'_> {
             for _ in 0..TURN_ARRIVALS {
                 let Some(due_ns) = self.next_arrival(index, end) else { break };
                 self.io.now_ns = sys::monotonic_ns();
-                self.late(due_ns);
-                let token = self.groups[index].next_in_turn();
-                self.start_arrival(index, due_ns, token);
+                self.arrive(index, due_ns);
+                self.serve_waiting(index);
             }
         }
     }
 
-    /// How late an arrival is now. Those of the warm-up do not count: connections are still being opened.
-    fn late(&mut self, due_ns: u64) {
+    /// A request became due, and is late by now if the engine was. Those of the warm-up do not count as late: connections
+    /// are still being opened.
+    fn arrive(&mut self, index: usize, due_ns: u64) {
+        let late_ns = self.io.now_ns.saturating_sub(due_ns);
         if due_ns >= self.plan.window_ns().0 {
-            self.pacing_error.saturating_record(self.io.now_ns.saturating_sub(due_ns));
+            self.pacing_error.saturating_record(late_ns);
+            self.started_late += u64::from(late_ns > LATE_NS);
         }
+        self.groups[index].arrived(due_ns, self.io.now_ns);
+    }
+
+    /// Gives what waits to connections with room, in turn.
+    pub(super) fn serve_waiting(&mut self, index: usize) {
+        while !self.groups[index].queue.is_empty() {
+            let Some(token) = self.groups[index].queue.take_free() else { return };
+            self.serve_one(index, token);
+        }
+    }
+
+    fn serve_one(&mut self, index: usize, token: Token) {
+        let Some(connection) = self.connections.entry(token) else { return };
+        connection.is_offered = false;
+        let group = &mut self.groups[index];
+        connection.take_one(group);
+        let fate = connection.send(&mut self.io, group);
+        self.settle(Some(token), fate);
     }
 
     /// When the group's next arrival became due, if it did, and before the end.
@@ -45,32 +65,15 @@ impl Engine<'_> {
         }
     }
 
-    fn start_arrival(&mut self, index: usize, due_ns: u64, token: Option<Token>) {
-        let group = &mut self.groups[index];
-        let connection = token.and_then(|token| self.connections.entry(token));
-        let has_room = |connection: &&mut Connection| {
-            connection.pending.open() < MOST_PENDING
-                && connection.pending.started() < group.requests_per_connection()
-                && !connection.tx.is_shut()
-        };
-        match connection.filter(has_room) {
-            None => group.skip(due_ns),
-            Some(connection) => {
-                connection.start(due_ns, group);
-                let fate = connection.send(&mut self.io, group);
-                self.settle(token, fate);
-            }
-        }
-    }
-
-    /// The window is over: what became due in it and was not started never will be, and was so late at least.
-    pub(super) fn abandon_arrivals(&mut self) {
+    /// The window is over: what became due in it and was not taken note of arrives now, and waits with the others for the
+    /// last answers.
+    pub(super) fn take_last_arrivals(&mut self) {
         let end = self.plan.window_ns().1;
         for index in 0..self.groups.len() {
             while let Some(due_ns) = self.next_arrival(index, end) {
-                self.late(due_ns);
-                self.groups[index].skip(due_ns);
+                self.arrive(index, due_ns);
             }
+            self.serve_waiting(index);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     direction::{Allowed, Direction},
     engine::{Alarm, Io, What},
     group::{Ended, Group},
-    pending::Pending,
+    pending::{Pending, Request},
     race::{Readers, Writers},
 };
 use crate::{
@@ -34,6 +34,14 @@ const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 pub(super) enum Phase {
     Connecting,
     Open,
+}
+
+/// The last answer on a connection, as the peer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Proper,
+    /// An error that ends the connection is an eviction, announced or not.
+    Error,
 }
 
 /// One connection.
@@ -65,10 +73,20 @@ pub(super) struct Connection {
     pub(super) writers: Option<Box<Writers>>,
     /// Threads that share the socket to receive.
     pub(super) readers: Option<Box<Readers>>,
-    /// An answer said that it is the last.
-    pub(super) last_answered: bool,
+    /// What the answer was that said that it is the last.
+    pub(super) last: Option<Last>,
     /// The last answer was an error.
     pub(super) last_was_error: bool,
+    /// Its group knows that it has room for another request of an open loop.
+    pub(super) is_offered: bool,
+    /// When it was opened, in nanoseconds.
+    pub(super) opened_ns: u64,
+    /// Bytes that had been received when the last answer was whole.
+    pub(super) answered_at: u64,
+    /// When the last answer came, in nanoseconds; 0 before the first.
+    pub(super) last_answer_ns: u64,
+    /// Answers since the window began.
+    pub(super) answers: u32,
 }
 
 /// What to do with the connection after it had its turn.
@@ -184,21 +202,24 @@ impl Connection {
 
     /// Takes the bytes that came, or (`None`) the end of the stream.
     pub(super) fn decode(&mut self, bytes: Option<&[u8]>, io: &Io, group: &mut Group) {
-        let closed_loop = group.spec.load.depth.is_some() && group.downloads.is_none();
+        let closed_loop = group.spec.load.is_closed_loop() && group.downloads.is_none();
         let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
         let most = group.requests_per_connection();
-        let (pending, last_answered) = (&mut self.pending, &mut self.last_answered);
+        let (pending, last) = (&mut self.pending, &mut self.last);
         let last_was_error = &mut self.last_was_error;
-        let mut unasked = 0;
+        let (mut unasked, mut answers) = (0, 0);
+        let answered_before = pending.answered_count();
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None => unasked += 1,
             Some(request) => {
                 *last_was_error = answer.error;
-                group.answered(request, answer.error, io.now_ns);
-                // An error that ends the connection is an eviction, announced or not.
-                *last_answered |= answer.last && !answer.error;
+                answers += u32::from(group.answered(request, answer.error, io.now_ns));
+                if answer.last {
+                    *last = Some(if answer.error { Last::Error } else { Last::Proper });
+                }
                 if closed_loop && !answer.last && pending.started() < most {
-                    start(pending, group, io.now_ns);
+                    start(pending, group, Request::due(io.now_ns));
+                    group.due(io.now_ns);
                 }
             }
         };
@@ -210,14 +231,70 @@ impl Connection {
             }
             None => self.decoder.end(&mut answered),
         }
+        self.answers = self.answers.saturating_add(answers);
+        if self.pending.answered_count() > answered_before {
+            self.answered_at = self.rx.moved;
+            self.last_answer_ns = io.now_ns;
+        }
         if unasked > 0 {
             self.decoder.unasked(unasked);
         }
+        if bytes.is_some() && group.pace.is_some() {
+            self.take_waiting(group);
+        }
     }
 
-    /// A request became due.
-    pub(super) fn start(&mut self, due_ns: u64, group: &mut Group) {
-        start(&mut self.pending, group, due_ns);
+    /// A request becomes due now, and is started.
+    pub(super) fn start(&mut self, now_ns: u64, group: &mut Group) {
+        start(&mut self.pending, group, Request::due(now_ns));
+        group.due(now_ns);
+    }
+
+    /// Starts a closed loop: what waits to be sent again comes first.
+    pub(super) fn start_loop(&mut self, now_ns: u64, group: &mut Group) {
+        let depth = u64::from(group.spec.load.depth.unwrap_or(0));
+        for _ in 0..depth.min(group.requests_per_connection()) {
+            match group.queue.pop() {
+                Some(arrival) => start(&mut self.pending, group, Request::waiting(arrival)),
+                None => self.start(now_ns, group),
+            }
+        }
+    }
+
+    /// Starts requests that wait for a connection, as many as it has room for; what room is left, the group is told of.
+    pub(super) fn take_waiting(&mut self, group: &mut Group) {
+        while self.has_room(group) {
+            let Some(arrival) = group.queue.pop() else {
+                return self.offer(group);
+            };
+            start(&mut self.pending, group, Request::waiting(arrival));
+        }
+    }
+
+    /// Starts the request that has waited longest, if there is room: several connections take turns.
+    pub(super) fn take_one(&mut self, group: &mut Group) {
+        if self.has_room(group)
+            && let Some(arrival) = group.queue.pop()
+        {
+            start(&mut self.pending, group, Request::waiting(arrival));
+        }
+        self.offer(group);
+    }
+
+    /// Tells the group that there is room for another request.
+    pub(super) fn offer(&mut self, group: &mut Group) {
+        if !self.is_offered && self.has_room(group) {
+            self.is_offered = true;
+            group.queue.offer(self.token);
+        }
+    }
+
+    /// Whether another request of an open loop may be started on it.
+    fn has_room(&self, group: &Group) -> bool {
+        self.pending.open() < group.queue.most_under_way
+            && self.pending.started() < group.requests_per_connection()
+            && !self.tx.is_shut()
+            && self.last.is_none()
     }
 
     /// Sends what is due, as the behavior allows.
@@ -341,10 +418,9 @@ impl Io {
     }
 }
 
-fn start(pending: &mut Pending, group: &mut Group, due_ns: u64) {
-    pending.start(due_ns);
+fn start(pending: &mut Pending, group: &mut Group, request: Request) {
+    pending.start(request);
     group.requests.started += 1;
-    group.due(due_ns);
 }
 
 /// What follows from a step.

@@ -1,11 +1,13 @@
 //! A resource fetched over several connections: each gets a part, and a download is over when the last part is there.
 
-use hdrhistogram::Histogram;
-
-use super::{engine::Engine, group::histogram};
+use super::{
+    engine::Engine,
+    judged::{Latency, Quantile},
+};
 use crate::{
     codec::Script,
     metric::{Metric, Row},
+    record::Cause,
 };
 
 /// The downloads of a group, one after the other.
@@ -16,12 +18,12 @@ pub(super) struct Downloads {
     present: Option<(u64, usize)>,
     failed: bool,
     whole: u64,
-    times: Histogram<u64>,
+    times: Latency,
 }
 
 impl Downloads {
     pub(super) fn new(parts: Vec<Script>) -> Self {
-        Self { parts, present: None, failed: false, whole: 0, times: histogram() }
+        Self { parts, present: None, failed: false, whole: 0, times: Latency::new() }
     }
 
     /// Whether the next one may start, with so many connections open.
@@ -39,9 +41,11 @@ impl Downloads {
         self.failed |= error;
         self.present = match self.present {
             Some((started_ns, 1)) => {
-                if !self.failed {
+                if self.failed {
+                    self.times.censored.saturating_record(now_ns - started_ns);
+                } else {
                     self.whole += 1;
-                    self.times.saturating_record(now_ns - started_ns);
+                    self.times.answered.saturating_record(now_ns - started_ns);
                 }
                 None
             }
@@ -55,12 +59,28 @@ impl Downloads {
         row.set(Metric::Downloads, self.whole as f64);
     }
 
-    /// How long they took.
-    pub(super) fn summarize(&self, row: &mut Row) {
-        if !self.times.is_empty() {
-            row.set(Metric::DownloadP50, self.times.value_at_quantile(0.5) as f64);
-            row.set(Metric::DownloadMax, self.times.max() as f64);
+    /// The clients stop: a download under way never becomes whole.
+    pub(super) fn stop(&mut self, now_ns: u64) {
+        if let Some((started_ns, _)) = self.present.take() {
+            self.times.censored.saturating_record(now_ns.saturating_sub(started_ns));
         }
+    }
+
+    /// How long they took; and what of that is a lower bound, as some never became whole.
+    pub(super) fn summarize(&self, row: &mut Row) -> Vec<(Metric, Cause)> {
+        let mut censored = Vec::new();
+        for (metric, q) in [(Metric::DownloadP50, 0.5), (Metric::DownloadMax, 1.0)] {
+            match self.times.quantile(q) {
+                None => {}
+                Some(Quantile::Known(ns)) => row.set(metric, ns as f64),
+                Some(Quantile::AtLeast(ns)) => {
+                    row.set(metric, ns as f64);
+                    let cause = if self.failed { Cause::Errors } else { Cause::Unanswered };
+                    censored.push((metric, cause));
+                }
+            }
+        }
+        censored
     }
 }
 

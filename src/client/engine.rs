@@ -33,10 +33,12 @@ const TICK_NS: u64 = 100_000;
 const BATCH: usize = 512;
 const INBOX_BYTES: usize = 256 * 1024;
 const OUTBOX_BYTES: usize = 64 * 1024;
-/// How long connections stay as they are after the window, so that the last sample sees them.
+/// How long connections stay as they are after the window at least; longer where the server was not looked at yet.
 const PAUSE: Duration = Duration::from_millis(60);
-/// How long answers that are still under way at the end are waited for.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long answers that are still under way at the end are waited for, at least; and at most, where answers took long
+/// before: then twice as long as the longest of them.
+const LEAST_GRACE_NS: u64 = 500_000_000;
+const MOST_GRACE_NS: u64 = 5_000_000_000;
 /// How often the clock is looked at while the last answers are waited for.
 const LOOK_UP_NS: u64 = 5_000_000;
 
@@ -90,9 +92,12 @@ pub(super) struct Engine<'a> {
     /// Sockets of peers that vanished: closed, they would make the kernel speak for them.
     pub(super) vanished: Vec<TcpStream>,
     pub(super) pacing_error: Histogram<u64>,
+    /// Requests that were started much later than they were due, by the engine's doing.
+    pub(super) started_late: u64,
     pub(super) pauses: Pauses,
     run_delay: Option<RunDelay>,
-    pub(super) ticks: u64,
+    /// When the last tick was due, in nanoseconds since the epoch.
+    ticked_ns: Option<u64>,
     /// When the window began and when it ended.
     pub(super) marks: Vec<Mark>,
 }
@@ -144,9 +149,10 @@ impl<'a> Engine<'a> {
             buffers: vec![(0, 0); plan.groups.len()],
             vanished: Vec::new(),
             pacing_error: super::group::histogram(),
+            started_late: 0,
             pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
             run_delay: RunDelay::of_this_thread(),
-            ticks: 0,
+            ticked_ns: None,
             marks: Vec::new(),
         })
     }
@@ -168,7 +174,9 @@ impl<'a> Engine<'a> {
                 self.start_downloads();
             } else if !self.io.closing {
                 self.io.closing = true;
-                self.abandon_arrivals();
+                self.take_last_arrivals();
+            } else {
+                self.connect_for_waiting()?;
             }
             self.ring_alarms();
             let until = self.next_wake_ns(end);
@@ -188,11 +196,22 @@ impl<'a> Engine<'a> {
 
     /// Whether everything that a good client waits for has come, or has had its time.
     fn settled(&self, end: u64) -> bool {
-        if self.io.now_ns < end + PAUSE.as_nanos() as u64 {
+        let sampled = self.plan.sampled.load(Ordering::Acquire);
+        let pause = if sampled { PAUSE } else { Plan::SAMPLE_PATIENCE };
+        if !self.io.closing || self.io.now_ns < end + pause.as_nanos() as u64 {
             return false;
         }
         let waits = |c: &Connection| c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up();
-        self.io.now_ns >= end + GRACE.as_nanos() as u64 || !self.connections.iter().any(waits)
+        let queues = |group: &Group| group.spec.is_steady() && !group.queue.is_empty();
+        let is_over = || !self.groups.iter().any(queues) && !self.connections.iter().any(waits);
+        self.io.now_ns >= end + self.grace_ns() || is_over()
+    }
+
+    /// How long the last answers are waited for: as long as a server takes that is slow and still answers everybody.
+    fn grace_ns(&self) -> u64 {
+        let steady = self.groups.iter().filter(|group| group.spec.is_steady());
+        let longest_ns = steady.map(|group| group.judged.response.answered.max()).max().unwrap_or(0);
+        longest_ns.saturating_mul(2).clamp(LEAST_GRACE_NS, MOST_GRACE_NS)
     }
 
     fn next_wake_ns(&self, end: u64) -> u64 {
@@ -211,29 +230,39 @@ impl<'a> Engine<'a> {
         let (start, end) = self.plan.window_ns();
         let border = [start, end].get(self.marks.len()).copied().unwrap_or(u64::MAX);
         if self.io.now_ns >= border {
-            self.marks.push(Mark {
-                at_ns: self.io.now_ns,
-                calls: self.io.calls,
-                cpu_ns: sys::thread_cpu_ns(),
-                run_delay_ns: self.run_delay.as_ref().and_then(RunDelay::read_ns),
-                groups: self.groups.iter().map(Group::counts).collect(),
-            });
+            self.mark_now();
         }
     }
 
+    /// A run that is cut short within its window has measured until now.
+    pub(super) fn mark_end(&mut self) {
+        if self.marks.len() == 1 {
+            self.mark_now();
+        }
+    }
+
+    fn mark_now(&mut self) {
+        self.marks.push(Mark {
+            at_ns: self.io.now_ns,
+            calls: self.io.calls,
+            cpu_ns: sys::thread_cpu_ns(),
+            run_delay_ns: self.run_delay.as_ref().and_then(RunDelay::read_ns),
+            groups: self.groups.iter().map(Group::counts).collect(),
+        });
+    }
+
     fn tick_due_ns(&self) -> u64 {
-        let every = self.plan.sample_every.as_nanos() as u64;
-        self.plan.epoch_ns + every * (self.ticks + 1)
+        self.plan.next_sample_ns(self.ticked_ns).map_or(u64::MAX, |due_ns| self.plan.epoch_ns + due_ns)
     }
 
     fn tick(&mut self, ticks: &Sender<Tick>) {
-        while self.io.now_ns >= self.tick_due_ns() && self.tick_due_ns() <= self.plan.window_ns().1 {
-            self.ticks += 1;
+        while self.io.now_ns >= self.tick_due_ns() {
+            let due_ns = self.tick_due_ns() - self.plan.epoch_ns;
+            self.ticked_ns = Some(due_ns);
             let mut run = Row::default();
             run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
             let groups = self.groups.iter_mut().map(Group::sample).collect();
             // Nobody listens any more when the run is being given up.
-            let due_ns = self.plan.sample_every.as_nanos() as u64 * self.ticks;
             let at_ns = self.io.now_ns.saturating_sub(self.plan.epoch_ns);
             let _ = ticks.send(Tick { due_ns, at_ns, run, groups });
         }
@@ -287,7 +316,7 @@ impl<'a> Engine<'a> {
 impl Plan {
     /// The measured window, on the monotonic clock.
     pub(super) fn window_ns(&self) -> (u64, u64) {
-        let start = self.epoch_ns + self.warmup.as_nanos() as u64;
-        (start, start + self.measure.as_nanos() as u64)
+        let [start, end] = self.borders_ns().map(|since| self.epoch_ns + since);
+        (start, end)
     }
 }

@@ -1,5 +1,6 @@
 //! What is known about a client group while it runs: its clock, its counts, its latencies.
 
+mod account;
 mod outcome;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -9,18 +10,19 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
     download::Downloads,
+    judged::Judged,
     latencies::Latencies,
-    pending::{Pending, Request},
+    queue::Queue,
     share::{Part, Start},
+    silence::Silence,
 };
 use crate::{
     behavior::End,
-    codec::{Script, Tally},
+    codec::{Protocol, Script, Tally},
     load::{Attempts, Pace},
     profile,
     reactor::Token,
     record::{Ledger, Requests},
-    units::Count,
 };
 
 /// The longest latency that is told apart: a day, in nanoseconds.
@@ -33,12 +35,30 @@ pub(super) enum Ended {
     ByUs(End),
     /// As the peer's last answer said that it would.
     AsAnnounced,
+    /// By the peer's FIN, while nothing was asked for: it was kept for long enough.
+    Idle,
     ByFin,
     ByReset,
     Refused,
     TimedOut,
     /// Open when the clients stopped.
     Alive,
+}
+
+/// What is known of a connection when it ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Life {
+    /// When it was opened, on the monotonic clock.
+    pub(super) opened_ns: u64,
+    /// The handshake was completed.
+    pub(super) is_established: bool,
+    /// Answers that it got since the window began.
+    pub(super) answers: u32,
+}
+
+/// Requests that a connection has under way at most: in an open loop over HTTP one, unless more are asked for.
+fn most_under_way(spec: &profile::Group) -> Option<u32> {
+    spec.load.depth.or((spec.protocol == Protocol::Http).then_some(1))
 }
 
 /// What one thread drives of a client group, at work.
@@ -54,6 +74,7 @@ pub(super) struct Group {
     pub(super) pace: Option<Pace>,
     /// When its first connections are opened: from here on, as a schedule says or at once.
     start_ns: u64,
+    epoch_ns: u64,
     /// Connections that are still to be opened.
     to_open: u32,
     /// Who comes back, and no sooner than when.
@@ -65,20 +86,32 @@ pub(super) struct Group {
     pub(super) cannot_vanish: Option<String>,
     /// When its open loop starts.
     pub(super) start: Arc<Start>,
-    /// Its open connections; arrivals go round.
+    /// Its open connections.
     pub(super) alive: Vec<Token>,
-    turn: usize,
+    /// What is due and waits for one of them.
+    pub(super) queue: Queue,
     /// Requests due from `window.0` until before `window.1` are in the latencies.
     window: (u64, u64),
+    /// Requests that became due.
+    due: u64,
     due_in_window: u64,
     answered_in_window: u64,
+    /// What came of those that were due in the window.
+    pub(super) judged: Judged,
+    silence: Silence,
+    /// When the oldest request was due that nobody answered to the end.
+    outlasted_ns: Option<u64>,
+    /// Its last connection has ended, and none comes back.
+    has_ended: bool,
+    /// Connections that had something to be answered and got nothing in the window.
+    silent: u64,
+    /// The fewest answers to a connection that was there for the whole window, or all but its first tenth.
+    fewest_answers: Option<u64>,
     pub(super) requests: Requests,
     pub(super) ledger: Ledger,
     pub(super) received: u64,
     pub(super) sent: u64,
     content: Tally,
-    response: Histogram<u64>,
-    service: Histogram<u64>,
     interval: Latencies,
     /// How long connections lived that the peer ended.
     evicted_after: Histogram<u64>,
@@ -99,6 +132,7 @@ impl Group {
         window: (u64, u64),
         seed: u64,
     ) -> Self {
+        let last_answer_ns = Arc::clone(&start.last_answer_ns);
         let pace = spec.load.rate.clone().filter(|_| part.count > 0).map(|rate| {
             let mut pace = Pace::new(rate, spec.load.arrivals, seed);
             pace.skip(part.index);
@@ -111,6 +145,7 @@ impl Group {
             part,
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
+            epoch_ns,
             to_open: part.count,
             attempts: spec.reconnect.as_ref().map(|reconnect| Attempts::new(reconnect, part.of)),
             reopen_ns: VecDeque::new(),
@@ -118,17 +153,22 @@ impl Group {
             cannot_vanish: None,
             start,
             alive: Vec::new(),
-            turn: 0,
+            queue: Queue::new(most_under_way(spec)),
             window,
+            due: 0,
             due_in_window: 0,
             answered_in_window: 0,
+            judged: Judged::new(),
+            silence: Silence::new(last_answer_ns, window),
+            outlasted_ns: None,
+            has_ended: false,
+            silent: 0,
+            fewest_answers: None,
             requests: Requests::default(),
             ledger: Ledger::default(),
             received: 0,
             sent: 0,
             content: Tally::default(),
-            response: histogram(),
-            service: histogram(),
             interval: Latencies::default(),
             evicted_after: histogram(),
         }
@@ -186,118 +226,9 @@ impl Group {
         [first, again, request].into_iter().flatten().min()
     }
 
-    /// The connection that the next arrival goes to.
-    pub(super) fn next_in_turn(&mut self) -> Option<Token> {
-        self.turn = if self.turn + 1 < self.alive.len() { self.turn + 1 } else { 0 };
-        self.alive.get(self.turn).copied()
-    }
-
-    /// A request became due.
-    pub(super) fn due(&mut self, due_ns: u64) {
-        self.due_in_window += u64::from(self.in_window(due_ns));
-    }
-
-    /// A request that became due then was none after all.
-    pub(super) fn take_back(&mut self, due_ns: u64) {
-        self.requests.started -= 1;
-        self.due_in_window -= u64::from(self.in_window(due_ns));
-    }
-
-    /// Requests that each of its connections starts at most.
-    pub(super) fn requests_per_connection(&self) -> u64 {
-        self.spec.requests_per_connection.map_or(u64::MAX, |Count(most)| u64::from(most))
-    }
-
-    /// A request became due and cannot be started.
-    pub(super) fn skip(&mut self, due_ns: u64) {
-        self.due(due_ns);
-        self.requests.skipped += 1;
-    }
-
-    fn in_window(&self, due_ns: u64) -> bool {
-        (self.window.0..self.window.1).contains(&due_ns)
-    }
-
-    /// A request was answered. An error is an answer, but no part of the latencies: many come sooner than what was
-    /// asked for would have.
-    pub(super) fn answered(&mut self, request: Request, error: bool, now_ns: u64) {
-        let response = now_ns.saturating_sub(request.due_ns);
-        self.requests.answered += 1;
-        if let Some(downloads) = &mut self.downloads {
-            downloads.part_came(error, now_ns);
-        }
-        self.answered_in_window += u64::from(self.in_window(now_ns));
-        if error {
-            return;
-        }
-        let service = now_ns.saturating_sub(request.sent_ns);
-        self.interval.record(response, self.pace.is_some().then_some(service));
-        if self.in_window(request.due_ns) {
-            self.response.saturating_record(response);
-            self.service.saturating_record(service);
-        }
-    }
-
-    /// The peer ended a connection that lived so long.
-    pub(super) fn evicted_after(&mut self, lived_ns: u64) {
-        self.evicted_after.saturating_record(lived_ns);
-    }
-
-    /// A connection ended, with these requests under way.
-    pub(super) fn ended(&mut self, how: Ended, pending: &Pending, content: &Tally, now_ns: u64) {
-        let open = pending.open() as u64;
-        let count = match how {
-            Ended::ByUs(End::Close | End::HalfClose) => &mut self.ledger.closed_by_us,
-            Ended::ByUs(End::Reset) => &mut self.ledger.reset_by_us,
-            Ended::ByUs(End::Vanish) => &mut self.ledger.vanished,
-            Ended::AsAnnounced => &mut self.ledger.closed_as_announced,
-            Ended::ByFin => &mut self.ledger.evicted_fin,
-            Ended::ByReset => &mut self.ledger.evicted_rst,
-            Ended::Refused => &mut self.ledger.refused,
-            Ended::TimedOut => &mut self.ledger.timed_out,
-            Ended::Alive => &mut self.ledger.still_alive,
-        };
-        *count += 1;
-        if how == Ended::Alive {
-            self.requests.unanswered += open;
-            let age = pending.oldest_due_ns().map_or(0, |due| now_ns.saturating_sub(due));
-            self.requests.oldest_unanswered_ns = self.requests.oldest_unanswered_ns.max(age);
-        } else {
-            self.requests.lost += open;
-            self.reopen_ns.extend(self.attempts.as_mut().map(|attempts| attempts.after(now_ns)));
-        }
-        // Nobody knows what answers to spoilt requests must be.
-        if !self.spec.tx.spoils() {
-            self.content.add(content);
-        }
-    }
-
     /// Whether it has requests to start and does not know yet when the first is due.
     pub(super) fn awaits_start(&self) -> bool {
         self.part.of > 1 && self.pace.is_some() && self.start.at_ns().is_none()
-    }
-
-    /// Takes over what another thread drove of the same group.
-    pub(super) fn absorb(&mut self, other: Self) {
-        self.due_in_window += other.due_in_window;
-        self.answered_in_window += other.answered_in_window;
-        self.requests.add(&other.requests);
-        self.ledger.add(&other.ledger);
-        self.received += other.received;
-        self.sent += other.sent;
-        self.content.add(&other.content);
-        if other.part.count > 0 && other.downloads.is_some() {
-            // One thread drives all of them.
-            self.downloads = other.downloads;
-        }
-        self.cannot_vanish = self.cannot_vanish.take().or(other.cannot_vanish);
-        for (mine, others) in [
-            (&mut self.response, &other.response),
-            (&mut self.service, &other.service),
-            (&mut self.evicted_after, &other.evicted_after),
-        ] {
-            mine.add(others).expect("histograms with the same bounds");
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     connection::{Connection, Fate, Phase},
     direction::Direction,
     engine::{Alarm, Engine, What},
-    group::Ended,
+    group::{Ended, Life},
     pending::Pending,
     team::Done,
 };
@@ -36,6 +36,22 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// After the window connections are opened only for requests that were due in it and wait for one.
+    pub(super) fn connect_for_waiting(&mut self) -> io::Result<()> {
+        for index in 0..self.groups.len() {
+            for _ in 0..TURN_CONNECTS {
+                let group = &mut self.groups[index];
+                if group.queue.is_empty() || group.queue.has_free() || !group.spec.is_steady() {
+                    break;
+                }
+                let Some(again) = group.take_turn(self.io.now_ns) else { break };
+                self.connect(index, again)?;
+            }
+            self.serve_waiting(index);
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, index: usize, again: bool) -> io::Result<()> {
         self.io.calls += 6;
         let own = self.ports.len() as u32;
@@ -48,7 +64,8 @@ impl Engine<'_> {
             Err(error) if connect::is_refusal(&error) => {
                 group.ledger.opened += 1;
                 group.settled_one(again, self.io.now_ns);
-                group.ended(Ended::Refused, &Pending::default(), &Tally::default(), self.io.now_ns);
+                let (life, nothing) = (Life::default(), Pending::default());
+                group.ended(Ended::Refused, life, &nothing, &Tally::default(), self.io.now_ns);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -79,8 +96,13 @@ impl Engine<'_> {
             begun_ns: 0,
             writers: None,
             readers: None,
-            last_answered: false,
+            last: None,
             last_was_error: false,
+            is_offered: false,
+            opened_ns,
+            answered_at: 0,
+            last_answer_ns: 0,
+            answers: 0,
         });
         if let Some(connection) = self.connections.entry(token) {
             self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
@@ -119,11 +141,10 @@ impl Engine<'_> {
         connection.place = group.alive.len();
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
-        if !self.io.closing && group.downloads.is_none() {
-            let depth = u64::from(group.spec.load.depth.unwrap_or(0));
-            for _ in 0..depth.min(group.requests_per_connection()) {
-                connection.start(self.io.now_ns, group);
-            }
+        if group.pace.is_some() || self.io.closing {
+            connection.take_waiting(group);
+        } else if group.downloads.is_none() {
+            connection.start_loop(self.io.now_ns, group);
         }
         let fate = connection.send(&mut self.io, group);
         // A behavior of its own decides whether the socket is read at all.
@@ -135,16 +156,20 @@ impl Engine<'_> {
     }
 
     pub(super) fn end(&mut self, token: Token, how: Ended) {
-        let Some(connection) = self.connections.remove(token) else { return };
+        let Some(mut connection) = self.connections.remove(token) else { return };
         for timer in [connection.rx.timer, connection.tx.timer, connection.lifetime].into_iter().flatten() {
             self.io.timers.cancel(timer);
         }
         let mut content = connection.decoder.tally();
-        if let Some(fault) = &mut content.first_fault {
-            fault.count_streams_from(self.stream_of(0));
-        }
+        content.count_streams_from(self.stream_of(0));
         let group = &mut self.groups[connection.group];
-        group.ended(how, &connection.pending, &content, self.io.now_ns);
+        let how = connection.hand_back(how, group, self.io.now_ns);
+        let life = Life {
+            opened_ns: connection.opened_ns,
+            is_established: connection.phase == Phase::Open,
+            answers: connection.answers,
+        };
+        group.ended(how, life, &connection.pending, &content, self.io.now_ns);
         let port = &mut self.ports[connection.own as usize];
         port.is_alive = how == Ended::Alive;
         port.unfinished_ns = connection.unfinished_ns();
@@ -190,16 +215,19 @@ impl Engine<'_> {
     /// Ends every connection that is left, and tells what became of all of them.
     pub(super) fn finish(mut self, shortage: Option<Shortage>) -> Done {
         self.io.now_ns = sys::monotonic_ns();
+        self.mark_end();
         let stopped_ns = self.io.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
         for token in left {
             self.end(token, Ended::Alive);
         }
+        self.groups.iter_mut().for_each(|group| group.stop(stopped_ns));
         Done {
             groups: self.groups,
             ports: self.ports,
             buffers: self.buffers,
             pacing_error: self.pacing_error,
+            started_late: self.started_late,
             marks: self.marks,
             stopped_ns,
             pauses: self.pauses,

@@ -10,20 +10,23 @@ mod direction;
 mod download;
 mod engine;
 mod group;
+mod judged;
 mod latencies;
 mod lifecycle;
 mod parting;
 mod pauses;
 mod pending;
+mod queue;
 mod race;
 mod run_delay;
 mod share;
+mod silence;
 mod team;
 
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    sync::{atomic::AtomicBool, mpsc::Sender},
+    sync::{Arc, atomic::AtomicBool, mpsc::Sender},
     time::Duration,
 };
 
@@ -34,9 +37,9 @@ use nix::{
 
 pub use self::latencies::Latencies;
 use crate::{
-    metric::Row,
+    metric::{Metric, Row},
     profile,
-    record::{GroupResult, Shortage},
+    record::{Cause, GroupResult, Shortage},
 };
 
 /// What the clients do, when and to whom.
@@ -58,12 +61,37 @@ pub struct Plan {
     pub sample_every: Duration,
     /// Threads that drive the clients, at least 1: each has its share of every group, and ticks of its own.
     pub threads: u32,
+    /// Set once the server was looked at when the window ended: until then, for up to [`Plan::SAMPLE_PATIENCE`], the clients
+    /// leave their connections as they are.
+    pub sampled: Arc<AtomicBool>,
+}
+
+impl Plan {
+    /// How long the clients wait after the window for a look at the server.
+    pub const SAMPLE_PATIENCE: Duration = Duration::from_secs(1);
+
+    /// When the window begins and ends, in nanoseconds since the epoch.
+    #[must_use]
+    pub fn borders_ns(&self) -> [u64; 2] {
+        [self.warmup, self.warmup + self.measure].map(|since| since.as_nanos() as u64)
+    }
+
+    /// When the next sample and tick is due, in nanoseconds since the epoch: at every sampling period and at both borders of
+    /// the window. `after` is when the one before was due, or taken. `None` after the window.
+    #[must_use]
+    pub fn next_sample_ns(&self, after: Option<u64>) -> Option<u64> {
+        let every = self.sample_every.as_nanos() as u64;
+        let [start, end] = self.borders_ns();
+        let period = (after.unwrap_or(0) / every + 1) * every;
+        let is_due = |due: &u64| after.is_none_or(|after| *due > after) && *due <= end;
+        [period, start, end].into_iter().filter(is_due).min()
+    }
 }
 
 /// What an engine sees at one instant.
 #[derive(Clone, Debug)]
 pub struct Tick {
-    /// When it was due, in nanoseconds since the epoch: a multiple of the sampling period.
+    /// When it was due, in nanoseconds since the epoch: at a multiple of the sampling period, or at a border of the window.
     pub due_ns: u64,
     /// When it was taken, in nanoseconds since the epoch.
     pub at_ns: u64,
@@ -116,8 +144,10 @@ pub struct Driven {
     pub groups: Vec<GroupResult>,
     /// Each group, as numbers.
     pub summaries: Vec<Row>,
-    /// How much the counters of each group grew in the window, and how many seconds it was long in fact; `None` if the
-    /// run was cut short.
+    /// Of each group, the numbers that are lower bounds, and why.
+    pub censored: Vec<Vec<(Metric, Cause)>>,
+    /// How much the counters of each group grew in the window, and how many seconds it was long in fact; `None` if
+    /// the run was cut short before it began.
     pub window: Option<(Vec<Row>, f64)>,
     /// The counters of each group in the end.
     pub whole: Vec<Row>,
@@ -136,7 +166,7 @@ pub struct Driven {
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
-/// period by each thread. What was done until then comes back either way, also when the machine has no descriptor or no
+/// period, and at both borders of the window, by each thread. What was done until then comes back either way, also when the machine has no descriptor or no
 /// port left for another client, which ends the run.
 ///
 /// # Errors

@@ -3,11 +3,17 @@
 use std::{net::Shutdown, os::fd::AsFd};
 
 use super::{
-    connection::{Connection, Turn},
+    connection::{Connection, Last, Phase, Turn},
     engine::Io,
     group::{Ended, Group},
+    pending::Request,
 };
 use crate::{behavior::End, reactor::Interest, sys};
+
+/// A request that was sent so short a time before the server's close arrived had crossed it on the way, in nanoseconds.
+const CROSSED_NS: u64 = 50_000_000;
+/// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
+const KEPT_NS: u64 = 500_000_000;
 
 impl Connection {
     /// Ends the connection, or its sending direction.
@@ -48,7 +54,7 @@ impl Connection {
     /// How the connection ends now that answers were heard, if it does: the last one that there will be, as the peer
     /// said, or the last of those that the client asks for on one connection.
     pub(super) fn over(&mut self, io: &mut Io, group: &mut Group) -> Option<Turn> {
-        if self.last_answered {
+        if self.last == Some(Last::Proper) {
             self.forget_unsent(group);
             return Some(Turn::End(Ended::AsAnnounced));
         }
@@ -59,16 +65,60 @@ impl Connection {
     /// A closed loop's requests of which nothing was sent are taken back: they became due only because the client does
     /// not think ahead.
     fn forget_unsent(&mut self, group: &mut Group) {
-        if group.spec.load.depth.is_some() {
+        if group.spec.load.is_closed_loop() {
             self.pending.take_back(|due_ns| group.take_back(due_ns));
         }
     }
 
     /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that.
     pub(super) fn peer_ended(&self) -> Ended {
-        if self.last_answered {
+        if self.last == Some(Last::Proper) {
             return Ended::AsAnnounced;
         }
         if self.tx.is_shut() && self.pending.open() == 0 { Ended::ByUs(End::HalfClose) } else { Ended::ByFin }
+    }
+
+    /// How the connection ended, now that more is known of it; what was sent as the server closed it goes back to the group
+    /// and is sent once more, as browsers do.
+    pub(super) fn hand_back(&mut self, how: Ended, group: &mut Group, now_ns: u64) -> Ended {
+        let is_by_peer = matches!(how, Ended::ByFin | Ended::ByReset);
+        if !is_by_peer || !group.spec.is_steady() || self.phase != Phase::Open {
+            return how;
+        }
+        if self.pending.open() == 0 {
+            let was_used = self.pending.answered_count() > 0;
+            let is_kept = was_used || now_ns.saturating_sub(self.opened_ns) >= KEPT_NS;
+            let is_kept = is_kept && self.last.is_none();
+            return if how == Ended::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
+        }
+        self.forget_unsent(group);
+        if !self.has_crossed(group, now_ns) {
+            return how;
+        }
+        self.pending.take_all().iter().rev().for_each(|request| group.retry(request));
+        self.closed_idle(group, now_ns)
+    }
+
+    /// The server closed it with nothing to be answered; perhaps right after an answer.
+    fn closed_idle(&self, group: &mut Group, now_ns: u64) -> Ended {
+        let was_at_once = now_ns.saturating_sub(self.last_answer_ns) <= CROSSED_NS;
+        group.ledger.closed_after_answer += u64::from(was_at_once);
+        Ended::Idle
+    }
+
+    /// Whether the only request under way was sent just before the close arrived, on a connection that has served others,
+    /// with nothing of an answer received: then the server has not looked at it. It may be sent again where that has no
+    /// effect (RFC 9110 section 9.2.2), and was not before.
+    fn has_crossed(&self, group: &Group, now_ns: u64) -> bool {
+        let is_safe = group.spec.is_safe_to_repeat() && group.downloads.is_none();
+        let crossed = |request: &Request| {
+            let sent_ns = if request.sent_ns == 0 { now_ns } else { request.sent_ns };
+            !request.is_retry && now_ns.saturating_sub(sent_ns) <= CROSSED_NS
+        };
+        is_safe
+            && self.pending.open() <= 1
+            && self.pending.answered_count() > 0
+            && self.rx.moved == self.answered_at
+            && self.pending.requests().all(crossed)
     }
 }

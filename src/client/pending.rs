@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::queue::Arrival;
+
 /// A request under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -9,6 +11,23 @@ pub(super) struct Request {
     pub(super) due_ns: u64,
     /// When its first byte was handed to the kernel; 0 before that.
     pub(super) sent_ns: u64,
+    /// How late the engine was to take note of it, in microseconds.
+    pub(super) delay_us: u32,
+    /// It was sent before, on another connection.
+    pub(super) is_retry: bool,
+}
+
+impl Request {
+    /// One that is due now, or was then, and has not been sent.
+    pub(super) const fn due(due_ns: u64) -> Self {
+        Self { due_ns, sent_ns: 0, delay_us: 0, is_retry: false }
+    }
+
+    /// One that has waited for a connection.
+    pub(super) const fn waiting(arrival: Arrival) -> Self {
+        let Arrival { due_ns, delay_us, is_retry } = arrival;
+        Self { due_ns, sent_ns: 0, delay_us, is_retry }
+    }
 }
 
 /// Requests by their sequence number, which starts at 0.
@@ -23,8 +42,8 @@ pub(super) struct Pending {
 
 impl Pending {
     /// A request is due.
-    pub(super) fn start(&mut self, due_ns: u64) {
-        self.entries.push_back(Some(Request { due_ns, sent_ns: 0 }));
+    pub(super) fn start(&mut self, request: Request) {
+        self.entries.push_back(Some(request));
         self.open += 1;
     }
 
@@ -40,11 +59,18 @@ impl Pending {
 
     /// Forgets the requests of which no byte was sent; tells when each was due.
     pub(super) fn take_back(&mut self, mut taken: impl FnMut(u64)) {
-        while let Some(Some(Request { due_ns, sent_ns: 0 })) = self.entries.back() {
+        while let Some(Some(Request { due_ns, sent_ns: 0, .. })) = self.entries.back() {
             taken(*due_ns);
             self.entries.pop_back();
             self.open -= 1;
         }
+    }
+
+    /// Takes all that are under way: they go on elsewhere.
+    pub(super) fn take_all(&mut self) -> Vec<Request> {
+        self.first += self.entries.len() as u64;
+        self.open = 0;
+        self.entries.drain(..).flatten().collect()
     }
 
     /// How many are under way.
@@ -52,9 +78,14 @@ impl Pending {
         self.open
     }
 
+    /// Those that are under way, in the order in which they were started.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.entries.iter().flatten()
+    }
+
     /// When the oldest that is under way was due.
     pub(super) fn oldest_due_ns(&self) -> Option<u64> {
-        self.entries.iter().flatten().map(|request| request.due_ns).next()
+        self.requests().map(|request| request.due_ns).next()
     }
 
     /// The first byte of this request was sent.
@@ -89,13 +120,13 @@ mod tests {
     fn answers_may_come_in_any_order_but_once() {
         let mut pending = Pending::default();
         for due in [10, 20, 30] {
-            pending.start(due);
+            pending.start(Request::due(due));
         }
         assert_eq!(pending.answered(1), None, "nobody has asked yet");
         for sequence in 0..3 {
             pending.sent(sequence, 25);
         }
-        assert_eq!(pending.answered(1), Some(Request { due_ns: 20, sent_ns: 25 }));
+        assert_eq!(pending.answered(1), Some(Request { sent_ns: 25, ..Request::due(20) }));
         assert_eq!((pending.answered(1), pending.open()), (None, 2));
         assert_eq!(pending.oldest_due_ns(), Some(10));
         assert!(pending.answered(0).is_some() && pending.answered(2).is_some());
@@ -107,7 +138,7 @@ mod tests {
     fn what_was_not_sent_can_be_taken_back() {
         let mut pending = Pending::default();
         for due in [10, 20, 30] {
-            pending.start(due);
+            pending.start(Request::due(due));
         }
         pending.sent(0, 15);
         let mut taken = Vec::new();

@@ -1,6 +1,11 @@
 //! How the clients are shared out among the engine's threads: every connection belongs to one of them.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use super::silence::Silence;
 
 /// One of several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +49,8 @@ impl Share {
     }
 }
 
-/// When a group's open loop starts: with the last of its first connections, on whichever thread that comes about.
+/// What the threads that drive a group share: when its open loop starts, which is with the last of its first connections,
+/// on whichever thread that comes about; and when the last answer came.
 #[derive(Debug)]
 pub(super) struct Start {
     /// Connections that have neither come about nor failed to.
@@ -53,15 +59,18 @@ pub(super) struct Start {
     at_ns: AtomicU64,
     /// Time that the other threads have to notice, in nanoseconds.
     notice_ns: u64,
+    /// When the last answer came, in nanoseconds.
+    pub(super) last_answer_ns: Arc<AtomicU64>,
 }
 
 impl Start {
     /// How often a thread looks whether the loop has started, in nanoseconds.
     pub(super) const LOOK_UP_NS: u64 = 1_000_000;
 
-    pub(super) const fn new(count: u32, threads: u32) -> Self {
+    pub(super) fn new(count: u32, threads: u32, window_start_ns: u64) -> Self {
         let notice_ns = if threads > 1 { 2 * Self::LOOK_UP_NS } else { 0 };
-        Self { to_settle: AtomicU32::new(count), at_ns: AtomicU64::new(0), notice_ns }
+        let last_answer_ns = Silence::shared(window_start_ns);
+        Self { to_settle: AtomicU32::new(count), at_ns: AtomicU64::new(0), notice_ns, last_answer_ns }
     }
 
     /// One of the first connections has come about, or failed to.
@@ -113,12 +122,12 @@ mod tests {
 
     #[test]
     fn the_loop_starts_with_the_last_connection_and_all_have_time_to_notice() {
-        let start = Start::new(2, 2);
+        let start = Start::new(2, 2, 0);
         start.settled_one(10);
         assert_eq!(start.at_ns(), None);
         start.settled_one(20);
         assert_eq!(start.at_ns(), Some(20 + 2 * Start::LOOK_UP_NS));
-        let alone = Start::new(1, 1);
+        let alone = Start::new(1, 1, 0);
         alone.settled_one(20);
         assert_eq!(alone.at_ns(), Some(20));
     }

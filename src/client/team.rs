@@ -31,6 +31,7 @@ pub(super) struct Done {
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
     pub(super) pacing_error: Histogram<u64>,
+    pub(super) started_late: u64,
     pub(super) pauses: Pauses,
     pub(super) marks: Vec<Mark>,
     pub(super) stopped_ns: u64,
@@ -45,7 +46,7 @@ pub(super) struct Done {
 /// machine has.
 pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
     let of = plan.threads;
-    let start = |group: &crate::profile::Group| Arc::new(Start::new(group.count, of));
+    let start = |group: &crate::profile::Group| Arc::new(Start::new(group.count, of, plan.window_ns().0));
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
     let work = |index| {
         let done = work(plan, Share { index, of }, &starts, stop, ticks);
@@ -110,6 +111,7 @@ impl Driven {
                 *mine = (*mine).max(others);
             }
             all.ports.extend(part.ports);
+            all.started_late += part.started_late;
             all.pacing_error.add(&part.pacing_error).expect("histograms with the same bounds");
         }
         all.ports.sort_by_key(|port| port.opened_ns);
@@ -126,11 +128,14 @@ impl Driven {
         }
         if !all.pacing_error.is_empty() {
             run.set(Metric::PacingErrorP99, all.pacing_error.value_at_quantile(0.99) as f64);
+            run.set(Metric::StartedLate, all.started_late as f64);
         }
+        let (summaries, censored) = all.groups.iter().map(Group::summary).unzip();
         Self {
             run,
             groups: all.groups.iter().map(Group::result).collect(),
-            summaries: all.groups.iter().map(Group::summary).collect(),
+            summaries,
+            censored,
             window: window.map(|window| (window.groups, window.seconds)),
             whole: all.groups.iter().map(Group::counts).collect(),
             answered_in_window: answered,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Fault, Flaw, Tally,
+    ErrorAnswer, Excerpt, Fault, Flaw, Tally,
     content::{self, EXPLAIN_BYTES, Origin},
 };
 
@@ -55,7 +55,11 @@ impl Decoder {
         let unfinished = self.undecided.len() as u64;
         let mut tally = self.tally;
         if unfinished > 0 {
-            tally.fault(self.stream, self.received, content::explain(&self.undecided, self.stream));
+            let origin = content::explain(&self.undecided, self.stream);
+            tally.fault(self.stream, self.received, origin);
+            if origin.is_none() {
+                tally.first_error.get_or_insert(self.nobodys(&self.undecided));
+            }
         }
         Tally {
             verified: self.received + unfinished,
@@ -65,7 +69,16 @@ impl Decoder {
         }
     }
 
+    /// Bytes that come next and belong to no stream.
+    fn nobodys(&self, bytes: &[u8]) -> ErrorAnswer {
+        let (at, number) = (self.received, self.received / self.size + 1);
+        ErrorAnswer { stream: self.stream, number, at, begins: Excerpt::of(bytes) }
+    }
+
     pub(super) fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
+        if let Some(first) = &mut self.tally.first_error {
+            first.begins.push(bytes);
+        }
         if self.undecided.is_empty() {
             self.take(bytes, EXPLAIN_BYTES, answered);
         } else {
@@ -200,6 +213,9 @@ impl Decoder {
         let origin = content::explain(bytes, self.stream);
         self.tally.fault(self.stream, self.received, origin);
         let Some(origin) = origin else {
+            if self.tally.first_error.is_none() {
+                self.tally.first_error = Some(self.nobodys(bytes));
+            }
             self.tally.corrupt +=
                 u64::from(self.next == (Origin { stream: self.stream, offset: self.received }));
             self.advance(1, answered);

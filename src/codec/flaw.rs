@@ -16,6 +16,9 @@ pub enum Flaw {
     /// The head of an HTTP answer breaks the grammar of RFC 9112.
     #[error("a malformed head")]
     Head,
+    /// A line of the head of an HTTP answer does not end with CR LF, as RFC 9112 has it.
+    #[error("a line of the head ends with a bare LF, without a CR before it (RFC 9112 section 2.2)")]
+    BareLf,
     /// The head of an HTTP answer does not end.
     #[error("a head of more than {max} bytes", max = http::HEAD_BYTES)]
     HeadTooLong,
@@ -35,6 +38,12 @@ pub enum Flaw {
         found: u16,
         /// As the profile says.
         wanted: u16,
+    },
+    /// A HTTP status that is none of those that are expected.
+    #[error("status {found}, which is none of those that are expected")]
+    StatusOther {
+        /// As received.
+        found: u16,
     },
     /// Another part than the one that was asked for, or of another whole.
     #[error("the answer is no part, or another one than was asked for")]

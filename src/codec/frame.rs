@@ -179,7 +179,7 @@ impl Decoder {
                 self.finish(answered);
             }
         }
-        self.verifier.pass(bytes.len());
+        self.verifier.pass_lost(bytes);
     }
 
     /// The peer has ended its stream.
@@ -207,7 +207,8 @@ impl Decoder {
         self.verifier.pass(take);
         let length = ((HEADER_BYTES - PREFIX_BYTES) as u32 + self.answer).to_be_bytes();
         if let Some(at) = self.opening.iter().zip(length).take(have + take).position(|(a, b)| *a != b) {
-            self.verifier.lose(start + at as u64, Flaw::FrameLength);
+            let bytes = &self.opening[at..have + take];
+            self.verifier.lose(start + at as u64, Flaw::FrameLength, self.expected, bytes);
         } else if self.have == HEADER_BYTES as u64 {
             self.hasher.reset();
             self.hasher.update(&self.opening[PREFIX_BYTES..]);

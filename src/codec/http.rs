@@ -16,6 +16,7 @@ mod range;
 mod reply;
 mod search;
 mod status;
+mod statuses;
 mod target;
 
 use std::{borrow::Cow, mem::MaybeUninit};
@@ -29,6 +30,7 @@ pub use self::{
     range::{Range, Span},
     search::Search,
     status::Status,
+    statuses::Statuses,
 };
 
 /// The longest request line, in bytes, its end included.

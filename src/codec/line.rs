@@ -2,7 +2,7 @@
 //! that say where they belong, and every line must come back.
 
 use super::{
-    Flaw, Tally,
+    Excerpt, Flaw, Tally,
     content::Origin,
     text,
     verifier::{Mark, Source, Verifier},
@@ -35,6 +35,8 @@ pub struct Decoder {
     verifier: Verifier,
     /// Bytes of the present line that came.
     have: u64,
+    /// The first of them.
+    begins: Excerpt,
     /// The books before it.
     mark: Mark,
     /// Its first digits, as many as tell where it comes from.
@@ -48,8 +50,8 @@ pub struct Decoder {
 impl Decoder {
     pub(super) fn new(stream: u32, size: u64) -> Self {
         let verifier = Verifier::new(stream);
-        let (mark, opening) = (verifier.mark(), Vec::new());
-        Self { stream, size, verifier, have: 0, mark, opening, elsewhere: None, expected: 0 }
+        let (mark, opening, begins) = (verifier.mark(), Vec::new(), Excerpt::default());
+        Self { stream, size, verifier, have: 0, begins, mark, opening, elsewhere: None, expected: 0 }
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -76,7 +78,9 @@ impl Decoder {
     fn take(&mut self, bytes: &[u8]) {
         if self.have == 0 {
             self.mark = self.verifier.mark();
+            self.begins = Excerpt::default();
         }
+        self.begins.push(bytes);
         let room = self.size.saturating_sub(self.have).min(bytes.len() as u64);
         let (expected, surplus) = bytes.split_at(room as usize);
         let offset = self.expected.wrapping_mul(self.size) + self.have;
@@ -112,7 +116,12 @@ impl Decoder {
         if found != wanted {
             self.verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
         }
-        let Some(origin) = elsewhere else { return answered(awaited) };
+        let Some(origin) = elsewhere else {
+            if !self.verifier.is_clean_since(self.mark) {
+                self.verifier.begins(awaited, start, self.begins.bytes());
+            }
+            return answered(awaited);
+        };
         self.verifier.misplaced(self.mark, start, found, origin);
         if origin.stream != self.stream {
             return;

@@ -4,6 +4,7 @@
 pub mod content;
 pub mod echo;
 mod encoder;
+mod error_answer;
 mod flaw;
 pub mod frame;
 pub mod http;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use self::content::Origin;
 pub use self::{
     encoder::Encoder,
+    error_answer::{ErrorAnswer, Excerpt},
     flaw::Flaw,
     script::{Decoder, Script},
 };
@@ -67,8 +69,8 @@ impl Protocol {
             Self::Frame => "load: payload, and answer if it is not as long",
             Self::Line => "load: payload, without the end of the line",
             Self::Http => {
-                "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = 200, \
-                 check = \"same\" | \"content\" | \"any\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
+                "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = 200 | \"3xx\" | [200, 404], \
+                 check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
                  the body that is expected)"
             }
             Self::Resp => {
@@ -76,7 +78,7 @@ impl Protocol {
                  and answer (the length of the value of a GET)"
             }
             Self::Raw => {
-                "raw = { send = 'text\\r\\n', until = '\\r\\n' or length = \"7B\", check = \"same\" | \"any\" }, with \\r, \\n, \
+                "raw = { send = 'text\\r\\n', until = '\\r\\n' or length = \"7B\", check = \"none\" | \"length\" | \"bytes\" }, with \\r, \\n, \
                  \\t, \\0, \\\\ and \\xHH between single quotes"
             }
         }
@@ -96,18 +98,44 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What the content of answers is compared with, where the protocol does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// How much of an answer is judged, where the protocol does not say.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = with_old_word)]
 pub enum Check {
-    /// The first answer that any connection of the group got: all others must be the same, byte by byte (behind 4 MiB, by
-    /// their checksum).
+    /// Nothing but where it ends: neither its status nor its length nor its bytes
+    None,
+    /// Its status, and neither its length nor its bytes
+    Status,
+    /// Its status, and its length: that of the first answer with this status, or load.answer
+    Length,
+    /// Its status, its length and every byte, which must be those of the first answer with this status that any connection
+    /// of the group got (behind 4 MiB, by their checksum); also written `same`
     #[default]
-    Same,
-    /// The content that the reference server makes for `/bytes/N`, byte by byte.
+    #[serde(alias = "same")]
+    Bytes,
+    /// The same, where the bytes must be the content that the reference server makes for `/bytes/N`
+    #[value(skip)]
     Content,
-    /// Nothing: only the framing is checked.
+    /// Its status, and its length where load.answer says it
+    #[value(skip)]
     Any,
+}
+
+/// What profiles of older versions say for `bytes`.
+fn with_old_word(schema: &mut schemars::Schema) {
+    if let Some(words) = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut) {
+        words.push(serde_json::json!({ "type": "string", "const": "same", "description": "As `bytes`" }));
+    }
+}
+
+impl Check {
+    /// Whether the length of an answer is judged where the profile says it.
+    const fn judges_length(self) -> bool {
+        !matches!(self, Self::None | Self::Status)
+    }
 }
 
 /// An answer is whole.
@@ -135,8 +163,15 @@ pub struct Tally {
     /// Answers that say that the request has failed.
     #[serde(default)]
     pub errors: u64,
+    /// Of the errors, those that say that the server had too much to do, or too little time: HTTP's 408, 429, 503 and 504;
+    /// RESP's BUSY, LOADING and TRYAGAIN.
+    #[serde(default)]
+    pub overloaded: u64,
     /// The first thing that was wrong.
     pub first_fault: Option<Fault>,
+    /// The first answer that was an error or could not be understood, as it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<ErrorAnswer>,
 }
 
 impl Tally {
@@ -148,8 +183,20 @@ impl Tally {
         self.torn += other.torn;
         self.reordered += other.reordered;
         self.errors += other.errors;
+        self.overloaded += other.overloaded;
         let faults = [self.first_fault, other.first_fault].into_iter().flatten();
         self.first_fault = faults.min_by_key(|fault| fault.flaw == Some(Flaw::CutOff));
+        self.first_error = self.first_error.or(other.first_error);
+    }
+
+    /// Numbers the connections from 0, where the first one's content is `first`.
+    pub fn count_streams_from(&mut self, first: u32) {
+        if let Some(fault) = &mut self.first_fault {
+            fault.count_streams_from(first);
+        }
+        if let Some(answer) = &mut self.first_error {
+            answer.count_streams_from(first);
+        }
     }
 
     fn fault(&mut self, stream: u32, at: u64, found: Option<Origin>) {
@@ -172,8 +219,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Numbers the connections from 0, where the first one's content is `first`.
-    pub fn count_streams_from(&mut self, first: u32) {
+    fn count_streams_from(&mut self, first: u32) {
         let number = |stream: u32| stream.wrapping_sub(first) % content::STREAMS;
         self.stream = number(self.stream);
         if let Some(origin) = &mut self.found {

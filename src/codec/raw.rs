@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 pub use self::{exchange::Exchange, octets::Octets};
 use super::{
-    Answered, Check, Flaw, Tally,
+    Answered, Check, Excerpt, Flaw, Tally,
     sample::{Comparison, Sample},
-    verifier::Verifier,
+    verifier::{Mark, Verifier},
 };
 
 /// The longest answer that ends at a delimiter, in bytes.
@@ -81,6 +81,10 @@ pub struct Decoder {
     verifier: Verifier,
     /// Bytes of the present answer that came.
     have: u64,
+    /// The first of them.
+    begins: Excerpt,
+    /// The books before it.
+    mark: Mark,
     /// How many bytes of the delimiter fit the last that came.
     fits: usize,
     /// Where it differs from the first one.
@@ -91,7 +95,8 @@ pub struct Decoder {
 impl Decoder {
     pub(super) fn new(stream: u32, rules: Arc<Rules>) -> Self {
         let (verifier, comparison) = (Verifier::new(stream), Comparison::default());
-        Self { rules, verifier, have: 0, fits: 0, comparison, sequence: 0 }
+        let (begins, mark) = (Excerpt::default(), verifier.mark());
+        Self { rules, verifier, have: 0, begins, mark, fits: 0, comparison, sequence: 0 }
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -118,11 +123,12 @@ impl Decoder {
             if end.is_some() {
                 self.finish(answered);
             } else if self.have == MOST_BYTES {
-                self.verifier.lose(self.verifier.received() - self.have, Flaw::NoDelimiter);
+                let start = self.verifier.received() - self.have;
+                self.verifier.lose(start, Flaw::NoDelimiter, self.sequence, self.begins.bytes());
             }
             bytes = &bytes[taken..];
         }
-        self.verifier.pass(bytes.len());
+        self.verifier.pass_lost(bytes);
     }
 
     /// The peer has ended its stream.
@@ -133,7 +139,11 @@ impl Decoder {
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        if self.rules.check == Check::Same {
+        if self.have == 0 {
+            self.mark = self.verifier.mark();
+        }
+        self.begins.push(bytes);
+        if self.rules.check == Check::Bytes {
             self.comparison.take(&self.rules.sample, bytes, &mut self.verifier);
         } else {
             self.verifier.pass_unverified(bytes.len());
@@ -143,9 +153,15 @@ impl Decoder {
 
     fn finish(&mut self, answered: &mut impl FnMut(Answered)) {
         let found = std::mem::take(&mut self.have);
-        if self.rules.check == Check::Same {
-            let start = self.verifier.received() - found;
-            self.comparison.finish(&self.rules.sample, start, found, &mut self.verifier);
+        let start = self.verifier.received() - found;
+        match self.rules.check {
+            Check::Bytes => self.comparison.finish(&self.rules.sample, start, found, &mut self.verifier),
+            Check::Length => self.rules.sample.compare_length(start, found, &mut self.verifier),
+            _ => {}
+        }
+        let begins = std::mem::take(&mut self.begins);
+        if !self.verifier.is_clean_since(self.mark) {
+            self.verifier.begins(self.sequence, start, begins.bytes());
         }
         answered(Answered { sequence: self.sequence, error: false, last: false });
         self.sequence += 1;

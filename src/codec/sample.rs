@@ -3,7 +3,7 @@
 //! It is written by whoever is the first to receive a byte of it, on any connection, so nobody has to wait until an
 //! answer is whole, and no connection keeps a copy.
 
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::{Flaw, verifier::Verifier};
 
@@ -16,6 +16,29 @@ pub(super) struct Sample {
     kept: RwLock<Vec<u8>>,
     /// The length of the first answer that came whole, and the checksum of what is not kept of it.
     whole: OnceLock<(u64, u32)>,
+}
+
+/// The first answer with each status.
+#[derive(Debug, Default)]
+pub(super) struct Samples(RwLock<Vec<(u16, Arc<Sample>)>>);
+
+impl Samples {
+    /// That with this status.
+    pub(super) fn of(&self, status: u16) -> Arc<Sample> {
+        let find = |all: &[(u16, Arc<Sample>)]| {
+            all.iter().find(|(of, _)| *of == status).map(|(_, sample)| Arc::clone(sample))
+        };
+        if let Some(sample) = find(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
+            return sample;
+        }
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // Another connection may have been faster.
+        find(&all).unwrap_or_else(|| {
+            let sample = Arc::new(Sample::default());
+            all.push((status, Arc::clone(&sample)));
+            sample
+        })
+    }
 }
 
 /// How far one connection is with the present answer.
@@ -50,6 +73,16 @@ impl Sample {
             return bytes.len();
         }
         right
+    }
+}
+
+impl Sample {
+    /// The answer that began at `start` is whole, and its length is all that counts.
+    pub(super) fn compare_length(&self, start: u64, found: u64, verifier: &mut Verifier) {
+        let (wanted, _) = *self.whole.get_or_init(|| (found, 0));
+        if found != wanted {
+            verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+        }
     }
 }
 

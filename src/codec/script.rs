@@ -6,7 +6,7 @@ use super::{
     Answered, Encoder, Flaw, Tally, echo,
     encoder::{Filling, Shape},
     frame, http, line, raw, resp,
-    sample::Sample,
+    sample::Samples,
 };
 
 /// What the connections of a group say, and what they must hear.
@@ -65,11 +65,11 @@ impl Script {
         let shape = Shape { head, payload, filling: Filling::Own, tail: b"", endless: Some(endless.into()) };
         let rules = http::Rules {
             bodiless: ask.method == http::Verb::Head,
-            status: if part.is_some() { 206 } else { ask.status },
+            statuses: if part.is_some() { http::Statuses::only(206) } else { ask.status.clone() },
             length: part.map_or(answer, |part| Some(part.length)),
             part: part.zip(answer),
             check: ask.check,
-            sample: Sample::default(),
+            samples: Samples::default(),
         };
         Self(Kind::Http(Arc::new(shape), Arc::new(rules)))
     }

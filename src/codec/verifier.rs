@@ -4,7 +4,7 @@
 //! there is enough of it.
 
 use super::{
-    Fault, Flaw, Tally,
+    ErrorAnswer, Excerpt, Fault, Flaw, Tally,
     content::{self, EXPLAIN_BYTES, Origin},
     text,
 };
@@ -29,9 +29,12 @@ pub(super) struct Verifier {
     corrupt: u64,
     reordered: u64,
     errors: u64,
+    overloaded: u64,
     /// From here on nothing can be told apart.
     lost_at: Option<u64>,
     first: Option<Box<First>>,
+    /// The first answer that was an error or could not be understood.
+    first_error: Option<Box<ErrorAnswer>>,
 }
 
 /// The first thing that was wrong.
@@ -62,8 +65,10 @@ impl Verifier {
             corrupt: 0,
             reordered: 0,
             errors: 0,
+            overloaded: 0,
             lost_at: None,
             first: None,
+            first_error: None,
         }
     }
 
@@ -125,16 +130,38 @@ impl Verifier {
         self.note(at, flaw);
     }
 
-    /// An answer is an error: whole and well-formed, and not what was asked for.
-    pub(super) fn error(&mut self, at: u64, flaw: Flaw) {
+    /// An answer is an error: whole and well-formed, and not what was asked for. It may say that the server has too much to
+    /// do.
+    pub(super) fn error(&mut self, at: u64, flaw: Flaw, is_overload: bool) {
         self.errors += 1;
+        self.overloaded += u64::from(is_overload);
         self.note(at, flaw);
     }
 
-    /// What began at `at` is no answer: from there on nothing can be told apart.
-    pub(super) fn lose(&mut self, at: u64, flaw: Flaw) {
+    /// The answer of this number (from 0), which begins like this at `at`, is an error or not to be understood.
+    pub(super) fn begins(&mut self, number: u64, at: u64, bytes: &[u8]) {
+        let stream = self.stream;
+        self.first_error.get_or_insert_with(|| {
+            Box::new(ErrorAnswer { stream, number: number + 1, at, begins: Excerpt::of(bytes) })
+        });
+    }
+
+    /// What began at `at` is no answer: from there on nothing can be told apart. All of it that came is in `bytes`, which are
+    /// shown from their first one on; `number` counts the answers before it.
+    pub(super) fn lose(&mut self, at: u64, flaw: Flaw, number: u64, bytes: &[u8]) {
         self.note(at, flaw);
+        self.begins(number, at, bytes);
         self.lost_at.get_or_insert(at);
+    }
+
+    /// Bytes behind that place.
+    pub(super) fn pass_lost(&mut self, bytes: &[u8]) {
+        // An error that came before is shown as it was.
+        let lost_at = self.lost_at;
+        if let Some(first) = self.first_error.as_mut().filter(|first| lost_at == Some(first.at)) {
+            first.begins.push(bytes);
+        }
+        self.pass(bytes.len());
     }
 
     /// A place to come back to.
@@ -185,7 +212,9 @@ impl Verifier {
             corrupt: self.corrupt + lost,
             reordered: self.reordered,
             errors: self.errors,
+            overloaded: self.overloaded,
             first_fault: self.first.as_ref().map(|first| first.fault(self.stream)),
+            first_error: self.first_error.as_deref().copied(),
             ..Tally::default()
         }
     }

@@ -2,12 +2,9 @@
 
 use std::fs;
 
-use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::Pid;
-
 use super::{Finding, State, good};
 use crate::gate;
-use crate::probe::{HostProbe, ProcessProbe, SocketProbe};
+use crate::probe::{Halves, HostProbe, ProcessProbe, SocketProbe, Topology};
 
 fn last_number(text: &str) -> u64 {
     text.split_whitespace().last().and_then(|word| word.parse().ok()).unwrap_or(0)
@@ -60,11 +57,6 @@ pub(super) fn ports(range: &str, reuse: &str) -> Finding {
     finding
 }
 
-pub(super) fn allowed_cpus() -> usize {
-    let mask = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
-    (0..CpuSet::count()).filter(|&cpu| mask.is_set(cpu).unwrap_or(false)).count()
-}
-
 /// `usable` is what the standard library makes of the affinity mask and of the quota of the control group.
 pub(super) fn cores(online: usize, allowed: usize, usable: usize) -> Finding {
     let finding = good("cores", format!("{online} online, {allowed} allowed to us"));
@@ -77,6 +69,27 @@ pub(super) fn cores(online: usize, allowed: usize, usable: usize) -> Finding {
         let costs =
             format!("a control group allows CPU time worth {usable} cores: pauses that look like latency");
         return finding.but(State::Limited, costs, "raise cpu.max of the control group (docker run --cpus)");
+    }
+    finding
+}
+
+/// How the cores would be shared out between server and clients.
+pub(super) fn topology(topology: &Topology) -> Finding {
+    let Halves { server, clients } = topology.halves();
+    let list = |cpus: &[usize]| cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    let shared = if server.is_empty() {
+        "both sides share it".to_owned()
+    } else {
+        format!("CPU {} for the server, {} for the clients", list(&server), list(&clients))
+    };
+    let finding = good("core topology", format!("{topology}: {shared}"));
+    if topology.is_one_core() {
+        let costs = "server and clients share one physical core: each is slower while the other computes";
+        return finding.but(State::Limited, costs, "a machine, or an affinity mask, with 2 physical cores");
+    }
+    if topology.unknown().is_some() {
+        let costs = "server and clients may share a physical core, and slow each other down unseen";
+        return finding.but(State::Missing, costs, "mount sysfs at /sys");
     }
     finding
 }
@@ -268,6 +281,22 @@ mod tests {
             [cores(2, 2, 2), cores(8, 8, 4), cores(8, 1, 1), cores(1, 1, 1)].map(|found| found.state);
         assert_eq!(states, [State::Good, State::Limited, State::Missing, State::Missing]);
         assert!(cores(8, 1, 1).mend.starts_with("taskset"));
+    }
+
+    #[test]
+    fn who_would_get_which_cores_is_told() {
+        let of = |siblings: &'static str| Topology::of(&[0, 1], move |_| Ok(siblings.to_owned()));
+        let one = topology(&of("0-1"));
+        assert_eq!(one.state, State::Limited);
+        assert_eq!(
+            one.found,
+            "1 physical core of 2 hardware threads (0+1): CPU 0 for the server, 1 for the clients"
+        );
+        let hidden = Topology::of(&[0, 1], |_| Err(std::io::Error::other("no sysfs")));
+        assert_eq!(topology(&hidden).state, State::Missing);
+        let two = Topology::of(&[0, 1], |cpu| Ok(cpu.to_string()));
+        assert_eq!(topology(&two).state, State::Good);
+        assert!(topology(&Topology::of(&[3], |_| Ok("3".to_owned()))).found.ends_with("both sides share it"));
     }
 
     #[test]

@@ -7,10 +7,18 @@
 //! repeats would part like that once in (n + m choose n) numbers: once in 20 with three of each, once in 252 with five. With
 //! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
 //! of each, of more than twelve numbers none would be.
+//!
+//! Numbers that stand still unless something is wrong (shares of errors, silent connections) are gated as well, and count
+//! among the numbers only where one of them moved: two that are the same part never.
+//!
+//! A run with errors or silence is none to compare with, and FAILs against one that is.
 
-use indexmap::IndexMap;
+mod unfit;
+
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
+pub use self::unfit::unfit;
 use super::pairs::{Call, Gated, gated, is_trusted};
 use crate::{
     metric::{Better, Fold, Metric, Scope, Stat, Unit},
@@ -35,9 +43,15 @@ pub struct Against {
     pub differs: Vec<String>,
     /// Every number that both have.
     pub numbers: Vec<Since>,
-    /// Numbers that the baseline has and this run has not.
+    /// Numbers that the baseline has and this run has not, whichever of their profiles names them.
     #[serde(default)]
     pub lost: Vec<String>,
+    /// Numbers that this run has and the baseline has not.
+    #[serde(default)]
+    pub new: Vec<String>,
+    /// What of this run makes it a FAIL whatever the baseline was: errors, and requests that nobody answered.
+    #[serde(default)]
+    pub faults: Vec<String>,
     /// What it all comes to.
     pub call: Call,
 }
@@ -62,6 +76,15 @@ pub struct Since {
     pub call: Option<Call>,
 }
 
+impl Since {
+    /// Whether it is a number that stands still unless something is wrong, and stood still.
+    #[must_use]
+    pub fn stood_still(&self) -> bool {
+        let within = |change: f64| change.ln_1p().abs() <= self.gated.floor.ln_1p();
+        self.gated.only_beyond && within(self.low) && within(self.high)
+    }
+}
+
 impl Against {
     /// Weighs a run against a baseline of this name.
     #[must_use]
@@ -74,11 +97,14 @@ impl Against {
             numbers
                 .extend(gated.into_iter().filter_map(|gated| since(gated, then, point, differs.is_empty())));
         }
-        let lost = lost(baseline, now, &numbers);
+        let (lost, new) = (only_in(baseline, now), only_in(now, baseline));
+        let faults = unfit(now);
         correct(&mut numbers);
         let calls: Vec<Call> = numbers.iter().filter_map(|since: &Since| since.call).collect();
         let call = [Call::Regression, Call::Inconclusive, Call::Pass];
         let call = match call.into_iter().find(|call| calls.contains(call)).unwrap_or(Call::Invalid) {
+            Call::Regression => Call::Regression,
+            _ if !faults.is_empty() => Call::Fail,
             Call::Pass if !lost.is_empty() => Call::Inconclusive,
             call => call,
         };
@@ -89,29 +115,30 @@ impl Against {
             differs,
             numbers,
             lost,
+            new,
+            faults,
             call,
         }
     }
 }
 
-/// What the baseline has and the new run has not, or at points that are no more.
-fn lost(baseline: &Record, now: &Record, numbers: &[Since]) -> Vec<String> {
-    let is_there = |name: &str, point: &Point| {
-        numbers.iter().any(|since| since.gated.name == name && since.axes == point.axes)
-    };
-    let gated = numbers_of(&now.profile);
+/// The numbers that one of the runs has and the other has not, or at points that the other does not have: of those that
+/// either of their profiles gates.
+fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
+    let names: IndexSet<String> =
+        [has, lacks].into_iter().flat_map(|record| numbers_of(&record.profile)).map(|g| g.name).collect();
     let of_point = |point: &Point| -> Vec<String> {
-        let had = gated.iter().filter(|gated| !values(&gated.name, point).is_empty());
-        had.filter(|gated| !is_there(&gated.name, point))
-            .map(|gated| named_at(&gated.name, &point.axes))
-            .collect()
+        let other = lacks.points.iter().find(|other| other.axes == point.axes);
+        let is_there = |name: &str| other.is_some_and(|other| !values(name, other).is_empty());
+        let had = names.iter().filter(|name| !values(name, point).is_empty());
+        had.filter(|name| !is_there(name)).map(|name| named_at(name, &point.axes)).collect()
     };
-    baseline.points.iter().flat_map(of_point).collect()
+    has.points.iter().flat_map(of_point).collect()
 }
 
 /// With many numbers one parts by chance: a regression is only called where so many repeats would seldom part in any of them.
 fn correct(numbers: &mut [Since]) {
-    let looks = numbers.iter().filter(|since| since.call.is_some()).count();
+    let looks = numbers.iter().filter(|since| since.call.is_some() && !since.stood_still()).count();
     for since in numbers {
         let repeats = (since.then.len(), since.now.len());
         if since.call == Some(Call::Regression)
@@ -147,16 +174,22 @@ fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Opti
     let few = then.len().min(values_now.len()) < LEAST_REPEATS;
     let is_gated = is_same_setting || is_count(&gated.name);
     let call = is_gated.then(|| {
-        if few {
+        let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
+        // Of what stands still unless something is wrong, extremes of a few repeats say little: their middles do.
+        let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
+        let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
+        let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
+        Some(if few {
             Call::Inconclusive
-        } else if low > gated.floor.ln_1p() {
+        } else if low > floor || is_too_little(high, floor) {
             Call::Regression
-        } else if high < gated.budget.ln_1p() || high <= 0.0 {
+        } else if (most < budget || most <= 0.0) && !is_too_little(least, budget) {
             Call::Pass
         } else {
             Call::Inconclusive
-        }
+        })
     });
+    let call = call.flatten();
     let axes = now.axes.clone();
     Some(Since { gated, axes, then, now: values_now, low: low.exp_m1(), high: high.exp_m1(), call })
 }
@@ -164,7 +197,11 @@ fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Opti
 /// Whether it is the same on any machine: neither a time, nor a rate, nor memory.
 fn is_count(name: &str) -> bool {
     let is_as_long_as_the_window = |stat: Stat| matches!(stat.fold, Fold::Total | Fold::Whole);
-    stat_of(name).is_some_and(|stat| stat.unit() == Unit::Count && !is_as_long_as_the_window(stat))
+    // How fast the machine is decides how many answers there are, and how many peers come again to be evicted.
+    let is_as_fast = |stat: Stat| matches!(stat.metric, Metric::FewestAnswers | Metric::ServerEnded);
+    stat_of(name).is_some_and(|stat| {
+        stat.unit() == Unit::Count && !is_as_long_as_the_window(stat) && !is_as_fast(stat)
+    })
 }
 
 /// What is different beside the server.
@@ -199,90 +236,4 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{gate::trial, record::Machine};
-
-    fn record(cpus: &[f64]) -> Record {
-        let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-        let numbers =
-            |cpu: &f64| [("server_cpu_per_request", *cpu), ("server_calls_per_request", cpu / 1000.0)];
-        let trials = cpus.iter().map(|cpu| trial(&numbers(cpu))).collect();
-        Record {
-            format: 1,
-            badpeer: "1".into(),
-            command: Vec::new(),
-            name: "t".into(),
-            started: String::new(),
-            machine: Machine::default(),
-            commit: None,
-            profile: toml::from_str(text).expect("a profile"),
-            files: IndexMap::new(),
-            points: vec![Point { axes: IndexMap::new(), trials, verdicts: Vec::new() }],
-            interrupted: false,
-        }
-    }
-
-    fn calls(against: &Against) -> Vec<Option<Call>> {
-        against.numbers.iter().map(|since| since.call).collect()
-    }
-
-    #[test]
-    fn every_new_repeat_must_be_worse_than_every_old_one() {
-        let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
-        let call = |now: &[f64]| Against::of("main", &base, &record(now)).call;
-        assert_eq!(call(&[1200.0, 1210.0, 1230.0, 1200.0]), Call::Regression);
-        assert_eq!(
-            call(&[1200.0, 1210.0, 1230.0]),
-            Call::Inconclusive,
-            "two numbers part so once in 18 times"
-        );
-        assert_eq!(call(&[1200.0, 1210.0, 1015.0]), Call::Inconclusive, "one is as good as before");
-        assert_eq!(call(&[1005.0, 1010.0, 1015.0]), Call::Pass);
-        assert_eq!(call(&[700.0, 710.0, 720.0]), Call::Pass, "better");
-        assert_eq!(call(&[1040.0, 1045.0, 1050.0]), Call::Pass, "worse by less than the floor");
-        assert_eq!(call(&[1500.0, 1500.0]), Call::Inconclusive, "two repeats prove nothing");
-    }
-
-    #[test]
-    fn on_another_kernel_only_counts_are_gated() {
-        let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
-        let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
-        assert_eq!(
-            calls(&Against::of("main", &base, &now)),
-            [Some(Call::Regression), Some(Call::Regression)]
-        );
-        now.machine.kernel = "6.9".into();
-        let against = Against::of("main", &base, &now);
-        assert_eq!(calls(&against), [None, Some(Call::Regression)], "system calls are the same anywhere");
-        assert_eq!(against.differs, ["another kernel:  then, 6.9 now"]);
-        now.machine.kernel = String::new();
-        now.profile.clients[0].count = 2;
-        assert_eq!(calls(&Against::of("main", &base, &now))[0], None, "another question");
-        now.profile = base.profile.clone();
-        now.profile.title = "said in other words".into();
-        assert_eq!(calls(&Against::of("main", &base, &now))[0], Some(Call::Regression));
-    }
-
-    #[test]
-    fn what_is_no_more_is_no_pass() {
-        let base = record(&[1000.0, 1010.0, 1020.0]);
-        let mut now = base.clone();
-        for trial in &mut now.points[0].trials {
-            trial.summary.shift_remove("server_cpu_per_request");
-        }
-        let against = Against::of("main", &base, &now);
-        assert_eq!(against.call, Call::Inconclusive);
-        assert_eq!(against.lost, ["server_cpu_per_request"]);
-        let whole = Against::of("main", &base, &base.clone());
-        assert_eq!((whole.call, whole.lost.len()), (Call::Pass, 0));
-    }
-
-    #[test]
-    fn a_point_that_was_not_there_is_not_compared() {
-        let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
-        now.points[0].axes.insert("server.buffer".into(), "chained".into());
-        let against = Against::of("main", &base, &now);
-        assert_eq!((against.numbers.len(), against.call), (0, Call::Invalid));
-    }
-}
+mod tests;

@@ -71,7 +71,7 @@ impl Calibration {
         let mut numbers: BTreeMap<String, Vec<Looked<'_>>> = BTreeMap::new();
         let sound = || self.comparisons.iter().filter(|comparison| comparison.call != Call::Invalid);
         for comparison in sound() {
-            let looks = comparison.findings.len();
+            let looks = comparison.findings.iter().filter(|finding| finding.is_counted).count().max(1);
             for finding in &comparison.findings {
                 let name = named_at(&finding.gated.name, &finding.axes);
                 numbers.entry(name).or_default().push(Looked { finding, looks });
@@ -111,10 +111,12 @@ struct Looked<'a> {
 /// The smallest shift, in steps of a hundredth, that four of five first stages would have suspected if it were the only one.
 fn found_from(found: &[Looked<'_>]) -> Option<f64> {
     let flags = |Looked { finding, looks }: &Looked<'_>, shift: f64| {
-        let above = shift.ln_1p() - finding.gated.floor.ln_1p();
         let first = &finding.differences[..finding.first_stage()];
-        let shifted: Vec<f64> = first.iter().map(|d| d + above).collect();
-        stats::signed_rank_p(&shifted) * *looks as f64 <= ALPHA
+        let shifted: Vec<f64> = first.iter().map(|d| finding.gated.beyond(d + shift.ln_1p())).collect();
+        let sides = if finding.gated.is_two_sided() { 2.0 } else { 1.0 };
+        // One that would move counts among those that could be found.
+        let looks = looks + usize::from(!finding.is_counted);
+        sides * stats::signed_rank_p(&shifted) * looks as f64 <= ALPHA
     };
     let shifts = (1..=200).map(|step| f64::from(step) / 100.0);
     let is_found = |shift: &f64| {

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ALPHA, Call, Cell, Expected, Finding, Gated, Pair, compare, expected, faults};
+use super::{Call, Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults};
 use crate::{
     profile::Profile,
     record::{Machine, Outcome, Trial, named_at},
-    stats,
 };
 
 /// The version of the file's format.
@@ -36,6 +35,9 @@ pub struct Origin {
     /// Why it ended before all pairs were measured; `None` if it did not.
     #[serde(default)]
     pub broken_off: Option<String>,
+    /// The last words of the head, if it ended by itself under load and the base did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_died: Option<String>,
 }
 
 /// Two servers under one profile, and what is said of each number.
@@ -54,9 +56,15 @@ pub struct Comparison {
     pub call: Call,
     /// Every number that was gated.
     pub findings: Vec<Finding>,
-    /// What the profile expects, judged of the head; `None` where trials were shorter than the profile asks for.
+    /// What the profile expects, judged of the head; `None` where it was not judged at all.
     #[serde(default)]
     pub expected: Option<Vec<Expected>>,
+    /// What the profile expects and trials so short cannot tell, with the reason.
+    #[serde(default)]
+    pub not_judged: Vec<String>,
+    /// How much shorter than the profile asks for the trials were; `None` if they were not.
+    #[serde(default)]
+    pub window: Option<Window>,
     /// What would have been gated, and had too little to go by; with the point of the sweep, where there is one.
     pub not_gated: Vec<String>,
     /// Why it is no PASS, beside what is said of the numbers: sentences.
@@ -96,11 +104,12 @@ impl Disturbance {
 }
 
 impl Comparison {
-    /// Weighs what was measured, and judges the head by what these profiles of the cells expect, if any are given.
+    /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the trials may have been
+    /// shorter than they ask for.
     #[must_use]
-    pub fn of(origin: Origin, cells: &[Cell], judged_by: Option<&[Profile]>) -> Self {
+    pub fn of(origin: Origin, cells: &[Cell], profiles: &[Profile], window: Option<Window>) -> Self {
         let findings = compare(cells);
-        let expected = judged_by.map(|profiles| expected(profiles, cells));
+        let (expected, not_judged) = expected(profiles, cells, window);
         let pairs = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
         let dropped: Vec<String> = pairs().filter_map(Pair::dropped).collect();
         let is_found = |cell: &Cell, gated: &Gated| {
@@ -110,7 +119,8 @@ impl Comparison {
         let asked = names(cells, |cell, gated| gated.is_asked && !is_found(cell, gated));
         let doubts = doubts(cells, &asked, origin.broken_off.as_deref());
         let faults = faults(cells);
-        let said = worst(&findings, expected.iter().flatten().chain(&faults), !doubts.is_empty());
+        let judged = expected.iter().chain(&faults);
+        let said = worst(&findings, judged, origin.head_died.is_some(), !doubts.is_empty());
         let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty();
         // What was found stands, however little else can be said.
         let call =
@@ -122,7 +132,9 @@ impl Comparison {
             origin,
             call,
             findings,
-            expected,
+            expected: Some(expected),
+            not_judged,
+            window,
             not_gated,
             doubts,
             faults,
@@ -134,6 +146,11 @@ impl Comparison {
     /// The numbers of which that is said.
     pub fn said(&self, call: Call) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.call == call)
+    }
+
+    /// The numbers that are worth a line: all but those that stood still, as they should.
+    pub fn telling(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.call != Call::Pass || !finding.stood_still())
     }
 
     /// Their names.
@@ -160,7 +177,7 @@ fn names(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String
 fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<String> {
     let mut doubts = Vec::new();
     doubts.extend(broken_off.map(|why| format!("It ended before all pairs were measured: {why}.")));
-    let one_sided = names(cells, |cell, gated| cell.is_one_sided(&gated.name));
+    let one_sided = names(cells, Cell::is_one_sided);
     if !one_sided.is_empty() {
         let names = one_sided.join(", ");
         doubts.push(format!("In many pairs only one of the two has a number that counts: {names}."));
@@ -172,27 +189,24 @@ fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<Str
     if few > 0 && cells.len() > 1 {
         doubts.push(format!("Too few pairs stand at {few} of {} points.", cells.len()));
     }
-    let all = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
-    let spoilt_by_head = all().filter(|pair| pair.base.is_sound() && !pair.head.is_sound()).count();
-    let spoilt_by_base = all().filter(|pair| !pair.base.is_sound() && pair.head.is_sound()).count();
-    if stats::sign_p(spoilt_by_head, spoilt_by_head + spoilt_by_base) <= ALPHA {
-        doubts.push(format!(
-            "Trials of the head alone were invalid {spoilt_by_head} times, of the base alone {spoilt_by_base} times: the \
-             head may be why."
-        ));
-    }
     doubts
 }
 
 /// What it all comes to; where there is doubt it is no PASS.
-fn worst<'a>(findings: &[Finding], expected: impl Iterator<Item = &'a Expected>, is_doubtful: bool) -> Call {
+fn worst<'a>(
+    findings: &[Finding],
+    expected: impl Iterator<Item = &'a Expected>,
+    head_died: bool,
+    is_doubtful: bool,
+) -> Call {
     let said = findings.iter().map(|finding| finding.call);
     let of_outcome = |expected: &Expected| match expected.verdict.outcome {
         Outcome::Pass => Call::Pass,
         Outcome::Fail => Call::Fail,
         Outcome::Inconclusive | Outcome::Invalid => Call::Inconclusive,
     };
-    let all: Vec<Call> = said.chain(expected.map(of_outcome)).collect();
+    let died = head_died.then_some(Call::Fail);
+    let all: Vec<Call> = said.chain(expected.map(of_outcome)).chain(died).collect();
     [Call::Regression, Call::Fail, Call::Inconclusive]
         .into_iter()
         .find(|call| all.contains(call))
@@ -200,133 +214,4 @@ fn worst<'a>(findings: &[Finding], expected: impl Iterator<Item = &'a Expected>,
 }
 
 #[cfg(test)]
-mod tests {
-    use indexmap::IndexMap;
-
-    use super::*;
-    use crate::gate::trial;
-
-    const NUMBER: &str = "server_rss_growth";
-
-    fn gated(is_asked: bool) -> Gated {
-        Gated { name: NUMBER.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, is_asked }
-    }
-
-    /// Pairs that are alike, but for what is done to the head of some.
-    fn pairs(count: usize, worse: impl Fn(usize, &mut Trial)) -> Vec<Pair> {
-        let pair = |n| {
-            let base = trial(&[(NUMBER, 1000.0), ("corrupt_bytes", 0.0), ("g.errors", 0.0)]);
-            let mut head = base.clone();
-            worse(n, &mut head);
-            Pair { head_first: false, base, head }
-        };
-        (0..count).map(pair).collect()
-    }
-
-    fn cell(point: &str, pairs: Vec<Pair>) -> Cell {
-        let axes: IndexMap<String, String> = [("key".to_owned(), point.to_owned())].into_iter().collect();
-        Cell { axes, gated: vec![gated(false)], pairs, fresh: Vec::new() }
-    }
-
-    fn comparison(cells: &[Cell]) -> Comparison {
-        let origin = Origin {
-            name: "t".into(),
-            base: "base".into(),
-            head: "head".into(),
-            seed: 1,
-            asked: 20,
-            started: String::new(),
-            seconds: 1.0,
-            command: Vec::new(),
-            broken_off: None,
-        };
-        Comparison::of(origin, cells, None)
-    }
-
-    /// Makes so many trials invalid.
-    fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
-        move |n, trial| {
-            if n < count {
-                trial.invalid.push("the server dropped connections".to_owned());
-            }
-        }
-    }
-
-    #[test]
-    fn alike_is_a_pass() {
-        let comparison = comparison(&[cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, _| ()))]);
-        assert_eq!((comparison.call, comparison.doubts.len()), (Call::Pass, 0), "{:?}", comparison.doubts);
-    }
-
-    #[test]
-    fn a_head_that_spoils_its_trials_is_no_pass() {
-        // A whole point is gone.
-        let cells = [cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, spoiling(20)))];
-        let gone = comparison(&cells);
-        assert_eq!(gone.call, Call::Inconclusive);
-        assert!(
-            gone.doubts[0].contains("1 of 2 points") && gone.doubts[1].contains("20 times"),
-            "{:?}",
-            gone.doubts
-        );
-        // Five of twenty, and none of the base.
-        let five = comparison(&[cell("a", pairs(20, spoiling(5)))]);
-        assert_eq!(five.call, Call::Inconclusive, "{:?}", five.doubts);
-        let four = comparison(&[cell("a", pairs(20, spoiling(4)))]);
-        assert_eq!(four.call, Call::Pass, "that is chance");
-    }
-
-    #[test]
-    fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
-        let mut cell = cell("a", pairs(20, |_, _| ()));
-        cell.gated.push(Gated { name: "g.latency_p99".into(), ..gated(false) });
-        assert_eq!(comparison(std::slice::from_ref(&cell)).call, Call::Pass);
-        cell.gated[1].is_asked = true;
-        let asked = comparison(&[cell]);
-        assert_eq!((asked.call, asked.not_gated.len()), (Call::Inconclusive, 1));
-        assert!(asked.doubts[0].contains("g.latency_p99 key=a"), "{:?}", asked.doubts);
-    }
-
-    #[test]
-    fn wrong_bytes_and_errors_fail_whatever_is_expected() {
-        let set = |name: &'static str, least: usize| {
-            move |n: usize, head: &mut Trial| {
-                if n < least {
-                    head.summary.insert(name.to_owned(), 3.0);
-                }
-            }
-        };
-        let of = |name, least| comparison(&[cell("a", pairs(20, set(name, least)))]);
-        assert_eq!(of("corrupt_bytes", 1).call, Call::Fail);
-        assert_eq!(of("g.errors", 10).call, Call::Fail);
-        assert_eq!(of("g.errors", 9).call, Call::Pass, "the server was full now and then");
-        assert_eq!(of("corrupt_bytes", 1).unmet().count(), 1);
-        let both = pairs(20, |_, _| ()).into_iter().map(|mut pair| {
-            pair.base.summary.insert("corrupt_bytes".into(), 1.0);
-            pair.head.summary.insert("corrupt_bytes".into(), 1.0);
-            pair
-        });
-        assert_eq!(comparison(&[cell("a", both.collect())]).call, Call::Pass, "the head is no worse");
-    }
-
-    #[test]
-    fn what_was_found_is_not_hidden_by_what_was_dropped() {
-        let wrong = |n: usize, head: &mut Trial| {
-            spoiling(11)(n, head);
-            head.summary.insert("corrupt_bytes".to_owned(), 1.0);
-        };
-        assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).call, Call::Fail);
-        let dropped = comparison(&[cell("a", pairs(20, spoiling(11)))]);
-        assert_eq!(dropped.call, Call::Invalid);
-    }
-
-    #[test]
-    fn a_calibration_counts_the_gates_that_could_alarm() {
-        let mut calibration = super::super::Calibration::new(false);
-        calibration.add(comparison(&[cell("a", pairs(20, |_, _| ()))]));
-        calibration.add(comparison(&[cell("a", pairs(20, spoiling(20)))]));
-        let summary = calibration.summary();
-        assert_eq!((summary.gates, summary.invalid, summary.alarms), (1, 1, 0));
-        assert!(summary.alarm_rate_below.is_some_and(|rate| rate > 0.94), "one gate proves next to nothing");
-    }
-}
+mod tests;

@@ -1,13 +1,17 @@
 //! What a profile expects, of the servers of a comparison.
 
+mod shortened;
+
 use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Pair, judge, measured};
+use self::shortened::{Kind, kind, scale};
+pub use self::shortened::{Window, needs_the_whole_window};
+use super::{Cell, Pair, judge};
 use crate::{
-    metric::Metric,
-    profile::Profile,
-    record::{Outcome, Point, Trial, Verdict},
+    metric::{Metric, Stat},
+    profile::{Expectation, Profile},
+    record::{Outcome, Point, Trial, Verdict, named_at, stat_of},
     stats,
 };
 
@@ -21,69 +25,116 @@ pub struct Expected {
     pub verdict: Verdict,
     /// The same of the server that is compared with, which is not judged by it.
     pub base: Outcome,
+    /// How it was judged.
+    #[serde(default)]
+    pub judged: Judged,
 }
 
-/// What is expected of the head at every point. A number that does not scatter by itself (a count of evictions, a wrong
-/// byte) must be as expected in every trial; of a time, a rate or an amount of memory it is the median over all trials,
-/// as with so many the worst one says more about the machine.
+/// How an expectation was judged of trials that may be shorter than the profile asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judged {
+    /// The trials were as long as the profile asks for.
+    #[default]
+    Whole,
+    /// The number of the shorter trials as it is.
+    AsItIs,
+    /// A count of the shorter trials, multiplied by how much longer the profile's window is.
+    Scaled,
+}
+
+/// What is expected of the head at every point, and what could not be judged of trials so short, with the reason.
+///
+/// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every trial; of a
+/// time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all trials, as with so
+/// many the worst one says more about the machine. What trials that are shorter than the profile's can tell is said in
+/// [`shortened`].
 #[must_use]
-pub fn expected(profiles: &[Profile], cells: &[Cell]) -> Vec<Expected> {
-    let of =
-        |side: fn(&Pair) -> &Trial| -> Vec<Point> { cells.iter().map(|cell| point(cell, side)).collect() };
+pub fn expected(
+    profiles: &[Profile],
+    cells: &[Cell],
+    window: Option<Window>,
+) -> (Vec<Expected>, Vec<String>) {
+    let of = |side: fn(&Pair) -> &Trial| -> Vec<Point> {
+        let points = cells.iter().zip(profiles).map(|(cell, profile)| {
+            let mut point = point(cell, side);
+            if let Some(window) = window {
+                scale(&mut point, profile, window);
+            }
+            point
+        });
+        points.collect()
+    };
     let (heads, bases) = (of(|pair| &pair.head), of(|pair| &pair.base));
     let (head_medians, base_medians) = (medians(&heads), medians(&bases));
-    let mut all = Vec::new();
+    let (mut all, mut skipped) = (Vec::new(), Vec::new());
     for (index, (profile, cell)) in profiles.iter().zip(cells).enumerate() {
-        let scatters: IndexMap<String, bool> =
-            profile.expectations().into_iter().map(|e| (e.name, e.stat.metric.spec().noise > 0.0)).collect();
+        let expectations: IndexMap<String, Expectation> =
+            profile.expectations().into_iter().map(|e| (e.name.clone(), e)).collect();
+        let kind_of = |name: &str| window.map(|_| kind(&expectations[name]));
         let judged = |points: &[Point], medians: &[Point]| -> Vec<Verdict> {
+            let is_typical =
+                |name: &str| scatters(expectations[name].stat) || kind_of(name) == Some(Kind::AsTheBase);
             let both = judge(profile, points, index).into_iter().zip(judge(profile, medians, index));
-            both.map(|(each, median)| if scatters[&each.name] { median } else { each }).collect()
+            both.map(|(each, median)| if is_typical(&each.name) { median } else { each }).collect()
         };
         let sides = judged(&heads, &head_medians).into_iter().zip(judged(&bases, &base_medians));
-        all.extend(sides.map(|(verdict, base)| Expected {
-            axes: cell.axes.clone(),
-            verdict,
-            base: base.outcome,
-        }));
+        for (verdict, base) in sides {
+            let kind = kind_of(&verdict.name);
+            if let Some(why) = kind.and_then(|kind| kind.is_beyond(verdict.outcome, base.outcome)) {
+                let claim = format!("{} {}", verdict.name, verdict.condition);
+                skipped.push(format!("{} ({why})", named_at(&claim, &cell.axes)));
+                continue;
+            }
+            let judged = kind.map_or(Judged::Whole, Kind::judged);
+            all.push(Expected { axes: cell.axes.clone(), verdict, base: base.outcome, judged });
+        }
     }
-    all
+    (all, skipped)
 }
 
-/// What the head does wrong and the base does not, at every point: a wrong byte, in any trial; answers that are errors, in half
-/// of the trials or more. Nobody need expect their absence in so many words.
+/// Whether a number differs from trial to trial though nothing is wrong, or because the machine was busy.
+fn scatters(stat: Stat) -> bool {
+    use Metric::{
+        ListenDrops, ListenerDrops, Lost, Refused, SilentConnections, Skipped, TimedOut, Unanswered,
+    };
+    let by_load =
+        [Unanswered, Lost, Skipped, Refused, TimedOut, SilentConnections, ListenDrops, ListenerDrops];
+    stat.metric.spec().noise > 0.0 || by_load.contains(&stat.metric)
+}
+
+/// What the head does wrong and the base does not, at every point: a wrong byte, in any trial, also in one that proves
+/// nothing else, as no load makes a byte wrong; answers that are errors, in half of the trials or more. Nobody need expect
+/// their absence in so many words.
 #[must_use]
 pub fn faults(cells: &[Cell]) -> Vec<Expected> {
     cells.iter().flat_map(faults_at).collect()
 }
 
 fn faults_at(cell: &Cell) -> Vec<Expected> {
-    let (corrupt, errors) = (Metric::CorruptBytes.spec().name, Metric::Errors.spec().name);
-    let heads: Vec<&Trial> = cell.standing().map(|pair| &pair.head).collect();
-    let bases: Vec<&Trial> = cell.standing().map(|pair| &pair.base).collect();
-    let names: IndexSet<&String> = heads.iter().flat_map(|trial| trial.summary.keys()).collect();
-    let is_of_errors = |name: &str| name.rsplit_once('.').is_some_and(|(_, number)| number == errors);
-    let with = |trials: &[&Trial], name: &str| {
-        trials.iter().filter(|trial| trial.summary.get(name).is_some_and(|value| *value > 0.0)).count()
+    let all: Vec<&Pair> = cell.pairs.iter().chain(&cell.fresh).collect();
+    let standing: Vec<&Pair> = cell.standing().collect();
+    let names: IndexSet<&String> = all.iter().flat_map(|pair| pair.head.summary.keys()).collect();
+    let with = |pairs: &[&Pair], side: fn(&Pair) -> &Trial, name: &str| {
+        pairs.iter().filter(|pair| side(pair).summary.get(name).is_some_and(|value| *value > 0.0)).count()
     };
     let is_wrong = |name: &str| {
-        let least = if name == corrupt { 1 } else { heads.len().div_ceil(2).max(1) };
-        with(&bases, name) == 0 && with(&heads, name) >= least
+        let (pairs, least) = match stat_of(name).map(|stat| stat.metric) {
+            Some(Metric::CorruptBytes) => (&all, 1),
+            Some(Metric::Errors) => (&standing, standing.len().div_ceil(2).max(1)),
+            _ => return false,
+        };
+        with(pairs, |pair| &pair.base, name) == 0 && with(pairs, |pair| &pair.head, name) >= least
     };
-    let wrong =
-        names.into_iter().filter(|name| *name == corrupt || is_of_errors(name)).filter(|name| is_wrong(name));
     let worst =
-        |name: &str| heads.iter().filter_map(|trial| trial.summary.get(name).copied()).reduce(f64::max);
+        |name: &str| all.iter().filter_map(|pair| pair.head.summary.get(name).copied()).reduce(f64::max);
+    let wrong = names.into_iter().filter(|name| is_wrong(name));
     wrong
         .map(|name| Expected {
             axes: cell.axes.clone(),
-            verdict: Verdict {
-                name: name.clone(),
-                condition: "= 0, as of the base".to_owned(),
-                measured: worst(name),
-                outcome: Outcome::Fail,
-            },
+            verdict: Verdict::new(name, "= 0, as of the base", worst(name), Outcome::Fail),
             base: Outcome::Pass,
+            judged: Judged::Whole,
         })
         .collect()
 }
@@ -97,20 +148,39 @@ fn point(cell: &Cell, side: fn(&Pair) -> &Trial) -> Point {
     }
 }
 
-/// The points with one trial each, that has the median of every number which all of its trials have.
+/// The points with one trial each, that has the median of every number which all of its trials have. Where the median lies
+/// among the trials in which the number is a lower bound, it is one, too.
 fn medians(points: &[Point]) -> Vec<Point> {
     let typical = |point: &Point| {
         let mut trial = point.trials.first()?.clone();
-        let over_all = |name: &str| stats::median(&measured(point, name)?);
-        trial.summary = trial
-            .summary
-            .keys()
-            .filter_map(|name| over_all(name).map(|median| (name.clone(), median)))
-            .collect();
+        let names: Vec<String> = trial.summary.keys().cloned().collect();
+        (trial.summary, trial.censored) = (IndexMap::new(), IndexMap::new());
+        for name in names {
+            let Some((median, cause)) = median(&point.trials, &name) else { continue };
+            trial.censored.extend(cause.map(|cause| (name.clone(), cause)));
+            trial.summary.insert(name, median);
+        }
         Some(trial)
     };
     let one = |point: &Point| Point { trials: typical(point).into_iter().collect(), ..point.clone() };
     points.iter().map(one).collect()
+}
+
+/// The median of a number over the trials, and why it is a lower bound if it is one; `None` if one of them lacks it.
+fn median(trials: &[Trial], name: &str) -> Option<(f64, Option<String>)> {
+    let values: Vec<(Option<&String>, f64)> = trials
+        .iter()
+        .map(|trial| Some((trial.censored.get(name), *trial.summary.get(name)?)))
+        .collect::<Option<_>>()?;
+    let causes: Vec<&String> = values.iter().filter_map(|(cause, _)| *cause).collect();
+    if causes.len() * 2 >= trials.len() && !causes.is_empty() {
+        let least: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+        return Some((stats::median(&least)?, Some(causes[0].clone())));
+    }
+    // Those that are lower bounds lie above all others.
+    let all: Vec<f64> =
+        values.iter().map(|(cause, value)| if cause.is_some() { f64::INFINITY } else { *value }).collect();
+    Some((stats::median(&all)?, None))
 }
 
 #[cfg(test)]
@@ -138,7 +208,7 @@ mod tests {
             pairs: heads.iter().map(pair).collect(),
             fresh: Vec::new(),
         };
-        let found = expected(&[profile(expect)], &[cell]).remove(0);
+        let found = expected(&[profile(expect)], &[cell], None).0.remove(0);
         (found.base, found.verdict.outcome)
     }
 
@@ -165,7 +235,79 @@ mod tests {
         pair.head.invalid.push("it was not the server".to_owned());
         let cell =
             Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair, whole], fresh: Vec::new() };
-        let found = expected(&[profile("\"g.evicted\" = \"= 1\"")], &[cell]);
+        let (found, _) = expected(&[profile("\"g.evicted\" = \"= 1\"")], &[cell], None);
         assert_eq!(found[0].verdict.outcome, Outcome::Pass);
+    }
+
+    /// What comes of an expectation in trials half as long as the profile asks for, with these numbers of base and head.
+    fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Outcome, Judged)> {
+        let pair = |(base, head): (&f64, &f64)| Pair {
+            head_first: false,
+            base: trial(&[(number, *base)]),
+            head: trial(&[(number, *head)]),
+        };
+        let pairs = base.iter().zip(head).map(pair).collect();
+        let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs, fresh: Vec::new() };
+        let window = Window { asked: 4.0, measured: 2.0 };
+        let (mut found, skipped) = expected(&[profile(expect)], &[cell], Some(window));
+        assert_eq!(found.len() + skipped.len(), 1);
+        found.pop().map(|expected| (expected.verdict.outcome, expected.judged))
+    }
+
+    #[test]
+    fn shorter_trials_are_judged_as_far_as_they_can_tell() {
+        use Judged::{AsItIs, Scaled};
+        use Outcome::{Fail, Pass};
+        let of = |expect: &str, base: f64, head: f64| {
+            let number = expect.split('=').next().unwrap_or_default().trim().trim_matches('"');
+            of_half(expect, number, &[base; 3], &[head; 3])
+        };
+        let requests = "\"g.requests\" = \"> 7500\"";
+        assert_eq!(of(requests, 4000.0, 4000.0), Some((Pass, Scaled)));
+        assert_eq!(of(requests, 4000.0, 3000.0), Some((Fail, Scaled)));
+        assert_eq!(of("\"g.requests_rate\" = \"> 7500\"", 4000.0, 4000.0), Some((Fail, AsItIs)));
+        assert_eq!(of("\"g.latency_p99\" = \"< 5ns\"", 9.0, 9.0), Some((Fail, AsItIs)));
+        assert_eq!(of("\"g.unanswered_share\" = \"< 5%\"", 0.1, 0.1), Some((Fail, AsItIs)));
+        assert_eq!(of("evictions = \"= 0\"", 1.0, 1.0), Some((Fail, AsItIs)), "more time makes more");
+        // What may need its time is asked of the head where the base meets it.
+        let evicted = "\"g.evicted\" = \"= 1\"";
+        assert_eq!(of(evicted, 1.0, 1.0), Some((Pass, AsItIs)));
+        assert_eq!(of(evicted, 1.0, 0.0), Some((Fail, AsItIs)), "a head that evicts nobody");
+        assert_eq!(of(evicted, 0.0, 0.0), None, "skipped by name");
+        assert_eq!(of("kernel_memory_last = \"< 5B\"", 9.0, 9.0), None);
+        let once = of_half(evicted, "g.evicted", &[1.0; 3], &[1.0, 0.0, 1.0]);
+        assert_eq!(once, Some((Pass, AsItIs)), "one was not in time");
+        assert_eq!(of_half(evicted, "g.other", &[1.0], &[1.0]), None, "not measured at all");
+    }
+
+    #[test]
+    fn a_profile_that_expects_evictions_needs_its_window() {
+        let needs = |expect: &str| needs_the_whole_window(&profile(expect));
+        assert!(needs("evictions = \"= 4\"") && needs("\"g.server_ended\" = \"> 3\""));
+        assert!(needs("\"g.stalled_for_p50\" = \">= 1s\""));
+        assert!(!needs("evictions = \"= 0\"") && !needs("eviction_lateness_p99 = \"< 20ms\""));
+        assert!(!needs("\"g.requests\" = \"> 9\""));
+    }
+
+    #[test]
+    fn a_median_among_lower_bounds_is_one() {
+        let bound = |value: f64, is_bound: bool| {
+            let mut trial = trial(&[("g.latency_p99", value)]);
+            trial.censored.extend(is_bound.then(|| ("g.latency_p99".to_owned(), "unanswered".to_owned())));
+            trial
+        };
+        let of = |trials: &[Trial]| median(trials, "g.latency_p99");
+        let few = [bound(1.0, false), bound(0.5, true), bound(3.0, false)];
+        assert_eq!(of(&few), Some((3.0, None)), "a lower bound lies above what was measured");
+        let many = [bound(1.0, false), bound(9.0, true), bound(8.0, true)];
+        assert_eq!(of(&many), Some((8.0, Some("unanswered".to_owned()))));
+    }
+
+    #[test]
+    fn a_wrong_byte_counts_also_in_a_trial_that_proves_nothing_else() {
+        let mut pair = Pair { head_first: true, base: trial(&[]), head: trial(&[("corrupt_bytes", 2.0)]) };
+        pair.head.invalid.push("the host was busy".to_owned());
+        let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
+        assert_eq!(faults(&[cell])[0].verdict.measured, Some(2.0));
     }
 }

@@ -1,11 +1,7 @@
 //! What was lost on the way to a figure: evictions that the server no longer lists, connections that no look saw. Where it is
 //! more than a little, the figure that is made of the rest is none.
 
-use crate::{
-    metric::Metric,
-    profile::Profile,
-    record::{Eviction, Trial},
-};
+use crate::{metric::Metric, profile::Profile, record::Trial};
 
 /// Share of the events that may be missing in a figure.
 pub const MOST_LOST: f64 = 0.01;
@@ -59,15 +55,10 @@ fn is_much(lost: f64, all: f64) -> bool {
     lost > all * MOST_LOST
 }
 
-/// The evictions of a trial whose time is disputed, the worst first.
-pub(super) fn disputed(trial: &Trial) -> Option<&Eviction> {
-    trial.evictions.iter().max_by_key(|eviction| eviction.disagreement_ns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Source;
+    use crate::{profile::Source, record::Eviction};
 
     fn profile(expect: &str) -> Profile {
         let text = format!(

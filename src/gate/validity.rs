@@ -5,7 +5,12 @@
 //! ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and latencies prove
 //! only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
+mod others;
+
+pub use self::others::*;
+use super::{MOST_OWN_SHARE, own_share};
 use crate::{
+    codec::Protocol,
     metric::{Fold, Metric, Stat},
     profile::{Group, Profile},
     record::{GroupResult, Trial},
@@ -30,13 +35,18 @@ pub const MOST_PAUSED: f64 = 0.1;
 pub const MOST_STEAL: f64 = 0.1;
 /// From this share on, steal is worth a note.
 pub const NOTABLE_STEAL: f64 = 0.01;
+/// Share of the time that the engine waits for its core from which on no single wait is judged.
+pub const MOST_RUN_DELAY: f64 = 0.5;
 /// Share of the time that the engine waits for its core from which on others are worth a note.
 pub const NOTABLE_RUN_DELAY: f64 = 0.1;
 /// Share of the time that some task of the machine waits for a core from which on it is worth a note.
 pub const NOTABLE_PRESSURE: f64 = 0.25;
-/// Share of a group's requests that may go unanswered before a percentile of the answered is worth a note: the slowest
-/// 1 % are what the 99th percentile is about.
+/// Share of a group's requests that may go unanswered before it is worth a note: the slowest 1 % are what the 99th
+/// percentile is about.
 const NOTABLE_UNANSWERED: f64 = 0.01;
+
+/// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.
+const NOTABLE_CLOSES: f64 = 0.05;
 
 /// What the harness and the host did to a trial, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,11 +64,14 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
     let invalid = [
         figures.accounts(),
         figures.openings(),
+        figures.loop_starts(),
         figures.shortage(),
         figures.pacing(),
         figures.pauses(),
         figures.listen_queue(),
         figures.steal(MOST_STEAL..=f64::INFINITY),
+        figures.crowded_cores(),
+        figures.crowded_port(),
     ];
     let notes = [
         figures.busy(),
@@ -66,7 +79,12 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.run_delay(),
         figures.steal(NOTABLE_STEAL..=MOST_STEAL.next_down()),
         figures.pressure(),
+        figures.others_beside(),
+        figures.clients_beside(),
         figures.silence(),
+        figures.inflation(),
+        figures.pipelining(),
+        figures.closing(),
     ];
     Findings {
         invalid: invalid.into_iter().flatten().collect(),
@@ -85,6 +103,12 @@ pub fn clients_were_the_limit(trial: &Trial) -> bool {
 pub fn clients_were_late(trial: &Trial) -> bool {
     let late_ns = number(trial, Metric::PacingErrorP99, Fold::Final).unwrap_or(0.0);
     clients_were_the_limit(trial) && late_ns > WORST_BUSY_PACING_ERROR_NS
+}
+
+/// Whether the clients' thread waited for its core for most of the time: then it read answers at any time but theirs.
+#[must_use]
+pub fn clients_were_starved(trial: &Trial) -> bool {
+    number(trial, Metric::HarnessRunDelay, Fold::Final).is_some_and(|share| share >= MOST_RUN_DELAY)
 }
 
 /// Share of the window that the engine was busy; 0 where it was not measured.
@@ -133,6 +157,71 @@ impl Figures<'_> {
             "group `{}` came to open {} of its {} connections before its time was over: make `warmup` and `measure` longer, \
              or end other programs",
             asked.name, came.ledger.opened, asked.count
+        ))
+    }
+
+    /// Before an open loop has started there is no load, and nothing to measure. Where a profile has no warm-up, connecting
+    /// is a part of what it measures.
+    fn loop_starts(&self) -> Option<String> {
+        let window_ns = self.trial.window_ns.0;
+        let is_open = |group: &Group| group.load.rate.is_some() && !group.tx.is_idle();
+        let asked_ns = |group: &Group| group.start.0.as_nanos() as i64;
+        let is_late = |(group, result): &(&Group, &GroupResult)| {
+            is_open(group)
+                && asked_ns(group) < window_ns
+                && window_ns > 0
+                && result.loop_started_ns.is_none_or(|ns| ns > window_ns)
+        };
+        let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
+        let (group, result) = groups.find(is_late).filter(|_| !self.trial.cut_short)?;
+        let when = result.loop_started_ns.map_or("never started".to_owned(), |ns| {
+            format!("started {} after the measured window began", human_time((ns - window_ns) as f64))
+        });
+        Some(format!(
+            "the open loop of `{}` {when}: it waits until all of its connections have come about; make `warmup` longer, or \
+             ask for fewer connections or a faster `connect_rate`",
+            group.name
+        ))
+    }
+
+    /// Of the 99th percentile, which is what people look at first.
+    fn inflation(&self) -> Option<String> {
+        let share = |group: &Group| own_share(self.trial, group, Metric::LatencyP99);
+        let group = self.profile.clients.iter().find(|group| share(group) > MOST_OWN_SHARE)?;
+        Some(format!(
+            "{} of the 99th percentile of `{}` is the harness's own: it started requests late, or stood still while answers \
+             came in; a latency with more than {} of that is not judged, unless it stayed below its limit all the same",
+            percent(share(group)),
+            group.name,
+            percent(MOST_OWN_SHARE)
+        ))
+    }
+
+    /// Not every server takes requests that are pipelined, and browsers send none.
+    fn pipelining(&self) -> Option<String> {
+        let pipelines = |group: &&Group| {
+            group.protocol == Protocol::Http && group.load.depth.is_some_and(|depth| depth > 1)
+        };
+        let group = self.profile.clients.iter().find(pipelines)?;
+        Some(format!(
+            "`{}` sends up to {} requests on a connection before the first is answered (HTTP pipelining), as `load.depth` \
+             asks for",
+            group.name,
+            group.load.depth.unwrap_or(1)
+        ))
+    }
+
+    /// A server that ends connections without a word makes requests cross its close.
+    fn closing(&self) -> Option<String> {
+        let closes = |group: &&GroupResult| {
+            group.ledger.closed_after_answer as f64 > group.requests.answered as f64 * NOTABLE_CLOSES
+        };
+        let group = self.trial.groups.iter().find(closes)?;
+        Some(format!(
+            "the server closed {} connections of `{}` right after an answer, without announcing it (`Connection: close`): {} \
+             requests crossed the close and were sent once more on another connection. If the server closes after each \
+             answer, say --requests-per-connection 1 (requests_per_connection = 1 in a profile)",
+            group.ledger.closed_after_answer, group.name, group.requests.retried
         ))
     }
 
@@ -243,9 +332,9 @@ impl Figures<'_> {
         ))
     }
 
-    /// Needs no saying where the clients' own wait says it.
+    /// Needs no saying where the clients' own wait, or that of the server, says it.
     fn pressure(&self) -> Option<String> {
-        if self.run_delay().is_some() {
+        if self.run_delay().or(self.crowded_cores()).or(self.others_beside()).is_some() {
             return None;
         }
         let share = self.of(Metric::HostCpuPressure, Fold::Rate).filter(|s| *s >= NOTABLE_PRESSURE)?;
@@ -256,20 +345,23 @@ impl Figures<'_> {
         ))
     }
 
-    /// Who is never answered is in no latency.
+    /// Unanswered requests have no latency; the percentiles count them as the slowest all the same.
     fn silence(&self) -> Option<String> {
         let silent = |group: &&GroupResult| {
-            let open = (group.requests.unanswered + group.requests.lost) as f64;
+            let open = (group.requests.unanswered + group.requests.lost + group.requests.skipped) as f64;
             group.response_ns.count() > 0 && open > group.requests.started as f64 * NOTABLE_UNANSWERED
         };
         let group = self.trial.groups.iter().find(silent)?;
-        let (unanswered, lost) = (group.requests.unanswered, group.requests.lost);
+        let requests = &group.requests;
         Some(format!(
-            "`{}`: {unanswered} requests unanswered, the oldest for {}, and {lost} lost are in no latency: the percentiles \
-             are those of the {} that were answered",
+            "`{}`: {} requests unanswered, {} lost and {} never started (no connection was free) count in the latency \
+             percentiles as not answered within the time they were seen to wait; the oldest waited for {}. {} were answered",
             group.name,
-            human_time(group.requests.oldest_unanswered_ns as f64),
-            group.requests.answered
+            requests.unanswered,
+            requests.lost,
+            requests.skipped,
+            human_time(group.censored_ns.quantile(1.0).unwrap_or(requests.oldest_unanswered_ns) as f64),
+            requests.answered
         ))
     }
 }

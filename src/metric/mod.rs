@@ -30,6 +30,28 @@ pub enum Scope {
     Core,
 }
 
+/// Which numbers prove a fault of the server whatever the load was. Time, rates and memory are excused by a machine that was
+/// too busy; a wrong byte, or an eviction before its time, is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definite {
+    /// None: a busy machine makes such numbers as well.
+    Never,
+    /// More than is expected.
+    Above,
+    /// Less than is expected.
+    Below,
+}
+
+impl Definite {
+    /// What an entry of the table says, if it says anything.
+    const fn declared(said: &[Self]) -> Self {
+        match said {
+            [one, ..] => *one,
+            [] => Self::Never,
+        }
+    }
+}
+
 /// The chart a sampled metric is drawn in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panel {
@@ -108,6 +130,8 @@ pub struct Spec {
     pub panel: Panel,
     /// Relative change below which two runs are called the same.
     pub noise: f64,
+    /// Which of its numbers no load excuses.
+    pub definite: Definite,
     /// What it is, in a line.
     pub help: &'static str,
 }

@@ -1,11 +1,11 @@
 //! The table of everything that is measured. A line here and one `row.set` in the probe that can see it are all that a
 //! new metric needs.
 
-use super::{Better, Fold, Panel, Scope, Spec, Unit};
+use super::{Better, Definite, Fold, Panel, Scope, Spec, Unit};
 
 macro_rules! metrics {
     ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $scope:ident $unit:ident $better:ident
-        [$($fold:ident)*] $panel:ident $noise:literal; )+) => {
+        [$($fold:ident)*] $panel:ident $noise:literal $($definite:ident)?; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -26,6 +26,7 @@ macro_rules! metrics {
                         folds: &[$(Fold::$fold),*],
                         panel: Panel::$panel,
                         noise: $noise,
+                        definite: Definite::declared(&[$(Definite::$definite)?]),
                         help: concat!($($help),+).trim_ascii(),
                     };
                     &SPEC
@@ -36,13 +37,18 @@ macro_rules! metrics {
 }
 
 metrics! {
-    // variant: "name" scope unit better [folds] panel noise;
+    // variant: "name" scope unit better [folds] panel noise definite;
+    // `definite`: `Above` or `Below` where no load and no noise excuses a number on that side of what is expected; left out
+    // where they may.
 
     // The server's process and all below it, from /proc.
     /// Processes of the server
     ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
     /// Resident memory of the server's processes; pages that they share are counted in each
     ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
+    /// Most resident memory of the server's processes since the last sample, as the kernel marked it (VmHWM); of several
+    /// processes the sum of the most that each had. It is what the peak and the growth of server_rss are made from
+    ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
     ServerPss: "server_pss" Run Bytes Lower [Peak Last End] None 0.05;
     /// CPU time the server spent in user space
@@ -59,6 +65,12 @@ metrics! {
     ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// Time the server's threads were ready to run and waited for a core: what the machine took, and not the server
     ServerRunDelay: "server_run_delay" Run Nanoseconds Neither [Rate Total] None 0.5;
+    /// Share of the time in which the server's threads were ready to run that they waited for a core
+    ServerRunDelayShare: "server_run_delay_share" Run Share Neither [Final] None 0.5;
+    /// CPU time that tasks of any kind used on the cores that the server may use, interrupts left out
+    ServerCoresUsed: "server_cores_used" Run Nanoseconds Neither [Rate] None 0.1;
+    /// CPU time that others than the server and badpeer used on the cores that the server may use, as a share of these cores
+    OthersOnServerCores: "others_on_server_cores" Run Share Neither [Final] None 0.5;
     /// Instructions of the server, where this machine counts them (perf_event_open)
     ServerInstructions: "server_instructions" Run Count Lower [Rate Total] None 0.05;
     /// Instructions of the server for one answered request
@@ -91,6 +103,13 @@ metrics! {
     SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
     SocketsClosing: "sockets_closing" Run Count Lower [Peak Last End] Connections 0.02;
+
+    /// Connections of clients that are not badpeer's on which something was sent to the server's port while measuring
+    OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
+    /// Requests of such clients while measuring, as far as the server's sockets show them: segments with data that arrived
+    OtherRequests: "other_requests" Run Count Neither [Final] None 0.5;
+    /// Share of such clients in all requests to the server while measuring
+    OtherRequestsShare: "other_requests_share" Run Share Neither [Final] None 0.5;
 
     // The reference server's own counters.
     /// Connections the reference server holds
@@ -150,7 +169,7 @@ metrics! {
     /// Times memory was asked for by the reference server's buffers
     BufferAllocations: "buffer_allocations" Run Count Lower [Rate Total] None 0.1;
     /// Messages whose checksum or length was wrong when the reference server read them
-    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0;
+    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0 Above;
 
     // Evictions, as the reference server saw them.
     /// Connections the reference server evicted, for any reason
@@ -160,9 +179,9 @@ metrics! {
     /// Evicted because more waited to be sent than the send limit allows
     EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because a message did not fit the receive limit
-    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0;
+    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0 Above;
     /// Evicted because of bytes that are no message
-    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0;
+    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 Above;
     /// Evicted because more than the soft limit waited for longer than it allows
     EvictedSoftLimit: "evicted_soft_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because the peer acknowledged less than the minimum rate
@@ -177,7 +196,7 @@ metrics! {
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
     /// Smallest distance between the end of a timeout, as the profile asks for it and as the last progress was seen from
     /// outside, and the eviction; negative is too early
-    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0;
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 Below;
     /// Median time between the end of a timeout and the eviction
     LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
     /// 99th percentile of the time between the end of a timeout and the eviction
@@ -186,7 +205,7 @@ metrics! {
     EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;
 
     /// Evictions of which the server tells another time than was seen from outside, by more than a tick
-    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0;
+    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 Above;
     /// How far what the server tells of an eviction lies from what was seen from outside, at most
     EvictionDisagreement: "eviction_disagreement_max" Run Nanoseconds Lower [Final] None 0.5;
     /// Evictions that the reference server no longer lists, because there were too many or it did not answer
@@ -202,9 +221,11 @@ metrics! {
     /// Received bytes that were compared with what they should be
     VerifiedBytes: "verified_bytes" Run Bytes Neither [Final] None 0.1;
     /// Received bytes that were not what they should be
-    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0;
+    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 Above;
 
     // The harness and the host.
+    /// CPU time of badpeer as a whole: the clients' threads, and what looks at the server
+    HarnessProcessCpu: "harness_process_cpu" Run Nanoseconds Neither [Rate] None 0.1;
     /// CPU time of the client engine
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
     /// Share of the window that the busiest of the clients' threads computed, or was ready to and waited for its core
@@ -221,6 +242,8 @@ metrics! {
     HarnessCallsPerRequest: "harness_calls_per_request" Run Count Neither [Final] None 0.1;
     /// 99th percentile of how late the engine started requests that were due while measuring
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Requests of open loops that the engine started more than 10 ms after they were due, of those due while measuring
+    StartedLate: "started_late" Run Count Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
     /// Time some task of this machine waited for a core (PSI)
@@ -237,7 +260,7 @@ metrics! {
     Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
     /// Requests that became due per second
     Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
-    /// Requests that became due and could not be started
+    /// Requests that became due and were never started: no connection was free
     Skipped: "skipped" Group Count Lower [Whole] None 0.0;
     /// Requests still open when the clients stopped
     Unanswered: "unanswered" Group Count Lower [Final] None 0.0;
@@ -247,7 +270,7 @@ metrics! {
     Lost: "lost" Group Count Lower [Final] None 0.0;
     /// Share of the requests due in the window that were still open when the clients stopped
     UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02;
-    /// Share of the requests due in the window that were open on a connection when it ended
+    /// Share of the requests due in the window that were open on a connection when it ended, other than by the client's doing
     LostShare: "lost_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
@@ -257,7 +280,7 @@ metrics! {
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
     /// Share of the group's connections that got no answer in the window
     SilentShare: "silent_share" Group Share Lower [Final] None 0.02;
-    /// Fewest answers that a connection got which was open for the whole window
+    /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
     FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
     /// Longest wait for an answer in the window, that of requests still waiting included
     LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
@@ -273,7 +296,7 @@ metrics! {
     IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
     /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
     IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
-    /// Median response time, from when a request was due
+    /// Median response time, from when a request was due; those without a proper answer count as the slowest
     LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
     /// 90th percentile of the response time
     LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;
@@ -321,7 +344,7 @@ metrics! {
     ConnectionsUnseen: "connections_unseen" Group Count Neither [Final] None 0.0;
     /// Shortest time without progress until the server ended a connection, at most: from the last byte that the server could
     /// write (the reference server: that the client acknowledged), which lies between two looks, to the end
-    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1;
+    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 Below;
     /// Median time without progress until the server ended a connection
     StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
     /// Longest time without progress until the server ended a connection, at least
@@ -356,15 +379,15 @@ metrics! {
     /// Received bytes that were compared with what they should be
     GroupVerified: "verified" Group Bytes Neither [Final] None 0.1;
     /// Received bytes that were not what they should be
-    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0;
+    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0 Above;
     /// Messages that came back in pieces, with other bytes between them, or not whole
-    Torn: "torn" Group Count Lower [Final] None 0.0;
+    Torn: "torn" Group Count Lower [Final] None 0.0 Above;
     /// Messages that came back whole but after a later one
-    Reordered: "reordered" Group Count Lower [Final] None 0.0;
+    Reordered: "reordered" Group Count Lower [Final] None 0.0 Above;
     /// Answers that said that the request has failed: another HTTP status than expected, a RESP error or null
-    Errors: "errors" Group Count Lower [Final] None 0.0;
+    Errors: "errors" Group Count Lower [Final] None 0.0 Above;
     /// Messages that came back torn or out of order
-    Disordered: "disordered" Group Count Lower [Final] None 0.0;
+    Disordered: "disordered" Group Count Lower [Final] None 0.0 Above;
 
     // A core experiment. A step is what the experiment says it is: 4 KiB in and out, a message, an event.
     /// CPU time of a step

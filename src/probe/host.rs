@@ -50,6 +50,8 @@ pub struct HostReading {
     pub steal_ns: u64,
     /// CPU time of all kinds, idle and steal included, over all CPUs, likewise: what the steal is a share of.
     pub cpu_ns: u64,
+    /// CPU time that tasks used on the CPUs that are watched, interrupts left out, likewise; `None` where none are watched.
+    pub watched_ns: Option<u64>,
     /// Time in which at least one runnable task waited for a CPU, in nanoseconds; `None` where the kernel does not
     /// say it, see [`HostProbe::no_pressure`].
     pub cpu_pressure_ns: Option<u64>,
@@ -69,6 +71,7 @@ pub struct HostProbe {
     snmp: ProcFile,
     netstat: ProcFile,
     nanoseconds_per_tick: u64,
+    watched: Vec<usize>,
 }
 
 impl HostProbe {
@@ -84,7 +87,14 @@ impl HostProbe {
             snmp: ProcFile::open("/proc/net/snmp")?,
             netstat: ProcFile::open("/proc/net/netstat")?,
             nanoseconds_per_tick: 1_000_000_000 / ticks_per_second.unwrap_or(100).max(1),
+            watched: Vec::new(),
         })
+    }
+
+    /// Watches what tasks use of these CPUs.
+    #[must_use]
+    pub fn watching(self, cpus: &[usize]) -> Self {
+        Self { watched: cpus.to_vec(), ..self }
     }
 
     /// Why there is no CPU pressure here, in words; `None` when there is.
@@ -103,10 +113,13 @@ impl HostProbe {
             Err(_) => None,
         };
         let netstat = self.netstat.read()?;
-        let (steal, all) = cpu_ticks(self.stat.read()?).unwrap_or_default();
+        let stat = self.stat.read()?;
+        let (steal, all) = cpu_ticks(stat).unwrap_or_default();
+        let watched = task_ticks(stat, &self.watched);
         Ok(HostReading {
             steal_ns: steal * self.nanoseconds_per_tick,
             cpu_ns: all * self.nanoseconds_per_tick,
+            watched_ns: watched.map(|ticks| ticks * self.nanoseconds_per_tick),
             cpu_pressure_ns,
             listen_overflows: counter(netstat, "TcpExt:", "ListenOverflows").unwrap_or(0),
             listen_drops: counter(netstat, "TcpExt:", "ListenDrops").unwrap_or(0),
@@ -128,6 +141,18 @@ fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
     let columns = stat.strip_prefix("cpu ")?.lines().next()?.split_whitespace().take(8);
     let ticks: Vec<u64> = columns.map(str::parse).collect::<Result<_, _>>().ok()?;
     Some((*ticks.get(7)?, ticks.iter().sum()))
+}
+
+/// What tasks used of some CPUs: columns 1 to 3 of their lines of `proc_stat(5)`, `user`, `nice` and `system`. Interrupts
+/// are left out: the kernel counts some of them against the task that they met, and some against nobody.
+fn task_ticks(stat: &str, cpus: &[usize]) -> Option<u64> {
+    let of_line = |line: &str| -> Option<u64> {
+        let (number, columns) = line.strip_prefix("cpu")?.split_once(' ')?;
+        cpus.contains(&number.parse().ok()?).then_some(())?;
+        columns.split_whitespace().take(3).map(|ticks| ticks.parse::<u64>().ok()).sum()
+    };
+    let found: Vec<u64> = stat.lines().filter_map(of_line).collect();
+    (!found.is_empty() && found.len() == cpus.len()).then(|| found.iter().sum())
 }
 
 /// `some … total=` in microseconds: `Documentation/accounting/psi.rst`.
@@ -153,6 +178,11 @@ mod tests {
             "cpu  16283 0 5359 174262 515 0 62 19 0 0\ncpu0 8000 0 2600 87000 250 0 31 9 0 0\nctxt 5\n";
         assert_eq!(cpu_ticks(stat), Some((19, 196_500)));
         assert_eq!(cpu_ticks("cpu  1 2 3 4\n"), None);
+        let cpus = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 8 1 2 90 5 3 3 9 0 0\ncpu1 5 0 1 9 0 0 0 0 0 0\ncpu10 7 0 0 9 0 0 0 0 0 0\n";
+        assert_eq!(
+            [&[0][..], &[0, 1], &[10], &[2], &[]].map(|of| task_ticks(cpus, of)),
+            [Some(11), Some(17), Some(7), None, None]
+        );
         let pressure = "some avg10=4.45 avg60=2.89 avg300=1.88 total=15319897\nfull avg10=0.00 total=0\n";
         assert_eq!(some_total_us(pressure), Some(15_319_897));
         assert_eq!(some_total_us("full avg10=0.00 total=0\n"), None);

@@ -72,11 +72,20 @@ const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_MSG_BYTES: usize = 72;
 
-/// `struct inet_diag_req` and a filter. All addresses, all states but TIME-WAIT.
+/// All addresses, all states but TIME-WAIT, with what TCP knows and what it costs.
 pub(super) fn request(port: u16) -> Vec<u8> {
     let extensions = 1_u8 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
-    let states = TcpState::ALL.into_iter().filter(|&state| state != TcpState::TimeWait);
-    let states = states.fold(0_u32, |bits, state| bits | 1 << state as u8);
+    request_for(port, TcpState::ALL.into_iter().filter(|&state| state != TcpState::TimeWait), extensions)
+}
+
+/// Those in TIME-WAIT: the kernel keeps no more than the ports of a connection, and for how much longer.
+pub(super) fn request_time_wait(port: u16) -> Vec<u8> {
+    request_for(port, [TcpState::TimeWait], 0)
+}
+
+/// `struct inet_diag_req` and a filter.
+fn request_for(port: u16, states: impl IntoIterator<Item = TcpState>, extensions: u8) -> Vec<u8> {
+    let states = states.into_iter().fold(0_u32, |bits, state| bits | 1 << state as u8);
     let mut bytes = vec![libc::AF_INET as u8, 0, 0, extensions];
     bytes.extend([0; 48]);
     bytes.extend(states.to_ne_bytes());
@@ -133,6 +142,31 @@ pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
         }
     }
     Some(socket)
+}
+
+/// A connection that has ended, of which the kernel keeps the ports: [`TcpState::TimeWait`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeWait {
+    /// The port at this end, which closed first.
+    pub local_port: u16,
+    /// The port at the other end.
+    pub remote_port: u16,
+    /// How long ago it ended, in milliseconds.
+    pub age_ms: u32,
+}
+
+/// `TCP_TIMEWAIT_LEN` of `include/net/tcp.h`.
+const TIME_WAIT_MS: u32 = 60_000;
+
+/// From byte 52 of `struct inet_diag_msg`: the time that is left, in milliseconds.
+pub(super) fn decode_time_wait(payload: &[u8]) -> Option<TimeWait> {
+    let state = TcpState::from_kernel(*payload.get(1)?)?;
+    let left_ms = u32::from_ne_bytes(array_at(payload, 52)?);
+    (state == TcpState::TimeWait).then_some(TimeWait {
+        local_port: u16::from_be_bytes(array_at(payload, 4)?),
+        remote_port: u16::from_be_bytes(array_at(payload, 6)?),
+        age_ms: TIME_WAIT_MS.saturating_sub(left_ms),
+    })
 }
 
 #[cfg(test)]

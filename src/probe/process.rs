@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{SysconfVar, sysconf};
@@ -35,6 +35,9 @@ pub struct ProcessReading {
     pub involuntary_switches: u64,
     /// Threads alive.
     pub threads: u64,
+    /// One of its threads was on a CPU, or ready to run, or in a wait that nothing interrupts, as for the child that it
+    /// forks: states R and D.
+    pub is_running: bool,
     /// Open descriptors; `None` where the kernel is older than 6.2 and the process belongs to someone else.
     pub descriptors: Option<u64>,
 }
@@ -79,10 +82,13 @@ impl ProcessProbe {
         let kibibytes = |key| number_after(status, key).map(|number| number * 1024);
         let rss_bytes = kibibytes("VmRSS:").ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
         let peak_rss_bytes = kibibytes("VmHWM:").unwrap_or(rss_bytes);
-        let effort = if stat.threads == 1 && self.threads.is_empty() {
-            Effort::parse(self.schedstat.read()?, status)
+        let (effort, is_running) = if stat.threads == 1 && self.threads.is_empty() {
+            let effort = Effort::parse(self.schedstat.read()?, status);
+            (effort, effort.is_running)
         } else {
-            self.threads.settle(living_threads(&self.directory)?)
+            let living = living_threads(&self.directory)?;
+            let is_running = living.values().any(|effort| effort.is_running);
+            (self.threads.settle(living), is_running)
         };
         Ok(ProcessReading {
             rss_bytes,
@@ -96,8 +102,17 @@ impl ProcessProbe {
             voluntary_switches: effort.voluntary_switches,
             involuntary_switches: effort.involuntary_switches,
             threads: stat.threads,
+            is_running,
             descriptors: self.descriptors(),
         })
+    }
+
+    /// Makes [`ProcessReading::peak_rss_bytes`] begin anew with what is resident now: `proc_pid_clear_refs(5)`, value 5.
+    ///
+    /// # Errors
+    /// `PermissionDenied` when the process belongs to someone else, `NotFound` when it is gone or the kernel cannot.
+    pub fn reset_peak_rss(&self) -> io::Result<()> {
+        OpenOptions::new().write(true).open(self.directory.join("clear_refs"))?.write_all(b"5")
     }
 
     /// The process's share of memory, in bytes: its own pages, and its part of those it shares. The kernel walks the
@@ -177,6 +192,8 @@ struct Effort {
     run_delay_ns: u64,
     voluntary_switches: u64,
     involuntary_switches: u64,
+    /// Of one thread, when it was looked at.
+    is_running: bool,
 }
 
 impl Effort {
@@ -188,6 +205,9 @@ impl Effort {
             run_delay_ns: times.next().unwrap_or(0),
             voluntary_switches: number_after(status, "voluntary_ctxt_switches:").unwrap_or(0),
             involuntary_switches: number_after(status, "nonvoluntary_ctxt_switches:").unwrap_or(0),
+            is_running: status
+                .lines()
+                .any(|line| line.starts_with("State:\tR") || line.starts_with("State:\tD")),
         }
     }
 
@@ -251,8 +271,10 @@ mod tests {
 
     #[test]
     fn effort_comes_from_two_files_and_adds_up() {
-        let status = "voluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t2\n";
+        let status = "State:\tR (running)\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t2\n";
         let mut sum = Effort::parse("805340 56234 2\n", status);
+        assert!(sum.is_running && !Effort::parse("", "State:\tS (sleeping)\n").is_running);
+        assert!(Effort::parse("", "State:\tD (disk sleep)\n").is_running);
         sum.add(sum);
         assert_eq!((sum.on_cpu_ns, sum.run_delay_ns), (1_610_680, 112_468));
         assert_eq!((sum.voluntary_switches, sum.involuntary_switches), (10, 4));

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::inet_diag::{SocketEntry, TCPDIAG_GETSOCK, TcpState, decode, request};
+use super::inet_diag::{
+    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_time_wait,
+};
 use super::netlink::Netlink;
 
 /// One end of all connections, summed up. Sockets in TIME-WAIT are not asked for: they hold no data. Bytes that were
@@ -134,6 +136,22 @@ impl SocketProbe {
         Ok(self.dump(port)?.to_vec())
     }
 
+    /// All connections of `port` that have ended and that one end of still keeps its port for.
+    ///
+    /// # Errors
+    /// As for [`SocketProbe::read`], but no second attempt is made.
+    pub fn time_wait(&mut self, port: u16) -> io::Result<Vec<TimeWait>> {
+        let mut ended = Vec::new();
+        let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(port), |payload| {
+            ended.extend(decode_time_wait(payload).filter(|w| w.local_port == port || w.remote_port == port));
+        });
+        if let Err(error) = answer {
+            self.netlink = Netlink::open()?;
+            return Err(error);
+        }
+        Ok(ended)
+    }
+
     fn dump(&mut self, port: u16) -> io::Result<&[SocketEntry]> {
         let mut attempts_left = ATTEMPTS;
         loop {
@@ -212,6 +230,25 @@ mod tests {
         assert!(reading.server.wmem_queued_bytes >= waiting && waiting > 0);
         assert_eq!((reading.server.count(TcpState::Established), reading.client.sockets), (1, 1));
         assert_eq!(reading.listen.sockets, 1);
+    }
+
+    #[test]
+    fn a_connection_that_has_ended_is_dated() {
+        let (_listener, port, client, server) = connection("127.0.0.1:0");
+        let client_port = client.local_addr().unwrap().port();
+        drop(client);
+        drop(server);
+        let mut probe = SocketProbe::new().unwrap();
+        let deadline = sys::monotonic_ns() + 5_000_000_000;
+        let ended = loop {
+            let ended = probe.time_wait(port).unwrap();
+            if !ended.is_empty() {
+                break ended;
+            }
+            assert!(sys::monotonic_ns() < deadline);
+        };
+        assert_eq!((ended[0].local_port, ended[0].remote_port), (client_port, port));
+        assert!(ended[0].age_ms < 10_000, "{ended:?}");
     }
 
     #[test]

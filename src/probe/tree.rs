@@ -6,15 +6,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::process::{ProcessProbe, ProcessReading};
+use super::{
+    peak::PeakRss,
+    process::{ProcessProbe, ProcessReading},
+};
 
 /// One instant of a server, summed over its processes. Times and switches never go back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeReading {
     /// Processes alive.
     pub processes: u64,
+    /// Threads alive.
+    pub threads: u64,
+    /// One of their threads was on a CPU, or ready to run: [`ProcessReading::is_running`].
+    pub is_running: bool,
     /// Resident memory, in bytes. Pages that processes share are counted in each.
     pub rss_bytes: u64,
+    /// The most that was resident since the last reading, in bytes: of several processes the sum of what each had at most.
+    pub peak_rss_bytes: u64,
     /// CPU time in user space, in nanoseconds with the grain of a clock tick.
     pub cpu_user_ns: u64,
     /// CPU time in the kernel, likewise.
@@ -35,6 +44,7 @@ pub struct TreeReading {
 pub struct TreeProbe {
     members: BTreeMap<u32, ProcessProbe>,
     account: Account,
+    peaks: PeakRss,
 }
 
 impl TreeProbe {
@@ -44,7 +54,8 @@ impl TreeProbe {
     /// When one of them does not exist, or /proc hides it.
     pub fn new(roots: &[u32]) -> io::Result<Self> {
         let members = roots.iter().map(|&pid| Ok((pid, ProcessProbe::new(pid)?)));
-        Ok(Self { members: members.collect::<io::Result<_>>()?, account: Account::default() })
+        let members = members.collect::<io::Result<_>>()?;
+        Ok(Self { members, account: Account::default(), peaks: PeakRss::default() })
     }
 
     /// Whether this kernel tells of children (`CONFIG_PROC_CHILDREN`); without it only the roots are seen.
@@ -64,7 +75,10 @@ impl TreeProbe {
         self.members.retain(|&pid, probe| {
             let Ok(reading) = probe.read() else { return false };
             sum.processes += 1;
+            sum.threads += reading.threads;
+            sum.is_running |= reading.is_running;
             sum.rss_bytes += reading.rss_bytes;
+            sum.peak_rss_bytes += self.peaks.since_last(pid, probe, &reading);
             sum.descriptors = sum.descriptors.zip(reading.descriptors).map(|(sum, more)| sum + more);
             living.insert(pid, Work::of(&reading));
             true
@@ -72,6 +86,7 @@ impl TreeProbe {
         if living.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no process of it is left"));
         }
+        self.peaks.keep(&living);
         let total = self.account.settle(living);
         Ok(TreeReading {
             cpu_user_ns: total.user_ns,
@@ -81,6 +96,22 @@ impl TreeProbe {
             context_switches: total.switches,
             ..sum
         })
+    }
+
+    /// Forgets what was resident before: [`TreeReading::peak_rss_bytes`] begins with what is resident now.
+    ///
+    /// # Errors
+    /// Why the kernel's own marks of some process could not be reset: a peak of it below what it had before is then known
+    /// from readings only.
+    pub fn reset_peak_rss(&mut self) -> io::Result<()> {
+        self.discover();
+        let mut result = Ok(());
+        for (&pid, probe) in &mut self.members {
+            let Ok(reading) = probe.read() else { continue };
+            let reset = self.peaks.begin(pid, probe, &reading);
+            result = result.and(reset);
+        }
+        result
     }
 
     /// The processes' shares of memory, in bytes: their own pages, and their part of those they share. Walks the page
@@ -115,12 +146,12 @@ impl TreeProbe {
     }
 }
 
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The processes that the threads of `parent` have started and that live: `proc_tid_children(5)`.
-fn children(parent: u32) -> Vec<u32> {
+pub(super) fn children(parent: u32) -> Vec<u32> {
     let threads = fs::read_dir(PathBuf::from(format!("/proc/{parent}/task")));
     let lists = threads.into_iter().flatten().flatten();
     let lists = lists.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());

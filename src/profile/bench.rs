@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::Target;
 use crate::{
-    codec::Protocol,
+    codec::{Check, Protocol, http::Statuses},
     load::Schedule,
     units::{Bytes, Count, Span},
 };
@@ -38,6 +38,29 @@ pub struct Crowd {
     pub count: u32,
 }
 
+/// How long a good client may wait for an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LongestWait {
+    /// A second, or 20 times the median where that is longer.
+    #[default]
+    Usual,
+    /// So long.
+    AtMost(Span),
+    /// As long as it likes.
+    Any,
+}
+
+impl std::str::FromStr for LongestWait {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Any),
+            _ => text.parse().map(Self::AtMost).map_err(|error| format!("{error}, or off")),
+        }
+    }
+}
+
 /// What is asked for in a few words.
 #[derive(Clone, Debug)]
 pub struct Bench {
@@ -59,6 +82,12 @@ pub struct Bench {
     pub path: String,
     /// What HTTP's slow and stalled readers ask for.
     pub bad_path: String,
+    /// The statuses that are expected of HTTP.
+    pub status: Statuses,
+    /// How much of HTTP's answers is judged.
+    pub check: Check,
+    /// How long a good client may wait for an answer.
+    pub longest_wait: LongestWait,
     /// Time before measuring starts.
     pub warmup: Span,
     /// Time that is measured.
@@ -66,6 +95,11 @@ pub struct Bench {
     /// Who misbehaves.
     pub bad: Vec<Crowd>,
 }
+
+/// What no good client may meet: it was silent to some, its answers were errors, it left requests open or lost them, or it
+/// ended or refused connections.
+const NONE_OF: [&str; 7] =
+    ["silent_connections", "errors", "unanswered", "lost", "evicted", "refused", "timed_out"];
 
 impl Bench {
     /// The profile's text.
@@ -102,13 +136,43 @@ impl Bench {
                 self.manner(crowd),
             );
         }
-        text + "\n[expect]\ncorrupt_bytes = \"= 0\"\n\"good.evicted\" = \"= 0\"\n\"good.refused\" = \"= 0\"\n"
+        text + "\n[expect]\n" + &self.expect()
+    }
+
+    /// What whoever drives a server expects of it: that every good client is answered, with what it asked for, in time, and
+    /// is not thrown out.
+    fn expect(&self) -> String {
+        let mut lines: Vec<String> =
+            NONE_OF.iter().map(|name| format!("\"good.{name}\" = \"= 0\"\n")).collect();
+        lines.insert(0, "corrupt_bytes = \"= 0\"\n".to_owned());
+        if self.rate.is_some() {
+            // The last one that became due may come too late to be started.
+            lines.push("\"good.skipped_share\" = \"< 1%\"\n".to_owned());
+        }
+        lines.extend(match self.longest_wait {
+            LongestWait::Usual => {
+                Some("\"good.longest_wait\" = \"<= 1s or <= 20 * latency_p50\"\n".to_owned())
+            }
+            LongestWait::AtMost(most) => Some(format!("\"good.longest_wait\" = \"<= {most}\"\n")),
+            LongestWait::Any => None,
+        });
+        lines.concat()
     }
 
     /// The keys of a group that say what is spoken.
     fn speech(&self, path: &str) -> String {
         let http = match self.protocol {
-            Protocol::Http => format!("http = {{ path = {} }}\n", quoted(path)),
+            Protocol::Http => {
+                let mut keys = toml::Table::new();
+                keys.insert("path".to_owned(), path.into());
+                if self.status != Statuses::default() {
+                    keys.extend(Value::try_from(&self.status).map(|status| ("status".to_owned(), status)));
+                }
+                if self.check != Check::default() {
+                    keys.extend(Value::try_from(self.check).map(|check| ("check".to_owned(), check)));
+                }
+                format!("http = {}\n", Value::Table(keys))
+            }
             _ => String::new(),
         };
         format!("protocol = \"{}\"\n{http}", self.protocol)
@@ -214,6 +278,9 @@ mod tests {
                 payload: Bytes(100),
                 path: "/a'b".to_owned(),
                 bad_path: "/large".to_owned(),
+                status: "200,3xx".parse().expect("statuses"),
+                check: Check::Length,
+                longest_wait: LongestWait::default(),
                 warmup: "1s".parse().expect("a time"),
                 measure: "10s".parse().expect("a time"),
                 bad,
@@ -230,6 +297,9 @@ mod tests {
             }
             assert_eq!(profile.clients[0].requests_per_connection, Some(Count(7)));
             assert!(profile.clients[0].reconnect.is_some());
+            for group in profile.clients.iter().filter_map(|group| group.http.as_ref()) {
+                assert_eq!((&group.status, group.check), (&bench.status, bench.check));
+            }
             let closed = parsed(&Bench { rate: None, requests_per_connection: None, ..bench });
             assert_eq!(closed.clients[0].reconnect.is_some(), protocol == Protocol::Http);
             assert_eq!((closed.clients[0].load.depth, &closed.clients[0].load.rate), (Some(1), &None));
@@ -237,10 +307,22 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_quoted_as_it_must_be() {
-        let program = toml::from_str("command = ['a \"b\"', '''c'd''', '{port}']").expect("a program");
-        let bench = Bench {
-            target: program,
+    fn the_longest_wait_is_bounded_unless_it_is_off() {
+        for (text, wanted) in [("500ms", Some("<= 500ms")), ("2", Some("<= 2s")), ("off", None)] {
+            let longest_wait = text.parse().expect(text);
+            let bench = Bench { longest_wait, ..small() };
+            let expect = parsed(&bench).expect;
+            assert_eq!(expect.get("good.longest_wait").map(String::as_str), wanted);
+            assert!(!expect.contains_key("good.skipped_share"), "a closed loop skips nothing");
+        }
+        assert!("soon".parse::<LongestWait>().expect_err("no time").ends_with("or off"));
+        let usual = parsed(&small()).expect;
+        assert_eq!(usual["good.longest_wait"], "<= 1s or <= 20 * latency_p50");
+    }
+
+    fn small() -> Bench {
+        Bench {
+            target: Target::Attached { attach: Attach { address: "127.0.0.1:8080".into(), pid: None } },
             protocol: Protocol::Echo,
             connections: 1,
             threads: 1,
@@ -249,10 +331,19 @@ mod tests {
             payload: Bytes(9),
             path: String::new(),
             bad_path: String::new(),
+            status: Statuses::default(),
+            check: Check::default(),
+            longest_wait: LongestWait::default(),
             warmup: "0s".parse().expect("a time"),
             measure: "1s".parse().expect("a time"),
             bad: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_command_is_quoted_as_it_must_be() {
+        let program = toml::from_str("command = ['a \"b\"', '''c'd''', '{port}']").expect("a program");
+        let bench = Bench { target: program, ..small() };
         assert_eq!(parsed(&bench).server, bench.target);
     }
 }

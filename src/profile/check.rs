@@ -48,7 +48,7 @@ impl Profile {
         self.read_limits().unwrap_or_default()
     }
 
-    fn names(&self) -> Names<'_> {
+    pub(super) fn names(&self) -> Names<'_> {
         let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
         Names { groups, is_core: self.core.is_some(), sweep: &self.sweep }
     }
@@ -192,9 +192,6 @@ fn check_load(group: &Group) -> Result<(), Fault> {
     match (load.depth, &load.rate) {
         _ if group.tx.is_idle() && *load == Load::default() => Ok(()),
         _ if group.tx.is_idle() => fault(&["load"], "who is `idle` asks for nothing: leave load out"),
-        (Some(_), Some(_)) => {
-            fault(&["load"], "`depth` (closed loop) and `rate` (open loop) exclude each other")
-        }
         (None, None) => fault(&["load"], "set `depth` (closed loop) or `rate` (open loop)"),
         (Some(depth), _) if !(1..=MOST_DEPTH).contains(&depth) => {
             fault(&["load", "depth"], format!("must be from 1 to {MOST_DEPTH}"))
@@ -237,7 +234,7 @@ fn check_behaviors(group: &Group) -> Result<(), Fault> {
 
 fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
     let payload = group.load.payload.0;
-    if group.protocol != Protocol::Echo || group.load.depth.is_none() {
+    if group.protocol != Protocol::Echo || !group.load.is_closed_loop() {
         return fault(
             &["tx"],
             "`race` needs protocol = \"echo\", where torn messages can be told apart, and a closed loop (depth)",
@@ -265,7 +262,7 @@ fn check_race_to_receive(group: &Group, race: &Race) -> Result<(), Fault> {
     let content =
         group.http.as_ref().is_some_and(|ask| ask.check == Check::Content && ask.method != Verb::Head);
     // A round of threads reads all answers of an echo that are under way, or one body.
-    let answers = match (group.protocol, group.load.depth) {
+    let answers = match (group.protocol, group.load.depth.filter(|_| group.load.is_closed_loop())) {
         (Protocol::Echo, Some(depth)) => u64::from(depth),
         (Protocol::Http, _) => 1,
         _ => {

@@ -5,6 +5,7 @@ mod check;
 mod core;
 mod expect;
 mod gate;
+mod implied;
 mod parse;
 mod server;
 mod shipped;
@@ -17,9 +18,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    bench::{Bench, Crowd, Peer},
+    bench::{Bench, Crowd, LongestWait, Peer},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
-    expect::{Condition, Expectation, Wanted, meant},
+    expect::{Alternative, Condition, Expectation, Known, Wanted, meant},
     gate::{Limits, Shares},
     parse::{Axes, ProfileError, Source},
     server::{
@@ -199,7 +200,7 @@ impl Profile {
 
     /// The groups that ask for the next answer when they have one.
     pub fn closed_loops(&self) -> impl Iterator<Item = &Group> {
-        self.clients.iter().filter(|group| group.load.depth.is_some())
+        self.clients.iter().filter(|group| group.load.is_closed_loop())
     }
 
     /// Time that clients run: warm-up and measured window.

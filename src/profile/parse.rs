@@ -268,7 +268,6 @@ corrupt_bytes = "= 0"
             ("count = 2", "count = 0", "x.toml:9: clients.0.count: must be at least 1"),
             ("\"1MiB\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a size"),
             ("\"1s\"", "\"0s\"", "x.toml:2: measure: "),
-            ("depth = 1", "depth = 1, rate = \"1/s\"", "x.toml:10: clients.0.load: `depth`"),
             ("\"1MiB\"", "\"off\"\noverflow = \"pause\"", "x.toml:6: server.overflow: pause needs"),
             ("corrupt_bytes", "corupt_bytes", "x.toml:19: expect.corupt_bytes: there is no metric"),
             (

@@ -38,6 +38,12 @@ impl Group {
         Some((0..count).map(script).collect())
     }
 
+    /// Whether a request may be sent again without an effect of its own: HTTP's GET and HEAD (RFC 9110 section 9.2.2).
+    #[must_use]
+    pub fn is_safe_to_repeat(&self) -> bool {
+        self.protocol == Protocol::Http && self.ask().method != http::Verb::Post
+    }
+
     /// Bytes of payload in each answer, where the profile says.
     #[must_use]
     pub fn answer_bytes(&self) -> Option<u64> {
@@ -155,7 +161,11 @@ impl Group {
                 "needs load.answer, the length of the whole: at least a byte for each connection",
             );
         }
-        if self.load.depth != Some(1) || self.lifetime.is_some() || self.reconnect.is_some() {
+        if self.load.depth != Some(1)
+            || self.load.rate.is_some()
+            || self.lifetime.is_some()
+            || self.reconnect.is_some()
+        {
             return fault(
                 &path,
                 "needs load.depth = 1 and connections that stay: leave lifetime and reconnect out",

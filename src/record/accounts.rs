@@ -21,6 +21,9 @@ pub struct Ledger {
     /// Ended by the peer while nothing was asked for: an idle connection that was kept for long enough.
     #[serde(default)]
     pub closed_idle: u64,
+    /// Of those, ended within 50 ms of an answer: the server does not keep connections, and does not say so.
+    #[serde(default)]
+    pub closed_after_answer: u64,
     /// Ended by the peer with FIN.
     pub evicted_fin: u64,
     /// Ended by the peer with RST.
@@ -42,6 +45,7 @@ impl Ledger {
         self.vanished += other.vanished;
         self.closed_as_announced += other.closed_as_announced;
         self.closed_idle += other.closed_idle;
+        self.closed_after_answer += other.closed_after_answer;
         self.evicted_fin += other.evicted_fin;
         self.evicted_rst += other.evicted_rst;
         self.refused += other.refused;

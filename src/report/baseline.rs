@@ -44,14 +44,17 @@ pub(super) fn title(against: &Against) -> String {
 pub(super) fn differs(against: &Against) -> Vec<String> {
     let each = against.differs.iter().cloned();
     let what = "times, rates and memory are shown and not gated".to_owned();
-    each.chain((!against.differs.is_empty()).then_some(what)).collect()
+    let new = format!("new since the baseline, and not gated: {}", against.new.join(", "));
+    let what = (!against.differs.is_empty()).then_some(what);
+    each.chain(what).chain((!against.new.is_empty()).then_some(new)).collect()
 }
 
 pub(super) fn table(against: &Against) -> Table {
     let right = |title| (title, Align::Right);
     let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
-    for since in &against.numbers {
+    for since in against.numbers.iter().filter(|since| since.call != Some(Call::Pass) || !since.stood_still())
+    {
         table.below(&place(&since.axes, " "));
         table.row(cells(since).to_vec());
     }
@@ -94,7 +97,13 @@ pub fn meaning(against: &Against) -> String {
         }
         Call::Inconclusive => undecided(&of(Call::Inconclusive), &against.lost),
         Call::Pass => "No repeat is worse than one of the baseline by as much as its budget.".to_owned(),
-        Call::Invalid | Call::Fail => "Nothing that is gated was measured in both.".to_owned(),
+        Call::Fail => {
+            format!(
+                "Whatever the baseline was, this run has errors or silence: {}.",
+                against.faults.join("; ")
+            )
+        }
+        Call::Invalid => "Nothing that is gated was measured in both.".to_owned(),
     }
 }
 

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::{
     table::{Align, Table},
     terminal::{WIDTH, hanging},
-    view::{axes, mean, show, values},
+    view::{NOTHING, axes, mean, show, values},
 };
 use crate::{
+    gate::is_censored,
     metric::{Better, Unit},
-    record::{Point, Record, stat_of},
+    record::{Point, Record, lower_bound, stat_of},
 };
 
 /// What a change amounts to.
@@ -23,6 +24,8 @@ enum Change {
     Same,
     /// Neither good nor bad.
     Fact,
+    /// Both are lower bounds.
+    Unknown,
 }
 
 impl Change {
@@ -32,6 +35,7 @@ impl Change {
             Self::Better => "better",
             Self::Same => "same",
             Self::Fact => "",
+            Self::Unknown => "not known",
         }
     }
 }
@@ -43,9 +47,17 @@ struct Pair {
     stat: String,
     unit: Unit,
     better: Better,
-    a: f64,
-    b: f64,
+    a: Side,
+    b: Side,
     change: Change,
+}
+
+/// A number of one record.
+#[derive(Clone, Debug, PartialEq)]
+struct Side {
+    mean: f64,
+    /// Why it is a lower bound, if it is one.
+    censored: Option<String>,
 }
 
 /// A point of both records.
@@ -80,7 +92,8 @@ pub fn render(a: &Record, b: &Record) -> String {
     out.concat()
 }
 
-/// The same, for other programs; `change` is relative to `a`, and null where `a` is zero.
+/// The same, for other programs; `change` is relative to `a`, and null where `a` is zero or either is a lower bound, which
+/// `a_censored` and `b_censored` say, with the cause.
 #[must_use]
 pub fn to_json(a: &Record, b: &Record) -> Value {
     let side = |record: &Record| {
@@ -91,9 +104,17 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
         let name =
             pair.group.as_ref().map_or_else(|| pair.stat.clone(), |group| format!("{group}.{}", pair.stat));
         let judgment = if pair.change == Change::Fact { "fact" } else { pair.change.word() };
-        let relative = (pair.a != 0.0).then(|| (pair.b - pair.a) / pair.a.abs());
-        json!({ "name": name, "unit": pair.unit.name(), "a": pair.a, "b": pair.b, "change": relative,
-                "judgment": judgment })
+        let is_known = pair.a.censored.is_none() && pair.b.censored.is_none();
+        let (a, b) = (pair.a.mean, pair.b.mean);
+        let relative = (a != 0.0 && is_known).then(|| (b - a) / a.abs());
+        let mut metric = json!({ "name": name, "unit": pair.unit.name(), "a": a, "b": b, "change": relative,
+                                 "judgment": judgment });
+        for (key, side) in [("a_censored", &pair.a), ("b_censored", &pair.b)] {
+            if let Some(cause) = &side.censored {
+                metric[key] = json!(cause);
+            }
+        }
+        metric
     };
     let points = compared(a, b);
     let points = points.iter().map(|point| {
@@ -183,34 +204,42 @@ fn compare(a: &Point, b: &Point) -> Compared {
     let means = |point: &Point| {
         let names: IndexSet<&str> =
             point.trials.iter().flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
-        let mean = |name: &str| Some((name.to_owned(), mean(&values(point, name))?));
-        names.into_iter().filter_map(mean).collect::<IndexMap<String, f64>>()
+        let side = |name: &str| {
+            let censored = is_censored(point, name).map(str::to_owned);
+            Some((name.to_owned(), Side { mean: mean(&values(point, name))?, censored }))
+        };
+        names.into_iter().filter_map(side).collect::<IndexMap<String, Side>>()
     };
     let (in_a, in_b) = (means(a), means(b));
-    let only = |here: &IndexMap<String, f64>, there: &IndexMap<String, f64>| {
+    let only = |here: &IndexMap<String, Side>, there: &IndexMap<String, Side>| {
         here.keys().filter(|name| !there.contains_key(*name)).cloned().collect()
     };
     Compared {
         axes: axes(a),
-        pairs: in_a.iter().filter_map(|(name, a)| pair(name, *a, *in_b.get(name)?)).collect(),
+        pairs: in_a.iter().filter_map(|(name, a)| pair(name, a, in_b.get(name)?)).collect(),
         only_a: only(&in_a, &in_b),
         only_b: only(&in_b, &in_a),
     }
 }
 
-fn pair(name: &str, a: f64, b: f64) -> Option<Pair> {
+fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
     let stat = stat_of(name)?;
     let spec = stat.metric.spec();
     let group = name.rsplit_once('.').map(|(group, _)| group.to_owned());
     let change = judge(spec.better, spec.noise, a, b);
+    let (a, b) = (a.clone(), b.clone());
     Some(Pair { group, stat: stat.name(), unit: stat.unit(), better: spec.better, a, b, change })
 }
 
-/// Whether `b` is better than `a` by more than the share `noise` of `a`.
-fn judge(better: Better, noise: f64, a: f64, b: f64) -> Change {
-    let beyond = (b - a).abs() > noise * a.abs() + 1e-9;
+/// Whether `b` is better than `a` by more than the share `noise` of `a`. A lower bound is taken for more than any number: it
+/// may be infinite.
+fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> Change {
+    let of = |side: &Side| if side.censored.is_some() { f64::INFINITY } else { side.mean };
+    let (a, b) = (of(a), of(b));
+    let beyond = a.is_infinite() || (b - a).abs() > noise * a.abs() + 1e-9;
     match better {
         Better::Neither => Change::Fact,
+        _ if a.is_infinite() && b.is_infinite() => Change::Unknown,
         _ if !beyond => Change::Same,
         Better::Lower if b < a => Change::Better,
         Better::Higher if b > a => Change::Better,
@@ -228,8 +257,8 @@ fn tables(point: &Compared) -> String {
         let title = group.map_or_else(|| "the whole run".to_owned(), |group| format!("group {group}"));
         table.part(&title);
         for pair in point.pairs.iter().filter(|pair| pair.group.as_deref() == group) {
-            let shown = |value| show(pair.unit, value);
-            let cells = [shown(pair.a), shown(pair.b), percent(pair), pair.change.word().to_owned()];
+            let shown = |side: &Side| lower_bound(show(pair.unit, side.mean), side.censored.as_deref());
+            let cells = [shown(&pair.a), shown(&pair.b), percent(pair), pair.change.word().to_owned()];
             table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
         }
     }
@@ -237,11 +266,15 @@ fn tables(point: &Compared) -> String {
 }
 
 fn percent(pair: &Pair) -> String {
-    let change = (pair.b - pair.a) / pair.a.abs() * 100.0;
+    if pair.a.censored.is_some() || pair.b.censored.is_some() {
+        return NOTHING.to_owned();
+    }
+    let (a, b) = (pair.a.mean, pair.b.mean);
+    let change = (b - a) / a.abs() * 100.0;
     match change {
         c if c.is_nan() || c.abs() < 0.05 => "=".to_owned(),
         c if c.is_infinite() => "from 0".to_owned(),
-        c if c.abs() >= 999.5 => format!("×{:.0}", pair.b / pair.a),
+        c if c.abs() >= 999.5 => format!("×{:.0}", b / a),
         c if c.abs() >= 9.95 => format!("{c:+.0} %"),
         c => format!("{c:+.1} %"),
     }
@@ -252,25 +285,43 @@ fn tally(points: &[Compared]) -> String {
     let count = |change| pairs.iter().filter(|pair| pair.change == change).count();
     let judged = pairs.iter().filter(|pair| pair.better != Better::Neither).count();
     let (worse, better, same) = (count(Change::Worse), count(Change::Better), count(Change::Same));
-    hanging(
-        "",
-        &format!("Of {judged} numbers with a direction {worse} are worse, {better} better, {same} the same."),
-        2,
-    )
+    let unknown = match count(Change::Unknown) {
+        0 => String::new(),
+        unknown => format!(" Of {unknown} only lower bounds are known on both sides."),
+    };
+    let text =
+        format!("Of {judged} numbers with a direction {worse} are worse, {better} better, {same} the same.");
+    hanging("", &(text + &unknown), 2)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn judged(better: Better, noise: f64, a: f64, b: f64) -> Change {
+        let side = |mean| Side { mean, censored: None };
+        judge(better, noise, &side(a), &side(b))
+    }
+
     #[test]
     fn only_a_change_beyond_the_noise_counts() {
-        assert_eq!(judge(Better::Lower, 0.1, 100.0, 109.0), Change::Same);
-        assert_eq!(judge(Better::Lower, 0.1, 100.0, 111.0), Change::Worse);
-        assert_eq!(judge(Better::Lower, 0.1, 100.0, 80.0), Change::Better);
-        assert_eq!(judge(Better::Higher, 0.1, 100.0, 80.0), Change::Worse);
-        assert_eq!(judge(Better::Neither, 0.1, 100.0, 80.0), Change::Fact);
-        assert_eq!(judge(Better::Lower, 0.0, 0.0, 0.0), Change::Same);
-        assert_eq!(judge(Better::Lower, 0.0, 0.0, 1.0), Change::Worse);
+        assert_eq!(judged(Better::Lower, 0.1, 100.0, 109.0), Change::Same);
+        assert_eq!(judged(Better::Lower, 0.1, 100.0, 111.0), Change::Worse);
+        assert_eq!(judged(Better::Lower, 0.1, 100.0, 80.0), Change::Better);
+        assert_eq!(judged(Better::Higher, 0.1, 100.0, 80.0), Change::Worse);
+        assert_eq!(judged(Better::Neither, 0.1, 100.0, 80.0), Change::Fact);
+        assert_eq!(judged(Better::Lower, 0.0, 0.0, 0.0), Change::Same);
+        assert_eq!(judged(Better::Lower, 0.0, 0.0, 1.0), Change::Worse);
+    }
+
+    #[test]
+    fn a_lower_bound_is_worse_than_any_number() {
+        let known = Side { mean: 9e9, censored: None };
+        let bound = Side { mean: 1e6, censored: Some("unanswered".to_owned()) };
+        assert_eq!(judge(Better::Lower, 0.2, &known, &bound), Change::Worse);
+        assert_eq!(judge(Better::Lower, 0.2, &bound, &known), Change::Better);
+        assert_eq!(judge(Better::Lower, 0.2, &bound, &bound), Change::Unknown);
+        let pair = pair("good.latency_p99", &known, &bound).expect("a number");
+        assert_eq!(percent(&pair), NOTHING);
     }
 }

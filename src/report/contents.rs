@@ -10,14 +10,14 @@ use super::{
         Table,
     },
     view::{
-        Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, full,
+        Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
         groups as group_names, key, ledger, outcomes, requests as request_counts, results, show, sizes,
-        spread, values, words,
+        words,
     },
 };
 use crate::{
     metric::{Fold, Metric, Scope, Stat, Unit},
-    record::{Ledger, Outcome, Point, Record, Requests, number_of, stat_of},
+    record::{Ledger, Outcome, Point, Record, Requests, Verdict, number_of, stat_of},
     stats::quantile,
 };
 
@@ -25,11 +25,22 @@ use crate::{
 pub(super) fn expectations(point: &Point) -> Table {
     let head = [("expectation", Left), ("outcome", Left), ("condition", Left), ("measured", Right)];
     let mut table = Table::new("Expectations", &head);
-    for verdict in &point.verdicts {
+    for verdict in worst_first(point.verdicts.iter()) {
         let outcome = verdict.outcome.word().to_owned();
         table.row(vec![verdict.name.clone(), outcome, verdict.condition.clone(), verdict.shown()]);
     }
     table
+}
+
+/// Verdicts in the order in which they matter: what fails, what proves nothing, what holds; else as they are.
+pub(super) fn worst_first<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Vec<&'a Verdict> {
+    let mut sorted: Vec<&Verdict> = verdicts.collect();
+    sorted.sort_by_key(|verdict| match verdict.outcome {
+        Outcome::Fail => 0,
+        Outcome::Invalid | Outcome::Inconclusive => 1,
+        Outcome::Pass => 2,
+    });
+    sorted
 }
 
 /// The groups in brief.
@@ -280,7 +291,7 @@ pub(super) fn sweep(record: &Record) -> Table {
     for (index, point) in record.points.iter().enumerate() {
         let held = point.verdicts.iter().filter(|v| v.outcome == Outcome::Pass).count();
         let places = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
-        let cells = numbers.iter().map(|(name, unit)| spread(*unit, &values(point, name)));
+        let cells = numbers.iter().map(|(name, unit)| figure(point, name, *unit));
         let start = std::iter::once((index + 1).to_string()).chain(places);
         table.row(start.chain([format!("{held} of {}", point.verdicts.len())]).chain(cells).collect());
     }

@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 use super::ReportError;
 use crate::{
     metric::{Metric, Unit},
-    record::{Record, stat_of},
+    record::{Record, Trial, stat_of},
 };
 
 /// `series.csv`: a row for each sample.
@@ -33,23 +33,33 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
     finished(writer)
 }
 
-/// `summary.csv`: a row for each sweep point and repeat.
+/// `summary.csv`: a row for each sweep point and repeat. Its last column says which of the numbers are lower bounds, and why:
+/// `good.latency_p99=unanswered; …`.
 pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
     let trials = record.points.iter().flat_map(|point| &point.trials);
     let columns: IndexSet<&str> = trials.flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
     let names = columns.iter().map(|name| with_unit(name, stat_of(name).map(crate::metric::Stat::unit)));
     let mut writer = Writer::from_writer(Vec::new());
+    let names = names.chain([CENSORED.to_owned()]);
     writer.write_record(head(&axes, &["repeat", "seed"]).into_iter().chain(names))?;
     for point in &record.points {
         for (t, trial) in point.trials.iter().enumerate() {
             let place = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
             let at = [(t + 1).to_string(), trial.seed.to_string()];
             let values = columns.iter().map(|name| cell(trial.summary.get(*name).copied()));
-            writer.write_record(place.chain(at).chain(values))?;
+            writer.write_record(place.chain(at).chain(values).chain([censored(trial)]))?;
         }
     }
     finished(writer)
+}
+
+/// The column that says which numbers are lower bounds.
+const CENSORED: &str = "censored";
+
+fn censored(trial: &Trial) -> String {
+    let each = trial.censored.iter().map(|(name, cause)| format!("{name}={cause}"));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// Every key that the sweep sets.

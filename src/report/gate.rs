@@ -1,6 +1,12 @@
 //! A comparison of two servers made visible.
 
+mod remarks;
+mod shown;
+
 use std::iter;
+
+pub(super) use self::remarks::remarks;
+use self::shown::Shown;
 
 use super::{
     table::{Align, Table},
@@ -9,9 +15,7 @@ use super::{
 };
 use crate::{
     gate::{Calibration, Call, Comparison, Finding},
-    metric::{Stat, Unit},
-    record::{Outcome, named_at, stat_of},
-    stats::quantile,
+    record::named_at,
 };
 
 /// The comparison as text of 80 columns.
@@ -131,17 +135,11 @@ fn table(comparison: &Comparison, call: Call) -> Table {
     if call == Call::Inconclusive {
         table.column("finds from", Align::Right);
     }
-    for finding in comparison.said(call) {
+    for finding in comparison.telling().filter(|finding| finding.call == call) {
         table.below(&finding.here());
         let shown = Shown::of(finding);
-        let change = finding.change;
-        let mut cells = vec![
-            finding.gated.name.clone(),
-            shown.value(finding.base),
-            shown.value(finding.head),
-            shown.change(change.value),
-            format!("{} to {}", shown.change(change.low), shown.change(change.high)),
-        ];
+        let mut cells =
+            vec![finding.gated.name.clone(), shown.base(), shown.head(), shown.estimate(), shown.interval()];
         if call == Call::Inconclusive {
             cells.push(finding.detectable.map_or_else(|| "more pairs".to_owned(), |from| shown.change(from)));
         }
@@ -152,89 +150,17 @@ fn table(comparison: &Comparison, call: Call) -> Table {
 
 /// What was found about a number, in a sentence.
 pub(super) fn sentence(finding: &Finding) -> String {
-    let (shown, change) = (Shown::of(finding), finding.change);
+    let shown = Shown::of(finding);
+    let direction = if finding.gated.is_two_sided() { "different" } else { "worse" };
     format!(
-        "{} against {}: {} worse ({} to {}), budget {:.0} %, {} pairs",
-        shown.value(finding.head),
-        shown.value(finding.base),
-        shown.change(change.value),
-        shown.change(change.low),
-        shown.change(change.high),
+        "{} against {}: {} {direction} ({}), budget {:.0} %, {} pairs",
+        shown.head(),
+        shown.base(),
+        shown.estimate(),
+        shown.interval(),
         finding.gated.budget * 100.0,
         finding.pairs
     )
-}
-
-/// How a number and its changes are written.
-struct Shown {
-    unit: Unit,
-    base: f64,
-    start: f64,
-}
-
-impl Shown {
-    fn of(finding: &Finding) -> Self {
-        let unit = stat_of(&finding.gated.name).map_or(Unit::Count, Stat::unit);
-        Self { unit, base: finding.base, start: finding.gated.start }
-    }
-
-    fn value(&self, value: f64) -> String {
-        self.unit.show(value)
-    }
-
-    /// In percent of the base; where that is small beside what is added to both sides, in its unit.
-    fn change(&self, share: f64) -> String {
-        let amount = share * (self.base + self.start);
-        if self.base > self.start {
-            return format!("{:+.1} %", amount / self.base * 100.0);
-        }
-        let sign = if amount < 0.0 { "-" } else { "+" };
-        format!("{sign}{}", self.unit.show(amount.abs()))
-    }
-}
-
-pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
-    let mut all = vec![match &comparison.expected {
-        None => {
-            "what the profile expects was not judged: it is meant for windows as long as the profile's own, which -d asks for"
-                .to_owned()
-        }
-        Some(expected) => {
-            let met = expected.iter().filter(|expected| expected.verdict.outcome == Outcome::Pass).count();
-            format!("{met} of {} expectations of the profile hold of the head", expected.len())
-        }
-    }];
-    if !comparison.not_gated.is_empty() {
-        let names = comparison.not_gated.join(", ");
-        all.push(format!(
-            "not gated, because it was not measured, or too few requests stand behind it: {names}"
-        ));
-    }
-    all.extend(disturbance(comparison));
-    if let Some(first) = comparison.dropped.first() {
-        let (count, words) = match comparison.dropped.len() {
-            1 => (1, "pair was"),
-            more => (more, "pairs were"),
-        };
-        all.push(format!("{count} {words} dropped whole; the first: {first}"));
-    }
-    all
-}
-
-/// What the host did in the trials, if it was measured.
-fn disturbance(comparison: &Comparison) -> Option<String> {
-    let host = &comparison.host;
-    let kinds = [
-        ("steal", &host.steal),
-        ("CPU pressure", &host.cpu_pressure),
-        ("the server waited for a core", &host.server_run_delay),
-    ];
-    let said = kinds.into_iter().filter_map(|(what, shares)| {
-        let (usual, worst) = (quantile(shares, 0.5)?, quantile(shares, 1.0)?);
-        Some(format!("{what} {:.1} % ({:.1} %)", usual * 100.0, worst * 100.0))
-    });
-    let said: Vec<String> = said.collect();
-    (!said.is_empty()).then(|| format!("the host, median trial (worst): {}", said.join(", ")))
 }
 
 /// What the comparison comes to, in a sentence or two.
@@ -245,7 +171,7 @@ pub fn meaning(comparison: &Comparison) -> String {
         Call::Regression => {
             format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))
         }
-        Call::Fail => "No number got worse that was gated, but the head does what it must not.".to_owned(),
+        Call::Fail => failure(comparison),
         Call::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
         Call::Inconclusive => undecided(comparison),
         Call::Invalid => {
@@ -255,10 +181,32 @@ pub fn meaning(comparison: &Comparison) -> String {
     }
 }
 
+/// What the head does that it must not.
+fn failure(comparison: &Comparison) -> String {
+    match &comparison.origin.head_died {
+        Some(words) => {
+            format!("The head ended by itself under a load that the base stood in the same pair: {words}.")
+        }
+        None => "No number got worse that was gated, but the head does what it must not.".to_owned(),
+    }
+}
+
 /// Why it is neither a regression nor a pass.
 fn undecided(comparison: &Comparison) -> String {
     let mut reasons = Vec::new();
-    let names = comparison.names(Call::Inconclusive);
+    let spoilt = comparison.said(Call::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
+    if let Some(spoilt) = spoilt {
+        reasons.push(format!(
+            "The head's trials alone proved nothing more often than the base's: by chance in {:.0} % of such comparisons. More \
+             --pairs would tell whether it is the head's doing.",
+            (spoilt.p * 100.0).max(1.0)
+        ));
+    }
+    let names: Vec<&str> = comparison
+        .said(Call::Inconclusive)
+        .filter(|finding| !finding.is_of_spoilt_trials())
+        .map(|finding| finding.gated.name.as_str())
+        .collect();
     if !names.is_empty() {
         reasons.push(format!(
             "It cannot be told whether these got worse by as much as their budget: {}. More --pairs, a longer -d or a \

@@ -17,7 +17,7 @@ use nix::{
 
 use super::view::{mean, sound, values};
 use crate::{
-    gate::gated,
+    gate::{gated, is_censored},
     record::{Point, Record, number_of, place},
 };
 
@@ -71,6 +71,8 @@ fn rows(record: &Record) -> Vec<Row> {
     let of_core = ["core_cpu_per_step".to_owned()];
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();
     let row = |point: &Point| {
+        // A lower bound is no number to draw a line through.
+        let is_known = |name: &&String| is_censored(point, name).is_none();
         let number = |name: &String| Some((name.clone(), mean(&values(point, name))?));
         Row {
             time: record.started.clone(),
@@ -80,7 +82,7 @@ fn rows(record: &Record) -> Vec<Row> {
             machine: format!("{}, {} cores", record.machine.cpu, record.machine.cores),
             kernel: record.machine.kernel.clone(),
             badpeer: record.badpeer.clone(),
-            numbers: names.iter().filter_map(number).collect(),
+            numbers: names.iter().filter(is_known).filter_map(number).collect(),
         }
     };
     let sound: Vec<Point> = record.points.iter().map(sound).collect();

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{
     contents, ended,
+    problems::problems,
     stall::explanations,
     table::plain,
     view::{axes, faults, manner, meaning, said},
@@ -17,6 +18,9 @@ pub(super) fn render(record: &Record) -> String {
         let _ = write!(out, "{}\n\n", text.trim_end());
     };
     paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
+    for problem in problems(record) {
+        paragraph(&format!("> {}", plain(&problem)));
+    }
     for point in &record.points {
         if !point.axes.is_empty() {
             paragraph(&format!("## {}", plain(&axes(point))));

@@ -15,6 +15,7 @@ pub mod history;
 mod html;
 pub mod index;
 mod markdown;
+mod problems;
 mod stall;
 mod table;
 pub mod terminal;

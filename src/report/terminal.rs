@@ -2,6 +2,7 @@
 
 use super::{
     contents, ended,
+    problems::problems,
     stall::explanations,
     table::{Align, Table, shortened},
     view::{NOTHING, axes, brief, evictions, faults, groups, manner, meaning, outcomes, said, troubles},
@@ -14,23 +15,45 @@ use crate::{
 /// Columns of the narrowest terminal that is catered for.
 pub(super) const WIDTH: usize = 80;
 
+/// What fails is named before the tables, up to so many.
+const MOST_FAILURES: usize = 10;
+
 /// The result: for each point the groups, the server's memory, the evictions and what became of what was expected; then
 /// what it all comes to. `color` paints the verdicts with ANSI sequences.
 #[must_use]
 pub fn render(record: &Record, color: bool) -> String {
     let mut out = hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
     out += &hanging("  ", &manner(record), 2);
+    out += &failures(record, color);
     for point in &record.points {
         out += &point_text(point, color);
     }
     out + "\n" + &ending(record, color)
 }
 
-/// The verdicts alone, and what they come to.
+/// The verdicts alone, what fails before the others, and what they come to.
 #[must_use]
 pub fn verdicts(record: &Record, color: bool) -> String {
-    let lines: String = record.verdicts().map(|verdict| verdict_line(verdict, color)).collect();
-    format!("{}:\n{lines}{}", record.name, ending(record, color))
+    let sorted = contents::worst_first(record.verdicts());
+    let lines: String = sorted.into_iter().map(|verdict| verdict_line(verdict, color)).collect();
+    format!("{}:\n{}{lines}{}", record.name, problem_lines(record), ending(record, color))
+}
+
+/// What fails, and what went wrong with the answers: before all tables; nothing where all is well.
+fn failures(record: &Record, color: bool) -> String {
+    let failed: Vec<&Verdict> =
+        record.verdicts().filter(|verdict| verdict.outcome == Outcome::Fail).collect();
+    let mut lines: Vec<String> =
+        failed.iter().take(MOST_FAILURES).map(|verdict| verdict_line(verdict, color)).collect();
+    if failed.len() > MOST_FAILURES {
+        lines.push(format!("      and {} more below\n", failed.len() - MOST_FAILURES));
+    }
+    let text = lines.concat() + &problem_lines(record);
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+fn problem_lines(record: &Record) -> String {
+    problems(record).iter().map(|problem| hanging("  ", problem, 4)).collect()
 }
 
 /// A profile that was not run, and why.

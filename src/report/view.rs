@@ -6,8 +6,9 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::ended::unnoticed;
 use crate::{
+    gate::is_censored,
     metric::{Fold, Metric, Stat, Unit},
-    record::{GroupResult, Ledger, Outcome, Point, Record, Requests, Trial},
+    record::{GroupResult, Ledger, Outcome, Point, Record, Requests, Trial, Verdict, lower_bound},
     stats::quantile,
 };
 
@@ -64,14 +65,24 @@ pub(super) fn show(unit: Unit, value: f64) -> String {
 /// The mean over the repeats, without its error: for places where there is no room.
 pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
-    mean(&values(point, &key(group, stat)))
-        .map_or_else(|| NOTHING.to_owned(), |value| show(stat.unit(), value))
+    let name = key(group, stat);
+    let shown = |mean| lower_bound(show(stat.unit(), mean), is_censored(point, &name));
+    mean(&values(point, &name)).map_or_else(|| NOTHING.to_owned(), shown)
 }
 
 /// The mean over the repeats, and how far they lie apart: ± half the distance between the lowest and the highest.
 pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
-    spread(stat.unit(), &values(point, &key(group, stat)))
+    figure(point, &key(group, stat), stat.unit())
+}
+
+/// The same of a number by its name; where it is a lower bound in one of the repeats, so is the mean.
+pub(super) fn figure(point: &Point, name: &str, unit: Unit) -> String {
+    let values = values(point, name);
+    match (is_censored(point, name), mean(&values)) {
+        (Some(cause), Some(mean)) => lower_bound(show(unit, mean), Some(cause)),
+        _ => spread(unit, &values),
+    }
 }
 
 /// The mean of values, and how far they lie apart.
@@ -279,15 +290,31 @@ pub(super) fn meaning(record: &Record) -> String {
     let total = record.verdicts().count();
     let with = |outcome| record.verdicts().filter(move |verdict| verdict.outcome == outcome);
     match record.outcome() {
-        Outcome::Pass if total == 0 => "Nothing was expected: these are figures without a judgment.".to_owned(),
+        Outcome::Pass if total == 0 => {
+            "Nothing was expected: these are figures without a judgment.".to_owned()
+        }
         Outcome::Pass => "Everything that was expected held in every repeat.".to_owned(),
-        Outcome::Fail => with(Outcome::Fail).next().map_or_else(String::new, |first| {
-            let failed = with(Outcome::Fail).count();
-            let (name, condition, measured) = (&first.name, &first.condition, first.shown());
-            format!("{failed} of {total} expectations did not hold; the first: {name} {condition}, measured {measured}.")
-        }),
+        Outcome::Fail => {
+            let died =
+                record.died().map(|how| format!("While it was driven, {}.", how.trim_end_matches('.')));
+            let failed = with(Outcome::Fail).next().map(|first| {
+                let failed = with(Outcome::Fail).count();
+                let (name, condition, measured) = (&first.name, &first.condition, first.shown());
+                format!("{failed} of {total} expectations did not hold; the first: {name} {condition}, measured {measured}.")
+            });
+            let invalid =
+                record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
+            let invalid = invalid.map(|why| {
+                format!(
+                    "No load excuses that; of times and rates nothing is proven: {}.",
+                    why.trim_end_matches('.')
+                )
+            });
+            [died, failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
         Outcome::Invalid => {
-            let why = record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
+            let why =
+                record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
             match (why, with(Outcome::Invalid).next()) {
                 (None, Some(first)) => format!(
                     "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster \
@@ -308,7 +335,10 @@ pub(super) fn meaning(record: &Record) -> String {
             format!("Nothing was shown: {}.", why.map_or("", |why| why.trim_end_matches('.')))
         }
         Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
-            Some(first) => format!("Nothing was measured that could tell whether {} {}.", first.name, first.condition),
+            Some(Verdict { reason: Some(reason), .. }) => reason.clone(),
+            Some(first) => {
+                format!("Nothing was measured that could tell whether {} {}.", first.name, first.condition)
+            }
             None => "Nothing was measured.".to_owned(),
         },
     }

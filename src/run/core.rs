@@ -38,7 +38,12 @@ pub(super) fn run(
         seed,
         window_ns: (0, took_ns),
         cut_short: false,
-        effective: Effective { server_cores: cores.server.clone(), ..Effective::default() },
+        died: None,
+        effective: Effective {
+            server_cores: cores.server.clone(),
+            cores: cores.words(),
+            ..Effective::default()
+        },
         series: Series::default(),
         groups: Vec::new(),
         evictions: Vec::new(),

@@ -1,46 +1,72 @@
-//! Server and clients on different cores, so that neither steals the other's time.
+//! Server and clients on different physical cores, so that neither steals the other's time.
 
 use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
 };
 
+use crate::probe::{Halves, Topology};
+
 /// Which cores belong to whom; empty: any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cores {
     pub(super) server: Vec<usize>,
     pub(super) clients: Vec<usize>,
+    pub(super) topology: Topology,
 }
 
 impl Cores {
-    /// One half of the cores that this process may use for the server, the other for the clients.
+    /// One half of the physical cores that this process may use for the server, the other for the clients.
     pub(super) fn split() -> Self {
-        halves(&allowed(Pid::from_raw(0)))
+        let topology = Topology::read();
+        let Halves { server, clients } = topology.halves();
+        Self { server, clients, topology }
     }
-}
 
-/// The cores that a process may use; none if that cannot be told.
-pub(super) fn of_process(pid: u32) -> Vec<usize> {
-    allowed(Pid::from_raw(pid as i32))
-}
-
-fn allowed(pid: Pid) -> Vec<usize> {
-    let Ok(allowed) = sched_getaffinity(pid) else { return Vec::new() };
-    (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect()
-}
-
-fn halves(all: &[usize]) -> Cores {
-    if all.len() < 2 {
-        return Cores::default();
+    /// What was done, in words.
+    pub(super) fn words(&self) -> String {
+        let done = if self.server.is_empty() {
+            "server and clients share the only one"
+        } else if self.topology.is_one_core() {
+            "server and clients have different hardware threads of it"
+        } else {
+            "server and clients have cores of their own"
+        };
+        format!("{}: {done}", self.topology)
     }
-    let (server, clients) = all.split_at(all.len() / 2);
-    Cores { server: server.to_vec(), clients: clients.to_vec() }
-}
 
-/// While this lives, this thread and every one it starts stay on the clients' cores.
-pub(super) struct Confined<'a>(&'a Cores);
+    /// What a reader must know about who runs beside whom, when the server may use `server_cores`.
+    pub(super) fn notes(&self, server_cores: &[usize], client_threads: u32) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.server.is_empty() {
+            notes.push("server and clients share the only core: rates say little".to_owned());
+        } else if server_cores.iter().any(|core| self.clients.contains(core)) {
+            let text =
+                "server and clients may share a core: rates say little unless it is pinned (`taskset`)";
+            notes.push(text.to_owned());
+        } else if self.topology.share_a_core(server_cores, &self.clients) {
+            notes.push(format!(
+                "server and clients run on hardware threads of the same physical core (server {server_cores:?}, clients \
+                 {:?}) and slow each other down: rates and CPU time are not those of a server with cores of its own",
+                self.clients
+            ));
+        }
+        if let Some(why) = self.topology.unknown() {
+            notes.push(format!(
+                "which CPUs are hardware threads of one physical core could not be read ({why}): server and clients may \
+                 share one"
+            ));
+        }
+        let of_clients = self.clients.len();
+        if of_clients > 0 && client_threads as usize > of_clients {
+            notes.push(format!(
+                "{client_threads} threads drive the clients on {of_clients} core(s): they wait for each other, and latencies \
+                 show it"
+            ));
+        }
+        notes
+    }
 
-impl Cores {
     /// The harness must not take time from the server.
     pub(super) fn confine_harness(&self) -> Confined<'_> {
         // Without it the figures are noisier, which the host's metrics show.
@@ -48,6 +74,9 @@ impl Cores {
         Confined(self)
     }
 }
+
+/// While this lives, this thread and every one it starts stay on the clients' cores.
+pub(super) struct Confined<'a>(&'a Cores);
 
 impl Drop for Confined<'_> {
     fn drop(&mut self) {
@@ -71,10 +100,35 @@ pub(super) fn stay_on(cores: &[usize]) -> nix::Result<()> {
 mod tests {
     use super::*;
 
+    fn cores(allowed: &[usize], siblings: &str) -> Cores {
+        let topology = Topology::of(allowed, |cpu| {
+            let own = cpu.to_string();
+            let listed = siblings.split(',').any(|other| other == own);
+            Ok(if listed { siblings.to_owned() } else { own })
+        });
+        let Halves { server, clients } = topology.halves();
+        Cores { server, clients, topology }
+    }
+
     #[test]
-    fn no_core_has_two_owners() {
-        assert_eq!(halves(&[0, 1]), Cores { server: vec![0], clients: vec![1] });
-        assert_eq!(halves(&[2, 5, 9]), Cores { server: vec![2], clients: vec![5, 9] });
-        assert_eq!(halves(&[3]), Cores::default());
+    fn cores_of_their_own_are_not_remarked_upon() {
+        let apart = cores(&[0, 1, 2, 3], "0,2");
+        assert_eq!((apart.server.clone(), apart.clients.clone()), (vec![0, 2], vec![1, 3]));
+        assert_eq!(apart.notes(&apart.server, 2), Vec::<String>::new());
+        assert!(apart.words().ends_with(": server and clients have cores of their own"), "{}", apart.words());
+    }
+
+    #[test]
+    fn what_is_shared_is_said() {
+        let one = cores(&[0, 1], "0,1");
+        assert!(one.notes(&one.server, 1)[0].contains("hardware threads of the same physical core"));
+        assert!(one.words().ends_with("different hardware threads of it"));
+        let single = cores(&[3], "3");
+        assert!(single.notes(&[], 1)[0].contains("share the only core"));
+        // A server that was there before us may be on a sibling of a core of the clients, or on any core.
+        let pairs = cores(&[0, 1, 2, 4], "0,4");
+        assert_eq!(pairs.clients, [1, 2]);
+        assert!(pairs.notes(&[1], 1)[0].contains("may share a core"));
+        assert!(pairs.notes(&pairs.server, 3)[0].starts_with("3 threads drive the clients on 2 core(s)"));
     }
 }

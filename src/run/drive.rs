@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     Interrupt, Observer, Progress, RunError,
+    sample::{Reading, Sample, Samples, Source},
     target::Target,
     watch::{Moment, Watch},
 };
@@ -20,6 +21,7 @@ use crate::{
     client::{self, Driven, Plan, Seen, Tick},
     metric::{Metric, Row},
     sys,
+    units::human_time,
 };
 
 /// How long to sleep before looking for an interrupt.
@@ -32,25 +34,6 @@ pub(super) enum End {
     Interrupted,
     /// The server ended before they did; its last words.
     Died(String),
-}
-
-/// Samples by when they were due, in nanoseconds since the first client; the first lies before it.
-pub(super) type Samples = BTreeMap<i64, Sample>;
-
-/// One instant.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sample {
-    pub(super) at_ns: i64,
-    pub(super) run: Row,
-    pub(super) groups: Vec<Row>,
-}
-
-impl Sample {
-    /// Reads everything that can be read now.
-    pub(super) fn take(plan: &Plan, watch: &mut Watch, moment: Moment) -> Self {
-        let at_ns = sys::monotonic_ns() as i64 - plan.epoch_ns as i64;
-        Self { at_ns, run: watch.read(moment), groups: Vec::new() }
-    }
 }
 
 /// Lets the clients run, and samples until they are done.
@@ -70,46 +53,79 @@ pub(super) fn drive(
         thread::Builder::new().name("clients 0".into()).spawn(work)
     };
     let engine = engine.map_err(|e| RunError::Clients(format!("cannot start the clients' thread: {e}")))?;
-    let mut board = Board::new(ticks, plan.threads);
+    let mut board = Board::new(ticks, plan);
     let mut meter = Meter::default();
-    let mut now_ns = 0;
+    let (mut before_ns, mut cost_ns) = (None, 0);
+    let [start_ns, end_ns] = plan.borders_ns();
     let end = loop {
-        let due_ns = next_due_ns(plan, now_ns);
+        let due_ns = next_due_ns(plan, before_ns, cost_ns);
         let until_ns = due_ns.map(|due| plan.epoch_ns + due);
         if let Some(end) = wait(until_ns, &engine, target, interrupt) {
             break end;
         }
-        let at_border = due_ns.is_some_and(|due| borders(plan).contains(&due));
-        let moment = if at_border { Moment::Border } else { Moment::Between };
-        let sample = Sample::take(plan, watch, moment);
-        now_ns = sample.at_ns.max(0) as u64;
-        let entry = samples.entry(due_ns.unwrap_or(now_ns) as i64).or_default();
-        entry.at_ns = sample.at_ns;
-        entry.run.merge(&sample.run);
+        let moment = match due_ns {
+            Some(due) if due == start_ns => Moment::WindowStart,
+            Some(due) if due == end_ns => Moment::WindowEnd,
+            _ => Moment::Between,
+        };
+        let sample = Sample::of(watch.read(moment));
+        cost_ns = sys::monotonic_ns() - sample.at_ns;
+        if moment == Moment::WindowEnd {
+            plan.sampled.store(true, Ordering::Release);
+        }
+        let at_ns = sample.at_ns.saturating_sub(plan.epoch_ns);
+        before_ns = Some(at_ns.max(due_ns.unwrap_or(0)));
+        keep(samples, due_ns.unwrap_or(at_ns), sample);
         board.clear(samples);
-        observer.sample(&meter.read(samples));
+        observer.sample(&meter.read(samples, plan.epoch_ns));
     };
+    if end == End::Interrupted {
+        // What was measured until now ends here, with all clients still there.
+        let sample = Sample::of(watch.read(Moment::Between));
+        keep(samples, sample.at_ns.saturating_sub(plan.epoch_ns), sample);
+    }
     stop.store(true, Ordering::Relaxed);
     let driven = engine.join().map_err(|_| RunError::Clients("the clients' thread panicked".into()))?;
     board.clear(samples);
     let driven = driven.map_err(|error| {
         RunError::Clients(format!("the clients cannot connect to {}: {error}", plan.address))
     })?;
+    drop_late(samples, end_ns, driven.stopped_ns, watch);
     Ok((driven, end))
 }
 
-/// When the next sample after `now_ns` is due, in nanoseconds since the first client: at every sampling period and at
-/// both borders of the window. One that is late is not made up for. `None` after the window.
-fn next_due_ns(plan: &Plan, now_ns: u64) -> Option<u64> {
-    let every = plan.sample_every.as_nanos() as u64;
-    let [start, end] = borders(plan);
-    let period = (now_ns / every + 1) * every;
-    [period, start, end].into_iter().filter(|due| (now_ns + 1..=end).contains(due)).min()
+/// Puts a sample beside the ticks of the same instant.
+fn keep(samples: &mut Samples, due_ns: u64, sample: Sample) {
+    let entry = samples.entry(due_ns as i64).or_default();
+    entry.at_ns = sample.at_ns;
+    entry.readings.extend(sample.readings);
 }
 
-/// When the window begins and ends, in nanoseconds since the first client.
-fn borders(plan: &Plan) -> [u64; 2] {
-    [plan.warmup, plan.warmup + plan.measure].map(|since| since.as_nanos() as u64)
+/// What was read at the window's end, but not before the clients had let go of the server, is neither of the one time nor of
+/// the other.
+fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64, watch: &mut Watch) {
+    let Some(sample) = samples.get_mut(&(end_ns as i64)) else { return };
+    let is_late = |reading: &mut Reading| reading.until_ns > stopped_ns;
+    let late: Vec<Reading> = sample.readings.extract_if(.., is_late).collect();
+    if let Some(last) = late.last() {
+        let sources: Vec<&str> = late.iter().map(|reading| reading.source.name()).collect();
+        watch.note(format!(
+            "at the window's end {} could not be read before the clients had let go of their connections, which they do {} \
+             later at the latest: read {} too late, and left out",
+            sources.join(", "),
+            human_time(Plan::SAMPLE_PATIENCE.as_nanos() as f64),
+            human_time((last.until_ns - stopped_ns) as f64)
+        ));
+    }
+}
+
+/// When the next sample is due, in nanoseconds since the first client, after one that was due or taken at `before_ns` and took
+/// `cost_ns`. One that is late is not made up for; one that could make the sample at a border of the window late is left out.
+/// `None` after the window.
+fn next_due_ns(plan: &Plan, before_ns: Option<u64>, cost_ns: u64) -> Option<u64> {
+    let due = plan.next_sample_ns(before_ns)?;
+    let border = plan.borders_ns().into_iter().find(|border| *border >= due)?;
+    Some(if due + 2 * cost_ns > border { border } else { due })
 }
 
 /// Sleeps until then (`None`: until the clients are done), or until something ends the clients' time.
@@ -139,6 +155,7 @@ fn wait(
 
 /// Where the ticks of all threads come together.
 struct Board {
+    epoch_ns: u64,
     ticks: Receiver<Tick>,
     threads: u32,
     /// By when they were due: those that not every thread has sent yet, added up, and how many have.
@@ -146,8 +163,8 @@ struct Board {
 }
 
 impl Board {
-    fn new(ticks: Receiver<Tick>, threads: u32) -> Self {
-        Self { ticks, threads, open: BTreeMap::new() }
+    fn new(ticks: Receiver<Tick>, plan: &Plan) -> Self {
+        Self { epoch_ns: plan.epoch_ns, ticks, threads: plan.threads, open: BTreeMap::new() }
     }
 
     /// A tick that every thread has sent stands beside the sample that was due with it, or alone where there is none.
@@ -162,10 +179,11 @@ impl Board {
                 self.open.insert(due_ns, (whole, count));
                 continue;
             }
-            let at_ns = whole.at_ns as i64;
+            let at_ns = self.epoch_ns + whole.at_ns;
             let sample =
                 samples.entry(due_ns as i64).or_insert_with(|| Sample { at_ns, ..Sample::default() });
-            sample.run.merge(&whole.run);
+            let (source, row) = (Source::Clients, whole.run);
+            sample.readings.push(Reading { source, from_ns: at_ns, until_ns: at_ns, row });
             sample.groups = whole.groups.iter().map(seen).collect();
         }
     }
@@ -199,25 +217,26 @@ struct Meter {
 }
 
 impl Meter {
-    fn read(&mut self, samples: &Samples) -> Progress {
+    fn read(&mut self, samples: &Samples, epoch_ns: u64) -> Progress {
         let Some(sample) = samples.values().rev().find(|sample| !sample.groups.is_empty()) else {
             return Progress::default();
         };
         let answered: f64 = sample.groups.iter().filter_map(|row| row.value(Metric::Answered)).sum();
-        let seconds = (sample.at_ns - self.at_ns) as f64 / 1e9;
+        let at_ns = sample.at_ns as i64 - epoch_ns as i64;
+        let seconds = (at_ns - self.at_ns) as f64 / 1e9;
         let rate = if seconds > 0.0 { (answered - self.answered) / seconds } else { 0.0 };
-        (self.answered, self.at_ns) = (answered, sample.at_ns);
+        (self.answered, self.at_ns) = (answered, at_ns);
         Progress {
-            seconds: sample.at_ns as f64 / 1e9,
+            seconds: at_ns as f64 / 1e9,
             answers_per_second: rate,
             response_p99_ns: sample
                 .groups
                 .iter()
                 .filter_map(|row| row.value(Metric::IntervalP99))
                 .reduce(f64::max),
-            server_rss_bytes: sample.run.value(Metric::ServerRss),
-            kernel_memory_bytes: sample.run.value(Metric::KernelMemory),
-            evictions: sample.run.value(Metric::Evictions),
+            server_rss_bytes: sample.value(Metric::ServerRss),
+            kernel_memory_bytes: sample.value(Metric::KernelMemory),
+            evictions: sample.value(Metric::Evictions),
         }
     }
 }
@@ -227,9 +246,9 @@ mod tests {
     use super::*;
     use crate::client::Latencies;
 
-    #[test]
-    fn samples_are_due_at_every_period_and_at_the_borders() {
-        let plan = Plan {
+    /// A window from 150 to 400, a sample every 100.
+    fn plan(threads: u32) -> Plan {
+        Plan {
             address: ([127, 0, 0, 1], 0).into(),
             groups: Vec::new(),
             seed: 0,
@@ -237,21 +256,62 @@ mod tests {
             warmup: Duration::from_nanos(150),
             measure: Duration::from_nanos(250),
             sample_every: Duration::from_nanos(100),
-            threads: 1,
-        };
-        let mut due = vec![0];
-        while let Some(next) = next_due_ns(&plan, due[due.len() - 1]) {
+            threads,
+            sampled: Arc::default(),
+        }
+    }
+
+    /// When samples are due that take so long each.
+    fn due(plan: &Plan, cost_ns: u64) -> Vec<u64> {
+        let mut due = Vec::new();
+        while let Some(next) = next_due_ns(plan, due.last().copied(), cost_ns) {
             due.push(next);
         }
-        assert_eq!(due, [0, 100, 150, 200, 300, 400]);
-        assert_eq!(next_due_ns(&plan, 275), Some(300), "what was missed is not made up for");
-        assert_eq!(next_due_ns(&plan, 400), None);
+        due
+    }
+
+    #[test]
+    fn samples_are_due_at_every_period_and_at_the_borders() {
+        let mut plan = plan(1);
+        assert_eq!(due(&plan, 0), [100, 150, 200, 300, 400]);
+        assert_eq!(next_due_ns(&plan, Some(275), 0), Some(300), "what was missed is not made up for");
+        assert_eq!(next_due_ns(&plan, Some(400), 0), None);
+        plan.warmup = Duration::ZERO;
+        assert_eq!(due(&plan, 0), [0, 100, 200, 250]);
+    }
+
+    #[test]
+    fn no_sample_between_makes_one_at_a_border_late() {
+        assert_eq!(due(&plan(1), 25), [100, 150, 200, 300, 400]);
+        assert_eq!(due(&plan(1), 26), [150, 200, 300, 400]);
+        assert_eq!(due(&plan(1), 51), [150, 200, 400]);
+        assert_eq!(due(&plan(1), 9999), [150, 400], "those at the borders are always taken");
+        // One that lasted past a border is followed by that of the border at once.
+        assert_eq!(next_due_ns(&plan(1), Some(149), 300), Some(150));
+    }
+
+    #[test]
+    fn what_was_read_after_the_clients_had_let_go_is_left_out_and_said_to_be() {
+        let reading = |source, until_ns| Reading { source, from_ns: 400, until_ns, row: Row::default() };
+        let readings = vec![reading(Source::Process, 410), reading(Source::Sockets, 600)];
+        let mut watch = Watch::of_nothing();
+        let mut samples = Samples::from([(400, Sample { at_ns: 400, readings, groups: Vec::new() })]);
+        drop_late(&mut samples, 400, 700, &mut watch);
+        assert_eq!((samples[&400].readings.len(), watch.notes.len()), (2, 0));
+        drop_late(&mut samples, 400, 500, &mut watch);
+        assert_eq!(samples[&400].readings.iter().map(|r| r.source).collect::<Vec<_>>(), [Source::Process]);
+        assert!(
+            watch.notes[0].starts_with("at the window's end sockets could not be read"),
+            "{:?}",
+            watch.notes
+        );
+        assert!(watch.notes[0].contains("read 100 ns too late"), "{:?}", watch.notes);
     }
 
     #[test]
     fn a_sample_has_the_ticks_of_all_threads_together() {
         let (sender, ticks) = mpsc::channel();
-        let mut board = Board::new(ticks, 2);
+        let mut board = Board::new(ticks, &plan(2));
         let mut samples = Samples::new();
         let mut send = |due_ns, answered, responses: &[u64]| {
             let mut counts = Row::default();

@@ -82,10 +82,10 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
     for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
         let is_http = group.protocol == Protocol::Http;
         let depth = match group.load.depth {
-            Some(depth) => depth,
-            // Over HTTP an open loop has one request under way on a connection.
-            None if is_http && group.answer_bytes().is_some() => 1,
-            None => continue,
+            Some(depth) if group.load.is_closed_loop() => depth,
+            // Over HTTP an open loop has one request under way on a connection, unless it is asked for more.
+            depth if is_http && group.answer_bytes().is_some() => depth.unwrap_or(1),
+            _ => continue,
         };
         let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);
         let Some(answer) = group.answer_bytes() else {

@@ -3,6 +3,7 @@
 
 mod core;
 mod cores;
+mod costs;
 mod drive;
 mod effect;
 mod endings;
@@ -12,6 +13,7 @@ mod guard;
 mod interrupt;
 mod outside;
 mod pairs;
+mod sample;
 mod summary;
 mod target;
 mod trial;
@@ -25,7 +27,7 @@ use self::cores::Cores;
 pub use self::{
     guard::guard,
     interrupt::Interrupt,
-    pairs::{Broken, Duel, Referee, Stage, duel},
+    pairs::{Broken, Duel, Ended, Referee, Stage, duel},
     target::Build,
 };
 use crate::{
@@ -192,9 +194,7 @@ fn run_points(
 /// Judges every point again: one may be compared with one that came later.
 fn judge(request: &Request, record: &mut Record) {
     for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
-        let mut verdicts = gate::judge(profile, &record.points, index);
-        verdicts.extend(gate::disputes(profile, &record.points[index]));
-        record.points[index].verdicts = verdicts;
+        record.points[index].verdicts = gate::verdicts(profile, &record.points, index);
     }
 }
 

@@ -39,6 +39,17 @@ pub struct Broken {
     pub error: RunError,
 }
 
+/// How far a comparison came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All pairs were measured.
+    Finished,
+    /// An interrupt came first.
+    Interrupted,
+    /// The head ended by itself under a load that the base stood; its last words.
+    HeadDied(String),
+}
+
 /// Told where a comparison stands.
 pub trait Referee: Observer {
     /// A pair begins: which one, of how many in this stage, and how long the rest of the stage will take at the pace so far.
@@ -54,13 +65,13 @@ pub enum Stage {
     Confirming,
 }
 
-/// Runs the pairs of both stages. What was measured is given back also when an interrupt or an error ends it early: then
-/// `true` or the error says so.
+/// Runs the pairs of both stages. What was measured is given back also when an interrupt, the head's death or an error
+/// ends it early.
 pub fn duel(
     duel: &Duel,
     interrupt: &mut Interrupt,
     referee: &mut dyn Referee,
-) -> (Vec<Cell>, Result<bool, Broken>) {
+) -> (Vec<Cell>, Result<Ended, Broken>) {
     let cell = |(axes, profile): &(Axes, Profile)| Cell {
         axes: axes.iter().cloned().collect(),
         gated: gate::gated(profile),
@@ -73,7 +84,20 @@ pub fn duel(
     let mut ring =
         Ring { duel, cores: &cores, coin: Xoshiro256PlusPlus::seed_from_u64(duel.seed), interrupt, referee };
     let result = ring.both_stages(&mut cells);
-    (cells, result)
+    let ended = match result {
+        Ok(()) => Ok(Ended::Finished),
+        Err(Stop::Interrupted) => Ok(Ended::Interrupted),
+        Err(Stop::HeadDied(last_words)) => Ok(Ended::HeadDied(last_words)),
+        Err(Stop::Broken(broken)) => Err(broken),
+    };
+    (cells, ended)
+}
+
+/// Why no further pair is measured.
+enum Stop {
+    Interrupted,
+    HeadDied(String),
+    Broken(Broken),
 }
 
 struct Ring<'a> {
@@ -85,24 +109,22 @@ struct Ring<'a> {
 }
 
 impl Ring<'_> {
-    /// Whether it was interrupted.
-    fn both_stages(&mut self, cells: &mut [Cell]) -> Result<bool, Broken> {
+    fn both_stages(&mut self, cells: &mut [Cell]) -> Result<(), Stop> {
         for (side, points) in [("base", &self.duel.base), ("head", &self.duel.head)] {
             for (_, profile) in points {
-                feasible::check(profile, &self.duel.files).map_err(|error| Broken { side, error })?;
+                feasible::check(profile, &self.duel.files)
+                    .map_err(|error| Stop::Broken(Broken { side, error }))?;
             }
         }
         let all: Vec<usize> = (0..cells.len()).collect();
-        if self.stage(Stage::First, &all, cells)? {
-            return Ok(true);
-        }
+        self.stage(Stage::First, &all, cells)?;
         let suspects = gate::suspects(cells);
         let again: Vec<usize> = all.into_iter().filter(|index| suspects[*index]).collect();
         self.stage(Stage::Confirming, &again, cells)
     }
 
     /// Points take turns within each round, so that a drift of the machine meets all of them.
-    fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<bool, Broken> {
+    fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<(), Stop> {
         let of = indices.len() * self.duel.pairs as usize;
         let begun = Instant::now();
         let mut done = 0;
@@ -113,7 +135,7 @@ impl Ring<'_> {
                 let confirming = u64::from(stage == Stage::Confirming);
                 let seed =
                     self.duel.seed.wrapping_add(u64::from(round) + confirming * u64::from(self.duel.pairs));
-                let Some(pair) = self.pair(index, seed)? else { return Ok(true) };
+                let pair = self.pair(index, seed)?;
                 match stage {
                     Stage::First => cells[index].pairs.push(pair),
                     Stage::Confirming => cells[index].fresh.push(pair),
@@ -121,38 +143,42 @@ impl Ring<'_> {
                 done += 1;
             }
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn pair(&mut self, index: usize, seed: u64) -> Result<Option<Pair>, Broken> {
+    /// One pair. Where the head dies the base still has its trial: only if it lives through the same load it is the head's
+    /// own death.
+    fn pair(&mut self, index: usize, seed: u64) -> Result<Pair, Stop> {
         let head_first = self.coin.random::<bool>();
-        let mut made = Vec::with_capacity(2);
-        for side in if head_first { [1, 0] } else { [0, 1] } {
-            let trial = self.trial(index, side, seed);
-            let trial = trial.map_err(|error| Broken { side: ["base", "head"][side], error })?;
-            let Some(trial) = trial else { return Ok(None) };
-            made.push(trial);
-        }
         if head_first {
-            made.reverse();
+            let head = self.trial(index, 1, seed)?;
+            let base = self.base(index, seed)?;
+            return Ok(Pair { head_first, base, head: head.map_err(Stop::HeadDied)? });
         }
-        let mut made = made.into_iter();
-        let (base, head) = (made.next(), made.next());
-        Ok(base.zip(head).map(|(base, head)| Pair { head_first, base, head }))
+        let base = self.base(index, seed)?;
+        let head = self.trial(index, 1, seed)?;
+        Ok(Pair { head_first, base, head: head.map_err(Stop::HeadDied)? })
     }
 
-    fn trial(&mut self, index: usize, side: usize, seed: u64) -> Result<Option<Trial>, RunError> {
+    fn base(&mut self, index: usize, seed: u64) -> Result<Trial, Stop> {
+        let died = |last_words| Stop::Broken(Broken { side: "base", error: RunError::Died(last_words) });
+        self.trial(index, 0, seed)?.map_err(died)
+    }
+
+    /// One trial, or the last words of the server if it ended while it was driven.
+    fn trial(&mut self, index: usize, side: usize, seed: u64) -> Result<Result<Trial, String>, Stop> {
         if self.interrupt.requested() {
-            return Ok(None);
+            return Err(Stop::Interrupted);
         }
         let (_, profile) = if side == 0 { &self.duel.base[index] } else { &self.duel.head[index] };
         let build = &self.duel.builds[side];
-        let (trial, end) =
-            trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee)?;
-        match end {
-            End::Finished => Ok(Some(trial)),
-            End::Interrupted => Ok(None),
-            End::Died(last_words) => Err(RunError::Died(last_words)),
+        let made =
+            trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee);
+        let side = ["base", "head"][side];
+        match made.map_err(|error| Stop::Broken(Broken { side, error }))? {
+            (trial, End::Finished) => Ok(Ok(trial)),
+            (_, End::Interrupted) => Err(Stop::Interrupted),
+            (_, End::Died(last_words)) => Ok(Err(last_words)),
         }
     }
 }

@@ -1,45 +1,69 @@
 //! From samples and counts to the record of a trial.
 
 use super::{
-    drive::{Sample, Samples},
+    costs::Costs,
     evictions::Evictions,
+    sample::{self, Sample, Samples},
 };
 use crate::{
     client::Driven,
     gate,
     metric::{Fold, Metric, Row, Scope, Stat},
+    probe::OtherClients,
     profile::Profile,
-    record::{Effective, Eviction, Series, Trial},
-    stats,
+    record::{Effective, Eviction, Trial},
+    stats::{self, Instants},
 };
 
-/// The kernel tells user and system time in hundredths of a second: below this, their share is a matter of luck.
-const LEAST_CPU_NS: f64 = 1e8;
-
-/// What was measured in a trial.
+/// What was measured in a trial. Times are nanoseconds since the first client.
 pub(super) struct Measured {
     pub(super) samples: Samples,
     pub(super) driven: Driven,
     pub(super) evictions: Evictions,
     /// Faults that had no effect, in words.
     pub(super) unproven: Vec<String>,
+    pub(super) others: Option<OtherClients>,
     pub(super) notes: Vec<String>,
-    /// When it was cut short, if it was.
-    pub(super) cut_at_ns: Option<i64>,
+    /// The first client, on the monotonic clock.
+    pub(super) epoch_ns: u64,
+    /// When the clients began to let go of what was left.
+    pub(super) stopped_ns: i64,
+    /// It was interrupted, its server died, or its clients ran out of something.
+    pub(super) cut_short: bool,
+    /// The server died: nothing was read after the clients stopped.
+    pub(super) died: bool,
+}
+
+impl Measured {
+    /// A trial that was cut short is measured until its last sample.
+    fn instants(&self, profile: &Profile) -> Instants {
+        let from = profile.warmup.0.as_nanos() as i64;
+        let since = |sample: &Sample| sample.at_ns as i64 - self.epoch_ns as i64;
+        let last = self.samples.values().rev().map(since).find(|at| *at <= self.stopped_ns);
+        let to = from + profile.measure.0.as_nanos() as i64;
+        Instants {
+            from,
+            to: if self.cut_short { last.unwrap_or(to).clamp(from, to) } else { to },
+            left: (!self.died).then_some(self.stopped_ns),
+        }
+    }
 }
 
 /// Everything that a trial came to.
 pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
-    let Measured { samples, driven, evictions, unproven, notes, cut_at_ns } = measured;
-    let warmup = profile.warmup.0.as_nanos() as i64;
-    let end = warmup + profile.measure.0.as_nanos() as i64;
+    let instants = measured.instants(profile);
+    let Measured {
+        samples, driven, evictions, unproven, others, notes, epoch_ns, stopped_ns, cut_short, ..
+    } = measured;
     let told = Told { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
+    let (from, end) = (instants.from, instants.from + profile.measure.0.as_nanos() as i64);
     let mut trial = Trial {
         seed,
-        window_ns: (warmup, cut_at_ns.map_or(end, |cut| cut.clamp(warmup, end))),
-        cut_short: cut_at_ns.is_some(),
+        window_ns: (from, if cut_short { stopped_ns.clamp(from, end) } else { end }),
+        cut_short,
+        died: None,
         effective,
-        series: series(profile, &samples),
+        series: sample::series(profile, &samples, epoch_ns),
         groups: driven.groups,
         evictions: evictions.all,
         summary: indexmap::IndexMap::new(),
@@ -51,16 +75,30 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
     let mut last = driven.run;
     add_evictions(profile, &trial, &told, &mut last);
     add_missed(profile, &samples, &mut last);
-    add_totals(&trial, driven.answered_in_window, &mut last);
+    let costs = Costs::new(profile, &trial, instants, &driven.whole);
+    costs.add(&mut last);
+    costs.add_others(others, driven.answered_in_window, &mut last);
+    let mut missing = Vec::new();
     for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Run) {
-        summarize(&mut trial, stat, &last);
+        missing.extend(summarize(&mut trial, stat, &last, instants));
     }
     for (index, group) in profile.clients.iter().enumerate() {
         let counted = Counted { last: &driven.summaries[index], whole: &driven.whole[index], window: None };
         let window = driven.window.as_ref().map(|(rows, seconds)| (&rows[index], *seconds));
-        for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
-            summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted });
+        for (metric, cause) in &driven.censored[index] {
+            let name = Stat { metric: *metric, fold: Fold::Final }.name();
+            trial.censored.insert(format!("{}.{name}", group.name), cause.word().to_owned());
         }
+        for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
+            summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted }, instants);
+        }
+    }
+    if !missing.is_empty() && !cut_short {
+        trial.notes.push(format!(
+            "not measured, because the sample before the first client, at a border of the window or after the last client \
+             lacks it: {}",
+            missing.join(", ")
+        ));
     }
     for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
         trial.invalid.extend(findings.invalid);
@@ -70,39 +108,32 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
     trial
 }
 
-fn series(profile: &Profile, samples: &Samples) -> Series {
-    let samples: Vec<&Sample> = samples.values().collect();
-    let mut series =
-        Series { at_ns: samples.iter().map(|sample| sample.at_ns).collect(), ..Series::default() };
-    let run: Vec<&Row> = samples.iter().map(|sample| &sample.run).collect();
-    let nothing = Row::default();
-    for &metric in Metric::ALL {
-        if metric.spec().scope == Scope::Run {
-            series.add(None, metric, &run);
-            continue;
+/// Folds what was sampled; takes what was set at the end. The name of what was sampled, but not when it counts.
+fn summarize(trial: &mut Trial, stat: Stat, last: &Row, instants: Instants) -> Option<String> {
+    if stat.fold == Fold::Final {
+        if let Some(value) = last.value(stat.metric) {
+            trial.summary.insert(stat.name(), value);
         }
-        for (index, group) in profile.clients.iter().enumerate() {
-            let rows: Vec<&Row> =
-                samples.iter().map(|sample| sample.groups.get(index).unwrap_or(&nothing)).collect();
-            series.add(Some(&group.name), metric, &rows);
-        }
+        return None;
     }
-    series
+    let mut readings = trial.series.run_points(stat.metric);
+    if readings.is_empty() {
+        return None;
+    }
+    if let (Fold::Peak | Fold::Growth, Some(high)) = (stat.fold, high_water(stat.metric)) {
+        readings.extend(trial.series.run_points(high));
+        readings.sort_by_key(|(at, _)| *at);
+    }
+    let factor = if stat.fold == Fold::Rate { stat.metric.spec().unit.per_second_factor() } else { 1.0 };
+    match stats::fold(stat.fold, &readings, instants) {
+        Some(value) => trial.summary.insert(stat.name(), value * factor).and(None),
+        None => Some(stat.name()),
+    }
 }
 
-/// Folds what was sampled; takes what was set at the end.
-fn summarize(trial: &mut Trial, stat: Stat, last: &Row) {
-    let value = if stat.fold == Fold::Final {
-        last.value(stat.metric)
-    } else {
-        let column = trial.series.run(stat.metric);
-        let folded = column.and_then(|c| stats::fold(stat.fold, &trial.series.points(c), trial.window_ns));
-        let factor = if stat.fold == Fold::Rate { stat.metric.spec().unit.per_second_factor() } else { 1.0 };
-        folded.map(|value| value * factor)
-    };
-    if let Some(value) = value {
-        trial.summary.insert(stat.name(), value);
-    }
+/// The metric that has the marks between the samples of this one.
+fn high_water(metric: Metric) -> Option<Metric> {
+    (metric == Metric::ServerRss).then_some(Metric::ServerRssHigh)
 }
 
 /// What the engine counted of a group; it knows the borders of the window better than samples do.
@@ -114,17 +145,14 @@ struct Counted<'a> {
     window: Option<(&'a Row, f64)>,
 }
 
-fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted<'_>) {
+fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted<'_>, instants: Instants) {
     let in_window = || counted.window.and_then(|(row, seconds)| Some((row.value(stat.metric)?, seconds)));
     let value = match stat.fold {
         Fold::Final => counted.last.value(stat.metric),
         Fold::Whole => counted.whole.value(stat.metric),
         Fold::Total => in_window().map(|(count, _)| count),
         Fold::Rate => in_window().map(|(count, seconds)| count / seconds),
-        fold => {
-            let column = trial.series.group(group, stat.metric);
-            column.and_then(|c| stats::fold(fold, &trial.series.points(c), trial.window_ns))
-        }
+        fold => stats::fold(fold, &trial.series.group_points(group, stat.metric), instants),
     };
     if let Some(value) = value {
         trial.summary.insert(format!("{group}.{}", stat.name()), value);
@@ -167,60 +195,12 @@ fn add_evictions(profile: &Profile, trial: &Trial, told: &Told, row: &mut Row) {
 
 /// Samples in which something was not read that could have been.
 fn add_missed(profile: &Profile, samples: &Samples, row: &mut Row) {
-    let read = |row: &Row| row.value(Metric::HostSteal).or(row.value(Metric::ServerRss)).is_some();
-    let rows = samples.values().map(|sample| &sample.run).filter(|row| read(row));
-    let without = |metric: Metric| rows.clone().filter(|row| row.value(metric).is_none()).count() as f64;
+    let is_read =
+        |sample: &&Sample| sample.value(Metric::HostSteal).or(sample.value(Metric::ServerRss)).is_some();
+    let all = samples.values().filter(is_read);
+    let without = |metric| all.clone().filter(|sample| sample.value(metric).is_none()).count() as f64;
     row.set(Metric::LooksMissed, without(Metric::ClientReceiveQueue));
     if profile.server.reference().is_some() {
         row.set(Metric::CountersMissed, without(Metric::Connections));
     }
-}
-
-/// What is counted over all groups, and what one answered request cost.
-fn add_totals(trial: &Trial, answered_in_window: u64, row: &mut Row) {
-    row.set(Metric::VerifiedBytes, trial.groups.iter().map(|g| g.content.verified).sum::<u64>() as f64);
-    row.set(Metric::CorruptBytes, trial.groups.iter().map(|g| g.content.corrupt).sum::<u64>() as f64);
-    let fold = |fold, metric| {
-        let points = trial.series.points(trial.series.run(metric)?);
-        stats::fold(fold, &points, trial.window_ns)
-    };
-    let total = |metric| fold(Fold::Total, metric);
-    for (metric, time) in [
-        (Metric::ServerCpuPerRequest, Metric::ServerCpu),
-        (Metric::ServerCpuUserPerRequest, Metric::ServerCpuUser),
-        (Metric::ServerCpuSystemPerRequest, Metric::ServerCpuSystem),
-    ] {
-        if let (Some(cpu), true) = (total(time), answered_in_window > 0) {
-            row.set(metric, cpu / answered_in_window as f64);
-        }
-    }
-    if let (Some(count), true) = (total(Metric::ServerInstructions), answered_in_window > 0) {
-        row.set(Metric::ServerInstructionsPerRequest, count / answered_in_window as f64);
-    }
-    if let (Some(user), Some(system)) = (total(Metric::ServerCpuUser), total(Metric::ServerCpuSystem))
-        && user + system >= LEAST_CPU_NS
-    {
-        row.set(Metric::ServerKernelShare, system / (user + system));
-    }
-    if let (Some(bytes), Some(wakeups)) = (total(Metric::WakeupBytes), total(Metric::WriteWakeups))
-        && wakeups > 0.0
-    {
-        row.set(Metric::BytesPerWakeup, bytes / wakeups);
-        if let Some(granted) = fold(Fold::Peak, Metric::ServerSendBuffer) {
-            row.set(Metric::WakeupShare, bytes / wakeups / granted);
-        }
-    }
-    let Some(messages) = total(Metric::ServerMessages).filter(|messages| *messages > 0.0) else { return };
-    let mut all = 0.0;
-    for (metric, counter) in [
-        (Metric::ServerReadsPerRequest, Metric::ServerReads),
-        (Metric::ServerWritesPerRequest, Metric::ServerWrites),
-        (Metric::ServerControlsPerRequest, Metric::ServerControls),
-        (Metric::ServerWaitsPerRequest, Metric::ServerWaits),
-    ] {
-        let Some(calls) = total(counter) else { return };
-        row.set(metric, calls / messages);
-        all += calls;
-    }
-    row.set(Metric::ServerCallsPerRequest, all / messages);
 }

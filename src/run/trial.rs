@@ -1,6 +1,7 @@
 //! One trial: a fresh server, the clients, the samples.
 
 use std::{
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -10,10 +11,11 @@ use indexmap::IndexMap;
 use super::{
     Build, Interrupt, Observer, RunError,
     cores::Cores,
-    drive::{self, End, Sample, Samples},
+    drive::{self, End},
     effect, endings,
     evictions::Asked,
     outside::Outside,
+    sample::{Sample, Samples},
     summary::{self, Measured},
     target,
     watch::{Moment, Watch},
@@ -21,6 +23,7 @@ use super::{
 use crate::{
     client::Plan,
     metric::Metric,
+    probe::allowed_cpus,
     profile::Profile,
     record::{Effective, Trial},
     sys,
@@ -42,8 +45,11 @@ pub(super) fn run(
     observer: &mut dyn Observer,
 ) -> Result<(Trial, End), RunError> {
     let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
-    let mut watch = Watch::new(target.as_ref(), profile.sample_every.0);
     let server_cores = target.cores(&cores.server);
+    let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
+    let mut watch = Watch::new(target.as_ref(), &watched, profile.sample_every.0);
+    watch.await_rest(interrupt);
+    let baseline = Sample::of(watch.read(Moment::Before));
     let plan = Plan {
         address: target.service(),
         groups: profile.clients.clone(),
@@ -53,21 +59,20 @@ pub(super) fn run(
         measure: profile.measure.0,
         sample_every: profile.sample_every.0,
         threads: profile.client_threads,
+        sampled: Arc::default(),
     };
     watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
-    let mut samples = Samples::new();
-    let baseline = Sample::take(&plan, &mut watch, Moment::Border);
-    samples.insert(baseline.at_ns.min(-1), baseline);
+    let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
     let cut_short = end != End::Finished || driven.shortage.is_some();
-    let cut_at_ns = cut_short.then(|| driven.stopped_ns as i64 - plan.epoch_ns as i64);
+    let stopped_ns = driven.stopped_ns as i64 - plan.epoch_ns as i64;
+    let others = watch.others(&driven.ports);
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
     let journal = if let End::Died(_) = end { None } else { watch.evictions() };
     let outside = watch.sightings().map(Outside::new);
     endings::add(&mut driven, profile, outside.as_ref());
-    let counted =
-        samples.values().filter_map(|sample| sample.run.value(Metric::Evictions)).fold(0.0, f64::max);
+    let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
     let asked = Asked::new(profile, build);
     let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
     let unproven = effect::without_effect(profile, &driven, outside.as_ref());
@@ -75,8 +80,8 @@ pub(super) fn run(
         settle(interrupt);
     }
     if !matches!(end, End::Died(_)) {
-        let last = Sample::take(&plan, &mut watch, Moment::Border);
-        samples.insert(last.at_ns, last);
+        let last = Sample::of(watch.read(Moment::After));
+        samples.insert(last.at_ns as i64 - plan.epoch_ns as i64, last);
     }
     let ending = target.end();
     if !ending.in_order {
@@ -85,11 +90,12 @@ pub(super) fn run(
     if let Some(output) = target.output() {
         observer.output(output);
     }
-    watch.notes.extend(shared_cores(cores, &server_cores, plan.threads));
+    watch.notes.extend(cores.notes(&server_cores, plan.threads));
     let effective = Effective {
         instructions: watch.instructions(),
         server_cores,
         client_cores: cores.clients.clone(),
+        cores: cores.words(),
         address: plan.address.to_string(),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
@@ -97,26 +103,23 @@ pub(super) fn run(
         shortage: driven.shortage,
     };
     watch.notes.extend(driven.notes.iter().cloned());
-    let measured = Measured { samples, driven, evictions, unproven, notes: watch.notes, cut_at_ns };
-    Ok((summary::trial(profile, seed, effective, measured), end))
-}
-
-/// What a reader must know about who runs beside whom.
-fn shared_cores(cores: &Cores, server_cores: &[usize], threads: u32) -> Vec<String> {
-    let mut notes = Vec::new();
-    if cores.server.is_empty() {
-        notes.push("server and clients share the only core: rates say little".to_owned());
-    } else if server_cores.iter().any(|core| cores.clients.contains(core)) {
-        let text = "server and clients may share a core: rates say little unless it is pinned (`taskset`)";
-        notes.push(text.to_owned());
+    let measured = Measured {
+        samples,
+        driven,
+        evictions,
+        unproven,
+        others,
+        notes: watch.notes,
+        epoch_ns: plan.epoch_ns,
+        stopped_ns,
+        cut_short,
+        died: matches!(end, End::Died(_)),
+    };
+    let mut trial = summary::trial(profile, seed, effective, measured);
+    if let End::Died(last_words) = &end {
+        trial.died = Some(last_words.clone());
     }
-    let of_clients = cores.clients.len();
-    if of_clients > 0 && threads as usize > of_clients {
-        notes.push(format!(
-            "{threads} threads drive the clients on {of_clients} core(s): they wait for each other, and latencies show it"
-        ));
-    }
-    notes
+    Ok((trial, end))
 }
 
 /// Gives the server its time; an interrupt shortens it.

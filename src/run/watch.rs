@@ -1,13 +1,23 @@
 //! Everything that is looked at while a trial runs, sample by sample.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
 
-use super::target::Target;
+use super::{
+    Interrupt,
+    sample::{Reading, Source},
+    target::Target,
+};
 use crate::{
+    client::Port,
     metric::{Metric, Row},
     probe::{
-        HostProbe, Journal, ReferenceProbe, Sightings, SocketProbe, SocketReading, TaskCounters, TcpState,
-        TreeProbe,
+        HostProbe, Journal, OtherClients, ReferenceProbe, RequestCounts, Rest, Sightings, SocketProbe,
+        SocketReading, TaskCounters, TcpState, TreeProbe,
     },
     sys::{self, Event},
 };
@@ -21,12 +31,20 @@ const MOST_PATIENCE: Duration = Duration::from_millis(200);
 const BORDER_PATIENCE: Duration = Duration::from_millis(500);
 /// A dump of all sockets may take this share of the time between two samples at most; else samples are left out.
 const MOST_SHARE: f64 = 0.2;
+/// Time between two looks at a server that is coming to rest, and how long that is waited for.
+const REST_LOOK: Duration = Duration::from_millis(20);
+const REST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// When something is looked at.
+/// When something is looked at. All but [`Moment::Between`] are borders, at which everything is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
-    /// Where the window, or the trial, begins or ends.
-    Border,
+    /// Before the first client.
+    Before,
+    WindowStart,
+    /// With all clients still there.
+    WindowEnd,
+    /// After the last client has gone.
+    After,
     /// One of many.
     Between,
 }
@@ -38,6 +56,7 @@ pub(super) struct Watch {
     instructions: Result<TaskCounters, String>,
     sockets: Option<SocketProbe>,
     sightings: Sightings,
+    requests: RequestCounts,
     host: Option<HostProbe>,
     reference: Option<ReferenceProbe>,
     patience: Duration,
@@ -49,17 +68,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(target: &dyn Target, sample_every: Duration) -> Self {
+    /// Looks at this server, which may use these cores.
+    pub(super) fn new(target: &dyn Target, server_cores: &[usize], sample_every: Duration) -> Self {
         let mut notes = target.notes();
         let mut kept =
             |what: &str, error: std::io::Error| notes.push(format!("{what} was not seen: {error}"));
         let process = match target.processes() {
             [] => None,
             roots => TreeProbe::new(roots).map_err(|e| kept("the server's process", e)).ok(),
-        };
-        let instructions = match &process {
-            None => Err("the server's process was not seen".to_owned()),
-            Some(tree) => TaskCounters::new(Event::Instructions, &tree.processes().collect::<Vec<_>>()),
         };
         let sockets = SocketProbe::new().map_err(|e| kept("the kernel's socket memory", e)).ok();
         let host = HostProbe::new().map_err(|e| kept("the host's load", e)).ok();
@@ -80,16 +96,50 @@ impl Watch {
         }
         Self {
             process,
-            instructions,
+            instructions: Err("the server's process was not seen".to_owned()),
             sockets,
             sightings: Sightings::default(),
-            host,
+            requests: RequestCounts::default(),
+            host: host.map(|host| host.watching(server_cores)),
             reference,
             patience: (sample_every / 2).clamp(LEAST_PATIENCE, MOST_PATIENCE),
             service: target.service(),
             pss_due_ns: 0,
             sockets_due_ns: 0,
             notes,
+        }
+    }
+
+    /// Waits until the server has forked its workers and started its threads, and its memory is steady; then its
+    /// instructions are counted, and peaks of its memory begin.
+    pub(super) fn await_rest(&mut self, interrupt: &mut Interrupt) {
+        let Some(process) = &mut self.process else { return };
+        let (mut rest, began) = (Rest::default(), Instant::now());
+        let mut missed = None;
+        while !interrupt.requested() {
+            match process.read() {
+                Ok(reading) if !rest.look(&reading) => {}
+                _ => break,
+            }
+            if began.elapsed() > REST_PATIENCE {
+                missed = Some(format!(
+                    "the server did not come to rest within {} s before the first client: it still started or ended \
+                     processes or threads, or its memory changed, and what it held at the start is not what it needs",
+                    REST_PATIENCE.as_secs()
+                ));
+                break;
+            }
+            thread::sleep(REST_LOOK);
+        }
+        let peaks = process.reset_peak_rss().map_err(|error| {
+            format!(
+                "the server's peak of memory could not be reset ({error}): a peak between two samples is seen where it is \
+                 above all that was before the trial"
+            )
+        });
+        self.instructions = TaskCounters::new(Event::Instructions, &process.processes().collect::<Vec<_>>());
+        for note in missed.into_iter().chain(peaks.err()) {
+            self.note(note);
         }
     }
 
@@ -101,19 +151,29 @@ impl Watch {
         }
     }
 
-    /// Reads everything that can be read now.
-    pub(super) fn read(&mut self, moment: Moment) -> Row {
-        let mut row = Row::default();
-        let now_ns = sys::monotonic_ns();
-        self.read_process(&mut row, now_ns);
-        self.read_sockets(&mut row, now_ns);
-        self.read_host(&mut row);
-        let patience = if moment == Moment::Border { BORDER_PATIENCE } else { self.patience };
-        let told = self.reference.as_ref().map(|reference| reference.read(&mut row, patience));
-        if let Some(Err(error)) = told {
-            self.note(format!("a sample of the server's own counters is missing: {error}"));
+    /// Reads everything that can be read now: first what is counted in time, then what takes long.
+    pub(super) fn read(&mut self, moment: Moment) -> Vec<Reading> {
+        let mut readings = Vec::with_capacity(6);
+        readings.push(Reading::take(Source::Process, |row| self.read_process(row)));
+        if let Ok(counters) = &mut self.instructions {
+            readings.push(Reading::take(Source::Instructions, |row| {
+                if let Some(count) = counters.read() {
+                    row.set(Metric::ServerInstructions, count as f64);
+                }
+            }));
         }
-        row
+        readings.push(Reading::take(Source::Host, |row| self.read_host(row)));
+        readings.push(Reading::take(Source::Sockets, |row| self.read_sockets(row, moment)));
+        let is_border = moment != Moment::Between;
+        let patience = if is_border { BORDER_PATIENCE } else { self.patience };
+        readings.push(Reading::take(Source::Server, |row| self.read_reference(row, patience)));
+        if is_border || sys::monotonic_ns() >= self.pss_due_ns {
+            readings.push(Reading::take(Source::Pages, |row| self.read_pss(row)));
+        }
+        if moment == Moment::WindowEnd {
+            self.end_window();
+        }
+        readings
     }
 
     /// The evictions that the reference server lists; `None` where it does not answer.
@@ -132,13 +192,23 @@ impl Watch {
         Some(&self.sightings).filter(|sightings| sightings.saw_server())
     }
 
-    fn read_process(&mut self, row: &mut Row, now_ns: u64) {
+    /// What others than these clients sent to the server in the window; `None` where its sockets were not seen.
+    pub(super) fn others(&self, ports: &[Port]) -> Option<OtherClients> {
+        let mut opened = HashMap::with_capacity(ports.len());
+        for port in ports.iter().rev() {
+            opened.insert(port.number, port.opened_ns);
+        }
+        self.requests.others(&opened).filter(|_| self.sightings.saw_server())
+    }
+
+    fn read_process(&mut self, row: &mut Row) {
         let Some(process) = &mut self.process else { return };
-        let mut missing = Vec::new();
+        let mut missing = None;
         match process.read() {
             Ok(reading) => {
                 row.set(Metric::ServerProcesses, reading.processes as f64);
                 row.set(Metric::ServerRss, reading.rss_bytes as f64);
+                row.set(Metric::ServerRssHigh, reading.peak_rss_bytes as f64);
                 row.set(Metric::ServerCpu, reading.cpu_ns as f64);
                 row.set(Metric::ServerCpuUser, reading.cpu_user_ns as f64);
                 row.set(Metric::ServerCpuSystem, reading.cpu_system_ns as f64);
@@ -146,37 +216,54 @@ impl Watch {
                 row.set(Metric::ServerSwitches, reading.context_switches as f64);
                 match reading.descriptors {
                     Some(descriptors) => row.set(Metric::ServerDescriptors, descriptors as f64),
-                    None => missing.push(
-                        "the server's descriptors were not seen: run as its user or as root".to_owned(),
-                    ),
+                    None => {
+                        let text = "the server's descriptors were not seen: run as its user or as root";
+                        missing = Some(text.to_owned());
+                    }
                 }
             }
-            Err(error) => missing.push(format!("a sample of the server's process is missing: {error}")),
+            Err(error) => missing = Some(format!("a sample of the server's process is missing: {error}")),
         }
-        if let Some(count) = self.instructions.as_mut().ok().and_then(TaskCounters::read) {
-            row.set(Metric::ServerInstructions, count as f64);
-        }
-        if now_ns >= self.pss_due_ns {
-            self.pss_due_ns = now_ns + PSS_EVERY_NS;
-            match process.read_pss() {
-                Ok(pss) => row.set(Metric::ServerPss, pss as f64),
-                Err(error) => missing.push(format!("the server's proportional memory was not seen: {error}")),
+        missing.into_iter().for_each(|note| self.note(note));
+    }
+
+    fn read_pss(&mut self, row: &mut Row) {
+        self.pss_due_ns = sys::monotonic_ns() + PSS_EVERY_NS;
+        match self.process.as_mut().map(TreeProbe::read_pss) {
+            Some(Ok(pss)) => row.set(Metric::ServerPss, pss as f64),
+            Some(Err(error)) => {
+                self.note(format!("the server's proportional memory was not seen: {error}"));
             }
-        }
-        for note in missing {
-            self.note(note);
+            None => {}
         }
     }
 
-    fn read_sockets(&mut self, row: &mut Row, now_ns: u64) {
+    fn read_reference(&mut self, row: &mut Row, patience: Duration) {
+        let told = self.reference.as_ref().map(|reference| reference.read(row, patience));
+        if let Some(Err(error)) = told {
+            self.note(format!("a sample of the server's own counters is missing: {error}"));
+        }
+    }
+
+    /// Takes the sockets in that were dumped last, and those that are no more.
+    fn end_window(&mut self) {
+        let port = self.service.port();
+        let ended = self.sockets.as_mut().map(|sockets| sockets.time_wait(port));
+        // Without them, what is seen of other clients is less, and no less true.
+        self.requests.end_window(port, &ended.and_then(Result::ok).unwrap_or_default(), sys::monotonic_ns());
+    }
+
+    fn read_sockets(&mut self, row: &mut Row, moment: Moment) {
         let Some(sockets) = &mut self.sockets else { return };
-        if now_ns < self.sockets_due_ns {
+        let now_ns = sys::monotonic_ns();
+        if moment == Moment::Between && now_ns < self.sockets_due_ns {
             return;
         }
         let port = self.service.port();
         match sockets.sockets(port) {
             Ok(sockets) => {
                 self.sightings.look(port, &sockets, now_ns, sys::monotonic_ns());
+                self.requests.look(port, &sockets, now_ns);
                 let reading = SocketReading::of(port, &sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
                 if reading.listen.sockets > 0 {
@@ -196,17 +283,43 @@ impl Watch {
             }
             Err(error) => self.note(format!("a sample of the kernel's sockets is missing: {error}")),
         }
+        if moment == Moment::WindowStart {
+            self.requests.begin_window(now_ns);
+        }
         let cost = sys::monotonic_ns() - now_ns;
         self.sockets_due_ns = now_ns + (cost as f64 / MOST_SHARE) as u64;
     }
 
     fn read_host(&mut self, row: &mut Row) {
+        row.set(Metric::HarnessProcessCpu, sys::process_cpu_ns() as f64);
         let Some(Ok(reading)) = self.host.as_mut().map(HostProbe::read) else { return };
+        if let Some(used) = reading.watched_ns {
+            row.set(Metric::ServerCoresUsed, used as f64);
+        }
         row.set(Metric::HostSteal, reading.steal_ns as f64);
         row.set(Metric::ListenDrops, reading.listen_drops as f64);
         row.set(Metric::Retransmits, reading.retransmitted_segments as f64);
         if let Some(pressure) = reading.cpu_pressure_ns {
             row.set(Metric::HostCpuPressure, pressure as f64);
+        }
+    }
+
+    /// One without probes.
+    #[cfg(test)]
+    pub(super) fn of_nothing() -> Self {
+        Self {
+            process: None,
+            instructions: Err(String::new()),
+            sockets: None,
+            sightings: Sightings::default(),
+            requests: RequestCounts::default(),
+            host: None,
+            reference: None,
+            patience: LEAST_PATIENCE,
+            service: ([127, 0, 0, 1], 0).into(),
+            pss_due_ns: 0,
+            sockets_due_ns: 0,
+            notes: Vec::new(),
         }
     }
 

@@ -86,20 +86,6 @@ fn means_to_cut(n: usize, alpha: f64) -> usize {
     refused.count()
 }
 
-/// Holm's step-down correction: each chance as it counts when all of them were looked at, in the given order.
-#[must_use]
-pub fn holm(chances: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..chances.len()).collect();
-    order.sort_by(|a, b| chances[*a].total_cmp(&chances[*b]));
-    let mut adjusted = vec![1.0; chances.len()];
-    let mut worst: f64 = 0.0;
-    for (place, index) in order.into_iter().enumerate() {
-        worst = worst.max(chances[index] * (chances.len() - place) as f64).min(1.0);
-        adjusted[index] = worst;
-    }
-    adjusted
-}
-
 /// The upper end of the exact (Clopper–Pearson) interval of a rate that was seen `hits` times in `trials`, one-sided at
 /// `alpha` (0 to 1). 1 without trials.
 #[must_use]
@@ -272,13 +258,6 @@ mod tests {
         assert!((estimate.value - 0.105).abs() < 0.01, "{estimate:?}");
         assert_eq!(hodges_lehmann(&[], 0.05), None);
         assert_eq!(hodges_lehmann(&[2.0], 0.05), Some(Estimate { value: 2.0, low: 2.0, high: 2.0 }));
-    }
-
-    #[test]
-    fn many_looks_cost_what_holm_says() {
-        assert_eq!(holm(&[0.01, 0.04, 0.03]), [0.03, 0.06, 0.06]);
-        assert_eq!(holm(&[0.6, 0.5]), [1.0, 1.0]);
-        assert!(holm(&[]).is_empty());
     }
 
     #[test]

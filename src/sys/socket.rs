@@ -36,6 +36,8 @@ pub struct TcpInfo {
     pub bytes_received: u64,
     /// Bytes in the send queue that were never sent (≥ 4.6).
     pub notsent_bytes: u32,
+    /// Segments with data that arrived (≥ 4.6).
+    pub data_segs_in: u32,
     /// Microseconds with something to send (≥ 4.10).
     pub busy_time_us: u64,
     /// Microseconds of those held back by the peer's receive window (≥ 4.10).
@@ -78,6 +80,7 @@ impl TcpInfo {
             bytes_acked: u64_at(120),
             bytes_received: u64_at(128),
             notsent_bytes: u32_or_0(144),
+            data_segs_in: u32_or_0(152),
             busy_time_us: u64_at(168),
             rwnd_limited_us: u64_at(176),
             sndbuf_limited_us: u64_at(184),
@@ -177,6 +180,7 @@ mod tests {
             bytes_acked = tcpi_bytes_acked,
             bytes_received = tcpi_bytes_received,
             notsent_bytes = tcpi_notsent_bytes,
+            data_segs_in = tcpi_data_segs_in,
             busy_time_us = tcpi_busy_time,
             rwnd_limited_us = tcpi_rwnd_limited,
             sndbuf_limited_us = tcpi_sndbuf_limited,

@@ -9,7 +9,7 @@ use std::{
 use badpeer::{
     codec::{Fault, Flaw},
     metric::Metric,
-    record::GroupResult,
+    record::{Cause, GroupResult},
 };
 
 use super::{driven, driven_at};
@@ -108,7 +108,9 @@ fn an_error_is_an_answer_and_no_latency() {
     let result = &driven.groups[0];
     assert!(result.content.errors > 20 && result.content.errors == result.requests.answered, "{result:?}");
     assert_eq!(first_flaw(result), Some((0, Flaw::Status { found: 404, wanted: 200 })));
-    assert_eq!(driven.summaries[0].value(Metric::LatencyP50), None);
+    // How long an error took is no latency, but a bound of what was asked for.
+    assert!(driven.censored[0].contains(&(Metric::LatencyP50, Cause::Errors)), "{:?}", driven.censored);
+    assert_eq!(result.response_ns.count(), 0);
     assert_eq!(driven.summaries[0].value(Metric::Errors), Some(result.content.errors as f64));
 }
 
@@ -151,7 +153,8 @@ fn a_wrong_byte_an_error_and_an_unasked_answer_are_found() {
 
 #[test]
 fn an_http_body_without_a_length_ends_with_the_connection() {
-    let get = "protocol = \"http\"\nload = { rate = \"20/s\" }\nhttp = { headers = { Host = \"x\" } }";
+    let get =
+        "protocol = \"http\"\nload = { rate = \"20/s\", depth = 2 }\nhttp = { headers = { Host = \"x\" } }";
     let size = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".len();
     let result = with_fake(size, get, |n, _| match n {
         0 => b"HTTP/1.1 200 OK\r\n\r\nuntil the end".to_vec(),

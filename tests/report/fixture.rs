@@ -96,12 +96,8 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
 }
 
 fn verdicts(latency: Outcome) -> Vec<Verdict> {
-    let verdict = |name: &str, condition: &str, measured, outcome| Verdict {
-        name: name.into(),
-        condition: condition.into(),
-        measured,
-        outcome,
-    };
+    let verdict =
+        |name: &str, condition: &str, measured, outcome| Verdict::new(name, condition, measured, outcome);
     vec![
         verdict("server_rss_growth", "< 256MiB", Some(140.0 * MIB), Outcome::Pass),
         verdict("good.latency_p99", "< 3ms", Some(3.3e6), latency),
@@ -127,7 +123,10 @@ fn trial(seed: u64, scale: f64) -> Trial {
         seed,
         window_ns: (SECOND, 6 * SECOND),
         cut_short: false,
+        died: None,
         effective: Effective {
+            cores: "2 physical cores of 1 hardware thread (0, 1): server and clients have cores of their own"
+                .into(),
             server_cores: vec![0],
             client_cores: vec![1],
             address: "127.0.0.1:40123".into(),
@@ -247,8 +246,6 @@ fn groups(scale: f64) -> Vec<GroupResult> {
         ledger: Ledger { opened: 64, evicted_rst: 63, evicted_fin: 1, ..Ledger::default() },
         requests: Requests { started: 256, lost: 256, ..Requests::default() },
         content: Tally { torn: 1, first_fault: Some(fault), ..Tally::default() },
-        response_ns: Buckets::default(),
-        service_ns: Buckets::default(),
         ..GroupResult::default()
     };
     vec![good, stalled]
@@ -322,7 +319,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         *head.summary.get_mut(number).expect(number) *= factor;
         Pair { head_first: false, base, head }
     };
-    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, is_asked: false };
+    let gated = Gated { name: number.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, ..Gated::default() };
     let cell = Cell {
         axes: [("key".to_owned(), name.to_owned())].into_iter().collect(),
         gated: vec![gated],
@@ -339,6 +336,7 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         seconds: 3.5,
         command: Vec::new(),
         broken_off: None,
+        head_died: None,
     };
-    Comparison::of(origin, &[cell], None)
+    Comparison::of(origin, &[cell], &[], None)
 }

@@ -4,7 +4,7 @@ use super::Group;
 use crate::{
     client::Seen,
     metric::{Metric, Row},
-    record::{Buckets, GroupResult},
+    record::{Buckets, Cause, GroupResult},
 };
 
 impl Group {
@@ -20,9 +20,10 @@ impl Group {
         let mut row = Row::default();
         row.set(Metric::Answered, self.requests.answered as f64);
         if self.pace.is_some() {
-            row.set(Metric::Due, (self.requests.started + self.requests.skipped) as f64);
+            row.set(Metric::Due, self.due as f64);
         }
         row.set(Metric::Skipped, self.requests.skipped as f64);
+        row.set(Metric::Retried, self.requests.retried as f64);
         row.set(Metric::Received, self.received as f64);
         row.set(Metric::Sent, self.sent as f64);
         if let Some(downloads) = &self.downloads {
@@ -35,11 +36,14 @@ impl Group {
         self.answered_in_window
     }
 
-    /// What the group came to, as numbers.
-    pub(in crate::client) fn summary(&self) -> Row {
+    /// What the group came to, as numbers; and those of them that are lower bounds, with the reason.
+    pub(in crate::client) fn summary(&self) -> (Row, Vec<(Metric, Cause)>) {
         let mut row = Row::default();
-        let seconds = (self.window.1 - self.window.0) as f64 / 1e9;
-        row.set(Metric::Offered, self.due_in_window as f64 / seconds);
+        let seconds = self.window.1.saturating_sub(self.window.0) as f64 / 1e9;
+        if seconds > 0.0 {
+            row.set(Metric::Offered, self.due_in_window as f64 / seconds);
+        }
+        self.summarize_silence(&mut row);
         for (metric, count) in [
             (Metric::Unanswered, self.requests.unanswered),
             (Metric::UnansweredAge, self.requests.oldest_unanswered_ns),
@@ -50,6 +54,7 @@ impl Group {
             (Metric::EvictedFin, self.ledger.evicted_fin),
             (Metric::Closed, self.ledger.closed_by_us),
             (Metric::ClosedAsAnnounced, self.ledger.closed_as_announced),
+            (Metric::ClosedIdle, self.ledger.closed_idle),
             (Metric::Reset, self.ledger.reset_by_us),
             (Metric::Refused, self.ledger.refused),
             (Metric::TimedOut, self.ledger.timed_out),
@@ -62,9 +67,6 @@ impl Group {
         ] {
             row.set(metric, count as f64);
         }
-        if let Some(downloads) = &self.downloads {
-            downloads.summarize(&mut row);
-        }
         if self.cannot_vanish.is_none() {
             row.set(Metric::Vanished, self.ledger.vanished as f64);
         }
@@ -72,20 +74,34 @@ impl Group {
             row.set(Metric::EvictedAfterP50, self.evicted_after.value_at_quantile(0.5) as f64);
             row.set(Metric::EvictedAfterMax, self.evicted_after.max() as f64);
         }
-        if !self.response.is_empty() {
-            for (metric, q) in [
-                (Metric::LatencyP50, 0.5),
-                (Metric::LatencyP90, 0.9),
-                (Metric::LatencyP99, 0.99),
-                (Metric::LatencyP999, 0.999),
-                (Metric::LatencyMax, 1.0),
-            ] {
-                row.set(metric, self.response.value_at_quantile(q) as f64);
-            }
-            row.set(Metric::ServiceP50, self.service.value_at_quantile(0.5) as f64);
-            row.set(Metric::ServiceP99, self.service.value_at_quantile(0.99) as f64);
+        let mut censored = self.judged.summarize(&mut row);
+        if let Some(downloads) = &self.downloads {
+            censored.extend(downloads.summarize(&mut row));
         }
-        row
+        (row, censored)
+    }
+
+    /// What was not answered, how long it was waited for, and how evenly the answers fell.
+    fn summarize_silence(&self, row: &mut Row) {
+        if self.spec.tx.is_idle() {
+            return;
+        }
+        let due = self.due_in_window.max(1) as f64;
+        for (metric, cause) in [
+            (Metric::UnansweredShare, Cause::Unanswered),
+            (Metric::LostShare, Cause::Lost),
+            (Metric::SkippedShare, Cause::Skipped),
+            (Metric::ErrorsShare, Cause::Errors),
+        ] {
+            row.set(metric, self.judged.count(cause) as f64 / due);
+        }
+        row.set(Metric::SilentConnections, self.silent as f64);
+        row.set(Metric::SilentShare, (self.silent as f64 / f64::from(self.spec.count)).min(1.0));
+        row.set(Metric::LongestWait, self.judged.longest_wait_ns as f64);
+        row.set(Metric::LongestSilence, self.silence.longest_ns() as f64);
+        if let Some(fewest) = self.fewest_answers {
+            row.set(Metric::FewestAnswers, fewest as f64);
+        }
     }
 
     /// What its clients were not permitted to do, in words.
@@ -104,8 +120,15 @@ impl Group {
             ledger: self.ledger,
             requests: self.requests,
             content: self.content,
-            response_ns: Buckets::from(&self.response),
-            service_ns: Buckets::from(&self.service),
+            response_ns: Buckets::from(&self.judged.response.answered),
+            service_ns: Buckets::from(&self.judged.service.answered),
+            censored_ns: Buckets::from(&self.judged.response.censored),
+            undelayed_ns: Buckets::from(&self.judged.undelayed),
+            loop_started_ns: self
+                .start
+                .at_ns()
+                .filter(|_| self.pace.is_some())
+                .map(|at_ns| at_ns as i64 - self.epoch_ns as i64),
             ..GroupResult::default()
         }
     }

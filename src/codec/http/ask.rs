@@ -5,7 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{LINE_BYTES, Span};
+use super::{LINE_BYTES, Span, Statuses};
 use crate::codec::Check;
 
 /// A request in HTTP/1.1, and what its answer must be.
@@ -19,9 +19,9 @@ pub struct Ask {
     /// Fields of the head beside `Host` (unless it is given here) and `Content-Length`.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
-    /// The status that is expected; every other is an error.
-    pub status: u16,
-    /// What the body is compared with.
+    /// The statuses that are expected: 200, `"3xx"`, or a list; every other is an error.
+    pub status: Statuses,
+    /// How much of an answer is judged.
     pub check: Check,
     /// The connections of the group fetch it together: each asks for a part of its own (`Range`, status 206), and the
     /// next download starts when every part has come.
@@ -45,7 +45,7 @@ pub enum Verb {
 impl Default for Ask {
     fn default() -> Self {
         let (method, path, headers) = (Verb::Get, "/".to_owned(), IndexMap::new());
-        Self { method, path, headers, status: 200, check: Check::Same, ranges: false }
+        Self { method, path, headers, status: Statuses::default(), check: Check::default(), ranges: false }
     }
 }
 
@@ -72,14 +72,14 @@ impl Ask {
                 "begin it with `/`, and percent-encode spaces and what is not ASCII".into(),
             ));
         }
-        if !(200..=599).contains(&self.status) {
+        if !self.status.are_final() {
             return Err(("status", "must be from 200 to 599: others are no last answer".into()));
         }
         if payload > 0 && self.method != Verb::Post {
             let message = format!("{} sends no payload: set method = \"POST\"", self.method);
             return Err(("method", message));
         }
-        if self.ranges && (self.method, self.status) != (Verb::Get, 200) {
+        if self.ranges && (self.method, self.status.single()) != (Verb::Get, Some(200)) {
             return Err((
                 "ranges",
                 "is for GET, and expects 206 by itself: leave method and status out".into(),
@@ -150,6 +150,7 @@ mod tests {
             ("path = \"/a b\"", 0, "path"),
             ("path = \"/ä\"", 0, "path"),
             ("status = 100", 0, "status"),
+            ("status = []", 0, "status"),
             ("", 1, "method"),
             ("ranges = true\nmethod = \"HEAD\"", 0, "ranges"),
             ("ranges = true\nheaders = { range = \"bytes=0-\" }", 0, "headers"),

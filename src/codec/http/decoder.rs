@@ -12,13 +12,13 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::{
-    HEAD_BYTES, Span,
+    HEAD_BYTES, Span, Statuses,
     body::{Chunked, Part},
     reply::{self, Framing, Reply},
 };
 use crate::codec::{
     Answered, Check, Flaw, SHARED_STREAM, Tally,
-    sample::{Comparison, Sample},
+    sample::{Comparison, Sample, Samples},
     verifier::{Source, Verifier},
 };
 
@@ -28,19 +28,22 @@ const STEP_BYTES: usize = 1024;
 /// A longer head is not remembered.
 const KNOWN_BYTES: usize = 1024;
 
+/// Statuses of a server that has too much to do, or too little time (RFC 9110, RFC 6585).
+const OVERLOADED: [u16; 4] = [408, 429, 503, 504];
+
 /// What the answers to a request must be. All connections of a group share it.
 #[derive(Debug)]
 pub(in crate::codec) struct Rules {
     /// The request is a HEAD: no answer has a body.
     pub(in crate::codec) bodiless: bool,
-    pub(in crate::codec) status: u16,
+    pub(in crate::codec) statuses: Statuses,
     /// Bytes of the body, where the profile says.
     pub(in crate::codec) length: Option<u64>,
     /// Which part of how many bytes is asked for, if it is not the whole.
     pub(in crate::codec) part: Option<(Span, u64)>,
     pub(in crate::codec) check: Check,
-    /// The first body.
-    pub(in crate::codec) sample: Sample,
+    /// The first body with each status.
+    pub(in crate::codec) samples: Samples,
 }
 
 /// Checks the answers of one connection.
@@ -57,7 +60,9 @@ pub struct Decoder {
     start: u64,
     /// Bytes of its body that came.
     body: u64,
-    /// Where it differs from the first one.
+    /// The first answer with the status that came last, and that status.
+    sample: Option<(u16, Arc<Sample>)>,
+    /// Where the present answer differs from it.
     comparison: Comparison,
     /// It is an error.
     error: bool,
@@ -86,6 +91,7 @@ impl Decoder {
             known: None,
             start: 0,
             body: 0,
+            sample: None,
             comparison: Comparison::default(),
             error: false,
             last: false,
@@ -104,7 +110,7 @@ impl Decoder {
     pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
         while !bytes.is_empty() {
             if self.verifier.is_lost() {
-                self.verifier.pass(bytes.len());
+                self.verifier.pass_lost(bytes);
                 return;
             }
             let taken = match self.at {
@@ -142,7 +148,7 @@ impl Decoder {
         if let Some((known, reply)) = self.known.as_deref().filter(|(known, _)| bytes.starts_with(known)) {
             let (taken, reply) = (known.len(), *reply);
             self.verifier.pass(taken);
-            self.open(reply, answered);
+            self.open(reply, &bytes[..taken], answered);
             return taken;
         }
         let window = &bytes[..bytes.len().min(HEAD_BYTES)];
@@ -166,9 +172,11 @@ impl Decoder {
         let Some(at) = memmem::find(&self.head[from..], HEAD_END) else {
             self.verifier.pass(take);
             if !reply::may_begin(&self.head) {
-                self.verifier.lose(self.start, Flaw::StatusLine);
+                self.verifier.lose(self.start, Flaw::StatusLine, self.sequence, &self.head);
+            } else if reply::has_bare_lf(&self.head, before) {
+                self.verifier.lose(self.start, Flaw::BareLf, self.sequence, &self.head);
             } else if self.head.len() == HEAD_BYTES {
-                self.verifier.lose(self.start, Flaw::HeadTooLong);
+                self.verifier.lose(self.start, Flaw::HeadTooLong, self.sequence, &self.head);
             }
             return take;
         };
@@ -182,30 +190,27 @@ impl Decoder {
 
     fn whole(&mut self, head: &[u8], answered: &mut impl FnMut(Answered)) {
         match Reply::parse(head) {
-            Err(flaw) => self.verifier.lose(self.start, flaw),
+            Err(flaw) => self.verifier.lose(self.start, flaw, self.sequence, head),
             Ok(reply) => {
                 self.known = (head.len() <= KNOWN_BYTES).then(|| Box::new((head.into(), reply)));
-                self.open(reply, answered);
+                self.open(reply, head, answered);
             }
         }
     }
 
     /// A head is whole: what follows it?
-    fn open(&mut self, reply: Reply, answered: &mut impl FnMut(Answered)) {
+    fn open(&mut self, reply: Reply, head: &[u8], answered: &mut impl FnMut(Answered)) {
         match reply.status {
-            101 => return self.verifier.lose(self.start, Flaw::Upgrade),
+            101 => return self.verifier.lose(self.start, Flaw::Upgrade, self.sequence, head),
             // The answer itself is still to come.
             100..200 => return,
             _ => {}
         }
-        let wanted = self.rules.status;
-        self.error = reply.status != wanted;
+        self.error = self.judge_head(reply, head);
         self.last = reply.last;
-        if self.error {
-            self.verifier.error(self.start, Flaw::Status { found: reply.status, wanted });
-        } else if self.rules.part.is_some() && reply.part != self.rules.part {
-            self.error = true;
-            self.verifier.error(self.start, Flaw::Part);
+        let is_compared = matches!(self.rules.check, Check::Bytes | Check::Length);
+        if is_compared && self.sample.as_ref().is_none_or(|(of, _)| *of != reply.status) {
+            self.sample = Some((reply.status, self.rules.samples.of(reply.status)));
         }
         let told = if let Framing::Length(length) = reply.framing { Some(length) } else { None };
         if self.rules.bodiless || matches!(reply.status, 204 | 304) {
@@ -221,6 +226,25 @@ impl Decoder {
                 At::UntilEnd
             }
         };
+    }
+
+    /// Whether the answer is an error, by what its head says.
+    fn judge_head(&mut self, reply: Reply, head: &[u8]) -> bool {
+        let found = reply.status;
+        let flaw = if self.rules.check != Check::None && !self.rules.statuses.accept(found) {
+            match self.rules.statuses.single() {
+                Some(wanted) => Flaw::Status { found, wanted },
+                None => Flaw::StatusOther { found },
+            }
+        } else if self.rules.part.is_some() && reply.part != self.rules.part {
+            Flaw::Part
+        } else {
+            return false;
+        };
+        self.verifier.error(self.start, flaw, OVERLOADED.contains(&found));
+        let line = memmem::find(head, b"\r\n").unwrap_or(head.len());
+        self.verifier.begins(self.sequence, self.start, &head[..line]);
+        true
     }
 
     fn by_length(&mut self, left: u64, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
@@ -249,7 +273,7 @@ impl Decoder {
             }
             Err((at, _)) => {
                 self.verifier.pass(at);
-                self.verifier.lose(self.verifier.received(), Flaw::Chunk);
+                self.verifier.lose(self.verifier.received(), Flaw::Chunk, self.sequence, &[]);
                 at
             }
         }
@@ -257,13 +281,15 @@ impl Decoder {
 
     /// Compares bytes of a body with what they must be.
     fn content(&mut self, bytes: &[u8]) -> usize {
-        match if self.error { Check::Any } else { self.rules.check } {
-            Check::Any => self.verifier.pass_unverified(bytes.len()),
-            Check::Content => {
+        match (self.rules.check, &self.sample) {
+            (Check::Content, _) if !self.error => {
                 let start = self.rules.part.map_or(0, |(part, _)| part.start);
                 self.verifier.compare(Source::Content(SHARED_STREAM), start + self.body, bytes);
             }
-            Check::Same => self.comparison.take(&self.rules.sample, bytes, &mut self.verifier),
+            (Check::Bytes, Some((_, sample))) if !self.error => {
+                self.comparison.take(sample, bytes, &mut self.verifier);
+            }
+            _ => self.verifier.pass_unverified(bytes.len()),
         }
         self.body += bytes.len() as u64;
         bytes.len()
@@ -282,10 +308,18 @@ impl Decoder {
     }
 
     fn judge(&mut self, found: u64) {
-        if let Some(wanted) = self.rules.length.filter(|wanted| *wanted != found) {
-            self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
-        } else if self.rules.check == Check::Same {
-            self.comparison.finish(&self.rules.sample, self.start, found, &mut self.verifier);
+        let told = self.rules.length.filter(|_| self.rules.check.judges_length());
+        match (told, self.rules.check, &self.sample) {
+            (Some(wanted), ..) if wanted != found => {
+                self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+            }
+            (_, Check::Bytes, Some((_, sample))) => {
+                self.comparison.finish(sample, self.start, found, &mut self.verifier);
+            }
+            (None, Check::Length, Some((_, sample))) => {
+                sample.compare_length(self.start, found, &mut self.verifier);
+            }
+            _ => {}
         }
     }
 }

@@ -34,11 +34,20 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     bytes[..count] == VERSION[..count]
 }
 
+/// Whether a line of a head ends with LF and no CR before it; what lies before `from` is known to be right. RFC 9112 lets
+/// clients take it for the end of a line; those that do not wait for ever.
+pub(super) fn has_bare_lf(head: &[u8], from: usize) -> bool {
+    memchr::memchr_iter(b'\n', &head[from..]).any(|at| !head[..from + at].ends_with(b"\r"))
+}
+
 impl Reply {
     /// Understands a whole head, with its blank line.
     pub(super) fn parse(head: &[u8]) -> Result<Self, Flaw> {
         if !may_begin(head) {
             return Err(Flaw::StatusLine);
+        }
+        if has_bare_lf(head, 0) {
+            return Err(Flaw::BareLf);
         }
         let mut headers = [const { MaybeUninit::uninit() }; FIELDS];
         let mut response = httparse::Response::new(&mut []);
@@ -48,7 +57,6 @@ impl Reply {
             httparse::Error::Version | httparse::Error::Status => Flaw::StatusLine,
             _ => Flaw::Head,
         })?;
-        // It takes a bare LF for the end of a line, too, and so may see a shorter head.
         let (httparse::Status::Complete(length), Some(version), Some(status)) =
             (parsed, response.version, response.code)
         else {
@@ -189,8 +197,11 @@ mod tests {
             assert_eq!(parse(text), Err(Flaw::StatusLine), "{text}");
         }
         assert_eq!(parse("HTTP/1.1 999 ?\r\n\r\n"), Err(Flaw::StatusLine));
-        for fields in ["A b", "A : b", " A: b", "A: b\0", "A: b\n\nC: d"] {
+        for fields in ["A b", "A : b", " A: b", "A: b\0"] {
             assert_eq!(with(fields), Err(Flaw::Head), "{fields:?}");
+        }
+        for fields in ["A: b\n\nC: d", "A: b\nC: d", "A: b\r\n\nC: d"] {
+            assert_eq!(with(fields), Err(Flaw::BareLf), "{fields:?}");
         }
     }
 }

@@ -43,8 +43,12 @@ impl Exchange {
         if self.length == Some(Bytes(0)) {
             return Err(("length", "an answer has at least one byte"));
         }
-        if self.check == Check::Content {
-            return Err(("check", "raw answers can be compared with the first (same) or not at all (any)"));
+        if matches!(self.check, Check::Content | Check::Status) {
+            return Err((
+                "check",
+                "raw answers have no status: they can be as long as the first (length), the same as it (bytes), or not be \
+                 compared (none)",
+            ));
         }
         Ok(())
     }

@@ -5,9 +5,12 @@ use super::{
     grammar::{Grammar, Kind, Part},
 };
 use crate::codec::{
-    Answered, Flaw, SHARED_STREAM, Tally,
+    Answered, Excerpt, Flaw, SHARED_STREAM, Tally,
     verifier::{Source, Verifier},
 };
+
+/// Errors of a server that has too much to do: a script runs, data are being loaded, a cluster is being changed.
+const OVERLOADED: [&[u8]; 3] = [b"-BUSY", b"-LOADING", b"-TRYAGAIN"];
 
 /// Checks the answers of one connection.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct Decoder {
     grammar: Grammar,
     /// Where the present answer started.
     start: u64,
+    /// Its first bytes.
+    begins: Excerpt,
     /// Bytes of content of the present answer that came, if it is no array.
     content: u64,
     /// How many of them are not those of the simple string that is awaited, and where the first of these is.
@@ -35,6 +40,7 @@ impl Decoder {
             verifier: Verifier::new(stream),
             grammar: Grammar::new(),
             start: 0,
+            begins: Excerpt::default(),
             content: 0,
             wrong: (0, 0),
             error: false,
@@ -53,10 +59,14 @@ impl Decoder {
     pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
         while !bytes.is_empty() {
             if self.verifier.is_lost() {
-                self.verifier.pass(bytes.len());
+                self.verifier.pass_lost(bytes);
                 return;
             }
-            let taken = match self.grammar.next(bytes) {
+            let part = self.grammar.next(bytes);
+            if let Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) = part {
+                self.begins.push(&bytes[..taken]);
+            }
+            let taken = match part {
                 Ok(Part::Framing(taken)) => {
                     self.verifier.pass(taken);
                     taken
@@ -72,7 +82,7 @@ impl Decoder {
                 }
                 Err((at, flaw)) => {
                     self.verifier.pass(at);
-                    self.verifier.lose(self.verifier.received(), flaw);
+                    self.verifier.lose(self.verifier.received(), flaw, self.sequence, &[]);
                     at
                 }
             };
@@ -124,19 +134,20 @@ impl Decoder {
         answered(Answered { sequence: self.sequence, error: self.error, last: false });
         self.sequence += 1;
         self.start = self.verifier.received();
+        self.begins = Excerpt::default();
         (self.content, self.wrong, self.error) = (0, (0, 0), false);
     }
 
     fn judge(&mut self, kind: Kind) {
         if self.error {
-            return self.verifier.error(self.start, Flaw::RespError);
+            return self.fail(Flaw::RespError);
         }
         let found = self.content;
         match (self.wanted, kind) {
             (Wanted::Any, _) => {}
             (Wanted::Own(_) | Wanted::Shared(_), Kind::Null) => {
                 self.error = true;
-                self.verifier.error(self.start, Flaw::RespNull);
+                self.fail(Flaw::RespNull);
             }
             (Wanted::Own(wanted) | Wanted::Shared(wanted), Kind::Bulk) => {
                 if found != wanted {
@@ -153,7 +164,16 @@ impl Decoder {
             _ => {
                 let bytes = self.verifier.received() - self.start;
                 self.verifier.flaw(self.start, Flaw::RespOther, bytes);
+                self.verifier.begins(self.sequence, self.start, self.begins.bytes());
             }
         }
+    }
+
+    /// The answer is an error.
+    fn fail(&mut self, flaw: Flaw) {
+        let begins = self.begins.bytes();
+        let is_overload = OVERLOADED.iter().any(|word| begins.starts_with(word));
+        self.verifier.error(self.start, flaw, is_overload);
+        self.verifier.begins(self.sequence, self.start, begins.strip_suffix(b"\r\n").unwrap_or(begins));
     }
 }

@@ -1,5 +1,7 @@
 //! Every decoder: what is right is found right, what is wrong is found where it is, however the bytes are cut.
 
+mod errors;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -139,6 +141,8 @@ fn what_is_no_http_is_told_with_its_place() {
         ("SSH-2.0-OpenSSH_9.2\r\n", 0, Flaw::StatusLine),
         ("x\r\n\r\n", 0, Flaw::StatusLine),
         ("HTTP/1.1 200 OK\r\nA b\r\n\r\n", 0, Flaw::Head),
+        ("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 0, Flaw::BareLf),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\n\r\nhel\r\n\r\nlo", 0, Flaw::BareLf),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\nxyz", 0, Flaw::Upgrade),
         ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 0, Flaw::Framing),
         (&format!("{chunked}5\r\nhelloX"), chunked.len() + 8, Flaw::Chunk),

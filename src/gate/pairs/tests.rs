@@ -3,7 +3,10 @@
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
-use crate::gate::trial;
+use crate::{
+    gate::trial,
+    metric::{Better, Fold, Metric, Stat},
+};
 
 const CPU: &str = "server_cpu_per_request";
 
@@ -16,7 +19,14 @@ fn cell(gated: Gated, pairs: Vec<Pair>, fresh: Vec<Pair>) -> Cell {
 }
 
 fn cpu() -> Gated {
-    Gated { name: CPU.to_owned(), floor: 0.03, budget: 0.06, start: 100.0, is_asked: false }
+    Gated {
+        name: CPU.to_owned(),
+        floor: 0.03,
+        budget: 0.06,
+        start: 100.0,
+        is_asked: false,
+        only_beyond: false,
+    }
 }
 
 /// Pairs of a server that needs 5 µs and of one that needs `factor` times that, with noise of 2 % on each, a drift that
@@ -109,7 +119,7 @@ fn one_sided(base: usize, head: usize) -> Cell {
 
 #[test]
 fn what_one_of_the_two_lacks_is_noticed() {
-    let is_one_sided = |base, head| one_sided(base, head).is_one_sided(CPU);
+    let is_one_sided = |base, head| one_sided(base, head).is_one_sided(&cpu());
     assert!(is_one_sided(10, 0) && is_one_sided(10, 8) && is_one_sided(0, 10));
     assert!(!is_one_sided(10, 9), "once is an accident");
     assert!(!is_one_sided(5, 5) && !is_one_sided(0, 0), "both lack it");
@@ -183,9 +193,9 @@ fn more_is_worse_unless_it_is_a_rate() {
 #[test]
 fn near_zero_differences_count_and_not_ratios() {
     let lateness = Gated::of(Stat { metric: Metric::LatenessP99, fold: Fold::Final }, None);
-    // 0.4 against 0.8 ms is nothing; 50 ms more is.
-    assert!(lateness.difference(0.4e6, 0.8e6) < lateness.floor.ln_1p() / 10.0);
-    assert!(lateness.difference(0.4e6, 50.4e6) > lateness.budget.ln_1p());
+    // 0.4 against 0.8 ms is nothing; 8 ms more is.
+    assert!(lateness.difference(0.4e6, 0.8e6) < lateness.floor.ln_1p());
+    assert!(lateness.difference(0.4e6, 8.4e6) > lateness.budget.ln_1p());
     assert!(lateness.difference(-0.2e6, 0.0).abs() < 1e-12, "too early is not good");
 }
 
@@ -195,8 +205,9 @@ fn a_pair_with_an_invalid_trial_is_dropped_whole() {
     let mut bad = good();
     bad.head.invalid.push("steal".to_owned());
     assert_eq!(bad.dropped().as_deref(), Some("head: steal"));
-    let finding = compare(&[cell(cpu(), vec![good(), bad, good(), good()], Vec::new())]).remove(0);
-    assert_eq!(finding.pairs, 3);
+    let findings = compare(&[cell(cpu(), vec![good(), bad, good(), good()], Vec::new())]);
+    let finding = findings.iter().find(|finding| finding.gated.name == CPU).expect("gated");
+    assert_eq!((finding.pairs, findings.len()), (3, 2), "and the trial that was spoilt is told");
 }
 
 #[test]
@@ -229,7 +240,9 @@ fn every_shipped_profile_with_clients_has_something_to_gate() {
         let profile = shipped.source().parse(&[]).expect("valid");
         for gated in gated(&profile) {
             let stat = crate::record::stat_of(&gated.name).expect("a number of a summary");
-            assert_ne!(stat.metric.spec().better, Better::Neither, "{}", gated.name);
+            let is_either_way = stat.metric.spec().better == Better::Neither;
+            assert_eq!(gated.is_two_sided(), is_either_way, "{}", gated.name);
+            assert!(!is_either_way || gated.only_beyond, "{}", gated.name);
             assert!(gated.floor > 0.0 && gated.start > 0.0, "{}", gated.name);
         }
     }

@@ -148,13 +148,108 @@ fn accounts_that_do_not_add_up_make_a_trial_invalid() {
 }
 
 #[test]
-fn percentiles_of_the_answered_are_no_answer_to_who_was_not() {
+fn requests_without_an_answer_are_worth_a_note() {
     let mut hung = trial(&[]);
     let requests = Requests { started: 1000, answered: 989, unanswered: 11, ..Requests::default() };
     let response_ns = crate::record::Buckets(vec![(5, 989)]);
     let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
-    hung.groups.push(GroupResult { ledger, requests, response_ns, ..GroupResult::default() });
-    assert!(examined(OPEN, "", &hung).notes[0].contains("those of the 989 that were answered"));
+    let loop_started_ns = Some(0);
+    hung.groups.push(GroupResult {
+        ledger,
+        requests,
+        response_ns,
+        loop_started_ns,
+        ..GroupResult::default()
+    });
+    assert!(examined(OPEN, "", &hung).notes[0].contains("11 requests unanswered, 0 lost"));
     hung.groups[0].requests = Requests { answered: 990, unanswered: 10, ..requests };
     assert_eq!(examined(OPEN, "", &hung), Findings::default());
+}
+
+#[test]
+fn programs_on_the_servers_cores_make_a_trial_invalid_where_the_server_waits_for_them() {
+    let of = |others, waited| {
+        said(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
+    };
+    assert_eq!(of(0.049, 0.9), "");
+    assert!(of(0.05, 0.02).starts_with("note: other programs used 5.0 % of the server's cores"));
+    assert!(of(0.099, 0.9).starts_with("note: "));
+    assert!(of(0.5, 0.09).starts_with("note: "), "they ran where, or when, the server did not");
+    let crowded = of(0.5, 0.45);
+    assert!(
+        crowded.starts_with("invalid: other programs used 50 % of the server's cores, and the server waited"),
+        "{crowded}"
+    );
+    assert!(!crowded.contains("note: "), "{crowded}");
+    let pressed =
+        [("others_on_server_cores", 0.5), ("server_run_delay_share", 0.5), ("host_cpu_pressure_rate", 0.9)];
+    assert!(!said(CLOSED, &pressed).contains("note: "), "it is said once");
+    assert!(
+        said(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
+        "a kernel that tells no wait"
+    );
+}
+
+#[test]
+fn clients_of_others_make_a_trial_invalid_unless_they_are_few() {
+    let of = |requests, share| {
+        let numbers = [("other_clients", 3.0), ("other_requests", requests), ("other_requests_share", share)];
+        said(CLOSED, &numbers)
+    };
+    assert_eq!(of(0.0, 0.0), "");
+    let few = of(49.0, 0.049);
+    assert!(few.starts_with("note: other clients than badpeer's sent at least 49 requests"), "{few}");
+    assert!(few.contains("over 3 connection(s): 4.9 % of all"), "{few}");
+    let many = of(5000.0, 0.05);
+    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request are theirs too"), "{many}");
+    // The window is of two seconds: a health check beside clients that only wait.
+    assert!(of(3.0, 1.0).starts_with("note: ") && of(4.0, 1.0).starts_with("invalid: "));
+}
+
+#[test]
+fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
+    let started = |load: &str, loop_started_ns| {
+        let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+        let group = GroupResult { name: "g".to_owned(), ledger, loop_started_ns, ..GroupResult::default() };
+        examined(load, "", &Trial { groups: vec![group], ..trial(&[]) }).invalid.join("\n")
+    };
+    assert_eq!(started(OPEN, Some(1_000_000_000)), "", "with the window");
+    let late = started(OPEN, Some(1_250_000_000));
+    assert!(late.contains("`g` started 250 ms after the measured window began"), "{late}");
+    assert!(started(OPEN, None).contains("`g` never started"));
+    assert_eq!(started(CLOSED, None), "", "a closed loop needs no start");
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_is_told_of_with_what_to_say() {
+    let closed = |closed_after_answer| {
+        let requests = Requests { started: 100, answered: 100, retried: 3, ..Requests::default() };
+        let ledger = Ledger { opened: 1, still_alive: 1, closed_after_answer, ..Ledger::default() };
+        let group = GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() };
+        examined(CLOSED, "", &Trial { groups: vec![group], ..trial(&[]) }).notes.join("\n")
+    };
+    assert_eq!(closed(5), "", "a keep-alive timeout now and then");
+    assert!(closed(6).contains("--requests-per-connection 1"), "{}", closed(6));
+}
+
+#[test]
+fn a_latency_that_the_harness_made_up_is_told_of() {
+    let with = |undelayed_ns| {
+        let mut delayed = trial(&[("g.latency_p99", 40e6)]);
+        delayed.groups.push(GroupResult {
+            name: "g".to_owned(),
+            ledger: Ledger { opened: 1, still_alive: 1, ..Ledger::default() },
+            response_ns: crate::record::Buckets(vec![(40_000_000, 1000)]),
+            undelayed_ns: crate::record::Buckets(vec![(undelayed_ns, 1000)]),
+            loop_started_ns: Some(0),
+            ..GroupResult::default()
+        });
+        examined(OPEN, "", &delayed).notes.join("\n")
+    };
+    assert_eq!(with(33_000_000), "");
+    assert!(
+        with(1_000_000).contains("98 % of the 99th percentile of `g` is the harness's own"),
+        "{}",
+        with(1_000_000)
+    );
 }

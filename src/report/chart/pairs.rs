@@ -20,7 +20,7 @@ const ROWS: usize = 14;
 /// The charts of a comparison: the intervals of each point, then the pairs of each number.
 pub(in crate::report) fn figures(comparison: &Comparison) -> Vec<Figure> {
     let mut points: IndexMap<String, Vec<&Finding>> = IndexMap::new();
-    for finding in &comparison.findings {
+    for finding in comparison.telling() {
         points.entry(finding.here()).or_default().push(finding);
     }
     let parts =
@@ -31,7 +31,7 @@ pub(in crate::report) fn figures(comparison: &Comparison) -> Vec<Figure> {
         name: if several { format!("intervals-{}", index + 1) } else { "intervals".to_owned() },
         ..intervals(here, findings)
     });
-    let pairs = comparison.findings.iter().enumerate().map(|(index, finding)| pairs(index + 1, finding));
+    let pairs = comparison.telling().enumerate().map(|(index, finding)| pairs(index + 1, finding));
     intervals.chain(pairs).collect()
 }
 

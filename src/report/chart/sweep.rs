@@ -84,7 +84,7 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         name: format!("sweep-{}", stat.name()),
         title: format!("{}, by {axis}", capitalized(&what)),
         about: stat.help() + scales(&x_axis, &y_axis),
-        caption: caption.to_owned(),
+        caption: format!("{caption}{}", if has_bounds(record, stat) { BOUNDS } else { "" }),
         layers,
         x: x_axis,
         y: y_axis,
@@ -92,6 +92,12 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         struck: Vec::new(),
         notes: Vec::new(),
     })
+}
+
+/// Whether the number is a lower bound at some point, of whichever group.
+fn has_bounds(record: &Record, stat: Stat) -> bool {
+    let trials = record.points.iter().flat_map(|point| &point.trials);
+    trials.flat_map(|trial| trial.censored.keys()).any(|name| stat_of(name) == Some(stat))
 }
 
 /// Which scales are not what the eye takes them for.
@@ -104,6 +110,8 @@ fn scales(x: &Axis, y: &Axis) -> &'static str {
     }
 }
 
+const BOUNDS: &str =
+    " Some values are lower bounds: requests without a proper answer lie there. The table says which.";
 const LINES: &str = "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye.";
 const BARS: &str =
     "A bar, or a dot where the scale is logarithmic, is the mean over the repeats, a ring one repeat.";

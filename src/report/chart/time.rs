@@ -139,7 +139,12 @@ fn curves(trial: &Trial, panel: Panel) -> Vec<Curve<'_>> {
             Some((_, name)) => trial.series.group(name, metric),
             None => trial.series.run(metric),
         };
-        let read = trial.series.points(column?);
+        let read = match group {
+            // What is stacked has the times of the samples; a slope is over the time between the readings.
+            _ if !is_counter(metric) => trial.series.points(column?),
+            Some((_, name)) => trial.series.group_points(name, metric),
+            None => trial.series.run_points(metric),
+        };
         // Nanoseconds of CPU per second are shares of a core.
         let slope_factor = metric.spec().unit.per_second_factor();
         let (points, scale) = if is_counter(metric) { (slopes(&read), slope_factor) } else { (read, 1.0) };

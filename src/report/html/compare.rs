@@ -18,7 +18,7 @@ const HOW_TO_READ: &str = "<p>Base and head are each server's own middle. “Wor
 pub(in crate::report) fn render(comparison: &Comparison, figures: &[Figure]) -> Result<String, ReportError> {
     let (pairs, intervals): (Vec<&Figure>, Vec<&Figure>) =
         figures.iter().partition(|figure| figure.name.starts_with("pairs-"));
-    let of_finding = comparison.findings.iter().zip(pairs);
+    let of_finding = comparison.telling().zip(pairs);
     let (doubtful, passed): (Vec<_>, Vec<_>) =
         of_finding.partition(|(finding, _)| finding.call != Call::Pass);
     let drawn = |figures: &mut dyn Iterator<Item = &Figure>| {

@@ -8,7 +8,9 @@ mod page;
 use super::{
     ReportError, baseline,
     chart::{Figure, Live},
-    contents, ended, stall,
+    contents, ended,
+    problems::problems,
+    stall,
     table::Table,
     view::{axes, command_line, manner, meaning, said},
 };
@@ -55,9 +57,14 @@ fn head(record: &Record) -> String {
     let outcome = record.outcome().word();
     let class = outcome.to_lowercase();
     let about = paragraphs(&record.profile.about);
+    let wrong: Vec<String> = problems(record)
+        .iter()
+        .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
+        .collect();
+    let wrong = wrong.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{about}\
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{about}\
          <p class=\"manner\">{}; started {}.</p>\n</header>\n",
         escape(&record.name),
         escape(&record.profile.title),

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Format, baseline, view};
 use crate::{
-    gate::{Against, Call, Comparison, Expected, Finding, Since, measured},
+    gate::{Against, Call, Comparison, Expected, Finding, Since, is_censored, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -81,6 +81,7 @@ impl Told {
             let why = view::said(point, |trial| &trial.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
+        cases.extend(record.died().map(Case::died));
         cases.extend(against.into_iter().flat_map(Case::of_baseline));
         let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
         Self {
@@ -99,7 +100,14 @@ impl From<&Comparison> for Told {
         let mut cases: Vec<Case> = findings
             .chain(comparison.expected.iter().flatten().chain(&comparison.faults).map(Case::of_expected))
             .collect();
-        if comparison.call == Call::Invalid {
+        if let Some(words) = &comparison.origin.head_died {
+            cases.push(Case {
+                name: "the head lives through the load that the base lives through".to_owned(),
+                word: Call::Fail.word(),
+                result: Outcome::Fail,
+                facts: words.clone(),
+            });
+        } else if comparison.call == Call::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
         } else if let Some(why) = &comparison.origin.broken_off {
@@ -119,7 +127,7 @@ impl From<&Comparison> for Told {
                 point: words(&finding.axes),
                 name: finding.gated.name.clone(),
                 stat: stat_of(&finding.gated.name)?,
-                value: finding.head,
+                value: Some(finding.head).filter(|head| head.is_finite())?,
                 range: None,
             })
         };
@@ -148,7 +156,10 @@ impl Case {
             name: format!("{} {}{at}", verdict.name, verdict.condition),
             word: verdict.outcome.word(),
             result: verdict.outcome,
-            facts: format!("measured {}", verdict.shown()),
+            facts: match &verdict.reason {
+                Some(reason) => reason.clone(),
+                None => format!("measured {}", verdict.shown()),
+            },
         }
     }
 
@@ -172,7 +183,26 @@ impl Case {
                 facts: baseline::sentence(number),
             })
         };
-        against.numbers.iter().filter_map(case).collect()
+        let told = |name: &str, call: Call, facts: Vec<String>| Self {
+            name: format!("{name} {since}"),
+            word: call.word(),
+            result: call.outcome(),
+            facts: facts.join("; "),
+        };
+        let mut cases: Vec<Self> = against.numbers.iter().filter_map(case).collect();
+        if !against.faults.is_empty() {
+            cases.push(told("no errors and no silence", Call::Fail, against.faults.clone()));
+        }
+        if !against.lost.is_empty() {
+            cases.push(told("no number is lost", Call::Inconclusive, against.lost.clone()));
+        }
+        cases
+    }
+
+    /// The server ended by itself.
+    fn died(how: &str) -> Self {
+        let (name, result) = ("the server stays alive".to_owned(), Outcome::Fail);
+        Self { name, word: result.word(), result, facts: how.to_owned() }
     }
 
     /// What was measured at that point proves nothing.
@@ -202,12 +232,15 @@ fn at(point: &str) -> String {
 }
 
 /// Every number of a point that can get better or worse, over its trials that are whole and prove something: a tracker would
-/// take the others for changes.
+/// take the others for changes, and a lower bound for an improvement.
 fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
     let Some(first) = point.trials.first() else { return Vec::new() };
     let number = |name: &String| {
         let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        if is_censored(point, name).is_some() {
+            return None;
+        }
         let values = measured(point, name)?;
         let range = (stats::quantile(&values, 0.0)?, stats::quantile(&values, 1.0)?);
         Some(Number {

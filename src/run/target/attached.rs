@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use super::{super::cores, Ending, RunError, Target, resolved};
+use super::{Ending, RunError, Target, resolved};
 use crate::{
-    probe::{ProcessProbe, listeners},
+    probe::{ProcessProbe, allowed_cpus, listeners},
     profile::Attach,
 };
 
@@ -90,7 +90,7 @@ impl Target for Attached {
     }
 
     fn cores(&self, _given: &[usize]) -> Vec<usize> {
-        let mut all: Vec<usize> = self.processes.iter().flat_map(|&pid| cores::of_process(pid)).collect();
+        let mut all: Vec<usize> = self.processes.iter().flat_map(|&pid| allowed_cpus(pid)).collect();
         all.sort_unstable();
         all.dedup();
         all

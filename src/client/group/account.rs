@@ -1,0 +1,222 @@
+//! What becomes of a group's requests and connections, counted as it happens.
+
+use super::{Ended, Group, Life};
+use crate::{
+    behavior::End,
+    client::{
+        pending::{Pending, Request},
+        queue::Arrival,
+    },
+    codec::Tally,
+    load::{Attempts, Reconnect},
+    record::Cause,
+    units::Count,
+};
+
+impl Group {
+    /// A request became due.
+    pub(in crate::client) fn due(&mut self, due_ns: u64) {
+        self.due += 1;
+        self.due_in_window += u64::from(self.in_window(due_ns));
+    }
+
+    /// A request of an open loop became due, and waits for a connection from now on.
+    pub(in crate::client) fn arrived(&mut self, due_ns: u64, now_ns: u64) {
+        self.due(due_ns);
+        let delay_us = (now_ns.saturating_sub(due_ns) / 1000).try_into().unwrap_or(u32::MAX);
+        if !self.queue.push(Arrival { due_ns, delay_us, is_retry: false }) {
+            self.skip(due_ns, now_ns);
+        }
+    }
+
+    /// A request that became due then was none after all.
+    pub(in crate::client) fn take_back(&mut self, due_ns: u64) {
+        self.requests.started -= 1;
+        self.due -= 1;
+        self.due_in_window -= u64::from(self.in_window(due_ns));
+    }
+
+    /// A request was sent as the server closed the connection: it waits for another one.
+    pub(in crate::client) fn retry(&mut self, request: &Request) {
+        self.requests.started -= 1;
+        self.requests.retried += 1;
+        let &Request { due_ns, delay_us, .. } = request;
+        self.queue.push_front(Arrival { due_ns, delay_us, is_retry: true });
+    }
+
+    /// Requests that each of its connections starts at most.
+    pub(in crate::client) fn requests_per_connection(&self) -> u64 {
+        self.spec.requests_per_connection.map_or(u64::MAX, |Count(most)| u64::from(most))
+    }
+
+    /// The clients stop: what still waits for a connection never gets one.
+    pub(in crate::client) fn stop(&mut self, now_ns: u64) {
+        let oldest_ns = self.queue.oldest_due_ns();
+        while let Some(arrival) = self.queue.pop() {
+            self.skip(arrival.due_ns, now_ns);
+        }
+        self.outlasted_ns = self.outlasted_ns.into_iter().chain(oldest_ns).min();
+        // In an open loop only requests that nobody answered make a silence; a closed loop always asks.
+        let asks_always = self.spec.load.is_closed_loop() && !self.has_ended;
+        if let Some(since_ns) = if asks_always { Some(0) } else { self.outlasted_ns } {
+            self.silence.ended(since_ns, now_ns);
+        }
+        if let Some(downloads) = &mut self.downloads {
+            downloads.stop(now_ns);
+        }
+        self.window.1 = self.window.1.min(now_ns);
+    }
+
+    fn skip(&mut self, due_ns: u64, now_ns: u64) {
+        self.requests.skipped += 1;
+        self.censor(Cause::Skipped, &Request::due(due_ns), now_ns);
+    }
+
+    fn in_window(&self, due_ns: u64) -> bool {
+        (self.window.0..self.window.1).contains(&due_ns)
+    }
+
+    /// A request got no proper answer until now.
+    fn censor(&mut self, cause: Cause, request: &Request, now_ns: u64) {
+        self.waited(request.due_ns, now_ns);
+        if self.in_window(request.due_ns) {
+            let since = |ns: u64| if ns == 0 { 0 } else { now_ns.saturating_sub(ns) };
+            self.judged.censor(cause, since(request.due_ns), since(request.sent_ns));
+        }
+    }
+
+    /// A request that was due then has waited until now: as far as that lies in the window.
+    fn waited(&mut self, due_ns: u64, now_ns: u64) {
+        let wait_ns = now_ns.saturating_sub(due_ns.max(self.window.0));
+        self.judged.longest_wait_ns = self.judged.longest_wait_ns.max(wait_ns);
+    }
+
+    /// A request was answered. An error is an answer, but no proper one: many come sooner than what was asked for would
+    /// have. Whether it came in the window or later.
+    pub(in crate::client) fn answered(&mut self, request: Request, error: bool, now_ns: u64) -> bool {
+        let response = now_ns.saturating_sub(request.due_ns);
+        self.requests.answered += 1;
+        if let Some(downloads) = &mut self.downloads {
+            downloads.part_came(error, now_ns);
+        }
+        self.answered_in_window += u64::from(self.in_window(now_ns));
+        self.silence.answered(if self.pace.is_some() { request.due_ns } else { 0 }, now_ns);
+        if error {
+            self.censor(Cause::Errors, &request, now_ns);
+            return now_ns >= self.window.0;
+        }
+        let service = now_ns.saturating_sub(request.sent_ns);
+        self.waited(request.due_ns, now_ns);
+        self.interval.record(response, self.pace.is_some().then_some(service));
+        if self.in_window(request.due_ns) {
+            self.judged.answered(response, service);
+            if self.pace.is_some() {
+                let delay_ns = u64::from(request.delay_us) * 1000;
+                self.judged.undelayed.saturating_record(response.saturating_sub(delay_ns));
+            }
+        }
+        now_ns >= self.window.0
+    }
+
+    /// The peer ended a connection that lived so long.
+    pub(in crate::client) fn evicted_after(&mut self, lived_ns: u64) {
+        self.evicted_after.saturating_record(lived_ns);
+    }
+
+    /// A connection ended, with these requests under way.
+    pub(in crate::client) fn ended(
+        &mut self,
+        how: Ended,
+        life: Life,
+        pending: &Pending,
+        content: &Tally,
+        now_ns: u64,
+    ) {
+        let open = pending.open() as u64;
+        let count = match how {
+            Ended::ByUs(End::Close | End::HalfClose) => &mut self.ledger.closed_by_us,
+            Ended::ByUs(End::Reset) => &mut self.ledger.reset_by_us,
+            Ended::ByUs(End::Vanish) => &mut self.ledger.vanished,
+            Ended::AsAnnounced => &mut self.ledger.closed_as_announced,
+            Ended::Idle => &mut self.ledger.closed_idle,
+            Ended::ByFin => &mut self.ledger.evicted_fin,
+            Ended::ByReset => &mut self.ledger.evicted_rst,
+            Ended::Refused => &mut self.ledger.refused,
+            Ended::TimedOut => &mut self.ledger.timed_out,
+            Ended::Alive => &mut self.ledger.still_alive,
+        };
+        *count += 1;
+        self.count_life(how, life, open > 0, now_ns);
+        if how == Ended::Alive {
+            self.requests.unanswered += open;
+            let age = pending.oldest_due_ns().map_or(0, |due| now_ns.saturating_sub(due));
+            self.requests.oldest_unanswered_ns = self.requests.oldest_unanswered_ns.max(age);
+            self.outlasted_ns = self.outlasted_ns.into_iter().chain(pending.oldest_due_ns()).min();
+            pending.requests().for_each(|request| self.censor(Cause::Unanswered, request, now_ns));
+        } else {
+            self.requests.lost += open;
+            // What our own end cut off is not the server's doing.
+            if !matches!(how, Ended::ByUs(_)) {
+                pending.requests().for_each(|request| self.censor(Cause::Lost, request, now_ns));
+            }
+            self.come_back(how, now_ns);
+        }
+        // Nobody knows what answers to spoilt requests must be.
+        if !self.spec.tx.spoils() {
+            self.content.add(content);
+        }
+    }
+
+    /// Opens the connection again where the group does so, or where its end is one after which every client does.
+    fn come_back(&mut self, how: Ended, now_ns: u64) {
+        if self.spec.reconnect.is_some() || how == Ended::Idle {
+            let of = self.part.of;
+            let attempts = self.attempts.get_or_insert_with(|| Attempts::new(&Reconnect::default(), of));
+            self.reopen_ns.push_back(attempts.after(now_ns));
+        }
+        if self.alive.is_empty() && self.reopen_ns.is_empty() && self.to_open == 0 {
+            self.has_ended = true;
+            if self.spec.load.is_closed_loop() {
+                self.silence.ended(0, now_ns);
+            }
+        }
+    }
+
+    /// How many answers a connection got, where it had something to be answered.
+    fn count_life(&mut self, how: Ended, life: Life, waits: bool, now_ns: u64) {
+        let by_itself = matches!(how, Ended::Alive | Ended::ByFin | Ended::ByReset);
+        let never_came_about = how == Ended::Alive && !life.is_established;
+        let asks = !self.spec.tx.is_idle() && (waits || never_came_about);
+        if now_ns > self.window.0 && by_itself && asks && life.answers == 0 {
+            self.silent += 1;
+        }
+        let (start_ns, end_ns) = self.window;
+        let soon_ns = start_ns + end_ns.saturating_sub(start_ns) / 10;
+        if life.is_established && life.opened_ns <= soon_ns && now_ns >= end_ns {
+            let answers = u64::from(life.answers);
+            self.fewest_answers = Some(self.fewest_answers.map_or(answers, |fewest| fewest.min(answers)));
+        }
+    }
+
+    /// Takes over what another thread drove of the same group.
+    pub(in crate::client) fn absorb(&mut self, other: Self) {
+        self.due += other.due;
+        self.due_in_window += other.due_in_window;
+        self.answered_in_window += other.answered_in_window;
+        self.requests.add(&other.requests);
+        self.ledger.add(&other.ledger);
+        self.received += other.received;
+        self.sent += other.sent;
+        self.content.add(&other.content);
+        if other.part.count > 0 && other.downloads.is_some() {
+            // One thread drives all of them.
+            self.downloads = other.downloads;
+        }
+        self.judged.add(&other.judged);
+        self.silence.add(&other.silence);
+        self.silent += other.silent;
+        self.fewest_answers = self.fewest_answers.into_iter().chain(other.fewest_answers).min();
+        self.cannot_vanish = self.cannot_vanish.take().or(other.cannot_vanish);
+        self.evicted_after.add(&other.evicted_after).expect("histograms with the same bounds");
+    }
+}

@@ -1,0 +1,196 @@
+//! Runs against runs that were kept, made up.
+
+use super::*;
+use crate::{
+    gate::trial,
+    record::{GroupResult, Machine, Outcome, Requests, Verdict},
+};
+
+fn record(cpus: &[f64]) -> Record {
+    let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
+    let numbers = |cpu: &f64| [("server_cpu_per_request", *cpu), ("server_calls_per_request", cpu / 1000.0)];
+    let trials = cpus.iter().map(|cpu| trial(&numbers(cpu))).collect();
+    Record {
+        format: 1,
+        badpeer: "1".into(),
+        command: Vec::new(),
+        name: "t".into(),
+        started: String::new(),
+        machine: Machine::default(),
+        commit: None,
+        profile: toml::from_str(text).expect("a profile"),
+        files: IndexMap::new(),
+        points: vec![Point { axes: IndexMap::new(), trials, verdicts: Vec::new() }],
+        interrupted: false,
+    }
+}
+
+fn calls(against: &Against) -> Vec<Option<Call>> {
+    against.numbers.iter().map(|since| since.call).collect()
+}
+
+#[test]
+fn every_new_repeat_must_be_worse_than_every_old_one() {
+    let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
+    let call = |now: &[f64]| Against::of("main", &base, &record(now)).call;
+    assert_eq!(call(&[1200.0, 1210.0, 1230.0, 1200.0]), Call::Regression);
+    assert_eq!(call(&[1200.0, 1210.0, 1230.0]), Call::Inconclusive, "two numbers part so once in 18 times");
+    assert_eq!(call(&[1200.0, 1210.0, 1015.0]), Call::Inconclusive, "one is as good as before");
+    assert_eq!(call(&[1005.0, 1010.0, 1015.0]), Call::Pass);
+    assert_eq!(call(&[700.0, 710.0, 720.0]), Call::Pass, "better");
+    assert_eq!(call(&[1040.0, 1045.0, 1050.0]), Call::Pass, "worse by less than the floor");
+    assert_eq!(call(&[1500.0, 1500.0]), Call::Inconclusive, "two repeats prove nothing");
+}
+
+#[test]
+fn on_another_kernel_only_counts_are_gated() {
+    let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
+    let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
+    assert_eq!(calls(&Against::of("main", &base, &now)), [Some(Call::Regression), Some(Call::Regression)]);
+    now.machine.kernel = "6.9".into();
+    let against = Against::of("main", &base, &now);
+    assert_eq!(calls(&against), [None, Some(Call::Regression)], "system calls are the same anywhere");
+    assert_eq!(against.differs, ["another kernel:  then, 6.9 now"]);
+    now.machine.kernel = String::new();
+    now.profile.clients[0].count = 2;
+    assert_eq!(calls(&Against::of("main", &base, &now))[0], None, "another question");
+    now.profile = base.profile.clone();
+    now.profile.title = "said in other words".into();
+    assert_eq!(calls(&Against::of("main", &base, &now))[0], Some(Call::Regression));
+}
+
+#[test]
+fn what_is_no_more_is_no_pass() {
+    let base = record(&[1000.0, 1010.0, 1020.0]);
+    let mut now = base.clone();
+    for trial in &mut now.points[0].trials {
+        trial.summary.shift_remove("server_cpu_per_request");
+    }
+    let against = Against::of("main", &base, &now);
+    assert_eq!(against.call, Call::Inconclusive);
+    assert_eq!(against.lost, ["server_cpu_per_request"]);
+    let whole = Against::of("main", &base, &base.clone());
+    assert_eq!((whole.call, whole.lost.len()), (Call::Pass, 0));
+}
+
+#[test]
+fn a_point_that_was_not_there_is_not_compared() {
+    let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
+    now.points[0].axes.insert("server.buffer".into(), "chained".into());
+    let against = Against::of("main", &base, &now);
+    assert_eq!((against.numbers.len(), against.call), (0, Call::Invalid));
+}
+
+/// A made-up run of the group `g`, of which so many requests came to this.
+fn answered(answered: u64, unanswered: u64, lost: u64, errors: f64) -> Record {
+    let mut record = record(&[1000.0, 1010.0, 1020.0]);
+    for trial in &mut record.points[0].trials {
+        let requests = Requests {
+            started: answered + unanswered + lost,
+            answered,
+            unanswered,
+            lost,
+            ..Requests::default()
+        };
+        trial.groups = vec![GroupResult { name: "g".into(), requests, ..GroupResult::default() }];
+        trial.summary.insert("g.errors".into(), errors);
+        trial.summary.insert("g.silent_connections".into(), 0.0);
+    }
+    record
+}
+
+#[test]
+fn a_run_with_errors_or_silence_is_no_baseline_and_fails_against_one() {
+    let good = answered(1000, 0, 0, 0.0);
+    assert!(unfit(&good).is_empty(), "{:?}", unfit(&good));
+    for (bad, part) in [
+        (answered(1000, 3, 0, 0.0), "9 requests unanswered in `g` in 3 of 3 repeats"),
+        (answered(1000, 0, 1, 0.0), "3 requests lost in `g`"),
+        (answered(1000, 0, 0, 2.0), "6 errors in `g`"),
+        (answered(0, 0, 0, 0.0), "no answer at all in `g`"),
+    ] {
+        assert_eq!(unfit(&bad).len(), 1, "{:?}", unfit(&bad));
+        assert!(unfit(&bad)[0].contains(part), "{:?}", unfit(&bad));
+        let against = Against::of("main", &good, &bad);
+        assert_eq!((against.call, against.faults.len()), (Call::Fail, 1), "{part}");
+        assert_eq!(Against::of("main", &bad, &good).call, Call::Pass, "the baseline's own are past");
+    }
+    let mut silent = good.clone();
+    silent.points[0].trials[1].summary["g.silent_connections"] = 2.0;
+    assert!(unfit(&silent)[0].contains("2 connections without an answer in `g` in 1 of 3 repeats"));
+    silent.points[0].trials[1].invalid.push("the host was busy".into());
+    assert!(unfit(&silent).is_empty(), "a repeat that proves nothing");
+    let mut corrupt = silent;
+    corrupt.points[0].trials[1].summary.insert("corrupt_bytes".into(), 5.0);
+    assert!(unfit(&corrupt)[0].contains("5 bytes were wrong"), "no load does that");
+}
+
+#[test]
+fn what_the_profile_expects_is_its_question() {
+    let mut record = answered(1000, 3, 0, 0.0);
+    let verdict =
+        |outcome| Verdict { name: "g.unanswered".into(), condition: "> 0".into(), measured: None, outcome };
+    record.points[0].verdicts = vec![verdict(Outcome::Pass)];
+    assert!(unfit(&record).is_empty());
+    record.points[0].verdicts = vec![verdict(Outcome::Fail)];
+    assert_eq!(unfit(&record).len(), 2, "{:?}", unfit(&record));
+    record.profile.clients[0].lifetime = Some("1s".parse().expect("a time"));
+    record.points[0].verdicts.clear();
+    record.points[0].trials.iter_mut().for_each(|trial| trial.groups[0].requests.unanswered = 0);
+    record.points[0].trials.iter_mut().for_each(|trial| trial.groups[0].requests.lost = 3);
+    assert!(unfit(&record).is_empty(), "they close whatever is under way");
+}
+
+#[test]
+fn numbers_are_lost_and_new_whichever_profile_names_them() {
+    let with = |name: &str| {
+        let mut record = record(&[1000.0, 1010.0, 1020.0]);
+        record.profile.clients[0].name = name.to_owned();
+        for trial in &mut record.points[0].trials {
+            trial.summary.insert(format!("{name}.requests_rate"), 5000.0);
+        }
+        record
+    };
+    let (base, now) = (with("old"), with("new"));
+    let against = Against::of("main", &base, &now);
+    assert_eq!(
+        (&against.lost[..], &against.new[..]),
+        (&["old.requests_rate".to_owned()][..], &["new.requests_rate".to_owned()][..])
+    );
+    assert_ne!(against.call, Call::Pass);
+    // A group that is there, and whose number the profile no longer gates, is lost as well.
+    let mut idle = with("old");
+    idle.profile.clients[0].load.depth = None;
+    for trial in &mut idle.points[0].trials {
+        trial.summary.shift_remove("old.requests_rate");
+    }
+    assert_eq!(Against::of("main", &base, &idle).lost, ["old.requests_rate"]);
+    assert_eq!(Against::of("main", &idle, &base).new, ["old.requests_rate"]);
+    // A point that is no more.
+    let mut moved = base.clone();
+    moved.points[0].axes.insert("seed".into(), "2".into());
+    let against = Against::of("main", &base, &moved);
+    assert_eq!((against.lost.len(), against.new.len()), (3, 3));
+}
+
+#[test]
+fn what_stands_still_costs_the_others_nothing_and_moves_by_its_middle() {
+    let with = |waits: [f64; 4], ended: f64| {
+        let mut record = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
+        for (trial, wait) in record.points[0].trials.iter_mut().zip(waits) {
+            trial.summary.insert("g.longest_wait".into(), wait);
+            trial.summary.insert("g.errors_share".into(), ended);
+        }
+        record
+    };
+    let base = with([2e6, 9e6, 3e6, 20e6], 0.0);
+    let of = |now: &Record, name: &str| {
+        let against = Against::of("main", &base, now);
+        against.numbers.iter().find(|since| since.gated.name == name).and_then(|since| since.call)
+    };
+    assert_eq!(of(&with([80e6, 2e6, 3e6, 4e6], 0.0), "g.longest_wait"), Some(Call::Pass));
+    assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(Call::Regression));
+    assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(Call::Regression));
+    let against = Against::of("main", &base, &with([2e6; 4], 0.0));
+    assert!(against.numbers.iter().any(Since::stood_still), "{:?}", against.numbers);
+}

@@ -1,0 +1,90 @@
+//! What a run must not have to be kept as a baseline, or to pass against one: errors, and requests that nobody answered.
+
+use crate::{
+    metric::Metric,
+    profile::{Group, Profile},
+    record::{Outcome, Point, Record, Requests, Trial, Verdict, named_at, number_of},
+};
+
+/// Why a run is none to compare with, a sentence for each reason: an expectation that failed, wrong bytes, and of its groups
+/// that behave well requests that were lost, unanswered or answered with an error, and connections that got no answer. What
+/// the profile expects something of is its question, and is judged by that.
+#[must_use]
+pub fn unfit(record: &Record) -> Vec<String> {
+    record.points.iter().flat_map(|point| unfit_at(&record.profile, point)).collect()
+}
+
+fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
+    let failed = point.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+    let mut all: Vec<String> =
+        failed.map(|verdict| format!("`{} {}` failed", verdict.name, verdict.condition)).collect();
+    let corrupt = Metric::CorruptBytes.spec().name;
+    let wrong: f64 = point.trials.iter().filter_map(|trial| trial.summary.get(corrupt)).sum();
+    if wrong > 0.0 && !is_expected(&point.verdicts, corrupt) {
+        all.push(format!("{wrong} bytes were wrong"));
+    }
+    for (index, group) in profile.clients.iter().enumerate().filter(|(_, group)| group.is_steady()) {
+        all.extend(unfit_group(point, index, group));
+    }
+    all.into_iter().map(|reason| named_at(&reason, &point.axes)).collect()
+}
+
+fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
+    let name = |metric: Metric| format!("{}.{}", group.name, metric.spec().name);
+    let requests = |of: fn(Requests) -> u64| {
+        move |trial: &Trial| trial.groups.get(index).map(|group| of(group.requests) as f64)
+    };
+    let summed = |metric| {
+        let number = name(metric);
+        move |trial: &Trial| trial.summary.get(&number).copied()
+    };
+    let none_at_all = |trial: &Trial| {
+        let requests = trial.groups.get(index)?.requests;
+        Some(f64::from(requests.answered == 0))
+    };
+    // Who closes a connection whatever is under way on it loses that by intent.
+    let loses = group.lifetime.is_some();
+    let asks = group.load.depth.is_some() || group.load.rate.is_some();
+    let said = |what: &str| format!("{what} in `{}`", group.name);
+    let found: [(Metric, Metric, Option<String>); 5] = [
+        (Metric::Errors, Metric::ErrorsShare, counted(point, &summed(Metric::Errors), &said("errors"))),
+        (
+            Metric::Unanswered,
+            Metric::UnansweredShare,
+            counted(point, &requests(|requests| requests.unanswered), &said("requests unanswered")),
+        ),
+        (
+            Metric::Lost,
+            Metric::LostShare,
+            counted(point, &requests(|requests| requests.lost), &said("requests lost")).filter(|_| !loses),
+        ),
+        (
+            Metric::SilentConnections,
+            Metric::SilentShare,
+            counted(point, &summed(Metric::SilentConnections), &said("connections without an answer")),
+        ),
+        (
+            Metric::Answered,
+            Metric::Answered,
+            counted(point, &none_at_all, "").filter(|_| asks).map(|_| said("no answer at all")),
+        ),
+    ];
+    let is_expected = |metric| is_expected(&point.verdicts, &name(metric));
+    let unasked = found.into_iter().filter(|(count, share, _)| !is_expected(*count) && !is_expected(*share));
+    unasked.filter_map(|(.., reason)| reason).collect()
+}
+
+/// Whether the profile expects something of the number, and that holds.
+fn is_expected(verdicts: &[Verdict], number: &str) -> bool {
+    let is_met = |verdict: &&Verdict| verdict.outcome == Outcome::Pass;
+    verdicts.iter().filter(is_met).any(|verdict| number_of(&verdict.name) == number)
+}
+
+/// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing tells no more than
+/// that bytes were wrong: all else may be the machine's doing.
+fn counted(point: &Point, of: &dyn Fn(&Trial) -> Option<f64>, words: &str) -> Option<String> {
+    let trials = point.trials.iter().filter(|trial| trial.is_sound());
+    let counts: Vec<f64> = trials.filter_map(of).filter(|count| *count > 0.0).collect();
+    let (all, total) = (counts.len(), counts.iter().sum::<f64>());
+    (all > 0).then(|| format!("{total} {words} in {all} of {} repeats", point.trials.len()))
+}

@@ -1,0 +1,168 @@
+//! Comparisons of made-up pairs.
+
+use indexmap::IndexMap;
+
+use super::*;
+use crate::gate::trial;
+
+const NUMBER: &str = "server_rss_growth";
+
+fn gated(is_asked: bool) -> Gated {
+    Gated { name: NUMBER.to_owned(), floor: 0.05, budget: 0.1, start: 1.0, is_asked, only_beyond: false }
+}
+
+/// Pairs that are alike, but for what is done to the head of some.
+fn pairs(count: usize, worse: impl Fn(usize, &mut Trial)) -> Vec<Pair> {
+    let pair = |n| {
+        let base = trial(&[(NUMBER, 1000.0), ("corrupt_bytes", 0.0), ("g.errors", 0.0)]);
+        let mut head = base.clone();
+        worse(n, &mut head);
+        Pair { head_first: false, base, head }
+    };
+    (0..count).map(pair).collect()
+}
+
+fn cell(point: &str, pairs: Vec<Pair>) -> Cell {
+    let axes: IndexMap<String, String> = [("key".to_owned(), point.to_owned())].into_iter().collect();
+    Cell { axes, gated: vec![gated(false)], pairs, fresh: Vec::new() }
+}
+
+fn comparison(cells: &[Cell]) -> Comparison {
+    let origin = Origin {
+        name: "t".into(),
+        base: "base".into(),
+        head: "head".into(),
+        seed: 1,
+        asked: 20,
+        started: String::new(),
+        seconds: 1.0,
+        command: Vec::new(),
+        broken_off: None,
+        head_died: None,
+    };
+    Comparison::of(origin, cells, &[], None)
+}
+
+/// Makes so many trials invalid.
+fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
+    move |n, trial| {
+        if n < count {
+            trial.invalid.push("the server dropped connections".to_owned());
+        }
+    }
+}
+
+#[test]
+fn alike_is_a_pass() {
+    let comparison = comparison(&[cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, _| ()))]);
+    assert_eq!((comparison.call, comparison.doubts.len()), (Call::Pass, 0), "{:?}", comparison.doubts);
+}
+
+/// The same with as many fresh pairs, in which the head spoils so many as well.
+fn confirmed(count: usize, fresh: usize) -> Comparison {
+    let fresh = pairs(20, spoiling(fresh));
+    comparison(&[Cell { fresh, ..cell("a", pairs(20, spoiling(count))) }])
+}
+
+#[test]
+fn a_head_that_spoils_its_trials_is_a_regression() {
+    // A whole point is gone, and in the fresh pairs again.
+    let gone = cell("b", pairs(20, spoiling(20)));
+    let gone = Cell { fresh: pairs(20, spoiling(20)), ..gone };
+    let gone = comparison(&[cell("a", pairs(20, |_, _| ())), gone]);
+    assert_eq!(gone.call, Call::Regression);
+    assert_eq!(gone.names(Call::Regression), [crate::gate::SPOILT]);
+    assert!(gone.doubts[0].contains("1 of 2 points"), "{:?}", gone.doubts);
+    assert_eq!(confirmed(20, 20).call, Call::Regression, "though no pair stands");
+    assert_eq!(confirmed(8, 6).call, Call::Regression);
+    assert_eq!(confirmed(8, 5).call, Call::Inconclusive, "not confirmed at 2 %");
+    assert_eq!(confirmed(20, 0).call, Call::Inconclusive);
+}
+
+#[test]
+fn what_the_head_alone_spoils_is_no_pass_from_the_first_trial_on() {
+    for count in [1, 2, 5] {
+        let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
+        assert_eq!(few.call, Call::Inconclusive, "{count}");
+        let spoilt = &few.findings[0];
+        assert!(spoilt.is_of_spoilt_trials() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
+        assert!((spoilt.head - count as f64 / 20.0).abs() < 1e-12);
+    }
+    // As often the base's: the host's doing.
+    let both = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, mut pair)| {
+        let trial = if n % 2 == 0 { &mut pair.base } else { &mut pair.head };
+        spoiling(6)(n, trial);
+        pair
+    });
+    assert_eq!(comparison(&[cell("a", both.collect())]).call, Call::Pass);
+}
+
+#[test]
+fn a_head_that_died_under_load_is_a_fail() {
+    let cells = [cell("a", pairs(3, |_, _| ()))];
+    let mut origin = comparison(&cells).origin;
+    origin.broken_off = Some("head: the server ended".into());
+    assert_eq!(Comparison::of(origin.clone(), &cells, &[], None).call, Call::Inconclusive);
+    origin.head_died = Some("the server ended".into());
+    assert_eq!(Comparison::of(origin.clone(), &cells, &[], None).call, Call::Fail);
+    assert_eq!(Comparison::of(origin, &[], &[], None).call, Call::Fail, "in its first trial");
+}
+
+#[test]
+fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
+    let mut cell = cell("a", pairs(20, |_, _| ()));
+    cell.gated.push(Gated { name: "g.latency_p99".into(), ..gated(false) });
+    assert_eq!(comparison(std::slice::from_ref(&cell)).call, Call::Pass);
+    cell.gated[1].is_asked = true;
+    let asked = comparison(&[cell]);
+    assert_eq!((asked.call, asked.not_gated.len()), (Call::Inconclusive, 1));
+    assert!(asked.doubts[0].contains("g.latency_p99 key=a"), "{:?}", asked.doubts);
+}
+
+#[test]
+fn wrong_bytes_and_errors_fail_whatever_is_expected() {
+    let set = |name: &'static str, least: usize| {
+        move |n: usize, head: &mut Trial| {
+            if n < least {
+                head.summary.insert(name.to_owned(), 3.0);
+            }
+        }
+    };
+    let of = |name, least| comparison(&[cell("a", pairs(20, set(name, least)))]);
+    assert_eq!(of("corrupt_bytes", 1).call, Call::Fail);
+    assert_eq!(of("g.errors", 10).call, Call::Fail);
+    assert_eq!(of("g.errors", 9).call, Call::Pass, "the server was full now and then");
+    assert_eq!(of("corrupt_bytes", 1).unmet().count(), 1);
+    let both = pairs(20, |_, _| ()).into_iter().map(|mut pair| {
+        pair.base.summary.insert("corrupt_bytes".into(), 1.0);
+        pair.head.summary.insert("corrupt_bytes".into(), 1.0);
+        pair
+    });
+    assert_eq!(comparison(&[cell("a", both.collect())]).call, Call::Pass, "the head is no worse");
+}
+
+#[test]
+fn what_was_found_is_not_hidden_by_what_was_dropped() {
+    let wrong = |n: usize, head: &mut Trial| {
+        spoiling(11)(n, head);
+        head.summary.insert("corrupt_bytes".to_owned(), 1.0);
+    };
+    assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).call, Call::Fail);
+    let by_both = |n: usize, mut pair: Pair| {
+        spoiling(11)(n, &mut pair.base);
+        spoiling(11)(n, &mut pair.head);
+        pair
+    };
+    let dropped = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, pair)| by_both(n, pair));
+    assert_eq!(comparison(&[cell("a", dropped.collect())]).call, Call::Invalid);
+}
+
+#[test]
+fn a_calibration_counts_the_gates_that_could_alarm() {
+    let mut calibration = super::super::Calibration::new(false);
+    calibration.add(comparison(&[cell("a", pairs(20, |_, _| ()))]));
+    calibration.add(comparison(&[]));
+    let summary = calibration.summary();
+    assert_eq!((summary.gates, summary.invalid, summary.alarms), (1, 1, 0));
+    assert!(summary.alarm_rate_below.is_some_and(|rate| rate > 0.94), "one gate proves next to nothing");
+}

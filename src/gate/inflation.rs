@@ -1,0 +1,116 @@
+//! How much of a latency is the harness's own doing: requests that it started late, and answers that it read late because
+//! it stood still.
+
+use crate::{
+    metric::{Fold, Metric, Stat},
+    profile::Group,
+    record::{GroupResult, Trial},
+};
+
+/// A latency of which the harness made up more than this share is not judged, unless it stayed below its limit all the
+/// same.
+pub const MOST_OWN_SHARE: f64 = 0.2;
+/// Pauses shorter than this are not added up in `harness_paused`, in nanoseconds.
+const PAUSE_NS: f64 = 50e6;
+
+/// The share of a group's latency, from 0 to 1, that the harness itself made up in this trial: by starting requests late,
+/// or by standing still while answers lay there to be read. 0 for numbers that are no latencies.
+#[must_use]
+pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {
+    let Some(result) = trial.groups.iter().find(|result| result.name == group.name) else { return 0.0 };
+    let name = format!("{}.{}", group.name, Stat { metric, fold: Fold::Final }.name());
+    let value = trial.summary.get(&name).copied().filter(|value| *value > 0.0);
+    let (Some(value), Some(q)) = (value, share_below(metric)) else { return 0.0 };
+    let paused = paused_share(trial, group, result, q, value);
+    let is_response = !matches!(metric, Metric::ServiceP50 | Metric::ServiceP99);
+    if is_response { paused.max(delayed_share(result, q)) } else { paused }
+}
+
+/// The quantile that a latency is.
+const fn share_below(metric: Metric) -> Option<f64> {
+    Some(match metric {
+        Metric::LatencyP50 | Metric::ServiceP50 => 0.5,
+        Metric::LatencyP90 => 0.9,
+        Metric::LatencyP99 | Metric::ServiceP99 => 0.99,
+        Metric::LatencyP999 => 0.999,
+        Metric::LatencyMax | Metric::LongestWait | Metric::LongestSilence => 1.0,
+        _ => return None,
+    })
+}
+
+/// Of an open loop's quantile, the share that requests were started late by.
+fn delayed_share(result: &GroupResult, q: f64) -> f64 {
+    let quantiles = result.response_ns.quantile(q).zip(result.undelayed_ns.quantile(q));
+    quantiles.map_or(0.0, |(all, undelayed)| 1.0 - (undelayed as f64 / all.max(1) as f64).min(1.0))
+}
+
+/// A pause makes every answer late that comes in it: one for each request under way. Where these can be the slowest ones
+/// that a quantile is about, the longest pause as a share of it.
+fn paused_share(trial: &Trial, group: &Group, result: &GroupResult, q: f64, value: f64) -> f64 {
+    let number = |metric| {
+        let name = Stat { metric, fold: Fold::Final }.name();
+        trial.summary.get(&name).copied().unwrap_or(0.0)
+    };
+    let longest = number(Metric::HarnessPauseMax);
+    let pauses = (number(Metric::HarnessPaused) / PAUSE_NS).ceil().max(1.0);
+    let under_way = f64::from(group.count) * f64::from(group.load.depth.unwrap_or(1));
+    let slower = (1.0 - q) * result.response_ns.count() as f64;
+    if slower <= pauses * under_way && (q >= 1.0 || longest >= PAUSE_NS) {
+        (longest / value).min(1.0)
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{gate::trial, record::Buckets};
+
+    fn group(load: &str) -> Group {
+        toml::from_str(&format!("name = 'g'\ncount = 8\nload = {load}")).expect("a group")
+    }
+
+    const OPEN: &str = "{ rate = 1000, payload = 9 }";
+    const CLOSED: &str = "{ depth = 1, payload = 9 }";
+
+    /// The share of the p99 and of the longest wait, where so many were answered in 40 ms at most.
+    fn shares(load: &str, numbers: &[(&str, f64)], answered: u64, undelayed_ns: u64) -> [f64; 2] {
+        let mut trial = trial(&[numbers, &[("g.latency_p99", 40e6), ("g.longest_wait", 40e6)]].concat());
+        trial.groups.push(GroupResult {
+            name: "g".to_owned(),
+            response_ns: Buckets(vec![(40_000_000, answered)]),
+            undelayed_ns: Buckets(if undelayed_ns > 0 { vec![(undelayed_ns, answered)] } else { Vec::new() }),
+            ..GroupResult::default()
+        });
+        [Metric::LatencyP99, Metric::LongestWait].map(|metric| own_share(&trial, &group(load), metric))
+    }
+
+    #[test]
+    fn requests_that_were_started_late_are_weighed_against_the_latency() {
+        let [p99, _] = shares(OPEN, &[], 10_000, 1_000_000);
+        assert!((p99 - 0.975).abs() < 1e-9, "{p99}");
+        assert!(shares(OPEN, &[], 10_000, 40_000_000)[0] < 1e-9);
+        assert!(shares(CLOSED, &[], 10_000, 0)[0] < 1e-9, "a closed loop is never late by itself");
+    }
+
+    #[test]
+    fn a_pause_counts_where_it_can_be_what_the_quantile_is_about() {
+        let paused = [("harness_pause_max", 60e6), ("harness_paused", 60e6)];
+        // Of 100,000 requests 16 at most were read late: not the slowest 1,000.
+        assert_eq!(shares(CLOSED, &paused, 100_000, 0).map(|share| share > 0.0), [false, true]);
+        assert_eq!(shares(CLOSED, &paused, 1000, 0).map(|share| share >= 1.0), [true, true]);
+    }
+
+    #[test]
+    fn short_pauses_are_part_of_the_longest_wait_only() {
+        let [p99, wait] = shares(CLOSED, &[("harness_pause_max", 10e6)], 100, 0);
+        assert!(p99 < 1e-9 && (wait - 0.25).abs() < 1e-9, "{p99} {wait}");
+    }
+
+    #[test]
+    fn other_numbers_have_no_share() {
+        let trial = trial(&[("g.evicted", 3.0), ("harness_pause_max", 1e9)]);
+        assert!(own_share(&trial, &group(OPEN), Metric::Evicted) < 1e-9);
+    }
+}

@@ -1,0 +1,274 @@
+//! What each expectation comes to.
+
+use std::cmp::Ordering;
+
+use indexmap::IndexMap;
+
+use super::{MOST_OWN_SHARE, clients_were_late, clients_were_starved, clients_were_the_limit, own_share};
+use crate::{
+    metric::{Definite, Metric},
+    profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
+    record::{Outcome, Point, Trial, Verdict},
+    stats,
+};
+
+/// What each expectation that the profile writes comes to at the point of this number. Every repeat must meet it; where
+/// nothing was measured, here or at the point that is compared with, it is INCONCLUSIVE. A number that no load excuses
+/// ([`Definite`]) is FAIL in whatever trial it is found.
+#[must_use]
+pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> {
+    judge_each(&profile.expectations(), profile, points, index)
+}
+
+/// What these expectations come to.
+pub(super) fn judge_each(
+    expectations: &[Expectation],
+    profile: &Profile,
+    points: &[Point],
+    index: usize,
+) -> Vec<Verdict> {
+    let here = Here { profile, points, point: &points[index] };
+    let meant = expectations.iter().filter(|expectation| expectation.is_at(&points[index].axes));
+    meant.map(|expectation| here.verdict(expectation)).collect()
+}
+
+/// The number of that name in every whole trial of the point; `None` if one of them lacks it. Some may be lower bounds
+/// ([`is_censored`]).
+#[must_use]
+pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
+    let values: Option<Vec<f64>> = whole(point).map(|trial| trial.summary.get(number).copied()).collect();
+    values.filter(|values| !values.is_empty())
+}
+
+/// Why the number of that name is a lower bound in one of the trials of the point, if it is.
+#[must_use]
+pub fn is_censored<'a>(point: &'a Point, number: &str) -> Option<&'a str> {
+    point.trials.iter().find_map(|trial| trial.censored.get(number)).map(String::as_str)
+}
+
+fn whole(point: &Point) -> impl Iterator<Item = &Trial> {
+    point.trials.iter().filter(|trial| !trial.cut_short)
+}
+
+/// The number of that name in a trial, as far as it is known, and why it is a lower bound, if it is one.
+fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Option<&'a str>)> {
+    let figure = *trial.summary.get(&expectation.number)?;
+    let cause = trial.censored.get(&expectation.number).map(String::as_str);
+    let known = match cause {
+        None => Known::Exactly(figure),
+        // What never comes is later than any share of the rest.
+        Some(_) if is_quantile(expectation.stat.metric) => Known::Infinite(figure),
+        Some(_) => Known::AtLeast(figure),
+    };
+    Some((known, cause))
+}
+
+/// A point of a sweep among the others.
+struct Here<'a> {
+    profile: &'a Profile,
+    points: &'a [Point],
+    point: &'a Point,
+}
+
+/// What a condition comes to in one trial.
+struct Weighed<'a> {
+    figure: f64,
+    cause: Option<&'a str>,
+    /// Whether it holds, if that can be told.
+    holds: Option<bool>,
+}
+
+impl<'a> Here<'a> {
+    fn verdict(&self, expectation: &Expectation) -> Verdict {
+        let (shown, outcome) = match self.fault(expectation) {
+            Some(figure) => (Some((figure, None)), Outcome::Fail),
+            None => self.outcome(expectation),
+        };
+        let texts: Vec<&str> = expectation.conditions.iter().map(|c| c.text.as_str()).collect();
+        let (measured, cause) = shown.unzip();
+        Verdict {
+            censored: cause.flatten().map(str::to_owned),
+            ..Verdict::new(expectation.name.clone(), texts.join(", "), measured, outcome)
+        }
+    }
+
+    /// A number that breaks the expectation and that no load excuses, in any trial: also in one that is invalid or was cut
+    /// short. The worst of several.
+    fn fault(&self, expectation: &Expectation) -> Option<f64> {
+        let side = match expectation.stat.metric.spec().definite {
+            Definite::Never => return None,
+            Definite::Above => Ordering::Greater,
+            Definite::Below => Ordering::Less,
+        };
+        let is_missed = |figure: &f64| {
+            let figure = *figure;
+            expectation.conditions.iter().any(|condition| condition.missed_by(figure) == Some(side))
+        };
+        let trials = self.point.trials.iter();
+        let broken = trials.filter(|trial| inexcusable(trial, expectation).is_some_and(|f| is_missed(&f)));
+        let broken = broken.filter_map(|trial| trial.summary.get(&expectation.number).copied());
+        broken.reduce(if side == Ordering::Greater { f64::max } else { f64::min })
+    }
+
+    /// The measured number that is hardest on the expectation, and what it comes to where trials must be valid.
+    fn outcome(&self, expectation: &Expectation) -> (Option<(f64, Option<&'a str>)>, Outcome) {
+        let (shown, outcome) = self.weigh(expectation);
+        let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
+        let is_unproven = is_invalid(self.point)
+            || self.compared_with(expectation).any(is_invalid)
+            || self.is_the_clients_own(expectation, shown, outcome);
+        (shown, if is_unproven { Outcome::Invalid } else { outcome })
+    }
+
+    /// The point with the given keys as given, and all others as they are here.
+    fn other_point(&self, at: &Axes) -> Option<&'a Point> {
+        let mut axes: IndexMap<String, String> = self.point.axes.clone();
+        axes.extend(at.iter().cloned());
+        self.points.iter().find(|other| other.axes == axes)
+    }
+
+    /// The other points that the expectation compares with.
+    fn compared_with(&self, expectation: &Expectation) -> impl Iterator<Item = &'a Point> {
+        let alternatives = expectation.conditions.iter().flat_map(|condition| &condition.alternatives);
+        alternatives.filter_map(|alternative| match &alternative.wanted {
+            Wanted::Share(_, at) => self.other_point(at),
+            Wanted::Number(_) | Wanted::Times(..) => None,
+        })
+    }
+
+    /// What an alternative compares the expectation's number of this trial with, where that was measured and is known.
+    fn limit(&self, trial: &Trial, expectation: &Expectation, wanted: &Wanted) -> Option<f64> {
+        match wanted {
+            Wanted::Number(limit) => Some(*limit),
+            Wanted::Times(factor, number) if !trial.censored.contains_key(number) => {
+                trial.summary.get(number).map(|other| other * factor)
+            }
+            Wanted::Times(..) => None,
+            Wanted::Share(share, at) => {
+                let other = self.other_point(at)?;
+                let values = measured(other, &expectation.number)?;
+                let typical = stats::quantile(&values, 0.5)?;
+                is_censored(other, &expectation.number).is_none().then_some(typical * share)
+            }
+        }
+    }
+
+    /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
+    fn weigh(&self, expectation: &Expectation) -> (Option<(f64, Option<&'a str>)>, Outcome) {
+        let numbers: Option<Vec<_>> =
+            whole(self.point).map(|trial| Some((trial, known(trial, expectation)?))).collect();
+        let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
+            return (None, Outcome::Inconclusive);
+        };
+        let (mut shown, mut outcome) = (None, Outcome::Pass);
+        for condition in &expectation.conditions {
+            let each = numbers.iter().map(|(trial, (known, cause))| Weighed {
+                figure: known.figure(),
+                cause: *cause,
+                holds: condition.holds(*known, |wanted| self.limit(trial, expectation, wanted)),
+            });
+            let Some(hardest) = hardest(condition, each) else { continue };
+            let figure = Some((hardest.figure, hardest.cause));
+            match hardest.holds {
+                Some(false) if outcome != Outcome::Fail => (shown, outcome) = (figure, Outcome::Fail),
+                None if outcome == Outcome::Pass => (shown, outcome) = (figure, Outcome::Inconclusive),
+                _ => shown = shown.or(figure),
+            }
+        }
+        (shown, outcome)
+    }
+
+    /// Whether what came out says more about the clients than about the server, here or at a point that is compared with.
+    ///
+    /// Clients that are too busy make rates smaller and latencies longer than they are: a rate that was reached all the
+    /// same was reached, and an open loop's latency that stayed below its limit did, as did any longest wait. Only a closed
+    /// loop's latency proves nothing either way, because the load was not what it should have been. A request that was never
+    /// answered is none of their doing.
+    fn is_the_clients_own(
+        &self,
+        expectation: &Expectation,
+        shown: Option<(f64, Option<&str>)>,
+        outcome: Outcome,
+    ) -> bool {
+        let name = expectation.number.rsplit_once('.').map(|(group, _)| group);
+        let Some(group) = self.profile.clients.iter().find(|group| Some(group.name.as_str()) == name) else {
+            return false;
+        };
+        if outcome == Outcome::Fail && shown.is_some_and(|(_, cause)| cause.is_some()) {
+            return false;
+        }
+        let is_closed = group.load.is_closed_loop();
+        let mut conditions = expectation.conditions.iter();
+        let metric = expectation.stat.metric;
+        let in_spite_of_it = if is_throughput(metric, group) {
+            conditions.all(Condition::is_floor)
+        } else if is_latency(metric) {
+            !is_closed && conditions.all(Condition::is_ceiling)
+        } else if is_wait(metric) {
+            conditions.all(Condition::bounds_from_above)
+        } else {
+            return false;
+        };
+        let limited = match is_closed {
+            _ if is_wait(metric) => clients_were_starved,
+            true => clients_were_the_limit,
+            false => clients_were_late,
+        };
+        // A latency that the harness made up itself is as little the server's.
+        let is_own = |trial: &Trial| own_share(trial, group, metric) > MOST_OWN_SHARE;
+        let is_limited = |point: &Point| point.trials.iter().any(|trial| limited(trial) || is_own(trial));
+        !(in_spite_of_it && outcome == Outcome::Pass)
+            && self.compared_with(expectation).chain([self.point]).any(is_limited)
+    }
+}
+
+/// The trial that is hardest on the condition: one that fails it before one that cannot be told before one that meets it.
+fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>) -> Option<Weighed<'a>> {
+    let rank = |holds| match holds {
+        Some(false) => 2,
+        None => 1,
+        Some(true) => 0,
+    };
+    let is_harder = |a: &Weighed<'_>, b: &Weighed<'_>| {
+        rank(a.holds).cmp(&rank(b.holds)).then(condition.harder(a.figure, b.figure)).is_gt()
+    };
+    trials.reduce(|hardest, next| if is_harder(&next, &hardest) { next } else { hardest })
+}
+
+/// The number of that name in a trial, as far as no load excuses it: an answer that says that the server was overloaded is an
+/// error that a busy machine makes.
+fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
+    let figure = *trial.summary.get(&expectation.number)?;
+    if expectation.stat.metric != Metric::Errors {
+        return Some(figure);
+    }
+    let group = expectation.number.rsplit_once('.').map(|(group, _)| group)?;
+    let result = trial.groups.iter().find(|result| result.name == group);
+    Some(figure - result.map_or(0.0, |result| result.content.overloaded as f64))
+}
+
+fn is_throughput(metric: Metric, group: &Group) -> bool {
+    let paced_by_behavior = !group.is_steady();
+    match metric {
+        Metric::Answered => true,
+        Metric::Received | Metric::Sent => !paced_by_behavior,
+        _ => false,
+    }
+}
+
+fn is_latency(metric: Metric) -> bool {
+    use Metric::{LatencyMax, LatencyP50, LatencyP90, LatencyP99, LatencyP999, ServiceP50, ServiceP99};
+    [LatencyP50, LatencyP90, LatencyP99, LatencyP999, LatencyMax, ServiceP50, ServiceP99].contains(&metric)
+}
+
+/// Whether it is a quantile of how long something took, the longest included.
+fn is_quantile(metric: Metric) -> bool {
+    is_latency(metric) || matches!(metric, Metric::DownloadP50 | Metric::DownloadMax)
+}
+
+fn is_wait(metric: Metric) -> bool {
+    matches!(metric, Metric::LongestWait | Metric::LongestSilence)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Made-up trials, judged.
+
+use super::*;
+use crate::{gate::trial, profile::Source, record::*};
+
+fn profile(expect: &str) -> Profile {
+    let text = format!(
+        "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n[sweep]\nseed = [1, 2]\n\
+         [expect]\n{expect}"
+    );
+    Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+}
+
+fn point(seed: u32, trials: &[Trial]) -> Point {
+    let axes = [("seed".to_owned(), seed.to_string())].into_iter().collect();
+    Point { axes, trials: trials.to_vec(), verdicts: Vec::new() }
+}
+
+fn outcome(expect: &str, trials: &[Trial]) -> (Option<f64>, Outcome) {
+    let verdicts = judge(&profile(expect), &[point(1, trials)], 0);
+    (verdicts[0].measured, verdicts[0].outcome)
+}
+
+#[test]
+fn a_point_is_judged_by_what_is_meant_for_it_and_against_others() {
+    let at = |seed, value| point(seed, &[trial(&[("evictions", value)])]);
+    let points = [at(1, 100.0), at(2, 70.0)];
+    let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Outcome> {
+        judge(&profile(expect), points, index).iter().map(|verdict| verdict.outcome).collect()
+    };
+    assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 0, &points), []);
+    assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 1, &points), [Outcome::Pass]);
+    let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
+    assert_eq!(outcomes(share, 1, &points), [Outcome::Fail]);
+    assert_eq!(outcomes(share, 1, &[at(1, 80.0), at(2, 70.0)]), [Outcome::Pass]);
+    let forward = "\"evictions @ seed=1\" = \"> 80% @ seed=2\"";
+    assert_eq!(outcomes(forward, 0, &points[..1]), [Outcome::Inconclusive]);
+}
+
+#[test]
+fn every_repeat_must_meet_every_condition() {
+    let expect = "evictions = \"> 1, < 5\"";
+    let of = |values: &[f64]| {
+        outcome(expect, &values.iter().map(|v| trial(&[("evictions", *v)])).collect::<Vec<_>>())
+    };
+    assert_eq!(of(&[2.0, 3.0]), (Some(2.0), Outcome::Pass));
+    assert_eq!(of(&[2.0, 5.0]), (Some(5.0), Outcome::Fail));
+    assert_eq!(of(&[1.0, 3.0]), (Some(1.0), Outcome::Fail));
+}
+
+#[test]
+fn what_was_not_measured_is_no_pass() {
+    assert_eq!(outcome("evictions = \"= 0\"", &[trial(&[])]), (None, Outcome::Inconclusive));
+    assert_eq!(outcome("evictions = \"= 0\"", &[]), (None, Outcome::Inconclusive));
+}
+
+#[test]
+fn a_trial_that_was_cut_short_is_not_judged() {
+    let mut cut = trial(&[("evictions", 7.0)]);
+    cut.cut_short = true;
+    let whole = trial(&[("evictions", 0.0)]);
+    assert_eq!(outcome("evictions = \"= 0\"", &[whole, cut.clone()]), (Some(0.0), Outcome::Pass));
+    assert_eq!(outcome("evictions = \"= 0\"", &[cut]).1, Outcome::Inconclusive);
+}
+
+#[test]
+fn an_invalid_trial_proves_nothing() {
+    let mut bad = trial(&[("evictions", 0.0)]);
+    assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Outcome::Pass);
+    bad.invalid.push("it was not the server".to_owned());
+    assert_eq!(outcome("evictions = \"= 0\"", &[bad]).1, Outcome::Invalid);
+}
+
+/// What comes of an expectation where these numbers were measured, and the clients were so busy here and there.
+fn with_busy_clients(load: &str, expect: &str, busy: [f64; 2]) -> Outcome {
+    let numbers =
+        [("g.requests", 50.0), ("g.latency_p99", 2e6), ("g.evicted", 0.0), ("pacing_error_p99", 11e6)];
+    let at = |seed, busy| point(seed, &[trial(&[&numbers[..], &[("harness_busy", busy)]].concat())]);
+    let mut profile = profile(expect);
+    profile.clients[0].load = toml::from_str(load).expect("a load");
+    judge(&profile, &[at(1, busy[0]), at(2, busy[1])], 0)[0].outcome
+}
+
+#[test]
+fn busy_clients_prove_only_what_holds_in_spite_of_it() {
+    use Outcome::{Fail, Invalid, Pass};
+    for (expect, idle, closed, open) in [
+        ("\"g.requests\" = \"> 40\"", Pass, Pass, Pass),
+        ("\"g.requests\" = \"= 50\"", Pass, Pass, Pass),
+        ("\"g.requests\" = \"> 60\"", Fail, Invalid, Invalid),
+        ("\"g.requests\" = \"< 60\"", Pass, Invalid, Invalid),
+        ("\"g.requests\" = \"> 40, < 60\"", Pass, Invalid, Invalid),
+        ("\"g.latency_p99\" = \"< 3ms\"", Pass, Invalid, Pass),
+        ("\"g.latency_p99\" = \"< 1ms\"", Fail, Invalid, Invalid),
+        ("\"g.latency_p99\" = \"> 1ms\"", Pass, Invalid, Invalid),
+        ("\"g.evicted\" = \"= 0\"", Pass, Pass, Pass),
+    ] {
+        for (load, busy) in [("depth = 1", closed), ("rate = 9", open)] {
+            assert_eq!(with_busy_clients(load, expect, [0.94, 1.0]), idle, "{load}: {expect}");
+            assert_eq!(with_busy_clients(load, expect, [0.96, 0.1]), busy, "{load}: {expect}");
+        }
+    }
+}
+
+#[test]
+fn busy_clients_spoil_a_comparison_on_both_of_its_sides() {
+    let share = "\"g.requests @ seed=1\" = \"> 80% @ seed=2\"";
+    let of = |busy| with_busy_clients("depth = 1", share, busy);
+    assert_eq!(of([0.1, 0.1]), Outcome::Pass);
+    assert_eq!(of([0.96, 0.1]), Outcome::Invalid);
+    assert_eq!(of([0.1, 0.96]), Outcome::Invalid);
+}
+
+/// A trial of which these numbers are lower bounds.
+fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
+    let causes = names.iter().map(|name| ((*name).to_owned(), "unanswered".to_owned())).collect();
+    Trial { censored: causes, ..trial(numbers) }
+}
+
+#[test]
+fn a_latency_of_what_was_never_answered_is_below_no_limit() {
+    use Outcome::{Fail, Inconclusive, Pass};
+    let silent = censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]);
+    for (condition, wanted) in
+        [("< 1s", Fail), ("<= 1s", Fail), ("= 2ms", Fail), ("> 1s", Pass), (">= 1h", Pass), ("!= 2ms", Pass)]
+    {
+        let expect = format!("\"g.latency_p99\" = \"{condition}\"");
+        let verdict = judge(&profile(&expect), &[point(1, std::slice::from_ref(&silent))], 0).remove(0);
+        assert_eq!(verdict.outcome, wanted, "{condition}");
+        assert_eq!(verdict.shown(), "> 2 ms (unanswered)", "{condition}");
+    }
+    let wait = censored(&[("g.longest_wait", 2e9)], &["g.longest_wait"]);
+    let of =
+        |condition| outcome(&format!("\"g.longest_wait\" = \"{condition}\""), std::slice::from_ref(&wait)).1;
+    assert_eq!([of("< 3s"), of("> 1s"), of("> 3s")], [Fail, Pass, Inconclusive], "it may end in a second");
+}
+
+#[test]
+fn of_several_repeats_one_that_was_left_waiting_decides() {
+    let (whole, silent) =
+        (trial(&[("g.latency_p99", 9e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
+    let both = [whole.clone(), silent.clone()];
+    let of = |expect: &str| judge(&profile(expect), &[point(1, &both)], 0).remove(0);
+    let below = of("\"g.latency_p99\" = \"< 1s\"");
+    assert_eq!((below.outcome, below.measured), (Outcome::Fail, Some(2e6)));
+    assert_eq!(below.censored.as_deref(), Some("unanswered"));
+    let above = of("\"g.latency_p99\" = \"> 10ms\"");
+    assert_eq!((above.outcome, above.measured, above.censored), (Outcome::Fail, Some(9e6), None));
+}
+
+#[test]
+fn a_lower_bound_of_another_point_is_no_measure() {
+    let share = "\"g.latency_p99 @ seed=2\" = \"< 400% @ seed=1\"";
+    let (known, silent) =
+        (trial(&[("g.latency_p99", 1e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
+    let of = |one: &Trial, two: &Trial| {
+        let points = [point(1, std::slice::from_ref(one)), point(2, std::slice::from_ref(two))];
+        judge(&profile(share), &points, 1)[0].outcome
+    };
+    assert_eq!(of(&known, &known), Outcome::Pass);
+    assert_eq!(of(&silent, &known), Outcome::Inconclusive);
+    assert_eq!(of(&known, &silent), Outcome::Fail);
+    assert_eq!(of(&silent, &silent), Outcome::Inconclusive);
+}
+
+#[test]
+fn a_wait_is_held_against_the_median_of_its_own_trial() {
+    let expect = "\"g.longest_wait\" = \"<= 1s or <= 20 * latency_p50\"";
+    let of = |trial: Trial| outcome(expect, &[trial]).1;
+    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Outcome::Pass);
+    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 1e6)])), Outcome::Fail);
+    assert_eq!(of(trial(&[("g.longest_wait", 2e9)])), Outcome::Inconclusive);
+    let never = |censored_too: &[&str]| {
+        let names = [&["g.longest_wait"], censored_too].concat();
+        censored(&[("g.longest_wait", 2e9), ("g.latency_p50", 2e9)], &names)
+    };
+    assert_eq!(of(never(&[])), Outcome::Fail);
+    assert_eq!(of(never(&["g.latency_p50"])), Outcome::Fail, "nothing came at all");
+}
+
+#[test]
+fn what_no_load_excuses_fails_in_an_invalid_trial_and_in_one_that_was_cut_short() {
+    use Outcome::{Fail, Inconclusive, Invalid, Pass};
+    let of = |expect: &str, number: &str, value: f64| {
+        let good = trial(&[(number, 0.0)]);
+        let mut invalid = trial(&[(number, value)]);
+        invalid.invalid.push("the clients stood still".to_owned());
+        let mut cut = trial(&[(number, value)]);
+        cut.cut_short = true;
+        [outcome(expect, &[good, invalid]).1, outcome(expect, &[cut]).1]
+    };
+    assert_eq!(of("corrupt_bytes = \"= 0\"", "corrupt_bytes", 3.0), [Fail, Fail]);
+    assert_eq!(of("corrupt_bytes = \"= 0\"", "corrupt_bytes", 0.0), [Invalid, Inconclusive]);
+    assert_eq!(of("corrupt_bytes = \"> 5B\"", "corrupt_bytes", 3.0), [Invalid, Inconclusive], "too few");
+    assert_eq!(of("\"g.reordered\" = \"< 1\"", "g.reordered", 1.0), [Fail, Fail]);
+    assert_eq!(of("eviction_lateness_min = \">= 0ms\"", "eviction_lateness_min", -1e6), [Fail, Fail]);
+    assert_eq!(
+        of("eviction_lateness_min = \"< 9ms\"", "eviction_lateness_min", 1e9),
+        [Invalid, Inconclusive]
+    );
+    assert_eq!(of("evictions = \"= 40\"", "evictions", 39.0), [Invalid, Inconclusive], "the host was slow");
+    assert_eq!(of("server_rejected = \"= 0\"", "server_rejected", 1.0), [Fail, Fail]);
+    assert_eq!(outcome("corrupt_bytes = \"= 0\"", &[trial(&[("corrupt_bytes", 0.0)])]).1, Pass);
+}
+
+#[test]
+fn answers_of_an_overloaded_server_are_excused_by_load_and_other_errors_are_not() {
+    let of = |overloaded| {
+        let mut trial = trial(&[("g.errors", 5.0)]);
+        trial.invalid.push("the host was busy".to_owned());
+        let content = crate::codec::Tally { errors: 5, overloaded, ..Default::default() };
+        trial.groups.push(GroupResult { name: "g".into(), content, ..GroupResult::default() });
+        outcome("\"g.errors\" = \"= 0\"", &[trial]).1
+    };
+    assert_eq!([of(0), of(4), of(5)], [Outcome::Fail, Outcome::Fail, Outcome::Invalid]);
+}
+
+#[test]
+fn a_point_that_proves_nothing_spoils_what_is_compared_with_it() {
+    let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
+    let of = |invalid: bool| {
+        let mut other = trial(&[("evictions", 100.0)]);
+        other.invalid.extend(invalid.then(|| "it was not the server".to_owned()));
+        judge(&profile(share), &[point(1, &[other]), point(2, &[trial(&[("evictions", 70.0)])])], 1)[0]
+            .outcome
+    };
+    assert_eq!([of(false), of(true)], [Outcome::Fail, Outcome::Invalid]);
+}
+
+#[test]
+fn busy_clients_excuse_a_long_wait_and_not_one_without_an_end() {
+    let wait = "\"g.longest_wait\" = \"< 1s\"";
+    let of = |value: f64, names: &[&str]| {
+        let trial = censored(&[("g.longest_wait", value), ("harness_busy", 0.99)], names);
+        outcome(wait, &[trial]).1
+    };
+    assert_eq!(of(0.5e9, &[]), Outcome::Pass, "it was short all the same");
+    assert_eq!(of(2e9, &[]), Outcome::Invalid);
+    assert_eq!(of(2e9, &["g.longest_wait"]), Outcome::Fail);
+}

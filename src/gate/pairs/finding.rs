@@ -1,0 +1,276 @@
+//! A number of both servers, and what is said of it.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ALPHA, CONFIRM_ALPHA, Cell, Gated, Pair,
+    reading::{Number, Reading},
+};
+use crate::{
+    record::{Outcome, place},
+    stats::{self, Estimate},
+};
+
+/// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
+const FEWEST_OF_AN_INTERVAL: usize = 6;
+
+/// What a gate says of a number, and of a comparison as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Call {
+    /// It got worse, by more than the floor, and fresh pairs confirmed it.
+    Regression,
+    /// An expectation of the profile does not hold, the head does what it must not, or a run has errors: said as a whole
+    /// only.
+    Fail,
+    /// It did not get worse by as much as the budget.
+    Pass,
+    /// Neither can be said.
+    Inconclusive,
+    /// Too few pairs stand for anything to be said.
+    Invalid,
+}
+
+impl Call {
+    /// The outcome that it is for those who know no more.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Regression | Self::Fail => Outcome::Fail,
+            Self::Pass => Outcome::Pass,
+            Self::Inconclusive => Outcome::Inconclusive,
+            Self::Invalid => Outcome::Invalid,
+        }
+    }
+
+    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Regression => "REGRESSION",
+            Self::Fail => "FAIL",
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Invalid => "INVALID",
+        }
+    }
+}
+
+/// A number of both servers, and what is said of it. Shares are of the base's, more being worse: 0.1 is 10 % worse.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Finding {
+    /// What was gated, and how.
+    #[serde(flatten)]
+    pub gated: Gated,
+    /// The point of the sweep.
+    pub axes: IndexMap<String, String>,
+    /// Pairs that had the number on both sides.
+    pub pairs: usize,
+    /// The base's median.
+    pub base: f64,
+    /// The head's median.
+    pub head: f64,
+    /// Why the base's median is no more than the least that it may be: `unanswered`, `lost`, `skipped` or `errors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_censored: Option<String>,
+    /// The same of the head's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_censored: Option<String>,
+    /// How much worse the head is, with its 95 % interval; of a number that looked worse, told by the fresh pairs alone. Of
+    /// one that may move neither way, how much more it is.
+    pub change: Estimate,
+    /// The chance that it is worse by no more than the floor and looks like this all the same, in the first stage.
+    pub p: f64,
+    /// The same after Holm's correction for all numbers that could reach the level.
+    pub adjusted_p: f64,
+    /// Whether it could reach the level, and counts in the correction: a number that did not move could not.
+    #[serde(default = "yes")]
+    pub is_counted: bool,
+    /// The chance in the fresh pairs, where the first stage failed.
+    pub confirmed_p: Option<f64>,
+    /// The smallest change that both stages would have found in four of five cases, with so many pairs and numbers; `None`
+    /// where these are too few pairs to find any.
+    pub detectable: Option<f64>,
+    /// What is said.
+    pub call: Call,
+    /// The differences in the order they were measured, as logarithms; 20 where the head alone got no answer to measure.
+    pub differences: Vec<f64>,
+    /// How many of the differences are the first stage's; the others are of fresh pairs.
+    #[serde(default)]
+    pub of_first_stage: Option<usize>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Finding {
+    /// One number at one point; its correction and its verdict depend on all of them.
+    pub(super) fn weigh(cell: &Cell, gated: &Gated) -> Option<Self> {
+        let readings = |pairs: &[Pair]| -> Vec<(Reading, Reading)> {
+            let number = Number::of(gated);
+            let whole = pairs.iter().filter(|pair| pair.dropped().is_none());
+            whole.filter_map(|pair| number.read_both(&pair.base, &pair.head)).collect()
+        };
+        let (first, fresh) = (readings(&cell.pairs), readings(&cell.fresh));
+        if first.len() < 2 {
+            return None;
+        }
+        let gated = Gated { start: gated.start + noise(gated, &first), ..gated.clone() };
+        let number = Number::of(&gated);
+        let all: Vec<&(Reading, Reading)> = first.iter().chain(&fresh).collect();
+        let differences: Vec<f64> = all.iter().map(|(base, head)| number.difference(base, head)).collect();
+        let side = |pick: fn(&(Reading, Reading)) -> &Reading| {
+            number.median(&all.iter().map(|both| pick(both)).collect::<Vec<_>>())
+        };
+        let (base, base_censored) = side(|(base, _)| base)?;
+        let (head, head_censored) = side(|(_, head)| head)?;
+        let mut finding = Self::of(gated, cell, differences, first.len());
+        (finding.base, finding.base_censored) = (base, base_censored);
+        (finding.head, finding.head_censored) = (head, head_censored);
+        Some(finding)
+    }
+
+    /// What these differences say, of which so many are the first stage's.
+    pub(super) fn of(gated: Gated, cell: &Cell, differences: Vec<f64>, first: usize) -> Self {
+        let (of_first, of_fresh) = differences.split_at(first);
+        let (p, sign) = chance(&gated, of_first);
+        let toward: Vec<f64> = of_fresh.iter().map(|d| gated.beyond(sign * d)).collect();
+        let confirmed_p = (!of_fresh.is_empty()).then(|| stats::signed_rank_p(&toward));
+        Self {
+            axes: cell.axes.clone(),
+            pairs: differences.len(),
+            base: 0.0,
+            head: 0.0,
+            base_censored: None,
+            head_censored: None,
+            change: Estimate { value: 0.0, low: 0.0, high: 0.0 },
+            p,
+            adjusted_p: 1.0,
+            is_counted: true,
+            confirmed_p,
+            detectable: None,
+            call: Call::Inconclusive,
+            of_first_stage: Some(first),
+            differences,
+            gated,
+        }
+    }
+
+    /// The point of the sweep in words; empty without a sweep.
+    #[must_use]
+    pub fn here(&self) -> String {
+        place(&self.axes, " ")
+    }
+
+    /// Whether the first stage says that it got worse.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.adjusted_p <= ALPHA
+    }
+
+    /// Whether fresh pairs say so, too.
+    fn is_confirmed(&self) -> bool {
+        self.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA)
+    }
+
+    /// Whether both stages say that it got worse.
+    #[cfg(test)]
+    pub(super) fn is_worse(&self) -> bool {
+        self.is_suspect() && self.is_confirmed()
+    }
+
+    /// Whether it is a number that stands still unless something is wrong, and stood still.
+    #[must_use]
+    pub fn stood_still(&self) -> bool {
+        self.gated.only_beyond && self.differences.iter().all(|d| self.gated.beyond(*d) == 0.0)
+    }
+
+    /// The smallest chance that the first stage could come to, told by the sizes of the differences and not their signs.
+    pub(super) fn smallest_p(&self) -> f64 {
+        let first = &self.differences[..self.first_stage()];
+        let moves = |d: &&f64| !self.gated.only_beyond || self.gated.beyond(**d) != 0.0;
+        let sides = if self.gated.is_two_sided() { 2.0 } else { 1.0 };
+        sides * 0.5_f64.powi(first.iter().filter(moves).count() as i32)
+    }
+
+    /// Says how much worse it is, and what is said, where so many numbers count.
+    pub(super) fn conclude(&mut self, looks: usize) {
+        self.change = shares(stats::hodges_lehmann(self.telling(), 0.05)).unwrap_or(self.change);
+        let effect = stats::findable(self.first_stage(), ALPHA / looks.max(1) as f64, CONFIRM_ALPHA);
+        self.detectable = effect
+            .map(|effect| (self.gated.floor.ln_1p() + effect * stats::scatter(&self.differences)).exp_m1());
+        self.call = self.said();
+    }
+
+    fn said(&self) -> Call {
+        if self.is_suspect() {
+            if self.is_confirmed() { Call::Regression } else { Call::Inconclusive }
+        } else if self.is_within_budget() && self.pairs >= FEWEST_OF_AN_INTERVAL {
+            Call::Pass
+        } else {
+            Call::Inconclusive
+        }
+    }
+
+    fn is_within_budget(&self) -> bool {
+        let Estimate { low, high, .. } = self.change;
+        let budget = self.gated.budget;
+        let is_too_little = self.gated.is_two_sided() && low.ln_1p() <= -budget.ln_1p();
+        // What is no worse at all is within any budget, also one of nothing.
+        (high < budget || high <= 0.0) && !is_too_little
+    }
+
+    /// The differences that tell how much worse it is. Those that made a number look worse were chosen for it, and say too
+    /// much; fresh ones do not.
+    fn telling(&self) -> &[f64] {
+        let (_, fresh) = self.differences.split_at(self.first_stage());
+        if self.is_suspect() && !fresh.is_empty() { fresh } else { &self.differences }
+    }
+
+    /// How many differences are of the first stage: all where that is not told.
+    #[must_use]
+    pub fn first_stage(&self) -> usize {
+        self.of_first_stage.unwrap_or(self.differences.len()).min(self.differences.len())
+    }
+}
+
+/// The chance that these differences are no more than chance, and the direction in which they are not: 1.0, or -1.0 where
+/// less is as bad as more and it is less.
+fn chance(gated: &Gated, differences: &[f64]) -> (f64, f64) {
+    let p = |sign: f64| {
+        stats::signed_rank_p(&differences.iter().map(|d| gated.beyond(sign * d)).collect::<Vec<_>>())
+    };
+    if !gated.is_two_sided() {
+        return (p(1.0), 1.0);
+    }
+    let (more, less) = (p(1.0), p(-1.0));
+    ((2.0 * more.min(less)).min(1.0), if less < more { -1.0 } else { 1.0 })
+}
+
+/// By how much a number scatters from trial to trial, where that is added to what lies below every difference: of the
+/// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is told by the means of the pairs,
+/// which are the same whichever of the two came out worse: so it does not move what the test says by chance.
+fn noise(gated: &Gated, pairs: &[(Reading, Reading)]) -> f64 {
+    if !gated.is_lateness() {
+        return 0.0;
+    }
+    let means: Vec<f64> = pairs
+        .iter()
+        .filter_map(|pair| match pair {
+            (Reading::Measured(base), Reading::Measured(head)) => Some(f64::midpoint(*base, *head)),
+            _ => None,
+        })
+        .collect();
+    std::f64::consts::SQRT_2 * stats::scatter(&means)
+}
+
+/// Logarithms as shares.
+fn shares(change: Option<Estimate>) -> Option<Estimate> {
+    change.map(|Estimate { value, low, high }| Estimate {
+        value: value.exp_m1(),
+        low: low.exp_m1(),
+        high: high.exp_m1(),
+    })
+}

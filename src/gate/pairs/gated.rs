@@ -1,0 +1,188 @@
+//! Which numbers a comparison gates, and how a difference of each becomes evidence.
+//!
+//! Most numbers scatter in every trial (what a request costs, a latency): of these each difference counts, less the floor.
+//! Others are still as long as all is well (shares of requests without a proper answer, the longest wait, how many peers
+//! were evicted): of these only what lies *beyond* the floor counts, and what lies within it counts as no difference. A
+//! number of the second kind that did not move costs the others nothing: it is not counted in the correction for many
+//! looks, as it could not have reached the level (see [`crate::stats::testable`]).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    metric::{Better, Fold, Metric, Stat, Unit},
+    profile::{Limits, Profile, Shares, Target},
+    record::stat_of,
+};
+
+/// A number that is gated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Gated {
+    /// Its name in a summary.
+    pub name: String,
+    /// A change is a regression only if it is surely larger than this share.
+    pub floor: f64,
+    /// A change is a pass only if it is surely smaller than this share.
+    pub budget: f64,
+    /// What is added to both sides before their ratio is taken, in the number's unit.
+    pub start: f64,
+    /// The profile itself names it in its `[gate]`: then it is no pass if it could not be gated.
+    #[serde(default)]
+    pub is_asked: bool,
+    /// A difference within the floor counts as none: the number stands still unless something is wrong.
+    #[serde(default)]
+    pub only_beyond: bool,
+}
+
+impl Gated {
+    /// The gate of that number, within what it moves by itself.
+    pub(in crate::gate) fn of(stat: Stat, group: Option<&str>) -> Self {
+        let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
+        Self::within(name, stat, shares(stat.metric))
+    }
+
+    fn within(name: String, stat: Stat, Shares { floor, budget }: Shares) -> Self {
+        let only_beyond = still(stat.metric).is_some();
+        Self { name, floor, budget, start: start(stat), is_asked: false, only_beyond }
+    }
+
+    /// How much worse `head` is than `base`, as a logarithm; how much more, of a number that may move neither way.
+    pub(in crate::gate) fn difference(&self, base: f64, head: f64) -> f64 {
+        self.sign() * self.ratio(base, head)
+    }
+
+    /// The logarithm of how much more `head` is than `base`.
+    pub(super) fn ratio(&self, base: f64, head: f64) -> f64 {
+        (head.max(0.0) + self.start).ln() - (base.max(0.0) + self.start).ln()
+    }
+
+    /// -1 of a number of which less is worse.
+    pub(super) fn sign(&self) -> f64 {
+        if better(&self.name) == Better::Higher { -1.0 } else { 1.0 }
+    }
+
+    /// Whether less is as bad as more.
+    #[must_use]
+    pub fn is_two_sided(&self) -> bool {
+        better(&self.name) == Better::Neither
+    }
+
+    /// Whether it is how late evictions are.
+    pub(super) fn is_lateness(&self) -> bool {
+        let lateness = [Metric::LatenessP50, Metric::LatenessP99];
+        stat_of(&self.name).is_some_and(|stat| lateness.contains(&stat.metric))
+    }
+
+    /// What of a difference is evidence: what lies beyond the floor.
+    pub(in crate::gate) fn beyond(&self, difference: f64) -> f64 {
+        let floor = self.floor.ln_1p();
+        if self.only_beyond {
+            difference.signum() * (difference.abs() - floor).max(0.0)
+        } else {
+            difference - floor
+        }
+    }
+}
+
+/// Floor, budget, and what is added to both sides, of the numbers that stand still unless something is wrong.
+fn still(metric: Metric) -> Option<(Shares, f64)> {
+    let shares = |floor, budget| Shares { floor, budget };
+    Some(match metric {
+        // From 0 the floor is 0.1 % of the requests: what happens to be open when the clients stop.
+        Metric::UnansweredShare | Metric::LostShare | Metric::SkippedShare | Metric::ErrorsShare => {
+            (shares(0.2, 0.4), 0.005)
+        }
+        // From 0 the floor is 0.01 % of the connections: one of a few thousand.
+        Metric::SilentShare => (shares(0.2, 0.4), 0.0005),
+        // Extremes of a whole window are a matter of luck: twice as much and 20 ms more are a change.
+        Metric::LongestWait | Metric::LongestSilence => (shares(1.0, 2.0), 20e6),
+        Metric::FewestAnswers => (shares(0.5, 1.0), 5.0),
+        Metric::ServerEnded => (shares(0.25, 0.5), 1.0),
+        Metric::StalledForP50 => (shares(0.1, 0.2), 1e6),
+        _ => return None,
+    })
+}
+
+fn shares(metric: Metric) -> Shares {
+    still(metric).map_or_else(|| Shares::above(metric.spec().noise), |(shares, _)| shares)
+}
+
+/// Below this, differences count and not ratios: what a scheduler, an allocator or a clock gives or takes.
+fn start(stat: Stat) -> f64 {
+    match (still(stat.metric), stat.metric, stat.unit()) {
+        (Some((_, added)), ..) => added,
+        // The finest tick that the reference server is run with; a profile's own is set where the profile is known.
+        (_, Metric::LatenessP50 | Metric::LatenessP99, _) => 1e6,
+        (.., Unit::Nanoseconds) => 100.0,
+        (.., Unit::Bytes) => 1024.0 * 1024.0,
+        _ => 0.01,
+    }
+}
+
+fn better(name: &str) -> Better {
+    stat_of(name).map_or(Better::Lower, |stat| stat.metric.spec().better)
+}
+
+/// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper answer
+/// and of its connections that got none, its latencies in an open loop and its rate in a closed one, the longest wait, the
+/// longest silence, and the fewest answers to one connection. Of each group that misbehaves: how many of its connections
+/// the server ended, and how long it held them. Of the server: what a request costs, the most memory, and how late
+/// evictions are. Less and more as the profile's `[gate]` says. What nobody may do without comes first.
+#[must_use]
+pub fn gated(profile: &Profile) -> Vec<Gated> {
+    let mut all = gated_anyway(profile);
+    for Limits { number, stat, shares } in profile.limits() {
+        let place = all.iter().position(|gated| gated.name == number);
+        let asked = |shares| Gated { is_asked: true, ..Gated::within(number, stat, shares) };
+        match (place, shares.map(asked)) {
+            (Some(place), Some(gated)) => all[place] = gated,
+            (Some(place), None) => drop(all.remove(place)),
+            (None, gated) => all.extend(gated),
+        }
+    }
+    // An eviction may be a tick late, and is told as late as that.
+    if let Target::Reference(options) = &profile.server {
+        let tick_ns = options.tick.0.as_nanos() as f64;
+        all.iter_mut().filter(|gated| gated.is_lateness()).for_each(|gated| gated.start = tick_ns);
+    }
+    all
+}
+
+fn gated_anyway(profile: &Profile) -> Vec<Gated> {
+    let last = |metric, group: &str| Gated::of(Stat { metric, fold: Fold::Final }, Some(group));
+    let run = |metric, fold| Gated::of(Stat { metric, fold }, None);
+    let (steady, bad): (Vec<_>, Vec<_>) = profile.clients.iter().partition(|group| group.is_steady());
+    let mut all = Vec::new();
+    for group in &steady {
+        let answers = [
+            Metric::SilentShare,
+            Metric::UnansweredShare,
+            Metric::ErrorsShare,
+            Metric::LostShare,
+            Metric::SkippedShare,
+        ];
+        all.extend(answers.map(|metric| last(metric, &group.name)));
+    }
+    for group in bad {
+        let endings = [Metric::ServerEnded, Metric::StalledForP50];
+        all.extend(endings.map(|metric| last(metric, &group.name)));
+    }
+    all.extend([
+        run(Metric::ServerCpuPerRequest, Fold::Final),
+        run(Metric::ServerCallsPerRequest, Fold::Final),
+        run(Metric::ServerInstructionsPerRequest, Fold::Final),
+        run(Metric::ServerRss, Fold::Growth),
+        run(Metric::KernelMemory, Fold::Growth),
+        run(Metric::LatenessP50, Fold::Final),
+        run(Metric::LatenessP99, Fold::Final),
+    ]);
+    for group in &steady {
+        if group.load.is_closed_loop() {
+            all.push(Gated::of(Stat { metric: Metric::Answered, fold: Fold::Rate }, Some(&group.name)));
+        } else {
+            all.extend([Metric::LatencyP50, Metric::LatencyP99].map(|metric| last(metric, &group.name)));
+        }
+        let extremes = [Metric::LongestWait, Metric::LongestSilence, Metric::FewestAnswers];
+        all.extend(extremes.map(|metric| last(metric, &group.name)));
+    }
+    all
+}

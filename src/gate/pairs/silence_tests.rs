@@ -1,0 +1,262 @@
+//! Gates over made-up measurements of servers that do not answer, do not evict, or evict late.
+
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use super::*;
+use crate::{gate::trial, profile::Profile};
+
+/// Two groups that behave well and one that does not, with evictions.
+fn profile() -> Profile {
+    let text = r#"
+        title = "t"
+        [server]
+        send_timeout = "200ms"
+        [[clients]]
+        name = "closed"
+        count = 32
+        load = { depth = 1, payload = 9 }
+        [[clients]]
+        name = "open"
+        count = 32
+        load = { rate = 40000, payload = 9 }
+        [[clients]]
+        name = "stalled"
+        count = 10
+        recv_buffer = "16KiB"
+        load = { depth = 1, payload = "16B", answer = "8MiB" }
+        rx = "stall"
+    "#;
+    crate::profile::Source { file: "t.toml".into(), text: text.to_owned() }.parse(&[]).expect("valid")
+}
+
+/// About standard normal.
+fn normal(coin: &mut Xoshiro256PlusPlus) -> f64 {
+    (0..12).map(|_| coin.random::<f64>()).sum::<f64>() - 6.0
+}
+
+/// A trial of a sound server: everything scatters as it does on a shared machine, and what stands still mostly does.
+fn sound(coin: &mut Xoshiro256PlusPlus) -> Trial {
+    let mut one = |mean: f64, noise: f64| {
+        let spike = if coin.random::<f64>() < 0.05 { 1.5 } else { 1.0 };
+        mean * (noise * normal(coin)).exp() * spike
+    };
+    let mut numbers = vec![
+        ("server_cpu_per_request", one(5000.0, 0.03)),
+        ("server_calls_per_request", one(2.1, 0.01)),
+        ("server_rss_growth", one(2e6, 0.05)),
+        ("kernel_memory_growth", one(2e6, 0.1)),
+        ("eviction_lateness_p50", one(0.6e6, 0.3)),
+        ("eviction_lateness_p99", one(1.2e6, 0.6)),
+        ("closed.requests", 1e5),
+        ("closed.requests_rate", one(1e5, 0.04)),
+        ("closed.longest_wait", one(6e6, 0.8)),
+        ("closed.longest_silence", one(4e6, 0.8)),
+        ("closed.fewest_answers", one(3000.0, 0.1)),
+        ("open.requests", 4e4),
+        ("open.latency_p50", one(2e5, 0.05)),
+        ("open.latency_p99", one(1e6, 0.2)),
+        ("open.longest_wait", one(6e6, 0.8)),
+        ("open.longest_silence", one(4e6, 0.8)),
+        ("open.fewest_answers", one(1000.0, 0.1)),
+        ("stalled.server_ended", one(60.0, 0.05).round()),
+        ("stalled.stalled_for_p50", one(210e6, 0.02)),
+    ];
+    // Now and then a few are open when the clients stop.
+    let unanswered = if coin.random::<f64>() < 0.2 { 5e-4 } else { 0.0 };
+    numbers.push(("open.unanswered_share", unanswered));
+    for number in ["closed.unanswered_share", "closed.silent_share", "open.silent_share"] {
+        numbers.push((number, 0.0));
+    }
+    for number in ["closed.errors_share", "closed.lost_share", "open.errors_share", "open.skipped_share"] {
+        numbers.push((number, if coin.random::<f64>() < 0.02 { 2e-3 } else { 0.0 }));
+    }
+    trial(&numbers)
+}
+
+fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: &impl Fn(&mut Trial)) -> Vec<Pair> {
+    let mut pair = || {
+        let (base, mut head) = (sound(coin), sound(coin));
+        spoil(&mut head);
+        Pair { head_first: false, base, head }
+    };
+    (0..count).map(|_| pair()).collect()
+}
+
+/// A gate from end to end, of a head to which this is done.
+fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Trial)) -> Vec<Finding> {
+    compare(&measured(coin, count, spoil))
+}
+
+/// What both stages of it measure.
+fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Trial)) -> [Cell; 1] {
+    let cell = |pairs| Cell { axes: IndexMap::new(), gated: gated(&profile()), pairs, fresh: Vec::new() };
+    let mut cells = [cell(pairs(coin, count, &spoil))];
+    if suspects(&cells)[0] {
+        cells[0].fresh = pairs(coin, count, &spoil);
+    }
+    cells
+}
+
+fn said(findings: &[Finding], call: Call) -> Vec<&str> {
+    findings.iter().filter(|f| f.call == call).map(|f| f.gated.name.as_str()).collect()
+}
+
+fn set(number: &'static str, value: f64) -> impl Fn(&mut Trial) {
+    move |trial| {
+        trial.summary.insert(number.to_owned(), value);
+    }
+}
+
+fn scale(number: &'static str, factor: f64, more: f64) -> impl Fn(&mut Trial) {
+    move |trial| {
+        if let Some(value) = trial.summary.get_mut(number) {
+            *value = *value * factor + more;
+        }
+    }
+}
+
+/// In how many of 20 gates of 20 pairs the number is called.
+fn found(number: &str, spoil: impl Fn(&mut Trial)) -> usize {
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(21);
+    let is_found = |finding: &Finding| finding.gated.name == number && finding.is_worse();
+    // Only what decides: how much worse each is would take most of the time.
+    (0..20).filter(|_| weigh(&measured(&mut coin, 20, &spoil)).iter().any(is_found)).count()
+}
+
+#[test]
+fn a_server_against_itself_raises_no_alarm() {
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(20);
+    let mut suspected = 0;
+    for _ in 0..400 {
+        let findings = weigh(&measured(&mut coin, 20, |_| ()));
+        suspected += usize::from(findings.iter().any(Finding::is_suspect));
+        assert!(!findings.iter().any(Finding::is_worse));
+        assert!(findings.iter().filter(|finding| finding.is_counted).count() < 14, "most stand still");
+    }
+    // 5 % of 400 are 20, and three standard deviations 13.
+    assert!(suspected <= 33, "{suspected} of 400 first stages");
+    let passed: usize = (0..10).map(|_| said(&gate(&mut coin, 20, |_| ()), Call::Pass).len()).sum();
+    assert!(passed > 10 * 23, "{passed}");
+}
+
+#[test]
+fn silence_and_errors_are_found() {
+    for (number, value) in [
+        ("closed.silent_share", 1.0 / 32.0),
+        ("open.silent_share", 1.0 / 32.0),
+        ("closed.errors_share", 0.01),
+        ("open.unanswered_share", 0.01),
+        ("closed.lost_share", 0.01),
+        ("open.skipped_share", 0.01),
+    ] {
+        let found = found(number, set(number, value));
+        assert!(found >= 19, "{number}: {found} of 20");
+    }
+}
+
+#[test]
+fn a_connection_that_waits_long_and_one_that_gets_little_are_found() {
+    let found = |number, factor, more| found(number, scale(number, factor, more));
+    assert!(found("closed.longest_wait", 1.0, 150e6) >= 19);
+    assert!(found("open.longest_silence", 1.0, 150e6) >= 19);
+    assert!(found("closed.fewest_answers", 0.3, 0.0) >= 19);
+    assert_eq!(found("closed.fewest_answers", 0.9, 0.0), 0);
+}
+
+#[test]
+fn late_evictions_other_timeouts_and_none_at_all_are_found() {
+    let found = |number, factor, more| found(number, scale(number, factor, more));
+    assert!(found("eviction_lateness_p50", 1.0, 8e6) >= 19);
+    assert_eq!(found("eviction_lateness_p50", 1.0, 0.3e6), 0, "a third of a tick is none");
+    assert!(found("stalled.stalled_for_p50", 2.0, 0.0) >= 19);
+    assert!(found("stalled.stalled_for_p50", 0.5, 0.0) >= 19, "before their time");
+    assert!(found("stalled.server_ended", 0.0, 0.0) >= 19);
+}
+
+#[test]
+fn noise_of_the_machine_is_added_to_the_tick() {
+    let lateness = gated(&profile()).into_iter().find(Gated::is_lateness).expect("gated");
+    assert!((lateness.start - 1e6).abs() < 1.0, "the tick of the profile's server");
+    let of = |values: [f64; 6]| {
+        let trial = |value: f64| trial(&[(lateness.name.as_str(), value)]);
+        let pair = |value: f64| Pair { head_first: false, base: trial(value), head: trial(value + 3e6) };
+        let cell = Cell {
+            axes: IndexMap::new(),
+            gated: vec![lateness.clone()],
+            pairs: values.map(pair).to_vec(),
+            fresh: Vec::new(),
+        };
+        compare(&[cell])[0].gated.start
+    };
+    assert!((of([0.5e6; 6]) - 1e6).abs() < 1.0, "a shift of all is no noise");
+    let busy = of([0.5e6, 4e6, 1e6, 9e6, 2e6, 6e6]);
+    assert!((5e6..9e6).contains(&busy), "{busy}");
+}
+
+/// What is done where requests without an answer lie in a number.
+fn censored(number: &'static str) -> impl Fn(&mut Trial) {
+    move |trial| {
+        trial.summary.insert(number.to_owned(), 1.9e9);
+        trial.censored.insert(number.to_owned(), "unanswered".to_owned());
+    }
+}
+
+#[test]
+fn a_latency_that_is_no_more_than_a_lower_bound_is_the_worst_there_is() {
+    let number = "open.latency_p99";
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(23);
+    let findings = gate(&mut coin, 20, censored(number));
+    let finding = findings.iter().find(|finding| finding.gated.name == number).expect("gated");
+    assert_eq!(finding.call, Call::Regression);
+    assert_eq!((finding.head, finding.head_censored.as_deref()), (1.9e9, Some("unanswered")));
+    assert_eq!(finding.base_censored, None);
+    // Whoever was answered seldom lacks the 99th percentile for it: that makes no difference.
+    let also_few = |trial: &mut Trial| {
+        censored(number)(trial);
+        trial.summary.insert("open.requests".to_owned(), 10.0);
+    };
+    assert!(found(number, also_few) == 20);
+    // On both sides it is no difference, and on the base's alone it is better.
+    let both = |swap: bool| {
+        let mut pairs = pairs(&mut coin.clone(), 20, &|_| ());
+        for pair in &mut pairs {
+            censored(number)(&mut pair.base);
+            if !swap {
+                censored(number)(&mut pair.head);
+            }
+        }
+        let cell = Cell { axes: IndexMap::new(), gated: gated(&profile()), pairs, fresh: Vec::new() };
+        let found = compare(&[cell]).into_iter().find(|finding| finding.gated.name == number);
+        found.map(|finding| (finding.call, finding.differences[0]))
+    };
+    assert_eq!(both(false), Some((Call::Pass, 0.0)));
+    assert_eq!(both(true).map(|(call, d)| (call, d < -10.0)), Some((Call::Pass, true)));
+}
+
+#[test]
+fn a_head_that_answers_nobody_is_a_regression_though_it_has_no_latency() {
+    let silent = |trial: &mut Trial| {
+        for number in ["open.latency_p50", "open.latency_p99", "server_cpu_per_request"] {
+            trial.summary.shift_remove(number);
+        }
+        trial.summary.insert("open.requests".to_owned(), 0.0);
+    };
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(24);
+    let findings = gate(&mut coin, 20, silent);
+    assert!(said(&findings, Call::Regression).contains(&"open.latency_p99"));
+    let p99 = findings.iter().find(|finding| finding.gated.name == "open.latency_p99").expect("gated");
+    assert_eq!(p99.head_censored.as_deref(), Some("unanswered"));
+}
+
+#[test]
+fn with_eight_pairs_a_head_that_does_everything_wrong_is_found() {
+    let mut coin = Xoshiro256PlusPlus::seed_from_u64(25);
+    let wrong = |trial: &mut Trial| {
+        for (name, value) in &mut trial.summary {
+            let is_worse_with_less = name.ends_with("fewest_answers") || name.ends_with("requests_rate");
+            *value = if is_worse_with_less { 0.0 } else { *value * 10.0 + 0.5 };
+        }
+    };
+    let findings = gate(&mut coin, 8, wrong);
+    assert!(!said(&findings, Call::Regression).is_empty(), "{:?}", said(&findings, Call::Inconclusive));
+}

@@ -1,0 +1,42 @@
+//! Trials that one of the two servers alone spoils: a gated number like the others.
+//!
+//! A pair with a trial that proves nothing is dropped from all other numbers. If it is as likely to be the base's as the
+//! head's, that is the host's doing. So each such pair is a throw of a coin, and the exact sign test says how likely it is
+//! that so many of them are the head's: one in two with the first, one in 32 with the fifth. It is part of the family of
+//! numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are not significant,
+//! more of the head's than of the base's are INCONCLUSIVE, from the first one on.
+
+use super::{Call, Cell, Finding, Gated, Pair};
+
+/// The name of the number.
+pub const SPOILT: &str = "spoilt_trials";
+
+impl Finding {
+    /// Whether it is of trials that were spoilt.
+    #[must_use]
+    pub fn is_of_spoilt_trials(&self) -> bool {
+        self.gated.name == SPOILT
+    }
+
+    /// What is said of the trials of a cell that one side alone spoilt; `None` if there are none.
+    pub(super) fn of_spoilt(cell: &Cell) -> Option<Self> {
+        let gated = Gated { name: SPOILT.to_owned(), start: 1.0, only_beyond: true, ..Gated::default() };
+        let spoilt = |pair: &Pair| [&pair.base, &pair.head].map(|trial| f64::from(!trial.is_sound()));
+        let all: Vec<[f64; 2]> = cell.pairs.iter().chain(&cell.fresh).map(spoilt).collect();
+        let differences: Vec<f64> = all.iter().map(|[base, head]| gated.difference(*base, *head)).collect();
+        if differences.iter().all(|d| *d == 0.0) {
+            return None;
+        }
+        let share = |side: usize| all.iter().map(|both| both[side]).sum::<f64>() / all.len() as f64;
+        let mut finding = Self::of(gated, cell, differences, cell.pairs.len());
+        (finding.base, finding.head) = (share(0), share(1));
+        Some(finding)
+    }
+
+    /// What is said of them: what is not yet significant is no PASS where there are more of the head's.
+    pub(super) fn doubt_spoilt(&mut self) {
+        if self.is_of_spoilt_trials() && self.call != Call::Regression {
+            self.call = if self.head > self.base { Call::Inconclusive } else { Call::Pass };
+        }
+    }
+}

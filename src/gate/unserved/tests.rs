@@ -1,0 +1,89 @@
+//! Groups that were not served, and what is said of them.
+
+use crate::{
+    codec::Tally,
+    gate::{trial, verdicts},
+    profile::{Profile, Source},
+    record::{GroupResult, Outcome, Point, Requests, Trial, Verdict},
+};
+
+fn profile(expect: &str) -> Profile {
+    let group = |name: &str, keys: &str| {
+        format!("[[clients]]\nname = \"{name}\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n{keys}\n")
+    };
+    let text = format!(
+        "title = \"t\"\n{}{}[expect]\n{expect}",
+        group("good", ""),
+        group("late", "tx = { slow = { bytes = 1, every = \"1s\" } }")
+    );
+    Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+}
+
+/// A trial in which both groups got so many answers, so many of which were errors.
+fn answered(answered: u64, errors: u64, numbers: &[(&str, f64)]) -> Trial {
+    let group = |name: &str| GroupResult {
+        name: name.into(),
+        requests: Requests { started: 7, answered, ..Requests::default() },
+        content: Tally { errors, ..Tally::default() },
+        ..GroupResult::default()
+    };
+    Trial { groups: vec![group("good"), group("late")], ..trial(numbers) }
+}
+
+fn judged(expect: &str, trial: Trial) -> Vec<Verdict> {
+    let point = Point { axes: indexmap::IndexMap::new(), trials: vec![trial], verdicts: Vec::new() };
+    verdicts(&profile(expect), &[point], 0)
+}
+
+/// What is said of groups that were not served.
+fn said(expect: &str, trial: Trial) -> Vec<String> {
+    let judged = judged(expect, trial);
+    let inconclusive = judged.iter().filter(|verdict| verdict.outcome == Outcome::Inconclusive);
+    inconclusive.filter_map(|verdict| verdict.reason.clone()).collect()
+}
+
+const MEMORY: &str = "server_rss_growth = \"< 1GiB\"";
+const CLEAN: [(&str, f64); 3] = [("server_rss_growth", 1.0), ("corrupt_bytes", 0.0), ("good.errors", 0.0)];
+
+#[test]
+fn good_clients_without_an_answer_prove_nothing() {
+    let said_of = |answers, errors| said(MEMORY, answered(answers, errors, &CLEAN));
+    assert_eq!(said_of(5, 0), [""; 0]);
+    let none = said_of(0, 0);
+    assert_eq!(none.len(), 1, "who misbehaves need not be served: {none:?}");
+    assert!(none[0].starts_with("No request of `good` was answered in the window (7 were sent)"), "{none:?}");
+    assert!(said_of(5, 5)[0].starts_with("All 5 answers to `good` were errors"));
+    let late = said("", answered(5, 0, &[("good.requests", 0.0)]));
+    assert_eq!(late.len(), 1, "the warm-up is not the window, and nothing need be expected");
+}
+
+#[test]
+fn a_group_that_was_cut_short_is_not_judged() {
+    let mut cut = answered(0, 0, &CLEAN);
+    cut.cut_short = true;
+    assert_eq!(said("", cut), [""; 0]);
+}
+
+#[test]
+fn an_expectation_that_speaks_of_the_silence_is_enough() {
+    for (expect, numbers, is_enough) in [
+        ("\"good.evicted\" = \"= 0\"", [("good.evicted", 0.0), ("good.errors", 0.0)], false),
+        ("\"good.evicted\" = \"= 1\"", [("good.evicted", 1.0), ("good.errors", 0.0)], true),
+        ("\"good.lost\" = \"= 0\"", [("good.lost", 0.0), ("good.errors", 0.0)], false),
+        ("\"good.unanswered\" = \"= 0\"", [("good.unanswered", 1.0), ("good.errors", 0.0)], true),
+        ("\"good.requests\" = \"= 0\"", [("good.requests", 0.0), ("good.errors", 0.0)], true),
+        ("\"good.opened\" = \"= 1\"", [("good.opened", 1.0), ("good.errors", 0.0)], false),
+    ] {
+        let said = said(expect, answered(0, 0, &numbers));
+        assert_eq!(said.is_empty(), is_enough, "{expect}: {said:?}");
+    }
+}
+
+#[test]
+fn wrong_bytes_fail_though_nobody_asked() {
+    let wrong = [("server_rss_growth", 1.0), ("corrupt_bytes", 131e6), ("good.errors", 0.0)];
+    let verdicts = judged(MEMORY, answered(5, 0, &wrong));
+    let outcomes: Vec<Outcome> = verdicts.iter().map(|verdict| verdict.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Pass, Outcome::Fail, Outcome::Pass]);
+    assert_eq!(verdicts[1].condition, "= 0 (implied)");
+}

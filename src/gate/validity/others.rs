@@ -1,0 +1,88 @@
+//! Others beside badpeer: programs on the server's cores, and clients on its port. The server's rates, latencies and CPU time
+//! are theirs then, too.
+
+use super::{Figures, percent};
+use crate::{
+    metric::{Fold, Metric},
+    units::human_count,
+};
+
+/// Share of the server's cores that other programs may use while the server waits for them: its rate is wrong by as much, and
+/// a rate that differs by less counts as the same anyway.
+pub const MOST_OTHERS: f64 = 0.1;
+/// The server waits for its cores when it spends this share of the time in which it is ready to run without one. Below it,
+/// others run where, or when, the server does not.
+pub const WAITING: f64 = 0.1;
+/// From this share of the server's cores on, others are worth a note.
+pub const NOTABLE_OTHERS: f64 = 0.05;
+/// Share of the requests to the server that other clients may send: rates, and what a request costs, are wrong by as much.
+pub const MOST_OTHER_REQUESTS: f64 = 0.05;
+/// Other clients that send fewer requests a second look whether the server is alive, and are no load.
+pub const LEAST_OTHER_REQUESTS_PER_SECOND: f64 = 2.0;
+
+impl Figures<'_> {
+    /// Used by others, as a share of the server's cores, and whether the server waited for them.
+    fn others_on_cores(&self) -> Option<(f64, f64)> {
+        let others = self.of(Metric::OthersOnServerCores, Fold::Final)?;
+        Some((others, self.of(Metric::ServerRunDelayShare, Fold::Final).unwrap_or(0.0)))
+    }
+
+    pub(super) fn crowded_cores(&self) -> Option<String> {
+        let (others, waited) = self.others_on_cores()?;
+        (others >= MOST_OTHERS && waited >= WAITING).then(|| {
+            format!(
+                "other programs used {} of the server's cores, and the server waited for a core {} of the time in which it \
+                 was ready to run: its rates and latencies are theirs too; end other programs, or run on cores of its own",
+                percent(others),
+                percent(waited)
+            )
+        })
+    }
+
+    pub(super) fn others_beside(&self) -> Option<String> {
+        let (others, waited) = self.others_on_cores().filter(|(others, _)| *others >= NOTABLE_OTHERS)?;
+        self.crowded_cores().is_none().then(|| {
+            format!(
+                "other programs used {} of the server's cores; the server waited for a core {} of the time in which it was \
+                 ready to run",
+                percent(others),
+                percent(waited)
+            )
+        })
+    }
+
+    /// The share of other clients in all requests, where it is more than a look now and then.
+    fn crowd(&self) -> Option<f64> {
+        let per_second = self.of(Metric::OtherRequests, Fold::Final)? / (self.window_ns() / 1e9);
+        let share = self.of(Metric::OtherRequestsShare, Fold::Final)?;
+        (share >= MOST_OTHER_REQUESTS && per_second >= LEAST_OTHER_REQUESTS_PER_SECOND).then_some(share)
+    }
+
+    fn other_clients(&self) -> Option<String> {
+        let requests = self.of(Metric::OtherRequests, Fold::Final).filter(|requests| *requests > 0.0)?;
+        let connections = self.of(Metric::OtherClients, Fold::Final).unwrap_or(0.0);
+        let share = self.of(Metric::OtherRequestsShare, Fold::Final).unwrap_or(0.0);
+        Some(format!(
+            "other clients than badpeer's sent at least {} requests to the server's port while it was measured, over {} \
+             connection(s): {} of all",
+            human_count(requests),
+            human_count(connections),
+            percent(share)
+        ))
+    }
+
+    pub(super) fn crowded_port(&self) -> Option<String> {
+        self.crowd()?;
+        Some(format!(
+            "{}; rates, latencies and CPU time per request are theirs too ({} and more is too much): end them, or measure \
+             another instance",
+            self.other_clients()?,
+            percent(MOST_OTHER_REQUESTS)
+        ))
+    }
+
+    pub(super) fn clients_beside(&self) -> Option<String> {
+        let text = self.other_clients()?;
+        self.crowd().is_none().then(|| format!("{text}, and are in its CPU time and its memory"))
+    }
+}

@@ -1,0 +1,203 @@
+//! Requests that others than the clients of this run sent to the server, as its sockets show them: a connection is told by
+//! the client's port.
+
+use std::collections::{HashMap, HashSet};
+
+use super::inet_diag::{SocketEntry, TcpState, TimeWait};
+
+/// What others sent while it was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OtherClients {
+    /// Connections on which they sent something.
+    pub connections: u64,
+    /// Segments with data that arrived on them: a request is one at least, if it is not pipelined. A connection that was not
+    /// seen while it lived counts as one.
+    pub requests: u64,
+    /// The same on the connections of this run, as far as they were seen.
+    pub own_requests: u64,
+}
+
+/// A connection on the server's side.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    port: u16,
+    /// When it was last seen, on the monotonic clock, in nanoseconds.
+    seen_ns: u64,
+    /// Segments with data that have arrived.
+    segments: u64,
+    /// Of those, as many had when the window began.
+    before: u64,
+}
+
+impl Peer {
+    const fn grown(&self) -> u64 {
+        self.segments.saturating_sub(self.before)
+    }
+}
+
+/// Follows the connections of a server's port from one look to the next, from the beginning of the measured window to
+/// its end.
+#[derive(Debug, Default)]
+pub struct RequestCounts {
+    open: HashMap<u16, Peer>,
+    ended: Vec<Peer>,
+    unseen: Vec<Peer>,
+    window_began_ns: Option<u64>,
+    is_over: bool,
+}
+
+impl RequestCounts {
+    /// Takes in a look at all sockets of the server's port, which was taken at `now_ns`.
+    pub fn look(&mut self, port: u16, sockets: &[SocketEntry], now_ns: u64) {
+        if self.is_over {
+            return;
+        }
+        let is_connection = |socket: &&SocketEntry| {
+            socket.local_port == port && !matches!(socket.state, TcpState::Listen | TcpState::SynReceived)
+        };
+        let mut open = HashMap::with_capacity(self.open.len());
+        for socket in sockets.iter().filter(is_connection) {
+            // An older kernel does not count segments.
+            let arrived = u64::from(socket.tcp.data_segs_in).max(u64::from(socket.tcp.bytes_received > 0));
+            let known = self.open.remove(&socket.remote_port);
+            let again = known.filter(|peer| peer.segments > arrived);
+            self.ended.extend(again);
+            let before = known.filter(|_| again.is_none()).map_or(0, |peer| peer.before);
+            let peer = Peer { port: socket.remote_port, seen_ns: now_ns, segments: arrived, before };
+            open.insert(peer.port, peer);
+        }
+        self.ended.extend(self.open.drain().map(|(_, peer)| peer));
+        self.open = open;
+    }
+
+    /// The window begins with the look that was just taken.
+    pub fn begin_window(&mut self, now_ns: u64) {
+        self.ended.clear();
+        self.open.values_mut().for_each(|peer| peer.before = peer.segments);
+        self.window_began_ns = Some(now_ns);
+    }
+
+    /// The window ends with the look that was just taken; these connections of the port had ended by then.
+    pub fn end_window(&mut self, port: u16, ended: &[TimeWait], now_ns: u64) {
+        self.is_over = true;
+        let Some(began_ns) = self.window_began_ns else { return };
+        let seen: HashSet<u16> = self.open.values().chain(&self.ended).map(|peer| peer.port).collect();
+        let ended_ns = |wait: &TimeWait| now_ns.saturating_sub(u64::from(wait.age_ms) * 1_000_000);
+        let of_window = ended.iter().filter(|wait| ended_ns(wait) > began_ns);
+        let peers = of_window.map(|wait| Peer {
+            port: if wait.local_port == port { wait.remote_port } else { wait.local_port },
+            seen_ns: ended_ns(wait),
+            segments: 1,
+            before: 0,
+        });
+        self.unseen = peers.filter(|peer| !seen.contains(&peer.port)).collect();
+    }
+
+    /// What was counted in the window; `opened` is each port that a client of this run has had, and when it first opened a
+    /// connection from it. A port that was used by both counts as this run's. `None` where the window was not seen whole.
+    #[must_use]
+    pub fn others(&self, opened: &HashMap<u16, u64>) -> Option<OtherClients> {
+        (self.is_over && self.window_began_ns.is_some()).then_some(())?;
+        let mut found = OtherClients::default();
+        for peer in self.open.values().chain(&self.ended).chain(&self.unseen) {
+            if opened.get(&peer.port).is_some_and(|opened_ns| *opened_ns <= peer.seen_ns) {
+                found.own_requests += peer.grown();
+            } else if peer.grown() > 0 {
+                found.connections += 1;
+                found.requests += peer.grown();
+            }
+        }
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::{SocketMemory, TcpInfo};
+
+    /// The server's end of a connection from this port on which so many segments have arrived.
+    fn socket(remote_port: u16, data_segs_in: u32) -> SocketEntry {
+        SocketEntry {
+            local_port: 80,
+            remote_port,
+            state: TcpState::Established,
+            receive_queue: 0,
+            send_queue: 0,
+            inode: 1,
+            memory: SocketMemory::default(),
+            tcp: TcpInfo { data_segs_in, bytes_received: u64::from(data_segs_in) * 9, ..TcpInfo::default() },
+        }
+    }
+
+    /// What is counted when the window lies between the second and the last of these looks, which are a second apart; port 5
+    /// is a client of this run.
+    fn counted(looks: &[&[SocketEntry]], time_wait: &[TimeWait]) -> OtherClients {
+        let mut counts = RequestCounts::default();
+        for (second, sockets) in looks.iter().enumerate() {
+            let now_ns = second as u64 * 1_000_000_000;
+            counts.look(80, sockets, now_ns);
+            match second {
+                1 => counts.begin_window(now_ns),
+                _ if second + 1 == looks.len() => counts.end_window(80, time_wait, now_ns),
+                _ => {}
+            }
+        }
+        // Later looks are of no account.
+        counts.look(80, &[socket(6, 1_000_000)], u64::MAX);
+        counts.others(&HashMap::from([(5, 10)])).expect("a window")
+    }
+
+    fn found(connections: u64, requests: u64, own_requests: u64) -> OtherClients {
+        OtherClients { connections, requests, own_requests }
+    }
+
+    #[test]
+    fn what_others_send_in_the_window_is_counted() {
+        let looks: [&[SocketEntry]; 4] = [
+            &[],
+            &[socket(5, 10), socket(6, 100)],
+            &[socket(5, 20), socket(6, 150), socket(7, 3)],
+            &[socket(5, 40), socket(6, 180)],
+        ];
+        assert_eq!(counted(&looks, &[]), found(2, 83, 30));
+    }
+
+    #[test]
+    fn a_connection_that_is_idle_or_was_over_before_is_nobody() {
+        let looks: [&[SocketEntry]; 3] =
+            [&[socket(8, 50)], &[socket(5, 1), socket(6, 7)], &[socket(5, 2), socket(6, 7)]];
+        assert_eq!(counted(&looks, &[]), found(0, 0, 1));
+    }
+
+    #[test]
+    fn connections_too_short_to_be_seen_leave_their_ports_behind() {
+        let wait = |port, age_ms| TimeWait { local_port: port, remote_port: 80, age_ms };
+        let by_server = TimeWait { local_port: 80, remote_port: 9, age_ms: 10 };
+        let looks: [&[SocketEntry]; 3] = [&[], &[socket(5, 1)], &[socket(5, 1), socket(6, 4)]];
+        // Port 6 was seen alive, port 8 ended before the window, port 5 is ours.
+        let ended = [wait(6, 100), wait(7, 100), wait(8, 1500), wait(5, 100), by_server];
+        assert_eq!(counted(&looks, &ended), found(3, 6, 0));
+    }
+
+    #[test]
+    fn a_port_that_comes_again_is_another_connection() {
+        let looks: [&[SocketEntry]; 4] = [&[], &[socket(6, 50)], &[socket(6, 60)], &[socket(6, 4)]];
+        assert_eq!(counted(&looks, &[]), found(2, 14, 0));
+    }
+
+    #[test]
+    fn a_port_is_not_ours_before_we_had_it() {
+        let looks: [&[SocketEntry]; 3] = [&[], &[], &[socket(5, 3)]];
+        let mut counts = RequestCounts::default();
+        for (now_ns, sockets) in looks.iter().enumerate() {
+            counts.look(80, sockets, now_ns as u64);
+        }
+        counts.begin_window(0);
+        counts.look(80, &[socket(5, 9)], 7);
+        assert_eq!(counts.others(&HashMap::new()), None, "the window is not over");
+        counts.end_window(80, &[], 7);
+        assert_eq!(counts.others(&HashMap::from([(5, 8)])), Some(found(1, 6, 0)));
+        assert_eq!(counts.others(&HashMap::from([(5, 7)])), Some(found(0, 0, 6)));
+    }
+}

@@ -1,0 +1,100 @@
+//! The most memory that was resident between two looks at a process, from the kernel's own high-water mark (`VmHWM`), which
+//! misses nothing: memory that came and went between two looks is in it.
+
+use std::{collections::BTreeMap, io};
+
+use super::process::{ProcessProbe, ProcessReading};
+
+/// What each process had at the last look.
+#[derive(Debug, Default)]
+pub(super) struct PeakRss {
+    last: BTreeMap<u32, Mark>,
+}
+
+/// Memory of a process at a look, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    rss: u64,
+    /// The kernel's high-water mark after the look.
+    high: u64,
+}
+
+impl PeakRss {
+    /// Starts with what is resident now.
+    pub(super) fn begin(
+        &mut self,
+        pid: u32,
+        probe: &ProcessProbe,
+        reading: &ProcessReading,
+    ) -> io::Result<()> {
+        let reset = reset(probe, reading);
+        let high = if reset.is_ok() { reading.rss_bytes } else { reading.peak_rss_bytes };
+        self.last.insert(pid, Mark { rss: reading.rss_bytes, high });
+        // One that has ended has no peak any more.
+        reset.or_else(|error| if super::tree::is_gone(&error) { Ok(()) } else { Err(error) })
+    }
+
+    /// The most that was resident since the last look at this process, in bytes; since it was started if there was none.
+    pub(super) fn since_last(&mut self, pid: u32, probe: &ProcessProbe, reading: &ProcessReading) -> u64 {
+        let now = Mark { rss: reading.rss_bytes, high: reading.peak_rss_bytes };
+        let peak = between(self.last.get(&pid).copied(), now);
+        // Lowered, so that the next peak shows however high this one was.
+        let high = if reset(probe, reading).is_ok() { now.rss } else { now.high };
+        self.last.insert(pid, Mark { high, ..now });
+        peak
+    }
+
+    /// Forgets who is gone.
+    pub(super) fn keep<T>(&mut self, living: &BTreeMap<u32, T>) {
+        self.last.retain(|pid, _| living.contains_key(pid));
+    }
+}
+
+/// Where the mark is where it should be, nothing is touched.
+fn reset(probe: &ProcessProbe, reading: &ProcessReading) -> io::Result<()> {
+    if reading.peak_rss_bytes > reading.rss_bytes { probe.reset_peak_rss() } else { Ok(()) }
+}
+
+/// A mark that has risen was set in between, and is exact; one that has not says nothing but that it was not passed.
+fn between(before: Option<Mark>, now: Mark) -> u64 {
+    match before {
+        Some(before) if now.high <= before.high => before.rss.max(now.rss),
+        _ => now.high.max(now.rss),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_that_rises_is_the_peak() {
+        let mark = |rss, high| Mark { rss, high };
+        // It could be reset at the last look.
+        assert_eq!(between(Some(mark(40, 40)), mark(42, 240)), 240);
+        assert_eq!(between(Some(mark(40, 40)), mark(42, 42)), 42);
+        // It could not: what it shows may be from before.
+        assert_eq!(between(Some(mark(40, 200)), mark(42, 200)), 42);
+        assert_eq!(between(Some(mark(40, 200)), mark(30, 200)), 40);
+        assert_eq!(between(Some(mark(40, 200)), mark(42, 240)), 240);
+        // A process that was started since the last look.
+        assert_eq!(between(None, mark(42, 60)), 60);
+    }
+
+    #[test]
+    fn memory_that_came_and_went_between_two_looks_is_seen_and_each_time_anew() {
+        let mut probe = ProcessProbe::new(std::process::id()).unwrap();
+        let mut peaks = PeakRss::default();
+        let first = probe.read().unwrap();
+        peaks.begin(1, &probe, &first).unwrap();
+        for mebibytes in [96, 48] {
+            let before = probe.read().unwrap().rss_bytes;
+            drop(std::hint::black_box(vec![1_u8; mebibytes << 20]));
+            let reading = probe.read().unwrap();
+            let peak = peaks.since_last(1, &probe, &reading);
+            let (least, most) =
+                (before + ((mebibytes as u64 - 16) << 20), before + ((mebibytes as u64 + 30) << 20));
+            assert!((least..most).contains(&peak), "{before} {reading:?} {peak}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a profile expects without writing it: that nothing is corrupt, and that no request of a good client errs.
+
+use indexmap::IndexMap;
+
+use super::{Expectation, Group, Profile};
+use crate::metric::Metric;
+
+/// What is behind a condition that the profile does not write.
+const IMPLIED: &str = " (implied)";
+
+/// The numbers of a group that say whether what it received was right.
+const CONTENT: [Metric; 4] = [Metric::GroupCorrupt, Metric::Torn, Metric::Reordered, Metric::Disordered];
+
+/// Numbers that a server could make up, if it were believed.
+const LATENESS: [Metric; 3] = [Metric::LatenessMin, Metric::LatenessP50, Metric::LatenessP99];
+
+impl Profile {
+    /// What is expected at the point with these keys beside what is written: where something is expected of how late evictions
+    /// are, that what the server says of them is what was seen from outside; where anything is expected of the run of a
+    /// server, that no byte is wrong and that no answer to a steady group is an error. Not of a number that the profile
+    /// names itself at this point; and where it names what is wrong in some groups only, wrong bytes are those of the others.
+    #[must_use]
+    pub fn implied(&self, axes: &IndexMap<String, String>) -> Vec<Expectation> {
+        let written = self.expectations();
+        if written.is_empty() || self.core.is_some() {
+            return Vec::new();
+        }
+        let here: Vec<&Expectation> = written.iter().filter(|expectation| expectation.is_at(axes)).collect();
+        let names = |group: &Group, metrics: &[Metric]| {
+            let of =
+                |e: &&Expectation| e.number.rsplit_once('.').map(|(of, _)| of) == Some(group.name.as_str());
+            here.iter().any(|e| metrics.contains(&e.stat.metric) && of(e))
+        };
+        let is_named = here.iter().any(|expectation| expectation.stat.metric == Metric::CorruptBytes);
+        let content_named: Vec<bool> = self.clients.iter().map(|group| names(group, &CONTENT)).collect();
+        let mut numbers = Vec::new();
+        let is_timed = here.iter().any(|expectation| LATENESS.contains(&expectation.stat.metric));
+        let is_disputed = here.iter().any(|expectation| expectation.stat.metric == Metric::EvictionsDisputed);
+        if is_timed && !is_disputed {
+            numbers.push(Metric::EvictionsDisputed.spec().name.to_owned());
+        }
+        if !is_named && !content_named.contains(&true) {
+            numbers.push(Metric::CorruptBytes.spec().name.to_owned());
+        }
+        for (group, is_content_named) in self.clients.iter().zip(&content_named) {
+            let mut of = |metric: Metric| numbers.push(format!("{}.{}", group.name, metric.spec().name));
+            if !is_named && content_named.contains(&true) && !is_content_named {
+                of(Metric::GroupCorrupt);
+            }
+            let asks = group.is_steady() && !group.tx.is_idle();
+            if asks && !names(group, &[Metric::Errors, Metric::ErrorsShare]) {
+                of(Metric::Errors);
+            }
+        }
+        numbers.iter().filter_map(|number| self.none_of(number)).collect()
+    }
+
+    /// That there is none of this number.
+    fn none_of(&self, number: &str) -> Option<Expectation> {
+        let mut expectation = Expectation::parse(number, "= 0", &self.names()).ok()?;
+        for condition in &mut expectation.conditions {
+            condition.text += IMPLIED;
+        }
+        Some(expectation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::Source;
+
+    fn implied(expect: &str) -> Vec<String> {
+        let text = format!(
+            "title = \"t\"\nseed = 1\n[[clients]]\nname = \"good\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n\
+             [[clients]]\nname = \"bad\"\ncount = 1\nload = {{ depth = 1, payload = 9, answer = \"8MiB\" }}\nrx = \"stall\"\n\
+             [[clients]]\nname = \"idle\"\ncount = 1\ntx = \"idle\"\n[sweep]\nseed = [1, 2]\n[expect]\n{expect}"
+        );
+        let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
+        let axes = [("seed".to_owned(), "1".to_owned())].into_iter().collect();
+        let implied = profile.implied(&axes);
+        implied.iter().map(|e| format!("{} {}", e.name, e.conditions[0].text)).collect()
+    }
+
+    #[test]
+    fn nothing_wrong_is_expected_where_anything_is() {
+        let both = ["corrupt_bytes = 0 (implied)", "good.errors = 0 (implied)"];
+        for expect in [
+            "server_rss_growth = \"< 1GiB\"",
+            "evictions = \"= 1\"",
+            "\"good.latency_p99\" = \"< 1s\"",
+            "\"corrupt_bytes @ seed=2\" = \">= 0B\"",
+        ] {
+            assert_eq!(implied(expect), both, "{expect}");
+        }
+        assert_eq!(implied(""), [""; 0], "without expectations there is no verdict");
+    }
+
+    #[test]
+    fn who_expects_something_of_lateness_expects_the_truth() {
+        let content = ["corrupt_bytes = 0 (implied)", "good.errors = 0 (implied)"];
+        let truth = "evictions_disputed = 0 (implied)";
+        assert_eq!(implied("eviction_lateness_p99 = \"< 1s\""), [&[truth], &content[..]].concat());
+        assert_eq!(implied("\"eviction_lateness_p99 @ seed=2\" = \"< 1s\""), content);
+        let own = "eviction_lateness_p99 = \"< 1s\"\nevictions_disputed = \"< 9\"";
+        assert_eq!(implied(own), content);
+    }
+
+    #[test]
+    fn what_the_profile_names_is_its_own() {
+        assert_eq!(implied("corrupt_bytes = \">= 0B\""), ["good.errors = 0 (implied)"]);
+        assert_eq!(implied("\"good.errors\" = \"< 9\""), ["corrupt_bytes = 0 (implied)"]);
+        assert_eq!(implied("\"good.errors_share\" = \"< 9%\""), ["corrupt_bytes = 0 (implied)"]);
+        assert_eq!(
+            implied("\"good.torn\" = \"> 0\""),
+            ["good.errors = 0 (implied)", "bad.corrupt = 0 (implied)", "idle.corrupt = 0 (implied)"]
+        );
+    }
+}

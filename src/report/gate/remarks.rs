@@ -1,0 +1,92 @@
+//! What a reader of a comparison should know beside its numbers.
+
+use crate::{
+    gate::{Call, Comparison, Expected, Judged},
+    record::{Outcome, named_at},
+    stats::quantile,
+};
+
+/// All of it, a sentence or two each.
+pub(in crate::report) fn remarks(comparison: &Comparison) -> Vec<String> {
+    let mut all = expectations(comparison);
+    let still: Vec<&str> = comparison
+        .findings
+        .iter()
+        .filter(|finding| finding.call == Call::Pass && finding.stood_still())
+        .map(|finding| finding.gated.name.as_str())
+        .collect();
+    if !still.is_empty() {
+        all.push(format!("gated, and no different in any pair by more than its floor: {}", still.join(", ")));
+    }
+    if !comparison.not_gated.is_empty() {
+        let names = comparison.not_gated.join(", ");
+        all.push(format!(
+            "not gated, because it was not measured, or too few requests stand behind it: {names}"
+        ));
+    }
+    all.extend(disturbance(comparison));
+    if let Some(first) = comparison.dropped.first() {
+        let (count, words) = match comparison.dropped.len() {
+            1 => (1, "pair was"),
+            more => (more, "pairs were"),
+        };
+        all.push(format!("{count} {words} dropped whole; the first: {first}"));
+    }
+    all
+}
+
+/// How many expectations hold, and how they were judged of trials that were shorter than the profile asks for.
+fn expectations(comparison: &Comparison) -> Vec<String> {
+    let Some(expected) = &comparison.expected else {
+        return vec!["what the profile expects was not judged".to_owned()];
+    };
+    let met = expected.iter().filter(|expected| expected.verdict.outcome == Outcome::Pass).count();
+    let mut all = vec![match expected.len() {
+        0 if comparison.not_judged.is_empty() => {
+            "the profile expects nothing that could be judged".to_owned()
+        }
+        count => format!("{met} of {count} expectations of the profile hold of the head"),
+    }];
+    if let Some(window) = comparison.window {
+        let named = |judged: Judged| -> Vec<String> {
+            let those = expected.iter().filter(move |expected| expected.judged == judged);
+            those.map(|Expected { verdict, axes, .. }| named_at(&verdict.name, axes)).collect()
+        };
+        let said = [
+            (named(Judged::AsItIs), "judged as they are"),
+            (named(Judged::Scaled), "scaled to the profile's window"),
+            (comparison.not_judged.clone(), "not judged"),
+        ];
+        let said: Vec<String> = said
+            .iter()
+            .filter(|(names, _)| !names.is_empty())
+            .map(|(names, how)| format!("{how}: {}", names.join(", ")))
+            .collect();
+        all.push(format!(
+            "trials measured for {} s and the profile asks for {} s (-d {}s judges all it expects); {}",
+            window.measured,
+            window.asked,
+            window.asked,
+            said.join("; ")
+        ));
+    } else if !comparison.not_judged.is_empty() {
+        all.push(format!("not judged: {}", comparison.not_judged.join(", ")));
+    }
+    all
+}
+
+/// What the host did in the trials, if it was measured.
+fn disturbance(comparison: &Comparison) -> Option<String> {
+    let host = &comparison.host;
+    let kinds = [
+        ("steal", &host.steal),
+        ("CPU pressure", &host.cpu_pressure),
+        ("the server waited for a core", &host.server_run_delay),
+    ];
+    let said = kinds.into_iter().filter_map(|(what, shares)| {
+        let (usual, worst) = (quantile(shares, 0.5)?, quantile(shares, 1.0)?);
+        Some(format!("{what} {:.1} % ({:.1} %)", usual * 100.0, worst * 100.0))
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| format!("the host, median trial (worst): {}", said.join(", ")))
+}

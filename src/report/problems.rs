@@ -1,0 +1,189 @@
+//! What went wrong with the answers, and what to write instead: the first thing that somebody wants to know of a run that
+//! failed.
+
+use indexmap::IndexSet;
+
+use super::view::results;
+use crate::{
+    codec::{Check, ErrorAnswer, Fault, Flaw, Protocol},
+    profile::Group,
+    record::{GroupResult, Outcome, Point, Record, Verdict, number_of},
+    units::human_time,
+};
+
+/// Sentences about the groups of which something is expected that is not so, each once; also why a run is INCONCLUSIVE,
+/// where that has a reason.
+pub(super) fn problems(record: &Record) -> Vec<String> {
+    let mut all: IndexSet<String> = IndexSet::new();
+    for point in &record.points {
+        let unmet = point.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
+        let unmet: Vec<&Verdict> = unmet.collect();
+        for group in record.profile.clients.iter().filter(|group| is_meant(&unmet, point, &group.name)) {
+            all.extend(of_group(record, point, group));
+        }
+        all.extend(unmet.iter().filter_map(|verdict| verdict.reason.clone()));
+    }
+    all.into_iter().collect()
+}
+
+/// Whether something that is expected of the group is not so; wrong bytes of the whole run are those of the groups.
+fn is_meant(unmet: &[&Verdict], point: &Point, group: &str) -> bool {
+    let has_wrong_bytes = results(point, group).any(|result| result.content.corrupt > 0);
+    unmet.iter().any(|verdict| match number_of(&verdict.name).rsplit_once('.') {
+        Some((of, _)) => of == group,
+        None => number_of(&verdict.name) == "corrupt_bytes" && has_wrong_bytes,
+    })
+}
+
+fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
+    let advice = Advice { group, is_bench: record.command.get(1).is_some_and(|word| word == "bench") };
+    let worst = |count: fn(&GroupResult) -> u64| {
+        results(point, &group.name).max_by_key(|result| count(result)).filter(|result| count(result) > 0)
+    };
+    let mut said = Vec::new();
+    if let Some(result) = worst(|result| result.content.errors) {
+        said.push(advice.on_errors(result));
+    }
+    if let Some(result) = worst(|result| result.content.corrupt) {
+        said.push(advice.on_wrong_bytes(result));
+    }
+    let silent = results(point, &group.name).find(|result| result.requests.answered == 0);
+    if let Some(result) = silent.filter(|result| said.is_empty() && result.requests.started > 0) {
+        said.push(advice.on_silence(result));
+    }
+    said
+}
+
+/// Who is to be told what to write, and how.
+struct Advice<'a> {
+    group: &'a Group,
+    /// With flags of the command line; else with keys of a profile.
+    is_bench: bool,
+}
+
+impl Advice<'_> {
+    fn on_errors(&self, result: &GroupResult) -> String {
+        let (name, errors, answered) = (&result.name, result.content.errors, result.requests.answered);
+        let head = format!("`{name}`: {errors} of {answered} answers were errors");
+        let Some(first) = result.content.first_error else { return format!("{head}.") };
+        let instead = match status_of(&first) {
+            Some(found) if self.group.protocol == Protocol::Http => {
+                let expected = self.group.http.as_ref().map(|ask| &ask.status).cloned().unwrap_or_default();
+                let only = errors >= answered;
+                format!(
+                    "Status {expected} is expected: {}",
+                    self.another_status(found, &expected.to_string(), only)
+                )
+            }
+            _ if self.group.protocol == Protocol::Resp => resp_error(&first, self.is_bench).to_owned(),
+            _ => return format!("{head}, the first on {first}."),
+        };
+        format!("{head}, the first on {first}. {instead}.")
+    }
+
+    /// What to do about a status that is not expected.
+    fn another_status(&self, found: u16, expected: &str, is_only: bool) -> String {
+        let list = if is_only { found.to_string() } else { format!("{expected},{found}") };
+        let allow = match (self.is_bench, is_only) {
+            (true, _) => format!("allow it with --status {list}"),
+            (false, true) => format!("allow it with http = {{ status = {found} }}"),
+            (false, false) => format!("allow it with http = {{ status = \"{list}\" }}"),
+        };
+        match found {
+            300..=399 => format!("name the path that it leads to, or {allow}"),
+            401 | 403 if !self.is_bench => format!("add what it asks for to http.headers, or {allow}"),
+            401 | 403 => format!(
+                "write a profile (--print-profile) that has what it asks for in http.headers, or {allow}"
+            ),
+            404 | 410 => format!("name a path that exists, or {allow}"),
+            408 | 429 | 503 | 504 => format!("ask for less, or {allow}"),
+            500..=599 => format!("look into what the server says of it, or {allow}"),
+            _ => format!("change the request, or {allow}"),
+        }
+    }
+
+    fn on_wrong_bytes(&self, result: &GroupResult) -> String {
+        let (name, corrupt) = (&result.name, result.content.corrupt);
+        let head = format!("`{name}`: {corrupt} received bytes are not what they should be");
+        let Some(fault) = result.content.first_fault else { return format!("{head}.") };
+        let is_it = |first: &ErrorAnswer| first.stream == fault.stream && first.at <= fault.at;
+        let shown = result.content.first_error.filter(|first| result.content.errors == 0 && is_it(first));
+        let begins = shown.map(|first| format!(", in what begins `{}`", first.begins)).unwrap_or_default();
+        let instead = shown.and_then(|first| self.another_protocol(&first)).or_else(|| self.less(&fault));
+        let instead = instead.map(|instead| format!(" {instead}.")).unwrap_or_default();
+        format!("{head}, the first on {fault}{begins}.{instead}")
+    }
+
+    /// What the server seems to speak, if that is not what was asked.
+    fn another_protocol(&self, first: &ErrorAnswer) -> Option<String> {
+        let bytes = first.begins.bytes();
+        if bytes.starts_with(b"HTTP/") && self.group.protocol != Protocol::Http {
+            let how = if self.is_bench {
+                "write the address as http://HOST:PORT/PATH"
+            } else {
+                "set protocol = \"http\""
+            };
+            return Some(format!("The server speaks HTTP: {how}"));
+        }
+        let is_tls = matches!(bytes, [0x15 | 0x16, 0x03, ..]);
+        is_tls.then(|| "The server speaks TLS, which is not supported: drive a port of it without".to_owned())
+    }
+
+    /// How to have less of an answer compared, where another one than the first came.
+    fn less(&self, fault: &Fault) -> Option<String> {
+        let check = self.group.http.as_ref().map(|ask| ask.check).unwrap_or_default();
+        let is_length = match fault.flaw? {
+            Flaw::Different | Flaw::DifferentWithin { .. } => false,
+            Flaw::Length { .. } => true,
+            _ => return None,
+        };
+        let is_known = check == Check::Content || self.group.load.answer.is_some();
+        if is_known || self.group.protocol != Protocol::Http {
+            return None;
+        }
+        let word = if is_length { "status" } else { "length" };
+        let how = if self.is_bench {
+            format!("--check {word}")
+        } else {
+            format!("http = {{ check = \"{word}\" }}")
+        };
+        Some(format!("If the page changes by itself, have less of it compared: {how}"))
+    }
+
+    fn on_silence(&self, result: &GroupResult) -> String {
+        let (name, requests, ledger) = (&result.name, &result.requests, &result.ledger);
+        let waited = human_time(requests.oldest_unanswered_ns as f64);
+        let what = if ledger.evicted_fin + ledger.evicted_rst > 0 {
+            format!("the server ended {} connections instead", ledger.evicted_fin + ledger.evicted_rst)
+        } else {
+            format!("the oldest waited for {waited}")
+        };
+        let how = if self.is_bench { " (-p names another)" } else { "" };
+        format!(
+            "`{name}`: not one of {} requests was answered, {what}. Is it the right address, and does the server speak {}{how}?",
+            requests.started, self.group.protocol
+        )
+    }
+}
+
+/// The status of an answer in HTTP, by its status line.
+fn status_of(first: &ErrorAnswer) -> Option<u16> {
+    let line = std::str::from_utf8(first.begins.bytes()).ok()?;
+    line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()
+}
+
+fn resp_error(first: &ErrorAnswer, is_bench: bool) -> &'static str {
+    match first.begins.bytes() {
+        [b'-', b'N', b'O', b'A', b'U', b'T', b'H', ..] => {
+            "The clients send no password: drive a server that asks for none"
+        }
+        [b'$' | b'*', ..] => "There is nothing under the key: set it before the run",
+        _ if is_bench => {
+            "Write a profile (--print-profile) with a command that the server takes in resp.command"
+        }
+        _ => "Name a command that the server takes in resp.command",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Made-up groups that went wrong, and what is said of them.
+
+use indexmap::IndexMap;
+
+use super::*;
+use crate::{
+    codec::Tally,
+    record::{FORMAT, Machine, Requests, Trial},
+};
+
+/// What is said of a group with these keys that came to this, and of which `condition` failed.
+fn said(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<String> {
+    let text =
+        format!("title = \"t\"\n[[clients]]\nname = \"good\"\ncount = 1\nload = {{ depth = 1 }}\n{keys}");
+    let requests = Requests {
+        started: 9,
+        answered,
+        unanswered: 9 - answered,
+        oldest_unanswered_ns: 2_000_000_000,
+        ..Requests::default()
+    };
+    let group = GroupResult { name: "good".into(), content, requests, ..GroupResult::default() };
+    let record = Record {
+        format: FORMAT,
+        badpeer: String::new(),
+        command: vec!["badpeer".into(), command.into()],
+        name: String::new(),
+        started: String::new(),
+        machine: Machine::default(),
+        commit: None,
+        profile: toml::from_str(&text).expect("a profile"),
+        files: IndexMap::new(),
+        points: vec![Point {
+            axes: IndexMap::new(),
+            trials: vec![Trial { groups: vec![group], ..Trial::default() }],
+            verdicts: vec![Verdict::new("good.errors", "= 0", Some(1.0), Outcome::Fail)],
+        }],
+        interrupted: false,
+    };
+    problems(&record)
+}
+
+fn error(begins: &str) -> ErrorAnswer {
+    let text = format!("{{\"stream\":3,\"number\":2,\"at\":0,\"begins\":{begins:?}}}");
+    serde_json::from_str(&text).expect("an answer")
+}
+
+fn errors(errors: u64, begins: &str) -> Tally {
+    Tally { errors, first_error: Some(error(begins)), ..Tally::default() }
+}
+
+const HTTP: &str = "protocol = \"http\"";
+
+#[test]
+fn an_error_is_shown_with_what_to_write_instead() {
+    let not_found = |errors_of_nine| errors(errors_of_nine, "HTTP/1.1 404 Not Found");
+    assert_eq!(
+        said("bench", HTTP, not_found(9), 9),
+        [
+            "`good`: 9 of 9 answers were errors, the first on connection 3, answer 2: `HTTP/1.1 404 Not Found`. Status 200 is \
+          expected: name a path that exists, or allow it with --status 404."
+        ]
+    );
+    let some = said("bench", HTTP, not_found(2), 9);
+    assert!(some[0].ends_with("or allow it with --status 200,404."), "{some:?}");
+    let of_profile = said("run", HTTP, not_found(2), 9);
+    assert!(of_profile[0].ends_with("or allow it with http = { status = \"200,404\" }."), "{of_profile:?}");
+    for (begins, part) in [
+        ("HTTP/1.1 301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
+        ("HTTP/1.1 500 Internal Server Error", "look into what the server says of it"),
+        ("HTTP/1.1 503 Service Unavailable", "ask for less"),
+        ("HTTP/1.1 401 Unauthorized", "http.headers"),
+        ("HTTP/1.1 418 I'm a teapot", "change the request"),
+    ] {
+        let said = said("bench", HTTP, errors(9, begins), 9);
+        assert!(said[0].contains(begins) && said[0].contains(part), "{said:?}");
+    }
+    let resp = said("bench", "protocol = \"resp\"", errors(9, "-NOAUTH Authentication required."), 9);
+    assert!(
+        resp[0].contains("`-NOAUTH Authentication required.`") && resp[0].contains("no password"),
+        "{resp:?}"
+    );
+}
+
+#[test]
+fn wrong_bytes_are_shown_with_what_may_be_meant() {
+    let fault = |flaw| Some(Fault { stream: 3, at: 0, found: None, flaw });
+    let of = |keys: &str, flaw, begins: &str| {
+        let first_error = (!begins.is_empty()).then(|| error(begins));
+        said(
+            "bench",
+            keys,
+            Tally { corrupt: 5, first_fault: fault(flaw), first_error, ..Tally::default() },
+            9,
+        )
+        .remove(0)
+    };
+    let bare = of(HTTP, Some(Flaw::BareLf), "HTTP/1.1 200 OK\\nA: b");
+    assert!(bare.contains("bare LF") && bare.contains("in what begins `HTTP/1.1 200 OK\\nA: b`"), "{bare}");
+    let echo = of("protocol = \"echo\"", None, "HTTP/1.1 400 Bad Request");
+    assert!(echo.ends_with("The server speaks HTTP: write the address as http://HOST:PORT/PATH."), "{echo}");
+    let tls = of(HTTP, Some(Flaw::StatusLine), "\\x15\\x03\\x03");
+    assert!(tls.contains("speaks TLS"), "{tls}");
+    let changed = of(HTTP, Some(Flaw::Different), "");
+    assert!(changed.ends_with("have less of it compared: --check length."), "{changed}");
+    let longer = of(HTTP, Some(Flaw::Length { found: 9, wanted: 8 }), "");
+    assert!(longer.ends_with("have less of it compared: --check status."), "{longer}");
+}
+
+#[test]
+fn silence_is_told_with_how_long_it_lasted() {
+    let said = said("bench", HTTP, Tally::default(), 0);
+    assert!(
+        said[0].starts_with(
+            "`good`: not one of 9 requests was answered, the oldest waited for 2 s. Is it the right address"
+        ),
+        "{said:?}"
+    );
+}

@@ -1,0 +1,150 @@
+//! Connections that the server lets go of while nothing is asked for, and requests that wait for a free connection.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use badpeer::{
+    metric::Metric,
+    record::{Cause, GroupResult},
+};
+
+use super::{driven_at, of};
+
+/// A server that has a thread for each connection, where `serve` says when it is over.
+fn server(serve: impl Fn(&mut BufReader<TcpStream>, u64) -> bool + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let serve = serve.clone();
+            thread::spawn(move || {
+                let stream = stream.expect("a client");
+                stream.set_nodelay(true).expect("a socket");
+                let mut reader = BufReader::new(stream);
+                let mut number = 0;
+                while serve(&mut reader, number) {
+                    number += 1;
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Reads the head of a request; `false` at the end, and when none comes in time.
+fn asked(reader: &mut BufReader<TcpStream>) -> bool {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        match reader.read_line(&mut line) {
+            Ok(2) => return true,
+            Ok(0) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn say(reader: &mut BufReader<TcpStream>, text: &str) -> bool {
+    reader.get_mut().write_all(text.as_bytes()).is_ok()
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Clients of such a server that send so many requests a second between them.
+fn group(address: SocketAddr, keys: &str, measure_ms: u64) -> (GroupResult, super::Driven) {
+    let text = format!("[[clients]]\nname = \"g\"\nprotocol = \"http\"\n{keys}");
+    let driven = driven_at(address, &text, measure_ms);
+    let group = driven.groups[0].clone();
+    assert!(group.ledger.balances() && group.requests.balance(), "{group:?}");
+    (group, driven)
+}
+
+/// Closes a connection on which nothing was asked for in that time.
+fn impatient(patience_ms: u64) -> SocketAddr {
+    server(move |reader, _| {
+        let patience = Some(Duration::from_millis(patience_ms));
+        reader.get_ref().set_read_timeout(patience).expect("a socket");
+        let goes_on = asked(reader);
+        goes_on && say(reader, OK)
+    })
+}
+
+#[test]
+fn an_idle_connection_that_the_server_closes_is_no_eviction_and_comes_back() {
+    let (group, _) = group(impatient(600), "count = 4\nload = { rate = \"3/s\" }", 2500);
+    assert!(group.ledger.closed_idle >= 4, "{:?}", group.ledger);
+    assert_eq!((group.ledger.evicted_fin, group.ledger.evicted_rst), (0, 0), "{:?}", group.ledger);
+    assert_eq!((group.requests.lost, group.requests.unanswered, group.content.errors), (0, 0, 0));
+    assert!(group.requests.answered >= 6, "{:?}", group.requests);
+}
+
+#[test]
+fn a_connection_that_is_turned_away_at_once_is_an_eviction() {
+    let address = server(|_, _| false);
+    let (group, _) = group(address, "count = 4\nload = { rate = \"1/s\" }", 300);
+    let evicted = group.ledger.evicted_fin + group.ledger.evicted_rst;
+    assert_eq!((group.ledger.closed_idle, evicted), (0, 4), "{:?}", group.ledger);
+}
+
+#[test]
+fn an_open_loop_has_one_request_under_way_on_each_connection() {
+    // A server that takes no second request before it has answered the first: it ends the connection.
+    let address = server(|reader, _| {
+        let is_alone = asked(reader) && {
+            thread::sleep(Duration::from_millis(20));
+            reader.buffer().is_empty()
+        };
+        is_alone && say(reader, OK)
+    });
+    let keys = "count = 2\nload = { rate = \"400/s\" }\nreconnect = {}";
+    let (slow, driven) = group(address, keys, 400);
+    assert_eq!((slow.ledger.evicted_fin, slow.ledger.evicted_rst, slow.ledger.opened), (0, 0, 2));
+    // A hundred a second can be answered. Who waits for a free connection counts from when it was due.
+    let [latency, service] =
+        [Metric::LatencyP50, Metric::ServiceP50].map(|metric| of(&driven.summaries[0], metric));
+    assert!(latency > 200e6 && service < latency / 2.0, "{latency} ns, {service} ns since it was sent");
+}
+
+#[test]
+fn requests_are_pipelined_where_that_is_asked_for() {
+    let address = server(|reader, _| {
+        let all = (0..4).all(|_| asked(reader));
+        all && say(reader, &OK.repeat(4))
+    });
+    let (group, _) = group(address, "count = 1\nload = { rate = \"200/s\", depth = 4 }", 400);
+    assert!(group.requests.answered > 20, "{:?}", group.requests);
+    assert_eq!(group.content.corrupt, 0);
+}
+
+#[test]
+fn a_connection_that_gets_no_answer_is_counted_and_its_request_is_no_latency() {
+    for load in ["{ depth = 1 }", "{ rate = \"500/s\" }"] {
+        let (group, driven) = group(deaf_to_one(), &format!("count = 8\nload = {load}"), 500);
+        let row = &driven.summaries[0];
+        assert_eq!(of(row, Metric::SilentConnections).to_string(), "1", "{load}");
+        assert_eq!((group.requests.unanswered, of(row, Metric::SilentShare)), (1, 0.125), "{load}");
+        assert!(of(row, Metric::LongestWait) >= 400e6, "{load}: {row:?}");
+        assert!(of(row, Metric::FewestAnswers) < 0.5, "{load}");
+        let silence = of(row, Metric::LongestSilence);
+        assert!(silence < of(row, Metric::LongestWait), "the others were answered: {silence} ns");
+        assert!(driven.censored[0].contains(&(Metric::LatencyMax, Cause::Unanswered)), "{load}");
+        assert!(of(row, Metric::LatencyMax) >= 400e6, "{load}: no less than it was seen to wait");
+    }
+}
+
+/// Never answers on the first connection.
+fn deaf_to_one() -> SocketAddr {
+    let first = Arc::new(AtomicBool::new(true));
+    server(move |reader, number| {
+        let is_first = number == 0 && first.swap(false, Ordering::Relaxed);
+        asked(reader) && (!is_first || asked(reader)) && say(reader, OK)
+    })
+}

@@ -1,0 +1,361 @@
+//! `badpeer compare` and `badpeer run --baseline` with servers that do not answer, answer with errors, die, or evict other
+//! peers than their base does, as a user runs them.
+
+mod common;
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::common::{BADPEER, badpeer, ending, text, with_profile};
+
+/// Names what the server in this file does, and its port.
+const STUB: &str = "BADPEER_TEST_STUB";
+
+/// Not a test: the server of the tests below, which this program is when [`STUB`] says so.
+#[test]
+fn stub_server() {
+    let Ok(told) = env::var(STUB) else { return };
+    let (mode, port) = told.split_once(' ').expect("what and where");
+    let (mode, number) = mode.split_once('=').unwrap_or((mode, "0"));
+    let number: usize = number.parse().expect("a number");
+    let listener =
+        TcpListener::bind(("127.0.0.1", port.parse::<u16>().expect("a port"))).expect("a free port");
+    for (index, socket) in listener.incoming().flatten().enumerate() {
+        let is_deaf = mode == "silent" || (mode == "deaf-errors" && index == 5);
+        let mode = mode.to_owned();
+        thread::spawn(move || serve(socket, &mode, number, is_deaf));
+    }
+}
+
+/// Answers of all connections so far.
+static ANSWERS: AtomicUsize = AtomicUsize::new(0);
+
+fn serve(mut socket: TcpStream, mode: &str, number: usize, is_deaf: bool) {
+    let _ = socket.set_nodelay(true);
+    let mut heard = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(count) = socket.read(&mut piece) {
+        if count == 0 {
+            return;
+        }
+        heard.extend_from_slice(&piece[..count]);
+        while let Some(end) = heard.windows(4).position(|four| four == b"\r\n\r\n") {
+            heard.drain(..end + 4);
+            if is_deaf {
+                continue;
+            }
+            let answers = ANSWERS.fetch_add(1, Ordering::Relaxed) + 1;
+            if mode == "die" && answers > number {
+                process::exit(1);
+            }
+            let is_error = mode.ends_with("errors") && answers % number == 0;
+            let status = if is_error { "500 Broken" } else { "200 OK" };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+            if socket.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The command line of that server.
+fn stub(mode: &str) -> String {
+    let program = env::current_exe().expect("this program");
+    format!("env '{STUB}={mode} {{port}}' {} --exact stub_server --nocapture", program.display())
+}
+
+/// An open loop over HTTP, of any server: light enough for a machine that others use, too.
+const HTTP: &str = r#"
+title = "brief"
+warmup = "100ms"
+measure = "300ms"
+sample_every = "50ms"
+
+[server]
+command = ["not used"]
+
+[[clients]]
+name = "open"
+count = 32
+protocol = "http"
+load = { rate = "1000/s" }
+"#;
+
+fn comparison(folder: &TempDir) -> Value {
+    let path = folder.path().join("reports/compare-quick/latest/comparison.json");
+    serde_json::from_str(&fs::read_to_string(path).expect("kept")).expect("JSON")
+}
+
+/// The names of the numbers of which that is said.
+fn said(comparison: &Value, call: &str) -> Vec<String> {
+    let findings = comparison["findings"].as_array().expect("findings").iter();
+    let those = findings.filter(|finding| finding["call"] == call);
+    those.map(|finding| finding["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// One test at a time: each would disturb the others.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What it ends with; up to three times, as long as it is INVALID for what others do on this machine.
+fn told(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
+    let mut ended = ending(&badpeer(words, folder.path()));
+    for _ in 0..2 {
+        if ended.0 == Some(4) {
+            ended = ending(&badpeer(words, folder.path()));
+        }
+    }
+    ended
+}
+
+/// What a comparison of these two ends with; `None`, and a SKIP that names the test, where the machine was too busy with
+/// other things to tell: what a gate makes of figures is tested on made-up ones.
+fn compare(test: &str, folder: &TempDir, [base, head]: [&str; 2], more: &[&str]) -> Option<(i32, String)> {
+    let words = ["compare", "--base", base, "--head", head, "quick.toml", "--format", "junit"];
+    let (code, told) = told(folder, &[&words[..], more].concat());
+    let code = code.expect("it ends by itself");
+    let is_kept = folder.path().join("reports/compare-quick").exists();
+    let busy = if is_kept { disturbance(&comparison(folder)) } else { None };
+    match busy.filter(|_| code != 1) {
+        Some(why) => skip(&format!("{test}: {why}")),
+        None => return Some((code, told)),
+    }
+    None
+}
+
+/// What of the machine kept a comparison from telling, if something did.
+fn disturbance(comparison: &Value) -> Option<String> {
+    let dropped = comparison["dropped"].as_array().expect("told").len() as u64;
+    let mut pressure: Vec<f64> = comparison["host"]["cpu_pressure"]
+        .as_array()
+        .expect("measured")
+        .iter()
+        .filter_map(Value::as_f64)
+        .collect();
+    pressure.sort_by(f64::total_cmp);
+    let pressure = pressure.get(pressure.len() / 2).copied().unwrap_or(0.0);
+    if dropped * 4 > comparison["asked"].as_u64().expect("a number") {
+        return Some(format!("{dropped} pairs were dropped"));
+    }
+    (pressure > 0.5).then(|| format!("some task waited for a core {:.0} % of the time", pressure * 100.0))
+}
+
+fn skip(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIP {what}");
+}
+
+#[test]
+fn a_head_that_answers_nobody_is_a_regression_and_never_inconclusive() {
+    let (_turn, folder) = (turn(), with_profile(HTTP));
+    let test = "a_head_that_answers_nobody_is_a_regression_and_never_inconclusive";
+    let servers = [&*stub("ok"), &stub("silent")];
+    let Some((code, told)) = compare(test, &folder, servers, &["--pairs", "8"]) else { return };
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("REGRESSION  It got worse"), "{told}");
+    let comparison = comparison(&folder);
+    assert_eq!(comparison["call"], "REGRESSION");
+    let worse = said(&comparison, "REGRESSION");
+    assert!(worse.contains(&"open.latency_p50".to_owned()), "{worse:?}");
+    // Nothing absurd is said of what nobody measured.
+    assert!(told.contains("(unanswered)") && !told.contains("e+"), "{told}");
+}
+
+#[test]
+fn one_silent_connection_of_32_and_one_percent_of_errors_are_regressions() {
+    let (_turn, folder) = (turn(), with_profile(HTTP));
+    let servers = [&*stub("ok"), &stub("deaf-errors=100")];
+    let test = "one_silent_connection_of_32_and_one_percent_of_errors_are_regressions";
+    let Some((code, told)) = compare(test, &folder, servers, &["--pairs", "8"]) else { return };
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("open.errors = 0, as of the base"), "{told}");
+    let worse = said(&comparison(&folder), "REGRESSION");
+    for number in ["open.silent_share", "open.errors_share"] {
+        assert!(worse.contains(&number.to_owned()), "{worse:?}: {told}");
+    }
+}
+
+#[test]
+fn a_head_that_dies_under_load_fails_and_a_base_that_dies_breaks_the_comparison() {
+    let (_turn, folder) = (turn(), with_profile(HTTP));
+    let ended = |base: &str, head: &str| {
+        let words = ["compare", "--base", base, "--head", head, "quick.toml", "--pairs", "8"];
+        ending(&badpeer(&[&words[..], &["--format", "junit"]].concat(), folder.path()))
+    };
+    // A crash is one however busy the machine is.
+    let (code, told) = ended(&stub("ok"), &stub("die=100"));
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("FAIL  The head ended by itself under a load that the base stood"), "{told}");
+    let kept = comparison(&folder);
+    assert_eq!(kept["call"], "FAIL");
+    assert!(kept["head_died"].is_string(), "{kept:#}");
+    let junit = fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml"));
+    assert!(junit.is_ok_and(|junit| junit.contains("failures=\"1\"")));
+    for (base, head) in [("die=100", "ok"), ("die=100", "die=100")] {
+        let (code, told) = ended(&stub(base), &stub(head));
+        assert_eq!(code, Some(3), "{base} and {head}: {told}");
+        assert!(told.contains("base: "), "{told}");
+    }
+    let (code, told) = ended(&stub("ok"), "false {port}");
+    assert_eq!(code, Some(3), "what cannot be started is not dead: {told}");
+}
+
+/// Peers that never read, and are evicted when the send timeout ends.
+const EVICTING: &str = r#"
+title = "evicting"
+warmup = "100ms"
+measure = "900ms"
+sample_every = "50ms"
+
+[server]
+send_timeout = "100ms"
+send_buffer = "16KiB"
+
+[[clients]]
+name = "good"
+count = 4
+load = { rate = "1000/s", payload = "64B" }
+
+[[clients]]
+name = "stalled"
+count = 8
+recv_buffer = "4KiB"
+load = { depth = 1, payload = "16B", answer = "256KiB" }
+rx = "stall"
+reconnect = { pause = "10ms" }
+
+[expect]
+evictions = ">= 8"
+corrupt_bytes = "= 0"
+"good.requests" = "> 700"
+"good.evicted" = "= 0"
+server_rss_residue = "< 1B"
+
+[gate]
+server_cpu_per_request = "off"
+server_calls_per_request = "off"
+server_rss_growth = "off"
+kernel_memory_growth = "off"
+"good.latency_p50" = "off"
+"#;
+
+/// Holds a gate of a head with these flags, which must find that these numbers got worse. Whether all of them are found is
+/// not asked where the machine was too busy to tell.
+fn must_find(
+    test: &str,
+    folder: &TempDir,
+    flags: [&str; 2],
+    window: &str,
+    numbers: &[&str],
+) -> Option<String> {
+    let [base, head] = flags.map(|flags| format!("{BADPEER} {flags}"));
+    let (code, told) = compare(test, folder, [&base, &head], &["--pairs", "8", "-d", window])?;
+    assert_eq!(code, 1, "{flags:?}: {told}");
+    let kept = comparison(folder);
+    let worse = said(&kept, "REGRESSION");
+    if !numbers.iter().all(|number| worse.iter().any(|name| name == number)) {
+        match disturbance(&kept) {
+            Some(why) => skip(&format!("{test}: which numbers got worse: {why}")),
+            None => panic!("{worse:?}: {told}"),
+        }
+    }
+    Some(told)
+}
+
+#[test]
+fn another_timeout_and_evictions_8_ms_late_are_regressions() {
+    let (_turn, folder) = (turn(), with_profile(EVICTING));
+    let test = "another_timeout_and_evictions_8_ms_late_are_regressions";
+    let flags = ["--send-timeout 100ms", "--send-timeout 300ms --plant-delay 8ms"];
+    must_find(test, &folder, flags, "600ms", &["stalled.stalled_for_p50", "eviction_lateness_p50"]);
+}
+
+#[test]
+fn a_head_that_evicts_nobody_fails_in_short_trials_and_it_is_said_what_was_judged() {
+    let (_turn, folder) = (turn(), with_profile(EVICTING));
+    let test = "a_head_that_evicts_nobody_fails_in_short_trials_and_it_is_said_what_was_judged";
+    let flags = ["", "--send-timeout off --send-limit off"];
+    let told = must_find(test, &folder, flags, "400ms", &["stalled.server_ended"]);
+    let Some(told) = told else { return };
+    assert!(told.contains("evictions >= 8"), "{told}");
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("trials measured for 0.4 s and the profile asks for 0.9 s"), "{told}");
+    assert!(words.contains("scaled to the profile's window: good.requests"), "{told}");
+    let kept = comparison(&folder);
+    let judged = |name: &str| {
+        let expected = kept["expected"].as_array().expect("judged");
+        expected.iter().find(|expected| expected["name"] == name).map(|expected| expected["judged"].clone())
+    };
+    assert_eq!(judged("good.evicted"), Some("as-it-is".into()), "{kept:#}");
+    assert_eq!(judged("evictions"), Some("as-it-is".into()), "the base meets it");
+    assert_eq!(judged("good.requests"), Some("scaled".into()));
+    assert_eq!(judged("server_rss_residue"), None, "which the base does not meet");
+    assert!(kept["not_judged"].as_array().is_some_and(|all| {
+        all.iter().filter_map(Value::as_str).any(|name| name.starts_with("server_rss_residue"))
+    }));
+}
+
+#[test]
+fn a_run_with_errors_or_silence_is_not_kept_and_fails_against_a_baseline() {
+    let profile =
+        |mode: &str| HTTP.replace("command = [\"not used\"]", &format!("command = {}", command(mode)));
+    let run = |folder: &TempDir, mode: &str, words: &[&str]| {
+        fs::write(folder.path().join("quick.toml"), profile(mode)).expect("written");
+        let words = [&["run", "quick.toml", "--format", "junit", "--repeats", "3"][..], words].concat();
+        told(folder, &words)
+    };
+    let _turn = turn();
+    let folder = with_profile(HTTP);
+    for mode in ["errors=50", "silent"] {
+        let (code, told) = run(&folder, mode, &["--save-baseline", "main"]);
+        assert_ne!(code, Some(0), "{mode}: {told}");
+        assert!(told.contains("not kept as a baseline"), "{mode}: {told}");
+        assert!(!folder.path().join("reports/baselines").exists(), "{mode}");
+    }
+    let test = "a_run_with_errors_or_silence_is_not_kept_and_fails_against_a_baseline";
+    let (code, told) = run(&folder, "ok", &["--save-baseline", "main"]);
+    if code == Some(4) {
+        return skip(&format!("{test}: the machine was too busy"));
+    }
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = run(&folder, "errors=50", &["--baseline", "main"]);
+    if code == Some(4) {
+        return skip(&format!("{test}: the machine was too busy"));
+    }
+    assert_eq!(code, Some(1), "{told}");
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("this run has errors or silence") || words.contains("REGRESSION"), "{told}");
+    let against = folder.path().join("reports/quick/latest/against-baseline.json");
+    let against: Value = serde_json::from_str(&fs::read_to_string(against).expect("kept")).expect("JSON");
+    assert!(against["faults"][0].as_str().is_some_and(|fault| fault.contains("errors in `")), "{against:#}");
+}
+
+/// The stub's command line as TOML.
+fn command(mode: &str) -> String {
+    let words = shlex::split(&stub(mode)).expect("words");
+    serde_json::to_string(&words).expect("strings")
+}
+
+#[test]
+fn the_help_says_what_exit_code_0_does_not_prove() {
+    let output = badpeer(&["compare", "--help"], env::temp_dir().as_path());
+    let told = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("An INCONCLUSIVE proves nothing in either direction: with --strict it is 4"),
+        "{told}"
+    );
+}

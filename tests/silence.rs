@@ -1,0 +1,254 @@
+//! What was not answered is in the figures: servers and clients that are stopped, loads that start too late, runs that are
+//! cut short. Through the built program.
+
+mod common;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use common::{BADPEER, ending, trial};
+
+/// One test at a time: each is about time, and they would be each other's noise.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A reference server that speaks HTTP and ends with the test.
+struct Served(Child);
+
+impl Served {
+    fn start() -> (Self, SocketAddr) {
+        let serve = ["serve", "--protocol", "http"];
+        let mut server = Command::new(BADPEER).args(serve).stdout(Stdio::piped()).spawn().expect("it serves");
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+        let address = line.trim().strip_prefix("listening on ").expect("an address").parse();
+        (Self(server), address.expect("an address"))
+    }
+
+    fn stop_for(&self, pause: Duration) -> Duration {
+        stop_for(self.0.id(), pause)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid as i32), signal).expect("it runs");
+}
+
+/// Stops a process for so long; how long that really was.
+fn stop_for(pid: u32, pause: Duration) -> Duration {
+    let started = Instant::now();
+    signal(pid, Signal::SIGSTOP);
+    thread::sleep(pause);
+    signal(pid, Signal::SIGCONT);
+    started.elapsed()
+}
+
+/// Starts badpeer in that folder.
+fn started(arguments: &[&str], folder: &Path) -> Child {
+    let mut command = Command::new(BADPEER);
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
+}
+
+/// Exit code, and all that was said in one line.
+fn ended(child: Child) -> (Option<i32>, String) {
+    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    (code, said.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn number(trial: &Value, name: &str) -> f64 {
+    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
+}
+
+/// A profile of one group of HTTP clients against that address.
+fn profile(address: SocketAddr, measure: &str, group: &str, expect: &str) -> String {
+    format!(
+        "title = \"silence\"\nwarmup = \"500ms\"\nmeasure = \"{measure}\"\n[server]\n\
+         attach = {{ address = \"{address}\" }}\n[[clients]]\nname = \"good\"\nprotocol = \"http\"\n{group}\n\
+         [expect]\n{expect}\n"
+    )
+}
+
+/// Runs that profile from a folder of its own, and does something after so many milliseconds.
+fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32>, String, Value) {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("silence.toml"), text).expect("written");
+    let child = started(&["run", "silence.toml", "--format", "csv"], folder.path());
+    thread::sleep(Duration::from_millis(after_ms));
+    meanwhile(&child);
+    let (code, said) = ended(child);
+    (code, said, trial(folder.path(), "silence"))
+}
+
+#[test]
+fn requests_that_find_no_free_connection_count_from_when_they_were_due() {
+    let _turn = turn();
+    let (server, address) = Served::start();
+    let group = "count = 16\nload = { rate = \"500/s\" }\nrequests_per_connection = 1\n\
+                 reconnect = { at_most = \"10000/s\" }";
+    let expect = "\"good.latency_p99\" = \"< 100ms\"";
+    let mut pause = Duration::ZERO;
+    let text = profile(address, "4s", group, expect);
+    let (code, said, trial) = run(&text, 1500, |_| pause = server.stop_for(Duration::from_secs(1)));
+    let share = number(&trial, "good.latency_p99") / pause.as_nanos() as f64;
+    // Of 2,000 requests 500 were due while the server stood still: the slowest 20 waited for nearly all of it.
+    assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
+    assert!((0.9..1.6).contains(&(number(&trial, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAIL good.latency_p99 < 100ms"), "{said}");
+}
+
+#[test]
+fn a_server_that_stops_answering_in_mid_run_fails_its_latency() {
+    let _turn = turn();
+    for group in ["count = 16\nload = { rate = \"500/s\" }", "count = 16\nload = { depth = 1 }"] {
+        let (server, address) = Served::start();
+        let expect = "\"good.latency_max\" = \"< 100ms\"\n\"good.longest_wait\" = \"< 900ms\"";
+        let text = profile(address, "2s", group, expect);
+        let (code, said, trial) = run(&text, 1500, |_| signal(server.0.id(), Signal::SIGSTOP));
+        signal(server.0.id(), Signal::SIGCONT);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("FAIL good.latency_max < 100ms"), "{group}: {said}");
+        assert_eq!(trial["censored"]["good.latency_max"], "unanswered", "{group}: {trial}");
+        assert!(number(&trial, "good.latency_max") > 0.9e9, "{group}: {said}");
+        assert!(number(&trial, "good.longest_silence") > 0.7e9, "{group}: {said}");
+        // All connections were answered before: none of them is silent.
+        assert!(number(&trial, "good.silent_connections") < 0.5, "{group}: {said}");
+        if group.contains("rate") {
+            assert!(trial["censored"]["good.latency_p90"].is_string(), "half of them: {trial}");
+            let skipped = number(&trial, "good.skipped_share");
+            assert!((0.3..0.6).contains(&skipped), "{skipped}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
+    let _turn = turn();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+                while lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
+                    thread::sleep(Duration::from_millis(1200));
+                    if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_max\" = \"> 1s, < 3s\"";
+    let text = profile(address, "2s", "count = 4\nload = { depth = 1 }", expect);
+    let (code, said, trial) = run(&text, 0, |_| ());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(trial["censored"].is_null(), "{trial}");
+}
+
+#[test]
+fn a_latency_that_badpeer_made_up_by_standing_still_is_not_judged() {
+    let _turn = turn();
+    let (_server, address) = Served::start();
+    let expect = "\"good.latency_p99\" = \"< 8ms\"";
+    let text = profile(address, "2s", "count = 16\nload = { rate = \"1000/s\" }", expect);
+    let (code, said, trial) = run(&text, 1500, |child| {
+        stop_for(child.id(), Duration::from_millis(120));
+    });
+    // Of 2,000 requests a hundred were started late: the slowest twenty by a tenth of a second.
+    assert!(number(&trial, "good.latency_p99") > 30e6, "{said}");
+    assert!(number(&trial, "started_late") > 50.0, "{said}");
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("INVALID good.latency_p99 < 8ms"), "{said}");
+    assert!(said.contains("of the 99th percentile of `good` is the harness's own"), "{said}");
+}
+
+#[test]
+fn requests_that_were_due_while_badpeer_stood_still_at_the_end_are_in_the_account() {
+    let _turn = turn();
+    let (_server, address) = Served::start();
+    let text = profile(address, "1s", "count = 16\nload = { rate = \"1000/s\" }", "");
+    let (_, said, trial) = run(&text, 1400, |child| {
+        stop_for(child.id(), Duration::from_millis(400));
+    });
+    let due = number(&trial, "good.offered_rate");
+    assert!((due - 1000.0).abs() < 1.5, "{due} requests were due in the second: {said}");
+    let requests = &trial["groups"][0]["requests"];
+    let count = |name: &str| requests[name].as_u64().expect("a count");
+    assert!(count("started") + count("skipped") >= 1450, "of 1,500 in all: {requests}");
+    assert!(number(&trial, "started_late") > 30.0, "{said}");
+}
+
+#[test]
+fn an_open_loop_that_starts_within_the_window_is_invalid() {
+    let _turn = turn();
+    let (_server, address) = Served::start();
+    let group = "count = 20\nconnect_rate = \"20/s\"\nload = { rate = \"200/s\" }";
+    let (code, said, trial) = run(&profile(address, "1s", group, ""), 0, |_| ());
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("the open loop of `good` started") && said.contains("`warmup` longer"), "{said}");
+    assert!(trial["groups"][0]["loop_started_ns"].as_i64() > Some(500_000_000), "{trial}");
+}
+
+#[test]
+fn rates_of_a_run_that_is_cut_short_are_over_the_time_that_was_measured() {
+    let _turn = turn();
+    let (server, address) = Served::start();
+    let text = profile(address, "20s", "count = 4\nload = { rate = \"500/s\" }", "");
+    let (code, said, trial) = run(&text, 2000, |child| signal(child.id(), Signal::SIGINT));
+    assert_eq!(code, Some(130), "{said}");
+    for name in ["good.offered_rate", "good.requests_rate"] {
+        let rate = number(&trial, name);
+        assert!((450.0..550.0).contains(&rate), "{name} is {rate}: {said}");
+    }
+    drop(server);
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_without_a_word_is_told_of() {
+    let _turn = turn();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+            if lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            }
+        }
+    });
+    let (_, said, trial) = run(&profile(address, "1s", "count = 2\nload = { depth = 1 }", ""), 0, |_| ());
+    assert!(said.contains("without announcing it") && said.contains("--requests-per-connection 1"), "{said}");
+    let requests = &trial["groups"][0]["requests"];
+    assert_eq!(requests["lost"], 0, "{requests}");
+    assert!(requests["retried"].as_u64() > Some(20), "{requests}");
+    assert_eq!(trial["groups"][0]["ledger"]["evicted_fin"], 0, "{said}");
+}

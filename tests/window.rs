@@ -1,0 +1,479 @@
+//! The right figure at the right time: when samples are taken, where memory starts and peaks, and who else was there. Through
+//! the built program, against servers of the tests' own.
+
+mod common;
+
+use std::{
+    env,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{sys::signal, unistd::Pid};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::common::{BADPEER, badpeer, ending, trial, with_profile};
+
+const MIB: f64 = 1024.0 * 1024.0;
+/// Tells a copy of this program where to listen, when it is a server.
+const PORT: &str = "WINDOW_PORT";
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+
+/// One test at a time: each is about time, and they would be each other's noise.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn number(trial: &Value, name: &str) -> f64 {
+    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
+}
+
+/// All texts under this key.
+fn texts(trial: &Value, key: &str) -> String {
+    let texts = trial[key].as_array().expect("a list").iter().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// Runs a profile, and gives its only trial.
+fn run(text: &str) -> (Value, String) {
+    let folder = with_profile(text);
+    let output = badpeer(&["run", "quick.toml", "--quiet"], folder.path());
+    (trial(folder.path(), "quick"), ending(&output).1)
+}
+
+/// A profile of HTTP clients, against a server of this file that is started as a process, or against one at an address.
+fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
+    format!(
+        "title = \"window\"\nwarmup = \"250ms\"\nmeasure = \"{measure}\"\nsample_every = \"{sample_every}\"\n\n[server]\n\
+         {server}\n\n[[clients]]\nname = \"good\"\ncount = 4\nprotocol = \"http\"\nhttp = {{ path = \"/\" }}\n\
+         load = {{ {load}, answer = \"3B\" }}\n\n[expect]\ncorrupt_bytes = \"= 0\"\n"
+    )
+}
+
+/// How a profile starts one of the servers below.
+fn started_as(server: &str) -> String {
+    let program = env::current_exe().expect("this program");
+    format!(
+        "command = [\"{}\", \"--exact\", \"{server}\", \"--ignored\", \"--nocapture\"]\nenv = {{ {PORT} = \"{{port}}\" }}",
+        program.display()
+    )
+}
+
+/// Answers every head that comes, until the peer is gone.
+fn answer(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    let mut bytes = [0; 4096];
+    while let Ok(count) = stream.read(&mut bytes) {
+        if count == 0 {
+            return;
+        }
+        head.extend_from_slice(&bytes[..count]);
+        while let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {
+            head.drain(..end + 4);
+            if stream.write_all(ANSWER).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn serve(listener: &TcpListener) {
+    for stream in listener.incoming().map_while(Result::ok) {
+        let _ = stream.set_nodelay(true);
+        thread::spawn(|| answer(stream));
+    }
+}
+
+/// `None` where this is a test like any other.
+fn listener_of_a_server() -> Option<TcpListener> {
+    let port: u16 = env::var(PORT).ok()?.parse().ok()?;
+    Some(TcpListener::bind(("127.0.0.1", port)).expect("a free port"))
+}
+
+/// A server in this process.
+fn server_here() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || serve(&listener));
+    address
+}
+
+/// Memory that is touched, so that it is resident.
+fn touched(mebibytes: usize) -> Vec<u8> {
+    std::hint::black_box(vec![1; mebibytes << 20])
+}
+
+#[test]
+#[ignore = "a server that another test starts"]
+fn server_with_bursts() {
+    let Some(listener) = listener_of_a_server() else { return };
+    // With the first client, and not before: what was there before is no growth.
+    let first = listener.accept().expect("a client").0;
+    thread::spawn(|| answer(first));
+    thread::spawn(|| {
+        thread::sleep(Duration::from_millis(600));
+        let burst = touched(200);
+        thread::sleep(Duration::from_millis(50));
+        drop(burst);
+    });
+    serve(&listener);
+}
+
+#[test]
+fn memory_that_comes_and_goes_between_two_samples_is_in_the_peak() {
+    let _turn = turn();
+    // Samples are taken at 0.25, 2 and 3.25 s.
+    let (trial, said) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
+    let column = |name: &str| -> Vec<f64> {
+        let values = trial["series"]["columns"][name].as_array().expect(name);
+        values.iter().filter_map(Value::as_f64).collect()
+    };
+    let sampled = column("server_rss").iter().copied().fold(0.0, f64::max);
+    let (peak, growth) = (number(&trial, "server_rss_peak"), number(&trial, "server_rss_growth"));
+    let start = number(&trial, "server_rss_start");
+    assert!(peak - start > 195.0 * MIB && peak - start < 240.0 * MIB, "{peak} {start} {sampled}: {said}");
+    assert!((growth - (peak - start)).abs() < 1.0, "{growth}");
+    assert!(column("server_rss_high").contains(&peak), "it is in the series");
+}
+
+#[test]
+#[ignore = "a worker of a server that another test starts"]
+fn worker() {
+    if env::var(PORT).is_ok() {
+        let held = touched(16);
+        thread::sleep(Duration::from_secs(30));
+        drop(held);
+    }
+}
+
+#[test]
+#[ignore = "a server that another test starts"]
+fn server_with_workers() {
+    let Some(listener) = listener_of_a_server() else { return };
+    // It listens already: whoever looks now sees the first of five processes.
+    let program = env::current_exe().expect("this program");
+    let mut workers: Vec<Child> = Vec::new();
+    for _ in 0..4 {
+        let mut command = Command::new(&program);
+        command.args(["--exact", "worker", "--ignored", "--nocapture"]).stdout(Stdio::null());
+        workers.push(command.spawn().expect("a worker"));
+    }
+    serve(&listener);
+    workers.iter_mut().for_each(|worker| drop(worker.kill()));
+}
+
+#[test]
+fn memory_starts_when_the_workers_are_there() {
+    let _turn = turn();
+    let (trial, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
+    let processes = number(&trial, "server_processes_start");
+    assert!((processes - 5.0).abs() < 0.5, "{processes} processes at the start: {said}");
+    assert!(number(&trial, "server_rss_start") > 64.0 * MIB, "{said}");
+    assert!(number(&trial, "server_rss_growth") < 16.0 * MIB, "{said}");
+    assert!(!texts(&trial, "notes").contains("did not come to rest"), "{said}");
+}
+
+#[test]
+#[ignore = "a server that another test starts"]
+fn server_without_rest() {
+    let Some(listener) = listener_of_a_server() else { return };
+    thread::spawn(|| {
+        let mut held = Vec::new();
+        for _ in 0..200 {
+            held.push(touched(1));
+            thread::sleep(Duration::from_millis(15));
+        }
+    });
+    serve(&listener);
+}
+
+#[test]
+fn a_server_that_does_not_come_to_rest_is_said_not_to() {
+    let _turn = turn();
+    let (trial, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
+    assert!(texts(&trial, "notes").contains("the server did not come to rest within 1 s"), "{said}");
+}
+
+/// The instants at which the sockets were read, and what was seen of them, in a run with so many idle connections that a
+/// dump of them costs more than a fifth of the time between two samples.
+#[test]
+fn borders_of_the_window_are_sampled_however_long_a_sample_takes() {
+    let _turn = turn();
+    let (trial, said) = run(
+        "title = \"window\"\nwarmup = \"1250ms\"\nmeasure = \"700ms\"\nsample_every = \"10ms\"\n[[clients]]\nname = \"idle\"\n\
+         count = 1500\ntx = \"idle\"\n[expect]\ncorrupt_bytes = \"= 0\"\n",
+    );
+    let window: Vec<i64> =
+        trial["window_ns"].as_array().expect("two").iter().filter_map(Value::as_i64).collect();
+    let sampled: Vec<i64> =
+        trial["series"]["at_ns"].as_array().expect("times").iter().filter_map(Value::as_i64).collect();
+    let column = |name: &str| trial["series"]["columns"][name].as_array().expect(name).clone();
+    let (memory, alive, pss) = (column("kernel_memory"), column("idle.alive"), column("server_pss"));
+    let read = memory.iter().filter(|value| !value.is_null()).count();
+    assert!(
+        read < sampled.len() * 4 / 5,
+        "samples between were left out: {read} of {}: {said}",
+        sampled.len()
+    );
+    for border in window {
+        let at_border = |(_, at): &(usize, &i64)| **at >= border && **at - border < 250_000_000;
+        let (index, at) = sampled.iter().enumerate().find(at_border).expect("a sample");
+        assert!(memory[index].is_number(), "{border} {at}: {said}");
+        assert!(alive[index].is_number() && pss[index].is_number(), "{border} {at}: {said}");
+    }
+    let last = number(&trial, "kernel_memory_last");
+    assert!(memory.iter().any(|value| value.as_f64() == Some(last)));
+    // Seen before the clients let go: they wait for it.
+    let sockets = number(&trial, "server_sockets_peak");
+    let established = column("sockets_established");
+    let at_end = sampled.iter().position(|at| *at >= trial["window_ns"][1].as_i64().expect("an end"));
+    let at_end = established[at_end.expect("a sample")].as_f64().expect("read");
+    assert!(at_end >= 1500.0 && sockets >= 1500.0, "{at_end} {sockets}: {said}");
+}
+
+/// The reference server that this process of badpeer has started.
+fn server_of(badpeer: &Child) -> u32 {
+    let until = Instant::now() + Duration::from_secs(20);
+    let read = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    loop {
+        let children = read(format!("/proc/{0}/task/{0}/children", badpeer.id()));
+        let mut servers = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        // It asks git for the commit, too.
+        if let Some(pid) =
+            servers.find(|pid: &u32| read(format!("/proc/{pid}/cmdline")).contains("\0serve\0"))
+        {
+            return pid;
+        }
+        assert!(Instant::now() < until, "no server was started");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_the_sample_at_the_end_lacks_is_absent_and_said_to_be() {
+    let _turn = turn();
+    let folder = with_profile(
+        "title = \"window\"\nwarmup = \"200ms\"\nmeasure = \"3s\"\n[[clients]]\nname = \"good\"\ncount = 4\n\
+         load = { depth = 1, payload = \"64B\" }\n[expect]\ncorrupt_bytes = \"= 0\"\n",
+    );
+    let mut command = Command::new(BADPEER);
+    command.args(["run", "quick.toml", "--quiet"]).current_dir(folder.path());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs");
+    let server = server_of(&child);
+    thread::sleep(Duration::from_millis(1500));
+    // Its counters cannot be read from well before the end of the window until well after it.
+    signal::kill(Pid::from_raw(server as i32), signal::SIGSTOP).expect("it runs");
+    thread::sleep(Duration::from_millis(4500));
+    // On a slow day it was ended meanwhile.
+    let _ = signal::kill(Pid::from_raw(server as i32), signal::SIGCONT);
+    let said = ending(&child.wait_with_output().expect("an end")).1;
+    let trial = trial(folder.path(), "quick");
+    let buffered = trial["series"]["columns"]["send_buffered"].as_array().expect("a column");
+    assert!(buffered.iter().any(Value::is_number), "it was read before: {said}");
+    let summary = &trial["summary"];
+    assert!(summary["send_buffered_last"].is_null(), "{summary}");
+    assert!(summary["server_messages"].is_null() && summary["server_messages_rate"].is_null(), "{summary}");
+    assert!(summary["kernel_memory_last"].is_number(), "the kernel was asked: {summary}");
+    let notes = texts(&trial, "notes");
+    assert!(notes.contains("send_buffered_last") && notes.contains("not measured, because"), "{notes}");
+}
+
+/// Another client of a server, which asks for one answer after the other until it is dropped.
+struct OtherClient(Arc<AtomicBool>);
+
+impl OtherClient {
+    /// `pause` lies between an answer and the next request; with `anew` each goes over a connection of its own.
+    fn start(address: SocketAddr, pause: Duration, anew: bool) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let connect = move || TcpStream::connect(address).expect("a connection");
+        thread::spawn(move || {
+            let mut stream = connect();
+            while !stopped.load(Ordering::Relaxed) {
+                let mut answer = [0; ANSWER.len()];
+                let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+                if asked.and_then(|()| stream.read_exact(&mut answer)).is_err() {
+                    return;
+                }
+                thread::sleep(pause);
+                if anew {
+                    stream = connect();
+                }
+            }
+        });
+        Self(stop)
+    }
+}
+
+impl Drop for OtherClient {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A trial of `run` against a server in this process, at 200 requests a second.
+fn attached(address: SocketAddr) -> (Value, String) {
+    let server = format!("attach = {{ address = \"{address}\" }}");
+    run(&http(&server, "1500ms", "100ms", "rate = 200"))
+}
+
+#[test]
+fn another_client_at_the_servers_port_makes_figures_invalid() {
+    let _turn = turn();
+    for (anew, pause) in [(false, Duration::ZERO), (true, Duration::from_millis(2))] {
+        let address = server_here();
+        let _other = OtherClient::start(address, pause, anew);
+        let (trial, said) = attached(address);
+        let invalid = texts(&trial, "invalid");
+        assert!(
+            invalid.contains("other clients than badpeer's sent at least"),
+            "anew: {anew}: {invalid}: {said}"
+        );
+        assert!(number(&trial, "other_requests_share") > 0.05, "{said}");
+    }
+}
+
+#[test]
+fn bench_sees_another_client_too() {
+    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let address = server_here();
+    let _other = OtherClient::start(address, Duration::ZERO, false);
+    let target = format!("http://{address}/");
+    let output = badpeer(&["bench", &target, "-c", "2", "-r", "100", "-d", "1s"], folder.path());
+    let (code, said) = ending(&output);
+    assert!(
+        said.split_whitespace().collect::<Vec<_>>().join(" ").contains("other clients than badpeer's"),
+        "{said}"
+    );
+    assert_ne!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_client_that_looks_now_and_then_is_told_and_one_that_is_silent_is_not() {
+    let _turn = turn();
+    let address = server_here();
+    let silent = TcpStream::connect(address).expect("a connection");
+    let (trial, said) = attached(address);
+    assert!(number(&trial, "other_clients") < 0.5, "{said}");
+    assert!(!texts(&trial, "notes").contains("other clients than badpeer's"), "{said}");
+    drop(silent);
+    let _other = OtherClient::start(address, Duration::from_millis(900), false);
+    let (trial, said) = attached(address);
+    assert!((1.0..4.0).contains(&number(&trial, "other_requests")), "{said}");
+    assert!(texts(&trial, "notes").contains("other clients than badpeer's sent at least"), "{said}");
+    assert!(!texts(&trial, "invalid").contains("other clients"), "{said}");
+}
+
+/// A program that computes until it is dropped, or half a minute is over.
+struct BusyLoop(Child);
+
+impl BusyLoop {
+    fn start() -> Self {
+        Self(
+            Command::new("timeout").args(["30", "sh", "-c", "while :; do :; done"]).spawn().expect("a shell"),
+        )
+    }
+}
+
+impl Drop for BusyLoop {
+    fn drop(&mut self) {
+        // `timeout` hands it on to the shell.
+        let _ = signal::kill(Pid::from_raw(self.0.id() as i32), signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn busy_loops_on_the_servers_cores_make_figures_invalid() {
+    let _turn = turn();
+    let cpus = thread::available_parallelism().expect("a number").get();
+    let _loops: Vec<BusyLoop> = (0..cpus).map(|_| BusyLoop::start()).collect();
+    let (trial, said) = run(
+        "title = \"window\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 16\n\
+         load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n",
+    );
+    let invalid = texts(&trial, "invalid");
+    assert!(invalid.contains("of the server's cores, and the server waited for a core"), "{invalid}: {said}");
+    assert!(number(&trial, "others_on_server_cores") > 0.2, "{said}");
+}
+
+/// Beyond what others do, the server's own threads wait for each other: that is its own affair.
+#[test]
+fn a_server_with_more_threads_than_cores_is_not_taken_for_others() {
+    let _turn = turn();
+    let (trial, said) = run(
+        "title = \"window\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[server]\nthreads = 4\n[[clients]]\nname = \"good\"\ncount = 64\n\
+         load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n",
+    );
+    let summary = &trial["summary"];
+    let busy = number(&trial, "server_cores_used_rate") - number(&trial, "server_cpu_rate");
+    let others = number(&trial, "others_on_server_cores");
+    let cores = trial["effective"]["server_cores"].as_array().map_or(1, Vec::len).max(1) as f64;
+    assert!((others - (busy / cores).max(0.0)).abs() < 1e-6, "{others}: {summary}: {said}");
+    assert!(number(&trial, "server_run_delay_share") > 0.0, "{summary}");
+}
+
+/// What was read at a border of the window: the server's CPU time, and the answers that the clients had counted. `None` where
+/// the machine was so busy that the reading came too late to count.
+fn at_border(trial: &Value, border: i64) -> Option<(f64, f64)> {
+    let series = &trial["series"];
+    let read = series["clocks"]["process"]["at_ns"].as_array().expect("a clock");
+    let is_near = |at: &Value| at.as_i64().is_some_and(|at| at >= border && at - border < 50_000_000);
+    let index = read.iter().position(is_near)?;
+    assert!(series["clocks"]["clients"]["at_ns"][index].is_i64(), "the clients count at the same instants");
+    let value = |name: &str| series["columns"][name][index].as_f64();
+    Some((value("server_cpu")?, value("good.requests")?))
+}
+
+#[test]
+fn costs_and_answers_are_counted_between_the_same_readings() {
+    let _turn = turn();
+    // The window's borders are no multiples of the sampling period.
+    let profile = "title = \"window\"\nwarmup = \"250ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 8\n\
+                   load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n";
+    let read = || {
+        let (trial, said) = run(profile);
+        let [from, to] = [0, 1].map(|border| trial["window_ns"][border].as_i64().expect("a time"));
+        Some((at_border(&trial, from)?, at_border(&trial, to)?, trial, said))
+    };
+    let found = (0..5).find_map(|_| read());
+    let ((cpu_from, from), (cpu_to, to), trial, said) = found.expect("is this machine overloaded?");
+    let cost = number(&trial, "server_cpu_per_request") * (to - from) / (cpu_to - cpu_from);
+    // What is answered between the clients' count and the reading of the CPU time lies on a line between two counts.
+    assert!((0.8..1.25).contains(&cost), "{cost}: {said}");
+}
+
+#[test]
+fn how_cores_were_shared_out_is_told() {
+    let _turn = turn();
+    let folder = TempDir::new().expect("a folder");
+    let said = ending(&badpeer(&["doctor"], folder.path())).1;
+    assert!(said.contains("core topology") && said.contains("physical core"), "{said}");
+    let (trial, said) = run(&http(&started_as("server_with_bursts"), "200ms", "100ms", "rate = 50"));
+    let effective = &trial["effective"];
+    assert!(
+        effective["cores"].as_str().is_some_and(|words| words.contains("hardware thread")),
+        "{effective}"
+    );
+    let cores = |side: &str| effective[side].as_array().expect(side).clone();
+    for server in cores("server_cores") {
+        let siblings = format!("/sys/devices/system/cpu/cpu{server}/topology/thread_siblings_list");
+        let Ok(siblings) = std::fs::read_to_string(Path::new(&siblings)) else { continue };
+        let is_told = effective["cores"].as_str().is_some_and(|words| words.starts_with("1 physical core "));
+        for client in cores("client_cores") {
+            let mut listed = siblings.trim().split([',', '-']);
+            assert!(is_told || !listed.any(|cpu| cpu == client.to_string()), "{effective}: {said}");
+        }
+    }
+}
