@@ -3,16 +3,18 @@
 mod baseline;
 mod calibration;
 mod comparison;
+mod disputes;
 mod expected;
 mod inflation;
 mod judge;
+mod lost;
 mod pairs;
 mod unserved;
 mod validity;
 
 pub use self::{
-    baseline::*, calibration::*, comparison::*, expected::*, inflation::*, judge::*, pairs::*, unserved::*,
-    validity::*,
+    baseline::*, calibration::*, comparison::*, disputes::*, expected::*, inflation::*, judge::*, lost::*,
+    pairs::*, unserved::*, validity::*,
 };
 use crate::{
     profile::Profile,

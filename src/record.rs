@@ -4,6 +4,7 @@
 mod accounts;
 mod buckets;
 mod cause;
+mod server_endings;
 mod shortage;
 mod verdict;
 
@@ -14,10 +15,12 @@ pub use self::{
     accounts::{Ledger, Requests},
     buckets::Buckets,
     cause::Cause,
+    server_endings::ServerEndings,
     shortage::Shortage,
     verdict::{Verdict, lower_bound},
 };
 use crate::{
+    behavior::Spec,
     codec::Tally,
     metric::{Metric, Row, Stat},
     profile::Profile,
@@ -110,6 +113,9 @@ pub struct Trial {
     pub censored: IndexMap<String, String>,
     /// Why this trial proves nothing, if it does not.
     pub invalid: Vec<String>,
+    /// Why what was meant to be shown was not, though nothing is invalid: a fault that had no effect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<String>,
     /// What a reader should know about the figures.
     pub notes: Vec<String>,
 }
@@ -238,10 +244,16 @@ pub struct GroupResult {
     /// never did.
     #[serde(default)]
     pub loop_started_ns: Option<i64>,
+    /// Which connections the server ended, and what stayed behind.
+    #[serde(default)]
+    pub server_endings: ServerEndings,
+    /// How its clients receive.
+    #[serde(default, skip_serializing_if = "Spec::is_steady")]
+    pub rx: Spec,
 }
 
 /// An eviction, as the reference server reports it. Times are nanoseconds since the first client started.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Eviction {
     /// When the server ended the connection.
     pub at_ns: i64,
@@ -249,8 +261,19 @@ pub struct Eviction {
     pub reason: String,
     /// The group of the client, where its port is known.
     pub group: Option<String>,
-    /// For a timeout: how long after its end the eviction came; negative is too early.
+    /// For a timeout: how long after its end the eviction came; negative is too early. The timeout is the profile's. It is
+    /// counted from the last progress; of this and of the eviction itself, the server's word is taken as far as it fits
+    /// what was seen from outside, and else what was seen and is nearest.
     pub lateness_ns: Option<i64>,
+    /// The same as the server alone tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_lateness_ns: Option<i64>,
+    /// The same as seen from outside alone: at least, and at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_lateness_ns: Option<(i64, i64)>,
+    /// How far what the server tells lies from everything that is possible after what was seen from outside; 0 if it fits.
+    #[serde(default)]
+    pub disagreement_ns: u64,
     /// How long after it the client's side saw it.
     pub seen_after_ns: Option<i64>,
     /// Bytes that waited in the server's send buffer.
@@ -331,8 +354,15 @@ impl Record {
         self.points.iter().flat_map(|point| &point.trials).find_map(|trial| trial.died.as_deref())
     }
 
+    /// Whether some trial did not show what it was meant to show.
+    #[must_use]
+    pub fn is_unproven(&self) -> bool {
+        self.points.iter().flat_map(|point| &point.trials).any(|trial| !trial.unproven.is_empty())
+    }
+
     /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
-    /// what proves nothing: an expectation is FAIL beside an invalid trial only where no load excuses it.
+    /// what proves nothing: an expectation is FAIL beside an invalid trial only where no load excuses it. Where a fault had no
+    /// effect, nothing is proven.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);
@@ -341,7 +371,11 @@ impl Record {
             Outcome::Fail
         } else if invalid || has(Outcome::Invalid) {
             Outcome::Invalid
-        } else if self.interrupted || has(Outcome::Inconclusive) || self.points.is_empty() {
+        } else if self.interrupted
+            || has(Outcome::Inconclusive)
+            || self.points.is_empty()
+            || self.is_unproven()
+        {
             Outcome::Inconclusive
         } else {
             Outcome::Pass

@@ -34,6 +34,11 @@ pub(super) struct Fragment {
 }
 
 impl Fragment {
+    /// Bytes of a piece; of the smallest, where they are random.
+    pub(super) const fn piece(&self) -> u64 {
+        if self.random { 1 } else { self.bytes.get() as u64 }
+    }
+
     pub(super) const fn pauses(&self) -> bool {
         !self.every.0.is_zero()
     }

@@ -213,6 +213,22 @@ impl Spec {
         }
     }
 
+    /// Whether it comes to moving nothing more, and stays connected.
+    #[must_use]
+    pub const fn stalls(&self) -> bool {
+        matches!(self.0, Kind::Stall(_))
+    }
+
+    /// Bytes after which it makes its next cut, where cutting requests into pieces is what it does.
+    #[must_use]
+    pub const fn piece_bytes(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Fragment(knobs) => Some(knobs.piece()),
+            Kind::Slow(knobs) => Some(knobs.burst()),
+            _ => None,
+        }
+    }
+
     /// Whether it asks for nothing, ever.
     #[must_use]
     pub const fn is_idle(&self) -> bool {

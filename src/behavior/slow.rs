@@ -29,6 +29,13 @@ pub(super) struct Slow {
     released: u64,
 }
 
+impl Slow {
+    /// Bytes of each burst.
+    pub(super) const fn burst(&self) -> u64 {
+        self.bytes.get() as u64
+    }
+}
+
 impl Behavior for Slow {
     fn next(&mut self, view: View<'_>) -> Step {
         if view.moved < self.released {

@@ -67,12 +67,16 @@ pub(super) struct Connection {
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) pending: Pending,
+    /// When the first byte of the last request was sent.
+    pub(super) begun_ns: u64,
     /// Threads that share the socket to send.
     pub(super) writers: Option<Box<Writers>>,
     /// Threads that share the socket to receive.
     pub(super) readers: Option<Box<Readers>>,
     /// What the answer was that said that it is the last.
     pub(super) last: Option<Last>,
+    /// The last answer was an error.
+    pub(super) last_was_error: bool,
     /// Its group knows that it has room for another request of an open loop.
     pub(super) is_offered: bool,
     /// When it was opened, in nanoseconds.
@@ -202,11 +206,13 @@ impl Connection {
         let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
         let most = group.requests_per_connection();
         let (pending, last) = (&mut self.pending, &mut self.last);
+        let last_was_error = &mut self.last_was_error;
         let (mut unasked, mut answers) = (0, 0);
         let answered_before = pending.answered_count();
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None => unasked += 1,
             Some(request) => {
+                *last_was_error = answer.error;
                 answers += u32::from(group.answered(request, answer.error, io.now_ns));
                 if answer.last {
                     *last = Some(if answer.error { Last::Error } else { Last::Proper });
@@ -366,7 +372,14 @@ impl Connection {
         let size = self.encoder.message_bytes();
         for sequence in self.tx.moved.div_ceil(size)..(self.tx.moved + count as u64).div_ceil(size) {
             self.pending.sent(sequence, now_ns);
+            self.begun_ns = now_ns;
         }
+    }
+
+    /// When the first byte was sent of the request that is not sent to its end, if there is one.
+    pub(super) fn unfinished_ns(&self) -> Option<u64> {
+        let is_whole = self.tx.moved.is_multiple_of(self.encoder.message_bytes().max(1));
+        (!is_whole && self.begun_ns > 0).then_some(self.begun_ns)
     }
 
     /// A pause: nothing is watched in this direction until it is over.

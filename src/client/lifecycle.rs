@@ -74,7 +74,7 @@ impl Engine<'_> {
             self.buffers[index] = connect::buffers(&stream)?;
         }
         group.ledger.opened += 1;
-        self.ports.push(Port { number: port, group: index, opened_ns, ended_ns: None, ended_by_peer: false });
+        self.ports.push(Port { number: port, group: index, opened_ns, ..Port::default() });
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let interest = Interest { read: false, write: true };
         let token = self.connections.insert_with(|token| Connection {
@@ -93,9 +93,11 @@ impl Engine<'_> {
             decoder: group.script().decoder(stream_number),
             encoder: group.script().encoder(stream_number),
             pending: Pending::default(),
+            begun_ns: 0,
             writers: None,
             readers: None,
             last: None,
+            last_was_error: false,
             is_offered: false,
             opened_ns,
             answered_at: 0,
@@ -135,6 +137,7 @@ impl Engine<'_> {
             connection.lifetime = Some(self.io.timers.arm(end_ns, alarm));
         }
         connection.phase = Phase::Open;
+        self.ports[connection.own as usize].was_connected = true;
         connection.place = group.alive.len();
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
@@ -167,9 +170,13 @@ impl Engine<'_> {
             answers: connection.answers,
         };
         group.ended(how, life, &connection.pending, &content, self.io.now_ns);
+        let port = &mut self.ports[connection.own as usize];
+        port.is_alive = how == Ended::Alive;
+        port.unfinished_ns = connection.unfinished_ns();
         if matches!(how, Ended::ByFin | Ended::ByReset) {
-            let port = &mut self.ports[connection.own as usize];
             port.ended_by_peer = true;
+            port.ended_by_reset = how == Ended::ByReset;
+            port.ended_after_error = connection.last_was_error;
             group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
         if connection.phase == Phase::Connecting {

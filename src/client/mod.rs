@@ -110,8 +110,8 @@ pub struct Seen {
     pub latencies: Latencies,
 }
 
-/// A client's own port, by which the server knows it.
-#[derive(Clone, Copy, Debug)]
+/// A client's own port, by which the server knows it, and what became of its connection.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Port {
     /// The port; one that a connection has left may come again.
     pub number: u16,
@@ -123,10 +123,20 @@ pub struct Port {
     pub ended_ns: Option<u64>,
     /// It was the peer that ended it, by FIN or by RST.
     pub ended_by_peer: bool,
+    /// It did so by RST.
+    pub ended_by_reset: bool,
+    /// The last answer before the end was an error.
+    pub ended_after_error: bool,
+    /// The handshake was completed.
+    pub was_connected: bool,
+    /// It was open when the clients stopped.
+    pub is_alive: bool,
+    /// When the first byte was sent of a request that was never sent to its end, on the monotonic clock.
+    pub unfinished_ns: Option<u64>,
 }
 
 /// What became of everything.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Driven {
     /// About the engine itself.
     pub run: Row,

@@ -43,14 +43,14 @@ metrics! {
 
     // The server's process and all below it, from /proc.
     /// Processes of the server
-    ServerProcesses: "server_processes" Run Count Neither [Peak Start End] None 0.0;
+    ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
     /// Resident memory of the server's processes; pages that they share are counted in each
     ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
     /// Most resident memory of the server's processes since the last sample, as the kernel marked it (VmHWM); of several
     /// processes the sum of the most that each had. It is what the peak and the growth of server_rss are made from
     ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
-    ServerPss: "server_pss" Run Bytes Lower [Peak End] None 0.05;
+    ServerPss: "server_pss" Run Bytes Lower [Peak Last End] None 0.05;
     /// CPU time the server spent in user space
     ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] None 0.05;
     /// CPU time the server spent in the kernel
@@ -78,7 +78,7 @@ metrics! {
     /// Share of the kernel in the server's CPU time; not told below a tenth of a second
     ServerKernelShare: "server_kernel_share" Run Share Neither [Final] None 0.05;
     /// Descriptors the server holds
-    ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start End] None 0.02;
+    ServerDescriptors: "server_descriptors" Run Count Lower [Peak Start Last End] None 0.02;
     /// Context switches of the server
     ServerSwitches: "server_context_switches" Run Count Lower [Rate] None 0.2;
 
@@ -86,19 +86,19 @@ metrics! {
     /// Kernel memory of the server's sockets
     KernelMemory: "kernel_memory" Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
     /// Bytes sent by the server that the peers' kernels have not acknowledged or not been offered yet
-    KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak End] BytesWait 0.1;
+    KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak Last End] BytesWait 0.1;
     /// The largest kernel send buffer that a socket of the server was granted
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
-    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak End] BytesWait 0.1;
+    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak Last End] BytesWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
     /// Connections and SYNs that the server's listening sockets dropped, as a rule because their accept queue was full
     ListenerDrops: "listener_drops" Run Count Lower [Whole] None 0.0;
     /// The server's sockets in any state, FIN-WAIT included
-    ServerSockets: "server_sockets" Run Count Lower [Peak End] None 0.02;
+    ServerSockets: "server_sockets" Run Count Lower [Peak Last End] None 0.02;
     /// The server's connections on which both ends may send (ESTABLISHED)
-    SocketsEstablished: "sockets_established" Run Count Neither [Peak End] Connections 0.02;
+    SocketsEstablished: "sockets_established" Run Count Neither [Peak Last End] Connections 0.02;
     /// Connections whose client has said that it sends no more, which the server has not closed (CLOSE-WAIT)
     SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
@@ -117,7 +117,7 @@ metrics! {
     /// Bytes that wait in the reference server's send buffers
     SendBuffered: "send_buffered" Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers
-    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak End] None 0.1;
+    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak Last End] None 0.1;
     /// Memory held by the reference server's connection buffers
     BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered
@@ -194,7 +194,8 @@ metrics! {
     EvictedIdleTimeout: "evicted_idle_timeout" Run Count Neither [Whole] None 0.0;
     /// Given up by the kernel, as TCP_USER_TIMEOUT asked it to
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
-    /// Smallest distance between the end of a timeout and the eviction; negative is too early
+    /// Smallest distance between the end of a timeout, as the profile asks for it and as the last progress was seen from
+    /// outside, and the eviction; negative is too early
     LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 Below;
     /// Median time between the end of a timeout and the eviction
     LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
@@ -202,6 +203,19 @@ metrics! {
     LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5;
     /// Median time from the server's eviction until the client's side saw it
     EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;
+
+    /// Evictions of which the server tells another time than was seen from outside, by more than a tick
+    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 Above;
+    /// How far what the server tells of an eviction lies from what was seen from outside, at most
+    EvictionDisagreement: "eviction_disagreement_max" Run Nanoseconds Lower [Final] None 0.5;
+    /// Evictions that the reference server no longer lists, because there were too many or it did not answer
+    EvictionsLost: "evictions_lost" Run Count Lower [Final] None 0.0;
+    /// Evictions in the server's list whose port belongs to no connection of the clients
+    EvictionsUnmatched: "evictions_unmatched" Run Count Lower [Final] None 0.0;
+    /// Samples without a look at the server's sockets: a look took too long, or failed
+    LooksMissed: "looks_missed" Run Count Lower [Final] None 0.0;
+    /// Samples in which the reference server did not tell its counters in time
+    CountersMissed: "counters_missed" Run Count Lower [Final] None 0.0;
 
     // Content, over all groups.
     /// Received bytes that were compared with what they should be
@@ -322,12 +336,21 @@ metrics! {
     EvictedAfterMax: "evicted_after_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections the server ended, as its own sockets show: a client that does not read may not see it
     ServerEnded: "server_ended" Group Count Neither [Final] None 0.0;
-    /// Shortest time without progress until the server ended a connection: from the last byte that either side took
-    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1;
+    /// Connections the server ended that no look at its sockets saw: not in stalled_for
+    EndedUnseen: "server_ended_unseen" Group Count Lower [Final] None 0.0;
+    /// Kernel memory that stayed behind connections the server had closed, at the end of the window
+    LeftBehind: "left_behind" Group Bytes Lower [Final] None 0.1;
+    /// Connections that came about and that no look at the server's sockets saw
+    ConnectionsUnseen: "connections_unseen" Group Count Neither [Final] None 0.0;
+    /// Shortest time without progress until the server ended a connection, at most: from the last byte that the server could
+    /// write (the reference server: that the client acknowledged), which lies between two looks, to the end
+    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 Below;
     /// Median time without progress until the server ended a connection
     StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
-    /// Longest time without progress until the server ended a connection
+    /// Longest time without progress until the server ended a connection, at least
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
+    /// How far the bounds of such a time lie apart, at most
+    StalledForUncertainty: "stalled_for_uncertainty" Group Nanoseconds Neither [Final] None 0.5;
     /// Share of the time with something to send to the group in which the clients' receive windows let none of it through
     /// (TCP_INFO: rwnd_limited of busy_time, over all its connections)
     WindowLimited: "window_limited" Group Share Neither [Final] None 0.05;

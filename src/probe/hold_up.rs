@@ -2,7 +2,8 @@
 
 use crate::sys::TcpInfo;
 
-/// Of one connection, or of several together. The times are the kernel's own and miss nothing between two looks.
+/// Of one connection, or of several together, since the looks count. The times are the kernel's own and miss nothing
+/// between two looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HoldUp {
     /// Microseconds with something to send.
@@ -23,11 +24,28 @@ pub struct HoldUp {
     pub window_unknown: bool,
 }
 
+/// What the kernel has counted of a connection since it came about, in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    busy_us: u64,
+    window_us: u64,
+    buffer_us: u64,
+}
+
+impl Times {
+    pub(super) const fn of(tcp: &TcpInfo) -> Self {
+        Self { busy_us: tcp.busy_time_us, window_us: tcp.rwnd_limited_us, buffer_us: tcp.sndbuf_limited_us }
+    }
+}
+
 impl HoldUp {
-    /// Takes in a look; `moved`: whether the peer had acknowledged something since the last.
-    pub(super) fn look(&mut self, tcp: &TcpInfo, moved: bool) {
-        (self.busy_us, self.window_us, self.buffer_us) =
-            (tcp.busy_time_us, tcp.rwnd_limited_us, tcp.sndbuf_limited_us);
+    /// Takes in a look; `moved`: whether the peer had acknowledged something since the last; `before`: what the kernel
+    /// had counted of the connection when looks began to count.
+    pub(super) fn look(&mut self, tcp: &TcpInfo, moved: bool, before: &Times) {
+        let now = Times::of(tcp);
+        self.busy_us = now.busy_us.saturating_sub(before.busy_us);
+        self.window_us = now.window_us.saturating_sub(before.window_us);
+        self.buffer_us = now.buffer_us.saturating_sub(before.buffer_us);
         if tcp.notsent_bytes > 0 {
             self.looks += 1;
             self.closed += u64::from(tcp.snd_wnd == Some(0));
@@ -65,14 +83,21 @@ mod tests {
             ..TcpInfo::default()
         };
         let mut hold_up = HoldUp::default();
-        hold_up.look(&TcpInfo { notsent_bytes: 0, ..stalled }, true);
+        let first = Times::default();
+        hold_up.look(&TcpInfo { notsent_bytes: 0, ..stalled }, true, &first);
         assert_eq!((hold_up.busy_us, hold_up.looks, hold_up.moved), (90, 0, 0));
-        hold_up.look(&stalled, false);
-        hold_up.look(&TcpInfo { snd_wnd: Some(9), notsent_bytes: 300, ..stalled }, true);
+        hold_up.look(&stalled, false, &first);
+        hold_up.look(&TcpInfo { snd_wnd: Some(9), notsent_bytes: 300, ..stalled }, true, &first);
         assert_eq!((hold_up.looks, hold_up.closed, hold_up.moved), (2, 1, 1));
         assert_eq!((hold_up.busy_us, hold_up.window_us, hold_up.buffer_us), (90, 80, 5), "told as sums");
         assert_eq!((hold_up.unsent_peak_bytes, hold_up.window_unknown), (700, false));
-        hold_up.look(&TcpInfo { snd_wnd: None, ..stalled }, false);
+        hold_up.look(&TcpInfo { snd_wnd: None, ..stalled }, false, &first);
         assert!(hold_up.window_unknown);
+        hold_up.look(&stalled, false, &Times { busy_us: 50, window_us: 45, buffer_us: 5 });
+        assert_eq!(
+            (hold_up.busy_us, hold_up.window_us, hold_up.buffer_us),
+            (40, 35, 0),
+            "without what was before"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Looking without touching: a process, its sockets and the machine, read through the kernel by an ordinary user.
 
+mod between;
 mod hold_up;
 mod host;
 mod inet_diag;
@@ -12,20 +13,23 @@ mod proc_file;
 mod process;
 mod reference;
 mod rest;
+mod sighting;
 mod sightings;
 mod sockets;
 mod topology;
 mod tree;
 
+pub use between::Between;
 pub use hold_up::HoldUp;
 pub use host::{HostProbe, HostReading};
 pub use inet_diag::{SocketEntry, TcpState, TimeWait};
 pub use instructions::TaskCounters;
 pub use other_clients::{OtherClients, RequestCounts};
 pub use process::{ProcessProbe, ProcessReading};
-pub use reference::{ReferenceProbe, ReportedEviction};
+pub use reference::{Journal, ReferenceProbe, ReportedEviction};
 pub use rest::Rest;
-pub use sightings::{Sighting, Sightings};
+pub use sighting::Sighting;
+pub use sightings::Sightings;
 pub use sockets::{ListenReading, SideReading, SocketProbe, SocketReading};
 pub use topology::{Halves, Topology, allowed_cpus};
 pub use tree::{TreeProbe, TreeReading};

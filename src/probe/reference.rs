@@ -20,18 +20,38 @@ pub struct ReferenceProbe {
 /// An eviction as the server reports it; times are on the monotonic clock, in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct ReportedEviction {
+    /// Its number, counted from 0: the server drops the oldest when there are too many.
+    pub index: u64,
     /// When the connection was ended.
     pub at_ns: u64,
     /// The one reason.
     pub reason: String,
     /// The client's port.
     pub peer_port: u16,
+    /// For a timeout: what it was counted from.
+    pub progress_ns: Option<u64>,
     /// For a timeout: when it ended.
     pub deadline_ns: Option<u64>,
     /// Bytes in the server's send buffer.
     pub send_buffered: u64,
     /// Bytes in the kernel's send queue.
     pub kernel_queued: u64,
+}
+
+/// The evictions that the server still has, and how many it has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// In order.
+    pub evictions: Vec<ReportedEviction>,
+    /// Evictions that the server no longer has: its list is bounded.
+    pub lost: u64,
+}
+
+impl Journal {
+    fn of(evictions: Vec<ReportedEviction>) -> Self {
+        let numbered = evictions.last().map_or(0, |last| last.index + 1);
+        Self { lost: numbered.saturating_sub(evictions.len() as u64), evictions }
+    }
 }
 
 impl ReferenceProbe {
@@ -66,12 +86,10 @@ impl ReferenceProbe {
     ///
     /// # Errors
     /// When the server does not answer, or says what cannot be read.
-    pub fn evictions(&self) -> io::Result<Vec<ReportedEviction>> {
+    pub fn evictions(&self) -> io::Result<Journal> {
         let text = self.get("/evictions?from=0", EVICTIONS_PATIENCE)?;
-        csv::Reader::from_reader(text.as_bytes())
-            .deserialize()
-            .collect::<Result<_, _>>()
-            .map_err(io::Error::other)
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        reader.deserialize().collect::<Result<_, _>>().map(Journal::of).map_err(io::Error::other)
     }
 
     fn get(&self, path: &str, patience: Duration) -> io::Result<String> {
@@ -111,6 +129,23 @@ fn sample(line: &str) -> Option<(String, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn evictions_that_the_list_no_longer_has_are_counted() {
+        let eviction = |index| ReportedEviction {
+            index,
+            at_ns: 9,
+            reason: "send_timeout".into(),
+            peer_port: 7,
+            progress_ns: Some(1),
+            deadline_ns: Some(8),
+            send_buffered: 0,
+            kernel_queued: 0,
+        };
+        assert_eq!(Journal::of(Vec::new()).lost, 0);
+        assert_eq!(Journal::of(vec![eviction(0), eviction(1)]).lost, 0);
+        assert_eq!(Journal::of(vec![eviction(5), eviction(6)]).lost, 5);
+    }
 
     #[test]
     fn counters_become_metrics() {

@@ -11,10 +11,15 @@ const IMPLIED: &str = " (implied)";
 /// The numbers of a group that say whether what it received was right.
 const CONTENT: [Metric; 4] = [Metric::GroupCorrupt, Metric::Torn, Metric::Reordered, Metric::Disordered];
 
+/// Numbers that a server could make up, if it were believed.
+const LATENESS: [Metric; 3] = [Metric::LatenessMin, Metric::LatenessP50, Metric::LatenessP99];
+
 impl Profile {
-    /// What is expected at the point with these keys beside what is written: of the run of a server, that no byte is wrong and
-    /// that no answer to a steady group is an error. Not of a number that the profile names itself at this point; and where
-    /// it names what is wrong in some groups, or threads of a group share a socket, wrong bytes are those of the others.
+    /// What is expected at the point with these keys beside what is written: where something is expected of how late evictions
+    /// are, that what the server says of them is what was seen from outside; where anything is expected of the run of a
+    /// server, that no byte is wrong and that no answer to a steady group is an error. Not of a number that the profile
+    /// names itself at this point; and where it names what is wrong in some groups, or threads of a group share a socket,
+    /// wrong bytes are those of the others.
     #[must_use]
     pub fn implied(&self, axes: &IndexMap<String, String>) -> Vec<Expectation> {
         if self.core.is_some() {
@@ -27,12 +32,17 @@ impl Profile {
                 |e: &&Expectation| e.number.rsplit_once('.').map(|(of, _)| of) == Some(group.name.as_str());
             here.iter().any(|e| metrics.contains(&e.stat.metric) && of(e))
         };
+        let is_timed = here.iter().any(|expectation| LATENESS.contains(&expectation.stat.metric));
+        let is_disputed = here.iter().any(|expectation| expectation.stat.metric == Metric::EvictionsDisputed);
         let may_be_wrong =
             |group: &Group| names(group, &CONTENT) || group.rx.race().is_some() || group.tx.race().is_some();
         let number = |group: &Group, metric: Metric| format!("{}.{}", group.name, metric.spec().name);
         let (excused, others): (Vec<&Group>, Vec<&Group>) =
             self.clients.iter().partition(|group| may_be_wrong(group));
         let mut numbers: Vec<String> = Vec::new();
+        if is_timed && !is_disputed {
+            numbers.push(Metric::EvictionsDisputed.spec().name.to_owned());
+        }
         if !here.iter().any(|expectation| expectation.stat.metric == Metric::CorruptBytes) {
             if excused.is_empty() {
                 numbers.push(Metric::CorruptBytes.spec().name.to_owned());
@@ -96,6 +106,16 @@ mod tests {
         let implied = profile.implied(&indexmap::IndexMap::new());
         let names: Vec<&str> = implied.iter().map(|expectation| expectation.name.as_str()).collect();
         assert_eq!(names, ["good.corrupt", "good.errors"]);
+    }
+
+    #[test]
+    fn who_expects_something_of_lateness_expects_the_truth() {
+        let content = ["corrupt_bytes = 0 (implied)", "good.errors = 0 (implied)"];
+        let truth = "evictions_disputed = 0 (implied)";
+        assert_eq!(implied("eviction_lateness_p99 = \"< 1s\""), [&[truth], &content[..]].concat());
+        assert_eq!(implied("\"eviction_lateness_p99 @ seed=2\" = \"< 1s\""), content);
+        let own = "eviction_lateness_p99 = \"< 1s\"\nevictions_disputed = \"< 9\"";
+        assert_eq!(implied(own), content);
     }
 
     #[test]

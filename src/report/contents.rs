@@ -4,13 +4,15 @@
 use indexmap::IndexMap;
 
 use super::{
+    ended::unnoticed,
     table::{
         Align::{Left, Right},
         Table,
     },
     view::{
-        Count, Evicted, NOTHING, counts, evictions as evicted, figure, full, groups as group_names, key,
-        ledger, outcomes, requests as request_counts, results, show, sizes, words,
+        Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
+        groups as group_names, key, ledger, outcomes, requests as request_counts, results, show, sizes,
+        words,
     },
 };
 use crate::{
@@ -135,7 +137,6 @@ pub(super) fn connections(point: &Point) -> Table {
         ("reset by us", |l| l.reset_by_us),
         ("vanished", |l| l.vanished),
         ("closed as announced", |l| l.closed_as_announced),
-        ("closed while idle", |l| l.closed_idle),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("evicted (RST)", |l| l.evicted_rst),
         ("refused", |l| l.refused),
@@ -146,9 +147,11 @@ pub(super) fn connections(point: &Point) -> Table {
     for (title, _) in counts {
         table.column(title, Right);
     }
+    table.column("of these closed by the server", Right);
     for group in group_names(point) {
         let cells = counts.iter().map(|(_, count)| ledger(point, group, *count));
-        table.row(std::iter::once(group.to_owned()).chain(cells).collect());
+        let closed = counted(results(point, group).map(unnoticed));
+        table.row(std::iter::once(group.to_owned()).chain(cells).chain([closed]).collect());
     }
     table
 }
@@ -208,16 +211,45 @@ pub(super) fn core(point: &Point) -> Table {
     table
 }
 
-/// What rises and falls: start, peak and end of every gauge of the whole run.
+/// What is told of what rises and falls.
+const MARKS: [Fold; 4] = [Fold::Start, Fold::Peak, Fold::Last, Fold::End];
+/// The last value of the measured window, while the clients are there.
+pub(super) const END_OF_WINDOW: &str = "end of window";
+/// The value when the clients are gone.
+pub(super) const AFTER_CLIENTS: &str = "after clients left";
+
+/// The server's memory in brief.
+pub(super) fn memory(point: &Point) -> Table {
+    let head = [
+        ("server memory", Left),
+        ("start", Right),
+        ("peak", Right),
+        (END_OF_WINDOW, Right),
+        (AFTER_CLIENTS, Right),
+    ];
+    let mut table = Table::new("Memory", &head);
+    let kinds = [
+        ("user space (RSS)", Metric::ServerRss),
+        ("kernel, for its sockets", Metric::KernelMemory),
+        ("send buffers", Metric::SendBuffered),
+    ];
+    for (name, metric) in kinds {
+        let cells = MARKS.map(|fold| brief(point, None, metric, fold));
+        if cells.iter().any(|cell| cell != NOTHING) {
+            table.row(std::iter::once(name.to_owned()).chain(cells).collect());
+        }
+    }
+    table
+}
+
+/// What rises and falls: every gauge of the whole run, before the clients, at most, when the window ends and when the
+/// clients are gone.
 pub(super) fn gauges(point: &Point) -> Table {
-    let head = [("", Left), ("start", Right), ("peak", Right), ("end", Right)];
+    let head =
+        [("", Left), ("start", Right), ("peak", Right), (END_OF_WINDOW, Right), (AFTER_CLIENTS, Right)];
     let mut table = Table::new("Memory, queues and descriptors of the server", &head);
     for &metric in run_metrics(|folds| folds.contains(&Fold::Peak)) {
-        row(
-            &mut table,
-            metric,
-            [Fold::Start, Fold::Peak, Fold::End].map(|fold| full(point, None, metric, fold)),
-        );
+        row(&mut table, metric, MARKS.map(|fold| full(point, None, metric, fold)));
     }
     table
 }
@@ -249,12 +281,14 @@ fn row<const N: usize>(table: &mut Table, metric: Metric, cells: [String; N]) {
 pub(super) fn evictions(point: &Point) -> Table {
     let head = [("reason", Left), ("count", Right), ("late: min", Right), ("p50", Right), ("p99", Right)];
     let mut table = Table::new("Evictions", &head);
-    table.column("max", Right);
-    table.column("seen by the client after (p50)", Right);
+    for title in ["max", "by the server's word (p50)", "seen from outside", "seen by the client after (p50)"]
+    {
+        table.column(title, Right);
+    }
     for eviction in evicted(point) {
         let late = [0.0, 0.5, 0.99, 1.0].map(|q| eviction.late(q));
-        let seen = seen_after(&eviction);
-        table.row([eviction.reason, eviction.count].into_iter().chain(late).chain([seen]).collect());
+        let seen = [eviction.claimed(), eviction.seen(), seen_after(&eviction)];
+        table.row([eviction.reason, eviction.count].into_iter().chain(late).chain(seen).collect());
     }
     table
 }

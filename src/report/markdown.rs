@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    contents,
+    contents, ended,
     problems::problems,
     stall::explanations,
     table::plain,
@@ -29,6 +29,7 @@ pub(super) fn render(record: &Record) -> String {
             contents::expectations(point),
             contents::core(point),
             contents::groups(point),
+            contents::memory(point),
             contents::evictions(point),
         ];
         for table in tables {
@@ -39,11 +40,17 @@ pub(super) fn render(record: &Record) -> String {
         for fault in faults(point) {
             paragraph(&format!("> First fault: {}", plain(&fault)));
         }
+        for sentence in ended::sentences(point) {
+            paragraph(&format!("> Ended by the server: {}", plain(&sentence)));
+        }
         for note in said(point, |trial| &trial.invalid).iter().chain(&said(point, |trial| &trial.notes)) {
             paragraph(&format!("> {}", plain(note)));
         }
+        for why in said(point, |trial| &trial.unproven) {
+            paragraph(&format!("> Not shown: {}", plain(&why)));
+        }
         for why in explanations(point) {
-            paragraph(&format!("> Why bytes waited: {}", plain(&why)));
+            paragraph(&format!("> Where bytes were held up: {}", plain(&why)));
         }
     }
     format!("{}\n", out.trim_end())

@@ -8,6 +8,7 @@ mod chart;
 pub mod compare;
 mod contents;
 mod csv;
+mod ended;
 pub mod gallery;
 pub mod gate;
 pub mod history;

@@ -1,7 +1,9 @@
-//! Why bytes waited: what the server's own TCP says of the clients that it could not send to, as a sentence.
+//! Where bytes were held up: what the clients of a group do, and what the server's own TCP tells of them over the window, as
+//! a sentence or two.
 
-use super::view::{groups, key, mean, show, values};
+use super::view::{groups, key, mean, results, show, values};
 use crate::{
+    behavior::Spec,
     metric::{Fold, Metric, Stat, Unit},
     record::Point,
 };
@@ -10,8 +12,6 @@ use crate::{
 const REASON: f64 = 0.5;
 /// Own buffers hold a server back for short times only, between an acknowledgment and the next: less is much.
 const REASON_OF_BUFFER: f64 = 0.2;
-/// Who takes something at fewer looks than this does not read.
-const PROGRESS: f64 = 0.1;
 
 /// A sentence or two for each group that the server could not send to as it wanted.
 pub(super) fn explanations(point: &Point) -> Vec<String> {
@@ -26,7 +26,7 @@ fn explain(point: &Point, group: &str) -> Option<String> {
         let granted = number(None, Metric::ServerSendBuffer, Fold::Peak);
         let granted = granted.map(|bytes| format!(" ({} at most)", show(Unit::Bytes, bytes)));
         return Some(format!(
-            "{group}: the server's own kernel send buffer{} was full for {} of the time in which it had something to \
+            "`{group}`: the server's own kernel send buffer{} was full for {} of the time in which it had something to \
              send, while the clients' windows had room. It is too small for this path: a larger SO_SNDBUF, or none, so \
              that the kernel adapts it, would let more through.",
             granted.unwrap_or_default(),
@@ -34,30 +34,57 @@ fn explain(point: &Point, group: &str) -> Option<String> {
         ));
     }
     let limited = of(Metric::WindowLimited).filter(|limited| *limited >= REASON)?;
-    let (closed, progress) = (of(Metric::WindowClosed), of(Metric::StallProgress)?);
-    let unsent = show(Unit::Bytes, of(Metric::UnsentPeak)?);
-    let closed = closed.map(|closed| format!(", and were closed at {} of the looks", share(closed)));
-    let facts = format!(
-        "Their receive windows let nothing through for {} of the time in which the server had something to send{}; up to \
-         {unsent} waited unsent in its kernel for one of them",
+    let closed =
+        of(Metric::WindowClosed).map(|closed| format!(", and were closed at {} of the looks", share(closed)));
+    let unsent = of(Metric::UnsentPeak).map(|bytes| {
+        format!("; up to {} waited unsent in its kernel for one of them", show(Unit::Bytes, bytes))
+    });
+    let rx = results(point, group).next().map(|result| result.rx.clone()).unwrap_or_default();
+    let received = number(Some(group), Metric::Received, Fold::Rate);
+    let ended = of(Metric::ServerEnded).filter(|ended| *ended > 0.0);
+    Some(format!(
+        "`{group}`: {}. Their receive windows let nothing through for {} of the time in which the server had something to \
+         send{}{}. {}",
+        manner(&rx, received),
         share(limited),
         closed.unwrap_or_default(),
-    );
-    Some(if progress < PROGRESS {
-        format!(
-            "{group}: its clients do not read. {facts}, and at {} of the looks nothing at all had been taken since the \
-             look before. A server can do nothing for such a peer but wait for it or let it go: only a limit or a timer \
-             ends it.",
-            share(1.0 - progress),
-        )
+        unsent.unwrap_or_default(),
+        remedy(&rx, ended.is_some()),
+    ))
+}
+
+/// What the clients do, as their behavior says, and what that came to.
+fn manner(rx: &Spec, received: Option<f64>) -> String {
+    let rate = received.map(|rate| show(Unit::Bytes.per_second(), rate));
+    let took = |verb: &str| {
+        rate.as_ref().map_or_else(String::new, |rate| format!(": together they {verb} {rate} in the window"))
+    };
+    if rx.stalls() {
+        "the clients of this group do not read".to_owned()
+    } else if rx.keeps_up() {
+        format!("the clients of this group read all that comes, and not fast enough{}", took("took"))
     } else {
-        format!(
-            "{group}: its clients read slower than they ask. {facts}, but at {} of the looks something had been taken \
-             since the look before. A timer that starts again with all progress never ends such a peer; a minimum rate, \
-             a deadline or a limit does.",
-            share(progress),
-        )
-    })
+        format!("the clients of this group read slowly (`{}`){}", rx.about().name, took("read"))
+    }
+}
+
+/// What a server can do about it; `ended`: it did end some of them.
+fn remedy(rx: &Spec, ended: bool) -> &'static str {
+    match (rx.stalls(), rx.keeps_up(), ended) {
+        (true, _, true) => {
+            "A server can do nothing for such a peer but wait for it or let it go, and this one let go of some."
+        }
+        (true, _, false) => {
+            "A server can do nothing for such a peer but wait for it or let it go: only a limit or a timer ends it."
+        }
+        (false, true, _) => {
+            "The load generator, or its receive buffers (recv_buffer), was the limit here, and not the server."
+        }
+        (false, false, true) => "They make progress, and yet the server ended some of them.",
+        (false, false, false) => {
+            "A timer that starts again with all progress never ends such a peer; a minimum rate, a deadline or a limit does."
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,36 +94,66 @@ mod tests {
     use super::*;
     use crate::record::{GroupResult, Trial};
 
-    fn point(numbers: &[(&str, f64)]) -> Point {
+    fn point(rx: &str, numbers: &[(&str, f64)]) -> Point {
+        #[derive(serde::Deserialize)]
+        struct Holder {
+            rx: Spec,
+        }
+        let rx = toml::from_str::<Holder>(&format!("rx = {rx}")).expect("a behavior").rx;
         let summary: IndexMap<String, f64> =
             numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-        let groups = vec![GroupResult { name: "bad".to_owned(), ..GroupResult::default() }];
+        let groups = vec![GroupResult { name: "bad".to_owned(), rx, ..GroupResult::default() }];
         let trial = Trial { groups, summary, ..Trial::default() };
         Point { axes: IndexMap::new(), trials: vec![trial], verdicts: Vec::new() }
     }
 
-    fn said(limited: f64, progress: f64, buffer: f64) -> Option<String> {
+    fn told(rx: &str, limited: f64, progress: f64, buffer: f64, ended: f64) -> Option<String> {
         let numbers = [
             ("bad.window_limited", limited),
             ("bad.window_closed", 0.9),
             ("bad.stall_progress", progress),
             ("bad.send_buffer_limited", buffer),
             ("bad.unsent_peak", 1_048_576.0),
+            ("bad.received_rate", 2_097_152.0),
+            ("bad.server_ended", ended),
             ("server_send_buffer_peak", 8192.0),
         ];
-        explanations(&point(&numbers)).pop()
+        explanations(&point(rx, &numbers)).pop()
+    }
+
+    const SLOW: &str = "{ slow = { bytes = 1024, every = \"100ms\" } }";
+
+    #[test]
+    fn what_clients_do_is_told_as_their_behavior_says_whatever_was_seen_of_progress() {
+        for progress in [0.0, 0.02, 0.5] {
+            let never = told("\"stall\"", 0.99, progress, 0.0, 0.0).expect("an explanation");
+            assert!(never.contains("the clients of this group do not read. Their"), "{never}");
+            assert!(
+                never.contains("99 %") && never.contains("1 MiB") && never.contains("only a limit"),
+                "{never}"
+            );
+            let slow = told(SLOW, 0.99, progress, 0.0, 0.0).expect("an explanation");
+            assert!(
+                slow.contains("read slowly (`slow`): together they read 2 MiB/s in the window"),
+                "{slow}"
+            );
+            assert!(slow.contains("never ends such a peer") && !slow.contains("do not read"), "{slow}");
+        }
+        let steady = told("\"steady\"", 0.99, 0.5, 0.0, 0.0).expect("an explanation");
+        assert!(steady.contains("read all that comes") && steady.contains("not the server"), "{steady}");
     }
 
     #[test]
-    fn each_signature_has_its_own_explanation() {
-        let never = said(0.99, 0.02, 0.0).expect("an explanation");
-        assert!(
-            never.contains("do not read") && never.contains("99 %") && never.contains("1 MiB"),
-            "{never}"
-        );
-        let slow = said(0.99, 0.19, 0.0).expect("an explanation");
-        assert!(slow.contains("slower than they ask") && slow.contains("19 %"), "{slow}");
-        let buffer = said(0.1, 0.9, 0.6).expect("an explanation");
+    fn it_never_contradicts_what_was_evicted() {
+        let never = told("\"stall\"", 0.99, 0.0, 0.0, 40.0).expect("an explanation");
+        assert!(never.contains("this one let go of some"), "{never}");
+        let slow = told(SLOW, 0.99, 0.3, 0.0, 8.0).expect("an explanation");
+        assert!(slow.contains("yet the server ended some") && !slow.contains("never ends"), "{slow}");
+    }
+
+    #[test]
+    fn a_small_send_buffer_of_the_server_is_told_first() {
+        let buffer = told(SLOW, 0.1, 0.9, 0.6, 0.0).expect("an explanation");
         assert!(
             buffer.contains("SO_SNDBUF") && buffer.contains("8 KiB") && buffer.contains("60 %"),
             "{buffer}"
@@ -105,7 +162,7 @@ mod tests {
 
     #[test]
     fn where_nothing_was_held_up_nothing_is_said() {
-        assert_eq!(said(0.1, 0.9, 0.0), None);
-        assert_eq!(explanations(&point(&[])), Vec::<String>::new());
+        assert_eq!(told("\"stall\"", 0.1, 0.9, 0.0, 0.0), None);
+        assert_eq!(explanations(&point("\"stall\"", &[])), Vec::<String>::new());
     }
 }

@@ -1,7 +1,7 @@
 //! The result of a run as text of 80 columns.
 
 use super::{
-    contents,
+    contents, ended,
     problems::problems,
     stall::explanations,
     table::{Align, Table, shortened},
@@ -75,16 +75,19 @@ fn point_text(point: &Point, color: bool) -> String {
     if !point.axes.is_empty() {
         parts.push(hanging("── ", &axes(point), 3));
     }
-    let tables = [clients(point), memory(point), evicted(point), harness(point), contents::core(point)];
+    let tables =
+        [clients(point), contents::memory(point), evicted(point), harness(point), contents::core(point)];
     parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| table.text(WIDTH)));
     let remarks = |kind: &str, texts: &[String]| {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
     };
     parts.push(
         remarks("first fault", &faults(point))
+            + &remarks("ended by the server", &ended::sentences(point))
             + &remarks("invalid", &said(point, |t| &t.invalid))
+            + &remarks("not shown", &said(point, |t| &t.unproven))
             + &remarks("note", &said(point, |t| &t.notes))
-            + &remarks("why bytes waited", &explanations(point)),
+            + &remarks("where bytes were held up", &explanations(point)),
     );
     parts.push(point.verdicts.iter().map(|verdict| verdict_line(verdict, color)).collect());
     let spaced = parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}"));
@@ -119,25 +122,6 @@ fn clients(point: &Point) -> Table {
         for outcome in outcomes {
             let blank = std::iter::repeat_n(String::new(), head.len() - 1);
             table.row(blank.chain([outcome]).collect());
-        }
-    }
-    table
-}
-
-fn memory(point: &Point) -> Table {
-    use Align::{Left, Right};
-    let mut table =
-        Table::new("Memory", &[("server memory", Left), ("start", Right), ("peak", Right), ("end", Right)]);
-    let kinds = [
-        ("user space (RSS)", Metric::ServerRss),
-        ("kernel, for its sockets", Metric::KernelMemory),
-        ("send buffers", Metric::SendBuffered),
-    ];
-    for (name, metric) in kinds {
-        let of = |fold| brief(point, None, metric, fold);
-        let cells = [of(Fold::Start), of(Fold::Peak), of(Fold::End)];
-        if cells.iter().any(|cell| cell != NOTHING) {
-            table.row(std::iter::once(name.to_owned()).chain(cells).collect());
         }
     }
     table

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::ended::unnoticed;
 use crate::{
     gate::censored_by,
     metric::{Fold, Metric, Stat, Unit},
@@ -169,21 +170,23 @@ pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> St
 
 /// How the connections of a group ended, leaving out what did not happen.
 pub(super) fn outcomes(point: &Point, group: &str) -> String {
-    let kinds: [(&str, Count<Ledger>); 10] = [
-        ("alive", |l| l.still_alive),
-        ("evicted (RST)", |l| l.evicted_rst),
-        ("evicted (FIN)", |l| l.evicted_fin),
-        ("closed by us", |l| l.closed_by_us),
-        ("closed as announced", |l| l.closed_as_announced),
-        ("closed while idle", |l| l.closed_idle),
-        ("reset by us", |l| l.reset_by_us),
-        ("vanished", |l| l.vanished),
-        ("refused", |l| l.refused),
-        ("timed out", |l| l.timed_out),
+    let kinds: [(&str, Count<GroupResult>); 11] = [
+        ("alive", |g| g.ledger.still_alive.saturating_sub(unnoticed(g))),
+        ("evicted (FIN unread)", unnoticed),
+        ("evicted (RST)", |g| g.ledger.evicted_rst),
+        ("evicted (FIN)", |g| g.ledger.evicted_fin),
+        ("closed idle", |g| g.ledger.closed_idle),
+        ("closed by us", |g| g.ledger.closed_by_us),
+        ("closed as announced", |g| g.ledger.closed_as_announced),
+        ("reset by us", |g| g.ledger.reset_by_us),
+        ("vanished", |g| g.ledger.vanished),
+        ("refused", |g| g.ledger.refused),
+        ("timed out", |g| g.ledger.timed_out),
     ];
-    let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(&r.ledger) > 0));
-    let said: Vec<String> =
-        happened.map(|(kind, count)| format!("{} {kind}", ledger(point, group, count))).collect();
+    let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(r) > 0));
+    let said: Vec<String> = happened
+        .map(|(kind, count)| format!("{} {kind}", counts(results(point, group).map(count))))
+        .collect();
     if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
 }
 
@@ -243,6 +246,10 @@ pub(super) struct Evicted {
     pub(super) count: String,
     /// Nanoseconds after the end of the timeout, of those that had one.
     lateness: Vec<f64>,
+    /// The same as the server alone tells it.
+    claimed: Vec<f64>,
+    /// Bounds of the same as seen from outside alone.
+    seen: Vec<(f64, f64)>,
     pub(super) seen_after: Vec<f64>,
 }
 
@@ -250,6 +257,23 @@ impl Evicted {
     /// A quantile of the lateness, in words.
     pub(super) fn late(&self, q: f64) -> String {
         quantile(&self.lateness, q).map_or_else(|| NOTHING.to_owned(), |ns| show(Unit::Nanoseconds, ns))
+    }
+
+    /// What the server alone says of the lateness: the median, in words.
+    pub(super) fn claimed(&self) -> String {
+        quantile(&self.claimed, 0.5).map_or_else(|| NOTHING.to_owned(), |ns| show(Unit::Nanoseconds, ns))
+    }
+
+    /// What was seen of the lateness from outside alone: the median of both bounds, in words.
+    pub(super) fn seen(&self) -> String {
+        let of =
+            |bound: fn(&(f64, f64)) -> f64| quantile(&self.seen.iter().map(bound).collect::<Vec<_>>(), 0.5);
+        match (of(|seen| seen.0), of(|seen| seen.1)) {
+            (Some(least), Some(most)) => {
+                format!("{} to {}", show(Unit::Nanoseconds, least), show(Unit::Nanoseconds, most))
+            }
+            _ => NOTHING.to_owned(),
+        }
     }
 }
 
@@ -265,6 +289,12 @@ pub(super) fn evictions(point: &Point) -> Vec<Evicted> {
             reason: reason.to_owned(),
             count: counts(per_trial),
             lateness: all.clone().filter_map(|e| e.lateness_ns).map(|ns| ns as f64).collect(),
+            claimed: all.clone().filter_map(|e| e.claimed_lateness_ns).map(|ns| ns as f64).collect(),
+            seen: all
+                .clone()
+                .filter_map(|e| e.seen_lateness_ns)
+                .map(|(least, most)| (least as f64, most as f64))
+                .collect(),
             seen_after: all.filter_map(|e| e.seen_after_ns).map(|ns| ns as f64).collect(),
         }
     };
@@ -332,6 +362,10 @@ pub(super) fn meaning(record: &Record) -> String {
         }
         Outcome::Inconclusive if record.interrupted => {
             "The run was cut short; what is here was measured before.".to_owned()
+        }
+        Outcome::Inconclusive if with(Outcome::Inconclusive).next().is_none() && record.is_unproven() => {
+            let why = record.points.iter().flat_map(|point| &point.trials).find_map(|t| t.unproven.first());
+            format!("Nothing was shown: {}.", why.map_or("", |why| why.trim_end_matches('.')))
         }
         Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
             Some(Verdict { reason: Some(reason), .. }) => reason.clone(),

@@ -1,13 +1,13 @@
-//! Which connections the server ended, and how long each had made no progress: from what the clients saw and what the
-//! server's own sockets show, without a word from the server.
+//! Which connections the server ended, how, how long each had made no progress, and what stayed behind: from what the
+//! clients saw and what the server's own sockets show, without a word from the server.
 
-use std::collections::HashMap;
-
+use super::outside::{Outside, end_of};
 use crate::{
     client::{Driven, Port},
     metric::{Metric, Row},
-    probe::{HoldUp, Sighting},
-    profile::{Group, Profile},
+    probe::{Between, HoldUp, Sighting},
+    profile::{Group, Profile, Progress},
+    record::ServerEndings,
     stats::quantile,
 };
 
@@ -15,67 +15,136 @@ use crate::{
 const LEAST_BUSY_US: u64 = 100_000;
 /// With fewer looks at a backlog, a share of them says nothing.
 const LEAST_LOOKS: u64 = 5;
+/// Servers count their timeouts in milliseconds as a rule (nginx, libuv, HAProxy): so much earlier than the nanosecond
+/// clock tells one may be over.
+const SERVER_CLOCK_NS: u64 = 1_000_000;
 
-/// Adds to each group's numbers what the sightings tell; nothing where the server's sockets could not be seen.
-pub(super) fn add(driven: &mut Driven, profile: &Profile, sightings: Option<Vec<Sighting>>) {
-    let Some(sightings) = sightings else { return };
-    let by_port = by_port(&sightings);
-    for (index, row) in driven.summaries.iter_mut().enumerate() {
+/// Adds to each group's numbers what was seen from outside; what clients saw alone where the server's sockets could not be
+/// seen.
+pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outside<'_>>) {
+    for index in 0..driven.groups.len() {
         let ports = driven.ports.iter().filter(|port| port.group == index);
-        let ports: Vec<(&Port, Option<Sighting>)> = ports.map(|port| (port, seen(port, &by_port))).collect();
-        let endings: Vec<Ending> =
-            ports.iter().filter_map(|(port, seen)| ending(port, *seen, driven.stopped_ns)).collect();
-        row.set(Metric::ServerEnded, endings.len() as f64);
-        add_hold_up(row, ports.iter().filter_map(|(_, seen)| seen.as_ref()));
-        let group = &profile.clients[index];
-        let stalled: Vec<f64> =
-            endings.iter().filter_map(|ending| ending.stalled_ns(group)).map(|ns| ns as f64).collect();
-        for (metric, q) in
-            [(Metric::StalledForMin, 0.0), (Metric::StalledForP50, 0.5), (Metric::StalledForMax, 1.0)]
-        {
-            if let Some(value) = quantile(&stalled, q) {
-                row.set(metric, value);
-            }
+        let ports: Vec<(&Port, Option<Sighting>)> =
+            ports.map(|port| (port, outside.and_then(|outside| outside.of(port)))).collect();
+        let endings: Vec<Ending<'_>> =
+            ports.iter().filter_map(|(port, seen)| Ending::of(port, *seen, driven.stopped_ns)).collect();
+        let found = summed(&endings, |ending| ending.held(profile, &profile.clients[index]));
+        if outside.is_some() {
+            let row = &mut driven.summaries[index];
+            add_endings(row, &found);
+            let unseen = ports.iter().filter(|(port, seen)| port.was_connected && seen.is_none()).count();
+            row.set(Metric::ConnectionsUnseen, unseen as f64);
+            add_hold_up(row, ports.iter().filter_map(|(_, seen)| seen.as_ref()));
         }
+        let group = &mut driven.groups[index];
+        group.server_endings = found;
+        group.rx = profile.clients[index].rx.clone();
     }
 }
 
 /// A connection that the server ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ending {
-    at_ns: u64,
+#[derive(Clone, Copy, Debug)]
+struct Ending<'a> {
+    port: &'a Port,
+    at: Between,
     /// `None` if it was over before it was ever looked at.
     seen: Option<Sighting>,
 }
 
-impl Ending {
-    /// Time since the last progress in the direction in which the group misbehaves; in either where it does not.
-    fn stalled_ns(&self, group: &Group) -> Option<u64> {
+/// How long a connection was held without progress, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    least_ns: u64,
+    about_ns: u64,
+    most_ns: u64,
+}
+
+impl<'a> Ending<'a> {
+    /// The end of a connection, if the server ended it before the clients stopped.
+    fn of(port: &'a Port, seen: Option<Sighting>, stopped_ns: u64) -> Option<Self> {
+        if port.ended_ns.is_some() && !port.ended_by_peer {
+            return None;
+        }
+        let at = end_of(port, seen.as_ref());
+        let by_client = port.ended_ns.is_some();
+        (by_client || at.latest_ns < stopped_ns).then_some(Self { port, at, seen })
+    }
+
+    /// Whether its client had noticed.
+    fn is_noticed(&self) -> bool {
+        self.port.ended_by_peer
+    }
+
+    fn at_ns(&self) -> u64 {
+        if self.is_noticed() { self.at.latest_ns } else { self.at.middle_ns() }
+    }
+
+    /// Time since the last progress in the direction in which the group misbehaves; in either where it does not. `None` if
+    /// no look saw the connection.
+    fn held(&self, profile: &Profile, group: &Group) -> Option<Held> {
         let seen = self.seen?;
-        let progress_ns = match (group.rx.is_steady(), group.tx.is_steady()) {
-            (false, _) => seen.acked_ns,
-            (true, false) => seen.received_ns,
-            (true, true) => seen.acked_ns.max(seen.received_ns),
+        let written = (seen.written, seen.written_about_ns);
+        let acked = (seen.acked, seen.acked.middle_ns());
+        let received = (seen.received, seen.received.middle_ns());
+        let later = |a: (Between, u64), b: (Between, u64)| (a.0.later(b.0), a.1.max(b.1));
+        // What counts as progress is the server's affair; that of the reference server is known.
+        let by_acknowledged =
+            profile.server.reference().is_some_and(|server| server.progress == Progress::Acknowledged);
+        let (progress, about_ns) = match (group.rx.is_steady(), group.tx.is_steady()) {
+            (false, _) if by_acknowledged => later(written, acked),
+            (false, _) => written,
+            (true, false) => received,
+            (true, true) => later(later(written, acked), received),
         };
-        Some(self.at_ns.saturating_sub(progress_ns))
+        Some(Held {
+            least_ns: self.at.earliest_ns.saturating_sub(progress.latest_ns),
+            about_ns: self.at_ns().saturating_sub(about_ns),
+            most_ns: self.at.latest_ns.saturating_sub(progress.earliest_ns) + SERVER_CLOCK_NS,
+        })
     }
 }
 
-/// All sightings of each port, in the order in which they were made.
-fn by_port(sightings: &[Sighting]) -> HashMap<u16, Vec<Sighting>> {
-    let mut by_port: HashMap<u16, Vec<Sighting>> = HashMap::new();
-    for sighting in sightings {
-        by_port.entry(sighting.peer_port).or_default().push(*sighting);
+/// All endings of a group together.
+fn summed(endings: &[Ending<'_>], held: impl Fn(&Ending<'_>) -> Option<Held>) -> ServerEndings {
+    let count =
+        |which: &dyn Fn(&Ending<'_>) -> bool| endings.iter().filter(|ending| which(ending)).count() as u64;
+    let median = |values: &[f64]| quantile(values, 0.5).map(|value| value as u64);
+    let left = |ending: &Ending<'_>| ending.seen.and_then(|seen| seen.left_bytes);
+    let times: Vec<Held> = endings.iter().filter_map(held).collect();
+    let (least, most) =
+        (times.iter().map(|held| held.least_ns).max(), times.iter().map(|held| held.most_ns).min());
+    let about = median(&times.iter().map(|held| held.about_ns as f64).collect::<Vec<_>>());
+    let lived = |ending: &Ending<'_>| ending.at_ns().saturating_sub(ending.port.opened_ns) as f64;
+    ServerEndings {
+        count: endings.len() as u64,
+        by_reset: count(&|ending| ending.port.ended_by_reset),
+        by_fin: count(&|ending| {
+            if ending.is_noticed() { !ending.port.ended_by_reset } else { left(ending).is_some() }
+        }),
+        after_error: count(&|ending| ending.port.ended_after_error),
+        unnoticed: count(&|ending| !ending.is_noticed()),
+        unnoticed_alive: count(&|ending| !ending.is_noticed() && ending.port.is_alive),
+        unseen: count(&|ending| ending.seen.is_none()),
+        after_ns: median(&endings.iter().map(lived).collect::<Vec<_>>()),
+        held_ns: most.zip(about).zip(least).map(|((most, about), least)| (most, about, least)),
+        held_uncertain_ns: times.iter().map(|held| held.most_ns.saturating_sub(held.least_ns)).max(),
+        left_sockets: count(&|ending| left(ending).is_some_and(|bytes| bytes > 0)),
+        left_bytes: endings.iter().filter_map(left).sum(),
     }
-    by_port
 }
 
-/// A client's connection on the server's side.
-fn seen(port: &Port, by_port: &HashMap<u16, Vec<Sighting>>) -> Option<Sighting> {
-    let its_own = |seen: &&Sighting| {
-        seen.first_ns >= port.opened_ns && port.ended_ns.is_none_or(|ended_ns| seen.first_ns <= ended_ns)
-    };
-    by_port.get(&port.number)?.iter().find(its_own).copied()
+fn add_endings(row: &mut Row, found: &ServerEndings) {
+    row.set(Metric::ServerEnded, found.count as f64);
+    row.set(Metric::EndedUnseen, found.unseen as f64);
+    row.set(Metric::LeftBehind, found.left_bytes as f64);
+    if let Some((shortest, about, longest)) = found.held_ns {
+        row.set(Metric::StalledForMin, shortest as f64);
+        row.set(Metric::StalledForP50, about as f64);
+        row.set(Metric::StalledForMax, longest as f64);
+    }
+    if let Some(uncertain_ns) = found.held_uncertain_ns {
+        row.set(Metric::StalledForUncertainty, uncertain_ns as f64);
+    }
 }
 
 /// What held the server back from sending to a group.
@@ -96,82 +165,108 @@ fn add_hold_up<'a>(row: &mut Row, connections: impl Iterator<Item = &'a Sighting
     }
 }
 
-/// The end of a connection, if the server ended it before the clients stopped. The client knows the instant better than
-/// a look now and then; but it may not have seen it at all.
-fn ending(port: &Port, seen: Option<Sighting>, stopped_ns: u64) -> Option<Ending> {
-    let by_client = port.ended_ns.filter(|_| port.ended_by_peer);
-    let by_socket = seen.and_then(|seen| seen.ended_ns).filter(|ended_ns| *ended_ns < stopped_ns);
-    if port.ended_ns.is_some() && by_client.is_none() {
-        return None;
-    }
-    let at_ns = [by_client, by_socket].into_iter().flatten().min()?;
-    Some(Ending { at_ns, seen })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A connection from port 5, opened at 100, and what its client saw.
-    fn port(ended_ns: Option<u64>, ended_by_peer: bool) -> Port {
-        Port { number: 5, group: 0, opened_ns: 100, ended_ns, ended_by_peer }
+    const MS: u64 = 1_000_000;
+
+    fn between(from_ms: u64, until_ms: u64) -> Between {
+        Between::new(from_ms * MS, until_ms * MS)
     }
 
-    fn sighting(first_ns: u64, ended_ns: Option<u64>) -> Sighting {
+    /// A connection opened at 100 ms, of which these looks are known.
+    fn seen(ended: Option<Between>, left_bytes: Option<u64>) -> Sighting {
         Sighting {
-            peer_port: 5,
-            first_ns,
-            acked_ns: 300,
-            received_ns: 400,
-            ended_ns,
-            hold_up: HoldUp::default(),
+            first: between(150, 152),
+            held_ns: 800 * MS,
+            acked: between(300, 310),
+            received: between(400, 410),
+            written: between(310, 350),
+            written_about_ns: 320 * MS,
+            ended,
+            left_bytes,
+            ..Sighting::default()
         }
     }
 
-    fn ended_at(port: &Port, sightings: &[Sighting]) -> Option<u64> {
-        ending(port, seen(port, &by_port(sightings)), 1000).map(|ending| ending.at_ns)
+    /// A connection as its client knows it.
+    fn port(ended_ms: Option<u64>, ended_by_peer: bool) -> Port {
+        let is_alive = ended_ms.is_none();
+        Port {
+            opened_ns: 100 * MS,
+            ended_ns: ended_ms.map(|ms| ms * MS),
+            ended_by_peer,
+            is_alive,
+            ..Port::default()
+        }
     }
 
-    #[test]
-    fn the_first_to_see_the_end_is_believed() {
-        let gone = [sighting(150, Some(900))];
-        assert_eq!(ended_at(&port(Some(850), true), &gone), Some(850));
-        assert_eq!(ended_at(&port(Some(950), true), &gone), Some(900));
-        assert_eq!(
-            ended_at(&port(None, false), &gone),
-            Some(900),
-            "a FIN behind what the client does not read"
+    fn profile(server: &str, behavior: &str) -> Profile {
+        let text = format!(
+            "title = \"t\"\n[server]\n{server}\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n{behavior}"
         );
-        assert_eq!(ended_at(&port(Some(850), true), &[]), Some(850));
+        crate::profile::Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
 
     #[test]
     fn what_the_clients_ended_is_not_the_servers_doing() {
-        assert_eq!(ended_at(&port(Some(850), false), &[sighting(150, Some(900))]), None);
-        assert_eq!(
-            ended_at(&port(None, false), &[sighting(150, Some(1000))]),
-            None,
-            "the clients had stopped"
-        );
-        assert_eq!(ended_at(&port(None, false), &[sighting(150, None)]), None);
+        let ends = |port: &Port, ended| Ending::of(port, Some(seen(ended, None)), 1000 * MS).is_some();
+        let gone = Some(between(800, 900));
+        assert!(ends(&port(Some(850), true), gone));
+        assert!(ends(&port(None, false), gone), "a FIN behind what the client does not read");
+        assert!(!ends(&port(Some(850), false), gone));
+        assert!(!ends(&port(None, false), Some(between(900, 1000))), "the clients had stopped");
+        assert!(!ends(&port(None, false), None));
     }
 
     #[test]
-    fn another_connection_of_the_same_port_is_not_mistaken_for_it() {
-        let earlier = sighting(50, Some(90));
-        assert_eq!(ended_at(&port(None, false), &[earlier]), None);
-        assert_eq!(ended_at(&port(None, false), &[earlier, sighting(150, Some(900))]), Some(900));
-        let later = sighting(870, Some(900));
-        assert_eq!(seen(&port(Some(850), true), &by_port(&[later])), None);
-    }
-
-    #[test]
-    fn the_stall_is_that_of_the_direction_that_misbehaves() {
-        let ending = Ending { at_ns: 900, seen: Some(sighting(150, None)) };
-        for (behavior, stalled_ns) in [("rx = \"stall\"", 600), ("tx = \"stall\"", 500), ("", 500)] {
-            let text = format!("name = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n{behavior}");
-            let group: Group = toml::from_str(&text).expect("a group");
-            assert_eq!(ending.stalled_ns(&group), Some(stalled_ns), "{behavior}");
+    fn the_time_held_has_bounds_and_is_that_of_the_direction_that_misbehaves() {
+        let port = port(Some(900), true);
+        let ending = Ending::of(&port, Some(seen(None, None)), 1000 * MS).expect("ended");
+        let program = "command = ['a']";
+        for (server, behavior, least, about, most) in [
+            (program, "rx = \"stall\"", 450, 580, 591),
+            ("", "rx = \"stall\"", 450, 580, 591),
+            ("progress = 'write-event'", "rx = \"stall\"", 450, 580, 591),
+            (program, "tx = \"stall\"", 390, 495, 501),
+            ("", "", 390, 495, 501),
+        ] {
+            let profile = profile(server, behavior);
+            let held = ending.held(&profile, &profile.clients[0]).expect("a time");
+            let found = [held.least_ns, held.about_ns, held.most_ns].map(|ns| ns / MS);
+            assert_eq!(found, [least, about, most], "{server} {behavior}");
         }
+        let mut dribbles = seen(None, None);
+        dribbles.acked = between(700, 710);
+        let ending = Ending { seen: Some(dribbles), ..ending };
+        let most = |server| {
+            let profile = profile(server, "rx = \"stall\"");
+            ending.held(&profile, &profile.clients[0]).expect("a time").most_ns / MS
+        };
+        // Whose timer moves with every acknowledgment, and whose moves with what it can write.
+        assert_eq!([most(""), most(program)], [201, 591]);
+    }
+
+    #[test]
+    fn endings_add_up_with_what_stayed_behind() {
+        let (mut reset, fin, behind) = (port(Some(900), true), port(Some(700), true), port(None, false));
+        reset.ended_by_reset = true;
+        let gone = Some(between(800, 900));
+        let ending = |port, seen| Ending::of(port, seen, 1000 * MS).expect("ended");
+        let endings = [
+            ending(&reset, Some(seen(gone, None))),
+            ending(&fin, None),
+            ending(&behind, Some(seen(gone, Some(5000)))),
+            ending(&behind, Some(seen(gone, None))),
+        ];
+        let profile = profile("command = ['a']", "rx = \"stall\"");
+        let found = summed(&endings, |ending| ending.held(&profile, &profile.clients[0]));
+        assert_eq!((found.count, found.by_reset, found.by_fin), (4, 1, 2), "of one it is not known");
+        assert_eq!((found.unnoticed, found.unnoticed_alive, found.unseen), (2, 2, 1));
+        assert_eq!((found.left_sockets, found.left_bytes), (1, 5000));
+        assert_eq!(found.after_ns, Some(750 * MS));
+        assert_eq!(found.held_ns, Some((591 * MS, 530 * MS, 450 * MS)));
+        assert_eq!(found.held_uncertain_ns, Some(141 * MS));
     }
 }

@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{RunError, target};
 use crate::{
+    codec::Protocol,
     profile::{Core, Group, Profile},
     units::{Bytes, human_bytes},
 };
@@ -53,6 +54,7 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
         three.split_whitespace().nth(2).and_then(|text| text.parse().ok()).unwrap_or(usual)
     };
     check_sizes(profile, largest("tcp_wmem", 4 << 20), largest("tcp_rmem", 6 << 20))
+        .and_then(|()| check_pieces(profile))
         .map_err(RunError::Impossible)
 }
 
@@ -78,13 +80,20 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
     let send = profile.server.reference().and_then(|server| server.send_buffer.0);
     let send = send.map_or(largest_send, |bytes| bytes.0 * 2);
     for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
-        let Some(depth) = group.load.depth.filter(|_| group.load.is_closed_loop()) else { continue };
+        let is_http = group.protocol == Protocol::Http;
+        let depth = match group.load.depth {
+            Some(depth) if group.load.is_closed_loop() => depth,
+            // Over HTTP an open loop has one request under way on a connection, unless it is asked for more.
+            depth if is_http && group.answer_bytes().is_some() => depth.unwrap_or(1),
+            _ => continue,
+        };
         let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);
         let Some(answer) = group.answer_bytes() else {
+            let otherwise = if is_http { "" } else { "; or use an open loop (rate)" };
             return Err(format!(
                 "group `{}` reads slowly, and nobody knows how long its answers are: small ones fit the kernel's buffers, \
                  and the server would never notice. Say how long they are: load.answer for http and resp, raw.length for \
-                 raw; or use an open loop (rate)",
+                 raw{otherwise}",
                 group.name
             ));
         };
@@ -93,12 +102,33 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
             return Err(format!(
                 "group `{}` asks for at most {} at a time ({depth} answers of {}), but the kernel's buffers alone can \
                  hold {} (send) + {} (receive): the server would never notice that it reads slowly. Ask for larger \
-                 answers, set recv_buffer on the group and server.send_buffer, or use an open loop (rate)",
+                 answers, set recv_buffer on the group and server.send_buffer{}",
                 group.name,
                 human_bytes(asked as f64),
                 Bytes(answer),
                 human_bytes(send as f64),
                 human_bytes(receive as f64),
+                if is_http { "" } else { ", or use an open loop (rate)" },
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Pieces show nothing where every request ends with one.
+fn check_pieces(profile: &Profile) -> Result<(), String> {
+    for group in &profile.clients {
+        let Some(piece) = group.tx.piece_bytes() else { continue };
+        let request = group.script("server").encoder(0).message_bytes();
+        if request > 0 && piece.is_multiple_of(request) {
+            return Err(format!(
+                "group `{}` sends pieces of {} (`{}`), and its requests have {}: none of them is ever cut, and the server \
+                 would notice nothing. Make the pieces smaller (tx.{}.bytes), or the requests longer",
+                group.name,
+                Bytes(piece),
+                group.tx.about().name,
+                Bytes(request),
+                group.tx.about().name,
             ));
         }
     }
@@ -151,5 +181,35 @@ mod tests {
         assert!(refusal.contains("load.answer for http"), "{refusal}");
         let known = of_protocol("http", "{ depth = 1, answer = \"64MiB\" }");
         assert_eq!(check_sizes(&known, 4 << 20, 6 << 20), Ok(()));
+    }
+
+    #[test]
+    fn an_open_loop_over_http_has_one_answer_under_way() {
+        let small = of_protocol("http", "{ rate = 9, answer = \"64KiB\" }");
+        let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it");
+        assert!(refusal.contains("at most 64 KiB") && !refusal.contains("open loop"), "{refusal}");
+        let large = of_protocol("http", "{ rate = 9, answer = \"64MiB\" }");
+        assert_eq!(check_sizes(&large, 4 << 20, 6 << 20), Ok(()));
+        let unknown = of_protocol("http", "{ rate = 9 }");
+        assert_eq!(check_sizes(&unknown, 4 << 20, 6 << 20), Ok(()), "it is seen whether bytes wait");
+    }
+
+    #[test]
+    fn pieces_that_cut_nothing_are_refused() {
+        let sends = |payload: u32, tx: &str| {
+            let text = format!(
+                "title = \"t\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\
+                 protocol = \"echo\"\ntx = {tx}\nload = {{ depth = 1, payload = {payload} }}"
+            );
+            check_pieces(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"))
+        };
+        let refusal = sends(1, "{ fragment = { bytes = 1 } }").expect_err("a byte cannot be cut");
+        assert!(refusal.contains("requests have 1B: none of them is ever cut"), "{refusal}");
+        assert!(sends(1, "{ slow = { bytes = 1, every = \"100ms\" } }").is_err());
+        assert!(sends(5, "{ fragment = { bytes = 10 } }").is_err());
+        assert_eq!(sends(7, "{ fragment = { bytes = 10 } }"), Ok(()), "the second is cut");
+        assert_eq!(sends(5, "{ fragment = { bytes = 10, random = true } }"), Ok(()));
+        assert_eq!(sends(128, "{ slow = { bytes = 1, every = \"100ms\" } }"), Ok(()));
+        assert_eq!(sends(1, "\"steady\""), Ok(()));
     }
 }

@@ -2,51 +2,26 @@
 
 use super::{
     costs::Costs,
+    evictions::Evictions,
     sample::{self, Sample, Samples},
 };
 use crate::{
-    client::{Driven, Port},
+    client::Driven,
     gate,
     metric::{Fold, Metric, Row, Scope, Stat},
-    probe::{OtherClients, ReportedEviction},
+    probe::OtherClients,
     profile::Profile,
     record::{Effective, Eviction, Trial},
     stats::{self, Instants},
 };
 
-/// The evictions that the server reports, on the clients' clock, with the group of the client and when it saw its end.
-pub(super) fn evictions(
-    reported: &[ReportedEviction],
-    driven: &Driven,
-    profile: &Profile,
-    epoch_ns: u64,
-) -> Vec<Eviction> {
-    let since = |at_ns: u64| at_ns as i64 - epoch_ns as i64;
-    reported
-        .iter()
-        .map(|eviction| {
-            // The last connection that had this port before the eviction.
-            let had = |port: &&Port| port.number == eviction.peer_port && port.opened_ns <= eviction.at_ns;
-            let port = driven.ports.iter().rev().find(had);
-            let seen = port.and_then(|port| port.ended_ns);
-            Eviction {
-                at_ns: since(eviction.at_ns),
-                reason: eviction.reason.clone(),
-                group: port.map(|port| profile.clients[port.group].name.clone()),
-                lateness_ns: eviction.deadline_ns.map(|deadline| since(eviction.at_ns) - since(deadline)),
-                seen_after_ns: seen.map(|seen| since(seen) - since(eviction.at_ns)),
-                send_buffered: eviction.send_buffered,
-                kernel_queued: eviction.kernel_queued,
-            }
-        })
-        .collect()
-}
-
 /// What was measured in a trial. Times are nanoseconds since the first client.
 pub(super) struct Measured {
     pub(super) samples: Samples,
     pub(super) driven: Driven,
-    pub(super) evictions: Vec<Eviction>,
+    pub(super) evictions: Evictions,
+    /// Faults that had no effect, in words.
+    pub(super) unproven: Vec<String>,
     pub(super) others: Option<OtherClients>,
     pub(super) notes: Vec<String>,
     /// The first client, on the monotonic clock.
@@ -77,8 +52,10 @@ impl Measured {
 /// Everything that a trial came to.
 pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
     let instants = measured.instants(profile);
-    let Measured { samples, driven, evictions, others, notes, epoch_ns, stopped_ns, cut_short, .. } =
-        measured;
+    let Measured {
+        samples, driven, evictions, unproven, others, notes, epoch_ns, stopped_ns, cut_short, ..
+    } = measured;
+    let told = Told { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
     let (from, end) = (instants.from, instants.from + profile.measure.0.as_nanos() as i64);
     let mut trial = Trial {
         seed,
@@ -88,14 +65,16 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         effective,
         series: sample::series(profile, &samples, epoch_ns),
         groups: driven.groups,
-        evictions,
+        evictions: evictions.all,
         summary: indexmap::IndexMap::new(),
         censored: indexmap::IndexMap::new(),
         invalid: Vec::new(),
+        unproven,
         notes,
     };
     let mut last = driven.run;
-    add_evictions(&trial, &mut last);
+    add_evictions(profile, &trial, &told, &mut last);
+    add_missed(profile, &samples, &mut last);
     let costs = Costs::new(profile, &trial, instants, &driven.whole);
     costs.add(&mut last);
     costs.add_others(others, driven.answered_in_window, &mut last);
@@ -121,9 +100,11 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
             missing.join(", ")
         ));
     }
-    let findings = gate::examine(profile, &trial);
-    trial.invalid = findings.invalid;
-    trial.notes.extend(findings.notes);
+    for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
+        trial.invalid.extend(findings.invalid);
+        trial.notes.extend(findings.notes);
+    }
+    trial.notes.extend(gate::dispute(&trial, told.tick_ns));
     trial
 }
 
@@ -178,10 +159,18 @@ fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted
     }
 }
 
-fn add_evictions(trial: &Trial, row: &mut Row) {
-    let lateness: Vec<f64> =
-        trial.evictions.iter().filter_map(|e| e.lateness_ns).map(|ns| ns as f64).collect();
-    let seen: Vec<f64> = trial.evictions.iter().filter_map(|e| e.seen_after_ns).map(|ns| ns as f64).collect();
+/// What is known of the server's own list of evictions.
+struct Told {
+    lost: u64,
+    unmatched: u64,
+    tick_ns: u64,
+}
+
+fn add_evictions(profile: &Profile, trial: &Trial, told: &Told, row: &mut Row) {
+    let of = |number: fn(&Eviction) -> Option<i64>| -> Vec<f64> {
+        trial.evictions.iter().filter_map(number).map(|ns| ns as f64).collect()
+    };
+    let (lateness, seen) = (of(|eviction| eviction.lateness_ns), of(|eviction| eviction.seen_after_ns));
     for (metric, values, q) in [
         (Metric::LatenessMin, &lateness, 0.0),
         (Metric::LatenessP50, &lateness, 0.5),
@@ -191,5 +180,27 @@ fn add_evictions(trial: &Trial, row: &mut Row) {
         if let Some(value) = stats::quantile(values, q) {
             row.set(metric, value);
         }
+    }
+    if profile.server.reference().is_some() {
+        let disagreement = trial.evictions.iter().map(|eviction| eviction.disagreement_ns);
+        let disputed = disagreement.clone().filter(|ns| *ns > told.tick_ns).count();
+        row.set(Metric::EvictionsDisputed, disputed as f64);
+        row.set(Metric::EvictionsLost, told.lost as f64);
+        row.set(Metric::EvictionsUnmatched, told.unmatched as f64);
+        if let Some(most) = disagreement.max() {
+            row.set(Metric::EvictionDisagreement, most as f64);
+        }
+    }
+}
+
+/// Samples in which something was not read that could have been.
+fn add_missed(profile: &Profile, samples: &Samples, row: &mut Row) {
+    let is_read =
+        |sample: &&Sample| sample.value(Metric::HostSteal).or(sample.value(Metric::ServerRss)).is_some();
+    let all = samples.values().filter(is_read);
+    let without = |metric| all.clone().filter(|sample| sample.value(metric).is_none()).count() as f64;
+    row.set(Metric::LooksMissed, without(Metric::ClientReceiveQueue));
+    if profile.server.reference().is_some() {
+        row.set(Metric::CountersMissed, without(Metric::Connections));
     }
 }

@@ -16,7 +16,7 @@ use self::{attached::Attached, program::Running, reference::Reference};
 use super::{Interrupt, RunError};
 use crate::profile;
 
-pub(super) use self::{child::spawn_badpeer, program::check as check_program};
+pub(super) use self::{child::spawn_badpeer, program::check as check_program, reference::configured};
 
 /// A server that can be driven.
 pub(super) trait Target {

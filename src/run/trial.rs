@@ -12,7 +12,9 @@ use super::{
     Build, Interrupt, Observer, RunError,
     cores::Cores,
     drive::{self, End},
-    endings,
+    effect, endings,
+    evictions::Asked,
+    outside::Outside,
     sample::{Sample, Samples},
     summary::{self, Measured},
     target,
@@ -20,6 +22,7 @@ use super::{
 };
 use crate::{
     client::Plan,
+    metric::Metric,
     probe::allowed_cpus,
     profile::Profile,
     record::{Effective, Trial},
@@ -58,13 +61,21 @@ pub(super) fn run(
         threads: profile.client_threads,
         sampled: Arc::default(),
     };
+    watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
     let cut_short = end != End::Finished || driven.shortage.is_some();
     let stopped_ns = driven.stopped_ns as i64 - plan.epoch_ns as i64;
     let others = watch.others(&driven.ports);
-    endings::add(&mut driven, profile, watch.sightings());
+    // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
+    let journal = if let End::Died(_) = end { None } else { watch.evictions() };
+    let outside = watch.sightings().map(Outside::new);
+    endings::add(&mut driven, profile, outside.as_ref());
+    let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
+    let asked = Asked::new(profile, build);
+    let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
+    let unproven = effect::without_effect(profile, &driven, outside.as_ref());
     if end == End::Finished {
         settle(interrupt);
     }
@@ -72,7 +83,6 @@ pub(super) fn run(
         let last = Sample::of(watch.read(Moment::After));
         samples.insert(last.at_ns as i64 - plan.epoch_ns as i64, last);
     }
-    let reported = if let End::Died(_) = end { Vec::new() } else { watch.evictions() };
     let ending = target.end();
     if !ending.in_order {
         watch.note(format!("the server did not end in good order when told to: {}", ending.words));
@@ -93,11 +103,11 @@ pub(super) fn run(
         shortage: driven.shortage,
     };
     watch.notes.extend(driven.notes.iter().cloned());
-    let evictions = summary::evictions(&reported, &driven, profile, plan.epoch_ns);
     let measured = Measured {
         samples,
         driven,
         evictions,
+        unproven,
         others,
         notes: watch.notes,
         epoch_ns: plan.epoch_ns,

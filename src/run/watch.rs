@@ -16,8 +16,8 @@ use crate::{
     client::Port,
     metric::{Metric, Row},
     probe::{
-        HostProbe, OtherClients, ReferenceProbe, ReportedEviction, RequestCounts, Rest, Sighting, Sightings,
-        SocketProbe, SocketReading, TaskCounters, TcpState, TreeProbe,
+        HostProbe, Journal, OtherClients, ReferenceProbe, RequestCounts, Rest, Sightings, SocketProbe,
+        SocketReading, TaskCounters, TcpState, TreeProbe,
     },
     sys::{self, Event},
 };
@@ -176,17 +176,20 @@ impl Watch {
         readings
     }
 
-    pub(super) fn evictions(&mut self) -> Vec<ReportedEviction> {
-        let told = self.reference.as_ref().map_or_else(|| Ok(Vec::new()), ReferenceProbe::evictions);
-        told.unwrap_or_else(|error| {
-            self.note(format!("the server's list of evictions is missing: {error}"));
-            Vec::new()
-        })
+    /// The evictions that the reference server lists; `None` where it does not answer.
+    pub(super) fn evictions(&mut self) -> Option<Journal> {
+        let told = self.reference.as_ref().map_or_else(|| Ok(Journal::default()), ReferenceProbe::evictions);
+        told.map_err(|error| self.note(format!("the server's list of evictions is missing: {error}"))).ok()
+    }
+
+    /// What held the server back from sending counts from this instant on.
+    pub(super) fn count_from(&mut self, from_ns: u64) {
+        self.sightings.count_from(from_ns);
     }
 
     /// What became of each connection until now; `None` where the server's sockets cannot be seen.
-    pub(super) fn sightings(&self) -> Option<Vec<Sighting>> {
-        self.sightings.saw_server().then(|| self.sightings.all().collect())
+    pub(super) fn sightings(&self) -> Option<&Sightings> {
+        Some(&self.sightings).filter(|sightings| sightings.saw_server())
     }
 
     /// What others than these clients sent to the server in the window; `None` where its sockets were not seen.

@@ -24,6 +24,8 @@ pub struct TcpInfo {
     pub last_ack_recv_ms: u32,
     /// Smoothed round trip, in microseconds.
     pub rtt_us: u32,
+    /// How far round trips deviate from that, smoothed, in microseconds.
+    pub rtt_deviation_us: u32,
     /// Congestion window, in segments.
     pub snd_cwnd: u32,
     /// Segments sent again since the connection began.
@@ -47,6 +49,13 @@ pub struct TcpInfo {
 }
 
 impl TcpInfo {
+    /// Microseconds within which what was sent is acknowledged, as the last round trips show: no less than the last one took,
+    /// as the deviation takes a quarter of each surprise (RFC 6298, section 2.3).
+    #[must_use]
+    pub fn round_trip_at_most_us(&self) -> u64 {
+        u64::from(self.rtt_us) + 4 * u64::from(self.rtt_deviation_us)
+    }
+
     /// Decode what `getsockopt(TCP_INFO)` or the `INET_DIAG_INFO` attribute of `sock_diag` returned, which on an older
     /// kernel is shorter. Offsets as in `linux/tcp.h`: fields are only ever added at the end.
     #[must_use]
@@ -65,6 +74,7 @@ impl TcpInfo {
             last_data_recv_ms: u32_or_0(52),
             last_ack_recv_ms: u32_or_0(56),
             rtt_us: u32_or_0(68),
+            rtt_deviation_us: u32_or_0(72),
             snd_cwnd: u32_or_0(80),
             total_retrans: u32_or_0(100),
             bytes_acked: u64_at(120),
@@ -164,6 +174,7 @@ mod tests {
             last_data_recv_ms = tcpi_last_data_recv,
             last_ack_recv_ms = tcpi_last_ack_recv,
             rtt_us = tcpi_rtt,
+            rtt_deviation_us = tcpi_rttvar,
             snd_cwnd = tcpi_snd_cwnd,
             total_retrans = tcpi_total_retrans,
             bytes_acked = tcpi_bytes_acked,
@@ -175,6 +186,12 @@ mod tests {
             sndbuf_limited_us = tcpi_sndbuf_limited,
         );
         assert_eq!(info.snd_wnd.unwrap().to_le() as u8, low_byte(offset_of!(libc::tcp_info, tcpi_snd_wnd)));
+    }
+
+    #[test]
+    fn a_round_trip_may_be_a_surprise() {
+        let info = TcpInfo { rtt_us: 2_000, rtt_deviation_us: 500, ..TcpInfo::default() };
+        assert_eq!(info.round_trip_at_most_us(), 4_000);
     }
 
     #[test]

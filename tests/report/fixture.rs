@@ -142,6 +142,7 @@ fn trial(seed: u64, scale: f64) -> Trial {
         summary: summary(seed, scale),
         censored: IndexMap::new(),
         invalid: Vec::new(),
+        unproven: Vec::new(),
         notes: note,
     }
 }
@@ -157,6 +158,7 @@ fn evictions(seed: u64) -> Vec<Eviction> {
             seen_after_ns: Some(180_000 + i as i64 * 900),
             send_buffered: 1_900_000,
             kernel_queued: 2_500_000,
+            ..Eviction::default()
         }
     };
     let limit = |i: usize| Eviction {

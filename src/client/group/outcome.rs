@@ -129,6 +129,7 @@ impl Group {
                 .at_ns()
                 .filter(|_| self.pace.is_some())
                 .map(|at_ns| at_ns as i64 - self.epoch_ns as i64),
+            ..GroupResult::default()
         }
     }
 }

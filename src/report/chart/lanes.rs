@@ -87,7 +87,7 @@ mod tests {
     fn eviction(at_ns: i64, reason: &str) -> Eviction {
         let reason = reason.to_owned();
         let (group, lateness_ns, seen_after_ns) = (None, None, None);
-        Eviction { at_ns, reason, group, lateness_ns, seen_after_ns, send_buffered: 0, kernel_queued: 0 }
+        Eviction { at_ns, reason, group, lateness_ns, seen_after_ns, ..Eviction::default() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod page;
 use super::{
     ReportError, baseline,
     chart::{Figure, Live},
-    contents,
+    contents, ended,
     problems::problems,
     stall,
     table::Table,
@@ -135,10 +135,12 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
     Ok([
         remarks("Why these figures prove nothing", &said(point, |trial| &trial.invalid)),
         one("What was expected", &[contents::expectations(point)], ""),
+        remarks("What was not shown", &said(point, |trial| &trial.unproven)),
         remarks("What to know about the figures", &said(point, |trial| &trial.notes)),
+        remarks("Connections that the server ended", &ended::sentences(point)),
         happened,
         others?.concat(),
-        remarks("Why bytes waited", &stall::explanations(point)),
+        remarks("Where bytes were held up", &stall::explanations(point)),
         one("What was found", &[contents::core(point)], repeats),
         one(
             "Client groups",

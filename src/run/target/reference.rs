@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::{CommandFactory, Parser};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -142,6 +143,25 @@ impl Drop for Reference {
     }
 }
 
+/// The options that the server is started with: the profile's, where the build's flags do not say otherwise. Flags that this
+/// program does not know are another build's business.
+pub(in crate::run) fn configured(options: &ServerOptions, build: &Build) -> ServerOptions {
+    let command = ServerOptions::command();
+    let is_known = |flag: &str| {
+        let name = flag.split('=').next().unwrap_or(flag).strip_prefix("--");
+        name.is_some() && command.get_arguments().any(|argument| argument.get_long() == name)
+    };
+    let mut own: Vec<String> = Vec::new();
+    let mut follows = false;
+    for word in &build.flags {
+        // A flag that is known, or the value of one.
+        follows = if word.starts_with("--") { is_known(word) } else { follows };
+        own.extend(follows.then(|| word.clone()));
+    }
+    let words = std::iter::once("serve".to_owned()).chain(overridden(&options.to_flags(), &own));
+    ServerOptions::try_parse_from(words).unwrap_or_else(|_| options.clone())
+}
+
 /// The profile's flags and the build's, which count where both say something about the same: no flag may be given twice.
 fn overridden(flags: &[String], own: &[String]) -> Vec<String> {
     let is_own = |flag: &str| own.iter().any(|o| o.split('=').next() == Some(flag));
@@ -176,6 +196,20 @@ mod tests {
         let both = overridden(&texts(profile), &texts("--tick=1ms --trigger level"));
         assert_eq!(both.join(" "), "--send-timeout 100ms --tick=1ms --trigger level");
         assert_eq!(overridden(&texts(profile), &[]).join(" "), profile);
+    }
+
+    #[test]
+    fn a_builds_own_flags_are_part_of_what_is_configured() {
+        let options: ServerOptions = toml::from_str("send_timeout = '100ms'\ntick = '2ms'").expect("options");
+        let build = |flags: &[&str]| Build {
+            program: None,
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+        };
+        let timeout = |flags: &[&str]| configured(&options, &build(flags)).send_timeout.to_string();
+        assert_eq!(timeout(&[]), "100ms");
+        assert_eq!(timeout(&["--send-timeout=200ms"]), "200ms");
+        assert_eq!(timeout(&["--send-timeout", "200ms", "--of-another-build", "7"]), "200ms");
+        assert_eq!(timeout(&["--of-another-build=7"]), "100ms");
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! Evictions of which a server tells another time than was seen from outside.
+
+use crate::{
+    record::{Eviction, Trial},
+    units::human_time,
+};
+
+/// A sentence about the eviction whose time is disputed most, if one is by more than so many nanoseconds.
+#[must_use]
+pub fn dispute(trial: &Trial, tick_ns: u64) -> Option<String> {
+    let time = |ns: f64| human_time(ns);
+    let worst = worst(trial).filter(|eviction| eviction.disagreement_ns > tick_ns)?;
+    let claimed =
+        worst.claimed_lateness_ns.map(|ns| format!(" {} after the end of its timeout,", time(ns as f64)));
+    let lateness = worst
+        .lateness_ns
+        .map(|ns| format!("; with the profile's timeout, and as seen, it came {} after it", time(ns as f64)));
+    Some(format!(
+        "the server tells of an eviction ({}){} and what was seen from outside differs from that by {} at least{}",
+        worst.reason,
+        claimed.unwrap_or_default(),
+        time(worst.disagreement_ns as f64),
+        lateness.unwrap_or_default(),
+    ))
+}
+
+/// The eviction whose time is disputed most.
+fn worst(trial: &Trial) -> Option<&Eviction> {
+    trial.evictions.iter().max_by_key(|eviction| eviction.disagreement_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_dispute_is_told_in_a_sentence() {
+        let eviction = |disagreement_ns| Eviction {
+            reason: "send_timeout".into(),
+            lateness_ns: Some(200_000_000),
+            claimed_lateness_ns: Some(1_000_000),
+            disagreement_ns,
+            ..Eviction::default()
+        };
+        let trial = Trial { evictions: vec![eviction(5), eviction(190_000_000)], ..Trial::default() };
+        let sentence = dispute(&trial, 1_000_000).expect("a sentence");
+        assert!(
+            sentence.contains("(send_timeout) 1.00 ms after") && sentence.contains("190 ms at least"),
+            "{sentence}"
+        );
+        assert_eq!(dispute(&trial, 200_000_000), None);
+    }
+}

@@ -1,0 +1,206 @@
+//! What is known after a few made-up looks.
+
+use super::*;
+use crate::{
+    probe::Between,
+    sys::{SocketMemory, TcpInfo},
+};
+
+const MS: u64 = 1_000_000;
+
+/// The server's end of the connection from port 5, after so many bytes were acknowledged, the last segment so many
+/// milliseconds ago.
+fn socket(state: TcpState, acked: u64, age_ms: u32) -> SocketEntry {
+    let tcp = TcpInfo {
+        bytes_acked: acked,
+        bytes_received: 7,
+        last_ack_recv_ms: age_ms,
+        last_data_recv_ms: age_ms,
+        last_data_sent_ms: age_ms,
+        ..TcpInfo::default()
+    };
+    let memory = SocketMemory { sndbuf: 3_000, wmem_queued: 64, ..SocketMemory::default() };
+    SocketEntry {
+        local_port: 80,
+        remote_port: 5,
+        state,
+        receive_queue: 0,
+        send_queue: 0,
+        inode: 1,
+        memory,
+        tcp,
+    }
+}
+
+/// What is known after these looks, 100 ms apart and 2 ms long.
+fn looked(looks: &[&[SocketEntry]]) -> Vec<Sighting> {
+    let mut sightings = Sightings::default();
+    for (number, sockets) in looks.iter().enumerate() {
+        let at = (number as u64 + 1) * 100 * MS;
+        sightings.look(80, sockets, at, at + 2 * MS);
+    }
+    sightings.all().collect()
+}
+
+fn ms(between: Between) -> (u64, u64) {
+    (between.earliest_ns / MS, between.latest_ns / MS)
+}
+
+/// Bounds of the end of every connection, in milliseconds.
+fn ends(looks: &[&[SocketEntry]]) -> Vec<Option<(u64, u64)>> {
+    looked(looks).iter().map(|sighting| sighting.ended.map(ms)).collect()
+}
+
+#[test]
+fn progress_is_dated_by_the_last_segment_and_by_both_looks() {
+    use TcpState::Established;
+    let acked = |looks: &[&[SocketEntry]]| ms(looked(looks)[0].acked);
+    let (first, more) = ([socket(Established, 1, 30)], [socket(Established, 9, 30)]);
+    // 30 ms before the look, to within a tick of the kernel, and not later than a round trip after it was sent.
+    assert_eq!(acked(&[&first, &more]), (160, 192));
+    // A probe of a closed window is answered, and is no progress.
+    assert_eq!(acked(&[&first, &more, &[socket(Established, 9, 5)]]), (160, 192));
+    // The segment cannot have come before the look that did not see it.
+    assert_eq!(acked(&[&first, &[socket(Established, 9, 180)]]), (100, 110));
+    // Something is on its way: the last that was sent may be newer than the last that was acknowledged.
+    let mut sending = more[0];
+    sending.tcp.unacked = 1;
+    assert_eq!(acked(&[&first, &[sending]]), (100, 192));
+}
+
+#[test]
+fn each_direction_has_its_own_progress() {
+    let mut asks = socket(TcpState::Established, 1, 10);
+    let first = [asks];
+    asks.tcp.bytes_received += 1;
+    let sighting = looked(&[&first, &[asks]])[0];
+    assert_eq!((ms(sighting.acked), ms(sighting.received)), ((80, 102), (180, 202)));
+}
+
+#[test]
+fn what_the_kernel_took_is_progress_of_the_server_whether_acknowledged_or_not() {
+    let stalled = socket(TcpState::Established, 1, 10);
+    let wrote = |bytes| SocketEntry { send_queue: bytes, ..socket(TcpState::Established, 1, 150) };
+    let after = looked(&[&[stalled], &[wrote(500)], &[wrote(900)], &[wrote(900)], &[wrote(900)]])[0];
+    assert_eq!((ms(after.written), after.acked), ((200, 302), looked(&[&[stalled]])[0].acked));
+    assert_eq!(after.written_about_ns / MS, 251, "nothing was sent meanwhile that could tell");
+    assert_eq!(after.waits_by_ns / MS, 302, "nothing was asked for since");
+    // What is acknowledged leaves the queue: nothing was written.
+    let mut taken = socket(TcpState::Established, 901, 5);
+    taken.tcp.bytes_acked = 401;
+    taken.send_queue = 500;
+    let after = looked(&[&[stalled], &[wrote(900)], &[taken]])[0];
+    assert_eq!((ms(after.written), ms(after.acked)), ((100, 202), (285, 302)));
+}
+
+#[test]
+fn data_begin_to_wait_when_something_is_asked_for_and_nothing_taken() {
+    let full = SocketEntry { send_queue: 900, ..socket(TcpState::Established, 1, 150) };
+    let mut asks = full;
+    asks.tcp.bytes_received += 9;
+    let mut again = asks;
+    again.tcp.bytes_received += 9;
+    let waits_by = |looks: &[&[SocketEntry]]| looked(looks)[0].waits_by_ns / MS;
+    let empty = [socket(TcpState::Established, 1, 10)];
+    assert_eq!(waits_by(&[&empty, &[full], &[full]]), 202);
+    assert_eq!(waits_by(&[&empty, &[full], &[full], &[asks], &[again]]), 402, "later requests move nothing");
+}
+
+#[test]
+fn a_server_has_read_what_is_not_in_the_receive_queue() {
+    let mut socket = socket(TcpState::Established, 1, 10);
+    (socket.receive_queue, socket.inode) = (7, 0);
+    let in_the_accept_queue = [socket];
+    socket.inode = 1;
+    let unread = [socket];
+    socket.receive_queue = 0;
+    let read_by = |looks: &[&[SocketEntry]]| looked(looks)[0].read_by_ns.map(|ns| ns / MS);
+    assert_eq!(read_by(&[&in_the_accept_queue, &unread]), None);
+    assert_eq!(read_by(&[&in_the_accept_queue, &unread, &[socket], &[socket]]), Some(302));
+    let mut more = socket;
+    more.tcp.bytes_received += 1;
+    assert_eq!(read_by(&[&[socket], &[more]]), Some(202));
+}
+
+#[test]
+fn a_socket_that_is_gone_or_on_its_way_out_was_let_go() {
+    use TcpState::{CloseWait, Established, FinWait1, LastAck};
+    let open = [socket(Established, 1, 30)];
+    assert_eq!(ends(&[&open, &open, &[]]), [Some((200, 302))]);
+    assert_eq!(ends(&[&open, &[socket(FinWait1, 1, 0)], &[]]), [Some((100, 202))]);
+    assert_eq!(ends(&[&open, &[socket(CloseWait, 1, 0)]]), [None], "the peer's doing");
+    assert_eq!(ends(&[&open, &[socket(LastAck, 1, 0)]]), [Some((100, 202))]);
+    assert_eq!(
+        ends(&[&[], &[socket(FinWait1, 1, 0)]]),
+        [Some((100, 202))],
+        "it came and went between two looks"
+    );
+}
+
+#[test]
+fn what_stays_behind_a_closed_connection_is_told_as_of_the_last_look() {
+    use TcpState::{Established, FinWait1, FinWait2};
+    let left = |looks: &[&[SocketEntry]]| looked(looks)[0].left_bytes;
+    let open = [socket(Established, 1, 30)];
+    assert_eq!(left(&[&open, &[]]), None, "a reset leaves nothing");
+    assert_eq!(left(&[&open, &[socket(FinWait1, 1, 0)]]), Some(64));
+    assert_eq!(left(&[&open, &[socket(FinWait1, 1, 0)], &[socket(FinWait2, 1, 0)]]), Some(64));
+    assert_eq!(left(&[&open, &[socket(FinWait1, 1, 0)], &[]]), Some(0));
+}
+
+#[test]
+fn a_port_that_comes_again_is_another_connection() {
+    use TcpState::{Established, FinWait2};
+    let looks: &[&[SocketEntry]] = &[&[socket(Established, 9, 30)], &[socket(Established, 1, 10)]];
+    assert_eq!(ends(looks), [Some((100, 202)), None]);
+    let looks: &[&[SocketEntry]] =
+        &[&[socket(Established, 9, 30)], &[socket(FinWait2, 9, 30)], &[socket(Established, 1, 10)]];
+    assert_eq!(ends(looks), [Some((100, 202)), None]);
+}
+
+#[test]
+fn what_held_the_server_back_counts_from_the_window_on() {
+    let busy = |us| {
+        let mut socket = socket(TcpState::Established, 1, 10);
+        (socket.tcp.busy_time_us, socket.tcp.notsent_bytes) = (us, 9);
+        [socket]
+    };
+    let mut sightings = Sightings::default();
+    sightings.count_from(300 * MS);
+    for at in [100, 200, 300, 400] {
+        sightings.look(80, &busy(at * 1_000), at * MS, at * MS);
+    }
+    let hold_up = sightings.all().next().expect("one").hold_up;
+    assert_eq!((hold_up.busy_us, hold_up.looks), (200_000, 2));
+}
+
+#[test]
+fn a_full_send_buffer_is_told_from_a_few_bytes_that_wait() {
+    let mut socket = socket(TcpState::Established, 1, 10);
+    let of = |socket| looked(&[&[socket]]).first().map(|s| (s.has_waited, s.was_full));
+    assert_eq!(of(socket), Some((false, false)));
+    socket.tcp.notsent_bytes = 9;
+    assert_eq!(of(socket), Some((true, false)));
+    socket.memory.wmem_queued = 2_000;
+    assert_eq!(of(socket), Some((true, true)));
+}
+
+#[test]
+fn listeners_and_the_clients_own_sockets_are_no_connections_of_the_server() {
+    assert!(!Sightings::default().saw_server());
+    let listening = SocketEntry { remote_port: 0, ..socket(TcpState::Listen, 0, 0) };
+    let client = SocketEntry { local_port: 5, remote_port: 80, ..socket(TcpState::Established, 1, 0) };
+    assert_eq!(ends(&[&[listening, client]]), []);
+}
+
+#[test]
+fn what_happened_is_noticed_by_the_second_look_after_it() {
+    let mut sightings = Sightings::default();
+    for at in [100, 200, 300] {
+        sightings.look(80, &[], at, at + 2);
+    }
+    assert_eq!(
+        [50, 102, 201, 302].map(|at| sightings.noticed_by_ns(at)),
+        [Some(202), Some(302), Some(302), None]
+    );
+}

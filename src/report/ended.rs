@@ -1,0 +1,137 @@
+//! Who ended connections, by what, after how long, and what stayed behind: a sentence for each group of which the server
+//! ended some.
+
+use super::view::{counts, groups, mean, results, show};
+use crate::{
+    metric::Unit,
+    record::{GroupResult, Point, ServerEndings},
+};
+
+/// A sentence for each group of which the server ended connections.
+pub(super) fn sentences(point: &Point) -> Vec<String> {
+    groups(point).into_iter().filter_map(|group| sentence(point, group)).collect()
+}
+
+fn sentence(point: &Point, group: &str) -> Option<String> {
+    let all: Vec<&ServerEndings> = results(point, group).map(|result| &result.server_endings).collect();
+    if all.iter().all(|endings| endings.count == 0) {
+        return None;
+    }
+    let count = |of: fn(&ServerEndings) -> u64| counts(all.iter().map(|endings| of(endings)));
+    let any = |of: fn(&ServerEndings) -> u64| all.iter().any(|endings| of(endings) > 0);
+    let typical = |of: fn(&ServerEndings) -> Option<u64>| {
+        mean(&all.iter().filter_map(|endings| of(endings)).map(|ns| ns as f64).collect::<Vec<_>>())
+    };
+    let time = |ns: f64| show(Unit::Nanoseconds, ns);
+    let mut how = Vec::new();
+    let kinds: [(&str, fn(&ServerEndings) -> u64); 4] = [
+        ("RST", |e| e.by_reset),
+        ("FIN", seen_fin),
+        ("FIN, not yet seen by the client", |e| e.by_fin.saturating_sub(seen_fin(e))),
+        ("not seen by the client", |e| e.unnoticed.saturating_sub(e.by_fin.saturating_sub(seen_fin(e)))),
+    ];
+    let happened: Vec<_> = kinds.into_iter().filter(|(_, of)| any(*of)).collect();
+    for (kind, of) in &happened {
+        // Where all ended alike, the number is said already.
+        how.push(if happened.len() == 1 { (*kind).to_owned() } else { format!("{} {kind}", count(*of)) });
+    }
+    let mut text = format!("`{group}`: {} ended by the server", count(|e| e.count));
+    if let Some(after) = typical(|e| e.after_ns) {
+        text += &format!(" {} after connecting", time(after));
+    }
+    text += &format!(" ({})", how.join("; "));
+    if any(|e| e.after_error) {
+        text += &format!(", {} of them after an answer that was an error", count(|e| e.after_error));
+    }
+    if let (Some(held), Some(uncertain)) =
+        (typical(|e| e.held_ns.map(|(_, about, _)| about)), typical(|e| e.held_uncertain_ns))
+    {
+        text += &format!(", {} after the last progress, known to within {}", time(held), time(uncertain));
+    }
+    let left = mean(&all.iter().map(|endings| endings.left_bytes as f64).collect::<Vec<_>>());
+    match left.filter(|bytes| *bytes > 0.0) {
+        Some(bytes) => {
+            text += &format!("; {} still in the kernel at the end of the window", show(Unit::Bytes, bytes))
+        }
+        None => text += "; nothing stayed in the kernel",
+    }
+    Some(text + ".")
+}
+
+/// A FIN that the client has read.
+const fn seen_fin(endings: &ServerEndings) -> u64 {
+    endings.count.saturating_sub(endings.unnoticed + endings.by_reset)
+}
+
+/// Connections that the clients held when they stopped, and that the server had closed by then.
+pub(super) fn unnoticed(result: &GroupResult) -> u64 {
+    result.server_endings.unnoticed_alive.min(result.ledger.still_alive)
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::record::{Ledger, Trial};
+
+    fn told(endings: &[ServerEndings]) -> Option<String> {
+        let trial = |endings: &ServerEndings| {
+            let group = GroupResult {
+                name: "stalled".into(),
+                server_endings: endings.clone(),
+                ..GroupResult::default()
+            };
+            Trial { groups: vec![group], ..Trial::default() }
+        };
+        let trials = endings.iter().map(trial).collect();
+        sentences(&Point { axes: IndexMap::new(), trials, verdicts: Vec::new() }).pop()
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn who_ended_what_by_what_and_after_how_long_is_a_sentence() {
+        let behind = ServerEndings {
+            count: 20,
+            by_fin: 20,
+            unnoticed: 20,
+            unnoticed_alive: 20,
+            after_ns: Some(60 * SECOND),
+            held_ns: Some((61 * SECOND, 60 * SECOND, 59 * SECOND)),
+            held_uncertain_ns: Some(SECOND / 10),
+            left_sockets: 20,
+            left_bytes: 75 << 20,
+            ..ServerEndings::default()
+        };
+        assert_eq!(
+            told(&[behind.clone()]).expect("a sentence"),
+            "`stalled`: 20 ended by the server 60.0 s after connecting (FIN, not yet seen by the client), 60.0 s after the last \
+             progress, known to within 100 ms; 75 MiB still in the kernel at the end of the window."
+        );
+        let mixed = ServerEndings {
+            count: 7,
+            by_reset: 2,
+            by_fin: 4,
+            unnoticed: 2,
+            after_error: 3,
+            after_ns: None,
+            held_ns: None,
+            left_bytes: 0,
+            ..behind
+        };
+        assert_eq!(
+            told(&[mixed]).expect("a sentence"),
+            "`stalled`: 7 ended by the server (2 RST; 3 FIN; 1 FIN, not yet seen by the client; 1 not seen by the client), 3 of \
+             them after an answer that was an error; nothing stayed in the kernel."
+        );
+        assert_eq!(told(&[ServerEndings::default()]), None);
+    }
+
+    #[test]
+    fn what_the_server_closed_is_not_alive() {
+        let server_endings = ServerEndings { unnoticed_alive: 3, ..ServerEndings::default() };
+        let ledger = Ledger { still_alive: 5, ..Ledger::default() };
+        assert_eq!(unnoticed(&GroupResult { ledger, server_endings, ..GroupResult::default() }), 3);
+    }
+}

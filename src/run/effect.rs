@@ -1,0 +1,99 @@
+//! Had a fault an effect? Slow readers that never made their server wait show nothing of it.
+
+use super::outside::Outside;
+use crate::{
+    client::Driven,
+    codec::Protocol,
+    metric::Metric,
+    probe::Sighting,
+    profile::{Group, Profile},
+};
+
+/// A sentence for each group that reads slowly or not at all and of which the server need never have noticed it: it ended
+/// none of them, and its kernel took all that it had to send to them.
+pub(super) fn without_effect(
+    profile: &Profile,
+    driven: &Driven,
+    outside: Option<&Outside<'_>>,
+) -> Vec<String> {
+    let Some(outside) = outside else { return Vec::new() };
+    let mut sentences = Vec::new();
+    for (index, group) in profile.clients.iter().enumerate() {
+        let ended = driven.summaries[index].value(Metric::ServerEnded).unwrap_or(0.0);
+        if group.rx.keeps_up() || ended > 0.0 {
+            continue;
+        }
+        let ports = driven.ports.iter().filter(|port| port.group == index);
+        let seen: Vec<Sighting> = ports.filter_map(|port| outside.of(port)).collect();
+        sentences.extend(sentence(profile, group, &seen));
+    }
+    sentences
+}
+
+fn sentence(profile: &Profile, group: &Group, seen: &[Sighting]) -> Option<String> {
+    // A server that stops at TCP_NOTSENT_LOWAT has more to send while its kernel's buffer is all but empty.
+    let stops_early = profile.server.reference().is_some_and(|server| server.notsent_lowat.0.is_some());
+    let has_waited = seen.iter().any(|seen| seen.has_waited);
+    if seen.is_empty() || seen.iter().any(|seen| seen.was_full) || (has_waited && stops_early) {
+        return None;
+    }
+    let why = if has_waited {
+        "the kernel's socket buffers took all that they were sent, and the server never had to wait for them"
+    } else {
+        "not one byte was ever seen to wait for them at the server"
+    };
+    let hint = match group.protocol {
+        Protocol::Http => "ask for something larger (--bad-path of `badpeer bench`, http.path of a profile)",
+        Protocol::Resp => "ask for something larger (resp.command and load.payload of a profile)",
+        Protocol::Raw => "ask for something larger (raw.send of a profile)",
+        Protocol::Echo | Protocol::Frame | Protocol::Line => {
+            "ask for something larger, or more often (load.answer, load.payload, load.rate of a profile)"
+        }
+    };
+    Some(format!("these {} readers (`{}`) never held anything back: {why}; {hint}", group.count, group.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(server: &str, protocol: &str) -> Profile {
+        let text = format!(
+            "title = \"t\"\n[server]\n{server}\n[[clients]]\nname = \"stalled-reader\"\ncount = 200\nrx = \"stall\"\n\
+             protocol = \"{protocol}\"\nload = {{ rate = 9 }}"
+        );
+        crate::profile::Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+    }
+
+    fn told(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
+        let of =
+            |&(has_waited, was_full): &(bool, bool)| Sighting { has_waited, was_full, ..Sighting::default() };
+        sentence(profile, &profile.clients[0], &seen.iter().map(of).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn readers_that_nothing_waited_for_are_told_with_what_to_ask_for() {
+        let http = profile("command = ['a']", "http");
+        let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
+        assert!(
+            sentence
+                .starts_with("these 200 readers (`stalled-reader`) never held anything back: not one byte")
+        );
+        assert!(sentence.contains("--bad-path"), "{sentence}");
+        assert!(
+            told(&http, &[(true, false), (false, false)]).is_some_and(|s| s.contains("buffers took all"))
+        );
+        let resp = profile("command = ['a']", "resp");
+        assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
+    }
+
+    #[test]
+    fn one_that_made_the_server_wait_is_enough() {
+        let http = profile("command = ['a']", "http");
+        assert_eq!(told(&http, &[(false, false), (true, true)]), None);
+        assert_eq!(told(&http, &[]), None, "nothing was seen");
+        let lowat = profile("notsent_lowat = '16KiB'", "frame");
+        assert_eq!(told(&lowat, &[(true, false)]), None, "it stops long before the buffer is full");
+        assert!(told(&lowat, &[(false, false)]).is_some());
+    }
+}

@@ -1,0 +1,219 @@
+//! The reference server's own list of evictions, and whether it agrees with what was seen from outside: no server is asked
+//! whether it is punctual.
+
+use std::collections::HashMap;
+
+use super::{
+    outside::{Outside, end_of},
+    target::{self, Build},
+};
+use crate::{
+    client::{Driven, Port},
+    probe::{Between, Journal, ReportedEviction, Sighting},
+    profile::{Profile, Progress, ServerOptions},
+    record::Eviction,
+    units::{OrOff, Span},
+};
+
+/// The kernel tells instants by its tick, and a server notes the end of a connection a little before it ends it: so much
+/// may what the server says differ from what is seen, in nanoseconds.
+const SLACK_NS: u64 = 10_000_000;
+
+/// The evictions of a trial.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evictions {
+    pub(super) all: Vec<Eviction>,
+    /// Evictions that happened and are not in the list.
+    pub(super) lost: u64,
+    /// Evictions in the list whose port belongs to no connection of the clients.
+    pub(super) unmatched: u64,
+    /// How finely the server tells deadlines apart.
+    pub(super) tick_ns: u64,
+}
+
+/// What a server is asked for, and what it was started with: where a comparison gives one of two builds flags of its own,
+/// these are two things.
+pub(super) struct Asked<'a> {
+    profile: &'a Profile,
+    options: ServerOptions,
+    configured: ServerOptions,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(profile: &'a Profile, build: &Build) -> Self {
+        let options = profile.server.reference().cloned().unwrap_or_default();
+        let configured = target::configured(&options, build);
+        Self { profile, options, configured }
+    }
+
+    /// The evictions that the server lists, on the clients' clock, each with what is known of it from outside. `counted`:
+    /// how many the server's counters know.
+    pub(super) fn evictions(
+        &self,
+        journal: Option<Journal>,
+        counted: u64,
+        driven: &Driven,
+        outside: Option<&Outside<'_>>,
+        epoch_ns: u64,
+    ) -> Evictions {
+        let journal = journal.unwrap_or_default();
+        let listed = journal.evictions.len() as u64 + journal.lost;
+        let mut by_number: HashMap<u16, Vec<&Port>> = HashMap::new();
+        for port in &driven.ports {
+            by_number.entry(port.number).or_default().push(port);
+        }
+        let mut found = Evictions {
+            lost: journal.lost + counted.saturating_sub(listed),
+            tick_ns: nanoseconds(self.configured.tick),
+            ..Evictions::default()
+        };
+        for said in &journal.evictions {
+            // The last connection that had this port before the eviction.
+            let port = by_number.get(&said.peer_port).and_then(|ports| {
+                ports.iter().rev().find(|port| port.opened_ns <= said.at_ns.saturating_add(SLACK_NS)).copied()
+            });
+            found.unmatched += u64::from(port.is_none());
+            let known =
+                port.map(|port| Known { port, seen: outside.and_then(|outside| outside.of(port)), outside });
+            found.all.push(self.eviction(said, known.as_ref(), epoch_ns));
+        }
+        found
+    }
+
+    fn eviction(&self, said: &ReportedEviction, known: Option<&Known<'_>>, epoch_ns: u64) -> Eviction {
+        let since = |at_ns: u64| at_ns as i64 - epoch_ns as i64;
+        let timing = Timing::of(said, self, known);
+        let port = known.map(|known| known.port);
+        let seen_by_client = port.and_then(|port| port.ended_ns);
+        Eviction {
+            at_ns: since(said.at_ns),
+            reason: said.reason.clone(),
+            group: port.map(|port| self.profile.clients[port.group].name.clone()),
+            lateness_ns: timing.lateness_ns,
+            claimed_lateness_ns: said.deadline_ns.map(|deadline| since(said.at_ns) - since(deadline)),
+            seen_lateness_ns: timing.seen_ns,
+            disagreement_ns: timing.disagreement_ns,
+            seen_after_ns: seen_by_client.map(|seen| since(seen) - since(said.at_ns)),
+            send_buffered: said.send_buffered,
+            kernel_queued: said.kernel_queued,
+        }
+    }
+}
+
+/// What is known of a connection without its server.
+struct Known<'a> {
+    port: &'a Port,
+    seen: Option<Sighting>,
+    outside: Option<&'a Outside<'a>>,
+}
+
+/// When an eviction was due, and when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Timing {
+    lateness_ns: Option<i64>,
+    seen_ns: Option<(i64, i64)>,
+    disagreement_ns: u64,
+}
+
+impl Timing {
+    fn of(said: &ReportedEviction, asked: &Asked<'_>, known: Option<&Known<'_>>) -> Self {
+        let end = known.map_or(ANY, Known::end);
+        let at_ns = end.nearest_ns(said.at_ns, SLACK_NS);
+        let off = |said: u64, nearest: u64| said.abs_diff(nearest);
+        let Some(deadline_ns) = said.deadline_ns else {
+            return Self { lateness_ns: None, seen_ns: None, disagreement_ns: off(said.at_ns, at_ns) };
+        };
+        let (own, wanted) = (timeout(&asked.configured, &said.reason), timeout(&asked.options, &said.reason));
+        let Some(own_ns) = own else {
+            // The deadline moves with what the peer takes (min_rate): only the end can be checked.
+            let lateness_ns = Some(at_ns as i64 - deadline_ns as i64);
+            return Self { lateness_ns, seen_ns: None, disagreement_ns: off(said.at_ns, at_ns) };
+        };
+        let said_ns = said.progress_ns.unwrap_or(deadline_ns.saturating_sub(own_ns));
+        let progress = known.map_or(ANY, |known| {
+            known.progress(&said.reason, asked.configured.progress).or_later(said_ns >= known.held_ns())
+        });
+        let progress_ns = progress.nearest_ns(said_ns, SLACK_NS);
+        let wanted_ns = wanted.unwrap_or(own_ns);
+        let disagreement_ns = [
+            off(said.at_ns, at_ns),
+            off(said_ns, progress_ns),
+            off(deadline_ns.saturating_sub(said_ns), own_ns),
+        ];
+        let is_known = progress.latest_ns < u64::MAX && end.latest_ns < u64::MAX;
+        let between = |end_ns: u64, progress_ns: u64| end_ns as i64 - (progress_ns + wanted_ns) as i64;
+        Self {
+            lateness_ns: Some(between(at_ns, progress_ns)),
+            seen_ns: is_known.then(|| {
+                (between(end.earliest_ns, progress.latest_ns), between(end.latest_ns, progress.earliest_ns))
+            }),
+            disagreement_ns: disagreement_ns.into_iter().max().unwrap_or(0),
+        }
+    }
+}
+
+/// Nothing is known of an instant.
+const ANY: Between = Between { earliest_ns: 0, latest_ns: u64::MAX };
+
+impl Known<'_> {
+    /// When the server ended it.
+    fn end(&self) -> Between {
+        end_of(self.port, self.seen.as_ref())
+    }
+
+    /// The last look that saw the server hold it: of what happened later, only the server knows.
+    fn held_ns(&self) -> u64 {
+        self.seen.map_or(0, |seen| seen.held_ns.saturating_sub(SLACK_NS))
+    }
+
+    /// When that happened which the timeout counts from, as far as looks tell.
+    fn progress(&self, reason: &str, progress: Progress) -> Between {
+        let ever = ANY.not_before(self.port.opened_ns);
+        let Some(seen) = &self.seen else { return ever };
+        match reason {
+            "send_timeout" => {
+                // While something waits in the server, its kernel takes nothing unless the peer has acknowledged something.
+                // So what it took was the first that it could not take whole, or the last before, unless the server came late
+                // to what it had been told of a look before.
+                let look_ns = seen.written.latest_ns - seen.written.earliest_ns;
+                let no_room = seen.acked.latest_ns.saturating_add(look_ns) < seen.written.earliest_ns;
+                let by_write = no_room || progress == Progress::WriteEvent;
+                let from = if by_write { seen.written.earliest_ns } else { seen.acked.earliest_ns };
+                let acked = if progress == Progress::WriteEvent { 0 } else { seen.acked.latest_ns };
+                Between::new(from, acked.max(seen.waits_by_ns).max(seen.written.latest_ns))
+            }
+            "idle_timeout" => {
+                let read_by = seen.read_by_ns.unwrap_or(u64::MAX);
+                Between::new(seen.received.earliest_ns, read_by.max(seen.written.latest_ns))
+            }
+            // What is behind answers that the peer does not take is not looked at, and its time does not run.
+            "message_timeout" if !seen.has_waited => {
+                let Some(begun_ns) = self.port.unfinished_ns else { return ever };
+                let noticed = self.outside.and_then(|outside| outside.sightings.noticed_by_ns(begun_ns));
+                let read_by = seen.first_read_by_ns.unwrap_or(u64::MAX);
+                Between::new(begun_ns, noticed.unwrap_or(u64::MAX).max(read_by))
+            }
+            _ => ever,
+        }
+    }
+}
+
+/// The timeout of that name, in nanoseconds; `None` where there is none, or none that is a time alone.
+fn timeout(options: &ServerOptions, reason: &str) -> Option<u64> {
+    let time = |span: &OrOff<Span>| span.0.map(nanoseconds);
+    match reason {
+        "send_timeout" => time(&options.send_timeout),
+        "deadline" => time(&options.deadline),
+        "message_timeout" => time(&options.message_timeout),
+        "idle_timeout" => time(&options.idle_timeout),
+        "soft_limit" => Some(nanoseconds(options.soft_time)),
+        _ => None,
+    }
+}
+
+fn nanoseconds(span: Span) -> u64 {
+    u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

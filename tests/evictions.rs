@@ -1,0 +1,268 @@
+//! Evictions seen from outside: how long a peer was held, who ended it and what stayed behind, and whether a fault had an
+//! effect; through the built program, with servers that do as they please.
+
+mod common;
+#[path = "evictions/servers.rs"]
+mod servers;
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::{
+    common::{BADPEER, badpeer, ending, text, trial},
+    servers::{Holding, holding, one_page},
+};
+
+/// Runs a profile under this name; exit code, and all that was said.
+fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
+    fs::write(folder.join(format!("{name}.toml")), profile).expect("written");
+    ending(&badpeer(&["run", &format!("{name}.toml"), "--format", "csv,html,markdown"], folder))
+}
+
+/// The same, up to three times while the host is too busy to tell.
+fn judged(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
+    let mut last = (None, String::new());
+    for _ in 0..3 {
+        last = run(name, profile, folder);
+        if !last.1.contains("INVALID") {
+            break;
+        }
+    }
+    last
+}
+
+/// A file that the last run of a profile left.
+fn left(folder: &Path, name: &str, file: &str) -> String {
+    let path = folder.join("reports").join(name).join("latest").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn number(trial: &Value, name: &str) -> f64 {
+    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name} was not measured: {}", trial["summary"]))
+}
+
+/// Four peers that ask a server at this address for something and never read it.
+fn stalled_at(address: &str, expect: &str) -> String {
+    format!(
+        "title = \"stalled\"\nwarmup = \"100ms\"\nmeasure = \"2s\"\nsample_every = \"50ms\"\n\n[server]\n\
+         attach = {{ address = \"{address}\" }}\n\n[[clients]]\nname = \"stalled\"\ncount = 4\nprotocol = \"raw\"\n\
+         raw = {{ send = 'GET\\n', length = \"64MiB\" }}\nrecv_buffer = \"16KiB\"\nload = {{ depth = 1 }}\nrx = \"stall\"\n\n\
+         [expect]\n\"stalled.server_ended\" = \"= 4\"\n{expect}\n"
+    )
+}
+
+#[test]
+fn a_server_that_holds_as_long_as_it_should_passes_and_one_that_does_not_fails() {
+    let folder = TempDir::new().expect("a folder");
+    let server = holding(Holding { after_last_write_ms: 700, dribbles: false });
+    for (name, condition, passes) in [
+        ("in-time", "\"stalled.stalled_for_min\" = \">= 700ms\"", true),
+        ("too-early", "\"stalled.stalled_for_min\" = \">= 900ms\"", false),
+        ("too-late", "\"stalled.stalled_for_max\" = \"< 500ms\"", false),
+        ("late-enough", "\"stalled.stalled_for_max\" = \"< 1500ms\"", true),
+    ] {
+        let (code, said) = judged(name, &stalled_at(&server.address, condition), folder.path());
+        assert_eq!(code, Some(if passes { 0 } else { 1 }), "{name}: {said}");
+        let trial = trial(folder.path(), name);
+        let uncertain = number(&trial, "stalled.stalled_for_uncertainty");
+        let span = number(&trial, "stalled.stalled_for_min") - number(&trial, "stalled.stalled_for_max");
+        assert!(uncertain >= span && number(&trial, "stalled.stalled_for_p50") > 600e6, "{name}: {said}");
+    }
+}
+
+#[test]
+fn time_is_counted_from_what_the_server_could_write_and_not_from_what_was_acknowledged() {
+    let folder = TempDir::new().expect("a folder");
+    let server = holding(Holding { after_last_write_ms: 700, dribbles: true });
+    // Readers that take a little now and then: every acknowledgment is later than the last write.
+    let profile = stalled_at(&server.address, "\"stalled.stalled_for_min\" = \">= 700ms\"")
+        .replace("rx = \"stall\"", "rx = { slow = { bytes = 20000, every = \"250ms\" } }");
+    let (code, said) = judged("dribbling", &profile, folder.path());
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn who_ended_a_peer_and_what_stayed_behind_is_told_without_being_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    let server = holding(Holding { after_last_write_ms: 500, dribbles: false });
+    let profile = stalled_at(&server.address, "").replace("\"stalled.server_ended\" = \"= 4\"\n", "");
+    let (code, said) = run("behind", &profile, folder.path());
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
+    let trial = trial(folder.path(), "behind");
+    let group = &trial["groups"][0];
+    assert_eq!(group["ledger"]["still_alive"], 4, "the FIN waits behind what nobody reads: {group}");
+    let endings = &group["server_endings"];
+    assert_eq!((&endings["count"], &endings["by_fin"]), (&4.into(), &4.into()), "{endings}");
+    assert_eq!((&endings["unnoticed_alive"], &endings["left_sockets"]), (&4.into(), &4.into()), "{endings}");
+    assert!(number(&trial, "stalled.left_behind") > 1e6, "{endings}");
+    assert!(
+        number(&trial, "kernel_memory_last") > 1e6 && number(&trial, "kernel_memory_end") < 1e6,
+        "{trial}"
+    );
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page =
+        words(&left(folder.path(), "behind", "index.html")).replace("<code>", "`").replace("</code>", "`");
+    let summary = words(&left(folder.path(), "behind", "summary.md")).replace('\\', "");
+    for medium in [words(&said), page, summary] {
+        assert!(medium.contains("`stalled`: 4 ended by the server"), "{medium}");
+        assert!(medium.contains("(FIN, not yet seen by the client)"), "{medium}");
+        assert!(medium.contains("still in the kernel at the end of the window"), "{medium}");
+        assert!(medium.contains("4 evicted (FIN unread)"), "{medium}");
+        assert!(medium.contains("end of window") && medium.contains("after clients left"), "{medium}");
+    }
+}
+
+#[test]
+fn a_fault_without_effect_is_told_and_proves_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    for status in ["200 OK", "404 Not Found"] {
+        let server = one_page(status, b"hello\n");
+        let address = format!("http://{}/", server.address);
+        let words = ["bench", &address, "-c", "2", "-r", "100", "-d", "1s", "--warmup", "200ms"];
+        let bad = |peer: &str| [&words[..], &["--bad", peer]].concat();
+        for peer in ["stalled-reader=3", "slow-reader=3"] {
+            let (code, said) = ending(&badpeer(&bad(peer), folder.path()));
+            let name = peer.trim_end_matches("=3");
+            let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let sentence = format!("these 3 readers (`{name}`) never held anything back");
+            assert!(flat.contains(&sentence) && flat.contains("--bad-path"), "{status}: {said}");
+            assert!(matches!(code, Some(1 | 4)), "no PASS: {code:?} {said}");
+            assert_eq!(trial(folder.path(), "bench")["unproven"].as_array().map(Vec::len), Some(1));
+        }
+    }
+    let (code, said) = run(
+        "large",
+        &stalled_at(&holding(Holding::for_ever()).address, "").replace("= 4", "= 0"),
+        folder.path(),
+    );
+    assert!(matches!(code, Some(0 | 4)) && !said.contains("never held anything back"), "{code:?} {said}");
+}
+
+#[test]
+fn redis_is_never_held_up_by_who_does_not_read_pong() {
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let folder = TempDir::new().expect("a folder");
+    let dir = folder.path().to_str().expect("a path");
+    let server = std::process::Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", dir, "--save", ""])
+        .stdout(std::process::Stdio::null())
+        .spawn();
+    let Ok(mut server) = server else {
+        eprintln!("SKIP: redis-server is not installed");
+        return;
+    };
+    servers::await_listener(port);
+    let address = format!("127.0.0.1:{port}");
+    let words =
+        ["bench", &address, "-p", "resp", "-c", "2", "-r", "100", "-d", "1s", "--bad", "stalled-reader=2"];
+    let (code, said) = ending(&badpeer(&words, folder.path()));
+    let _ = server.kill();
+    let _ = server.wait();
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("these 2 readers (`stalled-reader`) never held anything back"), "{said}");
+    assert_eq!(code, Some(4), "{said}");
+}
+
+#[test]
+fn pieces_that_cut_no_request_are_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let profile = "title = \"t\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\
+                   protocol = \"echo\"\ntx = { fragment = { bytes = 1 } }\nload = { depth = 1, payload = 1 }\n";
+    let (code, said) = run("pieces", profile, folder.path());
+    assert!(code == Some(2) && said.contains("none of them is ever cut"), "{code:?} {said}");
+}
+
+#[test]
+fn what_held_bytes_up_is_told_as_the_clients_behave() {
+    let folder = TempDir::new().expect("a folder");
+    let profile = "title = \"t\"\nwarmup = \"300ms\"\nmeasure = \"2500ms\"\n\n[server]\nsend_timeout = \"1s\"\n\n\
+                   [[clients]]\nname = \"slow\"\ncount = 2\nrecv_buffer = \"16KiB\"\n\
+                   load = { depth = 1, payload = \"16B\", answer = \"5MiB\" }\n\
+                   rx = { slow = { bytes = 6554, every = \"100ms\" } }\n\n\
+                   [[clients]]\nname = \"stalled\"\ncount = 2\nrecv_buffer = \"16KiB\"\n\
+                   load = { depth = 1, payload = \"16B\", answer = \"5MiB\" }\nrx = \"stall\"\n";
+    let (code, said) = run("both", profile, folder.path());
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("where bytes were held up: `slow`: the clients of this group read slowly"),
+        "{said}"
+    );
+    assert!(
+        flat.contains("where bytes were held up: `stalled`: the clients of this group do not read"),
+        "{said}"
+    );
+    assert!(
+        flat.contains("`stalled`: 2 ended by the server") && flat.contains("this one let go of some"),
+        "{said}"
+    );
+}
+
+#[test]
+fn evictions_of_the_reference_server_agree_with_what_is_seen_from_outside() {
+    let folder = TempDir::new().expect("a folder");
+    let profile = "title = \"t\"\nwarmup = \"200ms\"\nmeasure = \"2500ms\"\n\n[server]\nsend_timeout = \"600ms\"\n\
+                   idle_timeout = \"900ms\"\nmessage_timeout = \"700ms\"\n\n\
+                   [[clients]]\nname = \"stalled\"\ncount = 4\nrecv_buffer = \"16KiB\"\n\
+                   load = { depth = 1, payload = \"16B\", answer = \"5MiB\" }\nrx = \"stall\"\n\n\
+                   [[clients]]\nname = \"silent\"\ncount = 4\ntx = \"idle\"\n\n\
+                   [[clients]]\nname = \"half-sent\"\ncount = 4\nload = { depth = 1, payload = \"64B\" }\n\
+                   tx = { stall = { after = \"9B\" } }\n\n[expect]\neviction_lateness_min = \">= 0ms\"\n";
+    let (code, said) = judged("agreed", profile, folder.path());
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
+    assert!(said.contains("evictions_disputed = 0 (implied): 0"), "{said}");
+    let trial = trial(folder.path(), "agreed");
+    let evictions = trial["evictions"].as_array().expect("evictions");
+    for reason in ["send_timeout", "idle_timeout", "message_timeout"] {
+        let of: Vec<&Value> = evictions.iter().filter(|eviction| eviction["reason"] == reason).collect();
+        assert_eq!(of.len(), 4, "{reason}: {trial}");
+        for eviction in of {
+            assert_eq!(eviction["lateness_ns"], eviction["claimed_lateness_ns"], "{eviction}");
+            assert_eq!(eviction["disagreement_ns"], 0, "{eviction}");
+        }
+    }
+    assert_eq!(number(&trial, "evictions_lost") + number(&trial, "evictions_unmatched"), 0.0);
+}
+
+#[test]
+fn a_build_with_twice_the_timeout_does_not_pass() {
+    let folder = TempDir::new().expect("a folder");
+    let profile = "title = \"t\"\nwarmup = \"100ms\"\nmeasure = \"900ms\"\nsample_every = \"50ms\"\n\n[server]\n\
+                   send_timeout = \"200ms\"\n\n[[clients]]\nname = \"stalled\"\ncount = 4\nrecv_buffer = \"16KiB\"\n\
+                   load = { depth = 1, payload = \"16B\", answer = \"5MiB\" }\nrx = \"stall\"\n\
+                   reconnect = { pause = \"10ms\" }\n\n[expect]\neviction_lateness_p50 = \"< 100ms\"\n";
+    fs::write(folder.path().join("twice.toml"), profile).expect("written");
+    let head = format!("{BADPEER} --send-timeout 400ms");
+    let words = ["compare", "--base", BADPEER, "--head", &head, "twice.toml", "--pairs", "8", "--quiet"];
+    let output = badpeer(&words, folder.path());
+    let (code, said) = ending(&output);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(text(&output.stdout).contains("eviction_lateness_p50"), "{said}");
+}
+
+#[test]
+fn a_steady_reader_above_the_least_rate_is_never_evicted_at_default_settings() {
+    let folder = TempDir::new().expect("a folder");
+    let group = |name: &str, recv_buffer: &str, bytes: u32| {
+        format!(
+            "[[clients]]\nname = \"{name}\"\ncount = 2\nprotocol = \"http\"\nhttp = {{ path = \"/bytes/67108864\" }}\n\
+             {recv_buffer}load = {{ depth = 1, answer = \"64MiB\" }}\nrx = {{ slow = {{ bytes = {bytes}, every = \"100ms\" }} }}\n\n"
+        )
+    };
+    // A tenth more than the receive buffer in each send timeout of 10 s: 128 KiB, Linux's default; 32 KiB and 128 KiB.
+    let profile = [
+        "title = \"t\"\nwarmup = \"500ms\"\nmeasure = \"32s\"\n\n[server]\nprotocol = \"http\"\n\n",
+        &group("default", "", 1_442),
+        &group("small", "recv_buffer = \"16KiB\"\n", 361),
+        &group("large", "recv_buffer = \"64KiB\"\n", 1_442),
+        &group("too slow", "recv_buffer = \"64KiB\"\n", 200),
+        "[expect]\n\"default.evicted\" = \"= 0\"\n\"small.evicted\" = \"= 0\"\n\"large.evicted\" = \"= 0\"\n\
+         \"too slow.evicted\" = \"= 2\"\nevicted_send_timeout = \"= 2\"\n",
+    ]
+    .concat();
+    let (code, said) = judged("steady", &profile, folder.path());
+    assert_eq!(code, Some(0), "{said}");
+}
