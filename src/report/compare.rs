@@ -13,7 +13,7 @@ use super::{
 use crate::{
     gate::censored_by,
     metric::{Better, Unit},
-    record::{Point, Record, lower_bound, stat_of},
+    record::{Point, Record, stat_of},
 };
 
 /// What a change amounts to.

@@ -137,6 +137,7 @@ pub(super) fn connections(point: &Point) -> Table {
         ("reset by us", |l| l.reset_by_us),
         ("vanished", |l| l.vanished),
         ("closed as announced", |l| l.closed_as_announced),
+        ("closed idle", |l| l.closed_idle),
         ("evicted (FIN)", |l| l.evicted_fin),
         ("evicted (RST)", |l| l.evicted_rst),
         ("refused", |l| l.refused),

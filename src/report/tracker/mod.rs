@@ -205,12 +205,6 @@ impl Case {
         Self { name, word: result.word(), result, facts: how.to_owned() }
     }
 
-    /// The server ended by itself.
-    fn died(how: &str) -> Self {
-        let (name, result) = ("the server stays alive".to_owned(), Outcome::Fail);
-        Self { name, word: result.word(), result, facts: how.to_owned() }
-    }
-
     /// What was measured at that point proves nothing.
     fn invalid(at: &str, why: String) -> Self {
         let result = Outcome::Invalid;
