@@ -121,9 +121,8 @@ fn a_fault_without_effect_is_told_and_proves_nothing() {
         let server = one_page(status, b"hello\n");
         let address = format!("http://{}/", server.address);
         let words = ["bench", &address, "-c", "2", "-r", "100", "-d", "1s", "--warmup", "200ms"];
-        let bad = |peer: &str| [&words[..], &["--bad", peer]].concat();
         for peer in ["stalled-reader=3", "slow-reader=3"] {
-            let (code, said) = ending(&badpeer(&bad(peer), folder.path()));
+            let (code, said) = ending(&badpeer(&[&words[..], &["--bad", peer]].concat(), folder.path()));
             let name = peer.trim_end_matches("=3");
             let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let sentence = format!("these 3 readers (`{name}`) never held anything back");
