@@ -9,7 +9,7 @@ use super::tree::children;
 use crate::sys::{Counter, Event, Scope};
 
 /// How often counters are attached before it is given up.
-const ROUNDS: u32 = 50;
+const ROUNDS: u32 = 20;
 
 /// Counts of every task of some processes.
 #[derive(Debug)]
