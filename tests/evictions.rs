@@ -134,7 +134,7 @@ fn a_fault_without_effect_is_told_and_proves_nothing() {
     }
     let (code, said) = run(
         "large",
-        &stalled_at(&holding(Holding::for_ever()).address, "").replace("= 4", "= 0"),
+        &stalled_at(&holding(Holding::for_ever()).address, "").replace("\"= 4\"", "\"= 0\""),
         folder.path(),
     );
     assert!(matches!(code, Some(0 | 4)) && !said.contains("never held anything back"), "{code:?} {said}");
@@ -236,7 +236,7 @@ fn a_build_with_twice_the_timeout_does_not_pass() {
                    reconnect = { pause = \"10ms\" }\n\n[expect]\neviction_lateness_p50 = \"< 100ms\"\n";
     fs::write(folder.path().join("twice.toml"), profile).expect("written");
     let head = format!("{BADPEER} --send-timeout 400ms");
-    let words = ["compare", "--base", BADPEER, "--head", &head, "twice.toml", "--pairs", "8", "--quiet"];
+    let words = ["compare", "--base", BADPEER, "--head", &head, "twice.toml", "--pairs", "8"];
     let output = badpeer(&words, folder.path());
     let (code, said) = ending(&output);
     assert_eq!(code, Some(1), "{said}");
