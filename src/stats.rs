@@ -58,10 +58,9 @@ pub fn fold(fold: Fold, readings: &[(i64, f64)], instants: Instants) -> Option<f
         Fold::End => end,
         Fold::Final => readings.last().map(|(_, value)| *value),
         Fold::Growth => Some(peak? - start?),
-        Fold::Residue => Some(end? - start?),
         // Of a server that died, as far as it was read.
         Fold::Whole if instants.left.is_none() => Some(readings.last()?.1 - start?),
-        Fold::Whole => Some(end? - start?),
+        Fold::Residue | Fold::Whole => Some(end? - start?),
         Fold::Total => growth(readings, instants).map(|growth| growth.value),
         Fold::Rate => growth(readings, instants).map(|growth| growth.rate()),
     }

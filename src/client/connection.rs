@@ -45,6 +45,7 @@ pub(super) enum Last {
 }
 
 /// One connection.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Connection {
     pub(super) token: Token,
     pub(super) stream: TcpStream,

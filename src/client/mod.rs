@@ -111,6 +111,7 @@ pub struct Seen {
 }
 
 /// A client's own port, by which the server knows it, and what became of its connection.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Port {
     /// The port; one that a connection has left may come again.

@@ -25,6 +25,7 @@ pub struct HoldUp {
 }
 
 /// What the kernel has counted of a connection since it came about, in microseconds.
+#[allow(clippy::struct_field_names, reason = "the unit stands last in each name")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
     busy_us: u64,

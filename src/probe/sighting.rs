@@ -67,9 +67,9 @@ impl Look {
 
     /// The same, where the kernel says how long ago it was.
     fn dated(&self, age_ms: u32) -> Between {
-        let age_ns = u64::from(age_ms) * MS;
-        let earliest = self.from_ns.saturating_sub(age_ns + JIFFY_NS).max(self.before_ns);
-        let latest = self.until_ns.saturating_sub(age_ns.saturating_sub(JIFFY_NS));
+        let since = u64::from(age_ms) * MS;
+        let earliest = self.from_ns.saturating_sub(since + JIFFY_NS).max(self.before_ns);
+        let latest = self.until_ns.saturating_sub(since.saturating_sub(JIFFY_NS));
         Between::new(earliest, latest.min(self.until_ns))
     }
 }

@@ -47,7 +47,7 @@ impl Sightings {
                         old
                     }
                     again => {
-                        self.ended.extend(again.map(|old| ended(old, &look)));
+                        self.ended.extend(again.map(|old| ended(&old, &look)));
                         Followed::first(socket, &look)
                     }
                 };
@@ -59,7 +59,7 @@ impl Sightings {
             self.ended[place].left_bytes = Some(0);
         }
         self.leaving = left;
-        self.ended.extend(self.open.drain().map(|(_, old)| ended(old, &look)));
+        self.ended.extend(self.open.drain().map(|(_, old)| ended(&old, &look)));
         self.open = seen;
     }
 
@@ -69,7 +69,7 @@ impl Sightings {
             let followed = self.open.remove(&socket.remote_port);
             // One that came and went between two looks is known by its end alone.
             let followed = followed.unwrap_or_else(|| Followed::first(socket, &self.look));
-            self.ended.push(ended(followed, &self.look));
+            self.ended.push(ended(&followed, &self.look));
             self.ended.len() - 1
         });
         self.ended[place].left_bytes = Some(socket.memory.kernel_bytes());
@@ -97,7 +97,7 @@ impl Sightings {
 }
 
 /// A connection that the server does not hold any more at this look.
-fn ended(followed: Followed, look: &Look) -> Sighting {
+fn ended(followed: &Followed, look: &Look) -> Sighting {
     let mut sighting = followed.sighting;
     let held_ns = if sighting.held_ns == look.from_ns { look.before_ns } else { sighting.held_ns };
     sighting.ended = Some(super::Between::new(held_ns, look.until_ns));

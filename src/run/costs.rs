@@ -162,8 +162,8 @@ mod tests {
             for (name, (_, values)) in names.iter().zip(*columns) {
                 series.columns.insert(name.clone(), values.iter().map(|value| Some(*value)).collect());
             }
-            let at_ns = read_ms.iter().map(|ms| Some(ms * MS)).collect();
-            series.clocks.insert((*source).to_owned(), Clock { columns: names, at_ns });
+            let read = read_ms.iter().map(|ms| Some(ms * MS)).collect();
+            series.clocks.insert((*source).to_owned(), Clock { columns: names, at_ns: read });
         }
         let trial = Trial { series, effective, summary: IndexMap::new(), ..crate::record::Trial::default() };
         let instants = Instants { from: 100 * MS, to: 300 * MS, left: Some(360 * MS) };
