@@ -1,6 +1,8 @@
 //! Who ended connections, by what, after how long, and what stayed behind: a sentence for each group of which the server
 //! ended some.
 
+use std::fmt::Write as _;
+
 use super::view::{counts, groups, mean, results, show};
 use crate::{
     metric::Unit,
@@ -12,19 +14,22 @@ pub(super) fn sentences(point: &Point) -> Vec<String> {
     groups(point).into_iter().filter_map(|group| sentence(point, group)).collect()
 }
 
+/// A number of connections that ended in one way.
+type Count = fn(&ServerEndings) -> u64;
+
 fn sentence(point: &Point, group: &str) -> Option<String> {
     let all: Vec<&ServerEndings> = results(point, group).map(|result| &result.server_endings).collect();
     if all.iter().all(|endings| endings.count == 0) {
         return None;
     }
-    let count = |of: fn(&ServerEndings) -> u64| counts(all.iter().map(|endings| of(endings)));
-    let any = |of: fn(&ServerEndings) -> u64| all.iter().any(|endings| of(endings) > 0);
+    let count = |of: Count| counts(all.iter().map(|endings| of(endings)));
+    let any = |of: Count| all.iter().any(|endings| of(endings) > 0);
     let typical = |of: fn(&ServerEndings) -> Option<u64>| {
         mean(&all.iter().filter_map(|endings| of(endings)).map(|ns| ns as f64).collect::<Vec<_>>())
     };
     let time = |ns: f64| show(Unit::Nanoseconds, ns);
     let mut how = Vec::new();
-    let kinds: [(&str, fn(&ServerEndings) -> u64); 4] = [
+    let kinds: [(&str, Count); 4] = [
         ("RST", |e| e.by_reset),
         ("FIN", seen_fin),
         ("FIN, not yet seen by the client", |e| e.by_fin.saturating_sub(seen_fin(e))),
@@ -37,21 +42,22 @@ fn sentence(point: &Point, group: &str) -> Option<String> {
     }
     let mut text = format!("`{group}`: {} ended by the server", count(|e| e.count));
     if let Some(after) = typical(|e| e.after_ns) {
-        text += &format!(" {} after connecting", time(after));
+        let _ = write!(text, " {} after connecting", time(after));
     }
-    text += &format!(" ({})", how.join("; "));
+    let _ = write!(text, " ({})", how.join("; "));
     if any(|e| e.after_error) {
-        text += &format!(", {} of them after an answer that was an error", count(|e| e.after_error));
+        let _ = write!(text, ", {} of them after an answer that was an error", count(|e| e.after_error));
     }
     if let (Some(held), Some(uncertain)) =
         (typical(|e| e.held_ns.map(|(_, about, _)| about)), typical(|e| e.held_uncertain_ns))
     {
-        text += &format!(", {} after the last progress, known to within {}", time(held), time(uncertain));
+        let _ = write!(text, ", {} after the last progress, known to within {}", time(held), time(uncertain));
     }
     let left = mean(&all.iter().map(|endings| endings.left_bytes as f64).collect::<Vec<_>>());
     match left.filter(|bytes| *bytes > 0.0) {
         Some(bytes) => {
-            text += &format!("; {} still in the kernel at the end of the window", show(Unit::Bytes, bytes))
+            let _ =
+                write!(text, "; {} still in the kernel at the end of the window", show(Unit::Bytes, bytes));
         }
         None => text += "; nothing stayed in the kernel",
     }
@@ -105,7 +111,7 @@ mod tests {
             ..ServerEndings::default()
         };
         assert_eq!(
-            told(&[behind.clone()]).expect("a sentence"),
+            told(std::slice::from_ref(&behind)).expect("a sentence"),
             "`stalled`: 20 ended by the server 60.0 s after connecting (FIN, not yet seen by the client), 60.0 s after the last \
              progress, known to within 100 ms; 75 MiB still in the kernel at the end of the window."
         );

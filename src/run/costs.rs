@@ -151,9 +151,12 @@ mod tests {
 
     const MS: i64 = 1_000_000;
 
+    /// A source, when it was read, and its columns.
+    type Read<'a> = (&'a str, &'a [i64], &'a [(&'a str, &'a [f64])]);
+
     /// A trial whose samples were taken at these times, in milliseconds, with these columns by source. Its window lies from
     /// 100 ms to 300 ms, and the clients let go at 360 ms.
-    fn costs(at_ms: &[i64], sources: &[(&str, &[i64], &[(&str, &[f64])])], effective: Effective) -> Row {
+    fn costs(at_ms: &[i64], sources: &[Read<'_>], effective: Effective) -> Row {
         let profile = SHIPPED[0].source().parse(&[]).expect("valid");
         let mut series = Series { at_ns: at_ms.iter().map(|ms| ms * MS).collect(), ..Series::default() };
         for (source, read_ms, columns) in sources {
@@ -182,7 +185,7 @@ mod tests {
         let cost = |read_ms: &[i64]| {
             let cpu: Vec<f64> = read_ms.iter().map(|ms| *ms as f64 * 2.0).collect();
             let requests = [0.0, 100.0, 200.0, 300.0];
-            let sources: [(&str, &[i64], &[(&str, &[f64])]); 2] = [
+            let sources: [Read<'_>; 2] = [
                 ("process", read_ms, &[("server_cpu", &cpu)]),
                 ("clients", &[0, 100, 200, 300], &[("GROUP.requests", &requests)]),
             ];
@@ -208,7 +211,7 @@ mod tests {
                 |cores: f64| -> Vec<f64> { every.iter().map(|ms| (ms * MS) as f64 * cores).collect() };
             let (cpu, used, ours, waited) =
                 (per_second(0.5), per_second(0.9), per_second(0.3), per_second(0.125));
-            let sources: [(&str, &[i64], &[(&str, &[f64])]); 2] = [
+            let sources: [Read<'_>; 2] = [
                 ("process", every, &[("server_cpu", &cpu), ("server_run_delay", &waited)]),
                 ("host", every, &[("server_cores_used", &used), ("harness_process_cpu", &ours)]),
             ];

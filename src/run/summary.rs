@@ -1,5 +1,7 @@
 //! From samples and counts to the record of a trial.
 
+use std::mem;
+
 use super::{
     costs::Costs,
     evictions::Evictions,
@@ -30,8 +32,8 @@ pub(super) struct Measured {
     pub(super) stopped_ns: i64,
     /// It was interrupted, its server died, or its clients ran out of something.
     pub(super) cut_short: bool,
-    /// The server died: nothing was read after the clients stopped.
-    pub(super) died: bool,
+    /// The server's last words, if it died: then nothing was read after the clients stopped.
+    pub(super) died: Option<String>,
 }
 
 impl Measured {
@@ -44,7 +46,7 @@ impl Measured {
         Instants {
             from,
             to: if self.cut_short { last.unwrap_or(to).clamp(from, to) } else { to },
-            left: (!self.died).then_some(self.stopped_ns),
+            left: self.died.is_none().then_some(self.stopped_ns),
         }
     }
 }
@@ -52,36 +54,55 @@ impl Measured {
 /// Everything that a trial came to.
 pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
     let instants = measured.instants(profile);
-    let Measured {
-        samples, driven, evictions, unproven, others, notes, epoch_ns, stopped_ns, cut_short, ..
-    } = measured;
+    let Measured { samples, mut driven, evictions, .. } = measured;
     let told = Told { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
     let (from, end) = (instants.from, instants.from + profile.measure.0.as_nanos() as i64);
     let mut trial = Trial {
         seed,
-        window_ns: (from, if cut_short { stopped_ns.clamp(from, end) } else { end }),
-        cut_short,
-        died: None,
+        window_ns: (from, if measured.cut_short { measured.stopped_ns.clamp(from, end) } else { end }),
+        cut_short: measured.cut_short,
+        died: measured.died,
         effective,
-        series: sample::series(profile, &samples, epoch_ns),
-        groups: driven.groups,
+        series: sample::series(profile, &samples, measured.epoch_ns),
+        groups: mem::take(&mut driven.groups),
         evictions: evictions.all,
         summary: indexmap::IndexMap::new(),
         censored: indexmap::IndexMap::new(),
         invalid: Vec::new(),
-        unproven,
-        notes,
+        unproven: measured.unproven,
+        notes: measured.notes,
     };
-    let mut last = driven.run;
+    let mut last = mem::take(&mut driven.run);
     add_evictions(profile, &trial, &told, &mut last);
     add_missed(profile, &samples, &mut last);
     let costs = Costs::new(profile, &trial, instants, &driven.whole);
     costs.add(&mut last);
-    costs.add_others(others, driven.answered_in_window, &mut last);
+    costs.add_others(measured.others, driven.answered_in_window, &mut last);
+    summarize_run(&mut trial, &last, instants);
+    summarize_groups(&mut trial, profile, &driven, instants);
+    for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
+        trial.invalid.extend(findings.invalid);
+        trial.notes.extend(findings.notes);
+    }
+    trial.notes.extend(gate::dispute(&trial, told.tick_ns));
+    trial
+}
+
+fn summarize_run(trial: &mut Trial, last: &Row, instants: Instants) {
     let mut missing = Vec::new();
     for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Run) {
-        missing.extend(summarize(&mut trial, stat, &last, instants));
+        missing.extend(summarize(trial, stat, last, instants));
     }
+    if !missing.is_empty() && !trial.cut_short {
+        trial.notes.push(format!(
+            "not measured, because the sample before the first client, at a border of the window or after the last client \
+             lacks it: {}",
+            missing.join(", ")
+        ));
+    }
+}
+
+fn summarize_groups(trial: &mut Trial, profile: &Profile, driven: &Driven, instants: Instants) {
     for (index, group) in profile.clients.iter().enumerate() {
         let counted = Counted { last: &driven.summaries[index], whole: &driven.whole[index], window: None };
         let window = driven.window.as_ref().map(|(rows, seconds)| (&rows[index], *seconds));
@@ -90,22 +111,9 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
             trial.censored.insert(format!("{}.{name}", group.name), cause.word().to_owned());
         }
         for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
-            summarize_group(&mut trial, stat, &group.name, &Counted { window, ..counted }, instants);
+            summarize_group(trial, stat, &group.name, &Counted { window, ..counted }, instants);
         }
     }
-    if !missing.is_empty() && !cut_short {
-        trial.notes.push(format!(
-            "not measured, because the sample before the first client, at a border of the window or after the last client \
-             lacks it: {}",
-            missing.join(", ")
-        ));
-    }
-    for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
-        trial.invalid.extend(findings.invalid);
-        trial.notes.extend(findings.notes);
-    }
-    trial.notes.extend(gate::dispute(&trial, told.tick_ns));
-    trial
 }
 
 /// Folds what was sampled; takes what was set at the end. The name of what was sampled, but not when it counts.

@@ -1,6 +1,7 @@
 //! One trial: a fresh server, the clients, the samples.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -21,7 +22,7 @@ use super::{
     watch::{Moment, Watch},
 };
 use crate::{
-    client::Plan,
+    client::{Driven, Plan},
     metric::Metric,
     probe::allowed_cpus,
     profile::Profile,
@@ -50,26 +51,15 @@ pub(super) fn run(
     let mut watch = Watch::new(target.as_ref(), &watched, profile.sample_every.0);
     watch.await_rest(interrupt);
     let baseline = Sample::of(watch.read(Moment::Before));
-    let plan = Plan {
-        address: target.service(),
-        groups: profile.clients.clone(),
-        seed,
-        epoch_ns: sys::monotonic_ns() + LEAD_NS,
-        warmup: profile.warmup.0,
-        measure: profile.measure.0,
-        sample_every: profile.sample_every.0,
-        threads: profile.client_threads,
-        sampled: Arc::default(),
-    };
+    let plan = plan(profile, target.service(), seed);
     watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
-    let cut_short = end != End::Finished || driven.shortage.is_some();
-    let stopped_ns = driven.stopped_ns as i64 - plan.epoch_ns as i64;
+    let died = if let End::Died(last_words) = &end { Some(last_words.clone()) } else { None };
     let others = watch.others(&driven.ports);
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
-    let journal = if let End::Died(_) = end { None } else { watch.evictions() };
+    let journal = if died.is_some() { None } else { watch.evictions() };
     let outside = watch.sightings().map(Outside::new);
     endings::add(&mut driven, profile, outside.as_ref());
     let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
@@ -79,7 +69,7 @@ pub(super) fn run(
     if end == End::Finished {
         settle(interrupt);
     }
-    if !matches!(end, End::Died(_)) {
+    if died.is_none() {
         let last = Sample::of(watch.read(Moment::After));
         samples.insert(last.at_ns as i64 - plan.epoch_ns as i64, last);
     }
@@ -94,16 +84,13 @@ pub(super) fn run(
     let effective = Effective {
         instructions: watch.instructions(),
         server_cores,
-        client_cores: cores.clients.clone(),
-        cores: cores.words(),
-        address: plan.address.to_string(),
-        client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
-        client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         server_exit: ending.words,
-        shortage: driven.shortage,
+        ..effective(&plan, &driven, cores)
     };
     watch.notes.extend(driven.notes.iter().cloned());
     let measured = Measured {
+        stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
+        cut_short: end != End::Finished || driven.shortage.is_some(),
         samples,
         driven,
         evictions,
@@ -111,15 +98,36 @@ pub(super) fn run(
         others,
         notes: watch.notes,
         epoch_ns: plan.epoch_ns,
-        stopped_ns,
-        cut_short,
-        died: matches!(end, End::Died(_)),
+        died,
     };
-    let mut trial = summary::trial(profile, seed, effective, measured);
-    if let End::Died(last_words) = &end {
-        trial.died = Some(last_words.clone());
+    Ok((summary::trial(profile, seed, effective, measured), end))
+}
+
+fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
+    Plan {
+        address,
+        groups: profile.clients.clone(),
+        seed,
+        epoch_ns: sys::monotonic_ns() + LEAD_NS,
+        warmup: profile.warmup.0,
+        measure: profile.measure.0,
+        sample_every: profile.sample_every.0,
+        threads: profile.client_threads,
+        sampled: Arc::default(),
     }
-    Ok((trial, end))
+}
+
+/// What of the clients' side was in effect.
+fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
+    Effective {
+        client_cores: cores.clients.clone(),
+        cores: cores.words(),
+        address: plan.address.to_string(),
+        client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
+        client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
+        shortage: driven.shortage,
+        ..Effective::default()
+    }
 }
 
 /// Gives the server its time; an interrupt shortens it.

@@ -203,7 +203,6 @@ impl Watch {
 
     fn read_process(&mut self, row: &mut Row) {
         let Some(process) = &mut self.process else { return };
-        let mut missing = None;
         match process.read() {
             Ok(reading) => {
                 row.set(Metric::ServerProcesses, reading.processes as f64);
@@ -214,17 +213,16 @@ impl Watch {
                 row.set(Metric::ServerCpuSystem, reading.cpu_system_ns as f64);
                 row.set(Metric::ServerRunDelay, reading.run_delay_ns as f64);
                 row.set(Metric::ServerSwitches, reading.context_switches as f64);
-                match reading.descriptors {
-                    Some(descriptors) => row.set(Metric::ServerDescriptors, descriptors as f64),
-                    None => {
-                        let text = "the server's descriptors were not seen: run as its user or as root";
-                        missing = Some(text.to_owned());
-                    }
+                if let Some(descriptors) = reading.descriptors {
+                    row.set(Metric::ServerDescriptors, descriptors as f64);
+                } else {
+                    self.note(
+                        "the server's descriptors were not seen: run as its user or as root".to_owned(),
+                    );
                 }
             }
-            Err(error) => missing = Some(format!("a sample of the server's process is missing: {error}")),
+            Err(error) => self.note(format!("a sample of the server's process is missing: {error}")),
         }
-        missing.into_iter().for_each(|note| self.note(note));
     }
 
     fn read_pss(&mut self, row: &mut Row) {
