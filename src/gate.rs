@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What everything that is expected at the point of this number comes to: what the profile writes, what that implies
-/// ([`Profile::implied`]), and that good clients were served at all ([`unserved`]).
+/// ([`Profile::implied`]), and that good clients were served at all ([`fn@unserved`]).
 #[must_use]
 pub fn verdicts(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> {
     let mut verdicts = judge(profile, points, index);

@@ -4,6 +4,7 @@
 mod accounts;
 mod buckets;
 mod cause;
+mod series;
 mod server_endings;
 mod shortage;
 mod verdict;
@@ -15,16 +16,12 @@ pub use self::{
     accounts::{Ledger, Requests},
     buckets::Buckets,
     cause::Cause,
+    series::{Clock, Series},
     server_endings::ServerEndings,
     shortage::Shortage,
     verdict::{Verdict, lower_bound},
 };
-use crate::{
-    behavior::Spec,
-    codec::Tally,
-    metric::{Metric, Row, Stat},
-    profile::Profile,
-};
+use crate::{behavior::Spec, codec::Tally, metric::Stat, profile::Profile};
 
 /// The version of the format of `record.json`; raised when a reader of the old one would be misled.
 pub const FORMAT: u32 = 1;
@@ -113,6 +110,9 @@ pub struct Trial {
     pub censored: IndexMap<String, String>,
     /// Why this trial proves nothing, if it does not.
     pub invalid: Vec<String>,
+    /// Why its times, rates and costs are not the server's, if they are not; what does not depend on time stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbed: Vec<String>,
     /// Why what was meant to be shown was not, though nothing is invalid: a fault that had no effect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<String>,
@@ -144,78 +144,6 @@ pub struct Effective {
     /// What the clients ran out of, which ended the trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shortage: Option<Shortage>,
-}
-
-/// Samples over time, by column.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Series {
-    /// When each sample was taken, in nanoseconds since the first client started; the first lies before it.
-    pub at_ns: Vec<i64>,
-    /// A value for each sample; `None` where it was not read. A group's columns are named `group.metric`.
-    pub columns: IndexMap<String, Vec<Option<f64>>>,
-    /// When each source was read, by its name: sources are read one after the other, and a look at many sockets takes time.
-    /// A column that stands under none was read when the sample was taken.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub clocks: IndexMap<String, Clock>,
-}
-
-/// When one source was read.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Clock {
-    /// The columns that were read from it.
-    pub columns: Vec<String>,
-    /// When, for each sample, in nanoseconds since the first client started; `None` where it was not read.
-    pub at_ns: Vec<Option<i64>>,
-}
-
-impl Series {
-    /// The column of a run-wide metric.
-    #[must_use]
-    pub fn run(&self, metric: Metric) -> Option<&[Option<f64>]> {
-        self.columns.get(metric.spec().name).map(Vec::as_slice)
-    }
-
-    /// The column of a group's metric.
-    #[must_use]
-    pub fn group(&self, group: &str, metric: Metric) -> Option<&[Option<f64>]> {
-        self.columns.get(&format!("{group}.{}", metric.spec().name)).map(Vec::as_slice)
-    }
-
-    /// Adds a column, unless no sample has a value.
-    pub fn add(&mut self, group: Option<&str>, metric: Metric, rows: &[&Row]) {
-        let values: Vec<_> = rows.iter().map(|row| row.value(metric)).collect();
-        if values.iter().any(Option::is_some) {
-            let name = metric.spec().name;
-            let key = group.map_or_else(|| name.to_owned(), |group| format!("{group}.{name}"));
-            self.columns.insert(key, values);
-        }
-    }
-
-    /// When a run-wide metric was read, and what it was; nothing where it never was.
-    #[must_use]
-    pub fn run_points(&self, metric: Metric) -> Vec<(i64, f64)> {
-        self.points_of(metric.spec().name)
-    }
-
-    /// The same of a group's metric.
-    #[must_use]
-    pub fn group_points(&self, group: &str, metric: Metric) -> Vec<(i64, f64)> {
-        self.points_of(&format!("{group}.{}", metric.spec().name))
-    }
-
-    fn points_of(&self, name: &str) -> Vec<(i64, f64)> {
-        let Some(column) = self.columns.get(name) else { return Vec::new() };
-        let clock = self.clocks.values().find(|clock| clock.columns.iter().any(|column| column == name));
-        let Some(clock) = clock else { return self.points(column) };
-        let read = clock.at_ns.iter().zip(&self.at_ns).zip(column);
-        read.filter_map(|((read, sampled), value)| Some((read.unwrap_or(*sampled), (*value)?))).collect()
-    }
-
-    /// The times of the samples, and the values of a column, where it was read.
-    #[must_use]
-    pub fn points(&self, column: &[Option<f64>]) -> Vec<(i64, f64)> {
-        self.at_ns.iter().zip(column).filter_map(|(at, value)| value.map(|value| (*at, value))).collect()
-    }
 }
 
 /// What became of a client group.
@@ -335,10 +263,15 @@ pub fn stat_of(name: &str) -> Option<Stat> {
 }
 
 impl Trial {
-    /// Whether it is whole, and proves something.
+    /// Whether it is whole, and its figures are the server's.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.invalid.is_empty() && !self.cut_short
+        self.doubts().next().is_none() && !self.cut_short
+    }
+
+    /// Why some or all of its figures are not the server's.
+    pub fn doubts(&self) -> impl Iterator<Item = &str> {
+        self.invalid.iter().chain(&self.disturbed).map(String::as_str)
     }
 }
 
@@ -358,6 +291,12 @@ impl Record {
     #[must_use]
     pub fn is_unproven(&self) -> bool {
         self.points.iter().flat_map(|point| &point.trials).any(|trial| !trial.unproven.is_empty())
+    }
+
+    /// Why some or all figures of the first trial in doubt are not the server's.
+    #[must_use]
+    pub fn doubt(&self) -> Option<&str> {
+        self.points.iter().flat_map(|point| &point.trials).flat_map(Trial::doubts).next()
     }
 
     /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
@@ -415,27 +354,11 @@ mod tests {
         assert_eq!(record(&[Pass, Fail, Invalid], invalid).outcome(), Fail);
         assert_eq!(record(&[Pass, Invalid, Inconclusive], |_| ()).outcome(), Invalid);
         assert_eq!(record(&[Pass], invalid).outcome(), Invalid);
+        let disturbed = |trial: &mut Trial| trial.disturbed.push("the host was busy".to_owned());
+        assert_eq!(record(&[Pass], disturbed).outcome(), Pass, "what does not depend on time stands");
         assert_eq!(record(&[Pass, Inconclusive], |_| ()).outcome(), Inconclusive);
         assert_eq!(record(&[Pass], |_| ()).outcome(), Pass);
         let died = |trial: &mut Trial| trial.died = Some("signal 11".to_owned());
         assert_eq!(record(&[Inconclusive], died).outcome(), Fail, "a crash is one, whatever was measured");
-    }
-
-    #[test]
-    fn a_column_without_values_is_not_kept() {
-        let mut row = Row::default();
-        row.set(Metric::ServerRss, 7.0);
-        let mut series = Series { at_ns: vec![0, 1], ..Series::default() };
-        for metric in [Metric::ServerRss, Metric::ServerPss] {
-            series.add(None, metric, &[&row, &Row::default()]);
-        }
-        assert_eq!(series.run(Metric::ServerRss), Some(&[Some(7.0), None][..]));
-        assert_eq!(series.run(Metric::ServerPss), None);
-        assert_eq!(series.points(series.run(Metric::ServerRss).expect("a column")), [(0, 7.0)]);
-        assert_eq!(series.run_points(Metric::ServerRss), [(0, 7.0)]);
-        let clock = Clock { columns: vec!["server_rss".to_owned()], at_ns: vec![Some(5), None] };
-        series.clocks.insert("process".to_owned(), clock);
-        assert_eq!(series.run_points(Metric::ServerRss), [(5, 7.0)]);
-        assert_eq!(series.run_points(Metric::ServerPss), []);
     }
 }

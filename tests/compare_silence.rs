@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{BADPEER, badpeer, ending, text, with_profile};
+use self::common::{BADPEER, badpeer, ending, skip, text, with_profile};
 
 /// Names what the server in this file does, and its port.
 const STUB: &str = "BADPEER_TEST_STUB";
@@ -153,10 +153,6 @@ fn disturbance(comparison: &Value) -> Option<String> {
         return Some(format!("{dropped} pairs were dropped"));
     }
     (pressure > 0.5).then(|| format!("some task waited for a core {:.0} % of the time", pressure * 100.0))
-}
-
-fn skip(what: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIP {what}");
 }
 
 #[test]

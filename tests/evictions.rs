@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::{
-    common::{BADPEER, badpeer, ending, text, trial},
+    common::{BADPEER, badpeer, ending, skip, text, trial},
     servers::{Holding, holding, one_page},
 };
 
@@ -37,7 +37,7 @@ fn judged(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
 fn too_busy(name: &str, said: &str) -> bool {
     let is_so = said.contains("INVALID");
     if is_so {
-        eprintln!("SKIP {name}: the host is too busy to judge: {said}");
+        skip(&format!("{name}: the host is too busy to judge: {said}"));
     }
     is_so
 }
@@ -76,7 +76,7 @@ fn a_server_that_holds_as_long_as_it_should_passes_and_one_that_does_not_fails()
         if too_busy(name, &said) {
             continue;
         }
-        assert_eq!(code, Some(if passes { 0 } else { 1 }), "{name}: {said}");
+        assert_eq!(code, Some(i32::from(!passes)), "{name}: {said}");
         let trial = trial(folder.path(), name);
         let uncertain = number(&trial, "stalled.stalled_for_uncertainty");
         let span = number(&trial, "stalled.stalled_for_min") - number(&trial, "stalled.stalled_for_max");
@@ -162,7 +162,7 @@ fn redis_is_never_held_up_by_who_does_not_read_pong() {
         .stdout(std::process::Stdio::null())
         .spawn();
     let Ok(mut server) = server else {
-        eprintln!("SKIP: redis-server is not installed");
+        skip("redis-server is not installed");
         return;
     };
     servers::await_listener(port);
@@ -235,7 +235,7 @@ fn evictions_of_the_reference_server_agree_with_what_is_seen_from_outside() {
             assert_eq!(eviction["disagreement_ns"], 0, "{eviction}");
         }
     }
-    assert_eq!(number(&trial, "evictions_lost") + number(&trial, "evictions_unmatched"), 0.0);
+    assert!(number(&trial, "evictions_lost") + number(&trial, "evictions_unmatched") < 0.5);
 }
 
 #[test]

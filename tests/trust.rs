@@ -1,9 +1,11 @@
 //! What must not be taken for the server's: every limit of the harness and the host is provoked, and what a server does to
 //! its latencies cannot be hidden.
 
+mod common;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd, OwnedFd},
     path::Path,
@@ -22,7 +24,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BADPEER: &str = env!("CARGO_BIN_EXE_badpeer");
+use self::common::{BADPEER, skip};
 
 /// A profile of one group, against a server of its own or at this address.
 fn profile(attach: Option<SocketAddr>, measure: &str, group: &str, expect: &str) -> String {
@@ -91,11 +93,6 @@ fn deaf(room: i32) -> (OwnedFd, SocketAddr) {
     listen(&socket, Backlog::new(room).expect("room")).expect("listening");
     let address: SockaddrIn = getsockname(socket.as_raw_fd()).expect("an address");
     (socket, (address.ip(), address.port()).into())
-}
-
-/// Written past the test's captured output, so that it is seen.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// A server that runs by itself, and ends with the test.
@@ -198,7 +195,7 @@ fn clients_that_run_out_of_descriptors_keep_what_they_measured() {
         Command::new("prlimit").args(["--pid", &child.id().to_string(), "--nofile=100:100"]).status();
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     if !limited.is_ok_and(|status| status.success()) {
-        return skipped("prlimit (util-linux) cannot lower the limit of a process here");
+        return skip("prlimit (util-linux) cannot lower the limit of a process here");
     }
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("ran out of descriptors after") && said.contains("ulimit -n"), "{said}");
@@ -222,7 +219,7 @@ fn clients_that_run_out_of_ports_say_how_many_there_were() {
         Command::new("unshare").args(["-rn", "sh", "-c", &script]).current_dir(folder.path()).output();
     let allowed = output.as_ref().is_ok_and(|output| !matches!(output.status.code(), Some(1 | 99) | None));
     if !allowed {
-        return skipped(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
+        return skip(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
     }
     let (code, said) = ending(&output.expect("it ran"));
     assert_eq!(code, Some(4), "{said}");

@@ -21,6 +21,7 @@ mod race;
 mod run_delay;
 mod share;
 mod silence;
+mod starting;
 mod team;
 
 use std::{

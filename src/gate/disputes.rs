@@ -45,7 +45,7 @@ mod tests {
         let trial = Trial { evictions: vec![eviction(5), eviction(190_000_000)], ..Trial::default() };
         let sentence = dispute(&trial, 1_000_000).expect("a sentence");
         assert!(
-            sentence.contains("(send_timeout) 1.00 ms after") && sentence.contains("190 ms at least"),
+            sentence.contains("(send_timeout) 1 ms after") && sentence.contains("190 ms at least"),
             "{sentence}"
         );
         assert_eq!(dispute(&trial, 200_000_000), None);

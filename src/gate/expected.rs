@@ -48,7 +48,7 @@ pub enum Judged {
 /// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every trial; of a
 /// time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all trials, as with so
 /// many the worst one says more about the machine. What trials that are shorter than the profile's can tell is said in
-/// [`shortened`].
+/// the notes that are returned beside.
 #[must_use]
 pub fn expected(
     profiles: &[Profile],

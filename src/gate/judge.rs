@@ -1,10 +1,16 @@
 //! What each expectation comes to.
 
+mod excuse;
+
 use std::cmp::Ordering;
 
 use indexmap::IndexMap;
 
-use super::{MOST_OWN_SHARE, clients_were_late, clients_were_starved, clients_were_the_limit, own_share};
+use self::excuse::Failure;
+use super::{
+    MOST_OWN_SHARE, clients_were_late, clients_were_starved, clients_were_the_limit, depends_on_time,
+    own_share,
+};
 use crate::{
     metric::{Definite, Metric},
     profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
@@ -117,10 +123,42 @@ impl<'a> Here<'a> {
     fn outcome(&self, expectation: &Expectation) -> (Option<(f64, Option<&'a str>)>, Outcome) {
         let (shown, outcome) = self.weigh(expectation);
         let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
-        let is_unproven = is_invalid(self.point)
-            || self.compared_with(expectation).any(is_invalid)
+        // Where others had the cores, of what holds a time proves nothing, and of what fails all that they explain.
+        let is_spared = match outcome {
+            Outcome::Fail => self.fails_anyhow(expectation),
+            _ => !depends_on_time(expectation.stat),
+        };
+        let is_disturbed = |point: &Point| point.trials.iter().any(|trial| !trial.disturbed.is_empty());
+        let is_doubtful = |point: &Point| is_invalid(point) || (is_disturbed(point) && !is_spared);
+        let is_unproven = is_doubtful(self.point)
+            || self.compared_with(expectation).any(is_doubtful)
             || self.is_the_clients_own(expectation, shown, outcome);
         (shown, if is_unproven { Outcome::Invalid } else { outcome })
+    }
+
+    /// Whether the expectation fails in a trial that nobody disturbed, or by more than others explain.
+    fn fails_anyhow(&self, expectation: &Expectation) -> bool {
+        whole(self.point).any(|trial| {
+            let Some((known, _)) = known(trial, expectation) else { return false };
+            let holds = |condition: &Condition, known| {
+                condition.holds(known, |wanted| self.limit(trial, expectation, wanted))
+            };
+            let mut failed = expectation.conditions.iter().filter(|c| holds(c, known) == Some(false));
+            failed.any(|condition| {
+                trial.disturbed.is_empty()
+                    || self.group(expectation).is_some_and(|group| {
+                        let (metric, figure) = (expectation.stat.metric, known.figure());
+                        let failure = Failure { trial, group, metric, figure };
+                        !failure.is_excused(condition, |figure| holds(condition, Known::Exactly(figure)))
+                    })
+            })
+        })
+    }
+
+    /// The group that the expectation is about, if it is about one.
+    fn group(&self, expectation: &Expectation) -> Option<&'a Group> {
+        let name = expectation.number.rsplit_once('.').map(|(group, _)| group)?;
+        self.profile.clients.iter().find(|group| group.name == name)
     }
 
     /// The point with the given keys as given, and all others as they are here.
@@ -193,10 +231,7 @@ impl<'a> Here<'a> {
         shown: Option<(f64, Option<&str>)>,
         outcome: Outcome,
     ) -> bool {
-        let name = expectation.number.rsplit_once('.').map(|(group, _)| group);
-        let Some(group) = self.profile.clients.iter().find(|group| Some(group.name.as_str()) == name) else {
-            return false;
-        };
+        let Some(group) = self.group(expectation) else { return false };
         let cause = shown.and_then(|(_, cause)| cause);
         if outcome == Outcome::Fail && cause.is_some_and(|cause| cause != SKIPPED) {
             return false;

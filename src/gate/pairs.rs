@@ -44,7 +44,7 @@ impl Pair {
     pub fn dropped(&self) -> Option<String> {
         let sides = [("base", &self.base), ("head", &self.head)];
         sides.into_iter().find_map(|(side, trial)| {
-            let reason = trial.invalid.first().cloned();
+            let reason = trial.doubts().next().map(str::to_owned);
             let reason = reason.or_else(|| trial.cut_short.then(|| "cut short".to_owned()))?;
             Some(format!("{side}: {reason}"))
         })

@@ -1,9 +1,10 @@
 //! Was it the server that was measured? What the harness and the host did to a trial, judged by limits that are stated
 //! here, from what the record holds.
 //!
-//! Three answers are possible. The trial is *invalid*: none of its figures is the server's. Or the clients were the limit
-//! ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and latencies prove
-//! only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
+//! Four answers are possible. The trial is *invalid*: none of its figures is the server's. Or it was *disturbed*: its times,
+//! rates and costs are not the server's, and what does not depend on time stands ([`depends_on_time`]). Or the clients were
+//! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
+//! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
 mod others;
 
@@ -11,7 +12,7 @@ pub use self::others::*;
 use super::{MOST_OWN_SHARE, own_share};
 use crate::{
     codec::Protocol,
-    metric::{Fold, Metric, Stat},
+    metric::{Definite, Fold, Metric, Stat, Unit},
     profile::{Group, Profile},
     record::{GroupResult, Trial},
     units::human_time,
@@ -53,6 +54,8 @@ const NOTABLE_CLOSES: f64 = 0.05;
 pub struct Findings {
     /// Why the trial proves nothing; empty if it stands.
     pub invalid: Vec<String>,
+    /// Why its times, rates and costs prove nothing; empty if they stand.
+    pub disturbed: Vec<String>,
     /// What a reader must bear in mind.
     pub notes: Vec<String>,
 }
@@ -66,12 +69,14 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.openings(),
         figures.loop_starts(),
         figures.shortage(),
+        figures.listen_queue(),
+        figures.crowded_port(),
+    ];
+    let disturbed = [
         figures.pacing(),
         figures.pauses(),
-        figures.listen_queue(),
         figures.steal(MOST_STEAL..=f64::INFINITY),
         figures.crowded_cores(),
-        figures.crowded_port(),
     ];
     let notes = [
         figures.busy(),
@@ -88,8 +93,18 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
     ];
     Findings {
         invalid: invalid.into_iter().flatten().collect(),
+        disturbed: disturbed.into_iter().flatten().collect(),
         notes: notes.into_iter().flatten().collect(),
     }
+}
+
+/// Whether a busy host changes the number: a time, a rate or a cost. What no load excuses ([`Definite`]) is none of these.
+#[must_use]
+pub fn depends_on_time(stat: Stat) -> bool {
+    let spec = stat.metric.spec();
+    let is_time =
+        matches!(stat.unit(), Unit::Nanoseconds | Unit::PerSecond | Unit::BytesPerSecond | Unit::Cores);
+    is_time && spec.definite == Definite::Never
 }
 
 /// Whether the clients' thread had no time left to wait for the server: a closed loop was as fast as the clients were.
@@ -117,7 +132,7 @@ fn strain(trial: &Trial) -> f64 {
 }
 
 /// A number of the whole run.
-fn number(trial: &Trial, metric: Metric, fold: Fold) -> Option<f64> {
+pub(super) fn number(trial: &Trial, metric: Metric, fold: Fold) -> Option<f64> {
     trial.summary.get(&Stat { metric, fold }.name()).copied()
 }
 

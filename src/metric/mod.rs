@@ -3,6 +3,7 @@
 //!
 //! To add a metric: one entry in `table.rs`, one `row.set(Metric::Yours, value)` where it can be read.
 
+mod declare;
 mod table;
 mod unit;
 

@@ -1,40 +1,7 @@
 //! The table of everything that is measured. A line here and one `row.set` in the probe that can see it are all that a
 //! new metric needs.
 
-use super::{Better, Definite, Fold, Panel, Scope, Spec, Unit};
-
-macro_rules! metrics {
-    ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $scope:ident $unit:ident $better:ident
-        [$($fold:ident)*] $panel:ident $noise:literal $($definite:ident)?; )+) => {
-        /// A thing that can be measured.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
-
-        impl Metric {
-            /// Every metric, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// What is known about it.
-            #[must_use]
-            pub const fn spec(self) -> &'static Spec {
-                match self { $( Self::$variant => {
-                    const SPEC: Spec = Spec {
-                        name: $name,
-                        unit: Unit::$unit,
-                        better: Better::$better,
-                        scope: Scope::$scope,
-                        folds: &[$(Fold::$fold),*],
-                        panel: Panel::$panel,
-                        noise: $noise,
-                        definite: Definite::declared(&[$(Definite::$definite)?]),
-                        help: concat!($($help),+).trim_ascii(),
-                    };
-                    &SPEC
-                } )+ }
-            }
-        }
-    };
-}
+use super::{Better, Definite, Fold, Panel, Scope, Spec, Unit, declare::metrics};
 
 metrics! {
     // variant: "name" scope unit better [folds] panel noise definite;

@@ -205,11 +205,11 @@ mod tests {
         let examined = |after: &str| gate::examine(&control, &trial(after));
         let oversold = examined("cpu  350 0 180 350 5 0 15 80 0 0\ncpu0 175 0 90 175 3 0 7 40 0 0\n");
         assert!(
-            oversold.invalid[0].contains("took 10 % of the time of the cores in use (steal)"),
+            oversold.disturbed[0].contains("took 10 % of the time of the cores in use (steal)"),
             "{oversold:?}"
         );
         let shared = examined("cpu  350 0 180 350 5 0 15 79 0 0\n");
-        assert!(shared.invalid.is_empty() && shared.notes[0].contains("took 9.8 %"), "{shared:?}");
+        assert!(shared.disturbed.is_empty() && shared.notes[0].contains("took 9.8 %"), "{shared:?}");
     }
 
     /// A trial of which nothing is known but the cores it used.

@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::inet_diag::{SocketEntry, TcpState, TimeWait};
 
+/// The kernel tells how long ago a connection ended by its tick, which is up to 10 ms long, and rounds up twice.
+const TIME_WAIT_SLACK_NS: u64 = 20_000_000;
+
 /// What others sent while it was measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OtherClients {
@@ -86,7 +89,7 @@ impl RequestCounts {
         let of_window = ended.iter().filter(|wait| ended_ns(wait) > began_ns);
         let peers = of_window.map(|wait| Peer {
             port: if wait.local_port == port { wait.remote_port } else { wait.local_port },
-            seen_ns: ended_ns(wait),
+            seen_ns: ended_ns(wait) + TIME_WAIT_SLACK_NS,
             segments: 1,
             before: 0,
         });
@@ -178,6 +181,19 @@ mod tests {
         // Port 6 was seen alive, port 8 ended before the window, port 5 is ours.
         let ended = [wait(6, 100), wait(7, 100), wait(8, 1500), wait(5, 100), by_server];
         assert_eq!(counted(&looks, &ended), found(3, 6, 0));
+    }
+
+    #[test]
+    fn a_connection_of_ours_that_ended_at_once_is_ours() {
+        let mut counts = RequestCounts::default();
+        counts.look(80, &[], 0);
+        counts.begin_window(0);
+        let ended = TimeWait { local_port: 5, remote_port: 80, age_ms: 104 };
+        counts.end_window(80, &[ended], 200_000_000);
+        // It was opened 100 ms ago: the tick puts its end 4 ms before that.
+        let opened = |ms: u64| counts.others(&HashMap::from([(5, ms * 1_000_000)]));
+        assert_eq!(opened(100), Some(found(0, 0, 1)));
+        assert_eq!(opened(120), Some(found(1, 1, 0)), "another had the port before us");
     }
 
     #[test]

@@ -112,7 +112,7 @@ mod tests {
         };
         assert_eq!(
             told(std::slice::from_ref(&behind)).expect("a sentence"),
-            "`stalled`: 20 ended by the server 60.0 s after connecting (FIN, not yet seen by the client), 60.0 s after the last \
+            "`stalled`: 20 ended by the server 60 s after connecting (FIN, not yet seen by the client), 60 s after the last \
              progress, known to within 100 ms; 75 MiB still in the kernel at the end of the window."
         );
         let mixed = ServerEndings {

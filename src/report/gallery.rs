@@ -1,11 +1,6 @@
 //! A gallery of runs: of each the one chart that tells most, what it shows, and what it came to.
 
-use super::{
-    ReportError, chart,
-    chart::Figure,
-    table::plain,
-    view::{manner, meaning},
-};
+use super::{ReportError, chart, chart::Figure, meaning::meaning, table::plain, view::manner};
 use crate::{
     profile::Group,
     record::{Record, stat_of},

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ReportError, gallery::telling, gate, html, view::meaning};
+use super::{ReportError, gallery::telling, gate, html, meaning::meaning};
 use crate::{gate::Comparison, record::Record};
 
 /// A run or a comparison, as the page lists it.

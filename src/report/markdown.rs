@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use super::{
     contents, ended,
+    meaning::meaning,
     problems::problems,
     stall::explanations,
     table::plain,
-    view::{axes, faults, manner, meaning, said},
+    view::{axes, faults, manner, said},
 };
 use crate::record::Record;
 
@@ -43,8 +44,14 @@ pub(super) fn render(record: &Record) -> String {
         for sentence in ended::sentences(point) {
             paragraph(&format!("> Ended by the server: {}", plain(&sentence)));
         }
-        for note in said(point, |trial| &trial.invalid).iter().chain(&said(point, |trial| &trial.notes)) {
-            paragraph(&format!("> {}", plain(note)));
+        for note in said(point, |trial| &trial.invalid) {
+            paragraph(&format!("> Invalid: {}", plain(&note)));
+        }
+        for note in said(point, |trial| &trial.disturbed) {
+            paragraph(&format!("> Times are invalid: {}", plain(&note)));
+        }
+        for note in said(point, |trial| &trial.notes) {
+            paragraph(&format!("> {}", plain(&note)));
         }
         for why in said(point, |trial| &trial.unproven) {
             paragraph(&format!("> Not shown: {}", plain(&why)));

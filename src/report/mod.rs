@@ -15,6 +15,7 @@ pub mod history;
 mod html;
 pub mod index;
 mod markdown;
+mod meaning;
 mod problems;
 mod stall;
 mod table;
@@ -166,7 +167,7 @@ pub fn markdown(record: &Record, against: Option<&Against>) -> String {
 /// What the outcome of a record means, in a sentence.
 #[must_use]
 pub fn meaning(record: &Record) -> String {
-    view::meaning(record)
+    meaning::meaning(record)
 }
 
 /// The files of the given formats of a comparison, by name.

@@ -2,12 +2,11 @@
 
 use super::{
     contents, ended,
+    meaning::meaning,
     problems::problems,
     stall::explanations,
     table::{Align, Table, shortened},
-    view::{
-        NOTHING, axes, brief, evictions, faults, groups, manner, meaning, outcomes, said, silences, troubles,
-    },
+    view::{NOTHING, axes, brief, evictions, faults, groups, manner, outcomes, said, silences, troubles},
 };
 use crate::{
     metric::{Fold, Metric},
@@ -85,6 +84,7 @@ fn point_text(point: &Point, color: bool) -> String {
         remarks("first fault", &faults(point))
             + &remarks("ended by the server", &ended::sentences(point))
             + &remarks("invalid", &said(point, |t| &t.invalid))
+            + &remarks("times are invalid", &said(point, |t| &t.disturbed))
             + &remarks("not shown", &said(point, |t| &t.unproven))
             + &remarks("note", &said(point, |t| &t.notes))
             + &remarks("where bytes were held up", &explanations(point)),

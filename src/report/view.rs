@@ -8,7 +8,7 @@ use super::ended::unnoticed;
 use crate::{
     gate::censored_by,
     metric::{Fold, Metric, Stat, Unit},
-    record::{GroupResult, Ledger, Outcome, Point, Record, Requests, Trial, Verdict, lower_bound},
+    record::{GroupResult, Ledger, Point, Record, Requests, Trial, lower_bound},
     stats::quantile,
 };
 
@@ -312,69 +312,6 @@ pub(super) fn said<'a>(point: &'a Point, of: fn(&Trial) -> &Vec<String>) -> Vec<
         if count >= repeats { text.to_owned() } else { format!("{text} (in {count} of {repeats} repeats)") }
     };
     texts.into_iter().map(with_count).collect()
-}
-
-/// What the outcome of a run means, in a sentence.
-pub(super) fn meaning(record: &Record) -> String {
-    let total = record.verdicts().count();
-    let with = |outcome| record.verdicts().filter(move |verdict| verdict.outcome == outcome);
-    match record.outcome() {
-        Outcome::Pass if total == 0 => {
-            "Nothing was expected: these are figures without a judgment.".to_owned()
-        }
-        Outcome::Pass if record.verdicts().all(Verdict::is_implied) => {
-            "No answer was wrong, and nothing else was expected: these are figures without a judgment."
-                .to_owned()
-        }
-        Outcome::Pass => "Everything that was expected held in every repeat.".to_owned(),
-        Outcome::Fail => {
-            let died =
-                record.died().map(|how| format!("While it was driven, {}.", how.trim_end_matches('.')));
-            let failed = with(Outcome::Fail).next().map(|first| {
-                let failed = with(Outcome::Fail).count();
-                let (name, condition, measured) = (&first.name, &first.condition, first.shown());
-                format!("{failed} of {total} expectations did not hold; the first: {name} {condition}, measured {measured}.")
-            });
-            let invalid =
-                record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
-            let invalid = invalid.map(|why| {
-                format!(
-                    "No load excuses that; of times and rates nothing is proven: {}.",
-                    why.trim_end_matches('.')
-                )
-            });
-            [died, failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ")
-        }
-        Outcome::Invalid => {
-            let why =
-                record.points.iter().flat_map(|point| &point.trials).flat_map(|trial| &trial.invalid).next();
-            match (why, with(Outcome::Invalid).next()) {
-                (None, Some(first)) => format!(
-                    "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster \
-                     cores, drive the server in an open loop (rate), or expect counts and CPU time instead.",
-                    first.name, first.condition
-                ),
-                (why, _) => {
-                    let why = why.map_or("the harness was the limit", String::as_str);
-                    format!("These figures prove nothing: {}.", why.trim_end_matches('.'))
-                }
-            }
-        }
-        Outcome::Inconclusive if record.interrupted => {
-            "The run was cut short; what is here was measured before.".to_owned()
-        }
-        Outcome::Inconclusive if with(Outcome::Inconclusive).next().is_none() && record.is_unproven() => {
-            let why = record.points.iter().flat_map(|point| &point.trials).find_map(|t| t.unproven.first());
-            format!("Nothing was shown: {}.", why.map_or("", |why| why.trim_end_matches('.')))
-        }
-        Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
-            Some(Verdict { reason: Some(reason), .. }) => reason.clone(),
-            Some(first) => {
-                format!("Nothing was measured that could tell whether {} {}.", first.name, first.condition)
-            }
-            None => "Nothing was measured.".to_owned(),
-        },
-    }
 }
 
 /// How the run was done, in a line.

@@ -50,6 +50,7 @@ pub(super) fn run(
         summary,
         censored: IndexMap::new(),
         invalid: Vec::new(),
+        disturbed: Vec::new(),
         unproven: Vec::new(),
         notes: Vec::new(),
     }))

@@ -69,6 +69,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         summary: indexmap::IndexMap::new(),
         censored: indexmap::IndexMap::new(),
         invalid: Vec::new(),
+        disturbed: Vec::new(),
         unproven: measured.unproven,
         notes: measured.notes,
     };
@@ -82,6 +83,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
     summarize_groups(&mut trial, profile, &driven, instants);
     for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
         trial.invalid.extend(findings.invalid);
+        trial.disturbed.extend(findings.disturbed);
         trial.notes.extend(findings.notes);
     }
     trial.notes.extend(gate::dispute(&trial, told.tick_ns));

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -27,6 +28,11 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// Exit code, and all that was said.
 pub(crate) fn ending(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), text(&output.stderr) + &text(&output.stdout))
+}
+
+/// Names what a test could not judge, and why; it is told also where the test passes.
+pub(crate) fn skip(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIP {what}");
 }
 
 /// A folder with this profile in it, as `quick.toml`.

@@ -204,6 +204,46 @@ fn what_no_load_excuses_fails_in_an_invalid_trial_and_in_one_that_was_cut_short(
 }
 
 #[test]
+fn a_busy_host_spoils_times_and_rates_and_failures_that_it_may_cause() {
+    let of = |expect: &str, number: &str, value: f64| {
+        let mut trial = trial(&[(number, value)]);
+        trial.disturbed.push("other programs had the server's cores".to_owned());
+        outcome(expect, &[trial]).1
+    };
+    let latency = |value| of("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", value);
+    assert_eq!([latency(1e6), latency(2e9)], [Outcome::Invalid; 2]);
+    let rate = |value| of("\"g.requests_rate\" = \"> 5/s\"", "g.requests_rate", value);
+    assert_eq!([rate(9.0), rate(4.0)], [Outcome::Invalid; 2]);
+    let memory = |value| of("server_rss_growth = \"< 1KiB\"", "server_rss_growth", value);
+    assert_eq!([memory(9.0), memory(4096.0)], [Outcome::Pass, Outcome::Invalid]);
+    let evicted = |value| of("\"g.evicted\" = \"= 3\"", "g.evicted", value);
+    assert_eq!([evicted(3.0), evicted(2.0)], [Outcome::Pass, Outcome::Invalid]);
+    let corrupt = |value| of("\"g.corrupt\" = \"= 0\"", "g.corrupt", value);
+    assert_eq!([corrupt(0.0), corrupt(1.0)], [Outcome::Pass, Outcome::Fail]);
+}
+
+#[test]
+fn a_busy_host_does_not_excuse_waits_that_it_does_not_explain() {
+    let of = |expect: &str, numbers: &[(&str, f64)]| {
+        let busy = [("server_run_delay_rate", 0.4), ("harness_run_delay", 0.1), ("g.latency_p50", 2e5)];
+        let mut trial = trial(&[numbers, &busy[..]].concat());
+        trial.disturbed.push("other programs had the server's cores".to_owned());
+        outcome(expect, &[trial]).1
+    };
+    let wait = |ns| of("\"g.longest_wait\" = \"< 1s\"", &[("g.longest_wait", ns)]);
+    // Half of it, and 100 ms.
+    assert_eq!([wait(2.1e9), wait(2.3e9)], [Outcome::Invalid, Outcome::Fail]);
+    let silent = |ns| of("\"g.silent_share\" = \"< 1%\"", &[("g.silent_share", 0.1), ("g.longest_wait", ns)]);
+    assert_eq!([silent(2e8), silent(3e8)], [Outcome::Invalid, Outcome::Fail]);
+    assert_eq!(of("\"g.refused\" = \"= 0\"", &[("g.refused", 1.0)]), Outcome::Fail);
+    let sound = trial(&[("g.latency_p99", 2e9)]);
+    let mut disturbed = trial(&[("g.latency_p99", 1.0)]);
+    disturbed.disturbed.push("the host was busy".to_owned());
+    let latency = outcome("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
+    assert_eq!(latency, Outcome::Fail, "the trial that nobody disturbed tells");
+}
+
+#[test]
 fn answers_of_an_overloaded_server_are_excused_by_load_and_other_errors_are_not() {
     let of = |overloaded| {
         let mut trial = trial(&[("g.errors", 5.0)]);
@@ -231,7 +271,7 @@ fn a_point_that_proves_nothing_spoils_what_is_compared_with_it() {
 fn busy_clients_excuse_a_long_wait_and_not_one_without_an_end() {
     let wait = "\"g.longest_wait\" = \"< 1s\"";
     let of = |value: f64, names: &[&str]| {
-        let trial = censored(&[("g.longest_wait", value), ("harness_busy", 0.99)], names);
+        let trial = censored(&[("g.longest_wait", value), ("harness_run_delay", 0.6)], names);
         outcome(wait, &[trial]).1
     };
     assert_eq!(of(0.5e9, &[]), Outcome::Pass, "it was short all the same");

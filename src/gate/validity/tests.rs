@@ -24,11 +24,14 @@ fn examined(load: &str, expect: &str, trial: &Trial) -> Findings {
     examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), trial)
 }
 
-/// What is said of a trial with these numbers: `invalid: …`, `note: …`, or nothing.
+/// What is said of a trial with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
 fn said(load: &str, numbers: &[(&str, f64)]) -> String {
-    let Findings { invalid, notes } = examined(load, "", &trial(numbers));
-    let invalid = invalid.into_iter().map(|text| format!("invalid: {text}"));
-    invalid.chain(notes.into_iter().map(|text| format!("note: {text}"))).collect::<Vec<_>>().join("\n")
+    let Findings { invalid, disturbed, notes } = examined(load, "", &trial(numbers));
+    let kinds = [("invalid", invalid), ("disturbed", disturbed), ("note", notes)];
+    let texts = kinds
+        .into_iter()
+        .flat_map(|(kind, texts)| texts.into_iter().map(move |text| format!("{kind}: {text}")));
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -60,10 +63,10 @@ fn clients_that_never_came_make_a_trial_invalid() {
 }
 
 #[test]
-fn requests_that_start_late_make_a_trial_invalid() {
+fn requests_that_start_late_disturb_a_trial() {
     assert!(
         said(OPEN, &[("pacing_error_p99", 51e6)])
-            .starts_with("invalid: the clients started requests 51 ms late")
+            .starts_with("disturbed: the clients started requests 51 ms late")
     );
 }
 
@@ -89,11 +92,12 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 }
 
 #[test]
-fn an_engine_that_stands_still_makes_a_trial_invalid() {
+fn an_engine_that_stands_still_disturbs_a_trial() {
     let words = said(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
-        words
-            .starts_with("invalid: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"),
+        words.starts_with(
+            "disturbed: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"
+        ),
         "{words}"
     );
 }
@@ -124,7 +128,8 @@ fn steal_is_a_share_of_the_cores_in_use() {
     );
     assert!(said(CLOSED, &[("host_steal_rate", 0.399)]).starts_with("note: "));
     assert!(
-        said(CLOSED, &[("host_steal_rate", 0.4)]).starts_with("invalid: other guests of the host took 10 %")
+        said(CLOSED, &[("host_steal_rate", 0.4)])
+            .starts_with("disturbed: other guests of the host took 10 %")
     );
 }
 
@@ -167,7 +172,7 @@ fn requests_without_an_answer_are_worth_a_note() {
 }
 
 #[test]
-fn programs_on_the_servers_cores_make_a_trial_invalid_where_the_server_waits_for_them() {
+fn programs_on_the_servers_cores_disturb_a_trial_where_the_server_waits_for_them() {
     let of = |others, waited| {
         said(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
     };
@@ -177,7 +182,8 @@ fn programs_on_the_servers_cores_make_a_trial_invalid_where_the_server_waits_for
     assert!(of(0.5, 0.09).starts_with("note: "), "they ran where, or when, the server did not");
     let crowded = of(0.5, 0.45);
     assert!(
-        crowded.starts_with("invalid: other programs used 50 % of the server's cores, and the server waited"),
+        crowded
+            .starts_with("disturbed: other programs used 50 % of the server's cores, and the server waited"),
         "{crowded}"
     );
     assert!(!crowded.contains("note: "), "{crowded}");

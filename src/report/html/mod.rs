@@ -9,10 +9,11 @@ use super::{
     ReportError, baseline,
     chart::{Figure, Live},
     contents, ended,
+    meaning::meaning,
     problems::problems,
     stall,
     table::Table,
-    view::{axes, command_line, manner, meaning, said},
+    view::{axes, command_line, manner, said},
 };
 use crate::{
     gate::Against,
@@ -134,6 +135,7 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
         others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
         remarks("Why these figures prove nothing", &said(point, |trial| &trial.invalid)),
+        remarks("Why times, rates and costs prove nothing", &said(point, |trial| &trial.disturbed)),
         one("What was expected", &[contents::expectations(point)], ""),
         remarks("What was not shown", &said(point, |trial| &trial.unproven)),
         remarks("What to know about the figures", &said(point, |trial| &trial.notes)),

@@ -1,18 +1,15 @@
 //! The right figure at the right time: when samples are taken, where memory starts and peaks, and who else was there. Through
 //! the built program, against servers of the tests' own.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod servers;
 
 use std::{
-    env,
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -21,13 +18,12 @@ use nix::{sys::signal, unistd::Pid};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{BADPEER, badpeer, ending, trial, with_profile};
+use self::{
+    common::{BADPEER, badpeer, ending, trial, with_profile},
+    servers::{OtherClient, server_here, started_as},
+};
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// Tells a copy of this program where to listen, when it is a server.
-const PORT: &str = "WINDOW_PORT";
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-
 /// One test at a time: each is about time, and they would be each other's noise.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -61,75 +57,6 @@ fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
     )
 }
 
-/// How a profile starts one of the servers below.
-fn started_as(server: &str) -> String {
-    let program = env::current_exe().expect("this program");
-    format!(
-        "command = [\"{}\", \"--exact\", \"{server}\", \"--ignored\", \"--nocapture\"]\nenv = {{ {PORT} = \"{{port}}\" }}",
-        program.display()
-    )
-}
-
-/// Answers every head that comes, until the peer is gone.
-fn answer(mut stream: TcpStream) {
-    let mut head = Vec::new();
-    let mut bytes = [0; 4096];
-    while let Ok(count) = stream.read(&mut bytes) {
-        if count == 0 {
-            return;
-        }
-        head.extend_from_slice(&bytes[..count]);
-        while let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {
-            head.drain(..end + 4);
-            if stream.write_all(ANSWER).is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn serve(listener: &TcpListener) {
-    for stream in listener.incoming().map_while(Result::ok) {
-        let _ = stream.set_nodelay(true);
-        thread::spawn(|| answer(stream));
-    }
-}
-
-/// `None` where this is a test like any other.
-fn listener_of_a_server() -> Option<TcpListener> {
-    let port: u16 = env::var(PORT).ok()?.parse().ok()?;
-    Some(TcpListener::bind(("127.0.0.1", port)).expect("a free port"))
-}
-
-/// A server in this process.
-fn server_here() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || serve(&listener));
-    address
-}
-
-/// Memory that is touched, so that it is resident.
-fn touched(mebibytes: usize) -> Vec<u8> {
-    std::hint::black_box(vec![1; mebibytes << 20])
-}
-
-#[test]
-#[ignore = "a server that another test starts"]
-fn server_with_bursts() {
-    let Some(listener) = listener_of_a_server() else { return };
-    // With the first client, and not before: what was there before is no growth.
-    let first = listener.accept().expect("a client").0;
-    thread::spawn(|| answer(first));
-    thread::spawn(|| {
-        thread::sleep(Duration::from_millis(600));
-        let burst = touched(200);
-        thread::sleep(Duration::from_millis(50));
-        drop(burst);
-    });
-    serve(&listener);
-}
-
 #[test]
 fn memory_that_comes_and_goes_between_two_samples_is_in_the_peak() {
     let _turn = turn();
@@ -148,34 +75,6 @@ fn memory_that_comes_and_goes_between_two_samples_is_in_the_peak() {
 }
 
 #[test]
-#[ignore = "a worker of a server that another test starts"]
-fn worker() {
-    if env::var(PORT).is_ok() {
-        let held = touched(16);
-        thread::sleep(Duration::from_secs(30));
-        drop(held);
-    }
-}
-
-#[test]
-#[ignore = "a server that another test starts"]
-fn server_with_workers() {
-    let Some(listener) = listener_of_a_server() else { return };
-    // It listens already: whoever looks now sees the first of five processes.
-    let program = env::current_exe().expect("this program");
-    let mut workers: Vec<Child> = Vec::new();
-    for _ in 0..4 {
-        let mut command = Command::new(&program);
-        command.args(["--exact", "worker", "--ignored", "--nocapture"]).stdout(Stdio::null());
-        workers.push(command.spawn().expect("a worker"));
-    }
-    serve(&listener);
-    for mut worker in workers {
-        let _ = worker.kill();
-    }
-}
-
-#[test]
 fn memory_starts_when_the_workers_are_there() {
     let _turn = turn();
     let (trial, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
@@ -184,20 +83,6 @@ fn memory_starts_when_the_workers_are_there() {
     assert!(number(&trial, "server_rss_start") > 64.0 * MIB, "{said}");
     assert!(number(&trial, "server_rss_growth") < 16.0 * MIB, "{said}");
     assert!(!texts(&trial, "notes").contains("did not come to rest"), "{said}");
-}
-
-#[test]
-#[ignore = "a server that another test starts"]
-fn server_without_rest() {
-    let Some(listener) = listener_of_a_server() else { return };
-    thread::spawn(|| {
-        let mut held = Vec::new();
-        for _ in 0..200 {
-            held.push(touched(1));
-            thread::sleep(Duration::from_millis(15));
-        }
-    });
-    serve(&listener);
 }
 
 #[test]
@@ -289,39 +174,6 @@ fn what_the_sample_at_the_end_lacks_is_absent_and_said_to_be() {
     assert!(summary["kernel_memory_last"].is_number(), "the kernel was asked: {summary}");
     let notes = texts(&trial, "notes");
     assert!(notes.contains("send_buffered_last") && notes.contains("not measured, because"), "{notes}");
-}
-
-/// Another client of a server, which asks for one answer after the other until it is dropped.
-struct OtherClient(Arc<AtomicBool>);
-
-impl OtherClient {
-    /// `pause` lies between an answer and the next request; with `anew` each goes over a connection of its own.
-    fn start(address: SocketAddr, pause: Duration, anew: bool) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let connect = move || TcpStream::connect(address).expect("a connection");
-        thread::spawn(move || {
-            let mut stream = connect();
-            while !stopped.load(Ordering::Relaxed) {
-                let mut answer = [0; ANSWER.len()];
-                let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-                if asked.and_then(|()| stream.read_exact(&mut answer)).is_err() {
-                    return;
-                }
-                thread::sleep(pause);
-                if anew {
-                    stream = connect();
-                }
-            }
-        });
-        Self(stop)
-    }
-}
-
-impl Drop for OtherClient {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// A trial of `run` against a server in this process, at 200 requests a second.

@@ -1,0 +1,74 @@
+//! What a busy host explains of a failure, and what it does not: a server that waits for its cores answers late, and answers.
+
+use crate::{
+    gate::number,
+    metric::{Fold, Metric},
+    profile::{Condition, Group},
+    record::Trial,
+};
+
+/// What a scheduler may add to a single wait beyond the share of time in which tasks waited for a core, in nanoseconds: a
+/// few turns of others.
+const TURNS_NS: f64 = 100e6;
+/// A wait that is longer than so many medians is none of an answer that is only late.
+const MEDIANS: f64 = 20.0;
+
+/// A number of a group that fails a condition in a disturbed trial.
+pub(super) struct Failure<'a> {
+    pub(super) trial: &'a Trial,
+    pub(super) group: &'a Group,
+    pub(super) metric: Metric,
+    pub(super) figure: f64,
+}
+
+impl Failure<'_> {
+    /// Whether the host alone may have caused it. `holds` tells whether a condition holds of a figure.
+    pub(super) fn is_excused(&self, condition: &Condition, holds: impl Fn(f64) -> Option<bool>) -> bool {
+        use Metric::{
+            Evicted, Lost, LostShare, Refused, SilentConnections, SilentShare, Skipped, SkippedShare,
+            Unanswered, UnansweredShare,
+        };
+        match self.metric {
+            metric if super::is_quantile(metric) || super::is_wait(metric) => {
+                !condition.bounds_from_above() || holds(self.unexplained_ns(self.figure)) != Some(false)
+            }
+            Unanswered | UnansweredShare | SilentConnections | SilentShare | Skipped | SkippedShare => {
+                self.are_answers_late()
+            }
+            Lost | LostShare | Evicted => !self.are_most_lost(),
+            Refused => false,
+            _ => true,
+        }
+    }
+
+    /// What is left of a wait without what the host may have added to it.
+    fn unexplained_ns(&self, wait_ns: f64) -> f64 {
+        (wait_ns * (1.0 - self.waiting_share()) - TURNS_NS).max(0.0)
+    }
+
+    /// Share of the time, from 0 to 1, in which the server or the clients' thread waited for a core, or stood still.
+    fn waiting_share(&self) -> f64 {
+        let of = |metric, fold| number(self.trial, metric, fold).unwrap_or(0.0);
+        let window_ns = (self.trial.window_ns.1 - self.trial.window_ns.0).max(1) as f64;
+        // What was not measured may have been all of it.
+        let server = number(self.trial, Metric::ServerRunDelay, Fold::Rate).unwrap_or(1.0);
+        let clients =
+            of(Metric::HarnessRunDelay, Fold::Final) + of(Metric::HarnessPaused, Fold::Final) / window_ns;
+        (server + clients + of(Metric::HostSteal, Fold::Rate)).clamp(0.0, 1.0)
+    }
+
+    /// Whether what was not answered may only have been late: it did not wait for much longer than others.
+    fn are_answers_late(&self) -> bool {
+        let of = |metric: Metric| {
+            self.trial.summary.get(&format!("{}.{}", self.group.name, metric.spec().name)).copied()
+        };
+        let Some(longest) = of(Metric::LongestWait) else { return true };
+        self.unexplained_ns(longest) <= MEDIANS * of(Metric::LatencyP50).unwrap_or(0.0)
+    }
+
+    /// Whether the server ended connections rather than answered.
+    fn are_most_lost(&self) -> bool {
+        let result = self.trial.groups.iter().find(|result| result.name == self.group.name);
+        result.is_some_and(|result| result.requests.lost * 2 > result.requests.started)
+    }
+}

@@ -1,0 +1,66 @@
+//! What the outcome of a run means, in a sentence.
+
+use crate::record::{Outcome, Record, Verdict};
+
+/// What the outcome of a run means, in a sentence.
+pub(super) fn meaning(record: &Record) -> String {
+    let total = record.verdicts().count();
+    let with = |outcome| record.verdicts().filter(move |verdict| verdict.outcome == outcome);
+    match record.outcome() {
+        Outcome::Pass if total == 0 => {
+            "Nothing was expected: these are figures without a judgment.".to_owned()
+        }
+        Outcome::Pass if record.verdicts().all(Verdict::is_implied) => {
+            "No answer was wrong, and nothing else was expected: these are figures without a judgment."
+                .to_owned()
+        }
+        Outcome::Pass => {
+            let held = "Everything that was expected held in every repeat.".to_owned();
+            let doubt = record
+                .doubt()
+                .map(|why| format!(" Of times and rates nothing is proven: {}.", why.trim_end_matches('.')));
+            held + &doubt.unwrap_or_default()
+        }
+        Outcome::Fail => {
+            let died =
+                record.died().map(|how| format!("While it was driven, {}.", how.trim_end_matches('.')));
+            let failed = with(Outcome::Fail).next().map(|first| {
+                let failed = with(Outcome::Fail).count();
+                let (name, condition, measured) = (&first.name, &first.condition, first.shown());
+                format!("{failed} of {total} expectations did not hold; the first: {name} {condition}, measured {measured}.")
+            });
+            let invalid = record.doubt().map(|why| {
+                format!(
+                    "No load excuses that; of times and rates nothing is proven: {}.",
+                    why.trim_end_matches('.')
+                )
+            });
+            [died, failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
+        Outcome::Invalid => match (record.doubt(), with(Outcome::Invalid).next()) {
+            (None, Some(first)) => format!(
+                "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster \
+                     cores, drive the server in an open loop (rate), or expect counts and CPU time instead.",
+                first.name, first.condition
+            ),
+            (why, _) => {
+                let why = why.unwrap_or("the harness was the limit");
+                format!("These figures prove nothing: {}.", why.trim_end_matches('.'))
+            }
+        },
+        Outcome::Inconclusive if record.interrupted => {
+            "The run was cut short; what is here was measured before.".to_owned()
+        }
+        Outcome::Inconclusive if with(Outcome::Inconclusive).next().is_none() && record.is_unproven() => {
+            let why = record.points.iter().flat_map(|point| &point.trials).find_map(|t| t.unproven.first());
+            format!("Nothing was shown: {}.", why.map_or("", |why| why.trim_end_matches('.')))
+        }
+        Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
+            Some(Verdict { reason: Some(reason), .. }) => reason.clone(),
+            Some(first) => {
+                format!("Nothing was measured that could tell whether {} {}.", first.name, first.condition)
+            }
+            None => "Nothing was measured.".to_owned(),
+        },
+    }
+}
