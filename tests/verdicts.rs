@@ -18,7 +18,7 @@ use std::{
 use tempfile::TempDir;
 
 use self::{
-    common::{badpeer, ending, text},
+    common::{badpeer, ending, skip, text},
     wrong::{Act, Requests, answer, ok, serve},
 };
 
@@ -35,11 +35,13 @@ fn http(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String) {
     bench(&format!("http://{address}/page"), flags)
 }
 
-/// The same, again where the machine was too busy for anything to be said of time.
-fn http_when_quiet(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String) {
-    let mut tries = (0..3).map(|_| http(address, flags));
-    let quiet = tries.find(|(_, said)| !said.contains("INVALID"));
-    quiet.unwrap_or_else(|| http(address, flags))
+/// Whether it passes; asked again, and skipped, where the machine is too busy for anything to be said of time.
+fn assert_passes(test: &str, address: SocketAddr, flags: &[&str]) {
+    let mut tries = (0..4).map(|_| http(address, flags));
+    match tries.find(|(_, said)| !said.contains("INVALID")) {
+        Some((code, said)) => assert_eq!(code, Some(0), "{said}"),
+        None => skip(&format!("{test}: the machine is too busy")),
+    }
 }
 
 fn resp(address: SocketAddr) -> (Option<i32>, String) {
@@ -59,8 +61,7 @@ fn assert_fails((code, said): &(Option<i32>, String), words: &[&str]) {
 #[test]
 fn a_server_that_answers_everybody_passes() {
     for flags in [&[][..], &["-r", "400"]] {
-        let (code, said) = http_when_quiet(serve(Requests::Http, |_, _| ok()), flags);
-        assert_eq!(code, Some(0), "{said}");
+        assert_passes("a_server_that_answers_everybody_passes", serve(Requests::Http, |_, _| ok()), flags);
     }
 }
 
@@ -99,15 +100,15 @@ fn statuses_that_are_allowed_are_no_errors() {
             if asked.of_all % 2 == 0 { ok() } else { answer("404 Not Found", "nothing here") }
         })
     };
-    let (code, said) = http_when_quiet(alternating(), &["--status", "200,404"]);
+    let (code, said) = http(alternating(), &["--status", "200,404", "--max-wait", "off"]);
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = http_when_quiet(alternating(), &["--status", "2xx,4xx"]);
+    let (code, said) = http(alternating(), &["--status", "2xx,4xx", "--max-wait", "off"]);
     assert_eq!(code, Some(0), "{said}");
     assert_fails(
         &http(alternating(), &["--status", "404,5xx"]),
         &["good.errors = 0", "Status 404,5xx is expected"],
     );
-    let (code, said) = http_when_quiet(alternating(), &["--check", "none"]);
+    let (code, said) = http(alternating(), &["--check", "none", "--max-wait", "off"]);
     assert_eq!(code, Some(0), "nothing of an answer is judged: {said}");
 }
 
@@ -137,10 +138,10 @@ fn a_server_that_falls_silent_fails() {
 #[test]
 fn connections_that_got_no_answer_are_counted() {
     let half = |asked: wrong::Asked, _: &[u8]| if asked.connection % 2 == 1 { Act::Hang } else { ok() };
-    assert_fails(&http(serve(Requests::Http, half), &[]), &["good.silent_connections = 0: 2"]);
+    let found = http(serve(Requests::Http, half), &[]);
     assert_fails(
-        &http(serve(Requests::Http, half), &[]),
-        &["good.longest_wait <= 1s or <= 20 * latency_p50: >"],
+        &found,
+        &["good.silent_connections = 0: 2", "good.longest_wait <= 1s or <= 20 * latency_p50: >"],
     );
 }
 
@@ -158,8 +159,7 @@ fn a_long_wait_fails_unless_it_is_allowed() {
     };
     assert_fails(&http(stall(), &["--max-wait", "100ms"]), &["good.longest_wait <= 100ms: 2"]);
     for flags in [&["--max-wait", "off"], &["--max-wait", "30s"]] {
-        let (code, said) = http_when_quiet(stall(), flags);
-        assert_eq!(code, Some(0), "{said}");
+        assert_passes("a_long_wait_fails_unless_it_is_allowed", stall(), flags);
     }
 }
 
@@ -190,7 +190,7 @@ fn answers_that_change_fail_as_far_as_they_are_compared() {
     for (server, check) in
         [(changing(), "length"), (changing(), "status"), (longer(), "status"), (longer(), "none")]
     {
-        let (code, said) = http_when_quiet(server, &["--check", check]);
+        let (code, said) = http(server, &["--check", check, "--max-wait", "off"]);
         assert_eq!(code, Some(0), "{check}: {said}");
     }
 }

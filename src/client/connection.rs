@@ -41,6 +41,8 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
     Proper,
+    /// The server no longer waited for a request on a connection that had nothing under way.
+    Idle,
     /// An error that ends the connection is an eviction, announced or not.
     Error,
 }
@@ -81,8 +83,6 @@ pub(super) struct Connection {
     pub(super) last_was_error: bool,
     /// Its group knows that it has room for another request of an open loop.
     pub(super) is_offered: bool,
-    /// When it was opened, in nanoseconds.
-    pub(super) opened_ns: u64,
     /// Bytes that had been received when the last answer was whole.
     pub(super) answered_at: u64,
     /// When the last answer came, in nanoseconds; 0 before the first.
@@ -209,10 +209,17 @@ impl Connection {
         let most = group.requests_per_connection();
         let (pending, last) = (&mut self.pending, &mut self.last);
         let last_was_error = &mut self.last_was_error;
-        let (mut unasked, mut answers) = (0, 0);
+        let (mut unasked, mut answers, mut gave_up) = (0, 0, false);
+        let may_repeat = group.may_repeat() && pending.answered_count() > 0;
+        let mut repeated = None;
         let answered_before = pending.answered_count();
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
+            None if answer.gave_up => gave_up = true,
             None => unasked += 1,
+            Some(request) if answer.gave_up && may_repeat && request.has_crossed(io.now_ns) => {
+                gave_up = true;
+                repeated = Some(request);
+            }
             Some(request) => {
                 *last_was_error = answer.error;
                 answers += u32::from(group.answered(request, answer.error, io.now_ns));
@@ -232,6 +239,9 @@ impl Connection {
                 self.decoder.sent(self.tx.moved, &mut answered);
             }
             None => self.decoder.end(&mut answered),
+        }
+        if gave_up {
+            self.gave_up(repeated, group);
         }
         self.answers = self.answers.saturating_add(answers);
         if self.pending.answered_count() > answered_before {

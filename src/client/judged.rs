@@ -70,10 +70,14 @@ pub(super) struct Judged {
     pub(super) service: Latency,
     /// Response times without what the engine itself was late by, of answered requests of an open loop.
     pub(super) undelayed: Histogram<u64>,
+    /// Requests were left without an answer, in the window or before it.
+    left_waiting: bool,
     /// Requests without a proper answer, by cause.
     causes: [u64; Cause::ALL.len()],
     /// The longest wait that overlapped the window, in nanoseconds.
-    pub(super) longest_wait_ns: u64,
+    longest_wait_ns: u64,
+    /// Why nobody knows how long that would have been, if nothing ever came.
+    longest_wait_is: Option<Cause>,
 }
 
 /// The quantiles that are told, each of response times and of service times.
@@ -92,8 +96,10 @@ impl Judged {
             response: Latency::new(),
             service: Latency::new(),
             undelayed: histogram(),
+            left_waiting: false,
             causes: [0; Cause::ALL.len()],
             longest_wait_ns: 0,
+            longest_wait_is: None,
         }
     }
 
@@ -107,7 +113,22 @@ impl Judged {
     pub(super) fn censor(&mut self, cause: Cause, response_ns: u64, service_ns: u64) {
         self.response.censored.saturating_record(response_ns);
         self.service.censored.saturating_record(service_ns);
+        self.left_waiting |= cause == Cause::Unanswered;
         self.causes[cause as usize] += 1;
+    }
+
+    /// A request has waited for so long, in the window; nothing came if a cause is given.
+    pub(super) fn waited(&mut self, wait_ns: u64, cause: Option<Cause>) {
+        self.left_waiting |= cause == Some(Cause::Unanswered);
+        if wait_ns > self.longest_wait_ns {
+            (self.longest_wait_ns, self.longest_wait_is) = (wait_ns, cause);
+        }
+    }
+
+    /// Sets the longest wait; why it is a lower bound, if it is one.
+    pub(super) fn summarize_longest_wait(&self, row: &mut Row) -> Option<(Metric, Cause)> {
+        row.set(Metric::LongestWait, self.longest_wait_ns as f64);
+        self.longest_wait_is.map(|cause| (Metric::LongestWait, cause))
     }
 
     /// Requests without a proper answer for that reason.
@@ -119,7 +140,7 @@ impl Judged {
     fn main_cause(&self) -> Cause {
         let count = |cause| self.count(cause);
         let without_answer = count(Cause::Unanswered) + count(Cause::Skipped);
-        let waiting = if count(Cause::Unanswered) > 0 { Cause::Unanswered } else { Cause::Skipped };
+        let waiting = if self.left_waiting { Cause::Unanswered } else { Cause::Skipped };
         let causes = [
             (count(Cause::Errors), Cause::Errors),
             (count(Cause::Lost), Cause::Lost),
@@ -150,10 +171,11 @@ impl Judged {
         self.response.add(&other.response);
         self.service.add(&other.service);
         self.undelayed.add(&other.undelayed).expect("histograms with the same bounds");
+        self.left_waiting |= other.left_waiting;
         for (mine, others) in self.causes.iter_mut().zip(other.causes) {
             *mine += others;
         }
-        self.longest_wait_ns = self.longest_wait_ns.max(other.longest_wait_ns);
+        self.waited(other.longest_wait_ns, other.longest_wait_is);
     }
 }
 
@@ -191,6 +213,23 @@ mod tests {
         assert_eq!(judged.response.quantile(0.5), Some(Quantile::Known(100)));
         let Some(Quantile::AtLeast(bound)) = judged.response.quantile(0.51) else { panic!("censored") };
         assert!((8990..=9010).contains(&bound), "{bound}");
+    }
+
+    #[test]
+    fn the_longest_wait_is_a_lower_bound_where_nothing_came() {
+        let mut judged = judged(10, 0);
+        judged.waited(70, None);
+        judged.waited(60, Some(Cause::Unanswered));
+        let longest = |judged: &Judged| {
+            let mut row = Row::default();
+            let censored = judged.summarize_longest_wait(&mut row);
+            (row.value(Metric::LongestWait), censored.map(|(_, cause)| cause))
+        };
+        assert_eq!(longest(&judged), (Some(70.0), None));
+        let mut other = Judged::new();
+        other.waited(80, Some(Cause::Lost));
+        judged.add(&other);
+        assert_eq!(longest(&judged), (Some(80.0), Some(Cause::Lost)));
     }
 
     #[test]

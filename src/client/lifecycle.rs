@@ -99,7 +99,6 @@ impl Engine<'_> {
             last: None,
             last_was_error: false,
             is_offered: false,
-            opened_ns,
             answered_at: 0,
             last_answer_ns: 0,
             answers: 0,
@@ -163,12 +162,10 @@ impl Engine<'_> {
         let mut content = connection.decoder.tally();
         content.count_streams_from(self.stream_of(0));
         let group = &mut self.groups[connection.group];
-        let how = connection.hand_back(how, group, self.io.now_ns);
-        let life = Life {
-            opened_ns: connection.opened_ns,
-            is_established: connection.phase == Phase::Open,
-            answers: connection.answers,
-        };
+        let opened_ns = self.ports[connection.own as usize].opened_ns;
+        let how = connection.hand_back(how, group, opened_ns, self.io.now_ns);
+        let life =
+            Life { opened_ns, is_established: connection.phase == Phase::Open, answers: connection.answers };
         group.ended(how, life, &connection.pending, &content, self.io.now_ns);
         let port = &mut self.ports[connection.own as usize];
         port.is_alive = how == Ended::Alive;

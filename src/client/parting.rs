@@ -6,12 +6,10 @@ use super::{
     connection::{Connection, Last, Phase, Turn},
     engine::Io,
     group::{Ended, Group},
-    pending::Request,
+    pending::{CROSSED_NS, Request},
 };
 use crate::{behavior::End, reactor::Interest, sys};
 
-/// A request that was sent so short a time before the server's close arrived had crossed it on the way, in nanoseconds.
-const CROSSED_NS: u64 = 50_000_000;
 /// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
 const KEPT_NS: u64 = 500_000_000;
 
@@ -54,9 +52,14 @@ impl Connection {
     /// How the connection ends now that answers were heard, if it does: the last one that there will be, as the peer
     /// said, or the last of those that the client asks for on one connection.
     pub(super) fn over(&mut self, io: &mut Io, group: &mut Group) -> Option<Turn> {
-        if self.last == Some(Last::Proper) {
+        let as_told = match self.last {
+            Some(Last::Proper) => Some(Ended::AsAnnounced),
+            Some(Last::Idle) => Some(Ended::Idle),
+            Some(Last::Error) | None => None,
+        };
+        if let Some(how) = as_told {
             self.forget_unsent(group);
-            return Some(Turn::End(Ended::AsAnnounced));
+            return Some(Turn::End(how));
         }
         let is_over = self.pending.answered_count() >= group.requests_per_connection();
         is_over.then(|| self.part(End::Close, io, group))
@@ -70,6 +73,19 @@ impl Connection {
         }
     }
 
+    /// The server no longer waited for a request, and said so: the ordinary end of a connection that was used and is idle. A
+    /// request that crossed that on the way is sent once more.
+    pub(super) fn gave_up(&mut self, crossed: Option<Request>, group: &mut Group) {
+        self.decoder.withdraw();
+        if let Some(request) = crossed {
+            group.retry(&request);
+        }
+        let was_used = self.pending.answered_count() > 0;
+        let is_idle = group.spec.is_steady() && was_used && self.pending.open() == 0;
+        self.last = Some(if is_idle { Last::Idle } else { Last::Error });
+        self.last_was_error = !is_idle;
+    }
+
     /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that.
     pub(super) fn peer_ended(&self) -> Ended {
         if self.last == Some(Last::Proper) {
@@ -80,14 +96,14 @@ impl Connection {
 
     /// How the connection ended, now that more is known of it; what was sent as the server closed it goes back to the group
     /// and is sent once more, as browsers do.
-    pub(super) fn hand_back(&mut self, how: Ended, group: &mut Group, now_ns: u64) -> Ended {
+    pub(super) fn hand_back(&mut self, how: Ended, group: &mut Group, opened_ns: u64, now_ns: u64) -> Ended {
         let is_by_peer = matches!(how, Ended::ByFin | Ended::ByReset);
         if !is_by_peer || !group.spec.is_steady() || self.phase != Phase::Open {
             return how;
         }
         if self.pending.open() == 0 {
             let was_used = self.pending.answered_count() > 0;
-            let is_kept = was_used || now_ns.saturating_sub(self.opened_ns) >= KEPT_NS;
+            let is_kept = was_used || now_ns.saturating_sub(opened_ns) >= KEPT_NS;
             let is_kept = is_kept && self.last.is_none();
             return if how == Ended::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
         }
@@ -110,15 +126,10 @@ impl Connection {
     /// with nothing of an answer received: then the server has not looked at it. It may be sent again where that has no
     /// effect (RFC 9110 section 9.2.2), and was not before.
     fn has_crossed(&self, group: &Group, now_ns: u64) -> bool {
-        let is_safe = group.spec.is_safe_to_repeat() && group.downloads.is_none();
-        let crossed = |request: &Request| {
-            let sent_ns = if request.sent_ns == 0 { now_ns } else { request.sent_ns };
-            !request.is_retry && now_ns.saturating_sub(sent_ns) <= CROSSED_NS
-        };
-        is_safe
+        group.may_repeat()
             && self.pending.open() <= 1
             && self.pending.answered_count() > 0
             && self.rx.moved == self.answered_at
-            && self.pending.requests().all(crossed)
+            && self.pending.requests().all(|request| request.has_crossed(now_ns))
     }
 }

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use super::queue::Arrival;
 
+/// A request that was sent so short a time before the server's close arrived had crossed it on the way, in nanoseconds.
+pub(super) const CROSSED_NS: u64 = 50_000_000;
+
 /// A request under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -21,6 +24,11 @@ impl Request {
     /// One that is due now, or was then, and has not been sent.
     pub(super) const fn due(due_ns: u64) -> Self {
         Self { due_ns, sent_ns: 0, delay_us: 0, is_retry: false }
+    }
+
+    /// Whether it was sent so short a time before now that it crossed what comes now on the way; not for a second time.
+    pub(super) const fn has_crossed(&self, now_ns: u64) -> bool {
+        !self.is_retry && (self.sent_ns == 0 || now_ns.saturating_sub(self.sent_ns) <= CROSSED_NS)
     }
 
     /// One that has waited for a connection.

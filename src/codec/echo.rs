@@ -21,7 +21,8 @@ pub struct Decoder {
     /// Where the present run started.
     run_start: u64,
     received: u64,
-    tally: Tally,
+    /// Apart, as of all decoders this one alone would be larger for it.
+    tally: Box<Tally>,
     /// The next message that would be in order.
     in_order: u64,
     /// Messages of which some pieces came: how many bytes of each.
@@ -44,7 +45,7 @@ impl Decoder {
             next: Origin { stream, offset: 0 },
             run_start: 0,
             received: 0,
-            tally: Tally::default(),
+            tally: Box::default(),
             in_order: 0,
             pieces: HashMap::new(),
             undecided: Vec::new(),
@@ -53,7 +54,7 @@ impl Decoder {
 
     pub(super) fn tally(&self) -> Tally {
         let unfinished = self.undecided.len() as u64;
-        let mut tally = self.tally;
+        let mut tally = *self.tally;
         if unfinished > 0 {
             let origin = content::explain(&self.undecided, self.stream);
             tally.fault(self.stream, self.received, origin);

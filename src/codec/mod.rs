@@ -147,6 +147,9 @@ pub struct Answered {
     pub error: bool,
     /// It says that it is the last one on this connection.
     pub last: bool,
+    /// It says that the server no longer waits for a request (HTTP's 408), and counts as an error: the newest answer, which
+    /// [`Decoder::withdraw`] takes back.
+    pub gave_up: bool,
 }
 
 /// What checking a stream of answers has found so far.

@@ -163,7 +163,7 @@ impl Decoder {
         if !self.verifier.is_clean_since(self.mark) {
             self.verifier.begins(self.sequence, start, begins.bytes());
         }
-        answered(Answered { sequence: self.sequence, error: false, last: false });
+        answered(Answered { sequence: self.sequence, error: false, last: false, gave_up: false });
         self.sequence += 1;
     }
 }

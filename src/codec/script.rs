@@ -138,7 +138,7 @@ pub enum Decoder {
 impl Decoder {
     /// Takes the bytes that arrived next, and tells of every answer that they complete.
     pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
-        let mut well = |sequence| answered(Answered { sequence, error: false, last: false });
+        let mut well = |sequence| answered(Answered { sequence, error: false, last: false, gave_up: false });
         match self {
             Self::Echo(decoder) => decoder.feed(bytes, &mut well),
             Self::Frame(decoder) => decoder.feed(bytes, &mut well),
@@ -167,7 +167,7 @@ impl Decoder {
         match self {
             Self::Echo(decoder) => {
                 decoder.feed_parts(bytes, &mut |sequence| {
-                    answered(Answered { sequence, error: false, last: false });
+                    answered(Answered { sequence, error: false, last: false, gave_up: false });
                 });
             }
             _ => self.feed(bytes, answered),
@@ -190,7 +190,9 @@ impl Decoder {
     /// last ones.
     pub fn sent(&mut self, bytes: u64, answered: &mut impl FnMut(Answered)) {
         if let Self::Echo(decoder) = self {
-            decoder.sent(bytes, &mut |sequence| answered(Answered { sequence, error: false, last: false }));
+            decoder.sent(bytes, &mut |sequence| {
+                answered(Answered { sequence, error: false, last: false, gave_up: false });
+            });
         }
     }
 
@@ -203,6 +205,14 @@ impl Decoder {
             Self::Raw(decoder) => decoder.verifier(),
         };
         verifier.flaw(verifier.received(), Flaw::Unasked, count);
+    }
+
+    /// Takes back that the newest answer, with which the server gave up to wait for a request, was an error: it was an
+    /// answer to none.
+    pub fn withdraw(&mut self) {
+        if let Self::Http(decoder) = self {
+            decoder.withdraw();
+        }
     }
 
     /// What was found so far.

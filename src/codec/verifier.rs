@@ -138,6 +138,14 @@ impl Verifier {
         self.note(at, flaw);
     }
 
+    /// Takes back an error: that of the answer which began at `at`, and has this number from 1.
+    pub(super) fn withdraw(&mut self, at: u64, number: u64, is_overload: bool) {
+        self.errors -= 1;
+        self.overloaded -= u64::from(is_overload);
+        self.first.take_if(|first| first.at == at);
+        self.first_error.take_if(|first| first.number == number);
+    }
+
     /// The answer of this number (from 0), which begins like this at `at`, is an error or not to be understood.
     pub(super) fn begins(&mut self, number: u64, at: u64, bytes: &[u8]) {
         let stream = self.stream;

@@ -133,7 +133,9 @@ impl<'a> Here<'a> {
         let is_unproven = is_doubtful(self.point)
             || self.compared_with(expectation).any(is_doubtful)
             || self.is_the_clients_own(expectation, shown, outcome);
-        (shown, if is_unproven { Outcome::Invalid } else { outcome })
+        // What was not measured is not made worse by how it would have been.
+        let is_spoilt = is_unproven && outcome != Outcome::Inconclusive;
+        (shown, if is_spoilt { Outcome::Invalid } else { outcome })
     }
 
     /// Whether the expectation fails in a trial that nobody disturbed, or by more than others explain.

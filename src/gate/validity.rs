@@ -69,15 +69,12 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.openings(),
         figures.loop_starts(),
         figures.shortage(),
+        figures.pacing(),
+        figures.pauses(),
         figures.listen_queue(),
         figures.crowded_port(),
     ];
-    let disturbed = [
-        figures.pacing(),
-        figures.pauses(),
-        figures.steal(MOST_STEAL..=f64::INFINITY),
-        figures.crowded_cores(),
-    ];
+    let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY), figures.crowded_cores()];
     let notes = [
         figures.busy(),
         figures.lateness(),

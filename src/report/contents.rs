@@ -282,8 +282,7 @@ fn row<const N: usize>(table: &mut Table, metric: Metric, cells: [String; N]) {
 pub(super) fn evictions(point: &Point) -> Table {
     let head = [("reason", Left), ("count", Right), ("late: min", Right), ("p50", Right), ("p99", Right)];
     let mut table = Table::new("Evictions", &head);
-    for title in ["max", "as the server says (p50)", "seen from outside", "seen by the client after (p50)"]
-    {
+    for title in ["max", "as the server says (p50)", "seen from outside", "seen by the client after (p50)"] {
         table.column(title, Right);
     }
     for eviction in evicted(point) {

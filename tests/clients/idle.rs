@@ -86,6 +86,75 @@ fn an_idle_connection_that_the_server_closes_is_no_eviction_and_comes_back() {
     assert!(group.requests.answered >= 6, "{:?}", group.requests);
 }
 
+const GIVE_UP: &str = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlate\n";
+
+#[test]
+fn a_408_that_nothing_asked_for_ends_an_idle_connection_and_is_no_error() {
+    // Says so in two pieces.
+    let address = server(|reader, _| {
+        let patience = Some(Duration::from_millis(600));
+        reader.get_ref().set_read_timeout(patience).expect("a socket");
+        let goes_on = asked(reader);
+        if !goes_on {
+            say(reader, &GIVE_UP[..40]);
+            thread::sleep(Duration::from_millis(20));
+            say(reader, &GIVE_UP[40..]);
+        }
+        goes_on && say(reader, OK)
+    });
+    let (group, _) = group(address, "count = 4\nload = { rate = \"3/s\" }", 2500);
+    assert!(group.ledger.closed_idle >= 4, "{:?}", group.ledger);
+    assert_eq!((group.ledger.evicted_fin, group.ledger.evicted_rst), (0, 0), "{:?}", group.ledger);
+    assert_eq!(
+        (group.requests.lost, group.content.errors, group.content.corrupt),
+        (0, 0, 0),
+        "{:?}",
+        group.content
+    );
+    assert!(
+        group.content.first_error.is_none() && group.content.first_fault.is_none(),
+        "{:?}",
+        group.content
+    );
+    assert!(group.requests.answered >= 6, "{:?}", group.requests);
+}
+
+#[test]
+fn a_request_that_crosses_a_408_is_sent_once_more() {
+    let address = server(|reader, number| {
+        let is_odd = number == 1;
+        let is_asked = asked(reader);
+        is_asked && say(reader, if is_odd { GIVE_UP } else { OK }) && !is_odd
+    });
+    let (group, _) = group(address, "count = 2\nload = { rate = \"40/s\" }", 800);
+    assert!(group.requests.retried > 4, "{:?}", group.requests);
+    assert_eq!(
+        (group.requests.lost, group.content.errors, group.content.corrupt),
+        (0, 0, 0),
+        "{:?}",
+        group.content
+    );
+    assert_eq!(group.ledger.evicted_fin + group.ledger.evicted_rst, 0, "{:?}", group.ledger);
+}
+
+#[test]
+fn a_408_to_the_first_request_or_after_a_long_wait_is_an_error() {
+    let address = server(|reader, number| {
+        let is_asked = asked(reader);
+        if number > 0 {
+            thread::sleep(Duration::from_millis(80));
+        }
+        is_asked && say(reader, if number == 0 { OK } else { GIVE_UP }) && number == 0
+    });
+    let (group, _) = group(address, "count = 1\nload = { rate = \"20/s\" }", 400);
+    assert!(
+        group.content.errors >= 1 && group.requests.retried == 0,
+        "{:?} {:?}",
+        group.content,
+        group.requests
+    );
+}
+
 #[test]
 fn a_connection_that_is_turned_away_at_once_is_an_eviction() {
     let address = server(|_, _| false);

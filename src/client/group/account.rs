@@ -44,6 +44,11 @@ impl Group {
         self.queue.push_front(Arrival { due_ns, delay_us, is_retry: true });
     }
 
+    /// Whether its requests may be sent again without asking: that has no effect (RFC 9110 section 9.2.2).
+    pub(in crate::client) fn may_repeat(&self) -> bool {
+        self.spec.is_safe_to_repeat() && self.downloads.is_none()
+    }
+
     /// Requests that each of its connections starts at most.
     pub(in crate::client) fn requests_per_connection(&self) -> u64 {
         self.spec.requests_per_connection.map_or(u64::MAX, |Count(most)| u64::from(most))
@@ -78,7 +83,8 @@ impl Group {
 
     /// A request got no proper answer until now.
     fn censor(&mut self, cause: Cause, request: &Request, now_ns: u64) {
-        self.waited(request.due_ns, now_ns);
+        // An error came, late or not.
+        self.waited(request.due_ns, now_ns, Some(cause).filter(|cause| *cause != Cause::Errors));
         if self.in_window(request.due_ns) {
             let since = |ns: u64| if ns == 0 { 0 } else { now_ns.saturating_sub(ns) };
             self.judged.censor(cause, since(request.due_ns), since(request.sent_ns));
@@ -86,9 +92,8 @@ impl Group {
     }
 
     /// A request that was due then has waited until now: as far as that lies in the window.
-    fn waited(&mut self, due_ns: u64, now_ns: u64) {
-        let wait_ns = now_ns.saturating_sub(due_ns.max(self.window.0));
-        self.judged.longest_wait_ns = self.judged.longest_wait_ns.max(wait_ns);
+    fn waited(&mut self, due_ns: u64, now_ns: u64, cause: Option<Cause>) {
+        self.judged.waited(now_ns.saturating_sub(due_ns.max(self.window.0)), cause);
     }
 
     /// A request was answered. An error is an answer, but no proper one: many come sooner than what was asked for would
@@ -106,7 +111,7 @@ impl Group {
             return now_ns >= self.window.0;
         }
         let service = now_ns.saturating_sub(request.sent_ns);
-        self.waited(request.due_ns, now_ns);
+        self.waited(request.due_ns, now_ns, None);
         self.interval.record(response, self.pace.is_some().then_some(service));
         if self.in_window(request.due_ns) {
             self.judged.answered(response, service);

@@ -75,6 +75,9 @@ impl Group {
             row.set(Metric::EvictedAfterMax, self.evicted_after.max() as f64);
         }
         let mut censored = self.judged.summarize(&mut row);
+        if !self.spec.tx.is_idle() {
+            censored.extend(self.judged.summarize_longest_wait(&mut row));
+        }
         if let Some(downloads) = &self.downloads {
             censored.extend(downloads.summarize(&mut row));
         }
@@ -97,7 +100,6 @@ impl Group {
         }
         row.set(Metric::SilentConnections, self.silent as f64);
         row.set(Metric::SilentShare, (self.silent as f64 / f64::from(self.spec.count)).min(1.0));
-        row.set(Metric::LongestWait, self.judged.longest_wait_ns as f64);
         row.set(Metric::LongestSilence, self.silence.longest_ns() as f64);
         if let Some(fewest) = self.fewest_answers {
             row.set(Metric::FewestAnswers, fewest as f64);

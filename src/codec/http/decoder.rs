@@ -29,7 +29,9 @@ const STEP_BYTES: usize = 1024;
 const KNOWN_BYTES: usize = 1024;
 
 /// Statuses of a server that has too much to do, or too little time (RFC 9110, RFC 6585).
-const OVERLOADED: [u16; 4] = [408, 429, 503, 504];
+const OVERLOADED: [u16; 4] = [REQUEST_TIMEOUT, 429, 503, 504];
+/// A server may send it on a connection that has nothing under way, and close it (RFC 9110 section 15.5.9).
+const REQUEST_TIMEOUT: u16 = 408;
 
 /// What the answers to a request must be. All connections of a group share it.
 #[derive(Debug)]
@@ -64,6 +66,7 @@ pub struct Decoder {
     sample: Option<(u16, Arc<Sample>)>,
     /// Where the present answer differs from it.
     comparison: Comparison,
+    status: u16,
     /// It is an error.
     error: bool,
     /// It says that the connection ends with it.
@@ -93,6 +96,7 @@ impl Decoder {
             body: 0,
             sample: None,
             comparison: Comparison::default(),
+            status: 0,
             error: false,
             last: false,
             sequence: 0,
@@ -105,6 +109,11 @@ impl Decoder {
 
     pub(in crate::codec) fn verifier(&mut self) -> &mut Verifier {
         &mut self.verifier
+    }
+
+    /// Takes back that the newest answer was an error.
+    pub(in crate::codec) fn withdraw(&mut self) {
+        self.verifier.withdraw(self.start, self.sequence, OVERLOADED.contains(&self.status));
     }
 
     pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
@@ -206,6 +215,7 @@ impl Decoder {
             100..200 => return,
             _ => {}
         }
+        self.status = reply.status;
         self.error = self.judge_head(reply, head);
         self.last = reply.last;
         let is_compared = matches!(self.rules.check, Check::Bytes | Check::Length);
@@ -303,7 +313,8 @@ impl Decoder {
         self.comparison = Comparison::default();
         self.at = At::Head;
         self.body = 0;
-        answered(Answered { sequence: self.sequence, error: self.error, last: self.last });
+        let gave_up = self.error && self.status == REQUEST_TIMEOUT;
+        answered(Answered { sequence: self.sequence, error: self.error, last: self.last, gave_up });
         self.sequence += 1;
     }
 

@@ -131,7 +131,7 @@ impl Decoder {
     /// An answer is whole.
     fn finish(&mut self, kind: Kind, answered: &mut impl FnMut(Answered)) {
         self.judge(kind);
-        answered(Answered { sequence: self.sequence, error: self.error, last: false });
+        answered(Answered { sequence: self.sequence, error: self.error, last: false, gave_up: false });
         self.sequence += 1;
         self.start = self.verifier.received();
         self.begins = Excerpt::default();

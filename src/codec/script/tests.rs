@@ -44,7 +44,7 @@ fn fault(at: u64, flaw: Flaw) -> Fault {
 }
 
 fn wells(count: u64) -> Vec<Answered> {
-    (0..count).map(|sequence| Answered { sequence, error: false, last: false }).collect()
+    (0..count).map(|sequence| Answered { sequence, error: false, last: false, gave_up: false }).collect()
 }
 
 fn made(stream: u32, offset: u64, length: usize) -> Vec<u8> {
@@ -206,7 +206,7 @@ fn resp_answers_are_what_the_command_gives() {
     assert_eq!((answers, tally.corrupt, tally.first_fault), (wells(2), 0, None));
     let value = bulk(&made(SHARED_STREAM, 0, 20));
     let (answers, tally) = heard_anyhow(|| resp("GET k", 0, Some(20)), &[&value[..], b"$-1\r\n"].concat());
-    assert_eq!(answers[1], Answered { sequence: 1, error: true, last: false });
+    assert_eq!(answers[1], Answered { sequence: 1, error: true, last: false, gave_up: false });
     assert_eq!(tally.first_fault, Some(fault(27, Flaw::RespNull)));
     let (answers, tally) = heard_anyhow(|| resp("SET k", 9, None), b"+OK\r\n-OOM no\r\n+OK\r\n");
     assert_eq!((answers.len(), tally.errors, tally.corrupt), (3, 1, 0));

@@ -46,14 +46,12 @@ impl Failure<'_> {
         (wait_ns * (1.0 - self.waiting_share()) - TURNS_NS).max(0.0)
     }
 
-    /// Share of the time, from 0 to 1, in which the server or the clients' thread waited for a core, or stood still.
+    /// Share of the time, from 0 to 1, in which the server or the clients' thread waited for a core.
     fn waiting_share(&self) -> f64 {
         let of = |metric, fold| number(self.trial, metric, fold).unwrap_or(0.0);
-        let window_ns = (self.trial.window_ns.1 - self.trial.window_ns.0).max(1) as f64;
         // What was not measured may have been all of it.
         let server = number(self.trial, Metric::ServerRunDelay, Fold::Rate).unwrap_or(1.0);
-        let clients =
-            of(Metric::HarnessRunDelay, Fold::Final) + of(Metric::HarnessPaused, Fold::Final) / window_ns;
+        let clients = of(Metric::HarnessRunDelay, Fold::Final);
         (server + clients + of(Metric::HostSteal, Fold::Rate)).clamp(0.0, 1.0)
     }
 

@@ -63,10 +63,10 @@ fn clients_that_never_came_make_a_trial_invalid() {
 }
 
 #[test]
-fn requests_that_start_late_disturb_a_trial() {
+fn requests_that_start_late_make_a_trial_invalid() {
     assert!(
         said(OPEN, &[("pacing_error_p99", 51e6)])
-            .starts_with("disturbed: the clients started requests 51 ms late")
+            .starts_with("invalid: the clients started requests 51 ms late")
     );
 }
 
@@ -92,12 +92,11 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 }
 
 #[test]
-fn an_engine_that_stands_still_disturbs_a_trial() {
+fn an_engine_that_stands_still_makes_a_trial_invalid() {
     let words = said(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
-        words.starts_with(
-            "disturbed: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"
-        ),
+        words
+            .starts_with("invalid: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"),
         "{words}"
     );
 }
