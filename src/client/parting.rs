@@ -54,7 +54,8 @@ impl Connection {
     pub(super) fn over(&mut self, io: &mut Io, group: &mut Group) -> Option<Turn> {
         let as_told = match self.last {
             Some(Last::Proper) => Some(Ended::AsAnnounced),
-            Some(Last::Idle) => Some(Ended::Idle),
+            // What follows is its FIN; whether the connection was kept until then, [`Self::hand_back`] tells.
+            Some(Last::Idle) => Some(Ended::ByFin),
             Some(Last::Error) | None => None,
         };
         if let Some(how) = as_told {
@@ -73,15 +74,14 @@ impl Connection {
         }
     }
 
-    /// The server no longer waited for a request, and said so: the ordinary end of a connection that was used and is idle. A
+    /// The server no longer waited for a request, and said so: the ordinary end of a connection that is idle. A
     /// request that crossed that on the way is sent once more.
     pub(super) fn gave_up(&mut self, crossed: Option<Request>, group: &mut Group) {
         self.decoder.withdraw();
         if let Some(request) = crossed {
             group.retry(&request);
         }
-        let was_used = self.pending.answered_count() > 0;
-        let is_idle = group.spec.is_steady() && was_used && self.pending.open() == 0;
+        let is_idle = group.spec.is_steady() && self.pending.open() == 0;
         self.last = Some(if is_idle { Last::Idle } else { Last::Error });
         self.last_was_error = !is_idle;
     }
@@ -104,7 +104,7 @@ impl Connection {
         if self.pending.open() == 0 {
             let was_used = self.pending.answered_count() > 0;
             let is_kept = was_used || now_ns.saturating_sub(opened_ns) >= KEPT_NS;
-            let is_kept = is_kept && self.last.is_none();
+            let is_kept = is_kept && matches!(self.last, None | Some(Last::Idle));
             return if how == Ended::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
         }
         self.forget_unsent(group);
