@@ -95,22 +95,6 @@ load = { rate = "1000/s" }
 "#;
 
 #[test]
-fn a_head_that_answers_nobody_is_a_regression_and_never_inconclusive() {
-    let (_turn, folder) = (turn(), with_profile(HTTP));
-    let test = "a_head_that_answers_nobody_is_a_regression_and_never_inconclusive";
-    let servers = [&*stub("ok"), &stub("silent")];
-    let Some((code, told)) = compare(test, &folder, servers, &["--pairs", "8"]) else { return };
-    assert_eq!(code, 1, "{told}");
-    assert!(told.contains("REGRESSION  It got worse"), "{told}");
-    let comparison = comparison(&folder);
-    assert_eq!(comparison["call"], "REGRESSION");
-    let worse = said(&comparison, "REGRESSION");
-    assert!(worse.contains(&"open.latency_p50".to_owned()), "{worse:?}");
-    // Nothing absurd is said of what nobody measured.
-    assert!(told.contains("(unanswered)") && !told.contains("e+"), "{told}");
-}
-
-#[test]
 fn one_silent_connection_of_32_and_one_percent_of_errors_are_regressions() {
     let (_turn, folder) = (turn(), with_profile(HTTP));
     let servers = [&*stub("ok"), &stub("deaf-errors=100")];
@@ -209,14 +193,6 @@ fn must_find(
         }
     }
     Some(told)
-}
-
-#[test]
-fn another_timeout_and_evictions_8_ms_late_are_regressions() {
-    let (_turn, folder) = (turn(), with_profile(EVICTING));
-    let test = "another_timeout_and_evictions_8_ms_late_are_regressions";
-    let flags = ["--send-timeout 100ms", "--send-timeout 300ms --plant-delay 8ms"];
-    must_find(test, &folder, flags, "600ms", &["stalled.stalled_for_p50", "eviction_lateness_p50"]);
 }
 
 #[test]

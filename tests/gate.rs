@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use self::common::{
     BADPEER, badpeer, ending,
-    pairs::{compare, comparison, finding, turn},
-    text, with_profile,
+    pairs::{compare, comparison, disturbance, finding, turn},
+    skip, text, with_profile,
 };
 
 /// Short trials: pairs and not precision are what is tested here.
@@ -31,14 +31,14 @@ fn a_slower_server_is_a_regression() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let slower = format!("{BADPEER} --work-per-message 50us");
     let test = "a_slower_server_is_a_regression";
-    let Some((code, said)) = compare(test, &folder, [BADPEER, &slower], &["--pairs", "10"]) else { return };
+    let Some((code, said)) = compare(test, &folder, [BADPEER, &slower], &["--pairs", "8"]) else { return };
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("REGRESSION"), "{said}");
     let comparison = comparison(&folder);
     let cpu = finding(&comparison, "server_cpu_per_request");
     assert_eq!(cpu["call"], "REGRESSION");
     let dropped = comparison["dropped"].as_array().expect("told").len();
-    assert_eq!(cpu["pairs"], 20 - dropped, "as many fresh ones");
+    assert_eq!(cpu["pairs"], 16 - dropped, "as many fresh ones");
     let more_ns = cpu["head"].as_f64().unwrap() - cpu["base"].as_f64().unwrap();
     assert!((45e3..70e3).contains(&more_ns), "{more_ns} ns, not 50 us");
     // 900 requests have no 99th percentile.
@@ -87,9 +87,9 @@ server_calls_per_request = "off"
 "#;
 
 #[test]
-fn a_leak_and_late_evictions_are_regressions() {
+fn a_leak_and_twice_the_timeout_are_regressions() {
     let (_turn, folder) = (turn(), with_profile(EVICTING));
-    let worse = format!("{BADPEER} --plant-leak 32KiB --plant-delay 50ms");
+    let worse = format!("{BADPEER} --plant-leak 32KiB --send-timeout 200ms");
     let summary = folder.path().join("summary");
     let output = std::process::Command::new(BADPEER)
         .args(["compare", "--base", BADPEER, "--head", &worse, "quick.toml", "--pairs", "8"])
@@ -99,6 +99,9 @@ fn a_leak_and_late_evictions_are_regressions() {
         .output()
         .expect("badpeer runs");
     let (code, said) = ending(&output);
+    if let Some(why) = disturbance(&comparison(&folder)).filter(|_| code != Some(1)) {
+        return skip(&format!("a_leak_and_twice_the_timeout_are_regressions: {why}"));
+    }
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("::error title=badpeer compare-quick%3A REGRESSION::server_rss_growth"), "{said}");
     assert!(fs::read_to_string(&summary).is_ok_and(|text| text.contains("# quick: REGRESSION")));
@@ -117,32 +120,15 @@ fn a_leak_and_late_evictions_are_regressions() {
     };
     let leaked = more("server_rss_growth") / (208.0 * 32.0 * 1024.0);
     assert!((0.9..1.2).contains(&leaked), "{leaked} of what was leaked");
-    let later_ns = more("eviction_lateness_p50");
-    assert!((45e6..60e6).contains(&later_ns), "{later_ns} ns, not 50 ms");
+    for number in ["eviction_lateness_p50", "stalled.stalled_for_p50"] {
+        let later_ns = more(number);
+        assert!((90e6..120e6).contains(&later_ns), "{number}: {later_ns} ns, not 100 ms");
+    }
     let names: Vec<&str> =
         comparison["findings"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
     assert!(!names.contains(&"server_cpu_per_request"), "off in [gate]: {names:?}");
     assert!(names.contains(&"good.requests_rate"), "asked for in [gate]: {names:?}");
     assert!(said.contains("2 of 2 expectations"), "{said}");
-}
-
-#[test]
-fn what_the_profile_expects_is_judged_of_the_head() {
-    let (_turn, folder) = (turn(), with_profile(EVICTING));
-    let never = format!("{BADPEER} --send-timeout off");
-    let arguments = ["compare", "--base", BADPEER, "--head", &never, "quick.toml", "--pairs", "8"];
-    let (code, said) = ending(&badpeer(&arguments, folder.path()));
-    assert_eq!(code, Some(1), "{said}");
-    let comparison = comparison(&folder);
-    let evictions = &comparison["expected"][0];
-    assert_eq!((&evictions["name"], &evictions["outcome"]), (&"evictions".into(), &"FAIL".into()));
-    assert_eq!(evictions["base"], "PASS");
-    assert!(said.contains("evictions = 4"), "{said}");
-    // Shorter trials than the profile's are judged as well: the base evicts all of them in time.
-    let brief = [&arguments[..], &["-d", "200ms", "--strict"]].concat();
-    let (code, said) = ending(&badpeer(&brief, folder.path()));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("judged as they are") && said.contains("evictions = 4"), "{said}");
 }
 
 #[test]
@@ -206,25 +192,25 @@ fn what_was_measured_before_a_server_died_is_kept() {
     assert!(junit.contains("the head lives through the load"), "{junit}");
     // A calibration counts it as found, and goes on.
     fs::remove_file(folder.path().join("starts")).unwrap();
-    let words = ["calibrate", "quick.toml", "--command", &serve, "--head", &frail, "-k", "2"];
+    let words = ["calibrate", "quick.toml", "--command", &serve, "--head", &frail, "-k", "1"];
     let (code, said) =
         ending(&badpeer(&[&words[..], &["--pairs", "8", "-d", "100ms"]].concat(), folder.path()));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("2 of 2 comparisons"), "{said}");
+    assert!(said.contains("1 of 1 comparisons"), "{said}");
 }
 
 #[test]
 fn a_calibration_tells_what_the_gate_finds() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let output = badpeer(
-        &["calibrate", "quick.toml", "-k", "2", "--pairs", "8", "-d", "200ms", "--json"],
+        &["calibrate", "quick.toml", "-k", "1", "--pairs", "8", "-d", "200ms", "--json"],
         folder.path(),
     );
     let (code, said) = ending(&output);
     assert_eq!(code, Some(0), "{said}");
     let summary: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
-    assert_eq!((&summary["gates"], &summary["alarms"]), (&2.into(), &0.into()));
-    assert!(summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.77..0.78).contains(&rate)), "{said}");
+    assert_eq!((&summary["gates"], &summary["alarms"]), (&1.into(), &0.into()));
+    assert!(summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.94..0.96).contains(&rate)), "{said}");
     assert!(summary["numbers"]["server_cpu_per_request"]["found_from"].is_number(), "{said}");
 }
 

@@ -45,7 +45,10 @@ pub(super) fn meaning(record: &Record) -> String {
             ),
             (why, _) => {
                 let why = why.unwrap_or("the harness was the limit");
-                format!("These figures prove nothing: {}.", why.trim_end_matches('.'))
+                let all = record.points.iter().flat_map(|point| &point.trials).any(|t| !t.invalid.is_empty());
+                let what =
+                    if all { "These figures prove" } else { "Times, rates and costs of this run prove" };
+                format!("{what} nothing: {}.", why.trim_end_matches('.'))
             }
         },
         Outcome::Inconclusive if record.interrupted => {

@@ -1,11 +1,6 @@
 //! One trial: a fresh server, the clients, the samples.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use indexmap::IndexMap;
 
@@ -32,8 +27,6 @@ use crate::{
 
 /// Time between the baseline sample and the first client.
 const LEAD_NS: u64 = 30_000_000;
-/// Time that the server has to give memory back before the last sample.
-const SETTLE: Duration = Duration::from_millis(400);
 
 /// Runs one trial.
 pub(super) fn run(
@@ -67,7 +60,7 @@ pub(super) fn run(
     let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
     let unproven = effect::without_effect(profile, &driven, outside.as_ref());
     if end == End::Finished {
-        settle(interrupt);
+        watch.settle(interrupt);
     }
     if died.is_none() {
         let last = Sample::of(watch.read(Moment::After));
@@ -127,13 +120,5 @@ fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         shortage: driven.shortage,
         ..Effective::default()
-    }
-}
-
-/// Gives the server its time; an interrupt shortens it.
-fn settle(interrupt: &mut Interrupt) {
-    let until = Instant::now() + SETTLE;
-    while Instant::now() < until && !interrupt.requested() {
-        thread::sleep(Duration::from_millis(20));
     }
 }

@@ -34,6 +34,9 @@ const MOST_SHARE: f64 = 0.2;
 /// Time between two looks at a server that is coming to rest, and how long that is waited for.
 const REST_LOOK: Duration = Duration::from_millis(20);
 const REST_PATIENCE: Duration = Duration::from_secs(1);
+/// The time that a server has to give memory back after the last client: timers of servers are slow.
+const SETTLE_LEAST: Duration = Duration::from_millis(200);
+const SETTLE_MOST: Duration = Duration::from_millis(400);
 
 /// When something is looked at. All but [`Moment::Between`] are borders, at which everything is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +143,20 @@ impl Watch {
         self.instructions = TaskCounters::new(Event::Instructions, &process.processes().collect::<Vec<_>>());
         for note in missed.into_iter().chain(peaks.err()) {
             self.note(note);
+        }
+    }
+
+    /// Gives the server time to give memory back before the last sample: until its memory is steady, within bounds. An
+    /// interrupt shortens it.
+    pub(super) fn settle(&mut self, interrupt: &mut Interrupt) {
+        let (mut rest, began) = (Rest::default(), Instant::now());
+        while began.elapsed() < SETTLE_MOST && !interrupt.requested() {
+            let reading = self.process.as_mut().and_then(|process| process.read().ok());
+            let is_at_rest = reading.is_some_and(|reading| rest.look(&reading));
+            if is_at_rest && began.elapsed() >= SETTLE_LEAST {
+                return;
+            }
+            thread::sleep(REST_LOOK);
         }
     }
 

@@ -130,8 +130,11 @@ fn probe_beside_flood(quantum: &str) -> Duration {
 
 #[test]
 fn without_a_quantum_a_flood_starves_the_others() {
-    let (capped, starved) = (probe_beside_flood("64KiB"), probe_beside_flood("off"));
-    assert!(starved > 4 * capped && starved > Duration::from_millis(100), "{capped:?}, {starved:?}");
+    // On a busy machine the flood may have hardly begun when the probe comes.
+    let mut tries = (0..5).map(|_| (probe_beside_flood("64KiB"), probe_beside_flood("off")));
+    let starves =
+        |(capped, starved): &(Duration, Duration)| *starved > 4 * *capped && starved.as_millis() > 100;
+    assert!(tries.any(|both| starves(&both)), "never");
 }
 
 #[test]
