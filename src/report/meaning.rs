@@ -37,20 +37,7 @@ pub(super) fn meaning(record: &Record) -> String {
             });
             [died, failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-        Outcome::Invalid => match (record.doubt(), with(Outcome::Invalid).next()) {
-            (None, Some(first)) => format!(
-                "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster \
-                     cores, drive the server in an open loop (rate), or expect counts and CPU time instead.",
-                first.name, first.condition
-            ),
-            (why, _) => {
-                let why = why.unwrap_or("the harness was the limit");
-                let all = record.points.iter().flat_map(|point| &point.trials).any(|t| !t.invalid.is_empty());
-                let what =
-                    if all { "These figures prove" } else { "Times, rates and costs of this run prove" };
-                format!("{what} nothing: {}.", why.trim_end_matches('.'))
-            }
-        },
+        Outcome::Invalid => invalid(record, with(Outcome::Invalid).next()),
         Outcome::Inconclusive if record.interrupted => {
             "The run was cut short; what is here was measured before.".to_owned()
         }
@@ -65,5 +52,24 @@ pub(super) fn meaning(record: &Record) -> String {
             }
             None => "Nothing was measured.".to_owned(),
         },
+    }
+}
+
+/// Why nothing is proven; `first` is the first expectation of which that is so.
+fn invalid(record: &Record, first: Option<&Verdict>) -> String {
+    match (record.doubt(), first) {
+        (None, Some(first)) => format!(
+            "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster cores, drive \
+             the server in an open loop (rate), or expect counts and CPU time instead.",
+            first.name, first.condition
+        ),
+        (why, _) => {
+            let why = why.unwrap_or("the harness was the limit");
+            let mut trials = record.points.iter().flat_map(|point| &point.trials);
+            let is_all = trials.any(|trial| !trial.invalid.is_empty());
+            let what =
+                if is_all { "These figures prove" } else { "Times, rates and costs of this run prove" };
+            format!("{what} nothing: {}.", why.trim_end_matches('.'))
+        }
     }
 }
