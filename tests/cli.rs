@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{BADPEER, badpeer, ending, record, text, with_profile};
+use self::common::{BADPEER, badpeer, ending, record, skip, text, with_profile};
 
 /// A small profile that passes within a second.
 const QUICK: &str = r#"
@@ -64,8 +64,11 @@ fn a_run_leaves_everything_behind_and_passes() {
 #[test]
 fn a_failed_expectation_is_exit_code_1() {
     let folder = with_profile(QUICK);
-    let (code, said) =
-        ending(&badpeer(&["run", "quick.toml", "--set", "expect.good.requests=> 1000000"], folder.path()));
+    let words = ["run", "quick.toml", "--set", "expect.good.requests=> 1000000"];
+    let mut tries = (0..4).map(|_| ending(&badpeer(&words, folder.path())));
+    let Some((code, said)) = tries.find(|(code, _)| *code != Some(4)) else {
+        return skip("a_failed_expectation_is_exit_code_1: the machine is too busy");
+    };
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("FAIL"), "{said}");
     assert!(folder.path().join("reports/quick/latest/index.html").exists());

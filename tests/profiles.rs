@@ -15,7 +15,7 @@ fn brief(shipped: &Shipped) -> Option<Record> {
     let name = shipped.name;
     let profile = shipped.source().parse(&[]).expect("valid");
     let brevity: &[&str] = match profile.core {
-        None => &["-d", "400ms", "--set", "warmup=400ms"],
+        None => &["-d", "600ms", "--set", "warmup=600ms"],
         Some(Core::Decode(_)) => &["--set", "core.volume=64KiB", "--set", "core.piece=16B"],
         Some(_) => &["--set", "core.steps=2000"],
     };
