@@ -177,13 +177,13 @@ fn a_killed_harness_leaves_no_server_behind() {
 }
 
 #[test]
-fn a_server_that_dies_is_exit_code_3() {
+fn a_server_that_dies_is_exit_code_1() {
     let folder = with_profile(QUICK);
     let child = started(folder.path(), free_port());
     std::thread::sleep(Duration::from_millis(400));
     signal(child_of(child.id()), "KILL");
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
-    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the server ended by itself (signal 9)"), "{said}");
 }
 
@@ -211,7 +211,7 @@ fn a_server_that_dies_leaves_the_record_of_its_life() {
     let child = started(folder.path(), free_port());
     std::thread::sleep(Duration::from_millis(700));
     signal(child_of(child.id()), "KILL");
-    assert_eq!(child.wait_with_output().expect("an end").status.code(), Some(3));
+    assert_eq!(child.wait_with_output().expect("an end").status.code(), Some(1));
     let record = record(folder.path(), "quick");
     let trial = &record["points"][0]["trials"][0];
     assert_eq!((&record["interrupted"], &trial["cut_short"]), (&Value::Bool(true), &Value::Bool(true)));
@@ -241,7 +241,7 @@ fn a_server_that_stops_for_a_second_cannot_hide_it() {
     assert!((0.9e9..1.4e9).contains(&number("good.latency_max")), "{}", number("good.latency_max"));
     assert!(number("good.latency_p90") > 0.4e9, "a third of all requests waited");
     assert!(number("good.service_p99") > 0.5e9, "nor does the service time hide it");
-    assert!((495.0..505.0).contains(&number("good.requests_rate")), "in the end all were answered");
+    assert!((450.0..550.0).contains(&number("good.requests_rate")), "in the end all were answered");
 }
 
 #[test]

@@ -258,6 +258,8 @@ fn tell(record: &Record, store: &Store, against: Option<&Against>, output: &Outp
 
 fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
     match result {
+        // What a server does under load is found out, and not a fault of the surroundings.
+        Err(RunError::Died(_)) => Exit::Failed,
         Err(error) => super::exit_of(error),
         Ok(()) if record.interrupted => Exit::Interrupted,
         Ok(()) => match record.outcome() {

@@ -210,13 +210,19 @@ impl Connection {
         let (pending, last) = (&mut self.pending, &mut self.last);
         let last_was_error = &mut self.last_was_error;
         let (mut unasked, mut answers, mut gave_up) = (0, 0, false);
-        let may_repeat = group.may_repeat() && pending.answered_count() > 0;
+        let last_answer_ns = self.last_answer_ns;
+        let may_repeat = group.may_repeat() && last_answer_ns > 0;
         let mut repeated = None;
         let answered_before = pending.answered_count();
         let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
             None if answer.gave_up => gave_up = true,
             None => unasked += 1,
-            Some(request) if answer.gave_up && may_repeat && request.has_crossed(io.now_ns) => {
+            Some(request)
+                if answer.gave_up
+                    && may_repeat
+                    && request.has_crossed(io.now_ns)
+                    && request.has_followed_a_pause(last_answer_ns) =>
+            {
                 gave_up = true;
                 repeated = Some(request);
             }

@@ -8,7 +8,7 @@ use super::{
     group::{Ended, Group},
     pending::{CROSSED_NS, Request},
 };
-use crate::{behavior::End, reactor::Interest, sys};
+use crate::{behavior::End, codec::Protocol, reactor::Interest, sys};
 
 /// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
 const KEPT_NS: u64 = 500_000_000;
@@ -102,8 +102,10 @@ impl Connection {
             return how;
         }
         if self.pending.open() == 0 {
-            let was_used = self.pending.answered_count() > 0;
-            let is_kept = was_used || now_ns.saturating_sub(opened_ns) >= KEPT_NS;
+            // HTTP leaves it to the server how many answers it gives on a connection; elsewhere only idle ones are let go.
+            let was_used = self.last_answer_ns > 0 && group.spec.protocol == Protocol::Http;
+            let idle_ns = now_ns.saturating_sub(opened_ns.max(self.last_answer_ns));
+            let is_kept = was_used || idle_ns >= KEPT_NS;
             let is_kept = is_kept && matches!(self.last, None | Some(Last::Idle));
             return if how == Ended::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
         }

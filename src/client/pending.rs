@@ -4,8 +4,13 @@ use std::collections::VecDeque;
 
 use super::queue::Arrival;
 
-/// A request that was sent so short a time before the server's close arrived had crossed it on the way, in nanoseconds.
-pub(super) const CROSSED_NS: u64 = 50_000_000;
+/// The shortest time, in nanoseconds, after which a server may give up to wait for the next request: far less than any
+/// keep-alive timeout.
+pub(super) const PAUSE_NS: u64 = 100_000_000;
+
+/// A request that was sent so short a time before the server's close arrived had crossed it on the way, in nanoseconds: a
+/// round trip, and the turns of others until the client reads it.
+pub(super) const CROSSED_NS: u64 = 10_000_000;
 
 /// A request under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +34,11 @@ impl Request {
     /// Whether it was sent so short a time before now that it crossed what comes now on the way; not for a second time.
     pub(super) const fn has_crossed(&self, now_ns: u64) -> bool {
         !self.is_retry && (self.sent_ns == 0 || now_ns.saturating_sub(self.sent_ns) <= CROSSED_NS)
+    }
+
+    /// Whether its connection had nothing to do for a while before it was sent: only then can a server have given up to wait.
+    pub(super) const fn has_followed_a_pause(&self, last_answer_ns: u64) -> bool {
+        self.sent_ns.saturating_sub(last_answer_ns) >= PAUSE_NS
     }
 
     /// One that has waited for a connection.

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults};
+use super::{Call, Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, unserved};
 use crate::{
     profile::Profile,
-    record::{Machine, Outcome, Trial, named_at},
+    record::{Machine, Outcome, Point, Trial, named_at},
 };
 
 /// The version of the file's format.
@@ -117,11 +117,14 @@ impl Comparison {
         };
         let not_gated = names(cells, |cell, gated| !is_found(cell, gated));
         let asked = names(cells, |cell, gated| gated.is_asked && !is_found(cell, gated));
-        let doubts = doubts(cells, &asked, origin.broken_off.as_deref());
+        let mut doubts = doubts(cells, &asked, origin.broken_off.as_deref());
+        let unserved = unserved_by_base(cells, profiles);
+        let nobody_was_served = !unserved.is_empty();
+        doubts.extend(unserved);
         let faults = faults(cells);
         let judged = expected.iter().chain(&faults);
         let said = worst(&findings, judged, origin.head_died.is_some(), !doubts.is_empty());
-        let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty();
+        let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty() || nobody_was_served;
         // What was found stands, however little else can be said.
         let call =
             if too_few && !matches!(said, Call::Regression | Call::Fail) { Call::Invalid } else { said };
@@ -185,11 +188,27 @@ fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<Str
     if !asked.is_empty() {
         doubts.push(format!("The profile's [gate] names what could not be gated: {}.", asked.join(", ")));
     }
+    let unproven = cells.iter().flat_map(Cell::standing).flat_map(|pair| [&pair.base, &pair.head]);
+    if let Some(why) = unproven.flat_map(|trial| &trial.unproven).next() {
+        doubts.push(format!("Nothing was shown: {}.", why.trim_end_matches('.')));
+    }
     let few = cells.iter().filter(|cell| cell.has_too_few()).count();
     if few > 0 && cells.len() > 1 {
         doubts.push(format!("Too few pairs stand at {few} of {} points.", cells.len()));
     }
     doubts
+}
+
+/// Good clients that the base does not serve at all: beside them nothing can be compared.
+fn unserved_by_base(cells: &[Cell], profiles: &[Profile]) -> Vec<String> {
+    let at = |(cell, profile): (&Cell, &Profile)| {
+        let trials: Vec<Trial> = cell.standing().map(|pair| pair.base.clone()).collect();
+        let points = [Point { axes: cell.axes.clone(), trials, verdicts: Vec::new() }];
+        let verdicts = judge(profile, &points, 0);
+        unserved(profile, &points[0], &verdicts).into_iter().filter_map(|verdict| verdict.reason)
+    };
+    let all = cells.iter().zip(profiles).flat_map(at);
+    all.map(|reason| format!("Of the base: {reason}")).collect()
 }
 
 /// What it all comes to; where there is doubt it is no PASS.

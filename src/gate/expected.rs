@@ -120,8 +120,13 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
     };
     let is_wrong = |name: &str| {
         let (pairs, least) = match stat_of(name).map(|stat| stat.metric) {
-            Some(Metric::CorruptBytes) => (&all, 1),
-            Some(Metric::Errors) => (&standing, standing.len().div_ceil(2).max(1)),
+            // No load makes them.
+            Some(Metric::CorruptBytes | Metric::Torn | Metric::Disordered | Metric::ServerRejected) => {
+                (&all, 1)
+            }
+            Some(Metric::Errors | Metric::EvictionsDisputed) => {
+                (&standing, standing.len().div_ceil(2).max(1))
+            }
             _ => return false,
         };
         with(pairs, |pair| &pair.base, name) == 0 && with(pairs, |pair| &pair.head, name) >= least

@@ -198,12 +198,16 @@ impl<'a> Here<'a> {
 
     /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
     fn weigh(&self, expectation: &Expectation) -> (Option<(f64, Option<&'a str>)>, Outcome) {
-        let numbers: Option<Vec<_>> =
-            whole(self.point).map(|trial| Some((trial, known(trial, expectation)?))).collect();
-        let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
+        let whole: Vec<&Trial> = whole(self.point).collect();
+        let numbers: Vec<_> =
+            whole.iter().filter_map(|trial| Some((*trial, known(trial, expectation)?))).collect();
+        if numbers.is_empty() {
             return (None, Outcome::Inconclusive);
-        };
-        let (mut shown, mut outcome) = (None, Outcome::Pass);
+        }
+        // A trial that lacks the number cannot hold, and does not hide another that fails.
+        let is_complete = numbers.len() == whole.len();
+        let (mut shown, mut outcome) =
+            (None, if is_complete { Outcome::Pass } else { Outcome::Inconclusive });
         for condition in &expectation.conditions {
             let each = numbers.iter().map(|(trial, (known, cause))| Weighed {
                 figure: known.figure(),

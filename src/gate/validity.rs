@@ -228,12 +228,24 @@ impl Figures<'_> {
         let closes = |group: &&GroupResult| {
             group.ledger.closed_after_answer as f64 > group.requests.answered as f64 * NOTABLE_CLOSES
         };
-        let group = self.trial.groups.iter().find(closes)?;
+        let Some(group) = self.trial.groups.iter().find(closes) else { return self.crossings() };
         Some(format!(
             "the server closed {} connections of `{}` right after an answer, without announcing it (`Connection: close`): {} \
              requests crossed the close and were sent once more on another connection. If the server closes after each \
              answer, say --requests-per-connection 1 (requests_per_connection = 1 in a profile)",
             group.ledger.closed_after_answer, group.name, group.requests.retried
+        ))
+    }
+
+    /// Each of them is a request that the server did not answer, if only because it had closed before it came.
+    fn crossings(&self) -> Option<String> {
+        let group = self.trial.groups.iter().find(|group| group.requests.retried > 0)?;
+        Some(format!(
+            "{} requests of `{}` got a close for an answer, and were sent once more on another connection ({}): that is \
+             ordinary where the server lets idle connections go, and a fault where it does not",
+            group.requests.retried,
+            group.name,
+            percent(group.requests.retried as f64 / group.requests.answered.max(1) as f64)
         ))
     }
 

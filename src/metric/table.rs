@@ -243,6 +243,11 @@ metrics! {
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window whose answer was an error
     ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02;
+    /// Requests that crossed a close of the server and were sent once more, as a share of those that became due in the
+    /// measured window
+    RetriedShare: "retried_share" Group Share Lower [Final] None 0.02;
+    /// Connections that the server ended unannounced, refused or did not take, as a share of all that were opened
+    EndedShare: "ended_share" Group Share Lower [Final] None 0.02;
     /// Connections open in the window that had requests to be answered and got no answer in it
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
     /// Share of the group's connections that got no answer in the window

@@ -126,8 +126,8 @@ fn a_request_that_crosses_a_408_is_sent_once_more() {
         let is_asked = asked(reader);
         is_asked && say(reader, if is_odd { GIVE_UP } else { OK }) && !is_odd
     });
-    let (group, _) = group(address, "count = 2\nload = { rate = \"40/s\" }", 800);
-    assert!(group.requests.retried > 4, "{:?}", group.requests);
+    let (group, _) = group(address, "count = 1\nload = { rate = \"4/s\" }", 3000);
+    assert!(group.requests.retried > 3, "{:?}", group.requests);
     assert_eq!(
         (group.requests.lost, group.content.errors, group.content.corrupt),
         (0, 0, 0),
@@ -153,6 +153,30 @@ fn a_408_to_the_first_request_or_after_a_long_wait_is_an_error() {
         group.content,
         group.requests
     );
+}
+
+#[test]
+fn a_408_without_a_pause_before_it_is_an_error() {
+    let address = server(|reader, number| {
+        let sheds = number % 4 == 3;
+        asked(reader) && say(reader, if sheds { GIVE_UP } else { OK }) && !sheds
+    });
+    let (group, _) = group(address, "count = 2\nload = { depth = 1 }\nreconnect = {}", 300);
+    assert!(group.content.errors >= 2 && group.requests.retried == 0, "{:?}", group.requests);
+}
+
+#[test]
+fn a_request_that_a_server_drops_after_a_while_is_lost() {
+    let address = server(|reader, number| {
+        let is_asked = asked(reader);
+        if number == 2 {
+            thread::sleep(Duration::from_millis(40));
+        }
+        is_asked && number < 2 && say(reader, OK)
+    });
+    let (group, _) = group(address, "count = 2\nload = { depth = 1 }", 300);
+    assert_eq!((group.requests.lost, group.requests.retried), (2, 0), "{:?}", group.requests);
+    assert_eq!(group.ledger.evicted_fin + group.ledger.evicted_rst, 2, "{:?}", group.ledger);
 }
 
 #[test]

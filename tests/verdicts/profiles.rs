@@ -164,7 +164,7 @@ fn a_server_that_dies_is_a_failure_and_what_it_did_before_is_kept() {
     process.kill().expect("killed");
     process.wait().expect("an end");
     let output = child.wait_with_output().expect("an end");
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(told[0]["outcome"], "FAIL", "{told}");
     assert!(

@@ -4,7 +4,7 @@ use super::Group;
 use crate::{
     client::Seen,
     metric::{Metric, Row},
-    record::{Buckets, Cause, GroupResult},
+    record::{Buckets, Cause, GroupResult, Ledger},
 };
 
 impl Group {
@@ -98,6 +98,10 @@ impl Group {
         ] {
             row.set(metric, self.judged.count(cause) as f64 / due);
         }
+        row.set(Metric::RetriedShare, self.requests.retried as f64 / due);
+        let Ledger { evicted_fin, evicted_rst, refused, timed_out, opened, .. } = self.ledger;
+        let ended = evicted_fin + evicted_rst + refused + timed_out;
+        row.set(Metric::EndedShare, ended as f64 / opened.max(1) as f64);
         row.set(Metric::SilentConnections, self.silent as f64);
         row.set(Metric::SilentShare, (self.silent as f64 / f64::from(self.spec.count)).min(1.0));
         row.set(Metric::LongestSilence, self.silence.longest_ns() as f64);

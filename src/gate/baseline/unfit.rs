@@ -46,8 +46,9 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
     let loses = group.lifetime.is_some();
     let asks = group.load.depth.is_some() || group.load.rate.is_some();
     let said = |what: &str| format!("{what} in `{}`", group.name);
-    let found: [(Metric, Metric, Option<String>); 5] = [
-        (Metric::Errors, Metric::ErrorsShare, counted(point, &summed(Metric::Errors), &said("errors"))),
+    let any = |metric: Metric, what: &str| counted(point, &summed(metric), &said(what));
+    let found: [(Metric, Metric, Option<String>); 9] = [
+        (Metric::Errors, Metric::ErrorsShare, any(Metric::Errors, "errors")),
         (
             Metric::Unanswered,
             Metric::UnansweredShare,
@@ -58,10 +59,14 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
             Metric::LostShare,
             counted(point, &requests(|requests| requests.lost), &said("requests lost")).filter(|_| !loses),
         ),
+        (Metric::Skipped, Metric::SkippedShare, any(Metric::Skipped, "requests never started")),
+        (Metric::Refused, Metric::EndedShare, any(Metric::Refused, "connections refused")),
+        (Metric::TimedOut, Metric::EndedShare, any(Metric::TimedOut, "connections that never came about")),
+        (Metric::Evicted, Metric::EndedShare, any(Metric::Evicted, "connections evicted")),
         (
             Metric::SilentConnections,
             Metric::SilentShare,
-            counted(point, &summed(Metric::SilentConnections), &said("connections without an answer")),
+            any(Metric::SilentConnections, "connections without an answer"),
         ),
         (
             Metric::Answered,

@@ -3,7 +3,10 @@
 use indexmap::IndexMap;
 
 use super::*;
-use crate::gate::trial;
+use crate::{
+    gate::trial,
+    record::{GroupResult, Requests},
+};
 
 const NUMBER: &str = "server_rss_growth";
 
@@ -28,6 +31,10 @@ fn cell(point: &str, pairs: Vec<Pair>) -> Cell {
 }
 
 fn comparison(cells: &[Cell]) -> Comparison {
+    compared(cells, &[])
+}
+
+fn compared(cells: &[Cell], profiles: &[Profile]) -> Comparison {
     let origin = Origin {
         name: "t".into(),
         base: "base".into(),
@@ -40,7 +47,38 @@ fn comparison(cells: &[Cell]) -> Comparison {
         broken_off: None,
         head_died: None,
     };
-    Comparison::of(origin, cells, &[], None)
+    Comparison::of(origin, cells, profiles, None)
+}
+
+#[test]
+fn good_clients_that_neither_of_the_two_serves_make_it_invalid() {
+    let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { rate = 9, payload = 9 }";
+    let source = crate::profile::Source { file: "t.toml".into(), text: text.to_owned() };
+    let profile = [source.parse(&[]).expect("valid")];
+    let with = |answered: u64, errors: u64| {
+        let requests = Requests { started: 5, answered, unanswered: 5 - answered, ..Requests::default() };
+        let content = crate::codec::Tally { errors, ..Default::default() };
+        let group = GroupResult { name: "g".to_owned(), requests, content, ..GroupResult::default() };
+        let mut cell = cell("a", pairs(20, |_, _| ()));
+        for pair in &mut cell.pairs {
+            (pair.base.groups, pair.head.groups) = (vec![group.clone()], vec![group.clone()]);
+        }
+        compared(&[cell], &profile)
+    };
+    assert_eq!(with(5, 0).call, Call::Pass);
+    for silent in [with(0, 0), with(5, 5)] {
+        assert_eq!(silent.call, Call::Invalid);
+        assert!(silent.doubts[0].starts_with("Of the base: "), "{:?}", silent.doubts);
+    }
+}
+
+#[test]
+fn a_fault_without_effect_is_no_pass() {
+    let shows_nothing =
+        |_, trial: &mut Trial| trial.unproven.push("the readers held nothing back".to_owned());
+    let comparison = comparison(&[cell("a", pairs(20, shows_nothing))]);
+    assert_eq!(comparison.call, Call::Inconclusive);
+    assert_eq!(comparison.doubts, ["Nothing was shown: the readers held nothing back."]);
 }
 
 /// Makes so many trials invalid.

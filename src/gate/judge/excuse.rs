@@ -61,12 +61,18 @@ impl Failure<'_> {
             self.trial.summary.get(&format!("{}.{}", self.group.name, metric.spec().name)).copied()
         };
         let Some(longest) = of(Metric::LongestWait) else { return true };
-        self.unexplained_ns(longest) <= MEDIANS * of(Metric::LatencyP50).unwrap_or(0.0)
+        let median = format!("{}.{}", self.group.name, Metric::LatencyP50.spec().name);
+        let is_known = !self.trial.censored.contains_key(&median);
+        let median = of(Metric::LatencyP50).filter(|_| is_known).unwrap_or(0.0);
+        self.unexplained_ns(longest) <= MEDIANS * median
     }
 
     /// Whether the server ended connections rather than answered.
     fn are_most_lost(&self) -> bool {
         let result = self.trial.groups.iter().find(|result| result.name == self.group.name);
-        result.is_some_and(|result| result.requests.lost * 2 > result.requests.started)
+        result.is_some_and(|result| {
+            let ended = result.ledger.evicted_fin + result.ledger.evicted_rst;
+            result.requests.lost * 2 > result.requests.started || ended * 2 > u64::from(self.group.count)
+        })
     }
 }

@@ -91,8 +91,10 @@ fn still(metric: Metric) -> Option<(Shares, f64)> {
         Metric::UnansweredShare | Metric::LostShare | Metric::SkippedShare | Metric::ErrorsShare => {
             (shares(0.2, 0.4), 0.005)
         }
+        // A server that lets idle connections go is crossed now and then.
+        Metric::RetriedShare => (shares(0.2, 0.4), 0.01),
         // From 0 the floor is 0.01 % of the connections: one of a few thousand.
-        Metric::SilentShare => (shares(0.2, 0.4), 0.0005),
+        Metric::SilentShare | Metric::EndedShare => (shares(0.2, 0.4), 0.0005),
         // Extremes of a whole window are a matter of luck: twice as much and 20 ms more are a change.
         Metric::LongestWait | Metric::LongestSilence => (shares(1.0, 2.0), 20e6),
         Metric::FewestAnswers => (shares(0.5, 1.0), 5.0),
@@ -123,7 +125,7 @@ fn better(name: &str) -> Better {
 }
 
 /// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper answer
-/// and of its connections that got none, its latencies in an open loop and its rate in a closed one, the longest wait, the
+/// and of its connections that got none or were ended, its latencies in an open loop and its rate in a closed one, the longest wait, the
 /// longest silence, and the fewest answers to one connection. Of each group that misbehaves: how many of its connections
 /// the server ended, and how long it held them. Of the server: what a request costs, the most memory, and how late
 /// evictions are. Less and more as the profile's `[gate]` says. What nobody may do without comes first.
@@ -155,10 +157,12 @@ fn gated_anyway(profile: &Profile) -> Vec<Gated> {
     for group in &steady {
         let answers = [
             Metric::SilentShare,
+            Metric::EndedShare,
             Metric::UnansweredShare,
             Metric::ErrorsShare,
             Metric::LostShare,
             Metric::SkippedShare,
+            Metric::RetriedShare,
         ];
         all.extend(answers.map(|metric| last(metric, &group.name)));
     }
