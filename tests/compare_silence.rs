@@ -254,10 +254,7 @@ fn a_run_with_errors_or_silence_is_not_kept_and_fails_against_a_baseline() {
     let against = folder.path().join("reports/quick/latest/against-baseline.json");
     let against: Value = serde_json::from_str(&fs::read_to_string(against).expect("kept")).expect("JSON");
     let faults = against["faults"].as_array().expect("a list");
-    assert!(
-        faults.iter().filter_map(Value::as_str).any(|fault| fault.contains("errors in `")),
-        "{against:#}"
-    );
+    assert!(faults.iter().filter_map(Value::as_str).any(|fault| fault.contains("errors")), "{against:#}");
 }
 
 /// The stub's command line as TOML.

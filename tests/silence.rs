@@ -169,7 +169,9 @@ fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
     let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_max\" = \"> 1s, < 3s\"";
     let text = profile(address, "2s", "count = 4\nload = { depth = 1 }", expect);
     let (code, said, trial) = run(&text, 0, |_| ());
-    assert_eq!(code, Some(0), "{said}");
+    // On a busy machine no time proves anything; that nothing was left unanswered stands.
+    assert!(code == Some(0) || trial["disturbed"].is_array(), "{said}");
+    assert!(said.contains("PASS good.unanswered = 0"), "{said}");
     assert!(trial["censored"].is_null(), "{trial}");
 }
 

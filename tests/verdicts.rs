@@ -157,7 +157,11 @@ fn a_long_wait_fails_unless_it_is_allowed() {
             ok()
         })
     };
-    assert_fails(&http(stall(), &["--max-wait", "100ms"]), &["good.longest_wait <= 100ms: 2"]);
+    let mut tries = (0..4).map(|_| http(stall(), &["--max-wait", "100ms"]));
+    match tries.find(|(_, said)| !said.contains("INVALID")) {
+        Some(found) => assert_fails(&found, &["good.longest_wait <= 100ms: 2"]),
+        None => skip("a_long_wait_fails_unless_it_is_allowed: the machine is too busy"),
+    }
     for flags in [&["--max-wait", "off"], &["--max-wait", "30s"]] {
         assert_passes("a_long_wait_fails_unless_it_is_allowed", stall(), flags);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Exit, Failure, store};
 use crate::{
     gate::{self, Against, Call},
-    record::Record,
+    record::{Point, Record, Trial},
 };
 
 /// What is kept, and what is compared with.
@@ -85,6 +85,13 @@ impl Baselines {
                     record.name,
                     faults.join("; ")
                 ),
+            ));
+        }
+        let no_repeat_tells = |point: &Point| !point.trials.iter().any(Trial::is_sound);
+        if let Some(why) = record.doubt().filter(|_| record.points.iter().any(no_repeat_tells)) {
+            return Err(Failure::new(
+                Exit::Invalid,
+                format!("{}: not kept as a baseline: {}", record.name, why.trim_end_matches('.')),
             ));
         }
         let file = file(out, name, &record.name);

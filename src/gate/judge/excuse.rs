@@ -43,16 +43,17 @@ impl Failure<'_> {
 
     /// What is left of a wait without what the host may have added to it.
     fn unexplained_ns(&self, wait_ns: f64) -> f64 {
-        (wait_ns * (1.0 - self.waiting_share()) - TURNS_NS).max(0.0)
+        (wait_ns * self.running_share() - TURNS_NS).max(0.0)
     }
 
-    /// Share of the time, from 0 to 1, in which the server or the clients' thread waited for a core.
-    fn waiting_share(&self) -> f64 {
-        let of = |metric, fold| number(self.trial, metric, fold).unwrap_or(0.0);
-        // What was not measured may have been all of it.
-        let server = number(self.trial, Metric::ServerRunDelay, Fold::Rate).unwrap_or(1.0);
-        let clients = of(Metric::HarnessRunDelay, Fold::Final);
-        (server + clients + of(Metric::HostSteal, Fold::Rate)).clamp(0.0, 1.0)
+    /// Share of a wait, from 0 to 1, in which server, clients and the machine itself ran when they had something to do.
+    fn running_share(&self) -> f64 {
+        let of = |metric, fold| number(self.trial, metric, fold);
+        // What was not measured of the server may have been all of it.
+        let server = of(Metric::ServerRunDelayShare, Fold::Final).unwrap_or(1.0);
+        let clients = of(Metric::HarnessRunDelay, Fold::Final).unwrap_or(0.0);
+        let steal = of(Metric::HostSteal, Fold::Rate).unwrap_or(0.0);
+        [server, clients, steal].into_iter().map(|waiting| 1.0 - waiting.clamp(0.0, 1.0)).product()
     }
 
     /// Whether what was not answered may only have been late: it did not wait for much longer than others.
