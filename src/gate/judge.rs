@@ -239,7 +239,7 @@ impl<'a> Here<'a> {
     ) -> bool {
         let Some(group) = self.group(expectation) else { return false };
         let cause = shown.and_then(|(_, cause)| cause);
-        if outcome == Outcome::Fail && cause.is_some_and(|cause| cause != SKIPPED) {
+        if cause.is_some_and(|cause| cause != SKIPPED) {
             return false;
         }
         let is_closed = group.load.is_closed_loop();

@@ -22,6 +22,8 @@ pub struct Sighting {
     pub held_ns: u64,
     /// When the peer last acknowledged bytes.
     pub acked: Between,
+    /// The longest round trip that the kernel reckoned with since then: an acknowledgment may be taken for as much later.
+    pub round_trip_ns: u64,
     /// When bytes of the peer last arrived.
     pub received: Between,
     /// When the server last had bytes taken by its kernel: acknowledged bytes and those in the send queue grew together.
@@ -127,7 +129,10 @@ impl Followed {
         self.sighting.held_ns = look.from_ns;
         if moved {
             self.sighting.acked = acknowledged(socket, look);
+            self.sighting.round_trip_ns = 0;
         }
+        let round_trip_ns = tcp.round_trip_at_most_us() * 1_000;
+        self.sighting.round_trip_ns = self.sighting.round_trip_ns.max(round_trip_ns);
         if arrived {
             self.sighting.received = look.dated(tcp.last_data_recv_ms);
             self.sighting.read_by_ns = None;

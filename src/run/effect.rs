@@ -20,7 +20,8 @@ pub(super) fn without_effect(
     let mut sentences = Vec::new();
     for (index, group) in profile.clients.iter().enumerate() {
         let ended = driven.summaries[index].value(Metric::ServerEnded).unwrap_or(0.0);
-        if group.rx.keeps_up() || ended > 0.0 {
+        // Who fetches parts at a rate of its own is no fault: how long that takes is what is shown.
+        if group.rx.keeps_up() || ended > 0.0 || group.fetches_in_parts() {
             continue;
         }
         let ports = driven.ports.iter().filter(|port| port.group == index);

@@ -179,7 +179,9 @@ impl Known<'_> {
                 let no_room = seen.acked.latest_ns.saturating_add(look_ns) < seen.written.earliest_ns;
                 let by_write = no_room || progress == Progress::WriteEvent;
                 let from = if by_write { seen.written.earliest_ns } else { seen.acked.earliest_ns };
-                let acked = if progress == Progress::WriteEvent { 0 } else { seen.acked.latest_ns };
+                // The server, too, reckons with the round trip that its kernel knows when it looks.
+                let acked_ns = seen.acked.latest_ns.saturating_add(seen.round_trip_ns);
+                let acked = if progress == Progress::WriteEvent { 0 } else { acked_ns };
                 Between::new(from, acked.max(seen.waits_by_ns).max(seen.written.latest_ns))
             }
             "idle_timeout" => {
