@@ -281,22 +281,27 @@ impl Record {
         self.points.iter().flat_map(|point| &point.verdicts)
     }
 
+    /// Every trial of every point.
+    pub fn trials(&self) -> impl Iterator<Item = &Trial> {
+        self.points.iter().flat_map(|point| &point.trials)
+    }
+
     /// How a server ended by itself, if one did.
     #[must_use]
     pub fn died(&self) -> Option<&str> {
-        self.points.iter().flat_map(|point| &point.trials).find_map(|trial| trial.died.as_deref())
+        self.trials().find_map(|trial| trial.died.as_deref())
     }
 
     /// Whether some trial did not show what it was meant to show.
     #[must_use]
     pub fn is_unproven(&self) -> bool {
-        self.points.iter().flat_map(|point| &point.trials).any(|trial| !trial.unproven.is_empty())
+        self.trials().any(|trial| !trial.unproven.is_empty())
     }
 
     /// Why some or all figures of the first trial in doubt are not the server's.
     #[must_use]
     pub fn doubt(&self) -> Option<&str> {
-        self.points.iter().flat_map(|point| &point.trials).flat_map(Trial::doubts).next()
+        self.trials().flat_map(Trial::doubts).next()
     }
 
     /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
@@ -305,7 +310,7 @@ impl Record {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);
-        let invalid = self.points.iter().flat_map(|point| &point.trials).any(|t| !t.invalid.is_empty());
+        let invalid = self.trials().any(|t| !t.invalid.is_empty());
         if self.died().is_some() || has(Outcome::Fail) {
             Outcome::Fail
         } else if invalid || has(Outcome::Invalid) {

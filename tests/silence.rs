@@ -6,7 +6,7 @@ mod common;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -147,9 +147,10 @@ fn a_server_that_stops_answering_in_mid_run_fails_its_latency() {
     }
 }
 
-#[test]
-fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
-    let _turn = turn();
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A server in this process that does this for each request, as long as it says that the connection goes on.
+fn answering(answer: impl Fn(&mut TcpStream) -> bool + Copy + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -158,13 +159,22 @@ fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
             thread::spawn(move || {
                 let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
                 while lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
-                    thread::sleep(Duration::from_millis(1200));
-                    if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_err() {
+                    if !answer(&mut stream) {
                         return;
                     }
                 }
             });
         }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
+    let _turn = turn();
+    let address = answering(|stream| {
+        thread::sleep(Duration::from_millis(1200));
+        stream.write_all(OK).is_ok()
     });
     let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_max\" = \"> 1s, < 3s\"";
     let text = profile(address, "2s", "count = 4\nload = { depth = 1 }", expect);
@@ -236,16 +246,9 @@ fn rates_of_a_run_that_is_cut_short_are_over_the_time_that_was_measured() {
 #[test]
 fn a_server_that_closes_after_each_answer_without_a_word_is_told_of() {
     let _turn = turn();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a client");
-            let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
-            if lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-            }
-        }
+    let address = answering(|stream| {
+        let _ = stream.write_all(OK);
+        false
     });
     let (_, said, trial) = run(&profile(address, "1s", "count = 2\nload = { depth = 1 }", ""), 0, |_| ());
     assert!(said.contains("without announcing it") && said.contains("--requests-per-connection 1"), "{said}");

@@ -1,9 +1,6 @@
 //! A resource fetched over several connections: each gets a part, and a download is over when the last part is there.
 
-use super::{
-    engine::Engine,
-    judged::{Latency, Quantile},
-};
+use super::{engine::Engine, judged::Latency};
 use crate::{
     codec::Script,
     metric::{Metric, Row},
@@ -68,19 +65,9 @@ impl Downloads {
 
     /// How long they took; and what of that is a lower bound, as some never became whole.
     pub(super) fn summarize(&self, row: &mut Row) -> Vec<(Metric, Cause)> {
-        let mut censored = Vec::new();
-        for (metric, q) in [(Metric::DownloadP50, 0.5), (Metric::DownloadMax, 1.0)] {
-            match self.times.quantile(q) {
-                None => {}
-                Some(Quantile::Known(ns)) => row.set(metric, ns as f64),
-                Some(Quantile::AtLeast(ns)) => {
-                    row.set(metric, ns as f64);
-                    let cause = if self.failed { Cause::Errors } else { Cause::Unanswered };
-                    censored.push((metric, cause));
-                }
-            }
-        }
-        censored
+        let cause = if self.failed { Cause::Errors } else { Cause::Unanswered };
+        let censored = self.times.set(&[(Metric::DownloadP50, 0.5), (Metric::DownloadMax, 1.0)], row);
+        censored.into_iter().map(|metric| (metric, cause)).collect()
     }
 }
 

@@ -38,6 +38,22 @@ impl Latency {
         }
     }
 
+    /// Sets these quantiles; those that are lower bounds are returned.
+    pub(super) fn set(&self, wanted: &[(Metric, f64)], row: &mut Row) -> Vec<Metric> {
+        let mut censored = Vec::new();
+        for &(metric, q) in wanted {
+            match self.quantile(q) {
+                None => {}
+                Some(Quantile::Known(ns)) => row.set(metric, ns as f64),
+                Some(Quantile::AtLeast(ns)) => {
+                    row.set(metric, ns as f64);
+                    censored.push(metric);
+                }
+            }
+        }
+        censored
+    }
+
     /// The value at or below which the share `q` (0 to 1) of all latencies lies, those of unanswered requests counted as
     /// infinite; `None` without any.
     pub(super) fn quantile(&self, q: f64) -> Option<Quantile> {
@@ -113,7 +129,6 @@ impl Judged {
     pub(super) fn censor(&mut self, cause: Cause, response_ns: u64, service_ns: u64) {
         self.response.censored.saturating_record(response_ns);
         self.service.censored.saturating_record(service_ns);
-        self.left_waiting |= cause == Cause::Unanswered;
         self.causes[cause as usize] += 1;
     }
 
@@ -151,20 +166,9 @@ impl Judged {
 
     /// Sets the quantiles; those that are lower bounds are named.
     pub(super) fn summarize(&self, row: &mut Row) -> Vec<(Metric, Cause)> {
-        let each = |latency: &Latency, (metric, q): (Metric, f64)| Some((metric, latency.quantile(q)?));
-        let response = RESPONSE.into_iter().filter_map(|wanted| each(&self.response, wanted));
-        let service = SERVICE.into_iter().filter_map(|wanted| each(&self.service, wanted));
-        let mut censored = Vec::new();
-        for (metric, quantile) in response.chain(service) {
-            match quantile {
-                Quantile::Known(ns) => row.set(metric, ns as f64),
-                Quantile::AtLeast(ns) => {
-                    row.set(metric, ns as f64);
-                    censored.push((metric, self.main_cause()));
-                }
-            }
-        }
-        censored
+        let mut censored = self.response.set(&RESPONSE, row);
+        censored.extend(self.service.set(&SERVICE, row));
+        censored.into_iter().map(|metric| (metric, self.main_cause())).collect()
     }
 
     pub(super) fn add(&mut self, other: &Self) {

@@ -12,7 +12,7 @@ use crate::{
 /// `series.csv`: a row for each sample.
 pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
-    let trials = record.points.iter().flat_map(|point| &point.trials);
+    let trials = record.trials();
     let columns: IndexSet<&str> =
         trials.flat_map(|trial| trial.series.columns.keys().map(String::as_str)).collect();
     let names = columns.iter().map(|name| with_unit(name, metric_unit(name)));
@@ -37,7 +37,7 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
 /// `good.latency_p99=unanswered; …`.
 pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
-    let trials = record.points.iter().flat_map(|point| &point.trials);
+    let trials = record.trials();
     let columns: IndexSet<&str> = trials.flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
     let names = columns.iter().map(|name| with_unit(name, stat_of(name).map(crate::metric::Stat::unit)));
     let mut writer = Writer::from_writer(Vec::new());

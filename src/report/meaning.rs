@@ -42,7 +42,7 @@ pub(super) fn meaning(record: &Record) -> String {
             "The run was cut short; what is here was measured before.".to_owned()
         }
         Outcome::Inconclusive if with(Outcome::Inconclusive).next().is_none() && record.is_unproven() => {
-            let why = record.points.iter().flat_map(|point| &point.trials).find_map(|t| t.unproven.first());
+            let why = record.trials().find_map(|t| t.unproven.first());
             format!("Nothing was shown: {}.", why.map_or("", |why| why.trim_end_matches('.')))
         }
         Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
@@ -65,7 +65,7 @@ fn invalid(record: &Record, first: Option<&Verdict>) -> String {
         ),
         (why, _) => {
             let why = why.unwrap_or("the harness was the limit");
-            let mut trials = record.points.iter().flat_map(|point| &point.trials);
+            let mut trials = record.trials();
             let is_all = trials.any(|trial| !trial.invalid.is_empty());
             let what =
                 if is_all { "These figures prove" } else { "Times, rates and costs of this run prove" };

@@ -96,7 +96,7 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
 
 /// Whether the number is a lower bound at some point, of whichever group.
 fn has_bounds(record: &Record, stat: Stat) -> bool {
-    let trials = record.points.iter().flat_map(|point| &point.trials);
+    let trials = record.trials();
     trials.flat_map(|trial| trial.censored.keys()).any(|name| stat_of(name) == Some(stat))
 }
 

@@ -83,7 +83,7 @@ impl Told {
         }
         cases.extend(record.died().map(Case::died));
         cases.extend(against.into_iter().flat_map(Case::of_baseline));
-        let windows = record.points.iter().flat_map(|point| &point.trials).map(|trial| trial.window_ns);
+        let windows = record.trials().map(|trial| trial.window_ns);
         Self {
             suite: record.name.clone(),
             commit: record.commit.clone(),
