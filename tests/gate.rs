@@ -160,6 +160,37 @@ fn frail(folder: &TempDir) -> String {
     format!("sh {} {{port}}", script.display())
 }
 
+/// A server that stops badpeer now and then during its first four trials, so that two pairs prove nothing.
+fn stopping(folder: &TempDir) -> String {
+    let starts = folder.path().join("starts");
+    let script = folder.path().join("stopping.sh");
+    let text = format!(
+        "echo x >> {0}\nif [ $(wc -l < {0}) -le 4 ]; then\n  for i in 1 2 3 4 5 6 7 8 9 10; do\n    \
+         sleep 0.06; kill -STOP $PPID; sleep 0.06; kill -CONT $PPID\n  done &\nfi\n\
+         exec {BADPEER} serve --listen 127.0.0.1:$1\n",
+        starts.display()
+    );
+    fs::write(&script, text).expect("a script");
+    format!("sh {} {{port}}", script.display())
+}
+
+#[test]
+fn pairs_that_were_dropped_are_measured_again() {
+    let (_turn, folder) = (turn(), with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n")));
+    let server = stopping(&folder);
+    let words = ["compare", "--base", &server, "--head", &server, "quick.toml", "--pairs", "8"];
+    let (_, said) = ending(&badpeer(&words, folder.path()));
+    let comparison = comparison(&folder);
+    let dropped = comparison["dropped"].as_array().expect("told");
+    assert!(dropped.len() >= 2, "{said}");
+    assert!(said.contains("another one was measured for each"), "{said}");
+    // A busy host may drop more of them than are measured again.
+    if dropped.len() <= 8 {
+        let growth = finding(&comparison, "server_rss_growth");
+        assert!(growth["pairs"].as_u64().is_some_and(|pairs| pairs == 8 || pairs == 16), "{growth:#}");
+    }
+}
+
 #[test]
 fn what_was_measured_before_a_server_died_is_kept() {
     let (_turn, folder) = (turn(), with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n")));

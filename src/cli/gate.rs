@@ -23,7 +23,8 @@ const FEWEST: i64 = 8;
 /// How servers are compared.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Manner {
-    /// Pairs of trials at each point of the sweep; and as many fresh ones where a number seems to have become worse
+    /// Pairs of trials at each point of the sweep; and as many fresh ones where a number seems to have become worse. A pair
+    /// that a busy host spoils is measured again, as many more in all at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(FEWEST..=1000))]
     pairs: u32,
 

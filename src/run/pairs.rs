@@ -12,6 +12,9 @@ use crate::{
     record::Trial,
 };
 
+/// So many rounds are measured at most for each that was asked for, where pairs must be dropped.
+const MOST_ROUNDS: u32 = 2;
+
 /// Two servers to be compared under one profile.
 #[derive(Clone, Debug)]
 pub struct Duel {
@@ -23,7 +26,8 @@ pub struct Duel {
     pub builds: [Build; 2],
     /// The files that the servers need, by name.
     pub files: IndexMap<String, String>,
-    /// Pairs at each point, and again as many where a first stage failed.
+    /// Pairs that must count at each point, and again as many where a first stage failed; of those that do not, as many
+    /// more are measured.
     pub pairs: u32,
     /// Decides the order within each pair, and the arrivals of both.
     pub seed: u64,
@@ -63,6 +67,25 @@ pub enum Stage {
     First,
     /// The points that failed are measured again.
     Confirming,
+}
+
+impl Stage {
+    /// How many of the pairs that it measured at a point count.
+    fn standing(self, cell: &Cell) -> u32 {
+        let pairs = match self {
+            Self::First => &cell.pairs,
+            Self::Confirming => &cell.fresh,
+        };
+        pairs.iter().filter(|pair| pair.dropped().is_none()).count() as u32
+    }
+
+    /// Where its pairs are kept.
+    const fn pairs(self, cell: &mut Cell) -> &mut Vec<Pair> {
+        match self {
+            Self::First => &mut cell.pairs,
+            Self::Confirming => &mut cell.fresh,
+        }
+    }
 }
 
 /// Runs the pairs of both stages. What was measured is given back also when an interrupt, the head's death or an error
@@ -123,23 +146,26 @@ impl Ring<'_> {
         self.stage(Stage::Confirming, &again, cells)
     }
 
-    /// Points take turns within each round, so that a drift of the machine meets all of them.
+    /// Points take turns within each round, so that a drift of the machine meets all of them. A pair that was dropped is
+    /// measured once more at the end, for up to as many pairs as were asked for: else a busy host leaves too few to tell
+    /// anything by. Whether a pair is dropped is told before its numbers are looked at, so that no choice lies in this.
     fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<(), Stop> {
-        let of = indices.len() * self.duel.pairs as usize;
         let begun = Instant::now();
         let mut done = 0;
-        for round in 0..self.duel.pairs {
+        for round in 0..self.duel.pairs * MOST_ROUNDS {
             for &index in indices {
+                let missing = |index: usize| self.duel.pairs.saturating_sub(stage.standing(&cells[index]));
+                if missing(index) == 0 {
+                    continue;
+                }
+                let of = done + indices.iter().map(|index| missing(*index) as usize).sum::<usize>();
                 let left = (done > 0).then(|| begun.elapsed().mul_f64((of - done) as f64 / done as f64));
                 self.referee.pair(done + 1, of, left, stage);
-                let confirming = u64::from(stage == Stage::Confirming);
-                let seed =
-                    self.duel.seed.wrapping_add(u64::from(round) + confirming * u64::from(self.duel.pairs));
+                let stages_before = u64::from(stage == Stage::Confirming);
+                let rounds_before = stages_before * u64::from(self.duel.pairs * MOST_ROUNDS);
+                let seed = self.duel.seed.wrapping_add(rounds_before + u64::from(round));
                 let pair = self.pair(index, seed)?;
-                match stage {
-                    Stage::First => cells[index].pairs.push(pair),
-                    Stage::Confirming => cells[index].fresh.push(pair),
-                }
+                stage.pairs(&mut cells[index]).push(pair);
                 done += 1;
             }
         }

@@ -27,10 +27,11 @@ pub(in crate::report) fn remarks(comparison: &Comparison) -> Vec<String> {
     all.extend(disturbance(comparison));
     if let Some(first) = comparison.dropped.first() {
         let (count, words) = match comparison.dropped.len() {
-            1 => (1, "pair was"),
-            more => (more, "pairs were"),
+            1 => (1, "pair was dropped whole, and another one was measured for it"),
+            more => (more, "pairs were dropped whole, and another one was measured for each"),
         };
-        all.push(format!("{count} {words} dropped whole; the first: {first}"));
+        let asked = comparison.origin.asked;
+        all.push(format!("{count} {words}, {asked} more at most; the first: {first}"));
     }
     all
 }
