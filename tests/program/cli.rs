@@ -1,7 +1,5 @@
 //! The built program, used as a user would: what it prints, what it leaves behind, how it ends.
 
-mod common;
-
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -14,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{BADPEER, badpeer, ending, record, skip, text, with_profile};
+use crate::common::{BADPEER, badpeer, ending, record, skip, text, with_profile};
 
 /// A small profile that passes within a second.
 const QUICK: &str = r#"

@@ -1,8 +1,6 @@
 //! `badpeer compare` and `badpeer run --baseline` with servers that do not answer, answer with errors, die, or evict other
 //! peers than their base does, as a user runs them.
 
-mod common;
-
 use std::{
     env, fs,
     io::{Read, Write},
@@ -15,7 +13,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{
+use crate::common::{
     BADPEER, badpeer, ending,
     pairs::{compare, comparison, disturbance, said, told, turn},
     skip, text, with_profile,
@@ -74,7 +72,7 @@ fn serve(mut socket: TcpStream, mode: &str, number: usize, is_deaf: bool) {
 /// The command line of that server.
 fn stub(mode: &str) -> String {
     let program = env::current_exe().expect("this program");
-    format!("env '{STUB}={mode} {{port}}' {} --exact stub_server --nocapture", program.display())
+    format!("env '{STUB}={mode} {{port}}' {} --exact silence::stub_server --nocapture", program.display())
 }
 
 /// An open loop over HTTP, of any server: light enough for a machine that others use, too.

@@ -1,8 +1,6 @@
 //! Evictions seen from outside: how long a peer was held, who ended it and what stayed behind, and whether a fault had an
 //! effect; through the built program, with servers that do as they please.
 
-mod common;
-#[path = "evictions/servers.rs"]
 mod servers;
 
 use std::{fs, path::Path};
@@ -10,10 +8,8 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::{
-    common::{badpeer, ending, skip, trial},
-    servers::{Holding, holding, one_page},
-};
+use self::servers::{Holding, holding, one_page};
+use crate::common::{badpeer, ending, skip, trial};
 
 /// Runs a profile under this name; exit code, and all that was said.
 fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {

@@ -1,8 +1,6 @@
 //! What was not answered is in the figures: servers and clients that are stopped, loads that start too late, runs that are
 //! cut short. Through the built program.
 
-mod common;
-
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -21,7 +19,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use common::{BADPEER, ending, trial};
+use crate::common::{BADPEER, ending, trial};
 
 /// One test at a time: each is about time, and they would be each other's noise.
 static TURN: Mutex<()> = Mutex::new(());

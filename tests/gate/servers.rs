@@ -1,13 +1,11 @@
 //! `badpeer compare` and `badpeer calibrate` with servers, as a user runs them.
 
-mod common;
-
 use std::fs;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{
+use crate::common::{
     BADPEER, badpeer, ending,
     pairs::{compare, comparison, disturbance, finding, turn},
     skip, text, with_profile,

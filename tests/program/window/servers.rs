@@ -21,7 +21,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 pub(super) fn started_as(server: &str) -> String {
     let program = env::current_exe().expect("this program");
     format!(
-        "command = [\"{}\", \"--exact\", \"servers::{server}\", \"--ignored\", \"--nocapture\"]\nenv = {{ {PORT} = \"{{port}}\" }}",
+        "command = [\"{}\", \"--exact\", \"window::servers::{server}\", \"--ignored\", \"--nocapture\"]\nenv = {{ {PORT} = \"{{port}}\" }}",
         program.display()
     )
 }
@@ -105,7 +105,9 @@ fn server_with_workers() {
     let mut workers: Vec<Child> = Vec::new();
     for _ in 0..4 {
         let mut command = Command::new(&program);
-        command.args(["--exact", "servers::worker", "--ignored", "--nocapture"]).stdout(Stdio::null());
+        command
+            .args(["--exact", "window::servers::worker", "--ignored", "--nocapture"])
+            .stdout(Stdio::null());
         workers.push(command.spawn().expect("a worker"));
     }
     serve(&listener);

@@ -1,7 +1,5 @@
 //! Core experiments through the built program: what one prints, and what a run of one leaves behind.
 
-mod common;
-
 use std::{
     fs,
     path::Path,
@@ -12,7 +10,7 @@ use std::{
 use badpeer::record::{Outcome, Record};
 use serde_json::Value;
 
-use self::common::{BADPEER, badpeer, ending, record, with_profile};
+use crate::common::{BADPEER, badpeer, ending, record, with_profile};
 
 /// A small experiment that passes at once.
 const QUICK: &str = r#"

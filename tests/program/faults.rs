@@ -1,9 +1,6 @@
 //! Lies that a server may tell, planted one by one: each must be found, counted as what was planted, and named with the
 //! connection and the byte; by the clients' engine for every protocol, and in the reports of the built program.
 
-mod common;
-
-#[path = "faults/liar.rs"]
 mod liar;
 
 use std::{
@@ -20,10 +17,8 @@ use badpeer::{
     sys::monotonic_ns,
 };
 
-use self::{
-    common::{badpeer, ending, trial, with_profile},
-    liar::{DIFFERENT, GREETING, Liar, Lie, SPEECHES, Speech, own_content, speech},
-};
+use self::liar::{DIFFERENT, GREETING, Liar, Lie, SPEECHES, Speech, own_content, speech};
+use crate::common::{badpeer, ending, trial, with_profile};
 
 /// The words of the group of clients that meets a liar, with so many requests under way on each connection.
 fn keys(speech: &Speech, connections: usize, depth: usize) -> String {

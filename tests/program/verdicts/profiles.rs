@@ -15,10 +15,8 @@ use nix::{
 };
 use serde_json::Value;
 
-use super::{
-    common::{BADPEER, badpeer, ending, record, text, with_profile},
-    wrong::{Act, Asked, Requests, answer, ok, serve},
-};
+use super::wrong::{Act, Asked, Requests, answer, ok, serve};
+use crate::common::{BADPEER, badpeer, ending, record, text, with_profile};
 
 /// A profile of four good clients with these keys, against the server at this address.
 fn profile(attach: &str, keys: &str, expect: &str) -> String {
@@ -134,11 +132,14 @@ fn started(folder: &Path, arguments: &[&str]) -> Child {
 fn wrong_bytes_are_no_matter_of_time() {
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&at(liar()), ECHO, expect).replace("\"1s\"", "\"2s\""));
-    let child = started(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
-    thread::sleep(Duration::from_millis(900));
-    signal(child.id(), Signal::SIGSTOP);
-    thread::sleep(Duration::from_millis(700));
-    signal(child.id(), Signal::SIGCONT);
+    let mut child = started(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
+    // Half of the time, whenever its window begins.
+    while child.try_wait().expect("an end").is_none() {
+        for stop_or_go in [Signal::SIGSTOP, Signal::SIGCONT] {
+            signal(child.id(), stop_or_go);
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     let record = record(folder.path(), "quick");
     assert_ne!(record["points"][0]["trials"][0]["invalid"], serde_json::json!([]), "{said}");

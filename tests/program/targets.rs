@@ -1,7 +1,5 @@
 //! Other servers than our own: started or found, measured from outside, and ended or left as they were.
 
-mod common;
-
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -15,7 +13,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::common::{BADPEER, badpeer, ending, trial};
+use crate::common::{BADPEER, badpeer, ending, trial};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {

@@ -1,8 +1,6 @@
 //! The right figure at the right time: when samples are taken, where memory starts and peaks, and who else was there. Through
 //! the built program, against servers of the tests' own.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod servers;
 
 use std::{
@@ -18,10 +16,8 @@ use nix::{sys::signal, unistd::Pid};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::{
-    common::{BADPEER, badpeer, ending, trial, with_profile},
-    servers::{OtherClient, server_here, started_as},
-};
+use self::servers::{OtherClient, server_here, started_as};
+use crate::common::{BADPEER, badpeer, ending, trial, with_profile};
 
 const MIB: f64 = 1024.0 * 1024.0;
 /// One test at a time: each is about time, and they would be each other's noise.

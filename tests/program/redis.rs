@@ -1,10 +1,8 @@
 //! RESP against Redis itself, where it is installed: values of many sizes, pipelines, errors, nulls and arrays.
 
-mod common;
-
 use serde_json::Value;
 
-use self::common::{badpeer, ending, trial, with_profile};
+use crate::common::{badpeer, ending, trial, with_profile};
 
 /// The server, on a free port.
 const REDIS: &str = r#"

@@ -1,11 +1,7 @@
 //! Silence, errors and wrong bytes prove nothing and are never a PASS: servers that are wrong in one way each, driven by the
 //! built program.
 
-mod common;
-
-#[path = "verdicts/profiles.rs"]
 mod profiles;
-#[path = "verdicts/wrong.rs"]
 mod wrong;
 
 use std::{
@@ -17,10 +13,8 @@ use std::{
 
 use tempfile::TempDir;
 
-use self::{
-    common::{badpeer, ending, skip, text},
-    wrong::{Act, Requests, answer, ok, serve},
-};
+use self::wrong::{Act, Requests, answer, ok, serve};
+use crate::common::{badpeer, ending, skip, text};
 
 /// Drives the server at this address with four good clients, briefly: the exit code, and what is said on stdout in one line.
 fn bench(address: &str, flags: &[&str]) -> (Option<i32>, String) {

@@ -1,0 +1,16 @@
+//! The built program, as a user runs it. All of these tests are one crate, so that those that wait for a server, or for a
+//! window to end, wait side by side.
+
+mod cli;
+#[path = "../common/mod.rs"]
+mod common;
+mod core_experiments;
+mod evictions;
+mod faults;
+mod profiles;
+mod redis;
+mod silence;
+mod targets;
+mod trust;
+mod verdicts;
+mod window;
