@@ -79,6 +79,9 @@ struct Here<'a> {
     point: &'a Point,
 }
 
+/// The number that an expectation is judged by, and why it is a lower bound, if it is one; `None` where none was measured.
+type Shown<'a> = Option<(f64, Option<&'a str>)>;
+
 /// What a condition comes to in one trial.
 struct Weighed<'a> {
     figure: f64,
@@ -89,14 +92,15 @@ struct Weighed<'a> {
 
 impl<'a> Here<'a> {
     fn verdict(&self, expectation: &Expectation) -> Verdict {
-        let (shown, outcome) = match self.fault(expectation) {
-            Some(figure) => (Some((figure, None)), Outcome::Fail),
+        let (shown, outcome, reason) = match self.fault(expectation) {
+            Some(figure) => (Some((figure, None)), Outcome::Fail, None),
             None => self.outcome(expectation),
         };
         let texts: Vec<&str> = expectation.conditions.iter().map(|c| c.text.as_str()).collect();
         let (measured, cause) = shown.unzip();
         Verdict {
             censored: cause.flatten().map(str::to_owned),
+            reason,
             ..Verdict::new(expectation.name.clone(), texts.join(", "), measured, outcome)
         }
     }
@@ -119,8 +123,9 @@ impl<'a> Here<'a> {
         broken.reduce(if side == Ordering::Greater { f64::max } else { f64::min })
     }
 
-    /// The measured number that is hardest on the expectation, and what it comes to where trials must be valid.
-    fn outcome(&self, expectation: &Expectation) -> (Option<(f64, Option<&'a str>)>, Outcome) {
+    /// The measured number that is hardest on the expectation, and what it comes to where trials must be valid; why it is
+    /// the clients' own, if it is.
+    fn outcome(&self, expectation: &Expectation) -> (Shown<'a>, Outcome, Option<String>) {
         let (shown, outcome) = self.weigh(expectation);
         let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
         // Where others had the cores, of what holds a time proves nothing, and of what fails all that they explain.
@@ -130,12 +135,11 @@ impl<'a> Here<'a> {
         };
         let is_disturbed = |point: &Point| point.trials.iter().any(|trial| !trial.disturbed.is_empty());
         let is_doubtful = |point: &Point| is_invalid(point) || (is_disturbed(point) && !is_spared);
-        let is_unproven = is_doubtful(self.point)
-            || self.compared_with(expectation).any(is_doubtful)
-            || self.is_the_clients_own(expectation, shown, outcome);
+        let is_unproven = is_doubtful(self.point) || self.compared_with(expectation).any(is_doubtful);
+        let own = self.the_clients_own(expectation, shown, outcome).filter(|_| !is_unproven);
         // What was not measured is not made worse by how it would have been.
-        let is_spoilt = is_unproven && outcome != Outcome::Inconclusive;
-        (shown, if is_spoilt { Outcome::Invalid } else { outcome })
+        let is_spoilt = (is_unproven || own.is_some()) && outcome != Outcome::Inconclusive;
+        if is_spoilt { (shown, Outcome::Invalid, own) } else { (shown, outcome, None) }
     }
 
     /// Whether the expectation fails in a trial that nobody disturbed, or by more than others explain.
@@ -197,7 +201,7 @@ impl<'a> Here<'a> {
     }
 
     /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
-    fn weigh(&self, expectation: &Expectation) -> (Option<(f64, Option<&'a str>)>, Outcome) {
+    fn weigh(&self, expectation: &Expectation) -> (Shown<'a>, Outcome) {
         let whole: Vec<&Trial> = whole(self.point).collect();
         let numbers: Vec<_> =
             whole.iter().filter_map(|trial| Some((*trial, known(trial, expectation)?))).collect();
@@ -225,22 +229,24 @@ impl<'a> Here<'a> {
         (shown, outcome)
     }
 
-    /// Whether what came out says more about the clients than about the server, here or at a point that is compared with.
+    /// Why what came out says more about the clients than about the server, here or at a point that is compared with, if it
+    /// does.
     ///
     /// Clients that are too busy make rates smaller and latencies longer than they are: a rate that was reached all the
-    /// same was reached, and an open loop's latency that stayed below its limit did, as did any longest wait. Only a closed
-    /// loop's latency proves nothing either way, because the load was not what it should have been. A request that was started
-    /// and never answered is none of their doing.
-    fn is_the_clients_own(
+    /// same was reached, and an open loop's latency that stayed below its limit did, as did any longest wait; one that is
+    /// longer than that at another point is longer still if that one is shorter than it seems. Only a closed loop's latency
+    /// proves nothing either way, because the load was not what it should have been. A request that was started and never
+    /// answered is none of their doing.
+    fn the_clients_own(
         &self,
         expectation: &Expectation,
-        shown: Option<(f64, Option<&str>)>,
+        shown: Shown<'_>,
         outcome: Outcome,
-    ) -> bool {
-        let Some(group) = self.group(expectation) else { return false };
+    ) -> Option<String> {
+        let group = self.group(expectation)?;
         let cause = shown.and_then(|(_, cause)| cause);
         if cause.is_some_and(|cause| cause != SKIPPED) {
-            return false;
+            return None;
         }
         let is_closed = group.load.is_closed_loop();
         let mut conditions = expectation.conditions.iter();
@@ -252,18 +258,35 @@ impl<'a> Here<'a> {
         } else if is_wait(metric) {
             conditions.all(Condition::bounds_from_above)
         } else {
-            return false;
+            return None;
         };
+        if in_spite_of_it && outcome == Outcome::Pass {
+            return None;
+        }
         let limited = match is_closed {
             _ if is_wait(metric) => clients_were_starved,
             true => clients_were_the_limit,
             false => clients_were_late,
         };
+        let is_longer_all_the_more = outcome == Outcome::Pass
+            && is_latency(metric)
+            && !is_closed
+            && expectation.conditions.iter().all(Condition::bounds_from_below);
+        let others = self.compared_with(expectation).filter(|_| !is_longer_all_the_more);
+        let trials: Vec<&Trial> = others.chain([self.point]).flat_map(|point| &point.trials).collect();
+        if trials.iter().any(|trial| limited(trial)) {
+            return Some("The clients were the limit, not the server".to_owned());
+        }
         // A latency that the harness made up itself is as little the server's.
-        let is_own = |trial: &Trial| own_share(trial, group, metric) > MOST_OWN_SHARE;
-        let is_limited = |point: &Point| point.trials.iter().any(|trial| limited(trial) || is_own(trial));
-        !(in_spite_of_it && outcome == Outcome::Pass)
-            && self.compared_with(expectation).chain([self.point]).any(is_limited)
+        let own = trials.iter().map(|trial| own_share(trial, group, metric)).fold(0.0, f64::max);
+        (own > MOST_OWN_SHARE).then(|| {
+            format!(
+                "{:.0} % of a latency of `{}` is the clients' own, not the server's: they started requests late, or stood \
+                 still while answers came in",
+                own * 100.0,
+                group.name
+            )
+        })
     }
 }
 

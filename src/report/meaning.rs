@@ -59,9 +59,11 @@ pub(super) fn meaning(record: &Record) -> String {
 fn invalid(record: &Record, first: Option<&Verdict>) -> String {
     match (record.doubt(), first) {
         (None, Some(first)) => format!(
-            "The clients were the limit, not the server: nothing is proven of {} {}. Give them more or faster cores, drive \
-             the server in an open loop (rate), or expect counts and CPU time instead.",
-            first.name, first.condition
+            "{}: nothing is proven of {} {}. Give the clients more or faster cores, drive the server in an open loop (rate), \
+             or expect counts and CPU time instead.",
+            first.reason.as_deref().unwrap_or("The clients were the limit, not the server"),
+            first.name,
+            first.condition
         ),
         (why, _) => {
             let why = why.unwrap_or("the harness was the limit");

@@ -21,7 +21,8 @@ pub(super) fn problems(record: &Record) -> Vec<String> {
         for group in record.profile.clients.iter().filter(|group| is_meant(&unmet, point, &group.name)) {
             all.extend(of_group(record, point, group));
         }
-        all.extend(unmet.iter().filter_map(|verdict| verdict.reason.clone()));
+        let unsaid = unmet.iter().filter(|verdict| verdict.outcome == Outcome::Inconclusive);
+        all.extend(unsaid.filter_map(|verdict| verdict.reason.clone()));
     }
     all.into_iter().collect()
 }

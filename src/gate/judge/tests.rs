@@ -111,6 +111,19 @@ fn busy_clients_spoil_a_comparison_on_both_of_its_sides() {
     assert_eq!(of([0.1, 0.96]), Outcome::Invalid);
 }
 
+#[test]
+fn a_latency_is_larger_than_one_that_the_clients_made_larger_than_it_is() {
+    let of = |condition, busy| {
+        let expect = format!("\"g.latency_p99 @ seed=1\" = \"{condition} @ seed=2\"");
+        with_busy_clients("rate = 9", &expect, busy)
+    };
+    assert_eq!(of("> 80%", [0.1, 0.1]), Outcome::Pass);
+    assert_eq!(of("> 80%", [0.1, 0.96]), Outcome::Pass, "the other is at most as large as it seems");
+    assert_eq!(of("> 80%", [0.96, 0.1]), Outcome::Invalid);
+    assert_eq!(of("< 120%", [0.1, 0.96]), Outcome::Invalid);
+    assert_eq!(of("> 120%", [0.1, 0.96]), Outcome::Invalid, "it may be larger than the other really is");
+}
+
 /// A trial of which these numbers are lower bounds.
 fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
     let causes = names.iter().map(|name| ((*name).to_owned(), "unanswered".to_owned())).collect();

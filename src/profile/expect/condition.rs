@@ -240,6 +240,13 @@ impl Condition {
         self.alternatives.iter().all(|one| one.comparison.is_from_above())
     }
 
+    /// Whether it says no more than how small the number may be.
+    #[must_use]
+    pub fn bounds_from_below(&self) -> bool {
+        let from_below = [Comparison::Above, Comparison::AtLeast];
+        self.alternatives.iter().all(|one| from_below.contains(&one.comparison))
+    }
+
     /// Which of two numbers is harder on it: the larger one or the smaller one, or neither.
     #[must_use]
     pub fn harder(&self, a: f64, b: f64) -> Ordering {

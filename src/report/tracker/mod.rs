@@ -157,7 +157,10 @@ impl Case {
             word: verdict.outcome.word(),
             result: verdict.outcome,
             facts: match &verdict.reason {
-                Some(reason) => reason.clone(),
+                Some(reason) if verdict.measured.is_none() || verdict.outcome == Outcome::Inconclusive => {
+                    reason.clone()
+                }
+                Some(reason) => format!("measured {}; {reason}", verdict.shown()),
                 None => format!("measured {}", verdict.shown()),
             },
         }
