@@ -122,20 +122,6 @@ const PACED: &str = "count = 8\nload = { rate = \"1000/s\", payload = \"64B\" }"
 const CLOSED: &str = "count = 8\nload = { depth = 1, payload = \"64B\" }";
 
 #[test]
-fn a_rate_that_the_clients_cannot_reach_is_theirs() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
-    let group = PACED.replace("1000/s", "1000000/s");
-    let output = command(folder.path(), &profile(None, "1s", &group, "\"good.requests\" = \"> 1\"")).output();
-    let (code, said) = ending(&output.expect("badpeer runs"));
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("INVALID good.requests > 1") && said.contains("lower the rate"), "{said}");
-    assert!(said.contains("harness busy of that waiting longest pause pacing error p99"), "{said}");
-    let trial = trial(folder.path());
-    assert!(is_invalid_for(&trial, "the clients started requests"), "{trial}");
-    assert!(number(&trial, "pacing_error_p99") > 10e6);
-}
-
-#[test]
 fn clients_that_were_stopped_prove_nothing() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let child = started(command(folder.path(), &profile(None, "2s", CLOSED, "\"good.evicted\" = \"= 0\"")));
@@ -162,29 +148,6 @@ fn what_befell_the_warm_up_is_not_held_against_the_window() {
     for name in ["pacing_error_p99", "harness_pause_max", "harness_paused"] {
         assert!(number(&trial, name) < 400e6, "{name}: {said}");
     }
-}
-
-#[test]
-fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
-    // To make and check a byte costs more than to send it back.
-    let group = "count = 8\nprotocol = \"echo\"\nload = { depth = 4, payload = \"64KiB\" }";
-    let expect = "\"good.latency_p99\" = \"< 10s\"\n\"good.requests\" = \"> 10\"\ncorrupt_bytes = \"= 0\"";
-    let text = profile(None, "1s", group, expect).replace("[[", "[server]\nprotocol = \"echo\"\n[[");
-    let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
-    let trial = trial(folder.path());
-    let busy = number(&trial, "harness_busy");
-    if busy < 0.95 {
-        // The server, and not the clients, waited for a core that others of this machine had.
-        return skip(&format!(
-            "a_closed_loop_of_clients_that_are_never_idle_proves_no_latency: busy for {busy}"
-        ));
-    }
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("INVALID good.latency_p99 < 10s"), "{said}");
-    assert!(said.contains("PASS good.requests > 10") && said.contains("PASS corrupt_bytes"), "{said}");
-    let is_told = said.contains("The clients were the limit, not the server");
-    assert!(is_told || trial["disturbed"].is_array(), "{said}");
 }
 
 #[test]

@@ -225,59 +225,6 @@ fn a_client_that_looks_now_and_then_is_told_and_one_that_is_silent_is_not() {
     assert!(!texts(&trial, "invalid").contains("other clients"), "{said}");
 }
 
-/// A program that computes until it is dropped, or half a minute is over.
-struct BusyLoop(Child);
-
-impl BusyLoop {
-    fn start() -> Self {
-        Self(
-            Command::new("timeout").args(["30", "sh", "-c", "while :; do :; done"]).spawn().expect("a shell"),
-        )
-    }
-}
-
-impl Drop for BusyLoop {
-    fn drop(&mut self) {
-        // `timeout` hands it on to the shell.
-        let _ = signal::kill(Pid::from_raw(self.0.id() as i32), signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn busy_loops_on_the_servers_cores_make_figures_invalid() {
-    let _turn = turn();
-    let cpus = thread::available_parallelism().expect("a number").get();
-    let _loops: Vec<BusyLoop> = (0..cpus).map(|_| BusyLoop::start()).collect();
-    let (trial, said) = run(
-        "title = \"window\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 16\n\
-         load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n",
-    );
-    let disturbed = texts(&trial, "disturbed");
-    assert!(disturbed.contains("of the server's cores, and the server waited for a core"), "{said}");
-    assert!(
-        said.contains("INVALID good.requests_rate > 1") && said.contains("PASS  corrupt_bytes"),
-        "{said}"
-    );
-    assert!(number(&trial, "others_on_server_cores") > 0.2, "{said}");
-}
-
-/// Beyond what others do, the server's own threads wait for each other: that is its own affair.
-#[test]
-fn a_server_with_more_threads_than_cores_is_not_taken_for_others() {
-    let _turn = turn();
-    let (trial, said) = run(
-        "title = \"window\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[server]\nthreads = 4\n[[clients]]\nname = \"good\"\ncount = 64\n\
-         load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n",
-    );
-    let summary = &trial["summary"];
-    let busy = number(&trial, "server_cores_used_rate") - number(&trial, "server_cpu_rate");
-    let others = number(&trial, "others_on_server_cores");
-    let cores = trial["effective"]["server_cores"].as_array().map_or(1, Vec::len).max(1) as f64;
-    assert!((others - (busy / cores).max(0.0)).abs() < 1e-6, "{others}: {summary}: {said}");
-    assert!(number(&trial, "server_run_delay_share") > 0.0, "{summary}");
-}
-
 /// What was read at a border of the window: the server's CPU time, and the answers that the clients had counted. `None` where
 /// the machine was so busy that the reading came too late to count.
 fn at_border(trial: &Value, border: i64) -> Option<(f64, f64)> {

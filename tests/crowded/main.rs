@@ -1,0 +1,129 @@
+//! What must not be taken for the server's where a core has too much to do. Each of these tests takes all cores, and so they
+//! are a program of their own: none of the others runs meanwhile.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::{
+    process::{Child, Command},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use self::common::{badpeer, ending, skip, trial, with_profile};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A run of a profile: how it ends, what is said in one line, and its only trial.
+fn run(text: &str) -> (Option<i32>, String, Value) {
+    let folder = with_profile(text);
+    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    (code, said, trial(folder.path(), "quick"))
+}
+
+fn number(trial: &Value, name: &str) -> f64 {
+    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
+}
+
+/// Why the trial proves nothing (`invalid`), or nothing of time (`disturbed`).
+fn reasons(trial: &Value, key: &str) -> String {
+    let reasons = trial[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    reasons.collect::<Vec<_>>().join("; ")
+}
+
+/// A program that computes until it is dropped, or half a minute is over.
+struct BusyLoop(Child);
+
+impl BusyLoop {
+    fn start() -> Self {
+        Self(
+            Command::new("timeout").args(["30", "sh", "-c", "while :; do :; done"]).spawn().expect("a shell"),
+        )
+    }
+}
+
+impl Drop for BusyLoop {
+    fn drop(&mut self) {
+        // `timeout` hands it on to the shell.
+        let _ = signal::kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn busy_loops_on_the_servers_cores_make_figures_invalid() {
+    let _turn = turn();
+    let cpus = thread::available_parallelism().expect("a number").get();
+    let _loops: Vec<BusyLoop> = (0..cpus).map(|_| BusyLoop::start()).collect();
+    let (_, said, trial) =
+        run("title = \"crowded\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\n\
+         count = 16\nload = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n");
+    let disturbed = reasons(&trial, "disturbed");
+    assert!(disturbed.contains("of the server's cores, and the server waited for a core"), "{said}");
+    // Where the clients waited for most of the time, nothing at all is proven.
+    let is_void = !reasons(&trial, "invalid").is_empty();
+    assert!(said.contains("INVALID good.requests_rate > 1"), "{said}");
+    assert!(is_void || said.contains("PASS corrupt_bytes"), "{said}");
+    assert!(number(&trial, "others_on_server_cores") > 0.2, "{said}");
+}
+
+/// Beyond what others do, the server's own threads wait for each other: that is its own affair.
+#[test]
+fn a_server_with_more_threads_than_cores_is_not_taken_for_others() {
+    let _turn = turn();
+    let (_, said, trial) =
+        run("title = \"crowded\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[server]\nthreads = 4\n\
+         [[clients]]\nname = \"good\"\ncount = 64\nload = { depth = 1, payload = \"64B\" }\n[expect]\n\
+         \"good.requests_rate\" = \"> 1\"\n");
+    let summary = &trial["summary"];
+    let busy = number(&trial, "server_cores_used_rate") - number(&trial, "server_cpu_rate");
+    let others = number(&trial, "others_on_server_cores");
+    let cores = trial["effective"]["server_cores"].as_array().map_or(1, Vec::len).max(1) as f64;
+    assert!((others - (busy / cores).max(0.0)).abs() < 1e-6, "{others}: {summary}: {said}");
+    assert!(number(&trial, "server_run_delay_share") > 0.0, "{summary}");
+}
+
+#[test]
+fn a_rate_that_the_clients_cannot_reach_is_theirs() {
+    let _turn = turn();
+    let (code, said, trial) = run(
+        "title = \"crowded\"\nwarmup = \"100ms\"\nmeasure = \"1s\"\n[[clients]]\nname = \"good\"\n\
+         count = 8\nload = { rate = \"1000000/s\", payload = \"64B\" }\n[expect]\n\"good.requests\" = \"> 1\"\n",
+    );
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("INVALID good.requests > 1") && said.contains("lower the rate"), "{said}");
+    assert!(said.contains("harness busy of that waiting longest pause pacing error p99"), "{said}");
+    assert!(reasons(&trial, "invalid").contains("the clients started requests"), "{trial}");
+    assert!(number(&trial, "pacing_error_p99") > 10e6);
+}
+
+#[test]
+fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
+    let _turn = turn();
+    // To make and check a byte costs more than to send it back.
+    let (code, said, trial) = run(
+        "title = \"crowded\"\nwarmup = \"100ms\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n\
+         [[clients]]\nname = \"good\"\ncount = 8\nprotocol = \"echo\"\nload = { depth = 4, payload = \"64KiB\" }\n[expect]\n\
+         \"good.latency_p99\" = \"< 10s\"\n\"good.requests\" = \"> 10\"\ncorrupt_bytes = \"= 0\"\n",
+    );
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("INVALID good.latency_p99 < 10s"), "{said}");
+    let busy = number(&trial, "harness_busy");
+    if busy < 0.95 || !reasons(&trial, "invalid").is_empty() || !reasons(&trial, "disturbed").is_empty() {
+        // The server, and not the clients, waited for a core that others of this machine had; or the clients did.
+        return skip("a_closed_loop_of_clients_that_are_never_idle_proves_no_latency: others had the cores");
+    }
+    assert!(said.contains("PASS good.requests > 10") && said.contains("PASS corrupt_bytes"), "{said}");
+    assert!(said.contains("The clients were the limit, not the server"), "{said}");
+}
