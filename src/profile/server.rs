@@ -158,7 +158,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub message_timeout: OrOff<Span>,
 
-    /// Time without a byte received while nothing waits to be sent; then the connection is evicted
+    /// Time without a byte received while nothing waits to be sent, or to be acknowledged; then the connection is evicted
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub idle_timeout: OrOff<Span>,
 

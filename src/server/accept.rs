@@ -9,6 +9,7 @@ use std::{
 
 use nix::{
     errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{
         AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
         sockopt,
@@ -102,16 +103,31 @@ impl Door {
         }
     }
 
+    /// The lack of a descriptor is told before it is looked whether anybody waits.
     fn turn_away(&mut self) -> Knock {
+        if !self.is_knocked_at() {
+            return Knock::Nobody;
+        }
         if self.spare.take().is_none() {
             self.spare = spare();
             return Knock::Stuck;
         }
         let accepted = self.listener.accept();
-        let knock = if accepted.is_ok() { Knock::Refused } else { Knock::Stuck };
+        let knock = match &accepted {
+            Ok(_) => Knock::Refused,
+            // Who waited has left, or another thread was faster.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Knock::Nobody,
+            Err(_) => Knock::Stuck,
+        };
         drop(accepted);
         self.spare = spare();
         knock
+    }
+
+    fn is_knocked_at(&self) -> bool {
+        let mut listener = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
+        // Where that cannot be told, somebody may wait.
+        poll(&mut listener, PollTimeout::ZERO).is_err() || listener[0].any() != Some(false)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The side door: what the server counts and whom it evicted, over a few lines of HTTP, in a thread of its own.
+//! The side door: what the server counts and whom it evicted, over a few lines of HTTP, in a thread of its own. Who asks
+//! slowly, or takes the answer slowly, delays nobody.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd,
     sync::Arc,
@@ -16,17 +17,91 @@ use nix::{
 use super::{counters::Counters, eviction::Journal};
 use crate::sys;
 
-/// A peer that sends no request for this long is let go: the next one waits.
+/// An asker that neither sends nor takes anything for this long is let go.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// No request that is understood here is longer.
 const LONGEST_REQUEST: usize = 8 * 1024;
+
+/// Askers at the same time; for one more, the one that has been silent for longest is let go.
+const MOST_ASKERS: usize = 16;
 
 /// A second listener, for those who watch.
 pub(super) struct Admin {
     listener: TcpListener,
     counters: Arc<[Arc<Counters>]>,
     journal: Arc<Journal>,
+}
+
+/// Somebody who asks.
+struct Asker {
+    stream: TcpStream,
+    part: Part,
+    /// It is let go then, unless it does something before.
+    until_ns: u64,
+}
+
+/// Whose turn it is to speak.
+enum Part {
+    /// What has come of the request.
+    Asking(Vec<u8>),
+    /// The answer, and how much of it was taken.
+    Answered(Vec<u8>, usize),
+}
+
+impl Asker {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, part: Part::Asking(Vec::new()), until_ns: until_ns() })
+    }
+
+    fn awaits(&self) -> PollFlags {
+        match self.part {
+            Part::Asking(_) => PollFlags::POLLIN,
+            Part::Answered(..) => PollFlags::POLLOUT,
+        }
+    }
+
+    /// Goes on as far as is possible now.
+    ///
+    /// # Errors
+    /// When nothing more is to be said, or the asker is at fault.
+    fn go_on(&mut self, admin: &Admin) -> io::Result<()> {
+        match &mut self.part {
+            Part::Asking(request) => {
+                let mut piece = [0; 1024];
+                let count = self.stream.read(&mut piece)?;
+                request.extend_from_slice(&piece[..count]);
+                if count == 0 || request.len() > LONGEST_REQUEST {
+                    return Err(ErrorKind::InvalidData.into());
+                }
+                if request.windows(4).any(|end| end == b"\r\n\r\n") {
+                    let request = std::str::from_utf8(request).map_err(|_| ErrorKind::InvalidData)?;
+                    self.part = Part::Answered(admin.answer(request).into_bytes(), 0);
+                }
+            }
+            Part::Answered(answer, taken) => {
+                *taken += self.stream.write(&answer[*taken..])?;
+                if *taken == answer.len() {
+                    return Err(ErrorKind::WriteZero.into());
+                }
+            }
+        }
+        self.until_ns = until_ns();
+        Ok(())
+    }
+
+    /// Whether it is to be kept.
+    fn is_kept_after(&mut self, ready: bool, now_ns: u64, admin: &Admin) -> bool {
+        let went_on = if ready { self.go_on(admin) } else { Ok(()) };
+        let is_well =
+            |error: io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+        went_on.map_or_else(is_well, |()| true) && now_ns < self.until_ns
+    }
+}
+
+fn until_ns() -> u64 {
+    sys::monotonic_ns() + PATIENCE.as_nanos() as u64
 }
 
 impl Admin {
@@ -44,32 +119,57 @@ impl Admin {
         self.listener.local_addr()
     }
 
-    /// Answers one request after the other until `stop` is readable, with descriptors of this thread's own: who watches
-    /// must not be shut out when the connections have taken all of the server's.
+    /// Answers requests until `stop` is readable, with descriptors of this thread's own: who watches must not be shut out
+    /// when the connections have taken all of the server's.
     pub(super) fn serve(&self, stop: &EventFd) {
         // A kernel too old for it leaves the table shared, and the askers waiting while it is full.
         let _ = sys::unshare_descriptors(&[self.listener.as_fd(), stop.as_fd()]);
+        let mut askers: Vec<Asker> = Vec::new();
         loop {
-            let mut watched =
-                [self.listener.as_fd(), stop.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            let polled = poll(&mut watched, PollTimeout::NONE);
-            if polled.is_ok() && watched[1].any() == Some(true) {
+            let Ok(ready) = self.wait(stop, &askers) else { continue };
+            let [is_stopped, is_asked, ready @ ..] = &ready[..] else { continue };
+            if *is_stopped {
                 return;
             }
-            // A request that fails is the asker's business; without a descriptor for it, the next look is not at once.
-            match self.listener.accept() {
-                Ok((stream, _)) => drop(self.converse(stream)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            let (now_ns, mut ready) = (sys::monotonic_ns(), ready.iter());
+            askers.retain_mut(|asker| asker.is_kept_after(ready.next() == Some(&true), now_ns, self));
+            if *is_asked {
+                self.let_in(&mut askers);
             }
         }
     }
 
-    fn converse(&self, mut stream: TcpStream) -> io::Result<()> {
-        stream.set_nonblocking(false)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let request = read_request(&mut stream)?;
-        stream.write_all(self.answer(&request).as_bytes())
+    /// Waits until somebody does something, or is to be let go: whether `stop`, the listener, and each of the askers is
+    /// ready.
+    fn wait(&self, stop: &EventFd, askers: &[Asker]) -> io::Result<Vec<bool>> {
+        let doors = [stop.as_fd(), self.listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let those = askers.iter().map(|asker| PollFd::new(asker.stream.as_fd(), asker.awaits()));
+        let mut watched: Vec<PollFd<'_>> = doors.into_iter().chain(those).collect();
+        let soonest_ns = askers.iter().map(|asker| asker.until_ns).min();
+        let timeout = soonest_ns.map_or(PollTimeout::NONE, |until_ns| {
+            let left_ms = until_ns.saturating_sub(sys::monotonic_ns()).div_ceil(1_000_000);
+            PollTimeout::from(u16::try_from(left_ms).unwrap_or(u16::MAX))
+        });
+        poll(&mut watched, timeout)?;
+        Ok(watched.iter().map(|fd| fd.any() == Some(true)).collect())
+    }
+
+    fn let_in(&self, askers: &mut Vec<Asker>) {
+        match self.listener.accept().and_then(|(stream, _)| Asker::new(stream)) {
+            Ok(asker) => {
+                if askers.len() == MOST_ASKERS {
+                    // The others were heard later.
+                    let longest = askers.iter().enumerate().min_by_key(|(_, asker)| asker.until_ns);
+                    if let Some((index, _)) = longest {
+                        askers.swap_remove(index);
+                    }
+                }
+                askers.push(asker);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            // Without a descriptor for it, the next look is not at once.
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
     }
 
     fn answer(&self, request: &str) -> String {
@@ -95,25 +195,6 @@ fn respond(status: &str, content_type: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
-}
-
-/// Reads up to the empty line; what is longer or slower than allowed is an error.
-fn read_request(stream: &mut TcpStream) -> io::Result<String> {
-    let deadline = sys::monotonic_ns() + PATIENCE.as_nanos() as u64;
-    let mut request = Vec::new();
-    let mut piece = [0; 1024];
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-        let left = deadline.saturating_sub(sys::monotonic_ns());
-        if left == 0 || request.len() > LONGEST_REQUEST {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        stream.set_read_timeout(Some(Duration::from_nanos(left).max(Duration::from_micros(1))))?;
-        match stream.read(&mut piece)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => request.extend_from_slice(&piece[..count]),
-        }
-    }
-    String::from_utf8(request).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 #[cfg(test)]

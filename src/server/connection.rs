@@ -45,6 +45,8 @@ pub(super) struct Connection {
     watch: Option<Box<Waiting>>,
     /// Something was last received, or the last of what waited was sent; if there is a limit to idleness.
     active_ns: u64,
+    /// The kernel held data for the peer when it was last looked whether it is idle.
+    kernel_held: bool,
     /// An incomplete message was seen first; if there is a limit to its time.
     message_ns: Option<u64>,
     /// The one timer of all deadlines, and when it fires: at the soonest of them, or before.
@@ -107,6 +109,7 @@ impl Connection {
             waiting: false,
             watch: None,
             active_ns: if policy.times.for_idleness() { sys::monotonic_ns() } else { 0 },
+            kernel_held: false,
             message_ns: None,
             timer: None,
             linger: Linger::No,
@@ -181,7 +184,7 @@ impl Connection {
                     return self.finish(How::Shutdown, shared);
                 }
                 Input::Awaited => break,
-                Input::Ended => return self.finish(How::PeerClosed, shared),
+                Input::Ended => return self.finish(self.how_the_peer_left(), shared),
                 Input::Ready if bytes == 0 => return Ok(Next::Again),
                 Input::Ready => bytes = bytes.saturating_sub(self.receive(bytes, shared, spill)?),
             }
@@ -261,7 +264,7 @@ impl Connection {
         let closed = match (shared.draining, self.linger) {
             (true, _) => How::Shutdown,
             (_, Linger::No) => How::PeerReset,
-            _ => How::PeerClosed,
+            _ => self.how_the_peer_left(),
         };
         let error = self.stream.take_error().ok().flatten();
         error.map_or(closed, |error| How::from_error(&error)).into()

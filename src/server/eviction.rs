@@ -11,6 +11,8 @@ use super::{counters::Label, policy::Deadline};
 
 /// Events kept for those who ask later; older ones are dropped, their numbers stay taken.
 const KEPT_EVENTS: usize = 1 << 17;
+/// So many of them are copied at a time: the loop waits for no more than that.
+const COPIED_EVENTS: usize = 1 << 12;
 
 /// Why a connection was evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,9 +159,21 @@ impl Journal {
 
     /// Event number `from` and all later ones, one a line, under a line of names.
     pub(super) fn csv(&self, from: u64) -> String {
-        let (first, events) = self.since(from);
         let mut out =
             "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n".to_owned();
+        let mut next = from;
+        loop {
+            // A copy, so that the loop never waits while text is made of it.
+            let (first, events) = self.since(next);
+            if events.is_empty() {
+                return out;
+            }
+            next = first + events.len() as u64;
+            Self::write(first, events, &mut out);
+        }
+    }
+
+    fn write(first: u64, events: Vec<Eviction>, out: &mut String) {
         for (index, event) in (first..).zip(events) {
             let Eviction { at_ns, reason, peer_port, timer, send_buffered, kernel_queued } = event;
             let reason = Reason::ALL[reason.index()].1;
@@ -168,15 +182,15 @@ impl Journal {
             let _ =
                 writeln!(out, "{index},{at_ns},{reason},{peer_port},{timer},{send_buffered},{kernel_queued}");
         }
-        out
     }
 
-    /// A copy, so that the loop never waits while text is made of it.
+    /// The number of the first event from that one on which is still there, and some of those that follow.
     fn since(&self, from: u64) -> (u64, Vec<Eviction>) {
         let kept = self.kept();
         let first = from.max(kept.first);
         let skipped = usize::try_from(first - kept.first).unwrap_or(usize::MAX).min(kept.events.len());
-        (first, kept.events.range(skipped..).copied().collect())
+        let end = kept.events.len().min(skipped + COPIED_EVENTS);
+        (first, kept.events.range(skipped..end).copied().collect())
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

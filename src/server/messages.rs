@@ -113,7 +113,7 @@ impl Dialog {
 
     /// Whether a message has begun of which nothing lies in the receive buffer any more.
     pub(super) fn is_within_message(&self) -> bool {
-        matches!(self, Self::Http(http) if http.is_within_body())
+        matches!(self, Self::Http(http) if http.is_within_request())
     }
 
     /// Whether nothing more will be answered, and how to part then.

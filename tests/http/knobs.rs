@@ -176,6 +176,26 @@ fn a_request_has_to_be_whole_in_time_head_and_body() {
 }
 
 #[test]
+fn blank_lines_are_a_part_of_the_request_that_they_stand_before() {
+    for kind in every_kind(Service::Http) {
+        let message_timeout = options("message_timeout = '300ms'").message_timeout;
+        let server = Running::start(&ServerOptions { message_timeout, ..kind.clone() });
+        let stream = server.connect();
+        for _ in 0..6 {
+            let _ = (&stream).write_all(b"\r\n");
+            thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(server.eviction()["reason"], "message_timeout");
+
+        let server = Running::start(&kind);
+        let mut peer = Peer::new(server.connect());
+        assert_eq!(peer.say("\r\n\r\n").get("/").status, 200);
+        assert_eq!(peer.say("\r\n".repeat(100)).hear().status, 400);
+        peer.expect_end();
+    }
+}
+
+#[test]
 fn who_took_too_long_to_ask_is_told_so() {
     for kind in every_kind(Service::Http) {
         for begun in ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {
@@ -245,6 +265,30 @@ fn after_a_signal_files_under_way_are_finished() {
         drop(peer);
         assert!(serving.ended().as_secs() < 5);
     }
+}
+
+#[test]
+fn files_that_are_kept_open_do_not_use_up_the_descriptors() {
+    let tree = Tree::new();
+    for n in 0..600 {
+        fs::write(tree.root().join(n.to_string()), n.to_string()).unwrap();
+    }
+    let root = tree.root();
+    let flags = ["--protocol", "http", "--root", root.to_str().unwrap(), "--descriptors", "60"];
+    let serving = Serving::start(&flags);
+    let ask = |peer: &mut Peer, n: usize| {
+        let answer = peer.get(&format!("/{n}"));
+        assert_eq!((answer.status, answer.body), (200, n.to_string().into_bytes()), "file {n}");
+    };
+    let mut peer = Peer::new(serving.server.connect());
+    (0..300).for_each(|n| ask(&mut peer, n));
+    drop(peer);
+    // Most descriptors are for connections.
+    let mut peers: Vec<Peer> = (0..35).map(|_| Peer::new(serving.server.connect())).collect();
+    peers.iter_mut().zip(300..).for_each(|(peer, n)| ask(peer, n));
+    drop(peers);
+    let mut peer = Peer::new(serving.server.connect());
+    (300..600).for_each(|n| ask(&mut peer, n));
 }
 
 #[test]

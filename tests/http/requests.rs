@@ -201,6 +201,26 @@ fn one_who_is_still_sending_can_read_why_it_is_refused() {
 }
 
 #[test]
+fn the_last_answer_arrives_whatever_the_peer_still_sends() {
+    for server in servers() {
+        for last in [
+            "GET /bytes/200000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            "GET /bytes/200000 HTTP/1.0\r\n\r\n",
+        ] {
+            let before = server.metric("badpeer_server_messages_total");
+            let mut peer = Peer::new(server.connect_narrow(16 * 1024));
+            peer.say(last);
+            server.wait_for("badpeer_server_messages_total", before + 1);
+            thread::sleep(Duration::from_millis(20));
+            peer.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+            thread::sleep(Duration::from_millis(20));
+            assert_eq!(peer.hear().body.len(), 200_000, "a reset takes away what was not read");
+            peer.expect_end();
+        }
+    }
+}
+
+#[test]
 fn one_who_never_stops_sending_is_not_listened_to_for_ever() {
     // One will do: it takes as long as we listen.
     for server in servers().take(1) {

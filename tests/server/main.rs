@@ -309,6 +309,55 @@ fn without_descriptors_it_neither_spins_nor_locks_up_and_a_signal_ends_it() {
 }
 
 #[test]
+fn who_comes_when_there_is_room_again_is_let_in_at_once() {
+    let serving = Serving::start(&["--descriptors", "40"]);
+    let server = &serving.server;
+    let greet = |mut stream: TcpStream| -> io::Result<TcpStream> {
+        stream.write_all(&request(0, 10))?;
+        stream.read_exact(&mut [0; 32])?;
+        Ok(stream)
+    };
+    let mut streams: Vec<TcpStream> = (0..40).map_while(|_| greet(server.connect()).ok()).collect();
+    assert!((10..40).contains(&streams.len()), "{}", streams.len());
+    let mut waits: Vec<Duration> = Vec::new();
+    for _ in 0..15 {
+        let full = streams.len() as u64;
+        drop(streams.pop());
+        server.wait_for("badpeer_connections", full - 1);
+        let begun = Instant::now();
+        streams.push(greet(server.connect()).unwrap());
+        waits.push(begun.elapsed());
+    }
+    waits.sort_unstable();
+    assert!(waits[7] < Duration::from_millis(30), "{waits:?}");
+}
+
+#[test]
+fn askers_that_say_or_take_nothing_delay_nobody() {
+    let server = Running::start(&options(""));
+    let connect = || TcpStream::connect(server.0.admin.unwrap()).unwrap();
+    let mut silent: Vec<TcpStream> = (0..5).map(|_| connect()).collect();
+    for text in ["GET /metr", "GET /metrics HTTP/1.1\r\n\r\n"] {
+        let mut asker = connect();
+        asker.write_all(text.as_bytes()).unwrap();
+        silent.push(asker);
+    }
+    let begun = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(server.metric("badpeer_connections"), 0);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // However many they are, and they are let go in the end.
+    silent.extend((0..100).map(|_| connect()));
+    assert_eq!(server.metric("badpeer_connections"), 0);
+    silent[0].set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert_eq!(
+        silent[0].read(&mut [0]).map_err(|error| error.kind() == io::ErrorKind::ConnectionReset),
+        Ok(0)
+    );
+}
+
+#[test]
 #[ignore = "the other process of the test above"]
 fn child_with_few_descriptors() {
     let server = Server::bind(&options("descriptors = 40"), Some(ANY_PORT.into())).unwrap();

@@ -173,6 +173,20 @@ fn idle_connections_go_and_busy_ones_stay() {
 }
 
 #[test]
+fn who_is_waited_for_is_not_idle_without_a_send_timer_either() {
+    // What waits lies in the server, or in the kernel alone.
+    for size in [9 << 20, 100_000] {
+        let server = Running::start(&options("idle_timeout = '200ms'\nsend_timeout = 'off'"));
+        let mut stream = server.connect_narrow(4 * 1024);
+        stream.write_all(&request(0, size)).unwrap();
+        thread::sleep(Duration::from_millis(900));
+        assert_eq!(server.metric("badpeer_connections"), 1, "{size} bytes");
+        expect_answers(&mut stream, 1, size, Duration::ZERO);
+        assert_eq!(verdict(&server), ("idle_timeout".to_owned(), 200), "{size} bytes");
+    }
+}
+
+#[test]
 fn a_deadline_that_is_sooner_than_the_others_is_kept() {
     let server = Running::start(&options("idle_timeout = '2s'\nmessage_timeout = '200ms'"));
     let mut stream = server.connect();

@@ -1,6 +1,6 @@
 //! Where a head ends: found once, however many pieces it comes in.
 
-use super::{HEAD_BYTES, LINE_BYTES, Status};
+use super::{BLANK_LINES, HEAD_BYTES, LINE_BYTES, Status};
 use crate::buffer::Buffer;
 
 /// The search for the end of the next head, between two pieces.
@@ -8,12 +8,14 @@ use crate::buffer::Buffer;
 pub struct Search {
     /// The end of the request line has come.
     in_fields: bool,
+    /// Blank lines that have come in front of it.
+    blank_lines: usize,
 }
 
 impl Search {
     /// How many bytes the next head has, its blank line included; `None` when its end has not come yet. Blank lines
-    /// in front of a request line are taken away (RFC 9112 section 2.2). A head may have `most` bytes, and
-    /// [`HEAD_BYTES`].
+    /// in front of a request line are taken away, up to [`BLANK_LINES`] of them (RFC 9112 section 2.2). A head may have
+    /// `most` bytes, and [`HEAD_BYTES`].
     ///
     /// # Errors
     /// The status to answer with when a limit is exceeded, or when the first line ends with a bare LF: where such a
@@ -27,7 +29,11 @@ impl Search {
             }
             let Some(length) = line else { return Ok(None) };
             match receive.peek(length) {
-                b"\r\n" => receive.retrieve(length),
+                b"\r\n" if self.blank_lines == BLANK_LINES => return Err(Status::BadRequest),
+                b"\r\n" => {
+                    receive.retrieve(length);
+                    self.blank_lines += 1;
+                }
                 [.., b'\r', b'\n'] => self.in_fields = true,
                 _ => return Err(Status::BadRequest),
             }
@@ -36,14 +42,16 @@ impl Search {
         if whole.unwrap_or(receive.readable() + 1) > most {
             return Err(Status::FieldsTooLarge);
         }
-        self.in_fields = whole.is_none();
+        if whole.is_some() {
+            *self = Self::default();
+        }
         Ok(whole)
     }
 
-    /// A part of a head has come, or there may be one in what waits.
+    /// Whether something of the next request has come that no longer lies in the receive buffer: a blank line.
     #[must_use]
-    pub fn has_begun(self, waiting: usize) -> bool {
-        self.in_fields || waiting > 0
+    pub const fn has_begun(self) -> bool {
+        self.blank_lines > 0
     }
 }
 
@@ -88,6 +96,17 @@ mod tests {
         check(&text, 1..=text.len(), &(vec![one.clone(), two.clone(), two], None));
         let bare = [&one[..], b"GET / HTTP/1.1\nHost: x\n\n"].concat();
         check(&bare, 1..=bare.len(), &(vec![one], Some(Status::BadRequest)));
+    }
+
+    #[test]
+    fn blank_lines_are_taken_away_up_to_a_limit_in_front_of_each_request() {
+        let request = b"GET / HTTP/1.0\r\n\r\n".to_vec();
+        let blank = b"\r\n".repeat(BLANK_LINES);
+        let most = [&blank[..], &request, &blank, &request].concat();
+        let steps = || [1, 2, 3, most.len()].into_iter();
+        check(&most, steps(), &(vec![request.clone(); 2], None));
+        let more = [&blank[..], &request, &blank, b"\r\n", &request].concat();
+        check(&more, steps(), &(vec![request], Some(Status::BadRequest)));
     }
 
     #[test]

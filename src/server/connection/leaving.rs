@@ -2,7 +2,7 @@
 
 use std::net::Shutdown;
 
-use super::Connection;
+use super::{Connection, Input};
 use crate::{
     server::{
         eviction::{End, How},
@@ -27,11 +27,16 @@ impl Linger {
 }
 
 impl Connection {
+    /// What the end of the peer's stream means: after the last answer it is what was waited for.
+    pub(super) fn how_the_peer_left(&self) -> How {
+        if self.dialog.over() == Some(Over::Clean) { How::Completed } else { How::PeerClosed }
+    }
+
     /// Leaves a peer that will get no more answers, once it has all of them.
     pub(super) fn leave(&mut self) -> Result<(), End> {
         match self.dialog.over() {
             Some(over) if self.unsent() == 0 && self.linger == Linger::No => {
-                if over == Over::Clean {
+                if over == Over::Clean && self.input == Input::Ended {
                     return Err(How::Completed.into());
                 }
                 // It fails when the peer is gone; epoll says so, too.

@@ -6,7 +6,7 @@ use super::{Connection, Intake, leaving::Linger};
 use crate::{
     server::{
         event_loop::{Key, Shared},
-        eviction::{End, How},
+        eviction::{End, How, Reason},
         policy::{Deadline, Seen, Sight, Waiting},
     },
     sys,
@@ -91,7 +91,12 @@ impl Connection {
                 watch.look(&sight, shared.policy.times.progress);
             }
         }
-        match self.deadline(shared) {
+        let mut deadline = self.deadline(shared);
+        if deadline.is_some_and(|soonest| soonest.reason == Reason::IdleTimeout && soonest.at_ns <= now_ns) {
+            self.note_kernel_progress(shared)?;
+            deadline = self.deadline(shared);
+        }
+        match deadline {
             Some(deadline) if deadline.at_ns.saturating_add(shared.policy.plant_delay_ns) <= now_ns => {
                 Err(End::Late(deadline))
             }
@@ -115,9 +120,27 @@ impl Connection {
     }
 
     fn deadline(&self, shared: &Shared) -> Option<Deadline> {
-        let waiting = self.watch.as_deref();
-        let seen = Seen { active_ns: self.active_ns, message_ns: self.message_ns, waiting };
+        let seen = Seen {
+            active_ns: self.active_ns,
+            message_ns: self.message_ns,
+            is_waited_for: self.unsent() > 0,
+            waiting: self.watch.as_deref(),
+        };
         shared.policy.times.soonest(&seen)
+    }
+
+    /// What the kernel holds for the peer waits, too: who is slow to take the last of an answer is not idle before all of it
+    /// was acknowledged.
+    fn note_kernel_progress(&mut self, shared: &Shared) -> Result<(), End> {
+        let held = sys::send_queue_bytes(self.stream.as_fd()).map_err(|error| How::from_error(&error))?;
+        if held > 0 {
+            self.kernel_held = true;
+            self.active_ns = sys::monotonic_ns();
+        } else if std::mem::take(&mut self.kernel_held) {
+            let taken_ns = self.sight(shared)?.progress_until_ns;
+            self.active_ns = self.active_ns.max(taken_ns);
+        }
+        Ok(())
     }
 
     fn sight(&mut self, shared: &Shared) -> Result<Sight, End> {

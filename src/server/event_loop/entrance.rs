@@ -37,8 +37,13 @@ impl EventLoop {
             let Some(door) = &mut self.door else { return };
             match door.knock() {
                 Knock::Visitor(stream, peer) => self.let_in(stream, peer.port()),
-                Knock::Refused => self.shared.counters.accept_refused.add(1),
+                Knock::Refused => {
+                    self.shared.counters.accept_refused.add(1);
+                    // Their descriptors are for those that come next.
+                    self.shared.scratch.site.forget_files();
+                }
                 Knock::Nobody => break,
+                Knock::Stuck if self.shared.scratch.site.forget_files() => {}
                 Knock::Stuck => return self.shut_the_door(),
             }
         }

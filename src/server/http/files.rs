@@ -19,12 +19,15 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+    sys::resource::{Resource, getrlimit},
 };
 
 use crate::codec::http::{Status, http_date, media_type};
 
-/// Files kept open. Each is a descriptor.
+/// Most files kept open. Each is a descriptor.
 const KEPT: usize = 256;
+/// And no more than this share of all descriptors that the process may have: connections need them, too.
+const KEPT_SHARE: u64 = 8;
 /// Seconds after which a file is closed that nobody has asked for, as soon as another one is opened.
 const KEPT_SECONDS: i64 = 10;
 /// What a directory is answered with.
@@ -53,6 +56,8 @@ pub(super) struct Files {
     /// The kernel resolves paths beneath a directory (Linux 5.6, unless a filter forbids it).
     beneath: bool,
     kept: HashMap<Box<[u8]>, Kept>,
+    /// Most of them.
+    most: usize,
 }
 
 struct Kept {
@@ -66,7 +71,9 @@ impl Files {
     pub(super) fn below(root: &Path) -> io::Result<Self> {
         let root = fs::canonicalize(root)?;
         let directory = fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(&root)?.into();
-        let mut files = Self { root, directory, beneath: true, kept: HashMap::new() };
+        let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+        let most = (descriptors / KEPT_SHARE).clamp(1, KEPT as u64) as usize;
+        let mut files = Self { root, directory, beneath: true, kept: HashMap::new(), most };
         files.beneath = !matches!(files.open_beneath(Path::new(".")), Err(Errno::ENOSYS | Errno::EPERM));
         Ok(files)
     }
@@ -78,13 +85,25 @@ impl Files {
         {
             return Ok(Arc::clone(&kept.file));
         }
-        let file = Arc::new(self.look_up(path)?);
         self.kept.retain(|_, kept| (0..KEPT_SECONDS).contains(&(second - kept.second)));
-        if self.kept.len() >= KEPT {
+        let file = match self.look_up(path) {
+            // The descriptors of those that nobody is being sent are free then.
+            Err(Status::ServiceUnavailable) if self.forget() => self.look_up(path),
+            found => found,
+        };
+        let file = Arc::new(file?);
+        if self.kept.len() >= self.most {
             self.kept.clear();
         }
         self.kept.insert(path.into(), Kept { second, file: Arc::clone(&file) });
         Ok(file)
+    }
+
+    /// Closes the files that are kept and not being sent; whether there were any.
+    pub(super) fn forget(&mut self) -> bool {
+        let before = self.kept.len();
+        self.kept.retain(|_, kept| Arc::strong_count(&kept.file) > 1);
+        self.kept.len() < before
     }
 
     fn look_up(&self, path: &[u8]) -> Result<OpenFile, Status> {
@@ -260,7 +279,7 @@ mod tests {
         for n in 0..KEPT * 2 {
             // As many paths to one file as anybody likes.
             files.open(format!("{}a.txt", "./".repeat(n)).as_bytes(), 7).unwrap();
-            assert!(files.kept.len() <= KEPT);
+            assert!(files.kept.len() <= files.most);
         }
     }
 }

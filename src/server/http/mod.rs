@@ -50,7 +50,7 @@ enum Phase {
 /// How to part from the peer once everything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Over {
-    /// All that it sent has been read.
+    /// After the answer that was announced to be the last; all that the peer sent before has been read.
     Clean,
     /// It may still be sending. To close now would answer that with a reset, which takes what the peer has not yet
     /// read of the answer away from it (RFC 9112 section 9.6).
@@ -115,9 +115,10 @@ impl Http {
         self.rest.as_ref().map_or(0, |rest| rest.span.length as usize)
     }
 
-    /// Whether the rest of a request's body is awaited.
-    pub(super) fn is_within_body(&self) -> bool {
-        matches!(self.phase, Phase::Body(_))
+    /// Whether a request has begun of which nothing may lie in the receive buffer: the rest of its body is awaited, or a
+    /// blank line came in front of it.
+    pub(super) fn is_within_request(&self) -> bool {
+        matches!(self.phase, Phase::Body(_)) || self.search.has_begun()
     }
 
     pub(super) fn over(&self) -> Option<Over> {

@@ -62,6 +62,11 @@ impl Site {
         Ok(Self { files, date: Date::default(), out: Vec::new() })
     }
 
+    /// Closes the files that are kept open and not being sent; whether there were any.
+    pub(in crate::server) fn forget_files(&mut self) -> bool {
+        self.files.as_mut().is_some_and(Files::forget)
+    }
+
     /// Writes the head of the answer, and a body that is short; what follows is left.
     pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<Rest> {
         self.date.look();

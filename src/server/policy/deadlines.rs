@@ -28,6 +28,9 @@ pub(in crate::server) struct Seen<'a> {
     pub(in crate::server) active_ns: u64,
     /// The first byte of an incomplete message was seen.
     pub(in crate::server) message_ns: Option<u64>,
+    /// Something waits to be sent, watched or not.
+    pub(in crate::server) is_waited_for: bool,
+    /// What is known of that, if there is a limit to its time.
     pub(in crate::server) waiting: Option<&'a Waiting>,
 }
 
@@ -93,7 +96,7 @@ impl TimeLimits {
             Deadline { reason, since_ns, at_ns }
         };
         let waiting = seen.waiting;
-        let idle = if waiting.is_none() { self.idle } else { None };
+        let idle = if seen.is_waited_for { None } else { self.idle };
         let deadlines = [
             self.message.zip(seen.message_ns).map(|(time, since)| from(Reason::MessageTimeout, since, time)),
             idle.map(|time| from(Reason::IdleTimeout, seen.active_ns, time)),
@@ -166,7 +169,8 @@ mod tests {
     }
 
     fn due(limits: &TimeLimits, waiting: &Waiting) -> Option<(Reason, u64)> {
-        let deadline = limits.soonest(&Seen { waiting: Some(waiting), ..Seen::default() });
+        let deadline =
+            limits.soonest(&Seen { is_waited_for: true, waiting: Some(waiting), ..Seen::default() });
         deadline.map(|deadline| (deadline.reason, deadline.at_ns / MS))
     }
 
@@ -231,11 +235,19 @@ mod tests {
             limits("send_timeout = '3s'\ndeadline = '2s'\nmessage_timeout = '1s'\nidle_timeout = '4s'");
         let mut waiting = Waiting::begin(0, 0);
         let reason = |seen: &Seen<'_>| limits.soonest(seen).map(|deadline| deadline.reason);
-        let all = Seen { active_ns: 0, message_ns: Some(0), waiting: Some(&waiting) };
+        let all = Seen { active_ns: 0, message_ns: Some(0), is_waited_for: true, waiting: Some(&waiting) };
         assert_eq!(reason(&all), Some(Reason::MessageTimeout));
         assert_eq!(reason(&Seen { message_ns: None, ..all }), Some(Reason::Deadline));
         assert_eq!(reason(&Seen::default()), Some(Reason::IdleTimeout));
         waiting.wrote(500 * MS);
         assert_eq!(due(&limits, &waiting), Some((Reason::Deadline, 2_000)), "progress does not move it");
+    }
+
+    #[test]
+    fn who_is_waited_for_is_not_idle_with_a_send_timer_or_without() {
+        let limits = limits("send_timeout = 'off'\nidle_timeout = '4s'");
+        let of = |is_waited_for| limits.soonest(&Seen { is_waited_for, ..Seen::default() });
+        assert_eq!(of(true), None);
+        assert_eq!(of(false).map(|deadline| deadline.reason), Some(Reason::IdleTimeout));
     }
 }
