@@ -22,6 +22,9 @@ pub enum Flaw {
     /// The head of an HTTP answer does not end.
     #[error("a head of more than {max} bytes", max = http::HEAD_BYTES)]
     HeadTooLong,
+    /// Interim HTTP answers (1xx), and never the answer itself.
+    #[error("more than 100 interim answers (1xx), and not the answer itself")]
+    TooManyInterim,
     /// The length of an HTTP body is told in no way, or in two.
     #[error("the length of the body is told in no way that can be trusted")]
     Framing,

@@ -28,6 +28,9 @@ const STEP_BYTES: usize = 1024;
 /// A longer head is not remembered.
 const KNOWN_BYTES: usize = 1024;
 
+/// Interim answers (1xx) before an answer: a server that has nothing else to say never answers.
+const MOST_INTERIM: u32 = 100;
+
 /// Statuses of a server that has too much to do, or too little time (RFC 9110, RFC 6585).
 const OVERLOADED: [u16; 4] = [REQUEST_TIMEOUT, 429, 503, 504];
 /// A server may send it on a connection that has nothing under way, and close it (RFC 9110 section 15.5.9).
@@ -72,6 +75,8 @@ pub struct Decoder {
     /// It says that the connection ends with it.
     last: bool,
     sequence: u64,
+    /// Interim answers (1xx) before the present one.
+    interim: u32,
 }
 
 /// What comes next.
@@ -100,6 +105,7 @@ impl Decoder {
             error: false,
             last: false,
             sequence: 0,
+            interim: 0,
         }
     }
 
@@ -182,8 +188,9 @@ impl Decoder {
             self.verifier.pass(take);
             if !reply::may_begin(&self.head) {
                 self.verifier.lose(self.start, Flaw::StatusLine, self.sequence, &self.head);
-            } else if reply::has_bare_lf(&self.head, before) {
-                self.verifier.lose(self.start, Flaw::BareLf, self.sequence, &self.head);
+            } else if let Some(at) = reply::bare_lf(&self.head, before) {
+                let place = self.start + at as u64;
+                self.verifier.lose(place, Flaw::BareLf, self.sequence, &self.head[at..]);
             } else if self.head.len() == HEAD_BYTES {
                 self.verifier.lose(self.start, Flaw::HeadTooLong, self.sequence, &self.head);
             }
@@ -199,7 +206,9 @@ impl Decoder {
 
     fn whole(&mut self, head: &[u8], answered: &mut impl FnMut(Answered)) {
         match Reply::parse(head) {
-            Err(flaw) => self.verifier.lose(self.start, flaw, self.sequence, head),
+            Err((at, flaw)) => {
+                self.verifier.lose(self.start + at as u64, flaw, self.sequence, &head[at..]);
+            }
             Ok(reply) => {
                 self.known = (head.len() <= KNOWN_BYTES).then(|| Box::new((head.into(), reply)));
                 self.open(reply, head, answered);
@@ -211,9 +220,12 @@ impl Decoder {
     fn open(&mut self, reply: Reply, head: &[u8], answered: &mut impl FnMut(Answered)) {
         match reply.status {
             101 => return self.verifier.lose(self.start, Flaw::Upgrade, self.sequence, head),
+            100..200 if self.interim == MOST_INTERIM => {
+                return self.verifier.lose(self.start, Flaw::TooManyInterim, self.sequence, head);
+            }
             // The answer itself is still to come.
-            100..200 => return,
-            _ => {}
+            100..200 => return self.interim += 1,
+            _ => self.interim = 0,
         }
         self.status = reply.status;
         self.error = self.judge_head(reply, head);
@@ -241,7 +253,10 @@ impl Decoder {
     /// Whether the answer is an error, by what its head says.
     fn judge_head(&mut self, reply: Reply, head: &[u8]) -> bool {
         let found = reply.status;
-        let flaw = if self.rules.check != Check::None && !self.rules.statuses.accept(found) {
+        // Outside of 100 to 599 it means nothing (RFC 9110 section 15), whoever accepts anything.
+        let is_void = !(100..=599).contains(&found);
+        let is_judged = is_void || self.rules.check != Check::None;
+        let flaw = if is_judged && !self.rules.statuses.accept(found) {
             match self.rules.statuses.single() {
                 Some(wanted) => Flaw::Status { found, wanted },
                 None => Flaw::StatusOther { found },

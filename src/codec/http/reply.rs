@@ -1,6 +1,8 @@
 //! The head of an answer, understood: its status, and how its body is cut (RFC 9112 section 6.3).
 
-use std::mem::MaybeUninit;
+use std::{borrow::Cow, mem::MaybeUninit};
+
+use httparse::Header;
 
 use super::{FIELDS, Span};
 use crate::codec::Flaw;
@@ -34,56 +36,110 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     bytes[..count] == VERSION[..count]
 }
 
-/// Whether a line of a head ends with LF and no CR before it; what lies before `from` is known to be right. RFC 9112 lets
-/// clients take it for the end of a line; those that do not wait for ever.
-pub(super) fn has_bare_lf(head: &[u8], from: usize) -> bool {
-    memchr::memchr_iter(b'\n', &head[from..]).any(|at| !head[..from + at].ends_with(b"\r"))
+/// Where the line of a head begins that ends with LF and no CR before it, if one does; what lies before `from` is known to be
+/// right. RFC 9112 lets clients take it for the end of a line; those that do not wait for ever.
+pub(super) fn bare_lf(head: &[u8], from: usize) -> Option<usize> {
+    let mut ends = memchr::memchr_iter(b'\n', &head[from..]).map(|at| from + at);
+    let end = ends.find(|end| !head[..*end].ends_with(b"\r"))?;
+    Some(memchr::memrchr(b'\n', &head[..end]).map_or(0, |before| before + 1))
 }
 
+/// What is wrong with a head, and where the line begins that is at fault.
+pub(super) type Misread = (usize, Flaw);
+
 impl Reply {
-    /// Understands a whole head, with its blank line.
-    pub(super) fn parse(head: &[u8]) -> Result<Self, Flaw> {
+    /// Understands a whole head, with its blank line. A field may go on in the next line (RFC 9112 section 5.2).
+    pub(super) fn parse(head: &[u8]) -> Result<Self, Misread> {
         if !may_begin(head) {
-            return Err(Flaw::StatusLine);
+            return Err((0, Flaw::StatusLine));
         }
-        if has_bare_lf(head, 0) {
-            return Err(Flaw::BareLf);
+        if let Some(at) = bare_lf(head, 0) {
+            return Err((at, Flaw::BareLf));
         }
-        let mut headers = [const { MaybeUninit::uninit() }; FIELDS];
+        let mut few = [const { MaybeUninit::uninit() }; FIELDS];
+        let mut many = Vec::new();
+        let lines = memchr::memchr_iter(b'\n', head).count();
+        let headers = if lines <= FIELDS {
+            &mut few[..]
+        } else {
+            many.resize(lines, MaybeUninit::uninit());
+            &mut many[..]
+        };
         let mut response = httparse::Response::new(&mut []);
-        let config = httparse::ParserConfig::default();
-        let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut headers);
+        let mut config = httparse::ParserConfig::default();
+        config.allow_obsolete_multiline_headers_in_responses(true);
+        let parsed = config.parse_response_with_uninit_headers(&mut response, head, headers);
         let parsed = parsed.map_err(|error| match error {
-            httparse::Error::Version | httparse::Error::Status => Flaw::StatusLine,
-            _ => Flaw::Head,
+            httparse::Error::Version | httparse::Error::Status => (0, Flaw::StatusLine),
+            _ => (malformed_line(head), Flaw::Head),
         })?;
         let (httparse::Status::Complete(length), Some(version), Some(status)) =
             (parsed, response.version, response.code)
         else {
-            return Err(Flaw::Head);
+            return Err((malformed_line(head), Flaw::Head));
         };
         if length != head.len() {
-            return Err(Flaw::Head);
+            return Err((length, Flaw::Head));
         }
-        if !(100..=599).contains(&status) {
-            return Err(Flaw::StatusLine);
-        }
-        let framing = framing(response.headers, version)?;
+        let framing = framing(response.headers, version).map_err(|name| {
+            // The name is a part of the head.
+            let at = (name.as_ptr() as usize).saturating_sub(head.as_ptr() as usize);
+            (at, Flaw::Framing)
+        })?;
         let last = is_last(response.headers, version);
         Ok(Self { status, framing, part: part(response.headers), last })
     }
 }
 
+/// Where the first line begins that is no field, nor the rest of one; the status line where all are.
+fn malformed_line(head: &[u8]) -> usize {
+    let mut start = memchr::memchr(b'\n', head).map_or(0, |end| end + 1);
+    let mut goes_on = false;
+    while let Some(length) = memchr::memchr(b'\n', &head[start..]).map(|end| end + 1) {
+        let line = head[start..start + length].trim_ascii_end();
+        let is_rest = goes_on && line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+        if !(line.is_empty() || is_rest || is_field(line)) {
+            return start;
+        }
+        goes_on = true;
+        start += length;
+    }
+    0
+}
+
+fn is_field(line: &[u8]) -> bool {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let is_text = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+    !name.is_empty() && name.iter().all(is_token) && value.iter().all(is_text)
+}
+
+/// A value without the ends of the lines that it goes over.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    if !value.iter().any(is_end) {
+        return Cow::Borrowed(value.trim_ascii());
+    }
+    let text: Vec<u8> = value.iter().map(|byte| if is_end(byte) { b' ' } else { *byte }).collect();
+    Cow::Owned(text.trim_ascii().to_vec())
+}
+
 /// Whether the connection ends with this answer: as it says, or as is usual in its version (RFC 9112 section 9.3).
-fn is_last(fields: &[httparse::Header<'_>], version: u8) -> bool {
+fn is_last(fields: &[Header<'_>], version: u8) -> bool {
     let options = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
-    let mut options =
-        options.flat_map(|field| field.value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    let mut named = |name: &[u8]| options.any(|option| option.eq_ignore_ascii_case(name));
+    let named = |name: &[u8]| {
+        options.clone().any(|field| {
+            unfolded(field.value)
+                .split(|byte| *byte == b',')
+                .any(|one| one.trim_ascii().eq_ignore_ascii_case(name))
+        })
+    };
     if version == 0 { !named(b"keep-alive") } else { named(b"close") }
 }
 
-fn framing(fields: &[httparse::Header<'_>], version: u8) -> Result<Framing, Flaw> {
+/// How the body is cut; else the name of the field that makes that uncertain.
+fn framing<'a>(fields: &[Header<'a>], version: u8) -> Result<Framing, &'a str> {
     let (mut length, mut coding) = (None, None);
     for field in fields {
         let known = if field.name.eq_ignore_ascii_case("content-length") {
@@ -93,27 +149,29 @@ fn framing(fields: &[httparse::Header<'_>], version: u8) -> Result<Framing, Flaw
         } else {
             continue;
         };
-        if known.replace(field.value).is_some() {
-            return Err(Flaw::Framing);
+        if known.replace(field).is_some() {
+            return Err(field.name);
         }
     }
     match (length, coding) {
         (None, None) => Ok(Framing::UntilEnd),
-        (Some(digits), None) => number(digits).map(Framing::Length).ok_or(Flaw::Framing),
-        (None, Some(codings)) if version == 1 => {
+        (Some(length), None) => number(&unfolded(length.value)).map(Framing::Length).ok_or(length.name),
+        (None, Some(coding)) if version == 1 => {
+            let codings = unfolded(coding.value);
             let last = codings.rsplit(|byte| *byte == b',').next().unwrap_or_default();
             let chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
             Ok(if chunked { Framing::Chunked } else { Framing::UntilEnd })
         }
-        _ => Err(Flaw::Framing),
+        (_, Some(coding)) => Err(coding.name),
     }
 }
 
 /// `bytes 0-499/1234`, once (RFC 9110 section 14.4).
-fn part(fields: &[httparse::Header<'_>]) -> Option<(Span, u64)> {
+fn part(fields: &[Header<'_>]) -> Option<(Span, u64)> {
     let mut values = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("content-range"));
-    let (value, None) = (values.next()?.value, values.next()) else { return None };
-    let (range, whole) = std::str::from_utf8(value).ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (field, None) = (values.next()?, values.next()) else { return None };
+    let value = unfolded(field.value);
+    let (range, whole) = std::str::from_utf8(&value).ok()?.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let [start, last, whole] = [first, last, whole].map(|digits| number(digits.as_bytes()));
     let length = last?.checked_sub(start?)?.checked_add(1)?;
@@ -130,7 +188,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<(u16, Framing), Flaw> {
-        Reply::parse(text.as_bytes()).map(|reply| (reply.status, reply.framing))
+        Reply::parse(text.as_bytes()).map(|reply| (reply.status, reply.framing)).map_err(|(_, flaw)| flaw)
     }
 
     fn with(fields: &str) -> Result<Framing, Flaw> {
@@ -156,6 +214,43 @@ mod tests {
             assert_eq!(with(fields), Err(Flaw::Framing), "{fields}");
         }
         assert_eq!(parse("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(Flaw::Framing));
+    }
+
+    #[test]
+    fn a_field_that_goes_on_in_the_next_line_is_one_field() {
+        assert_eq!(with("A: b\r\n c\r\n\td\r\nContent-Length: 5"), Ok(Framing::Length(5)));
+        assert_eq!(with("Content-Length:\r\n 5\r\n "), Ok(Framing::Length(5)));
+        assert_eq!(with("Transfer-Encoding: gzip,\r\n chunked"), Ok(Framing::Chunked));
+        let last =
+            Reply::parse(b"HTTP/1.1 200 OK\r\nConnection: x,\r\n close\r\n\r\n").map(|reply| reply.last);
+        assert_eq!(last, Ok(true));
+        assert_eq!(with(" A: b"), Err(Flaw::Head), "of nothing that it could go on");
+    }
+
+    #[test]
+    fn a_head_may_have_any_number_of_fields() {
+        for count in [FIELDS - 1, FIELDS, 150, 5000] {
+            let fields = format!("{}Content-Length: 7", "A: b\r\n".repeat(count));
+            assert_eq!(with(&fields), Ok(Framing::Length(7)), "{count}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        for (fields, line, flaw) in [
+            ("A: b\r\nC d\r\nE: f", "C d", Flaw::Head),
+            ("A: b\r\nC : d", "C : d", Flaw::Head),
+            ("A: b\r\nC: \0", "C: \0", Flaw::Head),
+            ("A: b\r\nC: d\nE: f", "C: d", Flaw::BareLf),
+            ("A: b\r\nContent-Length: 1, 1", "Content-Length: 1, 1", Flaw::Framing),
+            ("content-length: 1\r\nA: b\r\nContent-Length: 2", "Content-Length: 2", Flaw::Framing),
+            ("Content-Length: 1\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked", Flaw::Framing),
+        ] {
+            let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+            let (at, found) = Reply::parse(head.as_bytes()).expect_err(fields);
+            assert_eq!(found, flaw, "{fields:?}");
+            assert!(head[at..].starts_with(line), "{fields:?}: {at}");
+        }
     }
 
     #[test]
@@ -196,7 +291,8 @@ mod tests {
         {
             assert_eq!(parse(text), Err(Flaw::StatusLine), "{text}");
         }
-        assert_eq!(parse("HTTP/1.1 999 ?\r\n\r\n"), Err(Flaw::StatusLine));
+        // What it means is for who asked to say.
+        assert_eq!(parse("HTTP/1.1 999 ?\r\n\r\n"), Ok((999, Framing::UntilEnd)));
         for fields in ["A b", "A : b", " A: b", "A: b\0"] {
             assert_eq!(with(fields), Err(Flaw::Head), "{fields:?}");
         }

@@ -140,11 +140,12 @@ fn what_is_no_http_is_told_with_its_place() {
     for (text, at, flaw) in [
         ("SSH-2.0-OpenSSH_9.2\r\n", 0, Flaw::StatusLine),
         ("x\r\n\r\n", 0, Flaw::StatusLine),
-        ("HTTP/1.1 200 OK\r\nA b\r\n\r\n", 0, Flaw::Head),
+        ("HTTP/1.1 200 OK\r\nA b\r\n\r\n", 17, Flaw::Head),
         ("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 0, Flaw::BareLf),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 5\n\r\nhel\r\n\r\nlo", 0, Flaw::BareLf),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\n\r\nhel\r\n\r\nlo", 17, Flaw::BareLf),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\nxyz", 0, Flaw::Upgrade),
-        ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 0, Flaw::Framing),
+        ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 17, Flaw::Framing),
+        (&"HTTP/1.1 100 Continue\r\n\r\n".repeat(101), 2500, Flaw::TooManyInterim),
         (&format!("{chunked}5\r\nhelloX"), chunked.len() + 8, Flaw::Chunk),
         (&format!("{chunked}fffffffffffffffff\r\n"), chunked.len() + 15, Flaw::Chunk),
         (&long, 0, Flaw::HeadTooLong),
@@ -155,6 +156,24 @@ fn what_is_no_http_is_told_with_its_place() {
         assert_eq!(tally.first_fault, Some(fault((good.len() + at) as u64, flaw)), "{text:.60}");
         assert_eq!(tally.corrupt, (text.len() - at) as u64, "{flaw}: nothing behind it is right");
     }
+}
+
+#[test]
+fn a_status_that_means_nothing_is_an_error_and_hides_nothing_behind_it() {
+    let answer = |status: &str, body: &str| {
+        format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for check in ["any", "none"].map(|check| format!("check = \"{check}\"")) {
+        let (answers, tally) =
+            heard_anyhow(|| http(&check, None), (answer("999", "a") + &answer("042", "b")).as_bytes());
+        assert_eq!((answers.len(), tally.errors, tally.corrupt), (2, 2, 0), "{check}");
+        let flaw = Flaw::Status { found: 999, wanted: 200 };
+        assert_eq!(tally.first_fault, Some(fault(0, flaw)));
+    }
+    let text = [answer("200", "right"), answer("999", "other"), answer("200", "wrong")].concat();
+    let tally = heard_anyhow(|| http("check = \"bytes\"", None), text.as_bytes()).1;
+    assert_eq!(tally.errors, 1);
+    assert!(tally.corrupt > 0, "the third answer differs from the first");
 }
 
 #[test]
