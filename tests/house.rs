@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["profile"],
     &["record", "stats"],
     &["gate"],
-    &["sys"],
+    &["sys", "files"],
     &["reactor"],
     &["server", "client", "probe"],
     &["experiment", "run", "report", "doctor"],

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, store};
 use crate::{
+    files,
     gate::{self, Against, Call},
     record::{Point, Record, Trial},
 };
@@ -31,16 +32,21 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 fn file(out: &Path, name: &str, profile: &str) -> PathBuf {
-    out.join("baselines").join(name).join(format!("{profile}.json"))
+    out.join("baselines").join(name).join(format!("{}.json", files::name(profile)))
 }
 
 impl Baselines {
-    /// Whether every baseline that is asked for is there and can be read: told before anything is run.
-    pub(super) fn check<'a>(
-        &self,
-        out: &Path,
-        profiles: impl Iterator<Item = &'a str>,
-    ) -> Result<(), Failure> {
+    /// Whether every baseline that is asked for is there and can be read, and none would take the place of another: told
+    /// before anything is run.
+    pub(super) fn check(&self, out: &Path, profiles: &[&str]) -> Result<(), Failure> {
+        let twice = (1..profiles.len()).find(|index| profiles[..*index].contains(&profiles[*index]));
+        let is_asked = self.save_baseline.is_some() || self.baseline.is_some();
+        if let Some(index) = twice.filter(|_| is_asked) {
+            return Err(Failure::usage(format!(
+                "two profiles are called {}, and a baseline is kept by that name: run one of them, or rename it",
+                profiles[index]
+            )));
+        }
         let Some(name) = &self.baseline else { return Ok(()) };
         for profile in profiles {
             let file = file(out, name, profile);

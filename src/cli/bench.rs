@@ -208,7 +208,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         profile: source.parse(&[]).map_err(Failure::usage)?,
         points,
         files: IndexMap::new(),
-        command: std::env::args().collect(),
+        command: super::command_line(),
     };
     perform(&[request], &args.output)
 }

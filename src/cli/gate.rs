@@ -154,7 +154,7 @@ impl Contest {
             asked: self.duel.pairs,
             started,
             seconds: begun.elapsed().as_secs_f64(),
-            command: std::env::args().collect(),
+            command: super::command_line(),
             broken_off,
             head_died,
         };

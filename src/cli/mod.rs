@@ -22,6 +22,7 @@ use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    sync::OnceLock,
 };
 
 use clap::{Parser, Subcommand};
@@ -146,9 +147,11 @@ pub fn main() -> ExitCode {
     let words = match Words::try_parse() {
         Ok(words) => words,
         Err(error) => {
-            // Printing help into a closed pipe is no failure.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
+            if let Err(unsaid) = error.print().and_then(|()| io::stdout().flush()) {
+                let _ = UNSAID.set(unsaid);
+            }
+            return ExitCode::from(unless_unsaid(exit) as u8);
         }
     };
     let done = match words.verb {
@@ -175,13 +178,18 @@ pub fn main() -> ExitCode {
             Ok(Exit::Pass)
         }
     };
-    match done {
-        Ok(exit) => ExitCode::from(exit as u8),
-        Err(failure) => {
-            complain(&failure.message);
-            ExitCode::from(failure.exit as u8)
-        }
-    }
+    let exit = done.unwrap_or_else(|failure| {
+        complain(&failure.message);
+        failure.exit
+    });
+    ExitCode::from(unless_unsaid(exit) as u8)
+}
+
+/// The exit code, where everything that was to be said could be.
+fn unless_unsaid(exit: Exit) -> Exit {
+    let Some(error) = UNSAID.get() else { return exit };
+    complain(&format!("cannot write what was found to stdout: {error}"));
+    exit.worse(Exit::Target)
 }
 
 fn doctor(json: bool) {
@@ -193,10 +201,21 @@ fn doctor(json: bool) {
     }
 }
 
-/// A line, or several, on stdout: results.
+/// The words that the program was called with.
+fn command_line() -> Vec<String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// Why something could not be said on stdout: the first error.
+static UNSAID: OnceLock<io::Error> = OnceLock::new();
+
+/// A line, or several, on stdout: results. That it cannot be written is told at the end: nothing that is done after it is
+/// lost for that.
 fn say(text: &str) {
-    // A reader that has gone (`| head`) wants no more.
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        let _ = UNSAID.set(error);
+    }
 }
 
 /// A line on stderr: what went wrong.

@@ -18,7 +18,7 @@ use crate::{
     gate::Against,
     profile::{Axes, Profile},
     record::{Outcome, Record},
-    report::{self, Format, tracker::Told},
+    report::{self, Format, history::HistoryError, tracker::Told},
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
 
@@ -60,12 +60,17 @@ impl Output {
 
 /// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
-    output.baselines.check(&output.out, requests.iter().map(|request| request.name.as_str()))?;
+    output
+        .baselines
+        .check(&output.out, &requests.iter().map(|request| request.name.as_str()).collect::<Vec<_>>())?;
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
     // What cannot be kept is not measured.
     store::check(&output.out)?;
     if let Some(file) = output.history() {
-        report::history::check(&file).map_err(Failure::usage)?;
+        report::history::check(&file).map_err(|error| match error {
+            HistoryError::Write(..) => Failure::new(Exit::Target, error),
+            HistoryError::Read(..) | HistoryError::Parse { .. } => Failure::usage(error),
+        })?;
     }
     let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
@@ -160,7 +165,13 @@ struct Done {
 }
 
 fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcomes: &mut Vec<Done>) -> Exit {
-    let store = Store::new(&output.out, &request.name);
+    let store = match Store::new(&output.out, &request.name) {
+        Ok(store) => store,
+        Err(failure) => {
+            complain(&failure.message);
+            return failure.exit;
+        }
+    };
     let mut watcher =
         Watcher { store: &store, trial: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
     let (record, result) = run::run(request, interrupt, &mut watcher);

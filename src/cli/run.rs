@@ -104,7 +104,7 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
         profile: source.parse(&overrides).map_err(Failure::usage)?,
         files: files(&points, folder.as_deref())?,
         points,
-        command: std::env::args().collect(),
+        command: super::command_line(),
     })
 }
 

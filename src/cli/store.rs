@@ -8,6 +8,7 @@ use std::{
 
 use super::{Exit, Failure};
 use crate::{
+    files,
     gate::{Against, COMPARISON_FORMAT, Comparison},
     record::{FORMAT, Record},
     report::{self, Format},
@@ -19,25 +20,33 @@ const COMPARISON: &str = "comparison.json";
 /// What is said of a run against a baseline, beside its record.
 const AGAINST: &str = "against-baseline.json";
 
-/// The folder of one run.
+/// The folder of one run, and of no other.
 #[derive(Debug)]
 pub(super) struct Store {
     name: String,
     folder: PathBuf,
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Of a run that left nothing behind, nothing stays: what is not empty cannot be removed.
+        if fs::remove_dir(&self.folder).is_ok()
+            && let Some(parent) = self.folder.parent()
+        {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
 impl Store {
-    /// Chooses a folder for a run of this profile. It is made with the first file that is written into it.
-    pub(super) fn new(out: &Path, name: &str) -> Self {
+    /// Makes a folder for a run of this profile; it goes again if nothing is written into it.
+    pub(super) fn new(out: &Path, name: &str) -> Result<Self, Failure> {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-        let parent = out.join(name);
-        // Two runs in one second get folders of their own.
-        let free = (1..).map(|attempt| match attempt {
-            1 => parent.join(&time),
-            _ => parent.join(format!("{time}-{attempt}")),
-        });
-        let folder = free.into_iter().find(|folder| !folder.exists()).unwrap_or_else(|| parent.join(&time));
-        Self { name: name.to_owned(), folder }
+        let parent = out.join(files::name(name));
+        match files::make_own_folder(&parent, &time) {
+            Ok(folder) => Ok(Self { name: name.to_owned(), folder }),
+            Err(error) => Err(unwritable(&parent, &error)),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -64,30 +73,36 @@ impl Store {
         if fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) {
             return Ok(());
         }
-        let kept = fs::create_dir_all(&self.folder).and_then(|()| fs::copy(file, self.folder.join(name)));
-        kept.map(|_| ()).map_err(|e| self.unwritable(&e))
+        let kept = fs::read(file).and_then(|bytes| files::write(&self.folder.join(name), &bytes));
+        kept.map_err(|e| self.unwritable(&e))
     }
 
     fn unwritable(&self, error: &io::Error) -> Failure {
-        let message = format!("cannot write into {}: {error}; choose another --out", self.folder.display());
-        Failure::new(Exit::Target, message)
+        unwritable(&self.folder, error)
     }
 
     fn point_latest_here(&self) -> io::Result<()> {
         let (Some(parent), Some(own)) = (self.folder.parent(), self.folder.file_name()) else {
             return Ok(());
         };
-        let draft = parent.join(format!("latest.{}", std::process::id()));
+        let draft = parent.join(format!(".latest-{}", own.display()));
         symlink(own, &draft)?;
-        fs::rename(draft, parent.join("latest"))
+        fs::rename(&draft, parent.join("latest")).inspect_err(|_| {
+            let _ = fs::remove_file(&draft);
+        })
     }
+}
+
+fn unwritable(folder: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Exit::Target,
+        format!("cannot write into {}: {error}; choose another --out", folder.display()),
+    )
 }
 
 /// Whether the folder for reports can be made and written into: asked before anything is measured.
 pub(super) fn check(out: &Path) -> Result<(), Failure> {
-    report::writable(out).map_err(|e| {
-        Failure::new(Exit::Target, format!("cannot write into {}: {e}; choose another --out", out.display()))
-    })
+    report::writable(out).map_err(|error| unwritable(out, &error))
 }
 
 /// Writes JSON, whole or not at all, into a folder that is made if it is not there.
@@ -96,9 +111,7 @@ pub(super) fn put(file: &Path, value: &impl serde::Serialize) -> io::Result<()> 
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    let draft = file.with_extension("json.new");
-    fs::write(&draft, text)?;
-    fs::rename(draft, file)
+    files::write(file, text.as_bytes())
 }
 
 /// Reads a record: a `record.json`, or the folder that holds it.
@@ -119,8 +132,14 @@ pub(super) fn read_against(folder: &Path) -> Result<Option<Against>, Failure> {
 }
 
 fn load<T: serde::de::DeserializeOwned>(file: &Path, what: &str, own: u32) -> Result<T, Failure> {
-    let text = fs::read_to_string(file)
-        .map_err(|e| Failure::usage(format!("cannot read the {what} {}: {e}", file.display())))?;
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("cannot read the {what} {}: {why}", file.display()))
+    };
+    // A pipe that nobody writes into would be waited for.
+    if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+        return Err(unreadable(&"it is no regular file"));
+    }
+    let text = fs::read_to_string(file).map_err(|e| unreadable(&e))?;
     parse(&text, own).map_err(|e| Failure::usage(format!("{} is no {what}: {e}", file.display())))
 }
 
@@ -196,18 +215,17 @@ pub(super) fn keep_comparison(
     comparison: &Comparison,
     formats: &[Format],
 ) -> Result<PathBuf, Failure> {
-    let store = Store::new(out, &format!("compare-{}", comparison.origin.name));
+    let store = Store::new(out, &format!("compare-{}", comparison.origin.name))?;
     let text = serde_json::to_string_pretty(comparison).map_err(io::Error::other);
     let written = text.and_then(|text| {
-        fs::create_dir_all(&store.folder)?;
-        fs::write(store.folder.join(COMPARISON), text)?;
+        files::write(&store.folder.join(COMPARISON), text.as_bytes())?;
         store.point_latest_here()
     });
     written.map_err(|e| store.unwritable(&e))?;
     report::comparison_files(comparison, formats)
         .and_then(|files| report::write(files, &store.folder))
         .map_err(|e| Failure::new(Exit::Target, e))?;
-    Ok(store.folder)
+    Ok(store.folder.clone())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::{ReportError, chart, chart::Figure, meaning::meaning, table::plain, view::manner};
 use crate::{
+    files,
     profile::Group,
     record::{Record, stat_of},
 };
@@ -55,9 +56,9 @@ pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
     ];
     for record in records {
         let name = &record.name;
-        text.push(format!("\n## {name}\n\n**{}**\n\n", plain(&record.profile.title)));
+        text.push(format!("\n## {}\n\n**{}**\n\n", plain(name), plain(&record.profile.title)));
         if let Some(figure) = telling(record) {
-            let picture = format!("{name}.png");
+            let picture = format!("{}.png", files::name(name));
             text.push(format!("![{}]({picture})\n\n{}\n\n", plain(&figure.title), plain(&figure.caption)));
             files.push((picture, figure.picture(SMALL)?));
         }

@@ -17,6 +17,7 @@ use nix::{
 
 use super::view::{mean, sound, values};
 use crate::{
+    files,
     gate::{censored_by, gated},
     record::{Point, Record, number_of, place},
 };
@@ -97,27 +98,26 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
+    regular(file)?;
     let mut locked = locked(file)?;
     let mut text = String::new();
     locked.read_to_string(&mut text)?;
     let rows = rows(record);
-    let (known, old) = if text.is_empty() {
-        (HEAD.iter().map(|name| (*name).to_owned()).collect(), Vec::new())
-    } else {
-        parse(&text, &file.display().to_string())?
-    };
+    let (known, old) = parse(&text, &file.display().to_string())?;
     let mut columns: IndexSet<String> = known.into_iter().collect();
     let before = columns.len();
     columns.extend(rows.iter().flat_map(|row| row.numbers.keys().cloned()));
-    if !text.is_empty() && columns.len() == before {
-        locked.write_all(&lines(&columns, false, &rows)?)?;
+    if text.ends_with('\n') && columns.len() == before {
+        let added = lines(&columns, false, &rows)?;
+        // Of a row that finds no room, nothing stays.
+        locked.write_all(&added).inspect_err(|_| {
+            let _ = locked.set_len(text.len() as u64);
+        })?;
         return Ok(());
     }
     let all: Vec<Row> = old.into_iter().chain(rows).collect();
     // The new file takes the place of the old one whole, or not at all.
-    let draft = file.with_extension("csv.new");
-    std::fs::write(&draft, lines(&columns, true, &all)?)?;
-    std::fs::rename(draft, file)?;
+    files::write(file, &lines(&columns, true, &all)?)?;
     Ok(())
 }
 
@@ -126,6 +126,8 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
 /// # Errors
 /// A file that cannot be written, or that is no history.
 pub fn check(file: &Path) -> Result<(), HistoryError> {
+    let unwritable = |e| HistoryError::Write(file.display().to_string(), e);
+    regular(file).map_err(unwritable)?;
     if file.exists() {
         read(file)?;
     }
@@ -134,7 +136,18 @@ pub fn check(file: &Path) -> Result<(), HistoryError> {
     } else {
         super::writable(file.parent().unwrap_or(Path::new("")))
     };
-    writable.map_err(|e| HistoryError::Write(file.display().to_string(), e))
+    writable.map_err(unwritable)
+}
+
+/// Whether it is a file, or nothing yet: a pipe would be waited for, and a device keeps nothing.
+fn regular(file: &Path) -> io::Result<()> {
+    match std::fs::metadata(file) {
+        Ok(there) if !there.is_file() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The file, for this process alone until it is dropped.
@@ -174,8 +187,15 @@ fn wrong(file: &str, line: u64, reason: &dyn std::fmt::Display) -> HistoryError 
     HistoryError::Parse { file: file.to_owned(), line, reason: reason.to_string() }
 }
 
-/// The columns and the rows of a history, in the order of the file.
+/// The columns and the rows of a history, in the order of the file. Every row ends with its line: of a last one that does not,
+/// the end may be missing (a full disk, a machine that stopped). What it has too few cells of is left out, and so is its
+/// last number, which may have had more digits.
 fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError> {
+    if text.trim().is_empty() {
+        return Ok((HEAD.iter().map(|name| (*name).to_owned()).collect(), Vec::new()));
+    }
+    let is_cut = !text.ends_with('\n');
+    let last_line = text.lines().count() as u64;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let head = reader.headers().map_err(|error| wrong(file, 1, &error))?;
     let columns: Vec<String> = head.iter().map(str::to_owned).collect();
@@ -184,6 +204,16 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
     }
     let mut rows = Vec::new();
     for record in reader.records() {
+        let is_last = |line: u64| is_cut && line == last_line;
+        let has_too_few = |error: &csv::Error| match error.kind() {
+            csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+                len < expected_len && pos.as_ref().is_some_and(|pos| is_last(pos.line()))
+            }
+            _ => false,
+        };
+        if record.as_ref().is_err_and(has_too_few) {
+            break;
+        }
         let record = record.map_err(|error| {
             let line = error.position().map_or(1, csv::Position::line);
             match error.kind() {
@@ -199,7 +229,9 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
         let cells: IndexMap<&str, &str> = columns.iter().map(String::as_str).zip(&record).collect();
         let text = |name: &str| cells.get(name).copied().unwrap_or_default().to_owned();
         let mut numbers = IndexMap::new();
-        for (name, cell) in cells.iter().filter(|(name, cell)| !HEAD.contains(name) && !cell.is_empty()) {
+        let trusted = columns.len() - usize::from(is_last(line));
+        let cells = cells.iter().take(trusted);
+        for (name, cell) in cells.filter(|(name, cell)| !HEAD.contains(name) && !cell.is_empty()) {
             let number: f64 = cell
                 .parse()
                 .ok()
@@ -224,6 +256,7 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
 /// Reads a history.
 pub(super) fn read(file: &Path) -> Result<Vec<Row>, HistoryError> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| HistoryError::Read(name.clone(), error))?;
+    let text = regular(file).and_then(|()| std::fs::read_to_string(file));
+    let text = text.map_err(|error| HistoryError::Read(name.clone(), error))?;
     parse(&text, &name).map(|(_, rows)| rows)
 }

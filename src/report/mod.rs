@@ -32,6 +32,7 @@ use nix::unistd::{AccessFlags, access};
 
 use self::{chart::Figure, tracker::Told};
 use crate::{
+    files,
     gate::{Against, Comparison},
     record::Record,
 };
@@ -261,7 +262,7 @@ pub fn write(files: Vec<(String, Vec<u8>)>, dir: &Path) -> Result<Vec<PathBuf>, 
         .into_iter()
         .map(|(name, bytes)| {
             let path = dir.join(name);
-            fs::write(&path, bytes).map_err(failed(&path))?;
+            files::write(&path, &bytes).map_err(failed(&path))?;
             Ok(path)
         })
         .collect()

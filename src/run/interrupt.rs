@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, taken when it suits us: what was measured is kept, and no child is left behind.
+//! Ctrl-C, SIGTERM and SIGHUP, taken when it suits us: what was measured is kept, and no child is left behind.
 
 use std::io;
 
@@ -15,14 +15,15 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on, SIGINT and SIGTERM are waited for instead of ending the process.
+    /// From now on, SIGINT, SIGTERM and SIGHUP are waited for instead of ending the process.
     ///
     /// # Errors
     /// When the kernel has no descriptor left.
     pub fn new() -> io::Result<Self> {
         let mut set = SigSet::empty();
-        set.add(Signal::SIGINT);
-        set.add(Signal::SIGTERM);
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            set.add(signal);
+        }
         set.thread_block()?;
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self { signals, requested: false })

@@ -106,6 +106,38 @@ fn each_number_is_drawn_and_no_line_leads_to_another_machine() {
 }
 
 #[test]
+fn a_row_without_its_end_is_left_out_or_loses_its_last_number_and_nothing_is_glued_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("history.csv");
+    append(&file, &run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6));
+    append(&file, &run("bbbbbbbb", "2026-01-02T00:00:00Z", 2e6));
+    let whole = fs::read_to_string(&file).expect("text");
+    let second = whole.trim_end().rfind('\n').expect("lines") + 1;
+    for cut in second..=whole.len() {
+        fs::write(&file, &whole[..cut]).expect("written");
+        append(&file, &run("cccccccc", "2026-01-03T00:00:00Z", 3e6));
+        let (head, rows) = table(&file);
+        let commits: Vec<&str> = rows.iter().map(|row| row[1].as_str()).collect();
+        let is_kept = commits == ["aaaaaaaa", "bbbbbbbb", "cccccccc"];
+        assert!(is_kept || commits == ["aaaaaaaa", "cccccccc"], "{cut}: {commits:?}");
+        let original = whole[second..].trim_end().split(',').collect::<Vec<_>>();
+        if is_kept {
+            // The processor's name may have a comma in it; the numbers at the end have none.
+            let cells = &rows[1];
+            let last = if cut == whole.len() { original[original.len() - 1] } else { "" };
+            assert_eq!(cells[head.len() - 1], last);
+            assert_eq!(cells[head.len() - 2], original[original.len() - 2]);
+        }
+    }
+    // Empty, or blank: a history that begins.
+    for text in ["", "\n"] {
+        fs::write(&file, text).expect("written");
+        append(&file, &run("cccccccc", "2026-01-03T00:00:00Z", 3e6));
+        assert_eq!(table(&file).1.len(), 1);
+    }
+}
+
+#[test]
 fn a_file_that_is_no_history_is_refused_with_its_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");

@@ -1,0 +1,196 @@
+//! What is written: whole, where it belongs, and told of where it cannot be.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
+};
+use tempfile::TempDir;
+
+use crate::common::{BADPEER, badpeer, ending, record, text, with_profile};
+
+/// Over in half a second.
+const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"200ms\"\n[[clients]]\nname = \"good\"\ncount = 2\n\
+                     load = { rate = \"200/s\", payload = \"64B\" }\n";
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(BADPEER);
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Exit code, and what was complained of.
+fn complaint(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().expect("an end");
+    (output.status.code(), text(&output.stderr))
+}
+
+/// Every file and folder below this one, by its path from there.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inside) = folders.pop() {
+        for entry in fs::read_dir(inside).expect("a folder") {
+            let entry = entry.expect("an entry");
+            if entry.file_type().expect("a type").is_dir() {
+                folders.push(entry.path());
+            }
+            found.push(entry.path().strip_prefix(folder).expect("below").to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn what_cannot_be_said_is_exit_code_3_and_nothing_measured_is_lost() {
+    let folder = with_profile(BRIEF);
+    for arguments in
+        [&["list", "profiles"][..], &["--help"], &["doctor"], &["schema", "record"], &["run", "quick.toml"]]
+    {
+        let full = File::options().write(true).open("/dev/full").expect("a device");
+        let child = command(folder.path(), arguments).stdout(full).spawn().expect("badpeer runs");
+        let (code, said) = complaint(child);
+        assert_eq!(code, Some(3), "{arguments:?}: {said}");
+        assert!(
+            said.contains("cannot write what was found to stdout: No space left"),
+            "{arguments:?}: {said}"
+        );
+        let mut child = command(folder.path(), arguments).spawn().expect("badpeer runs");
+        drop(child.stdout.take());
+        let (code, said) = complaint(child);
+        assert_eq!(code, Some(3), "{arguments:?}: {said}");
+    }
+    assert!(record(folder.path(), "quick")["points"][0]["trials"][0]["summary"].is_object());
+}
+
+#[test]
+fn words_that_are_no_text_are_one_message() {
+    let folder = with_profile(BRIEF);
+    let odd = OsStr::from_bytes(b"caf\xe9");
+    for (arguments, is_fine) in [
+        (&["run"][..], false),
+        (&["bench"], false),
+        (&["run", "quick.toml", "--set"], false),
+        (&["run", "quick.toml", "--out"], true),
+    ] {
+        let child = command(folder.path(), arguments).arg(odd).spawn().expect("badpeer runs");
+        let (code, said) = complaint(child);
+        assert_eq!(code, Some(if is_fine { 0 } else { 2 }), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    assert!(folder.path().join(odd).join("quick").is_dir());
+}
+
+#[test]
+fn each_signal_that_ends_programs_ends_a_run_in_good_order() {
+    for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
+        let folder = with_profile(&BRIEF.replace("200ms", "20s"));
+        let child = command(folder.path(), &["run", "quick.toml"]).spawn().expect("badpeer runs");
+        thread::sleep(Duration::from_secs(1));
+        kill(Pid::from_raw(child.id() as i32), signal).expect("it runs");
+        let (code, said) = complaint(child);
+        assert_eq!(code, Some(130), "{signal}: {said}");
+        let record = record(folder.path(), "quick");
+        assert_eq!(record["interrupted"], true);
+        assert!(record["points"][0]["trials"][0]["summary"].is_object(), "what was measured is kept");
+    }
+}
+
+#[test]
+fn runs_in_the_same_second_all_keep_their_records() {
+    let folder = with_profile(BRIEF);
+    let words = ["run", "quick.toml", "--format", "csv", "--history", "--save-baseline", "main"];
+    let children: Vec<Child> =
+        (0..8).map(|_| command(folder.path(), &words).spawn().expect("badpeer runs")).collect();
+    let codes: Vec<Option<i32>> = children.into_iter().map(|child| complaint(child).0).collect();
+    let reports = folder.path().join("reports");
+    let all = below(&reports);
+    let named = |name: &str| all.iter().filter(|path| path.file_name() == Some(OsStr::new(name))).count();
+    assert_eq!(named("record.json"), 8, "{codes:?}: {all:?}");
+    assert_eq!(named("summary.csv"), 8, "{all:?}");
+    let history = fs::read_to_string(reports.join("history.csv")).expect("a history");
+    // A run that a busy machine made invalid has no row.
+    assert!(history.lines().count() <= 9 && history.ends_with('\n'), "{history}");
+    let is_draft =
+        |path: &PathBuf| path.file_name().is_some_and(|name| text(name.as_bytes()).starts_with('.'));
+    assert!(!all.iter().any(is_draft), "{all:?}");
+}
+
+#[test]
+fn no_name_leads_out_of_the_folder_for_reports() {
+    let folder = with_profile(BRIEF);
+    let profile = folder.path().join("deep/...toml");
+    fs::create_dir(folder.path().join("deep")).expect("a folder");
+    fs::write(&profile, BRIEF).expect("written");
+    let before = below(folder.path()).len();
+    let words = ["run", "deep/...toml", "--out", "deep/out", "--save-baseline", "main", "--history"];
+    let (_, said) = ending(&badpeer(&words, folder.path()));
+    let outside = below(folder.path()).into_iter().filter(|path| !path.starts_with("deep/out"));
+    assert_eq!(outside.count(), before, "{said}: {:?}", below(folder.path()));
+    // What a record says that somebody else made.
+    let made = below(&folder.path().join("deep/out"));
+    let at = made.iter().find(|path| path.ends_with("record.json")).expect("a record");
+    let path = folder.path().join("deep/out").join(at);
+    let kept = fs::read_to_string(&path).expect("a record");
+    for name in ["../../../escaped", "/tmp/escaped-by-a-test", "a/b"] {
+        let forged = kept.replacen("\"name\":\"..\"", &format!("\"name\":\"{name}\""), 1);
+        assert_ne!(forged, kept);
+        fs::write(&path, forged).expect("written");
+        let (code, said) = ending(&badpeer(&["report", "--gallery=deep/out"], folder.path()));
+        assert_eq!(code, Some(0), "{said}");
+        let outside = below(folder.path()).into_iter().filter(|path| !path.starts_with("deep/out"));
+        assert_eq!(outside.count(), before, "{name}: {said}");
+    }
+    assert!(!Path::new("/tmp/escaped-by-a-test.png").exists());
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = with_profile(BRIEF);
+    let pipe = folder.path().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
+    for (arguments, code) in [
+        (&["run", "quick.toml", "--history=pipe"][..], 3),
+        (&["run", "quick.toml", "--history=/dev/full"], 3),
+        (&["run", "quick.toml", "--history=."], 3),
+        (&["report", "--history=pipe"], 2),
+        (&["report", "pipe"], 2),
+        (&["compare", "pipe", "pipe"], 2),
+    ] {
+        let (ended, said) = ending(&badpeer(arguments, folder.path()));
+        assert_eq!(ended, Some(code), "{arguments:?}: {said}");
+        assert!(said.contains("it is no regular file"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn two_profiles_of_one_name_keep_no_baseline_of_each_other() {
+    let folder: TempDir = with_profile(BRIEF);
+    fs::create_dir(folder.path().join("other")).expect("a folder");
+    fs::write(folder.path().join("other/quick.toml"), BRIEF).expect("written");
+    let words = ["run", "quick.toml", "other/quick.toml", "--save-baseline", "main"];
+    let (code, said) = ending(&badpeer(&words, folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("two profiles are called quick"), "{said}");
+}
+
+#[test]
+fn a_time_without_a_unit_is_refused() {
+    let folder = with_profile(&format!("{BRIEF}[expect]\n\"good.latency_p99\" = \"< 100\"\n"));
+    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("quick.toml:9") && said.contains("`100` what? Write 100ms"), "{said}");
+}
