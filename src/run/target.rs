@@ -86,13 +86,13 @@ pub(super) fn start(
     })
 }
 
-/// The address behind `host:port`.
-fn resolved(address: &str) -> Result<SocketAddr, RunError> {
+/// The addresses behind `host:port`, of which there is at least one.
+fn resolved(address: &str) -> Result<Vec<SocketAddr>, RunError> {
     use std::net::ToSocketAddrs;
     let found =
         address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot find {address}: {e}")))?;
     let mut found: Vec<SocketAddr> = found.collect();
     // `localhost` often is both; most servers listen on the older one, some on both.
     found.sort_by_key(SocketAddr::is_ipv6);
-    found.first().copied().ok_or_else(|| RunError::Start(format!("{address} has no address")))
+    if found.is_empty() { Err(RunError::Start(format!("{address} has no address"))) } else { Ok(found) }
 }

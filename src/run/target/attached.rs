@@ -26,7 +26,7 @@ pub(super) struct Attached {
 impl Attached {
     /// Finds the server and its processes.
     pub(super) fn find(attach: &Attach) -> Result<Self, RunError> {
-        let service = resolved(&attach.address)?;
+        let service = the_one_that_accepts(&resolved(&attach.address)?);
         let mut found = Self { service, processes: Vec::new(), watched: Vec::new(), notes: Vec::new() };
         found.note("the server ran already: what it held before is in its figures");
         if !is_local(service) {
@@ -113,6 +113,15 @@ impl Target for Attached {
     }
 }
 
+/// Of several addresses of one name, the first at which somebody accepts connections; the first of all if nobody does.
+fn the_one_that_accepts(addresses: &[SocketAddr]) -> SocketAddr {
+    let accepts = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
+    match addresses {
+        [only] => *only,
+        several => several.iter().find(accepts).copied().unwrap_or(several[0]),
+    }
+}
+
 /// Whether the address is one of this machine's: only those can be bound.
 fn is_local(address: SocketAddr) -> bool {
     UdpSocket::bind((address.ip(), 0)).is_ok()
@@ -137,6 +146,22 @@ mod tests {
         assert!(found.notes().iter().any(|note| note.contains("process")), "{:?}", found.notes());
         assert!(!found.cores(&[]).is_empty());
         assert_eq!((found.still_runs(), found.end().words.as_str()), (Ok(()), "left running"));
+    }
+
+    #[test]
+    fn all_addresses_of_a_name_are_tried() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(the_one_that_accepts(&[free, address]), address);
+        assert_eq!(the_one_that_accepts(&[free, free]), free);
+        // Where there is IPv6, `localhost` has an address in it.
+        let Ok(six) = TcpListener::bind("[::1]:0") else { return };
+        let address = six.local_addr().unwrap();
+        if resolved(&format!("localhost:{}", address.port())).unwrap().contains(&address) {
+            let found = find(format!("localhost:{}", address.port()), None).unwrap();
+            assert_eq!(found.service(), address);
+        }
     }
 
     #[test]

@@ -332,7 +332,7 @@ fn ended_as_told(status: ExitStatus) -> bool {
 
 /// The address, with a free port in place of 0.
 fn free_address(address: &str) -> Result<SocketAddr, RunError> {
-    let address = resolved(address)?;
+    let address = resolved(address)?[0];
     let taken = |error| {
         RunError::Start(format!(
             "{address} is not free: {error}; set server.address to another, or to port 0"
