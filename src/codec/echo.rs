@@ -29,7 +29,15 @@ pub struct Decoder {
     pieces: HashMap<u64, u64>,
     /// Too few bytes to tell where they come from.
     undecided: Vec<u8>,
+    /// Bytes that were looked at and belong to no stream.
+    strays: u32,
 }
+
+/// Most messages of which pieces are kept: a peer that cuts up more at a time is not followed any further.
+const MOST_PIECES: usize = 4096;
+/// After so many bytes that belong nowhere none is looked at any more: all that follow are wrong, and are counted as fast as
+/// they come.
+const MOST_STRAYS: u32 = 1 << 16;
 
 impl Decoder {
     /// Expects messages of `size` bytes of the content of `stream`.
@@ -49,6 +57,7 @@ impl Decoder {
             in_order: 0,
             pieces: HashMap::new(),
             undecided: Vec::new(),
+            strays: 0,
         }
     }
 
@@ -111,6 +120,11 @@ impl Decoder {
     /// one.
     fn take(&mut self, mut bytes: &[u8], enough: usize, answered: &mut impl FnMut(u64)) {
         loop {
+            if self.strays >= MOST_STRAYS {
+                self.received += bytes.len() as u64;
+                self.tally.corrupt += bytes.len() as u64;
+                return;
+            }
             let right = content::matching(self.next.stream, self.next.offset, bytes);
             self.advance(right as u64, answered);
             bytes = &bytes[right..];
@@ -200,6 +214,11 @@ impl Decoder {
 
     /// A part of a message came by itself; with all its parts it is answered, and torn.
     fn piece(&mut self, message: u64, bytes: u64, answered: &mut impl FnMut(u64)) {
+        if self.pieces.len() == MOST_PIECES && !self.pieces.contains_key(&message) {
+            // Of this one no more is kept than that it was cut up.
+            self.tally.torn += 1;
+            return;
+        }
         let so_far = self.pieces.entry(message).or_default();
         *so_far += bytes;
         if *so_far >= self.size {
@@ -214,6 +233,7 @@ impl Decoder {
         let origin = content::explain(bytes, self.stream);
         self.tally.fault(self.stream, self.received, origin);
         let Some(origin) = origin else {
+            self.strays += 1;
             if self.tally.first_error.is_none() {
                 self.tally.first_error = Some(self.nobodys(bytes));
             }
@@ -253,144 +273,4 @@ impl Decoder {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const SIZE: usize = 100;
-
-    fn messages(stream: u32, range: std::ops::Range<usize>) -> Vec<u8> {
-        let mut bytes = vec![0; range.len()];
-        content::fill(stream, range.start as u64, &mut bytes);
-        bytes
-    }
-
-    /// Feeds `bytes` in pieces of `step`; the tally and the answered messages.
-    fn checked(bytes: &[u8], step: usize) -> (Tally, Vec<u64>) {
-        let mut decoder = Decoder::new(5, SIZE as u64);
-        let mut answers = Vec::new();
-        for piece in bytes.chunks(step) {
-            decoder.feed(piece, &mut |message| answers.push(message));
-        }
-        (decoder.tally(), answers)
-    }
-
-    proptest! {
-        #[test]
-        fn fragmentation_changes_nothing(len in 0_usize..1000, step in 1_usize..300) {
-            let (tally, answers) = checked(&messages(5, 0..len), step);
-            prop_assert_eq!(tally, Tally { verified: len as u64, ..Tally::default() });
-            prop_assert_eq!(answers, (0..(len / SIZE) as u64).collect::<Vec<_>>());
-        }
-
-        #[test]
-        fn fragmentation_changes_no_finding(cut in 1_usize..299, step in 1_usize..300) {
-            let damaged = [messages(5, 0..cut), messages(5, 300..400), messages(5, cut..300)].concat();
-            prop_assert_eq!(checked(&damaged, step), checked(&damaged, damaged.len()));
-        }
-    }
-
-    #[test]
-    fn a_message_with_another_inside_is_torn() {
-        let bytes = [messages(5, 0..137), messages(5, 200..300), messages(5, 137..200)].concat();
-        let (tally, answers) = checked(&bytes, 50);
-        assert_eq!((tally.torn, tally.reordered), (1, 0));
-        assert_eq!(answers, [0, 2, 1]);
-        assert_eq!(tally.corrupt, 163, "every byte that is not at its place");
-        let fault = tally.first_fault.expect("a fault");
-        assert_eq!((fault.at, fault.found), (137, Some(Origin { stream: 5, offset: 200 })));
-    }
-
-    #[test]
-    fn parts_in_each_others_place_are_whole_or_torn() {
-        let swapped = [messages(5, 100..200), messages(5, 0..100)].concat();
-        let torn = [messages(5, 200..230), messages(5, 250..300), messages(5, 230..250)].concat();
-        let right = messages(5, 300..400);
-        let mut decoder = Decoder::new(5, SIZE as u64);
-        let mut answers = Vec::new();
-        decoder.feed_parts(&[swapped, torn, right].concat(), &mut |message| answers.push(message));
-        let tally = decoder.tally();
-        assert_eq!((tally.reordered, tally.torn, tally.verified), (2, 1, 400));
-        assert_eq!(answers, [0, 1, 2, 3], "every byte of them has come");
-        assert!(
-            (250..=270).contains(&tally.corrupt),
-            "{}: one byte in 256 is right by chance",
-            tally.corrupt
-        );
-        let fault = tally.first_fault.expect("a fault");
-        assert_eq!((fault.at, fault.found), (0, Some(Origin { stream: 5, offset: 100 })));
-    }
-
-    #[test]
-    fn whole_messages_out_of_order_are_reordered() {
-        let bytes = [messages(5, 100..200), messages(5, 0..100), messages(5, 200..300)].concat();
-        let (tally, answers) = checked(&bytes, 64);
-        assert_eq!((tally.torn, tally.reordered, answers.len()), (0, 1, 3));
-    }
-
-    #[test]
-    fn a_byte_that_fits_both_messages_belongs_to_the_later_one() {
-        let first = |message: usize| messages(5, message * SIZE..message * SIZE + 1);
-        let twin = (2..5000).find(|&message| first(message) == first(1)).expect("one in 256");
-        let bytes = [messages(5, 0..100), messages(5, twin * SIZE..twin * SIZE + 100), messages(5, 100..200)];
-        let (tally, answers) = checked(&bytes.concat(), 300);
-        assert_eq!((tally.torn, tally.reordered), (0, 1));
-        assert_eq!(answers, [0, twin as u64, 1]);
-    }
-
-    #[test]
-    fn a_piece_goes_on_where_the_last_piece_of_its_message_ended() {
-        // The last byte before the tear is also the last byte before message `twin`: it must not be taken for it.
-        let last = |end: usize| messages(5, end - 1..end);
-        let twin = (2..5000).find(|&message| last(message * SIZE) == last(137)).expect("one in 256");
-        let other = messages(5, twin * SIZE..twin * SIZE + 100);
-        let bytes = [messages(5, 0..137), other, messages(5, 137..200)].concat();
-        let (tally, answers) = checked(&bytes, 300);
-        assert_eq!((tally.torn, tally.reordered), (1, 0));
-        assert_eq!(answers, [0, twin as u64, 1]);
-    }
-
-    #[test]
-    fn a_flipped_byte_is_one_corrupt_byte() {
-        let mut bytes = messages(5, 0..300);
-        bytes[150] ^= 1;
-        let (tally, answers) = checked(&bytes, 300);
-        assert_eq!((tally.corrupt, tally.torn, answers.len()), (1, 0, 3));
-        assert_eq!(tally.first_fault, Some(Fault { stream: 5, at: 150, found: None, flaw: None }));
-    }
-
-    #[test]
-    fn wrong_bytes_at_the_very_end_are_judged_once_nothing_more_can_come() {
-        for at in 286..300 {
-            let mut bytes = messages(5, 0..300);
-            bytes[at] ^= 1;
-            let (mut decoder, mut answers) = (Decoder::new(5, SIZE as u64), Vec::new());
-            decoder.feed(&bytes, &mut |message| answers.push(message));
-            decoder.sent(400, &mut |_| panic!("more may come"));
-            let place = |decoder: &Decoder| decoder.tally().first_fault.map(|fault| fault.at);
-            assert_eq!((decoder.tally().corrupt, place(&decoder)), (300 - at as u64, Some(at as u64)));
-            decoder.sent(300, &mut |message| answers.push(message));
-            assert_eq!((decoder.tally().corrupt, place(&decoder)), (1, Some(at as u64)), "byte {at}");
-            assert_eq!(answers, [0, 1, 2]);
-        }
-    }
-
-    #[test]
-    fn a_dropped_byte_shifts_everything_behind_it() {
-        let bytes = [messages(5, 0..150), messages(5, 151..300)].concat();
-        let (tally, answers) = checked(&bytes, 300);
-        assert_eq!((tally.corrupt, tally.torn), (149, 1));
-        assert_eq!(answers, [0, 2], "message 1 never becomes whole");
-    }
-
-    #[test]
-    fn bytes_of_another_connection_are_named() {
-        let bytes = [messages(5, 0..100), messages(9, 400..500), messages(5, 100..200)].concat();
-        let (tally, answers) = checked(&bytes, 33);
-        let fault = tally.first_fault.expect("a fault");
-        assert_eq!(fault.found, Some(Origin { stream: 9, offset: 400 }));
-        assert_eq!(fault.to_string(), "connection 5, received byte 100: here is byte 400 of connection 9");
-        assert_eq!(answers, [0, 1]);
-    }
-}
+mod tests;

@@ -36,7 +36,8 @@ fn a_slower_server_is_a_regression() {
     let cpu = finding(&comparison, "server_cpu_per_request");
     assert_eq!(cpu["call"], "REGRESSION");
     let dropped = comparison["dropped"].as_array().expect("told").len();
-    assert_eq!(cpu["pairs"], 16 - dropped, "as many fresh ones");
+    // As many fresh ones; and another one for each that was dropped, unless these were too many.
+    assert!(cpu["pairs"] == 16 || dropped > 8, "{cpu:#}: {dropped} were dropped");
     let more_ns = cpu["head"].as_f64().unwrap() - cpu["base"].as_f64().unwrap();
     assert!((45e3..70e3).contains(&more_ns), "{more_ns} ns, not 50 us");
     // 900 requests have no 99th percentile.
