@@ -4,7 +4,7 @@
 use super::{
     Exit, Failure, complain,
     gate::{Contest, End, Manner},
-    say, to_json,
+    print_raw, say, to_json,
 };
 use crate::gate::{Calibration, Call};
 
@@ -70,7 +70,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     }
     let summary = calibration.summary();
     if args.json {
-        say(&to_json(&summary));
+        print_raw(&to_json(&summary));
     } else if summary.gates + summary.invalid > 0 {
         say(crate::report::gate::calibration(&calibration).trim_end());
     }

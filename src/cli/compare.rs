@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{
     Exit, Failure, complain,
     gate::{self, Contest, End, Manner},
-    github, say, store, to_json,
+    github, print_raw, say, store, to_json,
 };
 use crate::{
     gate::{Call, Comparison},
@@ -77,7 +77,7 @@ fn records(args: &Args) -> Result<Exit, Failure> {
     };
     let (a, b) = (store::read(a.as_ref())?, store::read(b.as_ref())?);
     if args.json {
-        say(&to_json(&report::compare::to_json(&a, &b)));
+        print_raw(&to_json(&report::compare::to_json(&a, &b)));
     } else {
         say(report::compare::render(&a, &b).trim_end());
     }
@@ -118,7 +118,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
         }
     }
     if args.json {
-        say(&to_json(&all));
+        print_raw(&to_json(&all));
     }
     Ok(worst)
 }

@@ -8,7 +8,7 @@ use nix::{
     unistd::getpid,
 };
 
-use super::{Exit, Failure, say};
+use super::{Exit, Failure, print_raw};
 use crate::{experiment, metric::Stat, profile::Core};
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         .map_err(|e| Failure::new(Exit::Target, format!("cannot experiment: {e}")))?;
     let found = Stat::all().filter_map(|stat| Some((stat.name(), row.value(stat.metric)?)));
     let found: IndexMap<String, f64> = found.collect();
-    say(&serde_json::to_string(&found).map_err(|e| Failure::new(Exit::Target, e))?);
+    print_raw(&serde_json::to_string(&found).map_err(|e| Failure::new(Exit::Target, e))?);
     Ok(Exit::Pass)
 }
 

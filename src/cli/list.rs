@@ -4,7 +4,7 @@ use clap::{CommandFactory, Subcommand, ValueEnum};
 
 use super::{
     catalog::{self, Knob, keys},
-    say, to_json,
+    print_raw, say, to_json,
 };
 use crate::{
     behavior::{About, Spec},
@@ -49,7 +49,7 @@ pub(super) fn main(args: &Args) {
     if args.json {
         let each = topics.iter().map(|topic| (name(*topic), table(*topic)));
         let all: serde_json::Map<String, serde_json::Value> = each.collect();
-        return say(&to_json(&all));
+        return print_raw(&to_json(&all));
     }
     let pages: Vec<String> = topics.into_iter().map(page).collect();
     say(pages.join("\n").trim_end());

@@ -27,7 +27,10 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::run::{Interrupt, RunError};
+use crate::{
+    report::medium,
+    run::{Interrupt, RunError},
+};
 
 /// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
 /// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
@@ -195,7 +198,7 @@ fn unless_unsaid(exit: Exit) -> Exit {
 fn doctor(json: bool) {
     let findings = crate::doctor::examine();
     if json {
-        say(&to_json(&findings));
+        print_raw(&to_json(&findings));
     } else {
         say(crate::doctor::render(&findings).trim_end());
     }
@@ -212,6 +215,11 @@ static UNSAID: OnceLock<io::Error> = OnceLock::new();
 /// A line, or several, on stdout: results. That it cannot be written is told at the end: nothing that is done after it is
 /// lost for that.
 fn say(text: &str) {
+    print_raw(&medium::terminal(text, colored()));
+}
+
+/// The same for another program: JSON, a script, a page for `man`.
+fn print_raw(text: &str) {
     let mut stdout = io::stdout().lock();
     if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         let _ = UNSAID.set(error);
@@ -220,6 +228,7 @@ fn say(text: &str) {
 
 /// A line on stderr: what went wrong.
 fn complain(message: &str) {
+    let message = medium::terminal(message, false);
     let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
 }
 

@@ -94,7 +94,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
         }
     }
     if output.json {
-        say(&super::to_json(&outcomes));
+        super::print_raw(&super::to_json(&outcomes));
     } else if requests.len() > 1 {
         say(&closing(&outcomes));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
+    report::medium,
     run::Progress,
     units::{human_bytes, human_count, human_time},
 };
@@ -27,7 +28,7 @@ impl Bar {
     pub(super) fn start(&mut self, name: &str, duration: Duration, doing: &'static str) {
         self.bar.reset();
         self.bar.set_length(duration.as_millis() as u64);
-        self.bar.set_prefix(brief(name));
+        self.bar.set_prefix(brief(&medium::terminal(name, false)));
         self.bar.set_message(doing);
     }
 

@@ -2,7 +2,7 @@
 
 use schemars::schema_for;
 
-use super::{Exit, say};
+use super::{Exit, print_raw};
 use crate::{gate::Comparison, profile::Profile, record::Record};
 
 /// What there is a schema of.
@@ -28,6 +28,6 @@ pub fn schema(kind: Kind) -> String {
 }
 
 pub(super) fn main(kind: Kind) -> Exit {
-    say(schema(kind).trim_end());
+    print_raw(schema(kind).trim_end());
     Exit::Pass
 }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 
-use super::{Exit, Failure, command, say};
+use super::{Exit, Failure, command, print_raw, say};
 
 /// Prints what makes the shell complete badpeer's words.
 pub(super) fn completions(shell: Shell) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(), "badpeer", &mut script);
-    say(String::from_utf8_lossy(&script).trim_end());
+    print_raw(String::from_utf8_lossy(&script).trim_end());
     Exit::Pass
 }
 
@@ -27,7 +27,7 @@ pub(super) fn man(args: &Man) -> Result<Exit, Failure> {
         clap_mangen::Man::new(command())
             .render(&mut page)
             .map_err(|e| Failure::new(Exit::Target, format!("cannot make the page: {e}")))?;
-        say(String::from_utf8_lossy(&page).trim_end());
+        print_raw(String::from_utf8_lossy(&page).trim_end());
         return Ok(Exit::Pass);
     };
     let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command(), dir));

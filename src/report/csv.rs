@@ -3,7 +3,7 @@
 use csv::Writer;
 use indexmap::IndexSet;
 
-use super::ReportError;
+use super::{ReportError, medium};
 use crate::{
     metric::{Metric, Unit},
     record::{Record, Trial, stat_of},
@@ -19,8 +19,10 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(head(&axes, &["point", "repeat", "at_s"]).into_iter().chain(names))?;
     for (p, point) in record.points.iter().enumerate() {
-        let place: Vec<String> =
-            axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default()).collect();
+        let place: Vec<String> = axes
+            .iter()
+            .map(|axis| point.axes.get(*axis).map(|value| medium::csv(value)).unwrap_or_default())
+            .collect();
         for (t, trial) in point.trials.iter().enumerate() {
             for (i, at_ns) in trial.series.at_ns.iter().enumerate() {
                 let at = [(p + 1).to_string(), (t + 1).to_string(), (*at_ns as f64 / 1e9).to_string()];
@@ -45,7 +47,9 @@ pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     writer.write_record(head(&axes, &["repeat", "seed"]).into_iter().chain(names))?;
     for point in &record.points {
         for (t, trial) in point.trials.iter().enumerate() {
-            let place = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
+            let place = axes
+                .iter()
+                .map(|axis| point.axes.get(*axis).map(|value| medium::csv(value)).unwrap_or_default());
             let at = [(t + 1).to_string(), trial.seed.to_string()];
             let values = columns.iter().map(|name| cell(trial.summary.get(*name).copied()));
             writer.write_record(place.chain(at).chain(values).chain([censored(trial)]))?;
@@ -59,7 +63,7 @@ const CENSORED: &str = "censored";
 
 fn censored(trial: &Trial) -> String {
     let each = trial.censored.iter().map(|(name, cause)| format!("{name}={cause}"));
-    each.collect::<Vec<_>>().join("; ")
+    medium::csv(&each.collect::<Vec<_>>().join("; "))
 }
 
 /// Every key that the sweep sets.
@@ -68,7 +72,7 @@ fn axes(record: &Record) -> IndexSet<&str> {
 }
 
 fn head(axes: &IndexSet<&str>, more: &[&str]) -> Vec<String> {
-    axes.iter().chain(more).map(|name| (*name).to_owned()).collect()
+    axes.iter().chain(more).map(|name| medium::csv(name)).collect()
 }
 
 /// What was not read is empty, never zero.
@@ -84,10 +88,10 @@ fn metric_unit(column: &str) -> Option<Unit> {
 /// A bare count, and a rate of counts, needs no unit at its name; nor does a name that ends with it.
 fn with_unit(name: &str, unit: Option<Unit>) -> String {
     match unit {
-        None | Some(Unit::Count | Unit::PerSecond) => name.to_owned(),
-        Some(unit) if name.ends_with(unit.name()) => name.to_owned(),
-        Some(Unit::BytesPerSecond) => format!("{name}_bytes_per_second"),
-        Some(unit) => format!("{name}_{}", unit.name()),
+        None | Some(Unit::Count | Unit::PerSecond) => medium::csv(name),
+        Some(unit) if name.ends_with(unit.name()) => medium::csv(name),
+        Some(Unit::BytesPerSecond) => medium::csv(&format!("{name}_bytes_per_second")),
+        Some(unit) => medium::csv(&format!("{name}_{}", unit.name())),
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) use self::remarks::remarks;
 use self::shown::Shown;
 
 use super::{
-    table::{Align, Table},
+    table::{Align, Table, plain},
     terminal::{WIDTH, hanging, painted},
     view::listed,
 };
@@ -42,15 +42,15 @@ pub(super) fn said(call: Call, meaning: &str, color: bool) -> String {
 pub fn markdown(comparison: &Comparison) -> String {
     let mut out = vec![format!(
         "# {}: {}\n\n{}\n",
-        comparison.origin.name,
+        plain(&comparison.origin.name),
         comparison.call.word(),
-        meaning(comparison)
+        plain(&meaning(comparison))
     )];
-    out.push(format!("\n{}\n", title(comparison)));
+    out.push(format!("\n{}\n", plain(&title(comparison))));
     out.extend(
         tables(comparison).iter().map(|table| format!("\n## {}\n\n{}", table.caption(), table.markdown())),
     );
-    out.extend(remarks(comparison).iter().map(|remark| format!("\n- {remark}")));
+    out.extend(remarks(comparison).iter().map(|remark| format!("\n- {}", plain(remark))));
     out.push("\n".to_owned());
     out.concat()
 }

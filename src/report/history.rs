@@ -15,7 +15,10 @@ use nix::{
     unistd::{AccessFlags, access},
 };
 
-use super::view::{mean, sound, values};
+use super::{
+    medium,
+    view::{mean, sound, values},
+};
 use crate::{
     files,
     gate::{censored_by, gated},
@@ -175,7 +178,7 @@ fn lines(columns: &IndexSet<String>, with_head: bool, rows: &[Row]) -> Result<Ve
         let own = [&row.time, &row.commit, &row.profile, &row.point, &row.machine, &row.kernel, &row.badpeer];
         let own: IndexMap<&str, &String> = HEAD.into_iter().zip(own).collect();
         let cell = |column: &String| match own.get(column.as_str()) {
-            Some(text) => (*text).clone(),
+            Some(text) => medium::csv(text),
             None => row.numbers.get(column).map(ToString::to_string).unwrap_or_default(),
         };
         writer.write_record(columns.iter().map(cell))?;

@@ -16,6 +16,7 @@ mod html;
 pub mod index;
 mod markdown;
 mod meaning;
+pub mod medium;
 mod problems;
 mod stall;
 mod table;

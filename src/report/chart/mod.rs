@@ -26,7 +26,7 @@ pub(super) use self::{
     figure::{Figure, at_night},
     live::Live,
 };
-use super::ReportError;
+use super::{ReportError, medium};
 use crate::record::Record;
 
 /// A picture is this much larger than the figure, and drawn at twice that size, then halved: smooth edges.
@@ -59,7 +59,7 @@ impl Figure {
         let area = SVGBackend::with_string(&mut text, draw::SIZE).into_drawing_area();
         draw::draw(self, &area, VECTORS).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
         drop(area);
-        Ok(text)
+        Ok(medium::xml_document(text))
     }
 
     /// A PNG file.

@@ -1,8 +1,8 @@
 //! `index.html` of a comparison.
 
 use super::{
-    cores_and_memory, facts,
-    page::{details, escape, figure, page, section},
+    cores_and_memory, escape, facts,
+    page::{details, figure, page, section},
     remarks, titled,
 };
 use crate::{

@@ -1,9 +1,6 @@
 //! `index.html` of all runs and comparisons in a folder, the newest first.
 
-use super::{
-    page::{escape, page},
-    remarks,
-};
+use super::{escape, page::page, remarks};
 use crate::report::{ReportError, index::Entry};
 
 /// The whole page; `broken`: files that could not be read, and why.

@@ -20,8 +20,8 @@ use crate::{
     record::{Machine, Point, Record},
 };
 
-pub(super) use self::page::escape;
 use self::page::{details, figure, page, section};
+pub(super) use super::medium::html as escape;
 
 /// The whole page.
 pub(super) fn render(

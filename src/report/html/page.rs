@@ -1,28 +1,16 @@
-//! The pieces of a page. Whatever comes from outside passes [`escape`].
+//! The pieces of a page. Whatever comes from outside passes [`escape`](super::escape).
 
 use std::fmt::Write;
 
 use plotters::style::RGBColor;
 
-use super::super::{
-    ReportError,
-    chart::{Figure, Live, at_night},
+use super::{
+    super::{
+        ReportError,
+        chart::{Figure, Live, at_night},
+    },
+    escape,
 };
-
-/// Text that HTML takes for nothing but text, in elements and in quoted attributes.
-pub(in crate::report) fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(c),
-        }
-        out
-    })
-}
 
 /// The page; `charts`: what its script draws, empty without.
 pub(super) fn page(title: &str, body: &str, charts: &[Live<'_>]) -> Result<String, ReportError> {

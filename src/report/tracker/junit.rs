@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{super::html::escape, Case, Told};
+use super::{super::medium::html as text, Case, Told};
 use crate::record::Outcome;
 
 /// The whole file.
@@ -49,12 +49,4 @@ fn element(case: &Case) -> Option<String> {
             format!("<{tag} message=\"{facts}\" type=\"{word}\">{word} {}: {facts}</{tag}>", text(&case.name))
         }
     })
-}
-
-/// Text that XML 1.0 can hold: most control characters cannot stand in it, not even as references.
-fn text(text: &str) -> String {
-    let is_char =
-        |c: char| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    let kept: String = text.chars().map(|c| if is_char(c) { c } else { '\u{fffd}' }).collect();
-    escape(&kept)
 }
