@@ -2,14 +2,19 @@
 
 use clap::ValueEnum;
 use indexmap::IndexMap;
+use url::Url;
 
 use super::{
     Exit, Failure,
     perform::{Output, perform},
-    say,
+    print_raw,
 };
 use crate::{
-    codec::{Check, Protocol, http::Statuses},
+    codec::{
+        Check, Protocol,
+        http::{Statuses, Verb},
+        raw::Octets,
+    },
     load::Schedule,
     profile::{Attach, Bench, Crowd, LongestWait, Peer, Program, Source, Target},
     run::Request,
@@ -22,8 +27,7 @@ const NAME: &str = "bench";
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where the server listens, or will: HOST:PORT or http://HOST:PORT/PATH. With a command, port 0 takes a free one
-    #[arg(value_parser = place)]
-    address: Place,
+    address: String,
 
     /// Good clients, a connection each
     #[arg(long, short, value_name = "N", default_value_t = 64)]
@@ -57,6 +61,18 @@ pub(super) struct Args {
     /// What HTTP's slow and stalled readers ask for: better something large; else the path of the address
     #[arg(long, value_name = "PATH")]
     bad_path: Option<String>,
+
+    /// A field of the head of HTTP's requests; may be given several times
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(String, String)>,
+
+    /// What HTTP's good clients ask to be done; GET unless given, and POST with --body
+    #[arg(long, short, value_enum, ignore_case = true)]
+    method: Option<Verb>,
+
+    /// The body of HTTP's requests: its text, or @FILE
+    #[arg(long, value_name = "TEXT|@FILE")]
+    body: Option<String>,
 
     /// The statuses that HTTP may answer with, such as 200,404,3xx; an answer with another one is an error
     #[arg(long, value_name = "LIST")]
@@ -102,20 +118,44 @@ struct Place {
     path: Option<String>,
 }
 
+/// Reads the address. It is not repeated where it cannot be read: there may be a password in it.
 fn place(text: &str) -> Result<Place, String> {
-    let Some(rest) = text.strip_prefix("http://") else {
-        if text.contains("://") {
-            return Err("write HOST:PORT, or http://HOST:PORT/PATH".to_owned());
+    const WRITE: &str = "write HOST:PORT, or http://HOST:PORT/PATH";
+    let has_scheme = text.contains("://");
+    let whole = if has_scheme { text.to_owned() } else { format!("tcp://{text}") };
+    let url = Url::parse(&whole).map_err(|error| format!("<ADDRESS>: {error}: {WRITE}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "<ADDRESS>: a name and a password in it would stand in every report: leave them out".to_owned()
+        );
+    }
+    let host = url.host_str().filter(|host| !host.is_empty());
+    let host = host.ok_or_else(|| format!("<ADDRESS>: the host is missing: {WRITE}"))?;
+    match url.scheme() {
+        "http" => {
+            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let address = format!("{host}:{}", url.port().unwrap_or(80));
+            Ok(Place { address, path: Some(format!("{}{query}", url.path())) })
         }
-        return Ok(Place { address: text.to_owned(), path: None });
-    };
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let address = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        host.to_owned()
-    } else {
-        format!("{host}:80")
-    };
-    Ok(Place { address, path: Some(if path.is_empty() { "/" } else { path }.to_owned()) })
+        "tcp" => {
+            let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+            let port = url.port().filter(|_| is_bare).ok_or_else(|| {
+                let what = if is_bare { "the port is missing" } else { "only HTTP has a path" };
+                format!("<ADDRESS>: {what}: {WRITE}")
+            })?;
+            Ok(Place { address: format!("{host}:{port}"), path: None })
+        }
+        "https" => {
+            Err("<ADDRESS>: https is not supported: name a port of the server that speaks plain HTTP"
+                .to_owned())
+        }
+        scheme => Err(format!("<ADDRESS>: there is no `{scheme}` here: {WRITE}")),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, as in Accept: text/html")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn protocol(text: &str) -> Result<Protocol, String> {
@@ -138,8 +178,8 @@ fn crowd(text: &str) -> Result<Crowd, String> {
 }
 
 impl Args {
-    fn target(&self) -> Target {
-        let address = self.address.address.clone();
+    fn target(&self, address: &str) -> Target {
+        let address = address.to_owned();
         if self.command.is_empty() {
             return Target::Attached { attach: Attach { address, pid: self.pid } };
         }
@@ -153,33 +193,64 @@ impl Args {
         })
     }
 
-    fn bench(&self) -> Bench {
-        Bench {
-            target: self.target(),
-            protocol: if self.address.path.is_some() { Protocol::Http } else { self.protocol },
+    fn bench(&self, place: &Place) -> Result<Bench, Failure> {
+        let mut headers = IndexMap::new();
+        for (name, value) in &self.header {
+            if headers.insert(name.clone(), value.clone()).is_some() {
+                return Err(Failure::usage(format!(
+                    "--header {name} is given twice: join its values with a comma"
+                )));
+            }
+        }
+        let body = self.body()?;
+        let usual = if body.is_some() { Verb::Post } else { Verb::Get };
+        Ok(Bench {
+            target: self.target(&place.address),
+            protocol: if place.path.is_some() { Protocol::Http } else { self.protocol },
             connections: self.connections,
             threads: self.threads,
             rate: self.rate.clone(),
             requests_per_connection: self.requests_per_connection,
             payload: self.payload,
-            bad_path: self.bad_path.clone().or_else(|| self.address.path.clone()).unwrap_or_default(),
-            path: self.address.path.clone().unwrap_or_default(),
+            bad_path: self.bad_path.clone().or_else(|| place.path.clone()).unwrap_or_default(),
+            path: place.path.clone().unwrap_or_default(),
             status: self.status.clone().unwrap_or_default(),
             check: self.check,
             longest_wait: self.max_wait.unwrap_or_default(),
             warmup: self.warmup,
             measure: self.duration,
             bad: self.bad.clone(),
-        }
+            headers,
+            method: self.method.unwrap_or(usual),
+            body,
+        })
+    }
+
+    fn body(&self) -> Result<Option<Octets>, Failure> {
+        let Some(text) = &self.body else { return Ok(None) };
+        let Some(file) = text.strip_prefix('@') else { return Ok(Some(Octets(text.clone().into_bytes()))) };
+        let read =
+            std::fs::read(file).map_err(|e| Failure::usage(format!("--body: cannot read {file}: {e}")));
+        read.map(|bytes| Some(Octets(bytes)))
     }
 }
 
 impl Args {
     /// Whether what is said of answers can be said of this protocol's, and is no contradiction.
-    fn check_answers(&self) -> Result<(), Failure> {
+    fn check_answers(&self, place: &Place) -> Result<(), Failure> {
         let flag = if self.status.is_some() { "--status" } else { "--check" };
         let is_said = self.status.is_some() || self.check != Check::default();
-        if is_said && self.address.path.is_none() {
+        let asked = [
+            ("--header", !self.header.is_empty()),
+            ("--method", self.method.is_some()),
+            ("--body", self.body.is_some()),
+        ];
+        if let Some((flag, _)) = asked.into_iter().find(|(_, is_said)| *is_said && place.path.is_none()) {
+            return Err(Failure::usage(format!(
+                "{flag} is about HTTP: write the address as http://HOST:PORT/PATH"
+            )));
+        }
+        if is_said && place.path.is_none() {
             return Err(Failure::usage(format!(
                 "{flag} is about HTTP (write the address as http://HOST:PORT/PATH); what {} answers is known to the byte",
                 self.protocol
@@ -195,12 +266,13 @@ impl Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    args.check_answers()?;
-    let text = args.bench().to_toml();
+    let place = place(&args.address).map_err(Failure::usage)?;
+    args.check_answers(&place)?;
+    let text = args.bench(&place)?.to_toml();
     let source = Source { file: NAME.to_owned(), text };
     let points = source.expand(&[]).map_err(Failure::usage)?;
     if args.print_profile {
-        say(source.text.trim_end());
+        print_raw(source.text.trim_end());
         return Ok(Exit::Pass);
     }
     let request = Request {
@@ -211,4 +283,52 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         command: super::command_line(),
     };
     perform(&[request], &args.output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<(String, Option<String>), String> {
+        place(text).map(|place| (place.address, place.path))
+    }
+
+    #[test]
+    fn addresses_are_read_as_others_read_them() {
+        for (text, address, path) in [
+            ("127.0.0.1:80", "127.0.0.1:80", None),
+            ("localhost:0", "localhost:0", None),
+            ("[::1]:8080", "[::1]:8080", None),
+            ("tcp://host:7", "host:7", None),
+            ("http://host", "host:80", Some("/")),
+            ("HTTP://HOST:81", "host:81", Some("/")),
+            ("http://host?a=b", "host:80", Some("/?a=b")),
+            ("http://host/a b?c#d", "host:80", Some("/a%20b?c")),
+            ("http://[::1]/x", "[::1]:80", Some("/x")),
+            ("http://host:0/", "host:0", Some("/")),
+        ] {
+            assert_eq!(read(text), Ok((address.to_owned(), path.map(str::to_owned))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_in_a_sentence_that_repeats_no_password() {
+        for (text, part) in [
+            ("https://host/", "https is not supported"),
+            ("http://host:99999/", "invalid port"),
+            ("127.0.0.1:99999", "invalid port"),
+            ("http://", "empty host"),
+            (":80", "<ADDRESS>"),
+            ("host", "the port is missing"),
+            ("host:80/path", "only HTTP has a path"),
+            ("ftp://host/", "there is no `ftp` here"),
+            ("http://user:secret@host/", "leave them out"),
+            ("user:secret@host:80", "leave them out"),
+            ("http://user:secret@host:99999/", "invalid port"),
+        ] {
+            let said = read(text).expect_err(text);
+            assert!(said.starts_with("<ADDRESS>: ") && said.contains(part), "{text}: {said}");
+            assert!(!said.contains("secret"), "{said}");
+        }
+    }
 }

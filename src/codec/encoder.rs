@@ -37,6 +37,8 @@ pub(super) struct Shape {
     pub(super) head: Vec<u8>,
     pub(super) payload: u64,
     pub(super) filling: Filling,
+    /// The payload itself, where it is given; `filling` says nothing then.
+    pub(super) body: Option<Arc<[u8]>>,
     pub(super) tail: &'static [u8],
     /// How one begins that never ends; `None` where nothing marks an end.
     pub(super) endless: Option<Arc<[u8]>>,
@@ -134,7 +136,17 @@ impl Shape {
             } else if at < tail_at {
                 let done = at - self.head.len() as u64;
                 let take = (self.payload - done).min(out.len() as u64) as usize;
-                self.filling.fill(stream, sequence.wrapping_mul(self.payload), done, &mut out[..take]);
+                match &self.body {
+                    Some(body) => out[..take].copy_from_slice(&body[done as usize..][..take]),
+                    None => {
+                        self.filling.fill(
+                            stream,
+                            sequence.wrapping_mul(self.payload),
+                            done,
+                            &mut out[..take],
+                        );
+                    }
+                }
                 take
             } else {
                 copy(&self.tail[(at - tail_at) as usize..], out)
@@ -219,7 +231,8 @@ mod tests {
     }
 
     fn repeated(filling: Filling) -> Encoder {
-        let shape = Shape { head: b"HEAD ".to_vec(), payload: 50, filling, tail: b"\r\n", endless: None };
+        let shape =
+            Shape { head: b"HEAD ".to_vec(), payload: 50, filling, body: None, tail: b"\r\n", endless: None };
         Encoder::repeated(Arc::new(shape), 3)
     }
 

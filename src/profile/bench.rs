@@ -7,7 +7,11 @@ use toml::Value;
 
 use super::Target;
 use crate::{
-    codec::{Check, Protocol, http::Statuses},
+    codec::{
+        Check, Protocol,
+        http::{Statuses, Verb},
+        raw::Octets,
+    },
     load::Schedule,
     units::{Bytes, Count, Span},
 };
@@ -94,6 +98,12 @@ pub struct Bench {
     pub measure: Span,
     /// Who misbehaves.
     pub bad: Vec<Crowd>,
+    /// Fields of the head of HTTP's requests.
+    pub headers: IndexMap<String, String>,
+    /// What is asked for, over HTTP.
+    pub method: Verb,
+    /// The body of HTTP's requests.
+    pub body: Option<Octets>,
 }
 
 /// What no good client may meet: it was silent to some, its answers were errors, it left requests open or lost them, or it
@@ -165,6 +175,16 @@ impl Bench {
             Protocol::Http => {
                 let mut keys = toml::Table::new();
                 keys.insert("path".to_owned(), path.into());
+                // What bad peers ask for instead is there to be read.
+                if path == self.path {
+                    if self.method != Verb::default() {
+                        keys.insert("method".to_owned(), self.method.to_string().into());
+                    }
+                    keys.extend(self.body.as_ref().map(|body| ("body".to_owned(), body.to_string().into())));
+                }
+                if !self.headers.is_empty() {
+                    keys.extend(Value::try_from(&self.headers).map(|fields| ("headers".to_owned(), fields)));
+                }
                 if self.status != Statuses::default() {
                     keys.extend(Value::try_from(&self.status).map(|status| ("status".to_owned(), status)));
                 }
@@ -284,6 +304,9 @@ mod tests {
                 warmup: "1s".parse().expect("a time"),
                 measure: "10s".parse().expect("a time"),
                 bad,
+                headers: [("X-A".to_owned(), "b".to_owned())].into_iter().collect(),
+                method: Verb::Put,
+                body: Some(Octets(b"a\"\r\n\xff'".to_vec())),
             };
             let profile = parsed(&bench);
             assert_eq!(profile.connections(), 5 + 3 * Peer::value_variants().len() as u64);
@@ -299,6 +322,10 @@ mod tests {
             assert!(profile.clients[0].reconnect.is_some());
             for group in profile.clients.iter().filter_map(|group| group.http.as_ref()) {
                 assert_eq!((&group.status, group.check), (&bench.status, bench.check));
+                assert_eq!(group.headers, bench.headers);
+                let is_large = group.path == "/large";
+                assert_eq!(group.body, if is_large { None } else { bench.body.clone() });
+                assert_eq!(group.method, if is_large { Verb::Get } else { Verb::Put });
             }
             let closed = parsed(&Bench { rate: None, requests_per_connection: None, ..bench });
             assert_eq!(closed.clients[0].reconnect.is_some(), protocol == Protocol::Http);
@@ -337,6 +364,9 @@ mod tests {
             warmup: "0s".parse().expect("a time"),
             measure: "1s".parse().expect("a time"),
             bad: Vec::new(),
+            headers: IndexMap::new(),
+            method: Verb::default(),
+            body: None,
         }
     }
 

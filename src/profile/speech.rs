@@ -38,10 +38,10 @@ impl Group {
         Some((0..count).map(script).collect())
     }
 
-    /// Whether a request may be sent again without an effect of its own: HTTP's GET and HEAD (RFC 9110 section 9.2.2).
+    /// Whether a request may be sent again without an effect of its own: HTTP's idempotent ones (RFC 9110 section 9.2.2).
     #[must_use]
     pub fn is_safe_to_repeat(&self) -> bool {
-        self.protocol == Protocol::Http && self.ask().method != http::Verb::Post
+        self.protocol == Protocol::Http && self.ask().method.is_idempotent()
     }
 
     /// Bytes of payload in each answer, where the profile says.
@@ -271,7 +271,7 @@ mod tests {
                 "protocol = \"http\"\nload = { depth = 1 }\nhttp = { pth = \"/\" }",
                 "did you mean `path`?",
             ),
-            ("http", "protocol = \"http\"\nload = { depth = 1 }\nhttp = { method = \"PUT\" }", "`GET`"),
+            ("http", "protocol = \"http\"\nload = { depth = 1 }\nhttp = { method = \"BREW\" }", "`GET`"),
         ] {
             let message = parse(server, keys).expect_err(keys);
             assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");

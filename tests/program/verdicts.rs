@@ -236,3 +236,49 @@ fn what_cannot_be_asked_for_is_refused() {
         assert!(code == Some(2) && said.contains(part), "{arguments:?}: {said}");
     }
 }
+
+#[test]
+fn what_is_asked_for_is_what_was_said() {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("body.bin"), b"\x00\r\nabc").expect("written");
+    for (flags, begins, fields, body) in [
+        (
+            &["-H", "Accept: text/html", "-H", "X-Odd:one"][..],
+            "GET /x?y=1 HTTP/1.1\r\n",
+            "Accept: text/html\r\nX-Odd: one\r\n",
+            "",
+        ),
+        (&["-m", "delete"], "DELETE /x?y=1 HTTP/1.1\r\n", "", ""),
+        (&["--body", "hello"], "POST /x?y=1 HTTP/1.1\r\n", "Content-Length: 5\r\n", "hello"),
+        (
+            &["-m", "PUT", "--body", "@body.bin"],
+            "PUT /x?y=1 HTTP/1.1\r\n",
+            "Content-Length: 6\r\n",
+            "\x00\r\nabc",
+        ),
+    ] {
+        // A body stands before the next request.
+        let server = serve(Requests::Http, move |asked, request| {
+            let text = String::from_utf8_lossy(request);
+            let head = if asked.number == 0 { Some(&*text) } else { text.strip_prefix(body) };
+            let is_it = head.is_some_and(|head| head.starts_with(begins) && head.contains(fields));
+            if is_it { ok() } else { answer("400 Bad Request", "") }
+        });
+        let address = format!("http://{server}/x?y=1#part");
+        let words = [&["bench", &address, "-c", "2", "-d", "300ms", "--warmup", "100ms"][..], flags].concat();
+        let (code, said) = ending(&badpeer(&words, folder.path()));
+        assert_eq!(code, Some(0), "{flags:?}: {said}");
+    }
+    for (words, part) in [
+        (&["bench", "http://host:99999/"][..], "<ADDRESS>: invalid port"),
+        (&["bench", "http://u:secret@host/"], "leave them out"),
+        (&["bench", "host:80", "-H", "A: b"], "--header is about HTTP"),
+        (&["bench", "http://host/", "-H", "A: b", "-H", "A: c"], "given twice"),
+        (&["bench", "http://host/", "--body", "@none"], "cannot read none"),
+        (&["bench", "http://host/", "-m", "GET", "--body", "x"], "GET sends no payload"),
+    ] {
+        let (code, said) = ending(&badpeer(words, folder.path()));
+        assert_eq!(code, Some(2), "{words:?}: {said}");
+        assert!(said.contains(part) && !said.contains("secret"), "{words:?}: {said}");
+    }
+}

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{LINE_BYTES, Span, Statuses};
-use crate::codec::Check;
+use crate::codec::{Check, raw::Octets};
 
 /// A request in HTTP/1.1, and what its answer must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -16,6 +16,9 @@ pub struct Ask {
     pub method: Verb,
     /// To what: the target of the request line, from its first slash on.
     pub path: String,
+    /// The body of the request; without it, the payload of the load is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Octets>,
     /// Fields of the head beside `Host` (unless it is given here) and `Content-Length`.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
@@ -30,8 +33,11 @@ pub struct Ask {
 }
 
 /// The methods that clients use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "UPPERCASE")]
+#[value(rename_all = "UPPERCASE")]
 pub enum Verb {
     /// The resource.
     #[default]
@@ -40,12 +46,40 @@ pub enum Verb {
     Head,
     /// The payload of the load is the request's body.
     Post,
+    /// The same, for the resource itself.
+    Put,
+    /// The same, for a part of the resource.
+    Patch,
+    /// The resource is to go; a body may say more.
+    Delete,
+    /// What can be done with the resource; a body may say more.
+    Options,
+}
+
+impl Verb {
+    /// Whether a request may have a body.
+    #[must_use]
+    pub const fn may_have_body(self) -> bool {
+        !matches!(self, Self::Get | Self::Head)
+    }
+
+    /// Whether it always says how long its body is, also where there is none (RFC 9110 section 8.6).
+    const fn tells_length(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
+
+    /// Whether several of the same have the effect of one (RFC 9110 section 9.2.2).
+    #[must_use]
+    pub const fn is_idempotent(self) -> bool {
+        !matches!(self, Self::Post | Self::Patch)
+    }
 }
 
 impl Default for Ask {
     fn default() -> Self {
         let (method, path, headers) = (Verb::Get, "/".to_owned(), IndexMap::new());
-        Self { method, path, headers, status: Statuses::default(), check: Check::default(), ranges: false }
+        let (body, status, check) = (None, Statuses::default(), Check::default());
+        Self { method, path, body, headers, status, check, ranges: false }
     }
 }
 
@@ -55,6 +89,10 @@ impl fmt::Display for Verb {
             Self::Get => "GET",
             Self::Head => "HEAD",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
         })
     }
 }
@@ -75,9 +113,15 @@ impl Ask {
         if !self.status.are_final() {
             return Err(("status", "must be from 200 to 599: others are no last answer".into()));
         }
-        if payload > 0 && self.method != Verb::Post {
+        if (payload > 0 || self.body.is_some()) && !self.method.may_have_body() {
             let message = format!("{} sends no payload: set method = \"POST\"", self.method);
             return Err(("method", message));
+        }
+        if payload > 0 && self.body.is_some() {
+            return Err((
+                "body",
+                "is the request's body, and so is load.payload: leave one of them out".into(),
+            ));
         }
         if self.ranges && (self.method, self.status.single()) != (Verb::Get, Some(200)) {
             return Err((
@@ -117,8 +161,9 @@ impl Ask {
         if let Some(Span { start, length }) = part {
             lines.push(format!("Range: bytes={start}-{}", start + length - 1));
         }
-        if self.method == Verb::Post {
-            lines.push(format!("Content-Length: {payload}"));
+        let length = self.body.as_ref().map_or(payload, |body| body.0.len() as u64);
+        if length > 0 || self.method.tells_length() {
+            lines.push(format!("Content-Length: {length}"));
         }
         (lines.join("\r\n") + "\r\n\r\n").into_bytes()
     }
@@ -140,6 +185,9 @@ mod tests {
         assert_eq!(part, b"GET / HTTP/1.1\r\nHost: h:1\r\nRange: bytes=5-14\r\n\r\n");
         let post = ask("method = \"POST\"\npath = \"/x?y\"\nheaders = { host = \"z\", A = \"b c\" }");
         assert_eq!(text(post, 7), "POST /x?y HTTP/1.1\r\nhost: z\r\nA: b c\r\nContent-Length: 7\r\n\r\n");
+        let put = ask("method = \"PUT\"\nbody = 'a\\r\\n'");
+        assert_eq!(text(put, 0), "PUT / HTTP/1.1\r\nHost: h:1\r\nContent-Length: 3\r\n\r\n");
+        assert_eq!(text(ask("method = \"DELETE\""), 0), "DELETE / HTTP/1.1\r\nHost: h:1\r\n\r\n");
     }
 
     #[test]
@@ -152,6 +200,8 @@ mod tests {
             ("status = 100", 0, "status"),
             ("status = []", 0, "status"),
             ("", 1, "method"),
+            ("body = 'x'", 0, "method"),
+            ("method = \"POST\"\nbody = 'x'", 1, "body"),
             ("ranges = true\nmethod = \"HEAD\"", 0, "ranges"),
             ("ranges = true\nheaders = { range = \"bytes=0-\" }", 0, "headers"),
             ("headers = { \"a b\" = \"\" }", 0, "headers"),
