@@ -128,6 +128,20 @@ pub fn unblock_signals(command: &mut Command) {
     }
 }
 
+/// Let the process that `command` will start be killed when the thread that starts it ends, with it or before.
+pub fn end_with_parent(command: &mut Command) {
+    let parent = nix::unistd::getpid();
+    let arm = move || {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // It may have ended before that.
+        if nix::unistd::getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: `prctl` and `getppid` are plain system calls, and nothing is allocated after the fork.
+    unsafe {
+        command.pre_exec(arm);
+    }
+}
+
 /// Ask the kernel about one of our own TCP sockets: `tcp(7)`, `TCP_INFO`.
 ///
 /// # Errors

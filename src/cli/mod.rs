@@ -75,9 +75,9 @@ enum Verb {
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write those of all commands into a folder
     Man(words::Man),
-    /// End a process group and remove a directory when stdin ends without a word: for a harness that may be killed
+    /// Start a program on a word, and end it when stdin ends without another: for a harness that may be killed
     #[command(hide = true)]
-    Guard { group: i32, dir: std::path::PathBuf },
+    Guard(crate::run::Orders),
     /// Tell what this machine allows, what each lack costs, and how to mend it
     Doctor {
         /// Print JSON
@@ -172,8 +172,8 @@ pub fn main() -> ExitCode {
         Verb::Schema { of } => Ok(schema::main(of)),
         Verb::Completions { shell } => Ok(words::completions(shell)),
         Verb::Man(args) => words::man(&args),
-        Verb::Guard { group, dir } => {
-            crate::run::guard(group, &dir);
+        Verb::Guard(orders) => {
+            crate::run::guard(&orders);
             Ok(Exit::Pass)
         }
         Verb::Doctor { json } => {

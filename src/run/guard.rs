@@ -1,78 +1,237 @@
-//! The last one out: a small process that outlives a harness that was killed, and ends the server that it left.
+//! The last one out: a small process that is the server's parent, outlives a harness that was killed, and ends what it left.
+//!
+//! The guard is there before the program is, so that there is no moment in which nobody would end it; whoever leaves the
+//! program's group or session and loses its parent becomes the guard's child (`PR_SET_CHILD_SUBREAPER`); and a guard that is
+//! killed itself takes the program with it (`PR_SET_PDEATHSIG`).
 
 use std::{
-    fs,
-    io::{self, Read, Write},
-    os::unix::process::CommandExt,
-    path::Path,
-    process::{Child, Command, Stdio},
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    os::{
+        fd::AsFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
-    sys::signal::{Signal, killpg},
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::{
+        prctl,
+        signal::{Signal, kill, killpg},
+        wait::{WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
+
+use crate::{probe::TreeProbe, sys};
 
 /// How long a process group may take to end after SIGTERM.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(2);
+/// How long those may take to go that were killed.
+const GONE: Duration = Duration::from_secs(1);
 
-/// Keeps a guard over a process group and a directory. Dropping it sends the guard home.
+/// What a guard starts, and what it removes when nobody else can.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Orders {
+    /// The folder that goes with the program.
+    dir: PathBuf,
+    /// The file that takes all that it says.
+    output: PathBuf,
+    /// Variables of its environment.
+    #[arg(long, value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A program under guard. Dropping it sends the guard home: the program must have ended before.
 #[derive(Debug)]
-pub(super) struct Guarded(Child);
+pub(super) struct Guarded {
+    guard: Child,
+    orders: ChildStdin,
+    reports: BufReader<ChildStdout>,
+    /// What was read of a report that is not whole.
+    begun: String,
+    process: u32,
+    status: Option<ExitStatus>,
+}
 
 impl Guarded {
-    /// Posts `badpeer guard`.
-    pub(super) fn post(group: Pid, dir: &Path) -> io::Result<Self> {
-        let guard = Command::new(std::env::current_exe()?)
-            .args(["guard", &group.to_string()])
-            .arg(dir)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Ctrl-C is for us.
-            .process_group(0)
-            .spawn()?;
-        Ok(Self(guard))
+    /// Posts a guard over a folder, who starts nothing yet; `start` starts it where it shall run.
+    pub(super) fn post(
+        dir: &Path,
+        output: &Path,
+        env: &[(String, String)],
+        command: &[String],
+        start: impl FnOnce(&mut Command) -> io::Result<Child>,
+    ) -> io::Result<Self> {
+        let mut guard = Command::new(std::env::current_exe()?);
+        guard.arg("guard").arg(dir).arg(output);
+        for (name, value) in env {
+            guard.arg("--env").arg(format!("{name}={value}"));
+        }
+        guard.arg("--").args(command);
+        guard.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Ctrl-C is for us.
+        guard.process_group(0);
+        let mut guard = start(&mut guard)?;
+        let (Some(orders), Some(reports)) = (guard.stdin.take(), guard.stdout.take()) else {
+            return Err(ErrorKind::BrokenPipe.into());
+        };
+        let reports = BufReader::new(reports);
+        Ok(Self { guard, orders, reports, begun: String::new(), process: 0, status: None })
     }
 
-    /// The guard's own process.
+    /// Has the program started.
+    ///
+    /// # Errors
+    /// Why it cannot be, in words.
+    pub(super) fn start(&mut self) -> Result<(), String> {
+        let mut line = String::new();
+        let asked = self.orders.write_all(b"g").and_then(|()| self.reports.read_line(&mut line));
+        asked.map_err(|error| format!("the guard over it is gone: {error}"))?;
+        match line.trim_end().split_once(' ') {
+            Some(("started", pid)) => self.process = pid.parse().unwrap_or(0),
+            Some((_, why)) => return Err(why.to_owned()),
+            None => return Err("the guard over it is gone".to_owned()),
+        }
+        let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
+        fcntl(self.reports.get_ref().as_fd(), flags).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// The program's process, which leads its group.
     pub(super) fn process(&self) -> u32 {
-        self.0.id()
+        self.process
+    }
+
+    /// How the program ended, if it did.
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            match self.reports.read_line(&mut self.begun) {
+                Ok(0) => return Err(io::Error::other("the guard over it is gone")),
+                Ok(_) if self.begun.ends_with('\n') => {
+                    let raw = self.begun.trim_end().strip_prefix("ended ").and_then(|raw| raw.parse().ok());
+                    self.status = raw.map(ExitStatus::from_raw);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.status)
+    }
+
+    /// Ends the program with all that it started: how it ended, and whether all did so by themselves.
+    pub(super) fn end(&mut self) -> (Option<ExitStatus>, bool) {
+        let by_itself = end_group(Pid::from_raw(self.process as i32));
+        let until = Instant::now() + GONE;
+        while matches!(self.try_wait(), Ok(None)) && Instant::now() < until {
+            thread::sleep(LOOK);
+        }
+        // Who left the group, as a daemon does.
+        kill_all_below(self.guard.id());
+        (self.status, by_itself)
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        if let Some(mut stdin) = self.0.stdin.take() {
-            let _ = stdin.write_all(b".");
-        }
-        let _ = self.0.wait();
+        let _ = self.orders.write_all(b".");
+        let _ = self.guard.wait();
     }
 }
 
-/// Waits for a word on stdin. When stdin ends without one, whoever posted the guard is dead: ends the process group and
-/// removes the directory.
-pub fn guard(group: i32, dir: &Path) {
-    let mut word = [0];
-    if matches!(io::stdin().read(&mut word), Ok(1)) {
+/// Starts the program when told to, and reports how it ended. When stdin ends without a word, whoever posted the guard is
+/// dead: ends all that is left and removes the folder.
+pub fn guard(orders: &Orders) {
+    let _ = prctl::set_child_subreaper(true);
+    if !is_told() {
+        let _ = fs::remove_dir_all(&orders.dir);
         return;
     }
-    end_group(Pid::from_raw(group), || {});
-    let _ = fs::remove_dir_all(dir);
+    let started = start(orders);
+    match &started {
+        Ok(program) => {
+            let program = program.id();
+            report(&format!("started {program}"));
+            thread::spawn(move || reap(program));
+        }
+        Err(error) => report(&format!("failed {error}")),
+    }
+    if is_told() {
+        return;
+    }
+    if let Ok(program) = started {
+        end_group(Pid::from_raw(program.id() as i32));
+        kill_all_below(std::process::id());
+    }
+    let _ = fs::remove_dir_all(&orders.dir);
+}
+
+/// Waits for a word; whether one came before the end.
+fn is_told() -> bool {
+    matches!(io::stdin().read(&mut [0]), Ok(1))
+}
+
+fn report(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+fn start(orders: &Orders) -> io::Result<Child> {
+    let stdout = File::create(&orders.output)?;
+    let stderr = stdout.try_clone()?;
+    let mut words = orders.command.iter();
+    let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
+    command.args(words).envs(orders.env.iter().cloned());
+    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    // Ctrl-C is for the harness: the server is measured until that ends it.
+    command.process_group(0);
+    // Those that the harness waits for are blocked in every thread of it, and here.
+    sys::unblock_signals(&mut command);
+    sys::end_with_parent(&mut command);
+    command.spawn()
+}
+
+/// Takes leave of the program, and of everybody who lost another parent.
+fn reap(program: u32) {
+    loop {
+        let raw = match waitpid(None, None) {
+            Ok(WaitStatus::Exited(pid, code)) => (pid, (code & 0xff) << 8),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, signal as i32),
+            Ok(_) | Err(Errno::EINTR) => continue,
+            // Nobody is there now; who loses its parent later comes to the next look.
+            Err(_) => {
+                thread::sleep(LOOK * 10);
+                continue;
+            }
+        };
+        if raw.0.as_raw() as u32 == program {
+            report(&format!("ended {}", raw.1));
+        }
+    }
 }
 
 /// Asks every process of the group to end, and kills those that do not in time; whether all ended by themselves.
-/// `reap` is called between looks.
-pub(super) fn end_group(group: Pid, mut reap: impl FnMut()) -> bool {
+fn end_group(group: Pid) -> bool {
     let _ = killpg(group, Signal::SIGTERM);
-    let looks = FAREWELL.as_millis() / LOOK.as_millis();
-    for _ in 0..looks {
-        reap();
+    let until = Instant::now() + FAREWELL;
+    while Instant::now() < until {
         if killpg(group, None) == Err(Errno::ESRCH) {
             return true;
         }
@@ -80,4 +239,21 @@ pub(super) fn end_group(group: Pid, mut reap: impl FnMut()) -> bool {
     }
     let _ = killpg(group, Signal::SIGKILL);
     false
+}
+
+/// Kills all processes below this one, until there is none.
+fn kill_all_below(process: u32) {
+    let until = Instant::now() + GONE;
+    while Instant::now() < until {
+        let Ok(mut family) = TreeProbe::new(&[process]) else { return };
+        family.discover();
+        let others: Vec<u32> = family.processes().filter(|pid| *pid != process).collect();
+        if others.is_empty() {
+            return;
+        }
+        for pid in others {
+            let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
+        }
+        thread::sleep(LOOK);
+    }
 }

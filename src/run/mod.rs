@@ -25,7 +25,7 @@ use indexmap::IndexMap;
 
 use self::cores::Cores;
 pub use self::{
-    guard::guard,
+    guard::{Orders, guard},
     interrupt::Interrupt,
     pairs::{Broken, Duel, Ended, Referee, Stage, duel},
     target::Build,

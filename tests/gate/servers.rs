@@ -164,8 +164,8 @@ fn stopping(folder: &TempDir) -> String {
     let starts = folder.path().join("starts");
     let script = folder.path().join("stopping.sh");
     let text = format!(
-        "echo x >> {0}\nif [ $(wc -l < {0}) -le 4 ]; then\n  for i in 1 2 3 4 5 6 7 8 9 10; do\n    \
-         sleep 0.06; kill -STOP $PPID; sleep 0.06; kill -CONT $PPID\n  done &\nfi\n\
+        "echo x >> {0}\nHARNESS=$(cut -d' ' -f4 /proc/$PPID/stat)\nif [ $(wc -l < {0}) -le 4 ]; then\n  for i in 1 2 3 4 5 6 7 8 9 10; do\n    \
+         sleep 0.06; kill -STOP $HARNESS; sleep 0.06; kill -CONT $HARNESS\n  done &\nfi\n\
          exec {BADPEER} serve --listen 127.0.0.1:$1\n",
         starts.display()
     );

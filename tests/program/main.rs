@@ -7,6 +7,7 @@ mod common;
 mod core_experiments;
 mod evictions;
 mod faults;
+mod orphans;
 mod output;
 mod profiles;
 mod redis;

@@ -5,28 +5,21 @@ use std::{
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
     net::{SocketAddr, TcpListener},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::ExitStatus,
     thread,
     time::{Duration, Instant},
 };
 
 use indexmap::IndexMap;
-use nix::{
-    sys::{
-        prctl,
-        signal::{Signal, kill},
-        wait::{WaitPidFlag, WaitStatus, waitpid},
-    },
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use super::{
     super::{
         Interrupt, RunError,
-        guard::{FAREWELL, Guarded, end_group},
+        guard::{FAREWELL, Guarded},
     },
     Ending, Target,
     child::{in_words, spawn_on, with_last_words},
@@ -35,7 +28,6 @@ use super::{
 use crate::{
     probe::{TreeProbe, listeners},
     profile::Program,
-    sys,
 };
 
 /// How long a program may take until it listens.
@@ -87,7 +79,6 @@ fn is_installed(name: &str) -> bool {
 /// A program that runs. Dropping it ends it and all it started, and removes its directory.
 #[derive(Debug)]
 pub(super) struct Running {
-    child: Child,
     process: [u32; 1],
     service: SocketAddr,
     status: Option<ExitStatus>,
@@ -113,41 +104,22 @@ impl Running {
             TempDir::with_prefix("badpeer-").map_err(|e| failed("cannot make a temporary directory", &e))?;
         let path = dir.path().display().to_string();
         let filled = |text: &String| filled_in(text, service, &path);
+        let words: Vec<String> = program.command.iter().map(&filled).collect();
+        let env: Vec<(String, String)> =
+            program.env.iter().map(|(name, value)| (name.clone(), filled(value))).collect();
+        // From here on nothing is left behind, whatever becomes of us.
+        let output = dir.path().join(OUTPUT);
+        let mut guarded = Guarded::post(dir.path(), &output, &env, &words, |guard| spawn_on(cores, guard))
+            .map_err(|e| failed("cannot start the guard over the server", &e))?;
         for name in &program.files {
             let text = files.get(name).map(&filled).unwrap_or_default();
             fs::write(dir.path().join(name), text).map_err(|e| failed("cannot write its files", &e))?;
         }
-        let output = dir.path().join(OUTPUT);
-        let ends = File::create(&output).and_then(|file| Ok((file.try_clone()?, file)));
-        let (stdout, stderr) = ends.map_err(|e| failed("cannot write its output", &e))?;
-        // Whoever loses its parent becomes our child, so that none is left behind.
-        let _ = prctl::set_child_subreaper(true);
-        let words: Vec<String> = program.command.iter().map(&filled).collect();
-        let mut command = Command::new(&words[0]);
-        command
-            .args(&words[1..])
-            .envs(program.env.iter().map(|(name, value)| (name, filled(value))))
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            // Ctrl-C is for us: the server is measured until we end it.
-            .process_group(0);
-        // Those that the harness waits for are blocked in every thread of it.
-        sys::unblock_signals(&mut command);
-        let child = spawn_on(cores, &mut command)
+        guarded
+            .start()
             .map_err(|error| RunError::Start(format!("cannot start `{}`: {error}", words.join(" "))))?;
-        let group = Pid::from_raw(child.id() as i32);
-        let guarded = Guarded::post(group, dir.path());
-        let process = [child.id()];
-        let guarded = match guarded {
-            Ok(guarded) => guarded,
-            Err(error) => {
-                end_group(group, || {});
-                return Err(failed("cannot start the guard over the server", &error));
-            }
-        };
+        let process = [guarded.process()];
         let mut running = Self {
-            child,
             process,
             service,
             status: None,
@@ -236,7 +208,7 @@ impl Target for Running {
     }
 
     fn still_runs(&mut self) -> Result<(), String> {
-        match self.child.try_wait() {
+        match self.guarded.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => {
                 self.status = Some(status);
@@ -252,20 +224,8 @@ impl Target for Running {
         if let Some(ending) = &self.ending {
             return ending.clone();
         }
-        let group = Pid::from_raw(self.child.id() as i32);
-        let by_itself = end_group(group, || {
-            if self.status.is_none() {
-                self.status = self.child.try_wait().ok().flatten();
-            }
-            if self.status.is_some() {
-                reap(group);
-            }
-        });
-        if self.status.is_none() {
-            self.status = self.child.wait().ok();
-        }
-        reap(group);
-        end_strays(self.guarded.process());
+        let (status, by_itself) = self.guarded.end();
+        self.status = self.status.or(status);
         let mut words = self.status.map_or_else(|| "unknown".to_owned(), in_words);
         if !by_itself {
             words = format!("{words}; what was left was killed {} s after SIGTERM", FAREWELL.as_secs());
@@ -295,32 +255,6 @@ fn filled_in(text: &str, address: SocketAddr, dir: &str) -> String {
     text.replace("{port}", &address.port().to_string())
         .replace("{address}", &address.to_string())
         .replace("{dir}", dir)
-}
-
-/// Takes leave of the group's processes that ended and whose parents did before.
-fn reap(group: Pid) {
-    let of_group = Pid::from_raw(-group.as_raw());
-    while matches!(waitpid(of_group, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
-    {
-    }
-}
-
-/// Kills who left the group, as a daemon does: having lost its parent, it is our child.
-fn end_strays(guard: u32) {
-    let own = std::process::id();
-    let Ok(mut family) = TreeProbe::new(&[own]) else { return };
-    family.discover();
-    let strays: Vec<Pid> = family
-        .processes()
-        .filter(|pid| ![own, guard].contains(pid))
-        .map(|pid| Pid::from_raw(pid as i32))
-        .collect();
-    for stray in &strays {
-        let _ = kill(*stray, Signal::SIGKILL);
-    }
-    for stray in strays {
-        let _ = waitpid(stray, None);
-    }
 }
 
 /// By itself, or by the signal that it was sent, or as a shell would tell of it.
