@@ -38,7 +38,7 @@ fn cases(size: usize) -> Vec<Case> {
     let (bytes, known) = (size as u64, Some(size as u64));
     let echo = Script::echo(bytes);
     let http = |check: &str| Script::http(&ask(check), "host", 0, known, None);
-    let command = |text: &str| resp::Command { command: text.to_owned() };
+    let command = |text: &str| resp::Command { command: text.to_owned(), check: None };
     let shared = made(SHARED_STREAM, 0, size);
     let head = "HTTP/1.1 200 OK\r\nServer: badpeer\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
                 Content-Type: application/octet-stream\r\n";

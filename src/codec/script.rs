@@ -19,7 +19,7 @@ enum Kind {
     Frame { payload: u64, answer: u32 },
     Line(Arc<Shape>),
     Http(Arc<Shape>, Arc<http::Rules>),
-    Resp(Arc<Shape>, resp::Wanted),
+    Resp(Arc<Shape>, Arc<resp::Rules>),
     Raw(Arc<Shape>, Arc<raw::Rules>),
 }
 
@@ -85,7 +85,8 @@ impl Script {
         let filling = if command.sends_own() { Filling::Own } else { Filling::Shared };
         let endless = resp::ENDLESS.to_vec();
         let shape = Shape { head, payload, filling, body: None, tail, endless: Some(endless.into()) };
-        Self(Kind::Resp(Arc::new(shape), command.wanted(payload, answer)))
+        let rules = resp::Rules::new(command.wanted(payload, answer));
+        Self(Kind::Resp(Arc::new(shape), Arc::new(rules)))
     }
 
     /// Bytes as they are.
@@ -116,7 +117,7 @@ impl Script {
             Kind::Frame { answer, .. } => Decoder::Frame(frame::Decoder::new(stream, *answer)),
             Kind::Line(shape) => Decoder::Line(line::Decoder::new(stream, shape.payload)),
             Kind::Http(_, rules) => Decoder::Http(http::Decoder::new(stream, Arc::clone(rules))),
-            Kind::Resp(_, wanted) => Decoder::Resp(resp::Decoder::new(stream, *wanted)),
+            Kind::Resp(_, rules) => Decoder::Resp(resp::Decoder::new(stream, Arc::clone(rules))),
             Kind::Raw(_, rules) => Decoder::Raw(raw::Decoder::new(stream, Arc::clone(rules))),
         }
     }

@@ -139,10 +139,15 @@ impl Advice<'_> {
             _ => return None,
         };
         let is_known = check == Check::Content || self.group.load.answer.is_some();
+        let word = if is_length { "status" } else { "length" };
+        if self.group.protocol == Protocol::Resp && !is_known {
+            return Some(format!(
+                "If the value changes by itself, have less of it compared: resp = {{ check = \"{word}\" }}"
+            ));
+        }
         if is_known || self.group.protocol != Protocol::Http {
             return None;
         }
-        let word = if is_length { "status" } else { "length" };
         let how = if self.is_bench {
             format!("--check {word}")
         } else {

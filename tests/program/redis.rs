@@ -76,6 +76,33 @@ fn arrays_within_arrays_and_integers_are_answers() {
 }
 
 #[test]
+fn values_are_compared_as_far_as_is_said() {
+    // Somebody changes what others ask for: a value of the user's own, which is never the same for long.
+    let changing = |keys: &str| {
+        format!(
+            "[[clients]]\nname = \"reader\"\ncount = 2\nstart = \"500ms\"\nprotocol = \"resp\"\nload = {{ depth = 1 }}\n\
+             resp = {{ command = \"GET number\"{keys} }}\n"
+        )
+    };
+    let counting = group("INCRBY number 1", "rate = \"500/s\"", false);
+    // From half a second on it has three digits.
+    for (keys, is_wrong) in [("", true), (", check = \"length\"", false), (", check = \"status\"", false)] {
+        let folder = with_profile(&[REDIS, &counting, &changing(keys)].concat());
+        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        if said.contains("SKIP") {
+            return;
+        }
+        let found = trial(folder.path(), "quick")["groups"].clone();
+        let reader = &found[1];
+        assert!(reader["requests"]["answered"].as_u64() > Some(5), "{said}");
+        let corrupt = reader["content"]["corrupt"].as_u64();
+        assert!(if is_wrong { corrupt > Some(5) } else { corrupt == Some(0) }, "{keys}: {corrupt:?}: {said}");
+        assert!(!is_wrong || code == Some(1), "{said}");
+        assert!(!is_wrong || said.contains("If the value changes by itself"), "{said}");
+    }
+}
+
+#[test]
 fn errors_and_nulls_are_told_from_answers() {
     let groups = [
         group("SET text", "depth = 1, payload = 10", false),

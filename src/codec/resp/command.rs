@@ -4,6 +4,8 @@ use std::iter;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Check;
+
 /// A command of redis, with words between spaces, such as `GET key` or `LRANGE list 0 9`.
 ///
 /// The payload of the load is its last argument: a piece of the connection's own stream for `PING` and `ECHO`, which
@@ -13,11 +15,15 @@ use serde::{Deserialize, Serialize};
 pub struct Command {
     /// The words of the command, without the payload.
     pub command: String,
+    /// How much of an answer is judged. Unless given, what the command gives where that is known (`PING`, `ECHO`, `SET`), for
+    /// `GET` every byte, which must be those of the first answer, and for all others that it is no error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 impl Default for Command {
     fn default() -> Self {
-        Self { command: "PING".to_owned() }
+        Self { command: "PING".to_owned(), check: None }
     }
 }
 
@@ -30,8 +36,12 @@ pub(in crate::codec) enum Wanted {
     Own(u64),
     /// A bulk string: the first bytes of the stream that all connections share.
     Shared(u64),
+    /// What the first answer was, as far as that is checked; a value of so many bytes, if that is known.
+    Same(Check, Option<u64>),
     /// Anything but an error.
     Any,
+    /// Anything, an error included.
+    Whatever,
 }
 
 impl Command {
@@ -57,6 +67,11 @@ impl Command {
             ("SUBSCRIBE" | "PSUBSCRIBE" | "MONITOR" | "HELLO" | "QUIT" | "RESET", _) => {
                 "changes what the connection speaks; only a command with one answer can be repeated"
             }
+            ("PING" | "ECHO" | "SET", _)
+                if matches!(self.check, Some(Check::Bytes | Check::Length | Check::Content)) =>
+            {
+                "gives what is known, and is compared with that: leave check out, or write \"none\" or \"status\""
+            }
             _ => return Ok(()),
         };
         Err(format!("`{}` {wanted}", self.command))
@@ -70,12 +85,20 @@ impl Command {
 
     /// What its answer must be; the length of a value is known where the profile says so.
     pub(in crate::codec) fn wanted(&self, payload: u64, answer: Option<u64>) -> Wanted {
-        match (self.verb().as_str(), answer) {
-            ("PING", _) if payload == 0 => Wanted::Simple(b"PONG"),
-            ("PING" | "ECHO", _) => Wanted::Own(payload),
-            ("SET", _) => Wanted::Simple(b"OK"),
-            ("GET", Some(length)) => Wanted::Shared(length),
-            _ => Wanted::Any,
+        let verb = self.verb();
+        let usual = if verb == "GET" { Check::Bytes } else { Check::Any };
+        match (self.check, verb.as_str()) {
+            (Some(Check::None), _) => Wanted::Whatever,
+            (Some(Check::Status), _) => Wanted::Any,
+            (_, "PING") if payload == 0 => Wanted::Simple(b"PONG"),
+            (_, "PING" | "ECHO") => Wanted::Own(payload),
+            (_, "SET") => Wanted::Simple(b"OK"),
+            (check, _) => match (check.unwrap_or(usual), answer) {
+                (Check::Content, Some(length)) => Wanted::Shared(length),
+                (check @ (Check::Bytes | Check::Length), answer) => Wanted::Same(check, answer),
+                (_, Some(length)) => Wanted::Same(Check::Any, Some(length)),
+                (_, None) => Wanted::Any,
+            },
         }
     }
 
@@ -98,7 +121,7 @@ mod tests {
     use super::*;
 
     fn command(text: &str) -> Command {
-        Command { command: text.to_owned() }
+        Command { command: text.to_owned(), check: None }
     }
 
     #[test]
@@ -117,8 +140,12 @@ mod tests {
         assert_eq!(command("ping").wanted(0, None), Wanted::Simple(b"PONG"));
         assert_eq!(command("PING").wanted(3, None), Wanted::Own(3));
         assert_eq!(command("SET k").wanted(3, None), Wanted::Simple(b"OK"));
-        assert_eq!(command("GET k").wanted(0, Some(3)), Wanted::Shared(3));
-        assert_eq!(command("GET k").wanted(0, None), Wanted::Any);
+        assert_eq!(command("GET k").wanted(0, Some(3)), Wanted::Same(Check::Bytes, Some(3)));
+        assert_eq!(command("GET k").wanted(0, None), Wanted::Same(Check::Bytes, None));
+        let checked = |check| Command { check: Some(check), ..command("GET k") }.wanted(0, Some(3));
+        assert_eq!(checked(Check::Content), Wanted::Shared(3));
+        assert_eq!(checked(Check::Length), Wanted::Same(Check::Length, Some(3)));
+        assert_eq!((checked(Check::Status), checked(Check::None)), (Wanted::Any, Wanted::Whatever));
         assert_eq!(command("LRANGE l 0 9").wanted(0, None), Wanted::Any);
     }
 

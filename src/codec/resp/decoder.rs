@@ -1,22 +1,41 @@
 //! The answers that come back on one connection, compared with what the command gives.
 
+use std::sync::Arc;
+
 use super::{
     Wanted,
     grammar::{Grammar, Kind, Part},
 };
 use crate::codec::{
-    Answered, Excerpt, Flaw, SHARED_STREAM, Tally,
+    Answered, Check, Excerpt, Flaw, SHARED_STREAM, Tally,
+    sample::{Comparison, Sample},
     verifier::{Source, Verifier},
 };
 
 /// Errors of a server that has too much to do: a script runs, data are being loaded, a cluster is being changed.
 const OVERLOADED: [&[u8]; 3] = [b"-BUSY", b"-LOADING", b"-TRYAGAIN"];
 
+/// What the answers must be. All connections of a group share it.
+#[derive(Debug)]
+pub(in crate::codec) struct Rules {
+    wanted: Wanted,
+    /// The content of the first answer that was neither null nor an error.
+    sample: Sample,
+}
+
+impl Rules {
+    pub(in crate::codec) fn new(wanted: Wanted) -> Self {
+        Self { wanted, sample: Sample::default() }
+    }
+}
+
 /// Checks the answers of one connection.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     stream: u32,
-    wanted: Wanted,
+    rules: Arc<Rules>,
+    /// Where the present answer differs from the first one.
+    comparison: Comparison,
     verifier: Verifier,
     grammar: Grammar,
     /// Where the present answer started.
@@ -33,10 +52,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub(in crate::codec) fn new(stream: u32, wanted: Wanted) -> Self {
+    pub(in crate::codec) fn new(stream: u32, rules: Arc<Rules>) -> Self {
         Self {
             stream,
-            wanted,
+            rules,
+            comparison: Comparison::default(),
             verifier: Verifier::new(stream),
             grammar: Grammar::new(),
             start: 0,
@@ -99,7 +119,7 @@ impl Decoder {
 
     /// Compares content with what is awaited.
     fn take(&mut self, bytes: &[u8]) -> usize {
-        let (source, size, offset) = match self.wanted {
+        let (source, size, offset) = match self.rules.wanted {
             Wanted::Own(size) => (Source::Content(self.stream), size, self.sequence.wrapping_mul(size)),
             Wanted::Shared(size) => (Source::Content(SHARED_STREAM), size, 0),
             Wanted::Simple(text) => {
@@ -113,7 +133,17 @@ impl Decoder {
                 self.content += bytes.len() as u64;
                 return bytes.len();
             }
-            Wanted::Any => {
+            Wanted::Same(check, _) => {
+                // Of an array, all that is in it; an error's text is no value.
+                if check == Check::Bytes && self.begins.bytes().first() != Some(&b'-') {
+                    self.comparison.take(&self.rules.sample, bytes, &mut self.verifier);
+                } else {
+                    self.verifier.pass_unverified(bytes.len());
+                }
+                self.content += bytes.len() as u64;
+                return bytes.len();
+            }
+            Wanted::Any | Wanted::Whatever => {
                 self.verifier.pass_unverified(bytes.len());
                 return bytes.len();
             }
@@ -135,20 +165,35 @@ impl Decoder {
         self.sequence += 1;
         self.start = self.verifier.received();
         self.begins = Excerpt::default();
+        self.comparison = Comparison::default();
         (self.content, self.wrong, self.error) = (0, (0, 0), false);
     }
 
     fn judge(&mut self, kind: Kind) {
         if self.error {
-            return self.fail(Flaw::RespError);
+            self.error = self.rules.wanted != Wanted::Whatever;
+            if self.error {
+                self.fail(Flaw::RespError);
+            }
+            return;
         }
         let found = self.content;
-        match (self.wanted, kind) {
-            (Wanted::Any, _) => {}
-            (Wanted::Own(_) | Wanted::Shared(_), Kind::Null) => {
+        match (self.rules.wanted, kind) {
+            (Wanted::Own(_) | Wanted::Shared(_) | Wanted::Same(_, Some(_)), Kind::Null) => {
                 self.error = true;
                 self.fail(Flaw::RespNull);
             }
+            (Wanted::Same(_, Some(wanted)), Kind::Bulk) if found != wanted => {
+                self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
+            }
+            (Wanted::Same(Check::Bytes, _), kind) if kind != Kind::Null => {
+                self.comparison.finish(&self.rules.sample, self.start, found, &mut self.verifier);
+            }
+            (Wanted::Same(Check::Length, _), kind) if kind != Kind::Null => {
+                self.rules.sample.compare_length(self.start, found, &mut self.verifier);
+            }
+            // Null is a key that nobody has set yet.
+            (Wanted::Any | Wanted::Whatever | Wanted::Same(..), _) => {}
             (Wanted::Own(wanted) | Wanted::Shared(wanted), Kind::Bulk) => {
                 if found != wanted {
                     let flaw = Flaw::Length { found, wanted };

@@ -58,7 +58,7 @@ fn http(keys: &str, answer: Option<u64>) -> Script {
 }
 
 fn resp(command: &str, payload: u64, answer: Option<u64>) -> Script {
-    Script::resp(&resp::Command { command: command.to_owned() }, payload, answer)
+    Script::resp(&resp::Command { command: command.to_owned(), check: None }, payload, answer)
 }
 
 fn raw(keys: &str) -> Script {
