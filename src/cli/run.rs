@@ -139,8 +139,16 @@ pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
         return Ok((shipped.source(), None));
     }
-    match fs::read_to_string(name) {
-        Ok(text) => {
+    match fs::read(name) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).map_err(|error| {
+                let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = memchr::memchr_iter(b'\n', valid).count() + 1;
+                let byte = error.as_bytes()[valid.len()];
+                Failure::usage(format!(
+                    "{name}:{line}: byte 0x{byte:02x} is no UTF-8: save the file as UTF-8"
+                ))
+            })?;
             let folder = Path::new(name).parent().map(Path::to_owned).unwrap_or_default();
             Ok((Source { file: name.to_owned(), text }, Some(folder)))
         }

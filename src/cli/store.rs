@@ -25,16 +25,16 @@ const AGAINST: &str = "against-baseline.json";
 pub(super) struct Store {
     name: String,
     folder: PathBuf,
+    /// The folders that were made for it, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
         // Of a run that left nothing behind, nothing stays: what is not empty cannot be removed.
-        if fs::remove_dir(&self.folder).is_ok()
-            && let Some(parent) = self.folder.parent()
-        {
-            let _ = fs::remove_dir(parent);
-        }
+        self.made.iter().for_each(|folder| {
+            let _ = fs::remove_dir(folder);
+        });
     }
 }
 
@@ -43,8 +43,13 @@ impl Store {
     pub(super) fn new(out: &Path, name: &str) -> Result<Self, Failure> {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
         let parent = out.join(files::name(name));
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing: Vec<PathBuf> = parent.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         match files::make_own_folder(&parent, &time) {
-            Ok(folder) => Ok(Self { name: name.to_owned(), folder }),
+            Ok(folder) => {
+                let made = [vec![folder.clone()], missing].concat();
+                Ok(Self { name: name.to_owned(), folder, made })
+            }
             Err(error) => Err(unwritable(&parent, &error)),
         }
     }

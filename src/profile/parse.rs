@@ -81,13 +81,22 @@ impl Source {
             .into_iter()
             .map(|axes| {
                 let all = [overrides, &axes].concat();
-                let profile = self.parse(&all).map_err(|error| ProfileError {
-                    place: error.place.replace("--set ", &format!("{}: sweep ", self.file)),
-                    ..error
-                })?;
+                let profile = self.parse(&all).map_err(|error| self.at_point(error, &axes))?;
                 Ok((axes, profile))
             })
             .collect()
+    }
+
+    /// A fault of one point: where the key stands that makes it.
+    fn at_point(&self, error: ProfileError, axes: &Axes) -> ProfileError {
+        let of_sweep = |(key, value): &&(String, String)| error.place == format!("--set {key}={value}");
+        match axes.iter().find(of_sweep) {
+            Some((key, value)) => {
+                let path = ["sweep".to_owned(), key.clone()];
+                self.error(locate(&self.text, &path), format!("sweep {key}={value}: {}", error.message))
+            }
+            None => error,
+        }
     }
 
     fn grammar(&self, error: &toml::de::Error) -> ProfileError {
@@ -101,9 +110,9 @@ impl Source {
         self.error(locate(&self.text, &fault.path), format!("{key}: {}", fault.message))
     }
 
+    /// What is missing altogether is told of the first line.
     fn error(&self, line: Option<usize>, message: String) -> ProfileError {
-        let place = line.map_or_else(|| self.file.clone(), |line| format!("{}:{line}", self.file));
-        ProfileError { place, message }
+        ProfileError { place: format!("{}:{}", self.file, line.unwrap_or(1)), message }
     }
 }
 

@@ -188,6 +188,26 @@ fn two_profiles_of_one_name_keep_no_baseline_of_each_other() {
 }
 
 #[test]
+fn a_profile_that_cannot_be_run_is_told_of_by_its_line() {
+    let deep = format!("title = \"x\"\na = {}{}\n", "[".repeat(3000), "]".repeat(3000));
+    let sweep = format!("{BRIEF}[sweep]\n\"clients.good.count\" = [1, 2]\n\"clients.bad.count\" = [1]\n");
+    for (text, said) in [
+        (&b"title = \"x\"\nabout = \"\xff\"\n"[..], "quick.toml:2: byte 0xff is no UTF-8"),
+        (deep.as_bytes(), "quick.toml:2: "),
+        (b"", "quick.toml:1: missing field `title`"),
+        (b"title = \"x\"\nmeasure = \"1s\"\n", "quick.toml:1: clients: add at least one"),
+        (sweep.as_bytes(), "quick.toml:10: sweep clients.bad.count=1: there is no client group `bad`"),
+        (b"title = \"x\"\nseed = 99999999999999999999\n", "quick.toml:2: "),
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        fs::write(folder.path().join("quick.toml"), text).expect("written");
+        let (code, message) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.starts_with(&format!("badpeer: {said}")), "{message}");
+    }
+}
+
+#[test]
 fn a_time_without_a_unit_is_refused() {
     let folder = with_profile(&format!("{BRIEF}[expect]\n\"good.latency_p99\" = \"< 100\"\n"));
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));

@@ -19,7 +19,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, ending, trial};
+use crate::common::{BADPEER, ending, skip, trial};
 
 /// One test at a time: each is about time, and they would be each other's noise.
 static TURN: Mutex<()> = Mutex::new(());
@@ -117,8 +117,21 @@ fn requests_that_find_no_free_connection_count_from_when_they_were_due() {
     // Of 2,000 requests 500 were due while the server stood still: the slowest 20 waited for nearly all of it.
     assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
     assert!((0.9..1.6).contains(&(number(&trial, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
+    if was_disturbed("requests_that_find_no_free_connection_count_from_when_they_were_due", code, &trial) {
+        return;
+    }
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("FAIL good.latency_p99 < 100ms"), "{said}");
+}
+
+/// Whether others had the cores for so long that they may be why; it is told then which test could not be judged.
+fn was_disturbed(test: &str, code: Option<i32>, trial: &Value) -> bool {
+    let disturbed = trial["disturbed"].as_array().is_some_and(|reasons| !reasons.is_empty());
+    let is_so = code == Some(4) && disturbed;
+    if is_so {
+        skip(&format!("{test}: {}", trial["disturbed"]));
+    }
+    is_so
 }
 
 #[test]
@@ -130,6 +143,9 @@ fn a_server_that_stops_answering_in_mid_run_fails_its_latency() {
         let text = profile(address, "2s", group, expect);
         let (code, said, trial) = run(&text, 1500, |_| signal(server.0.id(), Signal::SIGSTOP));
         signal(server.0.id(), Signal::SIGCONT);
+        if was_disturbed("a_server_that_stops_answering_in_mid_run_fails_its_latency", code, &trial) {
+            continue;
+        }
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("FAIL good.latency_max < 100ms"), "{group}: {said}");
         assert_eq!(trial["censored"]["good.latency_max"], "unanswered", "{group}: {trial}");
