@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
 };
 
 use serde_json::Value;
@@ -10,11 +10,26 @@ use tempfile::TempDir;
 
 use super::{badpeer, ending, skip};
 
-/// One comparison at a time: each would disturb the others.
-static TURN: Mutex<()> = Mutex::new(());
+/// Two comparisons at a time: more would disturb each other.
+static FREE: (Mutex<u32>, Condvar) = (Mutex::new(2), Condvar::new());
 
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// The right to compare, until it is dropped.
+pub(crate) struct Turn;
+
+pub(crate) fn turn() -> Turn {
+    let (free, freed) = &FREE;
+    let free = free.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut free = freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+    *free -= 1;
+    Turn
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let (free, freed) = &FREE;
+        *free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        freed.notify_one();
+    }
 }
 
 /// The newest comparison by the profile `quick.toml` in that folder.
