@@ -1,4 +1,4 @@
-//! A record made visible. To add a format: one file beside this one, one variant of [`Format`], one arm in [`files`].
+//! A record made visible. To add a format: one file beside this one, one variant of [`Format`], one arm in [`files()`].
 //!
 //! Everything here is made from a record and nothing else, so that it can be made again from `record.json` at any
 //! time. Exporters return bytes; [`write()`] alone touches files.

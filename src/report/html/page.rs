@@ -1,4 +1,4 @@
-//! The pieces of a page. Whatever comes from outside passes [`escape`](super::escape).
+//! The pieces of a page. Whatever comes from outside passes [`escape`].
 
 use std::fmt::Write;
 
