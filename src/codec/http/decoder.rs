@@ -29,7 +29,7 @@ const STEP_BYTES: usize = 1024;
 const KNOWN_BYTES: usize = 1024;
 
 /// Interim answers (1xx) before an answer: a server that has nothing else to say never answers.
-const MOST_INTERIM: u32 = 100;
+const MOST_INTERIM: u8 = 100;
 
 /// Statuses of a server that has too much to do, or too little time (RFC 9110, RFC 6585).
 const OVERLOADED: [u16; 4] = [REQUEST_TIMEOUT, 429, 503, 504];
@@ -76,7 +76,7 @@ pub struct Decoder {
     last: bool,
     sequence: u64,
     /// Interim answers (1xx) before the present one.
-    interim: u32,
+    interim: u8,
 }
 
 /// What comes next.
