@@ -37,15 +37,13 @@ pub(super) struct Shape {
     pub(super) head: Vec<u8>,
     pub(super) payload: u64,
     pub(super) filling: Filling,
-    /// The payload itself, where it is given; `filling` says nothing then.
-    pub(super) body: Option<Arc<[u8]>>,
     pub(super) tail: &'static [u8],
     /// How one begins that never ends; `None` where nothing marks an end.
     pub(super) endless: Option<Arc<[u8]>>,
 }
 
 /// What payloads are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Filling {
     /// The connection's stream, piece by piece.
     Own,
@@ -53,6 +51,8 @@ pub(super) enum Filling {
     OwnText,
     /// The first bytes of the stream that all connections share, every time.
     Shared,
+    /// These bytes, every time.
+    Given(Vec<u8>),
 }
 
 impl Encoder {
@@ -136,17 +136,7 @@ impl Shape {
             } else if at < tail_at {
                 let done = at - self.head.len() as u64;
                 let take = (self.payload - done).min(out.len() as u64) as usize;
-                match &self.body {
-                    Some(body) => out[..take].copy_from_slice(&body[done as usize..][..take]),
-                    None => {
-                        self.filling.fill(
-                            stream,
-                            sequence.wrapping_mul(self.payload),
-                            done,
-                            &mut out[..take],
-                        );
-                    }
-                }
+                self.filling.fill(stream, sequence.wrapping_mul(self.payload), done, &mut out[..take]);
                 take
             } else {
                 copy(&self.tail[(at - tail_at) as usize..], out)
@@ -166,11 +156,12 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
 
 impl Filling {
     /// Writes a payload from its byte `done` on, where the connection's own would start at `base`.
-    fn fill(self, stream: u32, base: u64, done: u64, out: &mut [u8]) {
+    fn fill(&self, stream: u32, base: u64, done: u64, out: &mut [u8]) {
         match self {
             Self::Own => content::fill(stream, base + done, out),
             Self::OwnText => text::fill(stream, base + done, out),
             Self::Shared => content::fill(SHARED_STREAM, done, out),
+            Self::Given(bytes) => out.copy_from_slice(&bytes[done as usize..][..out.len()]),
         }
     }
 }
@@ -231,8 +222,7 @@ mod tests {
     }
 
     fn repeated(filling: Filling) -> Encoder {
-        let shape =
-            Shape { head: b"HEAD ".to_vec(), payload: 50, filling, body: None, tail: b"\r\n", endless: None };
+        let shape = Shape { head: b"HEAD ".to_vec(), payload: 50, filling, tail: b"\r\n", endless: None };
         Encoder::repeated(Arc::new(shape), 3)
     }
 

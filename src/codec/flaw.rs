@@ -23,7 +23,7 @@ pub enum Flaw {
     #[error("a head of more than {max} bytes", max = http::HEAD_BYTES)]
     HeadTooLong,
     /// Interim HTTP answers (1xx), and never the answer itself.
-    #[error("more than 100 interim answers (1xx), and not the answer itself")]
+    #[error("more than {max} interim answers (1xx), and not the answer itself", max = http::MOST_INTERIM)]
     TooManyInterim,
     /// The length of an HTTP body is told in no way, or in two.
     #[error("the length of the body is told in no way that can be trusted")]

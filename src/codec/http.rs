@@ -39,8 +39,15 @@ pub const LINE_BYTES: usize = 8 * 1024;
 pub const HEAD_BYTES: usize = 64 * 1024;
 /// Most fields of a request's head.
 pub const FIELDS: usize = 100;
+/// Interim answers (1xx) before an answer: a server that has nothing else to say never answers.
+pub const MOST_INTERIM: u8 = 100;
 /// Most blank lines in front of a request: some clients end a body with one, and none needs many.
 pub const BLANK_LINES: usize = 8;
+
+/// Whether a name of a field may hold it (RFC 9110 section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
 
 /// What is asked to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

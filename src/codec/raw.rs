@@ -122,7 +122,7 @@ impl Decoder {
             self.take(&piece[..taken]);
             if end.is_some() {
                 self.finish(answered);
-            } else if matches!(self.rules.end, End::Delimiter(_)) && self.have == MOST_BYTES {
+            } else if self.have == most {
                 let start = self.verifier.received() - self.have;
                 self.verifier.lose(start, Flaw::NoDelimiter, self.sequence, self.begins.bytes());
             }

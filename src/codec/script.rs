@@ -43,7 +43,6 @@ impl Script {
             head: Vec::new(),
             payload: size,
             filling: Filling::OwnText,
-            body: None,
             tail: b"\n",
             endless: Some(Arc::from([])),
         };
@@ -63,10 +62,11 @@ impl Script {
         let head = ask.head(host, payload, part);
         // In place of the empty line, a field that goes on and on.
         let endless = [&head[..head.len() - 2], b"X-Endless: "].concat();
-        let body: Option<Arc<[u8]>> = ask.body.as_ref().map(|body| body.0.as_slice().into());
-        let payload = body.as_ref().map_or(payload, |body| body.len() as u64);
-        let endless = Some(endless.into());
-        let shape = Shape { head, payload, filling: Filling::Own, body, tail: b"", endless };
+        let (payload, filling) = match &ask.body {
+            Some(body) => (body.0.len() as u64, Filling::Given(body.0.clone())),
+            None => (payload, Filling::Own),
+        };
+        let shape = Shape { head, payload, filling, tail: b"", endless: Some(endless.into()) };
         let rules = http::Rules {
             bodiless: ask.method == http::Verb::Head,
             statuses: if part.is_some() { http::Statuses::only(206) } else { ask.status.clone() },
@@ -84,7 +84,7 @@ impl Script {
         let (head, tail) = command.around(payload);
         let filling = if command.sends_own() { Filling::Own } else { Filling::Shared };
         let endless = resp::ENDLESS.to_vec();
-        let shape = Shape { head, payload, filling, body: None, tail, endless: Some(endless.into()) };
+        let shape = Shape { head, payload, filling, tail, endless: Some(endless.into()) };
         let rules = resp::Rules::new(command.wanted(payload, answer));
         Self(Kind::Resp(Arc::new(shape), Arc::new(rules)))
     }
@@ -93,7 +93,7 @@ impl Script {
     #[must_use]
     pub fn raw(exchange: &raw::Exchange) -> Self {
         let head = exchange.send.0.clone();
-        let shape = Shape { head, payload: 0, filling: Filling::Own, body: None, tail: b"", endless: None };
+        let shape = Shape { head, payload: 0, filling: Filling::Own, tail: b"", endless: None };
         Self(Kind::Raw(Arc::new(shape), Arc::new(exchange.rules())))
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{LINE_BYTES, Span, Statuses};
+use super::{LINE_BYTES, Span, Statuses, is_token};
 use crate::codec::{Check, raw::Octets};
 
 /// A request in HTTP/1.1, and what its answer must be.
@@ -139,7 +139,6 @@ impl Ask {
                     format!("`{name}` is the client's own: connections are kept, load.payload is the body");
                 return Err(("headers", message));
             }
-            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(("headers", format!("`{name}` is no name of a field (RFC 9110 section 5.1)")));
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::{
-    HEAD_BYTES, Span, Statuses,
+    HEAD_BYTES, MOST_INTERIM, Span, Statuses,
     body::{Chunked, Part},
     reply::{self, Framing, Reply},
 };
@@ -27,9 +27,6 @@ const HEAD_END: &[u8] = b"\r\n\r\n";
 const STEP_BYTES: usize = 1024;
 /// A longer head is not remembered.
 const KNOWN_BYTES: usize = 1024;
-
-/// Interim answers (1xx) before an answer: a server that has nothing else to say never answers.
-const MOST_INTERIM: u8 = 100;
 
 /// Statuses of a server that has too much to do, or too little time (RFC 9110, RFC 6585).
 const OVERLOADED: [u16; 4] = [REQUEST_TIMEOUT, 429, 503, 504];

@@ -4,7 +4,7 @@ use std::{borrow::Cow, mem::MaybeUninit};
 
 use httparse::Header;
 
-use super::{FIELDS, Span};
+use super::{FIELDS, Span, is_token};
 use crate::codec::Flaw;
 
 /// What every answer begins with that is understood.
@@ -108,11 +108,10 @@ fn malformed_line(head: &[u8]) -> usize {
 }
 
 fn is_field(line: &[u8]) -> bool {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let Some(colon) = memchr::memchr(b':', line) else { return false };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let is_text = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
-    !name.is_empty() && name.iter().all(is_token) && value.iter().all(is_text)
+    !name.is_empty() && name.iter().copied().all(is_token) && value.iter().all(is_text)
 }
 
 /// A value without the ends of the lines that it goes over.
