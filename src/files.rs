@@ -1,9 +1,9 @@
 //! Files and folders that are made whole or not at all, under names that lead nowhere else.
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -16,15 +16,41 @@ const LONGEST_NAME: usize = 120;
 /// # Errors
 /// What the file system says; nothing is left behind then.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_all_of(bytes, path)
+}
+
+/// Writes a copy of a file, in the same way; it may be of any size.
+///
+/// # Errors
+/// What the file system says; nothing is left behind then.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    write_all_of(File::open(from)?, to)
+}
+
+fn write_all_of(mut content: impl Read, path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A name of its own: others may write the same file. Removed unless it takes its place.
     let mut draft = tempfile::Builder::new()
         .prefix(".draft-")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    draft.write_all(bytes)?;
+    io::copy(&mut content, &mut draft)?;
     draft.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Whether it is a file, or nothing yet: a pipe would be waited for, and a device keeps nothing.
+///
+/// # Errors
+/// When it is something else, or cannot be looked at.
+pub fn regular(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder that nobody else has: of this name, or of it and a number.

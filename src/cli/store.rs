@@ -78,8 +78,7 @@ impl Store {
         if fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) {
             return Ok(());
         }
-        let kept = fs::read(file).and_then(|bytes| files::write(&self.folder.join(name), &bytes));
-        kept.map_err(|e| self.unwritable(&e))
+        files::copy(file, &self.folder.join(name)).map_err(|e| self.unwritable(&e))
     }
 
     fn unwritable(&self, error: &io::Error) -> Failure {
@@ -137,14 +136,9 @@ pub(super) fn read_against(folder: &Path) -> Result<Option<Against>, Failure> {
 }
 
 fn load<T: serde::de::DeserializeOwned>(file: &Path, what: &str, own: u32) -> Result<T, Failure> {
-    let unreadable = |why: &dyn std::fmt::Display| {
-        Failure::usage(format!("cannot read the {what} {}: {why}", file.display()))
-    };
-    // A pipe that nobody writes into would be waited for.
-    if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
-        return Err(unreadable(&"it is no regular file"));
-    }
-    let text = fs::read_to_string(file).map_err(|e| unreadable(&e))?;
+    let text = files::regular(file)
+        .and_then(|()| fs::read_to_string(file))
+        .map_err(|e| Failure::usage(format!("cannot read the {what} {}: {e}", file.display())))?;
     parse(&text, own).map_err(|e| Failure::usage(format!("{} is no {what}: {e}", file.display())))
 }
 

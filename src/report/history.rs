@@ -101,7 +101,7 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    regular(file)?;
+    files::regular(file)?;
     let mut locked = locked(file)?;
     let mut text = String::new();
     locked.read_to_string(&mut text)?;
@@ -130,7 +130,7 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
 /// A file that cannot be written, or that is no history.
 pub fn check(file: &Path) -> Result<(), HistoryError> {
     let unwritable = |e| HistoryError::Write(file.display().to_string(), e);
-    regular(file).map_err(unwritable)?;
+    files::regular(file).map_err(unwritable)?;
     if file.exists() {
         read(file)?;
     }
@@ -140,17 +140,6 @@ pub fn check(file: &Path) -> Result<(), HistoryError> {
         super::writable(file.parent().unwrap_or(Path::new("")))
     };
     writable.map_err(unwritable)
-}
-
-/// Whether it is a file, or nothing yet: a pipe would be waited for, and a device keeps nothing.
-fn regular(file: &Path) -> io::Result<()> {
-    match std::fs::metadata(file) {
-        Ok(there) if !there.is_file() => {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// The file, for this process alone until it is dropped.
@@ -259,7 +248,7 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
 /// Reads a history.
 pub(super) fn read(file: &Path) -> Result<Vec<Row>, HistoryError> {
     let name = file.display().to_string();
-    let text = regular(file).and_then(|()| std::fs::read_to_string(file));
+    let text = files::regular(file).and_then(|()| std::fs::read_to_string(file));
     let text = text.map_err(|error| HistoryError::Read(name.clone(), error))?;
     parse(&text, &name).map(|(_, rows)| rows)
 }

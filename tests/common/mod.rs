@@ -51,6 +51,31 @@ pub(crate) fn record(folder: &Path, name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// A number of a trial.
+pub(crate) fn number(trial: &Value, name: &str) -> f64 {
+    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name} was not measured: {}", trial["summary"]))
+}
+
+/// All texts of a trial under this key, such as its notes, or why it proves nothing (`invalid`, `disturbed`).
+pub(crate) fn texts(trial: &Value, key: &str) -> String {
+    let texts = trial[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// The processes that have this text on their command line, whose words end with a NUL.
+pub(crate) fn processes_with(text: &str) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let line = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    pids.filter(|pid| line(pid).contains(text)).collect()
+}
+
+/// Folders of servers that badpeer has not removed.
+pub(crate) fn leftovers(temporary: &Path) -> Vec<String> {
+    let names = fs::read_dir(temporary).expect("a folder").flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("badpeer-")).collect()
+}
+
 /// Its only trial.
 pub(crate) fn trial(folder: &Path, name: &str) -> Value {
     record(folder, name)["points"][0]["trials"][0].clone()

@@ -16,7 +16,7 @@ use nix::{
 };
 use serde_json::Value;
 
-use self::common::{badpeer, ending, skip, trial, with_profile};
+use self::common::{badpeer, ending, number, skip, texts, trial, with_profile};
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -30,16 +30,6 @@ fn run(text: &str) -> (Option<i32>, String, Value) {
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     (code, said, trial(folder.path(), "quick"))
-}
-
-fn number(trial: &Value, name: &str) -> f64 {
-    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
-}
-
-/// Why the trial proves nothing (`invalid`), or nothing of time (`disturbed`).
-fn reasons(trial: &Value, key: &str) -> String {
-    let reasons = trial[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-    reasons.collect::<Vec<_>>().join("; ")
 }
 
 /// A program that computes until it is dropped, or half a minute is over.
@@ -69,10 +59,10 @@ fn busy_loops_on_the_servers_cores_make_figures_invalid() {
     let (_, said, trial) =
         run("title = \"crowded\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\n\
          count = 16\nload = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n");
-    let disturbed = reasons(&trial, "disturbed");
+    let disturbed = texts(&trial, "disturbed");
     assert!(disturbed.contains("of the server's cores, and the server waited for a core"), "{said}");
     // Where the clients waited for most of the time, nothing at all is proven.
-    let is_void = !reasons(&trial, "invalid").is_empty();
+    let is_void = !texts(&trial, "invalid").is_empty();
     assert!(said.contains("INVALID good.requests_rate > 1"), "{said}");
     assert!(is_void || said.contains("PASS corrupt_bytes"), "{said}");
     assert!(number(&trial, "others_on_server_cores") > 0.2, "{said}");
@@ -104,7 +94,7 @@ fn a_rate_that_the_clients_cannot_reach_is_theirs() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("INVALID good.requests > 1") && said.contains("lower the rate"), "{said}");
     assert!(said.contains("harness busy of that waiting longest pause pacing error p99"), "{said}");
-    assert!(reasons(&trial, "invalid").contains("the clients started requests"), "{trial}");
+    assert!(texts(&trial, "invalid").contains("the clients started requests"), "{trial}");
     assert!(number(&trial, "pacing_error_p99") > 10e6);
 }
 
@@ -120,7 +110,7 @@ fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("INVALID good.latency_p99 < 10s"), "{said}");
     let busy = number(&trial, "harness_busy");
-    if busy < 0.95 || !reasons(&trial, "invalid").is_empty() || !reasons(&trial, "disturbed").is_empty() {
+    if busy < 0.95 || !texts(&trial, "invalid").is_empty() || !texts(&trial, "disturbed").is_empty() {
         // The server, and not the clients, waited for a core that others of this machine had; or the clients did.
         return skip("a_closed_loop_of_clients_that_are_never_idle_proves_no_latency: others had the cores");
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::servers::{Holding, holding, one_page};
-use crate::common::{badpeer, ending, skip, trial};
+use crate::common::{badpeer, ending, number, skip, trial};
 
 /// Runs a profile under this name; exit code, and all that was said.
 fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
@@ -42,10 +42,6 @@ fn too_busy(name: &str, said: &str) -> bool {
 fn left(folder: &Path, name: &str, file: &str) -> String {
     let path = folder.join("reports").join(name).join("latest").join(file);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-fn number(trial: &Value, name: &str) -> f64 {
-    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name} was not measured: {}", trial["summary"]))
 }
 
 /// Four peers that ask a server at this address for something and never read it.

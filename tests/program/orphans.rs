@@ -1,7 +1,6 @@
 //! A harness that is killed leaves nobody behind: no server, no daemon of it, no folder.
 
 use std::{
-    fs,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -13,35 +12,17 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::common::{BADPEER, with_profile};
-
-/// The processes that have this word on their command line, and are no zombies.
-fn with_word(word: &str) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").expect("processes");
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&words).contains(word)
-    })
-    .collect()
-}
+use crate::common::{BADPEER, leftovers, processes_with, with_profile};
 
 fn gone_within(word: &str, patience: Duration) -> Vec<u32> {
     let until = Instant::now() + patience;
     loop {
-        let left = with_word(word);
+        let left = processes_with(word);
         if left.is_empty() || Instant::now() > until {
             return left;
         }
         thread::sleep(Duration::from_millis(10));
     }
-}
-
-fn folders(temporary: &Path) -> usize {
-    let entries = fs::read_dir(temporary).expect("a folder");
-    entries
-        .filter(|entry| entry.as_ref().is_ok_and(|e| e.file_name().to_string_lossy().starts_with("badpeer-")))
-        .count()
 }
 
 /// A run of a server with a child, a child in a group of its own, and a daemon in a session of its own.
@@ -73,10 +54,10 @@ fn nobody_is_left_when_the_harness_is_killed() {
         let left = gone_within(&word, Duration::from_secs(8));
         assert_eq!(left, Vec::<u32>::new(), "killed after {delay_ms} ms");
         let until = Instant::now() + Duration::from_secs(8);
-        while folders(folder.path()) > 0 && Instant::now() < until {
+        while !leftovers(folder.path()).is_empty() && Instant::now() < until {
             thread::sleep(Duration::from_millis(10));
         }
-        assert_eq!(folders(folder.path()), 0, "killed after {delay_ms} ms");
+        assert_eq!(leftovers(folder.path()), Vec::<String>::new(), "killed after {delay_ms} ms");
     }
 }
 
@@ -93,5 +74,5 @@ fn a_daemon_of_the_server_is_ended_with_it() {
     let mut child = started(folder.path());
     child.wait().expect("an end");
     assert_eq!(gone_within(&word, Duration::ZERO), Vec::<u32>::new());
-    assert_eq!(folders(folder.path()), 0);
+    assert_eq!(leftovers(folder.path()), Vec::<String>::new());
 }

@@ -19,7 +19,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, ending, skip, trial};
+use crate::common::{BADPEER, ending, number, skip, trial};
 
 /// One test at a time: each is about time, and they would be each other's noise.
 static TURN: Mutex<()> = Mutex::new(());
@@ -77,10 +77,6 @@ fn started(arguments: &[&str], folder: &Path) -> Child {
 fn ended(child: Child) -> (Option<i32>, String) {
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     (code, said.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn number(trial: &Value, name: &str) -> f64 {
-    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
 }
 
 /// A profile of one group of HTTP clients against that address.

@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, trial};
+use crate::common::{BADPEER, badpeer, ending, leftovers, processes_with, trial};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {
@@ -44,18 +44,6 @@ fn measured(code: Option<i32>) -> bool {
 }
 
 /// The processes whose command line has this text in it.
-fn processes_with(text: &str) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let line = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    pids.filter(|pid| line(pid).contains(text)).collect()
-}
-
-fn leftovers(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.file_name());
-    names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("badpeer-")).collect()
-}
-
 /// A server that runs by itself, and ends with the test.
 struct Running(Child);
 

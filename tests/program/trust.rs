@@ -22,7 +22,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, skip};
+use crate::common::{BADPEER, number, skip};
 
 /// A profile of one group, against a server of its own or at this address.
 fn profile(attach: Option<SocketAddr>, measure: &str, group: &str, expect: &str) -> String {
@@ -57,10 +57,6 @@ fn trial(folder: &Path) -> Value {
     let text = fs::read_to_string(folder.join("reports/trust/latest/record.json")).expect("a record");
     let record: Value = serde_json::from_str(&text).expect("JSON");
     record["points"][0]["trials"][0].clone()
-}
-
-fn number(trial: &Value, name: &str) -> f64 {
-    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
 }
 
 /// Whether the trial is invalid for a reason with these words in it.

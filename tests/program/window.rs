@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::servers::{OtherClient, server_here, started_as};
-use crate::common::{BADPEER, badpeer, ending, trial, with_profile};
+use crate::common::{BADPEER, badpeer, ending, number, texts, trial, with_profile};
 
 const MIB: f64 = 1024.0 * 1024.0;
 /// One test at a time: each is about time, and they would be each other's noise.
@@ -25,16 +25,6 @@ static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn number(trial: &Value, name: &str) -> f64 {
-    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name}: {}", trial["summary"]))
-}
-
-/// All texts under this key.
-fn texts(trial: &Value, key: &str) -> String {
-    let texts = trial[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-    texts.collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a profile, and gives its only trial.
