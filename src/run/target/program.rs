@@ -2,10 +2,11 @@
 
 use std::{
     env,
-    fs::{self, File},
-    io::{Read, Seek, SeekFrom},
+    fs::{self, DirBuilder, File},
+    hash::{BuildHasher, Hasher, RandomState},
+    io::{self, Read, Seek, SeekFrom},
     net::{SocketAddr, TcpListener},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitStatus,
     thread,
@@ -14,7 +15,6 @@ use std::{
 
 use indexmap::IndexMap;
 use nix::sys::signal::Signal;
-use tempfile::TempDir;
 
 use super::{
     super::{
@@ -86,8 +86,30 @@ pub(super) struct Running {
     notes: Vec<String>,
     output: PathBuf,
     guarded: Guarded,
-    /// Removed with everything in it when this is dropped.
-    _dir: TempDir,
+    _dir: Folder,
+}
+
+/// A folder for temporary files, which is removed with everything in it when this is dropped.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    /// One that is not made yet, under a name that nobody guesses.
+    fn planned() -> Self {
+        let random = RandomState::new().build_hasher().finish();
+        Self(env::temp_dir().join(format!("badpeer-{random:016x}")))
+    }
+
+    /// Makes it, for this user alone.
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(&self.0)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Running {
@@ -100,20 +122,20 @@ impl Running {
     ) -> Result<Self, RunError> {
         let failed = |what: &str, error: &dyn std::fmt::Display| RunError::Start(format!("{what}: {error}"));
         let service = free_address(&program.address)?;
-        let dir =
-            TempDir::with_prefix("badpeer-").map_err(|e| failed("cannot make a temporary directory", &e))?;
-        let path = dir.path().display().to_string();
+        let dir = Folder::planned();
+        let path = dir.0.display().to_string();
         let filled = |text: &String| filled_in(text, service, &path);
         let words: Vec<String> = program.command.iter().map(&filled).collect();
         let env: Vec<(String, String)> =
             program.env.iter().map(|(name, value)| (name.clone(), filled(value))).collect();
-        // From here on nothing is left behind, whatever becomes of us.
-        let output = dir.path().join(OUTPUT);
-        let mut guarded = Guarded::post(dir.path(), &output, &env, &words, |guard| spawn_on(cores, guard))
+        let output = dir.0.join(OUTPUT);
+        // The guard is there before the folder: nothing is left behind, whatever becomes of us.
+        let mut guarded = Guarded::post(&dir.0, &output, &env, &words, |guard| spawn_on(cores, guard))
             .map_err(|e| failed("cannot start the guard over the server", &e))?;
+        dir.make().map_err(|e| failed("cannot make a temporary directory", &e))?;
         for name in &program.files {
             let text = files.get(name).map(&filled).unwrap_or_default();
-            fs::write(dir.path().join(name), text).map_err(|e| failed("cannot write its files", &e))?;
+            fs::write(dir.0.join(name), text).map_err(|e| failed("cannot write its files", &e))?;
         }
         guarded
             .start()
