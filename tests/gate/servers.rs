@@ -203,7 +203,8 @@ fn what_was_measured_before_a_server_died_is_kept() {
     let kept = |call: &str, side: &str| {
         let comparison = comparison(&folder);
         let dropped = comparison["dropped"].as_array().expect("told").len();
-        if dropped < 3 {
+        // Of a single pair nothing is found.
+        if dropped < 2 {
             assert_eq!(finding(&comparison, "server_rss_growth")["pairs"], 3 - dropped, "{comparison:#}");
         }
         let is_busy = dropped > 0 && comparison["call"] == "INVALID";
