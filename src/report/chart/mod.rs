@@ -102,13 +102,11 @@ fn halved(pixels: &[u8], width: usize) -> Vec<u8> {
     for rows in pixels.chunks_exact(row * 2) {
         let (above, below) = rows.split_at(row);
         for (a, b) in above.chunks_exact(6).zip(below.chunks_exact(6)) {
-            let sum = |channel: usize| {
-                u16::from(a[channel])
-                    + u16::from(a[channel + 3])
-                    + u16::from(b[channel])
-                    + u16::from(b[channel + 3])
-            };
-            out.extend((0..3).map(|channel| (sum(channel) / 4) as u8));
+            for channel in [0, 1, 2] {
+                let left = u16::from(a[channel]) + u16::from(b[channel]);
+                let right = u16::from(a[channel + 3]) + u16::from(b[channel + 3]);
+                out.push(((left + right) / 4) as u8);
+            }
         }
     }
     out
