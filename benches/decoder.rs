@@ -1,4 +1,5 @@
-//! What finding and checking answers costs a client: per answer and per byte, when they come whole and byte by byte.
+//! What finding and checking answers costs a client: per answer and per byte, when they come whole and byte by byte, and when
+//! all of what they hold is wrong.
 
 use std::{hint::black_box, time::Duration};
 
@@ -23,6 +24,7 @@ fn main() {
             decode(&mut criterion, size, "byte by byte", 1);
         }
     }
+    garbage(&mut criterion, 64 * 1024);
     criterion.final_summary();
 }
 
@@ -89,8 +91,36 @@ fn feed(mut decoder: Decoder, bytes: &[u8], step: usize) -> u64 {
     for piece in bytes.chunks(step) {
         decoder.feed(black_box(piece), &mut |answer: Answered| count += u64::from(!answer.error));
     }
-    assert_eq!(decoder.tally().corrupt, 0, "{:?}", decoder.tally().first_fault);
+    black_box(decoder.tally());
     count
+}
+
+fn corrupt(mut decoder: Decoder, bytes: &[u8]) -> u64 {
+    decoder.feed(bytes, &mut |_| {});
+    decoder.tally().corrupt
+}
+
+/// Answers whose content is wrong in every byte, and noise that is no answer at all.
+fn garbage(criterion: &mut Criterion, size: usize) {
+    let mut group =
+        criterion.benchmark_group(format!("{ANSWERS} answers of {size} bytes, all of them wrong"));
+    for (name, script, mut bytes) in cases(size) {
+        let noise: Vec<u8> = made(STREAM + 1, 0, bytes.len());
+        // What frames an answer is text, or lies at its beginning.
+        let answer = bytes.len() / ANSWERS as usize;
+        bytes.iter_mut().enumerate().filter(|(at, _)| at % answer >= answer - size).for_each(|(_, byte)| {
+            if !matches!(byte, b'\n' | b'\r') {
+                *byte ^= 1;
+            }
+        });
+        for (what, bytes) in [("content", bytes), ("noise", noise)] {
+            group.throughput(Throughput::Bytes(bytes.len() as u64));
+            group.bench_function(BenchmarkId::new(name, what), |bencher| {
+                bencher.iter(|| feed(script.decoder(STREAM), &bytes, 256 * 1024));
+            });
+        }
+    }
+    group.finish();
 }
 
 /// The time of an iteration is that of [`ANSWERS`] answers.
@@ -98,6 +128,7 @@ fn decode(criterion: &mut Criterion, size: usize, manner: &str, step: usize) {
     let mut group = criterion.benchmark_group(format!("{ANSWERS} answers of {size} bytes, {manner}"));
     for (name, script, bytes) in cases(size) {
         assert_eq!(feed(script.decoder(STREAM), &bytes, step), ANSWERS, "{name}");
+        assert_eq!(corrupt(script.decoder(STREAM), &bytes), 0, "{name}");
         group.throughput(Throughput::ElementsAndBytes { elements: ANSWERS, bytes: bytes.len() as u64 });
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| feed(script.decoder(STREAM), &bytes, step));

@@ -96,18 +96,14 @@ impl Verifier {
     /// Bytes that must be those of `source` from `offset` on.
     pub(super) fn compare(&mut self, source: Source, offset: u64, bytes: &[u8]) {
         self.gather(source, bytes);
-        let mut at = source.matching(offset, bytes);
-        while at < bytes.len() {
-            if self.first.is_none() {
-                let wanted = bytes.len().min(at + source.explain_bytes());
-                let bytes = bytes[at..wanted].to_vec();
-                let at = self.received + at as u64;
-                self.first = Some(Box::new(First { at, flaw: None, source, bytes, origin: None }));
-            }
-            self.corrupt += 1;
-            at += 1;
-            at += source.matching(offset + at as u64, &bytes[at..]);
+        let right = source.matching(offset, bytes);
+        let rest = &bytes[right..];
+        if !rest.is_empty() && self.first.is_none() {
+            let bytes = rest[..rest.len().min(source.explain_bytes())].to_vec();
+            let at = self.received + right as u64;
+            self.first = Some(Box::new(First { at, flaw: None, source, bytes, origin: None }));
         }
+        self.corrupt += source.differing(offset + right as u64, rest);
         self.received += bytes.len() as u64;
     }
 
@@ -249,6 +245,22 @@ impl Source {
             Self::Content(stream) => content::matching(stream, offset, bytes),
             Self::Text(stream) => text::matching(stream, offset, bytes),
         }
+    }
+
+    /// How many bytes are not those from `offset` on: wrong ones are counted about as fast as right ones.
+    fn differing(self, mut offset: u64, bytes: &[u8]) -> u64 {
+        let mut block = [0; 256];
+        let mut count = 0;
+        for piece in bytes.chunks(block.len()) {
+            let expected = &mut block[..piece.len()];
+            match self {
+                Self::Content(stream) => content::fill(stream, offset, expected),
+                Self::Text(stream) => text::fill(stream, offset, expected),
+            }
+            count += piece.iter().zip(&*expected).filter(|(a, b)| a != b).count() as u64;
+            offset += piece.len() as u64;
+        }
+        count
     }
 
     const fn explain_bytes(self) -> usize {
