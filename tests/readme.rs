@@ -104,6 +104,16 @@ fn the_readme_names_every_profile() {
 }
 
 #[test]
+fn the_oldest_rust_is_the_one_that_is_tested() {
+    let manifest = fs::read_to_string("Cargo.toml").expect("a manifest");
+    let line = manifest.lines().find(|line| line.starts_with("rust-version = ")).expect("a version");
+    let version = line.trim_start_matches("rust-version = ").trim_matches('"');
+    assert!(readme().contains(&format!("a Rust toolchain ({version} or later)")), "{version}");
+    let workflow = fs::read_to_string(".github/workflows/ci.yml").expect("a workflow");
+    assert!(workflow.contains(&format!("rustup toolchain install {version} ")), "{version}");
+}
+
+#[test]
 fn the_limits_are_those_that_runs_are_judged_by() {
     let text = readme().split_whitespace().collect::<Vec<_>>().join(" ");
     let ms = |ns: f64| format!("{:.0} ms", ns / 1e6);
