@@ -1,6 +1,6 @@
 //! `badpeer serve`: the reference server.
 
-use std::{io::Read, net::SocketAddr, thread};
+use std::{io::Read, net::SocketAddr};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -34,10 +34,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     };
     let server = Server::bind(&args.options, args.admin).map_err(failed)?;
     if args.until_stdin_ends {
-        thread::spawn(end_with_stdin);
+        super::in_background(end_with_stdin)?;
     }
-    say(&greeting(server.addresses()));
-    server.run().map_err(failed)?;
+    let greeting = greeting(server.addresses());
+    server.run_with(|| say(&greeting)).map_err(failed)?;
     Ok(Exit::Pass)
 }
 

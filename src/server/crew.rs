@@ -47,11 +47,11 @@ impl Crew {
         }
     }
 
-    /// Serves; the first loop, or the pool, in this thread's name.
-    pub(super) fn run(self, signals: &SignalFd) -> io::Result<()> {
+    /// Serves; the first loop, or the pool, in this thread's name. `ready` is called when all threads are there.
+    pub(super) fn run(self, signals: &SignalFd, ready: impl FnOnce()) -> io::Result<()> {
         let (loops, common) = match self {
             Self::Loops(loops, common) => (loops, common),
-            Self::Pool(pool) => return pool.run(signals),
+            Self::Pool(pool) => return pool.run(signals, ready),
         };
         let wishes = &common.wishes;
         thread::scope(|scope| {
@@ -69,6 +69,7 @@ impl Crew {
                     }
                 }
             }
+            ready();
             let mut served = first.map_or(Ok(()), |event_loop| event_loop.run(Some(signals)));
             if served.is_err() {
                 wishes.stop();

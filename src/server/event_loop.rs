@@ -326,13 +326,20 @@ impl EventLoop {
             match self.timers.pop_expired(now_ns) {
                 None => return,
                 Some((_, Key::Look(token), _)) => self.look(token),
-                Some((_, Key::Linger(token), _)) => self.close(token, How::Completed.into()),
+                Some((_, Key::Linger(token), _)) => self.linger(token),
                 Some((_, Key::Tidy, _)) => self.tidy(),
                 Some((_, Key::Door, _)) => {
                     self.listen_for(Interest::READ);
                 }
                 Some((_, Key::Drained, _)) => self.stopped = true,
             }
+        }
+    }
+
+    fn linger(&mut self, token: Token) {
+        let Some(connection) = self.connections.entry(token) else { return };
+        if let Err(end) = connection.linger(&mut self.timers) {
+            self.close(token, end);
         }
     }
 

@@ -164,6 +164,14 @@ impl Server {
     /// # Errors
     /// When the kernel refuses what no server can do without.
     pub fn run(self) -> Result<(), ServeError> {
+        self.run_with(|| {})
+    }
+
+    /// The same; `ready` is called once, when all threads are there that it takes.
+    ///
+    /// # Errors
+    /// When the kernel refuses what no server can do without.
+    pub fn run_with(self, ready: impl FnOnce()) -> Result<(), ServeError> {
         let Self { admin, crew, wishes, .. } = self;
         let signals = Signals::block()?;
         thread::scope(|scope| {
@@ -173,7 +181,7 @@ impl Server {
                     .name("admin".to_owned())
                     .spawn_scoped(scope, move || admin.serve(end))?;
             }
-            let served = crew.run(&signals.fd);
+            let served = crew.run(&signals.fd, ready);
             wishes.stop();
             Ok(served?)
         })

@@ -220,6 +220,26 @@ fn the_last_answer_arrives_whatever_the_peer_still_sends() {
     }
 }
 
+/// The server has long closed its side when the peer sends more, and has half of the answer to come.
+#[test]
+fn the_last_answer_arrives_however_slowly_it_is_read() {
+    thread::scope(|scope| {
+        for server in servers() {
+            scope.spawn(move || {
+                let mut peer = Peer::new(server.connect_narrow(16 * 1024));
+                peer.say("GET /bytes/200000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                thread::sleep(Duration::from_millis(2500));
+                peer.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+                thread::sleep(Duration::from_millis(50));
+                assert_eq!(peer.hear().body.len(), 200_000, "a reset takes away what was not read");
+                peer.expect_end();
+                drop(peer);
+                server.wait_for("badpeer_ended_total{how=\"peer_closed\"}", 1);
+            });
+        }
+    });
+}
+
 #[test]
 fn one_who_never_stops_sending_is_not_listened_to_for_ever() {
     // One will do: it takes as long as we listen.

@@ -1,28 +1,47 @@
 //! How a connection ends that the server ends because the protocol says so.
 
-use std::net::Shutdown;
+use std::{net::Shutdown, os::fd::AsFd};
 
 use super::{Connection, Input};
 use crate::{
     server::{
+        event_loop::Key,
         eviction::{End, How},
         http::Over,
     },
-    timers::TimerId,
+    sys,
+    timers::{TimerId, Wheel},
 };
 
-/// Our side is closed after the last answer, and the peer is listened to for a while.
+/// Our side is closed after the last answer, and the peer is listened to: as long as the kernel still hands it the answer, and
+/// a while longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Linger {
     No,
     Begun,
-    /// Until this timer fires.
-    Until(TimerId),
+    Until(Look),
 }
+
+/// The next look at a peer that is listened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    timer: TimerId,
+    /// Bytes that the kernel held at the last one, at most `u32::MAX`.
+    held: u32,
+    /// How many looks on end found the kernel holding as much as before.
+    stalled: u8,
+}
+
+/// Time between two looks: so long the server listens to a peer that may still be sending and has all of its answers.
+const LINGER_NS: u64 = 2_000_000_000;
+
+/// How many looks on end may find that the peer took nothing of what the kernel still holds: with [`LINGER_NS`], half a
+/// minute. What the peer sends after the server has closed the socket costs it the rest.
+const MOST_STALLED: u8 = 15;
 
 impl Linger {
     pub(super) fn timer(self) -> Option<TimerId> {
-        if let Self::Until(timer) = self { Some(timer) } else { None }
+        if let Self::Until(look) = self { Some(look.timer) } else { None }
     }
 }
 
@@ -46,5 +65,38 @@ impl Connection {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Plans the first look, once our side is closed.
+    pub(super) fn begin_linger(&mut self, timers: &mut Wheel<Key>) {
+        if self.linger == Linger::Begun {
+            self.look_again(self.held_by_kernel(), 0, timers);
+        }
+    }
+
+    /// Looks at a peer that is listened to.
+    ///
+    /// # Errors
+    /// The end of the connection, where the peer has had all and the time to say more, or has taken nothing for too long.
+    pub(in crate::server) fn linger(&mut self, timers: &mut Wheel<Key>) -> Result<(), End> {
+        let Linger::Until(before) = self.linger else { return Ok(()) };
+        let held = self.held_by_kernel();
+        let stalled = if held < before.held { 0 } else { before.stalled + 1 };
+        if held == 0 || stalled > MOST_STALLED {
+            return Err(How::Completed.into());
+        }
+        self.look_again(held, stalled, timers);
+        Ok(())
+    }
+
+    fn look_again(&mut self, held: u32, stalled: u8, timers: &mut Wheel<Key>) {
+        let timer = timers.arm(sys::monotonic_ns() + LINGER_NS, Key::Linger(self.token));
+        self.linger = Linger::Until(Look { timer, held, stalled });
+    }
+
+    /// Bytes that the peer has not acknowledged; 0 where the peer is gone.
+    fn held_by_kernel(&self) -> u32 {
+        let held = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
+        u32::try_from(held).unwrap_or(u32::MAX)
     }
 }

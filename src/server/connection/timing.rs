@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{Connection, Intake, leaving::Linger};
+use super::{Connection, Intake};
 use crate::{
     server::{
         event_loop::{Key, Shared},
@@ -12,9 +12,6 @@ use crate::{
     sys,
     timers::{TimerId, Wheel},
 };
-
-/// How long the server goes on listening to a peer that was still sending when its last answer was.
-const LINGER_NS: u64 = 2_000_000_000;
 
 impl Connection {
     /// Something waits to be sent from now on.
@@ -56,10 +53,7 @@ impl Connection {
 
     /// Sees to it that the timer fires at the soonest deadline, or before: one that moves away is not followed.
     pub(in crate::server) fn keep_time(&mut self, shared: &Shared, timers: &mut Wheel<Key>) {
-        if self.linger == Linger::Begun {
-            let end_ns = sys::monotonic_ns() + LINGER_NS;
-            self.linger = Linger::Until(timers.arm(end_ns, Key::Linger(self.token)));
-        }
+        self.begin_linger(timers);
         let receiving = shared.policy.times.for_idleness() || self.message_ns.is_some();
         if self.watch.is_none() && self.timer.is_none() && !receiving {
             return;

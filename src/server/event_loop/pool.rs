@@ -15,7 +15,7 @@ use crate::{
     server::{
         connection::{Connection, Next},
         counters::Counters,
-        eviction::{End, How},
+        eviction::End,
     },
 };
 
@@ -50,8 +50,8 @@ impl Pool {
         hands.chain([locked(&self.books).counters()]).collect()
     }
 
-    /// As [`EventLoop::run`].
-    pub(in crate::server) fn run(self, signals: &SignalFd) -> io::Result<()> {
+    /// As [`EventLoop::run`]; `ready` is called when all threads are there.
+    pub(in crate::server) fn run(self, signals: &SignalFd, ready: impl FnOnce()) -> io::Result<()> {
         let Self { books, common, hands } = self;
         locked(&books).heed(Some(signals))?;
         let served = thread::scope(|scope| {
@@ -68,6 +68,7 @@ impl Pool {
                     }
                 }
             }
+            ready();
             workers.into_iter().try_for_each(|worker| {
                 worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker thread panicked")))
             })
@@ -158,7 +159,7 @@ impl EventLoop {
     /// What happened to a connection while a thread had it for itself, and knew that the server drains or not.
     fn make_up(&mut self, token: Token, drained: bool, spill: &mut [u8]) {
         match self.connections.entry(token).and_then(|connection| connection.fired(&self.timers)) {
-            Some(Key::Linger(_)) => self.close(token, How::Completed.into()),
+            Some(Key::Linger(_)) => self.linger(token),
             Some(_) => self.look(token),
             None => {}
         }
