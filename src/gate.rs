@@ -11,10 +11,11 @@ mod lost;
 mod pairs;
 mod unserved;
 mod validity;
+mod window;
 
 pub use self::{
     baseline::*, calibration::*, comparison::*, disputes::*, expected::*, inflation::*, judge::*, lost::*,
-    pairs::*, unserved::*, validity::*,
+    pairs::*, unserved::*, validity::*, window::*,
 };
 use crate::{
     profile::Profile,
@@ -22,10 +23,14 @@ use crate::{
 };
 
 /// What everything that is expected at the point of this number comes to: what the profile writes, what that implies
-/// ([`Profile::implied`]), and that good clients were served at all ([`fn@unserved`]).
+/// ([`Profile::implied`]), and that good clients were served at all ([`fn@unserved`]). `window` is that of the trials, where
+/// it is not the one that the profile is written for.
 #[must_use]
-pub fn verdicts(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> {
-    let mut verdicts = judge(profile, points, index);
+pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Option<Window>) -> Vec<Verdict> {
+    let mut verdicts = match window {
+        None => judge(profile, points, index),
+        Some(window) => judge_in(profile, points, index, window),
+    };
     let unserved = unserved(profile, &points[index], &verdicts);
     verdicts.extend(judge_each(&profile.implied(&points[index].axes), profile, points, index));
     verdicts.extend(unserved);

@@ -281,6 +281,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         points,
         files: IndexMap::new(),
         command: super::command_line(),
+        window: None,
     };
     perform(&[request], &args.output)
 }

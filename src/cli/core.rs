@@ -1,6 +1,6 @@
 //! `badpeer core`: one core experiment in this process, for the harness.
 
-use std::{io::Read, thread};
+use std::io::Read;
 
 use indexmap::IndexMap;
 use nix::{
@@ -28,7 +28,7 @@ pub(super) struct Args {
 /// Prints what was found as JSON, in a line: numbers by their names.
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     if args.until_stdin_ends {
-        thread::spawn(end_with_stdin);
+        super::in_background(end_with_stdin)?;
     }
     args.core.check().map_err(|(key, message)| Failure::usage(format!("{key}: {message}")))?;
     let row = experiment::run(&args.core, args.seed)

@@ -23,11 +23,13 @@ use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::OnceLock,
+    thread,
 };
 
 use clap::{Parser, Subcommand};
 
 use crate::{
+    profile::secrets,
     report::medium,
     run::{Interrupt, RunError},
 };
@@ -205,8 +207,14 @@ fn doctor(json: bool) {
 }
 
 /// The words that the program was called with.
+/// The command line as records keep it: without the values of fields that are secrets.
 fn command_line() -> Vec<String> {
-    std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()
+    std::env::args_os().map(|word| secrets::word(&word.to_string_lossy())).collect()
+}
+
+fn in_background(work: fn()) -> Result<(), Failure> {
+    let made = thread::Builder::new().spawn(work);
+    made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot make a thread: {e}")))
 }
 
 /// Why something could not be said on stdout: the first error.

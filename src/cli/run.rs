@@ -12,6 +12,7 @@ use super::{
     perform::{Output, perform},
 };
 use crate::{
+    gate::Window,
     profile::{Axes, Profile, SHIPPED, Source, TOUR, meant, shipped_file},
     run::Request,
     units::Span,
@@ -96,15 +97,19 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 
 fn request(name: &str, args: &Args) -> Result<Request, Failure> {
     let (source, folder) = source(name)?;
-    let is_core = source.parse(&args.set).map_err(Failure::usage)?.core.is_some();
-    let overrides = args.overrides(is_core);
+    let plain = source.parse(&args.set).map_err(Failure::usage)?;
+    let overrides = args.overrides(plain.core.is_some());
     let points = source.expand(&overrides).map_err(Failure::usage)?;
+    let duration = args.duration.filter(|duration| plain.core.is_none() && *duration != plain.measure);
+    let window = duration
+        .map(|measured| Window { asked: plain.measure.0.as_secs_f64(), measured: measured.0.as_secs_f64() });
     Ok(Request {
         name: stem(name),
         profile: source.parse(&overrides).map_err(Failure::usage)?,
         files: files(&points, folder.as_deref())?,
         points,
         command: super::command_line(),
+        window,
     })
 }
 

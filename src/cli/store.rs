@@ -17,6 +17,9 @@ use crate::{
 /// The file of a comparison, in its folder.
 const COMPARISON: &str = "comparison.json";
 
+/// The link to the newest run.
+const LATEST: &str = "latest";
+
 /// What is said of a run against a baseline, beside its record.
 const AGAINST: &str = "against-baseline.json";
 
@@ -43,6 +46,11 @@ impl Store {
     pub(super) fn new(out: &Path, name: &str) -> Result<Self, Failure> {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
         let parent = out.join(files::name(name));
+        let latest = parent.join(LATEST);
+        if fs::symlink_metadata(&latest).is_ok_and(|found| !found.is_symlink()) {
+            let why = "is in the way of the link to the newest run: move it, or choose another --out";
+            return Err(Failure::new(Exit::Target, format!("{} {why}", latest.display())));
+        }
         let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let missing: Vec<PathBuf> = parent.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         match files::make_own_folder(&parent, &time) {
@@ -91,7 +99,7 @@ impl Store {
         };
         let draft = parent.join(format!(".latest-{}", own.display()));
         symlink(own, &draft)?;
-        fs::rename(&draft, parent.join("latest")).inspect_err(|_| {
+        fs::rename(&draft, parent.join(LATEST)).inspect_err(|_| {
             let _ = fs::remove_file(&draft);
         })
     }

@@ -1,13 +1,12 @@
 //! What a profile expects, of the servers of a comparison.
 
-mod shortened;
-
 use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
-use self::shortened::{Kind, kind, scale};
-pub use self::shortened::{Window, needs_the_whole_window};
-use super::{Cell, Pair, judge};
+use super::{
+    Cell, Pair, judge,
+    window::{Kind, Window, kind, scale},
+};
 use crate::{
     metric::{Metric, Stat},
     profile::{Expectation, Profile},
@@ -191,7 +190,10 @@ fn median(trials: &[Trial], name: &str) -> Option<(f64, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gate::trial, profile::Source};
+    use crate::{
+        gate::{needs_the_whole_window, trial},
+        profile::Source,
+    };
 
     fn profile(expect: &str) -> Profile {
         let text = format!(

@@ -7,6 +7,7 @@ mod expect;
 mod gate;
 mod implied;
 mod parse;
+pub mod secrets;
 mod server;
 mod shipped;
 mod speech;

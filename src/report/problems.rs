@@ -92,10 +92,8 @@ impl Advice<'_> {
         };
         match found {
             300..=399 => format!("name the path that it leads to, or {allow}"),
-            401 | 403 if !self.is_bench => format!("add what it asks for to http.headers, or {allow}"),
-            401 | 403 => format!(
-                "write a profile (--print-profile) that has what it asks for in http.headers, or {allow}"
-            ),
+            401 | 403 if self.is_bench => format!("send what it asks for with --header, or {allow}"),
+            401 | 403 => format!("add what it asks for to http.headers, or {allow}"),
             404 | 410 => format!("name a path that exists, or {allow}"),
             408 | 429 | 503 | 504 => format!("ask for less, or {allow}"),
             500..=599 => format!("look into what the server says of it, or {allow}"),

@@ -14,6 +14,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -164,12 +165,13 @@ pub fn guard(orders: &Orders) {
         let _ = fs::remove_dir_all(&orders.dir);
         return;
     }
-    let started = start(orders);
+    let (tell, told) = mpsc::channel();
+    let reaper = thread::Builder::new().spawn(move || told.recv().map(reap));
+    let started = reaper.and_then(|_| start(orders));
     match &started {
         Ok(program) => {
-            let program = program.id();
-            report(&format!("started {program}"));
-            thread::spawn(move || reap(program));
+            report(&format!("started {}", program.id()));
+            let _ = tell.send(program.id());
         }
         Err(error) => report(&format!("failed {error}")),
     }

@@ -31,7 +31,7 @@ pub use self::{
     target::Build,
 };
 use crate::{
-    gate,
+    gate::{self, Window},
     profile::{Axes, Profile},
     record::{FORMAT, Machine, Point, Record},
 };
@@ -101,6 +101,8 @@ pub struct Request {
     pub files: IndexMap<String, String>,
     /// The command line, for the record.
     pub command: Vec<String>,
+    /// The window, where it is not the one that the profile is written for.
+    pub window: Option<Window>,
 }
 
 /// Whether this machine can do all that is asked; asked before the first of several requests is run.
@@ -126,7 +128,7 @@ pub fn run(
         started: now(),
         machine: Machine::describe(),
         commit: commit(),
-        profile: request.profile.clone(),
+        profile: request.profile.without_secrets(),
         files: request.files.clone(),
         points: Vec::new(),
         interrupted: false,
@@ -194,7 +196,7 @@ fn run_points(
 /// Judges every point again: one may be compared with one that came later.
 fn judge(request: &Request, record: &mut Record) {
     for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
-        record.points[index].verdicts = gate::verdicts(profile, &record.points, index);
+        record.points[index].verdicts = gate::verdicts(profile, &record.points, index, request.window);
     }
 }
 

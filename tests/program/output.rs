@@ -3,7 +3,11 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    os::unix::ffi::OsStrExt,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -19,7 +23,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, record, text, with_profile};
+use crate::common::{BADPEER, badpeer, ending, leftovers, record, text, with_profile};
 
 /// Over in half a second.
 const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"200ms\"\n[[clients]]\nname = \"good\"\ncount = 2\n\
@@ -213,4 +217,84 @@ fn a_time_without_a_unit_is_refused() {
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("quick.toml:9") && said.contains("`100` what? Write 100ms"), "{said}");
+}
+
+#[test]
+fn what_stands_where_the_link_to_the_newest_run_belongs_is_not_touched() {
+    let folder = with_profile(BRIEF);
+    let latest = folder.path().join("reports/quick/latest");
+    fs::create_dir_all(latest.parent().expect("a folder")).expect("a folder");
+    for make in [|path: &Path| fs::create_dir(path), |path: &Path| fs::write(path, "mine")] {
+        make(&latest).expect("made");
+        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("latest is in the way of the link to the newest run"), "{said}");
+        assert!(!latest.is_symlink(), "{said}");
+        fs::remove_dir(&latest).or_else(|_| fs::remove_file(&latest)).expect("still there");
+    }
+}
+
+/// Threads and processes count together for one user.
+#[test]
+fn threads_that_cannot_be_made_are_one_message() {
+    let folder = with_profile(BRIEF);
+    // The superuser has no limit: somebody else has.
+    let is_root = fs::metadata("/proc/self").expect("a process").uid() == 0;
+    let nobody = is_root.then_some(65_534);
+    let own = folder.path().join("badpeer");
+    fs::copy(BADPEER, &own).expect("a copy that everybody may run");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("set");
+    for most in 1..=12 {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nproc={most}")).arg(&own).args(["run", "quick.toml"]);
+        command.current_dir(folder.path()).env("TMPDIR", folder.path()).stdin(Stdio::null());
+        if let Some(nobody) = nobody {
+            command.uid(nobody).gid(nobody);
+        }
+        let (code, said) = ending(&command.output().expect("prlimit(1)"));
+        assert!(!said.contains("panicked"), "{most}: {said}");
+        assert!(matches!(code, Some(0 | 3 | 4)), "{most}: {code:?}: {said}");
+        assert!(code != Some(3) || said.contains("Resource temporarily unavailable"), "{most}: {said}");
+        assert!(most > 1 || code == Some(3), "nothing can be started: {said}");
+    }
+    assert!(leftovers(folder.path()).is_empty());
+}
+
+#[test]
+fn a_shorter_window_is_not_what_an_expectation_fails_for() {
+    let profile = BRIEF.replace("200ms", "10s")
+        + "[expect]\n\"good.requests\" = \"> 1800, < 2200\"\n\"good.evicted\" = \"= 3\"\n\"good.corrupt\" = \"= 0\"\n\
+           \"good.latency_p50\" = \"< 1s\"\n";
+    let folder = with_profile(&profile);
+    let (code, said) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
+    assert_eq!(code, Some(4), "{said}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("(in 10 s, scaled from 500 ms)"), "{said}");
+    assert!(!said.contains("FAIL"), "{said}");
+    // What no length excuses fails all the same.
+    let folder = with_profile(&profile.replace("> 1800", "> 90000"));
+    let (code, said) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
+    assert_eq!(code, Some(1), "{said}");
+}
+
+#[test]
+fn secrets_are_sent_and_stand_in_no_file() {
+    let folder = TempDir::new().expect("a folder");
+    let arguments = ["bench", "http://127.0.0.1:0/", "-d", "200ms", "--warmup", "0s", "-c", "2"];
+    let secret = ["-H", "Authorization: Bearer hunter2", "--header=X-Api-Key: hunter2"];
+    let server = ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "http"];
+    let (code, said) = ending(&badpeer(&[&arguments[..], &secret, &server].concat(), folder.path()));
+    assert!(matches!(code, Some(0 | 4)), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    let files = below(&folder.path().join("reports"));
+    assert!(files.iter().any(|file| file.ends_with("record.json")), "{files:?}");
+    for file in
+        files.iter().map(|file| folder.path().join("reports").join(file)).filter(|file| file.is_file())
+    {
+        let bytes = fs::read(&file).expect("read");
+        assert!(!bytes.windows(7).any(|word| word == b"hunter2"), "{}", file.display());
+    }
+    let printing = [&arguments[..], &secret, &["--print-profile"], &server].concat();
+    let (_, printed) = ending(&badpeer(&printing, folder.path()));
+    assert!(printed.contains("Bearer hunter2"), "a profile that is asked for is whole: {printed}");
 }

@@ -32,7 +32,7 @@ fn answered(answered: u64, errors: u64, numbers: &[(&str, f64)]) -> Trial {
 
 fn judged(expect: &str, trial: Trial) -> Vec<Verdict> {
     let point = Point { axes: indexmap::IndexMap::new(), trials: vec![trial], verdicts: Vec::new() };
-    verdicts(&profile(expect), &[point], 0)
+    verdicts(&profile(expect), &[point], 0, None)
 }
 
 /// What is said of groups that were not served.

@@ -69,7 +69,7 @@ fn an_error_is_shown_with_what_to_write_instead() {
         ("HTTP/1.1 301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
         ("HTTP/1.1 500 Internal Server Error", "look into what the server says of it"),
         ("HTTP/1.1 503 Service Unavailable", "ask for less"),
-        ("HTTP/1.1 401 Unauthorized", "http.headers"),
+        ("HTTP/1.1 401 Unauthorized", "send what it asks for with --header, or allow it with --status 401"),
         ("HTTP/1.1 418 I'm a teapot", "change the request"),
     ] {
         let said = said("bench", HTTP, errors(9, begins), 9);

@@ -40,9 +40,9 @@ pub(super) fn spawn_on(cores: &[usize], command: &mut Command) -> io::Result<Chi
             cores::stay_on(cores)?;
             command.spawn()
         };
-        scope.spawn(start).join()
+        thread::Builder::new().spawn_scoped(scope, start).map(thread::ScopedJoinHandle::join)
     });
-    spawned.unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))
+    spawned?.unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))
 }
 
 /// What happened, and what was said last.

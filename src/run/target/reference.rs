@@ -54,8 +54,9 @@ impl Reference {
         let words = Arc::new(Mutex::new(VecDeque::new()));
         let listener = child.stderr.take().map(|stderr| {
             let words = Arc::clone(&words);
-            thread::spawn(move || keep_last_lines(stderr, &words))
+            in_background(move || keep_last_lines(stderr, &words))
         });
+        let listener = listener.transpose()?;
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let process = [child.id()];
         let mut target = Self { child, process, service: unknown, admin: unknown, words, listener };
@@ -67,14 +68,14 @@ impl Reference {
     fn await_addresses(&mut self) -> Result<(SocketAddr, SocketAddr), RunError> {
         let (sender, receiver) = mpsc::channel();
         if let Some(stdout) = self.child.stdout.take() {
-            thread::spawn(move || {
+            in_background(move || {
                 let mut reader = BufReader::new(stdout);
                 let mut line = String::new();
                 let _ = reader.read_line(&mut line);
                 let _ = sender.send(line);
                 // Kept open and empty, so that the server never writes into a closed or full pipe.
                 let _ = std::io::copy(&mut reader, &mut std::io::sink());
-            });
+            })?;
         }
         let line = receiver.recv_timeout(PATIENCE).unwrap_or_default();
         match addresses(&line) {
@@ -92,6 +93,11 @@ impl Reference {
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         with_last_words(what, &words.iter().cloned().collect::<Vec<_>>())
     }
+}
+
+fn in_background(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {
+    let made = thread::Builder::new().spawn(work);
+    made.map_err(|e| RunError::Start(format!("cannot make a thread that listens to the server: {e}")))
 }
 
 impl Target for Reference {

@@ -1,0 +1,259 @@
+//! What trials whose window is not the profile's own (`-d`) can be asked of what it expects.
+//!
+//! - Rates, shares, times and costs for each request are judged *as they are*: they do not grow with the window. So is what
+//!   nothing at all satisfies (`evictions = 0`, `skipped < 80`): more time could only make it worse.
+//! - Counts over the window (`requests > 7500`) are *scaled* to the profile's window.
+//! - All else (`evicted = 40`, what lies in memory at the end) may need the whole window to come about. In a comparison it is
+//!   judged as it is where the base meets it in so short a window: then the head has to, too. Where the base does not it is
+//!   *skipped*, by name. In a run it is judged where it holds; where it does not, it is INCONCLUSIVE.
+//!
+//! A comparison by a profile that expects evictions is not shortened at all, unless that is asked for: they have to come
+//! about first.
+
+use std::cmp::Ordering;
+
+use indexmap::IndexSet;
+use serde::{Deserialize, Serialize};
+
+use super::{Judged, judge};
+use crate::{
+    metric::{Fold, Metric, Stat, Unit},
+    profile::{Condition, Expectation, Known, Profile, Wanted},
+    record::{Outcome, Point, Verdict},
+    units::human_time,
+};
+
+/// A scaled count that misses what is expected by fewer standard deviations than this proves nothing.
+const LEAST_DEVIATIONS: f64 = 3.0;
+
+/// A scaled amount that misses what is expected by less than this share of itself proves nothing.
+const LEAST_SHARE: f64 = 0.2;
+
+/// Trials of another length than the profile asks for, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Window {
+    /// The window that the profile asks for.
+    pub asked: f64,
+    /// The window that was measured.
+    pub measured: f64,
+}
+
+/// What shorter trials can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    AsItIs,
+    Scaled,
+    /// Whatever the base meets.
+    AsTheBase,
+}
+
+impl Kind {
+    pub(super) const fn judged(self) -> Judged {
+        match self {
+            Self::AsItIs | Self::AsTheBase => Judged::AsItIs,
+            Self::Scaled => Judged::Scaled,
+        }
+    }
+
+    /// Why it cannot be judged of trials so short, if it cannot.
+    pub(super) fn is_beyond(self, head: Outcome, base: Outcome) -> Option<&'static str> {
+        if head == Outcome::Inconclusive && base == Outcome::Inconclusive {
+            return Some("not measured in so short a window");
+        }
+        (self == Self::AsTheBase && base != Outcome::Pass)
+            .then_some("the base does not meet it in so short a window")
+    }
+}
+
+pub(super) fn kind(expectation: &Expectation) -> Kind {
+    let Stat { metric, fold } = expectation.stat;
+    let unit = expectation.stat.unit();
+    let name = metric.spec().name;
+    let is_steady = fold == Fold::Rate
+        || matches!(unit, Unit::Share | Unit::PerSecond | Unit::Cores)
+        || (fold == Fold::Final && unit == Unit::Nanoseconds)
+        || name.contains("_per_")
+        || metric == Metric::WakeupShare;
+    if is_steady || (only_grows(expectation) && nothing_meets(expectation)) {
+        Kind::AsItIs
+    } else if fold == Fold::Total {
+        Kind::Scaled
+    } else {
+        Kind::AsTheBase
+    }
+}
+
+/// Whether more time can only make the number larger.
+fn only_grows(expectation: &Expectation) -> bool {
+    let Stat { metric, fold } = expectation.stat;
+    let is_of_content = matches!(metric, Metric::CorruptBytes | Metric::GroupCorrupt);
+    (expectation.stat.unit() == Unit::Count && matches!(fold, Fold::Final | Fold::Whole)) || is_of_content
+}
+
+/// Whether a number of 0 is as expected.
+fn nothing_meets(expectation: &Expectation) -> bool {
+    let number = |wanted: &Wanted| match wanted {
+        Wanted::Number(limit) => Some(*limit),
+        Wanted::Share(..) | Wanted::Times(..) => None,
+    };
+    let mut conditions = expectation.conditions.iter();
+    conditions.all(|condition| condition.holds(Known::Exactly(0.0), number) == Some(true))
+}
+
+impl Window {
+    /// How many times as much comes about in the profile's window.
+    fn factor(self) -> f64 {
+        self.asked / self.measured
+    }
+
+    fn times(self) -> [String; 2] {
+        [self.measured, self.asked].map(|seconds| human_time(seconds * 1e9))
+    }
+}
+
+/// What each expectation that the profile writes comes to at the point of this number, in trials of another length.
+pub(super) fn judge_in(profile: &Profile, points: &[Point], index: usize, window: Window) -> Vec<Verdict> {
+    let mut points = points.to_vec();
+    for point in &mut points {
+        scale(point, profile, window);
+    }
+    let expectations = profile.expectations();
+    let meant = expectations.iter().filter(|expectation| expectation.is_at(&points[index].axes));
+    let verdicts = judge(profile, &points, index).into_iter().zip(meant);
+    verdicts.map(|(verdict, expectation)| in_window(verdict, expectation, window)).collect()
+}
+
+/// A verdict that does not fail what the length of the trials alone may have missed.
+fn in_window(mut verdict: Verdict, expectation: &Expectation, window: Window) -> Verdict {
+    let [measured, asked] = window.times();
+    let kind = kind(expectation);
+    if kind == Kind::Scaled {
+        verdict.condition = format!("{} (in {asked}, scaled from {measured})", verdict.condition);
+    }
+    let is_by_length = match (kind, verdict.measured) {
+        _ if verdict.outcome != Outcome::Fail => false,
+        (Kind::AsItIs, _) | (_, None) => false,
+        (Kind::Scaled, Some(figure)) => is_close(expectation, figure, window),
+        // More than is wanted will not become less.
+        (Kind::AsTheBase, Some(figure)) => {
+            let is_beyond = |c: &Condition| c.missed_by(figure) == Some(Ordering::Greater);
+            window.measured < window.asked
+                && !(only_grows(expectation) && expectation.conditions.iter().any(is_beyond))
+        }
+    };
+    if is_by_length {
+        let name = &verdict.name;
+        verdict.outcome = Outcome::Inconclusive;
+        verdict.reason = Some(format!(
+            "`{name}` is not judged: a window of {measured} does not tell what comes about in the profile's {asked}."
+        ));
+    }
+    verdict
+}
+
+/// Whether a scaled number misses what is expected by no more than short trials scatter.
+fn is_close(expectation: &Expectation, figure: f64, window: Window) -> bool {
+    let margin = match expectation.stat.unit() {
+        // Of independent events.
+        Unit::Count => {
+            LEAST_DEVIATIONS * (figure / window.factor()).max(1.0).sqrt().max(1.0) * window.factor()
+        }
+        _ => LEAST_SHARE * figure,
+    };
+    let is_met = |condition: &Condition| match condition.missed_by(figure) {
+        None => true,
+        Some(side) => {
+            [figure - margin, figure + margin].iter().any(|near| condition.missed_by(*near) != Some(side))
+        }
+    };
+    expectation.conditions.iter().all(is_met)
+}
+
+/// Multiplies the counts over the window that are expected something of.
+pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
+    let expectations = profile.expectations();
+    let scaled = expectations.iter().filter(|expectation| kind(expectation) == Kind::Scaled);
+    // One number may be expected different things of at different points.
+    let numbers: IndexSet<&str> = scaled.map(|expectation| expectation.number.as_str()).collect();
+    for trial in &mut point.trials {
+        for number in &numbers {
+            if let Some(value) = trial.summary.get_mut(*number) {
+                *value *= window.factor();
+            }
+        }
+    }
+}
+
+/// Whether the profile expects evictions, which come about only as fast as its timeouts let them.
+#[must_use]
+pub fn needs_the_whole_window(profile: &Profile) -> bool {
+    let of_evictions = |metric: Metric| {
+        let name = metric.spec().name;
+        name.starts_with("evict") || name.starts_with("stalled_for") || metric == Metric::ServerEnded
+    };
+    profile
+        .expectations()
+        .iter()
+        .any(|expectation| of_evictions(expectation.stat.metric) && !nothing_meets(expectation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        gate::{trial, verdicts},
+        profile::Source,
+    };
+
+    /// A tenth of the profile's window.
+    const SHORT: Window = Window { asked: 10.0, measured: 1.0 };
+
+    fn judged(name: &str, condition: &str, figure: f64, window: Window) -> Verdict {
+        let text = format!(
+            "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ rate = 9, payload = 9 }}\n[expect]\n\
+             \"{name}\" = \"{condition}\""
+        );
+        let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
+        let trials = vec![trial(&[(name, figure)])];
+        let point = Point { axes: indexmap::IndexMap::new(), trials, verdicts: Vec::new() };
+        verdicts(&profile, &[point], 0, Some(window)).remove(0)
+    }
+
+    #[test]
+    fn counts_over_the_window_are_scaled_and_fail_only_beyond_what_short_trials_scatter() {
+        let requests = |figure| judged("g.requests", "> 7500", figure, SHORT);
+        let passed = requests(800.0);
+        assert_eq!((passed.outcome, passed.measured), (Outcome::Pass, Some(8000.0)));
+        assert_eq!(passed.condition, "> 7500 (in 10 s, scaled from 1 s)");
+        assert_eq!(requests(700.0).outcome, Outcome::Inconclusive, "by less than three deviations of 26");
+        assert_eq!(requests(600.0).outcome, Outcome::Fail);
+        let long = Window { asked: 1.0, measured: 10.0 };
+        assert_eq!(judged("g.requests", "< 100", 900.0, long).outcome, Outcome::Pass);
+        assert_eq!(judged("g.requests", "< 100", 9000.0, long).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_needs_the_whole_window_is_not_failed_for_a_shorter_one() {
+        let evicted = |condition, figure, window| judged("g.evicted", condition, figure, window);
+        let missed = evicted("= 40", 0.0, SHORT);
+        assert_eq!(missed.outcome, Outcome::Inconclusive);
+        let said = "`g.evicted` is not judged: a window of 1 s does not tell what comes about in the profile's 10 s.";
+        assert_eq!(missed.reason.as_deref(), Some(said));
+        assert_eq!(evicted("= 40", 40.0, SHORT).outcome, Outcome::Pass);
+        assert_eq!(evicted("= 40", 41.0, SHORT).outcome, Outcome::Fail, "they will not become fewer");
+        assert_eq!(evicted("= 0", 1.0, SHORT).outcome, Outcome::Fail);
+        let long = Window { asked: 1.0, measured: 10.0 };
+        assert_eq!(evicted("= 40", 0.0, long).outcome, Outcome::Fail, "it had more time than that");
+    }
+
+    #[test]
+    fn rates_and_times_are_judged_as_they_are() {
+        for (name, condition, figure) in [
+            ("g.latency_p99", "< 1ms", 2e6),
+            ("g.requests_rate", "> 700/s", 600.0),
+            ("corrupt_bytes", "= 0", 1.0),
+        ] {
+            assert_eq!(judged(name, condition, figure, SHORT).outcome, Outcome::Fail, "{name}");
+        }
+    }
+}
