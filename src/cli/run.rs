@@ -100,7 +100,9 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
     let plain = source.parse(&args.set).map_err(Failure::usage)?;
     let overrides = args.overrides(plain.core.is_some());
     let points = source.expand(&overrides).map_err(Failure::usage)?;
-    let duration = args.duration.filter(|duration| plain.core.is_none() && *duration != plain.measure);
+    let is_swept = plain.sweep.contains_key("measure");
+    let is_other = |duration: &Span| plain.core.is_none() && !is_swept && *duration != plain.measure;
+    let duration = args.duration.filter(is_other);
     let window = duration
         .map(|measured| Window { asked: plain.measure.0.as_secs_f64(), measured: measured.0.as_secs_f64() });
     Ok(Request {

@@ -70,7 +70,7 @@ pub fn expected(
     for (index, (profile, cell)) in profiles.iter().zip(cells).enumerate() {
         let expectations: IndexMap<String, Expectation> =
             profile.expectations().into_iter().map(|e| (e.name.clone(), e)).collect();
-        let kind_of = |name: &str| window.map(|_| kind(&expectations[name]));
+        let kind_of = |name: &str| window.map(|_| kind(&expectations[name], profile));
         let judged = |points: &[Point], medians: &[Point]| -> Vec<Verdict> {
             let is_typical =
                 |name: &str| scatters(expectations[name].stat) || kind_of(name) == Some(Kind::AsTheBase);

@@ -1,14 +1,16 @@
 //! What trials whose window is not the profile's own (`-d`) can be asked of what it expects.
 //!
 //! - Rates, shares, times and costs for each request are judged *as they are*: they do not grow with the window. So is what
-//!   nothing at all satisfies (`evictions = 0`, `skipped < 80`): more time could only make it worse.
+//!   nothing at all satisfies (`evictions = 0`, `skipped < 80`): more time could only make it worse. That it holds in so short
+//!   a window does not prove that it holds in the profile's, which a note says.
 //! - Counts over the window (`requests > 7500`) are *scaled* to the profile's window.
-//! - All else (`evicted = 40`, what lies in memory at the end) may need the whole window to come about. In a comparison it is
-//!   judged as it is where the base meets it in so short a window: then the head has to, too. Where the base does not it is
-//!   *skipped*, by name. In a run it is judged where it holds; where it does not, it is INCONCLUSIVE.
+//! - All else (`evicted = 40`, what lies in memory at the end, a wait that is to be longer than a second, any number of a load
+//!   that changes with time) may need the whole window to come about. In a comparison it is judged as it is where the base
+//!   meets it in so short a window: then the head has to, too. Where the base does not it is *skipped*, by name. In a run it
+//!   is judged where it holds; where it does not, it is INCONCLUSIVE.
 //!
-//! A comparison by a profile that expects evictions is not shortened at all, unless that is asked for: they have to come
-//! about first.
+//! A comparison by a profile that expects evictions, or whose load changes with time, is not shortened at all, unless that is
+//! asked for: they have to come about first.
 
 use std::cmp::Ordering;
 
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{Judged, judge};
 use crate::{
     metric::{Fold, Metric, Stat, Unit},
-    profile::{Condition, Expectation, Known, Profile, Wanted},
+    profile::{Condition, Expectation, Group, Known, Profile, Wanted},
     record::{Outcome, Point, Verdict},
     units::human_time,
 };
@@ -60,12 +62,12 @@ impl Kind {
         if head == Outcome::Inconclusive && base == Outcome::Inconclusive {
             return Some("not measured in so short a window");
         }
-        (self == Self::AsTheBase && base != Outcome::Pass)
+        (self != Self::AsItIs && base != Outcome::Pass)
             .then_some("the base does not meet it in so short a window")
     }
 }
 
-pub(super) fn kind(expectation: &Expectation) -> Kind {
+pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
     let Stat { metric, fold } = expectation.stat;
     let unit = expectation.stat.unit();
     let name = metric.spec().name;
@@ -74,13 +76,31 @@ pub(super) fn kind(expectation: &Expectation) -> Kind {
         || (fold == Fold::Final && unit == Unit::Nanoseconds)
         || name.contains("_per_")
         || metric == Metric::WakeupShare;
-    if is_steady || (only_grows(expectation) && nothing_meets(expectation)) {
+    if only_grows(expectation) && nothing_meets(expectation) {
+        return Kind::AsItIs;
+    }
+    let is_least_time = unit == Unit::Nanoseconds && !expectation.conditions.iter().all(Condition::bounds_from_above);
+    if is_least_time || changes_with_time(expectation, profile) {
+        Kind::AsTheBase
+    } else if is_steady {
         Kind::AsItIs
     } else if fold == Fold::Total {
         Kind::Scaled
     } else {
         Kind::AsTheBase
     }
+}
+
+/// Whether the number is of a load that is another one early in the window than late in it.
+fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
+    let group = expectation.number.rsplit_once('.').map(|(group, _)| group);
+    let mut meant = profile.clients.iter().filter(|client| group.is_none_or(|group| client.name == group));
+    meant.any(is_changing)
+}
+
+fn is_changing(group: &Group) -> bool {
+    let rate = group.load.rate.as_ref();
+    !group.start.0.is_zero() || rate.is_some_and(|schedule| !schedule.is_constant())
 }
 
 /// Whether more time can only make the number larger.
@@ -92,18 +112,31 @@ fn only_grows(expectation: &Expectation) -> bool {
 
 /// Whether a number of 0 is as expected.
 fn nothing_meets(expectation: &Expectation) -> bool {
-    let number = |wanted: &Wanted| match wanted {
-        Wanted::Number(limit) => Some(*limit),
-        Wanted::Share(..) | Wanted::Times(..) => None,
-    };
     let mut conditions = expectation.conditions.iter();
     conditions.all(|condition| condition.holds(Known::Exactly(0.0), number) == Some(true))
+}
+
+/// What is compared with, where that is a plain number.
+fn number(wanted: &Wanted) -> Option<f64> {
+    match wanted {
+        Wanted::Number(limit) => Some(*limit),
+        Wanted::Share(..) | Wanted::Times(..) => None,
+    }
 }
 
 impl Window {
     /// How many times as much comes about in the profile's window.
     fn factor(self) -> f64 {
         self.asked / self.measured
+    }
+
+    /// What a reader of trials of this length must bear in mind.
+    #[must_use]
+    pub fn note(self) -> String {
+        let [measured, asked] = self.times();
+        format!(
+            "the window was {measured} where the profile asks for {asked}: what holds in it need not hold in the profile's"
+        )
     }
 
     fn times(self) -> [String; 2] {
@@ -120,13 +153,14 @@ pub(super) fn judge_in(profile: &Profile, points: &[Point], index: usize, window
     let expectations = profile.expectations();
     let meant = expectations.iter().filter(|expectation| expectation.is_at(&points[index].axes));
     let verdicts = judge(profile, &points, index).into_iter().zip(meant);
-    verdicts.map(|(verdict, expectation)| in_window(verdict, expectation, window)).collect()
+    verdicts
+        .map(|(verdict, expectation)| in_window(verdict, expectation, kind(expectation, profile), window))
+        .collect()
 }
 
 /// A verdict that does not fail what the length of the trials alone may have missed.
-fn in_window(mut verdict: Verdict, expectation: &Expectation, window: Window) -> Verdict {
+fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window: Window) -> Verdict {
     let [measured, asked] = window.times();
-    let kind = kind(expectation);
     if kind == Kind::Scaled {
         verdict.condition = format!("{} (in {asked}, scaled from {measured})", verdict.condition);
     }
@@ -134,11 +168,11 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, window: Window) ->
         _ if verdict.outcome != Outcome::Fail => false,
         (Kind::AsItIs, _) | (_, None) => false,
         (Kind::Scaled, Some(figure)) => is_close(expectation, figure, window),
-        // More than is wanted will not become less.
         (Kind::AsTheBase, Some(figure)) => {
-            let is_beyond = |c: &Condition| c.missed_by(figure) == Some(Ordering::Greater);
-            window.measured < window.asked
-                && !(only_grows(expectation) && expectation.conditions.iter().any(is_beyond))
+            let is_more = |c: &Condition| c.missed_by(figure) == Some(Ordering::Greater);
+            let is_more = only_grows(expectation) && expectation.conditions.iter().any(is_more);
+            // More than is wanted will not become less in a longer window, nor less than is wanted more in a shorter one.
+            is_more == (window.measured > window.asked)
         }
     };
     if is_by_length {
@@ -160,11 +194,11 @@ fn is_close(expectation: &Expectation, figure: f64, window: Window) -> bool {
         }
         _ => LEAST_SHARE * figure,
     };
+    let near = [figure - margin, figure + margin];
     let is_met = |condition: &Condition| match condition.missed_by(figure) {
-        None => true,
-        Some(side) => {
-            [figure - margin, figure + margin].iter().any(|near| condition.missed_by(*near) != Some(side))
-        }
+        Some(side) => near.iter().any(|figure| condition.missed_by(*figure) != Some(side)),
+        // Another point or number, which is compared with, is scaled alike.
+        None => condition.holds(Known::Exactly(figure), number) == Some(true),
     };
     expectation.conditions.iter().all(is_met)
 }
@@ -172,7 +206,7 @@ fn is_close(expectation: &Expectation, figure: f64, window: Window) -> bool {
 /// Multiplies the counts over the window that are expected something of.
 pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
     let expectations = profile.expectations();
-    let scaled = expectations.iter().filter(|expectation| kind(expectation) == Kind::Scaled);
+    let scaled = expectations.iter().filter(|expectation| kind(expectation, profile) == Kind::Scaled);
     // One number may be expected different things of at different points.
     let numbers: IndexSet<&str> = scaled.map(|expectation| expectation.number.as_str()).collect();
     for trial in &mut point.trials {
@@ -184,9 +218,13 @@ pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
     }
 }
 
-/// Whether the profile expects evictions, which come about only as fast as its timeouts let them.
+/// Whether the profile's load changes with time, or it expects evictions, which come about only as fast as its timeouts let
+/// them.
 #[must_use]
 pub fn needs_the_whole_window(profile: &Profile) -> bool {
+    if profile.clients.iter().any(is_changing) {
+        return true;
+    }
     let of_evictions = |metric: Metric| {
         let name = metric.spec().name;
         name.starts_with("evict") || name.starts_with("stalled_for") || metric == Metric::ServerEnded
@@ -209,8 +247,12 @@ mod tests {
     const SHORT: Window = Window { asked: 10.0, measured: 1.0 };
 
     fn judged(name: &str, condition: &str, figure: f64, window: Window) -> Verdict {
+        judged_at("9", name, condition, figure, window)
+    }
+
+    fn judged_at(rate: &str, name: &str, condition: &str, figure: f64, window: Window) -> Verdict {
         let text = format!(
-            "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ rate = 9, payload = 9 }}\n[expect]\n\
+            "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ rate = \"{rate}\", payload = 9 }}\n[expect]\n\
              \"{name}\" = \"{condition}\""
         );
         let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
@@ -227,6 +269,7 @@ mod tests {
         assert_eq!(passed.condition, "> 7500 (in 10 s, scaled from 1 s)");
         assert_eq!(requests(700.0).outcome, Outcome::Inconclusive, "by less than three deviations of 26");
         assert_eq!(requests(600.0).outcome, Outcome::Fail);
+        assert_eq!(judged("g.requests", "= 7999", 800.0, SHORT).outcome, Outcome::Inconclusive);
         let long = Window { asked: 1.0, measured: 10.0 };
         assert_eq!(judged("g.requests", "< 100", 900.0, long).outcome, Outcome::Pass);
         assert_eq!(judged("g.requests", "< 100", 9000.0, long).outcome, Outcome::Fail);
@@ -244,6 +287,21 @@ mod tests {
         assert_eq!(evicted("= 0", 1.0, SHORT).outcome, Outcome::Fail);
         let long = Window { asked: 1.0, measured: 10.0 };
         assert_eq!(evicted("= 40", 0.0, long).outcome, Outcome::Fail, "it had more time than that");
+        assert_eq!(evicted("= 40", 41.0, long).outcome, Outcome::Inconclusive, "more came in more time");
+        let late = judged("g.longest_wait", "> 500ms", 1e6, SHORT);
+        assert_eq!(late.outcome, Outcome::Inconclusive, "a queue grows with time");
+    }
+
+    #[test]
+    fn a_load_that_changes_with_time_is_not_scaled() {
+        const RAMP: &str = "1000/s to 7000/s over 6s";
+        for (name, condition, figure) in
+            [("g.due", "> 26000", 1000.0), ("g.latency_p99", "> 500ms", 1e6), ("server_cpu_rate", "> 0.6", 0.1)]
+        {
+            let outcome = judged_at(RAMP, name, condition, figure, SHORT).outcome;
+            assert_eq!(outcome, Outcome::Inconclusive, "{name}");
+        }
+        assert_eq!(judged_at(RAMP, "g.evicted", "= 0", 1.0, SHORT).outcome, Outcome::Fail);
     }
 
     #[test]

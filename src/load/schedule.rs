@@ -45,6 +45,12 @@ impl Schedule {
         self.phases.iter().flat_map(|phase| [phase.from, phase.to]).chain([self.rest])
     }
 
+    /// Whether the rate is the same all the time.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.rates().all(|rate| rate == self.rest)
+    }
+
     /// When so many requests have become due, in nanoseconds since the start; `None` if that never happens.
     #[must_use]
     pub fn due_ns(&self, arrivals: f64) -> Option<u64> {

@@ -173,10 +173,11 @@ fn run_points(
                     observer,
                 )?),
             };
-            let Some((trial, end)) = made else {
+            let Some((mut trial, end)) = made else {
                 record.interrupted = true;
                 return Ok(());
             };
+            trial.notes.extend(request.window.map(Window::note));
             if let Some(point) = record.points.last_mut() {
                 point.trials.push(trial);
             }
