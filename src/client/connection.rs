@@ -83,6 +83,8 @@ pub(super) struct Connection {
     pub(super) last_was_error: bool,
     /// Its group knows that it has room for another request of an open loop.
     pub(super) is_offered: bool,
+    /// It has lived as long as it was to, and ends with the answers that are under way.
+    pub(super) is_retiring: bool,
     /// Bytes that had been received when the last answer was whole.
     pub(super) answered_at: u64,
     /// When the last answer came, in nanoseconds; 0 before the first.
@@ -206,7 +208,7 @@ impl Connection {
     pub(super) fn decode(&mut self, bytes: Option<&[u8]>, io: &Io, group: &mut Group) {
         let closed_loop = group.spec.load.is_closed_loop() && group.downloads.is_none();
         let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
-        let most = group.requests_per_connection();
+        let most = self.most_requests(group);
         let (pending, last) = (&mut self.pending, &mut self.last);
         let last_was_error = &mut self.last_was_error;
         let (mut unasked, mut answers, mut gave_up) = (0, 0, false);

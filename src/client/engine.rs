@@ -15,14 +15,13 @@ use hdrhistogram::Histogram;
 
 use super::{
     Plan, Port, Tick,
-    connection::{Connection, Fate, Phase, Turn},
+    connection::{Connection, Fate, Phase},
     group::{Ended, Group},
     pauses::Pauses,
     run_delay::RunDelay,
     share::{Share, Start},
 };
 use crate::{
-    behavior::End,
     metric::{Metric, Row},
     reactor::{Reactor, Ready, Slots, Token},
     sys,
@@ -98,6 +97,8 @@ pub(super) struct Engine<'a> {
     run_delay: Option<RunDelay>,
     /// When the last tick was due, in nanoseconds since the epoch.
     ticked_ns: Option<u64>,
+    /// When new requests were no longer begun.
+    closing_since_ns: u64,
     /// When the window began and when it ended.
     pub(super) marks: Vec<Mark>,
 }
@@ -153,6 +154,7 @@ impl<'a> Engine<'a> {
             pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
             run_delay: RunDelay::of_this_thread(),
             ticked_ns: None,
+            closing_since_ns: 0,
             marks: Vec::new(),
         })
     }
@@ -174,6 +176,8 @@ impl<'a> Engine<'a> {
                 self.start_downloads();
             } else if !self.io.closing {
                 self.io.closing = true;
+                // Where the engine was stopped when the window ended, what it reads only now gets its time, too.
+                self.closing_since_ns = self.io.now_ns;
                 self.take_last_arrivals();
             } else {
                 self.connect_for_waiting()?;
@@ -198,6 +202,7 @@ impl<'a> Engine<'a> {
     fn settled(&self, end: u64) -> bool {
         let sampled = self.plan.sampled.load(Ordering::Acquire);
         let pause = if sampled { PAUSE } else { Plan::SAMPLE_PATIENCE };
+        let end = self.closing_since_ns.max(end);
         if !self.io.closing || self.io.now_ns < end + pause.as_nanos() as u64 {
             return false;
         }
@@ -276,10 +281,7 @@ impl<'a> Engine<'a> {
                 What::Connect => Some(Ended::TimedOut),
                 What::Lifetime => {
                     connection.lifetime = None;
-                    match connection.part(End::Close, &mut self.io, group) {
-                        Turn::End(ended) => Some(ended),
-                        Turn::Again | Turn::Over => None,
-                    }
+                    connection.retire(&mut self.io, group)
                 }
                 What::Receive => {
                     connection.rx.timer = None;

@@ -95,6 +95,8 @@ pub(super) struct Group {
     /// Requests that became due.
     due: u64,
     due_in_window: u64,
+    /// Requests of the warm-up that nobody answered, and that waited in the window.
+    left_over: u64,
     answered_in_window: u64,
     /// What came of those that were due in the window.
     pub(super) judged: Judged,
@@ -157,6 +159,7 @@ impl Group {
             window,
             due: 0,
             due_in_window: 0,
+            left_over: 0,
             answered_in_window: 0,
             judged: Judged::new(),
             silence: Silence::new(last_answer_ns, window),

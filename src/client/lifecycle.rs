@@ -99,6 +99,7 @@ impl Engine<'_> {
             last: None,
             last_was_error: false,
             is_offered: false,
+            is_retiring: false,
             answered_at: 0,
             last_answer_ns: 0,
             answers: 0,

@@ -3,7 +3,7 @@
 use std::{net::Shutdown, os::fd::AsFd};
 
 use super::{
-    connection::{Connection, Last, Phase, Turn},
+    connection::{Connection, Fate, Last, Phase, Turn},
     engine::Io,
     group::{Ended, Group},
     pending::{CROSSED_NS, Request},
@@ -36,6 +36,22 @@ impl Connection {
         Turn::End(Ended::ByUs(end))
     }
 
+    /// The connection has lived as long as it was to. A good client begins nothing new on it, and closes it when it has heard
+    /// all answers: what a server leaves unanswered is not hidden by that.
+    pub(super) fn retire(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+        self.forget_unsent(group);
+        if group.spec.is_steady() && self.pending.open() > 0 {
+            self.is_retiring = true;
+            return None;
+        }
+        if let Turn::End(ended) = self.part(End::Close, io, group) { Some(ended) } else { None }
+    }
+
+    /// How many requests are started on it at most.
+    pub(super) fn most_requests(&self, group: &Group) -> u64 {
+        if self.is_retiring { self.pending.started() } else { group.requests_per_connection() }
+    }
+
     /// Whether bytes came that were not read: a close is an RST then (`tcp_close` in the kernel).
     fn has_unread(&self) -> bool {
         sys::receive_queue_bytes(self.stream.as_fd()).is_ok_and(|bytes| bytes > 0)
@@ -62,7 +78,8 @@ impl Connection {
             self.forget_unsent(group);
             return Some(Turn::End(how));
         }
-        let is_over = self.pending.answered_count() >= group.requests_per_connection();
+        let is_over = self.pending.answered_count() >= group.requests_per_connection()
+            || (self.is_retiring && self.pending.open() == 0);
         is_over.then(|| self.part(End::Close, io, group))
     }
 

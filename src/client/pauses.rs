@@ -6,7 +6,8 @@ const LOOK_EVERY_NS: u64 = 10_000_000;
 /// What is shorter is the scheduler's daily business, and is seen as run delay and as pacing error.
 const SHORTEST_NS: u64 = 50_000_000;
 
-/// Adds up the pauses that lie in the window.
+/// Adds up the pauses that lie in the window, and finds the longest: one that begins in the window, or after it while the last
+/// answers are waited for, makes all of them late.
 #[derive(Debug)]
 pub(super) struct Pauses {
     window: (u64, u64),
@@ -38,9 +39,10 @@ impl Pauses {
         }
         let cpu_ns = cpu_ns();
         let spent = cpu_ns.saturating_sub(self.cpu_ns) + self.slept_ns;
-        let in_window = now_ns.min(self.window.1).saturating_sub(self.at_ns.max(self.window.0));
-        let pause = passed.saturating_sub(spent).min(in_window);
-        self.longest_ns = self.longest_ns.max(pause);
+        let since_ns = self.at_ns.max(self.window.0);
+        let stood_still = passed.saturating_sub(spent);
+        let pause = stood_still.min(now_ns.min(self.window.1).saturating_sub(since_ns));
+        self.longest_ns = self.longest_ns.max(stood_still.min(now_ns.saturating_sub(since_ns)));
         self.total_ns += if pause >= SHORTEST_NS { pause } else { 0 };
         (self.at_ns, self.cpu_ns, self.slept_ns) = (now_ns, cpu_ns, 0);
     }
@@ -81,7 +83,12 @@ mod tests {
     fn only_what_lies_in_the_window_counts() {
         assert_eq!(after(&[(0, 90, 0, 0)]), (0, 0), "before it");
         assert_eq!(after(&[(10, 0, 0, 190)]), (100, 100), "at its beginning");
-        assert_eq!(after(&[(1000, 0, 0, 0), (0, 900, 0, 0), (0, 900, 0, 0)]), (100, 100), "at its end");
+        assert_eq!(after(&[(1000, 0, 0, 0), (0, 700, 0, 0), (0, 300, 0, 0)]), (700, 100), "at its end");
+        assert_eq!(
+            after(&[(1200, 0, 0, 0), (0, 300, 0, 0)]),
+            (300, 0),
+            "while the last answers are waited for"
+        );
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Connection {
     /// Whether another request of an open loop may be started on it.
     fn has_room(&self, group: &Group) -> bool {
         self.pending.open() < group.queue.most_under_way
-            && self.pending.started() < group.requests_per_connection()
+            && self.pending.started() < self.most_requests(group)
             && !self.tx.is_shut()
             && self.last.is_none()
     }

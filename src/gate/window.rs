@@ -79,7 +79,8 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
     if only_grows(expectation) && nothing_meets(expectation) {
         return Kind::AsItIs;
     }
-    let is_least_time = unit == Unit::Nanoseconds && !expectation.conditions.iter().all(Condition::bounds_from_above);
+    let is_least_time =
+        unit == Unit::Nanoseconds && !expectation.conditions.iter().all(Condition::bounds_from_above);
     if is_least_time || changes_with_time(expectation, profile) {
         Kind::AsTheBase
     } else if is_steady {
@@ -295,9 +296,11 @@ mod tests {
     #[test]
     fn a_load_that_changes_with_time_is_not_scaled() {
         const RAMP: &str = "1000/s to 7000/s over 6s";
-        for (name, condition, figure) in
-            [("g.due", "> 26000", 1000.0), ("g.latency_p99", "> 500ms", 1e6), ("server_cpu_rate", "> 0.6", 0.1)]
-        {
+        for (name, condition, figure) in [
+            ("g.due", "> 26000", 1000.0),
+            ("g.latency_p99", "> 500ms", 1e6),
+            ("server_cpu_rate", "> 0.6", 0.1),
+        ] {
             let outcome = judged_at(RAMP, name, condition, figure, SHORT).outcome;
             assert_eq!(outcome, Outcome::Inconclusive, "{name}");
         }

@@ -21,7 +21,8 @@ impl Reconnect {
     pub const ABOUT: &str = "connect_rate = \"500/s\" opens the first connections of a group no faster than that (a \
         schedule, as load.rate is); without it all at once. requests_per_connection = 100 closes every connection when \
         so many requests were answered on it, and asks for no more before. lifetime = \"2s\" closes every connection \
-        after that time, whatever is under way on it (the first ones of a group after a random part of it). \
+        after that time (the first ones of a group after a random part of it): good clients wait for the answers that are \
+        under way, others do not. \
         reconnect = {} opens every connection again that ended, however it ended, after `pause` (default 0s), but no \
         more of the whole group than `at_most` (default 1000/s). With requests_per_connection it is the churn of clients \
         that keep no connection for long; with a server that evicts or refuses, the storm of those who come back at \

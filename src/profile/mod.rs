@@ -123,8 +123,8 @@ pub struct Group {
     /// Requests on each connection, at most: when the last of them is answered the client closes it; no end unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_connection: Option<Count>,
-    /// How long each connection is kept before it is closed, whatever is under way on it; the first ones of a group for
-    /// a random part of it, so that they do not end in step.
+    /// How long each connection is kept before it is closed: by a good client when it has the answers that are under way, by
+    /// others at once. The first ones of a group are kept for a random part of it, so that they do not end in step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Span>,
     /// How connections that ended are opened again; not at all unless set.

@@ -194,3 +194,31 @@ fn who_is_evicted_comes_back_at_once() {
     assert!((20..=84).contains(&group.ledger.opened), "{:?}", group.ledger);
     assert!(group.ledger.evicted_rst >= group.ledger.opened - 4, "{:?}", group.ledger);
 }
+
+#[test]
+fn a_lifetime_ends_with_the_answers_under_way_and_hides_no_silence() {
+    let keys = "protocol = \"echo\"\nload = { depth = 2, payload = 64 }\nlifetime = \"50ms\"\nreconnect = {}";
+    let served = four("protocol = \"echo\"", keys);
+    assert!(served.ledger.closed_by_us > 8 && served.requests.lost == 0, "{served:?}");
+    assert_eq!(served.ledger.reset_by_us, 0, "{:?}", served.ledger);
+    // A server that answers every second connection only.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for (index, mut stream) in listener.incoming().flatten().enumerate() {
+            thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut piece) {
+                    if index % 2 == 0 && stream.write_all(&piece[..count]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let driven = driven_at(address, &format!("[[clients]]\nname = \"g\"\ncount = 4\n{keys}"), 400);
+    let (group, summary) = (&driven.groups[0], &driven.summaries[0]);
+    assert!(group.requests.unanswered >= 4 && group.requests.lost == 0, "{:?}", group.requests);
+    assert!(summary.value(Metric::SilentConnections) >= Some(2.0), "{summary:?}");
+    assert!(summary.value(Metric::LongestWait) > Some(100e6), "{summary:?}");
+}

@@ -85,7 +85,10 @@ impl Group {
     fn censor(&mut self, cause: Cause, request: &Request, now_ns: u64) {
         // An error came, late or not.
         self.waited(request.due_ns, now_ns, Some(cause).filter(|cause| *cause != Cause::Errors));
-        if self.in_window(request.due_ns) {
+        // What was due before the window and waited in vain until now has waited in the window, too.
+        let is_left_over = cause != Cause::Errors && request.due_ns < self.window.0 && now_ns > self.window.0;
+        self.left_over += u64::from(is_left_over);
+        if is_left_over || self.in_window(request.due_ns) {
             let since = |ns: u64| if ns == 0 { 0 } else { now_ns.saturating_sub(ns) };
             self.judged.censor(cause, since(request.due_ns), since(request.sent_ns));
         }
@@ -207,6 +210,7 @@ impl Group {
     pub(in crate::client) fn absorb(&mut self, other: Self) {
         self.due += other.due;
         self.due_in_window += other.due_in_window;
+        self.left_over += other.left_over;
         self.answered_in_window += other.answered_in_window;
         self.requests.add(&other.requests);
         self.ledger.add(&other.ledger);

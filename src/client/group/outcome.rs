@@ -89,7 +89,7 @@ impl Group {
         if self.spec.tx.is_idle() {
             return;
         }
-        let due = self.due_in_window.max(1) as f64;
+        let due = (self.due_in_window + self.left_over).max(1) as f64;
         for (metric, cause) in [
             (Metric::UnansweredShare, Cause::Unanswered),
             (Metric::LostShare, Cause::Lost),

@@ -36,6 +36,24 @@ fn only_requests_due_in_the_window_are_in_the_latencies() {
 }
 
 #[test]
+fn what_the_warm_up_left_unanswered_counts_in_the_window() {
+    let mut group = group();
+    let mut pending = Pending::default();
+    pending.start(Request::due(90));
+    group.due(90);
+    let life = Life { opened_ns: 80, is_established: true, answers: 0 };
+    group.ended(Ended::Alive, life, &pending, &Tally::default(), 250);
+    let (summary, censored) = group.summary();
+    assert_eq!(summary.value(Metric::LatencyP99), Some(160.0), "it waited all the time");
+    assert!(censored.contains(&(Metric::LatencyP99, Cause::Unanswered)), "{censored:?}");
+    assert_eq!(summary.value(Metric::UnansweredShare), Some(1.0), "of all that asked in the window");
+    let mut group = self::group();
+    group.due(90);
+    group.ended(Ended::ByReset, life, &pending, &Tally::default(), 95);
+    assert_eq!(group.summary().0.value(Metric::LatencyP99), None, "it was over before the window");
+}
+
+#[test]
 fn an_error_is_an_answer_and_no_latency() {
     let mut group = group();
     group.due(110);
@@ -102,10 +120,11 @@ fn what_waits_for_a_connection_to_the_end_is_skipped_and_counts_from_when_it_was
     group.stop(230);
     let (summary, censored) = group.summary();
     assert_eq!((group.requests.skipped, summary.value(Metric::SkippedShare)), (2, Some(1.0)));
+    assert_eq!(summary.value(Metric::LatencyP50), Some(90.0));
     assert_eq!(
-        summary.value(Metric::LatencyP50),
-        Some(90.0),
-        "that of the warm-up is no latency of the window"
+        summary.value(Metric::LatencyMax),
+        Some(140.0),
+        "that of the warm-up has waited in the window, too"
     );
     assert!(censored.contains(&(Metric::LatencyP50, Cause::Skipped)), "{censored:?}");
     assert_eq!(summary.value(Metric::LongestWait), Some(130.0), "it waited through the window");
