@@ -4,7 +4,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cell, Pair, judge,
+    Cell, Pair, judge, judge_each,
     window::{Kind, Window, kind, scale},
 };
 use crate::{
@@ -88,8 +88,28 @@ pub fn expected(
             let judged = kind.map_or(Judged::Whole, Kind::judged);
             all.push(Expected { axes: cell.axes.clone(), verdict, base: base.outcome, judged });
         }
+        all.extend(wrong_on_both_sides(profile, &heads, &bases, index));
     }
     (all, skipped)
+}
+
+/// Wrong bytes of the head where the base has wrong ones, too: nobody need expect their absence, and a base that is wrong
+/// excuses nobody. Those that the head alone has are [`faults`].
+fn wrong_on_both_sides(profile: &Profile, heads: &[Point], bases: &[Point], index: usize) -> Vec<Expected> {
+    let axes = &heads[index].axes;
+    let is_content = |e: &Expectation| matches!(e.stat.metric, Metric::CorruptBytes | Metric::GroupCorrupt);
+    let implied: Vec<Expectation> = profile.implied(axes).into_iter().filter(is_content).collect();
+    let of = |points: &[Point]| judge_each(&implied, profile, points, index);
+    let both = of(heads).into_iter().zip(of(bases));
+    let failed = both.filter(|(head, base)| [head, base].iter().all(|side| side.outcome == Outcome::Fail));
+    failed
+        .map(|(verdict, base)| Expected {
+            axes: axes.clone(),
+            verdict,
+            base: base.outcome,
+            judged: Judged::Whole,
+        })
+        .collect()
 }
 
 /// Whether a number differs from trial to trial though nothing is wrong, or because the machine was busy.
@@ -232,6 +252,24 @@ mod tests {
             |heads: &[f64]| outcomes("eviction_lateness_min = \">= 0ns\"", "eviction_lateness_min", heads);
         assert_eq!(early(&[3.0, -1.0, 4.0]), (Pass, Fail), "no median excuses an early eviction");
         assert_eq!(late(&[]), (Inconclusive, Inconclusive));
+    }
+
+    #[test]
+    fn a_base_with_wrong_bytes_excuses_no_head_with_wrong_bytes() {
+        let corrupt = |base: f64, head: f64| {
+            let side = |value: f64| trial(&[("corrupt_bytes", value)]);
+            let pair = Pair { head_first: false, base: side(base), head: side(head) };
+            let cell =
+                Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
+            let (all, _) = expected(&[profile("server_rss_peak = \"< 1GiB\"")], &[cell], None);
+            all.into_iter()
+                .filter(|one| one.verdict.name == "corrupt_bytes")
+                .map(|one| one.verdict.outcome)
+                .next()
+        };
+        assert_eq!(corrupt(1.0, 131e6), Some(Outcome::Fail));
+        assert_eq!((corrupt(1.0, 0.0), corrupt(0.0, 0.0)), (None, None));
+        assert_eq!(corrupt(0.0, 1.0), None, "told by `faults`");
     }
 
     #[test]

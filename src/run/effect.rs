@@ -9,8 +9,9 @@ use crate::{
     profile::{Group, Profile},
 };
 
-/// A sentence for each group that reads slowly or not at all and of which the server need never have noticed it: it ended
-/// none of them, and its kernel took all that it had to send to them.
+/// A sentence for each group that reads slowly or not at all and of which the server need never have noticed it: its kernel
+/// took all that it had to send to them. That it ended them is no sign of the contrary: many servers close after an answer. A
+/// client that does not read sees a FIN only when all that was sent before lies in its own kernel.
 pub(super) fn without_effect(
     profile: &Profile,
     driven: &Driven,
@@ -19,23 +20,48 @@ pub(super) fn without_effect(
     let Some(outside) = outside else { return Vec::new() };
     let mut sentences = Vec::new();
     for (index, group) in profile.clients.iter().enumerate() {
-        let ended = driven.summaries[index].value(Metric::ServerEnded).unwrap_or(0.0);
         // Who fetches parts at a rate of its own is no fault: how long that takes is what is shown.
-        if group.rx.keeps_up() || ended > 0.0 || group.fetches_in_parts() {
+        if group.rx.keeps_up() || group.fetches_in_parts() {
             continue;
         }
         let ports = driven.ports.iter().filter(|port| port.group == index);
-        let seen: Vec<Sighting> = ports.filter_map(|port| outside.of(port)).collect();
-        sentences.extend(sentence(profile, group, &seen));
+        let looks: Vec<Option<Sighting>> = ports.map(|port| outside.of(port)).collect();
+        let number = |metric| driven.summaries[index].value(metric).unwrap_or(0.0) as u64;
+        let all =
+            [Metric::ServerEnded, Metric::ClosedAsAnnounced, Metric::ClosedIdle].map(number).iter().sum();
+        let endings = Endings { all, resets: number(Metric::EvictedReset) };
+        sentences.extend(sentence(profile, group, &looks, endings));
     }
     sentences
 }
 
-fn sentence(profile: &Profile, group: &Group, seen: &[Sighting]) -> Option<String> {
+/// How many of a group's connections the server ended.
+#[derive(Clone, Copy, Debug, Default)]
+struct Endings {
+    all: u64,
+    /// With an RST, which may have thrown away what waited.
+    resets: u64,
+}
+
+/// `looks` are what was seen of each connection, if a look saw it.
+fn sentence(
+    profile: &Profile,
+    group: &Group,
+    looks: &[Option<Sighting>],
+    endings: Endings,
+) -> Option<String> {
+    let seen: Vec<&Sighting> = looks.iter().flatten().collect();
     // A server that stops at TCP_NOTSENT_LOWAT has more to send while its kernel's buffer is all but empty.
     let stops_early = profile.server.reference().is_some_and(|server| server.notsent_lowat.0.is_some());
     let has_waited = seen.iter().any(|seen| seen.has_waited);
-    if seen.is_empty() || seen.iter().any(|seen| seen.was_full) || (has_waited && stops_early) {
+    let may_have_waited = if seen.len() < looks.len() && endings.resets > 0 {
+        true
+    } else {
+        seen.is_empty() && endings.all == 0
+    };
+    let was_held_up =
+        seen.iter().any(|seen| seen.was_full) || (has_waited && (stops_early || endings.all > 0));
+    if may_have_waited || was_held_up {
         return None;
     }
     let why = if has_waited {
@@ -67,9 +93,18 @@ mod tests {
     }
 
     fn told(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
+        told_of(profile, seen, Endings::default())
+    }
+
+    fn told_of(profile: &Profile, seen: &[(bool, bool)], ended: Endings) -> Option<String> {
         let of =
             |&(has_waited, was_full): &(bool, bool)| Sighting { has_waited, was_full, ..Sighting::default() };
-        sentence(profile, &profile.clients[0], &seen.iter().map(of).collect::<Vec<_>>())
+        sentence(
+            profile,
+            &profile.clients[0],
+            &seen.iter().map(|seen| Some(of(seen))).collect::<Vec<_>>(),
+            ended,
+        )
     }
 
     #[test]
@@ -86,6 +121,24 @@ mod tests {
         );
         let resp = profile("command = ['a']", "resp");
         assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
+    }
+
+    #[test]
+    fn that_the_server_ended_them_is_no_sign_that_it_waited() {
+        let http = profile("command = ['a']", "http");
+        let (fins, resets) = (Endings { all: 200, resets: 0 }, Endings { all: 200, resets: 200 });
+        assert!(told_of(&http, &[(false, false); 3], fins).is_some(), "it closes after each answer");
+        assert!(told_of(&http, &[(false, false); 3], resets).is_some());
+        assert_eq!(told_of(&http, &[(true, false)], fins), None, "it waited, and ended it before more came");
+        assert!(
+            sentence(&http, &http.clients[0], &[None], fins).is_some(),
+            "it was over before a look saw it"
+        );
+        assert_eq!(
+            sentence(&http, &http.clients[0], &[None], resets),
+            None,
+            "nobody knows what was thrown away"
+        );
     }
 
     #[test]

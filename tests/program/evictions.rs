@@ -122,7 +122,7 @@ fn who_ended_a_peer_and_what_stayed_behind_is_told_without_being_asked_for() {
 #[test]
 fn a_fault_without_effect_is_told_and_proves_nothing() {
     let folder = TempDir::new().expect("a folder");
-    for status in ["200 OK", "404 Not Found"] {
+    for status in ["200 OK", "404 Not Found", "200 OK\r\nConnection: close"] {
         let server = one_page(status, b"hello\n");
         let address = format!("http://{}/", server.address);
         let words = ["bench", &address, "-c", "2", "-r", "100", "-d", "1s", "--warmup", "200ms"];

@@ -65,7 +65,8 @@ pub(crate) fn one_page(status: &'static str, body: &'static [u8]) -> Server {
             while let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {
                 head.drain(..end + 4);
                 let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
-                if stream.write_all(&[answer.as_bytes(), body].concat()).is_err() {
+                let sent = stream.write_all(&[answer.as_bytes(), body].concat());
+                if sent.is_err() || status.ends_with("Connection: close") {
                     return;
                 }
             }
