@@ -100,7 +100,8 @@ impl Driven {
         run.set(Metric::HarnessPaused, paused(|pauses| pauses.total_ns));
         run.set(Metric::HarnessPauseMax, paused(|pauses| pauses.longest_ns));
         let shortage = done.iter().find_map(|done| done.shortage);
-        let stopped_ns = done.iter().map(|done| done.stopped_ns).max().unwrap_or(0);
+        // A look that is taken later finds connections gone that one of the threads has let go of.
+        let stopped_ns = done.iter().map(|done| done.stopped_ns).min().unwrap_or(0);
         let mut parts = done.into_iter();
         let mut all = parts.next().expect("one thread at least");
         for part in parts {

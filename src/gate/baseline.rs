@@ -19,11 +19,11 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::unfit::unfit;
-use super::pairs::{Call, Gated, gated, is_trusted};
+use super::pairs::{Call, Gated, WORST, gated, is_trusted};
 use crate::{
     metric::{Better, Fold, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, named_at, stat_of},
+    record::{Point, Record, Trial, named_at, stat_of},
     stats,
 };
 
@@ -151,8 +151,34 @@ fn correct(numbers: &mut [Since]) {
 
 /// The number in the trials that prove something and have enough of it.
 fn values(name: &str, point: &Point) -> Vec<f64> {
+    figures(name, point).iter().map(|figure| figure.value).collect()
+}
+
+/// A number of a trial.
+#[derive(Clone, Copy)]
+struct Figure {
+    value: f64,
+    /// Nobody knows how much more it is.
+    is_lower_bound: bool,
+}
+
+fn figures(name: &str, point: &Point) -> Vec<Figure> {
     let trusted = point.trials.iter().filter(|trial| trial.is_sound() && is_trusted(name, trial));
-    trusted.filter_map(|trial| trial.summary.get(name).copied()).collect()
+    let figure = |trial: &Trial| {
+        let is_lower_bound = trial.censored.contains_key(name);
+        Some(Figure { value: *trial.summary.get(name)?, is_lower_bound })
+    };
+    trusted.filter_map(figure).collect()
+}
+
+/// How much worse it is now, as a logarithm: what never came is the worst there is, and no worse than that.
+fn difference(gated: &Gated, then: Figure, now: Figure) -> f64 {
+    match (then.is_lower_bound, now.is_lower_bound) {
+        (false, false) => gated.difference(then.value, now.value),
+        (false, true) => WORST,
+        (true, false) => -WORST,
+        (true, true) => 0.0,
+    }
 }
 
 /// What is gated: what a comparison gates, and of a core experiment every cost.
@@ -168,8 +194,11 @@ fn numbers_of(profile: &Profile) -> Vec<Gated> {
 }
 
 fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<Since> {
-    let (then, values_now) = (values(&gated.name, then), values(&gated.name, now));
-    let all = || then.iter().flat_map(|then| values_now.iter().map(|now| gated.difference(*then, *now)));
+    let figures = [figures(&gated.name, then), figures(&gated.name, now)];
+    let [then, values_now] =
+        figures.each_ref().map(|side| side.iter().map(|f| f.value).collect::<Vec<f64>>());
+    let all =
+        || figures[0].iter().flat_map(|then| figures[1].iter().map(|now| difference(&gated, *then, *now)));
     let (low, high) = (all().reduce(f64::min)?, all().reduce(f64::max)?);
     let few = then.len().min(values_now.len()) < LEAST_REPEATS;
     let is_gated = is_same_setting || is_count(&gated.name);

@@ -13,7 +13,7 @@ mod spoilt;
 use indexmap::IndexMap;
 
 use self::reading::Number;
-pub(super) use self::reading::is_trusted;
+pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{
     finding::{Call, Finding},
     gated::{Gated, gated},

@@ -48,6 +48,8 @@ const NOTABLE_UNANSWERED: f64 = 0.01;
 
 /// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.
 const NOTABLE_CLOSES: f64 = 0.05;
+/// Where there is no warm-up, connecting may take this share of the window before an open loop starts.
+const MOST_CONNECTING: f64 = 0.1;
 
 /// What the harness and the host did to a trial, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.shortage(),
         figures.pacing(),
         figures.pauses(),
-        figures.listen_queue(),
+        figures.listen_queue().filter(|_| figures.was_anybody_answered()),
         figures.crowded_port(),
     ];
     let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY), figures.crowded_cores()];
@@ -87,6 +89,8 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.inflation(),
         figures.pipelining(),
         figures.closing(),
+        // A server that answers nobody is not excused by a queue that it never emptied.
+        figures.listen_queue().filter(|_| !figures.was_anybody_answered()),
     ];
     Findings {
         invalid: invalid.into_iter().flatten().collect(),
@@ -173,16 +177,18 @@ impl Figures<'_> {
     }
 
     /// Before an open loop has started there is no load, and nothing to measure. Where a profile has no warm-up, connecting
-    /// is a part of what it measures.
+    /// may take a small part of what it measures.
     fn loop_starts(&self) -> Option<String> {
         let window_ns = self.trial.window_ns.0;
         let is_open = |group: &Group| group.load.rate.is_some() && !group.tx.is_idle();
         let asked_ns = |group: &Group| group.start.0.as_nanos() as i64;
+        let is_at_once = window_ns == 0;
+        let connecting_ns = (self.window_ns() * MOST_CONNECTING) as i64;
+        let latest_ns = |group: &Group| if is_at_once { asked_ns(group) + connecting_ns } else { window_ns };
         let is_late = |(group, result): &(&Group, &GroupResult)| {
             is_open(group)
-                && asked_ns(group) < window_ns
-                && window_ns > 0
-                && result.loop_started_ns.is_none_or(|ns| ns > window_ns)
+                && (is_at_once || asked_ns(group) < window_ns)
+                && result.loop_started_ns.is_none_or(|ns| ns > latest_ns(group))
         };
         let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
         let (group, result) = groups.find(is_late).filter(|_| !self.trial.cut_short)?;
@@ -295,6 +301,10 @@ impl Figures<'_> {
                 human_time(longest)
             )
         })
+    }
+
+    fn was_anybody_answered(&self) -> bool {
+        self.trial.groups.iter().any(|group| group.requests.answered > 0)
     }
 
     /// The server's own sockets are judged: others of this machine may drop what they like. A profile that expects

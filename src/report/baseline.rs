@@ -74,6 +74,10 @@ fn cells(since: &Since) -> [String; 5] {
 }
 
 fn percent(share: f64) -> String {
+    // What never came is as bad as can be.
+    if share > 1e6 {
+        return "without bound".to_owned();
+    }
     // Not -0.0.
     format!("{:+.1} %", (share * 1000.0).round() / 10.0 + 0.0)
 }

@@ -43,6 +43,26 @@ fn every_new_repeat_must_be_worse_than_every_old_one() {
 }
 
 #[test]
+fn a_lower_bound_is_worse_than_any_number() {
+    let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
+    let bounds = |figure: f64| {
+        let mut record = record(&[figure; 4]);
+        for trial in &mut record.points[0].trials {
+            let names: Vec<String> = trial.summary.keys().cloned().collect();
+            trial.censored.extend(names.into_iter().map(|name| (name, "lost".to_owned())));
+        }
+        record
+    };
+    assert_eq!(
+        Against::of("main", &base, &bounds(500.0)).call,
+        Call::Regression,
+        "nobody knows how much more"
+    );
+    assert_eq!(Against::of("main", &bounds(500.0), &base).call, Call::Pass);
+    assert_eq!(Against::of("main", &bounds(500.0), &bounds(900.0)).call, Call::Pass, "both as bad as can be");
+}
+
+#[test]
 fn on_another_kernel_only_counts_are_gated() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);

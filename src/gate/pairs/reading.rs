@@ -10,7 +10,7 @@ use crate::{
 /// A quantile is trusted from so many requests beyond it on.
 const BEYOND: f64 = 100.0;
 /// The difference between a number and one that is as bad as can be, as a logarithm: far beyond any that is measured.
-pub(super) const WORST: f64 = 20.0;
+pub(in crate::gate) const WORST: f64 = 20.0;
 
 /// What a trial has of a number.
 #[derive(Clone, Debug, PartialEq)]

@@ -103,7 +103,13 @@ fn an_engine_that_stands_still_makes_a_trial_invalid() {
 
 #[test]
 fn connections_that_the_server_never_saw_make_a_trial_invalid_unless_they_are_the_question() {
-    let dropped = trial(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
+    let mut dropped = trial(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
+    let nobody = examined(CLOSED, "", &dropped);
+    assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
+    assert!(nobody.notes[0].starts_with("the kernel dropped 3 attempts to connect"));
+    let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+    let requests = Requests { started: 9, answered: 9, ..Requests::default() };
+    dropped.groups.push(GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() });
     let invalid = examined(CLOSED, "", &dropped).invalid;
     assert!(invalid[0].starts_with("the kernel dropped 3 attempts to connect") && invalid[0].contains("129"));
     assert_eq!(examined(CLOSED, "listener_drops = \">= 1\"", &dropped), Findings::default());
@@ -223,6 +229,15 @@ fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
     assert!(late.contains("`g` started 250 ms after the measured window began"), "{late}");
     assert!(started(OPEN, None).contains("`g` never started"));
     assert_eq!(started(CLOSED, None), "", "a closed loop needs no start");
+    let at_once = |loop_started_ns| {
+        let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+        let group = GroupResult { name: "g".to_owned(), ledger, loop_started_ns, ..GroupResult::default() };
+        let trial = Trial { groups: vec![group], window_ns: (0, 1_000_000_000), ..trial(&[]) };
+        examined(OPEN, "", &trial).invalid.join("\n")
+    };
+    assert_eq!(at_once(Some(90_000_000)), "", "connecting is a small part of what is measured");
+    assert!(at_once(Some(300_000_000)).contains("`g` started 300 ms after"));
+    assert!(at_once(None).contains("`g` never started"));
 }
 
 #[test]
