@@ -282,6 +282,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         files: IndexMap::new(),
         command: super::command_line(),
         window: None,
+        source,
     };
     perform(&[request], &args.output)
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::{Failure, progress::Bar, run};
 use crate::{
     gate::{self, Comparison, Origin, Window},
-    profile::{Axes, Profile, Target},
-    run::{Build, Duel, Ended, Interrupt, Observer, Referee, RunError, Stage, duel, now},
+    profile::{Axes, Profile, Source, Target},
+    run::{Broken, Build, Duel, Ended, Interrupt, Observer, Referee, RunError, Stage, duel, now},
     units::{Span, human_time},
 };
 
@@ -51,6 +51,7 @@ impl Manner {
 /// Two servers and a profile.
 pub(super) struct Contest {
     name: String,
+    source: Source,
     base: String,
     head: String,
     duel: Duel,
@@ -92,7 +93,7 @@ impl Contest {
         let is_whole = measure == plain.measure && warmup == plain.warmup;
         let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
         let points = source.expand(&overrides).map_err(Failure::usage)?;
-        let files = run::files(&points, folder.as_deref())?;
+        let files = run::files(&source, &points, folder.as_deref())?;
         // Numbers that stand still unless something is wrong cost the others nothing as long as they do.
         let moving =
             |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
@@ -116,6 +117,7 @@ impl Contest {
         };
         Ok(Self {
             name: run::stem(name),
+            source,
             base: named(base),
             head: named(head),
             duel,
@@ -138,9 +140,12 @@ impl Contest {
             Ok(Ended::Finished) => (End::Finished, None, None),
             Ok(Ended::Interrupted) => (End::Interrupted, Some("interrupted".to_owned()), None),
             Ok(Ended::HeadDied(words)) => (End::Finished, Some(format!("head: {words}")), Some(words)),
+            Err(Broken { error: RunError::Impossible { path, message }, .. }) if path[0] == "clients" => {
+                return Err(Failure::usage(self.source.fault_at(&path, &message)));
+            }
             Err(broken) => {
                 let failure = Failure::new(super::exit_of(&broken.error), format!("{}: {broken}", self.name));
-                if matches!(broken.error, RunError::Impossible(_) | RunError::Missing(_)) {
+                if matches!(broken.error, RunError::Impossible { .. } | RunError::Missing(_)) {
                     return Err(failure);
                 }
                 (End::Broken(failure), Some(broken.to_string()), None)

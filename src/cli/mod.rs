@@ -129,7 +129,7 @@ impl Failure {
 /// The exit code of a run that could not be made, or not be finished.
 const fn exit_of(error: &RunError) -> Exit {
     match error {
-        RunError::Impossible(_) => Exit::Usage,
+        RunError::Impossible { .. } => Exit::Usage,
         RunError::Interrupted => Exit::Interrupted,
         RunError::Missing(_) | RunError::Start(_) | RunError::Died(_) | RunError::Clients(_) => Exit::Target,
     }

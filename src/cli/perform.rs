@@ -106,6 +106,9 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
     match run::check(request) {
         Ok(()) => Ok(Ok(())),
         Err(RunError::Missing(what)) => Ok(Err(what)),
+        Err(RunError::Impossible { path, message }) => {
+            Err(Failure::usage(request.source.fault_at(&path, &message)))
+        }
         Err(error) => Err(Failure::new(super::exit_of(&error), format!("{}: {error}", request.name))),
     }
 }

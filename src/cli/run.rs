@@ -12,6 +12,7 @@ use super::{
     perform::{Output, perform},
 };
 use crate::{
+    files::regular,
     gate::Window,
     profile::{Axes, Profile, SHIPPED, Source, TOUR, meant, shipped_file},
     run::Request,
@@ -108,33 +109,33 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
     Ok(Request {
         name: stem(name),
         profile: source.parse(&overrides).map_err(Failure::usage)?,
-        files: files(&points, folder.as_deref())?,
+        files: files(&source, &points, folder.as_deref())?,
         points,
         command: super::command_line(),
         window,
+        source,
     })
 }
 
 /// The files that the profile's servers need: from beside the profile, or as they come with badpeer.
 pub(super) fn files(
+    source: &Source,
     points: &[(Axes, Profile)],
     folder: Option<&Path>,
 ) -> Result<IndexMap<String, String>, Failure> {
     let programs = points.iter().filter_map(|(_, profile)| profile.server.program());
-    let names = programs.flat_map(|program| &program.files);
-    let read = |name: &String| -> Result<(String, String), Failure> {
+    let read = |name: &String| {
         let Some(folder) = folder else {
-            let text = shipped_file(name)
-                .ok_or_else(|| Failure::usage(format!("no file `{name}` comes with badpeer")));
-            return Ok((name.clone(), text?.to_owned()));
+            let text = shipped_file(name).ok_or_else(|| format!("no file `{name}` comes with badpeer"))?;
+            return Ok((name.clone(), text.to_owned()));
         };
         let path = folder.join(name);
-        let text = fs::read_to_string(&path).map_err(|e| {
-            Failure::usage(format!("cannot read {}, which server.files names: {e}", path.display()))
-        });
-        Ok((name.clone(), text?))
+        let text = regular(&path).and_then(|()| fs::read_to_string(&path));
+        Ok((name.clone(), text.map_err(|e| format!("cannot read {}: {e}", path.display()))?))
     };
-    names.map(read).collect()
+    let texts: Result<_, String> = programs.flat_map(|program| &program.files).map(read).collect();
+    let key = ["server".to_owned(), "files".to_owned()];
+    texts.map_err(|message| Failure::usage(source.fault_at(&key, &message)))
 }
 
 pub(super) fn stem(name: &str) -> String {

@@ -6,6 +6,7 @@
 //! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
 //! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
+mod closes;
 mod others;
 
 pub use self::others::*;
@@ -46,8 +47,6 @@ pub const NOTABLE_PRESSURE: f64 = 0.25;
 /// percentile is about.
 const NOTABLE_UNANSWERED: f64 = 0.01;
 
-/// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.
-const NOTABLE_CLOSES: f64 = 0.05;
 /// Where there is no warm-up, connecting may take this share of the window before an open loop starts.
 const MOST_CONNECTING: f64 = 0.1;
 
@@ -226,32 +225,6 @@ impl Figures<'_> {
              asks for",
             group.name,
             group.load.depth.unwrap_or(1)
-        ))
-    }
-
-    /// A server that ends connections without a word makes requests cross its close.
-    fn closing(&self) -> Option<String> {
-        let closes = |group: &&GroupResult| {
-            group.ledger.closed_after_answer as f64 > group.requests.answered as f64 * NOTABLE_CLOSES
-        };
-        let Some(group) = self.trial.groups.iter().find(closes) else { return self.crossings() };
-        Some(format!(
-            "the server closed {} connections of `{}` right after an answer, without announcing it (`Connection: close`): {} \
-             requests crossed the close and were sent once more on another connection. If the server closes after each \
-             answer, say --requests-per-connection 1 (requests_per_connection = 1 in a profile)",
-            group.ledger.closed_after_answer, group.name, group.requests.retried
-        ))
-    }
-
-    /// Each of them is a request that the server did not answer, if only because it had closed before it came.
-    fn crossings(&self) -> Option<String> {
-        let group = self.trial.groups.iter().find(|group| group.requests.retried > 0)?;
-        Some(format!(
-            "{} requests of `{}` got a close for an answer, and were sent once more on another connection ({}): that is \
-             ordinary where the server lets idle connections go, and a fault where it does not",
-            group.requests.retried,
-            group.name,
-            percent(group.requests.retried as f64 / group.requests.answered.max(1) as f64)
         ))
     }
 

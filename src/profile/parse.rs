@@ -8,6 +8,12 @@ use super::{Profile, check::Fault, expect::meant};
 /// Points that a sweep may have.
 const MOST_POINTS: usize = 1000;
 
+/// Parts of a key, with dots between them: there are none with more than four.
+const MOST_PARTS: usize = 16;
+
+/// Characters of a key and its value that a message shows.
+const MOST_SHOWN: usize = 200;
+
 /// A profile's text and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -19,12 +25,20 @@ pub struct Source {
 
 /// A profile that cannot be run, and what to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {message}")]
+#[error("{}: {message}", brief(place))]
 pub struct ProfileError {
     /// `file:line`, or the option that is at fault.
     pub place: String,
     /// What is wrong and what to write instead.
     pub message: String,
+}
+
+/// As much of a text as a message has room for.
+fn brief(text: &str) -> String {
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 impl Source {
@@ -93,7 +107,10 @@ impl Source {
         match axes.iter().find(of_sweep) {
             Some((key, value)) => {
                 let path = ["sweep".to_owned(), key.clone()];
-                self.error(locate(&self.text, &path), format!("sweep {key}={value}: {}", error.message))
+                self.error(
+                    locate(&self.text, &path),
+                    format!("sweep {}: {}", brief(&format!("{key}={value}")), error.message),
+                )
             }
             None => error,
         }
@@ -108,6 +125,12 @@ impl Source {
     fn fault(&self, fault: &Fault) -> ProfileError {
         let key = fault.path.join(".");
         self.error(locate(&self.text, &fault.path), format!("{key}: {}", fault.message))
+    }
+
+    /// A fault that shows only where the profile is to be run: at the line of the keys that lead to it.
+    #[must_use]
+    pub fn fault_at(&self, path: &[String], message: &str) -> ProfileError {
+        self.fault(&Fault { path: path.to_vec(), message: message.to_owned() })
     }
 
     /// What is missing altogether is told of the first line.
@@ -139,6 +162,9 @@ fn set(table: &mut Table, key: &str, value: &Value) -> Result<(), String> {
     // The names of numbers have dots of their own.
     if matches!(parts[0], "expect" | "gate") && parts.len() > 2 {
         parts = vec![parts[0], &key[parts[0].len() + 1..]];
+    }
+    if parts.len() > MOST_PARTS {
+        return Err(format!("a key has {MOST_PARTS} parts at most"));
     }
     set_within(table, &parts, value)
 }

@@ -20,8 +20,7 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     if let Some(core) = &profile.core {
         let available =
             number_after(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemAvailable:");
-        return check_memory(core, available.map_or(u64::MAX, |kib| kib * 1024))
-            .map_err(RunError::Impossible);
+        return check_memory(core, available.map_or(u64::MAX, |kib| kib * 1024));
     }
     if let Some(program) = profile.server.program() {
         target::check_program(program, files)?;
@@ -55,7 +54,6 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     };
     check_sizes(profile, largest("tcp_wmem", 4 << 20), largest("tcp_rmem", 6 << 20))
         .and_then(|()| check_pieces(profile))
-        .map_err(RunError::Impossible)
 }
 
 /// The number behind a key of /proc/meminfo.
@@ -64,22 +62,23 @@ fn number_after(text: &str, key: &str) -> Option<u64> {
 }
 
 /// An experiment that makes the machine run out of memory would end others than itself.
-fn check_memory(core: &Core, available: u64) -> Result<(), String> {
+fn check_memory(core: &Core, available: u64) -> Result<(), RunError> {
     let needed = core.memory_bytes();
     if needed <= available {
         return Ok(());
     }
     let [needed, available] = [needed, available].map(|bytes| human_bytes(bytes as f64));
-    Err(format!(
+    let message = format!(
         "the backlog needs about {needed} of memory, {available} are available: lower core.backlog or core.steps"
-    ))
+    );
+    Err(RunError::impossible(&["core", "backlog"], message))
 }
 
 /// A slow reader shows nothing while the kernel's buffers can hold all that it asks for.
-fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), String> {
+fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), RunError> {
     let send = profile.server.reference().and_then(|server| server.send_buffer.0);
     let send = send.map_or(largest_send, |bytes| bytes.0 * 2);
-    for group in profile.clients.iter().filter(|group| !group.rx.keeps_up()) {
+    for (index, group) in profile.clients.iter().enumerate().filter(|(_, group)| !group.rx.keeps_up()) {
         let is_http = group.protocol == Protocol::Http;
         let depth = match group.load.depth {
             Some(depth) if group.load.is_closed_loop() => depth,
@@ -90,16 +89,17 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
         let receive = group.recv_buffer.map_or(largest_receive, |bytes| bytes.0 * 2);
         let Some(answer) = group.answer_bytes() else {
             let otherwise = if is_http { "" } else { "; or use an open loop (rate)" };
-            return Err(format!(
+            let message = format!(
                 "group `{}` reads slowly, and nobody knows how long its answers are: small ones fit the kernel's buffers, \
                  and the server would never notice. Say how long they are: load.answer for http and resp, raw.length for \
                  raw{otherwise}",
                 group.name
-            ));
+            );
+            return Err(RunError::impossible(&["clients", &index.to_string(), "load"], message));
         };
         let asked = u64::from(depth).saturating_mul(answer);
         if asked < send + receive {
-            return Err(format!(
+            let message = format!(
                 "group `{}` asks for at most {} at a time ({depth} answers of {}), but the kernel's buffers alone can \
                  hold {} (send) + {} (receive): the server would never notice that it reads slowly. Ask for larger \
                  answers, set recv_buffer on the group and server.send_buffer{}",
@@ -109,19 +109,20 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
                 human_bytes(send as f64),
                 human_bytes(receive as f64),
                 if is_http { "" } else { ", or use an open loop (rate)" },
-            ));
+            );
+            return Err(RunError::impossible(&["clients", &index.to_string(), "load"], message));
         }
     }
     Ok(())
 }
 
 /// Pieces show nothing where every request ends with one.
-fn check_pieces(profile: &Profile) -> Result<(), String> {
-    for group in &profile.clients {
+fn check_pieces(profile: &Profile) -> Result<(), RunError> {
+    for (index, group) in profile.clients.iter().enumerate() {
         let Some(piece) = group.tx.piece_bytes() else { continue };
         let request = group.script("server").encoder(0).message_bytes();
         if request > 0 && piece.is_multiple_of(request) {
-            return Err(format!(
+            let message = format!(
                 "group `{}` sends pieces of {} (`{}`), and its requests have {}: none of them is ever cut, and the server \
                  would notice nothing. Make the pieces smaller (tx.{}.bytes), or the requests longer",
                 group.name,
@@ -129,7 +130,8 @@ fn check_pieces(profile: &Profile) -> Result<(), String> {
                 group.tx.about().name,
                 Bytes(request),
                 group.tx.about().name,
-            ));
+            );
+            return Err(RunError::impossible(&["clients", &index.to_string(), "tx"], message));
         }
     }
     Ok(())
@@ -159,14 +161,14 @@ mod tests {
         let core =
             toml::from_str("experiment = 'backlog'\nbuffer = 'contiguous'").expect("a backlog of 1 MiB");
         assert_eq!(check_memory(&core, 3 << 20), Ok(()));
-        let refusal = check_memory(&core, 1 << 20).expect_err("three times that");
+        let refusal = check_memory(&core, 1 << 20).expect_err("three times that").to_string();
         assert!(refusal.contains("about 3 MiB of memory, 1 MiB are available"), "{refusal}");
     }
 
     #[test]
     fn a_slow_reader_that_the_kernel_hides_is_refused() {
         let small = profile("{ depth = 4, payload = \"16B\", answer = \"64KiB\" }");
-        let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it all");
+        let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it all").to_string();
         assert!(refusal.contains("`slow` asks for at most 256 KiB"), "{refusal}");
         let large = profile("{ depth = 4, payload = \"16B\", answer = \"8MiB\" }");
         assert_eq!(check_sizes(&large, 4 << 20, 6 << 20), Ok(()));
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn a_slow_reader_of_answers_of_unknown_length_is_refused() {
         let unknown = of_protocol("http", "{ depth = 1 }");
-        let refusal = check_sizes(&unknown, 4 << 20, 6 << 20).expect_err("nobody knows");
+        let refusal = check_sizes(&unknown, 4 << 20, 6 << 20).expect_err("nobody knows").to_string();
         assert!(refusal.contains("load.answer for http"), "{refusal}");
         let known = of_protocol("http", "{ depth = 1, answer = \"64MiB\" }");
         assert_eq!(check_sizes(&known, 4 << 20, 6 << 20), Ok(()));
@@ -186,7 +188,7 @@ mod tests {
     #[test]
     fn an_open_loop_over_http_has_one_answer_under_way() {
         let small = of_protocol("http", "{ rate = 9, answer = \"64KiB\" }");
-        let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it");
+        let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it").to_string();
         assert!(refusal.contains("at most 64 KiB") && !refusal.contains("open loop"), "{refusal}");
         let large = of_protocol("http", "{ rate = 9, answer = \"64MiB\" }");
         assert_eq!(check_sizes(&large, 4 << 20, 6 << 20), Ok(()));
@@ -203,7 +205,7 @@ mod tests {
             );
             check_pieces(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"))
         };
-        let refusal = sends(1, "{ fragment = { bytes = 1 } }").expect_err("a byte cannot be cut");
+        let refusal = sends(1, "{ fragment = { bytes = 1 } }").expect_err("a byte cannot be cut").to_string();
         assert!(refusal.contains("requests have 1B: none of them is ever cut"), "{refusal}");
         assert!(sends(1, "{ slow = { bytes = 1, every = \"100ms\" } }").is_err());
         assert!(sends(5, "{ fragment = { bytes = 10 } }").is_err());

@@ -32,7 +32,7 @@ pub use self::{
 };
 use crate::{
     gate::{self, Window},
-    profile::{Axes, Profile},
+    profile::{Axes, Profile, Source},
     record::{FORMAT, Machine, Point, Record},
 };
 
@@ -40,8 +40,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The profile asks for what this machine cannot give.
-    #[error("{0}")]
-    Impossible(String),
+    #[error("{message}")]
+    Impossible {
+        /// The keys that lead to what is asked for.
+        path: Vec<String>,
+        /// What to change.
+        message: String,
+    },
     /// The program that the profile drives is not installed, and the profile says how to.
     #[error("{0}")]
     Missing(String),
@@ -93,6 +98,8 @@ pub struct Progress {
 pub struct Request {
     /// The profile's name.
     pub name: String,
+    /// The profile's text, to tell where in it a fault is.
+    pub source: Source,
     /// The profile as it stands, before its sweep is expanded.
     pub profile: Profile,
     /// Every point of the sweep.
@@ -103,6 +110,12 @@ pub struct Request {
     pub command: Vec<String>,
     /// The window, where it is not the one that the profile is written for.
     pub window: Option<Window>,
+}
+
+impl RunError {
+    fn impossible(path: &[&str], message: impl Into<String>) -> Self {
+        Self::Impossible { path: path.iter().map(|&key| key.to_owned()).collect(), message: message.into() }
+    }
 }
 
 /// Whether this machine can do all that is asked; asked before the first of several requests is run.

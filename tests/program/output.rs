@@ -194,6 +194,16 @@ fn two_profiles_of_one_name_keep_no_baseline_of_each_other() {
 #[test]
 fn a_profile_that_cannot_be_run_is_told_of_by_its_line() {
     let deep = format!("title = \"x\"\na = {}{}\n", "[".repeat(3000), "]".repeat(3000));
+    let dots = format!("{BRIEF}[sweep]\n\"clients{}\" = [1]\n", ".a".repeat(300_000));
+    let stalled =
+        format!("{BRIEF}rx = \"stall\"\n").replace("rate = \"200/s\"", "depth = 1, answer = \"1KiB\"");
+    let pieces = format!("{BRIEF}tx = {{ fragment = {{ bytes = 128 }} }}\n")
+        .replace("64B", "128B")
+        .replace("[[clients]]", "[server]\nprotocol = \"echo\"\n[[clients]]\nprotocol = \"echo\"");
+    let program = |server: &str| BRIEF.replace("[[clients]]", &format!("[server]\n{server}\n[[clients]]"));
+    let missing = program("command = [\"no-such-program\", \"{port}\"]\naddress = \"127.0.0.1:0\"");
+    let files =
+        program("command = [\"cat\", \"{port}\"]\naddress = \"127.0.0.1:0\"\nfiles = [\"gone.conf\"]");
     let sweep = format!("{BRIEF}[sweep]\n\"clients.good.count\" = [1, 2]\n\"clients.bad.count\" = [1]\n");
     for (text, said) in [
         (&b"title = \"x\"\nabout = \"\xff\"\n"[..], "quick.toml:2: byte 0xff is no UTF-8"),
@@ -202,11 +212,17 @@ fn a_profile_that_cannot_be_run_is_told_of_by_its_line() {
         (b"title = \"x\"\nmeasure = \"1s\"\n", "quick.toml:1: clients: add at least one"),
         (sweep.as_bytes(), "quick.toml:10: sweep clients.bad.count=1: there is no client group `bad`"),
         (b"title = \"x\"\nseed = 99999999999999999999\n", "quick.toml:2: "),
+        (dots.as_bytes(), "quick.toml:9: sweep clients.a.a"),
+        (stalled.as_bytes(), "quick.toml:7: clients.0.load: group `good` asks for at most 1 KiB"),
+        (pieces.as_bytes(), "quick.toml:11: clients.0.tx: group `good` sends pieces of 128B"),
+        (missing.as_bytes(), "quick.toml:5: server.command: there is no program `no-such-program`"),
+        (files.as_bytes(), "quick.toml:7: server.files: cannot read gone.conf"),
     ] {
         let folder = TempDir::new().expect("a folder");
         fs::write(folder.path().join("quick.toml"), text).expect("written");
         let (code, message) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
         assert_eq!(code, Some(2), "{message}");
+        assert!(message.len() < 2000, "{} bytes", message.len());
         assert!(message.starts_with(&format!("badpeer: {said}")), "{message}");
     }
 }

@@ -49,17 +49,17 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     if let Some(name) = names.find(|name| !name.contains('{') && !is_installed(name)) {
         return Err(match &program.install {
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
-            None => RunError::Impossible(format!("server.command: there is no program `{name}`")),
+            None => RunError::impossible(&["server", "command"], format!("there is no program `{name}`")),
         });
     }
     let texts = program.command.iter().chain(program.env.values());
     let mut texts = texts.chain(program.files.iter().filter_map(|name| files.get(name)));
     let is_told = |text: &String| text.contains("{port}") || text.contains("{address}");
     if program.address.ends_with(":0") && !texts.any(is_told) {
-        return Err(RunError::Impossible(
-            "server.command: the program does not learn which free port it shall listen on: write {port} where the port \
-             belongs in its command, env or files, or set server.address to where it listens by itself"
-                .into(),
+        return Err(RunError::impossible(
+            &["server", "command"],
+            "the program does not learn which free port it shall listen on: write {port} where the port \
+             belongs in its command, env or files, or set server.address to where it listens by itself",
         ));
     }
     Ok(())
