@@ -1,10 +1,17 @@
 //! What was lost on the way to a figure: evictions that the server no longer lists, connections that no look saw. Where it is
 //! more than a little, the figure that is made of the rest is none.
 
-use crate::{metric::Metric, profile::Profile, record::Trial};
+use crate::{
+    metric::Metric,
+    profile::Profile,
+    record::{Eviction, Trial},
+};
 
 /// Share of the events that may be missing in a figure.
 pub const MOST_LOST: f64 = 0.01;
+
+/// Timeouts that count from what a look at the server's sockets can tell.
+const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_timeout"];
 
 /// Why the trial proves nothing, and what a reader must know: too much is missing of what an expected figure is made of, or
 /// of one that nobody expects anything of.
@@ -31,6 +38,23 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
         );
         tell(sentence, is_expected);
     }
+    let (unseen, timed, by_word) = taken_on_trust(trial);
+    if is_much(unseen as f64, timed as f64) {
+        let lateness = [LatenessMin, LatenessP50, LatenessP99];
+        let is_expected = expectations.iter().any(|e| lateness.contains(&e.stat.metric));
+        let sentence = format!(
+            "of {unseen} of {timed} evictions no look at the server's sockets tells when they were due: how late they came is \
+             the server's word alone. Sample more often (sample_every)"
+        );
+        tell(sentence, is_expected);
+    }
+    if !by_word.is_empty() {
+        let sentence = format!(
+            "when evictions for {} were due is the server's word alone: from outside only their end is seen",
+            by_word.join(", ")
+        );
+        tell(sentence, false);
+    }
     for group in &profile.clients {
         let of = |metric: Metric| number(&format!("{}.{}", group.name, metric.spec().name));
         let (unseen, ended) = (of(Metric::EndedUnseen), of(Metric::ServerEnded));
@@ -51,6 +75,19 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     findings
 }
 
+/// Evictions that were timed and of which nothing from outside tells when they were due, though it might; those that were
+/// timed; and the reasons of which nothing from outside ever tells that.
+fn taken_on_trust(trial: &Trial) -> (usize, usize, Vec<&str>) {
+    let timed: Vec<&Eviction> = trial.evictions.iter().filter(|e| e.lateness_ns.is_some()).collect();
+    let unseen = timed.iter().filter(|e| e.seen_lateness_ns.is_none());
+    let (seen_others, never): (Vec<&Eviction>, Vec<&Eviction>) =
+        unseen.partition(|e| SEEN_FROM_OUTSIDE.contains(&e.reason.as_str()));
+    let mut reasons: Vec<&str> = never.iter().map(|e| e.reason.as_str()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    (seen_others.len(), timed.len(), reasons)
+}
+
 fn is_much(lost: f64, all: f64) -> bool {
     lost > all * MOST_LOST
 }
@@ -58,7 +95,7 @@ fn is_much(lost: f64, all: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{profile::Source, record::Eviction};
+    use crate::profile::Source;
 
     fn profile(expect: &str) -> Profile {
         let text = format!(
@@ -82,6 +119,26 @@ mod tests {
         assert_eq!(found(late, 100, &[("evictions_unmatched", 2.0)]), (1, 0));
         assert_eq!(found("evictions = \"> 1\"", 98, &[("evictions_lost", 2.0)]), (0, 1), "nobody asked");
         assert_eq!(found(late, 0, &[("evictions_lost", 7.0)]), (1, 0), "the server did not answer");
+    }
+
+    #[test]
+    fn a_time_that_only_the_server_tells_is_none() {
+        let late = "eviction_lateness_p99 = \"< 1s\"";
+        let found = |reason: &str, expect: &str, unseen: usize| {
+            let of = |index: usize| Eviction {
+                reason: reason.to_owned(),
+                lateness_ns: Some(1),
+                seen_lateness_ns: (index >= unseen).then_some((0, 2)),
+                ..Eviction::default()
+            };
+            let trial = Trial { evictions: (0..100).map(of).collect(), ..super::super::trial(&[]) };
+            let findings = lost(&profile(expect), &trial);
+            (findings.invalid.len(), findings.notes.len())
+        };
+        assert_eq!(found("send_timeout", late, 1), (0, 0), "one of a hundred");
+        assert_eq!(found("send_timeout", late, 2), (1, 0));
+        assert_eq!(found("send_timeout", "evictions = \"> 1\"", 2), (0, 1), "nobody asked");
+        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which is told");
     }
 
     #[test]
