@@ -209,7 +209,7 @@ fn a_server_that_does_not_come_up_is_told_with_its_last_words() {
         ("sleep 4712 & exit 0 # {port}", "", 3, "must stay in the foreground"),
         ("sleep 1", "", 2, "does not learn which free port"),
         ("sleep 1", &taken, 3, "is not free"),
-        ("cat {dir}/a {port}", "files = [\"a.conf\"]\n", 2, "a.conf, which server.files names"),
+        ("cat {dir}/a {port}", "files = [\"a.conf\"]\n", 2, "server.files: cannot read a.conf"),
     ] {
         let (exit, said) = run(&profile(&shell(script), rest), folder.path());
         assert!(exit == Some(code) && said.contains(part), "{script}: {exit:?} {said}");

@@ -267,7 +267,9 @@ fn what_is_asked_for_is_what_was_said() {
         let address = format!("http://{server}/x?y=1#part");
         let words = [&["bench", &address, "-c", "2", "-d", "300ms", "--warmup", "100ms"][..], flags].concat();
         let (code, said) = ending(&badpeer(&words, folder.path()));
-        assert_eq!(code, Some(0), "{flags:?}: {said}");
+        // Times may be invalid on a busy machine; an error is one on any.
+        assert!(matches!(code, Some(0 | 4)) && !said.contains("FAIL"), "{flags:?}: {code:?} {said}");
+        assert!(said.contains("PASS good.errors = 0"), "{flags:?}: {said}");
     }
     for (words, part) in [
         (&["bench", "http://host:99999/"][..], "<ADDRESS>: invalid port"),
