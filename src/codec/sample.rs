@@ -49,34 +49,46 @@ pub(super) struct Comparison {
     hasher: crc32fast::Hasher,
 }
 
-impl Sample {
-    /// How many bytes of `bytes`, from the first, are those of the answer from `at` on. Those that nobody has seen yet
-    /// become a part of it.
-    fn matching(&self, at: usize, bytes: &[u8]) -> usize {
-        let known = |kept: &[u8]| {
-            let there = &kept[at.min(kept.len())..];
-            let count = there.len().min(bytes.len());
-            if there[..count] == bytes[..count] {
-                return (count, count);
-            }
-            (there.iter().zip(bytes).take_while(|(a, b)| a == b).count(), count)
-        };
-        let (right, count) = known(&self.kept.read().unwrap_or_else(PoisonError::into_inner));
-        if right < count || count == bytes.len() {
-            return right;
+/// Bytes that were compared with the first answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Compared {
+    count: usize,
+    /// The first of them that differs.
+    first_wrong: Option<usize>,
+    wrong: u64,
+}
+
+impl Compared {
+    /// Compares as many more of `bytes` as are kept; the first of them belongs at `at`. Wrong bytes are counted about as fast
+    /// as right ones.
+    fn go_on(&mut self, kept: &[u8], at: usize, bytes: &[u8]) {
+        let (right, rest) = (kept.get(at + self.count..).unwrap_or_default(), &bytes[self.count..]);
+        let count = right.len().min(rest.len());
+        let (right, found) = (&right[..count], &rest[..count]);
+        if right != found {
+            let pairs = || right.iter().zip(found);
+            self.first_wrong =
+                self.first_wrong.or(pairs().position(|(a, b)| a != b).map(|at| self.count + at));
+            self.wrong += pairs().filter(|(a, b)| a != b).count() as u64;
         }
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        // Another connection may have been faster.
-        let (right, count) = known(&kept);
-        if right == count && kept.len() == at + count {
-            kept.extend_from_slice(&bytes[count..]);
-            return bytes.len();
-        }
-        right
+        self.count += count;
     }
 }
 
 impl Sample {
+    /// Compares `bytes` with those of the first answer from `at` on. Those that nobody has seen yet become a part of it.
+    fn compare(&self, at: usize, bytes: &[u8]) -> Compared {
+        let mut compared = Compared::default();
+        compared.go_on(&self.kept.read().unwrap_or_else(PoisonError::into_inner), at, bytes);
+        if compared.count < bytes.len() {
+            let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+            // Another connection may have been faster.
+            compared.go_on(&kept, at, bytes);
+            kept.extend_from_slice(&bytes[compared.count..]);
+        }
+        compared
+    }
+
     /// The answer that began at `start` is whole, and its length is all that counts.
     pub(super) fn compare_length(&self, start: u64, found: u64, verifier: &mut Verifier) {
         let (wanted, _) = *self.whole.get_or_init(|| (found, 0));
@@ -91,11 +103,9 @@ impl Comparison {
     pub(super) fn take(&mut self, sample: &Sample, bytes: &[u8], verifier: &mut Verifier) {
         let (kept, rest) =
             bytes.split_at(KEPT_BYTES.saturating_sub(self.at).min(bytes.len() as u64) as usize);
-        let mut done = sample.matching(self.at as usize, kept);
-        while done < kept.len() {
-            verifier.flaw(verifier.received() + done as u64, Flaw::Different, 1);
-            done += 1;
-            done += sample.matching(self.at as usize + done, &kept[done..]);
+        let Compared { first_wrong, wrong, .. } = sample.compare(self.at as usize, kept);
+        if let Some(first) = first_wrong {
+            verifier.flaw(verifier.received() + first as u64, Flaw::Different, wrong);
         }
         self.hasher.update(rest);
         self.at += bytes.len() as u64;
@@ -154,6 +164,17 @@ mod tests {
         let [one, two] = compared(&[[b"hello.", b"hello.."], [b"hel.", b"hello."]]);
         assert_eq!(found(one), (1 + 2, Some((9, Flaw::Different))), "one byte differs, two are missing");
         assert_eq!(found(two), (1, Some((0, Flaw::Length { found: 7, wanted: 6 }))));
+    }
+
+    #[test]
+    fn wrong_bytes_are_counted_one_by_one_and_do_not_become_the_sample() {
+        let [one, two] =
+            compared(&[[b"abcdef.", b"xbxdxf."], [b"abcxxxx", b"abcdef."], [b"xxx.", b"abcdef."]]);
+        assert_eq!(found(one), (4 + 4, Some((10, Flaw::Different))), "four differ, four are too many");
+        assert_eq!(found(two), (3, Some((0, Flaw::Different))));
+        let [one, two] = compared(&[[b"ab", b"xy"], [b"", b"cdef."], [b"cdef.", b"abcxef."]]);
+        assert_eq!(found(one), (0, None), "what follows wrong bytes can be the first to come");
+        assert_eq!(found(two), (3, Some((0, Flaw::Different))));
     }
 
     #[test]
