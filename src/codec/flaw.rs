@@ -110,3 +110,28 @@ pub enum Flaw {
     #[error("an answer that nobody asked for")]
     Unasked,
 }
+
+/// How much a fault tells; of several, the first of the least rank is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// Bytes are not what they should be.
+    Corrupt,
+    /// An answer is whole and well-formed, and says that the request has failed.
+    Error,
+    /// An answer was cut off, which an eviction does.
+    CutOff,
+}
+
+impl Flaw {
+    pub(super) const fn rank(self) -> Rank {
+        match self {
+            Self::Status { .. }
+            | Self::StatusOther { .. }
+            | Self::Part
+            | Self::RespError
+            | Self::RespNull => Rank::Error,
+            Self::CutOff => Rank::CutOff,
+            _ => Rank::Corrupt,
+        }
+    }
+}

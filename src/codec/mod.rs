@@ -20,7 +20,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::content::Origin;
+use self::{content::Origin, flaw::Rank};
 pub use self::{
     encoder::Encoder,
     error_answer::{ErrorAnswer, Excerpt},
@@ -170,7 +170,8 @@ pub struct Tally {
     /// RESP's BUSY, LOADING and TRYAGAIN.
     #[serde(default)]
     pub overloaded: u64,
-    /// The first thing that was wrong.
+    /// The first bytes that were wrong; if there were none, the first answer that was an error; if there was none either,
+    /// the first that was cut off.
     pub first_fault: Option<Fault>,
     /// The first answer that was an error or could not be understood, as it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,8 +179,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes over the counts of another connection, and its first fault if there was none yet. One that was merely cut
-    /// off, which an eviction does, gives way to any other.
+    /// Takes over the counts of another connection, and its first fault if there was none yet. An answer that is only an
+    /// error gives way to one with wrong bytes, and one that was cut off, which an eviction does, to any other.
     pub fn add(&mut self, other: &Self) {
         self.verified += other.verified;
         self.corrupt += other.corrupt;
@@ -188,7 +189,7 @@ impl Tally {
         self.errors += other.errors;
         self.overloaded += other.overloaded;
         let faults = [self.first_fault, other.first_fault].into_iter().flatten();
-        self.first_fault = faults.min_by_key(|fault| fault.flaw == Some(Flaw::CutOff));
+        self.first_fault = Fault::first_of(faults);
         self.first_error = self.first_error.or(other.first_error);
     }
 
@@ -222,6 +223,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The first of those that tell most: see [`Tally::first_fault`].
+    pub(crate) fn first_of(faults: impl IntoIterator<Item = Self>) -> Option<Self> {
+        faults.into_iter().min_by_key(|fault| fault.flaw.map_or(Rank::Corrupt, Flaw::rank))
+    }
+
     fn count_streams_from(&mut self, first: u32) {
         let number = |stream: u32| stream.wrapping_sub(first) % content::STREAMS;
         self.stream = number(self.stream);
@@ -252,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fault_of_several_connections_is_the_first_that_is_no_eviction() {
+    fn the_first_fault_of_several_connections_is_the_one_that_tells_most() {
         let with = |stream, flaw| Tally {
             first_fault: Some(Fault { stream, at: 9, found: None, flaw: Some(flaw) }),
             ..Tally::default()
@@ -261,10 +267,13 @@ mod tests {
         for (tally, first) in [
             (with(1, Flaw::CutOff), 1),
             (with(2, Flaw::CutOff), 1),
-            (with(3, Flaw::RespOther), 3),
-            (with(4, Flaw::Different), 3),
-            (with(5, Flaw::CutOff), 3),
-            (Tally::default(), 3),
+            (with(3, Flaw::RespError), 3),
+            (with(4, Flaw::StatusOther { found: 404 }), 3),
+            (with(5, Flaw::RespOther), 5),
+            (with(6, Flaw::Different), 5),
+            (with(7, Flaw::RespNull), 5),
+            (with(8, Flaw::CutOff), 5),
+            (Tally::default(), 5),
         ] {
             all.add(&tally);
             assert_eq!(all.first_fault.map(|fault| fault.stream), Some(first));

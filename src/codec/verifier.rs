@@ -6,6 +6,7 @@
 use super::{
     ErrorAnswer, Excerpt, Fault, Flaw, Tally,
     content::{self, EXPLAIN_BYTES, Origin},
+    flaw::Rank,
     text,
 };
 
@@ -37,7 +38,7 @@ pub(super) struct Verifier {
     first_error: Option<Box<ErrorAnswer>>,
 }
 
-/// The first thing that was wrong.
+/// The first thing that was wrong. An answer that is only an error gives way to one with wrong bytes.
 #[derive(Clone, Debug)]
 struct First {
     at: u64,
@@ -98,7 +99,7 @@ impl Verifier {
         self.gather(source, bytes);
         let right = source.matching(offset, bytes);
         let rest = &bytes[right..];
-        if !rest.is_empty() && self.first.is_none() {
+        if !rest.is_empty() && self.is_first(Rank::Corrupt) {
             let bytes = rest[..rest.len().min(source.explain_bytes())].to_vec();
             let at = self.received + right as u64;
             self.first = Some(Box::new(First { at, flaw: None, source, bytes, origin: None }));
@@ -138,7 +139,7 @@ impl Verifier {
     pub(super) fn withdraw(&mut self, at: u64, number: u64, is_overload: bool) {
         self.errors -= 1;
         self.overloaded -= u64::from(is_overload);
-        self.first.take_if(|first| first.at == at);
+        self.first.take_if(|first| first.at == at && first.rank() == Rank::Error);
         self.first_error.take_if(|first| first.number == number);
     }
 
@@ -170,7 +171,7 @@ impl Verifier {
 
     /// A place to come back to.
     pub(super) fn mark(&self) -> Mark {
-        Mark { corrupt: self.corrupt, faultless: self.first.is_none() }
+        Mark { corrupt: self.corrupt, faultless: self.is_first(Rank::Corrupt) }
     }
 
     /// Whether nothing was wrong since then.
@@ -202,11 +203,16 @@ impl Verifier {
     }
 
     fn note(&mut self, at: u64, flaw: Flaw) {
-        if self.first.is_none() {
+        if self.is_first(flaw.rank()) {
             let source = Source::Content(self.stream);
             self.first =
                 Some(Box::new(First { at, flaw: Some(flaw), source, bytes: Vec::new(), origin: None }));
         }
+    }
+
+    /// Whether nothing was wrong so far that tells as much.
+    fn is_first(&self, rank: Rank) -> bool {
+        self.first.as_ref().is_none_or(|first| rank < first.rank())
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -225,6 +231,10 @@ impl Verifier {
 }
 
 impl First {
+    fn rank(&self) -> Rank {
+        self.flaw.map_or(Rank::Corrupt, Flaw::rank)
+    }
+
     fn fault(&self, stream: u32) -> Fault {
         // A stream that all connections share is this connection's as well.
         let own = |origin: Origin, shared| {

@@ -16,6 +16,7 @@ use super::{
     },
 };
 use crate::{
+    codec::Fault,
     metric::{Fold, Metric, Scope, Stat, Unit},
     record::{Ledger, Outcome, Point, Record, Requests, Verdict, number_of, stat_of},
     stats::quantile,
@@ -189,7 +190,7 @@ pub(super) fn content(point: &Point) -> Table {
     table.column("first fault", Left);
     for group in group_names(point) {
         let of = results(point, group).map(|result| &result.content);
-        let fault = of.clone().find_map(|tally| tally.first_fault).map(|fault| fault.to_string());
+        let fault = Fault::first_of(of.clone().filter_map(|tally| tally.first_fault));
         table.row(vec![
             group.to_owned(),
             sizes(of.clone().map(|tally| tally.verified)),
@@ -197,7 +198,7 @@ pub(super) fn content(point: &Point) -> Table {
             counts(of.clone().map(|tally| tally.torn)),
             counts(of.clone().map(|tally| tally.reordered)),
             counts(of.map(|tally| tally.errors)),
-            fault.unwrap_or_else(|| NOTHING.to_owned()),
+            fault.map_or_else(|| NOTHING.to_owned(), |fault| fault.to_string()),
         ]);
     }
     table

@@ -6,6 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::ended::unnoticed;
 use crate::{
+    codec::Fault,
     gate::censored_by,
     metric::{Fold, Metric, Stat, Unit},
     record::{GroupResult, Ledger, Point, Record, Requests, Trial, lower_bound},
@@ -236,7 +237,8 @@ const LONG_NS: f64 = 1e9;
 
 /// The first thing that was wrong with the answers of each group, if anything was: on which connection, and at which byte.
 pub(super) fn faults(point: &Point) -> Vec<String> {
-    let first = |group| results(point, group).find_map(|result| result.content.first_fault);
+    let first =
+        |group| Fault::first_of(results(point, group).filter_map(|result| result.content.first_fault));
     groups(point).into_iter().filter_map(|group| Some(format!("{group}, {}", first(group)?))).collect()
 }
 

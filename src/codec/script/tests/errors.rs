@@ -76,6 +76,35 @@ fn errors_of_too_much_load_are_told_apart() {
 }
 
 #[test]
+fn an_error_does_not_hide_where_later_bytes_are_wrong() {
+    let other = OK.replace("ok", "no");
+    let at = (OK.len() + GONE.len() + other.len() - 2) as u64;
+    let tally = heard_anyhow(|| http("", None), format!("{OK}{GONE}{other}{GONE}").as_bytes()).1;
+    assert_eq!((tally.errors, tally.corrupt, tally.first_fault), (2, 2, Some(fault(at, Flaw::Different))));
+    assert_eq!(
+        tally.first_error.map(|first| first.at),
+        Some(OK.len() as u64),
+        "the error is told all the same"
+    );
+
+    let value = |bytes: &[u8]| [b"$9\r\n", bytes, b"\r\n"].concat();
+    let known = toml::from_str(
+        r#"command = "GET k"
+        check = "content""#,
+    )
+    .expect("a command");
+    let text = [&b"-ERR no\r\n"[..], &value(&made(SHARED_STREAM, 0, 9)), &value(b"something")].concat();
+    let tally = heard_anyhow(|| Script::resp(&known, 0, Some(9)), &text).1;
+    assert_eq!(
+        (tally.errors, tally.first_fault),
+        (1, Some(Fault { flaw: None, ..fault(9 + 15 + 4, Flaw::Part) }))
+    );
+    let cut = format!("{GONE}{OK}HTTP/1.1");
+    let tally = heard_anyhow(|| http("", None), cut.as_bytes()).1;
+    assert_eq!(tally.first_fault, Some(fault(0, Flaw::Status { found: 404, wanted: 200 })));
+}
+
+#[test]
 fn several_statuses_may_be_expected() {
     let text = format!("{OK}{GONE}{OK}{GONE}");
     for (keys, errors) in [
