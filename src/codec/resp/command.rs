@@ -16,7 +16,8 @@ pub struct Command {
     /// The words of the command, without the payload.
     pub command: String,
     /// How much of an answer is judged. Unless given, what the command gives where that is known (`PING`, `ECHO`, `SET`), for
-    /// `GET` every byte, which must be those of the first answer, and for all others that it is no error.
+    /// `GET` every byte, which must be those of the first answer, and for all others that it is no error. `bytes` and
+    /// `length` compare kinds and counts as well, `bytes` also numbers; a null that comes after a value is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
 }

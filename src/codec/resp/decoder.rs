@@ -1,6 +1,6 @@
 //! The answers that come back on one connection, compared with what the command gives.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     Wanted,
@@ -19,13 +19,16 @@ const OVERLOADED: [&[u8]; 3] = [b"-BUSY", b"-LOADING", b"-TRYAGAIN"];
 #[derive(Debug)]
 pub(in crate::codec) struct Rules {
     wanted: Wanted,
-    /// The content of the first answer that was neither null nor an error.
+    /// What the first answer that was neither null nor an error holds: its content; of an array, all behind its head; the
+    /// whole of a number.
     sample: Sample,
+    /// What it is, and the shape of what lies in it.
+    first: OnceLock<(Kind, u64)>,
 }
 
 impl Rules {
     pub(in crate::codec) fn new(wanted: Wanted) -> Self {
-        Self { wanted, sample: Sample::default() }
+        Self { wanted, sample: Sample::default(), first: OnceLock::new() }
     }
 }
 
@@ -42,12 +45,14 @@ pub struct Decoder {
     start: u64,
     /// Its first bytes.
     begins: Excerpt,
-    /// Bytes of content of the present answer that came, if it is no array.
+    /// Bytes of content of the present answer that came; where all in it is compared, of that.
     content: u64,
     /// How many of them are not those of the simple string that is awaited, and where the first of these is.
     wrong: (u64, u64),
     /// There is an error in it.
     error: bool,
+    /// There was a value when the answer before it had come: a key does not lose it by itself.
+    had_value: bool,
     sequence: u64,
 }
 
@@ -55,6 +60,7 @@ impl Decoder {
     pub(in crate::codec) fn new(stream: u32, rules: Arc<Rules>) -> Self {
         Self {
             stream,
+            had_value: rules.first.get().is_some(),
             rules,
             comparison: Box::default(),
             verifier: Verifier::new(stream),
@@ -82,18 +88,16 @@ impl Decoder {
                 self.verifier.pass_lost(bytes);
                 return;
             }
+            let within = self.grammar.depth() > 0;
             let part = self.grammar.next(bytes);
             if let Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) = part {
                 self.begins.push(&bytes[..taken]);
             }
             let taken = match part {
-                Ok(Part::Framing(taken)) => {
-                    self.verifier.pass(taken);
-                    taken
-                }
+                Ok(Part::Framing(taken)) => self.frame(&bytes[..taken], within),
                 Ok(Part::Content(taken)) => self.take(&bytes[..taken]),
                 Ok(Part::Value(taken, kind)) => {
-                    self.verifier.pass(taken);
+                    self.frame(&bytes[..taken], within);
                     self.error |= kind == Kind::Error;
                     if self.grammar.depth() == 0 {
                         self.finish(kind, answered);
@@ -115,6 +119,19 @@ impl Decoder {
         if self.verifier.received() > self.start {
             self.verifier.cut_off();
         }
+    }
+
+    /// Takes framing, `within` an array or not. Where every byte is compared with the first answer, so is what frames the
+    /// elements of an array, and a number: it consists of nothing else.
+    fn frame(&mut self, bytes: &[u8], within: bool) -> usize {
+        let is_held = within || self.begins.bytes().first() == Some(&b':');
+        if is_held && matches!(self.rules.wanted, Wanted::Same(Check::Bytes, _)) {
+            self.comparison.take(&self.rules.sample, bytes, &mut self.verifier);
+            self.content += bytes.len() as u64;
+        } else {
+            self.verifier.pass(bytes.len());
+        }
+        bytes.len()
     }
 
     /// Compares content with what is awaited.
@@ -160,7 +177,9 @@ impl Decoder {
 
     /// An answer is whole.
     fn finish(&mut self, kind: Kind, answered: &mut impl FnMut(Answered)) {
-        self.judge(kind);
+        let shape = self.grammar.take_shape();
+        self.judge(kind, shape);
+        self.had_value = self.rules.first.get().is_some();
         answered(Answered { sequence: self.sequence, error: self.error, last: false, gave_up: false });
         self.sequence += 1;
         self.start = self.verifier.received();
@@ -169,7 +188,7 @@ impl Decoder {
         (self.content, self.wrong, self.error) = (0, (0, 0), false);
     }
 
-    fn judge(&mut self, kind: Kind) {
+    fn judge(&mut self, kind: Kind, shape: u64) {
         if self.error {
             self.error = self.rules.wanted != Wanted::Whatever;
             if self.error {
@@ -179,20 +198,15 @@ impl Decoder {
         }
         let found = self.content;
         match (self.rules.wanted, kind) {
-            (Wanted::Own(_) | Wanted::Shared(_) | Wanted::Same(_, Some(_)), Kind::Null) => {
-                self.error = true;
-                self.fail(Flaw::RespNull);
-            }
+            (Wanted::Own(_) | Wanted::Shared(_) | Wanted::Same(_, Some(_)), Kind::Null) => self.fail_null(),
+            (Wanted::Same(..), Kind::Null) if self.had_value => self.fail_null(),
             (Wanted::Same(_, Some(wanted)), Kind::Bulk) if found != wanted => {
                 self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
             }
-            (Wanted::Same(Check::Bytes, _), kind) if kind != Kind::Null => {
-                self.comparison.finish(&self.rules.sample, self.start, found, &mut self.verifier);
+            (Wanted::Same(check, _), kind) if kind != Kind::Null => {
+                self.compare_with_first(check, kind, shape);
             }
-            (Wanted::Same(Check::Length, _), kind) if kind != Kind::Null => {
-                self.rules.sample.compare_length(self.start, found, &mut self.verifier);
-            }
-            // Null is a key that nobody has set yet.
+            // Null is a key that nobody has set yet, when no value has come.
             (Wanted::Any | Wanted::Whatever | Wanted::Same(..), _) => {}
             (Wanted::Own(wanted) | Wanted::Shared(wanted), Kind::Bulk) => {
                 if found != wanted {
@@ -212,6 +226,26 @@ impl Decoder {
                 self.verifier.begins(self.sequence, self.start, self.begins.bytes());
             }
         }
+    }
+
+    /// The answer is a whole value: is it what the first one was, as far as that is checked?
+    fn compare_with_first(&mut self, check: Check, kind: Kind, shape: u64) {
+        let (sample, start, verifier) = (&self.rules.sample, self.start, &mut self.verifier);
+        match check {
+            Check::Bytes => self.comparison.finish(sample, start, self.content, verifier),
+            Check::Length => sample.compare_length(start, self.content, verifier),
+            _ => return,
+        }
+        let first = *self.rules.first.get_or_init(|| (kind, shape));
+        // Where every byte is compared, they tell of the shape.
+        if kind != first.0 || (check == Check::Length && shape != first.1) {
+            verifier.flaw(start, Flaw::Different, 1);
+        }
+    }
+
+    fn fail_null(&mut self) {
+        self.error = true;
+        self.fail(Flaw::RespNull);
     }
 
     /// The answer is an error.

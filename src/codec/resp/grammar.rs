@@ -39,6 +39,8 @@ pub(super) struct Grammar {
     at: At,
     /// Elements that are still to come of each array around the present value.
     open: Vec<u32>,
+    /// A hash of the kinds, lengths and counts of what lies in the present array.
+    shape: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,7 @@ enum At {
     /// A simple string or an error, and how long it is so far.
     Line(Kind, u64),
     Number(Kind, Number),
-    /// The line feed behind a line or a number, and what follows.
+    /// The line feed behind a line of this length, or behind this number.
     LineEnd(Kind, i64),
     /// A bulk string's content, and how much of it is left.
     Bulk(u64),
@@ -64,7 +66,7 @@ struct Number {
 
 impl Grammar {
     pub(super) fn new() -> Self {
-        Self { at: At::Type, open: Vec::new() }
+        Self { at: At::Type, open: Vec::new(), shape: 0 }
     }
 
     /// How many arrays the present value lies in.
@@ -75,6 +77,12 @@ impl Grammar {
     /// Whether the present value is a bulk string.
     pub(super) fn is_bulk(&self) -> bool {
         matches!(self.at, At::Bulk(_))
+    }
+
+    /// What the arrays that came since the last call are made of: two have the same shape if all in them is of the same kind
+    /// and as long. A number has no length.
+    pub(super) fn take_shape(&mut self) -> u64 {
+        std::mem::take(&mut self.shape)
     }
 
     /// What the piece, which is not empty, begins with. Nothing is looked at twice.
@@ -103,7 +111,8 @@ impl Grammar {
             if let Some(kind) = self.step(byte).map_err(|flaw| (index, flaw))? {
                 return Ok(Part::Value(index + 1, kind));
             }
-            if matches!(self.at, At::Bulk(1..) | At::Line(..)) {
+            // Behind the head of an array a value begins that lies in it.
+            if matches!(self.at, At::Bulk(1..) | At::Line(..) | At::Type) {
                 return Ok(Part::Framing(index + 1));
             }
         }
@@ -119,7 +128,7 @@ impl Grammar {
             (At::Type, b'$') => At::Number(Kind::Bulk, Number::default()),
             (At::Type, b'*') => At::Number(Kind::Array, Number::default()),
             (At::Type, other) => return Err(Flaw::RespType(other)),
-            (At::Line(kind, _), b'\r') => At::LineEnd(kind, 0),
+            (At::Line(kind, length), b'\r') => At::LineEnd(kind, length as i64),
             (At::Number(kind, number), b'\r') => At::LineEnd(kind, number.finish(kind)?),
             (At::Number(kind, number), byte) => At::Number(kind, number.push(byte)?),
             (At::LineEnd(kind, number), b'\n') => return self.line_end(kind, number),
@@ -131,6 +140,12 @@ impl Grammar {
     }
 
     fn line_end(&mut self, kind: Kind, number: i64) -> Result<Option<Kind>, Flaw> {
+        if kind == Kind::Array || !self.open.is_empty() {
+            let length = if kind == Kind::Integer { 0 } else { number as u64 };
+            // As FxHash does it.
+            let word = self.shape.rotate_left(5) ^ length << 3 ^ kind as u64;
+            self.shape = word.wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
         match (kind, number) {
             (Kind::Bulk | Kind::Array, -1) => Ok(Some(self.value(Kind::Null))),
             (Kind::Bulk, length) => {
@@ -242,6 +257,43 @@ mod tests {
         check("*2\r\n*1\r\n:1\r\n*1\r\n*0\r\n", &[(1, nested), (0, nested)], None);
         check("*1\r\n*1\r\n$1\r\nx\r\n+y\r\n", &[(0, nested), (0, Kind::Simple)], None);
         check("*1\r\n*1\r\n-x\r\n", &[(0, Kind::Error)], None);
+    }
+
+    #[test]
+    fn arrays_of_the_same_kinds_and_lengths_have_the_same_shape() {
+        let shape = |text: &str, step: usize| {
+            let mut grammar = Grammar::new();
+            for mut piece in text.as_bytes().chunks(step) {
+                while let Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) =
+                    grammar.next(piece)
+                {
+                    piece = &piece[taken..];
+                    if piece.is_empty() {
+                        break;
+                    }
+                }
+            }
+            grammar.take_shape()
+        };
+        let texts = [
+            "*0\r\n",
+            "*1\r\n$0\r\n\r\n",
+            "*1\r\n$-1\r\n",
+            "*1\r\n*-1\r\n",
+            "*1\r\n*0\r\n",
+            "*1\r\n+\r\n",
+            "*1\r\n:0\r\n",
+            "*2\r\n:0\r\n:0\r\n",
+            "*2\r\n$1\r\nx\r\n$2\r\nyy\r\n",
+            "*2\r\n$2\r\nxx\r\n$1\r\ny\r\n",
+        ];
+        for (index, text) in texts.iter().enumerate() {
+            let whole = shape(text, text.len());
+            assert!((1..text.len()).all(|step| shape(text, step) == whole), "{text:?}");
+            assert!(texts[..index].iter().all(|other| shape(other, other.len()) != whole), "{text:?}");
+        }
+        assert_eq!(shape("*1\r\n:7\r\n", 1), shape("*1\r\n:-12\r\n", 1));
+        assert_eq!(shape("$3\r\nabc\r\n", 1), shape("$0\r\n\r\n", 1), "it lies in no array");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Every decoder: what is right is found right, what is wrong is found where it is, however the bytes are cut.
 
 mod errors;
+mod first;
 
 use proptest::prelude::*;
 
@@ -313,6 +314,8 @@ fn scripts() -> Vec<fn() -> Script> {
         || resp("PING", 0, None),
         || resp("ECHO", 12, None),
         || resp("LRANGE l 0 9", 0, None),
+        || first::checked("LRANGE l 0 9", "bytes"),
+        || first::checked("LRANGE l 0 9", "length"),
         || raw("send = 'x'\nuntil = '\\r\\n\\r\\n'"),
         || raw("send = 'x'\nlength = 7"),
         || Script::frame(5, 9),
@@ -355,7 +358,7 @@ proptest! {
         words in proptest::collection::vec(0..WORDS.len(), 0..40),
         noise in proptest::collection::vec(any::<u8>(), 0..40),
         pieces in proptest::collection::vec(1_usize..30, 1..20),
-        script in 0_usize..10,
+        script in 0_usize..12,
     ) {
         let script = scripts()[script];
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| WORDS[*word]).copied().collect();
