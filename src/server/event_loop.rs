@@ -120,7 +120,7 @@ impl Shared {
         let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?;
         Ok(Self {
             reactor,
-            scratch: Scratch::new(policy.root.as_deref())?,
+            scratch: Scratch::new(policy.root.as_deref(), policy.answering)?,
             policy: Arc::clone(policy),
             counters: Arc::default(),
             journal: Arc::clone(journal),

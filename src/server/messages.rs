@@ -28,11 +28,13 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    /// One of so many, each for a thread.
+    ///
     /// # Errors
     /// When the root is no directory that can be read.
-    pub(super) fn new(root: Option<&Path>) -> io::Result<Self> {
+    pub(super) fn new(root: Option<&Path>, threads: u64) -> io::Result<Self> {
         let bytes = vec![0; HEADER_BYTES + BATCH_BYTES].into_boxed_slice();
-        Ok(Self { bytes, site: Site::open(root)? })
+        Ok(Self { bytes, site: Site::open(root, threads)? })
     }
 }
 
@@ -195,7 +197,7 @@ mod tests {
         let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
         let mut dialog = Dialog::new(&Policy::new(&options));
         let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
-        let (mut scratch, mut out, mut messages) = (Scratch::new(None).unwrap(), Vec::new(), 0);
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {

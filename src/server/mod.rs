@@ -124,7 +124,7 @@ impl Server {
         limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
-            http::Site::open(Some(path)).map_err(cannot)?;
+            http::Site::open(Some(path), 1).map_err(cannot)?;
         }
         let address = resolve(&options.listen)?;
         let cannot = |address| move |source| ServeError::Listen { address, source };

@@ -26,6 +26,8 @@ pub(super) struct Policy {
     pub(super) root: Option<PathBuf>,
     pub(super) mode: Mode,
     dispatch: Dispatch,
+    /// Threads that answer, and the one that has the books of several workers: each keeps files open.
+    pub(super) answering: u64,
     pub(super) write_interest: WriteInterest,
     pub(super) max_sends: u32,
     pub(super) send_piece: usize,
@@ -60,6 +62,11 @@ impl Policy {
                 Trigger::Edge => Mode::Edge,
             },
             dispatch: options.dispatch,
+            answering: match options.dispatch {
+                Dispatch::Single => 1,
+                Dispatch::Reactors | Dispatch::WorkersShared => u64::from(options.threads.0),
+                Dispatch::Workers => u64::from(options.threads.0) + 1,
+            },
             write_interest: options.write_interest,
             max_sends: options.max_sends.0.map_or(u32::MAX, |Count(sends)| sends),
             send_piece: or_off(&options.send_piece).unwrap_or(usize::MAX),

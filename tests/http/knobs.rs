@@ -292,6 +292,34 @@ fn files_that_are_kept_open_do_not_use_up_the_descriptors() {
 }
 
 #[test]
+fn files_that_several_threads_keep_open_do_not_use_up_the_descriptors() {
+    let tree = Tree::new();
+    (0..400).for_each(|n| fs::write(tree.root().join(n.to_string()), n.to_string()).unwrap());
+    let root = tree.root();
+    // On one shared socket every thread has a descriptor of its own for it.
+    for (dispatch, threads) in [("single", "1"), ("reactors", "8"), ("workers", "8"), ("workers-shared", "3")]
+    {
+        let flags = ["--protocol", "http", "--root", root.to_str().unwrap(), "--descriptors", "60"];
+        let serving = Serving::start(&[&flags[..], &["--dispatch", dispatch, "--threads", threads]].concat());
+        let connect = |count| (0..count).map(|_| Peer::new(serving.server.connect())).collect::<Vec<_>>();
+        let ask = |peers: &mut [Peer], files: std::ops::Range<usize>| {
+            for n in files {
+                let count = peers.len();
+                let answer = peers[n % count].get(&format!("/{n}"));
+                assert_eq!(
+                    (answer.status, answer.body),
+                    (200, n.to_string().into_bytes()),
+                    "{dispatch}: {n}"
+                );
+            }
+        };
+        // One after the other, so that each thread has some of them.
+        (0..30).for_each(|n| ask(&mut connect(1), n * 10..(n + 1) * 10));
+        ask(&mut connect(7), 300..400);
+    }
+}
+
+#[test]
 fn a_file_cut_short_is_noticed_however_it_is_sent() {
     let tree = Tree::new();
     for interest in ["on-demand", "eager"] {

@@ -26,7 +26,8 @@ use crate::codec::http::{Status, http_date, media_type};
 
 /// Most files kept open. Each is a descriptor.
 const KEPT: usize = 256;
-/// And no more than this share of all descriptors that the process may have: connections need them, too.
+/// And all caches together no more than this share of all descriptors that the process may have: connections need them,
+/// too, and what one thread keeps no other can close.
 const KEPT_SHARE: u64 = 8;
 /// Seconds after which a file is closed that nobody has asked for, as soon as another one is opened.
 const KEPT_SECONDS: i64 = 10;
@@ -66,13 +67,15 @@ struct Kept {
 }
 
 impl Files {
+    /// One of so many caches; each keeps at least one file.
+    ///
     /// # Errors
     /// When it is no directory that can be read.
-    pub(super) fn below(root: &Path) -> io::Result<Self> {
+    pub(super) fn below(root: &Path, caches: u64) -> io::Result<Self> {
         let root = fs::canonicalize(root)?;
         let directory = fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(&root)?.into();
         let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-        let most = (descriptors / KEPT_SHARE).clamp(1, KEPT as u64) as usize;
+        let most = (descriptors / KEPT_SHARE / caches).clamp(1, KEPT as u64) as usize;
         let mut files = Self { root, directory, beneath: true, kept: HashMap::new(), most };
         files.beneath = !matches!(files.open_beneath(Path::new(".")), Err(Errno::ENOSYS | Errno::EPERM));
         Ok(files)
@@ -205,7 +208,7 @@ mod tests {
     }
 
     fn each_way(outside: &Path) -> [Files; 2] {
-        let files = || Files::below(&outside.join("root")).unwrap();
+        let files = || Files::below(&outside.join("root"), 1).unwrap();
         [files(), Files { beneath: false, ..files() }]
     }
 
@@ -261,7 +264,7 @@ mod tests {
     #[test]
     fn a_file_stays_open_for_the_second_and_not_for_ever() {
         let outside = tree();
-        let mut files = Files::below(&outside.path().join("root")).unwrap();
+        let mut files = Files::below(&outside.path().join("root"), 1).unwrap();
         let first = files.open(b"a.txt", 7).unwrap();
         fs::write(outside.path().join("root/b"), "longer than before").unwrap();
         fs::rename(outside.path().join("root/b"), outside.path().join("root/a.txt")).unwrap();
@@ -275,7 +278,7 @@ mod tests {
     #[test]
     fn only_so_many_stay_open() {
         let outside = tree();
-        let mut files = Files::below(&outside.path().join("root")).unwrap();
+        let mut files = Files::below(&outside.path().join("root"), 1).unwrap();
         for n in 0..KEPT * 2 {
             // As many paths to one file as anybody likes.
             files.open(format!("{}a.txt", "./".repeat(n)).as_bytes(), 7).unwrap();

@@ -216,7 +216,7 @@ mod tests {
     fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<Over>) {
         let mut http = Http::new(100_000);
         let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
-        let (mut scratch, mut out, mut messages) = (Scratch::new(None).unwrap(), Vec::new(), 0);
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {

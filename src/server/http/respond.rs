@@ -55,10 +55,12 @@ impl Resource {
 }
 
 impl Site {
+    /// One of so many that serve the same root, each for a thread.
+    ///
     /// # Errors
     /// When the root is no directory that can be read.
-    pub(in crate::server) fn open(root: Option<&Path>) -> io::Result<Self> {
-        let files = root.map(Files::below).transpose()?;
+    pub(in crate::server) fn open(root: Option<&Path>, sites: u64) -> io::Result<Self> {
+        let files = root.map(|root| Files::below(root, sites)).transpose()?;
         Ok(Self { files, date: Date::default(), out: Vec::new() })
     }
 

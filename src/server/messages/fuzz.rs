@@ -219,7 +219,7 @@ fn explore(protocol: Service, files: Option<&Path>) {
     let seconds = std::env::var("BADPEER_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let start = Instant::now();
     let over = |seed| seconds.map_or(seed >= CASES, |most| start.elapsed() >= Duration::from_secs(most));
-    let mut scratch = Scratch::new(files).unwrap();
+    let mut scratch = Scratch::new(files, 1).unwrap();
     let (mut seed, mut compared) = (0, 0);
     while !over(seed) {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
