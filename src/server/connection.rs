@@ -52,6 +52,8 @@ pub(super) struct Connection {
     /// The one timer of all deadlines, and when it fires: at the soonest of them, or before.
     timer: Option<(TimerId, u64)>,
     linger: Linger,
+    /// It was evicted and told why: it is in no other count.
+    evicted: bool,
     /// Epoll is to be told something else after the turn.
     asks: bool,
     accounted: Accounted,
@@ -113,6 +115,7 @@ impl Connection {
             message_ns: None,
             timer: None,
             linger: Linger::No,
+            evicted: false,
             asks: false,
             accounted: Accounted::default(),
             queued: false,
@@ -243,19 +246,26 @@ impl Connection {
 
     /// No more will come from the peer, or be taken; what it asked for is still sent.
     fn finish(&mut self, how: How, shared: &Shared) -> Result<Next, End> {
-        if self.unsent() == 0 {
-            if how == How::PeerClosed || self.intake == Intake::Open {
-                return Err(how.into());
-            }
-            self.intake = Intake::Parted;
-            self.stream.shutdown(Shutdown::Write).map_err(|error| How::from_error(&error))?;
-            return Ok(Next::Wait);
+        let is_sent = self.unsent() == 0;
+        if is_sent && self.may_close(how) {
+            return Err(how.into());
         }
-        if self.intake != Intake::Closed {
-            self.intake = Intake::Closed;
+        let before = self.intake;
+        self.intake = if is_sent { Intake::Parted } else { Intake::Closed };
+        if before == Intake::Open {
             self.register(shared)?;
         }
+        if is_sent {
+            self.stream.shutdown(Shutdown::Write).map_err(|error| How::from_error(&error))?;
+        }
         Ok(Next::Wait)
+    }
+
+    /// Whether a close can take nothing away from a peer to which all is sent: it says no more, or it was let go while it
+    /// waited for nothing. A request that crosses the close resets the connection, and what the kernel holds is lost.
+    fn may_close(&self, how: How) -> bool {
+        let is_idle = self.intake == Intake::Open && (how != How::Shutdown || self.held_by_kernel() == 0);
+        how == How::PeerClosed || is_idle
     }
 
     /// What broke the connection.

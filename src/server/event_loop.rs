@@ -304,6 +304,9 @@ impl EventLoop {
     }
 
     fn close(&mut self, token: Token, end: End) {
+        if self.connections.entry(token).is_some_and(|peer| peer.dismiss(end, &mut self.shared)) {
+            return self.keep_books(token);
+        }
         let Some(connection) = self.connections.remove(token) else { return };
         let held = connection.close(end, &mut self.shared, &mut self.timers);
         self.leaves();

@@ -113,6 +113,13 @@ impl Dialog {
         if let Self::Http(_) = self { scratch.site.time_out() } else { &[] }
     }
 
+    /// Whatever comes from now on is not answered.
+    pub(super) fn give_up(&mut self) {
+        if let Self::Http(http) = self {
+            http.give_up();
+        }
+    }
+
     /// Whether a message has begun of which nothing lies in the receive buffer any more.
     pub(super) fn is_within_message(&self) -> bool {
         matches!(self, Self::Http(http) if http.is_within_request())

@@ -10,12 +10,12 @@ use std::{
 
 use badpeer::{
     codec::content,
-    profile::{Overflow, ServerOptions, Service},
+    profile::{Dispatch, Overflow, ServerOptions, Service},
 };
 
 use crate::{
     Tree,
-    fixture::{Running, Serving, every_kind, options},
+    fixture::{Running, Serving, every_kind, every_kind_with, options},
     peer::Peer,
 };
 
@@ -210,6 +210,43 @@ fn who_took_too_long_to_ask_is_told_so() {
             assert_eq!(server.metric("badpeer_server_messages_total"), 1, "that was no answer to a request");
         }
     }
+}
+
+#[test]
+fn who_goes_on_sending_is_told_all_the_same() {
+    let knobs = "message_timeout = '200ms'\nidle_timeout = '250ms'\nevict_by = 'rst'\nprotocol = 'http'";
+    for kind in every_kind_with(knobs) {
+        for dispatch in [Dispatch::Single, Dispatch::Workers] {
+            let server = Running::start(&ServerOptions { dispatch, ..kind.clone() });
+            let mut peer = Peer::new(server.connect());
+            peer.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n");
+            // Beyond the eviction, and beyond what would be idle.
+            for _ in 0..80 {
+                peer.say([b'x'; 1000]);
+                thread::sleep(Duration::from_millis(10));
+            }
+            assert_eq!(server.eviction()["reason"], "message_timeout", "journaled when it was decided");
+            let answer = peer.hear();
+            assert_eq!((answer.status, answer.field("connection")), (408, "close"));
+            thread::sleep(Duration::from_millis(400));
+            peer.expect_end();
+            drop(peer);
+            server.wait_for("badpeer_connections", 0);
+            let metrics = server.metrics();
+            let ends = metrics.iter().filter(|(name, _)| name.starts_with("badpeer_ended_total"));
+            assert_eq!(ends.map(|(_, count)| count).sum::<u64>(), 0, "it is counted once");
+            assert_eq!(server.eviction()["reason"], "message_timeout");
+        }
+    }
+}
+
+#[test]
+fn who_was_told_is_listened_to_for_a_while_only() {
+    let server = Running::start(&options("message_timeout = '200ms'\nprotocol = 'http'"));
+    let mut peer = Peer::new(server.connect());
+    assert_eq!(peer.say("GET / HT").hear().status, 408);
+    server.wait_for("badpeer_connections", 0);
+    drop(peer);
 }
 
 #[test]

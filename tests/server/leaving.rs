@@ -59,12 +59,37 @@ fn after_a_signal_answers_under_way_are_finished() {
 }
 
 #[test]
+fn what_the_kernel_still_holds_is_not_lost_to_a_request_that_crosses_the_end() {
+    const BYTES: u32 = 150_000;
+    for flags in [["--trigger", "level"], ["--trigger", "edge"], ["--dispatch", "workers"]] {
+        let serving = Serving::start(&[&flags[..], &["--drain", "20s", "--send-buffer", "1MiB"]].concat());
+        let mut stream = stalled(&serving.server, BYTES);
+        serving.server.wait_for("badpeer_send_buffered", 0);
+        let mut idle = serving.server.connect();
+        serving.server.wait_for("badpeer_connections", 2);
+        serving.terminate();
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+        for sequence in 1..10 {
+            stream.write_all(&request(sequence, 10)).unwrap();
+            thread::sleep(Duration::from_millis(10));
+        }
+        expect_answers(&mut stream, 1, BYTES, Duration::ZERO);
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "an orderly end");
+        drop(stream);
+        assert!(serving.ended().as_secs() < 5, "who has all and ends its stream is let go");
+    }
+}
+
+#[test]
 fn the_drain_has_an_end() {
-    let serving = Serving::start(&["--drain", "300ms"]);
-    let _stalled = stalled(&serving.server, 12 << 20);
-    serving.terminate();
-    let took = serving.ended();
-    assert!((200..5_000).contains(&took.as_millis()), "{took:?}");
+    // To those to whom all is sent as well, as long as they have not got it.
+    for bytes in [12 << 20, 150_000] {
+        let serving = Serving::start(&["--drain", "300ms", "--send-buffer", "1MiB"]);
+        let _stalled = stalled(&serving.server, bytes);
+        serving.terminate();
+        let took = serving.ended();
+        assert!((200..5_000).contains(&took.as_millis()), "{took:?}");
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Connection {
             self.accounted.acknowledge(info.bytes_acked, &shared.counters);
         }
         match end {
+            _ if self.evicted => {}
             End::Evicted(reason) => self.evict(reason, None, shared),
             End::Late(deadline) => {
                 self.evict(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), shared);
@@ -120,16 +121,41 @@ impl Connection {
         self.accounted.footprint
     }
 
+    /// Evicts a peer that took too long to ask, and tells it so, where the protocol has words for it and the peer has
+    /// acknowledged all others: it may still be sending, and a close could take the words away from it. False: they were not
+    /// said, and the connection can only be closed.
+    pub(in crate::server) fn dismiss(&mut self, end: End, shared: &mut Shared) -> bool {
+        let End::Late(deadline) = end else { return false };
+        let has_all = self.unsent() == 0 && self.held_by_kernel() == 0;
+        if deadline.reason != Reason::MessageTimeout || !has_all || !self.say(shared) {
+            return false;
+        }
+        self.note_eviction(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), 0, shared);
+        self.evicted = true;
+        self.message_ns = None;
+        self.dialog.give_up();
+        self.receive.retrieve(self.receive.readable());
+        self.leave().is_ok()
+    }
+
     fn evict(&self, reason: Reason, timer: Option<(u64, u64)>, shared: &mut Shared) {
-        shared.counters.evictions.of(reason).add(1);
         let kernel_queued = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
-        // A reset could take these words away from the peer, and frees nothing: the peer has acknowledged all others.
-        let told = reason == Reason::MessageTimeout && self.unsent() + kernel_queued == 0 && self.say(shared);
-        if shared.policy.evict_by == EvictBy::Rst && !told {
+        if shared.policy.evict_by == EvictBy::Rst {
             let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
             // It fails only for what is no socket; then a plain close is what remains.
             let _ = setsockopt(&self.stream, sockopt::Linger, &at_once);
         }
+        self.note_eviction(reason, timer, kernel_queued, shared);
+    }
+
+    fn note_eviction(
+        &self,
+        reason: Reason,
+        timer: Option<(u64, u64)>,
+        kernel_queued: usize,
+        shared: &Shared,
+    ) {
+        shared.counters.evictions.of(reason).add(1);
         shared.journal.record(Eviction {
             at_ns: sys::monotonic_ns(),
             reason,

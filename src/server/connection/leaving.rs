@@ -95,7 +95,7 @@ impl Connection {
     }
 
     /// Bytes that the peer has not acknowledged; 0 where the peer is gone.
-    fn held_by_kernel(&self) -> u32 {
+    pub(super) fn held_by_kernel(&self) -> u32 {
         let held = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
         u32::try_from(held).unwrap_or(u32::MAX)
     }

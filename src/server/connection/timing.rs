@@ -114,6 +114,9 @@ impl Connection {
     }
 
     fn deadline(&self, shared: &Shared) -> Option<Deadline> {
+        if self.evicted {
+            return None;
+        }
         let seen = Seen {
             active_ns: self.active_ns,
             message_ns: self.message_ns,

@@ -121,6 +121,11 @@ impl Http {
         matches!(self.phase, Phase::Body(_)) || self.search.has_begun()
     }
 
+    /// Whatever comes from now on is not answered.
+    pub(super) fn give_up(&mut self) {
+        self.phase = Phase::Over(Over::Sending);
+    }
+
     pub(super) fn over(&self) -> Option<Over> {
         if let Phase::Over(over) = self.phase { Some(over) } else { None }
     }
@@ -144,7 +149,7 @@ impl Http {
                 Err(status) => {
                     batch.rejected += 1;
                     site.refuse(status);
-                    self.phase = Phase::Over(Over::Sending);
+                    self.give_up();
                 }
             }
             send.append(&site.out).map_err(|_| Reason::SendLimit)?;
