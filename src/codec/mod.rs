@@ -112,7 +112,7 @@ pub enum Check {
     /// Its status, and its length: that of the first answer with this status, or load.answer
     Length,
     /// Its status, its length and every byte, which must be those of the first answer with this status that any connection
-    /// of the group got (behind 4 MiB, by their checksum); also written `same`
+    /// of the group got (behind 4 MiB of all statuses together, by their checksum); also written `same`
     #[default]
     #[serde(alias = "same")]
     Bytes,

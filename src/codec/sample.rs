@@ -3,24 +3,59 @@
 //! It is written by whoever is the first to receive a byte of it, on any connection, so nobody has to wait until an
 //! answer is whole, and no connection keeps a copy.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{
+    Arc, OnceLock, PoisonError, RwLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use super::{Flaw, verifier::Verifier};
 
-/// Bytes that are kept to be compared one by one; what lies behind them is compared by its checksum.
-const KEPT_BYTES: u64 = 4 << 20;
+/// Bytes that a group keeps to be compared one by one, of all its first answers together; what lies behind them is compared
+/// by its checksum.
+const KEPT_BYTES: usize = 4 << 20;
 
 /// The first answer, shared by all connections of a group.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    kept: RwLock<Vec<u8>>,
+    kept: RwLock<Kept>,
+    room: Room,
     /// The length of the first answer that came whole, and the checksum of what is not kept of it.
     whole: OnceLock<(u64, u32)>,
 }
 
+/// Its first bytes.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// There was no room for the next one: no more are kept.
+    is_full: bool,
+}
+
+/// Bytes that may still be kept.
+#[derive(Clone, Debug)]
+struct Room(Arc<AtomicUsize>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(KEPT_BYTES.into()))
+    }
+}
+
+impl Room {
+    /// Takes as much of it as is there.
+    fn take(&self, wanted: usize) -> usize {
+        let take = |left: usize| Some(left.saturating_sub(wanted));
+        self.0.fetch_update(Relaxed, Relaxed, take).map_or(0, |left| left.min(wanted))
+    }
+}
+
 /// The first answer with each status.
 #[derive(Debug, Default)]
-pub(super) struct Samples(RwLock<Vec<(u16, Arc<Sample>)>>);
+pub(super) struct Samples {
+    by_status: RwLock<Vec<(u16, Arc<Sample>)>>,
+    /// All of them share it.
+    room: Room,
+}
 
 impl Samples {
     /// That with this status.
@@ -28,13 +63,13 @@ impl Samples {
         let find = |all: &[(u16, Arc<Sample>)]| {
             all.iter().find(|(of, _)| *of == status).map(|(_, sample)| Arc::clone(sample))
         };
-        if let Some(sample) = find(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(sample) = find(&self.by_status.read().unwrap_or_else(PoisonError::into_inner)) {
             return sample;
         }
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.by_status.write().unwrap_or_else(PoisonError::into_inner);
         // Another connection may have been faster.
         find(&all).unwrap_or_else(|| {
-            let sample = Arc::new(Sample::default());
+            let sample = Arc::new(Sample { room: self.room.clone(), ..Sample::default() });
             all.push((status, Arc::clone(&sample)));
             sample
         })
@@ -45,11 +80,12 @@ impl Samples {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Comparison {
     at: u64,
-    /// Of what is not kept.
+    /// Bytes of it that are compared by their checksum, and that.
+    hashed: u64,
     hasher: crc32fast::Hasher,
 }
 
-/// Bytes that were compared with the first answer.
+/// Bytes that were compared with the first answer one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Compared {
     count: usize,
@@ -76,15 +112,26 @@ impl Compared {
 }
 
 impl Sample {
-    /// Compares `bytes` with those of the first answer from `at` on. Those that nobody has seen yet become a part of it.
+    /// Compares `bytes` with those of the first answer from `at` on. Those that nobody has seen yet become a part of it, as long
+    /// as there is room.
     fn compare(&self, at: usize, bytes: &[u8]) -> Compared {
         let mut compared = Compared::default();
-        compared.go_on(&self.kept.read().unwrap_or_else(PoisonError::into_inner), at, bytes);
-        if compared.count < bytes.len() {
-            let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-            // Another connection may have been faster.
-            compared.go_on(&kept, at, bytes);
-            kept.extend_from_slice(&bytes[compared.count..]);
+        {
+            let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+            compared.go_on(&kept.bytes, at, bytes);
+            if compared.count == bytes.len() || kept.is_full {
+                return compared;
+            }
+        }
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        // Another connection may have been faster.
+        compared.go_on(&kept.bytes, at, bytes);
+        let rest = &bytes[compared.count..];
+        if !kept.is_full {
+            let more = self.room.take(rest.len());
+            kept.bytes.extend_from_slice(&rest[..more]);
+            kept.is_full = more < rest.len();
+            compared.count += more;
         }
         compared
     }
@@ -101,13 +148,12 @@ impl Sample {
 impl Comparison {
     /// The answer goes on with `bytes`. Those that differ from the sample are noted in the books.
     pub(super) fn take(&mut self, sample: &Sample, bytes: &[u8], verifier: &mut Verifier) {
-        let (kept, rest) =
-            bytes.split_at(KEPT_BYTES.saturating_sub(self.at).min(bytes.len() as u64) as usize);
-        let Compared { first_wrong, wrong, .. } = sample.compare(self.at as usize, kept);
+        let Compared { count, first_wrong, wrong } = sample.compare(self.at as usize, bytes);
         if let Some(first) = first_wrong {
             verifier.flaw(verifier.received() + first as u64, Flaw::Different, wrong);
         }
-        self.hasher.update(rest);
+        self.hasher.update(&bytes[count..]);
+        self.hashed += (bytes.len() - count) as u64;
         self.at += bytes.len() as u64;
         verifier.pass(bytes.len());
     }
@@ -115,12 +161,12 @@ impl Comparison {
     /// The answer that began at `start` is whole, with `found` bytes (which did not come, if it is the answer to a HEAD),
     /// and ends where the books are. The next one can begin.
     pub(super) fn finish(&mut self, sample: &Sample, start: u64, found: u64, verifier: &mut Verifier) {
-        let this = (found, std::mem::take(self).hasher.finalize());
+        let Self { hashed: bytes, hasher, .. } = std::mem::take(self);
+        let this = (found, hasher.finalize());
         let (wanted, checksum) = *sample.whole.get_or_init(|| this);
         if found != wanted {
             verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
         } else if checksum != this.1 {
-            let bytes = found - KEPT_BYTES;
             verifier.flaw(verifier.received() - bytes, Flaw::DifferentWithin { bytes }, bytes);
         }
     }
@@ -179,11 +225,35 @@ mod tests {
 
     #[test]
     fn what_is_not_kept_has_a_checksum() {
-        let long = vec![b'x'; KEPT_BYTES as usize];
+        let long = vec![b'x'; KEPT_BYTES];
         let (right, wrong) = ([&long[..], b"ab."].concat(), [&long[..], b"ac."].concat());
         let [one, two] = compared(&[[&right, &right], [&right, &wrong]]);
         assert_eq!(found(one), (0, None));
-        let at = right.len() as u64 + KEPT_BYTES;
+        let at = (right.len() + KEPT_BYTES) as u64;
         assert_eq!(found(two), (3, Some((at, Flaw::DifferentWithin { bytes: 3 }))));
+    }
+
+    #[test]
+    fn all_samples_of_a_group_share_the_room() {
+        let samples = Samples::default();
+        let mut bytes = vec![b'x'; KEPT_BYTES / 4 * 3];
+        let judged = |status, bytes: &[u8]| {
+            let (mut comparison, mut verifier) = (Comparison::default(), Verifier::new(1));
+            let sample = samples.of(status);
+            bytes.chunks(1 << 19).for_each(|piece| comparison.take(&sample, piece, &mut verifier));
+            comparison.finish(&sample, 0, bytes.len() as u64, &mut verifier);
+            found(verifier.tally())
+        };
+        for status in [200, 404, 500, 200, 404, 500] {
+            assert_eq!(judged(status, &bytes), (0, None));
+        }
+        let kept = |status: u16| samples.of(status).kept.read().unwrap().bytes.len();
+        assert_eq!([200, 404, 500].map(kept), [KEPT_BYTES / 4 * 3, KEPT_BYTES / 4, 0]);
+        *bytes.last_mut().unwrap() = b'y';
+        let last = bytes.len() as u64 - 1;
+        assert_eq!(judged(200, &bytes), (1, Some((last, Flaw::Different))));
+        let within = |bytes| (bytes, Some((last + 1 - bytes, Flaw::DifferentWithin { bytes })));
+        assert_eq!(judged(404, &bytes), within((KEPT_BYTES / 2) as u64));
+        assert_eq!(judged(500, &bytes), within((KEPT_BYTES / 4 * 3) as u64));
     }
 }
