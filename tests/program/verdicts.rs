@@ -2,6 +2,7 @@
 //! built program.
 
 mod profiles;
+mod shapes;
 mod wrong;
 
 use std::{

@@ -1,0 +1,69 @@
+//! Answers of rare shapes and sizes, through the built program: what RFC 9112 allows is accepted, and what is large is checked
+//! to its end.
+
+use super::{assert_fails, http};
+use crate::{
+    common::{badpeer, skip, text, trial, with_profile},
+    verdicts::wrong::{Act, Asked, Requests, serve},
+};
+
+/// More than an answer may have that ends at a delimiter.
+const LARGE: usize = 65 << 20;
+
+/// An HTTP server that always says the same.
+fn saying(answer: impl Into<Vec<u8>>) -> std::net::SocketAddr {
+    let answer = answer.into();
+    serve(Requests::Http, move |_, _| Act::Say(answer.clone()))
+}
+
+/// Nothing is found wrong with it; how busy the machine is does not matter.
+fn assert_accepted(answer: impl Into<Vec<u8>>) {
+    let (code, said) = http(saying(answer), &["--max-wait", "off"]);
+    assert!(matches!(code, Some(0 | 4)), "{said}");
+    for found in
+        ["good.errors = 0: 0", "corrupt_bytes = 0: 0 B", "good.silent_connections = 0: 0", "good.lost = 0: 0"]
+    {
+        assert!(said.contains(found), "`{found}` is missing: {said}");
+    }
+}
+
+#[test]
+fn folded_fields_and_long_heads_are_accepted() {
+    assert_accepted("HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\n\tc\r\nContent-Length: 2\r\n\r\nok");
+    let fields = format!("X-Long: {}\r\n", "x".repeat(1000)).repeat(60);
+    assert_accepted(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok"));
+}
+
+#[test]
+fn interim_answers_without_an_end_are_named() {
+    let found = http(saying("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(200)), &[]);
+    assert_fails(
+        &found,
+        &["corrupt_bytes = 0", "more than 100 interim answers (1xx), and not the answer itself"],
+    );
+}
+
+#[test]
+fn a_raw_answer_of_any_length_is_checked_to_its_end() {
+    // Of two answers, one ends with another byte.
+    let address = serve(Requests::Echo(4), |asked: Asked, _| {
+        let mut bytes = vec![0; LARGE];
+        bytes[LARGE - 1] = (asked.of_all % 2) as u8;
+        Act::Say(bytes)
+    });
+    let profile = format!(
+        "title = \"large\"\nwarmup = \"100ms\"\nmeasure = \"5s\"\n[server]\nattach = {{ address = \"{address}\" }}\n\
+         [[clients]]\nname = \"good\"\ncount = 2\nprotocol = \"raw\"\nload = {{ depth = 1 }}\n\
+         raw = {{ send = 'ping', length = \"{LARGE}B\" }}\n"
+    );
+    let folder = with_profile(&profile);
+    let output = badpeer(&["run", "quick.toml"], folder.path());
+    let good = trial(folder.path(), "quick")["groups"][0].clone();
+    let flaw = &good["content"]["first_fault"]["flaw"];
+    if good["requests"]["answered"].as_u64() < Some(2) && (flaw.is_null() || flaw == "cut-off") {
+        return skip("a_raw_answer_of_any_length_is_checked_to_its_end: the machine is too busy");
+    }
+    let within = LARGE - (4 << 20);
+    assert_eq!(flaw["different-within"]["bytes"], within, "{good}");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+}
