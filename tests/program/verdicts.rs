@@ -134,10 +134,11 @@ fn a_server_that_falls_silent_fails() {
 fn connections_that_got_no_answer_are_counted() {
     let half = |asked: wrong::Asked, _: &[u8]| if asked.connection % 2 == 1 { Act::Hang } else { ok() };
     let found = http(serve(Requests::Http, half), &[]);
-    assert_fails(
-        &found,
-        &["good.silent_connections = 0: 2", "good.longest_wait <= 1s or <= 20 * latency_p50: >"],
-    );
+    assert_fails(&found, &["good.silent_connections = 0: 2"]);
+    // Where others have the cores, a long wait may be theirs.
+    if !found.1.contains("times are invalid") {
+        assert_fails(&found, &["good.longest_wait <= 1s or <= 20 * latency_p50: >"]);
+    }
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn what_is_asked_for_is_what_was_said() {
         let (code, said) = ending(&badpeer(&words, folder.path()));
         // Times may be invalid on a busy machine; an error is one on any.
         assert!(matches!(code, Some(0 | 4)) && !said.contains("FAIL"), "{flags:?}: {code:?} {said}");
-        assert!(said.contains("PASS good.errors = 0"), "{flags:?}: {said}");
+        assert!(said.contains("PASS  good.errors = 0"), "{flags:?}: {said}");
     }
     for (words, part) in [
         (&["bench", "http://host:99999/"][..], "<ADDRESS>: invalid port"),
