@@ -153,11 +153,11 @@ pub fn files(
 }
 
 fn pictures(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-    figures.iter().map(|figure| Ok((format!("{}.png", figure.name), figure.png()?))).collect()
+    figures.iter().map(|figure| Ok((figure.file("png"), figure.png()?))).collect()
 }
 
 fn vectors(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-    figures.iter().map(|figure| Ok((format!("{}.svg", figure.name), figure.svg()?.into_bytes()))).collect()
+    figures.iter().map(|figure| Ok((figure.file("svg"), figure.svg()?.into_bytes()))).collect()
 }
 
 /// A record as Markdown, and what is said of it against a baseline.

@@ -106,6 +106,25 @@ fn each_number_is_drawn_and_no_line_leads_to_another_machine() {
 }
 
 #[test]
+fn a_name_in_a_history_is_text_and_one_file_whatever_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("history.csv");
+    let long = "x".repeat(250);
+    for name in ["x\"><img src=x onerror=alert(1)>", "a/b", "../../c", long.as_str()] {
+        let mut record = run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6);
+        name.clone_into(&mut record.name);
+        append(&file, &record);
+    }
+    let files = report::history_files(&file).expect("files");
+    let count = files.len();
+    let out = folder.path().join("out");
+    report::write(files, &out).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(fs::read_dir(&out).expect("a folder").count(), count, "each is a file of its own, here");
+    let page = fs::read_to_string(out.join("history.html")).expect("a page");
+    assert!(!page.contains("<img") && page.contains("&lt;img"), "{page}");
+}
+
+#[test]
 fn a_row_without_its_end_is_left_out_or_loses_its_last_number_and_nothing_is_glued_to_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");

@@ -3,11 +3,12 @@
 use plotters::style::RGBColor;
 
 use super::axis::Axis;
+use crate::files;
 
 /// A chart.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Figure {
-    /// Its file's stem.
+    /// What it is called in its page; its file's stem is made of it.
     pub(in crate::report) name: String,
     /// What there is to see, in a line.
     pub(in crate::report) title: String,
@@ -27,6 +28,11 @@ pub(in crate::report) struct Figure {
 }
 
 impl Figure {
+    /// Its file of that kind. A name may hold what a user wrote: it leads nowhere else, and is never too long.
+    pub(in crate::report) fn file(&self, kind: &str) -> String {
+        format!("{}.{kind}", files::name(&self.name))
+    }
+
     /// How far the values of lines, bars and dots lie apart, as a share of the largest (0 to 1).
     pub(in crate::report) fn spread(&self) -> f64 {
         let values = self.layers.iter().flat_map(|layer| match &layer.shape {

@@ -55,7 +55,7 @@ fn night() -> String {
 
 /// A part of the page under a heading; `id` may be empty.
 pub(super) fn section(id: &str, title: &str, content: &str) -> String {
-    let id = if id.is_empty() { String::new() } else { format!(" id=\"{id}\"") };
+    let id = if id.is_empty() { String::new() } else { format!(" id=\"{}\"", escape(id)) };
     format!("<section{id}>\n<h2>{}</h2>\n{content}</section>\n", escape(title))
 }
 
@@ -75,7 +75,7 @@ pub(super) fn details(title: &str, content: &str, open: bool) -> String {
 /// A chart within the page, with how to read it; those of one group are zoomed together.
 pub(super) fn figure(figure: &Figure, group: &str) -> Result<String, ReportError> {
     let svg = figure.svg()?;
-    let (label, name) = (escape(&figure.title), escape(&figure.name));
+    let (label, name, group) = (escape(&figure.title), escape(&figure.name), escape(group));
     // In a page the element needs no namespace, and its size is the page's affair.
     let inner =
         svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inner)| inner);
