@@ -2,7 +2,7 @@
 
 use super::{
     gate::said,
-    table::{Align, Table},
+    table::{Align, Table, plain},
     terminal::{WIDTH, hanging},
     view::listed,
 };
@@ -29,9 +29,10 @@ pub fn render(against: &Against, color: bool) -> String {
 
 /// The same for the page of a CI job.
 pub(super) fn markdown(against: &Against) -> String {
-    let mut out = vec![format!("\n## Against the baseline {}\n\n", against.baseline)];
-    out.push(format!("**{}** {}\n\n{}\n", against.call.word(), meaning(against), title(against)));
-    out.extend(differs(against).iter().map(|note| format!("\n- {note}")));
+    let mut out = vec![format!("\n## Against the baseline {}\n\n", plain(&against.baseline))];
+    let (meaning, title) = (plain(&meaning(against)), plain(&title(against)));
+    out.push(format!("**{}** {meaning}\n\n{title}\n", against.call.word()));
+    out.extend(differs(against).iter().map(|note| format!("\n- {}", plain(note))));
     out.push(format!("\n\n{}\n", table(against).markdown()));
     out.concat()
 }

@@ -1,6 +1,8 @@
 //! A gallery of runs: of each the one chart that tells most, what it shows, and what it came to.
 
-use super::{ReportError, chart, chart::Figure, meaning::meaning, table::plain, view::manner};
+use std::path::Path;
+
+use super::{ReportError, chart, chart::Figure, meaning::meaning, medium, table::plain, view::manner};
 use crate::{
     files,
     profile::Group,
@@ -59,14 +61,15 @@ pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
         text.push(format!("\n## {}\n\n**{}**\n\n", plain(name), plain(&record.profile.title)));
         if let Some(figure) = telling(record) {
             let picture = format!("{}.png", files::name(name));
-            text.push(format!("![{}]({picture})\n\n{}\n\n", plain(&figure.title), plain(&figure.caption)));
+            let link = medium::link(Path::new(&picture));
+            text.push(format!("![{}]({link})\n\n{}\n\n", plain(&figure.title), plain(&figure.caption)));
             files.push((picture, figure.picture(SMALL)?));
         }
         text.push(format!(
             "{}: {} ({}; {}, {} cores)\n",
             record.outcome().word(),
             plain(&meaning(record)),
-            manner(record),
+            plain(&manner(record)),
             plain(&record.machine.cpu),
             record.machine.cores
         ));

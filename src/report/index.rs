@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ReportError, gallery::telling, gate, html, meaning::meaning};
+use super::{ReportError, gallery::telling, gate, html, meaning::meaning, medium};
 use crate::{gate::Comparison, record::Record};
 
 /// A run or a comparison, as the page lists it.
@@ -20,9 +20,9 @@ pub struct Entry {
     pub outcome: &'static str,
     /// What that means, in a sentence.
     pub meaning: String,
-    /// Its page, from the folder of the index.
+    /// The link to its page, from the folder of the index.
     pub page: Option<String>,
-    /// A picture of it, likewise.
+    /// The link to a picture of it, likewise.
     pub picture: Option<String>,
 }
 
@@ -64,11 +64,11 @@ fn drawn(root: &Path, folder: &Path, chart: &str) -> Option<String> {
     ["svg", "png"].iter().find_map(|kind| there(root, folder, &format!("{chart}.{kind}")))
 }
 
-/// A file in the folder, if it is there, from the root.
+/// The link to a file in the folder, if it is there, from the root.
 fn there(root: &Path, folder: &Path, name: &str) -> Option<String> {
     let file = folder.join(name);
     let below = file.strip_prefix(root).ok().filter(|_| file.is_file())?;
-    Some(below.to_string_lossy().into_owned())
+    Some(medium::link(below))
 }
 
 /// The page of these, the newest first; `broken`: files that could not be read, and why.

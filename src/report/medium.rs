@@ -1,6 +1,8 @@
 //! Text from outside, made harmless for what it is set into: whatever a profile, a server, a process or somebody else's record
 //! says stays text.
 
+use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
+
 /// Text that HTML and XML take for nothing but text, in elements and in quoted attributes. Control characters cannot stand in
 /// XML 1.0, not even as references.
 pub(super) fn html(text: &str) -> String {
@@ -51,6 +53,21 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
+/// A path from where a page lies, as what its links lead to, in HTML and in Markdown: all but plain letters is encoded, so that
+/// a name is neither markup nor a scheme, a query or an anchor.
+pub(super) fn link(path: &Path) -> String {
+    path.as_os_str().as_bytes().iter().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => out.push(char::from(*byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+        out
+    })
+}
+
 /// A cell of a CSV file that no spreadsheet takes for a formula.
 pub(super) fn csv(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
@@ -62,12 +79,12 @@ pub(super) fn csv(text: &str) -> String {
 #[must_use]
 pub fn terminal(text: &str, colored: bool) -> String {
     let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
+    // The runner looks for the older kind of command anywhere in a line.
+    for line in text.replace("##[", "##\\[").split_inclusive('\n') {
         let begins = line.len() - line.trim_start().len();
         let (indent, rest) = line.split_at(begins);
         out.push_str(indent);
-        let is_command = rest.starts_with("::") || rest.starts_with("##[");
-        out.push_str(if is_command { "\\" } else { "" });
+        out.push_str(if rest.starts_with("::") { "\\" } else { "" });
         visible(rest, colored, &mut out);
     }
     out
@@ -114,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn a_link_leads_to_its_file_and_is_nothing_else() {
+        for (path, expected) in [
+            ("control/2026-01-01T00-00-00Z/index.html", "control/2026-01-01T00-00-00Z/index.html"),
+            ("javascript:alert(1)<!--/a", "javascript%3Aalert%281%29%3C%21--/a"),
+            ("a#b?c d%e/ü.svg", "a%23b%3Fc%20d%25e/%C3%BC.svg"),
+            ("x)<[y](z.png", "x%29%3C%5By%5D%28z.png"),
+        ] {
+            assert_eq!(link(Path::new(path)), expected);
+        }
+    }
+
+    #[test]
     fn no_cell_is_a_formula_and_numbers_stay_numbers() {
         for (text, cell) in [
             ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
@@ -132,8 +161,8 @@ mod tests {
         assert_eq!(terminal("\x1b[1;31mFAIL\x1b[0m  x\x1b[2J", true), "\x1b[1;31mFAIL\x1b[0m  x\\u{1b}[2J");
         assert_eq!(terminal("\x1b[1;31mFAIL\x1b[0m", false), "\\u{1b}[1;31mFAIL\\u{1b}[0m");
         assert_eq!(
-            terminal("one\r\n  ::error::two\n##[error]x", true),
-            "one\\r\n  \\::error::two\n\\##[error]x"
+            terminal("one\r\n  ::error::two\n##[error]x ###[group]y", true),
+            "one\\r\n  \\::error::two\n##\\[error]x ###\\[group]y"
         );
         assert_eq!(terminal("a\u{202e}b", true), "a\\u{202e}b");
     }

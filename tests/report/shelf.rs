@@ -99,3 +99,22 @@ fn the_gallery_shows_the_newest_run_of_each_profile_in_one_picture() {
         assert!(picture.len() < 60_000, "{} bytes", picture.len());
     }
 }
+
+#[test]
+fn a_link_leads_to_its_file_whatever_the_folder_is_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["javascript:alert(1)<!--", "a#b?c%20", "x)<[y](z"] {
+        keep(folder.path(), &named(name, name, "2026-01-01T00:00:00Z"), "once");
+    }
+    let (code, errors) = report_of(&[&format!("--index={}", folder.path().display())]);
+    assert_eq!(code, 0, "{errors}");
+    let page = fs::read_to_string(folder.path().join("index.html")).expect("a page");
+    for link in ["href=\"javascript%3Aalert%281%29%3C%21--/once/", "src=\"a%23b%3Fc%2520/once/"] {
+        assert!(page.contains(link), "{link} is missing in {page}");
+    }
+    let (code, errors) = report_of(&[&format!("--gallery={}", folder.path().display())]);
+    assert_eq!(code, 0, "{errors}");
+    let text = fs::read_to_string(folder.path().join("gallery/README.md")).expect("a page");
+    assert!(text.contains("](x%29%3C%5By%5D%28z.png)\n"), "{text}");
+    assert!(folder.path().join("gallery/x)<[y](z.png").is_file());
+}

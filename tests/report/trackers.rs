@@ -1,7 +1,7 @@
 //! What trackers of results and CI systems read, checked by the rules of each format, with names that try to break them.
 
 use badpeer::{
-    gate::Comparison,
+    gate::{Against, Comparison},
     record::{Outcome, Record},
     report::{
         self, Format,
@@ -22,7 +22,7 @@ use super::{
 };
 
 /// What breaks out of XML, JSON, labels, workflow commands and lines.
-const NASTY: &str = "a\"b'c<d>&e\\f,g::h%i\nj\rk\u{1}l]]>m é🦀";
+const NASTY: &str = "a\"b'c<d>&e\\f,g::h%i\nj\rk\u{1}l]]>m é🦀\u{1b}[2J ##[error]n";
 
 /// A record whose every name is this one, where it may be any.
 fn named(name: &str) -> Record {
@@ -184,7 +184,10 @@ fn all_conform(name: &str) {
     for told in [Told::of_run(&record, None), Told::from(&comparison)] {
         for line in github::annotations(&told) {
             assert!(line.starts_with("::error title=") || line.starts_with("::warning title="), "{line}");
-            assert!(!line.contains(['\n', '\r']), "{line:?}");
+            assert!(
+                !line.contains(|c: char| c.is_control() && c != '\t') && !line.contains("##["),
+                "{line:?}"
+            );
             let (properties, _) = line[2..].split_once("::").expect("a message");
             assert!(!properties["error title=".len()..].contains([',']), "{line}");
         }
@@ -317,6 +320,19 @@ fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
     );
     let table = report::comparison_files(&same, &[Format::Csv]).expect_err("no table").to_string();
     assert!(table.contains("junit"), "{table}");
+}
+
+#[test]
+fn nothing_of_a_run_against_a_baseline_is_markup() {
+    let (now, mut then) = (named("<img>*"), named("<img>*"));
+    (then.commit, then.machine.cpu) = (Some("<img>*".into()), "<img>*".into());
+    let mut against = Against::of("<img>*", &then, &now);
+    assert!(!against.differs.is_empty(), "{against:?}");
+    against.lost.push("<img>*.latency_p99".into());
+    against.new.push("<img>*.latency_p50".into());
+    let page = report::markdown(&now, Some(&against));
+    assert!(page.contains("## Against the baseline &lt;img>") && !page.contains("<img"), "{page}");
+    assert!(!page.contains(">*"), "{page}");
 }
 
 #[test]

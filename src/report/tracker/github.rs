@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Told, at};
+use super::{super::medium, Case, Told, at};
 use crate::{metric::Better, record::Outcome};
 
 /// GitHub shows so many of a kind for each step.
@@ -57,9 +57,9 @@ fn line(told: &Told, kind: &str, case: &Case) -> String {
     format!("::{kind} title={title}::{}", data(&format!("{}: {}", case.name, case.facts)))
 }
 
-/// Text as the message of a workflow command.
+/// Text as the message of a workflow command; a control character in it does nothing where the log is shown.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    medium::terminal(text, false).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// Text as a property of a workflow command.
