@@ -28,7 +28,7 @@ impl Bar {
     pub(super) fn start(&mut self, name: &str, duration: Duration, doing: &'static str) {
         self.bar.reset();
         self.bar.set_length(duration.as_millis() as u64);
-        self.bar.set_prefix(brief(&medium::terminal(name, false)));
+        self.bar.set_prefix(brief(name));
         self.bar.set_message(doing);
     }
 
@@ -40,7 +40,7 @@ impl Bar {
     /// Shows that so many of all are done.
     pub(super) fn count(&mut self, name: &str, done: usize, of: usize, message: String) {
         self.bar.set_length(of as u64);
-        self.bar.set_prefix(name.to_owned());
+        self.bar.set_prefix(brief(name));
         self.bar.set_position(done as u64);
         self.bar.set_message(message);
     }
@@ -50,11 +50,12 @@ impl Bar {
     }
 }
 
-/// A name that leaves room for the bar and for figures on a line of 80 columns.
+/// A name as it can be shown, in one line, that leaves room for the bar and for figures on a line of 80 columns.
 fn brief(name: &str) -> String {
     const MOST: usize = 36;
+    let name = medium::terminal(name, false).replace(['\n', '\t'], " ");
     if name.chars().count() <= MOST {
-        return name.to_owned();
+        return name;
     }
     name.chars().take(MOST - 1).chain(['…']).collect()
 }
@@ -76,6 +77,7 @@ mod tests {
     #[test]
     fn a_long_name_leaves_room() {
         assert_eq!(brief("control"), "control");
+        assert_eq!(brief("a\x1b[2J\nb"), "a\\u{1b}[2J b");
         let long = brief(&"server.buffer=chained ".repeat(5));
         assert!(long.chars().count() == 36 && long.ends_with('…'), "{long}");
     }
