@@ -10,6 +10,7 @@ use super::{
 use crate::{
     gate::{Call, Comparison},
     report::{self, Format, ReportError},
+    run::Interrupt,
 };
 
 /// What the exit code of two servers says.
@@ -98,20 +99,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let mut worst = Exit::Pass;
     let mut all = Vec::new();
     for contest in contests {
-        let exit = match contest.hold(&mut interrupt, args.json) {
-            Ok((comparison, end)) => {
-                let exit = exit(&comparison, &end, args.strict);
-                all.push(tell(args, comparison)?);
-                if let End::Broken(failure) = end {
-                    complain(&failure.message);
-                }
-                exit
-            }
-            Err(failure) => {
-                complain(&failure.message);
-                failure.exit
-            }
-        };
+        let exit = hold(args, &contest, &mut interrupt, &mut all);
         worst = worst.worse(exit);
         if exit == Exit::Interrupted {
             break;
@@ -123,26 +111,51 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
+/// Holds a comparison, and says and keeps what came of it. What cannot be kept is told, and the next is held all the same.
+fn hold(args: &Args, contest: &Contest, interrupt: &mut Interrupt, all: &mut Vec<Done>) -> Exit {
+    let (exit, failures) = match contest.hold(interrupt, args.json) {
+        Ok((comparison, end)) => {
+            let exit = exit(&comparison, &end, args.strict);
+            let (done, unkept) = tell(args, comparison);
+            all.push(done);
+            let broken = if let End::Broken(failure) = end { Some(failure) } else { None };
+            (exit, [unkept, broken])
+        }
+        Err(failure) => (failure.exit, [Some(failure), None]),
+    };
+    failures.into_iter().flatten().fold(exit, |exit, failure| {
+        complain(&failure.message);
+        exit.worse(failure.exit)
+    })
+}
+
 /// What is printed of a comparison with `--json`.
 #[derive(serde::Serialize)]
 struct Done {
-    /// The folder that it is kept in.
-    reports: PathBuf,
+    /// The folder that it is kept in, if it could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<PathBuf>,
     /// What its outcome means.
     meaning: String,
     #[serde(flatten)]
     comparison: Comparison,
 }
 
-/// Keeps a comparison, and says what came of it.
-fn tell(args: &Args, comparison: Comparison) -> Result<Done, Failure> {
-    let reports = store::keep_comparison(&args.out, &comparison, &args.format)?;
-    github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
+/// Says what came of a comparison, and keeps it: in this order, so that it is told whatever cannot be written. With what kept
+/// it from being kept, if something did.
+fn tell(args: &Args, comparison: Comparison) -> (Done, Option<Failure>) {
     if !args.json {
         say(&report::gate::render(&comparison, super::colored()));
-        say(&format!("kept in {}\n", reports.display()));
     }
-    Ok(Done { reports, meaning: report::gate::meaning(&comparison), comparison })
+    github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
+    let (reports, unkept) = match store::keep_comparison(&args.out, &comparison, &args.format) {
+        Ok(folder) => (Some(folder), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    if let Some(folder) = reports.as_ref().filter(|_| !args.json) {
+        say(&format!("kept in {}\n", folder.display()));
+    }
+    (Done { reports, meaning: report::gate::meaning(&comparison), comparison }, unkept)
 }
 
 fn exit(comparison: &Comparison, end: &End, strict: bool) -> Exit {

@@ -235,6 +235,22 @@ fn what_was_measured_before_a_server_died_is_kept() {
 }
 
 #[test]
+fn a_comparison_that_cannot_be_kept_is_told_and_the_next_is_held() {
+    let (_turn, folder) = (turn(), with_profile(BRIEF));
+    fs::write(folder.path().join("other.toml"), BRIEF).expect("written");
+    fs::create_dir_all(folder.path().join("reports/compare-quick/latest")).expect("a folder in the way");
+    let servers = ["compare", "--base", BADPEER, "--head", BADPEER, "quick.toml", "other.toml"];
+    let words = [&servers[..], &["--pairs", "8", "-d", "100ms", "--format", "junit", "--json"]].concat();
+    let output = badpeer(&words, folder.path());
+    let (code, said) = ending(&output);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("latest is in the way"), "{said}");
+    let told: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+    assert!(told[0]["call"].is_string() && told[0]["reports"].is_null(), "{told:#}");
+    assert!(told[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")), "{told:#}");
+}
+
+#[test]
 fn a_calibration_tells_what_the_gate_finds() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let output = badpeer(
