@@ -2,7 +2,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -97,11 +96,7 @@ impl Store {
         let (Some(parent), Some(own)) = (self.folder.parent(), self.folder.file_name()) else {
             return Ok(());
         };
-        let draft = parent.join(format!(".latest-{}", own.display()));
-        symlink(own, &draft)?;
-        fs::rename(&draft, parent.join(LATEST)).inspect_err(|_| {
-            let _ = fs::remove_file(&draft);
-        })
+        files::link(own.as_ref(), &parent.join(LATEST))
     }
 }
 

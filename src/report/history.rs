@@ -4,7 +4,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -112,10 +112,7 @@ pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Er
     columns.extend(rows.iter().flat_map(|row| row.numbers.keys().cloned()));
     if text.ends_with('\n') && columns.len() == before {
         let added = lines(&columns, false, &rows)?;
-        // Of a row that finds no room, nothing stays.
-        locked.write_all(&added).inspect_err(|_| {
-            let _ = locked.set_len(text.len() as u64);
-        })?;
+        files::append(&mut locked, &added)?;
         return Ok(());
     }
     let all: Vec<Row> = old.into_iter().chain(rows).collect();

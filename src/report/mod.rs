@@ -229,7 +229,7 @@ pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError>
     Ok(files)
 }
 
-/// Whether files can be written into a directory, there already or not; nothing is left behind.
+/// Whether files can be written into a directory, there already or not, which is left as it is.
 ///
 /// # Errors
 /// What stands in the way.
@@ -238,15 +238,10 @@ pub fn writable(dir: &Path) -> io::Result<()> {
     if dir.exists() && !dir.is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
     }
-    let missing = || dir.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists());
-    let missing: Vec<&Path> = missing().collect();
-    let made = fs::create_dir_all(dir)
-        .and_then(|()| access(dir, AccessFlags::W_OK | AccessFlags::X_OK).map_err(io::Error::from));
-    for part in missing {
-        // Of what was not there, nothing stays; whoever has put something into it meanwhile keeps it.
-        let _ = fs::remove_dir(part);
+    if !dir.is_dir() {
+        return files::can_make_folder(dir);
     }
-    made
+    access(dir, AccessFlags::W_OK | AccessFlags::X_OK).map_err(io::Error::from)
 }
 
 /// Writes files into a directory, which is made if it is not there, and says which.

@@ -1,8 +1,9 @@
-//! What must not be taken for the server's where a core has too much to do. Each of these tests takes all cores, and so they
-//! are a program of their own: none of the others runs meanwhile.
+//! What must not be taken for the server's where a core has too much to do, and many runs at once. Each of these tests takes
+//! all cores, and so they are a program of their own: none of the others runs meanwhile.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod together;
 
 use std::{
     process::{Child, Command},

@@ -53,6 +53,22 @@ fn a_new_number_is_a_new_column_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_history_that_a_link_leads_to_is_added_to_and_the_link_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (kept, link) = (folder.path().join("kept.csv"), folder.path().join("link.csv"));
+    std::os::unix::fs::symlink("kept.csv", &link).expect("a link");
+    // The first makes the file, and the second makes it anew.
+    let mut second = run("bbbbbbbb", "2026-01-02T00:00:00Z", 2e6);
+    second.profile.expect.insert("retransmits".into(), "< 9".into());
+    second.points[0].trials[0].summary.insert("retransmits".into(), 3.0);
+    for record in [run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6), second] {
+        append(&link, &record);
+    }
+    assert!(link.is_symlink());
+    assert_eq!(table(&kept).1.len(), 2);
+}
+
+#[test]
 fn those_who_add_at_the_same_time_lose_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
