@@ -1,10 +1,14 @@
 //! `badpeer completions` and `badpeer man`: the words of the command line, for shells and for `man`.
 
-use std::path::PathBuf;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap_complete::Shell;
 
 use super::{Exit, Failure, command, print_raw, say};
+use crate::files;
 
 /// Prints what makes the shell complete badpeer's words.
 pub(super) fn completions(shell: Shell) -> Exit {
@@ -30,8 +34,20 @@ pub(super) fn man(args: &Man) -> Result<Exit, Failure> {
         print_raw(String::from_utf8_lossy(&page).trim_end());
         return Ok(Exit::Pass);
     };
-    let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command(), dir));
-    written.map_err(|e| Failure::new(Exit::Target, format!("cannot write into {}: {e}", dir.display())))?;
+    write_pages(dir)
+        .map_err(|e| Failure::new(Exit::Target, format!("cannot write into {}: {e}", dir.display())))?;
     say(&format!("the pages are in {}: man -l {}", dir.display(), dir.join("badpeer.1").display()));
     Ok(Exit::Pass)
+}
+
+/// Writes each page whole, or leaves the one that is there.
+fn write_pages(dir: &Path) -> io::Result<()> {
+    let made = tempfile::tempdir()?;
+    clap_mangen::generate_to(command(), made.path())?;
+    fs::create_dir_all(dir)?;
+    for page in fs::read_dir(made.path())? {
+        let page = page?;
+        files::copy(&page.path(), &dir.join(page.file_name()))?;
+    }
+    Ok(())
 }
