@@ -1,6 +1,9 @@
 //! Runs that are kept to be compared with: `OUT/baselines/NAME/PROFILE.json`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use super::{Exit, Failure, store};
 use crate::{
@@ -35,16 +38,21 @@ fn file(out: &Path, name: &str, profile: &str) -> PathBuf {
     out.join("baselines").join(name).join(format!("{}.json", files::name(profile)))
 }
 
+/// Two profiles whose baselines would be one file.
+fn of_one_file<'a>(profiles: &[&'a str]) -> Option<[&'a str; 2]> {
+    let mut seen = HashMap::new();
+    profiles.iter().find_map(|profile| seen.insert(files::name(profile), *profile).map(|one| [one, *profile]))
+}
+
 impl Baselines {
     /// Whether every baseline that is asked for is there and can be read, and none would take the place of another: told
     /// before anything is run.
     pub(super) fn check(&self, out: &Path, profiles: &[&str]) -> Result<(), Failure> {
-        let twice = (1..profiles.len()).find(|index| profiles[..*index].contains(&profiles[*index]));
         let is_asked = self.save_baseline.is_some() || self.baseline.is_some();
-        if let Some(index) = twice.filter(|_| is_asked) {
+        if let Some([one, other]) = of_one_file(profiles).filter(|_| is_asked) {
+            let which = if one == other { format!("called {one}") } else { format!("{one} and {other}") };
             return Err(Failure::usage(format!(
-                "two profiles are called {}, and a baseline is kept by that name: run one of them, or rename it",
-                profiles[index]
+                "two profiles are {which}, and their baselines would be one file: run one of them, or rename it"
             )));
         }
         let Some(name) = &self.baseline else { return Ok(()) };
