@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::complain;
-use crate::report::tracker::{Told, github};
+use crate::{
+    files,
+    report::tracker::{Told, github},
+};
 
 /// Inside of GitHub Actions, marks what failed and adds the page to the step's summary; elsewhere neither is made.
 pub(super) fn tell(told: impl FnOnce() -> Told, page: impl FnOnce() -> String) {
@@ -25,7 +28,8 @@ pub(super) fn tell(told: impl FnOnce() -> Told, page: impl FnOnce() -> String) {
 }
 
 fn add(file: &Path, page: &str) -> io::Result<()> {
-    let already = fs::metadata(file).map_or(0, |metadata| metadata.len() as usize);
+    files::regular(file)?;
     let mut file = fs::OpenOptions::new().append(true).create(true).open(file)?;
-    file.write_all(github::summary(&format!("{page}\n"), already).as_bytes())
+    let already = file.metadata()?.len() as usize;
+    files::append(&mut file, github::summary(&format!("{page}\n"), already).as_bytes())
 }

@@ -178,6 +178,35 @@ fn what_is_no_file_is_not_waited_for() {
         assert_eq!(ended, Some(code), "{arguments:?}: {said}");
         assert!(said.contains("it is no regular file"), "{arguments:?}: {said}");
     }
+    let child = command(folder.path(), &["run", "quick.toml"]).env("GITHUB_STEP_SUMMARY", "pipe").spawn();
+    let (code, said) = complaint(child.expect("badpeer runs"));
+    assert!(matches!(code, Some(0 | 4)), "{said}");
+    assert!(said.contains("cannot add to the step's summary pipe: it is no regular file"), "{said}");
+}
+
+#[test]
+fn of_a_page_that_finds_no_room_in_the_summary_nothing_stays() {
+    let folder = with_profile(BRIEF);
+    let before = vec![b'x'; 1000 * 1024 - 100];
+    fs::write(folder.path().join("summary"), &before).expect("written");
+    let script = format!("trap '' XFSZ; ulimit -f 1000; exec {BADPEER} run quick.toml --format csv");
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).current_dir(folder.path()).env("GITHUB_STEP_SUMMARY", "summary");
+    let (_, said) = ending(&command.env("TMPDIR", folder.path()).output().expect("bash"));
+    assert!(said.contains("cannot add to the step's summary summary: File too large"), "{said}");
+    assert_eq!(fs::read(folder.path().join("summary")).expect("read").len(), before.len());
+}
+
+#[test]
+fn a_page_of_the_manual_is_written_whole_beside_the_one_that_is_there() {
+    let folder = TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("badpeer.1"), "the page before").expect("written");
+    fs::hard_link(path("badpeer.1"), path("same")).expect("another name");
+    let (code, said) = ending(&badpeer(&["man", "."], folder.path()));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read_to_string(path("same")).expect("read"), "the page before");
+    assert!(fs::read_to_string(path("badpeer.1")).expect("read").contains("badpeer"));
 }
 
 #[test]
@@ -189,6 +218,13 @@ fn two_profiles_of_one_name_keep_no_baseline_of_each_other() {
     let (code, said) = ending(&badpeer(&words, folder.path()));
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("two profiles are called quick"), "{said}");
+    for name in [".x.toml", "_x.toml"] {
+        fs::write(folder.path().join(name), BRIEF).expect("written");
+    }
+    let words = ["run", ".x.toml", "_x.toml", "--save-baseline", "main"];
+    let (code, said) = ending(&badpeer(&words, folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("two profiles are .x and _x"), "{said}");
 }
 
 #[test]
