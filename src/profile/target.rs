@@ -1,6 +1,6 @@
 //! Who is driven: the keys of `[server]` are the reference server's knobs, or they name another server.
 
-use std::fmt;
+use std::{fmt, net::Ipv6Addr};
 
 use indexmap::IndexMap;
 use serde::{
@@ -100,10 +100,7 @@ impl Target {
             Self::Program(program) => program.check(),
             Self::Attached { attach } => match port(&attach.address) {
                 Some(1..) => Ok(()),
-                _ => Err((
-                    "attach",
-                    format!("`{}` is no address with a port: write 127.0.0.1:8080", attach.address),
-                )),
+                _ => Err(("attach", format!("{NO_ADDRESS}: write 127.0.0.1:8080"))),
             },
         }
     }
@@ -118,9 +115,7 @@ impl Program {
             ));
         }
         if port(&self.address).is_none() {
-            let message =
-                format!("`{}` is no address with a port: write {ANY_PORT} for a free one", self.address);
-            return Err(("address", message));
+            return Err(("address", format!("{NO_ADDRESS}: write {ANY_PORT} for a free one")));
         }
         let is_plain = |name: &&String| !name.contains('/') && !name.is_empty() && !name.starts_with('.');
         match self.files.iter().find(|name| !is_plain(name)) {
@@ -130,10 +125,20 @@ impl Program {
     }
 }
 
-/// The port of `host:port`.
+/// What is said of an address that is none. It is not repeated: there may be a password in it.
+const NO_ADDRESS: &str =
+    "the address must be HOST:PORT, without a scheme, a user and a path, and the port at most 65535";
+
+/// The port of `host:port`; that of an IPv6 address stands behind its brackets.
 fn port(address: &str) -> Option<u16> {
     let (host, port) = address.rsplit_once(':')?;
-    if host.is_empty() { None } else { port.parse().ok() }
+    let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match name {
+        Some(six) => six.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_".contains(c)),
+    };
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_host && is_number { port.parse().ok() } else { None }
 }
 
 impl<'de> Deserialize<'de> for Target {
@@ -271,6 +276,36 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_a_host_and_a_port_and_not_repeated_where_it_is_none() {
+        for address in ["127.0.0.1:80", "[::1]:80", "localhost:80", "my-host_1.example:65535"] {
+            target(&format!("attach = {{ address = '{address}' }}")).expect(address);
+        }
+        for address in [
+            "http://u:secret@h:80",
+            "u:secret@h:80",
+            "https://h:443",
+            "h:80/secret",
+            "h/secret:80",
+            "h?secret:80",
+            "h:99999",
+            "h:+80",
+            "h:",
+            ":80",
+            "::1:80",
+            "[h]:80",
+            "h secret:80",
+        ] {
+            for text in [
+                format!("attach = {{ address = '{address}' }}"),
+                format!("command = ['a']\naddress = '{address}'"),
+            ] {
+                let message = target(&text).expect_err(&text);
+                assert!(message.contains("must be HOST:PORT") && !message.contains("secret"), "{message}");
+            }
+        }
+    }
+
+    #[test]
     fn what_was_read_is_written_the_same() {
         for text in [
             "trigger = 'edge'",
@@ -299,9 +334,9 @@ mod tests {
             ("comand = ['a']", "unknown field `comand`"),
             ("comand = ['a']", "`command`"),
             ("command = []", "command: write the program"),
-            ("command = ['a']\naddress = '8080'", "address: `8080` is no address"),
+            ("command = ['a']\naddress = '8080'", "address: the address must be HOST:PORT"),
             ("command = ['a']\nfiles = ['../a']", "files: `../a` must be the name"),
-            ("attach = { address = 'a:0' }", "attach: `a:0` is no address"),
+            ("attach = { address = 'a:0' }", "attach: the address must be HOST:PORT"),
             ("attach = { adress = 'a:0' }", "unknown field `adress`"),
         ] {
             let message = target(text).expect_err(text);
