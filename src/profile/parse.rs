@@ -1,9 +1,10 @@
 //! From text to a valid profile, with faults told by file, line and key.
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Profile, check::Fault, expect::meant};
+use super::{Profile, check::Fault, expect::meant, secrets};
 
 /// Points that a sweep may have.
 const MOST_POINTS: usize = 1000;
@@ -54,7 +55,7 @@ impl Source {
             return plain.check().map_err(|f| self.fault(&f)).map(|()| plain);
         }
         for (key, value) in overrides {
-            let refused = |message| ProfileError { place: format!("--set {key}={value}"), message };
+            let refused = |message| ProfileError { place: set_by(key, value), message };
             set(&mut table, key, &literal(value)).map_err(refused)?;
             // Told one by one, so that a fault is laid at the door of the override that made it.
             Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
@@ -96,21 +97,19 @@ impl Source {
             .map(|axes| {
                 let all = [overrides, &axes].concat();
                 let profile = self.parse(&all).map_err(|error| self.at_point(error, &axes))?;
-                Ok((axes, profile))
+                Ok((shown(axes, &base.sweep), profile))
             })
             .collect()
     }
 
     /// A fault of one point: where the key stands that makes it.
     fn at_point(&self, error: ProfileError, axes: &Axes) -> ProfileError {
-        let of_sweep = |(key, value): &&(String, String)| error.place == format!("--set {key}={value}");
+        let of_sweep = |(key, value): &&(String, String)| error.place == set_by(key, value);
         match axes.iter().find(of_sweep) {
             Some((key, value)) => {
                 let path = ["sweep".to_owned(), key.clone()];
-                self.error(
-                    locate(&self.text, &path),
-                    format!("sweep {}: {}", brief(&format!("{key}={value}")), error.message),
-                )
+                let setting = brief(&secrets::word(&format!("{key}={value}")));
+                self.error(locate(&self.text, &path), format!("sweep {setting}: {}", error.message))
             }
             None => error,
         }
@@ -137,6 +136,24 @@ impl Source {
     fn error(&self, line: Option<usize>, message: String) -> ProfileError {
         ProfileError { place: format!("{}:{}", self.file, line.unwrap_or(1)), message }
     }
+}
+
+/// The option that sets it, as it is told.
+fn set_by(key: &str, value: &str) -> String {
+    format!("--set {}", secrets::word(&format!("{key}={value}")))
+}
+
+/// A point as it is shown and kept: without secrets.
+fn shown(axes: Axes, sweep: &IndexMap<String, Vec<Value>>) -> Axes {
+    let number = |key: &String, value: &String| {
+        let values = sweep.get(key).into_iter().flatten();
+        values.map(plain).position(|one| one == *value).map_or(0, |index| index + 1)
+    };
+    let shown = |(key, value): (String, String)| {
+        let value = secrets::swept(&key, &value, number(&key, &value));
+        (key, value)
+    };
+    axes.into_iter().map(shown).collect()
 }
 
 /// Keys and their values, as text.

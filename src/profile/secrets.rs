@@ -1,6 +1,8 @@
 //! Fields of requests whose values are secrets: they are sent, and stand in no record.
 
-use super::Profile;
+use toml::Value;
+
+use super::{Profile, Target, parse::plain};
 
 /// Parts of names by which a field is known to be secret, in lower case.
 const PARTS: [&str; 7] = ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey"];
@@ -13,13 +15,29 @@ fn is_secret(name: &str) -> bool {
     PARTS.iter().any(|part| name.contains(part))
 }
 
-/// A word of the command line as a record keeps it: of `Authorization: Bearer x` the name alone.
+/// A word of the command line as a record keeps it: of `Authorization: Bearer x` the name alone, and of a key of a profile
+/// that is set to such a field.
 #[must_use]
 pub fn word(word: &str) -> String {
-    match word.split_once(':') {
-        Some((name, _)) if is_secret(name) => format!("{name}: {NOT_KEPT}"),
-        _ => word.to_owned(),
-    }
+    let names_a_secret = |(at, sign): &(usize, &str)| match *sign {
+        ":" => is_secret(&word[..*at]),
+        _ => is_secret(last_part(&word[..*at])),
+    };
+    let found = word.match_indices([':', '=']).find(names_a_secret);
+    let Some((at, sign)) = found else { return word.to_owned() };
+    let space = if sign == ":" { " " } else { "" };
+    format!("{}{sign}{space}{NOT_KEPT}", &word[..at])
+}
+
+/// Of a key of a profile, what it sets: a group may be called after a secret, and is none.
+fn last_part(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+/// A value that a sweep gives a key, as it is shown and kept: one of a secret by its number alone.
+pub(super) fn swept(key: &str, value: &str, number: usize) -> String {
+    let kept = if is_secret(last_part(key)) { NOT_KEPT.to_owned() } else { word(value) };
+    if kept == value { kept } else { format!("{kept} {number}") }
 }
 
 impl Profile {
@@ -27,9 +45,24 @@ impl Profile {
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         let mut profile = self.clone();
-        for ask in profile.clients.iter_mut().filter_map(|group| group.http.as_mut()) {
-            for (_, value) in ask.headers.iter_mut().filter(|(name, _)| is_secret(name)) {
-                NOT_KEPT.clone_into(value);
+        let asks = profile.clients.iter_mut().filter_map(|group| group.http.as_mut());
+        let fields = asks.flat_map(|ask| ask.headers.iter_mut());
+        let environment = if let Target::Program(program) = &mut profile.server {
+            Some(program.env.iter_mut())
+        } else {
+            None
+        };
+        for (_, value) in fields.chain(environment.into_iter().flatten()).filter(|(name, _)| is_secret(name))
+        {
+            NOT_KEPT.clone_into(value);
+        }
+        for (key, values) in &mut profile.sweep {
+            for (index, value) in values.iter_mut().enumerate() {
+                let plain = plain(value);
+                let kept = swept(key, &plain, index + 1);
+                if kept != plain {
+                    *value = Value::String(kept);
+                }
             }
         }
         profile
@@ -46,6 +79,19 @@ mod tests {
             ("Authorization: Bearer abc", "Authorization: (not kept)"),
             ("-HCOOKIE: a=b:c", "-HCOOKIE: (not kept)"),
             ("--header=X-Api-Key:abc", "--header=X-Api-Key: (not kept)"),
+            (
+                "clients.good.http.headers.Authorization=Bearer x",
+                "clients.good.http.headers.Authorization=(not kept)",
+            ),
+            (
+                "--set=clients.*.http.headers.X-Api-Key=a:b",
+                "--set=clients.*.http.headers.X-Api-Key=(not kept)",
+            ),
+            (
+                "clients.a.http.headers={ Accept = \"b\", Cookie = \"c\" }",
+                "clients.a.http.headers={ Accept = \"b\", Cookie =(not kept)",
+            ),
+            ("clients.tokens.count=5", "clients.tokens.count=5"),
             ("Accept: text/html", "Accept: text/html"),
             ("http://127.0.0.1:80/", "http://127.0.0.1:80/"),
             ("--duration", "--duration"),
