@@ -126,18 +126,13 @@ impl Server {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
             http::Site::open(Some(path), 1).map_err(cannot)?;
         }
-        let address = resolve(&options.listen)?;
-        let cannot = |address| move |source| ServeError::Listen { address, source };
-        let doors = match options.dispatch {
-            Dispatch::Reactors => Door::open_several(address, options, options.threads.0 as usize),
-            _ => Door::open(address, options).map(|door| vec![door]),
-        };
-        let doors = doors.map_err(cannot(address))?;
+        let doors = open_doors(&resolve(&options.listen)?, options)?;
         let service = doors[0].address()?;
         let common = Common::new(options)?;
         let crew = Crew::new(options, doors, &common)?;
         let watched = |address| {
-            Admin::open(address, crew.counters().into(), Arc::clone(&common.journal)).map_err(cannot(address))
+            let opened = Admin::open(address, crew.counters().into(), Arc::clone(&common.journal));
+            opened.map_err(|source| ServeError::Listen { address, source })
         };
         let admin = admin.map(watched).transpose()?;
         let addresses = Addresses { service, admin: admin.as_ref().map(Admin::address).transpose()? };
@@ -188,9 +183,23 @@ impl Server {
     }
 }
 
-fn resolve(text: &str) -> Result<SocketAddr, ServeError> {
-    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+/// The addresses of a name, of which there is at least one.
+fn resolve(text: &str) -> Result<Vec<SocketAddr>, ServeError> {
+    let resolved = text.to_socket_addrs().map(Vec::from_iter).ok().filter(|found| !found.is_empty());
     resolved.ok_or_else(|| ServeError::Address(text.to_owned()))
+}
+
+/// Listens on the first of these addresses that can be listened on; if none can, says why not on the first.
+fn open_doors(addresses: &[SocketAddr], options: &ServerOptions) -> Result<Vec<Door>, ServeError> {
+    let open = |address: &SocketAddr| {
+        let doors = match options.dispatch {
+            Dispatch::Reactors => Door::open_several(*address, options, options.threads.0 as usize),
+            _ => Door::open(*address, options).map(|door| vec![door]),
+        };
+        doors.map_err(|source| ServeError::Listen { address: *address, source })
+    };
+    let first = open(&addresses[0]);
+    first.or_else(|error| addresses[1..].iter().find_map(|address| open(address).ok()).ok_or(error))
 }
 
 /// A connection is a descriptor: as many as were asked for, or else as the hard limit allows.
@@ -251,5 +260,17 @@ mod tests {
             format!("cannot listen on {address}: address already in use; choose another --listen or port 0")
         );
         assert!(refused("192.0.2.1:0").contains("no such address"));
+    }
+
+    #[test]
+    fn the_first_address_of_a_name_that_can_be_listened_on_is_taken() {
+        let [nowhere, here] = ["192.0.2.1:0", "127.0.0.1:0"].map(|text| text.parse().unwrap());
+        for dispatch in [Dispatch::Single, Dispatch::Reactors] {
+            let options = ServerOptions { dispatch, ..ServerOptions::default() };
+            let doors = open_doors(&[nowhere, here], &options).unwrap();
+            assert!(doors[0].address().unwrap().ip().is_loopback());
+            let error = open_doors(&[nowhere, nowhere], &options).err().unwrap().to_string();
+            assert!(error.contains("192.0.2.1:0: this machine has no such address"), "{error}");
+        }
     }
 }
