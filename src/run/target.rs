@@ -6,8 +6,9 @@ mod program;
 mod reference;
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use indexmap::IndexMap;
@@ -17,6 +18,9 @@ use super::{Interrupt, RunError};
 use crate::profile;
 
 pub(super) use self::{child::spawn_badpeer, program::check as check_program, reference::configured};
+
+/// How long a server on another machine may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A server that can be driven.
 pub(super) trait Target {
@@ -95,4 +99,13 @@ fn resolved(address: &str) -> Result<Vec<SocketAddr>, RunError> {
     // `localhost` often is both; most servers listen on the older one, some on both.
     found.sort_by_key(SocketAddr::is_ipv6);
     if found.is_empty() { Err(RunError::Start(format!("{address} has no address"))) } else { Ok(found) }
+}
+
+/// Of several addresses of one name, the first at which somebody accepts connections; the first of all if nobody does.
+fn the_one_that_accepts(addresses: &[SocketAddr]) -> SocketAddr {
+    let accepts = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
+    match addresses {
+        [only] => *only,
+        several => several.iter().find(accepts).copied().unwrap_or(several[0]),
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, leftovers, processes_with, trial};
+use crate::common::{BADPEER, badpeer, ending, leftovers, processes_with, skip, trial};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {
@@ -245,4 +245,19 @@ fn a_killed_harness_leaves_neither_server_nor_directory_behind() {
     harness.wait().expect("an end");
     until("the server outlives its harness", &|| processes_with("sleep\u{0}4713").is_empty());
     until("its directory outlives its harness", &|| leftovers(folder.path()).is_empty());
+}
+
+#[test]
+fn a_server_is_driven_at_the_address_of_its_name_at_which_it_listens() {
+    let addresses: Vec<SocketAddr> = "localhost:0".to_socket_addrs().expect("a name").collect();
+    let Some(six) = addresses.iter().find(|address| address.is_ipv6() && TcpListener::bind(address).is_ok())
+    else {
+        return skip("a_server_is_driven_at_the_address_of_its_name_at_which_it_listens: no IPv6 localhost");
+    };
+    let folder = TempDir::new().expect("a folder");
+    let command = echo().replace("{address}", &format!("[{}]:{{port}}", six.ip()));
+    let (code, said) = run(&profile(&command, "address = \"localhost:0\""), folder.path());
+    assert!(measured(code), "{code:?}: {said}");
+    let address = trial(folder.path(), "other")["effective"]["address"].clone();
+    assert!(address.as_str().is_some_and(|address| address.starts_with("[::1]:")), "{address}");
 }

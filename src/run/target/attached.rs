@@ -1,18 +1,12 @@
 //! A server that runs already: found, watched, and left as it is.
 
-use std::{
-    net::{SocketAddr, TcpStream, UdpSocket},
-    time::Duration,
-};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 
-use super::{Ending, RunError, Target, resolved};
+use super::{Ending, PATIENCE, RunError, Target, resolved, the_one_that_accepts};
 use crate::{
     probe::{ProcessProbe, allowed_cpus, listeners},
     profile::Attach,
 };
-
-/// How long a server on another machine may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A server that was there before us.
 #[derive(Debug)]
@@ -110,15 +104,6 @@ impl Target for Attached {
 
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
-    }
-}
-
-/// Of several addresses of one name, the first at which somebody accepts connections; the first of all if nobody does.
-fn the_one_that_accepts(addresses: &[SocketAddr]) -> SocketAddr {
-    let accepts = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
-    match addresses {
-        [only] => *only,
-        several => several.iter().find(accepts).copied().unwrap_or(several[0]),
     }
 }
 

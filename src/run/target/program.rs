@@ -23,7 +23,7 @@ use super::{
     },
     Ending, Target,
     child::{in_words, spawn_on, with_last_words},
-    resolved,
+    resolved, the_one_that_accepts,
 };
 use crate::{
     probe::{TreeProbe, listeners},
@@ -121,7 +121,8 @@ impl Running {
         interrupt: &mut Interrupt,
     ) -> Result<Self, RunError> {
         let failed = |what: &str, error: &dyn std::fmt::Display| RunError::Start(format!("{what}: {error}"));
-        let service = free_address(&program.address)?;
+        let addresses = free_addresses(&program.address)?;
+        let service = addresses[0];
         let dir = Folder::planned();
         let path = dir.0.display().to_string();
         let filled = |text: &String| filled_in(text, service, &path);
@@ -152,6 +153,8 @@ impl Running {
             _dir: dir,
         };
         running.await_listening(interrupt)?;
+        // It may listen on another address of that name.
+        running.service = the_one_that_accepts(&addresses);
         Ok(running)
     }
 
@@ -286,17 +289,19 @@ fn ended_as_told(status: ExitStatus) -> bool {
     status.success() || status.signal() == Some(signal) || status.code() == Some(128 + signal)
 }
 
-/// The address, with a free port in place of 0.
-fn free_address(address: &str) -> Result<SocketAddr, RunError> {
-    let address = resolved(address)?[0];
+/// All addresses of that name, with a port in place of 0 that is free at the first.
+fn free_addresses(address: &str) -> Result<Vec<SocketAddr>, RunError> {
+    let mut addresses = resolved(address)?;
+    let first = addresses[0];
     let taken = |error| {
-        RunError::Start(format!(
-            "{address} is not free: {error}; set server.address to another, or to port 0"
-        ))
+        RunError::Start(format!("{first} is not free: {error}; set server.address to another, or to port 0"))
     };
     // Also where the port is given: a server that listens there already would be taken for this one.
-    let listener = TcpListener::bind(address).map_err(taken)?;
-    listener.local_addr().map_err(taken)
+    let port = TcpListener::bind(first).and_then(|listener| listener.local_addr()).map_err(taken)?.port();
+    for address in &mut addresses {
+        address.set_port(port);
+    }
+    Ok(addresses)
 }
 
 #[cfg(test)]
