@@ -24,9 +24,19 @@ pub fn word(word: &str) -> String {
         _ => is_secret(last_part(&word[..*at])),
     };
     let found = word.match_indices([':', '=']).find(names_a_secret);
-    let Some((at, sign)) = found else { return word.to_owned() };
+    let Some((at, sign)) = found else { return without_user(word) };
     let space = if sign == ":" { " " } else { "" };
     format!("{}{sign}{space}{NOT_KEPT}", &word[..at])
+}
+
+/// A URL without its user and password, of which other programs know.
+fn without_user(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match authority.rfind('@') {
+        Some(at) => format!("{scheme}://{NOT_KEPT}{}", &rest[at..]),
+        None => word.to_owned(),
+    }
 }
 
 /// Of a key of a profile, what it sets: a group may be called after a secret, and is none.
@@ -91,6 +101,8 @@ mod tests {
                 "clients.a.http.headers={ Accept = \"b\", Cookie = \"c\" }",
                 "clients.a.http.headers={ Accept = \"b\", Cookie =(not kept)",
             ),
+            ("server.attach.address=http://u:pass@h:80/@", "server.attach.address=http://(not kept)@h:80/@"),
+            ("http://h/a@b", "http://h/a@b"),
             ("clients.tokens.count=5", "clients.tokens.count=5"),
             ("Accept: text/html", "Accept: text/html"),
             ("http://127.0.0.1:80/", "http://127.0.0.1:80/"),
@@ -98,5 +110,20 @@ mod tests {
         ] {
             assert_eq!(word(given), kept);
         }
+    }
+
+    #[test]
+    fn a_profile_is_kept_without_secrets_and_its_values_are_told_apart() {
+        let text = "title = 't'\n[server]\ncommand = ['a']\nenv = { API_TOKEN = 'abc', MODE = 'x' }\n[[clients]]\n\
+                    name = 'tokens'\ncount = 1\nprotocol = 'http'\nload = { depth = 1 }\n\
+                    http = { headers = { Cookie = 'abc', Accept = 'y' } }\n[sweep]\n\
+                    'server.env.API_TOKEN' = ['abc', 'abcd']\n'clients.tokens.count' = [1, 2]\n";
+        let profile: Profile = toml::from_str(text).expect("a profile");
+        let kept = profile.without_secrets().to_toml().expect("TOML");
+        assert!(!kept.contains("abc"), "{kept}");
+        for part in ["(not kept) 1", "(not kept) 2", "MODE = \"x\"", "Accept = \"y\""] {
+            assert!(kept.contains(part), "{kept}");
+        }
+        assert_eq!(profile.without_secrets().sweep["clients.tokens.count"][1], Value::Integer(2));
     }
 }
