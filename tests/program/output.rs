@@ -19,7 +19,7 @@ use nix::{
         signal::{Signal, kill},
         stat::Mode,
     },
-    unistd::{Pid, mkfifo},
+    unistd::{Pid, mkfifo, pipe},
 };
 use tempfile::TempDir;
 
@@ -72,8 +72,10 @@ fn what_cannot_be_said_is_exit_code_3_and_nothing_measured_is_lost() {
             said.contains("cannot write what was found to stdout: No space left"),
             "{arguments:?}: {said}"
         );
-        let mut child = command(folder.path(), arguments).spawn().expect("badpeer runs");
-        drop(child.stdout.take());
+        // Nobody reads it, from the beginning.
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let child = command(folder.path(), arguments).stdout(writer).spawn().expect("badpeer runs");
         let (code, said) = complaint(child);
         assert_eq!(code, Some(3), "{arguments:?}: {said}");
     }
