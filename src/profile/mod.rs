@@ -6,6 +6,7 @@ mod core;
 mod expect;
 mod gate;
 mod implied;
+mod overrides;
 mod parse;
 pub mod secrets;
 mod server;
