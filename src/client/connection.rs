@@ -55,7 +55,7 @@ pub(super) struct Connection {
     /// The number of its group.
     pub(super) group: usize,
     /// Its place among the group's open connections.
-    pub(super) place: usize,
+    pub(super) place: u32,
     pub(super) phase: Phase,
     /// It is one that was opened again.
     pub(super) again: bool,

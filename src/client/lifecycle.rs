@@ -138,7 +138,7 @@ impl Engine<'_> {
         }
         connection.phase = Phase::Open;
         self.ports[connection.own as usize].was_connected = true;
-        connection.place = group.alive.len();
+        connection.place = group.alive.len() as u32;
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
         if group.pace.is_some() || self.io.closing {
@@ -180,8 +180,8 @@ impl Engine<'_> {
         if connection.phase == Phase::Connecting {
             group.settled_one(connection.again, self.io.now_ns);
         } else {
-            group.alive.swap_remove(connection.place);
-            if let Some(&moved) = group.alive.get(connection.place)
+            group.alive.swap_remove(connection.place as usize);
+            if let Some(&moved) = group.alive.get(connection.place as usize)
                 && let Some(other) = self.connections.entry(moved)
             {
                 other.place = connection.place;
