@@ -83,7 +83,8 @@ pub fn terminal(text: &str, colored: bool) -> String {
     for line in text.replace("##[", "##\\[").split_inclusive('\n') {
         let begins = line.len() - line.trim_start().len();
         let (indent, rest) = line.split_at(begins);
-        out.push_str(indent);
+        // A carriage return is white space as well.
+        visible(indent, colored, &mut out);
         out.push_str(if rest.starts_with("::") { "\\" } else { "" });
         visible(rest, colored, &mut out);
     }
@@ -165,5 +166,6 @@ mod tests {
             "one\\r\n  \\::error::two\n##\\[error]x ###\\[group]y"
         );
         assert_eq!(terminal("a\u{202e}b", true), "a\\u{202e}b");
+        assert_eq!(terminal("a\n\r \u{b}b", true), "a\n\\r \\u{b}b", "white space is no text, either");
     }
 }

@@ -14,21 +14,32 @@ use super::{badpeer, ending, skip};
 static FREE: (Mutex<u32>, Condvar) = (Mutex::new(2), Condvar::new());
 
 /// The right to compare, until it is dropped.
-pub(crate) struct Turn;
+pub(crate) struct Turn(u32);
 
 pub(crate) fn turn() -> Turn {
-    let (free, freed) = &FREE;
-    let free = free.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut free = freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-    *free -= 1;
-    Turn
+    Turn::of(1)
+}
+
+/// The same, with no other comparison beside it.
+pub(crate) fn turn_alone() -> Turn {
+    Turn::of(2)
+}
+
+impl Turn {
+    fn of(places: u32) -> Self {
+        let (free, freed) = &FREE;
+        let free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = freed.wait_while(free, |free| *free < places).unwrap_or_else(PoisonError::into_inner);
+        *free -= places;
+        Self(places)
+    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let (free, freed) = &FREE;
-        *free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        freed.notify_one();
+        *free.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
+        freed.notify_all();
     }
 }
 

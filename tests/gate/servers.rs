@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::common::{
     BADPEER, badpeer, ending,
-    pairs::{compare, comparison, disturbance, finding, turn},
+    pairs::{compare, comparison, disturbance, finding, turn, turn_alone},
     skip, text, with_profile,
 };
 
@@ -134,7 +134,7 @@ fn a_leak_and_twice_the_timeout_are_regressions() {
 #[test]
 fn another_program_is_compared_by_its_command_line() {
     let profile = format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n");
-    let (_turn, folder) = (turn(), with_profile(&profile));
+    let (_turn, folder) = (turn_alone(), with_profile(&profile));
     let serve = format!("{BADPEER} serve --listen 127.0.0.1:{{port}}");
     let more = format!("{serve} --max-connections 100");
     let test = "another_program_is_compared_by_its_command_line";
