@@ -53,6 +53,14 @@ fn assert_fails((code, said): &(Option<i32>, String), words: &[&str]) {
     }
 }
 
+/// The same of silence, which others may be the cause of where they have the cores.
+fn assert_silence_fails(test: &str, found: &(Option<i32>, String), words: &[&str]) {
+    if found.0 == Some(4) && found.1.contains("times are invalid") {
+        return skip(&format!("{test}: others had the cores"));
+    }
+    assert_fails(found, words);
+}
+
 #[test]
 fn a_server_that_answers_everybody_passes() {
     for flags in [&[][..], &["-r", "400"]] {
@@ -116,17 +124,22 @@ fn a_head_with_bare_line_feeds_is_named_and_no_silence() {
 
 #[test]
 fn a_server_that_falls_silent_fails() {
+    let test = "a_server_that_falls_silent_fails";
     let hang = |is_silent: fn(wrong::Asked) -> bool| {
         serve(Requests::Http, move |asked, _| if is_silent(asked) { Act::Hang } else { ok() })
     };
     let unanswered = "good.unanswered = 0";
     for flags in [&[][..], &["-r", "400"]] {
         let never = http(hang(|_| true), flags);
-        assert_fails(&never, &[unanswered, "`good`: not one of"]);
-        assert_fails(&http(hang(|asked| asked.of_all >= 100), flags), &[unanswered]);
-        assert_fails(&http(hang(|asked| asked.connection % 2 == 1), flags), &[unanswered]);
-        assert_fails(&http(hang(|asked| asked.connection > 0), flags), &[unanswered]);
-        assert_fails(&http(hang(|asked| asked.connection == 2 && asked.number >= 20), flags), &[unanswered]);
+        assert_silence_fails(test, &never, &[unanswered, "`good`: not one of"]);
+        assert_silence_fails(test, &http(hang(|asked| asked.of_all >= 100), flags), &[unanswered]);
+        assert_silence_fails(test, &http(hang(|asked| asked.connection % 2 == 1), flags), &[unanswered]);
+        assert_silence_fails(test, &http(hang(|asked| asked.connection > 0), flags), &[unanswered]);
+        assert_silence_fails(
+            test,
+            &http(hang(|asked| asked.connection == 2 && asked.number >= 20), flags),
+            &[unanswered],
+        );
     }
 }
 
@@ -134,11 +147,11 @@ fn a_server_that_falls_silent_fails() {
 fn connections_that_got_no_answer_are_counted() {
     let half = |asked: wrong::Asked, _: &[u8]| if asked.connection % 2 == 1 { Act::Hang } else { ok() };
     let found = http(serve(Requests::Http, half), &[]);
-    assert_fails(&found, &["good.silent_connections = 0: 2"]);
-    // Where others have the cores, a long wait may be theirs.
-    if !found.1.contains("times are invalid") {
-        assert_fails(&found, &["good.longest_wait <= 1s or <= 20 * latency_p50: >"]);
-    }
+    let silent = "good.silent_connections = 0: 2";
+    let wait = "good.longest_wait <= 1s or <= 20 * latency_p50: >";
+    // A long wait may be others' where what is silent for good is not.
+    let words = if found.1.contains("times are invalid") { &[silent][..] } else { &[silent, wait] };
+    assert_silence_fails("connections_that_got_no_answer_are_counted", &found, words);
 }
 
 #[test]
@@ -166,7 +179,11 @@ fn a_long_wait_fails_unless_it_is_allowed() {
 #[test]
 fn a_server_that_ends_connections_without_an_answer_fails() {
     let found = http(serve(Requests::Http, |_, _| Act::Close), &[]);
-    assert_fails(&found, &["good.lost = 0", "good.evicted = 0", "`good`: not one of", "the server ended"]);
+    assert_silence_fails(
+        "a_server_that_ends_connections_without_an_answer_fails",
+        &found,
+        &["good.lost = 0", "good.evicted = 0", "`good`: not one of", "the server ended"],
+    );
 }
 
 #[test]

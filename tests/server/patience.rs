@@ -71,7 +71,6 @@ fn a_paused_connection_waits_for_its_reader_and_loses_nothing() {
         });
         let mut stream = server.connect_narrow(32 * 1024);
         stream.write_all(&requests(12, 1 << 20)).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
         server.wait_for("badpeer_reads_paused_total", 1);
         thread::sleep(Duration::from_millis(50));
         let (before, held) = (server.waits(), server.metric("badpeer_send_buffered"));
@@ -79,6 +78,7 @@ fn a_paused_connection_waits_for_its_reader_and_loses_nothing() {
         thread::sleep(Duration::from_millis(100));
         assert!(server.waits() <= before + 1, "a pause does not spin");
         expect_answers(&mut stream, 12, 1 << 20, Duration::from_micros(500));
+        stream.shutdown(Shutdown::Write).unwrap();
         assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
         server.wait_for("badpeer_ended_total{how=\"peer_closed\"}", 1);
         assert!(server.metric("badpeer_reads_paused_total") >= 2, "again and again");

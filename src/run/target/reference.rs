@@ -24,8 +24,8 @@ use crate::profile::ServerOptions;
 
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a server may take to end after SIGTERM.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long a server may take to end after SIGTERM, beyond the time that it has to finish answers.
+const FAREWELL: Duration = Duration::from_secs(10);
 /// How many of its last lines are kept.
 const LAST_LINES: usize = 20;
 
@@ -38,6 +38,8 @@ pub(super) struct Reference {
     admin: SocketAddr,
     words: Arc<Mutex<VecDeque<String>>>,
     listener: Option<JoinHandle<()>>,
+    /// How long it may take to end after SIGTERM.
+    farewell: Duration,
 }
 
 impl Reference {
@@ -59,7 +61,8 @@ impl Reference {
         let listener = listener.transpose()?;
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let process = [child.id()];
-        let mut target = Self { child, process, service: unknown, admin: unknown, words, listener };
+        let farewell = FAREWELL + options.drain.0;
+        let mut target = Self { child, process, service: unknown, admin: unknown, words, listener, farewell };
         (target.service, target.admin) = target.await_addresses()?;
         Ok(target)
     }
@@ -126,7 +129,7 @@ impl Target for Reference {
 
     fn end(&mut self) -> Ending {
         let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = Instant::now() + self.farewell;
         while Instant::now() < deadline {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Ending { words: in_words(status), in_order: status.success() },
@@ -136,7 +139,7 @@ impl Target for Reference {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let words = format!("killed: it did not end within {} s of SIGTERM", FAREWELL.as_secs());
+        let words = format!("killed: it did not end within {} s of SIGTERM", self.farewell.as_secs());
         Ending { words, in_order: false }
     }
 }
