@@ -206,7 +206,6 @@ fn doctor(json: bool) {
     }
 }
 
-/// The words that the program was called with.
 /// The command line as records keep it: without the values of fields that are secrets.
 fn command_line() -> Vec<String> {
     std::env::args_os().map(|word| secrets::word(&word.to_string_lossy())).collect()

@@ -151,7 +151,11 @@ fn correct(numbers: &mut [Since]) {
 
 /// The number in the trials that prove something and have enough of it.
 fn values(name: &str, point: &Point) -> Vec<f64> {
-    figures(name, point).iter().map(|figure| figure.value).collect()
+    plain(&figures(name, point))
+}
+
+fn plain(figures: &[Figure]) -> Vec<f64> {
+    figures.iter().map(|figure| figure.value).collect()
 }
 
 /// A number of a trial.
@@ -195,8 +199,7 @@ fn numbers_of(profile: &Profile) -> Vec<Gated> {
 
 fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<Since> {
     let figures = [figures(&gated.name, then), figures(&gated.name, now)];
-    let [then, values_now] =
-        figures.each_ref().map(|side| side.iter().map(|f| f.value).collect::<Vec<f64>>());
+    let [then, values_now] = figures.each_ref().map(|side| plain(side));
     let all =
         || figures[0].iter().flat_map(|then| figures[1].iter().map(|now| difference(&gated, *then, *now)));
     let (low, high) = (all().reduce(f64::min)?, all().reduce(f64::max)?);

@@ -22,6 +22,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     };
     let mut findings = super::Findings::default();
     let expectations = profile.expectations();
+    let expects = |metrics: &[Metric]| expectations.iter().any(|e| metrics.contains(&e.stat.metric));
     let mut tell = |sentence: String, is_expected: bool| {
         if is_expected { findings.invalid.push(sentence) } else { findings.notes.push(sentence) }
     };
@@ -29,24 +30,20 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     let of = |metric: Metric| number(metric.spec().name);
     let (gone, strange) = (of(Metric::EvictionsLost), of(Metric::EvictionsUnmatched));
     if is_much(gone + strange, trial.evictions.len() as f64 + gone) {
-        let lateness = [LatenessMin, LatenessP50, LatenessP99, EvictionSeenP50];
-        let is_expected = expectations.iter().any(|e| lateness.contains(&e.stat.metric));
         let sentence = format!(
             "the server's list of evictions lacks {gone} of {}, and {strange} belong to no connection of the clients: how late \
              evictions came is not known. Make the run shorter, or evict fewer",
             trial.evictions.len() as f64 + gone,
         );
-        tell(sentence, is_expected);
+        tell(sentence, expects(&[LatenessMin, LatenessP50, LatenessP99, EvictionSeenP50]));
     }
     let (unseen, timed, by_word) = taken_on_trust(trial);
     if is_much(unseen as f64, timed as f64) {
-        let lateness = [LatenessMin, LatenessP50, LatenessP99];
-        let is_expected = expectations.iter().any(|e| lateness.contains(&e.stat.metric));
         let sentence = format!(
             "of {unseen} of {timed} evictions no look at the server's sockets tells when they were due: how late they came is \
              the server's word alone. Sample more often (sample_every)"
         );
-        tell(sentence, is_expected);
+        tell(sentence, expects(&[LatenessMin, LatenessP50, LatenessP99]));
     }
     if !by_word.is_empty() {
         let sentence = format!(

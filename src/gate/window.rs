@@ -190,9 +190,7 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window
 fn is_close(expectation: &Expectation, figure: f64, window: Window) -> bool {
     let margin = match expectation.stat.unit() {
         // Of independent events.
-        Unit::Count => {
-            LEAST_DEVIATIONS * (figure / window.factor()).max(1.0).sqrt().max(1.0) * window.factor()
-        }
+        Unit::Count => LEAST_DEVIATIONS * (figure / window.factor()).max(1.0).sqrt() * window.factor(),
         _ => LEAST_SHARE * figure,
     };
     let near = [figure - margin, figure + margin];
