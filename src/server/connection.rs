@@ -7,7 +7,10 @@ mod receiving;
 mod sending;
 mod timing;
 
-use std::net::{Shutdown, TcpStream};
+use std::{
+    io::Read,
+    net::{Shutdown, TcpStream},
+};
 
 use self::{ending::Accounted, leaving::Linger};
 use super::{
@@ -47,8 +50,8 @@ pub(super) struct Connection {
     active_ns: u64,
     /// The kernel held data for the peer when it was last looked whether it is idle.
     kernel_held: bool,
-    /// An incomplete message was seen first; if there is a limit to its time.
-    message_ns: Option<u64>,
+    /// The message that is not whole yet; if there is a limit to its time.
+    partial: Option<Partial>,
     /// The one timer of all deadlines, and when it fires: at the soonest of them, or before.
     timer: Option<(TimerId, u64)>,
     linger: Linger,
@@ -61,6 +64,15 @@ pub(super) struct Connection {
     pub(super) queued: bool,
     /// In the list of those whose memory is looked after; and whether anything has happened since the last look.
     pub(super) tidy: Option<bool>,
+}
+
+/// A message of which a part has come.
+#[derive(Clone, Copy, Debug)]
+struct Partial {
+    /// It was seen first.
+    since_ns: u64,
+    /// Its time was over while more of it lay unread, and so many bytes had been received: it may be whole when they are read.
+    spared_at: Option<u64>,
 }
 
 /// What is known of the bytes from the peer.
@@ -112,7 +124,7 @@ impl Connection {
             watch: None,
             active_ns: if policy.times.for_idleness() { sys::monotonic_ns() } else { 0 },
             kernel_held: false,
-            message_ns: None,
+            partial: None,
             timer: None,
             linger: Linger::No,
             evicted: false,
@@ -138,7 +150,7 @@ impl Connection {
     /// Readiness was reported.
     pub(super) fn ready(&mut self, ready: Ready, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
         if ready.broken {
-            return Err(self.failure(shared));
+            return Err(self.failure(shared, spill));
         }
         if ready.writable {
             shared.counters.write_events.add(1);
@@ -208,7 +220,7 @@ impl Connection {
         shared.counters.rejected.add(batch.rejected);
         if batch.messages > 0 {
             shared.counters.messages.add(batch.messages);
-            self.message_ns = None;
+            self.partial = None;
             if shared.policy.work_ns > 0 {
                 burn(shared.policy.work_ns.saturating_mul(batch.messages));
             }
@@ -268,16 +280,21 @@ impl Connection {
         how == How::PeerClosed || is_idle
     }
 
-    /// What broke the connection.
-    fn failure(&self, shared: &Shared) -> End {
+    /// What broke the connection. Where nothing did, and both sides have ended their streams, what is still unread is
+    /// thrown away: to close with it there would reset the connection, and what the kernel holds for the peer would be lost.
+    fn failure(&self, shared: &Shared, spill: &mut [u8]) -> End {
         // Both directions closed without an error: unless we have closed ours, the peer has closed both.
         let closed = match (shared.draining, self.linger) {
             (true, _) => How::Shutdown,
             (_, Linger::No) => How::PeerReset,
             _ => self.how_the_peer_left(),
         };
-        let error = self.stream.take_error().ok().flatten();
-        error.map_or(closed, |error| How::from_error(&error)).into()
+        if let Ok(Some(error)) = self.stream.take_error() {
+            return How::from_error(&error).into();
+        }
+        // The end of the peer's stream has come: there is no more than this.
+        while matches!((&self.stream).read(spill), Ok(count) if count > 0) {}
+        closed.into()
     }
 
     pub(super) fn watch(&self, shared: &Shared) -> Result<(), End> {

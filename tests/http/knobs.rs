@@ -196,6 +196,28 @@ fn blank_lines_are_a_part_of_the_request_that_they_stand_before() {
 }
 
 #[test]
+fn a_peer_that_got_its_last_answer_is_not_evicted_as_well() {
+    let knobs = "message_timeout = '200ms'\nidle_timeout = '300ms'\nevict_by = 'rst'\nprotocol = 'http'";
+    for kind in every_kind_with(knobs) {
+        let server = Running::start(&kind);
+        let blank = "\r\n".repeat(100);
+        let said = [&*blank, "\r\nGET / HTTP/1.1\nHost: x\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"];
+        let mut peers = said.map(|_| Peer::new(server.connect()));
+        for (peer, said) in peers.iter_mut().zip(said) {
+            peer.say(said);
+        }
+        thread::sleep(Duration::from_millis(600));
+        for reason in ["message_timeout", "idle_timeout"] {
+            assert_eq!(server.metric(&format!("badpeer_evictions_total{{reason=\"{reason}\"}}")), 0);
+        }
+        for (peer, status) in peers.iter_mut().zip([400, 400, 200]) {
+            assert_eq!(peer.hear().status, status);
+            peer.expect_end();
+        }
+    }
+}
+
+#[test]
 fn who_took_too_long_to_ask_is_told_so() {
     for kind in every_kind(Service::Http) {
         for begun in ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {

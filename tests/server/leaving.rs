@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     process::Command,
     thread,
     time::Duration,
@@ -61,7 +61,8 @@ fn after_a_signal_answers_under_way_are_finished() {
 #[test]
 fn what_the_kernel_still_holds_is_not_lost_to_a_request_that_crosses_the_end() {
     const BYTES: u32 = 150_000;
-    for flags in [["--trigger", "level"], ["--trigger", "edge"], ["--dispatch", "workers"]] {
+    let flags = [["--trigger", "level"], ["--trigger", "edge"], ["--dispatch", "workers"]];
+    for (flags, half_closes) in flags.into_iter().flat_map(|flags| [(flags, false), (flags, true)]) {
         let serving = Serving::start(&[&flags[..], &["--drain", "20s", "--send-buffer", "1MiB"]].concat());
         let mut stream = stalled(&serving.server, BYTES);
         serving.server.wait_for("badpeer_send_buffered", 0);
@@ -72,6 +73,10 @@ fn what_the_kernel_still_holds_is_not_lost_to_a_request_that_crosses_the_end() {
         for sequence in 1..10 {
             stream.write_all(&request(sequence, 10)).unwrap();
             thread::sleep(Duration::from_millis(10));
+        }
+        if half_closes {
+            stream.shutdown(Shutdown::Write).unwrap();
+            thread::sleep(Duration::from_millis(50));
         }
         expect_answers(&mut stream, 1, BYTES, Duration::ZERO);
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "an orderly end");

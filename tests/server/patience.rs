@@ -187,6 +187,30 @@ fn who_is_waited_for_is_not_idle_without_a_send_timer_either() {
 }
 
 #[test]
+fn bytes_that_the_server_has_not_come_to_are_not_late() {
+    for trigger in ["level", "edge"] {
+        let knobs = "work_per_message = '700ms'\nidle_timeout = '400ms'\nmessage_timeout = '400ms'";
+        let server = Running::start(&options(&format!("{knobs}\ntrigger = '{trigger}'")));
+        let (mut busy, mut waiting, mut halved) = (server.connect(), server.connect(), server.connect());
+        server.wait_for("badpeer_connections", 3);
+        let whole = request(0, 10);
+        let (half, rest) = whole.split_at(5);
+        halved.write_all(half).unwrap();
+        server.wait_for("badpeer_receive_buffered", 5);
+        busy.write_all(&whole).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        waiting.write_all(&whole).unwrap();
+        halved.write_all(rest).unwrap();
+        // Each answer took longer than anybody may be idle.
+        expect_answers(&mut busy, 1, 10, Duration::ZERO);
+        busy.write_all(&whole).unwrap();
+        for peer in [&mut waiting, &mut halved, &mut busy] {
+            expect_answers(peer, 1, 10, Duration::ZERO);
+        }
+    }
+}
+
+#[test]
 fn a_deadline_that_is_sooner_than_the_others_is_kept() {
     let server = Running::start(&options("idle_timeout = '2s'\nmessage_timeout = '200ms'"));
     let mut stream = server.connect();

@@ -132,7 +132,7 @@ impl Connection {
         }
         self.note_eviction(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), 0, shared);
         self.evicted = true;
-        self.message_ns = None;
+        self.partial = None;
         self.dialog.give_up();
         self.receive.retrieve(self.receive.readable());
         self.leave().is_ok()

@@ -34,7 +34,10 @@ impl Connection {
             return self.begin_waiting(Sent::Full, shared);
         }
         match self.send_some(shared)? {
-            Sent::All => Ok(()),
+            Sent::All => {
+                self.end_watch(shared);
+                Ok(())
+            }
             sent => self.begin_waiting(sent, shared),
         }
     }

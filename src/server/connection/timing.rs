@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{Connection, Intake};
+use super::{Connection, Intake, Partial, leaving::Linger};
 use crate::{
     server::{
         event_loop::{Key, Shared},
@@ -12,6 +12,9 @@ use crate::{
     sys,
     timers::{TimerId, Wheel},
 };
+
+/// Time until the next look at a message that is late, of which more is there and not read yet.
+const TURN_NS: u64 = 1_000_000;
 
 impl Connection {
     /// Something waits to be sent from now on.
@@ -44,17 +47,17 @@ impl Connection {
     pub(super) fn note_message(&mut self, shared: &Shared) {
         if shared.policy.times.for_messages() {
             let begun = self.receive.readable() > 0 || self.dialog.is_within_message();
-            let incomplete = begun && self.intake == Intake::Open && self.dialog.rest_bytes() == 0;
-            let since_ns =
-                self.message_ns.unwrap_or_else(|| if incomplete { sys::monotonic_ns() } else { 0 });
-            self.message_ns = Some(since_ns).filter(|_| incomplete);
+            let is_awaited = self.intake == Intake::Open && self.dialog.over().is_none();
+            let incomplete = begun && is_awaited && self.dialog.rest_bytes() == 0;
+            let begun = || Partial { since_ns: sys::monotonic_ns(), spared_at: None };
+            self.partial = incomplete.then(|| self.partial.unwrap_or_else(begun));
         }
     }
 
     /// Sees to it that the timer fires at the soonest deadline, or before: one that moves away is not followed.
     pub(in crate::server) fn keep_time(&mut self, shared: &Shared, timers: &mut Wheel<Key>) {
         self.begin_linger(timers);
-        let receiving = shared.policy.times.for_idleness() || self.message_ns.is_some();
+        let receiving = shared.policy.times.for_idleness() || self.partial.is_some();
         if self.watch.is_none() && self.timer.is_none() && !receiving {
             return;
         }
@@ -86,9 +89,20 @@ impl Connection {
             }
         }
         let mut deadline = self.deadline(shared);
-        if deadline.is_some_and(|soonest| soonest.reason == Reason::IdleTimeout && soonest.at_ns <= now_ns) {
-            self.note_kernel_progress(shared)?;
+        let is_due = |deadline: Option<Deadline>, reason| {
+            deadline.is_some_and(|soonest| soonest.reason == reason && soonest.at_ns <= now_ns)
+        };
+        if is_due(deadline, Reason::IdleTimeout) {
+            if self.awaits_its_turn() {
+                self.active_ns = now_ns;
+            } else {
+                self.note_kernel_progress(shared)?;
+            }
             deadline = self.deadline(shared);
+        }
+        if is_due(deadline, Reason::MessageTimeout) && self.awaits_its_turn() && self.spare() {
+            self.arm(now_ns + TURN_NS, timers);
+            return Ok(());
         }
         match deadline {
             Some(deadline) if deadline.at_ns.saturating_add(shared.policy.plant_delay_ns) <= now_ns => {
@@ -114,16 +128,30 @@ impl Connection {
     }
 
     fn deadline(&self, shared: &Shared) -> Option<Deadline> {
-        if self.evicted {
+        // Who is listened to after the last answer has a time of its own.
+        if self.linger != Linger::No {
             return None;
         }
         let seen = Seen {
             active_ns: self.active_ns,
-            message_ns: self.message_ns,
+            message_ns: self.partial.map(|partial| partial.since_ns),
             is_waited_for: self.unsent() > 0,
             waiting: self.watch.as_deref(),
         };
         shared.policy.times.soonest(&seen)
+    }
+
+    /// Whether bytes of the peer are there that the server has not come to: that it is late is not the peer's doing.
+    fn awaits_its_turn(&self) -> bool {
+        let is_unread = || sys::receive_queue_bytes(self.stream.as_fd()).is_ok_and(|bytes| bytes > 0);
+        self.queued || (self.intake == Intake::Open && is_unread())
+    }
+
+    /// Gives a message that is late the time until something more of it is read, once.
+    fn spare(&mut self) -> bool {
+        let received = self.receive.work().appended;
+        let Some(partial) = &mut self.partial else { return false };
+        *partial.spared_at.get_or_insert(received) == received
     }
 
     /// What the kernel holds for the peer waits, too: who is slow to take the last of an answer is not idle before all of it
