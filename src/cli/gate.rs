@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Failure, progress::Bar, run};
 use crate::{
     gate::{self, Comparison, Origin, Window},
-    profile::{Axes, Profile, Source, Target},
+    profile::{Axes, Profile, Source, Target, secrets},
     run::{Broken, Build, Duel, Ended, Interrupt, Observer, Referee, RunError, Stage, duel, now},
     units::{Span, human_time},
 };
@@ -169,7 +169,7 @@ impl Contest {
 }
 
 fn named(command: Option<&str>) -> String {
-    command.unwrap_or("the server as the profile has it").to_owned()
+    command.map_or_else(|| "the server as the profile has it".to_owned(), secrets::line)
 }
 
 /// The points of the sweep as that command serves them.

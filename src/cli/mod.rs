@@ -208,7 +208,8 @@ fn doctor(json: bool) {
 
 /// The command line as records keep it: without the values of fields that are secrets.
 fn command_line() -> Vec<String> {
-    std::env::args_os().map(|word| secrets::word(&word.to_string_lossy())).collect()
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    secrets::command(&words)
 }
 
 fn in_background(work: fn()) -> Result<(), Failure> {

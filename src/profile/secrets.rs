@@ -4,8 +4,9 @@ use toml::Value;
 
 use super::{Profile, Target, parse::plain};
 
-/// Parts of names by which a field is known to be secret, in lower case.
-const PARTS: [&str; 7] = ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey"];
+/// Parts of names by which a field, a variable or an option is known to be secret, in lower case.
+const PARTS: [&str; 9] =
+    ["authorization", "cookie", "token", "secret", "password", "passwd", "requirepass", "api-key", "apikey"];
 
 /// What stands instead.
 const NOT_KEPT: &str = "(not kept)";
@@ -27,6 +28,33 @@ pub fn word(word: &str) -> String {
     let Some((at, sign)) = found else { return without_user(word) };
     let space = if sign == ":" { " " } else { "" };
     format!("{}{sign}{space}{NOT_KEPT}", &word[..at])
+}
+
+/// A command line as a record keeps it: each word as [`word`] has it, and of `--password x` the option alone. A word that
+/// is itself a command line is kept likewise.
+#[must_use]
+pub fn command(words: &[String]) -> Vec<String> {
+    let mut is_value = false;
+    let mut kept = |given: &String| {
+        let is_secret_value = std::mem::replace(&mut is_value, names_a_secret_value(given));
+        if is_secret_value { NOT_KEPT.to_owned() } else { line(given) }
+    };
+    words.iter().map(&mut kept).collect()
+}
+
+/// A command line in one string, as a record keeps it.
+#[must_use]
+pub fn line(text: &str) -> String {
+    let kept = word(text);
+    if kept != text || !text.contains(' ') {
+        return kept;
+    }
+    command(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).join(" ")
+}
+
+/// Whether the next word is the value of this option, and a secret.
+fn names_a_secret_value(word: &str) -> bool {
+    word.starts_with('-') && !word.contains([' ', '=', ':']) && is_secret(word)
 }
 
 /// A URL without its user and password, of which other programs know.
@@ -58,6 +86,7 @@ impl Profile {
         let asks = profile.clients.iter_mut().filter_map(|group| group.http.as_mut());
         let fields = asks.flat_map(|ask| ask.headers.iter_mut());
         let environment = if let Target::Program(program) = &mut profile.server {
+            program.command = command(&program.command);
             Some(program.env.iter_mut())
         } else {
             None
@@ -113,8 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn secrets_of_a_command_line_are_not_kept() {
+        let kept = |words: &[&str]| command(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            kept(&["redis-server", "--requirepass", "abc", "--port", "1"]),
+            ["redis-server", "--requirepass", "(not kept)", "--port", "1"]
+        );
+        assert_eq!(kept(&["--base", "server --token abc -v"]), ["--base", "server --token (not kept) -v"]);
+        assert_eq!(kept(&["a", "--db-password=abc"]), ["a", "--db-password=(not kept)"]);
+        assert_eq!(kept(&["a", "--token"]), ["a", "--token"]);
+        assert_eq!(line("nginx -c a.conf"), "nginx -c a.conf");
+    }
+
+    #[test]
     fn a_profile_is_kept_without_secrets_and_its_values_are_told_apart() {
-        let text = "title = 't'\n[server]\ncommand = ['a']\nenv = { API_TOKEN = 'abc', MODE = 'x' }\n[[clients]]\n\
+        let text = "title = 't'\n[server]\ncommand = ['a', '--secret', 'abc']\nenv = { API_TOKEN = 'abc', MODE = 'x' }\n[[clients]]\n\
                     name = 'tokens'\ncount = 1\nprotocol = 'http'\nload = { depth = 1 }\n\
                     http = { headers = { Cookie = 'abc', Accept = 'y' } }\n[sweep]\n\
                     'server.env.API_TOKEN' = ['abc', 'abcd']\n'clients.tokens.count' = [1, 2]\n";

@@ -111,12 +111,13 @@ fn a_head_that_dies_under_load_fails_and_a_base_that_dies_breaks_the_comparison(
         ending(&badpeer(&[&words[..], &["--format", "junit"]].concat(), folder.path()))
     };
     // A crash is one however busy the machine is.
-    let (code, told) = ended(&stub("ok"), &stub("die=100"));
+    let (code, told) = ended(&stub("ok"), &format!("env API_TOKEN=hunter2 {}", stub("die=100")));
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("FAIL  The head ended by itself under a load that the base stood"), "{told}");
     let kept = comparison(&folder);
     assert_eq!(kept["call"], "FAIL");
     assert!(kept["head_died"].is_string(), "{kept:#}");
+    assert!(!told.contains("hunter2") && !kept.to_string().contains("hunter2"), "a secret is kept: {told}");
     let junit = fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml"));
     assert!(junit.is_ok_and(|junit| junit.contains("failures=\"1\"")));
     for (base, head) in [("die=100", "ok"), ("die=100", "die=100")] {
