@@ -1,45 +1,119 @@
-//! What the README shows must work: its commands parse, its profile is valid, its links lead somewhere.
+//! What README.md and docs/ show must work: commands parse, profiles are valid, links lead somewhere, limits are the code's.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use badpeer::{gate, profile::Source};
+use badpeer::{
+    behavior::Spec,
+    gate,
+    profile::{SHIPPED, Source},
+};
 use yaml_rust2::{Yaml, YamlLoader};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(ROOT).join("README.md")).expect("a README")
+/// Words that README.md may have, as `wc -w` counts them.
+const MOST_WORDS: usize = 1800;
+
+/// A page, and its path from the root of the repository.
+struct Document {
+    path: PathBuf,
+    text: String,
 }
 
-/// The blocks of this language.
-fn blocks(language: &str) -> Vec<String> {
-    let text = readme();
-    let mut parts = text.split("```");
+fn document(path: &str) -> Document {
+    let text = fs::read_to_string(Path::new(ROOT).join(path));
+    Document { path: path.into(), text: text.unwrap_or_else(|error| panic!("{path}: {error}")) }
+}
+
+/// README.md and every page of docs/.
+fn documents() -> Vec<Document> {
+    let folder = fs::read_dir(Path::new(ROOT).join("docs")).expect("a folder");
+    let files = folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "md");
+    let mut names: Vec<String> = files.filter(is_page).collect();
+    names.sort();
+    let pages = names.iter().map(|name| document(&format!("docs/{name}")));
+    std::iter::once(document("README.md")).chain(pages).collect()
+}
+
+impl Document {
+    /// The code blocks of this language.
+    fn blocks(&self, language: &str) -> Vec<&str> {
+        let blocks = self.text.split("```").skip(1).step_by(2);
+        blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect()
+    }
+
+    /// The text without its code blocks.
+    fn prose(&self) -> String {
+        self.text.split("```").step_by(2).collect()
+    }
+
+    /// The text on one line.
+    fn joined(&self) -> String {
+        self.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The targets of links and pictures.
+    fn links(&self) -> Vec<String> {
+        let prose = self.prose();
+        let between = |start: &str, end: char| -> Vec<String> {
+            let rests = prose.split(start).skip(1);
+            rests.filter_map(|rest| rest.split(end).next()).map(str::to_owned).collect()
+        };
+        [between("](", ')'), between("src=\"", '"')].concat()
+    }
+
+    /// What a link can name of this page.
+    fn anchors(&self) -> Vec<String> {
+        let prose = self.prose();
+        let headings = prose.lines().filter(|line| line.starts_with('#'));
+        headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()
+    }
+}
+
+/// The anchor that GitHub gives to a heading.
+fn anchor(heading: &str) -> String {
+    let is_kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+    heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-")
+}
+
+/// The code blocks of this language on all pages, each with its page.
+fn blocks(language: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
-        if let Some(body) = block.strip_prefix(language).and_then(|rest| rest.strip_prefix('\n')) {
-            found.push(body.to_owned());
-        }
+    for page in documents() {
+        found.extend(page.blocks(language).into_iter().map(|block| (page.path.clone(), block.to_owned())));
     }
     assert!(!found.is_empty(), "no block of {language}");
     found
 }
 
+/// Fails unless badpeer knows this command line.
+fn parse(command: &str, path: &Path) {
+    let words = shlex::split(command).unwrap_or_else(|| panic!("{}: {command}", path.display()));
+    badpeer::cli::command()
+        .try_get_matches_from(words)
+        .unwrap_or_else(|error| panic!("{}: {command}: {error}", path.display()));
+}
+
 #[test]
 fn every_command_is_one_that_badpeer_knows() {
     let mut checked = 0;
-    for line in blocks("sh").iter().flat_map(|block| block.lines()) {
-        let command = line.split('#').next().unwrap_or_default().trim();
-        let Some(arguments) =
-            command.strip_prefix("badpeer ").or(command.strip_prefix("cargo run --release -- "))
-        else {
-            continue;
-        };
-        let words = std::iter::once("badpeer").chain(arguments.split_whitespace());
-        badpeer::cli::command().try_get_matches_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-        checked += 1;
+    for (path, block) in blocks("sh") {
+        for line in block.lines() {
+            let command = line.split(" #").next().unwrap_or_default().trim();
+            let Some(arguments) =
+                command.strip_prefix("badpeer ").or(command.strip_prefix("cargo run --release -- "))
+            else {
+                continue;
+            };
+            parse(&format!("badpeer {arguments}"), &path);
+            checked += 1;
+        }
     }
-    assert!(checked >= 9, "{checked} commands");
+    assert!(checked >= 30, "{checked} commands");
 }
 
 /// Every command line of badpeer in a workflow.
@@ -57,81 +131,158 @@ fn badpeers(value: &Yaml, found: &mut Vec<String>) {
 
 #[test]
 fn the_workflows_are_yaml_and_their_commands_are_known() {
-    let own = fs::read_to_string(Path::new(ROOT).join(".github/workflows/ci.yml")).expect("our workflow");
-    let mut commands = Vec::new();
-    for text in blocks("yaml").into_iter().chain([own]) {
+    let own = document(".github/workflows/ci.yml");
+    let mut checked = 0;
+    for (path, text) in blocks("yaml").into_iter().chain([(own.path, own.text)]) {
         let parsed = YamlLoader::load_from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert!(parsed.len() == 1 && parsed[0].as_hash().is_some(), "{text}");
+        let mut commands = Vec::new();
         badpeers(&parsed[0], &mut commands);
+        commands.iter().for_each(|command| parse(command, &path));
+        checked += commands.len();
     }
-    for command in &commands {
-        let words = shlex::split(command).expect("words");
-        badpeer::cli::command()
-            .try_get_matches_from(words)
-            .unwrap_or_else(|error| panic!("{command}: {error}"));
-    }
-    assert_eq!(commands.len(), 4, "{commands:#?}");
+    assert_eq!(checked, 4, "commands in workflows");
 }
 
 #[test]
 fn the_profiles_are_valid() {
-    for text in blocks("toml") {
+    let profiles = blocks("toml");
+    assert!(profiles.len() >= 3, "{} profiles", profiles.len());
+    for (path, text) in profiles {
         let wanted = if text.contains("[sweep]") { 2 } else { 1 };
-        let points =
-            Source { file: "README.md".into(), text }.expand(&[]).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(points.len(), wanted);
+        let source = Source { file: path.display().to_string(), text };
+        let points = source.expand(&[]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(points.len(), wanted, "{}", path.display());
     }
 }
 
 #[test]
 fn every_link_into_the_repository_leads_somewhere() {
-    let text = readme();
     let mut checked = 0;
-    for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        if !target.starts_with("http") {
-            assert!(Path::new(ROOT).join(target).exists(), "{target}");
+    for page in documents() {
+        let folder = page.path.parent().unwrap_or(Path::new(""));
+        for link in page.links().iter().filter(|link| !link.starts_with("http")) {
+            let place = format!("{}: {link}", page.path.display());
+            let (file, heading) = link.split_once('#').unwrap_or((link.as_str(), ""));
+            let target = if file.is_empty() { page.path.clone() } else { folder.join(file) };
+            assert!(Path::new(ROOT).join(&target).exists(), "{place}");
+            if !heading.is_empty() {
+                let anchors = document(&target.display().to_string()).anchors();
+                assert!(anchors.iter().any(|anchor| anchor == heading), "{place}: there is {anchors:?}");
+            }
             checked += 1;
         }
     }
-    assert!(checked >= 3, "{checked} links");
+    assert!(checked >= 60, "{checked} links");
 }
 
 #[test]
-fn the_readme_names_every_profile() {
-    for shipped in badpeer::profile::SHIPPED {
-        assert!(readme().contains(&format!("`{}`", shipped.name)), "{}", shipped.name);
+fn the_readme_is_short() {
+    let words = document("README.md").text.split_whitespace().count();
+    assert!(words <= MOST_WORDS, "README.md has {words} words, at most {MOST_WORDS} are allowed");
+}
+
+#[test]
+fn every_page_is_in_the_index_and_in_the_readme() {
+    let [readme, index] = ["README.md", "docs/README.md"].map(|path| document(path).links());
+    for page in documents() {
+        let Ok(name) = page.path.strip_prefix("docs") else { continue };
+        let name = name.display().to_string();
+        if name != "README.md" {
+            assert!(index.contains(&name), "docs/README.md does not link to {name}");
+            assert!(readme.contains(&format!("docs/{name}")), "README.md does not link to docs/{name}");
+        }
+    }
+}
+
+#[test]
+fn the_page_about_profiles_has_a_row_for_every_profile() {
+    let text = document("docs/profiles.md").text;
+    for shipped in SHIPPED {
+        let rows = text.matches(&format!("\n| `{}` | ", shipped.name)).count();
+        assert_eq!(rows, 1, "rows for {}", shipped.name);
+    }
+}
+
+#[test]
+fn the_tables_of_behaviors_have_a_row_for_every_behavior() {
+    let [readme, page] = ["README.md", "docs/behaviors.md"].map(|path| document(path).text);
+    for about in Spec::ABOUT {
+        let direction = match (about.rx, about.tx) {
+            (true, true) => "rx, tx",
+            (true, false) => "rx",
+            _ => "tx",
+        };
+        let row = format!("\n| `{}` | {direction} | ", about.name);
+        assert!(page.contains(&row), "docs/behaviors.md has no row for {}", about.name);
+        let is_fault = about.name != "steady";
+        assert_eq!(readme.contains(&row), is_fault, "{} in README.md", about.name);
+    }
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_help() {
+    let readme = document("README.md").text;
+    let help = badpeer::cli::command().get_long_about().map(ToString::to_string).unwrap_or_default();
+    for code in ["0", "1", "2", "3", "4", "130"] {
+        assert!(readme.contains(&format!("\n| {code} | ")), "README.md has no row for exit code {code}");
+        let is_told = help.split(|c: char| !c.is_ascii_digit()).any(|number| number == code);
+        assert!(is_told, "`badpeer --help` does not name exit code {code}");
     }
 }
 
 #[test]
 fn the_oldest_rust_is_the_one_that_is_tested() {
-    let manifest = fs::read_to_string("Cargo.toml").expect("a manifest");
+    let manifest = document("Cargo.toml").text;
     let line = manifest.lines().find(|line| line.starts_with("rust-version = ")).expect("a version");
     let version = line.trim_start_matches("rust-version = ").trim_matches('"');
-    assert!(readme().contains(&format!("a Rust toolchain ({version} or later)")), "{version}");
-    let workflow = fs::read_to_string(".github/workflows/ci.yml").expect("a workflow");
+    let readme = document("README.md").text;
+    assert!(readme.contains(&format!("a Rust toolchain ({version} or later)")), "{version}");
+    let workflow = document(".github/workflows/ci.yml").text;
     assert!(workflow.contains(&format!("rustup toolchain install {version} ")), "{version}");
 }
 
+fn ms(ns: f64) -> String {
+    format!("{:.0} ms", ns / 1e6)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 #[test]
-fn the_limits_are_those_that_runs_are_judged_by() {
-    let text = readme().split_whitespace().collect::<Vec<_>>().join(" ");
-    let ms = |ns: f64| format!("{:.0} ms", ns / 1e6);
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+fn the_limits_are_those_that_repeats_are_judged_by() {
+    let text = document("docs/measuring.md").joined();
     for said in [
         format!("in the window | {} |", ms(gate::WORST_PACING_ERROR_NS)),
-        format!("50 ms each | {} of the window", percent(gate::MOST_PAUSED)),
-        format!(
-            "{} of the cores in use; a note from {} |",
-            percent(gate::MOST_STEAL),
-            percent(gate::NOTABLE_STEAL)
-        ),
-        format!("for {} of the window or more", percent(gate::SATURATED)),
+        format!("50 ms each | {} of the window |", percent(gate::MOST_PAUSED)),
+        format!("from {:.0} per second on |", gate::LEAST_OTHER_REQUESTS_PER_SECOND),
+        format!("| {} of all; a note from the first one |", percent(gate::MOST_OTHER_REQUESTS)),
+        format!("(steal) | {} of the cores in use;", percent(gate::MOST_STEAL)),
+        format!("in use; a note from {} on |", percent(gate::NOTABLE_STEAL)),
+        format!("waited for a core for {} of the time", percent(gate::WAITING)),
+        format!("| {} of these cores;", percent(gate::MOST_OTHERS)),
+        format!("of these cores; a note from {} on |", percent(gate::NOTABLE_OTHERS)),
+        format!("for {} of the window or more, an expectation of the rate", percent(gate::SATURATED)),
         format!("requests more than {} late", ms(gate::WORST_BUSY_PACING_ERROR_NS)),
-        format!("From {} on a note", percent(gate::BUSY)),
-        format!("waited for its core for {}", percent(gate::NOTABLE_RUN_DELAY)),
+        format!("more than {} is the load generator's own", percent(gate::MOST_OWN_SHARE)),
+        format!("waited for its core for {} of the window or more", percent(gate::MOST_RUN_DELAY)),
+        format!("From {} busy on", percent(gate::BUSY)),
+        format!("waited for its core for {} of the window;", percent(gate::NOTABLE_RUN_DELAY)),
         format!("for {} of the time (CPU pressure)", percent(gate::NOTABLE_PRESSURE)),
+        format!("more than {} of the events", percent(gate::MOST_LOST)),
     ] {
-        assert!(text.contains(&said), "the README does not say: {said}");
+        assert!(text.contains(&said), "docs/measuring.md does not say: {said}");
+    }
+}
+
+#[test]
+fn the_levels_are_those_that_comparisons_are_judged_by() {
+    let text = document("docs/gate.md").joined();
+    for said in [
+        format!("at {} for all metrics of a profile together", percent(gate::ALPHA)),
+        format!("must then confirm it at {}.", percent(gate::CONFIRM_ALPHA)),
+    ] {
+        assert!(text.contains(&said), "docs/gate.md does not say: {said}");
     }
 }
