@@ -8,6 +8,8 @@ mod idle;
 mod lives;
 #[path = "clients/protocols.rs"]
 mod protocols;
+#[path = "clients/resets.rs"]
+mod resets;
 #[path = "clients/sharing.rs"]
 mod sharing;
 #[path = "clients/threads.rs"]

@@ -12,23 +12,21 @@ use super::{
     direction::{Allowed, Direction},
     engine::{Alarm, Io, What},
     group::{Ended, Group},
-    pending::{Pending, Request},
+    pending::Pending,
     race::{Readers, Writers},
-    starting::start,
 };
 use crate::{
     behavior::Message,
-    codec::{Answered, Decoder, Encoder},
+    codec::{Decoder, Encoder},
     reactor::{Interest, Mode, Ready, Token},
-    sys,
     timers::TimerId,
 };
 
 /// How many system calls one connection may make before the others have their turn.
-const TURN_CALLS: usize = 64;
+pub(super) const TURN_CALLS: usize = 64;
 
 /// The engine never waits for a socket, also where threads share it that do; and a peer that is gone is no signal.
-const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
+pub(super) const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +83,8 @@ pub(super) struct Connection {
     pub(super) is_offered: bool,
     /// It has lived as long as it was to, and ends with the answers that are under way.
     pub(super) is_retiring: bool,
+    /// How it ended, where that was told before all that had come was read: nothing is sent any more.
+    pub(super) broken: Option<Ended>,
     /// Bytes that had been received when the last answer was whole.
     pub(super) answered_at: u64,
     /// When the last answer came, in nanoseconds; 0 before the first.
@@ -96,22 +96,13 @@ pub(super) struct Connection {
 /// What to do with the connection after it had its turn.
 pub(super) type Fate = Option<Ended>;
 
-/// How a connection ended that gave this error.
-fn ended(error: &io::Error) -> Ended {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => Ended::Refused,
-        ErrorKind::TimedOut => Ended::TimedOut,
-        _ => Ended::ByReset,
-    }
-}
-
 impl Connection {
     /// Something happened to an open connection.
     pub(super) fn handle(&mut self, ready: Ready, io: &mut Io, group: &mut Group) -> Fate {
         if ready.broken
             && let Ok(Some(error)) = self.stream.take_error()
         {
-            return Some(ended(&error));
+            return self.broke(&error, io, group);
         }
         if (self.interest.read || self.is_read_by_threads()) && (ready.readable || ready.peer_closed) {
             let fate = self.receive(io, group);
@@ -135,137 +126,11 @@ impl Connection {
         None
     }
 
-    /// Receives as the behavior allows, and asks for the next requests of a closed loop.
-    pub(super) fn receive(&mut self, io: &mut Io, group: &mut Group) -> Fate {
-        let before = self.pending.started();
-        for _ in 0..TURN_CALLS {
-            let step = match self
-                .rx
-                .allowed(io.now_ns, u64::MAX, || Message::of_answers(self.pending.answered_count()))
-            {
-                Allowed::Move(most) => self.receive_once(most, io, group),
-                Allowed::Wait(until) => self.rest(What::Receive, until, io),
-                Allowed::Race(race) => self.race_to_receive(race, io, group),
-                Allowed::Hold | Allowed::Endless(_) => {
-                    self.set_interest(Interest { read: false, ..self.interest }, io)
-                }
-                Allowed::End(end) => self.part(end, io, group),
-            };
-            match step {
-                Turn::Again => {}
-                Turn::Over => return self.send_new(before, io, group),
-                Turn::End(ended) => return Some(ended),
-            }
-        }
-        // There may be more: the reactor calls again when the others had their turn.
-        self.want_to_read(io);
-        self.send_new(before, io, group)
-    }
-
-    /// Sends the requests that became due since so many were started.
-    fn send_new(&mut self, before: u64, io: &mut Io, group: &mut Group) -> Fate {
-        if self.pending.started() > before { self.send(io, group) } else { None }
-    }
-
-    pub(super) fn receive_once(&mut self, most: usize, io: &mut Io, group: &mut Group) -> Turn {
-        let most = most.min(io.inbox.len());
-        io.calls += 1;
-        match socket::recv(self.stream.as_raw_fd(), &mut io.inbox[..most], AT_ONCE).map_err(io::Error::from) {
-            Ok(0) if self.writers.as_ref().is_some_and(|writers| writers.met_reset()) => {
-                Turn::End(Ended::ByReset)
-            }
-            Ok(0) => {
-                self.decode(None, io, group);
-                Turn::End(self.peer_ended())
-            }
-            Ok(count) => {
-                io.now_ns = sys::monotonic_ns();
-                self.rx.moved(count);
-                group.received += count as u64;
-                self.decode(Some(&io.inbox[..count]), io, group);
-                if let Some(end) = self.over(io, group) {
-                    return end;
-                }
-                // A steady reader that got less than it offered to take has drained the socket. Others are asked first:
-                // they may end the connection before the next request is sent.
-                let drained = most == io.inbox.len() && count < most;
-                if drained && self.rx.is_steady() { self.want_to_read(io) } else { Turn::Again }
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.rx.blocked();
-                self.want_to_read(io)
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Turn::Again,
-            Err(error) => Turn::End(ended(&error)),
-        }
-    }
-
-    fn want_to_read(&mut self, io: &mut Io) -> Turn {
-        self.set_interest(Interest { read: true, ..self.interest }, io)
-    }
-
-    /// Takes the bytes that came, or (`None`) the end of the stream.
-    pub(super) fn decode(&mut self, bytes: Option<&[u8]>, io: &Io, group: &mut Group) {
-        let closed_loop = group.spec.load.is_closed_loop() && group.downloads.is_none();
-        let closed_loop = closed_loop && !io.closing && !self.tx.is_shut();
-        let most = self.most_requests(group);
-        let (pending, last) = (&mut self.pending, &mut self.last);
-        let last_was_error = &mut self.last_was_error;
-        let (mut unasked, mut answers, mut gave_up) = (0, 0, false);
-        let last_answer_ns = self.last_answer_ns;
-        let may_repeat = group.may_repeat() && last_answer_ns > 0;
-        let mut repeated = None;
-        let answered_before = pending.answered_count();
-        let mut answered = |answer: Answered| match pending.answered(answer.sequence) {
-            None if answer.gave_up => gave_up = true,
-            None => unasked += 1,
-            Some(request)
-                if answer.gave_up
-                    && may_repeat
-                    && request.has_crossed(io.now_ns)
-                    && request.has_followed_a_pause(last_answer_ns) =>
-            {
-                gave_up = true;
-                repeated = Some(request);
-            }
-            Some(request) => {
-                *last_was_error = answer.error;
-                answers += u32::from(group.answered(request, answer.error, io.now_ns));
-                if answer.last {
-                    *last = Some(if answer.error { Last::Error } else { Last::Proper });
-                }
-                if closed_loop && !answer.last && pending.started() < most {
-                    start(pending, group, Request::due(io.now_ns));
-                    group.due(io.now_ns);
-                }
-            }
-        };
-        match bytes {
-            Some(bytes) if self.readers.is_some() => self.decoder.feed_parts(bytes, &mut answered),
-            Some(bytes) => {
-                self.decoder.feed(bytes, &mut answered);
-                self.decoder.sent(self.tx.moved, &mut answered);
-            }
-            None => self.decoder.end(&mut answered),
-        }
-        if gave_up {
-            self.gave_up(repeated, group);
-        }
-        self.answers = self.answers.saturating_add(answers);
-        if self.pending.answered_count() > answered_before {
-            self.answered_at = self.rx.moved;
-            self.last_answer_ns = io.now_ns;
-        }
-        if unasked > 0 {
-            self.decoder.unasked(unasked);
-        }
-        if bytes.is_some() && group.pace.is_some() {
-            self.take_waiting(group);
-        }
-    }
-
     /// Sends what is due, as the behavior allows.
     pub(super) fn send(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+        if self.broken.is_some() {
+            return None;
+        }
         for _ in 0..TURN_CALLS {
             let (size, head) = (self.encoder.message_bytes(), self.encoder.head_bytes());
             let left = self.pending.started().saturating_mul(size) - self.tx.moved;
@@ -318,7 +183,7 @@ impl Connection {
                 self.want_to_write(io)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Turn::Again,
-            Err(error) => Turn::End(ended(&error)),
+            Err(error) => self.broke(&error, io, group).map_or(Turn::Over, Turn::End),
         }
     }
 
@@ -350,7 +215,7 @@ impl Connection {
     }
 
     /// A pause: nothing is watched in this direction until it is over.
-    fn rest(&mut self, what: What, until_ns: u64, io: &mut Io) -> Turn {
+    pub(super) fn rest(&mut self, what: What, until_ns: u64, io: &mut Io) -> Turn {
         let token = self.token;
         let direction = if what == What::Receive { &mut self.rx } else { &mut self.tx };
         if direction.timer.is_none() {

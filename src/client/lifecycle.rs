@@ -100,6 +100,7 @@ impl Engine<'_> {
             last_was_error: false,
             is_offered: false,
             is_retiring: false,
+            broken: None,
             answered_at: 0,
             last_answer_ns: 0,
             answers: 0,

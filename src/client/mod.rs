@@ -18,6 +18,7 @@ mod pauses;
 mod pending;
 mod queue;
 mod race;
+mod receiving;
 mod run_delay;
 mod share;
 mod silence;

@@ -103,10 +103,14 @@ impl Connection {
         self.last_was_error = !is_idle;
     }
 
-    /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that.
+    /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that;
+    /// after an error, the error.
     pub(super) fn peer_ended(&self) -> Ended {
         if self.last == Some(Last::Proper) {
             return Ended::AsAnnounced;
+        }
+        if let Some(how) = self.broken.filter(|how| *how != Ended::ByFin) {
+            return how;
         }
         if self.tx.is_shut() && self.pending.open() == 0 { Ended::ByUs(End::HalfClose) } else { Ended::ByFin }
     }

@@ -58,6 +58,7 @@ impl Connection {
             && self.pending.started() < self.most_requests(group)
             && !self.tx.is_shut()
             && self.last.is_none()
+            && self.broken.is_none()
     }
 }
 

@@ -11,6 +11,7 @@ mod orphans;
 mod output;
 mod profiles;
 mod redis;
+mod refused;
 mod silence;
 mod targets;
 mod trust;

@@ -1,0 +1,169 @@
+//! Answers with an RST right behind them: what has come is heard, and only then the end, as what it was.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use badpeer::record::{GroupResult, Ledger};
+use nix::{
+    libc::linger,
+    sys::socket::{setsockopt, sockopt::Linger},
+};
+
+use super::driven_at;
+
+const CLIENTS: usize = 48;
+
+/// How the server ends a connection.
+#[derive(Clone, Copy)]
+enum End {
+    /// By an RST.
+    Reset,
+    /// By its FIN, and an RST behind that.
+    FinAndReset,
+    /// As a program does that has read a part of the request only: the kernel makes an RST of that.
+    HalfRead,
+}
+
+/// Once so many bytes of a request have come on each connection, each gets an answer and the end in one go: the clients,
+/// which hear of the first one, find the others reset before they come to read them.
+fn answers_and_resets(request: usize, answer: fn(&[u8]) -> Vec<u8>, end: End) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let asked = |_| {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut bytes = vec![0; request];
+            stream.read_exact(&mut bytes).expect("a request");
+            (stream, bytes)
+        };
+        let streams: Vec<(TcpStream, Vec<u8>)> = (0..CLIENTS).map(asked).collect();
+        for (mut stream, bytes) in streams {
+            if !matches!(end, End::HalfRead) {
+                setsockopt(&stream, Linger, &linger { l_onoff: 1, l_linger: 0 }).expect("a socket");
+            }
+            stream.write_all(&answer(&bytes)).expect("sent");
+            if matches!(end, End::FinAndReset) {
+                stream.shutdown(Shutdown::Write).expect("a FIN");
+            }
+        }
+        // Who comes again finds a server that says nothing.
+        thread::sleep(Duration::from_secs(10));
+    });
+    address
+}
+
+fn group(keys: &str, address: SocketAddr) -> GroupResult {
+    let text = format!("[[clients]]\nname = \"g\"\ncount = {CLIENTS}\n{keys}");
+    let group = driven_at(address, &text, 500).groups.remove(0);
+    assert!(group.ledger.balances() && group.requests.balance(), "{keys}: {group:?}");
+    group
+}
+
+fn all(ledger: Ledger) -> Ledger {
+    Ledger { opened: CLIENTS as u64, ..ledger }
+}
+
+const UPLOAD: &str =
+    "protocol = \"http\"\nload = { depth = 1, payload = \"1MiB\" }\nhttp = { method = \"POST\" }";
+const ONCE: &str = "requests_per_connection = 1\n";
+
+/// Bytes of the least that these requests have.
+const HEAD: usize = 16;
+
+#[test]
+fn an_upload_that_is_refused_before_it_was_read_is_an_error_and_not_lost() {
+    let refusal = |_: &[u8]| {
+        b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec()
+    };
+    for end in [End::HalfRead, End::Reset] {
+        let group = group(UPLOAD, answers_and_resets(HEAD, refusal, end));
+        let n = CLIENTS as u64;
+        assert_eq!((group.requests.answered, group.requests.lost, group.content.errors), (n, 0, n));
+        assert_eq!(group.ledger, all(Ledger { evicted_rst: n, ..Ledger::default() }));
+        let first = group.content.first_fault.map(|fault| fault.to_string()).unwrap_or_default();
+        let error = group.content.first_error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("413 Content Too Large"), "{error} {first}");
+    }
+}
+
+#[test]
+fn an_end_that_was_announced_stays_one_when_an_rst_follows() {
+    let n = CLIENTS as u64;
+    let said = |_: &[u8]| b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok".to_vec();
+    let until_end = |_: &[u8]| b"HTTP/1.1 200 OK\r\n\r\nas much as there is".to_vec();
+    let get = "protocol = \"http\"\nload = { depth = 1 }";
+    for keys in [get, UPLOAD] {
+        for (answer, end) in
+            [(said as fn(&[u8]) -> _, End::HalfRead), (said, End::Reset), (until_end, End::FinAndReset)]
+        {
+            // A GET is read whole.
+            if keys == get && matches!(end, End::HalfRead) {
+                continue;
+            }
+            let group = group(keys, answers_and_resets(HEAD, answer, end));
+            assert_eq!((group.requests.answered, group.requests.lost), (n, 0), "{keys}: {group:?}");
+            assert_eq!((group.requests.retried, group.content.errors), (0, 0), "{keys}");
+            assert_eq!(group.ledger, all(Ledger { closed_as_announced: n, ..Ledger::default() }), "{keys}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_came_is_no_request_that_crossed_the_end() {
+    let n = CLIENTS as u64;
+    let ok = |_: &[u8]| b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
+    let keys = format!("protocol = \"http\"\nload = {{ depth = 1 }}\n{ONCE}");
+    let group = group(&keys, answers_and_resets(HEAD, ok, End::Reset));
+    let requests = group.requests;
+    assert_eq!((requests.answered, requests.lost, requests.retried), (n, 0, 0), "{requests:?}");
+    assert_eq!(group.ledger, all(Ledger { closed_by_us: n, ..Ledger::default() }));
+}
+
+#[test]
+fn what_came_before_an_rst_is_heard_in_every_protocol_and_what_did_not_come_is_lost() {
+    let n = CLIENTS as u64;
+    let echo = |bytes: &[u8]| bytes.to_vec();
+    let value = |bytes: &[u8]| bytes[14..].to_vec();
+    let resp = "protocol = \"resp\"\nresp = { command = \"ECHO\" }\n";
+    let (echoing, line) = ("protocol = \"echo\"\n", "protocol = \"line\"\n");
+    for (protocol, request, answer) in
+        [(echoing, 100, echo as fn(&[u8]) -> _), (line, 101, echo), (resp, 122, value)]
+    {
+        let whole = format!("{protocol}load = {{ depth = 1, payload = 100 }}\n{ONCE}");
+        let group_of = |keys: &str| group(keys, answers_and_resets(request, answer, End::Reset));
+        let heard = group_of(&whole);
+        assert_eq!((heard.requests.answered, heard.requests.lost), (n, 0), "{protocol}");
+        assert_eq!((heard.content.corrupt, heard.content.errors), (0, 0), "{protocol}");
+        assert_eq!(heard.ledger, all(Ledger { closed_by_us: n, ..Ledger::default() }), "{protocol}");
+        // One of two is answered.
+        let two = format!("{protocol}load = {{ depth = 2, payload = 100 }}\nrequests_per_connection = 2\n");
+        let cut = group_of(&two);
+        assert_eq!((cut.requests.answered, cut.requests.lost), (n, n), "{protocol}");
+        assert_eq!(cut.ledger, all(Ledger { evicted_rst: n, ..Ledger::default() }), "{protocol}");
+        assert_eq!((cut.content.corrupt, cut.content.errors), (0, 0), "{protocol}");
+    }
+}
+
+#[test]
+fn threads_that_share_a_socket_hear_what_came_before_an_rst() {
+    let n = CLIENTS as u64;
+    for race in ["tx = { race = { threads = 2 } }", "rx = { race = { threads = 2 } }"] {
+        let keys = format!("protocol = \"echo\"\nload = {{ depth = 1, payload = 100 }}\n{ONCE}{race}\n");
+        let group = group(&keys, answers_and_resets(100, <[u8]>::to_vec, End::Reset));
+        assert_eq!((group.requests.answered, group.requests.lost), (n, 0), "{race}: {group:?}");
+        assert_eq!(group.ledger.evicted_rst + group.ledger.closed_by_us, n, "{race}: {:?}", group.ledger);
+    }
+}
+
+#[test]
+fn who_reads_slowly_has_lost_what_it_did_not_read() {
+    let n = CLIENTS as u64;
+    let keys = "protocol = \"echo\"\nload = { depth = 1, payload = 100 }\nrx = { slow = { bytes = 10, every = \"200ms\" } }";
+    let group = group(keys, answers_and_resets(100, <[u8]>::to_vec, End::Reset));
+    assert_eq!((group.requests.answered, group.requests.lost), (0, n), "{group:?}");
+    assert_eq!(group.ledger, all(Ledger { evicted_rst: n, ..Ledger::default() }));
+}
