@@ -1,10 +1,11 @@
 //! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
 )]
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::prctl;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::time::{ClockId, clock_gettime};
 
 mod counter;
@@ -128,11 +129,38 @@ pub fn unblock_signals(command: &mut Command) {
     }
 }
 
+/// Let SIGTERM end the process that `command` will start, whatever this one was told to ignore by who started it: what is
+/// ignored stays so across `execve(2)`.
+pub fn heed_sigterm(command: &mut Command) {
+    let heed = || {
+        // SAFETY: no handler is installed; `sigaction` is async-signal-safe (signal-safety(7)).
+        let before = unsafe { signal::signal(Signal::SIGTERM, SigHandler::SigDfl) };
+        before.map(drop).map_err(io::Error::from)
+    };
+    // SAFETY: it makes one system call, and nothing is allocated after the fork.
+    unsafe {
+        command.pre_exec(heed);
+    }
+}
+
+/// Whether this process ignores a signal: `nohup(1)` has its programs ignore SIGHUP, and a shell without job control has those
+/// behind `&` ignore SIGINT.
+#[must_use]
+pub fn is_ignored(signal: Signal) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: nothing is changed, and the kernel writes what is in force to `action`, of which all zeros are a value, too.
+    let action = unsafe {
+        libc::sigaction(signal as libc::c_int, ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
+
 /// Let the process that `command` will start be killed when the thread that starts it ends, with it or before.
 pub fn end_with_parent(command: &mut Command) {
     let parent = nix::unistd::getpid();
     let arm = move || {
-        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
         // It may have ended before that.
         if nix::unistd::getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     };
@@ -297,90 +325,4 @@ fn perf_event_open(attributes: &[u8; PERF_ATTR_SIZE_VER0], task: u32) -> io::Res
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
-    use std::os::fd::AsFd;
-
-    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-
-    use super::*;
-
-    const NOTHING: libc::epoll_event = libc::epoll_event { events: 0, u64: 0 };
-
-    #[test]
-    fn waiting_takes_as_long_as_asked_and_never_less() {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
-        for wait in [epoll_wait_ns, epoll_wait_ms] {
-            let asked = Duration::from_micros(1_300);
-            let start = monotonic_ns();
-            assert_eq!(wait(epoll.0.as_fd(), &mut [NOTHING; 4], Some(asked)).unwrap(), 0);
-            let waited = Duration::from_nanos(monotonic_ns() - start);
-            assert!(waited >= asked, "{waited:?}");
-        }
-    }
-
-    #[test]
-    fn readiness_arrives_with_its_token_without_a_timeout() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
-        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, 77)).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut events = [NOTHING; 4];
-        assert_eq!(epoll_wait_ns(epoll.0.as_fd(), &mut events, None).unwrap(), 1);
-        assert_eq!({ events[0].u64 }, 77);
-        assert_eq!(
-            epoll_wait_ns(epoll.0.as_fd(), &mut [], None).unwrap_err().raw_os_error(),
-            Some(libc::EINVAL)
-        );
-    }
-
-    #[test]
-    fn what_waits_in_the_kernel_is_seen() {
-        use std::io::Write;
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        assert_eq!(send_queue_bytes(client.as_fd()).unwrap(), 0);
-        client.set_nonblocking(true).unwrap();
-        let payload = vec![7; 65_536];
-        while client.write(&payload).is_ok() {}
-        let (info, memory) = (tcp_info(client.as_fd()).unwrap(), socket_memory(client.as_fd()).unwrap());
-        assert_eq!(info.state, 1);
-        assert!(
-            info.notsent_bytes > 0
-                && info.notsent_bytes as usize <= send_queue_bytes(client.as_fd()).unwrap()
-        );
-        assert!(memory.wmem_queued >= info.notsent_bytes && memory.kernel_bytes() > 0, "{memory:?}");
-        assert!(socket_memory(server.as_fd()).unwrap().rmem_alloc > 0);
-        assert!(receive_queue_bytes(server.as_fd()).unwrap() > 0);
-        set_notsent_lowat(client.as_fd(), 4096).unwrap();
-        assert!(set_notsent_lowat(File::open("/dev/null").unwrap().as_fd(), 1).is_err());
-        assert!(tcp_info(File::open("/dev/null").unwrap().as_fd()).is_err());
-    }
-
-    #[test]
-    fn the_rest_answers() {
-        trim_heap();
-        set_timer_slack_ns(1).unwrap();
-        assert_eq!(prctl::get_timerslack().unwrap(), 1);
-        set_timer_slack_ns(0).unwrap();
-    }
-
-    #[test]
-    fn a_thread_with_descriptors_of_its_own_leaves_those_of_others_alone() {
-        let (kept, other) = (File::open("/proc/self/stat").unwrap(), File::open("/dev/zero").unwrap());
-        let alone = std::thread::scope(|scope| {
-            let look = || {
-                unshare_descriptors(&[kept.as_fd()]).unwrap();
-                let listed = std::fs::read_dir("/proc/thread-self/fd").unwrap().count();
-                ((&kept).read(&mut [0]).unwrap(), listed)
-            };
-            scope.spawn(look).join().unwrap()
-        });
-        // Three standard ones, the kept one and that of the listing.
-        assert_eq!(alone, (1, 5));
-        assert_eq!((&other).read(&mut [0]).unwrap(), 1);
-    }
-}
+mod tests;

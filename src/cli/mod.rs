@@ -27,6 +27,10 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use nix::{
+    errno::Errno,
+    sys::signal::{SigSet, SigmaskHow},
+};
 
 use crate::{
     profile::secrets,
@@ -212,8 +216,12 @@ fn command_line() -> Vec<String> {
     secrets::command(&words)
 }
 
-fn in_background(work: fn()) -> Result<(), Failure> {
+/// Does this on a thread that takes no signals: they are for the one that waits for them.
+fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let unable = |e: Errno| Failure::new(Exit::Target, format!("cannot block signals: {e}"));
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(unable)?;
     let made = thread::Builder::new().spawn(work);
+    before.thread_set_mask().map_err(unable)?;
     made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot make a thread: {e}")))
 }
 

@@ -1,6 +1,6 @@
 //! `badpeer serve`: the reference server.
 
-use std::{io::Read, net::SocketAddr};
+use std::{io::Read, net::SocketAddr, thread, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -12,6 +12,9 @@ use crate::{
     profile::ServerOptions,
     server::{Addresses, ServeError, Server},
 };
+
+/// How much longer than answers under way have time a server may take to end that is told to by the end of its stdin.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -34,7 +37,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     };
     let server = Server::bind(&args.options, args.admin).map_err(failed)?;
     if args.until_stdin_ends {
-        super::in_background(end_with_stdin)?;
+        let drain = args.options.drain.0;
+        super::in_background(move || end_with_stdin(drain))?;
     }
     let greeting = greeting(server.addresses());
     server.run_with(|| say(&greeting)).map_err(failed)?;
@@ -47,9 +51,12 @@ fn greeting(addresses: Addresses) -> String {
     format!("listening on {}{admin}", addresses.service)
 }
 
-/// The loop takes SIGTERM as a request to end in good order.
-fn end_with_stdin() {
+/// The loop takes SIGTERM as a request to end in good order. One that is busy with its messages does not look for it, and
+/// nobody is left to kill it: when the time is over that it had for that, this thread does.
+fn end_with_stdin(drain: Duration) {
     let mut ignored = [0; 64];
     while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
     let _ = kill(getpid(), Signal::SIGTERM);
+    thread::sleep(drain.saturating_add(PATIENCE));
+    let _ = kill(getpid(), Signal::SIGKILL);
 }

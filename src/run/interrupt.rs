@@ -7,6 +7,8 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 
+use crate::sys;
+
 /// Takes the place of the signals' default action in this thread and every one it starts later.
 #[derive(Debug)]
 pub struct Interrupt {
@@ -15,15 +17,14 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on, SIGINT, SIGTERM and SIGHUP are waited for instead of ending the process.
+    /// From now on, SIGINT, SIGTERM and SIGHUP are waited for instead of ending the process. One that the process was started
+    /// to ignore, as `nohup(1)` does, stays ignored.
     ///
     /// # Errors
     /// When the kernel has no descriptor left.
     pub fn new() -> io::Result<Self> {
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
-        }
+        let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+        let set: SigSet = all.into_iter().filter(|signal| !sys::is_ignored(*signal)).collect();
         set.thread_block()?;
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self { signals, requested: false })

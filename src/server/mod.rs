@@ -42,6 +42,7 @@ use self::{
 };
 use crate::{
     profile::{Dispatch, ServerOptions},
+    sys,
     units::{Count, OrOff},
 };
 
@@ -153,7 +154,7 @@ impl Server {
 
     /// Serves, in this thread, until `SIGTERM` or `SIGINT` arrives or the [`StopHandle`] is used. After a signal, the
     /// answers under way are finished first, for as long as [`ServerOptions::drain`] allows or until the next signal.
-    /// The signals are blocked in this thread meanwhile; where others of the process take them, they do not arrive
+    /// A signal that the process was started to ignore stays ignored. The signals are blocked in this thread meanwhile; where others of the process take them, they do not arrive
     /// here.
     ///
     /// # Errors
@@ -222,7 +223,8 @@ struct Signals {
 
 impl Signals {
     fn block() -> io::Result<Self> {
-        let awaited = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+        let all = [Signal::SIGTERM, Signal::SIGINT];
+        let awaited: SigSet = all.into_iter().filter(|signal| !sys::is_ignored(*signal)).collect();
         let fd = SignalFd::with_flags(&awaited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let before = SigSet::thread_get_mask()?;
         awaited.thread_block()?;

@@ -23,6 +23,13 @@ pub(crate) fn badpeer(arguments: &[&str], folder: &Path) -> Output {
     command.output().expect("badpeer runs")
 }
 
+/// badpeer, which heeds every signal, also where the test itself was started to ignore some.
+pub(crate) fn heeding() -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(BADPEER);
+    command
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, record, skip, text, with_profile};
+use crate::common::{BADPEER, badpeer, ending, heeding, record, skip, text, with_profile};
 
 /// A small profile that passes within a second.
 const QUICK: &str = r#"
@@ -129,7 +129,7 @@ fn too_few_descriptors_are_exit_code_3_with_the_remedy() {
 /// A run of the profile on this port, left running, once the server listens.
 fn started(folder: &Path, port: u16) -> std::process::Child {
     let listen = format!("server.listen=127.0.0.1:{port}");
-    let child = Command::new(BADPEER)
+    let child = heeding()
         .args(["run", "quick.toml", "-d", "20s", "--set", &listen])
         .current_dir(folder)
         .stdout(Stdio::piped())

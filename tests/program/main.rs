@@ -12,6 +12,7 @@ mod output;
 mod profiles;
 mod redis;
 mod refused;
+mod signals;
 mod silence;
 mod targets;
 mod trust;

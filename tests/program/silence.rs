@@ -19,7 +19,7 @@ use nix::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, ending, number, skip, trial};
+use crate::common::{BADPEER, ending, heeding, number, skip, trial};
 
 /// One test at a time: each is about time, and they would be each other's noise.
 static TURN: Mutex<()> = Mutex::new(());
@@ -68,7 +68,7 @@ fn stop_for(pid: u32, pause: Duration) -> Duration {
 
 /// Starts badpeer in that folder.
 fn started(arguments: &[&str], folder: &Path) -> Child {
-    let mut command = Command::new(BADPEER);
+    let mut command = heeding();
     command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::super::{RunError, cores};
+use crate::sys;
 
 /// Starts badpeer itself, or another build of it, with its three streams in our hands and on these cores. Ctrl-C is for us, not for it.
 pub(in crate::run) fn spawn_badpeer(
@@ -28,6 +29,7 @@ pub(in crate::run) fn spawn_badpeer(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    sys::heed_sigterm(&mut command);
     spawn_on(cores, &mut command)
         .map_err(|error| RunError::Start(format!("cannot start {}: {error}", program.display())))
 }

@@ -1,0 +1,143 @@
+//! Signals that the program was started to ignore, as `nohup` and `&` do, and a server whose harness is gone.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{SigSet, Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use crate::common::{BADPEER, ending, record, with_profile};
+
+/// badpeer with these words, started with a signal ignored.
+fn ignoring(name: &str, words: &str, folder: &Path) -> Child {
+    let script = format!("trap '' {name}; exec {BADPEER} {words}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(folder).env("TMPDIR", folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell")
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).expect("it runs");
+}
+
+fn ended_within(child: &mut Child, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    while Instant::now() < until {
+        if child.try_wait().expect("a child").is_some() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"1500ms\"\nSERVER[[clients]]\nname = \"good\"\ncount = 2\n\
+                     load = { rate = \"200/s\", payload = \"64B\" }\n";
+
+#[test]
+fn a_signal_that_a_run_was_started_to_ignore_does_not_end_it() {
+    let program = format!("[server]\ncommand = [\"{BADPEER}\", \"serve\", \"--listen\", \"{{address}}\"]\n");
+    for server in ["", &program] {
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+            let folder = with_profile(&BRIEF.replace("SERVER", server));
+            let name = signal.as_str().trim_start_matches("SIG");
+            let child = ignoring(name, "run quick.toml --format csv", folder.path());
+            for _ in 0..3 {
+                thread::sleep(Duration::from_millis(350));
+                send(&child, signal);
+            }
+            let (code, said) = ending(&child.wait_with_output().expect("an end"));
+            assert!(matches!(code, Some(0 | 4)), "{signal}: {code:?} {said}");
+            // The server is ended by SIGTERM all the same, whoever ignores it.
+            assert!(!said.contains("SIGTERM") && !said.contains("killed"), "{signal}: {said}");
+            assert_eq!(record(folder.path(), "quick")["interrupted"], false, "{signal}: {said}");
+        }
+    }
+}
+
+/// A server, and where it listens.
+fn greeting(child: &mut Child) -> (String, BufReader<ChildStdout>) {
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout"));
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("a line");
+    (line.trim().strip_prefix("listening on ").expect("an address").to_owned(), lines)
+}
+
+#[test]
+fn a_signal_that_a_server_was_started_to_ignore_does_not_end_it() {
+    let folder = TempDir::new().expect("a folder");
+    for (name, ignored, heeded) in [
+        ("INT", Signal::SIGINT, Signal::SIGTERM),
+        ("TERM", Signal::SIGTERM, Signal::SIGINT),
+        ("HUP", Signal::SIGHUP, Signal::SIGTERM),
+    ] {
+        // In a shell of its own that ignores nothing else, whoever runs the test.
+        let mut child = ignoring(name, "serve --listen 127.0.0.1:0", folder.path());
+        let (address, _lines) = greeting(&mut child);
+        send(&child, ignored);
+        assert!(!ended_within(&mut child, Duration::from_millis(400)), "{name}");
+        TcpStream::connect(&address).expect("it still listens");
+        if heeded == Signal::SIGTERM {
+            send(&child, heeded);
+            assert!(ended_within(&mut child, Duration::from_secs(10)), "{name}");
+            assert!(child.wait().expect("an end").success(), "{name}");
+        } else {
+            child.kill().expect("killed");
+            child.wait().expect("an end");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_computes_ends_with_its_harness() {
+    // As a harness does, which waits for them: its children inherit that.
+    SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]).thread_block().expect("blocked");
+    let folder = TempDir::new().expect("a folder");
+    for dispatch in ["single", "reactors", "workers"] {
+        let words = format!(
+            "serve --listen 127.0.0.1:0 --protocol line --work-per-message 2s --drain 200ms --dispatch {dispatch} \
+             --until-stdin-ends"
+        );
+        let mut command = Command::new(BADPEER);
+        command.args(words.split_whitespace()).current_dir(folder.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a server");
+        let (address, _lines) = greeting(&mut child);
+        // Work for minutes.
+        let streams: Vec<TcpStream> = (0..8)
+            .map(|_| {
+                let mut stream = TcpStream::connect(&address).expect("it listens");
+                stream.write_all(&b"x\n".repeat(20)).expect("sent");
+                stream
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(300));
+        drop(child.stdin.take());
+        let is_over = ended_within(&mut child, Duration::from_secs(8));
+        let _ = child.kill();
+        let _ = child.wait();
+        assert!(is_over, "{dispatch}: nobody is left to end it");
+        drop(streams);
+    }
+}
+
+#[test]
+fn a_server_without_work_ends_with_its_harness_in_good_order() {
+    let folder = TempDir::new().expect("a folder");
+    let words = ["serve", "--listen", "127.0.0.1:0", "--drain", "200ms", "--until-stdin-ends"];
+    let mut command = Command::new(BADPEER);
+    command.args(words).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("a server");
+    let _lines = greeting(&mut child);
+    drop(child.stdin.take());
+    assert!(ended_within(&mut child, Duration::from_secs(10)));
+    assert!(child.wait().expect("an end").success());
+}
