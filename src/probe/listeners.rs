@@ -60,7 +60,7 @@ pub fn topmost(processes: &[u32]) -> Vec<u32> {
 }
 
 /// Field 4 of `proc_pid_stat(5)`.
-fn parent(pid: u32) -> Option<u32> {
+pub(super) fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

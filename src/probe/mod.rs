@@ -1,6 +1,7 @@
 //! Looking without touching: a process, its sockets and the machine, read through the kernel by an ordinary user.
 
 mod between;
+mod descendants;
 mod hold_up;
 mod host;
 mod inet_diag;
@@ -20,6 +21,7 @@ mod topology;
 mod tree;
 
 pub use between::Between;
+pub use descendants::descendants;
 pub use hold_up::HoldUp;
 pub use host::{HostProbe, HostReading};
 pub use inet_diag::{SocketEntry, TcpState, TimeWait};

@@ -2,10 +2,11 @@
 //!
 //! The guard is there before the program is, so that there is no moment in which nobody would end it; whoever leaves the
 //! program's group or session and loses its parent becomes the guard's child (`PR_SET_CHILD_SUBREAPER`); and a guard that is
-//! killed itself takes the program with it (`PR_SET_PDEATHSIG`).
+//! killed itself takes the program with it (`PR_SET_PDEATHSIG`). It has a name of its own, so that `pkill -9 badpeer` and
+//! `killall -9 badpeer` miss it; `pkill -f` and `pidof`, which look at the command line and the file, still find it.
 
 use std::{
-    ffi::OsString,
+    ffi::{CStr, OsString},
     fs::{self, File},
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     os::{
@@ -30,8 +31,13 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{probe::TreeProbe, sys};
+use crate::{
+    probe::{TreeProbe, descendants},
+    sys,
+};
 
+/// What it is called, where processes are called by a name.
+const NAME: &CStr = c"bp-guard";
 /// How long a process group may take to end after SIGTERM.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
@@ -46,17 +52,9 @@ pub struct Orders {
     dir: PathBuf,
     /// The file that takes all that it says.
     output: PathBuf,
-    /// Variables of its environment.
-    #[arg(long, value_parser = variable)]
-    env: Vec<(String, String)>,
     /// The program and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// A program under guard. Dropping it sends the guard home: the program must have ended before.
@@ -72,19 +70,15 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Posts a guard over a folder, who starts nothing yet; `start` starts it where it shall run.
+    /// Posts a guard over a folder, who is there then and has started nothing yet; `start` starts it where it shall run.
     pub(super) fn post(
         dir: &Path,
         output: &Path,
-        env: &[(String, String)],
         command: &[String],
         start: impl FnOnce(&mut Command) -> io::Result<Child>,
     ) -> io::Result<Self> {
         let mut guard = Command::new(std::env::current_exe()?);
         guard.arg("guard").arg(dir).arg(output);
-        for (name, value) in env {
-            guard.arg("--env").arg(format!("{name}={value}"));
-        }
         guard.arg("--").args(command);
         guard.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Ctrl-C is for us.
@@ -94,16 +88,22 @@ impl Guarded {
             return Err(ErrorKind::BrokenPipe.into());
         };
         let reports = BufReader::new(reports);
-        Ok(Self { guard, orders, reports, begun: String::new(), process: 0, status: None })
+        let mut posted = Self { guard, orders, reports, begun: String::new(), process: 0, status: None };
+        match posted.reports.read_line(&mut String::new())? {
+            0 => Err(io::Error::other("it ended at once")),
+            _ => Ok(posted),
+        }
     }
 
-    /// Has the program started.
+    /// Has the program started, with these variables in its environment. They are told through the pipe: some are secrets, and
+    /// everybody may read a command line; others, such as `LD_PRELOAD`, are for the program and not for its guard.
     ///
     /// # Errors
     /// Why it cannot be, in words.
-    pub(super) fn start(&mut self) -> Result<(), String> {
+    pub(super) fn start(&mut self, env: &[(String, String)]) -> Result<(), String> {
         let mut line = String::new();
-        let asked = self.orders.write_all(b"g").and_then(|()| self.reports.read_line(&mut line));
+        let word = serde_json::to_string(env).map_err(|error| error.to_string())? + "\n";
+        let asked = self.orders.write_all(word.as_bytes()).and_then(|()| self.reports.read_line(&mut line));
         asked.map_err(|error| format!("the guard over it is gone: {error}"))?;
         match line.trim_end().split_once(' ') {
             Some(("started", pid)) => self.process = pid.parse().unwrap_or(0),
@@ -157,17 +157,19 @@ impl Drop for Guarded {
     }
 }
 
-/// Starts the program when told to, and reports how it ended. When stdin ends without a word, whoever posted the guard is
-/// dead: ends all that is left and removes the folder.
+/// Says that it is there, starts the program when told to, and reports how it ended. When stdin ends without a word, whoever
+/// posted the guard is dead: ends all that is left and removes the folder.
 pub fn guard(orders: &Orders) {
+    let _ = prctl::set_name(NAME);
     let _ = prctl::set_child_subreaper(true);
-    if !is_told() {
+    report("posted");
+    let Some(env) = first_word() else {
         let _ = fs::remove_dir_all(&orders.dir);
         return;
-    }
+    };
     let (tell, told) = mpsc::channel();
     let reaper = thread::Builder::new().spawn(move || told.recv().map(reap));
-    let started = reaper.and_then(|_| start(orders));
+    let started = reaper.and_then(|_| start(orders, env));
     match &started {
         Ok(program) => {
             report(&format!("started {}", program.id()));
@@ -185,6 +187,13 @@ pub fn guard(orders: &Orders) {
     let _ = fs::remove_dir_all(&orders.dir);
 }
 
+/// Waits for the word to start: the variables of the program's environment, in a line of JSON. `None` if it did not come.
+fn first_word() -> Option<Vec<(String, String)>> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).ok()?;
+    serde_json::from_str(line.strip_suffix('\n')?).ok()
+}
+
 /// Waits for a word; whether one came before the end.
 fn is_told() -> bool {
     matches!(io::stdin().read(&mut [0]), Ok(1))
@@ -195,17 +204,18 @@ fn report(line: &str) {
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-fn start(orders: &Orders) -> io::Result<Child> {
+fn start(orders: &Orders, env: Vec<(String, String)>) -> io::Result<Child> {
     let stdout = File::create(&orders.output)?;
     let stderr = stdout.try_clone()?;
     let mut words = orders.command.iter();
     let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
-    command.args(words).envs(orders.env.iter().cloned());
+    command.args(words).envs(env);
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     // Ctrl-C is for the harness: the server is measured until that ends it.
     command.process_group(0);
     // Those that the harness waits for are blocked in every thread of it, and here.
     sys::unblock_signals(&mut command);
+    sys::heed_sigterm(&mut command);
     sys::end_with_parent(&mut command);
     command.spawn()
 }
@@ -247,9 +257,7 @@ fn end_group(group: Pid) -> bool {
 fn kill_all_below(process: u32) {
     let until = Instant::now() + GONE;
     while Instant::now() < until {
-        let Ok(mut family) = TreeProbe::new(&[process]) else { return };
-        family.discover();
-        let others: Vec<u32> = family.processes().filter(|pid| *pid != process).collect();
+        let others = below(process);
         if others.is_empty() {
             return;
         }
@@ -258,4 +266,14 @@ fn kill_all_below(process: u32) {
         }
         thread::sleep(LOOK);
     }
+}
+
+/// All processes below this one.
+fn below(process: u32) -> Vec<u32> {
+    if !TreeProbe::sees_children() {
+        return descendants(process);
+    }
+    let Ok(mut family) = TreeProbe::new(&[process]) else { return Vec::new() };
+    family.discover();
+    family.processes().filter(|pid| *pid != process).collect()
 }

@@ -1,6 +1,7 @@
 //! A harness that is killed leaves nobody behind: no server, no daemon of it, no folder.
 
 use std::{
+    fs,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -12,7 +13,9 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::common::{BADPEER, leftovers, processes_with, with_profile};
+use tempfile::TempDir;
+
+use crate::common::{BADPEER, leftovers, processes_with, text, with_profile};
 
 fn gone_within(word: &str, patience: Duration) -> Vec<u32> {
     let until = Instant::now() + patience;
@@ -75,4 +78,75 @@ fn a_daemon_of_the_server_is_ended_with_it() {
     child.wait().expect("an end");
     assert_eq!(gone_within(&word, Duration::ZERO), Vec::<u32>::new());
     assert_eq!(leftovers(folder.path()), Vec::<String>::new());
+}
+
+/// A file of a process; empty when it is gone.
+fn file_of(pid: u32, name: &str) -> String {
+    text(&fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default())
+}
+
+/// The processes below this one, with the names that `pkill` and `killall` know them by.
+fn names_below(pid: u32) -> Vec<(u32, String)> {
+    let below = badpeer::probe::descendants(pid);
+    below.into_iter().map(|pid| (pid, file_of(pid, "comm").trim_end().to_owned())).collect()
+}
+
+/// A run of a server with this environment, once a daemon of it is there that has this word.
+fn driven(word: &str, env: &str) -> (TempDir, Child) {
+    let server =
+        format!("setsid bash -c 'exec -a {word} sleep 306' & exec {BADPEER} serve --listen 127.0.0.1:$0");
+    let profile = format!(
+        "title = \"o\"\nwarmup = \"50ms\"\nmeasure = \"10s\"\n[server]\ncommand = [\"bash\", \"-c\", '''{server}''', \"{{port}}\"]\n{env}\n\
+         [[clients]]\nname = \"good\"\ncount = 1\nprotocol = \"frame\"\nload = {{ rate = \"10/s\", payload = \"9B\" }}\n"
+    );
+    let folder = with_profile(&profile);
+    let child = started(folder.path());
+    let until = Instant::now() + Duration::from_secs(10);
+    let has_begun = |pid: &u32| file_of(*pid, "cmdline").starts_with(word);
+    while !processes_with(word).iter().any(has_begun) {
+        assert!(Instant::now() < until, "the server did not start");
+        thread::sleep(Duration::from_millis(10));
+    }
+    (folder, child)
+}
+
+#[test]
+fn who_is_killed_by_the_name_of_the_program_leaves_nobody_behind() {
+    let word = format!("named-of-test-{}", std::process::id());
+    let (folder, mut child) = driven(&word, "");
+    let below = names_below(child.id());
+    assert_eq!(below.iter().filter(|(_, name)| name == "bp-guard").count(), 1, "{below:?}");
+    // What `pkill -9 badpeer` does, to no other run than this one.
+    let named = below.iter().filter(|(_, name)| name.contains("badpeer")).map(|(pid, _)| *pid);
+    for pid in named.chain([child.id()]) {
+        let _ = kill(Pid::from_raw(pid as i32), Signal::SIGKILL);
+    }
+    child.wait().expect("an end");
+    assert_eq!(gone_within(&word, Duration::from_secs(8)), Vec::<u32>::new(), "{below:?}");
+    let until = Instant::now() + Duration::from_secs(8);
+    while !leftovers(folder.path()).is_empty() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(leftovers(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_servers_environment_is_told_to_nobody_but_the_server() {
+    let word = format!("secret-of-test-{}", std::process::id());
+    let secret = format!("hunter2-{}", std::process::id());
+    let env = format!("env = {{ DB_PASSWORD = \"{secret}\\nsecond line\", LD_DEBUG_OUTPUT = \"/nowhere\" }}");
+    let (_folder, mut child) = driven(&word, &env);
+    let below = names_below(child.id());
+    assert_eq!(processes_with(&secret), Vec::<u32>::new(), "everybody may read a command line: {below:?}");
+    let has = |pid: u32, variable: &str| file_of(pid, "environ").split('\0').any(|set| set == variable);
+    for (pid, name) in &below {
+        // As it was written, for the server and its daemon; its guard would be misled by variables of the loader.
+        let is_served = name != "bp-guard";
+        assert_eq!(has(*pid, &format!("DB_PASSWORD={secret}\nsecond line")), is_served, "{pid} {name}");
+        assert_eq!(has(*pid, "LD_DEBUG_OUTPUT=/nowhere"), is_served, "{pid} {name}");
+    }
+    assert!(below.len() >= 3, "{below:?}");
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGKILL).expect("it runs");
+    child.wait().expect("an end");
+    assert_eq!(gone_within(&word, Duration::from_secs(8)), Vec::<u32>::new());
 }

@@ -131,7 +131,7 @@ impl Running {
             program.env.iter().map(|(name, value)| (name.clone(), filled(value))).collect();
         let output = dir.0.join(OUTPUT);
         // The guard is there before the folder: nothing is left behind, whatever becomes of us.
-        let mut guarded = Guarded::post(&dir.0, &output, &env, &words, |guard| spawn_on(cores, guard))
+        let mut guarded = Guarded::post(&dir.0, &output, &words, |guard| spawn_on(cores, guard))
             .map_err(|e| failed("cannot start the guard over the server", &e))?;
         dir.make().map_err(|e| failed("cannot make a temporary directory", &e))?;
         for name in &program.files {
@@ -139,7 +139,7 @@ impl Running {
             fs::write(dir.0.join(name), text).map_err(|e| failed("cannot write its files", &e))?;
         }
         guarded
-            .start()
+            .start(&env)
             .map_err(|error| RunError::Start(format!("cannot start `{}`: {error}", words.join(" "))))?;
         let process = [guarded.process()];
         let mut running = Self {
