@@ -125,6 +125,7 @@ impl Engine<'_> {
     pub(super) fn connected(&mut self, ready: Ready) -> Fate {
         let connection = self.connections.entry(ready.token)?;
         if let Ok(Some(error)) = connection.stream.take_error() {
+            // Nothing was asked yet: what may have come before an RST is no answer.
             let refused = connect::is_refusal(&error);
             return Some(if refused { Ended::Refused } else { Ended::TimedOut });
         }

@@ -168,13 +168,28 @@ pub struct Driven {
     pub shortage: Option<Shortage>,
 }
 
+/// Why clients cannot be driven at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The machine has not got what the threads take that drive them: no fault of the server's.
+    #[error("cannot start the clients' threads: {0}; {remedy}", remedy = remedy(.0))]
+    Threads(io::Error),
+    /// No client can ever connect from here: the network cannot be reached, or it is not permitted.
+    #[error("the clients cannot connect to {0}: {1}")]
+    Connect(SocketAddr, io::Error),
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    connect::shortage(error).map_or("ask for fewer threads", Shortage::remedy)
+}
+
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
 /// period, and at both borders of the window, by each thread. What was done until then comes back either way, also when the machine has no descriptor or no
 /// port left for another client, which ends the run.
 ///
 /// # Errors
-/// When no client can ever connect from here: the network cannot be reached, or it is not permitted.
-pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
+/// [`DriveError`]: then nothing was measured.
+pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Result<Driven, DriveError> {
     team::drive(plan, stop, ticks)
 }
 
@@ -182,4 +197,26 @@ pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result
 fn reset_on_close(stream: &TcpStream) {
     // Fails only on a socket that is no socket.
     let _ = setsockopt(stream, Linger, &linger { l_onoff: 1, l_linger: 0 });
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_the_machine_has_not_got_for_threads_is_no_fault_of_the_servers() {
+        for (error, remedy) in [
+            (Errno::EAGAIN, "raise it (`ulimit -u`"),
+            (Errno::EMFILE, "raise the limit (`ulimit -n`"),
+            (Errno::EPERM, "ask for fewer threads"),
+        ] {
+            let said = DriveError::Threads(error.into()).to_string();
+            assert!(
+                said.starts_with("cannot start the clients' threads: ") && said.contains(remedy),
+                "{said}"
+            );
+        }
+    }
 }

@@ -13,7 +13,7 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::{
-    Driven, Plan, Port, Tick, connect,
+    DriveError, Driven, Plan, Port, Tick, connect,
     engine::{Engine, Mark},
     group::Group,
     pauses::Pauses,
@@ -42,9 +42,9 @@ pub(super) struct Done {
 /// Drives the clients, this thread being one of those that do.
 ///
 /// # Errors
-/// When no client can ever connect from here. The other threads stop then, as they do when one runs out of what the
-/// machine has.
-pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<Driven> {
+/// When one of the threads cannot be started, or no client can ever connect from here. The other threads stop then, as they
+/// do when one runs out of what the machine has.
+pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Result<Driven, DriveError> {
     let of = plan.threads;
     let start = |group: &crate::profile::Group| Arc::new(Start::new(group.count, of, plan.window_ns().0));
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
@@ -55,17 +55,21 @@ pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> io:
         }
         done
     };
-    let done: io::Result<Vec<Done>> = thread::scope(|scope| {
+    let done: Result<Vec<Done>, DriveError> = thread::scope(|scope| {
         let spawn = |index| {
             let name = format!("clients {index}");
             thread::Builder::new().name(name).spawn_scoped(scope, move || work(index))
         };
-        let others: Vec<_> = (1..of).map(spawn).collect();
+        let others = (1..of).map(spawn).collect::<io::Result<Vec<_>>>().map_err(|error| {
+            // A part of the clients would be measured in vain.
+            stop.store(true, Ordering::Relaxed);
+            DriveError::Threads(error)
+        })?;
         let first = work(0);
-        let join = |thread: io::Result<thread::ScopedJoinHandle<'_, _>>| {
-            thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        let others: Vec<io::Result<Done>> = others.into_iter().map(join).collect();
+        let others: Vec<Result<Done, DriveError>> = others.into_iter().map(join).collect();
         std::iter::once(first).chain(others).collect()
     });
     Ok(Driven::of(done?))
@@ -78,13 +82,16 @@ fn work(
     starts: &[Arc<Start>],
     stop: &AtomicBool,
     ticks: &Sender<Tick>,
-) -> io::Result<Done> {
+) -> Result<Done, DriveError> {
     // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
-    sys::set_timer_slack_ns(1)?;
-    let mut engine = Engine::new(plan, share, starts)?;
+    let engine = sys::set_timer_slack_ns(1).and_then(|()| Engine::new(plan, share, starts));
+    let mut engine = engine.map_err(DriveError::Threads)?;
     let shortage = match engine.run(stop, ticks) {
         Ok(()) => None,
-        Err(error) => Some(connect::shortage(&error).ok_or(error)?),
+        Err(error) => {
+            let shortage = connect::shortage(&error);
+            Some(shortage.ok_or(DriveError::Connect(plan.address, error))?)
+        }
     };
     Ok(engine.finish(shortage))
 }

@@ -18,7 +18,7 @@ use super::{
     watch::{Moment, Watch},
 };
 use crate::{
-    client::{self, Driven, Plan, Seen, Tick},
+    client::{self, DriveError, Driven, Plan, Seen, Tick},
     metric::{Metric, Row},
     sys,
     units::human_time,
@@ -52,7 +52,7 @@ pub(super) fn drive(
         let work = move || client::drive(&plan, &stop, &sender);
         thread::Builder::new().name("clients 0".into()).spawn(work)
     };
-    let engine = engine.map_err(|e| RunError::Clients(format!("cannot start the clients' thread: {e}")))?;
+    let engine = engine.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
     let mut board = Board::new(ticks, plan);
     let mut meter = Meter::default();
     let (mut before_ns, mut cost_ns) = (None, 0);
@@ -87,9 +87,7 @@ pub(super) fn drive(
     stop.store(true, Ordering::Relaxed);
     let driven = engine.join().map_err(|_| RunError::Clients("the clients' thread panicked".into()))?;
     board.clear(samples);
-    let driven = driven.map_err(|error| {
-        RunError::Clients(format!("the clients cannot connect to {}: {error}", plan.address))
-    })?;
+    let driven = driven.map_err(|error| RunError::Clients(error.to_string()))?;
     drop_late(samples, end_ns, driven.stopped_ns, watch);
     Ok((driven, end))
 }
@@ -131,7 +129,7 @@ fn next_due_ns(plan: &Plan, before_ns: Option<u64>, cost_ns: u64) -> Option<u64>
 /// Sleeps until then (`None`: until the clients are done), or until something ends the clients' time.
 fn wait(
     until_ns: Option<u64>,
-    engine: &JoinHandle<std::io::Result<Driven>>,
+    engine: &JoinHandle<Result<Driven, DriveError>>,
     target: &mut dyn Target,
     interrupt: &mut Interrupt,
 ) -> Option<End> {

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -23,7 +23,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, leftovers, record, text, with_profile};
+use crate::common::{BADPEER, badpeer, ending, heeding, leftovers, record, text, with_profile};
 
 /// Over in half a second.
 const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"200ms\"\n[[clients]]\nname = \"good\"\ncount = 2\n\
@@ -104,7 +104,9 @@ fn words_that_are_no_text_are_one_message() {
 fn each_signal_that_ends_programs_ends_a_run_in_good_order() {
     for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
         let folder = with_profile(&BRIEF.replace("200ms", "20s"));
-        let child = command(folder.path(), &["run", "quick.toml"]).spawn().expect("badpeer runs");
+        let mut command = heeding();
+        command.args(["run", "quick.toml"]).current_dir(folder.path()).env("TMPDIR", folder.path());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs");
         thread::sleep(Duration::from_secs(1));
         kill(Pid::from_raw(child.id() as i32), signal).expect("it runs");
         let (code, said) = complaint(child);
@@ -298,20 +300,38 @@ fn threads_that_cannot_be_made_are_one_message() {
     let own = folder.path().join("badpeer");
     fs::copy(BADPEER, &own).expect("a copy that everybody may run");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("set");
-    for most in 1..=12 {
+    let limited = |most: u32, words: &[&str]| {
         let mut command = Command::new("prlimit");
-        command.arg(format!("--nproc={most}")).arg(&own).args(["run", "quick.toml"]);
+        command.arg(format!("--nproc={most}")).arg(&own).args(words);
         command.current_dir(folder.path()).env("TMPDIR", folder.path()).stdin(Stdio::null());
         if let Some(nobody) = nobody {
             command.uid(nobody).gid(nobody);
         }
-        let (code, said) = ending(&command.output().expect("prlimit(1)"));
+        ending(&command.output().expect("prlimit(1)"))
+    };
+    for most in 1..=12 {
+        let (code, said) = limited(most, &["run", "quick.toml"]);
         assert!(!said.contains("panicked"), "{most}: {said}");
         assert!(matches!(code, Some(0 | 3 | 4)), "{most}: {code:?}: {said}");
         assert!(code != Some(3) || said.contains("Resource temporarily unavailable"), "{most}: {said}");
         assert!(most > 1 || code == Some(3), "nothing can be started: {said}");
     }
     assert!(leftovers(folder.path()).is_empty());
+    // Those that drive the clients: not all can be there for any of these numbers, and nothing is measured in vain.
+    let long =
+        ["run", "quick.toml", "-d", "20s", "--set", "client_threads=40", "--set", "clients.good.count=40"];
+    let mut messages = Vec::new();
+    for most in [6, 10, 14, 18, 22] {
+        let started = Instant::now();
+        let (code, said) = limited(most, &long);
+        assert_eq!(code, Some(3), "{most}: {said}");
+        assert!(started.elapsed() < Duration::from_secs(8), "{most}: {:?}", started.elapsed());
+        assert!(!said.contains("cannot connect"), "{most}: {said}");
+        messages.push(said);
+    }
+    let named = "cannot start the clients' threads: Resource temporarily unavailable";
+    let is_named = messages.iter().any(|said| said.contains(named) && said.contains("`ulimit -u`"));
+    assert!(is_named || !is_root, "{messages:?}");
 }
 
 #[test]
