@@ -58,7 +58,7 @@ fn answers_and_resets(request: usize, answer: fn(&[u8]) -> Vec<u8>, end: End) ->
 
 fn group(keys: &str, address: SocketAddr) -> GroupResult {
     let text = format!("[[clients]]\nname = \"g\"\ncount = {CLIENTS}\n{keys}");
-    let group = driven_at(address, &text, 500).groups.remove(0);
+    let group = driven_at(address, &text, 800).groups.remove(0);
     assert!(group.ledger.balances() && group.requests.balance(), "{keys}: {group:?}");
     group
 }
@@ -116,11 +116,13 @@ fn an_end_that_was_announced_stays_one_when_an_rst_follows() {
 fn an_answer_that_came_is_no_request_that_crossed_the_end() {
     let n = CLIENTS as u64;
     let ok = |_: &[u8]| b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
-    let keys = format!("protocol = \"http\"\nload = {{ depth = 1 }}\n{ONCE}");
-    let group = group(&keys, answers_and_resets(HEAD, ok, End::Reset));
-    let requests = group.requests;
-    assert_eq!((requests.answered, requests.lost, requests.retried), (n, 0, 0), "{requests:?}");
-    assert_eq!(group.ledger, all(Ledger { closed_by_us: n, ..Ledger::default() }));
+    for load in ["depth = 1", "rate = \"480/s\""] {
+        let keys = format!("protocol = \"http\"\nload = {{ {load} }}\n{ONCE}");
+        let group = group(&keys, answers_and_resets(HEAD, ok, End::Reset));
+        let requests = group.requests;
+        assert_eq!((requests.answered, requests.lost, requests.retried), (n, 0, 0), "{load}: {requests:?}");
+        assert_eq!(group.ledger, all(Ledger { closed_by_us: n, ..Ledger::default() }), "{load}");
+    }
 }
 
 #[test]
@@ -149,13 +151,18 @@ fn what_came_before_an_rst_is_heard_in_every_protocol_and_what_did_not_come_is_l
 }
 
 #[test]
-fn threads_that_share_a_socket_hear_what_came_before_an_rst() {
+fn threads_that_share_a_socket_and_who_reads_in_pieces_hear_what_came_before_an_rst() {
     let n = CLIENTS as u64;
-    for race in ["tx = { race = { threads = 2 } }", "rx = { race = { threads = 2 } }"] {
-        let keys = format!("protocol = \"echo\"\nload = {{ depth = 1, payload = 100 }}\n{ONCE}{race}\n");
+    for way in [
+        "tx = { race = { threads = 2 } }",
+        "rx = { race = { threads = 2 } }",
+        "rx = { race = { threads = 2, blocking = true } }",
+        "rx = { fragment = { bytes = 7 } }",
+    ] {
+        let keys = format!("protocol = \"echo\"\nload = {{ depth = 1, payload = 100 }}\n{ONCE}{way}\n");
         let group = group(&keys, answers_and_resets(100, <[u8]>::to_vec, End::Reset));
-        assert_eq!((group.requests.answered, group.requests.lost), (n, 0), "{race}: {group:?}");
-        assert_eq!(group.ledger.evicted_rst + group.ledger.closed_by_us, n, "{race}: {:?}", group.ledger);
+        assert_eq!((group.requests.answered, group.requests.lost), (n, 0), "{way}: {group:?}");
+        assert_eq!(group.ledger.evicted_rst + group.ledger.closed_by_us, n, "{way}: {:?}", group.ledger);
     }
 }
 
