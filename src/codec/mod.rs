@@ -69,7 +69,7 @@ impl Protocol {
             Self::Frame => "load: payload, and answer if it is not as long",
             Self::Line => "load: payload, without the end of the line",
             Self::Http => {
-                "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = 200 | \"3xx\" | [200, 404], \
+                "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = \"2xx\" | 200 | [200, 404], \
                  check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
                  the body that is expected)"
             }

@@ -68,6 +68,11 @@ impl Advice<'_> {
         let head = format!("`{name}`: {errors} of {answered} answers were errors");
         let Some(first) = result.content.first_error else { return format!("{head}.") };
         let instead = match status_of(&first) {
+            Some(_) if self.group.fetches_in_parts() => {
+                "Status 206 and the part that was asked for are expected: name something that the server gives in parts \
+                 (`Range`)"
+                    .to_owned()
+            }
             Some(found) if self.group.protocol == Protocol::Http => {
                 let expected = self.group.http.as_ref().map(|ask| &ask.status).cloned().unwrap_or_default();
                 let only = errors >= answered;

@@ -77,7 +77,7 @@ fn answers_that_are_errors_fail_with_the_first_one_and_what_to_write() {
     ] {
         let found = http(serve(Requests::Http, move |_, _| answer(status, "no")), &[]);
         let line = format!("answer 1: `HTTP/1.1 {status}`");
-        assert_fails(&found, &["good.errors = 0", &line, "Status 200 is expected", words]);
+        assert_fails(&found, &["good.errors = 0", &line, "Status 2xx is expected", words]);
     }
     let rate = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["-r", "400"]);
     assert_fails(&rate, &["good.errors = 0", "`HTTP/1.1 404 Not Found`"]);

@@ -22,7 +22,7 @@ pub struct Ask {
     /// Fields of the head beside `Host` (unless it is given here) and `Content-Length`.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
-    /// The statuses that are expected: 200, `"3xx"`, or a list; every other is an error.
+    /// The statuses that are expected: 200, `"3xx"`, or a list; every other is an error. `"2xx"` unless set.
     pub status: Statuses,
     /// How much of an answer is judged.
     pub check: Check,
@@ -123,7 +123,7 @@ impl Ask {
                 "is the request's body, and so is load.payload: leave one of them out".into(),
             ));
         }
-        if self.ranges && (self.method, self.status.single()) != (Verb::Get, Some(200)) {
+        if self.ranges && (self.method != Verb::Get || self.status != Statuses::default()) {
             return Err((
                 "ranges",
                 "is for GET, and expects 206 by itself: leave method and status out".into(),
@@ -202,6 +202,7 @@ mod tests {
             ("body = 'x'", 0, "method"),
             ("method = \"POST\"\nbody = 'x'", 1, "body"),
             ("ranges = true\nmethod = \"HEAD\"", 0, "ranges"),
+            ("ranges = true\nstatus = 200", 0, "ranges"),
             ("ranges = true\nheaders = { range = \"bytes=0-\" }", 0, "headers"),
             ("headers = { \"a b\" = \"\" }", 0, "headers"),
             ("headers = { A = \"b\\r\\nC: d\" }", 0, "headers"),

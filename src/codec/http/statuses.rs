@@ -1,4 +1,4 @@
-//! Which statuses of an answer are expected: 200, or a class such as 3xx, or a list of them.
+//! Which statuses of an answer are expected: 200, or a class such as 3xx, or a list of them; 2xx unless told.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -16,13 +16,13 @@ enum Accepted {
     Class(u16),
 }
 
-/// The statuses that are expected; an answer with another one is an error.
+/// The statuses that are expected, those of success (2xx) unless told; an answer with another one is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(Vec<Accepted>);
 
 impl Default for Statuses {
     fn default() -> Self {
-        Self::only(200)
+        Self(vec![Accepted::Class(2)])
     }
 }
 
@@ -201,11 +201,16 @@ mod tests {
             let json = serde_json::to_string(&statuses).expect("JSON");
             assert_eq!(serde_json::from_str::<Statuses>(&json).expect("the same"), statuses, "{json}");
         }
-        assert_eq!(
-            (read("status = 204").expect("one").single(), Statuses::default().single()),
-            (Some(204), Some(200))
-        );
+        assert_eq!(read("status = 204").expect("one").single(), Some(204));
         assert_eq!(read("status = \"2xx\"").expect("a class").single(), None);
+    }
+
+    #[test]
+    fn every_success_is_expected_unless_told_otherwise() {
+        let usual = Statuses::default();
+        assert_eq!((usual.to_string().as_str(), usual.single()), ("2xx", None));
+        assert!([200, 201, 204, 206, 299].into_iter().all(|status| usual.accept(status)));
+        assert!(![199, 300, 301, 304, 404, 500].into_iter().any(|status| usual.accept(status)));
     }
 
     #[test]

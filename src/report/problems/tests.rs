@@ -57,14 +57,14 @@ fn an_error_is_shown_with_what_to_write_instead() {
     assert_eq!(
         said("bench", HTTP, not_found(9), 9),
         [
-            "`good`: 9 of 9 answers were errors, the first on connection 3, answer 2: `HTTP/1.1 404 Not Found`. Status 200 is \
+            "`good`: 9 of 9 answers were errors, the first on connection 3, answer 2: `HTTP/1.1 404 Not Found`. Status 2xx is \
           expected: name a path that exists, or allow it with --status 404."
         ]
     );
     let some = said("bench", HTTP, not_found(2), 9);
-    assert!(some[0].ends_with("or allow it with --status 200,404."), "{some:?}");
+    assert!(some[0].ends_with("or allow it with --status 2xx,404."), "{some:?}");
     let of_profile = said("run", HTTP, not_found(2), 9);
-    assert!(of_profile[0].ends_with("or allow it with http = { status = \"200,404\" }."), "{of_profile:?}");
+    assert!(of_profile[0].ends_with("or allow it with http = { status = \"2xx,404\" }."), "{of_profile:?}");
     for (begins, part) in [
         ("HTTP/1.1 301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
         ("HTTP/1.1 500 Internal Server Error", "look into what the server says of it"),
