@@ -36,6 +36,8 @@ pub struct TcpInfo {
     pub bytes_received: u64,
     /// Bytes in the send queue that were never sent (≥ 4.6).
     pub notsent_bytes: u32,
+    /// The shortest round trip of the last minutes, in microseconds (≥ 4.6); 0 before the first.
+    pub least_rtt_us: u32,
     /// Segments with data that arrived (≥ 4.6).
     pub data_segs_in: u32,
     /// Microseconds with something to send (≥ 4.10).
@@ -80,6 +82,7 @@ impl TcpInfo {
             bytes_acked: u64_at(120),
             bytes_received: u64_at(128),
             notsent_bytes: u32_or_0(144),
+            least_rtt_us: u32_at(148).filter(|us| *us < u32::MAX).unwrap_or(0),
             data_segs_in: u32_or_0(152),
             busy_time_us: u64_at(168),
             rwnd_limited_us: u64_at(176),
@@ -180,6 +183,7 @@ mod tests {
             bytes_acked = tcpi_bytes_acked,
             bytes_received = tcpi_bytes_received,
             notsent_bytes = tcpi_notsent_bytes,
+            least_rtt_us = tcpi_min_rtt,
             data_segs_in = tcpi_data_segs_in,
             busy_time_us = tcpi_busy_time,
             rwnd_limited_us = tcpi_rwnd_limited,
