@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    accounts::{Ledger, Requests},
+    accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
     cause::Cause,
     series::{Clock, Series},
@@ -168,6 +168,9 @@ pub struct GroupResult {
     /// Of an open loop: response times without what the harness itself was late by.
     #[serde(default)]
     pub undelayed_ns: Buckets,
+    /// How much its clients lost because they open connections again no faster than they may.
+    #[serde(default)]
+    pub put_off: PutOff,
     /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and where it
     /// never did.
     #[serde(default)]

@@ -57,6 +57,8 @@ pub(super) struct Connection {
     pub(super) phase: Phase,
     /// It is one that was opened again.
     pub(super) again: bool,
+    /// Which part of a download it fetches, if it does.
+    pub(super) part: u32,
     /// The timer that ends it.
     pub(super) lifetime: Option<TimerId>,
     /// Which one it is of its thread's, in the order of opening.

@@ -1,6 +1,9 @@
 //! A resource fetched over several connections: each gets a part, and a download is over when the last part is there.
 
-use super::{engine::Engine, judged::Latency};
+use super::{
+    connection::Connection, engine::Engine, group::Group, judged::Latency, pending::Request, queue::Arrival,
+    starting::start,
+};
 use crate::{
     codec::Script,
     metric::{Metric, Row},
@@ -9,8 +12,12 @@ use crate::{
 
 /// The downloads of a group, one after the other.
 pub(super) struct Downloads {
-    /// What each connection says, in the order of opening.
+    /// What each connection says, in the order of opening; who comes in its place says the same.
     pub(super) parts: Vec<Script>,
+    /// Requests for parts that crossed the end of their connection, and are sent once more on the next.
+    owed: Vec<Option<Arrival>>,
+    /// When the measured window begins, in nanoseconds. What was started before it is the warm-up's.
+    window_start_ns: u64,
     /// When the present download started, and how many of its parts are still to come.
     present: Option<(u64, usize)>,
     failed: bool,
@@ -19,8 +26,24 @@ pub(super) struct Downloads {
 }
 
 impl Downloads {
-    pub(super) fn new(parts: Vec<Script>) -> Self {
-        Self { parts, present: None, failed: false, whole: 0, times: Latency::new() }
+    pub(super) fn new(parts: Vec<Script>, window_start_ns: u64) -> Self {
+        let owed = vec![None; parts.len()];
+        Self { parts, owed, window_start_ns, present: None, failed: false, whole: 0, times: Latency::new() }
+    }
+
+    /// A request for this part is to be sent once more.
+    pub(super) fn owe(&mut self, part: u32, arrival: Arrival) {
+        self.owed[part as usize] = Some(arrival);
+    }
+
+    /// Whether a part is to be asked for once more.
+    pub(super) fn owes(&self) -> bool {
+        self.owed.iter().any(Option::is_some)
+    }
+
+    /// What was to be asked for once more, and is not.
+    pub(super) fn take_owed(&mut self) -> Vec<Arrival> {
+        self.owed.iter_mut().filter_map(Option::take).collect()
     }
 
     /// Whether the next one may start, with so many connections open.
@@ -38,11 +61,10 @@ impl Downloads {
         self.failed |= error;
         self.present = match self.present {
             Some((started_ns, 1)) => {
-                if self.failed {
-                    self.times.censored.saturating_record(now_ns - started_ns);
-                } else {
-                    self.whole += 1;
-                    self.times.answered.saturating_record(now_ns - started_ns);
+                self.whole += u64::from(!self.failed);
+                if started_ns >= self.window_start_ns {
+                    let times = if self.failed { &mut self.times.censored } else { &mut self.times.answered };
+                    times.saturating_record(now_ns - started_ns);
                 }
                 None
             }
@@ -68,6 +90,16 @@ impl Downloads {
         let cause = if self.failed { Cause::Errors } else { Cause::Unanswered };
         let censored = self.times.set(&[(Metric::DownloadP50, 0.5), (Metric::DownloadMax, 1.0)], row);
         censored.into_iter().map(|metric| (metric, cause)).collect()
+    }
+}
+
+impl Connection {
+    /// Asks once more for its part of the download that is under way, if a request for it was sent in vain.
+    pub(super) fn start_owed(&mut self, group: &mut Group) {
+        let owed = group.downloads.as_mut().and_then(|downloads| downloads.owed[self.part as usize].take());
+        if let Some(arrival) = owed {
+            start(&mut self.pending, group, Request::waiting(arrival));
+        }
     }
 }
 
@@ -98,9 +130,28 @@ mod tests {
     use crate::codec::http;
 
     #[test]
+    fn a_download_of_the_warm_up_is_in_no_time() {
+        let script = Script::http(&http::Ask::default(), "h", 0, None, None);
+        let mut downloads = Downloads::new(vec![script], 1000);
+        for (started_ns, error, came_ns) in
+            [(100, false, 900), (950, false, 1900), (960, true, 1900), (2000, false, 2050)]
+        {
+            downloads.start(started_ns);
+            downloads.part_came(error, came_ns);
+        }
+        let mut row = Row::default();
+        assert!(downloads.summarize(&mut row).is_empty());
+        assert_eq!(row.value(Metric::DownloadMax), Some(50.0), "of those that started in the window");
+        downloads.start(3000);
+        downloads.stop(9000);
+        downloads.summarize(&mut row);
+        assert!(row.value(Metric::DownloadMax) >= Some(6000.0), "one that never came took no less");
+    }
+
+    #[test]
     fn a_download_takes_as_long_as_its_last_part() {
         let script = Script::http(&http::Ask::default(), "h", 0, None, None);
-        let mut downloads = Downloads::new(vec![script; 3]);
+        let mut downloads = Downloads::new(vec![script; 3], 0);
         assert!(!downloads.is_due(2) && downloads.is_due(3), "all connections, or none");
         for (start, errors) in [(1000, [false, false, false]), (5000, [false, true, false])] {
             downloads.start(start);

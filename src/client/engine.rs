@@ -34,10 +34,6 @@ const INBOX_BYTES: usize = 256 * 1024;
 const OUTBOX_BYTES: usize = 64 * 1024;
 /// How long connections stay as they are after the window at least; longer where the server was not looked at yet.
 const PAUSE: Duration = Duration::from_millis(60);
-/// How long answers that are still under way at the end are waited for, at least; and at most, where answers took long
-/// before: then twice as long as the longest of them.
-const LEAST_GRACE_NS: u64 = 500_000_000;
-const MOST_GRACE_NS: u64 = 5_000_000_000;
 /// How often the clock is looked at while the last answers are waited for.
 const LOOK_UP_NS: u64 = 5_000_000;
 
@@ -179,6 +175,7 @@ impl<'a> Engine<'a> {
                 // Where the engine was stopped when the window ended, what it reads only now gets its time, too.
                 self.closing_since_ns = self.io.now_ns;
                 self.take_last_arrivals();
+                self.begin_grace();
             } else {
                 self.connect_for_waiting()?;
             }
@@ -206,17 +203,24 @@ impl<'a> Engine<'a> {
         if !self.io.closing || self.io.now_ns < end + pause.as_nanos() as u64 {
             return false;
         }
-        let waits = |c: &Connection| c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up();
-        let queues = |group: &Group| group.spec.is_steady() && !group.queue.is_empty();
-        let is_over = || !self.groups.iter().any(queues) && !self.connections.iter().any(waits);
-        self.io.now_ns >= end + self.grace_ns() || is_over()
+        let has_time: Vec<bool> =
+            self.groups.iter().map(|group| self.io.now_ns < group.grace_ends_ns(end)).collect();
+        let queues = |(group, has_time): (&Group, &bool)| *has_time && group.is_steady_and_waits();
+        let waits = |c: &Connection| {
+            has_time[c.group] && c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up()
+        };
+        !self.groups.iter().zip(&has_time).any(queues) && !self.connections.iter().any(waits)
     }
 
-    /// How long the last answers are waited for: as long as a server takes that is slow and still answers everybody.
-    fn grace_ns(&self) -> u64 {
-        let steady = self.groups.iter().filter(|group| group.spec.is_steady());
-        let longest_ns = steady.map(|group| group.judged.response.answered.max()).max().unwrap_or(0);
-        longest_ns.saturating_mul(2).clamp(LEAST_GRACE_NS, MOST_GRACE_NS)
+    /// Notes what each group waits for, now that nothing new is begun.
+    fn begin_grace(&mut self) {
+        let mut oldest_ns: Vec<Option<u64>> =
+            self.groups.iter().map(|group| group.queue.oldest_due_ns()).collect();
+        for connection in self.connections.iter() {
+            let oldest = &mut oldest_ns[connection.group];
+            *oldest = oldest.iter().copied().chain(connection.pending.oldest_due_ns()).min();
+        }
+        self.groups.iter_mut().zip(oldest_ns).for_each(|(group, oldest)| group.grace.begin(oldest));
     }
 
     fn next_wake_ns(&self, end: u64) -> u64 {

@@ -1,6 +1,7 @@
 //! What is known about a client group while it runs: its clock, its counts, its latencies.
 
 mod account;
+mod openings;
 mod outcome;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -8,8 +9,11 @@ use std::{collections::VecDeque, sync::Arc};
 use hdrhistogram::Histogram;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+pub(super) use self::openings::Opening;
+use self::openings::Reopening;
 use super::{
     download::Downloads,
+    grace::Grace,
     judged::Judged,
     latencies::Latencies,
     queue::Queue,
@@ -54,6 +58,10 @@ pub(super) struct Life {
     pub(super) is_established: bool,
     /// Answers that it got since the window began.
     pub(super) answers: u32,
+    /// It has done all that it was to do: its lifetime was over, or the last of its requests was answered.
+    pub(super) is_spent: bool,
+    /// Which part of a download it fetched.
+    pub(super) part: u32,
 }
 
 /// Requests that a connection has under way at most: in an open loop over HTTP one, unless more are asked for.
@@ -79,8 +87,10 @@ pub(super) struct Group {
     to_open: u32,
     /// Who comes back, and no sooner than when.
     attempts: Option<Attempts>,
-    /// When connections are opened again, in order.
-    reopen_ns: VecDeque<u64>,
+    /// Connections that are opened again, in order.
+    reopenings: VecDeque<Reopening>,
+    /// Time of the window in which connections were needed and not opened again, because no more attempts are allowed, added up.
+    put_off_ns: u64,
     rng: Xoshiro256PlusPlus,
     /// Why its clients may not vanish, if they may not.
     pub(super) cannot_vanish: Option<String>,
@@ -98,13 +108,15 @@ pub(super) struct Group {
     /// Requests of the warm-up that nobody answered, and that waited in the window.
     left_over: u64,
     answered_in_window: u64,
+    /// Requests that were to be sent again.
+    retried_in_window: u64,
     /// What came of those that were due in the window.
     pub(super) judged: Judged,
     silence: Silence,
+    /// How long it is waited for in the end.
+    pub(super) grace: Grace,
     /// When the oldest request was due that nobody answered to the end.
     outlasted_ns: Option<u64>,
-    /// Its last connection has ended, and none comes back.
-    has_ended: bool,
     /// Connections that had something to be answered and got nothing in the window.
     silent: u64,
     /// The fewest answers to a connection that was there for the whole window, or all but its first tenth.
@@ -143,14 +155,15 @@ impl Group {
         Self {
             spec: spec.clone(),
             script: spec.script(host),
-            downloads: spec.parts(host).map(Downloads::new),
+            downloads: spec.parts(host).map(|parts| Downloads::new(parts, window.0)),
             part,
             pace,
             start_ns: epoch_ns + spec.start.0.as_nanos() as u64,
             epoch_ns,
             to_open: part.count,
             attempts: spec.reconnect.as_ref().map(|reconnect| Attempts::new(reconnect, part.of)),
-            reopen_ns: VecDeque::new(),
+            reopenings: VecDeque::new(),
+            put_off_ns: 0,
             rng: Xoshiro256PlusPlus::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
             cannot_vanish: None,
             start,
@@ -161,10 +174,11 @@ impl Group {
             due_in_window: 0,
             left_over: 0,
             answered_in_window: 0,
+            retried_in_window: 0,
             judged: Judged::new(),
             silence: Silence::new(last_answer_ns, window),
+            grace: Grace::default(),
             outlasted_ns: None,
-            has_ended: false,
             silent: 0,
             fewest_answers: None,
             requests: Requests::default(),
@@ -177,30 +191,9 @@ impl Group {
         }
     }
 
-    /// What the connection says that was opened last.
-    pub(super) fn script(&self) -> &Script {
-        let index = (self.ledger.opened - 1) as usize;
-        self.downloads.as_ref().map_or(&self.script, |downloads| &downloads.parts[index])
-    }
-
-    /// Whether it is time to open a connection, and whether it is one that is opened again.
-    pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<bool> {
-        if self.next_open_ns().is_some_and(|at_ns| at_ns <= now_ns) {
-            self.to_open -= 1;
-            return Some(false);
-        }
-        self.reopen_ns.front().filter(|at_ns| **at_ns <= now_ns)?;
-        self.reopen_ns.pop_front().map(|_| true)
-    }
-
-    /// When the next of the first connections is opened, if one is left.
-    fn next_open_ns(&self) -> Option<u64> {
-        let opened = self.part.count - self.to_open;
-        let after_ns = match &self.spec.connect_rate {
-            None => 0,
-            Some(schedule) => schedule.due_ns(f64::from(self.part.index + opened * self.part.of))?,
-        };
-        (self.to_open > 0).then(|| self.start_ns.saturating_add(after_ns))
+    /// What a connection says: that of this part, where the group fetches something in parts.
+    pub(super) fn script(&self, part: u32) -> &Script {
+        self.downloads.as_ref().map_or(&self.script, |downloads| &downloads.parts[part as usize])
     }
 
     /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
@@ -220,13 +213,28 @@ impl Group {
     /// When there is something to do for the group: a connection to open, a request to start.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
         let first = self.next_open_ns();
-        let again = self.reopen_ns.front().copied();
+        let again = self.next_reopen_ns();
         let request = self
             .start
             .at_ns()
             .zip(self.pace.as_ref())
             .map(|(start, pace)| start.saturating_add(pace.next_ns()));
         [first, again, request].into_iter().flatten().min()
+    }
+
+    /// Until when its last answers are waited for, after a window that ended then: those of good clients as long as they may
+    /// take, those of others no longer than they must.
+    pub(super) fn grace_ends_ns(&self, end_ns: u64) -> u64 {
+        if self.spec.is_steady() {
+            self.grace.ends_ns(end_ns, self.silence.last_ns())
+        } else {
+            Grace::default().ends_ns(end_ns, 0)
+        }
+    }
+
+    /// Whether requests of good clients wait for a connection.
+    pub(super) fn is_steady_and_waits(&self) -> bool {
+        self.spec.is_steady() && self.has_waiting()
     }
 
     /// Whether it has requests to start and does not know yet when the first is due.

@@ -7,7 +7,7 @@ use super::{
     connection::{Connection, Fate, Phase},
     direction::Direction,
     engine::{Alarm, Engine, What},
-    group::{Ended, Life},
+    group::{Ended, Life, Opening},
     pending::Pending,
     team::Done,
 };
@@ -29,8 +29,8 @@ impl Engine<'_> {
     pub(super) fn connect_groups(&mut self) -> io::Result<()> {
         for index in 0..self.groups.len() {
             for _ in 0..TURN_CONNECTS {
-                let Some(again) = self.groups[index].take_turn(self.io.now_ns) else { break };
-                self.connect(index, again)?;
+                let Some(opening) = self.groups[index].take_turn(self.io.now_ns) else { break };
+                self.connect(index, opening)?;
             }
         }
         Ok(())
@@ -41,18 +41,18 @@ impl Engine<'_> {
         for index in 0..self.groups.len() {
             for _ in 0..TURN_CONNECTS {
                 let group = &mut self.groups[index];
-                if group.queue.is_empty() || group.queue.has_free() || !group.spec.is_steady() {
+                if !group.is_steady_and_waits() || group.queue.has_free() {
                     break;
                 }
-                let Some(again) = group.take_turn(self.io.now_ns) else { break };
-                self.connect(index, again)?;
+                let Some(opening) = group.take_turn(self.io.now_ns) else { break };
+                self.connect(index, opening)?;
             }
             self.serve_waiting(index);
         }
         Ok(())
     }
 
-    fn connect(&mut self, index: usize, again: bool) -> io::Result<()> {
+    fn connect(&mut self, index: usize, Opening { again, part }: Opening) -> io::Result<()> {
         self.io.calls += 6;
         let own = self.ports.len() as u32;
         let number = self.share.number(own);
@@ -64,7 +64,7 @@ impl Engine<'_> {
             Err(error) if connect::is_refusal(&error) => {
                 group.ledger.opened += 1;
                 group.settled_one(again, self.io.now_ns);
-                let (life, nothing) = (Life::default(), Pending::default());
+                let (life, nothing) = (Life { part, ..Life::default() }, Pending::default());
                 group.ended(Ended::Refused, life, &nothing, &Tally::default(), self.io.now_ns);
                 return Ok(());
             }
@@ -84,14 +84,15 @@ impl Engine<'_> {
             place: 0,
             phase: Phase::Connecting,
             again,
+            part,
             lifetime: None,
             own,
             interest,
             watched: true,
             rx: Direction::new(&group.spec.rx, seed),
             tx: Direction::new(&group.spec.tx, seed + 1),
-            decoder: group.script().decoder(stream_number),
-            encoder: group.script().encoder(stream_number),
+            decoder: group.script(part).decoder(stream_number),
+            encoder: group.script(part).encoder(stream_number),
             pending: Pending::default(),
             begun_ns: 0,
             writers: None,
@@ -143,9 +144,11 @@ impl Engine<'_> {
         connection.place = group.alive.len() as u32;
         group.alive.push(ready.token);
         connection.set_interest(Interest::READ, &mut self.io);
-        if group.pace.is_some() || self.io.closing {
+        if group.downloads.is_some() {
+            connection.start_owed(group);
+        } else if group.pace.is_some() || self.io.closing {
             connection.take_waiting(group);
-        } else if group.downloads.is_none() {
+        } else {
             connection.start_loop(self.io.now_ns, group);
         }
         let fate = connection.send(&mut self.io, group);
@@ -166,9 +169,15 @@ impl Engine<'_> {
         content.count_streams_from(self.stream_of(0));
         let group = &mut self.groups[connection.group];
         let opened_ns = self.ports[connection.own as usize].opened_ns;
+        let is_spent = connection.is_spent(group);
         let how = connection.hand_back(how, group, opened_ns, self.io.now_ns);
-        let life =
-            Life { opened_ns, is_established: connection.phase == Phase::Open, answers: connection.answers };
+        let life = Life {
+            opened_ns,
+            is_established: connection.phase == Phase::Open,
+            answers: connection.answers,
+            is_spent,
+            part: connection.part,
+        };
         group.ended(how, life, &connection.pending, &content, self.io.now_ns);
         let port = &mut self.ports[connection.own as usize];
         port.is_alive = how == Ended::Alive;

@@ -9,6 +9,7 @@ mod connection;
 mod direction;
 mod download;
 mod engine;
+mod grace;
 mod group;
 mod judged;
 mod latencies;

@@ -1,17 +1,26 @@
 //! How a client ends a connection, as its behavior says.
 
-use std::{net::Shutdown, os::fd::AsFd};
+use std::{
+    net::{Shutdown, TcpStream},
+    os::fd::AsFd,
+};
 
 use super::{
     connection::{Connection, Fate, Last, Phase, Turn},
     engine::Io,
     group::{Ended, Group},
-    pending::{CROSSED_NS, Request},
+    pending::{CROSSED_NS, Request, crossing_ns},
 };
 use crate::{behavior::End, codec::Protocol, reactor::Interest, sys};
 
 /// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
 const KEPT_NS: u64 = 500_000_000;
+
+/// How short a time before the server's close arrives on this connection a request was sent that has crossed it, in
+/// nanoseconds.
+pub(super) fn crossing_of(stream: &TcpStream) -> u64 {
+    crossing_ns(sys::tcp_info(stream.as_fd()).map_or(0, |info| info.least_rtt_us))
+}
 
 impl Connection {
     /// Ends the connection, or its sending direction.
@@ -78,9 +87,14 @@ impl Connection {
             self.forget_unsent(group);
             return Some(Turn::End(how));
         }
-        let is_over = self.pending.answered_count() >= group.requests_per_connection()
-            || (self.is_retiring && self.pending.open() == 0);
+        let is_over = self.is_spent(group) && (!self.is_retiring || self.pending.open() == 0);
         is_over.then(|| self.part(End::Close, io, group))
+    }
+
+    /// Whether the client begins nothing new on it: it has lived for long enough, or the last request that it was for is
+    /// answered.
+    pub(super) fn is_spent(&self, group: &Group) -> bool {
+        self.is_retiring || self.pending.answered_count() >= group.requests_per_connection()
     }
 
     /// A closed loop's requests of which nothing was sent are taken back: they became due only because the client does
@@ -93,10 +107,10 @@ impl Connection {
 
     /// The server no longer waited for a request, and said so: the ordinary end of a connection that is idle. A
     /// request that crossed that on the way is sent once more.
-    pub(super) fn gave_up(&mut self, crossed: Option<Request>, group: &mut Group) {
+    pub(super) fn gave_up(&mut self, crossed: Option<Request>, group: &mut Group, now_ns: u64) {
         self.decoder.withdraw();
         if let Some(request) = crossed {
-            group.retry(&request);
+            group.retry(&request, self.part, now_ns);
         }
         let is_idle = group.spec.is_steady() && self.pending.open() == 0;
         self.last = Some(if is_idle { Last::Idle } else { Last::Error });
@@ -118,6 +132,10 @@ impl Connection {
     /// How the connection ended, now that more is known of it; what was sent as the server closed it goes back to the group
     /// and is sent once more, as browsers do.
     pub(super) fn hand_back(&mut self, how: Ended, group: &mut Group, opened_ns: u64, now_ns: u64) -> Ended {
+        if how == Ended::AsAnnounced && group.may_repeat() && group.comes_back(how, self.is_spent(group)) {
+            // What is pipelined behind the last answer was not looked at (RFC 9112 sections 9.3.2 and 9.6).
+            self.ask_elsewhere(group, now_ns);
+        }
         let is_by_peer = matches!(how, Ended::ByFin | Ended::ByReset);
         if !is_by_peer || !group.spec.is_steady() || self.phase != Phase::Open {
             return how;
@@ -134,8 +152,14 @@ impl Connection {
         if !self.has_crossed(group, now_ns) {
             return how;
         }
-        self.pending.take_all().iter().rev().for_each(|request| group.retry(request));
+        self.ask_elsewhere(group, now_ns);
         self.closed_idle(group, now_ns)
+    }
+
+    /// Hands all that is under way back to the group.
+    fn ask_elsewhere(&mut self, group: &mut Group, now_ns: u64) {
+        let under_way = self.pending.take_all();
+        under_way.iter().rev().for_each(|request| group.retry(request, self.part, now_ns));
     }
 
     /// The server closed it with nothing to be answered; perhaps right after an answer.
@@ -153,6 +177,6 @@ impl Connection {
             && self.pending.open() <= 1
             && self.pending.answered_count() > 0
             && self.rx.moved == self.answered_at
-            && self.pending.requests().all(|request| request.has_crossed(now_ns))
+            && self.pending.requests().all(|request| request.has_crossed(now_ns, crossing_of(&self.stream)))
     }
 }

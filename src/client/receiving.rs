@@ -12,6 +12,7 @@ use super::{
     direction::Allowed,
     engine::{Io, What},
     group::{Ended, Group},
+    parting::crossing_of,
     pending::Request,
     starting::start,
 };
@@ -131,7 +132,7 @@ impl Connection {
             Some(request)
                 if answer.gave_up
                     && may_repeat
-                    && request.has_crossed(io.now_ns)
+                    && request.has_crossed(io.now_ns, crossing_of(&self.stream))
                     && request.has_followed_a_pause(last_answer_ns) =>
             {
                 gave_up = true;
@@ -158,7 +159,7 @@ impl Connection {
             None => self.decoder.end(&mut answered),
         }
         if gave_up {
-            self.gave_up(repeated, group);
+            self.gave_up(repeated, group, io.now_ns);
         }
         self.answers = self.answers.saturating_add(answers);
         if self.pending.answered_count() > answered_before {

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 use super::silence::Silence;
@@ -50,13 +50,17 @@ impl Share {
 }
 
 /// What the threads that drive a group share: when its open loop starts, which is with the last of its first connections,
-/// on whichever thread that comes about; and when the last answer came.
+/// on whichever thread that comes about; when the last answer came; and whether its last connection has ended.
 #[derive(Debug)]
 pub(super) struct Start {
     /// Connections that have neither come about nor failed to.
     to_settle: AtomicU32,
     /// 0: not yet.
     at_ns: AtomicU64,
+    /// Connections that have not ended for good.
+    to_end: AtomicU32,
+    /// None is left, and the last one ended by the clients' doing.
+    has_ended: AtomicBool,
     /// Time that the other threads have to notice, in nanoseconds.
     notice_ns: u64,
     /// When the last answer came, in nanoseconds.
@@ -70,7 +74,9 @@ impl Start {
     pub(super) fn new(count: u32, threads: u32, window_start_ns: u64) -> Self {
         let notice_ns = if threads > 1 { 2 * Self::LOOK_UP_NS } else { 0 };
         let last_answer_ns = Silence::shared(window_start_ns);
-        Self { to_settle: AtomicU32::new(count), at_ns: AtomicU64::new(0), notice_ns, last_answer_ns }
+        let [to_settle, to_end] = [count, count].map(AtomicU32::new);
+        let (at_ns, has_ended) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { to_settle, at_ns, to_end, has_ended, notice_ns, last_answer_ns }
     }
 
     /// One of the first connections has come about, or failed to.
@@ -78,6 +84,21 @@ impl Start {
         if self.to_settle.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.at_ns.store((now_ns + self.notice_ns).max(1), Ordering::Release);
         }
+    }
+
+    /// A connection has ended and does not come back; whether it was the last, and ended by the clients' doing. What a server
+    /// has ended goes on to wait for answers.
+    pub(super) fn ended_one(&self, by_us: bool) -> bool {
+        let is_last = self.to_end.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last && by_us {
+            self.has_ended.store(true, Ordering::Release);
+        }
+        is_last && by_us
+    }
+
+    /// Whether nobody asks any more, by the clients' doing.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
     }
 
     /// When it starts, as soon as that is known.

@@ -35,12 +35,17 @@ impl Silence {
 
     /// No answer came any more, though something was asked for since `since_ns`.
     pub(super) fn ended(&mut self, since_ns: u64, now_ns: u64) {
-        self.note(self.last_ns.load(Ordering::Relaxed).max(since_ns), now_ns);
+        self.note(self.last_ns().max(since_ns), now_ns);
     }
 
     fn note(&mut self, from_ns: u64, until_ns: u64) {
         let silent = until_ns.min(self.window.1).saturating_sub(from_ns.max(self.window.0));
         self.longest_ns = self.longest_ns.max(silent);
+    }
+
+    /// When the group's last answer came, on whichever thread, in nanoseconds.
+    pub(super) fn last_ns(&self) -> u64 {
+        self.last_ns.load(Ordering::Relaxed)
     }
 
     /// In nanoseconds.

@@ -12,8 +12,9 @@ use crate::units::{Rate, Span};
 pub struct Reconnect {
     /// Time from the end of a connection to the next attempt.
     pub pause: Span,
-    /// Attempts of the whole group, at most: those above are put off.
-    pub at_most: Rate,
+    /// Attempts of the whole group, at most: those above are put off. 1000/s unless set, and 10000/s at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Rate>,
 }
 
 impl Reconnect {
@@ -24,15 +25,36 @@ impl Reconnect {
         after that time (the first ones of a group after a random part of it): good clients wait for the answers that are \
         under way, others do not. \
         reconnect = {} opens every connection again that ended, however it ended, after `pause` (default 0s), but no \
-        more of the whole group than `at_most` (default 1000/s). With requests_per_connection it is the churn of clients \
+        more of the whole group than `at_most` (default 1000/s, 10000/s at most). With requests_per_connection it is the churn of clients \
         that keep no connection for long; with a server that evicts or refuses, the storm of those who come back at \
-        once; with an HTTP server that announces the end of a connection, what every client does. Every attempt is \
-        counted as opened.";
+        once. Good HTTP clients also come back without it where the server announced the end of a connection, or let it \
+        go while nothing was asked for. Every attempt is counted as opened.";
+
+    /// Attempts per second that a group can be allowed at most.
+    pub const MOST_ATTEMPTS: Rate = Rate(1e4);
+
+    /// Attempts per second that are allowed unless `at_most` is set.
+    const USUAL_ATTEMPTS: Rate = Rate(1000.0);
+
+    /// How clients come back that are not told to, because every client would: as fast as they can.
+    pub const UNASKED: Self = Self { pause: Span(Duration::ZERO), at_most: Some(Self::MOST_ATTEMPTS) };
+
+    /// Attempts of the whole group per second, at most.
+    #[must_use]
+    pub fn attempts(&self) -> Rate {
+        self.at_most.unwrap_or(Self::USUAL_ATTEMPTS)
+    }
+
+    /// Whether the bound is the profile's, and not what a group is allowed anyway.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        self.at_most.is_some_and(|most| most.0 < Self::MOST_ATTEMPTS.0)
+    }
 }
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Self { pause: Span(Duration::ZERO), at_most: Rate(1000.0) }
+        Self { pause: Span(Duration::ZERO), at_most: None }
     }
 }
 
@@ -52,16 +74,19 @@ impl Attempts {
     /// If no attempts are allowed.
     #[must_use]
     pub fn new(reconnect: &Reconnect, of: u32) -> Self {
-        assert!(reconnect.at_most.0 > 0.0, "attempts need a rate above 0");
-        let gap = Duration::from_secs_f64(f64::from(of) / reconnect.at_most.0);
+        let most = reconnect.attempts().0;
+        assert!(most > 0.0, "attempts need a rate above 0");
+        let gap = Duration::from_secs_f64(f64::from(of) / most);
         Self { pause: reconnect.pause.0, gap, next_ns: 0 }
     }
 
-    /// When a connection that ended now is opened again: never before one that ended earlier.
-    pub fn after(&mut self, now_ns: u64) -> u64 {
-        let at_ns = (now_ns + self.pause.as_nanos() as u64).max(self.next_ns);
+    /// When a connection that ended now is opened again, never before one that ended earlier; and how much of the time until
+    /// then is because no more attempts are allowed.
+    pub fn after(&mut self, now_ns: u64) -> (u64, u64) {
+        let wanted_ns = now_ns + self.pause.as_nanos() as u64;
+        let at_ns = wanted_ns.max(self.next_ns);
         self.next_ns = at_ns + self.gap.as_nanos() as u64;
-        at_ns
+        (at_ns, at_ns - wanted_ns)
     }
 }
 
@@ -77,15 +102,31 @@ mod tests {
 
     #[test]
     fn one_comes_back_at_once_or_after_a_pause() {
-        assert_eq!(attempts("").after(7 * MS), 7 * MS);
-        assert_eq!(attempts("pause = '20ms'").after(7 * MS), 27 * MS);
+        assert_eq!(attempts("").after(7 * MS), (7 * MS, 0));
+        assert_eq!(attempts("pause = '20ms'").after(7 * MS), (27 * MS, 0));
     }
 
     #[test]
     fn many_come_back_no_faster_than_they_may() {
         let mut attempts = attempts("at_most = '100/s'");
-        let times: Vec<u64> =
-            [5, 5, 5, 6, 90, 91].into_iter().map(|ms| attempts.after(ms * MS) / MS).collect();
-        assert_eq!(times, [5, 15, 25, 35, 90, 100]);
+        let times: Vec<(u64, u64)> = [5, 5, 5, 6, 90, 91]
+            .into_iter()
+            .map(|ms| attempts.after(ms * MS))
+            .map(|(at_ns, put_off_ns)| (at_ns / MS, put_off_ns / MS))
+            .collect();
+        assert_eq!(times, [(5, 0), (15, 10), (25, 20), (35, 29), (90, 0), (100, 9)]);
+    }
+
+    #[test]
+    fn only_a_bound_that_is_set_and_below_what_is_possible_is_the_profiles() {
+        for (text, is_bounded) in [
+            ("", false),
+            ("at_most = '10000/s'", false),
+            ("at_most = '1000/s'", true),
+            ("pause = '1s'", false),
+        ] {
+            let reconnect: Reconnect = toml::from_str(text).expect("knobs");
+            assert_eq!(reconnect.is_bounded(), is_bounded, "{text}");
+        }
     }
 }

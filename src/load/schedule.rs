@@ -45,6 +45,12 @@ impl Schedule {
         self.phases.iter().flat_map(|phase| [phase.from, phase.to]).chain([self.rest])
     }
 
+    /// The highest of them.
+    #[must_use]
+    pub fn peak(&self) -> Rate {
+        self.rates().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or(self.rest)
+    }
+
     /// Whether the rate is the same all the time.
     #[must_use]
     pub fn is_constant(&self) -> bool {

@@ -6,8 +6,8 @@ use super::{Expectation, Group, Limits, Profile, expect::Names};
 use crate::{
     behavior::{About, Needs, Race},
     codec::{Check, Protocol, content, http::Verb},
-    load::{Load, Schedule},
-    units::Rate,
+    load::{Load, Reconnect, Schedule},
+    units::{Count, Rate},
 };
 
 /// Requests that a connection can have under way.
@@ -15,8 +15,6 @@ const MOST_DEPTH: u32 = 1 << 16;
 /// What an open loop can be asked for, in requests per second.
 const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
-/// Connections that a group can be asked to open again, per second.
-const MOST_ATTEMPTS: f64 = 1e4;
 /// Threads that can drive the clients.
 const MOST_THREADS: u32 = 64;
 
@@ -144,7 +142,7 @@ impl Profile {
             return fault(&["start"], "the group would connect after the end of the run");
         }
         let Some(schedule) = &group.connect_rate else { return Ok(()) };
-        if !schedule.rates().all(|rate| is_between(rate, MOST_ATTEMPTS)) {
+        if !schedule.rates().all(|rate| is_between(rate, Reconnect::MOST_ATTEMPTS.0)) {
             return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
         }
         let last_ns = schedule.due_ns(f64::from(group.count - 1));
@@ -180,11 +178,29 @@ fn check_lives(group: &Group) -> Result<(), Fault> {
         return fault(&["lifetime"], "must be longer than 0; leave it out to keep connections");
     }
     match group.reconnect {
-        Some(reconnect) if !(LEAST_RATE..=MOST_ATTEMPTS).contains(&reconnect.at_most.0) => {
+        Some(reconnect) if !(LEAST_RATE..=Reconnect::MOST_ATTEMPTS.0).contains(&reconnect.attempts().0) => {
             fault(&["reconnect", "at_most"], "must be from 1 in an hour to 10000/s")
         }
-        _ => Ok(()),
+        Some(reconnect) => check_reach(group, reconnect),
+        None => Ok(()),
     }
+}
+
+/// Whether good clients that keep a connection for some requests only can come back as fast as their load needs them.
+fn check_reach(group: &Group, reconnect: Reconnect) -> Result<(), Fault> {
+    let (Some(Count(requests)), Some(schedule)) = (group.requests_per_connection, &group.load.rate) else {
+        return Ok(());
+    };
+    let most = Rate(reconnect.attempts().0 * f64::from(requests));
+    if !group.is_steady() || schedule.peak().0 <= most.0 {
+        return Ok(());
+    }
+    let message = format!(
+        "cannot be reached: {requests} requests on each of at most {} connections are {most}; ask for less, or raise \
+         requests_per_connection or reconnect.at_most (10000/s at most)",
+        reconnect.attempts()
+    );
+    fault(&["load", "rate"], message)
 }
 
 fn check_load(group: &Group) -> Result<(), Fault> {

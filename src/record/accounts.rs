@@ -21,7 +21,7 @@ pub struct Ledger {
     /// Ended by the peer while nothing was asked for: an idle connection that was kept for long enough.
     #[serde(default)]
     pub closed_idle: u64,
-    /// Of those, ended within 50 ms of an answer: the server does not keep connections, and does not say so.
+    /// Of those, ended within 10 ms of an answer: the server does not keep connections, and does not say so.
     #[serde(default)]
     pub closed_after_answer: u64,
     /// Ended by the peer with FIN.
@@ -99,6 +99,16 @@ impl Requests {
     pub const fn balance(&self) -> bool {
         self.started == self.answered + self.unanswered + self.lost
     }
+}
+
+/// Connections that were needed and opened again later than they could have been: badpeer, or the profile, allows no more
+/// attempts a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PutOff {
+    /// Time that they waited for it in the measured window, as a share of the time of all connections, from 0 to 1.
+    pub share: f64,
+    /// The profile says how many attempts it allows (`reconnect.at_most`, below 10000/s): that is what it is about.
+    pub is_asked_for: bool,
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     // A client that has vanished keeps its descriptor when it comes back on another connection.
     let haunting = |group: &Group| {
         let again = group.reconnect.filter(|_| group.rx.vanishes() || group.tx.vanishes());
-        again.map_or(0, |again| (again.at_most.0 * profile.duration().as_secs_f64()).ceil() as u64)
+        again.map_or(0, |again| (again.attempts().0 * profile.duration().as_secs_f64()).ceil() as u64)
     };
     let beside = profile.clients.iter().map(|group| racing(group) + haunting(group)).sum::<u64>();
     let needed = profile.connections() + beside + OWN_DESCRIPTORS;

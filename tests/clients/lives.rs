@@ -44,16 +44,23 @@ fn an_end_that_was_announced_is_no_eviction() {
         "HTTP/1.0 200 OK\r\nContent-Length: 2",
         "HTTP/1.1 200 OK",
     ] {
-        let group = asked_once(head, "");
-        let (ledger, requests) = (group.ledger, group.requests);
+        // Every HTTP client comes back then, told to or not.
+        for keys in ["", "reconnect = { pause = \"1ms\" }"] {
+            let group = asked_once(head, keys);
+            let (ledger, requests) = (group.ledger, group.requests);
+            assert!(ledger.closed_as_announced > 20, "{head}: {ledger:?}");
+            assert_eq!(
+                (ledger.evicted_fin, ledger.evicted_rst, requests.lost),
+                (0, 0, 0),
+                "{head}: {ledger:?}"
+            );
+            assert_eq!(requests.answered, ledger.closed_as_announced, "{head}");
+            assert_eq!((group.content.corrupt, group.content.errors), (0, 0), "{head}");
+        }
+        let spent = asked_once(head, "requests_per_connection = 1");
+        let (ledger, requests) = (spent.ledger, spent.requests);
         assert_eq!((ledger.opened, ledger.closed_as_announced), (2, 2), "{head}: {ledger:?}");
         assert_eq!((requests.started, requests.answered, requests.lost), (2, 2, 0), "{head}: {requests:?}");
-        let back = asked_once(head, "reconnect = { pause = \"1ms\" }");
-        let (ledger, requests) = (back.ledger, back.requests);
-        assert!(ledger.closed_as_announced > 20, "{head}: {ledger:?}");
-        assert_eq!((ledger.evicted_fin, ledger.evicted_rst, requests.lost), (0, 0, 0), "{head}: {ledger:?}");
-        assert_eq!(requests.answered, ledger.closed_as_announced, "{head}");
-        assert_eq!((back.content.corrupt, back.content.errors), (0, 0), "{head}");
     }
 }
 
@@ -82,6 +89,21 @@ fn a_post_that_crosses_an_unannounced_end_is_lost() {
     let (ledger, requests) = (group.ledger, group.requests);
     assert_eq!((ledger.evicted_fin + ledger.evicted_rst, ledger.closed_idle), (2, 0), "{ledger:?}");
     assert_eq!((requests.retried, requests.lost), (0, 2), "{requests:?}");
+}
+
+/// The longest silence of four clients in a second, in nanoseconds.
+fn silence(keys: &str) -> f64 {
+    let clients =
+        format!("[[clients]]\nname = \"g\"\ncount = 4\nload = {{ depth = 1, payload = 64 }}\n{keys}");
+    of(&driven("", &clients, 1000).summaries[0], Metric::LongestSilence)
+}
+
+#[test]
+fn a_group_that_has_done_its_work_is_not_silent_and_one_that_was_thrown_out_is() {
+    let done = silence("requests_per_connection = 50");
+    assert!(done < 600e6, "{done} ns: it had asked for all that it was to");
+    let thrown_out = silence("tx = \"garbage\"");
+    assert!(thrown_out > 800e6, "{thrown_out} ns");
 }
 
 #[test]

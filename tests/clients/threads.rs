@@ -46,6 +46,10 @@ fn every_connection_is_driven_by_one_and_the_rate_is_that_of_the_group() {
         let offered = of(&driven.summaries[index], Metric::Offered);
         assert!((rate * 0.9..=rate).contains(&offered), "{offered} requests per second");
     }
+    // The only connection of "one" is not driven by the thread that tells of the groups.
+    let has_started = |index: usize| driven.groups[index].loop_started_ns.is_some();
+    assert_eq!([0, 1, 2, 3].map(has_started), [false, true, true, false]);
+    assert!(driven.whole[1].value(Metric::Due) > Some(100.0), "what became due of it: {:?}", driven.whole[1]);
     let latencies = driven.groups[0].response_ns.count();
     assert!(latencies.abs_diff(driven.groups[0].requests.answered) < 30, "those of all threads: {latencies}");
     let (rows, seconds) = driven.window.as_ref().expect("the whole window");

@@ -4,11 +4,11 @@ use super::{Ended, Group, Life};
 use crate::{
     behavior::End,
     client::{
+        download::Downloads,
         pending::{Pending, Request},
         queue::Arrival,
     },
     codec::Tally,
-    load::{Attempts, Reconnect},
     record::Cause,
     units::Count,
 };
@@ -36,17 +36,28 @@ impl Group {
         self.due_in_window -= u64::from(self.in_window(due_ns));
     }
 
-    /// A request was sent as the server closed the connection: it waits for another one.
-    pub(in crate::client) fn retry(&mut self, request: &Request) {
+    /// A request was sent as the server closed the connection: it waits for another one, which fetches the same part where
+    /// the group fetches something in parts.
+    pub(in crate::client) fn retry(&mut self, request: &Request, part: u32, now_ns: u64) {
         self.requests.started -= 1;
         self.requests.retried += 1;
+        self.retried_in_window += u64::from(self.in_window(now_ns));
         let &Request { due_ns, delay_us, .. } = request;
-        self.queue.push_front(Arrival { due_ns, delay_us, is_retry: true });
+        let arrival = Arrival { due_ns, delay_us, is_retry: true };
+        match &mut self.downloads {
+            Some(downloads) => downloads.owe(part, arrival),
+            None => self.queue.push_front(arrival),
+        }
+    }
+
+    /// Whether requests wait for a connection.
+    pub(in crate::client) fn has_waiting(&self) -> bool {
+        !self.queue.is_empty() || self.downloads.as_ref().is_some_and(Downloads::owes)
     }
 
     /// Whether its requests may be sent again without asking: that has no effect (RFC 9110 section 9.2.2).
     pub(in crate::client) fn may_repeat(&self) -> bool {
-        self.spec.is_safe_to_repeat() && self.downloads.is_none()
+        self.spec.is_safe_to_repeat()
     }
 
     /// Requests that each of its connections starts at most.
@@ -60,9 +71,12 @@ impl Group {
         while let Some(arrival) = self.queue.pop() {
             self.skip(arrival.due_ns, now_ns);
         }
+        for arrival in self.downloads.as_mut().map(Downloads::take_owed).unwrap_or_default() {
+            self.skip(arrival.due_ns, now_ns);
+        }
         self.outlasted_ns = self.outlasted_ns.into_iter().chain(oldest_ns).min();
         // In an open loop only requests that nobody answered make a silence; a closed loop always asks.
-        let asks_always = self.spec.load.is_closed_loop() && !self.has_ended;
+        let asks_always = self.spec.load.is_closed_loop() && !self.start.has_ended();
         if let Some(since_ns) = if asks_always { Some(0) } else { self.outlasted_ns } {
             self.silence.ended(since_ns, now_ns);
         }
@@ -111,6 +125,7 @@ impl Group {
             downloads.part_came(error, now_ns);
         }
         self.answered_in_window += u64::from(self.in_window(now_ns));
+        self.grace.answered(response, now_ns < self.window.1);
         self.silence.answered(if self.pace.is_some() { request.due_ns } else { 0 }, now_ns);
         if error {
             self.censor(Cause::Errors, &request, now_ns);
@@ -170,26 +185,11 @@ impl Group {
             if !matches!(how, Ended::ByUs(_)) {
                 pending.requests().for_each(|request| self.censor(Cause::Lost, request, now_ns));
             }
-            self.come_back(how, now_ns);
+            self.come_back(how, life, now_ns);
         }
         // Nobody knows what answers to spoilt requests must be.
         if !self.spec.tx.spoils() {
             self.content.add(content);
-        }
-    }
-
-    /// Opens the connection again where the group does so, or where its end is one after which every client does.
-    fn come_back(&mut self, how: Ended, now_ns: u64) {
-        if self.spec.reconnect.is_some() || how == Ended::Idle {
-            let of = self.part.of;
-            let attempts = self.attempts.get_or_insert_with(|| Attempts::new(&Reconnect::default(), of));
-            self.reopen_ns.push_back(attempts.after(now_ns));
-        }
-        if self.alive.is_empty() && self.reopen_ns.is_empty() && self.to_open == 0 {
-            self.has_ended = true;
-            if self.spec.load.is_closed_loop() {
-                self.silence.ended(0, now_ns);
-            }
         }
     }
 
@@ -215,6 +215,8 @@ impl Group {
         self.due_in_window += other.due_in_window;
         self.left_over += other.left_over;
         self.answered_in_window += other.answered_in_window;
+        self.retried_in_window += other.retried_in_window;
+        self.put_off_ns += other.put_off_ns;
         self.requests.add(&other.requests);
         self.ledger.add(&other.ledger);
         self.received += other.received;

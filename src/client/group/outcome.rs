@@ -19,7 +19,7 @@ impl Group {
     pub(in crate::client) fn counts(&self) -> Row {
         let mut row = Row::default();
         row.set(Metric::Answered, self.requests.answered as f64);
-        if self.pace.is_some() {
+        if self.spec.load.rate.is_some() {
             row.set(Metric::Due, self.due as f64);
         }
         row.set(Metric::Skipped, self.requests.skipped as f64);
@@ -98,7 +98,7 @@ impl Group {
         ] {
             row.set(metric, self.judged.count(cause) as f64 / due);
         }
-        row.set(Metric::RetriedShare, self.requests.retried as f64 / due);
+        row.set(Metric::RetriedShare, self.retried_in_window as f64 / due);
         let Ledger { evicted_fin, evicted_rst, refused, timed_out, opened, .. } = self.ledger;
         let ended = evicted_fin + evicted_rst + refused + timed_out;
         row.set(Metric::EndedShare, ended as f64 / opened.max(1) as f64);
@@ -130,10 +130,12 @@ impl Group {
             service_ns: Buckets::from(&self.judged.service.answered),
             censored_ns: Buckets::from(&self.judged.response.censored),
             undelayed_ns: Buckets::from(&self.judged.undelayed),
+            put_off: self.put_off(),
+            // This thread may drive none of the group's connections, and has no clock for it then.
             loop_started_ns: self
                 .start
                 .at_ns()
-                .filter(|_| self.pace.is_some())
+                .filter(|_| self.spec.load.rate.is_some())
                 .map(|at_ns| at_ns as i64 - self.epoch_ns as i64),
             ..GroupResult::default()
         }

@@ -9,16 +9,152 @@ use crate::{
     },
     codec::Protocol,
     metric::Metric,
-    record::Cause,
+    record::{Cause, PutOff},
 };
 
+const FIRST: Opening = Opening { again: false, part: 0 };
+const AGAIN: Opening = Opening { again: true, part: 0 };
+
 fn group() -> Group {
-    let text = "name = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-    let spec: profile::Group = toml::from_str(text).expect("a group");
-    assert_eq!(spec.protocol, Protocol::Frame);
-    let part = Share { index: 0, of: 1 }.part(0, spec.count);
-    let start = Arc::new(Start::new(spec.count, 1, 100));
-    Group::new(&spec, part, start, "server", 0, (100, 200), 1)
+    let group = group_of("count = 1\nload = { depth = 1, payload = 9 }");
+    assert_eq!(group.spec.protocol, Protocol::Frame);
+    group
+}
+
+/// A group with these keys that one thread drives, and a window from 100 to 200 ns.
+fn group_of(keys: &str) -> Group {
+    threads_of(1, keys).remove(0)
+}
+
+/// The parts of it that so many threads drive.
+fn threads_of(of: u32, keys: &str) -> Vec<Group> {
+    let spec: profile::Group = toml::from_str(&format!("name = \"g\"\n{keys}")).expect("a group");
+    let start = Arc::new(Start::new(spec.count, of, 100));
+    let part = |index| Share { index, of }.part(0, spec.count);
+    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, (100, 200), 1);
+    (0..of).map(group).collect()
+}
+
+fn ends(group: &mut Group, how: Ended, now_ns: u64) {
+    group.ended(how, Life::default(), &Pending::default(), &Tally::default(), now_ns);
+}
+
+/// The longest silence of a closed loop of three, as these ends of connections leave it: how, and when.
+fn silence_after(of: u32, ends_of: &[(usize, Ended, u64)]) -> Option<f64> {
+    let mut threads = threads_of(of, "count = 3\nload = { depth = 1, payload = 9 }");
+    for group in &mut threads {
+        while group.take_turn(0).is_some() {}
+    }
+    for &(thread, how, now_ns) in ends_of {
+        let group = &mut threads[thread];
+        group.answered(Request { sent_ns: 1, ..Request::due(1) }, false, now_ns);
+        ends(group, how, now_ns);
+    }
+    for group in &mut threads {
+        group.stop(300);
+    }
+    let mut parts = threads.into_iter();
+    let mut all = parts.next()?;
+    parts.for_each(|part| all.absorb(part));
+    all.summary().0.value(Metric::LongestSilence)
+}
+
+#[test]
+fn who_has_done_all_its_work_is_not_silent_and_who_was_thrown_out_is() {
+    let done = Ended::ByUs(End::Close);
+    for of in [1, 2] {
+        let last = of as usize - 1;
+        assert_eq!(silence_after(of, &[(0, done, 110), (last, done, 120), (0, done, 130)]), Some(10.0));
+        let evicted = [(0, done, 110), (last, done, 120), (0, Ended::ByFin, 130)];
+        assert_eq!(silence_after(of, &evicted), Some(70.0), "the server ended the last");
+        let first = [(0, Ended::ByReset, 105), (last, done, 120), (0, done, 130)];
+        assert_eq!(silence_after(of, &first), Some(15.0), "the others went on");
+        assert_eq!(silence_after(of, &first[..2]), Some(80.0), "one still asks, wherever it has come to");
+    }
+}
+
+#[test]
+fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
+    let mut threads = threads_of(3, "count = 1\nload = { rate = 1000, payload = 9 }");
+    let at = threads.iter().position(|group| group.part.count == 1).expect("one has it");
+    assert_eq!(at, 0);
+    // The thread that tells of it is one that has none.
+    let (mut teller, mut driver) = (threads.remove(1), threads.remove(0));
+    driver.settled_one(false, 50);
+    driver.due(110);
+    driver.answered(Request { sent_ns: 110, ..Request::due(110) }, false, 120);
+    teller.absorb(driver);
+    assert!(teller.result().loop_started_ns.is_some());
+    assert_eq!(teller.counts().value(Metric::Due), Some(1.0));
+}
+
+#[test]
+fn what_is_sent_again_in_the_window_is_a_share_of_what_is_due_in_it() {
+    let mut group = group_of("count = 1\nload = { depth = 1 }\nprotocol = \"http\"");
+    group.requests.started = 10;
+    (101..105).for_each(|due_ns| group.due(due_ns));
+    for now_ns in [20, 50, 90, 150, 230] {
+        group.retry(&Request::due(10), 0, now_ns);
+    }
+    assert_eq!(group.summary().0.value(Metric::RetriedShare), Some(0.25), "one in the window of four");
+    assert_eq!(group.requests.retried, 5);
+}
+
+#[test]
+fn an_http_connection_comes_back_after_an_announced_end_unless_its_work_is_done() {
+    let keys = "count = 1\nload = { depth = 1 }\nprotocol = \"http\"\nrequests_per_connection = 9";
+    for (keys, is_spent, comes_back) in [
+        (keys.to_owned(), false, true),
+        (keys.to_owned(), true, false),
+        (format!("{keys}\nreconnect = {{}}"), true, true),
+        (format!("{keys}\nrx = {{ close = {{ messages = 1 }} }}"), false, false),
+    ] {
+        let mut group = group_of(&keys);
+        assert!(group.take_turn(0).is_some());
+        let life = Life { is_spent, ..Life::default() };
+        group.ended(Ended::AsAnnounced, life, &Pending::default(), &Tally::default(), 150);
+        assert_eq!(group.take_turn(u64::MAX).is_some(), comes_back, "{keys}");
+    }
+}
+
+#[test]
+fn who_comes_in_the_place_of_another_fetches_its_part() {
+    let keys = "count = 3\nload = { depth = 1, answer = 90 }\nprotocol = \"http\"\nhttp = { ranges = true }";
+    let mut group = group_of(keys);
+    let parts: Vec<u32> = std::iter::from_fn(|| group.take_turn(0)).map(|opening| opening.part).collect();
+    assert_eq!(parts, [0, 1, 2]);
+    for (part, how) in [(1, Ended::Idle), (0, Ended::AsAnnounced)] {
+        let life = Life { part, ..Life::default() };
+        group.ended(how, life, &Pending::default(), &Tally::default(), 150);
+        assert_eq!(group.take_turn(u64::MAX), Some(Opening { again: true, part }));
+    }
+    group.requests.started = 1;
+    group.retry(&Request::due(120), 2, 150);
+    assert!(group.has_waiting() && group.queue.is_empty(), "nobody else can fetch it");
+    group.stop(250);
+    assert_eq!((group.requests.skipped, group.has_waiting()), (1, false));
+}
+
+#[test]
+fn time_that_connections_may_not_come_back_in_is_counted_as_far_as_they_are_needed() {
+    let keys = "protocol = \"http\"\ncount = 2\nrequests_per_connection = 1\n\
+                reconnect = { at_most = \"10000/s\" }";
+    let put_off = |load: &str, waits: bool| {
+        let mut group = group_of(&format!("{keys}\nload = {load}"));
+        group.window = (100, 1_000_100);
+        (0..2).for_each(|_| assert!(group.take_turn(0).is_some()));
+        (0..2).for_each(|_| ends(&mut group, Ended::ByUs(End::Close), 50_000));
+        if waits {
+            group.arrived(60_000, 60_000);
+        }
+        assert!(group.take_turn(50_000).is_some());
+        assert!(group.take_turn(149_999).is_none() && group.take_turn(150_000).is_some());
+        group.put_off()
+    };
+    let share = 100_000.0 / 2_000_000.0;
+    assert_eq!(put_off("{ depth = 1 }", false), PutOff { share, is_asked_for: false });
+    assert_eq!(put_off("{ rate = 100 }", true), PutOff { share, is_asked_for: false });
+    assert_eq!(put_off("{ rate = 100 }", false), PutOff::default(), "nothing waited for it");
 }
 
 #[test]
@@ -41,7 +177,7 @@ fn what_the_warm_up_left_unanswered_counts_in_the_window() {
     let mut pending = Pending::default();
     pending.start(Request::due(90));
     group.due(90);
-    let life = Life { opened_ns: 80, is_established: true, answers: 0 };
+    let life = Life { opened_ns: 80, is_established: true, ..Life::default() };
     group.ended(Ended::Alive, life, &pending, &Tally::default(), 250);
     let (summary, censored) = group.summary();
     assert_eq!(summary.value(Metric::LatencyP99), Some(160.0), "it waited all the time");
@@ -76,7 +212,7 @@ fn a_request_open_at_the_end_is_unanswered_or_lost() {
     let mut group = group();
     let mut pending = Pending::default();
     pending.start(Request::due(150));
-    let life = Life { opened_ns: 90, is_established: true, answers: 0 };
+    let life = Life { opened_ns: 90, is_established: true, ..Life::default() };
     for how in [Ended::Alive, Ended::ByReset] {
         group.due(150);
         group.ended(how, life, &pending, &Tally::default(), 250);
@@ -135,7 +271,7 @@ fn a_request_sent_as_the_server_closed_waits_again_and_is_started_once() {
     let mut group = group();
     group.requests.started = 1;
     group.due(120);
-    group.retry(&Request { sent_ns: 125, delay_us: 3, ..Request::due(120) });
+    group.retry(&Request { sent_ns: 125, delay_us: 3, ..Request::due(120) }, 0, 130);
     assert_eq!((group.requests.started, group.requests.retried), (0, 1));
     assert_eq!(group.queue.pop(), Some(Arrival { due_ns: 120, delay_us: 3, is_retry: true }));
 }
@@ -144,7 +280,7 @@ fn a_request_sent_as_the_server_closed_waits_again_and_is_started_once() {
 fn the_fewest_answers_are_those_of_a_connection_that_was_there_all_the_time() {
     let mut group = group();
     for (opened_ns, answers, now) in [(50, 7, 210), (60, 3, 210), (60, 1, 150), (150, 0, 210)] {
-        let life = Life { opened_ns, is_established: true, answers };
+        let life = Life { opened_ns, is_established: true, answers, ..Life::default() };
         group.ended(Ended::Alive, life, &Pending::default(), &Tally::default(), now);
     }
     let (summary, _) = group.summary();
@@ -155,13 +291,13 @@ fn the_fewest_answers_are_those_of_a_connection_that_was_there_all_the_time() {
 #[test]
 fn an_idle_connection_that_the_server_closed_is_opened_again_also_without_being_told_to() {
     let mut group = group();
-    assert_eq!(group.take_turn(0), Some(false), "the first one");
+    assert_eq!(group.take_turn(0), Some(FIRST), "the first one");
     group.ended(Ended::ByFin, Life::default(), &Pending::default(), &Tally::default(), 100);
     assert_eq!(group.take_turn(u64::MAX), None, "that was an eviction");
     group.ended(Ended::Idle, Life::default(), &Pending::default(), &Tally::default(), 100);
     assert_eq!(
         (group.take_turn(100), group.ledger.closed_idle, group.ledger.evicted_fin),
-        (Some(true), 1, 1)
+        (Some(AGAIN), 1, 1)
     );
 }
 
@@ -174,7 +310,8 @@ fn the_first_connections_are_opened_on_a_schedule() {
     let mut opened = Vec::new();
     while let Some(at_ns) = group.next_wake_ns() {
         assert_eq!(group.take_turn(at_ns - 1), None);
-        assert_eq!(group.take_turn(at_ns), Some(false));
+        let part = opened.len() as u32;
+        assert_eq!(group.take_turn(at_ns), Some(Opening { again: false, part }));
         opened.push(at_ns);
     }
     assert_eq!(opened, [50, 10_000_050, 20_000_050]);
@@ -186,10 +323,10 @@ fn who_reconnects_comes_back_after_a_pause_and_once_for_each_end() {
     let reconnect = toml::from_str("pause = '10ns'").expect("knobs");
     group.attempts = Some(Attempts::new(&reconnect, 1));
     group.spec.reconnect = Some(reconnect);
-    assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(false), None), "the first one");
+    assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(FIRST), None), "the first one");
     for how in [Ended::ByReset, Ended::Alive] {
         group.ended(how, Life::default(), &Pending::default(), &Tally::default(), 100);
     }
     assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
-    assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(true), None));
+    assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(AGAIN), None));
 }

@@ -71,6 +71,11 @@ fn a_load_or_a_life_that_is_impossible_is_refused() {
             format!("{LOAD}\nreconnect = {{ at_most = '0/s' }}"),
             "clients.0.reconnect.at_most: must be",
         ),
+        (
+            "frame",
+            "load = { rate = '3000/s' }\nrequests_per_connection = 2\nreconnect = {}".into(),
+            "clients.0.load.rate: cannot be reached: 2 requests on each of at most 1000/s connections are 2000/s",
+        ),
     ]);
 }
 
