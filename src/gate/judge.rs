@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 
 use self::excuse::Failure;
 use super::{
-    MOST_OWN_SHARE, clients_were_late, clients_were_starved, clients_were_the_limit, depends_on_time,
-    own_share,
+    MOST_OWN_SHARE, clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit,
+    depends_on_time, own_share,
 };
 use crate::{
     metric::{Definite, Metric},
@@ -274,7 +274,8 @@ impl<'a> Here<'a> {
             && expectation.conditions.iter().all(Condition::bounds_from_below);
         let others = self.compared_with(expectation).filter(|_| !is_longer_all_the_more);
         let trials: Vec<&Trial> = others.chain([self.point]).flat_map(|point| &point.trials).collect();
-        if trials.iter().any(|trial| limited(trial)) {
+        let is_put_off = |trial: &&Trial| group.is_steady() && clients_were_put_off(trial, &group.name);
+        if trials.iter().any(|trial| limited(trial)) || (!is_wait(metric) && trials.iter().any(is_put_off)) {
             return Some("The clients were the limit, not the server".to_owned());
         }
         // A latency that the harness made up itself is as little the server's.

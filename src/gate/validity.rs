@@ -8,8 +8,9 @@
 
 mod closes;
 mod others;
+mod put_off;
 
-pub use self::others::*;
+pub use self::{others::*, put_off::*};
 use super::{MOST_OWN_SHARE, own_share};
 use crate::{
     codec::Protocol,
@@ -88,6 +89,7 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.inflation(),
         figures.pipelining(),
         figures.closing(),
+        figures.put_off(),
         // A server that answers nobody is not excused by a queue that it never emptied.
         figures.listen_queue().filter(|_| !figures.was_anybody_answered()),
     ];

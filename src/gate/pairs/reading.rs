@@ -1,6 +1,9 @@
 //! A number as one trial has it: measured, or no more than known to be at least so much.
 
-use super::{super::validity::clients_were_the_limit, Gated};
+use super::{
+    super::validity::{clients_were_put_off, clients_were_the_limit},
+    Gated,
+};
 use crate::{
     metric::{Metric, Stat},
     record::Trial,
@@ -131,8 +134,8 @@ impl Kind {
 
     fn is_trusted(self, name: &str, trial: &Trial) -> bool {
         match self {
-            Self::Quantile { beyond } => answers(name, trial) >= BEYOND / beyond,
-            Self::Rate => !clients_were_the_limit(trial),
+            Self::Quantile { beyond } => answers(name, trial) >= BEYOND / beyond && !is_put_off(name, trial),
+            Self::Rate => !clients_were_the_limit(trial) && !is_put_off(name, trial),
             Self::Other => true,
         }
     }
@@ -142,6 +145,11 @@ impl Kind {
 /// clients were not the limit.
 pub(in crate::gate) fn is_trusted(name: &str, trial: &Trial) -> bool {
     Kind::of(name).is_trusted(name, trial)
+}
+
+/// Whether the number's group could not open connections as fast as it needed them.
+fn is_put_off(name: &str, trial: &Trial) -> bool {
+    name.rsplit_once('.').is_some_and(|(group, _)| clients_were_put_off(trial, group))
 }
 
 /// The answers that the number's group got in the window.

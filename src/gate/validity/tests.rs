@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     profile::Source,
-    record::{Effective, GroupResult, Ledger, Requests, Shortage},
+    record::{Effective, GroupResult, Ledger, PutOff, Requests, Shortage},
 };
 
 const OPEN: &str = "rate = 9";
@@ -274,4 +274,33 @@ fn a_latency_that_the_harness_made_up_is_told_of() {
         "{}",
         with(1_000_000)
     );
+}
+
+#[test]
+fn connections_that_may_not_come_back_as_fast_as_they_are_needed_are_told_of() {
+    let put_off = |keys: &str, share, is_asked_for| {
+        let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+        let put_off = PutOff { share, is_asked_for };
+        let group = GroupResult { name: "g".to_owned(), ledger, put_off, ..GroupResult::default() };
+        let trial = Trial { groups: vec![group], ..trial(&[]) };
+        let text = format!(
+            "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n{keys}"
+        );
+        let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
+        (examine(&profile, &trial).notes.join("\n"), clients_were_put_off(&trial, "g"))
+    };
+    let most = "reconnect = { at_most = \"10000/s\" }";
+    assert_eq!(put_off(most, 0.02, false), (String::new(), false), "a little does not matter");
+    let (said, is_limit) = put_off(most, 0.5, false);
+    assert!(is_limit && said.contains("waited 50 % of the time to be opened again"), "{said}");
+    assert!(
+        said.contains("no more than 10000/s") && said.contains("more requests on a connection"),
+        "{said}"
+    );
+    let (said, is_limit) = put_off("reconnect = {}", 0.5, false);
+    assert!(is_limit && said.contains("1000/s") && said.ends_with("raise reconnect.at_most"), "{said}");
+    let (said, is_limit) = put_off("", 0.5, false);
+    assert!(is_limit && said.contains("no more than 10000/s"), "{said}");
+    let (said, is_limit) = put_off("reconnect = { at_most = \"500/s\" }", 0.5, true);
+    assert!(!is_limit && said.contains("what the profile allows"), "{said}");
 }
