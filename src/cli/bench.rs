@@ -15,10 +15,10 @@ use crate::{
         http::{Statuses, Verb},
         raw::Octets,
     },
-    load::Schedule,
+    load::{Reconnect, Schedule},
     profile::{Attach, Bench, Crowd, LongestWait, Peer, Program, Source, Target},
     run::Request,
-    units::{Bytes, Count, Span},
+    units::{Bytes, Count, Rate, Span},
 };
 
 /// What the run is called in reports.
@@ -46,7 +46,8 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "RATE")]
     rate: Option<Schedule>,
 
-    /// Requests that a good client sends on one connection; then it closes it and opens another. No bound unless given
+    /// Requests that a good client sends on one connection; then it closes it and opens another, of which badpeer opens 10000
+    /// a second at most. No bound unless given
     #[arg(long, value_name = "N")]
     requests_per_connection: Option<Count>,
 
@@ -74,7 +75,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
 
-    /// The statuses that HTTP may answer with, such as 200,404,3xx; an answer with another one is an error
+    /// The statuses that HTTP may answer with, such as 200,404,3xx; an answer with another one is an error. 2xx unless given
     #[arg(long, value_name = "LIST")]
     status: Option<Statuses>,
 
@@ -236,6 +237,22 @@ impl Args {
 }
 
 impl Args {
+    /// Whether enough connections can be opened for the rate.
+    fn check_rate(&self) -> Result<(), Failure> {
+        let Some((Count(requests), rate)) = self.requests_per_connection.zip(self.rate.as_ref()) else {
+            return Ok(());
+        };
+        let most = Rate(Reconnect::MOST_ATTEMPTS.0 * f64::from(requests));
+        if rate.peak().0 <= most.0 {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "--rate {rate} cannot be reached with --requests-per-connection {requests}: badpeer opens {} connections at most; \
+             ask for {most} at most, or for more requests on each connection",
+            Reconnect::MOST_ATTEMPTS
+        )))
+    }
+
     /// Whether what is said of answers can be said of this protocol's, and is no contradiction.
     fn check_answers(&self, place: &Place) -> Result<(), Failure> {
         let flag = if self.status.is_some() { "--status" } else { "--check" };
@@ -268,6 +285,7 @@ impl Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let place = place(&args.address).map_err(Failure::usage)?;
     args.check_answers(&place)?;
+    args.check_rate()?;
     let text = args.bench(&place)?.to_toml();
     let source = Source { file: NAME.to_owned(), text };
     let points = source.expand(&[]).map_err(Failure::usage)?;

@@ -12,7 +12,7 @@ use crate::{
         http::{Statuses, Verb},
         raw::Octets,
     },
-    load::Schedule,
+    load::{Reconnect, Schedule},
     units::{Bytes, Count, Span},
 };
 
@@ -204,10 +204,10 @@ impl Bench {
 
     /// How long a good client's connection lives. Where HTTP's server ends it, as it may, the client comes back.
     fn lives(&self) -> String {
-        let reconnect = "reconnect = { at_most = \"10000/s\" }\n";
+        let reconnect = format!("reconnect = {{ at_most = \"{}\" }}\n", Reconnect::MOST_ATTEMPTS);
         match (self.requests_per_connection, self.protocol) {
             (Some(most), _) => format!("requests_per_connection = {most}\n{reconnect}"),
-            (None, Protocol::Http) => reconnect.to_owned(),
+            (None, Protocol::Http) => reconnect,
             _ => String::new(),
         }
     }

@@ -128,7 +128,8 @@ pub struct Group {
     /// others at once. The first ones of a group are kept for a random part of it, so that they do not end in step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Span>,
-    /// How connections that ended are opened again; not at all unless set.
+    /// How connections that ended are opened again. Unless set, none is, but those of good HTTP clients that the server ended in
+    /// good order: it announced the end, or nothing was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<Reconnect>,
     /// Kernel receive buffer (`SO_RCVBUF`), set before connecting; the kernel doubles it.

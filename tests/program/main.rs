@@ -7,6 +7,7 @@ mod common;
 mod core_experiments;
 mod evictions;
 mod faults;
+mod lives;
 mod orphans;
 mod output;
 mod profiles;

@@ -1,0 +1,203 @@
+//! Connections that a server ends in good order, clients that come back no faster than they may, and answers that are slow or
+//! of another success than 200. Through the built program.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{BADPEER, badpeer, ending, number, texts, trial, with_profile};
+
+/// A request: its number on its connection, from 0, and its head.
+struct Asked {
+    number: u64,
+    head: String,
+}
+
+/// A server with a thread for each connection; `answer` says what is answered, and whether the connection goes on.
+fn server(answer: impl Fn(&Asked) -> (String, bool) + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || converse(stream, &answer));
+        }
+    });
+    address
+}
+
+fn converse(stream: TcpStream, answer: &impl Fn(&Asked) -> (String, bool)) {
+    let _ = stream.set_nodelay(true);
+    let mut reader = BufReader::new(stream);
+    for number in 0.. {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if !matches!(reader.read_line(&mut head), Ok(1..)) {
+                return;
+            }
+        }
+        let (said, goes_on) = answer(&Asked { number, head });
+        if reader.get_mut().write_all(said.as_bytes()).is_err() {
+            return;
+        }
+        if !goes_on {
+            // With bytes unread the kernel would answer with an RST, and the client might lose the last answer.
+            let _ = reader.get_ref().shutdown(Shutdown::Write);
+            let _ = std::io::copy(&mut reader, &mut std::io::sink());
+            return;
+        }
+    }
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+
+/// A profile of one group of HTTP clients against that address.
+fn profile(address: SocketAddr, group: &str, expect: &str) -> String {
+    format!(
+        "title = \"lives\"\nwarmup = \"100ms\"\nmeasure = \"500ms\"\n[server]\nattach = {{ address = \"{address}\" }}\n\
+         [[clients]]\nname = \"good\"\nprotocol = \"http\"\n{group}\n[expect]\n{expect}\n"
+    )
+}
+
+/// Runs a profile: exit code, what was said, and its only trial.
+fn run(text: &str) -> (Option<i32>, String, Value) {
+    let folder = with_profile(text);
+    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
+    (code, in_one_line(&said), trial(folder.path(), "quick"))
+}
+
+fn in_one_line(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether others had the cores for so long that nothing of time is judged.
+fn is_disturbed(trial: &Value) -> bool {
+    !texts(trial, "disturbed").is_empty()
+}
+
+fn bench(arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = TempDir::new().expect("a folder");
+    let (code, said) = ending(&badpeer(&[&["bench", "--quiet"], arguments].concat(), folder.path()));
+    (code, in_one_line(&said))
+}
+
+/// The part of 30 bytes that is asked for, after a pause that is longer for later ones.
+fn part_of_thirty(asked: &Asked, last: &str) -> String {
+    let range = asked.head.lines().find_map(|line| line.strip_prefix("Range: bytes=")).expect("a range");
+    let (first, end) = range.trim().split_once('-').expect("two ends");
+    let [first, end]: [usize; 2] = [first, end].map(|text| text.parse().expect("a number"));
+    thread::sleep(Duration::from_millis(first as u64));
+    let body = &"abcdefghijklmnopqrstuvwxyz0123"[first..=end];
+    let length = body.len();
+    format!(
+        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {first}-{end}/30\r\n{last}Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[test]
+fn a_download_goes_on_where_the_server_ends_the_connections_of_its_parts() {
+    let group = "count = 3\nload = { depth = 1, answer = \"30B\" }\nhttp = { ranges = true }";
+    let expect = "\"good.downloads\" = \">= 3\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
+    for last in ["", "Connection: close\r\n"] {
+        let address = server(move |asked| (part_of_thirty(asked, last), false));
+        let (code, said, trial) = run(&profile(address, group, expect));
+        assert_eq!(code, Some(0), "{last}: {said}");
+        let opened = trial["groups"][0]["ledger"]["opened"].as_u64();
+        assert!(opened > Some(9), "{last}: {opened:?}");
+    }
+}
+
+#[test]
+fn an_open_loop_may_have_no_connection_on_the_first_thread() {
+    let command = ["--", BADPEER, "serve", "--protocol", "http", "--listen", "{address}"];
+    let arguments =
+        ["http://127.0.0.1:0/bytes/100", "-t", "2", "-c", "3", "-d", "300ms", "--max-wait", "off"];
+    let bad = ["--bad", "slow-reader=1", "--bad-path", "/bytes/8388608"];
+    let (_, said) = bench(&[&arguments[..], &bad, &command].concat());
+    assert!(!said.contains("never started"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_slow_and_answers_everybody_is_waited_for() {
+    let address = server(|_| {
+        thread::sleep(Duration::from_millis(1500));
+        (OK.to_owned(), true)
+    });
+    // The second answer to each comes 0.9 s after the end of the window.
+    let at = format!("http://{address}/");
+    let (code, said) = bench(&[&at, "-c", "4", "-d", "2s", "--warmup", "100ms", "--max-wait", "30s"]);
+    assert!(code != Some(1) && said.contains("PASS good.unanswered"), "{said}");
+}
+
+#[test]
+fn a_rate_that_badpeer_itself_bounds_is_not_the_servers() {
+    let address = server(|_| (LAST.to_owned(), false));
+    let group = "count = 8\nload = { depth = 1 }\nrequests_per_connection = 1";
+    let expect = "\"good.requests_rate\" = \"< 5000/s\"";
+    let (code, said, trial) = run(&profile(address, &format!("{group}\nreconnect = {{}}"), expect));
+    let notes = texts(&trial, "notes");
+    assert!(
+        notes.contains("to be opened again, as no more than 1000/s are (reconnect.at_most)"),
+        "{notes}: {said}"
+    );
+    assert_eq!(code, Some(4), "{said}");
+    assert!(is_disturbed(&trial) || said.contains("The clients were the limit"), "{said}");
+    // Where the profile is about that bound, what comes of it is what it wanted to know.
+    let bounded = format!("{group}\nreconnect = {{ at_most = \"500/s\" }}");
+    let (code, said, trial) = run(&profile(address, &bounded, expect));
+    let notes = texts(&trial, "notes");
+    assert!(notes.contains("what the profile allows, not what the server can do"), "{notes}: {said}");
+    assert!(code == Some(0) || is_disturbed(&trial), "{said}");
+}
+
+#[test]
+fn a_rate_that_cannot_be_reached_is_refused() {
+    let at = "http://127.0.0.1:9/";
+    let (code, said) = bench(&[at, "-r", "12000", "--requests-per-connection", "1"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("cannot be reached") && said.contains("10000/s"), "{said}");
+    let (code, said) = bench(&[at, "-r", "12000", "--requests-per-connection", "2", "--print-profile"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn every_success_is_one_unless_told_otherwise() {
+    for (status, exit) in [("201 Created", 0), ("206 Partial Content", 0), ("302 Found", 1)] {
+        let address = server(move |_| (OK.replace("200 OK", status), true));
+        let at = format!("http://{address}/");
+        let arguments = [&at, "-c", "2", "-d", "300ms", "--warmup", "100ms", "--max-wait", "off"];
+        let (code, said) = bench(&arguments);
+        assert_eq!(code, Some(exit), "{status}: {said}");
+        let (code, said) = bench(&[&arguments[..], &["--status", "200"]].concat());
+        assert_eq!(code, Some(1), "{status}: {said}");
+    }
+    let address = server(|_| ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true));
+    let (code, said, _) =
+        run(&profile(address, "count = 2\nload = { depth = 1 }", "\"good.errors\" = \"= 0\""));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn what_is_pipelined_behind_an_announced_end_is_asked_for_again() {
+    let address = server(|asked| {
+        let is_last = asked.number % 10 == 9;
+        (if is_last { LAST } else { OK }.to_owned(), !is_last)
+    });
+    let expect = "\"good.lost\" = \"= 0\"\n\"good.evicted\" = \"= 0\"\n\"good.unanswered\" = \"= 0\"";
+    for load in ["depth = 4", "rate = 2000, depth = 4"] {
+        let (code, said, trial) = run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
+        assert_eq!(code, Some(0), "{load}: {said}");
+        let announced = trial["groups"][0]["ledger"]["closed_as_announced"].as_u64();
+        assert!(announced > Some(4), "{load}: {announced:?}");
+        if !load.contains("rate") {
+            assert!(number(&trial, "good.retried_share") > 0.05, "{load}: {said}");
+        }
+    }
+}
