@@ -7,6 +7,7 @@
 //! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
 mod closes;
+mod connecting;
 mod others;
 mod put_off;
 
@@ -69,11 +70,11 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
     let invalid = [
         figures.accounts(),
         figures.openings(),
-        figures.loop_starts(),
+        figures.loop_starts().filter(|_| !figures.took_nobody()),
         figures.shortage(),
         figures.pacing(),
         figures.pauses(),
-        figures.listen_queue().filter(|_| figures.was_anybody_answered()),
+        figures.listen_queue().filter(|_| figures.explains_silence()),
         figures.crowded_port(),
     ];
     let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY), figures.crowded_cores()];
@@ -90,8 +91,9 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         figures.pipelining(),
         figures.closing(),
         figures.put_off(),
-        // A server that answers nobody is not excused by a queue that it never emptied.
-        figures.listen_queue().filter(|_| !figures.was_anybody_answered()),
+        // A server that answers nobody is not excused by a queue that it never emptied, nor by a load that waited for it.
+        figures.listen_queue().filter(|_| !figures.explains_silence()),
+        figures.loop_starts().filter(|_| figures.took_nobody()),
     ];
     Findings {
         invalid: invalid.into_iter().flatten().collect(),
@@ -274,27 +276,6 @@ impl Figures<'_> {
                 human_time(paused_ns),
                 percent(share),
                 human_time(longest)
-            )
-        })
-    }
-
-    fn was_anybody_answered(&self) -> bool {
-        self.trial.groups.iter().any(|group| group.requests.answered > 0)
-    }
-
-    /// The server's own sockets are judged: others of this machine may drop what they like. A profile that expects
-    /// something of these drops is about them.
-    fn listen_queue(&self) -> Option<String> {
-        let drops = self.of(Metric::ListenerDrops, Fold::Whole).filter(|drops| *drops > 0.0)?;
-        let name = Metric::ListenerDrops.spec().name;
-        let asked = self.profile.expectations().iter().any(|e| e.stat.metric == Metric::ListenerDrops);
-        (!asked).then(|| {
-            let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
-            format!(
-                "the kernel dropped {drops} attempts to connect before the server saw them (up to {queued} connections \
-                 were seen waiting to be accepted): they came again a second later or more. Raise the server's backlog \
-                 and net.core.somaxconn, let groups `start` one after the other, or expect something of `{name}` where \
-                 this is the question"
             )
         })
     }

@@ -116,6 +116,40 @@ fn connections_that_the_server_never_saw_make_a_trial_invalid_unless_they_are_th
 }
 
 #[test]
+fn attempts_that_were_dropped_excuse_no_server_that_falls_silent() {
+    let with = |requests| {
+        let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
+        let group = GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() };
+        examined(CLOSED, "", &Trial { groups: vec![group], ..trial(&[("listener_drops", 58.0)]) })
+    };
+    let answered = Requests { started: 2000, answered: 2000, ..Requests::default() };
+    assert_eq!(with(answered).invalid.len(), 1);
+    let hung = |age| Requests { started: 2001, unanswered: 1, oldest_unanswered_ns: age, ..answered };
+    assert_eq!(with(hung(900_000_000)).invalid.len(), 1, "the dropped attempt may be its own");
+    let findings = with(hung(1_500_000_000));
+    assert!(findings.invalid.is_empty(), "{:?}", findings.invalid);
+    assert!(findings.notes.concat().contains("the kernel dropped 58 attempts"), "{:?}", findings.notes);
+}
+
+#[test]
+fn an_open_loop_that_waits_for_a_server_that_takes_nobody_is_not_the_clients_fault() {
+    let of = |answered, timed_out, numbers: &[(&str, f64)]| {
+        let ledger = Ledger { opened: 1, still_alive: 1 - timed_out, timed_out, ..Ledger::default() };
+        let requests = Requests { started: answered, answered, ..Requests::default() };
+        let loop_started_ns = Some(2_000_000_000);
+        let group =
+            GroupResult { name: "g".into(), ledger, requests, loop_started_ns, ..GroupResult::default() };
+        examined(OPEN, "", &Trial { groups: vec![group], ..trial(numbers) })
+    };
+    let is_late = |texts: &[String]| texts.concat().contains("the open loop of `g` started 1 s after");
+    for found in [of(0, 1, &[]), of(0, 0, &[("listener_drops", 3.0)])] {
+        assert!(found.invalid.is_empty() && is_late(&found.notes), "{found:?}");
+    }
+    assert!(is_late(&of(0, 0, &[]).invalid), "nobody says that the server was the cause");
+    assert!(is_late(&of(1, 1, &[]).invalid), "what was answered was answered under less than the load");
+}
+
+#[test]
 fn what_the_clients_ran_out_of_is_named_with_its_remedy() {
     let mut short = trial(&[]);
     short.effective.shortage = Some(Shortage::Ports);

@@ -1,0 +1,53 @@
+//! Attempts to connect that the server's kernel dropped, and what they are the cause of.
+
+use super::Figures;
+use crate::{
+    metric::{Fold, Metric},
+    profile::Group,
+    record::GroupResult,
+};
+
+/// An attempt to connect that was dropped comes again after so many nanoseconds: the kernel's first timeout (RFC 6298).
+const RETRY_NS: u64 = 1_000_000_000;
+
+impl Figures<'_> {
+    fn was_anybody_answered(&self) -> bool {
+        self.trial.groups.iter().any(|group| group.requests.answered > 0)
+    }
+
+    /// Whether nobody was answered and the server left connections waiting: a load that started late then is its own doing.
+    pub(super) fn took_nobody(&self) -> bool {
+        let never_came = |group: &GroupResult| group.ledger.timed_out + group.ledger.refused > 0;
+        let left_waiting = self.of(Metric::ListenerDrops, Fold::Whole).is_some_and(|drops| drops > 0.0)
+            || self.trial.groups.iter().any(never_came);
+        left_waiting && !self.was_anybody_answered()
+    }
+
+    /// Whether attempts to connect that were dropped may be why some got no answer. A request is started on a connection that
+    /// has come about: one that waited for as long as a dropped attempt needs to come again, and was still not answered when
+    /// the clients stopped, is none of their doing.
+    pub(super) fn explains_silence(&self) -> bool {
+        let hangs = |(group, result): (&Group, &GroupResult)| {
+            let requests = &result.requests;
+            group.is_steady() && requests.unanswered > 0 && requests.oldest_unanswered_ns >= RETRY_NS
+        };
+        self.was_anybody_answered() && !self.profile.clients.iter().zip(&self.trial.groups).any(hangs)
+    }
+
+    /// The server's own sockets are judged: others of this machine may drop what they like. A profile that expects
+    /// something of these drops is about them.
+    pub(super) fn listen_queue(&self) -> Option<String> {
+        let drops = self.of(Metric::ListenerDrops, Fold::Whole).filter(|drops| *drops > 0.0)?;
+        let name = Metric::ListenerDrops.spec().name;
+        let asked = self.profile.expectations().iter().any(|e| e.stat.metric == Metric::ListenerDrops);
+        (!asked).then(|| {
+            let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
+            format!(
+                "the kernel dropped {drops} attempts to connect before the server saw them (up to {queued} connections \
+                 were seen waiting to be accepted): they came again a second later or more. Raise the server's backlog \
+                 and net.core.somaxconn, let groups `start` one after the other, or expect something of `{name}` where \
+                 this is the question"
+            )
+        })
+    }
+}
