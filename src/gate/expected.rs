@@ -4,8 +4,9 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cell, Pair, judge, judge_each,
-    window::{Kind, Window, kind, scale},
+    Cell, Pair,
+    judge::{fault, judge, judge_each},
+    window::{Kind, Window, is_unexcused, kind, scale},
 };
 use crate::{
     metric::{Metric, Stat},
@@ -46,7 +47,8 @@ pub enum Judged {
 ///
 /// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every trial; of a
 /// time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all trials, as with so
-/// many the worst one says more about the machine. What trials that are shorter than the profile's can tell is said in
+/// many the worst one says more about the machine. What no load excuses ([`crate::metric::Definite`]) counts in every trial,
+/// also of a pair that was dropped, however short it was. What trials that are shorter than the profile's can tell is said in
 /// the notes that are returned beside.
 #[must_use]
 pub fn expected(
@@ -54,9 +56,9 @@ pub fn expected(
     cells: &[Cell],
     window: Option<Window>,
 ) -> (Vec<Expected>, Vec<String>) {
-    let of = |side: fn(&Pair) -> &Trial| -> Vec<Point> {
+    let of = |pairs: fn(&Cell) -> Vec<&Pair>, side: fn(&Pair) -> &Trial| -> Vec<Point> {
         let points = cells.iter().zip(profiles).map(|(cell, profile)| {
-            let mut point = point(cell, side);
+            let mut point = point(cell, &pairs(cell), side);
             if let Some(window) = window {
                 scale(&mut point, profile, window);
             }
@@ -64,7 +66,9 @@ pub fn expected(
         });
         points.collect()
     };
-    let (heads, bases) = (of(|pair| &pair.head), of(|pair| &pair.base));
+    let standing: fn(&Cell) -> Vec<&Pair> = |cell| cell.standing().collect();
+    let (heads, bases) = (of(standing, |pair| &pair.head), of(standing, |pair| &pair.base));
+    let all_heads = of(all_pairs, |pair| &pair.head);
     let (head_medians, base_medians) = (medians(&heads), medians(&bases));
     let (mut all, mut skipped) = (Vec::new(), Vec::new());
     for (index, (profile, cell)) in profiles.iter().zip(cells).enumerate() {
@@ -79,7 +83,12 @@ pub fn expected(
         };
         let sides = judged(&heads, &head_medians).into_iter().zip(judged(&bases, &base_medians));
         for (verdict, base) in sides {
-            let kind = kind_of(&verdict.name);
+            let expectation = &expectations[&verdict.name];
+            let fault = fault(expectation, profile, &all_heads, index).filter(|fault| {
+                fault.measured.is_some_and(|figure| window.is_none_or(|w| is_unexcused(expectation, figure, w)))
+            });
+            let kind = if fault.is_some() { window.map(|_| Kind::AsItIs) } else { kind_of(&verdict.name) };
+            let verdict = fault.unwrap_or(verdict);
             if let Some(why) = kind.and_then(|kind| kind.is_beyond(verdict.outcome, base.outcome)) {
                 let claim = format!("{} {}", verdict.name, verdict.condition);
                 skipped.push(format!("{} ({why})", named_at(&claim, &cell.axes)));
@@ -131,7 +140,7 @@ pub fn faults(cells: &[Cell]) -> Vec<Expected> {
 }
 
 fn faults_at(cell: &Cell) -> Vec<Expected> {
-    let all: Vec<&Pair> = cell.pairs.iter().chain(&cell.fresh).collect();
+    let all = all_pairs(cell);
     let standing: Vec<&Pair> = cell.standing().collect();
     let names: IndexSet<&String> = all.iter().flat_map(|pair| pair.head.summary.keys()).collect();
     let with = |pairs: &[&Pair], side: fn(&Pair) -> &Trial, name: &str| {
@@ -163,11 +172,15 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
         .collect()
 }
 
-/// One side of the pairs that stand.
-fn point(cell: &Cell, side: fn(&Pair) -> &Trial) -> Point {
+fn all_pairs(cell: &Cell) -> Vec<&Pair> {
+    cell.pairs.iter().chain(&cell.fresh).collect()
+}
+
+/// One side of these pairs.
+fn point(cell: &Cell, pairs: &[&Pair], side: fn(&Pair) -> &Trial) -> Point {
     Point {
         axes: cell.axes.clone(),
-        trials: cell.standing().map(|pair| side(pair).clone()).collect(),
+        trials: pairs.iter().map(|pair| side(pair).clone()).collect(),
         verdicts: Vec::new(),
     }
 }
@@ -273,6 +286,23 @@ mod tests {
     }
 
     #[test]
+    fn what_no_load_excuses_counts_in_pairs_that_were_dropped() {
+        let outcome = |expect: &str, number: &str, figure: f64| {
+            let whole = Pair { head_first: true, base: trial(&[(number, 0.0)]), head: trial(&[(number, 0.0)]) };
+            let mut dropped = Pair { head: trial(&[(number, figure)]), ..whole.clone() };
+            dropped.head.invalid.push("the host was busy".to_owned());
+            let pairs = vec![whole.clone(), dropped, whole];
+            let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs, fresh: Vec::new() };
+            expected(&[profile(expect)], &[cell], None).0.remove(0).verdict.outcome
+        };
+        let late = "eviction_lateness_min";
+        assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, -5e6), Outcome::Fail);
+        assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, 5e6), Outcome::Pass);
+        assert_eq!(outcome("\"g.errors_share\" = \"< 1%\"", "g.errors_share", 0.5), Outcome::Fail);
+        assert_eq!(outcome("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", 5e9), Outcome::Pass);
+    }
+
+    #[test]
     fn pairs_that_were_dropped_are_not_judged() {
         let mut pair =
             Pair { head_first: true, base: trial(&[("g.evicted", 1.0)]), head: trial(&[("g.evicted", 2.0)]) };
@@ -322,6 +352,15 @@ mod tests {
         assert_eq!(of("kernel_memory_last = \"< 5B\"", 9.0, 9.0), None);
         let once = of_half(evicted, "g.evicted", &[1.0; 3], &[1.0, 0.0, 1.0]);
         assert_eq!(once, Some((Pass, AsItIs)), "one was not in time");
+        let early = |expect: &str, number: &str, base: f64, head: &[f64]| {
+            of_half(&format!("\"{number}\" = \"{expect}\""), number, &[base; 3], head)
+        };
+        let late = "eviction_lateness_min";
+        assert_eq!(early(">= 0ms", late, 1.0, &[3.0, -5e6, 4.0]), Some((Fail, AsItIs)), "one of three");
+        assert_eq!(early(">= 0ms", late, -1.0, &[-5e6; 3]), Some((Fail, AsItIs)), "as early as the base");
+        assert_eq!(early(">= 0ms", late, 1.0, &[3.0; 3]), Some((Pass, AsItIs)));
+        let held = "g.stalled_for_min";
+        assert_eq!(early(">= 2s", held, 2e9, &[2e9, 1.9e9, 2e9]), Some((Fail, AsItIs)));
         assert_eq!(of_half(evicted, "g.other", &[1.0], &[1.0]), None, "not measured at all");
     }
 
@@ -330,7 +369,9 @@ mod tests {
         let needs = |expect: &str| needs_the_whole_window(&profile(expect));
         assert!(needs("evictions = \"= 4\"") && needs("\"g.server_ended\" = \"> 3\""));
         assert!(needs("\"g.stalled_for_p50\" = \">= 1s\""));
-        assert!(!needs("evictions = \"= 0\"") && !needs("eviction_lateness_p99 = \"< 20ms\""));
+        assert!(!needs("evictions = \"= 0\"") && !needs("\"g.evicted\" = \"< 3\""));
+        // A time of evictions is known once some have come about.
+        assert!(needs("eviction_lateness_min = \">= 0ms\"") && needs("eviction_lateness_p99 = \"< 20ms\""));
         assert!(!needs("\"g.requests\" = \"> 9\""));
     }
 

@@ -38,6 +38,29 @@ pub(super) fn judge_each(
     meant.map(|expectation| here.verdict(expectation)).collect()
 }
 
+/// What an expectation comes to at the point of this number where a trial has what no load excuses, and FAILs whatever the
+/// other trials say; `None` where none has.
+pub(super) fn fault(
+    expectation: &Expectation,
+    profile: &Profile,
+    points: &[Point],
+    index: usize,
+) -> Option<Verdict> {
+    let here = Here { profile, points, point: &points[index] };
+    here.fault(expectation).map(|_| here.verdict(expectation))
+}
+
+/// Whether a number misses what is expected on the side that nothing excuses ([`Definite`]): neither load nor how long was
+/// measured.
+pub(super) fn is_definite(expectation: &Expectation, figure: f64) -> bool {
+    let side = match expectation.stat.metric.spec().definite {
+        Definite::Never => return false,
+        Definite::Above => Ordering::Greater,
+        Definite::Below => Ordering::Less,
+    };
+    expectation.conditions.iter().any(|condition| condition.missed_by(figure) == Some(side))
+}
+
 /// The number of that name in every whole trial of the point; `None` if one of them lacks it. Some may be lower bounds
 /// ([`censored_by`]).
 #[must_use]
@@ -108,19 +131,12 @@ impl<'a> Here<'a> {
     /// A number that breaks the expectation and that no load excuses, in any trial: also in one that is invalid or was cut
     /// short. The worst of several.
     fn fault(&self, expectation: &Expectation) -> Option<f64> {
-        let side = match expectation.stat.metric.spec().definite {
-            Definite::Never => return None,
-            Definite::Above => Ordering::Greater,
-            Definite::Below => Ordering::Less,
-        };
-        let is_missed = |figure: &f64| {
-            let figure = *figure;
-            expectation.conditions.iter().any(|condition| condition.missed_by(figure) == Some(side))
-        };
-        let trials = self.point.trials.iter();
-        let broken = trials.filter(|trial| inexcusable(trial, expectation).is_some_and(|f| is_missed(&f)));
+        let is_broken =
+            |trial: &&Trial| inexcusable(trial, expectation).is_some_and(|f| is_definite(expectation, f));
+        let broken = self.point.trials.iter().filter(is_broken);
         let broken = broken.filter_map(|trial| trial.summary.get(&expectation.number).copied());
-        broken.reduce(if side == Ordering::Greater { f64::max } else { f64::min })
+        let is_below = expectation.stat.metric.spec().definite == Definite::Below;
+        broken.reduce(if is_below { f64::min } else { f64::max })
     }
 
     /// The measured number that is hardest on the expectation, and what it comes to where trials must be valid; why it is
@@ -308,12 +324,16 @@ fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>)
 /// error that a busy machine makes.
 fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
     let figure = *trial.summary.get(&expectation.number)?;
-    if expectation.stat.metric != Metric::Errors {
+    let metric = expectation.stat.metric;
+    if !matches!(metric, Metric::Errors | Metric::ErrorsShare) {
         return Some(figure);
     }
     let group = expectation.number.rsplit_once('.').map(|(group, _)| group)?;
     let result = trial.groups.iter().find(|result| result.name == group);
-    Some(figure - result.map_or(0.0, |result| result.content.overloaded as f64))
+    let [overloaded, errors] =
+        result.map_or([0.0; 2], |result| [result.content.overloaded, result.content.errors].map(|n| n as f64));
+    let excused = if metric == Metric::Errors { overloaded } else { figure * overloaded / errors.max(1.0) };
+    Some(figure - excused)
 }
 
 fn is_throughput(metric: Metric, group: &Group) -> bool {

@@ -9,15 +9,18 @@
 //!   meets it in so short a window: then the head has to, too. Where the base does not it is *skipped*, by name. In a run it
 //!   is judged where it holds; where it does not, it is INCONCLUSIVE.
 //!
-//! A comparison by a profile that expects evictions, or whose load changes with time, is not shortened at all, unless that is
-//! asked for: they have to come about first.
+//! What no load excuses ([`crate::metric::Definite`]) no window excuses either: an eviction before its time is early however
+//! short the window is.
+//!
+//! A comparison by a profile that expects evictions, or something of when they come, or whose load changes with time, is not
+//! shortened at all, unless that is asked for: they have to come about first.
 
 use std::cmp::Ordering;
 
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
-use super::{Judged, judge};
+use super::{Judged, judge, judge::is_definite};
 use crate::{
     metric::{Fold, Metric, Stat, Unit},
     profile::{Condition, Expectation, Group, Known, Profile, Wanted},
@@ -167,6 +170,7 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window
     }
     let is_by_length = match (kind, verdict.measured) {
         _ if verdict.outcome != Outcome::Fail => false,
+        (_, Some(figure)) if is_unexcused(expectation, figure, window) => false,
         (Kind::AsItIs, _) | (_, None) => false,
         (Kind::Scaled, Some(figure)) => is_close(expectation, figure, window),
         (Kind::AsTheBase, Some(figure)) => {
@@ -184,6 +188,13 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window
         ));
     }
     verdict
+}
+
+/// Whether neither load nor the length of the trials excuses that this number is not as expected: only of what grows with
+/// time may a longer window make more.
+pub(super) fn is_unexcused(expectation: &Expectation, figure: f64, window: Window) -> bool {
+    let is_by_more_time = only_grows(expectation) && window.measured > window.asked;
+    is_definite(expectation, figure) && !is_by_more_time
 }
 
 /// Whether a scaled number misses what is expected by no more than short trials scatter.
@@ -217,8 +228,8 @@ pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
     }
 }
 
-/// Whether the profile's load changes with time, or it expects evictions, which come about only as fast as its timeouts let
-/// them.
+/// Whether the profile's load changes with time, or it expects evictions, or something of when they come: they come about only
+/// as fast as its timeouts let them.
 #[must_use]
 pub fn needs_the_whole_window(profile: &Profile) -> bool {
     if profile.clients.iter().any(is_changing) {
@@ -228,10 +239,9 @@ pub fn needs_the_whole_window(profile: &Profile) -> bool {
         let name = metric.spec().name;
         name.starts_with("evict") || name.starts_with("stalled_for") || metric == Metric::ServerEnded
     };
-    profile
-        .expectations()
-        .iter()
-        .any(|expectation| of_evictions(expectation.stat.metric) && !nothing_meets(expectation))
+    // Of evictions that have not come about no time is known, whatever it is to be.
+    let needs_some = |e: &Expectation| e.stat.unit() == Unit::Nanoseconds || !nothing_meets(e);
+    profile.expectations().iter().any(|e| of_evictions(e.stat.metric) && needs_some(e))
 }
 
 #[cfg(test)]
@@ -289,6 +299,18 @@ mod tests {
         assert_eq!(evicted("= 40", 41.0, long).outcome, Outcome::Inconclusive, "more came in more time");
         let late = judged("g.longest_wait", "> 500ms", 1e6, SHORT);
         assert_eq!(late.outcome, Outcome::Inconclusive, "a queue grows with time");
+    }
+
+    #[test]
+    fn no_window_excuses_an_eviction_before_its_time() {
+        let early = |window| judged("eviction_lateness_min", ">= 0ms", -5e6, window).outcome;
+        let long = Window { asked: 1.0, measured: 10.0 };
+        assert_eq!([early(SHORT), early(long)], [Outcome::Fail; 2]);
+        assert_eq!(judged("eviction_lateness_min", ">= 0ms", 5e6, SHORT).outcome, Outcome::Pass);
+        assert_eq!(judged("g.stalled_for_min", ">= 2s", 1.9e9, SHORT).outcome, Outcome::Fail);
+        assert_eq!(judged("g.stalled_for_max", ">= 2s", 1.9e9, SHORT).outcome, Outcome::Inconclusive);
+        assert_eq!(judged("evicted_protocol", "= 4", 8.0, long).outcome, Outcome::Inconclusive, "more time");
+        assert_eq!(judged("evicted_protocol", "= 4", 8.0, SHORT).outcome, Outcome::Fail);
     }
 
     #[test]

@@ -242,7 +242,7 @@ metrics! {
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window whose answer was an error
-    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02;
+    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 Above;
     /// Requests that crossed a close of the server and were sent once more, as a share of those that became due in the
     /// measured window
     RetriedShare: "retried_share" Group Share Lower [Final] None 0.02;

@@ -25,17 +25,17 @@ impl Failure<'_> {
     /// Whether the host alone may have caused it. `holds` tells whether a condition holds of a figure.
     pub(super) fn is_excused(&self, condition: &Condition, holds: impl Fn(f64) -> Option<bool>) -> bool {
         use Metric::{
-            Evicted, Lost, LostShare, Refused, SilentConnections, SilentShare, Skipped, SkippedShare,
-            Unanswered, UnansweredShare,
+            EndedShare, Evicted, EvictedFin, EvictedReset, FewestAnswers, Lost, LostShare, Refused,
+            SilentConnections, SilentShare, Skipped, SkippedShare, Unanswered, UnansweredShare,
         };
         match self.metric {
             metric if super::is_quantile(metric) || super::is_wait(metric) => {
                 !condition.bounds_from_above() || holds(self.unexplained_ns(self.figure)) != Some(false)
             }
-            Unanswered | UnansweredShare | SilentConnections | SilentShare | Skipped | SkippedShare => {
-                self.are_answers_late()
-            }
-            Lost | LostShare | Evicted => !self.are_most_lost(),
+            Unanswered | UnansweredShare | SilentConnections | SilentShare | Skipped | SkippedShare
+            | FewestAnswers => self.are_answers_late(),
+            Lost | LostShare | Evicted | EvictedFin | EvictedReset => !self.are_most_lost(),
+            EndedShare => !self.are_most_lost() && !self.was_refused(),
             Refused => false,
             _ => true,
         }
@@ -66,6 +66,12 @@ impl Failure<'_> {
         let is_known = !self.trial.censored.contains_key(&median);
         let median = of(Metric::LatencyP50).filter(|_| is_known).unwrap_or(0.0);
         self.unexplained_ns(longest) <= MEDIANS * median
+    }
+
+    /// Whether the server refused connections, which no load makes it do.
+    fn was_refused(&self) -> bool {
+        let result = self.trial.groups.iter().find(|result| result.name == self.group.name);
+        result.is_some_and(|result| result.ledger.refused > 0)
     }
 
     /// Whether the server ended connections rather than answered.
