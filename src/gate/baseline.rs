@@ -19,7 +19,10 @@ use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::unfit::unfit;
-use super::pairs::{Call, Gated, WORST, gated, is_trusted};
+use super::{
+    lost::with_reason,
+    pairs::{Call, Gated, WORST, gated, is_trusted},
+};
 use crate::{
     metric::{Better, Fold, Metric, Scope, Stat, Unit},
     profile::Profile,
@@ -131,7 +134,9 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
         let other = lacks.points.iter().find(|other| other.axes == point.axes);
         let is_there = |name: &str| other.is_some_and(|other| !values(name, other).is_empty());
         let had = names.iter().filter(|name| !values(name, point).is_empty());
-        had.filter(|name| !is_there(name)).map(|name| named_at(name, &point.axes)).collect()
+        let trials = || other.iter().flat_map(|other| &other.trials);
+        let named = |name: &String| with_reason(named_at(name, &point.axes), name, trials());
+        had.filter(|name| !is_there(name)).map(named).collect()
     };
     has.points.iter().flat_map(of_point).collect()
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, unserved};
+use super::{
+    Call, Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, lost::with_reason,
+    unserved,
+};
 use crate::{
     profile::Profile,
     record::{Machine, Outcome, Point, Trial, named_at},
@@ -115,7 +118,7 @@ impl Comparison {
         let is_found = |cell: &Cell, gated: &Gated| {
             findings.iter().any(|finding| finding.gated.name == gated.name && finding.axes == cell.axes)
         };
-        let not_gated = names(cells, |cell, gated| !is_found(cell, gated));
+        let not_gated = not_gated(cells, |cell, gated| !is_found(cell, gated));
         let asked = names(cells, |cell, gated| gated.is_asked && !is_found(cell, gated));
         let mut doubts = doubts(cells, &asked, origin.broken_off.as_deref());
         let unserved = unserved_by_base(cells, profiles);
@@ -174,6 +177,16 @@ fn names(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String
     let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
     let meant = each.filter(|(cell, gated)| is_meant(cell, gated));
     meant.map(|(cell, gated)| named_at(&gated.name, &cell.axes)).collect()
+}
+
+/// The same with the reason, where too much is missing in the number.
+fn not_gated(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String> {
+    let of = |cell: &Cell, gated: &Gated| {
+        let trials = cell.standing().flat_map(|pair| [&pair.base, &pair.head]);
+        with_reason(named_at(&gated.name, &cell.axes), &gated.name, trials)
+    };
+    let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
+    each.filter(|(cell, gated)| is_meant(cell, gated)).map(|(cell, gated)| of(cell, gated)).collect()
 }
 
 /// What speaks against a PASS though no number does.

@@ -85,7 +85,9 @@ pub fn expected(
         for (verdict, base) in sides {
             let expectation = &expectations[&verdict.name];
             let fault = fault(expectation, profile, &all_heads, index).filter(|fault| {
-                fault.measured.is_some_and(|figure| window.is_none_or(|w| is_unexcused(expectation, figure, w)))
+                fault
+                    .measured
+                    .is_some_and(|figure| window.is_none_or(|w| is_unexcused(expectation, figure, w)))
             });
             let kind = if fault.is_some() { window.map(|_| Kind::AsItIs) } else { kind_of(&verdict.name) };
             let verdict = fault.unwrap_or(verdict);
@@ -288,7 +290,8 @@ mod tests {
     #[test]
     fn what_no_load_excuses_counts_in_pairs_that_were_dropped() {
         let outcome = |expect: &str, number: &str, figure: f64| {
-            let whole = Pair { head_first: true, base: trial(&[(number, 0.0)]), head: trial(&[(number, 0.0)]) };
+            let whole =
+                Pair { head_first: true, base: trial(&[(number, 0.0)]), head: trial(&[(number, 0.0)]) };
             let mut dropped = Pair { head: trial(&[(number, figure)]), ..whole.clone() };
             dropped.head.invalid.push("the host was busy".to_owned());
             let pairs = vec![whole.clone(), dropped, whole];

@@ -330,8 +330,8 @@ fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
     }
     let group = expectation.number.rsplit_once('.').map(|(group, _)| group)?;
     let result = trial.groups.iter().find(|result| result.name == group);
-    let [overloaded, errors] =
-        result.map_or([0.0; 2], |result| [result.content.overloaded, result.content.errors].map(|n| n as f64));
+    let [overloaded, errors] = result
+        .map_or([0.0; 2], |result| [result.content.overloaded, result.content.errors].map(|n| n as f64));
     let excused = if metric == Metric::Errors { overloaded } else { figure * overloaded / errors.max(1.0) };
     Some(figure - excused)
 }

@@ -13,29 +13,81 @@ pub const MOST_LOST: f64 = 0.01;
 /// Timeouts that count from what a look at the server's sockets can tell.
 const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_timeout"];
 
+/// Whether more than [`MOST_LOST`] is missing of what this number of a trial is made of: then it is none, and is not gated.
+pub(super) fn lacks(metric: Metric, group: &str, trial: &Trial) -> bool {
+    let lacks_evictions = || {
+        let (gone, strange, all) = unlisted(trial);
+        is_much(gone + strange, all)
+    };
+    let is_by_word = || {
+        let (unseen, timed, _) = taken_on_trust(trial);
+        is_much(unseen as f64, timed as f64)
+    };
+    if LATENESS.contains(&metric) {
+        lacks_evictions() || is_by_word()
+    } else if metric == Metric::EvictionSeenP50 {
+        lacks_evictions()
+    } else if STALLED.contains(&metric) {
+        let (unseen, ended) = ended_unseen(trial, group);
+        is_much(unseen, ended)
+    } else {
+        false
+    }
+}
+
+/// The name of a number of these trials, with the reason where it is not gated because too much is missing in it.
+pub(super) fn with_reason<'a>(
+    name: String,
+    number: &str,
+    mut trials: impl Iterator<Item = &'a Trial>,
+) -> String {
+    let group = number.rsplit_once('.').map_or("", |(group, _)| group);
+    let metric = crate::record::stat_of(number).map(|stat| stat.metric);
+    let is_incomplete =
+        |trial: &Trial| trial.summary.contains_key(number) && metric.is_some_and(|m| lacks(m, group, trial));
+    if trials.any(is_incomplete) {
+        format!("{name} (more than {:.0} % of what it is made of is missing)", MOST_LOST * 100.0)
+    } else {
+        name
+    }
+}
+
+/// What is made of the times of all evictions.
+const LATENESS: [Metric; 3] = [Metric::LatenessMin, Metric::LatenessP50, Metric::LatenessP99];
+
+/// What is made of how long the connections of a group were held.
+const STALLED: [Metric; 3] = [Metric::StalledForMin, Metric::StalledForP50, Metric::StalledForMax];
+
+/// Evictions that the server no longer lists, those that belong to no connection of the clients, and all there were.
+fn unlisted(trial: &Trial) -> (f64, f64, f64) {
+    let of = |metric: Metric| trial.summary.get(metric.spec().name).copied().unwrap_or(0.0);
+    let gone = of(Metric::EvictionsLost);
+    (gone, of(Metric::EvictionsUnmatched), trial.evictions.len() as f64 + gone)
+}
+
+/// Connections of the group that the server ended and no look saw, and all that it ended.
+fn ended_unseen(trial: &Trial, group: &str) -> (f64, f64) {
+    let of = |metric: Metric| trial.summary.get(&format!("{group}.{}", metric.spec().name)).copied();
+    (of(Metric::EndedUnseen).unwrap_or(0.0), of(Metric::ServerEnded).unwrap_or(0.0))
+}
+
 /// Why the trial proves nothing, and what a reader must know: too much is missing of what an expected figure is made of, or
 /// of one that nobody expects anything of.
 #[must_use]
 pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
-    use Metric::{
-        EvictionSeenP50, LatenessMin, LatenessP50, LatenessP99, StalledForMax, StalledForMin, StalledForP50,
-    };
     let mut findings = super::Findings::default();
     let expectations = profile.expectations();
     let expects = |metrics: &[Metric]| expectations.iter().any(|e| metrics.contains(&e.stat.metric));
     let mut tell = |sentence: String, is_expected: bool| {
         if is_expected { findings.invalid.push(sentence) } else { findings.notes.push(sentence) }
     };
-    let number = |name: &str| trial.summary.get(name).copied().unwrap_or(0.0);
-    let of = |metric: Metric| number(metric.spec().name);
-    let (gone, strange) = (of(Metric::EvictionsLost), of(Metric::EvictionsUnmatched));
-    if is_much(gone + strange, trial.evictions.len() as f64 + gone) {
+    let (gone, strange, all) = unlisted(trial);
+    if is_much(gone + strange, all) {
         let sentence = format!(
-            "the server's list of evictions lacks {gone} of {}, and {strange} belong to no connection of the clients: how late \
+            "the server's list of evictions lacks {gone} of {all}, and {strange} belong to no connection of the clients: how late \
              evictions came is not known. Make the run shorter, or evict fewer",
-            trial.evictions.len() as f64 + gone,
         );
-        tell(sentence, expects(&[LatenessMin, LatenessP50, LatenessP99, EvictionSeenP50]));
+        tell(sentence, expects(&LATENESS) || expects(&[Metric::EvictionSeenP50]));
     }
     let (unseen, timed, by_word) = taken_on_trust(trial);
     if is_much(unseen as f64, timed as f64) {
@@ -43,7 +95,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
             "of {unseen} of {timed} evictions no look at the server's sockets tells when they were due: how late they came is \
              the server's word alone. Sample more often (sample_every)"
         );
-        tell(sentence, expects(&[LatenessMin, LatenessP50, LatenessP99]));
+        tell(sentence, expects(&LATENESS));
     }
     if !by_word.is_empty() {
         let sentence = format!(
@@ -53,14 +105,12 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
         tell(sentence, false);
     }
     for group in &profile.clients {
-        let of = |metric: Metric| number(&format!("{}.{}", group.name, metric.spec().name));
-        let (unseen, ended) = (of(Metric::EndedUnseen), of(Metric::ServerEnded));
+        let (unseen, ended) = ended_unseen(trial, &group.name);
         if is_much(unseen, ended) {
-            let stalled = [StalledForMin, StalledForP50, StalledForMax];
             let prefix = format!("{}.", group.name);
             let is_expected = expectations
                 .iter()
-                .any(|e| stalled.contains(&e.stat.metric) && e.number.strip_prefix(&prefix).is_some());
+                .any(|e| STALLED.contains(&e.stat.metric) && e.number.strip_prefix(&prefix).is_some());
             let sentence = format!(
                 "{unseen} of the {ended} connections of `{}` that the server ended were over before a look at its sockets saw \
                  them: how long they were held without progress is not known. Sample more often (sample_every)",

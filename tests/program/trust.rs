@@ -207,7 +207,10 @@ fn connections_that_the_server_never_saw_are_counted_at_its_own_socket() {
     for load in [&[][..], &["-r", "400"]] {
         let (code, said) = ending(&common::badpeer(&[&bench[..], load].concat(), folder.path()));
         // Where others have the cores, they may be why nobody is answered.
-        assert!(code == Some(1) || (code == Some(4) && said.contains("times are invalid")), "{code:?} {said}");
+        assert!(
+            code == Some(1) || (code == Some(4) && said.contains("times are invalid")),
+            "{code:?} {said}"
+        );
     }
     assert!(number(&dropped, "listener_drops") >= 5.0 && number(&dropped, "accept_queue_peak") >= 1.0);
 

@@ -94,6 +94,29 @@ fn what_is_no_more_is_no_pass() {
 }
 
 #[test]
+fn a_time_of_which_events_are_missing_is_not_measured() {
+    let timed = |unseen: f64| {
+        let mut record = record(&[1000.0, 1010.0, 1020.0]);
+        let bad = "name = \"bad\"\ncount = 1\nload = { depth = 1, payload = 9 }\nrx = \"stall\"";
+        record.profile.clients.push(toml::from_str(bad).expect("a group"));
+        for trial in &mut record.points[0].trials {
+            let numbers =
+                [("stalled_for_p50", 2e9), ("server_ended", 100.0), ("server_ended_unseen", unseen)];
+            trial.summary.extend(numbers.map(|(name, value)| (format!("bad.{name}"), value)));
+        }
+        record
+    };
+    let whole = Against::of("main", &timed(1.0), &timed(1.0));
+    assert!(
+        whole.numbers.iter().any(|since| since.gated.name == "bad.stalled_for_p50") && whole.lost.is_empty()
+    );
+    let holes = Against::of("main", &timed(0.0), &timed(2.0));
+    assert!(holes.numbers.iter().all(|since| since.gated.name != "bad.stalled_for_p50"));
+    assert_eq!(holes.lost, ["bad.stalled_for_p50 (more than 1 % of what it is made of is missing)"]);
+    assert_eq!(holes.call, Call::Inconclusive);
+}
+
+#[test]
 fn a_point_that_was_not_there_is_not_compared() {
     let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
     now.points[0].axes.insert("server.buffer".into(), "chained".into());

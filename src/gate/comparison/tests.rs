@@ -158,6 +158,30 @@ fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
 }
 
 #[test]
+fn a_time_of_which_events_are_missing_is_not_gated() {
+    let of = |lost: f64| {
+        let with = move |_: usize, head: &mut Trial| {
+            let numbers = [("eviction_lateness_p99", 1e6), ("evictions_lost", lost)];
+            head.summary.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
+            head.evictions = vec![crate::record::Eviction::default(); 99];
+        };
+        let mut cell = cell("a", pairs(20, with));
+        for pair in &mut cell.pairs {
+            pair.base.summary.insert("eviction_lateness_p99".into(), 1e6);
+        }
+        cell.gated.push(Gated { name: "eviction_lateness_p99".into(), ..gated(false) });
+        comparison(&[cell])
+    };
+    assert_eq!((of(1.0).call, of(1.0).not_gated.len()), (Call::Pass, 0));
+    let holes = of(2.0);
+    assert_eq!(
+        holes.not_gated,
+        ["eviction_lateness_p99 key=a (more than 1 % of what it is made of is missing)"]
+    );
+    assert_eq!(holes.call, Call::Inconclusive, "the head hides what the base shows: {:?}", holes.doubts);
+}
+
+#[test]
 fn wrong_bytes_and_errors_fail_whatever_is_expected() {
     let set = |name: &'static str, least: usize| {
         move |n: usize, head: &mut Trial| {

@@ -1,11 +1,14 @@
 //! A number as one trial has it: measured, or no more than known to be at least so much.
 
 use super::{
-    super::validity::{clients_were_put_off, clients_were_the_limit},
+    super::{
+        lost::lacks,
+        validity::{clients_were_put_off, clients_were_the_limit},
+    },
     Gated,
 };
 use crate::{
-    metric::{Metric, Stat},
+    metric::{Metric, Unit},
     record::Trial,
     stats,
 };
@@ -116,18 +119,20 @@ enum Kind {
     },
     /// Clients that were not the limit.
     Rate,
+    /// All but a few of the events that it is made of.
+    Time(Metric),
     Other,
 }
 
 impl Kind {
     fn of(name: &str) -> Self {
-        let Some((_, number)) = name.rsplit_once('.') else { return Self::Other };
-        match Stat::named(number).map(|stat| stat.metric) {
+        match crate::record::stat_of(name).map(|stat| stat.metric) {
             Some(Metric::LatencyP50 | Metric::ServiceP50) => Self::Quantile { beyond: 0.5 },
             Some(Metric::LatencyP90) => Self::Quantile { beyond: 0.1 },
             Some(Metric::LatencyP99 | Metric::ServiceP99) => Self::Quantile { beyond: 0.01 },
             Some(Metric::LatencyP999) => Self::Quantile { beyond: 0.001 },
             Some(Metric::Answered) => Self::Rate,
+            Some(metric) if metric.spec().unit == Unit::Nanoseconds => Self::Time(metric),
             _ => Self::Other,
         }
     }
@@ -136,24 +141,29 @@ impl Kind {
         match self {
             Self::Quantile { beyond } => answers(name, trial) >= BEYOND / beyond && !is_put_off(name, trial),
             Self::Rate => !clients_were_the_limit(trial) && !is_put_off(name, trial),
+            Self::Time(metric) => !lacks(metric, group(name), trial),
             Self::Other => true,
         }
     }
 }
 
-/// Whether the trial's number is one: a quantile needs requests beyond it, and a rate is the server's only where the
-/// clients were not the limit.
+/// Whether the trial's number is one: a quantile needs requests beyond it, a time of evictions all but a few of them, and a
+/// rate is the server's only where the clients were not the limit.
 pub(in crate::gate) fn is_trusted(name: &str, trial: &Trial) -> bool {
     Kind::of(name).is_trusted(name, trial)
 }
 
 /// Whether the number's group could not open connections as fast as it needed them.
 fn is_put_off(name: &str, trial: &Trial) -> bool {
-    name.rsplit_once('.').is_some_and(|(group, _)| clients_were_put_off(trial, group))
+    clients_were_put_off(trial, group(name))
 }
 
 /// The answers that the number's group got in the window.
 fn answers(name: &str, trial: &Trial) -> f64 {
-    let group = name.rsplit_once('.').map_or("", |(group, _)| group);
-    trial.summary.get(&format!("{group}.requests")).copied().unwrap_or(0.0)
+    trial.summary.get(&format!("{}.requests", group(name))).copied().unwrap_or(0.0)
+}
+
+/// The group that the number is of; empty if it is of the whole run.
+fn group(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(group, _)| group)
 }

@@ -20,9 +20,7 @@ pub(in crate::report) fn remarks(comparison: &Comparison) -> Vec<String> {
     }
     if !comparison.not_gated.is_empty() {
         let names = comparison.not_gated.join(", ");
-        all.push(format!(
-            "not gated, because it was not measured, or too few requests stand behind it: {names}"
-        ));
+        all.push(format!("not gated, because it was not measured, or too little stands behind it: {names}"));
     }
     all.extend(disturbance(comparison));
     if let Some(first) = comparison.dropped.first() {
