@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// What everything that is expected at the point of this number comes to: what the profile writes, what that implies
-/// ([`Profile::implied`]), and that good clients were served at all ([`fn@unserved`]). `window` is that of the trials, where
+/// ([`Profile::implied`]), and that good clients were served ([`fn@unserved`],
+/// [`ran_dry`]). `window` is that of the trials, where
 /// it is not the one that the profile is written for.
 #[must_use]
 pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Option<Window>) -> Vec<Verdict> {
@@ -31,7 +32,10 @@ pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Optio
         None => judge(profile, points, index),
         Some(window) => judge_in(profile, points, index, window),
     };
-    let unserved = unserved(profile, &points[index], &verdicts);
+    let mut unserved = unserved(profile, &points[index], &verdicts);
+    if unserved.is_empty() {
+        unserved = ran_dry(profile, &points[index], &verdicts);
+    }
     verdicts.extend(judge_each(&profile.implied(&points[index].axes), profile, points, index));
     verdicts.extend(unserved);
     verdicts

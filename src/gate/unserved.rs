@@ -1,10 +1,19 @@
-//! Good clients that were not served at all: beside them nothing was measured.
+//! Good clients that were not served, at all or any more: beside them nothing was measured.
 
 use crate::{
     metric::{Metric, Stat},
     profile::{Group, Profile},
     record::{Outcome, Point, Trial, Verdict},
+    units::human_time,
 };
+
+/// Share of a group's time in the window for which all of it may go without an answer: beyond that, most of what else was
+/// measured was not measured beside good clients.
+pub const MOST_SILENT: f64 = 0.5;
+
+/// What a machine that is busy for a moment may add to a silence, in nanoseconds: in a short window it is no server that fell
+/// silent.
+const LEAST_SILENCE_NS: f64 = 250e6;
 
 /// For each group of good clients that got no answer, or no proper one, in a whole trial: that this makes the run
 /// INCONCLUSIVE. Of a group of which an expectation says so, or fails, nothing more is said.
@@ -19,11 +28,58 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<V
     unserved.collect()
 }
 
+/// For each group of good clients that got no answer any more for more than [`MOST_SILENT`] of its time in the window of a whole
+/// trial, of which latencies tell nothing where a closed loop runs dry: that this makes the run INCONCLUSIVE, unless an
+/// expectation speaks of it or fails.
+#[must_use]
+pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
+    let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
+    let dry = good.filter_map(|group| {
+        let whole = point.trials.iter().filter(|trial| !trial.cut_short);
+        let silent = whole.filter_map(|trial| silence(trial, group, profile));
+        let (silent_ns, time_ns) = silent.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+        let is_expected = verdicts.iter().any(|verdict| speaks_of_silence(verdict, &group.name, silent_ns));
+        (!is_expected).then(|| dry_verdict(group, silent_ns, time_ns))
+    });
+    dry.collect()
+}
+
+/// For how long the whole group got no answer, and its time in the window, in nanoseconds, where that is too much of it.
+fn silence(trial: &Trial, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
+    let silent_ns = *trial.summary.get(&number(group, Metric::LongestSilence))?;
+    let (from_ns, to_ns) = trial.window_ns;
+    let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
+    let time_ns = to_ns.saturating_sub(from_ns) as f64 - late_ns;
+    let is_too_much = time_ns > 0.0 && silent_ns > (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS);
+    is_too_much.then_some((silent_ns, time_ns))
+}
+
+/// Whether an expectation of the group fails, asks for so many answers, or holds because of that silence or of what it came
+/// from.
+fn speaks_of_silence(verdict: &Verdict, group: &str, silent_ns: f64) -> bool {
+    use Metric::{
+        Answered, ClosedAsAnnounced, ClosedIdle, Downloads, EndedShare, Evicted, EvictedFin, EvictedReset,
+        FewestAnswers, LongestSilence, LongestWait, Lost, LostShare, Refused, ServerEnded, SilentConnections,
+        SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare,
+    };
+    let Some(metric) = metric_of(verdict, group) else { return false };
+    let measured = verdict.measured.unwrap_or(0.0);
+    let holds = match metric {
+        Answered | FewestAnswers | Downloads | LongestSilence => true,
+        LongestWait | UnansweredAge => measured >= silent_ns,
+        Unanswered | UnansweredShare | SilentConnections | SilentShare | Lost | LostShare | Skipped
+        | SkippedShare | Evicted | EvictedFin | EvictedReset | EndedShare | ServerEnded | Refused
+        | TimedOut | ClosedAsAnnounced | ClosedIdle => measured > 0.0,
+        _ => false,
+    };
+    verdict.outcome == Outcome::Fail || (verdict.outcome == Outcome::Pass && holds)
+}
+
 /// Why the group was not served in this trial, if it was not: the first half of a sentence.
 fn why(trial: &Trial, group: &Group) -> Option<String> {
     let result = trial.groups.iter().find(|result| result.name == group.name)?;
     let (answered, errors) = (result.requests.answered, result.content.errors);
-    let in_window = trial.summary.get(&format!("{}.{}", group.name, Metric::Answered.spec().name));
+    let in_window = trial.summary.get(&number(group, Metric::Answered));
     if answered == 0 || in_window.is_some_and(|count| *count < 0.5) {
         let started = result.requests.started;
         return Some(format!(
@@ -37,11 +93,7 @@ fn why(trial: &Trial, group: &Group) -> Option<String> {
 /// Whether an expectation of the group fails, asks for its answers in so many words, or holds because of what became of it
 /// instead (it was evicted, refused, left unanswered).
 fn speaks_of_it(verdict: &Verdict, group: &str) -> bool {
-    let number = crate::record::number_of(&verdict.name);
-    let Some((of, name)) = number.rsplit_once('.') else { return false };
-    let Some(metric) = Stat::named(name).map(|stat| stat.metric).filter(|_| of == group) else {
-        return false;
-    };
+    let Some(metric) = metric_of(verdict, group) else { return false };
     let asks_for_answers = matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads);
     let says_nothing = matches!(
         metric,
@@ -56,8 +108,32 @@ fn speaks_of_it(verdict: &Verdict, group: &str) -> bool {
     }
 }
 
+/// What the verdict is about, if it is about this group.
+fn metric_of(verdict: &Verdict, group: &str) -> Option<Metric> {
+    let (of, name) = crate::record::number_of(&verdict.name).rsplit_once('.')?;
+    Stat::named(name).map(|stat| stat.metric).filter(|_| of == group)
+}
+
+fn number(group: &Group, metric: Metric) -> String {
+    format!("{}.{}", group.name, metric.spec().name)
+}
+
+fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> Verdict {
+    let name = number(group, Metric::LongestSilence);
+    let reason = format!(
+        "`{}` got no answer at all for {} of the {} in which it asked, and no expectation speaks of that: latencies are those of \
+         the answers that came, and what else was measured was for the most part not measured beside good clients. Expect \
+         something of `{name}`, or leave the group out.",
+        group.name,
+        human_time(silent_ns),
+        human_time(time_ns),
+    );
+    let condition = format!("<= {:.0} % of its time (implied)", MOST_SILENT * 100.0);
+    Verdict { reason: Some(reason), ..Verdict::new(name, condition, Some(silent_ns), Outcome::Inconclusive) }
+}
+
 fn verdict(group: &Group, why: &str) -> Verdict {
-    let name = format!("{}.{}", group.name, Metric::Answered.spec().name);
+    let name = number(group, Metric::Answered);
     let reason = format!(
         "{}, and no expectation speaks of that: what else was measured was not measured beside good clients. Expect something \
          of `{name}`, or leave the group out.",

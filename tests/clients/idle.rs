@@ -241,3 +241,26 @@ fn deaf_to_one() -> SocketAddr {
         asked(reader) && (!is_first || asked(reader)) && say(reader, OK)
     })
 }
+
+#[test]
+fn a_closed_loop_that_the_server_ended_goes_without_an_answer_until_the_end() {
+    let begun = std::time::Instant::now();
+    let address = server(move |reader, _| {
+        let is_over = begun.elapsed() > std::time::Duration::from_millis(200);
+        // A part of an answer, and the end of the connection.
+        asked(reader) && say(reader, if is_over { &OK[..OK.len() - 1] } else { OK }) && !is_over
+    });
+    let (group, driven) = group(address, "count = 4\nload = { depth = 1 }", 1000);
+    assert_eq!(group.ledger.evicted_fin + group.ledger.evicted_rst, 4, "{:?}", group.ledger);
+    let silence = of(&driven.summaries[0], Metric::LongestSilence);
+    assert!((300e6..=1000e6).contains(&silence), "{silence} ns");
+}
+
+#[test]
+fn a_closed_loop_that_ended_itself_waits_for_nothing() {
+    let address = server(|reader, _| asked(reader) && say(reader, OK));
+    let (group, driven) = group(address, "count = 4\nlifetime = \"200ms\"\nload = { depth = 1 }", 1500);
+    assert_eq!(group.ledger.opened, 4, "{:?}", group.ledger);
+    let silence = of(&driven.summaries[0], Metric::LongestSilence);
+    assert!(silence < 500e6, "{silence} ns");
+}

@@ -77,7 +77,7 @@ impl Group {
         self.outlasted_ns = self.outlasted_ns.into_iter().chain(oldest_ns).min();
         // In an open loop only requests that nobody answered make a silence; a closed loop always asks.
         let asks_always = self.spec.load.is_closed_loop() && !self.start.has_ended();
-        if let Some(since_ns) = if asks_always { Some(0) } else { self.outlasted_ns } {
+        if let Some(since_ns) = if asks_always { Some(self.start_ns) } else { self.outlasted_ns } {
             self.silence.ended(since_ns, now_ns);
         }
         if let Some(downloads) = &mut self.downloads {
@@ -126,7 +126,7 @@ impl Group {
         }
         self.answered_in_window += u64::from(self.in_window(now_ns));
         self.grace.answered(response, now_ns < self.window.1);
-        self.silence.answered(if self.pace.is_some() { request.due_ns } else { 0 }, now_ns);
+        self.silence.answered(if self.pace.is_some() { request.due_ns } else { self.start_ns }, now_ns);
         if error {
             self.censor(Cause::Errors, &request, now_ns);
             return now_ns >= self.window.0;

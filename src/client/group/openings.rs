@@ -93,7 +93,7 @@ impl Group {
         let by_us = matches!(how, Ended::ByUs(_)) || life.is_spent;
         let has_ended = self.start.ended_one(by_us);
         if has_ended && self.spec.load.is_closed_loop() {
-            self.silence.ended(0, now_ns);
+            self.silence.ended(self.start_ns, now_ns);
         }
     }
 }

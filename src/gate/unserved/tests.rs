@@ -87,3 +87,42 @@ fn wrong_bytes_fail_though_nobody_asked() {
     assert_eq!(outcomes, [Outcome::Pass, Outcome::Fail, Outcome::Pass]);
     assert_eq!(verdicts[1].condition, "= 0 (implied)");
 }
+
+/// What is said of a trial of ten seconds in which the whole of `good` got no answer for so many.
+fn of_silence(expect: &str, seconds: f64, numbers: &[(&str, f64)]) -> Vec<String> {
+    let silent = [("good.longest_silence", seconds * 1e9)];
+    let trial = answered(3200, 0, &[&CLEAN[1..], &silent, numbers].concat());
+    said(expect, Trial { window_ns: (0, 10_000_000_000), ..trial })
+}
+
+#[test]
+fn a_closed_loop_that_runs_dry_proves_nothing() {
+    let latency = "\"good.latency_p99\" = \"< 20ms\"";
+    let of = |seconds| of_silence(latency, seconds, &[("good.latency_p99", 1e6)]);
+    assert_eq!(of(5.0), [""; 0], "half of the time");
+    let dry = of(9.0);
+    assert_eq!(dry.len(), 1, "{dry:?}");
+    assert!(dry[0].starts_with("`good` got no answer at all for 9 s of the 10 s"), "{dry:?}");
+    assert_eq!(of_silence(MEMORY, 9.0, &[("server_rss_growth", 1.0)]).len(), 1, "memory alone");
+}
+
+#[test]
+fn an_expectation_of_what_the_silence_came_from_is_enough() {
+    for (metric, condition, figure, is_enough) in [
+        ("longest_silence", "> 1s", 9e9, true),
+        ("longest_wait", "> 1s", 9.1e9, true),
+        ("longest_wait", "< 1s", 5e6, false),
+        ("unanswered", "= 32", 32.0, true),
+        ("unanswered", "= 0", 0.0, false),
+        ("unanswered", "= 0", 32.0, true),
+        ("evicted", "= 32", 32.0, true),
+        ("lost_share", "< 2%", 0.01, true),
+        ("requests", "> 3000", 3200.0, true),
+        ("alive_last", "= 32", 32.0, false),
+        ("service_p99", "< 1s", 1e6, false),
+    ] {
+        let number = format!("good.{metric}");
+        let found = of_silence(&format!("\"{number}\" = \"{condition}\""), 9.0, &[(&number, figure)]);
+        assert_eq!(found.is_empty(), is_enough, "{metric} {condition}: {found:?}");
+    }
+}

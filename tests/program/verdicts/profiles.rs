@@ -5,8 +5,9 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -70,6 +71,25 @@ fn good_clients_that_nobody_answers_make_a_run_inconclusive() {
     }
     let (code, said, _) = run(&silent, HTTP, "\"good.unanswered\" = \"> 0\"");
     assert_eq!(code, Some(0), "it is the question: {said}");
+}
+
+#[test]
+fn a_closed_loop_that_the_server_lets_run_dry_is_inconclusive() {
+    // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to tell.
+    let from_then_on = |act: fn() -> Act| {
+        let begun = OnceLock::new();
+        let is_over = move || begun.get_or_init(Instant::now).elapsed() > Duration::from_millis(400);
+        at(serve(Requests::Http, move |_, _| if is_over() { act() } else { ok() }))
+    };
+    for act in [|| Act::Hang, || Act::Close] {
+        let expect = "server_rss_peak = \"< 10GiB\"";
+        let (code, said, _) = run(&from_then_on(act), HTTP, expect);
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains("INCONCLUSIVE") && said.contains("`good` got no answer at all for"), "{said}");
+    }
+    let expect = "server_rss_peak = \"< 10GiB\"\n\"good.longest_silence\" = \"< 200ms\"";
+    let (code, said, _) = run(&from_then_on(|| Act::Hang), HTTP, expect);
+    assert!(code == Some(1) || said.contains("INVALID"), "{said}");
 }
 
 #[test]
