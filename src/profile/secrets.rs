@@ -1,18 +1,36 @@
-//! Fields of requests whose values are secrets: they are sent, and stand in no record.
+//! What of requests and command lines is secret: it is sent, and stands in no record. It is known by its name: that of a field,
+//! of a value in a query, of an option or a variable, of a word of a command; a body that has such a name in it is secret as
+//! a whole.
+
+mod requests;
 
 use toml::Value;
 
+use self::requests::{body, resp, target};
 use super::{Profile, Target, parse::plain};
 
-/// Parts of names by which a field, a variable or an option is known to be secret, in lower case.
-const PARTS: [&str; 9] =
-    ["authorization", "cookie", "token", "secret", "password", "passwd", "requirepass", "api-key", "apikey"];
+/// Parts of names by which a field, a variable or an option is known to be secret, in lower case; `_` counts as `-`.
+const PARTS: [&str; 13] = [
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "requirepass",
+    "credential",
+    "api-key",
+    "apikey",
+    "access-key",
+    "private-key",
+];
 
 /// What stands instead.
 const NOT_KEPT: &str = "(not kept)";
 
 fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = name.to_ascii_lowercase().replace('_', "-");
     PARTS.iter().any(|part| name.contains(part))
 }
 
@@ -25,21 +43,43 @@ pub fn word(word: &str) -> String {
         _ => is_secret(last_part(&word[..*at])),
     };
     let found = word.match_indices([':', '=']).find(names_a_secret);
-    let Some((at, sign)) = found else { return without_user(word) };
+    let Some((at, sign)) = found else { return without_user(&setting(word)) };
     let space = if sign == ":" { " " } else { "" };
     format!("{}{sign}{space}{NOT_KEPT}", &word[..at])
+}
+
+/// What sets a key of a profile, or an option, to a value that is secret by what it is and not by the key's name.
+fn setting(word: &str) -> String {
+    match word.split_once('=') {
+        Some((key, value)) if !key.contains([' ', '/', '?']) => {
+            format!("{key}={}", of_key(last_part(key), value))
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// The value of a key of this name as it is kept.
+fn of_key(key: &str, value: &str) -> String {
+    match key.trim_start_matches('-') {
+        "path" | "bad-path" => target(value),
+        "body" | "send" => body(value).to_owned(),
+        "command" if value.starts_with('[') && is_secret(value) => NOT_KEPT.to_owned(),
+        "command" => resp(value),
+        _ => value.to_owned(),
+    }
 }
 
 /// A command line as a record keeps it: each word as [`word`] has it, and of `--password x` the option alone. A word that
 /// is itself a command line is kept likewise.
 #[must_use]
 pub fn command(words: &[String]) -> Vec<String> {
-    let mut is_value = false;
-    let mut kept = |given: &String| {
-        let is_secret_value = std::mem::replace(&mut is_value, names_a_secret_value(given));
-        if is_secret_value { NOT_KEPT.to_owned() } else { line(given) }
-    };
-    words.iter().map(&mut kept).collect()
+    let before = std::iter::once("").chain(words.iter().map(String::as_str));
+    let kept = before.zip(words).map(|(before, given)| match before {
+        before if names_a_secret_value(before) => NOT_KEPT.to_owned(),
+        "--body" | "--bad-path" => of_key(before, given),
+        _ => line(given),
+    });
+    kept.collect()
 }
 
 /// A command line in one string, as a record keeps it.
@@ -74,7 +114,8 @@ fn last_part(key: &str) -> &str {
 
 /// A value that a sweep gives a key, as it is shown and kept: one of a secret by its number alone.
 pub(super) fn swept(key: &str, value: &str, number: usize) -> String {
-    let kept = if is_secret(last_part(key)) { NOT_KEPT.to_owned() } else { word(value) };
+    let key = last_part(key);
+    let kept = if is_secret(key) { NOT_KEPT.to_owned() } else { word(&of_key(key, value)) };
     if kept == value { kept } else { format!("{kept} {number}") }
 }
 
@@ -83,6 +124,7 @@ impl Profile {
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         let mut profile = self.clone();
+        profile.clients.iter_mut().for_each(requests::mask);
         let asks = profile.clients.iter_mut().filter_map(|group| group.http.as_mut());
         let fields = asks.flat_map(|ask| ask.headers.iter_mut());
         let environment = if let Target::Program(program) = &mut profile.server {
@@ -136,6 +178,14 @@ mod tests {
             ("Accept: text/html", "Accept: text/html"),
             ("http://127.0.0.1:80/", "http://127.0.0.1:80/"),
             ("--duration", "--duration"),
+            ("http://h:80/a?b=c&API_KEY=d", "http://h:80/a?b=c&API_KEY=(not kept)"),
+            ("--body=<password>abc</password>", "--body=(not kept)"),
+            ("--body=a=b", "--body=a=b"),
+            ("clients.a.http.path=/?a=b&c%5Ftoken=d&e=f", "clients.a.http.path=/?a=b&c%5Ftoken=(not kept)"),
+            ("clients.a.http.path=/?a=b&%74oken=d&e=f", "clients.a.http.path=/?a=b&%74oken=(not kept)&e=f"),
+            ("clients.a.raw.send=PASS abc", "clients.a.raw.send=(not kept)"),
+            ("clients.a.resp.command=auth abc", "clients.a.resp.command=auth (not kept)"),
+            ("server.command=[\"a\",\"--token\",\"b\"]", "server.command=(not kept)"),
         ] {
             assert_eq!(word(given), kept);
         }
@@ -151,6 +201,9 @@ mod tests {
         assert_eq!(kept(&["--base", "server --token abc -v"]), ["--base", "server --token (not kept) -v"]);
         assert_eq!(kept(&["a", "--db-password=abc"]), ["a", "--db-password=(not kept)"]);
         assert_eq!(kept(&["a", "--token"]), ["a", "--token"]);
+        let body = "{\"user\": \"a\", \"pass_word\": 1, \"client_secret\": \"abc\"}";
+        assert_eq!(kept(&["bench", "--body", body, "-c", "1"]), ["bench", "--body", "(not kept)", "-c", "1"]);
+        assert_eq!(kept(&["--body", "two words"]), ["--body", "two words"]);
         assert_eq!(line("nginx -c a.conf"), "nginx -c a.conf");
     }
 
@@ -158,7 +211,10 @@ mod tests {
     fn a_profile_is_kept_without_secrets_and_its_values_are_told_apart() {
         let text = "title = 't'\n[server]\ncommand = ['a', '--secret', 'abc']\nenv = { API_TOKEN = 'abc', MODE = 'x' }\n[[clients]]\n\
                     name = 'tokens'\ncount = 1\nprotocol = 'http'\nload = { depth = 1 }\n\
-                    http = { headers = { Cookie = 'abc', Accept = 'y' } }\n[sweep]\n\
+                    http = { headers = { Cookie = 'abc', Accept = 'y' }, path = '/?token=abc', body = 'pass=abc' }\n\
+                    [[clients]]\nname = 'r'\ncount = 1\nprotocol = 'resp'\nresp = { command = 'AUTH abc' }\n\
+                    [[clients]]\nname = 's'\ncount = 1\nprotocol = 'raw'\nraw = { send = 'AUTH abc' }\n[sweep]\n\
+                    'clients.r.resp.command' = ['AUTH abc']\n\
                     'server.env.API_TOKEN' = ['abc', 'abcd']\n'clients.tokens.count' = [1, 2]\n";
         let profile: Profile = toml::from_str(text).expect("a profile");
         let kept = profile.without_secrets().to_toml().expect("TOML");

@@ -356,11 +356,23 @@ fn a_shorter_window_is_not_what_an_expectation_fails_for() {
 fn secrets_are_sent_and_stand_in_no_file() {
     let folder = TempDir::new().expect("a folder");
     let arguments = ["bench", "http://127.0.0.1:0/", "-d", "200ms", "--warmup", "0s", "-c", "2"];
-    let secret = ["-H", "Authorization: Bearer hunter2", "--header=X-Api-Key: hunter2"];
+    let arguments = [&["bench", "http://127.0.0.1:0/?a=b&access_token=hunter2"], &arguments[2..]].concat();
+    let secret = [
+        "-H",
+        "Authorization: Bearer hunter2",
+        "--header=X-Api-Key: hunter2",
+        "--body",
+        "{\"password\": \"hunter2\"}",
+        "--bad",
+        "slow-reader=1",
+        "--bad-path",
+        "/?token=hunter2",
+    ];
     let script = "exec \"$0\" serve --listen \"$1\" --protocol http";
     let server = ["--", "sh", "-c", script, BADPEER, "{address}", "--token", "hunter2"];
     let (code, said) = ending(&badpeer(&[&arguments[..], &secret, &server].concat(), folder.path()));
-    assert!(matches!(code, Some(0 | 4)), "{said}");
+    // The reference server takes no body: an error, which is told of.
+    assert!(matches!(code, Some(0 | 1 | 4)), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     stands_in_no_file("hunter2", &folder.path().join("reports"));
     let printing = [&arguments[..], &secret, &["--print-profile"], &server].concat();
@@ -387,6 +399,13 @@ fn secrets_that_are_set_or_swept_stand_in_no_file() {
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", key], folder.path()));
     assert!(matches!(code, Some(0 | 4)) && !said.contains("hunter2"), "{said}");
     stands_in_no_file("hunter2", &folder.path().join("reports"));
+    // Nor one that the profile itself has in a target or a body.
+    let keys =
+        "\nhttp = { path = \"/?token=hunter2\", method = \"POST\", body = \"password=hunter2\" }\nload =";
+    let other = with_profile(&format!("{}[server]\nprotocol = \"http\"\n", brief.replace("\nload =", keys)));
+    let (code, said) = ending(&badpeer(&["run", "quick.toml"], other.path()));
+    assert!(code != Some(2) && !said.contains("hunter2"), "{said}");
+    stands_in_no_file("hunter2", &other.path().join("reports"));
     let points = &record(folder.path(), "quick")["points"];
     assert_ne!(points[0]["axes"], points[1]["axes"], "each value is told from the other");
     // Nor is one repeated that cannot be sent.
