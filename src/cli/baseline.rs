@@ -2,14 +2,17 @@
 
 use std::{
     collections::HashMap,
+    fs,
     path::{Path, PathBuf},
 };
 
-use super::{Exit, Failure, store};
+use super::{Exit, Failure, run::stem, store};
 use crate::{
     files,
     gate::{self, Against, Call},
+    profile::Profile,
     record::{Point, Record, Trial},
+    run::Request,
 };
 
 /// What is kept, and what is compared with.
@@ -44,12 +47,56 @@ fn of_one_file<'a>(profiles: &[&'a str]) -> Option<[&'a str; 2]> {
     profiles.iter().find_map(|profile| seen.insert(files::name(profile), *profile).map(|one| [one, *profile]))
 }
 
+/// What a run is of: a profile, by what it is called and was named by.
+struct Asked<'a> {
+    name: &'a str,
+    profile: &'a Profile,
+    command: &'a [String],
+}
+
+impl<'a> Asked<'a> {
+    fn of(record: &'a Record) -> Self {
+        Self { name: &record.name, profile: &record.profile, command: &record.command }
+    }
+
+    /// Whether it is of another profile. One that lies in another file is, and so is one with another title that asks for
+    /// something else; what was changed under its title, or said in other words, is the same one. What `bench` asks for has
+    /// no file and no title of its own.
+    fn is_other_than(&self, kept: &Self) -> bool {
+        if self.name != kept.name || self.is_of_bench() != kept.is_of_bench() {
+            return true;
+        }
+        if self.is_of_bench() {
+            return false;
+        }
+        let is_elsewhere = self.file().zip(kept.file()).is_some_and(|(file, kept)| file != kept);
+        let is_another_question =
+            self.profile.title != kept.profile.title && !gate::is_same_setting(self.profile, kept.profile);
+        is_elsewhere || is_another_question
+    }
+
+    fn is_of_bench(&self) -> bool {
+        self.command.get(1).is_some_and(|word| word == "bench")
+    }
+
+    /// The profile's file, if it was named by one that is still there.
+    fn file(&self) -> Option<PathBuf> {
+        let words = self.command.iter().skip(2).filter(|word| stem(word) == self.name);
+        words.filter_map(|word| fs::canonicalize(word).ok()).find(|file| file.is_file())
+    }
+}
+
 impl Baselines {
     /// Whether every baseline that is asked for is there and can be read, and none would take the place of another: told
     /// before anything is run.
-    pub(super) fn check(&self, out: &Path, profiles: &[&str]) -> Result<(), Failure> {
+    pub(super) fn check(&self, out: &Path, requests: &[Request]) -> Result<(), Failure> {
+        let profiles: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
+        for request in requests {
+            let kept_as = request.profile.without_secrets();
+            self.spare(out, &Asked { name: &request.name, profile: &kept_as, command: &request.command })?;
+        }
         let is_asked = self.save_baseline.is_some() || self.baseline.is_some();
-        if let Some([one, other]) = of_one_file(profiles).filter(|_| is_asked) {
+        if let Some([one, other]) = of_one_file(&profiles).filter(|_| is_asked) {
             let which = if one == other { format!("called {one}") } else { format!("{one} and {other}") };
             return Err(Failure::usage(format!(
                 "two profiles are {which}, and their baselines would be one file: run one of them, or rename it"
@@ -68,6 +115,23 @@ impl Baselines {
             store::read(&file)?;
         }
         Ok(())
+    }
+
+    /// That the baseline of this name that is there already, if one is to be kept, is none of another profile. What cannot be
+    /// read is nobody's.
+    fn spare(&self, out: &Path, asked: &Asked<'_>) -> Result<(), Failure> {
+        let Some(name) = &self.save_baseline else { return Ok(()) };
+        let file = file(out, name, asked.name);
+        let kept = if file.is_file() { store::read(&file).ok() } else { None };
+        match kept.filter(|kept| asked.is_other_than(&Asked::of(kept))) {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage(format!(
+                "{}: the baseline `{name}` in {} is that of another profile, which it would replace: rename the profile's \
+                 file, choose another name for --save-baseline, or delete that file",
+                asked.name,
+                file.display()
+            ))),
+        }
     }
 
     /// The record against its baseline, if one is asked for.
@@ -108,6 +172,7 @@ impl Baselines {
                 format!("{}: not kept as a baseline: {}", record.name, why.trim_end_matches('.')),
             ));
         }
+        self.spare(out, &Asked::of(record))?;
         let file = file(out, name, &record.name);
         let written = store::put(&file, record);
         written.map_err(|e| Failure::new(Exit::Target, format!("cannot write {}: {e}", file.display())))?;

@@ -60,9 +60,7 @@ impl Output {
 
 /// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
-    output
-        .baselines
-        .check(&output.out, &requests.iter().map(|request| request.name.as_str()).collect::<Vec<_>>())?;
+    output.baselines.check(&output.out, requests)?;
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
     // What cannot be kept is not measured.
     store::check(&output.out)?;

@@ -241,8 +241,9 @@ fn is_count(name: &str) -> bool {
     })
 }
 
-/// What is different beside the server.
-fn differs(baseline: &Record, now: &Record) -> Vec<String> {
+/// Whether two profiles ask for the same, whatever they say of it and expect of it.
+#[must_use]
+pub fn is_same_setting(one: &Profile, other: &Profile) -> bool {
     let setting = |profile: &Profile| {
         let mut setting = profile.clone();
         (setting.title, setting.about) = (String::new(), String::new());
@@ -251,6 +252,11 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
         (setting.seed, setting.repeats) = (0, 1);
         setting
     };
+    setting(one) == setting(other)
+}
+
+/// What is different beside the server.
+fn differs(baseline: &Record, now: &Record) -> Vec<String> {
     let (then, here) = (&baseline.machine, &now.machine);
     let memory = |bytes: u64| crate::units::human_bytes(bytes as f64);
     let pairs = [
@@ -266,7 +272,7 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
         .filter(|(_, then, here)| then != here)
         .map(|(what, then, here)| format!("another {what}: {then} then, {here} now"))
         .collect();
-    if setting(&baseline.profile) != setting(&now.profile) || baseline.files != now.files {
+    if !is_same_setting(&baseline.profile, &now.profile) || baseline.files != now.files {
         differs.push("the profile asks for something else now".to_owned());
     }
     differs

@@ -126,3 +126,44 @@ fn a_baseline_that_is_not_there_is_told_before_anything_runs() {
     let (code, _, errors) = run(folder.path(), &["--save-baseline", "../outside"]);
     assert!(code == 2 && errors.contains("write letters"), "{errors}");
 }
+
+#[test]
+fn a_baseline_of_another_profile_of_that_name_is_not_replaced() {
+    let folder = kept(1.0);
+    let at = |file: &str| folder.path().join(file);
+    let keep = |profile: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_badpeer"))
+            .args(["run", profile, "--save-baseline", "main", "--out"])
+            .arg(at("reports"))
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let baseline = || fs::read_to_string(at("reports/baselines/main/ours.json")).expect("a baseline");
+    // A changed version of the profile replaces the one before.
+    fs::write(at("ours.toml"), PROFILE.replace("256KiB", "128KiB")).expect("written");
+    assert_eq!(keep("ours.toml").0, Some(0));
+    fs::write(at("ours.toml"), PROFILE.replace("256KiB", "128KiB").replace("\"t\"", "\"u\""))
+        .expect("written");
+    assert_eq!(keep("./ours.toml").0, Some(0), "in other words");
+    // Another file of that name does not, be it there or in the place of the first.
+    let before = baseline();
+    let other = PROFILE.replace("256KiB", "64KiB").replace("\"t\"", "\"another\"");
+    fs::create_dir(at("other")).expect("a folder");
+    fs::write(at("other/ours.toml"), PROFILE).expect("written");
+    let runs = || fs::read_dir(at("reports/ours")).expect("runs").count();
+    let count = runs();
+    let refused = |(code, said): (Option<i32>, String)| {
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("is that of another profile") && said.contains("--save-baseline"), "{said}");
+        assert_eq!(
+            (baseline(), runs()),
+            (before.clone(), count),
+            "nothing was measured, and nothing replaced"
+        );
+    };
+    refused(keep("other/ours.toml"));
+    fs::write(at("ours.toml"), other).expect("written");
+    refused(keep("ours.toml"));
+}
