@@ -22,6 +22,8 @@ pub(super) struct Chunked {
     room: u64,
     /// Bytes of extensions and trailers that may still come: content pays for its own framing.
     extras: usize,
+    /// Whether they are counted anew for each chunk, and for the trailers, as a client does: an answer may be of any length.
+    is_answer: bool,
 }
 
 /// What a piece begins with, and how many of its bytes that is.
@@ -107,7 +109,12 @@ impl Body {
 impl Chunked {
     /// Chunks of at most `most` bytes of content together.
     pub(super) fn new(most: u64) -> Self {
-        Self { at: At::Size(None), room: most, extras: HEAD_BYTES }
+        Self { at: At::Size(None), room: most, extras: HEAD_BYTES, is_answer: false }
+    }
+
+    /// Chunks of an answer, of any length.
+    pub(super) fn of_answer() -> Self {
+        Self { is_answer: true, ..Self::new(u64::MAX >> 1) }
     }
 
     /// What the piece begins with. Nothing is looked at twice.
@@ -137,10 +144,11 @@ impl Chunked {
             (At::Size(Some(size)) | At::Extension(size), b'\r') => At::SizeEnd(size),
             (At::Size(Some(size)), b';' | b' ' | b'\t') => At::Extension(size),
             (At::Size(size), _) => At::Size(Some(self.size(size.unwrap_or(0), byte)?)),
-            (At::SizeEnd(0) | At::TrailerEnd, b'\n') => At::Trailer,
+            (At::TrailerEnd, b'\n') => At::Trailer,
             (At::SizeEnd(size), b'\n') => {
                 self.room -= size;
-                At::Data(size)
+                self.extras = if self.is_answer { HEAD_BYTES } else { self.extras };
+                if size == 0 { At::Trailer } else { At::Data(size) }
             }
             (At::DataReturn, b'\r') => At::DataEnd,
             (At::DataEnd, b'\n') => At::Size(None),
@@ -271,6 +279,31 @@ mod tests {
         long("1;", Status::BadRequest);
         long("", Status::BadRequest);
         long("0\r\n", Status::FieldsTooLarge);
+    }
+
+    #[test]
+    fn extensions_of_an_answer_are_bounded_for_each_chunk_and_those_of_a_request_in_all() {
+        let chunk = |size: &str, extension: usize, content: &str| {
+            format!("{size};x={}\r\n{content}", "y".repeat(extension))
+        };
+        let body = |extension| {
+            let last = format!("{}A: {}\r\n\r\n", chunk("0", extension, ""), "b".repeat(extension));
+            chunk("1", extension, "z\r\n").repeat(3) + &last
+        };
+        let read = |mut chunked: Chunked, text: &str| {
+            let mut bytes = text.as_bytes();
+            loop {
+                match chunked.next(bytes).map_err(|(_, status)| status)? {
+                    Part::Last(taken) => return Ok(bytes.len() - taken),
+                    Part::Framing(taken) | Part::Content(taken) => bytes = &bytes[taken..],
+                }
+            }
+        };
+        let fits = HEAD_BYTES - 3;
+        assert_eq!(read(Chunked::of_answer(), &body(fits)), Ok(0));
+        assert_eq!(read(Chunked::of_answer(), &body(fits + 10)), Err(Status::BadRequest));
+        assert_eq!(read(Chunked::new(1000), &body(fits)), Err(Status::BadRequest));
+        assert_eq!(read(Chunked::new(1000), &body(fits / 6)), Ok(0));
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl Decoder {
         self.at = match reply.framing {
             Framing::Length(0) => return self.finish(Some(0), answered),
             Framing::Length(length) => At::Length(length),
-            Framing::Chunked => At::Chunked(Chunked::new(u64::MAX >> 1)),
+            Framing::Chunked => At::Chunked(Chunked::of_answer()),
             Framing::UntilEnd => {
                 self.last = true;
                 At::UntilEnd
