@@ -266,5 +266,7 @@ fn a_server_that_closes_after_each_answer_without_a_word_is_told_of() {
     // One that was sent long before the end was seen, as a busy machine makes it, did not cross the close.
     let [lost, retried] = ["lost", "retried"].map(|name| requests[name].as_u64().expect("a count"));
     assert!(retried > 20 && lost * 20 <= retried, "{requests}");
-    assert_eq!(trial["groups"][0]["ledger"]["evicted_fin"], 0, "{said}");
+    // Only such a one is an eviction.
+    let evicted = trial["groups"][0]["ledger"]["evicted_fin"].as_u64().expect("a count");
+    assert!(evicted <= lost, "{evicted} evictions: {requests}");
 }
