@@ -290,8 +290,8 @@ impl<'a> Here<'a> {
             && expectation.conditions.iter().all(Condition::bounds_from_below);
         let others = self.compared_with(expectation).filter(|_| !is_longer_all_the_more);
         let trials: Vec<&Trial> = others.chain([self.point]).flat_map(|point| &point.trials).collect();
-        let is_put_off = |trial: &&Trial| group.is_steady() && clients_were_put_off(trial, &group.name);
-        if trials.iter().any(|trial| limited(trial)) || (!is_wait(metric) && trials.iter().any(is_put_off)) {
+        let is_put_off = |trial: &Trial| !is_wait(metric) && clients_were_put_off(trial, &group.name);
+        if trials.iter().any(|trial| limited(trial) || is_put_off(trial)) {
             return Some("The clients were the limit, not the server".to_owned());
         }
         // A latency that the harness made up itself is as little the server's.

@@ -101,8 +101,8 @@ impl Requests {
     }
 }
 
-/// Connections that were needed and opened again later than they could have been: badpeer, or the profile, allows no more
-/// attempts a second.
+/// Connections of good clients that were needed and opened again later than they could have been: badpeer, or the profile,
+/// allows no more attempts a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PutOff {
     /// Time that they waited for it in the measured window, as a share of the time of all connections, from 0 to 1.

@@ -54,11 +54,11 @@ impl Group {
         self.reopenings.front().map(|reopening| reopening.at_ns)
     }
 
-    /// A connection is opened later than it could be. A closed loop would have asked for something on it meanwhile, and so would
-    /// an open loop where requests wait for a connection.
+    /// A connection is opened later than it could be. A good client in a closed loop would have asked for something on it
+    /// meanwhile, and so would one in an open loop where requests wait for a connection. What bad peers do is theirs.
     fn note_put_off(&mut self, Reopening { at_ns, put_off_ns, .. }: Reopening) {
         let (start_ns, end_ns) = self.window;
-        if self.spec.load.is_closed_loop() || !self.queue.is_empty() {
+        if self.spec.is_steady() && (self.spec.load.is_closed_loop() || !self.queue.is_empty()) {
             let from_ns = (at_ns - put_off_ns).max(start_ns);
             self.put_off_ns += at_ns.min(end_ns).saturating_sub(from_ns);
         }
@@ -73,11 +73,12 @@ impl Group {
     }
 
     /// Whether a connection that ended in that way is opened again: because the group does so, or because every client of HTTP
-    /// does where the server has ended it in good order, before the client would have.
+    /// does where the server let it go with nothing to do, or announced its end before the client had done all on it that it
+    /// was to do.
     pub(in crate::client) fn comes_back(&self, how: Ended, is_spent: bool) -> bool {
-        let in_good_order = how == Ended::Idle
-            || (how == Ended::AsAnnounced && self.spec.protocol == Protocol::Http && self.spec.is_steady());
-        self.spec.reconnect.is_some() || (in_good_order && !is_spent)
+        let is_http = self.spec.protocol == Protocol::Http && self.spec.is_steady();
+        let was_cut_off = how == Ended::AsAnnounced && is_http && !is_spent;
+        self.spec.reconnect.is_some() || how == Ended::Idle || was_cut_off
     }
 
     /// Opens the connection again in its time, where it comes back; if it was the last one that asked for something, the group
