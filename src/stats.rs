@@ -89,8 +89,13 @@ pub fn interpolated(readings: &[(i64, f64)], at: i64) -> Option<f64> {
     else {
         return readings.get(after).or(readings.last()).map(|(_, value)| *value);
     };
-    let share = (at - before.0) as f64 / (next.0 - before.0) as f64;
+    let share = span(before.0, at) / span(before.0, next.0);
     Some(before.1 + share * (next.1 - before.1))
+}
+
+/// The time between two instants, which a file may tell to lie as far apart as it likes.
+fn span(from: i64, to: i64) -> f64 {
+    to.saturating_sub(from) as f64
 }
 
 /// How fast a counter grew between each two samples, per second, at the time of the later one.
@@ -99,7 +104,7 @@ pub fn slopes(samples: &[(i64, f64)]) -> Vec<(i64, f64)> {
     samples
         .windows(2)
         .filter(|pair| pair[1].0 > pair[0].0)
-        .map(|pair| (pair[1].0, (pair[1].1 - pair[0].1) / ((pair[1].0 - pair[0].0) as f64 / 1e9)))
+        .map(|pair| (pair[1].0, (pair[1].1 - pair[0].1) / (span(pair[0].0, pair[1].0) / 1e9)))
         .collect()
 }
 

@@ -15,19 +15,19 @@ impl From<&Histogram<u64>> for Buckets {
 }
 
 impl Buckets {
-    /// How many values there are.
+    /// How many values there are, as far as can be counted: a file may say anything.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.iter().map(|(_, count)| count).sum()
+        self.0.iter().fold(0, |all, (_, count)| all.saturating_add(*count))
     }
 
     /// The value at or below which the share `q` (0 to 1) of all values lies; `None` without values.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<u64> {
         let rank = ((self.count() as f64 * q).ceil() as u64).max(1);
-        let mut seen = 0;
+        let mut seen: u64 = 0;
         self.0.iter().find_map(|&(value, count)| {
-            seen += count;
+            seen = seen.saturating_add(count);
             (seen >= rank).then_some(value)
         })
     }

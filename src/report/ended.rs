@@ -66,7 +66,7 @@ fn sentence(point: &Point, group: &str) -> Option<String> {
 
 /// A FIN that the client has read.
 const fn seen_fin(endings: &ServerEndings) -> u64 {
-    endings.count.saturating_sub(endings.unnoticed + endings.by_reset)
+    endings.count.saturating_sub(endings.unnoticed).saturating_sub(endings.by_reset)
 }
 
 /// Connections that the clients held when they stopped, and that the server had closed by then.

@@ -3,6 +3,7 @@
 mod bounds;
 mod fixture;
 mod history;
+mod mutations;
 mod page;
 mod schema;
 mod shelf;

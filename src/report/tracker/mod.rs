@@ -87,7 +87,7 @@ impl Told {
         Self {
             suite: record.name.clone(),
             commit: record.commit.clone(),
-            seconds: windows.map(|(from, to)| (to - from) as f64 / 1e9).sum(),
+            seconds: windows.map(|(from, to)| (to as f64 - from as f64) / 1e9).sum(),
             cases,
             numbers: record.points.iter().flat_map(numbers).collect(),
         }
