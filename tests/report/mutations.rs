@@ -27,11 +27,11 @@ const FORMATS: [Format; 7] = [
 
 /// Makes everything of it.
 fn shown(record: &Record) {
-    terminal::render(record, false);
+    let _ = terminal::render(record, false);
     let other = fixture::record();
-    compare::render(&other, record);
+    let _ = compare::render(&other, record);
     let against = Against::of("main", &other, record);
-    Against::of("main", record, &other);
+    let _ = Against::of("main", record, &other);
     // One that cannot be made says so.
     let _ = report::files(record, Some(&against), &FORMATS);
 }
@@ -78,7 +78,9 @@ fn no_number_of_a_record_makes_a_report_panic() {
     for set in each.chain(side_by_side(&places)) {
         for extreme in &extremes {
             let mut mutated = whole.clone();
-            set.iter().for_each(|place| *mutated.pointer_mut(place).expect("a place") = extreme.clone());
+            for place in &set {
+                *mutated.pointer_mut(place).expect("a place") = extreme.clone();
+            }
             let Ok(record) = serde_json::from_value::<Record>(mutated) else { continue };
             read += 1;
             if catch_unwind(AssertUnwindSafe(|| shown(&record))).is_err() {

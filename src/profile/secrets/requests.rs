@@ -60,7 +60,7 @@ const LOGINS: [&str; 4] = ["auth", "auth2", "pass", "setuser"];
 /// The text with `%74` and `+` as what they stand for.
 fn decoded(text: &str) -> String {
     let pairs = url::form_urlencoded::parse(text.as_bytes());
-    pairs.map(|(name, value)| format!("{name}={value}&")).collect()
+    pairs.map(|(name, value)| [name, value].join("=")).collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
