@@ -138,7 +138,9 @@ fn the_workflows_are_yaml_and_their_commands_are_known() {
         assert!(parsed.len() == 1 && parsed[0].as_hash().is_some(), "{text}");
         let mut commands = Vec::new();
         badpeers(&parsed[0], &mut commands);
-        commands.iter().for_each(|command| parse(command, &path));
+        for command in &commands {
+            parse(command, &path);
+        }
         checked += commands.len();
     }
     assert_eq!(checked, 4, "commands in workflows");
