@@ -4,6 +4,10 @@
 const LEAST_NS: u64 = 500_000_000;
 const MOST_NS: u64 = 60_000_000_000;
 
+/// What answers after the end can make of it, at most, in nanoseconds, where none took long before: a server that gives one now
+/// and then does not hold the run for as long as it has any left to give.
+const MOST_LATER_NS: u64 = 2_000_000_000;
+
 /// What is known of a group's answers. A server that is slow and answers everybody gets the time for it; one that was slow once
 /// and then fell silent does not hold the run.
 #[derive(Debug, Default)]
@@ -31,13 +35,15 @@ impl Grace {
     }
 
     /// When it ends, in nanoseconds, for a window that ended at `end_ns`, with the last answer of the group at `last_ns`. In all it
-    /// is twice as long as the longest wait for an answer; and it is over when no answer has come for twice as long as the
+    /// is twice as long as the longest wait for an answer (where those before the end were shorter than a second, at most 2 s);
+    /// and it is over when no answer has come for twice as long as the
     /// longest wait before the end, silence at the end of the window included.
     pub(super) fn ends_ns(&self, end_ns: u64, last_ns: u64) -> u64 {
         let twice = |wait_ns: u64| wait_ns.saturating_mul(2).clamp(LEAST_NS, MOST_NS);
         let silent_since_ns = last_ns.max(self.asked_since_ns);
         let by_silence_ns = silent_since_ns.saturating_add(twice(self.longest_before_ns));
-        let in_all_ns = end_ns.saturating_add(twice(self.longest_ns));
+        let most_ns = twice(self.longest_before_ns).max(MOST_LATER_NS);
+        let in_all_ns = end_ns.saturating_add(twice(self.longest_ns).min(most_ns));
         by_silence_ns.min(in_all_ns).max(end_ns.saturating_add(LEAST_NS))
     }
 }
@@ -93,5 +99,7 @@ mod tests {
         let came = END + SECOND / 5;
         assert_eq!(grace.ends_ns(END, came), came + LEAST_NS, "a server that wakes up drains what waits");
         assert_eq!(grace.ends_ns(END, END + 3 * SECOND), END + 2 * SECOND, "not for ever");
+        let creeping = self::grace(&[(quick, true), (9 * SECOND, false)], 19 * SECOND);
+        assert_eq!(creeping.ends_ns(END, END + 8 * SECOND), END + 2 * SECOND, "also where each takes longer");
     }
 }
