@@ -51,7 +51,7 @@ pub(super) struct Connection {
     pub(super) token: Token,
     pub(super) stream: TcpStream,
     /// The number of its group.
-    pub(super) group: usize,
+    pub(super) group: u32,
     /// Its place among the group's open connections.
     pub(super) place: u32,
     pub(super) phase: Phase,

@@ -207,7 +207,9 @@ impl<'a> Engine<'a> {
             self.groups.iter().map(|group| self.io.now_ns < group.grace_ends_ns(end)).collect();
         let queues = |(group, has_time): (&Group, &bool)| *has_time && group.is_steady_and_waits();
         let waits = |c: &Connection| {
-            has_time[c.group] && c.pending.open() > 0 && self.groups[c.group].spec.rx.keeps_up()
+            has_time[c.group as usize]
+                && c.pending.open() > 0
+                && self.groups[c.group as usize].spec.rx.keeps_up()
         };
         !self.groups.iter().zip(&has_time).any(queues) && !self.connections.iter().any(waits)
     }
@@ -217,7 +219,7 @@ impl<'a> Engine<'a> {
         let mut oldest_ns: Vec<Option<u64>> =
             self.groups.iter().map(|group| group.queue.oldest_due_ns()).collect();
         for connection in self.connections.iter() {
-            let oldest = &mut oldest_ns[connection.group];
+            let oldest = &mut oldest_ns[connection.group as usize];
             *oldest = oldest.iter().copied().chain(connection.pending.oldest_due_ns()).min();
         }
         self.groups.iter_mut().zip(oldest_ns).for_each(|(group, oldest)| group.grace.begin(oldest));
@@ -280,7 +282,7 @@ impl<'a> Engine<'a> {
     fn ring_alarms(&mut self) {
         while let Some((_, alarm, _)) = self.io.timers.pop_expired(self.io.now_ns) {
             let Some(connection) = self.connections.entry(alarm.token) else { continue };
-            let group = &mut self.groups[connection.group];
+            let group = &mut self.groups[connection.group as usize];
             let fate = match alarm.what {
                 What::Connect => Some(Ended::TimedOut),
                 What::Lifetime => {
@@ -305,7 +307,7 @@ impl<'a> Engine<'a> {
         let fate = match connection.phase {
             Phase::Connecting => self.connected(ready),
             Phase::Open => {
-                let group = &mut self.groups[connection.group];
+                let group = &mut self.groups[connection.group as usize];
                 connection.handle(ready, &mut self.io, group)
             }
         };

@@ -80,7 +80,7 @@ impl Engine<'_> {
         let token = self.connections.insert_with(|token| Connection {
             token,
             stream,
-            group: index,
+            group: index as u32,
             place: 0,
             phase: Phase::Connecting,
             again,
@@ -133,7 +133,7 @@ impl Engine<'_> {
         if let Some(timer) = connection.tx.timer.take() {
             self.io.timers.cancel(timer);
         }
-        let group = &mut self.groups[connection.group];
+        let group = &mut self.groups[connection.group as usize];
         group.settled_one(connection.again, self.io.now_ns);
         if let Some(end_ns) = group.lifetime_ends(connection.again, self.io.now_ns) {
             let alarm = Alarm { token: ready.token, what: What::Lifetime };
@@ -167,7 +167,7 @@ impl Engine<'_> {
         }
         let mut content = connection.decoder.tally();
         content.count_streams_from(self.stream_of(0));
-        let group = &mut self.groups[connection.group];
+        let group = &mut self.groups[connection.group as usize];
         let opened_ns = self.ports[connection.own as usize].opened_ns;
         let is_spent = connection.is_spent(group);
         let how = connection.hand_back(how, group, opened_ns, self.io.now_ns);
