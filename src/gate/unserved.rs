@@ -29,8 +29,8 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<V
 }
 
 /// For each group of good clients that got no answer any more for more than [`MOST_SILENT`] of its time in the window of a whole
-/// trial, of which latencies tell nothing where a closed loop runs dry: that this makes the run INCONCLUSIVE, unless an
-/// expectation speaks of it or fails.
+/// trial, and for more than twice as long as its answers took: of that latencies tell nothing where a closed loop runs dry. It
+/// makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
 #[must_use]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
@@ -50,7 +50,10 @@ fn silence(trial: &Trial, group: &Group, profile: &Profile) -> Option<(f64, f64)
     let (from_ns, to_ns) = trial.window_ns;
     let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
     let time_ns = to_ns.saturating_sub(from_ns) as f64 - late_ns;
-    let is_too_much = time_ns > 0.0 && silent_ns > (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS);
+    // A server that takes so long for each answer is slow, and not silent.
+    let usual_ns = trial.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
+    let least_ns = (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS).max(usual_ns * 2.0);
+    let is_too_much = time_ns > 0.0 && silent_ns > least_ns;
     is_too_much.then_some((silent_ns, time_ns))
 }
 

@@ -10,7 +10,7 @@ use std::{
 use badpeer::record::{Outcome, Record};
 use serde_json::Value;
 
-use crate::common::{BADPEER, badpeer, ending, record, with_profile};
+use crate::common::{BADPEER, badpeer, ending, heeding, record, with_profile};
 
 /// A small experiment that passes at once.
 const QUICK: &str = r#"
@@ -121,7 +121,7 @@ fn what_a_core_experiment_would_ignore_is_refused() {
 #[test]
 fn an_interrupt_ends_the_experiment_and_its_process() {
     let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
-    let harness = Command::new(BADPEER)
+    let harness = heeding()
         .args(["run", "quick.toml"])
         .current_dir(folder.path())
         .stdout(Stdio::piped())

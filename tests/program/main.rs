@@ -13,6 +13,7 @@ mod output;
 mod profiles;
 mod redis;
 mod refused;
+mod secrets;
 mod signals;
 mod silence;
 mod targets;

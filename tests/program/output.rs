@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use crate::common::{BADPEER, badpeer, ending, heeding, leftovers, record, text, with_profile};
 
 /// Over in half a second.
-const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"200ms\"\n[[clients]]\nname = \"good\"\ncount = 2\n\
+pub(super) const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"200ms\"\n[[clients]]\nname = \"good\"\ncount = 2\n\
                      load = { rate = \"200/s\", payload = \"64B\" }\n";
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
@@ -43,7 +43,7 @@ fn complaint(child: Child) -> (Option<i32>, String) {
 }
 
 /// Every file and folder below this one, by its path from there.
-fn below(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(inside) = folders.pop() {
@@ -350,65 +350,4 @@ fn a_shorter_window_is_not_what_an_expectation_fails_for() {
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
     // Of times and rates nothing is proven where others have the cores.
     assert!(code == Some(1) || said.contains("times are invalid"), "{code:?} {said}");
-}
-
-#[test]
-fn secrets_are_sent_and_stand_in_no_file() {
-    let folder = TempDir::new().expect("a folder");
-    let arguments = ["bench", "http://127.0.0.1:0/", "-d", "200ms", "--warmup", "0s", "-c", "2"];
-    let arguments = [&["bench", "http://127.0.0.1:0/?a=b&access_token=hunter2"], &arguments[2..]].concat();
-    let secret = [
-        "-H",
-        "Authorization: Bearer hunter2",
-        "--header=X-Api-Key: hunter2",
-        "--body",
-        "{\"password\": \"hunter2\"}",
-        "--bad",
-        "slow-reader=1",
-        "--bad-path",
-        "/?token=hunter2",
-    ];
-    let script = "exec \"$0\" serve --listen \"$1\" --protocol http";
-    let server = ["--", "sh", "-c", script, BADPEER, "{address}", "--token", "hunter2"];
-    let (code, said) = ending(&badpeer(&[&arguments[..], &secret, &server].concat(), folder.path()));
-    // The reference server takes no body: an error, which is told of.
-    assert!(matches!(code, Some(0 | 1 | 4)), "{said}");
-    assert!(!said.contains("hunter2"), "{said}");
-    stands_in_no_file("hunter2", &folder.path().join("reports"));
-    let printing = [&arguments[..], &secret, &["--print-profile"], &server].concat();
-    let (_, printed) = ending(&badpeer(&printing, folder.path()));
-    assert!(printed.contains("Bearer hunter2"), "a profile that is asked for is whole: {printed}");
-}
-
-/// There is a record, and neither it nor anything beside it has this word.
-fn stands_in_no_file(word: &str, reports: &Path) {
-    let files = below(reports);
-    assert!(files.iter().any(|file| file.ends_with("record.json")), "{files:?}");
-    for file in files.iter().map(|file| reports.join(file)).filter(|file| file.is_file()) {
-        let bytes = fs::read(&file).expect("read");
-        assert!(!bytes.windows(word.len()).any(|part| part == word.as_bytes()), "{}", file.display());
-    }
-}
-
-#[test]
-fn secrets_that_are_set_or_swept_stand_in_no_file() {
-    let brief = BRIEF.replace("\nload =", "\nprotocol = \"http\"\nload =").replace(", payload = \"64B\"", "");
-    let sweep = "[server]\nprotocol = \"http\"\n[sweep]\n\"clients.good.http.headers.Authorization\" = ";
-    let folder = with_profile(&format!("{brief}{sweep}[\"Bearer hunter2\", \"Bearer hunter2b\"]\n"));
-    let key = "clients.good.http.headers.X-Api-Key=hunter2";
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", key], folder.path()));
-    assert!(matches!(code, Some(0 | 4)) && !said.contains("hunter2"), "{said}");
-    stands_in_no_file("hunter2", &folder.path().join("reports"));
-    // Nor one that the profile itself has in a target or a body.
-    let keys =
-        "\nhttp = { path = \"/?token=hunter2\", method = \"POST\", body = \"password=hunter2\" }\nload =";
-    let other = with_profile(&format!("{}[server]\nprotocol = \"http\"\n", brief.replace("\nload =", keys)));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], other.path()));
-    assert!(code != Some(2) && !said.contains("hunter2"), "{said}");
-    stands_in_no_file("hunter2", &other.path().join("reports"));
-    let points = &record(folder.path(), "quick")["points"];
-    assert_ne!(points[0]["axes"], points[1]["axes"], "each value is told from the other");
-    // Nor is one repeated that cannot be sent.
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &format!("{key}\n")], folder.path()));
-    assert!(code == Some(2) && !said.contains("hunter2"), "{said}");
 }
