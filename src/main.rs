@@ -1,4 +1,4 @@
-//! The door: what was asked goes in, an exit code comes out.
+//! The entry point: arguments go in, an exit code comes out.
 
 fn main() -> std::process::ExitCode {
     badpeer::cli::main()

@@ -60,7 +60,7 @@ impl Source {
         for (key, value) in overrides {
             let refused = |message| ProfileError { place: set_by(key, value), message };
             set(&mut table, key, &literal(value)).map_err(refused)?;
-            // Told one by one, so that a fault is laid at the door of the override that made it.
+            // Told one by one, so that a fault is attributed to the override that made it.
             Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
             Profile::check_keys(&table).map_err(|fault| refused(fault.message))?;
         }

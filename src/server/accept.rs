@@ -1,4 +1,4 @@
-//! The door: connections come in in batches, and a lack of descriptors neither spins nor locks it.
+//! Listens and accepts: a lack of descriptors makes it neither spin nor hang.
 
 use std::{
     fs::File,
@@ -27,33 +27,33 @@ const BACKLOG: i32 = 4096;
 
 /// A listening socket.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Acceptor {
     listener: TcpListener,
     /// Given up for a moment when no descriptor is left, so that the peer can be told by closing.
     spare: Option<File>,
 }
 
-/// What one look outside brought.
+/// What one call of accept(2) gave.
 #[derive(Debug)]
-pub(super) enum Knock {
+pub(super) enum Accepted {
     /// A connection, not blocking.
-    Visitor(TcpStream, SocketAddr),
-    /// Nobody waits.
-    Nobody,
-    /// Somebody was turned away: no descriptor is left.
+    Connection(TcpStream, SocketAddr),
+    /// No connection waits.
+    NoneWaiting,
+    /// A connection was closed at once: no descriptor is left.
     Refused,
-    /// Somebody waits and can be neither let in nor turned away. Level-triggered readiness would spin.
+    /// A connection waits that can be neither accepted nor refused. Level-triggered readiness would spin.
     Stuck,
 }
 
-impl Door {
+impl Acceptor {
     /// Listens without blocking, on a new socket whose options its connections inherit (`sk_clone_lock`): so they
     /// cost no system call at each of them.
     pub(super) fn open(address: SocketAddr, options: &ServerOptions) -> io::Result<Self> {
         Self::open_among(address, options, false)
     }
 
-    /// As many doors as there are threads, at the same address: the kernel spreads the connections. The address must be
+    /// A listening socket for each thread, at the same address: the kernel spreads the connections. The address must be
     /// free: with `SO_REUSEPORT` alone, a forgotten server of the same user would go on taking its share unseen.
     pub(super) fn open_several(
         address: SocketAddr,
@@ -90,48 +90,48 @@ impl Door {
         self.listener.local_addr()
     }
 
-    pub(super) fn knock(&mut self) -> Knock {
+    pub(super) fn accept(&mut self) -> Accepted {
         match self.listener.accept() {
-            Ok((stream, peer)) if stream.set_nonblocking(true).is_ok() => Knock::Visitor(stream, peer),
-            Ok(_) => Knock::Refused,
+            Ok((stream, peer)) if stream.set_nonblocking(true).is_ok() => Accepted::Connection(stream, peer),
+            Ok(_) => Accepted::Refused,
             Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
-                Errno::EMFILE | Errno::ENFILE => self.turn_away(),
-                Errno::ENOBUFS | Errno::ENOMEM => Knock::Stuck,
+                Errno::EMFILE | Errno::ENFILE => self.refuse(),
+                Errno::ENOBUFS | Errno::ENOMEM => Accepted::Stuck,
                 // EAGAIN, or what befell the connection while it waited: accept(2) advises to treat both the same.
-                _ => Knock::Nobody,
+                _ => Accepted::NoneWaiting,
             },
         }
     }
 
-    /// The lack of a descriptor is told before it is looked whether anybody waits.
-    fn turn_away(&mut self) -> Knock {
-        if !self.is_knocked_at() {
-            return Knock::Nobody;
+    /// The kernel reports the lack of a descriptor before it looks whether a connection waits.
+    fn refuse(&mut self) -> Accepted {
+        if !self.has_waiting() {
+            return Accepted::NoneWaiting;
         }
         if self.spare.take().is_none() {
             self.spare = spare();
-            return Knock::Stuck;
+            return Accepted::Stuck;
         }
         let accepted = self.listener.accept();
-        let knock = match &accepted {
-            Ok(_) => Knock::Refused,
-            // Who waited has left, or another thread was faster.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Knock::Nobody,
-            Err(_) => Knock::Stuck,
+        let outcome = match &accepted {
+            Ok(_) => Accepted::Refused,
+            // The waiting peer has left, or another thread was faster.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::NoneWaiting,
+            Err(_) => Accepted::Stuck,
         };
         drop(accepted);
         self.spare = spare();
-        knock
+        outcome
     }
 
-    fn is_knocked_at(&self) -> bool {
+    fn has_waiting(&self) -> bool {
         let mut listener = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
-        // Where that cannot be told, somebody may wait.
+        // If poll fails, a connection may be waiting.
         poll(&mut listener, PollTimeout::ZERO).is_err() || listener[0].any() != Some(false)
     }
 }
 
-impl AsFd for Door {
+impl AsFd for Acceptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
@@ -150,10 +150,10 @@ mod tests {
     #[test]
     fn connections_inherit_what_the_listener_was_told() {
         let options = toml::from_str("send_buffer = 50000\nuser_timeout = '1500ms'").unwrap();
-        let mut door = Door::open("127.0.0.1:0".parse().unwrap(), &options).unwrap();
-        assert!(matches!(door.knock(), Knock::Nobody));
-        let client = TcpStream::connect(door.address().unwrap()).unwrap();
-        let Knock::Visitor(stream, peer) = door.knock() else { panic!("somebody knocked") };
+        let mut acceptor = Acceptor::open("127.0.0.1:0".parse().unwrap(), &options).unwrap();
+        assert!(matches!(acceptor.accept(), Accepted::NoneWaiting));
+        let client = TcpStream::connect(acceptor.address().unwrap()).unwrap();
+        let Accepted::Connection(stream, peer) = acceptor.accept() else { panic!("a connection waits") };
         assert_eq!(peer, client.local_addr().unwrap());
         assert!(stream.nodelay().unwrap());
         assert_eq!(getsockopt(&stream, sockopt::SndBuf).unwrap(), 100_000, "Linux doubles it");

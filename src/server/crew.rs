@@ -5,7 +5,7 @@ use std::{io, sync::Arc, thread};
 use nix::sys::signalfd::SignalFd;
 
 use super::{
-    accept::Door,
+    accept::Acceptor,
     counters::Counters,
     event_loop::{Common, EventLoop, Pool},
 };
@@ -20,11 +20,15 @@ pub(super) enum Crew {
 }
 
 impl Crew {
-    pub(super) fn new(options: &ServerOptions, doors: Vec<Door>, common: &Common) -> io::Result<Self> {
+    pub(super) fn new(
+        options: &ServerOptions,
+        acceptors: Vec<Acceptor>,
+        common: &Common,
+    ) -> io::Result<Self> {
         let threads = options.threads.0 as usize;
-        let mut loops = doors
+        let mut loops = acceptors
             .into_iter()
-            .map(|door| EventLoop::new(Some(door), common))
+            .map(|acceptor| EventLoop::new(Some(acceptor), common))
             .collect::<io::Result<Vec<_>>>()?;
         if options.dispatch == Dispatch::Workers {
             return Ok(Self::Pool(Box::new(Pool::new(loops.remove(0), threads)?)));

@@ -1,6 +1,6 @@
 //! The loop: readiness in, turns out; then the timers, then those that go on without new readiness.
 
-mod entrance;
+mod accepting;
 mod pool;
 mod sharing;
 mod tidy;
@@ -26,7 +26,7 @@ use self::{
     tidy::Tidy,
 };
 use super::{
-    accept::Door,
+    accept::Acceptor,
     connection::{Connection, Next},
     counters::Counters,
     eviction::{End, How, Journal},
@@ -48,7 +48,7 @@ const BATCH: usize = 64;
 const TURNS: usize = 16;
 /// What one read may take beyond the room in the receive buffer.
 const SPILL_BYTES: usize = 64 * 1024;
-const DOOR: Token = Token::special(0);
+const ACCEPTOR: Token = Token::special(0);
 const SIGNALS: Token = Token::special(1);
 const STOP: Token = Token::special(2);
 const DRAIN: Token = Token::special(3);
@@ -80,7 +80,7 @@ impl Wishes {
         let _ = self.stop.write(1);
     }
 
-    /// Nobody is let in any more, and what has been asked is answered; the second time, not even that.
+    /// No connection is accepted any more, and requests that have arrived are answered; the second time, not even those.
     fn drain(&self) {
         let _ = self.drain.write(1);
     }
@@ -95,8 +95,8 @@ pub(super) enum Key {
     Linger(Token),
     /// Memory is to be given back.
     Tidy,
-    /// The door is tried again.
-    Door,
+    /// Accepting is tried again.
+    Acceptor,
     /// Answers under way have had their time.
     Drained,
 }
@@ -142,7 +142,7 @@ pub(super) struct Common {
 
 /// A loop, its connections and their timers.
 pub(super) struct EventLoop {
-    door: Option<Door>,
+    acceptor: Option<Acceptor>,
     common: Common,
     connections: Slots<Box<Connection>>,
     timers: Wheel<Key>,
@@ -170,11 +170,11 @@ impl Common {
 }
 
 impl EventLoop {
-    /// Without a door, connections come only as guests.
-    pub(super) fn new(door: Option<Door>, common: &Common) -> io::Result<Self> {
+    /// Without an acceptor, connections come only as guests.
+    pub(super) fn new(acceptor: Option<Acceptor>, common: &Common) -> io::Result<Self> {
         let shared = Shared::new(Reactor::new(EVENTS)?, &common.policy, &common.journal)?;
         let event_loop = Self {
-            door,
+            acceptor,
             common: common.clone(),
             connections: Slots::default(),
             timers: Wheel::new(common.policy.tick_ns, sys::monotonic_ns()),
@@ -186,7 +186,7 @@ impl EventLoop {
             guests: None,
             shared,
         };
-        event_loop.watch_the_door()?;
+        event_loop.watch_acceptor()?;
         Ok(event_loop)
     }
 
@@ -248,7 +248,7 @@ impl EventLoop {
     /// Does what is not about a single connection; whether it was that.
     fn attend(&mut self, token: Token, signals: Option<&SignalFd>, spill: &mut [u8]) -> bool {
         match (token, signals) {
-            (DOOR, _) => self.accept(),
+            (ACCEPTOR, _) => self.accept(),
             (GUESTS, _) => self.admit_guests(),
             (DRAIN, _) => self.drain(spill),
             (STOP, _) => self.stopped = true,
@@ -309,7 +309,7 @@ impl EventLoop {
         }
         let Some(connection) = self.connections.remove(token) else { return };
         let held = connection.close(end, &mut self.shared, &mut self.timers);
-        self.leaves();
+        self.connection_closed();
         self.freed(held);
     }
 
@@ -331,7 +331,7 @@ impl EventLoop {
                 Some((_, Key::Look(token), _)) => self.look(token),
                 Some((_, Key::Linger(token), _)) => self.linger(token),
                 Some((_, Key::Tidy, _)) => self.tidy(),
-                Some((_, Key::Door, _)) => {
+                Some((_, Key::Acceptor, _)) => {
                     self.listen_for(Interest::READ);
                 }
                 Some((_, Key::Drained, _)) => self.stopped = true,

@@ -5,7 +5,7 @@
 //!              ↑    ↑                                              │  │
 //!   wheel ─────┘    └── EPOLLOUT, only while something waits ──────┘  └─→ over the limit: evicted
 //! ```
-//! One read and one write for a small request; the rest of this room is about peers that are not so kind.
+//! One read and one write for a small request; the rest of this module is about peers that misbehave.
 
 mod accept;
 mod admin;
@@ -35,7 +35,7 @@ use nix::sys::{
 pub use eviction::{How, Reason};
 
 use self::{
-    accept::Door,
+    accept::Acceptor,
     admin::Admin,
     crew::Crew,
     event_loop::{Common, Wishes},
@@ -127,10 +127,10 @@ impl Server {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
             http::Site::open(Some(path), 1).map_err(cannot)?;
         }
-        let doors = open_doors(&resolve(&options.listen)?, options)?;
-        let service = doors[0].address()?;
+        let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
+        let service = acceptors[0].address()?;
         let common = Common::new(options)?;
-        let crew = Crew::new(options, doors, &common)?;
+        let crew = Crew::new(options, acceptors, &common)?;
         let watched = |address| {
             let opened = Admin::open(address, crew.counters().into(), Arc::clone(&common.journal));
             opened.map_err(|source| ServeError::Listen { address, source })
@@ -191,13 +191,13 @@ fn resolve(text: &str) -> Result<Vec<SocketAddr>, ServeError> {
 }
 
 /// Listens on the first of these addresses that can be listened on; if none can, says why not on the first.
-fn open_doors(addresses: &[SocketAddr], options: &ServerOptions) -> Result<Vec<Door>, ServeError> {
+fn open_acceptors(addresses: &[SocketAddr], options: &ServerOptions) -> Result<Vec<Acceptor>, ServeError> {
     let open = |address: &SocketAddr| {
-        let doors = match options.dispatch {
-            Dispatch::Reactors => Door::open_several(*address, options, options.threads.0 as usize),
-            _ => Door::open(*address, options).map(|door| vec![door]),
+        let acceptors = match options.dispatch {
+            Dispatch::Reactors => Acceptor::open_several(*address, options, options.threads.0 as usize),
+            _ => Acceptor::open(*address, options).map(|acceptor| vec![acceptor]),
         };
-        doors.map_err(|source| ServeError::Listen { address: *address, source })
+        acceptors.map_err(|source| ServeError::Listen { address: *address, source })
     };
     let first = open(&addresses[0]);
     first.or_else(|error| addresses[1..].iter().find_map(|address| open(address).ok()).ok_or(error))
@@ -269,9 +269,9 @@ mod tests {
         let [nowhere, here] = ["192.0.2.1:0", "127.0.0.1:0"].map(|text| text.parse().unwrap());
         for dispatch in [Dispatch::Single, Dispatch::Reactors] {
             let options = ServerOptions { dispatch, ..ServerOptions::default() };
-            let doors = open_doors(&[nowhere, here], &options).unwrap();
-            assert!(doors[0].address().unwrap().ip().is_loopback());
-            let error = open_doors(&[nowhere, nowhere], &options).err().unwrap().to_string();
+            let acceptors = open_acceptors(&[nowhere, here], &options).unwrap();
+            assert!(acceptors[0].address().unwrap().ip().is_loopback());
+            let error = open_acceptors(&[nowhere, nowhere], &options).err().unwrap().to_string();
             assert!(error.contains("192.0.2.1:0: this machine has no such address"), "{error}");
         }
     }

@@ -64,7 +64,7 @@ impl Drop for Running {
     }
 }
 
-/// A server, wherever it runs, through both of its doors.
+/// A server, wherever it runs, seen through both of its listeners.
 pub(super) struct Watched(pub(super) Addresses);
 
 impl Watched {

@@ -44,7 +44,7 @@ fn after_a_signal_answers_under_way_are_finished() {
         serving.server.wait_for("badpeer_connections", 2);
         serving.terminate();
         assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
-        assert!(TcpStream::connect(serving.server.0.service).is_err(), "nobody is let in");
+        assert!(TcpStream::connect(serving.server.0.service).is_err(), "no connection is accepted");
         // What is asked from now on is not answered, and does not make it spin.
         stream.write_all(&request(1, 10)).unwrap();
         let before = serving.server.waits();

@@ -86,8 +86,8 @@ fn big_answers_reach_slow_readers_intact() {
 
 #[test]
 fn one_shot_readiness_costs_a_control_for_each_message() {
-    // Before the first message: the signals, the connection, and a door and two wishes for each that waits; who lets the
-    // connection in by a door that is armed once, arms it again.
+    // Before the first message: the signals, the connection, and an acceptor and two wishes for each that waits; who
+    // accepts the connection from an acceptor that is armed once, arms it again.
     let reactors = 1 + 1 + 3 * THREADS as u64;
     let workers = 1 + 1 + 3 + 1;
     for (dispatch, before, controls) in [(Dispatch::Reactors, reactors, 0), (Dispatch::Workers, workers, 100)]

@@ -57,7 +57,7 @@ impl EventLoop {
         let _ = guests.bell.read();
         let streams: Vec<_> = guests.streams.try_iter().collect();
         for (stream, peer_port) in streams {
-            self.welcome(stream, peer_port);
+            self.add_connection(stream, peer_port);
         }
     }
 }

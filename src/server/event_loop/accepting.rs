@@ -1,58 +1,58 @@
-//! How connections come in, and how the server stops letting them in.
+//! How the event loop accepts connections, and how it stops.
 
 use std::{io, net::TcpStream, sync::atomic::Ordering::Relaxed};
 
-use super::{BATCH, DOOR, EventLoop, Key};
+use super::{ACCEPTOR, BATCH, EventLoop, Key};
 use crate::{
     reactor::{Interest, Mode, Token},
-    server::{accept::Knock, connection::Connection},
+    server::{accept::Accepted, connection::Connection},
     sys,
 };
 
-/// How long the door is left alone when nobody can be let in.
-const STUCK_NS: u64 = 100_000_000;
+/// How long accepting pauses when no connection can be accepted, in nanoseconds.
+const PAUSE_NS: u64 = 100_000_000;
 
 impl EventLoop {
-    pub(super) fn watch_the_door(&self) -> io::Result<()> {
-        if let Some(door) = &self.door {
-            self.shared.reactor.add(door, DOOR, Interest::READ, self.door_mode())?;
+    pub(super) fn watch_acceptor(&self) -> io::Result<()> {
+        if let Some(acceptor) = &self.acceptor {
+            self.shared.reactor.add(acceptor, ACCEPTOR, Interest::READ, self.acceptor_mode())?;
             self.shared.counters.controls.add(1);
         }
         Ok(())
     }
 
-    /// Where several threads wait for the same, only one of them goes to the door.
-    fn door_mode(&self) -> Mode {
+    /// Where several threads wait for the same events, only one of them accepts.
+    fn acceptor_mode(&self) -> Mode {
         if self.shared.policy.one_shot() { Mode::OneShot } else { Mode::Level }
     }
 
     pub(super) fn listen_for(&mut self, interest: Interest) -> bool {
-        let Some(door) = &self.door else { return false };
+        let Some(acceptor) = &self.acceptor else { return false };
         self.shared.counters.controls.add(1);
-        self.shared.reactor.modify(door, DOOR, interest, self.door_mode()).is_ok()
+        self.shared.reactor.modify(acceptor, ACCEPTOR, interest, self.acceptor_mode()).is_ok()
     }
 
     pub(super) fn accept(&mut self) {
         for _ in 0..BATCH {
-            let Some(door) = &mut self.door else { return };
-            match door.knock() {
-                Knock::Visitor(stream, peer) => self.let_in(stream, peer.port()),
-                Knock::Refused => {
+            let Some(acceptor) = &mut self.acceptor else { return };
+            match acceptor.accept() {
+                Accepted::Connection(stream, peer) => self.admit(stream, peer.port()),
+                Accepted::Refused => {
                     self.shared.counters.accept_refused.add(1);
-                    // Their descriptors are for those that come next.
+                    // The descriptors of open files are for the next connections.
                     self.shared.scratch.site.forget_files();
                 }
-                Knock::Nobody => break,
-                Knock::Stuck if self.shared.scratch.site.forget_files() => {}
-                Knock::Stuck => return self.shut_the_door(),
+                Accepted::NoneWaiting => break,
+                Accepted::Stuck if self.shared.scratch.site.forget_files() => {}
+                Accepted::Stuck => return self.pause_accepting(),
             }
         }
-        if self.door_mode() == Mode::OneShot {
+        if self.acceptor_mode() == Mode::OneShot {
             self.listen_for(Interest::READ);
         }
     }
 
-    fn let_in(&mut self, stream: TcpStream, peer_port: u16) {
+    fn admit(&mut self, stream: TcpStream, peer_port: u16) {
         let counters = &self.shared.counters;
         if self.common.population.fetch_add(1, Relaxed) >= self.shared.policy.max_connections {
             // Dropped, and so closed.
@@ -69,10 +69,10 @@ impl EventLoop {
         for invitation in &self.invited {
             invitation.send(&stream, peer_port);
         }
-        self.welcome(stream, peer_port);
+        self.add_connection(stream, peer_port);
     }
 
-    pub(super) fn welcome(&mut self, stream: TcpStream, peer_port: u16) {
+    pub(super) fn add_connection(&mut self, stream: TcpStream, peer_port: u16) {
         let policy = &self.shared.policy;
         let token =
             self.connections.insert_with(|token| Box::new(Connection::new(stream, token, peer_port, policy)));
@@ -84,7 +84,7 @@ impl EventLoop {
     }
 
     /// A connection is gone. A guest was never counted.
-    pub(super) fn leaves(&mut self) {
+    pub(super) fn connection_closed(&mut self) {
         if self.guests.is_none() {
             self.common.population.fetch_sub(1, Relaxed);
             self.shared.counters.connections.shift(1, 0);
@@ -99,19 +99,19 @@ impl EventLoop {
         }
     }
 
-    fn shut_the_door(&mut self) {
+    fn pause_accepting(&mut self) {
         if self.listen_for(Interest::default()) {
-            self.timers.arm(sys::monotonic_ns() + STUCK_NS, Key::Door);
+            self.timers.arm(sys::monotonic_ns() + PAUSE_NS, Key::Acceptor);
         }
     }
 
-    /// Nobody is let in any more, and what has been asked is answered. The second time, not even that.
+    /// No connection is accepted any more, and requests that have arrived are answered. The second time, not even those.
     pub(super) fn drain(&mut self, spill: &mut [u8]) {
         if self.shared.draining {
             self.stopped = true;
             return;
         }
-        self.door = None;
+        self.acceptor = None;
         self.shared.draining = true;
         let end_ns = sys::monotonic_ns().saturating_add(self.shared.policy.drain_ns);
         self.timers.arm(end_ns, Key::Drained);
