@@ -1,5 +1,5 @@
-//! The side door: what the server counts and whom it evicted, over a few lines of HTTP, in a thread of its own. Who asks
-//! slowly, or takes the answer slowly, delays nobody.
+//! The admin listener: counters and evictions over a few lines of HTTP, in a thread of its own. A client that sends or
+//! reads slowly delays nobody.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -17,58 +17,58 @@ use nix::{
 use super::{counters::Counters, eviction::Journal};
 use crate::sys;
 
-/// An asker that neither sends nor takes anything for this long is let go.
+/// A client that neither sends nor reads anything for this long is closed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// No request that is understood here is longer.
 const LONGEST_REQUEST: usize = 8 * 1024;
 
-/// Askers at the same time; for one more, the one that has been silent for longest is let go.
-const MOST_ASKERS: usize = 16;
+/// Clients at the same time; for one more, the one that has been silent for longest is closed.
+const MOST_CLIENTS: usize = 16;
 
-/// A second listener, for those who watch.
+/// A second listener, for monitoring.
 pub(super) struct Admin {
     listener: TcpListener,
     counters: Arc<[Arc<Counters>]>,
     journal: Arc<Journal>,
 }
 
-/// Somebody who asks.
-struct Asker {
+/// A client of the admin listener.
+struct AdminClient {
     stream: TcpStream,
-    part: Part,
-    /// It is let go then, unless it does something before.
+    phase: Phase,
+    /// When it is closed, unless it does something before; in nanoseconds of the monotonic clock.
     until_ns: u64,
 }
 
-/// Whose turn it is to speak.
-enum Part {
+/// How far the exchange has come.
+enum Phase {
     /// What has come of the request.
     Asking(Vec<u8>),
     /// The answer, and how much of it was taken.
     Answered(Vec<u8>, usize),
 }
 
-impl Asker {
+impl AdminClient {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, part: Part::Asking(Vec::new()), until_ns: until_ns() })
+        Ok(Self { stream, phase: Phase::Asking(Vec::new()), until_ns: until_ns() })
     }
 
     fn awaits(&self) -> PollFlags {
-        match self.part {
-            Part::Asking(_) => PollFlags::POLLIN,
-            Part::Answered(..) => PollFlags::POLLOUT,
+        match self.phase {
+            Phase::Asking(_) => PollFlags::POLLIN,
+            Phase::Answered(..) => PollFlags::POLLOUT,
         }
     }
 
     /// Goes on as far as is possible now.
     ///
     /// # Errors
-    /// When nothing more is to be said, or the asker is at fault.
+    /// When the exchange is over, or the client is at fault.
     fn go_on(&mut self, admin: &Admin) -> io::Result<()> {
-        match &mut self.part {
-            Part::Asking(request) => {
+        match &mut self.phase {
+            Phase::Asking(request) => {
                 let mut piece = [0; 1024];
                 let count = self.stream.read(&mut piece)?;
                 request.extend_from_slice(&piece[..count]);
@@ -77,10 +77,10 @@ impl Asker {
                 }
                 if request.windows(4).any(|end| end == b"\r\n\r\n") {
                     let request = std::str::from_utf8(request).map_err(|_| ErrorKind::InvalidData)?;
-                    self.part = Part::Answered(admin.answer(request).into_bytes(), 0);
+                    self.phase = Phase::Answered(admin.answer(request).into_bytes(), 0);
                 }
             }
-            Part::Answered(answer, taken) => {
+            Phase::Answered(answer, taken) => {
                 *taken += self.stream.write(&answer[*taken..])?;
                 if *taken == answer.len() {
                     return Err(ErrorKind::WriteZero.into());
@@ -119,33 +119,33 @@ impl Admin {
         self.listener.local_addr()
     }
 
-    /// Answers requests until `stop` is readable, with descriptors of this thread's own: who watches must not be shut out
+    /// Answers requests until `stop` is readable, with descriptors of this thread's own: monitoring must work
     /// when the connections have taken all of the server's.
     pub(super) fn serve(&self, stop: &EventFd) {
-        // A kernel too old for it leaves the table shared, and the askers waiting while it is full.
+        // A kernel too old for it leaves the table shared, and clients wait while it is full.
         let _ = sys::unshare_descriptors(&[self.listener.as_fd(), stop.as_fd()]);
-        let mut askers: Vec<Asker> = Vec::new();
+        let mut clients: Vec<AdminClient> = Vec::new();
         loop {
-            let Ok(ready) = self.wait(stop, &askers) else { continue };
+            let Ok(ready) = self.wait(stop, &clients) else { continue };
             let [is_stopped, is_asked, ready @ ..] = &ready[..] else { continue };
             if *is_stopped {
                 return;
             }
             let (now_ns, mut ready) = (sys::monotonic_ns(), ready.iter());
-            askers.retain_mut(|asker| asker.is_kept_after(ready.next() == Some(&true), now_ns, self));
+            clients.retain_mut(|client| client.is_kept_after(ready.next() == Some(&true), now_ns, self));
             if *is_asked {
-                self.let_in(&mut askers);
+                self.accept(&mut clients);
             }
         }
     }
 
-    /// Waits until somebody does something, or is to be let go: whether `stop`, the listener, and each of the askers is
+    /// Waits until something happens, or a client is to be closed: whether `stop`, the listener, and each client is
     /// ready.
-    fn wait(&self, stop: &EventFd, askers: &[Asker]) -> io::Result<Vec<bool>> {
-        let doors = [stop.as_fd(), self.listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        let those = askers.iter().map(|asker| PollFd::new(asker.stream.as_fd(), asker.awaits()));
-        let mut watched: Vec<PollFd<'_>> = doors.into_iter().chain(those).collect();
-        let soonest_ns = askers.iter().map(|asker| asker.until_ns).min();
+    fn wait(&self, stop: &EventFd, clients: &[AdminClient]) -> io::Result<Vec<bool>> {
+        let listeners = [stop.as_fd(), self.listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let streams = clients.iter().map(|client| PollFd::new(client.stream.as_fd(), client.awaits()));
+        let mut watched: Vec<PollFd<'_>> = listeners.into_iter().chain(streams).collect();
+        let soonest_ns = clients.iter().map(|client| client.until_ns).min();
         let timeout = soonest_ns.map_or(PollTimeout::NONE, |until_ns| {
             let left_ms = until_ns.saturating_sub(sys::monotonic_ns()).div_ceil(1_000_000);
             PollTimeout::from(u16::try_from(left_ms).unwrap_or(u16::MAX))
@@ -154,17 +154,17 @@ impl Admin {
         Ok(watched.iter().map(|fd| fd.any() == Some(true)).collect())
     }
 
-    fn let_in(&self, askers: &mut Vec<Asker>) {
-        match self.listener.accept().and_then(|(stream, _)| Asker::new(stream)) {
-            Ok(asker) => {
-                if askers.len() == MOST_ASKERS {
+    fn accept(&self, clients: &mut Vec<AdminClient>) {
+        match self.listener.accept().and_then(|(stream, _)| AdminClient::new(stream)) {
+            Ok(client) => {
+                if clients.len() == MOST_CLIENTS {
                     // The others were heard later.
-                    let longest = askers.iter().enumerate().min_by_key(|(_, asker)| asker.until_ns);
+                    let longest = clients.iter().enumerate().min_by_key(|(_, client)| client.until_ns);
                     if let Some((index, _)) = longest {
-                        askers.swap_remove(index);
+                        clients.swap_remove(index);
                     }
                 }
-                askers.push(asker);
+                clients.push(client);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             // Without a descriptor for it, the next look is not at once.
