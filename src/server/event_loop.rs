@@ -277,7 +277,7 @@ impl EventLoop {
         self.settle(token, outcome);
     }
 
-    /// Keeps the books after a connection had its turn.
+    /// Updates queues, timers and counters after a connection had its turn.
     fn settle(&mut self, token: Token, outcome: Result<Next, End>) {
         let Some(connection) = self.connections.entry(token) else { return };
         if outcome == Ok(Next::Again) {
@@ -289,10 +289,10 @@ impl EventLoop {
         if let Err(end) = outcome.and(armed) {
             return self.close(token, end);
         }
-        self.keep_books(token);
+        self.update_bookkeeping(token);
     }
 
-    fn keep_books(&mut self, token: Token) {
+    fn update_bookkeeping(&mut self, token: Token) {
         let Some(connection) = self.connections.entry(token) else { return };
         connection.account(&self.shared.counters);
         connection.keep_time(&self.shared, &mut self.timers);
@@ -305,7 +305,7 @@ impl EventLoop {
 
     fn close(&mut self, token: Token, end: End) {
         if self.connections.entry(token).is_some_and(|peer| peer.dismiss(end, &mut self.shared)) {
-            return self.keep_books(token);
+            return self.update_bookkeeping(token);
         }
         let Some(connection) = self.connections.remove(token) else { return };
         let held = connection.close(end, &mut self.shared, &mut self.timers);

@@ -11,12 +11,12 @@ mod accept;
 mod admin;
 mod connection;
 mod counters;
-mod crew;
 mod event_loop;
 mod eviction;
 mod http;
 mod messages;
 mod policy;
+mod thread_model;
 
 use std::{
     io,
@@ -37,8 +37,8 @@ pub use eviction::{How, Reason};
 use self::{
     accept::Acceptor,
     admin::Admin,
-    crew::Crew,
     event_loop::{Common, Wishes},
+    thread_model::ThreadModel,
 };
 use crate::{
     profile::{Dispatch, ServerOptions},
@@ -98,7 +98,7 @@ pub struct Addresses {
 pub struct Server {
     addresses: Addresses,
     admin: Option<Admin>,
-    crew: Crew,
+    thread_model: ThreadModel,
     wishes: Arc<Wishes>,
 }
 
@@ -130,14 +130,14 @@ impl Server {
         let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
         let service = acceptors[0].address()?;
         let common = Common::new(options)?;
-        let crew = Crew::new(options, acceptors, &common)?;
+        let thread_model = ThreadModel::new(options, acceptors, &common)?;
         let watched = |address| {
-            let opened = Admin::open(address, crew.counters().into(), Arc::clone(&common.journal));
+            let opened = Admin::open(address, thread_model.counters().into(), Arc::clone(&common.journal));
             opened.map_err(|source| ServeError::Listen { address, source })
         };
         let admin = admin.map(watched).transpose()?;
         let addresses = Addresses { service, admin: admin.as_ref().map(Admin::address).transpose()? };
-        Ok(Self { addresses, admin, crew, wishes: common.wishes })
+        Ok(Self { addresses, admin, thread_model, wishes: common.wishes })
     }
 
     /// Where it can be reached.
@@ -168,7 +168,7 @@ impl Server {
     /// # Errors
     /// When the kernel refuses what no server can do without.
     pub fn run_with(self, ready: impl FnOnce()) -> Result<(), ServeError> {
-        let Self { admin, crew, wishes, .. } = self;
+        let Self { admin, thread_model, wishes, .. } = self;
         let signals = Signals::block()?;
         thread::scope(|scope| {
             if let Some(admin) = &admin {
@@ -177,7 +177,7 @@ impl Server {
                     .name("admin".to_owned())
                     .spawn_scoped(scope, move || admin.serve(end))?;
             }
-            let served = crew.run(&signals.fd, ready);
+            let served = thread_model.run(&signals.fd, ready);
             wishes.stop();
             Ok(served?)
         })

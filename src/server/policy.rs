@@ -26,7 +26,7 @@ pub(super) struct Policy {
     pub(super) root: Option<PathBuf>,
     pub(super) mode: Mode,
     dispatch: Dispatch,
-    /// Threads that answer, and the one that has the books of several workers: each keeps files open.
+    /// Threads that answer, and the shared event loop of several workers: each keeps files open.
     pub(super) answering: u64,
     pub(super) write_interest: WriteInterest,
     pub(super) max_sends: u32,

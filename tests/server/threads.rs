@@ -19,7 +19,7 @@ use crate::fixture::*;
 const THREADS: usize = 3;
 
 /// Several threads that serve well, with both triggers and both buffers.
-fn every_crew() -> impl Iterator<Item = ServerOptions> {
+fn every_thread_model() -> impl Iterator<Item = ServerOptions> {
     every_kind(Service::Frame).flat_map(|options| {
         [Dispatch::Reactors, Dispatch::Workers].map(|dispatch| ServerOptions {
             dispatch,
@@ -35,7 +35,7 @@ fn with(dispatch: Dispatch, toml: &str) -> ServerOptions {
 
 #[test]
 fn whatever_thread_serves_answers_are_whole_and_in_order() {
-    for options in every_crew() {
+    for options in every_thread_model() {
         let server = Running::start(&options);
         thread::scope(|scope| {
             for client in 0..12 {
@@ -67,7 +67,7 @@ fn whatever_thread_serves_answers_are_whole_and_in_order() {
 
 #[test]
 fn big_answers_reach_slow_readers_intact() {
-    for options in every_crew() {
+    for options in every_thread_model() {
         let server = Running::start(&options);
         let mut streams: Vec<TcpStream> = (0..4).map(|_| server.connect_narrow(32 * 1024)).collect();
         for stream in &mut streams {
@@ -108,7 +108,7 @@ fn one_shot_readiness_costs_a_control_for_each_message() {
 
 #[test]
 fn who_takes_nothing_is_evicted_in_time_and_an_idle_server_sleeps() {
-    for options in every_crew() {
+    for options in every_thread_model() {
         let server = Running::start(&ServerOptions {
             send_timeout: "300ms".parse().unwrap(),
             evict_by: badpeer::profile::EvictBy::Rst,

@@ -78,7 +78,7 @@ impl EventLoop {
             self.connections.insert_with(|token| Box::new(Connection::new(stream, token, peer_port, policy)));
         let Some(connection) = self.connections.entry(token) else { return };
         match connection.watch(&self.shared) {
-            Ok(()) => self.keep_books(token),
+            Ok(()) => self.update_bookkeeping(token),
             Err(end) => self.close(token, end),
         }
     }

@@ -1,5 +1,5 @@
-//! Several threads that wait for the same events. Who is told of a connection takes it out, so that nobody else can
-//! have it, serves it without a lock, and puts it back under the lock that guards the books.
+//! Several threads that wait for the same events. The thread that gets an event takes the connection out of the event
+//! loop, serves it without a lock, and puts it back under the lock of the event loop.
 
 use std::{
     io,
@@ -19,16 +19,16 @@ use crate::{
     },
 };
 
-/// Threads around one loop's books.
+/// Threads around one event loop.
 pub(in crate::server) struct Pool {
-    books: Mutex<EventLoop>,
+    event_loop: Mutex<EventLoop>,
     common: Common,
-    hands: Vec<Shared>,
+    per_thread: Vec<Shared>,
 }
 
 /// One thread of it.
 struct Worker<'a> {
-    books: &'a Mutex<EventLoop>,
+    event_loop: &'a Mutex<EventLoop>,
     signals: &'a SignalFd,
     common: &'a Common,
     own: Shared,
@@ -38,27 +38,27 @@ struct Worker<'a> {
 impl Pool {
     pub(in crate::server) fn new(event_loop: EventLoop, threads: usize) -> io::Result<Self> {
         let shared = &event_loop.shared;
-        let hands = (0..threads)
+        let per_thread = (0..threads)
             .map(|_| Shared::new(shared.reactor.share()?, &shared.policy, &shared.journal))
             .collect::<io::Result<_>>()?;
-        Ok(Self { common: event_loop.common.clone(), books: Mutex::new(event_loop), hands })
+        Ok(Self { common: event_loop.common.clone(), event_loop: Mutex::new(event_loop), per_thread })
     }
 
     /// What the threads count, and what is counted under the lock.
     pub(in crate::server) fn counters(&self) -> Vec<Arc<Counters>> {
-        let hands = self.hands.iter().map(|hand| Arc::clone(&hand.counters));
-        hands.chain([locked(&self.books).counters()]).collect()
+        let per_thread = self.per_thread.iter().map(|shared| Arc::clone(&shared.counters));
+        per_thread.chain([locked(&self.event_loop).counters()]).collect()
     }
 
     /// As [`EventLoop::run`]; `ready` is called when all threads are there.
     pub(in crate::server) fn run(self, signals: &SignalFd, ready: impl FnOnce()) -> io::Result<()> {
-        let Self { books, common, hands } = self;
-        locked(&books).heed(Some(signals))?;
+        let Self { event_loop, common, per_thread } = self;
+        locked(&event_loop).heed(Some(signals))?;
         let served = thread::scope(|scope| {
             let mut workers = Vec::new();
-            for (number, own) in hands.into_iter().enumerate() {
+            for (number, own) in per_thread.into_iter().enumerate() {
                 let spill = vec![0; SPILL_BYTES].into_boxed_slice();
-                let worker = Worker { books: &books, signals, common: &common, own, spill };
+                let worker = Worker { event_loop: &event_loop, signals, common: &common, own, spill };
                 let builder = thread::Builder::new().name(format!("worker-{number}"));
                 match builder.spawn_scoped(scope, move || worker.run()) {
                     Ok(handle) => workers.push(handle),
@@ -73,14 +73,14 @@ impl Pool {
                 worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker thread panicked")))
             })
         });
-        locked(&books).close_all();
+        locked(&event_loop).close_all();
         served
     }
 }
 
-/// A thread that panicked ends the server; until then the others find the books as they are.
-fn locked(books: &Mutex<EventLoop>) -> MutexGuard<'_, EventLoop> {
-    books.lock().unwrap_or_else(PoisonError::into_inner)
+/// A thread that panicked ends the server; until then the others use the event loop as it is.
+fn locked(event_loop: &Mutex<EventLoop>) -> MutexGuard<'_, EventLoop> {
+    event_loop.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// However a thread ends, the others must not wait for ever.
@@ -97,61 +97,61 @@ impl Worker<'_> {
         let _farewell = Farewell(self.common);
         loop {
             let timeout = {
-                let books = locked(self.books);
-                if books.stopped {
+                let event_loop = locked(self.event_loop);
+                if event_loop.stopped {
                     return Ok(());
                 }
-                books.timeout()
+                event_loop.timeout()
             };
             let count = self.own.reactor.wait(timeout)?;
             self.own.counters.waits.add(1);
             for index in 0..count {
                 self.serve(self.own.reactor.report(index));
             }
-            locked(self.books).fire();
+            locked(self.event_loop).fire();
             self.go_on();
         }
     }
 
     fn serve(&mut self, ready: Ready) {
-        let mut books = locked(self.books);
-        if books.attend(ready.token, Some(self.signals), &mut self.spill) {
+        let mut event_loop = locked(self.event_loop);
+        if event_loop.attend(ready.token, Some(self.signals), &mut self.spill) {
             return;
         }
-        if let Some(mut connection) = books.connections.take(ready.token) {
-            self.own.draining = books.shared.draining;
-            drop(books);
+        if let Some(mut connection) = event_loop.connections.take(ready.token) {
+            self.own.draining = event_loop.shared.draining;
+            drop(event_loop);
             let outcome = connection.ready(ready, &mut self.own, &mut self.spill);
             self.put_back(ready.token, connection, outcome);
-        } else if books.connections.is_alive(ready.token) {
-            books.missed.push(ready);
+        } else if event_loop.connections.is_alive(ready.token) {
+            event_loop.missed.push(ready);
         }
     }
 
     fn go_on(&mut self) {
-        let turns = locked(self.books).again.len().min(TURNS);
+        let turns = locked(self.event_loop).again.len().min(TURNS);
         for _ in 0..turns {
-            let mut books = locked(self.books);
-            let Some(token) = books.again.pop_front() else { return };
-            if let Some(mut connection) = books.connections.take(token) {
-                self.own.draining = books.shared.draining;
-                drop(books);
+            let mut event_loop = locked(self.event_loop);
+            let Some(token) = event_loop.again.pop_front() else { return };
+            if let Some(mut connection) = event_loop.connections.take(token) {
+                self.own.draining = event_loop.shared.draining;
+                drop(event_loop);
                 connection.queued = false;
                 let outcome = connection.turn(&mut self.own, &mut self.spill);
                 self.put_back(token, connection, outcome);
-                locked(self.books).fire();
-            } else if books.connections.is_alive(token) {
+                locked(self.event_loop).fire();
+            } else if event_loop.connections.is_alive(token) {
                 // Another thread has it, for room to send.
-                books.again.push_back(token);
+                event_loop.again.push_back(token);
             }
         }
     }
 
     fn put_back(&mut self, token: Token, connection: Box<Connection>, outcome: Result<Next, End>) {
-        let mut books = locked(self.books);
-        books.connections.put_back(token, connection);
-        books.settle(token, outcome);
-        books.make_up(token, self.own.draining, &mut self.spill);
+        let mut event_loop = locked(self.event_loop);
+        event_loop.connections.put_back(token, connection);
+        event_loop.settle(token, outcome);
+        event_loop.make_up(token, self.own.draining, &mut self.spill);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The threads that serve, and who of them has which connection.
+//! Which threads serve, and how they share the connections.
 
 use std::{io, sync::Arc, thread};
 
@@ -11,15 +11,15 @@ use super::{
 };
 use crate::profile::{Dispatch, ServerOptions};
 
-/// Those who serve.
-pub(super) enum Crew {
+/// The serving threads.
+pub(super) enum ThreadModel {
     /// A loop for each thread; the first one has the signals.
     Loops(Vec<EventLoop>, Common),
     /// Threads that share one loop's connections.
     Pool(Box<Pool>),
 }
 
-impl Crew {
+impl ThreadModel {
     pub(super) fn new(
         options: &ServerOptions,
         acceptors: Vec<Acceptor>,
