@@ -22,7 +22,7 @@ use nix::{
 
 pub(super) use self::pool::Pool;
 use self::{
-    sharing::{Guests, Invitation},
+    sharing::{SharedSocketReceiver, SharedSocketSender},
     tidy::Tidy,
 };
 use super::{
@@ -52,7 +52,7 @@ const ACCEPTOR: Token = Token::special(0);
 const SIGNALS: Token = Token::special(1);
 const STOP: Token = Token::special(2);
 const DRAIN: Token = Token::special(3);
-const GUESTS: Token = Token::special(4);
+const SHARED_SOCKETS: Token = Token::special(4);
 
 /// What all of a server's loops heed.
 #[derive(Debug)]
@@ -152,9 +152,9 @@ pub(super) struct EventLoop {
     stopped: bool,
     /// Readiness of connections that another thread had for itself.
     missed: Vec<Ready>,
-    /// Those who get every connection, too.
-    invited: Vec<Invitation>,
-    guests: Option<Guests>,
+    /// Loops that get every connection as well.
+    socket_senders: Vec<SharedSocketSender>,
+    shared_sockets: Option<SharedSocketReceiver>,
     shared: Shared,
 }
 
@@ -170,7 +170,7 @@ impl Common {
 }
 
 impl EventLoop {
-    /// Without an acceptor, connections come only as guests.
+    /// Without an acceptor, connections come only from another loop.
     pub(super) fn new(acceptor: Option<Acceptor>, common: &Common) -> io::Result<Self> {
         let shared = Shared::new(Reactor::new(EVENTS)?, &common.policy, &common.journal)?;
         let event_loop = Self {
@@ -182,8 +182,8 @@ impl EventLoop {
             tidy: Tidy::default(),
             stopped: false,
             missed: Vec::new(),
-            invited: Vec::new(),
-            guests: None,
+            socket_senders: Vec::new(),
+            shared_sockets: None,
             shared,
         };
         event_loop.watch_acceptor()?;
@@ -249,7 +249,7 @@ impl EventLoop {
     fn attend(&mut self, token: Token, signals: Option<&SignalFd>, spill: &mut [u8]) -> bool {
         match (token, signals) {
             (ACCEPTOR, _) => self.accept(),
-            (GUESTS, _) => self.admit_guests(),
+            (SHARED_SOCKETS, _) => self.adopt_sockets(),
             (DRAIN, _) => self.drain(spill),
             (STOP, _) => self.stopped = true,
             (SIGNALS, Some(signals)) => {

@@ -35,9 +35,9 @@ impl ThreadModel {
         }
         if options.dispatch == Dispatch::WorkersShared {
             for _ in 1..threads {
-                let mut guest = EventLoop::new(None, common)?;
-                loops[0].invite(&mut guest)?;
-                loops.push(guest);
+                let mut other = EventLoop::new(None, common)?;
+                loops[0].share_sockets_with(&mut other)?;
+                loops.push(other);
             }
         }
         Ok(Self::Loops(loops, common.clone()))

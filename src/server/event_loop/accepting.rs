@@ -66,8 +66,8 @@ impl EventLoop {
         }
         counters.accepted.add(1);
         counters.connections.shift(0, 1);
-        for invitation in &self.invited {
-            invitation.send(&stream, peer_port);
+        for sender in &self.socket_senders {
+            sender.send(&stream, peer_port);
         }
         self.add_connection(stream, peer_port);
     }
@@ -83,9 +83,9 @@ impl EventLoop {
         }
     }
 
-    /// A connection is gone. A guest was never counted.
+    /// A connection is closed. One that another loop accepted was never counted.
     pub(super) fn connection_closed(&mut self) {
-        if self.guests.is_none() {
+        if self.shared_sockets.is_none() {
             self.common.population.fetch_sub(1, Relaxed);
             self.shared.counters.connections.shift(1, 0);
             self.end_if_empty();
