@@ -83,10 +83,10 @@ fn locked(event_loop: &Mutex<EventLoop>) -> MutexGuard<'_, EventLoop> {
     event_loop.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// However a thread ends, the others must not wait for ever.
-struct Farewell<'a>(&'a Common);
+/// Stops the other threads however this one ends: they must not wait for ever.
+struct StopOnDrop<'a>(&'a Common);
 
-impl Drop for Farewell<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.wishes.stop();
     }
@@ -94,7 +94,7 @@ impl Drop for Farewell<'_> {
 
 impl Worker<'_> {
     fn run(mut self) -> io::Result<()> {
-        let _farewell = Farewell(self.common);
+        let _stop = StopOnDrop(self.common);
         loop {
             let timeout = {
                 let event_loop = locked(self.event_loop);
