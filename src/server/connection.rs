@@ -63,7 +63,7 @@ pub(super) struct Connection {
     /// In the queue of those that go on without new readiness.
     pub(super) queued: bool,
     /// In the list of those whose memory is looked after; and whether anything has happened since the last look.
-    pub(super) tidy: Option<bool>,
+    pub(super) reclaim: Option<bool>,
 }
 
 /// A message of which a part has come.
@@ -131,7 +131,7 @@ impl Connection {
             asks: false,
             accounted: Accounted::default(),
             queued: false,
-            tidy: None,
+            reclaim: None,
         };
         if policy.layout.initial > 0 {
             connection.furnish(policy);

@@ -2,8 +2,8 @@
 
 mod accepting;
 mod pool;
+mod reclaim;
 mod sharing;
-mod tidy;
 
 use std::{
     collections::VecDeque,
@@ -22,8 +22,8 @@ use nix::{
 
 pub(super) use self::pool::Pool;
 use self::{
+    reclaim::MemoryReclaimer,
     sharing::{SharedSocketReceiver, SharedSocketSender},
-    tidy::Tidy,
 };
 use super::{
     accept::Acceptor,
@@ -94,7 +94,7 @@ pub(super) enum Key {
     /// A peer that gets no more answers has been listened to for long enough.
     Linger(Token),
     /// Memory is to be given back.
-    Tidy,
+    Reclaim,
     /// Accepting is tried again.
     Acceptor,
     /// Answers under way have had their time.
@@ -148,7 +148,7 @@ pub(super) struct EventLoop {
     timers: Wheel<Key>,
     /// Those that go on without new readiness, each once.
     again: VecDeque<Token>,
-    tidy: Tidy,
+    reclaimer: MemoryReclaimer,
     stopped: bool,
     /// Readiness of connections that another thread had for itself.
     missed: Vec<Ready>,
@@ -179,7 +179,7 @@ impl EventLoop {
             connections: Slots::default(),
             timers: Wheel::new(common.policy.tick_ns, sys::monotonic_ns()),
             again: VecDeque::new(),
-            tidy: Tidy::default(),
+            reclaimer: MemoryReclaimer::default(),
             stopped: false,
             missed: Vec::new(),
             socket_senders: Vec::new(),
@@ -297,9 +297,9 @@ impl EventLoop {
         connection.account(&self.shared.counters);
         connection.keep_time(&self.shared, &mut self.timers);
         let slack = self.shared.policy.slack(connection.footprint()) && connection.is_drained();
-        if slack && connection.tidy.replace(true).is_none() {
-            self.tidy.large.push(token);
-            self.tidy_later();
+        if slack && connection.reclaim.replace(true).is_none() {
+            self.reclaimer.large.push(token);
+            self.reclaim_later();
         }
     }
 
@@ -330,7 +330,7 @@ impl EventLoop {
                 None => return,
                 Some((_, Key::Look(token), _)) => self.look(token),
                 Some((_, Key::Linger(token), _)) => self.linger(token),
-                Some((_, Key::Tidy, _)) => self.tidy(),
+                Some((_, Key::Reclaim, _)) => self.reclaim_memory(),
                 Some((_, Key::Acceptor, _)) => {
                     self.listen_for(Interest::READ);
                 }
