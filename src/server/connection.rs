@@ -2,9 +2,9 @@
 
 mod ending;
 mod leaving;
-mod outlet;
 mod receiving;
 mod sending;
+mod socket_writer;
 mod timing;
 
 use std::{

@@ -48,7 +48,7 @@ impl Connection {
     pub(super) fn write_some(&mut self, shared: &mut Shared) -> io::Result<Attempt> {
         let piece = shared.policy.send_piece;
         let head = self.send.readable();
-        let mut outlet = Outlet { stream: &self.stream, piece, more: false, offered: 0 };
+        let mut writer = SocketWriter { stream: &self.stream, piece, more: false, offered: 0 };
         if let Some(rest) = self.dialog.rest() {
             if head == 0 {
                 let attempt = match &rest.source {
@@ -64,10 +64,10 @@ impl Connection {
                 return together(&self.stream, &mut *self.send, rest, &mut shared.scratch);
             }
             // Without this the head would go out as a small segment of its own.
-            outlet.more = true;
+            writer.more = true;
         }
-        let taken = self.send.write_to(&mut outlet)?;
-        Ok(Attempt { offered: outlet.offered, taken })
+        let taken = self.send.write_to(&mut writer)?;
+        Ok(Attempt { offered: writer.offered, taken })
     }
 }
 
@@ -115,7 +115,7 @@ fn together(
 }
 
 /// What is in one piece goes out with `send(2)`: the vector costs the kernel about 100 ns, 2 % of a small answer.
-struct Outlet<'a> {
+struct SocketWriter<'a> {
     stream: &'a TcpStream,
     /// Most that is offered at a time.
     piece: usize,
@@ -124,7 +124,7 @@ struct Outlet<'a> {
     offered: usize,
 }
 
-impl Write for Outlet<'_> {
+impl Write for SocketWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.more {
             return self.write_vectored(&[IoSlice::new(bytes)]);
@@ -175,9 +175,9 @@ mod tests {
         let slices = blocks.each_ref().map(|block| IoSlice::new(block));
         for more in [false, true] {
             for (piece, wanted) in [(usize::MAX, 30), (30, 30), (29, 20), (10, 10), (7, 7)] {
-                let mut outlet = Outlet { stream: &stream, piece, more, offered: 0 };
-                assert_eq!(outlet.write_vectored(&slices).unwrap(), wanted, "{piece}");
-                assert_eq!(outlet.offered, wanted);
+                let mut writer = SocketWriter { stream: &stream, piece, more, offered: 0 };
+                assert_eq!(writer.write_vectored(&slices).unwrap(), wanted, "{piece}");
+                assert_eq!(writer.offered, wanted);
             }
         }
     }
