@@ -35,8 +35,8 @@ pub(super) struct Connection {
     peer_port: u16,
     receive: Box<dyn Buffer + Send>,
     send: Box<dyn Buffer + Send>,
-    /// It has no buffers: they are asked for at its first turn.
-    bare: bool,
+    /// It has no buffers yet: they are allocated at its first turn.
+    unallocated: bool,
     dialog: Dialog,
     input: Input,
     intake: Intake,
@@ -115,7 +115,7 @@ impl Connection {
             peer_port,
             receive: Box::new(Nothing),
             send: Box::new(Nothing),
-            bare: true,
+            unallocated: true,
             dialog: Dialog::new(policy),
             input: Input::Awaited,
             intake: Intake::Open,
@@ -134,17 +134,17 @@ impl Connection {
             reclaim: None,
         };
         if policy.layout.initial > 0 {
-            connection.furnish(policy);
+            connection.allocate_buffers(policy);
         }
         connection
     }
 
-    fn furnish(&mut self, policy: &Policy) {
+    fn allocate_buffers(&mut self, policy: &Policy) {
         let receive = Layout { limit: policy.receive_limit, ..policy.layout };
         self.receive = buffer::make_with(policy.buffer, receive);
         // The policy looks at the limit after the kernel has taken its share.
         self.send = buffer::make_with(policy.buffer, policy.layout);
-        self.bare = false;
+        self.unallocated = false;
     }
 
     /// Readiness was reported.
@@ -180,8 +180,8 @@ impl Connection {
 
     /// Answers what is there and receives more, within bounds.
     pub(super) fn turn(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
-        if self.bare {
-            self.furnish(&shared.policy);
+        if self.unallocated {
+            self.allocate_buffers(&shared.policy);
         }
         let mut bytes = shared.policy.read_quantum;
         let mut batches = (bytes / BATCH_BYTES).max(1);

@@ -73,7 +73,7 @@ impl Connection {
     pub(in crate::server) fn shrink(&mut self, shared: &Shared) {
         if shared.policy.layout.initial == 0 && self.is_drained() {
             self.account(&shared.counters);
-            (self.receive, self.send, self.bare) = (Box::new(Nothing), Box::new(Nothing), true);
+            (self.receive, self.send, self.unallocated) = (Box::new(Nothing), Box::new(Nothing), true);
             // New buffers count from 0 again.
             (self.accounted.appended, self.accounted.moved, self.accounted.allocations) = (0, 0, 0);
         } else {
