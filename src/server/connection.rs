@@ -93,9 +93,9 @@ enum Intake {
     Paused,
     /// Never again.
     Closed,
-    /// Nor will anything be sent: the peer is awaited to end its stream too. To close with its bytes unread would reset
-    /// the connection, and what it has not read yet would be lost.
-    Parted,
+    /// Nor will anything be sent: the server waits for the peer's FIN. To close with bytes of the peer unread would reset
+    /// the connection, and what the peer has not read yet would be lost.
+    AwaitingFin,
 }
 
 /// How it goes on.
@@ -167,8 +167,8 @@ impl Connection {
         if self.queued { Ok(Next::Wait) } else { self.turn(shared, spill) }
     }
 
-    /// The server ends: what has arrived is still answered, and that is all.
-    pub(super) fn part(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
+    /// The server ends: requests that have arrived are still answered, and no others.
+    pub(super) fn drain(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
         if self.queued {
             return Ok(Next::Wait);
         }
@@ -185,7 +185,7 @@ impl Connection {
         }
         let mut bytes = shared.policy.read_quantum;
         let mut batches = (bytes / BATCH_BYTES).max(1);
-        while !matches!(self.intake, Intake::Paused | Intake::Parted) {
+        while !matches!(self.intake, Intake::Paused | Intake::AwaitingFin) {
             if self.answer(shared)?.more {
                 batches -= 1;
                 if batches == 0 {
@@ -263,7 +263,7 @@ impl Connection {
             return Err(how.into());
         }
         let before = self.intake;
-        self.intake = if is_sent { Intake::Parted } else { Intake::Closed };
+        self.intake = if is_sent { Intake::AwaitingFin } else { Intake::Closed };
         if before == Intake::Open {
             self.register(shared)?;
         }

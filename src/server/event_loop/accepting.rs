@@ -116,14 +116,14 @@ impl EventLoop {
         let end_ns = sys::monotonic_ns().saturating_add(self.shared.policy.drain_ns);
         self.timers.arm(end_ns, Key::Drained);
         for token in self.connections.tokens().collect::<Vec<_>>() {
-            self.part(token, spill);
+            self.drain_connection(token, spill);
         }
         self.end_if_empty();
     }
 
-    pub(super) fn part(&mut self, token: Token, spill: &mut [u8]) {
+    pub(super) fn drain_connection(&mut self, token: Token, spill: &mut [u8]) {
         let Some(connection) = self.connections.entry(token) else { return };
-        let outcome = connection.part(&mut self.shared, spill);
+        let outcome = connection.drain(&mut self.shared, spill);
         self.settle(token, outcome);
     }
 }

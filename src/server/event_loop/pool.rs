@@ -164,7 +164,7 @@ impl EventLoop {
             None => {}
         }
         if self.shared.draining && !drained {
-            self.part(token, spill);
+            self.drain_connection(token, spill);
         }
         while let Some(place) = self.missed.iter().position(|ready| ready.token == token) {
             let ready = self.missed.swap_remove(place);

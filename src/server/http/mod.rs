@@ -47,7 +47,7 @@ enum Phase {
     Over(Over),
 }
 
-/// How to part from the peer once everything is sent.
+/// How to close the connection once everything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Over {
     /// After the answer that was announced to be the last; all that the peer sent before has been read.
