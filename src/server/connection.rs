@@ -237,7 +237,7 @@ impl Connection {
     fn limit_waiting(&mut self, shared: &Shared) -> Result<(), End> {
         let waiting = self.send.readable();
         self.watch_soft_limit(shared);
-        if !shared.policy.overfull(waiting) {
+        if !shared.policy.above_high_water(waiting) {
             return Ok(());
         }
         if shared.policy.overflow == Overflow::Close {

@@ -107,14 +107,14 @@ impl Policy {
         self.dispatch == Dispatch::WorkersShared
     }
 
-    /// Does too much wait to be sent?
-    pub(super) fn overfull(&self, waiting: usize) -> bool {
+    /// Do more bytes wait to be sent than the send limit allows?
+    pub(super) fn above_high_water(&self, waiting: usize) -> bool {
         self.send_limit.is_some_and(|limit| waiting > limit)
     }
 
-    /// Does so little wait that requests of one who was overfull may be read again? The distance keeps a connection
-    /// from being paused and resumed for each answer.
-    pub(super) fn relieved(&self, waiting: usize) -> bool {
+    /// Do so few bytes wait that the requests of a paused connection may be read again? The distance to the high-water
+    /// mark keeps a connection from being paused and resumed for each answer.
+    pub(super) fn below_low_water(&self, waiting: usize) -> bool {
         self.send_limit.is_none_or(|limit| waiting <= limit / 2)
     }
 
@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn a_limit_may_be_reached_and_not_exceeded() {
         let limited = Policy { send_limit: Some(100), ..Policy::new(&ServerOptions::default()) };
-        assert!(!limited.overfull(100) && limited.overfull(101));
-        assert!(!limited.relieved(51) && limited.relieved(50));
-        assert!(!Policy { send_limit: None, ..limited }.overfull(usize::MAX));
+        assert!(!limited.above_high_water(100) && limited.above_high_water(101));
+        assert!(!limited.below_low_water(51) && limited.below_low_water(50));
+        assert!(!Policy { send_limit: None, ..limited }.above_high_water(usize::MAX));
     }
 }

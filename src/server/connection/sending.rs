@@ -51,8 +51,9 @@ impl Connection {
         }
         self.watch_soft_limit(shared);
         let asked = self.ask_again(sent, shared);
-        let relieved = self.dialog.rest_bytes() == 0 && shared.policy.relieved(self.send.readable());
-        let resumed = self.intake == Intake::Paused && relieved;
+        let below_low_water =
+            self.dialog.rest_bytes() == 0 && shared.policy.below_low_water(self.send.readable());
+        let resumed = self.intake == Intake::Paused && below_low_water;
         if resumed {
             self.intake = Intake::Open;
         }
