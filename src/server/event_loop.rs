@@ -54,19 +54,19 @@ const STOP: Token = Token::special(2);
 const DRAIN: Token = Token::special(3);
 const SHARED_SOCKETS: Token = Token::special(4);
 
-/// What all of a server's loops heed.
+/// Tells all of a server's loops to drain or to stop.
 #[derive(Debug)]
-pub(super) struct Wishes {
+pub(super) struct ShutdownSignals {
     /// Written once, never read: readable for all, for ever.
     stop: EventFd,
     /// Each time it is written all hear of it, as an edge.
     drain: EventFd,
 }
 
-impl Wishes {
+impl ShutdownSignals {
     fn new() -> io::Result<Self> {
-        let wish = || EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-        Ok(Self { stop: wish()?, drain: wish()? })
+        let event = || EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        Ok(Self { stop: event()?, drain: event()? })
     }
 
     /// Whoever waits for the end waits for this to be readable.
@@ -135,7 +135,7 @@ impl Shared {
 pub(super) struct Common {
     pub(super) policy: Arc<Policy>,
     pub(super) journal: Arc<Journal>,
-    pub(super) wishes: Arc<Wishes>,
+    pub(super) shutdown: Arc<ShutdownSignals>,
     /// Connections held by all.
     population: Arc<AtomicUsize>,
 }
@@ -163,7 +163,7 @@ impl Common {
         Ok(Self {
             policy: Arc::new(Policy::new(options)),
             journal: Arc::default(),
-            wishes: Arc::new(Wishes::new()?),
+            shutdown: Arc::new(ShutdownSignals::new()?),
             population: Arc::default(),
         })
     }
@@ -226,12 +226,12 @@ impl EventLoop {
     }
 
     fn heed(&self, signals: Option<&SignalFd>) -> io::Result<()> {
-        let (reactor, wishes) = (&self.shared.reactor, &self.common.wishes);
+        let (reactor, shutdown) = (&self.shared.reactor, &self.common.shutdown);
         if let Some(signals) = signals {
             reactor.add(signals, SIGNALS, Interest::READ, Mode::Level)?;
         }
-        reactor.add(&wishes.stop, STOP, Interest::READ, Mode::Level)?;
-        reactor.add(&wishes.drain, DRAIN, Interest::READ, Mode::Edge)?;
+        reactor.add(&shutdown.stop, STOP, Interest::READ, Mode::Level)?;
+        reactor.add(&shutdown.drain, DRAIN, Interest::READ, Mode::Edge)?;
         self.shared.counters.controls.add(2 + u64::from(signals.is_some()));
         Ok(())
     }
@@ -254,7 +254,7 @@ impl EventLoop {
             (STOP, _) => self.stopped = true,
             (SIGNALS, Some(signals)) => {
                 while let Ok(Some(_)) = signals.read_signal() {
-                    self.common.wishes.drain();
+                    self.common.shutdown.drain();
                 }
             }
             _ => return false,

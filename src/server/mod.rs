@@ -37,7 +37,7 @@ pub use eviction::{How, Reason};
 use self::{
     accept::Acceptor,
     admin::Admin,
-    event_loop::{Common, Wishes},
+    event_loop::{Common, ShutdownSignals},
     thread_model::ThreadModel,
 };
 use crate::{
@@ -99,12 +99,12 @@ pub struct Server {
     addresses: Addresses,
     admin: Option<Admin>,
     thread_model: ThreadModel,
-    wishes: Arc<Wishes>,
+    shutdown: Arc<ShutdownSignals>,
 }
 
 /// Stops a server from another thread.
 #[derive(Clone, Debug)]
-pub struct StopHandle(Arc<Wishes>);
+pub struct StopHandle(Arc<ShutdownSignals>);
 
 impl StopHandle {
     /// The loops end after the turn they are in, and close all connections.
@@ -137,7 +137,7 @@ impl Server {
         };
         let admin = admin.map(watched).transpose()?;
         let addresses = Addresses { service, admin: admin.as_ref().map(Admin::address).transpose()? };
-        Ok(Self { addresses, admin, thread_model, wishes: common.wishes })
+        Ok(Self { addresses, admin, thread_model, shutdown: common.shutdown })
     }
 
     /// Where it can be reached.
@@ -149,7 +149,7 @@ impl Server {
     /// What ends [`run`](Self::run).
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(Arc::clone(&self.wishes))
+        StopHandle(Arc::clone(&self.shutdown))
     }
 
     /// Serves, in this thread, until `SIGTERM` or `SIGINT` arrives or the [`StopHandle`] is used. After a signal, the
@@ -168,17 +168,17 @@ impl Server {
     /// # Errors
     /// When the kernel refuses what no server can do without.
     pub fn run_with(self, ready: impl FnOnce()) -> Result<(), ServeError> {
-        let Self { admin, thread_model, wishes, .. } = self;
+        let Self { admin, thread_model, shutdown, .. } = self;
         let signals = Signals::block()?;
         thread::scope(|scope| {
             if let Some(admin) = &admin {
-                let end = wishes.end();
+                let end = shutdown.end();
                 thread::Builder::new()
                     .name("admin".to_owned())
                     .spawn_scoped(scope, move || admin.serve(end))?;
             }
             let served = thread_model.run(&signals.fd, ready);
-            wishes.stop();
+            shutdown.stop();
             Ok(served?)
         })
     }

@@ -57,18 +57,19 @@ impl ThreadModel {
             Self::Loops(loops, common) => (loops, common),
             Self::Pool(pool) => return pool.run(signals, ready),
         };
-        let wishes = &common.wishes;
+        let shutdown = &common.shutdown;
         thread::scope(|scope| {
             let mut threads = Vec::new();
             let mut loops = loops.into_iter();
             let first = loops.next();
             for (number, event_loop) in (1..).zip(loops) {
                 let builder = thread::Builder::new().name(format!("reactor-{number}"));
-                match builder.spawn_scoped(scope, move || event_loop.run(None).inspect_err(|_| wishes.stop()))
+                match builder
+                    .spawn_scoped(scope, move || event_loop.run(None).inspect_err(|_| shutdown.stop()))
                 {
                     Ok(thread) => threads.push(thread),
                     Err(error) => {
-                        wishes.stop();
+                        shutdown.stop();
                         return Err(error);
                     }
                 }
@@ -76,7 +77,7 @@ impl ThreadModel {
             ready();
             let mut served = first.map_or(Ok(()), |event_loop| event_loop.run(Some(signals)));
             if served.is_err() {
-                wishes.stop();
+                shutdown.stop();
             }
             for thread in threads {
                 let ended =

@@ -54,7 +54,7 @@ fn an_echo_takes_one_read_and_one_write() {
         assert_eq!(metrics["badpeer_write_armed_total"], 0, "EPOLLOUT is armed only while something waits");
         assert_eq!(
             metrics["badpeer_server_controls_total"], 5,
-            "the acceptor, signals, two wishes, one connection"
+            "the acceptor, signals, two shutdown events, one connection"
         );
         assert!(metrics["badpeer_server_waits_total"] <= 501);
     }

@@ -86,7 +86,7 @@ fn big_answers_reach_slow_readers_intact() {
 
 #[test]
 fn one_shot_readiness_costs_a_control_for_each_message() {
-    // Before the first message: the signals, the connection, and an acceptor and two wishes for each that waits; who
+    // Before the first message: the signals, the connection, and an acceptor and two shutdown events for each that waits; who
     // accepts the connection from an acceptor that is armed once, arms it again.
     let reactors = 1 + 1 + 3 * THREADS as u64;
     let workers = 1 + 1 + 3 + 1;

@@ -95,7 +95,7 @@ impl EventLoop {
     /// Whoever drains last ends it for all.
     fn end_if_empty(&self) {
         if self.shared.draining && self.common.population.load(Relaxed) == 0 {
-            self.common.wishes.stop();
+            self.common.shutdown.stop();
         }
     }
 

@@ -63,7 +63,7 @@ impl Pool {
                 match builder.spawn_scoped(scope, move || worker.run()) {
                     Ok(handle) => workers.push(handle),
                     Err(error) => {
-                        common.wishes.stop();
+                        common.shutdown.stop();
                         return Err(error);
                     }
                 }
@@ -88,7 +88,7 @@ struct StopOnDrop<'a>(&'a Common);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.wishes.stop();
+        self.0.shutdown.stop();
     }
 }
 
