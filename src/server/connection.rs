@@ -15,7 +15,7 @@ use std::{
 use self::{ending::Accounted, leaving::Linger};
 use super::{
     event_loop::Shared,
-    eviction::{End, How, Reason},
+    eviction::{CloseKind, CloseReason, EvictionReason},
     messages::{BATCH_BYTES, Batch, Dialog},
     policy::{Policy, Waiting},
 };
@@ -148,7 +148,12 @@ impl Connection {
     }
 
     /// Readiness was reported.
-    pub(super) fn ready(&mut self, ready: Ready, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
+    pub(super) fn ready(
+        &mut self,
+        ready: Ready,
+        shared: &mut Shared,
+        spill: &mut [u8],
+    ) -> Result<Next, CloseReason> {
         if ready.broken {
             return Err(self.failure(shared, spill));
         }
@@ -168,7 +173,7 @@ impl Connection {
     }
 
     /// The server ends: requests that have arrived are still answered, and no others.
-    pub(super) fn drain(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
+    pub(super) fn drain(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, CloseReason> {
         if self.queued {
             return Ok(Next::Wait);
         }
@@ -179,7 +184,7 @@ impl Connection {
     }
 
     /// Answers what is there and receives more, within bounds.
-    pub(super) fn turn(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, End> {
+    pub(super) fn turn(&mut self, shared: &mut Shared, spill: &mut [u8]) -> Result<Next, CloseReason> {
         if self.unallocated {
             self.allocate_buffers(&shared.policy);
         }
@@ -196,7 +201,7 @@ impl Connection {
             self.leave()?;
             match self.input {
                 Input::Awaited if shared.draining && self.linger == Linger::No => {
-                    return self.finish(How::Shutdown, shared);
+                    return self.finish(CloseKind::Shutdown, shared);
                 }
                 Input::Awaited => break,
                 Input::Ended => return self.finish(self.how_the_peer_left(), shared),
@@ -209,13 +214,13 @@ impl Connection {
     }
 
     /// One batch of answers, and one attempt to send it.
-    fn answer(&mut self, shared: &mut Shared) -> Result<Batch, End> {
+    fn answer(&mut self, shared: &mut Shared) -> Result<Batch, CloseReason> {
         if self.intake == Intake::Paused {
             return Ok(Batch::default());
         }
         let answered = self.dialog.answer(&mut *self.receive, &mut *self.send, &mut shared.scratch);
         let batch = answered.inspect_err(|reason| {
-            shared.counters.rejected.add(u64::from(*reason == Reason::Protocol));
+            shared.counters.rejected.add(u64::from(*reason == EvictionReason::Protocol));
         })?;
         shared.counters.rejected.add(batch.rejected);
         if batch.messages > 0 {
@@ -234,20 +239,20 @@ impl Connection {
 
     /// What waits is measured against the limits. They are about memory: what is left in a file, or to
     /// be made, takes none.
-    fn limit_waiting(&mut self, shared: &Shared) -> Result<(), End> {
+    fn limit_waiting(&mut self, shared: &Shared) -> Result<(), CloseReason> {
         let waiting = self.send.readable();
         self.watch_soft_limit(shared);
         if !shared.policy.above_high_water(waiting) {
             return Ok(());
         }
         if shared.policy.overflow == Overflow::Close {
-            return Err(Reason::SendLimit.into());
+            return Err(EvictionReason::SendLimit.into());
         }
         self.pause(shared)
     }
 
     /// No more requests are read until what waits is sent.
-    fn pause(&mut self, shared: &Shared) -> Result<(), End> {
+    fn pause(&mut self, shared: &Shared) -> Result<(), CloseReason> {
         if self.intake != Intake::Open {
             return Ok(());
         }
@@ -257,7 +262,7 @@ impl Connection {
     }
 
     /// No more will come from the peer, or be taken; what it asked for is still sent.
-    fn finish(&mut self, how: How, shared: &Shared) -> Result<Next, End> {
+    fn finish(&mut self, how: CloseKind, shared: &Shared) -> Result<Next, CloseReason> {
         let is_sent = self.unsent() == 0;
         if is_sent && self.may_close(how) {
             return Err(how.into());
@@ -268,43 +273,44 @@ impl Connection {
             self.register(shared)?;
         }
         if is_sent {
-            self.stream.shutdown(Shutdown::Write).map_err(|error| How::from_error(&error))?;
+            self.stream.shutdown(Shutdown::Write).map_err(|error| CloseKind::from_error(&error))?;
         }
         Ok(Next::Wait)
     }
 
     /// Whether a close can take nothing away from a peer to which all is sent: it says no more, or it was let go while it
     /// waited for nothing. A request that crosses the close resets the connection, and what the kernel holds is lost.
-    fn may_close(&self, how: How) -> bool {
-        let is_idle = self.intake == Intake::Open && (how != How::Shutdown || self.held_by_kernel() == 0);
-        how == How::PeerClosed || is_idle
+    fn may_close(&self, how: CloseKind) -> bool {
+        let is_idle =
+            self.intake == Intake::Open && (how != CloseKind::Shutdown || self.held_by_kernel() == 0);
+        how == CloseKind::PeerClosed || is_idle
     }
 
     /// What broke the connection. Where nothing did, and both sides have ended their streams, what is still unread is
     /// thrown away: to close with it there would reset the connection, and what the kernel holds for the peer would be lost.
-    fn failure(&self, shared: &Shared, spill: &mut [u8]) -> End {
+    fn failure(&self, shared: &Shared, spill: &mut [u8]) -> CloseReason {
         // Both directions closed without an error: unless we have closed ours, the peer has closed both.
         let closed = match (shared.draining, self.linger) {
-            (true, _) => How::Shutdown,
-            (_, Linger::No) => How::PeerReset,
+            (true, _) => CloseKind::Shutdown,
+            (_, Linger::No) => CloseKind::PeerReset,
             _ => self.how_the_peer_left(),
         };
         if let Ok(Some(error)) = self.stream.take_error() {
-            return How::from_error(&error).into();
+            return CloseKind::from_error(&error).into();
         }
         // The end of the peer's stream has come: there is no more than this.
         while matches!((&self.stream).read(spill), Ok(count) if count > 0) {}
         closed.into()
     }
 
-    pub(super) fn watch(&self, shared: &Shared) -> Result<(), End> {
+    pub(super) fn watch(&self, shared: &Shared) -> Result<(), CloseReason> {
         shared.counters.controls.add(1);
         let interest = self.interest(shared);
         let added = shared.reactor.add(&self.stream, self.token, interest, self.mode(shared));
-        added.map_err(|_| How::Error.into())
+        added.map_err(|_| CloseKind::Error.into())
     }
 
-    fn register(&mut self, shared: &Shared) -> Result<(), End> {
+    fn register(&mut self, shared: &Shared) -> Result<(), CloseReason> {
         if shared.policy.one_shot() {
             self.asks = true;
             return Ok(());
@@ -314,7 +320,7 @@ impl Connection {
 
     /// After a turn of a thread that had the connection for itself: the others may have it again. One that will go on
     /// by itself is armed only for room to send.
-    pub(super) fn rearm(&mut self, shared: &Shared) -> Result<(), End> {
+    pub(super) fn rearm(&mut self, shared: &Shared) -> Result<(), CloseReason> {
         let asks = std::mem::take(&mut self.asks);
         let waits = if self.queued { self.waiting } else { self.intake == Intake::Open };
         if !(asks || waits) {
@@ -324,10 +330,10 @@ impl Connection {
         self.modify(Interest { read: interest.read && !self.queued, ..interest }, shared)
     }
 
-    fn modify(&self, interest: Interest, shared: &Shared) -> Result<(), End> {
+    fn modify(&self, interest: Interest, shared: &Shared) -> Result<(), CloseReason> {
         shared.counters.controls.add(1);
         let modified = shared.reactor.modify(&self.stream, self.token, interest, self.mode(shared));
-        modified.map_err(|error| How::from_error(&error).into())
+        modified.map_err(|error| CloseKind::from_error(&error).into())
     }
 
     fn interest(&self, shared: &Shared) -> Interest {

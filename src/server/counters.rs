@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use super::eviction::{How, Reason};
+use super::eviction::{CloseKind, EvictionReason};
 
 /// A number with one writer: a load and a store, so no lock prefix on the hot path.
 #[derive(Debug, Default)]
@@ -156,9 +156,9 @@ counters! {
     /// Connections closed at once because no descriptor was left or max_connections was reached
     accept_refused: Counter, "counter" "badpeer_accept_refused_total";
     /// Connections evicted because they broke a limit
-    evictions: Labelled<Reason>, "counter" "badpeer_evictions_total";
+    evictions: Labelled<EvictionReason>, "counter" "badpeer_evictions_total";
     /// Connections that ended without an eviction
-    ended: Labelled<How>, "counter" "badpeer_ended_total";
+    ended: Labelled<CloseKind>, "counter" "badpeer_ended_total";
 }
 
 #[cfg(test)]
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn every_family_has_help_a_type_and_samples() {
         let threads = [Arc::<Counters>::default(), Arc::default()];
-        threads[0].evictions.of(Reason::SendLimit).add(1);
-        threads[1].evictions.of(Reason::SendLimit).add(2);
+        threads[0].evictions.of(EvictionReason::SendLimit).add(1);
+        threads[1].evictions.of(EvictionReason::SendLimit).add(2);
         threads[0].connections.shift(0, 9);
         threads[1].connections.shift(2, 0);
         let text = Counters::prometheus(&threads);
@@ -194,13 +194,13 @@ mod tests {
         assert_eq!(helped, text.lines().filter(|line| line.starts_with("# TYPE")).count());
         assert_eq!(
             text.lines().filter(|line| !line.starts_with('#')).count(),
-            helped + Reason::ALL.len() + How::ALL.len() - 2
+            helped + EvictionReason::ALL.len() + CloseKind::ALL.len() - 2
         );
     }
 
     #[test]
     fn labels_are_numbered_in_order() {
-        assert!(Reason::ALL.iter().enumerate().all(|(index, (reason, _))| reason.index() == index));
-        assert!(How::ALL.iter().enumerate().all(|(index, (how, _))| how.index() == index));
+        assert!(EvictionReason::ALL.iter().enumerate().all(|(index, (reason, _))| reason.index() == index));
+        assert!(CloseKind::ALL.iter().enumerate().all(|(index, (how, _))| how.index() == index));
     }
 }

@@ -29,7 +29,7 @@ use super::{
     accept::Acceptor,
     connection::{Connection, Next},
     counters::Counters,
-    eviction::{End, How, Journal},
+    eviction::{CloseKind, CloseReason, Journal},
     messages::Scratch,
     policy::Policy,
 };
@@ -278,7 +278,7 @@ impl EventLoop {
     }
 
     /// Updates queues, timers and counters after a connection had its turn.
-    fn settle(&mut self, token: Token, outcome: Result<Next, End>) {
+    fn settle(&mut self, token: Token, outcome: Result<Next, CloseReason>) {
         let Some(connection) = self.connections.entry(token) else { return };
         if outcome == Ok(Next::Again) {
             debug_assert!(!connection.queued, "{token:?} is in the queue already");
@@ -303,7 +303,7 @@ impl EventLoop {
         }
     }
 
-    fn close(&mut self, token: Token, end: End) {
+    fn close(&mut self, token: Token, end: CloseReason) {
         if self.connections.entry(token).is_some_and(|peer| peer.dismiss(end, &mut self.shared)) {
             return self.update_bookkeeping(token);
         }
@@ -315,7 +315,7 @@ impl EventLoop {
 
     fn close_all(&mut self) {
         for token in self.connections.tokens().collect::<Vec<_>>() {
-            self.close(token, How::Shutdown.into());
+            self.close(token, CloseKind::Shutdown.into());
         }
     }
 

@@ -16,7 +16,7 @@ const COPIED_EVENTS: usize = 1 << 12;
 
 /// Why a connection was evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum EvictionReason {
     /// Data stayed unsent, and the peer made no progress for the send timeout.
     SendTimeout,
     /// More waited to be sent than the send limit allows.
@@ -41,7 +41,7 @@ pub enum Reason {
 
 /// How a connection ended that was not evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum CloseKind {
     /// The peer ended its stream, and everything it asked for was answered.
     PeerClosed,
     /// The peer reset the connection.
@@ -56,28 +56,28 @@ pub enum How {
     Shutdown,
 }
 
-/// A connection's last state.
+/// Why a connection was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Evicted(Reason),
+pub(super) enum CloseReason {
+    Evicted(EvictionReason),
     /// Evicted, because an instant was reached.
     Late(Deadline),
-    Ended(How),
+    Ended(CloseKind),
 }
 
-impl From<Reason> for End {
-    fn from(reason: Reason) -> Self {
+impl From<EvictionReason> for CloseReason {
+    fn from(reason: EvictionReason) -> Self {
         Self::Evicted(reason)
     }
 }
 
-impl From<How> for End {
-    fn from(how: How) -> Self {
+impl From<CloseKind> for CloseReason {
+    fn from(how: CloseKind) -> Self {
         Self::Ended(how)
     }
 }
 
-impl How {
+impl CloseKind {
     /// What an error of the connection means. After a reset the first call says so, later ones say EPIPE.
     pub(super) fn from_error(error: &io::Error) -> Self {
         match error.kind() {
@@ -88,7 +88,7 @@ impl How {
     }
 }
 
-impl Label for Reason {
+impl Label for EvictionReason {
     const KEY: &'static str = "reason";
     const ALL: &'static [(Self, &'static str)] = &[
         (Self::SendTimeout, "send_timeout"),
@@ -107,7 +107,7 @@ impl Label for Reason {
     }
 }
 
-impl Label for How {
+impl Label for CloseKind {
     const KEY: &'static str = "how";
     const ALL: &'static [(Self, &'static str)] = &[
         (Self::PeerClosed, "peer_closed"),
@@ -126,7 +126,7 @@ impl Label for How {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Eviction {
     pub(super) at_ns: u64,
-    pub(super) reason: Reason,
+    pub(super) reason: EvictionReason,
     pub(super) peer_port: u16,
     /// For a timeout: what it counted from (for the send timeout: when the peer last acknowledged something, or the
     /// data began to wait if that was later); and when it was over.
@@ -176,7 +176,7 @@ impl Journal {
     fn write(first: u64, events: Vec<Eviction>, out: &mut String) {
         for (index, event) in (first..).zip(events) {
             let Eviction { at_ns, reason, peer_port, timer, send_buffered, kernel_queued } = event;
-            let reason = Reason::ALL[reason.index()].1;
+            let reason = EvictionReason::ALL[reason.index()].1;
             let timer = timer.map_or(",".to_owned(), |(progress, deadline)| format!("{progress},{deadline}"));
             // Writing to a String cannot fail.
             let _ =
@@ -204,7 +204,7 @@ mod tests {
 
     const EVENT: Eviction = Eviction {
         at_ns: 2_000,
-        reason: Reason::SendTimeout,
+        reason: EvictionReason::SendTimeout,
         peer_port: 40_000,
         timer: Some((900, 1_900)),
         send_buffered: 65,
@@ -215,7 +215,7 @@ mod tests {
     fn events_are_listed_from_the_one_asked_for() {
         let journal = Journal::default();
         journal.record(EVENT);
-        journal.record(Eviction { reason: Reason::Protocol, timer: None, ..EVENT });
+        journal.record(Eviction { reason: EvictionReason::Protocol, timer: None, ..EVENT });
         let header = "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n";
         let first = "0,2000,send_timeout,40000,900,1900,65,7\n";
         let second = "1,2000,protocol,40000,,,65,7\n";

@@ -6,7 +6,7 @@ use std::{io, path::Path};
 
 use self::frame::Frames;
 use super::{
-    eviction::Reason,
+    eviction::EvictionReason,
     http::{Http, Over, Rest, Site},
     policy::Policy,
 };
@@ -89,7 +89,7 @@ impl Dialog {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
-    ) -> Result<Batch, Reason> {
+    ) -> Result<Batch, EvictionReason> {
         match self {
             Self::Echo => echo(receive, send),
             Self::Line { limit, left } => lines(receive, send, *limit, left),
@@ -132,7 +132,7 @@ impl Dialog {
 }
 
 /// The server does not know where a message ends; what came together counts as one.
-fn echo(receive: &mut dyn Buffer, send: &mut dyn Buffer) -> Result<Batch, Reason> {
+fn echo(receive: &mut dyn Buffer, send: &mut dyn Buffer) -> Result<Batch, EvictionReason> {
     let whole = receive.readable().min(BATCH_BYTES);
     pass(receive, send, whole)?;
     let (messages, more) = (u64::from(whole > 0), receive.readable() > 0);
@@ -144,11 +144,11 @@ fn lines(
     send: &mut dyn Buffer,
     limit: usize,
     left: &mut usize,
-) -> Result<Batch, Reason> {
+) -> Result<Batch, EvictionReason> {
     let mut batch = Batch::default();
     loop {
         if *left == 0 {
-            let whole = line::next(receive, limit).map_err(|_| Reason::ReceiveLimit)?;
+            let whole = line::next(receive, limit).map_err(|_| EvictionReason::ReceiveLimit)?;
             let Some(length) = whole else { return Ok(batch) };
             *left = length;
         }
@@ -164,11 +164,11 @@ fn lines(
 }
 
 /// From one buffer to the other, without bringing the bytes together.
-fn pass(receive: &mut dyn Buffer, send: &mut dyn Buffer, mut left: usize) -> Result<(), Reason> {
+fn pass(receive: &mut dyn Buffer, send: &mut dyn Buffer, mut left: usize) -> Result<(), EvictionReason> {
     while left > 0 {
         let front = receive.front();
         let piece = front.len().min(left);
-        send.append(&front[..piece]).map_err(|_| Reason::SendLimit)?;
+        send.append(&front[..piece]).map_err(|_| EvictionReason::SendLimit)?;
         receive.retrieve(piece);
         left -= piece;
     }
@@ -199,7 +199,12 @@ mod tests {
     }
 
     /// Feeds `bytes` in pieces of `step`, takes the answers out after every batch.
-    fn converse(kind: Kind, protocol: Service, bytes: &[u8], step: usize) -> Result<(Vec<u8>, u64), Reason> {
+    fn converse(
+        kind: Kind,
+        protocol: Service,
+        bytes: &[u8],
+        step: usize,
+    ) -> Result<(Vec<u8>, u64), EvictionReason> {
         let receive_limit = OrOff(Some(Bytes(100_000)));
         let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
         let mut dialog = Dialog::new(&Policy::new(&options));
@@ -264,13 +269,13 @@ mod tests {
     #[test]
     fn what_is_no_request_is_refused() {
         let refused = |bytes: &[u8]| converse(Kind::Chained, Service::Frame, bytes, bytes.len()).unwrap_err();
-        assert_eq!(refused(b"GET / HTTP/1.1\r\n\r\n"), Reason::Protocol);
+        assert_eq!(refused(b"GET / HTTP/1.1\r\n\r\n"), EvictionReason::Protocol);
         let mut flipped = request(0, 10, 0, 10);
         flipped[20] ^= 1;
-        assert_eq!(refused(&flipped), Reason::Protocol);
-        assert_eq!(refused(&request(0, u32::MAX, 0, 0)), Reason::Protocol);
-        assert_eq!(refused(&request(0, 1, u64::MAX, 0)), Reason::Protocol);
-        assert_eq!(refused(&request(0, 0, 0, 100_000)[..8]), Reason::ReceiveLimit);
+        assert_eq!(refused(&flipped), EvictionReason::Protocol);
+        assert_eq!(refused(&request(0, u32::MAX, 0, 0)), EvictionReason::Protocol);
+        assert_eq!(refused(&request(0, 1, u64::MAX, 0)), EvictionReason::Protocol);
+        assert_eq!(refused(&request(0, 0, 0, 100_000)[..8]), EvictionReason::ReceiveLimit);
         assert!(converse(Kind::Chained, Service::Frame, &request(0, 0, 0, 99_968), 5_000).is_ok());
     }
 
@@ -282,7 +287,10 @@ mod tests {
                 let (answers, messages) = converse(kind, Service::Line, &text, step).unwrap();
                 assert!(answers == text && messages == 5, "{kind}, pieces of {step} bytes");
             }
-            assert_eq!(converse(kind, Service::Line, &vec![b'x'; 100_000], 999), Err(Reason::ReceiveLimit));
+            assert_eq!(
+                converse(kind, Service::Line, &vec![b'x'; 100_000], 999),
+                Err(EvictionReason::ReceiveLimit)
+            );
         }
     }
 }

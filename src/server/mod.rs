@@ -32,7 +32,7 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 
-pub use eviction::{How, Reason};
+pub use eviction::{CloseKind, EvictionReason};
 
 use self::{
     accept::Acceptor,

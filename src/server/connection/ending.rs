@@ -11,7 +11,7 @@ use crate::{
     server::{
         counters::Counters,
         event_loop::{Key, Shared},
-        eviction::{End, Eviction, How, Reason},
+        eviction::{CloseKind, CloseReason, Eviction, EvictionReason},
     },
     sys,
     timers::Wheel,
@@ -86,7 +86,7 @@ impl Connection {
     /// Ends the connection; its sums and timers go with it. Returns how many bytes its buffers held.
     pub(in crate::server) fn close(
         mut self,
-        end: End,
+        end: CloseReason,
         shared: &mut Shared,
         timers: &mut Wheel<Key>,
     ) -> usize {
@@ -98,18 +98,18 @@ impl Connection {
         }
         match end {
             _ if self.evicted => {}
-            End::Evicted(reason) => self.evict(reason, None, shared),
-            End::Late(deadline) => {
+            CloseReason::Evicted(reason) => self.evict(reason, None, shared),
+            CloseReason::Late(deadline) => {
                 self.evict(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), shared);
             }
             // The kernel has done on our behalf what we asked it to.
-            End::Ended(How::TimedOut) if shared.policy.user_timeout => {
-                self.evict(Reason::UserTimeout, None, shared);
+            CloseReason::Ended(CloseKind::TimedOut) if shared.policy.user_timeout => {
+                self.evict(EvictionReason::UserTimeout, None, shared);
             }
-            End::Ended(how) => shared.counters.ended.of(how).add(1),
+            CloseReason::Ended(how) => shared.counters.ended.of(how).add(1),
         }
         // The others hold the socket too: all but the end of the peer's stream would pass them by.
-        if shared.policy.is_shared() && end != End::Ended(How::PeerClosed) {
+        if shared.policy.is_shared() && end != CloseReason::Ended(CloseKind::PeerClosed) {
             // It fails when one of them was first.
             let _ = self.stream.shutdown(Shutdown::Both);
         }
@@ -124,10 +124,10 @@ impl Connection {
     /// Evicts a peer that took too long to ask, and tells it so, where the protocol has words for it and the peer has
     /// acknowledged all others: it may still be sending, and a close could take the words away from it. False: they were not
     /// said, and the connection can only be closed.
-    pub(in crate::server) fn dismiss(&mut self, end: End, shared: &mut Shared) -> bool {
-        let End::Late(deadline) = end else { return false };
+    pub(in crate::server) fn dismiss(&mut self, end: CloseReason, shared: &mut Shared) -> bool {
+        let CloseReason::Late(deadline) = end else { return false };
         let has_all = self.unsent() == 0 && self.held_by_kernel() == 0;
-        if deadline.reason != Reason::MessageTimeout || !has_all || !self.say(shared) {
+        if deadline.reason != EvictionReason::MessageTimeout || !has_all || !self.say(shared) {
             return false;
         }
         self.note_eviction(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), 0, shared);
@@ -138,7 +138,7 @@ impl Connection {
         self.leave().is_ok()
     }
 
-    fn evict(&self, reason: Reason, timer: Option<(u64, u64)>, shared: &mut Shared) {
+    fn evict(&self, reason: EvictionReason, timer: Option<(u64, u64)>, shared: &mut Shared) {
         let kernel_queued = sys::send_queue_bytes(self.stream.as_fd()).unwrap_or(0);
         if shared.policy.evict_by == EvictBy::Rst {
             let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
@@ -150,7 +150,7 @@ impl Connection {
 
     fn note_eviction(
         &self,
-        reason: Reason,
+        reason: EvictionReason,
         timer: Option<(u64, u64)>,
         kernel_queued: usize,
         shared: &Shared,

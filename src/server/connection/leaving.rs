@@ -6,7 +6,7 @@ use super::{Connection, Input};
 use crate::{
     server::{
         event_loop::Key,
-        eviction::{End, How},
+        eviction::{CloseKind, CloseReason},
         http::Over,
     },
     sys,
@@ -47,16 +47,16 @@ impl Linger {
 
 impl Connection {
     /// What the end of the peer's stream means: after the last answer it is what was waited for.
-    pub(super) fn how_the_peer_left(&self) -> How {
-        if self.dialog.over() == Some(Over::Clean) { How::Completed } else { How::PeerClosed }
+    pub(super) fn how_the_peer_left(&self) -> CloseKind {
+        if self.dialog.over() == Some(Over::Clean) { CloseKind::Completed } else { CloseKind::PeerClosed }
     }
 
     /// Leaves a peer that will get no more answers, once it has all of them.
-    pub(super) fn leave(&mut self) -> Result<(), End> {
+    pub(super) fn leave(&mut self) -> Result<(), CloseReason> {
         match self.dialog.over() {
             Some(over) if self.unsent() == 0 && self.linger == Linger::No => {
                 if over == Over::Clean && self.input == Input::Ended {
-                    return Err(How::Completed.into());
+                    return Err(CloseKind::Completed.into());
                 }
                 // It fails when the peer is gone; epoll says so, too.
                 let _ = self.stream.shutdown(Shutdown::Write);
@@ -78,12 +78,12 @@ impl Connection {
     ///
     /// # Errors
     /// The end of the connection, where the peer has had all and the time to say more, or has taken nothing for too long.
-    pub(in crate::server) fn linger(&mut self, timers: &mut Wheel<Key>) -> Result<(), End> {
+    pub(in crate::server) fn linger(&mut self, timers: &mut Wheel<Key>) -> Result<(), CloseReason> {
         let Linger::Until(before) = self.linger else { return Ok(()) };
         let held = self.held_by_kernel();
         let stalled = if held < before.held { 0 } else { before.stalled + 1 };
         if held == 0 || stalled > MOST_STALLED {
-            return Err(How::Completed.into());
+            return Err(CloseKind::Completed.into());
         }
         self.look_again(held, stalled, timers);
         Ok(())

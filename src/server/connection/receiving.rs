@@ -11,7 +11,7 @@ use crate::{
     reactor::Mode,
     server::{
         event_loop::Shared,
-        eviction::{End, How, Reason},
+        eviction::{CloseKind, CloseReason, EvictionReason},
     },
     sys,
 };
@@ -26,7 +26,7 @@ impl Connection {
         quantum: usize,
         shared: &mut Shared,
         spill: &mut [u8],
-    ) -> Result<usize, End> {
+    ) -> Result<usize, CloseReason> {
         if shared.policy.mode == Mode::Level {
             self.input = Input::Awaited;
         }
@@ -50,8 +50,8 @@ impl Connection {
                 ErrorKind::Interrupted => self.input = Input::Ready,
                 // That they wait behind an answer under way is not the peer's doing.
                 ErrorKind::StorageFull if self.dialog.rest_bytes() > 0 => self.pause(shared)?,
-                ErrorKind::StorageFull => return Err(Reason::ReceiveLimit.into()),
-                _ => return Err(How::from_error(&error).into()),
+                ErrorKind::StorageFull => return Err(EvictionReason::ReceiveLimit.into()),
+                _ => return Err(CloseKind::from_error(&error).into()),
             },
         }
         Ok(0)

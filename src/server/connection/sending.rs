@@ -8,7 +8,7 @@ use crate::{
     reactor::Mode,
     server::{
         event_loop::Shared,
-        eviction::{End, How},
+        eviction::{CloseKind, CloseReason},
     },
     sys,
 };
@@ -26,7 +26,7 @@ enum Sent {
 
 impl Connection {
     /// Sends what has just been put into the send buffer, unless more waits before it.
-    pub(super) fn send_directly(&mut self, shared: &mut Shared) -> Result<(), End> {
+    pub(super) fn send_directly(&mut self, shared: &mut Shared) -> Result<(), CloseReason> {
         if self.waiting {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// There is room in the kernel for what waits.
-    pub(super) fn send_on(&mut self, shared: &mut Shared) -> Result<(), End> {
+    pub(super) fn send_on(&mut self, shared: &mut Shared) -> Result<(), CloseReason> {
         let sent = self.send_some(shared)?;
         if sent == Sent::All {
             self.waiting = false;
@@ -77,7 +77,7 @@ impl Connection {
         }
     }
 
-    fn send_some(&mut self, shared: &mut Shared) -> Result<Sent, End> {
+    fn send_some(&mut self, shared: &mut Shared) -> Result<Sent, CloseReason> {
         for _ in 0..shared.policy.max_sends {
             let waiting = self.unsent();
             shared.counters.writes.add(1);
@@ -96,7 +96,7 @@ impl Connection {
                         return Ok(Sent::Full);
                     }
                     ErrorKind::Interrupted => {}
-                    _ => return Err(How::from_error(&error).into()),
+                    _ => return Err(CloseKind::from_error(&error).into()),
                 },
             }
         }
@@ -113,7 +113,7 @@ impl Connection {
     }
 
     /// Something waits from now on: for EPOLLOUT, and for its deadlines.
-    fn begin_waiting(&mut self, sent: Sent, shared: &mut Shared) -> Result<(), End> {
+    fn begin_waiting(&mut self, sent: Sent, shared: &mut Shared) -> Result<(), CloseReason> {
         self.waiting = true;
         let listened = match (shared.policy.write_interest, shared.policy.mode) {
             (WriteInterest::Eager, Mode::Level) => true,

@@ -6,7 +6,7 @@ use super::{Connection, Intake, Partial, leaving::Linger};
 use crate::{
     server::{
         event_loop::{Key, Shared},
-        eviction::{End, How, Reason},
+        eviction::{CloseKind, CloseReason, EvictionReason},
         policy::{Deadline, Seen, Sight, Waiting},
     },
     sys,
@@ -18,7 +18,7 @@ const TURN_NS: u64 = 1_000_000;
 
 impl Connection {
     /// Something waits to be sent from now on.
-    pub(super) fn begin_watch(&mut self, shared: &Shared) -> Result<(), End> {
+    pub(super) fn begin_watch(&mut self, shared: &Shared) -> Result<(), CloseReason> {
         let times = &shared.policy.times;
         if times.for_sending() {
             let sight = if times.by_acknowledged() { Some(self.sight(shared)?) } else { None };
@@ -78,7 +78,11 @@ impl Connection {
     }
 
     /// The timer has fired: is it time?
-    pub(in crate::server) fn look(&mut self, shared: &Shared, timers: &mut Wheel<Key>) -> Result<(), End> {
+    pub(in crate::server) fn look(
+        &mut self,
+        shared: &Shared,
+        timers: &mut Wheel<Key>,
+    ) -> Result<(), CloseReason> {
         self.timer = None;
         let mut now_ns = sys::monotonic_ns();
         if self.watch.is_some() && shared.policy.times.by_acknowledged() {
@@ -92,7 +96,7 @@ impl Connection {
         let is_due = |deadline: Option<Deadline>, reason| {
             deadline.is_some_and(|soonest| soonest.reason == reason && soonest.at_ns <= now_ns)
         };
-        if is_due(deadline, Reason::IdleTimeout) {
+        if is_due(deadline, EvictionReason::IdleTimeout) {
             if self.awaits_its_turn() {
                 self.active_ns = now_ns;
             } else {
@@ -100,13 +104,13 @@ impl Connection {
             }
             deadline = self.deadline(shared);
         }
-        if is_due(deadline, Reason::MessageTimeout) && self.awaits_its_turn() && self.spare() {
+        if is_due(deadline, EvictionReason::MessageTimeout) && self.awaits_its_turn() && self.spare() {
             self.arm(now_ns + TURN_NS, timers);
             return Ok(());
         }
         match deadline {
             Some(deadline) if deadline.at_ns.saturating_add(shared.policy.plant_delay_ns) <= now_ns => {
-                Err(End::Late(deadline))
+                Err(CloseReason::Late(deadline))
             }
             Some(deadline) => {
                 self.arm(deadline.look_at_ns(now_ns), timers);
@@ -156,8 +160,9 @@ impl Connection {
 
     /// What the kernel holds for the peer waits, too: who is slow to take the last of an answer is not idle before all of it
     /// was acknowledged.
-    fn note_kernel_progress(&mut self, shared: &Shared) -> Result<(), End> {
-        let held = sys::send_queue_bytes(self.stream.as_fd()).map_err(|error| How::from_error(&error))?;
+    fn note_kernel_progress(&mut self, shared: &Shared) -> Result<(), CloseReason> {
+        let held =
+            sys::send_queue_bytes(self.stream.as_fd()).map_err(|error| CloseKind::from_error(&error))?;
         if held > 0 {
             self.kernel_held = true;
             self.active_ns = sys::monotonic_ns();
@@ -168,8 +173,8 @@ impl Connection {
         Ok(())
     }
 
-    fn sight(&mut self, shared: &Shared) -> Result<Sight, End> {
-        let info = sys::tcp_info(self.stream.as_fd()).map_err(|error| How::from_error(&error))?;
+    fn sight(&mut self, shared: &Shared) -> Result<Sight, CloseReason> {
+        let info = sys::tcp_info(self.stream.as_fd()).map_err(|error| CloseKind::from_error(&error))?;
         self.accounted.acknowledge(info.bytes_acked, &shared.counters);
         Ok(Sight::new(&info, sys::monotonic_ns(), shared.jiffy_ns))
     }

@@ -15,7 +15,7 @@ use crate::{
     server::{
         connection::{Connection, Next},
         counters::Counters,
-        eviction::End,
+        eviction::CloseReason,
     },
 };
 
@@ -147,7 +147,7 @@ impl Worker<'_> {
         }
     }
 
-    fn put_back(&mut self, token: Token, connection: Box<Connection>, outcome: Result<Next, End>) {
+    fn put_back(&mut self, token: Token, connection: Box<Connection>, outcome: Result<Next, CloseReason>) {
         let mut event_loop = locked(self.event_loop);
         event_loop.connections.put_back(token, connection);
         event_loop.settle(token, outcome);

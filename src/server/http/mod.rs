@@ -15,7 +15,7 @@ use nix::sys::uio::pread;
 
 pub(super) use self::{files::OpenFile, respond::Site};
 use super::{
-    eviction::Reason,
+    eviction::EvictionReason,
     messages::{BATCH_BYTES, Batch, Scratch},
 };
 use crate::{
@@ -137,7 +137,7 @@ impl Http {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
-    ) -> Result<Batch, Reason> {
+    ) -> Result<Batch, EvictionReason> {
         let mut batch = Batch::default();
         while batch.appended < BATCH_BYTES && self.rest().is_none() {
             self.rest = None;
@@ -152,7 +152,7 @@ impl Http {
                     self.give_up();
                 }
             }
-            send.append(&site.out).map_err(|_| Reason::SendLimit)?;
+            send.append(&site.out).map_err(|_| EvictionReason::SendLimit)?;
             batch.appended += site.out.len();
         }
         Ok(Batch { more: batch.appended > 0, ..batch })

@@ -7,7 +7,7 @@ use crate::{
         content,
         frame::{self, HEADER_BYTES, Header, MAX_PAYLOAD_BYTES, PREFIX_BYTES},
     },
-    server::eviction::Reason,
+    server::eviction::EvictionReason,
 };
 
 /// One connection's frames.
@@ -29,7 +29,7 @@ impl Frames {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
-    ) -> Result<Batch, Reason> {
+    ) -> Result<Batch, EvictionReason> {
         let mut batch = Batch::default();
         loop {
             if self.pending.is_none() {
@@ -40,7 +40,7 @@ impl Frames {
             if batch.appended > 0 && batch.appended + piece > BATCH_BYTES {
                 return Ok(Batch { more: true, ..batch });
             }
-            send.append(answer.make(piece, &mut scratch.bytes)).map_err(|_| Reason::SendLimit)?;
+            send.append(answer.make(piece, &mut scratch.bytes)).map_err(|_| EvictionReason::SendLimit)?;
             batch.appended += piece;
             if answer.left() == 0 {
                 self.pending = None;
@@ -51,28 +51,28 @@ impl Frames {
 }
 
 /// Takes the next request out, if all of it is there, and says what to answer.
-fn next_request(receive: &mut dyn Buffer, limit: usize) -> Result<Option<Answer>, Reason> {
+fn next_request(receive: &mut dyn Buffer, limit: usize) -> Result<Option<Answer>, EvictionReason> {
     if receive.readable() < PREFIX_BYTES {
         return Ok(None);
     }
     let mut prefix = [0; PREFIX_BYTES];
     prefix.copy_from_slice(receive.peek(PREFIX_BYTES));
-    let (length, checksum) = frame::read_prefix(&prefix).map_err(|_| Reason::Protocol)?;
+    let (length, checksum) = frame::read_prefix(&prefix).map_err(|_| EvictionReason::Protocol)?;
     let whole = PREFIX_BYTES + length;
     if whole > limit {
-        return Err(Reason::ReceiveLimit);
+        return Err(EvictionReason::ReceiveLimit);
     }
     if receive.readable() < whole {
         return Ok(None);
     }
     let body = &receive.peek(whole)[PREFIX_BYTES..];
-    frame::check(body, checksum).map_err(|_| Reason::Protocol)?;
+    frame::check(body, checksum).map_err(|_| EvictionReason::Protocol)?;
     let mut header = [0; HEADER_BYTES - PREFIX_BYTES];
     header.copy_from_slice(&body[..HEADER_BYTES - PREFIX_BYTES]);
     let request = Header::from_body(&header);
     let payload = request.answer as usize;
     if payload > MAX_PAYLOAD_BYTES || request.offset.checked_add(payload as u64).is_none() {
-        return Err(Reason::Protocol);
+        return Err(EvictionReason::Protocol);
     }
     receive.retrieve(whole);
     Ok(Some(Answer { header: Header { answer: 0, ..request }, payload, made: 0 }))

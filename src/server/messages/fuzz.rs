@@ -88,7 +88,7 @@ const WORDS: &[&[u8]] = &[
 struct Told {
     answers: Vec<u8>,
     messages: u64,
-    refused: Option<Reason>,
+    refused: Option<EvictionReason>,
     over: bool,
 }
 
@@ -130,7 +130,7 @@ impl Case {
         while !left.is_empty() && told.refused.is_none() {
             let room = policy.receive_limit.unwrap() - receive.readable();
             if room == 0 {
-                told.refused = Some(Reason::ReceiveLimit);
+                told.refused = Some(EvictionReason::ReceiveLimit);
                 break;
             }
             let (now, later) = left.split_at(rng.random_range(1..=most.min(left.len())).min(room));

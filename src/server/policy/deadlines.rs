@@ -3,7 +3,7 @@
 use super::{Sight, nanoseconds};
 use crate::{
     profile::{Progress, ServerOptions},
-    server::eviction::Reason,
+    server::eviction::EvictionReason,
     units::{OrOff, Span},
 };
 
@@ -50,7 +50,7 @@ pub(in crate::server) struct Waiting {
 /// An instant at which a connection is evicted, if nothing happens until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) struct Deadline {
-    pub(in crate::server) reason: Reason,
+    pub(in crate::server) reason: EvictionReason,
     /// What the time is counted from.
     pub(in crate::server) since_ns: u64,
     pub(in crate::server) at_ns: u64,
@@ -98,16 +98,20 @@ impl TimeLimits {
         let waiting = seen.waiting;
         let idle = if seen.is_waited_for { None } else { self.idle };
         let deadlines = [
-            self.message.zip(seen.message_ns).map(|(time, since)| from(Reason::MessageTimeout, since, time)),
-            idle.map(|time| from(Reason::IdleTimeout, seen.active_ns, time)),
-            self.send_timeout.zip(waiting).map(|(time, w)| from(Reason::SendTimeout, w.progress_ns, time)),
-            self.deadline.zip(waiting).map(|(time, w)| from(Reason::Deadline, w.since_ns, time)),
+            self.message
+                .zip(seen.message_ns)
+                .map(|(time, since)| from(EvictionReason::MessageTimeout, since, time)),
+            idle.map(|time| from(EvictionReason::IdleTimeout, seen.active_ns, time)),
+            self.send_timeout
+                .zip(waiting)
+                .map(|(time, w)| from(EvictionReason::SendTimeout, w.progress_ns, time)),
+            self.deadline.zip(waiting).map(|(time, w)| from(EvictionReason::Deadline, w.since_ns, time)),
             self.soft_time
                 .zip(waiting.and_then(|w| w.above_ns))
-                .map(|(time, since)| from(Reason::SoftLimit, since, time)),
-            self.min_rate
-                .zip(waiting)
-                .map(|((rate, grace), w)| from(Reason::MinRate, w.since_ns, grace.max(w.paid_for_ns(rate)))),
+                .map(|(time, since)| from(EvictionReason::SoftLimit, since, time)),
+            self.min_rate.zip(waiting).map(|((rate, grace), w)| {
+                from(EvictionReason::MinRate, w.since_ns, grace.max(w.paid_for_ns(rate)))
+            }),
         ];
         deadlines.into_iter().flatten().min_by_key(|deadline| deadline.at_ns)
     }
@@ -150,7 +154,7 @@ impl Deadline {
     /// When to look next. A peer close to the minimum rate moves its deadline with every byte: its average is judged
     /// to within 1/256, so that it costs no look at every tick.
     pub(in crate::server) fn look_at_ns(&self, now_ns: u64) -> u64 {
-        if self.reason == Reason::MinRate {
+        if self.reason == EvictionReason::MinRate {
             self.at_ns.max(now_ns + now_ns.saturating_sub(self.since_ns) / 256)
         } else {
             self.at_ns
@@ -168,7 +172,7 @@ mod tests {
         TimeLimits::new(&toml::from_str(toml).expect("options"))
     }
 
-    fn due(limits: &TimeLimits, waiting: &Waiting) -> Option<(Reason, u64)> {
+    fn due(limits: &TimeLimits, waiting: &Waiting) -> Option<(EvictionReason, u64)> {
         let deadline =
             limits.soonest(&Seen { is_waited_for: true, waiting: Some(waiting), ..Seen::default() });
         deadline.map(|deadline| (deadline.reason, deadline.at_ns / MS))
@@ -183,11 +187,15 @@ mod tests {
         let limits = limits("send_timeout = '1s'");
         let mut waiting = Waiting::begin(500, 800 * MS);
         waiting.look(&sight(500, 900), limits.progress);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_800)), "nothing new");
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::SendTimeout, 1_800)), "nothing new");
         waiting.look(&sight(501, 700), limits.progress);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_800)), "not older than the waiting");
+        assert_eq!(
+            due(&limits, &waiting),
+            Some((EvictionReason::SendTimeout, 1_800)),
+            "not older than the waiting"
+        );
         waiting.look(&sight(502, 900), limits.progress);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_900)));
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::SendTimeout, 1_900)));
     }
 
     #[test]
@@ -195,9 +203,13 @@ mod tests {
         let limits = limits("send_timeout = '1s'\nprogress = 'write-event'");
         let mut waiting = Waiting::begin(0, 0);
         waiting.look(&sight(9_999, 900), limits.progress);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_000)), "acknowledged, in vain");
+        assert_eq!(
+            due(&limits, &waiting),
+            Some((EvictionReason::SendTimeout, 1_000)),
+            "acknowledged, in vain"
+        );
         waiting.wrote(300 * MS);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SendTimeout, 1_300)));
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::SendTimeout, 1_300)));
         assert!(limits.for_sending() && !limits.by_acknowledged());
     }
 
@@ -205,14 +217,18 @@ mod tests {
     fn the_minimum_rate_is_an_average_and_asked_for_after_a_grace() {
         let limits = limits("send_timeout = 'off'\nmin_rate = '1000B/s'\ngrace = '2s'");
         let mut waiting = Waiting::begin(100, 1_000 * MS);
-        assert_eq!(due(&limits, &waiting), Some((Reason::MinRate, 3_000)));
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::MinRate, 3_000)));
         waiting.look(&sight(1_600, 0), limits.progress);
-        assert_eq!(due(&limits, &waiting), Some((Reason::MinRate, 3_000)), "1500 bytes in 2 s are too few");
+        assert_eq!(
+            due(&limits, &waiting),
+            Some((EvictionReason::MinRate, 3_000)),
+            "1500 bytes in 2 s are too few"
+        );
         waiting.look(&sight(3_100, 0), limits.progress);
-        assert_eq!(due(&limits, &waiting), Some((Reason::MinRate, 4_000)), "3000 bytes last for 3 s");
-        let deadline = Deadline { reason: Reason::MinRate, since_ns: 0, at_ns: 1 };
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::MinRate, 4_000)), "3000 bytes last for 3 s");
+        let deadline = Deadline { reason: EvictionReason::MinRate, since_ns: 0, at_ns: 1 };
         assert_eq!(deadline.look_at_ns(2_560 * MS), 2_570 * MS);
-        assert_eq!(Deadline { reason: Reason::Deadline, ..deadline }.look_at_ns(2_560 * MS), 1);
+        assert_eq!(Deadline { reason: EvictionReason::Deadline, ..deadline }.look_at_ns(2_560 * MS), 1);
     }
 
     #[test]
@@ -222,11 +238,11 @@ mod tests {
         assert_eq!(due(&limits, &waiting), None);
         waiting.above(true, || 100 * MS);
         waiting.above(true, || 500 * MS);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SoftLimit, 1_100)));
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::SoftLimit, 1_100)));
         waiting.above(false, || 600 * MS);
         assert_eq!(due(&limits, &waiting), None);
         waiting.above(true, || 700 * MS);
-        assert_eq!(due(&limits, &waiting), Some((Reason::SoftLimit, 1_700)));
+        assert_eq!(due(&limits, &waiting), Some((EvictionReason::SoftLimit, 1_700)));
     }
 
     #[test]
@@ -236,11 +252,15 @@ mod tests {
         let mut waiting = Waiting::begin(0, 0);
         let reason = |seen: &Seen<'_>| limits.soonest(seen).map(|deadline| deadline.reason);
         let all = Seen { active_ns: 0, message_ns: Some(0), is_waited_for: true, waiting: Some(&waiting) };
-        assert_eq!(reason(&all), Some(Reason::MessageTimeout));
-        assert_eq!(reason(&Seen { message_ns: None, ..all }), Some(Reason::Deadline));
-        assert_eq!(reason(&Seen::default()), Some(Reason::IdleTimeout));
+        assert_eq!(reason(&all), Some(EvictionReason::MessageTimeout));
+        assert_eq!(reason(&Seen { message_ns: None, ..all }), Some(EvictionReason::Deadline));
+        assert_eq!(reason(&Seen::default()), Some(EvictionReason::IdleTimeout));
         waiting.wrote(500 * MS);
-        assert_eq!(due(&limits, &waiting), Some((Reason::Deadline, 2_000)), "progress does not move it");
+        assert_eq!(
+            due(&limits, &waiting),
+            Some((EvictionReason::Deadline, 2_000)),
+            "progress does not move it"
+        );
     }
 
     #[test]
@@ -248,6 +268,6 @@ mod tests {
         let limits = limits("send_timeout = 'off'\nidle_timeout = '4s'");
         let of = |is_waited_for| limits.soonest(&Seen { is_waited_for, ..Seen::default() });
         assert_eq!(of(true), None);
-        assert_eq!(of(false).map(|deadline| deadline.reason), Some(Reason::IdleTimeout));
+        assert_eq!(of(false).map(|deadline| deadline.reason), Some(EvictionReason::IdleTimeout));
     }
 }
