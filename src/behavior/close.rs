@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
 
 pub(super) const ABOUT: About = About {
     name: "close",
@@ -18,15 +18,15 @@ pub(super) const ABOUT: About = About {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub(super) struct Close(Ending);
+pub(super) struct Close(CloseCondition);
 
 impl Behavior for Close {
     fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, End::Close)
+        self.0.next(&view, CloseMethod::Close)
     }
 
-    fn spent(&mut self, view: View<'_>) -> Option<End> {
-        self.0.is_due(&view).then_some(End::Close)
+    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
+        self.0.is_due(&view).then_some(CloseMethod::Close)
     }
 }
 
@@ -45,9 +45,9 @@ mod tests {
     #[test]
     fn it_moves_and_then_closes() {
         let mut close: Close = toml::from_str("after = 9").expect("knobs");
-        assert_eq!(steps(&mut close, 2), [Step::Move(9), Step::End(End::Close)]);
+        assert_eq!(steps(&mut close, 2), [Step::Move(9), Step::End(CloseMethod::Close)]);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         assert_eq!(close.spent(view(8, Message::default(), &mut rng)), None);
-        assert_eq!(close.spent(view(9, Message::default(), &mut rng)), Some(End::Close));
+        assert_eq!(close.spent(view(9, Message::default(), &mut rng)), Some(CloseMethod::Close));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
 
 pub(super) const ABOUT: About = About {
     name: "half-close",
@@ -17,15 +17,15 @@ pub(super) const ABOUT: About = About {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub(super) struct HalfClose(Ending);
+pub(super) struct HalfClose(CloseCondition);
 
 impl Behavior for HalfClose {
     fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, End::HalfClose)
+        self.0.next(&view, CloseMethod::HalfClose)
     }
 
-    fn spent(&mut self, view: View<'_>) -> Option<End> {
-        self.0.is_due(&view).then_some(End::HalfClose)
+    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
+        self.0.is_due(&view).then_some(CloseMethod::HalfClose)
     }
 }
 
@@ -46,10 +46,10 @@ mod tests {
         let mut half: HalfClose = toml::from_str("messages = 2").expect("knobs");
         assert_eq!(
             steps_of_requests(&mut half, 4, 10, 3),
-            [Step::Move(10), Step::Move(10), Step::End(End::HalfClose)]
+            [Step::Move(10), Step::Move(10), Step::End(CloseMethod::HalfClose)]
         );
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut spent = |whole| half.spent(view(7, Message::of_answers(whole), &mut rng));
-        assert_eq!([spent(1), spent(2)], [None, Some(End::HalfClose)]);
+        assert_eq!([spent(1), spent(2)], [None, Some(CloseMethod::HalfClose)]);
     }
 }

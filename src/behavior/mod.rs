@@ -4,8 +4,8 @@
 //! struct of its knobs, its `Behavior` and its `ABOUT`; and one line in the table below. The profile key, its checking,
 //! `badpeer list behaviors` and the driver follow.
 
+mod close_condition;
 mod drip;
-mod ending;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -36,13 +36,13 @@ pub enum Step {
     /// Let several threads send the next messages, or read the next answers, on this one socket at the same time.
     Race(Race),
     /// End the connection.
-    End(End),
+    End(CloseMethod),
 }
 
 /// How a client ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum CloseMethod {
     /// FIN: an orderly close.
     Close,
     /// FIN in the sending direction only; answers are still read.
@@ -99,7 +99,7 @@ pub trait Behavior: Send {
 
     /// How the connection ends now that everything that is due was sent, if it does. For sending only: who receives
     /// is always asked what to do next.
-    fn spent(&mut self, _: View<'_>) -> Option<End> {
+    fn spent(&mut self, _: View<'_>) -> Option<CloseMethod> {
         None
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
 
 pub(super) const ABOUT: About = About {
     name: "reset",
@@ -17,15 +17,15 @@ pub(super) const ABOUT: About = About {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub(super) struct Reset(Ending);
+pub(super) struct Reset(CloseCondition);
 
 impl Behavior for Reset {
     fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, End::Reset)
+        self.0.next(&view, CloseMethod::Reset)
     }
 
-    fn spent(&mut self, view: View<'_>) -> Option<End> {
-        self.0.is_due(&view).then_some(End::Reset)
+    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
+        self.0.is_due(&view).then_some(CloseMethod::Reset)
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
         let mut reset: Reset = toml::from_str("messages = 1").expect("knobs");
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut next = |whole| reset.next(view(7, Message { whole, head_left: 0, left: 3 }, &mut rng));
-        assert_eq!([next(0), next(1)], [Step::Move(3), Step::End(End::Reset)]);
-        assert_eq!(steps(&mut Reset::default(), 1), [Step::End(End::Reset)], "right at connect");
+        assert_eq!([next(0), next(1)], [Step::Move(3), Step::End(CloseMethod::Reset)]);
+        assert_eq!(steps(&mut Reset::default(), 1), [Step::End(CloseMethod::Reset)], "right at connect");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, End, Needs, Step, View, ending::Ending};
+use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
 
 pub(super) const ABOUT: About = About {
     name: "vanish",
@@ -21,15 +21,15 @@ pub(super) const ABOUT: About = About {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub(super) struct Vanish(Ending);
+pub(super) struct Vanish(CloseCondition);
 
 impl Behavior for Vanish {
     fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, End::Vanish)
+        self.0.next(&view, CloseMethod::Vanish)
     }
 
-    fn spent(&mut self, view: View<'_>) -> Option<End> {
-        self.0.is_due(&view).then_some(End::Vanish)
+    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
+        self.0.is_due(&view).then_some(CloseMethod::Vanish)
     }
 }
 
@@ -48,8 +48,8 @@ mod tests {
     #[test]
     fn it_moves_and_then_vanishes() {
         let mut vanish: Vanish = toml::from_str("after = 5").expect("knobs");
-        assert_eq!(steps(&mut vanish, 2), [Step::Move(5), Step::End(End::Vanish)]);
+        assert_eq!(steps(&mut vanish, 2), [Step::Move(5), Step::End(CloseMethod::Vanish)]);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        assert_eq!(vanish.spent(view(5, Message::default(), &mut rng)), Some(End::Vanish));
+        assert_eq!(vanish.spent(view(5, Message::default(), &mut rng)), Some(CloseMethod::Vanish));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
-    behavior::{Behavior, End, Message, Race, Spec, Step, View},
+    behavior::{Behavior, CloseMethod, Message, Race, Spec, Step, View},
     timers::TimerId,
 };
 
@@ -26,7 +26,7 @@ pub(super) enum Allowed {
     /// Let several threads use the socket.
     Race(Race),
     /// End the connection.
-    End(End),
+    End(CloseMethod),
 }
 
 /// One direction.
@@ -81,7 +81,7 @@ impl Direction {
     }
 
     /// How the connection ends now that nothing is left to move, if it does.
-    pub(super) fn spent(&mut self, place: impl FnOnce() -> Message) -> Option<End> {
+    pub(super) fn spent(&mut self, place: impl FnOnce() -> Message) -> Option<CloseMethod> {
         let driver = self.driver.as_mut().filter(|_| !self.shut)?;
         driver.behavior.spent(View { moved: self.moved, left: 0, message: place(), rng: &mut driver.rng })
     }
@@ -231,7 +231,7 @@ mod tests {
     fn who_has_nothing_left_to_say_may_end_the_connection_once() {
         let mut direction = direction("{ half-close = { messages = 2 } }");
         let mut spent = |whole| direction.spent(|| Message::of_answers(whole));
-        assert_eq!([spent(1), spent(2)], [None, Some(End::HalfClose)]);
+        assert_eq!([spent(1), spent(2)], [None, Some(CloseMethod::HalfClose)]);
         direction.shut();
         assert_eq!(direction.spent(|| Message::of_answers(2)), None);
         assert_eq!(Direction::new(&Spec::default(), 1).spent(Message::default), None);

@@ -21,7 +21,7 @@ use super::{
     silence::Silence,
 };
 use crate::{
-    behavior::End,
+    behavior::CloseMethod,
     codec::{Protocol, Script, Tally},
     load::{Attempts, Pace},
     profile,
@@ -36,7 +36,7 @@ const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// As the behavior says; `HalfClose`: the peer closed after us, with everything answered.
-    ByUs(End),
+    ByUs(CloseMethod),
     /// As the peer's last answer said that it would.
     AsAnnounced,
     /// By the peer's FIN, while nothing was asked for: it was kept for long enough.

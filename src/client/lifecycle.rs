@@ -12,7 +12,7 @@ use super::{
     team::Done,
 };
 use crate::{
-    behavior::End,
+    behavior::CloseMethod,
     codec::{Tally, content},
     reactor::{Interest, Mode, Ready, Token},
     record::Shortage,
@@ -200,14 +200,14 @@ impl Engine<'_> {
         }
         match how {
             Ended::Alive => super::reset_on_close(&connection.stream),
-            Ended::ByUs(End::Vanish) => {}
+            Ended::ByUs(CloseMethod::Vanish) => {}
             _ => self.ports[connection.own as usize].ended_ns = Some(self.io.now_ns),
         }
         if connection.writers.is_some() || connection.readers.is_some() {
             // Threads that wait for the socket must not be waited for in their turn. Fails only if the peer was faster.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
-        if how == Ended::ByUs(End::Vanish) {
+        if how == Ended::ByUs(CloseMethod::Vanish) {
             self.keep_vanished(connection);
         }
     }

@@ -11,7 +11,7 @@ use super::{
     group::{Ended, Group},
     pending::{CROSSED_NS, Request, crossing_ns},
 };
-use crate::{behavior::End, codec::Protocol, reactor::Interest, sys};
+use crate::{behavior::CloseMethod, codec::Protocol, reactor::Interest, sys};
 
 /// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
 const KEPT_NS: u64 = 500_000_000;
@@ -24,19 +24,19 @@ pub(super) fn crossing_of(stream: &TcpStream) -> u64 {
 
 impl Connection {
     /// Ends the connection, or its sending direction.
-    pub(super) fn part(&mut self, end: End, io: &mut Io, group: &mut Group) -> Turn {
+    pub(super) fn part(&mut self, end: CloseMethod, io: &mut Io, group: &mut Group) -> Turn {
         self.forget_unsent(group);
         match end {
-            End::HalfClose => {
+            CloseMethod::HalfClose => {
                 // Fails only if the peer was faster; the engine sees that by itself.
                 let _ = self.stream.shutdown(Shutdown::Write);
                 self.tx.shut();
                 return Turn::Again;
             }
-            End::Close if self.has_unread() => return Turn::End(Ended::ByUs(End::Reset)),
-            End::Close => {}
-            End::Reset => super::reset_on_close(&self.stream),
-            End::Vanish => {
+            CloseMethod::Close if self.has_unread() => return Turn::End(Ended::ByUs(CloseMethod::Reset)),
+            CloseMethod::Close => {}
+            CloseMethod::Reset => super::reset_on_close(&self.stream),
+            CloseMethod::Vanish => {
                 if let Err(error) = sys::drop_incoming(self.stream.as_fd()) {
                     return self.stay_in_silence(error.to_string(), io, group);
                 }
@@ -53,7 +53,7 @@ impl Connection {
             self.is_retiring = true;
             return None;
         }
-        if let Turn::End(ended) = self.part(End::Close, io, group) { Some(ended) } else { None }
+        if let Turn::End(ended) = self.part(CloseMethod::Close, io, group) { Some(ended) } else { None }
     }
 
     /// How many requests are started on it at most.
@@ -88,7 +88,7 @@ impl Connection {
             return Some(Turn::End(how));
         }
         let is_over = self.is_spent(group) && (!self.is_retiring || self.pending.open() == 0);
-        is_over.then(|| self.part(End::Close, io, group))
+        is_over.then(|| self.part(CloseMethod::Close, io, group))
     }
 
     /// Whether the client begins nothing new on it: it has lived for long enough, or the last request that it was for is
@@ -126,7 +126,11 @@ impl Connection {
         if let Some(how) = self.broken.filter(|how| *how != Ended::ByFin) {
             return how;
         }
-        if self.tx.is_shut() && self.pending.open() == 0 { Ended::ByUs(End::HalfClose) } else { Ended::ByFin }
+        if self.tx.is_shut() && self.pending.open() == 0 {
+            Ended::ByUs(CloseMethod::HalfClose)
+        } else {
+            Ended::ByFin
+        }
     }
 
     /// How the connection ended, now that more is known of it; what was sent as the server closed it goes back to the group

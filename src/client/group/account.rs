@@ -2,7 +2,7 @@
 
 use super::{Ended, Group, Life};
 use crate::{
-    behavior::End,
+    behavior::CloseMethod,
     client::{
         download::Downloads,
         pending::{Pending, Request},
@@ -160,9 +160,9 @@ impl Group {
     ) {
         let open = pending.open() as u64;
         let count = match how {
-            Ended::ByUs(End::Close | End::HalfClose) => &mut self.ledger.closed_by_us,
-            Ended::ByUs(End::Reset) => &mut self.ledger.reset_by_us,
-            Ended::ByUs(End::Vanish) => &mut self.ledger.vanished,
+            Ended::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut self.ledger.closed_by_us,
+            Ended::ByUs(CloseMethod::Reset) => &mut self.ledger.reset_by_us,
+            Ended::ByUs(CloseMethod::Vanish) => &mut self.ledger.vanished,
             Ended::AsAnnounced => &mut self.ledger.closed_as_announced,
             Ended::Idle => &mut self.ledger.closed_idle,
             Ended::ByFin => &mut self.ledger.evicted_fin,

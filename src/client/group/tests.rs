@@ -61,7 +61,7 @@ fn silence_after(of: u32, ends_of: &[(usize, Ended, u64)]) -> Option<f64> {
 
 #[test]
 fn who_has_done_all_its_work_is_not_silent_and_who_was_thrown_out_is() {
-    let done = Ended::ByUs(End::Close);
+    let done = Ended::ByUs(CloseMethod::Close);
     for of in [1, 2] {
         let last = of as usize - 1;
         assert_eq!(silence_after(of, &[(0, done, 110), (last, done, 120), (0, done, 130)]), Some(10.0));
@@ -143,7 +143,7 @@ fn time_that_connections_may_not_come_back_in_is_counted_as_far_as_they_are_need
         let mut group = group_of(&format!("{keys}\nload = {load}"));
         group.window = (100, 1_000_100);
         (0..2).for_each(|_| assert!(group.take_turn(0).is_some()));
-        (0..2).for_each(|_| ends(&mut group, Ended::ByUs(End::Close), 50_000));
+        (0..2).for_each(|_| ends(&mut group, Ended::ByUs(CloseMethod::Close), 50_000));
         if waits {
             group.arrived(60_000, 60_000);
         }
@@ -239,7 +239,7 @@ fn what_our_own_end_cut_off_is_not_held_against_the_server() {
     let mut pending = Pending::default();
     pending.start(Request::due(150));
     group.due(150);
-    group.ended(Ended::ByUs(End::Close), Life::default(), &pending, &Tally::default(), 190);
+    group.ended(Ended::ByUs(CloseMethod::Close), Life::default(), &pending, &Tally::default(), 190);
     let (summary, censored) = group.summary();
     assert_eq!((group.requests.lost, censored.len()), (1, 0));
     assert_eq!(

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{End, Step, View};
+use super::{CloseMethod, Step, View};
 use crate::units::{Bytes, Count};
 
 /// After so many bytes or so many messages, whichever comes first; at once unless one of them is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Ending {
+#[schemars(rename = "Ending")]
+pub(super) struct CloseCondition {
     /// Bytes that are moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Bytes>,
@@ -17,9 +18,9 @@ pub(super) struct Ending {
     messages: Option<Count>,
 }
 
-impl Ending {
+impl CloseCondition {
     /// Moves until it is time to end like this.
-    pub(super) fn next(&self, view: &View<'_>, end: End) -> Step {
+    pub(super) fn next(&self, view: &View<'_>, end: CloseMethod) -> Step {
         if self.is_due(view) {
             return Step::End(end);
         }
@@ -47,27 +48,27 @@ mod tests {
         *,
     };
 
-    const END: Step = Step::End(End::Close);
+    const END: Step = Step::End(CloseMethod::Close);
 
-    fn ending(text: &str) -> Ending {
+    fn condition(text: &str) -> CloseCondition {
         toml::from_str(text).expect("knobs")
     }
 
-    fn next(ending: &Ending, moved: u64, message: Message) -> Step {
-        ending.next(&view(moved, message, &mut Xoshiro256PlusPlus::seed_from_u64(1)), End::Close)
+    fn next(condition: &CloseCondition, moved: u64, message: Message) -> Step {
+        condition.next(&view(moved, message, &mut Xoshiro256PlusPlus::seed_from_u64(1)), CloseMethod::Close)
     }
 
     #[test]
     fn it_is_time_at_once_unless_something_comes_first() {
-        assert_eq!(next(&Ending::default(), 0, Message::default()), END);
-        let bytes = ending("after = '10B'");
+        assert_eq!(next(&CloseCondition::default(), 0, Message::default()), END);
+        let bytes = condition("after = '10B'");
         let steps = [0, 4, 10].map(|moved| next(&bytes, moved, Message::of_answers(9)));
         assert_eq!(steps, [Step::Move(10), Step::Move(6), END]);
     }
 
     #[test]
     fn requests_are_sent_to_the_last_byte_and_no_further() {
-        let two = ending("messages = 2");
+        let two = condition("messages = 2");
         let steps = [0, 30, 100, 200].map(|moved| next(&two, moved, Message::of_requests(moved, 8, 100)));
         assert_eq!(steps, [Step::Move(100), Step::Move(70), Step::Move(100), END]);
         let answers = [0, 1, 2].map(|whole| next(&two, 5, Message::of_answers(whole)));
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn whichever_comes_first_ends_it() {
-        let both = ending("after = 150\nmessages = 2");
+        let both = condition("after = 150\nmessages = 2");
         assert_eq!(next(&both, 100, Message::of_requests(100, 8, 100)), Step::Move(50));
         assert_eq!(next(&both, 150, Message::of_requests(150, 8, 100)), END);
         assert_eq!(next(&both, 120, Message::of_requests(120, 8, 60)), END);
