@@ -205,7 +205,7 @@ impl Spec {
 
     /// Whether it never lets received bytes wait longer than it must.
     #[must_use]
-    pub const fn keeps_up(&self) -> bool {
+    pub const fn reads_everything(&self) -> bool {
         match &self.0 {
             Kind::Steady(_) | Kind::Race(_) | Kind::Close(_) | Kind::Reset(_) | Kind::Vanish(_) => true,
             Kind::Fragment(knobs) => !knobs.pauses(),
@@ -237,13 +237,13 @@ impl Spec {
 
     /// Whether it changes what is sent, so that nobody knows what the answers must be.
     #[must_use]
-    pub const fn spoils(&self) -> bool {
+    pub const fn sends_invalid_bytes(&self) -> bool {
         matches!(self.0, Kind::Garbage(_))
     }
 
     /// Whether it leaves connections behind that nobody has ended.
     #[must_use]
-    pub const fn vanishes(&self) -> bool {
+    pub const fn ends_silently(&self) -> bool {
         matches!(self.0, Kind::Vanish(_))
     }
 

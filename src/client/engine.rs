@@ -209,7 +209,7 @@ impl<'a> Engine<'a> {
         let waits = |c: &Connection| {
             has_time[c.group as usize]
                 && c.pending.open() > 0
-                && self.groups[c.group as usize].spec.rx.keeps_up()
+                && self.groups[c.group as usize].spec.rx.reads_everything()
         };
         !self.groups.iter().zip(&has_time).any(queues) && !self.connections.iter().any(waits)
     }

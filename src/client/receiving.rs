@@ -34,7 +34,7 @@ impl Connection {
     /// anything was asked is no answer.
     pub(super) fn broke(&mut self, error: &io::Error, io: &mut Io, group: &mut Group) -> Fate {
         let how = ended(error);
-        if !group.spec.rx.keeps_up() || self.rx.is_shut() || self.tx.moved == 0 {
+        if !group.spec.rx.reads_everything() || self.rx.is_shut() || self.tx.moved == 0 {
             return Some(how);
         }
         // The RST of a peer whose FIN came before it is this error (`tcp_reset` in the kernel), and the FIN is still read.

@@ -61,7 +61,7 @@ fn manner(rx: &Spec, received: Option<f64>) -> String {
     };
     if rx.stalls() {
         "the clients of this group do not read".to_owned()
-    } else if rx.keeps_up() {
+    } else if rx.reads_everything() {
         format!("the clients of this group read all that comes, and not fast enough{}", took("took"))
     } else {
         format!("the clients of this group read slowly (`{}`){}", rx.about().name, took("read"))
@@ -70,7 +70,7 @@ fn manner(rx: &Spec, received: Option<f64>) -> String {
 
 /// What a server can do about it; `ended`: it did end some of them.
 fn remedy(rx: &Spec, ended: bool) -> &'static str {
-    match (rx.stalls(), rx.keeps_up(), ended) {
+    match (rx.stalls(), rx.reads_everything(), ended) {
         (true, _, true) => {
             "A server can do nothing for such a peer but wait for it or let it go, and this one let go of some."
         }

@@ -32,7 +32,7 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     };
     // A client that has vanished keeps its descriptor when it comes back on another connection.
     let haunting = |group: &Group| {
-        let again = group.reconnect.filter(|_| group.rx.vanishes() || group.tx.vanishes());
+        let again = group.reconnect.filter(|_| group.rx.ends_silently() || group.tx.ends_silently());
         again.map_or(0, |again| (again.attempts().0 * profile.duration().as_secs_f64()).ceil() as u64)
     };
     let beside = profile.clients.iter().map(|group| racing(group) + haunting(group)).sum::<u64>();
@@ -78,7 +78,8 @@ fn check_memory(core: &Core, available: u64) -> Result<(), RunError> {
 fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), RunError> {
     let send = profile.server.reference().and_then(|server| server.send_buffer.0);
     let send = send.map_or(largest_send, |bytes| bytes.0 * 2);
-    for (index, group) in profile.clients.iter().enumerate().filter(|(_, group)| !group.rx.keeps_up()) {
+    for (index, group) in profile.clients.iter().enumerate().filter(|(_, group)| !group.rx.reads_everything())
+    {
         let is_http = group.protocol == Protocol::Http;
         let depth = match group.load.depth {
             Some(depth) if group.load.is_closed_loop() => depth,

@@ -188,7 +188,7 @@ impl Group {
             self.come_back(how, life, now_ns);
         }
         // Nobody knows what answers to spoilt requests must be.
-        if !self.spec.tx.spoils() {
+        if !self.spec.tx.sends_invalid_bytes() {
             self.content.add(content);
         }
     }
