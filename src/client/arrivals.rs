@@ -46,8 +46,8 @@ impl Engine<'_> {
         connection.is_offered = false;
         let group = &mut self.groups[index];
         connection.take_one(group);
-        let fate = connection.send(&mut self.io, group);
-        self.settle(Some(token), fate);
+        let close_reason = connection.send(&mut self.io, group);
+        self.settle(Some(token), close_reason);
     }
 
     /// When the group's next arrival became due, if it did, and before the end.

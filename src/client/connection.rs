@@ -11,7 +11,7 @@ use nix::sys::socket::{self, MsgFlags};
 use super::{
     direction::{Allowed, Direction},
     engine::{Alarm, Io, What},
-    group::{Ended, Group},
+    group::{CloseReason, Group},
     pending::Pending,
     race::{Readers, Writers},
 };
@@ -86,7 +86,7 @@ pub(super) struct Connection {
     /// It has lived as long as it was to, and ends with the answers that are under way.
     pub(super) is_retiring: bool,
     /// How it ended, where that was told before all that had come was read: nothing is sent any more.
-    pub(super) broken: Option<Ended>,
+    pub(super) broken: Option<CloseReason>,
     /// Bytes that had been received when the last answer was whole.
     pub(super) answered_at: u64,
     /// When the last answer came, in nanoseconds; 0 before the first.
@@ -95,21 +95,18 @@ pub(super) struct Connection {
     pub(super) answers: u32,
 }
 
-/// What to do with the connection after it had its turn.
-pub(super) type Fate = Option<Ended>;
-
 impl Connection {
     /// Something happened to an open connection.
-    pub(super) fn handle(&mut self, ready: Ready, io: &mut Io, group: &mut Group) -> Fate {
+    pub(super) fn handle(&mut self, ready: Ready, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
         if ready.broken
             && let Ok(Some(error)) = self.stream.take_error()
         {
             return self.broke(&error, io, group);
         }
         if (self.interest.read || self.is_read_by_threads()) && (ready.readable || ready.peer_closed) {
-            let fate = self.receive(io, group);
-            if fate.is_some() {
-                return fate;
+            let close_reason = self.receive(io, group);
+            if close_reason.is_some() {
+                return close_reason;
             }
         } else if ready.peer_closed || ready.broken {
             return self.peer_closed(io);
@@ -119,7 +116,7 @@ impl Connection {
 
     /// The peer has ended its stream and nobody reads: a slow reader goes on with its pauses until it meets the end,
     /// but the reactor would repeat itself.
-    fn peer_closed(&mut self, io: &mut Io) -> Fate {
+    fn peer_closed(&mut self, io: &mut Io) -> Option<CloseReason> {
         if self.rx.timer.is_none() {
             return Some(self.peer_ended());
         }
@@ -129,7 +126,7 @@ impl Connection {
     }
 
     /// Sends what is due, as the behavior allows.
-    pub(super) fn send(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+    pub(super) fn send(&mut self, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
         if self.broken.is_some() {
             return None;
         }
@@ -260,5 +257,5 @@ pub(super) enum Turn {
     /// Wait for the socket or the clock.
     Over,
     /// The connection is over.
-    End(Ended),
+    End(CloseReason),
 }

@@ -117,8 +117,8 @@ impl Engine<'_> {
                 let Some(connection) = self.connections.entry(token) else { continue };
                 let group = &mut self.groups[index];
                 connection.start(self.io.now_ns, group);
-                let fate = connection.send(&mut self.io, group);
-                self.settle(Some(token), fate);
+                let close_reason = connection.send(&mut self.io, group);
+                self.settle(Some(token), close_reason);
             }
         }
     }

@@ -15,8 +15,8 @@ use hdrhistogram::Histogram;
 
 use super::{
     Plan, Port, Tick,
-    connection::{Connection, Fate, Phase},
-    group::{Ended, Group},
+    connection::{Connection, Phase},
+    group::{CloseReason, Group},
     pauses::Pauses,
     run_delay::RunDelay,
     share::{Share, Start},
@@ -283,8 +283,8 @@ impl<'a> Engine<'a> {
         while let Some((_, alarm, _)) = self.io.timers.pop_expired(self.io.now_ns) {
             let Some(connection) = self.connections.entry(alarm.token) else { continue };
             let group = &mut self.groups[connection.group as usize];
-            let fate = match alarm.what {
-                What::Connect => Some(Ended::TimedOut),
+            let close_reason = match alarm.what {
+                What::Connect => Some(CloseReason::TimedOut),
                 What::Lifetime => {
                     connection.lifetime = None;
                     connection.retire(&mut self.io, group)
@@ -298,24 +298,24 @@ impl<'a> Engine<'a> {
                     connection.send(&mut self.io, group)
                 }
             };
-            self.settle(Some(alarm.token), fate);
+            self.settle(Some(alarm.token), close_reason);
         }
     }
 
     fn handle(&mut self, ready: Ready) {
         let Some(connection) = self.connections.entry(ready.token) else { return };
-        let fate = match connection.phase {
+        let close_reason = match connection.phase {
             Phase::Connecting => self.connected(ready),
             Phase::Open => {
                 let group = &mut self.groups[connection.group as usize];
                 connection.handle(ready, &mut self.io, group)
             }
         };
-        self.settle(Some(ready.token), fate);
+        self.settle(Some(ready.token), close_reason);
     }
 
-    pub(super) fn settle(&mut self, token: Option<Token>, fate: Fate) {
-        if let (Some(token), Some(how)) = (token, fate) {
+    pub(super) fn settle(&mut self, token: Option<Token>, close_reason: Option<CloseReason>) {
+        if let (Some(token), Some(how)) = (token, close_reason) {
             self.end(token, how);
         }
     }

@@ -32,9 +32,9 @@ use crate::{
 /// The longest latency that is told apart: a day, in nanoseconds.
 const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 
-/// How a connection ended.
+/// Why a connection closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum CloseReason {
     /// As the behavior says; `HalfClose`: the peer closed after us, with everything answered.
     ByUs(CloseMethod),
     /// As the peer's last answer said that it would.

@@ -4,10 +4,10 @@ use std::{io, net::Shutdown, time::Duration};
 
 use super::{
     Port, connect,
-    connection::{Connection, Fate, Phase},
+    connection::{Connection, Phase},
     direction::Direction,
     engine::{Alarm, Engine, What},
-    group::{Ended, Life, Opening},
+    group::{CloseReason, Life, Opening},
     pending::Pending,
     team::Done,
 };
@@ -65,7 +65,7 @@ impl Engine<'_> {
                 group.ledger.opened += 1;
                 group.settled_one(again, self.io.now_ns);
                 let (life, nothing) = (Life { part, ..Life::default() }, Pending::default());
-                group.ended(Ended::Refused, life, &nothing, &Tally::default(), self.io.now_ns);
+                group.ended(CloseReason::Refused, life, &nothing, &Tally::default(), self.io.now_ns);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -123,12 +123,12 @@ impl Engine<'_> {
     }
 
     /// The handshake is over, one way or the other.
-    pub(super) fn connected(&mut self, ready: Ready) -> Fate {
+    pub(super) fn connected(&mut self, ready: Ready) -> Option<CloseReason> {
         let connection = self.connections.entry(ready.token)?;
         if let Ok(Some(error)) = connection.stream.take_error() {
             // Nothing was asked yet: what may have come before an RST is no answer.
             let refused = connect::is_refusal(&error);
-            return Some(if refused { Ended::Refused } else { Ended::TimedOut });
+            return Some(if refused { CloseReason::Refused } else { CloseReason::TimedOut });
         }
         if let Some(timer) = connection.tx.timer.take() {
             self.io.timers.cancel(timer);
@@ -151,16 +151,16 @@ impl Engine<'_> {
         } else {
             connection.start_loop(self.io.now_ns, group);
         }
-        let fate = connection.send(&mut self.io, group);
+        let close_reason = connection.send(&mut self.io, group);
         // A behavior of its own decides whether the socket is read at all.
-        if fate.is_some() || group.spec.rx.is_steady() {
-            fate
+        if close_reason.is_some() || group.spec.rx.is_steady() {
+            close_reason
         } else {
             connection.receive(&mut self.io, group)
         }
     }
 
-    pub(super) fn end(&mut self, token: Token, how: Ended) {
+    pub(super) fn end(&mut self, token: Token, how: CloseReason) {
         let Some(mut connection) = self.connections.remove(token) else { return };
         for timer in [connection.rx.timer, connection.tx.timer, connection.lifetime].into_iter().flatten() {
             self.io.timers.cancel(timer);
@@ -180,11 +180,11 @@ impl Engine<'_> {
         };
         group.ended(how, life, &connection.pending, &content, self.io.now_ns);
         let port = &mut self.ports[connection.own as usize];
-        port.is_alive = how == Ended::Alive;
+        port.is_alive = how == CloseReason::Alive;
         port.unfinished_ns = connection.unfinished_ns();
-        if matches!(how, Ended::ByFin | Ended::ByReset) {
+        if matches!(how, CloseReason::ByFin | CloseReason::ByReset) {
             port.ended_by_peer = true;
-            port.ended_by_reset = how == Ended::ByReset;
+            port.ended_by_reset = how == CloseReason::ByReset;
             port.ended_after_error = connection.last_was_error;
             group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
         }
@@ -199,15 +199,15 @@ impl Engine<'_> {
             }
         }
         match how {
-            Ended::Alive => super::reset_on_close(&connection.stream),
-            Ended::ByUs(CloseMethod::Vanish) => {}
+            CloseReason::Alive => super::reset_on_close(&connection.stream),
+            CloseReason::ByUs(CloseMethod::Vanish) => {}
             _ => self.ports[connection.own as usize].ended_ns = Some(self.io.now_ns),
         }
         if connection.writers.is_some() || connection.readers.is_some() {
             // Threads that wait for the socket must not be waited for in their turn. Fails only if the peer was faster.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
-        if how == Ended::ByUs(CloseMethod::Vanish) {
+        if how == CloseReason::ByUs(CloseMethod::Vanish) {
             self.keep_vanished(connection);
         }
     }
@@ -228,7 +228,7 @@ impl Engine<'_> {
         let stopped_ns = self.io.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
         for token in left {
-            self.end(token, Ended::Alive);
+            self.end(token, CloseReason::Alive);
         }
         self.groups.iter_mut().for_each(|group| group.stop(stopped_ns));
         Done {

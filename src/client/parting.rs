@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    connection::{Connection, Fate, Last, Phase, Turn},
+    connection::{Connection, Last, Phase, Turn},
     engine::Io,
-    group::{Ended, Group},
+    group::{CloseReason, Group},
     pending::{CROSSED_NS, Request, crossing_ns},
 };
 use crate::{behavior::CloseMethod, codec::Protocol, reactor::Interest, sys};
@@ -33,7 +33,9 @@ impl Connection {
                 self.tx.shut();
                 return Turn::Again;
             }
-            CloseMethod::Close if self.has_unread() => return Turn::End(Ended::ByUs(CloseMethod::Reset)),
+            CloseMethod::Close if self.has_unread() => {
+                return Turn::End(CloseReason::ByUs(CloseMethod::Reset));
+            }
             CloseMethod::Close => {}
             CloseMethod::Reset => super::reset_on_close(&self.stream),
             CloseMethod::Vanish => {
@@ -42,12 +44,12 @@ impl Connection {
                 }
             }
         }
-        Turn::End(Ended::ByUs(end))
+        Turn::End(CloseReason::ByUs(end))
     }
 
     /// The connection has lived as long as it was to. A good client begins nothing new on it, and closes it when it has heard
     /// all answers: what a server leaves unanswered is not hidden by that.
-    pub(super) fn retire(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+    pub(super) fn retire(&mut self, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
         self.forget_unsent(group);
         if group.spec.is_steady() && self.pending.open() > 0 {
             self.is_retiring = true;
@@ -78,9 +80,9 @@ impl Connection {
     /// said, or the last of those that the client asks for on one connection.
     pub(super) fn over(&mut self, io: &mut Io, group: &mut Group) -> Option<Turn> {
         let as_told = match self.last {
-            Some(Last::Proper) => Some(Ended::AsAnnounced),
+            Some(Last::Proper) => Some(CloseReason::AsAnnounced),
             // What follows is its FIN; whether the connection was kept until then, [`Self::hand_back`] tells.
-            Some(Last::Idle) => Some(Ended::ByFin),
+            Some(Last::Idle) => Some(CloseReason::ByFin),
             Some(Last::Error) | None => None,
         };
         if let Some(how) = as_told {
@@ -119,28 +121,37 @@ impl Connection {
 
     /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that;
     /// after an error, the error.
-    pub(super) fn peer_ended(&self) -> Ended {
+    pub(super) fn peer_ended(&self) -> CloseReason {
         if self.last == Some(Last::Proper) {
-            return Ended::AsAnnounced;
+            return CloseReason::AsAnnounced;
         }
-        if let Some(how) = self.broken.filter(|how| *how != Ended::ByFin) {
+        if let Some(how) = self.broken.filter(|how| *how != CloseReason::ByFin) {
             return how;
         }
         if self.tx.is_shut() && self.pending.open() == 0 {
-            Ended::ByUs(CloseMethod::HalfClose)
+            CloseReason::ByUs(CloseMethod::HalfClose)
         } else {
-            Ended::ByFin
+            CloseReason::ByFin
         }
     }
 
     /// How the connection ended, now that more is known of it; what was sent as the server closed it goes back to the group
     /// and is sent once more, as browsers do.
-    pub(super) fn hand_back(&mut self, how: Ended, group: &mut Group, opened_ns: u64, now_ns: u64) -> Ended {
-        if how == Ended::AsAnnounced && group.may_repeat() && group.comes_back(how, self.is_spent(group)) {
+    pub(super) fn hand_back(
+        &mut self,
+        how: CloseReason,
+        group: &mut Group,
+        opened_ns: u64,
+        now_ns: u64,
+    ) -> CloseReason {
+        if how == CloseReason::AsAnnounced
+            && group.may_repeat()
+            && group.comes_back(how, self.is_spent(group))
+        {
             // What is pipelined behind the last answer was not looked at (RFC 9112 sections 9.3.2 and 9.6).
             self.ask_elsewhere(group, now_ns);
         }
-        let is_by_peer = matches!(how, Ended::ByFin | Ended::ByReset);
+        let is_by_peer = matches!(how, CloseReason::ByFin | CloseReason::ByReset);
         if !is_by_peer || !group.spec.is_steady() || self.phase != Phase::Open {
             return how;
         }
@@ -150,7 +161,7 @@ impl Connection {
             let idle_ns = now_ns.saturating_sub(opened_ns.max(self.last_answer_ns));
             let is_kept = was_used || idle_ns >= KEPT_NS;
             let is_kept = is_kept && matches!(self.last, None | Some(Last::Idle));
-            return if how == Ended::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
+            return if how == CloseReason::ByFin && is_kept { self.closed_idle(group, now_ns) } else { how };
         }
         self.forget_unsent(group);
         if !self.has_crossed(group, now_ns) {
@@ -167,10 +178,10 @@ impl Connection {
     }
 
     /// The server closed it with nothing to be answered; perhaps right after an answer.
-    fn closed_idle(&self, group: &mut Group, now_ns: u64) -> Ended {
+    fn closed_idle(&self, group: &mut Group, now_ns: u64) -> CloseReason {
         let was_at_once = now_ns.saturating_sub(self.last_answer_ns) <= CROSSED_NS;
         group.ledger.closed_after_answer += u64::from(was_at_once);
-        Ended::Idle
+        CloseReason::Idle
     }
 
     /// Whether the only request under way was sent just before the close arrived, on a connection that has served others,

@@ -8,10 +8,10 @@ use std::{
 use nix::sys::socket;
 
 use super::{
-    connection::{AT_ONCE, Connection, Fate, Last, TURN_CALLS, Turn},
+    connection::{AT_ONCE, Connection, Last, TURN_CALLS, Turn},
     direction::Allowed,
     engine::{Io, What},
-    group::{Ended, Group},
+    group::{CloseReason, Group},
     parting::crossing_of,
     pending::Request,
     starting::start,
@@ -19,11 +19,11 @@ use super::{
 use crate::{behavior::Message, codec::Answered, reactor::Interest, sys};
 
 /// How a connection ended that gave this error.
-fn ended(error: &io::Error) -> Ended {
+fn ended(error: &io::Error) -> CloseReason {
     match error.kind() {
-        ErrorKind::ConnectionRefused => Ended::Refused,
-        ErrorKind::TimedOut => Ended::TimedOut,
-        _ => Ended::ByReset,
+        ErrorKind::ConnectionRefused => CloseReason::Refused,
+        ErrorKind::TimedOut => CloseReason::TimedOut,
+        _ => CloseReason::ByReset,
     }
 }
 
@@ -32,19 +32,19 @@ impl Connection {
     /// queued first): who reads all that comes hears it to its end, and that a server answered and then closed with the
     /// request half read is no lost answer. Who reads slowly has lost what it did not read, and what came before
     /// anything was asked is no answer.
-    pub(super) fn broke(&mut self, error: &io::Error, io: &mut Io, group: &mut Group) -> Fate {
+    pub(super) fn broke(&mut self, error: &io::Error, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
         let how = ended(error);
         if !group.spec.rx.reads_everything() || self.rx.is_shut() || self.tx.moved == 0 {
             return Some(how);
         }
         // The RST of a peer whose FIN came before it is this error (`tcp_reset` in the kernel), and the FIN is still read.
         let is_after_fin = error.kind() == ErrorKind::BrokenPipe;
-        self.broken = Some(if is_after_fin { Ended::ByFin } else { how });
+        self.broken = Some(if is_after_fin { CloseReason::ByFin } else { how });
         self.receive(io, group)
     }
 
     /// Receives as the behavior allows, and asks for the next requests of a closed loop.
-    pub(super) fn receive(&mut self, io: &mut Io, group: &mut Group) -> Fate {
+    pub(super) fn receive(&mut self, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
         let before = self.pending.started();
         for _ in 0..TURN_CALLS {
             let step = match self
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// Sends the requests that became due since so many were started.
-    fn send_new(&mut self, before: u64, io: &mut Io, group: &mut Group) -> Fate {
+    fn send_new(&mut self, before: u64, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
         if self.pending.started() > before { self.send(io, group) } else { None }
     }
 
@@ -80,10 +80,10 @@ impl Connection {
         io.calls += 1;
         match socket::recv(self.stream.as_raw_fd(), &mut io.inbox[..most], AT_ONCE).map_err(io::Error::from) {
             Ok(0) if self.writers.as_ref().is_some_and(|writers| writers.met_reset()) => {
-                Turn::End(Ended::ByReset)
+                Turn::End(CloseReason::ByReset)
             }
             Ok(0) => {
-                if matches!(self.broken, None | Some(Ended::ByFin)) {
+                if matches!(self.broken, None | Some(CloseReason::ByFin)) {
                     self.decode(None, io, group);
                 }
                 Turn::End(self.peer_ended())

@@ -1,6 +1,6 @@
 //! What becomes of a group's requests and connections, counted as it happens.
 
-use super::{Ended, Group, Life};
+use super::{CloseReason, Group, Life};
 use crate::{
     behavior::CloseMethod,
     client::{
@@ -152,7 +152,7 @@ impl Group {
     /// A connection ended, with these requests under way.
     pub(in crate::client) fn ended(
         &mut self,
-        how: Ended,
+        how: CloseReason,
         life: Life,
         pending: &Pending,
         content: &Tally,
@@ -160,20 +160,20 @@ impl Group {
     ) {
         let open = pending.open() as u64;
         let count = match how {
-            Ended::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut self.ledger.closed_by_us,
-            Ended::ByUs(CloseMethod::Reset) => &mut self.ledger.reset_by_us,
-            Ended::ByUs(CloseMethod::Vanish) => &mut self.ledger.vanished,
-            Ended::AsAnnounced => &mut self.ledger.closed_as_announced,
-            Ended::Idle => &mut self.ledger.closed_idle,
-            Ended::ByFin => &mut self.ledger.evicted_fin,
-            Ended::ByReset => &mut self.ledger.evicted_rst,
-            Ended::Refused => &mut self.ledger.refused,
-            Ended::TimedOut => &mut self.ledger.timed_out,
-            Ended::Alive => &mut self.ledger.still_alive,
+            CloseReason::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut self.ledger.closed_by_us,
+            CloseReason::ByUs(CloseMethod::Reset) => &mut self.ledger.reset_by_us,
+            CloseReason::ByUs(CloseMethod::Vanish) => &mut self.ledger.vanished,
+            CloseReason::AsAnnounced => &mut self.ledger.closed_as_announced,
+            CloseReason::Idle => &mut self.ledger.closed_idle,
+            CloseReason::ByFin => &mut self.ledger.evicted_fin,
+            CloseReason::ByReset => &mut self.ledger.evicted_rst,
+            CloseReason::Refused => &mut self.ledger.refused,
+            CloseReason::TimedOut => &mut self.ledger.timed_out,
+            CloseReason::Alive => &mut self.ledger.still_alive,
         };
         *count += 1;
         self.count_life(how, life, open > 0, now_ns);
-        if how == Ended::Alive {
+        if how == CloseReason::Alive {
             self.requests.unanswered += open;
             let age = pending.oldest_due_ns().map_or(0, |due| now_ns.saturating_sub(due));
             self.requests.oldest_unanswered_ns = self.requests.oldest_unanswered_ns.max(age);
@@ -182,7 +182,7 @@ impl Group {
         } else {
             self.requests.lost += open;
             // What our own end cut off is not the server's doing.
-            if !matches!(how, Ended::ByUs(_)) {
+            if !matches!(how, CloseReason::ByUs(_)) {
                 pending.requests().for_each(|request| self.censor(Cause::Lost, request, now_ns));
             }
             self.come_back(how, life, now_ns);
@@ -194,9 +194,9 @@ impl Group {
     }
 
     /// How many answers a connection got, where it had something to be answered.
-    fn count_life(&mut self, how: Ended, life: Life, waits: bool, now_ns: u64) {
-        let by_itself = matches!(how, Ended::Alive | Ended::ByFin | Ended::ByReset);
-        let never_came_about = how == Ended::Alive && !life.is_established;
+    fn count_life(&mut self, how: CloseReason, life: Life, waits: bool, now_ns: u64) {
+        let by_itself = matches!(how, CloseReason::Alive | CloseReason::ByFin | CloseReason::ByReset);
+        let never_came_about = how == CloseReason::Alive && !life.is_established;
         let asks = !self.spec.tx.is_idle() && (waits || never_came_about);
         if now_ns > self.window.0 && by_itself && asks && life.answers == 0 {
             self.silent += 1;

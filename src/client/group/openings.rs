@@ -1,6 +1,6 @@
 //! Which connections of a group are opened, and when: the first ones, and those that come back after they ended.
 
-use super::{Ended, Group, Life};
+use super::{CloseReason, Group, Life};
 use crate::{
     codec::Protocol,
     load::{Attempts, Reconnect},
@@ -75,15 +75,15 @@ impl Group {
     /// Whether a connection that ended in that way is opened again: because the group does so, or because every client of HTTP
     /// does where the server let it go with nothing to do, or announced its end before the client had done all on it that it
     /// was to do.
-    pub(in crate::client) fn comes_back(&self, how: Ended, is_spent: bool) -> bool {
+    pub(in crate::client) fn comes_back(&self, how: CloseReason, is_spent: bool) -> bool {
         let is_http = self.spec.protocol == Protocol::Http && self.spec.is_steady();
-        let was_cut_off = how == Ended::AsAnnounced && is_http && !is_spent;
-        self.spec.reconnect.is_some() || how == Ended::Idle || was_cut_off
+        let was_cut_off = how == CloseReason::AsAnnounced && is_http && !is_spent;
+        self.spec.reconnect.is_some() || how == CloseReason::Idle || was_cut_off
     }
 
     /// Opens the connection again in its time, where it comes back; if it was the last one that asked for something, the group
     /// has ended.
-    pub(super) fn come_back(&mut self, how: Ended, life: Life, now_ns: u64) {
+    pub(super) fn come_back(&mut self, how: CloseReason, life: Life, now_ns: u64) {
         if self.comes_back(how, life.is_spent) {
             let of = self.part.of;
             let attempts = self.attempts.get_or_insert_with(|| Attempts::new(&Reconnect::UNASKED, of));
@@ -91,7 +91,7 @@ impl Group {
             self.reopenings.push_back(Reopening { at_ns, put_off_ns, part: life.part });
             return;
         }
-        let by_us = matches!(how, Ended::ByUs(_)) || life.is_spent;
+        let by_us = matches!(how, CloseReason::ByUs(_)) || life.is_spent;
         let has_ended = self.start.ended_one(by_us);
         if has_ended && self.spec.load.is_closed_loop() {
             self.silence.ended(self.start_ns, now_ns);

@@ -35,12 +35,12 @@ fn threads_of(of: u32, keys: &str) -> Vec<Group> {
     (0..of).map(group).collect()
 }
 
-fn ends(group: &mut Group, how: Ended, now_ns: u64) {
+fn ends(group: &mut Group, how: CloseReason, now_ns: u64) {
     group.ended(how, Life::default(), &Pending::default(), &Tally::default(), now_ns);
 }
 
 /// The longest silence of a closed loop of three, as these ends of connections leave it: how, and when.
-fn silence_after(of: u32, ends_of: &[(usize, Ended, u64)]) -> Option<f64> {
+fn silence_after(of: u32, ends_of: &[(usize, CloseReason, u64)]) -> Option<f64> {
     let mut threads = threads_of(of, "count = 3\nload = { depth = 1, payload = 9 }");
     for group in &mut threads {
         while group.take_turn(0).is_some() {}
@@ -61,13 +61,13 @@ fn silence_after(of: u32, ends_of: &[(usize, Ended, u64)]) -> Option<f64> {
 
 #[test]
 fn who_has_done_all_its_work_is_not_silent_and_who_was_thrown_out_is() {
-    let done = Ended::ByUs(CloseMethod::Close);
+    let done = CloseReason::ByUs(CloseMethod::Close);
     for of in [1, 2] {
         let last = of as usize - 1;
         assert_eq!(silence_after(of, &[(0, done, 110), (last, done, 120), (0, done, 130)]), Some(10.0));
-        let evicted = [(0, done, 110), (last, done, 120), (0, Ended::ByFin, 130)];
+        let evicted = [(0, done, 110), (last, done, 120), (0, CloseReason::ByFin, 130)];
         assert_eq!(silence_after(of, &evicted), Some(70.0), "the server ended the last");
-        let first = [(0, Ended::ByReset, 105), (last, done, 120), (0, done, 130)];
+        let first = [(0, CloseReason::ByReset, 105), (last, done, 120), (0, done, 130)];
         assert_eq!(silence_after(of, &first), Some(15.0), "the others went on");
         assert_eq!(silence_after(of, &first[..2]), Some(80.0), "one still asks, wherever it has come to");
     }
@@ -112,7 +112,7 @@ fn an_http_connection_comes_back_after_an_announced_end_unless_its_work_is_done(
         let mut group = group_of(&keys);
         assert!(group.take_turn(0).is_some());
         let life = Life { is_spent, ..Life::default() };
-        group.ended(Ended::AsAnnounced, life, &Pending::default(), &Tally::default(), 150);
+        group.ended(CloseReason::AsAnnounced, life, &Pending::default(), &Tally::default(), 150);
         assert_eq!(group.take_turn(u64::MAX).is_some(), comes_back, "{keys}");
     }
 }
@@ -123,7 +123,7 @@ fn who_comes_in_the_place_of_another_fetches_its_part() {
     let mut group = group_of(keys);
     let parts: Vec<u32> = std::iter::from_fn(|| group.take_turn(0)).map(|opening| opening.part).collect();
     assert_eq!(parts, [0, 1, 2]);
-    for (part, how) in [(1, Ended::Idle), (0, Ended::AsAnnounced)] {
+    for (part, how) in [(1, CloseReason::Idle), (0, CloseReason::AsAnnounced)] {
         let life = Life { part, ..Life::default() };
         group.ended(how, life, &Pending::default(), &Tally::default(), 150);
         assert_eq!(group.take_turn(u64::MAX), Some(Opening { again: true, part }));
@@ -143,7 +143,7 @@ fn time_that_connections_may_not_come_back_in_is_counted_as_far_as_they_are_need
         let mut group = group_of(&format!("{keys}\nload = {load}"));
         group.window = (100, 1_000_100);
         (0..2).for_each(|_| assert!(group.take_turn(0).is_some()));
-        (0..2).for_each(|_| ends(&mut group, Ended::ByUs(CloseMethod::Close), 50_000));
+        (0..2).for_each(|_| ends(&mut group, CloseReason::ByUs(CloseMethod::Close), 50_000));
         if waits {
             group.arrived(60_000, 60_000);
         }
@@ -178,14 +178,14 @@ fn what_the_warm_up_left_unanswered_counts_in_the_window() {
     pending.start(Request::due(90));
     group.due(90);
     let life = Life { opened_ns: 80, is_established: true, ..Life::default() };
-    group.ended(Ended::Alive, life, &pending, &Tally::default(), 250);
+    group.ended(CloseReason::Alive, life, &pending, &Tally::default(), 250);
     let (summary, censored) = group.summary();
     assert_eq!(summary.value(Metric::LatencyP99), Some(160.0), "it waited all the time");
     assert!(censored.contains(&(Metric::LatencyP99, Cause::Unanswered)), "{censored:?}");
     assert_eq!(summary.value(Metric::UnansweredShare), Some(1.0), "of all that asked in the window");
     let mut group = self::group();
     group.due(90);
-    group.ended(Ended::ByReset, life, &pending, &Tally::default(), 95);
+    group.ended(CloseReason::ByReset, life, &pending, &Tally::default(), 95);
     assert_eq!(group.summary().0.value(Metric::LatencyP99), None, "it was over before the window");
 }
 
@@ -213,7 +213,7 @@ fn a_request_open_at_the_end_is_unanswered_or_lost() {
     let mut pending = Pending::default();
     pending.start(Request::due(150));
     let life = Life { opened_ns: 90, is_established: true, ..Life::default() };
-    for how in [Ended::Alive, Ended::ByReset] {
+    for how in [CloseReason::Alive, CloseReason::ByReset] {
         group.due(150);
         group.ended(how, life, &pending, &Tally::default(), 250);
     }
@@ -239,7 +239,7 @@ fn what_our_own_end_cut_off_is_not_held_against_the_server() {
     let mut pending = Pending::default();
     pending.start(Request::due(150));
     group.due(150);
-    group.ended(Ended::ByUs(CloseMethod::Close), Life::default(), &pending, &Tally::default(), 190);
+    group.ended(CloseReason::ByUs(CloseMethod::Close), Life::default(), &pending, &Tally::default(), 190);
     let (summary, censored) = group.summary();
     assert_eq!((group.requests.lost, censored.len()), (1, 0));
     assert_eq!(
@@ -281,7 +281,7 @@ fn the_fewest_answers_are_those_of_a_connection_that_was_there_all_the_time() {
     let mut group = group();
     for (opened_ns, answers, now) in [(50, 7, 210), (60, 3, 210), (60, 1, 150), (150, 0, 210)] {
         let life = Life { opened_ns, is_established: true, answers, ..Life::default() };
-        group.ended(Ended::Alive, life, &Pending::default(), &Tally::default(), now);
+        group.ended(CloseReason::Alive, life, &Pending::default(), &Tally::default(), now);
     }
     let (summary, _) = group.summary();
     assert_eq!(summary.value(Metric::FewestAnswers), Some(3.0));
@@ -292,9 +292,9 @@ fn the_fewest_answers_are_those_of_a_connection_that_was_there_all_the_time() {
 fn an_idle_connection_that_the_server_closed_is_opened_again_also_without_being_told_to() {
     let mut group = group();
     assert_eq!(group.take_turn(0), Some(FIRST), "the first one");
-    group.ended(Ended::ByFin, Life::default(), &Pending::default(), &Tally::default(), 100);
+    group.ended(CloseReason::ByFin, Life::default(), &Pending::default(), &Tally::default(), 100);
     assert_eq!(group.take_turn(u64::MAX), None, "that was an eviction");
-    group.ended(Ended::Idle, Life::default(), &Pending::default(), &Tally::default(), 100);
+    group.ended(CloseReason::Idle, Life::default(), &Pending::default(), &Tally::default(), 100);
     assert_eq!(
         (group.take_turn(100), group.ledger.closed_idle, group.ledger.evicted_fin),
         (Some(AGAIN), 1, 1)
@@ -324,7 +324,7 @@ fn who_reconnects_comes_back_after_a_pause_and_once_for_each_end() {
     group.attempts = Some(Attempts::new(&reconnect, 1));
     group.spec.reconnect = Some(reconnect);
     assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(FIRST), None), "the first one");
-    for how in [Ended::ByReset, Ended::Alive] {
+    for how in [CloseReason::ByReset, CloseReason::Alive] {
         group.ended(how, Life::default(), &Pending::default(), &Tally::default(), 100);
     }
     assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));

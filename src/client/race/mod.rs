@@ -20,7 +20,7 @@ pub(super) use self::{readers::Readers, writers::Writers};
 use super::{
     connection::{Connection, Turn},
     engine::Io,
-    group::{Ended, Group},
+    group::{CloseReason, Group},
 };
 use crate::{
     behavior::Race,
@@ -143,7 +143,7 @@ impl Connection {
                 Turn::Again
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Turn::End(self.peer_ended()),
-            Err(_) => Turn::End(Ended::ByReset),
+            Err(_) => Turn::End(CloseReason::ByReset),
         }
     }
 }
