@@ -137,7 +137,7 @@ impl Connection {
             let place = || Message::of_requests(moved, head, size.max(1));
             if left == 0 {
                 if let Some(end) = self.tx.spent(place)
-                    && let Turn::End(ended) = self.part(end, io, group)
+                    && let Turn::End(ended) = self.end(end, io, group)
                 {
                     return Some(ended);
                 }
@@ -152,7 +152,7 @@ impl Connection {
                 Allowed::Wait(until) => self.rest(What::Send, until, io),
                 Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, io),
                 Allowed::Race(race) => self.race_to_send(race, io, group),
-                Allowed::End(end) => self.part(end, io, group),
+                Allowed::End(end) => self.end(end, io, group),
             };
             match step {
                 Turn::Again => {}

@@ -4,6 +4,7 @@
 //! client is data, never an error; only our own failure (no descriptor, no port) is.
 
 mod arrivals;
+mod close;
 mod connect;
 mod connection;
 mod direction;
@@ -14,7 +15,6 @@ mod group;
 mod judged;
 mod latencies;
 mod lifecycle;
-mod parting;
 mod pauses;
 mod pending;
 mod queue;

@@ -8,11 +8,11 @@ use std::{
 use nix::sys::socket;
 
 use super::{
+    close::crossing_of,
     connection::{AT_ONCE, Connection, Last, TURN_CALLS, Turn},
     direction::Allowed,
     engine::{Io, What},
     group::{CloseReason, Group},
-    parting::crossing_of,
     pending::Request,
     starting::start,
 };
@@ -57,7 +57,7 @@ impl Connection {
                 Allowed::Hold | Allowed::Endless(_) => {
                     self.set_interest(Interest { read: false, ..self.interest }, io)
                 }
-                Allowed::End(end) => self.part(end, io, group),
+                Allowed::End(end) => self.end(end, io, group),
             };
             match step {
                 Turn::Again => {}

@@ -24,7 +24,7 @@ pub(super) fn crossing_of(stream: &TcpStream) -> u64 {
 
 impl Connection {
     /// Ends the connection, or its sending direction.
-    pub(super) fn part(&mut self, end: CloseMethod, io: &mut Io, group: &mut Group) -> Turn {
+    pub(super) fn end(&mut self, end: CloseMethod, io: &mut Io, group: &mut Group) -> Turn {
         self.forget_unsent(group);
         match end {
             CloseMethod::HalfClose => {
@@ -55,7 +55,7 @@ impl Connection {
             self.is_retiring = true;
             return None;
         }
-        if let Turn::End(ended) = self.part(CloseMethod::Close, io, group) { Some(ended) } else { None }
+        if let Turn::End(ended) = self.end(CloseMethod::Close, io, group) { Some(ended) } else { None }
     }
 
     /// How many requests are started on it at most.
@@ -90,7 +90,7 @@ impl Connection {
             return Some(Turn::End(how));
         }
         let is_over = self.is_spent(group) && (!self.is_retiring || self.pending.open() == 0);
-        is_over.then(|| self.part(CloseMethod::Close, io, group))
+        is_over.then(|| self.end(CloseMethod::Close, io, group))
     }
 
     /// Whether the client begins nothing new on it: it has lived for long enough, or the last request that it was for is
