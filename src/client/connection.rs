@@ -10,7 +10,7 @@ use nix::sys::socket::{self, MsgFlags};
 
 use super::{
     direction::{Allowed, Direction},
-    engine::{Alarm, Io, What},
+    engine::{Io, TimerEvent, TimerKind},
     group::{CloseReason, Group},
     pending::Pending,
     race::{Readers, Writers},
@@ -149,7 +149,7 @@ impl Connection {
             let step = match self.tx.allowed(io.now_ns, left, place) {
                 Allowed::Move(most) => self.send_once(most, left, io, group),
                 Allowed::Endless(most) => self.send_endless(most, left, io, group),
-                Allowed::Wait(until) => self.rest(What::Send, until, io),
+                Allowed::Wait(until) => self.rest(TimerKind::Send, until, io),
                 Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, io),
                 Allowed::Race(race) => self.race_to_send(race, io, group),
                 Allowed::End(end) => self.end(end, io, group),
@@ -214,16 +214,16 @@ impl Connection {
     }
 
     /// A pause: nothing is watched in this direction until it is over.
-    pub(super) fn rest(&mut self, what: What, until_ns: u64, io: &mut Io) -> Turn {
+    pub(super) fn rest(&mut self, kind: TimerKind, until_ns: u64, io: &mut Io) -> Turn {
         let token = self.token;
-        let direction = if what == What::Receive { &mut self.rx } else { &mut self.tx };
+        let direction = if kind == TimerKind::Receive { &mut self.rx } else { &mut self.tx };
         if direction.timer.is_none() {
-            direction.timer = Some(io.timers.arm(until_ns, Alarm { token, what }));
+            direction.timer = Some(io.timers.arm(until_ns, TimerEvent { token, kind }));
         }
         let mut interest = self.interest;
-        match what {
-            What::Receive => interest.read = false,
-            What::Send | What::Connect | What::Lifetime => interest.write = false,
+        match kind {
+            TimerKind::Receive => interest.read = false,
+            TimerKind::Send | TimerKind::Connect | TimerKind::Lifetime => interest.write = false,
         }
         self.set_interest(interest, io)
     }

@@ -37,16 +37,16 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// How often the clock is looked at while the last answers are waited for.
 const LOOK_UP_NS: u64 = 5_000_000;
 
-/// A timer's message.
+/// What a timer reports when it fires.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Alarm {
+pub(super) struct TimerEvent {
     pub(super) token: Token,
-    pub(super) what: What,
+    pub(super) kind: TimerKind,
 }
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum TimerKind {
     /// The connection should have come about by now.
     Connect,
     /// A pause in receiving is over.
@@ -60,7 +60,7 @@ pub(super) enum What {
 /// What all connections share.
 pub(super) struct Io {
     pub(super) reactor: Reactor,
-    pub(super) timers: Wheel<Alarm>,
+    pub(super) timers: Wheel<TimerEvent>,
     pub(super) inbox: Vec<u8>,
     pub(super) outbox: Vec<u8>,
     /// The time of what is being handled.
@@ -179,7 +179,7 @@ impl<'a> Engine<'a> {
             } else {
                 self.connect_for_waiting()?;
             }
-            self.ring_alarms();
+            self.fire_timers();
             let until = self.next_wake_ns(end);
             self.io.calls += 1;
             let from = sys::monotonic_ns();
@@ -227,13 +227,13 @@ impl<'a> Engine<'a> {
 
     fn next_wake_ns(&self, end: u64) -> u64 {
         if self.io.closing {
-            // Only answers and alarms are waited for, and the clock is looked at now and then.
+            // Only answers and timers are waited for, and the clock is looked at now and then.
             return self.io.timers.next_wake_ns().unwrap_or(u64::MAX).min(self.io.now_ns + LOOK_UP_NS);
         }
-        let alarms = self.io.timers.next_wake_ns().unwrap_or(end);
+        let timers = self.io.timers.next_wake_ns().unwrap_or(end);
         let groups = self.groups.iter().filter_map(Group::next_wake_ns).min().unwrap_or(end);
         let news = self.groups.iter().any(Group::awaits_start).then(|| self.io.now_ns + Start::LOOK_UP_NS);
-        end.min(self.tick_due_ns()).min(alarms).min(groups).min(news.unwrap_or(end))
+        end.min(self.tick_due_ns()).min(timers).min(groups).min(news.unwrap_or(end))
     }
 
     /// Notes what was counted until now, at both ends of the window.
@@ -279,26 +279,26 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn ring_alarms(&mut self) {
-        while let Some((_, alarm, _)) = self.io.timers.pop_expired(self.io.now_ns) {
-            let Some(connection) = self.connections.entry(alarm.token) else { continue };
+    fn fire_timers(&mut self) {
+        while let Some((_, event, _)) = self.io.timers.pop_expired(self.io.now_ns) {
+            let Some(connection) = self.connections.entry(event.token) else { continue };
             let group = &mut self.groups[connection.group as usize];
-            let close_reason = match alarm.what {
-                What::Connect => Some(CloseReason::TimedOut),
-                What::Lifetime => {
+            let close_reason = match event.kind {
+                TimerKind::Connect => Some(CloseReason::TimedOut),
+                TimerKind::Lifetime => {
                     connection.lifetime = None;
                     connection.retire(&mut self.io, group)
                 }
-                What::Receive => {
+                TimerKind::Receive => {
                     connection.rx.timer = None;
                     connection.receive(&mut self.io, group)
                 }
-                What::Send => {
+                TimerKind::Send => {
                     connection.tx.timer = None;
                     connection.send(&mut self.io, group)
                 }
             };
-            self.settle(Some(alarm.token), close_reason);
+            self.settle(Some(event.token), close_reason);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     Port, connect,
     connection::{Connection, Phase},
     direction::Direction,
-    engine::{Alarm, Engine, What},
+    engine::{Engine, TimerEvent, TimerKind},
     group::{CloseReason, Life, Opening},
     pending::Pending,
     team::Done,
@@ -109,8 +109,8 @@ impl Engine<'_> {
         if let Some(connection) = self.connections.entry(token) {
             self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
             let deadline = self.io.now_ns + CONNECT_TIMEOUT.as_nanos() as u64;
-            let alarm = Alarm { token, what: What::Connect };
-            connection.tx.timer = Some(self.io.timers.arm(deadline, alarm));
+            let event = TimerEvent { token, kind: TimerKind::Connect };
+            connection.tx.timer = Some(self.io.timers.arm(deadline, event));
         }
         Ok(())
     }
@@ -136,8 +136,8 @@ impl Engine<'_> {
         let group = &mut self.groups[connection.group as usize];
         group.settled_one(connection.again, self.io.now_ns);
         if let Some(end_ns) = group.lifetime_ends(connection.again, self.io.now_ns) {
-            let alarm = Alarm { token: ready.token, what: What::Lifetime };
-            connection.lifetime = Some(self.io.timers.arm(end_ns, alarm));
+            let event = TimerEvent { token: ready.token, kind: TimerKind::Lifetime };
+            connection.lifetime = Some(self.io.timers.arm(end_ns, event));
         }
         connection.phase = Phase::Open;
         self.ports[connection.own as usize].was_connected = true;

@@ -11,7 +11,7 @@ use super::{
     close::crossing_of,
     connection::{AT_ONCE, Connection, Last, TURN_CALLS, Turn},
     direction::Allowed,
-    engine::{Io, What},
+    engine::{Io, TimerKind},
     group::{CloseReason, Group},
     pending::Request,
     starting::start,
@@ -52,7 +52,7 @@ impl Connection {
                 .allowed(io.now_ns, u64::MAX, || Message::of_answers(self.pending.answered_count()))
             {
                 Allowed::Move(most) => self.receive_once(most, io, group),
-                Allowed::Wait(until) => self.rest(What::Receive, until, io),
+                Allowed::Wait(until) => self.rest(TimerKind::Receive, until, io),
                 Allowed::Race(race) => self.race_to_receive(race, io, group),
                 Allowed::Hold | Allowed::Endless(_) => {
                     self.set_interest(Interest { read: false, ..self.interest }, io)
