@@ -9,7 +9,7 @@ use super::{
     engine::{Engine, TimerEvent, TimerKind},
     group::{CloseReason, Life, Opening},
     pending::Pending,
-    team::Done,
+    threads::ThreadResult,
 };
 use crate::{
     behavior::CloseMethod,
@@ -222,7 +222,7 @@ impl Engine<'_> {
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self, shortage: Option<Shortage>) -> Done {
+    pub(super) fn finish(mut self, shortage: Option<Shortage>) -> ThreadResult {
         self.io.now_ns = sys::monotonic_ns();
         self.mark_end();
         let stopped_ns = self.io.now_ns;
@@ -231,7 +231,7 @@ impl Engine<'_> {
             self.end(token, CloseReason::Alive);
         }
         self.groups.iter_mut().for_each(|group| group.stop(stopped_ns));
-        Done {
+        ThreadResult {
             groups: self.groups,
             ports: self.ports,
             buffers: self.buffers,

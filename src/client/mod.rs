@@ -24,7 +24,7 @@ mod run_delay;
 mod share;
 mod silence;
 mod starting;
-mod team;
+mod threads;
 
 use std::{
     io,
@@ -191,7 +191,7 @@ fn remedy(error: &io::Error) -> &'static str {
 /// # Errors
 /// [`DriveError`]: then nothing was measured.
 pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Result<Driven, DriveError> {
-    team::drive(plan, stop, ticks)
+    threads::drive(plan, stop, ticks)
 }
 
 /// Makes the coming close an RST: what is under way is dropped, and no port waits in TIME-WAIT.

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What one thread did.
-pub(super) struct Done {
+pub(super) struct ThreadResult {
     pub(super) groups: Vec<Group>,
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
@@ -55,7 +55,7 @@ pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Res
         }
         done
     };
-    let done: Result<Vec<Done>, DriveError> = thread::scope(|scope| {
+    let done: Result<Vec<ThreadResult>, DriveError> = thread::scope(|scope| {
         let spawn = |index| {
             let name = format!("clients {index}");
             thread::Builder::new().name(name).spawn_scoped(scope, move || work(index))
@@ -69,7 +69,7 @@ pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Res
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        let others: Vec<Result<Done, DriveError>> = others.into_iter().map(join).collect();
+        let others: Vec<Result<ThreadResult, DriveError>> = others.into_iter().map(join).collect();
         std::iter::once(first).chain(others).collect()
     });
     Ok(Driven::of(done?))
@@ -82,7 +82,7 @@ fn work(
     starts: &[Arc<Start>],
     stop: &AtomicBool,
     ticks: &Sender<Tick>,
-) -> Result<Done, DriveError> {
+) -> Result<ThreadResult, DriveError> {
     // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
     let engine = sys::set_timer_slack_ns(1).and_then(|()| Engine::new(plan, share, starts));
     let mut engine = engine.map_err(DriveError::Threads)?;
@@ -98,7 +98,7 @@ fn work(
 
 impl Driven {
     /// Puts together what the threads did; there is at least one.
-    fn of(done: Vec<Done>) -> Self {
+    fn of(done: Vec<ThreadResult>) -> Self {
         let mut run = Row::default();
         let marks: Vec<&[Mark]> = done.iter().map(|done| &done.marks[..]).collect();
         let window = Window::of(&marks);
