@@ -111,7 +111,7 @@ impl Connection {
         if self.readers.is_none() {
             let readers = Readers::start(&self.stream, race);
             let readers = readers.and_then(|readers| {
-                io.reactor.add(readers.bell(), self.token, Interest::READ, Mode::Level)?;
+                io.reactor.add(readers.wakeup(), self.token, Interest::READ, Mode::Level)?;
                 Ok(readers)
             });
             match readers {
@@ -125,7 +125,7 @@ impl Connection {
         self.set_interest(Interest { read: false, ..self.interest }, io)
     }
 
-    /// Whether threads are reading: the engine hears of it by their bell only.
+    /// Whether threads are reading: the engine learns of it by their eventfd only.
     pub(super) fn is_read_by_threads(&self) -> bool {
         self.readers.as_ref().is_some_and(|readers| readers.are_busy())
     }

@@ -30,7 +30,7 @@ pub(in crate::client) struct Readers {
     /// Parts of this round that are there; between two rounds, the memory of the next one.
     parts: Vec<Option<Vec<u8>>>,
     busy: bool,
-    bell: Arc<EventFd>,
+    wakeup: Arc<EventFd>,
 }
 
 /// What a thread took for its part.
@@ -45,20 +45,20 @@ impl Readers {
     /// # Errors
     /// When there is no descriptor or thread to be had.
     pub(super) fn start(stream: &TcpStream, race: Race) -> io::Result<Self> {
-        let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let wakeup = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (done, read) = mpsc::channel();
         let work = |index, shared| {
-            let reader = Reader { index, shared, done: done.clone(), bell: Arc::clone(&bell) };
-            move |rooms| reader.race(rooms)
+            let reader = Reader { index, shared, done: done.clone(), wakeup: Arc::clone(&wakeup) };
+            move |buffers| reader.race(buffers)
         };
         let threads = Threads::start("reader", stream, race, work)?;
         let parts = vec![Some(Vec::new()); threads.count()];
-        Ok(Self { threads, read, parts, busy: false, bell })
+        Ok(Self { threads, read, parts, busy: false, wakeup })
     }
 
     /// What becomes readable when a thread is through.
-    pub(super) fn bell(&self) -> &EventFd {
-        &self.bell
+    pub(super) fn wakeup(&self) -> &EventFd {
+        &self.wakeup
     }
 
     pub(super) fn are_busy(&self) -> bool {
@@ -70,9 +70,9 @@ impl Readers {
         self.busy = true;
         let count = self.threads.count();
         for (index, part) in self.parts.iter_mut().enumerate() {
-            let mut room = part.take().unwrap_or_default();
-            room.resize(part_of(bytes as u64, index as u64, count as u64).1 as usize, 0);
-            self.threads.hand_to(index, room);
+            let mut buffer = part.take().unwrap_or_default();
+            buffer.resize(part_of(bytes as u64, index as u64, count as u64).1 as usize, 0);
+            self.threads.hand_to(index, buffer);
         }
     }
 
@@ -81,8 +81,8 @@ impl Readers {
     /// # Errors
     /// The end of the connection, in place of a part.
     pub(super) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
-        // Read before the parts: what comes later rings again.
-        let _ = self.bell.read();
+        // Read before the parts: what comes later wakes the engine again.
+        let _ = self.wakeup.read();
         for Part { index, bytes } in self.read.try_iter() {
             self.parts[index] = Some(bytes?);
         }
@@ -96,31 +96,31 @@ struct Reader {
     index: usize,
     shared: Arc<Shared>,
     done: Sender<Part>,
-    bell: Arc<EventFd>,
+    wakeup: Arc<EventFd>,
 }
 
 impl Reader {
-    fn race(self, rooms: Receiver<Vec<u8>>) {
-        for mut room in rooms {
-            let bytes = self.receive(&mut room).map(|()| room);
+    fn race(self, buffers: Receiver<Vec<u8>>) {
+        for mut buffer in buffers {
+            let bytes = self.receive(&mut buffer).map(|()| buffer);
             let over = bytes.is_err();
             // Nobody listens when the connection has ended.
             let _ = self.done.send(Part { index: self.index, bytes });
-            let _ = self.bell.write(1);
+            let _ = self.wakeup.write(1);
             if over {
                 return;
             }
         }
     }
 
-    fn receive(&self, mut room: &mut [u8]) -> io::Result<()> {
+    fn receive(&self, mut buffer: &mut [u8]) -> io::Result<()> {
         let _alone = self.shared.alone();
-        while !room.is_empty() {
-            let count = self.shared.insist(PollFlags::POLLIN, |mut stream| stream.read(room))?;
+        while !buffer.is_empty() {
+            let count = self.shared.insist(PollFlags::POLLIN, |mut stream| stream.read(buffer))?;
             if count == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            room = &mut room[count..];
+            buffer = &mut buffer[count..];
         }
         Ok(())
     }
