@@ -1,6 +1,7 @@
 //! Looking without touching: a process, its sockets and the machine, read through the kernel by an ordinary user.
 
 mod between;
+mod connection_tracker;
 mod descendants;
 mod hold_up;
 mod host;
@@ -14,13 +15,13 @@ mod proc_file;
 mod process;
 mod reference;
 mod rest;
-mod sighting;
-mod sightings;
 mod sockets;
 mod topology;
+mod tracked_connection;
 mod tree;
 
 pub use between::Between;
+pub use connection_tracker::ConnectionTracker;
 pub use descendants::descendants;
 pub use hold_up::HoldUp;
 pub use host::{HostProbe, HostReading};
@@ -30,8 +31,7 @@ pub use other_clients::{OtherClients, RequestCounts};
 pub use process::{ProcessProbe, ProcessReading};
 pub use reference::{Journal, ReferenceProbe, ReportedEviction};
 pub use rest::Rest;
-pub use sighting::Sighting;
-pub use sightings::Sightings;
 pub use sockets::{ListenReading, SideReading, SocketProbe, SocketReading};
 pub use topology::{Halves, Topology, allowed_cpus};
+pub use tracked_connection::TrackedConnection;
 pub use tree::{TreeProbe, TreeReading};

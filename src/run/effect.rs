@@ -5,7 +5,7 @@ use crate::{
     client::Driven,
     codec::Protocol,
     metric::Metric,
-    probe::Sighting,
+    probe::TrackedConnection,
     profile::{Group, Profile},
 };
 
@@ -25,7 +25,7 @@ pub(super) fn without_effect(
             continue;
         }
         let ports = driven.ports.iter().filter(|port| port.group == index);
-        let looks: Vec<Option<Sighting>> = ports.map(|port| outside.of(port)).collect();
+        let looks: Vec<Option<TrackedConnection>> = ports.map(|port| outside.of(port)).collect();
         let number = |metric| driven.summaries[index].value(metric).unwrap_or(0.0) as u64;
         let all =
             [Metric::ServerEnded, Metric::ClosedAsAnnounced, Metric::ClosedIdle].map(number).iter().sum();
@@ -47,10 +47,10 @@ struct Endings {
 fn sentence(
     profile: &Profile,
     group: &Group,
-    looks: &[Option<Sighting>],
+    looks: &[Option<TrackedConnection>],
     endings: Endings,
 ) -> Option<String> {
-    let seen: Vec<&Sighting> = looks.iter().flatten().collect();
+    let seen: Vec<&TrackedConnection> = looks.iter().flatten().collect();
     // A server that stops at TCP_NOTSENT_LOWAT has more to send while its kernel's buffer is all but empty.
     let stops_early = profile.server.reference().is_some_and(|server| server.notsent_lowat.0.is_some());
     let has_waited = seen.iter().any(|seen| seen.has_waited);
@@ -97,8 +97,11 @@ mod tests {
     }
 
     fn told_of(profile: &Profile, seen: &[(bool, bool)], ended: Endings) -> Option<String> {
-        let of =
-            |&(has_waited, was_full): &(bool, bool)| Sighting { has_waited, was_full, ..Sighting::default() };
+        let of = |&(has_waited, was_full): &(bool, bool)| TrackedConnection {
+            has_waited,
+            was_full,
+            ..TrackedConnection::default()
+        };
         sentence(
             profile,
             &profile.clients[0],

@@ -5,7 +5,7 @@ use super::outside::{Outside, end_of};
 use crate::{
     client::{Driven, Port},
     metric::{Metric, Row},
-    probe::{Between, HoldUp, Sighting},
+    probe::{Between, HoldUp, TrackedConnection},
     profile::{Group, Profile, Progress},
     record::ServerEndings,
     stats::quantile,
@@ -24,7 +24,7 @@ const SERVER_CLOCK_NS: u64 = 1_000_000;
 pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outside<'_>>) {
     for index in 0..driven.groups.len() {
         let ports = driven.ports.iter().filter(|port| port.group == index);
-        let ports: Vec<(&Port, Option<Sighting>)> =
+        let ports: Vec<(&Port, Option<TrackedConnection>)> =
             ports.map(|port| (port, outside.and_then(|outside| outside.of(port)))).collect();
         let endings: Vec<Ending<'_>> =
             ports.iter().filter_map(|(port, seen)| Ending::of(port, *seen, driven.stopped_ns)).collect();
@@ -48,7 +48,7 @@ struct Ending<'a> {
     port: &'a Port,
     at: Between,
     /// `None` if it was over before it was ever looked at.
-    seen: Option<Sighting>,
+    seen: Option<TrackedConnection>,
 }
 
 /// How long a connection was held without progress, in nanoseconds.
@@ -61,7 +61,7 @@ struct Held {
 
 impl<'a> Ending<'a> {
     /// The end of a connection, if the server ended it before the clients stopped.
-    fn of(port: &'a Port, seen: Option<Sighting>, stopped_ns: u64) -> Option<Self> {
+    fn of(port: &'a Port, seen: Option<TrackedConnection>, stopped_ns: u64) -> Option<Self> {
         if port.ended_ns.is_some() && !port.ended_by_peer {
             return None;
         }
@@ -148,7 +148,7 @@ fn add_endings(row: &mut Row, found: &ServerEndings) {
 }
 
 /// What held the server back from sending to a group.
-fn add_hold_up<'a>(row: &mut Row, connections: impl Iterator<Item = &'a Sighting>) {
+fn add_hold_up<'a>(row: &mut Row, connections: impl Iterator<Item = &'a TrackedConnection>) {
     let mut all = HoldUp::default();
     connections.for_each(|seen| all.add(&seen.hold_up));
     let mut share = |metric, part: u64, whole: u64| row.set(metric, part as f64 / whole as f64);
@@ -176,8 +176,8 @@ mod tests {
     }
 
     /// A connection opened at 100 ms, of which these looks are known.
-    fn seen(ended: Option<Between>, left_bytes: Option<u64>) -> Sighting {
-        Sighting {
+    fn seen(ended: Option<Between>, left_bytes: Option<u64>) -> TrackedConnection {
+        TrackedConnection {
             first: between(150, 152),
             held_ns: 800 * MS,
             acked: between(300, 310),
@@ -186,7 +186,7 @@ mod tests {
             written_about_ns: 320 * MS,
             ended,
             left_bytes,
-            ..Sighting::default()
+            ..TrackedConnection::default()
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     client::{Driven, Port},
-    probe::{Between, Journal, ReportedEviction, Sighting},
+    probe::{Between, Journal, ReportedEviction, TrackedConnection},
     profile::{Profile, Progress, ServerOptions},
     record::Eviction,
     units::{OrOff, Span},
@@ -103,7 +103,7 @@ impl<'a> Asked<'a> {
 /// What is known of a connection without its server.
 struct Known<'a> {
     port: &'a Port,
-    seen: Option<Sighting>,
+    seen: Option<TrackedConnection>,
     outside: Option<&'a Outside<'a>>,
 }
 
@@ -191,7 +191,7 @@ impl Known<'_> {
             // What is behind answers that the peer does not take is not looked at, and its time does not run.
             "message_timeout" if !seen.has_waited => {
                 let Some(begun_ns) = self.port.unfinished_ns else { return ever };
-                let noticed = self.outside.and_then(|outside| outside.sightings.noticed_by_ns(begun_ns));
+                let noticed = self.outside.and_then(|outside| outside.tracker.noticed_by_ns(begun_ns));
                 let read_by = seen.first_read_by_ns.unwrap_or(u64::MAX);
                 Between::new(begun_ns, noticed.unwrap_or(u64::MAX).max(read_by))
             }

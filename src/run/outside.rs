@@ -4,34 +4,34 @@ use std::collections::HashMap;
 
 use crate::{
     client::Port,
-    probe::{Between, Sighting, Sightings},
+    probe::{Between, ConnectionTracker, TrackedConnection},
 };
 
 /// What was seen of all connections on the server's side.
 pub(super) struct Outside<'a> {
-    pub(super) sightings: &'a Sightings,
+    pub(super) tracker: &'a ConnectionTracker,
     /// In the order in which they were made.
-    by_port: HashMap<u16, Vec<Sighting>>,
+    by_port: HashMap<u16, Vec<TrackedConnection>>,
 }
 
 impl<'a> Outside<'a> {
-    pub(super) fn new(sightings: &'a Sightings) -> Self {
-        let mut by_port: HashMap<u16, Vec<Sighting>> = HashMap::new();
-        for sighting in sightings.all() {
-            by_port.entry(sighting.peer_port).or_default().push(sighting);
+    pub(super) fn new(tracker: &'a ConnectionTracker) -> Self {
+        let mut by_port: HashMap<u16, Vec<TrackedConnection>> = HashMap::new();
+        for connection in tracker.all() {
+            by_port.entry(connection.peer_port).or_default().push(connection);
         }
-        Self { sightings, by_port }
+        Self { tracker, by_port }
     }
 
     /// A client's connection on the server's side; `None` if no look saw it.
-    pub(super) fn of(&self, port: &Port) -> Option<Sighting> {
-        let its_own = |seen: &&Sighting| {
+    pub(super) fn of(&self, port: &Port) -> Option<TrackedConnection> {
+        let its_own = |seen: &&TrackedConnection| {
             let begins_before = |ended_ns| seen.first.earliest_ns <= ended_ns;
             seen.first.latest_ns >= port.opened_ns && port.ended_ns.is_none_or(begins_before)
         };
         let seen = *self.by_port.get(&port.number)?.iter().find(its_own)?;
         let from = |between: Between| between.not_before(port.opened_ns);
-        Some(Sighting {
+        Some(TrackedConnection {
             acked: from(seen.acked),
             received: from(seen.received),
             written: from(seen.written),
@@ -43,7 +43,7 @@ impl<'a> Outside<'a> {
 
 /// When the server ended a connection of which so much is known; the upper bound is `u64::MAX` where it did not, or the
 /// clients were first. The client knows the instant better than a look now and then; but it may not have seen it at all.
-pub(super) fn end_of(port: &Port, seen: Option<&Sighting>) -> Between {
+pub(super) fn end_of(port: &Port, seen: Option<&TrackedConnection>) -> Between {
     let by_client = port.ended_ns.filter(|_| port.ended_by_peer).unwrap_or(u64::MAX);
     let by_socket = seen.and_then(|seen| seen.ended);
     let held_ns = by_socket.map_or_else(|| seen.map_or(0, |seen| seen.held_ns), |ended| ended.earliest_ns);
@@ -60,41 +60,41 @@ mod tests {
         Port { number: 5, opened_ns: 100, ended_ns, ended_by_peer, ..Port::default() }
     }
 
-    fn sighting(first_ns: u64, ended: Option<(u64, u64)>) -> Sighting {
-        Sighting {
+    fn tracked(first_ns: u64, ended: Option<(u64, u64)>) -> TrackedConnection {
+        TrackedConnection {
             peer_port: 5,
             first: Between::new(first_ns, first_ns + 2),
             held_ns: 700,
             ended: ended.map(|(from, until)| Between::new(from, until)),
-            ..Sighting::default()
+            ..TrackedConnection::default()
         }
     }
 
     #[test]
     fn the_first_to_see_the_end_is_believed() {
         let end = |port: &Port, seen| end_of(port, Some(&seen));
-        let gone = sighting(150, Some((800, 900)));
+        let gone = tracked(150, Some((800, 900)));
         assert_eq!(end(&port(Some(850), true), gone), Between::new(800, 850));
         assert_eq!(end(&port(Some(950), true), gone), Between::new(800, 900));
         assert_eq!(end(&port(None, false), gone), Between::new(800, 900), "a FIN behind what nobody reads");
-        assert_eq!(end(&port(Some(850), true), sighting(150, None)), Between::new(700, 850));
+        assert_eq!(end(&port(Some(850), true), tracked(150, None)), Between::new(700, 850));
         assert_eq!(end_of(&port(Some(850), true), None), Between::new(100, 850));
-        assert_eq!(end(&port(Some(850), false), sighting(150, None)), Between::new(700, u64::MAX));
+        assert_eq!(end(&port(Some(850), false), tracked(150, None)), Between::new(700, u64::MAX));
     }
 
     #[test]
     fn another_connection_of_the_same_port_is_not_mistaken_for_it() {
-        let sightings = Sightings::default();
-        let of = |port: &Port, seen: &[Sighting]| {
+        let tracker = ConnectionTracker::default();
+        let of = |port: &Port, seen: &[TrackedConnection]| {
             let by_port = HashMap::from([(5, seen.to_vec())]);
-            Outside { sightings: &sightings, by_port }.of(port).map(|seen| seen.first.earliest_ns)
+            Outside { tracker: &tracker, by_port }.of(port).map(|seen| seen.first.earliest_ns)
         };
-        let (earlier, own) = (sighting(50, Some((80, 90))), sighting(150, Some((800, 900))));
+        let (earlier, own) = (tracked(50, Some((80, 90))), tracked(150, Some((800, 900))));
         assert_eq!(of(&port(None, false), &[earlier]), None);
         assert_eq!(of(&port(None, false), &[earlier, own]), Some(150));
-        assert_eq!(of(&port(Some(850), true), &[sighting(870, None)]), None);
+        assert_eq!(of(&port(Some(850), true), &[tracked(870, None)]), None);
         assert_eq!(
-            of(&port(None, false), &[sighting(99, None)]),
+            of(&port(None, false), &[tracked(99, None)]),
             Some(99),
             "it came while others were looked at"
         );

@@ -53,7 +53,7 @@ pub(super) fn run(
     let others = watch.others(&driven.ports);
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
     let journal = if died.is_some() { None } else { watch.evictions() };
-    let outside = watch.sightings().map(Outside::new);
+    let outside = watch.tracker().map(Outside::new);
     endings::add(&mut driven, profile, outside.as_ref());
     let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
     let asked = Asked::new(profile, build);

@@ -16,8 +16,8 @@ use crate::{
     client::Port,
     metric::{Metric, Row},
     probe::{
-        HostProbe, Journal, OtherClients, ReferenceProbe, RequestCounts, Rest, Sightings, SocketProbe,
-        SocketReading, TaskCounters, TcpState, TreeProbe,
+        ConnectionTracker, HostProbe, Journal, OtherClients, ReferenceProbe, RequestCounts, Rest,
+        SocketProbe, SocketReading, TaskCounters, TcpState, TreeProbe,
     },
     sys::{self, Event},
 };
@@ -58,7 +58,7 @@ pub(super) struct Watch {
     /// Or why they are not counted.
     instructions: Result<TaskCounters, String>,
     sockets: Option<SocketProbe>,
-    sightings: Sightings,
+    tracker: ConnectionTracker,
     requests: RequestCounts,
     host: Option<HostProbe>,
     reference: Option<ReferenceProbe>,
@@ -101,7 +101,7 @@ impl Watch {
             process,
             instructions: Err("the server's process was not seen".to_owned()),
             sockets,
-            sightings: Sightings::default(),
+            tracker: ConnectionTracker::default(),
             requests: RequestCounts::default(),
             host: host.map(|host| host.watching(server_cores)),
             reference,
@@ -201,12 +201,12 @@ impl Watch {
 
     /// What held the server back from sending counts from this instant on.
     pub(super) fn count_from(&mut self, from_ns: u64) {
-        self.sightings.count_from(from_ns);
+        self.tracker.count_from(from_ns);
     }
 
     /// What became of each connection until now; `None` where the server's sockets cannot be seen.
-    pub(super) fn sightings(&self) -> Option<&Sightings> {
-        Some(&self.sightings).filter(|sightings| sightings.saw_server())
+    pub(super) fn tracker(&self) -> Option<&ConnectionTracker> {
+        Some(&self.tracker).filter(|tracker| tracker.saw_server())
     }
 
     /// What others than these clients sent to the server in the window; `None` where its sockets were not seen.
@@ -215,7 +215,7 @@ impl Watch {
         for port in ports.iter().rev() {
             opened.insert(port.number, port.opened_ns);
         }
-        self.requests.others(&opened).filter(|_| self.sightings.saw_server())
+        self.requests.others(&opened).filter(|_| self.tracker.saw_server())
     }
 
     fn read_process(&mut self, row: &mut Row) {
@@ -277,7 +277,7 @@ impl Watch {
         let port = self.service.port();
         match sockets.sockets(port) {
             Ok(sockets) => {
-                self.sightings.look(port, &sockets, now_ns, sys::monotonic_ns());
+                self.tracker.look(port, &sockets, now_ns, sys::monotonic_ns());
                 self.requests.look(port, &sockets, now_ns);
                 let reading = SocketReading::of(port, &sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
@@ -286,7 +286,7 @@ impl Watch {
                     row.set(Metric::ListenerDrops, reading.listen.drops as f64);
                 }
                 // A server on another machine, or in another network namespace, has no sockets here.
-                if self.sightings.saw_server() {
+                if self.tracker.saw_server() {
                     row.set(Metric::KernelMemory, reading.server.kernel_bytes as f64);
                     row.set(Metric::ServerSendBuffer, reading.server.send_buffer_bytes as f64);
                     row.set(Metric::KernelSendQueue, reading.server.send_queue_bytes as f64);
@@ -326,7 +326,7 @@ impl Watch {
             process: None,
             instructions: Err(String::new()),
             sockets: None,
-            sightings: Sightings::default(),
+            tracker: ConnectionTracker::default(),
             requests: RequestCounts::default(),
             host: None,
             reference: None,

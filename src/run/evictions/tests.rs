@@ -10,7 +10,7 @@ fn between(from_ms: u64, until_ms: u64) -> Between {
 
 /// A peer that never reads: connected at 1,000 ms, the kernel full at about 1,040 ms, the last look that saw it held at
 /// 1,200 ms; its client saw the end at 1,250 ms.
-fn stalled() -> (Port, Sighting) {
+fn stalled() -> (Port, TrackedConnection) {
     let port = Port {
         number: 5,
         opened_ns: 1_000 * MS,
@@ -18,7 +18,7 @@ fn stalled() -> (Port, Sighting) {
         ended_by_peer: true,
         ..Port::default()
     };
-    let seen = Sighting {
+    let seen = TrackedConnection {
         peer_port: 5,
         first: between(1_050, 1_051),
         held_ns: 1_200 * MS,
@@ -27,7 +27,7 @@ fn stalled() -> (Port, Sighting) {
         written: between(1_000, 1_051),
         waits_by_ns: 1_051 * MS,
         read_by_ns: Some(1_051 * MS),
-        ..Sighting::default()
+        ..TrackedConnection::default()
     };
     (port, seen)
 }
@@ -58,7 +58,7 @@ fn timing(
     asked: &str,
     configured: &str,
     said: &ReportedEviction,
-    (port, seen): (Port, Sighting),
+    (port, seen): (Port, TrackedConnection),
 ) -> (i64, u64) {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
     let profile =
@@ -81,7 +81,8 @@ fn a_punctual_server_is_believed_to_the_nanosecond() {
 #[test]
 fn a_server_with_twice_the_timeout_is_late_whatever_it_says() {
     let (port, seen) = stalled();
-    let later = (Port { ended_ns: Some(1_450 * MS), ..port }, Sighting { held_ns: 1_400 * MS, ..seen });
+    let later =
+        (Port { ended_ns: Some(1_450 * MS), ..port }, TrackedConnection { held_ns: 1_400 * MS, ..seen });
     // It counts from the right instant, and believes to be on time.
     assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_441, 1_442), later), (201, 200));
     // It says that the last progress was later than it can have been, so that the time between seems right.
@@ -94,7 +95,8 @@ fn a_server_with_twice_the_timeout_is_late_whatever_it_says() {
 fn a_server_that_is_too_early_is_so_whatever_it_says() {
     // Half of the timeout, owned up to.
     let (port, seen) = stalled();
-    let sooner = (Port { ended_ns: Some(1_150 * MS), ..port }, Sighting { held_ns: 1_100 * MS, ..seen });
+    let sooner =
+        (Port { ended_ns: Some(1_150 * MS), ..port }, TrackedConnection { held_ns: 1_100 * MS, ..seen });
     assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_141, 1_142), sooner), (-99, 100));
     // The same with a progress that was made up to be old enough.
     assert_eq!(timing(TIMEOUT, TIMEOUT, &said(941, 1_141, 1_142), sooner), (-78, 79));
@@ -105,7 +107,8 @@ fn a_server_that_is_too_early_is_so_whatever_it_says() {
 #[test]
 fn flags_of_a_build_are_no_lie_and_still_late_for_the_profile() {
     let (port, seen) = stalled();
-    let later = (Port { ended_ns: Some(1_450 * MS), ..port }, Sighting { held_ns: 1_400 * MS, ..seen });
+    let later =
+        (Port { ended_ns: Some(1_450 * MS), ..port }, TrackedConnection { held_ns: 1_400 * MS, ..seen });
     let own = "send_timeout = '400ms'";
     assert_eq!(timing(TIMEOUT, own, &said(1_041, 1_441, 1_442), later), (201, 0));
 }
@@ -130,7 +133,7 @@ fn an_idle_peer_is_timed_from_its_last_byte_and_a_message_from_its_first() {
 #[test]
 fn a_server_whose_timer_moves_with_what_it_writes_is_timed_by_that() {
     let (port, seen) = stalled();
-    let dribbles = (port, Sighting { acked: between(1_100, 1_110), ..seen });
+    let dribbles = (port, TrackedConnection { acked: between(1_100, 1_110), ..seen });
     let text = "send_timeout = '200ms'\nprogress = 'write-event'";
     assert_eq!(timing(text, text, &said(1_041, 1_241, 1_242), dribbles), (1, 0));
     // By acknowledged bytes the same would be too early.

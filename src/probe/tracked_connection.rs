@@ -13,7 +13,7 @@ const MS: u64 = 1_000_000;
 /// A connection as seen on the server's side. Times are on the monotonic clock, in nanoseconds. What happened between two
 /// looks is dated by both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sighting {
+pub struct TrackedConnection {
     /// The client's port.
     pub peer_port: u16,
     /// The first look that saw it.
@@ -79,7 +79,7 @@ impl Look {
 /// A connection that is still there, with its counts at the last look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Followed {
-    pub(super) sighting: Sighting,
+    pub(super) tracked: TrackedConnection,
     acked: u64,
     received: u64,
     written: u64,
@@ -93,7 +93,7 @@ impl Followed {
     /// A connection that was not there at the look before.
     pub(super) fn first(socket: &SocketEntry, look: &Look) -> Self {
         let anew = look.since_last();
-        let sighting = Sighting {
+        let tracked = TrackedConnection {
             peer_port: socket.remote_port,
             first: Between::new(look.from_ns, look.until_ns),
             acked: anew,
@@ -101,10 +101,10 @@ impl Followed {
             written: anew,
             written_about_ns: anew.middle_ns(),
             waits_by_ns: look.until_ns,
-            ..Sighting::default()
+            ..TrackedConnection::default()
         };
         let mut followed = Self {
-            sighting,
+            tracked,
             acked: 0,
             received: 0,
             written: 0,
@@ -126,32 +126,32 @@ impl Followed {
         let moved = tcp.bytes_acked > self.acked;
         let arrived = tcp.bytes_received > self.received;
         let written = tcp.bytes_acked + u64::from(socket.send_queue);
-        self.sighting.held_ns = look.from_ns;
+        self.tracked.held_ns = look.from_ns;
         if moved {
-            self.sighting.acked = acknowledged(socket, look);
-            self.sighting.round_trip_ns = 0;
+            self.tracked.acked = acknowledged(socket, look);
+            self.tracked.round_trip_ns = 0;
         }
         let round_trip_ns = tcp.round_trip_at_most_us() * 1_000;
-        self.sighting.round_trip_ns = self.sighting.round_trip_ns.max(round_trip_ns);
+        self.tracked.round_trip_ns = self.tracked.round_trip_ns.max(round_trip_ns);
         if arrived {
-            self.sighting.received = look.dated(tcp.last_data_recv_ms);
-            self.sighting.read_by_ns = None;
+            self.tracked.received = look.dated(tcp.last_data_recv_ms);
+            self.tracked.read_by_ns = None;
         }
         if socket.receive_queue == 0 && socket.inode != 0 {
-            self.sighting.read_by_ns.get_or_insert(look.until_ns);
+            self.tracked.read_by_ns.get_or_insert(look.until_ns);
             if tcp.bytes_received > 0 {
-                self.sighting.first_read_by_ns.get_or_insert(look.until_ns);
+                self.tracked.first_read_by_ns.get_or_insert(look.until_ns);
             }
         }
         self.note_writing(written, tcp.bytes_received, socket, look);
         if look.counts {
-            self.sighting.hold_up.look(tcp, moved && self.acked > 0, &self.before);
+            self.tracked.hold_up.look(tcp, moved && self.acked > 0, &self.before);
         } else {
             self.before = Times::of(tcp);
         }
         let memory = &socket.memory;
-        self.sighting.has_waited |= tcp.notsent_bytes > 0;
-        self.sighting.was_full |=
+        self.tracked.has_waited |= tcp.notsent_bytes > 0;
+        self.tracked.was_full |=
             tcp.notsent_bytes > 0 && u64::from(memory.wmem_queued) * 3 >= u64::from(memory.sndbuf) * 2;
         (self.acked, self.received) = (tcp.bytes_acked, tcp.bytes_received);
     }
@@ -161,16 +161,16 @@ impl Followed {
         if written > self.written {
             let anew = look.since_last();
             let sent_ns = look.from_ns.saturating_sub(u64::from(socket.tcp.last_data_sent_ms) * MS);
-            self.sighting.written = anew;
+            self.tracked.written = anew;
             // What is written is sent at once, as long as the peer's window lets it through.
             let was_sent = sent_ns > anew.earliest_ns;
-            self.sighting.written_about_ns =
+            self.tracked.written_about_ns =
                 if was_sent { sent_ns.min(anew.latest_ns) } else { anew.middle_ns() };
-            self.sighting.waits_by_ns = look.until_ns;
+            self.tracked.waits_by_ns = look.until_ns;
             self.written = written;
             self.received_before_wait = Some(received);
         } else if self.received_before_wait.is_some_and(|before| received > before) {
-            self.sighting.waits_by_ns = look.until_ns;
+            self.tracked.waits_by_ns = look.until_ns;
             self.received_before_wait = None;
         }
     }

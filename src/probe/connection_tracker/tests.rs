@@ -33,13 +33,13 @@ fn socket(state: TcpState, acked: u64, age_ms: u32) -> SocketEntry {
 }
 
 /// What is known after these looks, 100 ms apart and 2 ms long.
-fn looked(looks: &[&[SocketEntry]]) -> Vec<Sighting> {
-    let mut sightings = Sightings::default();
+fn looked(looks: &[&[SocketEntry]]) -> Vec<TrackedConnection> {
+    let mut tracker = ConnectionTracker::default();
     for (number, sockets) in looks.iter().enumerate() {
         let at = (number as u64 + 1) * 100 * MS;
-        sightings.look(80, sockets, at, at + 2 * MS);
+        tracker.look(80, sockets, at, at + 2 * MS);
     }
-    sightings.all().collect()
+    tracker.all().collect()
 }
 
 fn ms(between: Between) -> (u64, u64) {
@@ -48,7 +48,7 @@ fn ms(between: Between) -> (u64, u64) {
 
 /// Bounds of the end of every connection, in milliseconds.
 fn ends(looks: &[&[SocketEntry]]) -> Vec<Option<(u64, u64)>> {
-    looked(looks).iter().map(|sighting| sighting.ended.map(ms)).collect()
+    looked(looks).iter().map(|tracked| tracked.ended.map(ms)).collect()
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn each_direction_has_its_own_progress() {
     let mut asks = socket(TcpState::Established, 1, 10);
     let first = [asks];
     asks.tcp.bytes_received += 1;
-    let sighting = looked(&[&first, &[asks]])[0];
-    assert_eq!((ms(sighting.acked), ms(sighting.received)), ((80, 102), (180, 202)));
+    let tracked = looked(&[&first, &[asks]])[0];
+    assert_eq!((ms(tracked.acked), ms(tracked.received)), ((80, 102), (180, 202)));
 }
 
 #[test]
@@ -165,12 +165,12 @@ fn what_held_the_server_back_counts_from_the_window_on() {
         (socket.tcp.busy_time_us, socket.tcp.notsent_bytes) = (us, 9);
         [socket]
     };
-    let mut sightings = Sightings::default();
-    sightings.count_from(300 * MS);
+    let mut tracker = ConnectionTracker::default();
+    tracker.count_from(300 * MS);
     for at in [100, 200, 300, 400] {
-        sightings.look(80, &busy(at * 1_000), at * MS, at * MS);
+        tracker.look(80, &busy(at * 1_000), at * MS, at * MS);
     }
-    let hold_up = sightings.all().next().expect("one").hold_up;
+    let hold_up = tracker.all().next().expect("one").hold_up;
     assert_eq!((hold_up.busy_us, hold_up.looks), (200_000, 2));
 }
 
@@ -187,7 +187,7 @@ fn a_full_send_buffer_is_told_from_a_few_bytes_that_wait() {
 
 #[test]
 fn listeners_and_the_clients_own_sockets_are_no_connections_of_the_server() {
-    assert!(!Sightings::default().saw_server());
+    assert!(!ConnectionTracker::default().saw_server());
     let listening = SocketEntry { remote_port: 0, ..socket(TcpState::Listen, 0, 0) };
     let client = SocketEntry { local_port: 5, remote_port: 80, ..socket(TcpState::Established, 1, 0) };
     assert_eq!(ends(&[&[listening, client]]), []);
@@ -195,12 +195,12 @@ fn listeners_and_the_clients_own_sockets_are_no_connections_of_the_server() {
 
 #[test]
 fn what_happened_is_noticed_by_the_second_look_after_it() {
-    let mut sightings = Sightings::default();
+    let mut tracker = ConnectionTracker::default();
     for at in [100, 200, 300] {
-        sightings.look(80, &[], at, at + 2);
+        tracker.look(80, &[], at, at + 2);
     }
     assert_eq!(
-        [50, 102, 201, 302].map(|at| sightings.noticed_by_ns(at)),
+        [50, 102, 201, 302].map(|at| tracker.noticed_by_ns(at)),
         [Some(202), Some(302), Some(302), None]
     );
 }

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 
 use super::{
     inet_diag::{SocketEntry, TcpState},
-    sighting::{Followed, Look, Sighting},
+    tracked_connection::{Followed, Look, TrackedConnection},
 };
 
 /// Follows the connections of a port from one look to the next.
 #[derive(Clone, Debug, Default)]
-pub struct Sightings {
+pub struct ConnectionTracker {
     open: HashMap<u16, Followed>,
-    ended: Vec<Sighting>,
+    ended: Vec<TrackedConnection>,
     /// Where in `ended` the connections are of which the kernel still keeps the rest, by the client's port.
     leaving: HashMap<u16, usize>,
     look: Look,
@@ -22,7 +22,7 @@ pub struct Sightings {
     saw_server: bool,
 }
 
-impl Sightings {
+impl ConnectionTracker {
     /// What held the server back counts from this instant on.
     pub fn count_from(&mut self, counts_from_ns: u64) {
         self.counts_from_ns = counts_from_ns;
@@ -83,8 +83,8 @@ impl Sightings {
     }
 
     /// Every connection seen so far, those that ended first.
-    pub fn all(&self) -> impl Iterator<Item = Sighting> {
-        self.ended.iter().copied().chain(self.open.values().map(|open| open.sighting))
+    pub fn all(&self) -> impl Iterator<Item = TrackedConnection> {
+        self.ended.iter().copied().chain(self.open.values().map(|open| open.tracked))
     }
 
     /// When the second look after this instant was over: by then whoever is not hung has noticed what was there at the
@@ -97,11 +97,11 @@ impl Sightings {
 }
 
 /// A connection that the server does not hold any more at this look.
-fn ended(followed: &Followed, look: &Look) -> Sighting {
-    let mut sighting = followed.sighting;
-    let held_ns = if sighting.held_ns == look.from_ns { look.before_ns } else { sighting.held_ns };
-    sighting.ended = Some(super::Between::new(held_ns, look.until_ns));
-    sighting
+fn ended(followed: &Followed, look: &Look) -> TrackedConnection {
+    let mut tracked = followed.tracked;
+    let held_ns = if tracked.held_ns == look.from_ns { look.before_ns } else { tracked.held_ns };
+    tracked.ended = Some(super::Between::new(held_ns, look.until_ns));
+    tracked
 }
 
 /// Whether the server still has it: not closed, whatever the peer did.
