@@ -2,8 +2,8 @@
 
 use super::{
     between::Between,
-    hold_up::{HoldUp, Times},
     inet_diag::SocketEntry,
+    send_stall::{SendStall, Times},
 };
 
 /// The kernel's own instants are as coarse as its tick: 10 ms at most (`CONFIG_HZ` 100).
@@ -43,7 +43,7 @@ pub struct TrackedConnection {
     /// bytes; 0 when nothing was left of it any more. `None` if it was never seen so: after a reset there is no socket.
     pub left_bytes: Option<u64>,
     /// What held the server back from sending to it.
-    pub hold_up: HoldUp,
+    pub send_stall: SendStall,
     /// Bytes for it were seen to wait unsent in the server's kernel.
     pub has_waited: bool,
     /// So many of them that the kernel took no more from the server (`sk_stream_is_writeable`).
@@ -145,7 +145,7 @@ impl Followed {
         }
         self.note_writing(written, tcp.bytes_received, socket, look);
         if look.counts {
-            self.tracked.hold_up.look(tcp, moved && self.acked > 0, &self.before);
+            self.tracked.send_stall.look(tcp, moved && self.acked > 0, &self.before);
         } else {
             self.before = Times::of(tcp);
         }

@@ -159,7 +159,7 @@ pub(super) fn connections(point: &Point) -> Table {
 }
 
 /// What held the server back from sending to each group, where its kernel tells.
-pub(super) fn hold_ups(point: &Point) -> Table {
+pub(super) fn send_stalls(point: &Point) -> Table {
     let mut table = Table::new("What held the server back from sending", &[("group", Left)]);
     let columns = [
         ("by clients' windows", Metric::WindowLimited),

@@ -5,7 +5,7 @@ use super::outside::{Outside, end_of};
 use crate::{
     client::{Driven, Port},
     metric::{Metric, Row},
-    probe::{Between, HoldUp, TrackedConnection},
+    probe::{Between, SendStall, TrackedConnection},
     profile::{Group, Profile, Progress},
     record::ServerEndings,
     stats::quantile,
@@ -34,7 +34,7 @@ pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outsi
             add_endings(row, &found);
             let unseen = ports.iter().filter(|(port, seen)| port.was_connected && seen.is_none()).count();
             row.set(Metric::ConnectionsUnseen, unseen as f64);
-            add_hold_up(row, ports.iter().filter_map(|(_, seen)| seen.as_ref()));
+            add_send_stall(row, ports.iter().filter_map(|(_, seen)| seen.as_ref()));
         }
         let group = &mut driven.groups[index];
         group.server_endings = found;
@@ -148,9 +148,9 @@ fn add_endings(row: &mut Row, found: &ServerEndings) {
 }
 
 /// What held the server back from sending to a group.
-fn add_hold_up<'a>(row: &mut Row, connections: impl Iterator<Item = &'a TrackedConnection>) {
-    let mut all = HoldUp::default();
-    connections.for_each(|seen| all.add(&seen.hold_up));
+fn add_send_stall<'a>(row: &mut Row, connections: impl Iterator<Item = &'a TrackedConnection>) {
+    let mut all = SendStall::default();
+    connections.for_each(|seen| all.add(&seen.send_stall));
     let mut share = |metric, part: u64, whole: u64| row.set(metric, part as f64 / whole as f64);
     if all.busy_us >= LEAST_BUSY_US {
         share(Metric::WindowLimited, all.window_us, all.busy_us);

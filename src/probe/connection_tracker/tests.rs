@@ -170,8 +170,8 @@ fn what_held_the_server_back_counts_from_the_window_on() {
     for at in [100, 200, 300, 400] {
         tracker.look(80, &busy(at * 1_000), at * MS, at * MS);
     }
-    let hold_up = tracker.all().next().expect("one").hold_up;
-    assert_eq!((hold_up.busy_us, hold_up.looks), (200_000, 2));
+    let send_stall = tracker.all().next().expect("one").send_stall;
+    assert_eq!((send_stall.busy_us, send_stall.looks), (200_000, 2));
 }
 
 #[test]

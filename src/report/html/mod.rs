@@ -152,7 +152,7 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
                 contents::silence(point),
                 contents::connections(point),
                 contents::content(point),
-                contents::hold_ups(point),
+                contents::send_stalls(point),
             ],
             repeats,
         ),

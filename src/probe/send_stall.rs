@@ -5,7 +5,7 @@ use crate::sys::TcpInfo;
 /// Of one connection, or of several together, since the looks count. The times are the kernel's own and miss nothing
 /// between two looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HoldUp {
+pub struct SendStall {
     /// Microseconds with something to send.
     pub busy_us: u64,
     /// Of those, held back by the peer's receive window.
@@ -39,7 +39,7 @@ impl Times {
     }
 }
 
-impl HoldUp {
+impl SendStall {
     /// Takes in a look; `moved`: whether the peer had acknowledged something since the last; `before`: what the kernel
     /// had counted of the connection when looks began to count.
     pub(super) fn look(&mut self, tcp: &TcpInfo, moved: bool, before: &Times) {
@@ -83,20 +83,24 @@ mod tests {
             snd_wnd: Some(0),
             ..TcpInfo::default()
         };
-        let mut hold_up = HoldUp::default();
+        let mut send_stall = SendStall::default();
         let first = Times::default();
-        hold_up.look(&TcpInfo { notsent_bytes: 0, ..stalled }, true, &first);
-        assert_eq!((hold_up.busy_us, hold_up.looks, hold_up.moved), (90, 0, 0));
-        hold_up.look(&stalled, false, &first);
-        hold_up.look(&TcpInfo { snd_wnd: Some(9), notsent_bytes: 300, ..stalled }, true, &first);
-        assert_eq!((hold_up.looks, hold_up.closed, hold_up.moved), (2, 1, 1));
-        assert_eq!((hold_up.busy_us, hold_up.window_us, hold_up.buffer_us), (90, 80, 5), "told as sums");
-        assert_eq!((hold_up.unsent_peak_bytes, hold_up.window_unknown), (700, false));
-        hold_up.look(&TcpInfo { snd_wnd: None, ..stalled }, false, &first);
-        assert!(hold_up.window_unknown);
-        hold_up.look(&stalled, false, &Times { busy_us: 50, window_us: 45, buffer_us: 5 });
+        send_stall.look(&TcpInfo { notsent_bytes: 0, ..stalled }, true, &first);
+        assert_eq!((send_stall.busy_us, send_stall.looks, send_stall.moved), (90, 0, 0));
+        send_stall.look(&stalled, false, &first);
+        send_stall.look(&TcpInfo { snd_wnd: Some(9), notsent_bytes: 300, ..stalled }, true, &first);
+        assert_eq!((send_stall.looks, send_stall.closed, send_stall.moved), (2, 1, 1));
         assert_eq!(
-            (hold_up.busy_us, hold_up.window_us, hold_up.buffer_us),
+            (send_stall.busy_us, send_stall.window_us, send_stall.buffer_us),
+            (90, 80, 5),
+            "told as sums"
+        );
+        assert_eq!((send_stall.unsent_peak_bytes, send_stall.window_unknown), (700, false));
+        send_stall.look(&TcpInfo { snd_wnd: None, ..stalled }, false, &first);
+        assert!(send_stall.window_unknown);
+        send_stall.look(&stalled, false, &Times { busy_us: 50, window_us: 45, buffer_us: 5 });
+        assert_eq!(
+            (send_stall.busy_us, send_stall.window_us, send_stall.buffer_us),
             (40, 35, 0),
             "without what was before"
         );
