@@ -3,7 +3,7 @@
 
 use super::{
     Exit, Failure, complain,
-    gate::{Contest, End, Manner},
+    gate::{ComparisonEnd, Contest, Manner},
     print_raw, say, to_json,
 };
 use crate::gate::{Calibration, Call};
@@ -45,12 +45,12 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         contest.reseed(args.manner.seed_of(gate));
         // A gate that was not finished says nothing; those before it do.
         let comparison = match contest.hold(&mut interrupt, args.json) {
-            Ok((comparison, End::Finished)) => comparison,
-            Ok((_, End::Interrupted)) => {
+            Ok((comparison, ComparisonEnd::Finished)) => comparison,
+            Ok((_, ComparisonEnd::Interrupted)) => {
                 cut_short = Some(Exit::Interrupted);
                 break;
             }
-            Ok((_, End::Broken(failure))) | Err(failure) => {
+            Ok((_, ComparisonEnd::Broken(failure))) | Err(failure) => {
                 complain(&failure.message);
                 cut_short = Some(failure.exit);
                 break;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     Exit, Failure, complain,
-    gate::{self, Contest, End, Manner},
+    gate::{self, ComparisonEnd, Contest, Manner},
     github, print_raw, say, store, to_json,
 };
 use crate::{
@@ -118,7 +118,7 @@ fn hold(args: &Args, contest: &Contest, interrupt: &mut Interrupt, all: &mut Vec
             let exit = exit(&comparison, &end, args.strict);
             let (done, unkept) = tell(args, comparison);
             all.push(done);
-            let broken = if let End::Broken(failure) = end { Some(failure) } else { None };
+            let broken = if let ComparisonEnd::Broken(failure) = end { Some(failure) } else { None };
             (exit, [unkept, broken])
         }
         Err(failure) => (failure.exit, [Some(failure), None]),
@@ -158,13 +158,13 @@ fn tell(args: &Args, comparison: Comparison) -> (Done, Option<Failure>) {
     (Done { reports, meaning: report::gate::meaning(&comparison), comparison }, unkept)
 }
 
-fn exit(comparison: &Comparison, end: &End, strict: bool) -> Exit {
+fn exit(comparison: &Comparison, end: &ComparisonEnd, strict: bool) -> Exit {
     match (end, comparison.call) {
-        (End::Interrupted, _) => Exit::Interrupted,
-        (End::Broken(failure), _) => failure.exit,
-        (End::Finished, Call::Regression | Call::Fail) => Exit::Failed,
-        (End::Finished, Call::Invalid) => Exit::Invalid,
-        (End::Finished, Call::Inconclusive) if strict => Exit::Invalid,
-        (End::Finished, Call::Inconclusive | Call::Pass) => Exit::Pass,
+        (ComparisonEnd::Interrupted, _) => Exit::Interrupted,
+        (ComparisonEnd::Broken(failure), _) => failure.exit,
+        (ComparisonEnd::Finished, Call::Regression | Call::Fail) => Exit::Failed,
+        (ComparisonEnd::Finished, Call::Invalid) => Exit::Invalid,
+        (ComparisonEnd::Finished, Call::Inconclusive) if strict => Exit::Invalid,
+        (ComparisonEnd::Finished, Call::Inconclusive | Call::Pass) => Exit::Pass,
     }
 }

@@ -6,7 +6,7 @@ use super::{Failure, progress::Bar, run};
 use crate::{
     gate::{self, Comparison, Origin, Window},
     profile::{Axes, Profile, Source, Target, secrets},
-    run::{Broken, Build, Duel, Ended, Interrupt, Observer, Referee, RunError, Stage, duel, now},
+    run::{Broken, Build, Duel, Interrupt, Observer, PairedRunEnd, Referee, RunError, Stage, duel, now},
     units::{Span, human_time},
 };
 
@@ -61,7 +61,7 @@ pub(super) struct Contest {
 
 /// How a comparison ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum ComparisonEnd {
     Finished,
     Interrupted,
     /// A server could not be started, or the base died: what was measured until then stands.
@@ -131,15 +131,23 @@ impl Contest {
     }
 
     /// Runs the pairs, and says what comes of them, however it ended; a failure only if this machine cannot do what is asked.
-    pub(super) fn hold(&self, interrupt: &mut Interrupt, quiet: bool) -> Result<(Comparison, End), Failure> {
+    pub(super) fn hold(
+        &self,
+        interrupt: &mut Interrupt,
+        quiet: bool,
+    ) -> Result<(Comparison, ComparisonEnd), Failure> {
         let mut watcher = Watcher { name: &self.name, bar: Bar::new(quiet) };
         let (started, begun) = (now(), Instant::now());
         let (cells, result) = duel(&self.duel, interrupt, &mut watcher);
         watcher.bar.clear();
         let (end, broken_off, head_died) = match result {
-            Ok(Ended::Finished) => (End::Finished, None, None),
-            Ok(Ended::Interrupted) => (End::Interrupted, Some("interrupted".to_owned()), None),
-            Ok(Ended::HeadDied(words)) => (End::Finished, Some(format!("head: {words}")), Some(words)),
+            Ok(PairedRunEnd::Finished) => (ComparisonEnd::Finished, None, None),
+            Ok(PairedRunEnd::Interrupted) => {
+                (ComparisonEnd::Interrupted, Some("interrupted".to_owned()), None)
+            }
+            Ok(PairedRunEnd::HeadDied(words)) => {
+                (ComparisonEnd::Finished, Some(format!("head: {words}")), Some(words))
+            }
             Err(Broken { error: RunError::Impossible { path, message }, .. }) if path[0] == "clients" => {
                 return Err(Failure::usage(self.source.fault_at(&path, &message)));
             }
@@ -148,7 +156,7 @@ impl Contest {
                 if matches!(broken.error, RunError::Impossible { .. } | RunError::Missing(_)) {
                     return Err(failure);
                 }
-                (End::Broken(failure), Some(broken.to_string()), None)
+                (ComparisonEnd::Broken(failure), Some(broken.to_string()), None)
             }
         };
         let origin = Origin {

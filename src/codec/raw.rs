@@ -18,7 +18,7 @@ pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// What the answers must be. All connections of a group share it.
 #[derive(Debug)]
 pub(super) struct Rules {
-    end: End,
+    end: AnswerEnd,
     check: Check,
     /// The first answer.
     sample: Sample,
@@ -26,7 +26,7 @@ pub(super) struct Rules {
 
 /// How the end of an answer is found.
 #[derive(Debug)]
-enum End {
+enum AnswerEnd {
     Length(u64),
     Delimiter(Delimiter),
 }
@@ -110,13 +110,15 @@ impl Decoder {
     pub(super) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
         while !bytes.is_empty() && !self.verifier.is_lost() {
             let (piece, most) = match &self.rules.end {
-                End::Length(length) => (bytes, *length),
-                End::Delimiter(_) => (bytes, MOST_BYTES),
+                AnswerEnd::Length(length) => (bytes, *length),
+                AnswerEnd::Delimiter(_) => (bytes, MOST_BYTES),
             };
             let piece = &piece[..piece.len().min((most - self.have) as usize)];
             let end = match &self.rules.end {
-                End::Length(length) => (self.have + piece.len() as u64 == *length).then_some(piece.len()),
-                End::Delimiter(delimiter) => delimiter.find(&mut self.fits, piece),
+                AnswerEnd::Length(length) => {
+                    (self.have + piece.len() as u64 == *length).then_some(piece.len())
+                }
+                AnswerEnd::Delimiter(delimiter) => delimiter.find(&mut self.fits, piece),
             };
             let taken = end.unwrap_or(piece.len());
             self.take(&piece[..taken]);

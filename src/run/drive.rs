@@ -29,7 +29,7 @@ const LOOK_UP_NS: u64 = 50_000_000;
 
 /// How the clients' time ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum TrialEnd {
     Finished,
     Interrupted,
     /// The server ended before they did; its last words.
@@ -44,7 +44,7 @@ pub(super) fn drive(
     samples: &mut Samples,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
-) -> Result<(Driven, End), RunError> {
+) -> Result<(Driven, TrialEnd), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, ticks) = mpsc::channel();
     let engine = {
@@ -79,7 +79,7 @@ pub(super) fn drive(
         board.clear(samples);
         observer.sample(&meter.read(samples, plan.epoch_ns));
     };
-    if end == End::Interrupted {
+    if end == TrialEnd::Interrupted {
         // What was measured until now ends here, with all clients still there.
         let sample = Sample::of(watch.read(Moment::Between));
         keep(samples, sample.at_ns.saturating_sub(plan.epoch_ns), sample);
@@ -132,16 +132,16 @@ fn wait(
     engine: &JoinHandle<Result<Driven, DriveError>>,
     target: &mut dyn Target,
     interrupt: &mut Interrupt,
-) -> Option<End> {
+) -> Option<TrialEnd> {
     loop {
         if engine.is_finished() {
-            return Some(End::Finished);
+            return Some(TrialEnd::Finished);
         }
         if interrupt.requested() {
-            return Some(End::Interrupted);
+            return Some(TrialEnd::Interrupted);
         }
         if let Err(last_words) = target.still_runs() {
-            return Some(End::Died(last_words));
+            return Some(TrialEnd::Died(last_words));
         }
         let left = until_ns.map_or(LOOK_UP_NS / 10, |until| until.saturating_sub(sys::monotonic_ns()));
         if left == 0 {

@@ -29,15 +29,15 @@ pub(super) fn without_effect(
         let number = |metric| driven.summaries[index].value(metric).unwrap_or(0.0) as u64;
         let all =
             [Metric::ServerEnded, Metric::ClosedAsAnnounced, Metric::ClosedIdle].map(number).iter().sum();
-        let endings = Endings { all, resets: number(Metric::EvictedReset) };
-        sentences.extend(sentence(profile, group, &looks, endings));
+        let closes = ServerCloseCounts { all, resets: number(Metric::EvictedReset) };
+        sentences.extend(sentence(profile, group, &looks, closes));
     }
     sentences
 }
 
 /// How many of a group's connections the server ended.
 #[derive(Clone, Copy, Debug, Default)]
-struct Endings {
+struct ServerCloseCounts {
     all: u64,
     /// With an RST, which may have thrown away what waited.
     resets: u64,
@@ -48,19 +48,16 @@ fn sentence(
     profile: &Profile,
     group: &Group,
     looks: &[Option<TrackedConnection>],
-    endings: Endings,
+    closes: ServerCloseCounts,
 ) -> Option<String> {
     let seen: Vec<&TrackedConnection> = looks.iter().flatten().collect();
     // A server that stops at TCP_NOTSENT_LOWAT has more to send while its kernel's buffer is all but empty.
     let stops_early = profile.server.reference().is_some_and(|server| server.notsent_lowat.0.is_some());
     let has_waited = seen.iter().any(|seen| seen.has_waited);
-    let may_have_waited = if seen.len() < looks.len() && endings.resets > 0 {
-        true
-    } else {
-        seen.is_empty() && endings.all == 0
-    };
+    let may_have_waited =
+        if seen.len() < looks.len() && closes.resets > 0 { true } else { seen.is_empty() && closes.all == 0 };
     let was_held_up =
-        seen.iter().any(|seen| seen.was_full) || (has_waited && (stops_early || endings.all > 0));
+        seen.iter().any(|seen| seen.was_full) || (has_waited && (stops_early || closes.all > 0));
     if may_have_waited || was_held_up {
         return None;
     }
@@ -93,10 +90,10 @@ mod tests {
     }
 
     fn told(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
-        told_of(profile, seen, Endings::default())
+        told_of(profile, seen, ServerCloseCounts::default())
     }
 
-    fn told_of(profile: &Profile, seen: &[(bool, bool)], ended: Endings) -> Option<String> {
+    fn told_of(profile: &Profile, seen: &[(bool, bool)], ended: ServerCloseCounts) -> Option<String> {
         let of = |&(has_waited, was_full): &(bool, bool)| TrackedConnection {
             has_waited,
             was_full,
@@ -129,7 +126,8 @@ mod tests {
     #[test]
     fn that_the_server_ended_them_is_no_sign_that_it_waited() {
         let http = profile("command = ['a']", "http");
-        let (fins, resets) = (Endings { all: 200, resets: 0 }, Endings { all: 200, resets: 200 });
+        let (fins, resets) =
+            (ServerCloseCounts { all: 200, resets: 0 }, ServerCloseCounts { all: 200, resets: 200 });
         assert!(told_of(&http, &[(false, false); 3], fins).is_some(), "it closes after each answer");
         assert!(told_of(&http, &[(false, false); 3], resets).is_some());
         assert_eq!(told_of(&http, &[(true, false)], fins), None, "it waited, and ended it before more came");

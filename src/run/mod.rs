@@ -6,7 +6,6 @@ mod cores;
 mod costs;
 mod drive;
 mod effect;
-mod endings;
 mod evictions;
 mod feasible;
 mod guard;
@@ -14,6 +13,7 @@ mod interrupt;
 mod outside;
 mod pairs;
 mod sample;
+mod server_closes;
 mod summary;
 mod target;
 mod trial;
@@ -27,7 +27,7 @@ use self::cores::Cores;
 pub use self::{
     guard::{Orders, guard},
     interrupt::Interrupt,
-    pairs::{Broken, Duel, Ended, Referee, Stage, duel},
+    pairs::{Broken, Duel, PairedRunEnd, Referee, Stage, duel},
     target::Build,
 };
 use crate::{
@@ -174,7 +174,7 @@ fn run_points(
             }
             let made = match &profile.core {
                 Some(core) => {
-                    core::run(core, seed, &cores, interrupt)?.map(|trial| (trial, drive::End::Finished))
+                    core::run(core, seed, &cores, interrupt)?.map(|trial| (trial, drive::TrialEnd::Finished))
                 }
                 None => Some(trial::run(
                     profile,
@@ -195,12 +195,12 @@ fn run_points(
                 point.trials.push(trial);
             }
             judge(request, record);
-            record.interrupted = end != drive::End::Finished;
+            record.interrupted = end != drive::TrialEnd::Finished;
             observer.trial_done(record);
             match end {
-                drive::End::Finished => {}
-                drive::End::Interrupted => return Ok(()),
-                drive::End::Died(last_words) => return Err(RunError::Died(last_words)),
+                drive::TrialEnd::Finished => {}
+                drive::TrialEnd::Interrupted => return Ok(()),
+                drive::TrialEnd::Died(last_words) => return Err(RunError::Died(last_words)),
             }
         }
     }

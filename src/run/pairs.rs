@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use super::{Build, Interrupt, Observer, RunError, cores::Cores, drive::End, feasible, trial};
+use super::{Build, Interrupt, Observer, RunError, cores::Cores, drive::TrialEnd, feasible, trial};
 use crate::{
     gate::{self, Cell, Pair},
     profile::{Axes, Profile},
@@ -45,7 +45,7 @@ pub struct Broken {
 
 /// How far a comparison came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum PairedRunEnd {
     /// All pairs were measured.
     Finished,
     /// An interrupt came first.
@@ -94,7 +94,7 @@ pub fn duel(
     duel: &Duel,
     interrupt: &mut Interrupt,
     referee: &mut dyn Referee,
-) -> (Vec<Cell>, Result<Ended, Broken>) {
+) -> (Vec<Cell>, Result<PairedRunEnd, Broken>) {
     let cell = |(axes, profile): &(Axes, Profile)| Cell {
         axes: axes.iter().cloned().collect(),
         gated: gate::gated(profile),
@@ -108,9 +108,9 @@ pub fn duel(
         Ring { duel, cores: &cores, coin: Xoshiro256PlusPlus::seed_from_u64(duel.seed), interrupt, referee };
     let result = ring.both_stages(&mut cells);
     let ended = match result {
-        Ok(()) => Ok(Ended::Finished),
-        Err(Stop::Interrupted) => Ok(Ended::Interrupted),
-        Err(Stop::HeadDied(last_words)) => Ok(Ended::HeadDied(last_words)),
+        Ok(()) => Ok(PairedRunEnd::Finished),
+        Err(Stop::Interrupted) => Ok(PairedRunEnd::Interrupted),
+        Err(Stop::HeadDied(last_words)) => Ok(PairedRunEnd::HeadDied(last_words)),
         Err(Stop::Broken(broken)) => Err(broken),
     };
     (cells, ended)
@@ -202,9 +202,9 @@ impl Ring<'_> {
             trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee);
         let side = ["base", "head"][side];
         match made.map_err(|error| Stop::Broken(Broken { side, error }))? {
-            (trial, End::Finished) => Ok(Ok(trial)),
-            (_, End::Interrupted) => Err(Stop::Interrupted),
-            (_, End::Died(last_words)) => Ok(Err(last_words)),
+            (trial, TrialEnd::Finished) => Ok(Ok(trial)),
+            (_, TrialEnd::Interrupted) => Err(Stop::Interrupted),
+            (_, TrialEnd::Died(last_words)) => Ok(Err(last_words)),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) trait Target {
     fn still_runs(&mut self) -> Result<(), String>;
 
     /// Asks it to end, and makes sure, unless it was not started by us.
-    fn end(&mut self) -> Ending;
+    fn end(&mut self) -> ServerExit;
 
     /// The file with all that it said.
     fn output(&self) -> Option<&Path> {
@@ -59,7 +59,7 @@ pub(super) trait Target {
 
 /// How a server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(super) struct ServerExit {
     /// Its exit code or signal.
     pub(super) words: String,
     /// As a server should that is told to.

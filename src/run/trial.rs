@@ -7,11 +7,12 @@ use indexmap::IndexMap;
 use super::{
     Build, Interrupt, Observer, RunError,
     cores::Cores,
-    drive::{self, End},
-    effect, endings,
+    drive::{self, TrialEnd},
+    effect,
     evictions::Asked,
     outside::Outside,
     sample::{Sample, Samples},
+    server_closes,
     summary::{self, Measured},
     target,
     watch::{Moment, Watch},
@@ -37,7 +38,7 @@ pub(super) fn run(
     cores: &Cores,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
-) -> Result<(Trial, End), RunError> {
+) -> Result<(Trial, TrialEnd), RunError> {
     let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
     let server_cores = target.cores(&cores.server);
     let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
@@ -49,26 +50,26 @@ pub(super) fn run(
     let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
-    let died = if let End::Died(last_words) = &end { Some(last_words.clone()) } else { None };
+    let died = if let TrialEnd::Died(last_words) = &end { Some(last_words.clone()) } else { None };
     let others = watch.others(&driven.ports);
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
     let journal = if died.is_some() { None } else { watch.evictions() };
     let outside = watch.tracker().map(Outside::new);
-    endings::add(&mut driven, profile, outside.as_ref());
+    server_closes::add(&mut driven, profile, outside.as_ref());
     let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
     let asked = Asked::new(profile, build);
     let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
     let unproven = effect::without_effect(profile, &driven, outside.as_ref());
-    if end == End::Finished {
+    if end == TrialEnd::Finished {
         watch.settle(interrupt);
     }
     if died.is_none() {
         let last = Sample::of(watch.read(Moment::After));
         samples.insert(last.at_ns as i64 - plan.epoch_ns as i64, last);
     }
-    let ending = target.end();
-    if !ending.in_order {
-        watch.note(format!("the server did not end in good order when told to: {}", ending.words));
+    let server_exit = target.end();
+    if !server_exit.in_order {
+        watch.note(format!("the server did not end in good order when told to: {}", server_exit.words));
     }
     if let Some(output) = target.output() {
         observer.output(output);
@@ -77,13 +78,13 @@ pub(super) fn run(
     let effective = Effective {
         instructions: watch.instructions(),
         server_cores,
-        server_exit: ending.words,
+        server_exit: server_exit.words,
         ..effective(&plan, &driven, cores)
     };
     watch.notes.extend(driven.notes.iter().cloned());
     let measured = Measured {
         stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
-        cut_short: end != End::Finished || driven.shortage.is_some(),
+        cut_short: end != TrialEnd::Finished || driven.shortage.is_some(),
         samples,
         driven,
         evictions,

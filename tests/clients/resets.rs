@@ -17,9 +17,9 @@ use super::driven_at;
 
 const CLIENTS: usize = 48;
 
-/// How the server ends a connection.
+/// How the server closes a connection.
 #[derive(Clone, Copy)]
-enum End {
+enum CloseMethod {
     /// By an RST.
     Reset,
     /// By its FIN, and an RST behind that.
@@ -30,7 +30,7 @@ enum End {
 
 /// Once so many bytes of a request have come on each connection, each gets an answer and the end in one go: the clients,
 /// which hear of the first one, find the others reset before they come to read them.
-fn answers_and_resets(request: usize, answer: fn(&[u8]) -> Vec<u8>, end: End) -> SocketAddr {
+fn answers_and_resets(request: usize, answer: fn(&[u8]) -> Vec<u8>, end: CloseMethod) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -42,11 +42,11 @@ fn answers_and_resets(request: usize, answer: fn(&[u8]) -> Vec<u8>, end: End) ->
         };
         let streams: Vec<(TcpStream, Vec<u8>)> = (0..CLIENTS).map(asked).collect();
         for (mut stream, bytes) in streams {
-            if !matches!(end, End::HalfRead) {
+            if !matches!(end, CloseMethod::HalfRead) {
                 setsockopt(&stream, Linger, &linger { l_onoff: 1, l_linger: 0 }).expect("a socket");
             }
             stream.write_all(&answer(&bytes)).expect("sent");
-            if matches!(end, End::FinAndReset) {
+            if matches!(end, CloseMethod::FinAndReset) {
                 stream.shutdown(Shutdown::Write).expect("a FIN");
             }
         }
@@ -79,7 +79,7 @@ fn an_upload_that_is_refused_before_it_was_read_is_an_error_and_not_lost() {
     let refusal = |_: &[u8]| {
         b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec()
     };
-    for end in [End::HalfRead, End::Reset] {
+    for end in [CloseMethod::HalfRead, CloseMethod::Reset] {
         let group = group(UPLOAD, answers_and_resets(HEAD, refusal, end));
         let n = CLIENTS as u64;
         assert_eq!((group.requests.answered, group.requests.lost, group.content.errors), (n, 0, n));
@@ -97,11 +97,13 @@ fn an_end_that_was_announced_stays_one_when_an_rst_follows() {
     let until_end = |_: &[u8]| b"HTTP/1.1 200 OK\r\n\r\nas much as there is".to_vec();
     let get = "protocol = \"http\"\nload = { depth = 1 }";
     for keys in [get, UPLOAD] {
-        for (answer, end) in
-            [(said as fn(&[u8]) -> _, End::HalfRead), (said, End::Reset), (until_end, End::FinAndReset)]
-        {
+        for (answer, end) in [
+            (said as fn(&[u8]) -> _, CloseMethod::HalfRead),
+            (said, CloseMethod::Reset),
+            (until_end, CloseMethod::FinAndReset),
+        ] {
             // A GET is read whole.
-            if keys == get && matches!(end, End::HalfRead) {
+            if keys == get && matches!(end, CloseMethod::HalfRead) {
                 continue;
             }
             let group = group(keys, answers_and_resets(HEAD, answer, end));
@@ -120,7 +122,7 @@ fn an_answer_that_came_is_no_request_that_crossed_the_end() {
     let ok = |_: &[u8]| b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
     for load in ["depth = 1", "rate = \"480/s\""] {
         let keys = format!("protocol = \"http\"\nload = {{ {load} }}\n{ONCE}");
-        let group = group(&keys, answers_and_resets(HEAD, ok, End::Reset));
+        let group = group(&keys, answers_and_resets(HEAD, ok, CloseMethod::Reset));
         let requests = group.requests;
         assert_eq!((requests.answered, requests.lost, requests.retried), (n, 0, 0), "{load}: {requests:?}");
         assert_eq!(group.ledger, all(Ledger { closed_by_us: n, ..Ledger::default() }), "{load}");
@@ -138,7 +140,7 @@ fn what_came_before_an_rst_is_heard_in_every_protocol_and_what_did_not_come_is_l
         [(echoing, 100, echo as fn(&[u8]) -> _), (line, 101, echo), (resp, 122, value)]
     {
         let whole = format!("{protocol}load = {{ depth = 1, payload = 100 }}\n{ONCE}");
-        let group_of = |keys: &str| group(keys, answers_and_resets(request, answer, End::Reset));
+        let group_of = |keys: &str| group(keys, answers_and_resets(request, answer, CloseMethod::Reset));
         let heard = group_of(&whole);
         assert_eq!((heard.requests.answered, heard.requests.lost), (n, 0), "{protocol}");
         assert_eq!((heard.content.corrupt, heard.content.errors), (0, 0), "{protocol}");
@@ -162,7 +164,7 @@ fn threads_that_share_a_socket_and_who_reads_in_pieces_hear_what_came_before_an_
         "rx = { fragment = { bytes = 7 } }",
     ] {
         let keys = format!("protocol = \"echo\"\nload = {{ depth = 1, payload = 100 }}\n{ONCE}{way}\n");
-        let group = group(&keys, answers_and_resets(100, <[u8]>::to_vec, End::Reset));
+        let group = group(&keys, answers_and_resets(100, <[u8]>::to_vec, CloseMethod::Reset));
         assert_eq!((group.requests.answered, group.requests.lost), (n, 0), "{way}: {group:?}");
         assert_eq!(group.ledger.evicted_rst + group.ledger.closed_by_us, n, "{way}: {:?}", group.ledger);
     }
@@ -172,7 +174,7 @@ fn threads_that_share_a_socket_and_who_reads_in_pieces_hear_what_came_before_an_
 fn who_reads_slowly_has_lost_what_it_did_not_read() {
     let n = CLIENTS as u64;
     let keys = "protocol = \"echo\"\nload = { depth = 1, payload = 100 }\nrx = { slow = { bytes = 10, every = \"200ms\" } }";
-    let group = group(keys, answers_and_resets(100, <[u8]>::to_vec, End::Reset));
+    let group = group(keys, answers_and_resets(100, <[u8]>::to_vec, CloseMethod::Reset));
     assert_eq!((group.requests.answered, group.requests.lost), (0, n), "{group:?}");
     assert_eq!(group.ledger, all(Ledger { evicted_rst: n, ..Ledger::default() }));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Delimiter, End, Octets, Rules, Sample};
+use super::{AnswerEnd, Delimiter, Octets, Rules, Sample};
 use crate::{codec::Check, units::Bytes};
 
 /// Bytes to send, and what ends the answer.
@@ -55,8 +55,8 @@ impl Exchange {
 
     pub(in crate::codec) fn rules(&self) -> Rules {
         let end = match (&self.until, self.length) {
-            (Some(until), _) => End::Delimiter(Delimiter::new(until.0.clone())),
-            (None, length) => End::Length(length.unwrap_or(Bytes(1)).0),
+            (Some(until), _) => AnswerEnd::Delimiter(Delimiter::new(until.0.clone())),
+            (None, length) => AnswerEnd::Length(length.unwrap_or(Bytes(1)).0),
         };
         Rules { end, check: self.check, sample: Sample::default() }
     }

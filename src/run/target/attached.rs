@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 
-use super::{Ending, PATIENCE, RunError, Target, resolved, the_one_that_accepts};
+use super::{PATIENCE, RunError, ServerExit, Target, resolved, the_one_that_accepts};
 use crate::{
     probe::{ProcessProbe, allowed_cpus, listeners},
     profile::Attach,
@@ -98,8 +98,8 @@ impl Target for Attached {
         Err(format!("the server ended by itself: process {} is gone", pids.join(", ")))
     }
 
-    fn end(&mut self) -> Ending {
-        Ending { words: "left running".into(), in_order: true }
+    fn end(&mut self) -> ServerExit {
+        ServerExit { words: "left running".into(), in_order: true }
     }
 
     fn notes(&self) -> Vec<String> {

@@ -21,7 +21,7 @@ use super::{
         Interrupt, RunError,
         guard::{FAREWELL, Guarded},
     },
-    Ending, Target,
+    ServerExit, Target,
     child::{in_words, spawn_on, with_last_words},
     resolved, the_one_that_accepts,
 };
@@ -82,7 +82,7 @@ pub(super) struct Running {
     process: [u32; 1],
     service: SocketAddr,
     status: Option<ExitStatus>,
-    ending: Option<Ending>,
+    server_exit: Option<ServerExit>,
     notes: Vec<String>,
     output: PathBuf,
     guarded: Guarded,
@@ -146,7 +146,7 @@ impl Running {
             process,
             service,
             status: None,
-            ending: None,
+            server_exit: None,
             notes: Vec::new(),
             output,
             guarded,
@@ -245,9 +245,9 @@ impl Target for Running {
         }
     }
 
-    fn end(&mut self) -> Ending {
-        if let Some(ending) = &self.ending {
-            return ending.clone();
+    fn end(&mut self) -> ServerExit {
+        if let Some(server_exit) = &self.server_exit {
+            return server_exit.clone();
         }
         let (status, by_itself) = self.guarded.end();
         self.status = self.status.or(status);
@@ -255,9 +255,9 @@ impl Target for Running {
         if !by_itself {
             words = format!("{words}; what was left was killed {} s after SIGTERM", FAREWELL.as_secs());
         }
-        let ending = Ending { in_order: by_itself && self.status.is_some_and(ended_as_told), words };
-        self.ending = Some(ending.clone());
-        ending
+        let server_exit = ServerExit { in_order: by_itself && self.status.is_some_and(ended_as_told), words };
+        self.server_exit = Some(server_exit.clone());
+        server_exit
     }
 
     fn output(&self) -> Option<&Path> {

@@ -17,7 +17,7 @@ use nix::{
 };
 
 use super::{
-    Build, Ending, RunError, Target,
+    Build, RunError, ServerExit, Target,
     child::{in_words, spawn_badpeer, with_last_words},
 };
 use crate::profile::ServerOptions;
@@ -127,12 +127,14 @@ impl Target for Reference {
         }
     }
 
-    fn end(&mut self) -> Ending {
+    fn end(&mut self) -> ServerExit {
         let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
         let deadline = Instant::now() + self.farewell;
         while Instant::now() < deadline {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Ending { words: in_words(status), in_order: status.success() },
+                Ok(Some(status)) => {
+                    return ServerExit { words: in_words(status), in_order: status.success() };
+                }
                 Ok(None) => thread::sleep(Duration::from_millis(2)),
                 Err(_) => break,
             }
@@ -140,7 +142,7 @@ impl Target for Reference {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let words = format!("killed: it did not end within {} s of SIGTERM", self.farewell.as_secs());
-        Ending { words, in_order: false }
+        ServerExit { words, in_order: false }
     }
 }
 

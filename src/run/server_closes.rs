@@ -26,12 +26,12 @@ pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outsi
         let ports = driven.ports.iter().filter(|port| port.group == index);
         let ports: Vec<(&Port, Option<TrackedConnection>)> =
             ports.map(|port| (port, outside.and_then(|outside| outside.of(port)))).collect();
-        let endings: Vec<Ending<'_>> =
-            ports.iter().filter_map(|(port, seen)| Ending::of(port, *seen, driven.stopped_ns)).collect();
-        let found = summed(&endings, |ending| ending.held(profile, &profile.clients[index]));
+        let closes: Vec<ServerClose<'_>> =
+            ports.iter().filter_map(|(port, seen)| ServerClose::of(port, *seen, driven.stopped_ns)).collect();
+        let found = summed(&closes, |close| close.held(profile, &profile.clients[index]));
         if outside.is_some() {
             let row = &mut driven.summaries[index];
-            add_endings(row, &found);
+            add_closes(row, &found);
             let unseen = ports.iter().filter(|(port, seen)| port.was_connected && seen.is_none()).count();
             row.set(Metric::ConnectionsUnseen, unseen as f64);
             add_send_stall(row, ports.iter().filter_map(|(_, seen)| seen.as_ref()));
@@ -44,7 +44,7 @@ pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outsi
 
 /// A connection that the server ended.
 #[derive(Clone, Copy, Debug)]
-struct Ending<'a> {
+struct ServerClose<'a> {
     port: &'a Port,
     at: Between,
     /// `None` if it was over before it was ever looked at.
@@ -59,7 +59,7 @@ struct Held {
     most_ns: u64,
 }
 
-impl<'a> Ending<'a> {
+impl<'a> ServerClose<'a> {
     /// The end of a connection, if the server ended it before the clients stopped.
     fn of(port: &'a Port, seen: Option<TrackedConnection>, stopped_ns: u64) -> Option<Self> {
         if port.ended_ns.is_some() && !port.ended_by_peer {
@@ -104,36 +104,36 @@ impl<'a> Ending<'a> {
     }
 }
 
-/// All endings of a group together.
-fn summed(endings: &[Ending<'_>], held: impl Fn(&Ending<'_>) -> Option<Held>) -> ServerEndings {
+/// All closes of a group together.
+fn summed(closes: &[ServerClose<'_>], held: impl Fn(&ServerClose<'_>) -> Option<Held>) -> ServerEndings {
     let count =
-        |which: &dyn Fn(&Ending<'_>) -> bool| endings.iter().filter(|ending| which(ending)).count() as u64;
+        |which: &dyn Fn(&ServerClose<'_>) -> bool| closes.iter().filter(|close| which(close)).count() as u64;
     let median = |values: &[f64]| quantile(values, 0.5).map(|value| value as u64);
-    let left = |ending: &Ending<'_>| ending.seen.and_then(|seen| seen.left_bytes);
-    let times: Vec<Held> = endings.iter().filter_map(held).collect();
+    let left = |close: &ServerClose<'_>| close.seen.and_then(|seen| seen.left_bytes);
+    let times: Vec<Held> = closes.iter().filter_map(held).collect();
     let (least, most) =
         (times.iter().map(|held| held.least_ns).max(), times.iter().map(|held| held.most_ns).min());
     let about = median(&times.iter().map(|held| held.about_ns as f64).collect::<Vec<_>>());
-    let lived = |ending: &Ending<'_>| ending.at_ns().saturating_sub(ending.port.opened_ns) as f64;
+    let lived = |close: &ServerClose<'_>| close.at_ns().saturating_sub(close.port.opened_ns) as f64;
     ServerEndings {
-        count: endings.len() as u64,
-        by_reset: count(&|ending| ending.port.ended_by_reset),
-        by_fin: count(&|ending| {
-            if ending.is_noticed() { !ending.port.ended_by_reset } else { left(ending).is_some() }
+        count: closes.len() as u64,
+        by_reset: count(&|close| close.port.ended_by_reset),
+        by_fin: count(&|close| {
+            if close.is_noticed() { !close.port.ended_by_reset } else { left(close).is_some() }
         }),
-        after_error: count(&|ending| ending.port.ended_after_error),
-        unnoticed: count(&|ending| !ending.is_noticed()),
-        unnoticed_alive: count(&|ending| !ending.is_noticed() && ending.port.is_alive),
-        unseen: count(&|ending| ending.seen.is_none()),
-        after_ns: median(&endings.iter().map(lived).collect::<Vec<_>>()),
+        after_error: count(&|close| close.port.ended_after_error),
+        unnoticed: count(&|close| !close.is_noticed()),
+        unnoticed_alive: count(&|close| !close.is_noticed() && close.port.is_alive),
+        unseen: count(&|close| close.seen.is_none()),
+        after_ns: median(&closes.iter().map(lived).collect::<Vec<_>>()),
         held_ns: most.zip(about).zip(least).map(|((most, about), least)| (most, about, least)),
         held_uncertain_ns: times.iter().map(|held| held.most_ns.saturating_sub(held.least_ns)).max(),
-        left_sockets: count(&|ending| left(ending).is_some_and(|bytes| bytes > 0)),
-        left_bytes: endings.iter().filter_map(left).sum(),
+        left_sockets: count(&|close| left(close).is_some_and(|bytes| bytes > 0)),
+        left_bytes: closes.iter().filter_map(left).sum(),
     }
 }
 
-fn add_endings(row: &mut Row, found: &ServerEndings) {
+fn add_closes(row: &mut Row, found: &ServerEndings) {
     row.set(Metric::ServerEnded, found.count as f64);
     row.set(Metric::EndedUnseen, found.unseen as f64);
     row.set(Metric::LeftBehind, found.left_bytes as f64);
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_the_clients_ended_is_not_the_servers_doing() {
-        let ends = |port: &Port, ended| Ending::of(port, Some(seen(ended, None)), 1000 * MS).is_some();
+        let ends = |port: &Port, ended| ServerClose::of(port, Some(seen(ended, None)), 1000 * MS).is_some();
         let gone = Some(between(800, 900));
         assert!(ends(&port(Some(850), true), gone));
         assert!(ends(&port(None, false), gone), "a FIN behind what the client does not read");
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn the_time_held_has_bounds_and_is_that_of_the_direction_that_misbehaves() {
         let port = port(Some(900), true);
-        let ending = Ending::of(&port, Some(seen(None, None)), 1000 * MS).expect("ended");
+        let close = ServerClose::of(&port, Some(seen(None, None)), 1000 * MS).expect("ended");
         let program = "command = ['a']";
         for (server, behavior, least, about, most) in [
             (program, "rx = \"stall\"", 450, 580, 591),
@@ -233,16 +233,16 @@ mod tests {
             ("", "", 390, 495, 501),
         ] {
             let profile = profile(server, behavior);
-            let held = ending.held(&profile, &profile.clients[0]).expect("a time");
+            let held = close.held(&profile, &profile.clients[0]).expect("a time");
             let found = [held.least_ns, held.about_ns, held.most_ns].map(|ns| ns / MS);
             assert_eq!(found, [least, about, most], "{server} {behavior}");
         }
         let mut dribbles = seen(None, None);
         dribbles.acked = between(700, 710);
-        let ending = Ending { seen: Some(dribbles), ..ending };
+        let close = ServerClose { seen: Some(dribbles), ..close };
         let most = |server| {
             let profile = profile(server, "rx = \"stall\"");
-            ending.held(&profile, &profile.clients[0]).expect("a time").most_ns / MS
+            close.held(&profile, &profile.clients[0]).expect("a time").most_ns / MS
         };
         // Whose timer moves with every acknowledgment, and whose moves with what it can write.
         assert_eq!([most(""), most(program)], [201, 591]);
@@ -253,15 +253,15 @@ mod tests {
         let (mut reset, fin, behind) = (port(Some(900), true), port(Some(700), true), port(None, false));
         reset.ended_by_reset = true;
         let gone = Some(between(800, 900));
-        let ending = |port, seen| Ending::of(port, seen, 1000 * MS).expect("ended");
-        let endings = [
-            ending(&reset, Some(seen(gone, None))),
-            ending(&fin, None),
-            ending(&behind, Some(seen(gone, Some(5000)))),
-            ending(&behind, Some(seen(gone, None))),
+        let close = |port, seen| ServerClose::of(port, seen, 1000 * MS).expect("ended");
+        let closes = [
+            close(&reset, Some(seen(gone, None))),
+            close(&fin, None),
+            close(&behind, Some(seen(gone, Some(5000)))),
+            close(&behind, Some(seen(gone, None))),
         ];
         let profile = profile("command = ['a']", "rx = \"stall\"");
-        let found = summed(&endings, |ending| ending.held(&profile, &profile.clients[0]));
+        let found = summed(&closes, |close| close.held(&profile, &profile.clients[0]));
         assert_eq!((found.count, found.by_reset, found.by_fin), (4, 1, 2), "of one it is not known");
         assert_eq!((found.unnoticed, found.unnoticed_alive, found.unseen), (2, 2, 1));
         assert_eq!((found.left_sockets, found.left_bytes), (1, 5000));
