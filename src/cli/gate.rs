@@ -6,7 +6,10 @@ use super::{Failure, progress::Bar, run};
 use crate::{
     gate::{self, Comparison, Origin, Window},
     profile::{Axes, Profile, Source, Target, secrets},
-    run::{Broken, Build, Duel, Interrupt, Observer, PairedRunEnd, Referee, RunError, Stage, duel, now},
+    run::{
+        Broken, Build, Interrupt, Observer, PairObserver, PairedRun, PairedRunEnd, RunError, Stage, now,
+        run_pairs,
+    },
     units::{Span, human_time},
 };
 
@@ -54,7 +57,7 @@ pub(super) struct Contest {
     source: Source,
     base: String,
     head: String,
-    duel: Duel,
+    paired_run: PairedRun,
     /// Trials are shorter than the profile asks for.
     window: Option<Window>,
 }
@@ -107,7 +110,7 @@ impl Contest {
         }
         let (base_build, base_points) = side(&points, base)?;
         let (head_build, head_points) = side(&points, head)?;
-        let duel = Duel {
+        let paired_run = PairedRun {
             base: base_points,
             head: head_points,
             builds: [base_build, head_build],
@@ -120,14 +123,14 @@ impl Contest {
             source,
             base: named(base),
             head: named(head),
-            duel,
+            paired_run,
             window: (!is_whole).then_some(window),
         })
     }
 
     /// Takes another seed: what is held then is another gate of the same.
     pub(super) fn reseed(&mut self, seed: u64) {
-        self.duel.seed = seed;
+        self.paired_run.seed = seed;
     }
 
     /// Runs the pairs, and says what comes of them, however it ended; a failure only if this machine cannot do what is asked.
@@ -138,7 +141,7 @@ impl Contest {
     ) -> Result<(Comparison, ComparisonEnd), Failure> {
         let mut watcher = Watcher { name: &self.name, bar: Bar::new(quiet) };
         let (started, begun) = (now(), Instant::now());
-        let (cells, result) = duel(&self.duel, interrupt, &mut watcher);
+        let (cells, result) = run_pairs(&self.paired_run, interrupt, &mut watcher);
         watcher.bar.clear();
         let (end, broken_off, head_died) = match result {
             Ok(PairedRunEnd::Finished) => (ComparisonEnd::Finished, None, None),
@@ -163,15 +166,16 @@ impl Contest {
             name: self.name.clone(),
             base: self.base.clone(),
             head: self.head.clone(),
-            seed: self.duel.seed,
-            asked: self.duel.pairs,
+            seed: self.paired_run.seed,
+            asked: self.paired_run.pairs,
             started,
             seconds: begun.elapsed().as_secs_f64(),
             command: super::command_line(),
             broken_off,
             head_died,
         };
-        let profiles: Vec<Profile> = self.duel.head.iter().map(|(_, profile)| profile.clone()).collect();
+        let profiles: Vec<Profile> =
+            self.paired_run.head.iter().map(|(_, profile)| profile.clone()).collect();
         Ok((Comparison::of(origin, &cells, &profiles, self.window), end))
     }
 }
@@ -208,7 +212,7 @@ struct Watcher<'a> {
 
 impl Observer for Watcher<'_> {}
 
-impl Referee for Watcher<'_> {
+impl PairObserver for Watcher<'_> {
     fn pair(&mut self, number: usize, of: usize, left: Option<Duration>, stage: Stage) {
         let doing = match stage {
             Stage::First => "pair",
@@ -234,7 +238,7 @@ mod tests {
             let duration = duration.map(|text| text.parse().expect("a time"));
             let manner = Manner { pairs: 20, seed: 42, duration, set: Vec::new() };
             let contest = Contest::new(profile, None, None, &manner).expect("a contest");
-            let profile = &contest.duel.head[0].1;
+            let profile = &contest.paired_run.head[0].1;
             (contest.window.is_none(), profile.measure.to_string(), profile.warmup.to_string())
         };
         let of = |is_whole, measure: &str, warmup: &str| (is_whole, measure.to_owned(), warmup.to_owned());

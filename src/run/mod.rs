@@ -27,7 +27,7 @@ use self::cores::Cores;
 pub use self::{
     guard::{Orders, guard},
     interrupt::Interrupt,
-    pairs::{Broken, Duel, PairedRunEnd, Referee, Stage, duel},
+    pairs::{Broken, PairObserver, PairedRun, PairedRunEnd, Stage, run_pairs},
     target::Build,
 };
 use crate::{

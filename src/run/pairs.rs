@@ -1,4 +1,4 @@
-//! Pairs of trials: two servers, one right after the other, in an order that a coin decides, a fresh process for each.
+//! Pairs of trials: two servers, one right after the other, in random order, a fresh process for each.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const MOST_ROUNDS: u32 = 2;
 
 /// Two servers to be compared under one profile.
 #[derive(Clone, Debug)]
-pub struct Duel {
+pub struct PairedRun {
     /// The points of the sweep, with the server that is compared with.
     pub base: Vec<(Axes, Profile)>,
     /// The same points, with the server that is judged.
@@ -54,8 +54,8 @@ pub enum PairedRunEnd {
     HeadDied(String),
 }
 
-/// Told where a comparison stands.
-pub trait Referee: Observer {
+/// Learns where a comparison stands.
+pub trait PairObserver: Observer {
     /// A pair begins: which one, of how many in this stage, and how long the rest of the stage will take at the pace so far.
     fn pair(&mut self, number: usize, of: usize, left: Option<Duration>, stage: Stage);
 }
@@ -90,10 +90,10 @@ impl Stage {
 
 /// Runs the pairs of both stages. What was measured is given back also when an interrupt, the head's death or an error
 /// ends it early.
-pub fn duel(
-    duel: &Duel,
+pub fn run_pairs(
+    paired_run: &PairedRun,
     interrupt: &mut Interrupt,
-    referee: &mut dyn Referee,
+    observer: &mut dyn PairObserver,
 ) -> (Vec<Cell>, Result<PairedRunEnd, Broken>) {
     let cell = |(axes, profile): &(Axes, Profile)| Cell {
         axes: axes.iter().cloned().collect(),
@@ -101,12 +101,17 @@ pub fn duel(
         pairs: Vec::new(),
         fresh: Vec::new(),
     };
-    let mut cells: Vec<Cell> = duel.base.iter().map(cell).collect();
+    let mut cells: Vec<Cell> = paired_run.base.iter().map(cell).collect();
     let cores = Cores::split();
     let _confined = cores.confine_harness();
-    let mut ring =
-        Ring { duel, cores: &cores, coin: Xoshiro256PlusPlus::seed_from_u64(duel.seed), interrupt, referee };
-    let result = ring.both_stages(&mut cells);
+    let mut runner = PairRunner {
+        paired_run,
+        cores: &cores,
+        coin: Xoshiro256PlusPlus::seed_from_u64(paired_run.seed),
+        interrupt,
+        observer,
+    };
+    let result = runner.both_stages(&mut cells);
     let ended = match result {
         Ok(()) => Ok(PairedRunEnd::Finished),
         Err(Stop::Interrupted) => Ok(PairedRunEnd::Interrupted),
@@ -123,19 +128,20 @@ enum Stop {
     Broken(Broken),
 }
 
-struct Ring<'a> {
-    duel: &'a Duel,
+/// Measures the pairs of all points.
+struct PairRunner<'a> {
+    paired_run: &'a PairedRun,
     cores: &'a Cores,
     coin: Xoshiro256PlusPlus,
     interrupt: &'a mut Interrupt,
-    referee: &'a mut dyn Referee,
+    observer: &'a mut dyn PairObserver,
 }
 
-impl Ring<'_> {
+impl PairRunner<'_> {
     fn both_stages(&mut self, cells: &mut [Cell]) -> Result<(), Stop> {
-        for (side, points) in [("base", &self.duel.base), ("head", &self.duel.head)] {
+        for (side, points) in [("base", &self.paired_run.base), ("head", &self.paired_run.head)] {
             for (_, profile) in points {
-                feasible::check(profile, &self.duel.files)
+                feasible::check(profile, &self.paired_run.files)
                     .map_err(|error| Stop::Broken(Broken { side, error }))?;
             }
         }
@@ -152,18 +158,19 @@ impl Ring<'_> {
     fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<(), Stop> {
         let begun = Instant::now();
         let mut done = 0;
-        for round in 0..self.duel.pairs * MOST_ROUNDS {
+        for round in 0..self.paired_run.pairs * MOST_ROUNDS {
             for &index in indices {
-                let missing = |index: usize| self.duel.pairs.saturating_sub(stage.standing(&cells[index]));
+                let missing =
+                    |index: usize| self.paired_run.pairs.saturating_sub(stage.standing(&cells[index]));
                 if missing(index) == 0 {
                     continue;
                 }
                 let of = done + indices.iter().map(|index| missing(*index) as usize).sum::<usize>();
                 let left = (done > 0).then(|| begun.elapsed().mul_f64((of - done) as f64 / done as f64));
-                self.referee.pair(done + 1, of, left, stage);
+                self.observer.pair(done + 1, of, left, stage);
                 let stages_before = u64::from(stage == Stage::Confirming);
-                let rounds_before = stages_before * u64::from(self.duel.pairs * MOST_ROUNDS);
-                let seed = self.duel.seed.wrapping_add(rounds_before + u64::from(round));
+                let rounds_before = stages_before * u64::from(self.paired_run.pairs * MOST_ROUNDS);
+                let seed = self.paired_run.seed.wrapping_add(rounds_before + u64::from(round));
                 let pair = self.pair(index, seed)?;
                 stage.pairs(&mut cells[index]).push(pair);
                 done += 1;
@@ -196,10 +203,18 @@ impl Ring<'_> {
         if self.interrupt.requested() {
             return Err(Stop::Interrupted);
         }
-        let (_, profile) = if side == 0 { &self.duel.base[index] } else { &self.duel.head[index] };
-        let build = &self.duel.builds[side];
-        let made =
-            trial::run(profile, build, &self.duel.files, seed, self.cores, self.interrupt, self.referee);
+        let (_, profile) =
+            if side == 0 { &self.paired_run.base[index] } else { &self.paired_run.head[index] };
+        let build = &self.paired_run.builds[side];
+        let made = trial::run(
+            profile,
+            build,
+            &self.paired_run.files,
+            seed,
+            self.cores,
+            self.interrupt,
+            self.observer,
+        );
         let side = ["base", "head"][side];
         match made.map_err(|error| Stop::Broken(Broken { side, error }))? {
             (trial, TrialEnd::Finished) => Ok(Ok(trial)),
