@@ -39,7 +39,7 @@ use crate::{
 /// What it is called, where processes are called by a name.
 const NAME: &CStr = c"bp-guard";
 /// How long a process group may take to end after SIGTERM.
-pub(super) const FAREWELL: Duration = Duration::from_secs(3);
+pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(2);
 /// How long those may take to go that were killed.
@@ -242,7 +242,7 @@ fn reap(program: u32) {
 /// Asks every process of the group to end, and kills those that do not in time; whether all ended by themselves.
 fn end_group(group: Pid) -> bool {
     let _ = killpg(group, Signal::SIGTERM);
-    let until = Instant::now() + FAREWELL;
+    let until = Instant::now() + SHUTDOWN_GRACE;
     while Instant::now() < until {
         if killpg(group, None) == Err(Errno::ESRCH) {
             return true;

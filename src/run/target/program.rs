@@ -19,7 +19,7 @@ use nix::sys::signal::Signal;
 use super::{
     super::{
         Interrupt, RunError,
-        guard::{FAREWELL, Guarded},
+        guard::{Guarded, SHUTDOWN_GRACE},
     },
     ServerExit, Target,
     child::{in_words, spawn_on, with_last_words},
@@ -253,7 +253,7 @@ impl Target for Running {
         self.status = self.status.or(status);
         let mut words = self.status.map_or_else(|| "unknown".to_owned(), in_words);
         if !by_itself {
-            words = format!("{words}; what was left was killed {} s after SIGTERM", FAREWELL.as_secs());
+            words = format!("{words}; what was left was killed {} s after SIGTERM", SHUTDOWN_GRACE.as_secs());
         }
         let server_exit = ServerExit { in_order: by_itself && self.status.is_some_and(ended_as_told), words };
         self.server_exit = Some(server_exit.clone());

@@ -25,7 +25,7 @@ use crate::profile::ServerOptions;
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a server may take to end after SIGTERM, beyond the time that it has to finish answers.
-const FAREWELL: Duration = Duration::from_secs(10);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// How many of its last lines are kept.
 const LAST_LINES: usize = 20;
 
@@ -39,7 +39,7 @@ pub(super) struct Reference {
     words: Arc<Mutex<VecDeque<String>>>,
     listener: Option<JoinHandle<()>>,
     /// How long it may take to end after SIGTERM.
-    farewell: Duration,
+    shutdown_grace: Duration,
 }
 
 impl Reference {
@@ -61,8 +61,9 @@ impl Reference {
         let listener = listener.transpose()?;
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let process = [child.id()];
-        let farewell = FAREWELL + options.drain.0;
-        let mut target = Self { child, process, service: unknown, admin: unknown, words, listener, farewell };
+        let shutdown_grace = SHUTDOWN_GRACE + options.drain.0;
+        let mut target =
+            Self { child, process, service: unknown, admin: unknown, words, listener, shutdown_grace };
         (target.service, target.admin) = target.await_addresses()?;
         Ok(target)
     }
@@ -129,7 +130,7 @@ impl Target for Reference {
 
     fn end(&mut self) -> ServerExit {
         let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
-        let deadline = Instant::now() + self.farewell;
+        let deadline = Instant::now() + self.shutdown_grace;
         while Instant::now() < deadline {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
@@ -141,7 +142,7 @@ impl Target for Reference {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let words = format!("killed: it did not end within {} s of SIGTERM", self.farewell.as_secs());
+        let words = format!("killed: it did not end within {} s of SIGTERM", self.shutdown_grace.as_secs());
         ServerExit { words, in_order: false }
     }
 }
