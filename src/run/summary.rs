@@ -55,7 +55,8 @@ impl Measured {
 pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
     let instants = measured.instants(profile);
     let Measured { samples, mut driven, evictions, .. } = measured;
-    let told = Told { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
+    let known =
+        EvictionList { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
     let (from, end) = (instants.from, instants.from + profile.measure.0.as_nanos() as i64);
     let mut trial = Trial {
         seed,
@@ -74,7 +75,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         notes: measured.notes,
     };
     let mut last = mem::take(&mut driven.run);
-    add_evictions(profile, &trial, &told, &mut last);
+    add_evictions(profile, &trial, &known, &mut last);
     add_missed(profile, &samples, &mut last);
     let costs = Costs::new(profile, &trial, instants, &driven.whole);
     costs.add(&mut last);
@@ -86,7 +87,7 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         trial.disturbed.extend(findings.disturbed);
         trial.notes.extend(findings.notes);
     }
-    trial.notes.extend(gate::dispute(&trial, told.tick_ns));
+    trial.notes.extend(gate::dispute(&trial, known.tick_ns));
     trial
 }
 
@@ -170,13 +171,13 @@ fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted
 }
 
 /// What is known of the server's own list of evictions.
-struct Told {
+struct EvictionList {
     lost: u64,
     unmatched: u64,
     tick_ns: u64,
 }
 
-fn add_evictions(profile: &Profile, trial: &Trial, told: &Told, row: &mut Row) {
+fn add_evictions(profile: &Profile, trial: &Trial, known: &EvictionList, row: &mut Row) {
     let of = |number: fn(&Eviction) -> Option<i64>| -> Vec<f64> {
         trial.evictions.iter().filter_map(number).map(|ns| ns as f64).collect()
     };
@@ -193,10 +194,10 @@ fn add_evictions(profile: &Profile, trial: &Trial, told: &Told, row: &mut Row) {
     }
     if profile.server.reference().is_some() {
         let disagreement = trial.evictions.iter().map(|eviction| eviction.disagreement_ns);
-        let disputed = disagreement.clone().filter(|ns| *ns > told.tick_ns).count();
+        let disputed = disagreement.clone().filter(|ns| *ns > known.tick_ns).count();
         row.set(Metric::EvictionsDisputed, disputed as f64);
-        row.set(Metric::EvictionsLost, told.lost as f64);
-        row.set(Metric::EvictionsUnmatched, told.unmatched as f64);
+        row.set(Metric::EvictionsLost, known.lost as f64);
+        row.set(Metric::EvictionsUnmatched, known.unmatched as f64);
         if let Some(most) = disagreement.max() {
             row.set(Metric::EvictionDisagreement, most as f64);
         }

@@ -83,9 +83,9 @@ const WORDS: &[&[u8]] = &[
     b"bytes=9-",
 ];
 
-/// All that can be told of a conversation from outside.
+/// All that can be seen of a conversation from outside.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct Observed {
     answers: Vec<u8>,
     messages: u64,
     refused: Option<EvictionReason>,
@@ -120,52 +120,55 @@ impl Case {
         rng: &mut Xoshiro256PlusPlus,
         most: usize,
         scratch: &mut Scratch,
-    ) -> Option<Told> {
+    ) -> Option<Observed> {
         let policy = Policy::new(&self.options);
         let mut dialog = Dialog::new(&policy);
         let mut receive = buffer::make(kind, rng.random_range(0..100), policy.receive_limit);
         let mut send = buffer::make(kind, 64, None);
-        let mut told = Told { answers: Vec::new(), messages: 0, refused: None, over: false };
+        let mut observed = Observed { answers: Vec::new(), messages: 0, refused: None, over: false };
         let mut left = &self.bytes[..];
-        while !left.is_empty() && told.refused.is_none() {
+        while !left.is_empty() && observed.refused.is_none() {
             let room = policy.receive_limit.unwrap() - receive.readable();
             if room == 0 {
-                told.refused = Some(EvictionReason::ReceiveLimit);
+                observed.refused = Some(EvictionReason::ReceiveLimit);
                 break;
             }
             let (now, later) = left.split_at(rng.random_range(1..=most.min(left.len())).min(room));
             receive.append(now).unwrap();
             left = later;
             let mut more = true;
-            while more && told.answers.len() < COMPARED {
+            while more && observed.answers.len() < COMPARED {
                 let batch = dialog.answer(&mut *receive, &mut *send, scratch);
                 match batch {
                     Ok(batch) => {
                         assert!(!batch.more || batch.appended > 0, "a turn without an end");
-                        told.messages += batch.messages;
+                        observed.messages += batch.messages;
                     }
-                    Err(reason) => told.refused = Some(reason),
+                    Err(reason) => observed.refused = Some(reason),
                 }
                 more = batch.is_ok_and(|batch| batch.more);
                 let waiting = send.readable();
-                told.answers.extend_from_slice(send.peek(waiting));
+                observed.answers.extend_from_slice(send.peek(waiting));
                 send.retrieve(waiting);
                 let piece = rng.random_range(1..=COMPARED);
-                more |= dialog.rest().is_some_and(|rest| rest.send_into(&mut told.answers, piece));
+                more |= dialog.rest().is_some_and(|rest| rest.send_into(&mut observed.answers, piece));
             }
         }
-        told.over = dialog.over().is_some();
+        observed.over = dialog.over().is_some();
         // The dates may differ, and an echo does not know what a message is.
-        told.answers = told
+        observed.answers = observed
             .answers
             .split_inclusive(|b| *b == b'\n')
             .filter(|l| !l.starts_with(b"Date: "))
             .flatten()
             .copied()
             .collect();
-        told.messages =
-            if self.options.protocol == Service::Echo || told.refused.is_some() { 0 } else { told.messages };
-        (told.answers.len() < COMPARED).then_some(told)
+        observed.messages = if self.options.protocol == Service::Echo || observed.refused.is_some() {
+            0
+        } else {
+            observed.messages
+        };
+        (observed.answers.len() < COMPARED).then_some(observed)
     }
 }
 
