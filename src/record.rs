@@ -4,9 +4,9 @@
 mod accounts;
 mod buckets;
 mod cause;
+mod resource_exhaustion;
 mod series;
 mod server_endings;
-mod shortage;
 mod verdict;
 
 use indexmap::IndexMap;
@@ -16,9 +16,9 @@ pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
     cause::Cause,
+    resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
-    shortage::Shortage,
     verdict::{Verdict, lower_bound},
 };
 use crate::{behavior::Spec, codec::Tally, metric::Stat, profile::Profile};
@@ -143,7 +143,7 @@ pub struct Effective {
     pub server_exit: String,
     /// What the clients ran out of, which ended the trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shortage: Option<Shortage>,
+    pub shortage: Option<ResourceExhaustion>,
 }
 
 /// What became of a client group.

@@ -14,7 +14,7 @@ use nix::{
     },
 };
 
-use crate::{profile::Group, record::Shortage};
+use crate::{profile::Group, record::ResourceExhaustion};
 
 /// Starts to connect; the stream and its own port.
 ///
@@ -47,14 +47,14 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
 }
 
 /// What our own machine lacks, where that is the error.
-pub(super) fn shortage(error: &io::Error) -> Option<Shortage> {
+pub(super) fn exhausted(error: &io::Error) -> Option<ResourceExhaustion> {
     Some(match Errno::from_raw(error.raw_os_error()?) {
-        Errno::EMFILE => Shortage::Descriptors,
-        Errno::ENFILE => Shortage::MachineDescriptors,
-        Errno::EADDRNOTAVAIL => Shortage::Ports,
-        Errno::ENOMEM | Errno::ENOBUFS => Shortage::Memory,
-        Errno::ENOSPC => Shortage::Watches,
-        Errno::EAGAIN => Shortage::Threads,
+        Errno::EMFILE => ResourceExhaustion::Descriptors,
+        Errno::ENFILE => ResourceExhaustion::MachineDescriptors,
+        Errno::EADDRNOTAVAIL => ResourceExhaustion::Ports,
+        Errno::ENOMEM | Errno::ENOBUFS => ResourceExhaustion::Memory,
+        Errno::ENOSPC => ResourceExhaustion::Watches,
+        Errno::EAGAIN => ResourceExhaustion::Threads,
         _ => return None,
     })
 }

@@ -15,7 +15,7 @@ use crate::{
     behavior::CloseMethod,
     codec::{Tally, content},
     reactor::{Interest, Mode, Ready, Token},
-    record::Shortage,
+    record::ResourceExhaustion,
     sys,
 };
 
@@ -222,7 +222,7 @@ impl Engine<'_> {
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self, shortage: Option<Shortage>) -> ThreadResult {
+    pub(super) fn finish(mut self, shortage: Option<ResourceExhaustion>) -> ThreadResult {
         self.io.now_ns = sys::monotonic_ns();
         self.mark_end();
         let stopped_ns = self.io.now_ns;

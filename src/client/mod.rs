@@ -42,7 +42,7 @@ pub use self::latencies::Latencies;
 use crate::{
     metric::{Metric, Row},
     profile,
-    record::{Cause, GroupResult, Shortage},
+    record::{Cause, GroupResult, ResourceExhaustion},
 };
 
 /// What the clients do, when and to whom.
@@ -166,7 +166,7 @@ pub struct Driven {
     /// What the clients were not permitted to do, in words.
     pub notes: Vec<String>,
     /// What they ran out of, which ended the run.
-    pub shortage: Option<Shortage>,
+    pub shortage: Option<ResourceExhaustion>,
 }
 
 /// Why clients cannot be driven at all.
@@ -181,7 +181,7 @@ pub enum DriveError {
 }
 
 fn remedy(error: &io::Error) -> &'static str {
-    connect::shortage(error).map_or("ask for fewer threads", Shortage::remedy)
+    connect::exhausted(error).map_or("ask for fewer threads", ResourceExhaustion::remedy)
 }
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     metric::{Metric, Row},
-    record::Shortage,
+    record::ResourceExhaustion,
     sys,
 };
 
@@ -36,7 +36,7 @@ pub(super) struct ThreadResult {
     pub(super) marks: Vec<Mark>,
     pub(super) stopped_ns: u64,
     /// What it ran out of, which ended its run.
-    pub(super) shortage: Option<Shortage>,
+    pub(super) shortage: Option<ResourceExhaustion>,
 }
 
 /// Drives the clients, this thread being one of those that do.
@@ -89,7 +89,7 @@ fn work(
     let shortage = match engine.run(stop, ticks) {
         Ok(()) => None,
         Err(error) => {
-            let shortage = connect::shortage(&error);
+            let shortage = connect::exhausted(&error);
             Some(shortage.ok_or(DriveError::Connect(plan.address, error))?)
         }
     };

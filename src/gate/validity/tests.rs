@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     profile::Source,
-    record::{Effective, GroupResult, Ledger, PutOff, Requests, Shortage},
+    record::{Effective, GroupResult, Ledger, PutOff, Requests, ResourceExhaustion},
 };
 
 const OPEN: &str = "rate = 9";
@@ -152,7 +152,7 @@ fn an_open_loop_that_waits_for_a_server_that_takes_nobody_is_not_the_clients_fau
 #[test]
 fn what_the_clients_ran_out_of_is_named_with_its_remedy() {
     let mut short = trial(&[]);
-    short.effective.shortage = Some(Shortage::Ports);
+    short.effective.shortage = Some(ResourceExhaustion::Ports);
     let ledger = Ledger { opened: 7, still_alive: 7, ..Ledger::default() };
     short.groups.push(GroupResult { ledger, ..GroupResult::default() });
     let invalid = examined(CLOSED, "", &short).invalid.concat();

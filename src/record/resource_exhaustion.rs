@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What the clients ran out of: no doing of the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shortage {
+#[schemars(rename = "Shortage")]
+pub enum ResourceExhaustion {
     /// The harness may open no more descriptors (`EMFILE`).
     Descriptors,
     /// Nobody on this machine may (`ENFILE`).
@@ -20,7 +21,7 @@ pub enum Shortage {
     Threads,
 }
 
-impl Shortage {
+impl ResourceExhaustion {
     /// Its name in a sentence.
     #[must_use]
     pub const fn what(self) -> &'static str {
