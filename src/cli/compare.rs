@@ -8,7 +8,7 @@ use super::{
     github, print_raw, say, store, to_json,
 };
 use crate::{
-    gate::{Call, Comparison},
+    gate::{Call, PairedComparison},
     report::{self, Format, ReportError},
     run::Interrupt,
 };
@@ -138,12 +138,12 @@ struct Done {
     /// What its outcome means.
     meaning: String,
     #[serde(flatten)]
-    comparison: Comparison,
+    comparison: PairedComparison,
 }
 
 /// Says what came of a comparison, and keeps it: in this order, so that it is told whatever cannot be written. With what kept
 /// it from being kept, if something did.
-fn tell(args: &Args, comparison: Comparison) -> (Done, Option<Failure>) {
+fn tell(args: &Args, comparison: PairedComparison) -> (Done, Option<Failure>) {
     if !args.json {
         say(&report::gate::render(&comparison, super::colored()));
     }
@@ -158,7 +158,7 @@ fn tell(args: &Args, comparison: Comparison) -> (Done, Option<Failure>) {
     (Done { reports, meaning: report::gate::meaning(&comparison), comparison }, unkept)
 }
 
-fn exit(comparison: &Comparison, end: &ComparisonEnd, strict: bool) -> Exit {
+fn exit(comparison: &PairedComparison, end: &ComparisonEnd, strict: bool) -> Exit {
     match (end, comparison.call) {
         (ComparisonEnd::Interrupted, _) => Exit::Interrupted,
         (ComparisonEnd::Broken(failure), _) => failure.exit,

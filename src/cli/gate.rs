@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, progress::Bar, run};
 use crate::{
-    gate::{self, Comparison, Origin, Window},
+    gate::{self, Origin, PairedComparison, Window},
     profile::{Axes, Profile, Source, Target, secrets},
     run::{
         Broken, Build, Interrupt, Observer, PairObserver, PairedRun, PairedRunEnd, RunError, Stage, now,
@@ -138,7 +138,7 @@ impl Contest {
         &self,
         interrupt: &mut Interrupt,
         quiet: bool,
-    ) -> Result<(Comparison, ComparisonEnd), Failure> {
+    ) -> Result<(PairedComparison, ComparisonEnd), Failure> {
         let mut watcher = Watcher { name: &self.name, bar: Bar::new(quiet) };
         let (started, begun) = (now(), Instant::now());
         let (cells, result) = run_pairs(&self.paired_run, interrupt, &mut watcher);
@@ -176,7 +176,7 @@ impl Contest {
         };
         let profiles: Vec<Profile> =
             self.paired_run.head.iter().map(|(_, profile)| profile.clone()).collect();
-        Ok((Comparison::of(origin, &cells, &profiles, self.window), end))
+        Ok((PairedComparison::of(origin, &cells, &profiles, self.window), end))
     }
 }
 

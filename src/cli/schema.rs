@@ -3,7 +3,7 @@
 use schemars::schema_for;
 
 use super::{Exit, print_raw};
-use crate::{gate::Comparison, profile::Profile, record::Record};
+use crate::{gate::PairedComparison, profile::Profile, record::Record};
 
 /// What there is a schema of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -22,7 +22,7 @@ pub fn schema(kind: Kind) -> String {
     let schema = match kind {
         Kind::Profile => schema_for!(Profile),
         Kind::Record => schema_for!(Record),
-        Kind::Comparison => schema_for!(Comparison),
+        Kind::Comparison => schema_for!(PairedComparison),
     };
     format!("{:#}\n", schema.as_value())
 }

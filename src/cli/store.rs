@@ -8,7 +8,7 @@ use std::{
 use super::{Exit, Failure};
 use crate::{
     files,
-    gate::{Against, COMPARISON_FORMAT, Comparison},
+    gate::{Against, COMPARISON_FORMAT, PairedComparison},
     record::{FORMAT, Record},
     report::{self, Format},
 };
@@ -159,7 +159,7 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str, own: u32) -> Result<T, Stri
 /// What reports are made from.
 pub(super) enum Kept {
     Record(Box<Record>),
-    Comparison(Box<Comparison>),
+    Comparison(Box<PairedComparison>),
 }
 
 /// Reads a record or a comparison: its file, or the folder that holds it.
@@ -214,7 +214,7 @@ pub(super) fn all(root: &Path) -> Result<Shelf, Failure> {
 /// Writes a comparison into a folder of its own, and what is made of it, and says where.
 pub(super) fn keep_comparison(
     out: &Path,
-    comparison: &Comparison,
+    comparison: &PairedComparison,
     formats: &[Format],
 ) -> Result<PathBuf, Failure> {
     let store = Store::new(out, &format!("compare-{}", comparison.origin.name))?;

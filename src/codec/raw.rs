@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub use self::{exchange::Exchange, octets::Octets};
 use super::{
     Answered, Check, Excerpt, Flaw, Tally,
-    sample::{Comparison, Sample},
+    sample::{Sample, SampleComparison},
     verifier::{Mark, Verifier},
 };
 
@@ -88,13 +88,13 @@ pub struct Decoder {
     /// How many bytes of the delimiter fit the last that came.
     fits: usize,
     /// Where it differs from the first one.
-    comparison: Comparison,
+    comparison: SampleComparison,
     sequence: u64,
 }
 
 impl Decoder {
     pub(super) fn new(stream: u32, rules: Arc<Rules>) -> Self {
-        let (verifier, comparison) = (Verifier::new(stream), Comparison::default());
+        let (verifier, comparison) = (Verifier::new(stream), SampleComparison::default());
         let (begins, mark) = (Excerpt::default(), verifier.mark());
         Self { rules, verifier, have: 0, begins, mark, fits: 0, comparison, sequence: 0 }
     }

@@ -78,7 +78,7 @@ impl Samples {
 
 /// How far one connection is with the present answer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Comparison {
+pub(super) struct SampleComparison {
     at: u64,
     /// Bytes of it that are compared by their checksum, and that.
     hashed: u64,
@@ -145,7 +145,7 @@ impl Sample {
     }
 }
 
-impl Comparison {
+impl SampleComparison {
     /// The answer goes on with `bytes`. Those that differ from the sample are noted in the books.
     pub(super) fn take(&mut self, sample: &Sample, bytes: &[u8], verifier: &mut Verifier) {
         let Compared { count, first_wrong, wrong } = sample.compare(self.at as usize, bytes);
@@ -180,7 +180,7 @@ mod tests {
     /// What two connections that have turns with answers find, each by itself.
     fn compared(answers: &[[&[u8]; 2]]) -> [Tally; 2] {
         let sample = Sample::default();
-        let mut sides = [1, 2].map(|stream| (Comparison::default(), Verifier::new(stream)));
+        let mut sides = [1, 2].map(|stream| (SampleComparison::default(), Verifier::new(stream)));
         for answer in answers {
             for ((comparison, verifier), bytes) in sides.iter_mut().zip(answer) {
                 let start = verifier.received();
@@ -238,7 +238,7 @@ mod tests {
         let samples = Samples::default();
         let mut bytes = vec![b'x'; KEPT_BYTES / 4 * 3];
         let judged = |status, bytes: &[u8]| {
-            let (mut comparison, mut verifier) = (Comparison::default(), Verifier::new(1));
+            let (mut comparison, mut verifier) = (SampleComparison::default(), Verifier::new(1));
             let sample = samples.of(status);
             bytes.chunks(1 << 19).for_each(|piece| comparison.take(&sample, piece, &mut verifier));
             comparison.finish(&sample, 0, bytes.len() as u64, &mut verifier);

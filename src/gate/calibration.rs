@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ALPHA, Call, Comparison, Finding};
+use super::{ALPHA, Call, Finding, PairedComparison};
 use crate::{record::named_at, stats};
 
 /// Many comparisons of a server with itself, or with one that is known to be worse.
@@ -12,7 +12,7 @@ use crate::{record::named_at, stats};
 pub struct Calibration {
     /// The head is known to be worse: then a REGRESSION is no false alarm.
     pub is_planted: bool,
-    comparisons: Vec<Comparison>,
+    comparisons: Vec<PairedComparison>,
 }
 
 /// What it says about the gate.
@@ -54,14 +54,15 @@ impl Calibration {
     }
 
     /// One more.
-    pub fn add(&mut self, comparison: Comparison) {
+    pub fn add(&mut self, comparison: PairedComparison) {
         self.comparisons.push(comparison);
     }
 
     /// How many said REGRESSION, or FAIL.
     #[must_use]
     pub fn alarms(&self) -> usize {
-        let is_alarm = |comparison: &&Comparison| matches!(comparison.call, Call::Regression | Call::Fail);
+        let is_alarm =
+            |comparison: &&PairedComparison| matches!(comparison.call, Call::Regression | Call::Fail);
         self.comparisons.iter().filter(is_alarm).count()
     }
 

@@ -45,7 +45,8 @@ pub struct Origin {
 
 /// Two servers under one profile, and what is said of each number.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Comparison {
+#[schemars(rename = "Comparison")]
+pub struct PairedComparison {
     /// The version of this format.
     pub format: u32,
     /// The version of badpeer.
@@ -106,7 +107,7 @@ impl Disturbance {
     }
 }
 
-impl Comparison {
+impl PairedComparison {
     /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the trials may have been
     /// shorter than they ask for.
     #[must_use]

@@ -14,13 +14,13 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{Calibration, Call, Comparison, Finding},
+    gate::{Calibration, Call, Finding, PairedComparison},
     record::named_at,
 };
 
 /// The comparison as text of 80 columns.
 #[must_use]
-pub fn render(comparison: &Comparison, color: bool) -> String {
+pub fn render(comparison: &PairedComparison, color: bool) -> String {
     let mut out = vec![hanging("", &title(comparison), 2)];
     out.extend(
         tables(comparison).iter().map(|table| format!("\n{}\n{}", table.caption(), table.text(WIDTH))),
@@ -39,7 +39,7 @@ pub(super) fn said(call: Call, meaning: &str, color: bool) -> String {
 
 /// The same for a page that shows Markdown.
 #[must_use]
-pub fn markdown(comparison: &Comparison) -> String {
+pub fn markdown(comparison: &PairedComparison) -> String {
     let mut out = vec![format!(
         "# {}: {}\n\n{}\n",
         plain(&comparison.origin.name),
@@ -94,7 +94,7 @@ pub fn calibration(calibration: &Calibration) -> String {
 }
 
 /// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
-pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
+pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
     let calls = [Call::Regression, Call::Inconclusive, Call::Pass];
     let mut tables = calls.map(|call| table(comparison, call)).to_vec();
     tables.push(unmet(comparison));
@@ -102,7 +102,7 @@ pub(super) fn tables(comparison: &Comparison) -> Vec<Table> {
     tables
 }
 
-fn unmet(comparison: &Comparison) -> Table {
+fn unmet(comparison: &PairedComparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
     let mut table = Table::new("What must be so of the head, and is not", &columns);
     for expected in comparison.unmet() {
@@ -117,7 +117,7 @@ fn unmet(comparison: &Comparison) -> Table {
     table
 }
 
-fn title(comparison: &Comparison) -> String {
+fn title(comparison: &PairedComparison) -> String {
     let origin = &comparison.origin;
     let has_fresh = comparison.findings.iter().any(|finding| finding.confirmed_p.is_some());
     let fresh = if has_fresh { " and as many fresh ones" } else { "" };
@@ -127,7 +127,7 @@ fn title(comparison: &Comparison) -> String {
     )
 }
 
-fn table(comparison: &Comparison, call: Call) -> Table {
+fn table(comparison: &PairedComparison, call: Call) -> Table {
     let right = |title| (title, Align::Right);
     let head =
         [("number", Align::Left), right("base"), right("head"), right("worse by"), right("95 % interval")];
@@ -165,7 +165,7 @@ pub(super) fn sentence(finding: &Finding) -> String {
 
 /// What the comparison comes to, in a sentence or two.
 #[must_use]
-pub fn meaning(comparison: &Comparison) -> String {
+pub fn meaning(comparison: &PairedComparison) -> String {
     let names = |call| listed(comparison.names(call));
     match comparison.call {
         Call::Regression => {
@@ -182,7 +182,7 @@ pub fn meaning(comparison: &Comparison) -> String {
 }
 
 /// What the head does that it must not.
-fn failure(comparison: &Comparison) -> String {
+fn failure(comparison: &PairedComparison) -> String {
     match &comparison.origin.head_died {
         Some(words) => {
             format!("The head ended by itself under a load that the base stood in the same pair: {words}.")
@@ -192,7 +192,7 @@ fn failure(comparison: &Comparison) -> String {
 }
 
 /// Why it is neither a regression nor a pass.
-fn undecided(comparison: &Comparison) -> String {
+fn undecided(comparison: &PairedComparison) -> String {
     let mut reasons = Vec::new();
     let spoilt = comparison.said(Call::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
     if let Some(spoilt) = spoilt {

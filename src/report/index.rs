@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{ReportError, gallery::telling, gate, html, meaning::meaning, medium};
-use crate::{gate::Comparison, record::Record};
+use crate::{gate::PairedComparison, record::Record};
 
 /// A run or a comparison, as the page lists it.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Entry {
 
     /// A comparison whose files are in `folder`, which lies below `root`.
     #[must_use]
-    pub fn of_comparison(comparison: &Comparison, root: &Path, folder: &Path) -> Self {
+    pub fn of_comparison(comparison: &PairedComparison, root: &Path, folder: &Path) -> Self {
         let origin = &comparison.origin;
         Self {
             name: format!("compare {}", origin.name),

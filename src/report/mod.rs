@@ -34,7 +34,7 @@ use nix::unistd::{AccessFlags, access};
 use self::{chart::Figure, tracker::Told};
 use crate::{
     files,
-    gate::{Against, Comparison},
+    gate::{Against, PairedComparison},
     record::Record,
 };
 
@@ -177,7 +177,7 @@ pub fn meaning(record: &Record) -> String {
 /// # Errors
 /// A format that a comparison has none of.
 pub fn comparison_files(
-    comparison: &Comparison,
+    comparison: &PairedComparison,
     formats: &[Format],
 ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let figures = chart::pairs::figures(comparison);

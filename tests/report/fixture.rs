@@ -2,7 +2,7 @@
 
 use badpeer::{
     codec::{Fault, Tally, content::Origin},
-    gate::{Cell, Comparison, Gated, Origin as Compared, Pair},
+    gate::{Cell, Gated, Origin as Compared, Pair, PairedComparison},
     metric::{Metric, Row},
     profile::{Profile, Source},
     record::{
@@ -315,7 +315,7 @@ fn summary(seed: u64, scale: f64) -> IndexMap<String, f64> {
 }
 
 /// Twelve pairs under this name, of which the head needs so many times the CPU time and has a wrong byte.
-pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
+pub(crate) fn comparison(name: &str, factor: f64) -> PairedComparison {
     let trial = record().points[0].trials[0].clone();
     let number = "server_rss_peak";
     let pair = |_| {
@@ -344,5 +344,5 @@ pub(crate) fn comparison(name: &str, factor: f64) -> Comparison {
         broken_off: None,
         head_died: None,
     };
-    Comparison::of(origin, &[cell], &[], None)
+    PairedComparison::of(origin, &[cell], &[], None)
 }

@@ -1,7 +1,7 @@
 //! What trackers of results and CI systems read, checked by the rules of each format, with names that try to break them.
 
 use badpeer::{
-    gate::{Against, Comparison},
+    gate::{Against, PairedComparison},
     record::{Outcome, Record},
     report::{
         self, Format,
@@ -47,7 +47,7 @@ fn named(name: &str) -> Record {
     record
 }
 
-fn of_comparison(comparison: &Comparison, format: Format, name: &str) -> String {
+fn of_comparison(comparison: &PairedComparison, format: Format, name: &str) -> String {
     text(report::comparison_files(comparison, &[format]).expect("files"), name)
 }
 
@@ -308,7 +308,7 @@ fn base64_decoded(text: &str) -> Vec<u8> {
 #[test]
 fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
     let same = comparison("control", 1.0);
-    let back: Comparison =
+    let back: PairedComparison =
         serde_json::from_str(&serde_json::to_string(&same).expect("JSON")).expect("a comparison");
     assert_eq!(back.findings, same.findings);
     assert_eq!(github::annotations(&Told::from(&same)), Vec::<String>::new());

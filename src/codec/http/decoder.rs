@@ -18,7 +18,7 @@ use super::{
 };
 use crate::codec::{
     Answered, Check, Flaw, SHARED_STREAM, Tally,
-    sample::{Comparison, Sample, Samples},
+    sample::{Sample, SampleComparison, Samples},
     verifier::{Source, Verifier},
 };
 
@@ -65,7 +65,7 @@ pub struct Decoder {
     /// The first answer with the status that came last, and that status.
     sample: Option<(u16, Arc<Sample>)>,
     /// Where the present answer differs from it.
-    comparison: Comparison,
+    comparison: SampleComparison,
     status: u16,
     /// It is an error.
     error: bool,
@@ -97,7 +97,7 @@ impl Decoder {
             start: 0,
             body: 0,
             sample: None,
-            comparison: Comparison::default(),
+            comparison: SampleComparison::default(),
             status: 0,
             error: false,
             last: false,
@@ -322,7 +322,7 @@ impl Decoder {
         if let (Some(found), false) = (length, self.error) {
             self.judge(found);
         }
-        self.comparison = Comparison::default();
+        self.comparison = SampleComparison::default();
         self.at = At::Head;
         self.body = 0;
         let gave_up = self.error && self.status == REQUEST_TIMEOUT;

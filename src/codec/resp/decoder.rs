@@ -8,7 +8,7 @@ use super::{
 };
 use crate::codec::{
     Answered, Check, Excerpt, Flaw, SHARED_STREAM, Tally,
-    sample::{Comparison, Sample},
+    sample::{Sample, SampleComparison},
     verifier::{Source, Verifier},
 };
 
@@ -38,7 +38,7 @@ pub struct Decoder {
     stream: u32,
     rules: Arc<Rules>,
     /// Where the present answer differs from the first one. Apart, as of all decoders this one alone would be larger for it.
-    comparison: Box<Comparison>,
+    comparison: Box<SampleComparison>,
     verifier: Verifier,
     grammar: Grammar,
     /// Where the present answer started.
@@ -184,7 +184,7 @@ impl Decoder {
         self.sequence += 1;
         self.start = self.verifier.received();
         self.begins = Excerpt::default();
-        *self.comparison = Comparison::default();
+        *self.comparison = SampleComparison::default();
         (self.content, self.wrong, self.error) = (0, (0, 0), false);
     }
 

@@ -30,11 +30,11 @@ fn cell(point: &str, pairs: Vec<Pair>) -> Cell {
     Cell { axes, gated: vec![gated(false)], pairs, fresh: Vec::new() }
 }
 
-fn comparison(cells: &[Cell]) -> Comparison {
+fn comparison(cells: &[Cell]) -> PairedComparison {
     compared(cells, &[])
 }
 
-fn compared(cells: &[Cell], profiles: &[Profile]) -> Comparison {
+fn compared(cells: &[Cell], profiles: &[Profile]) -> PairedComparison {
     let origin = Origin {
         name: "t".into(),
         base: "base".into(),
@@ -47,7 +47,7 @@ fn compared(cells: &[Cell], profiles: &[Profile]) -> Comparison {
         broken_off: None,
         head_died: None,
     };
-    Comparison::of(origin, cells, profiles, None)
+    PairedComparison::of(origin, cells, profiles, None)
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn alike_is_a_pass() {
 }
 
 /// The same with as many fresh pairs, in which the head spoils so many as well.
-fn confirmed(count: usize, fresh: usize) -> Comparison {
+fn confirmed(count: usize, fresh: usize) -> PairedComparison {
     let fresh = pairs(20, spoiling(fresh));
     comparison(&[Cell { fresh, ..cell("a", pairs(20, spoiling(count))) }])
 }
@@ -140,10 +140,10 @@ fn a_head_that_died_under_load_is_a_fail() {
     let cells = [cell("a", pairs(3, |_, _| ()))];
     let mut origin = comparison(&cells).origin;
     origin.broken_off = Some("head: the server ended".into());
-    assert_eq!(Comparison::of(origin.clone(), &cells, &[], None).call, Call::Inconclusive);
+    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).call, Call::Inconclusive);
     origin.head_died = Some("the server ended".into());
-    assert_eq!(Comparison::of(origin.clone(), &cells, &[], None).call, Call::Fail);
-    assert_eq!(Comparison::of(origin, &[], &[], None).call, Call::Fail, "in its first trial");
+    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).call, Call::Fail);
+    assert_eq!(PairedComparison::of(origin, &[], &[], None).call, Call::Fail, "in its first trial");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::metric::Stat;
 
 /// How a measured number is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
+enum Operator {
     Below,
     AtMost,
     Above,
@@ -17,14 +17,14 @@ enum Comparison {
 }
 
 /// The longer signs come first: `<=` starts with `<`.
-const SIGNS: [(&str, Comparison); 7] = [
-    ("<=", Comparison::AtMost),
-    (">=", Comparison::AtLeast),
-    ("!=", Comparison::Not),
-    ("==", Comparison::Equal),
-    ("<", Comparison::Below),
-    (">", Comparison::Above),
-    ("=", Comparison::Equal),
+const SIGNS: [(&str, Operator); 7] = [
+    ("<=", Operator::AtMost),
+    (">=", Operator::AtLeast),
+    ("!=", Operator::Not),
+    ("==", Operator::Equal),
+    ("<", Operator::Below),
+    (">", Operator::Above),
+    ("=", Operator::Equal),
 ];
 
 /// What stands between two alternatives.
@@ -62,15 +62,15 @@ impl Known {
     }
 }
 
-/// One comparison of a condition.
+/// One alternative of a condition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alternative {
-    comparison: Comparison,
+    operator: Operator,
     /// What the measured number is compared with.
     pub wanted: Wanted,
 }
 
-/// Comparisons of which one must hold.
+/// Alternatives of which one must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     /// Most have one.
@@ -79,7 +79,7 @@ pub struct Condition {
     pub text: String,
 }
 
-impl Comparison {
+impl Operator {
     /// Whether more is never better for it.
     const fn is_from_above(self) -> bool {
         matches!(self, Self::Below | Self::AtMost)
@@ -102,7 +102,7 @@ impl Alternative {
     fn parse(text: &str, number: &str, stat: Stat, names: &Names<'_>) -> Result<Self, String> {
         let text = text.trim();
         let sign = SIGNS.iter().find(|(sign, _)| text.starts_with(sign));
-        let (sign, comparison) =
+        let (sign, operator) =
             sign.ok_or(format!("`{text}` must start with <, <=, >, >=, = or !=, as in \"< 20ms\""))?;
         let wanted = text[sign.len()..].trim();
         let wanted = match (wanted.split_once('@'), wanted.split_once('*')) {
@@ -112,15 +112,15 @@ impl Alternative {
             (_, Some((factor, other))) => times(factor.trim(), other.trim(), number, stat, names)?,
             _ => Wanted::Number(stat.unit().parse(wanted)?),
         };
-        Ok(Self { comparison: *comparison, wanted })
+        Ok(Self { operator: *operator, wanted })
     }
 
     /// Whether it holds of a number, where the limit is this; `None` if that cannot be told. What has no upper bound is
     /// not below any limit, whichever it is; but nothing is said against the number of another point that is not known.
     fn holds(&self, measured: Known, limit: Option<f64>) -> Option<bool> {
-        let fails_anyway = self.comparison.is_from_above() || self.comparison == Comparison::Equal;
+        let fails_anyway = self.operator.is_from_above() || self.operator == Operator::Equal;
         match measured {
-            Known::Exactly(figure) => Some(self.comparison.holds(figure, limit?)),
+            Known::Exactly(figure) => Some(self.operator.holds(figure, limit?)),
             _ if fails_anyway && (limit.is_some() || matches!(self.wanted, Wanted::Times(..))) => Some(false),
             Known::Infinite(_) => limit.map(|_| true),
             Known::AtLeast(bound) => (bound > limit?).then_some(true),
@@ -205,10 +205,10 @@ impl Condition {
     #[must_use]
     pub fn missed_by(&self, measured: f64) -> Option<Ordering> {
         let side = |one: &Alternative| match one.wanted {
-            Wanted::Number(limit) if !one.comparison.holds(measured, limit) => Some(match one.comparison {
-                Comparison::Below | Comparison::AtMost => Ordering::Greater,
-                Comparison::Above | Comparison::AtLeast => Ordering::Less,
-                Comparison::Equal | Comparison::Not => measured.total_cmp(&limit),
+            Wanted::Number(limit) if !one.operator.holds(measured, limit) => Some(match one.operator {
+                Operator::Below | Operator::AtMost => Ordering::Greater,
+                Operator::Above | Operator::AtLeast => Ordering::Less,
+                Operator::Equal | Operator::Not => measured.total_cmp(&limit),
             }),
             _ => None,
         };
@@ -220,10 +220,9 @@ impl Condition {
     /// Whether a number that may be too small can still show that it holds: reaching so much is enough.
     #[must_use]
     pub fn is_floor(&self) -> bool {
-        let from_below = [Comparison::Above, Comparison::AtLeast, Comparison::Equal];
-        let is_floor = |one: &Alternative| {
-            matches!(one.wanted, Wanted::Number(_)) && from_below.contains(&one.comparison)
-        };
+        let from_below = [Operator::Above, Operator::AtLeast, Operator::Equal];
+        let is_floor =
+            |one: &Alternative| matches!(one.wanted, Wanted::Number(_)) && from_below.contains(&one.operator);
         self.alternatives.iter().all(is_floor)
     }
 
@@ -237,22 +236,22 @@ impl Condition {
     /// Whether it says no more than how large the number may be.
     #[must_use]
     pub fn bounds_from_above(&self) -> bool {
-        self.alternatives.iter().all(|one| one.comparison.is_from_above())
+        self.alternatives.iter().all(|one| one.operator.is_from_above())
     }
 
     /// Whether it says no more than how small the number may be.
     #[must_use]
     pub fn bounds_from_below(&self) -> bool {
-        let from_below = [Comparison::Above, Comparison::AtLeast];
-        self.alternatives.iter().all(|one| from_below.contains(&one.comparison))
+        let from_below = [Operator::Above, Operator::AtLeast];
+        self.alternatives.iter().all(|one| from_below.contains(&one.operator))
     }
 
     /// Which of two numbers is harder on it: the larger one or the smaller one, or neither.
     #[must_use]
     pub fn harder(&self, a: f64, b: f64) -> Ordering {
-        match self.alternatives.first().map(|one| one.comparison) {
-            Some(Comparison::Below | Comparison::AtMost) => a.total_cmp(&b),
-            Some(Comparison::Above | Comparison::AtLeast) => b.total_cmp(&a),
+        match self.alternatives.first().map(|one| one.operator) {
+            Some(Operator::Below | Operator::AtMost) => a.total_cmp(&b),
+            Some(Operator::Above | Operator::AtLeast) => b.total_cmp(&a),
             _ => Ordering::Equal,
         }
     }

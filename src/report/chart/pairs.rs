@@ -7,7 +7,7 @@ use super::{
     figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, stem},
 };
 use crate::{
-    gate::{Call, Comparison, Finding},
+    gate::{Call, Finding, PairedComparison},
     record::Outcome,
 };
 
@@ -18,7 +18,7 @@ const MOST: f64 = 1.0;
 const ROWS: usize = 14;
 
 /// The charts of a comparison: the intervals of each point, then the pairs of each number.
-pub(in crate::report) fn figures(comparison: &Comparison) -> Vec<Figure> {
+pub(in crate::report) fn figures(comparison: &PairedComparison) -> Vec<Figure> {
     let mut points: IndexMap<String, Vec<&Finding>> = IndexMap::new();
     for finding in comparison.telling() {
         points.entry(finding.here()).or_default().push(finding);

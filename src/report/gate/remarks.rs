@@ -1,13 +1,13 @@
 //! What a reader of a comparison should know beside its numbers.
 
 use crate::{
-    gate::{Call, Comparison, Expected, Judged},
+    gate::{Call, Expected, Judged, PairedComparison},
     record::{Outcome, named_at},
     stats::quantile,
 };
 
 /// All of it, a sentence or two each.
-pub(in crate::report) fn remarks(comparison: &Comparison) -> Vec<String> {
+pub(in crate::report) fn remarks(comparison: &PairedComparison) -> Vec<String> {
     let mut all = expectations(comparison);
     let still: Vec<&str> = comparison
         .findings
@@ -35,7 +35,7 @@ pub(in crate::report) fn remarks(comparison: &Comparison) -> Vec<String> {
 }
 
 /// How many expectations hold, and how they were judged of trials that were shorter than the profile asks for.
-fn expectations(comparison: &Comparison) -> Vec<String> {
+fn expectations(comparison: &PairedComparison) -> Vec<String> {
     let Some(expected) = &comparison.expected else {
         return vec!["what the profile expects was not judged".to_owned()];
     };
@@ -75,7 +75,7 @@ fn expectations(comparison: &Comparison) -> Vec<String> {
 }
 
 /// What the host did in the trials, if it was measured.
-fn disturbance(comparison: &Comparison) -> Option<String> {
+fn disturbance(comparison: &PairedComparison) -> Option<String> {
     let host = &comparison.host;
     let kinds = [
         ("steal", &host.steal),

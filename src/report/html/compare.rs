@@ -6,7 +6,7 @@ use super::{
     remarks, titled,
 };
 use crate::{
-    gate::{Call, Comparison},
+    gate::{Call, PairedComparison},
     report::{ReportError, chart::Figure, gate, view::command_line},
 };
 
@@ -15,7 +15,10 @@ const HOW_TO_READ: &str = "<p>Base and head are each server's own middle. “Wor
      what the machine did to both is not in it, and the two need not agree. What is below zero is better.</p>\n";
 
 /// The whole page.
-pub(in crate::report) fn render(comparison: &Comparison, figures: &[Figure]) -> Result<String, ReportError> {
+pub(in crate::report) fn render(
+    comparison: &PairedComparison,
+    figures: &[Figure],
+) -> Result<String, ReportError> {
     let (pairs, intervals): (Vec<&Figure>, Vec<&Figure>) =
         figures.iter().partition(|figure| figure.name.starts_with("pairs-"));
     let of_finding = comparison.telling().zip(pairs);
@@ -44,7 +47,7 @@ pub(in crate::report) fn render(comparison: &Comparison, figures: &[Figure]) -> 
     page(&format!("{}: {}", comparison.origin.name, comparison.call.word()), &body.concat(), &[])
 }
 
-fn head(comparison: &Comparison) -> String {
+fn head(comparison: &PairedComparison) -> String {
     let (origin, word) = (&comparison.origin, comparison.call.word());
     format!(
         "<header>\n<p class=\"kicker\">badpeer compare · {}</p>\n<h1>Did it get worse?</h1>\n\
@@ -58,7 +61,7 @@ fn head(comparison: &Comparison) -> String {
     )
 }
 
-fn environment(comparison: &Comparison) -> String {
+fn environment(comparison: &PairedComparison) -> String {
     let origin = &comparison.origin;
     let own = [
         ("Command", command_line(&origin.command)),

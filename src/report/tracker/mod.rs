@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Format, baseline, view};
 use crate::{
-    gate::{Against, Call, Comparison, Expected, Finding, Since, censored_by, measured},
+    gate::{Against, Call, Expected, Finding, PairedComparison, Since, censored_by, measured},
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -94,8 +94,8 @@ impl Told {
     }
 }
 
-impl From<&Comparison> for Told {
-    fn from(comparison: &Comparison) -> Self {
+impl From<&PairedComparison> for Told {
+    fn from(comparison: &PairedComparison) -> Self {
         let findings = comparison.findings.iter().map(Case::of_finding);
         let mut cases: Vec<Case> = findings
             .chain(comparison.expected.iter().flatten().chain(&comparison.faults).map(Case::of_expected))
