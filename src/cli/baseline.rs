@@ -9,7 +9,7 @@ use std::{
 use super::{Exit, Failure, run::stem, store};
 use crate::{
     files,
-    gate::{self, Against, Call},
+    gate::{self, BaselineComparison, Call},
     profile::Profile,
     record::{Point, Record, Trial},
     run::Request,
@@ -135,10 +135,10 @@ impl Baselines {
     }
 
     /// The record against its baseline, if one is asked for.
-    pub(super) fn weigh(&self, out: &Path, record: &Record) -> Result<Option<Against>, Failure> {
+    pub(super) fn weigh(&self, out: &Path, record: &Record) -> Result<Option<BaselineComparison>, Failure> {
         let Some(name) = &self.baseline else { return Ok(None) };
         let then = store::read(&file(out, name, &record.name))?;
-        Ok(Some(Against::of(name, &then, record)))
+        Ok(Some(BaselineComparison::of(name, &then, record)))
     }
 
     /// Keeps the record, if that is asked for, and says so; one that was cut short or proves nothing is none to compare with,
@@ -181,8 +181,8 @@ impl Baselines {
 }
 
 /// The exit code of a run against its baseline.
-pub(super) fn exit(against: Option<&Against>) -> Exit {
-    match against.map(|against| (against.call, against.lost.is_empty())) {
+pub(super) fn exit(comparison: Option<&BaselineComparison>) -> Exit {
+    match comparison.map(|comparison| (comparison.call, comparison.lost.is_empty())) {
         Some((Call::Regression | Call::Fail, _)) => Exit::Failed,
         Some((Call::Invalid, _) | (_, false)) => Exit::Invalid,
         Some((Call::Pass | Call::Inconclusive, true)) | None => Exit::Pass,

@@ -15,7 +15,7 @@ use super::{
     store::{self, Store},
 };
 use crate::{
-    gate::Against,
+    gate::BaselineComparison,
     profile::{Axes, Profile},
     record::{Outcome, Record},
     report::{self, Format, history::HistoryError, tracker::Told},
@@ -161,7 +161,7 @@ struct Done {
     reports: Option<PathBuf>,
     /// Against what was kept, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    baseline: Option<Against>,
+    baseline: Option<BaselineComparison>,
     points: Vec<crate::record::Point>,
 }
 
@@ -180,23 +180,24 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcom
     let unwritten = watcher.unwritten.take();
     let measured = record.points.iter().any(|point| !point.trials.is_empty());
     let is_finished = result.is_ok() && !record.interrupted;
-    let (against, left) = if measured { leave(&record, &store, output, is_finished) } else { (None, Ok(())) };
+    let (comparison, left) =
+        if measured { leave(&record, &store, output, is_finished) } else { (None, Ok(())) };
     let left = unwritten.map_or(left, Err);
     if let Err(error) = &result {
         complain(&format!("{}: {error}", request.name));
     }
-    let since = baseline::exit(against.as_ref());
-    let worse = against.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
+    let since = baseline::exit(comparison.as_ref());
+    let worse = comparison.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
     outcomes.push(Done {
         profile: request.name.clone(),
-        outcome: worse.map_or(record.outcome().word(), |against| against.call.word()),
+        outcome: worse.map_or(record.outcome().word(), |comparison| comparison.call.word()),
         interrupted: record.interrupted,
         meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
         started: Some(record.started.clone()),
         error: result.as_ref().err().map(ToString::to_string),
         skipped: None,
         reports: measured.then(|| store.folder().to_owned()),
-        baseline: against,
+        baseline: comparison,
         points: if output.json { record.points.clone() } else { Vec::new() },
     });
     let exit = exit(&record, &result).worse(since);
@@ -214,29 +215,32 @@ fn leave(
     store: &Store,
     output: &Output,
     is_finished: bool,
-) -> (Option<Against>, Result<(), Failure>) {
+) -> (Option<BaselineComparison>, Result<(), Failure>) {
     let weighed = output.baselines.weigh(&output.out, record);
-    let against = weighed.as_ref().ok().cloned().flatten();
+    let comparison = weighed.as_ref().ok().cloned().flatten();
     if !output.json {
-        tell(record, store, against.as_ref(), output);
+        tell(record, store, comparison.as_ref(), output);
     }
-    github::tell(|| Told::of_run(record, against.as_ref()), || report::markdown(record, against.as_ref()));
-    let written = weighed.and_then(|_| write(record, against.as_ref(), store, output, is_finished));
-    (against, written)
+    github::tell(
+        || Told::of_run(record, comparison.as_ref()),
+        || report::markdown(record, comparison.as_ref()),
+    );
+    let written = weighed.and_then(|_| write(record, comparison.as_ref(), store, output, is_finished));
+    (comparison, written)
 }
 
 fn write(
     record: &Record,
-    against: Option<&Against>,
+    comparison: Option<&BaselineComparison>,
     store: &Store,
     output: &Output,
     is_finished: bool,
 ) -> Result<(), Failure> {
     store.write(record)?;
-    if let Some(against) = against {
-        store.write_against(against)?;
+    if let Some(comparison) = comparison {
+        store.write_baseline_comparison(comparison)?;
     }
-    report::files(record, against, &output.format)
+    report::files(record, comparison, &output.format)
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
     if let Some(file) = output.history() {
@@ -252,7 +256,7 @@ fn write(
 }
 
 /// What came of a run, for who sits at the terminal.
-fn tell(record: &Record, store: &Store, against: Option<&Against>, output: &Output) {
+fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
     let color = super::colored();
     if output.quiet {
         say(&report::terminal::verdicts(record, color));
@@ -263,8 +267,8 @@ fn tell(record: &Record, store: &Store, against: Option<&Against>, output: &Outp
             _ => say(&format!("reports: {}\n", store.folder().display())),
         }
     }
-    if let Some(against) = against {
-        say(&report::baseline::render(against, color));
+    if let Some(comparison) = comparison {
+        say(&report::baseline::render(comparison, color));
     }
 }
 

@@ -102,8 +102,8 @@ fn again(args: &Args, record: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> 
     };
     let files = match store::read_either(record)? {
         Kept::Record(kept) => {
-            let against = store::read_against(&beside(record))?;
-            report::files(&kept, against.as_ref(), or(Format::DEFAULT))
+            let comparison = store::read_baseline_comparison(&beside(record))?;
+            report::files(&kept, comparison.as_ref(), or(Format::DEFAULT))
         }
         Kept::Comparison(comparison) => report::comparison_files(&comparison, or(Format::OF_COMPARISON)),
     };

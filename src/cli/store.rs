@@ -8,7 +8,7 @@ use std::{
 use super::{Exit, Failure};
 use crate::{
     files,
-    gate::{Against, COMPARISON_FORMAT, PairedComparison},
+    gate::{BaselineComparison, COMPARISON_FORMAT, PairedComparison},
     record::{FORMAT, Record},
     report::{self, Format},
 };
@@ -20,7 +20,7 @@ const COMPARISON: &str = "comparison.json";
 const LATEST: &str = "latest";
 
 /// What is said of a run against a baseline, beside its record.
-const AGAINST: &str = "against-baseline.json";
+const BASELINE_COMPARISON: &str = "against-baseline.json";
 
 /// The folder of one run, and of no other.
 #[derive(Debug)]
@@ -76,8 +76,8 @@ impl Store {
     }
 
     /// Writes what is said of the record against a baseline beside it.
-    pub(super) fn write_against(&self, against: &Against) -> Result<(), Failure> {
-        put(&self.folder.join(AGAINST), against).map_err(|e| self.unwritable(&e))
+    pub(super) fn write_baseline_comparison(&self, comparison: &BaselineComparison) -> Result<(), Failure> {
+        put(&self.folder.join(BASELINE_COMPARISON), comparison).map_err(|e| self.unwritable(&e))
     }
 
     /// Takes a copy of a file, unless there is nothing in it.
@@ -128,8 +128,8 @@ pub(super) fn read(path: &Path) -> Result<Record, Failure> {
 }
 
 /// What was said of the record in this folder against a baseline, if it was held against one.
-pub(super) fn read_against(folder: &Path) -> Result<Option<Against>, Failure> {
-    let file = folder.join(AGAINST);
+pub(super) fn read_baseline_comparison(folder: &Path) -> Result<Option<BaselineComparison>, Failure> {
+    let file = folder.join(BASELINE_COMPARISON);
     if !file.is_file() {
         return Ok(None);
     }

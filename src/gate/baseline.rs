@@ -35,7 +35,7 @@ const LEAST_REPEATS: usize = 3;
 
 /// A run against one that was kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Against {
+pub struct BaselineComparison {
     /// The baseline's name.
     pub baseline: String,
     /// When the baseline was measured (RFC 3339).
@@ -45,7 +45,7 @@ pub struct Against {
     /// What else is different than the server: another machine, kernel, badpeer or profile. Then only counts are gated.
     pub differs: Vec<String>,
     /// Every number that both have.
-    pub numbers: Vec<Since>,
+    pub numbers: Vec<MetricChange>,
     /// Numbers that the baseline has and this run has not, whichever of their profiles names them.
     #[serde(default)]
     pub lost: Vec<String>,
@@ -61,7 +61,7 @@ pub struct Against {
 
 /// A number then and now. Shares are of the baseline's, more being worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Since {
+pub struct MetricChange {
     /// What is gated, and how.
     #[serde(flatten)]
     pub gated: Gated,
@@ -79,7 +79,7 @@ pub struct Since {
     pub call: Option<Call>,
 }
 
-impl Since {
+impl MetricChange {
     /// Whether it is a number that stands still unless something is wrong, and stood still.
     #[must_use]
     pub fn stood_still(&self) -> bool {
@@ -88,7 +88,7 @@ impl Since {
     }
 }
 
-impl Against {
+impl BaselineComparison {
     /// Weighs a run against a baseline of this name.
     #[must_use]
     pub fn of(name: &str, baseline: &Record, now: &Record) -> Self {
@@ -97,13 +97,14 @@ impl Against {
         for point in &now.points {
             let Some(then) = baseline.points.iter().find(|then| then.axes == point.axes) else { continue };
             let gated = numbers_of(&now.profile);
-            numbers
-                .extend(gated.into_iter().filter_map(|gated| since(gated, then, point, differs.is_empty())));
+            numbers.extend(
+                gated.into_iter().filter_map(|gated| metric_change(gated, then, point, differs.is_empty())),
+            );
         }
         let (lost, new) = (only_in(baseline, now), only_in(now, baseline));
         let faults = unfit(now);
         correct(&mut numbers);
-        let calls: Vec<Call> = numbers.iter().filter_map(|since: &Since| since.call).collect();
+        let calls: Vec<Call> = numbers.iter().filter_map(|change: &MetricChange| change.call).collect();
         let call = [Call::Regression, Call::Inconclusive, Call::Pass];
         let call = match call.into_iter().find(|call| calls.contains(call)).unwrap_or(Call::Invalid) {
             Call::Regression => Call::Regression,
@@ -142,14 +143,14 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
 }
 
 /// With many numbers one parts by chance: a regression is only called where so many repeats would seldom part in any of them.
-fn correct(numbers: &mut [Since]) {
-    let looks = numbers.iter().filter(|since| since.call.is_some() && !since.stood_still()).count();
-    for since in numbers {
-        let repeats = (since.then.len(), since.now.len());
-        if since.call == Some(Call::Regression)
+fn correct(numbers: &mut [MetricChange]) {
+    let looks = numbers.iter().filter(|change| change.call.is_some() && !change.stood_still()).count();
+    for change in numbers {
+        let repeats = (change.then.len(), change.now.len());
+        if change.call == Some(Call::Regression)
             && stats::ways(repeats.0, repeats.0 + repeats.1) < 20.0 * looks as f64
         {
-            since.call = Some(Call::Inconclusive);
+            change.call = Some(Call::Inconclusive);
         }
     }
 }
@@ -202,7 +203,7 @@ fn numbers_of(profile: &Profile) -> Vec<Gated> {
     costs.map(|metric| Gated::of(Stat { metric: *metric, fold: Fold::Final }, None)).collect()
 }
 
-fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<Since> {
+fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<MetricChange> {
     let figures = [figures(&gated.name, then), figures(&gated.name, now)];
     let [then, values_now] = figures.each_ref().map(|side| plain(side));
     let all =
@@ -228,7 +229,7 @@ fn since(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Opti
     });
     let call = call.flatten();
     let axes = now.axes.clone();
-    Some(Since { gated, axes, then, now: values_now, low: low.exp_m1(), high: high.exp_m1(), call })
+    Some(MetricChange { gated, axes, then, now: values_now, low: low.exp_m1(), high: high.exp_m1(), call })
 }
 
 /// Whether it is the same on any machine: neither a time, nor a rate, nor memory.

@@ -34,7 +34,7 @@ use nix::unistd::{AccessFlags, access};
 use self::{chart::Figure, tracker::Told};
 use crate::{
     files,
-    gate::{Against, PairedComparison},
+    gate::{BaselineComparison, PairedComparison},
     record::Record,
 };
 
@@ -121,7 +121,7 @@ pub enum ReportError {
 /// A chart or a table that cannot be made.
 pub fn files(
     record: &Record,
-    against: Option<&Against>,
+    comparison: Option<&BaselineComparison>,
     formats: &[Format],
 ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let figures = chart::figures(record);
@@ -137,16 +137,19 @@ pub fn files(
             Format::Png => files.extend(pictures(&figures)?),
             Format::Svg => files.extend(vectors(&figures)?),
             Format::Html => {
-                files.push(("index.html".to_owned(), html::render(record, against, &figures)?.into_bytes()));
+                files.push((
+                    "index.html".to_owned(),
+                    html::render(record, comparison, &figures)?.into_bytes(),
+                ));
             }
             Format::Markdown => {
-                files.push(("summary.md".to_owned(), markdown(record, against).into_bytes()));
+                files.push(("summary.md".to_owned(), markdown(record, comparison).into_bytes()));
             }
             Format::Hlog => {
                 let log = tracker::hlog::render(record).map_err(ReportError::Histograms)?;
                 files.push(("latency.hlog".to_owned(), log));
             }
-            _ => files.extend(tracker::files(&Told::of_run(record, against), *format)),
+            _ => files.extend(tracker::files(&Told::of_run(record, comparison), *format)),
         }
     }
     Ok(files)
@@ -162,8 +165,8 @@ fn vectors(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
 
 /// A record as Markdown, and what is said of it against a baseline.
 #[must_use]
-pub fn markdown(record: &Record, against: Option<&Against>) -> String {
-    markdown::render(record) + &against.map(baseline::markdown).unwrap_or_default()
+pub fn markdown(record: &Record, comparison: Option<&BaselineComparison>) -> String {
+    markdown::render(record) + &comparison.map(baseline::markdown).unwrap_or_default()
 }
 
 /// What the outcome of a record means, in a sentence.

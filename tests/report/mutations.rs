@@ -6,7 +6,7 @@ use std::{
 };
 
 use badpeer::{
-    gate::Against,
+    gate::BaselineComparison,
     record::Record,
     report::{self, Format, compare, terminal},
 };
@@ -30,10 +30,10 @@ fn shown(record: &Record) {
     let _ = terminal::render(record, false);
     let other = fixture::record();
     let _ = compare::render(&other, record);
-    let against = Against::of("main", &other, record);
-    let _ = Against::of("main", record, &other);
+    let comparison = BaselineComparison::of("main", &other, record);
+    let _ = BaselineComparison::of("main", record, &other);
     // One that cannot be made says so.
-    let _ = report::files(record, Some(&against), &FORMATS);
+    let _ = report::files(record, Some(&comparison), &FORMATS);
 }
 
 /// The places of all numbers in a value, those of the elements of a list but the first left out.

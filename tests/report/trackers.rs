@@ -1,7 +1,7 @@
 //! What trackers of results and CI systems read, checked by the rules of each format, with names that try to break them.
 
 use badpeer::{
-    gate::{Against, PairedComparison},
+    gate::{BaselineComparison, PairedComparison},
     record::{Outcome, Record},
     report::{
         self, Format,
@@ -326,11 +326,11 @@ fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
 fn nothing_of_a_run_against_a_baseline_is_markup() {
     let (now, mut then) = (named("<img>*"), named("<img>*"));
     (then.commit, then.machine.cpu) = (Some("<img>*".into()), "<img>*".into());
-    let mut against = Against::of("<img>*", &then, &now);
-    assert!(!against.differs.is_empty(), "{against:?}");
-    against.lost.push("<img>*.latency_p99".into());
-    against.new.push("<img>*.latency_p50".into());
-    let page = report::markdown(&now, Some(&against));
+    let mut comparison = BaselineComparison::of("<img>*", &then, &now);
+    assert!(!comparison.differs.is_empty(), "{comparison:?}");
+    comparison.lost.push("<img>*.latency_p99".into());
+    comparison.new.push("<img>*.latency_p50".into());
+    let page = report::markdown(&now, Some(&comparison));
     assert!(page.contains("## Against the baseline &lt;img>") && !page.contains("<img"), "{page}");
     assert!(!page.contains(">*"), "{page}");
 }

@@ -25,14 +25,14 @@ fn record(cpus: &[f64]) -> Record {
     }
 }
 
-fn calls(against: &Against) -> Vec<Option<Call>> {
-    against.numbers.iter().map(|since| since.call).collect()
+fn calls(comparison: &BaselineComparison) -> Vec<Option<Call>> {
+    comparison.numbers.iter().map(|change| change.call).collect()
 }
 
 #[test]
 fn every_new_repeat_must_be_worse_than_every_old_one() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
-    let call = |now: &[f64]| Against::of("main", &base, &record(now)).call;
+    let call = |now: &[f64]| BaselineComparison::of("main", &base, &record(now)).call;
     assert_eq!(call(&[1200.0, 1210.0, 1230.0, 1200.0]), Call::Regression);
     assert_eq!(call(&[1200.0, 1210.0, 1230.0]), Call::Inconclusive, "two numbers part so once in 18 times");
     assert_eq!(call(&[1200.0, 1210.0, 1015.0]), Call::Inconclusive, "one is as good as before");
@@ -54,29 +54,36 @@ fn a_lower_bound_is_worse_than_any_number() {
         record
     };
     assert_eq!(
-        Against::of("main", &base, &bounds(500.0)).call,
+        BaselineComparison::of("main", &base, &bounds(500.0)).call,
         Call::Regression,
         "nobody knows how much more"
     );
-    assert_eq!(Against::of("main", &bounds(500.0), &base).call, Call::Pass);
-    assert_eq!(Against::of("main", &bounds(500.0), &bounds(900.0)).call, Call::Pass, "both as bad as can be");
+    assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).call, Call::Pass);
+    assert_eq!(
+        BaselineComparison::of("main", &bounds(500.0), &bounds(900.0)).call,
+        Call::Pass,
+        "both as bad as can be"
+    );
 }
 
 #[test]
 fn on_another_kernel_only_counts_are_gated() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
-    assert_eq!(calls(&Against::of("main", &base, &now)), [Some(Call::Regression), Some(Call::Regression)]);
+    assert_eq!(
+        calls(&BaselineComparison::of("main", &base, &now)),
+        [Some(Call::Regression), Some(Call::Regression)]
+    );
     now.machine.kernel = "6.9".into();
-    let against = Against::of("main", &base, &now);
-    assert_eq!(calls(&against), [None, Some(Call::Regression)], "system calls are the same anywhere");
-    assert_eq!(against.differs, ["another kernel:  then, 6.9 now"]);
+    let comparison = BaselineComparison::of("main", &base, &now);
+    assert_eq!(calls(&comparison), [None, Some(Call::Regression)], "system calls are the same anywhere");
+    assert_eq!(comparison.differs, ["another kernel:  then, 6.9 now"]);
     now.machine.kernel = String::new();
     now.profile.clients[0].count = 2;
-    assert_eq!(calls(&Against::of("main", &base, &now))[0], None, "another question");
+    assert_eq!(calls(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
     now.profile = base.profile.clone();
     now.profile.title = "said in other words".into();
-    assert_eq!(calls(&Against::of("main", &base, &now))[0], Some(Call::Regression));
+    assert_eq!(calls(&BaselineComparison::of("main", &base, &now))[0], Some(Call::Regression));
 }
 
 #[test]
@@ -86,10 +93,10 @@ fn what_is_no_more_is_no_pass() {
     for trial in &mut now.points[0].trials {
         trial.summary.shift_remove("server_cpu_per_request");
     }
-    let against = Against::of("main", &base, &now);
-    assert_eq!(against.call, Call::Inconclusive);
-    assert_eq!(against.lost, ["server_cpu_per_request"]);
-    let whole = Against::of("main", &base, &base.clone());
+    let comparison = BaselineComparison::of("main", &base, &now);
+    assert_eq!(comparison.call, Call::Inconclusive);
+    assert_eq!(comparison.lost, ["server_cpu_per_request"]);
+    let whole = BaselineComparison::of("main", &base, &base.clone());
     assert_eq!((whole.call, whole.lost.len()), (Call::Pass, 0));
 }
 
@@ -106,12 +113,13 @@ fn a_time_of_which_events_are_missing_is_not_measured() {
         }
         record
     };
-    let whole = Against::of("main", &timed(1.0), &timed(1.0));
+    let whole = BaselineComparison::of("main", &timed(1.0), &timed(1.0));
     assert!(
-        whole.numbers.iter().any(|since| since.gated.name == "bad.stalled_for_p50") && whole.lost.is_empty()
+        whole.numbers.iter().any(|change| change.gated.name == "bad.stalled_for_p50")
+            && whole.lost.is_empty()
     );
-    let holes = Against::of("main", &timed(0.0), &timed(2.0));
-    assert!(holes.numbers.iter().all(|since| since.gated.name != "bad.stalled_for_p50"));
+    let holes = BaselineComparison::of("main", &timed(0.0), &timed(2.0));
+    assert!(holes.numbers.iter().all(|change| change.gated.name != "bad.stalled_for_p50"));
     assert_eq!(holes.lost, ["bad.stalled_for_p50 (more than 1 % of what it is made of is missing)"]);
     assert_eq!(holes.call, Call::Inconclusive);
 }
@@ -120,8 +128,8 @@ fn a_time_of_which_events_are_missing_is_not_measured() {
 fn a_point_that_was_not_there_is_not_compared() {
     let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
     now.points[0].axes.insert("server.buffer".into(), "chained".into());
-    let against = Against::of("main", &base, &now);
-    assert_eq!((against.numbers.len(), against.call), (0, Call::Invalid));
+    let comparison = BaselineComparison::of("main", &base, &now);
+    assert_eq!((comparison.numbers.len(), comparison.call), (0, Call::Invalid));
 }
 
 /// A made-up run of the group `g`, of which so many requests came to this.
@@ -154,9 +162,13 @@ fn a_run_with_errors_or_silence_is_no_baseline_and_fails_against_one() {
     ] {
         assert_eq!(unfit(&bad).len(), 1, "{:?}", unfit(&bad));
         assert!(unfit(&bad)[0].contains(part), "{:?}", unfit(&bad));
-        let against = Against::of("main", &good, &bad);
-        assert_eq!((against.call, against.faults.len()), (Call::Fail, 1), "{part}");
-        assert_eq!(Against::of("main", &bad, &good).call, Call::Pass, "the baseline's own are past");
+        let comparison = BaselineComparison::of("main", &good, &bad);
+        assert_eq!((comparison.call, comparison.faults.len()), (Call::Fail, 1), "{part}");
+        assert_eq!(
+            BaselineComparison::of("main", &bad, &good).call,
+            Call::Pass,
+            "the baseline's own are past"
+        );
     }
     let mut silent = good.clone();
     silent.points[0].trials[1].summary["g.silent_connections"] = 2.0;
@@ -194,25 +206,25 @@ fn numbers_are_lost_and_new_whichever_profile_names_them() {
         record
     };
     let (base, now) = (with("old"), with("new"));
-    let against = Against::of("main", &base, &now);
+    let comparison = BaselineComparison::of("main", &base, &now);
     assert_eq!(
-        (&against.lost[..], &against.new[..]),
+        (&comparison.lost[..], &comparison.new[..]),
         (&["old.requests_rate".to_owned()][..], &["new.requests_rate".to_owned()][..])
     );
-    assert_ne!(against.call, Call::Pass);
+    assert_ne!(comparison.call, Call::Pass);
     // A group that is there, and whose number the profile no longer gates, is lost as well.
     let mut idle = with("old");
     idle.profile.clients[0].load.depth = None;
     for trial in &mut idle.points[0].trials {
         trial.summary.shift_remove("old.requests_rate");
     }
-    assert_eq!(Against::of("main", &base, &idle).lost, ["old.requests_rate"]);
-    assert_eq!(Against::of("main", &idle, &base).new, ["old.requests_rate"]);
+    assert_eq!(BaselineComparison::of("main", &base, &idle).lost, ["old.requests_rate"]);
+    assert_eq!(BaselineComparison::of("main", &idle, &base).new, ["old.requests_rate"]);
     // A point that is no more.
     let mut moved = base.clone();
     moved.points[0].axes.insert("seed".into(), "2".into());
-    let against = Against::of("main", &base, &moved);
-    assert_eq!((against.lost.len(), against.new.len()), (3, 3));
+    let comparison = BaselineComparison::of("main", &base, &moved);
+    assert_eq!((comparison.lost.len(), comparison.new.len()), (3, 3));
 }
 
 #[test]
@@ -227,12 +239,12 @@ fn what_stands_still_costs_the_others_nothing_and_moves_by_its_middle() {
     };
     let base = with([2e6, 9e6, 3e6, 20e6], 0.0);
     let of = |now: &Record, name: &str| {
-        let against = Against::of("main", &base, now);
-        against.numbers.iter().find(|since| since.gated.name == name).and_then(|since| since.call)
+        let comparison = BaselineComparison::of("main", &base, now);
+        comparison.numbers.iter().find(|change| change.gated.name == name).and_then(|change| change.call)
     };
     assert_eq!(of(&with([80e6, 2e6, 3e6, 4e6], 0.0), "g.longest_wait"), Some(Call::Pass));
     assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(Call::Regression));
     assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(Call::Regression));
-    let against = Against::of("main", &base, &with([2e6; 4], 0.0));
-    assert!(against.numbers.iter().any(Since::stood_still), "{:?}", against.numbers);
+    let comparison = BaselineComparison::of("main", &base, &with([2e6; 4], 0.0));
+    assert!(comparison.numbers.iter().any(MetricChange::stood_still), "{:?}", comparison.numbers);
 }

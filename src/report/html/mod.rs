@@ -16,7 +16,7 @@ use super::{
     view::{axes, command_line, manner, said},
 };
 use crate::{
-    gate::Against,
+    gate::BaselineComparison,
     record::{Machine, Point, Record},
 };
 
@@ -26,14 +26,14 @@ pub(super) use super::medium::html as escape;
 /// The whole page.
 pub(super) fn render(
     record: &Record,
-    against: Option<&Against>,
+    comparison: Option<&BaselineComparison>,
     figures: &[Figure],
 ) -> Result<String, ReportError> {
     let several = record.points.len() > 1;
     let (along, of_points): (Vec<&Figure>, Vec<&Figure>) =
         figures.iter().partition(|figure| figure.name.starts_with("sweep-"));
     let mut body = head(record);
-    body += &against.map(since).unwrap_or_default();
+    body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
         let table = contents::sweep(record).html();
         body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along, "sweep")?));
@@ -76,17 +76,17 @@ fn head(record: &Record) -> String {
 }
 
 /// What is said of the run against a baseline.
-fn since(against: &Against) -> String {
-    let word = against.call.word();
-    let differs = baseline::differs(against);
+fn baseline_section(comparison: &BaselineComparison) -> String {
+    let word = comparison.call.word();
+    let differs = baseline::differs(comparison);
     let differs: Vec<String> = differs.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
     let said = format!(
         "<p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<p class=\"manner\">{}</p>\n{}{}",
         word.to_lowercase(),
-        escape(&baseline::meaning(against)),
-        escape(&baseline::title(against)),
+        escape(&baseline::meaning(comparison)),
+        escape(&baseline::title(comparison)),
         differs.concat(),
-        baseline::table(against).html(),
+        baseline::table(comparison).html(),
     );
     section("baseline", "Since the baseline", &said)
 }

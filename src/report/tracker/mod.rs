@@ -11,7 +11,9 @@ use indexmap::IndexMap;
 
 use super::{Format, baseline, view};
 use crate::{
-    gate::{Against, Call, Expected, Finding, PairedComparison, Since, censored_by, measured},
+    gate::{
+        BaselineComparison, Call, Expected, Finding, MetricChange, PairedComparison, censored_by, measured,
+    },
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
@@ -73,7 +75,7 @@ struct Number {
 impl Told {
     /// What came of a run, and of it against a baseline, if it was held against one.
     #[must_use]
-    pub fn of_run(record: &Record, against: Option<&Against>) -> Self {
+    pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>) -> Self {
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
             let at = at(&words(&point.axes));
@@ -82,7 +84,7 @@ impl Told {
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
         cases.extend(record.died().map(Case::died));
-        cases.extend(against.into_iter().flat_map(Case::of_baseline));
+        cases.extend(comparison.into_iter().flat_map(Case::of_baseline));
         let windows = record.trials().map(|trial| trial.window_ns);
         Self {
             suite: record.name.clone(),
@@ -172,12 +174,12 @@ impl Case {
     }
 
     /// Every number that is gated against a baseline, or that nothing could be.
-    fn of_baseline(against: &Against) -> Vec<Self> {
-        let since = format!("since the baseline {}", against.baseline);
-        if against.call == Call::Invalid {
-            return vec![Self::invalid(&format!(" {since}"), baseline::meaning(against))];
+    fn of_baseline(comparison: &BaselineComparison) -> Vec<Self> {
+        let since = format!("since the baseline {}", comparison.baseline);
+        if comparison.call == Call::Invalid {
+            return vec![Self::invalid(&format!(" {since}"), baseline::meaning(comparison))];
         }
-        let case = |number: &Since| {
+        let case = |number: &MetricChange| {
             let call = number.call?;
             Some(Self {
                 name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),
@@ -192,12 +194,12 @@ impl Case {
             result: call.outcome(),
             facts: facts.join("; "),
         };
-        let mut cases: Vec<Self> = against.numbers.iter().filter_map(case).collect();
-        if !against.faults.is_empty() {
-            cases.push(told("no errors and no silence", Call::Fail, against.faults.clone()));
+        let mut cases: Vec<Self> = comparison.numbers.iter().filter_map(case).collect();
+        if !comparison.faults.is_empty() {
+            cases.push(told("no errors and no silence", Call::Fail, comparison.faults.clone()));
         }
-        if !against.lost.is_empty() {
-            cases.push(told("no number is lost", Call::Inconclusive, against.lost.clone()));
+        if !comparison.lost.is_empty() {
+            cases.push(told("no number is lost", Call::Inconclusive, comparison.lost.clone()));
         }
         cases
     }
