@@ -9,7 +9,7 @@ use std::{
 use super::{Exit, Failure, run::stem, store};
 use crate::{
     files,
-    gate::{self, BaselineComparison, Call},
+    gate::{self, BaselineComparison, GateVerdict},
     profile::Profile,
     record::{Point, Record, Trial},
     run::Request,
@@ -182,9 +182,9 @@ impl Baselines {
 
 /// The exit code of a run against its baseline.
 pub(super) fn exit(comparison: Option<&BaselineComparison>) -> Exit {
-    match comparison.map(|comparison| (comparison.call, comparison.lost.is_empty())) {
-        Some((Call::Regression | Call::Fail, _)) => Exit::Failed,
-        Some((Call::Invalid, _) | (_, false)) => Exit::Invalid,
-        Some((Call::Pass | Call::Inconclusive, true)) | None => Exit::Pass,
+    match comparison.map(|comparison| (comparison.verdict, comparison.lost.is_empty())) {
+        Some((GateVerdict::Regression | GateVerdict::Fail, _)) => Exit::Failed,
+        Some((GateVerdict::Invalid, _) | (_, false)) => Exit::Invalid,
+        Some((GateVerdict::Pass | GateVerdict::Inconclusive, true)) | None => Exit::Pass,
     }
 }

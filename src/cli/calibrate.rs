@@ -6,7 +6,7 @@ use super::{
     gate::{ComparisonEnd, Contest, Manner},
     print_raw, say, to_json,
 };
-use crate::gate::{Calibration, Call};
+use crate::gate::{Calibration, GateVerdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -60,9 +60,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
             let line = format!(
                 "{:>3}  {:<12}  {:>3.0} s  {}",
                 gate + 1,
-                comparison.call.word(),
+                comparison.verdict.word(),
                 comparison.origin.seconds,
-                comparison.names(Call::Regression).join(" ")
+                comparison.names(GateVerdict::Regression).join(" ")
             );
             say(line.trim_end());
         }

@@ -8,7 +8,7 @@ use super::{
     github, print_raw, say, store, to_json,
 };
 use crate::{
-    gate::{Call, PairedComparison},
+    gate::{GateVerdict, PairedComparison},
     report::{self, Format, ReportError},
     run::Interrupt,
 };
@@ -159,12 +159,12 @@ fn tell(args: &Args, comparison: PairedComparison) -> (Done, Option<Failure>) {
 }
 
 fn exit(comparison: &PairedComparison, end: &ComparisonEnd, strict: bool) -> Exit {
-    match (end, comparison.call) {
+    match (end, comparison.verdict) {
         (ComparisonEnd::Interrupted, _) => Exit::Interrupted,
         (ComparisonEnd::Broken(failure), _) => failure.exit,
-        (ComparisonEnd::Finished, Call::Regression | Call::Fail) => Exit::Failed,
-        (ComparisonEnd::Finished, Call::Invalid) => Exit::Invalid,
-        (ComparisonEnd::Finished, Call::Inconclusive) if strict => Exit::Invalid,
-        (ComparisonEnd::Finished, Call::Inconclusive | Call::Pass) => Exit::Pass,
+        (ComparisonEnd::Finished, GateVerdict::Regression | GateVerdict::Fail) => Exit::Failed,
+        (ComparisonEnd::Finished, GateVerdict::Invalid) => Exit::Invalid,
+        (ComparisonEnd::Finished, GateVerdict::Inconclusive) if strict => Exit::Invalid,
+        (ComparisonEnd::Finished, GateVerdict::Inconclusive | GateVerdict::Pass) => Exit::Pass,
     }
 }

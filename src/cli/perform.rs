@@ -190,7 +190,7 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcom
     let worse = comparison.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
     outcomes.push(Done {
         profile: request.name.clone(),
-        outcome: worse.map_or(record.outcome().word(), |comparison| comparison.call.word()),
+        outcome: worse.map_or(record.outcome().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,
         meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
         started: Some(record.started.clone()),

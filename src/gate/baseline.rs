@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::unfit::unfit;
 use super::{
     lost::with_reason,
-    pairs::{Call, Gated, WORST, gated, is_trusted},
+    pairs::{GateVerdict, Gated, WORST, gated, is_trusted},
 };
 use crate::{
     metric::{Better, Fold, Metric, Scope, Stat, Unit},
@@ -56,7 +56,8 @@ pub struct BaselineComparison {
     #[serde(default)]
     pub faults: Vec<String>,
     /// What it all comes to.
-    pub call: Call,
+    #[serde(rename = "call")]
+    pub verdict: GateVerdict,
 }
 
 /// A number then and now. Shares are of the baseline's, more being worse: 0.1 is 10 % worse.
@@ -76,7 +77,8 @@ pub struct MetricChange {
     /// How much worse the worst new repeat is than the best old one.
     pub high: f64,
     /// What is said; `None`: shown, and not gated.
-    pub call: Option<Call>,
+    #[serde(rename = "call")]
+    pub verdict: Option<GateVerdict>,
 }
 
 impl MetricChange {
@@ -104,13 +106,18 @@ impl BaselineComparison {
         let (lost, new) = (only_in(baseline, now), only_in(now, baseline));
         let faults = unfit(now);
         correct(&mut numbers);
-        let calls: Vec<Call> = numbers.iter().filter_map(|change: &MetricChange| change.call).collect();
-        let call = [Call::Regression, Call::Inconclusive, Call::Pass];
-        let call = match call.into_iter().find(|call| calls.contains(call)).unwrap_or(Call::Invalid) {
-            Call::Regression => Call::Regression,
-            _ if !faults.is_empty() => Call::Fail,
-            Call::Pass if !lost.is_empty() => Call::Inconclusive,
-            call => call,
+        let verdicts: Vec<GateVerdict> =
+            numbers.iter().filter_map(|change: &MetricChange| change.verdict).collect();
+        let verdict = [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass];
+        let verdict = match verdict
+            .into_iter()
+            .find(|verdict| verdicts.contains(verdict))
+            .unwrap_or(GateVerdict::Invalid)
+        {
+            GateVerdict::Regression => GateVerdict::Regression,
+            _ if !faults.is_empty() => GateVerdict::Fail,
+            GateVerdict::Pass if !lost.is_empty() => GateVerdict::Inconclusive,
+            verdict => verdict,
         };
         Self {
             baseline: name.to_owned(),
@@ -121,7 +128,7 @@ impl BaselineComparison {
             lost,
             new,
             faults,
-            call,
+            verdict,
         }
     }
 }
@@ -144,13 +151,13 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
 
 /// With many numbers one parts by chance: a regression is only called where so many repeats would seldom part in any of them.
 fn correct(numbers: &mut [MetricChange]) {
-    let looks = numbers.iter().filter(|change| change.call.is_some() && !change.stood_still()).count();
+    let looks = numbers.iter().filter(|change| change.verdict.is_some() && !change.stood_still()).count();
     for change in numbers {
         let repeats = (change.then.len(), change.now.len());
-        if change.call == Some(Call::Regression)
+        if change.verdict == Some(GateVerdict::Regression)
             && stats::ways(repeats.0, repeats.0 + repeats.1) < 20.0 * looks as f64
         {
-            change.call = Some(Call::Inconclusive);
+            change.verdict = Some(GateVerdict::Inconclusive);
         }
     }
 }
@@ -211,25 +218,25 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
     let (low, high) = (all().reduce(f64::min)?, all().reduce(f64::max)?);
     let few = then.len().min(values_now.len()) < LEAST_REPEATS;
     let is_gated = is_same_setting || is_count(&gated.name);
-    let call = is_gated.then(|| {
+    let verdict = is_gated.then(|| {
         let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
         // Of what stands still unless something is wrong, extremes of a few repeats say little: their middles do.
         let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
         Some(if few {
-            Call::Inconclusive
+            GateVerdict::Inconclusive
         } else if low > floor || is_too_little(high, floor) {
-            Call::Regression
+            GateVerdict::Regression
         } else if (most < budget || most <= 0.0) && !is_too_little(least, budget) {
-            Call::Pass
+            GateVerdict::Pass
         } else {
-            Call::Inconclusive
+            GateVerdict::Inconclusive
         })
     });
-    let call = call.flatten();
+    let verdict = verdict.flatten();
     let axes = now.axes.clone();
-    Some(MetricChange { gated, axes, then, now: values_now, low: low.exp_m1(), high: high.exp_m1(), call })
+    Some(MetricChange { gated, axes, then, now: values_now, low: low.exp_m1(), high: high.exp_m1(), verdict })
 }
 
 /// Whether it is the same on any machine: neither a time, nor a rate, nor memory.

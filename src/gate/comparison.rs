@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Call, Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, lost::with_reason,
-    unserved,
+    Cell, Expected, Finding, GateVerdict, Gated, Pair, Window, compare, expected, faults, judge,
+    lost::with_reason, unserved,
 };
 use crate::{
     profile::Profile,
@@ -57,7 +57,8 @@ pub struct PairedComparison {
     #[serde(flatten)]
     pub origin: Origin,
     /// What it all comes to.
-    pub call: Call,
+    #[serde(rename = "call")]
+    pub verdict: GateVerdict,
     /// Every number that was gated.
     pub findings: Vec<Finding>,
     /// What the profile expects, judged of the head; `None` where it was not judged at all.
@@ -130,14 +131,17 @@ impl PairedComparison {
         let said = worst(&findings, judged, origin.head_died.is_some(), !doubts.is_empty());
         let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty() || nobody_was_served;
         // What was found stands, however little else can be said.
-        let call =
-            if too_few && !matches!(said, Call::Regression | Call::Fail) { Call::Invalid } else { said };
+        let verdict = if too_few && !matches!(said, GateVerdict::Regression | GateVerdict::Fail) {
+            GateVerdict::Invalid
+        } else {
+            said
+        };
         Self {
             format: COMPARISON_FORMAT,
             badpeer: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::describe(),
             origin,
-            call,
+            verdict,
             findings,
             expected: Some(expected),
             not_judged,
@@ -151,19 +155,19 @@ impl PairedComparison {
     }
 
     /// The numbers of which that is said.
-    pub fn said(&self, call: Call) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(move |finding| finding.call == call)
+    pub fn said(&self, verdict: GateVerdict) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
     /// The numbers that are worth a line: all but those that stood still, as they should.
     pub fn telling(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.call != Call::Pass || !finding.stood_still())
+        self.findings.iter().filter(|finding| finding.verdict != GateVerdict::Pass || !finding.stood_still())
     }
 
     /// Their names.
     #[must_use]
-    pub fn names(&self, call: Call) -> Vec<&str> {
-        self.said(call).map(|finding| finding.gated.name.as_str()).collect()
+    pub fn names(&self, verdict: GateVerdict) -> Vec<&str> {
+        self.said(verdict).map(|finding| finding.gated.name.as_str()).collect()
     }
 
     /// The expectations that are not met, and what the head did wrong whatever is expected.
@@ -231,19 +235,19 @@ fn worst<'a>(
     expected: impl Iterator<Item = &'a Expected>,
     head_died: bool,
     is_doubtful: bool,
-) -> Call {
-    let said = findings.iter().map(|finding| finding.call);
+) -> GateVerdict {
+    let said = findings.iter().map(|finding| finding.verdict);
     let of_outcome = |expected: &Expected| match expected.verdict.outcome {
-        Outcome::Pass => Call::Pass,
-        Outcome::Fail => Call::Fail,
-        Outcome::Inconclusive | Outcome::Invalid => Call::Inconclusive,
+        Outcome::Pass => GateVerdict::Pass,
+        Outcome::Fail => GateVerdict::Fail,
+        Outcome::Inconclusive | Outcome::Invalid => GateVerdict::Inconclusive,
     };
-    let died = head_died.then_some(Call::Fail);
-    let all: Vec<Call> = said.chain(expected.map(of_outcome)).chain(died).collect();
-    [Call::Regression, Call::Fail, Call::Inconclusive]
+    let died = head_died.then_some(GateVerdict::Fail);
+    let all: Vec<GateVerdict> = said.chain(expected.map(of_outcome)).chain(died).collect();
+    [GateVerdict::Regression, GateVerdict::Fail, GateVerdict::Inconclusive]
         .into_iter()
-        .find(|call| all.contains(call))
-        .unwrap_or(if is_doubtful { Call::Inconclusive } else { Call::Pass })
+        .find(|verdict| all.contains(verdict))
+        .unwrap_or(if is_doubtful { GateVerdict::Inconclusive } else { GateVerdict::Pass })
 }
 
 #[cfg(test)]

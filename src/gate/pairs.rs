@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use self::reading::Number;
 pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{
-    finding::{Call, Finding},
+    finding::{Finding, GateVerdict},
     gated::{Gated, gated},
     spoilt::SPOILT,
 };

@@ -7,7 +7,7 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{BaselineComparison, Call, MetricChange},
+    gate::{BaselineComparison, GateVerdict, MetricChange},
     metric::{Stat, Unit},
     record::{place, stat_of},
     stats::median,
@@ -23,7 +23,7 @@ pub fn render(comparison: &BaselineComparison, color: bool) -> String {
     if !table.is_empty() {
         out.push(format!("\n{}\n", table.text(WIDTH)));
     }
-    out.push(said(comparison.call, &meaning(comparison), color));
+    out.push(said(comparison.verdict, &meaning(comparison), color));
     out.concat()
 }
 
@@ -31,7 +31,7 @@ pub fn render(comparison: &BaselineComparison, color: bool) -> String {
 pub(super) fn markdown(comparison: &BaselineComparison) -> String {
     let mut out = vec![format!("\n## Against the baseline {}\n\n", plain(&comparison.baseline))];
     let (meaning, title) = (plain(&meaning(comparison)), plain(&title(comparison)));
-    out.push(format!("**{}** {meaning}\n\n{title}\n", comparison.call.word()));
+    out.push(format!("**{}** {meaning}\n\n{title}\n", comparison.verdict.word()));
     out.extend(differs(comparison).iter().map(|note| format!("\n- {}", plain(note))));
     out.push(format!("\n\n{}\n", table(comparison).markdown()));
     out.concat()
@@ -54,8 +54,10 @@ pub(super) fn table(comparison: &BaselineComparison) -> Table {
     let right = |title| (title, Align::Right);
     let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
-    for change in
-        comparison.numbers.iter().filter(|change| change.call != Some(Call::Pass) || !change.stood_still())
+    for change in comparison
+        .numbers
+        .iter()
+        .filter(|change| change.verdict != Some(GateVerdict::Pass) || !change.stood_still())
     {
         table.below(&place(&change.axes, " "));
         table.row(cells(change).to_vec());
@@ -71,7 +73,7 @@ fn cells(change: &MetricChange) -> [String; 5] {
         shown(&change.then),
         shown(&change.now),
         format!("{} to {}", percent(change.low), percent(change.high)),
-        change.call.map_or("not gated", Call::word).to_owned(),
+        change.verdict.map_or("not gated", GateVerdict::word).to_owned(),
     ]
 }
 
@@ -93,23 +95,26 @@ pub(super) fn sentence(change: &MetricChange) -> String {
 /// What it comes to, in a sentence.
 #[must_use]
 pub fn meaning(comparison: &BaselineComparison) -> String {
-    let of = |call| {
-        let said = comparison.numbers.iter().filter(move |change: &&MetricChange| change.call == Some(call));
+    let of = |verdict| {
+        let said =
+            comparison.numbers.iter().filter(move |change: &&MetricChange| change.verdict == Some(verdict));
         listed(said.map(|change| change.gated.name.as_str()))
     };
-    match comparison.call {
-        Call::Regression => {
-            format!("Every repeat is worse than every one of the baseline: {}.", of(Call::Regression))
+    match comparison.verdict {
+        GateVerdict::Regression => {
+            format!("Every repeat is worse than every one of the baseline: {}.", of(GateVerdict::Regression))
         }
-        Call::Inconclusive => undecided(&of(Call::Inconclusive), &comparison.lost),
-        Call::Pass => "No repeat is worse than one of the baseline by as much as its budget.".to_owned(),
-        Call::Fail => {
+        GateVerdict::Inconclusive => undecided(&of(GateVerdict::Inconclusive), &comparison.lost),
+        GateVerdict::Pass => {
+            "No repeat is worse than one of the baseline by as much as its budget.".to_owned()
+        }
+        GateVerdict::Fail => {
             format!(
                 "Whatever the baseline was, this run has errors or silence: {}.",
                 comparison.faults.join("; ")
             )
         }
-        Call::Invalid => "Nothing that is gated was measured in both.".to_owned(),
+        GateVerdict::Invalid => "Nothing that is gated was measured in both.".to_owned(),
     }
 }
 

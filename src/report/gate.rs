@@ -14,7 +14,7 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{Calibration, Call, Finding, PairedComparison},
+    gate::{Calibration, Finding, GateVerdict, PairedComparison},
     record::named_at,
 };
 
@@ -27,14 +27,14 @@ pub fn render(comparison: &PairedComparison, color: bool) -> String {
     );
     out.push("\n".to_owned());
     out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
-    out.push(said(comparison.call, &meaning(comparison), color));
+    out.push(said(comparison.verdict, &meaning(comparison), color));
     out.concat()
 }
 
-/// A call and what it means, as the last words of a text.
-pub(super) fn said(call: Call, meaning: &str, color: bool) -> String {
-    let (word, text) = (call.word(), hanging(&format!("{}  ", call.word()), meaning, 4));
-    painted(word, call.outcome(), color) + &text[word.len()..]
+/// A verdict and what it means, as the last words of a text.
+pub(super) fn said(verdict: GateVerdict, meaning: &str, color: bool) -> String {
+    let (word, text) = (verdict.word(), hanging(&format!("{}  ", verdict.word()), meaning, 4));
+    painted(word, verdict.outcome(), color) + &text[word.len()..]
 }
 
 /// The same for a page that shows Markdown.
@@ -43,7 +43,7 @@ pub fn markdown(comparison: &PairedComparison) -> String {
     let mut out = vec![format!(
         "# {}: {}\n\n{}\n",
         plain(&comparison.origin.name),
-        comparison.call.word(),
+        comparison.verdict.word(),
         plain(&meaning(comparison))
     )];
     out.push(format!("\n{}\n", plain(&title(comparison))));
@@ -95,8 +95,8 @@ pub fn calibration(calibration: &Calibration) -> String {
 
 /// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
 pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
-    let calls = [Call::Regression, Call::Inconclusive, Call::Pass];
-    let mut tables = calls.map(|call| table(comparison, call)).to_vec();
+    let verdicts = [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass];
+    let mut tables = verdicts.map(|verdict| table(comparison, verdict)).to_vec();
     tables.push(unmet(comparison));
     tables.retain(|table| !table.is_empty());
     tables
@@ -127,20 +127,20 @@ fn title(comparison: &PairedComparison) -> String {
     )
 }
 
-fn table(comparison: &PairedComparison, call: Call) -> Table {
+fn table(comparison: &PairedComparison, verdict: GateVerdict) -> Table {
     let right = |title| (title, Align::Right);
     let head =
         [("number", Align::Left), right("base"), right("head"), right("worse by"), right("95 % interval")];
-    let mut table = Table::new(call.word(), &head);
-    if call == Call::Inconclusive {
+    let mut table = Table::new(verdict.word(), &head);
+    if verdict == GateVerdict::Inconclusive {
         table.column("finds from", Align::Right);
     }
-    for finding in comparison.telling().filter(|finding| finding.call == call) {
+    for finding in comparison.telling().filter(|finding| finding.verdict == verdict) {
         table.below(&finding.here());
         let shown = Shown::of(finding);
         let mut cells =
             vec![finding.gated.name.clone(), shown.base(), shown.head(), shown.estimate(), shown.interval()];
-        if call == Call::Inconclusive {
+        if verdict == GateVerdict::Inconclusive {
             cells.push(finding.detectable.map_or_else(|| "more pairs".to_owned(), |from| shown.change(from)));
         }
         table.row(cells);
@@ -166,15 +166,15 @@ pub(super) fn sentence(finding: &Finding) -> String {
 /// What the comparison comes to, in a sentence or two.
 #[must_use]
 pub fn meaning(comparison: &PairedComparison) -> String {
-    let names = |call| listed(comparison.names(call));
-    match comparison.call {
-        Call::Regression => {
-            format!("It got worse, and fresh pairs confirmed it: {}.", names(Call::Regression))
+    let names = |verdict| listed(comparison.names(verdict));
+    match comparison.verdict {
+        GateVerdict::Regression => {
+            format!("It got worse, and fresh pairs confirmed it: {}.", names(GateVerdict::Regression))
         }
-        Call::Fail => failure(comparison),
-        Call::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
-        Call::Inconclusive => undecided(comparison),
-        Call::Invalid => {
+        GateVerdict::Fail => failure(comparison),
+        GateVerdict::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
+        GateVerdict::Inconclusive => undecided(comparison),
+        GateVerdict::Invalid => {
             let why = "Too few pairs stand, or nothing was measured that could be gated.".to_owned();
             iter::once(why).chain(comparison.doubts.iter().cloned()).collect::<Vec<_>>().join(" ")
         }
@@ -194,7 +194,7 @@ fn failure(comparison: &PairedComparison) -> String {
 /// Why it is neither a regression nor a pass.
 fn undecided(comparison: &PairedComparison) -> String {
     let mut reasons = Vec::new();
-    let spoilt = comparison.said(Call::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
+    let spoilt = comparison.said(GateVerdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
     if let Some(spoilt) = spoilt {
         reasons.push(format!(
             "The head's trials alone proved nothing more often than the base's: by chance in {:.0} % of such comparisons. More \
@@ -203,7 +203,7 @@ fn undecided(comparison: &PairedComparison) -> String {
         ));
     }
     let names: Vec<&str> = comparison
-        .said(Call::Inconclusive)
+        .said(GateVerdict::Inconclusive)
         .filter(|finding| !finding.is_of_spoilt_trials())
         .map(|finding| finding.gated.name.as_str())
         .collect();

@@ -52,7 +52,7 @@ impl Entry {
             title: format!("{} against {}", origin.head, origin.base),
             started: origin.started.clone(),
             commit: None,
-            outcome: comparison.call.word(),
+            outcome: comparison.verdict.word(),
             meaning: gate::meaning(comparison),
             page: there(root, folder, "index.html"),
             picture: drawn(root, folder, "intervals"),

@@ -25,21 +25,25 @@ fn record(cpus: &[f64]) -> Record {
     }
 }
 
-fn calls(comparison: &BaselineComparison) -> Vec<Option<Call>> {
-    comparison.numbers.iter().map(|change| change.call).collect()
+fn verdicts(comparison: &BaselineComparison) -> Vec<Option<GateVerdict>> {
+    comparison.numbers.iter().map(|change| change.verdict).collect()
 }
 
 #[test]
 fn every_new_repeat_must_be_worse_than_every_old_one() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
-    let call = |now: &[f64]| BaselineComparison::of("main", &base, &record(now)).call;
-    assert_eq!(call(&[1200.0, 1210.0, 1230.0, 1200.0]), Call::Regression);
-    assert_eq!(call(&[1200.0, 1210.0, 1230.0]), Call::Inconclusive, "two numbers part so once in 18 times");
-    assert_eq!(call(&[1200.0, 1210.0, 1015.0]), Call::Inconclusive, "one is as good as before");
-    assert_eq!(call(&[1005.0, 1010.0, 1015.0]), Call::Pass);
-    assert_eq!(call(&[700.0, 710.0, 720.0]), Call::Pass, "better");
-    assert_eq!(call(&[1040.0, 1045.0, 1050.0]), Call::Pass, "worse by less than the floor");
-    assert_eq!(call(&[1500.0, 1500.0]), Call::Inconclusive, "two repeats prove nothing");
+    let verdict = |now: &[f64]| BaselineComparison::of("main", &base, &record(now)).verdict;
+    assert_eq!(verdict(&[1200.0, 1210.0, 1230.0, 1200.0]), GateVerdict::Regression);
+    assert_eq!(
+        verdict(&[1200.0, 1210.0, 1230.0]),
+        GateVerdict::Inconclusive,
+        "two numbers part so once in 18 times"
+    );
+    assert_eq!(verdict(&[1200.0, 1210.0, 1015.0]), GateVerdict::Inconclusive, "one is as good as before");
+    assert_eq!(verdict(&[1005.0, 1010.0, 1015.0]), GateVerdict::Pass);
+    assert_eq!(verdict(&[700.0, 710.0, 720.0]), GateVerdict::Pass, "better");
+    assert_eq!(verdict(&[1040.0, 1045.0, 1050.0]), GateVerdict::Pass, "worse by less than the floor");
+    assert_eq!(verdict(&[1500.0, 1500.0]), GateVerdict::Inconclusive, "two repeats prove nothing");
 }
 
 #[test]
@@ -54,14 +58,14 @@ fn a_lower_bound_is_worse_than_any_number() {
         record
     };
     assert_eq!(
-        BaselineComparison::of("main", &base, &bounds(500.0)).call,
-        Call::Regression,
+        BaselineComparison::of("main", &base, &bounds(500.0)).verdict,
+        GateVerdict::Regression,
         "nobody knows how much more"
     );
-    assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).call, Call::Pass);
+    assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).verdict, GateVerdict::Pass);
     assert_eq!(
-        BaselineComparison::of("main", &bounds(500.0), &bounds(900.0)).call,
-        Call::Pass,
+        BaselineComparison::of("main", &bounds(500.0), &bounds(900.0)).verdict,
+        GateVerdict::Pass,
         "both as bad as can be"
     );
 }
@@ -71,19 +75,23 @@ fn on_another_kernel_only_counts_are_gated() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
     assert_eq!(
-        calls(&BaselineComparison::of("main", &base, &now)),
-        [Some(Call::Regression), Some(Call::Regression)]
+        verdicts(&BaselineComparison::of("main", &base, &now)),
+        [Some(GateVerdict::Regression), Some(GateVerdict::Regression)]
     );
     now.machine.kernel = "6.9".into();
     let comparison = BaselineComparison::of("main", &base, &now);
-    assert_eq!(calls(&comparison), [None, Some(Call::Regression)], "system calls are the same anywhere");
+    assert_eq!(
+        verdicts(&comparison),
+        [None, Some(GateVerdict::Regression)],
+        "system calls are the same anywhere"
+    );
     assert_eq!(comparison.differs, ["another kernel:  then, 6.9 now"]);
     now.machine.kernel = String::new();
     now.profile.clients[0].count = 2;
-    assert_eq!(calls(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
+    assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
     now.profile = base.profile.clone();
     now.profile.title = "said in other words".into();
-    assert_eq!(calls(&BaselineComparison::of("main", &base, &now))[0], Some(Call::Regression));
+    assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], Some(GateVerdict::Regression));
 }
 
 #[test]
@@ -94,10 +102,10 @@ fn what_is_no_more_is_no_pass() {
         trial.summary.shift_remove("server_cpu_per_request");
     }
     let comparison = BaselineComparison::of("main", &base, &now);
-    assert_eq!(comparison.call, Call::Inconclusive);
+    assert_eq!(comparison.verdict, GateVerdict::Inconclusive);
     assert_eq!(comparison.lost, ["server_cpu_per_request"]);
     let whole = BaselineComparison::of("main", &base, &base.clone());
-    assert_eq!((whole.call, whole.lost.len()), (Call::Pass, 0));
+    assert_eq!((whole.verdict, whole.lost.len()), (GateVerdict::Pass, 0));
 }
 
 #[test]
@@ -121,7 +129,7 @@ fn a_time_of_which_events_are_missing_is_not_measured() {
     let holes = BaselineComparison::of("main", &timed(0.0), &timed(2.0));
     assert!(holes.numbers.iter().all(|change| change.gated.name != "bad.stalled_for_p50"));
     assert_eq!(holes.lost, ["bad.stalled_for_p50 (more than 1 % of what it is made of is missing)"]);
-    assert_eq!(holes.call, Call::Inconclusive);
+    assert_eq!(holes.verdict, GateVerdict::Inconclusive);
 }
 
 #[test]
@@ -129,7 +137,7 @@ fn a_point_that_was_not_there_is_not_compared() {
     let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
     now.points[0].axes.insert("server.buffer".into(), "chained".into());
     let comparison = BaselineComparison::of("main", &base, &now);
-    assert_eq!((comparison.numbers.len(), comparison.call), (0, Call::Invalid));
+    assert_eq!((comparison.numbers.len(), comparison.verdict), (0, GateVerdict::Invalid));
 }
 
 /// A made-up run of the group `g`, of which so many requests came to this.
@@ -163,10 +171,10 @@ fn a_run_with_errors_or_silence_is_no_baseline_and_fails_against_one() {
         assert_eq!(unfit(&bad).len(), 1, "{:?}", unfit(&bad));
         assert!(unfit(&bad)[0].contains(part), "{:?}", unfit(&bad));
         let comparison = BaselineComparison::of("main", &good, &bad);
-        assert_eq!((comparison.call, comparison.faults.len()), (Call::Fail, 1), "{part}");
+        assert_eq!((comparison.verdict, comparison.faults.len()), (GateVerdict::Fail, 1), "{part}");
         assert_eq!(
-            BaselineComparison::of("main", &bad, &good).call,
-            Call::Pass,
+            BaselineComparison::of("main", &bad, &good).verdict,
+            GateVerdict::Pass,
             "the baseline's own are past"
         );
     }
@@ -211,7 +219,7 @@ fn numbers_are_lost_and_new_whichever_profile_names_them() {
         (&comparison.lost[..], &comparison.new[..]),
         (&["old.requests_rate".to_owned()][..], &["new.requests_rate".to_owned()][..])
     );
-    assert_ne!(comparison.call, Call::Pass);
+    assert_ne!(comparison.verdict, GateVerdict::Pass);
     // A group that is there, and whose number the profile no longer gates, is lost as well.
     let mut idle = with("old");
     idle.profile.clients[0].load.depth = None;
@@ -240,11 +248,11 @@ fn what_stands_still_costs_the_others_nothing_and_moves_by_its_middle() {
     let base = with([2e6, 9e6, 3e6, 20e6], 0.0);
     let of = |now: &Record, name: &str| {
         let comparison = BaselineComparison::of("main", &base, now);
-        comparison.numbers.iter().find(|change| change.gated.name == name).and_then(|change| change.call)
+        comparison.numbers.iter().find(|change| change.gated.name == name).and_then(|change| change.verdict)
     };
-    assert_eq!(of(&with([80e6, 2e6, 3e6, 4e6], 0.0), "g.longest_wait"), Some(Call::Pass));
-    assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(Call::Regression));
-    assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(Call::Regression));
+    assert_eq!(of(&with([80e6, 2e6, 3e6, 4e6], 0.0), "g.longest_wait"), Some(GateVerdict::Pass));
+    assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(GateVerdict::Regression));
+    assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(GateVerdict::Regression));
     let comparison = BaselineComparison::of("main", &base, &with([2e6; 4], 0.0));
     assert!(comparison.numbers.iter().any(MetricChange::stood_still), "{:?}", comparison.numbers);
 }

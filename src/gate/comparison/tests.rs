@@ -65,9 +65,9 @@ fn good_clients_that_neither_of_the_two_serves_make_it_invalid() {
         }
         compared(&[cell], &profile)
     };
-    assert_eq!(with(5, 0).call, Call::Pass);
+    assert_eq!(with(5, 0).verdict, GateVerdict::Pass);
     for silent in [with(0, 0), with(5, 5)] {
-        assert_eq!(silent.call, Call::Invalid);
+        assert_eq!(silent.verdict, GateVerdict::Invalid);
         assert!(silent.doubts[0].starts_with("Of the base: "), "{:?}", silent.doubts);
     }
 }
@@ -77,7 +77,7 @@ fn a_fault_without_effect_is_no_pass() {
     let shows_nothing =
         |_, trial: &mut Trial| trial.unproven.push("the readers held nothing back".to_owned());
     let comparison = comparison(&[cell("a", pairs(20, shows_nothing))]);
-    assert_eq!(comparison.call, Call::Inconclusive);
+    assert_eq!(comparison.verdict, GateVerdict::Inconclusive);
     assert_eq!(comparison.doubts, ["Nothing was shown: the readers held nothing back."]);
 }
 
@@ -93,7 +93,12 @@ fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
 #[test]
 fn alike_is_a_pass() {
     let comparison = comparison(&[cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, _| ()))]);
-    assert_eq!((comparison.call, comparison.doubts.len()), (Call::Pass, 0), "{:?}", comparison.doubts);
+    assert_eq!(
+        (comparison.verdict, comparison.doubts.len()),
+        (GateVerdict::Pass, 0),
+        "{:?}",
+        comparison.doubts
+    );
 }
 
 /// The same with as many fresh pairs, in which the head spoils so many as well.
@@ -108,20 +113,20 @@ fn a_head_that_spoils_its_trials_is_a_regression() {
     let gone = cell("b", pairs(20, spoiling(20)));
     let gone = Cell { fresh: pairs(20, spoiling(20)), ..gone };
     let gone = comparison(&[cell("a", pairs(20, |_, _| ())), gone]);
-    assert_eq!(gone.call, Call::Regression);
-    assert_eq!(gone.names(Call::Regression), [crate::gate::SPOILT]);
+    assert_eq!(gone.verdict, GateVerdict::Regression);
+    assert_eq!(gone.names(GateVerdict::Regression), [crate::gate::SPOILT]);
     assert!(gone.doubts[0].contains("1 of 2 points"), "{:?}", gone.doubts);
-    assert_eq!(confirmed(20, 20).call, Call::Regression, "though no pair stands");
-    assert_eq!(confirmed(8, 6).call, Call::Regression);
-    assert_eq!(confirmed(8, 5).call, Call::Inconclusive, "not confirmed at 2 %");
-    assert_eq!(confirmed(20, 0).call, Call::Inconclusive);
+    assert_eq!(confirmed(20, 20).verdict, GateVerdict::Regression, "though no pair stands");
+    assert_eq!(confirmed(8, 6).verdict, GateVerdict::Regression);
+    assert_eq!(confirmed(8, 5).verdict, GateVerdict::Inconclusive, "not confirmed at 2 %");
+    assert_eq!(confirmed(20, 0).verdict, GateVerdict::Inconclusive);
 }
 
 #[test]
 fn what_the_head_alone_spoils_is_no_pass_from_the_first_trial_on() {
     for count in [1, 2, 5] {
         let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
-        assert_eq!(few.call, Call::Inconclusive, "{count}");
+        assert_eq!(few.verdict, GateVerdict::Inconclusive, "{count}");
         let spoilt = &few.findings[0];
         assert!(spoilt.is_of_spoilt_trials() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
         assert!((spoilt.head - count as f64 / 20.0).abs() < 1e-12);
@@ -132,7 +137,7 @@ fn what_the_head_alone_spoils_is_no_pass_from_the_first_trial_on() {
         spoiling(6)(n, trial);
         pair
     });
-    assert_eq!(comparison(&[cell("a", both.collect())]).call, Call::Pass);
+    assert_eq!(comparison(&[cell("a", both.collect())]).verdict, GateVerdict::Pass);
 }
 
 #[test]
@@ -140,20 +145,20 @@ fn a_head_that_died_under_load_is_a_fail() {
     let cells = [cell("a", pairs(3, |_, _| ()))];
     let mut origin = comparison(&cells).origin;
     origin.broken_off = Some("head: the server ended".into());
-    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).call, Call::Inconclusive);
+    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).verdict, GateVerdict::Inconclusive);
     origin.head_died = Some("the server ended".into());
-    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).call, Call::Fail);
-    assert_eq!(PairedComparison::of(origin, &[], &[], None).call, Call::Fail, "in its first trial");
+    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).verdict, GateVerdict::Fail);
+    assert_eq!(PairedComparison::of(origin, &[], &[], None).verdict, GateVerdict::Fail, "in its first trial");
 }
 
 #[test]
 fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
     let mut cell = cell("a", pairs(20, |_, _| ()));
     cell.gated.push(Gated { name: "g.latency_p99".into(), ..gated(false) });
-    assert_eq!(comparison(std::slice::from_ref(&cell)).call, Call::Pass);
+    assert_eq!(comparison(std::slice::from_ref(&cell)).verdict, GateVerdict::Pass);
     cell.gated[1].is_asked = true;
     let asked = comparison(&[cell]);
-    assert_eq!((asked.call, asked.not_gated.len()), (Call::Inconclusive, 1));
+    assert_eq!((asked.verdict, asked.not_gated.len()), (GateVerdict::Inconclusive, 1));
     assert!(asked.doubts[0].contains("g.latency_p99 key=a"), "{:?}", asked.doubts);
 }
 
@@ -172,13 +177,18 @@ fn a_time_of_which_events_are_missing_is_not_gated() {
         cell.gated.push(Gated { name: "eviction_lateness_p99".into(), ..gated(false) });
         comparison(&[cell])
     };
-    assert_eq!((of(1.0).call, of(1.0).not_gated.len()), (Call::Pass, 0));
+    assert_eq!((of(1.0).verdict, of(1.0).not_gated.len()), (GateVerdict::Pass, 0));
     let holes = of(2.0);
     assert_eq!(
         holes.not_gated,
         ["eviction_lateness_p99 key=a (more than 1 % of what it is made of is missing)"]
     );
-    assert_eq!(holes.call, Call::Inconclusive, "the head hides what the base shows: {:?}", holes.doubts);
+    assert_eq!(
+        holes.verdict,
+        GateVerdict::Inconclusive,
+        "the head hides what the base shows: {:?}",
+        holes.doubts
+    );
 }
 
 #[test]
@@ -191,16 +201,16 @@ fn wrong_bytes_and_errors_fail_whatever_is_expected() {
         }
     };
     let of = |name, least| comparison(&[cell("a", pairs(20, set(name, least)))]);
-    assert_eq!(of("corrupt_bytes", 1).call, Call::Fail);
-    assert_eq!(of("g.errors", 10).call, Call::Fail);
-    assert_eq!(of("g.errors", 9).call, Call::Pass, "the server was full now and then");
+    assert_eq!(of("corrupt_bytes", 1).verdict, GateVerdict::Fail);
+    assert_eq!(of("g.errors", 10).verdict, GateVerdict::Fail);
+    assert_eq!(of("g.errors", 9).verdict, GateVerdict::Pass, "the server was full now and then");
     assert_eq!(of("corrupt_bytes", 1).unmet().count(), 1);
     let both = pairs(20, |_, _| ()).into_iter().map(|mut pair| {
         pair.base.summary.insert("corrupt_bytes".into(), 1.0);
         pair.head.summary.insert("corrupt_bytes".into(), 1.0);
         pair
     });
-    assert_eq!(comparison(&[cell("a", both.collect())]).call, Call::Pass, "the head is no worse");
+    assert_eq!(comparison(&[cell("a", both.collect())]).verdict, GateVerdict::Pass, "the head is no worse");
 }
 
 #[test]
@@ -209,14 +219,14 @@ fn what_was_found_is_not_hidden_by_what_was_dropped() {
         spoiling(11)(n, head);
         head.summary.insert("corrupt_bytes".to_owned(), 1.0);
     };
-    assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).call, Call::Fail);
+    assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).verdict, GateVerdict::Fail);
     let by_both = |n: usize, mut pair: Pair| {
         spoiling(11)(n, &mut pair.base);
         spoiling(11)(n, &mut pair.head);
         pair
     };
     let dropped = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, pair)| by_both(n, pair));
-    assert_eq!(comparison(&[cell("a", dropped.collect())]).call, Call::Invalid);
+    assert_eq!(comparison(&[cell("a", dropped.collect())]).verdict, GateVerdict::Invalid);
 }
 
 #[test]

@@ -18,7 +18,8 @@ const FEWEST_OF_AN_INTERVAL: usize = 6;
 /// What a gate says of a number, and of a comparison as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Call {
+#[schemars(rename = "Call")]
+pub enum GateVerdict {
     /// It got worse, by more than the floor, and fresh pairs confirmed it.
     Regression,
     /// An expectation of the profile does not hold, the head does what it must not, or a run has errors: said as a whole
@@ -32,7 +33,7 @@ pub enum Call {
     Invalid,
 }
 
-impl Call {
+impl GateVerdict {
     /// The outcome that it is for those who know no more.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
@@ -93,7 +94,8 @@ pub struct Finding {
     /// where these are too few pairs to find any.
     pub detectable: Option<f64>,
     /// What is said.
-    pub call: Call,
+    #[serde(rename = "call")]
+    pub verdict: GateVerdict,
     /// The differences in the order they were measured, as logarithms; 20 where the head alone got no answer to measure.
     pub differences: Vec<f64>,
     /// How many of the differences are the first stage's; the others are of fresh pairs.
@@ -151,7 +153,7 @@ impl Finding {
             is_counted: true,
             confirmed_p,
             detectable: None,
-            call: Call::Inconclusive,
+            verdict: GateVerdict::Inconclusive,
             of_first_stage: Some(first),
             differences,
             gated,
@@ -201,16 +203,16 @@ impl Finding {
         let effect = stats::findable(self.first_stage(), ALPHA / looks.max(1) as f64, CONFIRM_ALPHA);
         self.detectable = effect
             .map(|effect| (self.gated.floor.ln_1p() + effect * stats::scatter(&self.differences)).exp_m1());
-        self.call = self.said();
+        self.verdict = self.said();
     }
 
-    fn said(&self) -> Call {
+    fn said(&self) -> GateVerdict {
         if self.is_suspect() {
-            if self.is_confirmed() { Call::Regression } else { Call::Inconclusive }
+            if self.is_confirmed() { GateVerdict::Regression } else { GateVerdict::Inconclusive }
         } else if self.is_within_budget() && self.pairs >= FEWEST_OF_AN_INTERVAL {
-            Call::Pass
+            GateVerdict::Pass
         } else {
-            Call::Inconclusive
+            GateVerdict::Inconclusive
         }
     }
 

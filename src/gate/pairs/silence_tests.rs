@@ -97,8 +97,8 @@ fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Tri
     cells
 }
 
-fn said(findings: &[Finding], call: Call) -> Vec<&str> {
-    findings.iter().filter(|f| f.call == call).map(|f| f.gated.name.as_str()).collect()
+fn said(findings: &[Finding], verdict: GateVerdict) -> Vec<&str> {
+    findings.iter().filter(|f| f.verdict == verdict).map(|f| f.gated.name.as_str()).collect()
 }
 
 fn set(number: &'static str, value: f64) -> impl Fn(&mut Trial) {
@@ -135,7 +135,7 @@ fn a_server_against_itself_raises_no_alarm() {
     }
     // 5 % of 400 are 20, and three standard deviations 13.
     assert!(suspected <= 33, "{suspected} of 400 first stages");
-    let passed: usize = (0..10).map(|_| said(&gate(&mut coin, 20, |_| ()), Call::Pass).len()).sum();
+    let passed: usize = (0..10).map(|_| said(&gate(&mut coin, 20, |_| ()), GateVerdict::Pass).len()).sum();
     assert!(passed > 10 * 23, "{passed}");
 }
 
@@ -207,7 +207,7 @@ fn a_latency_that_is_no_more_than_a_lower_bound_is_the_worst_there_is() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(23);
     let findings = gate(&mut coin, 20, censored(number));
     let finding = findings.iter().find(|finding| finding.gated.name == number).expect("gated");
-    assert_eq!(finding.call, Call::Regression);
+    assert_eq!(finding.verdict, GateVerdict::Regression);
     assert_eq!((finding.head, finding.head_censored.as_deref()), (1.9e9, Some("unanswered")));
     assert_eq!(finding.base_censored, None);
     // Whoever was answered seldom lacks the 99th percentile for it: that makes no difference.
@@ -227,10 +227,10 @@ fn a_latency_that_is_no_more_than_a_lower_bound_is_the_worst_there_is() {
         }
         let cell = Cell { axes: IndexMap::new(), gated: gated(&profile()), pairs, fresh: Vec::new() };
         let found = compare(&[cell]).into_iter().find(|finding| finding.gated.name == number);
-        found.map(|finding| (finding.call, finding.differences[0]))
+        found.map(|finding| (finding.verdict, finding.differences[0]))
     };
-    assert_eq!(both(false), Some((Call::Pass, 0.0)));
-    assert_eq!(both(true).map(|(call, d)| (call, d < -10.0)), Some((Call::Pass, true)));
+    assert_eq!(both(false), Some((GateVerdict::Pass, 0.0)));
+    assert_eq!(both(true).map(|(verdict, d)| (verdict, d < -10.0)), Some((GateVerdict::Pass, true)));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_head_that_answers_nobody_is_a_regression_though_it_has_no_latency() {
     };
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(24);
     let findings = gate(&mut coin, 20, silent);
-    assert!(said(&findings, Call::Regression).contains(&"open.latency_p99"));
+    assert!(said(&findings, GateVerdict::Regression).contains(&"open.latency_p99"));
     let p99 = findings.iter().find(|finding| finding.gated.name == "open.latency_p99").expect("gated");
     assert_eq!(p99.head_censored.as_deref(), Some("unanswered"));
 }
@@ -258,5 +258,9 @@ fn with_eight_pairs_a_head_that_does_everything_wrong_is_found() {
         }
     };
     let findings = gate(&mut coin, 8, wrong);
-    assert!(!said(&findings, Call::Regression).is_empty(), "{:?}", said(&findings, Call::Inconclusive));
+    assert!(
+        !said(&findings, GateVerdict::Regression).is_empty(),
+        "{:?}",
+        said(&findings, GateVerdict::Inconclusive)
+    );
 }

@@ -6,7 +6,7 @@
 //! numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are not significant,
 //! more of the head's than of the base's are INCONCLUSIVE, from the first one on.
 
-use super::{Call, Cell, Finding, Gated, Pair};
+use super::{Cell, Finding, GateVerdict, Gated, Pair};
 
 /// The name of the number.
 pub const SPOILT: &str = "spoilt_trials";
@@ -35,8 +35,8 @@ impl Finding {
 
     /// What is said of them: what is not yet significant is no PASS where there are more of the head's.
     pub(super) fn doubt_spoilt(&mut self) {
-        if self.is_of_spoilt_trials() && self.call != Call::Regression {
-            self.call = if self.head > self.base { Call::Inconclusive } else { Call::Pass };
+        if self.is_of_spoilt_trials() && self.verdict != GateVerdict::Regression {
+            self.verdict = if self.head > self.base { GateVerdict::Inconclusive } else { GateVerdict::Pass };
         }
     }
 }

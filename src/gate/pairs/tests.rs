@@ -57,16 +57,17 @@ fn gate(coin: &mut Xoshiro256PlusPlus, factor: f64) -> Finding {
 #[test]
 fn a_server_against_itself_is_no_regression_and_a_slower_one_is() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(7);
-    let mut called = |factor| -> Vec<Call> { (0..200).map(|_| gate(&mut coin, factor).call).collect() };
-    let count = |calls: &[Call], call| calls.iter().filter(|c| **c == call).count();
+    let mut called =
+        |factor| -> Vec<GateVerdict> { (0..200).map(|_| gate(&mut coin, factor).verdict).collect() };
+    let count = |calls: &[GateVerdict], verdict| calls.iter().filter(|c| **c == verdict).count();
     let same = called(1.0);
-    assert_eq!(count(&same, Call::Regression), 0);
-    assert!(count(&same, Call::Pass) > 150, "{}", count(&same, Call::Pass));
+    assert_eq!(count(&same, GateVerdict::Regression), 0);
+    assert!(count(&same, GateVerdict::Pass) > 150, "{}", count(&same, GateVerdict::Pass));
     let slower = called(1.1);
-    assert!(count(&slower, Call::Regression) > 170, "{}", count(&slower, Call::Regression));
-    assert_eq!(count(&slower, Call::Pass), 0);
+    assert!(count(&slower, GateVerdict::Regression) > 170, "{}", count(&slower, GateVerdict::Regression));
+    assert_eq!(count(&slower, GateVerdict::Pass), 0);
     let faster = called(0.8);
-    assert_eq!(count(&faster, Call::Pass), 200);
+    assert_eq!(count(&faster, GateVerdict::Pass), 200);
 }
 
 #[test]
@@ -85,9 +86,9 @@ fn what_is_not_confirmed_is_no_regression_and_no_pass() {
     let cells = [cell(cpu(), noisy(&mut coin, 20, 1.3), noisy(&mut coin, 20, 1.0))];
     let finding = compare(&cells).remove(0);
     assert!(finding.adjusted_p < ALPHA && finding.confirmed_p.is_some_and(|p| p > 0.5), "{finding:?}");
-    assert_eq!(finding.call, Call::Inconclusive);
+    assert_eq!(finding.verdict, GateVerdict::Inconclusive);
     let unasked = [cell(cpu(), noisy(&mut coin, 20, 1.3), Vec::new())];
-    assert_eq!(compare(&unasked)[0].call, Call::Inconclusive);
+    assert_eq!(compare(&unasked)[0].verdict, GateVerdict::Inconclusive);
 }
 
 #[test]
@@ -95,19 +96,19 @@ fn too_much_noise_is_inconclusive_and_says_what_would_have_been_found() {
     let values = [1.0, 1.9, 0.6, 1.4, 0.7, 1.6, 0.5, 1.2];
     let pairs = values.map(|v| pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * v)])).to_vec();
     let finding = compare(&[cell(cpu(), pairs, Vec::new())]).remove(0);
-    assert_eq!(finding.call, Call::Inconclusive);
+    assert_eq!(finding.verdict, GateVerdict::Inconclusive);
     assert!(finding.detectable.is_some_and(|from| from > 0.3), "{finding:?}");
 }
 
 #[test]
 fn too_few_pairs_are_no_pass_however_alike_they_are() {
-    let call = |count| {
+    let verdict = |count| {
         let pairs = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]); count];
-        compare(&[cell(cpu(), pairs, Vec::new())])[0].call
+        compare(&[cell(cpu(), pairs, Vec::new())])[0].verdict
     };
     // Of five pairs, both ends are passed by chance once in 16 times: that is no interval of 95 %.
-    assert_eq!(call(5), Call::Inconclusive);
-    assert_eq!(call(6), Call::Pass);
+    assert_eq!(verdict(5), GateVerdict::Inconclusive);
+    assert_eq!(verdict(6), GateVerdict::Pass);
 }
 
 /// A cell of ten pairs, in so many of which each side has the number.
@@ -129,22 +130,22 @@ fn what_one_of_the_two_lacks_is_noticed() {
 fn a_regression_is_told_by_fresh_pairs_alone() {
     let pairs = |factor: f64| vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * factor)]); 12];
     let finding = compare(&[cell(cpu(), pairs(1.5), pairs(1.2))]).remove(0);
-    assert_eq!(finding.call, Call::Regression);
+    assert_eq!(finding.verdict, GateVerdict::Regression);
     assert!(
         (finding.change.value - 0.2).abs() < 0.01,
         "the first stage was chosen for its 50 %: {finding:?}"
     );
     let unsuspected = compare(&[cell(cpu(), pairs(1.0), pairs(1.0))]).remove(0);
-    assert_eq!((unsuspected.call, unsuspected.pairs), (Call::Pass, 24));
+    assert_eq!((unsuspected.verdict, unsuspected.pairs), (GateVerdict::Pass, 24));
 }
 
 #[test]
 fn what_did_not_move_is_a_pass_also_with_a_budget_of_nothing() {
     let strict = Gated { floor: 0.0, budget: 0.0, ..cpu() };
     let same = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]); 8];
-    assert_eq!(compare(&[cell(strict.clone(), same, Vec::new())])[0].call, Call::Pass);
+    assert_eq!(compare(&[cell(strict.clone(), same, Vec::new())])[0].verdict, GateVerdict::Pass);
     let more = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5001.0)]); 8];
-    assert_eq!(compare(&[cell(strict, more, Vec::new())])[0].call, Call::Inconclusive);
+    assert_eq!(compare(&[cell(strict, more, Vec::new())])[0].verdict, GateVerdict::Inconclusive);
 }
 
 /// What is said to be found is found so often, by both stages and among so many numbers.
@@ -175,7 +176,7 @@ fn what_would_have_been_found_is_found_in_four_of_five_cases() {
             }
             let gated = std::iter::once(cpu()).chain((1..NUMBERS).map(others)).collect();
             let cell = Cell { axes: IndexMap::new(), gated, pairs: first, fresh };
-            compare(&[cell])[0].call == Call::Regression
+            compare(&[cell])[0].verdict == GateVerdict::Regression
         };
         let found = (0..200).filter(|_| is_found()).count();
         assert!((140..185).contains(&found), "{found} of 200 with {pairs} pairs");

@@ -7,7 +7,7 @@ use super::{
     figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, stem},
 };
 use crate::{
-    gate::{Call, Finding, PairedComparison},
+    gate::{Finding, GateVerdict, PairedComparison},
     record::Outcome,
 };
 
@@ -49,9 +49,9 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
     let mut layer = |label: &str, color, shape| layers.push(Layer { label: label_of(label), color, shape });
     layer("floor", SKY, Shape::Line(upright(|finding| finding.gated.floor, 0.25), 2));
     layer("budget", INK, Shape::Line(upright(|finding| finding.gated.budget, 0.35), 3));
-    for call in [Call::Regression, Call::Inconclusive, Call::Pass] {
+    for verdict in [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass] {
         let said: Vec<(usize, &&Finding)> =
-            findings.iter().enumerate().filter(|(_, finding)| finding.call == call).collect();
+            findings.iter().enumerate().filter(|(_, finding)| finding.verdict == verdict).collect();
         if said.is_empty() {
             continue;
         }
@@ -59,13 +59,13 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
             vec![(finding.change.low, row(*index)), (finding.change.high, row(*index))]
         };
         let middle = |(index, finding): &(usize, &&Finding)| (finding.change.value, row(*index));
-        layer(call.word(), color(call), Shape::Line(said.iter().map(span).collect(), 3));
-        layer("", color(call), Shape::Dots(said.iter().map(middle).collect()));
+        layer(verdict.word(), color(verdict), Shape::Line(said.iter().map(span).collect(), 3));
+        layer("", color(verdict), Shape::Dots(said.iter().map(middle).collect()));
     }
     let ends = findings.iter().flat_map(|f| [f.change.low, f.change.high, f.gated.budget]);
     let names: Vec<String> = findings.iter().rev().map(|finding| finding.gated.name.clone()).collect();
     let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
-    let worse = findings.iter().filter(|finding| finding.call == Call::Regression).count();
+    let worse = findings.iter().filter(|finding| finding.verdict == GateVerdict::Regression).count();
     Figure {
         name: String::new(),
         title: format!("How much worse the head is{at}: {worse} of {} numbers called REGRESSION", findings.len()),
@@ -100,7 +100,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
         line("no difference", GRAY, 0.0, 1),
         line("floor", SKY, finding.gated.floor, 2),
         line("budget", INK, finding.gated.budget, 2),
-        line("estimate", color(finding.call), finding.change.value, 2),
+        line("estimate", color(finding.verdict), finding.change.value, 2),
     ];
     let dots = |label: &str, color, places: &[(f64, f64)]| Layer {
         label: label_of(label),
@@ -117,7 +117,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
     let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
     Figure {
         name: format!("pairs-{number}-{}", stem(&finding.gated.name)),
-        title: format!("{}{at}: {}", finding.gated.name, finding.call.word()),
+        title: format!("{}{at}: {}", finding.gated.name, finding.verdict.word()),
         about: "How much worse the head was in each pair, in the order of the run; up is worse".to_owned(),
         caption: "A drift of the machine would show as a slope, an outlier as a dot far from the others: neither moves \
                   the verdict by itself, which goes by ranks. A dot at the edge lies beyond it."
@@ -138,8 +138,8 @@ fn changes(values: impl Iterator<Item = f64>) -> Axis {
     Axis::changes(low, high)
 }
 
-fn color(call: Call) -> plotters::style::RGBColor {
-    match call.outcome() {
+fn color(verdict: GateVerdict) -> plotters::style::RGBColor {
+    match verdict.outcome() {
         Outcome::Fail => VERMILION,
         Outcome::Pass => PALETTE[2],
         Outcome::Inconclusive | Outcome::Invalid => ORANGE,

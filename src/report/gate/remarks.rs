@@ -1,7 +1,7 @@
 //! What a reader of a comparison should know beside its numbers.
 
 use crate::{
-    gate::{Call, Expected, Judged, PairedComparison},
+    gate::{Expected, GateVerdict, Judged, PairedComparison},
     record::{Outcome, named_at},
     stats::quantile,
 };
@@ -12,7 +12,7 @@ pub(in crate::report) fn remarks(comparison: &PairedComparison) -> Vec<String> {
     let still: Vec<&str> = comparison
         .findings
         .iter()
-        .filter(|finding| finding.call == Call::Pass && finding.stood_still())
+        .filter(|finding| finding.verdict == GateVerdict::Pass && finding.stood_still())
         .map(|finding| finding.gated.name.as_str())
         .collect();
     if !still.is_empty() {

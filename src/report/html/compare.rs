@@ -6,7 +6,7 @@ use super::{
     remarks, titled,
 };
 use crate::{
-    gate::{Call, PairedComparison},
+    gate::{GateVerdict, PairedComparison},
     report::{ReportError, chart::Figure, gate, view::command_line},
 };
 
@@ -23,7 +23,7 @@ pub(in crate::report) fn render(
         figures.iter().partition(|figure| figure.name.starts_with("pairs-"));
     let of_finding = comparison.telling().zip(pairs);
     let (doubtful, passed): (Vec<_>, Vec<_>) =
-        of_finding.partition(|(finding, _)| finding.call != Call::Pass);
+        of_finding.partition(|(finding, _)| finding.verdict != GateVerdict::Pass);
     let drawn = |figures: &mut dyn Iterator<Item = &Figure>| {
         figures.map(|chart| figure(chart, &chart.name)).collect::<Result<String, _>>()
     };
@@ -44,11 +44,11 @@ pub(in crate::report) fn render(
         remarks("What to know", &gate::remarks(comparison)),
         section("environment", "How it was measured", &environment(comparison)),
     ];
-    page(&format!("{}: {}", comparison.origin.name, comparison.call.word()), &body.concat(), &[])
+    page(&format!("{}: {}", comparison.origin.name, comparison.verdict.word()), &body.concat(), &[])
 }
 
 fn head(comparison: &PairedComparison) -> String {
-    let (origin, word) = (&comparison.origin, comparison.call.word());
+    let (origin, word) = (&comparison.origin, comparison.verdict.word());
     format!(
         "<header>\n<p class=\"kicker\">badpeer compare · {}</p>\n<h1>Did it get worse?</h1>\n\
          <p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<dl>\n<dt>Head</dt><dd><code>{}</code></dd>\n\

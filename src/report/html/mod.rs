@@ -77,7 +77,7 @@ fn head(record: &Record) -> String {
 
 /// What is said of the run against a baseline.
 fn baseline_section(comparison: &BaselineComparison) -> String {
-    let word = comparison.call.word();
+    let word = comparison.verdict.word();
     let differs = baseline::differs(comparison);
     let differs: Vec<String> = differs.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
     let said = format!(

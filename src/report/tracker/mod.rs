@@ -12,7 +12,8 @@ use indexmap::IndexMap;
 use super::{Format, baseline, view};
 use crate::{
     gate::{
-        BaselineComparison, Call, Expected, Finding, MetricChange, PairedComparison, censored_by, measured,
+        BaselineComparison, Expected, Finding, GateVerdict, MetricChange, PairedComparison, censored_by,
+        measured,
     },
     metric::{Better, Stat},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
@@ -105,21 +106,21 @@ impl From<&PairedComparison> for Told {
         if let Some(words) = &comparison.origin.head_died {
             cases.push(Case {
                 name: "the head lives through the load that the base lives through".to_owned(),
-                word: Call::Fail.word(),
+                word: GateVerdict::Fail.word(),
                 result: Outcome::Fail,
                 facts: words.clone(),
             });
-        } else if comparison.call == Call::Invalid {
+        } else if comparison.verdict == GateVerdict::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
         } else if let Some(why) = &comparison.origin.broken_off {
             let why = format!("it ended before all pairs were measured: {why}");
             cases.push(Case::invalid("", why));
         }
-        if !comparison.doubts.is_empty() && comparison.call != Call::Invalid {
+        if !comparison.doubts.is_empty() && comparison.verdict != GateVerdict::Invalid {
             cases.push(Case {
                 name: "nothing speaks against a PASS".to_owned(),
-                word: Call::Inconclusive.word(),
+                word: GateVerdict::Inconclusive.word(),
                 result: Outcome::Inconclusive,
                 facts: comparison.doubts.join(" "),
             });
@@ -147,8 +148,8 @@ impl Case {
     fn of_finding(finding: &Finding) -> Self {
         Self {
             name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
-            word: finding.call.word(),
-            result: finding.call.outcome(),
+            word: finding.verdict.word(),
+            result: finding.verdict.outcome(),
             facts: super::gate::sentence(finding),
         }
     }
@@ -176,30 +177,30 @@ impl Case {
     /// Every number that is gated against a baseline, or that nothing could be.
     fn of_baseline(comparison: &BaselineComparison) -> Vec<Self> {
         let since = format!("since the baseline {}", comparison.baseline);
-        if comparison.call == Call::Invalid {
+        if comparison.verdict == GateVerdict::Invalid {
             return vec![Self::invalid(&format!(" {since}"), baseline::meaning(comparison))];
         }
         let case = |number: &MetricChange| {
-            let call = number.call?;
+            let verdict = number.verdict?;
             Some(Self {
                 name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),
-                word: call.word(),
-                result: call.outcome(),
+                word: verdict.word(),
+                result: verdict.outcome(),
                 facts: baseline::sentence(number),
             })
         };
-        let told = |name: &str, call: Call, facts: Vec<String>| Self {
+        let told = |name: &str, verdict: GateVerdict, facts: Vec<String>| Self {
             name: format!("{name} {since}"),
-            word: call.word(),
-            result: call.outcome(),
+            word: verdict.word(),
+            result: verdict.outcome(),
             facts: facts.join("; "),
         };
         let mut cases: Vec<Self> = comparison.numbers.iter().filter_map(case).collect();
         if !comparison.faults.is_empty() {
-            cases.push(told("no errors and no silence", Call::Fail, comparison.faults.clone()));
+            cases.push(told("no errors and no silence", GateVerdict::Fail, comparison.faults.clone()));
         }
         if !comparison.lost.is_empty() {
-            cases.push(told("no number is lost", Call::Inconclusive, comparison.lost.clone()));
+            cases.push(told("no number is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
         }
         cases
     }
