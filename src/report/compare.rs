@@ -18,7 +18,7 @@ use crate::{
 
 /// What a change amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Change {
+enum ChangeKind {
     Worse,
     Better,
     Same,
@@ -28,7 +28,7 @@ enum Change {
     Unknown,
 }
 
-impl Change {
+impl ChangeKind {
     const fn word(self) -> &'static str {
         match self {
             Self::Worse => "worse",
@@ -49,7 +49,7 @@ struct Pair {
     better: Better,
     a: Side,
     b: Side,
-    change: Change,
+    change: ChangeKind,
 }
 
 /// A number of one record.
@@ -103,7 +103,7 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
     let metric = |pair: &Pair| {
         let name =
             pair.group.as_ref().map_or_else(|| pair.stat.clone(), |group| format!("{group}.{}", pair.stat));
-        let judgment = if pair.change == Change::Fact { "fact" } else { pair.change.word() };
+        let judgment = if pair.change == ChangeKind::Fact { "fact" } else { pair.change.word() };
         let is_known = pair.a.censored.is_none() && pair.b.censored.is_none();
         let (a, b) = (pair.a.mean, pair.b.mean);
         let relative = (a != 0.0 && is_known).then(|| (b - a) / a.abs());
@@ -233,17 +233,17 @@ fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
 
 /// Whether `b` is better than `a` by more than the share `noise` of `a`. A lower bound is taken for more than any number: it
 /// may be infinite.
-fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> Change {
+fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> ChangeKind {
     let of = |side: &Side| if side.censored.is_some() { f64::INFINITY } else { side.mean };
     let (a, b) = (of(a), of(b));
     let beyond = a.is_infinite() || (b - a).abs() > noise * a.abs() + 1e-9;
     match better {
-        Better::Neither => Change::Fact,
-        _ if a.is_infinite() && b.is_infinite() => Change::Unknown,
-        _ if !beyond => Change::Same,
-        Better::Lower if b < a => Change::Better,
-        Better::Higher if b > a => Change::Better,
-        _ => Change::Worse,
+        Better::Neither => ChangeKind::Fact,
+        _ if a.is_infinite() && b.is_infinite() => ChangeKind::Unknown,
+        _ if !beyond => ChangeKind::Same,
+        Better::Lower if b < a => ChangeKind::Better,
+        Better::Higher if b > a => ChangeKind::Better,
+        _ => ChangeKind::Worse,
     }
 }
 
@@ -296,8 +296,9 @@ fn tally(points: &[Compared]) -> String {
     let pairs: Vec<&Pair> = points.iter().flat_map(|point| &point.pairs).collect();
     let count = |change| pairs.iter().filter(|pair| pair.change == change).count();
     let judged = pairs.iter().filter(|pair| pair.better != Better::Neither).count();
-    let (worse, better, same) = (count(Change::Worse), count(Change::Better), count(Change::Same));
-    let unknown = match count(Change::Unknown) {
+    let (worse, better, same) =
+        (count(ChangeKind::Worse), count(ChangeKind::Better), count(ChangeKind::Same));
+    let unknown = match count(ChangeKind::Unknown) {
         0 => String::new(),
         unknown => format!(" Of {unknown} only lower bounds are known on both sides."),
     };
@@ -310,29 +311,29 @@ fn tally(points: &[Compared]) -> String {
 mod tests {
     use super::*;
 
-    fn judged(better: Better, noise: f64, a: f64, b: f64) -> Change {
+    fn judged(better: Better, noise: f64, a: f64, b: f64) -> ChangeKind {
         let side = |mean| Side { mean, censored: None };
         judge(better, noise, &side(a), &side(b))
     }
 
     #[test]
     fn only_a_change_beyond_the_noise_counts() {
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 109.0), Change::Same);
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 111.0), Change::Worse);
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 80.0), Change::Better);
-        assert_eq!(judged(Better::Higher, 0.1, 100.0, 80.0), Change::Worse);
-        assert_eq!(judged(Better::Neither, 0.1, 100.0, 80.0), Change::Fact);
-        assert_eq!(judged(Better::Lower, 0.0, 0.0, 0.0), Change::Same);
-        assert_eq!(judged(Better::Lower, 0.0, 0.0, 1.0), Change::Worse);
+        assert_eq!(judged(Better::Lower, 0.1, 100.0, 109.0), ChangeKind::Same);
+        assert_eq!(judged(Better::Lower, 0.1, 100.0, 111.0), ChangeKind::Worse);
+        assert_eq!(judged(Better::Lower, 0.1, 100.0, 80.0), ChangeKind::Better);
+        assert_eq!(judged(Better::Higher, 0.1, 100.0, 80.0), ChangeKind::Worse);
+        assert_eq!(judged(Better::Neither, 0.1, 100.0, 80.0), ChangeKind::Fact);
+        assert_eq!(judged(Better::Lower, 0.0, 0.0, 0.0), ChangeKind::Same);
+        assert_eq!(judged(Better::Lower, 0.0, 0.0, 1.0), ChangeKind::Worse);
     }
 
     #[test]
     fn a_lower_bound_is_worse_than_any_number() {
         let known = Side { mean: 9e9, censored: None };
         let bound = Side { mean: 1e6, censored: Some("unanswered".to_owned()) };
-        assert_eq!(judge(Better::Lower, 0.2, &known, &bound), Change::Worse);
-        assert_eq!(judge(Better::Lower, 0.2, &bound, &known), Change::Better);
-        assert_eq!(judge(Better::Lower, 0.2, &bound, &bound), Change::Unknown);
+        assert_eq!(judge(Better::Lower, 0.2, &known, &bound), ChangeKind::Worse);
+        assert_eq!(judge(Better::Lower, 0.2, &bound, &known), ChangeKind::Better);
+        assert_eq!(judge(Better::Lower, 0.2, &bound, &bound), ChangeKind::Unknown);
         let pair = pair("good.latency_p99", &known, &bound).expect("a number");
         assert_eq!(percent(&pair), NOTHING);
     }
