@@ -128,13 +128,13 @@ impl PairedComparison {
         doubts.extend(unserved);
         let faults = faults(cells);
         let judged = expected.iter().chain(&faults);
-        let said = worst(&findings, judged, origin.head_died.is_some(), !doubts.is_empty());
+        let found = worst(&findings, judged, origin.head_died.is_some(), !doubts.is_empty());
         let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty() || nobody_was_served;
         // What was found stands, however little else can be said.
-        let verdict = if too_few && !matches!(said, GateVerdict::Regression | GateVerdict::Fail) {
+        let verdict = if too_few && !matches!(found, GateVerdict::Regression | GateVerdict::Fail) {
             GateVerdict::Invalid
         } else {
-            said
+            found
         };
         Self {
             format: COMPARISON_FORMAT,
@@ -155,7 +155,7 @@ impl PairedComparison {
     }
 
     /// The numbers of which that is said.
-    pub fn said(&self, verdict: GateVerdict) -> impl Iterator<Item = &Finding> {
+    pub fn findings_with(&self, verdict: GateVerdict) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
@@ -167,7 +167,7 @@ impl PairedComparison {
     /// Their names.
     #[must_use]
     pub fn names(&self, verdict: GateVerdict) -> Vec<&str> {
-        self.said(verdict).map(|finding| finding.gated.name.as_str()).collect()
+        self.findings_with(verdict).map(|finding| finding.gated.name.as_str()).collect()
     }
 
     /// The expectations that are not met, and what the head did wrong whatever is expected.
@@ -236,14 +236,14 @@ fn worst<'a>(
     head_died: bool,
     is_doubtful: bool,
 ) -> GateVerdict {
-    let said = findings.iter().map(|finding| finding.verdict);
+    let found = findings.iter().map(|finding| finding.verdict);
     let of_outcome = |expected: &Expected| match expected.verdict.outcome {
         Outcome::Pass => GateVerdict::Pass,
         Outcome::Fail => GateVerdict::Fail,
         Outcome::Inconclusive | Outcome::Invalid => GateVerdict::Inconclusive,
     };
     let died = head_died.then_some(GateVerdict::Fail);
-    let all: Vec<GateVerdict> = said.chain(expected.map(of_outcome)).chain(died).collect();
+    let all: Vec<GateVerdict> = found.chain(expected.map(of_outcome)).chain(died).collect();
     [GateVerdict::Regression, GateVerdict::Fail, GateVerdict::Inconclusive]
         .into_iter()
         .find(|verdict| all.contains(verdict))

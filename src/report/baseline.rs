@@ -1,7 +1,7 @@
 //! A run against one that was kept, made visible.
 
 use super::{
-    gate::said,
+    gate::verdict_text,
     table::{Align, Table, plain},
     terminal::{WIDTH, hanging},
     view::listed,
@@ -23,7 +23,7 @@ pub fn render(comparison: &BaselineComparison, color: bool) -> String {
     if !table.is_empty() {
         out.push(format!("\n{}\n", table.text(WIDTH)));
     }
-    out.push(said(comparison.verdict, &meaning(comparison), color));
+    out.push(verdict_text(comparison.verdict, &meaning(comparison), color));
     out.concat()
 }
 
@@ -96,9 +96,9 @@ pub(super) fn sentence(change: &MetricChange) -> String {
 #[must_use]
 pub fn meaning(comparison: &BaselineComparison) -> String {
     let of = |verdict| {
-        let said =
+        let with_verdict =
             comparison.numbers.iter().filter(move |change: &&MetricChange| change.verdict == Some(verdict));
-        listed(said.map(|change| change.gated.name.as_str()))
+        listed(with_verdict.map(|change| change.gated.name.as_str()))
     };
     match comparison.verdict {
         GateVerdict::Regression => {

@@ -27,12 +27,12 @@ pub fn render(comparison: &PairedComparison, color: bool) -> String {
     );
     out.push("\n".to_owned());
     out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
-    out.push(said(comparison.verdict, &meaning(comparison), color));
+    out.push(verdict_text(comparison.verdict, &meaning(comparison), color));
     out.concat()
 }
 
 /// A verdict and what it means, as the last words of a text.
-pub(super) fn said(verdict: GateVerdict, meaning: &str, color: bool) -> String {
+pub(super) fn verdict_text(verdict: GateVerdict, meaning: &str, color: bool) -> String {
     let (word, text) = (verdict.word(), hanging(&format!("{}  ", verdict.word()), meaning, 4));
     painted(word, verdict.outcome(), color) + &text[word.len()..]
 }
@@ -78,7 +78,7 @@ pub fn calibration(calibration: &Calibration) -> String {
         0 => String::new(),
         count => format!(" Another {count} were INVALID, and count for nothing."),
     };
-    let said = match summary.alarm_rate_below {
+    let text = match summary.alarm_rate_below {
         None => format!(
             "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION or FAIL.{invalid}"
         ),
@@ -89,8 +89,8 @@ pub fn calibration(calibration: &Calibration) -> String {
         ),
     };
     let legend = "\"worse by\" is the median, \"suspected\" counts first stages, \"called\" the fresh pairs that confirmed them.";
-    let said = format!("{said} {legend} It took {:.0} s.", summary.seconds);
-    format!("\n{}\n{}", table.text(WIDTH), hanging("", &said, 0))
+    let text = format!("{text} {legend} It took {:.0} s.", summary.seconds);
+    format!("\n{}\n{}", table.text(WIDTH), hanging("", &text, 0))
 }
 
 /// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
@@ -194,7 +194,8 @@ fn failure(comparison: &PairedComparison) -> String {
 /// Why it is neither a regression nor a pass.
 fn undecided(comparison: &PairedComparison) -> String {
     let mut reasons = Vec::new();
-    let spoilt = comparison.said(GateVerdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
+    let spoilt =
+        comparison.findings_with(GateVerdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
     if let Some(spoilt) = spoilt {
         reasons.push(format!(
             "The head's trials alone proved nothing more often than the base's: by chance in {:.0} % of such comparisons. More \
@@ -203,7 +204,7 @@ fn undecided(comparison: &PairedComparison) -> String {
         ));
     }
     let names: Vec<&str> = comparison
-        .said(GateVerdict::Inconclusive)
+        .findings_with(GateVerdict::Inconclusive)
         .filter(|finding| !finding.is_of_spoilt_trials())
         .map(|finding| finding.gated.name.as_str())
         .collect();

@@ -8,7 +8,7 @@ use super::{
     problems::problems,
     stall::explanations,
     table::plain,
-    view::{axes, faults, manner, said},
+    view::{axes, faults, manner, unique_notes},
 };
 use crate::record::Record;
 
@@ -44,16 +44,16 @@ pub(super) fn render(record: &Record) -> String {
         for sentence in ended::sentences(point) {
             paragraph(&format!("> Ended by the server: {}", plain(&sentence)));
         }
-        for note in said(point, |trial| &trial.invalid) {
+        for note in unique_notes(point, |trial| &trial.invalid) {
             paragraph(&format!("> Invalid: {}", plain(&note)));
         }
-        for note in said(point, |trial| &trial.disturbed) {
+        for note in unique_notes(point, |trial| &trial.disturbed) {
             paragraph(&format!("> Times are invalid: {}", plain(&note)));
         }
-        for note in said(point, |trial| &trial.notes) {
+        for note in unique_notes(point, |trial| &trial.notes) {
             paragraph(&format!("> {}", plain(&note)));
         }
-        for why in said(point, |trial| &trial.unproven) {
+        for why in unique_notes(point, |trial| &trial.unproven) {
             paragraph(&format!("> Not shown: {}", plain(&why)));
         }
         for why in explanations(point) {

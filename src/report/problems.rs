@@ -41,18 +41,18 @@ fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
     let worst = |count: fn(&GroupResult) -> u64| {
         results(point, &group.name).max_by_key(|result| count(result)).filter(|result| count(result) > 0)
     };
-    let mut said = Vec::new();
+    let mut found = Vec::new();
     if let Some(result) = worst(|result| result.content.errors) {
-        said.push(advice.on_errors(result));
+        found.push(advice.on_errors(result));
     }
     if let Some(result) = worst(|result| result.content.corrupt) {
-        said.push(advice.on_wrong_bytes(result));
+        found.push(advice.on_wrong_bytes(result));
     }
     let silent = results(point, &group.name).find(|result| result.requests.answered == 0);
-    if let Some(result) = silent.filter(|result| said.is_empty() && result.requests.started > 0) {
-        said.push(advice.on_silence(result));
+    if let Some(result) = silent.filter(|result| found.is_empty() && result.requests.started > 0) {
+        found.push(advice.on_silence(result));
     }
-    said
+    found
 }
 
 /// Who is to be told what to write, and how.

@@ -6,7 +6,9 @@ use super::{
     problems::problems,
     stall::explanations,
     table::{Align, Table, shortened},
-    view::{NOTHING, axes, brief, evictions, faults, groups, manner, outcomes, said, silences, troubles},
+    view::{
+        NOTHING, axes, brief, evictions, faults, groups, manner, outcomes, silences, troubles, unique_notes,
+    },
 };
 use crate::{
     metric::{Fold, Metric},
@@ -83,10 +85,10 @@ fn point_text(point: &Point, color: bool) -> String {
     parts.push(
         remarks("first fault", &faults(point))
             + &remarks("ended by the server", &ended::sentences(point))
-            + &remarks("invalid", &said(point, |t| &t.invalid))
-            + &remarks("times are invalid", &said(point, |t| &t.disturbed))
-            + &remarks("not shown", &said(point, |t| &t.unproven))
-            + &remarks("note", &said(point, |t| &t.notes))
+            + &remarks("invalid", &unique_notes(point, |t| &t.invalid))
+            + &remarks("times are invalid", &unique_notes(point, |t| &t.disturbed))
+            + &remarks("not shown", &unique_notes(point, |t| &t.unproven))
+            + &remarks("note", &unique_notes(point, |t| &t.notes))
             + &remarks("where bytes were held up", &explanations(point)),
     );
     parts.push(point.verdicts.iter().map(|verdict| verdict_line(verdict, color)).collect());

@@ -185,10 +185,10 @@ pub(super) fn outcomes(point: &Point, group: &str) -> String {
         ("timed out", |g| g.ledger.timed_out),
     ];
     let happened = kinds.into_iter().filter(|(_, count)| results(point, group).any(|r| count(r) > 0));
-    let said: Vec<String> = happened
+    let parts: Vec<String> = happened
         .map(|(kind, count)| format!("{} {kind}", counts(results(point, group).map(count))))
         .collect();
-    if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
+    if parts.is_empty() { NOTHING.to_owned() } else { parts.join(", ") }
 }
 
 /// What went wrong with the requests and answers of a group, leaving out what did not happen.
@@ -304,7 +304,7 @@ pub(super) fn evictions(point: &Point) -> Vec<Evicted> {
 }
 
 /// Texts of all repeats, each once, with how many repeats say it where not all do.
-pub(super) fn said<'a>(point: &'a Point, of: fn(&Trial) -> &Vec<String>) -> Vec<String> {
+pub(super) fn unique_notes<'a>(point: &'a Point, of: fn(&Trial) -> &Vec<String>) -> Vec<String> {
     let mut texts: IndexMap<&'a str, usize> = IndexMap::new();
     for text in point.trials.iter().flat_map(of) {
         *texts.entry(text).or_default() += 1;

@@ -56,7 +56,7 @@ pub(crate) fn finding<'a>(comparison: &'a Value, name: &str) -> &'a Value {
 }
 
 /// The names of the numbers of which that is said.
-pub(crate) fn said(comparison: &Value, call: &str) -> Vec<String> {
+pub(crate) fn names_with(comparison: &Value, call: &str) -> Vec<String> {
     let findings = comparison["findings"].as_array().expect("findings").iter();
     let those = findings.filter(|finding| finding["call"] == call);
     those.map(|finding| finding["name"].as_str().expect("a name").to_owned()).collect()

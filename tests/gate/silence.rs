@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::common::{
     BADPEER, badpeer, ending,
-    pairs::{compare, comparison, disturbance, said, told, turn},
+    pairs::{compare, comparison, disturbance, names_with, told, turn},
     skip, text, with_profile,
 };
 
@@ -186,7 +186,7 @@ fn must_find(
 /// These numbers got worse; not asked where the machine was too busy to tell.
 fn must_name(test: &str, folder: &TempDir, numbers: &[&str], told: &str) {
     let kept = comparison(folder);
-    let worse = said(&kept, "REGRESSION");
+    let worse = names_with(&kept, "REGRESSION");
     if !numbers.iter().all(|number| worse.iter().any(|name| name == number)) {
         match disturbance(&kept) {
             Some(why) => skip(&format!("{test}: which numbers got worse: {why}")),

@@ -203,10 +203,10 @@ impl Finding {
         let effect = stats::findable(self.first_stage(), ALPHA / looks.max(1) as f64, CONFIRM_ALPHA);
         self.detectable = effect
             .map(|effect| (self.gated.floor.ln_1p() + effect * stats::scatter(&self.differences)).exp_m1());
-        self.verdict = self.said();
+        self.verdict = self.decide();
     }
 
-    fn said(&self) -> GateVerdict {
+    fn decide(&self) -> GateVerdict {
         if self.is_suspect() {
             if self.is_confirmed() { GateVerdict::Regression } else { GateVerdict::Inconclusive }
         } else if self.is_within_budget() && self.pairs >= FEWEST_OF_AN_INTERVAL {

@@ -97,7 +97,7 @@ fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Tri
     cells
 }
 
-fn said(findings: &[Finding], verdict: GateVerdict) -> Vec<&str> {
+fn names_with(findings: &[Finding], verdict: GateVerdict) -> Vec<&str> {
     findings.iter().filter(|f| f.verdict == verdict).map(|f| f.gated.name.as_str()).collect()
 }
 
@@ -135,7 +135,8 @@ fn a_server_against_itself_raises_no_alarm() {
     }
     // 5 % of 400 are 20, and three standard deviations 13.
     assert!(suspected <= 33, "{suspected} of 400 first stages");
-    let passed: usize = (0..10).map(|_| said(&gate(&mut coin, 20, |_| ()), GateVerdict::Pass).len()).sum();
+    let passed: usize =
+        (0..10).map(|_| names_with(&gate(&mut coin, 20, |_| ()), GateVerdict::Pass).len()).sum();
     assert!(passed > 10 * 23, "{passed}");
 }
 
@@ -243,7 +244,7 @@ fn a_head_that_answers_nobody_is_a_regression_though_it_has_no_latency() {
     };
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(24);
     let findings = gate(&mut coin, 20, silent);
-    assert!(said(&findings, GateVerdict::Regression).contains(&"open.latency_p99"));
+    assert!(names_with(&findings, GateVerdict::Regression).contains(&"open.latency_p99"));
     let p99 = findings.iter().find(|finding| finding.gated.name == "open.latency_p99").expect("gated");
     assert_eq!(p99.head_censored.as_deref(), Some("unanswered"));
 }
@@ -259,8 +260,8 @@ fn with_eight_pairs_a_head_that_does_everything_wrong_is_found() {
     };
     let findings = gate(&mut coin, 8, wrong);
     assert!(
-        !said(&findings, GateVerdict::Regression).is_empty(),
+        !names_with(&findings, GateVerdict::Regression).is_empty(),
         "{:?}",
-        said(&findings, GateVerdict::Inconclusive)
+        names_with(&findings, GateVerdict::Inconclusive)
     );
 }

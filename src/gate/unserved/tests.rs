@@ -36,7 +36,7 @@ fn judged(expect: &str, trial: Trial) -> Vec<Verdict> {
 }
 
 /// What is said of groups that were not served.
-fn said(expect: &str, trial: Trial) -> Vec<String> {
+fn reasons(expect: &str, trial: Trial) -> Vec<String> {
     let judged = judged(expect, trial);
     let inconclusive = judged.iter().filter(|verdict| verdict.outcome == Outcome::Inconclusive);
     inconclusive.filter_map(|verdict| verdict.reason.clone()).collect()
@@ -47,13 +47,13 @@ const CLEAN: [(&str, f64); 3] = [("server_rss_growth", 1.0), ("corrupt_bytes", 0
 
 #[test]
 fn good_clients_without_an_answer_prove_nothing() {
-    let said_of = |answers, errors| said(MEMORY, answered(answers, errors, &CLEAN));
-    assert_eq!(said_of(5, 0), [""; 0]);
-    let none = said_of(0, 0);
+    let reasons_of = |answers, errors| reasons(MEMORY, answered(answers, errors, &CLEAN));
+    assert_eq!(reasons_of(5, 0), [""; 0]);
+    let none = reasons_of(0, 0);
     assert_eq!(none.len(), 1, "who misbehaves need not be served: {none:?}");
     assert!(none[0].starts_with("No request of `good` was answered in the window (7 were sent)"), "{none:?}");
-    assert!(said_of(5, 5)[0].starts_with("All 5 answers to `good` were errors"));
-    let late = said("", answered(5, 0, &[("good.requests", 0.0)]));
+    assert!(reasons_of(5, 5)[0].starts_with("All 5 answers to `good` were errors"));
+    let late = reasons("", answered(5, 0, &[("good.requests", 0.0)]));
     assert_eq!(late.len(), 1, "the warm-up is not the window, and nothing need be expected");
 }
 
@@ -61,7 +61,7 @@ fn good_clients_without_an_answer_prove_nothing() {
 fn a_group_that_was_cut_short_is_not_judged() {
     let mut cut = answered(0, 0, &CLEAN);
     cut.cut_short = true;
-    assert_eq!(said("", cut), [""; 0]);
+    assert_eq!(reasons("", cut), [""; 0]);
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn an_expectation_that_speaks_of_the_silence_is_enough() {
         ("\"good.requests\" = \"= 0\"", [("good.requests", 0.0), ("good.errors", 0.0)], true),
         ("\"good.opened\" = \"= 1\"", [("good.opened", 1.0), ("good.errors", 0.0)], false),
     ] {
-        let said = said(expect, answered(0, 0, &numbers));
-        assert_eq!(said.is_empty(), is_enough, "{expect}: {said:?}");
+        let found = reasons(expect, answered(0, 0, &numbers));
+        assert_eq!(found.is_empty(), is_enough, "{expect}: {found:?}");
     }
 }
 
@@ -92,7 +92,7 @@ fn wrong_bytes_fail_though_nobody_asked() {
 fn of_silence(expect: &str, seconds: f64, numbers: &[(&str, f64)]) -> Vec<String> {
     let silent = [("good.longest_silence", seconds * 1e9)];
     let trial = answered(3200, 0, &[&CLEAN[1..], &silent, numbers].concat());
-    said(expect, Trial { window_ns: (0, 10_000_000_000), ..trial })
+    reasons(expect, Trial { window_ns: (0, 10_000_000_000), ..trial })
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn examined(load: &str, expect: &str, trial: &Trial) -> Findings {
 }
 
 /// What is said of a trial with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
-fn said(load: &str, numbers: &[(&str, f64)]) -> String {
+fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
     let Findings { invalid, disturbed, notes } = examined(load, "", &trial(numbers));
     let kinds = [("invalid", invalid), ("disturbed", disturbed), ("note", notes)];
     let texts = kinds
@@ -46,9 +46,9 @@ fn a_healthy_trial_is_not_remarked_upon() {
         ("host_steal_rate", 0.039),
         ("host_cpu_pressure_rate", 0.2),
     ];
-    assert_eq!(said(OPEN, &healthy), "");
-    assert_eq!(said(CLOSED, &healthy[1..]), "");
-    assert_eq!(said(CLOSED, &[]), "", "what was not measured is not judged");
+    assert_eq!(remarks(OPEN, &healthy), "");
+    assert_eq!(remarks(CLOSED, &healthy[1..]), "");
+    assert_eq!(remarks(CLOSED, &[]), "", "what was not measured is not judged");
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn clients_that_never_came_make_a_trial_invalid() {
 #[test]
 fn requests_that_start_late_make_a_trial_invalid() {
     assert!(
-        said(OPEN, &[("pacing_error_p99", 51e6)])
+        remarks(OPEN, &[("pacing_error_p99", 51e6)])
             .starts_with("invalid: the clients started requests 51 ms late")
     );
 }
 
 #[test]
 fn a_busy_engine_must_start_requests_in_time() {
-    let of = |late_ns, busy| said(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
+    let of = |late_ns, busy| remarks(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
     assert_eq!(of(11e6, 0.94), "");
     assert_eq!(of(9e6, 0.96), "");
     let both = of(11e6, 0.96);
@@ -81,19 +81,19 @@ fn a_busy_engine_must_start_requests_in_time() {
 
 #[test]
 fn a_busy_engine_is_a_note_on_closed_loops() {
-    assert_eq!(said(CLOSED, &[("harness_busy", 0.89)]), "");
-    let note = said(CLOSED, &[("harness_busy", 0.92)]);
+    assert_eq!(remarks(CLOSED, &[("harness_busy", 0.89)]), "");
+    let note = remarks(CLOSED, &[("harness_busy", 0.92)]);
     assert!(
         note.starts_with("note: ") && note.ends_with("(g) are as much the clients' as the server's"),
         "{note}"
     );
-    assert!(said(CLOSED, &[("harness_busy", 0.96)]).contains("(g) are the clients' and not the server's"));
-    assert_eq!(said(OPEN, &[("harness_busy", 0.96)]), "", "an open loop shows it as pacing error");
+    assert!(remarks(CLOSED, &[("harness_busy", 0.96)]).contains("(g) are the clients' and not the server's"));
+    assert_eq!(remarks(OPEN, &[("harness_busy", 0.96)]), "", "an open loop shows it as pacing error");
 }
 
 #[test]
 fn an_engine_that_stands_still_makes_a_trial_invalid() {
-    let words = said(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
+    let words = remarks(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
         words
             .starts_with("invalid: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"),
@@ -163,20 +163,21 @@ fn what_the_clients_ran_out_of_is_named_with_its_remedy() {
 #[test]
 fn steal_is_a_share_of_the_cores_in_use() {
     assert!(
-        said(CLOSED, &[("host_steal_rate", 0.041)]).starts_with("note: other guests of the host took 1.0 %")
+        remarks(CLOSED, &[("host_steal_rate", 0.041)])
+            .starts_with("note: other guests of the host took 1.0 %")
     );
-    assert!(said(CLOSED, &[("host_steal_rate", 0.399)]).starts_with("note: "));
+    assert!(remarks(CLOSED, &[("host_steal_rate", 0.399)]).starts_with("note: "));
     assert!(
-        said(CLOSED, &[("host_steal_rate", 0.4)])
+        remarks(CLOSED, &[("host_steal_rate", 0.4)])
             .starts_with("disturbed: other guests of the host took 10 %")
     );
 }
 
 #[test]
 fn others_on_the_machine_are_worth_a_note() {
-    assert!(said(OPEN, &[("harness_run_delay", 0.12)]).contains("waited for its core 12 % of the time"));
-    assert!(said(OPEN, &[("host_cpu_pressure_rate", 0.3)]).contains("waited for a core 30 % of the time"));
-    let both = said(OPEN, &[("harness_run_delay", 0.12), ("host_cpu_pressure_rate", 0.3)]);
+    assert!(remarks(OPEN, &[("harness_run_delay", 0.12)]).contains("waited for its core 12 % of the time"));
+    assert!(remarks(OPEN, &[("host_cpu_pressure_rate", 0.3)]).contains("waited for a core 30 % of the time"));
+    let both = remarks(OPEN, &[("harness_run_delay", 0.12), ("host_cpu_pressure_rate", 0.3)]);
     assert_eq!(both.matches("note: ").count(), 1, "{both}");
 }
 
@@ -213,7 +214,7 @@ fn requests_without_an_answer_are_worth_a_note() {
 #[test]
 fn programs_on_the_servers_cores_disturb_a_trial_where_the_server_waits_for_them() {
     let of = |others, waited| {
-        said(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
+        remarks(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
     };
     assert_eq!(of(0.049, 0.9), "");
     assert!(of(0.05, 0.02).starts_with("note: other programs used 5.0 % of the server's cores"));
@@ -228,9 +229,9 @@ fn programs_on_the_servers_cores_disturb_a_trial_where_the_server_waits_for_them
     assert!(!crowded.contains("note: "), "{crowded}");
     let pressed =
         [("others_on_server_cores", 0.5), ("server_run_delay_share", 0.5), ("host_cpu_pressure_rate", 0.9)];
-    assert!(!said(CLOSED, &pressed).contains("note: "), "it is said once");
+    assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is said once");
     assert!(
-        said(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
+        remarks(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
         "a kernel that tells no wait"
     );
 }
@@ -239,7 +240,7 @@ fn programs_on_the_servers_cores_disturb_a_trial_where_the_server_waits_for_them
 fn clients_of_others_make_a_trial_invalid_unless_they_are_few() {
     let of = |requests, share| {
         let numbers = [("other_clients", 3.0), ("other_requests", requests), ("other_requests_share", share)];
-        said(CLOSED, &numbers)
+        remarks(CLOSED, &numbers)
     };
     assert_eq!(of(0.0, 0.0), "");
     let few = of(49.0, 0.049);

@@ -50,17 +50,17 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
     layer("floor", SKY, Shape::Line(upright(|finding| finding.gated.floor, 0.25), 2));
     layer("budget", INK, Shape::Line(upright(|finding| finding.gated.budget, 0.35), 3));
     for verdict in [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass] {
-        let said: Vec<(usize, &&Finding)> =
+        let with_verdict: Vec<(usize, &&Finding)> =
             findings.iter().enumerate().filter(|(_, finding)| finding.verdict == verdict).collect();
-        if said.is_empty() {
+        if with_verdict.is_empty() {
             continue;
         }
         let span = |(index, finding): &(usize, &&Finding)| {
             vec![(finding.change.low, row(*index)), (finding.change.high, row(*index))]
         };
         let middle = |(index, finding): &(usize, &&Finding)| (finding.change.value, row(*index));
-        layer(verdict.word(), color(verdict), Shape::Line(said.iter().map(span).collect(), 3));
-        layer("", color(verdict), Shape::Dots(said.iter().map(middle).collect()));
+        layer(verdict.word(), color(verdict), Shape::Line(with_verdict.iter().map(span).collect(), 3));
+        layer("", color(verdict), Shape::Dots(with_verdict.iter().map(middle).collect()));
     }
     let ends = findings.iter().flat_map(|f| [f.change.low, f.change.high, f.gated.budget]);
     let names: Vec<String> = findings.iter().rev().map(|finding| finding.gated.name.clone()).collect();

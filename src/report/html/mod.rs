@@ -13,7 +13,7 @@ use super::{
     problems::problems,
     stall,
     table::Table,
-    view::{axes, command_line, manner, said},
+    view::{axes, command_line, manner, unique_notes},
 };
 use crate::{
     gate::BaselineComparison,
@@ -80,7 +80,7 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
     let word = comparison.verdict.word();
     let differs = baseline::differs(comparison);
     let differs: Vec<String> = differs.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
-    let said = format!(
+    let body = format!(
         "<p class=\"verdict\"><b class=\"{}\">{word}</b> {}</p>\n<p class=\"manner\">{}</p>\n{}{}",
         word.to_lowercase(),
         escape(&baseline::meaning(comparison)),
@@ -88,7 +88,7 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
         differs.concat(),
         baseline::table(comparison).html(),
     );
-    section("baseline", "Since the baseline", &said)
+    section("baseline", "Since the baseline", &body)
 }
 
 /// Text in which what stands between backticks is code.
@@ -134,11 +134,11 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
     let others: Result<Vec<String>, ReportError> =
         others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
-        remarks("Why these figures prove nothing", &said(point, |trial| &trial.invalid)),
-        remarks("Why times, rates and costs prove nothing", &said(point, |trial| &trial.disturbed)),
+        remarks("Why these figures prove nothing", &unique_notes(point, |trial| &trial.invalid)),
+        remarks("Why times, rates and costs prove nothing", &unique_notes(point, |trial| &trial.disturbed)),
         one("What was expected", &[contents::expectations(point)], ""),
-        remarks("What was not shown", &said(point, |trial| &trial.unproven)),
-        remarks("What to know about the figures", &said(point, |trial| &trial.notes)),
+        remarks("What was not shown", &unique_notes(point, |trial| &trial.unproven)),
+        remarks("What to know about the figures", &unique_notes(point, |trial| &trial.notes)),
         remarks("Connections that the server ended", &ended::sentences(point)),
         happened,
         others?.concat(),

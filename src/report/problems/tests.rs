@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What is said of a group with these keys that came to this, and of which `condition` failed.
-fn said(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<String> {
+fn problems_of(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<String> {
     let text =
         format!("title = \"t\"\n[[clients]]\nname = \"good\"\ncount = 1\nload = {{ depth = 1 }}\n{keys}");
     let requests = Requests {
@@ -55,15 +55,15 @@ const HTTP: &str = "protocol = \"http\"";
 fn an_error_is_shown_with_what_to_write_instead() {
     let not_found = |errors_of_nine| errors(errors_of_nine, "HTTP/1.1 404 Not Found");
     assert_eq!(
-        said("bench", HTTP, not_found(9), 9),
+        problems_of("bench", HTTP, not_found(9), 9),
         [
             "`good`: 9 of 9 answers were errors, the first on connection 3, answer 2: `HTTP/1.1 404 Not Found`. Status 2xx is \
           expected: name a path that exists, or allow it with --status 404."
         ]
     );
-    let some = said("bench", HTTP, not_found(2), 9);
+    let some = problems_of("bench", HTTP, not_found(2), 9);
     assert!(some[0].ends_with("or allow it with --status 2xx,404."), "{some:?}");
-    let of_profile = said("run", HTTP, not_found(2), 9);
+    let of_profile = problems_of("run", HTTP, not_found(2), 9);
     assert!(of_profile[0].ends_with("or allow it with http = { status = \"2xx,404\" }."), "{of_profile:?}");
     for (begins, part) in [
         ("HTTP/1.1 301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
@@ -72,10 +72,10 @@ fn an_error_is_shown_with_what_to_write_instead() {
         ("HTTP/1.1 401 Unauthorized", "send what it asks for with --header, or allow it with --status 401"),
         ("HTTP/1.1 418 I'm a teapot", "change the request"),
     ] {
-        let said = said("bench", HTTP, errors(9, begins), 9);
-        assert!(said[0].contains(begins) && said[0].contains(part), "{said:?}");
+        let found = problems_of("bench", HTTP, errors(9, begins), 9);
+        assert!(found[0].contains(begins) && found[0].contains(part), "{found:?}");
     }
-    let resp = said("bench", "protocol = \"resp\"", errors(9, "-NOAUTH Authentication required."), 9);
+    let resp = problems_of("bench", "protocol = \"resp\"", errors(9, "-NOAUTH Authentication required."), 9);
     assert!(
         resp[0].contains("`-NOAUTH Authentication required.`") && resp[0].contains("no password"),
         "{resp:?}"
@@ -87,7 +87,7 @@ fn wrong_bytes_are_shown_with_what_may_be_meant() {
     let fault = |flaw| Some(Fault { stream: 3, at: 0, found: None, flaw });
     let of = |keys: &str, flaw, begins: &str| {
         let first_error = (!begins.is_empty()).then(|| error(begins));
-        said(
+        problems_of(
             "bench",
             keys,
             Tally { corrupt: 5, first_fault: fault(flaw), first_error, ..Tally::default() },
@@ -109,11 +109,11 @@ fn wrong_bytes_are_shown_with_what_may_be_meant() {
 
 #[test]
 fn silence_is_told_with_how_long_it_lasted() {
-    let said = said("bench", HTTP, Tally::default(), 0);
+    let found = problems_of("bench", HTTP, Tally::default(), 0);
     assert!(
-        said[0].starts_with(
+        found[0].starts_with(
             "`good`: not one of 9 requests was answered, the oldest waited for 2 s. Is it the right address"
         ),
-        "{said:?}"
+        "{found:?}"
     );
 }

@@ -81,7 +81,7 @@ impl Told {
         for point in &record.points {
             let at = at(&words(&point.axes));
             cases.extend(point.verdicts.iter().map(|verdict| Case::of_verdict(verdict, &at)));
-            let why = view::said(point, |trial| &trial.invalid).join("; ");
+            let why = view::unique_notes(point, |trial| &trial.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
         cases.extend(record.died().map(Case::died));

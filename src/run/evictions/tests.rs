@@ -32,7 +32,7 @@ fn stalled() -> (Port, TrackedConnection) {
     (port, seen)
 }
 
-fn said(progress_ms: u64, deadline_ms: u64, at_ms: u64) -> ReportedEviction {
+fn reported(progress_ms: u64, deadline_ms: u64, at_ms: u64) -> ReportedEviction {
     of("send_timeout", progress_ms, deadline_ms, at_ms)
 }
 
@@ -57,7 +57,7 @@ fn options(text: &str) -> ServerOptions {
 fn timing(
     asked: &str,
     configured: &str,
-    said: &ReportedEviction,
+    reported: &ReportedEviction,
     (port, seen): (Port, TrackedConnection),
 ) -> (i64, u64) {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
@@ -65,7 +65,7 @@ fn timing(
         crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid");
     let asked = Asked { profile: &profile, options: options(asked), configured: options(configured) };
     let known = Known { port: &port, seen: Some(seen), outside: None };
-    let timing = Timing::of(said, &asked, Some(&known));
+    let timing = Timing::of(reported, &asked, Some(&known));
     (timing.lateness_ns.expect("a timeout") / MS as i64, timing.disagreement_ns / MS)
 }
 
@@ -73,9 +73,9 @@ const TIMEOUT: &str = "send_timeout = '200ms'";
 
 #[test]
 fn a_punctual_server_is_believed_to_the_nanosecond() {
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_241, 1_242), stalled()), (1, 0));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_241, 1_242), stalled()), (1, 0));
     // A tick of the kernel before what was seen is no contradiction.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_025, 1_225, 1_226), stalled()), (1, 0));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_025, 1_225, 1_226), stalled()), (1, 0));
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn a_server_with_twice_the_timeout_is_late_whatever_it_says() {
     let later =
         (Port { ended_ns: Some(1_450 * MS), ..port }, TrackedConnection { held_ns: 1_400 * MS, ..seen });
     // It counts from the right instant, and believes to be on time.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_441, 1_442), later), (201, 200));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_441, 1_442), later), (201, 200));
     // It says that the last progress was later than it can have been, so that the time between seems right.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_241, 1_441, 1_442), later), (181, 180));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_241, 1_441, 1_442), later), (181, 180));
     // Or that it was on time, while everybody saw it hold on.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_241, 1_242), later), (149, 148));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_241, 1_242), later), (149, 148));
 }
 
 #[test]
@@ -97,11 +97,11 @@ fn a_server_that_is_too_early_is_so_whatever_it_says() {
     let (port, seen) = stalled();
     let sooner =
         (Port { ended_ns: Some(1_150 * MS), ..port }, TrackedConnection { held_ns: 1_100 * MS, ..seen });
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_141, 1_142), sooner), (-99, 100));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_141, 1_142), sooner), (-99, 100));
     // The same with a progress that was made up to be old enough.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(941, 1_141, 1_142), sooner), (-78, 79));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(941, 1_141, 1_142), sooner), (-78, 79));
     // An eviction that is said to have come later than the client saw it.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_241, 1_242), sooner).0, -81);
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_241, 1_242), sooner).0, -81);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn flags_of_a_build_are_no_lie_and_still_late_for_the_profile() {
     let later =
         (Port { ended_ns: Some(1_450 * MS), ..port }, TrackedConnection { held_ns: 1_400 * MS, ..seen });
     let own = "send_timeout = '400ms'";
-    assert_eq!(timing(TIMEOUT, own, &said(1_041, 1_441, 1_442), later), (201, 0));
+    assert_eq!(timing(TIMEOUT, own, &reported(1_041, 1_441, 1_442), later), (201, 0));
 }
 
 #[test]
@@ -135,9 +135,9 @@ fn a_server_whose_timer_moves_with_what_it_writes_is_timed_by_that() {
     let (port, seen) = stalled();
     let dribbles = (port, TrackedConnection { acked: between(1_100, 1_110), ..seen });
     let text = "send_timeout = '200ms'\nprogress = 'write-event'";
-    assert_eq!(timing(text, text, &said(1_041, 1_241, 1_242), dribbles), (1, 0));
+    assert_eq!(timing(text, text, &reported(1_041, 1_241, 1_242), dribbles), (1, 0));
     // By acknowledged bytes the same would be too early.
-    assert_eq!(timing(TIMEOUT, TIMEOUT, &said(1_041, 1_241, 1_242), dribbles), (-48, 49));
+    assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_241, 1_242), dribbles), (-48, 49));
 }
 
 #[test]
@@ -152,8 +152,8 @@ fn what_is_lost_is_counted() {
         let found = asked.evictions(journal, counted, &driven, None, 0);
         (found.all.len(), found.lost, found.unmatched)
     };
-    let stranger = ReportedEviction { peer_port: 6, ..said(1_041, 1_241, 1_242) };
-    let list = vec![said(1_041, 1_241, 1_242), stranger];
+    let stranger = ReportedEviction { peer_port: 6, ..reported(1_041, 1_241, 1_242) };
+    let list = vec![reported(1_041, 1_241, 1_242), stranger];
     assert_eq!(made(Some(Journal { evictions: list.clone(), lost: 0 }), 2), (2, 0, 1));
     assert_eq!(
         made(Some(Journal { evictions: list, lost: 3 }), 6),
