@@ -1,4 +1,4 @@
-//! What a step of GitHub Actions is told beside the exit code: marks for what went wrong, and its summary.
+//! What a step of GitHub Actions gets beside the exit code: annotations for what went wrong, and its summary.
 
 use std::{
     env, fs,
@@ -9,15 +9,15 @@ use std::{
 use super::complain;
 use crate::{
     files,
-    report::tracker::{Told, github},
+    report::tracker::{CiReport, github},
 };
 
 /// Inside of GitHub Actions, marks what failed and adds the page to the step's summary; elsewhere neither is made.
-pub(super) fn tell(told: impl FnOnce() -> Told, page: impl FnOnce() -> String) {
+pub(super) fn tell(report: impl FnOnce() -> CiReport, page: impl FnOnce() -> String) {
     if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         // Workflow commands are read from stderr as well, and stdout may be JSON.
         let mut stderr = io::stderr().lock();
-        for line in github::annotations(&told()) {
+        for line in github::annotations(&report()) {
             let _ = writeln!(stderr, "{line}");
         }
     }

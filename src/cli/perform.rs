@@ -18,7 +18,7 @@ use crate::{
     gate::BaselineComparison,
     profile::{Axes, Profile},
     record::{Outcome, Record},
-    report::{self, Format, history::HistoryError, tracker::Told},
+    report::{self, Format, history::HistoryError, tracker::CiReport},
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
 
@@ -222,7 +222,7 @@ fn leave(
         tell(record, store, comparison.as_ref(), output);
     }
     github::tell(
-        || Told::of_run(record, comparison.as_ref()),
+        || CiReport::of_run(record, comparison.as_ref()),
         || report::markdown(record, comparison.as_ref()),
     );
     let written = weighed.and_then(|_| write(record, comparison.as_ref(), store, output, is_finished));

@@ -31,7 +31,7 @@ use std::{
 
 use nix::unistd::{AccessFlags, access};
 
-use self::{chart::Figure, tracker::Told};
+use self::{chart::Figure, tracker::CiReport};
 use crate::{
     files,
     gate::{BaselineComparison, PairedComparison},
@@ -149,7 +149,7 @@ pub fn files(
                 let log = tracker::hlog::render(record).map_err(ReportError::Histograms)?;
                 files.push(("latency.hlog".to_owned(), log));
             }
-            _ => files.extend(tracker::files(&Told::of_run(record, comparison), *format)),
+            _ => files.extend(tracker::files(&CiReport::of_run(record, comparison), *format)),
         }
     }
     Ok(files)

@@ -5,7 +5,7 @@ use badpeer::{
     record::{Outcome, Record},
     report::{
         self, Format,
-        tracker::{Told, github},
+        tracker::{CiReport, github},
     },
 };
 use hdrhistogram::serialization::{
@@ -181,8 +181,8 @@ fn all_conform(name: &str) {
     let comparison = comparison(name, 1.5);
     assert_eq!(junit(&of_comparison(&comparison, Format::Junit, "junit.xml")), (1, 1, 0, 0));
     conforms(&bencher_schema(), &of_comparison(&comparison, Format::Bencher, "bencher.json"));
-    for told in [Told::of_run(&record, None), Told::from(&comparison)] {
-        for line in github::annotations(&told) {
+    for report in [CiReport::of_run(&record, None), CiReport::from(&comparison)] {
+        for line in github::annotations(&report) {
             assert!(line.starts_with("::error title=") || line.starts_with("::warning title="), "{line}");
             assert!(
                 !line.contains(|c: char| c.is_control() && c != '\t') && !line.contains("##["),
@@ -311,8 +311,8 @@ fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
     let back: PairedComparison =
         serde_json::from_str(&serde_json::to_string(&same).expect("JSON")).expect("a comparison");
     assert_eq!(back.findings, same.findings);
-    assert_eq!(github::annotations(&Told::from(&same)), Vec::<String>::new());
-    let worse = github::annotations(&Told::from(&comparison("control", 2.0)));
+    assert_eq!(github::annotations(&CiReport::from(&same)), Vec::<String>::new());
+    let worse = github::annotations(&CiReport::from(&comparison("control", 2.0)));
     assert_eq!(worse.len(), 1);
     assert!(
         worse[0].starts_with("::error title=badpeer compare-control%3A REGRESSION::server_rss_peak"),
@@ -340,7 +340,7 @@ fn marks_are_ten_of_a_kind_and_a_summary_is_a_mebibyte() {
     let mut record = fixture::record();
     let verdict = record.points[0].verdicts.iter().find(|v| v.outcome == Outcome::Fail).expect("one").clone();
     record.points[0].verdicts = vec![verdict; 25];
-    let lines = github::annotations(&Told::of_run(&record, None));
+    let lines = github::annotations(&CiReport::of_run(&record, None));
     assert_eq!(lines.iter().filter(|line| line.starts_with("::error")).count(), 10);
     assert!(lines[9].ends_with("and 16 more"), "{}", lines[9]);
     assert_eq!(github::summary("short", 0), "short");

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Number, Told, at};
+use super::{CiReport, Number, at};
 use crate::metric::{Fold, Metric};
 
 /// The longest names that Bencher takes, in characters.
@@ -10,11 +10,11 @@ const LONGEST_BENCHMARK: usize = 1024;
 const LONGEST_MEASURE: usize = 64;
 
 /// The whole file.
-pub(in crate::report) fn render(told: &Told) -> String {
+pub(in crate::report) fn render(report: &CiReport) -> String {
     let mut all: Map<String, Value> = Map::new();
-    for number in &told.numbers {
+    for number in &report.numbers {
         let group = number.group().map(|group| format!(" {group}")).unwrap_or_default();
-        let benchmark = format!("{}{}{group}", told.suite, at(&number.point));
+        let benchmark = format!("{}{}{group}", report.suite, at(&number.point));
         let benchmark: String = benchmark.chars().take(LONGEST_BENCHMARK).collect();
         let measures = all.entry(benchmark).or_insert_with(|| Value::Object(Map::new()));
         if let Some(measures) = measures.as_object_mut() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{super::medium, Case, Told, at};
+use super::{super::medium, Case, CiReport, at};
 use crate::{metric::Better, record::Outcome};
 
 /// GitHub shows so many of a kind for each step.
@@ -12,18 +12,18 @@ const MOST_SUMMARY: usize = 1024 * 1024;
 
 /// An array of `{name, unit, value, range, extra}` of all numbers that are better in this direction: github-action-benchmark
 /// wants a file for each (`customSmallerIsBetter`, `customBiggerIsBetter`).
-pub(super) fn benchmark(told: &Told, better: Better) -> String {
-    let of_kind = told.numbers.iter().filter(|number| number.better() == better);
+pub(super) fn benchmark(report: &CiReport, better: Better) -> String {
+    let of_kind = report.numbers.iter().filter(|number| number.better() == better);
     let entry = |number: &super::Number| {
         let mut entry = json!({
-            "name": format!("{}: {}{}", told.suite, number.name, at(&number.point)),
+            "name": format!("{}: {}{}", report.suite, number.name, at(&number.point)),
             "unit": number.stat.unit().name(),
             "value": number.value,
         });
         if let Some((low, high)) = number.range {
             entry["range"] = Value::String(format!("± {}", (high - low) / 2.0));
         }
-        if let Some(commit) = &told.commit {
+        if let Some(commit) = &report.commit {
             entry["extra"] = Value::String(format!("commit {commit}"));
         }
         entry
@@ -33,18 +33,18 @@ pub(super) fn benchmark(told: &Told, better: Better) -> String {
 
 /// Workflow commands: an error for each verdict that fails, a warning for each that cannot be given; at most ten of a kind.
 #[must_use]
-pub fn annotations(told: &Told) -> Vec<String> {
+pub fn annotations(report: &CiReport) -> Vec<String> {
     let of = |kind: &str, outcomes: &[Outcome]| -> Vec<String> {
         let mut cases: Vec<&Case> =
-            told.cases.iter().filter(|case| outcomes.contains(&case.result)).collect();
+            report.cases.iter().filter(|case| outcomes.contains(&case.result)).collect();
         // The worst first: of many, GitHub shows no more than the first.
         let rank = ["REGRESSION", "FAIL", "INVALID"];
         cases.sort_by_key(|case| rank.iter().position(|word| *word == case.word).unwrap_or(rank.len()));
         let shown = if cases.len() > MOST_ANNOTATIONS { MOST_ANNOTATIONS - 1 } else { cases.len() };
-        let mut lines: Vec<String> = cases[..shown].iter().map(|case| line(told, kind, case)).collect();
+        let mut lines: Vec<String> = cases[..shown].iter().map(|case| line(report, kind, case)).collect();
         if cases.len() > shown {
             let more = cases.len() - shown;
-            lines.push(format!("::{kind} title={}::and {more} more", property(&told.suite)));
+            lines.push(format!("::{kind} title={}::and {more} more", property(&report.suite)));
         }
         lines
     };
@@ -52,8 +52,8 @@ pub fn annotations(told: &Told) -> Vec<String> {
     errors.into_iter().chain(of("warning", &[Outcome::Inconclusive])).collect()
 }
 
-fn line(told: &Told, kind: &str, case: &Case) -> String {
-    let title = property(&format!("badpeer {}: {}", told.suite, case.word));
+fn line(report: &CiReport, kind: &str, case: &Case) -> String {
+    let title = property(&format!("badpeer {}: {}", report.suite, case.word));
     format!("::{kind} title={title}::{}", data(&format!("{}: {}", case.name, case.facts)))
 }
 

@@ -3,26 +3,26 @@
 
 use std::fmt::Write;
 
-use super::{super::medium::html as text, Case, Told};
+use super::{super::medium::html as text, Case, CiReport};
 use crate::record::Outcome;
 
 /// The whole file.
-pub(in crate::report) fn render(told: &Told) -> String {
-    let count = |outcome| told.cases.iter().filter(|case| case.result == outcome).count();
+pub(in crate::report) fn render(report: &CiReport) -> String {
+    let count = |outcome| report.cases.iter().filter(|case| case.result == outcome).count();
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
-        told.cases.len(),
+        report.cases.len(),
         count(Outcome::Fail),
         count(Outcome::Invalid),
         count(Outcome::Inconclusive),
-        told.seconds
+        report.seconds
     );
-    let suite = text(&told.suite);
+    let suite = text(&report.suite);
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"badpeer\" {counts}>\n\
          <testsuite name=\"{suite}\" {counts}>\n"
     );
-    for case in &told.cases {
+    for case in &report.cases {
         // They were judged together when all was measured: none took time of its own.
         let _ = writeln!(
             out,

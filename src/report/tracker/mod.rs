@@ -1,4 +1,4 @@
-//! What programs are told that follow results over time, or show them beside a build: verdicts as cases, and numbers under
+//! Reports for programs that follow results over time or show them beside a build: verdicts as cases, and numbers under
 //! names that stay the same. Made from a record or from a comparison; one file for each format.
 
 pub(super) mod bencher;
@@ -20,24 +20,24 @@ use crate::{
     stats,
 };
 
-/// The files of a format that is made from what trackers are told; none for any other.
-pub(super) fn files(told: &Told, format: Format) -> Vec<(String, Vec<u8>)> {
+/// The files of a format that is made from a CI report; none for any other.
+pub(super) fn files(report: &CiReport, format: Format) -> Vec<(String, Vec<u8>)> {
     let files = match format {
-        Format::Junit => vec![("junit.xml", junit::render(told))],
+        Format::Junit => vec![("junit.xml", junit::render(report))],
         Format::GithubBenchmark => vec![
-            ("benchmark-smaller.json", github::benchmark(told, Better::Lower)),
-            ("benchmark-bigger.json", github::benchmark(told, Better::Higher)),
+            ("benchmark-smaller.json", github::benchmark(report, Better::Lower)),
+            ("benchmark-bigger.json", github::benchmark(report, Better::Higher)),
         ],
-        Format::Bencher => vec![("bencher.json", bencher::render(told))],
-        Format::Openmetrics => vec![("openmetrics.txt", openmetrics::render(told))],
+        Format::Bencher => vec![("bencher.json", bencher::render(report))],
+        Format::Openmetrics => vec![("openmetrics.txt", openmetrics::render(report))],
         _ => Vec::new(),
     };
     files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect()
 }
 
-/// What came of a run, or of a comparison.
+/// The result of a run or of a comparison, for CI systems and trackers.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct CiReport {
     /// The profile's name, with `compare-` before it for a comparison.
     suite: String,
     /// The commit that was measured, where it is known.
@@ -73,7 +73,7 @@ struct Number {
     range: Option<(f64, f64)>,
 }
 
-impl Told {
+impl CiReport {
     /// What came of a run, and of it against a baseline, if it was held against one.
     #[must_use]
     pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>) -> Self {
@@ -97,7 +97,7 @@ impl Told {
     }
 }
 
-impl From<&PairedComparison> for Told {
+impl From<&PairedComparison> for CiReport {
     fn from(comparison: &PairedComparison) -> Self {
         let findings = comparison.findings.iter().map(Case::of_finding);
         let mut cases: Vec<Case> = findings
@@ -189,7 +189,7 @@ impl Case {
                 facts: baseline::sentence(number),
             })
         };
-        let told = |name: &str, verdict: GateVerdict, facts: Vec<String>| Self {
+        let case_of = |name: &str, verdict: GateVerdict, facts: Vec<String>| Self {
             name: format!("{name} {since}"),
             word: verdict.word(),
             result: verdict.outcome(),
@@ -197,10 +197,10 @@ impl Case {
         };
         let mut cases: Vec<Self> = comparison.numbers.iter().filter_map(case).collect();
         if !comparison.faults.is_empty() {
-            cases.push(told("no errors and no silence", GateVerdict::Fail, comparison.faults.clone()));
+            cases.push(case_of("no errors and no silence", GateVerdict::Fail, comparison.faults.clone()));
         }
         if !comparison.lost.is_empty() {
-            cases.push(told("no number is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
+            cases.push(case_of("no number is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
         }
         cases
     }

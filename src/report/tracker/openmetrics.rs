@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use indexmap::IndexMap;
 
-use super::{Number, Told};
+use super::{CiReport, Number};
 use crate::metric::{Scope, Stat, Unit};
 
 /// The whole file.
-pub(in crate::report) fn render(told: &Told) -> String {
+pub(in crate::report) fn render(report: &CiReport) -> String {
     let mut families: IndexMap<String, Vec<&Number>> = IndexMap::new();
-    for number in &told.numbers {
+    for number in &report.numbers {
         families.entry(number.stat.name()).or_default().push(number);
     }
     let mut out = String::new();
@@ -24,7 +24,7 @@ pub(in crate::report) fn render(told: &Told) -> String {
         }
         let _ = writeln!(out, "# HELP {name} {}", escaped(&stat.help()));
         for number in numbers {
-            let _ = writeln!(out, "{name}{{{}}} {}", labels(told, number), rounded(number.value * factor));
+            let _ = writeln!(out, "{name}{{{}}} {}", labels(report, number), rounded(number.value * factor));
         }
     }
     out + "# EOF\n"
@@ -48,8 +48,8 @@ const fn unit(unit: Unit) -> (&'static str, f64) {
     }
 }
 
-fn labels(told: &Told, number: &Number) -> String {
-    let mut labels = vec![("profile", told.suite.as_str())];
+fn labels(report: &CiReport, number: &Number) -> String {
+    let mut labels = vec![("profile", report.suite.as_str())];
     if !number.point.is_empty() {
         labels.push(("point", &number.point));
     }
