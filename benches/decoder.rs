@@ -32,7 +32,7 @@ fn main() {
 type Case = (&'static str, Script, Vec<u8>);
 
 fn cases(size: usize) -> Vec<Case> {
-    let ask = |keys: &str| toml::from_str::<http::Ask>(keys).expect("a request");
+    let ask = |keys: &str| toml::from_str::<http::RequestSpec>(keys).expect("a request");
     let raw = |end: &str| {
         let exchange: raw::Exchange = toml::from_str(&format!("send = 'x'\n{end}")).expect("an exchange");
         Script::raw(&exchange)

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     codec::{
         Check, Protocol,
-        http::{Statuses, Verb},
+        http::{HttpMethod, Statuses},
         raw::Octets,
     },
     load::{Reconnect, Schedule},
@@ -69,7 +69,7 @@ pub(super) struct Args {
 
     /// What HTTP's good clients ask to be done; GET unless given, and POST with --body
     #[arg(long, short, value_enum, ignore_case = true)]
-    method: Option<Verb>,
+    method: Option<HttpMethod>,
 
     /// The body of HTTP's requests: its text, or @FILE
     #[arg(long, value_name = "TEXT|@FILE")]
@@ -204,7 +204,7 @@ impl Args {
             }
         }
         let body = self.body()?;
-        let usual = if body.is_some() { Verb::Post } else { Verb::Get };
+        let usual = if body.is_some() { HttpMethod::Post } else { HttpMethod::Get };
         Ok(Bench {
             target: self.target(&place.address),
             protocol: if place.path.is_some() { Protocol::Http } else { self.protocol },

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_download_of_the_warm_up_is_in_no_time() {
-        let script = Script::http(&http::Ask::default(), "h", 0, None, None);
+        let script = Script::http(&http::RequestSpec::default(), "h", 0, None, None);
         let mut downloads = Downloads::new(vec![script], 1000);
         for (started_ns, error, came_ns) in
             [(100, false, 900), (950, false, 1900), (960, true, 1900), (2000, false, 2050)]
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_download_takes_as_long_as_its_last_part() {
-        let script = Script::http(&http::Ask::default(), "h", 0, None, None);
+        let script = Script::http(&http::RequestSpec::default(), "h", 0, None, None);
         let mut downloads = Downloads::new(vec![script; 3], 0);
         assert!(!downloads.is_due(2) && downloads.is_due(3), "all connections, or none");
         for (start, errors) in [(1000, [false, false, false]), (5000, [false, true, false])] {

@@ -1,5 +1,5 @@
 //! HTTP/1.1 (RFC 9110 and RFC 9112). A server's side: requests out of bytes, heads of answers into bytes. A client's
-//! side: a request to repeat ([`Ask`]), and [`Decoder`] for the answers.
+//! side: a request to repeat ([`RequestSpec`]), and [`Decoder`] for the answers.
 //!
 //! ```text
 //!   receive buffer ─ Search ─→ a whole head ─ Request::parse ─→ method, target, range …  ─→ the application
@@ -8,12 +8,12 @@
 //! What can be read in two ways is refused: two readings of one request are how requests are smuggled.
 
 mod answer;
-mod ask;
 mod body;
 mod decoder;
 mod fields;
 mod range;
 mod reply;
+mod request_spec;
 mod search;
 mod status;
 mod statuses;
@@ -24,10 +24,10 @@ use std::{borrow::Cow, mem::MaybeUninit};
 pub(super) use self::decoder::Rules;
 pub use self::{
     answer::{Answer, CONTINUE, Keep, http_date, media_type},
-    ask::{Ask, Verb},
     body::Body,
     decoder::Decoder,
     range::{Range, Span},
+    request_spec::{HttpMethod, RequestSpec},
     search::Search,
     status::Status,
     statuses::Statuses,

@@ -53,26 +53,26 @@ impl Script {
     /// `answer` bytes, if that is known; or it is this part of them.
     #[must_use]
     pub fn http(
-        ask: &http::Ask,
+        spec: &http::RequestSpec,
         host: &str,
         payload: u64,
         answer: Option<u64>,
         part: Option<http::Span>,
     ) -> Self {
-        let head = ask.head(host, payload, part);
+        let head = spec.head(host, payload, part);
         // In place of the empty line, a field that goes on and on.
         let endless = [&head[..head.len() - 2], b"X-Endless: "].concat();
-        let (payload, filling) = match &ask.body {
+        let (payload, filling) = match &spec.body {
             Some(body) => (body.0.len() as u64, Filling::Given(body.0.clone())),
             None => (payload, Filling::Own),
         };
         let shape = Shape { head, payload, filling, tail: b"", endless: Some(endless.into()) };
         let rules = http::Rules {
-            bodiless: ask.method == http::Verb::Head,
-            statuses: if part.is_some() { http::Statuses::only(206) } else { ask.status.clone() },
+            bodiless: spec.method == http::HttpMethod::Head,
+            statuses: if part.is_some() { http::Statuses::only(206) } else { spec.status.clone() },
             length: part.map_or(answer, |part| Some(part.length)),
             part: part.zip(answer),
-            check: ask.check,
+            check: spec.check,
             samples: Samples::default(),
         };
         Self(Kind::Http(Arc::new(shape), Arc::new(rules)))

@@ -9,7 +9,7 @@ use super::Target;
 use crate::{
     codec::{
         Check, Protocol,
-        http::{Statuses, Verb},
+        http::{HttpMethod, Statuses},
         raw::Octets,
     },
     load::{Reconnect, Schedule},
@@ -101,7 +101,7 @@ pub struct Bench {
     /// Fields of the head of HTTP's requests.
     pub headers: IndexMap<String, String>,
     /// What is asked for, over HTTP.
-    pub method: Verb,
+    pub method: HttpMethod,
     /// The body of HTTP's requests.
     pub body: Option<Octets>,
 }
@@ -181,7 +181,7 @@ impl Bench {
                 keys.insert("path".to_owned(), path.into());
                 // What bad peers ask for instead is there to be read.
                 if path == self.path {
-                    if self.method != Verb::default() {
+                    if self.method != HttpMethod::default() {
                         keys.insert("method".to_owned(), self.method.to_string().into());
                     }
                     keys.extend(self.body.as_ref().map(|body| ("body".to_owned(), body.to_string().into())));
@@ -309,7 +309,7 @@ mod tests {
                 measure: "10s".parse().expect("a time"),
                 bad,
                 headers: [("X-A".to_owned(), "b".to_owned())].into_iter().collect(),
-                method: Verb::Put,
+                method: HttpMethod::Put,
                 body: Some(Octets(b"a\"\r\n\xff'".to_vec())),
             };
             let profile = parsed(&bench);
@@ -329,7 +329,7 @@ mod tests {
                 assert_eq!(group.headers, bench.headers);
                 let is_large = group.path == "/large";
                 assert_eq!(group.body, if is_large { None } else { bench.body.clone() });
-                assert_eq!(group.method, if is_large { Verb::Get } else { Verb::Put });
+                assert_eq!(group.method, if is_large { HttpMethod::Get } else { HttpMethod::Put });
             }
             let closed = parsed(&Bench { rate: None, requests_per_connection: None, ..bench });
             assert_eq!(closed.clients[0].reconnect.is_some(), protocol == Protocol::Http);
@@ -369,7 +369,7 @@ mod tests {
             measure: "1s".parse().expect("a time"),
             bad: Vec::new(),
             headers: IndexMap::new(),
-            method: Verb::default(),
+            method: HttpMethod::default(),
             body: None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Expectation, Group, Limits, Profile, expect::Names};
 use crate::{
     behavior::{About, Needs, Race},
-    codec::{Check, Protocol, content, http::Verb},
+    codec::{Check, Protocol, content, http::HttpMethod},
     load::{Load, Reconnect, Schedule},
     units::{Count, Rate},
 };
@@ -275,8 +275,10 @@ fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
 }
 
 fn check_race_to_receive(group: &Group, race: &Race) -> Result<(), Fault> {
-    let content =
-        group.http.as_ref().is_some_and(|ask| ask.check == Check::Content && ask.method != Verb::Head);
+    let content = group
+        .http
+        .as_ref()
+        .is_some_and(|spec| spec.check == Check::Content && spec.method != HttpMethod::Head);
     // A round of threads reads all answers of an echo that are under way, or one body.
     let answers = match (group.protocol, group.load.depth.filter(|_| group.load.is_closed_loop())) {
         (Protocol::Echo, Some(depth)) => u64::from(depth),

@@ -104,7 +104,7 @@ pub struct Group {
     pub protocol: Protocol,
     /// For `http`: the request, and what its answer must be; `GET /` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<http::Ask>,
+    pub http: Option<http::RequestSpec>,
     /// For `resp`: the command; `PING` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resp: Option<resp::Command>,

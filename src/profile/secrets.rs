@@ -125,8 +125,8 @@ impl Profile {
     pub fn without_secrets(&self) -> Self {
         let mut profile = self.clone();
         profile.clients.iter_mut().for_each(requests::mask);
-        let asks = profile.clients.iter_mut().filter_map(|group| group.http.as_mut());
-        let fields = asks.flat_map(|ask| ask.headers.iter_mut());
+        let specs = profile.clients.iter_mut().filter_map(|group| group.http.as_mut());
+        let fields = specs.flat_map(|spec| spec.headers.iter_mut());
         let environment = if let Target::Program(program) = &mut profile.server {
             program.command = command(&program.command);
             Some(program.env.iter_mut())

@@ -13,7 +13,7 @@ impl Group {
             (Protocol::Echo, _) => Script::echo(payload),
             (Protocol::Frame, _) => Script::frame(payload, answer.unwrap_or(payload) as u32),
             (Protocol::Line, _) => Script::line(payload),
-            (Protocol::Http, _) => Script::http(&self.ask(), host, payload, answer, None),
+            (Protocol::Http, _) => Script::http(&self.request_spec(), host, payload, answer, None),
             (Protocol::Resp, _) => Script::resp(&self.command(), payload, answer),
             (Protocol::Raw, Some(exchange)) => Script::raw(exchange),
             (Protocol::Raw, None) => unreachable!("a raw group without `raw` is refused"),
@@ -23,17 +23,17 @@ impl Group {
     /// Whether its connections fetch something together, a part each.
     #[must_use]
     pub fn fetches_in_parts(&self) -> bool {
-        self.http.as_ref().is_some_and(|ask| ask.ranges)
+        self.http.as_ref().is_some_and(|spec| spec.ranges)
     }
 
     /// What each of its connections says, in the order of opening, if they are not all alike.
     #[must_use]
     pub fn parts(&self, host: &str) -> Option<Vec<Script>> {
-        let (ask, count) = (self.http.as_ref().filter(|ask| ask.ranges)?, u64::from(self.count));
+        let (spec, count) = (self.http.as_ref().filter(|spec| spec.ranges)?, u64::from(self.count));
         let whole = self.load.answer?.0;
         let script = |index| {
             let (start, length) = part_of(whole, index, count);
-            Script::http(ask, host, 0, Some(whole), Some(http::Span { start, length }))
+            Script::http(spec, host, 0, Some(whole), Some(http::Span { start, length }))
         };
         Some((0..count).map(script).collect())
     }
@@ -41,7 +41,7 @@ impl Group {
     /// Whether a request may be sent again without an effect of its own: HTTP's idempotent ones (RFC 9110 section 9.2.2).
     #[must_use]
     pub fn is_safe_to_repeat(&self) -> bool {
-        self.protocol == Protocol::Http && self.ask().method.is_idempotent()
+        self.protocol == Protocol::Http && self.request_spec().method.is_idempotent()
     }
 
     /// Bytes of payload in each answer, where the profile says.
@@ -54,7 +54,7 @@ impl Group {
         }
     }
 
-    fn ask(&self) -> http::Ask {
+    fn request_spec(&self) -> http::RequestSpec {
         self.http.clone().unwrap_or_default()
     }
 
@@ -139,15 +139,15 @@ impl Group {
     }
 
     fn check_http(&self) -> Result<(), Fault> {
-        let ask = self.ask();
-        ask.check(self.load.payload.0).or_else(|(key, message)| fault(&["http", key], message))?;
-        if ask.check == Check::Content && self.load.answer.is_none() {
+        let spec = self.request_spec();
+        spec.check(self.load.payload.0).or_else(|(key, message)| fault(&["http", key], message))?;
+        if spec.check == Check::Content && self.load.answer.is_none() {
             return fault(
                 &["http", "check"],
                 "content needs load.answer, the length of the body: path = \"/bytes/512\" and answer = \"512B\"",
             );
         }
-        if ask.ranges {
+        if spec.ranges {
             self.check_ranges()?;
         }
         Ok(())

@@ -74,7 +74,7 @@ impl Advice<'_> {
                     .to_owned()
             }
             Some(found) if self.group.protocol == Protocol::Http => {
-                let expected = self.group.http.as_ref().map(|ask| &ask.status).cloned().unwrap_or_default();
+                let expected = self.group.http.as_ref().map(|spec| &spec.status).cloned().unwrap_or_default();
                 let only = errors >= answered;
                 format!(
                     "Status {expected} is expected: {}",
@@ -135,7 +135,7 @@ impl Advice<'_> {
 
     /// How to have less of an answer compared, where another one than the first came.
     fn less(&self, fault: &Fault) -> Option<String> {
-        let check = self.group.http.as_ref().map(|ask| ask.check).unwrap_or_default();
+        let check = self.group.http.as_ref().map(|spec| spec.check).unwrap_or_default();
         let is_length = match fault.flaw? {
             Flaw::Different | Flaw::DifferentWithin { .. } => false,
             Flaw::Length { .. } => true,

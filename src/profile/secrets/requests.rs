@@ -10,9 +10,9 @@ pub(super) fn mask(group: &mut Group) {
             *given = Octets(NOT_KEPT.into());
         }
     };
-    if let Some(ask) = &mut group.http {
-        ask.path = target(&ask.path);
-        ask.body.iter_mut().for_each(octets);
+    if let Some(spec) = &mut group.http {
+        spec.path = target(&spec.path);
+        spec.body.iter_mut().for_each(octets);
     }
     if let Some(command) = &mut group.resp {
         command.command = resp(&command.command);

@@ -11,9 +11,10 @@ use crate::codec::{Check, raw::Octets};
 /// A request in HTTP/1.1, and what its answer must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Ask {
+#[schemars(rename = "Ask")]
+pub struct RequestSpec {
     /// What is asked to be done.
-    pub method: Verb,
+    pub method: HttpMethod,
     /// To what: the target of the request line, from its first slash on.
     pub path: String,
     /// The body of the request; without it, the payload of the load is.
@@ -38,7 +39,8 @@ pub struct Ask {
 )]
 #[serde(rename_all = "UPPERCASE")]
 #[value(rename_all = "UPPERCASE")]
-pub enum Verb {
+#[schemars(rename = "Verb")]
+pub enum HttpMethod {
     /// The resource.
     #[default]
     Get,
@@ -56,7 +58,7 @@ pub enum Verb {
     Options,
 }
 
-impl Verb {
+impl HttpMethod {
     /// Whether a request may have a body.
     #[must_use]
     pub const fn may_have_body(self) -> bool {
@@ -75,15 +77,15 @@ impl Verb {
     }
 }
 
-impl Default for Ask {
+impl Default for RequestSpec {
     fn default() -> Self {
-        let (method, path, headers) = (Verb::Get, "/".to_owned(), IndexMap::new());
+        let (method, path, headers) = (HttpMethod::Get, "/".to_owned(), IndexMap::new());
         let (body, status, check) = (None, Statuses::default(), Check::default());
         Self { method, path, body, headers, status, check, ranges: false }
     }
 }
 
-impl fmt::Display for Verb {
+impl fmt::Display for HttpMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Get => "GET",
@@ -97,7 +99,7 @@ impl fmt::Display for Verb {
     }
 }
 
-impl Ask {
+impl RequestSpec {
     /// Whether it is a request that can be sent, with a body of `payload` bytes.
     ///
     /// # Errors
@@ -123,7 +125,7 @@ impl Ask {
                 "is the request's body, and so is load.payload: leave one of them out".into(),
             ));
         }
-        if self.ranges && (self.method != Verb::Get || self.status != Statuses::default()) {
+        if self.ranges && (self.method != HttpMethod::Get || self.status != Statuses::default()) {
             return Err((
                 "ranges",
                 "is for GET, and expects 206 by itself: leave method and status out".into(),
@@ -172,26 +174,27 @@ impl Ask {
 mod tests {
     use super::*;
 
-    fn ask(text: &str) -> Ask {
+    fn spec(text: &str) -> RequestSpec {
         toml::from_str(text).expect("a request")
     }
 
     #[test]
     fn a_head_is_what_a_server_reads() {
-        let text = |ask: Ask, payload| String::from_utf8(ask.head("h:1", payload, None)).expect("text");
-        assert_eq!(text(Ask::default(), 0), "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n");
-        let part = Ask::default().head("h:1", 0, Some(Span { start: 5, length: 10 }));
+        let text =
+            |spec: RequestSpec, payload| String::from_utf8(spec.head("h:1", payload, None)).expect("text");
+        assert_eq!(text(RequestSpec::default(), 0), "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n");
+        let part = RequestSpec::default().head("h:1", 0, Some(Span { start: 5, length: 10 }));
         assert_eq!(part, b"GET / HTTP/1.1\r\nHost: h:1\r\nRange: bytes=5-14\r\n\r\n");
-        let post = ask("method = \"POST\"\npath = \"/x?y\"\nheaders = { host = \"z\", A = \"b c\" }");
+        let post = spec("method = \"POST\"\npath = \"/x?y\"\nheaders = { host = \"z\", A = \"b c\" }");
         assert_eq!(text(post, 7), "POST /x?y HTTP/1.1\r\nhost: z\r\nA: b c\r\nContent-Length: 7\r\n\r\n");
-        let put = ask("method = \"PUT\"\nbody = 'a\\r\\n'");
+        let put = spec("method = \"PUT\"\nbody = 'a\\r\\n'");
         assert_eq!(text(put, 0), "PUT / HTTP/1.1\r\nHost: h:1\r\nContent-Length: 3\r\n\r\n");
-        assert_eq!(text(ask("method = \"DELETE\""), 0), "DELETE / HTTP/1.1\r\nHost: h:1\r\n\r\n");
+        assert_eq!(text(spec("method = \"DELETE\""), 0), "DELETE / HTTP/1.1\r\nHost: h:1\r\n\r\n");
     }
 
     #[test]
     fn what_cannot_be_sent_is_refused_by_its_key() {
-        assert_eq!(Ask::default().check(0), Ok(()));
+        assert_eq!(RequestSpec::default().check(0), Ok(()));
         for (text, payload, key) in [
             ("path = \"x\"", 0, "path"),
             ("path = \"/a b\"", 0, "path"),
@@ -208,7 +211,7 @@ mod tests {
             ("headers = { A = \"b\\r\\nC: d\" }", 0, "headers"),
             ("headers = { Content-Length = \"7\" }", 0, "headers"),
         ] {
-            assert_eq!(ask(text).check(payload).map_err(|(key, _)| key), Err(key), "{text}");
+            assert_eq!(spec(text).check(payload).map_err(|(key, _)| key), Err(key), "{text}");
         }
     }
 }
