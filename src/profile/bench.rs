@@ -133,7 +133,7 @@ impl Bench {
             self.threads,
             toml::to_string(&IndexMap::from([("server", &self.target)])).unwrap_or_default(),
             self.connections,
-            self.speech(&self.path),
+            self.protocol_keys(&self.path),
             self.payload(&self.payload.to_string()),
             self.lives(),
         );
@@ -174,7 +174,7 @@ impl Bench {
     }
 
     /// The keys of a group that say what is spoken.
-    fn speech(&self, path: &str) -> String {
+    fn protocol_keys(&self, path: &str) -> String {
         let http = match self.protocol {
             Protocol::Http => {
                 let mut keys = toml::Table::new();
@@ -229,12 +229,12 @@ impl Bench {
                 Protocol::Frame => ", payload = \"16B\", answer = \"64KiB\"".to_owned(),
                 _ => self.payload("64KiB"),
             };
-            let speech = self.speech(&self.bad_path);
-            format!("{speech}recv_buffer = \"16KiB\"\nload = {{ rate = \"{rate}/s\"{sizes} }}\nrx = {rx}\n")
+            let keys = self.protocol_keys(&self.bad_path);
+            format!("{keys}recv_buffer = \"16KiB\"\nload = {{ rate = \"{rate}/s\"{sizes} }}\nrx = {rx}\n")
         };
         let sends = |tx: &str| {
-            let (speech, payload) = (self.speech(&self.path), self.payload("128B"));
-            format!("{speech}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
+            let (keys, payload) = (self.protocol_keys(&self.path), self.payload("128B"));
+            format!("{keys}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
         };
         match crowd.peer {
             Peer::SlowReader => reads("{ slow = { bytes = 1024, every = \"100ms\" } }"),

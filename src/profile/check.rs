@@ -165,7 +165,7 @@ impl Profile {
         self.check_arrival(group)?;
         check_lives(group)?;
         check_load(group)?;
-        group.check_speech()?;
+        group.check_protocol()?;
         check_behaviors(group)
     }
 }

@@ -8,10 +8,10 @@ mod gate;
 mod implied;
 mod overrides;
 mod parse;
+mod protocol;
 pub mod secrets;
 mod server;
 mod shipped;
-mod speech;
 mod target;
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a group says: the keys of its protocol, whether they are possible, and the script that is made of them.
+//! The protocol of a group: its keys, whether they are possible, and the script that is made of them.
 
 use super::{Group, Service, check::Fault, check::fault};
 use crate::codec::{Check, Protocol, Script, frame, http, part_of, resp};
@@ -91,7 +91,7 @@ impl Group {
     }
 
     /// Whether the keys of its protocol are there and possible, and those of others are not.
-    pub(super) fn check_speech(&self) -> Result<(), Fault> {
+    pub(super) fn check_protocol(&self) -> Result<(), Fault> {
         for (key, is_there, protocol) in [
             ("http", self.http.is_some(), Protocol::Http),
             ("resp", self.resp.is_some(), Protocol::Resp),
