@@ -112,7 +112,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
 }
 
 /// Holds a comparison, and says and keeps what came of it. What cannot be kept is told, and the next is held all the same.
-fn hold(args: &Args, contest: &Contest, interrupt: &mut Interrupt, all: &mut Vec<Done>) -> Exit {
+fn hold(args: &Args, contest: &Contest, interrupt: &mut Interrupt, all: &mut Vec<ComparisonJson>) -> Exit {
     let (exit, failures) = match contest.hold(interrupt, args.json) {
         Ok((comparison, end)) => {
             let exit = exit(&comparison, &end, args.strict);
@@ -131,7 +131,7 @@ fn hold(args: &Args, contest: &Contest, interrupt: &mut Interrupt, all: &mut Vec
 
 /// What is printed of a comparison with `--json`.
 #[derive(serde::Serialize)]
-struct Done {
+struct ComparisonJson {
     /// The folder that it is kept in, if it could be.
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<PathBuf>,
@@ -143,7 +143,7 @@ struct Done {
 
 /// Says what came of a comparison, and keeps it: in this order, so that it is told whatever cannot be written. With what kept
 /// it from being kept, if something did.
-fn tell(args: &Args, comparison: PairedComparison) -> (Done, Option<Failure>) {
+fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
         say(&report::gate::render(&comparison, super::colored()));
     }
@@ -155,7 +155,7 @@ fn tell(args: &Args, comparison: PairedComparison) -> (Done, Option<Failure>) {
     if let Some(folder) = reports.as_ref().filter(|_| !args.json) {
         say(&format!("kept in {}\n", folder.display()));
     }
-    (Done { reports, meaning: report::gate::meaning(&comparison), comparison }, unkept)
+    (ComparisonJson { reports, meaning: report::gate::meaning(&comparison), comparison }, unkept)
 }
 
 fn exit(comparison: &PairedComparison, end: &ComparisonEnd, strict: bool) -> Exit {

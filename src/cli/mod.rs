@@ -1,10 +1,11 @@
-//! The words: what can be asked on the command line, and the exit codes.
+//! The command line: commands, their arguments, and the exit codes.
 
 mod baseline;
 mod bench;
 mod calibrate;
 mod catalog;
 mod compare;
+mod completions;
 mod core;
 mod gate;
 mod github;
@@ -16,7 +17,6 @@ mod run;
 pub mod schema;
 mod serve;
 mod store;
-mod words;
 
 use std::{
     fmt::Display,
@@ -51,13 +51,13 @@ use crate::{
 /// includes INCONCLUSIVE, unless --strict makes that 4.
 #[derive(Debug, Parser)]
 #[command(name = "badpeer", version, max_term_width = 100)]
-struct Words {
+struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
+enum Command {
     /// Run profiles: start the server, drive it, judge it, report
     Run(run::Args),
     /// Drive any server that listens on TCP, with good clients and bad peers, without a profile
@@ -80,7 +80,7 @@ enum Verb {
     /// Print a script that completes these words: for bash, `source <(badpeer completions bash)`
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write those of all commands into a folder
-    Man(words::Man),
+    Man(completions::Man),
     /// Start a program on a word, and end it when stdin ends without another: for a harness that may be killed
     #[command(hide = true)]
     Guard(crate::run::Orders),
@@ -147,14 +147,14 @@ fn interrupt() -> Result<Interrupt, Failure> {
 /// The whole command line, for whoever wants to check words against it.
 #[must_use]
 pub fn command() -> clap::Command {
-    <Words as clap::CommandFactory>::command()
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Parses the command line, does what it says; the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let words = match Words::try_parse() {
-        Ok(words) => words,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
             if let Err(unsaid) = error.print().and_then(|()| io::stdout().flush()) {
@@ -163,26 +163,26 @@ pub fn main() -> ExitCode {
             return ExitCode::from(unless_unsaid(exit) as u8);
         }
     };
-    let done = match words.verb {
-        Verb::Run(args) => run::main(&args),
-        Verb::Bench(args) => bench::main(&args),
-        Verb::Serve(args) => serve::main(&args),
-        Verb::Core(args) => core::main(&args),
-        Verb::Compare(args) => compare::main(&args),
-        Verb::Calibrate(args) => calibrate::main(&args),
-        Verb::Report(args) => report::main(&args),
-        Verb::List(args) => {
+    let done = match cli.command {
+        Command::Run(args) => run::main(&args),
+        Command::Bench(args) => bench::main(&args),
+        Command::Serve(args) => serve::main(&args),
+        Command::Core(args) => core::main(&args),
+        Command::Compare(args) => compare::main(&args),
+        Command::Calibrate(args) => calibrate::main(&args),
+        Command::Report(args) => report::main(&args),
+        Command::List(args) => {
             list::main(&args);
             Ok(Exit::Pass)
         }
-        Verb::Schema { of } => Ok(schema::main(of)),
-        Verb::Completions { shell } => Ok(words::completions(shell)),
-        Verb::Man(args) => words::man(&args),
-        Verb::Guard(orders) => {
+        Command::Schema { of } => Ok(schema::main(of)),
+        Command::Completions { shell } => Ok(completions::completions(shell)),
+        Command::Man(args) => completions::man(&args),
+        Command::Guard(orders) => {
             crate::run::guard(&orders);
             Ok(Exit::Pass)
         }
-        Verb::Doctor { json } => {
+        Command::Doctor { json } => {
             doctor(json);
             Ok(Exit::Pass)
         }

@@ -111,11 +111,11 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
     }
 }
 
-fn skip(request: &Request, missing: String, output: &Output) -> Done {
+fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
     if !output.json {
         say(&report::terminal::skipped(&request.name, &request.profile.title, &missing));
     }
-    Done {
+    RunJson {
         profile: request.name.clone(),
         outcome: SKIP,
         interrupted: false,
@@ -133,7 +133,7 @@ fn skip(request: &Request, missing: String, output: &Output) -> Done {
 const SKIP: &str = "SKIP";
 
 /// A line for each profile that was run.
-fn closing(outcomes: &[Done]) -> String {
+fn closing(outcomes: &[RunJson]) -> String {
     let lines: Vec<String> =
         outcomes.iter().map(|done| format!("{:<12} {}", done.outcome, done.profile)).collect();
     lines.join("\n")
@@ -141,7 +141,7 @@ fn closing(outcomes: &[Done]) -> String {
 
 /// What is printed of a profile with `--json`.
 #[derive(serde::Serialize)]
-struct Done {
+struct RunJson {
     profile: String,
     /// Of the expectations; where they hold and it fails against its baseline, of that.
     outcome: &'static str,
@@ -165,7 +165,12 @@ struct Done {
     points: Vec<crate::record::Point>,
 }
 
-fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcomes: &mut Vec<Done>) -> Exit {
+fn run_one(
+    request: &Request,
+    output: &Output,
+    interrupt: &mut Interrupt,
+    outcomes: &mut Vec<RunJson>,
+) -> Exit {
     let store = match Store::new(&output.out, &request.name) {
         Ok(store) => store,
         Err(failure) => {
@@ -188,7 +193,7 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, outcom
     }
     let since = baseline::exit(comparison.as_ref());
     let worse = comparison.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
-    outcomes.push(Done {
+    outcomes.push(RunJson {
         profile: request.name.clone(),
         outcome: worse.map_or(record.outcome().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,

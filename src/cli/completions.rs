@@ -1,4 +1,4 @@
-//! `badpeer completions` and `badpeer man`: the words of the command line, for shells and for `man`.
+//! `badpeer completions` and `badpeer man`: the command line for shells, and its manual pages.
 
 use std::{
     fs, io,
