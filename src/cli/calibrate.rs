@@ -3,7 +3,7 @@
 
 use super::{
     Exit, Failure, complain,
-    gate::{ComparisonEnd, Contest, Manner},
+    gate::{ComparisonEnd, ComparisonPlan, PairOptions},
     print_raw, say, to_json,
 };
 use crate::gate::{Calibration, GateVerdict};
@@ -27,7 +27,7 @@ pub(super) struct Args {
     head: Option<String>,
 
     #[command(flatten)]
-    manner: Manner,
+    options: PairOptions,
 
     /// Print JSON
     #[arg(long)]
@@ -38,13 +38,13 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let command = args.command.as_deref();
     let mut calibration = Calibration::new(args.head.is_some());
     let head = args.head.as_deref();
-    let mut contest = Contest::new(&args.profile, command, head.or(command), &args.manner)?;
+    let mut plan = ComparisonPlan::new(&args.profile, command, head.or(command), &args.options)?;
     let mut interrupt = super::interrupt()?;
     let mut cut_short = None;
     for gate in 0..args.k {
-        contest.reseed(args.manner.seed_of(gate));
+        plan.reseed(args.options.seed_of(gate));
         // A gate that was not finished says nothing; those before it do.
-        let comparison = match contest.hold(&mut interrupt, args.json) {
+        let comparison = match plan.run(&mut interrupt, args.json) {
             Ok((comparison, ComparisonEnd::Finished)) => comparison,
             Ok((_, ComparisonEnd::Interrupted)) => {
                 cut_short = Some(Exit::Interrupted);

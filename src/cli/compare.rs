@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     Exit, Failure, complain,
-    gate::{self, ComparisonEnd, Contest, Manner},
+    gate::{self, ComparisonEnd, ComparisonPlan, PairOptions},
     github, print_raw, say, store, to_json,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) struct Args {
     head: Option<String>,
 
     #[command(flatten)]
-    manner: Manner,
+    options: PairOptions,
 
     /// Exit with 4 where the comparison is INCONCLUSIVE; without it that is 0, as a PASS is
     #[arg(long, requires = "head")]
@@ -86,20 +86,20 @@ fn records(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
-    let contest = |name: &String| Contest::new(name, Some(base), Some(head), &args.manner);
+    let plan = |name: &String| ComparisonPlan::new(name, Some(base), Some(head), &args.options);
     // All is read before the first is run, so that nothing is measured in vain.
     if let Some(format) = args.format.iter().find(|format| !format.is_of_comparison()) {
         return Err(Failure::usage(ReportError::NotOfComparison(*format)));
     }
     let default = [gate::PROFILE.to_owned()];
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
-    let contests = profiles.iter().map(contest).collect::<Result<Vec<_>, _>>()?;
+    let plans = profiles.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
     store::check(&args.out)?;
     let mut interrupt = super::interrupt()?;
     let mut worst = Exit::Pass;
     let mut all = Vec::new();
-    for contest in contests {
-        let exit = hold(args, &contest, &mut interrupt, &mut all);
+    for plan in plans {
+        let exit = compare_one(args, &plan, &mut interrupt, &mut all);
         worst = worst.worse(exit);
         if exit == Exit::Interrupted {
             break;
@@ -111,9 +111,14 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
-/// Holds a comparison, and says and keeps what came of it. What cannot be kept is told, and the next is held all the same.
-fn hold(args: &Args, contest: &Contest, interrupt: &mut Interrupt, all: &mut Vec<ComparisonJson>) -> Exit {
-    let (exit, failures) = match contest.hold(interrupt, args.json) {
+/// Runs a comparison, prints it and keeps it. A failure to keep it is reported, and the next comparison runs all the same.
+fn compare_one(
+    args: &Args,
+    plan: &ComparisonPlan,
+    interrupt: &mut Interrupt,
+    all: &mut Vec<ComparisonJson>,
+) -> Exit {
+    let (exit, failures) = match plan.run(interrupt, args.json) {
         Ok((comparison, end)) => {
             let exit = exit(&comparison, &end, args.strict);
             let (done, unkept) = tell(args, comparison);

@@ -25,7 +25,7 @@ const FEWEST: i64 = 8;
 
 /// How servers are compared.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Manner {
+pub(super) struct PairOptions {
     /// Pairs of trials at each point of the sweep; and as many fresh ones where a number seems to have become worse. A pair
     /// that a busy host spoils is measured again, as many more in all at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(FEWEST..=1000))]
@@ -44,15 +44,15 @@ pub(super) struct Manner {
     set: Vec<(String, String)>,
 }
 
-impl Manner {
+impl PairOptions {
     /// The seed of that gate of several: none shares an arrival or a coin with another.
     pub(super) fn seed_of(&self, gate: u32) -> u64 {
         self.seed.wrapping_add(u64::from(gate) * 2 * u64::from(self.pairs))
     }
 }
 
-/// Two servers and a profile.
-pub(super) struct Contest {
+/// Two servers to compare, and the profile to compare them under.
+pub(super) struct ComparisonPlan {
     name: String,
     source: Source,
     base: String,
@@ -71,26 +71,26 @@ pub(super) enum ComparisonEnd {
     Broken(Failure),
 }
 
-impl Contest {
+impl ComparisonPlan {
     pub(super) fn new(
         name: &str,
         base: Option<&str>,
         head: Option<&str>,
-        manner: &Manner,
+        options: &PairOptions,
     ) -> Result<Self, Failure> {
         let (source, folder) = run::source(name)?;
-        let plain = source.parse(&manner.set).map_err(Failure::usage)?;
+        let plain = source.parse(&options.set).map_err(Failure::usage)?;
         if plain.core.is_some() {
             return Err(Failure::usage(format!("{name}: a core experiment has no server to compare")));
         }
-        let mut overrides = manner.set.clone();
+        let mut overrides = options.set.clone();
         let mut set = |key: &str, span: Span| overrides.push((key.to_owned(), span.to_string()));
         let is_needed = gate::needs_the_whole_window(&plain);
         let usual = if is_needed { plain.measure } else { Span(plain.measure.0.min(WINDOW)) };
-        let measure = manner.duration.unwrap_or(usual);
+        let measure = options.duration.unwrap_or(usual);
         set("measure", measure);
         // Who asks for as long a window as the profile's gets its warm-up, too.
-        let is_asked = (is_needed || manner.duration.is_some()) && measure >= plain.measure;
+        let is_asked = (is_needed || options.duration.is_some()) && measure >= plain.measure;
         let warmup = if is_asked { plain.warmup } else { Span(plain.warmup.0.min(WARMUP)) };
         set("warmup", warmup);
         let is_whole = measure == plain.measure && warmup == plain.warmup;
@@ -102,10 +102,10 @@ impl Contest {
             |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
         let numbers = points.iter().map(|(_, profile)| moving(profile)).sum::<usize>().max(1);
         let least = (numbers as f64 / gate::ALPHA).log2().ceil() as u32;
-        if manner.pairs < least {
+        if options.pairs < least {
             return Err(Failure::usage(format!(
                 "{name}: {} pairs can never tell which of {numbers} numbers got worse; at least --pairs {least}",
-                manner.pairs
+                options.pairs
             )));
         }
         let (base_build, base_points) = side(&points, base)?;
@@ -115,8 +115,8 @@ impl Contest {
             head: head_points,
             builds: [base_build, head_build],
             files,
-            pairs: manner.pairs,
-            seed: manner.seed,
+            pairs: options.pairs,
+            seed: options.seed,
         };
         Ok(Self {
             name: run::stem(name),
@@ -134,7 +134,7 @@ impl Contest {
     }
 
     /// Runs the pairs, and says what comes of them, however it ended; a failure only if this machine cannot do what is asked.
-    pub(super) fn hold(
+    pub(super) fn run(
         &self,
         interrupt: &mut Interrupt,
         quiet: bool,
@@ -234,21 +234,21 @@ mod tests {
 
     #[test]
     fn what_is_expected_is_asked_of_trials_as_long_as_the_profile_wants_them() {
-        let contest = |profile: &str, duration: Option<&str>| {
+        let plan = |profile: &str, duration: Option<&str>| {
             let duration = duration.map(|text| text.parse().expect("a time"));
-            let manner = Manner { pairs: 20, seed: 42, duration, set: Vec::new() };
-            let contest = Contest::new(profile, None, None, &manner).expect("a contest");
-            let profile = &contest.paired_run.head[0].1;
-            (contest.window.is_none(), profile.measure.to_string(), profile.warmup.to_string())
+            let options = PairOptions { pairs: 20, seed: 42, duration, set: Vec::new() };
+            let plan = ComparisonPlan::new(profile, None, None, &options).expect("a plan");
+            let profile = &plan.paired_run.head[0].1;
+            (plan.window.is_none(), profile.measure.to_string(), profile.warmup.to_string())
         };
         let of = |is_whole, measure: &str, warmup: &str| (is_whole, measure.to_owned(), warmup.to_owned());
         // It measures for four seconds, after one.
-        assert_eq!(contest("control", None), of(false, "2s", "500ms"));
-        assert_eq!(contest("control", Some("3s")), of(false, "3s", "500ms"));
-        assert_eq!(contest("control", Some("4s")), of(true, "4s", "1s"));
-        assert_eq!(contest("gate", None), of(true, "1s", "400ms"));
+        assert_eq!(plan("control", None), of(false, "2s", "500ms"));
+        assert_eq!(plan("control", Some("3s")), of(false, "3s", "500ms"));
+        assert_eq!(plan("control", Some("4s")), of(true, "4s", "1s"));
+        assert_eq!(plan("gate", None), of(true, "1s", "400ms"));
         // Evictions need their time, unless the user knows better.
-        assert_eq!(contest("stalled-readers", None), of(true, "6500ms", "500ms"));
-        assert_eq!(contest("stalled-readers", Some("3s")), of(false, "3s", "500ms"));
+        assert_eq!(plan("stalled-readers", None), of(true, "6500ms", "500ms"));
+        assert_eq!(plan("stalled-readers", Some("3s")), of(false, "3s", "500ms"));
     }
 }
