@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Exit, Failure, complain, say,
-    store::{self, Kept, Shelf},
+    store::{self, Kept, ReportFolder},
 };
 use crate::{
     profile::SHIPPED,
@@ -50,7 +50,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         let folder = file.parent().map(PathBuf::from).unwrap_or_default();
         (report::history_files(file).map_err(Failure::usage)?, folder.join("history"))
     } else if let Some(root) = &args.index {
-        let Shelf { kept, broken } = store::all(root)?;
+        let ReportFolder { kept, broken } = store::all(root)?;
         let entry = |(folder, kept): &(PathBuf, Kept)| match kept {
             Kept::Record(record) => Entry::of_record(record, root, folder),
             Kept::Comparison(comparison) => Entry::of_comparison(comparison, root, folder),
@@ -59,7 +59,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         (vec![("index.html".to_owned(), page.into_bytes())], root.clone())
     } else {
         let root = args.gallery.clone().unwrap_or_default();
-        let Shelf { kept, broken } = store::all(&root)?;
+        let ReportFolder { kept, broken } = store::all(&root)?;
         for text in &broken {
             complain(text);
         }

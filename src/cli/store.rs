@@ -174,7 +174,7 @@ pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
 
 /// What lies in a folder of reports.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct ReportFolder {
     /// Every run and comparison, with its folder.
     pub(super) kept: Vec<(PathBuf, Kept)>,
     /// What could not be read, and why.
@@ -182,7 +182,7 @@ pub(super) struct Shelf {
 }
 
 /// Every run and comparison in `root/NAME/TIME/`.
-pub(super) fn all(root: &Path) -> Result<Shelf, Failure> {
+pub(super) fn all(root: &Path) -> Result<ReportFolder, Failure> {
     let unreadable =
         |path: &Path, e: io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
     let folders = |path: &Path| -> Result<Vec<PathBuf>, Failure> {
@@ -194,7 +194,7 @@ pub(super) fn all(root: &Path) -> Result<Shelf, Failure> {
         folders.sort();
         Ok(folders)
     };
-    let mut shelf = Shelf::default();
+    let mut contents = ReportFolder::default();
     for name in folders(root)? {
         for folder in folders(&name)? {
             let has = |file: &str| folder.join(file).is_file();
@@ -203,12 +203,12 @@ pub(super) fn all(root: &Path) -> Result<Shelf, Failure> {
             }
             let path = if has(COMPARISON) { folder.clone() } else { folder.join("record.json") };
             match read_either(&path) {
-                Ok(found) => shelf.kept.push((folder, found)),
-                Err(failure) => shelf.broken.push(failure.message),
+                Ok(found) => contents.kept.push((folder, found)),
+                Err(failure) => contents.broken.push(failure.message),
             }
         }
     }
-    Ok(shelf)
+    Ok(contents)
 }
 
 /// Writes a comparison into a folder of its own, and what is made of it, and says where.
