@@ -141,7 +141,7 @@ pub struct Decoder {
     opening: [u8; HEADER_BYTES],
     /// Bytes of the present frame that have come.
     have: u64,
-    /// The books before it.
+    /// The tally before it.
     mark: Mark,
     hasher: crc32fast::Hasher,
     /// The sequence number that is awaited.

@@ -37,7 +37,7 @@ pub struct Decoder {
     have: u64,
     /// The first of them.
     begins: Excerpt,
-    /// The books before it.
+    /// The tally before it.
     mark: Mark,
     /// Its first digits, as many as tell where it comes from.
     opening: Vec<u8>,

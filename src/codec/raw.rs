@@ -83,7 +83,7 @@ pub struct Decoder {
     have: u64,
     /// The first of them.
     begins: Excerpt,
-    /// The books before it.
+    /// The tally before it.
     mark: Mark,
     /// How many bytes of the delimiter fit the last that came.
     fits: usize,

@@ -146,7 +146,7 @@ impl Sample {
 }
 
 impl SampleComparison {
-    /// The answer goes on with `bytes`. Those that differ from the sample are noted in the books.
+    /// The answer goes on with `bytes`. Those that differ from the sample are noted in the tally.
     pub(super) fn take(&mut self, sample: &Sample, bytes: &[u8], verifier: &mut Verifier) {
         let Compared { count, first_wrong, wrong } = sample.compare(self.at as usize, bytes);
         if let Some(first) = first_wrong {
@@ -159,7 +159,7 @@ impl SampleComparison {
     }
 
     /// The answer that began at `start` is whole, with `found` bytes (which did not come, if it is the answer to a HEAD),
-    /// and ends where the books are. The next one can begin.
+    /// and ends where the tally is. The next one can begin.
     pub(super) fn finish(&mut self, sample: &Sample, start: u64, found: u64, verifier: &mut Verifier) {
         let Self { hashed: bytes, hasher, .. } = std::mem::take(self);
         let this = (found, hasher.finalize());

@@ -1,4 +1,4 @@
-//! Keeps the books of one connection's answers: what was compared, what was wrong, and where that began.
+//! Keeps the tally of one connection's answers: what was compared, what was wrong, and where that began.
 //!
 //! Everything is the same however the bytes are cut: what is needed to name the origin of wrong bytes is gathered until
 //! there is enough of it.
@@ -19,7 +19,7 @@ pub(super) enum Source {
     Text(u32),
 }
 
-/// The books.
+/// The tally, and what is needed to keep it.
 #[derive(Clone, Debug)]
 pub(super) struct Verifier {
     stream: u32,
@@ -50,7 +50,7 @@ struct First {
     origin: Option<Origin>,
 }
 
-/// A place in the books, to come back to when a message turns out to be another than the one that is awaited.
+/// A state of the tally, to come back to when a message turns out to be another than the one that is awaited.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     corrupt: u64,

@@ -176,7 +176,7 @@ fn no_more_than_twice_what_is_put_in_is_moved() {
         let metrics = server.metrics();
         let (appended, moved) =
             (metrics["badpeer_buffer_appended_total"], metrics["badpeer_buffer_moved_total"]);
-        // The books of the last turn may not be closed yet.
+        // The counters of the last turn may not be up to date yet.
         assert!(appended > 15_000_000 && moved <= 2 * appended, "{moved} moved, {appended} appended");
         assert!(options.buffer == Kind::Chained || moved > 1 << 20, "{moved}: there was little to move");
     }

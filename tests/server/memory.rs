@@ -74,7 +74,7 @@ fn pipelined_in_chunks(shift: &str) -> (u64, u64) {
     let writer = thread::spawn(move || writing.write_all(&bytes));
     expect_answers(&mut stream, 4_000, 10, Duration::ZERO);
     writer.join().unwrap().unwrap();
-    // The books are brought up to date after the last answer is sent.
+    // The counters are brought up to date after the last answer is sent.
     server.wait_for("badpeer_receive_buffered", 0);
     let metrics = server.metrics();
     (metrics[FOOTPRINT], metrics["badpeer_buffer_moved_total"])

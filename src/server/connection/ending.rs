@@ -1,4 +1,4 @@
-//! One connection's books: what it adds to the sums, and how it ends.
+//! One connection's accounts: what it adds to the counters, and how it ends.
 
 use std::{io::Write, net::Shutdown, os::fd::AsFd};
 
