@@ -1,4 +1,4 @@
-//! The only room where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
+//! The only module where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
     reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"

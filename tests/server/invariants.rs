@@ -1,4 +1,4 @@
-//! What must hold whatever the peers do, over both triggers and both buffers: the proofs that fit no other room.
+//! What must hold whatever the peers do, over both triggers and both buffers: the tests that fit no other file.
 
 use std::{
     fs,

@@ -1,12 +1,12 @@
-//! The rules of the house, checked: layers, captions, lengths, and where `unsafe` may live.
+//! The rules of the architecture: layers, captions, lengths, and where `unsafe` is allowed.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Rooms from the ground up: a room imports only from those below its own floor.
-const FLOORS: &[&[&str]] = &[
+/// Modules from the bottom up: a module imports only from layers below its own.
+const LAYERS: &[&[&str]] = &[
     &["units"],
     &["buffer", "timers", "metric"],
     &["behavior", "load", "codec"],
@@ -20,10 +20,10 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// The rooms that know no clock, socket, file or thread: the floors up to this one.
-const CORE_FLOORS: usize = 6;
+/// So many of the lowest layers use no clock, socket, file or thread.
+const CORE_LAYERS: usize = 6;
 
-/// A file longer than this is a crowded room.
+/// No file is longer.
 const LONGEST_FILE: usize = 400;
 
 fn sources(folder: &str) -> Vec<PathBuf> {
@@ -43,8 +43,8 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The room a file of `src` belongs to, and its text without its tests.
-fn room(path: &Path) -> (String, String) {
+/// The module that a file of `src` belongs to, and its text without its tests.
+fn module(path: &Path) -> (String, String) {
     let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("in src");
     let first = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
     let text = fs::read_to_string(path).expect("text");
@@ -52,20 +52,20 @@ fn room(path: &Path) -> (String, String) {
     (first.trim_end_matches(".rs").to_owned(), code)
 }
 
-fn floor(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|rooms| rooms.contains(&room))
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-/// Every room that the code names behind `crate::`.
+/// Every module that the code names behind `crate::`.
 fn imports(code: &str) -> Vec<String> {
-    let mut rooms = Vec::new();
+    let mut modules = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
         let depth_one =
             if let Some(group) = rest.strip_prefix('{') { names_of(group) } else { vec![word(rest)] };
-        rooms.extend(depth_one);
+        modules.extend(depth_one);
     }
-    rooms
+    modules
 }
 
 /// The names at the top of a `{…}` group.
@@ -96,13 +96,13 @@ fn word(text: &str) -> String {
 #[test]
 fn imports_point_down() {
     for path in sources("src") {
-        let (own, code) = room(&path);
+        let (own, code) = module(&path);
         if own == "main" || own == "lib" {
             continue;
         }
-        let own_floor = floor(&own).unwrap_or_else(|| panic!("{}: give the room a floor", path.display()));
+        let own_layer = layer(&own).unwrap_or_else(|| panic!("{}: give the module a layer", path.display()));
         for other in imports(&code).into_iter().filter(|other| *other != own) {
-            let below = floor(&other).is_some_and(|floor| floor < own_floor);
+            let below = layer(&other).is_some_and(|layer| layer < own_layer);
             assert!(below, "{} imports crate::{other}, which does not lie below {own}", path.display());
         }
     }
@@ -111,15 +111,15 @@ fn imports_point_down() {
 #[test]
 fn a_run_knows_the_server_only_as_a_process() {
     for path in sources("src/run") {
-        assert!(!imports(&room(&path).1).contains(&"server".to_owned()), "{}", path.display());
+        assert!(!imports(&module(&path).1).contains(&"server".to_owned()), "{}", path.display());
     }
 }
 
 #[test]
 fn the_core_is_pure() {
     for path in sources("src") {
-        let (own, code) = room(&path);
-        if floor(&own).is_none_or(|floor| floor >= CORE_FLOORS) {
+        let (own, code) = module(&path);
+        if layer(&own).is_none_or(|layer| layer >= CORE_LAYERS) {
             continue;
         }
         for forbidden in
@@ -144,7 +144,7 @@ fn every_file_opens_with_a_caption_and_is_short() {
 #[test]
 fn unsafe_lives_in_one_room_and_says_why() {
     for path in sources("src") {
-        let (_, code) = room(&path);
+        let (_, code) = module(&path);
         let blocks = code.matches("unsafe {").count();
         if path.ends_with("src/sys.rs") {
             assert_eq!(blocks, code.matches("// SAFETY:").count(), "a block without its reason");
