@@ -47,7 +47,7 @@ fn run(attach: &str, keys: &str, expect: &str) -> (Option<i32>, String, Value) {
 }
 
 /// An echo in which one byte of the 30th message of each connection is another.
-fn liar() -> SocketAddr {
+fn faulty_server() -> SocketAddr {
     serve(Requests::Echo(100), |asked, request| {
         let mut bytes = request.to_vec();
         if asked.number == 30 {
@@ -94,11 +94,11 @@ fn a_closed_loop_that_the_server_lets_run_dry_is_inconclusive() {
 
 #[test]
 fn wrong_bytes_fail_though_nobody_asked() {
-    let (code, said, _) = run(&at(liar()), ECHO, "server_rss_peak = \"< 10GiB\"");
+    let (code, said, _) = run(&at(faulty_server()), ECHO, "server_rss_peak = \"< 10GiB\"");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("FAIL corrupt_bytes = 0 (implied)"), "{said}");
     let named = "server_rss_peak = \"< 10GiB\"\ncorrupt_bytes = \">= 0B\"";
-    let (code, said, _) = run(&at(liar()), ECHO, named);
+    let (code, said, _) = run(&at(faulty_server()), ECHO, named);
     assert_eq!(code, Some(0), "the profile says otherwise: {said}");
 }
 
@@ -151,7 +151,7 @@ fn started(folder: &Path, arguments: &[&str]) -> Child {
 #[test]
 fn wrong_bytes_are_no_matter_of_time() {
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
-    let folder = with_profile(&profile(&at(liar()), ECHO, expect).replace("\"1s\"", "\"2s\""));
+    let folder = with_profile(&profile(&at(faulty_server()), ECHO, expect).replace("\"1s\"", "\"2s\""));
     let mut child = started(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
     // Half of the time, whenever its window begins.
     while child.try_wait().expect("an end").is_none() {
@@ -177,7 +177,7 @@ fn wrong_bytes_are_no_matter_of_time() {
 fn a_server_that_dies_is_a_failure_and_what_it_did_before_is_kept() {
     // The process that is watched in the server's place.
     let mut process = Command::new("sleep").arg("100").spawn().expect("sleep");
-    let attach = format!("{}, pid = {}", at(liar()), process.id());
+    let attach = format!("{}, pid = {}", at(faulty_server()), process.id());
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&attach, ECHO, expect).replace("\"1s\"", "\"20s\""));
     let child = started(folder.path(), &["run", "quick.toml", "--json", "--format", "junit"]);

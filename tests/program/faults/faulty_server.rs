@@ -1,4 +1,4 @@
-//! A server that answers well, but for one lie.
+//! A server that answers well, but for one planted fault.
 
 use std::{
     io::{self, Read, Write},
@@ -15,8 +15,8 @@ use badpeer::codec::{
     frame::{self, Header},
 };
 
-/// The answer with which the lie is told.
-const LIE_AT: usize = 3;
+/// The answer that has the fault.
+const FAULT_AT: usize = 3;
 /// Bytes of payload of each request and answer.
 const PAYLOAD: usize = 100;
 
@@ -30,7 +30,7 @@ pub(crate) const GREETING: &[u8] = b"welcome to this server\r\n";
 
 /// What is done to the fourth answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lie {
+pub(crate) enum AnswerFault {
     Nothing,
     /// Another byte at this offset.
     Flip(usize),
@@ -52,8 +52,8 @@ pub(crate) enum Lie {
     Greet,
 }
 
-/// A protocol, as clients and the liar speak it.
-pub(crate) struct Speech {
+/// A protocol, as clients and the faulty server speak it.
+pub(crate) struct ProtocolCase {
     pub(crate) name: &'static str,
     /// The keys of a group of clients.
     pub(crate) keys: &'static str,
@@ -70,8 +70,8 @@ pub(crate) struct Speech {
 
 const OWN: &str = "here is byte 3";
 
-pub(crate) const SPEECHES: &[Speech] = &[
-    Speech {
+pub(crate) const PROTOCOLS: &[ProtocolCase] = &[
+    ProtocolCase {
         name: "echo",
         keys: "protocol = \"echo\"\nload = { depth = DEPTH, payload = \"100B\" }",
         request_bytes: PAYLOAD,
@@ -81,7 +81,7 @@ pub(crate) const SPEECHES: &[Speech] = &[
         shifted: OWN,
         answer: <[u8]>::to_vec,
     },
-    Speech {
+    ProtocolCase {
         name: "line",
         keys: "protocol = \"line\"\nload = { depth = DEPTH, payload = \"100B\" }",
         request_bytes: PAYLOAD + 1,
@@ -91,7 +91,7 @@ pub(crate) const SPEECHES: &[Speech] = &[
         shifted: OWN,
         answer: <[u8]>::to_vec,
     },
-    Speech {
+    ProtocolCase {
         name: "frame",
         keys: "protocol = \"frame\"\nload = { depth = DEPTH, answer = \"100B\" }",
         request_bytes: 32,
@@ -101,7 +101,7 @@ pub(crate) const SPEECHES: &[Speech] = &[
         shifted: OWN,
         answer: framed,
     },
-    Speech {
+    ProtocolCase {
         name: "http",
         keys: "protocol = \"http\"\nload = { depth = DEPTH, answer = \"100B\" }\n\
                http = { check = \"content\", headers = { Host = \"x\" } }",
@@ -112,7 +112,7 @@ pub(crate) const SPEECHES: &[Speech] = &[
         shifted: "here is byte ",
         answer: served,
     },
-    Speech {
+    ProtocolCase {
         name: "http, as the first",
         keys: "protocol = \"http\"\nload = { depth = DEPTH }\nhttp = { headers = { Host = \"x\" } }",
         request_bytes: 27,
@@ -122,7 +122,7 @@ pub(crate) const SPEECHES: &[Speech] = &[
         shifted: DIFFERENT,
         answer: served,
     },
-    Speech {
+    ProtocolCase {
         name: "resp",
         keys: "protocol = \"resp\"\nload = { depth = DEPTH, payload = \"100B\" }\nresp = { command = \"ECHO\" }",
         request_bytes: 20 + PAYLOAD + 2,
@@ -132,7 +132,7 @@ pub(crate) const SPEECHES: &[Speech] = &[
         shifted: OWN,
         answer: |request| request[14..].to_vec(),
     },
-    Speech {
+    ProtocolCase {
         name: "raw",
         keys: "protocol = \"raw\"\nload = { depth = DEPTH }\nraw = { send = 'what?', length = \"100B\" }",
         request_bytes: 5,
@@ -145,12 +145,12 @@ pub(crate) const SPEECHES: &[Speech] = &[
 ];
 
 /// Those with which every answer says where it belongs.
-pub(crate) fn own_content() -> [&'static Speech; 3] {
-    ["echo", "line", "frame"].map(speech)
+pub(crate) fn own_content() -> [&'static ProtocolCase; 3] {
+    ["echo", "line", "frame"].map(protocol)
 }
 
-pub(crate) fn speech(name: &str) -> &'static Speech {
-    SPEECHES.iter().find(|speech| speech.name == name).expect("a protocol")
+pub(crate) fn protocol(name: &str) -> &'static ProtocolCase {
+    PROTOCOLS.iter().find(|protocol| protocol.name == name).expect("a protocol")
 }
 
 fn shared() -> Vec<u8> {
@@ -171,14 +171,14 @@ fn framed(request: &[u8]) -> Vec<u8> {
 }
 
 /// The server, for as long as its clients stay.
-pub(crate) struct Liar {
+pub(crate) struct FaultyServer {
     pub(crate) address: SocketAddr,
     /// Where the stream first differs from what it should be.
     difference: Arc<AtomicUsize>,
 }
 
-impl Liar {
-    pub(crate) fn start(speech: &'static Speech, lie: Lie, connections: usize) -> Self {
+impl FaultyServer {
+    pub(crate) fn start(protocol: &'static ProtocolCase, planted: AnswerFault, connections: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let crossing = Arc::new((Barrier::new(connections), Mutex::new(vec![Vec::new(); connections])));
@@ -197,7 +197,7 @@ impl Liar {
                         answers.lock().expect("no panic")[others].clone()
                     };
                     // The client ends the conversation.
-                    let _ = serve(stream, speech, lie, cross, &place);
+                    let _ = serve(stream, protocol, planted, cross, &place);
                 });
             }
         });
@@ -212,37 +212,37 @@ impl Liar {
 /// Answers one connection.
 fn serve(
     mut stream: TcpStream,
-    speech: &Speech,
-    lie: Lie,
+    protocol: &ProtocolCase,
+    planted: AnswerFault,
     cross: impl Fn(Vec<u8>) -> Vec<u8>,
     difference: &AtomicUsize,
 ) -> io::Result<()> {
-    let mut request = vec![0; speech.request_bytes];
-    if lie == Lie::Greet {
+    let mut request = vec![0; protocol.request_bytes];
+    if planted == AnswerFault::Greet {
         stream.write_all(GREETING)?;
     }
     let mut kept = Vec::new();
     for n in 0.. {
         stream.read_exact(&mut request)?;
-        let answer = (speech.answer)(&request);
-        if n == LIE_AT && lie == Lie::Swap {
+        let answer = (protocol.answer)(&request);
+        if n == FAULT_AT && planted == AnswerFault::Swap {
             kept = answer;
             continue;
         }
-        let is_silent = n >= LIE_AT && lie == Lie::Silence;
-        match lie {
-            Lie::Cross if n == LIE_AT => stream.write_all(&cross(answer))?,
+        let is_silent = n >= FAULT_AT && planted == AnswerFault::Silence;
+        match planted {
+            AnswerFault::Cross if n == FAULT_AT => stream.write_all(&cross(answer))?,
             _ if is_silent => {}
-            _ if n == LIE_AT => {
-                let told = changed(answer.clone(), lie);
-                let same = told.iter().zip(&answer).take_while(|(a, b)| a == b).count();
-                difference.store(LIE_AT * speech.answer_bytes + same, Ordering::Relaxed);
-                stream.write_all(&told)?;
+            _ if n == FAULT_AT => {
+                let sent = changed(answer.clone(), planted);
+                let same = sent.iter().zip(&answer).take_while(|(a, b)| a == b).count();
+                difference.store(FAULT_AT * protocol.answer_bytes + same, Ordering::Relaxed);
+                stream.write_all(&sent)?;
             }
             _ => stream.write_all(&answer)?,
         }
         stream.write_all(&std::mem::take(&mut kept))?;
-        if n == LIE_AT && lie == Lie::CutOff {
+        if n == FAULT_AT && planted == AnswerFault::CutOff {
             // What was asked meanwhile is read, so that the end is a FIN.
             stream.shutdown(std::net::Shutdown::Write)?;
             io::copy(&mut stream, &mut io::sink())?;
@@ -252,15 +252,19 @@ fn serve(
     Ok(())
 }
 
-/// The answer, after a lie that concerns it alone.
-fn changed(mut answer: Vec<u8>, lie: Lie) -> Vec<u8> {
-    match lie {
-        Lie::Flip(at) => answer[at] ^= 0x80,
-        Lie::Drop(at) => drop(answer.remove(at)),
-        Lie::Double(at) => answer.insert(at, answer[at]),
-        Lie::Repeat => answer.extend(answer.clone()),
-        Lie::CutOff => answer.truncate(answer.len() / 2),
-        Lie::Nothing | Lie::Swap | Lie::Cross | Lie::Silence | Lie::Greet => {}
+/// The answer, after a fault that concerns it alone.
+fn changed(mut answer: Vec<u8>, planted: AnswerFault) -> Vec<u8> {
+    match planted {
+        AnswerFault::Flip(at) => answer[at] ^= 0x80,
+        AnswerFault::Drop(at) => drop(answer.remove(at)),
+        AnswerFault::Double(at) => answer.insert(at, answer[at]),
+        AnswerFault::Repeat => answer.extend(answer.clone()),
+        AnswerFault::CutOff => answer.truncate(answer.len() / 2),
+        AnswerFault::Nothing
+        | AnswerFault::Swap
+        | AnswerFault::Cross
+        | AnswerFault::Silence
+        | AnswerFault::Greet => {}
     }
     answer
 }
