@@ -4,8 +4,8 @@
 mod endings;
 #[path = "clients/idle.rs"]
 mod idle;
-#[path = "clients/lives.rs"]
-mod lives;
+#[path = "clients/lifetimes.rs"]
+mod lifetimes;
 #[path = "clients/protocols.rs"]
 mod protocols;
 #[path = "clients/resets.rs"]

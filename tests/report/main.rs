@@ -3,10 +3,10 @@
 mod bounds;
 mod fixture;
 mod history;
+mod index;
 mod mutations;
 mod page;
 mod schema;
-mod shelf;
 mod trackers;
 
 use badpeer::{

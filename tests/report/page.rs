@@ -14,7 +14,7 @@ fn page(record: &Record) -> String {
 }
 
 /// The page without its scripts, and what is in them.
-fn parted(page: &str) -> (String, Vec<String>) {
+fn split_scripts(page: &str) -> (String, Vec<String>) {
     let (mut rest, mut without, mut scripts) = (page, String::new(), Vec::new());
     while let Some((before, after)) = rest.split_once("<script") {
         let (script, after) = after.split_once("</script>").expect("a script ends");
@@ -28,7 +28,7 @@ fn parted(page: &str) -> (String, Vec<String>) {
 #[test]
 fn the_page_is_well_formed_and_loads_nothing() {
     for record in [fixture::record(), fixture::sweep()] {
-        let (page, scripts) = parted(&page(&record));
+        let (page, scripts) = split_scripts(&page(&record));
         well_formed(&page);
         assert_eq!(scripts.len(), 3, "the values, uPlot, and what uses them");
         for outside in ["src=", "href", "url(", "@import", "http:", "https:"] {
@@ -43,7 +43,7 @@ fn the_page_is_well_formed_and_loads_nothing() {
 #[test]
 fn without_a_script_every_chart_is_there() {
     for record in [fixture::record(), fixture::sweep()] {
-        let (page, _) = parted(&page(&record));
+        let (page, _) = split_scripts(&page(&record));
         for (name, _) in report::files(&record, None, &[Format::Svg]).expect("charts") {
             let id = format!("<figure id=\"{}\"", name.trim_end_matches(".svg"));
             let (_, figure) = page.split_once(&id).unwrap_or_else(|| panic!("the page lacks {name}"));
@@ -67,7 +67,7 @@ fn line(charts: &Value, chart: &str, label: &str) -> Vec<(f64, f64)> {
 #[test]
 fn the_values_behind_the_charts_are_the_records() {
     let record = fixture::record();
-    let (_, scripts) = parted(&page(&record));
+    let (_, scripts) = split_scripts(&page(&record));
     let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
     let trial: &Trial = &record.points[0].trials[0];
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs();
@@ -92,7 +92,7 @@ fn the_values_behind_the_charts_are_the_records() {
 
 #[test]
 fn what_bad_peers_did_is_above_the_charts_over_time() {
-    let (_, scripts) = parted(&page(&fixture::record()));
+    let (_, scripts) = split_scripts(&page(&fixture::record()));
     let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
     for chart in charts.as_array().expect("charts").iter().filter(|chart| chart["x"]["shows"] == "seconds") {
         let of = |kind: &str| {
@@ -113,7 +113,7 @@ fn a_comparison_has_a_page_with_every_pair() {
     for (factor, word) in [(1.0, "PASS"), (2.0, "REGRESSION")] {
         let comparison = fixture::comparison("<b>\"control\"", factor);
         let files = report::comparison_files(&comparison, &[Format::Html]).expect("files");
-        let (page, scripts) = parted(&text(files, "index.html"));
+        let (page, scripts) = split_scripts(&text(files, "index.html"));
         well_formed(&page);
         assert!(scripts.is_empty() && page.contains(&format!("{word}</b>")));
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>\"control"));
@@ -147,7 +147,7 @@ fn names_from_outside_stay_text() {
     }
     record.points.push(record.points[0].clone());
     let page = file(&record, Format::Html, "index.html");
-    let (page, scripts) = parted(&page);
+    let (page, scripts) = split_scripts(&page);
     well_formed(&page);
     assert!(page.contains("&lt;script&gt;") && scripts[0].contains("\\u003cscript>"));
     let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");

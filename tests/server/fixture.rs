@@ -229,7 +229,7 @@ impl Drop for Mortal {
     }
 }
 
-pub(super) fn was_turned_away(mut stream: &TcpStream) -> bool {
+pub(super) fn was_refused(mut stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     !matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
 }

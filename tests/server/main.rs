@@ -3,11 +3,11 @@
 
 mod fixture;
 mod invariants;
-mod leaving;
 mod memory;
-mod patience;
 mod sending;
+mod shutdown;
 mod threads;
+mod timeouts;
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
@@ -290,7 +290,7 @@ fn without_descriptors_it_neither_spins_nor_locks_up_and_a_signal_ends_it() {
     let server = Watched(Addresses { service: address("service "), admin: Some(address("admin ")) });
     let streams: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
     thread::sleep(Duration::from_millis(200));
-    let refused = streams.iter().filter(|stream| was_turned_away(stream)).count();
+    let refused = streams.iter().filter(|stream| was_refused(stream)).count();
     assert!((60..90).contains(&refused), "{refused}");
     // Who watches is not shut out meanwhile.
     assert_eq!(server.metric("badpeer_connections"), (streams.len() - refused) as u64);
@@ -338,9 +338,9 @@ fn askers_that_say_or_take_nothing_delay_nobody() {
     let connect = || TcpStream::connect(server.0.admin.unwrap()).unwrap();
     let mut silent: Vec<TcpStream> = (0..5).map(|_| connect()).collect();
     for text in ["GET /metr", "GET /metrics HTTP/1.1\r\n\r\n"] {
-        let mut asker = connect();
-        asker.write_all(text.as_bytes()).unwrap();
-        silent.push(asker);
+        let mut client = connect();
+        client.write_all(text.as_bytes()).unwrap();
+        silent.push(client);
     }
     let begun = Instant::now();
     for _ in 0..3 {

@@ -30,7 +30,7 @@ fn report_of(words: &[&str]) -> (i32, String) {
 }
 
 /// Three runs, a comparison, and a record that is broken.
-fn shelf() -> tempfile::TempDir {
+fn folder_of_reports() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     keep(root, &named("stalled-readers", "Older", "2026-01-01T00:00:00Z"), "2026-01-01T00-00-00Z");
@@ -53,7 +53,7 @@ fn shelf() -> tempfile::TempDir {
 
 #[test]
 fn the_index_has_every_run_and_comparison_the_newest_first() {
-    let folder = shelf();
+    let folder = folder_of_reports();
     let (code, errors) = report_of(&[&format!("--index={}", folder.path().display())]);
     assert_eq!(code, 0, "{errors}");
     let page = fs::read_to_string(folder.path().join("index.html")).expect("a page");
@@ -82,7 +82,7 @@ fn an_empty_folder_has_an_index_and_a_missing_one_a_message() {
 
 #[test]
 fn the_gallery_shows_the_newest_run_of_each_profile_in_one_picture() {
-    let folder = shelf();
+    let folder = folder_of_reports();
     let out = folder.path().join("pictures");
     let words = [format!("--gallery={}", folder.path().display()), format!("--out={}", out.display())];
     let (code, errors) = report_of(&words.each_ref().map(String::as_str));

@@ -3,7 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod together;
+mod parallel_runs;
 
 use std::{
     process::{Child, Command},

@@ -1,4 +1,4 @@
-//! Who is let in, and how the server takes its leave.
+//! The limit of connections, and how the server shuts down.
 
 use std::{
     io::{Read, Write},
