@@ -1,7 +1,7 @@
 //! One connection: receive, answer, send, and how it ends.
 
 mod ending;
-mod leaving;
+mod linger;
 mod receiving;
 mod sending;
 mod socket_writer;
@@ -12,7 +12,7 @@ use std::{
     net::{Shutdown, TcpStream},
 };
 
-use self::{ending::Accounted, leaving::Linger};
+use self::{ending::Accounted, linger::Linger};
 use super::{
     event_loop::Shared,
     eviction::{CloseKind, CloseReason, EvictionReason},
@@ -198,13 +198,13 @@ impl Connection {
                 }
                 continue;
             }
-            self.leave()?;
+            self.close_own_side()?;
             match self.input {
                 Input::Awaited if shared.draining && self.linger == Linger::No => {
                     return self.finish(CloseKind::Shutdown, shared);
                 }
                 Input::Awaited => break,
-                Input::Ended => return self.finish(self.how_the_peer_left(), shared),
+                Input::Ended => return self.finish(self.peer_close_kind(), shared),
                 Input::Ready if bytes == 0 => return Ok(Next::Again),
                 Input::Ready => bytes = bytes.saturating_sub(self.receive(bytes, shared, spill)?),
             }
@@ -293,7 +293,7 @@ impl Connection {
         let closed = match (shared.draining, self.linger) {
             (true, _) => CloseKind::Shutdown,
             (_, Linger::No) => CloseKind::PeerReset,
-            _ => self.how_the_peer_left(),
+            _ => self.peer_close_kind(),
         };
         if let Ok(Some(error)) = self.stream.take_error() {
             return CloseKind::from_error(&error).into();

@@ -135,7 +135,7 @@ impl Connection {
         self.partial = None;
         self.dialog.give_up();
         self.receive.retrieve(self.receive.readable());
-        self.leave().is_ok()
+        self.close_own_side().is_ok()
     }
 
     fn evict(&self, reason: EvictionReason, timer: Option<(u64, u64)>, shared: &mut Shared) {

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{Connection, Intake, Partial, leaving::Linger};
+use super::{Connection, Intake, Partial, linger::Linger};
 use crate::{
     server::{
         event_loop::{Key, Shared},

@@ -47,12 +47,12 @@ impl Linger {
 
 impl Connection {
     /// What the end of the peer's stream means: after the last answer it is what was waited for.
-    pub(super) fn how_the_peer_left(&self) -> CloseKind {
+    pub(super) fn peer_close_kind(&self) -> CloseKind {
         if self.dialog.over() == Some(Over::Clean) { CloseKind::Completed } else { CloseKind::PeerClosed }
     }
 
     /// Leaves a peer that will get no more answers, once it has all of them.
-    pub(super) fn leave(&mut self) -> Result<(), CloseReason> {
+    pub(super) fn close_own_side(&mut self) -> Result<(), CloseReason> {
         match self.dialog.over() {
             Some(over) if self.unsent() == 0 && self.linger == Linger::No => {
                 if over == Over::Clean && self.input == Input::Ended {
