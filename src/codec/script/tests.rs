@@ -14,7 +14,7 @@ use crate::codec::{
 const STREAM: u32 = 5;
 
 /// What a decoder makes of `bytes` in these pieces, and of the end of the stream.
-fn heard(script: &Script, bytes: &[u8], pieces: &[usize]) -> (Vec<Answered>, Tally) {
+fn decode(script: &Script, bytes: &[u8], pieces: &[usize]) -> (Vec<Answered>, Tally) {
     let mut decoder = script.decoder(STREAM);
     let (mut answers, mut rest, mut sizes) = (Vec::new(), bytes, pieces.iter().cycle());
     while !rest.is_empty() {
@@ -27,11 +27,11 @@ fn heard(script: &Script, bytes: &[u8], pieces: &[usize]) -> (Vec<Answered>, Tal
 }
 
 /// The same, for pieces of all sizes, which must change nothing.
-fn heard_anyhow(script: impl Fn() -> Script, bytes: &[u8]) -> (Vec<Answered>, Tally) {
-    let whole = heard(&script(), bytes, &[bytes.len().max(1)]);
+fn decode_cuts(script: impl Fn() -> Script, bytes: &[u8]) -> (Vec<Answered>, Tally) {
+    let whole = decode(&script(), bytes, &[bytes.len().max(1)]);
     for step in (1..=bytes.len()).take(200) {
         assert_eq!(
-            heard(&script(), bytes, &[step]),
+            decode(&script(), bytes, &[step]),
             whole,
             "by {step}: {:?}",
             String::from_utf8_lossy(bytes)
@@ -44,7 +44,7 @@ fn fault(at: u64, flaw: Flaw) -> Fault {
     Fault { stream: STREAM, at, found: None, flaw: Some(flaw) }
 }
 
-fn wells(count: u64) -> Vec<Answered> {
+fn ok_answers(count: u64) -> Vec<Answered> {
     (0..count).map(|sequence| Answered { sequence, error: false, last: false, gave_up: false }).collect()
 }
 
@@ -73,8 +73,8 @@ fn http_answers_of_every_framing_are_found() {
         HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n\
         HTTP/1.1 200 OK\r\nDate: another\r\nContent-Length: 5\r\n\r\nhello\
         HTTP/1.0 200 OK\r\n\r\nhello";
-    let (answers, tally) = heard_anyhow(|| http("", Some(5)), text.as_bytes());
-    let mut wanted = wells(4);
+    let (answers, tally) = decode_cuts(|| http("", Some(5)), text.as_bytes());
+    let mut wanted = ok_answers(4);
     wanted[3].last = true;
     assert_eq!(answers, wanted);
     assert_eq!(tally, Tally { verified: text.len() as u64, ..Tally::default() });
@@ -83,20 +83,20 @@ fn http_answers_of_every_framing_are_found() {
 #[test]
 fn http_answers_without_a_body_end_with_their_head() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
-    let (answers, tally) = heard_anyhow(|| http("method = \"HEAD\"", Some(5)), head.repeat(3).as_bytes());
-    assert_eq!((answers, tally.corrupt, tally.first_fault), (wells(3), 0, None));
+    let (answers, tally) = decode_cuts(|| http("method = \"HEAD\"", Some(5)), head.repeat(3).as_bytes());
+    assert_eq!((answers, tally.corrupt, tally.first_fault), (ok_answers(3), 0, None));
     let nothing = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
-    let (answers, tally) = heard_anyhow(|| http("status = 204", None), nothing.repeat(3).as_bytes());
-    assert_eq!((answers, tally.corrupt), (wells(3), 0));
+    let (answers, tally) = decode_cuts(|| http("status = 204", None), nothing.repeat(3).as_bytes());
+    assert_eq!((answers, tally.corrupt), (ok_answers(3), 0));
     let empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(heard_anyhow(|| http("", Some(0)), empty.as_bytes()).0, wells(1));
+    assert_eq!(decode_cuts(|| http("", Some(0)), empty.as_bytes()).0, ok_answers(1));
 }
 
 #[test]
 fn another_status_is_an_error_and_its_body_is_passed_over() {
     let text =
         "HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nsorryHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    let (answers, tally) = heard_anyhow(|| http("", Some(2)), text.as_bytes());
+    let (answers, tally) = decode_cuts(|| http("", Some(2)), text.as_bytes());
     assert_eq!(answers.iter().map(|answer| answer.error).collect::<Vec<_>>(), [true, false]);
     assert_eq!((tally.errors, tally.corrupt, tally.verified), (1, 0, text.len() as u64 - 5));
     assert_eq!(tally.first_fault, Some(fault(0, Flaw::StatusOther { found: 503 })));
@@ -109,10 +109,10 @@ fn http_bodies_are_compared_with_the_first_or_with_content() {
     };
     let (hello, jello) = (answer(b"hello"), answer(b"jello"));
     let start = 2 * hello.len() as u64;
-    let (answers, tally) = heard_anyhow(|| http("", None), &[&hello[..], &hello, &jello, &hello].concat());
-    assert_eq!((answers, tally.corrupt), (wells(4), 1));
+    let (answers, tally) = decode_cuts(|| http("", None), &[&hello[..], &hello, &jello, &hello].concat());
+    assert_eq!((answers, tally.corrupt), (ok_answers(4), 1));
     assert_eq!(tally.first_fault, Some(fault(start + hello.len() as u64 - 5, Flaw::Different)));
-    let any = heard_anyhow(|| http("check = \"any\"", None), &[&hello[..], &jello].concat()).1;
+    let any = decode_cuts(|| http("check = \"any\"", None), &[&hello[..], &jello].concat()).1;
     assert_eq!((any.corrupt, any.verified), (0, 2 * hello.len() as u64 - 10));
 
     let content = || http("check = \"content\"", Some(100));
@@ -120,13 +120,13 @@ fn http_bodies_are_compared_with_the_first_or_with_content() {
     let mut wrong = answer(&made(SHARED_STREAM, 0, 100));
     let at = wrong.len() - 40;
     wrong[at..].copy_from_slice(&made(9, 77, 40));
-    let (answers, tally) = heard_anyhow(content, &[right.clone(), wrong].concat());
+    let (answers, tally) = decode_cuts(content, &[right.clone(), wrong].concat());
     let differ = made(9, 77, 40).iter().zip(made(SHARED_STREAM, 60, 40)).filter(|(a, b)| **a != *b).count();
     assert_eq!((answers.len(), tally.corrupt), (2, differ as u64));
     let found = Some(Origin { stream: 9, offset: 77 });
     let at = (right.len() + at) as u64;
     assert_eq!(tally.first_fault, Some(Fault { stream: STREAM, at, found, flaw: None }));
-    let short = heard_anyhow(content, &answer(&made(SHARED_STREAM, 0, 90))).1;
+    let short = decode_cuts(content, &answer(&made(SHARED_STREAM, 0, 90))).1;
     assert_eq!(
         (short.corrupt, short.first_fault),
         (10, Some(fault(0, Flaw::Length { found: 90, wanted: 100 })))
@@ -152,8 +152,8 @@ fn what_is_no_http_is_told_with_its_place() {
         (&long, 0, Flaw::HeadTooLong),
     ] {
         let (answers, tally) =
-            heard_anyhow(|| http("check = \"any\"", None), format!("{good}{text}").as_bytes());
-        assert_eq!(answers, wells(1), "{flaw}");
+            decode_cuts(|| http("check = \"any\"", None), format!("{good}{text}").as_bytes());
+        assert_eq!(answers, ok_answers(1), "{flaw}");
         assert_eq!(tally.first_fault, Some(fault((good.len() + at) as u64, flaw)), "{text:.60}");
         assert_eq!(tally.corrupt, (text.len() - at) as u64, "{flaw}: nothing behind it is right");
     }
@@ -166,13 +166,13 @@ fn a_status_that_means_nothing_is_an_error_and_hides_nothing_behind_it() {
     };
     for check in ["any", "none"].map(|check| format!("check = \"{check}\"")) {
         let (answers, tally) =
-            heard_anyhow(|| http(&check, None), (answer("999", "a") + &answer("042", "b")).as_bytes());
+            decode_cuts(|| http(&check, None), (answer("999", "a") + &answer("042", "b")).as_bytes());
         assert_eq!((answers.len(), tally.errors, tally.corrupt), (2, 2, 0), "{check}");
         let flaw = Flaw::StatusOther { found: 999 };
         assert_eq!(tally.first_fault, Some(fault(0, flaw)));
     }
     let text = [answer("200", "right"), answer("999", "other"), answer("200", "wrong")].concat();
-    let tally = heard_anyhow(|| http("check = \"bytes\"", None), text.as_bytes()).1;
+    let tally = decode_cuts(|| http("check = \"bytes\"", None), text.as_bytes()).1;
     assert_eq!(tally.errors, 1);
     assert!(tally.corrupt > 0, "the third answer differs from the first");
 }
@@ -182,13 +182,13 @@ fn lines_come_back_or_are_told_apart() {
     let mut lines = vec![0; 4 * 41];
     Script::line(40).encoder(STREAM).fill(0, &mut lines);
     assert!(lines.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'\n'));
-    let (answers, tally) = heard_anyhow(|| Script::line(40), &lines);
-    assert_eq!((answers, tally), (wells(4), Tally { verified: 164, ..Tally::default() }));
+    let (answers, tally) = decode_cuts(|| Script::line(40), &lines);
+    assert_eq!((answers, tally), (ok_answers(4), Tally { verified: 164, ..Tally::default() }));
 
     let mut foreign = vec![0; 41];
     Script::line(40).encoder(9).fill(0, &mut foreign);
     let (answers, tally) =
-        heard_anyhow(|| Script::line(40), &[&lines[..41], &foreign, &lines[82..123]].concat());
+        decode_cuts(|| Script::line(40), &[&lines[..41], &foreign, &lines[82..123]].concat());
     assert_eq!((answers.iter().map(|a| a.sequence).collect::<Vec<_>>(), tally.corrupt), (vec![0, 2], 40));
     let found = Some(Origin { stream: 9, offset: 0 });
     assert_eq!(tally.first_fault, Some(Fault { stream: STREAM, at: 41, found, flaw: None }));
@@ -196,7 +196,7 @@ fn lines_come_back_or_are_told_apart() {
     // Of the second and the third line, one came before the other; the first came twice.
     let line = |n: usize| &lines[41 * n..41 * (n + 1)];
     let (answers, tally) =
-        heard_anyhow(|| Script::line(40), &[line(0), line(2), line(1), line(0), line(3)].concat());
+        decode_cuts(|| Script::line(40), &[line(0), line(2), line(1), line(0), line(3)].concat());
     assert_eq!(answers.iter().map(|a| a.sequence).collect::<Vec<_>>(), [0, 2, 1, 0, 3]);
     assert_eq!((tally.corrupt, tally.reordered), (120, 2));
     let found = Some(Origin { stream: STREAM, offset: 80 });
@@ -205,12 +205,12 @@ fn lines_come_back_or_are_told_apart() {
     for at in [0, 29, 31, 39] {
         let mut flipped = lines.clone();
         flipped[41 + at] = b'x';
-        let (answers, tally) = heard_anyhow(|| Script::line(40), &flipped);
+        let (answers, tally) = decode_cuts(|| Script::line(40), &flipped);
         let first = tally.first_fault.map(|fault| fault.at);
-        assert_eq!((answers, tally.corrupt, first), (wells(4), 1, Some(41 + at as u64)));
+        assert_eq!((answers, tally.corrupt, first), (ok_answers(4), 1, Some(41 + at as u64)));
     }
 
-    let tally = heard_anyhow(|| Script::line(40), &[&lines[..30], b"\n", &lines[41..82]].concat()).1;
+    let tally = decode_cuts(|| Script::line(40), &[&lines[..30], b"\n", &lines[41..82]].concat()).1;
     assert_eq!(
         (tally.corrupt, tally.first_fault),
         (10, Some(fault(0, Flaw::Length { found: 30, wanted: 40 })))
@@ -219,20 +219,20 @@ fn lines_come_back_or_are_told_apart() {
 
 #[test]
 fn resp_answers_are_what_the_command_gives() {
-    assert_eq!(heard_anyhow(|| resp("PING", 0, None), b"+PONG\r\n+PONG\r\n").0, wells(2));
+    assert_eq!(decode_cuts(|| resp("PING", 0, None), b"+PONG\r\n+PONG\r\n").0, ok_answers(2));
     let bulk = |bytes: &[u8]| [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
     let echoes = [bulk(&made(STREAM, 0, 20)), bulk(&made(STREAM, 20, 20))].concat();
-    let (answers, tally) = heard_anyhow(|| resp("ECHO", 20, None), &echoes);
-    assert_eq!((answers, tally.corrupt, tally.first_fault), (wells(2), 0, None));
+    let (answers, tally) = decode_cuts(|| resp("ECHO", 20, None), &echoes);
+    assert_eq!((answers, tally.corrupt, tally.first_fault), (ok_answers(2), 0, None));
     let value = bulk(&made(SHARED_STREAM, 0, 20));
-    let (answers, tally) = heard_anyhow(|| resp("GET k", 0, Some(20)), &[&value[..], b"$-1\r\n"].concat());
+    let (answers, tally) = decode_cuts(|| resp("GET k", 0, Some(20)), &[&value[..], b"$-1\r\n"].concat());
     assert_eq!(answers[1], Answered { sequence: 1, error: true, last: false, gave_up: false });
     assert_eq!(tally.first_fault, Some(fault(27, Flaw::RespNull)));
-    let (answers, tally) = heard_anyhow(|| resp("SET k", 9, None), b"+OK\r\n-OOM no\r\n+OK\r\n");
+    let (answers, tally) = decode_cuts(|| resp("SET k", 9, None), b"+OK\r\n-OOM no\r\n+OK\r\n");
     assert_eq!((answers.len(), tally.errors, tally.corrupt), (3, 1, 0));
     assert_eq!(tally.first_fault, Some(fault(5, Flaw::RespError)));
     let nested = b"*2\r\n*1\r\n$3\r\nabc\r\n:7\r\n*2\r\n+a\r\n-ERR\r\n*0\r\n";
-    let (answers, tally) = heard_anyhow(|| resp("EXEC", 0, None), nested);
+    let (answers, tally) = decode_cuts(|| resp("EXEC", 0, None), nested);
     assert_eq!((answers.len(), tally.errors, tally.corrupt), (3, 1, 0));
 }
 
@@ -246,35 +246,35 @@ fn another_resp_answer_is_corrupt() {
         ("$4\r\nPONG\r\n", 0, 10, Flaw::RespOther),
         ("HTTP/1.1 400\r\n", 0, 14, Flaw::RespType(b'H')),
     ] {
-        let tally = heard_anyhow(|| resp("PING", 0, None), text.as_bytes()).1;
+        let tally = decode_cuts(|| resp("PING", 0, None), text.as_bytes()).1;
         assert_eq!((tally.corrupt, tally.first_fault), (corrupt, Some(fault(at, flaw))), "{text}");
     }
     let short = [b"$19\r\n", &made(STREAM, 0, 19)[..], b"\r\n"].concat();
-    let tally = heard_anyhow(|| resp("ECHO", 20, None), &short).1;
+    let tally = decode_cuts(|| resp("ECHO", 20, None), &short).1;
     assert_eq!(
         (tally.corrupt, tally.first_fault),
         (1, Some(fault(0, Flaw::Length { found: 19, wanted: 20 })))
     );
     let mut flipped = [b"$20\r\n", &made(STREAM, 0, 20)[..], b"\r\n"].concat();
     flipped[9] ^= 1;
-    let tally = heard_anyhow(|| resp("ECHO", 20, None), &flipped).1;
+    let tally = decode_cuts(|| resp("ECHO", 20, None), &flipped).1;
     assert_eq!((tally.corrupt, tally.first_fault.map(|fault| fault.at)), (1, Some(9)));
 }
 
 #[test]
 fn raw_answers_end_at_a_delimiter_or_by_length() {
     let until = || raw("send = 'x'\nuntil = '\\r\\n'");
-    assert_eq!(heard_anyhow(until, b"a\rb\r\na\rb\r\n").0, wells(2));
-    let tally = heard_anyhow(until, b"ab\r\n\r\nab\r\n").1;
+    assert_eq!(decode_cuts(until, b"a\rb\r\na\rb\r\n").0, ok_answers(2));
+    let tally = decode_cuts(until, b"ab\r\n\r\nab\r\n").1;
     assert_eq!((tally.corrupt, tally.first_fault), (2 + 2, Some(fault(4, Flaw::Different))));
-    assert_eq!(heard_anyhow(|| raw("send = 'x'\nlength = 3"), b"abcabc").0, wells(2));
-    let tally = heard_anyhow(|| raw("send = 'x'\nlength = 3"), b"abcabdab").1;
+    assert_eq!(decode_cuts(|| raw("send = 'x'\nlength = 3"), b"abcabc").0, ok_answers(2));
+    let tally = decode_cuts(|| raw("send = 'x'\nlength = 3"), b"abcabdab").1;
     assert_eq!((tally.corrupt, tally.verified), (1, 8));
     let differs = Fault { stream: STREAM, at: 5, found: None, flaw: Some(Flaw::Different) };
     assert_eq!(tally.first_fault, Some(differs));
-    assert_eq!(heard_anyhow(|| raw("send = 'x'\nlength = 3\ncheck = 'any'"), b"abcabd").1.corrupt, 0);
+    assert_eq!(decode_cuts(|| raw("send = 'x'\nlength = 3\ncheck = 'any'"), b"abcabd").1.corrupt, 0);
     let endless = vec![b'x'; raw::MOST_BYTES as usize + 5];
-    let tally = heard(&until(), &endless, &[1 << 20]).1;
+    let tally = decode(&until(), &endless, &[1 << 20]).1;
     assert_eq!((tally.corrupt, tally.first_fault), (raw::MOST_BYTES + 5, Some(fault(0, Flaw::NoDelimiter))));
 }
 
@@ -291,7 +291,7 @@ fn a_connection_that_ends_within_an_answer_is_told_with_the_place() {
         (resp("PING", 0, None), b"+PONG\r\n+PON".to_vec()),
         (raw("send = 'x'\nlength = 3"), b"abcab".to_vec()),
     ] {
-        let tally = heard(&script, &bytes, &[1]).1;
+        let tally = decode(&script, &bytes, &[1]).1;
         assert_eq!((tally.corrupt, tally.first_fault), (0, Some(fault(bytes.len() as u64, Flaw::CutOff))));
     }
 }
@@ -363,9 +363,9 @@ proptest! {
         let script = scripts()[script];
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| WORDS[*word]).copied().collect();
         bytes.extend(noise);
-        let whole = heard(&script(), &bytes, &[bytes.len().max(1)]);
-        prop_assert_eq!(heard(&script(), &bytes, &pieces), whole.clone());
-        prop_assert_eq!(heard(&script(), &bytes, &[1]), whole.clone());
+        let whole = decode(&script(), &bytes, &[bytes.len().max(1)]);
+        prop_assert_eq!(decode(&script(), &bytes, &pieces), whole.clone());
+        prop_assert_eq!(decode(&script(), &bytes, &[1]), whole.clone());
         let tally = whole.1;
         prop_assert!(tally.verified <= bytes.len() as u64);
         let fault = tally.first_fault.filter(|fault| fault.flaw != Some(Flaw::CutOff));

@@ -4,7 +4,7 @@ use super::*;
 
 /// How the first error begins, whichever way the bytes are cut; its place and its number.
 fn first(script: impl Fn() -> Script, bytes: &[u8]) -> Option<(String, u64, u64)> {
-    let first = heard_anyhow(script, bytes).1.first_error?;
+    let first = decode_cuts(script, bytes).1.first_error?;
     assert_eq!(first.stream, STREAM);
     Some((first.begins.to_string(), first.at, first.number))
 }
@@ -67,7 +67,7 @@ fn a_resp_error_is_kept_by_its_text() {
 #[test]
 fn errors_of_too_much_load_are_told_apart() {
     let overloaded = |script: fn() -> Script, bytes: &[u8]| {
-        let tally = heard_anyhow(script, bytes).1;
+        let tally = decode_cuts(script, bytes).1;
         (tally.errors, tally.overloaded)
     };
     let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
@@ -79,7 +79,7 @@ fn errors_of_too_much_load_are_told_apart() {
 fn an_error_does_not_hide_where_later_bytes_are_wrong() {
     let other = OK.replace("ok", "no");
     let at = (OK.len() + GONE.len() + other.len() - 2) as u64;
-    let tally = heard_anyhow(|| http("", None), format!("{OK}{GONE}{other}{GONE}").as_bytes()).1;
+    let tally = decode_cuts(|| http("", None), format!("{OK}{GONE}{other}{GONE}").as_bytes()).1;
     assert_eq!((tally.errors, tally.corrupt, tally.first_fault), (2, 2, Some(fault(at, Flaw::Different))));
     assert_eq!(
         tally.first_error.map(|first| first.at),
@@ -94,13 +94,13 @@ fn an_error_does_not_hide_where_later_bytes_are_wrong() {
     )
     .expect("a command");
     let text = [&b"-ERR no\r\n"[..], &value(&made(SHARED_STREAM, 0, 9)), &value(b"something")].concat();
-    let tally = heard_anyhow(|| Script::resp(&known, 0, Some(9)), &text).1;
+    let tally = decode_cuts(|| Script::resp(&known, 0, Some(9)), &text).1;
     assert_eq!(
         (tally.errors, tally.first_fault),
         (1, Some(Fault { flaw: None, ..fault(9 + 15 + 4, Flaw::Part) }))
     );
     let cut = format!("{GONE}{OK}HTTP/1.1");
-    let tally = heard_anyhow(|| http("", None), cut.as_bytes()).1;
+    let tally = decode_cuts(|| http("", None), cut.as_bytes()).1;
     assert_eq!(tally.first_fault, Some(fault(0, Flaw::StatusOther { found: 404 })));
 }
 
@@ -115,10 +115,10 @@ fn several_statuses_may_be_expected() {
         ("status = 404", 2),
         ("status = \"3xx\"", 4),
     ] {
-        let tally = heard_anyhow(|| http(keys, None), text.as_bytes()).1;
+        let tally = decode_cuts(|| http(keys, None), text.as_bytes()).1;
         assert_eq!((tally.errors, tally.corrupt), (errors, 0), "each is compared with its like: {keys}");
     }
-    let other = heard_anyhow(|| http("status = [201, \"3xx\"]", None), OK.as_bytes()).1;
+    let other = decode_cuts(|| http("status = [201, \"3xx\"]", None), OK.as_bytes()).1;
     assert_eq!(other.first_fault, Some(fault(0, Flaw::StatusOther { found: 200 })));
 }
 
@@ -137,7 +137,7 @@ fn an_answer_is_judged_as_far_as_asked_for() {
     ] {
         for (text, wanted) in [(GONE, error), (&longer, length), (&other, bytes)] {
             let keys = format!("check = \"{check}\"");
-            let (answers, tally) = heard_anyhow(|| http(&keys, None), format!("{first}{text}").as_bytes());
+            let (answers, tally) = decode_cuts(|| http(&keys, None), format!("{first}{text}").as_bytes());
             assert_eq!((tally.errors, tally.corrupt), wanted, "{check}: {text}");
             assert_eq!(answers.len(), 2, "{check}: {text}");
         }
@@ -145,12 +145,12 @@ fn an_answer_is_judged_as_far_as_asked_for() {
     // load.answer takes the place of the first length.
     for (check, corrupt) in [("none", 0), ("status", 0), ("any", 3), ("length", 3), ("bytes", 3)] {
         let keys = format!("check = \"{check}\"");
-        let tally = heard_anyhow(|| http(&keys, Some(8)), first.as_bytes()).1;
+        let tally = decode_cuts(|| http(&keys, Some(8)), first.as_bytes()).1;
         assert_eq!((tally.errors, tally.corrupt), (0, corrupt), "{check}");
     }
     for (check, corrupt) in [("none", 0), ("length", 1), ("bytes", 1)] {
         let keys = format!("send = 'x'\nuntil = '\\n'\ncheck = '{check}'");
-        let tally = heard_anyhow(|| raw(&keys), b"abc\nabcd\n").1;
+        let tally = decode_cuts(|| raw(&keys), b"abc\nabcd\n").1;
         assert!((tally.corrupt > 0) == (corrupt > 0), "{check}: {tally:?}");
     }
 }

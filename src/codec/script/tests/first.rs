@@ -11,7 +11,7 @@ pub(super) fn checked(command: &str, check: &str) -> Script {
 
 /// Errors, and whether bytes are corrupt, however these answers are cut.
 fn judged(check: &str, text: &str) -> (u64, bool) {
-    let (answers, tally) = heard_anyhow(|| checked("X", check), text.as_bytes());
+    let (answers, tally) = decode_cuts(|| checked("X", check), text.as_bytes());
     assert!(!answers.is_empty(), "{check}: {text:?}");
     (tally.errors, tally.corrupt > 0)
 }
@@ -60,9 +60,9 @@ fn kinds_counts_lengths_and_numbers_are_compared_as_far_as_asked_for() {
 
 #[test]
 fn a_number_that_differs_is_told_with_its_place() {
-    let tally = heard_anyhow(|| checked("LLEN l", "bytes"), b":12\r\n:12\r\n:13\r\n").1;
+    let tally = decode_cuts(|| checked("LLEN l", "bytes"), b":12\r\n:12\r\n:13\r\n").1;
     assert_eq!((tally.corrupt, tally.first_fault), (1, Some(fault(12, Flaw::Different))));
-    let tally = heard_anyhow(|| checked("TYPE k", "length"), b"+no\r\n$2\r\nno\r\n").1;
+    let tally = decode_cuts(|| checked("TYPE k", "length"), b"+no\r\n$2\r\nno\r\n").1;
     assert_eq!((tally.corrupt, tally.first_fault), (1, Some(fault(5, Flaw::Different))));
 }
 
@@ -76,7 +76,7 @@ fn null_is_a_fault_once_there_was_a_value() {
         assert_eq!(judged(check, &format!("{null}-ERR no\r\n{null}")), (1, false));
     }
     assert_eq!(judged("status", &format!("{value}{null}")), (0, false));
-    let tally = heard_anyhow(|| resp("GET k", 0, None), format!("{value}{null}").as_bytes()).1;
+    let tally = decode_cuts(|| resp("GET k", 0, None), format!("{value}{null}").as_bytes()).1;
     assert_eq!((tally.errors, tally.first_fault), (1, Some(fault(11, Flaw::RespNull))));
 
     // What another connection has got counts as well, but not for an answer that was asked for before.
