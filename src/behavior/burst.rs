@@ -60,7 +60,7 @@ mod tests {
     use super::{super::Message, *};
 
     #[test]
-    fn what_gathered_is_sent_at_once_and_the_rest_next_time() {
+    fn requests_due_since_the_last_burst_are_sent_together() {
         let mut burst: Burst = toml::from_str("every = '100ms'").expect("knobs");
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut next =

@@ -43,7 +43,7 @@ mod tests {
     };
 
     #[test]
-    fn it_moves_and_then_closes() {
+    fn closes_after_the_given_bytes() {
         let mut close: Close = toml::from_str("after = 9").expect("knobs");
         assert_eq!(steps(&mut close, 2), [Step::Move(9), Step::End(CloseMethod::Close)]);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);

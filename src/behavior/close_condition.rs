@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_time_at_once_unless_something_comes_first() {
+    fn is_due_at_once_without_bytes_or_messages() {
         assert_eq!(next(&CloseCondition::default(), 0, Message::default()), END);
         let bytes = condition("after = '10B'");
         let steps = [0, 4, 10].map(|moved| next(&bytes, moved, Message::of_answers(9)));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_sent_to_the_last_byte_and_no_further() {
+    fn sends_whole_requests_and_no_byte_of_the_next() {
         let two = condition("messages = 2");
         let steps = [0, 30, 100, 200].map(|moved| next(&two, moved, Message::of_requests(moved, 8, 100)));
         assert_eq!(steps, [Step::Move(100), Step::Move(70), Step::Move(100), END]);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn whichever_comes_first_ends_it() {
+    fn is_due_when_bytes_or_messages_are_reached_first() {
         let both = condition("after = 150\nmessages = 2");
         assert_eq!(next(&both, 100, Message::of_requests(100, 8, 100)), Step::Move(50));
         assert_eq!(next(&both, 150, Message::of_requests(150, 8, 100)), END);

@@ -58,7 +58,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_first_pause_is_any_part_of_a_pause() {
+    fn first_pause_is_a_random_part_of_a_pause() {
         let first = |seed| {
             drip().next(&mut view(0, Message::default(), &mut Xoshiro256PlusPlus::seed_from_u64(seed)), 9)
         };
@@ -70,7 +70,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_drop_that_the_socket_cuts_short_is_made_whole() {
+    fn a_drop_cut_short_by_the_socket_is_completed_first() {
         let (mut drip, mut rng) = (drip(), Xoshiro256PlusPlus::seed_from_u64(1));
         let mut ask = |moved, left| drip.next(&mut view(moved, Message::default(), &mut rng), left);
         ask(0, 9);

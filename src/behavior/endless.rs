@@ -49,7 +49,7 @@ mod tests {
     use super::{super::tests::steps, *};
 
     #[test]
-    fn it_goes_on_at_once_or_after_a_pause() {
+    fn sends_on_at_once_or_after_a_pause() {
         assert_eq!(steps(&mut Endless::default(), 2), [Step::Endless(usize::MAX); 2]);
         let mut slow: Endless = toml::from_str("bytes = 5\nevery = '1ms'").expect("knobs");
         let (five, pause) = (Step::Endless(5), Step::Wait(Duration::from_millis(1)));

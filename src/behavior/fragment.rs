@@ -67,18 +67,18 @@ mod tests {
     }
 
     #[test]
-    fn pieces_follow_each_other_at_once() {
+    fn sends_pieces_without_a_pause_by_default() {
         assert_eq!(steps(&mut fragment(0), 3), [Step::Move(3); 3]);
     }
 
     #[test]
-    fn or_after_a_pause() {
+    fn sends_pieces_with_a_pause_when_set() {
         let pause = Step::Wait(Duration::from_millis(2));
         assert_eq!(steps(&mut fragment(2), 4), [Step::Move(3), pause, Step::Move(3), pause]);
     }
 
     #[test]
-    fn random_pieces_have_every_size_up_to_the_largest() {
+    fn random_pieces_have_all_sizes_up_to_the_largest() {
         let mut random: Fragment = toml::from_str("bytes = 4\nrandom = true").expect("knobs");
         let mut sizes: Vec<usize> = steps(&mut random, 200)
             .into_iter()

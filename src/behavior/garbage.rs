@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn about_one_byte_in_so_many_is_another_one() {
+    fn changes_about_one_byte_in_the_given_number() {
         for one_in in [1, 2, 100] {
             let wrong = spoilt(one_in, &[100_000]).iter().filter(|byte| **byte != b'x').count();
             let expected = 100_000 / one_in as usize;
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_has_every_byte_in_it() {
+    fn noise_contains_every_byte_value() {
         let mut noise = spoilt(1, &[10_000]);
         noise.sort_unstable();
         noise.dedup();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_comes_out_the_same_however_the_socket_cuts() {
+    fn changes_depend_on_the_offset_and_not_on_the_pieces() {
         assert_eq!(spoilt(3, &[1, 50, 949]), spoilt(3, &[1000]));
     }
 }

@@ -42,7 +42,7 @@ mod tests {
     };
 
     #[test]
-    fn it_sends_and_then_ends_its_direction() {
+    fn half_closes_after_the_given_messages() {
         let mut half: HalfClose = toml::from_str("messages = 2").expect("knobs");
         assert_eq!(
             steps_of_requests(&mut half, 4, 10, 3),

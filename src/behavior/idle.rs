@@ -28,7 +28,7 @@ mod tests {
     use super::{super::tests::steps, *};
 
     #[test]
-    fn it_says_nothing() {
+    fn sends_nothing() {
         assert_eq!(steps(&mut Idle {}, 2), [Step::Hold; 2]);
     }
 }

@@ -52,7 +52,7 @@ mod tests {
     use super::{super::tests::steps, *};
 
     #[test]
-    fn every_message_is_raced() {
+    fn every_step_is_a_race() {
         let mut race: Race = toml::from_str("threads = 4\nheader = '8B'").expect("knobs");
         assert_eq!(race, Race { header: Bytes(8), ..toml::from_str("threads = 4").expect("knobs") });
         assert_eq!(steps(&mut race, 2), [Step::Race(race); 2]);

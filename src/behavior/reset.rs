@@ -42,7 +42,7 @@ mod tests {
     };
 
     #[test]
-    fn it_moves_and_then_resets() {
+    fn resets_after_the_given_messages() {
         let mut reset: Reset = toml::from_str("messages = 1").expect("knobs");
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut next = |whole| reset.next(view(7, Message { whole, head_left: 0, left: 3 }, &mut rng));

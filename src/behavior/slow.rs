@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn bursts_and_pauses_take_turns() {
+    fn bursts_and_pauses_alternate() {
         let seen = steps(&mut slow(), 5);
         assert!(matches!(seen[0], Step::Wait(first) if first < Duration::from_millis(10)));
         let pause = Step::Wait(Duration::from_millis(10));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_cut_short_is_finished_before_the_pause() {
+    fn a_burst_cut_short_is_completed_before_the_pause() {
         let mut slow = slow();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut ask = |moved| slow.next(View { moved, left: u64::MAX, message: Message::default(), rng: &mut rng });

@@ -41,7 +41,7 @@ mod tests {
     };
 
     #[test]
-    fn heads_come_at_once_and_bodies_drop_by_drop() {
+    fn sends_heads_at_once_and_bodies_drop_by_drop() {
         let seen = steps_of_requests(&mut SlowBody(drip()), 5, 8, 8);
         let (head, two, one) = (Step::Move(5), Step::Move(2), Step::Move(1));
         assert_eq!(seen[0], head);

@@ -39,7 +39,7 @@ mod tests {
     };
 
     #[test]
-    fn heads_come_drop_by_drop_and_bodies_at_once() {
+    fn sends_heads_drop_by_drop_and_bodies_at_once() {
         let seen = steps_of_requests(&mut SlowHeader(drip()), 5, 9, 9);
         let (two, one, body) = (Step::Move(2), Step::Move(1), Step::Move(4));
         assert_eq!(seen[1..], [two, PAUSE, two, PAUSE, one, body, PAUSE, two]);

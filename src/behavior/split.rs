@@ -80,21 +80,21 @@ mod tests {
     }
 
     #[test]
-    fn every_offset_has_its_turn() {
+    fn cuts_at_one_offset_after_the_other() {
         let expected = [1, 3, 2, 2, 3, 1, 1, 3].map(Step::Move);
         assert_eq!(steps(Duration::ZERO, 4, 8), expected);
         assert_eq!(steps(Duration::ZERO, 1, 3), [Step::Move(1); 3], "nothing to cut");
     }
 
     #[test]
-    fn the_pieces_have_a_pause_between_them() {
+    fn pauses_between_the_two_pieces() {
         let pause = Step::Wait(Duration::from_millis(1));
         let (one, two, three) = (Step::Move(1), Step::Move(2), Step::Move(3));
         assert_eq!(steps(Duration::from_millis(1), 4, 6), [one, pause, three, two, pause, two]);
     }
 
     #[test]
-    fn a_first_piece_that_the_socket_cuts_short_is_made_whole() {
+    fn a_first_piece_cut_short_by_the_socket_is_completed() {
         let mut split = Split { cut: 2, ..Split::default() };
         assert_eq!(next(&mut split, 10, 6), Step::Move(3));
         assert_eq!(next(&mut split, 11, 5), Step::Move(2), "one of three bytes went out");

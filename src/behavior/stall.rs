@@ -36,7 +36,7 @@ mod tests {
     use crate::units::Bytes;
 
     #[test]
-    fn it_holds_from_the_first_byte_or_after_some() {
+    fn stalls_at_once_or_after_the_given_bytes() {
         assert_eq!(steps(&mut Stall::default(), 2), [Step::Hold, Step::Hold]);
         assert_eq!(steps(&mut Stall { after: Bytes(9) }, 2), [Step::Move(9), Step::Hold]);
     }

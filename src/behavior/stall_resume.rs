@@ -61,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_silence_take_turns() {
+    fn bytes_and_silence_alternate() {
         let hundred = Step::Move(100);
         assert_eq!(steps(&mut stall_resume(false), 4), [hundred, SILENCE, hundred, SILENCE]);
     }
 
     #[test]
-    fn or_it_is_silent_once() {
+    fn pauses_only_once_when_set() {
         let on = Step::Move(usize::MAX);
         assert_eq!(steps(&mut stall_resume(true), 4), [Step::Move(100), SILENCE, on, on]);
     }

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_moves_all_there_is() {
+    fn moves_all_bytes_at_once() {
         assert_eq!(super::super::tests::steps(&mut Steady {}, 2), [Step::Move(usize::MAX); 2]);
     }
 }

@@ -53,20 +53,20 @@ fn parsed(text: &str) -> Result<Spec, String> {
 }
 
 #[test]
-fn a_name_alone_is_a_behavior() {
+fn a_name_without_knobs_is_parsed() {
     assert_eq!(parsed("\"stall\""), parsed("{ stall = {} }"));
     assert_eq!(parsed("\"steady\""), Ok(Spec::default()));
 }
 
 #[test]
-fn what_is_misspelt_is_refused_with_what_there_is() {
+fn a_misspelt_name_is_refused_with_the_known_names() {
     assert!(parsed("\"stahl\"").expect_err("unknown").contains("expected one of `steady`, `slow`"));
     assert!(parsed("{ slow = { byte = 1 } }").expect_err("unknown").contains("`bytes`"));
     assert!(parsed("\"slow\"").expect_err("no knobs").contains("missing field"));
 }
 
 #[test]
-fn every_behavior_reads_back_and_has_a_page() {
+fn every_behavior_is_read_back_and_has_a_page() {
     for text in [
         "\"steady\"",
         "\"stall\"",

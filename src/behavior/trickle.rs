@@ -56,7 +56,7 @@ mod tests {
     use super::{super::tests::steps, *};
 
     #[test]
-    fn every_burst_comes_shortly_before_the_end() {
+    fn sends_each_burst_shortly_before_the_timeout() {
         let mut trickle: Trickle = toml::from_str("bytes = 7\nwithin = '1s'\nbefore = '100ms'").expect("knobs");
         let (mut pauses, mut bursts) = (Vec::new(), 0);
         for step in steps(&mut trickle, 100) {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_margin_longer_than_the_time_is_no_pause() {
+    fn does_not_pause_when_the_margin_exceeds_the_time() {
         let mut trickle: Trickle = toml::from_str("bytes = 1\nwithin = '10ms'").expect("knobs");
         assert_eq!(steps(&mut trickle, 2), [Step::Rest(Duration::ZERO), Step::Move(1)]);
     }

@@ -46,7 +46,7 @@ mod tests {
     };
 
     #[test]
-    fn it_moves_and_then_vanishes() {
+    fn vanishes_after_the_given_bytes() {
         let mut vanish: Vanish = toml::from_str("after = 5").expect("knobs");
         assert_eq!(steps(&mut vanish, 2), [Step::Move(5), Step::End(CloseMethod::Vanish)]);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
