@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_double_up_to_64_kib_and_nothing_moves() {
+    fn blocks_double_up_to_64_kib_without_moving_bytes() {
         let mut buffer = Chained::new(1024, None);
         for _ in 0..2000 {
             buffer.append(&[7; 100]).unwrap();
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn peek_moves_only_what_straddles_and_only_once() {
+    fn peek_moves_only_bytes_across_blocks_and_only_once() {
         let mut buffer = filled(16, &[9; 100]);
         buffer.peek(8);
         assert_eq!(buffer.work().moved, 0, "in one block as it stands");
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delimiter_is_found_across_blocks_and_not_scanned_twice() {
+    fn a_delimiter_across_blocks_is_found_without_scanning_twice() {
         let mut buffer = filled(16, b"1234567\r");
         assert_eq!(buffer.find(b"\r\n\r\n"), None);
         buffer.append(b"\n\r\n").unwrap();
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_gives_back_the_spare_and_the_slack() {
+    fn shrink_frees_spare_blocks_and_slack() {
         let mut buffer = Chained::new(0, None);
         buffer.append(&vec![5; 300_000]).unwrap();
         buffer.retrieve(299_990);

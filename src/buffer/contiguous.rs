@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_pays_in_its_own_coin() {
+    fn each_shift_rule_costs_moves_or_memory() {
         let [always, never, amortized] = [Shift::Always, Shift::Never, Shift::Amortized].map(nearly_full);
         let moved = |buffer: &Contiguous| buffer.work().moved / buffer.work().appended;
         assert_eq!((moved(&amortized), moved(&never)), (0, 0), "linear");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_in_front_is_what_was_asked_for() {
+    fn keeps_the_requested_space_in_front() {
         for prepend in [0, 8, 100] {
             let mut buffer = Contiguous::with(Layout { initial: 16, prepend, ..Layout::default() });
             assert_eq!((buffer.prependable(), buffer.writable()), (prepend, buffer.footprint() - prepend));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_does_not_scan_twice() {
+    fn a_repeated_search_scans_no_byte_twice() {
         let mut buffer = filled(64, b"GET / HTTP/1.1\r");
         assert_eq!(buffer.find(b"\r\n"), None);
         assert_eq!(buffer.resume.start(b"\r\n"), 14, "only the last byte is looked at again");
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_read_into_the_spill_and_appended() {
+    fn bytes_beyond_the_capacity_are_read_into_the_spill_and_appended() {
         let mut buffer = Contiguous::new(16, None);
         let mut spill = [0; 64];
         assert_eq!(buffer.read_from(&mut &[b'z'; 8][..], &mut spill).unwrap(), 8);
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untouched_buffer_holds_no_memory() {
+    fn an_unused_buffer_holds_no_memory() {
         let mut buffer = Contiguous::new(0, None);
         assert_eq!(buffer.read_from(&mut io::empty(), &mut [0; 64]).unwrap(), 0);
         assert_eq!((buffer.footprint(), buffer.work().allocations), (0, 0));

@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_is_written_the_same_everywhere() {
+    fn a_buffer_kind_has_the_same_name_in_profiles_and_flags() {
         for kind in [Kind::Contiguous, Kind::Chained] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
             assert_eq!(<Kind as clap::ValueEnum>::from_str(&kind.to_string(), false), Ok(kind));

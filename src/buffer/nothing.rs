@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_a_buffer_whose_limit_is_0() {
+    fn the_empty_buffer_takes_no_byte() {
         let mut buffer = Nothing;
         assert_eq!(size_of_val(&buffer), 0);
         assert_eq!(buffer.append(b"some"), Err(Full { limit: 0, wanted: 4 }));

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_resumes_where_a_match_could_still_begin() {
+    fn a_search_resumes_where_a_match_could_begin() {
         let mut resume = Resume::default();
         assert_eq!(resume.start(b"\r\n\r\n"), 0);
         resume.stop(None, 100);
