@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_read_as_others_read_them() {
+    fn addresses_and_urls_are_parsed() {
         for (text, address, path) in [
             ("127.0.0.1:80", "127.0.0.1:80", None),
             ("localhost:0", "localhost:0", None),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told_in_a_sentence_that_repeats_no_password() {
+    fn an_invalid_address_is_refused_without_showing_its_password() {
         for (text, part) in [
             ("https://host/", "https is not supported"),
             ("http://host:99999/", "invalid port"),

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_told_of_everything_too() {
+    fn json_lists_contain_every_entry_of_the_pages() {
         for topic in Topic::value_variants() {
             let (table, page) = (table(*topic), page(*topic));
             let entries = table.as_array().expect("a list");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_fits_the_terminal_and_names_all() {
+    fn every_page_fits_80_columns_and_names_every_entry() {
         for topic in Topic::value_variants() {
             let page = page(*topic);
             assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_not_hidden_by_what_could_not_be_told() {
+    fn the_worse_of_two_exit_codes_counts() {
         assert_eq!(Exit::Failed.worse(Exit::Invalid), Exit::Failed);
         assert_eq!(Exit::Invalid.worse(Exit::Failed), Exit::Failed);
         assert_eq!(Exit::Pass.worse(Exit::Invalid), Exit::Invalid);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_are_consistent() {
+    fn the_command_line_definition_is_consistent() {
         command().debug_assert();
     }
 }

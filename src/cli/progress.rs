@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_name_leaves_room() {
+    fn a_long_name_is_shortened() {
         assert_eq!(brief("control"), "control");
         assert_eq!(brief("a\x1b[2J\nb"), "a\\u{1b}[2J b");
         let long = brief(&"server.buffer=chained ".repeat(5));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_seen_is_shown() {
+    fn only_measured_figures_are_shown() {
         let seen = Progress {
             seconds: 3.0,
             answers_per_second: 12_345.0,

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_format_is_refused_by_name() {
+    fn another_format_version_is_refused() {
         let refused = |text| parse::<Record>(text, FORMAT).expect_err(text);
         assert!(refused("{\"format\": 99}").contains("format is 99"));
         assert!(refused("{}").contains("does not say"));
