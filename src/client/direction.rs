@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn being_late_does_not_make_the_next_pause_later() {
+    fn a_late_move_does_not_delay_the_next_pause() {
         let mut direction = slow();
         let first = pause(&mut direction, 5000 * MS);
         assert_eq!(allowed(&mut direction, first + 3 * MS), Allowed::Move(10));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_the_socket_does() {
+    fn waiting_for_the_socket_delays_the_next_pause() {
         let mut direction = slow();
         let first = pause(&mut direction, 5000 * MS);
         assert_eq!(allowed(&mut direction, first), Allowed::Move(10));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_direction_that_is_shut_stays_shut() {
+    fn a_shut_direction_moves_nothing() {
         let mut direction = Direction::new(&Spec::default(), 1);
         direction.shut();
         assert_eq!(allowed(&mut direction, 9), Allowed::Hold);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_nothing_left_to_say_may_end_the_connection_once() {
+    fn half_close_is_reported_once_when_nothing_is_left_to_send() {
         let mut direction = direction("{ half-close = { messages = 2 } }");
         let mut spent = |whole| direction.spent(|| Message::of_answers(whole));
         assert_eq!([spent(1), spent(2)], [None, Some(CloseMethod::HalfClose)]);

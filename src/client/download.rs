@@ -130,7 +130,7 @@ mod tests {
     use crate::codec::http;
 
     #[test]
-    fn a_download_of_the_warm_up_is_in_no_time() {
+    fn a_download_of_the_warm_up_is_not_measured() {
         let script = Script::http(&http::RequestSpec::default(), "h", 0, None, None);
         let mut downloads = Downloads::new(vec![script], 1000);
         for (started_ns, error, came_ns) in

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_slow_and_answers_everybody_gets_its_time() {
+    fn a_slow_server_that_answers_all_requests_gets_time() {
         let grace = grace(&[(9 * SECOND, true)], 18 * SECOND);
         assert_eq!(grace.ends_ns(END, 18 * SECOND), 36 * SECOND);
         let longer = self::grace(&[(50 * SECOND, true)], 18 * SECOND);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_was_slow_once_and_fell_silent_does_not() {
+    fn a_server_that_was_slow_once_and_stopped_gets_no_extra_time() {
         let grace = grace(&[(4 * SECOND, true)], 5 * SECOND);
         assert_eq!(
             grace.ends_ns(END, 5 * SECOND),
@@ -86,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_silent_while_nothing_is_asked_for() {
+    fn time_without_requests_is_not_silence() {
         let grace = grace(&[(9 * SECOND, true)], 19 * SECOND);
         assert_eq!(grace.ends_ns(END, 2 * SECOND), 37 * SECOND);
     }
 
     #[test]
-    fn answers_that_come_late_are_waited_for_while_they_come() {
+    fn late_answers_are_awaited_while_they_keep_coming() {
         let quick = SECOND / 1000;
         let hiccup = [(quick, true), (SECOND, false)];
         let grace = grace(&hiccup, 19 * SECOND);

@@ -195,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn without_censored_requests_the_quantiles_are_those_of_the_answered() {
+    fn quantiles_are_exact_without_censored_requests() {
         let latency = judged(1000, 0).response;
         assert_eq!(latency.quantile(0.999), Some(Quantile::Known(100)));
         assert_eq!(Latency::new().quantile(0.5), None);
     }
 
     #[test]
-    fn a_quantile_among_the_censored_is_a_lower_bound_however_young_they_are() {
+    fn a_quantile_among_censored_requests_is_a_lower_bound() {
         let judged = judged(985, 15);
         assert_eq!(judged.response.quantile(0.9), Some(Quantile::Known(100)));
         assert_eq!(judged.response.quantile(0.985), Some(Quantile::Known(100)));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_is_how_long_they_were_seen_to_wait() {
+    fn the_lower_bound_is_the_observed_wait() {
         let mut judged = judged(100, 0);
         (0..100).for_each(|_| judged.censor(Cause::Unanswered, 9000, 0));
         assert_eq!(judged.response.quantile(0.5), Some(Quantile::Known(100)));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_wait_is_a_lower_bound_where_nothing_came() {
+    fn the_longest_wait_is_a_lower_bound_without_an_answer() {
         let mut judged = judged(10, 0);
         judged.waited(70, None);
         judged.waited(60, Some(Cause::Unanswered));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_censored_is_named_with_its_main_cause() {
+    fn censored_numbers_name_their_main_cause() {
         let mut judged = judged(10, 3);
         judged.censor(Cause::Errors, 9, 9);
         let mut row = Row::default();

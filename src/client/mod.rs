@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_machine_has_not_got_for_threads_is_no_fault_of_the_servers() {
+    fn a_failed_thread_start_names_the_missing_resource_and_its_remedy() {
         for (error, remedy) in [
             (Errno::EAGAIN, "raise it (`ulimit -u`"),
             (Errno::EMFILE, "raise the limit (`ulimit -n`"),

@@ -69,18 +69,18 @@ mod tests {
     }
 
     #[test]
-    fn sleep_and_work_are_no_pauses() {
+    fn sleep_and_work_do_not_count_as_pauses() {
         assert_eq!(after(&[(100, 0, 0, 0), (90, 0, 300, 0), (0, 0, 400, 0)]), (0, 0));
     }
 
     #[test]
-    fn oversleeping_and_standing_still_are() {
+    fn oversleeping_and_stopped_time_count_as_pauses() {
         assert_eq!(after(&[(100, 0, 0, 0), (90, 200, 10, 0), (20, 0, 5, 60)]), (200, 260));
         assert_eq!(after(&[(100, 0, 0, 0), (20, 30, 0, 19)]), (49, 0), "a short one is not added up");
     }
 
     #[test]
-    fn only_what_lies_in_the_window_counts() {
+    fn only_pauses_within_the_window_count() {
         assert_eq!(after(&[(0, 90, 0, 0)]), (0, 0), "before it");
         assert_eq!(after(&[(10, 0, 0, 190)]), (100, 100), "at its beginning");
         assert_eq!(after(&[(1000, 0, 0, 0), (0, 700, 0, 0), (0, 300, 0, 0)]), (700, 100), "at its end");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_clock_is_not_read_at_every_turn() {
+    fn the_cpu_clock_is_not_read_in_every_turn() {
         let mut pauses = Pauses::new((0, 1000 * MS), 0, 0);
         pauses.look(9 * MS, || panic!("too early"));
         pauses.look(10 * MS, || 0);

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_may_come_in_any_order_but_once() {
+    fn requests_are_answered_once_in_any_order() {
         let mut pending = Pending::default();
         for due in [10, 20, 30] {
             pending.start(Request::due(due));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_crosses_a_close_was_sent_within_two_round_trips() {
+    fn only_requests_sent_within_two_round_trips_cross_a_close() {
         const MS: u64 = 1_000_000;
         let sent = Request { sent_ns: 100 * MS, ..Request::due(90 * MS) };
         let crossed =
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_sent_can_be_taken_back() {
+    fn unsent_requests_are_taken_back() {
         let mut pending = Pending::default();
         for due in [10, 20, 30] {
             pending.start(Request::due(due));

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_leave_in_the_order_in_which_they_were_due() {
+    fn requests_leave_in_order_of_due_time() {
         let mut queue = Queue::new(Some(1));
         assert!(queue.push(due(10)) && queue.push(due(20)));
         queue.push_front(due(5));

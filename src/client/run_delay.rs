@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_number_is_the_delay() {
+    fn the_second_field_of_schedstat_is_the_delay() {
         assert_eq!(waited_ns("1200345 67 8\n"), Some(67));
         assert_eq!(waited_ns("1200345"), None);
         let delay = RunDelay::of_this_thread().expect("this kernel tells");

@@ -117,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn one_thread_has_all() {
+    fn one_thread_drives_all_connections() {
         assert_eq!(parts(1, 7, 5), [(5, 0, 1)]);
     }
 
     #[test]
-    fn connections_go_round_over_all_groups() {
+    fn connections_are_dealt_out_over_all_groups() {
         assert_eq!(parts(3, 0, 7), [(3, 0, 3), (2, 1, 3), (2, 2, 3)]);
         assert_eq!(parts(3, 7, 2), [(0, 2, 2), (1, 0, 2), (1, 1, 2)]);
         let whole = |index| Share { index, of: 3 }.whole(7, 5).count;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn no_connection_is_forgotten_and_none_is_there_twice() {
+    fn every_connection_belongs_to_exactly_one_thread() {
         for (of, before, count) in [(1, 0, 1), (2, 5, 64), (7, 3, 3), (8, 1000, 1001), (5, 2, 0)] {
             assert_eq!(parts(of, before, count).iter().map(|part| part.0).sum::<u32>(), count);
         }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loop_starts_with_the_last_connection_and_all_have_time_to_notice() {
+    fn the_open_loop_starts_with_the_last_connection_after_a_notice() {
         let start = Start::new(2, 2, 0);
         start.settled_one(10);
         assert_eq!(start.at_ns(), None);

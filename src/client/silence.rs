@@ -66,7 +66,7 @@ mod tests {
     const WINDOW: (u64, u64) = (100, 200);
 
     #[test]
-    fn the_longest_gap_between_answers_counts_as_far_as_it_lies_in_the_window() {
+    fn the_longest_gap_between_answers_counts_within_the_window() {
         let mut silence = Silence::new(Silence::shared(WINDOW.0), WINDOW);
         silence.answered(0, 90);
         assert_eq!(silence.longest_ns(), 0, "before the window");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_silent_while_nothing_is_asked_for() {
+    fn time_without_requests_is_not_silence() {
         let mut silence = Silence::new(Silence::shared(WINDOW.0), WINDOW);
         silence.answered(120, 124);
         assert_eq!(silence.longest_ns(), 4);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_on_another_thread_breaks_the_silence() {
+    fn an_answer_on_another_thread_ends_the_silence() {
         let shared = Silence::shared(WINDOW.0);
         let [mut one, mut other] = [0, 1].map(|_| Silence::new(Arc::clone(&shared), WINDOW));
         one.answered(0, 105);

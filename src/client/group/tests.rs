@@ -60,7 +60,7 @@ fn silence_after(of: u32, ends_of: &[(usize, CloseReason, u64)]) -> Option<f64> 
 }
 
 #[test]
-fn who_has_done_all_its_work_is_not_silent_and_who_was_thrown_out_is() {
+fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
     let done = CloseReason::ByUs(CloseMethod::Close);
     for of in [1, 2] {
         let last = of as usize - 1;
@@ -89,7 +89,7 @@ fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
 }
 
 #[test]
-fn what_is_sent_again_in_the_window_is_a_share_of_what_is_due_in_it() {
+fn retried_share_counts_retries_and_requests_of_the_window() {
     let mut group = group_of("count = 1\nload = { depth = 1 }\nprotocol = \"http\"");
     group.requests.started = 10;
     (101..105).for_each(|due_ns| group.due(due_ns));
@@ -101,7 +101,7 @@ fn what_is_sent_again_in_the_window_is_a_share_of_what_is_due_in_it() {
 }
 
 #[test]
-fn an_http_connection_comes_back_after_an_announced_end_unless_its_work_is_done() {
+fn an_http_connection_reopens_after_an_announced_close_unless_finished() {
     let keys = "count = 1\nload = { depth = 1 }\nprotocol = \"http\"\nrequests_per_connection = 9";
     for (keys, is_spent, comes_back) in [
         (keys.to_owned(), false, true),
@@ -118,7 +118,7 @@ fn an_http_connection_comes_back_after_an_announced_end_unless_its_work_is_done(
 }
 
 #[test]
-fn who_comes_in_the_place_of_another_fetches_its_part() {
+fn a_reopened_connection_fetches_the_part_of_the_closed_one() {
     let keys = "count = 3\nload = { depth = 1, answer = 90 }\nprotocol = \"http\"\nhttp = { ranges = true }";
     let mut group = group_of(keys);
     let parts: Vec<u32> = std::iter::from_fn(|| group.take_turn(0)).map(|opening| opening.part).collect();
@@ -136,7 +136,7 @@ fn who_comes_in_the_place_of_another_fetches_its_part() {
 }
 
 #[test]
-fn time_that_connections_may_not_come_back_in_is_counted_as_far_as_they_are_needed() {
+fn delayed_reconnects_count_only_while_connections_are_needed() {
     let keys = "protocol = \"http\"\ncount = 2\nrequests_per_connection = 1\n\
                 reconnect = { at_most = \"10000/s\" }";
     let put_off = |load: &str, waits: bool| {
@@ -158,7 +158,7 @@ fn time_that_connections_may_not_come_back_in_is_counted_as_far_as_they_are_need
 }
 
 #[test]
-fn only_requests_due_in_the_window_are_in_the_latencies() {
+fn latencies_contain_only_requests_due_in_the_window() {
     let mut group = group();
     for (due_ns, now) in [(90, 150), (100, 130), (199, 260), (200, 210)] {
         group.due(due_ns);
@@ -172,7 +172,7 @@ fn only_requests_due_in_the_window_are_in_the_latencies() {
 }
 
 #[test]
-fn what_the_warm_up_left_unanswered_counts_in_the_window() {
+fn unanswered_requests_of_the_warm_up_count_in_the_window() {
     let mut group = group();
     let mut pending = Pending::default();
     pending.start(Request::due(90));
@@ -190,7 +190,7 @@ fn what_the_warm_up_left_unanswered_counts_in_the_window() {
 }
 
 #[test]
-fn an_error_is_an_answer_and_no_latency() {
+fn an_error_counts_as_an_answer_and_not_as_a_latency() {
     let mut group = group();
     group.due(110);
     group.due(100);
@@ -208,7 +208,7 @@ fn an_error_is_an_answer_and_no_latency() {
 }
 
 #[test]
-fn a_request_open_at_the_end_is_unanswered_or_lost() {
+fn a_request_open_at_the_end_counts_as_unanswered_or_lost() {
     let mut group = group();
     let mut pending = Pending::default();
     pending.start(Request::due(150));
@@ -234,7 +234,7 @@ fn a_request_open_at_the_end_is_unanswered_or_lost() {
 }
 
 #[test]
-fn what_our_own_end_cut_off_is_not_held_against_the_server() {
+fn requests_cut_off_by_the_client_do_not_count_against_the_server() {
     let mut group = group();
     let mut pending = Pending::default();
     pending.start(Request::due(150));
@@ -249,7 +249,7 @@ fn what_our_own_end_cut_off_is_not_held_against_the_server() {
 }
 
 #[test]
-fn what_waits_for_a_connection_to_the_end_is_skipped_and_counts_from_when_it_was_due() {
+fn a_request_without_a_connection_counts_as_skipped_from_its_due_time() {
     let mut group = group();
     group.arrived(140, 145);
     group.arrived(90, 145);
@@ -267,7 +267,7 @@ fn what_waits_for_a_connection_to_the_end_is_skipped_and_counts_from_when_it_was
 }
 
 #[test]
-fn a_request_sent_as_the_server_closed_waits_again_and_is_started_once() {
+fn a_request_that_crosses_a_close_is_queued_again_and_started_once() {
     let mut group = group();
     group.requests.started = 1;
     group.due(120);
@@ -277,7 +277,7 @@ fn a_request_sent_as_the_server_closed_waits_again_and_is_started_once() {
 }
 
 #[test]
-fn the_fewest_answers_are_those_of_a_connection_that_was_there_all_the_time() {
+fn fewest_answers_considers_only_connections_open_for_the_whole_window() {
     let mut group = group();
     for (opened_ns, answers, now) in [(50, 7, 210), (60, 3, 210), (60, 1, 150), (150, 0, 210)] {
         let life = Life { opened_ns, is_established: true, answers, ..Life::default() };
@@ -289,7 +289,7 @@ fn the_fewest_answers_are_those_of_a_connection_that_was_there_all_the_time() {
 }
 
 #[test]
-fn an_idle_connection_that_the_server_closed_is_opened_again_also_without_being_told_to() {
+fn an_idle_connection_closed_by_the_server_reopens_by_default() {
     let mut group = group();
     assert_eq!(group.take_turn(0), Some(FIRST), "the first one");
     group.ended(CloseReason::ByFin, Life::default(), &Pending::default(), &Tally::default(), 100);
@@ -318,7 +318,7 @@ fn the_first_connections_are_opened_on_a_schedule() {
 }
 
 #[test]
-fn who_reconnects_comes_back_after_a_pause_and_once_for_each_end() {
+fn a_reconnecting_group_reopens_once_for_each_close_after_a_pause() {
     let mut group = group();
     let reconnect = toml::from_str("pause = '10ns'").expect("knobs");
     group.attempts = Some(Attempts::new(&reconnect, 1));
