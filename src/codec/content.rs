@@ -121,13 +121,13 @@ mod tests {
         }
 
         #[test]
-        fn any_piece_is_the_same_as_cut_from_the_whole(offset in 0_u64..500, len in 0_usize..100) {
+        fn any_piece_equals_the_same_part_of_the_whole(offset in 0_u64..500, len in 0_usize..100) {
             let whole = made(7, 0, 700);
             prop_assert_eq!(made(7, offset, len), &whole[offset as usize..offset as usize + len]);
         }
 
         #[test]
-        fn a_flipped_byte_is_found_where_it_is(offset in 0_u64..1000, len in 1_usize..200, at in 0_usize..200) {
+        fn a_flipped_byte_is_found_at_its_offset(offset in 0_u64..1000, len in 1_usize..200, at in 0_usize..200) {
             let mut bytes = made(3, offset, len);
             prop_assert_eq!(matching(3, offset, &bytes), len);
             let at = at % len;
@@ -136,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn fifteen_bytes_name_their_origin(stream in 0_u32..5000, offset in 0_u64..(1 << 39)) {
+        fn fifteen_bytes_identify_their_origin(stream in 0_u32..5000, offset in 0_u64..(1 << 39)) {
             let bytes = made(stream, offset, EXPLAIN_BYTES);
             prop_assert_eq!(explain(&bytes, 0), Some(Origin { stream, offset }));
         }

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pieces_make_the_whole() {
+    fn pieces_add_up_to_the_whole_stream() {
         for encoder in [
             Encoder::echo(3, 50),
             Encoder::frames(3, 50, 10),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_what_the_server_reads() {
+    fn the_server_parses_an_encoded_frame() {
         let bytes = sent(Encoder::frames(3, 50, 10), 1000);
         for (sequence, frame) in bytes.chunks(82).enumerate() {
             let prefix: [u8; 8] = frame[..8].try_into().expect("a prefix");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_an_end_begins_as_it_should_and_goes_on() {
+    fn an_endless_request_begins_like_a_normal_one() {
         let mut endless = Encoder::frames(3, 50, 10).endless().expect("a frame has a length");
         assert_eq!((endless.message_bytes(), endless.head_bytes()), (u64::MAX, 8));
         let mut whole = [0; 1000];
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_request_differs_in_its_payload_only() {
+    fn repeated_requests_differ_only_in_their_payload() {
         let own = sent(repeated(Filling::Own), 1000);
         let mut payload = [0; 50];
         for (sequence, request) in own.chunks(57).enumerate() {

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_excerpt_is_the_first_bytes_and_reads_back() {
+    fn an_excerpt_keeps_the_first_bytes_and_is_read_back() {
         let mut excerpt = Excerpt::of(b"a\r\n\x00`b");
         assert_eq!(excerpt.to_string(), "a\\r\\n\\x00\\x60b");
         let text = serde_json::to_string(&excerpt).expect("JSON");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_named_by_its_connection_and_its_number() {
+    fn an_error_answer_names_its_connection_and_number() {
         let begins = Excerpt::of(b"HTTP/1.1 404 Not Found");
         let mut answer = ErrorAnswer { stream: 7, number: 1, at: 0, begins };
         answer.count_streams_from(4);

@@ -279,12 +279,12 @@ mod tests {
     const HEADER: Header = Header { sequence: 9, stream: 2, answer: 77, offset: 1 << 33 };
 
     #[test]
-    fn a_header_reads_back() {
+    fn a_header_is_read_back() {
         assert_eq!(Header::from_body(&HEADER.body()), HEADER);
     }
 
     #[test]
-    fn an_opening_announces_what_follows() {
+    fn an_opening_announces_length_and_checksum() {
         let mut frame = opening(&HEADER, 10_000).to_vec();
         let mut payload = vec![0; 10_000];
         content::fill(2, 1 << 33, &mut payload);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_not_taken_for_a_length() {
+    fn noise_is_refused_as_a_length() {
         assert_eq!(read_prefix(&prefix(23, 0)), Err(BadFrame::Length(23)));
         assert!(read_prefix(&prefix(24, 0)).is_ok());
         assert!(read_prefix(&[0xff; 8]).is_err());
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_byte_is_found_wherever_it_is() {
+    fn a_flipped_byte_is_found_at_any_offset() {
         for at in 0..132_u64 {
             let mut bytes = answers();
             bytes[132 + at as usize] ^= 4;
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_answer_is_out_of_order_and_no_answer_to_another_request() {
+    fn a_repeated_answer_is_out_of_order_and_answers_nothing() {
         let own = frames(4);
         let (tally, seen) = found(&[&own[0], &own[0], &own[1]]);
         assert_eq!((tally.corrupt, tally.reordered, seen), (132, 1, vec![0, 0, 1]));
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_in_each_others_place_are_told_from_wrong_bytes() {
+    fn swapped_answers_are_distinguished_from_wrong_bytes() {
         let own = frames(4);
         let (tally, seen) = found(&[&own[1], &own[0], &own[2]]);
         assert_eq!((tally.corrupt, tally.reordered, seen), (264, 1, vec![1, 0, 2]));
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_another_connection_is_named_and_answers_nothing() {
+    fn an_answer_of_another_connection_is_identified_and_answers_nothing() {
         let (own, foreign) = (frames(4), frames(9));
         let (tally, seen) = found(&[&own[0], &foreign[1], &own[2]]);
         assert_eq!((tally.corrupt, tally.reordered, seen), (132, 0, vec![0, 2]));
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_content_with_a_right_checksum_is_found() {
+    fn wrong_content_with_a_correct_checksum_is_found() {
         let mut own = frames(4);
         own[1][40] ^= 1;
         let checksum = crc32fast::hash(&own[1][PREFIX_BYTES..]);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_request_is_understood() {
+    fn a_plain_request_is_parsed() {
         assert_eq!(parse("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Ok(EMPTY));
         assert_eq!(parse("GET / HTTP/1.0\r\n\r\n"), Ok(Request { keep: Keep::Close, ..EMPTY }));
         let path = Cow::Borrowed(&b"a b"[..]);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_in_two_ways_is_refused() {
+    fn ambiguous_requests_are_refused() {
         for head in [
             "GET / HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
@@ -187,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_sizes_beyond_ours_have_a_status_of_their_own() {
+    fn unsupported_versions_and_sizes_get_their_own_status() {
         assert_eq!(parse("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), Err(Status::VersionNotSupported));
         assert!(with("A: b\r\n".repeat(FIELDS - 1).trim_end()).is_ok());
         assert_eq!(with("A: b\r\n".repeat(FIELDS).trim_end()), Err(Status::FieldsTooLarge));
     }
 
     #[test]
-    fn methods_are_told_apart_and_only_get_has_ranges() {
+    fn methods_are_distinguished_and_only_get_has_ranges() {
         let parsed = |method: &str| {
             parse(&format!("{method} / HTTP/1.1\r\nHost: x\r\nRange: bytes=1-\r\n\r\n"))
                 .map(|request| (request.method, request.range.is_some()))

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_does_not_end_in_time_is_refused() {
+    fn a_line_longer_than_the_limit_is_refused() {
         for kind in [Kind::Contiguous, Kind::Chained] {
             for step in 1..=24 {
                 let refused = (vec![b"a\n".to_vec()], Some(TooLong { limit: 20 }));

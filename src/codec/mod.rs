@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fault_of_several_connections_is_the_one_that_tells_most() {
+    fn the_most_telling_first_fault_of_several_connections_is_kept() {
         let with = |stream, flaw| Tally {
             first_fault: Some(Fault { stream, at: 9, found: None, flaw: Some(flaw) }),
             ..Tally::default()
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_follow_each_other_and_make_the_whole() {
+    fn parts_are_adjacent_and_add_up_to_the_whole() {
         for (bytes, count) in [(0, 3), (10, 3), (7, 7), (u64::MAX, 250)] {
             let mut next = 0;
             for index in 0..count {

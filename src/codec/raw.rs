@@ -178,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_delimiter_is_found_where_it_first_ends(
+        fn a_delimiter_is_found_at_its_first_end(
             bytes in proptest::collection::vec(0_u8..3, 0..200),
             delimiter in proptest::collection::vec(0_u8..3, 1..6),
             step in 1_usize..20,

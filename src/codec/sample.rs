@@ -199,21 +199,21 @@ mod tests {
     }
 
     #[test]
-    fn who_receives_a_byte_first_says_what_it_must_be() {
+    fn the_first_connection_to_receive_a_byte_sets_the_sample() {
         let [one, two] = compared(&[[b"he", b"hell"], [b"llo.", b"o."], [b"hello.", b"jelly."]]);
         assert_eq!(found(one), (0, None));
         assert_eq!(found(two), (2, Some((6, Flaw::Different))));
     }
 
     #[test]
-    fn another_length_is_told_of_the_whole_answer() {
+    fn another_length_is_reported_for_the_whole_answer() {
         let [one, two] = compared(&[[b"hello.", b"hello.."], [b"hel.", b"hello."]]);
         assert_eq!(found(one), (1 + 2, Some((9, Flaw::Different))), "one byte differs, two are missing");
         assert_eq!(found(two), (1, Some((0, Flaw::Length { found: 7, wanted: 6 }))));
     }
 
     #[test]
-    fn wrong_bytes_are_counted_one_by_one_and_do_not_become_the_sample() {
+    fn wrong_bytes_are_counted_and_do_not_change_the_sample() {
         let [one, two] =
             compared(&[[b"abcdef.", b"xbxdxf."], [b"abcxxxx", b"abcdef."], [b"xxx.", b"abcdef."]]);
         assert_eq!(found(one), (4 + 4, Some((10, Flaw::Different))), "four differ, four are too many");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_has_a_checksum() {
+    fn bytes_beyond_the_kept_ones_are_compared_by_checksum() {
         let long = vec![b'x'; KEPT_BYTES];
         let (right, wrong) = ([&long[..], b"ab."].concat(), [&long[..], b"ac."].concat());
         let [one, two] = compared(&[[&right, &right], [&right, &wrong]]);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn all_samples_of_a_group_share_the_room() {
+    fn all_samples_of_a_group_share_one_memory_limit() {
         let samples = Samples::default();
         let mut bytes = vec![b'x'; KEPT_BYTES / 4 * 3];
         let judged = |status, bytes: &[u8]| {

@@ -79,13 +79,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_piece_is_the_same_as_cut_from_the_whole(offset in 0_u64..900, count in 0_usize..900) {
+        fn any_piece_equals_the_same_part_of_the_whole(offset in 0_u64..900, count in 0_usize..900) {
             let whole = made(7, 0, 1800);
             prop_assert_eq!(made(7, offset, count), &whole[offset as usize..offset as usize + count]);
         }
 
         #[test]
-        fn a_changed_digit_is_found_where_it_is(offset in 0_u64..900, count in 1_usize..300, at in 0_usize..300) {
+        fn a_changed_digit_is_found_at_its_offset(offset in 0_u64..900, count in 1_usize..300, at in 0_usize..300) {
             let mut piece = made(3, offset, count);
             prop_assert_eq!(matching(3, offset, &piece), count);
             let at = at % count;
@@ -94,14 +94,14 @@ mod tests {
         }
 
         #[test]
-        fn enough_digits_name_their_origin(stream in 0_u32..5000, offset in 0_u64..(1 << 39)) {
+        fn enough_digits_identify_their_origin(stream in 0_u32..5000, offset in 0_u64..(1 << 39)) {
             let piece = made(stream, offset, EXPLAIN_BYTES);
             prop_assert_eq!(explain(&piece, 9), Some(Origin { stream, offset }));
         }
     }
 
     #[test]
-    fn the_digits_are_those_of_the_content() {
+    fn digits_encode_the_content() {
         let mut bytes = [0; 2];
         content::fill(1, 0, &mut bytes);
         assert_eq!(made(1, 0, 4), format!("{:02x}{:02x}", bytes[0], bytes[1]).into_bytes());

@@ -49,7 +49,7 @@ fn a_message_with_another_inside_is_torn() {
 }
 
 #[test]
-fn parts_in_each_others_place_are_whole_or_torn() {
+fn swapped_parts_are_reordered_or_torn() {
     let swapped = [messages(5, 100..200), messages(5, 0..100)].concat();
     let torn = [messages(5, 200..230), messages(5, 250..300), messages(5, 230..250)].concat();
     let right = messages(5, 300..400);
@@ -72,7 +72,7 @@ fn whole_messages_out_of_order_are_reordered() {
 }
 
 #[test]
-fn a_byte_that_fits_both_messages_belongs_to_the_later_one() {
+fn an_ambiguous_byte_belongs_to_the_later_message() {
     let first = |message: usize| messages(5, message * SIZE..message * SIZE + 1);
     let twin = (2..5000).find(|&message| first(message) == first(1)).expect("one in 256");
     let bytes = [messages(5, 0..100), messages(5, twin * SIZE..twin * SIZE + 100), messages(5, 100..200)];
@@ -82,7 +82,7 @@ fn a_byte_that_fits_both_messages_belongs_to_the_later_one() {
 }
 
 #[test]
-fn a_piece_goes_on_where_the_last_piece_of_its_message_ended() {
+fn a_piece_continues_where_its_message_was_torn() {
     // The last byte before the tear is also the last byte before message `twin`: it must not be taken for it.
     let last = |end: usize| messages(5, end - 1..end);
     let twin = (2..5000).find(|&message| last(message * SIZE) == last(137)).expect("one in 256");
@@ -103,7 +103,7 @@ fn a_flipped_byte_is_one_corrupt_byte() {
 }
 
 #[test]
-fn wrong_bytes_at_the_very_end_are_judged_once_nothing_more_can_come() {
+fn wrong_bytes_at_the_end_are_judged_when_the_stream_ends() {
     for at in 286..300 {
         let mut bytes = messages(5, 0..300);
         bytes[at] ^= 1;
@@ -137,7 +137,7 @@ fn bytes_of_another_connection_are_named() {
 }
 
 #[test]
-fn what_a_hostile_peer_sends_takes_bounded_memory_and_time() {
+fn hostile_input_takes_bounded_memory_and_time() {
     // The middle of each of a million messages.
     let mut decoder = Decoder::new(5, 64);
     let mut piece = [0; 16];

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_says_what_follows() {
+    fn a_head_announces_its_body() {
         let (whole, span) = Answer::of(1234, "text/css", Some("THEN"), None, Keep::Open);
         assert_eq!(span, Some(Span { start: 0, length: 1234 }));
         assert_eq!(
@@ -199,20 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_not_allowed_comes_with_those_that_are() {
+    fn a_405_lists_the_allowed_methods() {
         let (answer, text) = Answer::plain(Status::MethodNotAllowed, Keep::Open);
         assert_eq!(text, b"405 Method Not Allowed\n");
         assert!(written(answer).contains("\r\nContent-Length: 23\r\nAllow: GET, HEAD\r\n"));
     }
 
     #[test]
-    fn dates_are_those_of_the_standard() {
+    fn dates_have_the_http_format() {
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(http_date(0), http_date(i64::MAX));
     }
 
     #[test]
-    fn numbers_are_decimal() {
+    fn numbers_are_written_in_decimal() {
         for number in [0, 7, 10, 1234, u64::MAX] {
             let mut out = Vec::new();
             put_number(&mut out, number);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_follows_the_extension() {
+    fn the_content_type_follows_the_extension() {
         assert_eq!(media_type(b"a/index.HTML"), "text/html; charset=utf-8");
         assert_eq!(media_type(b"a.html/b"), "application/octet-stream");
         assert_eq!(media_type(b"archive.tar.gz"), "application/octet-stream");

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_in_chunks_ends_where_it_says() {
+    fn a_chunked_body_ends_at_its_last_chunk() {
         for bytes in [
             "0\r\n\r\nREST",
             "5\r\nhello\r\n0\r\n\r\nREST",
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_chunk_is_refused() {
+    fn invalid_chunks_are_refused() {
         for bytes in [
             "\r\n",
             ";\r\n",
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_to_the_byte() {
+    fn body_limits_are_exact_to_the_byte() {
         for bytes in ["3e9\r\n", "ffffffffffffffffffff", "1\r\na\r\n3e8\r\n"] {
             check(bytes.as_bytes(), &Err(Status::ContentTooLarge));
         }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_of_an_answer_are_bounded_for_each_chunk_and_those_of_a_request_in_all() {
+    fn chunk_extensions_are_bounded_per_chunk_in_answers_and_in_total_in_requests() {
         let chunk = |size: &str, extension: usize, content: &str| {
             format!("{size};x={}\r\n{content}", "y".repeat(extension))
         };
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_known_length_is_counted() {
+    fn a_body_of_known_length_ends_after_its_bytes() {
         let mut body = Body::of_length(b"007", 7).unwrap().unwrap();
         let mut receive = buffer::make(Kind::Chained, 16, None);
         receive.append(b"01234").unwrap();

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_framing_is_certain_or_refused() {
+    fn ambiguous_framing_of_a_request_is_refused() {
         let (length, coding) = ("Content-Length", "Transfer-Encoding");
         assert_eq!(body(&[]), Ok(None));
         assert_eq!(body(&[(length, "0")]), Ok(None));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_goes_on_unless_somebody_says_otherwise() {
+    fn a_connection_persists_unless_close_is_announced() {
         for (version, value, expected) in [
             (1, "", Keep::Open),
             (1, "keep-alive", Keep::Open),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_thing_can_be_expected() {
+    fn only_100_continue_can_be_expected() {
         let expect = |value| read(&[("Expect", value)]).unwrap();
         assert_eq!(expect("100-Continue").expects_continue(1), Ok(true));
         assert_eq!(expect("100-continue").expects_continue(0), Ok(false));
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_conditional_range_is_none() {
+    fn a_range_with_if_range_is_ignored() {
         assert!(read(&[("Range", "bytes=1-2")]).unwrap().range().is_some());
         assert!(read(&[("Range", "bytes=1-2"), ("If-Range", "\"x\"")]).unwrap().range().is_none());
     }
 
     #[test]
-    fn a_host_is_one_and_looks_like_one() {
+    fn exactly_one_valid_host_is_required() {
         let host = |value: &str| read(&[("Host", value)]).unwrap().body(1, 0).is_ok();
         assert!(host("example.com:80") && host("[::1]:80") && host(""));
         assert!(!host("a/b") && !host("a@b") && !host("a b") && !host("a,b"));

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_cut_to_what_is_there() {
+    fn a_range_is_cut_to_the_length() {
         assert_eq!(bytes("0-0", 10), Some((0, 1)));
         assert_eq!(bytes("2-4", 10), Some((2, 3)));
         assert_eq!(bytes("9-99999999999999999999", 10), Some((9, 1)));
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_lies_beyond_the_end() {
+    fn a_range_beyond_the_end_is_unsatisfiable() {
         for (range, length) in [("10-", 10), ("10-20", 10), ("-0", 10), ("0-", 0), ("-5", 0)] {
             assert_eq!(bytes(range, length), None, "{range}");
         }
     }
 
     #[test]
-    fn what_is_no_single_range_is_ignored() {
+    fn anything_but_a_single_range_is_ignored() {
         for value in
             ["bytes=", "bytes=-", "bytes=5-4", "bytes=0-1,3-4", "bytes=+1-2", "bytes=a-b", "lines=1-2", "0-1"]
         {

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_framing_is_certain_or_refused() {
+    fn ambiguous_framing_of_an_answer_is_refused() {
         assert_eq!(with("A: b"), Ok(Framing::UntilEnd));
         assert_eq!(with("content-LENGTH:  12 "), Ok(Framing::Length(12)));
         assert_eq!(with("Transfer-Encoding: gzip , Chunked"), Ok(Framing::Chunked));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_goes_on_in_the_next_line_is_one_field() {
+    fn a_folded_field_is_one_field() {
         assert_eq!(with("A: b\r\n c\r\n\td\r\nContent-Length: 5"), Ok(Framing::Length(5)));
         assert_eq!(with("Content-Length:\r\n 5\r\n "), Ok(Framing::Length(5)));
         assert_eq!(with("Transfer-Encoding: gzip,\r\n chunked"), Ok(Framing::Chunked));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn a_malformed_head_is_refused_naming_the_line() {
         for (fields, line, flaw) in [
             ("A: b\r\nC d\r\nE: f", "C d", Flaw::Head),
             ("A: b\r\nC : d", "C : d", Flaw::Head),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_says_where_it_belongs() {
+    fn a_partial_answer_gives_its_range() {
         let part = |value: &str| {
             let head = format!("HTTP/1.1 206 P\r\nContent-Length: 1\r\nContent-Range: {value}\r\n\r\n");
             Reply::parse(head.as_bytes()).expect("a head").part
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_whether_it_is_the_last() {
+    fn connection_close_marks_the_last_answer() {
         let last = |text: &str| Reply::parse(text.as_bytes()).map(|reply| reply.last);
         for (head, is_last) in [
             ("HTTP/1.1 200 OK\r\n", false),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_one_or_is_refused() {
+    fn malformed_heads_are_refused() {
         assert_eq!(parse("HTTP/1.0 404 Not Found\r\n\r\n"), Ok((404, Framing::UntilEnd)));
         assert_eq!(parse("HTTP/1.1 204\r\n\r\n"), Ok((204, Framing::UntilEnd)));
         for text in

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_what_a_server_reads() {
+    fn a_server_parses_the_head() {
         let text =
             |spec: RequestSpec, payload| String::from_utf8(spec.head("h:1", payload, None)).expect("text");
         assert_eq!(text(RequestSpec::default(), 0), "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused_by_its_key() {
+    fn an_impossible_request_is_refused_naming_its_key() {
         assert_eq!(RequestSpec::default().check(0), Ok(()));
         for (text, payload, key) in [
             ("path = \"x\"", 0, "path"),

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_taken_away_up_to_a_limit_in_front_of_each_request() {
+    fn blank_lines_before_a_request_are_skipped_up_to_a_limit() {
         let request = b"GET / HTTP/1.0\r\n\r\n".to_vec();
         let blank = b"\r\n".repeat(BLANK_LINES);
         let most = [&blank[..], &request, &blank, &request].concat();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_to_the_byte_however_the_head_arrives() {
+    fn head_limits_are_exact_however_the_head_arrives() {
         let line = |length: usize| format!("{}\r\n\r\n", "x".repeat(length - 2)).into_bytes();
         let fields = |length: usize| format!("x\r\n{}\r\n\r\n", "y".repeat(length - 7)).into_bytes();
         for (limit, fits, exceeds, status) in [

@@ -75,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_is_three_digits_and_words() {
+    fn a_status_line_has_three_digits_and_a_reason() {
         assert_eq!(Status::NotFound.line(), "404 Not Found");
         assert_eq!(Status::NotFound.text(), "404 Not Found\n");
     }
 
     #[test]
-    fn a_version_of_another_time_is_no_garbage() {
+    fn another_http_version_is_distinguished_from_garbage() {
         assert_eq!(of_version(b"GET / HTTP/3.0\r\n\r\n"), Status::VersionNotSupported);
         assert_eq!(of_version(b"GET / HTTP/1.2\r\n\r\n"), Status::VersionNotSupported);
         for garbage in [&b"GET / HTTP/1.10\r\n\r\n"[..], b"GET / HTTP\r\n", b"GET / RTSP/1.0\r\n", b""] {

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_a_number_a_class_or_a_list() {
+    fn statuses_are_a_number_a_class_or_a_list() {
         for (text, shown, accepted, refused) in [
             ("status = 204", "204", 204, 200),
             ("status = \"3xx\"", "3xx", 308, 200),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_success_is_expected_unless_told_otherwise() {
+    fn every_2xx_is_expected_by_default() {
         let usual = Statuses::default();
         assert_eq!((usual.to_string().as_str(), usual.single()), ("2xx", None));
         assert!([200, 201, 204, 206, 299].into_iter().all(|status| usual.accept(status)));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_status_is_refused() {
+    fn invalid_statuses_are_refused() {
         for (text, part) in [
             ("status = \"ok\"", "`ok` is no status"),
             ("status = \"9xx\"", "from 200 to 599"),

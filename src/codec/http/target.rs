@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn invalid_paths_are_refused() {
         for target in
             ["*", "x", "host:80", "http:///x", "https://host/", "/%", "/%1", "/%1g", "/a%00b", "/%+1"]
         {

@@ -97,13 +97,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_back(bytes: Vec<u8>) {
+        fn shown_bytes_are_read_back(bytes: Vec<u8>) {
             prop_assert_eq!(Octets(bytes.clone()).to_string().parse(), Ok(Octets(bytes)));
         }
     }
 
     #[test]
-    fn escapes_are_bytes() {
+    fn escapes_stand_for_bytes() {
         let octets: Octets = r"a\r\n\t\0\\\x80\xFFä".parse().expect("escapes");
         assert_eq!(octets.0, b"a\r\n\t\0\\\x80\xff\xc3\xa4");
         for text in [r"\", r"\q", r"\x", r"\x1", r"\xg0", r"\xä"] {

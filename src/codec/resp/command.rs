@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_gives_is_known_by_its_verb() {
+    fn the_expected_answer_follows_the_command_name() {
         assert_eq!(command("ping").wanted(0, None), Wanted::Simple(b"PONG"));
         assert_eq!(command("PING").wanted(3, None), Wanted::Own(3));
         assert_eq!(command("SET k").wanted(3, None), Wanted::Simple(b"OK"));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_repeated_is_refused() {
+    fn commands_that_cannot_be_repeated_are_refused() {
         for words in ["", "SET", "SET a b", "GET", "PING x", "SUBSCRIBE x"] {
             assert!(command(words).check(0).is_err(), "{words}");
         }

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_is_told_apart() {
+    fn every_kind_of_value_is_distinguished() {
         check("+OK\r\n", &[(0, Kind::Simple)], None);
         check("+\r\n-ERR no\r\n", &[(0, Kind::Simple), (0, Kind::Error)], None);
         check(":-9223372036854775808\r\n:+7\r\n", &[(0, Kind::Integer), (0, Kind::Integer)], None);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_the_grammar_is_found_where_it_does() {
+    fn a_syntax_error_is_found_at_its_byte() {
         for (text, at, flaw) in [
             ("HTTP/1.1", 0, Flaw::RespType(b'H')),
             (":\r\n", 1, Flaw::RespNumber),

@@ -93,7 +93,7 @@ fn http_answers_without_a_body_end_with_their_head() {
 }
 
 #[test]
-fn another_status_is_an_error_and_its_body_is_passed_over() {
+fn an_unexpected_status_is_an_error_and_its_body_is_skipped() {
     let text =
         "HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nsorryHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let (answers, tally) = decode_cuts(|| http("", Some(2)), text.as_bytes());
@@ -134,7 +134,7 @@ fn http_bodies_are_compared_with_the_first_or_with_content() {
 }
 
 #[test]
-fn what_is_no_http_is_told_with_its_place() {
+fn malformed_http_is_reported_with_its_offset() {
     let good = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let long = format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(http::HEAD_BYTES));
@@ -160,7 +160,7 @@ fn what_is_no_http_is_told_with_its_place() {
 }
 
 #[test]
-fn a_status_that_means_nothing_is_an_error_and_hides_nothing_behind_it() {
+fn an_unknown_status_is_an_error_and_hides_no_later_answer() {
     let answer = |status: &str, body: &str| {
         format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     };
@@ -178,7 +178,7 @@ fn a_status_that_means_nothing_is_an_error_and_hides_nothing_behind_it() {
 }
 
 #[test]
-fn lines_come_back_or_are_told_apart() {
+fn echoed_lines_are_verified_and_faults_are_distinguished() {
     let mut lines = vec![0; 4 * 41];
     Script::line(40).encoder(STREAM).fill(0, &mut lines);
     assert!(lines.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'\n'));
@@ -218,7 +218,7 @@ fn lines_come_back_or_are_told_apart() {
 }
 
 #[test]
-fn resp_answers_are_what_the_command_gives() {
+fn resp_answers_are_checked_by_the_command() {
     assert_eq!(decode_cuts(|| resp("PING", 0, None), b"+PONG\r\n+PONG\r\n").0, ok_answers(2));
     let bulk = |bytes: &[u8]| [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
     let echoes = [bulk(&made(STREAM, 0, 20)), bulk(&made(STREAM, 20, 20))].concat();
@@ -237,7 +237,7 @@ fn resp_answers_are_what_the_command_gives() {
 }
 
 #[test]
-fn another_resp_answer_is_corrupt() {
+fn an_unexpected_resp_answer_is_corrupt() {
     for (text, at, corrupt, flaw) in [
         ("+PING\r\n", 2, 1, Flaw::RespOther),
         ("+QING\r\n", 1, 2, Flaw::RespOther),
@@ -279,7 +279,7 @@ fn raw_answers_end_at_a_delimiter_or_by_length() {
 }
 
 #[test]
-fn a_connection_that_ends_within_an_answer_is_told_with_the_place() {
+fn a_connection_that_ends_within_an_answer_is_reported_with_the_offset() {
     let mut line = vec![0; 30];
     Script::line(40).encoder(STREAM).fill(0, &mut line);
     for (script, bytes) in [
@@ -297,7 +297,7 @@ fn a_connection_that_ends_within_an_answer_is_told_with_the_place() {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_corrupt() {
+fn an_unrequested_answer_is_corrupt() {
     let mut decoder = resp("PING", 0, None).decoder(STREAM);
     decoder.feed(b"+PONG\r\n", &mut |_| {});
     decoder.unasked(1);
@@ -354,7 +354,7 @@ const WORDS: &[&[u8]] = &[
 
 proptest! {
     #[test]
-    fn no_cut_changes_what_is_found(
+    fn fragmentation_changes_no_finding(
         words in proptest::collection::vec(0..WORDS.len(), 0..40),
         noise in proptest::collection::vec(any::<u8>(), 0..40),
         pieces in proptest::collection::vec(1_usize..30, 1..20),
@@ -375,7 +375,7 @@ proptest! {
 }
 
 #[test]
-fn a_request_without_an_end_begins_like_one_with_it() {
+fn an_endless_request_begins_like_a_finite_one() {
     let begun = |script: &Script| {
         let mut encoder = script.encoder(STREAM).endless()?;
         let mut bytes = [0; 100];

@@ -21,7 +21,7 @@ fn an_http_error_is_kept_by_its_status_line() {
 }
 
 #[test]
-fn what_is_no_answer_is_kept_by_its_first_bytes() {
+fn an_unparsable_answer_is_kept_by_its_first_bytes() {
     let bare = "HTTP/1.1 200 OK\nContent-Length: 13\n\nHello, world!";
     assert_eq!(
         first(|| http("", None), bare.as_bytes()),
@@ -50,7 +50,7 @@ fn what_is_no_answer_is_kept_by_its_first_bytes() {
 }
 
 #[test]
-fn no_more_is_kept_than_64_bytes() {
+fn at_most_64_bytes_of_an_error_are_kept() {
     let long = format!("HTTP/1.1 500 {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(99));
     assert_eq!(first(|| http("", None), long.as_bytes()).map(|(begins, ..)| begins.len()), Some(64));
 }
@@ -65,7 +65,7 @@ fn a_resp_error_is_kept_by_its_text() {
 }
 
 #[test]
-fn errors_of_too_much_load_are_told_apart() {
+fn overload_errors_are_counted_apart() {
     let overloaded = |script: fn() -> Script, bytes: &[u8]| {
         let tally = decode_cuts(script, bytes).1;
         (tally.errors, tally.overloaded)
@@ -123,7 +123,7 @@ fn several_statuses_may_be_expected() {
 }
 
 #[test]
-fn an_answer_is_judged_as_far_as_asked_for() {
+fn check_decides_how_much_of_an_answer_is_judged() {
     let answer = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let (first, longer, other) = (answer("hello"), answer("hello!"), answer("jello"));
     // Of an error, of one that is longer than the first, of one that has other bytes: errors and corrupt bytes.

@@ -38,7 +38,7 @@ const PAIRS: [(&str, &str, bool, bool); 17] = [
 ];
 
 #[test]
-fn kinds_counts_lengths_and_numbers_are_compared_as_far_as_asked_for() {
+fn check_decides_how_much_of_a_resp_answer_is_compared() {
     for (one, other, by_bytes, by_length) in PAIRS {
         for (check, differs) in
             [("bytes", by_bytes), ("length", by_length), ("status", false), ("none", false)]
@@ -59,7 +59,7 @@ fn kinds_counts_lengths_and_numbers_are_compared_as_far_as_asked_for() {
 }
 
 #[test]
-fn a_number_that_differs_is_told_with_its_place() {
+fn a_differing_number_is_reported_with_its_offset() {
     let tally = decode_cuts(|| checked("LLEN l", "bytes"), b":12\r\n:12\r\n:13\r\n").1;
     assert_eq!((tally.corrupt, tally.first_fault), (1, Some(fault(12, Flaw::Different))));
     let tally = decode_cuts(|| checked("TYPE k", "length"), b"+no\r\n$2\r\nno\r\n").1;
@@ -67,7 +67,7 @@ fn a_number_that_differs_is_told_with_its_place() {
 }
 
 #[test]
-fn null_is_a_fault_once_there_was_a_value() {
+fn null_after_a_value_is_a_fault() {
     let (null, value) = ("$-1\r\n", "$5\r\nhello\r\n");
     for check in ["bytes", "length"] {
         assert_eq!(judged(check, &null.repeat(3)), (0, false), "nobody has set the key");
