@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_lack_says_what_it_costs_and_how_to_mend_it() {
+    fn every_bad_finding_names_its_cost_and_its_remedy() {
         for finding in examine() {
             let good = finding.state == State::Good;
             assert!(!finding.topic.is_empty() && !finding.found.is_empty(), "{finding:?}");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_read_it_too() {
+    fn a_finding_has_the_documented_json_form() {
         let json = serde_json::to_string(&good("cores", "2".to_string())).unwrap();
         assert_eq!(json, r#"{"topic":"cores","state":"good","found":"2","costs":"","mend":""}"#);
     }

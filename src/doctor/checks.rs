@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_those_that_we_may_use() {
+    fn only_allowed_cores_are_counted() {
         let states =
             [cores(2, 2, 2), cores(8, 8, 4), cores(8, 1, 1), cores(1, 1, 1)].map(|found| found.state);
         assert_eq!(states, [State::Good, State::Limited, State::Missing, State::Missing]);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn who_would_get_which_cores_is_told() {
+    fn the_split_of_cores_is_reported() {
         let of = |siblings: &'static str| Topology::of(&[0, 1], move |_| Ok(siblings.to_owned()));
         let one = topology(&of("0-1"));
         assert_eq!(one.state, State::Limited);
@@ -311,14 +311,14 @@ mod tests {
     }
 
     #[test]
-    fn small_settings_are_noticed() {
+    fn small_kernel_settings_are_reported() {
         assert_eq!(socket_buffers("4096 16384 4194304", "4096 131072 6291456").state, State::Good);
         assert_eq!(socket_buffers("4096 16384 65536", "4096 131072 6291456").state, State::Limited);
         assert_eq!((backlog("128").state, backlog("4096").state), (State::Limited, State::Good));
     }
 
     #[test]
-    fn what_the_machine_hides_is_said_with_its_reason() {
+    fn hidden_information_is_reported_with_its_reason() {
         let steal = |steal| Some((steal, 10_000));
         assert_eq!(steal_finding(steal(0), true).state, State::Limited);
         assert_eq!(steal_finding(steal(0), false).state, State::Good);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_gate_would_remark_upon_is_foretold() {
+    fn steal_and_pressure_are_judged_by_the_gates_limits() {
         assert_eq!(steal_finding(Some((99, 10_000)), true).found, "0.99 % since boot");
         assert_eq!(steal_finding(Some((99, 10_000)), true).state, State::Good);
         let stolen = steal_finding(Some((100, 10_000)), true);
