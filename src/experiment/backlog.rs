@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_leaves_the_backlog_as_it_was() {
+    fn a_step_keeps_the_size_of_the_backlog() {
         for kind in [Kind::Contiguous, Kind::Chained] {
             let mut buffer = crate::buffer::make(kind, 16, None);
             fill(&mut *buffer, 10_001, &[7; 100]);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_shift_rule_has_its_curve() {
+    fn each_shift_rule_costs_moves_or_memory() {
         let moved = |shift, backlog| near_full(shift, backlog)(Metric::CoreMovedPerByte);
         let (small, large) = (moved(Shift::Always, 64 * KIB), moved(Shift::Always, 512 * KIB));
         assert!(small > 15.0 && large / small > 7.0, "grows with the backlog: {small}, {large}");

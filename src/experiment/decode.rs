@@ -120,7 +120,7 @@ mod tests {
     use crate::buffer::Kind;
 
     #[test]
-    fn every_message_is_as_long_as_asked_and_found_once() {
+    fn every_message_has_the_requested_length_and_is_found_once() {
         let decoders = [Decoder::Line, Decoder::Rescan, Decoder::Http, Decoder::Frame];
         for (decoder, length) in decoders.into_iter().flat_map(|d| [64, 1090, 1091, 5000].map(|l| (d, l))) {
             let message = message(decoder, length);

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn each_method_pays_in_its_own_coin() {
+    fn each_method_costs_calls_or_moves() {
         for (method, calls, moved) in METHODS
             .into_iter()
             .zip([1.0, 1.0, 1.0, 2.0])

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn no_scheme_is_early_and_the_wheel_is_late_by_less_than_a_tick() {
+    fn no_scheme_fires_early_and_the_wheel_is_late_by_less_than_a_tick() {
         for scheme in SCHEMES {
             let found = found(scheme);
             let (least, most) = (found(Metric::CoreLatenessMin), found(Metric::CoreLatenessMax));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn each_scheme_pays_in_its_own_coin() {
+    fn each_scheme_keeps_as_many_stale_entries_as_expected() {
         let [wheel, heap, lazy] = SCHEMES.map(found);
         let entries = |found: &dyn Fn(Metric) -> f64| found(Metric::CoreEntries);
         let stale = |found: &dyn Fn(Metric) -> f64| found(Metric::CoreStalePerStep) * 100_000.0;
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn random_numbers_reach_everywhere_and_follow_the_seed() {
+    fn random_numbers_cover_the_range_and_follow_the_seed() {
         let draw = |seed| {
             let mut random = Random::new(seed);
             (0..1000).map(|_| random.below(10)).collect::<Vec<_>>()

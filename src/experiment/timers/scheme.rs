@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moved_deadline_is_reached_once_and_where_it_was_moved_to() {
+    fn a_moved_deadline_fires_once_at_its_new_instant() {
         for (scheme, wakes) in [
             (Scheme::Wheel, vec![(20, "nothing"), (40, "b 31"), (60, "a 55")]),
             (Scheme::Heap, vec![(11, "stale"), (31, "b 31"), (55, "a 55")]),
