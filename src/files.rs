@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_else_stays() {
+    fn a_file_is_replaced_atomically_without_leftovers() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.json");
         for text in ["first", "second"] {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_link_leads_to_is_written_and_the_link_stays() {
+    fn writing_through_a_link_replaces_its_target() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("deep")).expect("a folder");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn drafts_of_those_who_were_killed_do_not_stay() {
+    fn drafts_of_killed_processes_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         let long_ago = std::time::SystemTime::now() - OLD - Duration::from_secs(1);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_a_folder_can_be_made_is_seen_without_making_it() {
+    fn a_folder_is_checked_without_being_created() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("file"), "").expect("written");
         can_make_folder(&folder.path().join("a/b")).expect("it can");
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_made_while_others_remove_its_parent() {
+    fn a_folder_is_created_while_its_parent_is_being_removed() {
         let root = tempfile::tempdir().expect("a folder");
         let parent = root.path().join("reports/x");
         std::thread::scope(|scope| {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_nobody_elses() {
+    fn every_process_gets_its_own_folder() {
         let parent = tempfile::tempdir().expect("a folder");
         let all = std::thread::scope(|scope| {
             let make =
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_where_it_belongs() {
+    fn a_name_never_leaves_its_folder() {
         for (text, expected) in [
             ("slow-readers", "slow-readers"),
             ("two words, and ümlauts", "two words, and ümlauts"),
