@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_dispute_is_told_in_a_sentence() {
+    fn the_worst_disputed_eviction_is_reported() {
         let eviction = |disagreement_ns| Eviction {
             reason: "send_timeout".into(),
             lateness_ns: Some(200_000_000),

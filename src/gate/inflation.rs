@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_were_started_late_are_weighed_against_the_latency() {
+    fn late_starts_are_compared_with_the_latency() {
         let [p99, _] = shares(OPEN, &[], 10_000, 1_000_000);
         assert!((p99 - 0.975).abs() < 1e-9, "{p99}");
         assert!(shares(OPEN, &[], 10_000, 40_000_000)[0] < 1e-9);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_counts_where_it_can_be_what_the_quantile_is_about() {
+    fn a_pause_counts_for_the_quantiles_it_can_reach() {
         let paused = [("harness_pause_max", 60e6), ("harness_paused", 60e6)];
         // Of 100,000 requests 16 at most were read late: not the slowest 1,000.
         assert_eq!(shares(CLOSED, &paused, 100_000, 0).map(|share| share > 0.0), [false, true]);
@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn short_pauses_are_part_of_the_longest_wait_only() {
+    fn short_pauses_count_only_for_the_longest_wait() {
         let [p99, wait] = shares(CLOSED, &[("harness_pause_max", 10e6)], 100, 0);
         assert!(p99 < 1e-9 && (wait - 0.25).abs() < 1e-9, "{p99} {wait}");
     }
 
     #[test]
-    fn other_numbers_have_no_share() {
+    fn other_numbers_are_not_inflated() {
         let trial = trial(&[("g.evicted", 3.0), ("harness_pause_max", 1e9)]);
         assert!(own_share(&trial, &group(OPEN), Metric::Evicted) < 1e-9);
     }

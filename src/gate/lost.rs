@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn lateness_of_a_list_with_holes_is_none() {
+    fn lateness_is_invalid_when_evictions_are_missing() {
         let late = "eviction_lateness_p99 = \"< 1s\"";
         assert_eq!(found(late, 99, &[("evictions_lost", 1.0)]), (0, 0), "one of a hundred");
         assert_eq!(found(late, 98, &[("evictions_lost", 2.0)]), (1, 0));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_only_the_server_tells_is_none() {
+    fn lateness_is_invalid_when_too_many_evictions_were_unseen() {
         let late = "eviction_lateness_p99 = \"< 1s\"";
         let found = |reason: &str, expect: &str, unseen: usize| {
             let of = |index: usize| Eviction {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_that_was_held_needs_connections_that_were_seen() {
+    fn stalled_time_is_invalid_when_closes_were_unseen() {
         let held = "\"bad.stalled_for_min\" = \"> 1s\"";
         let numbers = |unseen| [("bad.server_ended", 50.0), ("bad.server_ended_unseen", unseen)];
         assert_eq!(found(held, 0, &numbers(0.0)), (0, 0));

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_over_the_window_are_scaled_and_fail_only_beyond_what_short_trials_scatter() {
+    fn scaled_counts_fail_only_beyond_their_scatter() {
         let requests = |figure| judged("g.requests", "> 7500", figure, SHORT);
         let passed = requests(800.0);
         assert_eq!((passed.outcome, passed.measured), (Outcome::Pass, Some(8000.0)));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_the_whole_window_is_not_failed_for_a_shorter_one() {
+    fn a_shorter_window_fails_no_expectation_that_needs_the_whole_one() {
         let evicted = |condition, figure, window| judged("g.evicted", condition, figure, window);
         let missed = evicted("= 40", 0.0, SHORT);
         assert_eq!(missed.outcome, Outcome::Inconclusive);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn no_window_excuses_an_eviction_before_its_time() {
+    fn a_shorter_window_does_not_excuse_an_early_eviction() {
         let early = |window| judged("eviction_lateness_min", ">= 0ms", -5e6, window).outcome;
         let long = Window { asked: 1.0, measured: 10.0 };
         assert_eq!([early(SHORT), early(long)], [Outcome::Fail; 2]);

@@ -30,7 +30,7 @@ fn verdicts(comparison: &BaselineComparison) -> Vec<Option<GateVerdict>> {
 }
 
 #[test]
-fn every_new_repeat_must_be_worse_than_every_old_one() {
+fn a_regression_needs_every_new_repeat_worse_than_every_old_one() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
     let verdict = |now: &[f64]| BaselineComparison::of("main", &base, &record(now)).verdict;
     assert_eq!(verdict(&[1200.0, 1210.0, 1230.0, 1200.0]), GateVerdict::Regression);
@@ -71,7 +71,7 @@ fn a_lower_bound_is_worse_than_any_number() {
 }
 
 #[test]
-fn on_another_kernel_only_counts_are_gated() {
+fn only_counts_are_gated_on_another_kernel() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
     assert_eq!(
@@ -95,7 +95,7 @@ fn on_another_kernel_only_counts_are_gated() {
 }
 
 #[test]
-fn what_is_no_more_is_no_pass() {
+fn a_missing_number_is_inconclusive() {
     let base = record(&[1000.0, 1010.0, 1020.0]);
     let mut now = base.clone();
     for trial in &mut now.points[0].trials {
@@ -109,7 +109,7 @@ fn what_is_no_more_is_no_pass() {
 }
 
 #[test]
-fn a_time_of_which_events_are_missing_is_not_measured() {
+fn a_time_with_missing_events_is_not_measured() {
     let timed = |unseen: f64| {
         let mut record = record(&[1000.0, 1010.0, 1020.0]);
         let bad = "name = \"bad\"\ncount = 1\nload = { depth = 1, payload = 9 }\nrx = \"stall\"";
@@ -133,7 +133,7 @@ fn a_time_of_which_events_are_missing_is_not_measured() {
 }
 
 #[test]
-fn a_point_that_was_not_there_is_not_compared() {
+fn a_point_missing_in_the_baseline_is_not_compared() {
     let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
     now.points[0].axes.insert("server.buffer".into(), "chained".into());
     let comparison = BaselineComparison::of("main", &base, &now);
@@ -159,7 +159,7 @@ fn answered(answered: u64, unanswered: u64, lost: u64, errors: f64) -> Record {
 }
 
 #[test]
-fn a_run_with_errors_or_silence_is_no_baseline_and_fails_against_one() {
+fn a_run_with_errors_or_silence_is_unfit_as_a_baseline_and_fails() {
     let good = answered(1000, 0, 0, 0.0);
     assert!(unfit(&good).is_empty(), "{:?}", unfit(&good));
     for (bad, part) in [
@@ -189,7 +189,7 @@ fn a_run_with_errors_or_silence_is_no_baseline_and_fails_against_one() {
 }
 
 #[test]
-fn what_the_profile_expects_is_its_question() {
+fn errors_that_the_profile_expects_make_no_run_unfit() {
     let mut record = answered(1000, 3, 0, 0.0);
     let verdict = |outcome| Verdict::new("g.unanswered", "> 0", None, outcome);
     record.points[0].verdicts = vec![verdict(Outcome::Pass)];
@@ -204,7 +204,7 @@ fn what_the_profile_expects_is_its_question() {
 }
 
 #[test]
-fn numbers_are_lost_and_new_whichever_profile_names_them() {
+fn numbers_are_lost_or_new_whichever_profile_gates_them() {
     let with = |name: &str| {
         let mut record = record(&[1000.0, 1010.0, 1020.0]);
         record.profile.clients[0].name = name.to_owned();
@@ -236,7 +236,7 @@ fn numbers_are_lost_and_new_whichever_profile_names_them() {
 }
 
 #[test]
-fn what_stands_still_costs_the_others_nothing_and_moves_by_its_middle() {
+fn constant_numbers_do_not_count_and_are_judged_by_their_median() {
     let with = |waits: [f64; 4], ended: f64| {
         let mut record = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
         for (trial, wait) in record.points[0].trials.iter_mut().zip(waits) {

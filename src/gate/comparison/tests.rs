@@ -51,7 +51,7 @@ fn compared(cells: &[Cell], profiles: &[Profile]) -> PairedComparison {
 }
 
 #[test]
-fn good_clients_that_neither_of_the_two_serves_make_it_invalid() {
+fn good_clients_that_neither_server_answers_make_it_invalid() {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { rate = 9, payload = 9 }";
     let source = crate::profile::Source { file: "t.toml".into(), text: text.to_owned() };
     let profile = [source.parse(&[]).expect("valid")];
@@ -73,7 +73,7 @@ fn good_clients_that_neither_of_the_two_serves_make_it_invalid() {
 }
 
 #[test]
-fn a_fault_without_effect_is_no_pass() {
+fn a_fault_without_effect_is_inconclusive() {
     let shows_nothing =
         |_, trial: &mut Trial| trial.unproven.push("the readers held nothing back".to_owned());
     let comparison = comparison(&[cell("a", pairs(20, shows_nothing))]);
@@ -91,7 +91,7 @@ fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
 }
 
 #[test]
-fn alike_is_a_pass() {
+fn equal_servers_pass() {
     let comparison = comparison(&[cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, _| ()))]);
     assert_eq!(
         (comparison.verdict, comparison.doubts.len()),
@@ -108,7 +108,7 @@ fn confirmed(count: usize, fresh: usize) -> PairedComparison {
 }
 
 #[test]
-fn a_head_that_spoils_its_trials_is_a_regression() {
+fn a_head_that_invalidates_its_trials_is_a_regression() {
     // A whole point is gone, and in the fresh pairs again.
     let gone = cell("b", pairs(20, spoiling(20)));
     let gone = Cell { fresh: pairs(20, spoiling(20)), ..gone };
@@ -123,7 +123,7 @@ fn a_head_that_spoils_its_trials_is_a_regression() {
 }
 
 #[test]
-fn what_the_head_alone_spoils_is_no_pass_from_the_first_trial_on() {
+fn one_trial_invalidated_by_the_head_alone_is_inconclusive() {
     for count in [1, 2, 5] {
         let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
         assert_eq!(few.verdict, GateVerdict::Inconclusive, "{count}");
@@ -141,7 +141,7 @@ fn what_the_head_alone_spoils_is_no_pass_from_the_first_trial_on() {
 }
 
 #[test]
-fn a_head_that_died_under_load_is_a_fail() {
+fn a_head_that_dies_under_load_fails() {
     let cells = [cell("a", pairs(3, |_, _| ()))];
     let mut origin = comparison(&cells).origin;
     origin.broken_off = Some("head: the server ended".into());
@@ -152,7 +152,7 @@ fn a_head_that_died_under_load_is_a_fail() {
 }
 
 #[test]
-fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
+fn a_gated_number_that_was_not_measured_is_inconclusive() {
     let mut cell = cell("a", pairs(20, |_, _| ()));
     cell.gated.push(Gated { name: "g.latency_p99".into(), ..gated(false) });
     assert_eq!(comparison(std::slice::from_ref(&cell)).verdict, GateVerdict::Pass);
@@ -163,7 +163,7 @@ fn what_the_profile_asks_for_and_nothing_measured_is_no_pass() {
 }
 
 #[test]
-fn a_time_of_which_events_are_missing_is_not_gated() {
+fn a_time_with_missing_events_is_not_gated() {
     let of = |lost: f64| {
         let with = move |_: usize, head: &mut Trial| {
             let numbers = [("eviction_lateness_p99", 1e6), ("evictions_lost", lost)];
@@ -192,7 +192,7 @@ fn a_time_of_which_events_are_missing_is_not_gated() {
 }
 
 #[test]
-fn wrong_bytes_and_errors_fail_whatever_is_expected() {
+fn wrong_bytes_and_errors_fail_without_an_expectation() {
     let set = |name: &'static str, least: usize| {
         move |n: usize, head: &mut Trial| {
             if n < least {
@@ -214,7 +214,7 @@ fn wrong_bytes_and_errors_fail_whatever_is_expected() {
 }
 
 #[test]
-fn what_was_found_is_not_hidden_by_what_was_dropped() {
+fn dropped_pairs_do_not_hide_a_failure() {
     let wrong = |n: usize, head: &mut Trial| {
         spoiling(11)(n, head);
         head.summary.insert("corrupt_bytes".to_owned(), 1.0);
@@ -230,7 +230,7 @@ fn what_was_found_is_not_hidden_by_what_was_dropped() {
 }
 
 #[test]
-fn a_calibration_counts_the_gates_that_could_alarm() {
+fn a_calibration_counts_only_valid_comparisons() {
     let mut calibration = super::super::Calibration::new(false);
     calibration.add(comparison(&[cell("a", pairs(20, |_, _| ()))]));
     calibration.add(comparison(&[]));

@@ -31,7 +31,7 @@ fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Outcome, Outcome) {
 }
 
 #[test]
-fn counts_must_be_right_in_every_trial_and_times_in_the_median_one() {
+fn counts_are_judged_in_every_trial_and_times_by_the_median() {
     use Outcome::{Fail, Inconclusive, Pass};
     let evicted = |heads: &[f64]| outcomes("\"g.evicted\" = \"= 1\"", "g.evicted", heads);
     assert_eq!(evicted(&[1.0, 1.0, 1.0]), (Pass, Pass));
@@ -46,7 +46,7 @@ fn counts_must_be_right_in_every_trial_and_times_in_the_median_one() {
 }
 
 #[test]
-fn a_base_with_wrong_bytes_excuses_no_head_with_wrong_bytes() {
+fn wrong_bytes_of_the_base_do_not_excuse_those_of_the_head() {
     let corrupt = |base: f64, head: f64| {
         let side = |value: f64| trial(&[("corrupt_bytes", value)]);
         let pair = Pair { head_first: false, base: side(base), head: side(head) };
@@ -63,7 +63,7 @@ fn a_base_with_wrong_bytes_excuses_no_head_with_wrong_bytes() {
 }
 
 #[test]
-fn what_no_load_excuses_counts_in_pairs_that_were_dropped() {
+fn definite_faults_count_in_dropped_pairs() {
     let outcome = |expect: &str, number: &str, figure: f64| {
         let whole = Pair { head_first: true, base: trial(&[(number, 0.0)]), head: trial(&[(number, 0.0)]) };
         let mut dropped = Pair { head: trial(&[(number, figure)]), ..whole.clone() };
@@ -80,7 +80,7 @@ fn what_no_load_excuses_counts_in_pairs_that_were_dropped() {
 }
 
 #[test]
-fn pairs_that_were_dropped_are_not_judged() {
+fn dropped_pairs_are_not_judged() {
     let mut pair =
         Pair { head_first: true, base: trial(&[("g.evicted", 1.0)]), head: trial(&[("g.evicted", 2.0)]) };
     let whole = Pair { head: trial(&[("g.evicted", 1.0)]), ..pair.clone() };
@@ -106,7 +106,7 @@ fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Ou
 }
 
 #[test]
-fn shorter_trials_are_judged_as_far_as_they_can_tell() {
+fn shorter_trials_are_judged_where_they_can_decide() {
     use Judged::{AsItIs, Scaled};
     use Outcome::{Fail, Pass};
     let of = |expect: &str, base: f64, head: f64| {
@@ -141,7 +141,7 @@ fn shorter_trials_are_judged_as_far_as_they_can_tell() {
 }
 
 #[test]
-fn a_profile_that_expects_evictions_needs_its_window() {
+fn a_profile_that_expects_evictions_needs_the_whole_window() {
     let needs = |expect: &str| needs_the_whole_window(&profile(expect));
     assert!(needs("evictions = \"= 4\"") && needs("\"g.server_ended\" = \"> 3\""));
     assert!(needs("\"g.stalled_for_p50\" = \">= 1s\""));
@@ -152,7 +152,7 @@ fn a_profile_that_expects_evictions_needs_its_window() {
 }
 
 #[test]
-fn a_median_among_lower_bounds_is_one() {
+fn a_median_among_lower_bounds_is_a_lower_bound() {
     let bound = |value: f64, is_bound: bool| {
         let mut trial = trial(&[("g.latency_p99", value)]);
         trial.censored.extend(is_bound.then(|| ("g.latency_p99".to_owned(), "unanswered".to_owned())));
@@ -166,7 +166,7 @@ fn a_median_among_lower_bounds_is_one() {
 }
 
 #[test]
-fn a_wrong_byte_counts_also_in_a_trial_that_proves_nothing_else() {
+fn a_wrong_byte_counts_even_in_an_invalid_trial() {
     let mut pair = Pair { head_first: true, base: trial(&[]), head: trial(&[("corrupt_bytes", 2.0)]) };
     pair.head.invalid.push("the host was busy".to_owned());
     let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };

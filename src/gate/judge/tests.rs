@@ -22,7 +22,7 @@ fn outcome(expect: &str, trials: &[Trial]) -> (Option<f64>, Outcome) {
 }
 
 #[test]
-fn a_point_is_judged_by_what_is_meant_for_it_and_against_others() {
+fn a_point_is_judged_by_its_own_conditions_and_against_others() {
     let at = |seed, value| point(seed, &[trial(&[("evictions", value)])]);
     let points = [at(1, 100.0), at(2, 70.0)];
     let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Outcome> {
@@ -49,13 +49,13 @@ fn every_repeat_must_meet_every_condition() {
 }
 
 #[test]
-fn what_was_not_measured_is_no_pass() {
+fn an_unmeasured_number_is_inconclusive() {
     assert_eq!(outcome("evictions = \"= 0\"", &[trial(&[])]), (None, Outcome::Inconclusive));
     assert_eq!(outcome("evictions = \"= 0\"", &[]), (None, Outcome::Inconclusive));
 }
 
 #[test]
-fn a_trial_that_was_cut_short_is_not_judged() {
+fn a_trial_cut_short_is_not_judged() {
     let mut cut = trial(&[("evictions", 7.0)]);
     cut.cut_short = true;
     let whole = trial(&[("evictions", 0.0)]);
@@ -64,7 +64,7 @@ fn a_trial_that_was_cut_short_is_not_judged() {
 }
 
 #[test]
-fn an_invalid_trial_proves_nothing() {
+fn an_invalid_trial_gives_invalid() {
     let mut bad = trial(&[("evictions", 0.0)]);
     assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Outcome::Pass);
     bad.invalid.push("it was not the server".to_owned());
@@ -82,7 +82,7 @@ fn with_busy_clients(load: &str, expect: &str, busy: [f64; 2]) -> Outcome {
 }
 
 #[test]
-fn busy_clients_prove_only_what_holds_in_spite_of_it() {
+fn busy_clients_allow_only_verdicts_that_hold_regardless() {
     use Outcome::{Fail, Invalid, Pass};
     for (expect, idle, closed, open) in [
         ("\"g.requests\" = \"> 40\"", Pass, Pass, Pass),
@@ -103,7 +103,7 @@ fn busy_clients_prove_only_what_holds_in_spite_of_it() {
 }
 
 #[test]
-fn busy_clients_spoil_a_comparison_on_both_of_its_sides() {
+fn busy_clients_invalidate_both_sides_of_a_comparison() {
     let share = "\"g.requests @ seed=1\" = \"> 80% @ seed=2\"";
     let of = |busy| with_busy_clients("depth = 1", share, busy);
     assert_eq!(of([0.1, 0.1]), Outcome::Pass);
@@ -112,7 +112,7 @@ fn busy_clients_spoil_a_comparison_on_both_of_its_sides() {
 }
 
 #[test]
-fn a_latency_is_larger_than_one_that_the_clients_made_larger_than_it_is() {
+fn a_latency_can_exceed_one_inflated_by_the_clients() {
     let of = |condition, busy| {
         let expect = format!("\"g.latency_p99 @ seed=1\" = \"{condition} @ seed=2\"");
         with_busy_clients("rate = 9", &expect, busy)
@@ -131,7 +131,7 @@ fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
 }
 
 #[test]
-fn a_latency_of_what_was_never_answered_is_below_no_limit() {
+fn a_latency_of_unanswered_requests_is_below_no_limit() {
     use Outcome::{Fail, Inconclusive, Pass};
     let silent = censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]);
     for (condition, wanted) in
@@ -149,7 +149,7 @@ fn a_latency_of_what_was_never_answered_is_below_no_limit() {
 }
 
 #[test]
-fn of_several_repeats_one_that_was_left_waiting_decides() {
+fn one_repeat_with_unanswered_requests_decides() {
     let (whole, silent) =
         (trial(&[("g.latency_p99", 9e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
     let both = [whole.clone(), silent.clone()];
@@ -162,7 +162,7 @@ fn of_several_repeats_one_that_was_left_waiting_decides() {
 }
 
 #[test]
-fn a_lower_bound_of_another_point_is_no_measure() {
+fn a_lower_bound_of_another_point_is_not_compared_with() {
     let share = "\"g.latency_p99 @ seed=2\" = \"< 400% @ seed=1\"";
     let (known, silent) =
         (trial(&[("g.latency_p99", 1e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
@@ -177,7 +177,7 @@ fn a_lower_bound_of_another_point_is_no_measure() {
 }
 
 #[test]
-fn a_wait_is_held_against_the_median_of_its_own_trial() {
+fn a_wait_is_compared_with_the_median_of_its_own_trial() {
     let expect = "\"g.longest_wait\" = \"<= 1s or <= 20 * latency_p50\"";
     let of = |trial: Trial| outcome(expect, &[trial]).1;
     assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Outcome::Pass);
@@ -192,7 +192,7 @@ fn a_wait_is_held_against_the_median_of_its_own_trial() {
 }
 
 #[test]
-fn what_no_load_excuses_fails_in_an_invalid_trial_and_in_one_that_was_cut_short() {
+fn definite_faults_fail_in_invalid_and_shortened_trials() {
     use Outcome::{Fail, Inconclusive, Invalid, Pass};
     let of = |expect: &str, number: &str, value: f64| {
         let good = trial(&[(number, 0.0)]);
@@ -217,7 +217,7 @@ fn what_no_load_excuses_fails_in_an_invalid_trial_and_in_one_that_was_cut_short(
 }
 
 #[test]
-fn a_busy_host_spoils_times_and_rates_and_failures_that_it_may_cause() {
+fn a_busy_host_invalidates_times_rates_and_failures_it_may_cause() {
     let of = |expect: &str, number: &str, value: f64| {
         let mut trial = trial(&[(number, value)]);
         trial.disturbed.push("other programs had the server's cores".to_owned());
@@ -236,7 +236,7 @@ fn a_busy_host_spoils_times_and_rates_and_failures_that_it_may_cause() {
 }
 
 #[test]
-fn a_busy_host_does_not_excuse_waits_that_it_does_not_explain() {
+fn a_busy_host_does_not_excuse_unexplained_waits() {
     let of = |expect: &str, numbers: &[(&str, f64)]| {
         let busy = [("server_run_delay_share", 0.4), ("harness_run_delay", 0.1), ("g.latency_p50", 2e5)];
         let mut trial = trial(&[numbers, &busy[..]].concat());
@@ -257,7 +257,7 @@ fn a_busy_host_does_not_excuse_waits_that_it_does_not_explain() {
 }
 
 #[test]
-fn answers_of_an_overloaded_server_are_excused_by_load_and_other_errors_are_not() {
+fn load_excuses_overload_answers_and_no_other_errors() {
     let of = |overloaded| {
         let mut trial = trial(&[("g.errors", 5.0)]);
         trial.invalid.push("the host was busy".to_owned());
@@ -273,7 +273,7 @@ fn answers_of_an_overloaded_server_are_excused_by_load_and_other_errors_are_not(
 }
 
 #[test]
-fn a_point_that_proves_nothing_spoils_what_is_compared_with_it() {
+fn an_invalid_point_invalidates_comparisons_with_it() {
     let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
     let of = |invalid: bool| {
         let mut other = trial(&[("evictions", 100.0)]);
@@ -285,7 +285,7 @@ fn a_point_that_proves_nothing_spoils_what_is_compared_with_it() {
 }
 
 #[test]
-fn busy_clients_excuse_a_long_wait_and_not_one_without_an_end() {
+fn busy_clients_excuse_a_long_wait_and_not_an_endless_one() {
     let wait = "\"g.longest_wait\" = \"< 1s\"";
     let of = |value: f64, names: &[&str]| {
         let trial = censored(&[("g.longest_wait", value), ("harness_run_delay", 0.6)], names);

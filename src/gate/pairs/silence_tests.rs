@@ -141,7 +141,7 @@ fn a_server_against_itself_raises_no_alarm() {
 }
 
 #[test]
-fn silence_and_errors_are_found() {
+fn silence_and_errors_are_regressions() {
     for (number, value) in [
         ("closed.silent_share", 1.0 / 32.0),
         ("open.silent_share", 1.0 / 32.0),
@@ -156,7 +156,7 @@ fn silence_and_errors_are_found() {
 }
 
 #[test]
-fn a_connection_that_waits_long_and_one_that_gets_little_are_found() {
+fn a_starved_connection_is_a_regression() {
     let found = |number, factor, more| found(number, scale(number, factor, more));
     assert!(found("closed.longest_wait", 1.0, 150e6) >= 19);
     assert!(found("open.longest_silence", 1.0, 150e6) >= 19);
@@ -165,7 +165,7 @@ fn a_connection_that_waits_long_and_one_that_gets_little_are_found() {
 }
 
 #[test]
-fn late_evictions_other_timeouts_and_none_at_all_are_found() {
+fn late_early_and_missing_evictions_are_regressions() {
     let found = |number, factor, more| found(number, scale(number, factor, more));
     assert!(found("eviction_lateness_p50", 1.0, 8e6) >= 19);
     assert_eq!(found("eviction_lateness_p50", 1.0, 0.3e6), 0, "a third of a tick is none");
@@ -175,7 +175,7 @@ fn late_evictions_other_timeouts_and_none_at_all_are_found() {
 }
 
 #[test]
-fn noise_of_the_machine_is_added_to_the_tick() {
+fn scatter_of_lateness_is_added_to_the_tick() {
     let lateness = gated(&profile()).into_iter().find(Gated::is_lateness).expect("gated");
     assert!((lateness.start - 1e6).abs() < 1.0, "the tick of the profile's server");
     let of = |values: [f64; 6]| {
@@ -203,7 +203,7 @@ fn censored(number: &'static str) -> impl Fn(&mut Trial) {
 }
 
 #[test]
-fn a_latency_that_is_no_more_than_a_lower_bound_is_the_worst_there_is() {
+fn a_lower_bound_of_a_latency_is_the_worst_value() {
     let number = "open.latency_p99";
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(23);
     let findings = gate(&mut coin, 20, censored(number));
@@ -235,7 +235,7 @@ fn a_latency_that_is_no_more_than_a_lower_bound_is_the_worst_there_is() {
 }
 
 #[test]
-fn a_head_that_answers_nobody_is_a_regression_though_it_has_no_latency() {
+fn a_head_that_answers_nothing_is_a_regression() {
     let silent = |trial: &mut Trial| {
         for number in ["open.latency_p50", "open.latency_p99", "server_cpu_per_request"] {
             trial.summary.shift_remove(number);
@@ -250,7 +250,7 @@ fn a_head_that_answers_nobody_is_a_regression_though_it_has_no_latency() {
 }
 
 #[test]
-fn with_eight_pairs_a_head_that_does_everything_wrong_is_found() {
+fn eight_pairs_find_a_head_that_does_everything_wrong() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(25);
     let wrong = |trial: &mut Trial| {
         for (name, value) in &mut trial.summary {

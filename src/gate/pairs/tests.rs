@@ -55,7 +55,7 @@ fn gate(coin: &mut Xoshiro256PlusPlus, factor: f64) -> Finding {
 }
 
 #[test]
-fn a_server_against_itself_is_no_regression_and_a_slower_one_is() {
+fn a_slower_server_is_a_regression_and_the_same_one_is_not() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(7);
     let mut called =
         |factor| -> Vec<GateVerdict> { (0..200).map(|_| gate(&mut coin, factor).verdict).collect() };
@@ -71,7 +71,7 @@ fn a_server_against_itself_is_no_regression_and_a_slower_one_is() {
 }
 
 #[test]
-fn the_first_stage_alarms_as_often_as_it_says_at_the_floor() {
+fn the_first_stage_has_its_false_alarm_rate_at_the_floor() {
     // A true change of exactly the floor is the worst that is no regression.
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(8);
     let suspicions =
@@ -81,7 +81,7 @@ fn the_first_stage_alarms_as_often_as_it_says_at_the_floor() {
 }
 
 #[test]
-fn what_is_not_confirmed_is_no_regression_and_no_pass() {
+fn an_unconfirmed_suspect_is_inconclusive() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(9);
     let cells = [cell(cpu(), noisy(&mut coin, 20, 1.3), noisy(&mut coin, 20, 1.0))];
     let finding = compare(&cells).remove(0);
@@ -92,7 +92,7 @@ fn what_is_not_confirmed_is_no_regression_and_no_pass() {
 }
 
 #[test]
-fn too_much_noise_is_inconclusive_and_says_what_would_have_been_found() {
+fn too_much_noise_is_inconclusive_and_reports_the_detectable_change() {
     let values = [1.0, 1.9, 0.6, 1.4, 0.7, 1.6, 0.5, 1.2];
     let pairs = values.map(|v| pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * v)])).to_vec();
     let finding = compare(&[cell(cpu(), pairs, Vec::new())]).remove(0);
@@ -101,7 +101,7 @@ fn too_much_noise_is_inconclusive_and_says_what_would_have_been_found() {
 }
 
 #[test]
-fn too_few_pairs_are_no_pass_however_alike_they_are() {
+fn too_few_pairs_are_inconclusive_even_if_equal() {
     let verdict = |count| {
         let pairs = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]); count];
         compare(&[cell(cpu(), pairs, Vec::new())])[0].verdict
@@ -119,7 +119,7 @@ fn one_sided(base: usize, head: usize) -> Cell {
 }
 
 #[test]
-fn what_one_of_the_two_lacks_is_noticed() {
+fn a_number_that_one_side_lacks_is_reported() {
     let is_one_sided = |base, head| one_sided(base, head).is_one_sided(&cpu());
     assert!(is_one_sided(10, 0) && is_one_sided(10, 8) && is_one_sided(0, 10));
     assert!(!is_one_sided(10, 9), "once is an accident");
@@ -127,7 +127,7 @@ fn what_one_of_the_two_lacks_is_noticed() {
 }
 
 #[test]
-fn a_regression_is_told_by_fresh_pairs_alone() {
+fn the_size_of_a_regression_comes_from_fresh_pairs_alone() {
     let pairs = |factor: f64| vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * factor)]); 12];
     let finding = compare(&[cell(cpu(), pairs(1.5), pairs(1.2))]).remove(0);
     assert_eq!(finding.verdict, GateVerdict::Regression);
@@ -140,7 +140,7 @@ fn a_regression_is_told_by_fresh_pairs_alone() {
 }
 
 #[test]
-fn what_did_not_move_is_a_pass_also_with_a_budget_of_nothing() {
+fn an_unchanged_number_passes_with_a_budget_of_zero() {
     let strict = Gated { floor: 0.0, budget: 0.0, ..cpu() };
     let same = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]); 8];
     assert_eq!(compare(&[cell(strict.clone(), same, Vec::new())])[0].verdict, GateVerdict::Pass);
@@ -150,7 +150,7 @@ fn what_did_not_move_is_a_pass_also_with_a_budget_of_nothing() {
 
 /// What is said to be found is found so often, by both stages and among so many numbers.
 #[test]
-fn what_would_have_been_found_is_found_in_four_of_five_cases() {
+fn the_detectable_change_is_found_in_four_of_five_cases() {
     const NUMBERS: usize = 9;
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(11);
     for pairs in [10, 20] {
@@ -184,7 +184,7 @@ fn what_would_have_been_found_is_found_in_four_of_five_cases() {
 }
 
 #[test]
-fn more_is_worse_unless_it_is_a_rate() {
+fn more_is_worse_except_for_rates() {
     let cpu = cpu();
     assert!((cpu.difference(900.0, 1900.0) - 2.0_f64.ln()).abs() < 1e-12);
     let rate = Gated { name: "g.requests_rate".to_owned(), start: 0.0, ..cpu };
@@ -192,7 +192,7 @@ fn more_is_worse_unless_it_is_a_rate() {
 }
 
 #[test]
-fn near_zero_differences_count_and_not_ratios() {
+fn differences_near_zero_are_not_compared_as_ratios() {
     let lateness = Gated::of(Stat { metric: Metric::LatenessP99, fold: Fold::Final }, None);
     // 0.4 against 0.8 ms is nothing; 8 ms more is.
     assert!(lateness.difference(0.4e6, 0.8e6) < lateness.floor.ln_1p());
@@ -201,7 +201,7 @@ fn near_zero_differences_count_and_not_ratios() {
 }
 
 #[test]
-fn a_pair_with_an_invalid_trial_is_dropped_whole() {
+fn a_pair_with_an_invalid_trial_is_dropped() {
     let good = || pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]);
     let mut bad = good();
     bad.head.invalid.push("steal".to_owned());
@@ -212,7 +212,7 @@ fn a_pair_with_an_invalid_trial_is_dropped_whole() {
 }
 
 #[test]
-fn a_quantile_needs_requests_beyond_it_and_a_rate_clients_with_time() {
+fn a_quantile_needs_requests_beyond_it_and_a_rate_needs_idle_clients() {
     let p99 = Gated { name: "g.latency_p99".to_owned(), ..cpu() };
     let with = |requests| {
         pair(
@@ -236,7 +236,7 @@ fn a_quantile_needs_requests_beyond_it_and_a_rate_clients_with_time() {
 }
 
 #[test]
-fn every_shipped_profile_with_clients_has_something_to_gate() {
+fn every_shipped_profile_with_clients_gates_a_number() {
     for shipped in crate::profile::SHIPPED {
         let profile = shipped.source().parse(&[]).expect("valid");
         for gated in gated(&profile) {
@@ -250,7 +250,7 @@ fn every_shipped_profile_with_clients_has_something_to_gate() {
 }
 
 #[test]
-fn a_profile_says_what_is_gated_and_within_what() {
+fn a_profile_sets_gated_numbers_floors_and_budgets() {
     let text = r#"
         title = "t"
         [[clients]]

@@ -46,7 +46,7 @@ const MEMORY: &str = "server_rss_growth = \"< 1GiB\"";
 const CLEAN: [(&str, f64); 3] = [("server_rss_growth", 1.0), ("corrupt_bytes", 0.0), ("good.errors", 0.0)];
 
 #[test]
-fn good_clients_without_an_answer_prove_nothing() {
+fn good_clients_without_an_answer_are_inconclusive() {
     let reasons_of = |answers, errors| reasons(MEMORY, answered(answers, errors, &CLEAN));
     assert_eq!(reasons_of(5, 0), [""; 0]);
     let none = reasons_of(0, 0);
@@ -58,14 +58,14 @@ fn good_clients_without_an_answer_prove_nothing() {
 }
 
 #[test]
-fn a_group_that_was_cut_short_is_not_judged() {
+fn a_group_cut_short_is_not_judged() {
     let mut cut = answered(0, 0, &CLEAN);
     cut.cut_short = true;
     assert_eq!(reasons("", cut), [""; 0]);
 }
 
 #[test]
-fn an_expectation_that_speaks_of_the_silence_is_enough() {
+fn an_expectation_about_the_silence_replaces_the_implied_verdict() {
     for (expect, numbers, is_enough) in [
         ("\"good.evicted\" = \"= 0\"", [("good.evicted", 0.0), ("good.errors", 0.0)], false),
         ("\"good.evicted\" = \"= 1\"", [("good.evicted", 1.0), ("good.errors", 0.0)], true),
@@ -80,7 +80,7 @@ fn an_expectation_that_speaks_of_the_silence_is_enough() {
 }
 
 #[test]
-fn wrong_bytes_fail_though_nobody_asked() {
+fn wrong_bytes_fail_without_an_expectation() {
     let wrong = [("server_rss_growth", 1.0), ("corrupt_bytes", 131e6), ("good.errors", 0.0)];
     let verdicts = judged(MEMORY, answered(5, 0, &wrong));
     let outcomes: Vec<Outcome> = verdicts.iter().map(|verdict| verdict.outcome).collect();
@@ -96,7 +96,7 @@ fn of_silence(expect: &str, seconds: f64, numbers: &[(&str, f64)]) -> Vec<String
 }
 
 #[test]
-fn a_closed_loop_that_runs_dry_proves_nothing() {
+fn a_closed_loop_that_runs_dry_is_inconclusive() {
     let latency = "\"good.latency_p99\" = \"< 20ms\"";
     let of = |seconds| of_silence(latency, seconds, &[("good.latency_p99", 1e6)]);
     assert_eq!(of(5.0), [""; 0], "half of the time");
@@ -107,7 +107,7 @@ fn a_closed_loop_that_runs_dry_proves_nothing() {
 }
 
 #[test]
-fn an_expectation_of_what_the_silence_came_from_is_enough() {
+fn an_expectation_about_the_cause_of_the_silence_is_enough() {
     for (metric, condition, figure, is_enough) in [
         ("longest_silence", "> 1s", 9e9, true),
         ("longest_wait", "> 1s", 9.1e9, true),

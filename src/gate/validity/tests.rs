@@ -35,7 +35,7 @@ fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
 }
 
 #[test]
-fn a_healthy_trial_is_not_remarked_upon() {
+fn a_healthy_trial_has_no_remarks() {
     let healthy = [
         ("pacing_error_p99", 49e6),
         ("harness_busy", 0.85),
@@ -52,7 +52,7 @@ fn a_healthy_trial_is_not_remarked_upon() {
 }
 
 #[test]
-fn clients_that_never_came_make_a_trial_invalid() {
+fn clients_that_never_connected_make_a_trial_invalid() {
     let came = |opened, cut_short| {
         let ledger = Ledger { opened, still_alive: opened, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, ..GroupResult::default() };
@@ -71,7 +71,7 @@ fn requests_that_start_late_make_a_trial_invalid() {
 }
 
 #[test]
-fn a_busy_engine_must_start_requests_in_time() {
+fn a_busy_engine_is_valid_while_it_starts_requests_in_time() {
     let of = |late_ns, busy| remarks(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
     assert_eq!(of(11e6, 0.94), "");
     assert_eq!(of(9e6, 0.96), "");
@@ -92,7 +92,7 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 }
 
 #[test]
-fn an_engine_that_stands_still_makes_a_trial_invalid() {
+fn a_stalled_engine_makes_a_trial_invalid() {
     let words = remarks(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
         words
@@ -102,7 +102,7 @@ fn an_engine_that_stands_still_makes_a_trial_invalid() {
 }
 
 #[test]
-fn connections_that_the_server_never_saw_make_a_trial_invalid_unless_they_are_the_question() {
+fn dropped_connection_attempts_make_a_trial_invalid_unless_expected() {
     let mut dropped = trial(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
     let nobody = examined(CLOSED, "", &dropped);
     assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
@@ -116,7 +116,7 @@ fn connections_that_the_server_never_saw_make_a_trial_invalid_unless_they_are_th
 }
 
 #[test]
-fn attempts_that_were_dropped_excuse_no_server_that_falls_silent() {
+fn dropped_attempts_do_not_excuse_a_silent_server() {
     let with = |requests| {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() };
@@ -132,7 +132,7 @@ fn attempts_that_were_dropped_excuse_no_server_that_falls_silent() {
 }
 
 #[test]
-fn an_open_loop_that_waits_for_a_server_that_takes_nobody_is_not_the_clients_fault() {
+fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
     let of = |answered, timed_out, numbers: &[(&str, f64)]| {
         let ledger = Ledger { opened: 1, still_alive: 1 - timed_out, timed_out, ..Ledger::default() };
         let requests = Requests { started: answered, answered, ..Requests::default() };
@@ -150,7 +150,7 @@ fn an_open_loop_that_waits_for_a_server_that_takes_nobody_is_not_the_clients_fau
 }
 
 #[test]
-fn what_the_clients_ran_out_of_is_named_with_its_remedy() {
+fn an_exhausted_resource_is_named_with_its_remedy() {
     let mut short = trial(&[]);
     short.effective.shortage = Some(ResourceExhaustion::Ports);
     let ledger = Ledger { opened: 7, still_alive: 7, ..Ledger::default() };
@@ -174,7 +174,7 @@ fn steal_is_a_share_of_the_cores_in_use() {
 }
 
 #[test]
-fn others_on_the_machine_are_worth_a_note() {
+fn other_load_on_the_machine_gets_a_note() {
     assert!(remarks(OPEN, &[("harness_run_delay", 0.12)]).contains("waited for its core 12 % of the time"));
     assert!(remarks(OPEN, &[("host_cpu_pressure_rate", 0.3)]).contains("waited for a core 30 % of the time"));
     let both = remarks(OPEN, &[("harness_run_delay", 0.12), ("host_cpu_pressure_rate", 0.3)]);
@@ -193,7 +193,7 @@ fn accounts_that_do_not_add_up_make_a_trial_invalid() {
 }
 
 #[test]
-fn requests_without_an_answer_are_worth_a_note() {
+fn unanswered_requests_get_a_note() {
     let mut hung = trial(&[]);
     let requests = Requests { started: 1000, answered: 989, unanswered: 11, ..Requests::default() };
     let response_ns = crate::record::Buckets(vec![(5, 989)]);
@@ -212,7 +212,7 @@ fn requests_without_an_answer_are_worth_a_note() {
 }
 
 #[test]
-fn programs_on_the_servers_cores_disturb_a_trial_where_the_server_waits_for_them() {
+fn programs_on_the_servers_cores_disturb_a_trial_when_the_server_waits() {
     let of = |others, waited| {
         remarks(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
     };
@@ -237,7 +237,7 @@ fn programs_on_the_servers_cores_disturb_a_trial_where_the_server_waits_for_them
 }
 
 #[test]
-fn clients_of_others_make_a_trial_invalid_unless_they_are_few() {
+fn other_clients_make_a_trial_invalid_unless_they_are_few() {
     let of = |requests, share| {
         let numbers = [("other_clients", 3.0), ("other_requests", requests), ("other_requests_share", share)];
         remarks(CLOSED, &numbers)
@@ -276,7 +276,7 @@ fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
 }
 
 #[test]
-fn a_server_that_closes_after_each_answer_is_told_of_with_what_to_say() {
+fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
     let closed = |closed_after_answer| {
         let requests = Requests { started: 100, answered: 100, retried: 3, ..Requests::default() };
         let ledger = Ledger { opened: 1, still_alive: 1, closed_after_answer, ..Ledger::default() };
@@ -290,7 +290,7 @@ fn a_server_that_closes_after_each_answer_is_told_of_with_what_to_say() {
 }
 
 #[test]
-fn a_latency_that_the_harness_made_up_is_told_of() {
+fn a_latency_inflated_by_the_harness_gets_a_note() {
     let with = |undelayed_ns| {
         let mut delayed = trial(&[("g.latency_p99", 40e6)]);
         delayed.groups.push(GroupResult {
@@ -312,7 +312,7 @@ fn a_latency_that_the_harness_made_up_is_told_of() {
 }
 
 #[test]
-fn connections_that_may_not_come_back_as_fast_as_they_are_needed_are_told_of() {
+fn delayed_reconnects_get_a_note() {
     let put_off = |keys: &str, share, is_asked_for| {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
         let put_off = PutOff { share, is_asked_for };
