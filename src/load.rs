@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn late_requests_keep_the_time_they_were_due() {
+    fn late_requests_keep_their_due_time() {
         let mut pace = pace("1000/s", Arrivals::Constant, 0);
         assert_eq!(due_until(&mut pace, 2_500_000), [0, 1_000_000, 2_000_000]);
     }
 
     #[test]
-    fn several_who_skip_each_others_requests_start_every_one_once() {
+    fn threads_that_skip_each_others_requests_start_each_once() {
         for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
             let pace = || pace("1000/s", arrivals, 3);
             let mut shared = Vec::new();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_request_nothing_becomes_due() {
+    fn nothing_becomes_due_after_the_last_request() {
         let mut pace = pace("4/s for 1s then 0/s", Arrivals::Constant, 0);
         assert_eq!(due_until(&mut pace, u64::MAX - 1).len(), 4);
         assert_eq!(pace.decide(u64::MAX - 1), Pacing::Wait(u64::MAX));

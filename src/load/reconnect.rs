@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn one_comes_back_at_once_or_after_a_pause() {
+    fn one_connection_reopens_at_once_or_after_a_pause() {
         assert_eq!(attempts("").after(7 * MS), (7 * MS, 0));
         assert_eq!(attempts("pause = '20ms'").after(7 * MS), (27 * MS, 0));
     }
 
     #[test]
-    fn many_come_back_no_faster_than_they_may() {
+    fn many_connections_reopen_no_faster_than_the_limit() {
         let mut attempts = attempts("at_most = '100/s'");
         let times: Vec<(u64, u64)> = [5, 5, 5, 6, 90, 91]
             .into_iter()
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_bound_that_is_set_and_below_what_is_possible_is_the_profiles() {
+    fn only_a_set_limit_below_the_maximum_counts_as_asked_for() {
         for (text, is_bounded) in [
             ("", false),
             ("at_most = '10000/s'", false),

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_follow_each_other_and_the_last_stays() {
+    fn phases_follow_each_other_and_the_last_one_stays() {
         let steps = "100/s for 1s then 400/s for 500ms then 50/s";
         // 100 in the first second, 200 in the half after it.
         assert_eq!(
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_holds_up_what_follows() {
+    fn a_phase_without_requests_delays_the_next_ones() {
         assert_eq!(
             due_ms("10/s for 1s then 0/s for 5s then 10/s", &[9.0, 10.0, 11.0]),
             [Some(900), Some(6000), Some(6100)]
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_reads_back_the_same() {
+    fn a_printed_schedule_is_read_back() {
         for text in [
             "2000/s",
             "500/s to 4000/s over 8s",
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_schedule_is_refused() {
+    fn invalid_schedules_are_refused() {
         for text in [
             "",
             "fast",
