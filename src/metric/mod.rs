@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_has_a_name_of_its_own() {
+    fn every_number_has_a_unique_name() {
         let mut names: Vec<_> = Stat::all().map(Stat::name).collect();
         let count = names.len();
         names.sort();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leads_back_to_its_number() {
+    fn a_name_is_parsed_back_to_its_number() {
         for stat in Stat::all() {
             assert_eq!(Stat::named(&stat.name()), Some(stat));
         }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_read_is_absent() {
+    fn an_unread_number_is_absent() {
         let mut row = Row::default();
         assert_eq!(row.value(Metric::ServerRss), None);
         row.set(Metric::ServerRss, 0.0);

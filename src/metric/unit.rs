@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_reads_what_people_write() {
+    fn units_parse_written_quantities() {
         assert_eq!(Unit::Bytes.parse("64KiB"), Ok(65_536.0));
         assert_eq!(Unit::Bytes.parse("-1KiB"), Ok(-1024.0));
         assert_eq!(Unit::Nanoseconds.parse("20ms"), Ok(20e6));
