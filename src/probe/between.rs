@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_later_of_two_is_bounded_by_both() {
+    fn the_later_of_two_instants_is_bounded_by_both() {
         let (first, second) = (Between::new(10, 50), Between::new(30, 40));
         assert_eq!(first.later(second), Between::new(30, 50));
         assert_eq!(Between::new(10, 50).middle_ns(), 30);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_says_is_believed_within_the_bounds() {
+    fn a_reported_instant_is_clamped_to_the_bounds() {
         let known = Between::new(100, 200);
         assert_eq!([150, 95, 80, 205, 900].map(|said| known.nearest_ns(said, 10)), [150, 95, 90, 205, 210]);
     }

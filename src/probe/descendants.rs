@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_generations_are_below_and_nobody_else() {
+    fn all_generations_of_children_are_found_and_no_others() {
         let mut found =
             below(10, &[(1, 0), (10, 1), (11, 10), (12, 11), (13, 10), (14, 13), (20, 1), (21, 20)]);
         found.sort_unstable();
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_in_a_session_of_its_own_is_below_like_any_other() {
+    fn a_child_in_its_own_session_is_found() {
         let script = "setsid sleep 60 & echo $!; sleep 60 & echo $!; read end";
         let mut shell = Command::new("sh");
         let mut shell =

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_of_proc_are_understood() {
+    fn proc_files_are_parsed() {
         let stat =
             "cpu  16283 0 5359 174262 515 0 62 19 0 0\ncpu0 8000 0 2600 87000 250 0 31 9 0 0\nctxt 5\n";
         assert_eq!(cpu_ticks(stat), Some((19, 196_500)));
@@ -190,7 +190,7 @@ mod tests {
 
     /// Two looks at a machine of two cores, two seconds apart, on a host that sold its cores twice.
     #[test]
-    fn a_host_that_takes_the_cores_away_makes_a_run_invalid() {
+    fn steal_beyond_the_limit_makes_a_run_invalid() {
         use crate::{gate, metric::Metric, profile::SHIPPED, record::Trial};
         let before = "cpu  180 0 90 300 5 0 10 40 0 0\ncpu0 90 0 45 150 3 0 5 20 0 0\n";
         let trial = |after: &str| -> Trial {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_is_named_where_it_has_a_name() {
+    fn the_cpu_model_is_read_where_the_kernel_names_it() {
         assert_eq!(cpu_model("processor\t: 0\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n"), "AMD EPYC");
         assert_eq!(cpu_model("processor : 0\nCPU part : 0xd0c\n"), "unknown");
     }

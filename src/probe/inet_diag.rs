@@ -178,7 +178,7 @@ mod tests {
 
     #[cfg(target_endian = "little")]
     #[test]
-    fn the_request_on_the_wire() {
+    fn a_request_has_the_wire_format() {
         let bytes = request(0x1f90);
         assert_eq!(bytes[..4], [2, 0, 0, 0b100_0010]);
         assert_eq!(bytes[52..60], [0b1011_1110, 0b1111, 0, 0, 0, 0, 0, 0]);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_on_the_wire() {
+    fn a_socket_is_decoded_from_the_wire_format() {
         let mut payload = vec![2, 4, 0, 0, 0x1f, 0x90, 0x80, 0x01];
         payload.resize(INET_DIAG_MSG_BYTES, 0);
         payload[56..60].copy_from_slice(&5_u32.to_ne_bytes());
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_itself_leaves_other_ports_out() {
+    fn the_kernel_filters_by_port() {
         let [ours, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let port = ours.local_addr().unwrap().port();
         let _clients =

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_started_while_counters_are_attached_is_counted_once() {
+    fn a_thread_started_while_attaching_is_counted_once() {
         // A task by its number, and the tasks that it was born of, are in the second list only.
         let lists = [vec![1], vec![1, 2], vec![1, 2], vec![1, 2]];
         let mut listed = lists.iter().map(|tasks| tasks.iter().copied().collect::<BTreeSet<u32>>());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_never_rests_is_not_counted_rather_than_counted_wrong() {
+    fn a_server_that_never_rests_is_not_counted() {
         let mut number = 0;
         let never = attach(
             || {
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::print_stderr, reason = "a skipped test says so")]
-    fn workers_are_counted_once_whenever_they_were_forked() {
+    fn workers_are_counted_once_whenever_forked() {
         // Two workers are there already, and one of them forks a third when told to.
         let spin = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done";
         let script = format!(
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn no_process_is_no_count() {
+    fn without_a_process_there_is_no_count() {
         assert!(TaskCounters::new(Event::TaskClock, &[]).is_err());
     }
 }

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_is_found_and_the_parent_stands_for_its_children() {
+    fn the_listening_parent_is_found_for_its_children() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let inodes = listening(port).unwrap();

@@ -165,7 +165,7 @@ mod tests {
 
     #[cfg(target_endian = "little")]
     #[test]
-    fn a_message_on_the_wire() {
+    fn a_message_has_the_wire_format() {
         let bytes = message(20, NLM_F_REQUEST | NLM_F_DUMP, 7, &[0xaa, 0xbb, 0xcc, 0xdd]);
         let wire = [20, 0, 0, 0, 20, 0, 1, 3, 7, 0, 0, 0, 0, 0, 0, 0, 0xaa, 0xbb, 0xcc, 0xdd];
         assert_eq!(bytes, wire);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn several_messages_in_one_piece_are_taken_apart() {
+    fn several_messages_in_one_buffer_are_split() {
         let mut bytes = message(20, 2, 1, &[1, 2, 3, 4, 5]);
         bytes.resize(24, 0);
         bytes.extend(message(NLMSG_DONE, NLM_F_DUMP_INTR, 1, &[0; 4]));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_ends_the_iteration() {
+    fn malformed_messages_end_the_iteration() {
         for bytes in [&[0_u8; 40][..], &[255; 40], &[20, 0, 0, 0], &[]] {
             assert_eq!(Messages { rest: bytes }.count(), 0, "{bytes:?}");
         }

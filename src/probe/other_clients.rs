@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_send_in_the_window_is_counted() {
+    fn requests_of_other_clients_in_the_window_are_counted() {
         let looks: [&[SocketEntry]; 4] = [
             &[],
             &[socket(5, 10), socket(6, 100)],
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_idle_or_was_over_before_is_nobody() {
+    fn an_idle_or_closed_connection_does_not_count() {
         let looks: [&[SocketEntry]; 3] =
             [&[socket(8, 50)], &[socket(5, 1), socket(6, 7)], &[socket(5, 2), socket(6, 7)]];
         assert_eq!(counted(&looks, &[]), found(0, 0, 1));
     }
 
     #[test]
-    fn connections_too_short_to_be_seen_leave_their_ports_behind() {
+    fn connections_too_short_to_be_seen_are_counted_by_their_ports() {
         let wait = |port, age_ms| TimeWait { local_port: port, remote_port: 80, age_ms };
         let by_server = TimeWait { local_port: 80, remote_port: 9, age_ms: 10 };
         let looks: [&[SocketEntry]; 3] = [&[], &[socket(5, 1)], &[socket(5, 1), socket(6, 4)]];
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_of_ours_that_ended_at_once_is_ours() {
+    fn an_own_connection_that_closed_at_once_does_not_count() {
         let mut counts = RequestCounts::default();
         counts.look(80, &[], 0);
         counts.begin_window(0);
@@ -197,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_comes_again_is_another_connection() {
+    fn a_reused_port_is_another_connection() {
         let looks: [&[SocketEntry]; 4] = [&[], &[socket(6, 50)], &[socket(6, 60)], &[socket(6, 4)]];
         assert_eq!(counted(&looks, &[]), found(2, 14, 0));
     }
 
     #[test]
-    fn a_port_is_not_ours_before_we_had_it() {
+    fn a_port_counts_as_other_before_it_was_ours() {
         let looks: [&[SocketEntry]; 3] = [&[], &[], &[socket(5, 3)]];
         let mut counts = RequestCounts::default();
         for (now_ns, sockets) in looks.iter().enumerate() {

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_that_rises_is_the_peak() {
+    fn a_rising_high_water_mark_is_the_peak() {
         let mark = |rss, high| Mark { rss, high };
         // It could be reset at the last look.
         assert_eq!(between(Some(mark(40, 40)), mark(42, 240)), 240);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_came_and_went_between_two_looks_is_seen_and_each_time_anew() {
+    fn memory_freed_between_two_samples_is_in_the_peak_of_each() {
         let mut probe = ProcessProbe::new(std::process::id()).unwrap();
         let mut peaks = PeakRss::default();
         let first = probe.read().unwrap();

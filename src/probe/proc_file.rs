@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_longer_than_the_buffer_is_read_whole() {
+    fn a_file_longer_than_the_buffer_is_read_completely() {
         let mut file = ProcFile::open("/proc/self/status").unwrap();
         file.bytes.truncate(1);
         assert!(file.read().unwrap().contains("nonvoluntary_ctxt_switches"));

@@ -254,7 +254,7 @@ mod tests {
     use crate::sys::monotonic_ns;
 
     #[test]
-    fn stat_is_counted_from_behind_the_name() {
+    fn stat_fields_are_counted_after_the_process_name() {
         let stat =
             "812 (a) R (b c)) S 1 812 812 0 -1 4194304 100 0 0 0 77 13 5 6 20 0 9 0 98563 3133440 372 184";
         let wanted = Stat {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn effort_comes_from_two_files_and_adds_up() {
+    fn effort_is_read_from_two_files_and_added() {
         let status = "State:\tR (running)\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t2\n";
         let mut sum = Effort::parse("805340 56234 2\n", status);
         assert!(sum.is_running && !Effort::parse("", "State:\tS (sleeping)\n").is_running);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ends_takes_nothing_back() {
+    fn totals_keep_the_work_of_ended_threads() {
         let effort = |ns| Effort { on_cpu_ns: ns, voluntary_switches: 1, ..Effort::default() };
         let living = |threads: &[(&str, u64)]| -> BTreeMap<OsString, Effort> {
             threads.iter().map(|(id, ns)| ((*id).into(), effort(*ns))).collect()
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_seen_with_its_threads_and_files() {
+    fn threads_and_descriptors_of_this_process_are_counted() {
         let (stop, stopped) = mpsc::channel::<()>();
         let waiting = thread::spawn(move || stopped.recv());
         let files: Vec<File> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_another_process_is_seen() {
+    fn cpu_time_of_another_process_is_read() {
         let mut busy = Command::new("sh")
             .args(["-c", "i=0; while [ $i -lt 5000000 ]; do i=$((i+1)); done"])
             .spawn()
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_ended_is_an_error() {
+    fn reading_an_ended_process_is_an_error() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut probe = ProcessProbe::new(child.id()).unwrap();
         let reading = probe.read().unwrap();

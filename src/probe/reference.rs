@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evictions_that_the_list_no_longer_has_are_counted() {
+    fn evictions_dropped_from_the_list_are_counted() {
         let eviction = |index| ReportedEviction {
             index,
             at_ns: 9,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_become_metrics() {
+    fn server_counters_become_metrics() {
         assert_eq!(sample("badpeer_server_reads_total 12"), Some(("server_reads".into(), 12.0)));
         assert_eq!(sample("badpeer_send_buffered 7"), Some(("send_buffered".into(), 7.0)));
         let eviction = sample("badpeer_evictions_total{reason=\"send_limit\"} 3");

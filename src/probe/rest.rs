@@ -56,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_sleeps_is_at_rest_at_the_third_look() {
+    fn a_sleeping_server_is_at_rest_at_the_third_sample() {
         let look = reading(1, 5 * MIB, false);
         assert_eq!(at_rest(&[look; 5]), Some(3));
         assert_eq!(at_rest(&[look; 2]), None);
     }
 
     #[test]
-    fn workers_that_are_forked_one_after_the_other_are_waited_for() {
+    fn workers_forked_one_after_the_other_are_awaited() {
         let mut looks: Vec<_> = (1..=8).map(|n| reading(n, n * 3 * MIB, true)).collect();
         looks.extend([reading(9, 40 * MIB, false); 3]);
         assert_eq!(at_rest(&looks), Some(11));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_core_to_go_on_does_not_rest() {
+    fn a_server_that_waits_for_a_core_is_not_at_rest() {
         let mut looks = vec![reading(1, MIB, true); 6];
         looks.extend([reading(1, MIB, false); 3]);
         assert_eq!(at_rest(&looks), Some(9));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_creeps_is_no_rest_and_rounding_is() {
+    fn growing_memory_is_not_rest_and_rounding_is() {
         let creeping: Vec<_> = (0..30).map(|n| reading(1, 10 * MIB + n * 40_000, false)).collect();
         assert_eq!(at_rest(&creeping), None);
         let rounded: Vec<_> = (0..3).map(|n| reading(1, 10 * MIB + n * 20_000, false)).collect();

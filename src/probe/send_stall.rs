@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_looks_at_bytes_that_wait_count() {
+    fn only_samples_with_unsent_bytes_count() {
         let stalled = TcpInfo {
             busy_time_us: 90,
             rwnd_limited_us: 80,

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_wait_at_both_ends_are_found() {
+    fn waiting_bytes_are_read_at_both_ends() {
         let (_listener, port, client, mut server) = connection("127.0.0.1:0");
         let _unrelated = connection("127.0.0.1:0");
         server.set_nonblocking(true).unwrap();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_has_ended_is_dated() {
+    fn a_closed_connection_is_dated() {
         let (_listener, port, client, server) = connection("127.0.0.1:0");
         let client_port = client.local_addr().unwrap().port();
         drop(client);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn states_the_accept_queue_and_ipv6_are_seen() {
+    fn states_accept_queue_and_ipv6_are_read() {
         let (listener, port, client, server) = connection("[::1]:0");
         let mut probe = SocketProbe::new().unwrap();
         let _not_accepted = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

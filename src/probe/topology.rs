@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_stay_together() {
+    fn hardware_threads_of_a_core_stay_together() {
         let of_4 = ["0,4", "1,5", "2,6", "3,7"];
         let all: Vec<usize> = (0..8).collect();
         assert_eq!(halves(&all, &of_4), (vec![0, 1, 4, 5], vec![2, 3, 6, 7]));
@@ -191,27 +191,27 @@ mod tests {
     }
 
     #[test]
-    fn an_affinity_mask_may_hold_one_sibling_of_a_core_only() {
+    fn an_affinity_mask_may_allow_one_thread_of_a_core() {
         assert_eq!(halves(&[0, 1, 5], &["0,4", "1,5"]), (vec![0], vec![1, 5]));
         assert_eq!(halves(&[4, 5], &["0,4", "1,5"]), (vec![4], vec![5]));
         assert_eq!(halves(&[1, 2, 4], &["0,4", "1,5", "2,6"]), (vec![1], vec![2, 4]));
     }
 
     #[test]
-    fn an_offline_sibling_belongs_to_nobody() {
+    fn an_offline_thread_belongs_to_no_side() {
         // The list of an online CPU leaves offline ones out; that of an offline one is not there.
         assert_eq!(halves(&[0, 1, 2, 3, 4], &["0,4", "1", "2", "3"]), (vec![0, 1, 4], vec![2, 3]));
     }
 
     #[test]
-    fn cores_of_three_and_four_threads_stay_whole() {
+    fn cores_of_three_and_four_threads_are_not_split() {
         assert_eq!(halves(&[0, 1, 2, 3, 4, 5], &["0-2", "3-5"]), (vec![0, 1, 2], vec![3, 4, 5]));
         let of_8: Vec<usize> = (0..8).collect();
         assert_eq!(halves(&of_8, &["0,2,4,6", "1,3,5,7"]), (vec![0, 2, 4, 6], vec![1, 3, 5, 7]));
     }
 
     #[test]
-    fn one_core_is_shared_thread_by_thread_and_said_to_be() {
+    fn a_single_core_is_split_by_threads_with_a_note() {
         let one = machine(&[0, 1], &["0-1"]);
         assert!(one.is_one_core() && one.share_a_core(&[0], &[1]));
         assert_eq!(one.halves(), Halves { server: vec![0], clients: vec![1] });
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_counts_as_cores_and_is_said() {
+    fn cpus_of_unknown_topology_count_as_cores_with_a_note() {
         let hidden = Topology::of(&[0, 1, 2], |_| Err(io::Error::other("no sysfs")));
         assert_eq!(hidden.halves(), Halves { server: vec![0], clients: vec![1, 2] });
         assert_eq!(hidden.unknown(), Some("CPU 0: no sysfs"));
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn both_sides_of_a_core_are_found() {
+    fn a_core_shared_by_both_sides_is_found() {
         let topology = machine(&[0, 1, 4, 5], &["0,4", "1,5"]);
         assert!(topology.share_a_core(&[0], &[4, 1]) && topology.share_a_core(&[5], &[5]));
         assert!(!topology.share_a_core(&[0, 4], &[1, 5]) && !topology.share_a_core(&[], &[1]));
     }
 
     #[test]
-    fn lists_are_those_of_the_kernel() {
+    fn cpu_lists_have_the_format_of_the_kernel() {
         assert_eq!(cpu_list("0-1,8\n"), Some(vec![0, 1, 8]));
         for wrong in ["", "1-0", "a", "0-", "99999999"] {
             assert_eq!(cpu_list(wrong), None, "{wrong}");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_gives_each_cpu_to_one_side_at_most() {
+    fn each_cpu_belongs_to_one_side_at_most() {
         let topology = Topology::read();
         let Halves { server, clients } = topology.halves();
         assert!(server.iter().all(|cpu| !clients.contains(cpu)));

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_ends_takes_nothing_back() {
+    fn totals_keep_the_work_of_ended_children() {
         steps(&[
             (&[(1, work(10, 0)), (2, work(50, 0))], 60),
             (&[(1, work(11, 0))], 61),
@@ -289,12 +289,12 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_was_never_seen_is_in_its_parents_account() {
+    fn the_work_of_an_unseen_child_counts_by_its_parent() {
         steps(&[(&[(1, work(10, 0))], 10), (&[(1, work(10, 30))], 40), (&[(1, work(11, 30))], 41)]);
     }
 
     #[test]
-    fn a_child_that_was_seen_and_waited_for_counts_once() {
+    fn a_seen_child_counts_once_after_its_wait() {
         steps(&[
             (&[(1, work(10, 0)), (2, work(50, 0))], 60),
             // Its last 7 were not seen.
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_waited_for_before_is_no_head_start() {
+    fn children_waited_for_before_do_not_count() {
         steps(&[
             (&[(1, work(10, 1000)), (2, work(50, 0))], 1060),
             // Nobody waits for the second: its work would be gone from the parent's account.
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_is_one_and_an_orphan_stays_in_it() {
+    fn an_orphaned_process_still_counts() {
         let kill = |pid: &str| Command::new("kill").args(["-KILL", pid]).status().unwrap();
         let script = "sh -c 'echo $$; sleep 60 & echo $!; wait' & wait; read end";
         let mut shell = Command::new("sh");

@@ -52,7 +52,7 @@ fn ends(looks: &[&[SocketEntry]]) -> Vec<Option<(u64, u64)>> {
 }
 
 #[test]
-fn progress_is_dated_by_the_last_segment_and_by_both_looks() {
+fn progress_is_dated_by_the_last_segment_and_both_samples() {
     use TcpState::Established;
     let acked = |looks: &[&[SocketEntry]]| ms(looked(looks)[0].acked);
     let (first, more) = ([socket(Established, 1, 30)], [socket(Established, 9, 30)]);
@@ -78,7 +78,7 @@ fn each_direction_has_its_own_progress() {
 }
 
 #[test]
-fn what_the_kernel_took_is_progress_of_the_server_whether_acknowledged_or_not() {
+fn bytes_taken_by_the_kernel_count_as_progress_of_the_server() {
     let stalled = socket(TcpState::Established, 1, 10);
     let wrote = |bytes| SocketEntry { send_queue: bytes, ..socket(TcpState::Established, 1, 150) };
     let after = looked(&[&[stalled], &[wrote(500)], &[wrote(900)], &[wrote(900)], &[wrote(900)]])[0];
@@ -94,7 +94,7 @@ fn what_the_kernel_took_is_progress_of_the_server_whether_acknowledged_or_not() 
 }
 
 #[test]
-fn data_begin_to_wait_when_something_is_asked_for_and_nothing_taken() {
+fn data_wait_from_a_request_of_which_the_kernel_took_nothing() {
     let full = SocketEntry { send_queue: 900, ..socket(TcpState::Established, 1, 150) };
     let mut asks = full;
     asks.tcp.bytes_received += 9;
@@ -107,7 +107,7 @@ fn data_begin_to_wait_when_something_is_asked_for_and_nothing_taken() {
 }
 
 #[test]
-fn a_server_has_read_what_is_not_in_the_receive_queue() {
+fn bytes_not_in_the_receive_queue_were_read_by_the_server() {
     let mut socket = socket(TcpState::Established, 1, 10);
     (socket.receive_queue, socket.inode) = (7, 0);
     let in_the_accept_queue = [socket];
@@ -123,7 +123,7 @@ fn a_server_has_read_what_is_not_in_the_receive_queue() {
 }
 
 #[test]
-fn a_socket_that_is_gone_or_on_its_way_out_was_let_go() {
+fn a_missing_or_closing_socket_was_closed_by_the_server() {
     use TcpState::{CloseWait, Established, FinWait1, LastAck};
     let open = [socket(Established, 1, 30)];
     assert_eq!(ends(&[&open, &open, &[]]), [Some((200, 302))]);
@@ -138,7 +138,7 @@ fn a_socket_that_is_gone_or_on_its_way_out_was_let_go() {
 }
 
 #[test]
-fn what_stays_behind_a_closed_connection_is_told_as_of_the_last_look() {
+fn memory_left_by_a_closed_connection_is_that_of_the_last_sample() {
     use TcpState::{Established, FinWait1, FinWait2};
     let left = |looks: &[&[SocketEntry]]| looked(looks)[0].left_bytes;
     let open = [socket(Established, 1, 30)];
@@ -149,7 +149,7 @@ fn what_stays_behind_a_closed_connection_is_told_as_of_the_last_look() {
 }
 
 #[test]
-fn a_port_that_comes_again_is_another_connection() {
+fn a_reused_port_is_another_connection() {
     use TcpState::{Established, FinWait2};
     let looks: &[&[SocketEntry]] = &[&[socket(Established, 9, 30)], &[socket(Established, 1, 10)]];
     assert_eq!(ends(looks), [Some((100, 202)), None]);
@@ -159,7 +159,7 @@ fn a_port_that_comes_again_is_another_connection() {
 }
 
 #[test]
-fn what_held_the_server_back_counts_from_the_window_on() {
+fn send_stalls_count_from_the_window_on() {
     let busy = |us| {
         let mut socket = socket(TcpState::Established, 1, 10);
         (socket.tcp.busy_time_us, socket.tcp.notsent_bytes) = (us, 9);
@@ -175,7 +175,7 @@ fn what_held_the_server_back_counts_from_the_window_on() {
 }
 
 #[test]
-fn a_full_send_buffer_is_told_from_a_few_bytes_that_wait() {
+fn a_full_send_buffer_is_distinguished_from_few_waiting_bytes() {
     let mut socket = socket(TcpState::Established, 1, 10);
     let of = |socket| looked(&[&[socket]]).first().map(|s| (s.has_waited, s.was_full));
     assert_eq!(of(socket), Some((false, false)));
@@ -186,7 +186,7 @@ fn a_full_send_buffer_is_told_from_a_few_bytes_that_wait() {
 }
 
 #[test]
-fn listeners_and_the_clients_own_sockets_are_no_connections_of_the_server() {
+fn listeners_and_client_sockets_are_not_tracked() {
     assert!(!ConnectionTracker::default().saw_server());
     let listening = SocketEntry { remote_port: 0, ..socket(TcpState::Listen, 0, 0) };
     let client = SocketEntry { local_port: 5, remote_port: 80, ..socket(TcpState::Established, 1, 0) };
@@ -194,7 +194,7 @@ fn listeners_and_the_clients_own_sockets_are_no_connections_of_the_server() {
 }
 
 #[test]
-fn what_happened_is_noticed_by_the_second_look_after_it() {
+fn an_event_is_noticed_by_the_second_sample_after_it() {
     let mut tracker = ConnectionTracker::default();
     for at in [100, 200, 300] {
         tracker.look(80, &[], at, at + 2);
