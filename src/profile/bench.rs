@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_peer_is_a_valid_group_in_every_protocol() {
+    fn every_bad_peer_is_a_valid_group_in_every_protocol() {
         for protocol in [Protocol::Echo, Protocol::Frame, Protocol::Line, Protocol::Http, Protocol::Resp] {
             let bad = Peer::value_variants().iter().map(|&peer| Crowd { peer, count: 3 }).collect();
             let attach = Attach { address: "127.0.0.1:8080".into(), pid: Some(7) };
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_wait_is_bounded_unless_it_is_off() {
+    fn the_longest_wait_is_limited_unless_off() {
         for (text, wanted) in [("500ms", Some("<= 500ms")), ("2", Some("<= 2s")), ("off", None)] {
             let longest_wait = text.parse().expect(text);
             let bench = Bench { longest_wait, ..small() };
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_quoted_as_it_must_be() {
+    fn a_server_command_is_quoted_for_toml() {
         let program = toml::from_str("command = ['a \"b\"', '''c'd''', '{port}']").expect("a program");
         let bench = Bench { target: program, ..small() };
         assert_eq!(parsed(&bench).server, bench.target);

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_lead_back_to_the_experiment() {
+    fn the_arguments_are_parsed_back_to_the_experiment() {
         for text in [
             "experiment = 'backlog'\nbuffer = 'contiguous'\nshift = 'never'\nroom = '4KiB'",
             "experiment = 'prepend'\nmethod = 'two-writes'\nbody = 100",
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_do_what_it_says_is_refused() {
+    fn impossible_experiments_are_refused() {
         for (text, key) in [
             ("experiment = 'backlog'\npiece = 0", "piece"),
             ("experiment = 'backlog'\nroom = '4KiB'", "room"),

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_may_be_meant() {
+    fn a_wrong_name_is_refused_with_suggestions() {
         for (name, condition, part) in [
             ("god.latency_p99", "< 1s", "did you mean `good`?"),
             ("good.latency_p9", "< 1s", "did you mean `latency_p90`?"),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_core_experiment_measures_numbers_of_its_own() {
+    fn a_core_experiment_has_its_own_numbers() {
         let sweep = IndexMap::new();
         let names = Names { groups: Vec::new(), is_core: true, sweep: &sweep };
         assert!(Expectation::parse("core_footprint", "< 1MiB", &names).is_ok());
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn some_points_of_a_sweep_may_be_meant_or_compared() {
+    fn conditions_may_select_or_compare_points_of_a_sweep() {
         let expectation =
             parsed("good.latency_p99 @ server.trigger=edge", "< 20ms, >= 90% @ server.trigger=level, seed=2")
                 .expect("valid");

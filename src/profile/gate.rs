@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn floor_and_budget_are_made_from_each_other() {
+    fn floor_and_budget_default_from_each_other() {
         let shares = |floor, budget| Ok(Some(Shares { floor, budget }));
         assert_eq!(parsed("good.latency_p99", "floor 10%, budget 25%"), shares(0.1, 0.25));
         assert_eq!(parsed("good.latency_p99", "budget  20 %"), shares(0.1, 0.2));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn invalid_limits_are_refused() {
         for (number, text, part) in [
             ("good.latency_p99", "20%", "must be off, or as in"),
             ("good.latency_p99", "", "must be off, or as in"),

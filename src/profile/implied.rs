@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_wrong_is_expected_where_anything_is() {
+    fn no_errors_are_expected_by_default() {
         let both = ["corrupt_bytes = 0 (implied)", "good.errors = 0 (implied)"];
         for expect in [
             "server_rss_growth = \"< 1GiB\"",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_share_a_socket_mix_up_bytes_on_purpose() {
+    fn shared_sockets_imply_no_expectation_about_bytes() {
         let text = "title = \"t\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"race\"\ncount = 1\nprotocol = \"echo\"\n\
                     load = { depth = 1, payload = 99 }\ntx = { race = { threads = 2 } }\n[[clients]]\nname = \"good\"\ncount = 1\n\
                     protocol = \"echo\"\nload = { depth = 1, payload = 99 }\n";
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn who_expects_something_of_lateness_expects_the_truth() {
+    fn an_expectation_of_lateness_implies_undisputed_evictions() {
         let content = ["corrupt_bytes = 0 (implied)", "good.errors = 0 (implied)"];
         let truth = "evictions_disputed = 0 (implied)";
         assert_eq!(implied("eviction_lateness_p99 = \"< 1s\""), [&[truth], &content[..]].concat());
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_profile_names_is_its_own() {
+    fn named_expectations_are_not_implied() {
         assert_eq!(implied("corrupt_bytes = \">= 0B\""), ["good.errors = 0 (implied)"]);
         assert_eq!(implied("\"good.errors\" = \"< 9\""), ["corrupt_bytes = 0 (implied)"]);
         assert_eq!(implied("\"good.errors_share\" = \"< 9%\""), ["corrupt_bytes = 0 (implied)"]);

@@ -255,13 +255,13 @@ corrupt_bytes = "= 0"
     }
 
     #[test]
-    fn what_is_well_written_is_read() {
+    fn a_valid_profile_is_parsed() {
         let profile = parse(TEXT).expect("valid");
         assert_eq!((profile.clients.len(), profile.connections(), profile.expectations().len()), (2, 5, 1));
     }
 
     #[test]
-    fn faults_are_told_by_file_line_and_key() {
+    fn faults_name_file_line_and_key() {
         for (from, to, wanted) in [
             ("count = 2", "cuont = 2", "x.toml:9: unknown field `cuont`"),
             ("count = 2", "cuont = 2", "did you mean `count`?"),
@@ -299,7 +299,7 @@ corrupt_bytes = "= 0"
     }
 
     #[test]
-    fn faults_of_a_core_experiment_are_told_by_their_lines() {
+    fn faults_of_a_core_experiment_name_their_line() {
         let text =
             "title = \"a test\"\n[core]\nexperiment = \"timers\"\narmed = 7\ntick = \"1ms\"\n[expect]\n";
         assert!(parse(text).is_ok());
@@ -329,7 +329,7 @@ corrupt_bytes = "= 0"
     }
 
     #[test]
-    fn a_wrong_override_is_told_as_such() {
+    fn a_wrong_override_is_reported_as_an_override() {
         let message = overridden("server.send_limt", "off").expect_err("unknown");
         assert!(message.starts_with("--set server.send_limt=off: unknown field"), "{message}");
         assert!(message.contains("did you mean `send_limit`?"), "{message}");
@@ -339,7 +339,7 @@ corrupt_bytes = "= 0"
     }
 
     #[test]
-    fn a_sweep_is_every_combination() {
+    fn a_sweep_expands_to_every_combination() {
         let text = format!(
             "{TEXT}\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\nrepeats = [1, 2, 3]\n"
         );

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_protocol_has_its_keys() {
+    fn every_protocol_accepts_its_keys() {
         for (server, keys) in [
             ("line", "protocol = \"line\"\nload = { depth = 1, payload = \"64B\" }"),
             ("http", "protocol = \"http\"\nload = { depth = 1 }"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_said_is_refused_with_what_to_write_instead() {
+    fn impossible_keys_are_refused_with_the_remedy() {
         for (server, keys, wanted) in [
             (
                 "frame",

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_kept_without_secrets_and_its_values_are_told_apart() {
+    fn a_profile_is_kept_without_secrets_and_swept_values_stay_distinct() {
         let text = "title = 't'\n[server]\ncommand = ['a', '--secret', 'abc']\nenv = { API_TOKEN = 'abc', MODE = 'x' }\n[[clients]]\n\
                     name = 'tokens'\ncount = 1\nprotocol = 'http'\nload = { depth = 1 }\n\
                     http = { headers = { Cookie = 'abc', Accept = 'y' }, path = '/?token=abc', body = 'pass=abc' }\n\

@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_lead_back_to_the_options() {
+    fn flags_are_parsed_back_to_the_options() {
         let options: ServerOptions = toml::from_str(
             r#"
             protocol = "http"
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_do_what_it_says_is_refused() {
+    fn impossible_options_are_refused() {
         assert_eq!(ServerOptions::default().check(), Ok(()));
         for (text, key) in [
             ("lost_wakeup = true", "lost_wakeup"),

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_the_reference_a_program_or_one_that_runs() {
+    fn a_server_is_the_reference_a_program_or_attached() {
         assert_eq!(target(""), Ok(Target::default()));
         assert!(target("trigger = 'edge'").expect("knobs").reference().is_some());
         let program = target("command = ['nginx']\nfiles = ['nginx.conf']").expect("a program");
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_a_host_and_a_port_and_not_repeated_where_it_is_none() {
+    fn an_invalid_address_is_refused_without_repeating_it() {
         for address in ["127.0.0.1:80", "[::1]:80", "localhost:80", "my-host_1.example:65535"] {
             target(&format!("attach = {{ address = '{address}' }}")).expect(address);
         }
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_written_the_same() {
+    fn a_parsed_target_is_written_back() {
         for text in [
             "trigger = 'edge'",
             "command = ['a', 'b']\nenv = { A = '1' }\nfiles = ['f']\ninstall = 'i'",
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_contradict_each_other_are_refused() {
+    fn contradicting_keys_are_refused() {
         for (text, part) in [
             (
                 "trigger = 'edge'\ncommand = ['a']",

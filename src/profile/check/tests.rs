@@ -20,7 +20,7 @@ fn refused(groups: &[(&str, String, &str)]) {
 }
 
 #[test]
-fn a_behavior_that_could_not_do_what_it_says_is_refused() {
+fn a_behavior_that_the_protocol_makes_impossible_is_refused() {
     refused(&[
         ("line", format!("{LOAD}\ntx = {{ slow-header = {{ every = '1s' }} }}"), "requests with a head"),
         ("http", "load = { depth = 1 }\ntx = { slow-body = { every = '1s' } }".into(), "set load.payload"),
@@ -48,7 +48,7 @@ fn a_behavior_that_could_not_do_what_it_says_is_refused() {
 }
 
 #[test]
-fn a_load_or_a_life_that_is_impossible_is_refused() {
+fn an_impossible_load_or_lifetime_is_refused() {
     refused(&[
         ("frame", format!("{LOAD}\nlifetime = '0s'"), "t.toml:9: clients.0.lifetime: must be longer than 0"),
         ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "who is `idle` asks for nothing"),
@@ -80,7 +80,7 @@ fn a_load_or_a_life_that_is_impossible_is_refused() {
 }
 
 #[test]
-fn who_can_do_what_it_says_may() {
+fn possible_behaviors_are_accepted() {
     for (protocol, keys) in [
         ("frame", "load = { depth = 1 }\ntx = { slow-header = { every = '1s' } }"),
         ("line", "load = { depth = 1, payload = 9 }\ntx = { slow-body = { every = '1s' } }"),

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alternative_is_enough() {
+    fn one_alternative_that_holds_is_enough() {
         let wait = one("good.longest_wait", "<= 1s or <= 20 * latency_p50");
         assert_eq!(wait.alternatives.len(), 2);
         assert_eq!(wait.alternatives[1].wanted, Wanted::Times(20.0, "good.latency_p50".into()));
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_bound_is_below_no_limit() {
+    fn a_lower_bound_is_never_below_a_limit() {
         let bound = Known::AtLeast(5.0);
         for text in ["< 9", "<= 9", "= 9", "= 5", "< 9 or < 20 * good.evicted"] {
             assert_eq!(holds(&one("good.lost", text), bound, None), Some(false), "{text}");
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_lies_on_one_side_of_what_is_wanted() {
+    fn a_missed_number_lies_above_or_below_the_limit() {
         for (text, measured, side) in [
             ("= 0", 3.0, Some(Ordering::Greater)),
             ("= 5", 3.0, Some(Ordering::Less)),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_the_same_trial_may_be_of_another_group() {
+    fn a_factor_may_refer_to_a_number_of_another_group() {
         let other = one("good.latency_p99", "< 3 * shared, small.latency_p99, > 1ms");
         assert_eq!(other.alternatives[0].wanted, Wanted::Times(3.0, "shared, small.latency_p99".into()));
         assert_eq!(
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_is_refused() {
+    fn incomparable_conditions_are_refused() {
         for (number, text, part) in [
             ("good.latency_p99", "< x * latency_p50", "is not a factor"),
             ("good.latency_p99", "< -2 * latency_p50", "is not a factor"),

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_command_behind_a_login_are_not_kept() {
+    fn arguments_of_a_login_command_are_not_kept() {
         for (given, kept) in [
             ("AUTH abc", "AUTH (not kept)"),
             ("hello 3 auth user abc", "hello 3 auth (not kept)"),

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_written_the_same_everywhere() {
+    fn a_choice_has_the_same_name_in_profiles_and_flags() {
         written_the_same::<Service>();
         written_the_same::<Trigger>();
         written_the_same::<WriteInterest>();
