@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn level_reports_until_the_bytes_are_taken() {
+    fn level_triggered_readiness_repeats_until_bytes_are_read() {
         let (mut reactor, mut near, mut far, token) = watched(Mode::Level);
         far.write_all(b"x").expect("write");
         for _ in 0..2 {
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn edge_reports_each_arrival_once() {
+    fn edge_triggered_readiness_reports_each_arrival_once() {
         let (mut reactor, _near, mut far, _) = watched(Mode::Edge);
         for _ in 0..2 {
             far.write_all(b"x").expect("write");
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn one_shot_reports_once_until_armed_again() {
+    fn one_shot_readiness_reports_once_until_rearmed() {
         let (mut reactor, near, mut far, token) = watched(Mode::OneShot);
         far.write_all(b"x").expect("write");
         assert_eq!(waited(&mut reactor).len(), 1);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_end_is_reported_without_any_interest() {
+    fn the_end_of_the_peers_stream_is_reported_without_interest() {
         let (mut reactor, near, far, token) = watched(Mode::Level);
         reactor.modify(&near, token, Interest::default(), Mode::Level).expect("modify");
         drop(far);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_for_a_while_keeps_its_token() {
+    fn a_taken_connection_keeps_its_token() {
         let mut slots = Slots::default();
         let token = slots.insert_with(|_| "x");
         assert_eq!(slots.take(token), Some("x"));
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_wait_for_the_same_get_a_one_shot_report_once() {
+    fn two_waiting_threads_get_a_one_shot_event_once() {
         let (mut reactor, _near, mut far, _) = watched(Mode::OneShot);
         let mut other = reactor.share().expect("share");
         far.write_all(b"x").expect("write");
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn special_tokens_lie_outside_the_slots() {
+    fn special_tokens_name_no_slot() {
         let mut slots: Slots<()> = Slots::default();
         assert_eq!(slots.entry(Token::special(0)), None);
         assert_ne!(Token::special(0), Token::special(1));
