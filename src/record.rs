@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_not_hidden_by_what_proves_nothing() {
+    fn a_failure_outranks_an_invalid_verdict() {
         use Outcome::{Fail, Inconclusive, Invalid, Pass};
         let invalid = |trial: &mut Trial| trial.invalid.push("the host was busy".to_owned());
         assert_eq!(record(&[Pass, Fail, Invalid], invalid).outcome(), Fail);

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_ended_in_no_way_is_missed() {
+    fn a_request_without_an_outcome_does_not_balance() {
         let requests = Requests { started: 6, answered: 3, unanswered: 2, lost: 1, ..Requests::default() };
         assert!(requests.balance());
         assert!(!Requests { answered: 2, ..requests }.balance());

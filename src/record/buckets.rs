@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_keep_the_quantiles_of_the_histogram() {
+    fn buckets_preserve_the_quantiles_of_the_histogram() {
         let mut histogram = Histogram::<u64>::new(3).expect("three digits");
         for value in 1..=10_000_u64 {
             histogram.record(value * 1000).expect("in range");

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_without_values_is_not_kept() {
+    fn an_empty_column_is_not_kept() {
         let mut row = Row::default();
         row.set(Metric::ServerRss, 7.0);
         let mut series = Series { at_ns: vec![0, 1], ..Series::default() };

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lower_bound_says_so_and_why() {
+    fn a_lower_bound_is_marked_with_its_cause() {
         let mut verdict = Verdict::new("good.latency_p99", "< 20ms", Some(1.9e9), Outcome::Fail);
         assert_eq!(verdict.shown(), "1.90 s");
         verdict.censored = Some("unanswered".to_owned());
