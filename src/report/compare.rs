@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_change_beyond_the_noise_counts() {
+    fn only_changes_beyond_the_noise_count() {
         assert_eq!(judged(Better::Lower, 0.1, 100.0, 109.0), ChangeKind::Same);
         assert_eq!(judged(Better::Lower, 0.1, 100.0, 111.0), ChangeKind::Worse);
         assert_eq!(judged(Better::Lower, 0.1, 100.0, 80.0), ChangeKind::Better);

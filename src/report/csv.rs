@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_is_last() {
+    fn a_column_name_ends_with_its_unit() {
         assert_eq!(with_unit("good.response_p99", metric_unit("good.response_p99")), "good.response_p99_ns");
         assert_eq!(with_unit("server_rss", metric_unit("server_rss")), "server_rss_bytes");
         assert_eq!(with_unit("good.requests", metric_unit("good.requests")), "good.requests");

@@ -97,7 +97,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
-    fn who_ended_what_by_what_and_after_how_long_is_a_sentence() {
+    fn a_sentence_says_who_closed_how_and_after_how_long() {
         let behind = ServerEndings {
             count: 20,
             by_fin: 20,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_closed_is_not_alive() {
+    fn connections_closed_by_the_server_are_not_alive() {
         let server_endings = ServerEndings { unnoticed_alive: 3, ..ServerEndings::default() };
         let ledger = Ledger { still_alive: 5, ..Ledger::default() };
         assert_eq!(unnoticed(&GroupResult { ledger, server_endings, ..GroupResult::default() }), 3);

@@ -125,14 +125,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_page_is_told_stays_text() {
+    fn text_in_html_and_markdown_is_escaped() {
         assert_eq!(html("<a b='c'>&\"\x1b[31m"), "&lt;a b=&#39;c&#39;&gt;&amp;&quot;\u{fffd}[31m");
         assert_eq!(xml_document("<text>a\x1bb</text>".to_owned()), "<text>a\u{fffd}b</text>");
         assert_eq!(markdown("send_timeout _was_ *it*\n<b>"), "send_timeout \\_was\\_ \\*it\\* &lt;b>");
     }
 
     #[test]
-    fn a_link_leads_to_its_file_and_is_nothing_else() {
+    fn links_are_percent_encoded() {
         for (path, expected) in [
             ("control/2026-01-01T00-00-00Z/index.html", "control/2026-01-01T00-00-00Z/index.html"),
             ("javascript:alert(1)<!--/a", "javascript%3Aalert%281%29%3C%21--/a"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cell_is_a_formula_and_numbers_stay_numbers() {
+    fn csv_cells_are_no_formulas_and_numbers_stay_numbers() {
         for (text, cell) in [
             ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
             ("@SUM(1)", "'@SUM(1)"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_told_nothing_but_text() {
+    fn control_characters_are_removed_for_terminals() {
         assert_eq!(terminal("a\x1b]0;title\x07b\tc\n", false), "a\\u{1b}]0;title\\u{7}b\tc\n");
         assert_eq!(terminal("\x1b[1;31mFAIL\x1b[0m  x\x1b[2J", true), "\x1b[1;31mFAIL\x1b[0m  x\\u{1b}[2J");
         assert_eq!(terminal("\x1b[1;31mFAIL\x1b[0m", false), "\\u{1b}[1;31mFAIL\\u{1b}[0m");

@@ -124,7 +124,7 @@ mod tests {
     const SLOW: &str = "{ slow = { bytes = 1024, every = \"100ms\" } }";
 
     #[test]
-    fn what_clients_do_is_told_as_their_behavior_says_whatever_was_seen_of_progress() {
+    fn clients_are_described_by_their_behavior_whatever_their_progress() {
         for progress in [0.0, 0.02, 0.5] {
             let never = told("\"stall\"", 0.99, progress, 0.0, 0.0).expect("an explanation");
             assert!(never.contains("the clients of this group do not read. Their"), "{never}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn it_never_contradicts_what_was_evicted() {
+    fn the_explanation_never_contradicts_evictions() {
         let never = told("\"stall\"", 0.99, 0.0, 0.0, 40.0).expect("an explanation");
         assert!(never.contains("this one let go of some"), "{never}");
         let slow = told(SLOW, 0.99, 0.3, 0.0, 8.0).expect("an explanation");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_send_buffer_of_the_server_is_told_first() {
+    fn a_small_send_buffer_of_the_server_is_reported_first() {
         let buffer = told(SLOW, 0.1, 0.9, 0.6, 0.0).expect("an explanation");
         assert!(
             buffer.contains("SO_SNDBUF") && buffer.contains("8 KiB") && buffer.contains("60 %"),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_was_held_up_nothing_is_said() {
+    fn without_held_up_bytes_there_is_no_explanation() {
         assert_eq!(told("\"stall\"", 0.1, 0.9, 0.0, 0.0), None);
         assert_eq!(explanations(&point("\"stall\"", &[])), Vec::<String>::new());
     }

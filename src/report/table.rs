@@ -168,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cell_says_stays_text() {
+    fn markup_in_cells_is_escaped() {
         assert!(table().html().contains("<th scope=\"row\">a|b &lt;i&gt;</th><td class=\"n\">1/s</td>"));
         assert_eq!(table().markdown(), "| group | rate |\n| --- | ---: |\n| a\\|b &lt;i> | 1/s |\n");
     }
 
     #[test]
-    fn words_give_way_to_numbers_and_the_longest_first() {
+    fn texts_are_shortened_before_numbers_longest_first() {
         let mut table = Table::new("t", &[("a", Align::Left), ("n", Align::Right), ("b", Align::Left)]);
         table.row(vec!["short".into(), "12345".into(), "a text that is long".into()]);
         assert_eq!(table.text(30), "  a          n  b\n  short  12345  a text …s long\n");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_part_has_the_whole_line() {
+    fn the_name_of_a_section_may_use_the_whole_line() {
         let mut table = table();
         table.part("a point of a sweep");
         table.row(vec!["b".into(), "2/s".into()]);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_gives_way() {
+    fn a_long_name_is_shortened() {
         assert_eq!(table().text(80), "  group    rate\n  a|b <i>   1/s\n");
         assert_eq!(shortened("a very long name", 9), "a ve…name");
         assert_eq!(shortened("short", 9), "short");

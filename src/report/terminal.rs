@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_text_hangs() {
+    fn long_text_wraps_with_a_hanging_indent() {
         let text = hanging("note: ", &"word ".repeat(20), 4);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn color_is_only_there_when_asked_for() {
+    fn color_is_used_only_on_request() {
         assert_eq!(word(Outcome::Fail, false), "FAIL");
         assert_eq!(word(Outcome::Fail, true), "\x1b[1;31mFAIL\x1b[0m");
     }

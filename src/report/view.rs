@@ -332,7 +332,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_that_differ_are_a_range() {
+    fn differing_counts_are_shown_as_a_range() {
         assert_eq!(counts([64, 64]), "64");
         assert_eq!(counts([64, 63, 65]), "63–65");
         assert_eq!(counts([]), NOTHING);
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_a_core_is_said_briefly() {
+    fn shares_and_times_are_shown_with_three_digits() {
         assert_eq!(show(Unit::Cores, 0.453), "45.3 %");
         assert_eq!(show(Unit::Nanoseconds, 3.1e6), "3.10 ms");
     }

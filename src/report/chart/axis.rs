@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_round_in_their_unit() {
+    fn ticks_are_round_numbers_of_the_unit() {
         let mib = 1_048_576.0;
         let bytes = Axis::from_zero(Unit::Bytes, 61.0 * mib);
         assert_eq!(written(&bytes), ["0", "16 MiB", "32 MiB", "48 MiB", "64 MiB", "80 MiB"]);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn decades_hold_the_values() {
+    fn decades_enclose_the_values() {
         let narrow = Axis::decades(Unit::Nanoseconds, 4.1e5, 3.2e6);
         assert_eq!(written(&narrow), ["200 µs", "500 µs", "1 ms", "2 ms", "5 ms"]);
         let wide = Axis::decades(Unit::Nanoseconds, 3e4, 2.5e9);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn quantities_that_grow_by_factors_stand_at_equal_distances() {
+    fn quantities_that_grow_by_factors_get_a_logarithmic_axis() {
         let axis = |values: &[f64]| {
             let named: Vec<_> = values.iter().map(|value| (*value, value.to_string())).collect();
             Axis::quantities(&named)
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn values_far_apart_are_all_to_be_seen() {
+    fn values_far_apart_get_a_logarithmic_axis() {
         assert!(Axis::of_values(Unit::Nanoseconds, 60.0, 60_000.0).is_log());
         let bytes = Axis::of_values(Unit::Bytes, 2e5, 6e8);
         assert_eq!(written(&bytes), ["128 KiB", "512 KiB", "2 MiB", "8 MiB", "32 MiB", "128 MiB", "512 MiB"]);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_always_on_a_signed_axis() {
+    fn a_signed_axis_contains_zero() {
         let axis = Axis::around_zero(Unit::Nanoseconds, 1e6, 9e6);
         assert!(axis.from < 0.0 && axis.to > 9e6);
         assert!(written(&axis).contains(&"0") && written(&axis).contains(&"8 ms"));

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_color_is_seen_on_dark_paper_and_what_lies_behind_is_quieter() {
+    fn every_color_has_contrast_on_dark_paper_and_pale_ones_have_less() {
         let night = at_night();
         let shown = |day: RGBColor| night.iter().find(|(of, _)| *of == day).map_or(day, |(_, night)| *night);
         for index in 0..2 * PALETTE.len() {

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn evictions_at_about_the_same_time_are_shaded_together() {
+    fn evictions_close_in_time_are_shaded_together() {
         let axis = Axis::seconds(0.0, 10.0);
         let at = |ms: i64| eviction(ms * 1_000_000, "send_timeout");
         assert_eq!(struck(&[at(3000), at(1000), at(3050), at(3100)], &axis), [(1.0, 1.0), (3.0, 3.1)]);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_has_its_marks_and_its_count() {
+    fn evictions_are_marked_and_counted_by_reason() {
         let axis = Axis::seconds(0.0, 9.0);
         let evictions =
             [eviction(5, "send_limit"), eviction(2_000_000_000, "protocol"), eviction(7, "send_limit")];
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_there_from_its_first_connection_to_its_last() {
+    fn a_lane_spans_a_groups_first_to_last_connection() {
         let mut series = Series { at_ns: (0..6).map(|s| s * 1_000_000_000).collect(), ..Series::default() };
         let alive = [0.0, 3.0, 1.0, 0.0, 0.0, 2.0].map(Some).to_vec();
         series.columns.insert("bad.alive".to_owned(), alive);

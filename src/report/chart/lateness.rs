@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_share_rises_from_none_to_all() {
+    fn the_cumulative_share_rises_from_0_to_1() {
         assert_eq!(steps(vec![3.0, 1.0], 5.0), [(1.0, 0.0), (1.0, 0.5), (3.0, 0.5), (3.0, 1.0), (5.0, 1.0)]);
         let many = steps((0..100_000).map(f64::from).collect(), 100_000.0);
         assert!(many.len() <= 4002 && many[many.len() - 2] == (99_999.0, 1.0));

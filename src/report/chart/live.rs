@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gap_is_in_the_middle() {
+    fn gaps_lie_between_pieces() {
         let pieces = [vec![(1.0, 5.0), (2.0, 6.0)], vec![(4.0, 7.0)]];
         let (x, y) = with_gaps(&pieces);
         assert_eq!(x, [1.0, 2.0, 3.0, 4.0]);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_times_are_kept_once() {
+    fn equal_times_are_stored_once() {
         let mut xs = Vec::new();
         let places = [vec![1.0], vec![2.0], vec![1.0]].map(|x| place(&mut xs, x));
         assert_eq!((places, xs.len()), ([0, 1, 0], 2));

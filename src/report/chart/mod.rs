@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_pixels_become_their_mean() {
+    fn halving_averages_four_pixels() {
         let pixels: Vec<u8> = [[0, 0, 0, 4, 8, 0], [4, 0, 4, 0, 0, 0]].concat();
         assert_eq!(halved(&pixels, 1), [2, 2, 1]);
     }

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_nine_takes_the_same_room() {
+    fn each_further_nine_has_the_same_width() {
         let places = curve(&Buckets((1..=1000).map(|ns| (ns, 1)).collect()));
         assert_eq!((places[0], places[places.len() - 1]), ((1.0, 1.0), (1000.0, 1000.0)));
         assert_eq!(places.len(), 121);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_is_a_curve_too() {
+    fn one_answer_gives_a_curve() {
         assert_eq!(curve(&Buckets(vec![(7, 1)])), [(1.0, 7.0)]);
         assert_eq!(curve(&Buckets::default()), []);
     }

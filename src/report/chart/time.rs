@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn areas_stand_on_each_other() {
+    fn areas_are_stacked() {
         let curve =
             |metric, places: &[(f64, f64)]| Curve { metric, group: None, rank: 0, places: places.to_vec() };
         let below = curve(Metric::SendBuffered, &[(0.0, 1.0), (1.0, 2.0)]);

@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_has_paragraphs_and_code() {
+    fn text_is_split_into_paragraphs_and_code() {
         let html = paragraphs("One `<a>` here.\n\nTwo.\n");
         let expected =
             "<p class=\"about\">One <code>&lt;a&gt;</code> here.</p>\n<p class=\"about\">Two.</p>\n";

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_text() {
+    fn markup_in_text_is_escaped() {
         assert_eq!(
             escape("<script>alert(\"x\" & 'y')"),
             "&lt;script&gt;alert(&quot;x&quot; &amp; &#39;y&#39;)"

@@ -52,7 +52,7 @@ fn errors(errors: u64, begins: &str) -> Tally {
 const HTTP: &str = "protocol = \"http\"";
 
 #[test]
-fn an_error_is_shown_with_what_to_write_instead() {
+fn an_error_is_shown_with_its_remedy() {
     let not_found = |errors_of_nine| errors(errors_of_nine, "HTTP/1.1 404 Not Found");
     assert_eq!(
         problems_of("bench", HTTP, not_found(9), 9),
@@ -83,7 +83,7 @@ fn an_error_is_shown_with_what_to_write_instead() {
 }
 
 #[test]
-fn wrong_bytes_are_shown_with_what_may_be_meant() {
+fn wrong_bytes_are_shown_with_a_suggestion() {
     let fault = |flaw| Some(Fault { stream: 3, at: 0, found: None, flaw });
     let of = |keys: &str, flaw, begins: &str| {
         let first_error = (!begins.is_empty()).then(|| error(begins));
@@ -108,7 +108,7 @@ fn wrong_bytes_are_shown_with_what_may_be_meant() {
 }
 
 #[test]
-fn silence_is_told_with_how_long_it_lasted() {
+fn silence_is_reported_with_its_duration() {
     let found = problems_of("bench", HTTP, Tally::default(), 0);
     assert!(
         found[0].starts_with(

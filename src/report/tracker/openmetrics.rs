@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_has_a_family_of_its_own() {
+    fn every_number_has_a_unique_family() {
         let mut names: Vec<String> = Stat::all().map(|stat| family(stat, unit(stat.unit()).0)).collect();
         let count = names.len();
         names.sort();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn six_digits_are_enough() {
+    fn values_are_rounded_to_six_digits() {
         for (value, text) in [(1_234_567.8, "1234570"), (0.000_012_345_678, "0.0000123457"), (0.0, "0")] {
             assert_eq!(rounded(value), text);
         }
