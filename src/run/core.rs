@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_numbers_that_have_a_name_are_taken() {
+    fn unknown_numbers_are_refused() {
         let found = summary(b"{\"core_cpu_per_step\":92.5,\"core_entries\":7.0}\n").expect("numbers");
         assert_eq!(found.get("core_cpu_per_step").map(ToString::to_string).as_deref(), Some("92.5"));
         assert!(summary(b"{\"core_cpu\":1.0}").expect_err("unknown").contains("`core_cpu`"));

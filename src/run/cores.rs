@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_of_their_own_are_not_remarked_upon() {
+    fn separate_cores_get_no_note() {
         let apart = cores(&[0, 1, 2, 3], "0,2");
         assert_eq!((apart.server.clone(), apart.clients.clone()), (vec![0, 2], vec![1, 3]));
         assert_eq!(apart.notes(&apart.server, 2), Vec::<String>::new());
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_is_said() {
+    fn shared_cores_get_a_note() {
         let one = cores(&[0, 1], "0,1");
         assert!(one.notes(&one.server, 1)[0].contains("hardware threads of the same physical core"));
         assert!(one.words().ends_with("different hardware threads of it"));

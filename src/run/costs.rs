@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn costs_are_those_of_the_requests_answered_between_the_same_two_readings() {
+    fn costs_are_divided_by_requests_between_the_same_readings() {
         // One request a millisecond, each of which costs 2; the CPU time was read 30 ms after the window had begun.
         let cost = |read_ms: &[i64]| {
             let cpu: Vec<f64> = read_ms.iter().map(|ms| *ms as f64 * 2.0).collect();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_use_is_what_neither_the_server_nor_we_use() {
+    fn cpu_time_of_others_excludes_server_and_harness() {
         let others = |server_cores: &[usize], client_cores: &[usize]| {
             let effective = Effective {
                 server_cores: server_cores.to_vec(),

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sample_between_makes_one_at_a_border_late() {
+    fn samples_that_would_delay_a_border_are_left_out() {
         assert_eq!(due(&plan(1), 25), [100, 150, 200, 300, 400]);
         assert_eq!(due(&plan(1), 26), [150, 200, 300, 400]);
         assert_eq!(due(&plan(1), 51), [150, 200, 400]);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_after_the_clients_had_let_go_is_left_out_and_said_to_be() {
+    fn readings_after_the_clients_closed_are_left_out_with_a_note() {
         let reading = |source, until_ns| Reading { source, from_ns: 400, until_ns, row: Row::default() };
         let readings = vec![reading(Source::Process, 410), reading(Source::Sockets, 600)];
         let mut watch = Watch::of_nothing();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_has_the_ticks_of_all_threads_together() {
+    fn a_sample_merges_the_ticks_of_all_threads() {
         let (sender, ticks) = mpsc::channel();
         let mut board = Board::new(ticks, &plan(2));
         let mut samples = Samples::new();

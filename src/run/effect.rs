@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_that_nothing_waited_for_are_told_with_what_to_ask_for() {
+    fn slow_readers_without_effect_are_reported_with_the_remedy() {
         let http = profile("command = ['a']", "http");
         let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
         assert!(
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn that_the_server_ended_them_is_no_sign_that_it_waited() {
+    fn closes_by_the_server_do_not_show_that_it_waited() {
         let http = profile("command = ['a']", "http");
         let (fins, resets) =
             (ServerCloseCounts { all: 200, resets: 0 }, ServerCloseCounts { all: 200, resets: 200 });
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_made_the_server_wait_is_enough() {
+    fn one_reader_that_made_the_server_wait_is_enough() {
         let http = profile("command = ['a']", "http");
         assert_eq!(told(&http, &[(false, false), (true, true)]), None);
         assert_eq!(told(&http, &[]), None, "nothing was seen");

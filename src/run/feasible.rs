@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_that_the_kernel_hides_is_refused() {
+    fn a_slow_reader_hidden_by_kernel_buffers_is_refused() {
         let small = profile("{ depth = 4, payload = \"16B\", answer = \"64KiB\" }");
         let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it all").to_string();
         assert!(refusal.contains("`slow` asks for at most 256 KiB"), "{refusal}");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_loop_over_http_has_one_answer_under_way() {
+    fn an_http_open_loop_counts_one_answer_per_connection() {
         let small = of_protocol("http", "{ rate = 9, answer = \"64KiB\" }");
         let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it").to_string();
         assert!(refusal.contains("at most 64 KiB") && !refusal.contains("open loop"), "{refusal}");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_cut_nothing_are_refused() {
+    fn pieces_longer_than_the_request_are_refused() {
         let sends = |payload: u32, tx: &str| {
             let text = format!(
                 "title = \"t\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_see_the_end_is_believed() {
+    fn the_earliest_observation_dates_a_close() {
         let end = |port: &Port, seen| end_of(port, Some(&seen));
         let gone = tracked(150, Some((800, 900)));
         assert_eq!(end(&port(Some(850), true), gone), Between::new(800, 850));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn another_connection_of_the_same_port_is_not_mistaken_for_it() {
+    fn a_connection_that_reused_the_port_is_not_confused() {
         let tracker = ConnectionTracker::default();
         let of = |port: &Port, seen: &[TrackedConnection]| {
             let by_port = HashMap::from([(5, seen.to_vec())]);

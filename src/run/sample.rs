@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_source_has_its_own_time() {
+    fn each_source_keeps_its_own_clock() {
         let profile = SHIPPED[0].source().parse(&[]).expect("valid");
         let cpu = |from_ns, value| reading(Source::Process, from_ns, from_ns + 2, Metric::ServerCpu, value);
         let dump =

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_clients_ended_is_not_the_servers_doing() {
+    fn closes_by_the_clients_do_not_count() {
         let ends = |port: &Port, ended| ServerClose::of(port, Some(seen(ended, None)), 1000 * MS).is_some();
         let gone = Some(between(800, 900));
         assert!(ends(&port(Some(850), true), gone));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_held_has_bounds_and_is_that_of_the_direction_that_misbehaves() {
+    fn the_stalled_time_has_bounds_and_follows_the_misbehaving_direction() {
         let port = port(Some(900), true);
         let close = ServerClose::of(&port, Some(seen(None, None)), 1000 * MS).expect("ended");
         let program = "command = ['a']";
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn endings_add_up_with_what_stayed_behind() {
+    fn closes_are_summed_with_the_memory_left_behind() {
         let (mut reset, fin, behind) = (port(Some(900), true), port(Some(700), true), port(None, false));
         reset.ended_by_reset = true;
         let gone = Some(between(800, 900));

@@ -72,14 +72,14 @@ fn timing(
 const TIMEOUT: &str = "send_timeout = '200ms'";
 
 #[test]
-fn a_punctual_server_is_believed_to_the_nanosecond() {
+fn a_consistent_report_is_taken_to_the_nanosecond() {
     assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_041, 1_241, 1_242), stalled()), (1, 0));
     // A tick of the kernel before what was seen is no contradiction.
     assert_eq!(timing(TIMEOUT, TIMEOUT, &reported(1_025, 1_225, 1_226), stalled()), (1, 0));
 }
 
 #[test]
-fn a_server_with_twice_the_timeout_is_late_whatever_it_says() {
+fn twice_the_timeout_is_late_whatever_the_server_reports() {
     let (port, seen) = stalled();
     let later =
         (Port { ended_ns: Some(1_450 * MS), ..port }, TrackedConnection { held_ns: 1_400 * MS, ..seen });
@@ -92,7 +92,7 @@ fn a_server_with_twice_the_timeout_is_late_whatever_it_says() {
 }
 
 #[test]
-fn a_server_that_is_too_early_is_so_whatever_it_says() {
+fn an_early_eviction_is_early_whatever_the_server_reports() {
     // Half of the timeout, owned up to.
     let (port, seen) = stalled();
     let sooner =
@@ -105,7 +105,7 @@ fn a_server_that_is_too_early_is_so_whatever_it_says() {
 }
 
 #[test]
-fn flags_of_a_build_are_no_lie_and_still_late_for_the_profile() {
+fn flags_of_a_build_are_undisputed_but_late_for_the_profile() {
     let (port, seen) = stalled();
     let later =
         (Port { ended_ns: Some(1_450 * MS), ..port }, TrackedConnection { held_ns: 1_400 * MS, ..seen });
@@ -131,7 +131,7 @@ fn an_idle_peer_is_timed_from_its_last_byte_and_a_message_from_its_first() {
 }
 
 #[test]
-fn a_server_whose_timer_moves_with_what_it_writes_is_timed_by_that() {
+fn a_timer_that_follows_writes_is_judged_by_writes() {
     let (port, seen) = stalled();
     let dribbles = (port, TrackedConnection { acked: between(1_100, 1_110), ..seen });
     let text = "send_timeout = '200ms'\nprogress = 'write-event'";
@@ -141,7 +141,7 @@ fn a_server_whose_timer_moves_with_what_it_writes_is_timed_by_that() {
 }
 
 #[test]
-fn what_is_lost_is_counted() {
+fn lost_and_unmatched_evictions_are_counted() {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
     let profile =
         crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid");

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_found_by_its_port_and_left_running() {
+    fn an_attached_server_is_found_by_its_port_and_left_running() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut found = find(format!("localhost:{}", address.port()), None).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_told() {
+    fn a_missing_server_is_reported() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = find(free.to_string(), None).unwrap_err().to_string();
         assert!(error.contains("nothing listens there; start the server first"), "{error}");

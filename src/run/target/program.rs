@@ -314,14 +314,14 @@ mod tests {
     }
 
     #[test]
-    fn places_are_filled_in() {
+    fn placeholders_are_filled_in() {
         let address = "127.0.0.1:8080".parse().expect("an address");
         let text = filled_in("listen {address}; pid {dir}/pid; # {port} {other} ${x}", address, "/tmp/a");
         assert_eq!(text, "listen 127.0.0.1:8080; pid /tmp/a/pid; # 8080 {other} ${x}");
     }
 
     #[test]
-    fn a_program_must_be_there_and_learn_its_port() {
+    fn a_program_must_exist_and_use_a_port_placeholder() {
         for (toml, file, able) in [
             ("command = ['sh', '{port}']", "", true),
             ("command = ['sh', '{address}']", "", true),

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_says_better_what_the_profile_says_too() {
+    fn flags_of_a_build_override_those_of_the_profile() {
         let texts = |words: &str| -> Vec<String> { words.split(' ').map(str::to_owned).collect() };
         let profile = "--send-timeout 100ms --trigger edge --tick 2ms";
         let both = overridden(&texts(profile), &texts("--tick=1ms --trigger level"));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_builds_own_flags_are_part_of_what_is_configured() {
+    fn flags_of_a_build_are_part_of_the_configuration() {
         let options: ServerOptions = toml::from_str("send_timeout = '100ms'\ntick = '2ms'").expect("options");
         let build = |flags: &[&str]| Build {
             program: None,
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_says_where_it_listens() {
+    fn the_first_line_gives_the_addresses() {
         let found = addresses("listening on 127.0.0.1:4000, admin on 127.0.0.1:4001\n").expect("addresses");
         assert_eq!((found.0.port(), found.1.port()), (4000, 4001));
         assert_eq!(addresses("listening on 127.0.0.1:4000\n"), None);
