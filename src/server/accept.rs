@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_inherit_what_the_listener_was_told() {
+    fn connections_inherit_the_listeners_socket_options() {
         let options = toml::from_str("send_buffer = 50000\nuser_timeout = '1500ms'").unwrap();
         let mut acceptor = Acceptor::open("127.0.0.1:0".parse().unwrap(), &options).unwrap();
         assert!(matches!(acceptor.accept(), Accepted::NoneWaiting));

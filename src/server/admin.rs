@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_is_answered() {
+    fn metrics_and_evictions_are_served() {
         let admin =
             Admin::open("127.0.0.1:0".parse().unwrap(), Arc::new([]), Arc::default()).expect("a free port");
         let answer = |target: &str| admin.answer(&format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gauge_follows_its_parts() {
+    fn a_gauge_is_the_sum_of_its_parts() {
         let gauge = Counter::default();
         gauge.shift(0, 100);
         gauge.shift(0, 11);

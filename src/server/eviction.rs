@@ -212,7 +212,7 @@ mod tests {
     };
 
     #[test]
-    fn events_are_listed_from_the_one_asked_for() {
+    fn events_are_listed_from_the_requested_number() {
         let journal = Journal::default();
         journal.record(EVENT);
         journal.record(Eviction { reason: EvictionReason::Protocol, timer: None, ..EVENT });
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn old_events_go_and_numbers_stay() {
+    fn old_events_are_dropped_and_numbers_kept() {
         let journal = Journal::default();
         for _ in 0..KEPT_EVENTS + 5 {
             journal.record(EVENT);

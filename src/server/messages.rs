@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_finds_nothing_wrong() {
+    fn answers_pass_the_clients_checks() {
         let requests: Vec<u8> = (0..50).flat_map(|n| request(n, 5000, n * 5000, 10)).collect();
         let (answers, _) = converse(Kind::Chained, Service::Frame, &requests, 999).unwrap();
         let mut decoder = Decoder::Frame(frame::Decoder::new(3, 5000));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_is_what_was_said() {
+    fn an_echo_returns_the_received_bytes() {
         let bytes = request(1, 0, 77, 150_000);
         for kind in [Kind::Contiguous, Kind::Chained] {
             assert_eq!(converse(kind, Service::Echo, &bytes, 10).unwrap().1, bytes.len().div_ceil(10) as u64);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn invalid_requests_are_refused() {
         let refused = |bytes: &[u8]| converse(Kind::Chained, Service::Frame, bytes, bytes.len()).unwrap_err();
         assert_eq!(refused(b"GET / HTTP/1.1\r\n\r\n"), EvictionReason::Protocol);
         let mut flipped = request(0, 10, 0, 10);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_back_when_they_are_whole() {
+    fn lines_are_echoed_up_to_the_limit() {
         let text = format!("one\r\n\ntwo\n{}\n{}\n", "x".repeat(80_000), "y".repeat(60_000)).into_bytes();
         for kind in [Kind::Contiguous, Kind::Chained] {
             for step in [1, 5, 4096, text.len()] {

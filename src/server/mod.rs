@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_address_says_what_to_write() {
+    fn an_invalid_address_is_refused_with_the_remedy() {
         assert_eq!(
             refused("8080"),
             "`8080` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_address_of_a_name_that_can_be_listened_on_is_taken() {
+    fn listens_on_the_first_usable_address_of_a_name() {
         let [nowhere, here] = ["192.0.2.1:0", "127.0.0.1:0"].map(|text| text.parse().unwrap());
         for dispatch in [Dispatch::Single, Dispatch::Reactors] {
             let options = ServerOptions { dispatch, ..ServerOptions::default() };

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_may_be_reached_and_not_exceeded() {
+    fn the_send_limit_may_be_reached_and_not_exceeded() {
         let limited = Policy { send_limit: Some(100), ..Policy::new(&ServerOptions::default()) };
         assert!(!limited.above_high_water(100) && limited.above_high_water(101));
         assert!(!limited.below_low_water(51) && limited.below_low_water(50));

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_offered_than_asked_for() {
+    fn offers_at_most_one_piece_at_a_time() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let blocks = [[0; 10], [0; 10], [0; 10]];

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_inside_is_found() {
+    fn files_below_the_root_are_found() {
         let outside = tree();
         for files in each_way(outside.path()) {
             let length = |path: &str| files.look_up(path.as_bytes()).map(|file| file.length);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_out() {
+    fn no_path_leads_out_of_the_root() {
         let outside = tree();
         for files in each_way(outside.path()) {
             for path in [
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_not_served() {
+    fn only_regular_files_are_served() {
         let outside = tree();
         for files in each_way(outside.path()) {
             let refused = |path: &str| files.look_up(path.as_bytes()).map(|file| file.length);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_stays_open_for_the_second_and_not_for_ever() {
+    fn an_open_file_is_kept_for_about_a_second() {
         let outside = tree();
         let mut files = Files::below(&outside.path().join("root"), 1).unwrap();
         let first = files.open(b"a.txt", 7).unwrap();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_stay_open() {
+    fn the_number_of_open_files_is_bounded() {
         let outside = tree();
         let mut files = Files::below(&outside.path().join("root"), 1).unwrap();
         for n in 0..KEPT * 2 {

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_answered_and_is_the_last() {
+    fn closes_after_answering_an_invalid_request() {
         let text = b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
         for step in 1..=text.len() {
             let (answers, messages, over) = converse(Kind::Chained, text, step);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_has_said_all_is_parted_from_cleanly() {
+    fn closes_cleanly_after_an_announced_last_answer() {
         let (answer, _, over) = converse(Kind::Chained, b"GET / HTTP/1.0\r\n\r\n", 100);
         assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
         assert_eq!(over, Some(Over::Clean));

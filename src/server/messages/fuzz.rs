@@ -251,12 +251,12 @@ fn explore(protocol: Service, files: Option<&Path>) {
 }
 
 #[test]
-fn http_cut_anywhere() {
+fn http_gets_the_same_answers_in_any_pieces() {
     explore(Service::Http, None);
 }
 
 #[test]
-fn files_cut_anywhere() {
+fn files_are_served_the_same_in_any_pieces() {
     let outside = tempfile::tempdir().unwrap();
     let root = outside.path().join("root");
     fs::create_dir_all(root.join("sub")).unwrap();
@@ -271,16 +271,16 @@ fn files_cut_anywhere() {
 }
 
 #[test]
-fn lines_cut_anywhere() {
+fn lines_get_the_same_answers_in_any_pieces() {
     explore(Service::Line, None);
 }
 
 #[test]
-fn frames_cut_anywhere() {
+fn frames_get_the_same_answers_in_any_pieces() {
     explore(Service::Frame, None);
 }
 
 #[test]
-fn echoes_cut_anywhere() {
+fn echoes_are_the_same_in_any_pieces() {
     explore(Service::Echo, None);
 }

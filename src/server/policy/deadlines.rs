@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn or_from_the_last_write_event_if_asked_to_be_wrong() {
+    fn the_send_timeout_counts_from_the_last_write_event_when_set() {
         let limits = limits("send_timeout = '1s'\nprogress = 'write-event'");
         let mut waiting = Waiting::begin(0, 0);
         waiting.look(&sight(9_999, 900), limits.progress);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_minimum_rate_is_an_average_and_asked_for_after_a_grace() {
+    fn the_minimum_rate_is_an_average_after_a_grace() {
         let limits = limits("send_timeout = 'off'\nmin_rate = '1000B/s'\ngrace = '2s'");
         let mut waiting = Waiting::begin(100, 1_000 * MS);
         assert_eq!(due(&limits, &waiting), Some((EvictionReason::MinRate, 3_000)));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_soft_limit_counts_from_when_it_was_last_exceeded() {
+    fn the_soft_limit_counts_from_its_last_excess() {
         let limits = limits("send_timeout = 'off'\nsoft_limit = '1MiB'\nsoft_time = '1s'");
         let mut waiting = Waiting::begin(0, 0);
         assert_eq!(due(&limits, &waiting), None);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_soonest_of_many_is_the_one_reason() {
+    fn the_soonest_deadline_gives_the_only_reason() {
         let limits =
             limits("send_timeout = '3s'\ndeadline = '2s'\nmessage_timeout = '1s'\nidle_timeout = '4s'");
         let mut waiting = Waiting::begin(0, 0);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_waited_for_is_not_idle_with_a_send_timer_or_without() {
+    fn a_connection_with_unsent_data_is_not_idle() {
         let limits = limits("send_timeout = 'off'\nidle_timeout = '4s'");
         let of = |is_waited_for| limits.soonest(&Seen { is_waited_for, ..Seen::default() });
         assert_eq!(of(true), None);

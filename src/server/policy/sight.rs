@@ -46,13 +46,13 @@ mod tests {
     }
 
     #[test]
-    fn probes_answered_are_no_progress_and_neither_are_retransmissions() {
+    fn answered_probes_and_retransmissions_are_not_progress() {
         assert_eq!(progress_until_ms(900, 1), 106, "stalled: probes are answered");
         assert_eq!(progress_until_ms(1, 900), 106, "dead: data are sent again");
     }
 
     #[test]
-    fn an_acknowledgment_may_come_later_than_most() {
+    fn progress_allows_for_a_late_acknowledgment() {
         let info = TcpInfo {
             last_data_sent_ms: 900,
             last_ack_recv_ms: 1,
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_never_newer_than_now() {
+    fn progress_is_never_in_the_future() {
         assert_eq!(progress_until_ms(0, 0), 1_000);
         assert_eq!(progress_until_ms(5, 3), 1_000, "within a round trip and a jiffy");
     }
