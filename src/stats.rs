@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn no_older_and_no_later_reading_stands_in_for_one_that_is_missing() {
+    fn a_missing_reading_is_not_replaced_by_another() {
         let (before, older) = ((-SECOND, 10.0), (29 * SECOND / 10, 50.0));
         let (last, straggler, end) = ((3 * SECOND, 30.0), (31 * SECOND / 10 + 1, 25.0), (4 * SECOND, 12.0));
         let whole = [before, older, last, end];
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_over_the_time_between_the_readings() {
+    fn a_rate_is_per_time_between_the_readings() {
         // The second was read 40 ms late, and counted 40 ms more.
         let counter = [(SECOND, 0.0), (3 * SECOND + 40_000_000, 2040.0), (5 * SECOND, 9000.0)];
         let growth = growth(&counter, WHEN).expect("two readings");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn between_readings_a_counter_lies_on_a_line() {
+    fn a_counter_is_interpolated_between_readings() {
         let counter = [(10, 0.0), (20, 100.0), (40, 200.0)];
         let values = [5, 10, 15, 20, 30, 40, 99].map(|at| interpolated(&counter, at));
         assert_eq!(values, [0.0, 0.0, 50.0, 100.0, 150.0, 200.0, 200.0].map(Some));

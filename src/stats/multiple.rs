@@ -45,7 +45,7 @@ mod tests {
     use crate::stats::signed_rank_p;
 
     #[test]
-    fn many_looks_cost_what_holm_says() {
+    fn p_values_are_adjusted_after_holm() {
         assert_eq!(holm(&[0.01, 0.04, 0.03]), [0.03, 0.06, 0.06]);
         assert_eq!(holm(&[0.6, 0.5]), [1.0, 1.0]);
         assert!(holm(&[]).is_empty());
@@ -68,7 +68,7 @@ mod tests {
     /// Twelve numbers of noise of which most stand still, as shares of errors do, and some move now and then: how often
     /// at least one of them fails.
     #[test]
-    fn the_level_holds_however_many_numbers_stand_still() {
+    fn the_error_level_holds_with_constant_numbers() {
         let mut coin = Xoshiro256PlusPlus::seed_from_u64(3);
         let mut alarms = 0;
         for _ in 0..GATES {

@@ -213,7 +213,7 @@ mod tests {
 
         /// What lies in the interval is not refused by the test, and what lies outside is.
         #[test]
-        fn the_interval_is_the_tests(differences in prop::collection::vec(-1.0_f64..1.0, 8..20)) {
+        fn the_interval_agrees_with_the_test(differences in prop::collection::vec(-1.0_f64..1.0, 8..20)) {
             // No two are alike, and no two of their means.
             let apart = |(n, d): (usize, f64)| d + 1e-3 * 1.37_f64.powi(n as i32);
             let differences: Vec<f64> = differences.into_iter().enumerate().map(apart).collect();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_the_test_agree() {
+    fn chances_agree_with_published_tables() {
         // Critical values of the signed-rank test: n = 10, one-sided 0.05: 10; n = 20: 60. (P(T <= 10) = 0.0420.)
         let with_sum_below = |n: usize, below: usize| -> Vec<f64> {
             // The negative differences have the ranks that add up to `below`.
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_is_estimated_and_a_spike_does_not_decide() {
+    fn the_estimate_finds_a_shift_and_resists_a_spike() {
         let estimate = hodges_lehmann(&[0.1, 0.11, 0.09, 0.1, 0.12, 0.08, 0.1, 5.0], 0.05).unwrap();
         assert!((estimate.value - 0.105).abs() < 0.01, "{estimate:?}");
         assert_eq!(hodges_lehmann(&[], 0.05), None);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_of_a_rate_is_exact() {
+    fn the_upper_bound_of_a_rate_is_exact() {
         // Without a hit it is 1 − alpha^(1/n): the "rule of three".
         assert!((clopper_pearson_upper(0, 60, 0.05) - (1.0 - 0.05_f64.powf(1.0 / 60.0))).abs() < 1e-9);
         // R: binom.test(1, 20, alternative = "less")$conf.int: 0.2161.
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_have_been_found() {
+    fn the_detectable_change_agrees_with_the_normal_approximation() {
         // Eight pairs can say 1 in 256 at best.
         assert_eq!(findable(8, 0.05 / 13.0, 0.02), None);
         assert!(findable(8, 0.05 / 12.0, 0.02).is_some());
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_test_and_its_ways_to_choose() {
+    fn the_sign_test_matches_enumeration() {
         assert!((sign_p(5, 5) - 1.0 / 32.0).abs() < 1e-12);
         assert!((sign_p(4, 5) - 6.0 / 32.0).abs() < 1e-12);
         assert!(sign_p(0, 0) >= 1.0);
