@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn why_nothing_is_counted_is_said() {
+    fn an_unavailable_counter_gives_the_reason() {
         let error = Counter::open(Event::TaskClock, u32::MAX, Scope::User).expect_err("no such task");
         assert_eq!(error, "the task has ended");
         if let Err(reason) = Counter::open(Event::Instructions, 0, Scope::UserAndKernel) {

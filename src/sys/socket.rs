@@ -193,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn a_round_trip_may_be_a_surprise() {
+    fn the_largest_round_trip_adds_four_deviations() {
         let info = TcpInfo { rtt_us: 2_000, rtt_deviation_us: 500, ..TcpInfo::default() };
         assert_eq!(info.round_trip_at_most_us(), 4_000);
     }
 
     #[test]
-    fn an_older_kernel_leaves_fields_out() {
+    fn fields_missing_in_older_kernels_are_absent() {
         let info = TcpInfo::parse(&[1; 104]);
         assert_eq!(
             (info.state, info.total_retrans, info.bytes_acked, info.snd_wnd),

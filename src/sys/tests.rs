@@ -12,7 +12,7 @@ use super::*;
 const NOTHING: libc::epoll_event = libc::epoll_event { events: 0, u64: 0 };
 
 #[test]
-fn waiting_takes_as_long_as_asked_and_never_less() {
+fn a_wait_is_never_shorter_than_requested() {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
     for wait in [epoll_wait_ns, epoll_wait_ms] {
         let asked = Duration::from_micros(1_300);
@@ -36,7 +36,7 @@ fn readiness_arrives_with_its_token_without_a_timeout() {
 }
 
 #[test]
-fn what_waits_in_the_kernel_is_seen() {
+fn bytes_queued_in_the_kernel_are_reported() {
     use std::io::Write;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -59,7 +59,7 @@ fn what_waits_in_the_kernel_is_seen() {
 }
 
 #[test]
-fn the_rest_answers() {
+fn the_other_calls_succeed() {
     trim_heap();
     set_timer_slack_ns(1).unwrap();
     assert_eq!(prctl::get_timerslack().unwrap(), 1);
@@ -67,7 +67,7 @@ fn the_rest_answers() {
 }
 
 #[test]
-fn a_thread_with_descriptors_of_its_own_leaves_those_of_others_alone() {
+fn unsharing_descriptors_leaves_those_of_other_threads_open() {
     let (kept, other) = (File::open("/proc/self/stat").unwrap(), File::open("/dev/zero").unwrap());
     let alone = std::thread::scope(|scope| {
         let look = || {
