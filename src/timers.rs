@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_rounded_up_and_never_early() {
+    fn a_deadline_is_rounded_up_to_the_next_tick() {
         let mut wheel = Wheel::new(10, 0);
         wheel.arm(11, 'a');
         assert_eq!(wheel.next_wake_ns(), Some(20));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_is_due_at_once() {
+    fn a_passed_deadline_is_due_at_once() {
         let mut wheel = Wheel::new(10, 105);
         wheel.arm(3, 'a');
         assert!(wheel.next_wake_ns() <= Some(105));
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn far_deadlines_cause_no_wake_ups_on_the_way() {
+    fn far_deadlines_cause_no_intermediate_wake_ups() {
         let mut wheel = Wheel::new(1, 0);
         let far = 10 * SLOTS as u64 + 5;
         wheel.arm(far, 'f');
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_void_name_is_harmless() {
+    fn a_stale_timer_id_has_no_effect() {
         let mut wheel = Wheel::new(1, 0);
         let old = wheel.arm(5, 'a');
         assert_eq!(wheel.cancel(old), Some('a'));
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_instant_is_an_instant_too() {
+    fn a_deadline_at_u64_max_works() {
         let mut wheel = Wheel::new(1, u64::MAX - 1);
         wheel.arm(u64::MAX, 'z');
         assert_eq!(wheel.next_wake_ns(), Some(u64::MAX));
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_allocated_after_warm_up() {
+    fn no_memory_is_allocated_after_warm_up() {
         let mut wheel = Wheel::new(1, 0);
         for now in 0..10_000 {
             let id = wheel.arm(now + 100, 'x');

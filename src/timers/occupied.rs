@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_visited_once_each_from_anywhere() {
+    fn every_slot_is_visited_once_from_any_start() {
         let slots = [0, 1, 63, 64, 700, 4032, 4095];
         let mut occupied = Occupied::default();
         for slot in slots {
