@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_write_quantities_in_many_ways() {
+    fn quantities_are_parsed_in_all_notations() {
         assert_eq!("64KiB".parse(), Ok(Bytes(65_536)));
         assert_eq!("1.5MiB".parse(), Ok(Bytes(1_572_864)));
         assert_eq!("10 kB".parse(), Ok(Bytes(10_000)));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_quantity_is_refused() {
+    fn invalid_quantities_are_refused() {
         for text in ["", "-1s", "10 parsecs", "1e9", "s", "NaN", "10KiBs", "1..2s"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_reads_back_the_same() {
+    fn printed_quantities_are_read_back() {
         for bytes in [0, 1, 1000, 1024, 65_536, 1 << 20, (1 << 20) + 1, 3 << 30] {
             assert_eq!(Bytes(bytes).to_string().parse(), Ok(Bytes(bytes)));
         }

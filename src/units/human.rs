@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_read_three_digits() {
+    fn human_numbers_have_three_significant_digits() {
         assert_eq!(human_bytes(0.0), "0 B");
         assert_eq!(human_bytes(1_600_000.0), "1.53 MiB");
         assert_eq!(human_bytes(1023.9), "1.00 KiB");
