@@ -31,7 +31,7 @@ proptest! {
 
     /// Without the two things that may move more than was put in: the bound of the shift rule, over long runs.
     #[test]
-    fn moving_is_linear(
+    fn moved_bytes_are_linear_in_appended_bytes(
         initial in prop_oneof![Just(0_usize), Just(16), Just(1024)],
         limit in prop_oneof![Just(None), (1..5000_usize).prop_map(Some)],
         sizes in prop::collection::vec((0..200_usize, 0..200_usize), 100..600),
