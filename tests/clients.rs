@@ -80,7 +80,7 @@ fn of(row: &Row, metric: Metric) -> f64 {
 }
 
 #[test]
-fn a_slow_reader_with_many_moves_to_make_up_for_goes_on() {
+fn a_slow_reader_behind_its_schedule_keeps_reading() {
     let clients = r#"
         [[clients]]
         name = "slow"
@@ -110,7 +110,7 @@ fn a_slow_reader_reads_at_its_rate() {
 }
 
 #[test]
-fn a_slow_sender_is_slow_with_every_request() {
+fn a_slow_sender_slows_every_request() {
     let clients = r#"
         [[clients]]
         name = "drips"
@@ -125,7 +125,7 @@ fn a_slow_sender_is_slow_with_every_request() {
 }
 
 #[test]
-fn what_an_open_loop_cannot_start_is_counted_and_its_lateness_told() {
+fn an_open_loop_counts_skipped_requests_and_their_lateness() {
     let clients = r#"
         [[clients]]
         name = "flood"
@@ -143,7 +143,7 @@ fn what_an_open_loop_cannot_start_is_counted_and_its_lateness_told() {
 }
 
 #[test]
-fn opening_many_connections_does_not_stop_the_others() {
+fn opening_many_connections_does_not_block_other_groups() {
     let clients = r#"
         [[clients]]
         name = "good"
@@ -164,7 +164,7 @@ fn opening_many_connections_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_request_that_never_becomes_whole_is_unanswered() {
+fn an_unfinished_request_counts_as_unanswered() {
     let clients = r#"
         [[clients]]
         name = "half"
@@ -179,7 +179,7 @@ fn a_request_that_never_becomes_whole_is_unanswered() {
 }
 
 #[test]
-fn who_is_evicted_is_in_the_ledger_with_what_was_lost() {
+fn evicted_connections_and_their_lost_requests_are_counted() {
     let clients = r#"
         [[clients]]
         name = "never reads"
