@@ -32,7 +32,7 @@ fn all(ledger: Ledger) -> Ledger {
 }
 
 #[test]
-fn a_half_close_is_still_answered_to_the_last_byte() {
+fn a_half_closed_connection_gets_every_answer() {
     for (server, keys) in [
         ("", "load = { depth = 3, payload = 64, answer = \"1MiB\" }\ntx = { half-close = { messages = 3 } }"),
         (
@@ -49,14 +49,14 @@ fn a_half_close_is_still_answered_to_the_last_byte() {
 }
 
 #[test]
-fn a_half_close_before_the_first_request_ends_the_conversation() {
+fn a_half_close_before_the_first_request_closes_the_connection() {
     let group = four("", "load = { depth = 1, payload = 64 }\ntx = \"half-close\"");
     assert_eq!(group.ledger, all(Ledger { closed_by_us: 4, ..Ledger::default() }));
     assert_eq!(group.requests.started, 0, "nothing was asked");
 }
 
 #[test]
-fn a_close_is_an_rst_when_bytes_are_unread() {
+fn closing_with_unread_bytes_counts_as_a_reset() {
     let load = "recv_buffer = \"64KiB\"\nload = { depth = 1, payload = 64, answer = \"1MiB\" }";
     let between = four("", &format!("{load}\nrx = {{ close = {{ messages = 1 }} }}"));
     assert_eq!(between.ledger, all(Ledger { closed_by_us: 4, ..Ledger::default() }));
@@ -67,7 +67,7 @@ fn a_close_is_an_rst_when_bytes_are_unread() {
 }
 
 #[test]
-fn a_reset_comes_right_at_connect_or_within_an_answer() {
+fn resets_happen_at_connect_or_within_an_answer() {
     for (rx, asked) in [("\"reset\"", 4), ("{ reset = { after = 1000 } }", 4)] {
         let keys = format!("load = {{ depth = 1, payload = 64, answer = \"1MiB\" }}\nrx = {rx}");
         let group = four("", &keys);
@@ -92,7 +92,7 @@ fn says_twice(listener: &TcpListener, request: usize) -> std::io::Result<(u8, u3
 }
 
 #[test]
-fn a_peer_that_vanished_acknowledges_nothing_and_says_nothing() {
+fn a_vanished_peer_sends_no_segment() {
     const ESTABLISHED: u8 = 1;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -114,7 +114,7 @@ fn a_peer_that_vanished_acknowledges_nothing_and_says_nothing() {
 }
 
 #[test]
-fn garbage_and_endless_requests_are_refused_and_judge_nobody() {
+fn garbage_and_endless_requests_are_refused_and_not_verified() {
     for (server, keys) in [
         ("", "load = { rate = \"200/s\", payload = 64 }\ntx = \"garbage\""),
         ("", "load = { depth = 1, payload = 64 }\ntx = { garbage = { one_in = 50 } }"),
@@ -131,7 +131,7 @@ fn garbage_and_endless_requests_are_refused_and_judge_nobody() {
 }
 
 #[test]
-fn a_slow_header_comes_to_its_end_and_is_answered() {
+fn a_slow_header_is_completed_and_answered() {
     for (behavior, least_ns) in [("slow-header", 250_000_000), ("slow-body", 270_000_000)] {
         let keys = format!(
             "load = {{ rate = \"8/s\", payload = 32 }}\ntx = {{ {behavior} = {{ bytes = 1, every = \"10ms\" }} }}"
@@ -145,7 +145,7 @@ fn a_slow_header_comes_to_its_end_and_is_answered() {
 }
 
 #[test]
-fn who_stalls_and_resumes_loses_nothing() {
+fn a_reader_that_stalls_and_resumes_loses_no_byte() {
     let keys = "recv_buffer = \"64KiB\"\nload = { depth = 1, payload = 64, answer = \"2MiB\" }\n\
                 rx = { stall-resume = { bytes = 1000000, silence = \"100ms\" } }";
     let group = four("send_timeout = \"2s\"", keys);
@@ -159,7 +159,7 @@ fn who_stalls_and_resumes_loses_nothing() {
 }
 
 #[test]
-fn a_burst_is_answered_whole() {
+fn every_request_of_a_burst_is_answered() {
     let keys = "load = { depth = 50, payload = 64 }\ntx = { burst = { every = \"50ms\" } }";
     let group = four("", keys);
     assert!((1000..=4 * 50 * 9).contains(&group.requests.answered), "{:?}", group.requests);
@@ -167,14 +167,14 @@ fn a_burst_is_answered_whole() {
 }
 
 #[test]
-fn who_is_idle_asks_for_nothing() {
+fn an_idle_group_sends_nothing() {
     let group = four("idle_timeout = \"150ms\"", "tx = \"idle\"");
     assert_eq!(group.ledger, all(Ledger { evicted_rst: 4, ..Ledger::default() }));
     assert_eq!(group.requests.started, 0);
 }
 
 #[test]
-fn connections_come_back_no_faster_than_they_may() {
+fn connections_reopen_no_faster_than_the_limit() {
     let keys = "load = { depth = 1, payload = 64 }\nrx = { close = { messages = 5 } }\n\
                 reconnect = { at_most = \"100/s\" }";
     let group = four("", keys);
@@ -188,7 +188,7 @@ fn connections_come_back_no_faster_than_they_may() {
 }
 
 #[test]
-fn who_is_evicted_comes_back_at_once() {
+fn an_evicted_connection_reopens_at_once() {
     let keys = "load = { depth = 1, payload = 64 }\ntx = \"garbage\"\nreconnect = { pause = \"20ms\" }";
     let group = four("", keys);
     assert!((20..=84).contains(&group.ledger.opened), "{:?}", group.ledger);
@@ -196,7 +196,7 @@ fn who_is_evicted_comes_back_at_once() {
 }
 
 #[test]
-fn a_lifetime_ends_with_the_answers_under_way_and_hides_no_silence() {
+fn a_lifetime_ends_after_pending_answers_and_hides_no_silence() {
     let keys = "protocol = \"echo\"\nload = { depth = 2, payload = 64 }\nlifetime = \"50ms\"\nreconnect = {}";
     let served = four("protocol = \"echo\"", keys);
     assert!(served.ledger.closed_by_us > 8 && served.requests.lost == 0, "{served:?}");
