@@ -78,7 +78,7 @@ fn impatient(patience_ms: u64) -> SocketAddr {
 }
 
 #[test]
-fn an_idle_connection_that_the_server_closes_is_no_eviction_and_comes_back() {
+fn an_idle_connection_closed_by_the_server_is_no_eviction_and_reopens() {
     let (group, _) = group(impatient(600), "count = 4\nload = { rate = \"3/s\" }", 2500);
     assert!(group.ledger.closed_idle >= 4, "{:?}", group.ledger);
     assert_eq!((group.ledger.evicted_fin, group.ledger.evicted_rst), (0, 0), "{:?}", group.ledger);
@@ -89,7 +89,7 @@ fn an_idle_connection_that_the_server_closes_is_no_eviction_and_comes_back() {
 const GIVE_UP: &str = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlate\n";
 
 #[test]
-fn a_408_that_nothing_asked_for_ends_an_idle_connection_and_is_no_error() {
+fn a_408_on_an_idle_connection_closes_it_without_an_error() {
     // Says so in two pieces.
     let address = server(|reader, _| {
         let patience = Some(Duration::from_millis(600));
@@ -120,7 +120,7 @@ fn a_408_that_nothing_asked_for_ends_an_idle_connection_and_is_no_error() {
 }
 
 #[test]
-fn a_request_that_crosses_a_408_is_sent_once_more() {
+fn a_request_that_crosses_a_408_is_retried_once() {
     let address = server(|reader, number| {
         let is_odd = number == 1;
         let is_asked = asked(reader);
@@ -166,7 +166,7 @@ fn a_408_without_a_pause_before_it_is_an_error() {
 }
 
 #[test]
-fn a_request_that_a_server_drops_after_a_while_is_lost() {
+fn a_request_dropped_after_a_while_is_lost() {
     let address = server(|reader, number| {
         let is_asked = asked(reader);
         if number == 2 {
@@ -180,7 +180,7 @@ fn a_request_that_a_server_drops_after_a_while_is_lost() {
 }
 
 #[test]
-fn a_connection_that_is_turned_away_at_once_is_an_eviction() {
+fn a_connection_closed_at_once_is_an_eviction() {
     let address = server(|_, _| false);
     let (group, _) = group(address, "count = 4\nload = { rate = \"1/s\" }", 300);
     let evicted = group.ledger.evicted_fin + group.ledger.evicted_rst;
@@ -188,7 +188,7 @@ fn a_connection_that_is_turned_away_at_once_is_an_eviction() {
 }
 
 #[test]
-fn an_open_loop_has_one_request_under_way_on_each_connection() {
+fn an_http_open_loop_has_one_request_per_connection() {
     // A server that takes no second request before it has answered the first: it ends the connection.
     let address = server(|reader, _| {
         let is_alone = asked(reader) && {
@@ -207,7 +207,7 @@ fn an_open_loop_has_one_request_under_way_on_each_connection() {
 }
 
 #[test]
-fn requests_are_pipelined_where_that_is_asked_for() {
+fn requests_are_pipelined_when_depth_is_set() {
     let address = server(|reader, _| {
         let all = (0..4).all(|_| asked(reader));
         all && say(reader, &OK.repeat(4))
@@ -218,7 +218,7 @@ fn requests_are_pipelined_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_connection_that_gets_no_answer_is_counted_and_its_request_is_no_latency() {
+fn a_connection_without_an_answer_is_counted_as_silent() {
     for load in ["{ depth = 1 }", "{ rate = \"500/s\" }"] {
         let (group, driven) = group(deaf_to_one(), &format!("count = 8\nload = {load}"), 500);
         let row = &driven.summaries[0];
@@ -243,7 +243,7 @@ fn deaf_to_one() -> SocketAddr {
 }
 
 #[test]
-fn a_closed_loop_that_the_server_ended_goes_without_an_answer_until_the_end() {
+fn a_closed_loop_evicted_by_the_server_is_silent_until_the_end() {
     let begun = std::time::Instant::now();
     let address = server(move |reader, _| {
         let is_over = begun.elapsed() > std::time::Duration::from_millis(200);
@@ -257,7 +257,7 @@ fn a_closed_loop_that_the_server_ended_goes_without_an_answer_until_the_end() {
 }
 
 #[test]
-fn a_closed_loop_that_ended_itself_waits_for_nothing() {
+fn a_finished_closed_loop_is_not_silent() {
     let address = server(|reader, _| asked(reader) && say(reader, OK));
     let (group, driven) = group(address, "count = 4\nlifetime = \"200ms\"\nload = { depth = 1 }", 1500);
     assert_eq!(group.ledger.opened, 4, "{:?}", group.ledger);
