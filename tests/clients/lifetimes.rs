@@ -38,7 +38,7 @@ fn asked_once(head: &'static str, keys: &str) -> GroupResult {
 }
 
 #[test]
-fn an_end_that_was_announced_is_no_eviction() {
+fn an_announced_close_is_no_eviction() {
     for head in [
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2",
         "HTTP/1.0 200 OK\r\nContent-Length: 2",
@@ -65,7 +65,7 @@ fn an_end_that_was_announced_is_no_eviction() {
 }
 
 #[test]
-fn an_error_that_ends_the_connection_is_an_eviction() {
+fn a_close_after_an_error_is_an_eviction() {
     let head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 2";
     let group = asked_once(head, "");
     assert_eq!((group.ledger.evicted_fin, group.ledger.closed_as_announced), (2, 0), "{:?}", group.ledger);
@@ -73,7 +73,7 @@ fn an_error_that_ends_the_connection_is_an_eviction() {
 }
 
 #[test]
-fn a_request_that_crosses_an_unannounced_end_is_sent_once_more() {
+fn a_get_that_crosses_an_unannounced_close_is_retried_once() {
     let group = asked_once("HTTP/1.1 200 OK\r\nContent-Length: 2", "");
     let (ledger, requests) = (group.ledger, group.requests);
     assert_eq!((ledger.evicted_fin, ledger.evicted_rst, ledger.closed_as_announced), (0, 0, 0), "{ledger:?}");
@@ -83,7 +83,7 @@ fn a_request_that_crosses_an_unannounced_end_is_sent_once_more() {
 }
 
 #[test]
-fn a_post_that_crosses_an_unannounced_end_is_lost() {
+fn a_post_that_crosses_an_unannounced_close_is_lost() {
     let keys = "http = { method = \"POST\" }";
     let group = asked_once("HTTP/1.1 200 OK\r\nContent-Length: 2", keys);
     let (ledger, requests) = (group.ledger, group.requests);
@@ -99,7 +99,7 @@ fn silence(keys: &str) -> f64 {
 }
 
 #[test]
-fn a_group_that_has_done_its_work_is_not_silent_and_one_that_was_thrown_out_is() {
+fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
     let done = silence("requests_per_connection = 50");
     assert!(done < 600e6, "{done} ns: it had asked for all that it was to");
     let thrown_out = silence("tx = \"garbage\"");
@@ -107,7 +107,7 @@ fn a_group_that_has_done_its_work_is_not_silent_and_one_that_was_thrown_out_is()
 }
 
 #[test]
-fn a_connection_ends_in_good_order_after_its_last_request() {
+fn a_connection_closes_cleanly_after_its_last_request() {
     for load in
         ["{ depth = 4, payload = 64 }", "{ depth = 25, payload = 64 }", "{ rate = \"4000/s\", payload = 64 }"]
     {
@@ -128,7 +128,7 @@ fn a_connection_ends_in_good_order_after_its_last_request() {
 }
 
 #[test]
-fn connections_come_no_faster_than_they_may_and_then_the_load_begins() {
+fn connections_open_at_the_connect_rate_before_the_load_starts() {
     let clients = r#"
         [[clients]]
         name = "g"
