@@ -67,7 +67,7 @@ fn first_flaw(result: &GroupResult) -> Option<(u64, Flaw)> {
 const PING: &str = "protocol = \"resp\"\nload = { depth = 1 }";
 
 #[test]
-fn the_reference_server_satisfies_every_protocol_it_speaks() {
+fn the_reference_server_passes_every_protocol() {
     for (server, keys) in [
         ("protocol = \"line\"", "protocol = \"line\"\nload = { depth = 3, payload = 100 }"),
         ("protocol = \"http\"", "protocol = \"http\"\nload = { depth = 1 }"),
@@ -102,7 +102,7 @@ fn the_reference_server_satisfies_every_protocol_it_speaks() {
 }
 
 #[test]
-fn an_error_is_an_answer_and_no_latency() {
+fn an_error_counts_as_an_answer_and_not_as_a_latency() {
     let clients = group("protocol = \"http\"\nload = { depth = 1 }\nhttp = { path = \"/bytes/many\" }");
     let driven = driven("protocol = \"http\"", &clients, 200);
     let result = &driven.groups[0];
@@ -115,14 +115,14 @@ fn an_error_is_an_answer_and_no_latency() {
 }
 
 #[test]
-fn what_the_server_does_not_speak_is_told_and_not_answered() {
+fn a_wrong_protocol_is_reported_as_corrupt() {
     let result = with_reference("protocol = \"line\"", "protocol = \"http\"\nload = { depth = 1 }");
     assert_eq!((result.requests.answered, first_flaw(&result)), (0, Some((0, Flaw::StatusLine))));
     assert!(result.content.corrupt > 20);
 }
 
 #[test]
-fn a_value_that_was_set_is_the_one_that_is_got() {
+fn a_redis_get_returns_the_value_that_was_set() {
     let set = "protocol = \"resp\"\nresp = { command = \"SET k\" }\nload = { depth = 1, payload = 50 }";
     let (sender, receiver) = std::sync::mpsc::channel();
     let result = with_fake(77, set, move |_, request| {
@@ -138,7 +138,7 @@ fn a_value_that_was_set_is_the_one_that_is_got() {
 }
 
 #[test]
-fn a_wrong_byte_an_error_and_an_unasked_answer_are_found() {
+fn wrong_bytes_errors_and_unrequested_answers_are_found() {
     let pong = |n| if n == 3 { b"+PUNG\r\n".to_vec() } else { b"+PONG\r\n".to_vec() };
     let wrong = with_fake(14, PING, move |n, _| pong(n));
     assert_eq!((wrong.content.corrupt, first_flaw(&wrong)), (1, Some((23, Flaw::RespOther))));
