@@ -75,7 +75,7 @@ const ONCE: &str = "requests_per_connection = 1\n";
 const HEAD: usize = 16;
 
 #[test]
-fn an_upload_that_is_refused_before_it_was_read_is_an_error_and_not_lost() {
+fn an_upload_refused_before_it_was_read_is_an_error_and_not_lost() {
     let refusal = |_: &[u8]| {
         b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_vec()
     };
@@ -91,7 +91,7 @@ fn an_upload_that_is_refused_before_it_was_read_is_an_error_and_not_lost() {
 }
 
 #[test]
-fn an_end_that_was_announced_stays_one_when_an_rst_follows() {
+fn an_announced_close_followed_by_rst_stays_announced() {
     let n = CLIENTS as u64;
     let said = |_: &[u8]| b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok".to_vec();
     let until_end = |_: &[u8]| b"HTTP/1.1 200 OK\r\n\r\nas much as there is".to_vec();
@@ -117,7 +117,7 @@ fn an_end_that_was_announced_stays_one_when_an_rst_follows() {
 }
 
 #[test]
-fn an_answer_that_came_is_no_request_that_crossed_the_end() {
+fn an_answered_request_is_not_retried_after_a_reset() {
     let n = CLIENTS as u64;
     let ok = |_: &[u8]| b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
     for load in ["depth = 1", "rate = \"480/s\""] {
@@ -130,7 +130,7 @@ fn an_answer_that_came_is_no_request_that_crossed_the_end() {
 }
 
 #[test]
-fn what_came_before_an_rst_is_heard_in_every_protocol_and_what_did_not_come_is_lost() {
+fn answers_before_an_rst_count_and_missing_ones_are_lost_in_every_protocol() {
     let n = CLIENTS as u64;
     let echo = |bytes: &[u8]| bytes.to_vec();
     let value = |bytes: &[u8]| bytes[14..].to_vec();
@@ -155,7 +155,7 @@ fn what_came_before_an_rst_is_heard_in_every_protocol_and_what_did_not_come_is_l
 }
 
 #[test]
-fn threads_that_share_a_socket_and_who_reads_in_pieces_hear_what_came_before_an_rst() {
+fn shared_sockets_and_fragmented_readers_get_answers_before_an_rst() {
     let n = CLIENTS as u64;
     for way in [
         "tx = { race = { threads = 2 } }",
@@ -171,7 +171,7 @@ fn threads_that_share_a_socket_and_who_reads_in_pieces_hear_what_came_before_an_
 }
 
 #[test]
-fn who_reads_slowly_has_lost_what_it_did_not_read() {
+fn a_slow_reader_loses_unread_answers_at_a_reset() {
     let n = CLIENTS as u64;
     let keys = "protocol = \"echo\"\nload = { depth = 1, payload = 100 }\nrx = { slow = { bytes = 10, every = \"200ms\" } }";
     let group = group(keys, answers_and_resets(100, <[u8]>::to_vec, CloseMethod::Reset));
