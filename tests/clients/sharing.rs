@@ -44,7 +44,7 @@ fn large_messages_are_torn_whether_their_writers_wait_or_poll() {
 }
 
 #[test]
-fn a_lock_keeps_messages_whole_and_their_order_to_chance() {
+fn a_lock_keeps_messages_whole_but_not_their_order() {
     let group = echoed(
         "load = { depth = 8, payload = \"64KiB\" }\ntx = { race = { threads = 4, lock = true, header = \"9B\" } }",
     );
@@ -54,7 +54,7 @@ fn a_lock_keeps_messages_whole_and_their_order_to_chance() {
 }
 
 #[test]
-fn a_header_with_a_write_of_its_own_is_followed_by_its_body_where_one_thread_writes() {
+fn one_writing_thread_keeps_header_and_body_together() {
     let group = echoed(
         "load = { depth = 8, payload = \"1000B\" }\ntx = { race = { threads = 1, header = \"9B\", blocking = true } }",
     );
@@ -63,7 +63,7 @@ fn a_header_with_a_write_of_its_own_is_followed_by_its_body_where_one_thread_wri
 }
 
 #[test]
-fn readers_get_each_others_bytes_and_one_reader_its_own() {
+fn several_readers_mix_up_bytes_and_one_reader_does_not() {
     for blocking in [false, true] {
         let read_by = |threads| {
             let group = echoed(&format!(
@@ -85,7 +85,7 @@ fn readers_get_each_others_bytes_and_one_reader_its_own() {
 }
 
 #[test]
-fn threads_that_wait_in_a_system_call_do_not_keep_a_run_from_its_end() {
+fn threads_blocked_in_a_system_call_do_not_delay_the_end() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address");
     let started = Instant::now();
@@ -102,7 +102,7 @@ fn threads_that_wait_in_a_system_call_do_not_keep_a_run_from_its_end() {
 }
 
 #[test]
-fn threads_whose_peer_ends_the_connection_end_with_it() {
+fn threads_end_when_the_peer_closes_their_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -146,7 +146,7 @@ fn all_whole(driven: &Driven, connections: u32) {
 }
 
 #[test]
-fn parts_of_any_number_make_the_whole() {
+fn a_download_in_any_number_of_parts_is_complete() {
     for connections in [1, 2, 3, 7, 16] {
         let driven = driven("protocol = \"http\"", &ranges(connections, &format!("/bytes/{WHOLE}")), 400);
         all_whole(&driven, connections);
@@ -154,7 +154,7 @@ fn parts_of_any_number_make_the_whole() {
 }
 
 #[test]
-fn an_answer_that_is_another_part_is_an_error_and_its_download_none() {
+fn a_wrong_part_is_an_error_and_fails_its_download() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -191,7 +191,7 @@ impl Drop for Nginx {
 }
 
 #[test]
-fn parts_from_nginx_make_the_whole_too() {
+fn a_download_in_parts_from_nginx_is_complete() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let path = folder.path().display();
     let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
