@@ -28,7 +28,7 @@ const GROUPS: &str = r#"
 "#;
 
 #[test]
-fn every_connection_is_driven_by_one_and_the_rate_is_that_of_the_group() {
+fn threads_split_connections_and_keep_the_rate_of_the_group() {
     let driven = served("", |address| driven_by(3, address, GROUPS, 1000));
     for (group, summary) in driven.groups.iter().zip(&driven.summaries) {
         assert!(group.ledger.balances(), "{group:?}");
@@ -66,7 +66,7 @@ fn every_connection_is_driven_by_one_and_the_rate_is_that_of_the_group() {
 }
 
 #[test]
-fn no_two_threads_make_the_same_content() {
+fn every_thread_sends_different_content() {
     // Connections of one content would be told apart by nothing: the first bytes that each sends must differ.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
