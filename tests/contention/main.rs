@@ -53,7 +53,7 @@ impl Drop for BusyLoop {
 }
 
 #[test]
-fn busy_loops_on_the_servers_cores_make_figures_invalid() {
+fn busy_loops_on_the_servers_cores_make_a_run_invalid() {
     let _turn = turn();
     let cpus = thread::available_parallelism().expect("a number").get();
     let _loops: Vec<BusyLoop> = (0..cpus).map(|_| BusyLoop::start()).collect();
@@ -71,7 +71,7 @@ fn busy_loops_on_the_servers_cores_make_figures_invalid() {
 
 /// Beyond what others do, the server's own threads wait for each other: that is its own affair.
 #[test]
-fn a_server_with_more_threads_than_cores_is_not_taken_for_others() {
+fn a_server_with_more_threads_than_cores_is_not_counted_as_other_load() {
     let _turn = turn();
     let (_, said, trial) =
         run("title = \"crowded\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[server]\nthreads = 4\n\
@@ -86,7 +86,7 @@ fn a_server_with_more_threads_than_cores_is_not_taken_for_others() {
 }
 
 #[test]
-fn a_rate_that_the_clients_cannot_reach_is_theirs() {
+fn a_rate_that_the_clients_cannot_reach_makes_a_run_invalid() {
     let _turn = turn();
     let (code, said, trial) = run(
         "title = \"crowded\"\nwarmup = \"100ms\"\nmeasure = \"1s\"\n[[clients]]\nname = \"good\"\n\
@@ -100,7 +100,7 @@ fn a_rate_that_the_clients_cannot_reach_is_theirs() {
 }
 
 #[test]
-fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
+fn latencies_of_saturated_closed_loop_clients_are_invalid() {
     let _turn = turn();
     // To make and check a byte costs more than to send it back.
     let (code, said, trial) = run(
@@ -113,7 +113,7 @@ fn a_closed_loop_of_clients_that_are_never_idle_proves_no_latency() {
     let busy = number(&trial, "harness_busy");
     if busy < 0.95 || !texts(&trial, "invalid").is_empty() || !texts(&trial, "disturbed").is_empty() {
         // The server, and not the clients, waited for a core that others of this machine had; or the clients did.
-        return skip("a_closed_loop_of_clients_that_are_never_idle_proves_no_latency: others had the cores");
+        return skip("latencies_of_saturated_closed_loop_clients_are_invalid: others had the cores");
     }
     assert!(said.contains("PASS good.requests > 10") && said.contains("PASS corrupt_bytes"), "{said}");
     assert!(said.contains("The clients were the limit, not the server"), "{said}");
