@@ -38,7 +38,7 @@ fn end(child: Child) -> (Option<i32>, String) {
 }
 
 #[test]
-fn runs_that_make_the_folder_for_reports_at_once_all_keep_their_records() {
+fn parallel_runs_that_create_the_report_folder_keep_all_records() {
     let _turn = turn();
     let folder = with_profile(CORE);
     fs::create_dir(folder.path().join("failing")).expect("a folder");
