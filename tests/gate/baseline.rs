@@ -48,7 +48,7 @@ fn edit(folder: &Path, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn worse_in_every_repeat_is_exit_code_1() {
+fn a_run_worse_in_every_repeat_is_exit_code_1() {
     let folder = kept(0.01);
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
     assert_eq!(code, 1, "{said}");
@@ -63,7 +63,7 @@ fn worse_in_every_repeat_is_exit_code_1() {
 }
 
 #[test]
-fn every_report_tells_of_the_baseline_and_can_be_made_again() {
+fn every_report_includes_the_baseline_and_can_be_recreated() {
     let folder = kept(0.01);
     let (code, said, _) = run(folder.path(), &["--baseline", "main", "--format", "junit,markdown,html"]);
     assert_eq!(code, 1, "{said}");
@@ -85,7 +85,7 @@ fn every_report_tells_of_the_baseline_and_can_be_made_again() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_before_anything_is_run() {
+fn an_unreadable_baseline_is_refused_before_the_run() {
     let folder = kept(1.0);
     fs::write(folder.path().join("history.csv"), "no,history\n1,2\n").unwrap();
     let (code, _, errors) = run(folder.path(), &["--history=history.csv"]);
@@ -98,7 +98,7 @@ fn what_cannot_be_read_is_told_before_anything_is_run() {
 }
 
 #[test]
-fn better_is_a_pass() {
+fn a_better_run_passes() {
     let folder = kept(100.0);
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
     assert_eq!(code, 0, "{said}");
@@ -106,7 +106,7 @@ fn better_is_a_pass() {
 }
 
 #[test]
-fn a_baseline_of_another_kernel_is_shown_and_not_gated() {
+fn a_baseline_of_another_kernel_gates_no_times() {
     let folder = kept(0.01);
     edit(folder.path(), |record| record["machine"]["kernel"] = "2.4.0".into());
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
@@ -115,7 +115,7 @@ fn a_baseline_of_another_kernel_is_shown_and_not_gated() {
 }
 
 #[test]
-fn a_baseline_that_is_not_there_is_told_before_anything_runs() {
+fn a_missing_baseline_is_refused_before_the_run() {
     let folder = kept(1.0);
     let (code, said, errors) = run(folder.path(), &["--baseline", "other"]);
     assert_eq!((code, said.as_str()), (2, ""), "{errors}");
@@ -128,7 +128,7 @@ fn a_baseline_that_is_not_there_is_told_before_anything_runs() {
 }
 
 #[test]
-fn a_baseline_of_another_profile_of_that_name_is_not_replaced() {
+fn a_baseline_of_another_profile_with_the_same_name_is_kept() {
     let folder = kept(1.0);
     let at = |file: &str| folder.path().join(file);
     let keep = |profile: &str| {
