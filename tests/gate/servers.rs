@@ -191,7 +191,7 @@ fn pairs_that_were_dropped_are_measured_again() {
 }
 
 #[test]
-fn what_was_measured_before_a_server_died_is_kept() {
+fn pairs_measured_before_a_server_died_are_kept() {
     let (_turn, folder) = (turn(), with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n")));
     let serve = format!("{BADPEER} serve --listen 127.0.0.1:{{port}}");
     let frail = frail(&folder);
@@ -235,7 +235,7 @@ fn what_was_measured_before_a_server_died_is_kept() {
 }
 
 #[test]
-fn a_comparison_that_cannot_be_kept_is_told_and_the_next_is_held() {
+fn a_comparison_that_cannot_be_written_is_reported_and_the_next_runs() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     fs::write(folder.path().join("other.toml"), BRIEF).expect("written");
     fs::create_dir_all(folder.path().join("reports/compare-quick/latest")).expect("a folder in the way");
@@ -251,7 +251,7 @@ fn a_comparison_that_cannot_be_kept_is_told_and_the_next_is_held() {
 }
 
 #[test]
-fn a_calibration_tells_what_the_gate_finds() {
+fn a_calibration_reports_what_the_gate_detects() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let output = badpeer(
         &["calibrate", "quick.toml", "-k", "1", "--pairs", "8", "-d", "200ms", "--json"],
@@ -259,7 +259,7 @@ fn a_calibration_tells_what_the_gate_finds() {
     );
     let (code, said) = ending(&output);
     if code == Some(4) {
-        return skip("a_calibration_tells_what_the_gate_finds: every pair was dropped");
+        return skip("a_calibration_reports_what_the_gate_detects: every pair was dropped");
     }
     assert_eq!(code, Some(0), "{said}");
     let summary: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
@@ -269,7 +269,7 @@ fn a_calibration_tells_what_the_gate_finds() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_told() {
+fn impossible_comparisons_are_refused() {
     let folder = with_profile(BRIEF);
     let core = "title = \"c\"\n[core]\nexperiment = \"prepend\"\n";
     fs::write(folder.path().join("core.toml"), core).unwrap();
