@@ -196,9 +196,9 @@ fn must_name(test: &str, folder: &TempDir, numbers: &[&str], told: &str) {
 }
 
 #[test]
-fn a_head_that_evicts_nobody_fails_in_short_trials_and_it_is_said_what_was_judged() {
+fn a_head_that_evicts_nothing_fails_in_short_trials_with_a_note() {
     let (_turn, folder) = (turn(), with_profile(EVICTING));
-    let test = "a_head_that_evicts_nobody_fails_in_short_trials_and_it_is_said_what_was_judged";
+    let test = "a_head_that_evicts_nothing_fails_in_short_trials_with_a_note";
     let flags = ["", "--send-timeout off --send-limit off"];
     let told = must_find(test, &folder, flags, "400ms", &["stalled.server_ended"]);
     let Some(told) = told else { return };
@@ -221,7 +221,7 @@ fn a_head_that_evicts_nobody_fails_in_short_trials_and_it_is_said_what_was_judge
 }
 
 #[test]
-fn a_run_with_errors_or_silence_is_not_kept_and_fails_against_a_baseline() {
+fn a_run_with_errors_or_silence_is_not_kept_as_a_baseline() {
     let profile =
         |mode: &str| HTTP.replace("command = [\"not used\"]", &format!("command = {}", command(mode)));
     let run = |folder: &TempDir, mode: &str, words: &[&str]| {
@@ -237,7 +237,7 @@ fn a_run_with_errors_or_silence_is_not_kept_and_fails_against_a_baseline() {
         assert!(told.contains("not kept as a baseline"), "{mode}: {told}");
         assert!(!folder.path().join("reports/baselines").exists(), "{mode}");
     }
-    let test = "a_run_with_errors_or_silence_is_not_kept_and_fails_against_a_baseline";
+    let test = "a_run_with_errors_or_silence_is_not_kept_as_a_baseline";
     let (code, told) = run(&folder, "ok", &["--save-baseline", "main"]);
     if code == Some(4) {
         return skip(&format!("{test}: the machine was too busy"));
@@ -263,7 +263,7 @@ fn command(mode: &str) -> String {
 }
 
 #[test]
-fn the_help_says_what_exit_code_0_does_not_prove() {
+fn the_help_states_the_limits_of_exit_code_0() {
     let output = badpeer(&["compare", "--help"], env::temp_dir().as_path());
     let told = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
