@@ -94,7 +94,7 @@ fn word(text: &str) -> String {
 }
 
 #[test]
-fn imports_point_down() {
+fn imports_point_to_lower_layers() {
     for path in sources("src") {
         let (own, code) = module(&path);
         if own == "main" || own == "lib" {
@@ -109,14 +109,14 @@ fn imports_point_down() {
 }
 
 #[test]
-fn a_run_knows_the_server_only_as_a_process() {
+fn run_does_not_import_the_server() {
     for path in sources("src/run") {
         assert!(!imports(&module(&path).1).contains(&"server".to_owned()), "{}", path.display());
     }
 }
 
 #[test]
-fn the_core_is_pure() {
+fn the_core_uses_no_clock_socket_file_or_thread() {
     for path in sources("src") {
         let (own, code) = module(&path);
         if layer(&own).is_none_or(|layer| layer >= CORE_LAYERS) {
@@ -131,7 +131,7 @@ fn the_core_is_pure() {
 }
 
 #[test]
-fn every_file_opens_with_a_caption_and_is_short() {
+fn every_file_has_a_caption_and_is_short() {
     for path in ["src", "tests", "benches"].into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).expect("text");
         let first = text.lines().next().unwrap_or_default();
@@ -142,7 +142,7 @@ fn every_file_opens_with_a_caption_and_is_short() {
 }
 
 #[test]
-fn unsafe_lives_in_one_room_and_says_why() {
+fn unsafe_is_only_in_sys_with_its_justification() {
     for path in sources("src") {
         let (_, code) = module(&path);
         let blocks = code.matches("unsafe {").count();
@@ -156,7 +156,7 @@ fn unsafe_lives_in_one_room_and_says_why() {
 }
 
 #[test]
-fn the_checks_see_what_they_should() {
+fn grouped_and_inline_imports_are_found() {
     let code =
         "use crate::{\n    metric::{Fold, Row},\n    units,\n};\nfn f() { crate::sys::monotonic_ns() }";
     assert_eq!(imports(code), ["metric", "units", "sys"]);
