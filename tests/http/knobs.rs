@@ -51,7 +51,7 @@ fn every_way_of_sending_delivers_files() {
 }
 
 #[test]
-fn max_sends_leaves_others_their_turn_beside_a_file() {
+fn max_sends_gives_others_a_turn_beside_a_large_file() {
     let tree = Tree::new();
     tree.add("large", 3_000_000);
     let server = serving(&tree, "max_sends = 2\nsend_piece = '16KiB'");
@@ -63,7 +63,7 @@ fn max_sends_leaves_others_their_turn_beside_a_file() {
 }
 
 #[test]
-fn a_file_that_waits_has_a_deadline_and_a_least_rate() {
+fn a_stalled_file_is_subject_to_deadline_and_minimum_rate() {
     let tree = Tree::new();
     tree.add("large", 32 << 20);
     for (knobs, reason) in [
@@ -79,7 +79,7 @@ fn a_file_that_waits_has_a_deadline_and_a_least_rate() {
 }
 
 #[test]
-fn what_is_left_in_a_file_takes_no_memory_and_breaks_no_limit() {
+fn unsent_parts_of_a_file_take_no_memory_and_break_no_limit() {
     let tree = Tree::new();
     let bytes = tree.add("large", 8 << 20);
     for overflow in ["close", "pause"] {
@@ -91,7 +91,7 @@ fn what_is_left_in_a_file_takes_no_memory_and_breaks_no_limit() {
 }
 
 #[test]
-fn content_that_is_made_waits_for_its_reader_and_takes_no_memory() {
+fn generated_content_waits_for_its_reader_without_memory() {
     let ask = |length: u64| format!("GET /bytes/{length} HTTP/1.1\r\nHost: x\r\n\r\n");
     for kind in every_kind(Service::Http) {
         for overflow in [Overflow::Close, Overflow::Pause] {
@@ -119,7 +119,7 @@ fn content_that_is_made_waits_for_its_reader_and_takes_no_memory() {
 }
 
 #[test]
-fn requests_behind_an_answer_under_way_wait_in_the_kernel_when_there_is_no_room_for_them() {
+fn requests_behind_a_pending_answer_wait_in_the_kernel_when_buffers_are_full() {
     let tree = Tree::new();
     let large = tree.add("large", 8 << 20);
     for kind in every_kind(Service::Http) {
@@ -156,7 +156,7 @@ fn trickle(mut stream: &TcpStream, text: &str) {
 }
 
 #[test]
-fn a_request_has_to_be_whole_in_time_head_and_body() {
+fn head_and_body_must_arrive_within_the_message_timeout() {
     let body = "x".repeat(200);
     for trigger in ["level", "edge"] {
         for text in [
@@ -176,7 +176,7 @@ fn a_request_has_to_be_whole_in_time_head_and_body() {
 }
 
 #[test]
-fn blank_lines_are_a_part_of_the_request_that_they_stand_before() {
+fn blank_lines_count_for_the_timeout_of_the_next_request() {
     for kind in every_kind(Service::Http) {
         let message_timeout = options("message_timeout = '300ms'").message_timeout;
         let server = Running::start(&ServerOptions { message_timeout, ..kind.clone() });
@@ -196,7 +196,7 @@ fn blank_lines_are_a_part_of_the_request_that_they_stand_before() {
 }
 
 #[test]
-fn a_peer_that_got_its_last_answer_is_not_evicted_as_well() {
+fn a_peer_that_got_its_last_answer_is_not_evicted() {
     let knobs = "message_timeout = '200ms'\nidle_timeout = '300ms'\nevict_by = 'rst'\nprotocol = 'http'";
     for kind in every_kind_with(knobs) {
         let server = Running::start(&kind);
@@ -218,7 +218,7 @@ fn a_peer_that_got_its_last_answer_is_not_evicted_as_well() {
 }
 
 #[test]
-fn who_took_too_long_to_ask_is_told_so() {
+fn a_request_that_takes_too_long_is_answered_with_408() {
     for kind in every_kind(Service::Http) {
         for begun in ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {
             let message_timeout = options("message_timeout = '200ms'").message_timeout;
@@ -235,7 +235,7 @@ fn who_took_too_long_to_ask_is_told_so() {
 }
 
 #[test]
-fn who_goes_on_sending_is_told_all_the_same() {
+fn a_peer_that_keeps_sending_still_receives_the_408() {
     let knobs = "message_timeout = '200ms'\nidle_timeout = '250ms'\nevict_by = 'rst'\nprotocol = 'http'";
     for kind in every_kind_with(knobs) {
         for dispatch in [Dispatch::Single, Dispatch::Workers] {
@@ -263,7 +263,7 @@ fn who_goes_on_sending_is_told_all_the_same() {
 }
 
 #[test]
-fn who_was_told_is_listened_to_for_a_while_only() {
+fn a_peer_that_got_a_408_is_closed_after_a_while() {
     let server = Running::start(&options("message_timeout = '200ms'\nprotocol = 'http'"));
     let mut peer = Peer::new(server.connect());
     assert_eq!(peer.say("GET / HT").hear().status, 408);
@@ -272,7 +272,7 @@ fn who_was_told_is_listened_to_for_a_while_only() {
 }
 
 #[test]
-fn who_has_not_taken_the_answers_before_is_told_nothing() {
+fn a_peer_with_unread_answers_gets_no_408() {
     for kind in every_kind(Service::Http) {
         let message_timeout = options("message_timeout = '200ms'").message_timeout;
         let server = Running::start(&ServerOptions { message_timeout, ..kind });
@@ -287,7 +287,7 @@ fn who_has_not_taken_the_answers_before_is_told_nothing() {
 }
 
 #[test]
-fn a_request_behind_a_file_is_not_late() {
+fn a_request_behind_a_file_does_not_time_out() {
     let tree = Tree::new();
     let bytes = tree.add("large", 6 << 20);
     let server = serving(&tree, "message_timeout = '200ms'");
@@ -301,7 +301,7 @@ fn a_request_behind_a_file_is_not_late() {
 }
 
 #[test]
-fn after_a_signal_files_under_way_are_finished() {
+fn files_being_sent_are_finished_after_a_signal() {
     let tree = Tree::new();
     let bytes = tree.add("large", 16 << 20);
     let root = tree.root();
@@ -327,7 +327,7 @@ fn after_a_signal_files_under_way_are_finished() {
 }
 
 #[test]
-fn files_that_are_kept_open_do_not_use_up_the_descriptors() {
+fn cached_open_files_do_not_exhaust_the_descriptors() {
     let tree = Tree::new();
     for n in 0..600 {
         fs::write(tree.root().join(n.to_string()), n.to_string()).unwrap();
@@ -351,7 +351,7 @@ fn files_that_are_kept_open_do_not_use_up_the_descriptors() {
 }
 
 #[test]
-fn files_that_several_threads_keep_open_do_not_use_up_the_descriptors() {
+fn open_files_of_several_threads_do_not_exhaust_the_descriptors() {
     let tree = Tree::new();
     (0..400).for_each(|n| fs::write(tree.root().join(n.to_string()), n.to_string()).unwrap());
     let root = tree.root();
@@ -379,7 +379,7 @@ fn files_that_several_threads_keep_open_do_not_use_up_the_descriptors() {
 }
 
 #[test]
-fn a_file_cut_short_is_noticed_however_it_is_sent() {
+fn a_truncated_file_closes_the_connection_however_it_is_sent() {
     let tree = Tree::new();
     for interest in ["on-demand", "eager"] {
         tree.add("large", 32 << 20);
