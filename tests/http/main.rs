@@ -58,7 +58,7 @@ fn peer(server: &Running) -> Peer {
 }
 
 #[test]
-fn files_of_every_size_arrive_whole_and_in_order() {
+fn files_of_every_size_arrive_complete_and_in_order() {
     let tree = Tree::new();
     // Around what goes out with its head, and around what one sendfile takes.
     let sizes = [1, 1000, 65_535, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 5_000_000];
@@ -104,7 +104,7 @@ fn a_large_file_reaches_a_slow_reader_intact_and_takes_no_memory() {
 }
 
 #[test]
-fn a_head_and_a_small_body_go_out_together() {
+fn a_head_and_a_small_body_are_sent_together() {
     let tree = Tree::new();
     for server in serving(&tree.root()) {
         let mut peer = peer(&server);
@@ -130,7 +130,7 @@ fn a_reader_that_stalls_in_a_file_is_evicted() {
 }
 
 #[test]
-fn a_file_that_shrinks_ends_the_connection_and_is_not_made_up() {
+fn a_shrinking_file_closes_the_connection() {
     let tree = Tree::new();
     tree.add("large", 32 << 20);
     for server in serving(&tree.root()) {
@@ -147,7 +147,7 @@ fn a_file_that_shrinks_ends_the_connection_and_is_not_made_up() {
 }
 
 #[test]
-fn nothing_leads_out_of_the_root() {
+fn no_path_leads_out_of_the_root() {
     let tree = Tree::new();
     let encoded = tree
         .0
@@ -192,7 +192,7 @@ fn nothing_leads_out_of_the_root() {
 }
 
 #[test]
-fn directories_and_empty_files() {
+fn directories_are_refused_and_empty_files_served() {
     let tree = Tree::new();
     for server in serving(&tree.root()) {
         let mut peer = peer(&server);
@@ -212,7 +212,7 @@ fn directories_and_empty_files() {
 }
 
 #[test]
-fn parts_of_a_file() {
+fn ranges_of_a_file_are_served() {
     let tree = Tree::new();
     let large = tree.add("large", 300_000);
     for server in serving(&tree.root()) {
@@ -255,7 +255,7 @@ fn parts_of_a_file() {
 }
 
 #[test]
-fn a_root_that_is_none_is_refused_before_anybody_connects() {
+fn an_invalid_root_is_refused_at_start() {
     let tree = Tree::new();
     for root in ["/no/such/directory".into(), tree.root().join("ten.txt")] {
         let options = ServerOptions { root: Some(root), protocol: Service::Http, ..ServerOptions::default() };
