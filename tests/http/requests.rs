@@ -18,7 +18,7 @@ fn peer(server: &Running) -> Peer {
 }
 
 #[test]
-fn without_files_there_is_a_greeting_and_content_of_any_length() {
+fn without_a_root_generated_content_of_any_length_is_served() {
     for server in servers() {
         let mut peer = peer(&server);
         assert_eq!(peer.get("/any/path").body, b"ok\n");
@@ -52,7 +52,7 @@ fn a_small_answer_takes_one_read_and_one_write() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
+fn pipelined_http_requests_are_answered_in_order_in_any_pieces() {
     for server in servers() {
         let mut peer = peer(&server);
         let requests = (0..30)
@@ -71,7 +71,7 @@ fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
 }
 
 #[test]
-fn a_head_comes_without_its_body() {
+fn a_head_request_gets_no_body() {
     for server in servers() {
         let mut peer = peer(&server);
         let head = peer.say("HEAD /bytes/5000 HTTP/1.1\r\nHost: x\r\n\r\n").hear_head();
@@ -81,7 +81,7 @@ fn a_head_comes_without_its_body() {
 }
 
 #[test]
-fn bodies_are_read_to_their_end() {
+fn request_bodies_are_read_to_their_end() {
     for server in servers() {
         let mut peer = peer(&server);
         let large = "x".repeat(1_000_000);
@@ -99,7 +99,7 @@ fn bodies_are_read_to_their_end() {
 }
 
 #[test]
-fn a_peer_that_waits_is_told_to_go_on() {
+fn a_peer_that_expects_100_continue_gets_it() {
     for server in servers() {
         let mut peer = peer(&server);
         peer.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
@@ -110,7 +110,7 @@ fn a_peer_that_waits_is_told_to_go_on() {
 }
 
 #[test]
-fn whoever_says_close_gets_it() {
+fn connection_close_is_honored() {
     for server in servers() {
         for (request, connection) in [
             ("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "close"),
@@ -131,7 +131,7 @@ fn whoever_says_close_gets_it() {
 }
 
 #[test]
-fn whoever_half_closes_still_gets_everything() {
+fn a_half_closed_http_peer_gets_every_answer() {
     for server in servers() {
         let mut peer = peer(&server);
         peer.say(
@@ -145,7 +145,7 @@ fn whoever_half_closes_still_gets_everything() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_answered_and_is_the_end() {
+fn closes_after_answering_an_invalid_request() {
     let long = |name: &str, length: usize| format!("{name}{}", "x".repeat(length));
     let many = "A: b\r\n".repeat(101);
     let cases = [
@@ -184,7 +184,7 @@ fn what_cannot_be_understood_is_answered_and_is_the_end() {
 }
 
 #[test]
-fn one_who_is_still_sending_can_read_why_it_is_refused() {
+fn a_peer_that_is_still_sending_can_read_the_refusal() {
     for server in servers() {
         let mut peer = peer(&server);
         peer.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000000\r\n\r\n");
@@ -244,7 +244,7 @@ fn the_last_answer_arrives_however_slowly_it_is_read() {
 }
 
 #[test]
-fn one_who_never_stops_sending_is_not_listened_to_for_ever() {
+fn a_peer_that_never_stops_sending_is_closed_eventually() {
     // One will do: it takes as long as we listen.
     for server in servers().take(1) {
         let mut peer = peer(&server);
@@ -257,7 +257,7 @@ fn one_who_never_stops_sending_is_not_listened_to_for_ever() {
 }
 
 #[test]
-fn lines_come_back_and_one_without_an_end_is_the_last() {
+fn lines_are_echoed_until_one_exceeds_the_limit() {
     for kind in every_kind(Service::Line) {
         let receive_limit = options("receive_limit = '1000B'").receive_limit;
         let server = Running::start(&badpeer::profile::ServerOptions { receive_limit, ..kind });
