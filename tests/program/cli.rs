@@ -36,7 +36,7 @@ fn free_port() -> u16 {
 }
 
 #[test]
-fn a_run_leaves_everything_behind_and_passes() {
+fn a_passing_run_writes_all_reports() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml"], folder.path());
     let (code, said) = ending(&output);
@@ -73,7 +73,7 @@ fn a_failed_expectation_is_exit_code_1() {
 }
 
 #[test]
-fn faults_of_the_user_are_exit_code_2_and_say_what_to_write() {
+fn usage_errors_are_exit_code_2_with_the_remedy() {
     let folder = with_profile(&QUICK.replace("count = 4", "cuont = 4"));
     for (arguments, part) in [
         (&["run", "quick.toml"][..], "quick.toml:9: unknown field `cuont`"),
@@ -94,7 +94,7 @@ fn faults_of_the_user_are_exit_code_2_and_say_what_to_write() {
 }
 
 #[test]
-fn a_slow_reader_that_shows_nothing_is_refused() {
+fn a_slow_reader_without_effect_is_refused() {
     let profile = QUICK
         .replace("\nload = { rate = \"500/s\"", "\nrx = \"stall\"\nload = { depth = 1, answer = \"64KiB\"");
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], with_profile(&profile).path()));
@@ -103,7 +103,7 @@ fn a_slow_reader_that_shows_nothing_is_refused() {
 }
 
 #[test]
-fn a_busy_port_is_exit_code_3_with_the_servers_last_words() {
+fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let folder = with_profile(QUICK);
@@ -145,7 +145,7 @@ fn started(folder: &Path, port: u16) -> std::process::Child {
 }
 
 #[test]
-fn ctrl_c_keeps_what_was_measured_and_leaves_no_child() {
+fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
     let folder = with_profile(QUICK);
     let port = free_port();
     let child = started(folder.path(), port);
@@ -204,7 +204,7 @@ fn child_of(parent: u32) -> u32 {
 }
 
 #[test]
-fn a_server_that_dies_leaves_the_record_of_its_life() {
+fn a_run_of_a_server_that_died_keeps_its_record() {
     let folder = with_profile(QUICK);
     let child = started(folder.path(), free_port());
     std::thread::sleep(Duration::from_millis(700));
@@ -218,7 +218,7 @@ fn a_server_that_dies_leaves_the_record_of_its_life() {
 }
 
 #[test]
-fn a_server_that_stops_for_a_second_cannot_hide_it() {
+fn a_server_stopped_for_a_second_shows_in_the_latency() {
     let folder = with_profile(QUICK);
     let args = ["run", "quick.toml", "--json", "-d", "3s", "--set", "expect.good.requests_rate=> 450/s"];
     let child = Command::new(BADPEER)
@@ -243,7 +243,7 @@ fn a_server_that_stops_for_a_second_cannot_hide_it() {
 }
 
 #[test]
-fn reports_come_again_from_the_record_alone() {
+fn reports_are_recreated_from_the_record() {
     let folder = with_profile(QUICK);
     assert_eq!(badpeer(&["run", "quick.toml", "--quiet"], folder.path()).status.code(), Some(0));
     let latest = folder.path().join("reports/quick/latest");
@@ -261,7 +261,7 @@ fn reports_come_again_from_the_record_alone() {
 }
 
 #[test]
-fn two_records_are_compared() {
+fn compare_shows_two_records_side_by_side() {
     let folder = with_profile(QUICK);
     for out in ["a", "b"] {
         assert_eq!(
@@ -276,7 +276,7 @@ fn two_records_are_compared() {
 }
 
 #[test]
-fn json_is_complete_and_the_seed_is_kept() {
+fn json_output_is_complete_and_keeps_the_seed() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml", "--json", "--seed", "7", "--repeats", "2"], folder.path());
     let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -298,7 +298,7 @@ fn a_sweep_runs_every_point() {
 }
 
 #[test]
-fn the_reference_server_speaks_prometheus_and_ends_on_sigterm() {
+fn serve_exports_prometheus_metrics_and_ends_on_sigterm() {
     let mut child = Command::new(BADPEER)
         .args(["serve", "--admin", "127.0.0.1:0"])
         .stdout(Stdio::piped())
@@ -317,7 +317,7 @@ fn the_reference_server_speaks_prometheus_and_ends_on_sigterm() {
 }
 
 #[test]
-fn shells_and_man_know_the_words() {
+fn completions_and_manual_pages_name_every_command() {
     let folder = TempDir::new().expect("a folder");
     let (code, script) = ending(&badpeer(&["completions", "bash"], folder.path()));
     assert_eq!(code, Some(0));
@@ -342,7 +342,7 @@ fn shells_and_man_know_the_words() {
 }
 
 #[test]
-fn what_there_is_can_be_listed() {
+fn list_shows_every_topic() {
     let folder = TempDir::new().expect("a folder");
     for (topic, part) in [
         ("profiles", "stalled-readers"),
