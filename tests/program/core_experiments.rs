@@ -37,7 +37,7 @@ fn found(arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn only_a_chain_gives_its_memory_back_by_itself() {
+fn only_a_chained_buffer_frees_memory_by_itself() {
     let of = |kind: &str| found(&["backlog", "--buffer", kind, "--backlog", "64MiB", "--steps", "10"]);
     let (chained, contiguous) = (of("chained"), of("contiguous"));
     let mib = |found: &Value, name: &str| found[name].as_f64().expect("a number") / f64::from(1 << 20);
@@ -61,7 +61,7 @@ fn the_seed_decides_which_deadlines_move() {
 }
 
 #[test]
-fn a_run_leaves_only_reports_that_make_sense() {
+fn a_core_run_writes_only_applicable_reports() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml", "--repeats", "2", "-d", "1s"], folder.path());
     let (code, said) = ending(&output);
@@ -96,7 +96,7 @@ fn a_run_leaves_only_reports_that_make_sense() {
 }
 
 #[test]
-fn what_a_core_experiment_would_ignore_is_refused() {
+fn keys_without_effect_in_a_core_experiment_are_refused() {
     let changed = |with: &str, instead: &str| QUICK.replace(with, instead);
     for (profile, part) in [
         (changed("[core]", "[server]\n[core]"), "quick.toml:4: server: a [core] experiment has no server"),
