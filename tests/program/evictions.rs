@@ -55,7 +55,7 @@ fn stalled_at(address: &str, expect: &str) -> String {
 }
 
 #[test]
-fn a_server_that_holds_as_long_as_it_should_passes_and_one_that_does_not_fails() {
+fn a_server_with_the_expected_timeout_passes_and_others_fail() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 700, dribbles: false });
     for (name, condition, passes) in [
@@ -77,7 +77,7 @@ fn a_server_that_holds_as_long_as_it_should_passes_and_one_that_does_not_fails()
 }
 
 #[test]
-fn time_is_counted_from_what_the_server_could_write_and_not_from_what_was_acknowledged() {
+fn stalled_time_counts_from_the_last_write_and_not_from_acknowledgments() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 700, dribbles: true });
     // Readers that take a little now and then: every acknowledgment is later than the last write.
@@ -88,7 +88,7 @@ fn time_is_counted_from_what_the_server_could_write_and_not_from_what_was_acknow
 }
 
 #[test]
-fn who_ended_a_peer_and_what_stayed_behind_is_told_without_being_asked_for() {
+fn reports_say_who_closed_peers_and_what_memory_stayed() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 500, dribbles: false });
     let profile = stalled_at(&server.address, "").replace("\"stalled.server_ended\" = \"= 4\"\n", "");
@@ -120,7 +120,7 @@ fn who_ended_a_peer_and_what_stayed_behind_is_told_without_being_asked_for() {
 }
 
 #[test]
-fn a_fault_without_effect_is_told_and_proves_nothing() {
+fn a_fault_without_effect_is_inconclusive() {
     let folder = TempDir::new().expect("a folder");
     for status in ["200 OK", "404 Not Found", "200 OK\r\nConnection: close"] {
         let server = one_page(status, b"hello\n");
@@ -145,7 +145,7 @@ fn a_fault_without_effect_is_told_and_proves_nothing() {
 }
 
 #[test]
-fn redis_is_never_held_up_by_who_does_not_read_pong() {
+fn a_redis_reader_of_pong_has_no_effect() {
     let port =
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
     let folder = TempDir::new().expect("a folder");
@@ -171,7 +171,7 @@ fn redis_is_never_held_up_by_who_does_not_read_pong() {
 }
 
 #[test]
-fn pieces_that_cut_no_request_are_refused() {
+fn pieces_longer_than_the_request_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\
                    protocol = \"echo\"\ntx = { fragment = { bytes = 1 } }\nload = { depth = 1, payload = 1 }\n";
@@ -180,7 +180,7 @@ fn pieces_that_cut_no_request_are_refused() {
 }
 
 #[test]
-fn what_held_bytes_up_is_told_as_the_clients_behave() {
+fn explanations_of_held_up_bytes_follow_the_behavior() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nwarmup = \"300ms\"\nmeasure = \"2500ms\"\n\n[server]\nsend_timeout = \"1s\"\n\n\
                    [[clients]]\nname = \"slow\"\ncount = 2\nrecv_buffer = \"16KiB\"\n\
@@ -206,7 +206,7 @@ fn what_held_bytes_up_is_told_as_the_clients_behave() {
 }
 
 #[test]
-fn evictions_of_the_reference_server_agree_with_what_is_seen_from_outside() {
+fn reported_evictions_agree_with_observations_from_outside() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nwarmup = \"200ms\"\nmeasure = \"2500ms\"\n\n[server]\nsend_timeout = \"600ms\"\n\
                    idle_timeout = \"900ms\"\nmessage_timeout = \"700ms\"\n\n\
@@ -232,7 +232,7 @@ fn evictions_of_the_reference_server_agree_with_what_is_seen_from_outside() {
 }
 
 #[test]
-fn a_steady_reader_above_the_least_rate_is_never_evicted_at_default_settings() {
+fn a_reader_above_the_minimum_rate_is_never_evicted_by_default() {
     let folder = TempDir::new().expect("a folder");
     let group = |name: &str, recv_buffer: &str, bytes: u32| {
         format!(
