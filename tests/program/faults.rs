@@ -60,7 +60,7 @@ fn assert_named(protocol: &ProtocolCase, content: &Tally, at: usize, words: &str
 }
 
 #[test]
-fn an_honest_server_is_believed() {
+fn a_correct_server_has_no_faults() {
     for protocol in PROTOCOLS {
         let GroupResult { requests, content, .. } = found(protocol, AnswerFault::Nothing, 2, 4).0;
         assert!(requests.answered > 20 && content.verified > 2000, "{}: {requests:?}", protocol.name);
@@ -70,7 +70,7 @@ fn an_honest_server_is_believed() {
 }
 
 #[test]
-fn a_flipped_byte_is_one_corrupt_byte_wherever_it_is() {
+fn a_flipped_byte_counts_as_one_corrupt_byte_at_any_offset() {
     for protocol in PROTOCOLS {
         for (depth, from_end) in [(1, 1), (4, 1), (4, 50)] {
             let offset = protocol.payload_ends - from_end;
@@ -83,7 +83,7 @@ fn a_flipped_byte_is_one_corrupt_byte_wherever_it_is() {
 }
 
 #[test]
-fn a_byte_too_few_or_too_many_is_named_where_the_stream_goes_wrong() {
+fn a_missing_or_doubled_byte_is_reported_at_its_offset() {
     for protocol in PROTOCOLS {
         for planted in
             [AnswerFault::Drop(protocol.payload_ends - 60), AnswerFault::Double(protocol.payload_ends - 60)]
@@ -98,7 +98,7 @@ fn a_byte_too_few_or_too_many_is_named_where_the_stream_goes_wrong() {
 }
 
 #[test]
-fn two_messages_in_each_others_place_are_reordered() {
+fn two_swapped_messages_are_reordered() {
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Swap, 1, 4).0;
         let place = 3 * protocol.answer_bytes;
@@ -109,7 +109,7 @@ fn two_messages_in_each_others_place_are_reordered() {
 }
 
 #[test]
-fn an_answer_that_comes_twice_is_out_of_order_or_unasked() {
+fn a_repeated_answer_is_out_of_order_or_unrequested() {
     let again = "here is byte 300 of this connection's stream";
     for (protocol, bytes) in own_content().into_iter().skip(1).zip([100, 132]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Repeat, 1, 4).0;
@@ -129,7 +129,7 @@ fn an_answer_that_comes_twice_is_out_of_order_or_unasked() {
 }
 
 #[test]
-fn answers_to_the_wrong_connection_say_whose_they_are() {
+fn answers_of_another_connection_are_identified() {
     let whose = "here is byte 300 of connection 1";
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Cross, 2, 4).0;
@@ -142,7 +142,7 @@ fn answers_to_the_wrong_connection_say_whose_they_are() {
 }
 
 #[test]
-fn an_answer_that_is_cut_off_is_named_where_it_ends() {
+fn a_truncated_answer_is_reported_at_its_end() {
     for protocol in PROTOCOLS {
         let group = found(protocol, AnswerFault::CutOff, 1, 4).0;
         let place = 3 * protocol.answer_bytes + protocol.answer_bytes / 2;
@@ -153,7 +153,7 @@ fn an_answer_that_is_cut_off_is_named_where_it_ends() {
 }
 
 #[test]
-fn answers_that_never_come_are_missed() {
+fn missing_answers_are_unanswered() {
     for protocol in PROTOCOLS {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Silence, 1, 4).0;
         assert_eq!((requests.answered, requests.unanswered), (3, 4), "{}", protocol.name);
@@ -162,7 +162,7 @@ fn answers_that_never_come_are_missed() {
 }
 
 #[test]
-fn bytes_that_nobody_asked_for_are_found_at_their_place() {
+fn unrequested_bytes_are_reported_at_their_offset() {
     for protocol in PROTOCOLS {
         let content = found(protocol, AnswerFault::Greet, 1, 4).0.content;
         if protocol.name == "raw" {
@@ -176,7 +176,7 @@ fn bytes_that_nobody_asked_for_are_found_at_their_place() {
 }
 
 #[test]
-fn the_reports_name_the_connection_and_the_byte() {
+fn reports_name_the_connection_and_the_byte() {
     let flips = PROTOCOLS
         .iter()
         .map(|protocol| (protocol, AnswerFault::Flip(protocol.payload_ends - 9), protocol.flipped));
