@@ -107,7 +107,7 @@ fn part_of_thirty(asked: &Asked, last: &str) -> String {
 }
 
 #[test]
-fn a_download_goes_on_where_the_server_ends_the_connections_of_its_parts() {
+fn a_download_continues_when_the_server_closes_its_connections() {
     let group = "count = 3\nload = { depth = 1, answer = \"30B\" }\nhttp = { ranges = true }";
     let expect = "\"good.downloads\" = \">= 3\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
     for last in ["", "Connection: close\r\n"] {
@@ -120,7 +120,7 @@ fn a_download_goes_on_where_the_server_ends_the_connections_of_its_parts() {
 }
 
 #[test]
-fn an_open_loop_may_have_no_connection_on_the_first_thread() {
+fn an_open_loop_works_without_a_connection_on_the_first_thread() {
     let command = ["--", BADPEER, "serve", "--protocol", "http", "--listen", "{address}"];
     let arguments =
         ["http://127.0.0.1:0/bytes/100", "-t", "2", "-c", "3", "-d", "300ms", "--max-wait", "off"];
@@ -130,7 +130,7 @@ fn an_open_loop_may_have_no_connection_on_the_first_thread() {
 }
 
 #[test]
-fn a_server_that_is_slow_and_answers_everybody_is_waited_for() {
+fn answers_of_a_slow_server_are_awaited() {
     let address = server(|_| {
         thread::sleep(Duration::from_millis(1500));
         (OK.to_owned(), true)
@@ -142,7 +142,7 @@ fn a_server_that_is_slow_and_answers_everybody_is_waited_for() {
 }
 
 #[test]
-fn a_rate_that_badpeer_itself_bounds_is_not_the_servers() {
+fn a_rate_limited_by_badpeer_makes_a_run_invalid() {
     let address = server(|_| (LAST.to_owned(), false));
     let group = "count = 8\nload = { depth = 1 }\nrequests_per_connection = 1";
     let expect = "\"good.requests_rate\" = \"< 5000/s\"";
@@ -163,7 +163,7 @@ fn a_rate_that_badpeer_itself_bounds_is_not_the_servers() {
 }
 
 #[test]
-fn a_rate_that_cannot_be_reached_is_refused() {
+fn an_unreachable_rate_is_refused() {
     let at = "http://127.0.0.1:9/";
     let (code, said) = bench(&[at, "-r", "12000", "--requests-per-connection", "1"]);
     assert_eq!(code, Some(2), "{said}");
@@ -173,7 +173,7 @@ fn a_rate_that_cannot_be_reached_is_refused() {
 }
 
 #[test]
-fn every_success_is_one_unless_told_otherwise() {
+fn every_2xx_is_a_success_by_default() {
     for (status, is_success) in [("201 Created", true), ("206 Partial Content", true), ("302 Found", false)] {
         let address = server(move |_| (OK.replace("200 OK", status), true));
         let at = format!("http://{address}/");
@@ -190,7 +190,7 @@ fn every_success_is_one_unless_told_otherwise() {
 }
 
 #[test]
-fn what_is_pipelined_behind_an_announced_end_is_asked_for_again() {
+fn requests_pipelined_behind_an_announced_close_are_retried() {
     let address = server(|asked| {
         let is_last = asked.number % 10 == 9;
         (if is_last { LAST } else { OK }.to_owned(), !is_last)
