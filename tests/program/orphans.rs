@@ -37,7 +37,7 @@ fn started(folder: &Path) -> Child {
 }
 
 #[test]
-fn nobody_is_left_when_the_harness_is_killed() {
+fn no_process_is_left_when_the_harness_is_killed() {
     let word = format!("orphan-of-test-{}", std::process::id());
     let server = format!(
         "sleep 301 {word} 2>/dev/null & (exec -a {word} sleep 302) & setsid bash -c '(exec -a {word} sleep 303) & exec -a \\
@@ -65,7 +65,7 @@ fn nobody_is_left_when_the_harness_is_killed() {
 }
 
 #[test]
-fn a_daemon_of_the_server_is_ended_with_it() {
+fn a_daemonized_server_is_ended() {
     let word = format!("daemon-of-test-{}", std::process::id());
     let server =
         format!("setsid bash -c 'exec -a {word} sleep 305' & exec {BADPEER} serve --listen 127.0.0.1:$0");
@@ -111,7 +111,7 @@ fn driven(word: &str, env: &str) -> (TempDir, Child) {
 }
 
 #[test]
-fn who_is_killed_by_the_name_of_the_program_leaves_nobody_behind() {
+fn killing_badpeer_by_name_leaves_no_process() {
     let word = format!("named-of-test-{}", std::process::id());
     let (folder, mut child) = driven(&word, "");
     let below = names_below(child.id());
@@ -131,7 +131,7 @@ fn who_is_killed_by_the_name_of_the_program_leaves_nobody_behind() {
 }
 
 #[test]
-fn a_servers_environment_is_told_to_nobody_but_the_server() {
+fn the_servers_environment_is_given_only_to_the_server() {
     let word = format!("secret-of-test-{}", std::process::id());
     let secret = format!("hunter2-{}", std::process::id());
     let env = format!("env = {{ DB_PASSWORD = \"{secret}\\nsecond line\", LD_DEBUG_OUTPUT = \"/nowhere\" }}");
