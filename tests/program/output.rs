@@ -59,7 +59,7 @@ pub(super) fn below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_cannot_be_said_is_exit_code_3_and_nothing_measured_is_lost() {
+fn a_full_stdout_is_exit_code_3_and_keeps_the_measurements() {
     let folder = with_profile(BRIEF);
     for arguments in
         [&["list", "profiles"][..], &["--help"], &["doctor"], &["schema", "record"], &["run", "quick.toml"]]
@@ -83,7 +83,7 @@ fn what_cannot_be_said_is_exit_code_3_and_nothing_measured_is_lost() {
 }
 
 #[test]
-fn words_that_are_no_text_are_one_message() {
+fn invalid_utf8_arguments_give_one_message() {
     let folder = with_profile(BRIEF);
     let odd = OsStr::from_bytes(b"caf\xe9");
     for (arguments, is_fine) in [
@@ -101,7 +101,7 @@ fn words_that_are_no_text_are_one_message() {
 }
 
 #[test]
-fn each_signal_that_ends_programs_ends_a_run_in_good_order() {
+fn every_terminating_signal_ends_a_run_cleanly() {
     for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
         let folder = with_profile(&BRIEF.replace("200ms", "20s"));
         let mut command = heeding();
@@ -118,7 +118,7 @@ fn each_signal_that_ends_programs_ends_a_run_in_good_order() {
 }
 
 #[test]
-fn runs_in_the_same_second_all_keep_their_records() {
+fn runs_started_in_the_same_second_keep_their_records() {
     let folder = with_profile(BRIEF);
     let words = ["run", "quick.toml", "--format", "csv", "--history", "--save-baseline", "main"];
     let children: Vec<Child> =
@@ -138,7 +138,7 @@ fn runs_in_the_same_second_all_keep_their_records() {
 }
 
 #[test]
-fn no_name_leads_out_of_the_folder_for_reports() {
+fn no_name_leads_out_of_the_report_folder() {
     let folder = with_profile(BRIEF);
     let profile = folder.path().join("deep/...toml");
     fs::create_dir(folder.path().join("deep")).expect("a folder");
@@ -166,7 +166,7 @@ fn no_name_leads_out_of_the_folder_for_reports() {
 }
 
 #[test]
-fn what_is_no_file_is_not_waited_for() {
+fn special_files_are_refused_without_waiting() {
     let folder = with_profile(BRIEF);
     let pipe = folder.path().join("pipe");
     mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
@@ -189,7 +189,7 @@ fn what_is_no_file_is_not_waited_for() {
 }
 
 #[test]
-fn of_a_page_that_finds_no_room_in_the_summary_nothing_stays() {
+fn a_page_that_does_not_fit_the_summary_is_removed() {
     let folder = with_profile(BRIEF);
     let before = vec![b'x'; 1000 * 1024 - 100];
     fs::write(folder.path().join("summary"), &before).expect("written");
@@ -202,7 +202,7 @@ fn of_a_page_that_finds_no_room_in_the_summary_nothing_stays() {
 }
 
 #[test]
-fn a_page_of_the_manual_is_written_whole_beside_the_one_that_is_there() {
+fn manual_pages_are_replaced_atomically() {
     let folder = TempDir::new().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     fs::write(path("badpeer.1"), "the page before").expect("written");
@@ -214,7 +214,7 @@ fn a_page_of_the_manual_is_written_whole_beside_the_one_that_is_there() {
 }
 
 #[test]
-fn two_profiles_of_one_name_keep_no_baseline_of_each_other() {
+fn two_profiles_of_one_name_do_not_share_a_baseline() {
     let folder: TempDir = with_profile(BRIEF);
     fs::create_dir(folder.path().join("other")).expect("a folder");
     fs::write(folder.path().join("other/quick.toml"), BRIEF).expect("written");
@@ -232,7 +232,7 @@ fn two_profiles_of_one_name_keep_no_baseline_of_each_other() {
 }
 
 #[test]
-fn a_profile_that_cannot_be_run_is_told_of_by_its_line() {
+fn an_impossible_profile_is_reported_with_its_line() {
     let deep = format!("title = \"x\"\na = {}{}\n", "[".repeat(3000), "]".repeat(3000));
     let dots = format!("{BRIEF}[sweep]\n\"clients{}\" = [1]\n", ".a".repeat(300_000));
     let stalled =
@@ -268,7 +268,7 @@ fn a_profile_that_cannot_be_run_is_told_of_by_its_line() {
 }
 
 #[test]
-fn a_time_without_a_unit_is_refused() {
+fn a_duration_without_a_unit_is_refused() {
     let folder = with_profile(&format!("{BRIEF}[expect]\n\"good.latency_p99\" = \"< 100\"\n"));
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
     assert_eq!(code, Some(2), "{said}");
@@ -276,7 +276,7 @@ fn a_time_without_a_unit_is_refused() {
 }
 
 #[test]
-fn what_stands_where_the_link_to_the_newest_run_belongs_is_not_touched() {
+fn a_file_in_place_of_the_latest_link_is_kept() {
     let folder = with_profile(BRIEF);
     let latest = folder.path().join("reports/quick/latest");
     fs::create_dir_all(latest.parent().expect("a folder")).expect("a folder");
@@ -292,7 +292,7 @@ fn what_stands_where_the_link_to_the_newest_run_belongs_is_not_touched() {
 
 /// Threads and processes count together for one user.
 #[test]
-fn threads_that_cannot_be_made_are_one_message() {
+fn failed_thread_creation_gives_one_message() {
     let folder = with_profile(BRIEF);
     // The superuser has no limit: somebody else has.
     let is_root = fs::metadata("/proc/self").expect("a process").uid() == 0;
@@ -335,7 +335,7 @@ fn threads_that_cannot_be_made_are_one_message() {
 }
 
 #[test]
-fn a_shorter_window_is_not_what_an_expectation_fails_for() {
+fn a_shorter_window_alone_fails_no_expectation() {
     let profile = BRIEF.replace("200ms", "10s")
         + "[expect]\n\"good.requests\" = \"> 1800, < 2200\"\n\"good.evicted\" = \"= 3\"\n\"good.corrupt\" = \"= 0\"\n\
            \"good.latency_p50\" = \"< 1s\"\n";

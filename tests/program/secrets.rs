@@ -8,7 +8,7 @@ use super::output::{BRIEF, below};
 use crate::common::{BADPEER, badpeer, ending, record, with_profile};
 
 #[test]
-fn secrets_are_sent_and_stand_in_no_file() {
+fn secrets_are_sent_and_written_to_no_file() {
     let folder = TempDir::new().expect("a folder");
     let arguments = ["bench", "http://127.0.0.1:0/", "-d", "200ms", "--warmup", "0s", "-c", "2"];
     let arguments = [&["bench", "http://127.0.0.1:0/?a=b&access_token=hunter2"], &arguments[2..]].concat();
@@ -46,7 +46,7 @@ fn stands_in_no_file(word: &str, reports: &Path) {
 }
 
 #[test]
-fn secrets_that_are_set_or_swept_stand_in_no_file() {
+fn set_or_swept_secrets_are_written_to_no_file() {
     let brief = BRIEF.replace("\nload =", "\nprotocol = \"http\"\nload =").replace(", payload = \"64B\"", "");
     let sweep = "[server]\nprotocol = \"http\"\n[sweep]\n\"clients.good.http.headers.Authorization\" = ";
     let folder = with_profile(&format!("{brief}{sweep}[\"Bearer hunter2\", \"Bearer hunter2b\"]\n"));
