@@ -40,7 +40,7 @@ fn brief(shipped: &Shipped) -> Option<Record> {
 }
 
 #[test]
-fn every_profile_runs_and_its_accounts_add_up() {
+fn every_profile_runs_and_its_counts_balance() {
     // Several at a time: no rate is judged here.
     let turn = AtomicUsize::new(0);
     std::thread::scope(|scope| {
