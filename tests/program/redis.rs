@@ -48,7 +48,7 @@ fn run(groups: &[String]) -> Option<Vec<Value>> {
 }
 
 #[test]
-fn values_of_every_size_come_back_as_they_were_set() {
+fn values_of_every_size_are_read_back() {
     let mut groups = vec![group("PING", "depth = 1", false), group("PING", "depth = 32", false)];
     for size in [1, 100, 65_536, 1_048_576] {
         let pace = if size > 1000 { "rate = \"20/s\"" } else { "depth = 16" };
@@ -62,7 +62,7 @@ fn values_of_every_size_come_back_as_they_were_set() {
 }
 
 #[test]
-fn arrays_within_arrays_and_integers_are_answers() {
+fn nested_arrays_and_integers_are_accepted() {
     let groups = [
         group("RPUSH list", "rate = \"200/s\", payload = 10", false),
         group("LRANGE list 0 9", "depth = 8", true),
@@ -76,7 +76,7 @@ fn arrays_within_arrays_and_integers_are_answers() {
 }
 
 #[test]
-fn values_are_compared_as_far_as_is_said() {
+fn check_decides_how_much_of_a_value_is_compared() {
     // Somebody changes what others ask for: a value of the user's own, which is never the same for long.
     let changing = |keys: &str| {
         format!(
@@ -103,7 +103,7 @@ fn values_are_compared_as_far_as_is_said() {
 }
 
 #[test]
-fn errors_and_nulls_are_told_from_answers() {
+fn errors_and_nulls_are_distinguished_from_values() {
     let groups = [
         group("SET text", "depth = 1, payload = 10", false),
         group("INCR text", "depth = 4", true),
