@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::common::{badpeer, ending, trial};
 
 #[test]
-fn a_refused_upload_is_told_with_its_status() {
+fn a_refused_upload_is_reported_with_its_status() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     thread::spawn(move || {
