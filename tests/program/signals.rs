@@ -44,7 +44,7 @@ const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"1500ms\"\
                      load = { rate = \"200/s\", payload = \"64B\" }\n";
 
 #[test]
-fn a_signal_that_a_run_was_started_to_ignore_does_not_end_it() {
+fn an_ignored_signal_does_not_end_a_run() {
     let program = format!("[server]\ncommand = [\"{BADPEER}\", \"serve\", \"--listen\", \"{{address}}\"]\n");
     for server in ["", &program] {
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
@@ -73,7 +73,7 @@ fn greeting(child: &mut Child) -> (String, BufReader<ChildStdout>) {
 }
 
 #[test]
-fn a_signal_that_a_server_was_started_to_ignore_does_not_end_it() {
+fn an_ignored_signal_does_not_end_a_server() {
     let folder = TempDir::new().expect("a folder");
     for (name, ignored, heeded) in [
         ("INT", Signal::SIGINT, Signal::SIGTERM),
@@ -98,7 +98,7 @@ fn a_signal_that_a_server_was_started_to_ignore_does_not_end_it() {
 }
 
 #[test]
-fn a_server_that_computes_ends_with_its_harness() {
+fn a_computing_server_ends_with_its_harness() {
     // As a harness does, which waits for them: its children inherit that.
     SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]).thread_block().expect("blocked");
     let folder = TempDir::new().expect("a folder");
@@ -130,7 +130,7 @@ fn a_server_that_computes_ends_with_its_harness() {
 }
 
 #[test]
-fn a_server_without_work_ends_with_its_harness_in_good_order() {
+fn an_idle_server_ends_cleanly_with_its_harness() {
     let folder = TempDir::new().expect("a folder");
     let words = ["serve", "--listen", "127.0.0.1:0", "--drain", "200ms", "--until-stdin-ends"];
     let mut command = Command::new(BADPEER);
