@@ -100,7 +100,7 @@ fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32
 }
 
 #[test]
-fn requests_that_find_no_free_connection_count_from_when_they_were_due() {
+fn requests_without_a_free_connection_count_from_their_due_time() {
     let _turn = turn();
     let (server, address) = Served::start();
     let group = "count = 16\nload = { rate = \"500/s\" }\nrequests_per_connection = 1\n\
@@ -113,7 +113,7 @@ fn requests_that_find_no_free_connection_count_from_when_they_were_due() {
     // Of 2,000 requests 500 were due while the server stood still: the slowest 20 waited for nearly all of it.
     assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
     assert!((0.9..1.6).contains(&(number(&trial, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
-    if was_disturbed("requests_that_find_no_free_connection_count_from_when_they_were_due", code, &trial) {
+    if was_disturbed("requests_without_a_free_connection_count_from_their_due_time", code, &trial) {
         return;
     }
     assert_eq!(code, Some(1), "{said}");
@@ -131,7 +131,7 @@ fn was_disturbed(test: &str, code: Option<i32>, trial: &Value) -> bool {
 }
 
 #[test]
-fn a_server_that_stops_answering_in_mid_run_fails_its_latency() {
+fn a_server_that_stops_answering_fails_its_latency() {
     let _turn = turn();
     for group in ["count = 16\nload = { rate = \"500/s\" }", "count = 16\nload = { depth = 1 }"] {
         let (server, address) = Served::start();
@@ -139,7 +139,7 @@ fn a_server_that_stops_answering_in_mid_run_fails_its_latency() {
         let text = profile(address, "2s", group, expect);
         let (code, said, trial) = run(&text, 1500, |_| signal(server.0.id(), Signal::SIGSTOP));
         signal(server.0.id(), Signal::SIGCONT);
-        if was_disturbed("a_server_that_stops_answering_in_mid_run_fails_its_latency", code, &trial) {
+        if was_disturbed("a_server_that_stops_answering_fails_its_latency", code, &trial) {
             continue;
         }
         assert_eq!(code, Some(1), "{said}");
@@ -180,7 +180,7 @@ fn answering(answer: impl Fn(&mut TcpStream) -> bool + Copy + Send + 'static) ->
 }
 
 #[test]
-fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
+fn a_server_with_two_second_answers_is_slow_and_not_silent() {
     let _turn = turn();
     let address = answering(|stream| {
         thread::sleep(Duration::from_millis(1200));
@@ -196,7 +196,7 @@ fn a_server_that_takes_two_seconds_for_each_answer_is_slow_and_not_silent() {
 }
 
 #[test]
-fn a_latency_that_badpeer_made_up_by_standing_still_is_not_judged() {
+fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
     let _turn = turn();
     let (_server, address) = Served::start();
     let expect = "\"good.latency_p99\" = \"< 8ms\"";
@@ -213,7 +213,7 @@ fn a_latency_that_badpeer_made_up_by_standing_still_is_not_judged() {
 }
 
 #[test]
-fn requests_that_were_due_while_badpeer_stood_still_at_the_end_are_in_the_account() {
+fn requests_due_while_the_harness_was_stopped_are_counted() {
     let _turn = turn();
     let (_server, address) = Served::start();
     let text = profile(address, "1s", "count = 16\nload = { rate = \"1000/s\" }", "");
@@ -229,7 +229,7 @@ fn requests_that_were_due_while_badpeer_stood_still_at_the_end_are_in_the_accoun
 }
 
 #[test]
-fn an_open_loop_that_starts_within_the_window_is_invalid() {
+fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
     let _turn = turn();
     let (_server, address) = Served::start();
     let group = "count = 20\nconnect_rate = \"20/s\"\nload = { rate = \"200/s\" }";
@@ -240,7 +240,7 @@ fn an_open_loop_that_starts_within_the_window_is_invalid() {
 }
 
 #[test]
-fn rates_of_a_run_that_is_cut_short_are_over_the_time_that_was_measured() {
+fn rates_of_an_interrupted_run_are_per_measured_time() {
     let _turn = turn();
     let (server, address) = Served::start();
     let text = profile(address, "20s", "count = 4\nload = { rate = \"500/s\" }", "");
@@ -254,7 +254,7 @@ fn rates_of_a_run_that_is_cut_short_are_over_the_time_that_was_measured() {
 }
 
 #[test]
-fn a_server_that_closes_after_each_answer_without_a_word_is_told_of() {
+fn an_unannounced_close_after_each_answer_gets_a_note() {
     let _turn = turn();
     let address = answering(|stream| {
         let _ = stream.write_all(OK);
