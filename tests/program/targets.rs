@@ -67,7 +67,7 @@ fn running() -> (Running, String) {
 }
 
 #[test]
-fn a_program_is_started_measured_and_ended_with_its_children() {
+fn a_program_and_its_children_are_started_measured_and_ended() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("greeting.txt"), "hello {port} {other}").expect("written");
     let echo = format!("{BADPEER} serve --listen {{address}} --protocol echo");
@@ -102,7 +102,7 @@ fn a_program_is_started_measured_and_ended_with_its_children() {
 }
 
 #[test]
-fn evictions_are_timed_without_a_word_from_the_server() {
+fn evictions_are_timed_without_help_from_the_server() {
     let folder = TempDir::new().expect("a folder");
     let server =
         echo().replace("\"echo\"]", "\"frame\", \"--send-timeout\", \"600ms\", \"--evict-by\", \"EVICT\"]");
@@ -128,7 +128,7 @@ fn evictions_are_timed_without_a_word_from_the_server() {
 }
 
 #[test]
-fn a_server_that_runs_is_found_by_its_port_and_goes_on() {
+fn an_attached_server_is_found_by_its_port_and_left_running() {
     let folder = TempDir::new().expect("a folder");
     let (mut server, address) = running();
     let (code, said) =
@@ -148,7 +148,7 @@ fn a_server_that_runs_is_found_by_its_port_and_goes_on() {
 }
 
 #[test]
-fn a_bench_is_a_profile() {
+fn bench_prints_an_equivalent_profile() {
     let folder = TempDir::new().expect("a folder");
     let words = [
         "bench",
@@ -176,7 +176,7 @@ fn a_bench_is_a_profile() {
 }
 
 #[test]
-fn a_missing_program_is_skipped_where_the_profile_says_how_to_install_it() {
+fn a_missing_program_with_install_instructions_is_skipped() {
     let folder = TempDir::new().expect("a folder");
     let command = "[\"no-such-server\", \"{port}\"]";
     let (code, said) = run(&profile(command, "install = \"ask its author\"\n"), folder.path());
@@ -195,7 +195,7 @@ fn a_missing_program_is_skipped_where_the_profile_says_how_to_install_it() {
 }
 
 #[test]
-fn a_server_that_does_not_come_up_is_told_with_its_last_words() {
+fn a_server_that_does_not_start_is_reported_with_its_output() {
     let folder = TempDir::new().expect("a folder");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = format!("address = \"{}\"\n", taken.local_addr().expect("an address"));
@@ -220,7 +220,7 @@ fn a_server_that_does_not_come_up_is_told_with_its_last_words() {
 }
 
 #[test]
-fn a_killed_harness_leaves_neither_server_nor_directory_behind() {
+fn a_killed_harness_leaves_no_server_and_no_directory() {
     let folder = TempDir::new().expect("a folder");
     let script = format!("sleep 4713 & {BADPEER} serve --listen {{address}} --protocol echo");
     fs::write(folder.path().join("other.toml"), profile(&shell(&script), "")).expect("written");
@@ -248,11 +248,11 @@ fn a_killed_harness_leaves_neither_server_nor_directory_behind() {
 }
 
 #[test]
-fn a_server_is_driven_at_the_address_of_its_name_at_which_it_listens() {
+fn a_server_is_driven_at_the_resolved_address_it_listens_on() {
     let addresses: Vec<SocketAddr> = "localhost:0".to_socket_addrs().expect("a name").collect();
     let Some(six) = addresses.iter().find(|address| address.is_ipv6() && TcpListener::bind(address).is_ok())
     else {
-        return skip("a_server_is_driven_at_the_address_of_its_name_at_which_it_listens: no IPv6 localhost");
+        return skip("a_server_is_driven_at_the_resolved_address_it_listens_on: no IPv6 localhost");
     };
     let folder = TempDir::new().expect("a folder");
     let command = echo().replace("{address}", &format!("[{}]:{{port}}", six.ip()));
