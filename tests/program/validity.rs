@@ -118,7 +118,7 @@ const PACED: &str = "count = 8\nload = { rate = \"1000/s\", payload = \"64B\" }"
 const CLOSED: &str = "count = 8\nload = { depth = 1, payload = \"64B\" }";
 
 #[test]
-fn clients_that_were_stopped_prove_nothing() {
+fn stopped_clients_make_a_run_invalid() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let child = started(command(folder.path(), &profile(None, "2s", CLOSED, "\"good.evicted\" = \"= 0\"")));
     thread::sleep(Duration::from_millis(900));
@@ -133,7 +133,7 @@ fn clients_that_were_stopped_prove_nothing() {
 }
 
 #[test]
-fn what_befell_the_warm_up_is_not_held_against_the_window() {
+fn disturbances_of_the_warm_up_do_not_count() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let text = profile(None, "1s", PACED, "").replace("warmup = \"100ms\"", "warmup = \"2s\"");
     let child = started(command(folder.path(), &text));
@@ -147,7 +147,7 @@ fn what_befell_the_warm_up_is_not_held_against_the_window() {
 }
 
 #[test]
-fn clients_that_run_out_of_descriptors_keep_what_they_measured() {
+fn clients_out_of_descriptors_keep_their_measurements() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let late = "count = 400\nstart = \"700ms\"\ntx = \"idle\"";
     let text =
@@ -170,7 +170,7 @@ fn clients_that_run_out_of_descriptors_keep_what_they_measured() {
 }
 
 #[test]
-fn clients_that_run_out_of_ports_say_how_many_there_were() {
+fn clients_out_of_ports_report_how_many_there_were() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     fs::write(folder.path().join("trust.toml"), profile(None, "1s", &PACED.replace('8', "80"), ""))
         .expect("written");
@@ -191,7 +191,7 @@ fn clients_that_run_out_of_ports_say_how_many_there_were() {
 }
 
 #[test]
-fn connections_that_the_server_never_saw_are_counted_at_its_own_socket() {
+fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let (_socket, address) = deaf(1);
     let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"");
@@ -220,7 +220,7 @@ fn connections_that_the_server_never_saw_are_counted_at_its_own_socket() {
 }
 
 #[test]
-fn connections_that_another_server_dropped_are_its_own_affair() {
+fn connections_dropped_by_another_server_do_not_count() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let (_socket, other) = deaf(1);
     let child = started(command(folder.path(), &profile(None, "1500ms", PACED, "")));
@@ -247,7 +247,7 @@ fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
 }
 
 #[test]
-fn a_server_that_stops_for_a_second_shows_in_the_percentiles() {
+fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     // A machine that is too busy for the figures says so itself; it may be quieter the next time.
     let mut tries = (0..3).map(|_| stopped_for_a_second(folder.path()));
@@ -268,7 +268,7 @@ fn a_server_that_stops_for_a_second_shows_in_the_percentiles() {
 }
 
 #[test]
-fn a_server_that_never_answers_shows_by_what_is_open_and_for_how_long() {
+fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -293,7 +293,7 @@ fn a_server_that_never_answers_shows_by_what_is_open_and_for_how_long() {
 }
 
 #[test]
-fn a_server_that_hangs_for_good_does_not_hide_behind_those_it_answered() {
+fn a_server_that_hangs_fails_despite_earlier_answers() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let (server, address) = running();
     let child = started(command(folder.path(), &profile(Some(address), "2s", PACED, "")));
