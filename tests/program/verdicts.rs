@@ -62,14 +62,14 @@ fn assert_silence_fails(test: &str, found: &(Option<i32>, String), words: &[&str
 }
 
 #[test]
-fn a_server_that_answers_everybody_passes() {
+fn a_server_that_answers_all_requests_passes() {
     for flags in [&[][..], &["-r", "400"]] {
-        assert_passes("a_server_that_answers_everybody_passes", serve(Requests::Http, |_, _| ok()), flags);
+        assert_passes("a_server_that_answers_all_requests_passes", serve(Requests::Http, |_, _| ok()), flags);
     }
 }
 
 #[test]
-fn answers_that_are_errors_fail_with_the_first_one_and_what_to_write() {
+fn error_answers_fail_showing_the_first_one_and_the_remedy() {
     for (status, words) in [
         ("500 Internal Server Error", "look into what the server says of it, or allow it with --status 500"),
         ("404 Not Found", "name a path that exists, or allow it with --status 404"),
@@ -84,7 +84,7 @@ fn answers_that_are_errors_fail_with_the_first_one_and_what_to_write() {
 }
 
 #[test]
-fn one_error_in_a_hundred_is_an_error() {
+fn one_error_in_a_hundred_fails() {
     let act = |asked: wrong::Asked, _: &[u8]| {
         if asked.of_all % 100 == 50 { answer("404 Not Found", "no") } else { ok() }
     };
@@ -97,7 +97,7 @@ fn one_error_in_a_hundred_is_an_error() {
 }
 
 #[test]
-fn statuses_that_are_allowed_are_no_errors() {
+fn allowed_statuses_are_no_errors() {
     let alternating = || {
         serve(Requests::Http, |asked, _| {
             if asked.of_all % 2 == 0 { ok() } else { answer("404 Not Found", "nothing here") }
@@ -116,7 +116,7 @@ fn statuses_that_are_allowed_are_no_errors() {
 }
 
 #[test]
-fn a_head_with_bare_line_feeds_is_named_and_no_silence() {
+fn a_head_with_bare_line_feeds_is_reported_and_not_as_silence() {
     let act = |_: wrong::Asked, _: &[u8]| Act::Say(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok".to_vec());
     let found = http(serve(Requests::Http, act), &[]);
     assert_fails(&found, &["corrupt_bytes = 0", "bare LF", "`HTTP/1.1 200 OK\\nContent-Length: 2\\n\\nok`"]);
@@ -144,14 +144,14 @@ fn a_server_that_falls_silent_fails() {
 }
 
 #[test]
-fn connections_that_got_no_answer_are_counted() {
+fn connections_without_an_answer_fail() {
     let half = |asked: wrong::Asked, _: &[u8]| if asked.connection % 2 == 1 { Act::Hang } else { ok() };
     let found = http(serve(Requests::Http, half), &[]);
     let silent = "good.silent_connections = 0: 2";
     let wait = "good.longest_wait <= 1s or <= 20 * latency_p50: >";
     // A long wait may be others' where what is silent for good is not.
     let words = if found.1.contains("times are invalid") { &[silent][..] } else { &[silent, wait] };
-    assert_silence_fails("connections_that_got_no_answer_are_counted", &found, words);
+    assert_silence_fails("connections_without_an_answer_fail", &found, words);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_server_that_ends_connections_without_an_answer_fails() {
 }
 
 #[test]
-fn answers_that_change_fail_as_far_as_they_are_compared() {
+fn changing_answers_fail_as_far_as_check_compares() {
     let changing = || {
         serve(Requests::Http, |asked, _| answer("200 OK", if asked.of_all > 40 { "jello" } else { "hello" }))
     };
@@ -213,14 +213,14 @@ fn answers_that_change_fail_as_far_as_they_are_compared() {
 }
 
 #[test]
-fn resp_errors_fail() {
+fn resp_error_answers_fail() {
     let act = |_: wrong::Asked, _: &[u8]| Act::Say(b"-NOAUTH Authentication required.\r\n".to_vec());
     let found = resp(serve(Requests::Resp, act));
     assert_fails(&found, &["good.errors = 0", "`-NOAUTH Authentication required.`", "send no password"]);
 }
 
 #[test]
-fn a_server_that_speaks_something_else_is_told_by_what_it_says() {
+fn another_protocol_is_recognized_by_its_answer() {
     let act = |_: wrong::Asked, _: &[u8]| {
         Act::Say(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".to_vec())
     };
@@ -234,7 +234,7 @@ fn a_server_that_speaks_something_else_is_told_by_what_it_says() {
 }
 
 #[test]
-fn the_verdicts_alone_begin_with_what_fails() {
+fn quiet_output_begins_with_the_failures() {
     let (code, said) = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["--quiet"]);
     assert_eq!(code, Some(1), "{said}");
     let verdicts = said.split_once("FAIL good.errors = 0").expect("the verdict");
@@ -242,7 +242,7 @@ fn the_verdicts_alone_begin_with_what_fails() {
 }
 
 #[test]
-fn what_cannot_be_asked_for_is_refused() {
+fn impossible_bench_flags_are_refused() {
     for (arguments, part) in [
         (&["127.0.0.1:1", "--status", "200"][..], "--status is about HTTP"),
         (&["127.0.0.1:1", "-p", "resp", "--check", "status"], "what resp answers is known"),
@@ -257,7 +257,7 @@ fn what_cannot_be_asked_for_is_refused() {
 }
 
 #[test]
-fn what_is_asked_for_is_what_was_said() {
+fn bench_flags_set_the_request() {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("body.bin"), b"\x00\r\nabc").expect("written");
     for (flags, begins, fields, body) in [
