@@ -58,7 +58,7 @@ fn faulty_server() -> SocketAddr {
 }
 
 #[test]
-fn good_clients_that_nobody_answers_make_a_run_inconclusive() {
+fn unanswered_good_clients_make_a_run_inconclusive() {
     let silent = at(serve(Requests::Http, |_, _| Act::Hang));
     for expect in ["", "\"good.evicted\" = \"= 0\"", "corrupt_bytes = \"= 0\""] {
         let (code, said, record) = run(&silent, HTTP, expect);
@@ -74,7 +74,7 @@ fn good_clients_that_nobody_answers_make_a_run_inconclusive() {
 }
 
 #[test]
-fn a_closed_loop_that_the_server_lets_run_dry_is_inconclusive() {
+fn a_closed_loop_that_runs_dry_is_inconclusive() {
     // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to tell.
     let from_then_on = |act: fn() -> Act| {
         let begun = OnceLock::new();
@@ -93,7 +93,7 @@ fn a_closed_loop_that_the_server_lets_run_dry_is_inconclusive() {
 }
 
 #[test]
-fn wrong_bytes_fail_though_nobody_asked() {
+fn wrong_bytes_fail_without_an_expectation() {
     let (code, said, _) = run(&at(faulty_server()), ECHO, "server_rss_peak = \"< 10GiB\"");
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("FAIL corrupt_bytes = 0 (implied)"), "{said}");
@@ -103,7 +103,7 @@ fn wrong_bytes_fail_though_nobody_asked() {
 }
 
 #[test]
-fn errors_fail_though_nobody_asked() {
+fn errors_fail_without_an_expectation() {
     let act = |asked: Asked, _: &[u8]| if asked.number == 5 { answer("404 Not Found", "no") } else { ok() };
     let server = || at(serve(Requests::Http, act));
     let (code, said, _) = run(&server(), HTTP, "\"good.evicted\" = \"= 0\"");
@@ -124,7 +124,7 @@ fn errors_fail_though_nobody_asked() {
 }
 
 #[test]
-fn latencies_of_requests_that_nobody_answered_are_lower_bounds() {
+fn latencies_of_unanswered_requests_are_lower_bounds() {
     let act = |asked: Asked, _: &[u8]| if asked.of_all >= 200 { Act::Hang } else { ok() };
     let open = "protocol = \"http\"\nload = { rate = \"400/s\" }";
     let expect = "\"good.latency_p99\" = \"< 100ms\"";
@@ -149,7 +149,7 @@ fn started(folder: &Path, arguments: &[&str]) -> Child {
 }
 
 #[test]
-fn wrong_bytes_are_no_matter_of_time() {
+fn wrong_bytes_fail_even_in_an_invalid_trial() {
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&at(faulty_server()), ECHO, expect).replace("\"1s\"", "\"2s\""));
     let mut child = started(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
@@ -174,7 +174,7 @@ fn wrong_bytes_are_no_matter_of_time() {
 }
 
 #[test]
-fn a_server_that_dies_is_a_failure_and_what_it_did_before_is_kept() {
+fn a_server_that_dies_fails_and_its_measurements_are_kept() {
     // The process that is watched in the server's place.
     let mut process = Command::new("sleep").arg("100").spawn().expect("sleep");
     let attach = format!("{}, pid = {}", at(faulty_server()), process.id());
