@@ -35,7 +35,7 @@ fn folded_fields_and_long_heads_are_accepted() {
 }
 
 #[test]
-fn interim_answers_without_an_end_are_named() {
+fn endless_interim_answers_are_reported() {
     let found = http(saying("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(200)), &[]);
     assert_fails(
         &found,
@@ -44,7 +44,7 @@ fn interim_answers_without_an_end_are_named() {
 }
 
 #[test]
-fn a_raw_answer_of_any_length_is_checked_to_its_end() {
+fn a_raw_answer_of_any_length_is_checked_completely() {
     // Of two answers, one ends with another byte.
     let address = serve(Requests::Echo(4), |asked: Asked, _| {
         let mut bytes = vec![0; LARGE];
@@ -61,7 +61,7 @@ fn a_raw_answer_of_any_length_is_checked_to_its_end() {
     let good = trial(folder.path(), "quick")["groups"][0].clone();
     let flaw = &good["content"]["first_fault"]["flaw"];
     if good["requests"]["answered"].as_u64() < Some(2) && (flaw.is_null() || flaw == "cut-off") {
-        return skip("a_raw_answer_of_any_length_is_checked_to_its_end: the machine is too busy");
+        return skip("a_raw_answer_of_any_length_is_checked_completely: the machine is too busy");
     }
     let within = LARGE - (4 << 20);
     assert_eq!(flaw["different-within"]["bytes"], within, "{good}");
