@@ -44,7 +44,7 @@ fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
 }
 
 #[test]
-fn memory_that_comes_and_goes_between_two_samples_is_in_the_peak() {
+fn memory_freed_between_two_samples_is_in_the_peak() {
     let _turn = turn();
     // Samples are taken at 0.25, 2 and 3.25 s.
     let (trial, said) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
@@ -61,7 +61,7 @@ fn memory_that_comes_and_goes_between_two_samples_is_in_the_peak() {
 }
 
 #[test]
-fn memory_starts_when_the_workers_are_there() {
+fn memory_growth_counts_from_the_started_workers() {
     let _turn = turn();
     let (trial, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
     let processes = number(&trial, "server_processes_start");
@@ -72,7 +72,7 @@ fn memory_starts_when_the_workers_are_there() {
 }
 
 #[test]
-fn a_server_that_does_not_come_to_rest_is_said_not_to() {
+fn a_server_that_does_not_come_to_rest_gets_a_note() {
     let _turn = turn();
     let (trial, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
     assert!(texts(&trial, "notes").contains("the server did not come to rest within 1 s"), "{said}");
@@ -81,7 +81,7 @@ fn a_server_that_does_not_come_to_rest_is_said_not_to() {
 /// The instants at which the sockets were read, and what was seen of them, in a run with so many idle connections that a
 /// dump of them costs more than a fifth of the time between two samples.
 #[test]
-fn borders_of_the_window_are_sampled_however_long_a_sample_takes() {
+fn window_borders_are_sampled_even_if_samples_are_slow() {
     let _turn = turn();
     let (trial, said) = run(
         "title = \"window\"\nwarmup = \"1250ms\"\nmeasure = \"700ms\"\nsample_every = \"10ms\"\n[[clients]]\nname = \"idle\"\n\
@@ -134,7 +134,7 @@ fn server_of(badpeer: &Child) -> u32 {
 }
 
 #[test]
-fn what_the_sample_at_the_end_lacks_is_absent_and_said_to_be() {
+fn values_missing_in_the_last_sample_are_absent_with_a_note() {
     let _turn = turn();
     let folder = with_profile(
         "title = \"window\"\nwarmup = \"200ms\"\nmeasure = \"3s\"\n[[clients]]\nname = \"good\"\ncount = 4\n\
@@ -169,7 +169,7 @@ fn attached(address: SocketAddr) -> (Value, String) {
 }
 
 #[test]
-fn another_client_at_the_servers_port_makes_figures_invalid() {
+fn another_client_on_the_servers_port_makes_a_run_invalid() {
     let _turn = turn();
     for (anew, pause) in [(false, Duration::ZERO), (true, Duration::from_millis(2))] {
         let address = server_here();
@@ -185,7 +185,7 @@ fn another_client_at_the_servers_port_makes_figures_invalid() {
 }
 
 #[test]
-fn bench_sees_another_client_too() {
+fn another_client_on_the_port_makes_a_bench_invalid() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let address = server_here();
     let _other = OtherClient::start(address, Duration::ZERO, false);
@@ -200,7 +200,7 @@ fn bench_sees_another_client_too() {
 }
 
 #[test]
-fn a_client_that_looks_now_and_then_is_told_and_one_that_is_silent_is_not() {
+fn an_occasional_other_client_gets_a_note_and_a_silent_one_does_not() {
     let _turn = turn();
     let address = server_here();
     let silent = TcpStream::connect(address).expect("a connection");
@@ -228,7 +228,7 @@ fn at_border(trial: &Value, border: i64) -> Option<(f64, f64)> {
 }
 
 #[test]
-fn costs_and_answers_are_counted_between_the_same_readings() {
+fn costs_and_answers_are_counted_between_equal_readings() {
     let _turn = turn();
     // The window's borders are no multiples of the sampling period.
     let profile = "title = \"window\"\nwarmup = \"250ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 8\n\
@@ -246,7 +246,7 @@ fn costs_and_answers_are_counted_between_the_same_readings() {
 }
 
 #[test]
-fn how_cores_were_shared_out_is_told() {
+fn the_split_of_cores_is_reported() {
     let _turn = turn();
     let folder = TempDir::new().expect("a folder");
     let said = ending(&badpeer(&["doctor"], folder.path())).1;
