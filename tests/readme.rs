@@ -99,7 +99,7 @@ fn parse(command: &str, path: &Path) {
 }
 
 #[test]
-fn every_command_is_one_that_badpeer_knows() {
+fn every_documented_command_parses() {
     let mut checked = 0;
     for (path, block) in blocks("sh") {
         for line in block.lines() {
@@ -130,7 +130,7 @@ fn badpeers(value: &Yaml, found: &mut Vec<String>) {
 }
 
 #[test]
-fn the_workflows_are_yaml_and_their_commands_are_known() {
+fn documented_workflows_are_yaml_and_their_commands_parse() {
     let own = document(".github/workflows/ci.yml");
     let mut checked = 0;
     for (path, text) in blocks("yaml").into_iter().chain([(own.path, own.text)]) {
@@ -147,7 +147,7 @@ fn the_workflows_are_yaml_and_their_commands_are_known() {
 }
 
 #[test]
-fn the_profiles_are_valid() {
+fn documented_profiles_are_valid() {
     let profiles = blocks("toml");
     assert!(profiles.len() >= 3, "{} profiles", profiles.len());
     for (path, text) in profiles {
@@ -159,7 +159,7 @@ fn the_profiles_are_valid() {
 }
 
 #[test]
-fn every_link_into_the_repository_leads_somewhere() {
+fn every_link_into_the_repository_resolves() {
     let mut checked = 0;
     for page in documents() {
         let folder = page.path.parent().unwrap_or(Path::new(""));
@@ -179,13 +179,13 @@ fn every_link_into_the_repository_leads_somewhere() {
 }
 
 #[test]
-fn the_readme_is_short() {
+fn the_readme_stays_within_its_word_limit() {
     let words = document("README.md").text.split_whitespace().count();
     assert!(words <= MOST_WORDS, "README.md has {words} words, at most {MOST_WORDS} are allowed");
 }
 
 #[test]
-fn every_page_is_in_the_index_and_in_the_readme() {
+fn every_page_is_linked_from_the_index_and_the_readme() {
     let [readme, index] = ["README.md", "docs/README.md"].map(|path| document(path).links());
     for page in documents() {
         let Ok(name) = page.path.strip_prefix("docs") else { continue };
@@ -198,7 +198,7 @@ fn every_page_is_in_the_index_and_in_the_readme() {
 }
 
 #[test]
-fn the_page_about_profiles_has_a_row_for_every_profile() {
+fn profiles_md_has_a_row_for_every_profile() {
     let text = document("docs/profiles.md").text;
     for shipped in SHIPPED {
         let rows = text.matches(&format!("\n| `{}` | ", shipped.name)).count();
@@ -207,7 +207,7 @@ fn the_page_about_profiles_has_a_row_for_every_profile() {
 }
 
 #[test]
-fn the_tables_of_behaviors_have_a_row_for_every_behavior() {
+fn behaviors_md_has_a_row_for_every_behavior() {
     let [readme, page] = ["README.md", "docs/behaviors.md"].map(|path| document(path).text);
     for about in Spec::ABOUT {
         let direction = match (about.rx, about.tx) {
@@ -223,7 +223,7 @@ fn the_tables_of_behaviors_have_a_row_for_every_behavior() {
 }
 
 #[test]
-fn the_exit_codes_are_those_of_the_help() {
+fn documented_exit_codes_match_the_help() {
     let readme = document("README.md").text;
     let help = badpeer::cli::command().get_long_about().map(ToString::to_string).unwrap_or_default();
     for code in ["0", "1", "2", "3", "4", "130"] {
@@ -234,7 +234,7 @@ fn the_exit_codes_are_those_of_the_help() {
 }
 
 #[test]
-fn the_oldest_rust_is_the_one_that_is_tested() {
+fn the_documented_minimum_rust_matches_cargo_toml_and_ci() {
     let manifest = document("Cargo.toml").text;
     let line = manifest.lines().find(|line| line.starts_with("rust-version = ")).expect("a version");
     let version = line.trim_start_matches("rust-version = ").trim_matches('"');
@@ -253,7 +253,7 @@ fn percent(share: f64) -> String {
 }
 
 #[test]
-fn the_limits_are_those_that_repeats_are_judged_by() {
+fn documented_validity_limits_match_the_code() {
     let text = document("docs/measuring.md").joined();
     for said in [
         format!("in the window | {} |", ms(gate::WORST_PACING_ERROR_NS)),
@@ -279,7 +279,7 @@ fn the_limits_are_those_that_repeats_are_judged_by() {
 }
 
 #[test]
-fn the_levels_are_those_that_comparisons_are_judged_by() {
+fn documented_gate_levels_match_the_code() {
     let text = document("docs/gate.md").joined();
     for said in [
         format!("at {} for all metrics of a profile together", percent(gate::ALPHA)),
