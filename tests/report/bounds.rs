@@ -18,7 +18,7 @@ fn left_waiting() -> Record {
 }
 
 #[test]
-fn tables_show_lower_bounds_as_such() {
+fn tables_mark_lower_bounds() {
     let record = left_waiting();
     let text = terminal::render(&record, false);
     assert!(text.contains("> 3.19 ms (unanswered)"), "{text}");
@@ -33,7 +33,7 @@ fn tables_show_lower_bounds_as_such() {
 }
 
 #[test]
-fn the_summary_lists_them() {
+fn the_summary_lists_lower_bounds() {
     let summary = file(&left_waiting(), Format::Csv, "summary.csv");
     let rows: Vec<&str> = summary.lines().collect();
     assert!(rows[0].ends_with(",censored"), "{}", rows[0]);
@@ -43,7 +43,7 @@ fn the_summary_lists_them() {
 }
 
 #[test]
-fn trackers_are_told_no_lower_bound() {
+fn trackers_get_no_lower_bound() {
     for (format, name) in [
         (Format::Bencher, "bencher.json"),
         (Format::GithubBenchmark, "benchmark-smaller.json"),
@@ -61,7 +61,7 @@ fn trackers_are_told_no_lower_bound() {
 }
 
 #[test]
-fn a_lower_bound_is_worse_than_what_it_is_compared_with() {
+fn a_lower_bound_is_worse_than_a_measured_value() {
     let (whole, bounds) = (fixture::record(), left_waiting());
     let text = compare::render(&whole, &bounds);
     let line = text.lines().find(|line| line.trim_start().starts_with("latency_p99 ")).expect("the number");
@@ -78,7 +78,7 @@ fn a_lower_bound_is_worse_than_what_it_is_compared_with() {
 }
 
 #[test]
-fn the_chart_of_a_sweep_says_that_some_values_are_lower_bounds() {
+fn the_sweep_chart_mentions_lower_bounds() {
     let mut sweep = fixture::sweep();
     let caption = "Some values are lower bounds";
     assert!(!file(&sweep, Format::Html, "index.html").contains(caption));
