@@ -29,7 +29,7 @@ fn table(file: &Path) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 #[test]
-fn a_new_number_is_a_new_column_and_nothing_is_lost() {
+fn a_new_number_adds_a_column_and_keeps_the_rows() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("deep/history.csv");
     append(&file, &run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6));
@@ -53,7 +53,7 @@ fn a_new_number_is_a_new_column_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_history_that_a_link_leads_to_is_added_to_and_the_link_stays() {
+fn appending_through_a_link_keeps_the_link() {
     let folder = tempfile::tempdir().expect("a folder");
     let (kept, link) = (folder.path().join("kept.csv"), folder.path().join("link.csv"));
     std::os::unix::fs::symlink("kept.csv", &link).expect("a link");
@@ -69,7 +69,7 @@ fn a_history_that_a_link_leads_to_is_added_to_and_the_link_stays() {
 }
 
 #[test]
-fn those_who_add_at_the_same_time_lose_nothing() {
+fn concurrent_appends_lose_no_row() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
     thread::scope(|scope| {
@@ -94,7 +94,7 @@ fn those_who_add_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn each_number_is_drawn_and_no_line_leads_to_another_machine() {
+fn every_number_is_drawn_without_lines_between_machines() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
     for (day, commit) in ["aaaaaaaa", "bbbbbbbb"].into_iter().enumerate() {
@@ -122,7 +122,7 @@ fn each_number_is_drawn_and_no_line_leads_to_another_machine() {
 }
 
 #[test]
-fn a_name_in_a_history_is_text_and_one_file_whatever_it_is() {
+fn names_in_a_history_are_escaped_and_give_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
     let long = "x".repeat(250);
@@ -141,7 +141,7 @@ fn a_name_in_a_history_is_text_and_one_file_whatever_it_is() {
 }
 
 #[test]
-fn a_row_without_its_end_is_left_out_or_loses_its_last_number_and_nothing_is_glued_to_it() {
+fn a_truncated_row_is_dropped_and_not_joined_with_the_next() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
     append(&file, &run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6));
@@ -173,7 +173,7 @@ fn a_row_without_its_end_is_left_out_or_loses_its_last_number_and_nothing_is_glu
 }
 
 #[test]
-fn a_file_that_is_no_history_is_refused_with_its_line() {
+fn an_invalid_history_is_refused_naming_the_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
     let said = |text: &str| {
