@@ -54,7 +54,7 @@ fn slower() -> Record {
 }
 
 #[test]
-fn the_terminal_shows_what_matters() {
+fn the_terminal_report_matches_its_snapshot() {
     let text = terminal::render(&fixture::record(), false);
     insta::assert_snapshot!("terminal", text);
     let colored = terminal::render(&fixture::record(), true);
@@ -62,12 +62,12 @@ fn the_terminal_shows_what_matters() {
 }
 
 #[test]
-fn the_summary_of_a_ci_job_is_short() {
+fn the_markdown_summary_matches_its_snapshot() {
     insta::assert_snapshot!("markdown", file(&fixture::record(), Format::Markdown, "summary.md"));
 }
 
 #[test]
-fn two_records_are_compared_beyond_the_noise() {
+fn record_comparison_matches_its_snapshot() {
     let (a, b) = (fixture::record(), slower());
     let text = compare::render(&a, &b);
     insta::assert_snapshot!("compare", text);
@@ -86,7 +86,7 @@ fn two_records_are_compared_beyond_the_noise() {
 }
 
 #[test]
-fn nothing_for_a_terminal_is_wider_than_80_columns() {
+fn terminal_output_fits_80_columns() {
     let (record, sweep) = (fixture::record(), fixture::sweep());
     let texts = [
         terminal::render(&record, false),
@@ -100,7 +100,7 @@ fn nothing_for_a_terminal_is_wider_than_80_columns() {
 }
 
 #[test]
-fn tables_for_programs_keep_every_digit() {
+fn csv_tables_keep_every_digit() {
     let record = fixture::record();
     let series = file(&record, Format::Csv, "series.csv");
     insta::assert_snapshot!("series_csv", series.lines().take(6).collect::<Vec<_>>().join("\n"));
@@ -113,7 +113,7 @@ fn tables_for_programs_keep_every_digit() {
 }
 
 #[test]
-fn every_chart_is_a_picture_with_something_on_it() {
+fn every_chart_is_a_non_empty_picture() {
     let pictures = report::files(&fixture::record(), None, &[Format::Png]).expect("pictures");
     assert_eq!(pictures.len(), 8);
     for (name, bytes) in pictures {
@@ -162,7 +162,7 @@ fn a_chart_without_data_is_not_drawn() {
 }
 
 #[test]
-fn a_sweep_is_drawn_along_its_first_axis_and_for_each_point() {
+fn a_sweep_is_drawn_along_its_first_axis() {
     let charts = names(&fixture::sweep(), Format::Svg);
     assert!(charts.contains(&"sweep-server_rss_peak.svg".to_owned()));
     assert!(charts.contains(&"sweep-latency_p99.svg".to_owned()));
@@ -175,7 +175,7 @@ fn a_sweep_is_drawn_along_its_first_axis_and_for_each_point() {
 }
 
 #[test]
-fn an_interrupted_run_is_still_shown() {
+fn an_interrupted_run_is_reported() {
     let mut record = fixture::record();
     record.interrupted = true;
     record.points = vec![Point { axes: indexmap::IndexMap::new(), trials: Vec::new(), verdicts: Vec::new() }];
@@ -188,7 +188,7 @@ fn an_interrupted_run_is_still_shown() {
 }
 
 #[test]
-fn files_are_written_where_they_are_asked_for() {
+fn files_are_written_to_the_given_folder() {
     let dir = tempfile::tempdir().expect("a directory");
     let below = dir.path().join("a/b");
     let files = || report::files(&fixture::record(), None, &[Format::Markdown]).expect("files");
