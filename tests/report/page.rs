@@ -41,7 +41,7 @@ fn the_page_is_well_formed_and_loads_nothing() {
 }
 
 #[test]
-fn without_a_script_every_chart_is_there() {
+fn every_chart_is_visible_without_scripts() {
     for record in [fixture::record(), fixture::sweep()] {
         let (page, _) = split_scripts(&page(&record));
         for (name, _) in report::files(&record, None, &[Format::Svg]).expect("charts") {
@@ -65,7 +65,7 @@ fn line(charts: &Value, chart: &str, label: &str) -> Vec<(f64, f64)> {
 }
 
 #[test]
-fn the_values_behind_the_charts_are_the_records() {
+fn chart_values_equal_those_of_the_record() {
     let record = fixture::record();
     let (_, scripts) = split_scripts(&page(&record));
     let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
@@ -91,7 +91,7 @@ fn the_values_behind_the_charts_are_the_records() {
 }
 
 #[test]
-fn what_bad_peers_did_is_above_the_charts_over_time() {
+fn lanes_of_bad_peers_are_above_charts_over_time() {
     let (_, scripts) = split_scripts(&page(&fixture::record()));
     let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
     for chart in charts.as_array().expect("charts").iter().filter(|chart| chart["x"]["shows"] == "seconds") {
@@ -128,7 +128,7 @@ fn a_comparison_has_a_page_with_every_pair() {
 }
 
 #[test]
-fn names_from_outside_stay_text() {
+fn names_from_outside_are_escaped() {
     let evil = "<script>alert('&\"')</script>";
     let mut record = fixture::record();
     for text in [&mut record.name, &mut record.profile.title, &mut record.profile.about, &mut record.started]
