@@ -32,7 +32,7 @@ fn judged(text: &str) -> (bool, bool) {
 }
 
 #[test]
-fn the_committed_schemas_are_what_is_generated() {
+fn committed_schemas_match_the_generated_ones() {
     for (kind, name) in COMMITTED {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).expect("the schema");
@@ -63,7 +63,7 @@ fn every_shipped_profile_is_valid_and_names_its_schema() {
 }
 
 #[test]
-fn what_is_written_is_valid() {
+fn written_files_are_valid() {
     let sample = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/sample/record.json"));
     let sample: Value = serde_json::from_slice(&sample.expect("the sample")).expect("JSON");
     let made =
@@ -84,7 +84,7 @@ fn profile(server: &str, group: &str) -> String {
 }
 
 #[test]
-fn the_schema_and_the_parser_agree_on_what_is_right() {
+fn schema_and_parser_accept_the_same_profiles() {
     let load = "load = { depth = 1, payload = 9 }";
     for (server, group) in [
         ("", load),
@@ -107,7 +107,7 @@ fn the_schema_and_the_parser_agree_on_what_is_right() {
 }
 
 #[test]
-fn the_schema_and_the_parser_agree_on_what_is_wrong() {
+fn schema_and_parser_refuse_the_same_profiles() {
     let load = "load = { depth = 1, payload = 9 }";
     for (server, group) in [
         ("comand = [\"a\"]", load),
@@ -138,7 +138,7 @@ fn the_schema_and_the_parser_agree_on_what_is_wrong() {
 }
 
 #[test]
-fn an_editor_is_told_what_every_key_of_a_profile_is() {
+fn the_schema_describes_every_key() {
     let schema: Value = serde_json::from_str(&schema(Kind::Profile)).expect("JSON");
     let kinds = schema["$defs"].as_object().expect("kinds").iter();
     for (name, kind) in kinds.map(|(name, kind)| (name.as_str(), kind)).chain([("Profile", &schema)]) {
