@@ -52,7 +52,7 @@ fn folder_of_reports() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_index_has_every_run_and_comparison_the_newest_first() {
+fn the_index_lists_all_runs_and_comparisons_newest_first() {
     let folder = folder_of_reports();
     let (code, errors) = report_of(&[&format!("--index={}", folder.path().display())]);
     assert_eq!(code, 0, "{errors}");
@@ -71,7 +71,7 @@ fn the_index_has_every_run_and_comparison_the_newest_first() {
 }
 
 #[test]
-fn an_empty_folder_has_an_index_and_a_missing_one_a_message() {
+fn an_empty_folder_gives_an_index_and_a_missing_one_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, _) = report_of(&[&format!("--index={}", folder.path().display())]);
     let page = fs::read_to_string(folder.path().join("index.html")).expect("a page");
@@ -101,7 +101,7 @@ fn the_gallery_shows_the_newest_run_of_each_profile_in_one_picture() {
 }
 
 #[test]
-fn a_link_leads_to_its_file_whatever_the_folder_is_called() {
+fn links_resolve_for_any_folder_name() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["javascript:alert(1)<!--", "a#b?c%20", "x)<[y](z"] {
         keep(folder.path(), &named(name, name, "2026-01-01T00:00:00Z"), "once");
