@@ -195,7 +195,7 @@ fn all_conform(name: &str) {
 }
 
 #[test]
-fn every_format_keeps_its_rules() {
+fn every_format_is_valid() {
     all_conform("control");
     let record = fixture::record();
     let measured = record.verdicts().filter(|verdict| verdict.outcome == Outcome::Fail).count();
@@ -213,7 +213,7 @@ fn every_format_keeps_its_rules() {
 }
 
 #[test]
-fn no_name_breaks_a_format() {
+fn hostile_names_break_no_format() {
     all_conform(NASTY);
     assert!(openmetrics(&file(&named("a\"b\\c\nd,e"), Format::Openmetrics, "openmetrics.txt")) > 10);
 }
@@ -221,14 +221,14 @@ fn no_name_breaks_a_format() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_the_names_are(name in "\\PC{1,40}|[\\x00-\\x7f]{1,40}") {
+    fn random_names_break_no_format(name in "\\PC{1,40}|[\\x00-\\x7f]{1,40}") {
         // A dot divides group and number.
         all_conform(&format!("n{}", name.replace('.', "_")));
     }
 }
 
 #[test]
-fn points_of_a_sweep_have_names_of_their_own() {
+fn points_of_a_sweep_have_distinct_names() {
     let record = fixture::sweep();
     let all: Value = serde_json::from_str(&file(&record, Format::GithubBenchmark, "benchmark-smaller.json"))
         .expect("JSON");
@@ -248,7 +248,7 @@ fn points_of_a_sweep_have_names_of_their_own() {
 }
 
 #[test]
-fn smaller_and_bigger_are_told_apart() {
+fn smaller_and_bigger_metrics_are_separated() {
     let record = fixture::record();
     let names = |name| -> Vec<String> {
         let all: Value = serde_json::from_str(&file(&record, Format::GithubBenchmark, name)).expect("JSON");
@@ -261,7 +261,7 @@ fn smaller_and_bigger_are_told_apart() {
 }
 
 #[test]
-fn the_log_of_histograms_is_read_back() {
+fn the_histogram_log_is_read_back() {
     let record = fixture::record();
     let log = file(&record, Format::Hlog, "latency.hlog");
     assert!(log.starts_with("#[Histogram log format version 1.3]\n"), "{log}");
@@ -306,7 +306,7 @@ fn base64_decoded(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
+fn a_comparison_is_read_back_and_a_pass_gives_no_annotation() {
     let same = comparison("control", 1.0);
     let back: PairedComparison =
         serde_json::from_str(&serde_json::to_string(&same).expect("JSON")).expect("a comparison");
@@ -323,7 +323,7 @@ fn a_comparison_is_read_back_and_a_pass_marks_nothing() {
 }
 
 #[test]
-fn nothing_of_a_run_against_a_baseline_is_markup() {
+fn text_of_a_baseline_comparison_is_escaped() {
     let (now, mut then) = (named("<img>*"), named("<img>*"));
     (then.commit, then.machine.cpu) = (Some("<img>*".into()), "<img>*".into());
     let mut comparison = BaselineComparison::of("<img>*", &then, &now);
@@ -336,7 +336,7 @@ fn nothing_of_a_run_against_a_baseline_is_markup() {
 }
 
 #[test]
-fn marks_are_ten_of_a_kind_and_a_summary_is_a_mebibyte() {
+fn annotations_and_summaries_stay_within_githubs_limits() {
     let mut record = fixture::record();
     let verdict = record.points[0].verdicts.iter().find(|v| v.outcome == Outcome::Fail).expect("one").clone();
     record.points[0].verdicts = vec![verdict; 25];
