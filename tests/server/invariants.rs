@@ -23,7 +23,7 @@ fn asking(server: &Watched, bytes: u32) -> TcpStream {
 }
 
 #[test]
-fn bodies_around_what_the_kernel_takes_arrive_whole() {
+fn bodies_around_the_send_buffer_size_arrive_complete() {
     for options in every_kind_with("send_buffer = '64KiB'") {
         let server = Running::start(&options);
         let large = asking(&server, 2 << 20);
@@ -52,7 +52,7 @@ fn resident(pid: u32) -> u64 {
 }
 
 #[test]
-fn what_is_accounted_is_what_the_process_grows_by_and_it_comes_back() {
+fn accounted_memory_matches_the_growth_of_the_process_and_is_freed() {
     const MIB: u64 = 1 << 20;
     for options in every_kind_with("") {
         let serving = Serving::with(&options);
@@ -106,7 +106,7 @@ fn write_interests(pid: u32) -> usize {
 }
 
 #[test]
-fn epollout_is_armed_if_and_only_if_something_waits() {
+fn epollout_is_armed_only_while_bytes_wait() {
     for options in every_kind_with("").filter(|options| options.trigger == Trigger::Level) {
         let serving = Serving::with(&options);
         let server = &serving.server;
@@ -127,7 +127,7 @@ fn epollout_is_armed_if_and_only_if_something_waits() {
 }
 
 #[test]
-fn who_breaks_every_limit_is_evicted_once_for_one_reason() {
+fn a_peer_that_breaks_every_limit_is_evicted_once_for_one_reason() {
     let knobs = "send_timeout = '200ms'\ndeadline = '200ms'\nmin_rate = '100MiB/s'\ngrace = '200ms'\n\
                  soft_limit = '64KiB'\nsoft_time = '200ms'\nuser_timeout = '200ms'";
     for options in every_kind_with(knobs) {
@@ -146,7 +146,7 @@ fn who_breaks_every_limit_is_evicted_once_for_one_reason() {
 }
 
 #[test]
-fn a_reset_amid_an_answer_ends_the_connection_at_once() {
+fn a_reset_within_an_answer_closes_the_connection_at_once() {
     for options in every_kind_with("") {
         let server = Running::start(&options);
         for n in 1..=10 {
@@ -162,7 +162,7 @@ fn a_reset_amid_an_answer_ends_the_connection_at_once() {
 }
 
 #[test]
-fn no_more_than_twice_what_is_put_in_is_moved() {
+fn at_most_twice_the_appended_bytes_are_moved() {
     for options in every_kind_with("send_buffer = '64KiB'\nsend_timeout = 'off'") {
         let server = Running::start(&options);
         let mut stream = server.connect_narrow(16 * 1024);
