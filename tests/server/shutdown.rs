@@ -11,7 +11,7 @@ use std::{
 use crate::fixture::*;
 
 #[test]
-fn there_are_never_more_connections_than_allowed() {
+fn connections_beyond_the_limit_are_refused() {
     let server = Running::start(&options("max_connections = 3"));
     let mut held: Vec<TcpStream> = (0..3).map(|_| server.connect()).collect();
     server.wait_for("badpeer_connections", 3);
@@ -35,7 +35,7 @@ fn stalled(server: &Watched, bytes: u32) -> TcpStream {
 }
 
 #[test]
-fn after_a_signal_answers_under_way_are_finished() {
+fn pending_answers_are_finished_after_a_signal() {
     for trigger in ["level", "edge"] {
         let serving = Serving::start(&["--drain", "20s", "--trigger", trigger]);
         let mut stream = stalled(&serving.server, 12 << 20);
@@ -59,7 +59,7 @@ fn after_a_signal_answers_under_way_are_finished() {
 }
 
 #[test]
-fn what_the_kernel_still_holds_is_not_lost_to_a_request_that_crosses_the_end() {
+fn bytes_in_the_kernel_survive_a_request_that_crosses_the_close() {
     const BYTES: u32 = 150_000;
     let flags = [["--trigger", "level"], ["--trigger", "edge"], ["--dispatch", "workers"]];
     for (flags, half_closes) in flags.into_iter().flat_map(|flags| [(flags, false), (flags, true)]) {
@@ -86,7 +86,7 @@ fn what_the_kernel_still_holds_is_not_lost_to_a_request_that_crosses_the_end() {
 }
 
 #[test]
-fn the_drain_has_an_end() {
+fn the_drain_ends_after_its_timeout() {
     // To those to whom all is sent as well, as long as they have not got it.
     for bytes in [12 << 20, 150_000] {
         let serving = Serving::start(&["--drain", "300ms", "--send-buffer", "1MiB"]);
@@ -98,7 +98,7 @@ fn the_drain_has_an_end() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_drain_at_once() {
     let serving = Serving::start(&["--drain", "60s"]);
     let _stalled = stalled(&serving.server, 12 << 20);
     serving.terminate();
@@ -109,7 +109,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn options_that_cannot_be_are_refused() {
+fn impossible_options_are_refused() {
     for (options, wanted) in [
         (&["--overflow", "pause", "--send-limit", "off"][..], "--overflow pause needs a send_limit"),
         (&["--descriptors", "15"], "--descriptors must be at least 16"),
