@@ -85,7 +85,7 @@ fn one_byte_at_a_time_gives_the_same_answers() {
 }
 
 #[test]
-fn after_a_half_close_everything_is_still_answered() {
+fn a_half_closed_peer_gets_every_answer() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         let mut stream = server.connect();
@@ -105,7 +105,7 @@ fn after_a_half_close_everything_is_still_answered() {
 }
 
 #[test]
-fn a_big_answer_reaches_a_slow_reader_intact() {
+fn a_large_answer_reaches_a_slow_reader_intact() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         let mut stream = server.connect_narrow(32 * 1024);
@@ -139,7 +139,7 @@ fn a_reader_that_never_reads_runs_into_the_limit() {
 }
 
 #[test]
-fn a_reader_that_never_reads_is_evicted_when_its_time_is_over() {
+fn a_reader_that_never_reads_is_evicted_at_the_send_timeout() {
     for by in ["rst", "fin"] {
         for options in every_kind_with(&format!("evict_by = '{by}'\nsend_timeout = '300ms'")) {
             // Never early; and in time, unless the machine is busy with other tests: then once in a few attempts.
@@ -189,7 +189,7 @@ fn a_slow_reader_stays_while_it_makes_progress() {
 }
 
 #[test]
-fn what_is_no_message_ends_the_connection() {
+fn an_invalid_message_closes_the_connection() {
     let wrong_checksum = [&[0, 0, 0, 24, 1, 2, 3, 4][..], &[0; 24]].concat();
     let cases: [(&[u8], &str); 3] = [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "protocol"),
@@ -228,7 +228,7 @@ fn an_idle_or_stalled_server_does_not_wake_up() {
 }
 
 #[test]
-fn it_survives_peers_that_leave_without_a_word() {
+fn survives_peers_that_close_or_reset_without_reading() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
         for n in 0..200 {
@@ -251,7 +251,7 @@ fn it_survives_peers_that_leave_without_a_word() {
 }
 
 #[test]
-fn a_flood_does_not_keep_others_waiting() {
+fn a_flood_does_not_delay_other_connections() {
     for options in every_kind(Service::Echo) {
         let server = Running::start(&ServerOptions { send_limit: "off".parse().unwrap(), ..options });
         let mut flood = server.connect();
@@ -274,7 +274,7 @@ fn a_flood_does_not_keep_others_waiting() {
 }
 
 #[test]
-fn without_descriptors_it_neither_spins_nor_locks_up_and_a_signal_ends_it() {
+fn without_descriptors_neither_spins_nor_hangs_and_ends_on_a_signal() {
     // Inherited by all threads of the child: the signal cannot hit one that does not await it.
     SigSet::from_iter([Signal::SIGTERM]).thread_block().unwrap();
     let spawned = Command::new(std::env::current_exe().unwrap())
@@ -309,7 +309,7 @@ fn without_descriptors_it_neither_spins_nor_locks_up_and_a_signal_ends_it() {
 }
 
 #[test]
-fn who_comes_when_there_is_room_again_is_let_in_at_once() {
+fn accepts_at_once_when_descriptors_are_free_again() {
     let serving = Serving::start(&["--descriptors", "40"]);
     let server = &serving.server;
     let greet = |mut stream: TcpStream| -> io::Result<TcpStream> {
@@ -333,7 +333,7 @@ fn who_comes_when_there_is_room_again_is_let_in_at_once() {
 }
 
 #[test]
-fn askers_that_say_or_take_nothing_delay_nobody() {
+fn idle_admin_clients_delay_no_other() {
     let server = Running::start(&options(""));
     let connect = || TcpStream::connect(server.0.admin.unwrap()).unwrap();
     let mut silent: Vec<TcpStream> = (0..5).map(|_| connect()).collect();
