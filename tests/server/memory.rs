@@ -46,7 +46,7 @@ fn without_an_initial_capacity_an_idle_connection_holds_nothing() {
 }
 
 #[test]
-fn a_burst_is_given_back_unless_shrinking_is_off() {
+fn memory_of_a_burst_is_freed_unless_shrinking_is_off() {
     for (shrink, kept) in [(true, false), (false, true)] {
         let server = Running::start(&options(&format!("buffer = 'contiguous'\nshrink = {shrink}")));
         let mut stream = server.connect_narrow(32 * 1024);
@@ -81,7 +81,7 @@ fn pipelined_in_chunks(shift: &str) -> (u64, u64) {
 }
 
 #[test]
-fn a_buffer_that_never_shifts_loses_its_front() {
+fn a_buffer_that_never_shifts_wastes_its_front() {
     let [(always, _), (never, moved_never), (amortized, moved)] =
         ["always", "never", "amortized"].map(pipelined_in_chunks);
     assert!(always <= 16 << 10 && amortized <= 16 << 10, "{always}, {amortized}");
@@ -90,7 +90,7 @@ fn a_buffer_that_never_shifts_loses_its_front() {
 }
 
 #[test]
-fn what_is_kept_in_front_takes_room() {
+fn prepend_space_costs_memory() {
     let allocations = |prepend: &str| {
         let server = Running::start(&options(&format!("prepend = '{prepend}'")));
         let mut stream = server.connect();
@@ -106,7 +106,7 @@ fn what_is_kept_in_front_takes_room() {
 }
 
 #[test]
-fn every_read_strategy_reads_the_same_at_its_own_price() {
+fn every_read_strategy_reads_the_same_bytes_at_its_own_cost() {
     for trigger in ["level", "edge"] {
         for buffer in ["contiguous", "chained"] {
             let reads = |strategy: &str| {
