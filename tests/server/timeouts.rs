@@ -53,7 +53,7 @@ fn the_soft_limit_may_be_exceeded_for_a_while() {
 }
 
 #[test]
-fn a_soft_limit_is_no_timeout_for_what_is_below() {
+fn a_soft_limit_does_not_time_out_smaller_backlogs() {
     let server = Running::start(&options("soft_limit = '14MiB'\nsoft_time = '50ms'\nsend_timeout = '400ms'"));
     let mut stream = server.connect_narrow(32 * 1024);
     stream.write_all(&request(0, 12 << 20)).unwrap();
@@ -61,7 +61,7 @@ fn a_soft_limit_is_no_timeout_for_what_is_below() {
 }
 
 #[test]
-fn a_paused_connection_waits_for_its_reader_and_loses_nothing() {
+fn a_paused_connection_waits_for_its_reader_and_loses_no_byte() {
     for kind in every_kind(Service::Frame) {
         let knobs = options("send_limit = '256KiB'\noverflow = 'pause'");
         let server = Running::start(&badpeer::profile::ServerOptions {
@@ -86,7 +86,7 @@ fn a_paused_connection_waits_for_its_reader_and_loses_nothing() {
 }
 
 #[test]
-fn who_reads_too_slowly_is_evicted_after_the_grace() {
+fn a_reader_below_the_minimum_rate_is_evicted_after_the_grace() {
     let server = Running::start(&options("min_rate = '2MiB/s'\ngrace = '400ms'"));
     let mut stream = server.connect_narrow(32 * 1024);
     stream.write_all(&request(0, 14 << 20)).unwrap();
@@ -97,7 +97,7 @@ fn who_reads_too_slowly_is_evicted_after_the_grace() {
 }
 
 #[test]
-fn who_reads_fast_enough_stays() {
+fn a_reader_above_the_minimum_rate_is_not_evicted() {
     let server = Running::start(&options("min_rate = '200KiB/s'\ngrace = '100ms'"));
     let mut stream = server.connect_narrow(64 * 1024);
     stream.write_all(&request(0, 8 << 20)).unwrap();
@@ -107,7 +107,7 @@ fn who_reads_fast_enough_stays() {
 }
 
 #[test]
-fn a_deadline_cannot_be_moved_by_progress() {
+fn progress_does_not_move_a_deadline() {
     let server = Running::start(&options("deadline = '400ms'\nsend_timeout = '300ms'"));
     let mut stream = server.connect_narrow(64 * 1024);
     stream.write_all(&request(0, 15 << 20)).unwrap();
@@ -116,7 +116,7 @@ fn a_deadline_cannot_be_moved_by_progress() {
 }
 
 #[test]
-fn a_message_has_to_be_whole_in_time() {
+fn an_incomplete_message_is_evicted_at_the_message_timeout() {
     for trigger in ["level", "edge"] {
         let server = Running::start(&options(&format!("trigger = '{trigger}'\nmessage_timeout = '300ms'")));
         let mut whole = server.connect();
@@ -138,7 +138,7 @@ fn a_message_has_to_be_whole_in_time() {
 }
 
 #[test]
-fn each_message_has_its_own_time() {
+fn every_message_has_its_own_timeout() {
     let server = Running::start(&options("message_timeout = '300ms'"));
     let mut stream = server.connect();
     let bytes = requests(25, 10);
@@ -154,7 +154,7 @@ fn each_message_has_its_own_time() {
 }
 
 #[test]
-fn idle_connections_go_and_busy_ones_stay() {
+fn idle_connections_are_evicted_and_busy_ones_are_not() {
     let server = Running::start(&options("idle_timeout = '300ms'"));
     let _idle = server.connect();
     let mut busy = server.connect();
@@ -173,7 +173,7 @@ fn idle_connections_go_and_busy_ones_stay() {
 }
 
 #[test]
-fn who_is_waited_for_is_not_idle_without_a_send_timer_either() {
+fn a_connection_with_unsent_data_is_not_idle() {
     // What waits lies in the server, or in the kernel alone.
     for size in [9 << 20, 100_000] {
         let server = Running::start(&options("idle_timeout = '200ms'\nsend_timeout = 'off'"));
@@ -187,7 +187,7 @@ fn who_is_waited_for_is_not_idle_without_a_send_timer_either() {
 }
 
 #[test]
-fn bytes_that_the_server_has_not_come_to_are_not_late() {
+fn unread_bytes_in_the_kernel_do_not_time_out() {
     for trigger in ["level", "edge"] {
         let knobs = "work_per_message = '700ms'\nidle_timeout = '400ms'\nmessage_timeout = '400ms'";
         let server = Running::start(&options(&format!("{knobs}\ntrigger = '{trigger}'")));
@@ -211,7 +211,7 @@ fn bytes_that_the_server_has_not_come_to_are_not_late() {
 }
 
 #[test]
-fn a_deadline_that_is_sooner_than_the_others_is_kept() {
+fn an_earlier_deadline_moves_the_timer_forward() {
     let server = Running::start(&options("idle_timeout = '2s'\nmessage_timeout = '200ms'"));
     let mut stream = server.connect();
     server.wait_for("badpeer_connections", 1);
@@ -252,7 +252,7 @@ fn evictions_are_never_early_and_at_most_a_tick_late() {
 }
 
 #[test]
-fn timers_far_away_wake_nobody() {
+fn distant_timers_cause_no_wake_ups() {
     let knobs =
         "idle_timeout = '30s'\nmessage_timeout = '30s'\nmin_rate = '1B/s'\ngrace = '30s'\ndeadline = '30s'";
     let server = Running::start(&options(knobs));
