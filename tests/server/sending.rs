@@ -31,7 +31,7 @@ fn waits_while_idle(knobs: &str) -> u64 {
 }
 
 #[test]
-fn eager_write_interest_spins_when_level_triggered_only() {
+fn eager_write_interest_spins_only_when_level_triggered() {
     assert_eq!(waits_while_idle("write_interest = 'on-demand'"), 0);
     assert_eq!(waits_while_idle("write_interest = 'eager'\ntrigger = 'edge'"), 0);
     let spins = waits_while_idle("write_interest = 'eager'\ntrigger = 'level'");
@@ -56,7 +56,7 @@ fn always_arming_costs_a_wait_and_up_to_two_controls_for_each_answer() {
 }
 
 #[test]
-fn every_write_interest_delivers_whatever_the_size() {
+fn every_write_interest_delivers_answers_of_any_size() {
     for interest in ["on-demand", "eager", "always-arm"] {
         for trigger in ["level", "edge"] {
             for sends in ["1", "16", "off"] {
@@ -94,7 +94,7 @@ fn max_sends_bounds_the_sends_of_a_turn() {
 }
 
 #[test]
-fn without_arming_again_an_edge_hangs() {
+fn an_edge_without_rearming_hangs() {
     for interest in ["on-demand", "eager"] {
         let knobs = format!(
             "trigger = 'edge'\nwrite_interest = '{interest}'\nmax_sends = 2\nsend_piece = '16KiB'\nlost_wakeup = true"
@@ -138,7 +138,7 @@ fn without_a_quantum_a_flood_starves_the_others() {
 }
 
 #[test]
-fn work_is_done_for_every_message() {
+fn work_per_message_is_spent_for_every_message() {
     let server = Running::start(&options("work_per_message = '2ms'"));
     let mut stream = server.connect();
     let start = Instant::now();
@@ -182,7 +182,7 @@ fn notsent_lowat_and_send_buffer_keep_the_bytes_out_of_the_kernel() {
 }
 
 #[test]
-fn the_kernel_gives_up_when_asked_to() {
+fn tcp_user_timeout_closes_the_connection() {
     let server = Running::start(&options("send_timeout = 'off'\nuser_timeout = '300ms'"));
     let mut stream = server.connect_narrow(16 * 1024);
     stream.write_all(&request(0, 12 << 20)).unwrap();
