@@ -34,7 +34,7 @@ fn with(dispatch: Dispatch, toml: &str) -> ServerOptions {
 }
 
 #[test]
-fn whatever_thread_serves_answers_are_whole_and_in_order() {
+fn answers_are_complete_and_in_order_in_every_thread_model() {
     for options in every_thread_model() {
         let server = Running::start(&options);
         thread::scope(|scope| {
@@ -66,7 +66,7 @@ fn whatever_thread_serves_answers_are_whole_and_in_order() {
 }
 
 #[test]
-fn big_answers_reach_slow_readers_intact() {
+fn large_answers_reach_slow_readers_intact_in_every_thread_model() {
     for options in every_thread_model() {
         let server = Running::start(&options);
         let mut streams: Vec<TcpStream> = (0..4).map(|_| server.connect_narrow(32 * 1024)).collect();
@@ -107,7 +107,7 @@ fn one_shot_readiness_costs_a_control_for_each_message() {
 }
 
 #[test]
-fn who_takes_nothing_is_evicted_in_time_and_an_idle_server_sleeps() {
+fn stalled_readers_are_evicted_and_an_idle_server_sleeps() {
     for options in every_thread_model() {
         let server = Running::start(&ServerOptions {
             send_timeout: "300ms".parse().unwrap(),
@@ -136,7 +136,7 @@ fn who_takes_nothing_is_evicted_in_time_and_an_idle_server_sleeps() {
 }
 
 #[test]
-fn the_limit_of_connections_is_everybodys() {
+fn the_connection_limit_is_shared_by_all_threads() {
     for dispatch in [Dispatch::Reactors, Dispatch::Workers] {
         let server = Running::start(&with(dispatch, "max_connections = 5"));
         let held: Vec<TcpStream> = (0..20).map(|_| server.connect()).collect();
@@ -148,7 +148,7 @@ fn the_limit_of_connections_is_everybodys() {
 }
 
 #[test]
-fn every_reactor_has_connections_of_its_own() {
+fn every_reactor_accepts_connections() {
     let serving = Serving::start(&["--dispatch", "reactors", "--threads", "3"]);
     let mut streams: Vec<TcpStream> = (0..60).map(|_| serving.server.connect()).collect();
     for stream in &mut streams {
@@ -167,7 +167,7 @@ fn every_reactor_has_connections_of_its_own() {
 }
 
 #[test]
-fn threads_end_together_after_a_signal() {
+fn all_threads_end_after_a_signal() {
     for dispatch in ["reactors", "workers", "workers-shared"] {
         let flags = ["--drain", "60s", "--threads", "3", "--dispatch", dispatch, "--protocol", "echo"];
         let serving = Serving::start(&flags);
@@ -191,7 +191,7 @@ fn threads_end_together_after_a_signal() {
 }
 
 #[test]
-fn reactors_do_not_share_a_port_with_strangers() {
+fn reactors_refuse_a_port_of_another_server() {
     let options = with(Dispatch::Reactors, "");
     let first = Running::start(&options);
     let again = ServerOptions { listen: first.0.service.to_string(), ..options };
@@ -227,7 +227,7 @@ fn mixed_up(dispatch: Dispatch) -> u64 {
 }
 
 #[test]
-fn a_connection_that_all_threads_have_loses_its_order() {
+fn a_connection_shared_by_all_threads_loses_its_order() {
     for dispatch in [Dispatch::Single, Dispatch::Reactors, Dispatch::Workers] {
         assert_eq!(mixed_up(dispatch), 0, "{dispatch}");
     }
