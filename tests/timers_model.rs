@@ -9,7 +9,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_wheel_is_a_sorted_map(
+    fn a_timing_wheel_behaves_like_a_sorted_map(
         tick_ns in prop_oneof![Just(1_u64), Just(7), Just(1_000_000)],
         start_ticks in 0..3 * SLOTS as u64,
         ops in prop::collection::vec(op(), 1..300),
