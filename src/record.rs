@@ -266,6 +266,18 @@ pub fn stat_of(name: &str) -> Option<Stat> {
 }
 
 impl Trial {
+    /// What came of the group of this name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&GroupResult> {
+        self.groups.iter().find(|result| result.name == name)
+    }
+
+    /// How long was measured, in nanoseconds; a record that was tampered with may say anything.
+    #[must_use]
+    pub const fn measured_ns(&self) -> i64 {
+        self.window_ns.1.saturating_sub(self.window_ns.0)
+    }
+
     /// Whether it is whole, and its figures are the server's.
     #[must_use]
     pub fn is_sound(&self) -> bool {

@@ -143,6 +143,12 @@ pub fn heed_sigterm(command: &mut Command) {
     }
 }
 
+/// Those of the signals that this process does not ignore.
+#[must_use]
+pub fn heeded(signals: &[Signal]) -> SigSet {
+    signals.iter().copied().filter(|signal| !is_ignored(*signal)).collect()
+}
+
 /// Whether this process ignores a signal: `nohup(1)` has its programs ignore SIGHUP, and a shell without job control has those
 /// behind `&` ignore SIGINT.
 #[must_use]

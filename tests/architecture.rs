@@ -1,9 +1,11 @@
 //! The rules of the architecture: layers, captions, lengths, and where `unsafe` is allowed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "common/sources.rs"]
+mod sources;
+
+use std::{fs, path::Path};
+
+use sources::sources;
 
 /// Modules from the bottom up: a module imports only from layers below its own.
 const LAYERS: &[&[&str]] = &[
@@ -25,23 +27,6 @@ const CORE_LAYERS: usize = 6;
 
 /// No file is longer.
 const LONGEST_FILE: usize = 400;
-
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    assert!(!found.is_empty(), "no sources in {folder}");
-    found
-}
 
 /// The module that a file of `src` belongs to, and its text without its tests.
 fn module(path: &Path) -> (String, String) {

@@ -1,11 +1,12 @@
 //! What the tables in `docs/` name must be there: every knob with its default, tests, and profiles.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "common/sources.rs"]
+mod sources;
+
+use std::{fs, path::Path};
 
 use badpeer::profile::{SHIPPED, ServerOptions};
+use sources::sources;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -30,19 +31,8 @@ fn profile(name: &str) -> Option<&'static str> {
 
 /// All code, of the program and of its tests.
 fn code() -> String {
-    let mut folders: Vec<PathBuf> = ["src", "tests"].map(|folder| Path::new(ROOT).join(folder)).into();
-    let mut text = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text += &fs::read_to_string(path).expect("text");
-            }
-        }
-    }
-    text
+    let files = ["src", "tests"].into_iter().flat_map(sources);
+    files.map(|file| fs::read_to_string(file).expect("text")).collect()
 }
 
 #[test]

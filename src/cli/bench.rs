@@ -18,7 +18,7 @@ use crate::{
     load::{Reconnect, Schedule},
     profile::{Attach, Bench, Crowd, LongestWait, Peer, Program, Source, Target},
     run::Request,
-    units::{Bytes, Count, Rate, Span},
+    units::{Bytes, Count, Span},
 };
 
 /// What the run is called in reports.
@@ -242,7 +242,7 @@ impl Args {
         let Some((Count(requests), rate)) = self.requests_per_connection.zip(self.rate.as_ref()) else {
             return Ok(());
         };
-        let most = Rate(Reconnect::MOST_ATTEMPTS.0 * f64::from(requests));
+        let most = Reconnect::UNASKED.reach(requests);
         if rate.peak().0 <= most.0 {
             return Ok(());
         }

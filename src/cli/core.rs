@@ -1,7 +1,5 @@
 //! `badpeer core`: one core experiment in this process, for the harness.
 
-use std::io::Read;
-
 use indexmap::IndexMap;
 use nix::{
     sys::signal::{Signal, kill},
@@ -41,7 +39,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 
 /// Nothing is left to be put in order.
 fn end_with_stdin() {
-    let mut ignored = [0; 64];
-    while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
+    super::await_end_of_stdin();
     let _ = kill(getpid(), Signal::SIGKILL);
 }

@@ -20,7 +20,7 @@ mod store;
 
 use std::{
     fmt::Display,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal, Read, Write},
     process::ExitCode,
     sync::OnceLock,
     thread,
@@ -214,6 +214,12 @@ fn doctor(json: bool) {
 fn command_line() -> Vec<String> {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     secrets::command(&words)
+}
+
+/// Returns when stdin ends: whoever holds its other end has closed it, or is dead.
+fn await_end_of_stdin() {
+    let mut ignored = [0; 64];
+    while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
 }
 
 /// Does this on a thread that takes no signals: they are for the one that waits for them.

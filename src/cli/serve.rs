@@ -1,6 +1,6 @@
 //! `badpeer serve`: the reference server.
 
-use std::{io::Read, net::SocketAddr, thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -54,8 +54,7 @@ fn greeting(addresses: Addresses) -> String {
 /// The loop takes SIGTERM as a request to end in good order. One that is busy with its messages does not look for it, and
 /// nobody is left to kill it: when the time is over that it had for that, this thread does.
 fn end_with_stdin(drain: Duration) {
-    let mut ignored = [0; 64];
-    while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
+    super::await_end_of_stdin();
     let _ = kill(getpid(), Signal::SIGTERM);
     thread::sleep(drain.saturating_add(PATIENCE));
     let _ = kill(getpid(), Signal::SIGKILL);

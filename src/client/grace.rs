@@ -36,8 +36,8 @@ impl Grace {
 
     /// When it ends, in nanoseconds, for a window that ended at `end_ns`, with the last answer of the group at `last_ns`. In all it
     /// is twice as long as the longest wait for an answer (where those before the end were shorter than a second, at most 2 s);
-    /// and it is over when no answer has come for twice as long as the
-    /// longest wait before the end, silence at the end of the window included.
+    /// and it is over when no answer has come for twice as long as the longest wait before the end, silence at the end of the
+    /// window included.
     pub(super) fn ends_ns(&self, end_ns: u64, last_ns: u64) -> u64 {
         let twice = |wait_ns: u64| wait_ns.saturating_mul(2).clamp(LEAST_NS, MOST_NS);
         let silent_since_ns = last_ns.max(self.asked_since_ns);

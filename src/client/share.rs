@@ -89,11 +89,11 @@ impl Start {
     /// A connection has ended and does not come back; whether it was the last, and ended by the clients' doing. What a server
     /// has ended goes on to wait for answers.
     pub(super) fn ended_one(&self, by_us: bool) -> bool {
-        let is_last = self.to_end.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_last && by_us {
+        let has_ended = self.to_end.fetch_sub(1, Ordering::AcqRel) == 1 && by_us;
+        if has_ended {
             self.has_ended.store(true, Ordering::Release);
         }
-        is_last && by_us
+        has_ended
     }
 
     /// Whether nobody asks any more, by the clients' doing.

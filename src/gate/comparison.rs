@@ -177,21 +177,24 @@ impl PairedComparison {
     }
 }
 
-/// The numbers of the cells that are meant, with the point of the sweep.
-fn names(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String> {
+/// The numbers of the cells that are meant.
+fn meant(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> impl Iterator<Item = (&Cell, &Gated)> {
     let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
-    let meant = each.filter(|(cell, gated)| is_meant(cell, gated));
-    meant.map(|(cell, gated)| named_at(&gated.name, &cell.axes)).collect()
+    each.filter(move |(cell, gated)| is_meant(cell, gated))
+}
+
+/// Their names, with the point of the sweep.
+fn names(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String> {
+    meant(cells, is_meant).map(|(cell, gated)| named_at(&gated.name, &cell.axes)).collect()
 }
 
 /// The same with the reason, where too much is missing in the number.
 fn not_gated(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String> {
-    let of = |cell: &Cell, gated: &Gated| {
+    let of = |(cell, gated): (&Cell, &Gated)| {
         let trials = cell.standing().flat_map(|pair| [&pair.base, &pair.head]);
         with_reason(named_at(&gated.name, &cell.axes), &gated.name, trials)
     };
-    let each = cells.iter().flat_map(|cell| cell.gated.iter().map(move |gated| (cell, gated)));
-    each.filter(|(cell, gated)| is_meant(cell, gated)).map(|(cell, gated)| of(cell, gated)).collect()
+    meant(cells, is_meant).map(of).collect()
 }
 
 /// What speaks against a PASS though no number does.

@@ -17,7 +17,7 @@ const PAUSE_NS: f64 = 50e6;
 /// or by standing still while answers lay there to be read. 0 for numbers that are no latencies.
 #[must_use]
 pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {
-    let Some(result) = trial.groups.iter().find(|result| result.name == group.name) else { return 0.0 };
+    let Some(result) = trial.group(&group.name) else { return 0.0 };
     let name = format!("{}.{}", group.name, Stat { metric, fold: Fold::Final }.name());
     let value = trial.summary.get(&name).copied().filter(|value| *value > 0.0);
     let (Some(value), Some(q)) = (value, share_below(metric)) else { return 0.0 };

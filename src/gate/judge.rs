@@ -12,7 +12,7 @@ use super::{
     depends_on_time, own_share,
 };
 use crate::{
-    metric::{Definite, Metric},
+    metric::{Definite, Metric, group_of},
     profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
     record::{Outcome, Point, Trial, Verdict},
     stats,
@@ -179,7 +179,7 @@ impl<'a> Here<'a> {
 
     /// The group that the expectation is about, if it is about one.
     fn group(&self, expectation: &Expectation) -> Option<&'a Group> {
-        let name = expectation.number.rsplit_once('.').map(|(group, _)| group)?;
+        let name = group_of(&expectation.number)?;
         self.profile.clients.iter().find(|group| group.name == name)
     }
 
@@ -328,8 +328,7 @@ fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
     if !matches!(metric, Metric::Errors | Metric::ErrorsShare) {
         return Some(figure);
     }
-    let group = expectation.number.rsplit_once('.').map(|(group, _)| group)?;
-    let result = trial.groups.iter().find(|result| result.name == group);
+    let result = trial.group(group_of(&expectation.number)?);
     let [overloaded, errors] = result
         .map_or([0.0; 2], |result| [result.content.overloaded, result.content.errors].map(|n| n as f64));
     let excused = if metric == Metric::Errors { overloaded } else { figure * overloaded / errors.max(1.0) };

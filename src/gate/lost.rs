@@ -2,7 +2,7 @@
 //! more than a little, the figure that is made of the rest is none.
 
 use crate::{
-    metric::Metric,
+    metric::{Metric, group_of},
     profile::Profile,
     record::{Eviction, Trial},
 };
@@ -41,7 +41,7 @@ pub(super) fn with_reason<'a>(
     number: &str,
     mut trials: impl Iterator<Item = &'a Trial>,
 ) -> String {
-    let group = number.rsplit_once('.').map_or("", |(group, _)| group);
+    let group = group_of(number).unwrap_or_default();
     let metric = crate::record::stat_of(number).map(|stat| stat.metric);
     let is_incomplete =
         |trial: &Trial| trial.summary.contains_key(number) && metric.is_some_and(|m| lacks(m, group, trial));

@@ -47,9 +47,8 @@ pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Ve
 /// For how long the whole group got no answer, and its time in the window, in nanoseconds, where that is too much of it.
 fn silence(trial: &Trial, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
     let silent_ns = *trial.summary.get(&number(group, Metric::LongestSilence))?;
-    let (from_ns, to_ns) = trial.window_ns;
     let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
-    let time_ns = to_ns.saturating_sub(from_ns) as f64 - late_ns;
+    let time_ns = trial.measured_ns() as f64 - late_ns;
     // A server that takes so long for each answer is slow, and not silent.
     let usual_ns = trial.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
     let least_ns = (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS).max(usual_ns * 2.0);
@@ -80,7 +79,7 @@ fn speaks_of_silence(verdict: &Verdict, group: &str, silent_ns: f64) -> bool {
 
 /// Why the group was not served in this trial, if it was not: the first half of a sentence.
 fn why(trial: &Trial, group: &Group) -> Option<String> {
-    let result = trial.groups.iter().find(|result| result.name == group.name)?;
+    let result = trial.group(&group.name)?;
     let (answered, errors) = (result.requests.answered, result.content.errors);
     let in_window = trial.summary.get(&number(group, Metric::Answered));
     if answered == 0 || in_window.is_some_and(|count| *count < 0.5) {

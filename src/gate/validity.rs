@@ -156,7 +156,7 @@ impl Figures<'_> {
     }
 
     fn window_ns(&self) -> f64 {
-        self.trial.window_ns.1 as f64 - self.trial.window_ns.0 as f64
+        self.trial.measured_ns() as f64
     }
 
     fn accounts(&self) -> Option<String> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Judged, judge, judge::is_definite};
 use crate::{
-    metric::{Fold, Metric, Stat, Unit},
+    metric::{Fold, Metric, Stat, Unit, group_of},
     profile::{Condition, Expectation, Group, Known, Profile, Wanted},
     record::{Outcome, Point, Verdict},
     units::human_time,
@@ -97,7 +97,7 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
 
 /// Whether the number is of a load that is another one early in the window than late in it.
 fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
-    let group = expectation.number.rsplit_once('.').map(|(group, _)| group);
+    let group = group_of(&expectation.number);
     let mut meant = profile.clients.iter().filter(|client| group.is_none_or(|group| client.name == group));
     meant.any(is_changing)
 }

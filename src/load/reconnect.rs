@@ -45,6 +45,12 @@ impl Reconnect {
         self.at_most.unwrap_or(Self::USUAL_ATTEMPTS)
     }
 
+    /// Requests of the whole group per second, at most, with so many on each connection.
+    #[must_use]
+    pub fn reach(&self, requests_per_connection: u32) -> Rate {
+        Rate(self.attempts().0 * f64::from(requests_per_connection))
+    }
+
     /// Whether the bound is the profile's, and not what a group is allowed anyway.
     #[must_use]
     pub fn is_bounded(&self) -> bool {

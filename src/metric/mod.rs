@@ -240,6 +240,12 @@ impl Row {
     }
 }
 
+/// The group that a number is of: `good` of `good.latency_p99`; `None` if it is of the whole run.
+#[must_use]
+pub fn group_of(number: &str) -> Option<&str> {
+    number.rsplit_once('.').map(|(group, _)| group)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

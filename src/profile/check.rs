@@ -191,7 +191,7 @@ fn check_reach(group: &Group, reconnect: Reconnect) -> Result<(), Fault> {
     let (Some(Count(requests)), Some(schedule)) = (group.requests_per_connection, &group.load.rate) else {
         return Ok(());
     };
-    let most = Rate(reconnect.attempts().0 * f64::from(requests));
+    let most = reconnect.reach(requests);
     if !group.is_steady() || schedule.peak().0 <= most.0 {
         return Ok(());
     }

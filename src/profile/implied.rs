@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{Expectation, Group, Profile};
-use crate::metric::Metric;
+use crate::metric::{Metric, group_of};
 
 /// What is behind a condition that the profile does not write.
 const IMPLIED: &str = " (implied)";
@@ -28,8 +28,7 @@ impl Profile {
         let written = self.expectations();
         let here: Vec<&Expectation> = written.iter().filter(|expectation| expectation.is_at(axes)).collect();
         let names = |group: &Group, metrics: &[Metric]| {
-            let of =
-                |e: &&Expectation| e.number.rsplit_once('.').map(|(of, _)| of) == Some(group.name.as_str());
+            let of = |e: &&Expectation| group_of(&e.number) == Some(group.name.as_str());
             here.iter().any(|e| metrics.contains(&e.stat.metric) && of(e))
         };
         let is_timed = here.iter().any(|expectation| LATENESS.contains(&expectation.stat.metric));

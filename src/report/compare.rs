@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     gate::censored_by,
-    metric::{Better, Unit},
+    metric::{Better, Unit, group_of},
     record::{Point, Record, stat_of},
 };
 
@@ -225,7 +225,7 @@ fn compare(a: &Point, b: &Point) -> Compared {
 fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
     let stat = stat_of(name)?;
     let spec = stat.metric.spec();
-    let group = name.rsplit_once('.').map(|(group, _)| group.to_owned());
+    let group = group_of(name).map(str::to_owned);
     let change = judge(spec.better, spec.noise, a, b);
     let (a, b) = (a.clone(), b.clone());
     Some(Pair { group, stat: stat.name(), unit: stat.unit(), better: spec.better, a, b, change })

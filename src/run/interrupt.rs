@@ -3,7 +3,7 @@
 use std::io;
 
 use nix::sys::{
-    signal::{SigSet, Signal},
+    signal::Signal,
     signalfd::{SfdFlags, SignalFd},
 };
 
@@ -23,8 +23,7 @@ impl Interrupt {
     /// # Errors
     /// When the kernel has no descriptor left.
     pub fn new() -> io::Result<Self> {
-        let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
-        let set: SigSet = all.into_iter().filter(|signal| !sys::is_ignored(*signal)).collect();
+        let set = sys::heeded(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
         set.thread_block()?;
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self { signals, requested: false })

@@ -223,8 +223,7 @@ struct Signals {
 
 impl Signals {
     fn block() -> io::Result<Self> {
-        let all = [Signal::SIGTERM, Signal::SIGINT];
-        let awaited: SigSet = all.into_iter().filter(|signal| !sys::is_ignored(*signal)).collect();
+        let awaited = sys::heeded(&[Signal::SIGTERM, Signal::SIGINT]);
         let fd = SignalFd::with_flags(&awaited, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let before = SigSet::thread_get_mask()?;
         awaited.thread_block()?;

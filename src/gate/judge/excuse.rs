@@ -70,14 +70,12 @@ impl Failure<'_> {
 
     /// Whether the server refused connections, which no load makes it do.
     fn was_refused(&self) -> bool {
-        let result = self.trial.groups.iter().find(|result| result.name == self.group.name);
-        result.is_some_and(|result| result.ledger.refused > 0)
+        self.trial.group(&self.group.name).is_some_and(|result| result.ledger.refused > 0)
     }
 
     /// Whether the server ended connections rather than answered.
     fn are_most_lost(&self) -> bool {
-        let result = self.trial.groups.iter().find(|result| result.name == self.group.name);
-        result.is_some_and(|result| {
+        self.trial.group(&self.group.name).is_some_and(|result| {
             let ended = result.ledger.evicted_fin + result.ledger.evicted_rst;
             result.requests.lost * 2 > result.requests.started || ended * 2 > u64::from(self.group.count)
         })

@@ -8,7 +8,7 @@ use super::{
     Gated,
 };
 use crate::{
-    metric::{Metric, Unit},
+    metric::{Metric, Unit, group_of},
     record::Trial,
     stats,
 };
@@ -165,5 +165,5 @@ fn answers(name: &str, trial: &Trial) -> f64 {
 
 /// The group that the number is of; empty if it is of the whole run.
 fn group(name: &str) -> &str {
-    name.rsplit_once('.').map_or("", |(group, _)| group)
+    group_of(name).unwrap_or_default()
 }

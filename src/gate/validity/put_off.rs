@@ -10,14 +10,15 @@ pub const MOST_PUT_OFF: f64 = 0.02;
 /// asks for such a bound, what comes of it is what is measured.
 #[must_use]
 pub fn clients_were_put_off(trial: &Trial, group: &str) -> bool {
-    let result = trial.groups.iter().find(|result| result.name == group);
-    result.is_some_and(|result| result.put_off.share > MOST_PUT_OFF && !result.put_off.is_asked_for)
+    trial
+        .group(group)
+        .is_some_and(|result| result.put_off.share > MOST_PUT_OFF && !result.put_off.is_asked_for)
 }
 
 impl Figures<'_> {
     pub(super) fn put_off(&self) -> Option<String> {
         let share = |group: &Group| {
-            let result = self.trial.groups.iter().find(|result| result.name == group.name)?;
+            let result = self.trial.group(&group.name)?;
             Some(result.put_off).filter(|put_off| put_off.share > MOST_PUT_OFF)
         };
         let mut groups = self.profile.clients.iter().filter_map(|group| Some((group, share(group)?)));

@@ -37,9 +37,8 @@ pub(in crate::report) fn render(record: &Record) -> Result<Vec<u8>, String> {
     log.write_comment(LEGEND).map_err(|e| e.to_string())?;
     for (tag, trial, buckets) in histograms(record) {
         let span = |ns: i64| Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
-        let (from, to) = trial.window_ns;
-        log.write_histogram(&unpacked(buckets)?, span(from), span(to.saturating_sub(from)), Tag::new(&tag))
-            .map_err(|e| e.to_string())?;
+        let (start, length) = (span(trial.window_ns.0), span(trial.measured_ns()));
+        log.write_histogram(&unpacked(buckets)?, start, length, Tag::new(&tag)).map_err(|e| e.to_string())?;
     }
     Ok(out)
 }

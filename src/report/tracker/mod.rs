@@ -15,7 +15,7 @@ use crate::{
         BaselineComparison, Expected, Finding, GateVerdict, MetricChange, PairedComparison, censored_by,
         measured,
     },
-    metric::{Better, Stat},
+    metric::{Better, Stat, group_of},
     record::{Outcome, Point, Record, Verdict, place, stat_of},
     stats,
 };
@@ -86,11 +86,10 @@ impl CiReport {
         }
         cases.extend(record.died().map(Case::died));
         cases.extend(comparison.into_iter().flat_map(Case::of_baseline));
-        let windows = record.trials().map(|trial| trial.window_ns);
         Self {
             suite: record.name.clone(),
             commit: record.commit.clone(),
-            seconds: windows.map(|(from, to)| (to as f64 - from as f64) / 1e9).sum(),
+            seconds: record.trials().map(|trial| trial.measured_ns() as f64 / 1e9).sum(),
             cases,
             numbers: record.points.iter().flat_map(numbers).collect(),
         }
@@ -224,7 +223,7 @@ impl Number {
     }
 
     fn group(&self) -> Option<&str> {
-        self.name.rsplit_once('.').map(|(group, _)| group)
+        group_of(&self.name)
     }
 }
 
