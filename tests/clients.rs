@@ -1,5 +1,10 @@
 //! The client engine against a reference server in the same process: what it counts must be what happened.
 
+#[macro_use]
+extern crate macro_rules_attribute;
+#[macro_use]
+#[path = "common/mod.rs"]
+mod common;
 #[path = "clients/endings.rs"]
 mod endings;
 #[path = "clients/idle.rs"]
@@ -99,7 +104,7 @@ fn of(row: &Row, metric: Metric) -> f64 {
     row.value(metric).unwrap_or_else(|| panic!("{} was not measured", metric.spec().name))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_reader_behind_its_schedule_keeps_reading() {
     let clients = r#"
         [[clients]]
@@ -113,7 +118,7 @@ fn a_slow_reader_behind_its_schedule_keeps_reading() {
     assert!(received > 500_000.0, "{received} bytes were received");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_reader_reads_at_its_rate() {
     let clients = r#"
         [[clients]]
@@ -131,7 +136,7 @@ fn a_slow_reader_reads_at_its_rate() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_sender_slows_every_request() {
     let clients = r#"
         [[clients]]
@@ -146,7 +151,7 @@ fn a_slow_sender_slows_every_request() {
     assert!(fastest > 85_000_000, "a request took {fastest} ns");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_open_loop_counts_skipped_requests_and_their_lateness() {
     let clients = r#"
         [[clients]]
@@ -164,7 +169,7 @@ fn an_open_loop_counts_skipped_requests_and_their_lateness() {
     assert!(of(&driven.run, Metric::PacingErrorP99) > 1e6, "and none of them late?");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn opening_many_connections_does_not_block_other_groups() {
     let clients = r#"
         [[clients]]
@@ -185,7 +190,7 @@ fn opening_many_connections_does_not_block_other_groups() {
     assert!(p99 < 150e6, "good clients waited {p99} ns");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_unfinished_request_counts_as_unanswered() {
     let clients = r#"
         [[clients]]
@@ -200,7 +205,7 @@ fn an_unfinished_request_counts_as_unanswered() {
     assert!(requests.oldest_unanswered_ns > 250_000_000);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn evicted_connections_and_their_lost_requests_are_counted() {
     let clients = r#"
         [[clients]]

@@ -31,7 +31,7 @@ fn all(ledger: Ledger) -> Ledger {
     Ledger { opened: 4, ..ledger }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_half_closed_connection_gets_every_answer() {
     patiently(|| {
         for (server, keys) in [
@@ -53,7 +53,7 @@ fn a_half_closed_connection_gets_every_answer() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_half_close_before_the_first_request_closes_the_connection() {
     patiently(|| {
         let group = four("", "load = { depth = 1, payload = 64 }\ntx = \"half-close\"");
@@ -62,7 +62,7 @@ fn a_half_close_before_the_first_request_closes_the_connection() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn closing_with_unread_bytes_counts_as_a_reset() {
     patiently(|| {
         let load = "recv_buffer = \"64KiB\"\nload = { depth = 1, payload = 64, answer = \"1MiB\" }";
@@ -75,7 +75,7 @@ fn closing_with_unread_bytes_counts_as_a_reset() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn resets_happen_at_connect_or_within_an_answer() {
     patiently(|| {
         for (rx, asked) in [("\"reset\"", 4), ("{ reset = { after = 1000 } }", 4)] {
@@ -102,7 +102,7 @@ fn says_twice(listener: &TcpListener, request: usize) -> std::io::Result<(u8, u3
     Ok((info.state, info.unacked))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_vanished_peer_sends_no_segment() {
     const ESTABLISHED: u8 = 1;
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -124,7 +124,7 @@ fn a_vanished_peer_sends_no_segment() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn garbage_and_endless_requests_are_refused_and_not_verified() {
     patiently(|| {
         for (server, keys) in [
@@ -143,7 +143,7 @@ fn garbage_and_endless_requests_are_refused_and_not_verified() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_header_is_completed_and_answered() {
     patiently(|| {
         for (behavior, least_ns) in [("slow-header", 250_000_000), ("slow-body", 270_000_000)] {
@@ -159,7 +159,7 @@ fn a_slow_header_is_completed_and_answered() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_that_stalls_and_resumes_loses_no_byte() {
     patiently(|| {
         let keys = "recv_buffer = \"64KiB\"\nload = { depth = 1, payload = 64, answer = \"2MiB\" }\n\
@@ -175,7 +175,7 @@ fn a_reader_that_stalls_and_resumes_loses_no_byte() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_request_of_a_burst_is_answered() {
     let keys = "load = { depth = 50, payload = 64 }\ntx = { burst = { every = \"50ms\" } }";
     let group = four("", keys);
@@ -183,7 +183,7 @@ fn every_request_of_a_burst_is_answered() {
     assert_eq!(group.content.corrupt, 0);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_idle_group_sends_nothing() {
     patiently(|| {
         let group = four("idle_timeout = \"150ms\"", "tx = \"idle\"");
@@ -192,7 +192,7 @@ fn an_idle_group_sends_nothing() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn connections_reopen_no_faster_than_the_limit() {
     let keys = "load = { depth = 1, payload = 64 }\nrx = { close = { messages = 5 } }\n\
                 reconnect = { at_most = \"100/s\" }";
@@ -206,7 +206,7 @@ fn connections_reopen_no_faster_than_the_limit() {
     assert!((12..=24).contains(&lived.ledger.opened), "{:?}", lived.ledger);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_evicted_connection_reopens_at_once() {
     let keys = "load = { depth = 1, payload = 64 }\ntx = \"garbage\"\nreconnect = { pause = \"20ms\" }";
     let group = four("", keys);
@@ -214,7 +214,7 @@ fn an_evicted_connection_reopens_at_once() {
     assert!(group.ledger.evicted_rst >= group.ledger.opened - 4, "{:?}", group.ledger);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_lifetime_ends_after_pending_answers_and_hides_no_silence() {
     patiently(|| {
         let keys =

@@ -77,7 +77,7 @@ fn impatient(patience_ms: u64) -> SocketAddr {
     })
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_idle_connection_closed_by_the_server_is_no_eviction_and_reopens() {
     let (group, _) = group(impatient(600), "count = 4\nload = { rate = \"3/s\" }", 2500);
     assert!(group.ledger.closed_idle >= 4, "{:?}", group.ledger);
@@ -88,7 +88,7 @@ fn an_idle_connection_closed_by_the_server_is_no_eviction_and_reopens() {
 
 const GIVE_UP: &str = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlate\n";
 
-#[test]
+#[apply(timed_test!)]
 fn a_408_on_an_idle_connection_closes_it_without_an_error() {
     // Says so in two pieces.
     let address = server(|reader, _| {
@@ -119,7 +119,7 @@ fn a_408_on_an_idle_connection_closes_it_without_an_error() {
     assert!(group.requests.answered >= 6, "{:?}", group.requests);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_request_that_crosses_a_408_is_retried_once() {
     let address = server(|reader, number| {
         let is_odd = number == 1;
@@ -135,7 +135,7 @@ fn a_request_that_crosses_a_408_is_retried_once() {
     assert_eq!(group.ledger.evicted_fin + group.ledger.evicted_rst, errors, "{:?}", group.ledger);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_408_to_the_first_request_or_after_a_long_wait_is_an_error() {
     let address = server(|reader, number| {
         let is_asked = asked(reader);
@@ -153,7 +153,7 @@ fn a_408_to_the_first_request_or_after_a_long_wait_is_an_error() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_408_without_a_pause_before_it_is_an_error() {
     let address = server(|reader, number| {
         let sheds = number % 4 == 3;
@@ -163,7 +163,7 @@ fn a_408_without_a_pause_before_it_is_an_error() {
     assert!(group.content.errors >= 2 && group.requests.retried == 0, "{:?}", group.requests);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_request_dropped_after_a_while_is_lost() {
     let address = server(|reader, number| {
         let is_asked = asked(reader);
@@ -177,7 +177,7 @@ fn a_request_dropped_after_a_while_is_lost() {
     assert_eq!(group.ledger.evicted_fin + group.ledger.evicted_rst, 2, "{:?}", group.ledger);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_connection_closed_at_once_is_an_eviction() {
     let address = server(|_, _| false);
     let (group, _) = group(address, "count = 4\nload = { rate = \"1/s\" }", 300);
@@ -185,7 +185,7 @@ fn a_connection_closed_at_once_is_an_eviction() {
     assert_eq!((group.ledger.closed_idle, evicted), (0, 4), "{:?}", group.ledger);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_http_open_loop_has_one_request_per_connection() {
     // A server that takes no second request before it has answered the first: it ends the connection.
     let address = server(|reader, _| {
@@ -204,7 +204,7 @@ fn an_http_open_loop_has_one_request_per_connection() {
     assert!(latency > 200e6 && service < latency / 2.0, "{latency} ns, {service} ns since it was sent");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn requests_are_pipelined_when_depth_is_set() {
     let address = server(|reader, _| {
         let all = (0..4).all(|_| asked(reader));
@@ -215,7 +215,7 @@ fn requests_are_pipelined_when_depth_is_set() {
     assert_eq!(group.content.corrupt, 0);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_connection_without_an_answer_is_counted_as_silent() {
     for load in ["{ depth = 1 }", "{ rate = \"500/s\" }"] {
         let (group, driven) = group(deaf_to_one(), &format!("count = 8\nload = {load}"), 500);
@@ -240,7 +240,7 @@ fn deaf_to_one() -> SocketAddr {
     })
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_closed_loop_evicted_by_the_server_is_silent_until_the_end() {
     let begun = std::time::Instant::now();
     let address = server(move |reader, _| {
@@ -254,7 +254,7 @@ fn a_closed_loop_evicted_by_the_server_is_silent_until_the_end() {
     assert!((300e6..=1000e6).contains(&silence), "{silence} ns");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_finished_closed_loop_is_not_silent() {
     let address = server(|reader, _| asked(reader) && say(reader, OK));
     let (group, driven) = group(address, "count = 4\nlifetime = \"200ms\"\nload = { depth = 1 }", 1500);

@@ -37,7 +37,7 @@ fn asked_once(head: &'static str, keys: &str) -> GroupResult {
     group
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_announced_close_is_no_eviction() {
     for head in [
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2",
@@ -64,7 +64,7 @@ fn an_announced_close_is_no_eviction() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_close_after_an_error_is_an_eviction() {
     let head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 2";
     let group = asked_once(head, "");
@@ -72,7 +72,7 @@ fn a_close_after_an_error_is_an_eviction() {
     assert_eq!((group.requests.started, group.content.errors), (2, 2), "nobody asks after the last answer");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_get_that_crosses_an_unannounced_close_is_retried_once() {
     let group = asked_once("HTTP/1.1 200 OK\r\nContent-Length: 2", "");
     let (ledger, requests) = (group.ledger, group.requests);
@@ -82,7 +82,7 @@ fn a_get_that_crosses_an_unannounced_close_is_retried_once() {
     assert_eq!((requests.lost, group.content.corrupt), (0, 0), "{requests:?}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_post_that_crosses_an_unannounced_close_is_lost() {
     let keys = "http = { method = \"POST\" }";
     let group = asked_once("HTTP/1.1 200 OK\r\nContent-Length: 2", keys);
@@ -98,7 +98,7 @@ fn silence(keys: &str) -> f64 {
     of(&driven("", &clients, 1000).summaries[0], Metric::LongestSilence)
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
     let done = silence("requests_per_connection = 50");
     assert!(done < 600e6, "{done} ns: it had asked for all that it was to");
@@ -106,7 +106,7 @@ fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
     assert!(thrown_out > 800e6, "{thrown_out} ns");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_connection_closes_cleanly_after_its_last_request() {
     for load in
         ["{ depth = 4, payload = 64 }", "{ depth = 25, payload = 64 }", "{ rate = \"4000/s\", payload = 64 }"]
@@ -127,7 +127,7 @@ fn a_connection_closes_cleanly_after_its_last_request() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn connections_open_at_the_connect_rate_before_the_load_starts() {
     let clients = r#"
         [[clients]]

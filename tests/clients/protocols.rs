@@ -66,7 +66,7 @@ fn first_flaw(result: &GroupResult) -> Option<(u64, Flaw)> {
 
 const PING: &str = "protocol = \"resp\"\nload = { depth = 1 }";
 
-#[test]
+#[apply(timed_test!)]
 fn the_reference_server_passes_every_protocol() {
     for (server, keys) in [
         ("protocol = \"line\"", "protocol = \"line\"\nload = { depth = 3, payload = 100 }"),
@@ -101,7 +101,7 @@ fn the_reference_server_passes_every_protocol() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_error_counts_as_an_answer_and_not_as_a_latency() {
     let clients = group("protocol = \"http\"\nload = { depth = 1 }\nhttp = { path = \"/bytes/many\" }");
     let driven = driven("protocol = \"http\"", &clients, 200);
@@ -114,14 +114,14 @@ fn an_error_counts_as_an_answer_and_not_as_a_latency() {
     assert_eq!(driven.summaries[0].value(Metric::Errors), Some(result.content.errors as f64));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_wrong_protocol_is_reported_as_corrupt() {
     let result = with_reference("protocol = \"line\"", "protocol = \"http\"\nload = { depth = 1 }");
     assert_eq!((result.requests.answered, first_flaw(&result)), (0, Some((0, Flaw::StatusLine))));
     assert!(result.content.corrupt > 20);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_redis_get_returns_the_value_that_was_set() {
     let set = "protocol = \"resp\"\nresp = { command = \"SET k\" }\nload = { depth = 1, payload = 50 }";
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -137,7 +137,7 @@ fn a_redis_get_returns_the_value_that_was_set() {
     all_well(&with_fake(20, get, move |_, _| answer.clone()));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn wrong_bytes_errors_and_unrequested_answers_are_found() {
     let pong = |n| if n == 3 { b"+PUNG\r\n".to_vec() } else { b"+PONG\r\n".to_vec() };
     let wrong = with_fake(14, PING, move |n, _| pong(n));
@@ -151,7 +151,7 @@ fn wrong_bytes_errors_and_unrequested_answers_are_found() {
     assert!(matches!(first_flaw(&unasked), Some((_, Flaw::Unasked))), "{:?}", unasked.content);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_http_body_without_a_length_ends_with_the_connection() {
     let get =
         "protocol = \"http\"\nload = { rate = \"20/s\", depth = 2 }\nhttp = { headers = { Host = \"x\" } }";

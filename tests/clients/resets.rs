@@ -74,7 +74,7 @@ const ONCE: &str = "requests_per_connection = 1\n";
 /// Bytes of the least that these requests have.
 const HEAD: usize = 16;
 
-#[test]
+#[apply(timed_test!)]
 fn an_upload_refused_before_it_was_read_is_an_error_and_not_lost() {
     patiently(|| {
         let refusal = |_: &[u8]| {
@@ -92,7 +92,7 @@ fn an_upload_refused_before_it_was_read_is_an_error_and_not_lost() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_announced_close_followed_by_rst_stays_announced() {
     patiently(|| {
         let n = CLIENTS as u64;
@@ -121,7 +121,7 @@ fn an_announced_close_followed_by_rst_stays_announced() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_answered_request_is_not_retried_after_a_reset() {
     patiently(|| {
         let n = CLIENTS as u64;
@@ -140,7 +140,7 @@ fn an_answered_request_is_not_retried_after_a_reset() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn answers_before_an_rst_count_and_missing_ones_are_lost_in_every_protocol() {
     patiently(|| {
         let n = CLIENTS as u64;
@@ -168,7 +168,7 @@ fn answers_before_an_rst_count_and_missing_ones_are_lost_in_every_protocol() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn shared_sockets_and_fragmented_readers_get_answers_before_an_rst() {
     patiently(|| {
         let n = CLIENTS as u64;
@@ -186,7 +186,7 @@ fn shared_sockets_and_fragmented_readers_get_answers_before_an_rst() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_reader_loses_unread_answers_at_a_reset() {
     patiently(|| {
         let n = CLIENTS as u64;

@@ -32,7 +32,7 @@ fn all_came(group: &GroupResult) {
     assert_eq!(group.ledger.still_alive, 1);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn large_messages_are_torn_whether_their_writers_wait_or_poll() {
     for blocking in [false, true] {
         let group = echoed(&format!(
@@ -43,7 +43,7 @@ fn large_messages_are_torn_whether_their_writers_wait_or_poll() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_lock_keeps_messages_whole_but_not_their_order() {
     let group = echoed(
         "load = { depth = 8, payload = \"64KiB\" }\ntx = { race = { threads = 4, lock = true, header = \"9B\" } }",
@@ -53,7 +53,7 @@ fn a_lock_keeps_messages_whole_but_not_their_order() {
     assert!(group.content.reordered > 0, "{:?}", group.content);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn one_writing_thread_keeps_header_and_body_together() {
     let group = echoed(
         "load = { depth = 8, payload = \"1000B\" }\ntx = { race = { threads = 1, header = \"9B\", blocking = true } }",
@@ -62,7 +62,7 @@ fn one_writing_thread_keeps_header_and_body_together() {
     assert_eq!((group.content.corrupt, group.content.first_fault), (0, None));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn several_readers_mix_up_bytes_and_one_reader_does_not() {
     for blocking in [false, true] {
         let read_by = |threads| {
@@ -84,7 +84,7 @@ fn several_readers_mix_up_bytes_and_one_reader_does_not() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn threads_blocked_in_a_system_call_do_not_delay_the_end() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address");
@@ -101,7 +101,7 @@ fn threads_blocked_in_a_system_call_do_not_delay_the_end() {
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn threads_end_when_the_peer_closes_their_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -145,7 +145,7 @@ fn all_whole(driven: &Driven, connections: u32) {
     assert!(of(&driven.summaries[0], Metric::DownloadP50) <= of(&driven.summaries[0], Metric::DownloadMax));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_download_in_any_number_of_parts_is_complete() {
     for connections in [1, 2, 3, 7, 16] {
         let driven = driven("protocol = \"http\"", &ranges(connections, &format!("/bytes/{WHOLE}")), 400);
@@ -153,7 +153,7 @@ fn a_download_in_any_number_of_parts_is_complete() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_wrong_part_is_an_error_and_fails_its_download() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -190,7 +190,7 @@ impl Drop for Nginx {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_download_in_parts_from_nginx_is_complete() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let path = folder.path().display();

@@ -27,7 +27,7 @@ const GROUPS: &str = r#"
     reconnect = { at_most = "1000/s" }
 "#;
 
-#[test]
+#[apply(timed_test!)]
 fn threads_split_connections_and_keep_the_rate_of_the_group() {
     let driven = served("", |address| driven_by(3, address, GROUPS, 1000));
     for (group, summary) in driven.groups.iter().zip(&driven.summaries) {
@@ -65,7 +65,7 @@ fn threads_split_connections_and_keep_the_rate_of_the_group() {
     assert!((0.01..=1.1).contains(&busy), "{busy} of the time");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_thread_sends_different_content() {
     // Connections of one content would be told apart by nothing: the first bytes that each sends must differ.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

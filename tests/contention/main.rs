@@ -1,8 +1,12 @@
 //! What must not be taken for the server's where a core has too much to do, and many runs at once. Each of these tests takes
 //! all cores, and so they are a program of their own: none of the others runs meanwhile.
 
+#[macro_use]
+extern crate macro_rules_attribute;
+#[macro_use]
 #[path = "../common/mod.rs"]
 mod common;
+mod host;
 mod parallel_runs;
 
 use std::{
@@ -52,7 +56,7 @@ impl Drop for BusyLoop {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn busy_loops_on_the_servers_cores_make_a_run_invalid() {
     let _turn = turn();
     let cpus = thread::available_parallelism().expect("a number").get();
@@ -70,7 +74,7 @@ fn busy_loops_on_the_servers_cores_make_a_run_invalid() {
 }
 
 /// Beyond what others do, the server's own threads wait for each other: that is its own affair.
-#[test]
+#[apply(timed_test!)]
 fn a_server_with_more_threads_than_cores_is_not_counted_as_other_load() {
     let _turn = turn();
     let (_, said, trial) =
@@ -85,7 +89,7 @@ fn a_server_with_more_threads_than_cores_is_not_counted_as_other_load() {
     assert!(number(&trial, "server_run_delay_share") > 0.0, "{summary}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_rate_that_the_clients_cannot_reach_makes_a_run_invalid() {
     let _turn = turn();
     let (code, said, trial) = run(
@@ -99,7 +103,7 @@ fn a_rate_that_the_clients_cannot_reach_makes_a_run_invalid() {
     assert!(number(&trial, "pacing_error_p99") > 10e6);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn latencies_of_saturated_closed_loop_clients_are_invalid() {
     let _turn = turn();
     // To make and check a byte costs more than to send it back.

@@ -37,7 +37,7 @@ fn end(child: Child) -> (Option<i32>, String) {
     ending(&child.wait_with_output().expect("an end"))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn parallel_runs_that_create_the_report_folder_keep_all_records() {
     let _turn = turn();
     let folder = with_profile(CORE);

@@ -47,7 +47,7 @@ fn edit(folder: &Path, change: impl Fn(&mut Value)) {
     fs::write(&file, record.to_string()).expect("written");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_run_worse_in_every_repeat_is_exit_code_1() {
     let folder = kept(0.01);
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
@@ -62,7 +62,7 @@ fn a_run_worse_in_every_repeat_is_exit_code_1() {
     assert_eq!((code, json[0]["baseline"]["call"].as_str()), (1, Some("REGRESSION")));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_report_includes_the_baseline_and_can_be_recreated() {
     let folder = kept(0.01);
     let (code, said, _) = run(folder.path(), &["--baseline", "main", "--format", "junit,markdown,html"]);
@@ -84,7 +84,7 @@ fn every_report_includes_the_baseline_and_can_be_recreated() {
     assert_eq!(read("junit.xml"), junit, "the same from what was kept");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_unreadable_baseline_is_refused_before_the_run() {
     let folder = kept(1.0);
     fs::write(folder.path().join("history.csv"), "no,history\n1,2\n").unwrap();
@@ -97,7 +97,7 @@ fn an_unreadable_baseline_is_refused_before_the_run() {
     assert_eq!(runs, 2, "the baseline's run, and `latest`");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_better_run_passes() {
     let folder = kept(100.0);
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
@@ -105,7 +105,7 @@ fn a_better_run_passes() {
     assert!(!said.contains("REGRESSION"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_baseline_of_another_kernel_gates_no_times() {
     let folder = kept(0.01);
     edit(folder.path(), |record| record["machine"]["kernel"] = "2.4.0".into());
@@ -114,7 +114,7 @@ fn a_baseline_of_another_kernel_gates_no_times() {
     assert!(said.contains("another kernel: 2.4.0 then") && said.contains("not gated"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_missing_baseline_is_refused_before_the_run() {
     let folder = kept(1.0);
     let (code, said, errors) = run(folder.path(), &["--baseline", "other"]);
@@ -127,7 +127,7 @@ fn a_missing_baseline_is_refused_before_the_run() {
     assert!(code == 2 && errors.contains("write letters"), "{errors}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_baseline_of_another_profile_with_the_same_name_is_kept() {
     let folder = kept(1.0);
     let at = |file: &str| folder.path().join(file);

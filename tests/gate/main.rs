@@ -1,7 +1,10 @@
 //! Two servers, or two runs, compared by the built program.
 
-mod baseline;
+#[macro_use]
+extern crate macro_rules_attribute;
+#[macro_use]
 #[path = "../common/mod.rs"]
 mod common;
+mod baseline;
 mod servers;
 mod silence;

@@ -24,7 +24,7 @@ count = 4
 load = { rate = "3000/s", payload = "64B" }
 "#;
 
-#[test]
+#[apply(timed_test!)]
 fn a_slower_server_is_a_regression() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let slower = format!("{BADPEER} --work-per-message 50us");
@@ -85,7 +85,7 @@ server_calls_per_request = "off"
 "good.requests_rate" = "budget 50%"
 "#;
 
-#[test]
+#[apply(timed_test!)]
 fn a_leak_and_twice_the_timeout_are_regressions() {
     let (_turn, folder) = (turn(), with_profile(EVICTING));
     let worse = format!("{BADPEER} --plant-leak 32KiB --send-timeout 200ms");
@@ -131,7 +131,7 @@ fn a_leak_and_twice_the_timeout_are_regressions() {
     assert!(said.contains("2 of 2 expectations"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn another_program_is_compared_by_its_command_line() {
     let profile = format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n");
     let (_turn, folder) = (turn_alone(), with_profile(&profile));
@@ -173,7 +173,7 @@ fn stopping(folder: &TempDir) -> String {
     format!("sh {} {{port}}", script.display())
 }
 
-#[test]
+#[apply(timed_test!)]
 fn pairs_that_were_dropped_are_measured_again() {
     let (_turn, folder) = (turn(), with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n")));
     let server = stopping(&folder);
@@ -190,7 +190,7 @@ fn pairs_that_were_dropped_are_measured_again() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn pairs_measured_before_a_server_died_are_kept() {
     let (_turn, folder) = (turn(), with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n")));
     let serve = format!("{BADPEER} serve --listen 127.0.0.1:{{port}}");
@@ -234,7 +234,7 @@ fn pairs_measured_before_a_server_died_are_kept() {
     assert!(said.contains("1 of 1 comparisons"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_comparison_that_cannot_be_written_is_reported_and_the_next_runs() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     fs::write(folder.path().join("other.toml"), BRIEF).expect("written");
@@ -250,7 +250,7 @@ fn a_comparison_that_cannot_be_written_is_reported_and_the_next_runs() {
     assert!(told[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")), "{told:#}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_calibration_reports_what_the_gate_detects() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let output = badpeer(
@@ -268,7 +268,7 @@ fn a_calibration_reports_what_the_gate_detects() {
     assert!(summary["numbers"]["server_cpu_per_request"]["found_from"].is_number(), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn impossible_comparisons_are_refused() {
     let folder = with_profile(BRIEF);
     let core = "title = \"c\"\n[core]\nexperiment = \"prepend\"\n";

@@ -23,7 +23,7 @@ use crate::common::{
 const STUB: &str = "BADPEER_TEST_STUB";
 
 /// Not a test: the server of the tests below, which this program is when [`STUB`] says so.
-#[test]
+#[apply(timed_test!)]
 fn stub_server() {
     let Ok(told) = env::var(STUB) else { return };
     let (mode, port) = told.split_once(' ').expect("what and where");
@@ -92,7 +92,7 @@ protocol = "http"
 load = { rate = "1000/s" }
 "#;
 
-#[test]
+#[apply(timed_test!)]
 fn one_silent_connection_of_32_and_one_percent_of_errors_are_regressions() {
     let (_turn, folder) = (turn(), with_profile(HTTP));
     let servers = [&*stub("ok"), &stub("deaf-errors=100")];
@@ -103,7 +103,7 @@ fn one_silent_connection_of_32_and_one_percent_of_errors_are_regressions() {
     must_name(test, &folder, &["open.silent_share", "open.errors_share"], &told);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_head_that_dies_under_load_fails_and_a_base_that_dies_breaks_the_comparison() {
     let (_turn, folder) = (turn(), with_profile(HTTP));
     let ended = |base: &str, head: &str| {
@@ -195,7 +195,7 @@ fn must_name(test: &str, folder: &TempDir, numbers: &[&str], told: &str) {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_head_that_evicts_nothing_fails_in_short_trials_with_a_note() {
     let (_turn, folder) = (turn(), with_profile(EVICTING));
     let test = "a_head_that_evicts_nothing_fails_in_short_trials_with_a_note";
@@ -220,7 +220,7 @@ fn a_head_that_evicts_nothing_fails_in_short_trials_with_a_note() {
     }));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_run_with_errors_or_silence_is_not_kept_as_a_baseline() {
     let profile =
         |mode: &str| HTTP.replace("command = [\"not used\"]", &format!("command = {}", command(mode)));
@@ -262,7 +262,7 @@ fn command(mode: &str) -> String {
     serde_json::to_string(&words).expect("strings")
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_help_states_the_limits_of_exit_code_0() {
     let output = badpeer(&["compare", "--help"], env::temp_dir().as_path());
     let told = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");

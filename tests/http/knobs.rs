@@ -26,7 +26,7 @@ fn serving(tree: &Tree, knobs: &str) -> Running {
     Running::start(&ServerOptions { root: Some(tree.root()), ..options })
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_way_of_sending_delivers_files() {
     let tree = Tree::new();
     let (large, small) = (tree.add("large", 3_000_000), tree.add("small", 60_000));
@@ -50,7 +50,7 @@ fn every_way_of_sending_delivers_files() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn max_sends_gives_others_a_turn_beside_a_large_file() {
     let tree = Tree::new();
     tree.add("large", 3_000_000);
@@ -62,7 +62,7 @@ fn max_sends_gives_others_a_turn_beside_a_large_file() {
     assert!(writes >= 184 && events >= writes / 2 - 1, "{writes} writes, {events} events");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_stalled_file_is_subject_to_deadline_and_minimum_rate() {
     let tree = Tree::new();
     tree.add("large", 32 << 20);
@@ -78,7 +78,7 @@ fn a_stalled_file_is_subject_to_deadline_and_minimum_rate() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn unsent_parts_of_a_file_take_no_memory_and_break_no_limit() {
     let tree = Tree::new();
     let bytes = tree.add("large", 8 << 20);
@@ -90,7 +90,7 @@ fn unsent_parts_of_a_file_take_no_memory_and_break_no_limit() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn generated_content_waits_for_its_reader_without_memory() {
     let ask = |length: u64| format!("GET /bytes/{length} HTTP/1.1\r\nHost: x\r\n\r\n");
     for kind in every_kind(Service::Http) {
@@ -118,7 +118,7 @@ fn generated_content_waits_for_its_reader_without_memory() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn requests_behind_a_pending_answer_wait_in_the_kernel_when_buffers_are_full() {
     let tree = Tree::new();
     let large = tree.add("large", 8 << 20);
@@ -155,7 +155,7 @@ fn trickle(mut stream: &TcpStream, text: &str) {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn head_and_body_must_arrive_within_the_message_timeout() {
     let body = "x".repeat(200);
     for trigger in ["level", "edge"] {
@@ -175,7 +175,7 @@ fn head_and_body_must_arrive_within_the_message_timeout() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn blank_lines_count_for_the_timeout_of_the_next_request() {
     for kind in every_kind(Service::Http) {
         let message_timeout = options("message_timeout = '300ms'").message_timeout;
@@ -195,7 +195,7 @@ fn blank_lines_count_for_the_timeout_of_the_next_request() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_got_its_last_answer_is_not_evicted() {
     let knobs = "message_timeout = '200ms'\nidle_timeout = '300ms'\nevict_by = 'rst'\nprotocol = 'http'";
     for kind in every_kind_with(knobs) {
@@ -217,7 +217,7 @@ fn a_peer_that_got_its_last_answer_is_not_evicted() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_request_that_takes_too_long_is_answered_with_408() {
     for kind in every_kind(Service::Http) {
         for begun in ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {
@@ -234,7 +234,7 @@ fn a_request_that_takes_too_long_is_answered_with_408() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_keeps_sending_still_receives_the_408() {
     let knobs = "message_timeout = '200ms'\nidle_timeout = '250ms'\nevict_by = 'rst'\nprotocol = 'http'";
     for kind in every_kind_with(knobs) {
@@ -262,7 +262,7 @@ fn a_peer_that_keeps_sending_still_receives_the_408() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_got_a_408_is_closed_after_a_while() {
     let server = Running::start(&options("message_timeout = '200ms'\nprotocol = 'http'"));
     let mut peer = Peer::new(server.connect());
@@ -271,7 +271,7 @@ fn a_peer_that_got_a_408_is_closed_after_a_while() {
     drop(peer);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_with_unread_answers_gets_no_408() {
     for kind in every_kind(Service::Http) {
         let message_timeout = options("message_timeout = '200ms'").message_timeout;
@@ -286,7 +286,7 @@ fn a_peer_with_unread_answers_gets_no_408() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_request_behind_a_file_does_not_time_out() {
     let tree = Tree::new();
     let bytes = tree.add("large", 6 << 20);
@@ -300,7 +300,7 @@ fn a_request_behind_a_file_does_not_time_out() {
     assert_eq!(server.metric("badpeer_evictions_total{reason=\"message_timeout\"}"), 0);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn files_being_sent_are_finished_after_a_signal() {
     let tree = Tree::new();
     let bytes = tree.add("large", 16 << 20);
@@ -326,7 +326,7 @@ fn files_being_sent_are_finished_after_a_signal() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn cached_open_files_do_not_exhaust_the_descriptors() {
     let tree = Tree::new();
     for n in 0..600 {
@@ -350,7 +350,7 @@ fn cached_open_files_do_not_exhaust_the_descriptors() {
     (300..600).for_each(|n| ask(&mut peer, n));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn open_files_of_several_threads_do_not_exhaust_the_descriptors() {
     let tree = Tree::new();
     (0..400).for_each(|n| fs::write(tree.root().join(n.to_string()), n.to_string()).unwrap());
@@ -378,7 +378,7 @@ fn open_files_of_several_threads_do_not_exhaust_the_descriptors() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_truncated_file_closes_the_connection_however_it_is_sent() {
     let tree = Tree::new();
     for interest in ["on-demand", "eager"] {

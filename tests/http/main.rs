@@ -1,6 +1,11 @@
 //! HTTP/1.1 as peers see it: over real sockets, with real files, well-behaved or not.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[macro_use]
+extern crate macro_rules_attribute;
+#[macro_use]
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../server/fixture.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod fixture;
@@ -57,7 +62,7 @@ fn peer(server: &Running) -> Peer {
     Peer::new(server.connect())
 }
 
-#[test]
+#[apply(timed_test!)]
 fn files_of_every_size_arrive_complete_and_in_order() {
     let tree = Tree::new();
     // Around what goes out with its head, and around what one sendfile takes.
@@ -86,7 +91,7 @@ fn files_of_every_size_arrive_complete_and_in_order() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_large_file_reaches_a_slow_reader_intact_and_takes_no_memory() {
     let tree = Tree::new();
     let bytes = tree.add("large", 32 << 20);
@@ -103,7 +108,7 @@ fn a_large_file_reaches_a_slow_reader_intact_and_takes_no_memory() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_head_and_a_small_body_are_sent_together() {
     let tree = Tree::new();
     for server in serving(&tree.root()) {
@@ -115,7 +120,7 @@ fn a_head_and_a_small_body_are_sent_together() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_that_stalls_in_a_file_is_evicted() {
     let tree = Tree::new();
     tree.add("large", 32 << 20);
@@ -129,7 +134,7 @@ fn a_reader_that_stalls_in_a_file_is_evicted() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_shrinking_file_closes_the_connection() {
     let tree = Tree::new();
     tree.add("large", 32 << 20);
@@ -146,7 +151,7 @@ fn a_shrinking_file_closes_the_connection() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn no_path_leads_out_of_the_root() {
     let tree = Tree::new();
     let encoded = tree
@@ -191,7 +196,7 @@ fn no_path_leads_out_of_the_root() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn directories_are_refused_and_empty_files_served() {
     let tree = Tree::new();
     for server in serving(&tree.root()) {
@@ -211,7 +216,7 @@ fn directories_are_refused_and_empty_files_served() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn ranges_of_a_file_are_served() {
     let tree = Tree::new();
     let large = tree.add("large", 300_000);
@@ -254,7 +259,7 @@ fn ranges_of_a_file_are_served() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_invalid_root_is_refused_at_start() {
     let tree = Tree::new();
     for root in ["/no/such/directory".into(), tree.root().join("ten.txt")] {

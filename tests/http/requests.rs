@@ -17,7 +17,7 @@ fn peer(server: &Running) -> Peer {
     Peer::new(server.connect())
 }
 
-#[test]
+#[apply(timed_test!)]
 fn without_a_root_generated_content_of_any_length_is_served() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -35,7 +35,7 @@ fn without_a_root_generated_content_of_any_length_is_served() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_small_answer_takes_one_read_and_one_write() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -51,7 +51,7 @@ fn a_small_answer_takes_one_read_and_one_write() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn pipelined_http_requests_are_answered_in_order_in_any_pieces() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -70,7 +70,7 @@ fn pipelined_http_requests_are_answered_in_order_in_any_pieces() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_head_request_gets_no_body() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -80,7 +80,7 @@ fn a_head_request_gets_no_body() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn request_bodies_are_read_to_their_end() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -98,7 +98,7 @@ fn request_bodies_are_read_to_their_end() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_expects_100_continue_gets_it() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -109,7 +109,7 @@ fn a_peer_that_expects_100_continue_gets_it() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn connection_close_is_honored() {
     for server in servers() {
         for (request, connection) in [
@@ -130,7 +130,7 @@ fn connection_close_is_honored() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_half_closed_http_peer_gets_every_answer() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -144,7 +144,7 @@ fn a_half_closed_http_peer_gets_every_answer() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn closes_after_answering_an_invalid_request() {
     let long = |name: &str, length: usize| format!("{name}{}", "x".repeat(length));
     let many = "A: b\r\n".repeat(101);
@@ -183,7 +183,7 @@ fn closes_after_answering_an_invalid_request() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_is_still_sending_can_read_the_refusal() {
     for server in servers() {
         let mut peer = peer(&server);
@@ -200,7 +200,7 @@ fn a_peer_that_is_still_sending_can_read_the_refusal() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_last_answer_arrives_whatever_the_peer_still_sends() {
     for server in servers() {
         for last in [
@@ -224,7 +224,7 @@ fn the_last_answer_arrives_whatever_the_peer_still_sends() {
 }
 
 /// The server has long closed its side when the peer sends more, and has half of the answer to come.
-#[test]
+#[apply(timed_test!)]
 fn the_last_answer_arrives_however_slowly_it_is_read() {
     thread::scope(|scope| {
         for server in servers() {
@@ -243,7 +243,7 @@ fn the_last_answer_arrives_however_slowly_it_is_read() {
     });
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_never_stops_sending_is_closed_eventually() {
     // One will do: it takes as long as we listen.
     for server in servers().take(1) {
@@ -256,7 +256,7 @@ fn a_peer_that_never_stops_sending_is_closed_eventually() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn lines_are_echoed_until_one_exceeds_the_limit() {
     for kind in every_kind(Service::Line) {
         let receive_limit = options("receive_limit = '1000B'").receive_limit;

@@ -35,7 +35,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_passing_run_writes_all_reports() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml"], folder.path());
@@ -59,7 +59,7 @@ fn a_passing_run_writes_all_reports() {
     assert_eq!(verified, answered * (64 + 32), "every byte of every answer");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_failed_expectation_is_exit_code_1() {
     let folder = with_profile(QUICK);
     let words = ["run", "quick.toml", "--set", "expect.good.requests=> 1000000"];
@@ -72,7 +72,7 @@ fn a_failed_expectation_is_exit_code_1() {
     assert!(folder.path().join("reports/quick/latest/index.html").exists());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn usage_errors_are_exit_code_2_with_the_remedy() {
     let folder = with_profile(&QUICK.replace("count = 4", "cuont = 4"));
     for (arguments, part) in [
@@ -93,7 +93,7 @@ fn usage_errors_are_exit_code_2_with_the_remedy() {
     assert!(!folder.path().join("reports").exists(), "nothing was run");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_reader_without_effect_is_refused() {
     let profile = QUICK
         .replace("\nload = { rate = \"500/s\"", "\nrx = \"stall\"\nload = { depth = 1, answer = \"64KiB\"");
@@ -102,7 +102,7 @@ fn a_slow_reader_without_effect_is_refused() {
     assert!(said.contains("the kernel's buffers alone can hold"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
@@ -114,7 +114,7 @@ fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     assert!(!folder.path().join("reports/quick").exists(), "no empty folder is left");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn too_few_descriptors_are_exit_code_3_with_the_remedy() {
     let folder = with_profile(&QUICK.replace("count = 4", "count = 400"));
     let script = format!("ulimit -n 300; exec {BADPEER} run quick.toml");
@@ -144,7 +144,7 @@ fn started(folder: &Path, port: u16) -> std::process::Child {
     child
 }
 
-#[test]
+#[apply(timed_test!)]
 fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
     let folder = with_profile(QUICK);
     let port = free_port();
@@ -160,7 +160,7 @@ fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
     assert!(times > 5, "{times} samples were kept");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_killed_harness_leaves_no_server_behind() {
     let folder = with_profile(QUICK);
     let port = free_port();
@@ -174,7 +174,7 @@ fn a_killed_harness_leaves_no_server_behind() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_dies_is_exit_code_1() {
     let folder = with_profile(QUICK);
     let child = started(folder.path(), free_port());
@@ -203,7 +203,7 @@ fn child_of(parent: u32) -> u32 {
         .expect("a child")
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_run_of_a_server_that_died_keeps_its_record() {
     let folder = with_profile(QUICK);
     let child = started(folder.path(), free_port());
@@ -217,7 +217,7 @@ fn a_run_of_a_server_that_died_keeps_its_record() {
     assert_eq!(record["points"][0]["verdicts"][0]["outcome"], "INCONCLUSIVE");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_stopped_for_a_second_shows_in_the_latency() {
     let folder = with_profile(QUICK);
     let args = ["run", "quick.toml", "--json", "-d", "3s", "--set", "expect.good.requests_rate=> 450/s"];
@@ -242,7 +242,7 @@ fn a_server_stopped_for_a_second_shows_in_the_latency() {
     assert!((450.0..550.0).contains(&number("good.requests_rate")), "in the end all were answered");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn reports_are_recreated_from_the_record() {
     let folder = with_profile(QUICK);
     assert_eq!(badpeer(&["run", "quick.toml", "--quiet"], folder.path()).status.code(), Some(0));
@@ -260,7 +260,7 @@ fn reports_are_recreated_from_the_record() {
     assert!(compared >= 6, "{compared} files");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn compare_shows_two_records_side_by_side() {
     let folder = with_profile(QUICK);
     for out in ["a", "b"] {
@@ -275,7 +275,7 @@ fn compare_shows_two_records_side_by_side() {
     assert!(said.contains("server_rss_peak") && said.contains('%'), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn json_output_is_complete_and_keeps_the_seed() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml", "--json", "--seed", "7", "--repeats", "2"], folder.path());
@@ -286,7 +286,7 @@ fn json_output_is_complete_and_keeps_the_seed() {
     assert!(trials[0]["summary"]["good.latency_p99"].is_number());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_sweep_runs_every_point() {
     let folder =
         with_profile(&format!("{QUICK}\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\n"));
@@ -297,7 +297,7 @@ fn a_sweep_runs_every_point() {
     assert_eq!(axes, ["contiguous", "chained"]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn serve_exports_prometheus_metrics_and_ends_on_sigterm() {
     let mut child = Command::new(BADPEER)
         .args(["serve", "--admin", "127.0.0.1:0"])
@@ -316,7 +316,7 @@ fn serve_exports_prometheus_metrics_and_ends_on_sigterm() {
     assert_eq!(child.wait().expect("an end").code(), Some(0));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn completions_and_manual_pages_name_every_command() {
     let folder = TempDir::new().expect("a folder");
     let (code, script) = ending(&badpeer(&["completions", "bash"], folder.path()));
@@ -341,7 +341,7 @@ fn completions_and_manual_pages_name_every_command() {
     assert!(code == Some(3) && said.contains("cannot write into"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn list_shows_every_topic() {
     let folder = TempDir::new().expect("a folder");
     for (topic, part) in [

@@ -36,7 +36,7 @@ fn found(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-#[test]
+#[apply(timed_test!)]
 fn only_a_chained_buffer_frees_memory_by_itself() {
     let of = |kind: &str| found(&["backlog", "--buffer", kind, "--backlog", "64MiB", "--steps", "10"]);
     let (chained, contiguous) = (of("chained"), of("contiguous"));
@@ -49,7 +49,7 @@ fn only_a_chained_buffer_frees_memory_by_itself() {
     assert!(mib(&contiguous, "core_rss_drained") > 60.0, "{contiguous}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_seed_decides_which_deadlines_move() {
     let stale = |seed: &str| {
         let short = ["--armed", "100", "--timeout", "1ms", "--tick", "10us", "--steps", "9999"];
@@ -60,7 +60,7 @@ fn the_seed_decides_which_deadlines_move() {
     assert_ne!(stale("1"), stale("2"));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_core_run_writes_only_applicable_reports() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml", "--repeats", "2", "-d", "1s"], folder.path());
@@ -95,7 +95,7 @@ fn a_core_run_writes_only_applicable_reports() {
     assert!(record.points.iter().all(|point| point.trials.len() == 2));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn keys_without_effect_in_a_core_experiment_are_refused() {
     let changed = |with: &str, instead: &str| QUICK.replace(with, instead);
     for (profile, part) in [
@@ -118,7 +118,7 @@ fn keys_without_effect_in_a_core_experiment_are_refused() {
     assert!(code == Some(2) && said.contains("--set warmup=1s: a [core] experiment"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_interrupt_ends_the_experiment_and_its_process() {
     let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
     let harness = heeding()
@@ -137,7 +137,7 @@ fn an_interrupt_ends_the_experiment_and_its_process() {
     assert!(!folder.path().join("reports").exists(), "nothing was measured");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_killed_harness_leaves_no_experiment_behind() {
     let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
     let mut harness = Command::new(BADPEER)

@@ -54,7 +54,7 @@ fn stalled_at(address: &str, expect: &str) -> String {
     )
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_with_the_expected_timeout_passes_and_others_fail() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 700, dribbles: false });
@@ -76,7 +76,7 @@ fn a_server_with_the_expected_timeout_passes_and_others_fail() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn stalled_time_counts_from_the_last_write_and_not_from_acknowledgments() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 700, dribbles: true });
@@ -87,7 +87,7 @@ fn stalled_time_counts_from_the_last_write_and_not_from_acknowledgments() {
     assert!(too_busy("dribbling", &said) || code == Some(0), "{code:?} {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn reports_say_who_closed_peers_and_what_memory_stayed() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 500, dribbles: false });
@@ -119,7 +119,7 @@ fn reports_say_who_closed_peers_and_what_memory_stayed() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_fault_without_effect_is_inconclusive() {
     let folder = TempDir::new().expect("a folder");
     for status in ["200 OK", "404 Not Found", "200 OK\r\nConnection: close"] {
@@ -144,7 +144,7 @@ fn a_fault_without_effect_is_inconclusive() {
     assert!(matches!(code, Some(0 | 4)) && !said.contains("never held anything back"), "{code:?} {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_redis_reader_of_pong_has_no_effect() {
     let port =
         std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
@@ -170,7 +170,7 @@ fn a_redis_reader_of_pong_has_no_effect() {
     assert_eq!(code, Some(4), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn pieces_longer_than_the_request_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\
@@ -179,7 +179,7 @@ fn pieces_longer_than_the_request_are_refused() {
     assert!(code == Some(2) && said.contains("none of them is ever cut"), "{code:?} {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn explanations_of_held_up_bytes_follow_the_behavior() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nwarmup = \"300ms\"\nmeasure = \"2500ms\"\n\n[server]\nsend_timeout = \"1s\"\n\n\
@@ -205,7 +205,7 @@ fn explanations_of_held_up_bytes_follow_the_behavior() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn reported_evictions_agree_with_observations_from_outside() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nwarmup = \"200ms\"\nmeasure = \"2500ms\"\n\n[server]\nsend_timeout = \"600ms\"\n\
@@ -231,7 +231,7 @@ fn reported_evictions_agree_with_observations_from_outside() {
     assert!(number(&trial, "evictions_lost") + number(&trial, "evictions_unmatched") < 0.5);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_above_the_minimum_rate_is_never_evicted_by_default() {
     let folder = TempDir::new().expect("a folder");
     let group = |name: &str, recv_buffer: &str, bytes: u32| {

@@ -59,7 +59,7 @@ fn assert_named(protocol: &ProtocolCase, content: &Tally, at: usize, words: &str
     assert!(named.starts_with(&expected), "{}: {named}\nis not\n{expected}: {content:?}", protocol.name);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_correct_server_has_no_faults() {
     for protocol in PROTOCOLS {
         let GroupResult { requests, content, .. } = found(protocol, AnswerFault::Nothing, 2, 4).0;
@@ -69,7 +69,7 @@ fn a_correct_server_has_no_faults() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_flipped_byte_counts_as_one_corrupt_byte_at_any_offset() {
     for protocol in PROTOCOLS {
         for (depth, from_end) in [(1, 1), (4, 1), (4, 50)] {
@@ -82,7 +82,7 @@ fn a_flipped_byte_counts_as_one_corrupt_byte_at_any_offset() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_missing_or_doubled_byte_is_reported_at_its_offset() {
     for protocol in PROTOCOLS {
         for planted in
@@ -97,7 +97,7 @@ fn a_missing_or_doubled_byte_is_reported_at_its_offset() {
     assert_eq!(group.content.corrupt, group.content.verified - at as u64, "all that is not at its place");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn two_swapped_messages_are_reordered() {
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Swap, 1, 4).0;
@@ -108,7 +108,7 @@ fn two_swapped_messages_are_reordered() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_repeated_answer_is_out_of_order_or_unrequested() {
     let again = "here is byte 300 of this connection's stream";
     for (protocol, bytes) in own_content().into_iter().skip(1).zip([100, 132]) {
@@ -128,7 +128,7 @@ fn a_repeated_answer_is_out_of_order_or_unrequested() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn answers_of_another_connection_are_identified() {
     let whose = "here is byte 300 of connection 1";
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
@@ -141,7 +141,7 @@ fn answers_of_another_connection_are_identified() {
     assert_named(resp, &found(resp, AnswerFault::Cross, 2, 4).0.content, 3 * resp.answer_bytes + 6, whose);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_truncated_answer_is_reported_at_its_end() {
     for protocol in PROTOCOLS {
         let group = found(protocol, AnswerFault::CutOff, 1, 4).0;
@@ -152,7 +152,7 @@ fn a_truncated_answer_is_reported_at_its_end() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn missing_answers_are_unanswered() {
     for protocol in PROTOCOLS {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Silence, 1, 4).0;
@@ -161,7 +161,7 @@ fn missing_answers_are_unanswered() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn unrequested_bytes_are_reported_at_their_offset() {
     for protocol in PROTOCOLS {
         let content = found(protocol, AnswerFault::Greet, 1, 4).0.content;
@@ -175,7 +175,7 @@ fn unrequested_bytes_are_reported_at_their_offset() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn reports_name_the_connection_and_the_byte() {
     let flips = PROTOCOLS
         .iter()

@@ -106,7 +106,7 @@ fn part_of_thirty(asked: &Asked, last: &str) -> String {
     )
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_download_continues_when_the_server_closes_its_connections() {
     let group = "count = 3\nload = { depth = 1, answer = \"30B\" }\nhttp = { ranges = true }";
     let expect = "\"good.downloads\" = \"> 0\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
@@ -126,7 +126,7 @@ fn a_download_continues_when_the_server_closes_its_connections() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_open_loop_works_without_a_connection_on_the_first_thread() {
     let command = ["--", BADPEER, "serve", "--protocol", "http", "--listen", "{address}"];
     let arguments =
@@ -136,7 +136,7 @@ fn an_open_loop_works_without_a_connection_on_the_first_thread() {
     assert!(!said.contains("never started"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn answers_of_a_slow_server_are_awaited() {
     let address = server(|_| {
         thread::sleep(Duration::from_millis(1500));
@@ -148,7 +148,7 @@ fn answers_of_a_slow_server_are_awaited() {
     assert!(is_well(code) && said.contains("good.unanswered = 0: 0"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_rate_limited_by_badpeer_makes_a_run_invalid() {
     let address = server(|_| (LAST.to_owned(), false));
     let group = "count = 8\nload = { depth = 1 }\nrequests_per_connection = 1";
@@ -169,7 +169,7 @@ fn a_rate_limited_by_badpeer_makes_a_run_invalid() {
     assert!(code == Some(0) || has_doubts(&trial), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_unreachable_rate_is_refused() {
     let at = "http://127.0.0.1:9/";
     let (code, said) = bench(&[at, "-r", "12000", "--requests-per-connection", "1"]);
@@ -179,7 +179,7 @@ fn an_unreachable_rate_is_refused() {
     assert_eq!(code, Some(0), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_2xx_is_a_success_by_default() {
     for (status, is_success) in [("201 Created", true), ("206 Partial Content", true), ("302 Found", false)] {
         let address = server(move |_| (OK.replace("200 OK", status), true));
@@ -196,7 +196,7 @@ fn every_2xx_is_a_success_by_default() {
     assert!(is_well(code), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn requests_pipelined_behind_an_announced_close_are_retried() {
     let address = server(|asked| {
         let is_last = asked.number % 10 == 9;

@@ -1,9 +1,12 @@
 //! The built program, as a user runs it. All of these tests are one crate, so that those that wait for a server, or for a
 //! window to end, wait side by side.
 
-mod cli;
+#[macro_use]
+extern crate macro_rules_attribute;
+#[macro_use]
 #[path = "../common/mod.rs"]
 mod common;
+mod cli;
 mod core_experiments;
 mod evictions;
 mod faults;

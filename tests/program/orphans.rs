@@ -36,7 +36,7 @@ fn started(folder: &Path) -> Child {
     command.spawn().expect("badpeer runs")
 }
 
-#[test]
+#[apply(timed_test!)]
 fn no_process_is_left_when_the_harness_is_killed() {
     let word = format!("orphan-of-test-{}", std::process::id());
     let server = format!(
@@ -64,7 +64,7 @@ fn no_process_is_left_when_the_harness_is_killed() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_daemonized_server_is_ended() {
     let word = format!("daemon-of-test-{}", std::process::id());
     let server =
@@ -110,7 +110,7 @@ fn driven(word: &str, env: &str) -> (TempDir, Child) {
     (folder, child)
 }
 
-#[test]
+#[apply(timed_test!)]
 fn killing_badpeer_by_name_leaves_no_process() {
     let word = format!("named-of-test-{}", std::process::id());
     let (folder, mut child) = driven(&word, "");
@@ -130,7 +130,7 @@ fn killing_badpeer_by_name_leaves_no_process() {
     assert_eq!(leftovers(folder.path()), Vec::<String>::new());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_servers_environment_is_given_only_to_the_server() {
     let word = format!("secret-of-test-{}", std::process::id());
     let secret = format!("hunter2-{}", std::process::id());

@@ -58,7 +58,7 @@ pub(super) fn below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_full_stdout_is_exit_code_3_and_keeps_the_measurements() {
     let folder = with_profile(BRIEF);
     for arguments in
@@ -82,7 +82,7 @@ fn a_full_stdout_is_exit_code_3_and_keeps_the_measurements() {
     assert!(record(folder.path(), "quick")["points"][0]["trials"][0]["summary"].is_object());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn invalid_utf8_arguments_give_one_message() {
     let folder = with_profile(BRIEF);
     let odd = OsStr::from_bytes(b"caf\xe9");
@@ -100,7 +100,7 @@ fn invalid_utf8_arguments_give_one_message() {
     assert!(folder.path().join(odd).join("quick").is_dir());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_terminating_signal_ends_a_run_cleanly() {
     for signal in [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT] {
         let folder = with_profile(&BRIEF.replace("200ms", "20s"));
@@ -117,7 +117,7 @@ fn every_terminating_signal_ends_a_run_cleanly() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn runs_started_in_the_same_second_keep_their_records() {
     let folder = with_profile(BRIEF);
     let words = ["run", "quick.toml", "--format", "csv", "--history", "--save-baseline", "main"];
@@ -137,7 +137,7 @@ fn runs_started_in_the_same_second_keep_their_records() {
     assert!(!all.iter().any(is_draft), "{all:?}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn no_name_leads_out_of_the_report_folder() {
     let folder = with_profile(BRIEF);
     let profile = folder.path().join("deep/...toml");
@@ -165,7 +165,7 @@ fn no_name_leads_out_of_the_report_folder() {
     assert!(!Path::new("/tmp/escaped-by-a-test.png").exists());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn special_files_are_refused_without_waiting() {
     let folder = with_profile(BRIEF);
     let pipe = folder.path().join("pipe");
@@ -188,7 +188,7 @@ fn special_files_are_refused_without_waiting() {
     assert!(said.contains("cannot add to the step's summary pipe: it is no regular file"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_page_that_does_not_fit_the_summary_is_removed() {
     let folder = with_profile(BRIEF);
     let before = vec![b'x'; 1000 * 1024 - 100];
@@ -201,7 +201,7 @@ fn a_page_that_does_not_fit_the_summary_is_removed() {
     assert_eq!(fs::read(folder.path().join("summary")).expect("read").len(), before.len());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn manual_pages_are_replaced_atomically() {
     let folder = TempDir::new().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -213,7 +213,7 @@ fn manual_pages_are_replaced_atomically() {
     assert!(fs::read_to_string(path("badpeer.1")).expect("read").contains("badpeer"));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn two_profiles_of_one_name_do_not_share_a_baseline() {
     let folder: TempDir = with_profile(BRIEF);
     fs::create_dir(folder.path().join("other")).expect("a folder");
@@ -231,7 +231,7 @@ fn two_profiles_of_one_name_do_not_share_a_baseline() {
     assert!(said.contains("two profiles are .x and _x"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_impossible_profile_is_reported_with_its_line() {
     let deep = format!("title = \"x\"\na = {}{}\n", "[".repeat(3000), "]".repeat(3000));
     let dots = format!("{BRIEF}[sweep]\n\"clients{}\" = [1]\n", ".a".repeat(300_000));
@@ -267,7 +267,7 @@ fn an_impossible_profile_is_reported_with_its_line() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_duration_without_a_unit_is_refused() {
     let folder = with_profile(&format!("{BRIEF}[expect]\n\"good.latency_p99\" = \"< 100\"\n"));
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
@@ -275,7 +275,7 @@ fn a_duration_without_a_unit_is_refused() {
     assert!(said.contains("quick.toml:9") && said.contains("`100` what? Write 100ms"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_file_in_place_of_the_latest_link_is_kept() {
     let folder = with_profile(BRIEF);
     let latest = folder.path().join("reports/quick/latest");
@@ -291,7 +291,7 @@ fn a_file_in_place_of_the_latest_link_is_kept() {
 }
 
 /// Threads and processes count together for one user.
-#[test]
+#[apply(timed_test!)]
 fn failed_thread_creation_gives_one_message() {
     let folder = with_profile(BRIEF);
     // The superuser has no limit: somebody else has.
@@ -334,7 +334,7 @@ fn failed_thread_creation_gives_one_message() {
     assert!(is_named || !is_root, "{messages:?}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_shorter_window_alone_fails_no_expectation() {
     let profile = BRIEF.replace("200ms", "10s")
         + "[expect]\n\"good.requests\" = \"> 1800, < 2200\"\n\"good.evicted\" = \"= 3\"\n\"good.corrupt\" = \"= 0\"\n\

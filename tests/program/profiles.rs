@@ -39,7 +39,7 @@ fn brief(shipped: &Shipped) -> Option<Record> {
     Some(serde_json::from_str(&text).expect("a record"))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_profile_runs_and_its_counts_balance() {
     // Several at a time: no rate is judged here.
     let turn = AtomicUsize::new(0);

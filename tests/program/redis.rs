@@ -47,7 +47,7 @@ fn run(groups: &[String]) -> Option<Vec<Value>> {
     Some(groups)
 }
 
-#[test]
+#[apply(timed_test!)]
 fn values_of_every_size_are_read_back() {
     let mut groups = vec![group("PING", "depth = 1", false), group("PING", "depth = 32", false)];
     for size in [1, 100, 65_536, 1_048_576] {
@@ -61,7 +61,7 @@ fn values_of_every_size_are_read_back() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn nested_arrays_and_integers_are_accepted() {
     let groups = [
         group("RPUSH list", "rate = \"200/s\", payload = 10", false),
@@ -75,7 +75,7 @@ fn nested_arrays_and_integers_are_accepted() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn check_decides_how_much_of_a_value_is_compared() {
     // Somebody changes what others ask for: a value of the user's own, which is never the same for long.
     let changing = |keys: &str| {
@@ -102,7 +102,7 @@ fn check_decides_how_much_of_a_value_is_compared() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn errors_and_nulls_are_distinguished_from_values() {
     let groups = [
         group("SET text", "depth = 1, payload = 10", false),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::{badpeer, ending, trial};
 
-#[test]
+#[apply(timed_test!)]
 fn a_refused_upload_is_reported_with_its_status() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));

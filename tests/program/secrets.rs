@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::output::{BRIEF, below};
 use crate::common::{BADPEER, badpeer, ending, record, with_profile};
 
-#[test]
+#[apply(timed_test!)]
 fn secrets_are_sent_and_written_to_no_file() {
     let folder = TempDir::new().expect("a folder");
     let arguments = ["bench", "http://127.0.0.1:0/", "-d", "200ms", "--warmup", "0s", "-c", "2"];
@@ -45,7 +45,7 @@ fn stands_in_no_file(word: &str, reports: &Path) {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn set_or_swept_secrets_are_written_to_no_file() {
     let brief = BRIEF.replace("\nload =", "\nprotocol = \"http\"\nload =").replace(", payload = \"64B\"", "");
     let sweep = "[server]\nprotocol = \"http\"\n[sweep]\n\"clients.good.http.headers.Authorization\" = ";

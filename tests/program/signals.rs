@@ -43,7 +43,7 @@ fn ended_within(child: &mut Child, patience: Duration) -> bool {
 const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"1500ms\"\nSERVER[[clients]]\nname = \"good\"\ncount = 2\n\
                      load = { rate = \"200/s\", payload = \"64B\" }\n";
 
-#[test]
+#[apply(timed_test!)]
 fn an_ignored_signal_does_not_end_a_run() {
     let program = format!("[server]\ncommand = [\"{BADPEER}\", \"serve\", \"--listen\", \"{{address}}\"]\n");
     for server in ["", &program] {
@@ -72,7 +72,7 @@ fn greeting(child: &mut Child) -> (String, BufReader<ChildStdout>) {
     (line.trim().strip_prefix("listening on ").expect("an address").to_owned(), lines)
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_ignored_signal_does_not_end_a_server() {
     let folder = TempDir::new().expect("a folder");
     for (name, ignored, heeded) in [
@@ -97,7 +97,7 @@ fn an_ignored_signal_does_not_end_a_server() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_computing_server_ends_with_its_harness() {
     // As a harness does, which waits for them: its children inherit that.
     SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]).thread_block().expect("blocked");
@@ -129,7 +129,7 @@ fn a_computing_server_ends_with_its_harness() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_idle_server_ends_cleanly_with_its_harness() {
     let folder = TempDir::new().expect("a folder");
     let words = ["serve", "--listen", "127.0.0.1:0", "--drain", "200ms", "--until-stdin-ends"];

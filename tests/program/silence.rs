@@ -99,7 +99,7 @@ fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32
     (code, said, trial(folder.path(), "silence"))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn requests_without_a_free_connection_count_from_their_due_time() {
     let _turn = turn();
     let (server, address) = Served::start();
@@ -130,7 +130,7 @@ fn was_disturbed(test: &str, code: Option<i32>, trial: &Value) -> bool {
     is_so
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_stops_answering_fails_its_latency() {
     let _turn = turn();
     for group in ["count = 16\nload = { rate = \"500/s\" }", "count = 16\nload = { depth = 1 }"] {
@@ -179,7 +179,7 @@ fn answering(answer: impl Fn(&mut TcpStream) -> bool + Copy + Send + 'static) ->
     address
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_with_two_second_answers_is_slow_and_not_silent() {
     let _turn = turn();
     let address = answering(|stream| {
@@ -195,7 +195,7 @@ fn a_server_with_two_second_answers_is_slow_and_not_silent() {
     assert!(trial["censored"].is_null(), "{trial}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
     let _turn = turn();
     let (_server, address) = Served::start();
@@ -212,7 +212,7 @@ fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
     assert!(said.contains("of the 99th percentile of `good` is the harness's own"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn requests_due_while_the_harness_was_stopped_are_counted() {
     let _turn = turn();
     let (_server, address) = Served::start();
@@ -228,7 +228,7 @@ fn requests_due_while_the_harness_was_stopped_are_counted() {
     assert!(number(&trial, "started_late") > 30.0, "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
     let _turn = turn();
     let (_server, address) = Served::start();
@@ -239,7 +239,7 @@ fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
     assert!(trial["groups"][0]["loop_started_ns"].as_i64() > Some(500_000_000), "{trial}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn rates_of_an_interrupted_run_are_per_measured_time() {
     let _turn = turn();
     let (server, address) = Served::start();
@@ -253,7 +253,7 @@ fn rates_of_an_interrupted_run_are_per_measured_time() {
     drop(server);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_unannounced_close_after_each_answer_gets_a_note() {
     let _turn = turn();
     let address = answering(|stream| {

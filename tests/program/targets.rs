@@ -66,7 +66,7 @@ fn running() -> (Running, String) {
     (Running(server), line.trim().strip_prefix("listening on ").expect("an address").to_owned())
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_program_and_its_children_are_started_measured_and_ended() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("greeting.txt"), "hello {port} {other}").expect("written");
@@ -101,7 +101,7 @@ fn a_program_and_its_children_are_started_measured_and_ended() {
     assert!(leftovers(folder.path()).is_empty(), "a directory was left behind");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn evictions_are_timed_without_help_from_the_server() {
     let folder = TempDir::new().expect("a folder");
     let server =
@@ -127,7 +127,7 @@ fn evictions_are_timed_without_help_from_the_server() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_attached_server_is_found_by_its_port_and_left_running() {
     let folder = TempDir::new().expect("a folder");
     let (mut server, address) = running();
@@ -147,7 +147,7 @@ fn an_attached_server_is_found_by_its_port_and_left_running() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn bench_prints_an_equivalent_profile() {
     let folder = TempDir::new().expect("a folder");
     let words = [
@@ -175,7 +175,7 @@ fn bench_prints_an_equivalent_profile() {
     assert_eq!(ledgers, 3);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_missing_program_with_install_instructions_is_skipped() {
     let folder = TempDir::new().expect("a folder");
     let command = "[\"no-such-server\", \"{port}\"]";
@@ -194,7 +194,7 @@ fn a_missing_program_with_install_instructions_is_skipped() {
     assert!(!folder.path().join("reports").exists(), "nothing was run");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_does_not_start_is_reported_with_its_output() {
     let folder = TempDir::new().expect("a folder");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -219,7 +219,7 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
     assert!(leftovers(folder.path()).is_empty(), "a directory was left behind");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_killed_harness_leaves_no_server_and_no_directory() {
     let folder = TempDir::new().expect("a folder");
     let script = format!("sleep 4713 & {BADPEER} serve --listen {{address}} --protocol echo");
@@ -247,7 +247,7 @@ fn a_killed_harness_leaves_no_server_and_no_directory() {
     until("its directory outlives its harness", &|| leftovers(folder.path()).is_empty());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_is_driven_at_the_resolved_address_it_listens_on() {
     let addresses: Vec<SocketAddr> = "localhost:0".to_socket_addrs().expect("a name").collect();
     let Some(six) = addresses.iter().find(|address| address.is_ipv6() && TcpListener::bind(address).is_ok())

@@ -117,7 +117,7 @@ fn turn() -> MutexGuard<'static, ()> {
 const PACED: &str = "count = 8\nload = { rate = \"1000/s\", payload = \"64B\" }";
 const CLOSED: &str = "count = 8\nload = { depth = 1, payload = \"64B\" }";
 
-#[test]
+#[apply(timed_test!)]
 fn stopped_clients_make_a_run_invalid() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let child = started(command(folder.path(), &profile(None, "2s", CLOSED, "\"good.evicted\" = \"= 0\"")));
@@ -132,7 +132,7 @@ fn stopped_clients_make_a_run_invalid() {
     assert!((500e6..1e9).contains(&pause), "{pause} ns");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn disturbances_of_the_warm_up_do_not_count() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let text = profile(None, "1s", PACED, "").replace("warmup = \"100ms\"", "warmup = \"2s\"");
@@ -146,7 +146,7 @@ fn disturbances_of_the_warm_up_do_not_count() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn clients_out_of_descriptors_keep_their_measurements() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let late = "count = 400\nstart = \"700ms\"\ntx = \"idle\"";
@@ -169,7 +169,7 @@ fn clients_out_of_descriptors_keep_their_measurements() {
     assert!(folder.path().join("reports/trust/latest/index.html").exists());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn clients_out_of_ports_report_how_many_there_were() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     fs::write(folder.path().join("trust.toml"), profile(None, "1s", &PACED.replace('8', "80"), ""))
@@ -190,7 +190,7 @@ fn clients_out_of_ports_report_how_many_there_were() {
     assert_eq!(trial(folder.path())["effective"]["shortage"], "ports");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let (_socket, address) = deaf(1);
@@ -219,7 +219,7 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     assert!(said.contains("PASS listener_drops > 0"), "it is the question: {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn connections_dropped_by_another_server_do_not_count() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let (_socket, other) = deaf(1);
@@ -246,7 +246,7 @@ fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
     (trial(folder), stopped)
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     // A machine that is too busy for the figures says so itself; it may be quieter the next time.
@@ -267,7 +267,7 @@ fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
     assert!(number(&trial, "good.latency_p50") < 0.2e9, "four fifths did not wait");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -292,7 +292,7 @@ fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
     assert!(!said.replace("PASS good.errors = 0 (implied)", "").contains("PASS good"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_hangs_fails_despite_earlier_answers() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let (server, address) = running();

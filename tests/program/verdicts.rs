@@ -61,14 +61,14 @@ fn assert_silence_fails(test: &str, found: &(Option<i32>, String), words: &[&str
     assert_fails(found, words);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_answers_all_requests_passes() {
     for flags in [&[][..], &["-r", "400"]] {
         assert_passes("a_server_that_answers_all_requests_passes", serve(Requests::Http, |_, _| ok()), flags);
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn error_answers_fail_showing_the_first_one_and_the_remedy() {
     for (status, words) in [
         ("500 Internal Server Error", "look into what the server says of it, or allow it with --status 500"),
@@ -83,7 +83,7 @@ fn error_answers_fail_showing_the_first_one_and_the_remedy() {
     assert_fails(&rate, &["good.errors = 0", "`HTTP/1.1 404 Not Found`"]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn one_error_in_a_hundred_fails() {
     let act = |asked: wrong::Asked, _: &[u8]| {
         if asked.of_all % 100 == 50 { answer("404 Not Found", "no") } else { ok() }
@@ -96,7 +96,7 @@ fn one_error_in_a_hundred_fails() {
     assert_fails(&resp(serve(Requests::Resp, act)), &["good.errors = 0", "`-ERR no`"]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn allowed_statuses_are_no_errors() {
     let alternating = || {
         serve(Requests::Http, |asked, _| {
@@ -115,14 +115,14 @@ fn allowed_statuses_are_no_errors() {
     assert_eq!(code, Some(0), "nothing of an answer is judged: {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_head_with_bare_line_feeds_is_reported_and_not_as_silence() {
     let act = |_: wrong::Asked, _: &[u8]| Act::Say(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok".to_vec());
     let found = http(serve(Requests::Http, act), &[]);
     assert_fails(&found, &["corrupt_bytes = 0", "bare LF", "`HTTP/1.1 200 OK\\nContent-Length: 2\\n\\nok`"]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_falls_silent_fails() {
     let test = "a_server_that_falls_silent_fails";
     let hang = |is_silent: fn(wrong::Asked) -> bool| {
@@ -143,7 +143,7 @@ fn a_server_that_falls_silent_fails() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn connections_without_an_answer_fail() {
     let half = |asked: wrong::Asked, _: &[u8]| if asked.connection % 2 == 1 { Act::Hang } else { ok() };
     let found = http(serve(Requests::Http, half), &[]);
@@ -154,7 +154,7 @@ fn connections_without_an_answer_fail() {
     assert_silence_fails("connections_without_an_answer_fail", &found, words);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_long_wait_fails_unless_it_is_allowed() {
     // Half a second after the first request, within the window, one of them waits.
     let stall = || {
@@ -176,7 +176,7 @@ fn a_long_wait_fails_unless_it_is_allowed() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_ends_connections_without_an_answer_fails() {
     let found = http(serve(Requests::Http, |_, _| Act::Close), &[]);
     assert_silence_fails(
@@ -186,7 +186,7 @@ fn a_server_that_ends_connections_without_an_answer_fails() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn changing_answers_fail_as_far_as_check_compares() {
     let changing = || {
         serve(Requests::Http, |asked, _| answer("200 OK", if asked.of_all > 40 { "jello" } else { "hello" }))
@@ -212,14 +212,14 @@ fn changing_answers_fail_as_far_as_check_compares() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn resp_error_answers_fail() {
     let act = |_: wrong::Asked, _: &[u8]| Act::Say(b"-NOAUTH Authentication required.\r\n".to_vec());
     let found = resp(serve(Requests::Resp, act));
     assert_fails(&found, &["good.errors = 0", "`-NOAUTH Authentication required.`", "send no password"]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn another_protocol_is_recognized_by_its_answer() {
     let act = |_: wrong::Asked, _: &[u8]| {
         Act::Say(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".to_vec())
@@ -233,7 +233,7 @@ fn another_protocol_is_recognized_by_its_answer() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn quiet_output_begins_with_the_failures() {
     let (code, said) = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["--quiet"]);
     assert_eq!(code, Some(1), "{said}");
@@ -241,7 +241,7 @@ fn quiet_output_begins_with_the_failures() {
     assert!(!verdicts.0.contains("PASS") && verdicts.0.contains("`HTTP/1.1 404 Not Found`"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn impossible_bench_flags_are_refused() {
     for (arguments, part) in [
         (&["127.0.0.1:1", "--status", "200"][..], "--status is about HTTP"),
@@ -256,7 +256,7 @@ fn impossible_bench_flags_are_refused() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn bench_flags_set_the_request() {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("body.bin"), b"\x00\r\nabc").expect("written");

@@ -43,7 +43,7 @@ fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
     )
 }
 
-#[test]
+#[apply(timed_test!)]
 fn memory_freed_between_two_samples_is_in_the_peak() {
     let _turn = turn();
     // Samples are taken at 0.25, 2 and 3.25 s.
@@ -60,7 +60,7 @@ fn memory_freed_between_two_samples_is_in_the_peak() {
     assert!(column("server_rss_high").contains(&peak), "it is in the series");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn memory_growth_counts_from_the_started_workers() {
     let _turn = turn();
     let (trial, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
@@ -71,7 +71,7 @@ fn memory_growth_counts_from_the_started_workers() {
     assert!(!texts(&trial, "notes").contains("did not come to rest"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_does_not_come_to_rest_gets_a_note() {
     let _turn = turn();
     let (trial, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
@@ -80,7 +80,7 @@ fn a_server_that_does_not_come_to_rest_gets_a_note() {
 
 /// The instants at which the sockets were read, and what was seen of them, in a run with so many idle connections that a
 /// dump of them costs more than a fifth of the time between two samples.
-#[test]
+#[apply(timed_test!)]
 fn window_borders_are_sampled_even_if_samples_are_slow() {
     let _turn = turn();
     let (trial, said) = run(
@@ -135,7 +135,7 @@ fn server_of(badpeer: &Child) -> u32 {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn values_missing_in_the_last_sample_are_absent_with_a_note() {
     let _turn = turn();
     let folder = with_profile(
@@ -170,7 +170,7 @@ fn attached(address: SocketAddr) -> (Value, String) {
     run(&http(&server, "1500ms", "100ms", "rate = 200"))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn another_client_on_the_servers_port_makes_a_run_invalid() {
     let _turn = turn();
     for (anew, pause) in [(false, Duration::ZERO), (true, Duration::from_millis(2))] {
@@ -186,7 +186,7 @@ fn another_client_on_the_servers_port_makes_a_run_invalid() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn another_client_on_the_port_makes_a_bench_invalid() {
     let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
     let address = server_here();
@@ -201,7 +201,7 @@ fn another_client_on_the_port_makes_a_bench_invalid() {
     assert_ne!(code, Some(0), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_occasional_other_client_gets_a_note_and_a_silent_one_does_not() {
     let _turn = turn();
     let address = server_here();
@@ -229,7 +229,7 @@ fn at_border(trial: &Value, border: i64) -> Option<(f64, f64)> {
     Some((value("server_cpu")?, value("good.requests")?))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn costs_and_answers_are_counted_between_equal_readings() {
     let _turn = turn();
     // The window's borders are no multiples of the sampling period.
@@ -247,7 +247,7 @@ fn costs_and_answers_are_counted_between_equal_readings() {
     assert!((0.8..1.25).contains(&cost), "{cost}: {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_split_of_cores_is_reported() {
     let _turn = turn();
     let folder = TempDir::new().expect("a folder");

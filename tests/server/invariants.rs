@@ -22,7 +22,7 @@ fn asking(server: &Watched, bytes: u32) -> TcpStream {
     stream
 }
 
-#[test]
+#[apply(timed_test!)]
 fn bodies_around_the_send_buffer_size_arrive_complete() {
     for options in every_kind_with("send_buffer = '64KiB'") {
         let server = Running::start(&options);
@@ -51,7 +51,7 @@ fn resident(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-#[test]
+#[apply(timed_test!)]
 fn accounted_memory_matches_the_growth_of_the_process_and_is_freed() {
     const MIB: u64 = 1 << 20;
     for options in every_kind_with("") {
@@ -78,7 +78,7 @@ fn accounted_memory_matches_the_growth_of_the_process_and_is_freed() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_eviction_by_reset_leaves_nothing_in_the_kernel() {
     let mut probe = SocketProbe::new().unwrap();
     for (by, stays) in [("rst", false), ("fin", true)] {
@@ -105,7 +105,7 @@ fn write_interests(pid: u32) -> usize {
     masks.filter(|mask| mask & libc::EPOLLOUT as u32 != 0).count()
 }
 
-#[test]
+#[apply(timed_test!)]
 fn epollout_is_armed_only_while_bytes_wait() {
     for options in every_kind_with("").filter(|options| options.trigger == Trigger::Level) {
         let serving = Serving::with(&options);
@@ -126,7 +126,7 @@ fn epollout_is_armed_only_while_bytes_wait() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_peer_that_breaks_every_limit_is_evicted_once_for_one_reason() {
     let knobs = "send_timeout = '200ms'\ndeadline = '200ms'\nmin_rate = '100MiB/s'\ngrace = '200ms'\n\
                  soft_limit = '64KiB'\nsoft_time = '200ms'\nuser_timeout = '200ms'";
@@ -145,7 +145,7 @@ fn a_peer_that_breaks_every_limit_is_evicted_once_for_one_reason() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reset_within_an_answer_closes_the_connection_at_once() {
     for options in every_kind_with("") {
         let server = Running::start(&options);
@@ -161,7 +161,7 @@ fn a_reset_within_an_answer_closes_the_connection_at_once() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn at_most_twice_the_appended_bytes_are_moved() {
     for options in every_kind_with("send_buffer = '64KiB'\nsend_timeout = 'off'") {
         let server = Running::start(&options);

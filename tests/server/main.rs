@@ -1,6 +1,11 @@
 //! The reference server as its peers see it: over real sockets, kind and unkind.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[macro_use]
+extern crate macro_rules_attribute;
+#[macro_use]
+#[path = "../common/mod.rs"]
+mod common;
 mod fixture;
 mod invariants;
 mod memory;
@@ -31,7 +36,7 @@ use nix::{
 
 use fixture::*;
 
-#[test]
+#[apply(timed_test!)]
 fn an_echo_takes_one_read_and_one_write() {
     for options in every_kind(Service::Echo) {
         let server = Running::start(&options);
@@ -60,7 +65,7 @@ fn an_echo_takes_one_read_and_one_write() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn pipelined_requests_are_answered_in_order() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
@@ -72,7 +77,7 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn one_byte_at_a_time_gives_the_same_answers() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
@@ -84,7 +89,7 @@ fn one_byte_at_a_time_gives_the_same_answers() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_half_closed_peer_gets_every_answer() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
@@ -104,7 +109,7 @@ fn a_half_closed_peer_gets_every_answer() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_large_answer_reaches_a_slow_reader_intact() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
@@ -121,7 +126,7 @@ fn a_large_answer_reaches_a_slow_reader_intact() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_that_never_reads_runs_into_the_limit() {
     for options in every_kind_with("send_limit = '256KiB'") {
         let server = Running::start(&options);
@@ -138,7 +143,7 @@ fn a_reader_that_never_reads_runs_into_the_limit() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_that_never_reads_is_evicted_at_the_send_timeout() {
     for by in ["rst", "fin"] {
         for options in every_kind_with(&format!("evict_by = '{by}'\nsend_timeout = '300ms'")) {
@@ -166,7 +171,7 @@ fn stall_until_evicted(options: &ServerOptions, orderly: bool) -> u64 {
     ns("at_ns") - ns("deadline_ns")
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_slow_reader_stays_while_it_makes_progress() {
     for options in every_kind_with("send_timeout = '500ms'") {
         let server = Running::start(&options);
@@ -188,7 +193,7 @@ fn a_slow_reader_stays_while_it_makes_progress() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_invalid_message_closes_the_connection() {
     let wrong_checksum = [&[0, 0, 0, 24, 1, 2, 3, 4][..], &[0; 24]].concat();
     let cases: [(&[u8], &str); 3] = [
@@ -207,7 +212,7 @@ fn an_invalid_message_closes_the_connection() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_idle_or_stalled_server_does_not_wake_up() {
     for options in every_kind_with("send_timeout = '30s'") {
         let server = Running::start(&options);
@@ -227,7 +232,7 @@ fn an_idle_or_stalled_server_does_not_wake_up() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn survives_peers_that_close_or_reset_without_reading() {
     for options in every_kind(Service::Frame) {
         let server = Running::start(&options);
@@ -250,7 +255,7 @@ fn survives_peers_that_close_or_reset_without_reading() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_flood_does_not_delay_other_connections() {
     for options in every_kind(Service::Echo) {
         let server = Running::start(&ServerOptions { send_limit: "off".parse().unwrap(), ..options });
@@ -273,7 +278,7 @@ fn a_flood_does_not_delay_other_connections() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn without_descriptors_neither_spins_nor_hangs_and_ends_on_a_signal() {
     // Inherited by all threads of the child: the signal cannot hit one that does not await it.
     SigSet::from_iter([Signal::SIGTERM]).thread_block().unwrap();
@@ -308,7 +313,7 @@ fn without_descriptors_neither_spins_nor_hangs_and_ends_on_a_signal() {
     assert!(child.0.wait().unwrap().success());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn accepts_at_once_when_descriptors_are_free_again() {
     let serving = Serving::start(&["--descriptors", "40"]);
     let server = &serving.server;
@@ -332,7 +337,7 @@ fn accepts_at_once_when_descriptors_are_free_again() {
     assert!(waits[7] < Duration::from_millis(30), "{waits:?}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn idle_admin_clients_delay_no_other() {
     let server = Running::start(&options(""));
     let connect = || TcpStream::connect(server.0.admin.unwrap()).unwrap();

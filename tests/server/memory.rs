@@ -18,7 +18,7 @@ fn upload(sequence: u64, payload: usize) -> Vec<u8> {
     encoder
 }
 
-#[test]
+#[apply(timed_test!)]
 fn without_an_initial_capacity_an_idle_connection_holds_nothing() {
     for buffer in ["contiguous", "chained"] {
         let knobs = |more: &str| options(&format!("buffer = '{buffer}'\ninitial = 0\n{more}"));
@@ -45,7 +45,7 @@ fn without_an_initial_capacity_an_idle_connection_holds_nothing() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn memory_of_a_burst_is_freed_unless_shrinking_is_off() {
     for (shrink, kept) in [(true, false), (false, true)] {
         let server = Running::start(&options(&format!("buffer = 'contiguous'\nshrink = {shrink}")));
@@ -80,7 +80,7 @@ fn pipelined_in_chunks(shift: &str) -> (u64, u64) {
     (metrics[FOOTPRINT], metrics["badpeer_buffer_moved_total"])
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_buffer_that_never_shifts_wastes_its_front() {
     let [(always, _), (never, moved_never), (amortized, moved)] =
         ["always", "never", "amortized"].map(pipelined_in_chunks);
@@ -89,7 +89,7 @@ fn a_buffer_that_never_shifts_wastes_its_front() {
     assert!(moved_never < moved / 4, "{moved_never} bytes moved, {moved} when what is left is shifted");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn prepend_space_costs_memory() {
     let allocations = |prepend: &str| {
         let server = Running::start(&options(&format!("prepend = '{prepend}'")));
@@ -105,7 +105,7 @@ fn prepend_space_costs_memory() {
     assert!(allocations("1000B") > 2, "24 bytes are too few for a message");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_read_strategy_reads_the_same_bytes_at_its_own_cost() {
     for trigger in ["level", "edge"] {
         for buffer in ["contiguous", "chained"] {
@@ -131,7 +131,7 @@ fn every_read_strategy_reads_the_same_bytes_at_its_own_cost() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_read_strategy_keeps_the_receive_limit() {
     for strategy in ["readv-spill", "fionread", "fixed-64k", "chunk-1k"] {
         for options in every_kind_with(&format!("receive_limit = '100KiB'\nread_strategy = '{strategy}'")) {

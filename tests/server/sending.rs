@@ -30,7 +30,7 @@ fn waits_while_idle(knobs: &str) -> u64 {
     server.waits() - before
 }
 
-#[test]
+#[apply(timed_test!)]
 fn eager_write_interest_spins_only_when_level_triggered() {
     assert_eq!(waits_while_idle("write_interest = 'on-demand'"), 0);
     assert_eq!(waits_while_idle("write_interest = 'eager'\ntrigger = 'edge'"), 0);
@@ -38,7 +38,7 @@ fn eager_write_interest_spins_only_when_level_triggered() {
     assert!(spins > 500, "{spins} returns from epoll_wait");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn always_arming_costs_a_wait_and_up_to_two_controls_for_each_answer() {
     for (trigger, each) in [("level", 2), ("edge", 1)] {
         let knobs = format!("protocol = 'echo'\ntrigger = '{trigger}'\nwrite_interest = ");
@@ -55,7 +55,7 @@ fn always_arming_costs_a_wait_and_up_to_two_controls_for_each_answer() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_write_interest_delivers_answers_of_any_size() {
     for interest in ["on-demand", "eager", "always-arm"] {
         for trigger in ["level", "edge"] {
@@ -74,7 +74,7 @@ fn every_write_interest_delivers_answers_of_any_size() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn max_sends_bounds_the_sends_of_a_turn() {
     for trigger in ["level", "edge"] {
         let events = |sends: &str| {
@@ -93,7 +93,7 @@ fn max_sends_bounds_the_sends_of_a_turn() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_edge_without_rearming_hangs() {
     for interest in ["on-demand", "eager"] {
         let knobs = format!(
@@ -128,7 +128,7 @@ fn probe_beside_flood(quantum: &str) -> Duration {
     took
 }
 
-#[test]
+#[apply(timed_test!)]
 fn without_a_quantum_a_flood_starves_the_others() {
     // On a busy machine the flood may have hardly begun when the probe comes.
     let mut tries = (0..5).map(|_| (probe_beside_flood("64KiB"), probe_beside_flood("off")));
@@ -137,7 +137,7 @@ fn without_a_quantum_a_flood_starves_the_others() {
     assert!(tries.any(|both| starves(&both)), "never");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn work_per_message_is_spent_for_every_message() {
     let server = Running::start(&options("work_per_message = '2ms'"));
     let mut stream = server.connect();
@@ -147,7 +147,7 @@ fn work_per_message_is_spent_for_every_message() {
     assert!(start.elapsed() >= Duration::from_millis(50), "{:?}", start.elapsed());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_timer_moved_by_write_events_evicts_a_slow_reader() {
     for trigger in ["level", "edge"] {
         let knobs = format!("trigger = '{trigger}'\nsend_timeout = '250ms'\nprogress = 'write-event'");
@@ -174,14 +174,14 @@ fn held_by_the_kernel(knobs: &str) -> usize {
     server.eviction()["kernel_queued"].parse().unwrap()
 }
 
-#[test]
+#[apply(timed_test!)]
 fn notsent_lowat_and_send_buffer_keep_the_bytes_out_of_the_kernel() {
     let [plain, lowat, buffer] =
         ["", "notsent_lowat = '16KiB'", "send_buffer = '64KiB'"].map(held_by_the_kernel);
     assert!(plain > 4 * lowat && plain > 4 * buffer, "{plain}, {lowat}, {buffer}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn tcp_user_timeout_closes_the_connection() {
     let server = Running::start(&options("send_timeout = 'off'\nuser_timeout = '300ms'"));
     let mut stream = server.connect_narrow(16 * 1024);

@@ -10,7 +10,7 @@ use std::{
 
 use crate::fixture::*;
 
-#[test]
+#[apply(timed_test!)]
 fn connections_beyond_the_limit_are_refused() {
     let server = Running::start(&options("max_connections = 3"));
     let mut held: Vec<TcpStream> = (0..3).map(|_| server.connect()).collect();
@@ -34,7 +34,7 @@ fn stalled(server: &Watched, bytes: u32) -> TcpStream {
     stream
 }
 
-#[test]
+#[apply(timed_test!)]
 fn pending_answers_are_finished_after_a_signal() {
     for trigger in ["level", "edge"] {
         let serving = Serving::start(&["--drain", "20s", "--trigger", trigger]);
@@ -58,7 +58,7 @@ fn pending_answers_are_finished_after_a_signal() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn bytes_in_the_kernel_survive_a_request_that_crosses_the_close() {
     const BYTES: u32 = 150_000;
     let flags = [["--trigger", "level"], ["--trigger", "edge"], ["--dispatch", "workers"]];
@@ -85,7 +85,7 @@ fn bytes_in_the_kernel_survive_a_request_that_crosses_the_close() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_drain_ends_after_its_timeout() {
     // To those to whom all is sent as well, as long as they have not got it.
     for bytes in [12 << 20, 150_000] {
@@ -97,7 +97,7 @@ fn the_drain_ends_after_its_timeout() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_second_signal_ends_the_drain_at_once() {
     let serving = Serving::start(&["--drain", "60s"]);
     let _stalled = stalled(&serving.server, 12 << 20);
@@ -108,7 +108,7 @@ fn a_second_signal_ends_the_drain_at_once() {
     assert!(serving.ended().as_secs() < 5);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn impossible_options_are_refused() {
     for (options, wanted) in [
         (&["--overflow", "pause", "--send-limit", "off"][..], "--overflow pause needs a send_limit"),

@@ -33,7 +33,7 @@ fn with(dispatch: Dispatch, toml: &str) -> ServerOptions {
     ServerOptions { dispatch, threads: Count(THREADS as u32), ..options(toml) }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn answers_are_complete_and_in_order_in_every_thread_model() {
     for options in every_thread_model() {
         let server = Running::start(&options);
@@ -65,7 +65,7 @@ fn answers_are_complete_and_in_order_in_every_thread_model() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn large_answers_reach_slow_readers_intact_in_every_thread_model() {
     for options in every_thread_model() {
         let server = Running::start(&options);
@@ -84,7 +84,7 @@ fn large_answers_reach_slow_readers_intact_in_every_thread_model() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn one_shot_readiness_costs_a_control_for_each_message() {
     // Before the first message: the signals, the connection, and an acceptor and two shutdown events for each that waits; who
     // accepts the connection from an acceptor that is armed once, arms it again.
@@ -106,7 +106,7 @@ fn one_shot_readiness_costs_a_control_for_each_message() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn stalled_readers_are_evicted_and_an_idle_server_sleeps() {
     for options in every_thread_model() {
         let server = Running::start(&ServerOptions {
@@ -135,7 +135,7 @@ fn stalled_readers_are_evicted_and_an_idle_server_sleeps() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_connection_limit_is_shared_by_all_threads() {
     for dispatch in [Dispatch::Reactors, Dispatch::Workers] {
         let server = Running::start(&with(dispatch, "max_connections = 5"));
@@ -147,7 +147,7 @@ fn the_connection_limit_is_shared_by_all_threads() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_reactor_accepts_connections() {
     let serving = Serving::start(&["--dispatch", "reactors", "--threads", "3"]);
     let mut streams: Vec<TcpStream> = (0..60).map(|_| serving.server.connect()).collect();
@@ -166,7 +166,7 @@ fn every_reactor_accepts_connections() {
     assert!(busy.count() >= 2);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn all_threads_end_after_a_signal() {
     for dispatch in ["reactors", "workers", "workers-shared"] {
         let flags = ["--drain", "60s", "--threads", "3", "--dispatch", dispatch, "--protocol", "echo"];
@@ -190,7 +190,7 @@ fn all_threads_end_after_a_signal() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn reactors_refuse_a_port_of_another_server() {
     let options = with(Dispatch::Reactors, "");
     let first = Running::start(&options);
@@ -226,7 +226,7 @@ fn mixed_up(dispatch: Dispatch) -> u64 {
     decoder.tally().corrupt
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_connection_shared_by_all_threads_loses_its_order() {
     for dispatch in [Dispatch::Single, Dispatch::Reactors, Dispatch::Workers] {
         assert_eq!(mixed_up(dispatch), 0, "{dispatch}");

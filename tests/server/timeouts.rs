@@ -34,7 +34,7 @@ fn read_slowly(mut stream: impl Read, every: Duration) -> bool {
     false
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_soft_limit_may_be_exceeded_for_a_while() {
     let knobs = "soft_limit = '256KiB'\nsoft_time = '300ms'\nsend_timeout = 'off'";
     let server = Running::start(&options(knobs));
@@ -52,7 +52,7 @@ fn the_soft_limit_may_be_exceeded_for_a_while() {
     expect_answers(&mut stream, 1, 10, Duration::ZERO);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_soft_limit_does_not_time_out_smaller_backlogs() {
     let server = Running::start(&options("soft_limit = '14MiB'\nsoft_time = '50ms'\nsend_timeout = '400ms'"));
     let mut stream = server.connect_narrow(32 * 1024);
@@ -60,7 +60,7 @@ fn a_soft_limit_does_not_time_out_smaller_backlogs() {
     assert_eq!(verdict(&server).0, "send_timeout");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_paused_connection_waits_for_its_reader_and_loses_no_byte() {
     for kind in every_kind(Service::Frame) {
         let knobs = options("send_limit = '256KiB'\noverflow = 'pause'");
@@ -85,7 +85,7 @@ fn a_paused_connection_waits_for_its_reader_and_loses_no_byte() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_below_the_minimum_rate_is_evicted_after_the_grace() {
     let server = Running::start(&options("min_rate = '2MiB/s'\ngrace = '400ms'"));
     let mut stream = server.connect_narrow(32 * 1024);
@@ -96,7 +96,7 @@ fn a_reader_below_the_minimum_rate_is_evicted_after_the_grace() {
     assert!(server.metric("badpeer_server_acked_total") > 64 * 1024);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_reader_above_the_minimum_rate_is_not_evicted() {
     let server = Running::start(&options("min_rate = '200KiB/s'\ngrace = '100ms'"));
     let mut stream = server.connect_narrow(64 * 1024);
@@ -106,7 +106,7 @@ fn a_reader_above_the_minimum_rate_is_not_evicted() {
     assert!(waits < 1_500, "{waits}: it is not looked at with every tick");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn progress_does_not_move_a_deadline() {
     let server = Running::start(&options("deadline = '400ms'\nsend_timeout = '300ms'"));
     let mut stream = server.connect_narrow(64 * 1024);
@@ -115,7 +115,7 @@ fn progress_does_not_move_a_deadline() {
     assert_eq!(verdict(&server), ("deadline".to_owned(), 400));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_incomplete_message_is_evicted_at_the_message_timeout() {
     for trigger in ["level", "edge"] {
         let server = Running::start(&options(&format!("trigger = '{trigger}'\nmessage_timeout = '300ms'")));
@@ -137,7 +137,7 @@ fn an_incomplete_message_is_evicted_at_the_message_timeout() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_message_has_its_own_timeout() {
     let server = Running::start(&options("message_timeout = '300ms'"));
     let mut stream = server.connect();
@@ -153,7 +153,7 @@ fn every_message_has_its_own_timeout() {
     assert_eq!(server.metric("badpeer_evictions_total{reason=\"message_timeout\"}"), 0);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn idle_connections_are_evicted_and_busy_ones_are_not() {
     let server = Running::start(&options("idle_timeout = '300ms'"));
     let _idle = server.connect();
@@ -172,7 +172,7 @@ fn idle_connections_are_evicted_and_busy_ones_are_not() {
     expect_answers(&mut slow, 1, 9 << 20, Duration::ZERO);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_connection_with_unsent_data_is_not_idle() {
     // What waits lies in the server, or in the kernel alone.
     for size in [9 << 20, 100_000] {
@@ -186,7 +186,7 @@ fn a_connection_with_unsent_data_is_not_idle() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn unread_bytes_in_the_kernel_do_not_time_out() {
     for trigger in ["level", "edge"] {
         let knobs = "work_per_message = '700ms'\nidle_timeout = '400ms'\nmessage_timeout = '400ms'";
@@ -210,7 +210,7 @@ fn unread_bytes_in_the_kernel_do_not_time_out() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn an_earlier_deadline_moves_the_timer_forward() {
     let server = Running::start(&options("idle_timeout = '2s'\nmessage_timeout = '200ms'"));
     let mut stream = server.connect();
@@ -233,7 +233,7 @@ fn lateness(server: &Watched) -> Vec<i64> {
     late
 }
 
-#[test]
+#[apply(timed_test!)]
 fn evictions_are_never_early_and_at_most_a_tick_late() {
     for (tick, tick_ms) in [("1ms", 1), ("100ms", 100)] {
         // In time, unless the machine is busy with other tests: then once in a few attempts.
@@ -251,7 +251,7 @@ fn evictions_are_never_early_and_at_most_a_tick_late() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn distant_timers_cause_no_wake_ups() {
     let knobs =
         "idle_timeout = '30s'\nmessage_timeout = '30s'\nmin_rate = '1B/s'\ngrace = '30s'\ndeadline = '30s'";

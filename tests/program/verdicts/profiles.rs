@@ -57,7 +57,7 @@ fn faulty_server() -> SocketAddr {
     })
 }
 
-#[test]
+#[apply(timed_test!)]
 fn unanswered_good_clients_make_a_run_inconclusive() {
     let silent = at(serve(Requests::Http, |_, _| Act::Hang));
     for expect in ["", "\"good.evicted\" = \"= 0\"", "corrupt_bytes = \"= 0\""] {
@@ -73,7 +73,7 @@ fn unanswered_good_clients_make_a_run_inconclusive() {
     assert_eq!(code, Some(0), "it is the question: {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_closed_loop_that_runs_dry_is_inconclusive() {
     // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to tell.
     let from_then_on = |act: fn() -> Act| {
@@ -92,7 +92,7 @@ fn a_closed_loop_that_runs_dry_is_inconclusive() {
     assert!(code == Some(1) || said.contains("INVALID"), "{said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn wrong_bytes_fail_without_an_expectation() {
     let (code, said, _) = run(&at(faulty_server()), ECHO, "server_rss_peak = \"< 10GiB\"");
     assert_eq!(code, Some(1), "{said}");
@@ -102,7 +102,7 @@ fn wrong_bytes_fail_without_an_expectation() {
     assert_eq!(code, Some(0), "the profile says otherwise: {said}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn errors_fail_without_an_expectation() {
     let act = |asked: Asked, _: &[u8]| if asked.number == 5 { answer("404 Not Found", "no") } else { ok() };
     let server = || at(serve(Requests::Http, act));
@@ -123,7 +123,7 @@ fn errors_fail_without_an_expectation() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn latencies_of_unanswered_requests_are_lower_bounds() {
     let act = |asked: Asked, _: &[u8]| if asked.of_all >= 200 { Act::Hang } else { ok() };
     let open = "protocol = \"http\"\nload = { rate = \"400/s\" }";
@@ -148,7 +148,7 @@ fn started(folder: &Path, arguments: &[&str]) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
 }
 
-#[test]
+#[apply(timed_test!)]
 fn wrong_bytes_fail_even_in_an_invalid_trial() {
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&at(faulty_server()), ECHO, expect).replace("\"1s\"", "\"2s\""));
@@ -173,7 +173,7 @@ fn wrong_bytes_fail_even_in_an_invalid_trial() {
     assert!(junit.contains("failures=\"1\""), "{junit}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_dies_fails_and_its_measurements_are_kept() {
     // The process that is watched in the server's place.
     let mut process = Command::new("sleep").arg("100").spawn().expect("sleep");

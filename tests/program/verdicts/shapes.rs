@@ -27,14 +27,14 @@ fn assert_accepted(answer: impl Into<Vec<u8>>) {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn folded_fields_and_long_heads_are_accepted() {
     assert_accepted("HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\n\tc\r\nContent-Length: 2\r\n\r\nok");
     let fields = format!("X-Long: {}\r\n", "x".repeat(1000)).repeat(60);
     assert_accepted(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok"));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn endless_interim_answers_are_reported() {
     let found = http(saying("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(200)), &[]);
     assert_fails(
@@ -43,7 +43,7 @@ fn endless_interim_answers_are_reported() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_raw_answer_of_any_length_is_checked_completely() {
     // Of two answers, one ends with another byte.
     let address = serve(Requests::Echo(4), |asked: Asked, _| {
