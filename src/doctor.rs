@@ -1,4 +1,4 @@
-//! What this machine allows, what each lack costs a measurement, and how to mend it.
+//! What this machine allows, what each limitation costs a measurement, and how to remove it.
 
 use std::fmt::Write;
 
@@ -94,7 +94,7 @@ pub fn render(findings: &[Finding]) -> String {
     for finding in findings {
         let state = format!("{:?}", finding.state).to_lowercase();
         paragraph(&mut text, finding.topic, &state, &finding.found);
-        for (label, said) in [("costs", &finding.costs), ("mend", &finding.mend)] {
+        for (label, said) in [("costs", &finding.costs), ("fix", &finding.mend)] {
             if !said.is_empty() {
                 paragraph(&mut text, "", label, said);
             }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(lines[0], "cores           good    2");
         assert!(lines[1].starts_with("ports           limited word word") && lines[1].len() <= 80);
         assert!(lines[2].starts_with(&format!("{}word", " ".repeat(24))));
-        assert!(text.contains("\n                costs   much\n                mend    ulimit -n 1\n"));
+        assert!(text.contains("\n                costs   much\n                fix     ulimit -n 1\n"));
         assert!(text.contains("\n1 good, 1 limited, 0 missing\n"));
         assert!(render(&examine()).lines().all(|line| line.chars().count() <= 80));
     }

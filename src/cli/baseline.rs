@@ -1,4 +1,4 @@
-//! Runs that are kept to be compared with: `OUT/baselines/NAME/PROFILE.json`.
+//! Baselines: runs that are kept for later comparisons, in `OUT/baselines/NAME/PROFILE.json`.
 
 use std::{
     collections::HashMap,
@@ -18,13 +18,14 @@ use crate::{
 /// What is kept, and what is compared with.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Baselines {
-    /// Keep the records under this name, to compare later runs with; a run with errors, or with requests that nobody
-    /// answered, is not kept, which is exit code 1
+    /// Keep the records under this name, so that later runs can be compared with them. A run with errors or unanswered
+    /// requests is not kept, and the exit code is 1
     #[arg(long, value_name = "NAME", value_parser = name)]
     save_baseline: Option<String>,
 
-    /// Compare with the records that were kept under this name; worse in every repeat, or errors and silence of this run
-    /// whatever the kept one had, is exit code 1; numbers that the kept one has and this one lacks are 4
+    /// Compare with the records that were kept under this name. The exit code is 1 if a metric is worse in every
+    /// repeat, or if this run has errors or unanswered requests, whatever the baseline had; it is 4 if this run lacks a
+    /// metric of the baseline
     #[arg(long, value_name = "NAME", value_parser = name)]
     baseline: Option<String>,
 }
@@ -99,7 +100,8 @@ impl Baselines {
         if let Some([one, other]) = of_one_file(&profiles).filter(|_| is_asked) {
             let which = if one == other { format!("called {one}") } else { format!("{one} and {other}") };
             return Err(Failure::usage(format!(
-                "two profiles are {which}, and their baselines would be one file: run one of them, or rename it"
+                "two profiles are {which}, so their baselines would be the same file: run only one of them, or rename \
+                 it"
             )));
         }
         let Some(name) = &self.baseline else { return Ok(()) };
@@ -126,8 +128,8 @@ impl Baselines {
         match kept.filter(|kept| asked.is_other_than(&Asked::of(kept))) {
             None => Ok(()),
             Some(_) => Err(Failure::usage(format!(
-                "{}: the baseline `{name}` in {} is that of another profile, which it would replace: rename the profile's \
-                 file, choose another name for --save-baseline, or delete that file",
+                "{}: the baseline `{name}` in {} belongs to another profile and would be replaced: rename the \
+                 profile's file, choose another name for --save-baseline, or delete that file",
                 asked.name,
                 file.display()
             ))),
@@ -151,15 +153,15 @@ impl Baselines {
     ) -> Result<Option<String>, Failure> {
         let Some(name) = &self.save_baseline else { return Ok(None) };
         if !is_sound {
-            return Ok(Some("not kept as a baseline: it was cut short, or proves nothing".to_owned()));
+            return Ok(Some("not kept as a baseline: the run was interrupted or is not valid".to_owned()));
         }
         let faults = gate::unfit(record);
         if !faults.is_empty() {
             return Err(Failure::new(
                 Exit::Failed,
                 format!(
-                    "{}: not kept as a baseline: {}. A baseline must be a run without errors and silence: mend the server \
-                     or ask for less, and run again; where this is the question, expect it in [expect]",
+                    "{}: not kept as a baseline: {}. A baseline must be a run without errors and unanswered requests: \
+                     fix the server, reduce the load, or declare the errors in [expect]",
                     record.name,
                     faults.join("; ")
                 ),

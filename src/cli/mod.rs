@@ -38,17 +38,19 @@ use crate::{
     run::{Interrupt, RunError},
 };
 
-/// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
-/// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
+/// Measures what misbehaving clients cost a TCP server: badpeer drives it with good and misbehaving clients, watches it
+/// from outside and through the kernel, checks every received byte, and ends with a verdict, charts and files for CI.
 ///
-/// Exit codes: 0 pass, 1 an expectation failed or a server got worse, 2 bad usage or profile, 3 the target could not be
-/// started or reached or died, or results not be written, 4 nothing is proven (the harness itself was the limit, what was
-/// expected could not be measured, or good clients got no answer), 130 interrupted.
+/// Exit codes: 0 pass; 1 an expectation failed, the server died under load, or a server got worse; 2 wrong usage, or a
+/// profile that cannot be run; 3 the server could not be started or reached, the base of a comparison died, or results
+/// could not be written; 4 no
+/// verdict (the load generator or the host was the limit, an expected metric could not be measured, or good clients got
+/// no answer); 130 interrupted.
 ///
-/// Exit code 0 of a run says that everything that was expected held in every repeat, and that no received byte was wrong and no
-/// request of a good client erred, which is expected unless the profile says otherwise. It says nothing of numbers that nobody
-/// expected anything of: they are in the reports. Exit code 0 of a comparison says that no number surely got worse, which
-/// includes INCONCLUSIVE, unless --strict makes that 4.
+/// Exit code 0 of a run means that all expectations were met in every repeat, that no received byte was wrong, and that
+/// no request of a good client got an error, unless the profile says otherwise. It says nothing about metrics without
+/// an expectation, which the reports show without a verdict. Exit code 0 of a comparison means PASS or INCONCLUSIVE;
+/// with --strict, INCONCLUSIVE is exit code 4.
 #[derive(Debug, Parser)]
 #[command(name = "badpeer", version, max_term_width = 100)]
 struct Cli {
@@ -58,33 +60,35 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run profiles: start the server, drive it, judge it, report
+    /// Run profiles: start the server, drive it, check the expectations, write reports
     Run(run::Args),
-    /// Drive any server that listens on TCP, with good clients and bad peers, without a profile
+    /// Drive any TCP server with good and misbehaving clients, without a profile
     Bench(Box<bench::Args>),
-    /// Be the reference server, until SIGTERM
+    /// Run the reference server until SIGTERM
     Serve(Box<serve::Args>),
-    /// Make one core experiment in this process, and print what it found
+    /// Run one core experiment in this process and print its metrics
     #[command(hide = true)]
     Core(core::Args),
-    /// Show two records side by side; or run two servers in pairs of trials and tell whether one got worse
+    /// Show two records side by side, or run two servers in pairs of repeats and decide whether the second got worse
     Compare(compare::Args),
-    /// Compare a server with itself, again and again: how often the gate is wrong here, and what it can find
+    /// Compare a server with itself several times: measures the false alarm rate on this machine and the smallest
+    /// change that is detected
     Calibrate(calibrate::Args),
-    /// Make reports from what runs left behind: those of one again, a page over all, a gallery, charts over commits
+    /// Make reports from kept records: the reports of one run again, an index of all runs, a gallery, or charts over
+    /// commits
     Report(report::Args),
-    /// Tell what there is: profiles, behaviors, metrics, server, core
+    /// List profiles, protocols, behaviors, metrics, server knobs or core experiments
     List(list::Args),
-    /// Print the JSON schema of profiles, records or comparisons, for editors and for programs that read them
+    /// Print the JSON schema of profiles, records or comparisons
     Schema { of: schema::Kind },
-    /// Print a script that completes these words: for bash, `source <(badpeer completions bash)`
+    /// Print a shell completion script: for bash, `source <(badpeer completions bash)`
     Completions { shell: clap_complete::Shell },
-    /// Print the manual page, or write those of all commands into a folder
+    /// Print the manual page, or write the pages of all commands into a folder
     Man(completions::Man),
-    /// Start a program on a word, and end it when stdin ends without another: for a harness that may be killed
+    /// Start a program on request, and end it when stdin is closed: for a parent that may be killed
     #[command(hide = true)]
     Guard(crate::run::Orders),
-    /// Tell what this machine allows, what each lack costs, and how to mend it
+    /// Show what this machine allows, what each limitation costs a measurement, and how to remove it
     Doctor {
         /// Print JSON
         #[arg(long)]
@@ -197,7 +201,7 @@ pub fn main() -> ExitCode {
 /// The exit code, where everything that was to be said could be.
 fn unless_unsaid(exit: Exit) -> Exit {
     let Some(error) = UNSAID.get() else { return exit };
-    complain(&format!("cannot write what was found to stdout: {error}"));
+    complain(&format!("cannot write the results to stdout: {error}"));
     exit.worse(Exit::Target)
 }
 
@@ -228,7 +232,7 @@ fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(unable)?;
     let made = thread::Builder::new().spawn(work);
     before.thread_set_mask().map_err(unable)?;
-    made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot make a thread: {e}")))
+    made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot create a thread: {e}")))
 }
 
 /// Why something could not be said on stdout: the first error.

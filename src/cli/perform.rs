@@ -1,4 +1,4 @@
-//! From requests to verdicts: each is run, judged, reported, and told of on the terminal.
+//! Runs profiles, judges them, writes reports, and prints the results.
 
 use std::{
     ffi::OsString,
@@ -29,20 +29,20 @@ pub(super) struct Output {
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
 
-    /// What to make of each record
+    /// Report formats
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Format::DEFAULT.iter().copied())]
     format: Vec<Format>,
 
-    /// Say nothing but the verdicts
+    /// Print only the verdicts
     #[arg(long, short)]
     quiet: bool,
 
-    /// Print the verdicts and all numbers as JSON
+    /// Print the verdicts and all metrics as JSON
     #[arg(long)]
     json: bool,
 
-    /// Add a row for each run to a history, which `badpeer report --history` draws over commits; history.csv in --out
-    /// unless named
+    /// Add a row for each run to a history, which `badpeer report --history` draws over commits. Default: history.csv
+    /// in --out
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     history: Option<OsString>,
 
@@ -294,7 +294,7 @@ fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
 /// Shows progress, and keeps the record on disk up to date.
 struct Watcher<'a> {
     store: &'a Store,
-    /// The number of the trial under way.
+    /// The number of the repeat under way.
     trial: usize,
     bar: Bar,
     /// Something could not be written: told when the run is over.

@@ -21,11 +21,11 @@ pub(super) struct Args {
     #[command(flatten)]
     options: ServerOptions,
 
-    /// Address for GET /metrics (Prometheus text) and GET /evictions (CSV); none unless given
+    /// Admin address for GET /metrics (Prometheus text) and GET /evictions (CSV). Default: none
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
 
-    /// End when stdin does: for a parent that may die without a word
+    /// Stop when stdin is closed: for a parent that may be killed
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
 }
@@ -45,7 +45,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Pass)
 }
 
-/// The first line: the harness reads it.
+/// The first line: the load generator reads it.
 fn greeting(addresses: Addresses) -> String {
     let admin = addresses.admin.map(|admin| format!(", admin on {admin}")).unwrap_or_default();
     format!("listening on {}{admin}", addresses.service)

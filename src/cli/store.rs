@@ -1,4 +1,4 @@
-//! Where a run's files lie: `OUT/PROFILE/UTC-TIME/`, with `OUT/PROFILE/latest` pointing to the newest.
+//! The folders of runs: `OUT/PROFILE/UTC-TIME/`; `OUT/PROFILE/latest` points to the newest.
 
 use std::{
     fs, io,
@@ -47,7 +47,8 @@ impl Store {
         let parent = out.join(files::name(name));
         let latest = parent.join(LATEST);
         if fs::symlink_metadata(&latest).is_ok_and(|found| !found.is_symlink()) {
-            let why = "is in the way of the link to the newest run: move it, or choose another --out";
+            let why =
+                "is not a link to the newest run and would be replaced: move it, or choose another --out";
             return Err(Failure::new(Exit::Target, format!("{} {why}", latest.display())));
         }
         let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
@@ -142,7 +143,7 @@ fn load<T: serde::de::DeserializeOwned>(file: &Path, what: &str, own: u32) -> Re
     let text = files::regular(file)
         .and_then(|()| fs::read_to_string(file))
         .map_err(|e| Failure::usage(format!("cannot read the {what} {}: {e}", file.display())))?;
-    parse(&text, own).map_err(|e| Failure::usage(format!("{} is no {what}: {e}", file.display())))
+    parse(&text, own).map_err(|e| Failure::usage(format!("{} is not a {what}: {e}", file.display())))
 }
 
 /// Reads what this version of its format can hold.
@@ -150,8 +151,8 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str, own: u32) -> Result<T, Stri
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(own) => {}
-        Some(format) => return Err(format!("its format is {format}, this badpeer reads {own}")),
-        None => return Err("it does not say its format".into()),
+        Some(format) => return Err(format!("its format is {format}, but this badpeer reads format {own}")),
+        None => return Err("its format version is missing".into()),
     }
     serde_json::from_value(value).map_err(|e| e.to_string())
 }
@@ -238,7 +239,7 @@ mod tests {
     fn another_format_version_is_refused() {
         let refused = |text| parse::<Record>(text, FORMAT).expect_err(text);
         assert!(refused("{\"format\": 99}").contains("format is 99"));
-        assert!(refused("{}").contains("does not say"));
+        assert!(refused("{}").contains("is missing"));
         assert!(!refused("nothing").is_empty());
     }
 }
