@@ -1,4 +1,4 @@
-//! Files and folders that are made whole or not at all, under names that lead nowhere else.
+//! Files and folders that are created completely or not at all, under names that cannot leave their folder.
 
 use std::{
     fs::{self, DirEntry, File, Permissions},

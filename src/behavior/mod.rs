@@ -271,8 +271,8 @@ impl JsonSchema for Spec {
         let names: Vec<Schema> = Self::ABOUT.iter().filter(without_knobs).map(name).collect();
         let with_knobs = generator.subschema_for::<Kind>();
         json_schema!({
-            "description": "How one direction is driven: \"stall\", or { slow = { bytes = 1024, every = \"100ms\" } }; \
-                            `badpeer list behaviors` has a page on each",
+            "description": "Behavior in one direction: \"stall\", or { slow = { bytes = 1024, every = \"100ms\" } }; \
+             `badpeer list behaviors` describes all of them",
             "anyOf": [{ "oneOf": names }, with_knobs],
         })
     }

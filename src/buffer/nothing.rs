@@ -1,4 +1,4 @@
-//! The buffer of a connection that has none: as small as can be, and full.
+//! The buffer of a connection without memory: empty, and full.
 
 use std::io::{self, ErrorKind, Read, Write};
 

@@ -1,4 +1,4 @@
-//! What can be wrong with an answer beside its bytes: how it is cut, what it says, how long it is.
+//! What can be wrong with an answer other than its content: its framing, its status, its length.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::{http, raw, resp};
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
     /// No HTTP answer begins like this.
-    #[error("no answer in HTTP/1.1 or HTTP/1.0 begins like this")]
+    #[error("this is not an HTTP/1.0 or HTTP/1.1 answer")]
     StatusLine,
     /// The head of an HTTP answer breaks the grammar of RFC 9112.
     #[error("a malformed head")]
@@ -23,16 +23,16 @@ pub enum Flaw {
     #[error("a head of more than {max} bytes", max = http::HEAD_BYTES)]
     HeadTooLong,
     /// Interim HTTP answers (1xx), and never the answer itself.
-    #[error("more than {max} interim answers (1xx), and not the answer itself", max = http::MOST_INTERIM)]
+    #[error("more than {max} interim answers (1xx) without a final answer", max = http::MOST_INTERIM)]
     TooManyInterim,
     /// The length of an HTTP body is told in no way, or in two.
-    #[error("the length of the body is told in no way that can be trusted")]
+    #[error("the length of the body is ambiguous")]
     Framing,
     /// An HTTP body in chunks breaks the grammar of RFC 9112.
     #[error("a malformed chunk")]
     Chunk,
     /// The peer wants to speak something else from now on (101).
-    #[error("the peer switches protocols, which nobody asked for")]
+    #[error("the server switches protocols without a request to do so")]
     Upgrade,
     /// Another HTTP status than expected.
     #[error("status {found} where {wanted} is expected")]
@@ -43,13 +43,13 @@ pub enum Flaw {
         wanted: u16,
     },
     /// A HTTP status that is none of those that are expected.
-    #[error("status {found}, which is none of those that are expected")]
+    #[error("status {found}, which is not one of the expected ones")]
     StatusOther {
         /// As received.
         found: u16,
     },
     /// Another part than the one that was asked for, or of another whole.
-    #[error("the answer is no part, or another one than was asked for")]
+    #[error("the answer is not the requested part")]
     Part,
     /// Another length than expected.
     #[error("an answer with {found} bytes where {wanted} are expected")]
@@ -71,16 +71,16 @@ pub enum Flaw {
         bytes: u64,
     },
     /// The peer ended the connection, and not between two answers.
-    #[error("the connection ends here, within an answer")]
+    #[error("the connection ends here, in the middle of an answer")]
     CutOff,
     /// The length in front of a frame is another one than that of the answer that was asked for.
-    #[error("a frame's length is wrong here, so that nothing behind it can be told apart")]
+    #[error("a frame's length is wrong here, so nothing after it can be decoded")]
     FrameLength,
     /// The head of a frame has a wrong byte.
     #[error("a wrong byte in the head of a frame")]
     FrameHead,
     /// The checksum in front of a frame is wrong, and everything that it covers is right.
-    #[error("a frame's checksum is wrong, and what it covers is right")]
+    #[error("a frame's checksum is wrong, although its content is right")]
     FrameChecksum,
     /// No RESP value begins with this byte.
     #[error("no RESP value begins with byte 0x{0:02x}")]
@@ -89,7 +89,7 @@ pub enum Flaw {
     #[error("a malformed RESP number or length")]
     RespNumber,
     /// A RESP line does not end, or not with CR LF.
-    #[error("a RESP line or string without its end (lines may have {max} bytes)", max = resp::LINE_BYTES)]
+    #[error("a RESP line or string without an end (a line may have {max} bytes)", max = resp::LINE_BYTES)]
     RespEnd,
     /// RESP arrays within arrays within arrays.
     #[error("RESP arrays nested more than {max} deep", max = resp::MOST_DEPTH)]
@@ -101,13 +101,13 @@ pub enum Flaw {
     #[error("the answer is null: there is no value under the key")]
     RespNull,
     /// Another RESP value than the command gives.
-    #[error("another answer than the command gives")]
+    #[error("an answer that does not match the command")]
     RespOther,
     /// An answer's delimiter does not come.
     #[error("an answer of more than {max} bytes without its delimiter", max = raw::MOST_BYTES)]
     NoDelimiter,
     /// An answer to no request.
-    #[error("an answer that nobody asked for")]
+    #[error("an unrequested answer")]
     Unasked,
 }
 

@@ -39,24 +39,24 @@ pub fn part_of(bytes: u64, index: u64, count: u64) -> (u64, u64) {
     (start, border(index + 1) - start)
 }
 
-/// What is spoken on a connection.
+/// The protocol of a connection.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Every byte comes back as it was sent.
+    /// Every byte is sent back unchanged.
     Echo,
-    /// Length-prefixed messages with a sequence number and a checksum; the answer has the length that was asked for.
+    /// Length-prefixed messages with a sequence number and a checksum; the answer has the requested length.
     #[default]
     Frame,
-    /// Every line comes back, once it is whole.
+    /// Every line is sent back when it is complete.
     Line,
-    /// HTTP/1.1, one request again and again on connections that are kept.
+    /// HTTP/1.1: one request, repeated on kept connections.
     Http,
-    /// RESP2, the protocol of redis: one command again and again.
+    /// RESP2, the protocol of redis: one command, repeated.
     Resp,
-    /// Bytes as they are written in the profile, and a delimiter or a length for the answer.
+    /// Bytes from the profile, and a delimiter or a length for the answer.
     Raw,
 }
 
@@ -66,12 +66,12 @@ impl Protocol {
     pub const fn keys(self) -> &'static str {
         match self {
             Self::Echo => "load: payload, of at least one byte",
-            Self::Frame => "load: payload, and answer if it is not as long",
+            Self::Frame => "load: payload, and answer (if it has another length)",
             Self::Line => "load: payload, without the end of the line",
             Self::Http => {
                 "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = \"2xx\" | 200 | [200, 404], \
-                 check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
-                 the body that is expected)"
+                 check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload \
+                 (the body of a POST), and answer (the expected length of the body)"
             }
             Self::Resp => {
                 "resp = { command = \"PING\" | \"ECHO\" | \"SET key\" | \"GET key\" | … }; load: payload (the last argument), \
@@ -98,28 +98,28 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// How much of an answer is judged, where the protocol does not say.
+/// How much of an answer is checked, if the protocol does not define it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 #[schemars(transform = with_old_word)]
 pub enum Check {
-    /// Nothing but where it ends: neither its status nor its length nor its bytes
+    /// Only where it ends: neither its status nor its length nor its bytes
     None,
-    /// Its status, and neither its length nor its bytes
+    /// Its status, but neither its length nor its bytes
     Status,
-    /// Its status, and its length: that of the first answer with this status, or load.answer
+    /// Its status and its length, which must be that of the first answer with this status, or load.answer
     Length,
-    /// Its status, its length and every byte, which must be those of the first answer with this status that any connection
-    /// of the group got (behind 4 MiB of all statuses together, by their checksum); also written `same`
+    /// Its status, its length and every byte, which must be those of the first answer with this status in the group
+    /// (after 4 MiB of all statuses together, by their checksum); also written `same`
     #[default]
     #[serde(alias = "same")]
     Bytes,
-    /// The same, where the bytes must be the content that the reference server makes for `/bytes/N`
+    /// As `bytes`, but the bytes must be the content that the reference server generates for `/bytes/N`
     #[value(skip)]
     Content,
-    /// Its status, and its length where load.answer says it
+    /// Its status, and its length if load.answer is set
     #[value(skip)]
     Any,
 }
@@ -245,10 +245,10 @@ impl fmt::Display for Fault {
         }
         match self.found {
             Some(origin) if origin.stream == self.stream => {
-                write!(f, "here is byte {} of this connection's stream", origin.offset)
+                write!(f, "this is byte {} of this connection's stream", origin.offset)
             }
-            Some(origin) => write!(f, "here is byte {} of connection {}", origin.offset, origin.stream),
-            None => f.write_str("the bytes belong to no stream of this run"),
+            Some(origin) => write!(f, "this is byte {} of connection {}", origin.offset, origin.stream),
+            None => f.write_str("the bytes belong to no connection of this run"),
         }
     }
 }

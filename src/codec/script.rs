@@ -1,4 +1,4 @@
-//! What the connections of a group say and what they must hear: made once, shared by all of them.
+//! The requests of a group and the checks of their answers, made once and shared by all its connections.
 
 use std::sync::Arc;
 

@@ -93,7 +93,7 @@ pub enum Fold {
     Rate,
     /// How much a counter grew from start to end, warm-up included.
     Whole,
-    /// Not sampled: set once, at the end of a trial.
+    /// Not sampled: set once, at the end of a repeat.
     Final,
 }
 

@@ -1,4 +1,4 @@
-//! A profile out of a few words: a server, good clients, and bad peers by name.
+//! The profile of a `badpeer bench` command: a server, good clients, and misbehaving clients by name.
 
 use std::fmt::Write;
 
@@ -19,17 +19,17 @@ use crate::{
 /// A way to misbehave that has a name of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Peer {
-    /// Asks ten times a second, for 64 KiB where that can be chosen, and reads 10 KiB/s
+    /// Sends ten requests per second, for 64 KiB where that can be chosen, and reads 10 KiB/s
     SlowReader,
-    /// Asks ten times a second, for 64 KiB where that can be chosen, and never reads
+    /// Sends ten requests per second, for 64 KiB where that can be chosen, and never reads
     StalledReader,
-    /// Sends its request ten bytes a second
+    /// Sends its request at ten bytes per second
     SlowWriter,
-    /// Sends the first 8 bytes of its request, and then nothing
+    /// Sends the first 8 bytes of its request, then nothing
     HalfSent,
     /// Sends its request byte by byte
     Fragmented,
-    /// Connects, and says nothing
+    /// Connects and sends nothing
     Idle,
 }
 

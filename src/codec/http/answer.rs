@@ -1,4 +1,4 @@
-//! The head of an answer, and what goes into it: the date, the type of the content.
+//! The head of an answer: status line, date, content type and other fields.
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
