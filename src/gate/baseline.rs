@@ -8,7 +8,8 @@
 //! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
 //! of each, of more than twelve numbers none would be.
 //!
-//! Numbers that stand still unless something is wrong (shares of errors, silent connections) are gated as well, and count
+//! Metrics that do not move unless something is wrong (shares of errors, silent connections) are gated as well, and
+//! count
 //! among the numbers only where one of them moved: two that are the same part never.
 //!
 //! A run with errors or silence is none to compare with, and FAILs against one that is.
@@ -82,7 +83,7 @@ pub struct MetricChange {
 }
 
 impl MetricChange {
-    /// Whether it is a number that stands still unless something is wrong, and stood still.
+    /// Whether it is a metric that does not move unless something is wrong, and did not move.
     #[must_use]
     pub fn stood_still(&self) -> bool {
         let within = |change: f64| change.ln_1p().abs() <= self.gated.floor.ln_1p();
@@ -162,7 +163,7 @@ fn correct(numbers: &mut [MetricChange]) {
     }
 }
 
-/// The number in the trials that prove something and have enough of it.
+/// The number in the repeats that prove something and have enough of it.
 fn values(name: &str, point: &Point) -> Vec<f64> {
     plain(&figures(name, point))
 }
@@ -171,7 +172,7 @@ fn plain(figures: &[Figure]) -> Vec<f64> {
     figures.iter().map(|figure| figure.value).collect()
 }
 
-/// A number of a trial.
+/// A number of a repeat.
 #[derive(Clone, Copy)]
 struct Figure {
     value: f64,
@@ -220,7 +221,7 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
     let is_gated = is_same_setting || is_count(&gated.name);
     let verdict = is_gated.then(|| {
         let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
-        // Of what stands still unless something is wrong, extremes of a few repeats say little: their middles do.
+        // Of metrics that do not move unless something is wrong, extremes of a few repeats say little: their middles do.
         let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
@@ -278,10 +279,10 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
     let mut differs: Vec<String> = pairs
         .into_iter()
         .filter(|(_, then, here)| then != here)
-        .map(|(what, then, here)| format!("another {what}: {then} then, {here} now"))
+        .map(|(what, then, here)| format!("the {what} changed: {then} then, {here} now"))
         .collect();
     if !is_same_setting(&baseline.profile, &now.profile) || baseline.files != now.files {
-        differs.push("the profile asks for something else now".to_owned());
+        differs.push("the profile has changed".to_owned());
     }
     differs
 }

@@ -1,4 +1,4 @@
-//! What many comparisons of a server with itself, or with a worse one, say about the gate.
+//! The rates of false alarms and of detection, from many comparisons.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A comparison as it is kept, and what it comes to.
+//! A comparison of two servers as it is stored, and its verdict.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct Origin {
     pub base: String,
     /// The server that was judged.
     pub head: String,
-    /// Decided the order within each pair, and the clients of both trials.
+    /// Decided the order within each pair, and the clients of both repeats.
     pub seed: u64,
     /// Pairs that were asked for, at each point.
     pub asked: u32,
@@ -64,10 +64,10 @@ pub struct PairedComparison {
     /// What the profile expects, judged of the head; `None` where it was not judged at all.
     #[serde(default)]
     pub expected: Option<Vec<Expected>>,
-    /// What the profile expects and trials so short cannot tell, with the reason.
+    /// What the profile expects and repeats so short cannot tell, with the reason.
     #[serde(default)]
     pub not_judged: Vec<String>,
-    /// How much shorter than the profile asks for the trials were; `None` if they were not.
+    /// How much shorter than the profile asks for the repeats were; `None` if they were not.
     #[serde(default)]
     pub window: Option<Window>,
     /// What would have been gated, and had too little to go by; with the point of the sweep, where there is one.
@@ -85,7 +85,8 @@ pub struct PairedComparison {
     pub host: Disturbance,
 }
 
-/// What the host did in each trial, base and head of each pair in turn; absent where it was not measured. For a reader: pairs
+/// What the host did in each repeat, base and head of each pair in turn; absent where it was not measured. For a
+/// reader: pairs
 /// are dropped by the rule of [`Pair::dropped`] alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Disturbance {
@@ -109,7 +110,8 @@ impl Disturbance {
 }
 
 impl PairedComparison {
-    /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the trials may have been
+    /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the repeats may have
+    /// been
     /// shorter than they ask for.
     #[must_use]
     pub fn of(origin: Origin, cells: &[Cell], profiles: &[Profile], window: Option<Window>) -> Self {
@@ -159,7 +161,7 @@ impl PairedComparison {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
-    /// The numbers that are worth a line: all but those that stood still, as they should.
+    /// The numbers that are worth a line: all but those that did not move, as they should.
     pub fn telling(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.verdict != GateVerdict::Pass || !finding.stood_still())
     }
@@ -200,22 +202,26 @@ fn not_gated(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<St
 /// What speaks against a PASS though no number does.
 fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<String> {
     let mut doubts = Vec::new();
-    doubts.extend(broken_off.map(|why| format!("It ended before all pairs were measured: {why}.")));
+    doubts
+        .extend(broken_off.map(|why| format!("The comparison ended before all pairs were measured: {why}.")));
     let one_sided = names(cells, Cell::is_one_sided);
     if !one_sided.is_empty() {
         let names = one_sided.join(", ");
-        doubts.push(format!("In many pairs only one of the two has a number that counts: {names}."));
+        doubts.push(format!("In many pairs only one side has enough data for: {names}."));
     }
     if !asked.is_empty() {
-        doubts.push(format!("The profile's [gate] names what could not be gated: {}.", asked.join(", ")));
+        doubts.push(format!(
+            "The profile's [gate] names metrics that could not be gated: {}.",
+            asked.join(", ")
+        ));
     }
     let unproven = cells.iter().flat_map(Cell::standing).flat_map(|pair| [&pair.base, &pair.head]);
     if let Some(why) = unproven.flat_map(|trial| &trial.unproven).next() {
-        doubts.push(format!("Nothing was shown: {}.", why.trim_end_matches('.')));
+        doubts.push(format!("The fault had no effect: {}.", why.trim_end_matches('.')));
     }
     let few = cells.iter().filter(|cell| cell.has_too_few()).count();
     if few > 0 && cells.len() > 1 {
-        doubts.push(format!("Too few pairs stand at {few} of {} points.", cells.len()));
+        doubts.push(format!("There are too few valid pairs at {few} of {} points.", cells.len()));
     }
     doubts
 }
@@ -229,7 +235,7 @@ fn unserved_by_base(cells: &[Cell], profiles: &[Profile]) -> Vec<String> {
         unserved(profile, &points[0], &verdicts).into_iter().filter_map(|verdict| verdict.reason)
     };
     let all = cells.iter().zip(profiles).flat_map(at);
-    all.map(|reason| format!("Of the base: {reason}")).collect()
+    all.map(|reason| format!("Base: {reason}")).collect()
 }
 
 /// What it all comes to; where there is doubt it is no PASS.

@@ -1,5 +1,5 @@
-//! How much of a latency is the harness's own doing: requests that it started late, and answers that it read late because
-//! it stood still.
+//! How much of a latency was caused by the load generator, which started requests late, or read answers late because it
+//! was stalled.
 
 use crate::{
     metric::{Fold, Metric, Stat},
@@ -7,13 +7,15 @@ use crate::{
     record::{GroupResult, Trial},
 };
 
-/// A latency of which the harness made up more than this share is not judged, unless it stayed below its limit all the
+/// A latency of which the load generator made up more than this share is not judged, unless it stayed below its limit
+/// all the
 /// same.
 pub const MOST_OWN_SHARE: f64 = 0.2;
 /// Pauses shorter than this are not added up in `harness_paused`, in nanoseconds.
 const PAUSE_NS: f64 = 50e6;
 
-/// The share of a group's latency, from 0 to 1, that the harness itself made up in this trial: by starting requests late,
+/// The share of a group's latency, from 0 to 1, that the load generator itself made up in this repeat: by starting
+/// requests late,
 /// or by standing still while answers lay there to be read. 0 for numbers that are no latencies.
 #[must_use]
 pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {

@@ -1,4 +1,4 @@
-//! Latencies as they are kept.
+//! Histograms of latencies.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What became of an expectation.
+//! The verdict of an expectation.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! The last one out: a small process that is the server's parent, outlives a harness that was killed, and ends what it left.
+//! A small process that is the server's parent, survives a badpeer that was killed, and stops the processes that it
+//! left.
 //!
 //! The guard is there before the program is, so that there is no moment in which nobody would end it; whoever leaves the
 //! program's group or session and loses its parent becomes the guard's child (`PR_SET_CHILD_SUBREAPER`); and a guard that is
@@ -90,7 +91,7 @@ impl Guarded {
         let reports = BufReader::new(reports);
         let mut posted = Self { guard, orders, reports, begun: String::new(), process: 0, status: None };
         match posted.reports.read_line(&mut String::new())? {
-            0 => Err(io::Error::other("it ended at once")),
+            0 => Err(io::Error::other("it exited at once")),
             _ => Ok(posted),
         }
     }
@@ -104,11 +105,11 @@ impl Guarded {
         let mut line = String::new();
         let word = serde_json::to_string(env).map_err(|error| error.to_string())? + "\n";
         let asked = self.orders.write_all(word.as_bytes()).and_then(|()| self.reports.read_line(&mut line));
-        asked.map_err(|error| format!("the guard over it is gone: {error}"))?;
+        asked.map_err(|error| format!("the process that supervises it has exited: {error}"))?;
         match line.trim_end().split_once(' ') {
             Some(("started", pid)) => self.process = pid.parse().unwrap_or(0),
             Some((_, why)) => return Err(why.to_owned()),
-            None => return Err("the guard over it is gone".to_owned()),
+            None => return Err("the process that supervises it has exited".to_owned()),
         }
         let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
         fcntl(self.reports.get_ref().as_fd(), flags).map_err(|error| error.to_string())?;
@@ -124,7 +125,7 @@ impl Guarded {
     pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.status.is_none() {
             match self.reports.read_line(&mut self.begun) {
-                Ok(0) => return Err(io::Error::other("the guard over it is gone")),
+                Ok(0) => return Err(io::Error::other("the process that supervises it has exited")),
                 Ok(_) if self.begun.ends_with('\n') => {
                     let raw = self.begun.trim_end().strip_prefix("ended ").and_then(|raw| raw.parse().ok());
                     self.status = raw.map(ExitStatus::from_raw);
@@ -211,9 +212,9 @@ fn start(orders: &Orders, env: Vec<(String, String)>) -> io::Result<Child> {
     let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
     command.args(words).envs(env);
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-    // Ctrl-C is for the harness: the server is measured until that ends it.
+    // Ctrl-C is for the load generator: the server is measured until that ends it.
     command.process_group(0);
-    // Those that the harness waits for are blocked in every thread of it, and here.
+    // Those that the load generator waits for are blocked in every thread of it, and here.
     sys::unblock_signals(&mut command);
     sys::heed_sigterm(&mut command);
     sys::end_with_parent(&mut command);

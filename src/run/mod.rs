@@ -66,17 +66,17 @@ pub enum RunError {
 
 /// Told what happens while it happens; who does not want to know of something leaves it out.
 pub trait Observer {
-    /// A trial begins: which one, of how many, at which point of the sweep, and how long it takes.
+    /// A repeat begins: which one, of how many, at which point of the sweep, and how long it takes.
     fn trial(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
     /// A sample was taken.
     fn sample(&mut self, _progress: &Progress) {}
     /// The server has ended; this file holds all that it said, and will be gone.
     fn output(&mut self, _file: &Path) {}
-    /// A trial is over; the record holds it.
+    /// A repeat is over; the record holds it.
     fn trial_done(&mut self, _record: &Record) {}
 }
 
-/// Where a trial stands.
+/// Where a repeat stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Seconds since the first client.
@@ -126,7 +126,7 @@ pub fn check(request: &Request) -> Result<(), RunError> {
     request.points.iter().try_for_each(|(_, profile)| feasible::check(profile, &request.files))
 }
 
-/// Runs every trial of every point. The record holds what was measured, also when the run is cut short by the
+/// Runs every repeat of every point. The record holds what was measured, also when the run is cut short by the
 /// interrupt or by an error.
 pub fn run(
     request: &Request,

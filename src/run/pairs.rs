@@ -1,4 +1,4 @@
-//! Pairs of trials: two servers, one right after the other, in random order, a fresh process for each.
+//! Pairs of repeats: two servers, one right after the other, in random order, a fresh process for each.
 
 use std::time::{Duration, Instant};
 
@@ -179,7 +179,8 @@ impl PairRunner<'_> {
         Ok(())
     }
 
-    /// One pair. Where the head dies the base still has its trial: only if it lives through the same load it is the head's
+    /// One pair. Where the head dies the base still has its repeat: only if it lives through the same load it is the
+    /// head's
     /// own death.
     fn pair(&mut self, index: usize, seed: u64) -> Result<Pair, Stop> {
         let head_first = self.coin.random::<bool>();
@@ -198,7 +199,7 @@ impl PairRunner<'_> {
         self.trial(index, 0, seed)?.map_err(died)
     }
 
-    /// One trial, or the last words of the server if it ended while it was driven.
+    /// One repeat, or the last words of the server if it ended while it was driven.
     fn trial(&mut self, index: usize, side: usize, seed: u64) -> Result<Result<Trial, String>, Stop> {
         if self.interrupt.requested() {
             return Err(Stop::Interrupted);

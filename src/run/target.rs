@@ -1,4 +1,4 @@
-//! The server under test: the reference server, another program, or one that runs already.
+//! The server under test: the reference server, another program, or a running server.
 
 mod attached;
 mod child;
@@ -94,11 +94,15 @@ pub(super) fn start(
 fn resolved(address: &str) -> Result<Vec<SocketAddr>, RunError> {
     use std::net::ToSocketAddrs;
     let found =
-        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot find {address}: {e}")))?;
+        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot resolve {address}: {e}")))?;
     let mut found: Vec<SocketAddr> = found.collect();
     // `localhost` often is both; most servers listen on the older one, some on both.
     found.sort_by_key(SocketAddr::is_ipv6);
-    if found.is_empty() { Err(RunError::Start(format!("{address} has no address"))) } else { Ok(found) }
+    if found.is_empty() {
+        Err(RunError::Start(format!("{address} resolves to no address")))
+    } else {
+        Ok(found)
+    }
 }
 
 /// Of several addresses of one name, the first at which somebody accepts connections; the first of all if nobody does.

@@ -1,4 +1,4 @@
-//! A number of both servers, and what is said of it.
+//! One metric of both servers, and its verdict.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -183,7 +183,7 @@ impl Finding {
         self.is_suspect() && self.is_confirmed()
     }
 
-    /// Whether it is a number that stands still unless something is wrong, and stood still.
+    /// Whether it is a metric that does not move unless something is wrong, and did not move.
     #[must_use]
     pub fn stood_still(&self) -> bool {
         self.gated.only_beyond && self.differences.iter().all(|d| self.gated.beyond(*d) == 0.0)
@@ -251,7 +251,7 @@ fn chance(gated: &Gated, differences: &[f64]) -> (f64, f64) {
     ((2.0 * more.min(less)).min(1.0), if less < more { -1.0 } else { 1.0 })
 }
 
-/// By how much a number scatters from trial to trial, where that is added to what lies below every difference: of the
+/// By how much a number scatters from repeat to repeat, where that is added to what lies below every difference: of the
 /// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is told by the means of the pairs,
 /// which are the same whichever of the two came out worse: so it does not move what the test says by chance.
 fn noise(gated: &Gated, pairs: &[(Reading, Reading)]) -> f64 {

@@ -1,6 +1,7 @@
 //! Which numbers a comparison gates, and how a difference of each becomes evidence.
 //!
-//! Most numbers scatter in every trial (what a request costs, a latency): of these each difference counts, less the floor.
+//! Most numbers scatter in every repeat (what a request costs, a latency): of these each difference counts, less the
+//! floor.
 //! Others are still as long as all is well (shares of requests without a proper answer, the longest wait, how many peers
 //! were evicted): of these only what lies *beyond* the floor counts, and what lies within it counts as no difference. A
 //! number of the second kind that did not move costs the others nothing: it is not counted in the correction for many
@@ -28,7 +29,7 @@ pub struct Gated {
     /// The profile itself names it in its `[gate]`: then it is no pass if it could not be gated.
     #[serde(default)]
     pub is_asked: bool,
-    /// A difference within the floor counts as none: the number stands still unless something is wrong.
+    /// A difference within the floor counts as none: the metric does not move unless something is wrong.
     #[serde(default)]
     pub only_beyond: bool,
 }
@@ -83,7 +84,7 @@ impl Gated {
     }
 }
 
-/// Floor, budget, and what is added to both sides, of the numbers that stand still unless something is wrong.
+/// Floor, budget, and what is added to both sides, of the metrics that do not move unless something is wrong.
 fn still(metric: Metric) -> Option<(Shares, f64)> {
     let shares = |floor, budget| Shares { floor, budget };
     Some(match metric {

@@ -1,4 +1,4 @@
-//! The reference server in a process of its own: it says where it listens, and ends with us.
+//! The reference server in a process of its own, which reports its address and ends with badpeer.
 
 use std::{
     collections::VecDeque,
@@ -101,7 +101,7 @@ impl Reference {
 
 fn in_background(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {
     let made = thread::Builder::new().spawn(work);
-    made.map_err(|e| RunError::Start(format!("cannot make a thread that listens to the server: {e}")))
+    made.map_err(|e| RunError::Start(format!("cannot create the thread that reads the server's output: {e}")))
 }
 
 impl Target for Reference {
@@ -121,7 +121,7 @@ impl Target for Reference {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => {
-                let what = format!("the server ended by itself ({})", in_words(status));
+                let what = format!("the server exited by itself ({})", in_words(status));
                 Err(self.last_words(&what))
             }
             Err(error) => Err(format!("cannot watch the server: {error}")),
@@ -142,7 +142,8 @@ impl Target for Reference {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let words = format!("killed: it did not end within {} s of SIGTERM", self.shutdown_grace.as_secs());
+        let words =
+            format!("killed, because it did not exit within {} s of SIGTERM", self.shutdown_grace.as_secs());
         ServerExit { words, in_order: false }
     }
 }
