@@ -91,7 +91,7 @@ pub enum ReportError {
         reason: String,
     },
     /// A page that cannot be made.
-    #[error("cannot make the page: {0}")]
+    #[error("cannot create the page: {0}")]
     Page(String),
     /// A history that cannot be read.
     #[error("{0}")]
@@ -101,7 +101,7 @@ pub enum ReportError {
     Histograms(String),
     /// What cannot be made of a comparison.
     #[error(
-        "a comparison has no {0:?}: it can be made into png, svg, html, markdown, junit, github-benchmark, bencher and \
+        "a comparison has no format {0:?}: use png, svg, html, markdown, junit, github-benchmark, bencher or \
          openmetrics"
     )]
     NotOfComparison(Format),
@@ -239,7 +239,7 @@ pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError>
 pub fn writable(dir: &Path) -> io::Result<()> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     if dir.exists() && !dir.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     if !dir.is_dir() {
         return files::can_make_folder(dir);

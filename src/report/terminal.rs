@@ -86,8 +86,8 @@ fn point_text(point: &Point, color: bool) -> String {
         remarks("first fault", &faults(point))
             + &remarks("ended by the server", &ended::sentences(point))
             + &remarks("invalid", &unique_notes(point, |t| &t.invalid))
-            + &remarks("times are invalid", &unique_notes(point, |t| &t.disturbed))
-            + &remarks("not shown", &unique_notes(point, |t| &t.unproven))
+            + &remarks("times are not valid", &unique_notes(point, |t| &t.disturbed))
+            + &remarks("fault without effect", &unique_notes(point, |t| &t.unproven))
             + &remarks("note", &unique_notes(point, |t| &t.notes))
             + &remarks("where bytes were held up", &explanations(point)),
     );
@@ -147,22 +147,22 @@ fn evicted(point: &Point) -> Table {
     table
 }
 
-/// How the harness itself fared: whether the figures can be the server's.
+/// How the load generator itself fared: whether the figures can be the server's.
 fn harness(point: &Point) -> Table {
     use Align::{Left, Right};
     let columns = [
         ("busy", Metric::HarnessBusy, Fold::Final),
-        ("of that waiting", Metric::HarnessRunDelay, Fold::Final),
-        ("longest pause", Metric::HarnessPauseMax, Fold::Final),
-        ("pacing error p99", Metric::PacingErrorP99, Fold::Final),
+        ("run delay", Metric::HarnessRunDelay, Fold::Final),
+        ("longest stall", Metric::HarnessPauseMax, Fold::Final),
+        ("start delay p99", Metric::PacingErrorP99, Fold::Final),
     ];
-    let mut table = Table::new("Harness", &[("harness", Left)]);
+    let mut table = Table::new("Load generator", &[("load generator", Left)]);
     for (title, ..) in columns {
         table.column(title, Right);
     }
     let cells = columns.map(|(_, metric, fold)| brief(point, None, metric, fold));
     if cells.iter().any(|cell| cell != NOTHING) {
-        table.row(std::iter::once("clients' thread".to_owned()).chain(cells).collect());
+        table.row(std::iter::once("its threads".to_owned()).chain(cells).collect());
     }
     table
 }

@@ -1,5 +1,4 @@
-//! `junit.xml`: each verdict a test case, as CI systems show them. What cannot be told is skipped; what proves nothing is an
-//! error.
+//! `junit.xml`: each verdict is a test case. INCONCLUSIVE is skipped, and INVALID is an error.
 
 use std::fmt::Write;
 
