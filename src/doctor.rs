@@ -13,11 +13,11 @@ use crate::{
 
 mod checks;
 
-/// How good one thing is.
+/// The state of one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Nothing to mend.
+    /// Nothing to fix.
     Good,
     /// It works, up to a point.
     Limited,
@@ -36,11 +36,11 @@ pub struct Finding {
     pub found: String,
     /// What it costs a measurement; empty when it is good.
     pub costs: String,
-    /// What to do about it, as a command where there is one; empty when it is good.
+    /// How to fix it, as a command if there is one; empty when it is good.
     pub mend: String,
 }
 
-/// Look at this machine, as the user who runs this. Touches nothing; takes some milliseconds.
+/// Examines this machine as the current user. Changes nothing; takes some milliseconds.
 #[must_use]
 pub fn examine() -> Vec<Finding> {
     let machine = Machine::describe();

@@ -22,7 +22,7 @@ use crate::{
     record::{Point, Verdict},
 };
 
-/// What everything that is expected at the point of this number comes to: what the profile writes, what that implies
+/// The verdicts of all expectations at the point of this index: those of the profile, those that it implies
 /// ([`Profile::implied`]), and that good clients were served ([`fn@unserved`],
 /// [`ran_dry`]). `window` is that of the repeats, where
 /// it is not the one that the profile is written for.
@@ -41,7 +41,7 @@ pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Optio
     verdicts
 }
 
-/// A made-up repeat that has these numbers and nothing else.
+/// A made-up repeat with these metrics and nothing else.
 #[cfg(test)]
 fn trial(numbers: &[(&str, f64)]) -> crate::record::Trial {
     let summary = numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();

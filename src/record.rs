@@ -239,7 +239,7 @@ impl Outcome {
     }
 }
 
-/// The number that an expectation is about: its name without the point of the sweep behind it.
+/// The metric of an expectation: its name without the point of the sweep.
 #[must_use]
 pub fn number_of(name: &str) -> &str {
     name.split('@').next().unwrap_or(name).trim()
@@ -265,13 +265,13 @@ pub fn stat_of(name: &str) -> Option<Stat> {
 }
 
 impl Trial {
-    /// What came of the group of this name.
+    /// The result of the group of this name.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&GroupResult> {
         self.groups.iter().find(|result| result.name == name)
     }
 
-    /// How long was measured, in nanoseconds; a record that was tampered with may say anything.
+    /// The measured time, in nanoseconds; a manipulated record may contain any value.
     #[must_use]
     pub const fn measured_ns(&self) -> i64 {
         self.window_ns.1.saturating_sub(self.window_ns.0)
@@ -318,10 +318,9 @@ impl Record {
         self.trials().flat_map(Trial::doubts).next()
     }
 
-    /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
-    /// what proves nothing: an expectation is FAIL beside an invalid repeat only where no load excuses it. Where a
-    /// fault had no
-    /// effect, nothing is proven.
+    /// The outcome of the whole run: the worst of its verdicts, including a server that died. An invalid repeat does
+    /// not hide a failure: an expectation is FAIL beside an invalid repeat only if no load excuses it. If a fault had
+    /// no effect, the run is inconclusive.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);

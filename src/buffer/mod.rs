@@ -27,7 +27,7 @@ pub struct Work {
     pub appended: u64,
     /// Bytes copied inside the buffer: shifted to the front, or to a larger home.
     pub moved: u64,
-    /// Times memory was asked for.
+    /// Number of allocations.
     pub allocations: u64,
 }
 

@@ -21,7 +21,7 @@ use crate::{
     units::{Bytes, Count, Span},
 };
 
-/// What the run is called in reports.
+/// Name of the run in reports.
 const NAME: &str = "bench";
 
 #[derive(Debug, clap::Args)]
@@ -113,14 +113,14 @@ pub(super) struct Args {
     command: Vec<String>,
 }
 
-/// Where the server is, and what HTTP asks it for.
+/// The address of the server, and the path for HTTP.
 #[derive(Clone, Debug)]
 struct Place {
     address: String,
     path: Option<String>,
 }
 
-/// Reads the address. It is not repeated where it cannot be read: there may be a password in it.
+/// Parses the address. Errors do not repeat it, because it may contain a password.
 fn place(text: &str) -> Result<Place, String> {
     const WRITE: &str = "write HOST:PORT, or http://HOST:PORT/PATH";
     let has_scheme = text.contains("://");
@@ -256,7 +256,7 @@ impl Args {
         )))
     }
 
-    /// Whether what is said of answers can be said of this protocol's, and is no contradiction.
+    /// Whether the flags about answers fit the protocol and each other.
     fn check_answers(&self, place: &Place) -> Result<(), Failure> {
         let flag = if self.status.is_some() { "--status" } else { "--check" };
         let is_said = self.status.is_some() || self.check != Check::default();

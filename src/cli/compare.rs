@@ -13,7 +13,7 @@ use crate::{
     run::Interrupt,
 };
 
-/// What the exit code of two servers says.
+/// The exit codes of a comparison of two servers.
 const EXIT_CODES: &str = "\
 Exit codes with --base and --head:
   0  PASS or INCONCLUSIVE. A PASS means that no gated metric got worse by as much as its budget,
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "COMMAND", requires = "head")]
     base: Option<String>,
 
-    /// The server that is judged
+    /// The server that is compared with the base, and judged
     #[arg(long, value_name = "COMMAND", requires = "base")]
     head: Option<String>,
 
@@ -133,20 +133,20 @@ fn compare_one(
     })
 }
 
-/// What is printed of a comparison with `--json`.
+/// The output for a comparison with `--json`.
 #[derive(serde::Serialize)]
 struct ComparisonJson {
-    /// The folder that it is kept in, if it could be.
+    /// The folder of the comparison, if it could be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<PathBuf>,
-    /// What its outcome means.
+    /// What its verdict means.
     meaning: String,
     #[serde(flatten)]
     comparison: PairedComparison,
 }
 
-/// Says what came of a comparison, and keeps it: in this order, so that it is told whatever cannot be written. With what kept
-/// it from being kept, if something did.
+/// Prints the result of a comparison and then writes it, so that the result is printed even if writing fails. Returns
+/// the error of writing, if any.
 fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
         say(&report::gate::render(&comparison, super::colored()));

@@ -13,15 +13,14 @@ use crate::{
     units::{Span, human_time},
 };
 
-/// What servers are compared under, if nothing is named.
+/// The default profile of comparisons.
 pub(super) const PROFILE: &str = "gate";
-/// A repeat measures for at most so long, unless it is said how long, or the profile expects evictions, which need its
-/// own
-/// window to come about.
+/// Longest window of a repeat, unless `-d` sets another, or the profile expects evictions, which need the profile's
+/// whole window.
 const WINDOW: Duration = Duration::from_secs(2);
-/// It warms up for at most so long.
+/// Longest warm-up of a repeat.
 const WARMUP: Duration = Duration::from_millis(500);
-/// Fewer pairs can never be a regression at the level of the gate.
+/// With fewer pairs no regression can reach the gate's level of significance.
 const FEWEST: i64 = 8;
 
 /// How servers are compared.
@@ -47,7 +46,7 @@ pub(super) struct PairOptions {
 }
 
 impl PairOptions {
-    /// The seed of that gate of several: none shares an arrival or a coin with another.
+    /// The seed of one of several comparisons: no two share arrivals or orders of pairs.
     pub(super) fn seed_of(&self, gate: u32) -> u64 {
         self.seed.wrapping_add(u64::from(gate) * 2 * u64::from(self.pairs))
     }
@@ -69,7 +68,7 @@ pub(super) struct ComparisonPlan {
 pub(super) enum ComparisonEnd {
     Finished,
     Interrupted,
-    /// A server could not be started, or the base died: what was measured until then stands.
+    /// A server could not be started, or the base died; what was measured until then is kept.
     Broken(Failure),
 }
 
@@ -134,12 +133,13 @@ impl ComparisonPlan {
         })
     }
 
-    /// Takes another seed: what is held then is another gate of the same.
+    /// Uses another seed, for another comparison of the same servers.
     pub(super) fn reseed(&mut self, seed: u64) {
         self.paired_run.seed = seed;
     }
 
-    /// Runs the pairs, and says what comes of them, however it ended; a failure only if this machine cannot do what is asked.
+    /// Runs the pairs and returns their result, however they ended; an error only if this machine cannot run the
+    /// profile.
     pub(super) fn run(
         &self,
         interrupt: &mut Interrupt,

@@ -43,9 +43,8 @@ use crate::{
 ///
 /// Exit codes: 0 pass; 1 an expectation failed, the server died under load, or a server got worse; 2 wrong usage, or a
 /// profile that cannot be run; 3 the server could not be started or reached, the base of a comparison died, or results
-/// could not be written; 4 no
-/// verdict (the load generator or the host was the limit, an expected metric could not be measured, or good clients got
-/// no answer); 130 interrupted.
+/// could not be written; 4 no verdict (the load generator or the host was the limit, an expected metric could not be
+/// measured, or good clients got no answer); 130 interrupted.
 ///
 /// Exit code 0 of a run means that all expectations were met in every repeat, that no received byte was wrong, and that
 /// no request of a good client got an error, unless the profile says otherwise. It says nothing about metrics without
@@ -96,7 +95,7 @@ enum Command {
     },
 }
 
-/// What an exit code says.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     Pass = 0,
@@ -108,7 +107,7 @@ enum Exit {
 }
 
 impl Exit {
-    /// The one of two that counts: what was found is not hidden by what could not be told of something else.
+    /// The more important of two exit codes: a failure is not hidden by a missing verdict elsewhere.
     fn worse(self, other: Self) -> Self {
         let mildest_first =
             [Self::Pass, Self::Invalid, Self::Failed, Self::Target, Self::Usage, Self::Interrupted];
@@ -117,7 +116,7 @@ impl Exit {
     }
 }
 
-/// An ending that is no success: what to say, and the exit code.
+/// A failure: its message and its exit code.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
@@ -134,7 +133,7 @@ impl Failure {
     }
 }
 
-/// The exit code of a run that could not be made, or not be finished.
+/// The exit code of a run that could not be started or finished.
 const fn exit_of(error: &RunError) -> Exit {
     match error {
         RunError::Impossible { .. } => Exit::Usage,
@@ -143,18 +142,18 @@ const fn exit_of(error: &RunError) -> Exit {
     }
 }
 
-/// What notices Ctrl-C and SIGTERM from here on.
+/// Starts to handle Ctrl-C and SIGTERM.
 fn interrupt() -> Result<Interrupt, Failure> {
     Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))
 }
 
-/// The whole command line, for whoever wants to check words against it.
+/// The whole command line, for tests that check command lines.
 #[must_use]
 pub fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
 
-/// Parses the command line, does what it says; the exit code.
+/// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -198,7 +197,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(unless_unsaid(exit) as u8)
 }
 
-/// The exit code, where everything that was to be said could be.
+/// The exit code, or that of a failed write to stdout.
 fn unless_unsaid(exit: Exit) -> Exit {
     let Some(error) = UNSAID.get() else { return exit };
     complain(&format!("cannot write the results to stdout: {error}"));
@@ -220,13 +219,13 @@ fn command_line() -> Vec<String> {
     secrets::command(&words)
 }
 
-/// Returns when stdin ends: whoever holds its other end has closed it, or is dead.
+/// Returns when stdin ends: the process at its other end has closed it or has exited.
 fn await_end_of_stdin() {
     let mut ignored = [0; 64];
     while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
 }
 
-/// Does this on a thread that takes no signals: they are for the one that waits for them.
+/// Runs this on a thread with blocked signals, because another thread waits for them.
 fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let unable = |e: Errno| Failure::new(Exit::Target, format!("cannot block signals: {e}"));
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(unable)?;
@@ -235,11 +234,10 @@ fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot create a thread: {e}")))
 }
 
-/// Why something could not be said on stdout: the first error.
+/// The first error of writing to stdout.
 static UNSAID: OnceLock<io::Error> = OnceLock::new();
 
-/// A line, or several, on stdout: results. That it cannot be written is told at the end: nothing that is done after it is
-/// lost for that.
+/// Prints results to stdout. A failed write is reported at the end, so that later work is still done.
 fn say(text: &str) {
     print_raw(&medium::terminal(text, colored()));
 }
@@ -252,13 +250,13 @@ fn print_raw(text: &str) {
     }
 }
 
-/// A line on stderr: what went wrong.
+/// Prints an error to stderr.
 fn complain(message: &str) {
     let message = medium::terminal(message, false);
     let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
 }
 
-/// Whether what is printed may be colored: to a terminal that knows colors, unless somebody objects (no-color.org).
+/// Whether output may be colored: on a terminal with colors, unless NO_COLOR is set (no-color.org).
 fn colored() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     std::io::stdout().is_terminal()

@@ -62,7 +62,7 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
-    /// The profiles that are asked for.
+    /// The requested profiles.
     fn names(&self) -> Vec<String> {
         if self.all {
             return SHIPPED.iter().map(|shipped| shipped.name.to_owned()).collect();
@@ -142,7 +142,7 @@ pub(super) fn stem(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-/// A shipped profile's text, or a file's, and the folder that it lies in.
+/// The text of a shipped profile or of a file, and the folder of the file.
 pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
         return Ok((shipped.source(), None));

@@ -19,7 +19,7 @@ const COMPARISON: &str = "comparison.json";
 /// The link to the newest run.
 const LATEST: &str = "latest";
 
-/// What is said of a run against a baseline, beside its record.
+/// The comparison of a run with a baseline, beside its record.
 const BASELINE_COMPARISON: &str = "against-baseline.json";
 
 /// The folder of one run, and of no other.
@@ -76,7 +76,7 @@ impl Store {
         written.map_err(|e| self.unwritable(&e))
     }
 
-    /// Writes what is said of the record against a baseline beside it.
+    /// Writes the comparison of the record with a baseline beside it.
     pub(super) fn write_baseline_comparison(&self, comparison: &BaselineComparison) -> Result<(), Failure> {
         put(&self.folder.join(BASELINE_COMPARISON), comparison).map_err(|e| self.unwritable(&e))
     }
@@ -108,7 +108,7 @@ fn unwritable(folder: &Path, error: &io::Error) -> Failure {
     )
 }
 
-/// Whether the folder for reports can be made and written into: asked before anything is measured.
+/// Checks before the measurement that the folder for reports can be created and written into.
 pub(super) fn check(out: &Path) -> Result<(), Failure> {
     report::writable(out).map_err(|error| unwritable(out, &error))
 }
@@ -128,7 +128,7 @@ pub(super) fn read(path: &Path) -> Result<Record, Failure> {
     load(&file, "record", FORMAT)
 }
 
-/// What was said of the record in this folder against a baseline, if it was held against one.
+/// The comparison of the record in this folder with a baseline, if there is one.
 pub(super) fn read_baseline_comparison(folder: &Path) -> Result<Option<BaselineComparison>, Failure> {
     let file = folder.join(BASELINE_COMPARISON);
     if !file.is_file() {
@@ -173,7 +173,7 @@ pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
     Ok(Kept::Record(Box::new(read(path)?)))
 }
 
-/// What lies in a folder of reports.
+/// The content of a folder of reports.
 #[derive(Default)]
 pub(super) struct ReportFolder {
     /// Every run and comparison, with its folder.
@@ -212,7 +212,7 @@ pub(super) fn all(root: &Path) -> Result<ReportFolder, Failure> {
     Ok(contents)
 }
 
-/// Writes a comparison into a folder of its own, and what is made of it, and says where.
+/// Writes a comparison and its reports into a folder of its own, and returns the folder.
 pub(super) fn keep_comparison(
     out: &Path,
     comparison: &PairedComparison,

@@ -1,4 +1,4 @@
-//! Messages out of bytes, however they arrive: `echo` (a stream that says of every byte where it belongs), `frame`
+//! Encoders and decoders of messages: `echo` (a stream in which every byte identifies its place), `frame`
 //! (length, checksum, sequence number), `line` and `http`, for clients and servers; `resp` and `raw`, for clients.
 
 pub mod content;
@@ -143,31 +143,31 @@ impl Check {
 pub struct Answered {
     /// The number of its request on this connection, from 0.
     pub sequence: u64,
-    /// It is well-formed, and says that the request has failed.
+    /// It is well-formed and reports a failed request.
     pub error: bool,
-    /// It says that it is the last one on this connection.
+    /// It announces that it is the last one on this connection.
     pub last: bool,
     /// It says that the server no longer waits for a request (HTTP's 408), and counts as an error: the newest answer, which
     /// [`Decoder::withdraw`] takes back.
     pub gave_up: bool,
 }
 
-/// What checking a stream of answers has found so far.
+/// The results of checking a stream of answers so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tally {
     /// Bytes received and compared.
     pub verified: u64,
-    /// Bytes that were not what they should be at their place.
+    /// Bytes that differ from the expected bytes at their place.
     pub corrupt: u64,
-    /// Messages that came in pieces with other bytes between them.
+    /// Messages that arrived in pieces with other bytes between them.
     pub torn: u64,
-    /// Messages that came whole, but after a later one.
+    /// Messages that arrived whole, but after a later one.
     pub reordered: u64,
-    /// Answers that say that the request has failed.
+    /// Answers that report a failed request.
     #[serde(default)]
     pub errors: u64,
-    /// Of the errors, those that say that the server had too much to do, or too little time: HTTP's 408, 429, 503 and 504;
-    /// RESP's BUSY, LOADING and TRYAGAIN.
+    /// Of the errors, those that report an overloaded server: HTTP's 408, 429, 503 and 504; RESP's BUSY, LOADING and
+    /// TRYAGAIN.
     #[serde(default)]
     pub overloaded: u64,
     /// The first bytes that were wrong; if there were none, the first answer that was an error; if there was none either,
@@ -208,14 +208,14 @@ impl Tally {
     }
 }
 
-/// A place in a connection's received bytes that does not hold what it should.
+/// A place in a connection's received bytes with wrong content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fault {
     /// The connection, by the number of its stream.
     pub stream: u32,
     /// Offset in all bytes that the connection received.
     pub at: u64,
-    /// What was found there instead, where that can be told.
+    /// What was found there instead, if that is known.
     pub found: Option<Origin>,
     /// What is wrong with the answer there, if it is not its content.
     #[serde(default, skip_serializing_if = "Option::is_none")]

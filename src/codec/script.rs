@@ -9,7 +9,7 @@ use super::{
     sample::Samples,
 };
 
-/// What the connections of a group say, and what they must hear.
+/// The requests of the connections of a group, and the checks of their answers.
 #[derive(Clone, Debug)]
 pub struct Script(Kind);
 

@@ -15,45 +15,41 @@ use crate::{
     stats,
 };
 
-/// An expectation of the profile, and what came of it in the pairs that stand.
+/// An expectation of the profile, and its verdict over the valid pairs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Expected {
     /// The point of the sweep.
     pub axes: IndexMap<String, String>,
-    /// Of the server that is judged.
+    /// The verdict for the head.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// The same of the server that is compared with, which is not judged by it.
+    /// The same for the base, which is only shown.
     pub base: Outcome,
     /// How it was judged.
     #[serde(default)]
     pub judged: Judged,
 }
 
-/// How an expectation was judged of repeats that may be shorter than the profile asks for.
+/// How an expectation was judged if repeats were shorter than the profile's window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
-    /// The repeats were as long as the profile asks for.
+    /// The repeats were as long as the profile's window.
     #[default]
     Whole,
-    /// The number of the shorter repeats as it is.
+    /// The value of the shorter repeats as it is.
     AsItIs,
-    /// A count of the shorter repeats, multiplied by how much longer the profile's window is.
+    /// A count of the shorter repeats, scaled to the profile's window.
     Scaled,
 }
 
 /// What is expected of the head at every point, and what could not be judged of repeats so short, with the reason.
 ///
 /// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every repeat;
-/// of a
-/// time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all repeats, as with
-/// so
-/// many the worst one says more about the machine. What no load excuses ([`crate::metric::Definite`]) counts in every
-/// repeat,
-/// also of a pair that was dropped, however short it was. What repeats that are shorter than the profile's can tell is
-/// said in
-/// the notes that are returned beside.
+/// of a time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all repeats, as
+/// with so many the worst one says more about the machine. What no load excuses ([`crate::metric::Definite`]) counts in
+/// every repeat, also of a pair that was dropped, however short it was. What repeats that are shorter than the
+/// profile's can tell is said in the notes that are returned beside.
 #[must_use]
 pub fn expected(
     profiles: &[Profile],
@@ -139,8 +135,7 @@ fn scatters(stat: Stat) -> bool {
 
 /// What the head does wrong and the base does not, at every point: a wrong byte, in any repeat, also in one that proves
 /// nothing else, as no load makes a byte wrong; answers that are errors, in half of the repeats or more. Nobody need
-/// expect
-/// their absence in so many words.
+/// expect their absence in so many words.
 #[must_use]
 pub fn faults(cells: &[Cell]) -> Vec<Expected> {
     cells.iter().flat_map(faults_at).collect()
@@ -193,8 +188,7 @@ fn point(cell: &Cell, pairs: &[&Pair], side: fn(&Pair) -> &Trial) -> Point {
 }
 
 /// The points with one repeat each, that has the median of every number which all of its repeats have. Where the median
-/// lies
-/// among the repeats in which the number is a lower bound, it is one, too.
+/// lies among the repeats in which the number is a lower bound, it is one, too.
 fn medians(points: &[Point]) -> Vec<Point> {
     let typical = |point: &Point| {
         let mut trial = point.trials.first()?.clone();

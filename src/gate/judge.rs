@@ -26,7 +26,7 @@ pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> 
     judge_each(&profile.expectations(), profile, points, index)
 }
 
-/// What these expectations come to.
+/// The verdicts of these expectations.
 pub(super) fn judge_each(
     expectations: &[Expectation],
     profile: &Profile,
@@ -39,8 +39,7 @@ pub(super) fn judge_each(
 }
 
 /// What an expectation comes to at the point of this number where a repeat has what no load excuses, and FAILs whatever
-/// the
-/// other repeats say; `None` where none has.
+/// the other repeats say; `None` where none has.
 pub(super) fn fault(
     expectation: &Expectation,
     profile: &Profile,
@@ -93,7 +92,7 @@ fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Opti
     Some((known, cause))
 }
 
-/// Why a number is a lower bound where requests were never started.
+/// Why a metric is a lower bound if requests were never started.
 const SKIPPED: &str = "skipped";
 
 /// A point of a sweep among the others.
@@ -106,7 +105,7 @@ struct Here<'a> {
 /// The number that an expectation is judged by, and why it is a lower bound, if it is one; `None` where none was measured.
 type Shown<'a> = Option<(f64, Option<&'a str>)>;
 
-/// What a condition comes to in one repeat.
+/// The result of a condition in one repeat.
 struct Weighed<'a> {
     figure: f64,
     cause: Option<&'a str>,
@@ -130,8 +129,7 @@ impl<'a> Here<'a> {
     }
 
     /// A number that breaks the expectation and that no load excuses, in any repeat: also in one that is invalid or was
-    /// cut
-    /// short. The worst of several.
+    /// cut short. The worst of several.
     fn fault(&self, expectation: &Expectation) -> Option<f64> {
         let is_broken =
             |trial: &&Trial| inexcusable(trial, expectation).is_some_and(|f| is_definite(expectation, f));
@@ -142,8 +140,7 @@ impl<'a> Here<'a> {
     }
 
     /// The measured number that is hardest on the expectation, and what it comes to where repeats must be valid; why it
-    /// is
-    /// the clients' own, if it is.
+    /// is the clients' own, if it is.
     fn outcome(&self, expectation: &Expectation) -> (Shown<'a>, Outcome, Option<String>) {
         let (shown, outcome) = self.weigh(expectation);
         let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
@@ -325,8 +322,7 @@ fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>)
 }
 
 /// The number of that name in a repeat, as far as no load excuses it: an answer that says that the server was
-/// overloaded is an
-/// error that a busy machine makes.
+/// overloaded is an error that a busy machine makes.
 fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
     let figure = *trial.summary.get(&expectation.number)?;
     let metric = expectation.stat.metric;

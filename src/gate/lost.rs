@@ -73,8 +73,7 @@ fn ended_unseen(trial: &Trial, group: &str) -> (f64, f64) {
 }
 
 /// Why the repeat proves nothing, and what a reader must know: too much is missing of what an expected figure is made
-/// of, or
-/// of one that nobody expects anything of.
+/// of, or of one that nobody expects anything of.
 #[must_use]
 pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     let mut findings = super::Findings::default();

@@ -1,4 +1,4 @@
-//! Did it get worse? Pairs of repeats of two servers in, a verdict for each number out.
+//! The statistical test of two servers: pairs of repeats go in, and a verdict for each metric comes out.
 //!
 //! A repeat gives one number for each metric, and a pair one difference: requests are never pooled across repeats. The
 //! difference is that of *started logarithms*, `ln(head + s) - ln(base + s)`, turned so that more is worse: a ratio where
@@ -21,9 +21,9 @@ pub use self::{
 };
 use crate::{record::Trial, stats};
 
-/// The level of the first stage, for all numbers together.
+/// The significance level of the first stage, for all metrics together.
 pub const ALPHA: f64 = 0.05;
-/// The level at which fresh pairs must confirm each number that failed.
+/// The significance level at which fresh pairs must confirm each suspect metric.
 pub const CONFIRM_ALPHA: f64 = 0.02;
 
 /// Two repeats of one seed, one of each server, one right after the other.
@@ -98,7 +98,8 @@ pub fn suspects(cells: &[Cell]) -> Vec<bool> {
     cells.iter().map(fails).collect()
 }
 
-/// What is said of every number of every cell that at least two pairs have, and of the repeats that one side spoilt.
+/// The verdict of every metric of every cell that at least two pairs have, and of repeats that are invalid on one side
+/// only.
 #[must_use]
 pub fn compare(cells: &[Cell]) -> Vec<Finding> {
     let mut findings = weigh(cells);

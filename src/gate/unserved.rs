@@ -30,8 +30,7 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<V
 
 /// For each group of good clients that got no answer any more for more than [`MOST_SILENT`] of its time in the window of a whole
 /// repeat, and for more than twice as long as its answers took: of that latencies tell nothing where a closed loop runs
-/// dry. It
-/// makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
+/// dry. It makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
 #[must_use]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());

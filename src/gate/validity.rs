@@ -2,10 +2,9 @@
 //! stated here.
 //!
 //! Four answers are possible. The repeat is *invalid*: none of its figures is the server's. Or it was *disturbed*: its
-//! times,
-//! rates and costs are not the server's, and what does not depend on time stands ([`depends_on_time`]). Or the clients were
-//! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
-//! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
+//! times, rates and costs are not the server's, and what does not depend on time stands ([`depends_on_time`]). Or the
+//! clients were the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and
+//! rates and latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
 mod closes;
 mod connecting;
@@ -23,26 +22,22 @@ use crate::{
 };
 
 /// The load generator may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds:
-/// what a
-/// person notices, and more than any healthy machine needs.
+/// what a person notices, and more than any healthy machine needs.
 pub const WORST_PACING_ERROR_NS: f64 = 50e6;
 /// The same where the load generator is never idle: it then reads answers as late as it starts requests, and nothing
-/// else shows
-/// that.
+/// else shows that.
 pub const WORST_BUSY_PACING_ERROR_NS: f64 = 10e6;
 /// A load generator that is busy, or waits for its core, for this share of the time is what limits a closed loop: there
-/// is no time
-/// left in which it waits for the server.
+/// is no time left in which it waits for the server.
 pub const SATURATED: f64 = 0.95;
 /// From this share on, client and server limit a closed loop together.
 pub const BUSY: f64 = 0.9;
 /// Share of the window in which the load generator may be stalled: a closed loop's rate is wrong by as much, and a rate
-/// that
-/// differs by less counts as the same anyway.
+/// that differs by less counts as the same anyway.
 pub const MOST_PAUSED: f64 = 0.1;
 /// Share of the cores in use that other guests of the host may take, for the same reason. Ordinary cloud machines stay below 1 %, oversold ones show 2 to 5 % for hours and remain usable.
 pub const MOST_STEAL: f64 = 0.1;
-/// From this share on, steal is worth a note.
+/// From this share on, steal gets a note.
 pub const NOTABLE_STEAL: f64 = 0.01;
 /// Share of the time that the load generator waits for its core from which on no single wait is judged.
 pub const MOST_RUN_DELAY: f64 = 0.5;
@@ -60,15 +55,15 @@ const MOST_CONNECTING: f64 = 0.1;
 /// What the load generator and the host did to a repeat, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Why the repeat proves nothing; empty if it stands.
+    /// Why the repeat is not valid; empty if it is.
     pub invalid: Vec<String>,
-    /// Why its times, rates and costs prove nothing; empty if they stand.
+    /// Why its times, rates and costs are not valid; empty if they are.
     pub disturbed: Vec<String>,
-    /// What a reader must bear in mind.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
-/// Judges a repeat of this profile, as it stands at the repeat's point of the sweep.
+/// Judges a repeat of this profile, which has the keys of the repeat's point of the sweep.
 #[must_use]
 pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
     let figures = Figures { profile, trial };
@@ -173,7 +168,7 @@ impl Figures<'_> {
         ))
     }
 
-    /// Who never came cannot have been served.
+    /// A client that never connected was not served.
     fn openings(&self) -> Option<String> {
         let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
         let is_short = |(asked, came): &(&Group, &GroupResult)| came.ledger.opened < u64::from(asked.count);

@@ -1,4 +1,4 @@
-//! What repeats whose window is not the profile's own (`-d`) can be asked of what it expects.
+//! How the expectations of a profile are judged in repeats with another window than the profile's (`-d`).
 //!
 //! - Rates, shares, times and costs for each request are judged *as they are*: they do not grow with the window. So is what
 //!   nothing at all satisfies (`evictions = 0`, `skipped < 80`): more time could only make it worse. That it holds in so short
@@ -34,12 +34,12 @@ const LEAST_DEVIATIONS: f64 = 3.0;
 /// A scaled amount that misses what is expected by less than this share of itself proves nothing.
 const LEAST_SHARE: f64 = 0.2;
 
-/// Repeats of another length than the profile asks for, in seconds.
+/// A window of another length than the profile's, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Window {
-    /// The window that the profile asks for.
+    /// The profile's window.
     pub asked: f64,
-    /// The window that was measured.
+    /// The measured window.
     pub measured: f64,
 }
 
@@ -191,8 +191,7 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window
 }
 
 /// Whether neither load nor the length of the repeats excuses that this number is not as expected: only of what grows
-/// with
-/// time may a longer window make more.
+/// with time may a longer window make more.
 pub(super) fn is_unexcused(expectation: &Expectation, figure: f64, window: Window) -> bool {
     let is_by_more_time = only_grows(expectation) && window.measured > window.asked;
     is_definite(expectation, figure) && !is_by_more_time

@@ -35,7 +35,7 @@ impl Reconnect {
     /// Attempts per second that are allowed unless `at_most` is set.
     const USUAL_ATTEMPTS: Rate = Rate(1000.0);
 
-    /// How clients come back that are not told to, because every client would: as fast as they can.
+    /// How clients reconnect by default, as every client would: as fast as allowed.
     pub const UNASKED: Self = Self { pause: Span(Duration::ZERO), at_most: Some(Self::MOST_ATTEMPTS) };
 
     /// Attempts of the whole group per second, at most.

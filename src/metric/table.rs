@@ -143,7 +143,7 @@ metrics! {
     // Evictions, as the reference server saw them.
     /// Connections the reference server evicted, for any reason
     Evictions: "evictions" Run Count Neither [Whole] None 0.0;
-    /// Evicted because data stayed unsent and the peer made no progress for the send timeout
+    /// Evicted because data stayed unsent and the client made no progress for the send timeout
     EvictedSendTimeout: "evicted_send_timeout" Run Count Neither [Whole] None 0.0;
     /// Evicted because more waited to be sent than the send limit allows
     EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
@@ -153,7 +153,7 @@ metrics! {
     EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 Above;
     /// Evicted because more than the soft limit waited for longer than it allows
     EvictedSoftLimit: "evicted_soft_limit" Run Count Neither [Whole] None 0.0;
-    /// Evicted because the peer acknowledged less than the minimum rate
+    /// Evicted because the client acknowledged less than the minimum rate
     EvictedMinRate: "evicted_min_rate" Run Count Neither [Whole] None 0.0;
     /// Evicted because the send buffer was never empty during the whole deadline
     EvictedDeadline: "evicted_deadline" Run Count Neither [Whole] None 0.0;

@@ -55,7 +55,7 @@ impl Unit {
         }
     }
 
-    /// Reads a number of this unit as people write it in `[expect]`.
+    /// Parses a value of this unit as written in `[expect]`.
     ///
     /// # Errors
     /// A sentence that says what to write instead.

@@ -12,13 +12,13 @@ use crate::{
 
 /// Requests that a connection can have under way.
 const MOST_DEPTH: u32 = 1 << 16;
-/// What an open loop can be asked for, in requests per second.
+/// Largest rate of an open loop, in requests per second.
 const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
 /// Threads that can drive the clients.
 const MOST_THREADS: u32 = 64;
 
-/// Bytes that can be told apart from those of other places, whichever they are.
+/// Number of bytes whose origin can always be identified.
 const LEAST_PART: u64 = 16;
 /// Bytes that threads which read one socket keep until each has its part.
 const MOST_ROUND: u64 = 64 << 20;
@@ -80,7 +80,7 @@ impl Profile {
         }
     }
 
-    /// Whether everything asked for is possible.
+    /// Checks that the profile is possible.
     pub(super) fn check(&self) -> Result<(), Fault> {
         if self.title.trim().is_empty() {
             return fault(&["title"], "say in a sentence what the profile shows");
@@ -97,7 +97,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether the server can be driven as is asked.
+    /// Checks that the server can be driven by these groups.
     fn check_driven(&self) -> Result<(), Fault> {
         if self.measure.0.is_zero() {
             return fault(&["measure"], "the measured window must be longer than 0");

@@ -11,7 +11,7 @@ use crate::{
     units::{Bytes, Count, OrOff, Span},
 };
 
-/// Which experiment, and its keys.
+/// The experiment and its keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Subcommand, schemars::JsonSchema)]
 #[serde(tag = "experiment", rename_all = "lowercase")]
 pub enum Core {
@@ -51,7 +51,7 @@ pub struct Backlog {
     #[arg(long, value_name = "SIZE", default_value = "4KiB")]
     pub piece: Bytes,
 
-    /// Steps
+    /// Number of steps
     #[arg(long, value_name = "N", default_value = "20000")]
     pub steps: Count,
 }
@@ -68,7 +68,7 @@ pub struct Prepend {
     #[arg(long, value_name = "SIZE", default_value = "512B")]
     pub body: Bytes,
 
-    /// Messages
+    /// Number of messages
     #[arg(long, value_name = "N", default_value = "20000")]
     pub steps: Count,
 }
@@ -97,7 +97,7 @@ pub struct Timers {
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     pub tick: Span,
 
-    /// Events
+    /// Number of events
     #[arg(long, value_name = "N", default_value = "3000000")]
     pub steps: Count,
 }
@@ -128,7 +128,7 @@ pub struct Decode {
 }
 
 choices! {
-    /// How a header comes to stand in front of a body.
+    /// How a header is put in front of a body.
     Method {
         /// Written into the free bytes that the buffer keeps in front: one write.
         #[default]

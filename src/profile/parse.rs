@@ -107,7 +107,7 @@ impl Source {
             .collect()
     }
 
-    /// A fault of one point: where the key stands that makes it.
+    /// An error of one point: the place of the key that causes it.
     fn at_point(&self, error: ProfileError, axes: &Axes) -> ProfileError {
         let of_sweep = |(key, value): &&(String, String)| error.place == set_by(key, value);
         match axes.iter().find(of_sweep) {
@@ -137,7 +137,7 @@ impl Source {
         self.fault(&Fault { path: path.to_vec(), message: message.to_owned() })
     }
 
-    /// What is missing altogether is told of the first line.
+    /// Missing keys are reported at the first line.
     fn error(&self, line: Option<usize>, message: String) -> ProfileError {
         ProfileError { place: format!("{}:{}", self.file, line.unwrap_or(1)), message }
     }

@@ -20,7 +20,7 @@ use crate::{
 /// A typing error should not ask for a million threads.
 const MOST_THREADS: u32 = 1024;
 
-/// What can be set about the reference server.
+/// The settings of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerOptions {
@@ -63,7 +63,7 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub trigger: Trigger,
 
-    /// When writability (EPOLLOUT) is asked for; eager is a mistake that makes a level-triggered loop spin
+    /// When the server asks for writability (EPOLLOUT); eager is a mistake that makes a level-triggered loop spin
     #[arg(long, value_enum, default_value_t)]
     pub write_interest: WriteInterest,
 
@@ -71,7 +71,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "N|off", default_value = "16")]
     pub max_sends: OrOff<Count>,
 
-    /// Most bytes offered to the kernel in one send; off offers all that waits
+    /// Largest number of bytes offered to the kernel in one send; off offers all waiting bytes
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub send_piece: OrOff<Bytes>,
 
@@ -164,7 +164,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub idle_timeout: OrOff<Span>,
 
-    /// Time that sent data may stay unacknowledged, or the peer's window closed, until the kernel gives up
+    /// Time that sent data may stay unacknowledged, or the peer's window closed, until the kernel ends the connection
     /// (TCP_USER_TIMEOUT)
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub user_timeout: OrOff<Span>,
@@ -174,8 +174,8 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub evict_by: EvictBy,
 
-    /// Kernel send buffer of each connection (SO_SNDBUF): Linux grants twice what is asked for, up to twice
-    /// net.core.wmem_max; off leaves it to the kernel's autotuning
+    /// Kernel send buffer of each connection (SO_SNDBUF): Linux grants twice this value, up to twice net.core.wmem_max;
+    /// off leaves the size to the kernel's autotuning
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub send_buffer: OrOff<Bytes>,
 

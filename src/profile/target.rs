@@ -64,7 +64,7 @@ pub struct Attach {
     pub pid: Option<u32>,
 }
 
-/// Where a program listens unless the profile says.
+/// Default address of a program.
 const ANY_PORT: &str = "127.0.0.1:0";
 
 fn any_port() -> String {
@@ -131,11 +131,11 @@ impl Program {
     }
 }
 
-/// What is said of an address that is none. It is not repeated: there may be a password in it.
+/// The error for an invalid address. It does not repeat the address, which may contain a password.
 const NO_ADDRESS: &str =
     "the address must be HOST:PORT, without a scheme, a user and a path, and the port at most 65535";
 
-/// The port of `host:port`; that of an IPv6 address stands behind its brackets.
+/// The port of `host:port`; in an IPv6 address it follows the brackets.
 fn port(address: &str) -> Option<u16> {
     let (host, port) = address.rsplit_once(':')?;
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -195,7 +195,7 @@ impl<'de> Visitor<'de> for Keys {
 }
 
 impl Keys {
-    /// What the keys come to, all together.
+    /// The target that all keys describe together.
     fn target(self) -> Result<Target, String> {
         let knob = self.knobs.keys().next().cloned();
         let of_a_program = [
@@ -239,7 +239,7 @@ impl Keys {
     }
 }
 
-/// A value of the reference server's: checked at once, so that a fault is told at its line.
+/// A value for the reference server, checked at once, so that an error names its line.
 struct Knob<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Knob<'_> {

@@ -86,13 +86,13 @@ fn percent(share: f64) -> String {
     format!("{:+.1} %", (share * 1000.0).round() / 10.0 + 0.0)
 }
 
-/// What is said of a number, in a sentence.
+/// The result for a metric, in a sentence.
 pub(super) fn sentence(change: &MetricChange) -> String {
     let [_, then, now, worse, _] = cells(change);
     format!("{now} now, {then} then: {worse} worse")
 }
 
-/// What it comes to, in a sentence.
+/// What the verdict means, in a sentence.
 #[must_use]
 pub fn meaning(comparison: &BaselineComparison) -> String {
     let of = |verdict| {

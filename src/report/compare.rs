@@ -68,7 +68,7 @@ struct Compared {
     only_b: Vec<String>,
 }
 
-/// The comparison as text of 80 columns. Numbers are means over the repeats; `b` is judged against `a`.
+/// The comparison as text of 80 columns. Values are means over the repeats; `b` is judged against `a`.
 #[must_use]
 pub fn render(a: &Record, b: &Record) -> String {
     let mut out = vec![hanging("A: ", &origin(a), 3), hanging("B: ", &origin(b), 3)];

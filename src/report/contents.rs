@@ -33,7 +33,7 @@ pub(super) fn expectations(point: &Point) -> Table {
     table
 }
 
-/// Verdicts in the order in which they matter: what fails, what proves nothing, what holds; else as they are.
+/// Verdicts by importance: failures, then invalid and inconclusive ones, then passes; otherwise in their order.
 pub(super) fn worst_first<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Vec<&'a Verdict> {
     let mut sorted: Vec<&Verdict> = verdicts.collect();
     sorted.sort_by_key(|verdict| match verdict.outcome {
@@ -213,7 +213,7 @@ pub(super) fn core(point: &Point) -> Table {
     table
 }
 
-/// What is told of what rises and falls.
+/// The folds that are shown of a gauge.
 const MARKS: [Fold; 4] = [Fold::Start, Fold::Peak, Fold::Last, Fold::End];
 /// The last value of the measured window, while the clients are there.
 pub(super) const END_OF_WINDOW: &str = "end of window";
@@ -256,7 +256,7 @@ pub(super) fn gauges(point: &Point) -> Table {
     table
 }
 
-/// What only grows, and what is known once: every other number of the whole run.
+/// Counters and single values: every other metric of the whole run.
 pub(super) fn counters(point: &Point) -> Table {
     let head = [("", Left), ("per second", Right), ("total or value", Right)];
     let mut table = Table::new("Work of the server, the load generator and the host", &head);

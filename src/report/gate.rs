@@ -55,7 +55,7 @@ pub fn markdown(comparison: &PairedComparison) -> String {
     out.concat()
 }
 
-/// What many comparisons say about the gate, as text.
+/// The result of a calibration, as text.
 #[must_use]
 pub fn calibration(calibration: &Calibration) -> String {
     let summary = calibration.summary();
@@ -96,7 +96,7 @@ pub fn calibration(calibration: &Calibration) -> String {
     format!("\n{}\n{}", table.text(WIDTH), hanging("", &text, 0))
 }
 
-/// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
+/// The tables: the metrics by verdict, the worst first, then the expectations.
 pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
     let verdicts = [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass];
     let mut tables = verdicts.map(|verdict| table(comparison, verdict)).to_vec();
@@ -151,7 +151,7 @@ fn table(comparison: &PairedComparison, verdict: GateVerdict) -> Table {
     table
 }
 
-/// What was found about a number, in a sentence.
+/// The result for a metric, in a sentence.
 pub(super) fn sentence(finding: &Finding) -> String {
     let shown = Shown::of(finding);
     let direction = if finding.gated.is_two_sided() { "different" } else { "worse" };
@@ -166,7 +166,7 @@ pub(super) fn sentence(finding: &Finding) -> String {
     )
 }
 
-/// What the comparison comes to, in a sentence or two.
+/// What the verdict of the comparison means, in a sentence or two.
 #[must_use]
 pub fn meaning(comparison: &PairedComparison) -> String {
     let names = |verdict| listed(comparison.names(verdict));

@@ -1,4 +1,5 @@
-//! A record made visible. To add a format: one file beside this one, one variant of [`Format`], one arm in [`files()`].
+//! Reports made from a record. To add a format: one file beside this one, one variant of [`Format`], one arm in
+//! [`files()`].
 //!
 //! Everything here is made from a record and nothing else, so that it can be made again from `record.json` at any
 //! time. Exporters return bytes; [`write()`] alone touches files.
@@ -41,25 +42,26 @@ use crate::{
 /// What a record can be made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `series.csv`, a row for each sample where there are clients, and `summary.csv`, a row for each sweep point and repeat
+    /// `series.csv` with a row for each sample (not for core experiments), and `summary.csv` with a row for each sweep
+    /// point and repeat
     Csv,
     /// Charts as pictures of 1400×700 pixels
     Png,
     /// The same charts as vectors
     Svg,
-    /// `index.html`, one file that holds everything and loads nothing
+    /// `index.html`: one file that contains everything and loads nothing
     Html,
     /// `summary.md` (of a comparison `comparison.md`), for the page of a CI job
     Markdown,
-    /// `junit.xml`: each verdict a test case
+    /// `junit.xml`: each verdict is a test case
     Junit,
     /// `benchmark-smaller.json` and `benchmark-bigger.json`, for github-action-benchmark
     GithubBenchmark,
     /// `bencher.json`: Bencher Metric Format
     Bencher,
-    /// `openmetrics.txt`: every number as a gauge, for Prometheus and GitLab
+    /// `openmetrics.txt`: every metric as a gauge, for Prometheus and GitLab
     Openmetrics,
-    /// `latency.hlog`: the latencies of each group as HdrHistogram's log processors read them
+    /// `latency.hlog`: the latencies of each group, for HdrHistogram's log processors
     Hlog,
 }
 

@@ -54,7 +54,7 @@ fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
     found
 }
 
-/// Who is to be told what to write, and how.
+/// The group, and whether advice names flags or profile keys.
 struct Advice<'a> {
     group: &'a Group,
     /// With flags of the command line; else with keys of a profile.

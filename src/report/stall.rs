@@ -1,5 +1,5 @@
-//! Where bytes were held up: what the clients of a group do, and what the server's own TCP tells of them over the window, as
-//! a sentence or two.
+//! Where bytes were held up: a sentence or two for each group, from the behavior of its clients and from the server's
+//! TCP_INFO.
 
 use super::view::{groups, key, mean, results, show, values};
 use crate::{
@@ -53,7 +53,7 @@ fn explain(point: &Point, group: &str) -> Option<String> {
     ))
 }
 
-/// What the clients do, as their behavior says, and what that came to.
+/// What the clients do, by their behavior, and their total rate.
 fn manner(rx: &Spec, received: Option<f64>) -> String {
     let rate = received.map(|rate| show(Unit::Bytes.per_second(), rate));
     let took = |verb: &str| {

@@ -21,8 +21,8 @@ pub(super) const WIDTH: usize = 80;
 /// What fails is named before the tables, up to so many.
 const MOST_FAILURES: usize = 10;
 
-/// The result: for each point the groups, the server's memory, the evictions and what became of what was expected; then
-/// what it all comes to. `color` paints the verdicts with ANSI sequences.
+/// The result: for each point the groups, the server's memory, the evictions and the verdicts; then the outcome of the
+/// run. `color` paints the verdicts with ANSI sequences.
 #[must_use]
 pub fn render(record: &Record, color: bool) -> String {
     let mut out = hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
@@ -34,7 +34,7 @@ pub fn render(record: &Record, color: bool) -> String {
     out + "\n" + &ending(record, color)
 }
 
-/// The verdicts alone, what fails before the others, and what they come to.
+/// The verdicts alone, failures first, and the outcome of the run.
 #[must_use]
 pub fn verdicts(record: &Record, color: bool) -> String {
     let sorted = contents::worst_first(record.verdicts());
@@ -147,7 +147,7 @@ fn evicted(point: &Point) -> Table {
     table
 }
 
-/// How the load generator itself fared: whether the figures can be the server's.
+/// How busy and how late the load generator was.
 fn harness(point: &Point) -> Table {
     use Align::{Left, Right};
     let columns = [

@@ -134,7 +134,13 @@ pub(super) fn words(metric: Metric) -> String {
         Metric::SocketsEstablished => "sockets ESTABLISHED".to_owned(),
         Metric::SocketsCloseWait => "sockets in CLOSE-WAIT".to_owned(),
         Metric::SocketsClosing => "sockets being closed".to_owned(),
-        _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU").replace("rss", "RSS"),
+        _ => metric
+            .spec()
+            .name
+            .replace('_', " ")
+            .replace("harness", "load generator")
+            .replace("cpu", "CPU")
+            .replace("rss", "RSS"),
     }
 }
 

@@ -35,7 +35,7 @@ impl Cores {
         format!("{}: {done}", self.topology)
     }
 
-    /// What a reader must know about who runs beside whom, when the server may use `server_cores`.
+    /// Notes on processes that share cores, if the server may use `server_cores`.
     pub(super) fn notes(&self, server_cores: &[usize], client_threads: u32) -> Vec<String> {
         let mut notes = Vec::new();
         if self.server.is_empty() {

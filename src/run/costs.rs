@@ -155,8 +155,7 @@ mod tests {
     type Read<'a> = (&'a str, &'a [i64], &'a [(&'a str, &'a [f64])]);
 
     /// A repeat whose samples were taken at these times, in milliseconds, with these columns by source. Its window lies
-    /// from
-    /// 100 ms to 300 ms, and the clients let go at 360 ms.
+    /// from 100 ms to 300 ms, and the clients let go at 360 ms.
     fn costs(at_ms: &[i64], sources: &[Read<'_>], effective: Effective) -> Row {
         let profile = SHIPPED[0].source().parse(&[]).expect("valid");
         let mut series = Series { at_ns: at_ms.iter().map(|ms| ms * MS).collect(), ..Series::default() };

@@ -9,9 +9,9 @@ use crate::{
     profile::{Group, Profile},
 };
 
-/// A sentence for each group that reads slowly or not at all and of which the server need never have noticed it: its kernel
-/// took all that it had to send to them. That it ended them is no sign of the contrary: many servers close after an answer. A
-/// client that does not read sees a FIN only when all that was sent before lies in its own kernel.
+/// A sentence for each group that reads slowly or not at all without an effect on the server: the kernel accepted
+/// everything that the server had to send. That the server closed the connections shows no effect, because many servers
+/// close after an answer. A client that does not read sees a FIN only when all earlier bytes are in its own kernel.
 pub(super) fn without_effect(
     profile: &Profile,
     driven: &Driven,

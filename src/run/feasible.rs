@@ -15,7 +15,7 @@ use crate::{
 /// Descriptors that the load generator itself needs beside its connections.
 const OWN_DESCRIPTORS: u64 = 64;
 
-/// Whether this machine can do what the profile asks; raises the descriptor limit as far as needed and allowed.
+/// Checks that this machine can run the profile; raises the descriptor limit as far as needed and allowed.
 pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Result<(), RunError> {
     if let Some(core) = &profile.core {
         let available =
@@ -75,7 +75,7 @@ fn check_memory(core: &Core, available: u64) -> Result<(), RunError> {
     Err(RunError::impossible(&["core", "backlog"], message))
 }
 
-/// A slow reader shows nothing while the kernel's buffers can hold all that it asks for.
+/// A slow reader has no effect while the kernel's buffers can hold everything that it requests.
 fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), RunError> {
     let send = profile.server.reference().and_then(|server| server.send_buffer.0);
     let send = send.map_or(largest_send, |bytes| bytes.0 * 2);

@@ -46,12 +46,12 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How long those may take to go that were killed.
 const GONE: Duration = Duration::from_secs(1);
 
-/// What a guard starts, and what it removes when nobody else can.
+/// What a guard starts, and what it removes if badpeer cannot.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Orders {
     /// The folder that goes with the program.
     dir: PathBuf,
-    /// The file that takes all that it says.
+    /// The file for the output of the program.
     output: PathBuf,
     /// The program and its arguments.
     #[arg(last = true, required = true)]
@@ -71,7 +71,7 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Posts a guard over a folder, who is there then and has started nothing yet; `start` starts it where it shall run.
+    /// Starts a guard for a folder, which has not started the program yet; `start` starts the guard on its cores.
     pub(super) fn post(
         dir: &Path,
         output: &Path,
@@ -96,8 +96,9 @@ impl Guarded {
         }
     }
 
-    /// Has the program started, with these variables in its environment. They are told through the pipe: some are secrets, and
-    /// everybody may read a command line; others, such as `LD_PRELOAD`, are for the program and not for its guard.
+    /// Lets the guard start the program with these variables in its environment. They are sent through the pipe,
+    /// because some are secrets and every user can read a command line; others, such as `LD_PRELOAD`, are for the
+    /// program and not for its guard.
     ///
     /// # Errors
     /// Why it cannot be, in words.
@@ -158,8 +159,8 @@ impl Drop for Guarded {
     }
 }
 
-/// Says that it is there, starts the program when told to, and reports how it ended. When stdin ends without a word, whoever
-/// posted the guard is dead: ends all that is left and removes the folder.
+/// Reports that it runs, starts the program on request, and reports how it ended. If stdin ends without a request,
+/// badpeer is dead: the guard stops all remaining processes and removes the folder.
 pub fn guard(orders: &Orders) {
     let _ = prctl::set_name(NAME);
     let _ = prctl::set_child_subreaper(true);
@@ -221,7 +222,7 @@ fn start(orders: &Orders, env: Vec<(String, String)>) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Takes leave of the program, and of everybody who lost another parent.
+/// Waits for the program and for all processes that became children of the guard.
 fn reap(program: u32) {
     loop {
         let raw = match waitpid(None, None) {
@@ -240,7 +241,8 @@ fn reap(program: u32) {
     }
 }
 
-/// Asks every process of the group to end, and kills those that do not in time; whether all ended by themselves.
+/// Asks every process of the group to exit, and kills those that do not in time; returns whether all exited by
+/// themselves.
 fn end_group(group: Pid) -> bool {
     let _ = killpg(group, Signal::SIGTERM);
     let until = Instant::now() + SHUTDOWN_GRACE;

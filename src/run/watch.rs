@@ -24,7 +24,7 @@ use crate::{
 
 /// Proportional memory walks the page tables: once a second is enough.
 const PSS_EVERY_NS: u64 = 1_000_000_000;
-/// How long the server may take to tell its counters: a hung one must not hold up what is seen from outside.
+/// How long the server may take to report its counters: a hanging server must not delay the other probes.
 const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 const MOST_PATIENCE: Duration = Duration::from_millis(200);
 /// The same at a border: without it, nothing can be said of what lies between.
@@ -71,7 +71,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at this server, which may use these cores.
+    /// Starts to measure this server, which may use these cores.
     pub(super) fn new(target: &dyn Target, server_cores: &[usize], sample_every: Duration) -> Self {
         let mut notes = target.notes();
         let mut kept =
@@ -341,7 +341,7 @@ impl Watch {
         }
     }
 
-    /// Says it once.
+    /// Adds a note once.
     pub(super) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);

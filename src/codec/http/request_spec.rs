@@ -41,20 +41,20 @@ pub struct RequestSpec {
 #[value(rename_all = "UPPERCASE")]
 #[schemars(rename = "Verb")]
 pub enum HttpMethod {
-    /// The resource.
+    /// Requests the resource.
     #[default]
     Get,
-    /// The head of the answer to `Get`.
+    /// Requests only the head of the answer to GET.
     Head,
-    /// The payload of the load is the request's body.
+    /// Sends the payload of the load as the body.
     Post,
-    /// The same, for the resource itself.
+    /// Sends the body as the new resource.
     Put,
-    /// The same, for a part of the resource.
+    /// Sends the body as a change of the resource.
     Patch,
-    /// The resource is deleted; a body is optional.
+    /// Deletes the resource; a body is optional.
     Delete,
-    /// The methods of the resource are listed; a body is optional.
+    /// Lists the methods of the resource; a body is optional.
     Options,
 }
 

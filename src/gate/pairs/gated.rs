@@ -15,21 +15,21 @@ use crate::{
     record::stat_of,
 };
 
-/// A number that is gated.
+/// A gated metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gated {
     /// Its name in a summary.
     pub name: String,
-    /// A change is a regression only if it is surely larger than this share.
+    /// A change is a regression only if it is certainly larger than this share.
     pub floor: f64,
-    /// A change is a pass only if it is surely smaller than this share.
+    /// A change is a pass only if it is certainly smaller than this share.
     pub budget: f64,
-    /// What is added to both sides before their ratio is taken, in the number's unit.
+    /// Constant that is added to both sides before their ratio is taken, in the metric's unit.
     pub start: f64,
-    /// The profile itself names it in its `[gate]`: then it is no pass if it could not be gated.
+    /// The profile names it in `[gate]`; the comparison is then not a PASS if it could not be gated.
     #[serde(default)]
     pub is_asked: bool,
-    /// A difference within the floor counts as none: the metric does not move unless something is wrong.
+    /// A difference within the floor counts as zero, because the metric does not move unless something is wrong.
     #[serde(default)]
     pub only_beyond: bool,
 }

@@ -148,8 +148,7 @@ impl Kind {
 }
 
 /// Whether the repeat's number is one: a quantile needs requests beyond it, a time of evictions all but a few of them,
-/// and a
-/// rate is the server's only where the clients were not the limit.
+/// and a rate is the server's only where the clients were not the limit.
 pub(in crate::gate) fn is_trusted(name: &str, trial: &Trial) -> bool {
     Kind::of(name).is_trusted(name, trial)
 }

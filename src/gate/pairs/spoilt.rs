@@ -1,11 +1,10 @@
 //! Repeats that one of the two servers alone spoils: a gated number like the others.
 //!
 //! A pair with a repeat that proves nothing is dropped from all other numbers. If it is as likely to be the base's as
-//! the
-//! head's, that is the host's doing. So each such pair is a throw of a coin, and the exact sign test says how likely it is
-//! that so many of them are the head's: one in two with the first, one in 32 with the fifth. It is part of the family of
-//! numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are not significant,
-//! more of the head's than of the base's are INCONCLUSIVE, from the first one on.
+//! the head's, that is the host's doing. So each such pair is a throw of a coin, and the exact sign test says how
+//! likely it is that so many of them are the head's: one in two with the first, one in 32 with the fifth. It is part of
+//! the family of numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are
+//! not significant, more of the head's than of the base's are INCONCLUSIVE, from the first one on.
 
 use super::{Cell, Finding, GateVerdict, Gated, Pair};
 

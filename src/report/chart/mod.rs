@@ -1,5 +1,5 @@
-//! Charts of a record. A chart is first made as data (a [`Figure`]: one file for each kind of chart), then drawn, by
-//! the same hand, as picture and as vectors. What a metric's declaration says of its panel decides where it appears.
+//! Charts of a record. A chart is first made as data (a [`Figure`]: one file for each kind of chart), then drawn as PNG
+//! or SVG by the same code. The declaration of a metric names the panel in which it appears.
 
 mod axis;
 mod draw;

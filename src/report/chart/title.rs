@@ -1,4 +1,4 @@
-//! A chart's title says what there is to see.
+//! Titles of charts.
 
 use crate::{
     metric::{Fold, Metric, Panel, Stat},
@@ -35,7 +35,7 @@ pub(super) fn title(trial: &Trial, panel: Panel) -> String {
             "CPU while measuring",
             peaks(&[
                 ("server", run(Metric::ServerCpu, Fold::Rate)),
-                ("harness", run(Metric::HarnessCpu, Fold::Rate)),
+                ("load generator", run(Metric::HarnessCpu, Fold::Rate)),
             ]),
         ),
         _ => ("Connections open at the end", kept(trial)),

@@ -75,7 +75,7 @@ fn head(record: &Record) -> String {
     )
 }
 
-/// What is said of the run against a baseline.
+/// The comparison of the run with a baseline.
 fn baseline_section(comparison: &BaselineComparison) -> String {
     let word = comparison.verdict.word();
     let differs = baseline::differs(comparison);
@@ -91,7 +91,7 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
     section("baseline", "Since the baseline", &body)
 }
 
-/// Text in which what stands between backticks is code.
+/// Text in which backticks mark code.
 fn coded(text: &str) -> String {
     let part = |(index, part): (usize, &str)| match index % 2 {
         0 => escape(part),
@@ -193,7 +193,7 @@ fn hint(group: &str) -> String {
     )
 }
 
-/// What somebody needs who wants to measure the same again.
+/// What is needed to repeat the measurement.
 fn environment(record: &Record) -> String {
     let effective = record.points.first().and_then(|p| p.trials.first()).map(|trial| trial.effective.clone());
     let effective = effective.unwrap_or_default();

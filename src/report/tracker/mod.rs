@@ -1,5 +1,5 @@
-//! Reports for programs that follow results over time or show them beside a build: verdicts as cases, and numbers under
-//! names that stay the same. Made from a record or from a comparison; one file for each format.
+//! Reports for trackers and CI systems: verdicts as test cases, and metrics under constant names, made from a record or
+//! a comparison; one file for each format.
 
 pub(super) mod bencher;
 pub mod github;
@@ -214,7 +214,7 @@ impl Case {
         Self { name, word: result.word(), result, facts: how.to_owned() }
     }
 
-    /// What was measured at that point proves nothing.
+    /// The measurement at this point is not valid.
     fn invalid(at: &str, why: String) -> Self {
         let result = Outcome::Invalid;
         Self { name: format!("the measurement is valid{at}"), word: result.word(), result, facts: why }
@@ -241,8 +241,7 @@ fn at(point: &str) -> String {
 }
 
 /// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
-/// would
-/// take the others for changes, and a lower bound for an improvement.
+/// would take the others for changes, and a lower bound for an improvement.
 fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
     let Some(first) = point.trials.first() else { return Vec::new() };

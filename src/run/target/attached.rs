@@ -8,7 +8,7 @@ use crate::{
     profile::Attach,
 };
 
-/// A server that was there before us.
+/// A server that was running before.
 #[derive(Debug)]
 pub(super) struct Attached {
     service: SocketAddr,

@@ -47,7 +47,7 @@ pub(super) fn spawn_on(cores: &[usize], command: &mut Command) -> io::Result<Chi
     spawned?.unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))
 }
 
-/// What happened, and what was said last.
+/// What happened, and the last output.
 pub(super) fn with_last_words(what: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return format!("{what}, and printed nothing");

@@ -37,10 +37,10 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How much of the end of its output is looked at for its last words, in bytes and in lines.
 const TAIL_BYTES: u64 = 16 * 1024;
 const LAST_LINES: usize = 20;
-/// The file that takes all that it says.
+/// The file for its output.
 const OUTPUT: &str = "output.log";
 
-/// Whether the program is there, and will know its port.
+/// Whether the program is installed and is told its port.
 ///
 /// # Errors
 /// [`RunError::Missing`] when it is not installed and the profile says how to; [`RunError::Impossible`] otherwise.
@@ -100,7 +100,7 @@ pub(super) struct Running {
 struct Folder(PathBuf);
 
 impl Folder {
-    /// One that is not made yet, under a name that nobody guesses.
+    /// A folder that is not created yet, with a name that cannot be guessed.
     fn planned() -> Self {
         let random = RandomState::new().build_hasher().finish();
         Self(env::temp_dir().join(format!("badpeer-{random:016x}")))
@@ -292,7 +292,7 @@ fn filled_in(text: &str, address: SocketAddr, dir: &str) -> String {
         .replace("{dir}", dir)
 }
 
-/// By itself, or by the signal that it was sent, or as a shell would tell of it.
+/// By itself, or by the signal that it was sent, or with the exit code of a shell.
 fn ended_as_told(status: ExitStatus) -> bool {
     use std::os::unix::process::ExitStatusExt;
     let signal = Signal::SIGTERM as i32;

@@ -88,7 +88,7 @@ impl Reference {
         }
     }
 
-    /// What happened, and what the server said last.
+    /// What happened, and the last output of the server.
     fn last_words(&mut self, what: &str) -> String {
         self.end();
         if let Some(listener) = self.listener.take() {
@@ -156,8 +156,8 @@ impl Drop for Reference {
     }
 }
 
-/// The options that the server is started with: the profile's, where the build's flags do not say otherwise. Flags that this
-/// program does not know are another build's business.
+/// The options that the server is started with: the profile's, unless the flags of the build replace them. Flags that
+/// this program does not know belong to another build.
 pub(in crate::run) fn configured(options: &ServerOptions, build: &Build) -> ServerOptions {
     let command = ServerOptions::command();
     let is_known = |flag: &str| {
@@ -175,7 +175,7 @@ pub(in crate::run) fn configured(options: &ServerOptions, build: &Build) -> Serv
     ServerOptions::try_parse_from(words).unwrap_or_else(|_| options.clone())
 }
 
-/// The profile's flags and the build's, which count where both say something about the same: no flag may be given twice.
+/// The flags of the profile and of the build; the build's win, and no flag is given twice.
 fn overridden(flags: &[String], own: &[String]) -> Vec<String> {
     let is_own = |flag: &str| own.iter().any(|o| o.split('=').next() == Some(flag));
     let pairs = flags.chunks(2).filter(|pair| !is_own(&pair[0]));
