@@ -1,6 +1,5 @@
 //! What must not be taken for the server's: every limit of the load generator and the host is provoked, and what a
-//! server does to
-//! its latencies cannot be hidden.
+//! server does to its latencies cannot be hidden.
 
 use std::{
     fs,
