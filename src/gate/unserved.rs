@@ -7,8 +7,8 @@ use crate::{
     units::human_time,
 };
 
-/// Share of a group's time in the window for which all of it may go without an answer: beyond that, most of what else was
-/// measured was not measured beside good clients.
+/// Share of a group's time in the window in which none of its clients got an answer, beyond which most other figures were not
+/// measured beside good clients that were served.
 pub const MOST_SILENT: f64 = 0.5;
 
 /// What a machine that is busy for a moment may add to a silence, in nanoseconds: in a short window it is no server that fell

@@ -131,7 +131,7 @@ impl Axis {
         Self { from, to: to.max(from + 0.001), ticks, shows: Shows::Seconds, log: false }
     }
 
-    /// 1/(1 − q) for shares q of `count` values: each further nine takes the same room.
+    /// 1/(1 − q) for shares q of `count` values: each further nine has the same width.
     pub(super) fn nines(count: f64) -> Self {
         let to = count.max(10.0);
         let shares =
