@@ -1,4 +1,4 @@
-//! What this machine allows, what each lack costs a measurement, and how to mend it.
+//! What this machine allows, what each limitation costs a measurement, and how to remove it.
 
 use std::fmt::Write;
 
@@ -13,11 +13,11 @@ use crate::{
 
 mod checks;
 
-/// How good one thing is.
+/// The state of one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Nothing to mend.
+    /// Nothing to fix.
     Good,
     /// It works, up to a point.
     Limited,
@@ -36,11 +36,11 @@ pub struct Finding {
     pub found: String,
     /// What it costs a measurement; empty when it is good.
     pub costs: String,
-    /// What to do about it, as a command where there is one; empty when it is good.
+    /// How to fix it, as a command if there is one; empty when it is good.
     pub mend: String,
 }
 
-/// Look at this machine, as the user who runs this. Touches nothing; takes some milliseconds.
+/// Examines this machine as the current user. Changes nothing; takes some milliseconds.
 #[must_use]
 pub fn examine() -> Vec<Finding> {
     let machine = Machine::describe();
@@ -94,7 +94,7 @@ pub fn render(findings: &[Finding]) -> String {
     for finding in findings {
         let state = format!("{:?}", finding.state).to_lowercase();
         paragraph(&mut text, finding.topic, &state, &finding.found);
-        for (label, said) in [("costs", &finding.costs), ("mend", &finding.mend)] {
+        for (label, said) in [("costs", &finding.costs), ("fix", &finding.mend)] {
             if !said.is_empty() {
                 paragraph(&mut text, "", label, said);
             }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(lines[0], "cores           good    2");
         assert!(lines[1].starts_with("ports           limited word word") && lines[1].len() <= 80);
         assert!(lines[2].starts_with(&format!("{}word", " ".repeat(24))));
-        assert!(text.contains("\n                costs   much\n                mend    ulimit -n 1\n"));
+        assert!(text.contains("\n                costs   much\n                fix     ulimit -n 1\n"));
         assert!(text.contains("\n1 good, 1 limited, 0 missing\n"));
         assert!(render(&examine()).lines().all(|line| line.chars().count() <= 80));
     }

@@ -1,4 +1,4 @@
-//! Files and folders that are made whole or not at all, under names that lead nowhere else.
+//! Files and folders that are created completely or not at all, under names that cannot leave their folder.
 
 use std::{
     fs::{self, DirEntry, File, Permissions},
@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 120;
 /// How the name of a file begins that is not yet whole.
 const DRAFT: &str = ".badpeer-draft-";
 
-/// Nobody writes at one file for so long.
+/// Longest time for which a draft of a file can be in use.
 const OLD: Duration = Duration::from_secs(3600);
 
 /// How often a folder is made that others remove, each because it left nothing in it.
@@ -115,7 +115,7 @@ pub fn regular(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder that nobody else has: of this name, or of it and a number.
+/// Creates a new folder with this name, or with this name and a number.
 ///
 /// # Errors
 /// What the file system says.

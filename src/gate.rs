@@ -1,4 +1,4 @@
-//! Is it as expected, and was it the server that was measured? Records in, verdicts out.
+//! Verdicts: whether a record meets its expectations, and whether it is valid.
 
 mod baseline;
 mod calibration;
@@ -22,9 +22,9 @@ use crate::{
     record::{Point, Verdict},
 };
 
-/// What everything that is expected at the point of this number comes to: what the profile writes, what that implies
+/// The verdicts of all expectations at the point of this index: those of the profile, those that it implies
 /// ([`Profile::implied`]), and that good clients were served ([`fn@unserved`],
-/// [`ran_dry`]). `window` is that of the trials, where
+/// [`ran_dry`]). `window` is that of the repeats, where
 /// it is not the one that the profile is written for.
 #[must_use]
 pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Option<Window>) -> Vec<Verdict> {
@@ -41,7 +41,7 @@ pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Optio
     verdicts
 }
 
-/// A made-up trial that has these numbers and nothing else.
+/// A made-up repeat with these metrics and nothing else.
 #[cfg(test)]
 fn trial(numbers: &[(&str, f64)]) -> crate::record::Trial {
     let summary = numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();

@@ -1,4 +1,4 @@
-//! badpeer: what bad peers cost your TCP server, measured from outside and from the kernel, byte by byte.
+//! badpeer measures what misbehaving clients cost a TCP server, from outside and through the kernel.
 //!
 //! A pure core decides, a thin shell acts, a table declares, a record remembers. Imports point down only:
 //! `units` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats gate` < `sys files reactor` <

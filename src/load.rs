@@ -16,36 +16,36 @@ pub use self::{
 };
 use crate::units::Bytes;
 
-/// How requests of an open loop follow each other.
+/// How requests of an open loop are distributed over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrivals {
-    /// At equal distances.
+    /// At equal intervals.
     #[default]
     Constant,
-    /// At random: a Poisson process, as independent users make it.
+    /// At random: a Poisson process, like that of independent users.
     Poisson,
 }
 
-/// What a group asks for: a closed loop has a `depth`, an open loop a `rate`; with neither, nothing is ever asked for.
+/// The load of a group: a closed loop has a `depth`, an open loop a `rate`; without either, no requests are sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
-    /// Closed loop: requests under way on each connection. Open loop: the most that one connection may have under way;
-    /// unless set 1 over HTTP, where not every server takes requests that are pipelined, and no bound elsewhere.
+    /// Closed loop: open requests on each connection. Open loop: largest number of open requests on one connection.
+    /// Default: 1 for HTTP, because not every server accepts pipelined requests; unlimited for other protocols.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u32>,
-    /// Open loop: requests per second of the whole group, from when its connections have come about.
+    /// Open loop: requests per second of the whole group, as soon as all of its connections are open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Schedule>,
-    /// Open loop: how requests follow each other.
+    /// Open loop: how requests are distributed over time.
     #[serde(default)]
     pub arrivals: Arrivals,
-    /// Bytes of payload in each request; none unless set.
+    /// Bytes of payload in each request. Default: none.
     #[serde(default)]
     pub payload: Bytes,
-    /// Bytes of payload in each answer. For `echo`, `frame` and `line` as many as in the request unless set; for `http`
-    /// and `resp` what is expected, if it is.
+    /// Bytes of payload in each answer. Default for `echo`, `frame` and `line`: as many as in the request. For `http`
+    /// and `resp`: the expected length, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Bytes>,
 }

@@ -107,7 +107,7 @@ impl Reactor {
         Ok(Self { epoll, events: vec![libc::epoll_event { events: 0, u64: 0 }; batch.max(1)], ready: 0 })
     }
 
-    /// Another who waits for the same: each report goes to one of them, or, level-triggered, to all.
+    /// Another waiter for the same events: each report goes to one of them, or, level-triggered, to all.
     ///
     /// # Errors
     /// When the process has no descriptor left.

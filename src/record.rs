@@ -1,5 +1,4 @@
-//! What a run leaves behind: everything that reports, comparisons and gates are made from. Nothing else is needed, and
-//! nothing here is made from anything else.
+//! The record of a run: all data that reports, comparisons and gates are made from.
 
 mod accounts;
 mod buckets;
@@ -31,26 +30,26 @@ pub const FORMAT: u32 = 1;
 pub struct Record {
     /// [`FORMAT`].
     pub format: u32,
-    /// The version of badpeer that made it.
+    /// The version of badpeer.
     pub badpeer: String,
-    /// The command line that made it.
+    /// The command line.
     pub command: Vec<String>,
     /// The profile's name: its file's stem.
     pub name: String,
     /// When it was started, in UTC (RFC 3339).
     pub started: String,
-    /// Where it ran.
+    /// The machine.
     pub machine: Machine,
-    /// The commit of the working directory, where there is one.
+    /// The commit of the working directory, if there is one.
     pub commit: Option<String>,
-    /// What was asked.
+    /// The profile.
     pub profile: Profile,
-    /// The files that the server was given, by name, as they are beside the profile.
+    /// The server's files from beside the profile, by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub files: IndexMap<String, String>,
-    /// What was found: one for each point of the sweep, one in all without a sweep.
+    /// The results: one for each point of the sweep, or a single one without a sweep.
     pub points: Vec<Point>,
-    /// The run was cut short; what is here was measured before.
+    /// The run was interrupted; the results were measured before.
     pub interrupted: bool,
 }
 
@@ -69,65 +68,65 @@ pub struct Machine {
     pub arch: String,
 }
 
-/// One point of a sweep: the same question with some keys set.
+/// One point of a sweep: the same profile with some keys set.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Point {
     /// The keys that the sweep sets here, and their values.
     pub axes: IndexMap<String, String>,
     /// One for each repeat.
     pub trials: Vec<Trial>,
-    /// What became of each expectation, over all repeats.
+    /// The verdict of each expectation, over all repeats.
     pub verdicts: Vec<Verdict>,
 }
 
-/// One measurement with a fresh server.
+/// One repeat: a measurement with a fresh server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Trial {
-    /// The seed of everything random in it.
+    /// The seed of all random choices in it.
     pub seed: u64,
     /// When the measured window began and ended, in nanoseconds since the first client started.
     pub window_ns: (i64, i64),
-    /// It was interrupted, or its server died: what is here was measured before, and proves no more than a fault that no load
-    /// excuses.
+    /// It was interrupted, or its server died: the results were measured before, and only faults that no load excuses
+    /// count.
     pub cut_short: bool,
-    /// How the server ended by itself while it was driven, and its last words, if it did.
+    /// How the server exited by itself under load, and its last output, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
-    /// What was used in fact.
+    /// The settings in effect.
     pub effective: Effective,
     /// A row for each sample.
     pub series: Series,
-    /// What became of each client group, in the profile's order.
+    /// The result of each client group, in the profile's order.
     pub groups: Vec<GroupResult>,
     /// Every eviction that the reference server reports.
     pub evictions: Vec<Eviction>,
-    /// The one number for each stat; a group's are named `group.stat`.
+    /// One value for each metric; those of a group are named `group.metric`.
     pub summary: IndexMap<String, f64>,
-    /// The numbers of the summary that are lower bounds, because requests without a proper answer lie there, and why:
-    /// `unanswered`, `lost`, `skipped` or `errors`. The true value is at least the number in the summary, and may be
+    /// The values of the summary that are lower bounds, because requests without a valid answer lie there, and why:
+    /// `unanswered`, `lost`, `skipped` or `errors`. The true value is at least the value in the summary, and may be
     /// infinite.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub censored: IndexMap<String, String>,
-    /// Why this trial proves nothing, if it does not.
+    /// Why this repeat is not valid; empty if it is.
     pub invalid: Vec<String>,
-    /// Why its times, rates and costs are not the server's, if they are not; what does not depend on time stands.
+    /// Why its times, rates and costs are not valid; empty if they are. Values that do not depend on time remain valid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disturbed: Vec<String>,
-    /// Why what was meant to be shown was not, though nothing is invalid: a fault that had no effect.
+    /// Why a fault had no effect, so that this valid repeat proves nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<String>,
     /// What a reader should know about the figures.
     pub notes: Vec<String>,
 }
 
-/// What was used in fact, read back rather than believed.
+/// The settings in effect, read back from the system.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Effective {
-    /// The cores that the server, or the core experiment, was kept on; empty: any.
+    /// The cores of the server or of the core experiment; empty: any.
     pub server_cores: Vec<usize>,
-    /// The cores that the clients were kept on; empty: any.
+    /// The cores of the load generator; empty: any.
     pub client_cores: Vec<usize>,
-    /// The physical cores that badpeer may use, the hardware threads of each, and how they were shared out, in words.
+    /// The physical cores that badpeer may use, their hardware threads, and how they were divided, in words.
     #[serde(default)]
     pub cores: String,
     /// The server's address.
@@ -139,46 +138,45 @@ pub struct Effective {
     /// Which instructions of the server were counted, or why none were.
     #[serde(default)]
     pub instructions: String,
-    /// How the server ended: its exit code or signal, in words; `left running` if it was not started by us.
+    /// How the server ended: its exit code or signal, in words; `left running` if badpeer did not start it.
     pub server_exit: String,
-    /// What the clients ran out of, which ended the trial.
+    /// The resource that the load generator ran out of, which ended the repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shortage: Option<ResourceExhaustion>,
 }
 
-/// What became of a client group.
+/// The result of a client group.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GroupResult {
     /// Its name in the profile.
     pub name: String,
     /// How its connections ended.
     pub ledger: Ledger,
-    /// What became of its requests.
+    /// How its requests ended.
     pub requests: Requests,
-    /// What checking the answers found.
+    /// Results of checking the answers.
     pub content: Tally,
     /// Nanoseconds from when a request was due to its answer, in the measured window.
     pub response_ns: Buckets,
     /// Nanoseconds from when a request was sent to its answer, in the measured window.
     pub service_ns: Buckets,
-    /// How long requests of the measured window were seen to wait that got no proper answer, in nanoseconds since they
-    /// were due.
+    /// How long requests of the measured window without a valid answer waited, in nanoseconds since they were due.
     #[serde(default)]
     pub censored_ns: Buckets,
-    /// Of an open loop: response times without what the harness itself was late by.
+    /// Response times of an open loop, minus the delay of the load generator.
     #[serde(default)]
     pub undelayed_ns: Buckets,
-    /// How much its clients lost because they open connections again no faster than they may.
+    /// How much its clients lost because of the limit on reconnecting.
     #[serde(default)]
     pub put_off: PutOff,
-    /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and where it
-    /// never did.
+    /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and if it
+    /// never started.
     #[serde(default)]
     pub loop_started_ns: Option<i64>,
-    /// Which connections the server ended, and what stayed behind.
+    /// The connections that the server ended, and the bytes that they left in the kernel.
     #[serde(default)]
     pub server_endings: ServerEndings,
-    /// How its clients receive.
+    /// The behavior of its clients in receiving.
     #[serde(default, skip_serializing_if = "Spec::is_steady")]
     pub rx: Spec,
 }
@@ -190,22 +188,23 @@ pub struct Eviction {
     pub at_ns: i64,
     /// The one reason: `send_timeout`, `send_limit`, `receive_limit` or `protocol`.
     pub reason: String,
-    /// The group of the client, where its port is known.
+    /// The group of the client, if its port is known.
     pub group: Option<String>,
-    /// For a timeout: how long after its end the eviction came; negative is too early. The timeout is the profile's. It is
-    /// counted from the last progress; of this and of the eviction itself, the server's word is taken as far as it fits
-    /// what was seen from outside, and else what was seen and is nearest.
+    /// For a timeout: how long after its end the eviction came; negative is too early. The timeout is the profile's and
+    /// counts from the last progress. The server's times of the progress and of the eviction are used if they agree
+    /// with the observation from outside, otherwise the nearest times that agree.
     pub lateness_ns: Option<i64>,
-    /// The same as the server alone tells it.
+    /// The same according to the server alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_lateness_ns: Option<i64>,
-    /// The same as seen from outside alone: at least, and at most.
+    /// The same according to the observation from outside alone: lower and upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_lateness_ns: Option<(i64, i64)>,
-    /// How far what the server tells lies from everything that is possible after what was seen from outside; 0 if it fits.
+    /// Difference between the server's times and the nearest times that agree with the observation from outside; 0 if
+    /// they agree.
     #[serde(default)]
     pub disagreement_ns: u64,
-    /// How long after it the client's side saw it.
+    /// How long after it the client noticed it.
     pub seen_after_ns: Option<i64>,
     /// Bytes that waited in the server's send buffer.
     pub send_buffered: u64,
@@ -213,7 +212,7 @@ pub struct Eviction {
     pub kernel_queued: u64,
 }
 
-/// What an expectation came to.
+/// Verdict of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Outcome {
@@ -221,9 +220,9 @@ pub enum Outcome {
     Pass,
     /// Not as expected, in at least one repeat.
     Fail,
-    /// The run proves nothing: the harness was the limit.
+    /// The run is not valid: the load generator or the host was the limit.
     Invalid,
-    /// Nothing was measured that could tell.
+    /// It could not be measured.
     Inconclusive,
 }
 
@@ -240,7 +239,7 @@ impl Outcome {
     }
 }
 
-/// The number that an expectation is about: its name without the point of the sweep behind it.
+/// The metric of an expectation: its name without the point of the sweep.
 #[must_use]
 pub fn number_of(name: &str) -> &str {
     name.split('@').next().unwrap_or(name).trim()
@@ -266,13 +265,13 @@ pub fn stat_of(name: &str) -> Option<Stat> {
 }
 
 impl Trial {
-    /// What came of the group of this name.
+    /// The result of the group of this name.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&GroupResult> {
         self.groups.iter().find(|result| result.name == name)
     }
 
-    /// How long was measured, in nanoseconds; a record that was tampered with may say anything.
+    /// The measured time, in nanoseconds; a manipulated record may contain any value.
     #[must_use]
     pub const fn measured_ns(&self) -> i64 {
         self.window_ns.1.saturating_sub(self.window_ns.0)
@@ -296,7 +295,7 @@ impl Record {
         self.points.iter().flat_map(|point| &point.verdicts)
     }
 
-    /// Every trial of every point.
+    /// Every repeat of every point.
     pub fn trials(&self) -> impl Iterator<Item = &Trial> {
         self.points.iter().flat_map(|point| &point.trials)
     }
@@ -307,21 +306,21 @@ impl Record {
         self.trials().find_map(|trial| trial.died.as_deref())
     }
 
-    /// Whether some trial did not show what it was meant to show.
+    /// Whether some repeat did not show what it was meant to show.
     #[must_use]
     pub fn is_unproven(&self) -> bool {
         self.trials().any(|trial| !trial.unproven.is_empty())
     }
 
-    /// Why some or all figures of the first trial in doubt are not the server's.
+    /// Why some or all figures of the first repeat in doubt are not the server's.
     #[must_use]
     pub fn doubt(&self) -> Option<&str> {
         self.trials().flat_map(Trial::doubts).next()
     }
 
-    /// What the whole run comes to: the worst of its verdicts, and a server that died is one. What fails is not hidden by
-    /// what proves nothing: an expectation is FAIL beside an invalid trial only where no load excuses it. Where a fault had no
-    /// effect, nothing is proven.
+    /// The outcome of the whole run: the worst of its verdicts, including a server that died. An invalid repeat does
+    /// not hide a failure: an expectation is FAIL beside an invalid repeat only if no load excuses it. If a fault had
+    /// no effect, the run is inconclusive.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);

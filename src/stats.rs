@@ -1,4 +1,4 @@
-//! Many numbers made one.
+//! Statistics: quantiles, means and intervals.
 
 mod multiple;
 mod paired;

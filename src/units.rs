@@ -1,4 +1,4 @@
-//! Quantities as people write them: `64KiB`, `10ms`, `2000/s`; parsed once, printed the same way.
+//! Quantities with units, such as `64KiB`, `10ms` and `2000/s`: parsing and printing.
 
 mod human;
 mod schema;
@@ -108,7 +108,9 @@ impl FromStr for Count {
     type Err = BadQuantity;
     fn from_str(text: &str) -> Result<Self, BadQuantity> {
         let count = text.trim().parse().ok().filter(|count| *count > 0);
-        count.map(Self).ok_or_else(|| BadQuantity { text: text.into(), expected: "a whole number from 1 on" })
+        count
+            .map(Self)
+            .ok_or_else(|| BadQuantity { text: text.into(), expected: "a whole number of at least 1" })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The client engine against a reference server in the same process: what it counts must be what happened.
+//! The load generator against a reference server in the same process: what it counts must be what happened.
 
 #[macro_use]
 extern crate macro_rules_attribute;

@@ -8,10 +8,10 @@ use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
     name: "burst",
-    text: "Holds requests back for `every`, then sends all that became due in as few system calls as the socket lets \
-           it, whatever was answered meanwhile; and again. With a depth of 1000 it pipelines a thousand requests; with \
-           rx = \"stall\" it never reads an answer. It is the batch job, the queue that was flushed, the flood. The \
-           first time is cut short at random, so that a group does not move in step. Knob: every (a time).",
+    text: "Holds requests back for `every`, then sends all of them in as few system calls as possible, whatever was \
+        answered meanwhile, and repeats. With a depth of 1000 it pipelines a thousand requests; with rx = \"stall\" \
+        it never reads an answer. It stands for a batch job, a flushed queue, a flood. The first pause is shortened \
+        at random, so that the clients of a group do not move in step. Settings: every (a time).",
     rx: false,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `close`: the client closes.
+//! `close`: the client closes the connection.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,13 @@ use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::Cl
 
 pub(super) const ABOUT: About = About {
     name: "close",
-    text: "Closes the connection with close(2): at once when it has come about, or once so many bytes or whole messages \
-           were moved in its direction (requests sent, answers received). The peer gets a FIN, unless received bytes \
-           were not read: then the kernel sends an RST instead (RFC 2525 section 2.17), as it does when more arrive \
-           later. So on rx, `after` in the middle of an answer is the client that has had enough, and it ends by RST; \
-           `messages` is the client that keeps no connection. What really was sent is counted: closed or reset. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    text: "Closes the connection with close(2): as soon as it is open, or after a number of bytes or whole messages \
+        in its direction (requests sent, answers received). The server gets a FIN, unless received bytes were not \
+        read: then the kernel sends an RST instead (RFC 2525 section 2.17), and also when more bytes arrive later. So \
+        on rx, `after` in the middle of an answer stands for a client that has had enough, and ends with an RST; \
+        `messages` stands for a client that keeps no connection. The connection is counted by what was sent: closed \
+        (FIN) or reset (RST). Settings: after (a size), messages (a number), whichever comes first; without both, at \
+        once.",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! When a connection ends: the knobs of `close`, `half-close`, `reset` and `vanish`.
+//! When a connection ends: the settings of `close`, `half-close`, `reset` and `vanish`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! A part of a message, drop by drop: the knobs of `slow-header` and `slow-body`.
+//! A part of a message, sent slowly: the settings of `slow-header` and `slow-body`.
 
 use std::num::NonZeroU32;
 

@@ -9,11 +9,10 @@ use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
     name: "endless",
-    text: "Begins a request that never ends and sends it for ever, at most `bytes` bytes (default: all that the socket \
-           takes) with each system call and a pause of `every` (default 0) after each: a line without a newline, an \
-           HTTP field without an end, a frame or a RESP string with a length beyond every limit. A server that waits \
-           for the end keeps it all. (For requests that are merely too long, set load.payload.) Knobs: bytes (at least \
-           1), every (a time).",
+    text: "Sends one request that never ends, at most `bytes` bytes (default: all that the socket accepts) with each \
+        system call and a pause of `every` (default 0) after each: a line without a newline, an HTTP field without an \
+        end, a frame or a RESP string with a length beyond every limit. A server that waits for the end stores all of \
+        it. (For requests that are only too long, set load.payload.) Settings: bytes (at least 1), every (a time).",
     rx: false,
     tx: true,
     needs: Needs::Framing,

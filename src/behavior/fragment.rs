@@ -9,9 +9,9 @@ use crate::units::Span;
 pub(super) const ABOUT: About = About {
     name: "fragment",
     text: "Moves at most `bytes` bytes with each system call, and pauses for `every` (default 0) after each. On tx \
-           every piece is a segment of its own (TCP_NODELAY): a message arrives in any number of pieces, and the \
-           answer must be the same as for one piece. On rx it reads in small portions. With random = true every piece \
-           has from 1 to `bytes` bytes, at random. Knobs: bytes (at least 1), every (a time), random (default false).",
+        every piece is a segment of its own (TCP_NODELAY): a message arrives in many pieces, and the answer must be \
+        the same as for one piece. On rx it reads in small portions. With random = true every piece has 1 to `bytes` \
+        bytes, at random. Settings: bytes (at least 1), every (a time), random (default false).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

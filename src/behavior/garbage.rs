@@ -1,4 +1,4 @@
-//! `garbage`: bytes that nobody meant to send.
+//! `garbage`: bytes of requests are replaced by random ones.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use crate::units::Count;
 
 pub(super) const ABOUT: About = About {
     name: "garbage",
-    text: "Sends whatever is due at once, with one byte in `one_in` replaced by another one at random: 1 (the default) \
-           is noise, 1000 are requests with an error here and there. It is the client of another protocol, the fuzzer, \
-           the broken memory. The server may answer what still makes sense and end the connection; as nobody knows what \
-           its answers must be, they count as answers, and their content is not judged. Knob: one_in (a number).",
+    text: "Sends whatever is due at once, with one byte in `one_in` replaced by a random one: 1 (the default) is \
+        noise, 1000 is requests with an error here and there. It stands for a client of another protocol, a fuzzer, \
+        broken memory. The server may answer what it understands and end the connection; its answers are counted, but \
+        their content is not checked. Settings: one_in (a number).",
     rx: false,
     tx: true,
     needs: Needs::Nothing,

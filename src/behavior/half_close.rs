@@ -1,4 +1,4 @@
-//! `half-close`: no more will be asked, answers are still awaited.
+//! `half-close`: the client ends its sending direction and still reads answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,10 +6,11 @@ use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::Cl
 
 pub(super) const ABOUT: About = About {
     name: "half-close",
-    text: "Ends the sending direction with shutdown(2) once so many bytes or whole requests were sent, and goes on reading: \
-           a FIN that says that no more questions will come, not that nobody listens (nc -N, rsh, HTTP/1.0 clients). \
-           What was asked must still be answered to the last byte; then the server ends the connection, and it is \
-           counted as closed. If it ends it before, the connection is counted as evicted and the requests as lost. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    text: "Ends the sending direction with shutdown(2) after a number of bytes or whole requests, and goes on \
+        reading: the FIN means that no more requests will come, but answers are still read (nc -N, rsh, HTTP/1.0 \
+        clients). The server must answer all open requests to the last byte and then end the connection, which is \
+        counted as closed. If the server ends it before, the connection is counted as evicted and the requests as \
+        lost. Settings: after (a size), messages (a number), whichever comes first; without both, at once.",
     rx: false,
     tx: true,
     needs: Needs::Nothing,

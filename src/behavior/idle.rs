@@ -1,4 +1,4 @@
-//! `idle`: connected, and silent.
+//! `idle`: the client connects and sends nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,8 @@ use super::{About, Behavior, Needs, Step, View};
 
 pub(super) const ABOUT: About = About {
     name: "idle",
-    text: "Connects, asks for nothing and says nothing, for ever: the pool that was opened and never used, the \
-           attacker who only wants descriptors. Its group has no load. No knobs.",
+    text: "Connects and never sends anything: an unused connection pool, or an attack on the server's descriptors. \
+        Its group has no load. No settings.",
     rx: false,
     tx: true,
     needs: Needs::Nothing,

@@ -24,8 +24,8 @@ pub use self::race::Race;
 pub enum Step {
     /// Move at most so many bytes with one system call, as soon as the socket lets it, and ask again.
     Move(usize),
-    /// Send at most so many bytes of a request that never ends, in place of all that are due, and ask again. For those
-    /// who say nothing else from the first byte on.
+    /// Send at most so many bytes of a request that never ends, in place of all that are due, and ask again. For
+    /// behaviors that send nothing else from the first byte on.
     Endless(usize),
     /// Do nothing for so long, and ask again. Waits follow each other without drifting.
     Wait(Duration),
@@ -49,7 +49,7 @@ pub enum CloseMethod {
     HalfClose,
     /// RST: what is under way is dropped.
     Reset,
-    /// Nothing at all is said: from now on the peer hears no more, not even that a segment has arrived.
+    /// Neither FIN nor RST: from now on the server gets no segment, not even an acknowledgment.
     Vanish,
 }
 
@@ -58,7 +58,7 @@ pub enum CloseMethod {
 pub struct View<'a> {
     /// Bytes moved in this direction so far.
     pub moved: u64,
-    /// Bytes that wait to be sent; for receiving nobody knows, and it is `u64::MAX`.
+    /// Bytes that wait to be sent; unknown for receiving, and then `u64::MAX`.
     pub left: u64,
     /// Where in its messages the direction is.
     pub message: Message,
@@ -73,7 +73,7 @@ pub struct Message {
     pub whole: u64,
     /// Bytes of the next request's head that are still to be sent: 0 within its body, and for receiving.
     pub head_left: u64,
-    /// Bytes of the next request that are still to be sent; for receiving nobody knows, and it is `u64::MAX`.
+    /// Bytes of the next request that are still to be sent; unknown for receiving, and then `u64::MAX`.
     pub left: u64,
 }
 
@@ -108,12 +108,12 @@ pub trait Behavior: Send {
     fn spoil(&mut self, _offset: u64, _bytes: &mut [u8]) {}
 }
 
-/// A page about a behavior, for `badpeer list behaviors`.
+/// The description of a behavior, for `badpeer list behaviors`.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
     /// The name in profiles.
     pub name: &'static str,
-    /// What it does, what it stands for, and its knobs.
+    /// What it does, what it stands for, and its settings.
     pub text: &'static str,
     /// Whether it can drive the receiving direction.
     pub rx: bool,
@@ -123,7 +123,7 @@ pub struct About {
     pub needs: Needs,
 }
 
-/// What requests must have for a behavior to be able to do what it says.
+/// What a behavior needs of the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing.
@@ -213,7 +213,7 @@ impl Spec {
         }
     }
 
-    /// Whether it comes to moving nothing more, and stays connected.
+    /// Whether it stops moving bytes at some point and stays connected.
     #[must_use]
     pub const fn stalls(&self) -> bool {
         matches!(self.0, Kind::Stall(_))
@@ -229,19 +229,19 @@ impl Spec {
         }
     }
 
-    /// Whether it asks for nothing, ever.
+    /// Whether it never sends a request.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         matches!(self.0, Kind::Idle(_))
     }
 
-    /// Whether it changes what is sent, so that nobody knows what the answers must be.
+    /// Whether it changes sent bytes, so that the right answers are unknown.
     #[must_use]
     pub const fn sends_invalid_bytes(&self) -> bool {
         matches!(self.0, Kind::Garbage(_))
     }
 
-    /// Whether it leaves connections behind that nobody has ended.
+    /// Whether it leaves connections behind that neither side has ended.
     #[must_use]
     pub const fn ends_silently(&self) -> bool {
         matches!(self.0, Kind::Vanish(_))
@@ -271,8 +271,8 @@ impl JsonSchema for Spec {
         let names: Vec<Schema> = Self::ABOUT.iter().filter(without_knobs).map(name).collect();
         let with_knobs = generator.subschema_for::<Kind>();
         json_schema!({
-            "description": "How one direction is driven: \"stall\", or { slow = { bytes = 1024, every = \"100ms\" } }; \
-                            `badpeer list behaviors` has a page on each",
+            "description": "Behavior in one direction: \"stall\", or { slow = { bytes = 1024, every = \"100ms\" } }; \
+             `badpeer list behaviors` describes all of them",
             "anyOf": [{ "oneOf": names }, with_knobs],
         })
     }

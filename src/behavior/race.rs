@@ -9,16 +9,16 @@ use crate::units::Bytes;
 
 pub(super) const ABOUT: About = About {
     name: "race",
-    text: "Lets `threads` threads use one socket without agreeing on an order: the misuse that destroys the order of the \
-           data. On tx each sends whole messages of its own: small ones arrive whole but out of order, those beyond the \
-           free send buffer are torn, whether a thread waits for room with poll or in the system call; and with a \
-           `header` that has a system call of its own, messages of any size are. On rx the answers under way are read \
-           in as many equal parts: with depth 1 each thread reads a share of one answer, with depth = threads an answer \
-           each; whoever comes first gets the bytes that are next, and takes them for its own. Needs protocol = \"echo\" \
-           (for rx also http with check = \"content\") and a closed loop. Knobs: threads (at least 1; 1 is the control), \
-           blocking (calls that wait in the kernel; unless set, poll waits for a socket that does not block), header \
-           (tx: bytes of each message that a system call of their own sends first; 0B unless set), lock (one thread at a \
-           time, for a whole message or part: none is torn, but a lock knows no order).",
+    text: "Lets `threads` threads use one socket without an agreed order: a misuse that destroys the order of the \
+        data. On tx each thread sends whole messages of its own: small messages arrive whole but out of order; \
+        messages larger than the free send buffer are torn, whether a thread waits with poll or in the system call; \
+        with a `header` that has its own system call, messages of any size are torn. On rx the threads read the open \
+        answers in equal parts: with depth 1 each thread reads a part of one answer, with depth = threads one answer \
+        each; a thread gets the bytes that are next and takes them for its own. Needs protocol = \"echo\" (on rx also \
+        http with check = \"content\") and a closed loop. Settings: threads (at least 1; 1 is the control), blocking \
+        (threads wait in the system call; default: in poll, with a non-blocking socket), header (tx: bytes of each \
+        message that are sent first, in a system call of their own; default 0B), lock (one thread at a time moves a \
+        whole message or part: no message is torn, but the order is still lost).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

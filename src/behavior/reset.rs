@@ -6,10 +6,11 @@ use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::Cl
 
 pub(super) const ABOUT: About = About {
     name: "reset",
-    text: "Ends the connection with an RST (SO_LINGER 0, then close(2)): at once when it has come about, or once so many \
-           bytes or whole messages were moved in its direction. What is under way in either direction is dropped. It is \
-           the process that crashed, the middlebox that lost its state, the port scanner. On rx, `after` in the middle \
-           of an answer makes the server write into a connection that is no more (EPIPE). Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    text: "Ends the connection with an RST (SO_LINGER 0, then close(2)): as soon as it is open, or after a number of \
+        bytes or whole messages in its direction. Bytes under way in either direction are dropped. It stands for a \
+        crashed process, a middlebox that lost its state, a port scanner. On rx, `after` in the middle of an answer \
+        makes the server write to a connection that no longer exists (EPIPE). Settings: after (a size), messages (a \
+        number), whichever comes first; without both, at once.",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `slow`: so many bytes, then a pause, and again.
+//! `slow`: a number of bytes, then a pause, repeatedly.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
     name: "slow",
-    text: "Moves `bytes` bytes, pauses for `every`, and again: exactly bytes/every per second as long as there is \
-           something to move. Connections start at a random point of their first pause, so that a group does not \
-           move in step. On rx it is the slow reader (a phone on a bad link, a stuck consumer), on tx the slow \
-           sender (slowloris). Knobs: bytes (at least 1), every (a time).",
+    text: "Moves `bytes` bytes, pauses for `every`, and repeats: exactly bytes/every per second as long as there is \
+        something to move. Connections start at a random point of their first pause, so that the clients of a group \
+        do not move in step. On rx it is a slow reader (a phone on a bad link, a stuck consumer), on tx a slow sender \
+        (slowloris). Settings: bytes (at least 1), every (a time).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `slow-body`: the payload of every request is dripped.
+//! `slow-body`: the payload of every request is sent slowly.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,8 @@ use super::{About, Behavior, Needs, Step, View, drip::Drip};
 pub(super) const ABOUT: About = About {
     name: "slow-body",
     text: "Sends the head of every request at once, and then its payload `bytes` bytes (default 1) at a time, with a \
-           pause of `every` before each: R-U-D-Y. The server knows what is coming and waits for it, often with memory \
-           set aside. It is the upload over a bad link, too. Knobs: bytes (at least 1), every (a time).",
+        pause of `every` before each: R-U-D-Y. The server waits for the announced body, often with memory reserved \
+        for it. It also stands for an upload over a bad link. Settings: bytes (at least 1), every (a time).",
     rx: false,
     tx: true,
     needs: Needs::Body,

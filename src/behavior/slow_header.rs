@@ -1,4 +1,4 @@
-//! `slow-header`: the head of every request is dripped.
+//! `slow-header`: the head of every request is sent slowly.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,9 +7,9 @@ use super::{About, Behavior, Needs, Step, View, drip::Drip};
 pub(super) const ABOUT: About = About {
     name: "slow-header",
     text: "Sends the head of every request `bytes` bytes (default 1) at a time, with a pause of `every` before each, \
-           and its body, if it has one, at once: slowloris. While bytes keep coming no idle timer fires, and no \
-           application hears of the request; only a limit to the time that a message may take helps. The head of a \
-           frame are its first 32 bytes. Knobs: bytes (at least 1), every (a time).",
+           and its body, if it has one, at once: slowloris. While bytes keep coming no idle timer fires, and the \
+           application never sees the request; only a limit on the time for a whole message helps. The head of a \
+           frame is its first 32 bytes. Settings: bytes (at least 1), every (a time).",
     rx: false,
     tx: true,
     needs: Needs::Head,

@@ -1,4 +1,4 @@
-//! `split`: every message in two pieces, cut at one offset after the other.
+//! `split`: every message is sent in two pieces, cut at one offset after the other.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,10 @@ use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
     name: "split",
-    text: "Sends what waits in two pieces, and pauses for `every` (default 0) between them. The cut is behind the first \
-           byte, the next time behind the second, and so on: with depth = 1 a message is cut at every offset in turn, \
-           within its head, within its body, and between the two. The answer must be the same as for one piece. \
-           Knobs: every (a time).",
+    text: "Sends what waits in two pieces, with a pause of `every` (default 0) between them. The cut is after the \
+        first byte, the next time after the second, and so on: with depth = 1 a message is cut at every offset in \
+        turn, within its head, within its body, and between the two. The answer must be the same as for one piece. \
+        Settings: every (a time).",
     rx: false,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `stall`: nothing, for ever.
+//! `stall`: nothing more is moved, for ever.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use super::{About, Behavior, Needs, Step, View};
 
 pub(super) const ABOUT: About = About {
     name: "stall",
-    text: "Moves `after` bytes (default 0) and then nothing more, without ending the connection. On rx it is the \
-           peer that never reads: the window closes and answers pile up in the server. On tx it is the request \
-           that never becomes whole. Knob: after (a size).",
+    text: "Moves `after` bytes (default 0) and then nothing more, without ending the connection. On rx it is a client \
+        that never reads: the window closes and answers accumulate in the server. On tx it is a request that is never \
+        complete. Settings: after (a size).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `stall-resume`: so many bytes, then silence, and on.
+//! `stall-resume`: a number of bytes, then a pause, repeatedly or once.
 
 use std::num::NonZeroU32;
 
@@ -9,11 +9,11 @@ use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
     name: "stall-resume",
-    text: "Moves `bytes` bytes as fast as they come, does nothing for `silence`, counted from then, and goes on: again \
-           and again, or with once = true for good. It is the phone that changes cells, the laptop that was closed, \
-           the consumer in a long garbage collection: who comes back before a timer ends must lose nothing. On rx the \
-           window closes meanwhile, on tx a request is left half sent. Knobs: bytes (at least 1), silence (a time), \
-           once (default false).",
+    text: "Moves `bytes` bytes as fast as possible, then does nothing for `silence`, and repeats; with once = true it \
+        pauses only once. It stands for a phone that changes cells, a closed laptop, a consumer in a long garbage \
+        collection: a client that comes back before a timer ends must lose nothing. On rx the window closes \
+        meanwhile, on tx a request is left half sent. Settings: bytes (at least 1), silence (a time), once (default \
+        false).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `steady`: a good peer.
+//! `steady`: a good client.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,8 @@ use super::{About, Behavior, Needs, Step, View};
 
 pub(super) const ABOUT: About = About {
     name: "steady",
-    text: "Reads whatever has come as soon as it has come; sends whatever is due at once. The default in both \
-           directions: a good client. No knobs.",
+    text: "Reads whatever has arrived at once; sends whatever is due at once. The default in both directions: a good \
+        client. No settings.",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! Behaviors as they are written in profiles, and what a behavior does when nothing stands in its way.
+//! Behaviors as profiles write them, and what a behavior does when nothing limits it.
 
 use rand::SeedableRng;
 

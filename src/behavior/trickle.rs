@@ -1,4 +1,4 @@
-//! `trickle`: a little, just before patience ends.
+//! `trickle`: a few bytes, just before a timeout ends.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::units::Span;
 
 pub(super) const ABOUT: About = About {
     name: "trickle",
-    text: "Moves `bytes` bytes shortly before each end of `within`, counted from the burst before: between once and \
-           twice `before` (default 50ms) earlier, at random, so that a group does not move in step. It beats every \
-           timer of `within` that is moved by progress, with as little progress as there can be; a least rate or an \
-           absolute deadline catches it. On rx take as much as the receive buffer holds (twice recv_buffer), or the \
-           window stays closed and the server sees no progress: of 64 KiB, 40,000 bytes are too little. Knobs: bytes \
-           (at least 1), within, before (times).",
+    text: "Moves `bytes` bytes shortly before each end of `within`, counted from the previous burst: between once and \
+        twice `before` (default 50ms) earlier, at random, so that the clients of a group do not move in step. It \
+        defeats every timer of length `within` that restarts with progress, with the least possible progress; a \
+        minimum rate or an absolute deadline stops it. On rx, `bytes` must be as much as the receive buffer holds \
+        (twice recv_buffer); otherwise the window stays closed and the server sees no progress: with 64 KiB, 40,000 \
+        bytes are too few. Settings: bytes (at least 1), within, before (times).",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

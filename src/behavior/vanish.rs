@@ -1,4 +1,4 @@
-//! `vanish`: the peer is gone, and nobody is told.
+//! `vanish`: the client is gone without FIN or RST.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::Cl
 
 pub(super) const ABOUT: About = About {
     name: "vanish",
-    text: "Is gone without a word once so many bytes or whole messages were moved in its direction, or at once: no FIN, no \
-           RST, and no segment is acknowledged any more. It is the cable that was pulled, the phone in a tunnel, the \
-           machine that lost its power; only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what \
-           arrives at the socket, which stays open until the run ends: were it closed in silence (TCP_REPAIR), the \
-           kernel would answer the next segment with an RST. (What was sent just before and is not acknowledged yet, the kernel \
-           sends again: rx says so better than tx.) Where the kernel permits the filter to root only and the \
-           clients are not root, connections stay open in silence instead, the report says so, and `vanished` is \
-           INCONCLUSIVE. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+    text: "Disappears without FIN or RST, at once or after a number of bytes or whole messages in its direction, and \
+        acknowledges no segment any more. It stands for a pulled cable, a phone in a tunnel, a machine without power; \
+        only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what arrives at the socket, which \
+        stays open until the run ends: if it were closed silently (TCP_REPAIR), the kernel would answer the next \
+        segment with an RST. (The kernel still resends bytes that were sent just before and are not acknowledged yet, \
+        so prefer rx to tx.) Where the kernel permits the filter to root only and badpeer does not run as root, \
+        connections stay open without sending instead, the report says so, and `vanished` is INCONCLUSIVE. Settings: \
+        after (a size), messages (a number), whichever comes first; without both, at once.",
     rx: true,
     tx: true,
     needs: Needs::Nothing,

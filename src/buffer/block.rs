@@ -1,4 +1,4 @@
-//! One block of a chain, and the search that runs through many.
+//! One block of a chain, and the search through several blocks.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! A sequence of blocks: nothing moves when the backlog grows, and drained blocks are given back one by one.
+//! A sequence of blocks: nothing moves when the backlog grows, and drained blocks are freed one by one.
 
 mod supply;
 

@@ -1,4 +1,4 @@
-//! Bytes that wait: what a connection holds between the socket and the application.
+//! Buffers: the bytes that a connection holds between the socket and the application.
 
 mod block;
 mod chained;
@@ -27,7 +27,7 @@ pub struct Work {
     pub appended: u64,
     /// Bytes copied inside the buffer: shifted to the front, or to a larger home.
     pub moved: u64,
-    /// Times memory was asked for.
+    /// Number of allocations.
     pub allocations: u64,
 }
 
@@ -101,7 +101,7 @@ pub trait Buffer {
     fn work(&self) -> Work;
 }
 
-/// Which buffer: the two answers to "where do the bytes wait?".
+/// Data structure of a buffer.
 #[derive(
     Clone,
     Copy,
@@ -133,7 +133,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a contiguous buffer does when the room on the right is too small; a chain of blocks never moves anything.
+/// What a contiguous buffer does when the room on the right is too small; a chain of blocks never moves bytes.
 #[derive(
     Clone,
     Copy,
@@ -148,9 +148,9 @@ impl fmt::Display for Kind {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Shift {
-    /// Shift left whenever that makes room: a mistake near a full buffer, where every small append moves all of it.
+    /// Shift left whenever that makes room: a mistake near a full buffer, where every small append moves all bytes.
     Always,
-    /// Only grow: a mistake when the buffer is never quite empty, since the free front is lost until it is.
+    /// Only grow: a mistake if the buffer is never completely empty, because the free front is lost until then.
     Never,
     /// Shift left only if the free front is at least as large as the data, else grow: linear, and bounded.
     #[default]

@@ -1,11 +1,10 @@
-//! The buffer of a connection that has none: as small as can be, and full.
+//! The buffer of a connection without memory: empty, and full.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use super::{Buffer, Full, Work};
 
-/// Holds nothing, takes nothing, and needs no memory even in a box: what stands in for a buffer until there is use for
-/// one.
+/// A buffer without capacity that needs no memory, even in a box: a placeholder until a buffer is needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nothing;
 

@@ -1,4 +1,4 @@
-//! Looking for a delimiter in bytes that arrive in pieces, without looking at any of them twice.
+//! Search for a delimiter in bytes that arrive in pieces, without reading any byte twice.
 
 /// Offset of the first `delimiter` in `bytes`.
 pub(super) fn position(bytes: &[u8], delimiter: &[u8]) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! Runs that are kept to be compared with: `OUT/baselines/NAME/PROFILE.json`.
+//! Baselines: runs that are kept for later comparisons, in `OUT/baselines/NAME/PROFILE.json`.
 
 use std::{
     collections::HashMap,
@@ -15,16 +15,17 @@ use crate::{
     run::Request,
 };
 
-/// What is kept, and what is compared with.
+/// Which baseline a run is saved as or compared with.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Baselines {
-    /// Keep the records under this name, to compare later runs with; a run with errors, or with requests that nobody
-    /// answered, is not kept, which is exit code 1
+    /// Keep the records under this name, so that later runs can be compared with them. A run with errors or unanswered
+    /// requests is not kept, and the exit code is 1
     #[arg(long, value_name = "NAME", value_parser = name)]
     save_baseline: Option<String>,
 
-    /// Compare with the records that were kept under this name; worse in every repeat, or errors and silence of this run
-    /// whatever the kept one had, is exit code 1; numbers that the kept one has and this one lacks are 4
+    /// Compare with the records that were kept under this name. The exit code is 1 if a metric is worse in every
+    /// repeat, or if this run has errors or unanswered requests, whatever the baseline had; it is 4 if this run lacks a
+    /// metric of the baseline
     #[arg(long, value_name = "NAME", value_parser = name)]
     baseline: Option<String>,
 }
@@ -41,13 +42,13 @@ fn file(out: &Path, name: &str, profile: &str) -> PathBuf {
     out.join("baselines").join(name).join(format!("{}.json", files::name(profile)))
 }
 
-/// Two profiles whose baselines would be one file.
+/// Two profiles whose baselines would be the same file.
 fn of_one_file<'a>(profiles: &[&'a str]) -> Option<[&'a str; 2]> {
     let mut seen = HashMap::new();
     profiles.iter().find_map(|profile| seen.insert(files::name(profile), *profile).map(|one| [one, *profile]))
 }
 
-/// What a run is of: a profile, by what it is called and was named by.
+/// The profile of a run: its title and how it was named on the command line.
 struct Asked<'a> {
     name: &'a str,
     profile: &'a Profile,
@@ -59,9 +60,9 @@ impl<'a> Asked<'a> {
         Self { name: &record.name, profile: &record.profile, command: &record.command }
     }
 
-    /// Whether it is of another profile. One that lies in another file is, and so is one with another title that asks for
-    /// something else; what was changed under its title, or said in other words, is the same one. What `bench` asks for has
-    /// no file and no title of its own.
+    /// Whether a record is of another profile: one in another file, or one with another title and another content. A
+    /// profile whose content or title alone was changed counts as the same. The profiles of `bench` have no file and no
+    /// title of their own.
     fn is_other_than(&self, kept: &Self) -> bool {
         if self.name != kept.name || self.is_of_bench() != kept.is_of_bench() {
             return true;
@@ -79,7 +80,7 @@ impl<'a> Asked<'a> {
         self.command.get(1).is_some_and(|word| word == "bench")
     }
 
-    /// The profile's file, if it was named by one that is still there.
+    /// The profile's file, if it was named by a file that still exists.
     fn file(&self) -> Option<PathBuf> {
         let words = self.command.iter().skip(2).filter(|word| stem(word) == self.name);
         words.filter_map(|word| fs::canonicalize(word).ok()).find(|file| file.is_file())
@@ -87,8 +88,7 @@ impl<'a> Asked<'a> {
 }
 
 impl Baselines {
-    /// Whether every baseline that is asked for is there and can be read, and none would take the place of another: told
-    /// before anything is run.
+    /// Checks before the run that every requested baseline exists and can be read, and that none would replace another.
     pub(super) fn check(&self, out: &Path, requests: &[Request]) -> Result<(), Failure> {
         let profiles: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
         for request in requests {
@@ -99,7 +99,8 @@ impl Baselines {
         if let Some([one, other]) = of_one_file(&profiles).filter(|_| is_asked) {
             let which = if one == other { format!("called {one}") } else { format!("{one} and {other}") };
             return Err(Failure::usage(format!(
-                "two profiles are {which}, and their baselines would be one file: run one of them, or rename it"
+                "two profiles are {which}, so their baselines would be the same file: run only one of them, or rename \
+                 it"
             )));
         }
         let Some(name) = &self.baseline else { return Ok(()) };
@@ -117,8 +118,8 @@ impl Baselines {
         Ok(())
     }
 
-    /// That the baseline of this name that is there already, if one is to be kept, is none of another profile. What cannot be
-    /// read is nobody's.
+    /// Checks that an existing baseline of this name, if one is to be saved, does not belong to another profile. A file
+    /// that cannot be read belongs to no profile.
     fn spare(&self, out: &Path, asked: &Asked<'_>) -> Result<(), Failure> {
         let Some(name) = &self.save_baseline else { return Ok(()) };
         let file = file(out, name, asked.name);
@@ -126,23 +127,23 @@ impl Baselines {
         match kept.filter(|kept| asked.is_other_than(&Asked::of(kept))) {
             None => Ok(()),
             Some(_) => Err(Failure::usage(format!(
-                "{}: the baseline `{name}` in {} is that of another profile, which it would replace: rename the profile's \
-                 file, choose another name for --save-baseline, or delete that file",
+                "{}: the baseline `{name}` in {} belongs to another profile and would be replaced: rename the \
+                 profile's file, choose another name for --save-baseline, or delete that file",
                 asked.name,
                 file.display()
             ))),
         }
     }
 
-    /// The record against its baseline, if one is asked for.
+    /// The comparison of the record with its baseline, if one is requested.
     pub(super) fn weigh(&self, out: &Path, record: &Record) -> Result<Option<BaselineComparison>, Failure> {
         let Some(name) = &self.baseline else { return Ok(None) };
         let then = store::read(&file(out, name, &record.name))?;
         Ok(Some(BaselineComparison::of(name, &then, record)))
     }
 
-    /// Keeps the record, if that is asked for, and says so; one that was cut short or proves nothing is none to compare with,
-    /// nor is one with errors or silence, which is a failure.
+    /// Saves the record as a baseline, if requested, and reports it. An interrupted or invalid run is not saved; a run
+    /// with errors or unanswered requests is not saved either, and fails.
     pub(super) fn keep(
         &self,
         out: &Path,
@@ -151,15 +152,15 @@ impl Baselines {
     ) -> Result<Option<String>, Failure> {
         let Some(name) = &self.save_baseline else { return Ok(None) };
         if !is_sound {
-            return Ok(Some("not kept as a baseline: it was cut short, or proves nothing".to_owned()));
+            return Ok(Some("not kept as a baseline: the run was interrupted or is not valid".to_owned()));
         }
         let faults = gate::unfit(record);
         if !faults.is_empty() {
             return Err(Failure::new(
                 Exit::Failed,
                 format!(
-                    "{}: not kept as a baseline: {}. A baseline must be a run without errors and silence: mend the server \
-                     or ask for less, and run again; where this is the question, expect it in [expect]",
+                    "{}: not kept as a baseline: {}. A baseline must be a run without errors and unanswered requests: \
+                     fix the server, reduce the load, or declare the errors in [expect]",
                     record.name,
                     faults.join("; ")
                 ),
@@ -180,7 +181,7 @@ impl Baselines {
     }
 }
 
-/// The exit code of a run against its baseline.
+/// The exit code of the comparison of a run with its baseline.
 pub(super) fn exit(comparison: Option<&BaselineComparison>) -> Exit {
     match comparison.map(|comparison| (comparison.verdict, comparison.lost.is_empty())) {
         Some((GateVerdict::Regression | GateVerdict::Fail, _)) => Exit::Failed,

@@ -1,4 +1,4 @@
-//! `badpeer bench`: a server, good clients and bad peers in one line, without a profile.
+//! `badpeer bench`: a server, good and misbehaving clients in one command, without a profile.
 
 use clap::ValueEnum;
 use indexmap::IndexMap;
@@ -21,15 +21,15 @@ use crate::{
     units::{Bytes, Count, Span},
 };
 
-/// What the run is called in reports.
+/// Name of the run in reports.
 const NAME: &str = "bench";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the server listens, or will: HOST:PORT or http://HOST:PORT/PATH. With a command, port 0 takes a free one
+    /// Address of the server: HOST:PORT or http://HOST:PORT/PATH. With a command, port 0 takes a free port
     address: String,
 
-    /// Good clients, a connection each
+    /// Number of good clients, with one connection each
     #[arg(long, short, value_name = "N", default_value_t = 64)]
     connections: u32,
 
@@ -37,89 +37,90 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
-    /// Threads that drive the clients
+    /// Threads of the load generator
     #[arg(long, short, value_name = "N", default_value_t = 1)]
     threads: u32,
 
-    /// Requests per second of all good clients together, whatever the server does: 2000/s, "500/s to 4000/s over 8s", or
-    /// "1000/s for 2s then 4000/s"; without it each client sends the next request when it has its answer
+    /// Open loop: requests per second of all good clients together: 2000/s, "500/s to 4000/s over 8s", or "1000/s for
+    /// 2s then 4000/s". Default: a closed loop, in which each client sends the next request when it has its answer
     #[arg(long, short, value_name = "RATE")]
     rate: Option<Schedule>,
 
-    /// Requests that a good client sends on one connection; then it closes it and opens another, of which badpeer opens 10000
-    /// a second at most. No bound unless given
+    /// Requests that a good client sends on one connection before it opens a new one; badpeer opens at most 10000 a
+    /// second. Default: unlimited
     #[arg(long, value_name = "N")]
     requests_per_connection: Option<Count>,
 
-    /// What is spoken: echo, frame, line or resp (PING); an address with http:// says so itself
+    /// Protocol: echo, frame, line or resp (PING). An address with http:// selects HTTP
     #[arg(long, short, value_name = "PROTOCOL", default_value = "echo", value_parser = protocol)]
     protocol: Protocol,
 
-    /// Bytes in a good client's request; HTTP and RESP have none
+    /// Bytes in a request of a good client; not for HTTP and RESP
     #[arg(long, value_name = "SIZE", default_value = "128B")]
     payload: Bytes,
 
-    /// What HTTP's slow and stalled readers ask for: better something large; else the path of the address
+    /// Path that slow and stalled HTTP readers request; choose something large. Default: the path of the address
     #[arg(long, value_name = "PATH")]
     bad_path: Option<String>,
 
-    /// A field of the head of HTTP's requests; may be given several times
+    /// Header field of HTTP requests; may be given several times
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
 
-    /// What HTTP's good clients ask to be done; GET unless given, and POST with --body
+    /// HTTP method of good clients. Default: GET, or POST with --body
     #[arg(long, short, value_enum, ignore_case = true)]
     method: Option<HttpMethod>,
 
-    /// The body of HTTP's requests: its text, or @FILE
+    /// Body of HTTP requests: its text, or @FILE
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
 
-    /// The statuses that HTTP may answer with, such as 200,404,3xx; an answer with another one is an error. 2xx unless given
+    /// HTTP statuses that are expected, such as 200,404,3xx; an answer with another status is an error. Default: 2xx
     #[arg(long, value_name = "LIST")]
     status: Option<Statuses>,
 
-    /// How much of HTTP's answers is judged
+    /// How much of an HTTP answer is checked
     #[arg(long, value_enum, default_value_t)]
     check: Check,
 
-    /// How long a good client may wait for an answer: a time, or off; unless given a second, or 20 times the median where
-    /// that is longer
+    /// Longest wait of a good client for an answer: a time, or off. Default: 1 s, or 20 times the median if that is
+    /// longer
     #[arg(long, value_name = "TIME")]
     max_wait: Option<LongestWait>,
 
-    /// Bad peers and how many of each: slow-reader=200,idle=1000
+    /// Misbehaving clients and the number of each kind: slow-reader=200,idle=1000
     #[arg(long, value_name = "PEER=N", value_delimiter = ',', value_parser = crowd)]
     bad: Vec<Crowd>,
 
-    /// Time before measuring starts
+    /// Warm-up: time before the measured window
     #[arg(long, value_name = "TIME", default_value = "1s")]
     warmup: Span,
 
-    /// The server's process; found by the port unless given
+    /// Process of the server. Default: the process that listens on the port
     #[arg(long, value_name = "PID", conflicts_with = "command")]
     pid: Option<u32>,
 
-    /// Print the profile that this amounts to, and run nothing
+    /// Print the equivalent profile and exit
     #[arg(long)]
     print_profile: bool,
 
     #[command(flatten)]
     output: Output,
 
-    /// The server's command, started for the run and ended after it; {port}, {address} and {dir} are filled in
+    /// Command that starts the server for this run; badpeer stops it afterwards. {port}, {address} and {dir} are filled
+    /// in
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
-/// Where the server is, and what HTTP asks it for.
+/// The address of the server, and the path for HTTP.
 #[derive(Clone, Debug)]
 struct Place {
     address: String,
     path: Option<String>,
 }
 
-/// Reads the address. It is not repeated where it cannot be read: there may be a password in it.
+/// Parses the address. Errors do not repeat it, because it may contain a password.
 fn place(text: &str) -> Result<Place, String> {
     const WRITE: &str = "write HOST:PORT, or http://HOST:PORT/PATH";
     let has_scheme = text.contains("://");
@@ -127,7 +128,7 @@ fn place(text: &str) -> Result<Place, String> {
     let url = Url::parse(&whole).map_err(|error| format!("<ADDRESS>: {error}: {WRITE}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
-            "<ADDRESS>: a name and a password in it would stand in every report: leave them out".to_owned()
+            "<ADDRESS>: remove the user name and password: they would appear in every report".to_owned()
         );
     }
     let host = url.host_str().filter(|host| !host.is_empty());
@@ -150,7 +151,7 @@ fn place(text: &str) -> Result<Place, String> {
             Err("<ADDRESS>: https is not supported: name a port of the server that speaks plain HTTP"
                 .to_owned())
         }
-        scheme => Err(format!("<ADDRESS>: there is no `{scheme}` here: {WRITE}")),
+        scheme => Err(format!("<ADDRESS>: the scheme `{scheme}` is not supported: {WRITE}")),
     }
 }
 
@@ -162,7 +163,9 @@ fn header(text: &str) -> Result<(String, String), String> {
 fn protocol(text: &str) -> Result<Protocol, String> {
     match text {
         "http" => Err("write the address as http://HOST:PORT/PATH instead".to_owned()),
-        "raw" => Err("what a raw client says needs a profile: see `badpeer list protocols`".to_owned()),
+        "raw" => Err("protocol raw needs a profile that defines the bytes to send: see `badpeer list \
+         protocols`"
+            .to_owned()),
         _ => Protocol::from_str(text, false),
     }
 }
@@ -172,7 +175,7 @@ fn crowd(text: &str) -> Result<Crowd, String> {
     let peer = Peer::from_str(peer, false).map_err(|_| {
         let known = Peer::value_variants().iter().filter_map(ValueEnum::to_possible_value);
         let known: Vec<String> = known.map(|value| value.get_name().to_owned()).collect();
-        format!("there is no bad peer `{peer}`; there are: {}", known.join(", "))
+        format!("there is no kind of misbehaving client `{peer}`; the kinds are: {}", known.join(", "))
     })?;
     let count = count.parse().map_err(|_| format!("`{count}` is not a number of connections"))?;
     Ok(Crowd { peer, count })
@@ -247,13 +250,13 @@ impl Args {
             return Ok(());
         }
         Err(Failure::usage(format!(
-            "--rate {rate} cannot be reached with --requests-per-connection {requests}: badpeer opens {} connections at most; \
-             ask for {most} at most, or for more requests on each connection",
+            "--rate {rate} cannot be reached with --requests-per-connection {requests}: badpeer opens at most {} \
+             connections; set a rate of at most {most}, or allow more requests on each connection",
             Reconnect::MOST_ATTEMPTS
         )))
     }
 
-    /// Whether what is said of answers can be said of this protocol's, and is no contradiction.
+    /// Whether the flags about answers fit the protocol and each other.
     fn check_answers(&self, place: &Place) -> Result<(), Failure> {
         let flag = if self.status.is_some() { "--status" } else { "--check" };
         let is_said = self.status.is_some() || self.check != Check::default();
@@ -264,18 +267,19 @@ impl Args {
         ];
         if let Some((flag, _)) = asked.into_iter().find(|(_, is_said)| *is_said && place.path.is_none()) {
             return Err(Failure::usage(format!(
-                "{flag} is about HTTP: write the address as http://HOST:PORT/PATH"
+                "{flag} is only for HTTP: write the address as http://HOST:PORT/PATH"
             )));
         }
         if is_said && place.path.is_none() {
             return Err(Failure::usage(format!(
-                "{flag} is about HTTP (write the address as http://HOST:PORT/PATH); what {} answers is known to the byte",
+                "{flag} is only for HTTP (write the address as http://HOST:PORT/PATH); every byte of an answer in {} \
+                 is known and checked",
                 self.protocol
             )));
         }
         if self.status.is_some() && self.check == Check::None {
             return Err(Failure::usage(
-                "--check none judges no status: leave --status out, or write --check status",
+                "--check none does not check the status: remove --status, or write --check status",
             ));
         }
         Ok(())
@@ -341,9 +345,9 @@ mod tests {
             (":80", "<ADDRESS>"),
             ("host", "the port is missing"),
             ("host:80/path", "only HTTP has a path"),
-            ("ftp://host/", "there is no `ftp` here"),
-            ("http://user:secret@host/", "leave them out"),
-            ("user:secret@host:80", "leave them out"),
+            ("ftp://host/", "the scheme `ftp` is not supported"),
+            ("http://user:secret@host/", "remove the user name"),
+            ("user:secret@host:80", "remove the user name"),
             ("http://user:secret@host:99999/", "invalid port"),
         ] {
             let said = read(text).expect_err(text);

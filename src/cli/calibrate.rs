@@ -1,5 +1,5 @@
-//! `badpeer calibrate`: a server against itself, again and again, or against a worse one. Whoever is told of a regression
-//! should know how often the gate is wrong on this machine, and what it misses.
+//! `badpeer calibrate`: repeated comparisons of a server with itself, or with a worse one, which measure how often the
+//! gate is wrong on this machine.
 
 use super::{
     Exit, Failure, complain,
@@ -14,15 +14,15 @@ pub(super) struct Args {
     #[arg(default_value = super::gate::PROFILE)]
     profile: String,
 
-    /// How many gates
+    /// Number of comparisons
     #[arg(long, short, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     k: u32,
 
-    /// The server, as for `compare --base`; the profile's unless given
+    /// The server, as for `compare --base`. Default: the profile's server
     #[arg(long, value_name = "COMMAND")]
     command: Option<String>,
 
-    /// A server that is known to be worse, to see how often that is found; the same one unless given
+    /// A server that is known to be worse, to measure how often this is detected. Default: the same server
     #[arg(long, value_name = "COMMAND")]
     head: Option<String>,
 

@@ -1,4 +1,4 @@
-//! What `badpeer list` tells, as tables for programs; its pages for people are made from the same entries.
+//! The entries of `badpeer list` as JSON; the pages for people are made from the same entries.
 
 use clap::{CommandFactory, Subcommand, ValueEnum};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `badpeer compare`: two records side by side, or two servers in pairs of trials, with a verdict.
+//! `badpeer compare`: two records side by side, or two servers in pairs of repeats, with a verdict.
 
 use std::path::PathBuf;
 
@@ -13,40 +13,39 @@ use crate::{
     run::Interrupt,
 };
 
-/// What the exit code of two servers says.
+/// The exit codes of a comparison of two servers.
 const EXIT_CODES: &str = "\
-What the exit code says, with --base and --head:
-  0  Nothing that was gated was found to be worse: PASS or INCONCLUSIVE. A PASS says that no gated
-     number got worse by as much as its budget, with 95 % confidence, under this profile on this
-     machine; the report lists what was gated, what was not, and which expectations could not be
-     judged. An INCONCLUSIVE proves nothing in either direction: with --strict it is 4.
-  1  REGRESSION: a number got worse, and fresh pairs confirmed it. Or FAIL: an expectation of the
-     profile does not hold of the head, the head sent wrong bytes, or it died under a load that
-     the base stood.
+Exit codes with --base and --head:
+  0  PASS or INCONCLUSIVE. A PASS means that no gated metric got worse by as much as its budget,
+     with 95 % confidence, under this profile on this machine; the report lists what was gated,
+     what was not, and which expectations could not be checked. INCONCLUSIVE says nothing in
+     either direction; with --strict it is exit code 4.
+  1  REGRESSION: a metric got worse, and fresh pairs confirmed it. Or FAIL: the head does not meet
+     an expectation of the profile, sent wrong bytes, or died under a load that the base survived.
   3  One of the servers could not be started or reached, or the base died.
-  4  INVALID: too few pairs stood; with --strict also INCONCLUSIVE.";
+  4  INVALID: too few pairs were valid; with --strict also INCONCLUSIVE.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Args {
-    /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles, or none
-    /// for `gate`
+    /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles.
+    /// Default: `gate`
     #[arg(value_name = "RECORD|PROFILE", required_unless_present_any = ["head", "base"])]
     what: Vec<String>,
 
-    /// The server to compare with. For a profile of the reference server: a badpeer, and flags of `serve` to add; for
-    /// any other: the command line in place of the profile's
+    /// The server to compare with. For a profile of the reference server: a badpeer program, and flags of `serve` to
+    /// add. For any other profile: the command line that replaces the profile's
     #[arg(long, value_name = "COMMAND", requires = "head")]
     base: Option<String>,
 
-    /// The server that is judged
+    /// The server that is compared with the base, and judged
     #[arg(long, value_name = "COMMAND", requires = "base")]
     head: Option<String>,
 
     #[command(flatten)]
     options: PairOptions,
 
-    /// Exit with 4 where the comparison is INCONCLUSIVE; without it that is 0, as a PASS is
+    /// Exit with 4 if the comparison is INCONCLUSIVE. Default: 0, as for PASS
     #[arg(long, requires = "head")]
     strict: bool,
 
@@ -54,7 +53,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
 
-    /// What to make of each comparison, beside comparison.json
+    /// Report formats, in addition to comparison.json
     #[arg(long, value_enum, value_delimiter = ',', requires = "head", default_values_t = Format::OF_COMPARISON.iter().copied())]
     format: Vec<Format>,
 
@@ -134,20 +133,20 @@ fn compare_one(
     })
 }
 
-/// What is printed of a comparison with `--json`.
+/// The output for a comparison with `--json`.
 #[derive(serde::Serialize)]
 struct ComparisonJson {
-    /// The folder that it is kept in, if it could be.
+    /// The folder of the comparison, if it could be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<PathBuf>,
-    /// What its outcome means.
+    /// What its verdict means.
     meaning: String,
     #[serde(flatten)]
     comparison: PairedComparison,
 }
 
-/// Says what came of a comparison, and keeps it: in this order, so that it is told whatever cannot be written. With what kept
-/// it from being kept, if something did.
+/// Prints the result of a comparison and then writes it, so that the result is printed even if writing fails. Returns
+/// the error of writing, if any.
 fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
         say(&report::gate::render(&comparison, super::colored()));

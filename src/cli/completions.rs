@@ -20,7 +20,7 @@ pub(super) fn completions(shell: Shell) -> Exit {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Man {
-    /// Folder for a page of each command as well (badpeer.1, badpeer-run.1, …); without it the first page is printed
+    /// Folder for the pages of all commands (badpeer.1, badpeer-run.1, …). Default: print the first page
     dir: Option<PathBuf>,
 }
 
@@ -30,13 +30,17 @@ pub(super) fn man(args: &Man) -> Result<Exit, Failure> {
         let mut page = Vec::new();
         clap_mangen::Man::new(command())
             .render(&mut page)
-            .map_err(|e| Failure::new(Exit::Target, format!("cannot make the page: {e}")))?;
+            .map_err(|e| Failure::new(Exit::Target, format!("cannot create the manual page: {e}")))?;
         print_raw(String::from_utf8_lossy(&page).trim_end());
         return Ok(Exit::Pass);
     };
     write_pages(dir)
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write into {}: {e}", dir.display())))?;
-    say(&format!("the pages are in {}: man -l {}", dir.display(), dir.join("badpeer.1").display()));
+    say(&format!(
+        "the pages are in {}; read them with man -l {}",
+        dir.display(),
+        dir.join("badpeer.1").display()
+    ));
     Ok(Exit::Pass)
 }
 

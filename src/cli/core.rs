@@ -1,4 +1,4 @@
-//! `badpeer core`: one core experiment in this process, for the harness.
+//! `badpeer core`: one core experiment in this process, started by `badpeer run`.
 
 use indexmap::IndexMap;
 use nix::{
@@ -11,11 +11,11 @@ use crate::{experiment, metric::Stat, profile::Core};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Seed of everything random
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
 
-    /// End when stdin does: for a parent that may die without a word
+    /// Stop when stdin is closed: for a parent that may be killed
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
 
@@ -30,7 +30,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     }
     args.core.check().map_err(|(key, message)| Failure::usage(format!("{key}: {message}")))?;
     let row = experiment::run(&args.core, args.seed)
-        .map_err(|e| Failure::new(Exit::Target, format!("cannot experiment: {e}")))?;
+        .map_err(|e| Failure::new(Exit::Target, format!("the experiment failed: {e}")))?;
     let found = Stat::all().filter_map(|stat| Some((stat.name(), row.value(stat.metric)?)));
     let found: IndexMap<String, f64> = found.collect();
     print_raw(&serde_json::to_string(&found).map_err(|e| Failure::new(Exit::Target, e))?);

@@ -1,4 +1,4 @@
-//! What `compare` and `calibrate` share: two servers, a profile, and the pairs of trials between them.
+//! What `compare` and `calibrate` share: two servers, a profile, and the pairs of repeats between them.
 
 use std::time::{Duration, Instant};
 
@@ -13,29 +13,30 @@ use crate::{
     units::{Span, human_time},
 };
 
-/// What servers are compared under, if nothing is named.
+/// The default profile of comparisons.
 pub(super) const PROFILE: &str = "gate";
-/// A trial measures for at most so long, unless it is said how long, or the profile expects evictions, which need its own
-/// window to come about.
+/// Longest window of a repeat, unless `-d` sets another, or the profile expects evictions, which need the profile's
+/// whole window.
 const WINDOW: Duration = Duration::from_secs(2);
-/// It warms up for at most so long.
+/// Longest warm-up of a repeat.
 const WARMUP: Duration = Duration::from_millis(500);
-/// Fewer pairs can never be a regression at the level of the gate.
+/// With fewer pairs no regression can reach the gate's level of significance.
 const FEWEST: i64 = 8;
 
 /// How servers are compared.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PairOptions {
-    /// Pairs of trials at each point of the sweep; and as many fresh ones where a number seems to have become worse. A pair
-    /// that a busy host spoils is measured again, as many more in all at most
+    /// Pairs of repeats at each point of the sweep; if a metric looks worse, as many again to confirm it. A pair that a
+    /// busy host disturbed is replaced by another; at most twice as many pairs are measured
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(FEWEST..=1000))]
     pairs: u32,
 
-    /// Seed of the coin that orders each pair, and of the clients in both trials
+    /// Seed of the order within each pair, and of the clients in both repeats
     #[arg(long, value_name = "N", default_value_t = 42, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
 
-    /// Length of each trial's measured window; unless given the profile's, and 2 s at most where it expects no evictions
+    /// Length of the measured window of each repeat. Default: that of the profile, but at most 2 s if it expects no
+    /// evictions
     #[arg(long, short, value_name = "TIME")]
     duration: Option<Span>,
 
@@ -45,7 +46,7 @@ pub(super) struct PairOptions {
 }
 
 impl PairOptions {
-    /// The seed of that gate of several: none shares an arrival or a coin with another.
+    /// The seed of one of several comparisons: no two share arrivals or orders of pairs.
     pub(super) fn seed_of(&self, gate: u32) -> u64 {
         self.seed.wrapping_add(u64::from(gate) * 2 * u64::from(self.pairs))
     }
@@ -58,7 +59,7 @@ pub(super) struct ComparisonPlan {
     base: String,
     head: String,
     paired_run: PairedRun,
-    /// Trials are shorter than the profile asks for.
+    /// Repeats are shorter than the profile asks for.
     window: Option<Window>,
 }
 
@@ -67,7 +68,7 @@ pub(super) struct ComparisonPlan {
 pub(super) enum ComparisonEnd {
     Finished,
     Interrupted,
-    /// A server could not be started, or the base died: what was measured until then stands.
+    /// A server could not be started, or the base died; what was measured until then is kept.
     Broken(Failure),
 }
 
@@ -81,7 +82,10 @@ impl ComparisonPlan {
         let (source, folder) = run::source(name)?;
         let plain = source.parse(&options.set).map_err(Failure::usage)?;
         if plain.core.is_some() {
-            return Err(Failure::usage(format!("{name}: a core experiment has no server to compare")));
+            return Err(Failure::usage(format!(
+                "{name}: a core experiment has no server to compare; name a profile \
+                with a server"
+            )));
         }
         let mut overrides = options.set.clone();
         let mut set = |key: &str, span: Span| overrides.push((key.to_owned(), span.to_string()));
@@ -97,14 +101,15 @@ impl ComparisonPlan {
         let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = run::files(&source, &points, folder.as_deref())?;
-        // Numbers that stand still unless something is wrong cost the others nothing as long as they do.
+        // Metrics that do not move unless something is wrong cost the others nothing as long as they do.
         let moving =
             |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
         let numbers = points.iter().map(|(_, profile)| moving(profile)).sum::<usize>().max(1);
         let least = (numbers as f64 / gate::ALPHA).log2().ceil() as u32;
         if options.pairs < least {
             return Err(Failure::usage(format!(
-                "{name}: {} pairs can never tell which of {numbers} numbers got worse; at least --pairs {least}",
+                "{name}: {} pairs are too few to find a regression among {numbers} metrics: use at least --pairs \
+                 {least}",
                 options.pairs
             )));
         }
@@ -128,12 +133,13 @@ impl ComparisonPlan {
         })
     }
 
-    /// Takes another seed: what is held then is another gate of the same.
+    /// Uses another seed, for another comparison of the same servers.
     pub(super) fn reseed(&mut self, seed: u64) {
         self.paired_run.seed = seed;
     }
 
-    /// Runs the pairs, and says what comes of them, however it ended; a failure only if this machine cannot do what is asked.
+    /// Runs the pairs and returns their result, however they ended; an error only if this machine cannot run the
+    /// profile.
     pub(super) fn run(
         &self,
         interrupt: &mut Interrupt,
@@ -181,14 +187,19 @@ impl ComparisonPlan {
 }
 
 fn named(command: Option<&str>) -> String {
-    command.map_or_else(|| "the server as the profile has it".to_owned(), secrets::line)
+    command.map_or_else(|| "the profile's server".to_owned(), secrets::line)
 }
 
 /// The points of the sweep as that command serves them.
 fn side(points: &[(Axes, Profile)], command: Option<&str>) -> Result<(Build, Vec<(Axes, Profile)>), Failure> {
     let Some(command) = command else { return Ok((Build::default(), points.to_vec())) };
     let words = shlex::split(command).filter(|words| !words.is_empty());
-    let words = words.ok_or_else(|| Failure::usage(format!("`{command}` is no command line")))?;
+    let words = words.ok_or_else(|| {
+        Failure::usage(format!(
+            "`{command}` is not a valid command line: check its \
+        quotes"
+        ))
+    })?;
     let mut points = points.to_vec();
     for (_, profile) in &mut points {
         match &mut profile.server {
@@ -196,7 +207,7 @@ fn side(points: &[(Axes, Profile)], command: Option<&str>) -> Result<(Build, Vec
             Target::Program(program) => program.command.clone_from(&words),
             Target::Attached { .. } => {
                 return Err(Failure::usage(
-                    "a server that runs already is the same on both sides: nothing to compare",
+                    "an attached server (`attach`) is the same on both sides, so there is nothing to compare",
                 ));
             }
         }

@@ -1,4 +1,4 @@
-//! `badpeer list`: what there is, from the tables that the program itself works with.
+//! `badpeer list`: lists made from the tables that the program itself uses.
 
 use clap::{CommandFactory, Subcommand, ValueEnum};
 
@@ -30,15 +30,15 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Topic {
-    /// Profiles that come with badpeer, and what each asks
+    /// Shipped profiles and what each shows
     Profiles,
-    /// What clients can speak, and its keys
+    /// Protocols of clients and their keys
     Protocols,
-    /// What a client can do in one direction
+    /// Behaviors of clients in one direction
     Behaviors,
-    /// What can be measured and expected
+    /// Metrics, which [expect] and [gate] can name
     Metrics,
-    /// The reference server's knobs
+    /// Knobs of the reference server
     Server,
     /// Core experiments and their keys
     Core,
@@ -134,8 +134,8 @@ fn metrics() -> String {
 fn server() -> String {
     let entries = entries(&ServerOptions::command());
     let another = wrapped(
-        "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files, needs and install), \
-         attach = { address, pid } drives one that runs; {port}, {address} and {dir} are filled in.",
+        "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files, needs \
+         and install), attach = { address, pid } drives a running server; {port}, {address} and {dir} are filled in.",
         2,
     );
     format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}\n{another}")

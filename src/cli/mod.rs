@@ -38,17 +38,18 @@ use crate::{
     run::{Interrupt, RunError},
 };
 
-/// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
-/// outside and from the kernel, every byte is checked, and the run ends with a verdict, pictures and files for CI.
+/// Measures what misbehaving clients cost a TCP server: badpeer drives it with good and misbehaving clients, watches it
+/// from outside and through the kernel, checks every received byte, and ends with a verdict, charts and files for CI.
 ///
-/// Exit codes: 0 pass, 1 an expectation failed or a server got worse, 2 bad usage or profile, 3 the target could not be
-/// started or reached or died, or results not be written, 4 nothing is proven (the harness itself was the limit, what was
-/// expected could not be measured, or good clients got no answer), 130 interrupted.
+/// Exit codes: 0 pass; 1 an expectation failed, the server died under load, or a server got worse; 2 wrong usage, or a
+/// profile that cannot be run; 3 the server could not be started or reached, the base of a comparison died, or results
+/// could not be written; 4 no verdict (the load generator or the host was the limit, an expected metric could not be
+/// measured, or good clients got no answer); 130 interrupted.
 ///
-/// Exit code 0 of a run says that everything that was expected held in every repeat, and that no received byte was wrong and no
-/// request of a good client erred, which is expected unless the profile says otherwise. It says nothing of numbers that nobody
-/// expected anything of: they are in the reports. Exit code 0 of a comparison says that no number surely got worse, which
-/// includes INCONCLUSIVE, unless --strict makes that 4.
+/// Exit code 0 of a run means that all expectations were met in every repeat, that no received byte was wrong, and that
+/// no request of a good client got an error, unless the profile says otherwise. It says nothing about metrics without
+/// an expectation, which the reports show without a verdict. Exit code 0 of a comparison means PASS or INCONCLUSIVE;
+/// with --strict, INCONCLUSIVE is exit code 4.
 #[derive(Debug, Parser)]
 #[command(name = "badpeer", version, max_term_width = 100)]
 struct Cli {
@@ -58,33 +59,35 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run profiles: start the server, drive it, judge it, report
+    /// Run profiles: start the server, drive it, check the expectations, write reports
     Run(run::Args),
-    /// Drive any server that listens on TCP, with good clients and bad peers, without a profile
+    /// Drive any TCP server with good and misbehaving clients, without a profile
     Bench(Box<bench::Args>),
-    /// Be the reference server, until SIGTERM
+    /// Run the reference server until SIGTERM
     Serve(Box<serve::Args>),
-    /// Make one core experiment in this process, and print what it found
+    /// Run one core experiment in this process and print its metrics
     #[command(hide = true)]
     Core(core::Args),
-    /// Show two records side by side; or run two servers in pairs of trials and tell whether one got worse
+    /// Show two records side by side, or run two servers in pairs of repeats and decide whether the second got worse
     Compare(compare::Args),
-    /// Compare a server with itself, again and again: how often the gate is wrong here, and what it can find
+    /// Compare a server with itself several times: measures the false alarm rate on this machine and the smallest
+    /// change that is detected
     Calibrate(calibrate::Args),
-    /// Make reports from what runs left behind: those of one again, a page over all, a gallery, charts over commits
+    /// Make reports from kept records: the reports of one run again, an index of all runs, a gallery, or charts over
+    /// commits
     Report(report::Args),
-    /// Tell what there is: profiles, behaviors, metrics, server, core
+    /// List profiles, protocols, behaviors, metrics, server knobs or core experiments
     List(list::Args),
-    /// Print the JSON schema of profiles, records or comparisons, for editors and for programs that read them
+    /// Print the JSON schema of profiles, records or comparisons
     Schema { of: schema::Kind },
-    /// Print a script that completes these words: for bash, `source <(badpeer completions bash)`
+    /// Print a shell completion script: for bash, `source <(badpeer completions bash)`
     Completions { shell: clap_complete::Shell },
-    /// Print the manual page, or write those of all commands into a folder
+    /// Print the manual page, or write the pages of all commands into a folder
     Man(completions::Man),
-    /// Start a program on a word, and end it when stdin ends without another: for a harness that may be killed
+    /// Start a program on request, and end it when stdin is closed: for a parent that may be killed
     #[command(hide = true)]
     Guard(crate::run::Orders),
-    /// Tell what this machine allows, what each lack costs, and how to mend it
+    /// Show what this machine allows, what each limitation costs a measurement, and how to remove it
     Doctor {
         /// Print JSON
         #[arg(long)]
@@ -92,7 +95,7 @@ enum Command {
     },
 }
 
-/// What an exit code says.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     Pass = 0,
@@ -104,7 +107,7 @@ enum Exit {
 }
 
 impl Exit {
-    /// The one of two that counts: what was found is not hidden by what could not be told of something else.
+    /// The more important of two exit codes: a failure is not hidden by a missing verdict elsewhere.
     fn worse(self, other: Self) -> Self {
         let mildest_first =
             [Self::Pass, Self::Invalid, Self::Failed, Self::Target, Self::Usage, Self::Interrupted];
@@ -113,7 +116,7 @@ impl Exit {
     }
 }
 
-/// An ending that is no success: what to say, and the exit code.
+/// A failure: its message and its exit code.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
@@ -130,7 +133,7 @@ impl Failure {
     }
 }
 
-/// The exit code of a run that could not be made, or not be finished.
+/// The exit code of a run that could not be started or finished.
 const fn exit_of(error: &RunError) -> Exit {
     match error {
         RunError::Impossible { .. } => Exit::Usage,
@@ -139,18 +142,18 @@ const fn exit_of(error: &RunError) -> Exit {
     }
 }
 
-/// What notices Ctrl-C and SIGTERM from here on.
+/// Starts to handle Ctrl-C and SIGTERM.
 fn interrupt() -> Result<Interrupt, Failure> {
     Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))
 }
 
-/// The whole command line, for whoever wants to check words against it.
+/// The whole command line, for tests that check command lines.
 #[must_use]
 pub fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
 
-/// Parses the command line, does what it says; the exit code.
+/// Parses the command line, runs the command, and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -194,10 +197,10 @@ pub fn main() -> ExitCode {
     ExitCode::from(unless_unsaid(exit) as u8)
 }
 
-/// The exit code, where everything that was to be said could be.
+/// The exit code, or that of a failed write to stdout.
 fn unless_unsaid(exit: Exit) -> Exit {
     let Some(error) = UNSAID.get() else { return exit };
-    complain(&format!("cannot write what was found to stdout: {error}"));
+    complain(&format!("cannot write the results to stdout: {error}"));
     exit.worse(Exit::Target)
 }
 
@@ -216,26 +219,25 @@ fn command_line() -> Vec<String> {
     secrets::command(&words)
 }
 
-/// Returns when stdin ends: whoever holds its other end has closed it, or is dead.
+/// Returns when stdin ends: the process at its other end has closed it or has exited.
 fn await_end_of_stdin() {
     let mut ignored = [0; 64];
     while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
 }
 
-/// Does this on a thread that takes no signals: they are for the one that waits for them.
+/// Runs this on a thread with blocked signals, because another thread waits for them.
 fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let unable = |e: Errno| Failure::new(Exit::Target, format!("cannot block signals: {e}"));
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(unable)?;
     let made = thread::Builder::new().spawn(work);
     before.thread_set_mask().map_err(unable)?;
-    made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot make a thread: {e}")))
+    made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot create a thread: {e}")))
 }
 
-/// Why something could not be said on stdout: the first error.
+/// The first error of writing to stdout.
 static UNSAID: OnceLock<io::Error> = OnceLock::new();
 
-/// A line, or several, on stdout: results. That it cannot be written is told at the end: nothing that is done after it is
-/// lost for that.
+/// Prints results to stdout. A failed write is reported at the end, so that later work is still done.
 fn say(text: &str) {
     print_raw(&medium::terminal(text, colored()));
 }
@@ -248,13 +250,13 @@ fn print_raw(text: &str) {
     }
 }
 
-/// A line on stderr: what went wrong.
+/// Prints an error to stderr.
 fn complain(message: &str) {
     let message = medium::terminal(message, false);
     let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
 }
 
-/// Whether what is printed may be colored: to a terminal that knows colors, unless somebody objects (no-color.org).
+/// Whether output may be colored: on a terminal with colors, unless NO_COLOR is set (no-color.org).
 fn colored() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     std::io::stdout().is_terminal()

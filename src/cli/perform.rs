@@ -1,4 +1,4 @@
-//! From requests to verdicts: each is run, judged, reported, and told of on the terminal.
+//! Runs profiles, judges them, writes reports, and prints the results.
 
 use std::{
     ffi::OsString,
@@ -22,27 +22,27 @@ use crate::{
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
 
-/// What is left behind, and what is said.
+/// Options for reports and output.
 #[derive(Debug, clap::Args)]
 pub(super) struct Output {
     /// Folder for the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
 
-    /// What to make of each record
+    /// Report formats
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Format::DEFAULT.iter().copied())]
     format: Vec<Format>,
 
-    /// Say nothing but the verdicts
+    /// Print only the verdicts
     #[arg(long, short)]
     quiet: bool,
 
-    /// Print the verdicts and all numbers as JSON
+    /// Print the verdicts and all metrics as JSON
     #[arg(long)]
     json: bool,
 
-    /// Add a row for each run to a history, which `badpeer report --history` draws over commits; history.csv in --out
-    /// unless named
+    /// Add a row for each run to a history, which `badpeer report --history` draws over commits. Default: history.csv
+    /// in --out
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     history: Option<OsString>,
 
@@ -58,7 +58,7 @@ impl Output {
     }
 }
 
-/// Runs all of them. One whose program is not installed is skipped, in so many words, and fails nothing.
+/// Runs all profiles. A profile whose program is not installed is reported as skipped and fails nothing.
 pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Failure> {
     output.baselines.check(&output.out, requests)?;
     let able = requests.iter().map(able).collect::<Result<Vec<_>, _>>()?;
@@ -99,7 +99,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
     Ok(worst)
 }
 
-/// Whether this machine can do what is asked, or why it is skipped.
+/// Whether this machine can run the profile, or why it is skipped.
 fn able(request: &Request) -> Result<Result<(), String>, Failure> {
     match run::check(request) {
         Ok(()) => Ok(Ok(())),
@@ -129,7 +129,7 @@ fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
     }
 }
 
-/// What a profile comes to whose program is not installed.
+/// The verdict of a profile whose program is not installed.
 const SKIP: &str = "SKIP";
 
 /// A line for each profile that was run.
@@ -139,14 +139,14 @@ fn closing(outcomes: &[RunJson]) -> String {
     lines.join("\n")
 }
 
-/// What is printed of a profile with `--json`.
+/// The output for a profile with `--json`.
 #[derive(serde::Serialize)]
 struct RunJson {
     profile: String,
     /// Of the expectations; where they hold and it fails against its baseline, of that.
     outcome: &'static str,
     interrupted: bool,
-    /// What the outcome means, in a sentence.
+    /// What the verdict means, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<String>,
     /// RFC 3339.
@@ -159,7 +159,7 @@ struct RunJson {
     skipped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<PathBuf>,
-    /// Against what was kept, if that was asked for.
+    /// The comparison with the baseline, if one was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<BaselineComparison>,
     points: Vec<crate::record::Point>,
@@ -213,8 +213,7 @@ fn run_one(
     exit
 }
 
-/// Says what came of the record, and writes what is made of it: in this order, so that what was measured is told whatever
-/// cannot be written.
+/// Prints the result of the record and then writes the reports, so that the result is printed even if writing fails.
 fn leave(
     record: &Record,
     store: &Store,
@@ -260,7 +259,7 @@ fn write(
     Ok(())
 }
 
-/// What came of a run, for who sits at the terminal.
+/// The result of a run for the terminal.
 fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
     let color = super::colored();
     if output.quiet {
@@ -294,10 +293,10 @@ fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
 /// Shows progress, and keeps the record on disk up to date.
 struct Watcher<'a> {
     store: &'a Store,
-    /// The number of the trial under way.
+    /// The number of the repeat under way.
     trial: usize,
     bar: Bar,
-    /// Something could not be written: told when the run is over.
+    /// Whether something could not be written, which is reported when the run is over.
     unwritten: Option<Failure>,
 }
 

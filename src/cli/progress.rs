@@ -1,4 +1,4 @@
-//! A bar with live figures while a run lasts; nothing where stderr is no terminal.
+//! A progress bar with live figures; nothing if stderr is not a terminal.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `badpeer report`: the reports of a run or of a comparison, made again.
+//! `badpeer report`: makes the reports of a run or of a comparison again.
 
 use std::{
     collections::BTreeMap,
@@ -21,23 +21,24 @@ pub(super) struct Args {
     #[arg(required_unless_present_any = ["history", "index", "gallery"])]
     record: Option<PathBuf>,
 
-    /// Draw every number of a history (see `run --history`) over its commits, into the folder `history` beside it
+    /// Draw every metric of a history (see `run --history`) over its commits, into the folder `history` beside it
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "reports/history.csv", conflicts_with_all = ["record", "format"])]
     history: Option<PathBuf>,
 
-    /// Make a page over all runs and comparisons in a folder, its index.html
+    /// Make a page over all runs and comparisons in a folder: index.html in that folder
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "reports", conflicts_with_all = ["record", "format", "history"])]
     index: Option<PathBuf>,
 
-    /// Make a gallery of the newest run of each profile in a folder: a picture each, and a README.md; into `gallery` there
+    /// Make a gallery of the newest run of each profile in a folder: one chart each and a README.md, in `gallery` in
+    /// that folder
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "reports", conflicts_with_all = ["record", "format", "history", "index"])]
     gallery: Option<PathBuf>,
 
-    /// What to make; all that is made of it anyway unless given
+    /// Report formats. Default: those that `run` or `compare` write
     #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
 
-    /// Where to; beside the record unless given
+    /// Folder for the reports. Default: the folder of the record
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

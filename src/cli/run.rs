@@ -1,4 +1,4 @@
-//! `badpeer run`: from profiles to verdicts.
+//! `badpeer run`: runs profiles and ends with a verdict for each.
 
 use std::{
     fs,
@@ -21,27 +21,27 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Names (see `badpeer list profiles`) or paths; none: the quick tour
+    /// Profile names (see `badpeer list profiles`) or paths. Default: the quick tour
     #[arg(value_name = "PROFILE")]
     profiles: Vec<String>,
 
-    /// Run every profile that comes with badpeer
+    /// Run all shipped profiles
     #[arg(long, conflicts_with = "profiles")]
     all: bool,
 
-    /// Seed of everything random
+    /// Seed of all random choices
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 
-    /// How often each profile is run
+    /// Number of repeats of each profile
     #[arg(long, value_name = "N")]
     repeats: Option<u32>,
 
-    /// Length of the measured window, where there are clients
+    /// Length of the measured window; not for core experiments
     #[arg(long, short = 'd', value_name = "TIME")]
     duration: Option<Span>,
 
-    /// Time between two samples, where there are clients
+    /// Time between two samples; not for core experiments
     #[arg(long, value_name = "TIME")]
     sample_every: Option<Span>,
 
@@ -62,7 +62,7 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
-    /// The profiles that are asked for.
+    /// The requested profiles.
     fn names(&self) -> Vec<String> {
         if self.all {
             return SHIPPED.iter().map(|shipped| shipped.name.to_owned()).collect();
@@ -126,7 +126,7 @@ pub(super) fn files(
     let programs = points.iter().filter_map(|(_, profile)| profile.server.program());
     let read = |name: &String| {
         let Some(folder) = folder else {
-            let text = shipped_file(name).ok_or_else(|| format!("no file `{name}` comes with badpeer"))?;
+            let text = shipped_file(name).ok_or_else(|| format!("badpeer ships no file `{name}`"))?;
             return Ok((name.clone(), text.to_owned()));
         };
         let path = folder.join(name);
@@ -142,7 +142,7 @@ pub(super) fn stem(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-/// A shipped profile's text, or a file's, and the folder that it lies in.
+/// The text of a shipped profile or of a file, and the folder of the file.
 pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
         return Ok((shipped.source(), None));
@@ -154,7 +154,7 @@ pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
                 let line = memchr::memchr_iter(b'\n', valid).count() + 1;
                 let byte = error.as_bytes()[valid.len()];
                 Failure::usage(format!(
-                    "{name}:{line}: byte 0x{byte:02x} is no UTF-8: save the file as UTF-8"
+                    "{name}:{line}: byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"
                 ))
             })?;
             let folder = Path::new(name).parent().map(Path::to_owned).unwrap_or_default();
@@ -163,7 +163,7 @@ pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
         Err(error) => {
             let meant = meant(name, SHIPPED.iter().map(|shipped| shipped.name));
             Err(Failure::usage(format!(
-                "cannot read the profile `{name}`: {error}; give a path, or a name of `badpeer list profiles`{meant}"
+                "cannot read the profile `{name}`: {error}; give a path, or a name from `badpeer list profiles`{meant}"
             )))
         }
     }

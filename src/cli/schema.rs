@@ -1,4 +1,4 @@
-//! `badpeer schema`: the JSON schemas of what is read and written, for editors and for programs that read records.
+//! `badpeer schema`: the JSON schemas of profiles, records and comparisons.
 
 use schemars::schema_for;
 
@@ -8,7 +8,7 @@ use crate::{gate::PairedComparison, profile::Profile, record::Record};
 /// What there is a schema of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// A profile, as JSON: an editor that knows TOML takes it from the line `#:schema FILE` at its top
+    /// Profiles. An editor that knows TOML reads the schema from the line `#:schema FILE` at the top of a profile
     Profile,
     /// record.json
     Record,

@@ -13,7 +13,7 @@ use crate::{
     server::{Addresses, ServeError, Server},
 };
 
-/// How much longer than answers under way have time a server may take to end that is told to by the end of its stdin.
+/// How much longer than the drain time a server may take to exit after the end of its stdin.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
@@ -21,11 +21,11 @@ pub(super) struct Args {
     #[command(flatten)]
     options: ServerOptions,
 
-    /// Address for GET /metrics (Prometheus text) and GET /evictions (CSV); none unless given
+    /// Admin address for GET /metrics (Prometheus text) and GET /evictions (CSV). Default: none
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
 
-    /// End when stdin does: for a parent that may die without a word
+    /// Stop when stdin is closed: for a parent that may be killed
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
 }
@@ -45,14 +45,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Pass)
 }
 
-/// The first line: the harness reads it.
+/// The first line of output, which `badpeer run` reads.
 fn greeting(addresses: Addresses) -> String {
     let admin = addresses.admin.map(|admin| format!(", admin on {admin}")).unwrap_or_default();
     format!("listening on {}{admin}", addresses.service)
 }
 
-/// The loop takes SIGTERM as a request to end in good order. One that is busy with its messages does not look for it, and
-/// nobody is left to kill it: when the time is over that it had for that, this thread does.
+/// The loop handles SIGTERM by shutting down cleanly. A loop that is busy with messages does not notice it, and no
+/// parent is left to kill the process, so this thread does when the time for a clean shutdown is over.
 fn end_with_stdin(drain: Duration) {
     super::await_end_of_stdin();
     let _ = kill(getpid(), Signal::SIGTERM);

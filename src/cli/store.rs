@@ -1,4 +1,4 @@
-//! Where a run's files lie: `OUT/PROFILE/UTC-TIME/`, with `OUT/PROFILE/latest` pointing to the newest.
+//! The folders of runs: `OUT/PROFILE/UTC-TIME/`; `OUT/PROFILE/latest` points to the newest.
 
 use std::{
     fs, io,
@@ -19,7 +19,7 @@ const COMPARISON: &str = "comparison.json";
 /// The link to the newest run.
 const LATEST: &str = "latest";
 
-/// What is said of a run against a baseline, beside its record.
+/// The comparison of a run with a baseline, beside its record.
 const BASELINE_COMPARISON: &str = "against-baseline.json";
 
 /// The folder of one run, and of no other.
@@ -47,7 +47,8 @@ impl Store {
         let parent = out.join(files::name(name));
         let latest = parent.join(LATEST);
         if fs::symlink_metadata(&latest).is_ok_and(|found| !found.is_symlink()) {
-            let why = "is in the way of the link to the newest run: move it, or choose another --out";
+            let why =
+                "is not a link to the newest run and would be replaced: move it, or choose another --out";
             return Err(Failure::new(Exit::Target, format!("{} {why}", latest.display())));
         }
         let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
@@ -75,7 +76,7 @@ impl Store {
         written.map_err(|e| self.unwritable(&e))
     }
 
-    /// Writes what is said of the record against a baseline beside it.
+    /// Writes the comparison of the record with a baseline beside it.
     pub(super) fn write_baseline_comparison(&self, comparison: &BaselineComparison) -> Result<(), Failure> {
         put(&self.folder.join(BASELINE_COMPARISON), comparison).map_err(|e| self.unwritable(&e))
     }
@@ -107,7 +108,7 @@ fn unwritable(folder: &Path, error: &io::Error) -> Failure {
     )
 }
 
-/// Whether the folder for reports can be made and written into: asked before anything is measured.
+/// Checks before the measurement that the folder for reports can be created and written into.
 pub(super) fn check(out: &Path) -> Result<(), Failure> {
     report::writable(out).map_err(|error| unwritable(out, &error))
 }
@@ -127,7 +128,7 @@ pub(super) fn read(path: &Path) -> Result<Record, Failure> {
     load(&file, "record", FORMAT)
 }
 
-/// What was said of the record in this folder against a baseline, if it was held against one.
+/// The comparison of the record in this folder with a baseline, if there is one.
 pub(super) fn read_baseline_comparison(folder: &Path) -> Result<Option<BaselineComparison>, Failure> {
     let file = folder.join(BASELINE_COMPARISON);
     if !file.is_file() {
@@ -142,7 +143,7 @@ fn load<T: serde::de::DeserializeOwned>(file: &Path, what: &str, own: u32) -> Re
     let text = files::regular(file)
         .and_then(|()| fs::read_to_string(file))
         .map_err(|e| Failure::usage(format!("cannot read the {what} {}: {e}", file.display())))?;
-    parse(&text, own).map_err(|e| Failure::usage(format!("{} is no {what}: {e}", file.display())))
+    parse(&text, own).map_err(|e| Failure::usage(format!("{} is not a {what}: {e}", file.display())))
 }
 
 /// Reads what this version of its format can hold.
@@ -150,8 +151,8 @@ fn parse<T: serde::de::DeserializeOwned>(text: &str, own: u32) -> Result<T, Stri
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(own) => {}
-        Some(format) => return Err(format!("its format is {format}, this badpeer reads {own}")),
-        None => return Err("it does not say its format".into()),
+        Some(format) => return Err(format!("its format is {format}, but this badpeer reads format {own}")),
+        None => return Err("its format version is missing".into()),
     }
     serde_json::from_value(value).map_err(|e| e.to_string())
 }
@@ -172,7 +173,7 @@ pub(super) fn read_either(path: &Path) -> Result<Kept, Failure> {
     Ok(Kept::Record(Box::new(read(path)?)))
 }
 
-/// What lies in a folder of reports.
+/// The content of a folder of reports.
 #[derive(Default)]
 pub(super) struct ReportFolder {
     /// Every run and comparison, with its folder.
@@ -211,7 +212,7 @@ pub(super) fn all(root: &Path) -> Result<ReportFolder, Failure> {
     Ok(contents)
 }
 
-/// Writes a comparison into a folder of its own, and what is made of it, and says where.
+/// Writes a comparison and its reports into a folder of its own, and returns the folder.
 pub(super) fn keep_comparison(
     out: &Path,
     comparison: &PairedComparison,
@@ -238,7 +239,7 @@ mod tests {
     fn another_format_version_is_refused() {
         let refused = |text| parse::<Record>(text, FORMAT).expect_err(text);
         assert!(refused("{\"format\": 99}").contains("format is 99"));
-        assert!(refused("{}").contains("does not say"));
+        assert!(refused("{}").contains("is missing"));
         assert!(!refused("nothing").is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Requests into bytes: everything that one connection ever sends, at any offset, without keeping any of it.
+//! Encoder of requests: all bytes that one connection sends, at any offset, without storing them.
 
 use std::sync::Arc;
 

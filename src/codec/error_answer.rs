@@ -1,4 +1,4 @@
-//! The first answer that was an error or could not be understood, as it began: what a reader must see to mend it.
+//! The beginning of the first answer that was an error or could not be decoded, for the report.
 
 use std::{borrow::Cow, fmt};
 

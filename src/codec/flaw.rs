@@ -1,17 +1,17 @@
-//! What can be wrong with an answer beside its bytes: how it is cut, what it says, how long it is.
+//! What can be wrong with an answer other than its content: its framing, its status, its length.
 
 use serde::{Deserialize, Serialize};
 
 use super::{http, raw, resp};
 
-/// What is wrong with an answer. Behind a flaw of the framing nothing can be told apart any more.
+/// What is wrong with an answer. After a flaw of the framing nothing more can be decoded.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
-    /// No HTTP answer begins like this.
-    #[error("no answer in HTTP/1.1 or HTTP/1.0 begins like this")]
+    /// Not an HTTP answer.
+    #[error("this is not an HTTP/1.0 or HTTP/1.1 answer")]
     StatusLine,
     /// The head of an HTTP answer breaks the grammar of RFC 9112.
     #[error("a malformed head")]
@@ -22,36 +22,36 @@ pub enum Flaw {
     /// The head of an HTTP answer does not end.
     #[error("a head of more than {max} bytes", max = http::HEAD_BYTES)]
     HeadTooLong,
-    /// Interim HTTP answers (1xx), and never the answer itself.
-    #[error("more than {max} interim answers (1xx), and not the answer itself", max = http::MOST_INTERIM)]
+    /// Interim HTTP answers (1xx) without a final answer.
+    #[error("more than {max} interim answers (1xx) without a final answer", max = http::MOST_INTERIM)]
     TooManyInterim,
-    /// The length of an HTTP body is told in no way, or in two.
-    #[error("the length of the body is told in no way that can be trusted")]
+    /// The length of an HTTP body is missing or ambiguous.
+    #[error("the length of the body is ambiguous")]
     Framing,
     /// An HTTP body in chunks breaks the grammar of RFC 9112.
     #[error("a malformed chunk")]
     Chunk,
-    /// The peer wants to speak something else from now on (101).
-    #[error("the peer switches protocols, which nobody asked for")]
+    /// The server switches protocols (101).
+    #[error("the server switches protocols without a request to do so")]
     Upgrade,
-    /// Another HTTP status than expected.
+    /// An unexpected HTTP status.
     #[error("status {found} where {wanted} is expected")]
     Status {
         /// As received.
         found: u16,
-        /// As the profile says.
+        /// The expected status.
         wanted: u16,
     },
-    /// A HTTP status that is none of those that are expected.
-    #[error("status {found}, which is none of those that are expected")]
+    /// An HTTP status that is not one of the expected ones.
+    #[error("status {found}, which is not one of the expected ones")]
     StatusOther {
         /// As received.
         found: u16,
     },
-    /// Another part than the one that was asked for, or of another whole.
-    #[error("the answer is no part, or another one than was asked for")]
+    /// Not the requested part, or a part of another resource.
+    #[error("the answer is not the requested part")]
     Part,
-    /// Another length than expected.
+    /// An unexpected length.
     #[error("an answer with {found} bytes where {wanted} are expected")]
     Length {
         /// Bytes that came.
@@ -59,28 +59,28 @@ pub enum Flaw {
         /// Bytes that are expected.
         wanted: u64,
     },
-    /// Another byte than the first answer to the same request has at its place.
+    /// A byte that differs from the first answer to the same request.
     #[error("from here on this answer differs from the first one to the same request")]
     Different,
-    /// Another checksum than the first answer to the same request, behind the bytes that are compared one by one.
+    /// A checksum that differs from the first answer to the same request, after the bytes that are compared one by one.
     #[error(
         "somewhere in the {bytes} bytes from here on this answer differs from the first one to the same request"
     )]
     DifferentWithin {
-        /// Bytes that only their checksum tells about.
+        /// Bytes that are compared by checksum only.
         bytes: u64,
     },
-    /// The peer ended the connection, and not between two answers.
-    #[error("the connection ends here, within an answer")]
+    /// The server ended the connection in the middle of an answer.
+    #[error("the connection ends here, in the middle of an answer")]
     CutOff,
-    /// The length in front of a frame is another one than that of the answer that was asked for.
-    #[error("a frame's length is wrong here, so that nothing behind it can be told apart")]
+    /// The length in front of a frame differs from that of the requested answer.
+    #[error("a frame's length is wrong here, so nothing after it can be decoded")]
     FrameLength,
     /// The head of a frame has a wrong byte.
     #[error("a wrong byte in the head of a frame")]
     FrameHead,
-    /// The checksum in front of a frame is wrong, and everything that it covers is right.
-    #[error("a frame's checksum is wrong, and what it covers is right")]
+    /// The checksum in front of a frame is wrong, although its content is right.
+    #[error("a frame's checksum is wrong, although its content is right")]
     FrameChecksum,
     /// No RESP value begins with this byte.
     #[error("no RESP value begins with byte 0x{0:02x}")]
@@ -89,9 +89,9 @@ pub enum Flaw {
     #[error("a malformed RESP number or length")]
     RespNumber,
     /// A RESP line does not end, or not with CR LF.
-    #[error("a RESP line or string without its end (lines may have {max} bytes)", max = resp::LINE_BYTES)]
+    #[error("a RESP line or string without an end (a line may have {max} bytes)", max = resp::LINE_BYTES)]
     RespEnd,
-    /// RESP arrays within arrays within arrays.
+    /// RESP arrays that are nested too deep.
     #[error("RESP arrays nested more than {max} deep", max = resp::MOST_DEPTH)]
     RespDepth,
     /// A RESP error.
@@ -100,23 +100,23 @@ pub enum Flaw {
     /// A RESP null where a value is expected.
     #[error("the answer is null: there is no value under the key")]
     RespNull,
-    /// Another RESP value than the command gives.
-    #[error("another answer than the command gives")]
+    /// A RESP value that does not match the command.
+    #[error("an answer that does not match the command")]
     RespOther,
-    /// An answer's delimiter does not come.
+    /// The delimiter of an answer is missing.
     #[error("an answer of more than {max} bytes without its delimiter", max = raw::MOST_BYTES)]
     NoDelimiter,
     /// An answer to no request.
-    #[error("an answer that nobody asked for")]
+    #[error("an unrequested answer")]
     Unasked,
 }
 
-/// How much a fault tells; of several, the first of the least rank is kept.
+/// How informative a fault is; of several faults, the first of the lowest rank is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     /// Bytes are not what they should be.
     Corrupt,
-    /// An answer is whole and well-formed, and says that the request has failed.
+    /// An answer is complete and well-formed, and reports a failed request.
     Error,
     /// An answer was cut off, which an eviction does.
     CutOff,

@@ -42,7 +42,7 @@ pub enum BadFrame {
     #[error("a frame cannot be {0} bytes long")]
     Length(u32),
     /// The checksum does not fit the bytes.
-    #[error("the checksum is {found:08x} where the bytes give {computed:08x}")]
+    #[error("the checksum is {found:08x}, but that of the bytes is {computed:08x}")]
     Checksum {
         /// As received.
         found: u32,

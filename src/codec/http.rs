@@ -39,7 +39,7 @@ pub const LINE_BYTES: usize = 8 * 1024;
 pub const HEAD_BYTES: usize = 64 * 1024;
 /// Most fields of a request's head.
 pub const FIELDS: usize = 100;
-/// Interim answers (1xx) before an answer: a server that has nothing else to say never answers.
+/// Largest number of interim answers (1xx) before a final answer.
 pub const MOST_INTERIM: u8 = 100;
 /// Most blank lines in front of a request: some clients end a body with one, and none needs many.
 pub const BLANK_LINES: usize = 8;
@@ -49,7 +49,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// What is asked to be done.
+/// The method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// The resource.
@@ -76,7 +76,7 @@ impl Method {
 /// The head of a request, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// What is asked to be done.
+    /// The method.
     pub method: Method,
     /// To what: the path, decoded, without its leading slashes and without the query.
     pub path: Cow<'a, [u8]>,

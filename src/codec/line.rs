@@ -11,7 +11,7 @@ use crate::buffer::Buffer;
 
 /// No line is as long as what has come without an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a line may have {limit} bytes, its end included")]
+#[error("a line may have at most {limit} bytes, including its end")]
 pub struct TooLong {
     /// The limit, in bytes.
     pub limit: usize,

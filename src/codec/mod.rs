@@ -1,4 +1,4 @@
-//! Messages out of bytes, however they arrive: `echo` (a stream that says of every byte where it belongs), `frame`
+//! Encoders and decoders of messages: `echo` (a stream in which every byte identifies its place), `frame`
 //! (length, checksum, sequence number), `line` and `http`, for clients and servers; `resp` and `raw`, for clients.
 
 pub mod content;
@@ -39,24 +39,24 @@ pub fn part_of(bytes: u64, index: u64, count: u64) -> (u64, u64) {
     (start, border(index + 1) - start)
 }
 
-/// What is spoken on a connection.
+/// The protocol of a connection.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Every byte comes back as it was sent.
+    /// Every byte is sent back unchanged.
     Echo,
-    /// Length-prefixed messages with a sequence number and a checksum; the answer has the length that was asked for.
+    /// Length-prefixed messages with a sequence number and a checksum; the answer has the requested length.
     #[default]
     Frame,
-    /// Every line comes back, once it is whole.
+    /// Every line is sent back when it is complete.
     Line,
-    /// HTTP/1.1, one request again and again on connections that are kept.
+    /// HTTP/1.1: one request, repeated on kept connections.
     Http,
-    /// RESP2, the protocol of redis: one command again and again.
+    /// RESP2, the protocol of redis: one command, repeated.
     Resp,
-    /// Bytes as they are written in the profile, and a delimiter or a length for the answer.
+    /// Bytes from the profile, and a delimiter or a length for the answer.
     Raw,
 }
 
@@ -66,12 +66,12 @@ impl Protocol {
     pub const fn keys(self) -> &'static str {
         match self {
             Self::Echo => "load: payload, of at least one byte",
-            Self::Frame => "load: payload, and answer if it is not as long",
+            Self::Frame => "load: payload, and answer (if it has another length)",
             Self::Line => "load: payload, without the end of the line",
             Self::Http => {
                 "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = \"2xx\" | 200 | [200, 404], \
-                 check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload (the body of a POST), and answer (the length of \
-                 the body that is expected)"
+                 check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload \
+                 (the body of a POST), and answer (the expected length of the body)"
             }
             Self::Resp => {
                 "resp = { command = \"PING\" | \"ECHO\" | \"SET key\" | \"GET key\" | … }; load: payload (the last argument), \
@@ -98,28 +98,28 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// How much of an answer is judged, where the protocol does not say.
+/// How much of an answer is checked, if the protocol does not define it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 #[schemars(transform = with_old_word)]
 pub enum Check {
-    /// Nothing but where it ends: neither its status nor its length nor its bytes
+    /// Only where it ends: neither its status nor its length nor its bytes
     None,
-    /// Its status, and neither its length nor its bytes
+    /// Its status, but neither its length nor its bytes
     Status,
-    /// Its status, and its length: that of the first answer with this status, or load.answer
+    /// Its status and its length, which must be that of the first answer with this status, or load.answer
     Length,
-    /// Its status, its length and every byte, which must be those of the first answer with this status that any connection
-    /// of the group got (behind 4 MiB of all statuses together, by their checksum); also written `same`
+    /// Its status, its length and every byte, which must be those of the first answer with this status in the group
+    /// (after 4 MiB of all statuses together, by their checksum); also written `same`
     #[default]
     #[serde(alias = "same")]
     Bytes,
-    /// The same, where the bytes must be the content that the reference server makes for `/bytes/N`
+    /// As `bytes`, but the bytes must be the content that the reference server generates for `/bytes/N`
     #[value(skip)]
     Content,
-    /// Its status, and its length where load.answer says it
+    /// Its status, and its length if load.answer is set
     #[value(skip)]
     Any,
 }
@@ -143,31 +143,31 @@ impl Check {
 pub struct Answered {
     /// The number of its request on this connection, from 0.
     pub sequence: u64,
-    /// It is well-formed, and says that the request has failed.
+    /// It is well-formed and reports a failed request.
     pub error: bool,
-    /// It says that it is the last one on this connection.
+    /// It announces that it is the last one on this connection.
     pub last: bool,
     /// It says that the server no longer waits for a request (HTTP's 408), and counts as an error: the newest answer, which
     /// [`Decoder::withdraw`] takes back.
     pub gave_up: bool,
 }
 
-/// What checking a stream of answers has found so far.
+/// The results of checking a stream of answers so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tally {
     /// Bytes received and compared.
     pub verified: u64,
-    /// Bytes that were not what they should be at their place.
+    /// Bytes that differ from the expected bytes at their place.
     pub corrupt: u64,
-    /// Messages that came in pieces with other bytes between them.
+    /// Messages that arrived in pieces with other bytes between them.
     pub torn: u64,
-    /// Messages that came whole, but after a later one.
+    /// Messages that arrived whole, but after a later one.
     pub reordered: u64,
-    /// Answers that say that the request has failed.
+    /// Answers that report a failed request.
     #[serde(default)]
     pub errors: u64,
-    /// Of the errors, those that say that the server had too much to do, or too little time: HTTP's 408, 429, 503 and 504;
-    /// RESP's BUSY, LOADING and TRYAGAIN.
+    /// Of the errors, those that report an overloaded server: HTTP's 408, 429, 503 and 504; RESP's BUSY, LOADING and
+    /// TRYAGAIN.
     #[serde(default)]
     pub overloaded: u64,
     /// The first bytes that were wrong; if there were none, the first answer that was an error; if there was none either,
@@ -208,14 +208,14 @@ impl Tally {
     }
 }
 
-/// A place in a connection's received bytes that does not hold what it should.
+/// A place in a connection's received bytes with wrong content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fault {
     /// The connection, by the number of its stream.
     pub stream: u32,
     /// Offset in all bytes that the connection received.
     pub at: u64,
-    /// What was found there instead, where that can be told.
+    /// What was found there instead, if that is known.
     pub found: Option<Origin>,
     /// What is wrong with the answer there, if it is not its content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -245,10 +245,10 @@ impl fmt::Display for Fault {
         }
         match self.found {
             Some(origin) if origin.stream == self.stream => {
-                write!(f, "here is byte {} of this connection's stream", origin.offset)
+                write!(f, "this is byte {} of this connection's stream", origin.offset)
             }
-            Some(origin) => write!(f, "here is byte {} of connection {}", origin.offset, origin.stream),
-            None => f.write_str("the bytes belong to no stream of this run"),
+            Some(origin) => write!(f, "this is byte {} of connection {}", origin.offset, origin.stream),
+            None => f.write_str("the bytes belong to no connection of this run"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the connections of a group say and what they must hear: made once, shared by all of them.
+//! The requests of a group and the checks of their answers, made once and shared by all its connections.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{
     sample::Samples,
 };
 
-/// What the connections of a group say, and what they must hear.
+/// The requests of the connections of a group, and the checks of their answers.
 #[derive(Clone, Debug)]
 pub struct Script(Kind);
 

@@ -31,7 +31,7 @@ pub(super) struct Verifier {
     reordered: u64,
     errors: u64,
     overloaded: u64,
-    /// From here on nothing can be told apart.
+    /// From here on nothing can be decoded.
     lost_at: Option<u64>,
     first: Option<Box<First>>,
     /// The first answer that was an error or could not be understood.
@@ -78,7 +78,7 @@ impl Verifier {
         self.received
     }
 
-    /// Whether nothing can be told apart any more.
+    /// Whether nothing can be decoded any more.
     pub(super) fn is_lost(&self) -> bool {
         self.lost_at.is_some()
     }

@@ -30,7 +30,7 @@ pub(super) fn descriptors(soft: u64, hard: u64) -> Finding {
     } else {
         format!("sudo prlimit --pid $$ --nofile={ENOUGH}:{ENOUGH}")
     };
-    finding.but(State::Limited, format!("no more than {connections} connections at once"), mend)
+    finding.but(State::Limited, format!("at most {connections} connections at once"), mend)
 }
 
 /// A client's port is taken until the connection ends, and 60 s longer (TIME-WAIT) where it closed first.
@@ -39,7 +39,7 @@ pub(super) fn ports(range: &str, reuse: &str) -> Finding {
     let &[first, last] = bounds.as_slice() else {
         return good("client ports", "the range cannot be read".to_string()).but(
             State::Limited,
-            "nobody knows how many clients fit",
+            "the number of possible clients is unknown",
             "sysctl net.ipv4.ip_local_port_range",
         );
     };
@@ -51,7 +51,7 @@ pub(super) fn ports(range: &str, reuse: &str) -> Finding {
         return finding.but(State::Limited, costs, "sysctl -w net.ipv4.tcp_tw_reuse=2");
     }
     if count < 28_000 {
-        let costs = format!("no more than {count} clients from one address to one server port");
+        let costs = format!("at most {count} clients from one address to one server port");
         return finding.but(State::Limited, costs, r#"sysctl -w net.ipv4.ip_local_port_range="1024 65535""#);
     }
     finding
@@ -59,15 +59,17 @@ pub(super) fn ports(range: &str, reuse: &str) -> Finding {
 
 /// `usable` is what the standard library makes of the affinity mask and of the quota of the control group.
 pub(super) fn cores(online: usize, allowed: usize, usable: usize) -> Finding {
-    let finding = good("cores", format!("{online} online, {allowed} allowed to us"));
+    let finding = good("cores", format!("{online} online, {allowed} allowed for badpeer"));
     if allowed < 2 {
-        let costs = "server and clients share one core: neither rates nor latencies are the server's own";
+        let costs =
+            "server and load generator share one core: rates and latencies are not those of the server alone";
         let mend = if online < 2 { "a machine with 2 cores or more" } else { "taskset -pc 0-1 $$" };
         return finding.but(State::Missing, costs, mend);
     }
     if usable < allowed {
-        let costs =
-            format!("a control group allows CPU time worth {usable} cores: pauses that look like latency");
+        let costs = format!(
+            "a control group limits the CPU time to that of {usable} cores: its pauses look like latency"
+        );
         return finding.but(State::Limited, costs, "raise cpu.max of the control group (docker run --cpus)");
     }
     finding
@@ -80,15 +82,16 @@ pub(super) fn topology(topology: &Topology) -> Finding {
     let shared = if server.is_empty() {
         "both sides share it".to_owned()
     } else {
-        format!("CPU {} for the server, {} for the clients", list(&server), list(&clients))
+        format!("CPU {} for the server, {} for the load generator", list(&server), list(&clients))
     };
     let finding = good("core topology", format!("{topology}: {shared}"));
     if topology.is_one_core() {
-        let costs = "server and clients share one physical core: each is slower while the other computes";
+        let costs =
+            "server and load generator share one physical core: each is slower while the other computes";
         return finding.but(State::Limited, costs, "a machine, or an affinity mask, with 2 physical cores");
     }
     if topology.unknown().is_some() {
-        let costs = "server and clients may share a physical core, and slow each other down unseen";
+        let costs = "server and load generator may share a physical core and slow each other down unnoticed";
         return finding.but(State::Missing, costs, "mount sysfs at /sys");
     }
     finding
@@ -124,7 +127,7 @@ pub(super) fn socket_buffers(send: &str, receive: &str) -> Finding {
     if send_most < 1 << 20 || receive_most < 1 << 20 {
         return finding.but(
             State::Limited,
-            "stalls begin earlier than on an ordinary machine, and bulk throughput may be capped",
+            "stalls begin earlier than on other machines, and bulk throughput may be limited",
             r#"sysctl -w net.ipv4.tcp_wmem="4096 16384 4194304" net.ipv4.tcp_rmem="4096 131072 6291456""#,
         );
     }
@@ -137,7 +140,8 @@ pub(super) fn backlog(most: &str) -> Finding {
         return finding;
     }
     let costs = format!(
-        "of a burst of more than {most} new connections some are dropped, and come again 1 s later: such a run is INVALID"
+        "in a burst of more than {most} new connections some are dropped and repeated 1 s later, which makes a run \
+         INVALID"
     );
     finding.but(State::Limited, costs, "sysctl -w net.core.somaxconn=4096")
 }
@@ -148,18 +152,18 @@ pub(super) fn socket_diagnosis() -> Finding {
         Ok(_) => good("sock_diag", "answers".to_string()),
         Err(error) => good("sock_diag", format!("refused: {error}")).but(
             State::Missing,
-            "kernel memory and queues of the server's sockets stay unseen",
-            "modprobe tcp_diag; or leave the sandbox that forbids netlink",
+            "kernel memory and queues of the server's sockets are not measured",
+            "modprobe tcp_diag; or run outside of the sandbox that forbids netlink",
         ),
     }
 }
 
 pub(super) fn proportional_memory() -> Finding {
     match ProcessProbe::new(std::process::id()).and_then(|mut probe| probe.read_pss()) {
-        Ok(_) => good("smaps_rollup", "readable (PSS of our own processes)".to_string()),
+        Ok(_) => good("smaps_rollup", "readable (PSS of processes of the same user)".to_string()),
         Err(error) => good("smaps_rollup", error.to_string()).but(
             State::Missing,
-            "no PSS: memory is judged by RSS, which counts shared pages in full",
+            "no PSS: memory is measured as RSS, which counts shared pages in full",
             "Linux 4.14 or later with CONFIG_PROC_PAGE_MONITOR",
         ),
     }
@@ -193,15 +197,15 @@ fn recent_pressure(pressure: &str) -> f64 {
 fn pressure_finding(share: Result<f64, String>) -> Finding {
     match share {
         Ok(share) => {
-            let found =
-                format!("in the last minute some task waited for a core {:.0} % of the time", share * 100.0);
+            let found = format!("some task waited for a core for {:.0} % of the last minute", share * 100.0);
             let finding = good("CPU pressure", found);
             if share < gate::NOTABLE_PRESSURE {
                 return finding;
             }
             finding.but(
                 State::Limited,
-                "other programs take the cores: latencies are theirs too, and clients that stand still make a run INVALID",
+                "other programs use the cores: they increase latencies, and stalls of the load generator make a run \
+                 INVALID",
                 "end other programs, or wait for them; `ps -eo pcpu,args --sort=-pcpu | head`",
             )
         }
@@ -215,15 +219,15 @@ fn pressure_finding(share: Result<f64, String>) -> Finding {
 
 /// `steal_and_all` is the time that other guests took, and all time there was, since the machine was booted.
 fn steal_finding(steal_and_all: Option<(u64, u64)>, guest: bool) -> Finding {
-    let costs = "a neighbor on the same host may slow the run unseen";
+    let costs = "other guests of the same host may slow the run down unnoticed";
     let Some((steal, all)) = steal_and_all else {
         return good("steal time", "not readable".to_string()).but(State::Missing, costs, "mount /proc");
     };
     if steal == 0 && guest {
         return good("steal time", "0 since boot, in a virtual machine".to_string()).but(
             State::Limited,
-            format!("perhaps the hypervisor hides it: {costs}"),
-            "nothing from inside; run pairs, and compare only those",
+            format!("the hypervisor may hide it: {costs}"),
+            "nothing can be done from inside; measure pairs (`badpeer compare`), and compare only those",
         );
     }
     let share = steal as f64 / all.max(1) as f64;
@@ -232,9 +236,10 @@ fn steal_finding(steal_and_all: Option<(u64, u64)>, guest: bool) -> Finding {
         return finding;
     }
     let limit = gate::MOST_STEAL * 100.0;
-    let costs =
-        format!("rates and latencies vary with the neighbors; a run with {limit:.0} % or more is INVALID");
-    finding.but(State::Limited, costs, "a machine, or an instance type, with cores of its own")
+    let costs = format!(
+        "rates and latencies vary with other guests of the host; a run with {limit:.0} % or more is INVALID"
+    );
+    finding.but(State::Limited, costs, "a machine or instance type with dedicated cores")
 }
 
 pub(super) fn counters(tried: Result<&str, String>, paranoid: &str) -> Finding {
@@ -243,7 +248,7 @@ pub(super) fn counters(tried: Result<&str, String>, paranoid: &str) -> Finding {
         Ok(scope) => good("counters", paranoid_is(&format!("instructions are counted {scope}"))),
         Err(reason) => good("counters", paranoid_is(&reason)).but(
             State::Missing,
-            "no instruction counts; CPU time is compared instead, which varies more",
+            "instructions are not counted; CPU time is compared instead, which varies more",
             if last_number(paranoid) > 2 {
                 "sysctl -w kernel.perf_event_paranoid=2"
             } else {
@@ -290,7 +295,7 @@ mod tests {
         assert_eq!(one.state, State::Limited);
         assert_eq!(
             one.found,
-            "1 physical core of 2 hardware threads (0+1): CPU 0 for the server, 1 for the clients"
+            "1 physical core of 2 hardware threads (0+1): CPU 0 for the server, 1 for the load generator"
         );
         let hidden = Topology::of(&[0, 1], |_| Err(std::io::Error::other("no sysfs")));
         assert_eq!(topology(&hidden).state, State::Missing);

@@ -1,4 +1,4 @@
-//! Messages that arrive in pieces: what it costs to look after each piece whether the message is whole.
+//! Messages that arrive in pieces: the cost of checking after each piece whether the message is complete.
 
 use super::cpu_ns;
 use crate::{

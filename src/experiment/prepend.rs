@@ -1,4 +1,4 @@
-//! A length header in front of a body that is there already: what moves, and how often the kernel is called.
+//! A length header in front of an existing body: the bytes moved, and the system calls.
 
 use std::{
     fs::File,

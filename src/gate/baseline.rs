@@ -1,5 +1,5 @@
-//! Did it get worse since a run that was kept? Weaker than pairs: the two were measured at different times, so whatever
-//! drifted on the machine between them looks like a change of the server.
+//! The comparison of a run with a stored baseline. It is weaker than pairs: the two were measured at different times,
+//! so a drift of the machine looks like a change of the server.
 //!
 //! The rule does without a model of the noise. The repeats of each side are taken as they are: a number is a REGRESSION if
 //! every new repeat is worse than every old one by more than the floor, a PASS if no new repeat is worse than any old one by
@@ -8,8 +8,8 @@
 //! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
 //! of each, of more than twelve numbers none would be.
 //!
-//! Numbers that stand still unless something is wrong (shares of errors, silent connections) are gated as well, and count
-//! among the numbers only where one of them moved: two that are the same part never.
+//! Metrics that do not move unless something is wrong (shares of errors, silent connections) are gated as well, and
+//! count among the numbers only where one of them moved: two that are the same part never.
 //!
 //! A run with errors or silence is none to compare with, and FAILs against one that is.
 
@@ -44,23 +44,23 @@ pub struct BaselineComparison {
     pub commit: Option<String>,
     /// What else is different than the server: another machine, kernel, badpeer or profile. Then only counts are gated.
     pub differs: Vec<String>,
-    /// Every number that both have.
+    /// Every metric that both have.
     pub numbers: Vec<MetricChange>,
-    /// Numbers that the baseline has and this run has not, whichever of their profiles names them.
+    /// Metrics that the baseline has and this run lacks, whichever of their profiles names them.
     #[serde(default)]
     pub lost: Vec<String>,
-    /// Numbers that this run has and the baseline has not.
+    /// Metrics that this run has and the baseline lacks.
     #[serde(default)]
     pub new: Vec<String>,
-    /// What of this run makes it a FAIL whatever the baseline was: errors, and requests that nobody answered.
+    /// Errors and unanswered requests of this run, which make it a FAIL against any baseline.
     #[serde(default)]
     pub faults: Vec<String>,
-    /// What it all comes to.
+    /// The verdict of the comparison.
     #[serde(rename = "call")]
     pub verdict: GateVerdict,
 }
 
-/// A number then and now. Shares are of the baseline's, more being worse: 0.1 is 10 % worse.
+/// A metric then and now. Shares are relative to the baseline; positive is worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricChange {
     /// What is gated, and how.
@@ -76,13 +76,13 @@ pub struct MetricChange {
     pub low: f64,
     /// How much worse the worst new repeat is than the best old one.
     pub high: f64,
-    /// What is said; `None`: shown, and not gated.
+    /// The verdict; `None`: shown, but not gated.
     #[serde(rename = "call")]
     pub verdict: Option<GateVerdict>,
 }
 
 impl MetricChange {
-    /// Whether it is a number that stands still unless something is wrong, and stood still.
+    /// Whether it is a metric that does not move unless something is wrong, and did not move.
     #[must_use]
     pub fn stood_still(&self) -> bool {
         let within = |change: f64| change.ln_1p().abs() <= self.gated.floor.ln_1p();
@@ -162,7 +162,7 @@ fn correct(numbers: &mut [MetricChange]) {
     }
 }
 
-/// The number in the trials that prove something and have enough of it.
+/// The number in the repeats that prove something and have enough of it.
 fn values(name: &str, point: &Point) -> Vec<f64> {
     plain(&figures(name, point))
 }
@@ -171,11 +171,11 @@ fn plain(figures: &[Figure]) -> Vec<f64> {
     figures.iter().map(|figure| figure.value).collect()
 }
 
-/// A number of a trial.
+/// A number of a repeat.
 #[derive(Clone, Copy)]
 struct Figure {
     value: f64,
-    /// Nobody knows how much more it is.
+    /// It is a lower bound.
     is_lower_bound: bool,
 }
 
@@ -220,7 +220,7 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
     let is_gated = is_same_setting || is_count(&gated.name);
     let verdict = is_gated.then(|| {
         let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
-        // Of what stands still unless something is wrong, extremes of a few repeats say little: their middles do.
+        // Of metrics that do not move unless something is wrong, extremes of a few repeats say little: their middles do.
         let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
@@ -249,7 +249,7 @@ fn is_count(name: &str) -> bool {
     })
 }
 
-/// Whether two profiles ask for the same, whatever they say of it and expect of it.
+/// Whether two profiles run the same load on the same server, whatever their titles and expectations.
 #[must_use]
 pub fn is_same_setting(one: &Profile, other: &Profile) -> bool {
     let setting = |profile: &Profile| {
@@ -278,10 +278,10 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
     let mut differs: Vec<String> = pairs
         .into_iter()
         .filter(|(_, then, here)| then != here)
-        .map(|(what, then, here)| format!("another {what}: {then} then, {here} now"))
+        .map(|(what, then, here)| format!("the {what} changed: {then} then, {here} now"))
         .collect();
     if !is_same_setting(&baseline.profile, &now.profile) || baseline.files != now.files {
-        differs.push("the profile asks for something else now".to_owned());
+        differs.push("the profile has changed".to_owned());
     }
     differs
 }

@@ -1,4 +1,4 @@
-//! What many comparisons of a server with itself, or with a worse one, say about the gate.
+//! The rates of false alarms and of detection, from many comparisons.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +15,24 @@ pub struct Calibration {
     comparisons: Vec<PairedComparison>,
 }
 
-/// What it says about the gate.
+/// The result of the calibration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CalibrationSummary {
-    /// Comparisons that could say something.
+    /// Comparisons that had a verdict.
     pub gates: usize,
-    /// Comparisons in which too few pairs stood: they could raise no alarm, and count for nothing.
+    /// Comparisons with too few valid pairs, which do not count.
     pub invalid: usize,
-    /// How many gates said REGRESSION, or FAIL.
+    /// How many comparisons ended with REGRESSION or FAIL.
     pub alarms: usize,
     /// Of a server with itself, the rate of false alarms is below this, with 95 % confidence (Clopper–Pearson).
     pub alarm_rate_below: Option<f64>,
-    /// What was found about each number.
+    /// The result for each metric.
     pub numbers: BTreeMap<String, NumberSummary>,
     /// How long all of it took, in seconds.
     pub seconds: f64,
 }
 
-/// What many comparisons found about one number.
+/// The result of many comparisons for one metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NumberSummary {
     /// How often it failed the first stage.
@@ -58,7 +58,7 @@ impl Calibration {
         self.comparisons.push(comparison);
     }
 
-    /// How many said REGRESSION, or FAIL.
+    /// How many ended with REGRESSION or FAIL.
     #[must_use]
     pub fn alarms(&self) -> usize {
         let is_alarm = |comparison: &&PairedComparison| {
@@ -67,7 +67,7 @@ impl Calibration {
         self.comparisons.iter().filter(is_alarm).count()
     }
 
-    /// What they say together.
+    /// Their combined result.
     #[must_use]
     pub fn summary(&self) -> CalibrationSummary {
         let mut numbers: BTreeMap<String, Vec<Looked<'_>>> = BTreeMap::new();

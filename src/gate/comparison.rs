@@ -1,4 +1,4 @@
-//! A comparison as it is kept, and what it comes to.
+//! A comparison of two servers as it is stored, and its verdict.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +20,13 @@ pub const COMPARISON_FORMAT: u32 = 1;
 pub struct Origin {
     /// The profile's name.
     pub name: String,
-    /// The server that was compared with.
+    /// The base.
     pub base: String,
-    /// The server that was judged.
+    /// The head.
     pub head: String,
-    /// Decided the order within each pair, and the clients of both trials.
+    /// Seed of the order within each pair, and of the clients in both repeats.
     pub seed: u64,
-    /// Pairs that were asked for, at each point.
+    /// Requested pairs at each point.
     pub asked: u32,
     /// When it started (RFC 3339).
     #[serde(default)]
@@ -38,12 +38,12 @@ pub struct Origin {
     /// Why it ended before all pairs were measured; `None` if it did not.
     #[serde(default)]
     pub broken_off: Option<String>,
-    /// The last words of the head, if it ended by itself under load and the base did not.
+    /// The last output of the head, if it exited by itself under load and the base did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_died: Option<String>,
 }
 
-/// Two servers under one profile, and what is said of each number.
+/// A comparison of two servers under one profile, with a verdict for each metric.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(rename = "Comparison")]
 pub struct PairedComparison {
@@ -56,37 +56,37 @@ pub struct PairedComparison {
     /// What was compared.
     #[serde(flatten)]
     pub origin: Origin,
-    /// What it all comes to.
+    /// The verdict of the comparison.
     #[serde(rename = "call")]
     pub verdict: GateVerdict,
-    /// Every number that was gated.
+    /// Every gated metric.
     pub findings: Vec<Finding>,
-    /// What the profile expects, judged of the head; `None` where it was not judged at all.
+    /// The expectations of the profile, judged for the head; `None` if they were not judged.
     #[serde(default)]
     pub expected: Option<Vec<Expected>>,
-    /// What the profile expects and trials so short cannot tell, with the reason.
+    /// The expectations that could not be judged in so short repeats, with the reason.
     #[serde(default)]
     pub not_judged: Vec<String>,
-    /// How much shorter than the profile asks for the trials were; `None` if they were not.
+    /// The shorter window of the repeats; `None` if it was the profile's.
     #[serde(default)]
     pub window: Option<Window>,
-    /// What would have been gated, and had too little to go by; with the point of the sweep, where there is one.
+    /// Metrics that could not be gated for lack of data, with the point of the sweep, if there is one.
     pub not_gated: Vec<String>,
-    /// Why it is no PASS, beside what is said of the numbers: sentences.
+    /// Other reasons why it is not a PASS, as sentences.
     #[serde(default)]
     pub doubts: Vec<String>,
-    /// What the head did wrong and the base did not, whatever the profile expects.
+    /// Faults of the head that the base does not have, whatever the profile expects.
     #[serde(default)]
     pub faults: Vec<Expected>,
     /// Why pairs were dropped.
     pub dropped: Vec<String>,
-    /// What the host did meanwhile.
+    /// What the host did in the repeats.
     #[serde(default)]
     pub host: Disturbance,
 }
 
-/// What the host did in each trial, base and head of each pair in turn; absent where it was not measured. For a reader: pairs
-/// are dropped by the rule of [`Pair::dropped`] alone.
+/// What the host did in each repeat, base and head of each pair in turn; absent where it was not measured. For a
+/// reader: pairs are dropped by the rule of [`Pair::dropped`] alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Disturbance {
     /// Share of a core that other guests took.
@@ -109,8 +109,8 @@ impl Disturbance {
 }
 
 impl PairedComparison {
-    /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the trials may have been
-    /// shorter than they ask for.
+    /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the repeats may have
+    /// been shorter than they ask for.
     #[must_use]
     pub fn of(origin: Origin, cells: &[Cell], profiles: &[Profile], window: Option<Window>) -> Self {
         let findings = compare(cells);
@@ -154,12 +154,12 @@ impl PairedComparison {
         }
     }
 
-    /// The numbers of which that is said.
+    /// The metrics with this verdict.
     pub fn findings_with(&self, verdict: GateVerdict) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
-    /// The numbers that are worth a line: all but those that stood still, as they should.
+    /// The metrics that reports list: all except those that did not move, as they should.
     pub fn telling(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.verdict != GateVerdict::Pass || !finding.stood_still())
     }
@@ -197,25 +197,29 @@ fn not_gated(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<St
     meant(cells, is_meant).map(of).collect()
 }
 
-/// What speaks against a PASS though no number does.
+/// Reasons against a PASS other than metrics.
 fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<String> {
     let mut doubts = Vec::new();
-    doubts.extend(broken_off.map(|why| format!("It ended before all pairs were measured: {why}.")));
+    doubts
+        .extend(broken_off.map(|why| format!("The comparison ended before all pairs were measured: {why}.")));
     let one_sided = names(cells, Cell::is_one_sided);
     if !one_sided.is_empty() {
         let names = one_sided.join(", ");
-        doubts.push(format!("In many pairs only one of the two has a number that counts: {names}."));
+        doubts.push(format!("In many pairs only one side has enough data for: {names}."));
     }
     if !asked.is_empty() {
-        doubts.push(format!("The profile's [gate] names what could not be gated: {}.", asked.join(", ")));
+        doubts.push(format!(
+            "The profile's [gate] names metrics that could not be gated: {}.",
+            asked.join(", ")
+        ));
     }
     let unproven = cells.iter().flat_map(Cell::standing).flat_map(|pair| [&pair.base, &pair.head]);
     if let Some(why) = unproven.flat_map(|trial| &trial.unproven).next() {
-        doubts.push(format!("Nothing was shown: {}.", why.trim_end_matches('.')));
+        doubts.push(format!("The fault had no effect: {}.", why.trim_end_matches('.')));
     }
     let few = cells.iter().filter(|cell| cell.has_too_few()).count();
     if few > 0 && cells.len() > 1 {
-        doubts.push(format!("Too few pairs stand at {few} of {} points.", cells.len()));
+        doubts.push(format!("There are too few valid pairs at {few} of {} points.", cells.len()));
     }
     doubts
 }
@@ -229,10 +233,10 @@ fn unserved_by_base(cells: &[Cell], profiles: &[Profile]) -> Vec<String> {
         unserved(profile, &points[0], &verdicts).into_iter().filter_map(|verdict| verdict.reason)
     };
     let all = cells.iter().zip(profiles).flat_map(at);
-    all.map(|reason| format!("Of the base: {reason}")).collect()
+    all.map(|reason| format!("Base: {reason}")).collect()
 }
 
-/// What it all comes to; where there is doubt it is no PASS.
+/// The verdict of the comparison; with doubts it is not a PASS.
 fn worst<'a>(
     findings: &[Finding],
     expected: impl Iterator<Item = &'a Expected>,

@@ -1,4 +1,4 @@
-//! Evictions of which a server tells another time than was seen from outside.
+//! Evictions whose reported time differs from the observation from outside.
 
 use crate::{
     record::{Eviction, Trial},
@@ -12,11 +12,14 @@ pub fn dispute(trial: &Trial, tick_ns: u64) -> Option<String> {
     let worst = worst(trial).filter(|eviction| eviction.disagreement_ns > tick_ns)?;
     let claimed =
         worst.claimed_lateness_ns.map(|ns| format!(" {} after the end of its timeout,", time(ns as f64)));
-    let lateness = worst
-        .lateness_ns
-        .map(|ns| format!("; with the profile's timeout, and as seen, it came {} after it", time(ns as f64)));
+    let lateness = worst.lateness_ns.map(|ns| {
+        format!(
+            "; by the profile's timeout and the observation it came {} after the end of the timeout",
+            time(ns as f64)
+        )
+    });
     Some(format!(
-        "the server tells of an eviction ({}){} and what was seen from outside differs from that by {} at least{}",
+        "the server reported an eviction ({}){} which differs from the observation from outside by at least {}{}",
         worst.reason,
         claimed.unwrap_or_default(),
         time(worst.disagreement_ns as f64),
@@ -45,7 +48,7 @@ mod tests {
         let trial = Trial { evictions: vec![eviction(5), eviction(190_000_000)], ..Trial::default() };
         let sentence = dispute(&trial, 1_000_000).expect("a sentence");
         assert!(
-            sentence.contains("(send_timeout) 1 ms after") && sentence.contains("190 ms at least"),
+            sentence.contains("(send_timeout) 1 ms after") && sentence.contains("at least 190 ms"),
             "{sentence}"
         );
         assert_eq!(dispute(&trial, 200_000_000), None);

@@ -1,4 +1,4 @@
-//! What a profile expects, of the servers of a comparison.
+//! The expectations of a profile, judged for the servers of a comparison.
 
 use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
@@ -15,41 +15,41 @@ use crate::{
     stats,
 };
 
-/// An expectation of the profile, and what came of it in the pairs that stand.
+/// An expectation of the profile, and its verdict over the valid pairs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Expected {
     /// The point of the sweep.
     pub axes: IndexMap<String, String>,
-    /// Of the server that is judged.
+    /// The verdict for the head.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// The same of the server that is compared with, which is not judged by it.
+    /// The same for the base, which is only shown.
     pub base: Outcome,
     /// How it was judged.
     #[serde(default)]
     pub judged: Judged,
 }
 
-/// How an expectation was judged of trials that may be shorter than the profile asks for.
+/// How an expectation was judged if repeats were shorter than the profile's window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
-    /// The trials were as long as the profile asks for.
+    /// The repeats were as long as the profile's window.
     #[default]
     Whole,
-    /// The number of the shorter trials as it is.
+    /// The value of the shorter repeats as it is.
     AsItIs,
-    /// A count of the shorter trials, multiplied by how much longer the profile's window is.
+    /// A count of the shorter repeats, scaled to the profile's window.
     Scaled,
 }
 
-/// What is expected of the head at every point, and what could not be judged of trials so short, with the reason.
+/// What is expected of the head at every point, and what could not be judged of repeats so short, with the reason.
 ///
-/// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every trial; of a
-/// time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all trials, as with so
-/// many the worst one says more about the machine. What no load excuses ([`crate::metric::Definite`]) counts in every trial,
-/// also of a pair that was dropped, however short it was. What trials that are shorter than the profile's can tell is said in
-/// the notes that are returned beside.
+/// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every repeat;
+/// of a time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all repeats, as
+/// with so many the worst one says more about the machine. What no load excuses ([`crate::metric::Definite`]) counts in
+/// every repeat, also of a pair that was dropped, however short it was. What repeats that are shorter than the
+/// profile's can tell is said in the notes that are returned beside.
 #[must_use]
 pub fn expected(
     profiles: &[Profile],
@@ -123,7 +123,7 @@ fn wrong_on_both_sides(profile: &Profile, heads: &[Point], bases: &[Point], inde
         .collect()
 }
 
-/// Whether a number differs from trial to trial though nothing is wrong, or because the machine was busy.
+/// Whether a number differs from repeat to repeat though nothing is wrong, or because the machine was busy.
 fn scatters(stat: Stat) -> bool {
     use Metric::{
         ListenDrops, ListenerDrops, Lost, Refused, SilentConnections, Skipped, TimedOut, Unanswered,
@@ -133,9 +133,9 @@ fn scatters(stat: Stat) -> bool {
     stat.metric.spec().noise > 0.0 || by_load.contains(&stat.metric)
 }
 
-/// What the head does wrong and the base does not, at every point: a wrong byte, in any trial, also in one that proves
-/// nothing else, as no load makes a byte wrong; answers that are errors, in half of the trials or more. Nobody need expect
-/// their absence in so many words.
+/// What the head does wrong and the base does not, at every point: a wrong byte, in any repeat, also in one that proves
+/// nothing else, as no load makes a byte wrong; answers that are errors, in half of the repeats or more. Nobody need
+/// expect their absence in so many words.
 #[must_use]
 pub fn faults(cells: &[Cell]) -> Vec<Expected> {
     cells.iter().flat_map(faults_at).collect()
@@ -167,7 +167,7 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
     wrong
         .map(|name| Expected {
             axes: cell.axes.clone(),
-            verdict: Verdict::new(name, "= 0, as of the base", worst(name), Outcome::Fail),
+            verdict: Verdict::new(name, "= 0, as for the base", worst(name), Outcome::Fail),
             base: Outcome::Pass,
             judged: Judged::Whole,
         })
@@ -187,8 +187,8 @@ fn point(cell: &Cell, pairs: &[&Pair], side: fn(&Pair) -> &Trial) -> Point {
     }
 }
 
-/// The points with one trial each, that has the median of every number which all of its trials have. Where the median lies
-/// among the trials in which the number is a lower bound, it is one, too.
+/// The points with one repeat each, that has the median of every number which all of its repeats have. Where the median
+/// lies among the repeats in which the number is a lower bound, it is one, too.
 fn medians(points: &[Point]) -> Vec<Point> {
     let typical = |point: &Point| {
         let mut trial = point.trials.first()?.clone();
@@ -205,7 +205,7 @@ fn medians(points: &[Point]) -> Vec<Point> {
     points.iter().map(one).collect()
 }
 
-/// The median of a number over the trials, and why it is a lower bound if it is one; `None` if one of them lacks it.
+/// The median of a number over the repeats, and why it is a lower bound if it is one; `None` if one of them lacks it.
 fn median(trials: &[Trial], name: &str) -> Option<(f64, Option<String>)> {
     let values: Vec<(Option<&String>, f64)> = trials
         .iter()

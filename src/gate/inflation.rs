@@ -1,5 +1,5 @@
-//! How much of a latency is the harness's own doing: requests that it started late, and answers that it read late because
-//! it stood still.
+//! How much of a latency was caused by the load generator, which started requests late, or read answers late because it
+//! was stalled.
 
 use crate::{
     metric::{Fold, Metric, Stat},
@@ -7,14 +7,13 @@ use crate::{
     record::{GroupResult, Trial},
 };
 
-/// A latency of which the harness made up more than this share is not judged, unless it stayed below its limit all the
-/// same.
+/// A latency of which the load generator caused more than this share is not judged, unless it stayed below its limit.
 pub const MOST_OWN_SHARE: f64 = 0.2;
 /// Pauses shorter than this are not added up in `harness_paused`, in nanoseconds.
 const PAUSE_NS: f64 = 50e6;
 
-/// The share of a group's latency, from 0 to 1, that the harness itself made up in this trial: by starting requests late,
-/// or by standing still while answers lay there to be read. 0 for numbers that are no latencies.
+/// The share of a group's latency, from 0 to 1, that the load generator caused in this repeat, by starting requests
+/// late or by being stalled while answers waited to be read. 0 for metrics that are not latencies.
 #[must_use]
 pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {
     let Some(result) = trial.group(&group.name) else { return 0.0 };

@@ -1,4 +1,4 @@
-//! What each expectation comes to.
+//! The verdict of each expectation.
 
 mod excuse;
 
@@ -20,13 +20,13 @@ use crate::{
 
 /// What each expectation that the profile writes comes to at the point of this number. Every repeat must meet it; where
 /// nothing was measured, here or at the point that is compared with, it is INCONCLUSIVE. A number that no load excuses
-/// ([`Definite`]) is FAIL in whatever trial it is found.
+/// ([`Definite`]) is FAIL in whatever repeat it is found.
 #[must_use]
 pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> {
     judge_each(&profile.expectations(), profile, points, index)
 }
 
-/// What these expectations come to.
+/// The verdicts of these expectations.
 pub(super) fn judge_each(
     expectations: &[Expectation],
     profile: &Profile,
@@ -38,8 +38,8 @@ pub(super) fn judge_each(
     meant.map(|expectation| here.verdict(expectation)).collect()
 }
 
-/// What an expectation comes to at the point of this number where a trial has what no load excuses, and FAILs whatever the
-/// other trials say; `None` where none has.
+/// What an expectation comes to at the point of this number where a repeat has what no load excuses, and FAILs whatever
+/// the other repeats say; `None` where none has.
 pub(super) fn fault(
     expectation: &Expectation,
     profile: &Profile,
@@ -61,7 +61,7 @@ pub(super) fn is_definite(expectation: &Expectation, figure: f64) -> bool {
     expectation.conditions.iter().any(|condition| condition.missed_by(figure) == Some(side))
 }
 
-/// The number of that name in every whole trial of the point; `None` if one of them lacks it. Some may be lower bounds
+/// The number of that name in every whole repeat of the point; `None` if one of them lacks it. Some may be lower bounds
 /// ([`censored_by`]).
 #[must_use]
 pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
@@ -69,7 +69,7 @@ pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
     values.filter(|values| !values.is_empty())
 }
 
-/// Why the number of that name is a lower bound in one of the trials of the point, if it is.
+/// Why the number of that name is a lower bound in one of the repeats of the point, if it is.
 #[must_use]
 pub fn censored_by<'a>(point: &'a Point, number: &str) -> Option<&'a str> {
     point.trials.iter().find_map(|trial| trial.censored.get(number)).map(String::as_str)
@@ -79,7 +79,7 @@ fn whole(point: &Point) -> impl Iterator<Item = &Trial> {
     point.trials.iter().filter(|trial| !trial.cut_short)
 }
 
-/// The number of that name in a trial, as far as it is known, and why it is a lower bound, if it is one.
+/// The number of that name in a repeat, as far as it is known, and why it is a lower bound, if it is one.
 fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Option<&'a str>)> {
     let figure = *trial.summary.get(&expectation.number)?;
     let cause = trial.censored.get(&expectation.number).map(String::as_str);
@@ -92,7 +92,7 @@ fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Opti
     Some((known, cause))
 }
 
-/// Why a number is a lower bound where requests were never started.
+/// Why a metric is a lower bound if requests were never started.
 const SKIPPED: &str = "skipped";
 
 /// A point of a sweep among the others.
@@ -105,7 +105,7 @@ struct Here<'a> {
 /// The number that an expectation is judged by, and why it is a lower bound, if it is one; `None` where none was measured.
 type Shown<'a> = Option<(f64, Option<&'a str>)>;
 
-/// What a condition comes to in one trial.
+/// The result of a condition in one repeat.
 struct Weighed<'a> {
     figure: f64,
     cause: Option<&'a str>,
@@ -128,8 +128,8 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// A number that breaks the expectation and that no load excuses, in any trial: also in one that is invalid or was cut
-    /// short. The worst of several.
+    /// A number that breaks the expectation and that no load excuses, in any repeat: also in one that is invalid or was
+    /// cut short. The worst of several.
     fn fault(&self, expectation: &Expectation) -> Option<f64> {
         let is_broken =
             |trial: &&Trial| inexcusable(trial, expectation).is_some_and(|f| is_definite(expectation, f));
@@ -139,8 +139,8 @@ impl<'a> Here<'a> {
         broken.reduce(if is_below { f64::min } else { f64::max })
     }
 
-    /// The measured number that is hardest on the expectation, and what it comes to where trials must be valid; why it is
-    /// the clients' own, if it is.
+    /// The measured number that is hardest on the expectation, and what it comes to where repeats must be valid; why it
+    /// is the clients' own, if it is.
     fn outcome(&self, expectation: &Expectation) -> (Shown<'a>, Outcome, Option<String>) {
         let (shown, outcome) = self.weigh(expectation);
         let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
@@ -158,7 +158,7 @@ impl<'a> Here<'a> {
         if is_spoilt { (shown, Outcome::Invalid, own) } else { (shown, outcome, None) }
     }
 
-    /// Whether the expectation fails in a trial that nobody disturbed, or by more than others explain.
+    /// Whether the expectation fails in a repeat that nobody disturbed, or by more than others explain.
     fn fails_anyhow(&self, expectation: &Expectation) -> bool {
         whole(self.point).any(|trial| {
             let Some((known, _)) = known(trial, expectation) else { return false };
@@ -199,7 +199,7 @@ impl<'a> Here<'a> {
         })
     }
 
-    /// What an alternative compares the expectation's number of this trial with, where that was measured and is known.
+    /// What an alternative compares the expectation's number of this repeat with, where that was measured and is known.
     fn limit(&self, trial: &Trial, expectation: &Expectation, wanted: &Wanted) -> Option<f64> {
         match wanted {
             Wanted::Number(limit) => Some(*limit),
@@ -216,7 +216,7 @@ impl<'a> Here<'a> {
         }
     }
 
-    /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
+    /// The measured number that is hardest on the expectation, and whether all conditions hold in all repeats.
     fn weigh(&self, expectation: &Expectation) -> (Shown<'a>, Outcome) {
         let whole: Vec<&Trial> = whole(self.point).collect();
         let numbers: Vec<_> =
@@ -224,7 +224,7 @@ impl<'a> Here<'a> {
         if numbers.is_empty() {
             return (None, Outcome::Inconclusive);
         }
-        // A trial that lacks the number cannot hold, and does not hide another that fails.
+        // A repeat that lacks the number cannot hold, and does not hide another that fails.
         let is_complete = numbers.len() == whole.len();
         let (mut shown, mut outcome) =
             (None, if is_complete { Outcome::Pass } else { Outcome::Inconclusive });
@@ -292,14 +292,14 @@ impl<'a> Here<'a> {
         let trials: Vec<&Trial> = others.chain([self.point]).flat_map(|point| &point.trials).collect();
         let is_put_off = |trial: &Trial| !is_wait(metric) && clients_were_put_off(trial, &group.name);
         if trials.iter().any(|trial| limited(trial) || is_put_off(trial)) {
-            return Some("The clients were the limit, not the server".to_owned());
+            return Some("The load generator was the limit, not the server".to_owned());
         }
-        // A latency that the harness made up itself is as little the server's.
+        // A latency that the load generator made up itself is as little the server's.
         let own = trials.iter().map(|trial| own_share(trial, group, metric)).fold(0.0, f64::max);
         (own > MOST_OWN_SHARE).then(|| {
             format!(
-                "{:.0} % of a latency of `{}` is the clients' own, not the server's: they started requests late, or stood \
-                 still while answers came in",
+                "{:.0} % of a latency of `{}` was caused by the load generator, not by the server: it started \
+                 requests late, or was stalled while answers arrived",
                 own * 100.0,
                 group.name
             )
@@ -307,7 +307,8 @@ impl<'a> Here<'a> {
     }
 }
 
-/// The trial that is hardest on the condition: one that fails it before one that cannot be told before one that meets it.
+/// The repeat that is hardest on the condition: one that fails it before one that cannot be told before one that meets
+/// it.
 fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>) -> Option<Weighed<'a>> {
     let rank = |holds| match holds {
         Some(false) => 2,
@@ -320,8 +321,8 @@ fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>)
     trials.reduce(|hardest, next| if is_harder(&next, &hardest) { next } else { hardest })
 }
 
-/// The number of that name in a trial, as far as no load excuses it: an answer that says that the server was overloaded is an
-/// error that a busy machine makes.
+/// The number of that name in a repeat, as far as no load excuses it: an answer that says that the server was
+/// overloaded is an error that a busy machine makes.
 fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
     let figure = *trial.summary.get(&expectation.number)?;
     let metric = expectation.stat.metric;

@@ -1,5 +1,5 @@
-//! What was lost on the way to a figure: evictions that the server no longer lists, connections that no look saw. Where it is
-//! more than a little, the figure that is made of the rest is none.
+//! Lost events: evictions that the server no longer lists, and connections that no sample showed. If more than 1 % of
+//! the events of a figure is lost, the figure counts as not measured.
 
 use crate::{
     metric::{Metric, group_of},
@@ -13,7 +13,8 @@ pub const MOST_LOST: f64 = 0.01;
 /// Timeouts that count from what a look at the server's sockets can tell.
 const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_timeout"];
 
-/// Whether more than [`MOST_LOST`] is missing of what this number of a trial is made of: then it is none, and is not gated.
+/// Whether more than [`MOST_LOST`] is missing of what this number of a repeat is made of: then it is none, and is not
+/// gated.
 pub(super) fn lacks(metric: Metric, group: &str, trial: &Trial) -> bool {
     let lacks_evictions = || {
         let (gone, strange, all) = unlisted(trial);
@@ -35,7 +36,7 @@ pub(super) fn lacks(metric: Metric, group: &str, trial: &Trial) -> bool {
     }
 }
 
-/// The name of a number of these trials, with the reason where it is not gated because too much is missing in it.
+/// The name of a number of these repeats, with the reason where it is not gated because too much is missing in it.
 pub(super) fn with_reason<'a>(
     name: String,
     number: &str,
@@ -46,7 +47,7 @@ pub(super) fn with_reason<'a>(
     let is_incomplete =
         |trial: &Trial| trial.summary.contains_key(number) && metric.is_some_and(|m| lacks(m, group, trial));
     if trials.any(is_incomplete) {
-        format!("{name} (more than {:.0} % of what it is made of is missing)", MOST_LOST * 100.0)
+        format!("{name} (more than {:.0} % of its events are missing)", MOST_LOST * 100.0)
     } else {
         name
     }
@@ -71,8 +72,8 @@ fn ended_unseen(trial: &Trial, group: &str) -> (f64, f64) {
     (of(Metric::EndedUnseen).unwrap_or(0.0), of(Metric::ServerEnded).unwrap_or(0.0))
 }
 
-/// Why the trial proves nothing, and what a reader must know: too much is missing of what an expected figure is made of, or
-/// of one that nobody expects anything of.
+/// Why the repeat proves nothing, and what a reader must know: too much is missing of what an expected figure is made
+/// of, or of one that nobody expects anything of.
 #[must_use]
 pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     let mut findings = super::Findings::default();
@@ -84,22 +85,22 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     let (gone, strange, all) = unlisted(trial);
     if is_much(gone + strange, all) {
         let sentence = format!(
-            "the server's list of evictions lacks {gone} of {all}, and {strange} belong to no connection of the clients: how late \
-             evictions came is not known. Make the run shorter, or evict fewer",
+            "the server's list of evictions lacks {gone} of {all}, and {strange} belong to no connection of the \
+             clients, so the lateness of evictions is not known. Make the run shorter, or evict fewer clients",
         );
         tell(sentence, expects(&LATENESS) || expects(&[Metric::EvictionSeenP50]));
     }
     let (unseen, timed, by_word) = taken_on_trust(trial);
     if is_much(unseen as f64, timed as f64) {
         let sentence = format!(
-            "of {unseen} of {timed} evictions no look at the server's sockets tells when they were due: how late they came is \
-             the server's word alone. Sample more often (sample_every)"
+            "for {unseen} of {timed} evictions no sample of the server's sockets shows when they were due, so their \
+             lateness is known only from the server. Sample more often (sample_every)"
         );
         tell(sentence, expects(&LATENESS));
     }
     if !by_word.is_empty() {
         let sentence = format!(
-            "when evictions for {} were due is the server's word alone: from outside only their end is seen",
+            "when evictions for {} were due is known only from the server; from outside only the close is visible",
             by_word.join(", ")
         );
         tell(sentence, false);
@@ -112,8 +113,9 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
                 .iter()
                 .any(|e| STALLED.contains(&e.stat.metric) && e.number.strip_prefix(&prefix).is_some());
             let sentence = format!(
-                "{unseen} of the {ended} connections of `{}` that the server ended were over before a look at its sockets saw \
-                 them: how long they were held without progress is not known. Sample more often (sample_every)",
+                "{unseen} of the {ended} connections of `{}` that the server ended were gone before a sample of its \
+                 sockets showed them, so it is not known how long they made no progress. Sample more often \
+                 (sample_every)",
                 group.name
             );
             tell(sentence, is_expected);

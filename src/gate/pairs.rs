@@ -1,6 +1,6 @@
-//! Did it get worse? Pairs of trials of two servers in, a verdict for each number out.
+//! The statistical test of two servers: pairs of repeats go in, and a verdict for each metric comes out.
 //!
-//! A trial gives one number for each metric, and a pair one difference: requests are never pooled across trials. The
+//! A repeat gives one number for each metric, and a pair one difference: requests are never pooled across repeats. The
 //! difference is that of *started logarithms*, `ln(head + s) - ln(base + s)`, turned so that more is worse: a ratio where
 //! the numbers are large against `s`, and a plain difference where they are near zero, so that nothing divides by nothing.
 //! A number that the head lacks because it did not answer is the largest difference there is.
@@ -21,25 +21,25 @@ pub use self::{
 };
 use crate::{record::Trial, stats};
 
-/// The level of the first stage, for all numbers together.
+/// The significance level of the first stage, for all metrics together.
 pub const ALPHA: f64 = 0.05;
-/// The level at which fresh pairs must confirm each number that failed.
+/// The significance level at which fresh pairs must confirm each suspect metric.
 pub const CONFIRM_ALPHA: f64 = 0.02;
 
-/// Two trials of one seed, one of each server, one right after the other.
+/// Two repeats of one seed, one of each server, one right after the other.
 #[derive(Clone, Debug)]
 pub struct Pair {
     /// Whether the head's came first.
     pub head_first: bool,
-    /// The trial of the server that is compared with.
+    /// The repeat of the server that is compared with.
     pub base: Trial,
-    /// The trial of the server that is judged.
+    /// The repeat of the server that is judged.
     pub head: Trial,
 }
 
 impl Pair {
     /// Why the pair as a whole does not count, if it does not. The rule is fixed before anything is measured: a pair of
-    /// which either trial is invalid or was cut short is dropped, whatever its numbers are.
+    /// which either repeat is invalid or was cut short is dropped, whatever its numbers are.
     #[must_use]
     pub fn dropped(&self) -> Option<String> {
         let sides = [("base", &self.base), ("head", &self.head)];
@@ -71,7 +71,7 @@ impl Cell {
     }
 
     /// Whether in more than a tenth of the pairs, and in more than one, one of the two had the number and the other had not:
-    /// what is left to compare may be the better trials.
+    /// what is left to compare may be the better repeats.
     pub(super) fn is_one_sided(&self, gated: &Gated) -> bool {
         let number = Number::of(gated);
         let is_apart = |pair: &&Pair| {
@@ -98,7 +98,8 @@ pub fn suspects(cells: &[Cell]) -> Vec<bool> {
     cells.iter().map(fails).collect()
 }
 
-/// What is said of every number of every cell that at least two pairs have, and of the trials that one side spoilt.
+/// The verdict of every metric of every cell that at least two pairs have, and of repeats that are invalid on one side
+/// only.
 #[must_use]
 pub fn compare(cells: &[Cell]) -> Vec<Finding> {
     let mut findings = weigh(cells);

@@ -1,4 +1,4 @@
-//! Good clients that were not served, at all or any more: beside them nothing was measured.
+//! Groups of good clients that were not served, which makes a run inconclusive.
 
 use crate::{
     metric::{Metric, Stat},
@@ -7,15 +7,15 @@ use crate::{
     units::human_time,
 };
 
-/// Share of a group's time in the window for which all of it may go without an answer: beyond that, most of what else was
-/// measured was not measured beside good clients.
+/// Share of a group's time in the window in which none of its clients got an answer, beyond which most other figures were not
+/// measured beside good clients that were served.
 pub const MOST_SILENT: f64 = 0.5;
 
 /// What a machine that is busy for a moment may add to a silence, in nanoseconds: in a short window it is no server that fell
 /// silent.
 const LEAST_SILENCE_NS: f64 = 250e6;
 
-/// For each group of good clients that got no answer, or no proper one, in a whole trial: that this makes the run
+/// For each group of good clients that got no answer, or no proper one, in a whole repeat: that this makes the run
 /// INCONCLUSIVE. Of a group of which an expectation says so, or fails, nothing more is said.
 #[must_use]
 pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
@@ -29,8 +29,8 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<V
 }
 
 /// For each group of good clients that got no answer any more for more than [`MOST_SILENT`] of its time in the window of a whole
-/// trial, and for more than twice as long as its answers took: of that latencies tell nothing where a closed loop runs dry. It
-/// makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
+/// repeat, and for more than twice as long as its answers took: of that latencies tell nothing where a closed loop runs
+/// dry. It makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
 #[must_use]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
@@ -77,7 +77,7 @@ fn speaks_of_silence(verdict: &Verdict, group: &str, silent_ns: f64) -> bool {
     verdict.outcome == Outcome::Fail || (verdict.outcome == Outcome::Pass && holds)
 }
 
-/// Why the group was not served in this trial, if it was not: the first half of a sentence.
+/// Why the group was not served in this repeat, if it was not: the first half of a sentence.
 fn why(trial: &Trial, group: &Group) -> Option<String> {
     let result = trial.group(&group.name)?;
     let (answered, errors) = (result.requests.answered, result.content.errors);
@@ -123,9 +123,9 @@ fn number(group: &Group, metric: Metric) -> String {
 fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> Verdict {
     let name = number(group, Metric::LongestSilence);
     let reason = format!(
-        "`{}` got no answer at all for {} of the {} in which it asked, and no expectation speaks of that: latencies are those of \
-         the answers that came, and what else was measured was for the most part not measured beside good clients. Expect \
-         something of `{name}`, or leave the group out.",
+        "`{}` got no answer for {} of the {} in which it had open requests, and no expectation covers this: the \
+         latencies are only those of the answers that arrived, and most of the other figures were not measured beside \
+         good clients that were served. Add an expectation for `{name}`, or remove the group.",
         group.name,
         human_time(silent_ns),
         human_time(time_ns),
@@ -137,8 +137,8 @@ fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> Verdict {
 fn verdict(group: &Group, why: &str) -> Verdict {
     let name = number(group, Metric::Answered);
     let reason = format!(
-        "{}, and no expectation speaks of that: what else was measured was not measured beside good clients. Expect something \
-         of `{name}`, or leave the group out.",
+        "{}, and no expectation covers this: the other figures were not measured beside good clients that were \
+         served. Add an expectation for `{name}`, or remove the group.",
         capitalized(why)
     );
     Verdict { reason: Some(reason), ..Verdict::new(name, "> 0 (implied)", Some(0.0), Outcome::Inconclusive) }

@@ -1,10 +1,10 @@
-//! Was it the server that was measured? What the harness and the host did to a trial, judged by limits that are stated
-//! here, from what the record holds.
+//! Whether a repeat is valid: what the load generator and the host did, judged from the record by the limits that are
+//! stated here.
 //!
-//! Four answers are possible. The trial is *invalid*: none of its figures is the server's. Or it was *disturbed*: its times,
-//! rates and costs are not the server's, and what does not depend on time stands ([`depends_on_time`]). Or the clients were
-//! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
-//! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
+//! Four answers are possible. The repeat is *invalid*: none of its figures is the server's. Or it was *disturbed*: its
+//! times, rates and costs are not the server's, and what does not depend on time stands ([`depends_on_time`]). Or the
+//! clients were the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and
+//! rates and latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
 mod closes;
 mod connecting;
@@ -21,27 +21,27 @@ use crate::{
     units::human_time,
 };
 
-/// The engine may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds: what a
-/// person notices, and more than any healthy machine needs.
+/// The load generator may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds:
+/// what a person notices, and more than any healthy machine needs.
 pub const WORST_PACING_ERROR_NS: f64 = 50e6;
-/// The same where the engine is never idle: it then reads answers as late as it starts requests, and nothing else shows
-/// that.
+/// The same where the load generator is never idle: it then reads answers as late as it starts requests, and nothing
+/// else shows that.
 pub const WORST_BUSY_PACING_ERROR_NS: f64 = 10e6;
-/// An engine that is busy, or waits for its core, for this share of the time is what limits a closed loop: there is no time
-/// left in which it waits for the server.
+/// A load generator that is busy, or waits for its core, for this share of the time is what limits a closed loop: there
+/// is no time left in which it waits for the server.
 pub const SATURATED: f64 = 0.95;
 /// From this share on, client and server limit a closed loop together.
 pub const BUSY: f64 = 0.9;
-/// Share of the window in which the engine may stand still: a closed loop's rate is wrong by as much, and a rate that
-/// differs by less counts as the same anyway.
+/// Share of the window in which the load generator may be stalled: a closed loop's rate is wrong by as much, and a rate
+/// that differs by less counts as the same anyway.
 pub const MOST_PAUSED: f64 = 0.1;
 /// Share of the cores in use that other guests of the host may take, for the same reason. Ordinary cloud machines stay below 1 %, oversold ones show 2 to 5 % for hours and remain usable.
 pub const MOST_STEAL: f64 = 0.1;
-/// From this share on, steal is worth a note.
+/// From this share on, steal gets a note.
 pub const NOTABLE_STEAL: f64 = 0.01;
-/// Share of the time that the engine waits for its core from which on no single wait is judged.
+/// Share of the time that the load generator waits for its core from which on no single wait is judged.
 pub const MOST_RUN_DELAY: f64 = 0.5;
-/// Share of the time that the engine waits for its core from which on others are worth a note.
+/// Share of the time that the load generator waits for its core from which on others are worth a note.
 pub const NOTABLE_RUN_DELAY: f64 = 0.1;
 /// Share of the time that some task of the machine waits for a core from which on it is worth a note.
 pub const NOTABLE_PRESSURE: f64 = 0.25;
@@ -52,18 +52,18 @@ const NOTABLE_UNANSWERED: f64 = 0.01;
 /// Where there is no warm-up, connecting may take this share of the window before an open loop starts.
 const MOST_CONNECTING: f64 = 0.1;
 
-/// What the harness and the host did to a trial, in words.
+/// What the load generator and the host did to a repeat, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Why the trial proves nothing; empty if it stands.
+    /// Why the repeat is not valid; empty if it is.
     pub invalid: Vec<String>,
-    /// Why its times, rates and costs prove nothing; empty if they stand.
+    /// Why its times, rates and costs are not valid; empty if they are.
     pub disturbed: Vec<String>,
-    /// What a reader must bear in mind.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
-/// Judges a trial of this profile, as it stands at the trial's point of the sweep.
+/// Judges a repeat of this profile, which has the keys of the repeat's point of the sweep.
 #[must_use]
 pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
     let figures = Figures { profile, trial };
@@ -130,7 +130,7 @@ pub fn clients_were_starved(trial: &Trial) -> bool {
     number(trial, Metric::HarnessRunDelay, Fold::Final).is_some_and(|share| share >= MOST_RUN_DELAY)
 }
 
-/// Share of the window that the engine was busy; 0 where it was not measured.
+/// Share of the window that the load generator was busy; 0 where it was not measured.
 fn strain(trial: &Trial) -> f64 {
     number(trial, Metric::HarnessBusy, Fold::Final).unwrap_or(0.0)
 }
@@ -162,19 +162,20 @@ impl Figures<'_> {
     fn accounts(&self) -> Option<String> {
         let wrong = self.trial.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;
         Some(format!(
-            "group `{}` lost track of connections or requests ({:?}, {:?}): this is a bug of badpeer",
+            "connections or requests of group `{}` are not accounted for ({:?}, {:?}): this is a bug in badpeer, \
+             please report it",
             wrong.name, wrong.ledger, wrong.requests
         ))
     }
 
-    /// Who never came cannot have been served.
+    /// A client that never connected was not served.
     fn openings(&self) -> Option<String> {
         let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
         let is_short = |(asked, came): &(&Group, &GroupResult)| came.ledger.opened < u64::from(asked.count);
         let (asked, came) = groups.find(is_short).filter(|_| !self.trial.cut_short)?;
         Some(format!(
-            "group `{}` came to open {} of its {} connections before its time was over: make `warmup` and `measure` longer, \
-             or end other programs",
+            "group `{}` opened only {} of its {} connections before the window ended: make `warmup` and `measure` \
+             longer, or end other programs",
             asked.name, came.ledger.opened, asked.count
         ))
     }
@@ -199,8 +200,8 @@ impl Figures<'_> {
             format!("started {} after the measured window began", human_time((ns - window_ns) as f64))
         });
         Some(format!(
-            "the open loop of `{}` {when}: it waits until all of its connections have come about; make `warmup` longer, or \
-             ask for fewer connections or a faster `connect_rate`",
+            "the open loop of `{}` {when}: it starts when all of its connections are open; make `warmup` longer, or \
+             use fewer connections or a faster `connect_rate`",
             group.name
         ))
     }
@@ -210,8 +211,9 @@ impl Figures<'_> {
         let share = |group: &Group| own_share(self.trial, group, Metric::LatencyP99);
         let group = self.profile.clients.iter().find(|group| share(group) > MOST_OWN_SHARE)?;
         Some(format!(
-            "{} of the 99th percentile of `{}` is the harness's own: it started requests late, or stood still while answers \
-             came in; a latency with more than {} of that is not judged, unless it stayed below its limit all the same",
+            "{} of the 99th percentile of `{}` was caused by the load generator: it started requests late, or was \
+             stalled while answers arrived; a latency with a larger share than {} is not judged, unless it stayed \
+             below its limit",
             percent(share(group)),
             group.name,
             percent(MOST_OWN_SHARE)
@@ -225,8 +227,8 @@ impl Figures<'_> {
         };
         let group = self.profile.clients.iter().find(pipelines)?;
         Some(format!(
-            "`{}` sends up to {} requests on a connection before the first is answered (HTTP pipelining), as `load.depth` \
-             asks for",
+            "`{}` sends up to {} requests on a connection before the first is answered (HTTP pipelining), because \
+             `load.depth` says so",
             group.name,
             group.load.depth.unwrap_or(1)
         ))
@@ -236,8 +238,8 @@ impl Figures<'_> {
         let shortage = self.trial.effective.shortage?;
         let opened: u64 = self.trial.groups.iter().map(|group| group.ledger.opened).sum();
         Some(format!(
-            "the clients ran out of {} after {opened} connections, and the trial ended there: {}; `badpeer doctor` tells \
-             what this machine allows",
+            "the load generator ran out of {} after {opened} connections, which ended the repeat: {}; `badpeer \
+             doctor` shows what this machine allows",
             shortage.what(),
             shortage.remedy()
         ))
@@ -247,8 +249,8 @@ impl Figures<'_> {
         let late_ns =
             self.of(Metric::PacingErrorP99, Fold::Final).filter(|ns| *ns > WORST_PACING_ERROR_NS)?;
         Some(format!(
-            "the clients started requests {} late (99th percentile): latencies would be the harness's own; lower the rate, \
-             or give the clients more or faster cores",
+            "the load generator started requests {} late (99th percentile), so latencies would be its own; lower the \
+             rate, or give the load generator more or faster cores",
             human_time(late_ns)
         ))
     }
@@ -257,8 +259,8 @@ impl Figures<'_> {
         let late_ns = self.of(Metric::PacingErrorP99, Fold::Final)?;
         (clients_were_late(self.trial) && late_ns <= WORST_PACING_ERROR_NS).then(|| {
             format!(
-                "the clients' thread was busy {} of the time, and started requests {} late (99th percentile): latencies of \
-                 open loops are the harness's in part, and prove no more than that they stayed below a limit",
+                "the load generator was busy {} of the time and started requests {} late (99th percentile): latencies \
+                 of open loops are partly its own, and prove only that they stayed below a limit",
                 percent(strain(self.trial)),
                 human_time(late_ns)
             )
@@ -271,8 +273,8 @@ impl Figures<'_> {
         (share > MOST_PAUSED).then(|| {
             let longest = self.of(Metric::HarnessPauseMax, Fold::Final).unwrap_or(paused_ns);
             format!(
-                "the clients stood still for {} ({} of the window, {} at a time): they were stopped, or others had their \
-                 core; leave badpeer running, and end other programs",
+                "the load generator was stalled for {} ({} of the window, at most {} at a time): it was stopped, or \
+                 other programs had its cores; do not stop badpeer, and end other programs",
                 human_time(paused_ns),
                 percent(share),
                 human_time(longest)
@@ -289,8 +291,8 @@ impl Figures<'_> {
         let share = stolen / cores as f64;
         notable.contains(&share).then(|| {
             format!(
-                "other guests of the host took {} of the time of the cores in use (steal): run when the host is quieter, \
-                 or on a machine of its own",
+                "other guests of the host took {} of the time of the cores in use (steal): run when the host is less \
+                 busy, or use a dedicated machine",
                 percent(share)
             )
         })
@@ -301,12 +303,13 @@ impl Figures<'_> {
         let closed: Vec<&str> = self.profile.closed_loops().map(|group| group.name.as_str()).collect();
         (busy >= BUSY && !closed.is_empty()).then(|| {
             let whose = if busy >= SATURATED {
-                "are the clients' and not the server's, and no expectation of them is judged but what they reached"
+                "are those of the load generator, not of the server; expectations about them are judged only where \
+                 they were reached"
             } else {
-                "are as much the clients' as the server's"
+                "were limited by the load generator as much as by the server"
             };
             format!(
-                "the clients' thread was busy {} of the time: rates and latencies of closed loops ({}) {whose}",
+                "the load generator was busy {} of the time: rates and latencies of closed loops ({}) {whose}",
                 percent(busy),
                 closed.join(", ")
             )
@@ -316,8 +319,8 @@ impl Figures<'_> {
     fn run_delay(&self) -> Option<String> {
         let share = self.of(Metric::HarnessRunDelay, Fold::Final).filter(|s| *s >= NOTABLE_RUN_DELAY)?;
         Some(format!(
-            "the clients' thread waited for its core {} of the time: other programs run there (end them), or the threads \
-             of a `race`",
+            "the load generator waited for its core {} of the time: other programs run there (end them), or the \
+             threads of a `race`",
             percent(share)
         ))
     }
@@ -329,8 +332,8 @@ impl Figures<'_> {
         }
         let share = self.of(Metric::HostCpuPressure, Fold::Rate).filter(|s| *s >= NOTABLE_PRESSURE)?;
         Some(format!(
-            "some task of this machine waited for a core {} of the time (CPU pressure): other programs run, or the server \
-             has more busy threads than cores",
+            "some task of this machine waited for a core {} of the time (CPU pressure): other programs run (end \
+             them), or the server has more busy threads than cores",
             percent(share)
         ))
     }
@@ -344,8 +347,8 @@ impl Figures<'_> {
         let group = self.trial.groups.iter().find(silent)?;
         let requests = &group.requests;
         Some(format!(
-            "`{}`: {} requests unanswered, {} lost and {} never started (no connection was free) count in the latency \
-             percentiles as not answered within the time they were seen to wait; the oldest waited for {}. {} were answered",
+            "`{}`: {} requests were unanswered, {} lost and {} never started (no connection was free); latency \
+             percentiles count them as slower than any answer; the oldest waited for {}; {} requests were answered",
             group.name,
             requests.unanswered,
             requests.lost,

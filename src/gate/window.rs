@@ -1,4 +1,4 @@
-//! What trials whose window is not the profile's own (`-d`) can be asked of what it expects.
+//! How the expectations of a profile are judged in repeats with another window than the profile's (`-d`).
 //!
 //! - Rates, shares, times and costs for each request are judged *as they are*: they do not grow with the window. So is what
 //!   nothing at all satisfies (`evictions = 0`, `skipped < 80`): more time could only make it worse. That it holds in so short
@@ -34,16 +34,16 @@ const LEAST_DEVIATIONS: f64 = 3.0;
 /// A scaled amount that misses what is expected by less than this share of itself proves nothing.
 const LEAST_SHARE: f64 = 0.2;
 
-/// Trials of another length than the profile asks for, in seconds.
+/// A window of another length than the profile's, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Window {
-    /// The window that the profile asks for.
+    /// The profile's window.
     pub asked: f64,
-    /// The window that was measured.
+    /// The measured window.
     pub measured: f64,
 }
 
-/// What shorter trials can be asked.
+/// What shorter repeats can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     AsItIs,
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// Why it cannot be judged of trials so short, if it cannot.
+    /// Why it cannot be judged of repeats so short, if it cannot.
     pub(super) fn is_beyond(self, head: Outcome, base: Outcome) -> Option<&'static str> {
         if head == Outcome::Inconclusive && base == Outcome::Inconclusive {
             return Some("not measured in so short a window");
@@ -134,12 +134,12 @@ impl Window {
         self.asked / self.measured
     }
 
-    /// What a reader of trials of this length must bear in mind.
+    /// What a reader of repeats of this length must bear in mind.
     #[must_use]
     pub fn note(self) -> String {
         let [measured, asked] = self.times();
         format!(
-            "the window was {measured} where the profile asks for {asked}: what holds in it need not hold in the profile's"
+            "the window was {measured}, but the profile asks for {asked}: results may differ in the full window"
         )
     }
 
@@ -148,7 +148,7 @@ impl Window {
     }
 }
 
-/// What each expectation that the profile writes comes to at the point of this number, in trials of another length.
+/// What each expectation that the profile writes comes to at the point of this number, in repeats of another length.
 pub(super) fn judge_in(profile: &Profile, points: &[Point], index: usize, window: Window) -> Vec<Verdict> {
     let mut points = points.to_vec();
     for point in &mut points {
@@ -162,7 +162,7 @@ pub(super) fn judge_in(profile: &Profile, points: &[Point], index: usize, window
         .collect()
 }
 
-/// A verdict that does not fail what the length of the trials alone may have missed.
+/// A verdict that does not fail what the length of the repeats alone may have missed.
 fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window: Window) -> Verdict {
     let [measured, asked] = window.times();
     if kind == Kind::Scaled {
@@ -184,20 +184,20 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window
         let name = &verdict.name;
         verdict.outcome = Outcome::Inconclusive;
         verdict.reason = Some(format!(
-            "`{name}` is not judged: a window of {measured} does not tell what comes about in the profile's {asked}."
+            "`{name}` is not judged: a window of {measured} does not show what happens in the profile's {asked}."
         ));
     }
     verdict
 }
 
-/// Whether neither load nor the length of the trials excuses that this number is not as expected: only of what grows with
-/// time may a longer window make more.
+/// Whether neither load nor the length of the repeats excuses that this number is not as expected: only of what grows
+/// with time may a longer window make more.
 pub(super) fn is_unexcused(expectation: &Expectation, figure: f64, window: Window) -> bool {
     let is_by_more_time = only_grows(expectation) && window.measured > window.asked;
     is_definite(expectation, figure) && !is_by_more_time
 }
 
-/// Whether a scaled number misses what is expected by no more than short trials scatter.
+/// Whether a scaled number misses what is expected by no more than short repeats scatter.
 fn is_close(expectation: &Expectation, figure: f64, window: Window) -> bool {
     let margin = match expectation.stat.unit() {
         // Of independent events.
@@ -289,7 +289,8 @@ mod tests {
         let evicted = |condition, figure, window| judged("g.evicted", condition, figure, window);
         let missed = evicted("= 40", 0.0, SHORT);
         assert_eq!(missed.outcome, Outcome::Inconclusive);
-        let said = "`g.evicted` is not judged: a window of 1 s does not tell what comes about in the profile's 10 s.";
+        let said =
+            "`g.evicted` is not judged: a window of 1 s does not show what happens in the profile's 10 s.";
         assert_eq!(missed.reason.as_deref(), Some(said));
         assert_eq!(evicted("= 40", 40.0, SHORT).outcome, Outcome::Pass);
         assert_eq!(evicted("= 40", 41.0, SHORT).outcome, Outcome::Fail, "they will not become fewer");

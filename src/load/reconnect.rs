@@ -1,4 +1,4 @@
-//! When a connection that has ended is opened again.
+//! When an ended connection is opened again.
 
 use std::time::Duration;
 
@@ -6,29 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Rate, Span};
 
-/// How a group comes back: every connection that ends while the run lasts, however it ended, is opened again.
+/// How a group reconnects: every connection that ends during the run is opened again, however it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reconnect {
     /// Time from the end of a connection to the next attempt.
     pub pause: Span,
-    /// Attempts of the whole group, at most: those above are put off. 1000/s unless set, and 10000/s at most.
+    /// Largest rate of attempts of the whole group; further ones are delayed. Default: 1000/s; at most 10000/s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Rate>,
 }
 
 impl Reconnect {
     /// A page about when connections begin, end and come back, for `badpeer list behaviors`.
-    pub const ABOUT: &str = "connect_rate = \"500/s\" opens the first connections of a group no faster than that (a \
-        schedule, as load.rate is); without it all at once. requests_per_connection = 100 closes every connection when \
-        so many requests were answered on it, and asks for no more before. lifetime = \"2s\" closes every connection \
-        after that time (the first ones of a group after a random part of it): good clients wait for the answers that are \
-        under way, others do not. \
-        reconnect = {} opens every connection again that ended, however it ended, after `pause` (default 0s), but no \
-        more of the whole group than `at_most` (default 1000/s, 10000/s at most). With requests_per_connection it is the churn of clients \
-        that keep no connection for long; with a server that evicts or refuses, the storm of those who come back at \
-        once. Good HTTP clients also come back without it where the server announced the end of a connection, or let it \
-        go while nothing was asked for. Every attempt is counted as opened.";
+    pub const ABOUT: &str = "connect_rate = \"500/s\" opens the first connections of a group no faster than that (or \
+        on a schedule, like load.rate); without it they are opened all at once. requests_per_connection = 100 closes \
+        each connection when 100 of its requests are answered. lifetime = \"2s\" closes each connection after that \
+        time (the first ones of a group after a random part of it): good clients first wait for open answers, others \
+        do not. reconnect = {} opens every ended connection again, however it ended, after `pause` (default 0s), but \
+        at most `at_most` connections of the whole group per second (default 1000/s, at most 10000/s). With \
+        requests_per_connection this produces churn; with a server that evicts or refuses, a reconnect storm. Good \
+        HTTP clients also reconnect without it if the server announced the end of a connection, or closed it while no \
+        request was open. Every attempt is counted as opened.";
 
     /// Attempts per second that a group can be allowed at most.
     pub const MOST_ATTEMPTS: Rate = Rate(1e4);
@@ -36,7 +35,7 @@ impl Reconnect {
     /// Attempts per second that are allowed unless `at_most` is set.
     const USUAL_ATTEMPTS: Rate = Rate(1000.0);
 
-    /// How clients come back that are not told to, because every client would: as fast as they can.
+    /// How clients reconnect by default, as every client would: as fast as allowed.
     pub const UNASKED: Self = Self { pause: Span(Duration::ZERO), at_most: Some(Self::MOST_ATTEMPTS) };
 
     /// Attempts of the whole group per second, at most.

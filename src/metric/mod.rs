@@ -1,4 +1,4 @@
-//! What can be measured. One declaration here gives the CSV column, the chart line, the table row, the folds,
+//! Metrics. One declaration here gives the CSV column, the chart line, the table row, the folds,
 //! the name in `[expect]` and the direction of the gate; the probe that can see it calls `row.set` once.
 //!
 //! To add a metric: one entry in `table.rs`, one `row.set(Metric::Yours, value)` where it can be read.
@@ -31,11 +31,11 @@ pub enum Scope {
     Core,
 }
 
-/// Which numbers prove a fault of the server whatever the load was. Time, rates and memory are excused by a machine that was
-/// too busy; a wrong byte, or an eviction before its time, is not.
+/// Which values are a fault of the server whatever the load was. A busy machine excuses times, rates and memory; it
+/// does not excuse a wrong byte or an eviction before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Definite {
-    /// None: a busy machine makes such numbers as well.
+    /// None: a busy machine can cause any value.
     Never,
     /// More than is expected.
     Above,
@@ -93,7 +93,7 @@ pub enum Fold {
     Rate,
     /// How much a counter grew from start to end, warm-up included.
     Whole,
-    /// Not sampled: set once, at the end of a trial.
+    /// Not sampled: set once, at the end of a repeat.
     Final,
 }
 

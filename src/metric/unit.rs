@@ -1,4 +1,4 @@
-//! Units: how a number is shown to people, and read from what they write.
+//! Units: how values are printed and parsed.
 
 use crate::units::{self, Bytes, Rate, Span};
 
@@ -55,7 +55,7 @@ impl Unit {
         }
     }
 
-    /// Reads a number of this unit as people write it in `[expect]`.
+    /// Parses a value of this unit as written in `[expect]`.
     ///
     /// # Errors
     /// A sentence that says what to write instead.
@@ -66,7 +66,7 @@ impl Unit {
             Self::Bytes => magnitude.parse::<Bytes>().map(|b| b.0 as f64).map_err(|e| e.to_string()),
             // A number alone is milliseconds elsewhere; here nobody knows what is meant.
             Self::Nanoseconds if magnitude.parse::<f64>().is_ok_and(|number| number != 0.0) => {
-                Err(format!("`{magnitude}` what? Write {magnitude}ms, {magnitude}us or {magnitude}s"))
+                Err(format!("`{magnitude}` has no unit: write {magnitude}ms, {magnitude}us or {magnitude}s"))
             }
             Self::Nanoseconds => {
                 magnitude.parse::<Span>().map(|s| s.0.as_nanos() as f64).map_err(|e| e.to_string())

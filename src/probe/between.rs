@@ -1,4 +1,4 @@
-//! An instant that was not seen itself: it lies between two that were.
+//! An instant that is known only to lie between two observations.
 
 /// Bounds of an instant on the monotonic clock, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

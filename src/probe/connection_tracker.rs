@@ -1,5 +1,5 @@
-//! What became of each connection, as the server's own sockets show it: when it last made progress, when the server
-//! let go of it, and what stayed behind. Needs no word from the server.
+//! What the server's own sockets show of each connection: its last progress, when the server closed it, and the bytes
+//! that stayed in the kernel. This needs no information from the server.
 
 use std::collections::HashMap;
 

@@ -212,7 +212,7 @@ mod tests {
         assert!(shared.disturbed.is_empty() && shared.notes[0].contains("took 9.8 %"), "{shared:?}");
     }
 
-    /// A trial of which nothing is known but the cores it used.
+    /// A repeat of which nothing is known but the cores it used.
     const EMPTY: &str = r#"{"seed":1,"window_ns":[0,2000000000],"cut_short":false,"effective":{"server_cores":[0],
         "client_cores":[1],"address":"","client_receive_buffer":[],"client_send_buffer":[],"server_exit":""},
         "series":{"at_ns":[],"columns":{}},"groups":[],"evictions":[],"summary":{},"invalid":[],"notes":[]}"#;

@@ -1,4 +1,4 @@
-//! Looking without touching: a process, its sockets and the machine, read through the kernel by an ordinary user.
+//! Probes: a process, its sockets and the machine, read through the kernel by an ordinary user.
 
 mod between;
 mod connection_tracker;

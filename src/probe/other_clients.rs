@@ -1,5 +1,5 @@
-//! Requests that others than the clients of this run sent to the server, as its sockets show them: a connection is told by
-//! the client's port.
+//! Requests of other programs to the server, as its sockets show them; connections are distinguished by the client's
+//! port.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! The most memory that was resident between two looks at a process, from the kernel's own high-water mark (`VmHWM`), which
-//! misses nothing: memory that came and went between two looks is in it.
+//! The peak of resident memory between two samples of a process, from the kernel's high-water mark (`VmHWM`), which
+//! also contains short peaks between samples.
 
 use std::{collections::BTreeMap, io};
 

@@ -1,4 +1,4 @@
-//! A file of /proc that is read again and again: opened once, its buffer kept.
+//! A file of /proc that is read repeatedly: opened once, with a buffer that is kept.
 
 use std::fs::File;
 use std::io;

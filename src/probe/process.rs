@@ -1,4 +1,4 @@
-//! Looking at another process through /proc: memory, CPU time, waiting, threads, descriptors.
+//! A probe of another process through /proc: memory, CPU time, run delay, threads, descriptors.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -182,7 +182,10 @@ impl Threads {
 }
 
 fn unexpected(file: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("/proc/PID/{file} is not as proc(5) says"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("/proc/PID/{file} does not have the format of proc(5)"),
+    )
 }
 
 /// What the scheduler did for one thread, or for several together.

@@ -1,4 +1,4 @@
-//! What holds the server back from sending to a client, as its TCP tells at each look.
+//! What holds up sends to a client, according to the server's TCP in each sample.
 
 use crate::sys::TcpInfo;
 

@@ -1,4 +1,4 @@
-//! The kernel's side of every connection to a port, both ends: where the bytes wait. Read through `sock_diag(7)`.
+//! The kernel's side of every connection to a port, at both ends, read through `sock_diag(7)`: where the bytes wait.
 
 use std::io;
 

@@ -133,7 +133,7 @@ impl fmt::Display for Topology {
         write!(f, " ({lists}{more})")?;
         match &self.unknown {
             Some(why) => {
-                write!(f, "; hardware threads of one core could not be told apart from cores: {why}")
+                write!(f, "; it is not known which CPUs are hardware threads of the same core: {why}")
             }
             None => Ok(()),
         }
@@ -229,7 +229,7 @@ mod tests {
         let hidden = Topology::of(&[0, 1, 2], |_| Err(io::Error::other("no sysfs")));
         assert_eq!(hidden.halves(), Halves { server: vec![0], clients: vec![1, 2] });
         assert_eq!(hidden.unknown(), Some("CPU 0: no sysfs"));
-        assert!(hidden.to_string().ends_with("could not be told apart from cores: CPU 0: no sysfs"));
+        assert!(hidden.to_string().ends_with("are hardware threads of the same core: CPU 0: no sysfs"));
         let odd = Topology::of(&[0, 1], |_| Ok("0-x\n".to_owned()));
         assert!(odd.unknown().is_some_and(|why| why.contains("`0-x`")) && odd.cores() == 2);
         // Two of three do not tell, the last names them all.

@@ -1,4 +1,4 @@
-//! One connection as the server's own socket shows it, look by look: when it last made progress, by bounds.
+//! One connection as the server's own socket shows it in each sample: bounds of its last progress.
 
 use super::{
     between::Between,

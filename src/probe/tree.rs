@@ -1,4 +1,4 @@
-//! A server as a whole: its process and all below it, watched as one. What a process that ended has used stays counted.
+//! A server as a whole: its process and all child processes, measured as one. The use of ended processes stays counted.
 
 use std::{
     collections::BTreeMap,
@@ -84,7 +84,7 @@ impl TreeProbe {
             true
         });
         if living.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "no process of it is left"));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "all of its processes have exited"));
         }
         self.peaks.keep(&living);
         let total = self.account.settle(living);

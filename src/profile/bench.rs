@@ -1,4 +1,4 @@
-//! A profile out of a few words: a server, good clients, and bad peers by name.
+//! The profile of a `badpeer bench` command: a server, good clients, and misbehaving clients by name.
 
 use std::fmt::Write;
 
@@ -16,29 +16,29 @@ use crate::{
     units::{Bytes, Count, Span},
 };
 
-/// A way to misbehave that has a name of its own.
+/// A named kind of misbehaving client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Peer {
-    /// Asks ten times a second, for 64 KiB where that can be chosen, and reads 10 KiB/s
+    /// Sends ten requests per second, for 64 KiB where that can be chosen, and reads 10 KiB/s
     SlowReader,
-    /// Asks ten times a second, for 64 KiB where that can be chosen, and never reads
+    /// Sends ten requests per second, for 64 KiB where that can be chosen, and never reads
     StalledReader,
-    /// Sends its request ten bytes a second
+    /// Sends its request at ten bytes per second
     SlowWriter,
-    /// Sends the first 8 bytes of its request, and then nothing
+    /// Sends the first 8 bytes of its request, then nothing
     HalfSent,
     /// Sends its request byte by byte
     Fragmented,
-    /// Connects, and says nothing
+    /// Connects and sends nothing
     Idle,
 }
 
-/// Bad peers of one kind.
+/// Misbehaving clients of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crowd {
-    /// What they do.
+    /// Their kind.
     pub peer: Peer,
-    /// How many.
+    /// Their number.
     pub count: u32,
 }
 
@@ -65,16 +65,16 @@ impl std::str::FromStr for LongestWait {
     }
 }
 
-/// What is asked for in a few words.
+/// The options of `badpeer bench`.
 #[derive(Clone, Debug)]
 pub struct Bench {
-    /// Who is driven.
+    /// The server.
     pub target: Target,
-    /// What is spoken.
+    /// The protocol.
     pub protocol: Protocol,
     /// Good clients.
     pub connections: u32,
-    /// Threads that drive the clients.
+    /// Threads of the load generator.
     pub threads: u32,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
     pub rate: Option<Schedule>,
@@ -82,32 +82,32 @@ pub struct Bench {
     pub requests_per_connection: Option<Count>,
     /// Bytes of a good client's request; none for HTTP and RESP.
     pub payload: Bytes,
-    /// What HTTP asks for.
+    /// The path for HTTP.
     pub path: String,
-    /// What HTTP's slow and stalled readers ask for.
+    /// The path for slow and stalled HTTP readers.
     pub bad_path: String,
-    /// The statuses that are expected of HTTP.
+    /// The expected statuses of HTTP.
     pub status: Statuses,
-    /// How much of HTTP's answers is judged.
+    /// How much of an HTTP answer is checked.
     pub check: Check,
     /// How long a good client may wait for an answer.
     pub longest_wait: LongestWait,
-    /// Time before measuring starts.
+    /// Warm-up before the measured window.
     pub warmup: Span,
-    /// Time that is measured.
+    /// Length of the measured window.
     pub measure: Span,
-    /// Who misbehaves.
+    /// The misbehaving clients.
     pub bad: Vec<Crowd>,
     /// Fields of the head of HTTP's requests.
     pub headers: IndexMap<String, String>,
-    /// What is asked for, over HTTP.
+    /// The HTTP method.
     pub method: HttpMethod,
     /// The body of HTTP's requests.
     pub body: Option<Octets>,
 }
 
-/// What no good client may meet: it was silent to some, its answers were errors, it left requests open or lost them, or it
-/// ended or refused connections.
+/// Metrics that must be 0 for good clients: silent connections, errors, unanswered and lost requests, and ended or
+/// refused connections.
 const NONE_OF: [&str; 7] =
     ["silent_connections", "errors", "unanswered", "lost", "evicted", "refused", "timed_out"];
 
@@ -149,8 +149,7 @@ impl Bench {
         text + "\n[expect]\n" + &self.expect()
     }
 
-    /// What whoever drives a server expects of it: that every good client is answered, with what it asked for, in time, and
-    /// is not thrown out.
+    /// The expectations of the profile: every good client gets the right answer in time and is not evicted.
     fn expect(&self) -> String {
         let mut lines: Vec<String> =
             NONE_OF.iter().map(|name| format!("\"good.{name}\" = \"= 0\"\n")).collect();
@@ -173,7 +172,7 @@ impl Bench {
         lines.concat()
     }
 
-    /// The keys of a group that say what is spoken.
+    /// The keys of a group for its protocol.
     fn protocol_keys(&self, path: &str) -> String {
         let http = match self.protocol {
             Protocol::Http => {
@@ -202,7 +201,7 @@ impl Bench {
         format!("protocol = \"{}\"\n{http}", self.protocol)
     }
 
-    /// How long a good client's connection lives. Where HTTP's server ends it, as it may, the client comes back.
+    /// How long a connection of a good client lives. If an HTTP server closes it, the client reconnects.
     fn lives(&self) -> String {
         let reconnect = format!("reconnect = {{ at_most = \"{}\" }}\n", Reconnect::MOST_ATTEMPTS);
         match (self.requests_per_connection, self.protocol) {
@@ -220,7 +219,7 @@ impl Bench {
         }
     }
 
-    /// The keys of a crowd's group that say what it asks for and how it misbehaves.
+    /// The keys of a group of misbehaving clients for its load and behavior.
     fn manner(&self, crowd: &Crowd) -> String {
         let reads = |rx: &str| {
             let rate = u64::from(crowd.count) * 10;

@@ -1,4 +1,4 @@
-//! What TOML's grammar cannot say: which values are possible together.
+//! Checks of a profile that its types cannot express: which values are possible together.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
 
 /// Requests that a connection can have under way.
 const MOST_DEPTH: u32 = 1 << 16;
-/// What an open loop can be asked for, in requests per second.
+/// Largest rate of an open loop, in requests per second.
 const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
 /// Threads that can drive the clients.
 const MOST_THREADS: u32 = 64;
 
-/// Bytes that can be told apart from those of other places, whichever they are.
+/// Number of bytes whose origin can always be identified.
 const LEAST_PART: u64 = 16;
 /// Bytes that threads which read one socket keep until each has its part.
 const MOST_ROUND: u64 = 64 << 20;
@@ -74,13 +74,13 @@ impl Profile {
         let stray = Self::OF_CLIENTS.iter().find(|key| table.contains_key(**key));
         match stray.filter(|_| table.contains_key("core")) {
             Some(key) => {
-                fault(&[key], "a [core] experiment has no server, no clients and no window: remove this")
+                fault(&[key], "a [core] experiment has no server, clients or window: remove this key")
             }
             None => Ok(()),
         }
     }
 
-    /// Whether everything asked for is possible.
+    /// Checks that the profile is possible.
     pub(super) fn check(&self) -> Result<(), Fault> {
         if self.title.trim().is_empty() {
             return fault(&["title"], "say in a sentence what the profile shows");
@@ -97,7 +97,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether the server can be driven as is asked.
+    /// Checks that the server can be driven by these groups.
     fn check_driven(&self) -> Result<(), Fault> {
         if self.measure.0.is_zero() {
             return fault(&["measure"], "the measured window must be longer than 0");
@@ -114,14 +114,14 @@ impl Profile {
         if self.connections() >= u64::from(content::STREAMS) {
             return fault(
                 &["clients"],
-                format!("at most {} connections can be told apart", content::STREAMS),
+                format!("at most {} connections can be distinguished", content::STREAMS),
             );
         }
         if !(1..=MOST_THREADS).contains(&self.client_threads) {
             return fault(&["client_threads"], format!("must be from 1 to {MOST_THREADS}"));
         }
         if u64::from(self.client_threads) > self.connections() {
-            return fault(&["client_threads"], "there are more threads than connections to drive");
+            return fault(&["client_threads"], "there are more threads than connections: use fewer threads");
         }
         for (index, group) in self.clients.iter().enumerate() {
             let at = |f: Fault| Fault {
@@ -129,7 +129,11 @@ impl Profile {
                 message: f.message,
             };
             if self.clients[..index].iter().any(|other| other.name == group.name) {
-                return fault(&["name"], format!("there are two groups named `{}`", group.name)).map_err(at);
+                return fault(
+                    &["name"],
+                    format!("there are two groups named `{}`: rename one of them", group.name),
+                )
+                .map_err(at);
             }
             self.check_group(group).map_err(at)?;
         }
@@ -139,7 +143,10 @@ impl Profile {
     /// Whether all of the group's connections are opened before the end.
     fn check_arrival(&self, group: &Group) -> Result<(), Fault> {
         if group.start.0 >= self.duration() {
-            return fault(&["start"], "the group would connect after the end of the run");
+            return fault(
+                &["start"],
+                "the group would connect after the end of the run: let it start earlier",
+            );
         }
         let Some(schedule) = &group.connect_rate else { return Ok(()) };
         if !schedule.rates().all(|rate| is_between(rate, Reconnect::MOST_ATTEMPTS.0)) {
@@ -148,13 +155,16 @@ impl Profile {
         let last_ns = schedule.due_ns(f64::from(group.count - 1));
         match last_ns.map(|ns| group.start.0 + Duration::from_nanos(ns)) {
             Some(last) if last < self.duration() => Ok(()),
-            _ => fault(&["connect_rate"], "the last of the group would connect after the end of the run"),
+            _ => fault(
+                &["connect_rate"],
+                "the last client of the group would connect after the end of the run: use a faster rate",
+            ),
         }
     }
 
     fn check_group(&self, group: &Group) -> Result<(), Fault> {
         if group.name.is_empty() || group.name.contains('.') || group.name.chars().any(char::is_control) {
-            return fault(&["name"], "a group needs a name, without dots");
+            return fault(&["name"], "a group needs a name without dots");
         }
         if group.count == 0 {
             return fault(&["count"], "must be at least 1");
@@ -172,10 +182,10 @@ impl Profile {
 
 fn check_lives(group: &Group) -> Result<(), Fault> {
     if group.requests_per_connection.is_some() && group.tx.is_idle() {
-        return fault(&["requests_per_connection"], "who is `idle` asks for nothing: leave it out");
+        return fault(&["requests_per_connection"], "an `idle` group sends no requests: remove this key");
     }
     if group.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
-        return fault(&["lifetime"], "must be longer than 0; leave it out to keep connections");
+        return fault(&["lifetime"], "must be longer than 0; remove it to keep connections");
     }
     match group.reconnect {
         Some(reconnect) if !(LEAST_RATE..=Reconnect::MOST_ATTEMPTS.0).contains(&reconnect.attempts().0) => {
@@ -196,8 +206,8 @@ fn check_reach(group: &Group, reconnect: Reconnect) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!(
-        "cannot be reached: {requests} requests on each of at most {} connections are {most}; ask for less, or raise \
-         requests_per_connection or reconnect.at_most (10000/s at most)",
+        "cannot be reached: {requests} requests on each of at most {} connections are {most}; lower the rate, or \
+         raise requests_per_connection or reconnect.at_most (at most 10000/s)",
         reconnect.attempts()
     );
     fault(&["load", "rate"], message)
@@ -207,7 +217,7 @@ fn check_load(group: &Group) -> Result<(), Fault> {
     let load = &group.load;
     match (load.depth, &load.rate) {
         _ if group.tx.is_idle() && *load == Load::default() => Ok(()),
-        _ if group.tx.is_idle() => fault(&["load"], "who is `idle` asks for nothing: leave load out"),
+        _ if group.tx.is_idle() => fault(&["load"], "an `idle` group sends no requests: remove load"),
         (None, None) => fault(&["load"], "set `depth` (closed loop) or `rate` (open loop)"),
         (Some(depth), _) if !(1..=MOST_DEPTH).contains(&depth) => {
             fault(&["load", "depth"], format!("must be from 1 to {MOST_DEPTH}"))
@@ -233,10 +243,10 @@ fn check_rates(schedule: &Schedule) -> Result<(), Fault> {
 fn check_behaviors(group: &Group) -> Result<(), Fault> {
     let (rx, tx) = (group.rx.about(), group.tx.about());
     if !rx.rx {
-        return fault(&["rx"], format!("`{}` drives tx only", rx.name));
+        return fault(&["rx"], format!("`{}` is a behavior for tx only", rx.name));
     }
     if !tx.tx {
-        return fault(&["tx"], format!("`{}` drives rx only", tx.name));
+        return fault(&["tx"], format!("`{}` is a behavior for rx only", tx.name));
     }
     check_needs(group, tx)?;
     if let Some(race) = group.tx.race() {
@@ -253,19 +263,19 @@ fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
     if group.protocol != Protocol::Echo || !group.load.is_closed_loop() {
         return fault(
             &["tx"],
-            "`race` needs protocol = \"echo\", where torn messages can be told apart, and a closed loop (depth)",
+            "`race` needs protocol = \"echo\", in which torn messages can be recognized, and a closed loop (depth)",
         );
     }
     if payload < LEAST_PART {
         return fault(
             &["load", "payload"],
-            format!("`race` needs at least {LEAST_PART} bytes to tell torn messages apart"),
+            format!("`race` needs at least {LEAST_PART} bytes to recognize torn messages"),
         );
     }
     if race.header.0 >= payload {
         return fault(
             &["tx", "race", "header"],
-            "must be shorter than load.payload: it is the message's first bytes",
+            "must be shorter than load.payload: the header is the first bytes of the message",
         );
     }
     if !group.rx.is_steady() {
@@ -290,18 +300,19 @@ fn check_race_to_receive(group: &Group, race: &Race) -> Result<(), Fault> {
     if group.protocol == Protocol::Http && !content {
         return fault(
             &["rx"],
-            "`race` needs http = { check = \"content\" }: of other bytes nobody knows where they belong",
+            "`race` needs http = { check = \"content\" }: other bytes do not show where they belong",
         );
     }
     let round = answers.saturating_mul(group.answer_bytes().unwrap_or_default());
     if !(LEAST_PART * u64::from(race.threads.get())..=MOST_ROUND).contains(&round) {
         let message = format!(
-            "the threads of a `race` read all of it at a time: at least {LEAST_PART}B for each, at most 64MiB"
+            "the threads of a `race` read a whole answer at a time: use at least {LEAST_PART}B for each thread, and \
+             at most 64MiB"
         );
         return fault(&["load"], message);
     }
     if race.header.0 > 0 {
-        return fault(&["rx", "race", "header"], "is about sending: leave it out");
+        return fault(&["rx", "race", "header"], "is only for sending: remove it");
     }
     if !group.tx.is_steady() {
         return fault(&["tx"], "`race` on rx needs a steady tx");
@@ -318,7 +329,7 @@ fn check_needs(group: &Group, tx: &About) -> Result<(), Fault> {
         Needs::Head if head == 0 => fault(
             &["tx"],
             format!(
-                "`{name}` needs requests with a head, and those of {protocol} have none: use http, frame or resp"
+                "`{name}` needs requests with a head, but those of {protocol} have none: use http, frame or resp"
             ),
         ),
         Needs::Body if whole == head => {
@@ -327,8 +338,8 @@ fn check_needs(group: &Group, tx: &About) -> Result<(), Fault> {
         Needs::Framing if encoder.endless().is_none() => fault(
             &["tx"],
             format!(
-                "`{name}` needs requests with an end of their own, and those of {protocol} have none: use http, \
-                 frame, line or resp"
+                "`{name}` needs requests that have an end, but those of {protocol} have none: use http, frame, line \
+                 or resp"
             ),
         ),
         _ => Ok(()),

@@ -11,17 +11,18 @@ use crate::{
     units::{Bytes, Count, OrOff, Span},
 };
 
-/// Which experiment, and its keys.
+/// The experiment and its keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Subcommand, schemars::JsonSchema)]
 #[serde(tag = "experiment", rename_all = "lowercase")]
 pub enum Core {
-    /// A standing backlog: at each step bytes enter a buffer at its end and leave it at its front; then all of it drains
+    /// A constant backlog: at each step bytes enter a buffer at its end and leave it at its front; then the buffer is
+    /// drained
     Backlog(Backlog),
-    /// A length header in front of a body that is there already, at each step a message
+    /// A length header is put in front of an existing body; each step is a message
     Prepend(Prepend),
-    /// Armed deadlines of which each step moves one; then silence, in which all of them are reached
+    /// Armed deadlines, of which each step moves one; then all of them are reached
     Timers(Timers),
-    /// Messages that arrive in pieces and are looked for after each; a step is a message
+    /// Messages arrive in pieces, and the decoder runs after each piece; each step is a message
     Decode(Decode),
 }
 
@@ -29,7 +30,7 @@ pub enum Core {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backlog {
-    /// How bytes that wait are kept
+    /// Data structure of the buffer
     #[arg(long, value_enum, default_value_t)]
     pub buffer: Kind,
 
@@ -37,20 +38,20 @@ pub struct Backlog {
     #[arg(long, value_enum, default_value_t)]
     pub shift: Shift,
 
-    /// Bytes that wait before and after each step
+    /// Bytes in the buffer before and after each step
     #[arg(long, value_name = "SIZE", default_value = "1MiB")]
     pub backlog: Bytes,
 
-    /// Free bytes that a contiguous buffer's first capacity leaves behind the backlog; off: what growing from 1 KiB by
-    /// doubling leaves
+    /// Free bytes behind the backlog in the first capacity of a contiguous buffer; off: the buffer grows from 1 KiB by
+    /// doubling
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub room: OrOff<Bytes>,
 
-    /// Bytes that enter, and leave, in a step
+    /// Bytes that enter and leave in each step
     #[arg(long, value_name = "SIZE", default_value = "4KiB")]
     pub piece: Bytes,
 
-    /// Steps
+    /// Number of steps
     #[arg(long, value_name = "N", default_value = "20000")]
     pub steps: Count,
 }
@@ -59,7 +60,7 @@ pub struct Backlog {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prepend {
-    /// How the header comes to stand in front of the body
+    /// How the header is put in front of the body
     #[arg(long, value_enum, default_value_t)]
     pub method: Method,
 
@@ -67,7 +68,7 @@ pub struct Prepend {
     #[arg(long, value_name = "SIZE", default_value = "512B")]
     pub body: Bytes,
 
-    /// Messages
+    /// Number of messages
     #[arg(long, value_name = "N", default_value = "20000")]
     pub steps: Count,
 }
@@ -80,7 +81,7 @@ pub struct Timers {
     #[arg(long, value_enum, default_value_t)]
     pub scheme: Scheme,
 
-    /// Deadlines armed, as by so many connections
+    /// Number of armed deadlines, one for each connection
     #[arg(long, value_name = "N", default_value = "100000")]
     pub armed: Count,
 
@@ -88,15 +89,15 @@ pub struct Timers {
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub timeout: Span,
 
-    /// Time between two events, each on a random connection; it passes in the experiment only
+    /// Simulated time between two events, each on a random connection
     #[arg(long, value_name = "TIME", default_value = "10us")]
     pub every: Span,
 
-    /// How finely the wheel tells deadlines apart
+    /// Resolution of the wheel
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     pub tick: Span,
 
-    /// Events
+    /// Number of events
     #[arg(long, value_name = "N", default_value = "3000000")]
     pub steps: Count,
 }
@@ -105,11 +106,11 @@ pub struct Timers {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Decode {
-    /// What looks for the end of a message
+    /// Decoder that finds the end of a message
     #[arg(long, value_enum, default_value_t)]
     pub decoder: Decoder,
 
-    /// How received bytes are kept
+    /// Data structure of the receive buffer
     #[arg(long, value_enum, default_value_t)]
     pub buffer: Kind,
 
@@ -121,46 +122,47 @@ pub struct Decode {
     #[arg(long, value_name = "SIZE", default_value = "1B")]
     pub piece: Bytes,
 
-    /// Bytes that arrive in all: as many whole messages as fit, and at least one
+    /// Total bytes that arrive: as many whole messages as fit, and at least one
     #[arg(long, value_name = "SIZE", default_value = "1MiB")]
     pub volume: Bytes,
 }
 
 choices! {
-    /// How a header comes to stand in front of a body.
+    /// How a header is put in front of a body.
     Method {
-        /// Into the free bytes that the buffer keeps in front: one write.
+        /// Written into the free bytes that the buffer keeps in front: one write.
         #[default]
         Prepend "prepend",
-        /// In front of a buffer that keeps none free: the body moves, then one write.
+        /// Put in front of a buffer without free bytes: the body moves, then one write.
         Insert "insert",
         /// Header and body as the two parts of one writev.
         Writev "writev",
-        /// The header in a write of its own.
+        /// The header has a write of its own.
         TwoWrites "two-writes",
     }
 
     /// How deadlines are kept.
     Scheme {
-        /// The hashed wheel, each move at once.
+        /// A hashed wheel that moves a timer at once.
         #[default]
         Wheel "wheel",
-        /// A binary heap; a move pushes the new deadline and leaves the old one, which is dropped when it comes up.
+        /// A binary heap; a move pushes the new deadline and leaves the old one, which is dropped when it is reached.
         Heap "heap",
-        /// The hashed wheel, a move only noted: a timer that comes up too early is armed again for the noted deadline.
+        /// A hashed wheel in which a move is only noted: a timer that fires too early is armed again for the noted
+        /// deadline.
         Lazy "lazy",
     }
 
-    /// What looks for the end of a message.
+    /// Decoder that finds the end of a message.
     Decoder {
-        /// Lines, each search resumed where the last one stopped.
+        /// Lines; each search resumes where the last one stopped.
         #[default]
         Line "line",
-        /// Heads of HTTP/1.1 requests, searched likewise, parsed when whole.
+        /// Heads of HTTP/1.1 requests; searched like lines, parsed when complete.
         Http "http",
-        /// Frames, whose length stands in front; their checksum is computed when they are whole.
+        /// Frames with their length in front; the checksum is computed when a frame is complete.
         Frame "frame",
-        /// Lines, each search from the first byte on: a mistake, quadratic in the length of a line.
+        /// Lines; each search starts at the first byte: a mistake, quadratic in the length of a line.
         Rescan "rescan",
     }
 }
@@ -225,7 +227,10 @@ impl Backlog {
         sizes(&[("backlog", self.backlog), ("piece", self.piece)])?;
         let Some(room) = self.room.0 else { return Ok(()) };
         if self.buffer != Kind::Contiguous {
-            return Err(("room", "needs buffer = \"contiguous\": a chain has no capacity of its own".into()));
+            return Err((
+                "room",
+                "needs buffer = \"contiguous\": a chain of blocks has no single capacity".into(),
+            ));
         }
         sizes(&[("room", room)])
     }

@@ -1,6 +1,7 @@
 //! What must hold: `"good.latency_p99" = "< 20ms"`, several conditions separated by commas. In a sweep,
 //! `"server_waits_rate @ server.trigger=edge"` holds for some points only, and `"> 90% @ server.trigger=level"` compares
-//! with another point. `"<= 1s or <= 20 * latency_p50"` holds if either does, and compares with a number of the same trial.
+//! with another point. `"<= 1s or <= 20 * latency_p50"` holds if either does, and compares with a number of the same
+//! repeat.
 
 mod condition;
 
@@ -15,7 +16,7 @@ use crate::metric::{Scope, Stat};
 pub struct Expectation {
     /// The name, as written.
     pub name: String,
-    /// The name of the number in a trial's summary.
+    /// The name of the number in a repeat's summary.
     pub number: String,
     /// What it names.
     pub stat: Stat,
@@ -55,7 +56,7 @@ impl Names<'_> {
         let values: Vec<String> = values.iter().map(plain).collect();
         if !values.iter().any(|v| v == value) {
             let hint = meant(value, values.iter().map(String::as_str));
-            return Err(format!("`{key}` never is `{value}` in [sweep]{hint}"));
+            return Err(format!("`{key}` is never `{value}` in [sweep]{hint}"));
         }
         Ok((key.to_owned(), value.to_owned()))
     }
@@ -83,9 +84,9 @@ impl Names<'_> {
             (Scope::Run, Some(_)) => Err(format!("`{name}` belongs to the whole run: write \"{name}\"")),
             (Scope::Core, Some(_)) => Err(format!("`{name}` belongs to the experiment: write \"{name}\"")),
             (scope, _) if (scope == Scope::Core) != self.is_core => Err(if self.is_core {
-                format!("`{name}` is not measured by a core experiment; see `badpeer list metrics`")
+                format!("`{name}` is not a metric of a core experiment; see `badpeer list metrics`")
             } else {
-                format!("`{name}` is measured by core experiments only")
+                format!("`{name}` is a metric of core experiments only")
             }),
             _ => Ok(stat),
         }
@@ -175,7 +176,7 @@ mod tests {
             ("good.latency_p9", "< 1s", "did you mean `latency_p90`?"),
             ("latency_p99", "< 1s", "write \"good.latency_p99\""),
             ("good.server_rss_peak", "< 1MiB", "write \"server_rss_peak\""),
-            ("core_footprint", "< 1MiB", "measured by core experiments only"),
+            ("core_footprint", "< 1MiB", "a metric of core experiments only"),
             ("corrupt_bytes", "0", "must start with"),
             ("corrupt_bytes", "< many", "not a size"),
         ] {
@@ -190,7 +191,7 @@ mod tests {
         let names = Names { groups: Vec::new(), is_core: true, sweep: &sweep };
         assert!(Expectation::parse("core_footprint", "< 1MiB", &names).is_ok());
         for (name, part) in [
-            ("server_rss_peak", "not measured by a core experiment"),
+            ("server_rss_peak", "not a metric of a core experiment"),
             ("core_footprnt", "did you mean `core_footprint`?"),
         ] {
             let message = Expectation::parse(name, "< 1MiB", &names).expect_err(name);

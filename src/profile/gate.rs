@@ -1,4 +1,5 @@
-//! What a comparison of two servers is told by the profile: `"good.latency_p99" = "floor 10%, budget 20%"`, or `"off"`.
+//! The limits that a profile sets for a comparison of two servers: `"good.latency_p99" = "floor 10%, budget 20%"`, or
+//! `"off"`.
 
 use super::expect::{Names, percent};
 use crate::metric::{Better, Stat};
@@ -6,7 +7,7 @@ use crate::metric::{Better, Stat};
 /// How far a number may move between two servers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// The name of the number in a trial's summary.
+    /// The name of the number in a repeat's summary.
     pub number: String,
     /// What it names.
     pub stat: Stat,
@@ -37,10 +38,15 @@ impl Shares {
             let told = match part.split_once(char::is_whitespace) {
                 Some(("floor", share)) => floor.replace(percent(share.trim())?),
                 Some(("budget", share)) => budget.replace(percent(share.trim())?),
-                _ => return Err(format!("`{part}` must be off, or as in \"floor 10%, budget 20%\"")),
+                _ => {
+                    return Err(format!(
+                        "`{part}` must be off, or a floor and a budget as in \"floor 10%, budget \
+                    20%\""
+                    ));
+                }
             };
             if told.is_some() {
-                return Err(format!("`{text}` says the same twice"));
+                return Err(format!("`{text}` gives a value twice: remove one"));
             }
         }
         let shares = match (floor, budget) {
@@ -67,7 +73,7 @@ impl Limits {
         let stat = names.stat(number)?;
         let shares = if text.trim() == "off" { None } else { Some(Shares::parse(text)?) };
         if shares.is_some() && stat.metric.spec().better == Better::Neither {
-            return Err("more of it is neither better nor worse: it cannot be gated".to_owned());
+            return Err("it has no better direction, so it cannot be gated".to_owned());
         }
         Ok(Self { number: number.to_owned(), stat, shares })
     }
@@ -97,13 +103,13 @@ mod tests {
     #[test]
     fn invalid_limits_are_refused() {
         for (number, text, part) in [
-            ("good.latency_p99", "20%", "must be off, or as in"),
-            ("good.latency_p99", "", "must be off, or as in"),
+            ("good.latency_p99", "20%", "must be off, or a floor"),
+            ("good.latency_p99", "", "must be off, or a floor"),
             ("good.latency_p99", "budget 20", "is not a share"),
-            ("good.latency_p99", "budget 1%, budget 2%", "the same twice"),
+            ("good.latency_p99", "budget 1%, budget 2%", "a value twice"),
             ("good.latency_p99", "floor 2%, budget 1%", "above the budget"),
             ("good.latency_p98", "off", "did you mean `latency_p9"),
-            ("server_processes_peak", "floor 1%", "neither better nor worse"),
+            ("server_processes_peak", "floor 1%", "no better direction"),
         ] {
             let message = parsed(number, text).expect_err(text);
             assert!(message.contains(part), "{message}");

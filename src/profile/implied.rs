@@ -1,4 +1,4 @@
-//! What a profile expects without writing it: that nothing is corrupt, and that no request of a good client errs.
+//! Implied expectations: no byte is corrupt, and no request of a good client gets an error.
 
 use indexmap::IndexMap;
 

@@ -1,4 +1,4 @@
-//! What a TOML file asks for. A `Profile` that exists is valid: every way to make one checks it.
+//! Profiles, read from TOML. A `Profile` is always valid: every constructor checks it.
 
 mod bench;
 mod check;
@@ -38,98 +38,99 @@ use crate::{
     units::{Bytes, Count, Span},
 };
 
-/// A question: a server and the clients that drive it, or a core experiment; and what is expected.
+/// A server and the clients that drive it, or a core experiment; and the expectations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// What is claimed, in a sentence.
+    /// What the profile shows, in a sentence.
     pub title: String,
-    /// What a reader should know to understand the figures.
+    /// What a reader needs to know to understand the figures.
     #[serde(default)]
     pub about: String,
-    /// Fixes everything random.
+    /// Seed of all random choices.
     #[serde(default = "defaults::seed")]
     pub seed: u64,
-    /// Time before measuring starts; its requests are not in the latencies.
+    /// Time before the measured window; its requests are not in the latencies.
     #[serde(default = "defaults::warmup")]
     pub warmup: Span,
-    /// Time that is measured.
+    /// Length of the measured window.
     #[serde(default = "defaults::measure")]
     pub measure: Span,
-    /// How often the whole is done, each time with a fresh server and a seed of its own.
+    /// Number of repeats, each with a fresh server and its own seed.
     #[serde(default = "defaults::repeats")]
     #[schemars(range(min = 1))]
     pub repeats: u32,
     /// Time between two samples.
     #[serde(default = "defaults::sample_every")]
     pub sample_every: Span,
-    /// Threads that drive the clients, 1 to 64: connections and requests of every group are shared out among them.
+    /// Threads of the load generator, 1 to 64: connections and requests of every group are divided among them.
     #[serde(default = "defaults::client_threads")]
     #[schemars(range(min = 1, max = 64))]
     pub client_threads: u32,
-    /// Who is driven.
+    /// The server.
     #[serde(default)]
     pub server: Target,
-    /// Who drives it.
+    /// The client groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Group>,
-    /// In place of server and clients, and of all that is about their time: an experiment with a data structure alone.
+    /// An experiment with a data structure, in place of a server, clients and a measured window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core: Option<Core>,
-    /// Keys and the values each takes in turn; all combinations are run.
+    /// Keys and the values that each takes; all combinations are run.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(with = "IndexMap<String, Vec<serde_json::Value>>")]
     pub sweep: IndexMap<String, Vec<toml::Value>>,
-    /// What must hold: a name from `badpeer list metrics`, and conditions.
+    /// Expectations: a name from `badpeer list metrics`, and conditions.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub expect: IndexMap<String, String>,
-    /// What `badpeer compare` gates beside or instead of what it gates anyway, or `"off"`: a name from
-    /// `badpeer list metrics`, and `"floor 10%, budget 20%"`. A change is a regression if it is surely larger than the
-    /// floor, and a pass if it is surely smaller than the budget.
+    /// Limits of `badpeer compare`, in addition to or in place of its defaults: a name from `badpeer list metrics`, and
+    /// `"floor 10%, budget 20%"` or `"off"`. A change is a regression if it is certainly larger than the floor, and a
+    /// pass if it is certainly smaller than the budget.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub gate: IndexMap<String, String>,
 }
 
-/// Clients that are alike.
+/// A group of equal clients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     /// Its name in tables, charts and expectations.
     pub name: String,
-    /// Connections.
+    /// Number of connections.
     #[schemars(range(min = 1))]
     pub count: u32,
-    /// What they speak.
+    /// Their protocol.
     #[serde(default)]
     pub protocol: Protocol,
-    /// For `http`: the request, and what its answer must be; `GET /` unless set.
+    /// For `http`: the request, and how its answer is checked. Default: `GET /`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<http::RequestSpec>,
-    /// For `resp`: the command; `PING` unless set.
+    /// For `resp`: the command. Default: `PING`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resp: Option<resp::Command>,
     /// For `raw`: the bytes, and how an answer ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<raw::Exchange>,
-    /// What they ask for; nothing if they are `idle`.
+    /// Their load; none if they are `idle`.
     #[serde(default)]
     pub load: Load,
     /// When they connect, counted from the start of the warm-up.
     #[serde(default)]
     pub start: Span,
-    /// How its first connections are opened: no faster than this; all at once unless set. An open loop starts when the
-    /// last one has come about.
+    /// Largest rate at which the first connections are opened. Default: all at once. An open loop starts when all
+    /// connections are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_rate: Option<Schedule>,
-    /// Requests on each connection, at most: when the last of them is answered the client closes it; no end unless set.
+    /// Largest number of requests on each connection: the client closes it when the last of them is answered. Default:
+    /// unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_connection: Option<Count>,
-    /// How long each connection is kept before it is closed: by a good client when it has the answers that are under way, by
-    /// others at once. The first ones of a group are kept for a random part of it, so that they do not end in step.
+    /// Lifetime of each connection. A good client then closes it when it has all open answers, another client at once.
+    /// The first connections of a group live for a random part of this time, so that they do not end in step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Span>,
-    /// How connections that ended are opened again. Unless set, none is, but those of good HTTP clients that the server ended in
-    /// good order: it announced the end, or nothing was asked for.
+    /// How ended connections are opened again. Default: they are not, except those of good HTTP clients that the server
+    /// closed regularly: it announced the close, or no request was open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<Reconnect>,
     /// Kernel receive buffer (`SO_RCVBUF`), set before connecting; the kernel doubles it.
@@ -138,10 +139,10 @@ pub struct Group {
     /// Kernel send buffer (`SO_SNDBUF`), set before connecting; the kernel doubles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_buffer: Option<Bytes>,
-    /// How they receive.
+    /// Behavior in receiving.
     #[serde(default)]
     pub rx: behavior::Spec,
-    /// How they send.
+    /// Behavior in sending.
     #[serde(default)]
     pub tx: behavior::Spec,
 }

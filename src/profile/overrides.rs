@@ -24,13 +24,13 @@ pub(super) fn set(table: &mut Table, key: &str, value: &Value) -> Result<(), Str
         parts = vec![parts[0], &key[parts[0].len() + 1..]];
     }
     if parts.len() > MOST_PARTS {
-        return Err(format!("a key has {MOST_PARTS} parts at most"));
+        return Err(format!("a key has at most {MOST_PARTS} parts"));
     }
     set_within(table, &parts, value)
 }
 
 fn set_within(table: &mut Table, parts: &[&str], value: &Value) -> Result<(), String> {
-    let (first, rest) = parts.split_first().ok_or("a key is needed")?;
+    let (first, rest) = parts.split_first().ok_or("the key is missing")?;
     if rest.is_empty() {
         table.insert((*first).to_owned(), value.clone());
         return Ok(());
@@ -43,7 +43,7 @@ fn set_within(table: &mut Table, parts: &[&str], value: &Value) -> Result<(), St
             }
             _ => Err(format!("write {first}.NAME.{}", rest[0])),
         },
-        _ => Err(format!("`{first}` is a value and has no keys of its own")),
+        _ => Err(format!("`{first}` is a value and has no keys")),
     }
 }
 

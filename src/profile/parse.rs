@@ -1,4 +1,4 @@
-//! From text to a valid profile, with faults told by file, line and key.
+//! Parser of profiles; errors name the file, the line and the key.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -77,14 +77,16 @@ impl Source {
         let base = self.parse(overrides)?;
         let count = base.sweep.values().fold(1_usize, |count, values| count.saturating_mul(values.len()));
         if count > MOST_POINTS {
-            let message = format!("{count} combinations are too many; at most {MOST_POINTS} are run");
+            let message = format!("{count} combinations are too many: use at most {MOST_POINTS}");
             return Err(self.fault(&Fault { path: vec!["sweep".to_owned()], message }));
         }
         let mut points: Vec<Axes> = vec![Vec::new()];
         for (key, values) in &base.sweep {
             if values.is_empty() {
                 let path = vec!["sweep".to_owned(), key.clone()];
-                return Err(self.fault(&Fault { path, message: "has no values".to_owned() }));
+                return Err(
+                    self.fault(&Fault { path, message: "has no values: add at least one".to_owned() })
+                );
             }
             points = points
                 .iter()
@@ -105,7 +107,7 @@ impl Source {
             .collect()
     }
 
-    /// A fault of one point: where the key stands that makes it.
+    /// An error of one point: the place of the key that causes it.
     fn at_point(&self, error: ProfileError, axes: &Axes) -> ProfileError {
         let of_sweep = |(key, value): &&(String, String)| error.place == set_by(key, value);
         match axes.iter().find(of_sweep) {
@@ -135,7 +137,7 @@ impl Source {
         self.fault(&Fault { path: path.to_vec(), message: message.to_owned() })
     }
 
-    /// What is missing altogether is told of the first line.
+    /// Missing keys are reported at the first line.
     fn error(&self, line: Option<usize>, message: String) -> ProfileError {
         ProfileError { place: format!("{}:{}", self.file, line.unwrap_or(1)), message }
     }

@@ -76,7 +76,8 @@ impl Group {
                 return fault(
                     &["protocol"],
                     format!(
-                        "group `{name}` speaks resp, which the reference server does not: it speaks {service}"
+                        "group `{name}` speaks resp, which the reference server does not support support (it speaks \
+                         {service}): name another server"
                     ),
                 );
             }
@@ -125,13 +126,13 @@ impl Group {
             _ => return Ok(()),
         };
         if payload == 0 && !self.tx.is_idle() {
-            return fault(&["load", "payload"], format!("{name} has at least one byte"));
+            return fault(&["load", "payload"], format!("{name} must have at least one byte"));
         }
         if answer != payload {
             return fault(
                 &["load", "answer"],
                 format!(
-                    "{name} is as long as what was sent; use protocol = \"frame\" to ask for other answers"
+                    "{name} is as long as the request; use protocol = \"frame\" for answers of another length"
                 ),
             );
         }
@@ -158,7 +159,7 @@ impl Group {
         if self.load.answer.is_none_or(|answer| answer.0 < u64::from(self.count)) {
             return fault(
                 &path,
-                "needs load.answer, the length of the whole: at least a byte for each connection",
+                "needs load.answer, the length of the whole resource: at least one byte for each connection",
             );
         }
         if self.load.depth != Some(1)
@@ -168,11 +169,11 @@ impl Group {
         {
             return fault(
                 &path,
-                "needs load.depth = 1 and connections that stay: leave lifetime and reconnect out",
+                "needs load.depth = 1 and permanent connections: remove lifetime and reconnect",
             );
         }
         if self.rx.race().is_some() {
-            return fault(&path, "gives each thread a connection of its own: leave `race` out");
+            return fault(&path, "gives each thread a connection of its own: remove `race`");
         }
         Ok(())
     }
@@ -181,14 +182,15 @@ impl Group {
         let Some(exchange) = &self.raw else {
             return fault(
                 &["protocol"],
-                "raw needs the bytes to send and how an answer ends: raw = { send = 'PING\\r\\n', until = '\\r\\n' }",
+                "raw needs the bytes to send and how an answer ends, as in raw = { send = 'PING\\r\\n', until = \
+                 '\\r\\n' }",
             );
         };
         exchange.check().or_else(|(key, message)| fault(&["raw", key], message))?;
         if self.load.payload.0 > 0 || self.load.answer.is_some() {
             return fault(
                 &["load"],
-                "raw has its sizes in raw.send and raw.length: leave payload and answer out",
+                "raw has its sizes in raw.send and raw.length: remove payload and answer",
             );
         }
         Ok(())
@@ -236,7 +238,7 @@ mod tests {
             (
                 "frame",
                 "protocol = \"resp\"\nload = { depth = 1 }",
-                "speaks resp, which the reference server does not",
+                "speaks resp, which the reference server does not support",
             ),
             ("frame", "protocol = \"raw\"\nload = { depth = 1 }", "raw = { send = 'PING"),
             (
@@ -252,9 +254,9 @@ mod tests {
             (
                 "echo",
                 "protocol = \"raw\"\nload = { depth = 1, payload = 9 }\nraw = { send = 'a', length = 1 }",
-                "leave payload and answer out",
+                "remove payload and answer",
             ),
-            ("line", "protocol = \"line\"\nload = { depth = 1 }", "a line has at least one byte"),
+            ("line", "protocol = \"line\"\nload = { depth = 1 }", "a line must have at least one byte"),
             (
                 "line",
                 "protocol = \"line\"\nload = { depth = 1, payload = 9, answer = 8 }",

@@ -1,6 +1,6 @@
-//! What of requests and command lines is secret: it is sent, and stands in no record. It is known by its name: that of a field,
-//! of a value in a query, of an option or a variable, of a word of a command; a body that has such a name in it is secret as
-//! a whole.
+//! Secrets in requests and command lines, which are used but not stored in records. It is known by its name: that of a
+//! field, of a value in a query, of an option or a variable, of a word of a command; a body that has such a name in it
+//! is secret as a whole.
 
 mod requests;
 

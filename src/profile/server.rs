@@ -20,7 +20,7 @@ use crate::{
 /// A typing error should not ask for a million threads.
 const MOST_THREADS: u32 = 1024;
 
-/// What can be set about the reference server.
+/// The settings of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerOptions {
@@ -28,16 +28,17 @@ pub struct ServerOptions {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: String,
 
-    /// What is spoken on every connection
+    /// Protocol of every connection
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Service,
 
-    /// Directory whose files HTTP answers with; without it every path answers "ok", and /bytes/N with N bytes
+    /// Directory of the files that HTTP serves; without it, /bytes/N is answered with N bytes and every other path with
+    /// "ok"
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
 
-    /// Connections held at most; further ones are closed at once
+    /// Largest number of connections; further ones are closed at once
     #[arg(long, value_name = "N|off", default_value = "off")]
     pub max_connections: OrOff<Count>,
 
@@ -54,7 +55,7 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub dispatch: Dispatch,
 
-    /// Threads that serve, unless dispatch is single
+    /// Number of threads, unless dispatch is single
     #[arg(long, value_name = "N", default_value = "2")]
     pub threads: Count,
 
@@ -62,36 +63,36 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub trigger: Trigger,
 
-    /// When writability (EPOLLOUT) is asked for; eager is a mistake that makes a level-triggered loop spin
+    /// When the server asks for writability (EPOLLOUT); eager is a mistake that makes a level-triggered loop spin
     #[arg(long, value_enum, default_value_t)]
     pub write_interest: WriteInterest,
 
-    /// Sends in a row to one connection before the others have their turn; off lets a fast reader hold the loop
+    /// Sends in a row to one connection before the others have their turn; off lets a fast reader occupy the loop
     #[arg(long, value_name = "N|off", default_value = "16")]
     pub max_sends: OrOff<Count>,
 
-    /// Most bytes offered to the kernel in one send; off offers all that waits
+    /// Largest number of bytes offered to the kernel in one send; off offers all waiting bytes
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub send_piece: OrOff<Bytes>,
 
-    /// A mistake: edge-triggered, a connection that used up max_sends is not armed again, and hangs
+    /// A mistake: with edge triggering, a connection that used up max_sends is not armed again and hangs
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = false)]
     pub lost_wakeup: bool,
 
     /// Bytes taken from one connection before the others have their turn, counted after each read; off is a mistake:
-    /// edge-triggered, whoever sends fast enough starves all others
+    /// with edge triggering, a client that sends fast enough starves all others
     #[arg(long, value_name = "SIZE|off", default_value = "256KiB")]
     pub read_quantum: OrOff<Bytes>,
 
-    /// CPU time burned for each message, as an application would
+    /// CPU time spent on each message, as an application would
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub work_per_message: Span,
 
-    /// How bytes that wait are kept
+    /// Data structure of the send and receive buffers
     #[arg(long, value_enum, default_value_t)]
     pub buffer: Kind,
 
-    /// First capacity of each buffer; 0 allocates when the first byte waits and gives it back when idle
+    /// First capacity of each buffer; 0 allocates memory when the first byte waits and frees it when the buffer is idle
     #[arg(long, value_name = "SIZE", default_value = "1KiB")]
     pub initial: Bytes,
 
@@ -104,7 +105,7 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub shift: Shift,
 
-    /// Give memory back that a connection needed once and no longer does; false is a mistake: one burst is kept for ever
+    /// Free memory that a connection no longer needs; false is a mistake: the memory of one burst is kept for ever
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
     pub shrink: bool,
 
@@ -112,23 +113,23 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub read_strategy: ReadStrategy,
 
-    /// Most that a connection's receive buffer may hold: the longest message
+    /// Largest content of a connection's receive buffer, and so the longest message
     #[arg(long, value_name = "SIZE|off", default_value = "16MiB")]
     pub receive_limit: OrOff<Bytes>,
 
-    /// Most that may wait in a connection's send buffer; beyond it, see overflow
+    /// Largest content of a connection's send buffer; overflow says what happens beyond it
     #[arg(long, value_name = "SIZE|off", default_value = "16MiB")]
     pub send_limit: OrOff<Bytes>,
 
-    /// What happens beyond the send limit: evict, or read no requests until less than half of it waits
+    /// What happens beyond the send limit: evict, or stop reading requests until less than half of the limit waits
     #[arg(long, value_enum, default_value_t)]
     pub overflow: Overflow,
 
-    /// More than this may wait in a connection's send buffer for soft_time only; then the connection is evicted
+    /// A connection with more than this in its send buffer for longer than soft_time is evicted
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub soft_limit: OrOff<Bytes>,
 
-    /// How long the soft limit may be exceeded without a break
+    /// Longest time for which the soft limit may be exceeded without interruption
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub soft_time: Span,
 
@@ -140,21 +141,22 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub progress: Progress,
 
-    /// Least that a peer must acknowledge, on average since data began to wait; below it the connection is evicted
+    /// Minimum rate at which a client must acknowledge data, on average since data began to wait; below it the
+    /// connection is evicted
     #[arg(long, value_name = "RATE|off", default_value = "off")]
     pub min_rate: OrOff<ByteRate>,
 
-    /// Time that data may wait before min_rate is asked for
+    /// Time that data may wait before min_rate applies
     #[arg(long, value_name = "TIME", default_value = "5s")]
     pub grace: Span,
 
-    /// Time that the send buffer may go without being empty once, whatever progress is made; then the connection is
+    /// Longest time for which the send buffer may be non-empty, whatever progress is made; then the connection is
     /// evicted
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub deadline: OrOff<Span>,
 
-    /// Time from the first byte of a message to its last; then the connection is evicted, in HTTP with an answer 408 if
-    /// it has taken all answers before (an echo is always whole)
+    /// Longest time from the first byte of a message to its last; then the connection is evicted, in HTTP with a 408
+    /// answer if the client has received all earlier answers (an echo is always complete)
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub message_timeout: OrOff<Span>,
 
@@ -162,17 +164,18 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub idle_timeout: OrOff<Span>,
 
-    /// Time that sent data may stay unacknowledged, or the peer's window closed, until the kernel gives up
+    /// Time that sent data may stay unacknowledged, or the peer's window closed, until the kernel ends the connection
     /// (TCP_USER_TIMEOUT)
     #[arg(long, value_name = "TIME|off", default_value = "off")]
     pub user_timeout: OrOff<Span>,
 
-    /// How an evicted connection is ended; after an answer 408 always with a FIN, as an RST could take it away
+    /// How an evicted connection is ended; after a 408 answer always with a FIN, because an RST could discard the
+    /// answer
     #[arg(long, value_enum, default_value_t)]
     pub evict_by: EvictBy,
 
-    /// Kernel send buffer of each connection (SO_SNDBUF): Linux grants twice what is asked for, up to twice
-    /// net.core.wmem_max; off leaves it to the kernel's autotuning
+    /// Kernel send buffer of each connection (SO_SNDBUF): Linux grants twice this value, up to twice net.core.wmem_max;
+    /// off leaves the size to the kernel's autotuning
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub send_buffer: OrOff<Bytes>,
 
@@ -181,7 +184,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "SIZE|off", default_value = "off")]
     pub notsent_lowat: OrOff<Bytes>,
 
-    /// How finely deadlines are told apart: an eviction is at most this late, and never early
+    /// Resolution of deadlines: an eviction is at most this late, and never early
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     pub tick: Span,
 
@@ -230,7 +233,7 @@ impl ServerOptions {
             (
                 self.root.is_some() && self.protocol != Service::Http,
                 "root",
-                "needs protocol = \"http\": nothing else serves files",
+                "needs protocol = \"http\": the other protocols serve no files",
             ),
             (self.tick.0.is_zero(), "tick", "must be longer than 0"),
             (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
@@ -244,7 +247,7 @@ impl ServerOptions {
             (
                 self.lost_wakeup && (self.trigger == Trigger::Level || self.max_sends.0.is_none()),
                 "lost_wakeup",
-                "needs trigger = \"edge\" and a number for max_sends: elsewhere no wake-up can be lost",
+                "needs trigger = \"edge\" and a number for max_sends: without them no wake-up can be lost",
             ),
             (
                 self.lost_wakeup && self.dispatch == Dispatch::Workers,

@@ -1,4 +1,4 @@
-//! The profiles that come with badpeer, inside the program itself.
+//! The shipped profiles, which are part of the program.
 
 use super::Source;
 

@@ -1,4 +1,4 @@
-//! Who is driven: the keys of `[server]` are the reference server's knobs, or they name another server.
+//! The server: the keys of `[server]` are the reference server's knobs, or they name another server.
 
 use std::{fmt, net::Ipv6Addr};
 
@@ -17,9 +17,9 @@ use super::ServerOptions;
 pub enum Target {
     /// The reference server, with these knobs.
     Reference(Box<ServerOptions>),
-    /// A program that is started for each trial, and ended.
+    /// A program that is started for each repeat, and stopped after it.
     Program(Program),
-    /// A server that runs already, and goes on.
+    /// A server that is already running, and is left running.
     Attached {
         /// Where, and which process.
         attach: Attach,
@@ -27,44 +27,44 @@ pub enum Target {
 }
 
 /// A program that listens on TCP. In its command, environment and files, `{port}` is its port, `{address}` its address
-/// with the port, and `{dir}` a fresh private directory in which its files are.
+/// with the port, and `{dir}` a fresh private directory that holds its files.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Program {
     /// The program and its arguments. It must stay in the foreground.
     pub command: Vec<String>,
-    /// Where it will listen; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one.
     #[schemars(default = "any_port")]
     pub address: String,
-    /// What is added to its environment.
+    /// Variables that are added to its environment.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(default)]
     pub env: IndexMap<String, String>,
-    /// Files beside the profile that it needs, by name.
+    /// Names of files beside the profile that it needs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub files: Vec<String>,
-    /// Programs that the command starts in its turn, if it is a shell's.
+    /// Programs that the command starts, if it is a shell command.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub needs: Vec<String>,
-    /// How to install it. With it, a program that is not there is a reason to skip the profile, and no error.
+    /// How to install it. If this is set and the program is missing, the profile is skipped without an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub install: Option<String>,
 }
 
-/// A server that runs already.
+/// A server that is already running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attach {
-    /// Where it listens.
+    /// Its address.
     pub address: String,
-    /// Its process; found by the port it listens on unless given.
+    /// Its process. Default: the process that listens on the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
 }
 
-/// Where a program listens unless the profile says.
+/// Default address of a program.
 const ANY_PORT: &str = "127.0.0.1:0";
 
 fn any_port() -> String {
@@ -111,7 +111,7 @@ impl Program {
         if self.command.first().is_none_or(String::is_empty) {
             return Err((
                 "command",
-                "write the program and its arguments: [\"nginx\", \"-c\", \"{dir}/nginx.conf\"]".into(),
+                "write the program and its arguments, as in [\"nginx\", \"-c\", \"{dir}/nginx.conf\"]".into(),
             ));
         }
         if port(&self.address).is_none() {
@@ -119,17 +119,23 @@ impl Program {
         }
         let is_plain = |name: &&String| !name.contains('/') && !name.is_empty() && !name.starts_with('.');
         match self.files.iter().find(|name| !is_plain(name)) {
-            Some(name) => Err(("files", format!("`{name}` must be the name of a file beside the profile"))),
+            Some(name) => Err((
+                "files",
+                format!(
+                    "`{name}` is not the name of a file beside the profile: write a name \
+                without folders"
+                ),
+            )),
             None => Ok(()),
         }
     }
 }
 
-/// What is said of an address that is none. It is not repeated: there may be a password in it.
+/// The error for an invalid address. It does not repeat the address, which may contain a password.
 const NO_ADDRESS: &str =
     "the address must be HOST:PORT, without a scheme, a user and a path, and the port at most 65535";
 
-/// The port of `host:port`; that of an IPv6 address stands behind its brackets.
+/// The port of `host:port`; in an IPv6 address it follows the brackets.
 fn port(address: &str) -> Option<u16> {
     let (host, port) = address.rsplit_once(':')?;
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -189,7 +195,7 @@ impl<'de> Visitor<'de> for Keys {
 }
 
 impl Keys {
-    /// What the keys come to, all together.
+    /// The target that all keys describe together.
     fn target(self) -> Result<Target, String> {
         let knob = self.knobs.keys().next().cloned();
         let of_a_program = [
@@ -203,16 +209,17 @@ impl Keys {
         let another = if self.command.is_some() { "`command` starts" } else { "`attach` drives" };
         match (self.command, self.attach, knob) {
             (None, None, _) => match of_a_program {
-                Some(key) => Err(format!("`{key}` belongs to a `command`, which is missing")),
+                Some(key) => Err(format!("`{key}` needs a `command`: add one, or remove `{key}`")),
                 None => Ok(Target::Reference(
                     ServerOptions::deserialize(self.knobs).map_err(|e| e.to_string())?.into(),
                 )),
             },
             (_, _, Some(knob)) => Err(format!(
-                "`{knob}` is a knob of the reference server, but {another} another one: remove either"
+                "`{knob}` is a knob of the reference server, but {another} another server: remove one of them"
             )),
             (Some(_), Some(_), _) => {
-                Err("`command` starts a server, `attach` drives one that runs: remove either".into())
+                Err("`command` starts a server, but `attach` drives a running server: remove one of them"
+                    .into())
             }
             (None, Some(attach), None) => match of_a_program {
                 Some(key) => {
@@ -232,7 +239,7 @@ impl Keys {
     }
 }
 
-/// A value of the reference server's: checked at once, so that a fault is told at its line.
+/// A value for the reference server, checked at once, so that an error names its line.
 struct Knob<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Knob<'_> {
@@ -328,14 +335,14 @@ mod tests {
                 "`trigger` is a knob of the reference server, but `command` starts",
             ),
             ("attach = { address = 'a:1' }\nsend_limit = 1", "`send_limit` is a knob"),
-            ("command = ['a']\nattach = { address = 'a:1' }", "remove either"),
-            ("files = ['a']", "`files` belongs to a `command`, which is missing"),
+            ("command = ['a']\nattach = { address = 'a:1' }", "remove one of them"),
+            ("files = ['a']", "`files` needs a `command`"),
             ("attach = { address = 'a:1' }\nfiles = ['a']", "`attach` starts nothing"),
             ("comand = ['a']", "unknown field `comand`"),
             ("comand = ['a']", "`command`"),
             ("command = []", "command: write the program"),
             ("command = ['a']\naddress = '8080'", "address: the address must be HOST:PORT"),
-            ("command = ['a']\nfiles = ['../a']", "files: `../a` must be the name"),
+            ("command = ['a']\nfiles = ['../a']", "files: `../a` is not the name"),
             ("attach = { address = 'a:0' }", "attach: the address must be HOST:PORT"),
             ("attach = { adress = 'a:0' }", "unknown field `adress`"),
         ] {

@@ -5,32 +5,32 @@ use serde::{Deserialize, Serialize};
 /// How the connections of a group ended, as counts that add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ledger {
-    /// Connections that were tried.
+    /// Connections that were attempted.
     pub opened: u64,
     /// Ended by the client with FIN, as its behavior says, while the run lasted.
     pub closed_by_us: u64,
     /// Ended by the client with RST, or with bytes unread, which the kernel answers with RST.
     #[serde(default)]
     pub reset_by_us: u64,
-    /// Left by the client without a word.
+    /// Abandoned by the client without FIN or RST.
     #[serde(default)]
     pub vanished: u64,
-    /// Ended because the peer's last answer said so (HTTP: `Connection: close`, or HTTP/1.0).
+    /// Ended because the server's last answer announced it (HTTP: `Connection: close`, or HTTP/1.0).
     #[serde(default)]
     pub closed_as_announced: u64,
-    /// Ended by the peer while nothing was asked for: an idle connection that was kept for long enough.
+    /// Ended by the server while no request was open: an idle connection.
     #[serde(default)]
     pub closed_idle: u64,
-    /// Of those, ended within 10 ms of an answer: the server does not keep connections, and does not say so.
+    /// Of those, ended within 10 ms of an answer: the server closes connections without announcing it.
     #[serde(default)]
     pub closed_after_answer: u64,
-    /// Ended by the peer with FIN.
+    /// Ended by the server with FIN.
     pub evicted_fin: u64,
-    /// Ended by the peer with RST.
+    /// Ended by the server with RST.
     pub evicted_rst: u64,
-    /// Never came about: refused.
+    /// Refused.
     pub refused: u64,
-    /// Never came about in time.
+    /// Not established in time.
     pub timed_out: u64,
     /// Open when the clients stopped.
     pub still_alive: u64,
@@ -62,7 +62,7 @@ impl Ledger {
     }
 }
 
-/// What became of the requests of a group, from start to end, warm-up included.
+/// How the requests of a group ended, from start to end, including the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Requests {
     /// Became due and were started.
@@ -75,7 +75,7 @@ pub struct Requests {
     pub lost: u64,
     /// Became due and could not be started.
     pub skipped: u64,
-    /// Were sent again on another connection, because the server closed an idle one as they were sent.
+    /// Were sent again on another connection, because the server closed an idle connection while they were sent.
     #[serde(default)]
     pub retried: u64,
     /// Age of the oldest open request when the clients stopped, in nanoseconds.
@@ -101,13 +101,13 @@ impl Requests {
     }
 }
 
-/// Connections of good clients that were needed and opened again later than they could have been: badpeer, or the profile,
-/// allows no more attempts a second.
+/// Delay of reconnecting: connections of good clients that were opened again later because badpeer or the profile
+/// limits the attempts per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PutOff {
-    /// Time that they waited for it in the measured window, as a share of the time of all connections, from 0 to 1.
+    /// Time that they waited in the measured window, as a share of the time of all connections, from 0 to 1.
     pub share: f64,
-    /// The profile says how many attempts it allows (`reconnect.at_most`, below 10000/s): that is what it is about.
+    /// The profile itself sets the limit (`reconnect.at_most`, below 10000/s).
     pub is_asked_for: bool,
 }
 

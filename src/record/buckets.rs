@@ -1,4 +1,4 @@
-//! Latencies as they are kept.
+//! Histograms of latencies.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ impl From<&Histogram<u64>> for Buckets {
 }
 
 impl Buckets {
-    /// How many values there are, as far as can be counted: a file may say anything.
+    /// The number of values, saturating, because a file may contain any counts.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.iter().fold(0, |all, (_, count)| all.saturating_add(*count))

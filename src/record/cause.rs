@@ -1,4 +1,4 @@
-//! Why a request has no latency of its own.
+//! Why a request has no latency.
 
 use serde::{Deserialize, Serialize};
 

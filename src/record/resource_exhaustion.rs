@@ -1,15 +1,15 @@
-//! What a machine can run out of while clients are driven.
+//! Resources that the load generator can run out of.
 
 use serde::{Deserialize, Serialize};
 
-/// What the clients ran out of: no doing of the server's.
+/// A resource that the load generator ran out of; the server is not the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "Shortage")]
 pub enum ResourceExhaustion {
-    /// The harness may open no more descriptors (`EMFILE`).
+    /// badpeer may open no more descriptors (`EMFILE`).
     Descriptors,
-    /// Nobody on this machine may (`ENFILE`).
+    /// No process of this machine may open more descriptors (`ENFILE`).
     MachineDescriptors,
     /// No local port was left for a connection to this address (`EADDRNOTAVAIL`).
     Ports,
@@ -40,17 +40,17 @@ impl ResourceExhaustion {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Descriptors => {
-                "raise the limit (`ulimit -n`, or LimitNOFILE= of a service) or ask for fewer clients"
+                "raise the limit (`ulimit -n`, or LimitNOFILE= of a service), or use fewer clients"
             }
-            Self::MachineDescriptors => "raise it (`sysctl -w fs.file-max`), or ask for fewer clients",
+            Self::MachineDescriptors => "raise the limit (`sysctl -w fs.file-max`), or use fewer clients",
             Self::Ports => {
-                "widen the range (`sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`), wait a minute for ports in \
-                 TIME-WAIT, or ask for fewer clients"
+                "widen the range (`sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`), wait a minute for ports \
+                 in TIME-WAIT, or use fewer clients"
             }
             Self::Memory => {
-                "raise net.ipv4.tcp_mem or lower net.ipv4.tcp_rmem and tcp_wmem, or ask for fewer clients"
+                "raise net.ipv4.tcp_mem or lower net.ipv4.tcp_rmem and tcp_wmem, or use fewer clients"
             }
-            Self::Watches => "raise it (`sysctl -w fs.epoll.max_user_watches`), or ask for fewer clients",
+            Self::Watches => "raise the limit (`sysctl -w fs.epoll.max_user_watches`), or use fewer clients",
             Self::Threads => "raise it (`ulimit -u`, or TasksMax= of a service), or ask for fewer threads",
         }
     }

@@ -1,4 +1,4 @@
-//! What was sampled over time.
+//! Samples over time.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,8 @@ pub struct Series {
     pub at_ns: Vec<i64>,
     /// A value for each sample; `None` where it was not read. A group's columns are named `group.metric`.
     pub columns: IndexMap<String, Vec<Option<f64>>>,
-    /// When each source was read, by its name: sources are read one after the other, and a look at many sockets takes time.
-    /// A column that stands under none was read when the sample was taken.
+    /// When each source was read, by its name: sources are read one after the other, and reading many sockets takes
+    /// time. A column without a source was read when the sample was taken.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub clocks: IndexMap<String, Clock>,
 }

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct ServerEndings {
-    /// All of them.
+    /// Number of all of them.
     pub count: u64,
     /// Of all, ended by RST, as their clients saw.
     pub by_reset: u64,
     /// Of all, ended by FIN, as their clients or the server's sockets show.
     pub by_fin: u64,
-    /// Of all, the ones that their clients had not noticed when the run stopped: the FIN waits behind bytes that nobody
-    /// reads, or the client has vanished.
+    /// Of all, the ones that their clients had not noticed when the run stopped: the FIN waits behind unread bytes, or
+    /// the client has vanished.
     pub unnoticed: u64,
-    /// Of the unnoticed, the ones that the ledger calls still alive.
+    /// Of the unnoticed, the ones that are counted as still alive.
     pub unnoticed_alive: u64,
     /// Of all, the ones whose last answer was an error: HTTP's 408, for instance.
     pub after_error: u64,
-    /// Of all, the ones that no look at the server's sockets saw: how long they were held without progress is not known.
+    /// Of all, the ones that no reading of the server's sockets showed: how long they made no progress is not known.
     pub unseen: u64,
     /// Median time from connecting until the server ended it.
     pub after_ns: Option<u64>,

@@ -1,25 +1,25 @@
-//! What became of an expectation.
+//! The verdict of an expectation.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, stat_of};
 
-/// An expectation, what was measured, and what it comes to.
+/// An expectation, the measured value, and the verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// The name in `[expect]`.
     pub name: String,
     /// The condition, as written; `(implied)` behind it where the profile does not write it.
     pub condition: String,
-    /// The value farthest from what was expected, over the repeats.
+    /// The worst value over the repeats.
     pub measured: Option<f64>,
     /// Why the measured value is a lower bound, if it is one: requests that were `unanswered`, `lost` or `skipped`, or whose
     /// answers were `errors`, lie there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub censored: Option<String>,
-    /// What it comes to.
+    /// The verdict.
     pub outcome: Outcome,
-    /// Why it comes to that, in a sentence, where the numbers do not say it.
+    /// The reason, in a sentence, if the values do not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -55,7 +55,7 @@ impl Verdict {
     }
 }
 
-/// A number in words; where it is a lower bound, that, and why: `> 1.9 s (unanswered)`.
+/// A value in words; a lower bound has a `>` and its cause: `> 1.9 s (unanswered)`.
 #[must_use]
 pub fn lower_bound(shown: String, cause: Option<&str>) -> String {
     match cause {

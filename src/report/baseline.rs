@@ -1,4 +1,4 @@
-//! A run against one that was kept, made visible.
+//! The report of a comparison with a baseline.
 
 use super::{
     gate::verdict_text,
@@ -44,8 +44,8 @@ pub(super) fn title(comparison: &BaselineComparison) -> String {
 
 pub(super) fn differs(comparison: &BaselineComparison) -> Vec<String> {
     let each = comparison.differs.iter().cloned();
-    let what = "times, rates and memory are shown and not gated".to_owned();
-    let new = format!("new since the baseline, and not gated: {}", comparison.new.join(", "));
+    let what = "times, rates and memory are shown but not gated".to_owned();
+    let new = format!("new since the baseline, so not gated: {}", comparison.new.join(", "));
     let what = (!comparison.differs.is_empty()).then_some(what);
     each.chain(what).chain((!comparison.new.is_empty()).then_some(new)).collect()
 }
@@ -86,13 +86,13 @@ fn percent(share: f64) -> String {
     format!("{:+.1} %", (share * 1000.0).round() / 10.0 + 0.0)
 }
 
-/// What is said of a number, in a sentence.
+/// The result for a metric, in a sentence.
 pub(super) fn sentence(change: &MetricChange) -> String {
     let [_, then, now, worse, _] = cells(change);
     format!("{now} now, {then} then: {worse} worse")
 }
 
-/// What it comes to, in a sentence.
+/// What the verdict means, in a sentence.
 #[must_use]
 pub fn meaning(comparison: &BaselineComparison) -> String {
     let of = |verdict| {
@@ -102,19 +102,22 @@ pub fn meaning(comparison: &BaselineComparison) -> String {
     };
     match comparison.verdict {
         GateVerdict::Regression => {
-            format!("Every repeat is worse than every one of the baseline: {}.", of(GateVerdict::Regression))
+            format!(
+                "Every repeat of this run is worse than every repeat of the baseline: {}.",
+                of(GateVerdict::Regression)
+            )
         }
         GateVerdict::Inconclusive => undecided(&of(GateVerdict::Inconclusive), &comparison.lost),
         GateVerdict::Pass => {
-            "No repeat is worse than one of the baseline by as much as its budget.".to_owned()
+            "No repeat is worse than any repeat of the baseline by as much as the budget.".to_owned()
         }
         GateVerdict::Fail => {
             format!(
-                "Whatever the baseline was, this run has errors or silence: {}.",
+                "This run has errors or unanswered requests, which fail against any baseline: {}.",
                 comparison.faults.join("; ")
             )
         }
-        GateVerdict::Invalid => "Nothing that is gated was measured in both.".to_owned(),
+        GateVerdict::Invalid => "No gated metric was measured in both runs.".to_owned(),
     }
 }
 
@@ -122,12 +125,12 @@ fn undecided(names: &str, lost: &[String]) -> String {
     let mut reasons = Vec::new();
     if !names.is_empty() {
         reasons.push(format!(
-            "It cannot be told of {names}. At least three repeats on both sides are needed, five with more than one number, \
-             and more tell more; pairs (`badpeer compare --base --head`) tell most."
+            "Undecided: {names}. Both runs need at least three repeats, or five with more than one metric, and more \
+             repeats detect smaller changes; pairs (`badpeer compare --base --head`) detect the smallest."
         ));
     }
     if !lost.is_empty() {
-        reasons.push(format!("The baseline has what this run has not: {}.", lost.join(", ")));
+        reasons.push(format!("The baseline has metrics that this run lacks: {}.", lost.join(", ")));
     }
     reasons.join(" ")
 }

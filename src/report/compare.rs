@@ -68,7 +68,7 @@ struct Compared {
     only_b: Vec<String>,
 }
 
-/// The comparison as text of 80 columns. Numbers are means over the repeats; `b` is judged against `a`.
+/// The comparison as text of 80 columns. Values are means over the repeats; `b` is judged against `a`.
 #[must_use]
 pub fn render(a: &Record, b: &Record) -> String {
     let mut out = vec![hanging("A: ", &origin(a), 3), hanging("B: ", &origin(b), 3)];
@@ -86,7 +86,7 @@ pub fn render(a: &Record, b: &Record) -> String {
         }
     }
     for (name, only) in unmatched(a, b) {
-        out.push(format!("\n{}", hanging(&format!("only {name} has the point "), &only, 2)));
+        out.push(format!("\n{}", hanging(&format!("this point of the sweep is only in {name}: "), &only, 2)));
     }
     out.push(format!("\n{}", tally(&points)));
     out.concat()
@@ -134,9 +134,9 @@ fn origin(record: &Record) -> String {
 fn differing(a: &Record, b: &Record) -> Vec<String> {
     let mut found = Vec::new();
     if a.name != b.name {
-        found.push(format!("different profiles: {} and {}", a.name, b.name));
+        found.push(format!("the profiles differ: {} and {}", a.name, b.name));
     } else if a.profile != b.profile {
-        found.push(format!("the profile {} was not the same: {}", a.name, changed_keys(a, b)));
+        found.push(format!("the two versions of the profile {} differ: {}", a.name, changed_keys(a, b)));
     }
     let (here, there) = (&a.machine, &b.machine);
     let machine = |m: &crate::record::Machine| {
@@ -144,13 +144,13 @@ fn differing(a: &Record, b: &Record) -> Vec<String> {
         format!("{}, {} cores, {memory}, {}", m.cpu, m.cores, m.arch)
     };
     if machine(here) != machine(there) {
-        found.push(format!("different machines: {} and {}", machine(here), machine(there)));
+        found.push(format!("the machines differ: {} and {}", machine(here), machine(there)));
     }
     if here.kernel != there.kernel {
-        found.push(format!("different kernels: {} and {}", here.kernel, there.kernel));
+        found.push(format!("the kernels differ: {} and {}", here.kernel, there.kernel));
     }
     if a.badpeer != b.badpeer {
-        found.push(format!("different versions of badpeer: {} and {}", a.badpeer, b.badpeer));
+        found.push(format!("the versions of badpeer differ: {} and {}", a.badpeer, b.badpeer));
     }
     found
 }
@@ -300,10 +300,11 @@ fn tally(points: &[Compared]) -> String {
         (count(ChangeKind::Worse), count(ChangeKind::Better), count(ChangeKind::Same));
     let unknown = match count(ChangeKind::Unknown) {
         0 => String::new(),
-        unknown => format!(" Of {unknown} only lower bounds are known on both sides."),
+        unknown => format!(" {unknown} metrics have only lower bounds on both sides."),
     };
-    let text =
-        format!("Of {judged} numbers with a direction {worse} are worse, {better} better, {same} the same.");
+    let text = format!(
+        "Of {judged} metrics with a direction, {worse} got worse, {better} got better and {same} did not change."
+    );
     hanging("", &(text + &unknown), 2)
 }
 

@@ -1,4 +1,4 @@
-//! The tables that a report is made of. What a metric declares decides in which it stands, so a new one appears by
+//! The tables of a report. The declaration of a metric decides which table it belongs to, so a new metric appears by
 //! itself.
 
 use indexmap::IndexMap;
@@ -33,7 +33,7 @@ pub(super) fn expectations(point: &Point) -> Table {
     table
 }
 
-/// Verdicts in the order in which they matter: what fails, what proves nothing, what holds; else as they are.
+/// Verdicts by importance: failures, then invalid and inconclusive ones, then passes; otherwise in their order.
 pub(super) fn worst_first<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Vec<&'a Verdict> {
     let mut sorted: Vec<&Verdict> = verdicts.collect();
     sorted.sort_by_key(|verdict| match verdict.outcome {
@@ -111,7 +111,7 @@ pub(super) fn requests(point: &Point) -> Table {
 
 /// Whether all connections of each group were served, and how long they waited.
 pub(super) fn silence(point: &Point) -> Table {
-    let mut table = Table::new("Silence and fairness", &[("group", Left)]);
+    let mut table = Table::new("Unanswered and starved connections", &[("group", Left)]);
     let columns = [
         ("silent connections", Metric::SilentConnections),
         ("fewest answers", Metric::FewestAnswers),
@@ -134,8 +134,8 @@ pub(super) fn silence(point: &Point) -> Table {
 pub(super) fn connections(point: &Point) -> Table {
     let counts: [(&str, Count<Ledger>); 11] = [
         ("opened", |l| l.opened),
-        ("closed by us", |l| l.closed_by_us),
-        ("reset by us", |l| l.reset_by_us),
+        ("closed by client", |l| l.closed_by_us),
+        ("reset by client", |l| l.reset_by_us),
         ("vanished", |l| l.vanished),
         ("closed as announced", |l| l.closed_as_announced),
         ("closed idle", |l| l.closed_idle),
@@ -145,7 +145,7 @@ pub(super) fn connections(point: &Point) -> Table {
         ("timed out", |l| l.timed_out),
         ("still alive", |l| l.still_alive),
     ];
-    let mut table = Table::new("How connections ended", &[("group", Left)]);
+    let mut table = Table::new("How connections were closed", &[("group", Left)]);
     for (title, _) in counts {
         table.column(title, Right);
     }
@@ -158,15 +158,15 @@ pub(super) fn connections(point: &Point) -> Table {
     table
 }
 
-/// What held the server back from sending to each group, where its kernel tells.
+/// Where sends were held up to each group, where its kernel tells.
 pub(super) fn send_stalls(point: &Point) -> Table {
-    let mut table = Table::new("What held the server back from sending", &[("group", Left)]);
+    let mut table = Table::new("Where sends were held up", &[("group", Left)]);
     let columns = [
         ("by clients' windows", Metric::WindowLimited),
-        ("by its own buffer", Metric::SendBufferLimited),
+        ("by its own send buffer", Metric::SendBufferLimited),
         ("window closed", Metric::WindowClosed),
-        ("with progress", Metric::StallProgress),
-        ("unsent for one client", Metric::UnsentPeak),
+        ("stalls with progress", Metric::StallProgress),
+        ("unsent per client (max)", Metric::UnsentPeak),
     ];
     for (title, _) in columns {
         table.column(title, Right);
@@ -206,14 +206,14 @@ pub(super) fn content(point: &Point) -> Table {
 
 /// What a core experiment found.
 pub(super) fn core(point: &Point) -> Table {
-    let mut table = Table::new("The experiment", &[("number", Left), ("measured", Right)]);
+    let mut table = Table::new("The experiment", &[("metric", Left), ("measured", Right)]);
     for metric in Metric::ALL.iter().filter(|metric| metric.spec().scope == Scope::Core) {
         row(&mut table, *metric, [full(point, None, *metric, Fold::Final)]);
     }
     table
 }
 
-/// What is told of what rises and falls.
+/// The folds that are shown of a gauge.
 const MARKS: [Fold; 4] = [Fold::Start, Fold::Peak, Fold::Last, Fold::End];
 /// The last value of the measured window, while the clients are there.
 pub(super) const END_OF_WINDOW: &str = "end of window";
@@ -256,10 +256,10 @@ pub(super) fn gauges(point: &Point) -> Table {
     table
 }
 
-/// What only grows, and what is known once: every other number of the whole run.
+/// Counters and single values: every other metric of the whole run.
 pub(super) fn counters(point: &Point) -> Table {
     let head = [("", Left), ("per second", Right), ("total or value", Right)];
-    let mut table = Table::new("Work of the server, the harness and the host", &head);
+    let mut table = Table::new("Work of the server, the load generator and the host", &head);
     for &metric in run_metrics(|folds| !folds.contains(&Fold::Peak)) {
         let in_all =
             metric.spec().folds.iter().copied().find(|fold| *fold != Fold::Rate).unwrap_or(Fold::Total);
@@ -283,7 +283,9 @@ fn row<const N: usize>(table: &mut Table, metric: Metric, cells: [String; N]) {
 pub(super) fn evictions(point: &Point) -> Table {
     let head = [("reason", Left), ("count", Right), ("late: min", Right), ("p50", Right), ("p99", Right)];
     let mut table = Table::new("Evictions", &head);
-    for title in ["max", "as the server says (p50)", "seen from outside", "seen by the client after (p50)"] {
+    for title in
+        ["max", "reported by the server (p50)", "seen from outside", "delay until the client noticed (p50)"]
+    {
         table.column(title, Right);
     }
     for eviction in evicted(point) {
@@ -301,13 +303,13 @@ fn seen_after(eviction: &Evicted) -> String {
 
 /// A row for each point of the sweep: its axes, what it comes to, and the numbers that matter.
 pub(super) fn sweep(record: &Record) -> Table {
-    let mut table = Table::new("Along the sweep", &[("point", Left)]);
+    let mut table = Table::new("Points of the sweep", &[("point", Left)]);
     let axes: Vec<&String> = record.points.first().map(|p| p.axes.keys().collect()).unwrap_or_default();
     for axis in &axes {
         table.column(axis.as_str(), Left);
     }
     let numbers = sweep_numbers(record);
-    table.column("expectations held", Right);
+    table.column("expectations met", Right);
     for name in numbers.keys() {
         table.column(name.as_str(), Right);
     }

@@ -1,5 +1,5 @@
-//! Who ended connections, by what, after how long, and what stayed behind: a sentence for each group of which the server
-//! ended some.
+//! Connections that the server ended: a sentence for each group about how, after how long, and with how many bytes in
+//! the kernel.
 
 use std::fmt::Write as _;
 
@@ -46,20 +46,23 @@ fn sentence(point: &Point, group: &str) -> Option<String> {
     }
     let _ = write!(text, " ({})", how.join("; "));
     if any(|e| e.after_error) {
-        let _ = write!(text, ", {} of them after an answer that was an error", count(|e| e.after_error));
+        let _ = write!(text, ", {} of them after an error answer", count(|e| e.after_error));
     }
     if let (Some(held), Some(uncertain)) =
         (typical(|e| e.held_ns.map(|(_, about, _)| about)), typical(|e| e.held_uncertain_ns))
     {
-        let _ = write!(text, ", {} after the last progress, known to within {}", time(held), time(uncertain));
+        let _ = write!(text, ", {} after the last progress (± {})", time(held), time(uncertain));
     }
     let left = mean(&all.iter().map(|endings| endings.left_bytes as f64).collect::<Vec<_>>());
     match left.filter(|bytes| *bytes > 0.0) {
         Some(bytes) => {
-            let _ =
-                write!(text, "; {} still in the kernel at the end of the window", show(Unit::Bytes, bytes));
+            let _ = write!(
+                text,
+                "; {} were still in the kernel at the end of the window",
+                show(Unit::Bytes, bytes)
+            );
         }
-        None => text += "; nothing stayed in the kernel",
+        None => text += "; no bytes stayed in the kernel",
     }
     Some(text + ".")
 }
@@ -113,7 +116,7 @@ mod tests {
         assert_eq!(
             told(std::slice::from_ref(&behind)).expect("a sentence"),
             "`stalled`: 20 ended by the server 60 s after connecting (FIN, not yet seen by the client), 60 s after the last \
-             progress, known to within 100 ms; 75 MiB still in the kernel at the end of the window."
+             progress (± 100 ms); 75 MiB were still in the kernel at the end of the window."
         );
         let mixed = ServerEndings {
             count: 7,
@@ -129,7 +132,7 @@ mod tests {
         assert_eq!(
             told(&[mixed]).expect("a sentence"),
             "`stalled`: 7 ended by the server (2 RST; 3 FIN; 1 FIN, not yet seen by the client; 1 not seen by the client), 3 of \
-             them after an answer that was an error; nothing stayed in the kernel."
+             them after an error answer; no bytes stayed in the kernel."
         );
         assert_eq!(told(&[ServerEndings::default()]), None);
     }

@@ -1,4 +1,4 @@
-//! A gallery of runs: of each the one chart that tells most, what it shows, and what it came to.
+//! A gallery of runs: the most informative chart of each, what it shows, and the verdict.
 
 use std::path::Path;
 
@@ -52,8 +52,8 @@ fn usual(record: &Record) -> Vec<&'static str> {
 pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut files = Vec::new();
     let mut text = vec![
-        "# Gallery\n\nWhat each profile found, in the one chart that tells most. Made by `badpeer report --gallery` from the \
-         newest run of each.\n"
+        "# Gallery\n\nThe most informative chart of each profile, made by `badpeer report --gallery` from its newest \
+         run.\n"
             .to_owned(),
     ];
     for record in records {

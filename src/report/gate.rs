@@ -1,4 +1,4 @@
-//! A comparison of two servers made visible.
+//! The report of a comparison of two servers.
 
 mod remarks;
 mod shown;
@@ -55,15 +55,15 @@ pub fn markdown(comparison: &PairedComparison) -> String {
     out.concat()
 }
 
-/// What many comparisons say about the gate, as text.
+/// The result of a calibration, as text.
 #[must_use]
 pub fn calibration(calibration: &Calibration) -> String {
     let summary = calibration.summary();
     let right = |title| (title, Align::Right);
-    let head = [("number", Align::Left), right("worse by"), right("suspected"), right("called")];
-    let mut table = Table::new("What the gate finds", &head);
+    let head = [("metric", Align::Left), right("worse by"), right("suspected"), right("confirmed")];
+    let mut table = Table::new("What the gate detects", &head);
     if !calibration.is_planted {
-        table.column("found from", Align::Right);
+        table.column("detects changes from", Align::Right);
     }
     for (name, number) in &summary.numbers {
         let change = number.change.map_or_else(String::new, |change| format!("{:+.1} %", change * 100.0));
@@ -76,24 +76,27 @@ pub fn calibration(calibration: &Calibration) -> String {
     let (alarms, gates) = (summary.alarms, summary.gates);
     let invalid = match summary.invalid {
         0 => String::new(),
-        count => format!(" Another {count} were INVALID, and count for nothing."),
+        count => format!(" Another {count} were INVALID and do not count."),
     };
     let text = match summary.alarm_rate_below {
         None => format!(
-            "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION or FAIL.{invalid}"
+            "{alarms} of {gates} comparisons with a server that is known to be worse ended with REGRESSION or \
+             FAIL.{invalid}"
         ),
         Some(below) => format!(
-            "{alarms} of {gates} comparisons with itself said REGRESSION or FAIL: false alarms are below {:.1} % (95 % \
-             confidence).{invalid} \"found from\" is the smallest shift that four of five first stages would suspect.",
+            "{alarms} of {gates} comparisons of the server with itself ended with REGRESSION or FAIL: the false alarm \
+             rate is below {:.1} % (95 % confidence).{invalid} \"detects changes from\" is the smallest change that \
+             the first stage would report in four of five comparisons.",
             below * 100.0
         ),
     };
-    let legend = "\"worse by\" is the median, \"suspected\" counts first stages, \"called\" the fresh pairs that confirmed them.";
+    let legend = "\"worse by\" is the median; \"suspected\" counts the comparisons whose first stage reported the \
+        metric, \"confirmed\" those whose fresh pairs confirmed it.";
     let text = format!("{text} {legend} It took {:.0} s.", summary.seconds);
     format!("\n{}\n{}", table.text(WIDTH), hanging("", &text, 0))
 }
 
-/// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
+/// The tables: the metrics by verdict, the worst first, then the expectations.
 pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
     let verdicts = [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass];
     let mut tables = verdicts.map(|verdict| table(comparison, verdict)).to_vec();
@@ -104,7 +107,7 @@ pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
 
 fn unmet(comparison: &PairedComparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
-    let mut table = Table::new("What must be so of the head, and is not", &columns);
+    let mut table = Table::new("Unmet expectations (head)", &columns);
     for expected in comparison.unmet() {
         let claim = format!("{} {}", expected.verdict.name, expected.verdict.condition);
         table.row(vec![
@@ -130,10 +133,10 @@ fn title(comparison: &PairedComparison) -> String {
 fn table(comparison: &PairedComparison, verdict: GateVerdict) -> Table {
     let right = |title| (title, Align::Right);
     let head =
-        [("number", Align::Left), right("base"), right("head"), right("worse by"), right("95 % interval")];
+        [("metric", Align::Left), right("base"), right("head"), right("worse by"), right("95 % interval")];
     let mut table = Table::new(verdict.word(), &head);
     if verdict == GateVerdict::Inconclusive {
-        table.column("finds from", Align::Right);
+        table.column("detects changes from", Align::Right);
     }
     for finding in comparison.telling().filter(|finding| finding.verdict == verdict) {
         table.below(&finding.here());
@@ -148,7 +151,7 @@ fn table(comparison: &PairedComparison, verdict: GateVerdict) -> Table {
     table
 }
 
-/// What was found about a number, in a sentence.
+/// The result for a metric, in a sentence.
 pub(super) fn sentence(finding: &Finding) -> String {
     let shown = Shown::of(finding);
     let direction = if finding.gated.is_two_sided() { "different" } else { "worse" };
@@ -163,19 +166,19 @@ pub(super) fn sentence(finding: &Finding) -> String {
     )
 }
 
-/// What the comparison comes to, in a sentence or two.
+/// What the verdict of the comparison means, in a sentence or two.
 #[must_use]
 pub fn meaning(comparison: &PairedComparison) -> String {
     let names = |verdict| listed(comparison.names(verdict));
     match comparison.verdict {
         GateVerdict::Regression => {
-            format!("It got worse, and fresh pairs confirmed it: {}.", names(GateVerdict::Regression))
+            format!("Got worse, confirmed by fresh pairs: {}.", names(GateVerdict::Regression))
         }
         GateVerdict::Fail => failure(comparison),
-        GateVerdict::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
+        GateVerdict::Pass => "No gated metric got worse by as much as its budget.".to_owned(),
         GateVerdict::Inconclusive => undecided(comparison),
         GateVerdict::Invalid => {
-            let why = "Too few pairs stand, or nothing was measured that could be gated.".to_owned();
+            let why = "Too few pairs were valid, or no gated metric was measured.".to_owned();
             iter::once(why).chain(comparison.doubts.iter().cloned()).collect::<Vec<_>>().join(" ")
         }
     }
@@ -185,9 +188,11 @@ pub fn meaning(comparison: &PairedComparison) -> String {
 fn failure(comparison: &PairedComparison) -> String {
     match &comparison.origin.head_died {
         Some(words) => {
-            format!("The head ended by itself under a load that the base stood in the same pair: {words}.")
+            format!("The head exited under a load that the base survived in the same pair: {words}.")
         }
-        None => "No number got worse that was gated, but the head does what it must not.".to_owned(),
+        None => {
+            "No gated metric got worse, but an expectation is not met or the head sent wrong data.".to_owned()
+        }
     }
 }
 
@@ -198,8 +203,8 @@ fn undecided(comparison: &PairedComparison) -> String {
         comparison.findings_with(GateVerdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
     if let Some(spoilt) = spoilt {
         reasons.push(format!(
-            "The head's trials alone proved nothing more often than the base's: by chance in {:.0} % of such comparisons. More \
-             --pairs would tell whether it is the head's doing.",
+            "Repeats of the head were invalid more often than those of the base; by chance this happens in {:.0} % of \
+             such comparisons. Use more --pairs to find out whether the head is the cause.",
             (spoilt.p * 100.0).max(1.0)
         ));
     }
@@ -210,14 +215,13 @@ fn undecided(comparison: &PairedComparison) -> String {
         .collect();
     if !names.is_empty() {
         reasons.push(format!(
-            "It cannot be told whether these got worse by as much as their budget: {}. More --pairs, a longer -d or a \
-             quieter machine would tell.",
+            "Undecided whether the change exceeds the budget: {}. Use more --pairs, a longer -d or a quieter machine.",
             listed(names)
         ));
     }
     reasons.extend(comparison.doubts.iter().cloned());
     if reasons.is_empty() {
-        reasons.push("What the profile expects could not be judged.".to_owned());
+        reasons.push("The expectations of the profile could not be judged.".to_owned());
     }
     reasons.join(" ")
 }

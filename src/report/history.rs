@@ -50,7 +50,7 @@ pub(super) struct Row {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The file cannot be opened.
-    #[error("cannot read the history {0}: {1}; `badpeer run --history` makes one")]
+    #[error("cannot read the history {0}: {1}; `badpeer run --history` creates one")]
     Read(String, io::Error),
     /// Nothing can be added to it.
     #[error("cannot write the history {0}: {1}; name another file with --history=FILE")]
@@ -189,7 +189,14 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
     let head = reader.headers().map_err(|error| wrong(file, 1, &error))?;
     let columns: Vec<String> = head.iter().map(str::to_owned).collect();
     if let Some(missing) = HEAD.iter().find(|name| !columns.iter().any(|column| column == *name)) {
-        return Err(wrong(file, 1, &format!("there is no column `{missing}`: this is no history")));
+        return Err(wrong(
+            file,
+            1,
+            &format!(
+                "there is no column `{missing}`: this is not a history; name a file that \
+            `badpeer run --history` wrote"
+            ),
+        ));
     }
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -207,8 +214,9 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
             let line = error.position().map_or(1, csv::Position::line);
             match error.kind() {
                 csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    let reason =
-                        format!("it has {len} cells and not {expected_len}: mend the line, or delete it");
+                    let reason = format!(
+                        "it has {len} cells instead of {expected_len}: correct the line, or delete it"
+                    );
                     wrong(file, line, &reason)
                 }
                 _ => wrong(file, line, &error),
@@ -221,11 +229,10 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
         let trusted = columns.len() - usize::from(is_last(line));
         let cells = cells.iter().take(trusted);
         for (name, cell) in cells.filter(|(name, cell)| !HEAD.contains(name) && !cell.is_empty()) {
-            let number: f64 = cell
-                .parse()
-                .ok()
-                .filter(|number: &f64| number.is_finite())
-                .ok_or_else(|| wrong(file, line, &format!("`{cell}` in column `{name}` is no number")))?;
+            let number: f64 =
+                cell.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| {
+                    wrong(file, line, &format!("`{cell}` in column `{name}` is not a number"))
+                })?;
             numbers.insert((*name).to_owned(), number);
         }
         rows.push(Row {

@@ -45,16 +45,16 @@ pub(super) fn render(record: &Record) -> String {
             paragraph(&format!("> Ended by the server: {}", plain(&sentence)));
         }
         for note in unique_notes(point, |trial| &trial.invalid) {
-            paragraph(&format!("> Invalid: {}", plain(&note)));
+            paragraph(&format!("> Not valid: {}", plain(&note)));
         }
         for note in unique_notes(point, |trial| &trial.disturbed) {
-            paragraph(&format!("> Times are invalid: {}", plain(&note)));
+            paragraph(&format!("> Times are not valid: {}", plain(&note)));
         }
         for note in unique_notes(point, |trial| &trial.notes) {
             paragraph(&format!("> {}", plain(&note)));
         }
         for why in unique_notes(point, |trial| &trial.unproven) {
-            paragraph(&format!("> Not shown: {}", plain(&why)));
+            paragraph(&format!("> Fault without effect: {}", plain(&why)));
         }
         for why in explanations(point) {
             paragraph(&format!("> Where bytes were held up: {}", plain(&why)));

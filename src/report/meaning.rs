@@ -8,30 +8,31 @@ pub(super) fn meaning(record: &Record) -> String {
     let with = |outcome| record.verdicts().filter(move |verdict| verdict.outcome == outcome);
     match record.outcome() {
         Outcome::Pass if total == 0 => {
-            "Nothing was expected: these are figures without a judgment.".to_owned()
+            "The profile has no expectations, so the figures have no verdict.".to_owned()
         }
         Outcome::Pass if record.verdicts().all(Verdict::is_implied) => {
-            "No answer was wrong, and nothing else was expected: these are figures without a judgment."
-                .to_owned()
+            "No answer was wrong. There are no other expectations, so the figures have no verdict.".to_owned()
         }
         Outcome::Pass => {
-            let held = "Everything that was expected held in every repeat.".to_owned();
+            let held = "All expectations met in every repeat.".to_owned();
             let doubt = record
                 .doubt()
-                .map(|why| format!(" Of times and rates nothing is proven: {}.", why.trim_end_matches('.')));
+                .map(|why| format!(" Times and rates are not valid: {}.", why.trim_end_matches('.')));
             held + &doubt.unwrap_or_default()
         }
         Outcome::Fail => {
-            let died =
-                record.died().map(|how| format!("While it was driven, {}.", how.trim_end_matches('.')));
+            let died = record.died().map(|how| format!("Under load, {}.", how.trim_end_matches('.')));
             let failed = with(Outcome::Fail).next().map(|first| {
                 let failed = with(Outcome::Fail).count();
                 let (name, condition, measured) = (&first.name, &first.condition, first.shown());
-                format!("{failed} of {total} expectations did not hold; the first: {name} {condition}, measured {measured}.")
+                format!(
+                    "{failed} of {total} expectations were not met; the first: {name} {condition}, measured \
+                    {measured}."
+                )
             });
             let invalid = record.doubt().map(|why| {
                 format!(
-                    "No load excuses that; of times and rates nothing is proven: {}.",
+                    "High load does not excuse this. Times and rates are not valid: {}.",
                     why.trim_end_matches('.')
                 )
             });
@@ -39,16 +40,16 @@ pub(super) fn meaning(record: &Record) -> String {
         }
         Outcome::Invalid => invalid(record, with(Outcome::Invalid).next()),
         Outcome::Inconclusive if record.interrupted => {
-            "The run was cut short; what is here was measured before.".to_owned()
+            "The run was interrupted; these figures were measured before.".to_owned()
         }
         Outcome::Inconclusive if with(Outcome::Inconclusive).next().is_none() && record.is_unproven() => {
             let why = record.trials().find_map(|t| t.unproven.first());
-            format!("Nothing was shown: {}.", why.map_or("", |why| why.trim_end_matches('.')))
+            format!("The fault had no effect: {}.", why.map_or("", |why| why.trim_end_matches('.')))
         }
         Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
             Some(Verdict { reason: Some(reason), .. }) => reason.clone(),
             Some(first) => {
-                format!("Nothing was measured that could tell whether {} {}.", first.name, first.condition)
+                format!("Not measured: {} {} could not be checked.", first.name, first.condition)
             }
             None => "Nothing was measured.".to_owned(),
         },
@@ -59,19 +60,18 @@ pub(super) fn meaning(record: &Record) -> String {
 fn invalid(record: &Record, first: Option<&Verdict>) -> String {
     match (record.doubt(), first) {
         (None, Some(first)) => format!(
-            "{}: nothing is proven of {} {}. Give the clients more or faster cores, drive the server in an open loop (rate), \
-             or expect counts and CPU time instead.",
-            first.reason.as_deref().unwrap_or("The clients were the limit, not the server"),
+            "{}: {} {} has no verdict. Give the load generator more or faster cores, use an open loop (rate), or \
+             expect counts and CPU time instead.",
+            first.reason.as_deref().unwrap_or("The load generator was the limit, not the server"),
             first.name,
             first.condition
         ),
         (why, _) => {
-            let why = why.unwrap_or("the harness was the limit");
+            let why = why.unwrap_or("the load generator was the limit");
             let mut trials = record.trials();
             let is_all = trials.any(|trial| !trial.invalid.is_empty());
-            let what =
-                if is_all { "These figures prove" } else { "Times, rates and costs of this run prove" };
-            format!("{what} nothing: {}.", why.trim_end_matches('.'))
+            let what = if is_all { "Not valid" } else { "Times, rates and costs are not valid" };
+            format!("{what}: {}.", why.trim_end_matches('.'))
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Text from outside, made harmless for what it is set into: whatever a profile, a server, a process or somebody else's record
-//! says stays text.
+//! Escaping of text from outside: text of a profile, a server, a process or a record never becomes markup or a command.
 
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 

@@ -1,4 +1,5 @@
-//! A record made visible. To add a format: one file beside this one, one variant of [`Format`], one arm in [`files()`].
+//! Reports made from a record. To add a format: one file beside this one, one variant of [`Format`], one arm in
+//! [`files()`].
 //!
 //! Everything here is made from a record and nothing else, so that it can be made again from `record.json` at any
 //! time. Exporters return bytes; [`write()`] alone touches files.
@@ -41,25 +42,26 @@ use crate::{
 /// What a record can be made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `series.csv`, a row for each sample where there are clients, and `summary.csv`, a row for each sweep point and repeat
+    /// `series.csv` with a row for each sample (not for core experiments), and `summary.csv` with a row for each sweep
+    /// point and repeat
     Csv,
     /// Charts as pictures of 1400×700 pixels
     Png,
     /// The same charts as vectors
     Svg,
-    /// `index.html`, one file that holds everything and loads nothing
+    /// `index.html`: one file that contains everything and loads nothing
     Html,
     /// `summary.md` (of a comparison `comparison.md`), for the page of a CI job
     Markdown,
-    /// `junit.xml`: each verdict a test case
+    /// `junit.xml`: each verdict is a test case
     Junit,
     /// `benchmark-smaller.json` and `benchmark-bigger.json`, for github-action-benchmark
     GithubBenchmark,
     /// `bencher.json`: Bencher Metric Format
     Bencher,
-    /// `openmetrics.txt`: every number as a gauge, for Prometheus and GitLab
+    /// `openmetrics.txt`: every metric as a gauge, for Prometheus and GitLab
     Openmetrics,
-    /// `latency.hlog`: the latencies of each group as HdrHistogram's log processors read them
+    /// `latency.hlog`: the latencies of each group, for HdrHistogram's log processors
     Hlog,
 }
 
@@ -91,7 +93,7 @@ pub enum ReportError {
         reason: String,
     },
     /// A page that cannot be made.
-    #[error("cannot make the page: {0}")]
+    #[error("cannot create the page: {0}")]
     Page(String),
     /// A history that cannot be read.
     #[error("{0}")]
@@ -101,7 +103,7 @@ pub enum ReportError {
     Histograms(String),
     /// What cannot be made of a comparison.
     #[error(
-        "a comparison has no {0:?}: it can be made into png, svg, html, markdown, junit, github-benchmark, bencher and \
+        "a comparison has no format {0:?}: use png, svg, html, markdown, junit, github-benchmark, bencher or \
          openmetrics"
     )]
     NotOfComparison(Format),
@@ -239,7 +241,7 @@ pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError>
 pub fn writable(dir: &Path) -> io::Result<()> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     if dir.exists() && !dir.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     if !dir.is_dir() {
         return files::can_make_folder(dir);

@@ -1,5 +1,4 @@
-//! What went wrong with the answers, and what to write instead: the first thing that somebody wants to know of a run that
-//! failed.
+//! What was wrong with the answers, and what to change: shown first in the report of a failed run.
 
 use indexmap::IndexSet;
 
@@ -55,7 +54,7 @@ fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
     found
 }
 
-/// Who is to be told what to write, and how.
+/// The group, and whether advice names flags or profile keys.
 struct Advice<'a> {
     group: &'a Group,
     /// With flags of the command line; else with keys of a profile.
@@ -69,7 +68,7 @@ impl Advice<'_> {
         let Some(first) = result.content.first_error else { return format!("{head}.") };
         let instead = match status_of(&first) {
             Some(_) if self.group.fetches_in_parts() => {
-                "Status 206 and the part that was asked for are expected: name something that the server gives in parts \
+                "Status 206 and the requested part are expected: name a resource that the server sends in parts \
                  (`Range`)"
                     .to_owned()
             }
@@ -96,23 +95,24 @@ impl Advice<'_> {
             (false, false) => format!("allow it with http = {{ status = \"{list}\" }}"),
         };
         match found {
-            300..=399 => format!("name the path that it leads to, or {allow}"),
-            401 | 403 if self.is_bench => format!("send what it asks for with --header, or {allow}"),
-            401 | 403 => format!("add what it asks for to http.headers, or {allow}"),
+            300..=399 => format!("name the path that it redirects to, or {allow}"),
+            401 | 403 if self.is_bench => format!("send the required credentials with --header, or {allow}"),
+            401 | 403 => format!("add the required credentials to http.headers, or {allow}"),
             404 | 410 => format!("name a path that exists, or {allow}"),
-            408 | 429 | 503 | 504 => format!("ask for less, or {allow}"),
-            500..=599 => format!("look into what the server says of it, or {allow}"),
+            408 | 429 | 503 | 504 => format!("reduce the load, or {allow}"),
+            500..=599 => format!("read the server's log, or {allow}"),
             _ => format!("change the request, or {allow}"),
         }
     }
 
     fn on_wrong_bytes(&self, result: &GroupResult) -> String {
         let (name, corrupt) = (&result.name, result.content.corrupt);
-        let head = format!("`{name}`: {corrupt} received bytes are not what they should be");
+        let head = format!("`{name}`: {corrupt} received bytes are wrong");
         let Some(fault) = result.content.first_fault else { return format!("{head}.") };
         let is_it = |first: &ErrorAnswer| first.stream == fault.stream && first.at <= fault.at;
         let shown = result.content.first_error.filter(|first| result.content.errors == 0 && is_it(first));
-        let begins = shown.map(|first| format!(", in what begins `{}`", first.begins)).unwrap_or_default();
+        let begins =
+            shown.map(|first| format!(", in an answer that begins `{}`", first.begins)).unwrap_or_default();
         let instead = shown.and_then(|first| self.another_protocol(&first)).or_else(|| self.less(&fault));
         let instead = instead.map(|instead| format!(" {instead}.")).unwrap_or_default();
         format!("{head}, the first on {fault}{begins}.{instead}")
@@ -130,7 +130,7 @@ impl Advice<'_> {
             return Some(format!("The server speaks HTTP: {how}"));
         }
         let is_tls = matches!(bytes, [0x15 | 0x16, 0x03, ..]);
-        is_tls.then(|| "The server speaks TLS, which is not supported: drive a port of it without".to_owned())
+        is_tls.then(|| "The server speaks TLS, which is not supported: name a port without TLS".to_owned())
     }
 
     /// How to have less of an answer compared, where another one than the first came.
@@ -145,7 +145,7 @@ impl Advice<'_> {
         let word = if is_length { "status" } else { "length" };
         if self.group.protocol == Protocol::Resp && !is_known {
             return Some(format!(
-                "If the value changes by itself, have less of it compared: resp = {{ check = \"{word}\" }}"
+                "If the value changes by itself, compare less of it: resp = {{ check = \"{word}\" }}"
             ));
         }
         if is_known || self.group.protocol != Protocol::Http {
@@ -156,20 +156,21 @@ impl Advice<'_> {
         } else {
             format!("http = {{ check = \"{word}\" }}")
         };
-        Some(format!("If the page changes by itself, have less of it compared: {how}"))
+        Some(format!("If the page changes by itself, compare less of it: {how}"))
     }
 
     fn on_silence(&self, result: &GroupResult) -> String {
         let (name, requests, ledger) = (&result.name, &result.requests, &result.ledger);
         let waited = human_time(requests.oldest_unanswered_ns as f64);
         let what = if ledger.evicted_fin + ledger.evicted_rst > 0 {
-            format!("the server ended {} connections instead", ledger.evicted_fin + ledger.evicted_rst)
+            format!("and the server ended {} connections", ledger.evicted_fin + ledger.evicted_rst)
         } else {
-            format!("the oldest waited for {waited}")
+            format!("and the oldest waited for {waited}")
         };
-        let how = if self.is_bench { " (-p names another)" } else { "" };
+        let how = if self.is_bench { " (-p selects another protocol)" } else { "" };
         format!(
-            "`{name}`: not one of {} requests was answered, {what}. Is it the right address, and does the server speak {}{how}?",
+            "`{name}`: none of {} requests was answered, {what}. Check the address, and that the server speaks \
+             {}{how}.",
             requests.started, self.group.protocol
         )
     }
@@ -184,13 +185,13 @@ fn status_of(first: &ErrorAnswer) -> Option<u16> {
 fn resp_error(first: &ErrorAnswer, is_bench: bool) -> &'static str {
     match first.begins.bytes() {
         [b'-', b'N', b'O', b'A', b'U', b'T', b'H', ..] => {
-            "The clients send no password: drive a server that asks for none"
+            "The clients send no password: use a server that requires none"
         }
-        [b'$' | b'*', ..] => "There is nothing under the key: set it before the run",
+        [b'$' | b'*', ..] => "The key has no value: set it before the run",
         _ if is_bench => {
-            "Write a profile (--print-profile) with a command that the server takes in resp.command"
+            "Write a profile (--print-profile) and set resp.command to a command that the server supports"
         }
-        _ => "Name a command that the server takes in resp.command",
+        _ => "Set resp.command to a command that the server supports",
     }
 }
 

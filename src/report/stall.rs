@@ -1,5 +1,5 @@
-//! Where bytes were held up: what the clients of a group do, and what the server's own TCP tells of them over the window, as
-//! a sentence or two.
+//! Where bytes were held up: a sentence or two for each group, from the behavior of its clients and from the server's
+//! TCP_INFO.
 
 use super::view::{groups, key, mean, results, show, values};
 use crate::{
@@ -26,24 +26,24 @@ fn explain(point: &Point, group: &str) -> Option<String> {
         let granted = number(None, Metric::ServerSendBuffer, Fold::Peak);
         let granted = granted.map(|bytes| format!(" ({} at most)", show(Unit::Bytes, bytes)));
         return Some(format!(
-            "`{group}`: the server's own kernel send buffer{} was full for {} of the time in which it had something to \
-             send, while the clients' windows had room. It is too small for this path: a larger SO_SNDBUF, or none, so \
-             that the kernel adapts it, would let more through.",
+            "`{group}`: the server's own kernel send buffer{} was full for {} of the time in which it had something \
+             to send, while the clients' windows had room. It is too small for this path: set a larger SO_SNDBUF, or \
+             none, so that the kernel adapts it.",
             granted.unwrap_or_default(),
             share(limited),
         ));
     }
     let limited = of(Metric::WindowLimited).filter(|limited| *limited >= REASON)?;
-    let closed =
-        of(Metric::WindowClosed).map(|closed| format!(", and were closed at {} of the looks", share(closed)));
+    let closed = of(Metric::WindowClosed)
+        .map(|closed| format!(", and were closed in {} of the samples", share(closed)));
     let unsent = of(Metric::UnsentPeak).map(|bytes| {
-        format!("; up to {} waited unsent in its kernel for one of them", show(Unit::Bytes, bytes))
+        format!("; up to {} waited unsent in its kernel for one client", show(Unit::Bytes, bytes))
     });
     let rx = results(point, group).next().map(|result| result.rx.clone()).unwrap_or_default();
     let received = number(Some(group), Metric::Received, Fold::Rate);
     let ended = of(Metric::ServerEnded).filter(|ended| *ended > 0.0);
     Some(format!(
-        "`{group}`: {}. Their receive windows let nothing through for {} of the time in which the server had something to \
+        "`{group}`: {}. Their receive windows held up sending for {} of the time in which the server had something to \
          send{}{}. {}",
         manner(&rx, received),
         share(limited),
@@ -53,7 +53,7 @@ fn explain(point: &Point, group: &str) -> Option<String> {
     ))
 }
 
-/// What the clients do, as their behavior says, and what that came to.
+/// What the clients do, by their behavior, and their total rate.
 fn manner(rx: &Spec, received: Option<f64>) -> String {
     let rate = received.map(|rate| show(Unit::Bytes.per_second(), rate));
     let took = |verb: &str| {
@@ -62,7 +62,7 @@ fn manner(rx: &Spec, received: Option<f64>) -> String {
     if rx.stalls() {
         "the clients of this group do not read".to_owned()
     } else if rx.reads_everything() {
-        format!("the clients of this group read all that comes, and not fast enough{}", took("took"))
+        format!("the clients of this group read everything, but too slowly{}", took("took"))
     } else {
         format!("the clients of this group read slowly (`{}`){}", rx.about().name, took("read"))
     }
@@ -71,18 +71,17 @@ fn manner(rx: &Spec, received: Option<f64>) -> String {
 /// What a server can do about it; `ended`: it did end some of them.
 fn remedy(rx: &Spec, ended: bool) -> &'static str {
     match (rx.stalls(), rx.reads_everything(), ended) {
-        (true, _, true) => {
-            "A server can do nothing for such a peer but wait for it or let it go, and this one let go of some."
-        }
+        (true, _, true) => "A server can only wait for such a client or close it; this server closed some.",
         (true, _, false) => {
-            "A server can do nothing for such a peer but wait for it or let it go: only a limit or a timer ends it."
+            "A server can only wait for such a client or close it; this needs a limit or a timer."
         }
         (false, true, _) => {
-            "The load generator, or its receive buffers (recv_buffer), was the limit here, and not the server."
+            "The load generator or its receive buffers (recv_buffer) were the limit here, not the server."
         }
-        (false, false, true) => "They make progress, and yet the server ended some of them.",
+        (false, false, true) => "They make progress, but the server closed some of them.",
         (false, false, false) => {
-            "A timer that starts again with all progress never ends such a peer; a minimum rate, a deadline or a limit does."
+            "A timer that restarts with all progress never closes such a client; a minimum rate, a deadline or a \
+             limit does."
         }
     }
 }
@@ -129,7 +128,7 @@ mod tests {
             let never = told("\"stall\"", 0.99, progress, 0.0, 0.0).expect("an explanation");
             assert!(never.contains("the clients of this group do not read. Their"), "{never}");
             assert!(
-                never.contains("99 %") && never.contains("1 MiB") && never.contains("only a limit"),
+                never.contains("99 %") && never.contains("1 MiB") && never.contains("needs a limit"),
                 "{never}"
             );
             let slow = told(SLOW, 0.99, progress, 0.0, 0.0).expect("an explanation");
@@ -137,18 +136,18 @@ mod tests {
                 slow.contains("read slowly (`slow`): together they read 2 MiB/s in the window"),
                 "{slow}"
             );
-            assert!(slow.contains("never ends such a peer") && !slow.contains("do not read"), "{slow}");
+            assert!(slow.contains("never closes such a client") && !slow.contains("do not read"), "{slow}");
         }
         let steady = told("\"steady\"", 0.99, 0.5, 0.0, 0.0).expect("an explanation");
-        assert!(steady.contains("read all that comes") && steady.contains("not the server"), "{steady}");
+        assert!(steady.contains("read everything") && steady.contains("not the server"), "{steady}");
     }
 
     #[test]
     fn the_explanation_never_contradicts_evictions() {
         let never = told("\"stall\"", 0.99, 0.0, 0.0, 40.0).expect("an explanation");
-        assert!(never.contains("this one let go of some"), "{never}");
+        assert!(never.contains("this server closed some"), "{never}");
         let slow = told(SLOW, 0.99, 0.3, 0.0, 8.0).expect("an explanation");
-        assert!(slow.contains("yet the server ended some") && !slow.contains("never ends"), "{slow}");
+        assert!(slow.contains("but the server closed some") && !slow.contains("never closes"), "{slow}");
     }
 
     #[test]

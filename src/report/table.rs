@@ -1,4 +1,4 @@
-//! A table of texts, and the three ways to set it: for a page, for Markdown, for a terminal.
+//! A table of texts, rendered for a page, for Markdown or for a terminal.
 
 use std::iter;
 

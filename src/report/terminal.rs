@@ -21,8 +21,8 @@ pub(super) const WIDTH: usize = 80;
 /// What fails is named before the tables, up to so many.
 const MOST_FAILURES: usize = 10;
 
-/// The result: for each point the groups, the server's memory, the evictions and what became of what was expected; then
-/// what it all comes to. `color` paints the verdicts with ANSI sequences.
+/// The result: for each point the groups, the server's memory, the evictions and the verdicts; then the outcome of the
+/// run. `color` paints the verdicts with ANSI sequences.
 #[must_use]
 pub fn render(record: &Record, color: bool) -> String {
     let mut out = hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
@@ -34,7 +34,7 @@ pub fn render(record: &Record, color: bool) -> String {
     out + "\n" + &ending(record, color)
 }
 
-/// The verdicts alone, what fails before the others, and what they come to.
+/// The verdicts alone, failures first, and the outcome of the run.
 #[must_use]
 pub fn verdicts(record: &Record, color: bool) -> String {
     let sorted = contents::worst_first(record.verdicts());
@@ -86,8 +86,8 @@ fn point_text(point: &Point, color: bool) -> String {
         remarks("first fault", &faults(point))
             + &remarks("ended by the server", &ended::sentences(point))
             + &remarks("invalid", &unique_notes(point, |t| &t.invalid))
-            + &remarks("times are invalid", &unique_notes(point, |t| &t.disturbed))
-            + &remarks("not shown", &unique_notes(point, |t| &t.unproven))
+            + &remarks("times are not valid", &unique_notes(point, |t| &t.disturbed))
+            + &remarks("fault without effect", &unique_notes(point, |t| &t.unproven))
             + &remarks("note", &unique_notes(point, |t| &t.notes))
             + &remarks("where bytes were held up", &explanations(point)),
     );
@@ -147,22 +147,22 @@ fn evicted(point: &Point) -> Table {
     table
 }
 
-/// How the harness itself fared: whether the figures can be the server's.
+/// How busy and how late the load generator was.
 fn harness(point: &Point) -> Table {
     use Align::{Left, Right};
     let columns = [
         ("busy", Metric::HarnessBusy, Fold::Final),
-        ("of that waiting", Metric::HarnessRunDelay, Fold::Final),
-        ("longest pause", Metric::HarnessPauseMax, Fold::Final),
-        ("pacing error p99", Metric::PacingErrorP99, Fold::Final),
+        ("run delay", Metric::HarnessRunDelay, Fold::Final),
+        ("longest stall", Metric::HarnessPauseMax, Fold::Final),
+        ("start delay p99", Metric::PacingErrorP99, Fold::Final),
     ];
-    let mut table = Table::new("Harness", &[("harness", Left)]);
+    let mut table = Table::new("Load generator", &[("load generator", Left)]);
     for (title, ..) in columns {
         table.column(title, Right);
     }
     let cells = columns.map(|(_, metric, fold)| brief(point, None, metric, fold));
     if cells.iter().any(|cell| cell != NOTHING) {
-        table.row(std::iter::once("clients' thread".to_owned()).chain(cells).collect());
+        table.row(std::iter::once("its threads".to_owned()).chain(cells).collect());
     }
     table
 }

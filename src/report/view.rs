@@ -1,4 +1,4 @@
-//! What tables and titles say: a record's numbers over its repeats, in words.
+//! The values of a record over its repeats, formatted for tables and titles.
 
 use std::fmt::Display;
 
@@ -44,7 +44,7 @@ pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
     point.trials.iter().filter_map(|trial| trial.summary.get(key).copied()).collect()
 }
 
-/// The point with those trials alone that are whole and prove something.
+/// The point with those repeats alone that are whole and prove something.
 pub(super) fn sound(point: &Point) -> Point {
     let trials = point.trials.iter().filter(|trial| trial.is_sound());
     Point { trials: trials.cloned().collect(), ..point.clone() }
@@ -124,7 +124,7 @@ pub(super) fn words(metric: Metric) -> String {
         Metric::SendBuffered => "server's send buffers".to_owned(),
         Metric::ReceiveBuffered => "server's receive buffers".to_owned(),
         Metric::ClientReceiveQueue => "clients' kernel receive queue".to_owned(),
-        Metric::Connections => "connections the server holds".to_owned(),
+        Metric::Connections => "connections in the server".to_owned(),
         Metric::ServerWaits => "epoll_wait returns".to_owned(),
         Metric::ServerReads => "receive calls".to_owned(),
         Metric::ServerWrites => "send calls".to_owned(),
@@ -134,7 +134,13 @@ pub(super) fn words(metric: Metric) -> String {
         Metric::SocketsEstablished => "sockets ESTABLISHED".to_owned(),
         Metric::SocketsCloseWait => "sockets in CLOSE-WAIT".to_owned(),
         Metric::SocketsClosing => "sockets being closed".to_owned(),
-        _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU").replace("rss", "RSS"),
+        _ => metric
+            .spec()
+            .name
+            .replace('_', " ")
+            .replace("harness", "load generator")
+            .replace("cpu", "CPU")
+            .replace("rss", "RSS"),
     }
 }
 
@@ -177,9 +183,9 @@ pub(super) fn outcomes(point: &Point, group: &str) -> String {
         ("evicted (RST)", |g| g.ledger.evicted_rst),
         ("evicted (FIN)", |g| g.ledger.evicted_fin),
         ("closed idle", |g| g.ledger.closed_idle),
-        ("closed by us", |g| g.ledger.closed_by_us),
+        ("closed by client", |g| g.ledger.closed_by_us),
         ("closed as announced", |g| g.ledger.closed_as_announced),
-        ("reset by us", |g| g.ledger.reset_by_us),
+        ("reset by client", |g| g.ledger.reset_by_us),
         ("vanished", |g| g.ledger.vanished),
         ("refused", |g| g.ledger.refused),
         ("timed out", |g| g.ledger.timed_out),
@@ -223,9 +229,9 @@ pub(super) fn silences(point: &Point, group: &str) -> Vec<String> {
             .map(|ns| lower_bound(show(Unit::Nanoseconds, ns), cause))
     };
     [
-        silent.map(|count| format!("{count} connections silent")),
+        silent.map(|count| format!("{count} silent connections")),
         long(Metric::LongestWait).map(|wait| format!("longest wait {wait}")),
-        long(Metric::LongestSilence).map(|time| format!("no answer at all for {time}")),
+        long(Metric::LongestSilence).map(|time| format!("no answer for {time}")),
     ]
     .into_iter()
     .flatten()

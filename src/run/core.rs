@@ -1,4 +1,4 @@
-//! A trial of a core experiment: a fresh process on a core of its own, which prints what it found.
+//! A repeat of a core experiment: a fresh process on a core of its own, which prints what it found.
 
 use std::{
     process::{Child, Output},
@@ -18,7 +18,7 @@ use crate::{
 /// Time between two looks at the process.
 const LOOK_UP: Duration = Duration::from_millis(5);
 
-/// Runs one trial; `None` when it was interrupted.
+/// Runs one repeat; `None` when it was interrupted.
 pub(super) fn run(
     core: &Core,
     seed: u64,
@@ -30,7 +30,7 @@ pub(super) fn run(
     let took_ns = started.elapsed().as_nanos() as i64;
     let words = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        let said = if words.is_empty() { "it said nothing" } else { words.trim_end() };
+        let said = if words.is_empty() { "it printed nothing" } else { words.trim_end() };
         return Err(RunError::Died(format!("the core experiment ended with {}: {said}", output.status)));
     }
     let summary = summary(&output.stdout).map_err(RunError::Died)?;
@@ -81,9 +81,9 @@ fn wait(mut child: Child, interrupt: &mut Interrupt) -> Result<Option<Output>, R
 /// Reads `{"core_cpu_per_step":92.5,…}`.
 fn summary(stdout: &[u8]) -> Result<IndexMap<String, f64>, String> {
     let found: IndexMap<String, f64> =
-        serde_json::from_slice(stdout).map_err(|e| format!("the core experiment found no numbers: {e}"))?;
+        serde_json::from_slice(stdout).map_err(|e| format!("the core experiment printed no metrics: {e}"))?;
     match found.keys().find(|name| Stat::named(name).is_none()) {
-        Some(name) => Err(format!("the core experiment found `{name}`, which is no metric")),
+        Some(name) => Err(format!("the core experiment printed `{name}`, which is not a metric")),
         None => Ok(found),
     }
 }

@@ -1,4 +1,4 @@
-//! Server and clients on different physical cores, so that neither steals the other's time.
+//! Server and load generator on different physical cores, so that neither takes time from the other.
 
 use nix::{
     sched::{CpuSet, sched_setaffinity},
@@ -26,48 +26,53 @@ impl Cores {
     /// What was done, in words.
     pub(super) fn words(&self) -> String {
         let done = if self.server.is_empty() {
-            "server and clients share the only one"
+            "server and load generator share the only core"
         } else if self.topology.is_one_core() {
-            "server and clients have different hardware threads of it"
+            "server and load generator use different hardware threads of it"
         } else {
-            "server and clients have cores of their own"
+            "server and load generator use different cores"
         };
         format!("{}: {done}", self.topology)
     }
 
-    /// What a reader must know about who runs beside whom, when the server may use `server_cores`.
+    /// Notes on processes that share cores, if the server may use `server_cores`.
     pub(super) fn notes(&self, server_cores: &[usize], client_threads: u32) -> Vec<String> {
         let mut notes = Vec::new();
         if self.server.is_empty() {
-            notes.push("server and clients share the only core: rates say little".to_owned());
+            notes.push(
+                "server and load generator share the only core, so rates mean little: use a machine with 2 \
+                cores or more"
+                    .to_owned(),
+            );
         } else if server_cores.iter().any(|core| self.clients.contains(core)) {
-            let text =
-                "server and clients may share a core: rates say little unless it is pinned (`taskset`)";
+            let text = "server and load generator may share a core, so rates mean little unless the server is pinned to \
+                 other cores (`taskset`)";
             notes.push(text.to_owned());
         } else if self.topology.share_a_core(server_cores, &self.clients) {
             notes.push(format!(
-                "server and clients run on hardware threads of the same physical core (server {server_cores:?}, clients \
-                 {:?}) and slow each other down: rates and CPU time are not those of a server with cores of its own",
+                "server and load generator run on hardware threads of the same physical core (server \
+                 {server_cores:?}, load generator {:?}) and slow each other down: rates and CPU time are not those of \
+                 a server with cores of its own",
                 self.clients
             ));
         }
         if let Some(why) = self.topology.unknown() {
             notes.push(format!(
-                "which CPUs are hardware threads of one physical core could not be read ({why}): server and clients may \
-                 share one"
+                "the topology of the cores could not be read ({why}): server and load generator may share a physical \
+                 core"
             ));
         }
         let of_clients = self.clients.len();
         if of_clients > 0 && client_threads as usize > of_clients {
             notes.push(format!(
-                "{client_threads} threads drive the clients on {of_clients} core(s): they wait for each other, and latencies \
-                 show it"
+                "{client_threads} threads of the load generator share {of_clients} core(s): they wait for each other, \
+                 which increases latencies; use fewer threads"
             ));
         }
         notes
     }
 
-    /// The harness must not take time from the server.
+    /// The load generator must not take time from the server.
     pub(super) fn confine_harness(&self) -> Confined<'_> {
         // Without it the figures are noisier, which the host's metrics show.
         let _ = stay_on(&self.clients);
@@ -115,7 +120,11 @@ mod tests {
         let apart = cores(&[0, 1, 2, 3], "0,2");
         assert_eq!((apart.server.clone(), apart.clients.clone()), (vec![0, 2], vec![1, 3]));
         assert_eq!(apart.notes(&apart.server, 2), Vec::<String>::new());
-        assert!(apart.words().ends_with(": server and clients have cores of their own"), "{}", apart.words());
+        assert!(
+            apart.words().ends_with(": server and load generator use different cores"),
+            "{}",
+            apart.words()
+        );
     }
 
     #[test]
@@ -129,6 +138,8 @@ mod tests {
         let pairs = cores(&[0, 1, 2, 4], "0,4");
         assert_eq!(pairs.clients, [1, 2]);
         assert!(pairs.notes(&[1], 1)[0].contains("may share a core"));
-        assert!(pairs.notes(&pairs.server, 3)[0].starts_with("3 threads drive the clients on 2 core(s)"));
+        assert!(
+            pairs.notes(&pairs.server, 3)[0].starts_with("3 threads of the load generator share 2 core(s)")
+        );
     }
 }

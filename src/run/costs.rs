@@ -12,7 +12,7 @@ use crate::{
 /// The kernel tells user and system time in hundredths of a second: below this, their share is a matter of luck.
 const LEAST_CPU_NS: f64 = 1e8;
 
-/// The counters of a trial.
+/// The counters of a repeat.
 pub(super) struct Costs<'a> {
     trial: &'a Trial,
     instants: Instants,
@@ -154,8 +154,8 @@ mod tests {
     /// A source, when it was read, and its columns.
     type Read<'a> = (&'a str, &'a [i64], &'a [(&'a str, &'a [f64])]);
 
-    /// A trial whose samples were taken at these times, in milliseconds, with these columns by source. Its window lies from
-    /// 100 ms to 300 ms, and the clients let go at 360 ms.
+    /// A repeat whose samples were taken at these times, in milliseconds, with these columns by source. Its window lies
+    /// from 100 ms to 300 ms, and the clients let go at 360 ms.
     fn costs(at_ms: &[i64], sources: &[Read<'_>], effective: Effective) -> Row {
         let profile = SHIPPED[0].source().parse(&[]).expect("valid");
         let mut series = Series { at_ns: at_ms.iter().map(|ms| ms * MS).collect(), ..Series::default() };

@@ -1,4 +1,4 @@
-//! The clients on their own thread, and the samples that are taken meanwhile.
+//! The load generator on its threads, and the samples that are taken meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -85,7 +85,8 @@ pub(super) fn drive(
         keep(samples, sample.at_ns.saturating_sub(plan.epoch_ns), sample);
     }
     stop.store(true, Ordering::Relaxed);
-    let driven = engine.join().map_err(|_| RunError::Clients("the clients' thread panicked".into()))?;
+    let driven =
+        engine.join().map_err(|_| RunError::Clients("a thread of the load generator panicked".into()))?;
     board.clear(samples);
     let driven = driven.map_err(|error| RunError::Clients(error.to_string()))?;
     drop_late(samples, end_ns, driven.stopped_ns, watch);
@@ -108,8 +109,8 @@ fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64, watch: &mut Wa
     if let Some(last) = late.last() {
         let sources: Vec<&str> = late.iter().map(|reading| reading.source.name()).collect();
         watch.note(format!(
-            "at the window's end {} could not be read before the clients had let go of their connections, which they do {} \
-             later at the latest: read {} too late, and left out",
+            "{} could not be read at the end of the window before the clients closed their connections (at most {} \
+             later): the readings came {} too late and are left out",
             sources.join(", "),
             human_time(Plan::SAMPLE_PATIENCE.as_nanos() as f64),
             human_time((last.until_ns - stopped_ns) as f64)
@@ -299,11 +300,11 @@ mod tests {
         drop_late(&mut samples, 400, 500, &mut watch);
         assert_eq!(samples[&400].readings.iter().map(|r| r.source).collect::<Vec<_>>(), [Source::Process]);
         assert!(
-            watch.notes[0].starts_with("at the window's end sockets could not be read"),
+            watch.notes[0].starts_with("sockets could not be read at the end of the window"),
             "{:?}",
             watch.notes
         );
-        assert!(watch.notes[0].contains("read 100 ns too late"), "{:?}", watch.notes);
+        assert!(watch.notes[0].contains("came 100 ns too late"), "{:?}", watch.notes);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Had a fault an effect? Slow readers that never made their server wait show nothing of it.
+//! Whether a fault had an effect: slow readers that never made the server wait show nothing.
 
 use super::outside::Outside;
 use crate::{
@@ -9,9 +9,9 @@ use crate::{
     profile::{Group, Profile},
 };
 
-/// A sentence for each group that reads slowly or not at all and of which the server need never have noticed it: its kernel
-/// took all that it had to send to them. That it ended them is no sign of the contrary: many servers close after an answer. A
-/// client that does not read sees a FIN only when all that was sent before lies in its own kernel.
+/// A sentence for each group that reads slowly or not at all without an effect on the server: the kernel accepted
+/// everything that the server had to send. That the server closed the connections shows no effect, because many servers
+/// close after an answer. A client that does not read sees a FIN only when all earlier bytes are in its own kernel.
 pub(super) fn without_effect(
     profile: &Profile,
     driven: &Driven,
@@ -62,19 +62,19 @@ fn sentence(
         return None;
     }
     let why = if has_waited {
-        "the kernel's socket buffers took all that they were sent, and the server never had to wait for them"
+        "the kernel's socket buffers took everything that was sent to them, and the server never had to wait for them"
     } else {
-        "not one byte was ever seen to wait for them at the server"
+        "no byte ever waited for them at the server"
     };
     let hint = match group.protocol {
-        Protocol::Http => "ask for something larger (--bad-path of `badpeer bench`, http.path of a profile)",
-        Protocol::Resp => "ask for something larger (resp.command and load.payload of a profile)",
-        Protocol::Raw => "ask for something larger (raw.send of a profile)",
+        Protocol::Http => "request something larger (--bad-path of `badpeer bench`, http.path of a profile)",
+        Protocol::Resp => "request something larger (resp.command and load.payload of a profile)",
+        Protocol::Raw => "request something larger (raw.send of a profile)",
         Protocol::Echo | Protocol::Frame | Protocol::Line => {
-            "ask for something larger, or more often (load.answer, load.payload, load.rate of a profile)"
+            "request something larger, or more often (load.answer, load.payload, load.rate of a profile)"
         }
     };
-    Some(format!("these {} readers (`{}`) never held anything back: {why}; {hint}", group.count, group.name))
+    Some(format!("these {} slow clients (`{}`) had no effect: {why}; {hint}", group.count, group.name))
 }
 
 #[cfg(test)]
@@ -111,13 +111,11 @@ mod tests {
     fn slow_readers_without_effect_are_reported_with_the_remedy() {
         let http = profile("command = ['a']", "http");
         let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
-        assert!(
-            sentence
-                .starts_with("these 200 readers (`stalled-reader`) never held anything back: not one byte")
-        );
+        assert!(sentence.starts_with("these 200 slow clients (`stalled-reader`) had no effect: no byte"));
         assert!(sentence.contains("--bad-path"), "{sentence}");
         assert!(
-            told(&http, &[(true, false), (false, false)]).is_some_and(|s| s.contains("buffers took all"))
+            told(&http, &[(true, false), (false, false)])
+                .is_some_and(|s| s.contains("buffers took everything"))
         );
         let resp = profile("command = ['a']", "resp");
         assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));

@@ -1,5 +1,4 @@
-//! The reference server's own list of evictions, and whether it agrees with what was seen from outside: no server is asked
-//! whether it is punctual.
+//! The reference server's own list of evictions, compared with the observation from outside.
 
 use std::collections::HashMap;
 
@@ -19,7 +18,7 @@ use crate::{
 /// may what the server says differ from what is seen, in nanoseconds.
 const SLACK_NS: u64 = 10_000_000;
 
-/// The evictions of a trial.
+/// The evictions of a repeat.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evictions {
     pub(super) all: Vec<Eviction>,

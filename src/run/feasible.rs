@@ -1,4 +1,4 @@
-//! Can this machine do what a profile asks?
+//! Whether this machine can run a profile, and whether the profile can have an effect.
 
 use std::fs;
 
@@ -12,10 +12,10 @@ use crate::{
     units::{Bytes, human_bytes},
 };
 
-/// Descriptors that the harness itself needs beside its connections.
+/// Descriptors that the load generator itself needs beside its connections.
 const OWN_DESCRIPTORS: u64 = 64;
 
-/// Whether this machine can do what the profile asks; raises the descriptor limit as far as needed and allowed.
+/// Checks that this machine can run the profile; raises the descriptor limit as far as needed and allowed.
 pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Result<(), RunError> {
     if let Some(core) = &profile.core {
         let available =
@@ -40,8 +40,8 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((needed, needed));
     if needed > hard {
         return Err(RunError::Start(format!(
-            "{} connections need {needed} descriptors, the limit is {hard}: raise it (`ulimit -Hn {needed}` as root, or \
-             LimitNOFILE= of a service), or ask for fewer clients",
+            "{} connections need {needed} descriptors, but the limit is {hard}: raise it (`ulimit -Hn {needed}` as \
+             root, or LimitNOFILE= of a service), or use fewer clients",
             profile.connections()
         )));
     }
@@ -69,12 +69,13 @@ fn check_memory(core: &Core, available: u64) -> Result<(), RunError> {
     }
     let [needed, available] = [needed, available].map(|bytes| human_bytes(bytes as f64));
     let message = format!(
-        "the backlog needs about {needed} of memory, {available} are available: lower core.backlog or core.steps"
+        "the backlog needs about {needed} of memory, but only {available} are available: lower core.backlog or \
+         core.steps"
     );
     Err(RunError::impossible(&["core", "backlog"], message))
 }
 
-/// A slow reader shows nothing while the kernel's buffers can hold all that it asks for.
+/// A slow reader has no effect while the kernel's buffers can hold everything that it requests.
 fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Result<(), RunError> {
     let send = profile.server.reference().and_then(|server| server.send_buffer.0);
     let send = send.map_or(largest_send, |bytes| bytes.0 * 2);
@@ -91,9 +92,9 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
         let Some(answer) = group.answer_bytes() else {
             let otherwise = if is_http { "" } else { "; or use an open loop (rate)" };
             let message = format!(
-                "group `{}` reads slowly, and nobody knows how long its answers are: small ones fit the kernel's buffers, \
-                 and the server would never notice. Say how long they are: load.answer for http and resp, raw.length for \
-                 raw{otherwise}",
+                "group `{}` reads slowly, but the length of its answers is not known: small answers fit into the \
+                 kernel's buffers, and the server would never notice. Set their length: load.answer for http and \
+                 resp, raw.length for raw{otherwise}",
                 group.name
             );
             return Err(RunError::impossible(&["clients", &index.to_string(), "load"], message));
@@ -101,9 +102,9 @@ fn check_sizes(profile: &Profile, largest_send: u64, largest_receive: u64) -> Re
         let asked = u64::from(depth).saturating_mul(answer);
         if asked < send + receive {
             let message = format!(
-                "group `{}` asks for at most {} at a time ({depth} answers of {}), but the kernel's buffers alone can \
-                 hold {} (send) + {} (receive): the server would never notice that it reads slowly. Ask for larger \
-                 answers, set recv_buffer on the group and server.send_buffer{}",
+                "group `{}` requests at most {} at a time ({depth} answers of {}), but the kernel's buffers alone can \
+                 hold {} (send) + {} (receive): the server would never notice that it reads slowly. Request larger \
+                 answers, set recv_buffer of the group and server.send_buffer{}",
                 group.name,
                 human_bytes(asked as f64),
                 Bytes(answer),
@@ -124,8 +125,8 @@ fn check_pieces(profile: &Profile) -> Result<(), RunError> {
         let request = group.script("server").encoder(0).message_bytes();
         if request > 0 && piece.is_multiple_of(request) {
             let message = format!(
-                "group `{}` sends pieces of {} (`{}`), and its requests have {}: none of them is ever cut, and the server \
-                 would notice nothing. Make the pieces smaller (tx.{}.bytes), or the requests longer",
+                "group `{}` sends pieces of {} (`{}`), but its requests have only {}: no request is split, and the \
+                 server would notice nothing. Make the pieces smaller (tx.{}.bytes), or the requests longer",
                 group.name,
                 Bytes(piece),
                 group.tx.about().name,
@@ -163,14 +164,14 @@ mod tests {
             toml::from_str("experiment = 'backlog'\nbuffer = 'contiguous'").expect("a backlog of 1 MiB");
         assert_eq!(check_memory(&core, 3 << 20), Ok(()));
         let refusal = check_memory(&core, 1 << 20).expect_err("three times that").to_string();
-        assert!(refusal.contains("about 3 MiB of memory, 1 MiB are available"), "{refusal}");
+        assert!(refusal.contains("about 3 MiB of memory, but only 1 MiB are available"), "{refusal}");
     }
 
     #[test]
     fn a_slow_reader_hidden_by_kernel_buffers_is_refused() {
         let small = profile("{ depth = 4, payload = \"16B\", answer = \"64KiB\" }");
         let refusal = check_sizes(&small, 4 << 20, 6 << 20).expect_err("the kernel holds it all").to_string();
-        assert!(refusal.contains("`slow` asks for at most 256 KiB"), "{refusal}");
+        assert!(refusal.contains("`slow` requests at most 256 KiB"), "{refusal}");
         let large = profile("{ depth = 4, payload = \"16B\", answer = \"8MiB\" }");
         assert_eq!(check_sizes(&large, 4 << 20, 6 << 20), Ok(()));
         let open = profile("{ rate = \"4/s\", payload = \"16B\", answer = \"64KiB\" }");
@@ -207,7 +208,7 @@ mod tests {
             check_pieces(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"))
         };
         let refusal = sends(1, "{ fragment = { bytes = 1 } }").expect_err("a byte cannot be cut").to_string();
-        assert!(refusal.contains("requests have 1B: none of them is ever cut"), "{refusal}");
+        assert!(refusal.contains("requests have only 1B: no request is split"), "{refusal}");
         assert!(sends(1, "{ slow = { bytes = 1, every = \"100ms\" } }").is_err());
         assert!(sends(5, "{ fragment = { bytes = 10 } }").is_err());
         assert_eq!(sends(7, "{ fragment = { bytes = 10 } }"), Ok(()), "the second is cut");

@@ -1,4 +1,5 @@
-//! The last one out: a small process that is the server's parent, outlives a harness that was killed, and ends what it left.
+//! A small process that is the server's parent, survives a badpeer that was killed, and stops the processes that it
+//! left.
 //!
 //! The guard is there before the program is, so that there is no moment in which nobody would end it; whoever leaves the
 //! program's group or session and loses its parent becomes the guard's child (`PR_SET_CHILD_SUBREAPER`); and a guard that is
@@ -45,12 +46,12 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How long those may take to go that were killed.
 const GONE: Duration = Duration::from_secs(1);
 
-/// What a guard starts, and what it removes when nobody else can.
+/// What a guard starts, and what it removes if badpeer cannot.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Orders {
     /// The folder that goes with the program.
     dir: PathBuf,
-    /// The file that takes all that it says.
+    /// The file for the output of the program.
     output: PathBuf,
     /// The program and its arguments.
     #[arg(last = true, required = true)]
@@ -70,7 +71,7 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Posts a guard over a folder, who is there then and has started nothing yet; `start` starts it where it shall run.
+    /// Starts a guard for a folder, which has not started the program yet; `start` starts the guard on its cores.
     pub(super) fn post(
         dir: &Path,
         output: &Path,
@@ -90,13 +91,14 @@ impl Guarded {
         let reports = BufReader::new(reports);
         let mut posted = Self { guard, orders, reports, begun: String::new(), process: 0, status: None };
         match posted.reports.read_line(&mut String::new())? {
-            0 => Err(io::Error::other("it ended at once")),
+            0 => Err(io::Error::other("it exited at once")),
             _ => Ok(posted),
         }
     }
 
-    /// Has the program started, with these variables in its environment. They are told through the pipe: some are secrets, and
-    /// everybody may read a command line; others, such as `LD_PRELOAD`, are for the program and not for its guard.
+    /// Lets the guard start the program with these variables in its environment. They are sent through the pipe,
+    /// because some are secrets and every user can read a command line; others, such as `LD_PRELOAD`, are for the
+    /// program and not for its guard.
     ///
     /// # Errors
     /// Why it cannot be, in words.
@@ -104,11 +106,11 @@ impl Guarded {
         let mut line = String::new();
         let word = serde_json::to_string(env).map_err(|error| error.to_string())? + "\n";
         let asked = self.orders.write_all(word.as_bytes()).and_then(|()| self.reports.read_line(&mut line));
-        asked.map_err(|error| format!("the guard over it is gone: {error}"))?;
+        asked.map_err(|error| format!("the process that supervises it has exited: {error}"))?;
         match line.trim_end().split_once(' ') {
             Some(("started", pid)) => self.process = pid.parse().unwrap_or(0),
             Some((_, why)) => return Err(why.to_owned()),
-            None => return Err("the guard over it is gone".to_owned()),
+            None => return Err("the process that supervises it has exited".to_owned()),
         }
         let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
         fcntl(self.reports.get_ref().as_fd(), flags).map_err(|error| error.to_string())?;
@@ -124,7 +126,7 @@ impl Guarded {
     pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.status.is_none() {
             match self.reports.read_line(&mut self.begun) {
-                Ok(0) => return Err(io::Error::other("the guard over it is gone")),
+                Ok(0) => return Err(io::Error::other("the process that supervises it has exited")),
                 Ok(_) if self.begun.ends_with('\n') => {
                     let raw = self.begun.trim_end().strip_prefix("ended ").and_then(|raw| raw.parse().ok());
                     self.status = raw.map(ExitStatus::from_raw);
@@ -157,8 +159,8 @@ impl Drop for Guarded {
     }
 }
 
-/// Says that it is there, starts the program when told to, and reports how it ended. When stdin ends without a word, whoever
-/// posted the guard is dead: ends all that is left and removes the folder.
+/// Reports that it runs, starts the program on request, and reports how it ended. If stdin ends without a request,
+/// badpeer is dead: the guard stops all remaining processes and removes the folder.
 pub fn guard(orders: &Orders) {
     let _ = prctl::set_name(NAME);
     let _ = prctl::set_child_subreaper(true);
@@ -211,16 +213,16 @@ fn start(orders: &Orders, env: Vec<(String, String)>) -> io::Result<Child> {
     let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
     command.args(words).envs(env);
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-    // Ctrl-C is for the harness: the server is measured until that ends it.
+    // Ctrl-C is for the load generator: the server is measured until that ends it.
     command.process_group(0);
-    // Those that the harness waits for are blocked in every thread of it, and here.
+    // Those that the load generator waits for are blocked in every thread of it, and here.
     sys::unblock_signals(&mut command);
     sys::heed_sigterm(&mut command);
     sys::end_with_parent(&mut command);
     command.spawn()
 }
 
-/// Takes leave of the program, and of everybody who lost another parent.
+/// Waits for the program and for all processes that became children of the guard.
 fn reap(program: u32) {
     loop {
         let raw = match waitpid(None, None) {
@@ -239,7 +241,8 @@ fn reap(program: u32) {
     }
 }
 
-/// Asks every process of the group to end, and kills those that do not in time; whether all ended by themselves.
+/// Asks every process of the group to exit, and kills those that do not in time; returns whether all exited by
+/// themselves.
 fn end_group(group: Pid) -> bool {
     let _ = killpg(group, Signal::SIGTERM);
     let until = Instant::now() + SHUTDOWN_GRACE;

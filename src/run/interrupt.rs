@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP, taken when it suits us: what was measured is kept, and no child is left behind.
+//! Ctrl-C, SIGTERM and SIGHUP: a run ends, keeps its measurements, and leaves no child process.
 
 use std::io;
 

@@ -39,15 +39,15 @@ use crate::{
 /// Why a run could not be made, or not be finished. Nothing of this is the server's behavior under load: that is data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// The profile asks for what this machine cannot give.
+    /// This machine cannot run the profile.
     #[error("{message}")]
     Impossible {
-        /// The keys that lead to what is asked for.
+        /// The keys that cause this.
         path: Vec<String>,
         /// What to change.
         message: String,
     },
-    /// The program that the profile drives is not installed, and the profile says how to.
+    /// The program that the profile drives is not installed, and the profile says how to install it.
     #[error("{0}")]
     Missing(String),
     /// The server could not be started or reached, or a core experiment not be started.
@@ -64,19 +64,19 @@ pub enum RunError {
     Clients(String),
 }
 
-/// Told what happens while it happens; who does not want to know of something leaves it out.
+/// Observer of a run; methods that are not needed can be left out.
 pub trait Observer {
-    /// A trial begins: which one, of how many, at which point of the sweep, and how long it takes.
+    /// A repeat begins: which one, of how many, at which point of the sweep, and how long it takes.
     fn trial(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
     /// A sample was taken.
     fn sample(&mut self, _progress: &Progress) {}
-    /// The server has ended; this file holds all that it said, and will be gone.
+    /// The server has exited; this file holds its output and will be deleted.
     fn output(&mut self, _file: &Path) {}
-    /// A trial is over; the record holds it.
+    /// A repeat is over; the record holds it.
     fn trial_done(&mut self, _record: &Record) {}
 }
 
-/// Where a trial stands.
+/// The position of a repeat in the run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Seconds since the first client.
@@ -98,9 +98,9 @@ pub struct Progress {
 pub struct Request {
     /// The profile's name.
     pub name: String,
-    /// The profile's text, to tell where in it a fault is.
+    /// The profile's text, to locate errors in it.
     pub source: Source,
-    /// The profile as it stands, before its sweep is expanded.
+    /// The profile before its sweep is expanded.
     pub profile: Profile,
     /// Every point of the sweep.
     pub points: Vec<(Axes, Profile)>,
@@ -118,7 +118,7 @@ impl RunError {
     }
 }
 
-/// Whether this machine can do all that is asked; asked before the first of several requests is run.
+/// Checks that this machine can run all profiles, before the first one runs.
 ///
 /// # Errors
 /// [`RunError::Impossible`], [`RunError::Missing`] or [`RunError::Start`], with what to change.
@@ -126,7 +126,7 @@ pub fn check(request: &Request) -> Result<(), RunError> {
     request.points.iter().try_for_each(|(_, profile)| feasible::check(profile, &request.files))
 }
 
-/// Runs every trial of every point. The record holds what was measured, also when the run is cut short by the
+/// Runs every repeat of every point. The record holds what was measured, also when the run is cut short by the
 /// interrupt or by an error.
 pub fn run(
     request: &Request,

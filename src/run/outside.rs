@@ -1,4 +1,4 @@
-//! A client's connection as the server's own sockets showed it, and when the server ended it: without a word from the server.
+//! A client's connection as the server's own sockets showed it, and when the server ended it.
 
 use std::collections::HashMap;
 

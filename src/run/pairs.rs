@@ -1,4 +1,4 @@
-//! Pairs of trials: two servers, one right after the other, in random order, a fresh process for each.
+//! Pairs of repeats: two servers, one right after the other, in random order, a fresh process for each.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::{
     record::Trial,
 };
 
-/// So many rounds are measured at most for each that was asked for, where pairs must be dropped.
+/// Largest number of rounds per requested round, if pairs must be dropped.
 const MOST_ROUNDS: u32 = 2;
 
 /// Two servers to be compared under one profile.
@@ -50,17 +50,17 @@ pub enum PairedRunEnd {
     Finished,
     /// An interrupt came first.
     Interrupted,
-    /// The head ended by itself under a load that the base stood; its last words.
+    /// The head exited by itself under a load that the base survived; its last output.
     HeadDied(String),
 }
 
-/// Learns where a comparison stands.
+/// Observer of a comparison.
 pub trait PairObserver: Observer {
     /// A pair begins: which one, of how many in this stage, and how long the rest of the stage will take at the pace so far.
     fn pair(&mut self, number: usize, of: usize, left: Option<Duration>, stage: Stage);
 }
 
-/// Where a comparison stands.
+/// The progress of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// All points are measured.
@@ -152,9 +152,9 @@ impl PairRunner<'_> {
         self.stage(Stage::Confirming, &again, cells)
     }
 
-    /// Points take turns within each round, so that a drift of the machine meets all of them. A pair that was dropped is
-    /// measured once more at the end, for up to as many pairs as were asked for: else a busy host leaves too few to tell
-    /// anything by. Whether a pair is dropped is told before its numbers are looked at, so that no choice lies in this.
+    /// Points take turns within each round, so that a drift of the machine affects all of them. A dropped pair is
+    /// measured again at the end, for up to as many pairs as were requested; otherwise a busy host leaves too few.
+    /// Whether a pair is dropped is decided before its metrics are read, so this introduces no bias.
     fn stage(&mut self, stage: Stage, indices: &[usize], cells: &mut [Cell]) -> Result<(), Stop> {
         let begun = Instant::now();
         let mut done = 0;
@@ -179,8 +179,8 @@ impl PairRunner<'_> {
         Ok(())
     }
 
-    /// One pair. Where the head dies the base still has its trial: only if it lives through the same load it is the head's
-    /// own death.
+    /// One pair. If the head dies, the base still has its repeat: only if it survives the same load it is the
+    /// head's own death.
     fn pair(&mut self, index: usize, seed: u64) -> Result<Pair, Stop> {
         let head_first = self.coin.random::<bool>();
         if head_first {
@@ -198,7 +198,7 @@ impl PairRunner<'_> {
         self.trial(index, 0, seed)?.map_err(died)
     }
 
-    /// One trial, or the last words of the server if it ended while it was driven.
+    /// One repeat, or the last output of the server if it exited under load.
     fn trial(&mut self, index: usize, side: usize, seed: u64) -> Result<Result<Trial, String>, Stop> {
         if self.interrupt.requested() {
             return Err(Stop::Interrupted);

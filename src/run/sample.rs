@@ -1,4 +1,4 @@
-//! What was read of each source at one instant, and when exactly.
+//! The readings of all sources in one sample, and their exact times.
 
 use std::collections::BTreeMap;
 

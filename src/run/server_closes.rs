@@ -1,5 +1,5 @@
-//! Which connections the server ended, how, how long each had made no progress, and what stayed behind: from what the
-//! clients saw and what the server's own sockets show, without a word from the server.
+//! Which connections the server ended, how, how long each had made no progress, and the bytes that stayed in the
+//! kernel, from the clients and the server's sockets.
 
 use super::outside::{Outside, end_of};
 use crate::{

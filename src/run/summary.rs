@@ -1,4 +1,4 @@
-//! From samples and counts to the record of a trial.
+//! From samples and counts to the record of a repeat.
 
 use std::mem;
 
@@ -17,7 +17,7 @@ use crate::{
     stats::{self, Instants},
 };
 
-/// What was measured in a trial. Times are nanoseconds since the first client.
+/// What was measured in a repeat. Times are nanoseconds since the first client.
 pub(super) struct Measured {
     pub(super) samples: Samples,
     pub(super) driven: Driven,
@@ -37,7 +37,7 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// A trial that was cut short is measured until its last sample.
+    /// A repeat that was cut short is measured until its last sample.
     fn instants(&self, profile: &Profile) -> Instants {
         let from = profile.warmup.0.as_nanos() as i64;
         let since = |sample: &Sample| sample.at_ns as i64 - self.epoch_ns as i64;
@@ -51,7 +51,7 @@ impl Measured {
     }
 }
 
-/// Everything that a trial came to.
+/// Everything that a repeat came to.
 pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
     let instants = measured.instants(profile);
     let Measured { samples, mut driven, evictions, .. } = measured;
@@ -98,8 +98,8 @@ fn summarize_run(trial: &mut Trial, last: &Row, instants: Instants) {
     }
     if !missing.is_empty() && !trial.cut_short {
         trial.notes.push(format!(
-            "not measured, because the sample before the first client, at a border of the window or after the last client \
-             lacks it: {}",
+            "not measured, because a sample lacks it (before the first client, at the start or end of the window, or \
+             after the last client): {}",
             missing.join(", ")
         ));
     }
@@ -147,7 +147,7 @@ fn high_water(metric: Metric) -> Option<Metric> {
     (metric == Metric::ServerRss).then_some(Metric::ServerRssHigh)
 }
 
-/// What the engine counted of a group; it knows the borders of the window better than samples do.
+/// What the load generator counted of a group; it knows the borders of the window better than samples do.
 #[derive(Clone, Copy)]
 struct Counted<'a> {
     last: &'a Row,

@@ -1,4 +1,4 @@
-//! The server under test: the reference server, another program, or one that runs already.
+//! The server under test: the reference server, another program, or a running server.
 
 mod attached;
 mod child;
@@ -27,7 +27,7 @@ pub(super) trait Target {
     /// Where it listens.
     fn service(&self) -> SocketAddr;
 
-    /// Where it tells its counters, if it is the reference server.
+    /// The admin address, if it is the reference server.
     fn admin(&self) -> Option<SocketAddr> {
         None
     }
@@ -43,10 +43,10 @@ pub(super) trait Target {
     /// Why it is over, in words, if the server has ended by itself.
     fn still_runs(&mut self) -> Result<(), String>;
 
-    /// Asks it to end, and makes sure, unless it was not started by us.
+    /// Stops the server, unless badpeer did not start it.
     fn end(&mut self) -> ServerExit;
 
-    /// The file with all that it said.
+    /// The file with its output.
     fn output(&self) -> Option<&Path> {
         None
     }
@@ -62,7 +62,7 @@ pub(super) trait Target {
 pub(super) struct ServerExit {
     /// Its exit code or signal.
     pub(super) words: String,
-    /// As a server should that is told to.
+    /// It exited as requested.
     pub(super) in_order: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct ServerExit {
 pub struct Build {
     /// The program.
     pub program: Option<PathBuf>,
-    /// Flags of `serve` beside those that the profile asks for.
+    /// Flags of `serve` in addition to those of the profile.
     pub flags: Vec<String>,
 }
 
@@ -94,14 +94,18 @@ pub(super) fn start(
 fn resolved(address: &str) -> Result<Vec<SocketAddr>, RunError> {
     use std::net::ToSocketAddrs;
     let found =
-        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot find {address}: {e}")))?;
+        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot resolve {address}: {e}")))?;
     let mut found: Vec<SocketAddr> = found.collect();
     // `localhost` often is both; most servers listen on the older one, some on both.
     found.sort_by_key(SocketAddr::is_ipv6);
-    if found.is_empty() { Err(RunError::Start(format!("{address} has no address"))) } else { Ok(found) }
+    if found.is_empty() {
+        Err(RunError::Start(format!("{address} resolves to no address")))
+    } else {
+        Ok(found)
+    }
 }
 
-/// Of several addresses of one name, the first at which somebody accepts connections; the first of all if nobody does.
+/// The first of several addresses of a name that accepts connections; the first of all if none does.
 fn the_one_that_accepts(addresses: &[SocketAddr]) -> SocketAddr {
     let accepts = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
     match addresses {

@@ -1,4 +1,4 @@
-//! One trial: a fresh server, the clients, the samples.
+//! One repeat: a fresh server, the clients, the samples.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -29,7 +29,7 @@ use crate::{
 /// Time between the baseline sample and the first client.
 const LEAD_NS: u64 = 30_000_000;
 
-/// Runs one trial.
+/// Runs one repeat.
 pub(super) fn run(
     profile: &Profile,
     build: &Build,
@@ -69,7 +69,7 @@ pub(super) fn run(
     }
     let server_exit = target.end();
     if !server_exit.in_order {
-        watch.note(format!("the server did not end in good order when told to: {}", server_exit.words));
+        watch.note(format!("the server did not shut down cleanly: {}", server_exit.words));
     }
     if let Some(output) = target.output() {
         observer.output(output);

@@ -1,4 +1,4 @@
-//! Everything that is looked at while a trial runs, sample by sample.
+//! All probes of a repeat, read at every sample.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ use crate::{
 
 /// Proportional memory walks the page tables: once a second is enough.
 const PSS_EVERY_NS: u64 = 1_000_000_000;
-/// How long the server may take to tell its counters: a hung one must not hold up what is seen from outside.
+/// How long the server may take to report its counters: a hanging server must not delay the other probes.
 const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 const MOST_PATIENCE: Duration = Duration::from_millis(200);
 /// The same at a border: without it, nothing can be said of what lies between.
@@ -52,7 +52,7 @@ pub(super) enum Moment {
     Between,
 }
 
-/// The probes of one trial.
+/// The probes of one repeat.
 pub(super) struct Watch {
     process: Option<TreeProbe>,
     /// Or why they are not counted.
@@ -71,11 +71,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at this server, which may use these cores.
+    /// Starts to measure this server, which may use these cores.
     pub(super) fn new(target: &dyn Target, server_cores: &[usize], sample_every: Duration) -> Self {
         let mut notes = target.notes();
         let mut kept =
-            |what: &str, error: std::io::Error| notes.push(format!("{what} was not seen: {error}"));
+            |what: &str, error: std::io::Error| notes.push(format!("{what} could not be measured: {error}"));
         let process = match target.processes() {
             [] => None,
             roots => TreeProbe::new(roots).map_err(|e| kept("the server's process", e)).ok(),
@@ -83,23 +83,24 @@ impl Watch {
         let sockets = SocketProbe::new().map_err(|e| kept("the kernel's socket memory", e)).ok();
         let host = HostProbe::new().map_err(|e| kept("the host's load", e)).ok();
         if let Some(reason) = host.as_ref().and_then(HostProbe::no_pressure) {
-            notes.push(format!("CPU pressure was not seen: {reason}"));
+            notes.push(format!("CPU pressure was not measured: {reason}"));
         }
         if process.is_some() && !TreeProbe::sees_children() {
             notes.push(
-                "processes that the server started were not seen: this kernel does not tell".to_owned(),
+                "child processes of the server were not measured, because this kernel does not list them"
+                    .to_owned(),
             );
         }
         let reference = target.admin().map(ReferenceProbe::new);
         if reference.is_none() {
             notes.push(
-                "system calls, buffers and reasons of evictions are told by the reference server only"
+                "system calls, buffers and reasons of evictions are known only for the reference server"
                     .to_owned(),
             );
         }
         Self {
             process,
-            instructions: Err("the server's process was not seen".to_owned()),
+            instructions: Err("the server's process was not measured".to_owned()),
             sockets,
             tracker: ConnectionTracker::default(),
             requests: RequestCounts::default(),
@@ -127,7 +128,8 @@ impl Watch {
             if began.elapsed() > REST_PATIENCE {
                 missed = Some(format!(
                     "the server did not come to rest within {} s before the first client: it still started or ended \
-                     processes or threads, or its memory changed, and what it held at the start is not what it needs",
+                     processes or threads, or its memory changed, so its memory at the start is not that of an idle \
+                     server",
                     REST_PATIENCE.as_secs()
                 ));
                 break;
@@ -136,8 +138,8 @@ impl Watch {
         }
         let peaks = process.reset_peak_rss().map_err(|error| {
             format!(
-                "the server's peak of memory could not be reset ({error}): a peak between two samples is seen where it is \
-                 above all that was before the trial"
+                "the server's peak memory could not be reset ({error}): a peak between two samples is noticed only if \
+                 it exceeds all peaks before the repeat"
             )
         });
         self.instructions = TaskCounters::new(Event::Instructions, &process.processes().collect::<Vec<_>>());
@@ -234,7 +236,8 @@ impl Watch {
                     row.set(Metric::ServerDescriptors, descriptors as f64);
                 } else {
                     self.note(
-                        "the server's descriptors were not seen: run as its user or as root".to_owned(),
+                        "the server's descriptors were not measured: run badpeer as its user or as root"
+                            .to_owned(),
                     );
                 }
             }
@@ -247,7 +250,7 @@ impl Watch {
         match self.process.as_mut().map(TreeProbe::read_pss) {
             Some(Ok(pss)) => row.set(Metric::ServerPss, pss as f64),
             Some(Err(error)) => {
-                self.note(format!("the server's proportional memory was not seen: {error}"));
+                self.note(format!("the server's proportional memory was not measured: {error}"));
             }
             None => {}
         }
@@ -338,7 +341,7 @@ impl Watch {
         }
     }
 
-    /// Says it once.
+    /// Adds a note once.
     pub(super) fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);

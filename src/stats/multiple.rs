@@ -65,7 +65,7 @@ mod tests {
 
     const GATES: usize = 2000;
 
-    /// Twelve numbers of noise of which most stand still, as shares of errors do, and some move now and then: how often
+    /// Twelve numbers of noise of which most do not move, as shares of errors do, and some move now and then: how often
     /// at least one of them fails.
     #[test]
     fn the_error_level_holds_with_constant_numbers() {

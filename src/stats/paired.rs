@@ -87,7 +87,7 @@ fn means_to_cut(n: usize, alpha: f64) -> usize {
 }
 
 /// The upper end of the exact (Clopper–Pearson) interval of a rate that was seen `hits` times in `trials`, one-sided at
-/// `alpha` (0 to 1). 1 without trials.
+/// `alpha` (0 to 1). 1 without repeats.
 #[must_use]
 pub fn clopper_pearson_upper(hits: u32, trials: u32, alpha: f64) -> f64 {
     if hits >= trials {

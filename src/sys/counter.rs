@@ -50,7 +50,7 @@ impl Counter {
         opened.map(|fd| Self(File::from(fd)))
     }
 
-    /// The count until now; `None` where the counter was shared with others for a part of the time, and did not see all.
+    /// The count until now; `None` if the counter was shared with others for a part of the time and missed events.
     pub fn read(&mut self) -> Option<u64> {
         // The count, and for how long it was wanted and had, as `read_format` asks.
         let mut bytes = [0; 24];

@@ -1,4 +1,4 @@
-//! What the kernel tells of one socket, decoded: `struct tcp_info` and the memory array. Pure, no `unsafe`.
+//! The kernel's information about one socket, decoded: `struct tcp_info` and the memory array. Pure, no `unsafe`.
 #![forbid(unsafe_code)]
 
 /// What the kernel knows of one TCP connection: `struct tcp_info` of `linux/tcp.h`, filled by `tcp_get_info()`.

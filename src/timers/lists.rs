@@ -1,4 +1,4 @@
-//! Circular lists that share one slab: to link, unlink and reuse an entry is O(1), and asks for no memory.
+//! Circular lists that share one slab: linking, unlinking and reusing an entry is O(1) and allocates no memory.
 
 use std::mem;
 

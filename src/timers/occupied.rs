@@ -1,4 +1,4 @@
-//! Which slots of a wheel hold something: a bit for each, and a bit for each word of bits.
+//! Which slots of a wheel are occupied: a bit for each slot, and a bit for each word of bits.
 
 use super::SLOTS;
 

@@ -1,4 +1,4 @@
-//! Quantities for people to read: three digits and a unit.
+//! Quantities printed with three digits and a unit.
 
 /// `1.5 MiB`: three significant digits, for people.
 #[must_use]

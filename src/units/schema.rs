@@ -1,4 +1,4 @@
-//! What an editor and a checker are told of a quantity.
+//! JSON schemas of quantities.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ impl JsonSchema for Count {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A whole number from 1 on",
+            "description": "A whole number of at least 1",
             "anyOf": [
                 { "type": "integer", "minimum": 1, "maximum": u32::MAX },
                 { "type": "string", "pattern": "^\\s*\\+?0*[1-9][0-9]*\\s*$" },

@@ -1,4 +1,4 @@
-//! Answers with an RST right behind them: what has come is heard, and only then the end, as what it was.
+//! Answers that are followed by an RST: their bytes are read before the end is reported.
 
 use std::{
     io::{Read, Write},

@@ -60,12 +60,12 @@ pub(crate) fn record(folder: &Path, name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A number of a trial.
+/// A number of a repeat.
 pub(crate) fn number(trial: &Value, name: &str) -> f64 {
     trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name} was not measured: {}", trial["summary"]))
 }
 
-/// All texts of a trial under this key, such as its notes, or why it proves nothing (`invalid`, `disturbed`).
+/// All texts of a repeat under this key, such as its notes, or why it proves nothing (`invalid`, `disturbed`).
 pub(crate) fn texts(trial: &Value, key: &str) -> String {
     let texts = trial[key].as_array().into_iter().flatten().filter_map(Value::as_str);
     texts.collect::<Vec<_>>().join("\n")
@@ -85,7 +85,7 @@ pub(crate) fn leftovers(temporary: &Path) -> Vec<String> {
     names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("badpeer-")).collect()
 }
 
-/// Its only trial.
+/// Its only repeat.
 pub(crate) fn trial(folder: &Path, name: &str) -> Value {
     record(folder, name)["points"][0]["trials"][0].clone()
 }

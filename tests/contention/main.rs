@@ -29,7 +29,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A run of a profile: how it ends, what is said in one line, and its only trial.
+/// A run of a profile: how it ends, what is said in one line, and its only repeat.
 fn run(text: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(text);
     let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
@@ -98,8 +98,8 @@ fn a_rate_that_the_clients_cannot_reach_makes_a_run_invalid() {
     );
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("INVALID good.requests > 1") && said.contains("lower the rate"), "{said}");
-    assert!(said.contains("harness busy of that waiting longest pause pacing error p99"), "{said}");
-    assert!(texts(&trial, "invalid").contains("the clients started requests"), "{trial}");
+    assert!(said.contains("load generator busy run delay longest stall start delay p99"), "{said}");
+    assert!(texts(&trial, "invalid").contains("the load generator started requests"), "{trial}");
     assert!(number(&trial, "pacing_error_p99") > 10e6);
 }
 
@@ -120,5 +120,5 @@ fn latencies_of_saturated_closed_loop_clients_are_invalid() {
         return skip("latencies_of_saturated_closed_loop_clients_are_invalid: others had the cores");
     }
     assert!(said.contains("PASS good.requests > 10") && said.contains("PASS corrupt_bytes"), "{said}");
-    assert!(said.contains("The clients were the limit, not the server"), "{said}");
+    assert!(said.contains("The load generator was the limit, not the server"), "{said}");
 }

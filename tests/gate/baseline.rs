@@ -1,4 +1,4 @@
-//! Runs that are kept, and later ones against them, with the program itself.
+//! Baselines, with the built program: runs that are kept, and later runs compared with them.
 
 use std::{
     fs,
@@ -53,7 +53,7 @@ fn a_run_worse_in_every_repeat_is_exit_code_1() {
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("REGRESSION  Every repeat is worse") && said.contains("core_cpu_per_step"),
+        said.contains("REGRESSION  Every repeat of this run is worse") && said.contains("core_cpu_per_step"),
         "{said}"
     );
     assert!(said.lines().all(|line| line.chars().count() <= 80 || line.starts_with("page: ")), "{said}");
@@ -73,7 +73,9 @@ fn every_report_includes_the_baseline_and_can_be_recreated() {
     let junit = read("junit.xml");
     assert!(junit.contains(failure) && junit.contains("type=\"REGRESSION\""), "{junit}");
     assert!(read("summary.md").contains("## Against the baseline main"));
-    assert!(read("index.html").contains("Every repeat is worse than every one of the baseline"));
+    assert!(
+        read("index.html").contains("Every repeat of this run is worse than every repeat of the baseline")
+    );
     fs::remove_file(latest.join("junit.xml")).unwrap();
     let again = Command::new(env!("CARGO_BIN_EXE_badpeer"))
         .args(["report", "reports/ours/latest", "--format", "junit"])
@@ -111,7 +113,7 @@ fn a_baseline_of_another_kernel_gates_no_times() {
     edit(folder.path(), |record| record["machine"]["kernel"] = "2.4.0".into());
     let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
     assert_eq!(code, 4, "nothing is proven: {said}");
-    assert!(said.contains("another kernel: 2.4.0 then") && said.contains("not gated"), "{said}");
+    assert!(said.contains("the kernel changed: 2.4.0 then") && said.contains("not gated"), "{said}");
 }
 
 #[apply(timed_test!)]
@@ -156,7 +158,7 @@ fn a_baseline_of_another_profile_with_the_same_name_is_kept() {
     let count = runs();
     let refused = |(code, said): (Option<i32>, String)| {
         assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("is that of another profile") && said.contains("--save-baseline"), "{said}");
+        assert!(said.contains("belongs to another profile") && said.contains("--save-baseline"), "{said}");
         assert_eq!(
             (baseline(), runs()),
             (before.clone(), count),

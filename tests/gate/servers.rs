@@ -11,7 +11,7 @@ use crate::common::{
     skip, text, with_profile,
 };
 
-/// Short trials: pairs and not precision are what is tested here.
+/// Short repeats: pairs and not precision are what is tested here.
 const BRIEF: &str = r#"
 title = "brief"
 warmup = "100ms"
@@ -121,7 +121,7 @@ fn a_leak_and_twice_the_timeout_are_regressions() {
     assert!((0.9..1.2).contains(&leaked), "{leaked} of what was leaked");
     let later_ns = more("eviction_lateness_p50");
     assert!((90e6..120e6).contains(&later_ns), "{later_ns} ns, not 100 ms");
-    // Of so few peers a trial may have seen none being held: then too few pairs are left to call it.
+    // Of so few peers a repeat may have seen none being held: then too few pairs are left to call it.
     let held = finding(&comparison, "stalled.stalled_for_p50");
     assert!(held["head"].as_f64() > held["base"].as_f64().map(|base_ns| base_ns + 40e6), "{held:#}");
     let names: Vec<&str> =
@@ -146,7 +146,7 @@ fn another_program_is_compared_by_its_command_line() {
     assert!(comparison["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{said}");
 }
 
-/// A server that ends by itself in its fourth trial and in each after it.
+/// A server that ends by itself in its fourth repeat and in each after it.
 fn frail(folder: &TempDir) -> String {
     let starts = folder.path().join("starts");
     let script = folder.path().join("frail.sh");
@@ -159,7 +159,7 @@ fn frail(folder: &TempDir) -> String {
     format!("sh {} {{port}}", script.display())
 }
 
-/// A server that stops badpeer now and then during its first four trials, so that two pairs prove nothing.
+/// A server that stops badpeer now and then during its first four repeats, so that two pairs prove nothing.
 fn stopping(folder: &TempDir) -> String {
     let starts = folder.path().join("starts");
     let script = folder.path().join("stopping.sh");
@@ -182,7 +182,7 @@ fn pairs_that_were_dropped_are_measured_again() {
     let comparison = comparison(&folder);
     let dropped = comparison["dropped"].as_array().expect("told");
     assert!(dropped.len() >= 2, "{said}");
-    assert!(said.contains("another one was measured for each"), "{said}");
+    assert!(said.contains("another one was measured in place of each"), "{said}");
     // A busy host may drop more of them than are measured again.
     if dropped.len() <= 8 {
         let growth = finding(&comparison, "server_rss_growth");
@@ -218,13 +218,13 @@ fn pairs_measured_before_a_server_died_are_kept() {
     let junit = kept("INCONCLUSIVE", "base: ");
     // Where a busy machine left too little to go by, that is all there is to say.
     let is_busy = junit.contains("errors=\"1\"");
-    assert!(is_busy || junit.contains("it ended before all pairs were measured"), "{junit}");
+    assert!(is_busy || junit.contains("ended before all pairs were measured"), "{junit}");
     // The base stood what the head died of.
     let (code, said) = dying(&serve, &frail);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL  The head ended by itself under a load that the base stood"), "{said}");
+    assert!(said.contains("FAIL  The head exited under a load that the base survived"), "{said}");
     let junit = kept("FAIL", "head: ");
-    assert!(junit.contains("the head lives through the load"), "{junit}");
+    assert!(junit.contains("the head survives the load"), "{junit}");
     // A calibration counts it as found, and goes on.
     fs::remove_file(folder.path().join("starts")).unwrap();
     let words = ["calibrate", "quick.toml", "--command", &serve, "--head", &frail, "-k", "1"];
@@ -277,7 +277,7 @@ fn impossible_comparisons_are_refused() {
         (&["compare", "quick.toml"][..], 2, "name two records"),
         (&["compare", "--base", BADPEER, "quick.toml"], 2, "--head"),
         (&["compare", "--base", "no-such-program", "--head", BADPEER, "quick.toml"], 3, "no-such-program"),
-        (&["compare", "--base", "a 'b", "--head", BADPEER, "quick.toml"], 2, "is no command line"),
+        (&["compare", "--base", "a 'b", "--head", BADPEER, "quick.toml"], 2, "is not a valid command line"),
         (&["compare", "--base", BADPEER, "--head", BADPEER, "core.toml"], 2, "core"),
         (&["calibrate", "quick.toml", "--pairs", "3"], 2, "--pairs"),
         (&["compare", "--base", BADPEER, "--head", BADPEER, "--format", "hlog"], 2, "a comparison has no"),

@@ -99,7 +99,7 @@ fn one_silent_connection_of_32_and_one_percent_of_errors_are_regressions() {
     let test = "one_silent_connection_of_32_and_one_percent_of_errors_are_regressions";
     let Some((code, told)) = compare(test, &folder, servers, &["--pairs", "8"]) else { return };
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("open.errors = 0, as of the base"), "{told}");
+    assert!(told.contains("open.errors = 0, as for the base"), "{told}");
     must_name(test, &folder, &["open.silent_share", "open.errors_share"], &told);
 }
 
@@ -113,7 +113,7 @@ fn a_head_that_dies_under_load_fails_and_a_base_that_dies_breaks_the_comparison(
     // A crash is one however busy the machine is.
     let (code, told) = ended(&stub("ok"), &format!("env API_TOKEN=hunter2 {}", stub("die=100")));
     assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("FAIL  The head ended by itself under a load that the base stood"), "{told}");
+    assert!(told.contains("FAIL  The head exited under a load that the base survived"), "{told}");
     let kept = comparison(&folder);
     assert_eq!(kept["call"], "FAIL");
     assert!(kept["head_died"].is_string(), "{kept:#}");
@@ -204,7 +204,7 @@ fn a_head_that_evicts_nothing_fails_in_short_trials_with_a_note() {
     let Some(told) = told else { return };
     assert!(told.contains("evictions >= 8"), "{told}");
     let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("trials measured for 0.4 s and the profile asks for 0.9 s"), "{told}");
+    assert!(words.contains("repeats measured for 0.4 s, but the profile asks for 0.9 s"), "{told}");
     assert!(words.contains("scaled to the profile's window: good.requests"), "{told}");
     let kept = comparison(&folder);
     let judged = |name: &str| {
@@ -249,7 +249,10 @@ fn a_run_with_errors_or_silence_is_not_kept_as_a_baseline() {
     }
     assert_eq!(code, Some(1), "{told}");
     let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("this run has errors or silence") || words.contains("REGRESSION"), "{told}");
+    assert!(
+        words.contains("This run has errors or unanswered requests") || words.contains("REGRESSION"),
+        "{told}"
+    );
     let against = folder.path().join("reports/quick/latest/against-baseline.json");
     let against: Value = serde_json::from_str(&fs::read_to_string(against).expect("kept")).expect("JSON");
     let faults = against["faults"].as_array().expect("a list");
@@ -267,7 +270,7 @@ fn the_help_states_the_limits_of_exit_code_0() {
     let output = badpeer(&["compare", "--help"], env::temp_dir().as_path());
     let told = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        told.contains("An INCONCLUSIVE proves nothing in either direction: with --strict it is 4"),
+        told.contains("INCONCLUSIVE says nothing in either direction; with --strict it is exit code 4"),
         "{told}"
     );
 }

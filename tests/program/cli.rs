@@ -110,7 +110,7 @@ fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     let listen = format!("server.listen={address}");
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &listen], folder.path()));
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("last words") && said.contains("in use") && said.contains(&address), "{said}");
+    assert!(said.contains("last output") && said.contains("in use") && said.contains(&address), "{said}");
     assert!(!folder.path().join("reports/quick").exists(), "no empty folder is left");
 }
 

@@ -106,7 +106,7 @@ fn keys_without_effect_in_a_core_experiment_are_refused() {
         (changed("steps = 100", "room = \"4KiB\""), "core.room: needs buffer = \"contiguous\""),
         (changed("\"64KiB\"", "\"900TiB\""), "`900TiB` is not a size"),
         (changed("\"64KiB\"", "\"900GiB\""), "of memory"),
-        (changed("core_footprint =", "server_rss_peak ="), "not measured by a core experiment"),
+        (changed("core_footprint =", "server_rss_peak ="), "not a metric of a core experiment"),
     ] {
         let folder = with_profile(&profile);
         let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));

@@ -130,7 +130,7 @@ fn a_fault_without_effect_is_inconclusive() {
             let (code, said) = ending(&badpeer(&[&words[..], &["--bad", peer]].concat(), folder.path()));
             let name = peer.trim_end_matches("=3");
             let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            let sentence = format!("these 3 readers (`{name}`) never held anything back");
+            let sentence = format!("these 3 slow clients (`{name}`) had no effect");
             assert!(flat.contains(&sentence) && flat.contains("--bad-path"), "{status}: {said}");
             assert!(matches!(code, Some(1 | 4)), "no PASS: {code:?} {said}");
             assert_eq!(trial(folder.path(), "bench")["unproven"].as_array().map(Vec::len), Some(1));
@@ -141,7 +141,7 @@ fn a_fault_without_effect_is_inconclusive() {
         &stalled_at(&holding(Holding::for_ever()).address, "").replace("\"= 4\"", "\"= 0\""),
         folder.path(),
     );
-    assert!(matches!(code, Some(0 | 4)) && !said.contains("never held anything back"), "{code:?} {said}");
+    assert!(matches!(code, Some(0 | 4)) && !said.contains("had no effect"), "{code:?} {said}");
 }
 
 #[apply(timed_test!)]
@@ -166,7 +166,7 @@ fn a_redis_reader_of_pong_has_no_effect() {
     let _ = server.kill();
     let _ = server.wait();
     let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("these 2 readers (`stalled-reader`) never held anything back"), "{said}");
+    assert!(flat.contains("these 2 slow clients (`stalled-reader`) had no effect"), "{said}");
     assert_eq!(code, Some(4), "{said}");
 }
 
@@ -176,7 +176,7 @@ fn pieces_longer_than_the_request_are_refused() {
     let profile = "title = \"t\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\
                    protocol = \"echo\"\ntx = { fragment = { bytes = 1 } }\nload = { depth = 1, payload = 1 }\n";
     let (code, said) = run("pieces", profile, folder.path());
-    assert!(code == Some(2) && said.contains("none of them is ever cut"), "{code:?} {said}");
+    assert!(code == Some(2) && said.contains("no request is split"), "{code:?} {said}");
 }
 
 #[apply(timed_test!)]
@@ -200,7 +200,7 @@ fn explanations_of_held_up_bytes_follow_the_behavior() {
         "{said}"
     );
     assert!(
-        flat.contains("`stalled`: 2 ended by the server") && flat.contains("this one let go of some"),
+        flat.contains("`stalled`: 2 ended by the server") && flat.contains("this server closed some"),
         "{said}"
     );
 }

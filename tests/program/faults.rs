@@ -1,5 +1,5 @@
 //! Faults of a server, planted one by one: each must be found, counted as what was planted, and named with the
-//! connection and the byte; by the clients' engine for every protocol, and in the reports of the built program.
+//! connection and the byte; by the load generator for every protocol, and in the reports of the built program.
 
 mod faulty_server;
 
@@ -102,7 +102,7 @@ fn two_swapped_messages_are_reordered() {
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Swap, 1, 4).0;
         let place = 3 * protocol.answer_bytes;
-        assert_named(protocol, &content, place, "here is byte 400 of this connection's stream");
+        assert_named(protocol, &content, place, "this is byte 400 of this connection's stream");
         assert_eq!((content.corrupt, content.reordered, content.torn), (bytes, 1, 0), "{}", protocol.name);
         assert_eq!(requests.unanswered, 0, "{}", protocol.name);
     }
@@ -110,7 +110,7 @@ fn two_swapped_messages_are_reordered() {
 
 #[apply(timed_test!)]
 fn a_repeated_answer_is_out_of_order_or_unrequested() {
-    let again = "here is byte 300 of this connection's stream";
+    let again = "this is byte 300 of this connection's stream";
     for (protocol, bytes) in own_content().into_iter().skip(1).zip([100, 132]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Repeat, 1, 4).0;
         assert_named(protocol, &content, 4 * protocol.answer_bytes, again);
@@ -124,13 +124,13 @@ fn a_repeated_answer_is_out_of_order_or_unrequested() {
     // Whose answers are all the same has one too many.
     for protocol in PROTOCOLS.iter().filter(|protocol| protocol.flipped == DIFFERENT) {
         let content = found(protocol, AnswerFault::Repeat, 1, 1).0.content;
-        assert_named(protocol, &content, 5 * protocol.answer_bytes, "an answer that nobody asked for");
+        assert_named(protocol, &content, 5 * protocol.answer_bytes, "an unrequested answer");
     }
 }
 
 #[apply(timed_test!)]
 fn answers_of_another_connection_are_identified() {
-    let whose = "here is byte 300 of connection 1";
+    let whose = "this is byte 300 of connection 1";
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Cross, 2, 4).0;
         assert_named(protocol, &content, 3 * protocol.answer_bytes, whose);
@@ -146,7 +146,7 @@ fn a_truncated_answer_is_reported_at_its_end() {
     for protocol in PROTOCOLS {
         let group = found(protocol, AnswerFault::CutOff, 1, 4).0;
         let place = 3 * protocol.answer_bytes + protocol.answer_bytes / 2;
-        assert_named(protocol, &group.content, place, "the connection ends here, within an answer");
+        assert_named(protocol, &group.content, place, "the connection ends here, in the middle of an answer");
         assert_eq!((group.content.corrupt, group.requests.lost), (0, 4), "{}", protocol.name);
         assert_eq!(group.ledger, Ledger { opened: 1, evicted_fin: 1, ..Ledger::default() });
     }
@@ -181,9 +181,9 @@ fn reports_name_the_connection_and_the_byte() {
         .iter()
         .map(|protocol| (protocol, AnswerFault::Flip(protocol.payload_ends - 9), protocol.flipped));
     let others = [
-        (protocol("frame"), AnswerFault::Cross, "here is byte 300 of connection 1"),
-        (protocol("line"), AnswerFault::Swap, "here is byte 400 of this connection's stream"),
-        (protocol("http"), AnswerFault::CutOff, "the connection ends here, within an answer"),
+        (protocol("frame"), AnswerFault::Cross, "this is byte 300 of connection 1"),
+        (protocol("line"), AnswerFault::Swap, "this is byte 400 of this connection's stream"),
+        (protocol("http"), AnswerFault::CutOff, "the connection ends here, in the middle of an answer"),
         (protocol("echo"), AnswerFault::Silence, ""),
     ];
     for (protocol, planted, words) in flips.chain(others) {

@@ -66,7 +66,7 @@ fn profile(address: SocketAddr, group: &str, expect: &str) -> String {
     )
 }
 
-/// Runs a profile: exit code, what was said, and its only trial.
+/// Runs a profile: exit code, what was said, and its only repeat.
 fn run(text: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(text);
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
@@ -156,16 +156,16 @@ fn a_rate_limited_by_badpeer_makes_a_run_invalid() {
     let (code, said, trial) = run(&profile(address, &format!("{group}\nreconnect = {{}}"), expect));
     let notes = texts(&trial, "notes");
     assert!(
-        notes.contains("to be opened again, as no more than 1000/s are (reconnect.at_most)"),
+        notes.contains("to be opened again, because badpeer opens at most 1000/s (reconnect.at_most)"),
         "{notes}: {said}"
     );
     assert_eq!(code, Some(4), "{said}");
-    assert!(has_doubts(&trial) || said.contains("The clients were the limit"), "{said}");
+    assert!(has_doubts(&trial) || said.contains("The load generator was the limit"), "{said}");
     // Where the profile is about that bound, what comes of it is what it wanted to know.
     let bounded = format!("{group}\nreconnect = {{ at_most = \"500/s\" }}");
     let (code, said, trial) = run(&profile(address, &bounded, expect));
     let notes = texts(&trial, "notes");
-    assert!(notes.contains("what the profile allows, not what the server can do"), "{notes}: {said}");
+    assert!(notes.contains("limited by the profile, not by the server"), "{notes}: {said}");
     assert!(code == Some(0) || has_doubts(&trial), "{said}");
 }
 

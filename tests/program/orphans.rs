@@ -1,4 +1,4 @@
-//! A harness that is killed leaves nobody behind: no server, no daemon of it, no folder.
+//! A badpeer that is killed leaves nothing behind: no server, no daemon of the server, no folder.
 
 use std::{
     fs,

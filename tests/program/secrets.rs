@@ -1,4 +1,4 @@
-//! What is secret: sent, and kept nowhere.
+//! Secrets are sent but stored nowhere.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! Signals that the program was started to ignore, as `nohup` and `&` do, and a server whose harness is gone.
+//! Signals that the program was started to ignore, as with `nohup` and `&`, and a server whose badpeer is gone.
 
 use std::{
     io::{BufRead, BufReader, Write},

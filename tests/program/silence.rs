@@ -110,7 +110,7 @@ fn requests_without_a_free_connection_count_from_their_due_time() {
     let text = profile(address, "4s", group, expect);
     let (code, said, trial) = run(&text, 1500, |_| pause = server.stop_for(Duration::from_secs(1)));
     let share = number(&trial, "good.latency_p99") / pause.as_nanos() as f64;
-    // Of 2,000 requests 500 were due while the server stood still: the slowest 20 waited for nearly all of it.
+    // Of 2,000 requests 500 were due while the server was stalled: the slowest 20 waited for nearly all of it.
     assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
     assert!((0.9..1.6).contains(&(number(&trial, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
     if was_disturbed("requests_without_a_free_connection_count_from_their_due_time", code, &trial) {
@@ -209,7 +209,7 @@ fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
     assert!(number(&trial, "started_late") > 50.0, "{said}");
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("INVALID good.latency_p99 < 8ms"), "{said}");
-    assert!(said.contains("of the 99th percentile of `good` is the harness's own"), "{said}");
+    assert!(said.contains("of the 99th percentile of `good` was caused by the load generator"), "{said}");
 }
 
 #[apply(timed_test!)]

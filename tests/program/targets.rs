@@ -95,8 +95,8 @@ fn a_program_and_its_children_are_started_measured_and_ended() {
         assert_eq!(number(absent), None, "{absent} is not known of another server");
     }
     let notes = trial["notes"].to_string();
-    assert!(!notes.contains("good order"), "{notes}");
-    assert!(notes.contains("told by the reference server only"), "{notes}");
+    assert!(!notes.contains("shut down cleanly"), "{notes}");
+    assert!(notes.contains("known only for the reference server"), "{notes}");
     assert!(processes_with("sleep\u{0}4711").is_empty(), "a process was left behind");
     assert!(leftovers(folder.path()).is_empty(), "a directory was left behind");
 }
@@ -204,10 +204,10 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
             "echo no good {port} >&2; exit 7",
             "",
             3,
-            "ended by itself: exit code 7; its last words:\n    no good",
+            "exited by itself: exit code 7; its last output:\n    no good",
         ),
         ("sleep 4712 & exit 0 # {port}", "", 3, "must stay in the foreground"),
-        ("sleep 1", "", 2, "does not learn which free port"),
+        ("sleep 1", "", 2, "is not told which free port"),
         ("sleep 1", &taken, 3, "is not free"),
         ("cat {dir}/a {port}", "files = [\"a.conf\"]\n", 2, "server.files: cannot read a.conf"),
     ] {

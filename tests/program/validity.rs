@@ -1,5 +1,5 @@
-//! What must not be taken for the server's: every limit of the harness and the host is provoked, and what a server does to
-//! its latencies cannot be hidden.
+//! What must not be taken for the server's: every limit of the load generator and the host is provoked, and what a
+//! server does to its latencies cannot be hidden.
 
 use std::{
     fs,
@@ -52,14 +52,14 @@ fn ending(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// The only trial in the record.
+/// The only repeat in the record.
 fn trial(folder: &Path) -> Value {
     let text = fs::read_to_string(folder.join("reports/trust/latest/record.json")).expect("a record");
     let record: Value = serde_json::from_str(&text).expect("JSON");
     record["points"][0]["trials"][0].clone()
 }
 
-/// Whether the trial is invalid for a reason with these words in it.
+/// Whether the repeat is invalid for a reason with these words in it.
 fn is_invalid_for(trial: &Value, words: &str) -> bool {
     trial["invalid"]
         .as_array()
@@ -126,7 +126,7 @@ fn stopped_clients_make_a_run_invalid() {
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     assert_eq!(code, Some(4), "{said}");
     let trial = trial(folder.path());
-    assert!(is_invalid_for(&trial, "the clients stood still for"), "{trial}");
+    assert!(is_invalid_for(&trial, "the load generator was stalled for"), "{trial}");
     let pause = number(&trial, "harness_pause_max");
     // Up to a sample (50 ms) of it passes for sleep, where answers came in meanwhile.
     assert!((500e6..1e9).contains(&pause), "{pause} ns");
@@ -208,7 +208,7 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
         let (code, said) = ending(&common::badpeer(&[&bench[..], load].concat(), folder.path()));
         // Where others have the cores, they may be why nobody is answered.
         assert!(
-            code == Some(1) || (code == Some(4) && said.contains("times are invalid")),
+            code == Some(1) || (code == Some(4) && said.contains("times are not valid")),
             "{code:?} {said}"
         );
     }
@@ -234,7 +234,7 @@ fn connections_dropped_by_another_server_do_not_count() {
     assert!(number(&trial, "listener_drops") < 0.5 && !is_invalid_for(&trial, "saw them"), "{said}");
 }
 
-/// Stops a server for a second while it is driven at 1,000 requests/s for five: the trial, and how long it was, in ns.
+/// Stops a server for a second while it is driven at 1,000 requests/s for five: the repeat, and how long it was, in ns.
 fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
     let (server, address) = running();
     let child = started(command(folder, &profile(Some(address), "5s", PACED, "")));
@@ -301,7 +301,7 @@ fn a_server_that_hangs_fails_despite_earlier_answers() {
     signal(server.0.id(), "SIGSTOP");
     let (_, said) = ending(&child.wait_with_output().expect("an end"));
     signal(server.0.id(), "SIGCONT");
-    assert!(said.contains("count in the latency percentiles as not answered within"), "{said}");
+    assert!(said.contains("latency percentiles count them as slower than any answer"), "{said}");
     let trial = trial(folder.path());
     assert!(number(&trial, "good.unanswered_age") > 0.5e9);
     assert_eq!(trial["censored"]["good.latency_p90"], "unanswered", "two fifths of the window were silence");

@@ -55,7 +55,7 @@ fn assert_fails((code, said): &(Option<i32>, String), words: &[&str]) {
 
 /// The same of silence, which others may be the cause of where they have the cores.
 fn assert_silence_fails(test: &str, found: &(Option<i32>, String), words: &[&str]) {
-    if found.0 == Some(4) && found.1.contains("times are invalid") {
+    if found.0 == Some(4) && found.1.contains("times are not valid") {
         return skip(&format!("{test}: others had the cores"));
     }
     assert_fails(found, words);
@@ -71,9 +71,9 @@ fn a_server_that_answers_all_requests_passes() {
 #[apply(timed_test!)]
 fn error_answers_fail_showing_the_first_one_and_the_remedy() {
     for (status, words) in [
-        ("500 Internal Server Error", "look into what the server says of it, or allow it with --status 500"),
+        ("500 Internal Server Error", "read the server's log, or allow it with --status 500"),
         ("404 Not Found", "name a path that exists, or allow it with --status 404"),
-        ("301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
+        ("301 Moved Permanently", "name the path that it redirects to, or allow it with --status 301"),
     ] {
         let found = http(serve(Requests::Http, move |_, _| answer(status, "no")), &[]);
         let line = format!("answer 1: `HTTP/1.1 {status}`");
@@ -131,7 +131,7 @@ fn a_server_that_falls_silent_fails() {
     let unanswered = "good.unanswered = 0";
     for flags in [&[][..], &["-r", "400"]] {
         let never = http(hang(|_| true), flags);
-        assert_silence_fails(test, &never, &[unanswered, "`good`: not one of"]);
+        assert_silence_fails(test, &never, &[unanswered, "`good`: none of"]);
         assert_silence_fails(test, &http(hang(|asked| asked.of_all >= 100), flags), &[unanswered]);
         assert_silence_fails(test, &http(hang(|asked| asked.connection % 2 == 1), flags), &[unanswered]);
         assert_silence_fails(test, &http(hang(|asked| asked.connection > 0), flags), &[unanswered]);
@@ -150,7 +150,7 @@ fn connections_without_an_answer_fail() {
     let silent = "good.silent_connections = 0: 2";
     let wait = "good.longest_wait <= 1s or <= 20 * latency_p50: >";
     // A long wait may be others' where what is silent for good is not.
-    let words = if found.1.contains("times are invalid") { &[silent][..] } else { &[silent, wait] };
+    let words = if found.1.contains("times are not valid") { &[silent][..] } else { &[silent, wait] };
     assert_silence_fails("connections_without_an_answer_fail", &found, words);
 }
 
@@ -182,7 +182,7 @@ fn a_server_that_ends_connections_without_an_answer_fails() {
     assert_silence_fails(
         "a_server_that_ends_connections_without_an_answer_fails",
         &found,
-        &["good.lost = 0", "good.evicted = 0", "`good`: not one of", "the server ended"],
+        &["good.lost = 0", "good.evicted = 0", "`good`: none of", "the server ended"],
     );
 }
 
@@ -244,10 +244,13 @@ fn quiet_output_begins_with_the_failures() {
 #[apply(timed_test!)]
 fn impossible_bench_flags_are_refused() {
     for (arguments, part) in [
-        (&["127.0.0.1:1", "--status", "200"][..], "--status is about HTTP"),
-        (&["127.0.0.1:1", "-p", "resp", "--check", "status"], "what resp answers is known"),
-        (&["http://127.0.0.1:1/", "--status", "200,ok"], "`ok` is no status"),
-        (&["http://127.0.0.1:1/", "--status", "200", "--check", "none"], "--check none judges no status"),
+        (&["127.0.0.1:1", "--status", "200"][..], "--status is only for HTTP"),
+        (&["127.0.0.1:1", "-p", "resp", "--check", "status"], "every byte of an answer in resp is known"),
+        (&["http://127.0.0.1:1/", "--status", "200,ok"], "`ok` is not a status"),
+        (
+            &["http://127.0.0.1:1/", "--status", "200", "--check", "none"],
+            "--check none does not check the status",
+        ),
         (&["http://127.0.0.1:1/", "--max-wait", "soon"], "or off"),
     ] {
         let folder = TempDir::new().expect("a folder");
@@ -292,8 +295,8 @@ fn bench_flags_set_the_request() {
     }
     for (words, part) in [
         (&["bench", "http://host:99999/"][..], "<ADDRESS>: invalid port"),
-        (&["bench", "http://u:secret@host/"], "leave them out"),
-        (&["bench", "host:80", "-H", "A: b"], "--header is about HTTP"),
+        (&["bench", "http://u:secret@host/"], "remove the user name"),
+        (&["bench", "host:80", "-H", "A: b"], "--header is only for HTTP"),
         (&["bench", "http://host/", "-H", "A: b", "-H", "A: c"], "given twice"),
         (&["bench", "http://host/", "--body", "@none"], "cannot read none"),
         (&["bench", "http://host/", "-m", "GET", "--body", "x"], "GET sends no payload"),

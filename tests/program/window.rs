@@ -27,7 +27,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a profile, and gives its only trial.
+/// Runs a profile, and gives its only repeat.
 fn run(text: &str) -> (Value, String) {
     let folder = with_profile(text);
     let output = badpeer(&["run", "quick.toml", "--quiet"], folder.path());
@@ -164,7 +164,7 @@ fn values_missing_in_the_last_sample_are_absent_with_a_note() {
     assert!(notes.contains("send_buffered_last") && notes.contains("not measured, because"), "{notes}");
 }
 
-/// A trial of `run` against a server in this process, at 200 requests a second.
+/// A repeat of `run` against a server in this process, at 200 requests a second.
 fn attached(address: SocketAddr) -> (Value, String) {
     let server = format!("attach = {{ address = \"{address}\" }}");
     run(&http(&server, "1500ms", "100ms", "rate = 200"))
@@ -179,7 +179,7 @@ fn another_client_on_the_servers_port_makes_a_run_invalid() {
         let (trial, said) = attached(address);
         let invalid = texts(&trial, "invalid");
         assert!(
-            invalid.contains("other clients than badpeer's sent at least"),
+            invalid.contains("clients other than badpeer's sent at least"),
             "anew: {anew}: {invalid}: {said}"
         );
         assert!(number(&trial, "other_requests_share") > 0.05, "{said}");
@@ -195,7 +195,7 @@ fn another_client_on_the_port_makes_a_bench_invalid() {
     let output = badpeer(&["bench", &target, "-c", "2", "-r", "100", "-d", "1s"], folder.path());
     let (code, said) = ending(&output);
     assert!(
-        said.split_whitespace().collect::<Vec<_>>().join(" ").contains("other clients than badpeer's"),
+        said.split_whitespace().collect::<Vec<_>>().join(" ").contains("clients other than badpeer's"),
         "{said}"
     );
     assert_ne!(code, Some(0), "{said}");
@@ -208,13 +208,13 @@ fn an_occasional_other_client_gets_a_note_and_a_silent_one_does_not() {
     let silent = TcpStream::connect(address).expect("a connection");
     let (trial, said) = attached(address);
     assert!(number(&trial, "other_clients") < 0.5, "{said}");
-    assert!(!texts(&trial, "notes").contains("other clients than badpeer's"), "{said}");
+    assert!(!texts(&trial, "notes").contains("clients other than badpeer's"), "{said}");
     drop(silent);
     let _other = OtherClient::start(address, Duration::from_millis(900), false);
     let (trial, said) = attached(address);
     assert!((1.0..4.0).contains(&number(&trial, "other_requests")), "{said}");
-    assert!(texts(&trial, "notes").contains("other clients than badpeer's sent at least"), "{said}");
-    assert!(!texts(&trial, "invalid").contains("other clients"), "{said}");
+    assert!(texts(&trial, "notes").contains("clients other than badpeer's sent at least"), "{said}");
+    assert!(!texts(&trial, "invalid").contains("clients other than"), "{said}");
 }
 
 /// What was read at a border of the window: the server's CPU time, and the answers that the clients had counted. `None` where

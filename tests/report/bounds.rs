@@ -69,7 +69,7 @@ fn a_lower_bound_is_worse_than_a_measured_value() {
     assert_eq!(words.join(" "), "latency_p99 3.19 ms > 3.19 ms – worse (unanswered)");
     let both = compare::render(&bounds, &bounds).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(both.contains("latency_p99 > 3.19 ms > 3.19 ms – not known (unanswered)"), "{both}");
-    assert!(both.contains("Of 3 only lower bounds are known on both sides."), "{both}");
+    assert!(both.contains("3 metrics have only lower bounds on both sides."), "{both}");
     let json = compare::to_json(&whole, &bounds);
     let metrics = json["points"][0]["metrics"].as_array().expect("numbers");
     let metric = metrics.iter().find(|metric| metric["name"] == "good.latency_p99").expect("the number");

@@ -125,8 +125,9 @@ fn trial(seed: u64, scale: f64) -> Trial {
         cut_short: false,
         died: None,
         effective: Effective {
-            cores: "2 physical cores of 1 hardware thread (0, 1): server and clients have cores of their own"
-                .into(),
+            cores:
+                "2 physical cores of 1 hardware thread (0, 1): server and load generator use different cores"
+                    .into(),
             server_cores: vec![0],
             client_cores: vec![1],
             address: "127.0.0.1:40123".into(),

@@ -183,7 +183,7 @@ fn an_invalid_history_is_refused_naming_the_line() {
     let head = "time,commit,profile,point,machine,kernel,badpeer,server_rss_growth\n";
     assert!(said("a,b\n1,2\n").contains("history.csv:1: there is no column `time`"));
     let wrong = said(&format!("{head}t,c,p,,m,k,b,1\nt,c,p,,m,k,b,many\n"));
-    assert!(wrong.contains("history.csv:3: `many` in column `server_rss_growth` is no number"), "{wrong}");
+    assert!(wrong.contains("history.csv:3: `many` in column `server_rss_growth` is not a number"), "{wrong}");
     let short = said(&format!("{head}t,c\n"));
     assert!(short.contains("history.csv:2:"), "{short}");
     let none = report::history_files(&folder.path().join("none.csv")).expect_err("no file").to_string();

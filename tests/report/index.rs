@@ -61,7 +61,7 @@ fn the_index_lists_all_runs_and_comparisons_newest_first() {
     assert!(place("compare control") < place(">Newer<") && place(">Newer<") < place("· 2026-01-02T"));
     assert!(place("· 2026-01-02T") < place(">Older<"));
     assert_eq!(page.matches(">Newer<").count(), 1, "`latest` is no run of its own");
-    assert!(page.contains("What could not be read") && page.contains("format is 99"));
+    assert!(page.contains("Files that could not be read") && page.contains("format is 99"));
     // Whatever it leads to is there.
     for part in page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1)) {
         let path = part.split('"').next().expect("a quote");
@@ -75,7 +75,7 @@ fn an_empty_folder_gives_an_index_and_a_missing_one_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, _) = report_of(&[&format!("--index={}", folder.path().display())]);
     let page = fs::read_to_string(folder.path().join("index.html")).expect("a page");
-    assert!(code == 0 && page.contains("nothing here yet"));
+    assert!(code == 0 && page.contains("No reports yet"));
     let (code, errors) = report_of(&[&format!("--index={}/none", folder.path().display())]);
     assert!(code == 2 && errors.contains("cannot read") && errors.contains("none"), "{errors}");
 }
@@ -90,7 +90,7 @@ fn the_gallery_shows_the_newest_run_of_each_profile_in_one_picture() {
     let text = fs::read_to_string(out.join("README.md")).expect("a page");
     assert!(text.contains("**Newer**") && !text.contains("Older"), "{text}");
     for (profile, words) in
-        [("stalled-readers", "Bytes that a slow peer does not take"), ("a-sweep", "by server.buffer")]
+        [("stalled-readers", "Bytes that a slow client does not read"), ("a-sweep", "by server.buffer")]
     {
         assert!(text.contains(&format!("]({profile}.png)")) && text.contains(words), "{text}");
         let picture = fs::read(out.join(format!("{profile}.png"))).expect("a picture");

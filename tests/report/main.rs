@@ -82,7 +82,7 @@ fn record_comparison_matches_its_snapshot() {
     assert_eq!(judged("server_cpu_user_rate"), "same");
     assert_eq!(judged("client_receive_queue_peak"), "fact");
     assert_eq!(json["points"][0]["only_b"], serde_json::json!(["retransmits"]));
-    assert!(compare::render(&a, &a).contains("0 are worse, 0 better"));
+    assert!(compare::render(&a, &a).contains("0 got worse, 0 got better"));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn an_interrupted_run_is_reported() {
     assert_eq!(record.outcome(), Outcome::Inconclusive);
     let made = report::files(&record, None, &ALL).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
-    assert!(terminal::render(&record, false).contains("cut short"));
+    assert!(terminal::render(&record, false).contains("interrupted"));
     record.points.clear();
     assert!(report::files(&record, None, &ALL).is_ok());
 }

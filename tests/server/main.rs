@@ -1,4 +1,4 @@
-//! The reference server as its peers see it: over real sockets, kind and unkind.
+//! The reference server as well-behaved and misbehaving clients see it, over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[macro_use]

@@ -1,4 +1,4 @@
-//! What connections hold, how bytes get in, and what is given back.
+//! Memory of connections: what they hold, how bytes are read, and what is freed.
 
 use std::{io::Write, thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! When the server sends, how much at a time, and what it takes for progress.
+//! When the server sends, how much at a time, and what counts as progress.
 
 use std::{
     io::{ErrorKind, Read, Write},

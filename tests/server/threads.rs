@@ -1,4 +1,4 @@
-//! Several threads that serve: who has which connection, and what it costs when all have it.
+//! Several server threads: which thread has which connection, and the cost when all share it.
 
 use std::{
     io::{Read, Write},

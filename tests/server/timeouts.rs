@@ -1,4 +1,4 @@
-//! How much may wait, for how long, and for what reason a peer has to go.
+//! Limits and timeouts: how much may wait, for how long, and why a client is evicted.
 
 use std::{
     collections::HashMap,

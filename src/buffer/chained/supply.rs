@@ -1,4 +1,4 @@
-//! Where a chain's blocks come from, and where they go.
+//! Allocation and reuse of a chain's blocks.
 
 use super::{Block, Chained, LARGEST_BLOCK};
 

@@ -1,20 +1,20 @@
-//! The head of an answer, and what goes into it: the date, the type of the content.
+//! The head of an answer: status line, date, content type and other fields.
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 
 use super::{Range, Span, Status};
 
-/// What a peer is told that waits before it sends its body.
+/// The interim answer for a client that waits before it sends its body.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What becomes of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// It goes on, and the peer takes that for granted.
+    /// The connection stays open, which is the default.
     Open,
-    /// It goes on, and the peer has to be told (HTTP/1.0).
+    /// The connection stays open, which the answer announces (HTTP/1.0).
     Alive,
-    /// It ends, and the peer has to be told.
+    /// The connection ends, which the answer announces.
     Close,
 }
 

@@ -1,4 +1,4 @@
-//! Bodies of requests: read to their end, counted, and not kept (RFC 9112 sections 6 and 7).
+//! Bodies of requests, which are read to their end, counted, and not stored (RFC 9112 sections 6 and 7).
 
 use super::{HEAD_BYTES, Status, target::hex};
 use crate::buffer::Buffer;

@@ -1,4 +1,4 @@
-//! Parts of a resource: the `Range` field, and what it means once the length is known (RFC 9110 section 14).
+//! Parts of a resource: the `Range` field, resolved when the length is known (RFC 9110 section 14).
 
 /// One range, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The head of an answer, understood: its status, and how its body is cut (RFC 9112 section 6.3).
+//! The parsed head of an answer: its status, and how its body ends (RFC 9112 section 6.3).
 
 use std::{borrow::Cow, mem::MaybeUninit};
 

@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 use super::{LINE_BYTES, Span, Statuses, is_token};
 use crate::codec::{Check, raw::Octets};
 
-/// A request in HTTP/1.1, and what its answer must be.
+/// An HTTP/1.1 request, and how its answer is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Ask")]
 pub struct RequestSpec {
-    /// What is asked to be done.
+    /// The method.
     pub method: HttpMethod,
-    /// To what: the target of the request line, from its first slash on.
+    /// The target of the request line, from its first slash on.
     pub path: String,
-    /// The body of the request; without it, the payload of the load is.
+    /// The body of the request. Default: the payload of the load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Octets>,
-    /// Fields of the head beside `Host` (unless it is given here) and `Content-Length`.
+    /// Header fields, in addition to `Host` (unless it is given here) and `Content-Length`.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
-    /// The statuses that are expected: 200, `"3xx"`, or a list; every other is an error. `"2xx"` unless set.
+    /// The expected statuses: 200, `"3xx"`, or a list; every other status is an error. Default: `"2xx"`.
     pub status: Statuses,
-    /// How much of an answer is judged.
+    /// How much of an answer is checked.
     pub check: Check,
-    /// The connections of the group fetch it together: each asks for a part of its own (`Range`, status 206), and the
-    /// next download starts when every part has come.
+    /// The connections of the group download the resource together: each requests its own part (`Range`, status 206),
+    /// and the next download starts when all parts have arrived.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ranges: bool,
 }
@@ -41,20 +41,20 @@ pub struct RequestSpec {
 #[value(rename_all = "UPPERCASE")]
 #[schemars(rename = "Verb")]
 pub enum HttpMethod {
-    /// The resource.
+    /// Requests the resource.
     #[default]
     Get,
-    /// The head of what `Get` would answer.
+    /// Requests only the head of the answer to GET.
     Head,
-    /// The payload of the load is the request's body.
+    /// Sends the payload of the load as the body.
     Post,
-    /// The same, for the resource itself.
+    /// Sends the body as the new resource.
     Put,
-    /// The same, for a part of the resource.
+    /// Sends the body as a change of the resource.
     Patch,
-    /// The resource is to go; a body may say more.
+    /// Deletes the resource; a body is optional.
     Delete,
-    /// What can be done with the resource; a body may say more.
+    /// Lists the methods of the resource; a body is optional.
     Options,
 }
 
@@ -109,43 +109,48 @@ impl RequestSpec {
         if !self.path.starts_with('/') || !visible(&self.path) || self.path.len() > LINE_BYTES / 2 {
             return Err((
                 "path",
-                "begin it with `/`, and percent-encode spaces and what is not ASCII".into(),
+                "begin it with `/`, and percent-encode spaces and characters that are not ASCII".into(),
             ));
         }
         if !self.status.are_final() {
-            return Err(("status", "must be from 200 to 599: others are no last answer".into()));
+            return Err(("status", "must be from 200 to 599: other statuses are not final answers".into()));
         }
         if (payload > 0 || self.body.is_some()) && !self.method.may_have_body() {
             let message = format!("{} sends no payload: set method = \"POST\"", self.method);
             return Err(("method", message));
         }
         if payload > 0 && self.body.is_some() {
-            return Err((
-                "body",
-                "is the request's body, and so is load.payload: leave one of them out".into(),
-            ));
+            return Err(("body", "is the request's body, and so is load.payload: remove one of them".into()));
         }
         if self.ranges && (self.method != HttpMethod::Get || self.status != Statuses::default()) {
-            return Err((
-                "ranges",
-                "is for GET, and expects 206 by itself: leave method and status out".into(),
-            ));
+            return Err(("ranges", "implies GET and status 206: remove method and status".into()));
         }
         for (name, value) in &self.headers {
             if self.ranges && name.eq_ignore_ascii_case("range") {
-                return Err(("headers", "`Range` is the client's own where ranges = true".into()));
+                return Err((
+                    "headers",
+                    "`Range` is set by the client because of ranges = true: remove it".into(),
+                ));
             }
             let ours = ["content-length", "transfer-encoding", "connection", "expect"];
             if ours.contains(&name.to_ascii_lowercase().as_str()) {
-                let message =
-                    format!("`{name}` is the client's own: connections are kept, load.payload is the body");
+                let message = format!(
+                    "`{name}` is set by the client: remove it (connections are kept, and load.payload is the \
+                        body)"
+                );
                 return Err(("headers", message));
             }
             if name.is_empty() || !name.bytes().all(is_token) {
-                return Err(("headers", format!("`{name}` is no name of a field (RFC 9110 section 5.1)")));
+                return Err((
+                    "headers",
+                    format!("`{name}` is not a valid field name (RFC 9110 section 5.1)"),
+                ));
             }
             if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-                return Err(("headers", format!("`{name}` has a value with a control character")));
+                return Err((
+                    "headers",
+                    format!("the value of `{name}` contains a control character: remove it"),
+                ));
             }
         }
         Ok(())

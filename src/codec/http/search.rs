@@ -1,4 +1,4 @@
-//! Where a head ends: found once, however many pieces it comes in.
+//! Search for the end of a head that may arrive in any number of pieces.
 
 use super::{BLANK_LINES, HEAD_BYTES, LINE_BYTES, Status};
 use crate::buffer::Buffer;

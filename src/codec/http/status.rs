@@ -13,7 +13,7 @@ macro_rules! statuses {
                 match self { $( Self::$name => concat!($code, " ", $reason), )+ }
             }
 
-            /// What stands in the body when there is nothing better.
+            /// The default text of the body.
             pub(super) fn text(self) -> &'static str {
                 match self { $( Self::$name => concat!($code, " ", $reason, "\n"), )+ }
             }

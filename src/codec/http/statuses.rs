@@ -1,4 +1,4 @@
-//! Which statuses of an answer are expected: 200, or a class such as 3xx, or a list of them; 2xx unless told.
+//! The expected statuses of an answer: 200, a class such as 3xx, or a list of them; 2xx by default.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -84,7 +84,7 @@ impl FromStr for Accepted {
     fn from_str(text: &str) -> Result<Self, String> {
         let class = text.strip_suffix("xx").and_then(|digit| digit.parse().ok()).map(Self::Class);
         let code = || text.parse().ok().map(Self::Code);
-        class.or_else(code).ok_or_else(|| format!("`{text}` is no status: write 200, 404 or 3xx"))
+        class.or_else(code).ok_or_else(|| format!("`{text}` is not a status: write 200, 404 or 3xx"))
     }
 }
 
@@ -96,7 +96,7 @@ impl FromStr for Statuses {
         if statuses.are_final() {
             return Ok(statuses);
         }
-        Err(format!("`{text}`: statuses are from 200 to 599, others are no last answer"))
+        Err(format!("`{text}`: write a status from 200 to 599; other statuses are not final answers"))
     }
 }
 
@@ -135,12 +135,12 @@ impl<'de> Visitor<'de> for Read {
     }
 
     fn visit_u64<E: de::Error>(self, code: u64) -> Result<Statuses, E> {
-        let code = u16::try_from(code).map_err(|_| E::custom(format!("{code} is no status")))?;
+        let code = u16::try_from(code).map_err(|_| E::custom(format!("{code} is not a status")))?;
         Ok(Statuses::only(code))
     }
 
     fn visit_i64<E: de::Error>(self, code: i64) -> Result<Statuses, E> {
-        self.visit_u64(u64::try_from(code).map_err(|_| E::custom(format!("{code} is no status")))?)
+        self.visit_u64(u64::try_from(code).map_err(|_| E::custom(format!("{code} is not a status")))?)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Statuses, E> {
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn invalid_statuses_are_refused() {
         for (text, part) in [
-            ("status = \"ok\"", "`ok` is no status"),
+            ("status = \"ok\"", "`ok` is not a status"),
             ("status = \"9xx\"", "from 200 to 599"),
-            ("status = -1", "-1 is no status"),
-            ("status = [200, \"x\"]", "`x` is no status"),
+            ("status = -1", "-1 is not a status"),
+            ("status = [200, \"x\"]", "`x` is not a status"),
             ("status = true", "a status such as 200"),
         ] {
             assert!(read(text).expect_err(text).contains(part), "{text}");

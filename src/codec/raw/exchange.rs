@@ -1,11 +1,11 @@
-//! What a group of clients repeats byte for byte, and how the end of an answer is known.
+//! The bytes that a group of raw clients sends, and how an answer ends.
 
 use serde::{Deserialize, Serialize};
 
 use super::{AnswerEnd, Delimiter, Octets, Rules, Sample};
 use crate::{codec::Check, units::Bytes};
 
-/// Bytes to send, and what ends the answer.
+/// Bytes to send, and how the answer ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
@@ -14,16 +14,16 @@ pub struct Exchange {
     /// An answer ends with these bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Octets>,
-    /// An answer has so many bytes.
+    /// Length of an answer in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<Bytes>,
-    /// What an answer is compared with.
+    /// How much of an answer is checked.
     #[serde(default)]
     pub check: Check,
 }
 
 impl Exchange {
-    /// Whether it can be sent, and the end of an answer be known.
+    /// Whether the bytes can be sent and the end of an answer is defined.
     ///
     /// # Errors
     /// The key that is at fault, and what to write instead.
@@ -44,11 +44,7 @@ impl Exchange {
             return Err(("length", "an answer has at least one byte"));
         }
         if matches!(self.check, Check::Content | Check::Status) {
-            return Err((
-                "check",
-                "raw answers have no status: they can be as long as the first (length), the same as it (bytes), or not be \
-                 compared (none)",
-            ));
+            return Err(("check", "raw answers have no status: write length, bytes or none"));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Bytes as people write them: text, with `\r`, `\n`, `\t`, `\0`, `\\` and `\x80` for what is no text.
+//! Bytes written as text, with the escapes `\r`, `\n`, `\t`, `\0`, `\\` and `\x80`.
 
 use std::borrow::Cow;
 use std::{fmt::Write, str::FromStr};

@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Check;
 
-/// A command of redis, with words between spaces, such as `GET key` or `LRANGE list 0 9`.
+/// A command of redis, its words separated by spaces, such as `GET key` or `LRANGE list 0 9`.
 ///
 /// The payload of the load is its last argument: a piece of the connection's own stream for `PING` and `ECHO`, which
-/// give it back; for `SET` always the same bytes, so that whatever a `GET` finds is known.
+/// return it; for `SET` always the same bytes, so that the result of a `GET` is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// The words of the command, without the payload.
     pub command: String,
-    /// How much of an answer is judged. Unless given, what the command gives where that is known (`PING`, `ECHO`, `SET`), for
-    /// `GET` every byte, which must be those of the first answer, and for all others that it is no error. `bytes` and
-    /// `length` compare kinds and counts as well, `bytes` also numbers; a null that comes after a value is an error.
+    /// How much of an answer is checked. Default: the known answer of the command (`PING`, `ECHO`, `SET`); for `GET`
+    /// every byte, compared with the first answer; for all others only that it is not an error. `bytes` and `length`
+    /// also compare kinds and counts, and `bytes` compares numbers; a null after a value is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
 }
@@ -61,17 +61,17 @@ impl Command {
     pub fn check(&self, payload: u64) -> Result<(), String> {
         let wanted = match (self.verb().as_str(), self.words().len()) {
             ("", _) => "write a command such as \"PING\", \"ECHO\", \"SET key\" or \"GET key\"",
-            ("PING" | "ECHO", 2..) => "gives back load.payload: write the verb alone",
+            ("PING" | "ECHO", 2..) => "returns load.payload: write the verb alone",
             ("SET", count) if count != 2 => "needs a key: \"SET key\"; the value is load.payload",
             ("GET", count) if count != 2 => "needs a key: \"GET key\"",
             ("GET", _) if payload > 0 => "sends no payload: write load.answer for the length of the value",
             ("SUBSCRIBE" | "PSUBSCRIBE" | "MONITOR" | "HELLO" | "QUIT" | "RESET", _) => {
-                "changes what the connection speaks; only a command with one answer can be repeated"
+                "changes the protocol of the connection: use a command with exactly one answer"
             }
             ("PING" | "ECHO" | "SET", _)
                 if matches!(self.check, Some(Check::Bytes | Check::Length | Check::Content)) =>
             {
-                "gives what is known, and is compared with that: leave check out, or write \"none\" or \"status\""
+                "has a known answer that is always compared: remove check, or write \"none\" or \"status\""
             }
             _ => return Ok(()),
         };

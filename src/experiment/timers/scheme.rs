@@ -1,4 +1,4 @@
-//! Three ways to keep the deadlines of connections that hardly ever reach them.
+//! Three data structures for deadlines that are moved often and seldom reached.
 
 use std::{cmp::Reverse, collections::BinaryHeap, fmt};
 

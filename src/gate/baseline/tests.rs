@@ -1,4 +1,4 @@
-//! Runs against runs that were kept, made up.
+//! Baseline comparisons of made-up records.
 
 use super::*;
 use crate::{
@@ -85,7 +85,7 @@ fn only_counts_are_gated_on_another_kernel() {
         [None, Some(GateVerdict::Regression)],
         "system calls are the same anywhere"
     );
-    assert_eq!(comparison.differs, ["another kernel:  then, 6.9 now"]);
+    assert_eq!(comparison.differs, ["the kernel changed:  then, 6.9 now"]);
     now.machine.kernel = String::new();
     now.profile.clients[0].count = 2;
     assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
@@ -128,7 +128,7 @@ fn a_time_with_missing_events_is_not_measured() {
     );
     let holes = BaselineComparison::of("main", &timed(0.0), &timed(2.0));
     assert!(holes.numbers.iter().all(|change| change.gated.name != "bad.stalled_for_p50"));
-    assert_eq!(holes.lost, ["bad.stalled_for_p50 (more than 1 % of what it is made of is missing)"]);
+    assert_eq!(holes.lost, ["bad.stalled_for_p50 (more than 1 % of its events are missing)"]);
     assert_eq!(holes.verdict, GateVerdict::Inconclusive);
 }
 

@@ -1,4 +1,4 @@
-//! What a run must not have to be kept as a baseline, or to pass against one: errors, and requests that nobody answered.
+//! Errors and unanswered requests, because of which a run is neither kept as a baseline nor passes against one.
 
 use crate::{
     metric::Metric,
@@ -61,7 +61,7 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
         ),
         (Metric::Skipped, Metric::SkippedShare, any(Metric::Skipped, "requests never started")),
         (Metric::Refused, Metric::EndedShare, any(Metric::Refused, "connections refused")),
-        (Metric::TimedOut, Metric::EndedShare, any(Metric::TimedOut, "connections that never came about")),
+        (Metric::TimedOut, Metric::EndedShare, any(Metric::TimedOut, "connections not established in time")),
         (Metric::Evicted, Metric::EndedShare, any(Metric::Evicted, "connections evicted")),
         (
             Metric::SilentConnections,

@@ -68,7 +68,7 @@ fn good_clients_that_neither_server_answers_make_it_invalid() {
     assert_eq!(with(5, 0).verdict, GateVerdict::Pass);
     for silent in [with(0, 0), with(5, 5)] {
         assert_eq!(silent.verdict, GateVerdict::Invalid);
-        assert!(silent.doubts[0].starts_with("Of the base: "), "{:?}", silent.doubts);
+        assert!(silent.doubts[0].starts_with("Base: "), "{:?}", silent.doubts);
     }
 }
 
@@ -78,10 +78,10 @@ fn a_fault_without_effect_is_inconclusive() {
         |_, trial: &mut Trial| trial.unproven.push("the readers held nothing back".to_owned());
     let comparison = comparison(&[cell("a", pairs(20, shows_nothing))]);
     assert_eq!(comparison.verdict, GateVerdict::Inconclusive);
-    assert_eq!(comparison.doubts, ["Nothing was shown: the readers held nothing back."]);
+    assert_eq!(comparison.doubts, ["The fault had no effect: the readers held nothing back."]);
 }
 
-/// Makes so many trials invalid.
+/// Makes so many repeats invalid.
 fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
     move |n, trial| {
         if n < count {
@@ -179,10 +179,7 @@ fn a_time_with_missing_events_is_not_gated() {
     };
     assert_eq!((of(1.0).verdict, of(1.0).not_gated.len()), (GateVerdict::Pass, 0));
     let holes = of(2.0);
-    assert_eq!(
-        holes.not_gated,
-        ["eviction_lateness_p99 key=a (more than 1 % of what it is made of is missing)"]
-    );
+    assert_eq!(holes.not_gated, ["eviction_lateness_p99 key=a (more than 1 % of its events are missing)"]);
     assert_eq!(
         holes.verdict,
         GateVerdict::Inconclusive,

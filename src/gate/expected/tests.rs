@@ -1,4 +1,4 @@
-//! What is expected of heads, made up.
+//! Expectations judged for made-up heads.
 
 use super::*;
 use crate::{
@@ -13,7 +13,7 @@ fn profile(expect: &str) -> Profile {
     Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
 }
 
-/// The outcomes of base and head where this number was measured in the trials of the head, and 1 in those of the base.
+/// The outcomes of base and head where this number was measured in the repeats of the head, and 1 in those of the base.
 fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Outcome, Outcome) {
     let pair = |value: &f64| Pair {
         head_first: false,
@@ -90,7 +90,7 @@ fn dropped_pairs_are_not_judged() {
     assert_eq!(found[0].verdict.outcome, Outcome::Pass);
 }
 
-/// What comes of an expectation in trials half as long as the profile asks for, with these numbers of base and head.
+/// What comes of an expectation in repeats half as long as the profile asks for, with these numbers of base and head.
 fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Outcome, Judged)> {
     let pair = |(base, head): (&f64, &f64)| Pair {
         head_first: false,

@@ -1,4 +1,4 @@
-//! What a busy host explains of a failure, and what it does not: a server that waits for its cores answers late, and answers.
+//! Which failures a busy host can explain: a server that waits for its cores answers late, but it answers.
 
 use crate::{
     gate::number,
@@ -13,7 +13,7 @@ const TURNS_NS: f64 = 100e6;
 /// A wait that is longer than so many medians is none of an answer that is only late.
 const MEDIANS: f64 = 20.0;
 
-/// A number of a group that fails a condition in a disturbed trial.
+/// A number of a group that fails a condition in a disturbed repeat.
 pub(super) struct Failure<'a> {
     pub(super) trial: &'a Trial,
     pub(super) group: &'a Group,

@@ -1,4 +1,4 @@
-//! Made-up trials, judged.
+//! Verdicts of made-up repeats.
 
 use super::*;
 use crate::{gate::trial, profile::Source, record::*};
@@ -124,7 +124,7 @@ fn a_latency_can_exceed_one_inflated_by_the_clients() {
     assert_eq!(of("> 120%", [0.1, 0.96]), Outcome::Invalid, "it may be larger than the other really is");
 }
 
-/// A trial of which these numbers are lower bounds.
+/// A repeat of which these numbers are lower bounds.
 fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
     let causes = names.iter().map(|name| ((*name).to_owned(), "unanswered".to_owned())).collect();
     Trial { censored: causes, ..trial(numbers) }
@@ -197,7 +197,7 @@ fn definite_faults_fail_in_invalid_and_shortened_trials() {
     let of = |expect: &str, number: &str, value: f64| {
         let good = trial(&[(number, 0.0)]);
         let mut invalid = trial(&[(number, value)]);
-        invalid.invalid.push("the clients stood still".to_owned());
+        invalid.invalid.push("the load generator was stalled".to_owned());
         let mut cut = trial(&[(number, value)]);
         cut.cut_short = true;
         [outcome(expect, &[good, invalid]).1, outcome(expect, &[cut]).1]

@@ -1,4 +1,4 @@
-//! A number of both servers, and what is said of it.
+//! One metric of both servers, and its verdict.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -15,26 +15,26 @@ use crate::{
 /// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
 const FEWEST_OF_AN_INTERVAL: usize = 6;
 
-/// What a gate says of a number, and of a comparison as a whole.
+/// The verdict of the gate on a metric, and on a comparison as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(rename = "Call")]
 pub enum GateVerdict {
-    /// It got worse, by more than the floor, and fresh pairs confirmed it.
+    /// It got worse by more than the floor, and fresh pairs confirmed it.
     Regression,
-    /// An expectation of the profile does not hold, the head does what it must not, or a run has errors: said as a whole
-    /// only.
+    /// An expectation of the profile is not met, the head sent wrong data, or a run has errors; only for a comparison
+    /// as a whole.
     Fail,
     /// It did not get worse by as much as the budget.
     Pass,
-    /// Neither can be said.
+    /// Neither could be shown.
     Inconclusive,
-    /// Too few pairs stand for anything to be said.
+    /// Too few valid pairs.
     Invalid,
 }
 
 impl GateVerdict {
-    /// The outcome that it is for those who know no more.
+    /// The corresponding outcome.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -58,7 +58,7 @@ impl GateVerdict {
     }
 }
 
-/// A number of both servers, and what is said of it. Shares are of the base's, more being worse: 0.1 is 10 % worse.
+/// A metric of both servers, and its verdict. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// What was gated, and how.
@@ -66,39 +66,40 @@ pub struct Finding {
     pub gated: Gated,
     /// The point of the sweep.
     pub axes: IndexMap<String, String>,
-    /// Pairs that had the number on both sides.
+    /// Pairs that have the metric on both sides.
     pub pairs: usize,
     /// The base's median.
     pub base: f64,
     /// The head's median.
     pub head: f64,
-    /// Why the base's median is no more than the least that it may be: `unanswered`, `lost`, `skipped` or `errors`.
+    /// Why the base's median is only a lower bound: `unanswered`, `lost`, `skipped` or `errors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_censored: Option<String>,
-    /// The same of the head's.
+    /// The same for the head's median.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_censored: Option<String>,
-    /// How much worse the head is, with its 95 % interval; of a number that looked worse, told by the fresh pairs alone. Of
-    /// one that may move neither way, how much more it is.
+    /// How much worse the head is, with a 95 % interval; for a suspect metric, from the fresh pairs alone. For a metric
+    /// that may not move in either direction, how much larger it is.
     pub change: Estimate,
-    /// The chance that it is worse by no more than the floor and looks like this all the same, in the first stage.
+    /// The p-value of the first stage: the probability of such data if it is worse by no more than the floor.
     pub p: f64,
-    /// The same after Holm's correction for all numbers that could reach the level.
+    /// The same after Holm's correction for all metrics that could reach the significance level.
     pub adjusted_p: f64,
-    /// Whether it could reach the level, and counts in the correction: a number that did not move could not.
+    /// Whether it could reach the significance level, and so counts in the correction; a metric that did not move could
+    /// not.
     #[serde(default = "yes")]
     pub is_counted: bool,
-    /// The chance in the fresh pairs, where the first stage failed.
+    /// The p-value of the fresh pairs, if the first stage found the metric suspect.
     pub confirmed_p: Option<f64>,
-    /// The smallest change that both stages would have found in four of five cases, with so many pairs and numbers; `None`
-    /// where these are too few pairs to find any.
+    /// The smallest change that both stages would have detected in four of five cases with so many pairs and metrics;
+    /// `None` if there are too few pairs to detect any.
     pub detectable: Option<f64>,
-    /// What is said.
+    /// The verdict.
     #[serde(rename = "call")]
     pub verdict: GateVerdict,
-    /// The differences in the order they were measured, as logarithms; 20 where the head alone got no answer to measure.
+    /// The differences in the order of measurement, as logarithms; 20 if only the head got no answer to measure.
     pub differences: Vec<f64>,
-    /// How many of the differences are the first stage's; the others are of fresh pairs.
+    /// How many of the differences belong to the first stage; the others belong to fresh pairs.
     #[serde(default)]
     pub of_first_stage: Option<usize>,
 }
@@ -166,24 +167,24 @@ impl Finding {
         place(&self.axes, " ")
     }
 
-    /// Whether the first stage says that it got worse.
+    /// Whether the first stage finds that it got worse.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.adjusted_p <= ALPHA
     }
 
-    /// Whether fresh pairs say so, too.
+    /// Whether fresh pairs confirm it.
     fn is_confirmed(&self) -> bool {
         self.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA)
     }
 
-    /// Whether both stages say that it got worse.
+    /// Whether both stages find that it got worse.
     #[cfg(test)]
     pub(super) fn is_worse(&self) -> bool {
         self.is_suspect() && self.is_confirmed()
     }
 
-    /// Whether it is a number that stands still unless something is wrong, and stood still.
+    /// Whether it is a metric that does not move unless something is wrong, and did not move.
     #[must_use]
     pub fn stood_still(&self) -> bool {
         self.gated.only_beyond && self.differences.iter().all(|d| self.gated.beyond(*d) == 0.0)
@@ -251,7 +252,7 @@ fn chance(gated: &Gated, differences: &[f64]) -> (f64, f64) {
     ((2.0 * more.min(less)).min(1.0), if less < more { -1.0 } else { 1.0 })
 }
 
-/// By how much a number scatters from trial to trial, where that is added to what lies below every difference: of the
+/// By how much a number scatters from repeat to repeat, where that is added to what lies below every difference: of the
 /// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is told by the means of the pairs,
 /// which are the same whichever of the two came out worse: so it does not move what the test says by chance.
 fn noise(gated: &Gated, pairs: &[(Reading, Reading)]) -> f64 {

@@ -1,6 +1,7 @@
 //! Which numbers a comparison gates, and how a difference of each becomes evidence.
 //!
-//! Most numbers scatter in every trial (what a request costs, a latency): of these each difference counts, less the floor.
+//! Most numbers scatter in every repeat (what a request costs, a latency): of these each difference counts, less the
+//! floor.
 //! Others are still as long as all is well (shares of requests without a proper answer, the longest wait, how many peers
 //! were evicted): of these only what lies *beyond* the floor counts, and what lies within it counts as no difference. A
 //! number of the second kind that did not move costs the others nothing: it is not counted in the correction for many
@@ -14,21 +15,21 @@ use crate::{
     record::stat_of,
 };
 
-/// A number that is gated.
+/// A gated metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gated {
     /// Its name in a summary.
     pub name: String,
-    /// A change is a regression only if it is surely larger than this share.
+    /// A change is a regression only if it is certainly larger than this share.
     pub floor: f64,
-    /// A change is a pass only if it is surely smaller than this share.
+    /// A change is a pass only if it is certainly smaller than this share.
     pub budget: f64,
-    /// What is added to both sides before their ratio is taken, in the number's unit.
+    /// Constant that is added to both sides before their ratio is taken, in the metric's unit.
     pub start: f64,
-    /// The profile itself names it in its `[gate]`: then it is no pass if it could not be gated.
+    /// The profile names it in `[gate]`; the comparison is then not a PASS if it could not be gated.
     #[serde(default)]
     pub is_asked: bool,
-    /// A difference within the floor counts as none: the number stands still unless something is wrong.
+    /// A difference within the floor counts as zero, because the metric does not move unless something is wrong.
     #[serde(default)]
     pub only_beyond: bool,
 }
@@ -83,7 +84,7 @@ impl Gated {
     }
 }
 
-/// Floor, budget, and what is added to both sides, of the numbers that stand still unless something is wrong.
+/// Floor, budget, and what is added to both sides, of the metrics that do not move unless something is wrong.
 fn still(metric: Metric) -> Option<(Shares, f64)> {
     let shares = |floor, budget| Shares { floor, budget };
     Some(match metric {

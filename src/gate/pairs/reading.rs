@@ -1,4 +1,4 @@
-//! A number as one trial has it: measured, or no more than known to be at least so much.
+//! A metric in one repeat: a measured value, or a lower bound.
 
 use super::{
     super::{
@@ -18,7 +18,7 @@ const BEYOND: f64 = 100.0;
 /// The difference between a number and one that is as bad as can be, as a logarithm: far beyond any that is measured.
 pub(in crate::gate) const WORST: f64 = 20.0;
 
-/// What a trial has of a number.
+/// What a repeat has of a number.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Reading {
     Measured(f64),
@@ -42,7 +42,7 @@ impl<'a> Number<'a> {
         Self { gated, kind: Kind::of(&gated.name), sign: gated.sign() }
     }
 
-    /// The trial's number, if it has enough of it.
+    /// The repeat's number, if it has enough of it.
     pub(super) fn read(&self, trial: &Trial) -> Option<Reading> {
         let name = &self.gated.name;
         let value = trial.summary.get(name).copied();
@@ -52,7 +52,7 @@ impl<'a> Number<'a> {
         value.filter(|_| self.kind.is_trusted(name, trial)).map(Reading::Measured)
     }
 
-    /// What both trials of a pair have of it; what one of them lacks only because it was hardly answered is censored.
+    /// What both repeats of a pair have of it; what one of them lacks only because it was hardly answered is censored.
     pub(super) fn read_both(&self, base: &Trial, head: &Trial) -> Option<(Reading, Reading)> {
         let silent = |trial: &Trial, other: &Trial| {
             let least = trial.summary.get(&self.gated.name).copied().unwrap_or(0.0);
@@ -94,7 +94,7 @@ impl<'a> Number<'a> {
         Some((stats::median(&readings.iter().map(value).collect::<Vec<_>>())?, None))
     }
 
-    /// Whether the trial lacks a quantile because its group got less than a quarter of the answers that it got in the
+    /// Whether the repeat lacks a quantile because its group got less than a quarter of the answers that it got in the
     /// other: far less than chance, or a slightly longer window, gives or takes.
     fn was_silent(&self, trial: &Trial, other: &Trial) -> bool {
         let answers = |trial| answers(&self.gated.name, trial);
@@ -147,8 +147,8 @@ impl Kind {
     }
 }
 
-/// Whether the trial's number is one: a quantile needs requests beyond it, a time of evictions all but a few of them, and a
-/// rate is the server's only where the clients were not the limit.
+/// Whether the repeat's number is one: a quantile needs requests beyond it, a time of evictions all but a few of them,
+/// and a rate is the server's only where the clients were not the limit.
 pub(in crate::gate) fn is_trusted(name: &str, trial: &Trial) -> bool {
     Kind::of(name).is_trusted(name, trial)
 }

@@ -34,7 +34,7 @@ fn normal(coin: &mut Xoshiro256PlusPlus) -> f64 {
     (0..12).map(|_| coin.random::<f64>()).sum::<f64>() - 6.0
 }
 
-/// A trial of a sound server: everything scatters as it does on a shared machine, and what stands still mostly does.
+/// A repeat of a sound server: everything scatters as it does on a shared machine, and metrics that should not move mostly do not.
 fn sound(coin: &mut Xoshiro256PlusPlus) -> Trial {
     let mut one = |mean: f64, noise: f64| {
         let spike = if coin.random::<f64>() < 0.05 { 1.5 } else { 1.0 };

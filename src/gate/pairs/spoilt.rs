@@ -1,10 +1,10 @@
-//! Trials that one of the two servers alone spoils: a gated number like the others.
+//! Repeats that one of the two servers alone spoils: a gated number like the others.
 //!
-//! A pair with a trial that proves nothing is dropped from all other numbers. If it is as likely to be the base's as the
-//! head's, that is the host's doing. So each such pair is a throw of a coin, and the exact sign test says how likely it is
-//! that so many of them are the head's: one in two with the first, one in 32 with the fifth. It is part of the family of
-//! numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are not significant,
-//! more of the head's than of the base's are INCONCLUSIVE, from the first one on.
+//! A pair with a repeat that proves nothing is dropped from all other numbers. If it is as likely to be the base's as
+//! the head's, that is the host's doing. So each such pair is a throw of a coin, and the exact sign test says how
+//! likely it is that so many of them are the head's: one in two with the first, one in 32 with the fifth. It is part of
+//! the family of numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are
+//! not significant, more of the head's than of the base's are INCONCLUSIVE, from the first one on.
 
 use super::{Cell, Finding, GateVerdict, Gated, Pair};
 
@@ -12,13 +12,13 @@ use super::{Cell, Finding, GateVerdict, Gated, Pair};
 pub const SPOILT: &str = "spoilt_trials";
 
 impl Finding {
-    /// Whether it is of trials that were spoilt.
+    /// Whether it is of repeats that were spoilt.
     #[must_use]
     pub fn is_of_spoilt_trials(&self) -> bool {
         self.gated.name == SPOILT
     }
 
-    /// What is said of the trials of a cell that one side alone spoilt; `None` if there are none.
+    /// What is said of the repeats of a cell that one side alone spoilt; `None` if there are none.
     pub(super) fn of_spoilt(cell: &Cell) -> Option<Self> {
         let gated = Gated { name: SPOILT.to_owned(), start: 1.0, only_beyond: true, ..Gated::default() };
         let spoilt = |pair: &Pair| [&pair.base, &pair.head].map(|trial| f64::from(!trial.is_sound()));

@@ -1,4 +1,4 @@
-//! Groups that were not served, and what is said of them.
+//! Groups that were not served, and the reasons that are given.
 
 use crate::{
     codec::Tally,
@@ -19,7 +19,7 @@ fn profile(expect: &str) -> Profile {
     Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
 }
 
-/// A trial in which both groups got so many answers, so many of which were errors.
+/// A repeat in which both groups got so many answers, so many of which were errors.
 fn answered(answered: u64, errors: u64, numbers: &[(&str, f64)]) -> Trial {
     let group = |name: &str| GroupResult {
         name: name.into(),
@@ -88,7 +88,7 @@ fn wrong_bytes_fail_without_an_expectation() {
     assert_eq!(verdicts[1].condition, "= 0 (implied)");
 }
 
-/// What is said of a trial of ten seconds in which the whole of `good` got no answer for so many.
+/// What is said of a repeat of ten seconds in which the whole of `good` got no answer for so many.
 fn of_silence(expect: &str, seconds: f64, numbers: &[(&str, f64)]) -> Vec<String> {
     let silent = [("good.longest_silence", seconds * 1e9)];
     let trial = answered(3200, 0, &[&CLEAN[1..], &silent, numbers].concat());
@@ -102,7 +102,7 @@ fn a_closed_loop_that_runs_dry_is_inconclusive() {
     assert_eq!(of(5.0), [""; 0], "half of the time");
     let dry = of(9.0);
     assert_eq!(dry.len(), 1, "{dry:?}");
-    assert!(dry[0].starts_with("`good` got no answer at all for 9 s of the 10 s"), "{dry:?}");
+    assert!(dry[0].starts_with("`good` got no answer for 9 s of the 10 s"), "{dry:?}");
     assert_eq!(of_silence(MEMORY, 9.0, &[("server_rss_growth", 1.0)]).len(), 1, "memory alone");
 }
 

@@ -1,4 +1,4 @@
-//! Requests that meet the close of their connection, as far as a reader must know of them.
+//! Notes on requests that were interrupted by a close of their connection.
 
 use super::{Figures, percent};
 use crate::record::GroupResult;
@@ -14,9 +14,9 @@ impl Figures<'_> {
         };
         let Some(group) = self.trial.groups.iter().find(closes) else { return self.crossings() };
         Some(format!(
-            "the server closed {} connections of `{}` right after an answer, without announcing it (`Connection: close`): {} \
-             requests crossed the close and were sent once more on another connection. If the server closes after each \
-             answer, say --requests-per-connection 1 (requests_per_connection = 1 in a profile)",
+            "the server closed {} connections of `{}` right after an answer without announcing it (`Connection: \
+             close`): {} requests crossed the close and were sent again on another connection. If the server closes \
+             after each answer, use --requests-per-connection 1 (requests_per_connection = 1 in a profile)",
             group.ledger.closed_after_answer, group.name, group.requests.retried
         ))
     }
@@ -25,8 +25,8 @@ impl Figures<'_> {
     fn crossings(&self) -> Option<String> {
         let group = self.trial.groups.iter().find(|group| group.requests.retried > 0)?;
         Some(format!(
-            "{} requests of `{}` got a close for an answer, and were sent once more on another connection ({}): that is \
-             ordinary where the server lets idle connections go, and a fault where it does not",
+            "{} requests of `{}` were interrupted by a close and sent again on another connection ({}): this is \
+             normal if the server closes idle connections, and a fault otherwise",
             group.requests.retried,
             group.name,
             percent(group.requests.retried as f64 / group.requests.answered.max(1) as f64)

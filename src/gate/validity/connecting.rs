@@ -1,4 +1,4 @@
-//! Attempts to connect that the server's kernel dropped, and what they are the cause of.
+//! Connection attempts that the server's kernel dropped.
 
 use super::Figures;
 use crate::{
@@ -43,10 +43,10 @@ impl Figures<'_> {
         (!asked).then(|| {
             let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
             format!(
-                "the kernel dropped {drops} attempts to connect before the server saw them (up to {queued} connections \
-                 were seen waiting to be accepted): they came again a second later or more. Raise the server's backlog \
-                 and net.core.somaxconn, let groups `start` one after the other, or expect something of `{name}` where \
-                 this is the question"
+                "the kernel dropped {drops} connection attempts before the server saw them (up to {queued} \
+                 connections waited to be accepted), and the clients repeated them a second later or more. Raise the \
+                 server's backlog and net.core.somaxconn, `start` the groups one after the other, or add an \
+                 expectation for `{name}` if this is what you test"
             )
         })
     }

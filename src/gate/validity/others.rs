@@ -1,5 +1,5 @@
-//! Others beside badpeer: programs on the server's cores, and clients on its port. The server's rates, latencies and CPU time
-//! are theirs then, too.
+//! Programs on the server's cores and clients on its port other than badpeer, which affect rates, latencies and CPU
+//! time.
 
 use super::{Figures, percent};
 use crate::{
@@ -31,8 +31,9 @@ impl Figures<'_> {
         let (others, waited) = self.others_on_cores()?;
         (others >= MOST_OTHERS && waited >= WAITING).then(|| {
             format!(
-                "other programs used {} of the server's cores, and the server waited for a core {} of the time in which it \
-                 was ready to run: its rates and latencies are theirs too; end other programs, or run on cores of its own",
+                "other programs used {} of the server's cores, and the server waited for a core {} of the time in \
+                 which it was ready to run, so rates and latencies are not those of the server alone; end other \
+                 programs, or give the server cores of its own",
                 percent(others),
                 percent(waited)
             )
@@ -63,8 +64,8 @@ impl Figures<'_> {
         let connections = self.of(Metric::OtherClients, Fold::Final).unwrap_or(0.0);
         let share = self.of(Metric::OtherRequestsShare, Fold::Final).unwrap_or(0.0);
         Some(format!(
-            "other clients than badpeer's sent at least {} requests to the server's port while it was measured, over {} \
-             connection(s): {} of all",
+            "clients other than badpeer's sent at least {} requests to the server's port during the measurement, over \
+             {} connection(s): {} of all",
             human_count(requests),
             human_count(connections),
             percent(share)
@@ -74,8 +75,8 @@ impl Figures<'_> {
     pub(super) fn crowded_port(&self) -> Option<String> {
         self.crowd()?;
         Some(format!(
-            "{}; rates, latencies and CPU time per request are theirs too ({} and more is too much): end them, or measure \
-             another instance",
+            "{}; rates, latencies and CPU time per request include them (limit: {}): stop them, or measure another \
+             instance",
             self.other_clients()?,
             percent(MOST_OTHER_REQUESTS)
         ))
@@ -83,6 +84,6 @@ impl Figures<'_> {
 
     pub(super) fn clients_beside(&self) -> Option<String> {
         let text = self.other_clients()?;
-        self.crowd().is_none().then(|| format!("{text}, and are in its CPU time and its memory"))
+        self.crowd().is_none().then(|| format!("{text}; they contribute to its CPU time and memory"))
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that are opened again later than the server would have allowed, because no more attempts a second are made.
+//! Connections that were opened again late because of the limit on attempts per second.
 
 use super::{Figures, percent};
 use crate::{load::Reconnect, profile::Group, record::Trial};
@@ -25,17 +25,17 @@ impl Figures<'_> {
         let (group, put_off) = groups.next()?;
         let most = group.reconnect.unwrap_or(Reconnect::UNASKED).attempts();
         let whose = if put_off.is_asked_for {
-            "its rate is what the profile allows, not what the server can do"
+            "its rate is limited by the profile, not by the server"
         } else if most.0 < Reconnect::MOST_ATTEMPTS.0 {
-            "its rate and its latencies are badpeer's and not the server's, and no expectation of them is judged but what they \
-             reached in spite of it; raise reconnect.at_most"
+            "its rate and latencies are those of badpeer, not of the server; expectations about them are judged only \
+             where they were reached; raise reconnect.at_most"
         } else {
-            "its rate and its latencies are badpeer's and not the server's, and no expectation of them is judged but what they \
-             reached in spite of it; ask for more requests on a connection, or for less"
+            "its rate and latencies are those of badpeer, not of the server; expectations about them are judged only \
+             where they were reached; allow more requests on each connection, or lower the rate"
         };
         Some(format!(
-            "connections of `{}` waited {} of the time to be opened again, as no more than {most} are (reconnect.at_most): \
-             {whose}",
+            "connections of `{}` waited {} of the time to be opened again, because badpeer opens at most {most} \
+             (reconnect.at_most): {whose}",
             group.name,
             percent(put_off.share)
         ))

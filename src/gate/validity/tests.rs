@@ -1,4 +1,4 @@
-//! Numbers in, words out: each limit, on both of its sides.
+//! Each limit, tested on both of its sides.
 
 use super::*;
 use crate::{
@@ -24,7 +24,7 @@ fn examined(load: &str, expect: &str, trial: &Trial) -> Findings {
     examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), trial)
 }
 
-/// What is said of a trial with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
+/// What is said of a repeat with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
 fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
     let Findings { invalid, disturbed, notes } = examined(load, "", &trial(numbers));
     let kinds = [("invalid", invalid), ("disturbed", disturbed), ("note", notes)];
@@ -58,7 +58,7 @@ fn clients_that_never_connected_make_a_trial_invalid() {
         let group = GroupResult { name: "g".to_owned(), ledger, ..GroupResult::default() };
         examined(CLOSED, "", &Trial { groups: vec![group], cut_short, ..trial(&[]) }).invalid
     };
-    assert!(came(0, false)[0].contains("`g` came to open 0 of its 1 connections"));
+    assert!(came(0, false)[0].contains("`g` opened only 0 of its 1 connections"));
     assert!(came(0, true).is_empty() && came(1, false).is_empty() && came(7, false).is_empty());
 }
 
@@ -66,7 +66,7 @@ fn clients_that_never_connected_make_a_trial_invalid() {
 fn requests_that_start_late_make_a_trial_invalid() {
     assert!(
         remarks(OPEN, &[("pacing_error_p99", 51e6)])
-            .starts_with("invalid: the clients started requests 51 ms late")
+            .starts_with("invalid: the load generator started requests 51 ms late")
     );
 }
 
@@ -76,7 +76,7 @@ fn a_busy_engine_is_valid_while_it_starts_requests_in_time() {
     assert_eq!(of(11e6, 0.94), "");
     assert_eq!(of(9e6, 0.96), "");
     let both = of(11e6, 0.96);
-    assert!(both.starts_with("note: the clients' thread was busy 96 % of the time, and started"), "{both}");
+    assert!(both.starts_with("note: the load generator was busy 96 % of the time and started"), "{both}");
 }
 
 #[test]
@@ -84,10 +84,14 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
     assert_eq!(remarks(CLOSED, &[("harness_busy", 0.89)]), "");
     let note = remarks(CLOSED, &[("harness_busy", 0.92)]);
     assert!(
-        note.starts_with("note: ") && note.ends_with("(g) are as much the clients' as the server's"),
+        note.starts_with("note: ")
+            && note.ends_with("(g) were limited by the load generator as much as by the server"),
         "{note}"
     );
-    assert!(remarks(CLOSED, &[("harness_busy", 0.96)]).contains("(g) are the clients' and not the server's"));
+    assert!(
+        remarks(CLOSED, &[("harness_busy", 0.96)])
+            .contains("(g) are those of the load generator, not of the server")
+    );
     assert_eq!(remarks(OPEN, &[("harness_busy", 0.96)]), "", "an open loop shows it as pacing error");
 }
 
@@ -95,8 +99,9 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 fn a_stalled_engine_makes_a_trial_invalid() {
     let words = remarks(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
-        words
-            .starts_with("invalid: the clients stood still for 202 ms (10 % of the window, 60 ms at a time)"),
+        words.starts_with(
+            "invalid: the load generator was stalled for 202 ms (10 % of the window, at most 60 ms at a time)"
+        ),
         "{words}"
     );
 }
@@ -106,12 +111,12 @@ fn dropped_connection_attempts_make_a_trial_invalid_unless_expected() {
     let mut dropped = trial(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
     let nobody = examined(CLOSED, "", &dropped);
     assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
-    assert!(nobody.notes[0].starts_with("the kernel dropped 3 attempts to connect"));
+    assert!(nobody.notes[0].starts_with("the kernel dropped 3 connection attempts"));
     let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
     let requests = Requests { started: 9, answered: 9, ..Requests::default() };
     dropped.groups.push(GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() });
     let invalid = examined(CLOSED, "", &dropped).invalid;
-    assert!(invalid[0].starts_with("the kernel dropped 3 attempts to connect") && invalid[0].contains("129"));
+    assert!(invalid[0].starts_with("the kernel dropped 3 connection attempts") && invalid[0].contains("129"));
     assert_eq!(examined(CLOSED, "listener_drops = \">= 1\"", &dropped), Findings::default());
 }
 
@@ -128,7 +133,11 @@ fn dropped_attempts_do_not_excuse_a_silent_server() {
     assert_eq!(with(hung(900_000_000)).invalid.len(), 1, "the dropped attempt may be its own");
     let findings = with(hung(1_500_000_000));
     assert!(findings.invalid.is_empty(), "{:?}", findings.invalid);
-    assert!(findings.notes.concat().contains("the kernel dropped 58 attempts"), "{:?}", findings.notes);
+    assert!(
+        findings.notes.concat().contains("the kernel dropped 58 connection attempts"),
+        "{:?}",
+        findings.notes
+    );
 }
 
 #[test]
@@ -188,7 +197,7 @@ fn accounts_that_do_not_add_up_make_a_trial_invalid() {
         let ledger = Ledger { opened, ..Ledger::default() };
         let requests = Requests { started, ..Requests::default() };
         wrong.groups.push(GroupResult { ledger, requests, ..GroupResult::default() });
-        assert!(examined(CLOSED, "", &wrong).invalid[0].contains("a bug of badpeer"));
+        assert!(examined(CLOSED, "", &wrong).invalid[0].contains("a bug in badpeer"));
     }
 }
 
@@ -206,7 +215,7 @@ fn unanswered_requests_get_a_note() {
         loop_started_ns,
         ..GroupResult::default()
     });
-    assert!(examined(OPEN, "", &hung).notes[0].contains("11 requests unanswered, 0 lost"));
+    assert!(examined(OPEN, "", &hung).notes[0].contains("11 requests were unanswered, 0 lost"));
     hung.groups[0].requests = Requests { answered: 990, unanswered: 10, ..requests };
     assert_eq!(examined(OPEN, "", &hung), Findings::default());
 }
@@ -244,10 +253,10 @@ fn other_clients_make_a_trial_invalid_unless_they_are_few() {
     };
     assert_eq!(of(0.0, 0.0), "");
     let few = of(49.0, 0.049);
-    assert!(few.starts_with("note: other clients than badpeer's sent at least 49 requests"), "{few}");
+    assert!(few.starts_with("note: clients other than badpeer's sent at least 49 requests"), "{few}");
     assert!(few.contains("over 3 connection(s): 4.9 % of all"), "{few}");
     let many = of(5000.0, 0.05);
-    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request are theirs too"), "{many}");
+    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request include them"), "{many}");
     // The window is of two seconds: a health check beside clients that only wait.
     assert!(of(3.0, 1.0).starts_with("note: ") && of(4.0, 1.0).starts_with("invalid: "));
 }
@@ -284,7 +293,7 @@ fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
         examined(CLOSED, "", &Trial { groups: vec![group], ..trial(&[]) }).notes.join("\n")
     };
     let now_and_then = closed(5);
-    assert!(now_and_then.starts_with("3 requests of `g` got a close for an answer"), "{now_and_then}");
+    assert!(now_and_then.starts_with("3 requests of `g` were interrupted by a close"), "{now_and_then}");
     assert!(now_and_then.contains("(3.0 %)"), "{now_and_then}");
     assert!(closed(6).contains("--requests-per-connection 1"), "{}", closed(6));
 }
@@ -305,7 +314,7 @@ fn a_latency_inflated_by_the_harness_gets_a_note() {
     };
     assert_eq!(with(33_000_000), "");
     assert!(
-        with(1_000_000).contains("98 % of the 99th percentile of `g` is the harness's own"),
+        with(1_000_000).contains("98 % of the 99th percentile of `g` was caused by the load generator"),
         "{}",
         with(1_000_000)
     );
@@ -330,14 +339,11 @@ fn delayed_reconnects_get_a_note() {
     assert_eq!(put_off(most, 0.02, false), (String::new(), false), "a little does not matter");
     let (said, is_limit) = put_off(most, 0.5, false);
     assert!(is_limit && said.contains("waited 50 % of the time to be opened again"), "{said}");
-    assert!(
-        said.contains("no more than 10000/s") && said.contains("more requests on a connection"),
-        "{said}"
-    );
+    assert!(said.contains("at most 10000/s") && said.contains("more requests on each connection"), "{said}");
     let (said, is_limit) = put_off("reconnect = {}", 0.5, false);
     assert!(is_limit && said.contains("1000/s") && said.ends_with("raise reconnect.at_most"), "{said}");
     let (said, is_limit) = put_off("", 0.5, false);
-    assert!(is_limit && said.contains("no more than 10000/s"), "{said}");
+    assert!(is_limit && said.contains("at most 10000/s"), "{said}");
     let (said, is_limit) = put_off("reconnect = { at_most = \"500/s\" }", 0.5, true);
-    assert!(!is_limit && said.contains("what the profile allows"), "{said}");
+    assert!(!is_limit && said.contains("limited by the profile"), "{said}");
 }

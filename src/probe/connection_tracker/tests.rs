@@ -1,4 +1,4 @@
-//! What is known after a few made-up looks.
+//! Connections tracked over made-up samples.
 
 use super::*;
 use crate::{

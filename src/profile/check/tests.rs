@@ -1,4 +1,4 @@
-//! What is refused, and what is not.
+//! Profiles that are refused, and profiles that are not.
 
 use crate::profile::{Profile, Source};
 
@@ -24,7 +24,7 @@ fn a_behavior_that_the_protocol_makes_impossible_is_refused() {
     refused(&[
         ("line", format!("{LOAD}\ntx = {{ slow-header = {{ every = '1s' }} }}"), "requests with a head"),
         ("http", "load = { depth = 1 }\ntx = { slow-body = { every = '1s' } }".into(), "set load.payload"),
-        ("echo", format!("{LOAD}\ntx = 'endless'"), "an end of their own"),
+        ("echo", format!("{LOAD}\ntx = 'endless'"), "requests that have an end"),
         (
             "echo",
             "load = { depth = 1, payload = 16 }\ntx = { race = { threads = 2, header = 16 } }".into(),
@@ -41,8 +41,8 @@ fn a_behavior_that_the_protocol_makes_impossible_is_refused() {
             "load = { depth = 1, answer = 99 }\nrx = { race = { threads = 2 } }".into(),
             "check = \"content\"",
         ),
-        ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` drives tx only"),
-        ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: who is `idle`"),
+        ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` is a behavior for tx only"),
+        ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: an `idle` group"),
         ("frame", String::new(), "clients.0.load: set `depth`"),
     ]);
 }
@@ -51,12 +51,16 @@ fn a_behavior_that_the_protocol_makes_impossible_is_refused() {
 fn an_impossible_load_or_lifetime_is_refused() {
     refused(&[
         ("frame", format!("{LOAD}\nlifetime = '0s'"), "t.toml:9: clients.0.lifetime: must be longer than 0"),
-        ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "who is `idle` asks for nothing"),
-        ("frame", format!("{LOAD}\nconnect_rate = '0/s'"), "t.toml:9: clients.0.connect_rate: the last of"),
+        ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "an `idle` group sends no requests"),
+        (
+            "frame",
+            format!("{LOAD}\nconnect_rate = '0/s'"),
+            "t.toml:9: clients.0.connect_rate: the last client of",
+        ),
         (
             "frame",
             format!("{LOAD}\n[[clients]]\nname = 'h'\ncount = 9\n{LOAD}\nconnect_rate = '1/s'"),
-            "clients.1.connect_rate: the last of the group would connect after",
+            "clients.1.connect_rate: the last client of the group would connect after",
         ),
         ("frame", format!("{LOAD}\nconnect_rate = '20/ms'"), "clients.0.connect_rate: must be from"),
         ("frame", "load = { rate = '0/s' }".into(), "clients.0.load.rate: must be from 1 in an hour"),

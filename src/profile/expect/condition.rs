@@ -37,7 +37,7 @@ pub enum Wanted {
     Number(f64),
     /// This share of what was measured at the point of the sweep where these keys have these values.
     Share(f64, Axes),
-    /// So many times another number of the same trial, by its name in the summary.
+    /// So many times another number of the same repeat, by its name in the summary.
     Times(f64, String),
 }
 
@@ -137,7 +137,7 @@ fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>)
     let unit = names.stat(&name)?.unit();
     if unit != stat.unit() {
         return Err(format!(
-            "`{name}` is in {} and `{number}` in {}: they cannot be compared",
+            "`{name}` is in {} but `{number}` is in {}: they cannot be compared",
             unit.name(),
             stat.unit().name()
         ));

@@ -1,4 +1,4 @@
-//! What of a request is secret: values of a query, a body, the words behind `AUTH`.
+//! Secrets in a request: values of a query, a body, the arguments of `AUTH`.
 
 use super::{NOT_KEPT, is_secret};
 use crate::{codec::raw::Octets, profile::Group};

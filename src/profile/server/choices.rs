@@ -1,4 +1,4 @@
-//! The reference server's choices: each a word in a profile and on the command line.
+//! The reference server's enumerated knobs: each value is a word in a profile and on the command line.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,16 +21,16 @@ macro_rules! choices {
 pub(in crate::profile) use choices;
 
 choices! {
-    /// What the server speaks.
+    /// Protocol of the server.
     Service {
-        /// Every byte comes back as it was sent.
+        /// Every byte is sent back unchanged.
         Echo "echo",
-        /// Length-prefixed messages with a sequence number and a checksum; the answer has the length that was asked for.
+        /// Length-prefixed messages with a sequence number and a checksum; the answer has the requested length.
         #[default]
         Frame "frame",
-        /// Every line comes back, once it is whole.
+        /// Every line is sent back when it is complete.
         Line "line",
-        /// HTTP/1.1: files below `root`, or bodies made on the spot.
+        /// HTTP/1.1: files below `root`, or generated bodies.
         Http "http",
     }
 
@@ -44,21 +44,21 @@ choices! {
         /// All threads wait on one epoll; a connection that is reported is one thread's alone until it is armed again
         /// (EPOLLONESHOT).
         Workers "workers",
-        /// Every thread has every connection: a mistake. Which of them reads the next bytes is left to chance, and so is the
+        /// Every thread has every connection: a mistake. Chance decides which thread reads the next bytes, and so the
         /// order of the answers.
         WorkersShared "workers-shared",
     }
 
     /// How readiness is reported.
     Trigger {
-        /// As long as there is something to do (the default of epoll).
+        /// Level-triggered: as long as there is something to do (the default of epoll).
         #[default]
         Level "level",
-        /// Once for each change (EPOLLET): what is there must be taken until EAGAIN.
+        /// Edge-triggered: once for each change (EPOLLET); the socket must be read until EAGAIN.
         Edge "edge",
     }
 
-    /// When writability is asked for.
+    /// When the loop asks for writability (EPOLLOUT).
     WriteInterest {
         /// Only while something could not be sent.
         #[default]
@@ -80,33 +80,33 @@ choices! {
 
     /// What keeps the send timer from firing.
     Progress {
-        /// Bytes that the peer acknowledged.
+        /// Bytes that the client acknowledged.
         #[default]
         Acknowledged "acknowledged",
-        /// Sends that the kernel took something from: a mistake. It makes room only in thirds of its send buffer, so
-        /// peers that are slow and alive are evicted.
+        /// Write events: a mistake. The kernel reports room only when a third of its send buffer is free, so slow but
+        /// live clients are evicted.
         WriteEvent "write-event",
     }
 
     /// How bytes get into the receive buffer.
     ReadStrategy {
-        /// One readv into the buffer's free space and a 64 KiB block that is appended.
+        /// One readv into the buffer's free space and a 64 KiB block, which is then appended.
         #[default]
         ReadvSpill "readv-spill",
-        /// Ask how much there is (FIONREAD), make room for it, read.
+        /// Ask for the number of waiting bytes (FIONREAD), make room for them, read.
         Fionread "fionread",
-        /// Read into a 64 KiB block, always append it.
+        /// Read into a 64 KiB block and always append it.
         Fixed64k "fixed-64k",
-        /// Read and append 1 KiB at a time until less comes.
+        /// Read and append 1 KiB at a time until a read returns less.
         Chunk1k "chunk-1k",
     }
 
-    /// How a connection is ended that broke a limit.
+    /// How an evicted connection is closed.
     EvictBy {
-        /// `SO_LINGER` 0: the kernel drops what is unsent at once and tells the peer.
+        /// RST (`SO_LINGER` 0): the kernel drops unsent bytes at once and tells the client.
         #[default]
         Rst "rst",
-        /// A plain close: the kernel keeps what is unsent, for minutes if the peer does not read.
+        /// FIN (a plain close): the kernel keeps unsent bytes, for minutes if the client does not read.
         Fin "fin",
     }
 }

@@ -1,4 +1,4 @@
-//! Where values stand on an axis, and which of them are written there.
+//! The positions of values on an axis, and its labels.
 
 use crate::{
     metric::Unit,
@@ -131,7 +131,7 @@ impl Axis {
         Self { from, to: to.max(from + 0.001), ticks, shows: Shows::Seconds, log: false }
     }
 
-    /// 1/(1 − q) for shares q of `count` values: each further nine takes the same room.
+    /// 1/(1 − q) for shares q of `count` values: each further nine has the same width.
     pub(super) fn nines(count: f64) -> Self {
         let to = count.max(10.0);
         let shares =
@@ -227,7 +227,7 @@ fn round_down(value: f64) -> f64 {
     [5.0, 2.0, 1.0].into_iter().map(|f| f * decade).find(|v| *v <= value * 1.001).unwrap_or(value)
 }
 
-/// A value as short as it can be said.
+/// A value in its shortest form.
 fn label(unit: Unit, value: f64) -> String {
     if value.abs() < 1e-12 {
         return "0".to_owned();

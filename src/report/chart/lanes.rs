@@ -1,5 +1,5 @@
-//! What bad peers and the server's limits did, above every chart over time: a lane for each group that misbehaves, with
-//! the times at which it was connected, and one for each reason of eviction.
+//! The lanes above every chart over time: one for each misbehaving group, with the times at which it was connected, and
+//! one for each reason of eviction.
 
 use indexmap::IndexMap;
 
@@ -18,7 +18,7 @@ const TOLD_APART: f64 = 1.0 / 4000.0;
 /// Evictions nearer to each other than this share of the axis are shaded as one time.
 const ONE_TIME: f64 = 1.0 / 100.0;
 
-/// The lanes of a trial, from the top down.
+/// The lanes of a repeat, from the top down.
 pub(super) fn lanes(trial: &Trial, groups: &[Group], x: &Axis) -> Vec<Layer> {
     let bad = groups.iter().enumerate().filter(|(_, group)| misbehaves(group));
     let connected = bad.filter_map(|(index, group)| {

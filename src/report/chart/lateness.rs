@@ -1,4 +1,4 @@
-//! How late evictions came: the share of them that was no later than so much.
+//! The lateness of evictions as a cumulative distribution.
 
 use indexmap::IndexMap;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{metric::Unit, record::Trial, report::view::show, stats::quantile};
 
-/// The chart of a trial's evictions by timeout; `None` when there were none.
+/// The chart of a repeat's evictions by timeout; `None` when there were none.
 pub(super) fn figure(trial: &Trial) -> Option<Figure> {
     let mut reasons: IndexMap<&str, Vec<f64>> = IndexMap::new();
     for eviction in &trial.evictions {
@@ -28,15 +28,16 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
     let late = show(Unit::Nanoseconds, max);
     Some(Figure {
         name: "eviction-lateness".to_owned(),
-        title: format!("Evictions: the latest came {late} after the end of its timeout, {early}"),
-        about: "Share of evictions that came no later than this after the end of their timeout".to_owned(),
-        caption: "Counted by the server itself, from the instant at which the timeout was over. Left of zero is too \
-                  early; a curve that rises steeply just right of zero is a precise timer."
-            .to_owned(),
+        title: format!("Evictions: the latest was {late} after the end of its timeout, {early}"),
+        about: "Share of evictions that were at most this late after the end of their timeout".to_owned(),
+        caption:
+            "Counted from the end of the timeout. Left of zero is too early; a curve that rises steeply just \
+            right of zero is a precise timer."
+                .to_owned(),
         x: Axis::around_zero(Unit::Nanoseconds, min, max),
         y: Axis::share(),
         shaded: Vec::new(),
-            struck: Vec::new(),
+        struck: Vec::new(),
         notes: vec![
             Note { at: 0.0, text: "end of the timeout".to_owned(), rule: true },
             Note { at: p99, text: format!("99 %: {}", show(Unit::Nanoseconds, p99)), rule: true },

@@ -1,5 +1,5 @@
-//! Charts of a record. A chart is first made as data (a [`Figure`]: one file for each kind of chart), then drawn, by
-//! the same hand, as picture and as vectors. What a metric's declaration says of its panel decides where it appears.
+//! Charts of a record. A chart is first made as data (a [`Figure`]: one file for each kind of chart), then drawn as PNG
+//! or SVG by the same code. The declaration of a metric names the panel in which it appears.
 
 mod axis;
 mod draw;
@@ -38,7 +38,7 @@ const VECTORS: Medium = Medium { scale: 1.0, text_down: 0.0 };
 /// the size below the top: figures, 0.63 of the size high, come to stand too high by the rest.
 const PIXELS: Medium = Medium { scale: ENLARGED * 2.0, text_down: 0.21 };
 
-/// Every chart that the record has data for: along the sweep first, then those of each point's first trial.
+/// Every chart that the record has data for: along the sweep first, then those of each point's first repeat.
 pub(super) fn figures(record: &Record) -> Vec<Figure> {
     let mut figures = sweep::figures(record);
     for (index, point) in record.points.iter().enumerate() {

@@ -68,17 +68,17 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
     let worse = findings.iter().filter(|finding| finding.verdict == GateVerdict::Regression).count();
     Figure {
         name: String::new(),
-        title: format!("How much worse the head is{at}: {worse} of {} numbers called REGRESSION", findings.len()),
-        about: "Estimate (dot) and 95 % interval of each number; right of zero is worse".to_owned(),
-        caption: "In percent of the base, with a constant added to both sides where numbers near zero are compared. A \
-                  number is called REGRESSION if it is surely beyond its floor, and PASS if its interval ends below its \
-                  budget. An interval that reaches the edge of the chart goes on."
+        title: format!("How much worse the head is{at}: {worse} of {} metrics are a REGRESSION", findings.len()),
+        about: "Estimate (dot) and 95 % interval of each metric; right of zero is worse".to_owned(),
+        caption: "In percent of the base, with a constant added to both sides if values near zero are compared. A \
+            metric is a REGRESSION if it is certainly worse by more than its floor, and a PASS if its interval ends \
+            below its budget. An interval that reaches the edge of the chart continues beyond it."
             .to_owned(),
         x: changes(ends),
         y: Axis::names(&names),
         shaded: Vec::new(),
         struck: Vec::new(),
-        notes: vec![Note { at: 0.0, text: "the same".to_owned(), rule: true }],
+        notes: vec![Note { at: 0.0, text: "no change".to_owned(), rule: true }],
         layers,
     }
 }
@@ -109,7 +109,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
     };
     layers.push(dots("a pair", PALETTE[0], first));
     if !fresh.is_empty() {
-        layers.push(dots("a fresh pair, to confirm", PALETTE[3], fresh));
+        layers.push(dots("a fresh pair, for confirmation", PALETTE[3], fresh));
     }
     let numbers: Vec<String> = (1..=count).map(|pair| pair.to_string()).collect();
     let marks = [finding.gated.budget, finding.change.low, finding.change.high];
@@ -118,9 +118,9 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
     Figure {
         name: format!("pairs-{number}-{}", stem(&finding.gated.name)),
         title: format!("{}{at}: {}", finding.gated.name, finding.verdict.word()),
-        about: "How much worse the head was in each pair, in the order of the run; up is worse".to_owned(),
-        caption: "A drift of the machine would show as a slope, an outlier as a dot far from the others: neither moves \
-                  the verdict by itself, which goes by ranks. A dot at the edge lies beyond it."
+        about: "How much worse the head was in each pair, in the order of the run; higher is worse".to_owned(),
+        caption: "Drift of the machine appears as a slope, an outlier as a distant dot; neither decides the verdict, \
+            which is based on ranks. A dot at the edge lies beyond it."
             .to_owned(),
         x: Axis::names(&numbers),
         y: changes(shares.into_iter().chain(marks)),

@@ -1,5 +1,5 @@
-//! Latency over the whole distribution: an axis on which each further nine takes the same room, so that the slowest
-//! answers have as much of it as all others.
+//! Latency over the whole distribution, on an axis where each further nine has the same width, so that the slowest
+//! answers are visible.
 
 use super::{
     axis::Axis,
@@ -14,7 +14,7 @@ use crate::{
 /// Places for each factor of ten, at equal distances.
 const PER_DECADE: f64 = 40.0;
 
-/// The chart of a trial's latencies; `None` when nothing was answered in the window.
+/// The chart of a repeat's latencies; `None` when nothing was answered in the window.
 pub(super) fn figure(trial: &Trial) -> Option<Figure> {
     let answered = trial.groups.iter().enumerate().filter(|(_, group)| group.response_ns.count() > 0);
     let most = answered.clone().map(|(_, group)| group.response_ns.count()).max()?;
@@ -41,11 +41,11 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
     Some(Figure {
         name: "latency-percentiles".to_owned(),
         title: title(trial),
-        about: "Latency that this share of the answers did not exceed; each further nine takes the same room"
+        about: "Latency that this share of the answers did not exceed; each further nine has the same width on the axis"
             .to_owned(),
         caption: "Response time counts from when a request was due, service time from when it was sent. Where the two \
-                  part, requests waited to be sent. The right end of a curve is its slowest answer. The measured window \
-                  only; the vertical scale is logarithmic where values lie far apart."
+            curves differ, requests waited to be sent. The right end of a curve is the slowest answer. The chart \
+            covers only the measured window; the vertical scale is logarithmic if values lie far apart."
             .to_owned(),
         x: Axis::nines(most as f64),
         y: Axis::of_values(Unit::Nanoseconds, min, max),

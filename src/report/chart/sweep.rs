@@ -111,10 +111,11 @@ fn scales(x: &Axis, y: &Axis) -> &'static str {
 }
 
 const BOUNDS: &str =
-    " Some values are lower bounds: requests without a proper answer lie there. The table says which.";
-const LINES: &str = "A dot is the mean over the repeats, a ring one repeat. The line only leads the eye.";
+    " Some values are lower bounds because requests were not answered; the table marks them.";
+const LINES: &str = "Dots are means over the repeats, rings are single repeats. The lines between dots are not \
+    measurements.";
 const BARS: &str =
-    "A bar, or a dot where the scale is logarithmic, is the mean over the repeats, a ring one repeat.";
+    "Bars, or dots on a logarithmic scale, are means over the repeats; rings are single repeats.";
 
 /// Distance between lines with the same values, as a share of the axis.
 const APART: f64 = 0.008;

@@ -1,4 +1,4 @@
-//! What happened while the run lasted: one chart for each panel that a metric is declared for.
+//! Charts over time: one for each panel that a metric is declared for.
 
 use super::{
     axis::Axis,
@@ -20,45 +20,45 @@ const PANELS: [(Panel, &str, &str, &str); 6] = [
         Panel::Throughput,
         "throughput",
         "Answers received and verified per second",
-        "Answers per second of each client group, between each two samples; the broad band behind them is what became \
-         due in an open loop. Where a line leaves its band, the server no longer keeps up. A group that keeps its rate \
-         while others misbehave is served fairly.",
+        "Answers per second of each client group from one sample to the next; the broad band behind a line shows the \
+         requests that became due in an open loop. Where a line leaves its band, the server no longer keeps up. A \
+         group that keeps its rate while others misbehave is served fairly.",
     ),
     (
         Panel::Latency,
         "latency",
         "Response time, from when a request was due: median (thin) and 99th percentile (thick) of each interval",
         "Response time counts from when a request was due, so a server that hangs cannot hide it. A gap is an \
-         interval without a single answer. The scale is logarithmic.",
+         interval without any answer. The scale is logarithmic.",
     ),
     (
         Panel::Service,
         "service-time",
         "Service time, from when a request was sent: median (thin) and 99th percentile (thick) of each interval",
-        "Service time counts from when a request was sent: what the server took for it. Response time less service time \
-         is what requests waited before. Of open loops only; in a closed loop the two are the same. The scale is \
-         logarithmic.",
+        "Service time counts from when a request was sent: the time that the server took. Response time minus service \
+         time is how long requests waited to be sent. The chart shows open loops only; in a closed loop the two times \
+         are equal. The scale is logarithmic.",
     ),
     (
         Panel::BytesWait,
         "where-the-bytes-wait",
-        "Bytes that wait, stacked by where, and the server's resident memory",
-        "Bytes that a slow peer does not take wait somewhere: in the server's own buffers, in its kernel's send queue, \
-         or in the client's kernel. The areas are stacked; the line over them is the server's resident memory.",
+        "Where bytes wait (stacked), and the server's resident memory",
+        "Bytes that a slow client does not read wait in one of three places: the server's own buffers, the send queue \
+         of its kernel, or the client's kernel. The areas are stacked; the line is the server's resident memory.",
     ),
     (
         Panel::Cpu,
         "cpu",
         "CPU time, in percent of one core",
-        "What the server and the harness used, in user space and in the kernel. When the harness comes near its cores' \
-         limit, it is the harness that is measured.",
+        "CPU time of the server and the load generator, in user space and in the kernel. If the load generator comes \
+         near the limit of its cores, it is the load generator that is measured.",
     ),
     (
         Panel::Connections,
         "connections",
         "Open connections",
-        "Connections as the clients see them, and as the server and its kernel hold them. Those in CLOSE-WAIT wait for \
-         the server to close them: a server in which they pile up leaks.",
+        "Open connections as the clients, the server and its kernel see them. Connections in CLOSE-WAIT wait for the \
+         server to close them: if they accumulate, the server leaks connections.",
     ),
 ];
 
@@ -76,7 +76,7 @@ struct Curve<'a> {
     places: Places,
 }
 
-/// The charts of a trial, without those that nothing was read for.
+/// The charts of a repeat, without those that nothing was read for.
 pub(super) fn figures(trial: &Trial, groups: &[Group]) -> Vec<Figure> {
     PANELS.iter().filter_map(|panel| figure(trial, groups, *panel)).collect()
 }

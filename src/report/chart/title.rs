@@ -1,4 +1,4 @@
-//! A chart's title says what there is to see.
+//! Titles of charts.
 
 use crate::{
     metric::{Fold, Metric, Panel, Stat},
@@ -6,7 +6,7 @@ use crate::{
     report::view::{key, show},
 };
 
-/// What there is to see in a panel of a trial, in a line.
+/// What there is to see in a panel of a repeat, in a line.
 pub(super) fn title(trial: &Trial, panel: Panel) -> String {
     let run = |metric, fold| shown(trial, None, metric, fold);
     let groups = |metric, fold| {
@@ -24,7 +24,7 @@ pub(super) fn title(trial: &Trial, panel: Panel) -> String {
         Panel::Latency => ("Response time, 99th percentile", groups(Metric::LatencyP99, Fold::Final)),
         Panel::Service => ("Service time, 99th percentile", groups(Metric::ServiceP99, Fold::Final)),
         Panel::BytesWait => (
-            "Where the bytes wait, at most",
+            "Bytes waiting at the peak",
             peaks(&[
                 ("server", run(Metric::SendBuffered, Fold::Peak)),
                 ("its kernel", run(Metric::KernelSendQueue, Fold::Peak)),
@@ -35,10 +35,10 @@ pub(super) fn title(trial: &Trial, panel: Panel) -> String {
             "CPU while measuring",
             peaks(&[
                 ("server", run(Metric::ServerCpu, Fold::Rate)),
-                ("harness", run(Metric::HarnessCpu, Fold::Rate)),
+                ("load generator", run(Metric::HarnessCpu, Fold::Rate)),
             ]),
         ),
-        _ => ("Connections kept to the end", kept(trial)),
+        _ => ("Connections open at the end", kept(trial)),
     };
     if facts.is_empty() { what.to_owned() } else { format!("{what}: {facts}") }
 }

@@ -1,4 +1,4 @@
-//! What a reader of a comparison should know beside its numbers.
+//! Notes on a comparison.
 
 use crate::{
     gate::{Expected, GateVerdict, Judged, PairedComparison},
@@ -16,35 +16,35 @@ pub(in crate::report) fn remarks(comparison: &PairedComparison) -> Vec<String> {
         .map(|finding| finding.gated.name.as_str())
         .collect();
     if !still.is_empty() {
-        all.push(format!("gated, and no different in any pair by more than its floor: {}", still.join(", ")));
+        all.push(format!("gated, and within the floor in every pair: {}", still.join(", ")));
     }
     if !comparison.not_gated.is_empty() {
         let names = comparison.not_gated.join(", ");
-        all.push(format!("not gated, because it was not measured, or too little stands behind it: {names}"));
+        all.push(format!("not gated, because it was not measured or rests on too few events: {names}"));
     }
     all.extend(disturbance(comparison));
     if let Some(first) = comparison.dropped.first() {
         let (count, words) = match comparison.dropped.len() {
-            1 => (1, "pair was dropped whole, and another one was measured for it"),
-            more => (more, "pairs were dropped whole, and another one was measured for each"),
+            1 => (1, "pair was dropped, and another one was measured in its place"),
+            more => (more, "pairs were dropped, and another one was measured in place of each"),
         };
         let asked = comparison.origin.asked;
-        all.push(format!("{count} {words}, {asked} more at most; the first: {first}"));
+        all.push(format!("{count} {words} (at most {asked} more); the first: {first}"));
     }
     all
 }
 
-/// How many expectations hold, and how they were judged of trials that were shorter than the profile asks for.
+/// How many expectations hold, and how they were judged of repeats that were shorter than the profile asks for.
 fn expectations(comparison: &PairedComparison) -> Vec<String> {
     let Some(expected) = &comparison.expected else {
-        return vec!["what the profile expects was not judged".to_owned()];
+        return vec!["the expectations of the profile were not judged".to_owned()];
     };
     let met = expected.iter().filter(|expected| expected.verdict.outcome == Outcome::Pass).count();
     let mut all = vec![match expected.len() {
         0 if comparison.not_judged.is_empty() => {
-            "the profile expects nothing that could be judged".to_owned()
+            "the profile has no expectations that could be judged".to_owned()
         }
-        count => format!("{met} of {count} expectations of the profile hold of the head"),
+        count => format!("the head meets {met} of {count} expectations of the profile"),
     }];
     if let Some(window) = comparison.window {
         let named = |judged: Judged| -> Vec<String> {
@@ -62,7 +62,7 @@ fn expectations(comparison: &PairedComparison) -> Vec<String> {
             .map(|(names, how)| format!("{how}: {}", names.join(", ")))
             .collect();
         all.push(format!(
-            "trials measured for {} s and the profile asks for {} s (-d {}s judges all it expects); {}",
+            "repeats measured for {} s, but the profile asks for {} s (use -d {}s to judge all expectations); {}",
             window.measured,
             window.asked,
             window.asked,
@@ -74,7 +74,7 @@ fn expectations(comparison: &PairedComparison) -> Vec<String> {
     all
 }
 
-/// What the host did in the trials, if it was measured.
+/// What the host did in the repeats, if it was measured.
 fn disturbance(comparison: &PairedComparison) -> Option<String> {
     let host = &comparison.host;
     let kinds = [
@@ -87,5 +87,5 @@ fn disturbance(comparison: &PairedComparison) -> Option<String> {
         Some(format!("{what} {:.1} % ({:.1} %)", usual * 100.0, worst * 100.0))
     });
     let said: Vec<String> = said.collect();
-    (!said.is_empty()).then(|| format!("the host, median trial (worst): {}", said.join(", ")))
+    (!said.is_empty()).then(|| format!("the host, in the median repeat (in the worst): {}", said.join(", ")))
 }

@@ -1,4 +1,4 @@
-//! How a number of a comparison and its changes are written.
+//! How metrics of a comparison and their changes are printed.
 
 use crate::{
     gate::Finding,

@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// Why the figures beside each other need not agree.
-const HOW_TO_READ: &str = "<p>Base and head are each server's own middle. “Worse by” is estimated from the differences within the pairs, so that \
-     what the machine did to both is not in it, and the two need not agree. What is below zero is better.</p>\n";
+const HOW_TO_READ: &str = "<p>“Base” and “head” are the medians of each server. “Worse by” is estimated from the \
+    differences within the pairs, so it does not contain what the machine did to both, and it can differ from the \
+    difference of the medians. Below zero is better.</p>\n";
 
 /// The whole page.
 pub(in crate::report) fn render(
@@ -32,16 +33,16 @@ pub(in crate::report) fn render(
     let passed = drawn(&mut passed.into_iter().map(|(_, figure)| figure))?;
     let tables: String = gate::tables(comparison).iter().map(titled).collect();
     let in_order =
-        [doubtful, if passed.is_empty() { passed } else { details("Numbers that passed", &passed, false) }];
+        [doubtful, if passed.is_empty() { passed } else { details("Metrics that passed", &passed, false) }];
     let some = |title: &str, content: &str| {
         if content.is_empty() { String::new() } else { section("", title, content) }
     };
     let body = [
         head(comparison),
-        some("What was found", &if tables.is_empty() { tables } else { HOW_TO_READ.to_owned() + &tables }),
-        some("How much worse, and how surely", &intervals),
+        some("Results", &if tables.is_empty() { tables } else { HOW_TO_READ.to_owned() + &tables }),
+        some("Estimated changes with 95 % intervals", &intervals),
         some("The pairs, in the order of the run", &in_order.concat()),
-        remarks("What to know", &gate::remarks(comparison)),
+        remarks("Notes", &gate::remarks(comparison)),
         section("environment", "How it was measured", &environment(comparison)),
     ];
     page(&format!("{}: {}", comparison.origin.name, comparison.verdict.word()), &body.concat(), &[])

@@ -1,4 +1,4 @@
-//! `history.html`: every number over the runs that were kept.
+//! `history.html`: every metric over the runs of a history.
 
 use super::page::{details, figure, page};
 use crate::report::{ReportError, chart::Figure};
@@ -9,8 +9,8 @@ pub(in crate::report) fn render(
     runs: usize,
 ) -> Result<String, ReportError> {
     let mut body = format!(
-        "<header>\n<p class=\"kicker\">badpeer · history</p>\n<h1>Over the commits</h1>\n<p class=\"about\">{runs} {}. A \
-         line joins runs of one machine and kernel only. What changed between two commits is better told by pairs \
+        "<header>\n<p class=\"kicker\">badpeer · history</p>\n<h1>Over the commits</h1>\n<p class=\"about\">{runs} \
+         {}. A line joins only runs on the same machine and kernel. To compare two commits, measure pairs \
          (<code>badpeer compare</code>): these runs were measured at different times.</p>\n</header>\n",
         if runs == 1 { "run" } else { "runs" },
     );

@@ -6,13 +6,13 @@ use crate::report::{ReportError, index::Entry};
 /// The whole page; `broken`: files that could not be read, and why.
 pub(in crate::report) fn render(entries: &[Entry], broken: &[String]) -> Result<String, ReportError> {
     let list = if entries.is_empty() {
-        "<p>There is nothing here yet: <code>badpeer run</code> makes the first report.</p>\n".to_owned()
+        "<p>No reports yet: <code>badpeer run</code> makes the first one.</p>\n".to_owned()
     } else {
         let cards: Vec<String> = entries.iter().map(card).collect();
         format!("<ol class=\"runs\">\n{}</ol>\n", cards.concat())
     };
     let head = "<header>\n<p class=\"kicker\">badpeer · reports</p>\n<h1>All runs</h1>\n</header>\n";
-    let body = [head, &list, &remarks("What could not be read", broken)].concat();
+    let body = [head, &list, &remarks("Files that could not be read", broken)].concat();
     page("badpeer: all runs", &body, &[])
 }
 

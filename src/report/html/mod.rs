@@ -36,7 +36,7 @@ pub(super) fn render(
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
         let table = contents::sweep(record).html();
-        body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along, "sweep")?));
+        body += &section("sweep", "Points of the sweep", &format!("{table}{}", charts(&along, "sweep")?));
     }
     for (index, point) in record.points.iter().enumerate() {
         let suffix = format!("-{}", index + 1);
@@ -75,7 +75,7 @@ fn head(record: &Record) -> String {
     )
 }
 
-/// What is said of the run against a baseline.
+/// The comparison of the run with a baseline.
 fn baseline_section(comparison: &BaselineComparison) -> String {
     let word = comparison.verdict.word();
     let differs = baseline::differs(comparison);
@@ -91,7 +91,7 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
     section("baseline", "Since the baseline", &body)
 }
 
-/// Text in which what stands between backticks is code.
+/// Text in which backticks mark code.
 fn coded(text: &str) -> String {
     let part = |(index, part): (usize, &str)| match index % 2 {
         0 => escape(part),
@@ -119,7 +119,7 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
     };
     let repeats = if point.trials.len() > 1 {
         "<p>Figures are means over the repeats, ± half the distance between the lowest and the highest; a count that \
-         differs between repeats is given as a range. Charts show the first repeat.</p>\n"
+         differs between repeats is shown as a range. Charts show the first repeat.</p>\n"
     } else {
         ""
     };
@@ -129,21 +129,21 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
         String::new()
     } else {
         let group = format!("time-{number}");
-        section("", "What happened", &format!("{}{}", hint(&group), charts(&over_time, &group)?))
+        section("", "Over time", &format!("{}{}", hint(&group), charts(&over_time, &group)?))
     };
     let others: Result<Vec<String>, ReportError> =
         others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
-        remarks("Why these figures prove nothing", &unique_notes(point, |trial| &trial.invalid)),
-        remarks("Why times, rates and costs prove nothing", &unique_notes(point, |trial| &trial.disturbed)),
-        one("What was expected", &[contents::expectations(point)], ""),
-        remarks("What was not shown", &unique_notes(point, |trial| &trial.unproven)),
-        remarks("What to know about the figures", &unique_notes(point, |trial| &trial.notes)),
-        remarks("Connections that the server ended", &ended::sentences(point)),
+        remarks("Why this run is not valid", &unique_notes(point, |trial| &trial.invalid)),
+        remarks("Why times, rates and costs are not valid", &unique_notes(point, |trial| &trial.disturbed)),
+        one("Expectations", &[contents::expectations(point)], ""),
+        remarks("Faults without effect", &unique_notes(point, |trial| &trial.unproven)),
+        remarks("Notes on the figures", &unique_notes(point, |trial| &trial.notes)),
+        remarks("Connections closed by the server", &ended::sentences(point)),
         happened,
         others?.concat(),
         remarks("Where bytes were held up", &stall::explanations(point)),
-        one("What was found", &[contents::core(point)], repeats),
+        one("Results", &[contents::core(point)], repeats),
         one(
             "Client groups",
             &[
@@ -157,7 +157,7 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
             repeats,
         ),
         one("Evictions", &[contents::evictions(point)], ""),
-        one("The server and the harness", &[contents::gauges(point), contents::counters(point)], ""),
+        one("The server and the load generator", &[contents::gauges(point), contents::counters(point)], ""),
     ]
     .concat())
 }
@@ -193,7 +193,7 @@ fn hint(group: &str) -> String {
     )
 }
 
-/// What somebody needs who wants to measure the same again.
+/// What is needed to repeat the measurement.
 fn environment(record: &Record) -> String {
     let effective = record.points.first().and_then(|p| p.trials.first()).map(|trial| trial.effective.clone());
     let effective = effective.unwrap_or_default();
@@ -210,12 +210,12 @@ fn environment(record: &Record) -> String {
     ];
     let of_trial = [
         (if is_core { "Cores" } else { "Server's cores" }, cores(&effective.server_cores)),
-        ("Clients' cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
+        ("Load generator's cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
         ("Server's address", effective.address.clone()),
         ("Clients' receive buffers", sizes(&effective.client_receive_buffer)),
         ("Clients' send buffers", sizes(&effective.client_send_buffer)),
         ("Server's instructions", effective.instructions.clone()),
-        ("Server's end", effective.server_exit.clone()),
+        ("How the server ended", effective.server_exit.clone()),
     ];
     let facts = facts(own.into_iter().chain(cores_and_memory(&record.machine)).chain(of_trial));
     let profile = record.profile.to_toml().unwrap_or_else(|error| format!("# {error}"));

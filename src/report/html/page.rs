@@ -1,4 +1,4 @@
-//! The pieces of a page. Whatever comes from outside passes [`escape`].
+//! The parts of a page. Text from outside passes [`escape`].
 
 use std::fmt::Write;
 

@@ -66,10 +66,16 @@ fn an_error_is_shown_with_its_remedy() {
     let of_profile = problems_of("run", HTTP, not_found(2), 9);
     assert!(of_profile[0].ends_with("or allow it with http = { status = \"2xx,404\" }."), "{of_profile:?}");
     for (begins, part) in [
-        ("HTTP/1.1 301 Moved Permanently", "name the path that it leads to, or allow it with --status 301"),
-        ("HTTP/1.1 500 Internal Server Error", "look into what the server says of it"),
-        ("HTTP/1.1 503 Service Unavailable", "ask for less"),
-        ("HTTP/1.1 401 Unauthorized", "send what it asks for with --header, or allow it with --status 401"),
+        (
+            "HTTP/1.1 301 Moved Permanently",
+            "name the path that it redirects to, or allow it with --status 301",
+        ),
+        ("HTTP/1.1 500 Internal Server Error", "read the server's log"),
+        ("HTTP/1.1 503 Service Unavailable", "reduce the load"),
+        (
+            "HTTP/1.1 401 Unauthorized",
+            "send the required credentials with --header, or allow it with --status 401",
+        ),
         ("HTTP/1.1 418 I'm a teapot", "change the request"),
     ] {
         let found = problems_of("bench", HTTP, errors(9, begins), 9);
@@ -96,15 +102,18 @@ fn wrong_bytes_are_shown_with_a_suggestion() {
         .remove(0)
     };
     let bare = of(HTTP, Some(Flaw::BareLf), "HTTP/1.1 200 OK\\nA: b");
-    assert!(bare.contains("bare LF") && bare.contains("in what begins `HTTP/1.1 200 OK\\nA: b`"), "{bare}");
+    assert!(
+        bare.contains("bare LF") && bare.contains("in an answer that begins `HTTP/1.1 200 OK\\nA: b`"),
+        "{bare}"
+    );
     let echo = of("protocol = \"echo\"", None, "HTTP/1.1 400 Bad Request");
     assert!(echo.ends_with("The server speaks HTTP: write the address as http://HOST:PORT/PATH."), "{echo}");
     let tls = of(HTTP, Some(Flaw::StatusLine), "\\x15\\x03\\x03");
     assert!(tls.contains("speaks TLS"), "{tls}");
     let changed = of(HTTP, Some(Flaw::Different), "");
-    assert!(changed.ends_with("have less of it compared: --check length."), "{changed}");
+    assert!(changed.ends_with("compare less of it: --check length."), "{changed}");
     let longer = of(HTTP, Some(Flaw::Length { found: 9, wanted: 8 }), "");
-    assert!(longer.ends_with("have less of it compared: --check status."), "{longer}");
+    assert!(longer.ends_with("compare less of it: --check status."), "{longer}");
 }
 
 #[test]
@@ -112,7 +121,7 @@ fn silence_is_reported_with_its_duration() {
     let found = problems_of("bench", HTTP, Tally::default(), 0);
     assert!(
         found[0].starts_with(
-            "`good`: not one of 9 requests was answered, the oldest waited for 2 s. Is it the right address"
+            "`good`: none of 9 requests was answered, and the oldest waited for 2 s. Check the address"
         ),
         "{found:?}"
     );

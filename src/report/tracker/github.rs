@@ -70,7 +70,7 @@ fn property(text: &str) -> String {
 /// As much of a step's summary as GitHub takes.
 #[must_use]
 pub fn summary(markdown: &str, already: usize) -> String {
-    const CUT: &str = "\n\n(cut short: GitHub takes 1 MiB)\n";
+    const CUT: &str = "\n\n(truncated: GitHub accepts at most 1 MiB)\n";
     let room = MOST_SUMMARY.saturating_sub(already);
     if markdown.len() <= room {
         return markdown.to_owned();

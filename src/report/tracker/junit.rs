@@ -1,5 +1,4 @@
-//! `junit.xml`: each verdict a test case, as CI systems show them. What cannot be told is skipped; what proves nothing is an
-//! error.
+//! `junit.xml`: each verdict is a test case. INCONCLUSIVE is skipped, and INVALID is an error.
 
 use std::fmt::Write;
 
@@ -34,7 +33,7 @@ pub(in crate::report) fn render(report: &CiReport) -> String {
     out + "</testsuite>\n</testsuites>\n"
 }
 
-/// What is said of a case that did not pass. The facts are in the body too: some show only that.
+/// The element for a case that did not pass. The facts are also in the body, because some readers show only the body.
 fn element(case: &Case) -> Option<String> {
     let tag = match case.result {
         Outcome::Pass => return None,

@@ -1,5 +1,5 @@
-//! Reports for programs that follow results over time or show them beside a build: verdicts as cases, and numbers under
-//! names that stay the same. Made from a record or from a comparison; one file for each format.
+//! Reports for trackers and CI systems: verdicts as test cases, and metrics under constant names, made from a record or
+//! a comparison; one file for each format.
 
 pub(super) mod bencher;
 pub mod github;
@@ -104,21 +104,21 @@ impl From<&PairedComparison> for CiReport {
             .collect();
         if let Some(words) = &comparison.origin.head_died {
             cases.push(Case {
-                name: "the head lives through the load that the base lives through".to_owned(),
+                name: "the head survives the load that the base survives".to_owned(),
                 word: GateVerdict::Fail.word(),
                 result: Outcome::Fail,
                 facts: words.clone(),
             });
         } else if comparison.verdict == GateVerdict::Invalid {
-            let why = "too few pairs stand, or nothing was measured that could be gated";
+            let why = "too few pairs were valid, or no gated metric was measured";
             cases.push(Case::invalid("", why.to_owned()));
         } else if let Some(why) = &comparison.origin.broken_off {
-            let why = format!("it ended before all pairs were measured: {why}");
+            let why = format!("the comparison ended before all pairs were measured: {why}");
             cases.push(Case::invalid("", why));
         }
         if !comparison.doubts.is_empty() && comparison.verdict != GateVerdict::Invalid {
             cases.push(Case {
-                name: "nothing speaks against a PASS".to_owned(),
+                name: "no doubts about the PASS".to_owned(),
                 word: GateVerdict::Inconclusive.word(),
                 result: Outcome::Inconclusive,
                 facts: comparison.doubts.join(" "),
@@ -196,10 +196,14 @@ impl Case {
         };
         let mut cases: Vec<Self> = comparison.numbers.iter().filter_map(case).collect();
         if !comparison.faults.is_empty() {
-            cases.push(case_of("no errors and no silence", GateVerdict::Fail, comparison.faults.clone()));
+            cases.push(case_of(
+                "no errors and no unanswered requests",
+                GateVerdict::Fail,
+                comparison.faults.clone(),
+            ));
         }
         if !comparison.lost.is_empty() {
-            cases.push(case_of("no number is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
+            cases.push(case_of("no metric is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
         }
         cases
     }
@@ -210,10 +214,10 @@ impl Case {
         Self { name, word: result.word(), result, facts: how.to_owned() }
     }
 
-    /// What was measured at that point proves nothing.
+    /// The measurement at this point is not valid.
     fn invalid(at: &str, why: String) -> Self {
         let result = Outcome::Invalid;
-        Self { name: format!("the measurement itself{at}"), word: result.word(), result, facts: why }
+        Self { name: format!("the measurement is valid{at}"), word: result.word(), result, facts: why }
     }
 }
 
@@ -236,8 +240,8 @@ fn at(point: &str) -> String {
     if point.is_empty() { String::new() } else { format!(" ({point})") }
 }
 
-/// Every number of a point that can get better or worse, over its trials that are whole and prove something: a tracker would
-/// take the others for changes, and a lower bound for an improvement.
+/// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
+/// would take the others for changes, and a lower bound for an improvement.
 fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
     let Some(first) = point.trials.first() else { return Vec::new() };

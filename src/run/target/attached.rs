@@ -1,4 +1,4 @@
-//! A server that runs already: found, watched, and left as it is.
+//! A running server: found, measured, and left running.
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 
@@ -8,7 +8,7 @@ use crate::{
     profile::Attach,
 };
 
-/// A server that was there before us.
+/// A server that was running before.
 #[derive(Debug)]
 pub(super) struct Attached {
     service: SocketAddr,
@@ -22,15 +22,16 @@ impl Attached {
     pub(super) fn find(attach: &Attach) -> Result<Self, RunError> {
         let service = the_one_that_accepts(&resolved(&attach.address)?);
         let mut found = Self { service, processes: Vec::new(), watched: Vec::new(), notes: Vec::new() };
-        found.note("the server ran already: what it held before is in its figures");
+        found.note("the server was already running: its figures include what it held before");
         if !is_local(service) {
             TcpStream::connect_timeout(&service, PATIENCE)
                 .map_err(|error| found.unreachable(&error.to_string()))?;
-            found.note("the server is on another machine: nothing of its processes and sockets was seen");
+            found.note("the server is on another machine: its processes and sockets were not measured");
             return Ok(found);
         }
-        let sockets = listeners::listening(service.port())
-            .map_err(|e| RunError::Start(format!("cannot see who listens on {service}: {e}")))?;
+        let sockets = listeners::listening(service.port()).map_err(|e| {
+            RunError::Start(format!("cannot determine which process listens on {service}: {e}"))
+        })?;
         if sockets.is_empty() {
             return Err(found.unreachable("nothing listens there"));
         }
@@ -40,7 +41,7 @@ impl Attached {
         };
         for &pid in &found.processes {
             let probe = ProcessProbe::new(pid).and_then(|mut probe| probe.read().map(|_| probe));
-            let probe = probe.map_err(|e| RunError::Start(format!("cannot look at process {pid}: {e}")))?;
+            let probe = probe.map_err(|e| RunError::Start(format!("cannot read process {pid}: {e}")))?;
             found.watched.push(probe);
         }
         Ok(found)
@@ -53,11 +54,14 @@ impl Attached {
         let top = listeners::topmost(&holders.processes);
         let names: Vec<String> = top.iter().map(|&pid| format!("{pid} ({})", listeners::name(pid))).collect();
         if top.is_empty() {
-            let why =
-                "which process listens there could not be seen: run as its user or as root, or give its pid";
-            self.note(&format!("the server's memory, CPU time and descriptors were not seen: {why}"));
+            let why = "it could not be determined which process listens there; run badpeer as its user or as root, or give \
+                 its pid";
+            self.note(&format!("the server's memory, CPU time and descriptors were not measured: {why}"));
         } else {
-            self.note(&format!("watched as the server, with all below: process {}", names.join(", ")));
+            self.note(&format!(
+                "measured as the server, including all child processes: process {}",
+                names.join(", ")
+            ));
         }
         top
     }
@@ -95,7 +99,7 @@ impl Target for Attached {
             return Ok(());
         }
         let pids: Vec<String> = self.processes.iter().map(u32::to_string).collect();
-        Err(format!("the server ended by itself: process {} is gone", pids.join(", ")))
+        Err(format!("the server exited by itself: process {} is gone", pids.join(", ")))
     }
 
     fn end(&mut self) -> ServerExit {
@@ -156,7 +160,7 @@ mod tests {
         assert!(error.contains("nothing listens there; start the server first"), "{error}");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let error = find(listener.local_addr().unwrap().to_string(), Some(u32::MAX)).unwrap_err().to_string();
-        assert!(error.contains("cannot look at process 4294967295"), "{error}");
-        assert!(find("nowhere.invalid:80".into(), None).unwrap_err().to_string().contains("cannot find"));
+        assert!(error.contains("cannot read process 4294967295"), "{error}");
+        assert!(find("nowhere.invalid:80".into(), None).unwrap_err().to_string().contains("cannot resolve"));
     }
 }

@@ -20,7 +20,7 @@ pub(in crate::run) fn spawn_badpeer(
     let program = match build {
         Some(build) => build.to_owned(),
         None => std::env::current_exe()
-            .map_err(|e| RunError::Start(format!("cannot find badpeer itself: {e}")))?,
+            .map_err(|e| RunError::Start(format!("cannot find the program of badpeer: {e}")))?,
     };
     let mut command = Command::new(&program);
     command
@@ -47,13 +47,13 @@ pub(super) fn spawn_on(cores: &[usize], command: &mut Command) -> io::Result<Chi
     spawned?.unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))
 }
 
-/// What happened, and what was said last.
+/// What happened, and the last output.
 pub(super) fn with_last_words(what: &str, lines: &[String]) -> String {
     if lines.is_empty() {
-        return format!("{what}, and said nothing");
+        return format!("{what}, and printed nothing");
     }
     let said: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
-    format!("{what}; its last words:\n{}", said.join("\n"))
+    format!("{what}; its last output:\n{}", said.join("\n"))
 }
 
 /// An exit status in words.

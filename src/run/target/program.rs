@@ -1,4 +1,4 @@
-//! A program as the server: its files written, started, awaited until it listens, ended with its children.
+//! A program as the server: writes its files, starts it, waits until it listens, and stops it with its children.
 
 use std::{
     env,
@@ -37,10 +37,10 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How much of the end of its output is looked at for its last words, in bytes and in lines.
 const TAIL_BYTES: u64 = 16 * 1024;
 const LAST_LINES: usize = 20;
-/// The file that takes all that it says.
+/// The file for its output.
 const OUTPUT: &str = "output.log";
 
-/// Whether the program is there, and will know its port.
+/// Whether the program is installed and is told its port.
 ///
 /// # Errors
 /// [`RunError::Missing`] when it is not installed and the profile says how to; [`RunError::Impossible`] otherwise.
@@ -49,7 +49,13 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     if let Some(name) = names.find(|name| !name.contains('{') && !is_installed(name)) {
         return Err(match &program.install {
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
-            None => RunError::impossible(&["server", "command"], format!("there is no program `{name}`")),
+            None => RunError::impossible(
+                &["server", "command"],
+                format!(
+                    "there is no program `{name}`: install it, \
+                or name another one"
+                ),
+            ),
         });
     }
     let texts = program.command.iter().chain(program.env.values());
@@ -58,8 +64,8 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     if program.address.ends_with(":0") && !texts.any(is_told) {
         return Err(RunError::impossible(
             &["server", "command"],
-            "the program does not learn which free port it shall listen on: write {port} where the port \
-             belongs in its command, env or files, or set server.address to where it listens by itself",
+            "the program is not told which free port to listen on: write {port} where the port belongs in its \
+             command, env or files, or set server.address to the address that it listens on",
         ));
     }
     Ok(())
@@ -94,7 +100,7 @@ pub(super) struct Running {
 struct Folder(PathBuf);
 
 impl Folder {
-    /// One that is not made yet, under a name that nobody guesses.
+    /// A folder that is not created yet, with a name that cannot be guessed.
     fn planned() -> Self {
         let random = RandomState::new().build_hasher().finish();
         Self(env::temp_dir().join(format!("badpeer-{random:016x}")))
@@ -132,8 +138,8 @@ impl Running {
         let output = dir.0.join(OUTPUT);
         // The guard is there before the folder: nothing is left behind, whatever becomes of us.
         let mut guarded = Guarded::post(&dir.0, &output, &words, |guard| spawn_on(cores, guard))
-            .map_err(|e| failed("cannot start the guard over the server", &e))?;
-        dir.make().map_err(|e| failed("cannot make a temporary directory", &e))?;
+            .map_err(|e| failed("cannot start the process that supervises the server", &e))?;
+        dir.make().map_err(|e| failed("cannot create a temporary directory", &e))?;
         for name in &program.files {
             let text = files.get(name).map(&filled).unwrap_or_default();
             fs::write(dir.0.join(name), text).map_err(|e| failed("cannot write its files", &e))?;
@@ -167,8 +173,9 @@ impl Running {
             if interrupt.requested() {
                 return Err(RunError::Interrupted);
             }
-            let sockets = listeners::listening(port)
-                .map_err(|e| RunError::Start(format!("cannot see who listens on port {port}: {e}")))?;
+            let sockets = listeners::listening(port).map_err(|e| {
+                RunError::Start(format!("cannot determine which process listens on port {port}: {e}"))
+            })?;
             if !sockets.is_empty() && self.owns(&sockets)? {
                 return Ok(());
             }
@@ -200,7 +207,7 @@ impl Running {
             // The socket has gone again, or nobody who holds it can be seen.
             None if found.hidden => {
                 self.notes.push(
-                    "that the server itself listens on its port was not checked: it runs as another user"
+                    "it was not checked that the server itself listens on its port, because it runs as another user"
                         .into(),
                 );
                 Ok(true)
@@ -238,7 +245,7 @@ impl Target for Running {
             Ok(Some(status)) => {
                 self.status = Some(status);
                 let hint = if status.success() { " (a server must stay in the foreground)" } else { "" };
-                let what = format!("the server ended by itself: {}{hint}", in_words(status));
+                let what = format!("the server exited by itself: {}{hint}", in_words(status));
                 Err(with_last_words(&what, &self.last_lines()))
             }
             Err(error) => Err(format!("cannot watch the server: {error}")),
@@ -253,7 +260,10 @@ impl Target for Running {
         self.status = self.status.or(status);
         let mut words = self.status.map_or_else(|| "unknown".to_owned(), in_words);
         if !by_itself {
-            words = format!("{words}; what was left was killed {} s after SIGTERM", SHUTDOWN_GRACE.as_secs());
+            words = format!(
+                "{words}; the remaining processes were killed {} s after SIGTERM",
+                SHUTDOWN_GRACE.as_secs()
+            );
         }
         let server_exit = ServerExit { in_order: by_itself && self.status.is_some_and(ended_as_told), words };
         self.server_exit = Some(server_exit.clone());
@@ -282,7 +292,7 @@ fn filled_in(text: &str, address: SocketAddr, dir: &str) -> String {
         .replace("{dir}", dir)
 }
 
-/// By itself, or by the signal that it was sent, or as a shell would tell of it.
+/// By itself, or by the signal that it was sent, or with the exit code of a shell.
 fn ended_as_told(status: ExitStatus) -> bool {
     use std::os::unix::process::ExitStatusExt;
     let signal = Signal::SIGTERM as i32;
@@ -294,7 +304,9 @@ fn free_addresses(address: &str) -> Result<Vec<SocketAddr>, RunError> {
     let mut addresses = resolved(address)?;
     let first = addresses[0];
     let taken = |error| {
-        RunError::Start(format!("{first} is not free: {error}; set server.address to another, or to port 0"))
+        RunError::Start(format!(
+            "{first} is not free: {error}; set server.address to another address, or to port 0"
+        ))
     };
     // Also where the port is given: a server that listens there already would be taken for this one.
     let port = TcpListener::bind(first).and_then(|listener| listener.local_addr()).map_err(taken)?.port();

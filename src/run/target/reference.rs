@@ -1,4 +1,4 @@
-//! The reference server in a process of its own: it says where it listens, and ends with us.
+//! The reference server in a process of its own, which reports its address and ends with badpeer.
 
 use std::{
     collections::VecDeque,
@@ -88,7 +88,7 @@ impl Reference {
         }
     }
 
-    /// What happened, and what the server said last.
+    /// What happened, and the last output of the server.
     fn last_words(&mut self, what: &str) -> String {
         self.end();
         if let Some(listener) = self.listener.take() {
@@ -101,7 +101,7 @@ impl Reference {
 
 fn in_background(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {
     let made = thread::Builder::new().spawn(work);
-    made.map_err(|e| RunError::Start(format!("cannot make a thread that listens to the server: {e}")))
+    made.map_err(|e| RunError::Start(format!("cannot create the thread that reads the server's output: {e}")))
 }
 
 impl Target for Reference {
@@ -121,7 +121,7 @@ impl Target for Reference {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => {
-                let what = format!("the server ended by itself ({})", in_words(status));
+                let what = format!("the server exited by itself ({})", in_words(status));
                 Err(self.last_words(&what))
             }
             Err(error) => Err(format!("cannot watch the server: {error}")),
@@ -142,7 +142,8 @@ impl Target for Reference {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let words = format!("killed: it did not end within {} s of SIGTERM", self.shutdown_grace.as_secs());
+        let words =
+            format!("killed, because it did not exit within {} s of SIGTERM", self.shutdown_grace.as_secs());
         ServerExit { words, in_order: false }
     }
 }
@@ -155,8 +156,8 @@ impl Drop for Reference {
     }
 }
 
-/// The options that the server is started with: the profile's, where the build's flags do not say otherwise. Flags that this
-/// program does not know are another build's business.
+/// The options that the server is started with: the profile's, unless the flags of the build replace them. Flags that
+/// this program does not know belong to another build.
 pub(in crate::run) fn configured(options: &ServerOptions, build: &Build) -> ServerOptions {
     let command = ServerOptions::command();
     let is_known = |flag: &str| {
@@ -174,7 +175,7 @@ pub(in crate::run) fn configured(options: &ServerOptions, build: &Build) -> Serv
     ServerOptions::try_parse_from(words).unwrap_or_else(|_| options.clone())
 }
 
-/// The profile's flags and the build's, which count where both say something about the same: no flag may be given twice.
+/// The flags of the profile and of the build; the build's win, and no flag is given twice.
 fn overridden(flags: &[String], own: &[String]) -> Vec<String> {
     let is_own = |flag: &str| own.iter().any(|o| o.split('=').next() == Some(flag));
     let pairs = flags.chunks(2).filter(|pair| !is_own(&pair[0]));

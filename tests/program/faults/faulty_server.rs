@@ -21,7 +21,7 @@ const FAULT_AT: usize = 3;
 const PAYLOAD: usize = 100;
 
 /// What a wrong byte is called where nobody knows where it comes from, …
-const NO_STREAM: &str = "the bytes belong to no stream of this run";
+const NO_STREAM: &str = "the bytes belong to no connection of this run";
 /// … and where all that is known is the first answer.
 pub(crate) const DIFFERENT: &str = "from here on this answer differs from the first one to the same request";
 
@@ -68,7 +68,7 @@ pub(crate) struct ProtocolCase {
     answer: fn(&[u8]) -> Vec<u8>,
 }
 
-const OWN: &str = "here is byte 3";
+const OWN: &str = "this is byte 3";
 
 pub(crate) const PROTOCOLS: &[ProtocolCase] = &[
     ProtocolCase {
@@ -109,7 +109,7 @@ pub(crate) const PROTOCOLS: &[ProtocolCase] = &[
         answer_bytes: 40 + PAYLOAD,
         payload_ends: 40 + PAYLOAD,
         flipped: NO_STREAM,
-        shifted: "here is byte ",
+        shifted: "this is byte ",
         answer: served,
     },
     ProtocolCase {

@@ -39,7 +39,7 @@ fn endless_interim_answers_are_reported() {
     let found = http(saying("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(200)), &[]);
     assert_fails(
         &found,
-        &["corrupt_bytes = 0", "more than 100 interim answers (1xx), and not the answer itself"],
+        &["corrupt_bytes = 0", "more than 100 interim answers (1xx) without a final answer"],
     );
 }
 
