@@ -67,8 +67,8 @@ fn every_invariant_names_existing_tests_or_profiles() {
         let proofs = quoted(&row[2]);
         assert!(!proofs.is_empty(), "nothing proves number {}", row[0]);
         for proof in proofs {
-            let is_test = code.contains(&format!("#[test]\n    fn {proof}("))
-                || code.contains(&format!("#[test]\nfn {proof}("));
+            let marks = ["#[test]\n    ", "#[test]\n", "#[apply(timed_test!)]\n"];
+            let is_test = marks.iter().any(|mark| code.contains(&format!("{mark}fn {proof}(")));
             assert!(is_test || profile(proof).is_some(), "number {}: there is no `{proof}`", row[0]);
         }
     }
