@@ -14,7 +14,7 @@ use nix::{
     sys::eventfd::EventFd,
 };
 
-use super::{counters::Counters, eviction::Journal};
+use super::{counters::Counters, journal::Journal};
 use crate::sys;
 
 /// A client that neither sends nor reads anything for this long is closed.

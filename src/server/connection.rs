@@ -14,8 +14,8 @@ use std::{
 
 use self::{ending::Accounted, linger::Linger};
 use super::{
+    close_reason::{CloseKind, CloseReason, EvictionReason},
     event_loop::Shared,
-    eviction::{CloseKind, CloseReason, EvictionReason},
     messages::{BATCH_BYTES, Batch, Dialog},
     policy::{Policy, Waiting},
 };

@@ -27,9 +27,10 @@ use self::{
 };
 use super::{
     accept::Acceptor,
+    close_reason::{CloseKind, CloseReason},
     connection::{Connection, Next},
     counters::Counters,
-    eviction::{CloseKind, CloseReason, Journal},
+    journal::Journal,
     messages::Scratch,
     policy::Policy,
 };

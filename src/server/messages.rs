@@ -6,7 +6,7 @@ use std::{io, path::Path};
 
 use self::frame::Frames;
 use super::{
-    eviction::EvictionReason,
+    close_reason::EvictionReason,
     http::{Http, Over, Rest, Site},
     policy::Policy,
 };

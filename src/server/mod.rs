@@ -9,11 +9,12 @@
 
 mod accept;
 mod admin;
+mod close_reason;
 mod connection;
 mod counters;
 mod event_loop;
-mod eviction;
 mod http;
+mod journal;
 mod messages;
 mod policy;
 mod thread_model;
@@ -32,7 +33,7 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 
-pub use eviction::{CloseKind, EvictionReason};
+pub use close_reason::{CloseKind, EvictionReason};
 
 use self::{
     accept::Acceptor,

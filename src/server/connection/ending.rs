@@ -9,9 +9,10 @@ use crate::{
     buffer::Nothing,
     profile::EvictBy,
     server::{
+        close_reason::{CloseKind, CloseReason, EvictionReason},
         counters::Counters,
         event_loop::{Key, Shared},
-        eviction::{CloseKind, CloseReason, Eviction, EvictionReason},
+        journal::Eviction,
     },
     sys,
     timers::Wheel,

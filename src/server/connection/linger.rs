@@ -5,8 +5,8 @@ use std::{net::Shutdown, os::fd::AsFd};
 use super::{Connection, Input};
 use crate::{
     server::{
+        close_reason::{CloseKind, CloseReason},
         event_loop::Key,
-        eviction::{CloseKind, CloseReason},
         http::Over,
     },
     sys,

@@ -10,8 +10,8 @@ use crate::{
     profile::ReadStrategy,
     reactor::Mode,
     server::{
+        close_reason::{CloseKind, CloseReason, EvictionReason},
         event_loop::Shared,
-        eviction::{CloseKind, CloseReason, EvictionReason},
     },
     sys,
 };

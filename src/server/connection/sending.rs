@@ -7,8 +7,8 @@ use crate::{
     profile::{Progress, WriteInterest},
     reactor::Mode,
     server::{
+        close_reason::{CloseKind, CloseReason},
         event_loop::Shared,
-        eviction::{CloseKind, CloseReason},
     },
     sys,
 };

@@ -5,9 +5,9 @@ use std::os::fd::AsFd;
 use super::{Connection, Intake, Partial, linger::Linger};
 use crate::{
     server::{
+        close_reason::{CloseKind, CloseReason, Deadline, EvictionReason},
         event_loop::{Key, Shared},
-        eviction::{CloseKind, CloseReason, EvictionReason},
-        policy::{Deadline, Seen, Sight, Waiting},
+        policy::{AckProgress, Seen, Waiting},
     },
     sys,
     timers::{TimerId, Wheel},
@@ -21,7 +21,7 @@ impl Connection {
     pub(super) fn begin_watch(&mut self, shared: &Shared) -> Result<(), CloseReason> {
         let times = &shared.policy.times;
         if times.for_sending() {
-            let sight = if times.by_acknowledged() { Some(self.sight(shared)?) } else { None };
+            let sight = if times.by_acknowledged() { Some(self.ack_progress(shared)?) } else { None };
             let (acked, now_ns) = sight.map_or_else(|| (0, sys::monotonic_ns()), |s| (s.acked, s.now_ns));
             self.watch = Some(Box::new(Waiting::begin(acked, now_ns)));
         }
@@ -86,7 +86,7 @@ impl Connection {
         self.timer = None;
         let mut now_ns = sys::monotonic_ns();
         if self.watch.is_some() && shared.policy.times.by_acknowledged() {
-            let sight = self.sight(shared)?;
+            let sight = self.ack_progress(shared)?;
             now_ns = sight.now_ns;
             if let Some(watch) = &mut self.watch {
                 watch.look(&sight, shared.policy.times.progress);
@@ -167,15 +167,15 @@ impl Connection {
             self.kernel_held = true;
             self.active_ns = sys::monotonic_ns();
         } else if std::mem::take(&mut self.kernel_held) {
-            let taken_ns = self.sight(shared)?.progress_until_ns;
+            let taken_ns = self.ack_progress(shared)?.progress_until_ns;
             self.active_ns = self.active_ns.max(taken_ns);
         }
         Ok(())
     }
 
-    fn sight(&mut self, shared: &Shared) -> Result<Sight, CloseReason> {
+    fn ack_progress(&mut self, shared: &Shared) -> Result<AckProgress, CloseReason> {
         let info = sys::tcp_info(self.stream.as_fd()).map_err(|error| CloseKind::from_error(&error))?;
         self.accounted.acknowledge(info.bytes_acked, &shared.counters);
-        Ok(Sight::new(&info, sys::monotonic_ns(), shared.jiffy_ns))
+        Ok(AckProgress::new(&info, sys::monotonic_ns(), shared.jiffy_ns))
     }
 }

@@ -13,9 +13,9 @@ use super::{Common, EventLoop, Key, SPILL_BYTES, Shared, TURNS};
 use crate::{
     reactor::{Ready, Token},
     server::{
+        close_reason::CloseReason,
         connection::{Connection, Next},
         counters::Counters,
-        eviction::CloseReason,
     },
 };
 

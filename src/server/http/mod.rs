@@ -15,7 +15,7 @@ use nix::sys::uio::pread;
 
 pub(super) use self::{files::OpenFile, respond::Site};
 use super::{
-    eviction::EvictionReason,
+    close_reason::EvictionReason,
     messages::{BATCH_BYTES, Batch, Scratch},
 };
 use crate::{

@@ -7,7 +7,7 @@ use crate::{
         content,
         frame::{self, HEADER_BYTES, Header, MAX_PAYLOAD_BYTES, PREFIX_BYTES},
     },
-    server::eviction::EvictionReason,
+    server::close_reason::EvictionReason,
 };
 
 /// One connection's frames.
