@@ -16,8 +16,8 @@ use self::{ending::Accounted, linger::Linger};
 use super::{
     close_reason::{CloseKind, CloseReason, EvictionReason},
     event_loop::Shared,
-    messages::{BATCH_BYTES, Batch, Dialog},
     policy::{Policy, Waiting},
+    protocol::{BATCH_BYTES, Batch, Conversation, Protocol},
 };
 use crate::{
     buffer::{self, Buffer, Layout, Nothing},
@@ -37,7 +37,7 @@ pub(super) struct Connection {
     send: Box<dyn Buffer + Send>,
     /// It has no buffers yet: they are allocated at its first turn.
     unallocated: bool,
-    dialog: Dialog,
+    conversation: Conversation,
     input: Input,
     intake: Intake,
     /// What the last read brought, in bytes: what is expected of the next.
@@ -116,7 +116,7 @@ impl Connection {
             receive: Box::new(Nothing),
             send: Box::new(Nothing),
             unallocated: true,
-            dialog: Dialog::new(policy),
+            conversation: Conversation::new(policy),
             input: Input::Awaited,
             intake: Intake::Open,
             last_read: 0,
@@ -218,7 +218,7 @@ impl Connection {
         if self.intake == Intake::Paused {
             return Ok(Batch::default());
         }
-        let answered = self.dialog.answer(&mut *self.receive, &mut *self.send, &mut shared.scratch);
+        let answered = self.conversation.answer(&mut *self.receive, &mut *self.send, &mut shared.scratch);
         let batch = answered.inspect_err(|reason| {
             shared.counters.rejected.add(u64::from(*reason == EvictionReason::Protocol));
         })?;

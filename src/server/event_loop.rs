@@ -31,8 +31,8 @@ use super::{
     connection::{Connection, Next},
     counters::Counters,
     journal::Journal,
-    messages::Scratch,
     policy::Policy,
+    protocol::Scratch,
 };
 use crate::{
     profile::ServerOptions,

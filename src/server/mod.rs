@@ -13,10 +13,9 @@ mod close_reason;
 mod connection;
 mod counters;
 mod event_loop;
-mod http;
 mod journal;
-mod messages;
 mod policy;
+mod protocol;
 mod thread_model;
 
 use std::{
@@ -126,7 +125,7 @@ impl Server {
         limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
-            http::Site::open(Some(path), 1).map_err(cannot)?;
+            protocol::Site::open(Some(path), 1).map_err(cannot)?;
         }
         let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
         let service = acceptors[0].address()?;

@@ -13,6 +13,7 @@ use crate::{
         counters::Counters,
         event_loop::{Key, Shared},
         journal::Eviction,
+        protocol::Protocol,
     },
     sys,
     timers::Wheel,
@@ -134,7 +135,7 @@ impl Connection {
         self.note_eviction(deadline.reason, Some((deadline.since_ns, deadline.at_ns)), 0, shared);
         self.evicted = true;
         self.partial = None;
-        self.dialog.give_up();
+        self.conversation.give_up();
         self.receive.retrieve(self.receive.readable());
         self.close_own_side().is_ok()
     }
@@ -169,7 +170,7 @@ impl Connection {
 
     /// The last words to a peer that took too long to ask. False: there are none, or the kernel did not take them.
     fn say(&self, shared: &mut Shared) -> bool {
-        let words = self.dialog.time_out(&mut shared.scratch);
+        let words = self.conversation.timeout_answer(&mut shared.scratch);
         if words.is_empty() {
             return false;
         }

@@ -7,7 +7,7 @@ use crate::{
     server::{
         close_reason::{CloseKind, CloseReason},
         event_loop::Key,
-        http::Over,
+        protocol::{End, Protocol},
     },
     sys,
     timers::{TimerId, Wheel},
@@ -48,14 +48,14 @@ impl Linger {
 impl Connection {
     /// What the end of the peer's stream means: after the last answer it is what was waited for.
     pub(super) fn peer_close_kind(&self) -> CloseKind {
-        if self.dialog.over() == Some(Over::Clean) { CloseKind::Completed } else { CloseKind::PeerClosed }
+        if self.conversation.end() == Some(End::Clean) { CloseKind::Completed } else { CloseKind::PeerClosed }
     }
 
     /// Leaves a peer that will get no more answers, once it has all of them.
     pub(super) fn close_own_side(&mut self) -> Result<(), CloseReason> {
-        match self.dialog.over() {
+        match self.conversation.end() {
             Some(over) if self.unsent() == 0 && self.linger == Linger::No => {
-                if over == Over::Clean && self.input == Input::Ended {
+                if over == End::Clean && self.input == Input::Ended {
                     return Err(CloseKind::Completed.into());
                 }
                 // It fails when the peer is gone; epoll says so, too.

@@ -12,6 +12,7 @@ use crate::{
     server::{
         close_reason::{CloseKind, CloseReason, EvictionReason},
         event_loop::Shared,
+        protocol::Protocol,
     },
     sys,
 };
@@ -49,7 +50,7 @@ impl Connection {
                 ErrorKind::WouldBlock => self.input = Input::Awaited,
                 ErrorKind::Interrupted => self.input = Input::Ready,
                 // That they wait behind an answer under way is not the peer's doing.
-                ErrorKind::StorageFull if self.dialog.rest_bytes() > 0 => self.pause(shared)?,
+                ErrorKind::StorageFull if self.conversation.streamed_bytes() > 0 => self.pause(shared)?,
                 ErrorKind::StorageFull => return Err(EvictionReason::ReceiveLimit.into()),
                 _ => return Err(CloseKind::from_error(&error).into()),
             },

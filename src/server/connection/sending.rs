@@ -9,6 +9,7 @@ use crate::{
     server::{
         close_reason::{CloseKind, CloseReason},
         event_loop::Shared,
+        protocol::Protocol,
     },
     sys,
 };
@@ -52,7 +53,7 @@ impl Connection {
         self.watch_soft_limit(shared);
         let asked = self.ask_again(sent, shared);
         let below_low_water =
-            self.dialog.rest_bytes() == 0 && shared.policy.below_low_water(self.send.readable());
+            self.conversation.streamed_bytes() == 0 && shared.policy.below_low_water(self.send.readable());
         let resumed = self.intake == Intake::Paused && below_low_water;
         if resumed {
             self.intake = Intake::Open;

@@ -18,8 +18,7 @@ use crate::{
     codec::http::Span,
     server::{
         event_loop::Shared,
-        http::{OpenFile, Rest, Source},
-        messages::{BATCH_BYTES, Scratch},
+        protocol::{BATCH_BYTES, OpenFile, Protocol, Scratch, Source, StreamedBody},
     },
 };
 
@@ -41,7 +40,7 @@ pub(super) struct Attempt {
 impl Connection {
     /// Bytes that wait to be sent: in memory, in a file, and such as are still to be made.
     pub(super) fn unsent(&self) -> usize {
-        self.send.readable() + self.dialog.rest_bytes()
+        self.send.readable() + self.conversation.streamed_bytes()
     }
 
     /// Sends some of what waits, with one system call to the socket.
@@ -49,11 +48,11 @@ impl Connection {
         let piece = shared.policy.send_piece;
         let head = self.send.readable();
         let mut writer = SocketWriter { stream: &self.stream, piece, more: false, offered: 0 };
-        if let Some(rest) = self.dialog.rest() {
+        if let Some(rest) = self.conversation.streamed_body() {
             if head == 0 {
                 let attempt = match &rest.source {
                     Source::File(file) => from_file(&self.stream, file, rest.span, piece),
-                    Source::Made => from_nowhere(&self.stream, rest, piece, &mut shared.scratch),
+                    Source::Generated => from_nowhere(&self.stream, rest, piece, &mut shared.scratch),
                 }?;
                 rest.sent(attempt.taken);
                 return Ok(attempt);
@@ -86,7 +85,7 @@ fn from_file(stream: &TcpStream, file: &OpenFile, span: Span, piece: usize) -> i
 /// A batch of what is made on the spot.
 fn from_nowhere(
     mut stream: &TcpStream,
-    rest: &Rest,
+    rest: &StreamedBody,
     piece: usize,
     scratch: &mut Scratch,
 ) -> io::Result<Attempt> {
@@ -101,7 +100,7 @@ fn from_nowhere(
 fn together(
     mut stream: &TcpStream,
     send: &mut dyn Buffer,
-    rest: &mut Rest,
+    rest: &mut StreamedBody,
     scratch: &mut Scratch,
 ) -> io::Result<Attempt> {
     let body = &mut scratch.bytes[..rest.span.length as usize];

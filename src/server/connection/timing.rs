@@ -8,6 +8,7 @@ use crate::{
         close_reason::{CloseKind, CloseReason, Deadline, EvictionReason},
         event_loop::{Key, Shared},
         policy::{AckProgress, Seen, Waiting},
+        protocol::Protocol,
     },
     sys,
     timers::{TimerId, Wheel},
@@ -46,9 +47,9 @@ impl Connection {
     /// an answer is sent, that is not the peer's doing.
     pub(super) fn note_message(&mut self, shared: &Shared) {
         if shared.policy.times.for_messages() {
-            let begun = self.receive.readable() > 0 || self.dialog.is_within_message();
-            let is_awaited = self.intake == Intake::Open && self.dialog.over().is_none();
-            let incomplete = begun && is_awaited && self.dialog.rest_bytes() == 0;
+            let begun = self.receive.readable() > 0 || self.conversation.is_within_message();
+            let is_awaited = self.intake == Intake::Open && self.conversation.end().is_none();
+            let incomplete = begun && is_awaited && self.conversation.streamed_bytes() == 0;
             let begun = || Partial { since_ns: sys::monotonic_ns(), spared_at: None };
             self.partial = incomplete.then(|| self.partial.unwrap_or_else(begun));
         }

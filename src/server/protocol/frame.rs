@@ -1,6 +1,9 @@
 //! Frames in, frames out: the answer has the length that the request asks for.
 
-use super::{BATCH_BYTES, Batch, Scratch};
+use super::{
+    interface::{Batch, Protocol},
+    scratch::{BATCH_BYTES, Scratch},
+};
 use crate::{
     buffer::Buffer,
     codec::{
@@ -12,19 +15,21 @@ use crate::{
 
 /// One connection's frames.
 #[derive(Debug)]
-pub(in crate::server) struct Frames {
+pub(in crate::server) struct Frame {
     /// The longest request, in bytes.
     limit: usize,
     /// What remains of an answer that is longer than a batch.
     pending: Option<Answer>,
 }
 
-impl Frames {
+impl Frame {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, pending: None }
     }
+}
 
-    pub(super) fn answer(
+impl Protocol for Frame {
+    fn answer(
         &mut self,
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
