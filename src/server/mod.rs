@@ -10,13 +10,18 @@
 mod accept;
 mod admin;
 mod close_reason;
+mod common;
 mod connection;
+mod context;
 mod counters;
 mod event_loop;
 mod journal;
 mod policy;
 mod protocol;
+mod shutdown;
 mod thread_model;
+mod timers;
+mod transport;
 
 use std::{
     io,
@@ -35,9 +40,7 @@ use nix::sys::{
 pub use close_reason::{CloseKind, EvictionReason};
 
 use self::{
-    accept::Acceptor,
-    admin::Admin,
-    event_loop::{Common, ShutdownSignals},
+    accept::Acceptor, admin::Admin, common::Common, protocol::Site, shutdown::ShutdownSignals,
     thread_model::ThreadModel,
 };
 use crate::{
@@ -125,7 +128,7 @@ impl Server {
         limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
-            protocol::Site::open(Some(path), 1).map_err(cannot)?;
+            Site::open(Some(path), 1).map_err(cannot)?;
         }
         let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
         let service = acceptors[0].address()?;
@@ -172,7 +175,7 @@ impl Server {
         let signals = Signals::block()?;
         thread::scope(|scope| {
             if let Some(admin) = &admin {
-                let end = shutdown.end();
+                let end = shutdown.stop_event();
                 thread::Builder::new()
                     .name("admin".to_owned())
                     .spawn_scoped(scope, move || admin.serve(end))?;
