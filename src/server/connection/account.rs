@@ -105,7 +105,7 @@ impl Account {
     /// # Errors
     /// When the kernel says that the connection is broken.
     pub(super) fn ask(&mut self, channel: &Channel, context: &Context) -> Result<AckProgress, CloseReason> {
-        let info = channel.transport().info().map_err(|error| CloseKind::from_error(&error))?;
+        let info = channel.socket().transport().info().map_err(|error| CloseKind::from_error(&error))?;
         self.acknowledge(info.bytes_acked, &context.counters);
         Ok(AckProgress::new(&info, sys::monotonic_ns(), context.jiffy_ns))
     }

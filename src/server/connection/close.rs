@@ -58,7 +58,7 @@ impl Closing {
             return Err(CloseKind::Completed.into());
         }
         // It fails when the peer is gone; epoll says so, too.
-        let _ = exchange.channel().transport().shutdown(Shutdown::Write);
+        let _ = exchange.channel().socket().transport().shutdown(Shutdown::Write);
         self.has_begun = true;
         Ok(true)
     }
@@ -66,7 +66,7 @@ impl Closing {
     /// Plans the first look, once our side is closed.
     pub(super) fn keep(&mut self, channel: &Channel, timers: &mut Timers) {
         if self.has_begun && self.timer.is_none() {
-            self.look_again(channel.unacknowledged_bytes(), 0, channel.token(), timers);
+            self.look_again(channel.socket().unacknowledged_bytes(), 0, channel.socket().token(), timers);
         }
     }
 
@@ -75,12 +75,12 @@ impl Closing {
     /// # Errors
     /// The end of the connection, where the peer has had all and the time to say more, or has taken nothing for too long.
     pub(super) fn timer_fired(&mut self, channel: &Channel, timers: &mut Timers) -> Result<(), CloseReason> {
-        let held = channel.unacknowledged_bytes();
+        let held = channel.socket().unacknowledged_bytes();
         let stalled = if held < self.held { 0 } else { self.stalled + 1 };
         if held == 0 || stalled > MOST_STALLED {
             return Err(CloseKind::Completed.into());
         }
-        self.look_again(held, stalled, channel.token(), timers);
+        self.look_again(held, stalled, channel.socket().token(), timers);
         Ok(())
     }
 
@@ -105,8 +105,9 @@ impl Closing {
         context: &mut Context,
     ) -> bool {
         let CloseReason::Late(deadline) = end else { return false };
-        let has_all =
-            |exchange: &Exchange| exchange.unsent() == 0 && exchange.channel().unacknowledged_bytes() == 0;
+        let has_all = |exchange: &Exchange| {
+            exchange.unsent() == 0 && exchange.channel().socket().unacknowledged_bytes() == 0
+        };
         let is_answered = deadline.reason == EvictionReason::MessageTimeout
             && has_all(exchange)
             && exchange.send_timeout_answer(context);
@@ -132,9 +133,9 @@ impl Closing {
             }
             CloseReason::Ended(kind) => return context.counters.ended.of(kind).add(1),
         };
-        let kernel_queued = channel.transport().unacknowledged_bytes().unwrap_or(0);
+        let kernel_queued = channel.socket().transport().unacknowledged_bytes().unwrap_or(0);
         if context.policy.evict_by == EvictBy::Rst {
-            channel.transport().reset_on_close();
+            channel.socket().transport().reset_on_close();
         }
         record(reason, timer, kernel_queued, channel, context);
     }
@@ -158,7 +159,7 @@ fn record(
     context.journal.record(Eviction {
         at_ns: sys::monotonic_ns(),
         reason,
-        peer_port: channel.peer_port(),
+        peer_port: channel.socket().peer_port(),
         timer,
         send_buffered: channel.outbound().buffered(),
         kernel_queued,

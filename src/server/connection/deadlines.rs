@@ -59,7 +59,7 @@ pub(super) struct Situation<'a> {
 impl Situation<'_> {
     /// Whether bytes of the peer are there that the server has not come to: that it is late is not the peer's doing.
     fn awaits_its_turn(&self) -> bool {
-        let is_unread = || self.channel.transport().unread_bytes().is_ok_and(|bytes| bytes > 0);
+        let is_unread = || self.channel.socket().transport().unread_bytes().is_ok_and(|bytes| bytes > 0);
         self.is_queued || (self.channel.inbound().is_open() && is_unread())
     }
 
@@ -206,13 +206,13 @@ impl Deadlines {
         }
         let is_late = is_due(deadline, EvictionReason::MessageTimeout);
         if is_late && at.awaits_its_turn() && self.spare(at.received()) {
-            self.arm(now_ns + TURN_NS, at.channel.token(), timers);
+            self.arm(now_ns + TURN_NS, at.channel.socket().token(), timers);
             return Ok(());
         }
         match deadline {
             Some(deadline) if timers.is_due(deadline.at_ns, now_ns) => Err(CloseReason::Late(deadline)),
             Some(deadline) => {
-                self.arm(deadline.look_at_ns(now_ns), at.channel.token(), timers);
+                self.arm(deadline.look_at_ns(now_ns), at.channel.socket().token(), timers);
                 Ok(())
             }
             None => Ok(()),
@@ -256,8 +256,12 @@ impl Deadlines {
     /// What the kernel holds for the peer waits, too: who is slow to take the last of an answer is not idle before all of it
     /// was acknowledged.
     fn note_kernel_progress(&mut self, at: &mut Situation<'_>, context: &Context) -> Result<(), CloseReason> {
-        let held =
-            at.channel.transport().unacknowledged_bytes().map_err(|error| CloseKind::from_error(&error))?;
+        let held = at
+            .channel
+            .socket()
+            .transport()
+            .unacknowledged_bytes()
+            .map_err(|error| CloseKind::from_error(&error))?;
         if held > 0 {
             self.kernel_held = true;
             self.active_ns = sys::monotonic_ns();

@@ -127,7 +127,7 @@ impl Exchange {
     /// Whether a close can take nothing away from a peer to which all is sent: it says no more, or it was let go while it
     /// waited for nothing. A request that crosses the close resets the connection, and what the kernel holds is lost.
     fn may_close(&self, kind: CloseKind) -> bool {
-        let has_all = || kind != CloseKind::Shutdown || self.channel.unacknowledged_bytes() == 0;
+        let has_all = || kind != CloseKind::Shutdown || self.channel.socket().unacknowledged_bytes() == 0;
         kind == CloseKind::PeerClosed || (self.channel.inbound().is_open() && has_all())
     }
 
@@ -144,7 +144,7 @@ impl Exchange {
             return false;
         }
         context.counters.writes.add(1);
-        let is_sent = self.channel.transport().send(answer).is_ok_and(|taken| taken == answer.len());
+        let is_sent = self.channel.socket().transport().send(answer).is_ok_and(|taken| taken == answer.len());
         if is_sent {
             self.conversation.give_up();
             self.channel.discard_received();

@@ -27,6 +27,8 @@ pub(super) struct Inbound {
     last_read: u32,
     input: Input,
     intake: Intake,
+    /// It has no memory yet.
+    is_unallocated: bool,
 }
 
 /// What is known of the bytes from the peer.
@@ -65,17 +67,29 @@ pub(super) enum Received {
 impl Inbound {
     /// Without memory for a receive buffer.
     pub(super) fn unallocated() -> Self {
-        Self { buffer: Box::new(Nothing), last_read: 0, input: Input::Awaited, intake: Intake::Open }
+        Self {
+            buffer: Box::new(Nothing),
+            last_read: 0,
+            input: Input::Awaited,
+            intake: Intake::Open,
+            is_unallocated: true,
+        }
+    }
+
+    pub(super) fn is_unallocated(&self) -> bool {
+        self.is_unallocated
     }
 
     pub(super) fn allocate(&mut self, policy: &Policy) {
         let layout = Layout { limit: policy.receive_limit, ..policy.layout };
         self.buffer = buffer::make_with(policy.buffer, layout);
+        self.is_unallocated = false;
     }
 
     /// Gives the receive buffer back; nothing may wait in it.
     pub(super) fn free(&mut self) {
         self.buffer = Box::new(Nothing);
+        self.is_unallocated = true;
     }
 
     pub(super) fn buffer(&self) -> &dyn Buffer {

@@ -18,6 +18,7 @@ mod exchange;
 mod inbound;
 mod outbound;
 mod send_attempt;
+mod socket;
 
 use std::net::Shutdown;
 
@@ -137,7 +138,7 @@ impl Connection {
 
     /// Which of its timers has fired while a thread had the connection for itself.
     pub(super) fn missed_timer(&self, timers: &Timers) -> Option<TimerEvent> {
-        let token = self.exchange.channel().token();
+        let token = self.exchange.channel().socket().token();
         if self.closing.has_missed(timers) {
             return Some(TimerEvent::Linger(token));
         }
@@ -152,7 +153,7 @@ impl Connection {
         self.closing.keep(channel, timers);
         if self.deadlines.are_kept(&context.policy) {
             let has_unsent = self.exchange.unsent() > 0;
-            self.deadlines.keep(channel.token(), has_unsent, &context.policy, timers);
+            self.deadlines.keep(channel.socket().token(), has_unsent, &context.policy, timers);
         }
         self.account.notice_slack(&context.policy)
     }
@@ -174,14 +175,14 @@ impl Connection {
         self.deadlines.cancel(timers);
         self.closing.cancel(timers);
         let channel = self.exchange.channel();
-        if let Ok(info) = channel.transport().info() {
+        if let Ok(info) = channel.socket().transport().info() {
             self.account.acknowledge(info.bytes_acked, &context.counters);
         }
         self.closing.note(end, channel, context);
         // The others hold the socket too: all but the end of the peer's stream would pass them by.
         if context.policy.is_shared() && end != CloseReason::Ended(CloseKind::PeerClosed) {
             // It fails when one of them was first.
-            let _ = channel.transport().shutdown(Shutdown::Both);
+            let _ = channel.socket().transport().shutdown(Shutdown::Both);
         }
         self.account.close(channel, context)
     }
@@ -287,11 +288,11 @@ impl Connection {
             _ => self.exchange.peer_close_kind(),
         };
         let channel = self.exchange.channel();
-        if let Some(error) = channel.transport().take_error() {
+        if let Some(error) = channel.socket().transport().take_error() {
             return CloseKind::from_error(&error).into();
         }
         // The end of the peer's stream has come: there is no more than this.
-        channel.discard_unread(context);
+        channel.socket().discard_unread(context);
         closed.into()
     }
 }
