@@ -52,8 +52,10 @@ use crate::{
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is none.
-    #[error("`{0}` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0")]
+    /// The address could not be parsed.
+    #[error(
+        "`{0}` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+    )]
     Address(String),
     /// Options that are impossible together.
     #[error("--{0} {1}")]
@@ -75,7 +77,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// Something else that the kernel refused.
-    #[error("the server cannot go on: {0}")]
+    #[error("the server stopped because of a system error: {0}")]
     Kernel(#[from] io::Error),
 }
 
@@ -255,7 +257,7 @@ mod tests {
     fn an_invalid_address_is_refused_with_the_remedy() {
         assert_eq!(
             refused("8080"),
-            "`8080` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+            "`8080` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
         );
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
