@@ -1,11 +1,14 @@
 //! The reference server: an epoll loop that keeps its limits, counts what it does, and says whom it evicted and why.
 //!
 //! ```text
-//!   epoll ─→ connection ─ read ─→ receive buffer ─→ messages ─→ send buffer ─ write ─→ peer
-//!              ↑    ↑                                              │  │
-//!   wheel ─────┘    └── EPOLLOUT, only while something waits ──────┘  └─→ over the limit: evicted
+//!   epoll ─→ connection ─ receive ─→ inbound ─→ protocol ─→ outbound ─ send ─→ peer
+//!               ↑  ↑                                          │  │
+//!   timers ─────┘  └── EPOLLOUT, only while something waits ──┘  └─→ over the limit: evicted
 //! ```
-//! One read and one write for a small request; the rest of this module is about peers that misbehave.
+//! One receive and one send for a small request; the rest of this module is about peers that misbehave.
+//!
+//! From the top down: the thread models run event loops, an event loop owns its acceptor and its connections, a connection
+//! knows the context of its thread, and a protocol knows two buffers. Nothing looks up.
 
 mod accept;
 mod admin;

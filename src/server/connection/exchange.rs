@@ -62,6 +62,8 @@ impl Exchange {
         context.counters.rejected.add(batch.rejected);
         if batch.messages > 0 {
             context.counters.messages.add(batch.messages);
+            // The buffer counts what is appended to it.
+            context.counters.appended.add(batch.prepended as u64);
             if context.policy.work_ns > 0 {
                 burn(context.policy.work_ns.saturating_mul(batch.messages));
             }

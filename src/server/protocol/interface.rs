@@ -14,6 +14,8 @@ pub(in crate::server) struct Batch {
     pub(in crate::server) more: bool,
     /// Bytes put into the send buffer.
     pub(in crate::server) appended: usize,
+    /// Those of them that were put in front.
+    pub(in crate::server) prepended: usize,
 }
 
 /// Nothing more will be answered: how to close the connection once everything is sent.
