@@ -41,12 +41,12 @@ enum Slack {
 impl Account {
     /// Brings the sums up to date.
     pub(super) fn update(&mut self, channel: &Channel, counters: &Counters) {
-        let (receive, send) = (channel.inbound().buffer(), channel.outbound().buffer());
-        let (sent, received) = (send.work(), receive.work());
+        let (inbound, outbound) = (channel.inbound().buffer(), channel.outbound().buffer());
+        let (sent, received) = (outbound.work(), inbound.work());
         let now = Self {
-            send: send.readable(),
-            receive: receive.readable(),
-            footprint: send.footprint() + receive.footprint(),
+            send: outbound.readable(),
+            receive: inbound.readable(),
+            footprint: outbound.footprint() + inbound.footprint(),
             appended: sent.appended + received.appended,
             moved: sent.moved + received.moved,
             acked: self.acked,

@@ -4,7 +4,7 @@ use std::net::Shutdown;
 
 use super::{
     inbound::{Inbound, Received},
-    outbound::{Outbound, Sent},
+    outbound::{Outbound, Sent, asks_again},
     socket::{Socket, mode},
 };
 use crate::{
@@ -123,15 +123,10 @@ impl Channel {
             self.outbound.end_waiting();
         }
         let policy = &context.policy;
-        let is_asked = self.outbound.asks_again(
-            sent,
-            mode(self.inbound.is_open(), policy),
-            self.inbound.is_open(),
-            policy,
-        );
-        let is_streamed = body.is_none_or(|body| body.span.length == 0);
+        let is_asked = asks_again(sent, mode(self.inbound.is_open(), policy), self.inbound.is_open(), policy);
+        let is_body_sent = body.is_none_or(|body| body.span.length == 0);
         let is_resumed =
-            self.inbound.is_paused() && is_streamed && policy.below_low_water(self.outbound.buffered());
+            self.inbound.is_paused() && is_body_sent && policy.below_low_water(self.outbound.buffered());
         if is_resumed {
             self.inbound.resume();
         }

@@ -125,22 +125,58 @@ impl Outbound {
         }
         Ok((Sent::Enough, total))
     }
+}
 
-    /// Must epoll be asked anew, after a send that it made possible? `mode` is how the connection is watched, `is_open`
-    /// whether requests are read.
-    pub(super) fn asks_again(&self, sent: Sent, mode: Mode, is_open: bool, policy: &Policy) -> bool {
-        if policy.lost_wakeup && sent == Sent::Enough {
-            return false;
-        }
-        let eager = policy.write_interest == WriteInterest::Eager;
-        match mode {
-            // Readiness goes on by itself until it is no longer asked for.
-            Mode::Level => sent == Sent::All && !eager,
-            // Every change is reported by itself, but to ask is to be told of the end of the stream once more.
-            _ if eager || !is_open => sent == Sent::Enough,
-            // Another chance is asked for, and comes at once if the kernel has room already. One that is no longer
-            // awaited may come: nobody listens.
-            _ => sent != Sent::All,
-        }
+/// Must epoll be asked anew, after a send that it made possible? `mode` is how the connection is watched, `is_open`
+/// whether requests are read.
+pub(super) fn asks_again(sent: Sent, mode: Mode, is_open: bool, policy: &Policy) -> bool {
+    if policy.lost_wakeup && sent == Sent::Enough {
+        return false;
+    }
+    let eager = policy.write_interest == WriteInterest::Eager;
+    match mode {
+        // Readiness goes on by itself until it is no longer asked for.
+        Mode::Level => sent == Sent::All && !eager,
+        // Every change is reported by itself, but to ask is to be told of the end of the stream once more.
+        _ if eager || !is_open => sent == Sent::Enough,
+        // Another chance is asked for, and comes at once if the kernel has room already. One that is no longer
+        // awaited may come: nobody listens.
+        _ => sent != Sent::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::ServerOptions;
+
+    /// For a send that got that far: as epoll level-triggers, as it reports edges, and as it does when no more is read.
+    fn asks(sent: Sent, policy: &Policy) -> [bool; 3] {
+        [(Mode::Level, true), (Mode::Edge, true), (Mode::Edge, false)]
+            .map(|(mode, is_open)| asks_again(sent, mode, is_open, policy))
+    }
+
+    #[test]
+    fn epoll_is_asked_anew_only_where_it_would_not_report_by_itself() {
+        let policy = Policy::new(&ServerOptions::default());
+        assert_eq!(asks(Sent::All, &policy), [true, false, false]);
+        assert_eq!(asks(Sent::Full, &policy), [false, true, false]);
+        assert_eq!(asks(Sent::Enough, &policy), [false, true, true]);
+    }
+
+    #[test]
+    fn an_eager_registration_changes_only_for_another_chance() {
+        let eager = ServerOptions { write_interest: WriteInterest::Eager, ..ServerOptions::default() };
+        let policy = Policy::new(&eager);
+        assert_eq!(asks(Sent::All, &policy), [false; 3]);
+        assert_eq!(asks(Sent::Full, &policy), [false; 3]);
+        assert_eq!(asks(Sent::Enough, &policy), [false, true, true]);
+    }
+
+    #[test]
+    fn a_lost_wakeup_is_never_asked_for() {
+        let policy = Policy::new(&ServerOptions { lost_wakeup: true, ..ServerOptions::default() });
+        assert_eq!(asks(Sent::Enough, &policy), [false; 3]);
+        assert_eq!(asks(Sent::Full, &policy), [false, true, false]);
     }
 }
