@@ -59,6 +59,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "bad-neighbors",
     "shrink",
     "shift-rule",
+    "prepend-space",
     "dispatch",
     "ramp",
     "gate",

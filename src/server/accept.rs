@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     os::fd::{AsFd, AsRawFd, BorrowedFd},
 };
 
@@ -16,6 +16,7 @@ use nix::{
     },
 };
 
+use super::transport::Transport;
 use crate::{
     profile::ServerOptions,
     sys,
@@ -36,8 +37,8 @@ pub(super) struct Acceptor {
 /// What one call of accept(2) gave.
 #[derive(Debug)]
 pub(super) enum Accepted {
-    /// A connection, not blocking.
-    Connection(TcpStream, SocketAddr),
+    /// A connection, and the address of its peer.
+    Connection(Transport, SocketAddr),
     /// No connection waits.
     NoneWaiting,
     /// A connection was closed at once: no descriptor is left.
@@ -92,8 +93,8 @@ impl Acceptor {
 
     pub(super) fn accept(&mut self) -> Accepted {
         match self.listener.accept() {
-            Ok((stream, peer)) if stream.set_nonblocking(true).is_ok() => Accepted::Connection(stream, peer),
-            Ok(_) => Accepted::Refused,
+            Ok((stream, peer)) => Transport::new(stream)
+                .map_or(Accepted::Refused, |transport| Accepted::Connection(transport, peer)),
             Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
                 Errno::EMFILE | Errno::ENFILE => self.refuse(),
                 Errno::ENOBUFS | Errno::ENOMEM => Accepted::Stuck,
@@ -143,6 +144,8 @@ fn spare() -> Option<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use nix::sys::socket::getsockopt;
 
     use super::*;
@@ -153,12 +156,12 @@ mod tests {
         let mut acceptor = Acceptor::open("127.0.0.1:0".parse().unwrap(), &options).unwrap();
         assert!(matches!(acceptor.accept(), Accepted::NoneWaiting));
         let client = TcpStream::connect(acceptor.address().unwrap()).unwrap();
-        let Accepted::Connection(stream, peer) = acceptor.accept() else { panic!("a connection waits") };
+        let Accepted::Connection(transport, peer) = acceptor.accept() else { panic!("a connection waits") };
         assert_eq!(peer, client.local_addr().unwrap());
-        assert!(stream.nodelay().unwrap());
-        assert_eq!(getsockopt(&stream, sockopt::SndBuf).unwrap(), 100_000, "Linux doubles it");
-        assert_eq!(getsockopt(&stream, sockopt::TcpUserTimeout).unwrap(), 1_500);
-        let would_block = io::Read::read(&mut &stream, &mut [0]).unwrap_err();
+        assert!(getsockopt(&transport, sockopt::TcpNoDelay).unwrap());
+        assert_eq!(getsockopt(&transport, sockopt::SndBuf).unwrap(), 100_000, "Linux doubles it");
+        assert_eq!(getsockopt(&transport, sockopt::TcpUserTimeout).unwrap(), 1_500);
+        let would_block = transport.receive(&mut [0]).unwrap_err();
         assert_eq!(would_block.kind(), io::ErrorKind::WouldBlock);
     }
 }

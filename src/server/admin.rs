@@ -2,7 +2,7 @@
 //! reads slowly delays nobody.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd,
     sync::Arc,
@@ -14,7 +14,7 @@ use nix::{
     sys::eventfd::EventFd,
 };
 
-use super::{counters::Counters, eviction::Journal};
+use super::{counters::Counters, journal::Journal, transport::Transport};
 use crate::sys;
 
 /// A client that neither sends nor reads anything for this long is closed.
@@ -35,7 +35,7 @@ pub(super) struct Admin {
 
 /// A client of the admin listener.
 struct AdminClient {
-    stream: TcpStream,
+    transport: Transport,
     phase: Phase,
     /// When it is closed, unless it does something before; in nanoseconds of the monotonic clock.
     until_ns: u64,
@@ -51,8 +51,8 @@ enum Phase {
 
 impl AdminClient {
     fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        Ok(Self { stream, phase: Phase::Asking(Vec::new()), until_ns: until_ns() })
+        let transport = Transport::new(stream)?;
+        Ok(Self { transport, phase: Phase::Asking(Vec::new()), until_ns: until_ns() })
     }
 
     fn awaits(&self) -> PollFlags {
@@ -70,7 +70,7 @@ impl AdminClient {
         match &mut self.phase {
             Phase::Asking(request) => {
                 let mut piece = [0; 1024];
-                let count = self.stream.read(&mut piece)?;
+                let count = self.transport.receive(&mut piece)?;
                 request.extend_from_slice(&piece[..count]);
                 if count == 0 || request.len() > LONGEST_REQUEST {
                     return Err(ErrorKind::InvalidData.into());
@@ -81,7 +81,7 @@ impl AdminClient {
                 }
             }
             Phase::Answered(answer, taken) => {
-                *taken += self.stream.write(&answer[*taken..])?;
+                *taken += self.transport.send(&answer[*taken..])?;
                 if *taken == answer.len() {
                     return Err(ErrorKind::WriteZero.into());
                 }
@@ -143,7 +143,7 @@ impl Admin {
     /// ready.
     fn wait(&self, stop: &EventFd, clients: &[AdminClient]) -> io::Result<Vec<bool>> {
         let listeners = [stop.as_fd(), self.listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        let streams = clients.iter().map(|client| PollFd::new(client.stream.as_fd(), client.awaits()));
+        let streams = clients.iter().map(|client| PollFd::new(client.transport.as_fd(), client.awaits()));
         let mut watched: Vec<PollFd<'_>> = listeners.into_iter().chain(streams).collect();
         let soonest_ns = clients.iter().map(|client| client.until_ns).min();
         let timeout = soonest_ns.map_or(PollTimeout::NONE, |until_ns| {

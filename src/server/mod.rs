@@ -1,22 +1,30 @@
 //! The reference server: an epoll loop that keeps its limits, counts what it does, and says whom it evicted and why.
 //!
 //! ```text
-//!   epoll ─→ connection ─ read ─→ receive buffer ─→ messages ─→ send buffer ─ write ─→ peer
-//!              ↑    ↑                                              │  │
-//!   wheel ─────┘    └── EPOLLOUT, only while something waits ──────┘  └─→ over the limit: evicted
+//!   epoll ─→ connection ─ receive ─→ inbound ─→ protocol ─→ outbound ─ send ─→ peer
+//!               ↑  ↑                                          │  │
+//!   timers ─────┘  └── EPOLLOUT, only while something waits ──┘  └─→ over the limit: evicted
 //! ```
-//! One read and one write for a small request; the rest of this module is about peers that misbehave.
+//! One receive and one send for a small request; the rest of this module is about peers that misbehave.
+//!
+//! From the top down: the thread models run event loops, an event loop owns its acceptor and its connections, a connection
+//! knows the context of its thread, and a protocol knows two buffers. Nothing looks up.
 
 mod accept;
 mod admin;
+mod close_reason;
+mod common;
 mod connection;
+mod context;
 mod counters;
 mod event_loop;
-mod eviction;
-mod http;
-mod messages;
+mod journal;
 mod policy;
+mod protocol;
+mod shutdown;
 mod thread_model;
+mod timers;
+mod transport;
 
 use std::{
     io,
@@ -32,12 +40,10 @@ use nix::sys::{
     signalfd::{SfdFlags, SignalFd},
 };
 
-pub use eviction::{CloseKind, EvictionReason};
+pub use close_reason::{CloseKind, EvictionReason};
 
 use self::{
-    accept::Acceptor,
-    admin::Admin,
-    event_loop::{Common, ShutdownSignals},
+    accept::Acceptor, admin::Admin, common::Common, protocol::Site, shutdown::ShutdownSignals,
     thread_model::ThreadModel,
 };
 use crate::{
@@ -49,8 +55,10 @@ use crate::{
 /// Why the server cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is none.
-    #[error("`{0}` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0")]
+    /// The address could not be parsed.
+    #[error(
+        "`{0}` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+    )]
     Address(String),
     /// Options that are impossible together.
     #[error("--{0} {1}")]
@@ -72,7 +80,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// Something else that the kernel refused.
-    #[error("the server cannot go on: {0}")]
+    #[error("the server stopped because of a system error: {0}")]
     Kernel(#[from] io::Error),
 }
 
@@ -125,7 +133,7 @@ impl Server {
         limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
-            http::Site::open(Some(path), 1).map_err(cannot)?;
+            Site::open(Some(path), 1).map_err(cannot)?;
         }
         let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
         let service = acceptors[0].address()?;
@@ -172,7 +180,7 @@ impl Server {
         let signals = Signals::block()?;
         thread::scope(|scope| {
             if let Some(admin) = &admin {
-                let end = shutdown.end();
+                let end = shutdown.stop_event();
                 thread::Builder::new()
                     .name("admin".to_owned())
                     .spawn_scoped(scope, move || admin.serve(end))?;
@@ -252,7 +260,7 @@ mod tests {
     fn an_invalid_address_is_refused_with_the_remedy() {
         assert_eq!(
             refused("8080"),
-            "`8080` is no address to listen on; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+            "`8080` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
         );
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();

@@ -1,7 +1,18 @@
 //! Memory that connections no longer need: given back when they have been quiet for a while.
 
-use super::{EventLoop, Key};
-use crate::{reactor::Token, server::policy::LARGE_BYTES, sys, timers::TimerId};
+use std::mem;
+
+use crate::{
+    reactor::{Slots, Token},
+    server::{
+        connection::Connection,
+        context::Context,
+        policy::LARGE_BYTES,
+        timers::{TimerEvent, Timers},
+    },
+    sys,
+    timers::TimerId,
+};
 
 /// How long a connection that has drained may keep memory, in nanoseconds: half of it at least, all of it at most.
 const RECLAIM_NS: u64 = 50_000_000;
@@ -11,58 +22,55 @@ const RECLAIM_NS: u64 = 50_000_000;
 pub(super) struct MemoryReclaimer {
     timer: Option<TimerId>,
     /// Drained connections that are still large.
-    pub(super) large: Vec<Token>,
+    large: Vec<Token>,
     /// Bytes freed since the heap was trimmed.
     freed: usize,
 }
 
-impl EventLoop {
-    /// The heap has got something back.
-    pub(super) fn freed(&mut self, bytes: usize) {
-        self.reclaimer.freed += bytes;
-        if self.reclaimer.freed > LARGE_BYTES {
-            self.reclaim_later();
-        }
+impl MemoryReclaimer {
+    /// A connection has drained and is still large.
+    pub(super) fn add(&mut self, token: Token, timers: &mut Timers) {
+        self.large.push(token);
+        self.plan(timers);
     }
 
-    pub(super) fn reclaim_later(&mut self) {
-        let timers = &mut self.timers;
-        self.reclaimer
-            .timer
-            .get_or_insert_with(|| timers.arm(sys::monotonic_ns() + RECLAIM_NS, Key::Reclaim));
+    /// The heap has got something back.
+    pub(super) fn freed(&mut self, bytes: usize, timers: &mut Timers) {
+        self.freed += bytes;
+        if self.freed > LARGE_BYTES {
+            self.plan(timers);
+        }
     }
 
     /// Shrinks the large connections that have been quiet since the last look, and gives freed memory back: `free`
     /// alone returns only what lies at the end of the heap.
-    pub(super) fn reclaim_memory(&mut self) {
-        self.reclaimer.timer = None;
-        let large = std::mem::take(&mut self.reclaimer.large);
-        for token in large {
-            let Some(connection) = self.connections.entry(token) else {
+    pub(super) fn timer_fired(
+        &mut self,
+        connections: &mut Slots<Box<Connection>>,
+        context: &Context,
+        timers: &mut Timers,
+    ) {
+        self.timer = None;
+        for token in mem::take(&mut self.large) {
+            match connections.entry(token).map(|connection| connection.reclaim(context)) {
+                Some(Some(freed)) => self.freed += freed,
+                Some(None) => self.large.push(token),
                 // Another thread has it: it is not quiet.
-                if self.connections.is_alive(token) {
-                    self.reclaimer.large.push(token);
-                }
-                continue;
-            };
-            if !connection.is_drained() {
-                connection.reclaim = None;
-            } else if connection.reclaim == Some(true) {
-                connection.reclaim = Some(false);
-                self.reclaimer.large.push(token);
-            } else {
-                let before = connection.footprint();
-                connection.reclaim = None;
-                connection.shrink(&self.shared);
-                self.reclaimer.freed += before.saturating_sub(connection.footprint());
+                None if connections.is_alive(token) => self.large.push(token),
+                None => {}
             }
         }
-        if self.reclaimer.freed > LARGE_BYTES {
-            self.reclaimer.freed = 0;
+        if self.freed > LARGE_BYTES {
+            self.freed = 0;
             sys::trim_heap();
         }
-        if !self.reclaimer.large.is_empty() {
-            self.reclaim_later();
+        if !self.large.is_empty() {
+            self.plan(timers);
         }
+    }
+
+    fn plan(&mut self, timers: &mut Timers) {
+        let arm = || timers.arm(sys::monotonic_ns() + RECLAIM_NS, TimerEvent::ReclaimMemory);
+        self.timer.get_or_insert_with(arm);
     }
 }

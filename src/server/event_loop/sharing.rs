@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    net::TcpStream,
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
@@ -12,26 +11,29 @@ use std::{
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::{EventLoop, SHARED_SOCKETS};
-use crate::reactor::{Interest, Mode};
+use super::tokens::SHARED_SOCKETS;
+use crate::{
+    reactor::{Interest, Mode},
+    server::{context::Context, transport::Transport},
+};
 
 /// Sends sockets to another loop.
 pub(super) struct SharedSocketSender {
     wakeup: Arc<EventFd>,
-    streams: Sender<(TcpStream, u16)>,
+    sockets: Sender<(Transport, u16)>,
 }
 
 /// Receives sockets of another loop.
 pub(super) struct SharedSocketReceiver {
     wakeup: Arc<EventFd>,
-    streams: Receiver<(TcpStream, u16)>,
+    sockets: Receiver<(Transport, u16)>,
 }
 
 impl SharedSocketSender {
     /// Without a descriptor, or when the other loop has ended, the socket is not shared.
-    pub(super) fn send(&self, stream: &TcpStream, peer_port: u16) {
-        if let Ok(stream) = stream.try_clone()
-            && self.streams.send((stream, peer_port)).is_ok()
+    pub(super) fn send(&self, transport: &Transport, peer_port: u16) {
+        if let Ok(transport) = transport.duplicate()
+            && self.sockets.send((transport, peer_port)).is_ok()
         {
             // It fails only when the counter is full: then the other loop wakes up anyway.
             let _ = self.wakeup.write(1);
@@ -39,25 +41,24 @@ impl SharedSocketSender {
     }
 }
 
-impl EventLoop {
-    /// From now on `other` gets every connection that is accepted here.
-    pub(in crate::server) fn share_sockets_with(&mut self, other: &mut Self) -> io::Result<()> {
+impl SharedSocketReceiver {
+    /// A receiver for the loop of this context, which is woken up by it, and what sends to it.
+    ///
+    /// # Errors
+    /// When the kernel has no descriptor or no watch left.
+    pub(super) fn new(context: &Context) -> io::Result<(SharedSocketSender, Self)> {
         let wakeup = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let (sender, receiver) = channel();
-        other.shared.reactor.add(&*wakeup, SHARED_SOCKETS, Interest::READ, Mode::Edge)?;
-        other.shared.counters.controls.add(1);
-        other.shared_sockets = Some(SharedSocketReceiver { wakeup: Arc::clone(&wakeup), streams: receiver });
-        self.socket_senders.push(SharedSocketSender { wakeup, streams: sender });
-        Ok(())
+        context.reactor.add(&*wakeup, SHARED_SOCKETS, Interest::READ, Mode::Edge)?;
+        context.counters.controls.add(1);
+        let (sender, sockets) = channel();
+        let sender = SharedSocketSender { wakeup: Arc::clone(&wakeup), sockets: sender };
+        Ok((sender, Self { wakeup, sockets }))
     }
 
-    pub(super) fn adopt_sockets(&mut self) {
-        let Some(shared_sockets) = &self.shared_sockets else { return };
-        // Read before the queue: what comes later wakes it up again.
-        let _ = shared_sockets.wakeup.read();
-        let streams: Vec<_> = shared_sockets.streams.try_iter().collect();
-        for (stream, peer_port) in streams {
-            self.add_connection(stream, peer_port);
-        }
+    /// The sockets that have come, with the ports of their peers.
+    pub(super) fn receive(&self) -> Vec<(Transport, u16)> {
+        // Read before the queue: what comes later wakes the loop up again.
+        let _ = self.wakeup.read();
+        self.sockets.try_iter().collect()
     }
 }

@@ -9,13 +9,15 @@ use std::{
 
 use nix::sys::signalfd::SignalFd;
 
-use super::{Common, EventLoop, Key, SPILL_BYTES, Shared, TURNS};
 use crate::{
     reactor::{Ready, Token},
     server::{
+        close_reason::CloseReason,
+        common::Common,
         connection::{Connection, Next},
+        context::Context,
         counters::Counters,
-        eviction::CloseReason,
+        event_loop::EventLoop,
     },
 };
 
@@ -23,7 +25,7 @@ use crate::{
 pub(in crate::server) struct Pool {
     event_loop: Mutex<EventLoop>,
     common: Common,
-    per_thread: Vec<Shared>,
+    per_thread: Vec<Context>,
 }
 
 /// One thread of it.
@@ -31,22 +33,19 @@ struct Worker<'a> {
     event_loop: &'a Mutex<EventLoop>,
     signals: &'a SignalFd,
     common: &'a Common,
-    own: Shared,
-    spill: Box<[u8]>,
+    own: Context,
 }
 
 impl Pool {
     pub(in crate::server) fn new(event_loop: EventLoop, threads: usize) -> io::Result<Self> {
-        let shared = &event_loop.shared;
-        let per_thread = (0..threads)
-            .map(|_| Shared::new(shared.reactor.share()?, &shared.policy, &shared.journal))
-            .collect::<io::Result<_>>()?;
-        Ok(Self { common: event_loop.common.clone(), event_loop: Mutex::new(event_loop), per_thread })
+        let context = event_loop.context();
+        let per_thread = (0..threads).map(|_| context.share()).collect::<io::Result<_>>()?;
+        Ok(Self { common: event_loop.common().clone(), event_loop: Mutex::new(event_loop), per_thread })
     }
 
     /// What the threads count, and what is counted under the lock.
     pub(in crate::server) fn counters(&self) -> Vec<Arc<Counters>> {
-        let per_thread = self.per_thread.iter().map(|shared| Arc::clone(&shared.counters));
+        let per_thread = self.per_thread.iter().map(|context| Arc::clone(&context.counters));
         per_thread.chain([locked(&self.event_loop).counters()]).collect()
     }
 
@@ -57,8 +56,7 @@ impl Pool {
         let served = thread::scope(|scope| {
             let mut workers = Vec::new();
             for (number, own) in per_thread.into_iter().enumerate() {
-                let spill = vec![0; SPILL_BYTES].into_boxed_slice();
-                let worker = Worker { event_loop: &event_loop, signals, common: &common, own, spill };
+                let worker = Worker { event_loop: &event_loop, signals, common: &common, own };
                 let builder = thread::Builder::new().name(format!("worker-{number}"));
                 match builder.spawn_scoped(scope, move || worker.run()) {
                     Ok(handle) => workers.push(handle),
@@ -98,7 +96,7 @@ impl Worker<'_> {
         loop {
             let timeout = {
                 let event_loop = locked(self.event_loop);
-                if event_loop.stopped {
+                if event_loop.is_stopped() {
                     return Ok(());
                 }
                 event_loop.timeout()
@@ -115,60 +113,32 @@ impl Worker<'_> {
 
     fn serve(&mut self, ready: Ready) {
         let mut event_loop = locked(self.event_loop);
-        if event_loop.attend(ready.token, Some(self.signals), &mut self.spill) {
+        if event_loop.attend(ready.token, Some(self.signals)) {
             return;
         }
-        if let Some(mut connection) = event_loop.connections.take(ready.token) {
-            self.own.draining = event_loop.shared.draining;
+        if let Some(mut connection) = event_loop.lend(ready) {
+            self.own.is_draining = event_loop.context().is_draining;
             drop(event_loop);
-            let outcome = connection.ready(ready, &mut self.own, &mut self.spill);
-            self.put_back(ready.token, connection, outcome);
-        } else if event_loop.connections.is_alive(ready.token) {
-            event_loop.missed.push(ready);
+            let outcome = connection.ready(ready, &mut self.own);
+            self.give_back(ready.token, connection, outcome);
         }
     }
 
     fn go_on(&mut self) {
-        let turns = locked(self.event_loop).again.len().min(TURNS);
+        let turns = locked(self.event_loop).turns();
         for _ in 0..turns {
             let mut event_loop = locked(self.event_loop);
-            let Some(token) = event_loop.again.pop_front() else { return };
-            if let Some(mut connection) = event_loop.connections.take(token) {
-                self.own.draining = event_loop.shared.draining;
+            if let Some((token, mut connection)) = event_loop.lend_queued() {
+                self.own.is_draining = event_loop.context().is_draining;
                 drop(event_loop);
-                connection.queued = false;
-                let outcome = connection.turn(&mut self.own, &mut self.spill);
-                self.put_back(token, connection, outcome);
+                let outcome = connection.resume(&mut self.own);
+                self.give_back(token, connection, outcome);
                 locked(self.event_loop).fire();
-            } else if event_loop.connections.is_alive(token) {
-                // Another thread has it, for room to send.
-                event_loop.again.push_back(token);
             }
         }
     }
 
-    fn put_back(&mut self, token: Token, connection: Box<Connection>, outcome: Result<Next, CloseReason>) {
-        let mut event_loop = locked(self.event_loop);
-        event_loop.connections.put_back(token, connection);
-        event_loop.settle(token, outcome);
-        event_loop.make_up(token, self.own.draining, &mut self.spill);
-    }
-}
-
-impl EventLoop {
-    /// What happened to a connection while a thread had it for itself, and knew that the server drains or not.
-    fn make_up(&mut self, token: Token, drained: bool, spill: &mut [u8]) {
-        match self.connections.entry(token).and_then(|connection| connection.fired(&self.timers)) {
-            Some(Key::Linger(_)) => self.linger(token),
-            Some(_) => self.look(token),
-            None => {}
-        }
-        if self.shared.draining && !drained {
-            self.drain_connection(token, spill);
-        }
-        while let Some(place) = self.missed.iter().position(|ready| ready.token == token) {
-            let ready = self.missed.swap_remove(place);
-            self.serve(ready, spill);
-        }
+    fn give_back(&mut self, token: Token, connection: Box<Connection>, outcome: Result<Next, CloseReason>) {
+        locked(self.event_loop).take_back(token, connection, outcome, self.own.is_draining);
     }
 }

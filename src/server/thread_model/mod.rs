@@ -1,14 +1,13 @@
 //! Which threads serve, and how they share the connections.
 
+mod pool;
+
 use std::{io, sync::Arc, thread};
 
 use nix::sys::signalfd::SignalFd;
 
-use super::{
-    accept::Acceptor,
-    counters::Counters,
-    event_loop::{Common, EventLoop, Pool},
-};
+use self::pool::Pool;
+use super::{accept::Acceptor, common::Common, counters::Counters, event_loop::EventLoop};
 use crate::profile::{Dispatch, ServerOptions};
 
 /// The serving threads.

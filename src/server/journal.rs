@@ -1,126 +1,17 @@
-//! How connections end: evictions, each with exactly one reason and kept as an event, and all other ends.
+//! The list of a server's evictions, kept for those who ask for it later.
 
 use std::{
     collections::VecDeque,
     fmt::Write,
-    io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{counters::Label, policy::Deadline};
+use super::close_reason::EvictionReason;
 
 /// Events kept for those who ask later; older ones are dropped, their numbers stay taken.
 const KEPT_EVENTS: usize = 1 << 17;
 /// So many of them are copied at a time: the loop waits for no more than that.
 const COPIED_EVENTS: usize = 1 << 12;
-
-/// Why a connection was evicted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvictionReason {
-    /// Data stayed unsent, and the peer made no progress for the send timeout.
-    SendTimeout,
-    /// More waited to be sent than the send limit allows.
-    SendLimit,
-    /// A message did not fit the receive limit.
-    ReceiveLimit,
-    /// Bytes that are no message.
-    Protocol,
-    /// More waited to be sent than the soft limit allows, for longer than it allows.
-    SoftLimit,
-    /// The peer acknowledged less than the minimum rate since data began to wait.
-    MinRate,
-    /// The send buffer was not empty once for the whole deadline.
-    Deadline,
-    /// A message was not whole in time.
-    MessageTimeout,
-    /// Nothing was received and nothing waited for too long.
-    IdleTimeout,
-    /// The kernel gave up, as `TCP_USER_TIMEOUT` asked it to.
-    UserTimeout,
-}
-
-/// How a connection ended that was not evicted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseKind {
-    /// The peer ended its stream, and everything it asked for was answered.
-    PeerClosed,
-    /// The peer reset the connection.
-    PeerReset,
-    /// The kernel gave up waiting for an acknowledgment.
-    TimedOut,
-    /// Any other error of the network.
-    Error,
-    /// The server ended it after the last answer, as the protocol says.
-    Completed,
-    /// The server was stopped.
-    Shutdown,
-}
-
-/// Why a connection was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CloseReason {
-    Evicted(EvictionReason),
-    /// Evicted, because an instant was reached.
-    Late(Deadline),
-    Ended(CloseKind),
-}
-
-impl From<EvictionReason> for CloseReason {
-    fn from(reason: EvictionReason) -> Self {
-        Self::Evicted(reason)
-    }
-}
-
-impl From<CloseKind> for CloseReason {
-    fn from(how: CloseKind) -> Self {
-        Self::Ended(how)
-    }
-}
-
-impl CloseKind {
-    /// What an error of the connection means. After a reset the first call says so, later ones say EPIPE.
-    pub(super) fn from_error(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::PeerReset,
-            io::ErrorKind::TimedOut => Self::TimedOut,
-            _ => Self::Error,
-        }
-    }
-}
-
-impl Label for EvictionReason {
-    const KEY: &'static str = "reason";
-    const ALL: &'static [(Self, &'static str)] = &[
-        (Self::SendTimeout, "send_timeout"),
-        (Self::SendLimit, "send_limit"),
-        (Self::ReceiveLimit, "receive_limit"),
-        (Self::Protocol, "protocol"),
-        (Self::SoftLimit, "soft_limit"),
-        (Self::MinRate, "min_rate"),
-        (Self::Deadline, "deadline"),
-        (Self::MessageTimeout, "message_timeout"),
-        (Self::IdleTimeout, "idle_timeout"),
-        (Self::UserTimeout, "user_timeout"),
-    ];
-    fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl Label for CloseKind {
-    const KEY: &'static str = "how";
-    const ALL: &'static [(Self, &'static str)] = &[
-        (Self::PeerClosed, "peer_closed"),
-        (Self::PeerReset, "peer_reset"),
-        (Self::TimedOut, "timed_out"),
-        (Self::Error, "error"),
-        (Self::Completed, "completed"),
-        (Self::Shutdown, "shutdown"),
-    ];
-    fn index(self) -> usize {
-        self as usize
-    }
-}
 
 /// One eviction. Instants are nanoseconds of `CLOCK_MONOTONIC`.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +67,7 @@ impl Journal {
     fn write(first: u64, events: Vec<Eviction>, out: &mut String) {
         for (index, event) in (first..).zip(events) {
             let Eviction { at_ns, reason, peer_port, timer, send_buffered, kernel_queued } = event;
-            let reason = EvictionReason::ALL[reason.index()].1;
+            let reason = reason.name();
             let timer = timer.map_or(",".to_owned(), |(progress, deadline)| format!("{progress},{deadline}"));
             // Writing to a String cannot fail.
             let _ =

@@ -1,9 +1,9 @@
 //! When a connection's patience ends: the soonest of all its deadlines, and whose it is.
 
-use super::{Sight, nanoseconds};
+use super::ack_progress::AckProgress;
 use crate::{
     profile::{Progress, ServerOptions},
-    server::eviction::EvictionReason,
+    server::close_reason::{Deadline, EvictionReason},
     units::{OrOff, Span},
 };
 
@@ -45,15 +45,6 @@ pub(in crate::server) struct Waiting {
     progress_ns: u64,
     /// More than the soft limit has been waiting from this instant on.
     above_ns: Option<u64>,
-}
-
-/// An instant at which a connection is evicted, if nothing happens until then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) struct Deadline {
-    pub(in crate::server) reason: EvictionReason,
-    /// What the time is counted from.
-    pub(in crate::server) since_ns: u64,
-    pub(in crate::server) at_ns: u64,
 }
 
 impl TimeLimits {
@@ -124,11 +115,11 @@ impl Waiting {
     }
 
     /// The kernel was asked.
-    pub(in crate::server) fn look(&mut self, sight: &Sight, progress: Progress) {
-        if sight.acked != self.acked {
-            self.acked = sight.acked;
+    pub(in crate::server) fn look(&mut self, seen: &AckProgress, progress: Progress) {
+        if seen.acked != self.acked {
+            self.acked = seen.acked;
             if progress == Progress::Acknowledged {
-                self.progress_ns = self.progress_ns.max(sight.progress_until_ns);
+                self.progress_ns = self.progress_ns.max(seen.progress_until_ns);
             }
         }
     }
@@ -150,16 +141,9 @@ impl Waiting {
     }
 }
 
-impl Deadline {
-    /// When to look next. A peer close to the minimum rate moves its deadline with every byte: its average is judged
-    /// to within 1/256, so that it costs no look at every tick.
-    pub(in crate::server) fn look_at_ns(&self, now_ns: u64) -> u64 {
-        if self.reason == EvictionReason::MinRate {
-            self.at_ns.max(now_ns + now_ns.saturating_sub(self.since_ns) / 256)
-        } else {
-            self.at_ns
-        }
-    }
+/// The largest number of nanoseconds stands for all times that are longer.
+pub(super) fn nanoseconds(span: Span) -> u64 {
+    u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -178,23 +162,23 @@ mod tests {
         deadline.map(|deadline| (deadline.reason, deadline.at_ns / MS))
     }
 
-    fn sight(acked: u64, progress_until_ms: u64) -> Sight {
-        Sight { now_ns: 0, acked, progress_until_ns: progress_until_ms * MS }
+    fn ack_progress(acked: u64, progress_until_ms: u64) -> AckProgress {
+        AckProgress { now_ns: 0, acked, progress_until_ns: progress_until_ms * MS }
     }
 
     #[test]
     fn the_send_timeout_counts_from_the_last_acknowledged_byte() {
         let limits = limits("send_timeout = '1s'");
         let mut waiting = Waiting::begin(500, 800 * MS);
-        waiting.look(&sight(500, 900), limits.progress);
+        waiting.look(&ack_progress(500, 900), limits.progress);
         assert_eq!(due(&limits, &waiting), Some((EvictionReason::SendTimeout, 1_800)), "nothing new");
-        waiting.look(&sight(501, 700), limits.progress);
+        waiting.look(&ack_progress(501, 700), limits.progress);
         assert_eq!(
             due(&limits, &waiting),
             Some((EvictionReason::SendTimeout, 1_800)),
             "not older than the waiting"
         );
-        waiting.look(&sight(502, 900), limits.progress);
+        waiting.look(&ack_progress(502, 900), limits.progress);
         assert_eq!(due(&limits, &waiting), Some((EvictionReason::SendTimeout, 1_900)));
     }
 
@@ -202,7 +186,7 @@ mod tests {
     fn the_send_timeout_counts_from_the_last_write_event_when_set() {
         let limits = limits("send_timeout = '1s'\nprogress = 'write-event'");
         let mut waiting = Waiting::begin(0, 0);
-        waiting.look(&sight(9_999, 900), limits.progress);
+        waiting.look(&ack_progress(9_999, 900), limits.progress);
         assert_eq!(
             due(&limits, &waiting),
             Some((EvictionReason::SendTimeout, 1_000)),
@@ -218,13 +202,13 @@ mod tests {
         let limits = limits("send_timeout = 'off'\nmin_rate = '1000B/s'\ngrace = '2s'");
         let mut waiting = Waiting::begin(100, 1_000 * MS);
         assert_eq!(due(&limits, &waiting), Some((EvictionReason::MinRate, 3_000)));
-        waiting.look(&sight(1_600, 0), limits.progress);
+        waiting.look(&ack_progress(1_600, 0), limits.progress);
         assert_eq!(
             due(&limits, &waiting),
             Some((EvictionReason::MinRate, 3_000)),
             "1500 bytes in 2 s are too few"
         );
-        waiting.look(&sight(3_100, 0), limits.progress);
+        waiting.look(&ack_progress(3_100, 0), limits.progress);
         assert_eq!(due(&limits, &waiting), Some((EvictionReason::MinRate, 4_000)), "3000 bytes last for 3 s");
         let deadline = Deadline { reason: EvictionReason::MinRate, since_ns: 0, at_ns: 1 };
         assert_eq!(deadline.look_at_ns(2_560 * MS), 2_570 * MS);

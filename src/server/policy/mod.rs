@@ -1,19 +1,20 @@
 //! What the server decides about a peer, from numbers alone: which limit is broken, and whether it took too long.
 
-mod deadlines;
-mod sight;
+mod ack_progress;
+mod time_limits;
 
 use std::path::PathBuf;
 
+use self::time_limits::nanoseconds;
 pub(super) use self::{
-    deadlines::{Deadline, Seen, TimeLimits, Waiting},
-    sight::Sight,
+    ack_progress::AckProgress,
+    time_limits::{Seen, TimeLimits, Waiting},
 };
 use crate::{
     buffer::{Kind, Layout},
     profile::{Dispatch, EvictBy, Overflow, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest},
     reactor::Mode,
-    units::{Bytes, Count, OrOff, Span},
+    units::{Bytes, Count, OrOff},
 };
 
 /// Memory beyond this is not kept by a connection that is quiet, nor by the heap when connections are gone.
@@ -131,10 +132,6 @@ fn size(bytes: Bytes) -> usize {
 
 fn or_off(bytes: &OrOff<Bytes>) -> Option<usize> {
     bytes.0.map(size)
-}
-
-fn nanoseconds(span: Span) -> u64 {
-    u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

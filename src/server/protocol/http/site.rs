@@ -4,7 +4,10 @@ use std::{io, path::Path, sync::Arc};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::{OpenFile, Rest, STREAM, Source, files::Files};
+use super::{
+    files::{Files, OpenFile},
+    streamed_body::{STREAM, Source, StreamedBody},
+};
 use crate::codec::{
     content,
     http::{Answer, Keep, Method, Request, Span, Status, http_date},
@@ -70,7 +73,7 @@ impl Site {
     }
 
     /// Writes the head of the answer, and a body that is short; what follows is left.
-    pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<Rest> {
+    pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<StreamedBody> {
         self.date.look();
         let found = match request.method {
             Method::Get | Method::Head => self.find(&request.path),
@@ -100,8 +103,8 @@ impl Site {
                 content::fill(STREAM, start, &mut self.out[head..]);
                 None
             }
-            (Resource::Made(_), Some(span)) => Some(Rest { source: Source::Made, span }),
-            (Resource::File(file), Some(span)) => Some(Rest { source: Source::File(file), span }),
+            (Resource::Made(_), Some(span)) => Some(StreamedBody { source: Source::Generated, span }),
+            (Resource::File(file), Some(span)) => Some(StreamedBody { source: Source::File(file), span }),
             (_, None) => {
                 if with_body {
                     self.out.extend_from_slice(Answer::plain(status, request.keep).1);

@@ -1,30 +1,35 @@
 //! Frames in, frames out: the answer has the length that the request asks for.
 
-use super::{BATCH_BYTES, Batch, Scratch};
+use super::{
+    interface::{Batch, Protocol},
+    scratch::{BATCH_BYTES, Scratch},
+};
 use crate::{
-    buffer::Buffer,
+    buffer::{Buffer, Full},
     codec::{
         content,
         frame::{self, HEADER_BYTES, Header, MAX_PAYLOAD_BYTES, PREFIX_BYTES},
     },
-    server::eviction::EvictionReason,
+    server::close_reason::EvictionReason,
 };
 
 /// One connection's frames.
 #[derive(Debug)]
-pub(in crate::server) struct Frames {
+pub(in crate::server) struct Frame {
     /// The longest request, in bytes.
     limit: usize,
     /// What remains of an answer that is longer than a batch.
     pending: Option<Answer>,
 }
 
-impl Frames {
+impl Frame {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, pending: None }
     }
+}
 
-    pub(super) fn answer(
+impl Protocol for Frame {
+    fn answer(
         &mut self,
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
@@ -40,8 +45,10 @@ impl Frames {
             if batch.appended > 0 && batch.appended + piece > BATCH_BYTES {
                 return Ok(Batch { more: true, ..batch });
             }
-            send.append(answer.make(piece, &mut scratch.bytes)).map_err(|_| EvictionReason::SendLimit)?;
+            let prepended =
+                answer.put(piece, send, &mut scratch.bytes).map_err(|_| EvictionReason::SendLimit)?;
             batch.appended += piece;
+            batch.prepended += prepended;
             if answer.left() == 0 {
                 self.pending = None;
                 batch.messages += 1;
@@ -92,28 +99,45 @@ impl Answer {
         HEADER_BYTES + self.payload - self.made
     }
 
-    /// The length of what `make` should make next: all of it if that fits a batch (plus its opening), else a part.
+    /// How much to make next: all of it if that fits a batch (plus its opening), else a part.
     fn next_piece(&self) -> usize {
         self.left().min(HEADER_BYTES + BATCH_BYTES)
     }
 
-    fn make<'a>(&mut self, piece: usize, scratch: &'a mut [u8]) -> &'a [u8] {
+    /// Makes the next piece and puts it into the send buffer; how many bytes of it were put in front.
+    fn put(&mut self, piece: usize, send: &mut dyn Buffer, scratch: &mut [u8]) -> Result<usize, Full> {
         let out = &mut scratch[..piece];
+        let is_whole = piece == HEADER_BYTES + self.payload;
         let Header { stream, offset, .. } = self.header;
-        if self.made > 0 {
-            content::fill(stream, offset + (self.made - HEADER_BYTES) as u64, out);
+        let made = self.made;
+        self.made += piece;
+        if is_whole {
+            content::fill(stream, offset, &mut out[HEADER_BYTES..]);
+            return self.put_whole(send, out);
+        }
+        if made > 0 {
+            content::fill(stream, offset + (made - HEADER_BYTES) as u64, out);
         } else {
             content::fill(stream, offset, &mut out[HEADER_BYTES..]);
-            if piece == self.left() {
-                // All of it lies here: the checksum needs no second making of the content.
-                out[PREFIX_BYTES..HEADER_BYTES].copy_from_slice(&self.header.body());
-                let checksum = crc32fast::hash(&out[PREFIX_BYTES..]);
-                out[..PREFIX_BYTES].copy_from_slice(&frame::prefix(piece - PREFIX_BYTES, checksum));
-            } else {
-                out[..HEADER_BYTES].copy_from_slice(&frame::opening(&self.header, self.payload));
-            }
+            out[..HEADER_BYTES].copy_from_slice(&frame::opening(&self.header, self.payload));
         }
-        self.made += piece;
-        out
+        send.append(out)?;
+        Ok(0)
+    }
+
+    /// Puts a frame into the send buffer whose payload lies here: its checksum needs no second making of the content. The
+    /// prefix is known last and goes into the free bytes in front of the rest, unless other answers wait there.
+    fn put_whole(&self, send: &mut dyn Buffer, frame: &mut [u8]) -> Result<usize, Full> {
+        frame[PREFIX_BYTES..HEADER_BYTES].copy_from_slice(&self.header.body());
+        let body = &frame[PREFIX_BYTES..];
+        let prefix = frame::prefix(body.len(), crc32fast::hash(body));
+        if send.readable() == 0 {
+            send.append(body)?;
+            send.prepend(&prefix)?;
+            return Ok(PREFIX_BYTES);
+        }
+        frame[..PREFIX_BYTES].copy_from_slice(&prefix);
+        send.append(frame)?;
+        Ok(0)
     }
 }

@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{self, Write},
     os::unix::fs::symlink,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -122,7 +123,7 @@ impl Case {
         scratch: &mut Scratch,
     ) -> Option<Observed> {
         let policy = Policy::new(&self.options);
-        let mut dialog = Dialog::new(&policy);
+        let mut conversation = Conversation::new(&policy);
         let mut receive = buffer::make(kind, rng.random_range(0..100), policy.receive_limit);
         let mut send = buffer::make(kind, 64, None);
         let mut observed = Observed { answers: Vec::new(), messages: 0, refused: None, over: false };
@@ -138,7 +139,7 @@ impl Case {
             left = later;
             let mut more = true;
             while more && observed.answers.len() < COMPARED {
-                let batch = dialog.answer(&mut *receive, &mut *send, scratch);
+                let batch = conversation.answer(&mut *receive, &mut *send, scratch);
                 match batch {
                     Ok(batch) => {
                         assert!(!batch.more || batch.appended > 0, "a turn without an end");
@@ -151,10 +152,12 @@ impl Case {
                 observed.answers.extend_from_slice(send.peek(waiting));
                 send.retrieve(waiting);
                 let piece = rng.random_range(1..=COMPARED);
-                more |= dialog.rest().is_some_and(|rest| rest.send_into(&mut observed.answers, piece));
+                more |= conversation
+                    .streamed_body()
+                    .is_some_and(|body| body.send_into(&mut observed.answers, piece));
             }
         }
-        observed.over = dialog.over().is_some();
+        observed.over = conversation.end().is_some();
         // The dates may differ, and an echo does not know what a message is.
         observed.answers = observed
             .answers

@@ -4,7 +4,7 @@ use crate::sys::TcpInfo;
 
 /// What the kernel told of a connection, and when.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Sight {
+pub(in crate::server) struct AckProgress {
     pub(in crate::server) now_ns: u64,
     /// Bytes that the peer has acknowledged.
     pub(in crate::server) acked: u64,
@@ -12,7 +12,7 @@ pub(in crate::server) struct Sight {
     pub(in crate::server) progress_until_ns: u64,
 }
 
-impl Sight {
+impl AckProgress {
     /// `jiffy_ns` is how coarse the kernel's own instants are.
     ///
     /// When did the peer last acknowledge something new? The kernel does not say, but two of its instants bound it.
@@ -42,7 +42,7 @@ mod tests {
             rtt_us: 2_000,
             ..TcpInfo::default()
         };
-        Sight::new(&info, 1_000 * MS, 4 * MS).progress_until_ns / MS
+        AckProgress::new(&info, 1_000 * MS, 4 * MS).progress_until_ns / MS
     }
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
             rtt_deviation_us: 5_000,
             ..TcpInfo::default()
         };
-        assert_eq!(Sight::new(&info, 1_000 * MS, 4 * MS).progress_until_ns / MS, 126);
+        assert_eq!(AckProgress::new(&info, 1_000 * MS, 4 * MS).progress_until_ns / MS, 126);
     }
 
     #[test]

@@ -1,0 +1,298 @@
+//! One connection: receives, answers, sends, and ends.
+//!
+//! ```text
+//!                       exchange
+//!            ┌─────────────┴────────────┐
+//!         channel                  conversation
+//!      inbound, outbound        (of the protocol)
+//!
+//!   socket ─→ inbound ─→ conversation ─→ outbound ─→ socket
+//! ```
+//! The deadlines, the account and the closing stand beside the exchange and are told what happens there.
+
+mod account;
+mod channel;
+mod close;
+mod deadlines;
+mod exchange;
+mod inbound;
+mod outbound;
+mod send_attempt;
+mod socket;
+
+use std::net::Shutdown;
+
+use self::{
+    account::Account,
+    channel::Channel,
+    close::Closing,
+    deadlines::{Deadlines, Situation},
+    exchange::Exchange,
+    inbound::Input,
+    outbound::Sent,
+};
+use super::{
+    close_reason::{CloseKind, CloseReason},
+    context::Context,
+    policy::Policy,
+    protocol::{BATCH_BYTES, Batch},
+    timers::{TimerEvent, Timers},
+    transport::Transport,
+};
+use crate::reactor::{Ready, Token};
+
+/// A peer, from `accept` to the end.
+pub(super) struct Connection {
+    exchange: Exchange,
+    deadlines: Deadlines,
+    closing: Closing,
+    account: Account,
+    /// It goes on without new readiness.
+    is_queued: bool,
+}
+
+/// How it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// When epoll reports readiness.
+    Wait,
+    /// After the others have had their turn, by [`Connection::resume`].
+    Again,
+}
+
+impl Connection {
+    pub(super) fn new(transport: Transport, token: Token, peer_port: u16, policy: &Policy) -> Self {
+        Self {
+            exchange: Exchange::new(Channel::new(transport, token, peer_port, policy), policy),
+            deadlines: Deadlines::new(policy),
+            closing: Closing::default(),
+            account: Account::default(),
+            is_queued: false,
+        }
+    }
+
+    /// Epoll watches it from now on.
+    ///
+    /// # Errors
+    /// The end of the connection, as for all that follow.
+    pub(super) fn open(&self, context: &Context) -> Result<(), CloseReason> {
+        self.exchange.channel().open(context)
+    }
+
+    /// Readiness was reported.
+    pub(super) fn ready(&mut self, ready: Ready, context: &mut Context) -> Result<Next, CloseReason> {
+        if ready.broken {
+            return Err(self.failure(context));
+        }
+        if ready.writable {
+            context.counters.write_events.add(1);
+            if self.exchange.channel().outbound().is_waiting() {
+                self.send_on(context)?;
+            }
+        }
+        if ready.readable || ready.peer_closed {
+            self.exchange.channel_mut().note_ready();
+        }
+        if self.is_queued { Ok(Next::Wait) } else { self.turn(context) }
+    }
+
+    /// It was to go on, and the others have had their turn.
+    pub(super) fn resume(&mut self, context: &mut Context) -> Result<Next, CloseReason> {
+        self.is_queued = false;
+        self.turn(context)
+    }
+
+    /// The server ends: requests that have arrived are still answered, and no others.
+    pub(super) fn drain(&mut self, context: &mut Context) -> Result<Next, CloseReason> {
+        if self.is_queued {
+            return Ok(Next::Wait);
+        }
+        self.exchange.channel_mut().note_ready();
+        self.turn(context)
+    }
+
+    /// Epoll reported it once, to one of several threads: it may be reported again.
+    pub(super) fn rearm(&mut self, context: &Context) -> Result<(), CloseReason> {
+        self.exchange.channel_mut().rearm(self.is_queued, context)
+    }
+
+    /// One of its timers has fired.
+    pub(super) fn timer_fired(
+        &mut self,
+        event: TimerEvent,
+        context: &Context,
+        timers: &mut Timers,
+    ) -> Result<(), CloseReason> {
+        let channel = self.exchange.channel();
+        if let TimerEvent::Linger(_) = event {
+            return self.closing.timer_fired(channel, timers);
+        }
+        let situation = Situation {
+            channel,
+            account: &mut self.account,
+            has_unsent: self.exchange.unsent() > 0,
+            is_queued: self.is_queued,
+        };
+        self.deadlines.timer_fired(situation, context, timers)
+    }
+
+    /// Which of its timers has fired while a thread had the connection for itself.
+    pub(super) fn missed_timer(&self, timers: &Timers) -> Option<TimerEvent> {
+        let token = self.exchange.channel().socket().token();
+        if self.closing.has_missed(timers) {
+            return Some(TimerEvent::Linger(token));
+        }
+        self.deadlines.has_missed(timers).then_some(TimerEvent::Deadline(token))
+    }
+
+    /// Brings counters and timers up to date after something has happened. Whether its memory is to be
+    /// [looked after](Self::reclaim) from now on.
+    pub(super) fn settle(&mut self, context: &Context, timers: &mut Timers) -> bool {
+        let channel = self.exchange.channel();
+        self.account.update(channel, &context.counters);
+        self.closing.keep(channel, timers);
+        if self.deadlines.are_kept(&context.policy) {
+            let has_unsent = self.exchange.unsent() > 0;
+            self.deadlines.keep(channel.socket().token(), has_unsent, &context.policy, timers);
+        }
+        self.account.notice_slack(&context.policy)
+    }
+
+    /// Gives memory back if nothing waits and nothing has happened since the last look: how many bytes. `None`: look again
+    /// later.
+    pub(super) fn reclaim(&mut self, context: &Context) -> Option<usize> {
+        self.account.reclaim(self.exchange.channel_mut(), context)
+    }
+
+    /// Evicts a peer that took too long to ask, and answers so where that is possible. False: the connection can only be
+    /// [closed](Self::close).
+    pub(super) fn dismiss(&mut self, end: CloseReason, context: &mut Context) -> bool {
+        self.closing.evict_with_answer(end, &mut self.exchange, context) && self.close_own_side().is_ok()
+    }
+
+    /// Ends the connection; its sums and timers go with it. Returns how many bytes its buffers held.
+    pub(super) fn close(mut self, end: CloseReason, context: &Context, timers: &mut Timers) -> usize {
+        self.deadlines.cancel(timers);
+        self.closing.cancel(timers);
+        let channel = self.exchange.channel();
+        if let Ok(info) = channel.socket().transport().info() {
+            self.account.acknowledge(info.bytes_acked, &context.counters);
+        }
+        self.closing.note(end, channel, context);
+        // The others hold the socket too: all but the end of the peer's stream would pass them by.
+        if context.policy.is_shared() && end != CloseReason::Ended(CloseKind::PeerClosed) {
+            // It fails when one of them was first.
+            let _ = channel.socket().transport().shutdown(Shutdown::Both);
+        }
+        self.account.close(channel, context)
+    }
+
+    /// Answers what is there and receives more, within bounds.
+    fn turn(&mut self, context: &mut Context) -> Result<Next, CloseReason> {
+        self.exchange.channel_mut().allocate_buffers(&context.policy);
+        let mut bytes = context.policy.read_quantum;
+        let mut batches = (bytes / BATCH_BYTES).max(1);
+        while self.exchange.channel().inbound().is_answered() {
+            if self.answer(context)?.more {
+                batches -= 1;
+                if batches == 0 {
+                    return Ok(self.queue());
+                }
+                continue;
+            }
+            self.close_own_side()?;
+            match self.exchange.channel().inbound().input() {
+                Input::Awaited if context.is_draining && !self.closing.has_begun() => {
+                    return self.finish(CloseKind::Shutdown, context);
+                }
+                Input::Awaited => break,
+                Input::Ended => return self.finish(self.exchange.peer_close_kind(), context),
+                Input::Ready if bytes == 0 => return Ok(self.queue()),
+                Input::Ready => bytes = bytes.saturating_sub(self.receive(bytes, context)?),
+            }
+        }
+        if context.policy.times.for_messages() {
+            self.deadlines.note_partial(self.exchange.awaits_rest_of_message());
+        }
+        Ok(Next::Wait)
+    }
+
+    fn queue(&mut self) -> Next {
+        self.is_queued = true;
+        Next::Again
+    }
+
+    fn finish(&mut self, kind: CloseKind, context: &Context) -> Result<Next, CloseReason> {
+        self.exchange.finish(kind, context)?;
+        Ok(Next::Wait)
+    }
+
+    /// One read: how many bytes came.
+    fn receive(&mut self, quantum: usize, context: &mut Context) -> Result<usize, CloseReason> {
+        let count = self.exchange.receive(quantum, context)?;
+        if count > 0 {
+            self.deadlines.note_active(&context.policy);
+        }
+        Ok(count)
+    }
+
+    /// One batch of answers, and one attempt to send it.
+    fn answer(&mut self, context: &mut Context) -> Result<Batch, CloseReason> {
+        let batch = self.exchange.answer(context)?;
+        if batch.messages > 0 {
+            self.deadlines.message_ended();
+        }
+        if batch.appended > 0 {
+            match self.exchange.send_directly(context)? {
+                None => {}
+                Some(Sent::All) => self.deadlines.end_waiting(&context.policy),
+                Some(_) => {
+                    self.deadlines.begin_waiting(self.exchange.channel(), &mut self.account, context)?;
+                }
+            }
+            self.deadlines.buffered(self.exchange.channel().outbound().buffered(), &context.policy);
+            self.exchange.limit_unsent(context)?;
+        }
+        Ok(batch)
+    }
+
+    /// There is room in the kernel for what waits.
+    fn send_on(&mut self, context: &mut Context) -> Result<(), CloseReason> {
+        let (sent, taken) = self.exchange.send_on(context)?;
+        if sent == Sent::All {
+            self.deadlines.end_waiting(&context.policy);
+        } else if taken > 0 {
+            self.deadlines.note_sent(&context.policy);
+        }
+        self.deadlines.buffered(self.exchange.channel().outbound().buffered(), &context.policy);
+        context.counters.write_wakeups.add(1);
+        context.counters.wakeup_bytes.add(taken as u64);
+        Ok(())
+    }
+
+    /// Leaves a peer that will get no more answers, once it is sent all of them.
+    fn close_own_side(&mut self) -> Result<(), CloseReason> {
+        if self.closing.begin(&self.exchange)? {
+            self.deadlines.end();
+        }
+        Ok(())
+    }
+
+    /// What broke the connection. Where nothing did, and both sides have ended their streams, what is still unread is
+    /// thrown away: to close with it there would reset the connection, and what the kernel holds for the peer would be lost.
+    fn failure(&self, context: &mut Context) -> CloseReason {
+        // Both directions closed without an error: unless we have closed ours, the peer has closed both.
+        let closed = match (context.is_draining, self.closing.has_begun()) {
+            (true, _) => CloseKind::Shutdown,
+            (_, false) => CloseKind::PeerReset,
+            _ => self.exchange.peer_close_kind(),
+        };
+        let channel = self.exchange.channel();
+        if let Some(error) = channel.socket().transport().take_error() {
+            return CloseKind::from_error(&error).into();
+        }
+        // The end of the peer's stream has come: there is no more than this.
+        channel.socket().discard_unread(context);
+        closed.into()
+    }
+}

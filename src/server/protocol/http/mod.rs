@@ -1,0 +1,213 @@
+//! HTTP/1.1 on one connection: what has come, what is being answered, and when the conversation is over.
+//!
+//! ```text
+//!          ┌────────────────── keep-alive ───────────────────┐
+//!   head ──┴─→ body ──→ answer ─→ streamed body ─────────────┴─→ end ─→ closed, or half-closed and heard out
+//!                                 sent behind the send buffer
+//! ```
+
+pub(super) mod files;
+pub(super) mod site;
+pub(super) mod streamed_body;
+
+use std::mem;
+
+use self::{site::Site, streamed_body::StreamedBody};
+use super::{
+    interface::{Batch, End, Protocol},
+    scratch::{BATCH_BYTES, Scratch},
+};
+use crate::{
+    buffer::Buffer,
+    codec::http::{Body, CONTINUE, Keep, Request, Search, Status},
+    server::close_reason::EvictionReason,
+};
+
+/// One connection's conversation.
+#[derive(Debug)]
+pub(in crate::server) struct Http {
+    /// Most bytes of a head, and of a body.
+    limit: usize,
+    phase: Phase,
+    search: Search,
+    body: Option<StreamedBody>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Head,
+    /// A body is read away before its request is answered.
+    Body(Box<(Request<'static>, Body)>),
+    Ended(End),
+}
+
+impl Http {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, phase: Phase::Head, search: Search::default(), body: None }
+    }
+
+    /// One step further, and whether it was an answer; `None` when more has to come first.
+    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site) -> Result<Option<bool>, Status> {
+        match &mut self.phase {
+            Phase::Head => {
+                let Some(length) = self.search.next(receive, self.limit)? else { return Ok(None) };
+                let request = Request::parse(receive.peek(length), self.limit as u64)?;
+                let body = request.body;
+                if let Some(body) = body {
+                    site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
+                    self.phase = Phase::Body(Box::new((request.into_owned(), body)));
+                } else {
+                    self.respond(&request, site);
+                }
+                receive.retrieve(length);
+                Ok(Some(body.is_none()))
+            }
+            Phase::Body(pending) => {
+                if !pending.1.skip(receive)? {
+                    return Ok(None);
+                }
+                if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
+                    self.respond(&pending.0, site);
+                }
+                Ok(Some(true))
+            }
+            Phase::Ended(end) => {
+                if receive.readable() > 0 {
+                    *end = End::PeerMaySend;
+                    receive.retrieve(receive.readable());
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn respond(&mut self, request: &Request<'_>, site: &mut Site) {
+        self.body = site.respond(request);
+        if request.keep == Keep::Close {
+            self.phase = Phase::Ended(End::Clean);
+        }
+    }
+}
+
+impl Protocol for Http {
+    /// Answers what has arrived, up to one batch, or up to a streamed body: it goes out before the next answer is made.
+    fn answer(
+        &mut self,
+        receive: &mut dyn Buffer,
+        send: &mut dyn Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<Batch, EvictionReason> {
+        let mut batch = Batch::default();
+        while batch.appended < BATCH_BYTES && self.streamed_bytes() == 0 {
+            self.body = None;
+            let site = &mut scratch.site;
+            site.out.clear();
+            match self.next(receive, site) {
+                Ok(None) => return Ok(batch),
+                Ok(Some(answered)) => batch.messages += u64::from(answered),
+                Err(status) => {
+                    batch.rejected += 1;
+                    site.refuse(status);
+                    self.give_up();
+                }
+            }
+            send.append(&site.out).map_err(|_| EvictionReason::SendLimit)?;
+            batch.appended += site.out.len();
+        }
+        Ok(Batch { more: batch.appended > 0, ..batch })
+    }
+
+    fn streamed_body(&mut self) -> Option<&mut StreamedBody> {
+        self.body.as_mut().filter(|body| body.span.length > 0)
+    }
+
+    fn streamed_bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.span.length as usize)
+    }
+
+    /// The rest of a body is awaited, or a blank line came in front of the request.
+    fn is_within_message(&self) -> bool {
+        matches!(self.phase, Phase::Body(_)) || self.search.has_begun()
+    }
+
+    fn timeout_answer<'a>(&self, scratch: &'a mut Scratch) -> &'a [u8] {
+        scratch.site.time_out()
+    }
+
+    fn give_up(&mut self) {
+        self.phase = Phase::Ended(End::PeerMaySend);
+    }
+
+    fn end(&self) -> Option<End> {
+        if let Phase::Ended(end) = self.phase { Some(end) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::{self, Kind};
+
+    /// Feeds `bytes` in pieces of `step`: the answers without their dates, how many there were, and how it ended.
+    fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<End>) {
+        let mut http = Http::new(100_000);
+        let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
+        for piece in bytes.chunks(step) {
+            receive.append(piece).unwrap();
+            loop {
+                let batch = http.answer(&mut *receive, &mut *send, &mut scratch).unwrap();
+                messages += batch.messages;
+                let waiting = send.readable();
+                out.extend_from_slice(send.peek(waiting));
+                send.retrieve(waiting);
+                let followed = http.streamed_body().is_some_and(|body| body.send_into(&mut out, usize::MAX));
+                if !batch.more && !followed {
+                    break;
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(&out);
+        let lines = text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: "));
+        (lines.collect(), messages, http.end())
+    }
+
+    #[test]
+    fn fragmentation_changes_nothing() {
+        let text = b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n\
+            POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello\
+            HEAD /bytes/70000 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n0\r\nB: c\r\n\r\n\
+            GET /bytes/70000 HTTP/1.1\r\nHost: x\r\n\r\n\
+            GET /bytes/9 HTTP/1.1\r\nHost: x\r\nRange: bytes=-4\r\n\r\n\
+            BREW / HTTP/1.1\r\nHost: x\r\n\r\n\
+            GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET";
+        let whole = converse(Kind::Chained, text, text.len());
+        let statuses: Vec<&str> = whole.0.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+        assert_eq!(statuses, ["200", "100", "405", "200", "200", "206", "501", "200"]);
+        assert_eq!((whole.1, whole.2), (7, Some(End::PeerMaySend)));
+        assert!(whole.0.len() > 70_000 && whole.0.ends_with("Connection: close\r\n\r\nok\n"), "{}", whole.0);
+        for kind in [Kind::Contiguous, Kind::Chained] {
+            for step in (1..100).chain([text.len()]) {
+                assert!(converse(kind, text, step) == whole, "{kind}, pieces of {step} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn closes_after_answering_an_invalid_request() {
+        let text = b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        for step in 1..=text.len() {
+            let (answers, messages, end) = converse(Kind::Chained, text, step);
+            assert!(answers.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answers}");
+            assert!(answers.ends_with("Connection: close\r\n\r\n400 Bad Request\n"), "{answers}");
+            assert_eq!((messages, end), (0, Some(End::PeerMaySend)));
+        }
+    }
+
+    #[test]
+    fn closes_cleanly_after_an_announced_last_answer() {
+        let (answer, _, end) = converse(Kind::Chained, b"GET / HTTP/1.0\r\n\r\n", 100);
+        assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+        assert_eq!(end, Some(End::Clean));
+    }
+}

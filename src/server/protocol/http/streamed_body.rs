@@ -1,0 +1,66 @@
+//! The body of an answer that never lies in the send buffer: it takes no memory however slowly it is read.
+
+use std::{io, os::fd::AsFd, sync::Arc};
+
+use nix::sys::uio::pread;
+
+use super::files::OpenFile;
+use crate::codec::{content, http::Span};
+
+/// Whose content is generated where there is no file.
+pub(super) const STREAM: u32 = 0;
+
+/// What follows the send buffer: bytes of a file, or generated ones.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct StreamedBody {
+    pub(in crate::server) source: Source,
+    /// What is left of it.
+    pub(in crate::server) span: Span,
+}
+
+/// Where the bytes come from.
+#[derive(Clone, Debug)]
+pub(in crate::server) enum Source {
+    File(Arc<OpenFile>),
+    /// Generated whenever the kernel has room: what it does not take is generated once more.
+    Generated,
+}
+
+impl StreamedBody {
+    /// The first bytes of what is left, without sending them.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when somebody has cut the file short since its length was announced: only the end of the
+    /// connection can tell the peer.
+    pub(in crate::server) fn read(&self, out: &mut [u8]) -> io::Result<()> {
+        let start = self.span.start;
+        let Source::File(file) = &self.source else {
+            content::fill(STREAM, start, out);
+            return Ok(());
+        };
+        let mut have = 0;
+        while have < out.len() {
+            match pread(file.as_fd(), &mut out[have..], start as libc::off_t + have as libc::off_t)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => have += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// So many bytes of it are sent.
+    pub(in crate::server) fn sent(&mut self, count: usize) {
+        self.span.start += count as u64;
+        self.span.length -= count as u64;
+    }
+
+    /// Sends up to so many bytes to somebody who takes everything; whether there were any.
+    #[cfg(test)]
+    pub(in crate::server) fn send_into(&mut self, out: &mut Vec<u8>, most: usize) -> bool {
+        let (start, count) = (out.len(), self.span.length.min(most as u64) as usize);
+        out.resize(start + count, 0);
+        self.read(&mut out[start..]).expect("what was announced");
+        self.sent(count);
+        count > 0
+    }
+}

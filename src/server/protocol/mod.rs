@@ -1,0 +1,215 @@
+//! Requests to answers, for every protocol: from a receive buffer into a send buffer.
+//!
+//! Each protocol has a file of its own and implements [`Protocol`]; [`Conversation`] is any one of them.
+
+mod echo;
+mod frame;
+mod http;
+mod interface;
+mod line;
+mod scratch;
+
+use self::{echo::Echo, frame::Frame, http::Http, line::Line};
+pub(super) use self::{
+    http::{
+        files::OpenFile,
+        site::Site,
+        streamed_body::{Source, StreamedBody},
+    },
+    interface::{Batch, End, Protocol},
+    scratch::{BATCH_BYTES, Scratch},
+};
+use super::{close_reason::EvictionReason, policy::Policy};
+use crate::{buffer::Buffer, profile::Service};
+
+/// The state of one connection's conversation, in the server's protocol.
+#[derive(Debug)]
+pub(super) enum Conversation {
+    /// See [`mod@echo`].
+    Echo(Echo),
+    /// See [`mod@line`].
+    Line(Line),
+    /// See [`mod@frame`].
+    Frame(Frame),
+    /// See [`mod@http`].
+    Http(Http),
+}
+
+impl Conversation {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let limit = policy.receive_limit.unwrap_or(usize::MAX);
+        match policy.protocol {
+            Service::Echo => Self::Echo(Echo),
+            Service::Line => Self::Line(Line::new(limit)),
+            Service::Frame => Self::Frame(Frame::new(limit)),
+            Service::Http => Self::Http(Http::new(limit)),
+        }
+    }
+}
+
+/// The same call, whichever protocol it is.
+macro_rules! dispatch {
+    ($conversation:expr, $protocol:ident => $call:expr) => {
+        match $conversation {
+            Conversation::Echo($protocol) => $call,
+            Conversation::Line($protocol) => $call,
+            Conversation::Frame($protocol) => $call,
+            Conversation::Http($protocol) => $call,
+        }
+    };
+}
+
+impl Protocol for Conversation {
+    fn answer(
+        &mut self,
+        receive: &mut dyn Buffer,
+        send: &mut dyn Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<Batch, EvictionReason> {
+        dispatch!(self, protocol => protocol.answer(receive, send, scratch))
+    }
+
+    fn streamed_body(&mut self) -> Option<&mut StreamedBody> {
+        dispatch!(self, protocol => protocol.streamed_body())
+    }
+
+    fn streamed_bytes(&self) -> usize {
+        dispatch!(self, protocol => protocol.streamed_bytes())
+    }
+
+    fn is_within_message(&self) -> bool {
+        dispatch!(self, protocol => protocol.is_within_message())
+    }
+
+    fn timeout_answer<'a>(&self, scratch: &'a mut Scratch) -> &'a [u8] {
+        dispatch!(self, protocol => protocol.timeout_answer(scratch))
+    }
+
+    fn give_up(&mut self) {
+        dispatch!(self, protocol => protocol.give_up());
+    }
+
+    fn end(&self) -> Option<End> {
+        dispatch!(self, protocol => protocol.end())
+    }
+}
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        buffer::{self, Kind},
+        codec::{
+            Decoder, Tally, content,
+            frame::{self, HEADER_BYTES, Header},
+        },
+        profile::ServerOptions,
+        units::{Bytes, OrOff},
+    };
+
+    fn request(sequence: u64, answer: u32, offset: u64, payload: usize) -> Vec<u8> {
+        let header = Header { sequence, stream: 3, answer, offset };
+        let mut bytes = frame::opening(&header, payload).to_vec();
+        bytes.resize(HEADER_BYTES + payload, 0);
+        content::fill(3, offset, &mut bytes[HEADER_BYTES..]);
+        bytes
+    }
+
+    /// Feeds `bytes` in pieces of `step`, takes the answers out after every batch.
+    fn converse(
+        kind: Kind,
+        protocol: Service,
+        bytes: &[u8],
+        step: usize,
+    ) -> Result<(Vec<u8>, u64), EvictionReason> {
+        let receive_limit = OrOff(Some(Bytes(100_000)));
+        let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
+        let mut conversation = Conversation::new(&Policy::new(&options));
+        let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
+        for piece in bytes.chunks(step) {
+            receive.append(piece).unwrap();
+            loop {
+                let batch = conversation.answer(&mut *receive, &mut *send, &mut scratch)?;
+                messages += batch.messages;
+                let waiting = send.readable();
+                assert!(waiting <= BATCH_BYTES + HEADER_BYTES, "{waiting} bytes in one batch");
+                out.extend_from_slice(send.peek(waiting));
+                send.retrieve(waiting);
+                if !batch.more {
+                    break;
+                }
+            }
+        }
+        assert_eq!(receive.readable(), 0);
+        Ok((out, messages))
+    }
+
+    #[test]
+    fn fragmentation_changes_nothing() {
+        let sizes = [0_u32, 1, 100, 65_536, 65_537, 200_000, 7];
+        let requests: Vec<u8> =
+            (0..).zip(sizes).flat_map(|(n, answer)| request(n, answer, 1 << n, n as usize * 10)).collect();
+        let expected: Vec<u8> =
+            (0..).zip(sizes).flat_map(|(n, size)| request(n, 0, 1 << n, size as usize)).collect();
+        for kind in [Kind::Contiguous, Kind::Chained] {
+            for step in [1, 2, 7, 8, 31, 32, 33, 100, requests.len()] {
+                let (answers, messages) = converse(kind, Service::Frame, &requests, step).unwrap();
+                assert!(answers == expected, "{kind}, pieces of {step} bytes");
+                assert_eq!(messages, 7);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_pass_the_clients_checks() {
+        let requests: Vec<u8> = (0..50).flat_map(|n| request(n, 5000, n * 5000, 10)).collect();
+        let (answers, _) = converse(Kind::Chained, Service::Frame, &requests, 999).unwrap();
+        let mut decoder = Decoder::Frame(frame::Decoder::new(3, 5000));
+        let mut answered = Vec::new();
+        decoder.feed(&answers, &mut |answer| answered.push(answer.sequence));
+        assert_eq!(answered, (0..50).collect::<Vec<_>>());
+        assert_eq!(decoder.tally(), Tally { verified: answers.len() as u64, ..Tally::default() });
+    }
+
+    #[test]
+    fn an_echo_returns_the_received_bytes() {
+        let bytes = request(1, 0, 77, 150_000);
+        for kind in [Kind::Contiguous, Kind::Chained] {
+            assert_eq!(converse(kind, Service::Echo, &bytes, 10).unwrap().1, bytes.len().div_ceil(10) as u64);
+            for step in [1_000, bytes.len()] {
+                assert_eq!(converse(kind, Service::Echo, &bytes, step).unwrap().0, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn invalid_requests_are_refused() {
+        let refused = |bytes: &[u8]| converse(Kind::Chained, Service::Frame, bytes, bytes.len()).unwrap_err();
+        assert_eq!(refused(b"GET / HTTP/1.1\r\n\r\n"), EvictionReason::Protocol);
+        let mut flipped = request(0, 10, 0, 10);
+        flipped[20] ^= 1;
+        assert_eq!(refused(&flipped), EvictionReason::Protocol);
+        assert_eq!(refused(&request(0, u32::MAX, 0, 0)), EvictionReason::Protocol);
+        assert_eq!(refused(&request(0, 1, u64::MAX, 0)), EvictionReason::Protocol);
+        assert_eq!(refused(&request(0, 0, 0, 100_000)[..8]), EvictionReason::ReceiveLimit);
+        assert!(converse(Kind::Chained, Service::Frame, &request(0, 0, 0, 99_968), 5_000).is_ok());
+    }
+
+    #[test]
+    fn lines_are_echoed_up_to_the_limit() {
+        let text = format!("one\r\n\ntwo\n{}\n{}\n", "x".repeat(80_000), "y".repeat(60_000)).into_bytes();
+        for kind in [Kind::Contiguous, Kind::Chained] {
+            for step in [1, 5, 4096, text.len()] {
+                let (answers, messages) = converse(kind, Service::Line, &text, step).unwrap();
+                assert!(answers == text && messages == 5, "{kind}, pieces of {step} bytes");
+            }
+            assert_eq!(
+                converse(kind, Service::Line, &vec![b'x'; 100_000], 999),
+                Err(EvictionReason::ReceiveLimit)
+            );
+        }
+    }
+}

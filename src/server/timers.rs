@@ -1,0 +1,77 @@
+//! The timers of one event loop: what fires when.
+
+use crate::{
+    reactor::Token,
+    sys,
+    timers::{TimerId, Wheel},
+};
+
+/// What is due when a timer fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimerEvent {
+    /// A connection may have taken too long.
+    Deadline(Token),
+    /// A peer that gets no more answers has been listened to for long enough.
+    Linger(Token),
+    /// Memory is to be given back.
+    ReclaimMemory,
+    /// Accepting is tried again.
+    ResumeAccepting,
+    /// Answers under way have had their time.
+    EndDrain,
+}
+
+/// A wheel that fires every timer later by a delay. The delay is 0 unless one is planted, for a gate to find.
+#[derive(Debug)]
+pub(super) struct Timers {
+    wheel: Wheel<TimerEvent>,
+    delay_ns: u64,
+}
+
+impl Timers {
+    /// `tick_ns` is how finely deadlines are told apart.
+    ///
+    /// # Panics
+    /// If `tick_ns` is 0.
+    pub(super) fn new(tick_ns: u64, delay_ns: u64) -> Self {
+        Self { wheel: Wheel::new(tick_ns, sys::monotonic_ns()), delay_ns }
+    }
+
+    pub(super) fn arm(&mut self, at_ns: u64, event: TimerEvent) -> TimerId {
+        self.wheel.arm(at_ns, event)
+    }
+
+    /// Moves a timer, in either direction.
+    pub(super) fn rearm(&mut self, timer: TimerId, at_ns: u64) {
+        self.wheel.rearm(timer, at_ns);
+    }
+
+    pub(super) fn cancel(&mut self, timer: TimerId) {
+        self.wheel.cancel(timer);
+    }
+
+    /// Whether it is armed, or due and not fired.
+    pub(super) fn is_armed(&self, timer: TimerId) -> bool {
+        self.wheel.is_armed(timer)
+    }
+
+    /// Whether no timer is armed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.wheel.is_empty()
+    }
+
+    /// When it is worth calling [`pop_expired`](Self::pop_expired); `None` while no timer is armed.
+    pub(super) fn next_wake_ns(&self) -> Option<u64> {
+        Some(self.wheel.next_wake_ns()?.saturating_add(self.delay_ns))
+    }
+
+    /// Takes out one timer that is due at `now_ns`.
+    pub(super) fn pop_expired(&mut self, now_ns: u64) -> Option<TimerEvent> {
+        self.wheel.pop_expired(now_ns.saturating_sub(self.delay_ns)).map(|(_, event, _)| event)
+    }
+
+    /// Whether a timer for `at_ns` would be due at `now_ns`.
+    pub(super) fn is_due(&self, at_ns: u64, now_ns: u64) -> bool {
+        at_ns.saturating_add(self.delay_ns) <= now_ns
+    }
+}
