@@ -5,9 +5,10 @@ mod supply;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 
+use super::admission::{admit, scatter};
 use super::block::{Block, find};
 use super::search::Resume;
-use super::{Buffer, Full, Layout, Work, admit, scatter};
+use super::{Buffer, Full, Layout, Work};
 
 /// The largest block, in bytes, unless `initial` or one `peek` asks for more.
 const LARGEST_BLOCK: usize = 64 * 1024;
