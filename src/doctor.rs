@@ -1,44 +1,17 @@
 //! What this machine allows, what each lack costs a measurement, and how to mend it.
 
+mod checks;
+mod finding;
+
 use std::fmt::Write;
 
-use nix::sys::resource::{Resource, getrlimit};
-use serde::Serialize;
-
+pub use self::finding::{Finding, State};
 use crate::{
     probe::{TaskCounters, Topology, allowed_cpus},
     record::Machine,
     sys::Event,
 };
-
-mod checks;
-
-/// How good one thing is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Nothing to mend.
-    Good,
-    /// It works, up to a point.
-    Limited,
-    /// It does not work here.
-    Missing,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What was looked at, in a word or two.
-    pub topic: &'static str,
-    /// How good it is.
-    pub state: State,
-    /// What was found.
-    pub found: String,
-    /// What it costs a measurement; empty when it is good.
-    pub costs: String,
-    /// What to do about it, as a command where there is one; empty when it is good.
-    pub mend: String,
-}
+use nix::sys::resource::{Resource, getrlimit};
 
 /// Look at this machine, as the user who runs this. Touches nothing; takes some milliseconds.
 #[must_use]
@@ -68,16 +41,6 @@ fn instructions() -> Result<&'static str, String> {
     match counters.read() {
         Some(1..) => Ok(counters.scope()),
         _ => Err("the counter stays at 0".to_owned()),
-    }
-}
-
-fn good(topic: &'static str, found: String) -> Finding {
-    Finding { topic, state: State::Good, found, costs: String::new(), mend: String::new() }
-}
-
-impl Finding {
-    fn but(self, state: State, costs: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state, costs: costs.into(), mend: mend.into(), ..self }
     }
 }
 
@@ -128,7 +91,7 @@ fn paragraph(text: &mut String, topic: &str, label: &str, said: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{finding::good, *};
 
     #[test]
     fn every_bad_finding_names_its_cost_and_its_remedy() {

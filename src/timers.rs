@@ -3,11 +3,9 @@
 mod lists;
 mod occupied;
 
-use lists::{Lists, NONE};
-use occupied::Occupied;
-
-/// Slots in a wheel: one rotation is this many ticks.
-pub const SLOTS: usize = 64 * 64;
+use self::lists::{Lists, NONE};
+use self::occupied::Occupied;
+pub use self::occupied::SLOTS;
 
 /// The list of those that are due, behind the slots.
 const DUE: usize = SLOTS;

@@ -1,6 +1,6 @@
 //! Messages that arrive in pieces: what it costs to look after each piece whether the message is whole.
 
-use super::cpu_ns;
+use super::cpu_time::cpu_ns;
 use crate::{
     buffer::{Buffer, make},
     codec::{

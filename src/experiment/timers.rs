@@ -6,7 +6,7 @@
 
 mod scheme;
 
-use super::cpu_ns;
+use super::cpu_time::cpu_ns;
 use crate::{
     metric::{Metric, Row},
     profile::Timers,

@@ -1,6 +1,7 @@
 //! Which slots of a wheel hold something: a bit for each, and a bit for each word of bits.
 
-use super::SLOTS;
+/// Slots in a wheel: one rotation is this many ticks.
+pub const SLOTS: usize = 64 * 64;
 
 /// The occupied slots of a wheel. Finding the next one looks at two words, wherever it is.
 #[derive(Debug)]
