@@ -1,4 +1,4 @@
-//! The only module where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
+//! The only file where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
     reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
@@ -17,11 +17,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::time::{ClockId, clock_gettime};
 
-mod counter;
-mod socket;
-
-pub use counter::{Counter, Event, Scope};
-pub use socket::{SocketMemory, TcpInfo};
+use super::socket::{SocketMemory, TcpInfo};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`: one clock for every process of the machine, so that instants taken in the
 /// server and in the client can be subtracted.
@@ -307,10 +303,10 @@ pub fn unshare_descriptors(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
 }
 
 /// The size of the first `perf_event_attr`, which has all that is asked for here.
-const PERF_ATTR_SIZE_VER0: usize = 64;
+pub(super) const PERF_ATTR_SIZE_VER0: usize = 64;
 
 /// A counter of one task and of what it will start, as `perf_event_attr` says.
-fn perf_event_open(attributes: &[u8; PERF_ATTR_SIZE_VER0], task: u32) -> io::Result<OwnedFd> {
+pub(super) fn perf_event_open(attributes: &[u8; PERF_ATTR_SIZE_VER0], task: u32) -> io::Result<OwnedFd> {
     const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
     let task = libc::pid_t::try_from(task).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
     let (any_cpu, no_group): (libc::c_int, libc::c_int) = (-1, -1);
