@@ -1,7 +1,11 @@
 //! The table of everything that is measured. A line here and one `row.set` in the probe that can see it are all that a
 //! new metric needs.
 
-use super::{Better, Definite, Fold, Panel, Scope, Spec, Unit, declare::metrics};
+use super::{
+    declare::metrics,
+    spec::{Better, Definite, Fold, Panel, Scope, Spec},
+    unit::Unit,
+};
 
 metrics! {
     // variant: "name" scope unit better [folds] panel noise definite;
