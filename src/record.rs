@@ -4,6 +4,7 @@
 mod accounts;
 mod buckets;
 mod cause;
+mod outcome;
 mod resource_exhaustion;
 mod series;
 mod server_endings;
@@ -16,12 +17,13 @@ pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
     cause::Cause,
+    outcome::Outcome,
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
-    verdict::{Verdict, lower_bound},
+    verdict::{Verdict, lower_bound, number_of, stat_of},
 };
-use crate::{behavior::Spec, codec::Tally, metric::Stat, profile::Profile};
+use crate::{behavior::Spec, codec::Tally, profile::Profile};
 
 /// The version of the format of `record.json`; raised when a reader of the old one would be misled.
 pub const FORMAT: u32 = 1;
@@ -213,39 +215,6 @@ pub struct Eviction {
     pub kernel_queued: u64,
 }
 
-/// What an expectation came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Outcome {
-    /// As expected, in every repeat.
-    Pass,
-    /// Not as expected, in at least one repeat.
-    Fail,
-    /// The run proves nothing: the harness was the limit.
-    Invalid,
-    /// Nothing was measured that could tell.
-    Inconclusive,
-}
-
-impl Outcome {
-    /// PASS, FAIL, INVALID or INCONCLUSIVE.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-            Self::Invalid => "INVALID",
-            Self::Inconclusive => "INCONCLUSIVE",
-        }
-    }
-}
-
-/// The number that an expectation is about: its name without the point of the sweep behind it.
-#[must_use]
-pub fn number_of(name: &str) -> &str {
-    name.split('@').next().unwrap_or(name).trim()
-}
-
 /// A point of a sweep in words, each key as `key=value`; empty without a sweep.
 #[must_use]
 pub fn place(axes: &IndexMap<String, String>, between: &str) -> String {
@@ -256,13 +225,6 @@ pub fn place(axes: &IndexMap<String, String>, between: &str) -> String {
 #[must_use]
 pub fn named_at(name: &str, axes: &IndexMap<String, String>) -> String {
     if axes.is_empty() { name.to_owned() } else { format!("{name} {}", place(axes, " ")) }
-}
-
-/// The stat behind a name, with or without a group in front and a point of the sweep behind.
-#[must_use]
-pub fn stat_of(name: &str) -> Option<Stat> {
-    let number = number_of(name);
-    Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
 }
 
 impl Trial {

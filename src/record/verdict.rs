@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, stat_of};
+use super::outcome::Outcome;
+use crate::metric::Stat;
 
 /// An expectation, what was measured, and what it comes to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -62,6 +63,19 @@ pub fn lower_bound(shown: String, cause: Option<&str>) -> String {
         Some(cause) => format!("> {shown} ({cause})"),
         None => shown,
     }
+}
+
+/// The number that an expectation is about: its name without the point of the sweep behind it.
+#[must_use]
+pub fn number_of(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name).trim()
+}
+
+/// The stat behind a name, with or without a group in front and a point of the sweep behind.
+#[must_use]
+pub fn stat_of(name: &str) -> Option<Stat> {
+    let number = number_of(name);
+    Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
 }
 
 #[cfg(test)]
