@@ -14,9 +14,28 @@ mod validity;
 mod window;
 
 pub use self::{
-    baseline::*, calibration::*, comparison::*, disputes::*, expected::*, inflation::*, judge::*, lost::*,
-    pairs::*, unserved::*, validity::*, window::*,
+    baseline::{BaselineComparison, MetricChange, is_same_setting, unfit},
+    calibration::{Calibration, CalibrationSummary, NumberSummary},
+    comparison::{COMPARISON_FORMAT, Disturbance, Origin, PairedComparison},
+    disputes::dispute,
+    expected::{Expected, expected, faults},
+    inflation::{MOST_OWN_SHARE, own_share},
+    judge::{censored_by, judge, measured},
+    lost::{MOST_LOST, lost},
+    pairs::{
+        ALPHA, CONFIRM_ALPHA, Cell, Finding, GateVerdict, Gated, Pair, SPOILT, compare, gated, suspects,
+    },
+    unserved::{MOST_SILENT, ran_dry, unserved},
+    validity::{
+        BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,
+        MOST_PUT_OFF, MOST_RUN_DELAY, MOST_STEAL, NOTABLE_OTHERS, NOTABLE_PRESSURE, NOTABLE_RUN_DELAY,
+        NOTABLE_STEAL, SATURATED, WAITING, WORST_BUSY_PACING_ERROR_NS, WORST_PACING_ERROR_NS,
+        clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit,
+        depends_on_time, examine,
+    },
+    window::{Judged, Window, needs_the_whole_window},
 };
+use self::{judge::judge_each, window::judge_in};
 use crate::{
     profile::Profile,
     record::{Point, Verdict},

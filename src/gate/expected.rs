@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Cell, Pair,
     judge::{fault, judge, judge_each},
-    window::{Kind, Window, is_unexcused, kind, scale},
+    window::{Judged, Kind, Window, is_unexcused, kind, scale},
 };
 use crate::{
     metric::{Metric, Stat},
@@ -28,19 +28,6 @@ pub struct Expected {
     /// How it was judged.
     #[serde(default)]
     pub judged: Judged,
-}
-
-/// How an expectation was judged of trials that may be shorter than the profile asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Judged {
-    /// The trials were as long as the profile asks for.
-    #[default]
-    Whole,
-    /// The number of the shorter trials as it is.
-    AsItIs,
-    /// A count of the shorter trials, multiplied by how much longer the profile's window is.
-    Scaled,
 }
 
 /// What is expected of the head at every point, and what could not be judged of trials so short, with the reason.

@@ -1,12 +1,16 @@
 //! What each expectation comes to.
 
 mod excuse;
+mod waits;
 
 use std::cmp::Ordering;
 
 use indexmap::IndexMap;
 
-use self::excuse::Failure;
+use self::{
+    excuse::Failure,
+    waits::{is_latency, is_quantile, is_wait},
+};
 use super::{
     MOST_OWN_SHARE, clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit,
     depends_on_time, own_share,
@@ -342,20 +346,6 @@ fn is_throughput(metric: Metric, group: &Group) -> bool {
         Metric::Received | Metric::Sent => !paced_by_behavior,
         _ => false,
     }
-}
-
-fn is_latency(metric: Metric) -> bool {
-    use Metric::{LatencyMax, LatencyP50, LatencyP90, LatencyP99, LatencyP999, ServiceP50, ServiceP99};
-    [LatencyP50, LatencyP90, LatencyP99, LatencyP999, LatencyMax, ServiceP50, ServiceP99].contains(&metric)
-}
-
-/// Whether it is a quantile of how long something took, the longest included.
-fn is_quantile(metric: Metric) -> bool {
-    is_latency(metric) || matches!(metric, Metric::DownloadP50 | Metric::DownloadMax)
-}
-
-fn is_wait(metric: Metric) -> bool {
-    matches!(metric, Metric::LongestWait | Metric::LongestSilence)
 }
 
 #[cfg(test)]

@@ -5,89 +5,20 @@
 //! the numbers are large against `s`, and a plain difference where they are near zero, so that nothing divides by nothing.
 //! A number that the head lacks because it did not answer is the largest difference there is.
 
+mod cell;
 mod finding;
 mod gated;
 mod reading;
 mod spoilt;
 
-use indexmap::IndexMap;
-
-use self::reading::Number;
 pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{
-    finding::{Finding, GateVerdict},
+    cell::{Cell, Pair},
+    finding::{ALPHA, CONFIRM_ALPHA, Finding, GateVerdict},
     gated::{Gated, gated},
     spoilt::SPOILT,
 };
-use crate::{record::Trial, stats};
-
-/// The level of the first stage, for all numbers together.
-pub const ALPHA: f64 = 0.05;
-/// The level at which fresh pairs must confirm each number that failed.
-pub const CONFIRM_ALPHA: f64 = 0.02;
-
-/// Two trials of one seed, one of each server, one right after the other.
-#[derive(Clone, Debug)]
-pub struct Pair {
-    /// Whether the head's came first.
-    pub head_first: bool,
-    /// The trial of the server that is compared with.
-    pub base: Trial,
-    /// The trial of the server that is judged.
-    pub head: Trial,
-}
-
-impl Pair {
-    /// Why the pair as a whole does not count, if it does not. The rule is fixed before anything is measured: a pair of
-    /// which either trial is invalid or was cut short is dropped, whatever its numbers are.
-    #[must_use]
-    pub fn dropped(&self) -> Option<String> {
-        let sides = [("base", &self.base), ("head", &self.head)];
-        sides.into_iter().find_map(|(side, trial)| {
-            let reason = trial.doubts().next().map(str::to_owned);
-            let reason = reason.or_else(|| trial.cut_short.then(|| "cut short".to_owned()))?;
-            Some(format!("{side}: {reason}"))
-        })
-    }
-}
-
-/// A point of the sweep, and the pairs that were measured at it.
-#[derive(Clone, Debug)]
-pub struct Cell {
-    /// The keys that make the point.
-    pub axes: IndexMap<String, String>,
-    /// What is gated there.
-    pub gated: Vec<Gated>,
-    /// The first stage.
-    pub pairs: Vec<Pair>,
-    /// The fresh pairs of the second stage; empty unless the first one failed here.
-    pub fresh: Vec<Pair>,
-}
-
-impl Cell {
-    /// The pairs that count.
-    pub(super) fn standing(&self) -> impl Iterator<Item = &Pair> {
-        self.pairs.iter().chain(&self.fresh).filter(|pair| pair.dropped().is_none())
-    }
-
-    /// Whether in more than a tenth of the pairs, and in more than one, one of the two had the number and the other had not:
-    /// what is left to compare may be the better trials.
-    pub(super) fn is_one_sided(&self, gated: &Gated) -> bool {
-        let number = Number::of(gated);
-        let is_apart = |pair: &&Pair| {
-            let [base, head] = [&pair.base, &pair.head].map(|trial| number.read(trial).is_some());
-            base != head && number.read_both(&pair.base, &pair.head).is_none()
-        };
-        let apart = self.standing().filter(is_apart).count();
-        apart > 1 && apart * 10 > self.standing().count()
-    }
-
-    /// Whether more than half of the pairs were dropped.
-    pub(super) fn has_too_few(&self) -> bool {
-        let all = self.pairs.len() + self.fresh.len();
-        all == 0 || self.standing().count() * 2 < all
-    }
-}
+use crate::stats;
 
 /// Whether some number of the cell fails the first stage, so that fresh pairs must confirm it.
 #[must_use]

@@ -6,13 +6,29 @@
 //! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
 //! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
+mod clients;
 mod closes;
 mod connecting;
+mod figures;
+mod findings;
 mod others;
 mod put_off;
 
-pub use self::{others::*, put_off::*};
-use super::{MOST_OWN_SHARE, own_share};
+pub(super) use self::figures::number;
+use self::{
+    clients::strain,
+    figures::{Figures, percent},
+};
+pub use self::{
+    clients::{
+        MOST_RUN_DELAY, SATURATED, WORST_BUSY_PACING_ERROR_NS, clients_were_late, clients_were_starved,
+        clients_were_the_limit,
+    },
+    findings::Findings,
+    others::{LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, NOTABLE_OTHERS, WAITING},
+    put_off::{MOST_PUT_OFF, clients_were_put_off},
+};
+use super::inflation::{MOST_OWN_SHARE, own_share};
 use crate::{
     codec::Protocol,
     metric::{Definite, Fold, Metric, Stat, Unit},
@@ -24,12 +40,6 @@ use crate::{
 /// The engine may start requests this late (99th percentile) before its latencies mean nothing, in nanoseconds: what a
 /// person notices, and more than any healthy machine needs.
 pub const WORST_PACING_ERROR_NS: f64 = 50e6;
-/// The same where the engine is never idle: it then reads answers as late as it starts requests, and nothing else shows
-/// that.
-pub const WORST_BUSY_PACING_ERROR_NS: f64 = 10e6;
-/// An engine that is busy, or waits for its core, for this share of the time is what limits a closed loop: there is no time
-/// left in which it waits for the server.
-pub const SATURATED: f64 = 0.95;
 /// From this share on, client and server limit a closed loop together.
 pub const BUSY: f64 = 0.9;
 /// Share of the window in which the engine may stand still: a closed loop's rate is wrong by as much, and a rate that
@@ -39,8 +49,6 @@ pub const MOST_PAUSED: f64 = 0.1;
 pub const MOST_STEAL: f64 = 0.1;
 /// From this share on, steal is worth a note.
 pub const NOTABLE_STEAL: f64 = 0.01;
-/// Share of the time that the engine waits for its core from which on no single wait is judged.
-pub const MOST_RUN_DELAY: f64 = 0.5;
 /// Share of the time that the engine waits for its core from which on others are worth a note.
 pub const NOTABLE_RUN_DELAY: f64 = 0.1;
 /// Share of the time that some task of the machine waits for a core from which on it is worth a note.
@@ -51,17 +59,6 @@ const NOTABLE_UNANSWERED: f64 = 0.01;
 
 /// Where there is no warm-up, connecting may take this share of the window before an open loop starts.
 const MOST_CONNECTING: f64 = 0.1;
-
-/// What the harness and the host did to a trial, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// Why the trial proves nothing; empty if it stands.
-    pub invalid: Vec<String>,
-    /// Why its times, rates and costs prove nothing; empty if they stand.
-    pub disturbed: Vec<String>,
-    /// What a reader must bear in mind.
-    pub notes: Vec<String>,
-}
 
 /// Judges a trial of this profile, as it stands at the trial's point of the sweep.
 #[must_use]
@@ -111,54 +108,7 @@ pub fn depends_on_time(stat: Stat) -> bool {
     is_time && spec.definite == Definite::Never
 }
 
-/// Whether the clients' thread had no time left to wait for the server: a closed loop was as fast as the clients were.
-#[must_use]
-pub fn clients_were_the_limit(trial: &Trial) -> bool {
-    strain(trial) >= SATURATED
-}
-
-/// Whether the clients' thread had no idle time, and open loops were late for it.
-#[must_use]
-pub fn clients_were_late(trial: &Trial) -> bool {
-    let late_ns = number(trial, Metric::PacingErrorP99, Fold::Final).unwrap_or(0.0);
-    clients_were_the_limit(trial) && late_ns > WORST_BUSY_PACING_ERROR_NS
-}
-
-/// Whether the clients' thread waited for its core for most of the time: then it read answers at any time but theirs.
-#[must_use]
-pub fn clients_were_starved(trial: &Trial) -> bool {
-    number(trial, Metric::HarnessRunDelay, Fold::Final).is_some_and(|share| share >= MOST_RUN_DELAY)
-}
-
-/// Share of the window that the engine was busy; 0 where it was not measured.
-fn strain(trial: &Trial) -> f64 {
-    number(trial, Metric::HarnessBusy, Fold::Final).unwrap_or(0.0)
-}
-
-/// A number of the whole run.
-pub(super) fn number(trial: &Trial, metric: Metric, fold: Fold) -> Option<f64> {
-    trial.summary.get(&Stat { metric, fold }.name()).copied()
-}
-
-fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
-}
-
-struct Figures<'a> {
-    profile: &'a Profile,
-    trial: &'a Trial,
-}
-
 impl Figures<'_> {
-    fn of(&self, metric: Metric, fold: Fold) -> Option<f64> {
-        number(self.trial, metric, fold)
-    }
-
-    fn window_ns(&self) -> f64 {
-        self.trial.measured_ns() as f64
-    }
-
     fn accounts(&self) -> Option<String> {
         let wrong = self.trial.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;
         Some(format!(

@@ -20,7 +20,7 @@ use std::cmp::Ordering;
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
-use super::{Judged, judge, judge::is_definite};
+use super::judge::{is_definite, judge};
 use crate::{
     metric::{Fold, Metric, Stat, Unit, group_of},
     profile::{Condition, Expectation, Group, Known, Profile, Wanted},
@@ -41,6 +41,19 @@ pub struct Window {
     pub asked: f64,
     /// The window that was measured.
     pub measured: f64,
+}
+
+/// How an expectation was judged of trials that may be shorter than the profile asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judged {
+    /// The trials were as long as the profile asks for.
+    #[default]
+    Whole,
+    /// The number of the shorter trials as it is.
+    AsItIs,
+    /// A count of the shorter trials, multiplied by how much longer the profile's window is.
+    Scaled,
 }
 
 /// What shorter trials can be asked.

@@ -1,7 +1,10 @@
 //! What a busy host explains of a failure, and what it does not: a server that waits for its cores answers late, and answers.
 
+use super::{
+    super::validity::number,
+    waits::{is_quantile, is_wait},
+};
 use crate::{
-    gate::number,
     metric::{Fold, Metric},
     profile::{Condition, Group},
     record::Trial,
@@ -29,7 +32,7 @@ impl Failure<'_> {
             SilentConnections, SilentShare, Skipped, SkippedShare, Unanswered, UnansweredShare,
         };
         match self.metric {
-            metric if super::is_quantile(metric) || super::is_wait(metric) => {
+            metric if is_quantile(metric) || is_wait(metric) => {
                 !condition.bounds_from_above() || holds(self.unexplained_ns(self.figure)) != Some(false)
             }
             Unanswered | UnansweredShare | SilentConnections | SilentShare | Skipped | SkippedShare

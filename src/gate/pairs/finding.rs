@@ -4,13 +4,20 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ALPHA, CONFIRM_ALPHA, Cell, Gated, Pair,
+    cell::{Cell, Pair},
+    gated::Gated,
     reading::{Number, Reading},
 };
 use crate::{
     record::{Outcome, place},
     stats::{self, Estimate},
 };
+
+/// The level of the first stage, for all numbers together.
+pub const ALPHA: f64 = 0.05;
+
+/// The level at which fresh pairs must confirm each number that failed.
+pub const CONFIRM_ALPHA: f64 = 0.02;
 
 /// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
 const FEWEST_OF_AN_INTERVAL: usize = 6;

@@ -5,7 +5,7 @@ use super::{
         lost::lacks,
         validity::{clients_were_put_off, clients_were_the_limit},
     },
-    Gated,
+    gated::Gated,
 };
 use crate::{
     metric::{Metric, Unit, group_of},

@@ -1,9 +1,10 @@
 //! Gates over made-up measurements of servers that do not answer, do not evict, or evict late.
 
+use indexmap::IndexMap;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
-use crate::{gate::trial, profile::Profile};
+use crate::{gate::trial, profile::Profile, record::Trial};
 
 /// Two groups that behave well and one that does not, with evictions.
 fn profile() -> Profile {

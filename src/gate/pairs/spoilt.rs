@@ -6,7 +6,11 @@
 //! numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are not significant,
 //! more of the head's than of the base's are INCONCLUSIVE, from the first one on.
 
-use super::{Cell, Finding, GateVerdict, Gated, Pair};
+use super::{
+    cell::{Cell, Pair},
+    finding::{Finding, GateVerdict},
+    gated::Gated,
+};
 
 /// The name of the number.
 pub const SPOILT: &str = "spoilt_trials";

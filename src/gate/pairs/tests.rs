@@ -1,5 +1,6 @@
 //! Gates over made-up measurements: how often they alarm, and what they miss.
 
+use indexmap::IndexMap;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;

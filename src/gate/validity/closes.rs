@@ -1,6 +1,6 @@
 //! Requests that meet the close of their connection, as far as a reader must know of them.
 
-use super::{Figures, percent};
+use super::figures::{Figures, percent};
 use crate::record::GroupResult;
 
 /// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.

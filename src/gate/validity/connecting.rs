@@ -1,6 +1,6 @@
 //! Attempts to connect that the server's kernel dropped, and what they are the cause of.
 
-use super::Figures;
+use super::figures::Figures;
 use crate::{
     metric::{Fold, Metric},
     profile::Group,

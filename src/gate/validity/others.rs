@@ -1,7 +1,7 @@
 //! Others beside badpeer: programs on the server's cores, and clients on its port. The server's rates, latencies and CPU time
 //! are theirs then, too.
 
-use super::{Figures, percent};
+use super::figures::{Figures, percent};
 use crate::{
     metric::{Fold, Metric},
     units::human_count,

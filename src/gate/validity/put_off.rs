@@ -1,6 +1,6 @@
 //! Connections that are opened again later than the server would have allowed, because no more attempts a second are made.
 
-use super::{Figures, percent};
+use super::figures::{Figures, percent};
 use crate::{load::Reconnect, profile::Group, record::Trial};
 
 /// Share of its connections' time that a group may lose because no more attempts are allowed: its rate is wrong by as much.
