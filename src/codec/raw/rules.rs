@@ -1,0 +1,13 @@
+//! What the answers of a group must be.
+
+use super::answer_end::AnswerEnd;
+use crate::codec::{check::Check, sample::Sample};
+
+/// What the answers must be. All connections of a group share it.
+#[derive(Debug)]
+pub(in crate::codec) struct Rules {
+    pub(super) end: AnswerEnd,
+    pub(super) check: Check,
+    /// The first answer.
+    pub(super) sample: Sample,
+}
