@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Expectation, Group, Limits, Profile, expect::Names};
+use super::{
+    expect::Expectation,
+    fault::{Fault, fault},
+    gate::Limits,
+    keys::{Group, Profile},
+    names::Names,
+};
 use crate::{
     behavior::{About, Needs, Race},
     codec::{Check, Protocol, content, http::HttpMethod},
@@ -22,16 +28,6 @@ const MOST_THREADS: u32 = 64;
 const LEAST_PART: u64 = 16;
 /// Bytes that threads which read one socket keep until each has its part.
 const MOST_ROUND: u64 = 64 << 20;
-
-/// A fault of a profile: the keys that lead to it, and what to write instead.
-pub(super) struct Fault {
-    pub(super) path: Vec<String>,
-    pub(super) message: String,
-}
-
-pub(super) fn fault<T>(path: &[&str], message: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault { path: path.iter().map(|&key| key.to_owned()).collect(), message: message.into() })
-}
 
 impl Profile {
     /// What is expected, in the profile's order.

@@ -7,8 +7,8 @@ mod condition;
 use indexmap::IndexMap;
 
 pub use self::condition::{Alternative, Condition, Known, Wanted};
-use super::parse::{Axes, plain};
-use crate::metric::{Scope, Stat};
+use super::{names::Names, value::Axes};
+use crate::metric::Stat;
 
 /// A name and the conditions that its number must meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,73 +23,6 @@ pub struct Expectation {
     pub at: Axes,
     /// All must hold.
     pub conditions: Vec<Condition>,
-}
-
-/// What an expectation may name.
-pub(super) struct Names<'a> {
-    pub(super) groups: Vec<&'a str>,
-    /// It is about a core experiment.
-    pub(super) is_core: bool,
-    pub(super) sweep: &'a IndexMap<String, Vec<toml::Value>>,
-}
-
-/// `80%` as a share.
-pub(super) fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    let share = number.filter(|number| number.is_finite() && *number > 0.0).map(|number| number / 100.0);
-    share.ok_or(format!("`{text}` is not a share such as 80%"))
-}
-
-impl Names<'_> {
-    /// Reads `server.trigger=edge, server.buffer=chained`.
-    fn axes(&self, text: &str) -> Result<Axes, String> {
-        text.split(',').map(|part| self.axis(part.trim())).collect()
-    }
-
-    fn axis(&self, text: &str) -> Result<(String, String), String> {
-        let (key, value) =
-            text.split_once('=').ok_or(format!("`{text}` must be KEY=VALUE, as in [sweep]"))?;
-        let known = self.sweep.keys().map(String::as_str);
-        let values =
-            self.sweep.get(key).ok_or_else(|| format!("[sweep] has no key `{key}`{}", meant(key, known)))?;
-        let values: Vec<String> = values.iter().map(plain).collect();
-        if !values.iter().any(|v| v == value) {
-            let hint = meant(value, values.iter().map(String::as_str));
-            return Err(format!("`{key}` never is `{value}` in [sweep]{hint}"));
-        }
-        Ok((key.to_owned(), value.to_owned()))
-    }
-
-    /// The stat of `group.name` or `name`, if there is one and it is named as it must be.
-    pub(super) fn stat(&self, number: &str) -> Result<Stat, String> {
-        let (group, name) = match number.rsplit_once('.') {
-            Some((group, stat)) => (Some(group), stat),
-            None => (None, number),
-        };
-        if let Some(group) = group.filter(|group| !self.groups.contains(group)) {
-            let hint = meant(group, self.groups.iter().copied());
-            return Err(format!("there is no client group `{group}`{hint}"));
-        }
-        let known: Vec<String> = Stat::all().map(Stat::name).collect();
-        let stat = Stat::named(name).ok_or_else(|| {
-            let hint = meant(name, known.iter().map(String::as_str));
-            format!("there is no metric `{name}`{hint}; see `badpeer list metrics`")
-        })?;
-        match (stat.metric.spec().scope, group) {
-            (Scope::Group, None) => {
-                let example = self.groups.first().copied().unwrap_or("group");
-                Err(format!("`{name}` belongs to a group: write \"{example}.{name}\""))
-            }
-            (Scope::Run, Some(_)) => Err(format!("`{name}` belongs to the whole run: write \"{name}\"")),
-            (Scope::Core, Some(_)) => Err(format!("`{name}` belongs to the experiment: write \"{name}\"")),
-            (scope, _) if (scope == Scope::Core) != self.is_core => Err(if self.is_core {
-                format!("`{name}` is not measured by a core experiment; see `badpeer list metrics`")
-            } else {
-                format!("`{name}` is measured by core experiments only")
-            }),
-            _ => Ok(stat),
-        }
-    }
 }
 
 impl Expectation {
@@ -111,16 +44,6 @@ impl Expectation {
         let stat = names.stat(number)?;
         let conditions = Condition::all(conditions, number, stat, names)?;
         Ok(Self { name: name.to_owned(), number: number.to_owned(), stat, at, conditions })
-    }
-}
-
-/// `; did you mean …?` where one of the known names is near enough to be meant.
-#[must_use]
-pub fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let near = known.map(|k| (strsim::damerau_levenshtein(name, k), k)).min_by_key(|(distance, _)| *distance);
-    match near {
-        Some((distance, k)) if distance <= 1 + name.len() / 4 => format!("; did you mean `{k}`?"),
-        _ => String::new(),
     }
 }
 

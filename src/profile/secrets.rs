@@ -3,36 +3,15 @@
 //! a whole.
 
 mod requests;
+mod secret_names;
 
 use toml::Value;
 
-use self::requests::{body, resp, target};
-use super::{Profile, Target, parse::plain};
-
-/// Parts of names by which a field, a variable or an option is known to be secret, in lower case; `_` counts as `-`.
-const PARTS: [&str; 13] = [
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "passphrase",
-    "requirepass",
-    "credential",
-    "api-key",
-    "apikey",
-    "access-key",
-    "private-key",
-];
-
-/// What stands instead.
-const NOT_KEPT: &str = "(not kept)";
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    PARTS.iter().any(|part| name.contains(part))
-}
+use self::{
+    requests::{body, resp, target},
+    secret_names::{NOT_KEPT, is_secret},
+};
+use super::{keys::Profile, target::Target, value::plain};
 
 /// A word of the command line as a record keeps it: of `Authorization: Bearer x` the name alone, and of a key of a profile
 /// that is set to such a field.

@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Axes, Names, percent};
+use super::super::{
+    names::Names,
+    value::{Axes, percent},
+};
 use crate::metric::{Stat, group_of};
 
 /// How a measured number is compared.
