@@ -1,79 +1,21 @@
 //! The server under test: the reference server, another program, or one that runs already.
 
+mod address;
 mod attached;
 mod child;
 mod program;
 mod reference;
-
-use std::{
-    net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod server;
 
 use indexmap::IndexMap;
 
+pub use self::server::Build;
 use self::{attached::Attached, program::Running, reference::Reference};
+pub(super) use self::{
+    child::spawn_badpeer, program::check as check_program, reference::configured, server::Target,
+};
 use super::{Interrupt, RunError};
 use crate::profile;
-
-pub(super) use self::{child::spawn_badpeer, program::check as check_program, reference::configured};
-
-/// How long a server on another machine may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// A server that can be driven.
-pub(super) trait Target {
-    /// Where it listens.
-    fn service(&self) -> SocketAddr;
-
-    /// Where it tells its counters, if it is the reference server.
-    fn admin(&self) -> Option<SocketAddr> {
-        None
-    }
-
-    /// Its processes, without their children; none if they are not on this machine.
-    fn processes(&self) -> &[u32];
-
-    /// The cores that it may use: those it was given, if it was started by us.
-    fn cores(&self, given: &[usize]) -> Vec<usize> {
-        given.to_vec()
-    }
-
-    /// Why it is over, in words, if the server has ended by itself.
-    fn still_runs(&mut self) -> Result<(), String>;
-
-    /// Asks it to end, and makes sure, unless it was not started by us.
-    fn end(&mut self) -> ServerExit;
-
-    /// The file with all that it said.
-    fn output(&self) -> Option<&Path> {
-        None
-    }
-
-    /// What a reader of the figures should know.
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// How a server ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ServerExit {
-    /// Its exit code or signal.
-    pub(super) words: String,
-    /// As a server should that is told to.
-    pub(super) in_order: bool,
-}
-
-/// What serves where a profile drives the reference server: this program, unless another build of it is named.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Build {
-    /// The program.
-    pub program: Option<PathBuf>,
-    /// Flags of `serve` beside those that the profile asks for.
-    pub flags: Vec<String>,
-}
 
 /// Starts the server that the profile names, with these files, on these cores; it listens then.
 pub(super) fn start(
@@ -88,24 +30,4 @@ pub(super) fn start(
         profile::Target::Program(program) => Box::new(Running::start(program, files, cores, interrupt)?),
         profile::Target::Attached { attach } => Box::new(Attached::find(attach)?),
     })
-}
-
-/// The addresses behind `host:port`, of which there is at least one.
-fn resolved(address: &str) -> Result<Vec<SocketAddr>, RunError> {
-    use std::net::ToSocketAddrs;
-    let found =
-        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot find {address}: {e}")))?;
-    let mut found: Vec<SocketAddr> = found.collect();
-    // `localhost` often is both; most servers listen on the older one, some on both.
-    found.sort_by_key(SocketAddr::is_ipv6);
-    if found.is_empty() { Err(RunError::Start(format!("{address} has no address"))) } else { Ok(found) }
-}
-
-/// Of several addresses of one name, the first at which somebody accepts connections; the first of all if nobody does.
-fn the_one_that_accepts(addresses: &[SocketAddr]) -> SocketAddr {
-    let accepts = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
-    match addresses {
-        [only] => *only,
-        several => several.iter().find(accepts).copied().unwrap_or(several[0]),
-    }
 }
