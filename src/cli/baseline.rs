@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Exit, Failure, run::stem, store};
+use super::{Exit, Failure, sources::stem, store};
 use crate::{
     files,
     gate::{self, BaselineComparison, GateVerdict},

@@ -95,7 +95,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
     let plans = profiles.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
     store::check(&args.out)?;
-    let mut interrupt = super::interrupt()?;
+    let mut interrupt = super::exit::interrupt()?;
     let mut worst = Exit::Pass;
     let mut all = Vec::new();
     for plan in plans {
@@ -150,7 +150,7 @@ struct ComparisonJson {
 /// it from being kept, if something did.
 fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
-        say(&report::gate::render(&comparison, super::colored()));
+        say(&report::gate::render(&comparison, super::console::colored()));
     }
     github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
     let (reports, unkept) = match store::keep_comparison(&args.out, &comparison, &args.format) {

@@ -1,12 +1,15 @@
 //! The command line: commands, their arguments, and the exit codes.
 
+mod background;
 mod baseline;
 mod bench;
 mod calibrate;
 mod catalog;
 mod compare;
 mod completions;
+mod console;
 mod core;
+mod exit;
 mod gate;
 mod github;
 mod list;
@@ -16,26 +19,16 @@ mod report;
 mod run;
 pub mod schema;
 mod serve;
+mod sources;
 mod store;
 
-use std::{
-    fmt::Display,
-    io::{self, IsTerminal, Read, Write},
-    process::ExitCode,
-    sync::OnceLock,
-    thread,
-};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use nix::{
-    errno::Errno,
-    sys::signal::{SigSet, SigmaskHow},
-};
 
-use crate::{
-    profile::secrets,
-    report::medium,
-    run::{Interrupt, RunError},
+use self::{
+    console::{complain, print_raw, say, to_json, unless_unsaid, unsaid},
+    exit::{Exit, Failure},
 };
 
 /// What bad peers cost your TCP server: it is driven with good clients and with clients that misbehave, watched from
@@ -92,58 +85,6 @@ enum Command {
     },
 }
 
-/// What an exit code says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    Pass = 0,
-    Failed = 1,
-    Usage = 2,
-    Target = 3,
-    Invalid = 4,
-    Interrupted = 130,
-}
-
-impl Exit {
-    /// The one of two that counts: what was found is not hidden by what could not be told of something else.
-    fn worse(self, other: Self) -> Self {
-        let mildest_first =
-            [Self::Pass, Self::Invalid, Self::Failed, Self::Target, Self::Usage, Self::Interrupted];
-        let place = |exit| mildest_first.iter().position(|one| *one == exit);
-        if place(self) < place(other) { other } else { self }
-    }
-}
-
-/// An ending that is no success: what to say, and the exit code.
-#[derive(Debug)]
-struct Failure {
-    exit: Exit,
-    message: String,
-}
-
-impl Failure {
-    fn new(exit: Exit, message: impl Display) -> Self {
-        Self { exit, message: message.to_string() }
-    }
-
-    fn usage(message: impl Display) -> Self {
-        Self::new(Exit::Usage, message)
-    }
-}
-
-/// The exit code of a run that could not be made, or not be finished.
-const fn exit_of(error: &RunError) -> Exit {
-    match error {
-        RunError::Impossible { .. } => Exit::Usage,
-        RunError::Interrupted => Exit::Interrupted,
-        RunError::Missing(_) | RunError::Start(_) | RunError::Died(_) | RunError::Clients(_) => Exit::Target,
-    }
-}
-
-/// What notices Ctrl-C and SIGTERM from here on.
-fn interrupt() -> Result<Interrupt, Failure> {
-    Interrupt::new().map_err(|e| Failure::new(Exit::Target, format!("cannot wait for signals: {e}")))
-}
-
 /// The whole command line, for whoever wants to check words against it.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -157,9 +98,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
-            if let Err(unsaid) = error.print().and_then(|()| io::stdout().flush()) {
-                let _ = UNSAID.set(unsaid);
-            }
+            unsaid(error.print());
             return ExitCode::from(unless_unsaid(exit) as u8);
         }
     };
@@ -176,8 +115,8 @@ pub fn main() -> ExitCode {
             Ok(Exit::Pass)
         }
         Command::Schema { of } => Ok(schema::main(of)),
-        Command::Completions { shell } => Ok(completions::completions(shell)),
-        Command::Man(args) => completions::man(&args),
+        Command::Completions { shell } => Ok(completions::completions(shell, command())),
+        Command::Man(args) => completions::man(&args, command()),
         Command::Guard(orders) => {
             crate::run::guard(&orders);
             Ok(Exit::Pass)
@@ -194,13 +133,6 @@ pub fn main() -> ExitCode {
     ExitCode::from(unless_unsaid(exit) as u8)
 }
 
-/// The exit code, where everything that was to be said could be.
-fn unless_unsaid(exit: Exit) -> Exit {
-    let Some(error) = UNSAID.get() else { return exit };
-    complain(&format!("cannot write what was found to stdout: {error}"));
-    exit.worse(Exit::Target)
-}
-
 fn doctor(json: bool) {
     let findings = crate::doctor::examine();
     if json {
@@ -210,74 +142,9 @@ fn doctor(json: bool) {
     }
 }
 
-/// The command line as records keep it: without the values of fields that are secrets.
-fn command_line() -> Vec<String> {
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    secrets::command(&words)
-}
-
-/// Returns when stdin ends: whoever holds its other end has closed it, or is dead.
-fn await_end_of_stdin() {
-    let mut ignored = [0; 64];
-    while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
-}
-
-/// Does this on a thread that takes no signals: they are for the one that waits for them.
-fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
-    let unable = |e: Errno| Failure::new(Exit::Target, format!("cannot block signals: {e}"));
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(unable)?;
-    let made = thread::Builder::new().spawn(work);
-    before.thread_set_mask().map_err(unable)?;
-    made.map(drop).map_err(|e| Failure::new(Exit::Target, format!("cannot make a thread: {e}")))
-}
-
-/// Why something could not be said on stdout: the first error.
-static UNSAID: OnceLock<io::Error> = OnceLock::new();
-
-/// A line, or several, on stdout: results. That it cannot be written is told at the end: nothing that is done after it is
-/// lost for that.
-fn say(text: &str) {
-    print_raw(&medium::terminal(text, colored()));
-}
-
-/// The same for another program: JSON, a script, a page for `man`.
-fn print_raw(text: &str) {
-    let mut stdout = io::stdout().lock();
-    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        let _ = UNSAID.set(error);
-    }
-}
-
-/// A line on stderr: what went wrong.
-fn complain(message: &str) {
-    let message = medium::terminal(message, false);
-    let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
-}
-
-/// Whether what is printed may be colored: to a terminal that knows colors, unless somebody objects (no-color.org).
-fn colored() -> bool {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    std::io::stdout().is_terminal()
-        && set("NO_COLOR").is_none()
-        && set("TERM").is_some_and(|term| term != "dumb")
-}
-
-fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_worse_of_two_exit_codes_counts() {
-        assert_eq!(Exit::Failed.worse(Exit::Invalid), Exit::Failed);
-        assert_eq!(Exit::Invalid.worse(Exit::Failed), Exit::Failed);
-        assert_eq!(Exit::Pass.worse(Exit::Invalid), Exit::Invalid);
-        assert_eq!(Exit::Interrupted.worse(Exit::Target), Exit::Interrupted);
-        assert_eq!(Exit::Pass.worse(Exit::Pass), Exit::Pass);
-    }
 
     #[test]
     fn the_command_line_definition_is_consistent() {

@@ -70,7 +70,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
             HistoryError::Read(..) | HistoryError::Parse { .. } => Failure::usage(error),
         })?;
     }
-    let mut interrupt = super::interrupt()?;
+    let mut interrupt = super::exit::interrupt()?;
     let mut worst = Exit::Pass;
     let mut outcomes = Vec::new();
     for (request, able) in requests.iter().zip(able) {
@@ -107,7 +107,7 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
         Err(RunError::Impossible { path, message }) => {
             Err(Failure::usage(request.source.fault_at(&path, &message)))
         }
-        Err(error) => Err(Failure::new(super::exit_of(&error), format!("{}: {error}", request.name))),
+        Err(error) => Err(Failure::new(super::exit::exit_of(&error), format!("{}: {error}", request.name))),
     }
 }
 
@@ -262,7 +262,7 @@ fn write(
 
 /// What came of a run, for who sits at the terminal.
 fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
-    let color = super::colored();
+    let color = super::console::colored();
     if output.quiet {
         say(&report::terminal::verdicts(record, color));
     } else {
@@ -281,7 +281,7 @@ fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
     match result {
         // What a server does under load is found out, and not a fault of the surroundings.
         Err(RunError::Died(_)) => Exit::Failed,
-        Err(error) => super::exit_of(error),
+        Err(error) => super::exit::exit_of(error),
         Ok(()) if record.interrupted => Exit::Interrupted,
         Ok(()) => match record.outcome() {
             Outcome::Pass => Exit::Pass,

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     profile::SHIPPED,
     record::Record,
-    report::{self, Format, gallery, index, index::Entry},
+    report::{self, Format, gallery, index::Entry},
 };
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
             Kept::Record(record) => Entry::of_record(record, root, folder),
             Kept::Comparison(comparison) => Entry::of_comparison(comparison, root, folder),
         };
-        let page = index::page(kept.iter().map(entry).collect(), &broken).map_err(failed)?;
+        let page = report::index_page(kept.iter().map(entry).collect(), &broken).map_err(failed)?;
         (vec![("index.html".to_owned(), page.into_bytes())], root.clone())
     } else {
         let root = args.gallery.clone().unwrap_or_default();

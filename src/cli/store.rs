@@ -109,7 +109,7 @@ fn unwritable(folder: &Path, error: &io::Error) -> Failure {
 
 /// Whether the folder for reports can be made and written into: asked before anything is measured.
 pub(super) fn check(out: &Path) -> Result<(), Failure> {
-    report::writable(out).map_err(|error| unwritable(out, &error))
+    files::writable(out).map_err(|error| unwritable(out, &error))
 }
 
 /// Writes JSON, whole or not at all, into a folder that is made if it is not there.

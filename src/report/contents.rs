@@ -4,7 +4,6 @@
 use indexmap::IndexMap;
 
 use super::{
-    ended::unnoticed,
     table::{
         Align::{Left, Right},
         Table,
@@ -12,7 +11,7 @@ use super::{
     view::{
         Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
         groups as group_names, key, ledger, outcomes, requests as request_counts, results, show, sizes,
-        words,
+        unnoticed, words,
     },
 };
 use crate::{

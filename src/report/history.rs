@@ -134,7 +134,7 @@ pub fn check(file: &Path) -> Result<(), HistoryError> {
     let writable = if file.exists() {
         access(file, AccessFlags::W_OK).map_err(io::Error::from)
     } else {
-        super::writable(file.parent().unwrap_or(Path::new("")))
+        files::writable(file.parent().unwrap_or(Path::new("")))
     };
     writable.map_err(unwritable)
 }

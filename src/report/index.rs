@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ReportError, gallery::telling, gate, html, meaning::meaning, medium};
+use super::{gallery::telling, gate, meaning::meaning, medium};
 use crate::{gate::PairedComparison, record::Record};
 
 /// A run or a comparison, as the page lists it.
@@ -69,15 +69,4 @@ fn there(root: &Path, folder: &Path, name: &str) -> Option<String> {
     let file = folder.join(name);
     let below = file.strip_prefix(root).ok().filter(|_| file.is_file())?;
     Some(medium::link(below))
-}
-
-/// The page of these, the newest first; `broken`: files that could not be read, and why.
-///
-/// # Errors
-/// A page that cannot be made.
-pub fn page(mut entries: Vec<Entry>, broken: &[String]) -> Result<String, ReportError> {
-    // A folder's name has dashes where the time has colons: both sort alike.
-    let key = |entry: &Entry| entry.started.replace(':', "-");
-    entries.sort_by_key(|entry| std::cmp::Reverse(key(entry)));
-    html::index::render(&entries, broken)
 }

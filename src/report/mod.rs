@@ -9,6 +9,8 @@ pub mod compare;
 mod contents;
 mod csv;
 mod ended;
+mod error;
+mod format;
 pub mod gallery;
 pub mod gate;
 pub mod history;
@@ -25,95 +27,17 @@ pub mod tracker;
 mod view;
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{AccessFlags, access};
-
 use self::{chart::Figure, tracker::CiReport};
+pub use self::{error::ReportError, format::Format, html::index::index_page};
 use crate::{
     files,
     gate::{BaselineComparison, PairedComparison},
     record::Record,
 };
-
-/// What a record can be made into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// `series.csv`, a row for each sample where there are clients, and `summary.csv`, a row for each sweep point and repeat
-    Csv,
-    /// Charts as pictures of 1400×700 pixels
-    Png,
-    /// The same charts as vectors
-    Svg,
-    /// `index.html`, one file that holds everything and loads nothing
-    Html,
-    /// `summary.md` (of a comparison `comparison.md`), for the page of a CI job
-    Markdown,
-    /// `junit.xml`: each verdict a test case
-    Junit,
-    /// `benchmark-smaller.json` and `benchmark-bigger.json`, for github-action-benchmark
-    GithubBenchmark,
-    /// `bencher.json`: Bencher Metric Format
-    Bencher,
-    /// `openmetrics.txt`: every number as a gauge, for Prometheus and GitLab
-    Openmetrics,
-    /// `latency.hlog`: the latencies of each group as HdrHistogram's log processors read them
-    Hlog,
-}
-
-impl Format {
-    /// What a run leaves behind beside its record.
-    pub const DEFAULT: &'static [Self] = &[Self::Csv, Self::Png, Self::Svg, Self::Html];
-    /// What a comparison leaves behind beside `comparison.json`.
-    pub const OF_COMPARISON: &'static [Self] = &[Self::Png, Self::Svg, Self::Html, Self::Markdown];
-
-    /// Whether there is such a thing of a comparison.
-    #[must_use]
-    pub const fn is_of_comparison(self) -> bool {
-        !matches!(self, Self::Csv | Self::Hlog)
-    }
-}
-
-/// Why a record could not be made visible.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// A table that cannot be written as CSV.
-    #[error("cannot write the table: {0}")]
-    Csv(#[from] ::csv::Error),
-    /// A chart that cannot be drawn.
-    #[error("cannot draw the chart `{chart}`: {reason}")]
-    Chart {
-        /// The chart's name: its file's stem.
-        chart: String,
-        /// What the drawing library says.
-        reason: String,
-    },
-    /// A page that cannot be made.
-    #[error("cannot make the page: {0}")]
-    Page(String),
-    /// A history that cannot be read.
-    #[error("{0}")]
-    History(String),
-    /// Histograms that cannot be written.
-    #[error("cannot write the histograms: {0}")]
-    Histograms(String),
-    /// What cannot be made of a comparison.
-    #[error(
-        "a comparison has no {0:?}: it can be made into png, svg, html, markdown, junit, github-benchmark, bencher and \
-         openmetrics"
-    )]
-    NotOfComparison(Format),
-    /// A file that cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
 
 /// The files of the given formats, by name; with what is said of the record against a baseline, if it was held against one.
 ///
@@ -230,21 +154,6 @@ pub fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, ReportError>
         files.extend(vectors(figures)?);
     }
     Ok(files)
-}
-
-/// Whether files can be written into a directory, there already or not, which is left as it is.
-///
-/// # Errors
-/// What stands in the way.
-pub fn writable(dir: &Path) -> io::Result<()> {
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    if dir.exists() && !dir.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
-    }
-    if !dir.is_dir() {
-        return files::can_make_folder(dir);
-    }
-    access(dir, AccessFlags::W_OK | AccessFlags::X_OK).map_err(io::Error::from)
 }
 
 /// Writes files into a directory, which is made if it is not there, and says which.

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::html::escape;
+use super::medium::html as escape;
 pub(super) use super::medium::markdown as plain;
 
 /// Words are not cut shorter than this.

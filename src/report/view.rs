@@ -4,7 +4,6 @@ use std::fmt::Display;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::ended::unnoticed;
 use crate::{
     codec::Fault,
     gate::censored_by,
@@ -169,6 +168,11 @@ pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> St
     counts(results(point, group).map(|result| count(&result.requests)))
 }
 
+/// Connections that the clients held when they stopped, and that the server had closed by then.
+pub(super) fn unnoticed(result: &GroupResult) -> u64 {
+    result.server_endings.unnoticed_alive.min(result.ledger.still_alive)
+}
+
 /// How the connections of a group ended, leaving out what did not happen.
 pub(super) fn outcomes(point: &Point, group: &str) -> String {
     let kinds: [(&str, Count<GroupResult>); 11] = [
@@ -330,6 +334,7 @@ pub(super) fn manner(record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::ServerEndings;
 
     #[test]
     fn differing_counts_are_shown_as_a_range() {
@@ -343,5 +348,12 @@ mod tests {
     fn shares_and_times_are_shown_with_three_digits() {
         assert_eq!(show(Unit::Cores, 0.453), "45.3 %");
         assert_eq!(show(Unit::Nanoseconds, 3.1e6), "3.10 ms");
+    }
+
+    #[test]
+    fn connections_closed_by_the_server_are_not_alive() {
+        let server_endings = ServerEndings { unnoticed_alive: 3, ..ServerEndings::default() };
+        let ledger = Ledger { still_alive: 5, ..Ledger::default() };
+        assert_eq!(unnoticed(&GroupResult { ledger, server_endings, ..GroupResult::default() }), 3);
     }
 }

@@ -1,13 +1,12 @@
 //! `index.html` of a comparison.
 
 use super::{
-    cores_and_memory, escape, facts,
     page::{details, figure, page, section},
-    remarks, titled,
+    pieces::{cores_and_memory, facts, remarks, titled},
 };
 use crate::{
     gate::{GateVerdict, PairedComparison},
-    report::{ReportError, chart::Figure, gate, view::command_line},
+    report::{ReportError, chart::Figure, gate, medium::html as escape, view::command_line},
 };
 
 /// Why the figures beside each other need not agree.

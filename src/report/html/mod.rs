@@ -4,12 +4,18 @@ pub(super) mod compare;
 pub(super) mod history;
 pub(super) mod index;
 mod page;
+mod pieces;
 
+use self::{
+    page::{details, figure, page, section},
+    pieces::{coded, cores_and_memory, facts, paragraphs, remarks, titled},
+};
 use super::{
     ReportError, baseline,
     chart::{Figure, Live},
     contents, ended,
     meaning::meaning,
+    medium::html as escape,
     problems::problems,
     stall,
     table::Table,
@@ -17,11 +23,8 @@ use super::{
 };
 use crate::{
     gate::BaselineComparison,
-    record::{Machine, Point, Record},
+    record::{Point, Record},
 };
-
-use self::page::{details, figure, page, section};
-pub(super) use super::medium::html as escape;
 
 /// The whole page.
 pub(super) fn render(
@@ -91,23 +94,6 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
     section("baseline", "Since the baseline", &body)
 }
 
-/// Text in which what stands between backticks is code.
-fn coded(text: &str) -> String {
-    let part = |(index, part): (usize, &str)| match index % 2 {
-        0 => escape(part),
-        _ => format!("<code>{}</code>", escape(part)),
-    };
-    text.split('`').enumerate().map(part).collect::<Vec<_>>().concat()
-}
-
-/// Text as paragraphs, where lines are blank; what stands between backticks is code.
-fn paragraphs(text: &str) -> String {
-    let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
-    let tagged: Vec<String> =
-        paragraphs.map(|paragraph| format!("<p class=\"about\">{}</p>\n", coded(paragraph))).collect();
-    tagged.concat()
-}
-
 /// Everything about one point, in the order in which it is asked for.
 fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<String, ReportError> {
     let one = |title: &str, tables: &[Table], words: &str| {
@@ -162,19 +148,6 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
     .concat())
 }
 
-fn titled(table: &Table) -> String {
-    format!("<h3>{}</h3>\n{}", escape(table.caption()), table.html())
-}
-
-fn remarks(title: &str, texts: &[String]) -> String {
-    if texts.is_empty() {
-        return String::new();
-    }
-    let items = texts.iter().map(|text| format!("<li>{}</li>\n", coded(text)));
-    let items = items.collect::<Vec<_>>().concat();
-    section("", title, &format!("<ul>\n{items}</ul>\n"))
-}
-
 fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {
     figures.iter().map(|chart| figure(chart, group)).collect()
 }
@@ -223,38 +196,9 @@ fn environment(record: &Record) -> String {
     format!("{facts}{}", details("The profile", &profile, false))
 }
 
-/// The machine, as facts.
-fn cores_and_memory(machine: &Machine) -> [(&'static str, String); 3] {
-    [
-        ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
-        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
-        ("Memory", crate::units::human_bytes(machine.memory_bytes as f64)),
-    ]
-}
-
-/// Facts by name, without those that are not known.
-fn facts(facts: impl Iterator<Item = (&'static str, String)>) -> String {
-    let known = facts.filter(|(_, value)| !value.is_empty());
-    let fact = |(name, value): (&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value));
-    format!("<dl>\n{}</dl>\n", known.map(fact).collect::<String>())
-}
-
 fn cores(cores: &[usize]) -> String {
     match cores {
         [] => "any".to_owned(),
         _ => cores.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_split_into_paragraphs_and_code() {
-        let html = paragraphs("One `<a>` here.\n\nTwo.\n");
-        let expected =
-            "<p class=\"about\">One <code>&lt;a&gt;</code> here.</p>\n<p class=\"about\">Two.</p>\n";
-        assert_eq!(html, expected);
     }
 }

@@ -4,12 +4,10 @@ use std::fmt::Write;
 
 use plotters::style::RGBColor;
 
-use super::{
-    super::{
-        ReportError,
-        chart::{Figure, Live, at_night},
-    },
-    escape,
+use super::super::{
+    ReportError,
+    chart::{Figure, Live, at_night},
+    medium::html as escape,
 };
 
 /// The page; `charts`: what its script draws, empty without.

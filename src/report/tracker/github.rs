@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{super::medium, Case, CiReport, at};
+use super::{
+    super::medium,
+    ci_report::{Case, CiReport, Number, at},
+};
 use crate::{metric::Better, record::Outcome};
 
 /// GitHub shows so many of a kind for each step.
@@ -14,7 +17,7 @@ const MOST_SUMMARY: usize = 1024 * 1024;
 /// wants a file for each (`customSmallerIsBetter`, `customBiggerIsBetter`).
 pub(super) fn benchmark(report: &CiReport, better: Better) -> String {
     let of_kind = report.numbers.iter().filter(|number| number.better() == better);
-    let entry = |number: &super::Number| {
+    let entry = |number: &Number| {
         let mut entry = json!({
             "name": format!("{}: {}{}", report.suite, number.name, at(&number.point)),
             "unit": number.stat.unit().name(),

@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use super::{super::medium::html as text, Case, CiReport};
+use super::{
+    super::medium::html as text,
+    ci_report::{Case, CiReport},
+};
 use crate::record::Outcome;
 
 /// The whole file.

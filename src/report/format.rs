@@ -1,0 +1,39 @@
+//! The formats that a record or a comparison can be made into.
+
+/// What a record can be made into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// `series.csv`, a row for each sample where there are clients, and `summary.csv`, a row for each sweep point and repeat
+    Csv,
+    /// Charts as pictures of 1400×700 pixels
+    Png,
+    /// The same charts as vectors
+    Svg,
+    /// `index.html`, one file that holds everything and loads nothing
+    Html,
+    /// `summary.md` (of a comparison `comparison.md`), for the page of a CI job
+    Markdown,
+    /// `junit.xml`: each verdict a test case
+    Junit,
+    /// `benchmark-smaller.json` and `benchmark-bigger.json`, for github-action-benchmark
+    GithubBenchmark,
+    /// `bencher.json`: Bencher Metric Format
+    Bencher,
+    /// `openmetrics.txt`: every number as a gauge, for Prometheus and GitLab
+    Openmetrics,
+    /// `latency.hlog`: the latencies of each group as HdrHistogram's log processors read them
+    Hlog,
+}
+
+impl Format {
+    /// What a run leaves behind beside its record.
+    pub const DEFAULT: &'static [Self] = &[Self::Csv, Self::Png, Self::Svg, Self::Html];
+    /// What a comparison leaves behind beside `comparison.json`.
+    pub const OF_COMPARISON: &'static [Self] = &[Self::Png, Self::Svg, Self::Html, Self::Markdown];
+
+    /// Whether there is such a thing of a comparison.
+    #[must_use]
+    pub const fn is_of_comparison(self) -> bool {
+        !matches!(self, Self::Csv | Self::Hlog)
+    }
+}

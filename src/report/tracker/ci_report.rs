@@ -1,0 +1,238 @@
+//! The result of a run or of a comparison as cases and numbers, whatever the format.
+
+use indexmap::IndexMap;
+
+use super::super::{baseline, gate, view};
+use crate::{
+    gate::{
+        BaselineComparison, Expected, Finding, GateVerdict, MetricChange, PairedComparison, censored_by,
+        measured,
+    },
+    metric::{Better, Stat, group_of},
+    record::{Outcome, Point, Record, Verdict, place, stat_of},
+    stats,
+};
+
+/// The result of a run or of a comparison, for CI systems and trackers.
+#[derive(Clone, Debug)]
+pub struct CiReport {
+    /// The profile's name, with `compare-` before it for a comparison.
+    pub(super) suite: String,
+    /// The commit that was measured, where it is known.
+    pub(super) commit: Option<String>,
+    /// How long it took, or was measured for, in seconds.
+    pub(super) seconds: f64,
+    pub(super) cases: Vec<Case>,
+    pub(super) numbers: Vec<Number>,
+}
+
+/// Something that was judged.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) name: String,
+    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
+    pub(super) word: &'static str,
+    pub(super) result: Outcome,
+    /// What was found, in a sentence.
+    pub(super) facts: String,
+}
+
+/// Something that was measured, and is better when there is less of it, or more.
+#[derive(Clone, Debug)]
+pub(super) struct Number {
+    /// `key=value, …`; empty without a sweep.
+    pub(super) point: String,
+    /// The name in a summary, with a group's in front.
+    pub(super) name: String,
+    pub(super) stat: Stat,
+    /// The mean over the repeats; of a comparison the head's median.
+    pub(super) value: f64,
+    /// The least and the most over the repeats.
+    pub(super) range: Option<(f64, f64)>,
+}
+
+impl CiReport {
+    /// What came of a run, and of it against a baseline, if it was held against one.
+    #[must_use]
+    pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>) -> Self {
+        let mut cases: Vec<Case> = Vec::new();
+        for point in &record.points {
+            let at = at(&words(&point.axes));
+            cases.extend(point.verdicts.iter().map(|verdict| Case::of_verdict(verdict, &at)));
+            let why = view::unique_notes(point, |trial| &trial.invalid).join("; ");
+            cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
+        }
+        cases.extend(record.died().map(Case::died));
+        cases.extend(comparison.into_iter().flat_map(Case::of_baseline));
+        Self {
+            suite: record.name.clone(),
+            commit: record.commit.clone(),
+            seconds: record.trials().map(|trial| trial.measured_ns() as f64 / 1e9).sum(),
+            cases,
+            numbers: record.points.iter().flat_map(numbers).collect(),
+        }
+    }
+}
+
+impl From<&PairedComparison> for CiReport {
+    fn from(comparison: &PairedComparison) -> Self {
+        let findings = comparison.findings.iter().map(Case::of_finding);
+        let mut cases: Vec<Case> = findings
+            .chain(comparison.expected.iter().flatten().chain(&comparison.faults).map(Case::of_expected))
+            .collect();
+        if let Some(words) = &comparison.origin.head_died {
+            cases.push(Case {
+                name: "the head lives through the load that the base lives through".to_owned(),
+                word: GateVerdict::Fail.word(),
+                result: Outcome::Fail,
+                facts: words.clone(),
+            });
+        } else if comparison.verdict == GateVerdict::Invalid {
+            let why = "too few pairs stand, or nothing was measured that could be gated";
+            cases.push(Case::invalid("", why.to_owned()));
+        } else if let Some(why) = &comparison.origin.broken_off {
+            let why = format!("it ended before all pairs were measured: {why}");
+            cases.push(Case::invalid("", why));
+        }
+        if !comparison.doubts.is_empty() && comparison.verdict != GateVerdict::Invalid {
+            cases.push(Case {
+                name: "nothing speaks against a PASS".to_owned(),
+                word: GateVerdict::Inconclusive.word(),
+                result: Outcome::Inconclusive,
+                facts: comparison.doubts.join(" "),
+            });
+        }
+        let number = |finding: &Finding| {
+            Some(Number {
+                point: words(&finding.axes),
+                name: finding.gated.name.clone(),
+                stat: stat_of(&finding.gated.name)?,
+                value: Some(finding.head).filter(|head| head.is_finite())?,
+                range: None,
+            })
+        };
+        Self {
+            suite: format!("compare-{}", comparison.origin.name),
+            commit: None,
+            seconds: comparison.origin.seconds,
+            cases,
+            numbers: comparison.findings.iter().filter_map(number).collect(),
+        }
+    }
+}
+
+impl Case {
+    fn of_finding(finding: &Finding) -> Self {
+        Self {
+            name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
+            word: finding.verdict.word(),
+            result: finding.verdict.outcome(),
+            facts: gate::sentence(finding),
+        }
+    }
+
+    fn of_verdict(verdict: &Verdict, at: &str) -> Self {
+        Self {
+            name: format!("{} {}{at}", verdict.name, verdict.condition),
+            word: verdict.outcome.word(),
+            result: verdict.outcome,
+            facts: match &verdict.reason {
+                Some(reason) if verdict.measured.is_none() || verdict.outcome == Outcome::Inconclusive => {
+                    reason.clone()
+                }
+                Some(reason) => format!("measured {}; {reason}", verdict.shown()),
+                None => format!("measured {}", verdict.shown()),
+            },
+        }
+    }
+
+    fn of_expected(expected: &Expected) -> Self {
+        let case = Self::of_verdict(&expected.verdict, &at(&words(&expected.axes)));
+        Self { facts: format!("{}; the base: {}", case.facts, expected.base.word()), ..case }
+    }
+
+    /// Every number that is gated against a baseline, or that nothing could be.
+    fn of_baseline(comparison: &BaselineComparison) -> Vec<Self> {
+        let since = format!("since the baseline {}", comparison.baseline);
+        if comparison.verdict == GateVerdict::Invalid {
+            return vec![Self::invalid(&format!(" {since}"), baseline::meaning(comparison))];
+        }
+        let case = |number: &MetricChange| {
+            let verdict = number.verdict?;
+            Some(Self {
+                name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),
+                word: verdict.word(),
+                result: verdict.outcome(),
+                facts: baseline::sentence(number),
+            })
+        };
+        let case_of = |name: &str, verdict: GateVerdict, facts: Vec<String>| Self {
+            name: format!("{name} {since}"),
+            word: verdict.word(),
+            result: verdict.outcome(),
+            facts: facts.join("; "),
+        };
+        let mut cases: Vec<Self> = comparison.numbers.iter().filter_map(case).collect();
+        if !comparison.faults.is_empty() {
+            cases.push(case_of("no errors and no silence", GateVerdict::Fail, comparison.faults.clone()));
+        }
+        if !comparison.lost.is_empty() {
+            cases.push(case_of("no number is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
+        }
+        cases
+    }
+
+    /// The server ended by itself.
+    fn died(how: &str) -> Self {
+        let (name, result) = ("the server stays alive".to_owned(), Outcome::Fail);
+        Self { name, word: result.word(), result, facts: how.to_owned() }
+    }
+
+    /// What was measured at that point proves nothing.
+    fn invalid(at: &str, why: String) -> Self {
+        let result = Outcome::Invalid;
+        Self { name: format!("the measurement itself{at}"), word: result.word(), result, facts: why }
+    }
+}
+
+impl Number {
+    pub(super) fn better(&self) -> Better {
+        self.stat.metric.spec().better
+    }
+
+    pub(super) fn group(&self) -> Option<&str> {
+        group_of(&self.name)
+    }
+}
+
+fn words(axes: &IndexMap<String, String>) -> String {
+    place(axes, ", ")
+}
+
+/// A point behind what is said of it: ` (key=value, …)`, or nothing without a sweep.
+pub(super) fn at(point: &str) -> String {
+    if point.is_empty() { String::new() } else { format!(" ({point})") }
+}
+
+/// Every number of a point that can get better or worse, over its trials that are whole and prove something: a tracker would
+/// take the others for changes, and a lower bound for an improvement.
+fn numbers(point: &Point) -> Vec<Number> {
+    let point = &view::sound(point);
+    let Some(first) = point.trials.first() else { return Vec::new() };
+    let number = |name: &String| {
+        let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        if censored_by(point, name).is_some() {
+            return None;
+        }
+        let values = measured(point, name)?;
+        let range = (stats::quantile(&values, 0.0)?, stats::quantile(&values, 1.0)?);
+        Some(Number {
+            point: words(&point.axes),
+            name: name.clone(),
+            stat,
+            value: view::mean(&values).filter(|mean| mean.is_finite())?,
+            range: (values.len() > 1).then_some(range),
+        })
+    };
+    first.summary.keys().filter_map(number).collect()
+}
