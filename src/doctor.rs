@@ -7,8 +7,7 @@ use std::fmt::Write;
 
 pub use self::finding::{Finding, State};
 use crate::{
-    probe::{TaskCounters, Topology, allowed_cpus},
-    record::Machine,
+    probe::{TaskCounters, Topology, allowed_cpus, describe_machine},
     sys::Event,
 };
 use nix::sys::resource::{Resource, getrlimit};
@@ -16,7 +15,7 @@ use nix::sys::resource::{Resource, getrlimit};
 /// Look at this machine, as the user who runs this. Touches nothing; takes some milliseconds.
 #[must_use]
 pub fn examine() -> Vec<Finding> {
-    let machine = Machine::describe();
+    let machine = describe_machine();
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, 0));
     let usable_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut findings = vec![

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Failure, progress::Bar, sources};
 use crate::{
     gate::{self, Origin, PairedComparison, Window},
+    probe::describe_machine,
     profile::{Axes, Profile, Source, Target, secrets},
     run::{
         Broken, Build, Interrupt, Observer, PairObserver, PairedRun, PairedRunEnd, RunError, Stage, now,
@@ -177,7 +178,7 @@ impl ComparisonPlan {
         };
         let profiles: Vec<Profile> =
             self.paired_run.head.iter().map(|(_, profile)| profile.clone()).collect();
-        Ok((PairedComparison::of(origin, &cells, &profiles, self.window), end))
+        Ok((PairedComparison::of(origin, describe_machine(), &cells, &profiles, self.window), end))
     }
 }
 

@@ -109,10 +109,16 @@ impl Disturbance {
 }
 
 impl PairedComparison {
-    /// Weighs what was measured, and judges the head by what these profiles of the cells expect; the trials may have been
+    /// Weighs what was measured on this machine, and judges the head by what these profiles of the cells expect; the trials may have been
     /// shorter than they ask for.
     #[must_use]
-    pub fn of(origin: Origin, cells: &[Cell], profiles: &[Profile], window: Option<Window>) -> Self {
+    pub fn of(
+        origin: Origin,
+        machine: Machine,
+        cells: &[Cell],
+        profiles: &[Profile],
+        window: Option<Window>,
+    ) -> Self {
         let findings = compare(cells);
         let (expected, not_judged) = expected(profiles, cells, window);
         let pairs = || cells.iter().flat_map(|cell| cell.pairs.iter().chain(&cell.fresh));
@@ -139,7 +145,7 @@ impl PairedComparison {
         Self {
             format: COMPARISON_FORMAT,
             badpeer: env!("CARGO_PKG_VERSION").to_owned(),
-            machine: Machine::describe(),
+            machine,
             origin,
             verdict,
             findings,

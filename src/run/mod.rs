@@ -36,8 +36,9 @@ pub use self::{
 };
 use crate::{
     gate::{self, Window},
+    probe::describe_machine,
     profile::{Axes, Profile, Source},
-    record::{FORMAT, Machine, Point, Record},
+    record::{FORMAT, Point, Record},
 };
 
 /// What is to be run.
@@ -80,7 +81,7 @@ pub fn run(
         command: request.command.clone(),
         name: request.name.clone(),
         started: now(),
-        machine: Machine::describe(),
+        machine: describe_machine(),
         commit: commit(),
         profile: request.profile.without_secrets(),
         files: request.files.clone(),

@@ -344,5 +344,5 @@ pub(crate) fn comparison(name: &str, factor: f64) -> PairedComparison {
         broken_off: None,
         head_died: None,
     };
-    PairedComparison::of(origin, &[cell], &[], None)
+    PairedComparison::of(origin, Machine::default(), &[cell], &[], None)
 }

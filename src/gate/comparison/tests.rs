@@ -47,7 +47,7 @@ fn compared(cells: &[Cell], profiles: &[Profile]) -> PairedComparison {
         broken_off: None,
         head_died: None,
     };
-    PairedComparison::of(origin, cells, profiles, None)
+    PairedComparison::of(origin, Machine::default(), cells, profiles, None)
 }
 
 #[test]
@@ -145,10 +145,20 @@ fn a_head_that_dies_under_load_fails() {
     let cells = [cell("a", pairs(3, |_, _| ()))];
     let mut origin = comparison(&cells).origin;
     origin.broken_off = Some("head: the server ended".into());
-    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).verdict, GateVerdict::Inconclusive);
+    assert_eq!(
+        PairedComparison::of(origin.clone(), Machine::default(), &cells, &[], None).verdict,
+        GateVerdict::Inconclusive
+    );
     origin.head_died = Some("the server ended".into());
-    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).verdict, GateVerdict::Fail);
-    assert_eq!(PairedComparison::of(origin, &[], &[], None).verdict, GateVerdict::Fail, "in its first trial");
+    assert_eq!(
+        PairedComparison::of(origin.clone(), Machine::default(), &cells, &[], None).verdict,
+        GateVerdict::Fail
+    );
+    assert_eq!(
+        PairedComparison::of(origin, Machine::default(), &[], &[], None).verdict,
+        GateVerdict::Fail,
+        "in its first trial"
+    );
 }
 
 #[test]
