@@ -3,18 +3,31 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "burst",
-    text: "Holds requests back for `every`, then sends all that became due in as few system calls as the socket lets \
-           it, whatever was answered meanwhile; and again. With a depth of 1000 it pipelines a thousand requests; with \
-           rx = \"stall\" it never reads an answer. It is the batch job, the queue that was flushed, the flood. The \
-           first time is cut short at random, so that a group does not move in step. Knob: every (a time).",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Burst> = Declaration {
+    about: About {
+        name: "burst",
+        text: "Holds requests back for `every`, then sends all that became due in as few system calls as the socket lets \
+               it, whatever was answered meanwhile; and again. With a depth of 1000 it pipelines a thousand requests; with \
+               rx = \"stall\" it never reads an answer. It is the batch job, the queue that was flushed, the flood. The \
+               first time is cut short at random, so that a group does not move in step. Knob: every (a time).",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -3,18 +3,31 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Count;
 
-pub(super) const ABOUT: About = About {
-    name: "garbage",
-    text: "Sends whatever is due at once, with one byte in `one_in` replaced by another one at random: 1 (the default) \
-           is noise, 1000 are requests with an error here and there. It is the client of another protocol, the fuzzer, \
-           the broken memory. The server may answer what still makes sense and end the connection; as nobody knows what \
-           its answers must be, they count as answers, and their content is not judged. Knob: one_in (a number).",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Garbage> = Declaration {
+    about: About {
+        name: "garbage",
+        text: "Sends whatever is due at once, with one byte in `one_in` replaced by another one at random: 1 (the default) \
+               is noise, 1000 are requests with an error here and there. It is the client of another protocol, the fuzzer, \
+               the broken memory. The server may answer what still makes sense and end the connection; as nobody knows what \
+               its answers must be, they count as answers, and their content is not judged. Knob: one_in (a number).",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: true,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

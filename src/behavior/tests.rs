@@ -1,6 +1,6 @@
 //! Behaviors as they are written in profiles, and what a behavior does when nothing stands in its way.
 
-use rand::SeedableRng;
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 

@@ -2,34 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
+use super::{
+    close_condition::{CloseCondition, Ending},
+    decision::CloseMethod,
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "vanish",
-    text: "Is gone without a word once so many bytes or whole messages were moved in its direction, or at once: no FIN, no \
-           RST, and no segment is acknowledged any more. It is the cable that was pulled, the phone in a tunnel, the \
-           machine that lost its power; only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what \
-           arrives at the socket, which stays open until the run ends: were it closed in silence (TCP_REPAIR), the \
-           kernel would answer the next segment with an RST. (What was sent just before and is not acknowledged yet, the kernel \
-           sends again: rx says so better than tx.) Where the kernel permits the filter to root only and the \
-           clients are not root, connections stay open in silence instead, the report says so, and `vanished` is \
-           INCONCLUSIVE. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Vanish> = Declaration {
+    about: About {
+        name: "vanish",
+        text: "Is gone without a word once so many bytes or whole messages were moved in its direction, or at once: no FIN, no \
+               RST, and no segment is acknowledged any more. It is the cable that was pulled, the phone in a tunnel, the \
+               machine that lost its power; only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what \
+               arrives at the socket, which stays open until the run ends: were it closed in silence (TCP_REPAIR), the \
+               kernel would answer the next segment with an RST. (What was sent just before and is not acknowledged yet, the kernel \
+               sends again: rx says so better than tx.) Where the kernel permits the filter to root only and the \
+               clients are not root, connections stay open in silence instead, the report says so, and `vanished` is \
+               INCONCLUSIVE. Knobs: after (a size), messages (a number): whichever comes first; without them at once.",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: true,
+    },
+    reads_everything: |_| true,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Vanish(CloseCondition);
 
-impl Behavior for Vanish {
-    fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, CloseMethod::Vanish)
-    }
+impl Ending for Vanish {
+    const METHOD: CloseMethod = CloseMethod::Vanish;
 
-    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
-        self.0.is_due(&view).then_some(CloseMethod::Vanish)
+    fn condition(&self) -> &CloseCondition {
+        &self.0
     }
 }
 
@@ -39,7 +51,7 @@ mod tests {
 
     use super::{
         super::{
-            Message,
+            Behavior, Message, Step,
             tests::{steps, view},
         },
         *,

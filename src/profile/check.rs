@@ -327,7 +327,7 @@ fn check_needs(group: &Group, tx: &About) -> Result<(), Fault> {
                  frame, line or resp"
             ),
         ),
-        _ => Ok(()),
+        Needs::Nothing | Needs::Head | Needs::Body | Needs::Framing => Ok(()),
     }
 }
 
