@@ -22,9 +22,7 @@ pub use self::{
     inflation::{MOST_OWN_SHARE, own_share},
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
-    pairs::{
-        ALPHA, CONFIRM_ALPHA, Cell, Finding, GateVerdict, Gated, Pair, SPOILT, compare, gated, suspects,
-    },
+    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Finding, Gated, Pair, SPOILT, compare, gated, suspects},
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,
@@ -38,7 +36,7 @@ pub use self::{
 use self::{judge::judge_each, window::judge_in};
 use crate::{
     profile::Profile,
-    record::{Point, Verdict},
+    record::{ExpectationResult, Point},
 };
 
 /// What everything that is expected at the point of this number comes to: what the profile writes, what that implies
@@ -46,7 +44,12 @@ use crate::{
 /// [`ran_dry`]). `window` is that of the trials, where
 /// it is not the one that the profile is written for.
 #[must_use]
-pub fn verdicts(profile: &Profile, points: &[Point], index: usize, window: Option<Window>) -> Vec<Verdict> {
+pub fn verdicts(
+    profile: &Profile,
+    points: &[Point],
+    index: usize,
+    window: Option<Window>,
+) -> Vec<ExpectationResult> {
     let mut verdicts = match window {
         None => judge(profile, points, index),
         Some(window) => judge_in(profile, points, index, window),

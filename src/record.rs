@@ -4,7 +4,7 @@
 mod accounts;
 mod buckets;
 mod cause;
-mod outcome;
+mod expectation_result;
 mod resource_exhaustion;
 mod series;
 mod server_endings;
@@ -13,15 +13,16 @@ mod verdict;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::verdict::OfExpectation;
 pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
     cause::Cause,
-    outcome::Outcome,
+    expectation_result::{ExpectationResult, lower_bound, number_of, stat_of},
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
-    verdict::{Verdict, lower_bound, number_of, stat_of},
+    verdict::Verdict,
 };
 use crate::{behavior::Spec, codec::Tally, profile::Profile};
 
@@ -79,7 +80,7 @@ pub struct Point {
     /// One for each repeat.
     pub trials: Vec<Trial>,
     /// What became of each expectation, over all repeats.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<ExpectationResult>,
 }
 
 /// One measurement with a fresh server.
@@ -254,7 +255,7 @@ impl Trial {
 
 impl Record {
     /// Every verdict of every point.
-    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+    pub fn verdicts(&self) -> impl Iterator<Item = &ExpectationResult> {
         self.points.iter().flat_map(|point| &point.verdicts)
     }
 
@@ -285,21 +286,21 @@ impl Record {
     /// what proves nothing: an expectation is FAIL beside an invalid trial only where no load excuses it. Where a fault had no
     /// effect, nothing is proven.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        let has = |outcome| self.verdicts().any(|verdict| verdict.outcome == outcome);
+    pub fn verdict(&self) -> Verdict {
+        let has = |verdict| self.verdicts().any(|result| result.verdict == verdict);
         let invalid = self.trials().any(|t| !t.invalid.is_empty());
-        if self.died().is_some() || has(Outcome::Fail) {
-            Outcome::Fail
-        } else if invalid || has(Outcome::Invalid) {
-            Outcome::Invalid
+        if self.died().is_some() || has(Verdict::Fail) {
+            Verdict::Fail
+        } else if invalid || has(Verdict::Invalid) {
+            Verdict::Invalid
         } else if self.interrupted
-            || has(Outcome::Inconclusive)
+            || has(Verdict::Inconclusive)
             || self.points.is_empty()
             || self.is_unproven()
         {
-            Outcome::Inconclusive
+            Verdict::Inconclusive
         } else {
-            Outcome::Pass
+            Verdict::Pass
         }
     }
 }
@@ -308,12 +309,12 @@ impl Record {
 mod tests {
     use super::*;
 
-    fn record(outcomes: &[Outcome], spoil: impl Fn(&mut Trial)) -> Record {
+    fn record(verdicts: &[Verdict], spoil: impl Fn(&mut Trial)) -> Record {
         let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
         let mut trial = Trial::default();
         spoil(&mut trial);
-        let verdict = |outcome: &Outcome| Verdict::new("evictions", "= 0", Some(0.0), *outcome);
-        let verdicts = outcomes.iter().map(verdict).collect();
+        let result = |verdict: &Verdict| ExpectationResult::new("evictions", "= 0", Some(0.0), *verdict);
+        let verdicts = verdicts.iter().map(result).collect();
         Record {
             format: FORMAT,
             badpeer: String::new(),
@@ -331,16 +332,16 @@ mod tests {
 
     #[test]
     fn a_failure_outranks_an_invalid_verdict() {
-        use Outcome::{Fail, Inconclusive, Invalid, Pass};
+        use Verdict::{Fail, Inconclusive, Invalid, Pass};
         let invalid = |trial: &mut Trial| trial.invalid.push("the host was busy".to_owned());
-        assert_eq!(record(&[Pass, Fail, Invalid], invalid).outcome(), Fail);
-        assert_eq!(record(&[Pass, Invalid, Inconclusive], |_| ()).outcome(), Invalid);
-        assert_eq!(record(&[Pass], invalid).outcome(), Invalid);
+        assert_eq!(record(&[Pass, Fail, Invalid], invalid).verdict(), Fail);
+        assert_eq!(record(&[Pass, Invalid, Inconclusive], |_| ()).verdict(), Invalid);
+        assert_eq!(record(&[Pass], invalid).verdict(), Invalid);
         let disturbed = |trial: &mut Trial| trial.disturbed.push("the host was busy".to_owned());
-        assert_eq!(record(&[Pass], disturbed).outcome(), Pass, "what does not depend on time stands");
-        assert_eq!(record(&[Pass, Inconclusive], |_| ()).outcome(), Inconclusive);
-        assert_eq!(record(&[Pass], |_| ()).outcome(), Pass);
+        assert_eq!(record(&[Pass], disturbed).verdict(), Pass, "what does not depend on time stands");
+        assert_eq!(record(&[Pass, Inconclusive], |_| ()).verdict(), Inconclusive);
+        assert_eq!(record(&[Pass], |_| ()).verdict(), Pass);
         let died = |trial: &mut Trial| trial.died = Some("signal 11".to_owned());
-        assert_eq!(record(&[Inconclusive], died).outcome(), Fail, "a crash is one, whatever was measured");
+        assert_eq!(record(&[Inconclusive], died).verdict(), Fail, "a crash is one, whatever was measured");
     }
 }

@@ -6,7 +6,7 @@ use super::{
     gate::{ComparisonEnd, ComparisonPlan, PairOptions},
     print_raw, say, to_json,
 };
-use crate::gate::{Calibration, GateVerdict};
+use crate::{gate::Calibration, record::Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -62,7 +62,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
                 gate + 1,
                 comparison.verdict.word(),
                 comparison.origin.seconds,
-                comparison.names(GateVerdict::Regression).join(" ")
+                comparison.names(Verdict::Regression).join(" ")
             );
             say(line.trim_end());
         }

@@ -8,7 +8,7 @@ use super::{
     github, print_raw, say, store, to_json,
 };
 use crate::{
-    gate::{GateVerdict, PairedComparison},
+    gate::PairedComparison,
     report::{self, Format, ReportError},
     run::Interrupt,
 };
@@ -164,12 +164,9 @@ fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Fa
 }
 
 fn exit(comparison: &PairedComparison, end: &ComparisonEnd, strict: bool) -> Exit {
-    match (end, comparison.verdict) {
-        (ComparisonEnd::Interrupted, _) => Exit::Interrupted,
-        (ComparisonEnd::Broken(failure), _) => failure.exit,
-        (ComparisonEnd::Finished, GateVerdict::Regression | GateVerdict::Fail) => Exit::Failed,
-        (ComparisonEnd::Finished, GateVerdict::Invalid) => Exit::Invalid,
-        (ComparisonEnd::Finished, GateVerdict::Inconclusive) if strict => Exit::Invalid,
-        (ComparisonEnd::Finished, GateVerdict::Inconclusive | GateVerdict::Pass) => Exit::Pass,
+    match end {
+        ComparisonEnd::Interrupted => Exit::Interrupted,
+        ComparisonEnd::Broken(failure) => failure.exit,
+        ComparisonEnd::Finished => Exit::of(comparison.verdict, strict),
     }
 }

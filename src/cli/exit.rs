@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use crate::run::{Interrupt, RunError};
+use crate::{
+    record::Verdict,
+    run::{Interrupt, RunError},
+};
 
 /// What an exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,16 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// What a verdict comes to; of INCONCLUSIVE only a strict one complains.
+    pub(super) const fn of(verdict: Verdict, is_strict: bool) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::Regression | Verdict::Fail => Self::Failed,
+            Verdict::Inconclusive if !is_strict => Self::Pass,
+            Verdict::Inconclusive | Verdict::Invalid => Self::Invalid,
+        }
+    }
+
     /// The one of two that counts: what was found is not hidden by what could not be told of something else.
     pub(super) fn worse(self, other: Self) -> Self {
         let mildest_first =

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     gate::BaselineComparison,
     profile::{Axes, Profile},
-    record::{Outcome, Record},
+    record::{Record, Verdict},
     report::{self, Format, history::HistoryError, tracker::CiReport},
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
@@ -192,10 +192,10 @@ fn run_one(
         complain(&format!("{}: {error}", request.name));
     }
     let since = baseline::exit(comparison.as_ref());
-    let worse = comparison.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
+    let worse = comparison.as_ref().filter(|_| record.verdict() == Verdict::Pass && since != Exit::Pass);
     outcomes.push(RunJson {
         profile: request.name.clone(),
-        outcome: worse.map_or(record.outcome().word(), |comparison| comparison.verdict.word()),
+        outcome: worse.map_or(record.verdict().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,
         meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
         started: Some(record.started.clone()),
@@ -253,7 +253,7 @@ fn write(
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
     }
-    let is_sound = is_finished && record.outcome() != Outcome::Invalid;
+    let is_sound = is_finished && record.verdict() != Verdict::Invalid;
     if let Some(said) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
         say(&format!("{said}\n"));
     }
@@ -283,11 +283,7 @@ fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
         Err(RunError::Died(_)) => Exit::Failed,
         Err(error) => super::exit::exit_of(error),
         Ok(()) if record.interrupted => Exit::Interrupted,
-        Ok(()) => match record.outcome() {
-            Outcome::Pass => Exit::Pass,
-            Outcome::Fail => Exit::Failed,
-            Outcome::Invalid | Outcome::Inconclusive => Exit::Invalid,
-        },
+        Ok(()) => Exit::of(record.verdict(), true),
     }
 }
 

@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 pub use self::unfit::unfit;
 use super::{
     lost::with_reason,
-    pairs::{GateVerdict, Gated, WORST, gated, is_trusted},
+    pairs::{Gated, WORST, gated, is_trusted},
 };
 use crate::{
     metric::{Better, Fold, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, Trial, named_at, stat_of},
+    record::{Point, Record, Trial, Verdict, named_at, stat_of},
     stats,
 };
 
@@ -57,7 +57,7 @@ pub struct BaselineComparison {
     pub faults: Vec<String>,
     /// What it all comes to.
     #[serde(rename = "call")]
-    pub verdict: GateVerdict,
+    pub verdict: Verdict,
 }
 
 /// A number then and now. Shares are of the baseline's, more being worse: 0.1 is 10 % worse.
@@ -78,7 +78,7 @@ pub struct MetricChange {
     pub high: f64,
     /// What is said; `None`: shown, and not gated.
     #[serde(rename = "call")]
-    pub verdict: Option<GateVerdict>,
+    pub verdict: Option<Verdict>,
 }
 
 impl MetricChange {
@@ -106,17 +106,17 @@ impl BaselineComparison {
         let (lost, new) = (only_in(baseline, now), only_in(now, baseline));
         let faults = unfit(now);
         correct(&mut numbers);
-        let verdicts: Vec<GateVerdict> =
+        let verdicts: Vec<Verdict> =
             numbers.iter().filter_map(|change: &MetricChange| change.verdict).collect();
-        let verdict = [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass];
+        let verdict = [Verdict::Regression, Verdict::Inconclusive, Verdict::Pass];
         let verdict = match verdict
             .into_iter()
             .find(|verdict| verdicts.contains(verdict))
-            .unwrap_or(GateVerdict::Invalid)
+            .unwrap_or(Verdict::Invalid)
         {
-            GateVerdict::Regression => GateVerdict::Regression,
-            _ if !faults.is_empty() => GateVerdict::Fail,
-            GateVerdict::Pass if !lost.is_empty() => GateVerdict::Inconclusive,
+            Verdict::Regression => Verdict::Regression,
+            _ if !faults.is_empty() => Verdict::Fail,
+            Verdict::Pass if !lost.is_empty() => Verdict::Inconclusive,
             verdict => verdict,
         };
         Self {
@@ -154,10 +154,10 @@ fn correct(numbers: &mut [MetricChange]) {
     let looks = numbers.iter().filter(|change| change.verdict.is_some() && !change.stood_still()).count();
     for change in numbers {
         let repeats = (change.then.len(), change.now.len());
-        if change.verdict == Some(GateVerdict::Regression)
+        if change.verdict == Some(Verdict::Regression)
             && stats::ways(repeats.0, repeats.0 + repeats.1) < 20.0 * looks as f64
         {
-            change.verdict = Some(GateVerdict::Inconclusive);
+            change.verdict = Some(Verdict::Inconclusive);
         }
     }
 }
@@ -225,13 +225,13 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
         Some(if few {
-            GateVerdict::Inconclusive
+            Verdict::Inconclusive
         } else if low > floor || is_too_little(high, floor) {
-            GateVerdict::Regression
+            Verdict::Regression
         } else if (most < budget || most <= 0.0) && !is_too_little(least, budget) {
-            GateVerdict::Pass
+            Verdict::Pass
         } else {
-            GateVerdict::Inconclusive
+            Verdict::Inconclusive
         })
     });
     let verdict = verdict.flatten();

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cell, Expected, Finding, GateVerdict, Gated, Pair, Window, compare, expected, faults, judge,
-    lost::with_reason, unserved,
+    Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, lost::with_reason,
+    unserved,
 };
 use crate::{
     profile::Profile,
-    record::{Machine, Outcome, Point, Trial, named_at},
+    record::{Machine, Point, Trial, Verdict, named_at},
 };
 
 /// The version of the file's format.
@@ -58,7 +58,7 @@ pub struct PairedComparison {
     pub origin: Origin,
     /// What it all comes to.
     #[serde(rename = "call")]
-    pub verdict: GateVerdict,
+    pub verdict: Verdict,
     /// Every number that was gated.
     pub findings: Vec<Finding>,
     /// What the profile expects, judged of the head; `None` where it was not judged at all.
@@ -137,8 +137,8 @@ impl PairedComparison {
         let found = worst(&findings, judged, origin.head_died.is_some(), !doubts.is_empty());
         let too_few = dropped.len() * 2 > pairs().count() || findings.is_empty() || nobody_was_served;
         // What was found stands, however little else can be said.
-        let verdict = if too_few && !matches!(found, GateVerdict::Regression | GateVerdict::Fail) {
-            GateVerdict::Invalid
+        let verdict = if too_few && !matches!(found, Verdict::Regression | Verdict::Fail) {
+            Verdict::Invalid
         } else {
             found
         };
@@ -161,25 +161,25 @@ impl PairedComparison {
     }
 
     /// The numbers of which that is said.
-    pub fn findings_with(&self, verdict: GateVerdict) -> impl Iterator<Item = &Finding> {
+    pub fn findings_with(&self, verdict: Verdict) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
     /// The numbers that are worth a line: all but those that stood still, as they should.
     pub fn telling(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.verdict != GateVerdict::Pass || !finding.stood_still())
+        self.findings.iter().filter(|finding| finding.verdict != Verdict::Pass || !finding.stood_still())
     }
 
     /// Their names.
     #[must_use]
-    pub fn names(&self, verdict: GateVerdict) -> Vec<&str> {
+    pub fn names(&self, verdict: Verdict) -> Vec<&str> {
         self.findings_with(verdict).map(|finding| finding.gated.name.as_str()).collect()
     }
 
     /// The expectations that are not met, and what the head did wrong whatever is expected.
     pub fn unmet(&self) -> impl Iterator<Item = &Expected> {
         let all = self.expected.iter().flatten().chain(&self.faults);
-        all.filter(|expected| expected.verdict.outcome != Outcome::Pass)
+        all.filter(|expected| expected.result.verdict != Verdict::Pass)
     }
 }
 
@@ -244,19 +244,19 @@ fn worst<'a>(
     expected: impl Iterator<Item = &'a Expected>,
     head_died: bool,
     is_doubtful: bool,
-) -> GateVerdict {
+) -> Verdict {
     let found = findings.iter().map(|finding| finding.verdict);
-    let of_outcome = |expected: &Expected| match expected.verdict.outcome {
-        Outcome::Pass => GateVerdict::Pass,
-        Outcome::Fail => GateVerdict::Fail,
-        Outcome::Inconclusive | Outcome::Invalid => GateVerdict::Inconclusive,
+    let of_expectation = |expected: &Expected| match expected.result.verdict {
+        Verdict::Pass => Verdict::Pass,
+        Verdict::Regression | Verdict::Fail => Verdict::Fail,
+        Verdict::Inconclusive | Verdict::Invalid => Verdict::Inconclusive,
     };
-    let died = head_died.then_some(GateVerdict::Fail);
-    let all: Vec<GateVerdict> = found.chain(expected.map(of_outcome)).chain(died).collect();
-    [GateVerdict::Regression, GateVerdict::Fail, GateVerdict::Inconclusive]
+    let died = head_died.then_some(Verdict::Fail);
+    let all: Vec<Verdict> = found.chain(expected.map(of_expectation)).chain(died).collect();
+    [Verdict::Regression, Verdict::Fail, Verdict::Inconclusive]
         .into_iter()
         .find(|verdict| all.contains(verdict))
-        .unwrap_or(if is_doubtful { GateVerdict::Inconclusive } else { GateVerdict::Pass })
+        .unwrap_or(if is_doubtful { Verdict::Inconclusive } else { Verdict::Pass })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     metric::{Metric, Stat},
     profile::{Expectation, Profile},
-    record::{Outcome, Point, Trial, Verdict, named_at, stat_of},
+    record::{ExpectationResult, OfExpectation, Point, Trial, Verdict, named_at, stat_of},
     stats,
 };
 
@@ -22,9 +22,10 @@ pub struct Expected {
     pub axes: IndexMap<String, String>,
     /// Of the server that is judged.
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub result: ExpectationResult,
     /// The same of the server that is compared with, which is not judged by it.
-    pub base: Outcome,
+    #[schemars(with = "OfExpectation")]
+    pub base: Verdict,
     /// How it was judged.
     #[serde(default)]
     pub judged: Judged,
@@ -62,29 +63,29 @@ pub fn expected(
         let expectations: IndexMap<String, Expectation> =
             profile.expectations().into_iter().map(|e| (e.name.clone(), e)).collect();
         let kind_of = |name: &str| window.map(|_| kind(&expectations[name], profile));
-        let judged = |points: &[Point], medians: &[Point]| -> Vec<Verdict> {
+        let judged = |points: &[Point], medians: &[Point]| -> Vec<ExpectationResult> {
             let is_typical =
                 |name: &str| scatters(expectations[name].stat) || kind_of(name) == Some(Kind::AsTheBase);
             let both = judge(profile, points, index).into_iter().zip(judge(profile, medians, index));
             both.map(|(each, median)| if is_typical(&each.name) { median } else { each }).collect()
         };
         let sides = judged(&heads, &head_medians).into_iter().zip(judged(&bases, &base_medians));
-        for (verdict, base) in sides {
-            let expectation = &expectations[&verdict.name];
+        for (result, base) in sides {
+            let expectation = &expectations[&result.name];
             let fault = fault(expectation, profile, &all_heads, index).filter(|fault| {
                 fault
                     .measured
                     .is_some_and(|figure| window.is_none_or(|w| is_unexcused(expectation, figure, w)))
             });
-            let kind = if fault.is_some() { window.map(|_| Kind::AsItIs) } else { kind_of(&verdict.name) };
-            let verdict = fault.unwrap_or(verdict);
-            if let Some(why) = kind.and_then(|kind| kind.is_beyond(verdict.outcome, base.outcome)) {
-                let claim = format!("{} {}", verdict.name, verdict.condition);
+            let kind = if fault.is_some() { window.map(|_| Kind::AsItIs) } else { kind_of(&result.name) };
+            let result = fault.unwrap_or(result);
+            if let Some(why) = kind.and_then(|kind| kind.is_beyond(result.verdict, base.verdict)) {
+                let claim = format!("{} {}", result.name, result.condition);
                 skipped.push(format!("{} ({why})", named_at(&claim, &cell.axes)));
                 continue;
             }
             let judged = kind.map_or(Judged::Whole, Kind::judged);
-            all.push(Expected { axes: cell.axes.clone(), verdict, base: base.outcome, judged });
+            all.push(Expected { axes: cell.axes.clone(), result, base: base.verdict, judged });
         }
         all.extend(wrong_on_both_sides(profile, &heads, &bases, index));
     }
@@ -99,12 +100,12 @@ fn wrong_on_both_sides(profile: &Profile, heads: &[Point], bases: &[Point], inde
     let implied: Vec<Expectation> = profile.implied(axes).into_iter().filter(is_content).collect();
     let of = |points: &[Point]| judge_each(&implied, profile, points, index);
     let both = of(heads).into_iter().zip(of(bases));
-    let failed = both.filter(|(head, base)| [head, base].iter().all(|side| side.outcome == Outcome::Fail));
+    let failed = both.filter(|(head, base)| [head, base].iter().all(|side| side.verdict == Verdict::Fail));
     failed
-        .map(|(verdict, base)| Expected {
+        .map(|(result, base)| Expected {
             axes: axes.clone(),
-            verdict,
-            base: base.outcome,
+            result,
+            base: base.verdict,
             judged: Judged::Whole,
         })
         .collect()
@@ -154,8 +155,8 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
     wrong
         .map(|name| Expected {
             axes: cell.axes.clone(),
-            verdict: Verdict::new(name, "= 0, as of the base", worst(name), Outcome::Fail),
-            base: Outcome::Pass,
+            result: ExpectationResult::new(name, "= 0, as of the base", worst(name), Verdict::Fail),
+            base: Verdict::Pass,
             judged: Judged::Whole,
         })
         .collect()

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     metric::{Definite, Metric, group_of},
     profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
-    record::{Outcome, Point, Trial, Verdict},
+    record::{ExpectationResult, Point, Trial, Verdict},
     stats,
 };
 
@@ -26,7 +26,7 @@ use crate::{
 /// nothing was measured, here or at the point that is compared with, it is INCONCLUSIVE. A number that no load excuses
 /// ([`Definite`]) is FAIL in whatever trial it is found.
 #[must_use]
-pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<Verdict> {
+pub fn judge(profile: &Profile, points: &[Point], index: usize) -> Vec<ExpectationResult> {
     judge_each(&profile.expectations(), profile, points, index)
 }
 
@@ -36,10 +36,10 @@ pub(super) fn judge_each(
     profile: &Profile,
     points: &[Point],
     index: usize,
-) -> Vec<Verdict> {
+) -> Vec<ExpectationResult> {
     let here = Here { profile, points, point: &points[index] };
     let meant = expectations.iter().filter(|expectation| expectation.is_at(&points[index].axes));
-    meant.map(|expectation| here.verdict(expectation)).collect()
+    meant.map(|expectation| here.result(expectation)).collect()
 }
 
 /// What an expectation comes to at the point of this number where a trial has what no load excuses, and FAILs whatever the
@@ -49,9 +49,9 @@ pub(super) fn fault(
     profile: &Profile,
     points: &[Point],
     index: usize,
-) -> Option<Verdict> {
+) -> Option<ExpectationResult> {
     let here = Here { profile, points, point: &points[index] };
-    here.fault(expectation).map(|_| here.verdict(expectation))
+    here.fault(expectation).map(|_| here.result(expectation))
 }
 
 /// Whether a number misses what is expected on the side that nothing excuses ([`Definite`]): neither load nor how long was
@@ -118,17 +118,17 @@ struct Weighed<'a> {
 }
 
 impl<'a> Here<'a> {
-    fn verdict(&self, expectation: &Expectation) -> Verdict {
-        let (shown, outcome, reason) = match self.fault(expectation) {
-            Some(figure) => (Some((figure, None)), Outcome::Fail, None),
-            None => self.outcome(expectation),
+    fn result(&self, expectation: &Expectation) -> ExpectationResult {
+        let (shown, verdict, reason) = match self.fault(expectation) {
+            Some(figure) => (Some((figure, None)), Verdict::Fail, None),
+            None => self.verdict(expectation),
         };
         let texts: Vec<&str> = expectation.conditions.iter().map(|c| c.text.as_str()).collect();
         let (measured, cause) = shown.unzip();
-        Verdict {
+        ExpectationResult {
             censored: cause.flatten().map(str::to_owned),
             reason,
-            ..Verdict::new(expectation.name.clone(), texts.join(", "), measured, outcome)
+            ..ExpectationResult::new(expectation.name.clone(), texts.join(", "), measured, verdict)
         }
     }
 
@@ -145,21 +145,21 @@ impl<'a> Here<'a> {
 
     /// The measured number that is hardest on the expectation, and what it comes to where trials must be valid; why it is
     /// the clients' own, if it is.
-    fn outcome(&self, expectation: &Expectation) -> (Shown<'a>, Outcome, Option<String>) {
-        let (shown, outcome) = self.weigh(expectation);
+    fn verdict(&self, expectation: &Expectation) -> (Shown<'a>, Verdict, Option<String>) {
+        let (shown, verdict) = self.weigh(expectation);
         let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
         // Where others had the cores, of what holds a time proves nothing, and of what fails all that they explain.
-        let is_spared = match outcome {
-            Outcome::Fail => self.fails_anyhow(expectation),
+        let is_spared = match verdict {
+            Verdict::Fail => self.fails_anyhow(expectation),
             _ => !depends_on_time(expectation.stat),
         };
         let is_disturbed = |point: &Point| point.trials.iter().any(|trial| !trial.disturbed.is_empty());
         let is_doubtful = |point: &Point| is_invalid(point) || (is_disturbed(point) && !is_spared);
         let is_unproven = is_doubtful(self.point) || self.compared_with(expectation).any(is_doubtful);
-        let own = self.the_clients_own(expectation, shown, outcome).filter(|_| !is_unproven);
+        let own = self.the_clients_own(expectation, shown, verdict).filter(|_| !is_unproven);
         // What was not measured is not made worse by how it would have been.
-        let is_spoilt = (is_unproven || own.is_some()) && outcome != Outcome::Inconclusive;
-        if is_spoilt { (shown, Outcome::Invalid, own) } else { (shown, outcome, None) }
+        let is_spoilt = (is_unproven || own.is_some()) && verdict != Verdict::Inconclusive;
+        if is_spoilt { (shown, Verdict::Invalid, own) } else { (shown, verdict, None) }
     }
 
     /// Whether the expectation fails in a trial that nobody disturbed, or by more than others explain.
@@ -221,17 +221,17 @@ impl<'a> Here<'a> {
     }
 
     /// The measured number that is hardest on the expectation, and whether all conditions hold in all trials.
-    fn weigh(&self, expectation: &Expectation) -> (Shown<'a>, Outcome) {
+    fn weigh(&self, expectation: &Expectation) -> (Shown<'a>, Verdict) {
         let whole: Vec<&Trial> = whole(self.point).collect();
         let numbers: Vec<_> =
             whole.iter().filter_map(|trial| Some((*trial, known(trial, expectation)?))).collect();
         if numbers.is_empty() {
-            return (None, Outcome::Inconclusive);
+            return (None, Verdict::Inconclusive);
         }
         // A trial that lacks the number cannot hold, and does not hide another that fails.
         let is_complete = numbers.len() == whole.len();
-        let (mut shown, mut outcome) =
-            (None, if is_complete { Outcome::Pass } else { Outcome::Inconclusive });
+        let (mut shown, mut verdict) =
+            (None, if is_complete { Verdict::Pass } else { Verdict::Inconclusive });
         for condition in &expectation.conditions {
             let each = numbers.iter().map(|(trial, (known, cause))| Weighed {
                 figure: known.figure(),
@@ -241,12 +241,12 @@ impl<'a> Here<'a> {
             let Some(hardest) = hardest(condition, each) else { continue };
             let figure = Some((hardest.figure, hardest.cause));
             match hardest.holds {
-                Some(false) if outcome != Outcome::Fail => (shown, outcome) = (figure, Outcome::Fail),
-                None if outcome == Outcome::Pass => (shown, outcome) = (figure, Outcome::Inconclusive),
+                Some(false) if verdict != Verdict::Fail => (shown, verdict) = (figure, Verdict::Fail),
+                None if verdict == Verdict::Pass => (shown, verdict) = (figure, Verdict::Inconclusive),
                 _ => shown = shown.or(figure),
             }
         }
-        (shown, outcome)
+        (shown, verdict)
     }
 
     /// Why what came out says more about the clients than about the server, here or at a point that is compared with, if it
@@ -261,7 +261,7 @@ impl<'a> Here<'a> {
         &self,
         expectation: &Expectation,
         shown: Shown<'_>,
-        outcome: Outcome,
+        verdict: Verdict,
     ) -> Option<String> {
         let group = self.group(expectation)?;
         let cause = shown.and_then(|(_, cause)| cause);
@@ -280,7 +280,7 @@ impl<'a> Here<'a> {
         } else {
             return None;
         };
-        if in_spite_of_it && outcome == Outcome::Pass {
+        if in_spite_of_it && verdict == Verdict::Pass {
             return None;
         }
         let limited = match is_closed {
@@ -288,7 +288,7 @@ impl<'a> Here<'a> {
             true => clients_were_the_limit,
             false => clients_were_late,
         };
-        let is_longer_all_the_more = outcome == Outcome::Pass
+        let is_longer_all_the_more = verdict == Verdict::Pass
             && is_latency(metric)
             && !is_closed
             && expectation.conditions.iter().all(Condition::bounds_from_below);

@@ -14,7 +14,7 @@ mod spoilt;
 pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{
     cell::{Cell, Pair},
-    finding::{ALPHA, CONFIRM_ALPHA, Finding, GateVerdict},
+    finding::{ALPHA, CONFIRM_ALPHA, Finding},
     gated::{Gated, gated},
     spoilt::SPOILT,
 };

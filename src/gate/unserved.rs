@@ -3,7 +3,7 @@
 use crate::{
     metric::{Metric, Stat},
     profile::{Group, Profile},
-    record::{Outcome, Point, Trial, Verdict},
+    record::{ExpectationResult, Point, Trial, Verdict},
     units::human_time,
 };
 
@@ -18,11 +18,11 @@ const LEAST_SILENCE_NS: f64 = 250e6;
 /// For each group of good clients that got no answer, or no proper one, in a whole trial: that this makes the run
 /// INCONCLUSIVE. Of a group of which an expectation says so, or fails, nothing more is said.
 #[must_use]
-pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
+pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
     let unserved = good.filter_map(|group| {
         let why = point.trials.iter().filter(|trial| !trial.cut_short).find_map(|trial| why(trial, group))?;
-        let is_expected = verdicts.iter().any(|verdict| speaks_of_it(verdict, &group.name));
+        let is_expected = verdicts.iter().any(|result| speaks_of_it(result, &group.name));
         (!is_expected).then(|| verdict(group, &why))
     });
     unserved.collect()
@@ -32,13 +32,13 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<V
 /// trial, and for more than twice as long as its answers took: of that latencies tell nothing where a closed loop runs dry. It
 /// makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
 #[must_use]
-pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[Verdict]) -> Vec<Verdict> {
+pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
     let dry = good.filter_map(|group| {
         let whole = point.trials.iter().filter(|trial| !trial.cut_short);
         let silent = whole.filter_map(|trial| silence(trial, group, profile));
         let (silent_ns, time_ns) = silent.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-        let is_expected = verdicts.iter().any(|verdict| speaks_of_silence(verdict, &group.name, silent_ns));
+        let is_expected = verdicts.iter().any(|result| speaks_of_silence(result, &group.name, silent_ns));
         (!is_expected).then(|| dry_verdict(group, silent_ns, time_ns))
     });
     dry.collect()
@@ -58,14 +58,14 @@ fn silence(trial: &Trial, group: &Group, profile: &Profile) -> Option<(f64, f64)
 
 /// Whether an expectation of the group fails, asks for so many answers, or holds because of that silence or of what it came
 /// from.
-fn speaks_of_silence(verdict: &Verdict, group: &str, silent_ns: f64) -> bool {
+fn speaks_of_silence(result: &ExpectationResult, group: &str, silent_ns: f64) -> bool {
     use Metric::{
         Answered, ClosedAsAnnounced, ClosedIdle, Downloads, EndedShare, Evicted, EvictedFin, EvictedReset,
         FewestAnswers, LongestSilence, LongestWait, Lost, LostShare, Refused, ServerEnded, SilentConnections,
         SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare,
     };
-    let Some(metric) = metric_of(verdict, group) else { return false };
-    let measured = verdict.measured.unwrap_or(0.0);
+    let Some(metric) = metric_of(result, group) else { return false };
+    let measured = result.measured.unwrap_or(0.0);
     let holds = match metric {
         Answered | FewestAnswers | Downloads | LongestSilence => true,
         LongestWait | UnansweredAge => measured >= silent_ns,
@@ -74,7 +74,7 @@ fn speaks_of_silence(verdict: &Verdict, group: &str, silent_ns: f64) -> bool {
         | TimedOut | ClosedAsAnnounced | ClosedIdle => measured > 0.0,
         _ => false,
     };
-    verdict.outcome == Outcome::Fail || (verdict.outcome == Outcome::Pass && holds)
+    result.verdict == Verdict::Fail || (result.verdict == Verdict::Pass && holds)
 }
 
 /// Why the group was not served in this trial, if it was not: the first half of a sentence.
@@ -94,25 +94,25 @@ fn why(trial: &Trial, group: &Group) -> Option<String> {
 
 /// Whether an expectation of the group fails, asks for its answers in so many words, or holds because of what became of it
 /// instead (it was evicted, refused, left unanswered).
-fn speaks_of_it(verdict: &Verdict, group: &str) -> bool {
-    let Some(metric) = metric_of(verdict, group) else { return false };
+fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
+    let Some(metric) = metric_of(result, group) else { return false };
     let asks_for_answers = matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads);
     let says_nothing = matches!(
         metric,
         Metric::Alive | Metric::Opened | Metric::Sent | Metric::Received | Metric::Due | Metric::Offered
     );
-    match verdict.outcome {
-        Outcome::Fail => true,
-        Outcome::Pass => {
-            asks_for_answers || (!says_nothing && verdict.measured.is_some_and(|measured| measured > 0.0))
+    match result.verdict {
+        Verdict::Regression | Verdict::Fail => true,
+        Verdict::Pass => {
+            asks_for_answers || (!says_nothing && result.measured.is_some_and(|measured| measured > 0.0))
         }
-        Outcome::Invalid | Outcome::Inconclusive => false,
+        Verdict::Invalid | Verdict::Inconclusive => false,
     }
 }
 
 /// What the verdict is about, if it is about this group.
-fn metric_of(verdict: &Verdict, group: &str) -> Option<Metric> {
-    let (of, name) = crate::record::number_of(&verdict.name).rsplit_once('.')?;
+fn metric_of(result: &ExpectationResult, group: &str) -> Option<Metric> {
+    let (of, name) = crate::record::number_of(&result.name).rsplit_once('.')?;
     Stat::named(name).map(|stat| stat.metric).filter(|_| of == group)
 }
 
@@ -120,7 +120,7 @@ fn number(group: &Group, metric: Metric) -> String {
     format!("{}.{}", group.name, metric.spec().name)
 }
 
-fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> Verdict {
+fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> ExpectationResult {
     let name = number(group, Metric::LongestSilence);
     let reason = format!(
         "`{}` got no answer at all for {} of the {} in which it asked, and no expectation speaks of that: latencies are those of \
@@ -131,17 +131,23 @@ fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> Verdict {
         human_time(time_ns),
     );
     let condition = format!("<= {:.0} % of its time (implied)", MOST_SILENT * 100.0);
-    Verdict { reason: Some(reason), ..Verdict::new(name, condition, Some(silent_ns), Outcome::Inconclusive) }
+    ExpectationResult {
+        reason: Some(reason),
+        ..ExpectationResult::new(name, condition, Some(silent_ns), Verdict::Inconclusive)
+    }
 }
 
-fn verdict(group: &Group, why: &str) -> Verdict {
+fn verdict(group: &Group, why: &str) -> ExpectationResult {
     let name = number(group, Metric::Answered);
     let reason = format!(
         "{}, and no expectation speaks of that: what else was measured was not measured beside good clients. Expect something \
          of `{name}`, or leave the group out.",
         capitalized(why)
     );
-    Verdict { reason: Some(reason), ..Verdict::new(name, "> 0 (implied)", Some(0.0), Outcome::Inconclusive) }
+    ExpectationResult {
+        reason: Some(reason),
+        ..ExpectationResult::new(name, "> 0 (implied)", Some(0.0), Verdict::Inconclusive)
+    }
 }
 
 fn capitalized(text: &str) -> String {

@@ -1,102 +1,57 @@
-//! What became of an expectation.
+//! What is said of an expectation, of a number, of a run and of a comparison.
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Outcome;
-use crate::metric::Stat;
-
-/// An expectation, what was measured, and what it comes to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Verdict {
-    /// The name in `[expect]`.
-    pub name: String,
-    /// The condition, as written; `(implied)` behind it where the profile does not write it.
-    pub condition: String,
-    /// The value farthest from what was expected, over the repeats.
-    pub measured: Option<f64>,
-    /// Why the measured value is a lower bound, if it is one: requests that were `unanswered`, `lost` or `skipped`, or whose
-    /// answers were `errors`, lie there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub censored: Option<String>,
-    /// What it comes to.
-    pub outcome: Outcome,
-    /// Why it comes to that, in a sentence, where the numbers do not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+/// What a gate says of a number, and of a comparison as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "Call")]
+pub enum Verdict {
+    /// It got worse, by more than the floor, and fresh pairs confirmed it.
+    Regression,
+    /// An expectation of the profile does not hold, the head does what it must not, or a run has errors: said as a whole
+    /// only.
+    Fail,
+    /// It did not get worse by as much as the budget.
+    Pass,
+    /// Neither can be said.
+    Inconclusive,
+    /// Too few pairs stand for anything to be said.
+    Invalid,
 }
 
 impl Verdict {
-    /// A verdict on a number that is known.
+    /// Whether it is one that a build must not pass with.
     #[must_use]
-    pub fn new(
-        name: impl Into<String>,
-        condition: impl Into<String>,
-        measured: Option<f64>,
-        outcome: Outcome,
-    ) -> Self {
-        let (name, condition) = (name.into(), condition.into());
-        Self { name, condition, measured, censored: None, outcome, reason: None }
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Regression | Self::Fail)
     }
 
-    /// Whether the profile does not write it.
+    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
     #[must_use]
-    pub fn is_implied(&self) -> bool {
-        self.condition.ends_with("(implied)")
-    }
-
-    /// The measured value with its unit, for people.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        let shown = match (self.measured, stat_of(&self.name)) {
-            (Some(value), Some(stat)) => stat.unit().show(value),
-            (Some(value), None) => value.to_string(),
-            (None, _) => return "not measured".to_owned(),
-        };
-        lower_bound(shown, self.censored.as_deref())
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Regression => "REGRESSION",
+            Self::Fail => "FAIL",
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Invalid => "INVALID",
+        }
     }
 }
 
-/// A number in words; where it is a lower bound, that, and why: `> 1.9 s (unanswered)`.
-#[must_use]
-pub fn lower_bound(shown: String, cause: Option<&str>) -> String {
-    match cause {
-        Some(cause) => format!("> {shown} ({cause})"),
-        None => shown,
-    }
-}
-
-/// The number that an expectation is about: its name without the point of the sweep behind it.
-#[must_use]
-pub fn number_of(name: &str) -> &str {
-    name.split('@').next().unwrap_or(name).trim()
-}
-
-/// The stat behind a name, with or without a group in front and a point of the sweep behind.
-#[must_use]
-pub fn stat_of(name: &str) -> Option<Stat> {
-    let number = number_of(name);
-    Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lower_bound_is_marked_with_its_cause() {
-        let mut verdict = Verdict::new("good.latency_p99", "< 20ms", Some(1.9e9), Outcome::Fail);
-        assert_eq!(verdict.shown(), "1.90 s");
-        verdict.censored = Some("unanswered".to_owned());
-        assert_eq!(verdict.shown(), "> 1.90 s (unanswered)");
-        verdict.measured = None;
-        assert_eq!(verdict.shown(), "not measured");
-    }
-
-    #[test]
-    fn verdicts_of_older_records_are_read() {
-        let text = "{\"name\":\"a\",\"condition\":\"= 0\",\"measured\":0.0,\"outcome\":\"PASS\"}";
-        let verdict: Verdict = serde_json::from_str(text).expect("a verdict");
-        assert_eq!(verdict, Verdict::new("a", "= 0", Some(0.0), Outcome::Pass));
-        assert_eq!(serde_json::to_string(&verdict).expect("JSON"), text);
-    }
+/// What an expectation came to.
+#[derive(schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "Outcome")]
+#[expect(dead_code, reason = "the schema of a verdict on an expectation, which is never a REGRESSION")]
+pub(crate) enum OfExpectation {
+    /// As expected, in every repeat.
+    Pass,
+    /// Not as expected, in at least one repeat.
+    Fail,
+    /// The run proves nothing: the harness was the limit.
+    Invalid,
+    /// Nothing was measured that could tell.
+    Inconclusive,
 }

@@ -7,9 +7,9 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{BaselineComparison, GateVerdict, MetricChange},
+    gate::{BaselineComparison, MetricChange},
     metric::{Stat, Unit},
-    record::{place, stat_of},
+    record::{Verdict, place, stat_of},
     stats::median,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn table(comparison: &BaselineComparison) -> Table {
     for change in comparison
         .numbers
         .iter()
-        .filter(|change| change.verdict != Some(GateVerdict::Pass) || !change.stood_still())
+        .filter(|change| change.verdict != Some(Verdict::Pass) || !change.stood_still())
     {
         table.below(&place(&change.axes, " "));
         table.row(cells(change).to_vec());
@@ -73,7 +73,7 @@ fn cells(change: &MetricChange) -> [String; 5] {
         shown(&change.then),
         shown(&change.now),
         format!("{} to {}", percent(change.low), percent(change.high)),
-        change.verdict.map_or("not gated", GateVerdict::word).to_owned(),
+        change.verdict.map_or("not gated", Verdict::word).to_owned(),
     ]
 }
 
@@ -101,20 +101,18 @@ pub fn meaning(comparison: &BaselineComparison) -> String {
         listed(with_verdict.map(|change| change.gated.name.as_str()))
     };
     match comparison.verdict {
-        GateVerdict::Regression => {
-            format!("Every repeat is worse than every one of the baseline: {}.", of(GateVerdict::Regression))
+        Verdict::Regression => {
+            format!("Every repeat is worse than every one of the baseline: {}.", of(Verdict::Regression))
         }
-        GateVerdict::Inconclusive => undecided(&of(GateVerdict::Inconclusive), &comparison.lost),
-        GateVerdict::Pass => {
-            "No repeat is worse than one of the baseline by as much as its budget.".to_owned()
-        }
-        GateVerdict::Fail => {
+        Verdict::Inconclusive => undecided(&of(Verdict::Inconclusive), &comparison.lost),
+        Verdict::Pass => "No repeat is worse than one of the baseline by as much as its budget.".to_owned(),
+        Verdict::Fail => {
             format!(
                 "Whatever the baseline was, this run has errors or silence: {}.",
                 comparison.faults.join("; ")
             )
         }
-        GateVerdict::Invalid => "Nothing that is gated was measured in both.".to_owned(),
+        Verdict::Invalid => "Nothing that is gated was measured in both.".to_owned(),
     }
 }
 

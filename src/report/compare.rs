@@ -98,7 +98,7 @@ pub fn render(a: &Record, b: &Record) -> String {
 pub fn to_json(a: &Record, b: &Record) -> Value {
     let side = |record: &Record| {
         json!({ "name": record.name, "started": record.started, "commit": record.commit,
-                "outcome": record.outcome().word() })
+                "outcome": record.verdict().word() })
     };
     let metric = |pair: &Pair| {
         let name =
@@ -127,7 +127,7 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
 fn origin(record: &Record) -> String {
     let commit = record.commit.as_deref().map_or_else(String::new, |commit| format!(", commit {commit}"));
     let repeats: usize = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
-    format!("{}, {}{commit}, repeats: {repeats}, {}", record.name, record.started, record.outcome().word())
+    format!("{}, {}{commit}, repeats: {repeats}, {}", record.name, record.started, record.verdict().word())
 }
 
 /// What makes the comparison less than fair, in words.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     codec::Fault,
     metric::{Fold, Metric, Scope, Stat, Unit},
-    record::{Ledger, Outcome, Point, Record, Requests, Verdict, number_of, stat_of},
+    record::{ExpectationResult, Ledger, Point, Record, Requests, Verdict, number_of, stat_of},
     stats::quantile,
 };
 
@@ -25,20 +25,22 @@ use crate::{
 pub(super) fn expectations(point: &Point) -> Table {
     let head = [("expectation", Left), ("outcome", Left), ("condition", Left), ("measured", Right)];
     let mut table = Table::new("Expectations", &head);
-    for verdict in worst_first(point.verdicts.iter()) {
-        let outcome = verdict.outcome.word().to_owned();
-        table.row(vec![verdict.name.clone(), outcome, verdict.condition.clone(), verdict.shown()]);
+    for result in worst_first(point.verdicts.iter()) {
+        let word = result.verdict.word().to_owned();
+        table.row(vec![result.name.clone(), word, result.condition.clone(), result.shown()]);
     }
     table
 }
 
 /// Verdicts in the order in which they matter: what fails, what proves nothing, what holds; else as they are.
-pub(super) fn worst_first<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Vec<&'a Verdict> {
-    let mut sorted: Vec<&Verdict> = verdicts.collect();
-    sorted.sort_by_key(|verdict| match verdict.outcome {
-        Outcome::Fail => 0,
-        Outcome::Invalid | Outcome::Inconclusive => 1,
-        Outcome::Pass => 2,
+pub(super) fn worst_first<'a>(
+    verdicts: impl Iterator<Item = &'a ExpectationResult>,
+) -> Vec<&'a ExpectationResult> {
+    let mut sorted: Vec<&ExpectationResult> = verdicts.collect();
+    sorted.sort_by_key(|result| match result.verdict {
+        Verdict::Regression | Verdict::Fail => 0,
+        Verdict::Invalid | Verdict::Inconclusive => 1,
+        Verdict::Pass => 2,
     });
     sorted
 }
@@ -311,7 +313,7 @@ pub(super) fn sweep(record: &Record) -> Table {
         table.column(name.as_str(), Right);
     }
     for (index, point) in record.points.iter().enumerate() {
-        let held = point.verdicts.iter().filter(|v| v.outcome == Outcome::Pass).count();
+        let held = point.verdicts.iter().filter(|v| v.verdict == Verdict::Pass).count();
         let places = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
         let cells = numbers.iter().map(|(name, unit)| figure(point, name, *unit));
         let start = std::iter::once((index + 1).to_string()).chain(places);

@@ -67,7 +67,7 @@ pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
         }
         text.push(format!(
             "{}: {} ({}; {}, {} cores)\n",
-            record.outcome().word(),
+            record.verdict().word(),
             plain(&meaning(record)),
             plain(&manner(record)),
             plain(&record.machine.cpu),

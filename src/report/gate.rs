@@ -14,8 +14,8 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{Calibration, Finding, GateVerdict, PairedComparison},
-    record::named_at,
+    gate::{Calibration, Finding, PairedComparison},
+    record::{Verdict, named_at},
 };
 
 /// The comparison as text of 80 columns.
@@ -32,9 +32,9 @@ pub fn render(comparison: &PairedComparison, color: bool) -> String {
 }
 
 /// A verdict and what it means, as the last words of a text.
-pub(super) fn verdict_text(verdict: GateVerdict, meaning: &str, color: bool) -> String {
+pub(super) fn verdict_text(verdict: Verdict, meaning: &str, color: bool) -> String {
     let (word, text) = (verdict.word(), hanging(&format!("{}  ", verdict.word()), meaning, 4));
-    painted(word, verdict.outcome(), color) + &text[word.len()..]
+    painted(word, verdict, color) + &text[word.len()..]
 }
 
 /// The same for a page that shows Markdown.
@@ -95,7 +95,7 @@ pub fn calibration(calibration: &Calibration) -> String {
 
 /// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
 pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
-    let verdicts = [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass];
+    let verdicts = [Verdict::Regression, Verdict::Inconclusive, Verdict::Pass];
     let mut tables = verdicts.map(|verdict| table(comparison, verdict)).to_vec();
     tables.push(unmet(comparison));
     tables.retain(|table| !table.is_empty());
@@ -106,11 +106,11 @@ fn unmet(comparison: &PairedComparison) -> Table {
     let columns = ["expectation", "measured", "head", "base"].map(|title| (title, Align::Left));
     let mut table = Table::new("What must be so of the head, and is not", &columns);
     for expected in comparison.unmet() {
-        let claim = format!("{} {}", expected.verdict.name, expected.verdict.condition);
+        let claim = format!("{} {}", expected.result.name, expected.result.condition);
         table.row(vec![
             named_at(&claim, &expected.axes),
-            expected.verdict.shown(),
-            expected.verdict.outcome.word().to_owned(),
+            expected.result.shown(),
+            expected.result.verdict.word().to_owned(),
             expected.base.word().to_owned(),
         ]);
     }
@@ -127,12 +127,12 @@ fn title(comparison: &PairedComparison) -> String {
     )
 }
 
-fn table(comparison: &PairedComparison, verdict: GateVerdict) -> Table {
+fn table(comparison: &PairedComparison, verdict: Verdict) -> Table {
     let right = |title| (title, Align::Right);
     let head =
         [("number", Align::Left), right("base"), right("head"), right("worse by"), right("95 % interval")];
     let mut table = Table::new(verdict.word(), &head);
-    if verdict == GateVerdict::Inconclusive {
+    if verdict == Verdict::Inconclusive {
         table.column("finds from", Align::Right);
     }
     for finding in comparison.telling().filter(|finding| finding.verdict == verdict) {
@@ -140,7 +140,7 @@ fn table(comparison: &PairedComparison, verdict: GateVerdict) -> Table {
         let shown = Shown::of(finding);
         let mut cells =
             vec![finding.gated.name.clone(), shown.base(), shown.head(), shown.estimate(), shown.interval()];
-        if verdict == GateVerdict::Inconclusive {
+        if verdict == Verdict::Inconclusive {
             cells.push(finding.detectable.map_or_else(|| "more pairs".to_owned(), |from| shown.change(from)));
         }
         table.row(cells);
@@ -168,13 +168,13 @@ pub(super) fn sentence(finding: &Finding) -> String {
 pub fn meaning(comparison: &PairedComparison) -> String {
     let names = |verdict| listed(comparison.names(verdict));
     match comparison.verdict {
-        GateVerdict::Regression => {
-            format!("It got worse, and fresh pairs confirmed it: {}.", names(GateVerdict::Regression))
+        Verdict::Regression => {
+            format!("It got worse, and fresh pairs confirmed it: {}.", names(Verdict::Regression))
         }
-        GateVerdict::Fail => failure(comparison),
-        GateVerdict::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
-        GateVerdict::Inconclusive => undecided(comparison),
-        GateVerdict::Invalid => {
+        Verdict::Fail => failure(comparison),
+        Verdict::Pass => "Nothing that was gated got worse by as much as its budget.".to_owned(),
+        Verdict::Inconclusive => undecided(comparison),
+        Verdict::Invalid => {
             let why = "Too few pairs stand, or nothing was measured that could be gated.".to_owned();
             iter::once(why).chain(comparison.doubts.iter().cloned()).collect::<Vec<_>>().join(" ")
         }
@@ -195,7 +195,7 @@ fn failure(comparison: &PairedComparison) -> String {
 fn undecided(comparison: &PairedComparison) -> String {
     let mut reasons = Vec::new();
     let spoilt =
-        comparison.findings_with(GateVerdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
+        comparison.findings_with(Verdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
     if let Some(spoilt) = spoilt {
         reasons.push(format!(
             "The head's trials alone proved nothing more often than the base's: by chance in {:.0} % of such comparisons. More \
@@ -204,7 +204,7 @@ fn undecided(comparison: &PairedComparison) -> String {
         ));
     }
     let names: Vec<&str> = comparison
-        .findings_with(GateVerdict::Inconclusive)
+        .findings_with(Verdict::Inconclusive)
         .filter(|finding| !finding.is_of_spoilt_trials())
         .map(|finding| finding.gated.name.as_str())
         .collect();

@@ -36,7 +36,7 @@ impl Entry {
             title: record.profile.title.clone(),
             started: record.started.clone(),
             commit: record.commit.clone(),
-            outcome: record.outcome().word(),
+            outcome: record.verdict().word(),
             meaning: meaning(record),
             page: there(root, folder, "index.html"),
             picture,

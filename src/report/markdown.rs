@@ -14,7 +14,7 @@ use crate::record::Record;
 
 /// The whole file.
 pub(super) fn render(record: &Record) -> String {
-    let mut out = format!("# {}: {}\n\n", record.outcome().word(), plain(&record.profile.title));
+    let mut out = format!("# {}: {}\n\n", record.verdict().word(), plain(&record.profile.title));
     let mut paragraph = |text: &str| {
         let _ = write!(out, "{}\n\n", text.trim_end());
     };

@@ -7,7 +7,7 @@ use super::view::results;
 use crate::{
     codec::{Check, ErrorAnswer, Fault, Flaw, Protocol},
     profile::Group,
-    record::{GroupResult, Outcome, Point, Record, Verdict, number_of},
+    record::{ExpectationResult, GroupResult, Point, Record, Verdict, number_of},
     units::human_time,
 };
 
@@ -16,19 +16,19 @@ use crate::{
 pub(super) fn problems(record: &Record) -> Vec<String> {
     let mut all: IndexSet<String> = IndexSet::new();
     for point in &record.points {
-        let unmet = point.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Pass);
-        let unmet: Vec<&Verdict> = unmet.collect();
+        let unmet = point.verdicts.iter().filter(|result| result.verdict != Verdict::Pass);
+        let unmet: Vec<&ExpectationResult> = unmet.collect();
         for group in record.profile.clients.iter().filter(|group| is_meant(&unmet, point, &group.name)) {
             all.extend(of_group(record, point, group));
         }
-        let unsaid = unmet.iter().filter(|verdict| verdict.outcome == Outcome::Inconclusive);
+        let unsaid = unmet.iter().filter(|result| result.verdict == Verdict::Inconclusive);
         all.extend(unsaid.filter_map(|verdict| verdict.reason.clone()));
     }
     all.into_iter().collect()
 }
 
 /// Whether something that is expected of the group is not so; wrong bytes of the whole run are those of the groups.
-fn is_meant(unmet: &[&Verdict], point: &Point, group: &str) -> bool {
+fn is_meant(unmet: &[&ExpectationResult], point: &Point, group: &str) -> bool {
     let has_wrong_bytes = results(point, group).any(|result| result.content.corrupt > 0);
     unmet.iter().any(|verdict| match number_of(&verdict.name).rsplit_once('.') {
         Some((of, _)) => of == group,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     metric::{Fold, Metric},
-    record::{Outcome, Point, Record, Verdict},
+    record::{ExpectationResult, Point, Record, Verdict},
 };
 
 /// Columns of the narrowest terminal that is catered for.
@@ -44,8 +44,8 @@ pub fn verdicts(record: &Record, color: bool) -> String {
 
 /// What fails, and what went wrong with the answers: before all tables; nothing where all is well.
 fn failures(record: &Record, color: bool) -> String {
-    let failed: Vec<&Verdict> =
-        record.verdicts().filter(|verdict| verdict.outcome == Outcome::Fail).collect();
+    let failed: Vec<&ExpectationResult> =
+        record.verdicts().filter(|result| result.verdict == Verdict::Fail).collect();
     let mut lines: Vec<String> =
         failed.iter().take(MOST_FAILURES).map(|verdict| verdict_line(verdict, color)).collect();
     if failed.len() > MOST_FAILURES {
@@ -66,9 +66,9 @@ pub fn skipped(name: &str, title: &str, why: &str) -> String {
 }
 
 fn ending(record: &Record, color: bool) -> String {
-    let outcome = record.outcome();
-    let sentence = hanging(&format!("{}  ", outcome.word()), &meaning(record), outcome.word().len() + 2);
-    format!("{}{}", word(outcome, color), &sentence[outcome.word().len()..])
+    let verdict = record.verdict();
+    let sentence = hanging(&format!("{}  ", verdict.word()), &meaning(record), verdict.word().len() + 2);
+    format!("{}{}", word(verdict, color), &sentence[verdict.word().len()..])
 }
 
 fn point_text(point: &Point, color: bool) -> String {
@@ -167,26 +167,26 @@ fn harness(point: &Point) -> Table {
     table
 }
 
-fn verdict_line(verdict: &Verdict, color: bool) -> String {
-    let measured = verdict.shown();
-    let outcome = format!("{:<5}", verdict.outcome.word());
-    let room = WIDTH.saturating_sub(outcome.len() + measured.chars().count() + 4);
-    let claim = shortened(&format!("{} {}", verdict.name, verdict.condition), room);
-    let pad = outcome.len() - verdict.outcome.word().len();
-    format!("{}{:pad$} {claim}: {measured}\n", word(verdict.outcome, color), "")
+fn verdict_line(result: &ExpectationResult, color: bool) -> String {
+    let measured = result.shown();
+    let padded = format!("{:<5}", result.verdict.word());
+    let room = WIDTH.saturating_sub(padded.len() + measured.chars().count() + 4);
+    let claim = shortened(&format!("{} {}", result.name, result.condition), room);
+    let pad = padded.len() - result.verdict.word().len();
+    format!("{}{:pad$} {claim}: {measured}\n", word(result.verdict, color), "")
 }
 
-/// The outcome's word, green, red or yellow where color is asked for.
-fn word(outcome: Outcome, color: bool) -> String {
-    painted(outcome.word(), outcome, color)
+/// The verdict's word, green, red or yellow where color is asked for.
+fn word(verdict: Verdict, color: bool) -> String {
+    painted(verdict.word(), verdict, color)
 }
 
-/// A word in the color of an outcome, where color is asked for.
-pub(super) fn painted(word: &str, outcome: Outcome, color: bool) -> String {
-    let code = match outcome {
-        Outcome::Pass => 32,
-        Outcome::Fail => 31,
-        Outcome::Invalid | Outcome::Inconclusive => 33,
+/// A word in the color of a verdict, where color is asked for.
+pub(super) fn painted(word: &str, verdict: Verdict, color: bool) -> String {
+    let code = match verdict {
+        Verdict::Pass => 32,
+        Verdict::Regression | Verdict::Fail => 31,
+        Verdict::Invalid | Verdict::Inconclusive => 33,
     };
     if color { format!("\x1b[1;{code}m{word}\x1b[0m") } else { word.to_owned() }
 }
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn color_is_used_only_on_request() {
-        assert_eq!(word(Outcome::Fail, false), "FAIL");
-        assert_eq!(word(Outcome::Fail, true), "\x1b[1;31mFAIL\x1b[0m");
+        assert_eq!(word(Verdict::Fail, false), "FAIL");
+        assert_eq!(word(Verdict::Fail, true), "\x1b[1;31mFAIL\x1b[0m");
     }
 }

@@ -11,7 +11,7 @@ mod trackers;
 
 use badpeer::{
     metric::{Metric, Panel},
-    record::{Outcome, Point, Record},
+    record::{Point, Record, Verdict},
     report::{self, Format, compare, terminal},
 };
 
@@ -179,7 +179,7 @@ fn an_interrupted_run_is_reported() {
     let mut record = fixture::record();
     record.interrupted = true;
     record.points = vec![Point { axes: indexmap::IndexMap::new(), trials: Vec::new(), verdicts: Vec::new() }];
-    assert_eq!(record.outcome(), Outcome::Inconclusive);
+    assert_eq!(record.verdict(), Verdict::Inconclusive);
     let made = report::files(&record, None, &ALL).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
     assert!(terminal::render(&record, false).contains("cut short"));

@@ -3,7 +3,7 @@
 use crate::{
     metric::Metric,
     profile::{Group, Profile},
-    record::{Outcome, Point, Record, Requests, Trial, Verdict, named_at, number_of},
+    record::{ExpectationResult, Point, Record, Requests, Trial, Verdict, named_at, number_of},
 };
 
 /// Why a run is none to compare with, a sentence for each reason: an expectation that failed, wrong bytes, and of its groups
@@ -15,7 +15,7 @@ pub fn unfit(record: &Record) -> Vec<String> {
 }
 
 fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
-    let failed = point.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+    let failed = point.verdicts.iter().filter(|result| result.verdict == Verdict::Fail);
     let mut all: Vec<String> =
         failed.map(|verdict| format!("`{} {}` failed", verdict.name, verdict.condition)).collect();
     let corrupt = Metric::CorruptBytes.spec().name;
@@ -80,8 +80,8 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
 }
 
 /// Whether the profile expects something of the number, and that holds.
-fn is_expected(verdicts: &[Verdict], number: &str) -> bool {
-    let is_met = |verdict: &&Verdict| verdict.outcome == Outcome::Pass;
+fn is_expected(verdicts: &[ExpectationResult], number: &str) -> bool {
+    let is_met = |result: &&ExpectationResult| result.verdict == Verdict::Pass;
     verdicts.iter().filter(is_met).any(|verdict| number_of(&verdict.name) == number)
 }
 

@@ -9,7 +9,7 @@ use super::{
     reading::{Number, Reading},
 };
 use crate::{
-    record::{Outcome, place},
+    record::{Verdict, place},
     stats::{self, Estimate},
 };
 
@@ -21,49 +21,6 @@ pub const CONFIRM_ALPHA: f64 = 0.02;
 
 /// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
 const FEWEST_OF_AN_INTERVAL: usize = 6;
-
-/// What a gate says of a number, and of a comparison as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-#[schemars(rename = "Call")]
-pub enum GateVerdict {
-    /// It got worse, by more than the floor, and fresh pairs confirmed it.
-    Regression,
-    /// An expectation of the profile does not hold, the head does what it must not, or a run has errors: said as a whole
-    /// only.
-    Fail,
-    /// It did not get worse by as much as the budget.
-    Pass,
-    /// Neither can be said.
-    Inconclusive,
-    /// Too few pairs stand for anything to be said.
-    Invalid,
-}
-
-impl GateVerdict {
-    /// The outcome that it is for those who know no more.
-    #[must_use]
-    pub const fn outcome(self) -> Outcome {
-        match self {
-            Self::Regression | Self::Fail => Outcome::Fail,
-            Self::Pass => Outcome::Pass,
-            Self::Inconclusive => Outcome::Inconclusive,
-            Self::Invalid => Outcome::Invalid,
-        }
-    }
-
-    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Regression => "REGRESSION",
-            Self::Fail => "FAIL",
-            Self::Pass => "PASS",
-            Self::Inconclusive => "INCONCLUSIVE",
-            Self::Invalid => "INVALID",
-        }
-    }
-}
 
 /// A number of both servers, and what is said of it. Shares are of the base's, more being worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -102,7 +59,7 @@ pub struct Finding {
     pub detectable: Option<f64>,
     /// What is said.
     #[serde(rename = "call")]
-    pub verdict: GateVerdict,
+    pub verdict: Verdict,
     /// The differences in the order they were measured, as logarithms; 20 where the head alone got no answer to measure.
     pub differences: Vec<f64>,
     /// How many of the differences are the first stage's; the others are of fresh pairs.
@@ -160,7 +117,7 @@ impl Finding {
             is_counted: true,
             confirmed_p,
             detectable: None,
-            verdict: GateVerdict::Inconclusive,
+            verdict: Verdict::Inconclusive,
             of_first_stage: Some(first),
             differences,
             gated,
@@ -213,13 +170,13 @@ impl Finding {
         self.verdict = self.decide();
     }
 
-    fn decide(&self) -> GateVerdict {
+    fn decide(&self) -> Verdict {
         if self.is_suspect() {
-            if self.is_confirmed() { GateVerdict::Regression } else { GateVerdict::Inconclusive }
+            if self.is_confirmed() { Verdict::Regression } else { Verdict::Inconclusive }
         } else if self.is_within_budget() && self.pairs >= FEWEST_OF_AN_INTERVAL {
-            GateVerdict::Pass
+            Verdict::Pass
         } else {
-            GateVerdict::Inconclusive
+            Verdict::Inconclusive
         }
     }
 

@@ -5,7 +5,8 @@ use super::{
     pieces::{cores_and_memory, facts, remarks, titled},
 };
 use crate::{
-    gate::{GateVerdict, PairedComparison},
+    gate::PairedComparison,
+    record::Verdict,
     report::{ReportError, chart::Figure, gate, medium::html as escape, view::command_line},
 };
 
@@ -22,7 +23,7 @@ pub(in crate::report) fn render(
         figures.iter().partition(|figure| figure.name.starts_with("pairs-"));
     let of_finding = comparison.telling().zip(pairs);
     let (doubtful, passed): (Vec<_>, Vec<_>) =
-        of_finding.partition(|(finding, _)| finding.verdict != GateVerdict::Pass);
+        of_finding.partition(|(finding, _)| finding.verdict != Verdict::Pass);
     let drawn = |figures: &mut dyn Iterator<Item = &Figure>| {
         figures.map(|chart| figure(chart, &chart.name)).collect::<Result<String, _>>()
     };

@@ -58,7 +58,7 @@ pub(super) fn render(
 }
 
 fn head(record: &Record) -> String {
-    let outcome = record.outcome().word();
+    let outcome = record.verdict().word();
     let class = outcome.to_lowercase();
     let about = paragraphs(&record.profile.about);
     let wrong: Vec<String> = problems(record)

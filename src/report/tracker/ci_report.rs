@@ -4,12 +4,9 @@ use indexmap::IndexMap;
 
 use super::super::{baseline, gate, view};
 use crate::{
-    gate::{
-        BaselineComparison, Expected, Finding, GateVerdict, MetricChange, PairedComparison, censored_by,
-        measured,
-    },
+    gate::{BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, measured},
     metric::{Better, Stat, group_of},
-    record::{Outcome, Point, Record, Verdict, place, stat_of},
+    record::{ExpectationResult, Point, Record, Verdict, place, stat_of},
     stats,
 };
 
@@ -30,9 +27,7 @@ pub struct CiReport {
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) name: String,
-    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
-    pub(super) word: &'static str,
-    pub(super) result: Outcome,
+    pub(super) verdict: Verdict,
     /// What was found, in a sentence.
     pub(super) facts: String,
 }
@@ -58,7 +53,7 @@ impl CiReport {
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
             let at = at(&words(&point.axes));
-            cases.extend(point.verdicts.iter().map(|verdict| Case::of_verdict(verdict, &at)));
+            cases.extend(point.verdicts.iter().map(|result| Case::of_result(result, &at)));
             let why = view::unique_notes(point, |trial| &trial.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
@@ -83,22 +78,20 @@ impl From<&PairedComparison> for CiReport {
         if let Some(words) = &comparison.origin.head_died {
             cases.push(Case {
                 name: "the head lives through the load that the base lives through".to_owned(),
-                word: GateVerdict::Fail.word(),
-                result: Outcome::Fail,
+                verdict: Verdict::Fail,
                 facts: words.clone(),
             });
-        } else if comparison.verdict == GateVerdict::Invalid {
+        } else if comparison.verdict == Verdict::Invalid {
             let why = "too few pairs stand, or nothing was measured that could be gated";
             cases.push(Case::invalid("", why.to_owned()));
         } else if let Some(why) = &comparison.origin.broken_off {
             let why = format!("it ended before all pairs were measured: {why}");
             cases.push(Case::invalid("", why));
         }
-        if !comparison.doubts.is_empty() && comparison.verdict != GateVerdict::Invalid {
+        if !comparison.doubts.is_empty() && comparison.verdict != Verdict::Invalid {
             cases.push(Case {
                 name: "nothing speaks against a PASS".to_owned(),
-                word: GateVerdict::Inconclusive.word(),
-                result: Outcome::Inconclusive,
+                verdict: Verdict::Inconclusive,
                 facts: comparison.doubts.join(" "),
             });
         }
@@ -125,73 +118,68 @@ impl Case {
     fn of_finding(finding: &Finding) -> Self {
         Self {
             name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
-            word: finding.verdict.word(),
-            result: finding.verdict.outcome(),
+            verdict: finding.verdict,
             facts: gate::sentence(finding),
         }
     }
 
-    fn of_verdict(verdict: &Verdict, at: &str) -> Self {
+    fn of_result(result: &ExpectationResult, at: &str) -> Self {
         Self {
-            name: format!("{} {}{at}", verdict.name, verdict.condition),
-            word: verdict.outcome.word(),
-            result: verdict.outcome,
-            facts: match &verdict.reason {
-                Some(reason) if verdict.measured.is_none() || verdict.outcome == Outcome::Inconclusive => {
+            name: format!("{} {}{at}", result.name, result.condition),
+            verdict: result.verdict,
+            facts: match &result.reason {
+                Some(reason) if result.measured.is_none() || result.verdict == Verdict::Inconclusive => {
                     reason.clone()
                 }
-                Some(reason) => format!("measured {}; {reason}", verdict.shown()),
-                None => format!("measured {}", verdict.shown()),
+                Some(reason) => format!("measured {}; {reason}", result.shown()),
+                None => format!("measured {}", result.shown()),
             },
         }
     }
 
     fn of_expected(expected: &Expected) -> Self {
-        let case = Self::of_verdict(&expected.verdict, &at(&words(&expected.axes)));
+        let case = Self::of_result(&expected.result, &at(&words(&expected.axes)));
         Self { facts: format!("{}; the base: {}", case.facts, expected.base.word()), ..case }
     }
 
     /// Every number that is gated against a baseline, or that nothing could be.
     fn of_baseline(comparison: &BaselineComparison) -> Vec<Self> {
         let since = format!("since the baseline {}", comparison.baseline);
-        if comparison.verdict == GateVerdict::Invalid {
+        if comparison.verdict == Verdict::Invalid {
             return vec![Self::invalid(&format!(" {since}"), baseline::meaning(comparison))];
         }
         let case = |number: &MetricChange| {
             let verdict = number.verdict?;
             Some(Self {
                 name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),
-                word: verdict.word(),
-                result: verdict.outcome(),
+                verdict,
                 facts: baseline::sentence(number),
             })
         };
-        let case_of = |name: &str, verdict: GateVerdict, facts: Vec<String>| Self {
+        let case_of = |name: &str, verdict: Verdict, facts: Vec<String>| Self {
             name: format!("{name} {since}"),
-            word: verdict.word(),
-            result: verdict.outcome(),
+            verdict,
             facts: facts.join("; "),
         };
         let mut cases: Vec<Self> = comparison.numbers.iter().filter_map(case).collect();
         if !comparison.faults.is_empty() {
-            cases.push(case_of("no errors and no silence", GateVerdict::Fail, comparison.faults.clone()));
+            cases.push(case_of("no errors and no silence", Verdict::Fail, comparison.faults.clone()));
         }
         if !comparison.lost.is_empty() {
-            cases.push(case_of("no number is lost", GateVerdict::Inconclusive, comparison.lost.clone()));
+            cases.push(case_of("no number is lost", Verdict::Inconclusive, comparison.lost.clone()));
         }
         cases
     }
 
     /// The server ended by itself.
     fn died(how: &str) -> Self {
-        let (name, result) = ("the server stays alive".to_owned(), Outcome::Fail);
-        Self { name, word: result.word(), result, facts: how.to_owned() }
+        let (name, verdict) = ("the server stays alive".to_owned(), Verdict::Fail);
+        Self { name, verdict, facts: how.to_owned() }
     }
 
     /// What was measured at that point proves nothing.
     fn invalid(at: &str, why: String) -> Self {
-        let result = Outcome::Invalid;
-        Self { name: format!("the measurement itself{at}"), word: result.word(), result, facts: why }
+        Self { name: format!("the measurement itself{at}"), verdict: Verdict::Invalid, facts: why }
     }
 }
 

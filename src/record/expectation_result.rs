@@ -1,0 +1,105 @@
+//! What became of an expectation.
+
+use serde::{Deserialize, Serialize};
+
+use super::verdict::{OfExpectation, Verdict};
+use crate::metric::Stat;
+
+/// An expectation, what was measured, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Verdict")]
+pub struct ExpectationResult {
+    /// The name in `[expect]`.
+    pub name: String,
+    /// The condition, as written; `(implied)` behind it where the profile does not write it.
+    pub condition: String,
+    /// The value farthest from what was expected, over the repeats.
+    pub measured: Option<f64>,
+    /// Why the measured value is a lower bound, if it is one: requests that were `unanswered`, `lost` or `skipped`, or whose
+    /// answers were `errors`, lie there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored: Option<String>,
+    /// What it comes to.
+    #[serde(rename = "outcome")]
+    #[schemars(with = "OfExpectation")]
+    pub verdict: Verdict,
+    /// Why it comes to that, in a sentence, where the numbers do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl ExpectationResult {
+    /// A verdict on a number that is known.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        condition: impl Into<String>,
+        measured: Option<f64>,
+        verdict: Verdict,
+    ) -> Self {
+        let (name, condition) = (name.into(), condition.into());
+        Self { name, condition, measured, censored: None, verdict, reason: None }
+    }
+
+    /// Whether the profile does not write it.
+    #[must_use]
+    pub fn is_implied(&self) -> bool {
+        self.condition.ends_with("(implied)")
+    }
+
+    /// The measured value with its unit, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let shown = match (self.measured, stat_of(&self.name)) {
+            (Some(value), Some(stat)) => stat.unit().show(value),
+            (Some(value), None) => value.to_string(),
+            (None, _) => return "not measured".to_owned(),
+        };
+        lower_bound(shown, self.censored.as_deref())
+    }
+}
+
+/// A number in words; where it is a lower bound, that, and why: `> 1.9 s (unanswered)`.
+#[must_use]
+pub fn lower_bound(shown: String, cause: Option<&str>) -> String {
+    match cause {
+        Some(cause) => format!("> {shown} ({cause})"),
+        None => shown,
+    }
+}
+
+/// The number that an expectation is about: its name without the point of the sweep behind it.
+#[must_use]
+pub fn number_of(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name).trim()
+}
+
+/// The stat behind a name, with or without a group in front and a point of the sweep behind.
+#[must_use]
+pub fn stat_of(name: &str) -> Option<Stat> {
+    let number = number_of(name);
+    Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lower_bound_is_marked_with_its_cause() {
+        let mut verdict = ExpectationResult::new("good.latency_p99", "< 20ms", Some(1.9e9), Verdict::Fail);
+        assert_eq!(verdict.shown(), "1.90 s");
+        verdict.censored = Some("unanswered".to_owned());
+        assert_eq!(verdict.shown(), "> 1.90 s (unanswered)");
+        verdict.measured = None;
+        assert_eq!(verdict.shown(), "not measured");
+    }
+
+    #[test]
+    fn verdicts_of_older_records_are_read() {
+        let text = "{\"name\":\"a\",\"condition\":\"= 0\",\"measured\":0.0,\"outcome\":\"PASS\"}";
+        let verdict: ExpectationResult = serde_json::from_str(text).expect("a verdict");
+        assert_eq!(verdict, ExpectationResult::new("a", "= 0", Some(0.0), Verdict::Pass));
+        assert_eq!(serde_json::to_string(&verdict).expect("JSON"), text);
+    }
+}
