@@ -28,8 +28,7 @@ pub use self::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,
         MOST_PUT_OFF, MOST_RUN_DELAY, MOST_STEAL, NOTABLE_OTHERS, NOTABLE_PRESSURE, NOTABLE_RUN_DELAY,
         NOTABLE_STEAL, SATURATED, WAITING, WORST_BUSY_PACING_ERROR_NS, WORST_PACING_ERROR_NS,
-        clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit,
-        depends_on_time, examine,
+        clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit, examine,
     },
     window::{Judged, Window, needs_the_whole_window},
 };

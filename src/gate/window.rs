@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::{is_definite, judge};
 use crate::{
-    metric::{Fold, Metric, Stat, Unit, group_of},
+    metric::{Fold, Metric, Stat, Unit},
     profile::{Condition, Expectation, Group, Known, Profile, Wanted},
     record::{ExpectationResult, Point, Verdict},
     units::human_time,
@@ -110,7 +110,7 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
 
 /// Whether the number is of a load that is another one early in the window than late in it.
 fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
-    let group = group_of(&expectation.number);
+    let group = expectation.group();
     let mut meant = profile.clients.iter().filter(|client| group.is_none_or(|group| client.name == group));
     meant.any(is_changing)
 }

@@ -4,6 +4,7 @@
 //! To add a metric: one entry in `table.rs`, one `row.set(Metric::Yours, value)` where it can be read.
 
 mod declare;
+mod key;
 mod row;
 mod spec;
 mod stat;
@@ -11,9 +12,10 @@ mod table;
 mod unit;
 
 pub use self::{
+    key::Key,
     row::Row,
-    spec::{Better, Definite, Fold, Panel, Scope, Spec},
-    stat::{Stat, group_of},
+    spec::{Better, Definite, Fold, Kind, Panel, Scope, Spec},
+    stat::Stat,
     table::Metric,
     unit::Unit,
 };

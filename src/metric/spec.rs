@@ -36,14 +36,33 @@ pub enum Definite {
     Below,
 }
 
-impl Definite {
-    /// What an entry of the table says, if it says anything.
-    pub(super) const fn declared(said: &[Self]) -> Self {
-        match said {
-            [one, ..] => *one,
-            [] => Self::Never,
-        }
+/// What an entry of the table says, if it says anything.
+pub(super) const fn given<T: Copy>(said: &[T]) -> Option<T> {
+    match said {
+        [one, ..] => Some(*one),
+        [] => None,
     }
+}
+
+/// What sort of number it is, where that decides how it is trusted, and what excuses it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A quantile of how long requests took: this share of them took longer; 0 for the longest.
+    Latency(f64),
+    /// How long downloads over several connections took.
+    Download,
+    /// The longest time in which something did not come.
+    Wait,
+    /// Answers, which come as fast as the slower of clients and server is.
+    Answers,
+    /// How late the server evicted.
+    Lateness,
+    /// How late evictions were seen by the clients.
+    EvictionSeen,
+    /// How long connections of a group were held without progress.
+    Held,
+    /// Any other.
+    Other,
 }
 
 /// The chart a sampled metric is drawn in.
@@ -112,6 +131,8 @@ impl Fold {
 pub struct Spec {
     /// The name in files, charts and `[expect]`.
     pub name: &'static str,
+    /// What it is called for people, where that is not its name with spaces.
+    pub label: Option<&'static str>,
     /// What it counts.
     pub unit: Unit,
     /// Which way is good.
@@ -126,6 +147,17 @@ pub struct Spec {
     pub noise: f64,
     /// Which of its numbers no load excuses.
     pub definite: Definite,
+    /// What sort of number it is.
+    pub kind: Kind,
     /// What it is, in a line.
     pub help: &'static str,
+}
+
+impl Spec {
+    /// What it is called for people.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let from_name = || self.name.replace('_', " ").replace("cpu", "CPU").replace("rss", "RSS");
+        self.label.map_or_else(from_name, str::to_owned)
+    }
 }

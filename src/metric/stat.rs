@@ -1,6 +1,10 @@
 //! The numbers of a summary: a metric and the fold that made it, by name.
 
-use super::{spec::Fold, table::Metric, unit::Unit};
+use super::{
+    spec::{Definite, Fold},
+    table::Metric,
+    unit::Unit,
+};
 
 /// One number of a summary: a metric and the fold that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,21 @@ impl Stat {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|stat| stat.name() == name)
+    }
+
+    /// The number of a metric that is not sampled.
+    #[must_use]
+    pub const fn once(metric: Metric) -> Self {
+        Self { metric, fold: Fold::Final }
+    }
+
+    /// Whether a busy host changes the number: a time, a rate or a cost. What no load excuses ([`Definite`]) is none of
+    /// these.
+    #[must_use]
+    pub fn depends_on_time(self) -> bool {
+        let is_time =
+            matches!(self.unit(), Unit::Nanoseconds | Unit::PerSecond | Unit::BytesPerSecond | Unit::Cores);
+        is_time && self.metric.spec().definite == Definite::Never
     }
 
     /// The name in files and in `[expect]`.
@@ -55,12 +74,6 @@ impl Stat {
             Fold::Final => help.to_owned(),
         }
     }
-}
-
-/// The group that a number is of: `good` of `good.latency_p99`; `None` if it is of the whole run.
-#[must_use]
-pub fn group_of(number: &str) -> Option<&str> {
-    number.rsplit_once('.').map(|(group, _)| group)
 }
 
 #[cfg(test)]

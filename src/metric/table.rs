@@ -3,25 +3,25 @@
 
 use super::{
     declare::metrics,
-    spec::{Better, Definite, Fold, Panel, Scope, Spec},
+    spec::{Better, Definite, Fold, Kind, Panel, Scope, Spec, given},
     unit::Unit,
 };
 
 metrics! {
-    // variant: "name" scope unit better [folds] panel noise definite;
-    // `definite`: `Above` or `Below` where no load and no noise excuses a number on that side of what is expected; left out
-    // where they may.
+    // variant: "name" ("label for people") scope unit better [folds] panel noise definite side is kind;
+    // The label is the name with spaces unless given. `definite Above` or `Below`: no load and no noise excuses a number on
+    // that side of what is expected. `is`: what sort of number it is, where that decides how it is trusted and excused.
 
     // The server's process and all below it, from /proc.
     /// Processes of the server
     ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
     /// Resident memory of the server's processes; pages that they share are counted in each
-    ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
+    ServerRss: "server_rss" ("server's memory (RSS)") Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
     /// Most resident memory of the server's processes since the last sample, as the kernel marked it (VmHWM); of several
     /// processes the sum of the most that each had. It is what the peak and the growth of server_rss are made from
     ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
-    ServerPss: "server_pss" Run Bytes Lower [Peak Last End] None 0.05;
+    ServerPss: "server_pss" ("server's memory (PSS)") Run Bytes Lower [Peak Last End] None 0.05;
     /// CPU time the server spent in user space
     ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] None 0.05;
     /// CPU time the server spent in the kernel
@@ -55,13 +55,13 @@ metrics! {
 
     // The kernel's side of the server's sockets, from sock_diag.
     /// Kernel memory of the server's sockets
-    KernelMemory: "kernel_memory" Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
+    KernelMemory: "kernel_memory" ("kernel memory of the sockets") Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
     /// Bytes sent by the server that the peers' kernels have not acknowledged or not been offered yet
     KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak Last End] BytesWait 0.1;
     /// The largest kernel send buffer that a socket of the server was granted
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
-    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak Last End] BytesWait 0.1;
+    ClientReceiveQueue: "client_receive_queue" ("clients' kernel receive queue") Run Bytes Neither [Peak Last End] BytesWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
     /// Connections and SYNs that the server's listening sockets dropped, as a rule because their accept queue was full
@@ -69,11 +69,11 @@ metrics! {
     /// The server's sockets in any state, FIN-WAIT included
     ServerSockets: "server_sockets" Run Count Lower [Peak Last End] None 0.02;
     /// The server's connections on which both ends may send (ESTABLISHED)
-    SocketsEstablished: "sockets_established" Run Count Neither [Peak Last End] Connections 0.02;
+    SocketsEstablished: "sockets_established" ("sockets ESTABLISHED") Run Count Neither [Peak Last End] Connections 0.02;
     /// Connections whose client has said that it sends no more, which the server has not closed (CLOSE-WAIT)
-    SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
+    SocketsCloseWait: "sockets_close_wait" ("sockets in CLOSE-WAIT") Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections the server has closed, of which the kernel still keeps the rest (FIN-WAIT, CLOSING, LAST-ACK)
-    SocketsClosing: "sockets_closing" Run Count Lower [Peak Last End] Connections 0.02;
+    SocketsClosing: "sockets_closing" ("sockets being closed") Run Count Lower [Peak Last End] Connections 0.02;
 
     /// Connections of clients that are not badpeer's on which something was sent to the server's port while measuring
     OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
@@ -84,23 +84,23 @@ metrics! {
 
     // The reference server's own counters.
     /// Connections the reference server holds
-    Connections: "connections" Run Count Neither [Peak Last End] Connections 0.02;
+    Connections: "connections" ("connections the server holds") Run Count Neither [Peak Last End] Connections 0.02;
     /// Bytes that wait in the reference server's send buffers
-    SendBuffered: "send_buffered" Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
+    SendBuffered: "send_buffered" ("server's send buffers") Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers
-    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak Last End] None 0.1;
+    ReceiveBuffered: "receive_buffered" ("server's receive buffers") Run Bytes Lower [Peak Last End] None 0.1;
     /// Memory held by the reference server's connection buffers
     BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered
     ServerMessages: "server_messages" Run Count Higher [Rate Total] None 0.1;
     /// Returns from epoll_wait
-    ServerWaits: "server_waits" Run Count Lower [Rate Total] None 0.1;
+    ServerWaits: "server_waits" ("epoll_wait returns") Run Count Lower [Rate Total] None 0.1;
     /// Receive system calls of the reference server
-    ServerReads: "server_reads" Run Count Lower [Rate Total] None 0.1;
+    ServerReads: "server_reads" ("receive calls") Run Count Lower [Rate Total] None 0.1;
     /// Send system calls of the reference server
-    ServerWrites: "server_writes" Run Count Lower [Rate Total] None 0.1;
+    ServerWrites: "server_writes" ("send calls") Run Count Lower [Rate Total] None 0.1;
     /// epoll_ctl system calls of the reference server
-    ServerControls: "server_controls" Run Count Lower [Rate Total] None 0.1;
+    ServerControls: "server_controls" ("epoll_ctl calls") Run Count Lower [Rate Total] None 0.1;
     /// Times EPOLLOUT was armed
     WriteArmed: "write_armed" Run Count Neither [Whole] None 0.2;
     /// Times a connection was reported writable (EPOLLOUT)
@@ -140,7 +140,7 @@ metrics! {
     /// Times memory was asked for by the reference server's buffers
     BufferAllocations: "buffer_allocations" Run Count Lower [Rate Total] None 0.1;
     /// Messages whose checksum or length was wrong when the reference server read them
-    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0 Above;
+    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0 definite Above;
 
     // Evictions, as the reference server saw them.
     /// Connections the reference server evicted, for any reason
@@ -150,9 +150,9 @@ metrics! {
     /// Evicted because more waited to be sent than the send limit allows
     EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because a message did not fit the receive limit
-    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0 Above;
+    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0 definite Above;
     /// Evicted because of bytes that are no message
-    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 Above;
+    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 definite Above;
     /// Evicted because more than the soft limit waited for longer than it allows
     EvictedSoftLimit: "evicted_soft_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because the peer acknowledged less than the minimum rate
@@ -167,16 +167,16 @@ metrics! {
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
     /// Smallest distance between the end of a timeout, as the profile asks for it and as the last progress was seen from
     /// outside, and the eviction; negative is too early
-    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 Below;
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 definite Below is Lateness;
     /// Median time between the end of a timeout and the eviction
-    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
+    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5 is Lateness;
     /// 99th percentile of the time between the end of a timeout and the eviction
-    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5;
+    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5 is Lateness;
     /// Median time from the server's eviction until the client's side saw it
-    EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;
+    EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5 is EvictionSeen;
 
     /// Evictions of which the server tells another time than was seen from outside, by more than a tick
-    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 Above;
+    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 definite Above;
     /// How far what the server tells of an eviction lies from what was seen from outside, at most
     EvictionDisagreement: "eviction_disagreement_max" Run Nanoseconds Lower [Final] None 0.5;
     /// Evictions that the reference server no longer lists, because there were too many or it did not answer
@@ -192,7 +192,7 @@ metrics! {
     /// Received bytes that were compared with what they should be
     VerifiedBytes: "verified_bytes" Run Bytes Neither [Final] None 0.1;
     /// Received bytes that were not what they should be
-    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 Above;
+    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 definite Above;
 
     // The harness and the host.
     /// CPU time of badpeer as a whole: the clients' threads, and what looks at the server
@@ -228,7 +228,7 @@ metrics! {
     /// Requests of an open loop that became due, started or not
     Due: "due" Group Count Neither [Total] Throughput 0.01;
     /// Answers received and verified
-    Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
+    Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1 is Answers;
     /// Requests that became due per second
     Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
     /// Requests that became due and were never started: no connection was free
@@ -246,7 +246,7 @@ metrics! {
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window whose answer was an error
-    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 Above;
+    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 definite Above;
     /// Requests that crossed a close of the server and were sent once more, as a share of those that became due in the
     /// measured window
     RetriedShare: "retried_share" Group Share Lower [Final] None 0.02;
@@ -259,39 +259,39 @@ metrics! {
     /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
     FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
     /// Longest wait for an answer in the window, that of requests still waiting included
-    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
+    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0 is Wait;
     /// Longest time in the window in which the whole group waited and got no answer
-    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0;
+    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0 is Wait;
     /// Requests that were sent again on another connection because the server closed an idle one as they were sent
     Retried: "retried" Group Count Neither [Whole] None 0.0;
     /// Median response time of each interval, from when a request was due
-    IntervalP50: "response_p50" Group Nanoseconds Lower [] Latency 0.2;
+    IntervalP50: "response_p50" ("p50") Group Nanoseconds Lower [] Latency 0.2;
     /// 99th percentile of the response time of each interval, from when a request was due
-    IntervalP99: "response_p99" Group Nanoseconds Lower [] Latency 0.2;
+    IntervalP99: "response_p99" ("p99") Group Nanoseconds Lower [] Latency 0.2;
     /// Median service time of each interval of an open loop, from when a request was sent
-    IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
+    IntervalServiceP50: "interval_service_p50" ("p50") Group Nanoseconds Lower [] Service 0.2;
     /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
-    IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
+    IntervalServiceP99: "interval_service_p99" ("p99") Group Nanoseconds Lower [] Service 0.2;
     /// Median response time, from when a request was due; those without a proper answer count as the slowest
-    LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
+    LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1 is Latency(0.5);
     /// 90th percentile of the response time
-    LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;
+    LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1 is Latency(0.1);
     /// 99th percentile of the response time
-    LatencyP99: "latency_p99" Group Nanoseconds Lower [Final] None 0.2;
+    LatencyP99: "latency_p99" Group Nanoseconds Lower [Final] None 0.2 is Latency(0.01);
     /// 99.9th percentile of the response time
-    LatencyP999: "latency_p999" Group Nanoseconds Lower [Final] None 0.4;
+    LatencyP999: "latency_p999" Group Nanoseconds Lower [Final] None 0.4 is Latency(0.001);
     /// Longest response time
-    LatencyMax: "latency_max" Group Nanoseconds Lower [Final] None 1.0;
+    LatencyMax: "latency_max" Group Nanoseconds Lower [Final] None 1.0 is Latency(0.0);
     /// Median service time, from when a request was sent
-    ServiceP50: "service_p50" Group Nanoseconds Lower [Final] None 0.1;
+    ServiceP50: "service_p50" Group Nanoseconds Lower [Final] None 0.1 is Latency(0.5);
     /// 99th percentile of the service time
-    ServiceP99: "service_p99" Group Nanoseconds Lower [Final] None 0.2;
+    ServiceP99: "service_p99" Group Nanoseconds Lower [Final] None 0.2 is Latency(0.01);
     /// Downloads over several connections of which every part came, and none as an error
     Downloads: "downloads" Group Count Higher [Rate Total] None 0.1;
     /// Median time of a download over several connections, until its last part was there
-    DownloadP50: "download_p50" Group Nanoseconds Lower [Final] None 0.1;
+    DownloadP50: "download_p50" Group Nanoseconds Lower [Final] None 0.1 is Download;
     /// Longest time of a download over several connections
-    DownloadMax: "download_max" Group Nanoseconds Lower [Final] None 0.5;
+    DownloadMax: "download_max" Group Nanoseconds Lower [Final] None 0.5 is Download;
     /// Bytes received
     Received: "received" Group Bytes Neither [Rate Total] None 0.1;
     /// Bytes sent
@@ -320,11 +320,11 @@ metrics! {
     ConnectionsUnseen: "connections_unseen" Group Count Neither [Final] None 0.0;
     /// Shortest time without progress until the server ended a connection, at most: from the last byte that the server could
     /// write (the reference server: that the client acknowledged), which lies between two looks, to the end
-    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 Below;
+    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 definite Below is Held;
     /// Median time without progress until the server ended a connection
-    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
+    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1 is Held;
     /// Longest time without progress until the server ended a connection, at least
-    StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
+    StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1 is Held;
     /// How far the bounds of such a time lie apart, at most
     StalledForUncertainty: "stalled_for_uncertainty" Group Nanoseconds Neither [Final] None 0.5;
     /// Share of the time with something to send to the group in which the clients' receive windows let none of it through
@@ -355,15 +355,15 @@ metrics! {
     /// Received bytes that were compared with what they should be
     GroupVerified: "verified" Group Bytes Neither [Final] None 0.1;
     /// Received bytes that were not what they should be
-    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0 Above;
+    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0 definite Above;
     /// Messages that came back in pieces, with other bytes between them, or not whole
-    Torn: "torn" Group Count Lower [Final] None 0.0 Above;
+    Torn: "torn" Group Count Lower [Final] None 0.0 definite Above;
     /// Messages that came back whole but after a later one
-    Reordered: "reordered" Group Count Lower [Final] None 0.0 Above;
+    Reordered: "reordered" Group Count Lower [Final] None 0.0 definite Above;
     /// Answers that said that the request has failed: another HTTP status than expected, a RESP error or null
-    Errors: "errors" Group Count Lower [Final] None 0.0 Above;
+    Errors: "errors" Group Count Lower [Final] None 0.0 definite Above;
     /// Messages that came back torn or out of order
-    Disordered: "disordered" Group Count Lower [Final] None 0.0 Above;
+    Disordered: "disordered" Group Count Lower [Final] None 0.0 definite Above;
 
     // A core experiment. A step is what the experiment says it is: 4 KiB in and out, a message, an event.
     /// CPU time of a step

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{OfExpectation, Verdict};
-use crate::metric::Stat;
+use crate::metric::Key;
 
 /// An expectation, what was measured, and what it comes to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -50,8 +50,8 @@ impl ExpectationResult {
     /// The measured value with its unit, for people.
     #[must_use]
     pub fn shown(&self) -> String {
-        let shown = match (self.measured, stat_of(&self.name)) {
-            (Some(value), Some(stat)) => stat.unit().show(value),
+        let shown = match (self.measured, Key::parse(&self.name)) {
+            (Some(value), Some(key)) => key.stat.unit().show(value),
             (Some(value), None) => value.to_string(),
             (None, _) => return "not measured".to_owned(),
         };
@@ -66,19 +66,6 @@ pub fn lower_bound(shown: String, cause: Option<&str>) -> String {
         Some(cause) => format!("> {shown} ({cause})"),
         None => shown,
     }
-}
-
-/// The number that an expectation is about: its name without the point of the sweep behind it.
-#[must_use]
-pub fn number_of(name: &str) -> &str {
-    name.split('@').next().unwrap_or(name).trim()
-}
-
-/// The stat behind a name, with or without a group in front and a point of the sweep behind.
-#[must_use]
-pub fn stat_of(name: &str) -> Option<Stat> {
-    let number = number_of(name);
-    Stat::named(number.rsplit_once('.').map_or(number, |(_, stat)| stat))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
     cause::Cause,
-    expectation_result::{ExpectationResult, lower_bound, number_of, stat_of},
+    expectation_result::{ExpectationResult, lower_bound},
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,

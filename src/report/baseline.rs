@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     gate::{BaselineComparison, MetricChange},
-    metric::{Stat, Unit},
-    record::{Verdict, place, stat_of},
+    metric::{Key, Stat, Unit},
+    record::{Verdict, place},
     stats::median,
 };
 
@@ -66,7 +66,7 @@ pub(super) fn table(comparison: &BaselineComparison) -> Table {
 }
 
 fn cells(change: &MetricChange) -> [String; 5] {
-    let unit = stat_of(&change.gated.name).map_or(Unit::Count, Stat::unit);
+    let unit = Key::parse(&change.gated.name).map_or(Unit::Count, |key| key.stat.unit());
     let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
     [
         change.gated.name.clone(),

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     gate::censored_by,
-    metric::{Better, Unit, group_of},
-    record::{Point, Record, stat_of},
+    metric::{Better, Key, Unit},
+    record::{Point, Record},
 };
 
 /// What a change amounts to.
@@ -223,9 +223,9 @@ fn compare(a: &Point, b: &Point) -> Compared {
 }
 
 fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
-    let stat = stat_of(name)?;
+    let Key { group, stat } = Key::parse(name)?;
     let spec = stat.metric.spec();
-    let group = group_of(name).map(str::to_owned);
+    let group = group.map(str::to_owned);
     let change = judge(spec.better, spec.noise, a, b);
     let (a, b) = (a.clone(), b.clone());
     Some(Pair { group, stat: stat.name(), unit: stat.unit(), better: spec.better, a, b, change })

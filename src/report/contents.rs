@@ -10,14 +10,13 @@ use super::{
     },
     view::{
         Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
-        groups as group_names, key, ledger, outcomes, requests as request_counts, results, show, sizes,
-        unnoticed, words,
+        groups as group_names, ledger, outcomes, requests as request_counts, results, show, sizes, unnoticed,
     },
 };
 use crate::{
     codec::Fault,
-    metric::{Fold, Metric, Scope, Stat, Unit},
-    record::{ExpectationResult, Ledger, Point, Record, Requests, Verdict, number_of, stat_of},
+    metric::{Fold, Key, Metric, Scope, Stat, Unit},
+    record::{ExpectationResult, Ledger, Point, Record, Requests, Verdict},
     stats::quantile,
 };
 
@@ -276,7 +275,7 @@ fn run_metrics(wanted: impl Fn(&[Fold]) -> bool) -> impl Iterator<Item = &'stati
 /// A row for a metric, unless there is nothing to say.
 fn row<const N: usize>(table: &mut Table, metric: Metric, cells: [String; N]) {
     if cells.iter().any(|cell| cell != NOTHING) {
-        table.row(std::iter::once(words(metric)).chain(cells).collect());
+        table.row(std::iter::once(metric.spec().label()).chain(cells).collect());
     }
 }
 
@@ -329,10 +328,16 @@ fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
     let rss = Stat { metric: Metric::ServerRss, fold: Fold::Peak };
     let step = Stat { metric: Metric::CoreCpuPerStep, fold: Fold::Final };
     let of_all = if record.profile.core.is_some() { step } else { rss };
-    let always =
-        groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, of_all), of_all)]);
+    let always = groups
+        .into_iter()
+        .map(|group| (Key::new(Some(group), rate).to_string(), rate))
+        .chain([(Key::new(None, of_all).to_string(), of_all)]);
     // What is expected of some points only is shown for all.
-    let number = |name: &str| number_of(name).to_owned();
-    let expected = record.profile.expect.keys().filter_map(|name| Some((number(name), stat_of(name)?)));
+    let expected = record
+        .profile
+        .expect
+        .keys()
+        .filter_map(|name| Key::parse(name))
+        .map(|key| (key.to_string(), key.stat));
     always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
 }

@@ -22,7 +22,8 @@ use super::{
 use crate::{
     files,
     gate::{censored_by, gated},
-    record::{Point, Record, number_of, place},
+    metric::Key,
+    record::{Point, Record, place},
 };
 
 /// What every row begins with.
@@ -70,7 +71,7 @@ pub enum HistoryError {
 /// The rows of a record.
 fn rows(record: &Record) -> Vec<Row> {
     let expected = record.profile.expect.keys();
-    let expected = expected.map(|name| number_of(name).to_owned());
+    let expected = expected.filter_map(|name| Some(Key::parse(name)?.to_string()));
     let gated = gated(&record.profile).into_iter().map(|gated| gated.name);
     let of_core = ["core_cpu_per_step".to_owned()];
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();

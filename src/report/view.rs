@@ -7,7 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 use crate::{
     codec::Fault,
     gate::censored_by,
-    metric::{Fold, Metric, Stat, Unit},
+    metric::{Fold, Key, Metric, Stat, Unit},
     record::{GroupResult, Ledger, Point, Record, Requests, Trial, lower_bound},
     stats::quantile,
 };
@@ -32,11 +32,6 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// What is said where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
-
-/// The name of a number in a summary: `good.latency_p99`, `server_rss_peak`.
-pub(super) fn key(group: Option<&str>, stat: Stat) -> String {
-    group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()))
-}
 
 /// A number's values over the repeats of a point.
 pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
@@ -65,7 +60,7 @@ pub(super) fn show(unit: Unit, value: f64) -> String {
 /// The mean over the repeats, without its error: for places where there is no room.
 pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
-    let name = key(group, stat);
+    let name = Key::new(group, stat).to_string();
     let shown = |mean| lower_bound(show(stat.unit(), mean), censored_by(point, &name));
     mean(&values(point, &name)).map_or_else(|| NOTHING.to_owned(), shown)
 }
@@ -73,7 +68,7 @@ pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fo
 /// The mean over the repeats, and how far they lie apart: ± half the distance between the lowest and the highest.
 pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
-    figure(point, &key(group, stat), stat.unit())
+    figure(point, &Key::new(group, stat).to_string(), stat.unit())
 }
 
 /// The same of a number by its name; where it is a lower bound in one of the repeats, so is the mean.
@@ -111,29 +106,6 @@ fn range<T: Display>(values: impl IntoIterator<Item = u64>, shown: impl Fn(u64) 
         (Some(low), Some(high)) if low == high => shown(*low).to_string(),
         (Some(low), Some(high)) => format!("{}–{}", shown(*low), shown(*high)),
         _ => NOTHING.to_owned(),
-    }
-}
-
-/// A metric's name for people.
-pub(super) fn words(metric: Metric) -> String {
-    match metric {
-        Metric::ServerRss => "server's memory (RSS)".to_owned(),
-        Metric::ServerPss => "server's memory (PSS)".to_owned(),
-        Metric::KernelMemory => "kernel memory of the sockets".to_owned(),
-        Metric::SendBuffered => "server's send buffers".to_owned(),
-        Metric::ReceiveBuffered => "server's receive buffers".to_owned(),
-        Metric::ClientReceiveQueue => "clients' kernel receive queue".to_owned(),
-        Metric::Connections => "connections the server holds".to_owned(),
-        Metric::ServerWaits => "epoll_wait returns".to_owned(),
-        Metric::ServerReads => "receive calls".to_owned(),
-        Metric::ServerWrites => "send calls".to_owned(),
-        Metric::ServerControls => "epoll_ctl calls".to_owned(),
-        Metric::IntervalP50 | Metric::IntervalServiceP50 => "p50".to_owned(),
-        Metric::IntervalP99 | Metric::IntervalServiceP99 => "p99".to_owned(),
-        Metric::SocketsEstablished => "sockets ESTABLISHED".to_owned(),
-        Metric::SocketsCloseWait => "sockets in CLOSE-WAIT".to_owned(),
-        Metric::SocketsClosing => "sockets being closed".to_owned(),
-        _ => metric.spec().name.replace('_', " ").replace("cpu", "CPU").replace("rss", "RSS"),
     }
 }
 
@@ -216,12 +188,15 @@ pub(super) fn silences(point: &Point, group: &str) -> Vec<String> {
     let is_served = results(point, group).any(|result| result.requests.answered > 0);
     let most = |metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        values(point, &key(Some(group), stat)).into_iter().reduce(f64::max).filter(|_| is_served)
+        values(point, &Key::new(Some(group), stat).to_string())
+            .into_iter()
+            .reduce(f64::max)
+            .filter(|_| is_served)
     };
     let silent = most(Metric::SilentConnections).filter(|count| *count > 0.0);
     let long = |metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        let cause = censored_by(point, &key(Some(group), stat));
+        let cause = censored_by(point, &Key::new(Some(group), stat).to_string());
         most(metric)
             .filter(|ns| *ns > LONG_NS || cause.is_some())
             .map(|ns| lower_bound(show(Unit::Nanoseconds, ns), cause))

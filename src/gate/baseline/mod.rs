@@ -24,9 +24,9 @@ use super::{
     pairs::{Gated, WORST, gated, is_trusted},
 };
 use crate::{
-    metric::{Better, Fold, Metric, Scope, Stat, Unit},
+    metric::{Better, Fold, Key, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, Trial, Verdict, named_at, stat_of},
+    record::{Point, Record, Trial, Verdict, named_at},
     stats,
 };
 
@@ -244,7 +244,7 @@ fn is_count(name: &str) -> bool {
     let is_as_long_as_the_window = |stat: Stat| matches!(stat.fold, Fold::Total | Fold::Whole);
     // How fast the machine is decides how many answers there are, and how many peers come again to be evicted.
     let is_as_fast = |stat: Stat| matches!(stat.metric, Metric::FewestAnswers | Metric::ServerEnded);
-    stat_of(name).is_some_and(|stat| {
+    Key::parse(name).is_some_and(|Key { stat, .. }| {
         stat.unit() == Unit::Count && !is_as_long_as_the_window(stat) && !is_as_fast(stat)
     })
 }

@@ -1,9 +1,9 @@
 //! What a run must not have to be kept as a baseline, or to pass against one: errors, and requests that nobody answered.
 
 use crate::{
-    metric::Metric,
+    metric::{Key, Metric, Stat},
     profile::{Group, Profile},
-    record::{ExpectationResult, Point, Record, Requests, Trial, Verdict, named_at, number_of},
+    record::{ExpectationResult, Point, Record, Requests, Trial, Verdict, named_at},
 };
 
 /// Why a run is none to compare with, a sentence for each reason: an expectation that failed, wrong bytes, and of its groups
@@ -30,7 +30,7 @@ fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
 }
 
 fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
-    let name = |metric: Metric| format!("{}.{}", group.name, metric.spec().name);
+    let name = |metric: Metric| Key::new(Some(&group.name), Stat::once(metric)).to_string();
     let requests = |of: fn(Requests) -> u64| {
         move |trial: &Trial| trial.groups.get(index).map(|group| of(group.requests) as f64)
     };
@@ -82,7 +82,10 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
 /// Whether the profile expects something of the number, and that holds.
 fn is_expected(verdicts: &[ExpectationResult], number: &str) -> bool {
     let is_met = |result: &&ExpectationResult| result.verdict == Verdict::Pass;
-    verdicts.iter().filter(is_met).any(|verdict| number_of(&verdict.name) == number)
+    verdicts
+        .iter()
+        .filter(is_met)
+        .any(|verdict| Key::parse(&verdict.name).is_some_and(|key| key.to_string() == number))
 }
 
 /// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing tells no more than

@@ -9,9 +9,9 @@ use super::{
     window::{Judged, Kind, Window, is_unexcused, kind, scale},
 };
 use crate::{
-    metric::{Metric, Stat},
+    metric::{Key, Metric, Stat},
     profile::{Expectation, Profile},
-    record::{ExpectationResult, OfExpectation, Point, Trial, Verdict, named_at, stat_of},
+    record::{ExpectationResult, OfExpectation, Point, Trial, Verdict, named_at},
     stats,
 };
 
@@ -137,7 +137,7 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
         pairs.iter().filter(|pair| side(pair).summary.get(name).is_some_and(|value| *value > 0.0)).count()
     };
     let is_wrong = |name: &str| {
-        let (pairs, least) = match stat_of(name).map(|stat| stat.metric) {
+        let (pairs, least) = match Key::parse(name).map(|key| key.stat.metric) {
             // No load makes them.
             Some(Metric::CorruptBytes | Metric::Torn | Metric::Disordered | Metric::ServerRejected) => {
                 (&all, 1)

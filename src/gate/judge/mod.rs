@@ -1,22 +1,18 @@
 //! What each expectation comes to.
 
 mod excuse;
-mod waits;
 
 use std::cmp::Ordering;
 
 use indexmap::IndexMap;
 
-use self::{
-    excuse::Failure,
-    waits::{is_latency, is_quantile, is_wait},
-};
+use self::excuse::Failure;
 use super::{
     MOST_OWN_SHARE, clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit,
-    depends_on_time, own_share,
+    own_share,
 };
 use crate::{
-    metric::{Definite, Metric, group_of},
+    metric::{Definite, Kind, Metric},
     profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
     record::{ExpectationResult, Point, Trial, Verdict},
     stats,
@@ -90,7 +86,9 @@ fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Opti
     let known = match cause {
         None => Known::Exactly(figure),
         // What never comes is later than any share of the rest.
-        Some(_) if is_quantile(expectation.stat.metric) => Known::Infinite(figure),
+        Some(_) if matches!(expectation.stat.metric.spec().kind, Kind::Latency(_) | Kind::Download) => {
+            Known::Infinite(figure)
+        }
         Some(_) => Known::AtLeast(figure),
     };
     Some((known, cause))
@@ -151,7 +149,7 @@ impl<'a> Here<'a> {
         // Where others had the cores, of what holds a time proves nothing, and of what fails all that they explain.
         let is_spared = match verdict {
             Verdict::Fail => self.fails_anyhow(expectation),
-            _ => !depends_on_time(expectation.stat),
+            _ => !expectation.stat.depends_on_time(),
         };
         let is_disturbed = |point: &Point| point.trials.iter().any(|trial| !trial.disturbed.is_empty());
         let is_doubtful = |point: &Point| is_invalid(point) || (is_disturbed(point) && !is_spared);
@@ -183,7 +181,7 @@ impl<'a> Here<'a> {
 
     /// The group that the expectation is about, if it is about one.
     fn group(&self, expectation: &Expectation) -> Option<&'a Group> {
-        let name = group_of(&expectation.number)?;
+        let name = expectation.group()?;
         self.profile.clients.iter().find(|group| group.name == name)
     }
 
@@ -271,11 +269,13 @@ impl<'a> Here<'a> {
         let is_closed = group.load.is_closed_loop();
         let mut conditions = expectation.conditions.iter();
         let metric = expectation.stat.metric;
+        let kind = metric.spec().kind;
+        let (is_latency, is_wait) = (matches!(kind, Kind::Latency(_)), kind == Kind::Wait);
         let in_spite_of_it = if is_throughput(metric, group) {
             conditions.all(Condition::is_floor)
-        } else if is_latency(metric) {
+        } else if is_latency {
             !is_closed && conditions.all(Condition::is_ceiling)
-        } else if is_wait(metric) {
+        } else if is_wait {
             conditions.all(Condition::bounds_from_above)
         } else {
             return None;
@@ -284,17 +284,17 @@ impl<'a> Here<'a> {
             return None;
         }
         let limited = match is_closed {
-            _ if is_wait(metric) => clients_were_starved,
+            _ if is_wait => clients_were_starved,
             true => clients_were_the_limit,
             false => clients_were_late,
         };
         let is_longer_all_the_more = verdict == Verdict::Pass
-            && is_latency(metric)
+            && is_latency
             && !is_closed
             && expectation.conditions.iter().all(Condition::bounds_from_below);
         let others = self.compared_with(expectation).filter(|_| !is_longer_all_the_more);
         let trials: Vec<&Trial> = others.chain([self.point]).flat_map(|point| &point.trials).collect();
-        let is_put_off = |trial: &Trial| !is_wait(metric) && clients_were_put_off(trial, &group.name);
+        let is_put_off = |trial: &Trial| !is_wait && clients_were_put_off(trial, &group.name);
         if trials.iter().any(|trial| limited(trial) || is_put_off(trial)) {
             return Some("The clients were the limit, not the server".to_owned());
         }
@@ -332,7 +332,7 @@ fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
     if !matches!(metric, Metric::Errors | Metric::ErrorsShare) {
         return Some(figure);
     }
-    let result = trial.group(group_of(&expectation.number)?);
+    let result = trial.group(expectation.group()?);
     let [overloaded, errors] = result
         .map_or([0.0; 2], |result| [result.content.overloaded, result.content.errors].map(|n| n as f64));
     let excused = if metric == Metric::Errors { overloaded } else { figure * overloaded / errors.max(1.0) };

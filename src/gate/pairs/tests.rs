@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use super::*;
 use crate::{
     gate::trial,
-    metric::{Better, Fold, Metric, Stat},
+    metric::{Better, Fold, Key, Metric, Stat},
     record::Verdict,
 };
 
@@ -241,7 +241,7 @@ fn every_shipped_profile_with_clients_gates_a_number() {
     for shipped in crate::profile::SHIPPED {
         let profile = shipped.source().parse(&[]).expect("valid");
         for gated in gated(&profile) {
-            let stat = crate::record::stat_of(&gated.name).expect("a number of a summary");
+            let stat = Key::parse(&gated.name).map(|key| key.stat).expect("a number of a summary");
             let is_either_way = stat.metric.spec().better == Better::Neither;
             assert_eq!(gated.is_two_sided(), is_either_way, "{}", gated.name);
             assert!(!is_either_way || gated.only_beyond, "{}", gated.name);

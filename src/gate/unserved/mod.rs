@@ -1,7 +1,7 @@
 //! Good clients that were not served, at all or any more: beside them nothing was measured.
 
 use crate::{
-    metric::{Metric, Stat},
+    metric::{Key, Metric, Stat},
     profile::{Group, Profile},
     record::{ExpectationResult, Point, Trial, Verdict},
     units::human_time,
@@ -112,12 +112,11 @@ fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
 
 /// What the verdict is about, if it is about this group.
 fn metric_of(result: &ExpectationResult, group: &str) -> Option<Metric> {
-    let (of, name) = crate::record::number_of(&result.name).rsplit_once('.')?;
-    Stat::named(name).map(|stat| stat.metric).filter(|_| of == group)
+    Key::parse(&result.name).filter(|key| key.group == Some(group)).map(|key| key.stat.metric)
 }
 
 fn number(group: &Group, metric: Metric) -> String {
-    format!("{}.{}", group.name, metric.spec().name)
+    Key::new(Some(&group.name), Stat::once(metric)).to_string()
 }
 
 fn dry_verdict(group: &Group, silent_ns: f64, time_ns: f64) -> ExpectationResult {

@@ -2,7 +2,7 @@
 //! here, from what the record holds.
 //!
 //! Four answers are possible. The trial is *invalid*: none of its figures is the server's. Or it was *disturbed*: its times,
-//! rates and costs are not the server's, and what does not depend on time stands ([`depends_on_time`]). Or the clients were
+//! rates and costs are not the server's, and what does not depend on time stands ([`Stat::depends_on_time`]). Or the clients were
 //! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
 //! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
@@ -31,7 +31,7 @@ pub use self::{
 use super::inflation::{MOST_OWN_SHARE, own_share};
 use crate::{
     codec::Protocol,
-    metric::{Definite, Fold, Metric, Stat, Unit},
+    metric::{Fold, Metric, Stat},
     profile::{Group, Profile},
     record::{GroupResult, Trial},
     units::human_time,
@@ -97,15 +97,6 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
         disturbed: disturbed.into_iter().flatten().collect(),
         notes: notes.into_iter().flatten().collect(),
     }
-}
-
-/// Whether a busy host changes the number: a time, a rate or a cost. What no load excuses ([`Definite`]) is none of these.
-#[must_use]
-pub fn depends_on_time(stat: Stat) -> bool {
-    let spec = stat.metric.spec();
-    let is_time =
-        matches!(stat.unit(), Unit::Nanoseconds | Unit::PerSecond | Unit::BytesPerSecond | Unit::Cores);
-    is_time && spec.definite == Definite::Never
 }
 
 impl Figures<'_> {

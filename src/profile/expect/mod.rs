@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 pub use self::condition::{Alternative, Condition, Known, Wanted};
 use super::{names::Names, value::Axes};
-use crate::metric::Stat;
+use crate::metric::{Key, Stat};
 
 /// A name and the conditions that its number must meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,12 @@ pub struct Expectation {
 }
 
 impl Expectation {
+    /// The client group that its number is of, if it is of one.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        Key::parse(&self.number).and_then(|key| key.group)
+    }
+
     /// Whether it is meant for the point with these keys and values.
     #[must_use]
     pub fn is_at(&self, axes: &IndexMap<String, String>) -> bool {

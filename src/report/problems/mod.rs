@@ -6,8 +6,9 @@ use indexmap::IndexSet;
 use super::view::results;
 use crate::{
     codec::{Check, ErrorAnswer, Fault, Flaw, Protocol},
+    metric::{Key, Metric},
     profile::Group,
-    record::{ExpectationResult, GroupResult, Point, Record, Verdict, number_of},
+    record::{ExpectationResult, GroupResult, Point, Record, Verdict},
     units::human_time,
 };
 
@@ -30,9 +31,10 @@ pub(super) fn problems(record: &Record) -> Vec<String> {
 /// Whether something that is expected of the group is not so; wrong bytes of the whole run are those of the groups.
 fn is_meant(unmet: &[&ExpectationResult], point: &Point, group: &str) -> bool {
     let has_wrong_bytes = results(point, group).any(|result| result.content.corrupt > 0);
-    unmet.iter().any(|verdict| match number_of(&verdict.name).rsplit_once('.') {
-        Some((of, _)) => of == group,
-        None => number_of(&verdict.name) == "corrupt_bytes" && has_wrong_bytes,
+    unmet.iter().any(|result| match Key::parse(&result.name) {
+        Some(Key { group: Some(of), .. }) => of == group,
+        Some(Key { stat, .. }) => stat.metric == Metric::CorruptBytes && has_wrong_bytes,
+        None => false,
     })
 }
 

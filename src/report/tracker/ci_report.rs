@@ -5,8 +5,8 @@ use indexmap::IndexMap;
 use super::super::{baseline, gate, view};
 use crate::{
     gate::{BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, measured},
-    metric::{Better, Stat, group_of},
-    record::{ExpectationResult, Point, Record, Verdict, place, stat_of},
+    metric::{Better, Key, Stat},
+    record::{ExpectationResult, Point, Record, Verdict, place},
     stats,
 };
 
@@ -99,7 +99,7 @@ impl From<&PairedComparison> for CiReport {
             Some(Number {
                 point: words(&finding.axes),
                 name: finding.gated.name.clone(),
-                stat: stat_of(&finding.gated.name)?,
+                stat: Key::parse(&finding.gated.name)?.stat,
                 value: Some(finding.head).filter(|head| head.is_finite())?,
                 range: None,
             })
@@ -189,7 +189,7 @@ impl Number {
     }
 
     pub(super) fn group(&self) -> Option<&str> {
-        group_of(&self.name)
+        Key::parse(&self.name).and_then(|key| key.group)
     }
 }
 
@@ -208,7 +208,9 @@ fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
     let Some(first) = point.trials.first() else { return Vec::new() };
     let number = |name: &String| {
-        let stat = stat_of(name).filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        let stat = Key::parse(name)
+            .map(|key| key.stat)
+            .filter(|stat| stat.metric.spec().better != Better::Neither)?;
         if censored_by(point, name).is_some() {
             return None;
         }
