@@ -5,12 +5,14 @@ mod finding;
 
 use std::fmt::Write;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 pub use self::finding::{Finding, State};
 use crate::{
     probe::{TaskCounters, Topology, allowed_cpus, describe_machine},
     sys::Event,
+    text,
 };
-use nix::sys::resource::{Resource, getrlimit};
 
 /// Look at this machine, as the user who runs this. Touches nothing; takes some milliseconds.
 #[must_use]
@@ -52,40 +54,30 @@ fn setting(path: &str) -> String {
 /// The findings as plain text, at most 80 columns wide unless a single word is longer.
 #[must_use]
 pub fn render(findings: &[Finding]) -> String {
-    let mut text = String::new();
+    let mut out = String::new();
     for finding in findings {
         let state = format!("{:?}", finding.state).to_lowercase();
-        paragraph(&mut text, finding.topic, &state, &finding.found);
+        out += &paragraph(finding.topic, &state, &finding.found);
         for (label, said) in [("costs", &finding.costs), ("mend", &finding.mend)] {
             if !said.is_empty() {
-                paragraph(&mut text, "", label, said);
+                out += &paragraph("", label, said);
             }
         }
     }
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
     let (limited, missing) = (count(State::Limited), count(State::Missing));
-    let _ = writeln!(text, "\n{} good, {limited} limited, {missing} missing", count(State::Good));
+    let _ = writeln!(out, "\n{} good, {limited} limited, {missing} missing", count(State::Good));
     if limited + missing > 0 {
-        text.push_str("Commands that change the system (sysctl -w, modprobe) need root.\n");
+        out.push_str("Commands that change the system (sysctl -w, modprobe) need root.\n");
     }
-    text
+    out
 }
 
-fn paragraph(text: &mut String, topic: &str, label: &str, said: &str) {
-    const INDENT: usize = 24;
+/// A line or several: what was looked at, what is said of it, and the text beside both.
+fn paragraph(topic: &str, label: &str, said: &str) -> String {
     const WIDTH: usize = 80;
-    let mut line = format!("{topic:<15} {label:<8}");
-    for word in said.split_whitespace() {
-        if line.len() > INDENT && line.len() + 1 + word.len() > WIDTH {
-            let _ = writeln!(text, "{}", line.trim_end());
-            line = " ".repeat(INDENT);
-        }
-        if line.len() > INDENT {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    let _ = writeln!(text, "{}", line.trim_end());
+    let first = format!("{topic:<15} {label:<8}");
+    text::hanging(&first, said, first.len(), WIDTH)
 }
 
 #[cfg(test)]

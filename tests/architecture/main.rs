@@ -17,7 +17,7 @@ use self::{
 
 /// Modules from the bottom up: a module imports only from layers below its own.
 const LAYERS: &[&[&str]] = &[
-    &["units"],
+    &["units", "text"],
     &["buffer", "timers", "metric"],
     &["behavior", "load", "codec"],
     &["profile"],
