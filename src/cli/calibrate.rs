@@ -72,7 +72,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         print_raw(&to_json(&summary));
     } else if summary.gates + summary.invalid > 0 {
-        say(crate::report::gate::calibration(&calibration).trim_end());
+        say(crate::report::terminal::calibration(&calibration).trim_end());
     }
     let is_alarm = args.head.is_none() && calibration.alarms() > 0;
     Ok(match cut_short {

@@ -80,7 +80,7 @@ fn records(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         print_raw(&to_json(&report::compare::to_json(&a, &b)));
     } else {
-        say(report::compare::render(&a, &b).trim_end());
+        say(report::terminal::records(&a, &b).trim_end());
     }
     Ok(Exit::Pass)
 }
@@ -88,7 +88,7 @@ fn records(args: &Args) -> Result<Exit, Failure> {
 fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let plan = |name: &String| ComparisonPlan::new(name, Some(base), Some(head), &args.options);
     // All is read before the first is run, so that nothing is measured in vain.
-    if let Some(format) = args.format.iter().find(|format| !format.is_of_comparison()) {
+    if let Some(format) = args.format.iter().find(|format| !report::is_of_comparison(**format)) {
         return Err(Failure::usage(ReportError::NotOfComparison(*format)));
     }
     let default = [gate::PROFILE.to_owned()];
@@ -150,9 +150,9 @@ struct ComparisonJson {
 /// it from being kept, if something did.
 fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
-        say(&report::gate::render(&comparison, super::console::colored()));
+        say(&report::terminal::comparison(&comparison, super::console::colored()));
     }
-    github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
+    github::tell(|| (&comparison).into(), || report::markdown::comparison(&comparison));
     let (reports, unkept) = match store::keep_comparison(&args.out, &comparison, &args.format) {
         Ok(folder) => (Some(folder), None),
         Err(failure) => (None, Some(failure)),

@@ -12,6 +12,7 @@ mod core;
 mod exit;
 mod gate;
 mod github;
+pub mod history;
 mod list;
 mod perform;
 mod progress;

@@ -9,7 +9,7 @@ use std::{
 use super::{
     Exit, Failure,
     baseline::{self, Baselines},
-    complain, github,
+    complain, github, history,
     progress::Bar,
     say,
     store::{self, Store},
@@ -65,7 +65,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
     // What cannot be kept is not measured.
     store::check(&output.out)?;
     if let Some(file) = output.history() {
-        report::history::check(&file).map_err(|error| match error {
+        history::check(&file).map_err(|error| match error {
             HistoryError::Write(..) => Failure::new(Exit::Target, error),
             HistoryError::Read(..) | HistoryError::Parse { .. } => Failure::usage(error),
         })?;
@@ -228,7 +228,7 @@ fn leave(
     }
     github::tell(
         || CiReport::of_run(record, comparison.as_ref()),
-        || report::markdown(record, comparison.as_ref()),
+        || report::markdown::record(record, comparison.as_ref()),
     );
     let written = weighed.and_then(|_| write(record, comparison.as_ref(), store, output, is_finished));
     (comparison, written)
@@ -249,7 +249,7 @@ fn write(
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
     if let Some(file) = output.history() {
-        report::history::append(&file, record).map_err(|error| {
+        history::append(&file, record).map_err(|error| {
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
     }
@@ -273,7 +273,7 @@ fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>,
         }
     }
     if let Some(comparison) = comparison {
-        say(&report::baseline::render(comparison, color));
+        say(&report::terminal::baseline(comparison, color));
     }
 }
 

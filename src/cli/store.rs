@@ -211,6 +211,13 @@ pub(super) fn all(root: &Path) -> Result<ReportFolder, Failure> {
     Ok(contents)
 }
 
+/// The names of the files in a folder; none where it cannot be read.
+pub(super) fn file_names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let files = entries.filter(|entry| entry.path().is_file());
+    files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// Writes a comparison into a folder of its own, and what is made of it, and says where.
 pub(super) fn keep_comparison(
     out: &Path,

@@ -1,41 +1,15 @@
-//! A run against one that was kept, made visible.
+//! A run against one that was kept: its table, and what is said of it.
 
 use super::{
-    gate::verdict_text,
-    table::{Align, Table, plain},
-    terminal::{WIDTH, hanging},
+    table::{Align, Table},
     view::listed,
 };
 use crate::{
     gate::{BaselineComparison, MetricChange},
-    metric::{Key, Stat, Unit},
+    metric::{Key, Unit},
     record::{Verdict, place},
     stats::median,
 };
-
-/// Text of 80 columns.
-#[must_use]
-pub fn render(comparison: &BaselineComparison, color: bool) -> String {
-    let (head, differs) = (title(comparison), differs(comparison));
-    let table = table(comparison);
-    let mut out = vec![hanging("", &head, 2)];
-    out.extend(differs.iter().map(|note| hanging("  note: ", note, 4)));
-    if !table.is_empty() {
-        out.push(format!("\n{}\n", table.text(WIDTH)));
-    }
-    out.push(verdict_text(comparison.verdict, &meaning(comparison), color));
-    out.concat()
-}
-
-/// The same for the page of a CI job.
-pub(super) fn markdown(comparison: &BaselineComparison) -> String {
-    let mut out = vec![format!("\n## Against the baseline {}\n\n", plain(&comparison.baseline))];
-    let (meaning, title) = (plain(&meaning(comparison)), plain(&title(comparison)));
-    out.push(format!("**{}** {meaning}\n\n{title}\n", comparison.verdict.word()));
-    out.extend(differs(comparison).iter().map(|note| format!("\n- {}", plain(note))));
-    out.push(format!("\n\n{}\n", table(comparison).markdown()));
-    out.concat()
-}
 
 pub(super) fn title(comparison: &BaselineComparison) -> String {
     let commit = comparison.commit.as_ref().map(|commit| format!(", commit {commit}")).unwrap_or_default();

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::{
     table::{Align, Table},
-    terminal::{WIDTH, hanging},
     view::{NOTHING, axes, mean, show, values},
 };
 use crate::{
@@ -61,38 +60,14 @@ struct Side {
 }
 
 /// A point of both records.
-struct Compared {
-    axes: String,
+pub(super) struct Compared {
+    pub(super) axes: String,
     pairs: Vec<Pair>,
-    only_a: Vec<String>,
-    only_b: Vec<String>,
+    pub(super) only_a: Vec<String>,
+    pub(super) only_b: Vec<String>,
 }
 
-/// The comparison as text of 80 columns. Numbers are means over the repeats; `b` is judged against `a`.
-#[must_use]
-pub fn render(a: &Record, b: &Record) -> String {
-    let mut out = vec![hanging("A: ", &origin(a), 3), hanging("B: ", &origin(b), 3)];
-    out.extend(differing(a, b).iter().map(|difference| hanging("! ", difference, 2)));
-    let points = compared(a, b);
-    for point in &points {
-        if !point.axes.is_empty() {
-            out.push(format!("\n{}", hanging("── ", &point.axes, 3)));
-        }
-        out.push(tables(point));
-        for (name, only) in [("A", &point.only_a), ("B", &point.only_b)] {
-            if !only.is_empty() {
-                out.push(format!("\n{}", hanging(&format!("only in {name}: "), &only.join(", "), 2)));
-            }
-        }
-    }
-    for (name, only) in unmatched(a, b) {
-        out.push(format!("\n{}", hanging(&format!("only {name} has the point "), &only, 2)));
-    }
-    out.push(format!("\n{}", tally(&points)));
-    out.concat()
-}
-
-/// The same, for other programs; `change` is relative to `a`, and null where `a` is zero or either is a lower bound, which
+/// The comparison for other programs. Numbers are means over the repeats, and `b` is judged against `a`; `change` is relative to `a`, and null where `a` is zero or either is a lower bound, which
 /// `a_censored` and `b_censored` say, with the cause.
 #[must_use]
 pub fn to_json(a: &Record, b: &Record) -> Value {
@@ -124,14 +99,15 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
     json!({ "a": side(a), "b": side(b), "differing": differing(a, b), "points": points.collect::<Vec<_>>() })
 }
 
-fn origin(record: &Record) -> String {
+/// What one of the records is of, in a line.
+pub(super) fn origin(record: &Record) -> String {
     let commit = record.commit.as_deref().map_or_else(String::new, |commit| format!(", commit {commit}"));
     let repeats: usize = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
     format!("{}, {}{commit}, repeats: {repeats}, {}", record.name, record.started, record.verdict().word())
 }
 
 /// What makes the comparison less than fair, in words.
-fn differing(a: &Record, b: &Record) -> Vec<String> {
+pub(super) fn differing(a: &Record, b: &Record) -> Vec<String> {
     let mut found = Vec::new();
     if a.name != b.name {
         found.push(format!("different profiles: {} and {}", a.name, b.name));
@@ -184,13 +160,14 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
 }
 
 /// The points that both have.
-fn compared(a: &Record, b: &Record) -> Vec<Compared> {
+pub(super) fn compared(a: &Record, b: &Record) -> Vec<Compared> {
     let both =
         a.points.iter().filter_map(|point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)));
     both.map(|(a, b)| compare(a, b)).collect()
 }
 
-fn unmatched<'a>(a: &'a Record, b: &'a Record) -> Vec<(&'static str, String)> {
+/// The points that only one of them has, with its letter.
+pub(super) fn unmatched<'a>(a: &'a Record, b: &'a Record) -> Vec<(&'static str, String)> {
     let only = |name, here: &'a Record, there: &'a Record| {
         let missing = here.points.iter().filter(|point| there.points.iter().all(|p| p.axes != point.axes));
         missing.map(move |point| {
@@ -248,7 +225,7 @@ fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> ChangeKind {
 }
 
 /// One table, so that its columns stand below each other: the whole run first, then each group under its name.
-fn tables(point: &Compared) -> String {
+pub(super) fn table(point: &Compared) -> Table {
     use Align::{Left, Right};
     let groups: IndexSet<Option<&str>> = point.pairs.iter().map(|pair| pair.group.as_deref()).collect();
     let head = [("", Left), ("A", Right), ("B", Right), ("change", Right), ("", Left)];
@@ -261,7 +238,7 @@ fn tables(point: &Compared) -> String {
             table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
         }
     }
-    format!("\n{}", table.text(WIDTH))
+    table
 }
 
 /// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
@@ -292,7 +269,8 @@ fn percent(pair: &Pair) -> String {
     }
 }
 
-fn tally(points: &[Compared]) -> String {
+/// How many numbers are better, worse and the same, in a sentence.
+pub(super) fn tally(points: &[Compared]) -> String {
     let pairs: Vec<&Pair> = points.iter().flat_map(|point| &point.pairs).collect();
     let count = |change| pairs.iter().filter(|pair| pair.change == change).count();
     let judged = pairs.iter().filter(|pair| pair.better != Better::Neither).count();
@@ -304,7 +282,7 @@ fn tally(points: &[Compared]) -> String {
     };
     let text =
         format!("Of {judged} numbers with a direction {worse} are worse, {better} better, {same} the same.");
-    hanging("", &(text + &unknown), 2)
+    text + &unknown
 }
 
 #[cfg(test)]

@@ -30,10 +30,4 @@ impl Format {
     pub const DEFAULT: &'static [Self] = &[Self::Csv, Self::Png, Self::Svg, Self::Html];
     /// What a comparison leaves behind beside `comparison.json`.
     pub const OF_COMPARISON: &'static [Self] = &[Self::Png, Self::Svg, Self::Html, Self::Markdown];
-
-    /// Whether there is such a thing of a comparison.
-    #[must_use]
-    pub const fn is_of_comparison(self) -> bool {
-        !matches!(self, Self::Csv | Self::Hlog)
-    }
 }

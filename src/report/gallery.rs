@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{ReportError, chart, chart::Figure, meaning::meaning, medium, table::plain, view::manner};
+use super::{
+    ReportError, chart, chart::Figure, meaning::meaning, medium, medium::markdown as plain, view::manner,
+};
 use crate::{
     metric::Key,
     {files, profile::Group, record::Record},

@@ -3,7 +3,8 @@
 use crate::record::{ExpectationResult, Record, Verdict};
 
 /// What the outcome of a run means, in a sentence.
-pub(super) fn meaning(record: &Record) -> String {
+#[must_use]
+pub fn meaning(record: &Record) -> String {
     let total = record.verdicts().count();
     let with = |outcome| record.verdicts().filter(move |result| result.verdict == outcome);
     match record.verdict() {

@@ -330,7 +330,7 @@ fn text_of_a_baseline_comparison_is_escaped() {
     assert!(!comparison.differs.is_empty(), "{comparison:?}");
     comparison.lost.push("<img>*.latency_p99".into());
     comparison.new.push("<img>*.latency_p50".into());
-    let page = report::markdown(&now, Some(&comparison));
+    let page = report::markdown::record(&now, Some(&comparison));
     assert!(page.contains("## Against the baseline &lt;img>") && !page.contains("<img"), "{page}");
     assert!(!page.contains(">*"), "{page}");
 }

@@ -2,7 +2,7 @@
 //! here, from what the record holds.
 //!
 //! Four answers are possible. The trial is *invalid*: none of its figures is the server's. Or it was *disturbed*: its times,
-//! rates and costs are not the server's, and what does not depend on time stands ([`Stat::depends_on_time`]). Or the clients were
+//! rates and costs are not the server's, and what does not depend on time stands ([`crate::metric::Stat::depends_on_time`]). Or the clients were
 //! the limit ([`clients_were_the_limit`], [`clients_were_late`]): memory, evictions and content stand, and rates and
 //! latencies prove only what holds in spite of it. Or a *note* tells the reader what to bear in mind.
 
@@ -31,7 +31,7 @@ pub use self::{
 use super::inflation::{MOST_OWN_SHARE, own_share};
 use crate::{
     codec::Protocol,
-    metric::{Fold, Metric, Stat},
+    metric::{Fold, Metric},
     profile::{Group, Profile},
     record::{GroupResult, Trial},
     units::human_time,

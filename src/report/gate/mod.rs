@@ -1,4 +1,4 @@
-//! A comparison of two servers made visible.
+//! A comparison of two servers: its tables, and what is said of it.
 
 mod remarks;
 mod shown;
@@ -9,89 +9,13 @@ pub(super) use self::remarks::remarks;
 use self::shown::Shown;
 
 use super::{
-    table::{Align, Table, plain},
-    terminal::{WIDTH, hanging, painted},
+    table::{Align, Table},
     view::listed,
 };
 use crate::{
-    gate::{Calibration, Finding, PairedComparison},
+    gate::{Finding, PairedComparison},
     record::{Verdict, named_at},
 };
-
-/// The comparison as text of 80 columns.
-#[must_use]
-pub fn render(comparison: &PairedComparison, color: bool) -> String {
-    let mut out = vec![hanging("", &title(comparison), 2)];
-    out.extend(
-        tables(comparison).iter().map(|table| format!("\n{}\n{}", table.caption(), table.text(WIDTH))),
-    );
-    out.push("\n".to_owned());
-    out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
-    out.push(verdict_text(comparison.verdict, &meaning(comparison), color));
-    out.concat()
-}
-
-/// A verdict and what it means, as the last words of a text.
-pub(super) fn verdict_text(verdict: Verdict, meaning: &str, color: bool) -> String {
-    let (word, text) = (verdict.word(), hanging(&format!("{}  ", verdict.word()), meaning, 4));
-    painted(word, verdict, color) + &text[word.len()..]
-}
-
-/// The same for a page that shows Markdown.
-#[must_use]
-pub fn markdown(comparison: &PairedComparison) -> String {
-    let mut out = vec![format!(
-        "# {}: {}\n\n{}\n",
-        plain(&comparison.origin.name),
-        comparison.verdict.word(),
-        plain(&meaning(comparison))
-    )];
-    out.push(format!("\n{}\n", plain(&title(comparison))));
-    out.extend(
-        tables(comparison).iter().map(|table| format!("\n## {}\n\n{}", table.caption(), table.markdown())),
-    );
-    out.extend(remarks(comparison).iter().map(|remark| format!("\n- {}", plain(remark))));
-    out.push("\n".to_owned());
-    out.concat()
-}
-
-/// What many comparisons say about the gate, as text.
-#[must_use]
-pub fn calibration(calibration: &Calibration) -> String {
-    let summary = calibration.summary();
-    let right = |title| (title, Align::Right);
-    let head = [("number", Align::Left), right("worse by"), right("suspected"), right("called")];
-    let mut table = Table::new("What the gate finds", &head);
-    if !calibration.is_planted {
-        table.column("found from", Align::Right);
-    }
-    for (name, number) in &summary.numbers {
-        let change = number.change.map_or_else(String::new, |change| format!("{:+.1} %", change * 100.0));
-        let mut cells = vec![name.clone(), change, number.suspected.to_string(), number.called.to_string()];
-        if !calibration.is_planted {
-            cells.push(number.found_from.map_or("never".to_owned(), |from| format!("{:.0} %", from * 100.0)));
-        }
-        table.row(cells);
-    }
-    let (alarms, gates) = (summary.alarms, summary.gates);
-    let invalid = match summary.invalid {
-        0 => String::new(),
-        count => format!(" Another {count} were INVALID, and count for nothing."),
-    };
-    let text = match summary.alarm_rate_below {
-        None => format!(
-            "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION or FAIL.{invalid}"
-        ),
-        Some(below) => format!(
-            "{alarms} of {gates} comparisons with itself said REGRESSION or FAIL: false alarms are below {:.1} % (95 % \
-             confidence).{invalid} \"found from\" is the smallest shift that four of five first stages would suspect.",
-            below * 100.0
-        ),
-    };
-    let legend = "\"worse by\" is the median, \"suspected\" counts first stages, \"called\" the fresh pairs that confirmed them.";
-    let text = format!("{text} {legend} It took {:.0} s.", summary.seconds);
-    format!("\n{}\n{}", table.text(WIDTH), hanging("", &text, 0))
-}
 
 /// What there is to show: the numbers by what is said of them, the worst first, then the expectations.
 pub(super) fn tables(comparison: &PairedComparison) -> Vec<Table> {
@@ -117,7 +41,7 @@ fn unmet(comparison: &PairedComparison) -> Table {
     table
 }
 
-fn title(comparison: &PairedComparison) -> String {
+pub(super) fn title(comparison: &PairedComparison) -> String {
     let origin = &comparison.origin;
     let has_fresh = comparison.findings.iter().any(|finding| finding.confirmed_p.is_some());
     let fresh = if has_fresh { " and as many fresh ones" } else { "" };

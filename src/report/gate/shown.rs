@@ -2,7 +2,7 @@
 
 use crate::{
     gate::Finding,
-    metric::{Key, Stat, Unit},
+    metric::{Key, Unit},
 };
 
 /// A change that is larger is none that was measured: one of the two got no answer to measure.

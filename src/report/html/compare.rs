@@ -1,7 +1,7 @@
 //! `index.html` of a comparison.
 
 use super::{
-    page::{details, figure, page, section},
+    page::{Heading, details, figure, page, section},
     pieces::{cores_and_memory, facts, remarks, titled},
 };
 use crate::{
@@ -30,19 +30,19 @@ pub(in crate::report) fn render(
     let intervals = drawn(&mut intervals.into_iter())?;
     let doubtful = drawn(&mut doubtful.into_iter().map(|(_, figure)| figure))?;
     let passed = drawn(&mut passed.into_iter().map(|(_, figure)| figure))?;
-    let tables: String = gate::tables(comparison).iter().map(titled).collect();
+    let tables: String = gate::tables(comparison).iter().map(|table| titled(table, Heading::Part)).collect();
     let in_order =
         [doubtful, if passed.is_empty() { passed } else { details("Numbers that passed", &passed, false) }];
     let some = |title: &str, content: &str| {
-        if content.is_empty() { String::new() } else { section("", title, content) }
+        if content.is_empty() { String::new() } else { section("", title, content, Heading::Part) }
     };
     let body = [
         head(comparison),
         some("What was found", &if tables.is_empty() { tables } else { HOW_TO_READ.to_owned() + &tables }),
         some("How much worse, and how surely", &intervals),
         some("The pairs, in the order of the run", &in_order.concat()),
-        remarks("What to know", &gate::remarks(comparison)),
-        section("environment", "How it was measured", &environment(comparison)),
+        remarks("What to know", &gate::remarks(comparison), Heading::Part),
+        section("environment", "How it was measured", &environment(comparison), Heading::Part),
     ];
     page(&format!("{}: {}", comparison.origin.name, comparison.verdict.word()), &body.concat(), &[])
 }

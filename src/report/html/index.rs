@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::{page::page, pieces::remarks};
+use super::{
+    page::{Heading, page},
+    pieces::remarks,
+};
 use crate::report::{ReportError, index::Entry, medium::html as escape};
 
 /// The page of these, the newest first; `broken`: files that could not be read, and why.
@@ -20,7 +23,7 @@ pub fn index_page(mut entries: Vec<Entry>, broken: &[String]) -> Result<String, 
         format!("<ol class=\"runs\">\n{}</ol>\n", cards.concat())
     };
     let head = "<header>\n<p class=\"kicker\">badpeer · reports</p>\n<h1>All runs</h1>\n</header>\n";
-    let body = [head, &list, &remarks("What could not be read", broken)].concat();
+    let body = [head, &list, &remarks("What could not be read", broken, Heading::Part)].concat();
     page("badpeer: all runs", &body, &[])
 }
 

@@ -5,10 +5,12 @@ pub(super) mod history;
 pub(super) mod index;
 mod page;
 mod pieces;
+mod table;
 
 use self::{
-    page::{details, figure, page, section},
+    page::{Heading, details, figure, page, section},
     pieces::{coded, cores_and_memory, facts, paragraphs, remarks, titled},
+    table::table,
 };
 use super::{
     ReportError, baseline,
@@ -38,21 +40,22 @@ pub(super) fn render(
     let mut body = head(record);
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
-        let table = contents::sweep(record).html();
-        body += &section("sweep", "Along the sweep", &format!("{table}{}", charts(&along, "sweep")?));
+        let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
+        body += &section("sweep", "Along the sweep", &along, Heading::Part);
     }
     for (index, point) in record.points.iter().enumerate() {
         let suffix = format!("-{}", index + 1);
         let own: Vec<&Figure> =
             of_points.iter().copied().filter(|f| !several || f.name.ends_with(&suffix)).collect();
-        let content = point_content(point, &own, index + 1)?;
+        let heading = if several { Heading::Folded } else { Heading::Part };
+        let content = point_content(point, &own, index + 1, heading)?;
         body += &if several {
             details(&format!("Point {}: {}", index + 1, axes(point)), &content, index == 0)
         } else {
             content
         };
     }
-    body += &section("environment", "How it was measured", &environment(record));
+    body += &section("environment", "How it was measured", &environment(record), Heading::Part);
     let live: Vec<Live<'_>> = figures.iter().filter_map(Figure::live).collect();
     page(&record.profile.title, &body, &live)
 }
@@ -89,19 +92,23 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
         escape(&baseline::meaning(comparison)),
         escape(&baseline::title(comparison)),
         differs.concat(),
-        baseline::table(comparison).html(),
+        table(&baseline::table(comparison)),
     );
-    section("baseline", "Since the baseline", &body)
+    section("baseline", "Since the baseline", &body, Heading::Part)
 }
 
 /// Everything about one point, in the order in which it is asked for.
-fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<String, ReportError> {
+fn point_content(
+    point: &Point,
+    figures: &[&Figure],
+    number: usize,
+    heading: Heading,
+) -> Result<String, ReportError> {
     let one = |title: &str, tables: &[Table], words: &str| {
         let shown = tables.iter().filter(|table| !table.is_empty());
         let shown: String =
-            shown.map(|table| if tables.len() > 1 { titled(table) } else { table.html() }).collect();
-
-        if shown.is_empty() { String::new() } else { section("", title, &format!("{words}{shown}")) }
+            shown.map(|one| if tables.len() > 1 { titled(one, heading) } else { table(one) }).collect();
+        if shown.is_empty() { String::new() } else { section("", title, &format!("{words}{shown}"), heading) }
     };
     let repeats = if point.trials.len() > 1 {
         "<p>Figures are means over the repeats, ± half the distance between the lowest and the highest; a count that \
@@ -115,20 +122,24 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
         String::new()
     } else {
         let group = format!("time-{number}");
-        section("", "What happened", &format!("{}{}", hint(&group), charts(&over_time, &group)?))
+        section("", "What happened", &format!("{}{}", hint(&group), charts(&over_time, &group)?), heading)
     };
     let others: Result<Vec<String>, ReportError> =
         others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
-        remarks("Why these figures prove nothing", &unique_notes(point, |trial| &trial.invalid)),
-        remarks("Why times, rates and costs prove nothing", &unique_notes(point, |trial| &trial.disturbed)),
+        remarks("Why these figures prove nothing", &unique_notes(point, |trial| &trial.invalid), heading),
+        remarks(
+            "Why times, rates and costs prove nothing",
+            &unique_notes(point, |trial| &trial.disturbed),
+            heading,
+        ),
         one("What was expected", &[contents::expectations(point)], ""),
-        remarks("What was not shown", &unique_notes(point, |trial| &trial.unproven)),
-        remarks("What to know about the figures", &unique_notes(point, |trial| &trial.notes)),
-        remarks("Connections that the server ended", &ended::sentences(point)),
+        remarks("What was not shown", &unique_notes(point, |trial| &trial.unproven), heading),
+        remarks("What to know about the figures", &unique_notes(point, |trial| &trial.notes), heading),
+        remarks("Connections that the server ended", &ended::sentences(point), heading),
         happened,
         others?.concat(),
-        remarks("Where bytes were held up", &stall::explanations(point)),
+        remarks("Where bytes were held up", &stall::explanations(point), heading),
         one("What was found", &[contents::core(point)], repeats),
         one(
             "Client groups",

@@ -1,6 +1,9 @@
 //! Lists, facts, headed tables and paragraphs, out of text from outside.
 
-use super::page::section;
+use super::{
+    page::{Heading, section},
+    table::table,
+};
 use crate::{
     record::Machine,
     report::{medium::html as escape, table::Table},
@@ -24,17 +27,18 @@ pub(super) fn paragraphs(text: &str) -> String {
     tagged.concat()
 }
 
-pub(super) fn titled(table: &Table) -> String {
-    format!("<h3>{}</h3>\n{}", escape(table.caption()), table.html())
+pub(super) fn titled(shown: &Table, below: Heading) -> String {
+    let level = below.next();
+    format!("<{level}>{}</{level}>\n{}", escape(shown.caption()), table(shown))
 }
 
-pub(super) fn remarks(title: &str, texts: &[String]) -> String {
+pub(super) fn remarks(title: &str, texts: &[String], heading: Heading) -> String {
     if texts.is_empty() {
         return String::new();
     }
     let items = texts.iter().map(|text| format!("<li>{}</li>\n", coded(text)));
     let items = items.collect::<Vec<_>>().concat();
-    section("", title, &format!("<ul>\n{items}</ul>\n"))
+    section("", title, &format!("<ul>\n{items}</ul>\n"), heading)
 }
 
 /// Facts by name, without those that are not known.

@@ -3,17 +3,20 @@
 use std::fmt::Write;
 
 use super::{
-    contents, ended,
-    meaning::meaning,
-    problems::problems,
-    stall::explanations,
-    table::plain,
-    view::{axes, faults, manner, unique_notes},
+    super::{
+        contents, ended,
+        meaning::meaning,
+        medium::markdown as plain,
+        problems::problems,
+        stall::explanations,
+        view::{axes, faults, manner, unique_notes},
+    },
+    table::table,
 };
 use crate::record::Record;
 
 /// The whole file.
-pub(super) fn render(record: &Record) -> String {
+pub(in crate::report) fn render(record: &Record) -> String {
     let mut out = format!("# {}: {}\n\n", record.verdict().word(), plain(&record.profile.title));
     let mut paragraph = |text: &str| {
         let _ = write!(out, "{}\n\n", text.trim_end());
@@ -33,10 +36,8 @@ pub(super) fn render(record: &Record) -> String {
             contents::memory(point),
             contents::evictions(point),
         ];
-        for table in tables {
-            if !table.is_empty() {
-                paragraph(&table.markdown());
-            }
+        for filled in tables.iter().filter(|table| !table.is_empty()) {
+            paragraph(&table(filled));
         }
         for fault in faults(point) {
             paragraph(&format!("> First fault: {}", plain(&fault)));

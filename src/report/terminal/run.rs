@@ -1,22 +1,24 @@
 //! The result of a run as text of 80 columns.
 
 use super::{
-    contents, ended,
-    meaning::meaning,
-    problems::problems,
-    stall::explanations,
-    table::{Align, Table, shortened},
-    view::{
-        NOTHING, axes, brief, evictions, faults, groups, manner, outcomes, silences, troubles, unique_notes,
+    super::{
+        contents, ended,
+        meaning::meaning,
+        problems::problems,
+        stall::explanations,
+        table::{Align, Table},
+        view::{
+            NOTHING, axes, brief, evictions, faults, groups, manner, outcomes, silences, troubles,
+            unique_notes,
+        },
     },
+    set::{self, WIDTH, hanging, painted, verdict_text},
 };
 use crate::{
     metric::{Fold, Metric},
     record::{ExpectationResult, Point, Record, Verdict},
+    text::shortened,
 };
-
-/// Columns of the narrowest terminal that is catered for.
-pub(super) const WIDTH: usize = 80;
 
 /// What fails is named before the tables, up to so many.
 const MOST_FAILURES: usize = 10;
@@ -67,8 +69,7 @@ pub fn skipped(name: &str, title: &str, why: &str) -> String {
 
 fn ending(record: &Record, color: bool) -> String {
     let verdict = record.verdict();
-    let sentence = hanging(&format!("{}  ", verdict.word()), &meaning(record), verdict.word().len() + 2);
-    format!("{}{}", word(verdict, color), &sentence[verdict.word().len()..])
+    verdict_text(verdict, &meaning(record), verdict.word().len() + 2, color)
 }
 
 fn point_text(point: &Point, color: bool) -> String {
@@ -78,7 +79,7 @@ fn point_text(point: &Point, color: bool) -> String {
     }
     let tables =
         [clients(point), contents::memory(point), evicted(point), harness(point), contents::core(point)];
-    parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| table.text(WIDTH)));
+    parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| set::table(table, WIDTH)));
     let remarks = |kind: &str, texts: &[String]| {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
     };
@@ -173,61 +174,5 @@ fn verdict_line(result: &ExpectationResult, color: bool) -> String {
     let room = WIDTH.saturating_sub(padded.len() + measured.chars().count() + 4);
     let claim = shortened(&format!("{} {}", result.name, result.condition), room);
     let pad = padded.len() - result.verdict.word().len();
-    format!("{}{:pad$} {claim}: {measured}\n", word(result.verdict, color), "")
-}
-
-/// The verdict's word, green, red or yellow where color is asked for.
-fn word(verdict: Verdict, color: bool) -> String {
-    painted(verdict.word(), verdict, color)
-}
-
-/// A word in the color of a verdict, where color is asked for.
-pub(super) fn painted(word: &str, verdict: Verdict, color: bool) -> String {
-    let code = match verdict {
-        Verdict::Pass => 32,
-        Verdict::Regression | Verdict::Fail => 31,
-        Verdict::Invalid | Verdict::Inconclusive => 33,
-    };
-    if color { format!("\x1b[1;{code}m{word}\x1b[0m") } else { word.to_owned() }
-}
-
-/// Text broken between words into lines of at most [`WIDTH`]: the first begins with `first`, the others are set in.
-pub(super) fn hanging(first: &str, text: &str, indent: usize) -> String {
-    let mut lines = vec![first.to_owned()];
-    let mut fresh = true;
-    for word in text.split_whitespace() {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if !fresh && line + 1 + word.chars().count() > WIDTH {
-            lines.push(" ".repeat(indent));
-            fresh = true;
-        }
-        if let Some(line) = lines.last_mut() {
-            if !fresh {
-                line.push(' ');
-            }
-            line.push_str(word);
-            fresh = false;
-        }
-    }
-    lines.join("\n") + "\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_text_wraps_with_a_hanging_indent() {
-        let text = hanging("note: ", &"word ".repeat(20), 4);
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with("note: word") && lines[1].starts_with("    word"));
-        assert!(lines.iter().all(|line| line.len() <= WIDTH));
-    }
-
-    #[test]
-    fn color_is_used_only_on_request() {
-        assert_eq!(word(Verdict::Fail, false), "FAIL");
-        assert_eq!(word(Verdict::Fail, true), "\x1b[1;31mFAIL\x1b[0m");
-    }
+    format!("{}{:pad$} {claim}: {measured}\n", painted(result.verdict, color), "")
 }

@@ -15,7 +15,7 @@ const MOST_SUMMARY: usize = 1024 * 1024;
 
 /// An array of `{name, unit, value, range, extra}` of all numbers that are better in this direction: github-action-benchmark
 /// wants a file for each (`customSmallerIsBetter`, `customBiggerIsBetter`).
-pub(super) fn benchmark(report: &CiReport, better: Better) -> String {
+pub(in crate::report) fn benchmark(report: &CiReport, better: Better) -> String {
     let of_kind = report.numbers.iter().filter(|number| number.better() == better);
     let entry = |number: &Number| {
         let mut entry = json!({

@@ -1,0 +1,45 @@
+//! What many comparisons say about the gate, for a terminal.
+
+use super::{
+    super::table::{Align, Table},
+    set::{self, WIDTH, hanging},
+};
+use crate::gate::Calibration;
+
+/// What many comparisons say about the gate, as text.
+#[must_use]
+pub fn calibration(calibration: &Calibration) -> String {
+    let summary = calibration.summary();
+    let right = |title| (title, Align::Right);
+    let head = [("number", Align::Left), right("worse by"), right("suspected"), right("called")];
+    let mut table = Table::new("What the gate finds", &head);
+    if !calibration.is_planted {
+        table.column("found from", Align::Right);
+    }
+    for (name, number) in &summary.numbers {
+        let change = number.change.map_or_else(String::new, |change| format!("{:+.1} %", change * 100.0));
+        let mut cells = vec![name.clone(), change, number.suspected.to_string(), number.called.to_string()];
+        if !calibration.is_planted {
+            cells.push(number.found_from.map_or("never".to_owned(), |from| format!("{:.0} %", from * 100.0)));
+        }
+        table.row(cells);
+    }
+    let (alarms, gates) = (summary.alarms, summary.gates);
+    let invalid = match summary.invalid {
+        0 => String::new(),
+        count => format!(" Another {count} were INVALID, and count for nothing."),
+    };
+    let text = match summary.alarm_rate_below {
+        None => format!(
+            "{alarms} of {gates} comparisons with a server that is known to be worse said REGRESSION or FAIL.{invalid}"
+        ),
+        Some(below) => format!(
+            "{alarms} of {gates} comparisons with itself said REGRESSION or FAIL: false alarms are below {:.1} % (95 % \
+             confidence).{invalid} \"found from\" is the smallest shift that four of five first stages would suspect.",
+            below * 100.0
+        ),
+    };
+    let legend = "\"worse by\" is the median, \"suspected\" counts first stages, \"called\" the fresh pairs that confirmed them.";
+    let text = format!("{text} {legend} It took {:.0} s.", summary.seconds);
+    format!("\n{}\n{}", set::table(&table, WIDTH), hanging("", &text, 0))
+}
