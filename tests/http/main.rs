@@ -1,7 +1,7 @@
 //! HTTP/1.1 as peers see it: over real sockets, with real files, well-behaved or not.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "../server/fixture.rs"]
+#[path = "../common/server.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod fixture;
 mod knobs;

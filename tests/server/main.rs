@@ -1,6 +1,7 @@
 //! The reference server as its peers see it: over real sockets, kind and unkind.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../common/server.rs"]
 mod fixture;
 mod invariants;
 mod memory;

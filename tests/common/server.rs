@@ -1,4 +1,4 @@
-//! Servers to test against, and the peers' tools.
+//! Reference servers to test against, and the peers' tools: what the suites about them share.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
