@@ -28,7 +28,13 @@ impl<'a> Key<'a> {
             Some((group, stat)) => Stat::named(stat).map(|stat| Self::new(Some(group), stat)),
             None => Stat::named(name).map(|stat| Self::new(None, stat)),
         };
-        plain(name).or_else(|| plain(name.split_once('@')?.0.trim()))
+        plain(name).or_else(|| plain(Self::name_in(name)))
+    }
+
+    /// The name without the point of a sweep behind it, also of a number that is not known: a record may be of another version.
+    #[must_use]
+    pub fn name_in(name: &'a str) -> &'a str {
+        name.split('@').next().unwrap_or(name).trim()
     }
 }
 

@@ -61,7 +61,7 @@ pub enum HistoryError {
 /// The rows of a record.
 fn rows(record: &Record) -> Vec<Row> {
     let expected = record.profile.expect.keys();
-    let expected = expected.filter_map(|name| Some(Key::parse(name)?.to_string()));
+    let expected = expected.map(|name| Key::name_in(name).to_owned());
     let gated = gated(&record.profile).into_iter().map(|gated| gated.name);
     let of_core = ["core_cpu_per_step".to_owned()];
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();

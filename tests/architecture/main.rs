@@ -234,9 +234,15 @@ fn matches_on_behaviors_name_every_kind() {
     let files = crate_files();
     let of_behavior = files.iter().filter(|(path, _)| top(path) == "behavior");
     let enums: Vec<String> = of_behavior.flat_map(|(_, text)| enums(text)).collect();
-    assert!(enums.contains(&"Kind".to_owned()));
+    let (of_the_list, of_all): (Vec<String>, Vec<String>) =
+        enums.into_iter().partition(|name| name == "Kind");
+    assert_eq!(of_the_list, ["Kind"]);
     for (path, text) in files.iter().filter(|(_, text)| text.contains("behavior")) {
-        assert_eq!(with_a_rest(text, &enums), Vec::<String>::new(), "{path}");
+        assert_eq!(with_a_rest(text, &of_all), Vec::<String>::new(), "{path}");
+        // Nobody else sees the list's own enum: one of that name is another.
+        if top(path) == "behavior" {
+            assert_eq!(with_a_rest(text, &of_the_list), Vec::<String>::new(), "{path}");
+        }
     }
 }
 
