@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use nix::unistd::{AccessFlags, access};
+
 /// Most bytes of a name: file systems take 255, and endings are added.
 const LONGEST_NAME: usize = 120;
 
@@ -172,6 +174,21 @@ pub fn name(text: &str) -> String {
         name = format!("{}-{:016x}", &name[..end], hasher.finish());
     }
     name
+}
+
+/// Whether files can be written into a directory, there already or not, which is left as it is.
+///
+/// # Errors
+/// What stands in the way.
+pub fn writable(dir: &Path) -> io::Result<()> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    if dir.exists() && !dir.is_dir() {
+        return Err(io::Error::new(ErrorKind::NotADirectory, "it is not a folder"));
+    }
+    if !dir.is_dir() {
+        return can_make_folder(dir);
+    }
+    access(dir, AccessFlags::W_OK | AccessFlags::X_OK).map_err(io::Error::from)
 }
 
 #[cfg(test)]

@@ -3,18 +3,32 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "burst",
-    text: "Holds requests back for `every`, then sends all of them in as few system calls as possible, whatever was \
-        answered meanwhile, and repeats. With a depth of 1000 it pipelines a thousand requests; with rx = \"stall\" \
-        it never reads an answer. It stands for a batch job, a flushed queue, a flood. The first pause is shortened \
-        at random, so that the clients of a group do not move in step. Settings: every (a time).",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Burst> = Declaration {
+    about: About {
+        name: "burst",
+        text: "Holds requests back for `every`, then sends all of them in as few system calls as possible, whatever \
+               was answered meanwhile, and repeats. With a depth of 1000 it pipelines a thousand requests; with rx = \
+               \"stall\" it never reads an answer. It stands for a batch job, a flushed queue, a flood. The first \
+               pause is shortened at random, so that the clients of a group do not move in step. Settings: every (a \
+               time).",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

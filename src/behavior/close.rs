@@ -2,33 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
+use super::{
+    close_condition::{CloseCondition, Ending},
+    decision::CloseMethod,
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "close",
-    text: "Closes the connection with close(2): as soon as it is open, or after a number of bytes or whole messages \
-        in its direction (requests sent, answers received). The server gets a FIN, unless received bytes were not \
-        read: then the kernel sends an RST instead (RFC 2525 section 2.17), and also when more bytes arrive later. So \
-        on rx, `after` in the middle of an answer stands for a client that has had enough, and ends with an RST; \
-        `messages` stands for a client that keeps no connection. The connection is counted by what was sent: closed \
-        (FIN) or reset (RST). Settings: after (a size), messages (a number), whichever comes first; without both, at \
-        once.",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Close> = Declaration {
+    about: About {
+        name: "close",
+        text: "Closes the connection with close(2): as soon as it is open, or after a number of bytes or whole \
+               messages in its direction (requests sent, answers received). The server gets a FIN, unless received \
+               bytes were not read: then the kernel sends an RST instead (RFC 2525 section 2.17), and also when more \
+               bytes arrive later. So on rx, `after` in the middle of an answer stands for a client that has had \
+               enough, and ends with an RST; `messages` stands for a client that keeps no connection. The connection \
+               is counted by what was sent: closed (FIN) or reset (RST). Settings: after (a size), messages (a \
+               number), whichever comes first; without both, at once.",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| true,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Close(CloseCondition);
 
-impl Behavior for Close {
-    fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, CloseMethod::Close)
-    }
+impl Ending for Close {
+    const METHOD: CloseMethod = CloseMethod::Close;
 
-    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
-        self.0.is_due(&view).then_some(CloseMethod::Close)
+    fn condition(&self) -> &CloseCondition {
+        &self.0
     }
 }
 
@@ -38,7 +50,7 @@ mod tests {
 
     use super::{
         super::{
-            Message,
+            Behavior, Message, Step,
             tests::{steps, view},
         },
         *,

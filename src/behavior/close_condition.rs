@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CloseMethod, Step, View};
+use super::decision::{Behavior, CloseMethod, Step, View};
 use crate::units::{Bytes, Count};
 
 /// After so many bytes or so many messages, whichever comes first; at once unless one of them is set.
@@ -18,9 +18,28 @@ pub(super) struct CloseCondition {
     messages: Option<Count>,
 }
 
+/// A behavior that moves bytes until its condition is met, and then ends the connection.
+pub(super) trait Ending: Send {
+    /// How.
+    const METHOD: CloseMethod;
+
+    /// When.
+    fn condition(&self) -> &CloseCondition;
+}
+
+impl<E: Ending> Behavior for E {
+    fn next(&mut self, view: View<'_>) -> Step {
+        self.condition().next(&view, E::METHOD)
+    }
+
+    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
+        self.condition().is_due(&view).then_some(E::METHOD)
+    }
+}
+
 impl CloseCondition {
     /// Moves until it is time to end like this.
-    pub(super) fn next(&self, view: &View<'_>, end: CloseMethod) -> Step {
+    fn next(&self, view: &View<'_>, end: CloseMethod) -> Step {
         if self.is_due(view) {
             return Step::End(end);
         }
@@ -31,7 +50,7 @@ impl CloseCondition {
     }
 
     /// Whether it is time.
-    pub(super) fn is_due(&self, view: &View<'_>) -> bool {
+    fn is_due(&self, view: &View<'_>) -> bool {
         let Self { after, messages } = self;
         (after.is_none() && messages.is_none())
             || after.is_some_and(|after| view.moved >= after.0)

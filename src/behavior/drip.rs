@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Step, View};
+use super::decision::{Step, View};
 use crate::units::Span;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -4,18 +4,32 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "endless",
-    text: "Sends one request that never ends, at most `bytes` bytes (default: all that the socket accepts) with each \
-        system call and a pause of `every` (default 0) after each: a line without a newline, an HTTP field without an \
-        end, a frame or a RESP string with a length beyond every limit. A server that waits for the end stores all of \
-        it. (For requests that are only too long, set load.payload.) Settings: bytes (at least 1), every (a time).",
-    rx: false,
-    tx: true,
-    needs: Needs::Framing,
+pub(super) const DECLARATION: Declaration<Endless> = Declaration {
+    about: About {
+        name: "endless",
+        text: "Sends one request that never ends, at most `bytes` bytes (default: all that the socket accepts) with \
+               each system call and a pause of `every` (default 0) after each: a line without a newline, an HTTP \
+               field without an end, a frame or a RESP string with a length beyond every limit. A server that waits \
+               for the end stores all of it. (For requests that are only too long, set load.payload.) Settings: \
+               bytes (at least 1), every (a time).",
+        rx: false,
+        tx: true,
+        needs: Needs::Framing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -3,18 +3,32 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "fragment",
-    text: "Moves at most `bytes` bytes with each system call, and pauses for `every` (default 0) after each. On tx \
-        every piece is a segment of its own (TCP_NODELAY): a message arrives in many pieces, and the answer must be \
-        the same as for one piece. On rx it reads in small portions. With random = true every piece has 1 to `bytes` \
-        bytes, at random. Settings: bytes (at least 1), every (a time), random (default false).",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Fragment> = Declaration {
+    about: About {
+        name: "fragment",
+        text: "Moves at most `bytes` bytes with each system call, and pauses for `every` (default 0) after each. On \
+               tx every piece is a segment of its own (TCP_NODELAY): a message arrives in many pieces, and the \
+               answer must be the same as for one piece. On rx it reads in small portions. With random = true every \
+               piece has 1 to `bytes` bytes, at random. Settings: bytes (at least 1), every (a time), random \
+               (default false).",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |fragment| !fragment.pauses(),
+    piece_bytes: |fragment| Some(fragment.piece()),
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

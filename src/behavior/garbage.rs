@@ -3,18 +3,31 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Count;
 
-pub(super) const ABOUT: About = About {
-    name: "garbage",
-    text: "Sends whatever is due at once, with one byte in `one_in` replaced by a random one: 1 (the default) is \
-        noise, 1000 is requests with an error here and there. It stands for a client of another protocol, a fuzzer, \
-        broken memory. The server may answer what it understands and end the connection; its answers are counted, but \
-        their content is not checked. Settings: one_in (a number).",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Garbage> = Declaration {
+    about: About {
+        name: "garbage",
+        text: "Sends whatever is due at once, with one byte in `one_in` replaced by a random one: 1 (the default) is \
+               noise, 1000 is requests with an error here and there. It stands for a client of another protocol, a \
+               fuzzer, broken memory. The server may answer what it understands and end the connection; its answers \
+               are counted, but their content is not checked. Settings: one_in (a number).",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: true,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -2,31 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
+use super::{
+    close_condition::{CloseCondition, Ending},
+    decision::CloseMethod,
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "half-close",
-    text: "Ends the sending direction with shutdown(2) after a number of bytes or whole requests, and goes on \
-        reading: the FIN means that no more requests will come, but answers are still read (nc -N, rsh, HTTP/1.0 \
-        clients). The server must answer all open requests to the last byte and then end the connection, which is \
-        counted as closed. If the server ends it before, the connection is counted as evicted and the requests as \
-        lost. Settings: after (a size), messages (a number), whichever comes first; without both, at once.",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<HalfClose> = Declaration {
+    about: About {
+        name: "half-close",
+        text: "Ends the sending direction with shutdown(2) after a number of bytes or whole requests, and goes on \
+               reading: the FIN means that no more requests will come, but answers are still read (nc -N, rsh, \
+               HTTP/1.0 clients). The server must answer all open requests to the last byte and then end the \
+               connection, which is counted as closed. If the server ends it before, the connection is counted as \
+               evicted and the requests as lost. Settings: after (a size), messages (a number), whichever comes \
+               first; without both, at once.",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct HalfClose(CloseCondition);
 
-impl Behavior for HalfClose {
-    fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, CloseMethod::HalfClose)
-    }
+impl Ending for HalfClose {
+    const METHOD: CloseMethod = CloseMethod::HalfClose;
 
-    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
-        self.0.is_due(&view).then_some(CloseMethod::HalfClose)
+    fn condition(&self) -> &CloseCondition {
+        &self.0
     }
 }
 
@@ -36,7 +49,7 @@ mod tests {
 
     use super::{
         super::{
-            Message,
+            Behavior, Message, Step,
             tests::{steps_of_requests, view},
         },
         *,

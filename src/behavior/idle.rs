@@ -2,15 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "idle",
-    text: "Connects and never sends anything: an unused connection pool, or an attack on the server's descriptors. \
-        Its group has no load. No settings.",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Idle> = Declaration {
+    about: About {
+        name: "idle",
+        text: "Connects and never sends anything: an unused connection pool, or an attack on the server's \
+               descriptors. Its group has no load. No settings.",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: true,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -2,31 +2,43 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
+use super::{
+    close_condition::{CloseCondition, Ending},
+    decision::CloseMethod,
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "reset",
-    text: "Ends the connection with an RST (SO_LINGER 0, then close(2)): as soon as it is open, or after a number of \
-        bytes or whole messages in its direction. Bytes under way in either direction are dropped. It stands for a \
-        crashed process, a middlebox that lost its state, a port scanner. On rx, `after` in the middle of an answer \
-        makes the server write to a connection that no longer exists (EPIPE). Settings: after (a size), messages (a \
-        number), whichever comes first; without both, at once.",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Reset> = Declaration {
+    about: About {
+        name: "reset",
+        text: "Ends the connection with an RST (SO_LINGER 0, then close(2)): as soon as it is open, or after a \
+               number of bytes or whole messages in its direction. Bytes under way in either direction are dropped. \
+               It stands for a crashed process, a middlebox that lost its state, a port scanner. On rx, `after` in \
+               the middle of an answer makes the server write to a connection that no longer exists (EPIPE). \
+               Settings: after (a size), messages (a number), whichever comes first; without both, at once.",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| true,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Reset(CloseCondition);
 
-impl Behavior for Reset {
-    fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, CloseMethod::Reset)
-    }
+impl Ending for Reset {
+    const METHOD: CloseMethod = CloseMethod::Reset;
 
-    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
-        self.0.is_due(&view).then_some(CloseMethod::Reset)
+    fn condition(&self) -> &CloseCondition {
+        &self.0
     }
 }
 
@@ -36,7 +48,7 @@ mod tests {
 
     use super::{
         super::{
-            Message,
+            Behavior, Message, Step,
             tests::{steps, view},
         },
         *,

@@ -3,18 +3,31 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "slow",
-    text: "Moves `bytes` bytes, pauses for `every`, and repeats: exactly bytes/every per second as long as there is \
-        something to move. Connections start at a random point of their first pause, so that the clients of a group \
-        do not move in step. On rx it is a slow reader (a phone on a bad link, a stuck consumer), on tx a slow sender \
-        (slowloris). Settings: bytes (at least 1), every (a time).",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Slow> = Declaration {
+    about: About {
+        name: "slow",
+        text: "Moves `bytes` bytes, pauses for `every`, and repeats: exactly bytes/every per second as long as there \
+               is something to move. Connections start at a random point of their first pause, so that the clients \
+               of a group do not move in step. On rx it is a slow reader (a phone on a bad link, a stuck consumer), \
+               on tx a slow sender (slowloris). Settings: bytes (at least 1), every (a time).",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |slow| Some(slow.burst()),
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -2,16 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View, drip::Drip};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+    drip::Drip,
+};
 
-pub(super) const ABOUT: About = About {
-    name: "slow-body",
-    text: "Sends the head of every request at once, and then its payload `bytes` bytes (default 1) at a time, with a \
-        pause of `every` before each: R-U-D-Y. The server waits for the announced body, often with memory reserved \
-        for it. It also stands for an upload over a bad link. Settings: bytes (at least 1), every (a time).",
-    rx: false,
-    tx: true,
-    needs: Needs::Body,
+pub(super) const DECLARATION: Declaration<SlowBody> = Declaration {
+    about: About {
+        name: "slow-body",
+        text: "Sends the head of every request at once, and then its payload `bytes` bytes (default 1) at a time, \
+               with a pause of `every` before each: R-U-D-Y. The server waits for the announced body, often with \
+               memory reserved for it. It also stands for an upload over a bad link. Settings: bytes (at least 1), \
+               every (a time).",
+        rx: false,
+        tx: true,
+        needs: Needs::Body,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -2,17 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View, drip::Drip};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+    drip::Drip,
+};
 
-pub(super) const ABOUT: About = About {
-    name: "slow-header",
-    text: "Sends the head of every request `bytes` bytes (default 1) at a time, with a pause of `every` before each, \
-           and its body, if it has one, at once: slowloris. While bytes keep coming no idle timer fires, and the \
-           application never sees the request; only a limit on the time for a whole message helps. The head of a \
-           frame is its first 32 bytes. Settings: bytes (at least 1), every (a time).",
-    rx: false,
-    tx: true,
-    needs: Needs::Head,
+pub(super) const DECLARATION: Declaration<SlowHeader> = Declaration {
+    about: About {
+        name: "slow-header",
+        text: "Sends the head of every request `bytes` bytes (default 1) at a time, with a pause of `every` before \
+               each, and its body, if it has one, at once: slowloris. While bytes keep coming no idle timer fires, \
+               and the application never sees the request; only a limit on the time for a whole message helps. The \
+               head of a frame is its first 32 bytes. Settings: bytes (at least 1), every (a time).",
+        rx: false,
+        tx: true,
+        needs: Needs::Head,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

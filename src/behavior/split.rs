@@ -2,18 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "split",
-    text: "Sends what waits in two pieces, with a pause of `every` (default 0) between them. The cut is after the \
-        first byte, the next time after the second, and so on: with depth = 1 a message is cut at every offset in \
-        turn, within its head, within its body, and between the two. The answer must be the same as for one piece. \
-        Settings: every (a time).",
-    rx: false,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Split> = Declaration {
+    about: About {
+        name: "split",
+        text: "Sends what waits in two pieces, with a pause of `every` (default 0) between them. The cut is after \
+               the first byte, the next time after the second, and so on: with depth = 1 a message is cut at every \
+               offset in turn, within its head, within its body, and between the two. The answer must be the same as \
+               for one piece. Settings: every (a time).",
+        rx: false,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

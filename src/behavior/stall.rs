@@ -2,16 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "stall",
-    text: "Moves `after` bytes (default 0) and then nothing more, without ending the connection. On rx it is a client \
-        that never reads: the window closes and answers accumulate in the server. On tx it is a request that is never \
-        complete. Settings: after (a size).",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Stall> = Declaration {
+    about: About {
+        name: "stall",
+        text: "Moves `after` bytes (default 0) and then nothing more, without ending the connection. On rx it is a \
+               client that never reads: the window closes and answers accumulate in the server. On tx it is a \
+               request that is never complete. Settings: after (a size).",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: true,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -4,19 +4,32 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "stall-resume",
-    text: "Moves `bytes` bytes as fast as possible, then does nothing for `silence`, and repeats; with once = true it \
-        pauses only once. It stands for a phone that changes cells, a closed laptop, a consumer in a long garbage \
-        collection: a client that comes back before a timer ends must lose nothing. On rx the window closes \
-        meanwhile, on tx a request is left half sent. Settings: bytes (at least 1), silence (a time), once (default \
-        false).",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<StallResume> = Declaration {
+    about: About {
+        name: "stall-resume",
+        text: "Moves `bytes` bytes as fast as possible, then does nothing for `silence`, and repeats; with once = \
+               true it pauses only once. It stands for a phone that changes cells, a closed laptop, a consumer in a \
+               long garbage collection: a client that comes back before a timer ends must lose nothing. On rx the \
+               window closes meanwhile, on tx a request is left half sent. Settings: bytes (at least 1), silence (a \
+               time), once (default false).",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

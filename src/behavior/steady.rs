@@ -2,15 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "steady",
-    text: "Reads whatever has arrived at once; sends whatever is due at once. The default in both directions: a good \
-        client. No settings.",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Steady> = Declaration {
+    about: About {
+        name: "steady",
+        text: "Reads whatever has arrived at once; sends whatever is due at once. The default in both directions: a \
+               good client. No settings.",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: true,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| true,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -1,6 +1,6 @@
 //! Behaviors as profiles write them, and what a behavior does when nothing limits it.
 
-use rand::SeedableRng;
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 

@@ -5,20 +5,34 @@ use std::{num::NonZeroU32, time::Duration};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, Needs, Step, View};
+use super::{
+    decision::{Behavior, Step, View},
+    declaration::{About, Declaration, Needs},
+};
 use crate::units::Span;
 
-pub(super) const ABOUT: About = About {
-    name: "trickle",
-    text: "Moves `bytes` bytes shortly before each end of `within`, counted from the previous burst: between once and \
-        twice `before` (default 50ms) earlier, at random, so that the clients of a group do not move in step. It \
-        defeats every timer of length `within` that restarts with progress, with the least possible progress; a \
-        minimum rate or an absolute deadline stops it. On rx, `bytes` must be as much as the receive buffer holds \
-        (twice recv_buffer); otherwise the window stays closed and the server sees no progress: with 64 KiB, 40,000 \
-        bytes are too few. Settings: bytes (at least 1), within, before (times).",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Trickle> = Declaration {
+    about: About {
+        name: "trickle",
+        text: "Moves `bytes` bytes shortly before each end of `within`, counted from the previous burst: between \
+               once and twice `before` (default 50ms) earlier, at random, so that the clients of a group do not move \
+               in step. It defeats every timer of length `within` that restarts with progress, with the least \
+               possible progress; a minimum rate or an absolute deadline stops it. On rx, `bytes` must be as much as \
+               the receive buffer holds (twice recv_buffer); otherwise the window stays closed and the server sees \
+               no progress: with 64 KiB, 40,000 bytes are too few. Settings: bytes (at least 1), within, before \
+               (times).",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: false,
+    },
+    reads_everything: |_| false,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -2,34 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{About, Behavior, CloseMethod, Needs, Step, View, close_condition::CloseCondition};
+use super::{
+    close_condition::{CloseCondition, Ending},
+    decision::CloseMethod,
+    declaration::{About, Declaration, Needs},
+};
 
-pub(super) const ABOUT: About = About {
-    name: "vanish",
-    text: "Disappears without FIN or RST, at once or after a number of bytes or whole messages in its direction, and \
-        acknowledges no segment any more. It stands for a pulled cable, a phone in a tunnel, a machine without power; \
-        only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what arrives at the socket, which \
-        stays open until the run ends: if it were closed silently (TCP_REPAIR), the kernel would answer the next \
-        segment with an RST. (The kernel still resends bytes that were sent just before and are not acknowledged yet, \
-        so prefer rx to tx.) Where the kernel permits the filter to root only and badpeer does not run as root, \
-        connections stay open without sending instead, the report says so, and `vanished` is INCONCLUSIVE. Settings: \
-        after (a size), messages (a number), whichever comes first; without both, at once.",
-    rx: true,
-    tx: true,
-    needs: Needs::Nothing,
+pub(super) const DECLARATION: Declaration<Vanish> = Declaration {
+    about: About {
+        name: "vanish",
+        text: "Disappears without FIN or RST, at once or after a number of bytes or whole messages in its direction, \
+               and acknowledges no segment any more. It stands for a pulled cable, a phone in a tunnel, a machine \
+               without power; only a timer of the server can notice. A filter (SO_ATTACH_FILTER) drops what arrives \
+               at the socket, which stays open until the run ends: if it were closed silently (TCP_REPAIR), the \
+               kernel would answer the next segment with an RST. (The kernel still resends bytes that were sent just \
+               before and are not acknowledged yet, so prefer rx to tx.) Where the kernel permits the filter to root \
+               only and badpeer does not run as root, connections stay open without sending instead, the report says \
+               so, and `vanished` is INCONCLUSIVE. Settings: after (a size), messages (a number), whichever comes \
+               first; without both, at once.",
+        rx: true,
+        tx: true,
+        needs: Needs::Nothing,
+        is_steady: false,
+        stalls: false,
+        is_idle: false,
+        sends_invalid_bytes: false,
+        ends_silently: true,
+    },
+    reads_everything: |_| true,
+    piece_bytes: |_| None,
+    race: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Vanish(CloseCondition);
 
-impl Behavior for Vanish {
-    fn next(&mut self, view: View<'_>) -> Step {
-        self.0.next(&view, CloseMethod::Vanish)
-    }
+impl Ending for Vanish {
+    const METHOD: CloseMethod = CloseMethod::Vanish;
 
-    fn spent(&mut self, view: View<'_>) -> Option<CloseMethod> {
-        self.0.is_due(&view).then_some(CloseMethod::Vanish)
+    fn condition(&self) -> &CloseCondition {
+        &self.0
     }
 }
 
@@ -39,7 +52,7 @@ mod tests {
 
     use super::{
         super::{
-            Message,
+            Behavior, Message, Step,
             tests::{steps, view},
         },
         *,

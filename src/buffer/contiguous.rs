@@ -2,8 +2,9 @@
 
 use std::io::{self, Read, Write};
 
+use super::admission::{admit, scatter};
 use super::search::{Resume, position};
-use super::{Buffer, Full, Layout, Shift, Work, admit, scatter};
+use super::{Buffer, Full, Layout, Shift, Work};
 
 /// A buffer in one block of memory that grows by doubling.
 ///

@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Exit, Failure, run::stem, store};
+use super::{Exit, Failure, sources::stem, store};
 use crate::{
     files,
-    gate::{self, BaselineComparison, GateVerdict},
+    gate::{self, BaselineComparison},
     profile::Profile,
     record::{Point, Record, Trial},
     run::Request,
@@ -183,9 +183,9 @@ impl Baselines {
 
 /// The exit code of the comparison of a run with its baseline.
 pub(super) fn exit(comparison: Option<&BaselineComparison>) -> Exit {
-    match comparison.map(|comparison| (comparison.verdict, comparison.lost.is_empty())) {
-        Some((GateVerdict::Regression | GateVerdict::Fail, _)) => Exit::Failed,
-        Some((GateVerdict::Invalid, _) | (_, false)) => Exit::Invalid,
-        Some((GateVerdict::Pass | GateVerdict::Inconclusive, true)) | None => Exit::Pass,
-    }
+    let of = |comparison: &BaselineComparison| match Exit::of(comparison.verdict, false) {
+        Exit::Pass if !comparison.lost.is_empty() => Exit::Invalid,
+        exit => exit,
+    };
+    comparison.map_or(Exit::Pass, of)
 }

@@ -302,7 +302,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         profile: source.parse(&[]).map_err(Failure::usage)?,
         points,
         files: IndexMap::new(),
-        command: super::command_line(),
+        command: super::sources::command_line(),
         window: None,
         source,
     };

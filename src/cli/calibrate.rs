@@ -6,7 +6,7 @@ use super::{
     gate::{ComparisonEnd, ComparisonPlan, PairOptions},
     print_raw, say, to_json,
 };
-use crate::gate::{Calibration, GateVerdict};
+use crate::{gate::Calibration, record::Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -39,7 +39,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let mut calibration = Calibration::new(args.head.is_some());
     let head = args.head.as_deref();
     let mut plan = ComparisonPlan::new(&args.profile, command, head.or(command), &args.options)?;
-    let mut interrupt = super::interrupt()?;
+    let mut interrupt = super::exit::interrupt()?;
     let mut cut_short = None;
     for gate in 0..args.k {
         plan.reseed(args.options.seed_of(gate));
@@ -62,7 +62,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
                 gate + 1,
                 comparison.verdict.word(),
                 comparison.origin.seconds,
-                comparison.names(GateVerdict::Regression).join(" ")
+                comparison.names(Verdict::Regression).join(" ")
             );
             say(line.trim_end());
         }
@@ -72,7 +72,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         print_raw(&to_json(&summary));
     } else if summary.gates + summary.invalid > 0 {
-        say(crate::report::gate::calibration(&calibration).trim_end());
+        say(crate::report::terminal::calibration(&calibration).trim_end());
     }
     let is_alarm = args.head.is_none() && calibration.alarms() > 0;
     Ok(match cut_short {

@@ -8,7 +8,7 @@ use super::{
     github, print_raw, say, store, to_json,
 };
 use crate::{
-    gate::{GateVerdict, PairedComparison},
+    gate::PairedComparison,
     report::{self, Format, ReportError},
     run::Interrupt,
 };
@@ -79,7 +79,7 @@ fn records(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         print_raw(&to_json(&report::compare::to_json(&a, &b)));
     } else {
-        say(report::compare::render(&a, &b).trim_end());
+        say(report::terminal::records(&a, &b).trim_end());
     }
     Ok(Exit::Pass)
 }
@@ -87,14 +87,14 @@ fn records(args: &Args) -> Result<Exit, Failure> {
 fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let plan = |name: &String| ComparisonPlan::new(name, Some(base), Some(head), &args.options);
     // All is read before the first is run, so that nothing is measured in vain.
-    if let Some(format) = args.format.iter().find(|format| !format.is_of_comparison()) {
+    if let Some(format) = args.format.iter().find(|format| !report::is_of_comparison(**format)) {
         return Err(Failure::usage(ReportError::NotOfComparison(*format)));
     }
     let default = [gate::PROFILE.to_owned()];
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
     let plans = profiles.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
     store::check(&args.out)?;
-    let mut interrupt = super::interrupt()?;
+    let mut interrupt = super::exit::interrupt()?;
     let mut worst = Exit::Pass;
     let mut all = Vec::new();
     for plan in plans {
@@ -149,9 +149,9 @@ struct ComparisonJson {
 /// the error of writing, if any.
 fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
-        say(&report::gate::render(&comparison, super::colored()));
+        say(&report::terminal::comparison(&comparison, super::console::colored()));
     }
-    github::tell(|| (&comparison).into(), || report::gate::markdown(&comparison));
+    github::tell(|| (&comparison).into(), || report::markdown::comparison(&comparison));
     let (reports, unkept) = match store::keep_comparison(&args.out, &comparison, &args.format) {
         Ok(folder) => (Some(folder), None),
         Err(failure) => (None, Some(failure)),
@@ -163,12 +163,9 @@ fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Fa
 }
 
 fn exit(comparison: &PairedComparison, end: &ComparisonEnd, strict: bool) -> Exit {
-    match (end, comparison.verdict) {
-        (ComparisonEnd::Interrupted, _) => Exit::Interrupted,
-        (ComparisonEnd::Broken(failure), _) => failure.exit,
-        (ComparisonEnd::Finished, GateVerdict::Regression | GateVerdict::Fail) => Exit::Failed,
-        (ComparisonEnd::Finished, GateVerdict::Invalid) => Exit::Invalid,
-        (ComparisonEnd::Finished, GateVerdict::Inconclusive) if strict => Exit::Invalid,
-        (ComparisonEnd::Finished, GateVerdict::Inconclusive | GateVerdict::Pass) => Exit::Pass,
+    match end {
+        ComparisonEnd::Interrupted => Exit::Interrupted,
+        ComparisonEnd::Broken(failure) => failure.exit,
+        ComparisonEnd::Finished => Exit::of(comparison.verdict, strict),
     }
 }

@@ -7,13 +7,13 @@ use std::{
 
 use clap_complete::Shell;
 
-use super::{Exit, Failure, command, print_raw, say};
+use super::{Exit, Failure, print_raw, say};
 use crate::files;
 
 /// Prints what makes the shell complete badpeer's words.
-pub(super) fn completions(shell: Shell) -> Exit {
+pub(super) fn completions(shell: Shell, mut command: clap::Command) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "badpeer", &mut script);
+    clap_complete::generate(shell, &mut command, "badpeer", &mut script);
     print_raw(String::from_utf8_lossy(&script).trim_end());
     Exit::Pass
 }
@@ -25,16 +25,16 @@ pub(super) struct Man {
 }
 
 /// Prints the page, or writes all.
-pub(super) fn man(args: &Man) -> Result<Exit, Failure> {
+pub(super) fn man(args: &Man, command: clap::Command) -> Result<Exit, Failure> {
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(command())
+        clap_mangen::Man::new(command)
             .render(&mut page)
             .map_err(|e| Failure::new(Exit::Target, format!("cannot create the manual page: {e}")))?;
         print_raw(String::from_utf8_lossy(&page).trim_end());
         return Ok(Exit::Pass);
     };
-    write_pages(dir)
+    write_pages(dir, command)
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write into {}: {e}", dir.display())))?;
     say(&format!(
         "the pages are in {}; read them with man -l {}",
@@ -45,9 +45,9 @@ pub(super) fn man(args: &Man) -> Result<Exit, Failure> {
 }
 
 /// Writes each page whole, or leaves the one that is there.
-fn write_pages(dir: &Path) -> io::Result<()> {
+fn write_pages(dir: &Path, command: clap::Command) -> io::Result<()> {
     let made = tempfile::tempdir()?;
-    clap_mangen::generate_to(command(), made.path())?;
+    clap_mangen::generate_to(command, made.path())?;
     fs::create_dir_all(dir)?;
     for page in fs::read_dir(made.path())? {
         let page = page?;

@@ -26,7 +26,7 @@ pub(super) struct Args {
 /// Prints what was found as JSON, in a line: numbers by their names.
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     if args.until_stdin_ends {
-        super::in_background(end_with_stdin)?;
+        super::background::in_background(end_with_stdin)?;
     }
     args.core.check().map_err(|(key, message)| Failure::usage(format!("{key}: {message}")))?;
     let row = experiment::run(&args.core, args.seed)
@@ -39,6 +39,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 
 /// Nothing is left to be put in order.
 fn end_with_stdin() {
-    super::await_end_of_stdin();
+    super::background::await_end_of_stdin();
     let _ = kill(getpid(), Signal::SIGKILL);
 }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Failure, progress::Bar, run};
+use super::{Failure, progress::Bar, sources};
 use crate::{
     gate::{self, Origin, PairedComparison, Window},
+    probe::describe_machine,
     profile::{Axes, Profile, Source, Target, secrets},
     run::{
         Broken, Build, Interrupt, Observer, PairObserver, PairedRun, PairedRunEnd, RunError, Stage, now,
@@ -41,7 +42,7 @@ pub(super) struct PairOptions {
     duration: Option<Span>,
 
     /// Set a key of the profile, for both servers
-    #[arg(long, value_name = "KEY=VALUE", value_parser = run::key_value)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = sources::key_value)]
     set: Vec<(String, String)>,
 }
 
@@ -79,7 +80,7 @@ impl ComparisonPlan {
         head: Option<&str>,
         options: &PairOptions,
     ) -> Result<Self, Failure> {
-        let (source, folder) = run::source(name)?;
+        let (source, folder) = sources::source(name)?;
         let plain = source.parse(&options.set).map_err(Failure::usage)?;
         if plain.core.is_some() {
             return Err(Failure::usage(format!(
@@ -100,7 +101,7 @@ impl ComparisonPlan {
         let is_whole = measure == plain.measure && warmup == plain.warmup;
         let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
         let points = source.expand(&overrides).map_err(Failure::usage)?;
-        let files = run::files(&source, &points, folder.as_deref())?;
+        let files = sources::files(&source, &points, folder.as_deref())?;
         // Metrics that do not move unless something is wrong cost the others nothing as long as they do.
         let moving =
             |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
@@ -124,7 +125,7 @@ impl ComparisonPlan {
             seed: options.seed,
         };
         Ok(Self {
-            name: run::stem(name),
+            name: sources::stem(name),
             source,
             base: named(base),
             head: named(head),
@@ -161,7 +162,8 @@ impl ComparisonPlan {
                 return Err(Failure::usage(self.source.fault_at(&path, &message)));
             }
             Err(broken) => {
-                let failure = Failure::new(super::exit_of(&broken.error), format!("{}: {broken}", self.name));
+                let failure =
+                    Failure::new(super::exit::exit_of(&broken.error), format!("{}: {broken}", self.name));
                 if matches!(broken.error, RunError::Impossible { .. } | RunError::Missing(_)) {
                     return Err(failure);
                 }
@@ -176,13 +178,13 @@ impl ComparisonPlan {
             asked: self.paired_run.pairs,
             started,
             seconds: begun.elapsed().as_secs_f64(),
-            command: super::command_line(),
+            command: super::sources::command_line(),
             broken_off,
             head_died,
         };
         let profiles: Vec<Profile> =
             self.paired_run.head.iter().map(|(_, profile)| profile.clone()).collect();
-        Ok((PairedComparison::of(origin, &cells, &profiles, self.window), end))
+        Ok((PairedComparison::of(origin, describe_machine(), &cells, &profiles, self.window), end))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     load::Reconnect,
     metric::{Scope, Stat},
     profile::{Core, SHIPPED, ServerOptions, Shipped, TOUR},
+    text,
 };
 
 /// Longest line that is printed.
@@ -166,23 +167,8 @@ fn entries(command: &clap::Command) -> String {
 }
 
 /// The words of a text in lines no longer than [`WIDTH`], indented.
-fn wrapped(text: &str, indent: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        let width = word.chars().count();
-        if column == 0 || column + 1 + width > WIDTH {
-            out += if out.is_empty() { "" } else { "\n" };
-            out += &" ".repeat(indent);
-            column = indent;
-        } else {
-            out.push(' ');
-            column += 1;
-        }
-        out += word;
-        column += width;
-    }
-    out + "\n"
+fn wrapped(words: &str, indent: usize) -> String {
+    text::hanging(&" ".repeat(indent), words, indent, WIDTH)
 }
 
 #[cfg(test)]

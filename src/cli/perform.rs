@@ -9,7 +9,7 @@ use std::{
 use super::{
     Exit, Failure,
     baseline::{self, Baselines},
-    complain, github,
+    complain, github, history,
     progress::Bar,
     say,
     store::{self, Store},
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     gate::BaselineComparison,
     profile::{Axes, Profile},
-    record::{Outcome, Record},
+    record::{Record, Verdict},
     report::{self, Format, history::HistoryError, tracker::CiReport},
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
@@ -65,12 +65,12 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
     // What cannot be kept is not measured.
     store::check(&output.out)?;
     if let Some(file) = output.history() {
-        report::history::check(&file).map_err(|error| match error {
+        history::check(&file).map_err(|error| match error {
             HistoryError::Write(..) => Failure::new(Exit::Target, error),
             HistoryError::Read(..) | HistoryError::Parse { .. } => Failure::usage(error),
         })?;
     }
-    let mut interrupt = super::interrupt()?;
+    let mut interrupt = super::exit::interrupt()?;
     let mut worst = Exit::Pass;
     let mut outcomes = Vec::new();
     for (request, able) in requests.iter().zip(able) {
@@ -107,7 +107,7 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
         Err(RunError::Impossible { path, message }) => {
             Err(Failure::usage(request.source.fault_at(&path, &message)))
         }
-        Err(error) => Err(Failure::new(super::exit_of(&error), format!("{}: {error}", request.name))),
+        Err(error) => Err(Failure::new(super::exit::exit_of(&error), format!("{}: {error}", request.name))),
     }
 }
 
@@ -192,10 +192,10 @@ fn run_one(
         complain(&format!("{}: {error}", request.name));
     }
     let since = baseline::exit(comparison.as_ref());
-    let worse = comparison.as_ref().filter(|_| record.outcome() == Outcome::Pass && since != Exit::Pass);
+    let worse = comparison.as_ref().filter(|_| record.verdict() == Verdict::Pass && since != Exit::Pass);
     outcomes.push(RunJson {
         profile: request.name.clone(),
-        outcome: worse.map_or(record.outcome().word(), |comparison| comparison.verdict.word()),
+        outcome: worse.map_or(record.verdict().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,
         meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
         started: Some(record.started.clone()),
@@ -227,7 +227,7 @@ fn leave(
     }
     github::tell(
         || CiReport::of_run(record, comparison.as_ref()),
-        || report::markdown(record, comparison.as_ref()),
+        || report::markdown::record(record, comparison.as_ref()),
     );
     let written = weighed.and_then(|_| write(record, comparison.as_ref(), store, output, is_finished));
     (comparison, written)
@@ -248,11 +248,11 @@ fn write(
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
     if let Some(file) = output.history() {
-        report::history::append(&file, record).map_err(|error| {
+        history::append(&file, record).map_err(|error| {
             Failure::new(Exit::Target, format!("cannot add to the history {}: {error}", file.display()))
         })?;
     }
-    let is_sound = is_finished && record.outcome() != Outcome::Invalid;
+    let is_sound = is_finished && record.verdict() != Verdict::Invalid;
     if let Some(said) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
         say(&format!("{said}\n"));
     }
@@ -261,7 +261,7 @@ fn write(
 
 /// The result of a run for the terminal.
 fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
-    let color = super::colored();
+    let color = super::console::colored();
     if output.quiet {
         say(&report::terminal::verdicts(record, color));
     } else {
@@ -272,7 +272,7 @@ fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>,
         }
     }
     if let Some(comparison) = comparison {
-        say(&report::baseline::render(comparison, color));
+        say(&report::terminal::baseline(comparison, color));
     }
 }
 
@@ -280,13 +280,9 @@ fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
     match result {
         // What a server does under load is found out, and not a fault of the surroundings.
         Err(RunError::Died(_)) => Exit::Failed,
-        Err(error) => super::exit_of(error),
+        Err(error) => super::exit::exit_of(error),
         Ok(()) if record.interrupted => Exit::Interrupted,
-        Ok(()) => match record.outcome() {
-            Outcome::Pass => Exit::Pass,
-            Outcome::Fail => Exit::Failed,
-            Outcome::Invalid | Outcome::Inconclusive => Exit::Invalid,
-        },
+        Ok(()) => Exit::of(record.verdict(), true),
     }
 }
 

@@ -6,13 +6,16 @@ use std::{
 };
 
 use super::{
-    Exit, Failure, complain, say,
+    Exit, Failure, complain, history, say,
     store::{self, Kept, ReportFolder},
 };
 use crate::{
     profile::SHIPPED,
     record::Record,
-    report::{self, Format, gallery, index, index::Entry},
+    report::{
+        self, Format, gallery,
+        index::{Entry, Folder},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -49,14 +52,20 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         (again(args, record)?, beside(record))
     } else if let Some(file) = &args.history {
         let folder = file.parent().map(PathBuf::from).unwrap_or_default();
-        (report::history_files(file).map_err(Failure::usage)?, folder.join("history"))
+        let text = history::read(file).map_err(Failure::usage)?;
+        let files = report::history_files(&text, &file.display().to_string()).map_err(Failure::usage)?;
+        (files, folder.join("history"))
     } else if let Some(root) = &args.index {
         let ReportFolder { kept, broken } = store::all(root)?;
-        let entry = |(folder, kept): &(PathBuf, Kept)| match kept {
-            Kept::Record(record) => Entry::of_record(record, root, folder),
-            Kept::Comparison(comparison) => Entry::of_comparison(comparison, root, folder),
+        let entry = |(folder, kept): &(PathBuf, Kept)| {
+            let files = store::file_names(folder);
+            let folder = Folder { path: folder.strip_prefix(root).unwrap_or(folder), files: &files };
+            match kept {
+                Kept::Record(record) => Entry::of_record(record, &folder),
+                Kept::Comparison(comparison) => Entry::of_comparison(comparison, &folder),
+            }
         };
-        let page = index::page(kept.iter().map(entry).collect(), &broken).map_err(failed)?;
+        let page = report::index_page(kept.iter().map(entry).collect(), &broken).map_err(failed)?;
         (vec![("index.html".to_owned(), page.into_bytes())], root.clone())
     } else {
         let root = args.gallery.clone().unwrap_or_default();

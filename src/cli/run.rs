@@ -1,20 +1,13 @@
 //! `badpeer run`: runs profiles and ends with a verdict for each.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-use indexmap::IndexMap;
-
 use super::{
     Exit, Failure,
     perform::{Output, perform},
+    sources::{command_line, files, key_value, source, stem},
 };
 use crate::{
-    files::regular,
     gate::Window,
-    profile::{Axes, Profile, SHIPPED, Source, TOUR, meant, shipped_file},
+    profile::{Axes, SHIPPED, TOUR},
     run::Request,
     units::Span,
 };
@@ -51,14 +44,6 @@ pub(super) struct Args {
 
     #[command(flatten)]
     output: Output,
-}
-
-pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE, as in server.send_limit=off")?;
-    if key.is_empty() {
-        return Err("the key is missing".into());
-    }
-    Ok((key.to_owned(), value.to_owned()))
 }
 
 impl Args {
@@ -111,60 +96,8 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
         profile: source.parse(&overrides).map_err(Failure::usage)?,
         files: files(&source, &points, folder.as_deref())?,
         points,
-        command: super::command_line(),
+        command: command_line(),
         window,
         source,
     })
-}
-
-/// The files that the profile's servers need: from beside the profile, or as they come with badpeer.
-pub(super) fn files(
-    source: &Source,
-    points: &[(Axes, Profile)],
-    folder: Option<&Path>,
-) -> Result<IndexMap<String, String>, Failure> {
-    let programs = points.iter().filter_map(|(_, profile)| profile.server.program());
-    let read = |name: &String| {
-        let Some(folder) = folder else {
-            let text = shipped_file(name).ok_or_else(|| format!("badpeer ships no file `{name}`"))?;
-            return Ok((name.clone(), text.to_owned()));
-        };
-        let path = folder.join(name);
-        let text = regular(&path).and_then(|()| fs::read_to_string(&path));
-        Ok((name.clone(), text.map_err(|e| format!("cannot read {}: {e}", path.display()))?))
-    };
-    let texts: Result<_, String> = programs.flat_map(|program| &program.files).map(read).collect();
-    let key = ["server".to_owned(), "files".to_owned()];
-    texts.map_err(|message| Failure::usage(source.fault_at(&key, &message)))
-}
-
-pub(super) fn stem(name: &str) -> String {
-    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// The text of a shipped profile or of a file, and the folder of the file.
-pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
-    if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
-        return Ok((shipped.source(), None));
-    }
-    match fs::read(name) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes).map_err(|error| {
-                let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-                let line = memchr::memchr_iter(b'\n', valid).count() + 1;
-                let byte = error.as_bytes()[valid.len()];
-                Failure::usage(format!(
-                    "{name}:{line}: byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"
-                ))
-            })?;
-            let folder = Path::new(name).parent().map(Path::to_owned).unwrap_or_default();
-            Ok((Source { file: name.to_owned(), text }, Some(folder)))
-        }
-        Err(error) => {
-            let meant = meant(name, SHIPPED.iter().map(|shipped| shipped.name));
-            Err(Failure::usage(format!(
-                "cannot read the profile `{name}`: {error}; give a path, or a name from `badpeer list profiles`{meant}"
-            )))
-        }
-    }
 }

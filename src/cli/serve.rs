@@ -38,7 +38,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let server = Server::bind(&args.options, args.admin).map_err(failed)?;
     if args.until_stdin_ends {
         let drain = args.options.drain.0;
-        super::in_background(move || end_with_stdin(drain))?;
+        super::background::in_background(move || end_with_stdin(drain))?;
     }
     let greeting = greeting(server.addresses());
     server.run_with(|| say(&greeting)).map_err(failed)?;
@@ -54,7 +54,7 @@ fn greeting(addresses: Addresses) -> String {
 /// The loop handles SIGTERM by shutting down cleanly. A loop that is busy with messages does not notice it, and no
 /// parent is left to kill the process, so this thread does when the time for a clean shutdown is over.
 fn end_with_stdin(drain: Duration) {
-    super::await_end_of_stdin();
+    super::background::await_end_of_stdin();
     let _ = kill(getpid(), Signal::SIGTERM);
     thread::sleep(drain.saturating_add(PATIENCE));
     let _ = kill(getpid(), Signal::SIGKILL);

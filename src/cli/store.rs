@@ -110,7 +110,7 @@ fn unwritable(folder: &Path, error: &io::Error) -> Failure {
 
 /// Checks before the measurement that the folder for reports can be created and written into.
 pub(super) fn check(out: &Path) -> Result<(), Failure> {
-    report::writable(out).map_err(|error| unwritable(out, &error))
+    files::writable(out).map_err(|error| unwritable(out, &error))
 }
 
 /// Writes JSON, whole or not at all, into a folder that is made if it is not there.
@@ -210,6 +210,13 @@ pub(super) fn all(root: &Path) -> Result<ReportFolder, Failure> {
         }
     }
     Ok(contents)
+}
+
+/// The names of the files in a folder; none where it cannot be read.
+pub(super) fn file_names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let files = entries.filter(|entry| entry.path().is_file());
+    files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// Writes a comparison and its reports into a folder of its own, and returns the folder.

@@ -1,6 +1,7 @@
 //! Encoders and decoders of messages: `echo` (a stream in which every byte identifies its place), `frame`
 //! (length, checksum, sequence number), `line` and `http`, for clients and servers; `resp` and `raw`, for clients.
 
+mod check;
 pub mod content;
 pub mod echo;
 mod encoder;
@@ -9,288 +10,24 @@ mod flaw;
 pub mod frame;
 pub mod http;
 pub mod line;
+mod part;
+mod protocol;
 pub mod raw;
 pub mod resp;
 mod sample;
 mod script;
+mod tally;
 mod text;
 mod verifier;
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use self::{content::Origin, flaw::Rank};
 pub use self::{
+    check::Check,
+    content::SHARED_STREAM,
     encoder::Encoder,
     error_answer::{ErrorAnswer, Excerpt},
     flaw::Flaw,
+    part::part_of,
+    protocol::Protocol,
     script::{Decoder, Script},
+    tally::{Answered, Fault, Tally},
 };
-
-/// The stream that is nobody's own: what the reference server makes in HTTP, and what clients store in redis.
-pub const SHARED_STREAM: u32 = 0;
-
-/// Part `index` (from 0) of `bytes` bytes in `count` parts that are as equal as can be: its first byte, and how many.
-#[must_use]
-pub fn part_of(bytes: u64, index: u64, count: u64) -> (u64, u64) {
-    let border = |index: u64| (u128::from(bytes) * u128::from(index) / u128::from(count)) as u64;
-    let start = border(index);
-    (start, border(index + 1) - start)
-}
-
-/// The protocol of a connection.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// Every byte is sent back unchanged.
-    Echo,
-    /// Length-prefixed messages with a sequence number and a checksum; the answer has the requested length.
-    #[default]
-    Frame,
-    /// Every line is sent back when it is complete.
-    Line,
-    /// HTTP/1.1: one request, repeated on kept connections.
-    Http,
-    /// RESP2, the protocol of redis: one command, repeated.
-    Resp,
-    /// Bytes from the profile, and a delimiter or a length for the answer.
-    Raw,
-}
-
-impl Protocol {
-    /// What a group of clients can write about it, for `badpeer list protocols`.
-    #[must_use]
-    pub const fn keys(self) -> &'static str {
-        match self {
-            Self::Echo => "load: payload, of at least one byte",
-            Self::Frame => "load: payload, and answer (if it has another length)",
-            Self::Line => "load: payload, without the end of the line",
-            Self::Http => {
-                "http = { method = \"GET\" | \"HEAD\" | \"POST\", path, headers = { Name = \"value\" }, status = \"2xx\" | 200 | [200, 404], \
-                 check = \"none\" | \"status\" | \"length\" | \"bytes\" | \"content\", ranges = true }; load: payload \
-                 (the body of a POST), and answer (the expected length of the body)"
-            }
-            Self::Resp => {
-                "resp = { command = \"PING\" | \"ECHO\" | \"SET key\" | \"GET key\" | … }; load: payload (the last argument), \
-                 and answer (the length of the value of a GET)"
-            }
-            Self::Raw => {
-                "raw = { send = 'text\\r\\n', until = '\\r\\n' or length = \"7B\", check = \"none\" | \"length\" | \"bytes\" }, with \\r, \\n, \
-                 \\t, \\0, \\\\ and \\xHH between single quotes"
-            }
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Echo => "echo",
-            Self::Frame => "frame",
-            Self::Line => "line",
-            Self::Http => "http",
-            Self::Resp => "resp",
-            Self::Raw => "raw",
-        })
-    }
-}
-
-/// How much of an answer is checked, if the protocol does not define it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-#[schemars(transform = with_old_word)]
-pub enum Check {
-    /// Only where it ends: neither its status nor its length nor its bytes
-    None,
-    /// Its status, but neither its length nor its bytes
-    Status,
-    /// Its status and its length, which must be that of the first answer with this status, or load.answer
-    Length,
-    /// Its status, its length and every byte, which must be those of the first answer with this status in the group
-    /// (after 4 MiB of all statuses together, by their checksum); also written `same`
-    #[default]
-    #[serde(alias = "same")]
-    Bytes,
-    /// As `bytes`, but the bytes must be the content that the reference server generates for `/bytes/N`
-    #[value(skip)]
-    Content,
-    /// Its status, and its length if load.answer is set
-    #[value(skip)]
-    Any,
-}
-
-/// What profiles of older versions say for `bytes`.
-fn with_old_word(schema: &mut schemars::Schema) {
-    if let Some(words) = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut) {
-        words.push(serde_json::json!({ "type": "string", "const": "same", "description": "As `bytes`" }));
-    }
-}
-
-impl Check {
-    /// Whether the length of an answer is judged where the profile says it.
-    const fn judges_length(self) -> bool {
-        !matches!(self, Self::None | Self::Status)
-    }
-}
-
-/// An answer is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answered {
-    /// The number of its request on this connection, from 0.
-    pub sequence: u64,
-    /// It is well-formed and reports a failed request.
-    pub error: bool,
-    /// It announces that it is the last one on this connection.
-    pub last: bool,
-    /// It says that the server no longer waits for a request (HTTP's 408), and counts as an error: the newest answer, which
-    /// [`Decoder::withdraw`] takes back.
-    pub gave_up: bool,
-}
-
-/// The results of checking a stream of answers so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Tally {
-    /// Bytes received and compared.
-    pub verified: u64,
-    /// Bytes that differ from the expected bytes at their place.
-    pub corrupt: u64,
-    /// Messages that arrived in pieces with other bytes between them.
-    pub torn: u64,
-    /// Messages that arrived whole, but after a later one.
-    pub reordered: u64,
-    /// Answers that report a failed request.
-    #[serde(default)]
-    pub errors: u64,
-    /// Of the errors, those that report an overloaded server: HTTP's 408, 429, 503 and 504; RESP's BUSY, LOADING and
-    /// TRYAGAIN.
-    #[serde(default)]
-    pub overloaded: u64,
-    /// The first bytes that were wrong; if there were none, the first answer that was an error; if there was none either,
-    /// the first that was cut off.
-    pub first_fault: Option<Fault>,
-    /// The first answer that was an error or could not be understood, as it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_error: Option<ErrorAnswer>,
-}
-
-impl Tally {
-    /// Takes over the counts of another connection, and its first fault if there was none yet. An answer that is only an
-    /// error gives way to one with wrong bytes, and one that was cut off, which an eviction does, to any other.
-    pub fn add(&mut self, other: &Self) {
-        self.verified += other.verified;
-        self.corrupt += other.corrupt;
-        self.torn += other.torn;
-        self.reordered += other.reordered;
-        self.errors += other.errors;
-        self.overloaded += other.overloaded;
-        let faults = [self.first_fault, other.first_fault].into_iter().flatten();
-        self.first_fault = Fault::first_of(faults);
-        self.first_error = self.first_error.or(other.first_error);
-    }
-
-    /// Numbers the connections from 0, where the first one's content is `first`.
-    pub fn count_streams_from(&mut self, first: u32) {
-        if let Some(fault) = &mut self.first_fault {
-            fault.count_streams_from(first);
-        }
-        if let Some(answer) = &mut self.first_error {
-            answer.count_streams_from(first);
-        }
-    }
-
-    fn fault(&mut self, stream: u32, at: u64, found: Option<Origin>) {
-        self.first_fault.get_or_insert(Fault { stream, at, found, flaw: None });
-    }
-}
-
-/// A place in a connection's received bytes with wrong content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Fault {
-    /// The connection, by the number of its stream.
-    pub stream: u32,
-    /// Offset in all bytes that the connection received.
-    pub at: u64,
-    /// What was found there instead, if that is known.
-    pub found: Option<Origin>,
-    /// What is wrong with the answer there, if it is not its content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flaw: Option<Flaw>,
-}
-
-impl Fault {
-    /// The first of those that tell most: see [`Tally::first_fault`].
-    pub(crate) fn first_of(faults: impl IntoIterator<Item = Self>) -> Option<Self> {
-        faults.into_iter().min_by_key(|fault| fault.flaw.map_or(Rank::Corrupt, Flaw::rank))
-    }
-
-    fn count_streams_from(&mut self, first: u32) {
-        let number = |stream: u32| stream.wrapping_sub(first) % content::STREAMS;
-        self.stream = number(self.stream);
-        if let Some(origin) = &mut self.found {
-            origin.stream = number(origin.stream);
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}, received byte {}: ", self.stream, self.at)?;
-        if let Some(flaw) = self.flaw {
-            return flaw.fmt(f);
-        }
-        match self.found {
-            Some(origin) if origin.stream == self.stream => {
-                write!(f, "this is byte {} of this connection's stream", origin.offset)
-            }
-            Some(origin) => write!(f, "this is byte {} of connection {}", origin.offset, origin.stream),
-            None => f.write_str("the bytes belong to no connection of this run"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_most_telling_first_fault_of_several_connections_is_kept() {
-        let with = |stream, flaw| Tally {
-            first_fault: Some(Fault { stream, at: 9, found: None, flaw: Some(flaw) }),
-            ..Tally::default()
-        };
-        let mut all = Tally::default();
-        for (tally, first) in [
-            (with(1, Flaw::CutOff), 1),
-            (with(2, Flaw::CutOff), 1),
-            (with(3, Flaw::RespError), 3),
-            (with(4, Flaw::StatusOther { found: 404 }), 3),
-            (with(5, Flaw::RespOther), 5),
-            (with(6, Flaw::Different), 5),
-            (with(7, Flaw::RespNull), 5),
-            (with(8, Flaw::CutOff), 5),
-            (Tally::default(), 5),
-        ] {
-            all.add(&tally);
-            assert_eq!(all.first_fault.map(|fault| fault.stream), Some(first));
-        }
-    }
-
-    #[test]
-    fn parts_are_adjacent_and_add_up_to_the_whole() {
-        for (bytes, count) in [(0, 3), (10, 3), (7, 7), (u64::MAX, 250)] {
-            let mut next = 0;
-            for index in 0..count {
-                let (start, length) = part_of(bytes, index, count);
-                assert_eq!(start, next);
-                assert!(length.abs_diff(bytes / count) <= 1, "{length} of {bytes} in {count}");
-                next += length;
-            }
-            assert_eq!(next, bytes);
-        }
-    }
-}

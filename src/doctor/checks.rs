@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Finding, State, good};
+use super::finding::{Finding, State, good};
 use crate::gate;
 use crate::probe::{Halves, HostProbe, ProcessProbe, SocketProbe, Topology};
 

@@ -1,6 +1,6 @@
 //! Messages that arrive in pieces: the cost of checking after each piece whether the message is complete.
 
-use super::cpu_ns;
+use super::cpu_time::cpu_ns;
 use crate::{
     buffer::{Buffer, make},
     codec::{

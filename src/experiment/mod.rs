@@ -4,13 +4,14 @@
 //! An experiment has a process to itself, so that what is resident is its own; see `badpeer core`.
 
 pub mod backlog;
+mod cpu_time;
 pub mod decode;
 pub mod prepend;
 pub mod timers;
 
 use std::io;
 
-use crate::{metric::Row, profile::Core, sys};
+use crate::{metric::Row, profile::Core};
 
 /// Makes an experiment; what it found. `seed` fixes everything random.
 ///
@@ -23,11 +24,4 @@ pub fn run(core: &Core, seed: u64) -> io::Result<Row> {
         Core::Timers(asked) => Ok(timers::run(asked, seed)),
         Core::Decode(asked) => Ok(decode::run(asked)),
     }
-}
-
-/// CPU time of some work, in nanoseconds.
-fn cpu_ns(work: impl FnOnce()) -> f64 {
-    let before = sys::thread_cpu_ns();
-    work();
-    (sys::thread_cpu_ns() - before) as f64
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, IoSlice, Write},
 };
 
-use super::cpu_ns;
+use super::cpu_time::cpu_ns;
 use crate::{
     buffer::{Buffer, Contiguous, Layout, PREPEND_BYTES},
     metric::{Metric, Row},

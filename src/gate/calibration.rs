@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ALPHA, Finding, GateVerdict, PairedComparison};
-use crate::{record::named_at, stats};
+use super::{ALPHA, Finding, PairedComparison};
+use crate::{
+    record::{Verdict, named_at},
+    stats,
+};
 
 /// Many comparisons of a server with itself, or with one that is known to be worse.
 #[derive(Clone, Debug, Default)]
@@ -61,9 +64,7 @@ impl Calibration {
     /// How many ended with REGRESSION or FAIL.
     #[must_use]
     pub fn alarms(&self) -> usize {
-        let is_alarm = |comparison: &&PairedComparison| {
-            matches!(comparison.verdict, GateVerdict::Regression | GateVerdict::Fail)
-        };
+        let is_alarm = |comparison: &&PairedComparison| comparison.verdict.is_failure();
         self.comparisons.iter().filter(is_alarm).count()
     }
 
@@ -71,8 +72,7 @@ impl Calibration {
     #[must_use]
     pub fn summary(&self) -> CalibrationSummary {
         let mut numbers: BTreeMap<String, Vec<Looked<'_>>> = BTreeMap::new();
-        let sound =
-            || self.comparisons.iter().filter(|comparison| comparison.verdict != GateVerdict::Invalid);
+        let sound = || self.comparisons.iter().filter(|comparison| comparison.verdict != Verdict::Invalid);
         for comparison in sound() {
             let looks = comparison.findings.iter().filter(|finding| finding.is_counted).count().max(1);
             for finding in &comparison.findings {
@@ -96,7 +96,7 @@ impl Calibration {
         let count = |is: fn(&Finding) -> bool| found.iter().filter(|looked| is(looked.finding)).count();
         NumberSummary {
             suspected: count(Finding::is_suspect),
-            called: count(|finding| finding.verdict == GateVerdict::Regression),
+            called: count(|finding| finding.verdict == Verdict::Regression),
             change: stats::median(
                 &found.iter().map(|looked| looked.finding.change.value).collect::<Vec<_>>(),
             ),

@@ -2,7 +2,7 @@
 //! was stalled.
 
 use crate::{
-    metric::{Fold, Metric, Stat},
+    metric::{Fold, Key, Kind, Metric, Stat},
     profile::Group,
     record::{GroupResult, Trial},
 };
@@ -17,7 +17,7 @@ const PAUSE_NS: f64 = 50e6;
 #[must_use]
 pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {
     let Some(result) = trial.group(&group.name) else { return 0.0 };
-    let name = format!("{}.{}", group.name, Stat { metric, fold: Fold::Final }.name());
+    let name = Key::new(Some(&group.name), Stat::once(metric)).to_string();
     let value = trial.summary.get(&name).copied().filter(|value| *value > 0.0);
     let (Some(value), Some(q)) = (value, share_below(metric)) else { return 0.0 };
     let paused = paused_share(trial, group, result, q, value);
@@ -27,14 +27,13 @@ pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {
 
 /// The quantile that a latency is.
 const fn share_below(metric: Metric) -> Option<f64> {
-    Some(match metric {
-        Metric::LatencyP50 | Metric::ServiceP50 => 0.5,
-        Metric::LatencyP90 => 0.9,
-        Metric::LatencyP99 | Metric::ServiceP99 => 0.99,
-        Metric::LatencyP999 => 0.999,
-        Metric::LatencyMax | Metric::LongestWait | Metric::LongestSilence => 1.0,
-        _ => return None,
-    })
+    match metric.spec().kind {
+        Kind::Latency(beyond) => Some(1.0 - beyond),
+        Kind::Wait => Some(1.0),
+        Kind::Download | Kind::Answers | Kind::Lateness | Kind::EvictionSeen | Kind::Held | Kind::Other => {
+            None
+        }
+    }
 }
 
 /// Of an open loop's quantile, the share that requests were started late by.

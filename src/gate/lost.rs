@@ -2,7 +2,7 @@
 //! the events of a figure is lost, the figure counts as not measured.
 
 use crate::{
-    metric::{Metric, group_of},
+    metric::{Key, Kind, Metric, Stat},
     profile::Profile,
     record::{Eviction, Trial},
 };
@@ -15,7 +15,7 @@ const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_t
 
 /// Whether more than [`MOST_LOST`] is missing of what this number of a repeat is made of: then it is none, and is not
 /// gated.
-pub(super) fn lacks(metric: Metric, group: &str, trial: &Trial) -> bool {
+pub(super) fn lacks(Key { group, stat: Stat { metric, .. } }: Key<'_>, trial: &Trial) -> bool {
     let lacks_evictions = || {
         let (gone, strange, all) = unlisted(trial);
         is_much(gone + strange, all)
@@ -24,15 +24,14 @@ pub(super) fn lacks(metric: Metric, group: &str, trial: &Trial) -> bool {
         let (unseen, timed, _) = taken_on_trust(trial);
         is_much(unseen as f64, timed as f64)
     };
-    if LATENESS.contains(&metric) {
-        lacks_evictions() || is_by_word()
-    } else if metric == Metric::EvictionSeenP50 {
-        lacks_evictions()
-    } else if STALLED.contains(&metric) {
-        let (unseen, ended) = ended_unseen(trial, group);
-        is_much(unseen, ended)
-    } else {
-        false
+    match metric.spec().kind {
+        Kind::Lateness => lacks_evictions() || is_by_word(),
+        Kind::EvictionSeen => lacks_evictions(),
+        Kind::Held => {
+            let (unseen, ended) = ended_unseen(trial, group.unwrap_or_default());
+            is_much(unseen, ended)
+        }
+        Kind::Latency(_) | Kind::Download | Kind::Wait | Kind::Answers | Kind::Other => false,
     }
 }
 
@@ -42,22 +41,15 @@ pub(super) fn with_reason<'a>(
     number: &str,
     mut trials: impl Iterator<Item = &'a Trial>,
 ) -> String {
-    let group = group_of(number).unwrap_or_default();
-    let metric = crate::record::stat_of(number).map(|stat| stat.metric);
+    let key = Key::parse(number);
     let is_incomplete =
-        |trial: &Trial| trial.summary.contains_key(number) && metric.is_some_and(|m| lacks(m, group, trial));
+        |trial: &Trial| trial.summary.contains_key(number) && key.is_some_and(|key| lacks(key, trial));
     if trials.any(is_incomplete) {
         format!("{name} (more than {:.0} % of its events are missing)", MOST_LOST * 100.0)
     } else {
         name
     }
 }
-
-/// What is made of the times of all evictions.
-const LATENESS: [Metric; 3] = [Metric::LatenessMin, Metric::LatenessP50, Metric::LatenessP99];
-
-/// What is made of how long the connections of a group were held.
-const STALLED: [Metric; 3] = [Metric::StalledForMin, Metric::StalledForP50, Metric::StalledForMax];
 
 /// Evictions that the server no longer lists, those that belong to no connection of the clients, and all there were.
 fn unlisted(trial: &Trial) -> (f64, f64, f64) {
@@ -68,7 +60,8 @@ fn unlisted(trial: &Trial) -> (f64, f64, f64) {
 
 /// Connections of the group that the server ended and no look saw, and all that it ended.
 fn ended_unseen(trial: &Trial, group: &str) -> (f64, f64) {
-    let of = |metric: Metric| trial.summary.get(&format!("{group}.{}", metric.spec().name)).copied();
+    let of =
+        |metric: Metric| trial.summary.get(&Key::new(Some(group), Stat::once(metric)).to_string()).copied();
     (of(Metric::EndedUnseen).unwrap_or(0.0), of(Metric::ServerEnded).unwrap_or(0.0))
 }
 
@@ -78,7 +71,7 @@ fn ended_unseen(trial: &Trial, group: &str) -> (f64, f64) {
 pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
     let mut findings = super::Findings::default();
     let expectations = profile.expectations();
-    let expects = |metrics: &[Metric]| expectations.iter().any(|e| metrics.contains(&e.stat.metric));
+    let expects = |kind: Kind| expectations.iter().any(|e| e.stat.metric.spec().kind == kind);
     let mut tell = |sentence: String, is_expected: bool| {
         if is_expected { findings.invalid.push(sentence) } else { findings.notes.push(sentence) }
     };
@@ -88,7 +81,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
             "the server's list of evictions lacks {gone} of {all}, and {strange} belong to no connection of the \
              clients, so the lateness of evictions is not known. Make the run shorter, or evict fewer clients",
         );
-        tell(sentence, expects(&LATENESS) || expects(&[Metric::EvictionSeenP50]));
+        tell(sentence, expects(Kind::Lateness) || expects(Kind::EvictionSeen));
     }
     let (unseen, timed, by_word) = taken_on_trust(trial);
     if is_much(unseen as f64, timed as f64) {
@@ -96,7 +89,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
             "for {unseen} of {timed} evictions no sample of the server's sockets shows when they were due, so their \
              lateness is known only from the server. Sample more often (sample_every)"
         );
-        tell(sentence, expects(&LATENESS));
+        tell(sentence, expects(Kind::Lateness));
     }
     if !by_word.is_empty() {
         let sentence = format!(
@@ -111,7 +104,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
             let prefix = format!("{}.", group.name);
             let is_expected = expectations
                 .iter()
-                .any(|e| STALLED.contains(&e.stat.metric) && e.number.strip_prefix(&prefix).is_some());
+                .any(|e| e.stat.metric.spec().kind == Kind::Held && e.number.strip_prefix(&prefix).is_some());
             let sentence = format!(
                 "{unseen} of the {ended} connections of `{}` that the server ended were gone before a sample of its \
                  sockets showed them, so it is not known how long they made no progress. Sample more often \

@@ -20,11 +20,11 @@ use std::cmp::Ordering;
 use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
-use super::{Judged, judge, judge::is_definite};
+use super::judge::{is_definite, judge};
 use crate::{
-    metric::{Fold, Metric, Stat, Unit, group_of},
+    metric::{Fold, Metric, Stat, Unit},
     profile::{Condition, Expectation, Group, Known, Profile, Wanted},
-    record::{Outcome, Point, Verdict},
+    record::{ExpectationResult, Point, Verdict},
     units::human_time,
 };
 
@@ -41,6 +41,19 @@ pub struct Window {
     pub asked: f64,
     /// The measured window.
     pub measured: f64,
+}
+
+/// How an expectation was judged if repeats were shorter than the profile's window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judged {
+    /// The repeats were as long as the profile's window.
+    #[default]
+    Whole,
+    /// The value of the shorter repeats as it is.
+    AsItIs,
+    /// A count of the shorter repeats, scaled to the profile's window.
+    Scaled,
 }
 
 /// What shorter repeats can be asked.
@@ -61,11 +74,11 @@ impl Kind {
     }
 
     /// Why it cannot be judged of repeats so short, if it cannot.
-    pub(super) fn is_beyond(self, head: Outcome, base: Outcome) -> Option<&'static str> {
-        if head == Outcome::Inconclusive && base == Outcome::Inconclusive {
+    pub(super) fn is_beyond(self, head: Verdict, base: Verdict) -> Option<&'static str> {
+        if head == Verdict::Inconclusive && base == Verdict::Inconclusive {
             return Some("not measured in so short a window");
         }
-        (self != Self::AsItIs && base != Outcome::Pass)
+        (self != Self::AsItIs && base != Verdict::Pass)
             .then_some("the base does not meet it in so short a window")
     }
 }
@@ -97,7 +110,7 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
 
 /// Whether the number is of a load that is another one early in the window than late in it.
 fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
-    let group = group_of(&expectation.number);
+    let group = expectation.group();
     let mut meant = profile.clients.iter().filter(|client| group.is_none_or(|group| client.name == group));
     meant.any(is_changing)
 }
@@ -149,27 +162,37 @@ impl Window {
 }
 
 /// What each expectation that the profile writes comes to at the point of this number, in repeats of another length.
-pub(super) fn judge_in(profile: &Profile, points: &[Point], index: usize, window: Window) -> Vec<Verdict> {
+pub(super) fn judge_in(
+    profile: &Profile,
+    points: &[Point],
+    index: usize,
+    window: Window,
+) -> Vec<ExpectationResult> {
     let mut points = points.to_vec();
     for point in &mut points {
         scale(point, profile, window);
     }
     let expectations = profile.expectations();
     let meant = expectations.iter().filter(|expectation| expectation.is_at(&points[index].axes));
-    let verdicts = judge(profile, &points, index).into_iter().zip(meant);
-    verdicts
-        .map(|(verdict, expectation)| in_window(verdict, expectation, kind(expectation, profile), window))
+    let results = judge(profile, &points, index).into_iter().zip(meant);
+    results
+        .map(|(result, expectation)| in_window(result, expectation, kind(expectation, profile), window))
         .collect()
 }
 
-/// A verdict that does not fail what the length of the repeats alone may have missed.
-fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window: Window) -> Verdict {
+/// A result that does not fail what the length of the repeats alone may have missed.
+fn in_window(
+    mut result: ExpectationResult,
+    expectation: &Expectation,
+    kind: Kind,
+    window: Window,
+) -> ExpectationResult {
     let [measured, asked] = window.times();
     if kind == Kind::Scaled {
-        verdict.condition = format!("{} (in {asked}, scaled from {measured})", verdict.condition);
+        result.condition = format!("{} (in {asked}, scaled from {measured})", result.condition);
     }
-    let is_by_length = match (kind, verdict.measured) {
-        _ if verdict.outcome != Outcome::Fail => false,
+    let is_by_length = match (kind, result.measured) {
+        _ if result.verdict != Verdict::Fail => false,
         (_, Some(figure)) if is_unexcused(expectation, figure, window) => false,
         (Kind::AsItIs, _) | (_, None) => false,
         (Kind::Scaled, Some(figure)) => is_close(expectation, figure, window),
@@ -181,13 +204,13 @@ fn in_window(mut verdict: Verdict, expectation: &Expectation, kind: Kind, window
         }
     };
     if is_by_length {
-        let name = &verdict.name;
-        verdict.outcome = Outcome::Inconclusive;
-        verdict.reason = Some(format!(
+        let name = &result.name;
+        result.verdict = Verdict::Inconclusive;
+        result.reason = Some(format!(
             "`{name}` is not judged: a window of {measured} does not show what happens in the profile's {asked}."
         ));
     }
-    verdict
+    result
 }
 
 /// Whether neither load nor the length of the repeats excuses that this number is not as expected: only of what grows
@@ -255,11 +278,11 @@ mod tests {
     /// A tenth of the profile's window.
     const SHORT: Window = Window { asked: 10.0, measured: 1.0 };
 
-    fn judged(name: &str, condition: &str, figure: f64, window: Window) -> Verdict {
+    fn judged(name: &str, condition: &str, figure: f64, window: Window) -> ExpectationResult {
         judged_at("9", name, condition, figure, window)
     }
 
-    fn judged_at(rate: &str, name: &str, condition: &str, figure: f64, window: Window) -> Verdict {
+    fn judged_at(rate: &str, name: &str, condition: &str, figure: f64, window: Window) -> ExpectationResult {
         let text = format!(
             "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ rate = \"{rate}\", payload = 9 }}\n[expect]\n\
              \"{name}\" = \"{condition}\""
@@ -274,44 +297,44 @@ mod tests {
     fn scaled_counts_fail_only_beyond_their_scatter() {
         let requests = |figure| judged("g.requests", "> 7500", figure, SHORT);
         let passed = requests(800.0);
-        assert_eq!((passed.outcome, passed.measured), (Outcome::Pass, Some(8000.0)));
+        assert_eq!((passed.verdict, passed.measured), (Verdict::Pass, Some(8000.0)));
         assert_eq!(passed.condition, "> 7500 (in 10 s, scaled from 1 s)");
-        assert_eq!(requests(700.0).outcome, Outcome::Inconclusive, "by less than three deviations of 26");
-        assert_eq!(requests(600.0).outcome, Outcome::Fail);
-        assert_eq!(judged("g.requests", "= 7999", 800.0, SHORT).outcome, Outcome::Inconclusive);
+        assert_eq!(requests(700.0).verdict, Verdict::Inconclusive, "by less than three deviations of 26");
+        assert_eq!(requests(600.0).verdict, Verdict::Fail);
+        assert_eq!(judged("g.requests", "= 7999", 800.0, SHORT).verdict, Verdict::Inconclusive);
         let long = Window { asked: 1.0, measured: 10.0 };
-        assert_eq!(judged("g.requests", "< 100", 900.0, long).outcome, Outcome::Pass);
-        assert_eq!(judged("g.requests", "< 100", 9000.0, long).outcome, Outcome::Fail);
+        assert_eq!(judged("g.requests", "< 100", 900.0, long).verdict, Verdict::Pass);
+        assert_eq!(judged("g.requests", "< 100", 9000.0, long).verdict, Verdict::Fail);
     }
 
     #[test]
     fn a_shorter_window_fails_no_expectation_that_needs_the_whole_one() {
         let evicted = |condition, figure, window| judged("g.evicted", condition, figure, window);
         let missed = evicted("= 40", 0.0, SHORT);
-        assert_eq!(missed.outcome, Outcome::Inconclusive);
+        assert_eq!(missed.verdict, Verdict::Inconclusive);
         let said =
             "`g.evicted` is not judged: a window of 1 s does not show what happens in the profile's 10 s.";
         assert_eq!(missed.reason.as_deref(), Some(said));
-        assert_eq!(evicted("= 40", 40.0, SHORT).outcome, Outcome::Pass);
-        assert_eq!(evicted("= 40", 41.0, SHORT).outcome, Outcome::Fail, "they will not become fewer");
-        assert_eq!(evicted("= 0", 1.0, SHORT).outcome, Outcome::Fail);
+        assert_eq!(evicted("= 40", 40.0, SHORT).verdict, Verdict::Pass);
+        assert_eq!(evicted("= 40", 41.0, SHORT).verdict, Verdict::Fail, "they will not become fewer");
+        assert_eq!(evicted("= 0", 1.0, SHORT).verdict, Verdict::Fail);
         let long = Window { asked: 1.0, measured: 10.0 };
-        assert_eq!(evicted("= 40", 0.0, long).outcome, Outcome::Fail, "it had more time than that");
-        assert_eq!(evicted("= 40", 41.0, long).outcome, Outcome::Inconclusive, "more came in more time");
+        assert_eq!(evicted("= 40", 0.0, long).verdict, Verdict::Fail, "it had more time than that");
+        assert_eq!(evicted("= 40", 41.0, long).verdict, Verdict::Inconclusive, "more came in more time");
         let late = judged("g.longest_wait", "> 500ms", 1e6, SHORT);
-        assert_eq!(late.outcome, Outcome::Inconclusive, "a queue grows with time");
+        assert_eq!(late.verdict, Verdict::Inconclusive, "a queue grows with time");
     }
 
     #[test]
     fn a_shorter_window_does_not_excuse_an_early_eviction() {
-        let early = |window| judged("eviction_lateness_min", ">= 0ms", -5e6, window).outcome;
+        let early = |window| judged("eviction_lateness_min", ">= 0ms", -5e6, window).verdict;
         let long = Window { asked: 1.0, measured: 10.0 };
-        assert_eq!([early(SHORT), early(long)], [Outcome::Fail; 2]);
-        assert_eq!(judged("eviction_lateness_min", ">= 0ms", 5e6, SHORT).outcome, Outcome::Pass);
-        assert_eq!(judged("g.stalled_for_min", ">= 2s", 1.9e9, SHORT).outcome, Outcome::Fail);
-        assert_eq!(judged("g.stalled_for_max", ">= 2s", 1.9e9, SHORT).outcome, Outcome::Inconclusive);
-        assert_eq!(judged("evicted_protocol", "= 4", 8.0, long).outcome, Outcome::Inconclusive, "more time");
-        assert_eq!(judged("evicted_protocol", "= 4", 8.0, SHORT).outcome, Outcome::Fail);
+        assert_eq!([early(SHORT), early(long)], [Verdict::Fail; 2]);
+        assert_eq!(judged("eviction_lateness_min", ">= 0ms", 5e6, SHORT).verdict, Verdict::Pass);
+        assert_eq!(judged("g.stalled_for_min", ">= 2s", 1.9e9, SHORT).verdict, Verdict::Fail);
+        assert_eq!(judged("g.stalled_for_max", ">= 2s", 1.9e9, SHORT).verdict, Verdict::Inconclusive);
+        assert_eq!(judged("evicted_protocol", "= 4", 8.0, long).verdict, Verdict::Inconclusive, "more time");
+        assert_eq!(judged("evicted_protocol", "= 4", 8.0, SHORT).verdict, Verdict::Fail);
     }
 
     #[test]
@@ -322,10 +345,10 @@ mod tests {
             ("g.latency_p99", "> 500ms", 1e6),
             ("server_cpu_rate", "> 0.6", 0.1),
         ] {
-            let outcome = judged_at(RAMP, name, condition, figure, SHORT).outcome;
-            assert_eq!(outcome, Outcome::Inconclusive, "{name}");
+            let outcome = judged_at(RAMP, name, condition, figure, SHORT).verdict;
+            assert_eq!(outcome, Verdict::Inconclusive, "{name}");
         }
-        assert_eq!(judged_at(RAMP, "g.evicted", "= 0", 1.0, SHORT).outcome, Outcome::Fail);
+        assert_eq!(judged_at(RAMP, "g.evicted", "= 0", 1.0, SHORT).verdict, Verdict::Fail);
     }
 
     #[test]
@@ -335,7 +358,7 @@ mod tests {
             ("g.requests_rate", "> 700/s", 600.0),
             ("corrupt_bytes", "= 0", 1.0),
         ] {
-            assert_eq!(judged(name, condition, figure, SHORT).outcome, Outcome::Fail, "{name}");
+            assert_eq!(judged(name, condition, figure, SHORT).verdict, Verdict::Fail, "{name}");
         }
     }
 }

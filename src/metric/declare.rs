@@ -1,8 +1,8 @@
 //! How an entry of the table becomes a [`Metric`](super::Metric) and its [`Spec`](super::Spec).
 
 macro_rules! metrics {
-    ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $scope:ident $unit:ident $better:ident
-        [$($fold:ident)*] $panel:ident $noise:literal $($definite:ident)?; )+) => {
+    ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
+        [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -17,13 +17,21 @@ macro_rules! metrics {
                 match self { $( Self::$variant => {
                     const SPEC: Spec = Spec {
                         name: $name,
+                        label: given(&[$($label)?]),
                         unit: Unit::$unit,
                         better: Better::$better,
                         scope: Scope::$scope,
                         folds: &[$(Fold::$fold),*],
                         panel: Panel::$panel,
                         noise: $noise,
-                        definite: Definite::declared(&[$(Definite::$definite)?]),
+                        definite: match given(&[$(Definite::$definite)?]) {
+                            Some(side) => side,
+                            None => Definite::Never,
+                        },
+                        kind: match given(&[$(Kind::$kind $(($beyond))?)?]) {
+                            Some(kind) => kind,
+                            None => Kind::Other,
+                        },
                         help: concat!($($help),+).trim_ascii(),
                     };
                     &SPEC

@@ -1,22 +1,23 @@
 //! The table of all metrics. A new metric needs a line here and one `row.set` in the probe that reads it.
 
-use super::{Better, Definite, Fold, Panel, Scope, Spec, Unit, declare::metrics};
+use super::spec::{Better, Definite, Fold, Kind, Panel, Scope, Spec, given};
+use super::{declare::metrics, unit::Unit};
 
 metrics! {
-    // variant: "name" scope unit better [folds] panel noise definite;
-    // `definite`: `Above` or `Below` where no load and no noise excuses a number on that side of what is expected; left out
-    // where they may.
+    // variant: "name" ("label for people") scope unit better [folds] panel noise definite side is kind;
+    // The label is the name with spaces unless given. `definite Above` or `Below`: no load and no noise excuses a number on
+    // that side of what is expected. `is`: what sort of number it is, where that decides how it is trusted and excused.
 
     // The server's process and all below it, from /proc.
     /// Processes of the server
     ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
     /// Resident memory of the server's processes; shared pages count in each process
-    ServerRss: "server_rss" Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
+    ServerRss: "server_rss" ("server's memory (RSS)") Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05;
     /// Peak of the resident memory since the last sample, from the kernel's high-water mark (VmHWM); with several
     /// processes, the sum of their peaks. The peak and the growth of server_rss come from this
     ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
     /// Proportional memory of the server's processes (smaps_rollup, once a second)
-    ServerPss: "server_pss" Run Bytes Lower [Peak Last End] None 0.05;
+    ServerPss: "server_pss" ("server's memory (PSS)") Run Bytes Lower [Peak Last End] None 0.05;
     /// CPU time the server spent in user space
     ServerCpuUser: "server_cpu_user" Run Nanoseconds Lower [Rate Total] None 0.05;
     /// CPU time the server spent in the kernel
@@ -51,13 +52,13 @@ metrics! {
 
     // The kernel's side of the server's sockets, from sock_diag.
     /// Kernel memory of the server's sockets
-    KernelMemory: "kernel_memory" Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
+    KernelMemory: "kernel_memory" ("kernel memory of the sockets") Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1;
     /// Bytes in the kernel's send queues of the server's sockets: not yet sent, or not yet acknowledged
     KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak Last End] BytesWait 0.1;
     /// The largest kernel send buffer that a socket of the server was granted
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
-    ClientReceiveQueue: "client_receive_queue" Run Bytes Neither [Peak Last End] BytesWait 0.1;
+    ClientReceiveQueue: "client_receive_queue" ("clients' kernel receive queue") Run Bytes Neither [Peak Last End] BytesWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
     /// Connections and SYNs that the server's listening sockets dropped, usually because their accept queue was full
@@ -65,11 +66,11 @@ metrics! {
     /// The server's sockets in any state, including FIN-WAIT
     ServerSockets: "server_sockets" Run Count Lower [Peak Last End] None 0.02;
     /// The server's connections on which both ends may send (ESTABLISHED)
-    SocketsEstablished: "sockets_established" Run Count Neither [Peak Last End] Connections 0.02;
+    SocketsEstablished: "sockets_established" ("sockets ESTABLISHED") Run Count Neither [Peak Last End] Connections 0.02;
     /// Connections whose client has sent a FIN and which the server has not closed yet (CLOSE-WAIT)
-    SocketsCloseWait: "sockets_close_wait" Run Count Lower [Peak Last End] Connections 0.02;
+    SocketsCloseWait: "sockets_close_wait" ("sockets in CLOSE-WAIT") Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections that the server has closed and the kernel still keeps (FIN-WAIT, CLOSING, LAST-ACK)
-    SocketsClosing: "sockets_closing" Run Count Lower [Peak Last End] Connections 0.02;
+    SocketsClosing: "sockets_closing" ("sockets being closed") Run Count Lower [Peak Last End] Connections 0.02;
 
     /// Connections of other programs that sent data to the server's port while measuring
     OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
@@ -81,23 +82,23 @@ metrics! {
 
     // The reference server's own counters.
     /// Connections the reference server holds
-    Connections: "connections" Run Count Neither [Peak Last End] Connections 0.02;
+    Connections: "connections" ("connections in the server") Run Count Neither [Peak Last End] Connections 0.02;
     /// Bytes that wait in the reference server's send buffers
-    SendBuffered: "send_buffered" Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
+    SendBuffered: "send_buffered" ("server's send buffers") Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers
-    ReceiveBuffered: "receive_buffered" Run Bytes Lower [Peak Last End] None 0.1;
+    ReceiveBuffered: "receive_buffered" ("server's receive buffers") Run Bytes Lower [Peak Last End] None 0.1;
     /// Memory held by the reference server's connection buffers
     BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered
     ServerMessages: "server_messages" Run Count Higher [Rate Total] None 0.1;
     /// Returns from epoll_wait
-    ServerWaits: "server_waits" Run Count Lower [Rate Total] None 0.1;
+    ServerWaits: "server_waits" ("epoll_wait returns") Run Count Lower [Rate Total] None 0.1;
     /// Receive system calls of the reference server
-    ServerReads: "server_reads" Run Count Lower [Rate Total] None 0.1;
+    ServerReads: "server_reads" ("receive calls") Run Count Lower [Rate Total] None 0.1;
     /// Send system calls of the reference server
-    ServerWrites: "server_writes" Run Count Lower [Rate Total] None 0.1;
+    ServerWrites: "server_writes" ("send calls") Run Count Lower [Rate Total] None 0.1;
     /// epoll_ctl system calls of the reference server
-    ServerControls: "server_controls" Run Count Lower [Rate Total] None 0.1;
+    ServerControls: "server_controls" ("epoll_ctl calls") Run Count Lower [Rate Total] None 0.1;
     /// Times EPOLLOUT was armed
     WriteArmed: "write_armed" Run Count Neither [Whole] None 0.2;
     /// Times a connection was reported writable (EPOLLOUT)
@@ -106,8 +107,7 @@ metrics! {
     WriteWakeups: "write_wakeups" Run Count Neither [Rate Total] None 0.2;
     /// Bytes that the kernel accepted from the reference server at those times (write_wakeups)
     WakeupBytes: "wakeup_bytes" Run Bytes Neither [Rate Total] None 0.2;
-    /// Bytes that the kernel accepted each time it reported a connection writable while something waited to be sent to
-    /// it
+    /// Bytes that the kernel accepted each time it reported a connection writable while something waited to be sent to it
     BytesPerWakeup: "bytes_per_wakeup" Run Bytes Neither [Final] None 0.1;
     /// bytes_per_wakeup as a share of the largest kernel send buffer that was granted
     WakeupShare: "wakeup_share" Run Count Neither [Final] None 0.1;
@@ -138,7 +138,7 @@ metrics! {
     /// Memory allocations of the reference server's buffers
     BufferAllocations: "buffer_allocations" Run Count Lower [Rate Total] None 0.1;
     /// Messages whose checksum or length was wrong when the reference server read them
-    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0 Above;
+    ServerRejected: "server_rejected" Run Count Lower [Whole] None 0.0 definite Above;
 
     // Evictions, as the reference server saw them.
     /// Connections the reference server evicted, for any reason
@@ -148,9 +148,9 @@ metrics! {
     /// Evicted because more waited to be sent than the send limit allows
     EvictedSendLimit: "evicted_send_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because a message did not fit the receive limit
-    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0 Above;
+    EvictedReceiveLimit: "evicted_receive_limit" Run Count Neither [Whole] None 0.0 definite Above;
     /// Evicted because of bytes that are not a valid message
-    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 Above;
+    EvictedProtocol: "evicted_protocol" Run Count Neither [Whole] None 0.0 definite Above;
     /// Evicted because more than the soft limit waited for longer than it allows
     EvictedSoftLimit: "evicted_soft_limit" Run Count Neither [Whole] None 0.0;
     /// Evicted because the client acknowledged less than the minimum rate
@@ -165,16 +165,16 @@ metrics! {
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
     /// Smallest time between the end of a timeout and the eviction; the timeout is the profile's and counts from the
     /// last progress seen from outside; negative is too early
-    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 Below;
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 definite Below is Lateness;
     /// Median time between the end of a timeout and the eviction
-    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5;
+    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5 is Lateness;
     /// 99th percentile of the time between the end of a timeout and the eviction
-    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5;
+    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5 is Lateness;
     /// Median time from the server's eviction until the client's side saw it
-    EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5;
+    EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5 is EvictionSeen;
 
     /// Evictions whose reported time differs from the observation from outside by more than a tick
-    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 Above;
+    EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 definite Above;
     /// Largest difference between the reported time of an eviction and the observation from outside
     EvictionDisagreement: "eviction_disagreement_max" Run Nanoseconds Lower [Final] None 0.5;
     /// Evictions that the reference server no longer lists, because there were too many or because it did not answer
@@ -190,7 +190,7 @@ metrics! {
     /// Received bytes that were compared with the expected bytes
     VerifiedBytes: "verified_bytes" Run Bytes Neither [Final] None 0.1;
     /// Received bytes that differ from the expected bytes
-    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 Above;
+    CorruptBytes: "corrupt_bytes" Run Bytes Lower [Final] None 0.0 definite Above;
 
     // The load generator and the host.
     /// CPU time of the whole badpeer process: the load generator and the probes
@@ -228,7 +228,7 @@ metrics! {
     /// Requests of an open loop that became due, started or not
     Due: "due" Group Count Neither [Total] Throughput 0.01;
     /// Answers received and verified
-    Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1;
+    Answered: "requests" Group Count Higher [Rate Total] Throughput 0.1 is Answers;
     /// Requests that became due per second
     Offered: "offered_rate" Group PerSecond Neither [Final] None 0.01;
     /// Requests that became due and were never started: no connection was free
@@ -246,7 +246,7 @@ metrics! {
     /// Share of the requests due in the window that were never started: no connection was free
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window whose answer was an error
-    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 Above;
+    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 definite Above;
     /// Requests that crossed a close of the server and were sent again, as a share of those that became due in the
     /// measured window
     RetriedShare: "retried_share" Group Share Lower [Final] None 0.02;
@@ -260,40 +260,40 @@ metrics! {
     /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
     FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2;
     /// Longest wait for an answer in the window, including requests that still wait
-    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0;
+    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0 is Wait;
     /// Longest time in the window in which the whole group waited and got no answer
-    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0;
+    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0 is Wait;
     /// Requests that were sent again on another connection because the server closed an idle connection while they were
     /// sent
     Retried: "retried" Group Count Neither [Whole] None 0.0;
     /// Median response time of each interval, from when a request was due
-    IntervalP50: "response_p50" Group Nanoseconds Lower [] Latency 0.2;
+    IntervalP50: "response_p50" ("p50") Group Nanoseconds Lower [] Latency 0.2;
     /// 99th percentile of the response time of each interval, from when a request was due
-    IntervalP99: "response_p99" Group Nanoseconds Lower [] Latency 0.2;
+    IntervalP99: "response_p99" ("p99") Group Nanoseconds Lower [] Latency 0.2;
     /// Median service time of each interval of an open loop, from when a request was sent
-    IntervalServiceP50: "interval_service_p50" Group Nanoseconds Lower [] Service 0.2;
+    IntervalServiceP50: "interval_service_p50" ("p50") Group Nanoseconds Lower [] Service 0.2;
     /// 99th percentile of the service time of each interval of an open loop, from when a request was sent
-    IntervalServiceP99: "interval_service_p99" Group Nanoseconds Lower [] Service 0.2;
+    IntervalServiceP99: "interval_service_p99" ("p99") Group Nanoseconds Lower [] Service 0.2;
     /// Median response time, from when a request was due; requests without a valid answer count as the slowest
-    LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1;
+    LatencyP50: "latency_p50" Group Nanoseconds Lower [Final] None 0.1 is Latency(0.5);
     /// 90th percentile of the response time
-    LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1;
+    LatencyP90: "latency_p90" Group Nanoseconds Lower [Final] None 0.1 is Latency(0.1);
     /// 99th percentile of the response time
-    LatencyP99: "latency_p99" Group Nanoseconds Lower [Final] None 0.2;
+    LatencyP99: "latency_p99" Group Nanoseconds Lower [Final] None 0.2 is Latency(0.01);
     /// 99.9th percentile of the response time
-    LatencyP999: "latency_p999" Group Nanoseconds Lower [Final] None 0.4;
+    LatencyP999: "latency_p999" Group Nanoseconds Lower [Final] None 0.4 is Latency(0.001);
     /// Longest response time
-    LatencyMax: "latency_max" Group Nanoseconds Lower [Final] None 1.0;
+    LatencyMax: "latency_max" Group Nanoseconds Lower [Final] None 1.0 is Latency(0.0);
     /// Median service time, from when a request was sent
-    ServiceP50: "service_p50" Group Nanoseconds Lower [Final] None 0.1;
+    ServiceP50: "service_p50" Group Nanoseconds Lower [Final] None 0.1 is Latency(0.5);
     /// 99th percentile of the service time
-    ServiceP99: "service_p99" Group Nanoseconds Lower [Final] None 0.2;
+    ServiceP99: "service_p99" Group Nanoseconds Lower [Final] None 0.2 is Latency(0.01);
     /// Complete downloads over several connections: every part arrived without an error
     Downloads: "downloads" Group Count Higher [Rate Total] None 0.1;
     /// Median time of a download over several connections, until its last part arrived
-    DownloadP50: "download_p50" Group Nanoseconds Lower [Final] None 0.1;
+    DownloadP50: "download_p50" Group Nanoseconds Lower [Final] None 0.1 is Download;
     /// Longest time of a download over several connections
-    DownloadMax: "download_max" Group Nanoseconds Lower [Final] None 0.5;
+    DownloadMax: "download_max" Group Nanoseconds Lower [Final] None 0.5 is Download;
     /// Bytes received
     Received: "received" Group Bytes Neither [Rate Total] None 0.1;
     /// Bytes sent
@@ -322,11 +322,11 @@ metrics! {
     ConnectionsUnseen: "connections_unseen" Group Count Neither [Final] None 0.0;
     /// Shortest time without progress until the server ended a connection (upper bound): from the last byte that the
     /// server could write (reference server: that the client acknowledged), known to within two samples, to the end
-    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 Below;
+    StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 definite Below is Held;
     /// Median time without progress until the server ended a connection
-    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1;
+    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1 is Held;
     /// Longest time without progress until the server ended a connection (lower bound)
-    StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1;
+    StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1 is Held;
     /// Largest distance between the bounds of a time without progress
     StalledForUncertainty: "stalled_for_uncertainty" Group Nanoseconds Neither [Final] None 0.5;
     /// Share of the time with data to send to the group in which the clients' receive windows held it up (TCP_INFO:
@@ -360,15 +360,15 @@ metrics! {
     /// Received bytes that were compared with the expected bytes
     GroupVerified: "verified" Group Bytes Neither [Final] None 0.1;
     /// Received bytes that differ from the expected bytes
-    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0 Above;
+    GroupCorrupt: "corrupt" Group Bytes Lower [Final] None 0.0 definite Above;
     /// Messages that came back in pieces, with other bytes between them, or not whole
-    Torn: "torn" Group Count Lower [Final] None 0.0 Above;
+    Torn: "torn" Group Count Lower [Final] None 0.0 definite Above;
     /// Messages that came back whole but after a later one
-    Reordered: "reordered" Group Count Lower [Final] None 0.0 Above;
+    Reordered: "reordered" Group Count Lower [Final] None 0.0 definite Above;
     /// Answers that report a failed request: an unexpected HTTP status, a RESP error or null
-    Errors: "errors" Group Count Lower [Final] None 0.0 Above;
+    Errors: "errors" Group Count Lower [Final] None 0.0 definite Above;
     /// Messages that came back torn or out of order
-    Disordered: "disordered" Group Count Lower [Final] None 0.0 Above;
+    Disordered: "disordered" Group Count Lower [Final] None 0.0 definite Above;
 
     // A core experiment. Each experiment defines its step: 4 KiB in and out, a message, an event.
     /// CPU time of a step

@@ -8,25 +8,21 @@ use crate::record::Machine;
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
 
-impl Machine {
-    /// Describe this machine. What cannot be found out is `unknown` or 0.
-    #[must_use]
-    pub fn describe() -> Self {
-        let (kernel, arch) = uname().map_or_else(
-            |_| (unknown(), unknown()),
-            |name| {
-                (name.release().to_string_lossy().into_owned(), name.machine().to_string_lossy().into_owned())
-            },
-        );
-        let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
-        let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        Self {
-            kernel,
-            arch,
-            cpu: cpu_model(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
-            cores: online.and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
-            memory_bytes: number_after(&memory, "MemTotal:").unwrap_or(0) * 1024,
-        }
+/// Describes this machine. What cannot be found out is `unknown` or 0.
+#[must_use]
+pub fn describe_machine() -> Machine {
+    let (kernel, arch) = uname().map_or_else(
+        |_| (unknown(), unknown()),
+        |name| (name.release().to_string_lossy().into_owned(), name.machine().to_string_lossy().into_owned()),
+    );
+    let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    Machine {
+        kernel,
+        arch,
+        cpu: cpu_model(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
+        cores: online.and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
+        memory_bytes: number_after(&memory, "MemTotal:").unwrap_or(0) * 1024,
     }
 }
 
@@ -235,7 +231,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_described_and_read() {
-        let machine = Machine::describe();
+        let machine = describe_machine();
         assert!(machine.cores >= 1 && machine.memory_bytes > 1 << 20, "{machine:?}");
         assert!(machine.kernel.starts_with(|first: char| first.is_ascii_digit()), "{machine:?}");
         let mut probe = HostProbe::new().unwrap();

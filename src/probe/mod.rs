@@ -3,6 +3,7 @@
 mod between;
 mod connection_tracker;
 mod descendants;
+mod gone;
 mod host;
 mod inet_diag;
 mod instructions;
@@ -23,7 +24,7 @@ mod tree;
 pub use between::Between;
 pub use connection_tracker::ConnectionTracker;
 pub use descendants::descendants;
-pub use host::{HostProbe, HostReading};
+pub use host::{HostProbe, HostReading, describe_machine};
 pub use inet_diag::{SocketEntry, TcpState, TimeWait};
 pub use instructions::TaskCounters;
 pub use other_clients::{OtherClients, RequestCounts};

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, io};
 
-use super::process::{ProcessProbe, ProcessReading};
+use super::{
+    gone::is_gone,
+    process::{ProcessProbe, ProcessReading},
+};
 
 /// What each process had at the last look.
 #[derive(Debug, Default)]
@@ -31,7 +34,7 @@ impl PeakRss {
         let high = if reset.is_ok() { reading.rss_bytes } else { reading.peak_rss_bytes };
         self.last.insert(pid, Mark { rss: reading.rss_bytes, high });
         // One that has ended has no peak any more.
-        reset.or_else(|error| if super::tree::is_gone(&error) { Ok(()) } else { Err(error) })
+        reset.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
     }
 
     /// The most that was resident since the last look at this process, in bytes; since it was started if there was none.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    gone::is_gone,
     peak::PeakRss,
     process::{ProcessProbe, ProcessReading},
 };
@@ -144,10 +145,6 @@ impl TreeProbe {
             }
         }
     }
-}
-
-pub(super) fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The processes that the threads of `parent` have started and that live: `proc_tid_children(5)`.

@@ -1,7 +1,7 @@
 //! The limits that a profile sets for a comparison of two servers: `"good.latency_p99" = "floor 10%, budget 20%"`, or
 //! `"off"`.
 
-use super::expect::{Names, percent};
+use super::{names::Names, value::percent};
 use crate::metric::{Better, Stat};
 
 /// How far a number may move between two servers.

@@ -3,16 +3,13 @@
 use indexmap::IndexMap;
 
 use super::{Expectation, Group, Profile};
-use crate::metric::{Metric, group_of};
+use crate::metric::{Key, Kind, Metric, Stat};
 
 /// What is behind a condition that the profile does not write.
 const IMPLIED: &str = " (implied)";
 
 /// The numbers of a group that say whether what it received was right.
 const CONTENT: [Metric; 4] = [Metric::GroupCorrupt, Metric::Torn, Metric::Reordered, Metric::Disordered];
-
-/// Numbers that a server could make up, if it were believed.
-const LATENESS: [Metric; 3] = [Metric::LatenessMin, Metric::LatenessP50, Metric::LatenessP99];
 
 impl Profile {
     /// What is expected at the point with these keys beside what is written: where something is expected of how late evictions
@@ -28,14 +25,15 @@ impl Profile {
         let written = self.expectations();
         let here: Vec<&Expectation> = written.iter().filter(|expectation| expectation.is_at(axes)).collect();
         let names = |group: &Group, metrics: &[Metric]| {
-            let of = |e: &&Expectation| group_of(&e.number) == Some(group.name.as_str());
+            let of = |e: &&Expectation| e.group() == Some(group.name.as_str());
             here.iter().any(|e| metrics.contains(&e.stat.metric) && of(e))
         };
-        let is_timed = here.iter().any(|expectation| LATENESS.contains(&expectation.stat.metric));
+        let is_timed = here.iter().any(|expectation| expectation.stat.metric.spec().kind == Kind::Lateness);
         let is_disputed = here.iter().any(|expectation| expectation.stat.metric == Metric::EvictionsDisputed);
         let may_be_wrong =
             |group: &Group| names(group, &CONTENT) || group.rx.race().is_some() || group.tx.race().is_some();
-        let number = |group: &Group, metric: Metric| format!("{}.{}", group.name, metric.spec().name);
+        let number =
+            |group: &Group, metric: Metric| Key::new(Some(&group.name), Stat::once(metric)).to_string();
         let (excused, others): (Vec<&Group>, Vec<&Group>) =
             self.clients.iter().partition(|group| may_be_wrong(group));
         let mut numbers: Vec<String> = Vec::new();

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::expect::meant;
+use super::suggestion::meant;
 
 /// Parts of a key, with dots between them: there are none with more than four.
 const MOST_PARTS: usize = 16;

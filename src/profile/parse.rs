@@ -5,11 +5,12 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    Profile,
-    check::Fault,
-    expect::meant,
+    fault::Fault,
+    keys::Profile,
     overrides::{literal, set},
     secrets,
+    suggestion::meant,
+    value::{Axes, plain},
 };
 
 /// Points that a sweep may have.
@@ -159,14 +160,6 @@ fn shown(axes: Axes, sweep: &IndexMap<String, Vec<Value>>) -> Axes {
         (key, value)
     };
     axes.into_iter().map(shown).collect()
-}
-
-/// Keys and their values, as text.
-pub type Axes = Vec<(String, String)>;
-
-/// A value as text: what `--set` would be given.
-pub(super) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Adds what may have been meant to serde's list of what could be.

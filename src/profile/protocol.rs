@@ -1,6 +1,10 @@
 //! The protocol of a group: its keys, whether they are possible, and the script that is made of them.
 
-use super::{Group, Service, check::Fault, check::fault};
+use super::{
+    fault::{Fault, fault},
+    keys::Group,
+    server::Service,
+};
 use crate::codec::{Check, Protocol, Script, frame, http, part_of, resp};
 
 impl Group {

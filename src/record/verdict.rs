@@ -1,88 +1,57 @@
-//! The verdict of an expectation.
+//! The verdict of an expectation, of a metric, of a run, or of a comparison.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, stat_of};
-
-/// An expectation, the measured value, and the verdict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Verdict {
-    /// The name in `[expect]`.
-    pub name: String,
-    /// The condition, as written; `(implied)` behind it where the profile does not write it.
-    pub condition: String,
-    /// The worst value over the repeats.
-    pub measured: Option<f64>,
-    /// Why the measured value is a lower bound, if it is one: requests that were `unanswered`, `lost` or `skipped`, or whose
-    /// answers were `errors`, lie there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub censored: Option<String>,
-    /// The verdict.
-    pub outcome: Outcome,
-    /// The reason, in a sentence, if the values do not show it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+/// The verdict of the gate on a metric, and on a comparison as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "Call")]
+pub enum Verdict {
+    /// It got worse by more than the floor, and fresh pairs confirmed it.
+    Regression,
+    /// An expectation of the profile is not met, the head sent wrong data, or a run has errors; only for a comparison
+    /// as a whole.
+    Fail,
+    /// It did not get worse by as much as the budget.
+    Pass,
+    /// Neither could be shown.
+    Inconclusive,
+    /// Too few valid pairs.
+    Invalid,
 }
 
 impl Verdict {
-    /// A verdict on a number that is known.
+    /// Whether a build must fail because of it.
     #[must_use]
-    pub fn new(
-        name: impl Into<String>,
-        condition: impl Into<String>,
-        measured: Option<f64>,
-        outcome: Outcome,
-    ) -> Self {
-        let (name, condition) = (name.into(), condition.into());
-        Self { name, condition, measured, censored: None, outcome, reason: None }
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Regression | Self::Fail)
     }
 
-    /// Whether the profile does not write it.
+    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
     #[must_use]
-    pub fn is_implied(&self) -> bool {
-        self.condition.ends_with("(implied)")
-    }
-
-    /// The measured value with its unit, for people.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        let shown = match (self.measured, stat_of(&self.name)) {
-            (Some(value), Some(stat)) => stat.unit().show(value),
-            (Some(value), None) => value.to_string(),
-            (None, _) => return "not measured".to_owned(),
-        };
-        lower_bound(shown, self.censored.as_deref())
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Regression => "REGRESSION",
+            Self::Fail => "FAIL",
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Invalid => "INVALID",
+        }
     }
 }
 
-/// A value in words; a lower bound has a `>` and its cause: `> 1.9 s (unanswered)`.
-#[must_use]
-pub fn lower_bound(shown: String, cause: Option<&str>) -> String {
-    match cause {
-        Some(cause) => format!("> {shown} ({cause})"),
-        None => shown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lower_bound_is_marked_with_its_cause() {
-        let mut verdict = Verdict::new("good.latency_p99", "< 20ms", Some(1.9e9), Outcome::Fail);
-        assert_eq!(verdict.shown(), "1.90 s");
-        verdict.censored = Some("unanswered".to_owned());
-        assert_eq!(verdict.shown(), "> 1.90 s (unanswered)");
-        verdict.measured = None;
-        assert_eq!(verdict.shown(), "not measured");
-    }
-
-    #[test]
-    fn verdicts_of_older_records_are_read() {
-        let text = "{\"name\":\"a\",\"condition\":\"= 0\",\"measured\":0.0,\"outcome\":\"PASS\"}";
-        let verdict: Verdict = serde_json::from_str(text).expect("a verdict");
-        assert_eq!(verdict, Verdict::new("a", "= 0", Some(0.0), Outcome::Pass));
-        assert_eq!(serde_json::to_string(&verdict).expect("JSON"), text);
-    }
+/// Verdict of an expectation.
+#[derive(schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "Outcome")]
+#[expect(dead_code, reason = "the schema of a verdict on an expectation, which is never a REGRESSION")]
+pub(crate) enum OfExpectation {
+    /// As expected, in every repeat.
+    Pass,
+    /// Not as expected, in at least one repeat.
+    Fail,
+    /// The run is not valid: the load generator or the host was the limit.
+    Invalid,
+    /// It could not be measured.
+    Inconclusive,
 }

@@ -1,41 +1,15 @@
-//! The report of a comparison with a baseline.
+//! The table and the sentences of a comparison with a baseline.
 
 use super::{
-    gate::verdict_text,
-    table::{Align, Table, plain},
-    terminal::{WIDTH, hanging},
+    table::{Align, Table},
     view::listed,
 };
 use crate::{
-    gate::{BaselineComparison, GateVerdict, MetricChange},
-    metric::{Stat, Unit},
-    record::{place, stat_of},
+    gate::{BaselineComparison, MetricChange},
+    metric::{Key, Unit},
+    record::{Verdict, place},
     stats::median,
 };
-
-/// Text of 80 columns.
-#[must_use]
-pub fn render(comparison: &BaselineComparison, color: bool) -> String {
-    let (head, differs) = (title(comparison), differs(comparison));
-    let table = table(comparison);
-    let mut out = vec![hanging("", &head, 2)];
-    out.extend(differs.iter().map(|note| hanging("  note: ", note, 4)));
-    if !table.is_empty() {
-        out.push(format!("\n{}\n", table.text(WIDTH)));
-    }
-    out.push(verdict_text(comparison.verdict, &meaning(comparison), color));
-    out.concat()
-}
-
-/// The same for the page of a CI job.
-pub(super) fn markdown(comparison: &BaselineComparison) -> String {
-    let mut out = vec![format!("\n## Against the baseline {}\n\n", plain(&comparison.baseline))];
-    let (meaning, title) = (plain(&meaning(comparison)), plain(&title(comparison)));
-    out.push(format!("**{}** {meaning}\n\n{title}\n", comparison.verdict.word()));
-    out.extend(differs(comparison).iter().map(|note| format!("\n- {}", plain(note))));
-    out.push(format!("\n\n{}\n", table(comparison).markdown()));
-    out.concat()
-}
 
 pub(super) fn title(comparison: &BaselineComparison) -> String {
     let commit = comparison.commit.as_ref().map(|commit| format!(", commit {commit}")).unwrap_or_default();
@@ -57,7 +31,7 @@ pub(super) fn table(comparison: &BaselineComparison) -> Table {
     for change in comparison
         .numbers
         .iter()
-        .filter(|change| change.verdict != Some(GateVerdict::Pass) || !change.stood_still())
+        .filter(|change| change.verdict != Some(Verdict::Pass) || !change.stood_still())
     {
         table.below(&place(&change.axes, " "));
         table.row(cells(change).to_vec());
@@ -66,14 +40,14 @@ pub(super) fn table(comparison: &BaselineComparison) -> Table {
 }
 
 fn cells(change: &MetricChange) -> [String; 5] {
-    let unit = stat_of(&change.gated.name).map_or(Unit::Count, Stat::unit);
+    let unit = Key::parse(&change.gated.name).map_or(Unit::Count, |key| key.stat.unit());
     let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
     [
         change.gated.name.clone(),
         shown(&change.then),
         shown(&change.now),
         format!("{} to {}", percent(change.low), percent(change.high)),
-        change.verdict.map_or("not gated", GateVerdict::word).to_owned(),
+        change.verdict.map_or("not gated", Verdict::word).to_owned(),
     ]
 }
 
@@ -101,23 +75,23 @@ pub fn meaning(comparison: &BaselineComparison) -> String {
         listed(with_verdict.map(|change| change.gated.name.as_str()))
     };
     match comparison.verdict {
-        GateVerdict::Regression => {
+        Verdict::Regression => {
             format!(
                 "Every repeat of this run is worse than every repeat of the baseline: {}.",
-                of(GateVerdict::Regression)
+                of(Verdict::Regression)
             )
         }
-        GateVerdict::Inconclusive => undecided(&of(GateVerdict::Inconclusive), &comparison.lost),
-        GateVerdict::Pass => {
+        Verdict::Inconclusive => undecided(&of(Verdict::Inconclusive), &comparison.lost),
+        Verdict::Pass => {
             "No repeat is worse than any repeat of the baseline by as much as the budget.".to_owned()
         }
-        GateVerdict::Fail => {
+        Verdict::Fail => {
             format!(
                 "This run has errors or unanswered requests, which fail against any baseline: {}.",
                 comparison.faults.join("; ")
             )
         }
-        GateVerdict::Invalid => "No gated metric was measured in both runs.".to_owned(),
+        Verdict::Invalid => "No gated metric was measured in both runs.".to_owned(),
     }
 }
 

@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     table::{Align, Table},
-    terminal::{WIDTH, hanging},
     view::{NOTHING, axes, mean, show, values},
 };
 use crate::{
     gate::censored_by,
-    metric::{Better, Unit, group_of},
-    record::{Point, Record, stat_of},
+    metric::{Better, Key, Unit},
+    record::{Point, Record},
 };
 
 /// What a change amounts to.
@@ -61,44 +60,21 @@ struct Side {
 }
 
 /// A point of both records.
-struct Compared {
-    axes: String,
+pub(super) struct Compared {
+    pub(super) axes: String,
     pairs: Vec<Pair>,
-    only_a: Vec<String>,
-    only_b: Vec<String>,
+    pub(super) only_a: Vec<String>,
+    pub(super) only_b: Vec<String>,
 }
 
-/// The comparison as text of 80 columns. Values are means over the repeats; `b` is judged against `a`.
-#[must_use]
-pub fn render(a: &Record, b: &Record) -> String {
-    let mut out = vec![hanging("A: ", &origin(a), 3), hanging("B: ", &origin(b), 3)];
-    out.extend(differing(a, b).iter().map(|difference| hanging("! ", difference, 2)));
-    let points = compared(a, b);
-    for point in &points {
-        if !point.axes.is_empty() {
-            out.push(format!("\n{}", hanging("── ", &point.axes, 3)));
-        }
-        out.push(tables(point));
-        for (name, only) in [("A", &point.only_a), ("B", &point.only_b)] {
-            if !only.is_empty() {
-                out.push(format!("\n{}", hanging(&format!("only in {name}: "), &only.join(", "), 2)));
-            }
-        }
-    }
-    for (name, only) in unmatched(a, b) {
-        out.push(format!("\n{}", hanging(&format!("this point of the sweep is only in {name}: "), &only, 2)));
-    }
-    out.push(format!("\n{}", tally(&points)));
-    out.concat()
-}
-
-/// The same, for other programs; `change` is relative to `a`, and null where `a` is zero or either is a lower bound, which
-/// `a_censored` and `b_censored` say, with the cause.
+/// The comparison for other programs. Values are means over the repeats, and `b` is judged against `a`; `change` is
+/// relative to `a`, and null where `a` is zero or either is a lower bound, which `a_censored` and `b_censored` say,
+/// with the cause.
 #[must_use]
 pub fn to_json(a: &Record, b: &Record) -> Value {
     let side = |record: &Record| {
         json!({ "name": record.name, "started": record.started, "commit": record.commit,
-                "outcome": record.outcome().word() })
+                "outcome": record.verdict().word() })
     };
     let metric = |pair: &Pair| {
         let name =
@@ -124,14 +100,15 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
     json!({ "a": side(a), "b": side(b), "differing": differing(a, b), "points": points.collect::<Vec<_>>() })
 }
 
-fn origin(record: &Record) -> String {
+/// What one of the records is of, in a line.
+pub(super) fn origin(record: &Record) -> String {
     let commit = record.commit.as_deref().map_or_else(String::new, |commit| format!(", commit {commit}"));
     let repeats: usize = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
-    format!("{}, {}{commit}, repeats: {repeats}, {}", record.name, record.started, record.outcome().word())
+    format!("{}, {}{commit}, repeats: {repeats}, {}", record.name, record.started, record.verdict().word())
 }
 
 /// What makes the comparison less than fair, in words.
-fn differing(a: &Record, b: &Record) -> Vec<String> {
+pub(super) fn differing(a: &Record, b: &Record) -> Vec<String> {
     let mut found = Vec::new();
     if a.name != b.name {
         found.push(format!("the profiles differ: {} and {}", a.name, b.name));
@@ -184,13 +161,14 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
 }
 
 /// The points that both have.
-fn compared(a: &Record, b: &Record) -> Vec<Compared> {
+pub(super) fn compared(a: &Record, b: &Record) -> Vec<Compared> {
     let both =
         a.points.iter().filter_map(|point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)));
     both.map(|(a, b)| compare(a, b)).collect()
 }
 
-fn unmatched<'a>(a: &'a Record, b: &'a Record) -> Vec<(&'static str, String)> {
+/// The points that only one of them has, with its letter.
+pub(super) fn unmatched<'a>(a: &'a Record, b: &'a Record) -> Vec<(&'static str, String)> {
     let only = |name, here: &'a Record, there: &'a Record| {
         let missing = here.points.iter().filter(|point| there.points.iter().all(|p| p.axes != point.axes));
         missing.map(move |point| {
@@ -223,9 +201,9 @@ fn compare(a: &Point, b: &Point) -> Compared {
 }
 
 fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
-    let stat = stat_of(name)?;
+    let Key { group, stat } = Key::parse(name)?;
     let spec = stat.metric.spec();
-    let group = group_of(name).map(str::to_owned);
+    let group = group.map(str::to_owned);
     let change = judge(spec.better, spec.noise, a, b);
     let (a, b) = (a.clone(), b.clone());
     Some(Pair { group, stat: stat.name(), unit: stat.unit(), better: spec.better, a, b, change })
@@ -248,7 +226,7 @@ fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> ChangeKind {
 }
 
 /// One table, so that its columns stand below each other: the whole run first, then each group under its name.
-fn tables(point: &Compared) -> String {
+pub(super) fn table(point: &Compared) -> Table {
     use Align::{Left, Right};
     let groups: IndexSet<Option<&str>> = point.pairs.iter().map(|pair| pair.group.as_deref()).collect();
     let head = [("", Left), ("A", Right), ("B", Right), ("change", Right), ("", Left)];
@@ -261,7 +239,7 @@ fn tables(point: &Compared) -> String {
             table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
         }
     }
-    format!("\n{}", table.text(WIDTH))
+    table
 }
 
 /// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
@@ -292,7 +270,8 @@ fn percent(pair: &Pair) -> String {
     }
 }
 
-fn tally(points: &[Compared]) -> String {
+/// How many metrics got better, got worse and did not change, in a sentence.
+pub(super) fn tally(points: &[Compared]) -> String {
     let pairs: Vec<&Pair> = points.iter().flat_map(|point| &point.pairs).collect();
     let count = |change| pairs.iter().filter(|pair| pair.change == change).count();
     let judged = pairs.iter().filter(|pair| pair.better != Better::Neither).count();
@@ -303,9 +282,10 @@ fn tally(points: &[Compared]) -> String {
         unknown => format!(" {unknown} metrics have only lower bounds on both sides."),
     };
     let text = format!(
-        "Of {judged} metrics with a direction, {worse} got worse, {better} got better and {same} did not change."
+        "Of {judged} metrics with a direction, {worse} got worse, {better} got better and {same} did not \
+            change."
     );
-    hanging("", &(text + &unknown), 2)
+    text + &unknown
 }
 
 #[cfg(test)]

@@ -4,21 +4,19 @@
 use indexmap::IndexMap;
 
 use super::{
-    ended::unnoticed,
     table::{
         Align::{Left, Right},
         Table,
     },
     view::{
         Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
-        groups as group_names, key, ledger, outcomes, requests as request_counts, results, show, sizes,
-        words,
+        groups as group_names, ledger, outcomes, requests as request_counts, results, show, sizes, unnoticed,
     },
 };
 use crate::{
     codec::Fault,
-    metric::{Fold, Metric, Scope, Stat, Unit},
-    record::{Ledger, Outcome, Point, Record, Requests, Verdict, number_of, stat_of},
+    metric::{Fold, Key, Metric, Scope, Stat, Unit},
+    record::{ExpectationResult, Ledger, Point, Record, Requests, Verdict},
     stats::quantile,
 };
 
@@ -26,20 +24,22 @@ use crate::{
 pub(super) fn expectations(point: &Point) -> Table {
     let head = [("expectation", Left), ("outcome", Left), ("condition", Left), ("measured", Right)];
     let mut table = Table::new("Expectations", &head);
-    for verdict in worst_first(point.verdicts.iter()) {
-        let outcome = verdict.outcome.word().to_owned();
-        table.row(vec![verdict.name.clone(), outcome, verdict.condition.clone(), verdict.shown()]);
+    for result in worst_first(point.verdicts.iter()) {
+        let word = result.verdict.word().to_owned();
+        table.row(vec![result.name.clone(), word, result.condition.clone(), result.shown()]);
     }
     table
 }
 
 /// Verdicts by importance: failures, then invalid and inconclusive ones, then passes; otherwise in their order.
-pub(super) fn worst_first<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Vec<&'a Verdict> {
-    let mut sorted: Vec<&Verdict> = verdicts.collect();
-    sorted.sort_by_key(|verdict| match verdict.outcome {
-        Outcome::Fail => 0,
-        Outcome::Invalid | Outcome::Inconclusive => 1,
-        Outcome::Pass => 2,
+pub(super) fn worst_first<'a>(
+    verdicts: impl Iterator<Item = &'a ExpectationResult>,
+) -> Vec<&'a ExpectationResult> {
+    let mut sorted: Vec<&ExpectationResult> = verdicts.collect();
+    sorted.sort_by_key(|result| match result.verdict {
+        Verdict::Regression | Verdict::Fail => 0,
+        Verdict::Invalid | Verdict::Inconclusive => 1,
+        Verdict::Pass => 2,
     });
     sorted
 }
@@ -275,7 +275,7 @@ fn run_metrics(wanted: impl Fn(&[Fold]) -> bool) -> impl Iterator<Item = &'stati
 /// A row for a metric, unless there is nothing to say.
 fn row<const N: usize>(table: &mut Table, metric: Metric, cells: [String; N]) {
     if cells.iter().any(|cell| cell != NOTHING) {
-        table.row(std::iter::once(words(metric)).chain(cells).collect());
+        table.row(std::iter::once(metric.spec().label()).chain(cells).collect());
     }
 }
 
@@ -314,7 +314,7 @@ pub(super) fn sweep(record: &Record) -> Table {
         table.column(name.as_str(), Right);
     }
     for (index, point) in record.points.iter().enumerate() {
-        let held = point.verdicts.iter().filter(|v| v.outcome == Outcome::Pass).count();
+        let held = point.verdicts.iter().filter(|v| v.verdict == Verdict::Pass).count();
         let places = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
         let cells = numbers.iter().map(|(name, unit)| figure(point, name, *unit));
         let start = std::iter::once((index + 1).to_string()).chain(places);
@@ -330,10 +330,16 @@ fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
     let rss = Stat { metric: Metric::ServerRss, fold: Fold::Peak };
     let step = Stat { metric: Metric::CoreCpuPerStep, fold: Fold::Final };
     let of_all = if record.profile.core.is_some() { step } else { rss };
-    let always =
-        groups.into_iter().map(|group| (key(Some(group), rate), rate)).chain([(key(None, of_all), of_all)]);
+    let always = groups
+        .into_iter()
+        .map(|group| (Key::new(Some(group), rate).to_string(), rate))
+        .chain([(Key::new(None, of_all).to_string(), of_all)]);
     // What is expected of some points only is shown for all.
-    let number = |name: &str| number_of(name).to_owned();
-    let expected = record.profile.expect.keys().filter_map(|name| Some((number(name), stat_of(name)?)));
+    let expected = record
+        .profile
+        .expect
+        .keys()
+        .filter_map(|name| Key::parse(name))
+        .map(|key| (key.to_string(), key.stat));
     always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
 }

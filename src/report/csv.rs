@@ -5,8 +5,8 @@ use indexmap::IndexSet;
 
 use super::{ReportError, medium};
 use crate::{
-    metric::{Metric, Unit},
-    record::{Record, Trial, stat_of},
+    metric::{Key, Metric, Unit},
+    record::{Record, Trial},
 };
 
 /// `series.csv`: a row for each sample.
@@ -41,7 +41,7 @@ pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
     let trials = record.trials();
     let columns: IndexSet<&str> = trials.flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
-    let names = columns.iter().map(|name| with_unit(name, stat_of(name).map(crate::metric::Stat::unit)));
+    let names = columns.iter().map(|name| with_unit(name, Key::parse(name).map(|key| key.stat.unit())));
     let mut writer = Writer::from_writer(Vec::new());
     let names = names.chain([CENSORED.to_owned()]);
     writer.write_record(head(&axes, &["repeat", "seed"]).into_iter().chain(names))?;
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(with_unit("server_rss", metric_unit("server_rss")), "server_rss_bytes");
         assert_eq!(with_unit("good.requests", metric_unit("good.requests")), "good.requests");
         assert_eq!(with_unit("corrupt_bytes", Some(Unit::Bytes)), "corrupt_bytes");
-        let rate = stat_of("good.received_rate").map(crate::metric::Stat::unit);
+        let rate = Key::parse("good.received_rate").map(|key| key.stat.unit());
         assert_eq!(with_unit("good.received_rate", rate), "good.received_rate_bytes_per_second");
     }
 }

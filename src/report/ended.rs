@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::view::{counts, groups, mean, results, show};
 use crate::{
     metric::Unit,
-    record::{GroupResult, Point, ServerEndings},
+    record::{Point, ServerEndings},
 };
 
 /// A sentence for each group of which the server ended connections.
@@ -72,17 +72,12 @@ const fn seen_fin(endings: &ServerEndings) -> u64 {
     endings.count.saturating_sub(endings.unnoticed).saturating_sub(endings.by_reset)
 }
 
-/// Connections that the clients held when they stopped, and that the server had closed by then.
-pub(super) fn unnoticed(result: &GroupResult) -> u64 {
-    result.server_endings.unnoticed_alive.min(result.ledger.still_alive)
-}
-
 #[cfg(test)]
 mod tests {
     use indexmap::IndexMap;
 
     use super::*;
-    use crate::record::{Ledger, Trial};
+    use crate::record::{GroupResult, Trial};
 
     fn told(endings: &[ServerEndings]) -> Option<String> {
         let trial = |endings: &ServerEndings| {
@@ -135,12 +130,5 @@ mod tests {
              them after an error answer; no bytes stayed in the kernel."
         );
         assert_eq!(told(&[ServerEndings::default()]), None);
-    }
-
-    #[test]
-    fn connections_closed_by_the_server_are_not_alive() {
-        let server_endings = ServerEndings { unnoticed_alive: 3, ..ServerEndings::default() };
-        let ledger = Ledger { still_alive: 5, ..Ledger::default() };
-        assert_eq!(unnoticed(&GroupResult { ledger, server_endings, ..GroupResult::default() }), 3);
     }
 }

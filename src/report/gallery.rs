@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::{ReportError, chart, chart::Figure, meaning::meaning, medium, table::plain, view::manner};
+use super::{
+    ReportError, chart, chart::Figure, meaning::meaning, medium, medium::markdown as plain, view::manner,
+};
 use crate::{
-    files,
-    profile::Group,
-    record::{Record, stat_of},
+    metric::Key,
+    {files, profile::Group, record::Record},
 };
 
 /// A picture is this much larger than a figure: 800×400 pixels.
@@ -20,7 +21,7 @@ const MUCH: f64 = 1_048_576.0;
 pub(super) fn telling(record: &Record) -> Option<Figure> {
     let mut figures = chart::figures(record);
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
-    let expected = record.profile.expect.keys().filter_map(|name| stat_of(name));
+    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat));
     let of_sweep: Vec<usize> =
         expected.filter_map(|stat| named(&figures, &format!("sweep-{}", stat.name()))).collect();
     let differs = of_sweep.iter().find(|place| figures[**place].spread() > 0.5);
@@ -67,7 +68,7 @@ pub fn files(records: &[Record]) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
         }
         text.push(format!(
             "{}: {} ({}; {}, {} cores)\n",
-            record.outcome().word(),
+            record.verdict().word(),
             plain(&meaning(record)),
             plain(&manner(record)),
             plain(&record.machine.cpu),

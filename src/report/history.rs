@@ -2,27 +2,18 @@
 //! programs that look for changes. Rows are only ever added; a number that is new is a new column at the right, empty in the
 //! rows before it.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::io;
 
 use indexmap::{IndexMap, IndexSet};
-use nix::{
-    fcntl::{Flock, FlockArg},
-    unistd::{AccessFlags, access},
-};
 
 use super::{
     medium,
     view::{mean, sound, values},
 };
 use crate::{
-    files,
     gate::{censored_by, gated},
-    record::{Point, Record, number_of, place},
+    metric::Key,
+    record::{Point, Record, place},
 };
 
 /// What every row begins with.
@@ -70,7 +61,7 @@ pub enum HistoryError {
 /// The rows of a record.
 fn rows(record: &Record) -> Vec<Row> {
     let expected = record.profile.expect.keys();
-    let expected = expected.map(|name| number_of(name).to_owned());
+    let expected = expected.map(|name| Key::name_in(name).to_owned());
     let gated = gated(&record.profile).into_iter().map(|gated| gated.name);
     let of_core = ["core_cpu_per_step".to_owned()];
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();
@@ -93,65 +84,38 @@ fn rows(record: &Record) -> Vec<Row> {
     sound.iter().filter(|point| !point.trials.is_empty()).map(row).collect()
 }
 
-/// Adds the rows of a record to the file, which is made if it is not there. Who adds at the same time waits.
+/// What a history becomes with one more record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addition {
+    /// These bytes stand behind what is there.
+    Behind(Vec<u8>),
+    /// These bytes take the place of what is there: there are more columns now.
+    Whole(Vec<u8>),
+}
+
+/// What the history with this text becomes with the rows of one more record; `file` is its name, for what is wrong with it.
 ///
 /// # Errors
-/// A file that cannot be written, or that is no history.
-pub fn append(file: &Path, record: &Record) -> Result<(), Box<dyn std::error::Error>> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    files::regular(file)?;
-    let mut locked = locked(file)?;
-    let mut text = String::new();
-    locked.read_to_string(&mut text)?;
+/// A text that is no history, or rows that cannot be written.
+pub fn addition(text: &str, file: &str, record: &Record) -> Result<Addition, Box<dyn std::error::Error>> {
     let rows = rows(record);
-    let (known, old) = parse(&text, &file.display().to_string())?;
+    let (known, old) = parse(text, file)?;
     let mut columns: IndexSet<String> = known.into_iter().collect();
     let before = columns.len();
     columns.extend(rows.iter().flat_map(|row| row.numbers.keys().cloned()));
     if text.ends_with('\n') && columns.len() == before {
-        let added = lines(&columns, false, &rows)?;
-        files::append(&mut locked, &added)?;
-        return Ok(());
+        return Ok(Addition::Behind(lines(&columns, false, &rows)?));
     }
     let all: Vec<Row> = old.into_iter().chain(rows).collect();
-    // The new file takes the place of the old one whole, or not at all.
-    files::write(file, &lines(&columns, true, &all)?)?;
-    Ok(())
+    Ok(Addition::Whole(lines(&columns, true, &all)?))
 }
 
-/// Whether rows can be added to the file, there already or not.
+/// Whether the text is a history; `file` is its name.
 ///
 /// # Errors
-/// A file that cannot be written, or that is no history.
-pub fn check(file: &Path) -> Result<(), HistoryError> {
-    let unwritable = |e| HistoryError::Write(file.display().to_string(), e);
-    files::regular(file).map_err(unwritable)?;
-    if file.exists() {
-        read(file)?;
-    }
-    let writable = if file.exists() {
-        access(file, AccessFlags::W_OK).map_err(io::Error::from)
-    } else {
-        super::writable(file.parent().unwrap_or(Path::new("")))
-    };
-    writable.map_err(unwritable)
-}
-
-/// The file, for this process alone until it is dropped.
-fn locked(file: &Path) -> io::Result<Flock<File>> {
-    loop {
-        let handle = OpenOptions::new().read(true).append(true).create(true).open(file)?;
-        let locked = Flock::lock(handle, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
-        // While this one waited, another may have put a new file in its place.
-        let is_it = std::fs::metadata(file).is_ok_and(|there| {
-            locked.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
-        });
-        if is_it {
-            return Ok(locked);
-        }
-    }
+/// Where it is none.
+pub fn check(text: &str, file: &str) -> Result<(), HistoryError> {
+    parse(text, file).map(drop)
 }
 
 /// Rows as CSV, with or without their head.
@@ -179,7 +143,7 @@ fn wrong(file: &str, line: u64, reason: &dyn std::fmt::Display) -> HistoryError 
 /// The columns and the rows of a history, in the order of the file. Every row ends with its line: of a last one that does not,
 /// the end may be missing (a full disk, a machine that stopped). What it has too few cells of is left out, and so is its
 /// last number, which may have had more digits.
-fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError> {
+pub(super) fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError> {
     if text.trim().is_empty() {
         return Ok((HEAD.iter().map(|name| (*name).to_owned()).collect(), Vec::new()));
     }
@@ -247,12 +211,4 @@ fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), HistoryError
         });
     }
     Ok((columns, rows))
-}
-
-/// Reads a history.
-pub(super) fn read(file: &Path) -> Result<Vec<Row>, HistoryError> {
-    let name = file.display().to_string();
-    let text = files::regular(file).and_then(|()| std::fs::read_to_string(file));
-    let text = text.map_err(|error| HistoryError::Read(name.clone(), error))?;
-    parse(&text, &name).map(|(_, rows)| rows)
 }

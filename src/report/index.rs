@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ReportError, gallery::telling, gate, html, meaning::meaning, medium};
+use super::{gallery::telling, gate, meaning::meaning, medium};
 use crate::{gate::PairedComparison, record::Record};
 
 /// A run or a comparison, as the page lists it.
@@ -27,25 +27,25 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A run whose files are in `folder`, which lies below `root`.
+    /// A run whose files are in this folder.
     #[must_use]
-    pub fn of_record(record: &Record, root: &Path, folder: &Path) -> Self {
-        let picture = telling(record).and_then(|figure| drawn(root, folder, &figure.name));
+    pub fn of_record(record: &Record, folder: &Folder<'_>) -> Self {
+        let picture = telling(record).and_then(|figure| folder.drawn(&figure.name));
         Self {
             name: record.name.clone(),
             title: record.profile.title.clone(),
             started: record.started.clone(),
             commit: record.commit.clone(),
-            outcome: record.outcome().word(),
+            outcome: record.verdict().word(),
             meaning: meaning(record),
-            page: there(root, folder, "index.html"),
+            page: folder.link("index.html"),
             picture,
         }
     }
 
-    /// A comparison whose files are in `folder`, which lies below `root`.
+    /// A comparison whose files are in this folder.
     #[must_use]
-    pub fn of_comparison(comparison: &PairedComparison, root: &Path, folder: &Path) -> Self {
+    pub fn of_comparison(comparison: &PairedComparison, folder: &Folder<'_>) -> Self {
         let origin = &comparison.origin;
         Self {
             name: format!("compare {}", origin.name),
@@ -54,30 +54,28 @@ impl Entry {
             commit: None,
             outcome: comparison.verdict.word(),
             meaning: gate::meaning(comparison),
-            page: there(root, folder, "index.html"),
-            picture: drawn(root, folder, "intervals"),
+            page: folder.link("index.html"),
+            picture: folder.drawn("intervals"),
         }
     }
 }
 
-fn drawn(root: &Path, folder: &Path, chart: &str) -> Option<String> {
-    ["svg", "png"].iter().find_map(|kind| there(root, folder, &format!("{chart}.{kind}")))
+/// Where the files of a run or of a comparison are.
+#[derive(Clone, Debug)]
+pub struct Folder<'a> {
+    /// Its path from the folder of the index.
+    pub path: &'a Path,
+    /// The names of the files that are in it.
+    pub files: &'a [String],
 }
 
-/// The link to a file in the folder, if it is there, from the root.
-fn there(root: &Path, folder: &Path, name: &str) -> Option<String> {
-    let file = folder.join(name);
-    let below = file.strip_prefix(root).ok().filter(|_| file.is_file())?;
-    Some(medium::link(below))
-}
+impl Folder<'_> {
+    /// The link to a file in it, if it is there.
+    fn link(&self, name: &str) -> Option<String> {
+        self.files.iter().any(|file| file == name).then(|| medium::link(&self.path.join(name)))
+    }
 
-/// The page of these, the newest first; `broken`: files that could not be read, and why.
-///
-/// # Errors
-/// A page that cannot be made.
-pub fn page(mut entries: Vec<Entry>, broken: &[String]) -> Result<String, ReportError> {
-    // A folder's name has dashes where the time has colons: both sort alike.
-    let key = |entry: &Entry| entry.started.replace(':', "-");
-    entries.sort_by_key(|entry| std::cmp::Reverse(key(entry)));
-    html::index::render(&entries, broken)
+    fn drawn(&self, chart: &str) -> Option<String> {
+        ["svg", "png"].iter().find_map(|kind| self.link(&format!("{chart}.{kind}")))
+    }
 }

@@ -1,29 +1,30 @@
 //! What the outcome of a run means, in a sentence.
 
-use crate::record::{Outcome, Record, Verdict};
+use crate::record::{ExpectationResult, Record, Verdict};
 
 /// What the outcome of a run means, in a sentence.
-pub(super) fn meaning(record: &Record) -> String {
+#[must_use]
+pub fn meaning(record: &Record) -> String {
     let total = record.verdicts().count();
-    let with = |outcome| record.verdicts().filter(move |verdict| verdict.outcome == outcome);
-    match record.outcome() {
-        Outcome::Pass if total == 0 => {
+    let with = |outcome| record.verdicts().filter(move |result| result.verdict == outcome);
+    match record.verdict() {
+        Verdict::Pass if total == 0 => {
             "The profile has no expectations, so the figures have no verdict.".to_owned()
         }
-        Outcome::Pass if record.verdicts().all(Verdict::is_implied) => {
+        Verdict::Pass if record.verdicts().all(ExpectationResult::is_implied) => {
             "No answer was wrong. There are no other expectations, so the figures have no verdict.".to_owned()
         }
-        Outcome::Pass => {
+        Verdict::Pass => {
             let held = "All expectations met in every repeat.".to_owned();
             let doubt = record
                 .doubt()
                 .map(|why| format!(" Times and rates are not valid: {}.", why.trim_end_matches('.')));
             held + &doubt.unwrap_or_default()
         }
-        Outcome::Fail => {
+        Verdict::Regression | Verdict::Fail => {
             let died = record.died().map(|how| format!("Under load, {}.", how.trim_end_matches('.')));
-            let failed = with(Outcome::Fail).next().map(|first| {
-                let failed = with(Outcome::Fail).count();
+            let failed = with(Verdict::Fail).next().map(|first| {
+                let failed = with(Verdict::Fail).count();
                 let (name, condition, measured) = (&first.name, &first.condition, first.shown());
                 format!(
                     "{failed} of {total} expectations were not met; the first: {name} {condition}, measured \
@@ -38,16 +39,16 @@ pub(super) fn meaning(record: &Record) -> String {
             });
             [died, failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-        Outcome::Invalid => invalid(record, with(Outcome::Invalid).next()),
-        Outcome::Inconclusive if record.interrupted => {
+        Verdict::Invalid => invalid(record, with(Verdict::Invalid).next()),
+        Verdict::Inconclusive if record.interrupted => {
             "The run was interrupted; these figures were measured before.".to_owned()
         }
-        Outcome::Inconclusive if with(Outcome::Inconclusive).next().is_none() && record.is_unproven() => {
+        Verdict::Inconclusive if with(Verdict::Inconclusive).next().is_none() && record.is_unproven() => {
             let why = record.trials().find_map(|t| t.unproven.first());
             format!("The fault had no effect: {}.", why.map_or("", |why| why.trim_end_matches('.')))
         }
-        Outcome::Inconclusive => match with(Outcome::Inconclusive).next() {
-            Some(Verdict { reason: Some(reason), .. }) => reason.clone(),
+        Verdict::Inconclusive => match with(Verdict::Inconclusive).next() {
+            Some(ExpectationResult { reason: Some(reason), .. }) => reason.clone(),
             Some(first) => {
                 format!("Not measured: {} {} could not be checked.", first.name, first.condition)
             }
@@ -57,7 +58,7 @@ pub(super) fn meaning(record: &Record) -> String {
 }
 
 /// Why nothing is proven; `first` is the first expectation of which that is so.
-fn invalid(record: &Record, first: Option<&Verdict>) -> String {
+fn invalid(record: &Record, first: Option<&ExpectationResult>) -> String {
     match (record.doubt(), first) {
         (None, Some(first)) => format!(
             "{}: {} {} has no verdict. Give the load generator more or faster cores, use an open loop (rate), or \

@@ -1,10 +1,10 @@
 //! Where bytes were held up: a sentence or two for each group, from the behavior of its clients and from the server's
 //! TCP_INFO.
 
-use super::view::{groups, key, mean, results, show, values};
+use super::view::{groups, mean, results, show, values};
 use crate::{
     behavior::Spec,
-    metric::{Fold, Metric, Stat, Unit},
+    metric::{Fold, Key, Metric, Stat, Unit},
     record::Point,
 };
 
@@ -19,7 +19,8 @@ pub(super) fn explanations(point: &Point) -> Vec<String> {
 }
 
 fn explain(point: &Point, group: &str) -> Option<String> {
-    let number = |group, metric, fold| mean(&values(point, &key(group, Stat { metric, fold })));
+    let number =
+        |group, metric, fold| mean(&values(point, &Key::new(group, Stat { metric, fold }).to_string()));
     let of = |metric| number(Some(group), metric, Fold::Final);
     let share = |share: f64| format!("{:.0} %", share * 100.0);
     if let Some(limited) = of(Metric::SendBufferLimited).filter(|limited| *limited >= REASON_OF_BUFFER) {

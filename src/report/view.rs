@@ -4,11 +4,10 @@ use std::fmt::Display;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::ended::unnoticed;
 use crate::{
     codec::Fault,
     gate::censored_by,
-    metric::{Fold, Metric, Stat, Unit},
+    metric::{Fold, Key, Metric, Stat, Unit},
     record::{GroupResult, Ledger, Point, Record, Requests, Trial, lower_bound},
     stats::quantile,
 };
@@ -33,11 +32,6 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// What is said where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
-
-/// The name of a number in a summary: `good.latency_p99`, `server_rss_peak`.
-pub(super) fn key(group: Option<&str>, stat: Stat) -> String {
-    group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()))
-}
 
 /// A number's values over the repeats of a point.
 pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
@@ -66,7 +60,7 @@ pub(super) fn show(unit: Unit, value: f64) -> String {
 /// The mean over the repeats, without its error: for places where there is no room.
 pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
-    let name = key(group, stat);
+    let name = Key::new(group, stat).to_string();
     let shown = |mean| lower_bound(show(stat.unit(), mean), censored_by(point, &name));
     mean(&values(point, &name)).map_or_else(|| NOTHING.to_owned(), shown)
 }
@@ -74,7 +68,7 @@ pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fo
 /// The mean over the repeats, and how far they lie apart: ± half the distance between the lowest and the highest.
 pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fold) -> String {
     let stat = Stat { metric, fold };
-    figure(point, &key(group, stat), stat.unit())
+    figure(point, &Key::new(group, stat).to_string(), stat.unit())
 }
 
 /// The same of a number by its name; where it is a lower bound in one of the repeats, so is the mean.
@@ -115,35 +109,6 @@ fn range<T: Display>(values: impl IntoIterator<Item = u64>, shown: impl Fn(u64) 
     }
 }
 
-/// A metric's name for people.
-pub(super) fn words(metric: Metric) -> String {
-    match metric {
-        Metric::ServerRss => "server's memory (RSS)".to_owned(),
-        Metric::ServerPss => "server's memory (PSS)".to_owned(),
-        Metric::KernelMemory => "kernel memory of the sockets".to_owned(),
-        Metric::SendBuffered => "server's send buffers".to_owned(),
-        Metric::ReceiveBuffered => "server's receive buffers".to_owned(),
-        Metric::ClientReceiveQueue => "clients' kernel receive queue".to_owned(),
-        Metric::Connections => "connections in the server".to_owned(),
-        Metric::ServerWaits => "epoll_wait returns".to_owned(),
-        Metric::ServerReads => "receive calls".to_owned(),
-        Metric::ServerWrites => "send calls".to_owned(),
-        Metric::ServerControls => "epoll_ctl calls".to_owned(),
-        Metric::IntervalP50 | Metric::IntervalServiceP50 => "p50".to_owned(),
-        Metric::IntervalP99 | Metric::IntervalServiceP99 => "p99".to_owned(),
-        Metric::SocketsEstablished => "sockets ESTABLISHED".to_owned(),
-        Metric::SocketsCloseWait => "sockets in CLOSE-WAIT".to_owned(),
-        Metric::SocketsClosing => "sockets being closed".to_owned(),
-        _ => metric
-            .spec()
-            .name
-            .replace('_', " ")
-            .replace("harness", "load generator")
-            .replace("cpu", "CPU")
-            .replace("rss", "RSS"),
-    }
-}
-
 /// The keys that the sweep sets at a point, and their values; empty without a sweep.
 pub(super) fn axes(point: &Point) -> String {
     let each = point.axes.iter().map(|(key, value)| format!("{key} = {value}"));
@@ -173,6 +138,11 @@ pub(super) fn ledger(point: &Point, group: &str, count: Count<Ledger>) -> String
 /// A count of each repeat's requests.
 pub(super) fn requests(point: &Point, group: &str, count: Count<Requests>) -> String {
     counts(results(point, group).map(|result| count(&result.requests)))
+}
+
+/// Connections that the clients held when they stopped, and that the server had closed by then.
+pub(super) fn unnoticed(result: &GroupResult) -> u64 {
+    result.server_endings.unnoticed_alive.min(result.ledger.still_alive)
 }
 
 /// How the connections of a group ended, leaving out what did not happen.
@@ -218,12 +188,15 @@ pub(super) fn silences(point: &Point, group: &str) -> Vec<String> {
     let is_served = results(point, group).any(|result| result.requests.answered > 0);
     let most = |metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        values(point, &key(Some(group), stat)).into_iter().reduce(f64::max).filter(|_| is_served)
+        values(point, &Key::new(Some(group), stat).to_string())
+            .into_iter()
+            .reduce(f64::max)
+            .filter(|_| is_served)
     };
     let silent = most(Metric::SilentConnections).filter(|count| *count > 0.0);
     let long = |metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        let cause = censored_by(point, &key(Some(group), stat));
+        let cause = censored_by(point, &Key::new(Some(group), stat).to_string());
         most(metric)
             .filter(|ns| *ns > LONG_NS || cause.is_some())
             .map(|ns| lower_bound(show(Unit::Nanoseconds, ns), cause))
@@ -336,6 +309,7 @@ pub(super) fn manner(record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::ServerEndings;
 
     #[test]
     fn differing_counts_are_shown_as_a_range() {
@@ -349,5 +323,12 @@ mod tests {
     fn shares_and_times_are_shown_with_three_digits() {
         assert_eq!(show(Unit::Cores, 0.453), "45.3 %");
         assert_eq!(show(Unit::Nanoseconds, 3.1e6), "3.10 ms");
+    }
+
+    #[test]
+    fn connections_closed_by_the_server_are_not_alive() {
+        let server_endings = ServerEndings { unnoticed_alive: 3, ..ServerEndings::default() };
+        let ledger = Ledger { still_alive: 5, ..Ledger::default() };
+        assert_eq!(unnoticed(&GroupResult { ledger, server_endings, ..GroupResult::default() }), 3);
     }
 }

@@ -6,10 +6,12 @@ mod cores;
 mod costs;
 mod drive;
 mod effect;
+mod error;
 mod evictions;
 mod feasible;
 mod guard;
 mod interrupt;
+mod observer;
 mod outside;
 mod pairs;
 mod sample;
@@ -19,79 +21,25 @@ mod target;
 mod trial;
 mod watch;
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use indexmap::IndexMap;
 
 use self::cores::Cores;
 pub use self::{
+    error::RunError,
     guard::{Orders, guard},
     interrupt::Interrupt,
+    observer::{Observer, Progress},
     pairs::{Broken, PairObserver, PairedRun, PairedRunEnd, Stage, run_pairs},
     target::Build,
 };
 use crate::{
     gate::{self, Window},
+    probe::describe_machine,
     profile::{Axes, Profile, Source},
-    record::{FORMAT, Machine, Point, Record},
+    record::{FORMAT, Point, Record},
 };
-
-/// Why a run could not be made, or not be finished. Nothing of this is the server's behavior under load: that is data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// This machine cannot run the profile.
-    #[error("{message}")]
-    Impossible {
-        /// The keys that cause this.
-        path: Vec<String>,
-        /// What to change.
-        message: String,
-    },
-    /// The program that the profile drives is not installed, and the profile says how to install it.
-    #[error("{0}")]
-    Missing(String),
-    /// The server could not be started or reached, or a core experiment not be started.
-    #[error("{0}")]
-    Start(String),
-    /// The user ended the run before the server listened.
-    #[error("interrupted before the server listened")]
-    Interrupted,
-    /// The server ended while it was driven, or a core experiment before it was over.
-    #[error("{0}")]
-    Died(String),
-    /// The clients could not be run.
-    #[error("{0}")]
-    Clients(String),
-}
-
-/// Observer of a run; methods that are not needed can be left out.
-pub trait Observer {
-    /// A repeat begins: which one, of how many, at which point of the sweep, and how long it takes.
-    fn trial(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
-    /// A sample was taken.
-    fn sample(&mut self, _progress: &Progress) {}
-    /// The server has exited; this file holds its output and will be deleted.
-    fn output(&mut self, _file: &Path) {}
-    /// A repeat is over; the record holds it.
-    fn trial_done(&mut self, _record: &Record) {}
-}
-
-/// The position of a repeat in the run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// Seconds since the first client.
-    pub seconds: f64,
-    /// Answers per second, over all groups, since the last sample.
-    pub answers_per_second: f64,
-    /// The largest 99th percentile of the response time of any group since the last sample, in nanoseconds.
-    pub response_p99_ns: Option<f64>,
-    /// Resident memory of the server, in bytes.
-    pub server_rss_bytes: Option<f64>,
-    /// Kernel memory of the server's sockets, in bytes.
-    pub kernel_memory_bytes: Option<f64>,
-    /// Connections evicted so far.
-    pub evictions: Option<f64>,
-}
 
 /// What is to be run.
 #[derive(Clone, Debug)]
@@ -110,12 +58,6 @@ pub struct Request {
     pub command: Vec<String>,
     /// The window, where it is not the one that the profile is written for.
     pub window: Option<Window>,
-}
-
-impl RunError {
-    fn impossible(path: &[&str], message: impl Into<String>) -> Self {
-        Self::Impossible { path: path.iter().map(|&key| key.to_owned()).collect(), message: message.into() }
-    }
 }
 
 /// Checks that this machine can run all profiles, before the first one runs.
@@ -139,7 +81,7 @@ pub fn run(
         command: request.command.clone(),
         name: request.name.clone(),
         started: now(),
-        machine: Machine::describe(),
+        machine: describe_machine(),
         commit: commit(),
         profile: request.profile.without_secrets(),
         files: request.files.clone(),

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     client::Driven,
     gate,
-    metric::{Fold, Metric, Row, Scope, Stat},
+    metric::{Fold, Key, Metric, Row, Scope, Stat},
     probe::OtherClients,
     profile::Profile,
     record::{Effective, Eviction, Trial},
@@ -110,8 +110,8 @@ fn summarize_groups(trial: &mut Trial, profile: &Profile, driven: &Driven, insta
         let counted = Counted { last: &driven.summaries[index], whole: &driven.whole[index], window: None };
         let window = driven.window.as_ref().map(|(rows, seconds)| (&rows[index], *seconds));
         for (metric, cause) in &driven.censored[index] {
-            let name = Stat { metric: *metric, fold: Fold::Final }.name();
-            trial.censored.insert(format!("{}.{name}", group.name), cause.word().to_owned());
+            let key = Key::new(Some(&group.name), Stat::once(*metric));
+            trial.censored.insert(key.to_string(), cause.word().to_owned());
         }
         for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
             summarize_group(trial, stat, &group.name, &Counted { window, ..counted }, instants);
@@ -166,7 +166,7 @@ fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted
         fold => stats::fold(fold, &trial.series.group_points(group, stat.metric), instants),
     };
     if let Some(value) = value {
-        trial.summary.insert(format!("{group}.{}", stat.name()), value);
+        trial.summary.insert(Key::new(Some(group), stat).to_string(), value);
     }
 }
 

@@ -8,6 +8,8 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+use super::quantile::median;
+
 /// The chance, in 0 to 1, that differences like these are as far above zero as they are, or farther, if a coin decided the
 /// sign of each: the exact one-sided signed-rank test. Equal sizes share their middle rank, and a difference of zero takes
 /// a rank and adds nothing to either side. Without differences it is 1.
@@ -119,8 +121,8 @@ fn at_most(hits: u32, trials: u32, rate: f64) -> f64 {
 #[must_use]
 pub fn scatter(differences: &[f64]) -> f64 {
     let deviation = || {
-        let median = super::median(differences)?;
-        super::median(&differences.iter().map(|d| (d - median).abs()).collect::<Vec<_>>())
+        let middle = median(differences)?;
+        median(&differences.iter().map(|d| (d - middle).abs()).collect::<Vec<_>>())
     };
     1.4826 * deviation().unwrap_or(0.0)
 }

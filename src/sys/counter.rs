@@ -6,7 +6,7 @@ use std::{
     os::fd::OwnedFd,
 };
 
-use super::PERF_ATTR_SIZE_VER0;
+use super::calls::{PERF_ATTR_SIZE_VER0, perf_event_open};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn open(event: Event, task: u32, scope: Scope) -> io::Result<OwnedFd> {
     attributes[8..16].copy_from_slice(&config.to_ne_bytes());
     attributes[32..40].copy_from_slice(&TOTAL_TIME_ENABLED_AND_RUNNING.to_ne_bytes());
     attributes[40..48].copy_from_slice(&flags.to_ne_bytes());
-    super::perf_event_open(&attributes, task)
+    perf_event_open(&attributes, task)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Which slots of a wheel are occupied: a bit for each slot, and a bit for each word of bits.
 
-use super::SLOTS;
+/// Slots in a wheel: one rotation is this many ticks.
+pub const SLOTS: usize = 64 * 64;
 
 /// The occupied slots of a wheel. Finding the next one looks at two words, wherever it is.
 #[derive(Debug)]

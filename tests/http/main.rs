@@ -6,7 +6,7 @@ extern crate macro_rules_attribute;
 #[macro_use]
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../server/fixture.rs"]
+#[path = "../common/server.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and not all of it is used here")]
 mod fixture;
 mod knobs;

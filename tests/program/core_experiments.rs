@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use badpeer::record::{Outcome, Record};
+use badpeer::record::{Record, Verdict};
 use serde_json::Value;
 
 use crate::common::{BADPEER, badpeer, ending, heeding, record, with_profile};
@@ -91,7 +91,7 @@ fn a_core_run_writes_only_applicable_reports() {
         "{page}"
     );
     let record: Record = serde_json::from_value(record(folder.path(), "quick")).expect("a record");
-    assert_eq!(record.outcome(), Outcome::Pass);
+    assert_eq!(record.verdict(), Verdict::Pass);
     assert!(record.points.iter().all(|point| point.trials.len() == 2));
 }
 

@@ -1,8 +1,9 @@
 //! Numbers that are lower bounds, because requests that were never answered lie there: every report says so.
 
 use badpeer::{
+    cli::history,
     record::Record,
-    report::{Format, compare, history, terminal},
+    report::{Format, compare, terminal},
 };
 
 use super::{file, fixture};
@@ -63,11 +64,11 @@ fn trackers_get_no_lower_bound() {
 #[test]
 fn a_lower_bound_is_worse_than_a_measured_value() {
     let (whole, bounds) = (fixture::record(), left_waiting());
-    let text = compare::render(&whole, &bounds);
+    let text = terminal::records(&whole, &bounds);
     let line = text.lines().find(|line| line.trim_start().starts_with("latency_p99 ")).expect("the number");
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words.join(" "), "latency_p99 3.19 ms > 3.19 ms – worse (unanswered)");
-    let both = compare::render(&bounds, &bounds).split_whitespace().collect::<Vec<_>>().join(" ");
+    let both = terminal::records(&bounds, &bounds).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(both.contains("latency_p99 > 3.19 ms > 3.19 ms – not known (unanswered)"), "{both}");
     assert!(both.contains("3 metrics have only lower bounds on both sides."), "{both}");
     let json = compare::to_json(&whole, &bounds);

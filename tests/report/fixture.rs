@@ -6,8 +6,8 @@ use badpeer::{
     metric::{Metric, Row},
     profile::{Profile, Source},
     record::{
-        Buckets, Effective, Eviction, FORMAT, GroupResult, Ledger, Machine, Outcome, Point, Record, Requests,
-        Series, Trial, Verdict,
+        Buckets, Effective, Eviction, ExpectationResult, FORMAT, GroupResult, Ledger, Machine, Point, Record,
+        Requests, Series, Trial, Verdict,
     },
 };
 use indexmap::IndexMap;
@@ -52,7 +52,7 @@ const SECOND: i64 = 1_000_000_000;
 /// Two repeats without a sweep; one expectation fails.
 pub(crate) fn record() -> Record {
     let trials = vec![trial(42, 1.0), trial(43, 1.06)];
-    record_of(PROFILE, vec![Point { axes: IndexMap::new(), trials, verdicts: verdicts(Outcome::Fail) }])
+    record_of(PROFILE, vec![Point { axes: IndexMap::new(), trials, verdicts: verdicts(Verdict::Fail) }])
 }
 
 /// Two axes of two and three values.
@@ -65,7 +65,7 @@ pub(crate) fn sweep() -> Record {
             let axes = axes.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
             let scale = (2.0 - b as f64 * 0.8) * (0.6 + l as f64 * 0.35);
             let trials = vec![trial(42, scale), trial(43, scale * 1.08)];
-            points.push(Point { axes, trials, verdicts: verdicts(Outcome::Pass) });
+            points.push(Point { axes, trials, verdicts: verdicts(Verdict::Pass) });
         }
     }
     record_of(&format!("{PROFILE}{axes}"), points)
@@ -95,15 +95,16 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
     }
 }
 
-fn verdicts(latency: Outcome) -> Vec<Verdict> {
-    let verdict =
-        |name: &str, condition: &str, measured, outcome| Verdict::new(name, condition, measured, outcome);
+fn verdicts(latency: Verdict) -> Vec<ExpectationResult> {
+    let verdict = |name: &str, condition: &str, measured, outcome| {
+        ExpectationResult::new(name, condition, measured, outcome)
+    };
     vec![
-        verdict("server_rss_growth", "< 256MiB", Some(140.0 * MIB), Outcome::Pass),
+        verdict("server_rss_growth", "< 256MiB", Some(140.0 * MIB), Verdict::Pass),
         verdict("good.latency_p99", "< 3ms", Some(3.3e6), latency),
-        verdict("stalled reader.evicted", "= 64", Some(64.0), Outcome::Pass),
-        verdict("eviction_lateness_p99", "< 50ms", Some(9.1e6), Outcome::Pass),
-        verdict("corrupt_bytes", "= 0", Some(0.0), Outcome::Pass),
+        verdict("stalled reader.evicted", "= 64", Some(64.0), Verdict::Pass),
+        verdict("eviction_lateness_p99", "< 50ms", Some(9.1e6), Verdict::Pass),
+        verdict("corrupt_bytes", "= 0", Some(0.0), Verdict::Pass),
     ]
 }
 
@@ -345,5 +346,5 @@ pub(crate) fn comparison(name: &str, factor: f64) -> PairedComparison {
         broken_off: None,
         head_died: None,
     };
-    PairedComparison::of(origin, &[cell], &[], None)
+    PairedComparison::of(origin, Machine::default(), &[cell], &[], None)
 }

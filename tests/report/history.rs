@@ -1,8 +1,8 @@
 //! The history of runs: rows that are added, columns that come later, charts, and files that are none.
 
-use std::{fs, path::Path, thread};
+use std::{error::Error, fs, path::Path, thread};
 
-use badpeer::{record::Record, report};
+use badpeer::{cli::history, record::Record, report};
 
 use super::fixture;
 
@@ -18,7 +18,12 @@ fn run(commit: &str, time: &str, rss: f64) -> Record {
 }
 
 fn append(file: &Path, record: &Record) {
-    report::history::append(file, record).unwrap_or_else(|error| panic!("{error}"));
+    history::append(file, record).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+    let text = history::read(file)?;
+    Ok(report::history_files(&text, &file.display().to_string())?)
 }
 
 fn table(file: &Path) -> (Vec<String>, Vec<Vec<String>>) {
@@ -100,7 +105,7 @@ fn every_number_is_drawn_without_lines_between_machines() {
     for (day, commit) in ["aaaaaaaa", "bbbbbbbb"].into_iter().enumerate() {
         append(&file, &run(commit, &format!("2026-01-0{}T00:00:00Z", day + 1), 1e6));
     }
-    let draw = || report::history_files(&file).expect("files");
+    let draw = || history_files(&file).expect("files");
     let svg = |name: &str| {
         let files = draw();
         let found = files.iter().find(|(file, _)| file == name);
@@ -131,7 +136,7 @@ fn names_in_a_history_are_escaped_and_give_one_file() {
         name.clone_into(&mut record.name);
         append(&file, &record);
     }
-    let files = report::history_files(&file).expect("files");
+    let files = history_files(&file).expect("files");
     let count = files.len();
     let out = folder.path().join("out");
     report::write(files, &out).unwrap_or_else(|error| panic!("{error}"));
@@ -178,7 +183,7 @@ fn an_invalid_history_is_refused_naming_the_line() {
     let file = folder.path().join("history.csv");
     let said = |text: &str| {
         fs::write(&file, text).expect("written");
-        report::history_files(&file).expect_err(text).to_string()
+        history_files(&file).expect_err(text).to_string()
     };
     let head = "time,commit,profile,point,machine,kernel,badpeer,server_rss_growth\n";
     assert!(said("a,b\n1,2\n").contains("history.csv:1: there is no column `time`"));
@@ -186,8 +191,8 @@ fn an_invalid_history_is_refused_naming_the_line() {
     assert!(wrong.contains("history.csv:3: `many` in column `server_rss_growth` is not a number"), "{wrong}");
     let short = said(&format!("{head}t,c\n"));
     assert!(short.contains("history.csv:2:"), "{short}");
-    let none = report::history_files(&folder.path().join("none.csv")).expect_err("no file").to_string();
+    let none = history_files(&folder.path().join("none.csv")).expect_err("no file").to_string();
     assert!(none.contains("badpeer run --history"), "{none}");
-    let error = report::history::append(&file, &fixture::record()).expect_err("a broken file").to_string();
+    let error = history::append(&file, &fixture::record()).expect_err("a broken file").to_string();
     assert!(error.contains("history.csv:2:"), "nothing is added to a file that cannot be read: {error}");
 }

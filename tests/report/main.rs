@@ -11,7 +11,7 @@ mod trackers;
 
 use badpeer::{
     metric::{Metric, Panel},
-    record::{Outcome, Point, Record},
+    record::{Point, Record, Verdict},
     report::{self, Format, compare, terminal},
 };
 
@@ -69,7 +69,7 @@ fn the_markdown_summary_matches_its_snapshot() {
 #[test]
 fn record_comparison_matches_its_snapshot() {
     let (a, b) = (fixture::record(), slower());
-    let text = compare::render(&a, &b);
+    let text = terminal::records(&a, &b);
     insta::assert_snapshot!("compare", text);
     let json = compare::to_json(&a, &b);
     let metrics = json["points"][0]["metrics"].as_array().expect("metrics");
@@ -82,7 +82,7 @@ fn record_comparison_matches_its_snapshot() {
     assert_eq!(judged("server_cpu_user_rate"), "same");
     assert_eq!(judged("client_receive_queue_peak"), "fact");
     assert_eq!(json["points"][0]["only_b"], serde_json::json!(["retransmits"]));
-    assert!(compare::render(&a, &a).contains("0 got worse, 0 got better"));
+    assert!(terminal::records(&a, &a).contains("0 got worse, 0 got better"));
 }
 
 #[test]
@@ -91,8 +91,8 @@ fn terminal_output_fits_80_columns() {
     let texts = [
         terminal::render(&record, false),
         terminal::render(&sweep, false),
-        compare::render(&record, &slower()),
-        compare::render(&record, &sweep),
+        terminal::records(&record, &slower()),
+        terminal::records(&record, &sweep),
     ];
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
@@ -179,7 +179,7 @@ fn an_interrupted_run_is_reported() {
     let mut record = fixture::record();
     record.interrupted = true;
     record.points = vec![Point { axes: indexmap::IndexMap::new(), trials: Vec::new(), verdicts: Vec::new() }];
-    assert_eq!(record.outcome(), Outcome::Inconclusive);
+    assert_eq!(record.verdict(), Verdict::Inconclusive);
     let made = report::files(&record, None, &ALL).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
     assert!(terminal::render(&record, false).contains("interrupted"));

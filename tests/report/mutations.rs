@@ -8,7 +8,7 @@ use std::{
 use badpeer::{
     gate::BaselineComparison,
     record::Record,
-    report::{self, Format, compare, terminal},
+    report::{self, Format, terminal},
 };
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ const FORMATS: [Format; 7] = [
 fn shown(record: &Record) {
     let _ = terminal::render(record, false);
     let other = fixture::record();
-    let _ = compare::render(&other, record);
+    let _ = terminal::records(&other, record);
     let comparison = BaselineComparison::of("main", &other, record);
     let _ = BaselineComparison::of("main", record, &other);
     // One that cannot be made says so.

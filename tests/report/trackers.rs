@@ -2,7 +2,7 @@
 
 use badpeer::{
     gate::{BaselineComparison, PairedComparison},
-    record::{Outcome, Record},
+    record::{Record, Verdict},
     report::{
         self, Format,
         tracker::{CiReport, github},
@@ -198,7 +198,7 @@ fn all_conform(name: &str) {
 fn every_format_is_valid() {
     all_conform("control");
     let record = fixture::record();
-    let measured = record.verdicts().filter(|verdict| verdict.outcome == Outcome::Fail).count();
+    let measured = record.verdicts().filter(|result| result.verdict == Verdict::Fail).count();
     let (cases, failures, ..) = junit(&file(&record, Format::Junit, "junit.xml"));
     assert!(cases >= 2 && failures == measured && failures > 0, "{cases} cases, {failures} failures");
     let samples = openmetrics(&file(&record, Format::Openmetrics, "openmetrics.txt"));
@@ -330,7 +330,7 @@ fn text_of_a_baseline_comparison_is_escaped() {
     assert!(!comparison.differs.is_empty(), "{comparison:?}");
     comparison.lost.push("<img>*.latency_p99".into());
     comparison.new.push("<img>*.latency_p50".into());
-    let page = report::markdown(&now, Some(&comparison));
+    let page = report::markdown::record(&now, Some(&comparison));
     assert!(page.contains("## Against the baseline &lt;img>") && !page.contains("<img"), "{page}");
     assert!(!page.contains(">*"), "{page}");
 }
@@ -338,7 +338,7 @@ fn text_of_a_baseline_comparison_is_escaped() {
 #[test]
 fn annotations_and_summaries_stay_within_githubs_limits() {
     let mut record = fixture::record();
-    let verdict = record.points[0].verdicts.iter().find(|v| v.outcome == Outcome::Fail).expect("one").clone();
+    let verdict = record.points[0].verdicts.iter().find(|v| v.verdict == Verdict::Fail).expect("one").clone();
     record.points[0].verdicts = vec![verdict; 25];
     let lines = github::annotations(&CiReport::of_run(&record, None));
     assert_eq!(lines.iter().filter(|line| line.starts_with("::error")).count(), 10);

@@ -4,7 +4,7 @@ use std::{borrow::Cow, mem::MaybeUninit};
 
 use httparse::Header;
 
-use super::{FIELDS, Span, is_token};
+use super::{limits::FIELDS, range::Span, token::is_token};
 use crate::codec::Flaw;
 
 /// What every answer begins with that is understood.

@@ -5,7 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{LINE_BYTES, Span, Statuses, is_token};
+use super::{limits::LINE_BYTES, range::Span, statuses::Statuses, token::is_token};
 use crate::codec::{Check, raw::Octets};
 
 /// An HTTP/1.1 request, and how its answer is checked.

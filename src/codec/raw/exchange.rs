@@ -2,8 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerEnd, Delimiter, Octets, Rules, Sample};
-use crate::{codec::Check, units::Bytes};
+use super::{
+    answer_end::{AnswerEnd, Delimiter},
+    octets::Octets,
+    rules::Rules,
+};
+use crate::{
+    codec::{Check, sample::Sample},
+    units::Bytes,
+};
 
 /// Bytes to send, and how the answer ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

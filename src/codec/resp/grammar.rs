@@ -1,11 +1,8 @@
 //! The grammar of RESP2, between two pieces: what every byte is a part of, without keeping any.
 
+use super::limits::{LINE_BYTES, MOST_DEPTH};
 use crate::codec::Flaw;
 
-/// The longest simple string or error, in bytes.
-pub(in crate::codec) const LINE_BYTES: u64 = 64 * 1024;
-/// How deep arrays may lie within arrays.
-pub(in crate::codec) const MOST_DEPTH: usize = 32;
 /// The longest bulk string, in bytes, as redis has it (`proto-max-bulk-len`).
 const BULK_BYTES: i64 = 512 << 20;
 

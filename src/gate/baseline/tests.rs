@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     gate::trial,
-    record::{GroupResult, Machine, Outcome, Requests, Verdict},
+    record::{ExpectationResult, GroupResult, Machine, Requests, Verdict},
 };
 
 fn record(cpus: &[f64]) -> Record {
@@ -25,7 +25,7 @@ fn record(cpus: &[f64]) -> Record {
     }
 }
 
-fn verdicts(comparison: &BaselineComparison) -> Vec<Option<GateVerdict>> {
+fn verdicts(comparison: &BaselineComparison) -> Vec<Option<Verdict>> {
     comparison.numbers.iter().map(|change| change.verdict).collect()
 }
 
@@ -33,17 +33,17 @@ fn verdicts(comparison: &BaselineComparison) -> Vec<Option<GateVerdict>> {
 fn a_regression_needs_every_new_repeat_worse_than_every_old_one() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
     let verdict = |now: &[f64]| BaselineComparison::of("main", &base, &record(now)).verdict;
-    assert_eq!(verdict(&[1200.0, 1210.0, 1230.0, 1200.0]), GateVerdict::Regression);
+    assert_eq!(verdict(&[1200.0, 1210.0, 1230.0, 1200.0]), Verdict::Regression);
     assert_eq!(
         verdict(&[1200.0, 1210.0, 1230.0]),
-        GateVerdict::Inconclusive,
+        Verdict::Inconclusive,
         "two numbers part so once in 18 times"
     );
-    assert_eq!(verdict(&[1200.0, 1210.0, 1015.0]), GateVerdict::Inconclusive, "one is as good as before");
-    assert_eq!(verdict(&[1005.0, 1010.0, 1015.0]), GateVerdict::Pass);
-    assert_eq!(verdict(&[700.0, 710.0, 720.0]), GateVerdict::Pass, "better");
-    assert_eq!(verdict(&[1040.0, 1045.0, 1050.0]), GateVerdict::Pass, "worse by less than the floor");
-    assert_eq!(verdict(&[1500.0, 1500.0]), GateVerdict::Inconclusive, "two repeats prove nothing");
+    assert_eq!(verdict(&[1200.0, 1210.0, 1015.0]), Verdict::Inconclusive, "one is as good as before");
+    assert_eq!(verdict(&[1005.0, 1010.0, 1015.0]), Verdict::Pass);
+    assert_eq!(verdict(&[700.0, 710.0, 720.0]), Verdict::Pass, "better");
+    assert_eq!(verdict(&[1040.0, 1045.0, 1050.0]), Verdict::Pass, "worse by less than the floor");
+    assert_eq!(verdict(&[1500.0, 1500.0]), Verdict::Inconclusive, "two repeats prove nothing");
 }
 
 #[test]
@@ -59,13 +59,13 @@ fn a_lower_bound_is_worse_than_any_number() {
     };
     assert_eq!(
         BaselineComparison::of("main", &base, &bounds(500.0)).verdict,
-        GateVerdict::Regression,
+        Verdict::Regression,
         "nobody knows how much more"
     );
-    assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).verdict, GateVerdict::Pass);
+    assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).verdict, Verdict::Pass);
     assert_eq!(
         BaselineComparison::of("main", &bounds(500.0), &bounds(900.0)).verdict,
-        GateVerdict::Pass,
+        Verdict::Pass,
         "both as bad as can be"
     );
 }
@@ -76,13 +76,13 @@ fn only_counts_are_gated_on_another_kernel() {
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
     assert_eq!(
         verdicts(&BaselineComparison::of("main", &base, &now)),
-        [Some(GateVerdict::Regression), Some(GateVerdict::Regression)]
+        [Some(Verdict::Regression), Some(Verdict::Regression)]
     );
     now.machine.kernel = "6.9".into();
     let comparison = BaselineComparison::of("main", &base, &now);
     assert_eq!(
         verdicts(&comparison),
-        [None, Some(GateVerdict::Regression)],
+        [None, Some(Verdict::Regression)],
         "system calls are the same anywhere"
     );
     assert_eq!(comparison.differs, ["the kernel changed:  then, 6.9 now"]);
@@ -91,7 +91,7 @@ fn only_counts_are_gated_on_another_kernel() {
     assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
     now.profile = base.profile.clone();
     now.profile.title = "said in other words".into();
-    assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], Some(GateVerdict::Regression));
+    assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], Some(Verdict::Regression));
 }
 
 #[test]
@@ -102,10 +102,10 @@ fn a_missing_number_is_inconclusive() {
         trial.summary.shift_remove("server_cpu_per_request");
     }
     let comparison = BaselineComparison::of("main", &base, &now);
-    assert_eq!(comparison.verdict, GateVerdict::Inconclusive);
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
     assert_eq!(comparison.lost, ["server_cpu_per_request"]);
     let whole = BaselineComparison::of("main", &base, &base.clone());
-    assert_eq!((whole.verdict, whole.lost.len()), (GateVerdict::Pass, 0));
+    assert_eq!((whole.verdict, whole.lost.len()), (Verdict::Pass, 0));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_time_with_missing_events_is_not_measured() {
     let holes = BaselineComparison::of("main", &timed(0.0), &timed(2.0));
     assert!(holes.numbers.iter().all(|change| change.gated.name != "bad.stalled_for_p50"));
     assert_eq!(holes.lost, ["bad.stalled_for_p50 (more than 1 % of its events are missing)"]);
-    assert_eq!(holes.verdict, GateVerdict::Inconclusive);
+    assert_eq!(holes.verdict, Verdict::Inconclusive);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_point_missing_in_the_baseline_is_not_compared() {
     let (base, mut now) = (record(&[1.0, 1.0, 1.0]), record(&[1.0, 1.0, 1.0]));
     now.points[0].axes.insert("server.buffer".into(), "chained".into());
     let comparison = BaselineComparison::of("main", &base, &now);
-    assert_eq!((comparison.numbers.len(), comparison.verdict), (0, GateVerdict::Invalid));
+    assert_eq!((comparison.numbers.len(), comparison.verdict), (0, Verdict::Invalid));
 }
 
 /// A made-up run of the group `g`, of which so many requests came to this.
@@ -171,10 +171,10 @@ fn a_run_with_errors_or_silence_is_unfit_as_a_baseline_and_fails() {
         assert_eq!(unfit(&bad).len(), 1, "{:?}", unfit(&bad));
         assert!(unfit(&bad)[0].contains(part), "{:?}", unfit(&bad));
         let comparison = BaselineComparison::of("main", &good, &bad);
-        assert_eq!((comparison.verdict, comparison.faults.len()), (GateVerdict::Fail, 1), "{part}");
+        assert_eq!((comparison.verdict, comparison.faults.len()), (Verdict::Fail, 1), "{part}");
         assert_eq!(
             BaselineComparison::of("main", &bad, &good).verdict,
-            GateVerdict::Pass,
+            Verdict::Pass,
             "the baseline's own are past"
         );
     }
@@ -191,10 +191,10 @@ fn a_run_with_errors_or_silence_is_unfit_as_a_baseline_and_fails() {
 #[test]
 fn errors_that_the_profile_expects_make_no_run_unfit() {
     let mut record = answered(1000, 3, 0, 0.0);
-    let verdict = |outcome| Verdict::new("g.unanswered", "> 0", None, outcome);
-    record.points[0].verdicts = vec![verdict(Outcome::Pass)];
+    let verdict = |outcome| ExpectationResult::new("g.unanswered", "> 0", None, outcome);
+    record.points[0].verdicts = vec![verdict(Verdict::Pass)];
     assert!(unfit(&record).is_empty());
-    record.points[0].verdicts = vec![verdict(Outcome::Fail)];
+    record.points[0].verdicts = vec![verdict(Verdict::Fail)];
     assert_eq!(unfit(&record).len(), 2, "{:?}", unfit(&record));
     record.profile.clients[0].lifetime = Some("1s".parse().expect("a time"));
     record.points[0].verdicts.clear();
@@ -219,7 +219,7 @@ fn numbers_are_lost_or_new_whichever_profile_gates_them() {
         (&comparison.lost[..], &comparison.new[..]),
         (&["old.requests_rate".to_owned()][..], &["new.requests_rate".to_owned()][..])
     );
-    assert_ne!(comparison.verdict, GateVerdict::Pass);
+    assert_ne!(comparison.verdict, Verdict::Pass);
     // A group that is there, and whose number the profile no longer gates, is lost as well.
     let mut idle = with("old");
     idle.profile.clients[0].load.depth = None;
@@ -250,9 +250,9 @@ fn constant_numbers_do_not_count_and_are_judged_by_their_median() {
         let comparison = BaselineComparison::of("main", &base, now);
         comparison.numbers.iter().find(|change| change.gated.name == name).and_then(|change| change.verdict)
     };
-    assert_eq!(of(&with([80e6, 2e6, 3e6, 4e6], 0.0), "g.longest_wait"), Some(GateVerdict::Pass));
-    assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(GateVerdict::Regression));
-    assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(GateVerdict::Regression));
+    assert_eq!(of(&with([80e6, 2e6, 3e6, 4e6], 0.0), "g.longest_wait"), Some(Verdict::Pass));
+    assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(Verdict::Regression));
+    assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(Verdict::Regression));
     let comparison = BaselineComparison::of("main", &base, &with([2e6; 4], 0.0));
     assert!(comparison.numbers.iter().any(MetricChange::stood_still), "{:?}", comparison.numbers);
 }

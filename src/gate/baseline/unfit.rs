@@ -1,9 +1,9 @@
 //! Errors and unanswered requests, because of which a run is neither kept as a baseline nor passes against one.
 
 use crate::{
-    metric::Metric,
+    metric::{Key, Metric, Stat},
     profile::{Group, Profile},
-    record::{Outcome, Point, Record, Requests, Trial, Verdict, named_at, number_of},
+    record::{ExpectationResult, Point, Record, Requests, Trial, Verdict, named_at},
 };
 
 /// Why a run is none to compare with, a sentence for each reason: an expectation that failed, wrong bytes, and of its groups
@@ -15,7 +15,7 @@ pub fn unfit(record: &Record) -> Vec<String> {
 }
 
 fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
-    let failed = point.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Fail);
+    let failed = point.verdicts.iter().filter(|result| result.verdict == Verdict::Fail);
     let mut all: Vec<String> =
         failed.map(|verdict| format!("`{} {}` failed", verdict.name, verdict.condition)).collect();
     let corrupt = Metric::CorruptBytes.spec().name;
@@ -30,7 +30,7 @@ fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
 }
 
 fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
-    let name = |metric: Metric| format!("{}.{}", group.name, metric.spec().name);
+    let name = |metric: Metric| Key::new(Some(&group.name), Stat::once(metric)).to_string();
     let requests = |of: fn(Requests) -> u64| {
         move |trial: &Trial| trial.groups.get(index).map(|group| of(group.requests) as f64)
     };
@@ -80,9 +80,12 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
 }
 
 /// Whether the profile expects something of the number, and that holds.
-fn is_expected(verdicts: &[Verdict], number: &str) -> bool {
-    let is_met = |verdict: &&Verdict| verdict.outcome == Outcome::Pass;
-    verdicts.iter().filter(is_met).any(|verdict| number_of(&verdict.name) == number)
+fn is_expected(verdicts: &[ExpectationResult], number: &str) -> bool {
+    let is_met = |result: &&ExpectationResult| result.verdict == Verdict::Pass;
+    verdicts
+        .iter()
+        .filter(is_met)
+        .any(|verdict| Key::parse(&verdict.name).is_some_and(|key| key.to_string() == number))
 }
 
 /// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing tells no more than

@@ -47,7 +47,7 @@ fn compared(cells: &[Cell], profiles: &[Profile]) -> PairedComparison {
         broken_off: None,
         head_died: None,
     };
-    PairedComparison::of(origin, cells, profiles, None)
+    PairedComparison::of(origin, Machine::default(), cells, profiles, None)
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn good_clients_that_neither_server_answers_make_it_invalid() {
         }
         compared(&[cell], &profile)
     };
-    assert_eq!(with(5, 0).verdict, GateVerdict::Pass);
+    assert_eq!(with(5, 0).verdict, Verdict::Pass);
     for silent in [with(0, 0), with(5, 5)] {
-        assert_eq!(silent.verdict, GateVerdict::Invalid);
+        assert_eq!(silent.verdict, Verdict::Invalid);
         assert!(silent.doubts[0].starts_with("Base: "), "{:?}", silent.doubts);
     }
 }
@@ -77,7 +77,7 @@ fn a_fault_without_effect_is_inconclusive() {
     let shows_nothing =
         |_, trial: &mut Trial| trial.unproven.push("the readers held nothing back".to_owned());
     let comparison = comparison(&[cell("a", pairs(20, shows_nothing))]);
-    assert_eq!(comparison.verdict, GateVerdict::Inconclusive);
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
     assert_eq!(comparison.doubts, ["The fault had no effect: the readers held nothing back."]);
 }
 
@@ -93,12 +93,7 @@ fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
 #[test]
 fn equal_servers_pass() {
     let comparison = comparison(&[cell("a", pairs(20, |_, _| ())), cell("b", pairs(20, |_, _| ()))]);
-    assert_eq!(
-        (comparison.verdict, comparison.doubts.len()),
-        (GateVerdict::Pass, 0),
-        "{:?}",
-        comparison.doubts
-    );
+    assert_eq!((comparison.verdict, comparison.doubts.len()), (Verdict::Pass, 0), "{:?}", comparison.doubts);
 }
 
 /// The same with as many fresh pairs, in which the head spoils so many as well.
@@ -113,20 +108,20 @@ fn a_head_that_invalidates_its_trials_is_a_regression() {
     let gone = cell("b", pairs(20, spoiling(20)));
     let gone = Cell { fresh: pairs(20, spoiling(20)), ..gone };
     let gone = comparison(&[cell("a", pairs(20, |_, _| ())), gone]);
-    assert_eq!(gone.verdict, GateVerdict::Regression);
-    assert_eq!(gone.names(GateVerdict::Regression), [crate::gate::SPOILT]);
+    assert_eq!(gone.verdict, Verdict::Regression);
+    assert_eq!(gone.names(Verdict::Regression), [crate::gate::SPOILT]);
     assert!(gone.doubts[0].contains("1 of 2 points"), "{:?}", gone.doubts);
-    assert_eq!(confirmed(20, 20).verdict, GateVerdict::Regression, "though no pair stands");
-    assert_eq!(confirmed(8, 6).verdict, GateVerdict::Regression);
-    assert_eq!(confirmed(8, 5).verdict, GateVerdict::Inconclusive, "not confirmed at 2 %");
-    assert_eq!(confirmed(20, 0).verdict, GateVerdict::Inconclusive);
+    assert_eq!(confirmed(20, 20).verdict, Verdict::Regression, "though no pair stands");
+    assert_eq!(confirmed(8, 6).verdict, Verdict::Regression);
+    assert_eq!(confirmed(8, 5).verdict, Verdict::Inconclusive, "not confirmed at 2 %");
+    assert_eq!(confirmed(20, 0).verdict, Verdict::Inconclusive);
 }
 
 #[test]
 fn one_trial_invalidated_by_the_head_alone_is_inconclusive() {
     for count in [1, 2, 5] {
         let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
-        assert_eq!(few.verdict, GateVerdict::Inconclusive, "{count}");
+        assert_eq!(few.verdict, Verdict::Inconclusive, "{count}");
         let spoilt = &few.findings[0];
         assert!(spoilt.is_of_spoilt_trials() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
         assert!((spoilt.head - count as f64 / 20.0).abs() < 1e-12);
@@ -137,7 +132,7 @@ fn one_trial_invalidated_by_the_head_alone_is_inconclusive() {
         spoiling(6)(n, trial);
         pair
     });
-    assert_eq!(comparison(&[cell("a", both.collect())]).verdict, GateVerdict::Pass);
+    assert_eq!(comparison(&[cell("a", both.collect())]).verdict, Verdict::Pass);
 }
 
 #[test]
@@ -145,20 +140,30 @@ fn a_head_that_dies_under_load_fails() {
     let cells = [cell("a", pairs(3, |_, _| ()))];
     let mut origin = comparison(&cells).origin;
     origin.broken_off = Some("head: the server ended".into());
-    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).verdict, GateVerdict::Inconclusive);
+    assert_eq!(
+        PairedComparison::of(origin.clone(), Machine::default(), &cells, &[], None).verdict,
+        Verdict::Inconclusive
+    );
     origin.head_died = Some("the server ended".into());
-    assert_eq!(PairedComparison::of(origin.clone(), &cells, &[], None).verdict, GateVerdict::Fail);
-    assert_eq!(PairedComparison::of(origin, &[], &[], None).verdict, GateVerdict::Fail, "in its first trial");
+    assert_eq!(
+        PairedComparison::of(origin.clone(), Machine::default(), &cells, &[], None).verdict,
+        Verdict::Fail
+    );
+    assert_eq!(
+        PairedComparison::of(origin, Machine::default(), &[], &[], None).verdict,
+        Verdict::Fail,
+        "in its first trial"
+    );
 }
 
 #[test]
 fn a_gated_number_that_was_not_measured_is_inconclusive() {
     let mut cell = cell("a", pairs(20, |_, _| ()));
     cell.gated.push(Gated { name: "g.latency_p99".into(), ..gated(false) });
-    assert_eq!(comparison(std::slice::from_ref(&cell)).verdict, GateVerdict::Pass);
+    assert_eq!(comparison(std::slice::from_ref(&cell)).verdict, Verdict::Pass);
     cell.gated[1].is_asked = true;
     let asked = comparison(&[cell]);
-    assert_eq!((asked.verdict, asked.not_gated.len()), (GateVerdict::Inconclusive, 1));
+    assert_eq!((asked.verdict, asked.not_gated.len()), (Verdict::Inconclusive, 1));
     assert!(asked.doubts[0].contains("g.latency_p99 key=a"), "{:?}", asked.doubts);
 }
 
@@ -177,12 +182,12 @@ fn a_time_with_missing_events_is_not_gated() {
         cell.gated.push(Gated { name: "eviction_lateness_p99".into(), ..gated(false) });
         comparison(&[cell])
     };
-    assert_eq!((of(1.0).verdict, of(1.0).not_gated.len()), (GateVerdict::Pass, 0));
+    assert_eq!((of(1.0).verdict, of(1.0).not_gated.len()), (Verdict::Pass, 0));
     let holes = of(2.0);
     assert_eq!(holes.not_gated, ["eviction_lateness_p99 key=a (more than 1 % of its events are missing)"]);
     assert_eq!(
         holes.verdict,
-        GateVerdict::Inconclusive,
+        Verdict::Inconclusive,
         "the head hides what the base shows: {:?}",
         holes.doubts
     );
@@ -198,16 +203,16 @@ fn wrong_bytes_and_errors_fail_without_an_expectation() {
         }
     };
     let of = |name, least| comparison(&[cell("a", pairs(20, set(name, least)))]);
-    assert_eq!(of("corrupt_bytes", 1).verdict, GateVerdict::Fail);
-    assert_eq!(of("g.errors", 10).verdict, GateVerdict::Fail);
-    assert_eq!(of("g.errors", 9).verdict, GateVerdict::Pass, "the server was full now and then");
+    assert_eq!(of("corrupt_bytes", 1).verdict, Verdict::Fail);
+    assert_eq!(of("g.errors", 10).verdict, Verdict::Fail);
+    assert_eq!(of("g.errors", 9).verdict, Verdict::Pass, "the server was full now and then");
     assert_eq!(of("corrupt_bytes", 1).unmet().count(), 1);
     let both = pairs(20, |_, _| ()).into_iter().map(|mut pair| {
         pair.base.summary.insert("corrupt_bytes".into(), 1.0);
         pair.head.summary.insert("corrupt_bytes".into(), 1.0);
         pair
     });
-    assert_eq!(comparison(&[cell("a", both.collect())]).verdict, GateVerdict::Pass, "the head is no worse");
+    assert_eq!(comparison(&[cell("a", both.collect())]).verdict, Verdict::Pass, "the head is no worse");
 }
 
 #[test]
@@ -216,14 +221,14 @@ fn dropped_pairs_do_not_hide_a_failure() {
         spoiling(11)(n, head);
         head.summary.insert("corrupt_bytes".to_owned(), 1.0);
     };
-    assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).verdict, GateVerdict::Fail);
+    assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).verdict, Verdict::Fail);
     let by_both = |n: usize, mut pair: Pair| {
         spoiling(11)(n, &mut pair.base);
         spoiling(11)(n, &mut pair.head);
         pair
     };
     let dropped = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, pair)| by_both(n, pair));
-    assert_eq!(comparison(&[cell("a", dropped.collect())]).verdict, GateVerdict::Invalid);
+    assert_eq!(comparison(&[cell("a", dropped.collect())]).verdict, Verdict::Invalid);
 }
 
 #[test]

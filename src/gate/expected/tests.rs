@@ -14,7 +14,7 @@ fn profile(expect: &str) -> Profile {
 }
 
 /// The outcomes of base and head where this number was measured in the repeats of the head, and 1 in those of the base.
-fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Outcome, Outcome) {
+fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Verdict, Verdict) {
     let pair = |value: &f64| Pair {
         head_first: false,
         base: trial(&[(number, 1.0)]),
@@ -27,12 +27,12 @@ fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Outcome, Outcome) {
         fresh: Vec::new(),
     };
     let found = expected(&[profile(expect)], &[cell], None).0.remove(0);
-    (found.base, found.verdict.outcome)
+    (found.base, found.result.verdict)
 }
 
 #[test]
 fn counts_are_judged_in_every_trial_and_times_by_the_median() {
-    use Outcome::{Fail, Inconclusive, Pass};
+    use Verdict::{Fail, Inconclusive, Pass};
     let evicted = |heads: &[f64]| outcomes("\"g.evicted\" = \"= 1\"", "g.evicted", heads);
     assert_eq!(evicted(&[1.0, 1.0, 1.0]), (Pass, Pass));
     assert_eq!(evicted(&[1.0, 2.0, 1.0]), (Pass, Fail));
@@ -52,12 +52,9 @@ fn wrong_bytes_of_the_base_do_not_excuse_those_of_the_head() {
         let pair = Pair { head_first: false, base: side(base), head: side(head) };
         let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
         let (all, _) = expected(&[profile("server_rss_peak = \"< 1GiB\"")], &[cell], None);
-        all.into_iter()
-            .filter(|one| one.verdict.name == "corrupt_bytes")
-            .map(|one| one.verdict.outcome)
-            .next()
+        all.into_iter().filter(|one| one.result.name == "corrupt_bytes").map(|one| one.result.verdict).next()
     };
-    assert_eq!(corrupt(1.0, 131e6), Some(Outcome::Fail));
+    assert_eq!(corrupt(1.0, 131e6), Some(Verdict::Fail));
     assert_eq!((corrupt(1.0, 0.0), corrupt(0.0, 0.0)), (None, None));
     assert_eq!(corrupt(0.0, 1.0), None, "told by `faults`");
 }
@@ -70,13 +67,13 @@ fn definite_faults_count_in_dropped_pairs() {
         dropped.head.invalid.push("the host was busy".to_owned());
         let pairs = vec![whole.clone(), dropped, whole];
         let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs, fresh: Vec::new() };
-        expected(&[profile(expect)], &[cell], None).0.remove(0).verdict.outcome
+        expected(&[profile(expect)], &[cell], None).0.remove(0).result.verdict
     };
     let late = "eviction_lateness_min";
-    assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, -5e6), Outcome::Fail);
-    assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, 5e6), Outcome::Pass);
-    assert_eq!(outcome("\"g.errors_share\" = \"< 1%\"", "g.errors_share", 0.5), Outcome::Fail);
-    assert_eq!(outcome("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", 5e9), Outcome::Pass);
+    assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, -5e6), Verdict::Fail);
+    assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, 5e6), Verdict::Pass);
+    assert_eq!(outcome("\"g.errors_share\" = \"< 1%\"", "g.errors_share", 0.5), Verdict::Fail);
+    assert_eq!(outcome("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", 5e9), Verdict::Pass);
 }
 
 #[test]
@@ -87,11 +84,11 @@ fn dropped_pairs_are_not_judged() {
     pair.head.invalid.push("it was not the server".to_owned());
     let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair, whole], fresh: Vec::new() };
     let (found, _) = expected(&[profile("\"g.evicted\" = \"= 1\"")], &[cell], None);
-    assert_eq!(found[0].verdict.outcome, Outcome::Pass);
+    assert_eq!(found[0].result.verdict, Verdict::Pass);
 }
 
 /// What comes of an expectation in repeats half as long as the profile asks for, with these numbers of base and head.
-fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Outcome, Judged)> {
+fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Verdict, Judged)> {
     let pair = |(base, head): (&f64, &f64)| Pair {
         head_first: false,
         base: trial(&[(number, *base)]),
@@ -102,13 +99,13 @@ fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Ou
     let window = Window { asked: 4.0, measured: 2.0 };
     let (mut found, skipped) = expected(&[profile(expect)], &[cell], Some(window));
     assert_eq!(found.len() + skipped.len(), 1);
-    found.pop().map(|expected| (expected.verdict.outcome, expected.judged))
+    found.pop().map(|expected| (expected.result.verdict, expected.judged))
 }
 
 #[test]
 fn shorter_trials_are_judged_where_they_can_decide() {
     use Judged::{AsItIs, Scaled};
-    use Outcome::{Fail, Pass};
+    use Verdict::{Fail, Pass};
     let of = |expect: &str, base: f64, head: f64| {
         let number = expect.split('=').next().unwrap_or_default().trim().trim_matches('"');
         of_half(expect, number, &[base; 3], &[head; 3])
@@ -170,5 +167,5 @@ fn a_wrong_byte_counts_even_in_an_invalid_trial() {
     let mut pair = Pair { head_first: true, base: trial(&[]), head: trial(&[("corrupt_bytes", 2.0)]) };
     pair.head.invalid.push("the host was busy".to_owned());
     let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
-    assert_eq!(faults(&[cell])[0].verdict.measured, Some(2.0));
+    assert_eq!(faults(&[cell])[0].result.measured, Some(2.0));
 }

@@ -1,8 +1,8 @@
 //! Which failures a busy host can explain: a server that waits for its cores answers late, but it answers.
 
+use super::super::validity::number;
 use crate::{
-    gate::number,
-    metric::{Fold, Metric},
+    metric::{Fold, Key, Kind, Metric, Stat},
     profile::{Condition, Group},
     record::Trial,
 };
@@ -29,7 +29,7 @@ impl Failure<'_> {
             SilentConnections, SilentShare, Skipped, SkippedShare, Unanswered, UnansweredShare,
         };
         match self.metric {
-            metric if super::is_quantile(metric) || super::is_wait(metric) => {
+            metric if matches!(metric.spec().kind, Kind::Latency(_) | Kind::Download | Kind::Wait) => {
                 !condition.bounds_from_above() || holds(self.unexplained_ns(self.figure)) != Some(false)
             }
             Unanswered | UnansweredShare | SilentConnections | SilentShare | Skipped | SkippedShare
@@ -58,12 +58,10 @@ impl Failure<'_> {
 
     /// Whether what was not answered may only have been late: it did not wait for much longer than others.
     fn are_answers_late(&self) -> bool {
-        let of = |metric: Metric| {
-            self.trial.summary.get(&format!("{}.{}", self.group.name, metric.spec().name)).copied()
-        };
+        let name = |metric| Key::new(Some(&self.group.name), Stat::once(metric)).to_string();
+        let of = |metric: Metric| self.trial.summary.get(&name(metric)).copied();
         let Some(longest) = of(Metric::LongestWait) else { return true };
-        let median = format!("{}.{}", self.group.name, Metric::LatencyP50.spec().name);
-        let is_known = !self.trial.censored.contains_key(&median);
+        let is_known = !self.trial.censored.contains_key(&name(Metric::LatencyP50));
         let median = of(Metric::LatencyP50).filter(|_| is_known).unwrap_or(0.0);
         self.unexplained_ns(longest) <= MEDIANS * median
     }

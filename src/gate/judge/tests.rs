@@ -16,25 +16,25 @@ fn point(seed: u32, trials: &[Trial]) -> Point {
     Point { axes, trials: trials.to_vec(), verdicts: Vec::new() }
 }
 
-fn outcome(expect: &str, trials: &[Trial]) -> (Option<f64>, Outcome) {
+fn outcome(expect: &str, trials: &[Trial]) -> (Option<f64>, Verdict) {
     let verdicts = judge(&profile(expect), &[point(1, trials)], 0);
-    (verdicts[0].measured, verdicts[0].outcome)
+    (verdicts[0].measured, verdicts[0].verdict)
 }
 
 #[test]
 fn a_point_is_judged_by_its_own_conditions_and_against_others() {
     let at = |seed, value| point(seed, &[trial(&[("evictions", value)])]);
     let points = [at(1, 100.0), at(2, 70.0)];
-    let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Outcome> {
-        judge(&profile(expect), points, index).iter().map(|verdict| verdict.outcome).collect()
+    let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Verdict> {
+        judge(&profile(expect), points, index).iter().map(|result| result.verdict).collect()
     };
     assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 0, &points), []);
-    assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 1, &points), [Outcome::Pass]);
+    assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 1, &points), [Verdict::Pass]);
     let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
-    assert_eq!(outcomes(share, 1, &points), [Outcome::Fail]);
-    assert_eq!(outcomes(share, 1, &[at(1, 80.0), at(2, 70.0)]), [Outcome::Pass]);
+    assert_eq!(outcomes(share, 1, &points), [Verdict::Fail]);
+    assert_eq!(outcomes(share, 1, &[at(1, 80.0), at(2, 70.0)]), [Verdict::Pass]);
     let forward = "\"evictions @ seed=1\" = \"> 80% @ seed=2\"";
-    assert_eq!(outcomes(forward, 0, &points[..1]), [Outcome::Inconclusive]);
+    assert_eq!(outcomes(forward, 0, &points[..1]), [Verdict::Inconclusive]);
 }
 
 #[test]
@@ -43,15 +43,15 @@ fn every_repeat_must_meet_every_condition() {
     let of = |values: &[f64]| {
         outcome(expect, &values.iter().map(|v| trial(&[("evictions", *v)])).collect::<Vec<_>>())
     };
-    assert_eq!(of(&[2.0, 3.0]), (Some(2.0), Outcome::Pass));
-    assert_eq!(of(&[2.0, 5.0]), (Some(5.0), Outcome::Fail));
-    assert_eq!(of(&[1.0, 3.0]), (Some(1.0), Outcome::Fail));
+    assert_eq!(of(&[2.0, 3.0]), (Some(2.0), Verdict::Pass));
+    assert_eq!(of(&[2.0, 5.0]), (Some(5.0), Verdict::Fail));
+    assert_eq!(of(&[1.0, 3.0]), (Some(1.0), Verdict::Fail));
 }
 
 #[test]
 fn an_unmeasured_number_is_inconclusive() {
-    assert_eq!(outcome("evictions = \"= 0\"", &[trial(&[])]), (None, Outcome::Inconclusive));
-    assert_eq!(outcome("evictions = \"= 0\"", &[]), (None, Outcome::Inconclusive));
+    assert_eq!(outcome("evictions = \"= 0\"", &[trial(&[])]), (None, Verdict::Inconclusive));
+    assert_eq!(outcome("evictions = \"= 0\"", &[]), (None, Verdict::Inconclusive));
 }
 
 #[test]
@@ -59,31 +59,31 @@ fn a_trial_cut_short_is_not_judged() {
     let mut cut = trial(&[("evictions", 7.0)]);
     cut.cut_short = true;
     let whole = trial(&[("evictions", 0.0)]);
-    assert_eq!(outcome("evictions = \"= 0\"", &[whole, cut.clone()]), (Some(0.0), Outcome::Pass));
-    assert_eq!(outcome("evictions = \"= 0\"", &[cut]).1, Outcome::Inconclusive);
+    assert_eq!(outcome("evictions = \"= 0\"", &[whole, cut.clone()]), (Some(0.0), Verdict::Pass));
+    assert_eq!(outcome("evictions = \"= 0\"", &[cut]).1, Verdict::Inconclusive);
 }
 
 #[test]
 fn an_invalid_trial_gives_invalid() {
     let mut bad = trial(&[("evictions", 0.0)]);
-    assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Outcome::Pass);
+    assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Verdict::Pass);
     bad.invalid.push("it was not the server".to_owned());
-    assert_eq!(outcome("evictions = \"= 0\"", &[bad]).1, Outcome::Invalid);
+    assert_eq!(outcome("evictions = \"= 0\"", &[bad]).1, Verdict::Invalid);
 }
 
 /// What comes of an expectation where these numbers were measured, and the clients were so busy here and there.
-fn with_busy_clients(load: &str, expect: &str, busy: [f64; 2]) -> Outcome {
+fn with_busy_clients(load: &str, expect: &str, busy: [f64; 2]) -> Verdict {
     let numbers =
         [("g.requests", 50.0), ("g.latency_p99", 2e6), ("g.evicted", 0.0), ("pacing_error_p99", 11e6)];
     let at = |seed, busy| point(seed, &[trial(&[&numbers[..], &[("harness_busy", busy)]].concat())]);
     let mut profile = profile(expect);
     profile.clients[0].load = toml::from_str(load).expect("a load");
-    judge(&profile, &[at(1, busy[0]), at(2, busy[1])], 0)[0].outcome
+    judge(&profile, &[at(1, busy[0]), at(2, busy[1])], 0)[0].verdict
 }
 
 #[test]
 fn busy_clients_allow_only_verdicts_that_hold_regardless() {
-    use Outcome::{Fail, Invalid, Pass};
+    use Verdict::{Fail, Invalid, Pass};
     for (expect, idle, closed, open) in [
         ("\"g.requests\" = \"> 40\"", Pass, Pass, Pass),
         ("\"g.requests\" = \"= 50\"", Pass, Pass, Pass),
@@ -106,9 +106,9 @@ fn busy_clients_allow_only_verdicts_that_hold_regardless() {
 fn busy_clients_invalidate_both_sides_of_a_comparison() {
     let share = "\"g.requests @ seed=1\" = \"> 80% @ seed=2\"";
     let of = |busy| with_busy_clients("depth = 1", share, busy);
-    assert_eq!(of([0.1, 0.1]), Outcome::Pass);
-    assert_eq!(of([0.96, 0.1]), Outcome::Invalid);
-    assert_eq!(of([0.1, 0.96]), Outcome::Invalid);
+    assert_eq!(of([0.1, 0.1]), Verdict::Pass);
+    assert_eq!(of([0.96, 0.1]), Verdict::Invalid);
+    assert_eq!(of([0.1, 0.96]), Verdict::Invalid);
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn a_latency_can_exceed_one_inflated_by_the_clients() {
         let expect = format!("\"g.latency_p99 @ seed=1\" = \"{condition} @ seed=2\"");
         with_busy_clients("rate = 9", &expect, busy)
     };
-    assert_eq!(of("> 80%", [0.1, 0.1]), Outcome::Pass);
-    assert_eq!(of("> 80%", [0.1, 0.96]), Outcome::Pass, "the other is at most as large as it seems");
-    assert_eq!(of("> 80%", [0.96, 0.1]), Outcome::Invalid);
-    assert_eq!(of("< 120%", [0.1, 0.96]), Outcome::Invalid);
-    assert_eq!(of("> 120%", [0.1, 0.96]), Outcome::Invalid, "it may be larger than the other really is");
+    assert_eq!(of("> 80%", [0.1, 0.1]), Verdict::Pass);
+    assert_eq!(of("> 80%", [0.1, 0.96]), Verdict::Pass, "the other is at most as large as it seems");
+    assert_eq!(of("> 80%", [0.96, 0.1]), Verdict::Invalid);
+    assert_eq!(of("< 120%", [0.1, 0.96]), Verdict::Invalid);
+    assert_eq!(of("> 120%", [0.1, 0.96]), Verdict::Invalid, "it may be larger than the other really is");
 }
 
 /// A repeat of which these numbers are lower bounds.
@@ -132,15 +132,15 @@ fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
 
 #[test]
 fn a_latency_of_unanswered_requests_is_below_no_limit() {
-    use Outcome::{Fail, Inconclusive, Pass};
+    use Verdict::{Fail, Inconclusive, Pass};
     let silent = censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]);
     for (condition, wanted) in
         [("< 1s", Fail), ("<= 1s", Fail), ("= 2ms", Fail), ("> 1s", Pass), (">= 1h", Pass), ("!= 2ms", Pass)]
     {
         let expect = format!("\"g.latency_p99\" = \"{condition}\"");
-        let verdict = judge(&profile(&expect), &[point(1, std::slice::from_ref(&silent))], 0).remove(0);
-        assert_eq!(verdict.outcome, wanted, "{condition}");
-        assert_eq!(verdict.shown(), "> 2 ms (unanswered)", "{condition}");
+        let result = judge(&profile(&expect), &[point(1, std::slice::from_ref(&silent))], 0).remove(0);
+        assert_eq!(result.verdict, wanted, "{condition}");
+        assert_eq!(result.shown(), "> 2 ms (unanswered)", "{condition}");
     }
     let wait = censored(&[("g.longest_wait", 2e9)], &["g.longest_wait"]);
     let of =
@@ -155,10 +155,10 @@ fn one_repeat_with_unanswered_requests_decides() {
     let both = [whole.clone(), silent.clone()];
     let of = |expect: &str| judge(&profile(expect), &[point(1, &both)], 0).remove(0);
     let below = of("\"g.latency_p99\" = \"< 1s\"");
-    assert_eq!((below.outcome, below.measured), (Outcome::Fail, Some(2e6)));
+    assert_eq!((below.verdict, below.measured), (Verdict::Fail, Some(2e6)));
     assert_eq!(below.censored.as_deref(), Some("unanswered"));
     let above = of("\"g.latency_p99\" = \"> 10ms\"");
-    assert_eq!((above.outcome, above.measured, above.censored), (Outcome::Fail, Some(9e6), None));
+    assert_eq!((above.verdict, above.measured, above.censored), (Verdict::Fail, Some(9e6), None));
 }
 
 #[test]
@@ -168,32 +168,32 @@ fn a_lower_bound_of_another_point_is_not_compared_with() {
         (trial(&[("g.latency_p99", 1e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
     let of = |one: &Trial, two: &Trial| {
         let points = [point(1, std::slice::from_ref(one)), point(2, std::slice::from_ref(two))];
-        judge(&profile(share), &points, 1)[0].outcome
+        judge(&profile(share), &points, 1)[0].verdict
     };
-    assert_eq!(of(&known, &known), Outcome::Pass);
-    assert_eq!(of(&silent, &known), Outcome::Inconclusive);
-    assert_eq!(of(&known, &silent), Outcome::Fail);
-    assert_eq!(of(&silent, &silent), Outcome::Inconclusive);
+    assert_eq!(of(&known, &known), Verdict::Pass);
+    assert_eq!(of(&silent, &known), Verdict::Inconclusive);
+    assert_eq!(of(&known, &silent), Verdict::Fail);
+    assert_eq!(of(&silent, &silent), Verdict::Inconclusive);
 }
 
 #[test]
 fn a_wait_is_compared_with_the_median_of_its_own_trial() {
     let expect = "\"g.longest_wait\" = \"<= 1s or <= 20 * latency_p50\"";
     let of = |trial: Trial| outcome(expect, &[trial]).1;
-    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Outcome::Pass);
-    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 1e6)])), Outcome::Fail);
-    assert_eq!(of(trial(&[("g.longest_wait", 2e9)])), Outcome::Inconclusive);
+    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Verdict::Pass);
+    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 1e6)])), Verdict::Fail);
+    assert_eq!(of(trial(&[("g.longest_wait", 2e9)])), Verdict::Inconclusive);
     let never = |censored_too: &[&str]| {
         let names = [&["g.longest_wait"], censored_too].concat();
         censored(&[("g.longest_wait", 2e9), ("g.latency_p50", 2e9)], &names)
     };
-    assert_eq!(of(never(&[])), Outcome::Fail);
-    assert_eq!(of(never(&["g.latency_p50"])), Outcome::Fail, "nothing came at all");
+    assert_eq!(of(never(&[])), Verdict::Fail);
+    assert_eq!(of(never(&["g.latency_p50"])), Verdict::Fail, "nothing came at all");
 }
 
 #[test]
 fn definite_faults_fail_in_invalid_and_shortened_trials() {
-    use Outcome::{Fail, Inconclusive, Invalid, Pass};
+    use Verdict::{Fail, Inconclusive, Invalid, Pass};
     let of = |expect: &str, number: &str, value: f64| {
         let good = trial(&[(number, 0.0)]);
         let mut invalid = trial(&[(number, value)]);
@@ -224,15 +224,15 @@ fn a_busy_host_invalidates_times_rates_and_failures_it_may_cause() {
         outcome(expect, &[trial]).1
     };
     let latency = |value| of("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", value);
-    assert_eq!([latency(1e6), latency(2e9)], [Outcome::Invalid; 2]);
+    assert_eq!([latency(1e6), latency(2e9)], [Verdict::Invalid; 2]);
     let rate = |value| of("\"g.requests_rate\" = \"> 5/s\"", "g.requests_rate", value);
-    assert_eq!([rate(9.0), rate(4.0)], [Outcome::Invalid; 2]);
+    assert_eq!([rate(9.0), rate(4.0)], [Verdict::Invalid; 2]);
     let memory = |value| of("server_rss_growth = \"< 1KiB\"", "server_rss_growth", value);
-    assert_eq!([memory(9.0), memory(4096.0)], [Outcome::Pass, Outcome::Invalid]);
+    assert_eq!([memory(9.0), memory(4096.0)], [Verdict::Pass, Verdict::Invalid]);
     let evicted = |value| of("\"g.evicted\" = \"= 3\"", "g.evicted", value);
-    assert_eq!([evicted(3.0), evicted(2.0)], [Outcome::Pass, Outcome::Invalid]);
+    assert_eq!([evicted(3.0), evicted(2.0)], [Verdict::Pass, Verdict::Invalid]);
     let corrupt = |value| of("\"g.corrupt\" = \"= 0\"", "g.corrupt", value);
-    assert_eq!([corrupt(0.0), corrupt(1.0)], [Outcome::Pass, Outcome::Fail]);
+    assert_eq!([corrupt(0.0), corrupt(1.0)], [Verdict::Pass, Verdict::Fail]);
 }
 
 #[test]
@@ -245,15 +245,15 @@ fn a_busy_host_does_not_excuse_unexplained_waits() {
     };
     let wait = |ns| of("\"g.longest_wait\" = \"< 1s\"", &[("g.longest_wait", ns)]);
     // 46 % of it, and 100 ms.
-    assert_eq!([wait(2.0e9), wait(2.1e9)], [Outcome::Invalid, Outcome::Fail]);
+    assert_eq!([wait(2.0e9), wait(2.1e9)], [Verdict::Invalid, Verdict::Fail]);
     let silent = |ns| of("\"g.silent_share\" = \"< 1%\"", &[("g.silent_share", 0.1), ("g.longest_wait", ns)]);
-    assert_eq!([silent(1.9e8), silent(2e8)], [Outcome::Invalid, Outcome::Fail]);
-    assert_eq!(of("\"g.refused\" = \"= 0\"", &[("g.refused", 1.0)]), Outcome::Fail);
+    assert_eq!([silent(1.9e8), silent(2e8)], [Verdict::Invalid, Verdict::Fail]);
+    assert_eq!(of("\"g.refused\" = \"= 0\"", &[("g.refused", 1.0)]), Verdict::Fail);
     let sound = trial(&[("g.latency_p99", 2e9)]);
     let mut disturbed = trial(&[("g.latency_p99", 1.0)]);
     disturbed.disturbed.push("the host was busy".to_owned());
     let latency = outcome("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
-    assert_eq!(latency, Outcome::Fail, "the trial that nobody disturbed tells");
+    assert_eq!(latency, Verdict::Fail, "the trial that nobody disturbed tells");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn load_excuses_overload_answers_and_no_other_errors() {
         assert_eq!(count, share, "{overloaded}");
         count
     };
-    assert_eq!([of(0), of(3), of(5)], [Outcome::Fail, Outcome::Fail, Outcome::Invalid]);
+    assert_eq!([of(0), of(3), of(5)], [Verdict::Fail, Verdict::Fail, Verdict::Invalid]);
 }
 
 #[test]
@@ -279,9 +279,9 @@ fn an_invalid_point_invalidates_comparisons_with_it() {
         let mut other = trial(&[("evictions", 100.0)]);
         other.invalid.extend(invalid.then(|| "it was not the server".to_owned()));
         judge(&profile(share), &[point(1, &[other]), point(2, &[trial(&[("evictions", 70.0)])])], 1)[0]
-            .outcome
+            .verdict
     };
-    assert_eq!([of(false), of(true)], [Outcome::Fail, Outcome::Invalid]);
+    assert_eq!([of(false), of(true)], [Verdict::Fail, Verdict::Invalid]);
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn busy_clients_excuse_a_long_wait_and_not_an_endless_one() {
         let trial = censored(&[("g.longest_wait", value), ("harness_run_delay", 0.6)], names);
         outcome(wait, &[trial]).1
     };
-    assert_eq!(of(0.5e9, &[]), Outcome::Pass, "it was short all the same");
-    assert_eq!(of(2e9, &[]), Outcome::Invalid);
-    assert_eq!(of(2e9, &["g.longest_wait"]), Outcome::Fail);
+    assert_eq!(of(0.5e9, &[]), Verdict::Pass, "it was short all the same");
+    assert_eq!(of(2e9, &[]), Verdict::Invalid);
+    assert_eq!(of(2e9, &["g.longest_wait"]), Verdict::Fail);
 }

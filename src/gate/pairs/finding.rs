@@ -4,59 +4,23 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ALPHA, CONFIRM_ALPHA, Cell, Gated, Pair,
+    cell::{Cell, Pair},
+    gated::Gated,
     reading::{Number, Reading},
 };
 use crate::{
-    record::{Outcome, place},
+    record::{Verdict, place},
     stats::{self, Estimate},
 };
 
+/// The significance level of the first stage, for all metrics together.
+pub const ALPHA: f64 = 0.05;
+
+/// The significance level at which fresh pairs must confirm each suspect metric.
+pub const CONFIRM_ALPHA: f64 = 0.02;
+
 /// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
 const FEWEST_OF_AN_INTERVAL: usize = 6;
-
-/// The verdict of the gate on a metric, and on a comparison as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-#[schemars(rename = "Call")]
-pub enum GateVerdict {
-    /// It got worse by more than the floor, and fresh pairs confirmed it.
-    Regression,
-    /// An expectation of the profile is not met, the head sent wrong data, or a run has errors; only for a comparison
-    /// as a whole.
-    Fail,
-    /// It did not get worse by as much as the budget.
-    Pass,
-    /// Neither could be shown.
-    Inconclusive,
-    /// Too few valid pairs.
-    Invalid,
-}
-
-impl GateVerdict {
-    /// The corresponding outcome.
-    #[must_use]
-    pub const fn outcome(self) -> Outcome {
-        match self {
-            Self::Regression | Self::Fail => Outcome::Fail,
-            Self::Pass => Outcome::Pass,
-            Self::Inconclusive => Outcome::Inconclusive,
-            Self::Invalid => Outcome::Invalid,
-        }
-    }
-
-    /// REGRESSION, FAIL, PASS, INCONCLUSIVE or INVALID.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Regression => "REGRESSION",
-            Self::Fail => "FAIL",
-            Self::Pass => "PASS",
-            Self::Inconclusive => "INCONCLUSIVE",
-            Self::Invalid => "INVALID",
-        }
-    }
-}
 
 /// A metric of both servers, and its verdict. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -96,7 +60,7 @@ pub struct Finding {
     pub detectable: Option<f64>,
     /// The verdict.
     #[serde(rename = "call")]
-    pub verdict: GateVerdict,
+    pub verdict: Verdict,
     /// The differences in the order of measurement, as logarithms; 20 if only the head got no answer to measure.
     pub differences: Vec<f64>,
     /// How many of the differences belong to the first stage; the others belong to fresh pairs.
@@ -154,7 +118,7 @@ impl Finding {
             is_counted: true,
             confirmed_p,
             detectable: None,
-            verdict: GateVerdict::Inconclusive,
+            verdict: Verdict::Inconclusive,
             of_first_stage: Some(first),
             differences,
             gated,
@@ -207,13 +171,13 @@ impl Finding {
         self.verdict = self.decide();
     }
 
-    fn decide(&self) -> GateVerdict {
+    fn decide(&self) -> Verdict {
         if self.is_suspect() {
-            if self.is_confirmed() { GateVerdict::Regression } else { GateVerdict::Inconclusive }
+            if self.is_confirmed() { Verdict::Regression } else { Verdict::Inconclusive }
         } else if self.is_within_budget() && self.pairs >= FEWEST_OF_AN_INTERVAL {
-            GateVerdict::Pass
+            Verdict::Pass
         } else {
-            GateVerdict::Inconclusive
+            Verdict::Inconclusive
         }
     }
 

@@ -10,9 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    metric::{Better, Fold, Metric, Stat, Unit},
+    metric::{Better, Fold, Key, Metric, Stat, Unit},
     profile::{Limits, Profile, Shares, Target},
-    record::stat_of,
 };
 
 /// A gated metric.
@@ -37,7 +36,7 @@ pub struct Gated {
 impl Gated {
     /// The gate of that number, within what it moves by itself.
     pub(in crate::gate) fn of(stat: Stat, group: Option<&str>) -> Self {
-        let name = group.map_or_else(|| stat.name(), |group| format!("{group}.{}", stat.name()));
+        let name = Key::new(group, stat).to_string();
         Self::within(name, stat, shares(stat.metric))
     }
 
@@ -70,7 +69,7 @@ impl Gated {
     /// Whether it is how late evictions are.
     pub(super) fn is_lateness(&self) -> bool {
         let lateness = [Metric::LatenessP50, Metric::LatenessP99];
-        stat_of(&self.name).is_some_and(|stat| lateness.contains(&stat.metric))
+        Key::parse(&self.name).is_some_and(|key| lateness.contains(&key.stat.metric))
     }
 
     /// What of a difference is evidence: what lies beyond the floor.
@@ -122,7 +121,7 @@ fn start(stat: Stat) -> f64 {
 }
 
 fn better(name: &str) -> Better {
-    stat_of(name).map_or(Better::Lower, |stat| stat.metric.spec().better)
+    Key::parse(name).map_or(Better::Lower, |key| key.stat.metric.spec().better)
 }
 
 /// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper answer

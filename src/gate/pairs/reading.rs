@@ -5,10 +5,10 @@ use super::{
         lost::lacks,
         validity::{clients_were_put_off, clients_were_the_limit},
     },
-    Gated,
+    gated::Gated,
 };
 use crate::{
-    metric::{Metric, Unit, group_of},
+    metric::{Key, Kind, Unit},
     record::Trial,
     stats,
 };
@@ -32,14 +32,14 @@ pub(super) enum Reading {
 /// A gated number, and what must be known to read it.
 pub(super) struct Number<'a> {
     gated: &'a Gated,
-    kind: Kind,
+    needs: Needs,
     /// -1 where less is worse.
     sign: f64,
 }
 
 impl<'a> Number<'a> {
     pub(super) fn of(gated: &'a Gated) -> Self {
-        Self { gated, kind: Kind::of(&gated.name), sign: gated.sign() }
+        Self { gated, needs: Needs::of(&gated.name), sign: gated.sign() }
     }
 
     /// The repeat's number, if it has enough of it.
@@ -49,7 +49,7 @@ impl<'a> Number<'a> {
         if let Some(cause) = trial.censored.get(name) {
             return Some(Reading::Censored { least: value.unwrap_or(0.0), cause: cause.clone() });
         }
-        value.filter(|_| self.kind.is_trusted(name, trial)).map(Reading::Measured)
+        value.filter(|_| self.needs.are_met(name, trial)).map(Reading::Measured)
     }
 
     /// What both repeats of a pair have of it; what one of them lacks only because it was hardly answered is censored.
@@ -98,7 +98,7 @@ impl<'a> Number<'a> {
     /// other: far less than chance, or a slightly longer window, gives or takes.
     fn was_silent(&self, trial: &Trial, other: &Trial) -> bool {
         let answers = |trial| answers(&self.gated.name, trial);
-        matches!(self.kind, Kind::Quantile { .. }) && answers(trial) * 4.0 < answers(other)
+        matches!(self.needs, Needs::Beyond(_)) && answers(trial) * 4.0 < answers(other)
     }
 }
 
@@ -112,37 +112,33 @@ impl Reading {
 
 /// What a number needs to be one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+enum Needs {
     /// Requests beyond it; the share of them that is.
-    Quantile {
-        beyond: f64,
-    },
+    Beyond(f64),
     /// Clients that were not the limit.
     Rate,
     /// All but a few of the events that it is made of.
-    Time(Metric),
-    Other,
+    Events,
+    Nothing,
 }
 
-impl Kind {
+impl Needs {
     fn of(name: &str) -> Self {
-        match crate::record::stat_of(name).map(|stat| stat.metric) {
-            Some(Metric::LatencyP50 | Metric::ServiceP50) => Self::Quantile { beyond: 0.5 },
-            Some(Metric::LatencyP90) => Self::Quantile { beyond: 0.1 },
-            Some(Metric::LatencyP99 | Metric::ServiceP99) => Self::Quantile { beyond: 0.01 },
-            Some(Metric::LatencyP999) => Self::Quantile { beyond: 0.001 },
-            Some(Metric::Answered) => Self::Rate,
-            Some(metric) if metric.spec().unit == Unit::Nanoseconds => Self::Time(metric),
-            _ => Self::Other,
+        let Some(spec) = Key::parse(name).map(|key| key.stat.metric.spec()) else { return Self::Nothing };
+        match spec.kind {
+            Kind::Latency(beyond) if beyond > 0.0 => Self::Beyond(beyond),
+            Kind::Answers => Self::Rate,
+            _ if spec.unit == Unit::Nanoseconds => Self::Events,
+            _ => Self::Nothing,
         }
     }
 
-    fn is_trusted(self, name: &str, trial: &Trial) -> bool {
+    fn are_met(self, name: &str, trial: &Trial) -> bool {
         match self {
-            Self::Quantile { beyond } => answers(name, trial) >= BEYOND / beyond && !is_put_off(name, trial),
+            Self::Beyond(share) => answers(name, trial) >= BEYOND / share && !is_put_off(name, trial),
             Self::Rate => !clients_were_the_limit(trial) && !is_put_off(name, trial),
-            Self::Time(metric) => !lacks(metric, group(name), trial),
-            Self::Other => true,
+            Self::Events => Key::parse(name).is_none_or(|key| !lacks(key, trial)),
+            Self::Nothing => true,
         }
     }
 }
@@ -150,7 +146,7 @@ impl Kind {
 /// Whether the repeat's number is one: a quantile needs requests beyond it, a time of evictions all but a few of them,
 /// and a rate is the server's only where the clients were not the limit.
 pub(in crate::gate) fn is_trusted(name: &str, trial: &Trial) -> bool {
-    Kind::of(name).is_trusted(name, trial)
+    Needs::of(name).are_met(name, trial)
 }
 
 /// Whether the number's group could not open connections as fast as it needed them.
@@ -165,5 +161,5 @@ fn answers(name: &str, trial: &Trial) -> f64 {
 
 /// The group that the number is of; empty if it is of the whole run.
 fn group(name: &str) -> &str {
-    group_of(name).unwrap_or_default()
+    Key::parse(name).and_then(|key| key.group).unwrap_or_default()
 }

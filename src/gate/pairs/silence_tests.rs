@@ -1,9 +1,13 @@
 //! Gates over made-up measurements of servers that do not answer, do not evict, or evict late.
 
+use indexmap::IndexMap;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
-use crate::{gate::trial, profile::Profile};
+use crate::{
+    record::Verdict,
+    {gate::trial, profile::Profile, record::Trial},
+};
 
 /// Two groups that behave well and one that does not, with evictions.
 fn profile() -> Profile {
@@ -97,7 +101,7 @@ fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Tri
     cells
 }
 
-fn names_with(findings: &[Finding], verdict: GateVerdict) -> Vec<&str> {
+fn names_with(findings: &[Finding], verdict: Verdict) -> Vec<&str> {
     findings.iter().filter(|f| f.verdict == verdict).map(|f| f.gated.name.as_str()).collect()
 }
 
@@ -135,8 +139,7 @@ fn a_server_against_itself_raises_no_alarm() {
     }
     // 5 % of 400 are 20, and three standard deviations 13.
     assert!(suspected <= 33, "{suspected} of 400 first stages");
-    let passed: usize =
-        (0..10).map(|_| names_with(&gate(&mut coin, 20, |_| ()), GateVerdict::Pass).len()).sum();
+    let passed: usize = (0..10).map(|_| names_with(&gate(&mut coin, 20, |_| ()), Verdict::Pass).len()).sum();
     assert!(passed > 10 * 23, "{passed}");
 }
 
@@ -208,7 +211,7 @@ fn a_lower_bound_of_a_latency_is_the_worst_value() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(23);
     let findings = gate(&mut coin, 20, censored(number));
     let finding = findings.iter().find(|finding| finding.gated.name == number).expect("gated");
-    assert_eq!(finding.verdict, GateVerdict::Regression);
+    assert_eq!(finding.verdict, Verdict::Regression);
     assert_eq!((finding.head, finding.head_censored.as_deref()), (1.9e9, Some("unanswered")));
     assert_eq!(finding.base_censored, None);
     // Whoever was answered seldom lacks the 99th percentile for it: that makes no difference.
@@ -230,8 +233,8 @@ fn a_lower_bound_of_a_latency_is_the_worst_value() {
         let found = compare(&[cell]).into_iter().find(|finding| finding.gated.name == number);
         found.map(|finding| (finding.verdict, finding.differences[0]))
     };
-    assert_eq!(both(false), Some((GateVerdict::Pass, 0.0)));
-    assert_eq!(both(true).map(|(verdict, d)| (verdict, d < -10.0)), Some((GateVerdict::Pass, true)));
+    assert_eq!(both(false), Some((Verdict::Pass, 0.0)));
+    assert_eq!(both(true).map(|(verdict, d)| (verdict, d < -10.0)), Some((Verdict::Pass, true)));
 }
 
 #[test]
@@ -244,7 +247,7 @@ fn a_head_that_answers_nothing_is_a_regression() {
     };
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(24);
     let findings = gate(&mut coin, 20, silent);
-    assert!(names_with(&findings, GateVerdict::Regression).contains(&"open.latency_p99"));
+    assert!(names_with(&findings, Verdict::Regression).contains(&"open.latency_p99"));
     let p99 = findings.iter().find(|finding| finding.gated.name == "open.latency_p99").expect("gated");
     assert_eq!(p99.head_censored.as_deref(), Some("unanswered"));
 }
@@ -260,8 +263,8 @@ fn eight_pairs_find_a_head_that_does_everything_wrong() {
     };
     let findings = gate(&mut coin, 8, wrong);
     assert!(
-        !names_with(&findings, GateVerdict::Regression).is_empty(),
+        !names_with(&findings, Verdict::Regression).is_empty(),
         "{:?}",
-        names_with(&findings, GateVerdict::Inconclusive)
+        names_with(&findings, Verdict::Inconclusive)
     );
 }

@@ -6,7 +6,12 @@
 //! the family of numbers that are looked at together, and fresh pairs must confirm it as any other. As long as they are
 //! not significant, more of the head's than of the base's are INCONCLUSIVE, from the first one on.
 
-use super::{Cell, Finding, GateVerdict, Gated, Pair};
+use super::{
+    cell::{Cell, Pair},
+    finding::Finding,
+    gated::Gated,
+};
+use crate::record::Verdict;
 
 /// The name of the number.
 pub const SPOILT: &str = "spoilt_trials";
@@ -35,8 +40,8 @@ impl Finding {
 
     /// What is said of them: what is not yet significant is no PASS where there are more of the head's.
     pub(super) fn doubt_spoilt(&mut self) {
-        if self.is_of_spoilt_trials() && self.verdict != GateVerdict::Regression {
-            self.verdict = if self.head > self.base { GateVerdict::Inconclusive } else { GateVerdict::Pass };
+        if self.is_of_spoilt_trials() && self.verdict != Verdict::Regression {
+            self.verdict = if self.head > self.base { Verdict::Inconclusive } else { Verdict::Pass };
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Gates over made-up measurements: how often they alarm, and what they miss.
 
+use indexmap::IndexMap;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 use crate::{
     gate::trial,
-    metric::{Better, Fold, Metric, Stat},
+    metric::{Better, Fold, Key, Metric, Stat},
+    record::Verdict,
 };
 
 const CPU: &str = "server_cpu_per_request";
@@ -57,17 +59,16 @@ fn gate(coin: &mut Xoshiro256PlusPlus, factor: f64) -> Finding {
 #[test]
 fn a_slower_server_is_a_regression_and_the_same_one_is_not() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(7);
-    let mut called =
-        |factor| -> Vec<GateVerdict> { (0..200).map(|_| gate(&mut coin, factor).verdict).collect() };
-    let count = |calls: &[GateVerdict], verdict| calls.iter().filter(|c| **c == verdict).count();
+    let mut called = |factor| -> Vec<Verdict> { (0..200).map(|_| gate(&mut coin, factor).verdict).collect() };
+    let count = |calls: &[Verdict], verdict| calls.iter().filter(|c| **c == verdict).count();
     let same = called(1.0);
-    assert_eq!(count(&same, GateVerdict::Regression), 0);
-    assert!(count(&same, GateVerdict::Pass) > 150, "{}", count(&same, GateVerdict::Pass));
+    assert_eq!(count(&same, Verdict::Regression), 0);
+    assert!(count(&same, Verdict::Pass) > 150, "{}", count(&same, Verdict::Pass));
     let slower = called(1.1);
-    assert!(count(&slower, GateVerdict::Regression) > 170, "{}", count(&slower, GateVerdict::Regression));
-    assert_eq!(count(&slower, GateVerdict::Pass), 0);
+    assert!(count(&slower, Verdict::Regression) > 170, "{}", count(&slower, Verdict::Regression));
+    assert_eq!(count(&slower, Verdict::Pass), 0);
     let faster = called(0.8);
-    assert_eq!(count(&faster, GateVerdict::Pass), 200);
+    assert_eq!(count(&faster, Verdict::Pass), 200);
 }
 
 #[test]
@@ -86,9 +87,9 @@ fn an_unconfirmed_suspect_is_inconclusive() {
     let cells = [cell(cpu(), noisy(&mut coin, 20, 1.3), noisy(&mut coin, 20, 1.0))];
     let finding = compare(&cells).remove(0);
     assert!(finding.adjusted_p < ALPHA && finding.confirmed_p.is_some_and(|p| p > 0.5), "{finding:?}");
-    assert_eq!(finding.verdict, GateVerdict::Inconclusive);
+    assert_eq!(finding.verdict, Verdict::Inconclusive);
     let unasked = [cell(cpu(), noisy(&mut coin, 20, 1.3), Vec::new())];
-    assert_eq!(compare(&unasked)[0].verdict, GateVerdict::Inconclusive);
+    assert_eq!(compare(&unasked)[0].verdict, Verdict::Inconclusive);
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn too_much_noise_is_inconclusive_and_reports_the_detectable_change() {
     let values = [1.0, 1.9, 0.6, 1.4, 0.7, 1.6, 0.5, 1.2];
     let pairs = values.map(|v| pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * v)])).to_vec();
     let finding = compare(&[cell(cpu(), pairs, Vec::new())]).remove(0);
-    assert_eq!(finding.verdict, GateVerdict::Inconclusive);
+    assert_eq!(finding.verdict, Verdict::Inconclusive);
     assert!(finding.detectable.is_some_and(|from| from > 0.3), "{finding:?}");
 }
 
@@ -107,8 +108,8 @@ fn too_few_pairs_are_inconclusive_even_if_equal() {
         compare(&[cell(cpu(), pairs, Vec::new())])[0].verdict
     };
     // Of five pairs, both ends are passed by chance once in 16 times: that is no interval of 95 %.
-    assert_eq!(verdict(5), GateVerdict::Inconclusive);
-    assert_eq!(verdict(6), GateVerdict::Pass);
+    assert_eq!(verdict(5), Verdict::Inconclusive);
+    assert_eq!(verdict(6), Verdict::Pass);
 }
 
 /// A cell of ten pairs, in so many of which each side has the number.
@@ -130,22 +131,22 @@ fn a_number_that_one_side_lacks_is_reported() {
 fn the_size_of_a_regression_comes_from_fresh_pairs_alone() {
     let pairs = |factor: f64| vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * factor)]); 12];
     let finding = compare(&[cell(cpu(), pairs(1.5), pairs(1.2))]).remove(0);
-    assert_eq!(finding.verdict, GateVerdict::Regression);
+    assert_eq!(finding.verdict, Verdict::Regression);
     assert!(
         (finding.change.value - 0.2).abs() < 0.01,
         "the first stage was chosen for its 50 %: {finding:?}"
     );
     let unsuspected = compare(&[cell(cpu(), pairs(1.0), pairs(1.0))]).remove(0);
-    assert_eq!((unsuspected.verdict, unsuspected.pairs), (GateVerdict::Pass, 24));
+    assert_eq!((unsuspected.verdict, unsuspected.pairs), (Verdict::Pass, 24));
 }
 
 #[test]
 fn an_unchanged_number_passes_with_a_budget_of_zero() {
     let strict = Gated { floor: 0.0, budget: 0.0, ..cpu() };
     let same = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]); 8];
-    assert_eq!(compare(&[cell(strict.clone(), same, Vec::new())])[0].verdict, GateVerdict::Pass);
+    assert_eq!(compare(&[cell(strict.clone(), same, Vec::new())])[0].verdict, Verdict::Pass);
     let more = vec![pair(&[(CPU, 5000.0)], &[(CPU, 5001.0)]); 8];
-    assert_eq!(compare(&[cell(strict, more, Vec::new())])[0].verdict, GateVerdict::Inconclusive);
+    assert_eq!(compare(&[cell(strict, more, Vec::new())])[0].verdict, Verdict::Inconclusive);
 }
 
 /// What is said to be found is found so often, by both stages and among so many numbers.
@@ -176,7 +177,7 @@ fn the_detectable_change_is_found_in_four_of_five_cases() {
             }
             let gated = std::iter::once(cpu()).chain((1..NUMBERS).map(others)).collect();
             let cell = Cell { axes: IndexMap::new(), gated, pairs: first, fresh };
-            compare(&[cell])[0].verdict == GateVerdict::Regression
+            compare(&[cell])[0].verdict == Verdict::Regression
         };
         let found = (0..200).filter(|_| is_found()).count();
         assert!((140..185).contains(&found), "{found} of 200 with {pairs} pairs");
@@ -240,7 +241,7 @@ fn every_shipped_profile_with_clients_gates_a_number() {
     for shipped in crate::profile::SHIPPED {
         let profile = shipped.source().parse(&[]).expect("valid");
         for gated in gated(&profile) {
-            let stat = crate::record::stat_of(&gated.name).expect("a number of a summary");
+            let stat = Key::parse(&gated.name).map(|key| key.stat).expect("a number of a summary");
             let is_either_way = stat.metric.spec().better == Better::Neither;
             assert_eq!(gated.is_two_sided(), is_either_way, "{}", gated.name);
             assert!(!is_either_way || gated.only_beyond, "{}", gated.name);

@@ -4,7 +4,7 @@ use crate::{
     codec::Tally,
     gate::{trial, verdicts},
     profile::{Profile, Source},
-    record::{GroupResult, Outcome, Point, Requests, Trial, Verdict},
+    record::{ExpectationResult, GroupResult, Point, Requests, Trial, Verdict},
 };
 
 fn profile(expect: &str) -> Profile {
@@ -30,7 +30,7 @@ fn answered(answered: u64, errors: u64, numbers: &[(&str, f64)]) -> Trial {
     Trial { groups: vec![group("good"), group("late")], ..trial(numbers) }
 }
 
-fn judged(expect: &str, trial: Trial) -> Vec<Verdict> {
+fn judged(expect: &str, trial: Trial) -> Vec<ExpectationResult> {
     let point = Point { axes: indexmap::IndexMap::new(), trials: vec![trial], verdicts: Vec::new() };
     verdicts(&profile(expect), &[point], 0, None)
 }
@@ -38,7 +38,7 @@ fn judged(expect: &str, trial: Trial) -> Vec<Verdict> {
 /// What is said of groups that were not served.
 fn reasons(expect: &str, trial: Trial) -> Vec<String> {
     let judged = judged(expect, trial);
-    let inconclusive = judged.iter().filter(|verdict| verdict.outcome == Outcome::Inconclusive);
+    let inconclusive = judged.iter().filter(|result| result.verdict == Verdict::Inconclusive);
     inconclusive.filter_map(|verdict| verdict.reason.clone()).collect()
 }
 
@@ -83,8 +83,8 @@ fn an_expectation_about_the_silence_replaces_the_implied_verdict() {
 fn wrong_bytes_fail_without_an_expectation() {
     let wrong = [("server_rss_growth", 1.0), ("corrupt_bytes", 131e6), ("good.errors", 0.0)];
     let verdicts = judged(MEMORY, answered(5, 0, &wrong));
-    let outcomes: Vec<Outcome> = verdicts.iter().map(|verdict| verdict.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Pass, Outcome::Fail, Outcome::Pass]);
+    let outcomes: Vec<Verdict> = verdicts.iter().map(|result| result.verdict).collect();
+    assert_eq!(outcomes, [Verdict::Pass, Verdict::Fail, Verdict::Pass]);
     assert_eq!(verdicts[1].condition, "= 0 (implied)");
 }
 

@@ -1,6 +1,6 @@
 //! Notes on requests that were interrupted by a close of their connection.
 
-use super::{Figures, percent};
+use super::figures::{Figures, percent};
 use crate::record::GroupResult;
 
 /// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.

@@ -1,6 +1,6 @@
 //! Connection attempts that the server's kernel dropped.
 
-use super::Figures;
+use super::figures::Figures;
 use crate::{
     metric::{Fold, Metric},
     profile::Group,

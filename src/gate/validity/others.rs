@@ -1,7 +1,7 @@
 //! Programs on the server's cores and clients on its port other than badpeer, which affect rates, latencies and CPU
 //! time.
 
-use super::{Figures, percent};
+use super::figures::{Figures, percent};
 use crate::{
     metric::{Fold, Metric},
     units::human_count,

@@ -1,6 +1,6 @@
 //! Connections that were opened again late because of the limit on attempts per second.
 
-use super::{Figures, percent};
+use super::figures::{Figures, percent};
 use crate::{load::Reconnect, profile::Group, record::Trial};
 
 /// Share of its connections' time that a group may lose because no more attempts are allowed: its rate is wrong by as much.

@@ -2,8 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::{Axes, Names, percent};
-use crate::metric::{Stat, group_of};
+use super::super::{
+    names::Names,
+    value::{Axes, percent},
+};
+use crate::metric::{Key, Stat};
 
 /// How a measured number is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +135,7 @@ impl Alternative {
 fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>) -> Result<Wanted, String> {
     let times = factor.parse::<f64>().ok().filter(|times| times.is_finite() && *times > 0.0);
     let times = times.ok_or(format!("`{factor}` is not a factor: write \"< 20 * latency_p50\""))?;
-    let own = group_of(number).map(|group| format!("{group}.{other}"));
+    let own = Key::parse(number).and_then(|key| key.group).map(|group| format!("{group}.{other}"));
     let name = own.filter(|own| names.stat(own).is_ok()).unwrap_or_else(|| other.to_owned());
     let unit = names.stat(&name)?.unit();
     if unit != stat.unit() {

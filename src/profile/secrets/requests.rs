@@ -1,6 +1,6 @@
 //! Secrets in a request: values of a query, a body, the arguments of `AUTH`.
 
-use super::{NOT_KEPT, is_secret};
+use super::secret_names::{NOT_KEPT, is_secret};
 use crate::{codec::raw::Octets, profile::Group};
 
 /// Takes what is secret out of the requests of a group, but for the fields of their heads.

@@ -25,7 +25,7 @@ use plotters::{
 };
 
 use super::figure::{Figure, GRAY, INK, Layer, Shape};
-use crate::report::table::shortened;
+use crate::text::shortened;
 
 /// The size of a figure at scale 1.
 pub(super) const SIZE: (u32, u32) = (1000, 500);

@@ -7,8 +7,7 @@ use super::{
     figure::{Figure, Layer, Note, Places, Shape, color, stem},
 };
 use crate::{
-    metric::{Better, Stat, Unit},
-    record::stat_of,
+    metric::{Better, Key, Stat, Unit},
     report::{history::Row, view::show},
 };
 
@@ -22,7 +21,7 @@ pub(in crate::report) fn figures(profile: &str, rows: &[&Row]) -> Vec<Figure> {
 }
 
 fn figure(profile: &str, rows: &[&Row], name: &str) -> Option<Figure> {
-    let stat = stat_of(name);
+    let stat = Key::parse(name).map(|key| key.stat);
     let unit = stat.map_or(Unit::Count, Stat::unit);
     // The points of a sweep that were measured in one run stand above each other.
     let mut runs: IndexMap<&str, &Row> = IndexMap::new();

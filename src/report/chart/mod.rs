@@ -52,6 +52,14 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
 }
 
 impl Figure {
+    /// What is drawn, as elements of an SVG of [`draw::SIZE`], without the element around them.
+    pub(super) fn shapes(&self) -> Result<String, ReportError> {
+        let svg = self.svg()?;
+        let inside =
+            svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inside)| inside);
+        Ok(inside.trim_end().trim_end_matches("</svg>").to_owned())
+    }
+
     /// An SVG file.
     pub(super) fn svg(&self) -> Result<String, ReportError> {
         load_font();

@@ -7,8 +7,8 @@ use super::{
     figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, stem},
 };
 use crate::{
-    gate::{Finding, GateVerdict, PairedComparison},
-    record::Outcome,
+    gate::{Finding, PairedComparison},
+    record::Verdict,
 };
 
 /// Changes are drawn from half to double; what lies beyond stands at the edge.
@@ -49,7 +49,7 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
     let mut layer = |label: &str, color, shape| layers.push(Layer { label: label_of(label), color, shape });
     layer("floor", SKY, Shape::Line(upright(|finding| finding.gated.floor, 0.25), 2));
     layer("budget", INK, Shape::Line(upright(|finding| finding.gated.budget, 0.35), 3));
-    for verdict in [GateVerdict::Regression, GateVerdict::Inconclusive, GateVerdict::Pass] {
+    for verdict in [Verdict::Regression, Verdict::Inconclusive, Verdict::Pass] {
         let with_verdict: Vec<(usize, &&Finding)> =
             findings.iter().enumerate().filter(|(_, finding)| finding.verdict == verdict).collect();
         if with_verdict.is_empty() {
@@ -65,7 +65,7 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
     let ends = findings.iter().flat_map(|f| [f.change.low, f.change.high, f.gated.budget]);
     let names: Vec<String> = findings.iter().rev().map(|finding| finding.gated.name.clone()).collect();
     let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
-    let worse = findings.iter().filter(|finding| finding.verdict == GateVerdict::Regression).count();
+    let worse = findings.iter().filter(|finding| finding.verdict == Verdict::Regression).count();
     Figure {
         name: String::new(),
         title: format!("How much worse the head is{at}: {worse} of {} metrics are a REGRESSION", findings.len()),
@@ -138,11 +138,11 @@ fn changes(values: impl Iterator<Item = f64>) -> Axis {
     Axis::changes(low, high)
 }
 
-fn color(verdict: GateVerdict) -> plotters::style::RGBColor {
-    match verdict.outcome() {
-        Outcome::Fail => VERMILION,
-        Outcome::Pass => PALETTE[2],
-        Outcome::Inconclusive | Outcome::Invalid => ORANGE,
+fn color(verdict: Verdict) -> plotters::style::RGBColor {
+    match verdict {
+        Verdict::Regression | Verdict::Fail => VERMILION,
+        Verdict::Pass => PALETTE[2],
+        Verdict::Inconclusive | Verdict::Invalid => ORANGE,
     }
 }
 

@@ -6,9 +6,9 @@ use super::{
     figure::{Figure, Layer, Places, Shape, color, pale},
 };
 use crate::{
-    metric::{Fold, Metric, Stat, Unit},
+    metric::{Fold, Key, Metric, Stat, Unit},
     record::{Buckets, Trial},
-    report::view::{key, show},
+    report::view::show,
 };
 
 /// Places for each factor of ten, at equal distances.
@@ -59,7 +59,7 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
 fn title(trial: &Trial) -> String {
     let of = |name: &str, metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        trial.summary.get(&key(Some(name), stat)).map(|ns| show(Unit::Nanoseconds, *ns))
+        trial.summary.get(&Key::new(Some(name), stat).to_string()).map(|ns| show(Unit::Nanoseconds, *ns))
     };
     let known = trial.groups.iter().filter_map(|group| {
         let (p99, max) = (of(&group.name, Metric::LatencyP99)?, of(&group.name, Metric::LatencyMax)?);

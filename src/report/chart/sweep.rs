@@ -7,9 +7,9 @@ use super::{
     figure::{Figure, Layer, Places, Shape, color},
 };
 use crate::{
-    metric::{Fold, Metric, Scope, Stat},
-    record::{Point, Record, stat_of},
-    report::view::{key, mean, values, words},
+    metric::{Fold, Key, Metric, Scope, Stat},
+    record::{Point, Record},
+    report::view::{mean, values},
     units::{Bytes, Rate, Span},
 };
 
@@ -37,7 +37,7 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
         return Vec::new();
     }
     let mut stats: Vec<Stat> = ALWAYS.to_vec();
-    for stat in record.profile.expect.keys().filter_map(|name| stat_of(name)) {
+    for stat in record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat)) {
         if !stats.contains(&stat) {
             stats.push(stat);
         }
@@ -79,7 +79,7 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let what = format!("{}{}", words(stat.metric), fold_words(stat.fold));
+    let what = format!("{}{}", stat.metric.spec().label(), fold_words(stat.fold));
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
         title: format!("{}, by {axis}", capitalized(&what)),
@@ -97,7 +97,9 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
 /// Whether the number is a lower bound at some point, of whichever group.
 fn has_bounds(record: &Record, stat: Stat) -> bool {
     let trials = record.trials();
-    trials.flat_map(|trial| trial.censored.keys()).any(|name| stat_of(name) == Some(stat))
+    trials
+        .flat_map(|trial| trial.censored.keys())
+        .any(|name| Key::parse(name).map(|key| key.stat) == Some(stat))
 }
 
 /// Which scales are not what the eye takes them for.
@@ -171,7 +173,7 @@ fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
     let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
     let line = |group: Option<&str>| {
         let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), values(point, &key(group, stat)))
+        (parts.collect::<Vec<_>>().join(", "), values(point, &Key::new(group, stat).to_string()))
     };
     groups.into_iter().map(line).collect()
 }

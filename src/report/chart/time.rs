@@ -10,7 +10,6 @@ use crate::{
     metric::{Fold, Metric, Panel, Scope, Unit},
     profile::Group,
     record::Trial,
-    report::view::words,
     stats::slopes,
 };
 
@@ -194,9 +193,9 @@ impl Curve<'_> {
             Some((_, name)) => match self.metric {
                 Metric::Answered | Metric::Alive => name.to_owned(),
                 Metric::Due => format!("{name}: due"),
-                metric => format!("{name}: {}", words(metric)),
+                metric => format!("{name}: {}", metric.spec().label()),
             },
-            None => words(self.metric),
+            None => self.metric.spec().label(),
         };
         Layer { label: Some(label), color: self.color(), shape }
     }

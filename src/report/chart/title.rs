@@ -1,9 +1,9 @@
 //! Titles of charts.
 
 use crate::{
-    metric::{Fold, Metric, Panel, Stat},
+    metric::{Fold, Key, Metric, Panel, Stat},
     record::Trial,
-    report::view::{key, show},
+    report::view::show,
 };
 
 /// What there is to see in a panel of a repeat, in a line.
@@ -62,5 +62,5 @@ fn listed(facts: &[String]) -> String {
 
 fn shown(trial: &Trial, group: Option<&str>, metric: Metric, fold: Fold) -> Option<String> {
     let stat = Stat { metric, fold };
-    trial.summary.get(&key(group, stat)).map(|value| show(stat.unit(), *value))
+    trial.summary.get(&Key::new(group, stat).to_string()).map(|value| show(stat.unit(), *value))
 }

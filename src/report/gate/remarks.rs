@@ -1,8 +1,8 @@
 //! Notes on a comparison.
 
 use crate::{
-    gate::{Expected, GateVerdict, Judged, PairedComparison},
-    record::{Outcome, named_at},
+    gate::{Expected, Judged, PairedComparison},
+    record::{Verdict, named_at},
     stats::quantile,
 };
 
@@ -12,7 +12,7 @@ pub(in crate::report) fn remarks(comparison: &PairedComparison) -> Vec<String> {
     let still: Vec<&str> = comparison
         .findings
         .iter()
-        .filter(|finding| finding.verdict == GateVerdict::Pass && finding.stood_still())
+        .filter(|finding| finding.verdict == Verdict::Pass && finding.stood_still())
         .map(|finding| finding.gated.name.as_str())
         .collect();
     if !still.is_empty() {
@@ -39,7 +39,7 @@ fn expectations(comparison: &PairedComparison) -> Vec<String> {
     let Some(expected) = &comparison.expected else {
         return vec!["the expectations of the profile were not judged".to_owned()];
     };
-    let met = expected.iter().filter(|expected| expected.verdict.outcome == Outcome::Pass).count();
+    let met = expected.iter().filter(|expected| expected.result.verdict == Verdict::Pass).count();
     let mut all = vec![match expected.len() {
         0 if comparison.not_judged.is_empty() => {
             "the profile has no expectations that could be judged".to_owned()
@@ -49,7 +49,7 @@ fn expectations(comparison: &PairedComparison) -> Vec<String> {
     if let Some(window) = comparison.window {
         let named = |judged: Judged| -> Vec<String> {
             let those = expected.iter().filter(move |expected| expected.judged == judged);
-            those.map(|Expected { verdict, axes, .. }| named_at(&verdict.name, axes)).collect()
+            those.map(|Expected { result, axes, .. }| named_at(&result.name, axes)).collect()
         };
         let said = [
             (named(Judged::AsItIs), "judged as they are"),

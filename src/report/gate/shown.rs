@@ -2,8 +2,7 @@
 
 use crate::{
     gate::Finding,
-    metric::{Stat, Unit},
-    record::stat_of,
+    metric::{Key, Unit},
 };
 
 /// A change that is larger is none that was measured: one of the two got no answer to measure.
@@ -17,7 +16,7 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     pub(super) fn of(finding: &'a Finding) -> Self {
-        let known = stat_of(&finding.gated.name).map(Stat::unit);
+        let known = Key::parse(&finding.gated.name).map(|key| key.stat.unit());
         let unknown = if finding.is_of_spoilt_trials() { Unit::Share } else { Unit::Count };
         Self { finding, unit: known.unwrap_or(unknown) }
     }

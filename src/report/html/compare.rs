@@ -1,13 +1,13 @@
 //! `index.html` of a comparison.
 
 use super::{
-    cores_and_memory, escape, facts,
-    page::{details, figure, page, section},
-    remarks, titled,
+    page::{Heading, details, figure, page, section},
+    pieces::{cores_and_memory, facts, remarks, titled},
 };
 use crate::{
-    gate::{GateVerdict, PairedComparison},
-    report::{ReportError, chart::Figure, gate, view::command_line},
+    gate::PairedComparison,
+    record::Verdict,
+    report::{ReportError, chart::Figure, gate, medium::html as escape, view::command_line},
 };
 
 /// Why the figures beside each other need not agree.
@@ -24,26 +24,26 @@ pub(in crate::report) fn render(
         figures.iter().partition(|figure| figure.name.starts_with("pairs-"));
     let of_finding = comparison.telling().zip(pairs);
     let (doubtful, passed): (Vec<_>, Vec<_>) =
-        of_finding.partition(|(finding, _)| finding.verdict != GateVerdict::Pass);
+        of_finding.partition(|(finding, _)| finding.verdict != Verdict::Pass);
     let drawn = |figures: &mut dyn Iterator<Item = &Figure>| {
         figures.map(|chart| figure(chart, &chart.name)).collect::<Result<String, _>>()
     };
     let intervals = drawn(&mut intervals.into_iter())?;
     let doubtful = drawn(&mut doubtful.into_iter().map(|(_, figure)| figure))?;
     let passed = drawn(&mut passed.into_iter().map(|(_, figure)| figure))?;
-    let tables: String = gate::tables(comparison).iter().map(titled).collect();
+    let tables: String = gate::tables(comparison).iter().map(|table| titled(table, Heading::Part)).collect();
     let in_order =
         [doubtful, if passed.is_empty() { passed } else { details("Metrics that passed", &passed, false) }];
     let some = |title: &str, content: &str| {
-        if content.is_empty() { String::new() } else { section("", title, content) }
+        if content.is_empty() { String::new() } else { section("", title, content, Heading::Part) }
     };
     let body = [
         head(comparison),
         some("Results", &if tables.is_empty() { tables } else { HOW_TO_READ.to_owned() + &tables }),
         some("Estimated changes with 95 % intervals", &intervals),
         some("The pairs, in the order of the run", &in_order.concat()),
-        remarks("Notes", &gate::remarks(comparison)),
-        section("environment", "How it was measured", &environment(comparison)),
+        remarks("Notes", &gate::remarks(comparison), Heading::Part),
+        section("environment", "How it was measured", &environment(comparison), Heading::Part),
     ];
     page(&format!("{}: {}", comparison.origin.name, comparison.verdict.word()), &body.concat(), &[])
 }

@@ -1,10 +1,21 @@
 //! `index.html` of all runs and comparisons in a folder, the newest first.
 
-use super::{escape, page::page, remarks};
-use crate::report::{ReportError, index::Entry};
+use std::cmp::Reverse;
 
-/// The whole page; `broken`: files that could not be read, and why.
-pub(in crate::report) fn render(entries: &[Entry], broken: &[String]) -> Result<String, ReportError> {
+use super::{
+    page::{Heading, page},
+    pieces::remarks,
+};
+use crate::report::{ReportError, index::Entry, medium::html as escape};
+
+/// The page of these, the newest first; `broken`: files that could not be read, and why.
+///
+/// # Errors
+/// A page that cannot be made.
+pub fn index_page(mut entries: Vec<Entry>, broken: &[String]) -> Result<String, ReportError> {
+    // A folder's name has dashes where the time has colons: both sort alike.
+    let key = |entry: &Entry| entry.started.replace(':', "-");
+    entries.sort_by_key(|entry| Reverse(key(entry)));
     let list = if entries.is_empty() {
         "<p>No reports yet: <code>badpeer run</code> makes the first one.</p>\n".to_owned()
     } else {
@@ -12,7 +23,7 @@ pub(in crate::report) fn render(entries: &[Entry], broken: &[String]) -> Result<
         format!("<ol class=\"runs\">\n{}</ol>\n", cards.concat())
     };
     let head = "<header>\n<p class=\"kicker\">badpeer · reports</p>\n<h1>All runs</h1>\n</header>\n";
-    let body = [head, &list, &remarks("Files that could not be read", broken)].concat();
+    let body = [head, &list, &remarks("Files that could not be read", broken, Heading::Part)].concat();
     page("badpeer: all runs", &body, &[])
 }
 

@@ -4,12 +4,20 @@ pub(super) mod compare;
 pub(super) mod history;
 pub(super) mod index;
 mod page;
+mod pieces;
+mod table;
 
+use self::{
+    page::{Heading, details, figure, page, section},
+    pieces::{coded, cores_and_memory, facts, paragraphs, remarks, titled},
+    table::table,
+};
 use super::{
     ReportError, baseline,
     chart::{Figure, Live},
     contents, ended,
     meaning::meaning,
+    medium::html as escape,
     problems::problems,
     stall,
     table::Table,
@@ -17,11 +25,8 @@ use super::{
 };
 use crate::{
     gate::BaselineComparison,
-    record::{Machine, Point, Record},
+    record::{Point, Record},
 };
-
-use self::page::{details, figure, page, section};
-pub(super) use super::medium::html as escape;
 
 /// The whole page.
 pub(super) fn render(
@@ -35,27 +40,28 @@ pub(super) fn render(
     let mut body = head(record);
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
-        let table = contents::sweep(record).html();
-        body += &section("sweep", "Points of the sweep", &format!("{table}{}", charts(&along, "sweep")?));
+        let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
+        body += &section("sweep", "Points of the sweep", &along, Heading::Part);
     }
     for (index, point) in record.points.iter().enumerate() {
         let suffix = format!("-{}", index + 1);
         let own: Vec<&Figure> =
             of_points.iter().copied().filter(|f| !several || f.name.ends_with(&suffix)).collect();
-        let content = point_content(point, &own, index + 1)?;
+        let heading = if several { Heading::Folded } else { Heading::Part };
+        let content = point_content(point, &own, index + 1, heading)?;
         body += &if several {
             details(&format!("Point {}: {}", index + 1, axes(point)), &content, index == 0)
         } else {
             content
         };
     }
-    body += &section("environment", "How it was measured", &environment(record));
+    body += &section("environment", "How it was measured", &environment(record), Heading::Part);
     let live: Vec<Live<'_>> = figures.iter().filter_map(Figure::live).collect();
     page(&record.profile.title, &body, &live)
 }
 
 fn head(record: &Record) -> String {
-    let outcome = record.outcome().word();
+    let outcome = record.verdict().word();
     let class = outcome.to_lowercase();
     let about = paragraphs(&record.profile.about);
     let wrong: Vec<String> = problems(record)
@@ -86,36 +92,23 @@ fn baseline_section(comparison: &BaselineComparison) -> String {
         escape(&baseline::meaning(comparison)),
         escape(&baseline::title(comparison)),
         differs.concat(),
-        baseline::table(comparison).html(),
+        table(&baseline::table(comparison)),
     );
-    section("baseline", "Since the baseline", &body)
-}
-
-/// Text in which backticks mark code.
-fn coded(text: &str) -> String {
-    let part = |(index, part): (usize, &str)| match index % 2 {
-        0 => escape(part),
-        _ => format!("<code>{}</code>", escape(part)),
-    };
-    text.split('`').enumerate().map(part).collect::<Vec<_>>().concat()
-}
-
-/// Text as paragraphs, where lines are blank; what stands between backticks is code.
-fn paragraphs(text: &str) -> String {
-    let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
-    let tagged: Vec<String> =
-        paragraphs.map(|paragraph| format!("<p class=\"about\">{}</p>\n", coded(paragraph))).collect();
-    tagged.concat()
+    section("baseline", "Since the baseline", &body, Heading::Part)
 }
 
 /// Everything about one point, in the order in which it is asked for.
-fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<String, ReportError> {
+fn point_content(
+    point: &Point,
+    figures: &[&Figure],
+    number: usize,
+    heading: Heading,
+) -> Result<String, ReportError> {
     let one = |title: &str, tables: &[Table], words: &str| {
         let shown = tables.iter().filter(|table| !table.is_empty());
         let shown: String =
-            shown.map(|table| if tables.len() > 1 { titled(table) } else { table.html() }).collect();
-
-        if shown.is_empty() { String::new() } else { section("", title, &format!("{words}{shown}")) }
+            shown.map(|one| if tables.len() > 1 { titled(one, heading) } else { table(one) }).collect();
+        if shown.is_empty() { String::new() } else { section("", title, &format!("{words}{shown}"), heading) }
     };
     let repeats = if point.trials.len() > 1 {
         "<p>Figures are means over the repeats, ± half the distance between the lowest and the highest; a count that \
@@ -129,20 +122,24 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
         String::new()
     } else {
         let group = format!("time-{number}");
-        section("", "Over time", &format!("{}{}", hint(&group), charts(&over_time, &group)?))
+        section("", "Over time", &format!("{}{}", hint(&group), charts(&over_time, &group)?), heading)
     };
     let others: Result<Vec<String>, ReportError> =
         others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
-        remarks("Why this run is not valid", &unique_notes(point, |trial| &trial.invalid)),
-        remarks("Why times, rates and costs are not valid", &unique_notes(point, |trial| &trial.disturbed)),
+        remarks("Why this run is not valid", &unique_notes(point, |trial| &trial.invalid), heading),
+        remarks(
+            "Why times, rates and costs are not valid",
+            &unique_notes(point, |trial| &trial.disturbed),
+            heading,
+        ),
         one("Expectations", &[contents::expectations(point)], ""),
-        remarks("Faults without effect", &unique_notes(point, |trial| &trial.unproven)),
-        remarks("Notes on the figures", &unique_notes(point, |trial| &trial.notes)),
-        remarks("Connections closed by the server", &ended::sentences(point)),
+        remarks("Faults without effect", &unique_notes(point, |trial| &trial.unproven), heading),
+        remarks("Notes on the figures", &unique_notes(point, |trial| &trial.notes), heading),
+        remarks("Connections closed by the server", &ended::sentences(point), heading),
         happened,
         others?.concat(),
-        remarks("Where bytes were held up", &stall::explanations(point)),
+        remarks("Where bytes were held up", &stall::explanations(point), heading),
         one("Results", &[contents::core(point)], repeats),
         one(
             "Client groups",
@@ -160,19 +157,6 @@ fn point_content(point: &Point, figures: &[&Figure], number: usize) -> Result<St
         one("The server and the load generator", &[contents::gauges(point), contents::counters(point)], ""),
     ]
     .concat())
-}
-
-fn titled(table: &Table) -> String {
-    format!("<h3>{}</h3>\n{}", escape(table.caption()), table.html())
-}
-
-fn remarks(title: &str, texts: &[String]) -> String {
-    if texts.is_empty() {
-        return String::new();
-    }
-    let items = texts.iter().map(|text| format!("<li>{}</li>\n", coded(text)));
-    let items = items.collect::<Vec<_>>().concat();
-    section("", title, &format!("<ul>\n{items}</ul>\n"))
 }
 
 fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {
@@ -223,38 +207,9 @@ fn environment(record: &Record) -> String {
     format!("{facts}{}", details("The profile", &profile, false))
 }
 
-/// The machine, as facts.
-fn cores_and_memory(machine: &Machine) -> [(&'static str, String); 3] {
-    [
-        ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
-        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
-        ("Memory", crate::units::human_bytes(machine.memory_bytes as f64)),
-    ]
-}
-
-/// Facts by name, without those that are not known.
-fn facts(facts: impl Iterator<Item = (&'static str, String)>) -> String {
-    let known = facts.filter(|(_, value)| !value.is_empty());
-    let fact = |(name, value): (&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value));
-    format!("<dl>\n{}</dl>\n", known.map(fact).collect::<String>())
-}
-
 fn cores(cores: &[usize]) -> String {
     match cores {
         [] => "any".to_owned(),
         _ => cores.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_split_into_paragraphs_and_code() {
-        let html = paragraphs("One `<a>` here.\n\nTwo.\n");
-        let expected =
-            "<p class=\"about\">One <code>&lt;a&gt;</code> here.</p>\n<p class=\"about\">Two.</p>\n";
-        assert_eq!(html, expected);
     }
 }

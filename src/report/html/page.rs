@@ -1,15 +1,13 @@
 //! The parts of a page. Text from outside passes [`escape`].
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use plotters::style::RGBColor;
 
-use super::{
-    super::{
-        ReportError,
-        chart::{Figure, Live, at_night},
-    },
-    escape,
+use super::super::{
+    ReportError,
+    chart::{Figure, Live, at_night},
+    medium::html as escape,
 };
 
 /// The page; `charts`: what its script draws, empty without.
@@ -53,35 +51,54 @@ fn night() -> String {
     format!("@media screen and (prefers-color-scheme: dark) {{\n  :root {{{tones} }}\n{rules}}}\n")
 }
 
-/// A part of the page under a heading; `id` may be empty.
-pub(super) fn section(id: &str, title: &str, content: &str) -> String {
-    let id = if id.is_empty() { String::new() } else { format!(" id=\"{}\"", escape(id)) };
-    format!("<section{id}>\n<h2>{}</h2>\n{content}</section>\n", escape(title))
+/// How far below the page's own title a heading stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heading {
+    /// Of a part of the page.
+    Part,
+    /// Of what is within a part that can be folded away.
+    Folded,
 }
 
-/// A part that can be folded away.
+impl Heading {
+    /// The heading of what stands below it.
+    pub(super) const fn next(self) -> &'static str {
+        match self {
+            Self::Part => "h3",
+            Self::Folded => "h4",
+        }
+    }
+}
+
+impl fmt::Display for Heading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Part => "h2",
+            Self::Folded => "h3",
+        })
+    }
+}
+
+/// A part of the page under a heading; `id` may be empty.
+pub(super) fn section(id: &str, title: &str, content: &str, heading: Heading) -> String {
+    let id = if id.is_empty() { String::new() } else { format!(" id=\"{}\"", escape(id)) };
+    format!("<section{id}>\n<{heading}>{}</{heading}>\n{content}</section>\n", escape(title))
+}
+
+/// A part that can be folded away; headings in it are [`Heading::Folded`].
 pub(super) fn details(title: &str, content: &str, open: bool) -> String {
     let open = if open { " open" } else { "" };
-    // What is said in it lies below its title. No text can hold a tag: it was escaped.
-    let content =
-        ["h3", "h2"].into_iter().zip(["h4", "h3"]).fold(content.to_owned(), |content, (own, below)| {
-            content
-                .replace(&format!("<{own}>"), &format!("<{below}>"))
-                .replace(&format!("</{own}>"), &format!("</{below}>"))
-        });
     format!("<details{open}>\n<summary><h2>{}</h2></summary>\n{content}</details>\n", escape(title))
 }
 
 /// A chart within the page, with how to read it; those of one group are zoomed together.
 pub(super) fn figure(figure: &Figure, group: &str) -> Result<String, ReportError> {
-    let svg = figure.svg()?;
     let (label, name, group) = (escape(&figure.title), escape(&figure.name), escape(group));
     // In a page the element needs no namespace, and its size is the page's affair.
-    let inner =
-        svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inner)| inner);
+    let shapes = figure.shapes()?;
     Ok(format!(
         "<figure id=\"{name}\" data-group=\"{group}\">\n<div class=\"plot\" role=\"group\" aria-label=\"Chart\" tabindex=\"0\">\n\
-         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{inner}</div>\n{}</figure>\n",
+         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{shapes}</svg>\n</div>\n{}</figure>\n",
         if figure.caption.is_empty() {
             String::new()
         } else {

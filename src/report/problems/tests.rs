@@ -33,7 +33,7 @@ fn problems_of(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<
         points: vec![Point {
             axes: IndexMap::new(),
             trials: vec![Trial { groups: vec![group], ..Trial::default() }],
-            verdicts: vec![Verdict::new("good.errors", "= 0", Some(1.0), Outcome::Fail)],
+            verdicts: vec![ExpectationResult::new("good.errors", "= 0", Some(1.0), Verdict::Fail)],
         }],
         interrupted: false,
     };

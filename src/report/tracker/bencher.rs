@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CiReport, Number, at};
+use super::ci_report::{CiReport, Number, at};
 use crate::metric::{Fold, Metric};
 
 /// The longest names that Bencher takes, in characters.

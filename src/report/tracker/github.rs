@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{super::medium, Case, CiReport, at};
-use crate::{metric::Better, record::Outcome};
+use super::{
+    super::medium,
+    ci_report::{Case, CiReport, Number, at},
+};
+use crate::{metric::Better, record::Verdict};
 
 /// GitHub shows so many of a kind for each step.
 const MOST_ANNOTATIONS: usize = 10;
@@ -12,9 +15,9 @@ const MOST_SUMMARY: usize = 1024 * 1024;
 
 /// An array of `{name, unit, value, range, extra}` of all numbers that are better in this direction: github-action-benchmark
 /// wants a file for each (`customSmallerIsBetter`, `customBiggerIsBetter`).
-pub(super) fn benchmark(report: &CiReport, better: Better) -> String {
+pub(in crate::report) fn benchmark(report: &CiReport, better: Better) -> String {
     let of_kind = report.numbers.iter().filter(|number| number.better() == better);
-    let entry = |number: &super::Number| {
+    let entry = |number: &Number| {
         let mut entry = json!({
             "name": format!("{}: {}{}", report.suite, number.name, at(&number.point)),
             "unit": number.stat.unit().name(),
@@ -34,12 +37,11 @@ pub(super) fn benchmark(report: &CiReport, better: Better) -> String {
 /// Workflow commands: an error for each verdict that fails, a warning for each that cannot be given; at most ten of a kind.
 #[must_use]
 pub fn annotations(report: &CiReport) -> Vec<String> {
-    let of = |kind: &str, outcomes: &[Outcome]| -> Vec<String> {
+    let of = |kind: &str, verdicts: &[Verdict]| -> Vec<String> {
         let mut cases: Vec<&Case> =
-            report.cases.iter().filter(|case| outcomes.contains(&case.result)).collect();
+            report.cases.iter().filter(|case| verdicts.contains(&case.verdict)).collect();
         // The worst first: of many, GitHub shows no more than the first.
-        let rank = ["REGRESSION", "FAIL", "INVALID"];
-        cases.sort_by_key(|case| rank.iter().position(|word| *word == case.word).unwrap_or(rank.len()));
+        cases.sort_by_key(|case| verdicts.iter().position(|verdict| *verdict == case.verdict));
         let shown = if cases.len() > MOST_ANNOTATIONS { MOST_ANNOTATIONS - 1 } else { cases.len() };
         let mut lines: Vec<String> = cases[..shown].iter().map(|case| line(report, kind, case)).collect();
         if cases.len() > shown {
@@ -48,12 +50,12 @@ pub fn annotations(report: &CiReport) -> Vec<String> {
         }
         lines
     };
-    let errors = of("error", &[Outcome::Fail, Outcome::Invalid]);
-    errors.into_iter().chain(of("warning", &[Outcome::Inconclusive])).collect()
+    let errors = of("error", &[Verdict::Regression, Verdict::Fail, Verdict::Invalid]);
+    errors.into_iter().chain(of("warning", &[Verdict::Inconclusive])).collect()
 }
 
 fn line(report: &CiReport, kind: &str, case: &Case) -> String {
-    let title = property(&format!("badpeer {}: {}", report.suite, case.word));
+    let title = property(&format!("badpeer {}: {}", report.suite, case.verdict.word()));
     format!("::{kind} title={title}::{}", data(&format!("{}: {}", case.name, case.facts)))
 }
 

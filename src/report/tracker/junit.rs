@@ -2,18 +2,21 @@
 
 use std::fmt::Write;
 
-use super::{super::medium::html as text, Case, CiReport};
-use crate::record::Outcome;
+use super::{
+    super::medium::html as text,
+    ci_report::{Case, CiReport},
+};
+use crate::record::Verdict;
 
 /// The whole file.
 pub(in crate::report) fn render(report: &CiReport) -> String {
-    let count = |outcome| report.cases.iter().filter(|case| case.result == outcome).count();
+    let count = |is: fn(Verdict) -> bool| report.cases.iter().filter(|case| is(case.verdict)).count();
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
         report.cases.len(),
-        count(Outcome::Fail),
-        count(Outcome::Invalid),
-        count(Outcome::Inconclusive),
+        count(Verdict::is_failure),
+        count(|verdict| verdict == Verdict::Invalid),
+        count(|verdict| verdict == Verdict::Inconclusive),
         report.seconds
     );
     let suite = text(&report.suite);
@@ -35,15 +38,15 @@ pub(in crate::report) fn render(report: &CiReport) -> String {
 
 /// The element for a case that did not pass. The facts are also in the body, because some readers show only the body.
 fn element(case: &Case) -> Option<String> {
-    let tag = match case.result {
-        Outcome::Pass => return None,
-        Outcome::Fail => "failure",
-        Outcome::Invalid => "error",
-        Outcome::Inconclusive => "skipped",
+    let tag = match case.verdict {
+        Verdict::Pass => return None,
+        Verdict::Regression | Verdict::Fail => "failure",
+        Verdict::Invalid => "error",
+        Verdict::Inconclusive => "skipped",
     };
-    let (facts, word) = (text(&case.facts), case.word);
-    Some(match case.result {
-        Outcome::Inconclusive => format!("<{tag} message=\"{word}: {facts}\"/>"),
+    let (facts, word) = (text(&case.facts), case.verdict.word());
+    Some(match case.verdict {
+        Verdict::Inconclusive => format!("<{tag} message=\"{word}: {facts}\"/>"),
         _ => {
             format!("<{tag} message=\"{facts}\" type=\"{word}\">{word} {}: {facts}</{tag}>", text(&case.name))
         }

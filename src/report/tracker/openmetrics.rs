@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use indexmap::IndexMap;
 
-use super::{CiReport, Number};
+use super::ci_report::{CiReport, Number};
 use crate::metric::{Scope, Stat, Unit};
 
 /// The whole file.

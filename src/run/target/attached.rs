@@ -2,7 +2,11 @@
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 
-use super::{PATIENCE, RunError, ServerExit, Target, resolved, the_one_that_accepts};
+use super::{
+    RunError,
+    address::{PATIENCE, resolved, the_one_that_accepts},
+    server::{ServerExit, Target},
+};
 use crate::{
     probe::{ProcessProbe, allowed_cpus, listeners},
     profile::Attach,

@@ -21,9 +21,9 @@ use super::{
         Interrupt, RunError,
         guard::{Guarded, SHUTDOWN_GRACE},
     },
-    ServerExit, Target,
+    address::{resolved, the_one_that_accepts},
     child::{in_words, spawn_on, with_last_words},
-    resolved, the_one_that_accepts,
+    server::{ServerExit, Target},
 };
 use crate::{
     probe::{TreeProbe, listeners},

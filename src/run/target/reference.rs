@@ -17,8 +17,9 @@ use nix::{
 };
 
 use super::{
-    Build, RunError, ServerExit, Target,
+    RunError,
     child::{in_words, spawn_badpeer, with_last_words},
+    server::{Build, ServerExit, Target},
 };
 use crate::profile::ServerOptions;
 

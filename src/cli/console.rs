@@ -1,0 +1,57 @@
+//! Output to stdout and stderr.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::OnceLock,
+};
+
+use super::exit::Exit;
+use crate::report::medium;
+
+/// The first error of writing to stdout.
+static UNSAID: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints results to stdout. A failed write is reported at the end, so that later work is still done.
+pub(super) fn say(text: &str) {
+    print_raw(&medium::terminal(text, colored()));
+}
+
+/// The same for another program: JSON, a script, a page for `man`.
+pub(super) fn print_raw(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{text}");
+    drop(stdout);
+    unsaid(written);
+}
+
+/// Keeps the first error of writing to stdout, or of flushing it.
+pub(super) fn unsaid(written: io::Result<()>) {
+    if let Err(error) = written.and_then(|()| io::stdout().flush()) {
+        let _ = UNSAID.set(error);
+    }
+}
+
+/// Prints an error to stderr.
+pub(super) fn complain(message: &str) {
+    let message = medium::terminal(message, false);
+    let _ = writeln!(io::stderr().lock(), "badpeer: {message}");
+}
+
+/// Whether output may be colored: on a terminal with colors, unless NO_COLOR is set (no-color.org).
+pub(super) fn colored() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    std::io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_some_and(|term| term != "dumb")
+}
+
+pub(super) fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+}
+
+/// The exit code, or that of a failed write to stdout.
+pub(super) fn unless_unsaid(exit: Exit) -> Exit {
+    let Some(error) = UNSAID.get() else { return exit };
+    complain(&format!("cannot write the results to stdout: {error}"));
+    exit.worse(Exit::Target)
+}

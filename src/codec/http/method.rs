@@ -1,0 +1,25 @@
+//! The method of a request.
+
+/// The method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The resource.
+    Get,
+    /// The head of what `Get` would answer.
+    Head,
+    /// A method of RFC 9110 (or PATCH, RFC 5789) that no resource here has.
+    Known,
+    /// No method known.
+    Unknown,
+}
+
+impl Method {
+    pub(super) fn parse(text: &str) -> Self {
+        match text {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" | "PUT" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" | "PATCH" => Self::Known,
+            _ => Self::Unknown,
+        }
+    }
+}

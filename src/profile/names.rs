@@ -1,0 +1,69 @@
+//! What an expectation may name: groups, metrics, and points of the sweep.
+
+use indexmap::IndexMap;
+
+use super::{
+    suggestion::meant,
+    value::{Axes, plain},
+};
+use crate::metric::{Scope, Stat};
+
+/// What an expectation may name.
+pub(super) struct Names<'a> {
+    pub(super) groups: Vec<&'a str>,
+    /// It is about a core experiment.
+    pub(super) is_core: bool,
+    pub(super) sweep: &'a IndexMap<String, Vec<toml::Value>>,
+}
+
+impl Names<'_> {
+    /// Reads `server.trigger=edge, server.buffer=chained`.
+    pub(super) fn axes(&self, text: &str) -> Result<Axes, String> {
+        text.split(',').map(|part| self.axis(part.trim())).collect()
+    }
+
+    fn axis(&self, text: &str) -> Result<(String, String), String> {
+        let (key, value) =
+            text.split_once('=').ok_or(format!("`{text}` must be KEY=VALUE, as in [sweep]"))?;
+        let known = self.sweep.keys().map(String::as_str);
+        let values =
+            self.sweep.get(key).ok_or_else(|| format!("[sweep] has no key `{key}`{}", meant(key, known)))?;
+        let values: Vec<String> = values.iter().map(plain).collect();
+        if !values.iter().any(|v| v == value) {
+            let hint = meant(value, values.iter().map(String::as_str));
+            return Err(format!("`{key}` is never `{value}` in [sweep]{hint}"));
+        }
+        Ok((key.to_owned(), value.to_owned()))
+    }
+
+    /// The stat of `group.name` or `name`, if there is one and it is named as it must be.
+    pub(super) fn stat(&self, number: &str) -> Result<Stat, String> {
+        let (group, name) = match number.rsplit_once('.') {
+            Some((group, stat)) => (Some(group), stat),
+            None => (None, number),
+        };
+        if let Some(group) = group.filter(|group| !self.groups.contains(group)) {
+            let hint = meant(group, self.groups.iter().copied());
+            return Err(format!("there is no client group `{group}`{hint}"));
+        }
+        let known: Vec<String> = Stat::all().map(Stat::name).collect();
+        let stat = Stat::named(name).ok_or_else(|| {
+            let hint = meant(name, known.iter().map(String::as_str));
+            format!("there is no metric `{name}`{hint}; see `badpeer list metrics`")
+        })?;
+        match (stat.metric.spec().scope, group) {
+            (Scope::Group, None) => {
+                let example = self.groups.first().copied().unwrap_or("group");
+                Err(format!("`{name}` belongs to a group: write \"{example}.{name}\""))
+            }
+            (Scope::Run, Some(_)) => Err(format!("`{name}` belongs to the whole run: write \"{name}\"")),
+            (Scope::Core, Some(_)) => Err(format!("`{name}` belongs to the experiment: write \"{name}\"")),
+            (scope, _) if (scope == Scope::Core) != self.is_core => Err(if self.is_core {
+                format!("`{name}` is not a metric of a core experiment; see `badpeer list metrics`")
+            } else {
+                format!("`{name}` is a metric of core experiments only")
+            }),
+            _ => Ok(stat),
+        }
+    }
+}

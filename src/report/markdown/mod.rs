@@ -1,0 +1,15 @@
+//! Results in Markdown, for the page of a CI job.
+
+mod baseline;
+mod comparison;
+mod run;
+pub(super) mod table;
+
+pub use self::comparison::comparison;
+use crate::{gate::BaselineComparison, record::Record};
+
+/// A record as Markdown, and what is said of it against a baseline.
+#[must_use]
+pub fn record(record: &Record, comparison: Option<&BaselineComparison>) -> String {
+    run::render(record) + &comparison.map(baseline::render).unwrap_or_default()
+}

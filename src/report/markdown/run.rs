@@ -1,0 +1,65 @@
+//! `summary.md`: the verdict, what was expected, and the groups; for the page of a CI job.
+
+use std::fmt::Write;
+
+use super::{
+    super::{
+        contents, ended,
+        meaning::meaning,
+        medium::markdown as plain,
+        problems::problems,
+        stall::explanations,
+        view::{axes, faults, manner, unique_notes},
+    },
+    table::table,
+};
+use crate::record::Record;
+
+/// The whole file.
+pub(in crate::report) fn render(record: &Record) -> String {
+    let mut out = format!("# {}: {}\n\n", record.verdict().word(), plain(&record.profile.title));
+    let mut paragraph = |text: &str| {
+        let _ = write!(out, "{}\n\n", text.trim_end());
+    };
+    paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
+    for problem in problems(record) {
+        paragraph(&format!("> {}", plain(&problem)));
+    }
+    for point in &record.points {
+        if !point.axes.is_empty() {
+            paragraph(&format!("## {}", plain(&axes(point))));
+        }
+        let tables = [
+            contents::expectations(point),
+            contents::core(point),
+            contents::groups(point),
+            contents::memory(point),
+            contents::evictions(point),
+        ];
+        for filled in tables.iter().filter(|table| !table.is_empty()) {
+            paragraph(&table(filled));
+        }
+        for fault in faults(point) {
+            paragraph(&format!("> First fault: {}", plain(&fault)));
+        }
+        for sentence in ended::sentences(point) {
+            paragraph(&format!("> Ended by the server: {}", plain(&sentence)));
+        }
+        for note in unique_notes(point, |trial| &trial.invalid) {
+            paragraph(&format!("> Not valid: {}", plain(&note)));
+        }
+        for note in unique_notes(point, |trial| &trial.disturbed) {
+            paragraph(&format!("> Times are not valid: {}", plain(&note)));
+        }
+        for note in unique_notes(point, |trial| &trial.notes) {
+            paragraph(&format!("> {}", plain(&note)));
+        }
+        for why in unique_notes(point, |trial| &trial.unproven) {
+            paragraph(&format!("> Fault without effect: {}", plain(&why)));
+        }
+        for why in explanations(point) {
+            paragraph(&format!("> Where bytes were held up: {}", plain(&why)));
+        }
+    }
+    format!("{}\n", out.trim_end())
+}

@@ -1,0 +1,34 @@
+//! The addresses behind a name, and the one that answers.
+
+use std::{
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+use crate::run::RunError;
+
+/// How long a server on another machine may take to accept a connection.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The addresses behind `host:port`, of which there is at least one.
+pub(super) fn resolved(address: &str) -> Result<Vec<SocketAddr>, RunError> {
+    let found =
+        address.to_socket_addrs().map_err(|e| RunError::Start(format!("cannot resolve {address}: {e}")))?;
+    let mut found: Vec<SocketAddr> = found.collect();
+    // `localhost` often is both; most servers listen on the older one, some on both.
+    found.sort_by_key(SocketAddr::is_ipv6);
+    if found.is_empty() {
+        Err(RunError::Start(format!("{address} resolves to no address")))
+    } else {
+        Ok(found)
+    }
+}
+
+/// The first of several addresses of a name that accepts connections; the first of all if none does.
+pub(super) fn the_one_that_accepts(addresses: &[SocketAddr]) -> SocketAddr {
+    let accepts = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
+    match addresses {
+        [only] => *only,
+        several => several.iter().find(accepts).copied().unwrap_or(several[0]),
+    }
+}

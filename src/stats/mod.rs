@@ -1,0 +1,15 @@
+//! Statistics: quantiles, means and intervals.
+
+mod fold;
+mod multiple;
+mod paired;
+mod quantile;
+
+pub use self::{
+    fold::{Growth, Instants, fold, growth, interpolated, slopes},
+    multiple::{holm, testable},
+    paired::{
+        Estimate, clopper_pearson_upper, findable, hodges_lehmann, scatter, sign_p, signed_rank_p, ways,
+    },
+    quantile::{median, quantile},
+};

@@ -1,0 +1,332 @@
+//! Deadlines, soonest first: a hashed timing wheel, O(1) to arm, to move, to cancel and to expire.
+
+mod lists;
+mod occupied;
+
+use self::lists::{Lists, NONE};
+use self::occupied::Occupied;
+pub use self::occupied::SLOTS;
+
+/// The list of those that are due, behind the slots.
+const DUE: usize = SLOTS;
+
+/// Names an armed deadline. It is void once the deadline was cancelled or popped; a void name is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerId {
+    index: u32,
+    generation: u32,
+}
+
+/// A hashed timing wheel: scheme 6 of Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987).
+///
+/// ```text
+///   tick = deadline rounded up, slot = tick mod 4096
+///
+///   slot    … 17      18      19      20 …          due
+///             │        ·       │       ·             │
+///             ▼                ▼                     ▼
+///          17+4096            19 ↔ 19 ↔ 19+8192     16 ↔ 16
+/// ```
+///
+/// Two additions to the paper. Deadlines further away than one rotation stay in their slot, but every slot knows a
+/// lower bound of its ticks, so that they are passed over without being looked at. And the soonest tick is known,
+/// so that the owner sleeps until it instead of ticking; it is a lower bound too: moving or cancelling the soonest
+/// deadline leaves it as it is, and costs at most one wake-up for nothing.
+///
+/// A deadline is never early, and late by less than one tick if the owner calls at [`next_wake_ns`]. Instants are
+/// nanoseconds of any monotonic clock; the wheel reads none. Memory grows with the largest number ever armed.
+///
+/// [`next_wake_ns`]: Wheel::next_wake_ns
+#[derive(Debug)]
+pub struct Wheel<K> {
+    tick_ns: u64,
+    /// Every tick up to this one has been settled: what it held is in the list of the due, or gone.
+    settled: u64,
+    /// No slot holds an earlier tick. `u64::MAX` when the slots are empty.
+    soonest: u64,
+    lists: Lists<K>,
+    /// For each slot, no entry in it has an earlier tick.
+    lowest: Box<[u64]>,
+    occupied: Occupied,
+}
+
+impl<K> Wheel<K> {
+    /// An empty wheel that tells deadlines apart by ticks of `tick_ns`; a rotation takes [`SLOTS`] ticks.
+    ///
+    /// # Panics
+    /// If `tick_ns` is 0.
+    #[must_use]
+    pub fn new(tick_ns: u64, now_ns: u64) -> Self {
+        assert!(tick_ns > 0, "a tick takes at least 1 ns");
+        Wheel {
+            tick_ns,
+            settled: now_ns / tick_ns,
+            soonest: u64::MAX,
+            lists: Lists::new(SLOTS + 1),
+            lowest: vec![u64::MAX; SLOTS].into_boxed_slice(),
+            occupied: Occupied::default(),
+        }
+    }
+
+    /// Armed deadlines, including those that are due and not popped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lists.used
+    }
+
+    /// Is nothing armed?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lists.used == 0
+    }
+
+    /// Arm a deadline for `key`. One that has passed is due at once.
+    ///
+    /// # Panics
+    /// If 2³² − 1 deadlines are armed.
+    pub fn arm(&mut self, deadline_ns: u64, key: K) -> TimerId {
+        let index = self.lists.insert(key);
+        self.place(index, deadline_ns);
+        TimerId { index, generation: self.lists.entries[index as usize].generation }
+    }
+
+    /// Move a deadline, in either direction. `false` if `id` is void.
+    pub fn rearm(&mut self, id: TimerId, deadline_ns: u64) -> bool {
+        if !self.is_armed(id) {
+            return false;
+        }
+        let tick = self.tick_of(deadline_ns);
+        let entry = &mut self.lists.entries[id.index as usize];
+        // Connections are touched many times in one tick: nothing to do then.
+        if entry.tick == tick {
+            entry.deadline_ns = deadline_ns;
+        } else {
+            self.unlink(id.index);
+            self.place(id.index, deadline_ns);
+        }
+        true
+    }
+
+    /// Is it armed, or due and not popped?
+    #[must_use]
+    pub fn is_armed(&self, id: TimerId) -> bool {
+        let entry = self.lists.entries.get(id.index as usize);
+        entry.is_some_and(|entry| entry.generation == id.generation && entry.key.is_some())
+    }
+
+    /// Disarm a deadline and return its key. `None` if `id` is void.
+    pub fn cancel(&mut self, id: TimerId) -> Option<K> {
+        if !self.is_armed(id) {
+            return None;
+        }
+        self.unlink(id.index);
+        self.lists.release(id.index)
+    }
+
+    /// The instant at which it is worth calling [`pop_expired`](Wheel::pop_expired): the tick of the soonest
+    /// deadline, or earlier once after that one was moved or cancelled. `None` when nothing is armed.
+    #[must_use]
+    pub fn next_wake_ns(&self) -> Option<u64> {
+        if self.lists.used == 0 {
+            return None;
+        }
+        let tick = if self.lists.first(DUE) == NONE { self.soonest } else { self.settled };
+        Some(tick.saturating_mul(self.tick_ns))
+    }
+
+    /// Disarm and return one deadline that is due at `now_ns`, with its key and the deadline that was asked for:
+    /// earlier ticks first, and in the order of arming within a tick. Call until `None`.
+    ///
+    /// However far the time jumped, only ticks that hold deadlines are visited.
+    pub fn pop_expired(&mut self, now_ns: u64) -> Option<(TimerId, K, u64)> {
+        let now = now_ns / self.tick_ns;
+        while self.lists.used > 0 && self.lists.first(DUE) == NONE && self.soonest <= now {
+            self.settle(self.soonest);
+            self.soonest = self.find_soonest();
+        }
+        let index = self.lists.first(DUE);
+        if index == NONE {
+            self.settled = self.settled.max(now);
+            return None;
+        }
+        let entry = &self.lists.entries[index as usize];
+        let (id, deadline_ns) = (TimerId { index, generation: entry.generation }, entry.deadline_ns);
+        self.unlink(index);
+        self.lists.release(index).map(|key| (id, key, deadline_ns))
+    }
+
+    /// Rounded up: never early. What has passed shares the tick that was settled last.
+    fn tick_of(&self, deadline_ns: u64) -> u64 {
+        deadline_ns.div_ceil(self.tick_ns).max(self.settled)
+    }
+
+    /// Put an unlinked entry where its deadline belongs.
+    fn place(&mut self, index: u32, deadline_ns: u64) {
+        let tick = self.tick_of(deadline_ns);
+        let entry = &mut self.lists.entries[index as usize];
+        (entry.deadline_ns, entry.tick) = (deadline_ns, tick);
+        if tick == self.settled {
+            return self.lists.link(index, DUE);
+        }
+        let slot = slot_of(tick);
+        self.lists.link(index, slot);
+        self.occupied.insert(slot);
+        self.lowest[slot] = self.lowest[slot].min(tick);
+        self.soonest = self.soonest.min(tick);
+    }
+
+    /// Tick `tick` has come: move what it holds to the list of the due, in order.
+    fn settle(&mut self, tick: u64) {
+        self.settled = tick;
+        let slot = slot_of(tick);
+        let first = self.lists.first(slot);
+        if first == NONE {
+            return;
+        }
+        let last = self.lists.entries[first as usize].previous;
+        let mut index = first;
+        loop {
+            let next = self.lists.entries[index as usize].next;
+            if self.lists.entries[index as usize].tick == tick {
+                self.unlink(index);
+                self.lists.link(index, DUE);
+            }
+            if index == last {
+                return;
+            }
+            index = next;
+        }
+    }
+
+    /// The soonest tick in the slots, exactly: one rotation from the tick settled last. The first slot with a tick
+    /// within the rotation ends the search; beyond it, every slot's lower bound says whether it is worth a look.
+    fn find_soonest(&mut self) -> u64 {
+        let rotation = self.settled.saturating_add(SLOTS as u64);
+        let start = (slot_of(self.settled) + 1) % SLOTS;
+        let mut best = u64::MAX;
+        let mut from = 0;
+        while let Some(slot) = self.occupied.next(start, from) {
+            if self.lowest[slot] < best {
+                self.lowest[slot] = self.lowest_in(slot);
+                best = best.min(self.lowest[slot]);
+            }
+            if best <= rotation {
+                break;
+            }
+            from = (slot + SLOTS - start) % SLOTS + 1;
+        }
+        best
+    }
+
+    fn lowest_in(&self, slot: usize) -> u64 {
+        let first = self.lists.first(slot);
+        let mut lowest = u64::MAX;
+        let mut index = first;
+        while index != NONE {
+            let entry = &self.lists.entries[index as usize];
+            lowest = lowest.min(entry.tick);
+            index = if entry.next == first { NONE } else { entry.next };
+        }
+        lowest
+    }
+
+    /// Take an entry out of its list. Lower bounds stay: they are made exact when they matter.
+    fn unlink(&mut self, index: u32) {
+        let list = self.lists.unlink(index);
+        if list == DUE || self.lists.first(list) != NONE {
+            return;
+        }
+        self.occupied.remove(list);
+        self.lowest[list] = u64::MAX;
+        if self.occupied.is_empty() {
+            self.soonest = u64::MAX;
+        }
+    }
+}
+
+fn slot_of(tick: u64) -> usize {
+    (tick % SLOTS as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(wheel: &mut Wheel<char>, now_ns: u64) -> String {
+        std::iter::from_fn(|| wheel.pop_expired(now_ns)).map(|(_, key, _)| key).collect()
+    }
+
+    #[test]
+    fn a_deadline_is_rounded_up_to_the_next_tick() {
+        let mut wheel = Wheel::new(10, 0);
+        wheel.arm(11, 'a');
+        assert_eq!(wheel.next_wake_ns(), Some(20));
+        assert_eq!(drain(&mut wheel, 19), "");
+        assert!(matches!(wheel.pop_expired(20), Some((_, 'a', 11))));
+        assert_eq!((wheel.next_wake_ns(), wheel.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn a_passed_deadline_is_due_at_once() {
+        let mut wheel = Wheel::new(10, 105);
+        wheel.arm(3, 'a');
+        assert!(wheel.next_wake_ns() <= Some(105));
+        assert_eq!(drain(&mut wheel, 105), "a");
+    }
+
+    #[test]
+    fn far_deadlines_cause_no_intermediate_wake_ups() {
+        let mut wheel = Wheel::new(1, 0);
+        let far = 10 * SLOTS as u64 + 5;
+        wheel.arm(far, 'f');
+        wheel.arm(5, 'n');
+        assert_eq!(drain(&mut wheel, 5), "n", "same slot, ten rotations earlier");
+        assert_eq!(wheel.next_wake_ns(), Some(far));
+        assert_eq!(drain(&mut wheel, far - 1), "");
+        assert_eq!(drain(&mut wheel, far), "f");
+    }
+
+    #[test]
+    fn a_jump_over_many_rotations_keeps_the_order() {
+        let mut wheel = Wheel::new(1, 0);
+        for (rotations, slot, key) in [(3, 1, 'd'), (0, 9, 'a'), (2, 9, 'c'), (0, 9, 'b'), (1 << 40, 0, 'e')]
+        {
+            wheel.arm(rotations * SLOTS as u64 + slot, key);
+        }
+        assert_eq!(drain(&mut wheel, u64::MAX), "abcde");
+    }
+
+    #[test]
+    fn a_stale_timer_id_has_no_effect() {
+        let mut wheel = Wheel::new(1, 0);
+        let old = wheel.arm(5, 'a');
+        assert_eq!(wheel.cancel(old), Some('a'));
+        let new = wheel.arm(6, 'b');
+        assert_eq!(new.index, old.index, "the entry is used again");
+        assert!(!wheel.rearm(old, 1));
+        assert_eq!((wheel.cancel(old), wheel.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_deadline_at_u64_max_works() {
+        let mut wheel = Wheel::new(1, u64::MAX - 1);
+        wheel.arm(u64::MAX, 'z');
+        assert_eq!(wheel.next_wake_ns(), Some(u64::MAX));
+        assert_eq!(
+            (drain(&mut wheel, u64::MAX - 1).as_str(), drain(&mut wheel, u64::MAX).as_str()),
+            ("", "z")
+        );
+        assert_eq!(drain(&mut wheel, u64::MAX), "");
+    }
+
+    #[test]
+    fn no_memory_is_allocated_after_warm_up() {
+        let mut wheel = Wheel::new(1, 0);
+        for now in 0..10_000 {
+            let id = wheel.arm(now + 100, 'x');
+            wheel.rearm(id, now + 50);
+            while wheel.pop_expired(now).is_some() {}
+        }
+        assert_eq!(wheel.lists.entries.len(), 51, "as many entries as were ever armed together");
+    }
+}
