@@ -82,7 +82,7 @@ fn usage_errors_are_exit_code_2_with_the_remedy() {
         (&["run", "control", "--set", "measure=-1s"], "is not a time"),
         (&["run", "--sed", "1"], "--seed"),
         (&["report", "nowhere"], "cannot read the record nowhere"),
-        (&["compare", "quick.toml", "quick.toml"], "is no record"),
+        (&["compare", "quick.toml", "quick.toml"], "is not a record"),
         (&["serve", "--send-limit", "much"], "is not a size"),
     ] {
         let (code, said) = ending(&badpeer(arguments, folder.path()));
@@ -182,7 +182,7 @@ fn a_server_that_dies_is_exit_code_1() {
     signal(child_of(child.id()), "KILL");
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("the server ended by itself (signal 9)"), "{said}");
+    assert!(said.contains("the server exited by itself (signal 9)"), "{said}");
 }
 
 fn signal(pid: u32, name: &str) {
