@@ -192,15 +192,7 @@ fn signal(pid: u32, name: &str) {
 
 /// The one process whose parent is this one.
 fn child_of(parent: u32) -> u32 {
-    let parent_of = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-    };
-    fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .find(|&pid| parent_of(pid) == Some(parent))
-        .expect("a child")
+    badpeer::probe::descendants(parent).into_iter().next().expect("a child")
 }
 
 #[apply(timed_test!)]
