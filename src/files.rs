@@ -110,7 +110,7 @@ pub fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 pub fn regular(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(there) if !there.is_file() => {
-            Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))
+            Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
         }
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -21,13 +21,13 @@ mod sharing;
 mod threads;
 
 use std::{
-    cell::Cell,
     net::SocketAddr,
-    panic::{self, AssertUnwindSafe},
     sync::{atomic::AtomicBool, mpsc},
     thread,
     time::Duration,
 };
+
+use common::host::patience;
 
 use badpeer::{
     client::{self, Driven, Plan},
@@ -54,24 +54,6 @@ fn served(server: &str, clients: impl FnOnce(SocketAddr) -> Driven) -> Driven {
     driven
 }
 
-thread_local! {
-    /// How many times as long as asked for the windows of this thread are.
-    static PATIENCE: Cell<u64> = const { Cell::new(1) };
-}
-
-/// Runs a test whose windows are long enough on a quiet machine. Where it fails it runs again with windows three and nine
-/// times as long: a busy machine needs more time for the same work, and a defect stays one.
-fn patiently(test: impl Fn()) {
-    for patience in [1, 3] {
-        PATIENCE.set(patience);
-        if panic::catch_unwind(AssertUnwindSafe(&test)).is_ok() {
-            return;
-        }
-    }
-    PATIENCE.set(9);
-    test();
-}
-
 /// The same with a server that is there already.
 fn driven_at(address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
     driven_by(1, address, clients, measure_ms)
@@ -90,7 +72,7 @@ fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) 
         seed: 1,
         epoch_ns: monotonic_ns(),
         warmup: Duration::ZERO,
-        measure: Duration::from_millis(measure_ms * PATIENCE.get()),
+        measure: Duration::from_millis(measure_ms * patience()),
         sample_every: Duration::from_millis(100),
         threads,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),
@@ -118,7 +100,7 @@ fn a_slow_reader_behind_its_schedule_keeps_reading() {
     assert!(received > 500_000.0, "{received} bytes were received");
 }
 
-#[apply(timed_test!)]
+#[apply(patient_test!)]
 fn a_slow_reader_reads_at_its_rate() {
     let clients = r#"
         [[clients]]
@@ -128,12 +110,10 @@ fn a_slow_reader_reads_at_its_rate() {
         load = { depth = 1, payload = "16B", answer = "8MiB" }
         rx = { slow = { bytes = 1000, every = "10ms" } }
     "#;
-    patiently(|| {
-        let driven = driven("", clients, 1500);
-        let received = of(&driven.whole[0], Metric::Received) / PATIENCE.get() as f64;
-        // Making 80 MiB of answers takes a debug build its time; going faster to make up for it is what it must not do.
-        assert!((900_000.0..1_520_000.0).contains(&received), "{received} bytes instead of 1.5 MB");
-    });
+    let driven = driven("", clients, 1500);
+    let received = of(&driven.whole[0], Metric::Received) / patience() as f64;
+    // Making 80 MiB of answers takes a debug build its time; going faster to make up for it is what it must not do.
+    assert!((900_000.0..1_520_000.0).contains(&received), "{received} bytes instead of 1.5 MB");
 }
 
 #[apply(timed_test!)]

@@ -67,7 +67,8 @@ fn every_invariant_names_existing_tests_or_profiles() {
         let proofs = quoted(&row[2]);
         assert!(!proofs.is_empty(), "nothing proves number {}", row[0]);
         for proof in proofs {
-            let marks = ["#[test]\n    ", "#[test]\n", "#[apply(timed_test!)]\n"];
+            let marks =
+                ["#[test]\n    ", "#[test]\n", "#[apply(timed_test!)]\n", "#[apply(patient_test!)]\n"];
             let is_test = marks.iter().any(|mark| code.contains(&format!("{mark}fn {proof}(")));
             assert!(is_test || profile(proof).is_some(), "number {}: there is no `{proof}`", row[0]);
         }

@@ -84,8 +84,7 @@ impl ComparisonPlan {
         let plain = source.parse(&options.set).map_err(Failure::usage)?;
         if plain.core.is_some() {
             return Err(Failure::usage(format!(
-                "{name}: a core experiment has no server to compare; name a profile \
-                with a server"
+                "{name}: a core experiment has no server to compare; name a profile with a server"
             )));
         }
         let mut overrides = options.set.clone();
@@ -197,10 +196,7 @@ fn side(points: &[(Axes, Profile)], command: Option<&str>) -> Result<(Build, Vec
     let Some(command) = command else { return Ok((Build::default(), points.to_vec())) };
     let words = shlex::split(command).filter(|words| !words.is_empty());
     let words = words.ok_or_else(|| {
-        Failure::usage(format!(
-            "`{command}` is not a valid command line: check its \
-        quotes"
-        ))
+        Failure::usage(format!("`{command}` is not a valid command line: check its quotes"))
     })?;
     let mut points = points.to_vec();
     for (_, profile) in &mut points {

@@ -23,7 +23,7 @@ pub(super) fn tell(report: impl FnOnce() -> CiReport, page: impl FnOnce() -> Str
     }
     let Some(file) = env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return };
     if let Err(error) = add(Path::new(&file), &page()) {
-        complain(&format!("cannot add to the summary of the step {}: {error}", Path::new(&file).display()));
+        complain(&format!("cannot add to the step summary {}: {error}", Path::new(&file).display()));
     }
 }
 

@@ -37,7 +37,7 @@ enum Topic {
     Protocols,
     /// Behaviors of clients in one direction
     Behaviors,
-    /// Metrics, which [expect] and [gate] can name
+    /// Metrics, which `[expect]` and `[gate]` can name
     Metrics,
     /// Knobs of the reference server
     Server,

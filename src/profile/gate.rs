@@ -40,8 +40,7 @@ impl Shares {
                 Some(("budget", share)) => budget.replace(percent(share.trim())?),
                 _ => {
                     return Err(format!(
-                        "`{part}` must be off, or a floor and a budget as in \"floor 10%, budget \
-                    20%\""
+                        "`{part}` must be off, or a floor and a budget as in \"floor 10%, budget 20%\""
                     ));
                 }
             };

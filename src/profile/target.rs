@@ -122,8 +122,7 @@ impl Program {
             Some(name) => Err((
                 "files",
                 format!(
-                    "`{name}` is not the name of a file beside the profile: write a name \
-                without folders"
+                    "`{name}` is not the name of a file beside the profile: write a name without folders"
                 ),
             )),
             None => Ok(()),

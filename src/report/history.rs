@@ -140,6 +140,34 @@ fn wrong(file: &str, line: u64, reason: &dyn std::fmt::Display) -> HistoryError 
     HistoryError::Parse { file: file.to_owned(), line, reason: reason.to_string() }
 }
 
+/// The columns of a history, which has at least those of every row.
+fn columns(head: &csv::StringRecord, file: &str) -> Result<Vec<String>, HistoryError> {
+    let columns: Vec<String> = head.iter().map(str::to_owned).collect();
+    match HEAD.iter().find(|name| !columns.iter().any(|column| column == *name)) {
+        None => Ok(columns),
+        Some(missing) => {
+            let reason = format!(
+                "there is no column `{missing}`: this is not a history; name a file that \
+                 `badpeer run --history` wrote"
+            );
+            Err(wrong(file, 1, &reason))
+        }
+    }
+}
+
+/// Why a line could not be read.
+fn unreadable(file: &str, error: &csv::Error) -> HistoryError {
+    let line = error.position().map_or(1, csv::Position::line);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            let reason =
+                format!("it has {len} cells instead of {expected_len}: correct the line, or delete it");
+            wrong(file, line, &reason)
+        }
+        _ => wrong(file, line, error),
+    }
+}
+
 /// The columns and the rows of a history, in the order of the file. Every row ends with its line: of a last one that does not,
 /// the end may be missing (a full disk, a machine that stopped). What it has too few cells of is left out, and so is its
 /// last number, which may have had more digits.
@@ -150,18 +178,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), H
     let is_cut = !text.ends_with('\n');
     let last_line = text.lines().count() as u64;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let head = reader.headers().map_err(|error| wrong(file, 1, &error))?;
-    let columns: Vec<String> = head.iter().map(str::to_owned).collect();
-    if let Some(missing) = HEAD.iter().find(|name| !columns.iter().any(|column| column == *name)) {
-        return Err(wrong(
-            file,
-            1,
-            &format!(
-                "there is no column `{missing}`: this is not a history; name a file that \
-            `badpeer run --history` wrote"
-            ),
-        ));
-    }
+    let columns = columns(reader.headers().map_err(|error| wrong(file, 1, &error))?, file)?;
     let mut rows = Vec::new();
     for record in reader.records() {
         let is_last = |line: u64| is_cut && line == last_line;
@@ -174,18 +191,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<(Vec<String>, Vec<Row>), H
         if record.as_ref().is_err_and(has_too_few) {
             break;
         }
-        let record = record.map_err(|error| {
-            let line = error.position().map_or(1, csv::Position::line);
-            match error.kind() {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    let reason = format!(
-                        "it has {len} cells instead of {expected_len}: correct the line, or delete it"
-                    );
-                    wrong(file, line, &reason)
-                }
-                _ => wrong(file, line, &error),
-            }
-        })?;
+        let record = record.map_err(|error| unreadable(file, &error))?;
         let line = record.position().map_or(1, csv::Position::line);
         let cells: IndexMap<&str, &str> = columns.iter().map(String::as_str).zip(&record).collect();
         let text = |name: &str| cells.get(name).copied().unwrap_or_default().to_owned();

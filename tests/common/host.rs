@@ -1,20 +1,32 @@
 //! Tests that a busy machine may keep from telling: what else ran while one failed.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     fs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     time::{Duration, Instant},
 };
 
+use badpeer::probe::{HostProbe, descendants};
+
 /// Programs of others with less than this share of the cores are no reason to doubt a failure.
 const SHARE: f64 = 0.1;
 
-/// Ticks of a hundredth of a second, below which such a share is that of a moment.
-const LEAST_TICKS: f64 = 10.0;
+/// Less CPU time than this is that of a moment, whatever its share.
+const LEAST_NS: u64 = 100_000_000;
 
 /// An attempt that took longer is not repeated.
 const SHORT: Duration = Duration::from_secs(30);
+
+thread_local! {
+    static PATIENCE: Cell<u64> = const { Cell::new(1) };
+}
+
+/// How many times as long as usual the windows of this attempt of a `patient_test` are.
+pub(crate) fn patience() -> u64 {
+    PATIENCE.get()
+}
 
 /// A test whose result depends on time. Where it fails while other programs, or other guests of the host, have more than a
 /// tenth of the cores, it runs again, at most twice, and is then skipped by its name.
@@ -26,6 +38,28 @@ macro_rules! timed_test {
             crate::common::host::judged(stringify!($name), crate::common::host::Cpu::now, || $body);
         }
     };
+}
+
+/// The same, of a test that waits for something to be complete: it runs again with windows that are [`patience`] times as
+/// long, which is three times and nine times.
+macro_rules! patient_test {
+    ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
+        #[test]
+        $(#[$attribute])*
+        fn $name() {
+            let attempt = crate::common::host::more_patient_each_time(|| $body);
+            crate::common::host::judged(stringify!($name), crate::common::host::Cpu::now, attempt);
+        }
+    };
+}
+
+/// A test that has three times as much patience in each attempt as in the one before.
+pub(crate) fn more_patient_each_time(body: impl Fn()) -> impl Fn() {
+    let next = Cell::new(1);
+    move || {
+        PATIENCE.set(next.replace(3 * next.get()));
+        body();
+    }
 }
 
 /// Runs a test; `now` tells what the CPU time so far was used for.
@@ -47,57 +81,42 @@ pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
     }
 }
 
-/// What CPU time was used for until a moment, in ticks.
+/// What CPU time was used for until a moment, in nanoseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cpu {
     /// Time of all cores, idle or not.
-    pub(crate) all: f64,
+    pub(crate) all_ns: u64,
     /// Time that the host gave to other guests.
-    pub(crate) stolen: f64,
+    pub(crate) stolen_ns: u64,
     /// Time of each process that does not belong to this test program.
-    pub(crate) others: HashMap<u32, f64>,
+    pub(crate) others_ns: HashMap<u32, u64>,
 }
 
 impl Cpu {
     pub(crate) fn now() -> Self {
-        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-        let line = stat.lines().next().unwrap_or_default();
-        let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
-        let (all, stolen) = (ticks.iter().take(8).sum(), ticks.get(7).copied().unwrap_or(0.0));
-        Self { all, stolen, others: others(&processes(), std::process::id()) }
+        let host = HostProbe::new().and_then(|mut probe| probe.read()).expect("/proc");
+        let own = std::process::id();
+        let own = [vec![own], descendants(own)].concat();
+        let entries = fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let others = pids.filter(|pid| !own.contains(pid)).filter_map(|pid| Some((pid, cpu_ns(pid)?)));
+        Self { all_ns: host.cpu_ns, stolen_ns: host.steal_ns, others_ns: others.collect() }
     }
 
     /// Share of the cores' time, from 0 to 1, that others had.
     pub(crate) fn share_of_others_since(&self, before: &Self) -> f64 {
-        let of = |(pid, ticks): (&u32, &f64)| ticks - before.others.get(pid).copied().unwrap_or(0.0);
-        let others: f64 = self.others.iter().map(of).sum::<f64>() + self.stolen - before.stolen;
-        if others < LEAST_TICKS { 0.0 } else { others / (self.all - before.all).max(1.0) }
+        let of = |(pid, ns): (&u32, &u64)| ns.saturating_sub(before.others_ns.get(pid).copied().unwrap_or(0));
+        let others = self.others_ns.iter().map(of).sum::<u64>() + (self.stolen_ns - before.stolen_ns);
+        if others < LEAST_NS { 0.0 } else { others as f64 / (self.all_ns - before.all_ns).max(1) as f64 }
     }
 }
 
-/// A process: its parent, and the ticks that it used.
-type Process = (u32, f64);
-
-fn processes() -> HashMap<u32, Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter_map(|pid| Some((pid, process(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?)))
-        .collect()
-}
-
-/// What `/proc/PID/stat` says; the name in parentheses may hold anything.
-fn process(stat: &str) -> Option<Process> {
+/// CPU time of a process, in nanoseconds: fields 14 and 15 of `proc_pid_stat(5)`, in ticks of 10 ms. A
+/// [`ProcessProbe`](badpeer::probe::ProcessProbe) would read a file for each thread of the machine.
+fn cpu_ns(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
-    Some((fields.get(1)?.parse().ok()?, ticks(11)? + ticks(12)?))
-}
-
-/// The ticks of those processes that do not descend from `own`.
-pub(crate) fn others(processes: &HashMap<u32, Process>, own: u32) -> HashMap<u32, f64> {
-    let descends = |pid: u32| {
-        let parents = std::iter::successors(Some(pid), |pid| processes.get(pid).map(|process| process.0));
-        // As deep as no tree is: a process may have gone while this was read.
-        parents.take(64).any(|pid| pid == own)
-    };
-    processes.iter().filter(|(pid, _)| !descends(**pid)).map(|(pid, process)| (*pid, process.1)).collect()
+    let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?) * 10_000_000)
 }

@@ -1,5 +1,5 @@
 //! The built program, as a user runs it: what the suites that do so share.
-#![allow(dead_code, reason = "each suite is a crate of its own and uses what it needs")]
+#![allow(dead_code, unused_macros, reason = "each suite is a crate of its own and uses what it needs")]
 
 #[macro_use]
 pub(crate) mod host;

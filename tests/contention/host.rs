@@ -1,19 +1,21 @@
 //! When a failure is blamed on the machine.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    process::Command,
 };
 
-use super::common::host::{Cpu, judged, others};
+use super::common::host::{Cpu, judged, more_patient_each_time, patience};
 
-/// Ticks pass, of which other programs take this share; a test that succeeds in the attempt of that number.
-fn attempts(share: f64, good: u32) -> (u32, bool) {
-    let (ticks, made) = (Cell::new(0.0), Cell::new(0));
+/// Time passes, of which other programs take this share in percent; a test that succeeds in the attempt of that number.
+fn attempts(percent: u64, good: u32) -> (u32, bool) {
+    let (seconds, made) = (Cell::new(0), Cell::new(0));
     let now = || {
-        ticks.set(ticks.get() + 1000.0);
-        Cpu { all: ticks.get(), stolen: 0.0, others: HashMap::from([(7, ticks.get() * share)]) }
+        seconds.set(seconds.get() + 10);
+        let ns = seconds.get() * 1_000_000_000;
+        Cpu { all_ns: ns, stolen_ns: 0, others_ns: HashMap::from([(7, ns / 100 * percent)]) }
     };
     let body = || {
         made.set(made.get() + 1);
@@ -25,20 +27,36 @@ fn attempts(share: f64, good: u32) -> (u32, bool) {
 
 #[test]
 fn a_failed_test_is_repeated_only_on_a_busy_machine() {
-    assert_eq!(attempts(0.05, 2), (1, false), "on a quiet machine it fails at once");
-    assert_eq!(attempts(0.5, 1), (1, true));
-    assert_eq!(attempts(0.5, 2), (2, true));
-    assert_eq!(attempts(0.5, 9), (3, true), "it is skipped");
+    assert_eq!(attempts(5, 2), (1, false), "on a quiet machine it fails at once");
+    assert_eq!(attempts(50, 1), (1, true));
+    assert_eq!(attempts(50, 2), (2, true));
+    assert_eq!(attempts(50, 9), (3, true), "it is skipped");
+}
+
+#[test]
+fn windows_grow_with_the_attempts_of_a_patient_test() {
+    let seen = RefCell::new(Vec::new());
+    let attempt = more_patient_each_time(|| seen.borrow_mut().push(patience()));
+    (0..3).for_each(|_| attempt());
+    assert_eq!(*seen.borrow(), [1, 3, 9]);
 }
 
 #[test]
 fn processes_of_the_test_program_are_not_others() {
-    let processes =
-        HashMap::from([(1, (0, 5.0)), (10, (1, 6.0)), (11, (10, 7.0)), (12, (11, 8.0)), (20, (1, 9.0))]);
-    assert_eq!(others(&processes, 10), HashMap::from([(1, 5.0), (20, 9.0)]));
-    let before = Cpu { all: 100.0, stolen: 5.0, others: HashMap::from([(20, 9.0)]) };
-    let after = Cpu { all: 300.0, stolen: 15.0, others: HashMap::from([(20, 19.0), (21, 20.0)]) };
-    assert!((after.share_of_others_since(&before) - 0.2).abs() < 1e-9);
+    let mut child = Command::new("sleep").arg("60").spawn().expect("sleep(1)");
     let now = Cpu::now();
-    assert!(now.all > 0.0 && !now.others.is_empty() && !now.others.contains_key(&std::process::id()));
+    child.kill().expect("it runs");
+    child.wait().expect("an end");
+    assert!(now.all_ns > 0 && !now.others_ns.is_empty());
+    assert!(![std::process::id(), child.id()].iter().any(|pid| now.others_ns.contains_key(pid)));
+    let cpu = |all: u64, stolen: u64, others: Vec<(u32, u64)>| Cpu {
+        all_ns: all * 1_000_000_000,
+        stolen_ns: stolen * 1_000_000_000,
+        others_ns: HashMap::from_iter(others),
+    };
+    let (before, after) = (
+        cpu(100, 5, vec![(20, 9_000_000_000)]),
+        cpu(300, 15, vec![(20, 19_000_000_000), (21, 20_000_000_000)]),
+    );
+    assert!((after.share_of_others_since(&before) - 0.2).abs() < 1e-9);
 }

@@ -94,7 +94,7 @@ fn an_unreadable_baseline_is_refused_before_the_run() {
     assert!(code == 2 && errors.contains("history.csv:1:"), "{code}: {errors}");
     fs::write(folder.path().join("reports/baselines/main/ours.json"), "{").unwrap();
     let (code, said, errors) = run(folder.path(), &["--baseline", "main"]);
-    assert!(code == 2 && errors.contains("ours.json is no record"), "{code}: {said}{errors}");
+    assert!(code == 2 && errors.contains("ours.json is not a record"), "{code}: {said}{errors}");
     let runs = fs::read_dir(folder.path().join("reports/ours")).unwrap().count();
     assert_eq!(runs, 2, "the baseline's run, and `latest`");
 }

@@ -244,7 +244,7 @@ fn a_comparison_that_cannot_be_written_is_reported_and_the_next_runs() {
     let output = badpeer(&words, folder.path());
     let (code, said) = ending(&output);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("latest is in the way"), "{said}");
+    assert!(said.contains("latest is not a link to the newest run"), "{said}");
     let told: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
     assert!(told[0]["call"].is_string() && told[0]["reports"].is_null(), "{told:#}");
     assert!(told[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")), "{told:#}");

@@ -82,7 +82,7 @@ fn usage_errors_are_exit_code_2_with_the_remedy() {
         (&["run", "control", "--set", "measure=-1s"], "is not a time"),
         (&["run", "--sed", "1"], "--seed"),
         (&["report", "nowhere"], "cannot read the record nowhere"),
-        (&["compare", "quick.toml", "quick.toml"], "is no record"),
+        (&["compare", "quick.toml", "quick.toml"], "is not a record"),
         (&["serve", "--send-limit", "much"], "is not a size"),
     ] {
         let (code, said) = ending(&badpeer(arguments, folder.path()));
@@ -182,7 +182,7 @@ fn a_server_that_dies_is_exit_code_1() {
     signal(child_of(child.id()), "KILL");
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("the server ended by itself (signal 9)"), "{said}");
+    assert!(said.contains("the server exited by itself (signal 9)"), "{said}");
 }
 
 fn signal(pid: u32, name: &str) {
@@ -192,15 +192,7 @@ fn signal(pid: u32, name: &str) {
 
 /// The one process whose parent is this one.
 fn child_of(parent: u32) -> u32 {
-    let parent_of = |pid: u32| -> Option<u32> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-    };
-    fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .find(|&pid| parent_of(pid) == Some(parent))
-        .expect("a child")
+    badpeer::probe::descendants(parent).into_iter().next().expect("a child")
 }
 
 #[apply(timed_test!)]

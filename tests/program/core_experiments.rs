@@ -157,19 +157,13 @@ fn a_killed_harness_leaves_no_experiment_behind() {
 
 /// The process of `badpeer core` that this one has started, once there is one.
 fn child_of(parent: u32) -> u32 {
-    let is_child = |pid: &u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let of_parent =
-            stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok()) == Some(parent);
+    let is_core = |pid: &u32| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        of_parent && command.split(|byte| *byte == 0).any(|word| word == b"core")
+        command.split(|byte| *byte == 0).any(|word| word == b"core")
     };
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
-        let pids = fs::read_dir("/proc")
-            .expect("/proc")
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        if let Some(pid) = pids.into_iter().find(is_child) {
+        if let Some(pid) = badpeer::probe::descendants(parent).into_iter().find(is_core) {
             return pid;
         }
         assert!(Instant::now() < patience, "the experiment never started");

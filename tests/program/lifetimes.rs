@@ -109,17 +109,10 @@ fn part_of_thirty(asked: &Asked, last: &str) -> String {
 #[apply(timed_test!)]
 fn a_download_continues_when_the_server_closes_its_connections() {
     let group = "count = 3\nload = { depth = 1, answer = \"30B\" }\nhttp = { ranges = true }";
-    let expect = "\"good.downloads\" = \"> 0\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
+    let expect = "\"good.downloads\" = \">= 3\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
     for last in ["", "Connection: close\r\n"] {
         let address = server(move |asked| (part_of_thirty(asked, last), false));
-        let mut attempt = run(&profile(address, group, expect));
-        // On a busy machine this server closes so late that a request does not cross the close but is lost by it.
-        for _ in 0..2 {
-            if !is_well(attempt.0) {
-                attempt = run(&profile(address, group, expect));
-            }
-        }
-        let (code, said, trial) = attempt;
+        let (code, said, trial) = run(&profile(address, group, expect));
         assert!(is_well(code), "{last}: {said}");
         let opened = trial["groups"][0]["ledger"]["opened"].as_u64();
         assert!(opened > Some(5), "{last}: {opened:?}");

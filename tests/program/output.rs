@@ -177,12 +177,12 @@ fn special_files_are_refused_without_waiting() {
     ] {
         let (ended, said) = ending(&badpeer(arguments, folder.path()));
         assert_eq!(ended, Some(code), "{arguments:?}: {said}");
-        assert!(said.contains("it is no regular file"), "{arguments:?}: {said}");
+        assert!(said.contains("it is not a regular file"), "{arguments:?}: {said}");
     }
     let child = command(folder.path(), &["run", "quick.toml"]).env("GITHUB_STEP_SUMMARY", "pipe").spawn();
     let (code, said) = complaint(child.expect("badpeer runs"));
     assert!(matches!(code, Some(0 | 4)), "{said}");
-    assert!(said.contains("cannot add to the step's summary pipe: it is no regular file"), "{said}");
+    assert!(said.contains("cannot add to the step summary pipe: it is not a regular file"), "{said}");
 }
 
 #[apply(timed_test!)]
@@ -194,7 +194,7 @@ fn a_page_that_does_not_fit_the_summary_is_removed() {
     let mut command = Command::new("bash");
     command.args(["-c", &script]).current_dir(folder.path()).env("GITHUB_STEP_SUMMARY", "summary");
     let (_, said) = ending(&command.env("TMPDIR", folder.path()).output().expect("bash"));
-    assert!(said.contains("cannot add to the step's summary summary: File too large"), "{said}");
+    assert!(said.contains("cannot add to the step summary summary: File too large"), "{said}");
     assert_eq!(fs::read(folder.path().join("summary")).expect("read").len(), before.len());
 }
 

@@ -100,12 +100,10 @@ fn window_borders_are_sampled_even_if_samples_are_slow() {
         sampled.len()
     );
     for border in window {
-        // A sample that began before the border may end behind it.
-        let mut near =
-            (0..sampled.len()).filter(|index| (border..border + 250_000_000).contains(&sampled[*index]));
-        let is_read =
-            |index: usize| memory[index].is_number() && alive[index].is_number() && pss[index].is_number();
-        assert!(near.any(is_read), "{border}: {said}");
+        let at_border = |(_, at): &(usize, &i64)| **at >= border && **at - border < 250_000_000;
+        let (index, at) = sampled.iter().enumerate().find(at_border).expect("a sample");
+        assert!(memory[index].is_number(), "{border} {at}: {said}");
+        assert!(alive[index].is_number() && pss[index].is_number(), "{border} {at}: {said}");
     }
     let last = number(&trial, "kernel_memory_last");
     assert!(memory.iter().any(|value| value.as_f64() == Some(last)));

@@ -51,10 +51,7 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
             None => RunError::impossible(
                 &["server", "command"],
-                format!(
-                    "there is no program `{name}`: install it, \
-                or name another one"
-                ),
+                format!("there is no program `{name}`: install it, or name another one"),
             ),
         });
     }
