@@ -1,7 +1,7 @@
 //! The open loops: every request that becomes due waits for a connection with room, and counts from when it was due.
 
 use super::engine::Engine;
-use crate::{load::Pacing, reactor::Token, sys};
+use crate::{load::Pacing, reactor::Token};
 
 /// Arrivals that one group may start before the others, and the sockets, have their turn.
 const TURN_ARRIVALS: usize = 128;
@@ -15,7 +15,7 @@ impl Engine<'_> {
         for index in 0..self.groups.len() {
             for _ in 0..TURN_ARRIVALS {
                 let Some(due_ns) = self.next_arrival(index, end) else { break };
-                self.io.now_ns = sys::monotonic_ns();
+                self.context.read_clock();
                 self.arrive(index, due_ns);
                 self.serve_waiting(index);
             }
@@ -25,12 +25,12 @@ impl Engine<'_> {
     /// A request became due, and is late by now if the engine was. Those of the warm-up do not count as late: connections
     /// are still being opened.
     fn arrive(&mut self, index: usize, due_ns: u64) {
-        let late_ns = self.io.now_ns.saturating_sub(due_ns);
+        let late_ns = self.context.now_ns.saturating_sub(due_ns);
         if due_ns >= self.plan.window_ns().0 {
             self.pacing_error.saturating_record(late_ns);
             self.started_late += u64::from(late_ns > LATE_NS);
         }
-        self.groups[index].arrived(due_ns, self.io.now_ns);
+        self.groups[index].arrived(due_ns, self.context.now_ns);
     }
 
     /// Gives what waits to connections with room, in turn.
@@ -46,7 +46,7 @@ impl Engine<'_> {
         connection.is_offered = false;
         let group = &mut self.groups[index];
         connection.take_one(group);
-        let close_reason = connection.send(&mut self.io, group);
+        let close_reason = connection.send(&mut self.context, group);
         self.settle(Some(token), close_reason);
     }
 
@@ -55,7 +55,7 @@ impl Engine<'_> {
         let group = &mut self.groups[index];
         let pace = group.pace.as_mut()?;
         let start_ns = group.start.at_ns()?;
-        let elapsed_ns = self.io.now_ns.min(end_ns - 1).checked_sub(start_ns)?;
+        let elapsed_ns = self.context.now_ns.min(end_ns - 1).checked_sub(start_ns)?;
         match pace.decide(elapsed_ns) {
             Pacing::Due(due) => {
                 pace.skip(group.part.of - 1);

@@ -1,61 +1,51 @@
 //! How a client ends a connection, as its behavior says.
 
-use std::{
-    net::{Shutdown, TcpStream},
-    os::fd::AsFd,
-};
-
 use super::{
+    close_reason::CloseReason,
     connection::{Connection, Last, Phase, Turn},
-    engine::Io,
-    group::{CloseReason, Group},
-    pending::{CROSSED_NS, Request, crossing_ns},
+    context::Context,
+    group::Group,
+    request::{CROSSED_NS, Request, crossing_ns},
+    transport::Transport,
 };
-use crate::{behavior::CloseMethod, codec::Protocol, reactor::Interest, sys};
+use crate::{behavior::CloseMethod, codec::Protocol, reactor::Interest};
 
 /// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
 const KEPT_NS: u64 = 500_000_000;
 
 /// How short a time before the server's close arrives on this connection a request was sent that has crossed it, in
 /// nanoseconds.
-pub(super) fn crossing_of(stream: &TcpStream) -> u64 {
-    crossing_ns(sys::tcp_info(stream.as_fd()).map_or(0, |info| info.least_rtt_us))
+pub(super) fn crossing_of(transport: &Transport) -> u64 {
+    crossing_ns(transport.least_rtt_us())
 }
 
 impl Connection {
     /// Ends the connection, or its sending direction.
-    pub(super) fn end(&mut self, end: CloseMethod, io: &mut Io, group: &mut Group) -> Turn {
+    pub(super) fn end(&mut self, end: CloseMethod, context: &mut Context, group: &mut Group) -> Turn {
         self.forget_unsent(group);
-        match end {
-            CloseMethod::HalfClose => {
-                // Fails only if the peer was faster; the engine sees that by itself.
-                let _ = self.stream.shutdown(Shutdown::Write);
-                self.tx.shut();
-                return Turn::Again;
-            }
-            CloseMethod::Close if self.has_unread() => {
-                return Turn::End(CloseReason::ByUs(CloseMethod::Reset));
-            }
-            CloseMethod::Close => {}
-            CloseMethod::Reset => super::reset_on_close(&self.stream),
-            CloseMethod::Vanish => {
-                if let Err(error) = sys::drop_incoming(self.stream.as_fd()) {
-                    return self.stay_in_silence(error.to_string(), io, group);
-                }
-            }
+        if end == CloseMethod::Close && self.transport.has_unread() {
+            return Turn::End(CloseReason::ByUs(CloseMethod::Reset));
         }
-        Turn::End(CloseReason::ByUs(end))
+        match (end, self.transport.prepare_close(end)) {
+            // Fails only if the peer was faster; the engine sees that by itself.
+            (CloseMethod::HalfClose, _) => {
+                self.tx.shut();
+                Turn::Again
+            }
+            (CloseMethod::Vanish, Err(error)) => self.stay_in_silence(error.to_string(), context, group),
+            _ => Turn::End(CloseReason::ByUs(end)),
+        }
     }
 
     /// The connection has lived as long as it was to. A good client begins nothing new on it, and closes it when it has heard
     /// all answers: what a server leaves unanswered is not hidden by that.
-    pub(super) fn retire(&mut self, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
+    pub(super) fn retire(&mut self, context: &mut Context, group: &mut Group) -> Option<CloseReason> {
         self.forget_unsent(group);
         if group.spec.is_steady() && self.pending.open() > 0 {
             self.is_retiring = true;
             return None;
         }
-        if let Turn::End(ended) = self.end(CloseMethod::Close, io, group) { Some(ended) } else { None }
+        if let Turn::End(ended) = self.end(CloseMethod::Close, context, group) { Some(ended) } else { None }
     }
 
     /// How many requests are started on it at most.
@@ -63,22 +53,17 @@ impl Connection {
         if self.is_retiring { self.pending.started() } else { group.requests_per_connection() }
     }
 
-    /// Whether bytes came that were not read: a close is an RST then (`tcp_close` in the kernel).
-    fn has_unread(&self) -> bool {
-        sys::receive_queue_bytes(self.stream.as_fd()).is_ok_and(|bytes| bytes > 0)
-    }
-
     /// What is left to do for who may not vanish.
-    fn stay_in_silence(&mut self, why: String, io: &mut Io, group: &mut Group) -> Turn {
+    fn stay_in_silence(&mut self, why: String, context: &mut Context, group: &mut Group) -> Turn {
         group.cannot_vanish.get_or_insert(why);
         self.rx.shut();
         self.tx.shut();
-        self.set_interest(Interest::default(), io)
+        self.set_interest(Interest::default(), context)
     }
 
     /// How the connection ends now that answers were heard, if it does: the last one that there will be, as the peer
     /// said, or the last of those that the client asks for on one connection.
-    pub(super) fn over(&mut self, io: &mut Io, group: &mut Group) -> Option<Turn> {
+    pub(super) fn over(&mut self, context: &mut Context, group: &mut Group) -> Option<Turn> {
         let as_told = match self.last {
             Some(Last::Proper) => Some(CloseReason::AsAnnounced),
             // What follows is its FIN; whether the connection was kept until then, [`Self::hand_back`] tells.
@@ -90,7 +75,7 @@ impl Connection {
             return Some(Turn::End(how));
         }
         let is_over = self.is_spent(group) && (!self.is_retiring || self.pending.open() == 0);
-        is_over.then(|| self.end(CloseMethod::Close, io, group))
+        is_over.then(|| self.end(CloseMethod::Close, context, group))
     }
 
     /// Whether the client begins nothing new on it: it has lived for long enough, or the last request that it was for is
@@ -192,6 +177,9 @@ impl Connection {
             && self.pending.open() <= 1
             && self.pending.answered_count() > 0
             && self.rx.moved == self.answered_at
-            && self.pending.requests().all(|request| request.has_crossed(now_ns, crossing_of(&self.stream)))
+            && self
+                .pending
+                .requests()
+                .all(|request| request.has_crossed(now_ns, crossing_of(&self.transport)))
     }
 }

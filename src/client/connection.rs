@@ -1,19 +1,15 @@
 //! One connection: the only code that turns steps into system calls.
 
-use std::{
-    io::{self, ErrorKind},
-    net::TcpStream,
-    os::fd::AsRawFd,
-};
-
-use nix::sys::socket::{self, MsgFlags};
+use std::io::ErrorKind;
 
 use super::{
+    close_reason::CloseReason,
+    context::{Context, TimerEvent, TimerKind},
     direction::{Allowed, Direction},
-    engine::{Io, TimerEvent, TimerKind},
-    group::{CloseReason, Group},
+    group::Group,
     pending::Pending,
     race::{Readers, Writers},
+    transport::Transport,
 };
 use crate::{
     behavior::Message,
@@ -24,9 +20,6 @@ use crate::{
 
 /// How many system calls one connection may make before the others have their turn.
 pub(super) const TURN_CALLS: usize = 64;
-
-/// The engine never waits for a socket, also where threads share it that do; and a peer that is gone is no signal.
-pub(super) const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +42,7 @@ pub(super) enum Last {
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Connection {
     pub(super) token: Token,
-    pub(super) stream: TcpStream,
+    pub(super) transport: Transport,
     /// The number of its group.
     pub(super) group: u32,
     /// Its place among the group's open connections.
@@ -97,36 +90,41 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Something happened to an open connection.
-    pub(super) fn handle(&mut self, ready: Ready, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
+    pub(super) fn handle(
+        &mut self,
+        ready: Ready,
+        context: &mut Context,
+        group: &mut Group,
+    ) -> Option<CloseReason> {
         if ready.broken
-            && let Ok(Some(error)) = self.stream.take_error()
+            && let Some(error) = self.transport.take_error()
         {
-            return self.broke(&error, io, group);
+            return self.broke(&error, context, group);
         }
         if (self.interest.read || self.is_read_by_threads()) && (ready.readable || ready.peer_closed) {
-            let close_reason = self.receive(io, group);
+            let close_reason = self.receive(context, group);
             if close_reason.is_some() {
                 return close_reason;
             }
         } else if ready.peer_closed || ready.broken {
-            return self.peer_closed(io);
+            return self.peer_closed(context);
         }
-        if ready.writable { self.send(io, group) } else { None }
+        if ready.writable { self.send(context, group) } else { None }
     }
 
     /// The peer has ended its stream and nobody reads: a slow reader goes on with its pauses until it meets the end,
     /// but the reactor would repeat itself.
-    fn peer_closed(&mut self, io: &mut Io) -> Option<CloseReason> {
+    fn peer_closed(&mut self, context: &mut Context) -> Option<CloseReason> {
         if self.rx.timer.is_none() {
             return Some(self.peer_ended());
         }
-        io.calls += 1;
-        self.watched = io.reactor.remove(&self.stream).is_err();
+        context.calls += 1;
+        self.watched = context.reactor.remove(&self.transport).is_err();
         None
     }
 
     /// Sends what is due, as the behavior allows.
-    pub(super) fn send(&mut self, io: &mut Io, group: &mut Group) -> Option<CloseReason> {
+    pub(super) fn send(&mut self, context: &mut Context, group: &mut Group) -> Option<CloseReason> {
         if self.broken.is_some() {
             return None;
         }
@@ -137,22 +135,22 @@ impl Connection {
             let place = || Message::of_requests(moved, head, size.max(1));
             if left == 0 {
                 if let Some(end) = self.tx.spent(place)
-                    && let Turn::End(ended) = self.end(end, io, group)
+                    && let Turn::End(ended) = self.end(end, context, group)
                 {
                     return Some(ended);
                 }
                 // The next pause counts from when there is something to send again.
                 self.tx.blocked();
-                self.set_interest(Interest { write: false, ..self.interest }, io);
+                self.set_interest(Interest { write: false, ..self.interest }, context);
                 return None;
             }
-            let step = match self.tx.allowed(io.now_ns, left, place) {
-                Allowed::Move(most) => self.send_once(most, left, io, group),
-                Allowed::Endless(most) => self.send_endless(most, left, io, group),
-                Allowed::Wait(until) => self.rest(TimerKind::Send, until, io),
-                Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, io),
-                Allowed::Race(race) => self.race_to_send(race, io, group),
-                Allowed::End(end) => self.end(end, io, group),
+            let step = match self.tx.allowed(context.now_ns, left, place) {
+                Allowed::Move(most) => self.send_once(most, left, context, group),
+                Allowed::Endless(most) => self.send_endless(most, left, context, group),
+                Allowed::Wait(until) => self.rest(TimerKind::Send, until, context),
+                Allowed::Hold => self.set_interest(Interest { write: false, ..self.interest }, context),
+                Allowed::Race(race) => self.race_to_send(race, context, group),
+                Allowed::End(end) => self.end(end, context, group),
             };
             match step {
                 Turn::Again => {}
@@ -161,41 +159,41 @@ impl Connection {
             }
         }
         // There is more to send: the reactor calls again when the others had their turn.
-        self.set_interest(Interest { write: true, ..self.interest }, io);
+        self.set_interest(Interest { write: true, ..self.interest }, context);
         None
     }
 
-    fn send_once(&mut self, most: usize, left: u64, io: &mut Io, group: &mut Group) -> Turn {
-        let most = most.min(io.outbox.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.encoder.fill(self.tx.moved, &mut io.outbox[..most]);
-        self.tx.spoil(&mut io.outbox[..most]);
-        io.calls += 1;
-        match socket::send(self.stream.as_raw_fd(), &io.outbox[..most], AT_ONCE).map_err(io::Error::from) {
+    fn send_once(&mut self, most: usize, left: u64, context: &mut Context, group: &mut Group) -> Turn {
+        let most = most.min(context.send_buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.encoder.fill(self.tx.moved, &mut context.send_buffer[..most]);
+        self.tx.spoil(&mut context.send_buffer[..most]);
+        context.calls += 1;
+        match self.transport.send(&context.send_buffer[..most]) {
             Ok(count) => {
-                self.note_sent(count, io.now_ns);
+                self.note_sent(count, context.now_ns);
                 self.tx.moved(count);
                 group.sent += count as u64;
-                if count < most { self.want_to_write(io) } else { Turn::Again }
+                if count < most { self.want_to_write(context) } else { Turn::Again }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.tx.blocked();
-                self.want_to_write(io)
+                self.want_to_write(context)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Turn::Again,
-            Err(error) => self.broke(&error, io, group).map_or(Turn::Over, Turn::End),
+            Err(error) => self.broke(&error, context, group).map_or(Turn::Over, Turn::End),
         }
     }
 
     /// From the first byte on, a request that never ends takes the place of those that are due.
-    fn send_endless(&mut self, most: usize, left: u64, io: &mut Io, group: &mut Group) -> Turn {
+    fn send_endless(&mut self, most: usize, left: u64, context: &mut Context, group: &mut Group) -> Turn {
         if let Some(endless) = self.encoder.endless() {
             self.encoder = endless;
         }
-        self.send_once(most, left, io, group)
+        self.send_once(most, left, context, group)
     }
 
-    fn want_to_write(&mut self, io: &mut Io) -> Turn {
-        self.set_interest(Interest { write: true, ..self.interest }, io)
+    fn want_to_write(&mut self, context: &mut Context) -> Turn {
+        self.set_interest(Interest { write: true, ..self.interest }, context)
     }
 
     /// Every message whose first byte is among the next `count` bytes is being sent now.
@@ -214,37 +212,30 @@ impl Connection {
     }
 
     /// A pause: nothing is watched in this direction until it is over.
-    pub(super) fn rest(&mut self, kind: TimerKind, until_ns: u64, io: &mut Io) -> Turn {
+    pub(super) fn rest(&mut self, kind: TimerKind, until_ns: u64, context: &mut Context) -> Turn {
         let token = self.token;
         let direction = if kind == TimerKind::Receive { &mut self.rx } else { &mut self.tx };
         if direction.timer.is_none() {
-            direction.timer = Some(io.timers.arm(until_ns, TimerEvent { token, kind }));
+            direction.timer = Some(context.timers.arm(until_ns, TimerEvent { token, kind }));
         }
         let mut interest = self.interest;
         match kind {
             TimerKind::Receive => interest.read = false,
             TimerKind::Send | TimerKind::Connect | TimerKind::Lifetime => interest.write = false,
         }
-        self.set_interest(interest, io)
+        self.set_interest(interest, context)
     }
 
     /// Watches for this from now on; nothing to do if it does already.
-    pub(super) fn set_interest(&mut self, interest: Interest, io: &mut Io) -> Turn {
+    pub(super) fn set_interest(&mut self, interest: Interest, context: &mut Context) -> Turn {
         if interest != self.interest && self.watched {
-            io.calls += 1;
-            if let Err(error) = io.reactor.modify(&self.stream, self.token, interest, Mode::Level) {
-                return io.fail(error);
+            context.calls += 1;
+            if let Err(error) = context.reactor.modify(&self.transport, self.token, interest, Mode::Level) {
+                context.fail(error);
+                return Turn::Over;
             }
         }
         self.interest = interest;
-        Turn::Over
-    }
-}
-
-impl Io {
-    /// The machine refused us something; the engine stops, and the connection is not blamed.
-    pub(super) fn fail(&mut self, error: io::Error) -> Turn {
-        self.failure.get_or_insert(error);
         Turn::Over
     }
 }

@@ -1,7 +1,11 @@
 //! A resource fetched over several connections: each gets a part, and a download is over when the last part is there.
 
 use super::{
-    connection::Connection, engine::Engine, group::Group, judged::Latency, pending::Request, queue::Arrival,
+    connection::Connection,
+    engine::Engine,
+    group::Group,
+    judged::Latency,
+    request::{Arrival, Request},
     starting::start,
 };
 use crate::{
@@ -112,12 +116,12 @@ impl Engine<'_> {
             let Some(downloads) = group.downloads.as_mut().filter(|downloads| downloads.is_due(open)) else {
                 continue;
             };
-            downloads.start(self.io.now_ns);
+            downloads.start(self.context.now_ns);
             for token in group.alive.clone() {
                 let Some(connection) = self.connections.entry(token) else { continue };
                 let group = &mut self.groups[index];
-                connection.start(self.io.now_ns, group);
-                let close_reason = connection.send(&mut self.io, group);
+                connection.start(self.context.now_ns, group);
+                let close_reason = connection.send(&mut self.context, group);
                 self.settle(Some(token), close_reason);
             }
         }

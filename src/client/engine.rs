@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,78 +13,42 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::{
-    Plan, Port, Tick,
+    close_reason::CloseReason,
     connection::{Connection, Phase},
-    group::{CloseReason, Group},
+    context::{Context, TimerKind},
+    group::Group,
+    histogram::histogram,
     pauses::Pauses,
+    plan::Plan,
+    results::{Port, Tick},
     run_delay::RunDelay,
     share::{Share, Start},
+    transport::Transport,
 };
 use crate::{
     metric::{Metric, Row},
-    reactor::{Reactor, Ready, Slots, Token},
+    reactor::{Ready, Slots, Token},
     sys,
-    timers::Wheel,
 };
 
-const TICK_NS: u64 = 100_000;
-const BATCH: usize = 512;
-const INBOX_BYTES: usize = 256 * 1024;
-const OUTBOX_BYTES: usize = 64 * 1024;
 /// How long connections stay as they are after the window at least; longer where the server was not looked at yet.
 const PAUSE: Duration = Duration::from_millis(60);
 /// How often the clock is looked at while the last answers are waited for.
 const LOOK_UP_NS: u64 = 5_000_000;
-
-/// What a timer reports when it fires.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct TimerEvent {
-    pub(super) token: Token,
-    pub(super) kind: TimerKind,
-}
-
-/// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimerKind {
-    /// The connection should have come about by now.
-    Connect,
-    /// A pause in receiving is over.
-    Receive,
-    /// A pause in sending is over.
-    Send,
-    /// The connection was kept for long enough.
-    Lifetime,
-}
-
-/// What all connections share.
-pub(super) struct Io {
-    pub(super) reactor: Reactor,
-    pub(super) timers: Wheel<TimerEvent>,
-    pub(super) inbox: Vec<u8>,
-    pub(super) outbox: Vec<u8>,
-    /// The time of what is being handled.
-    pub(super) now_ns: u64,
-    /// System calls made.
-    pub(super) calls: u64,
-    /// The window is over: nothing new is started.
-    pub(super) closing: bool,
-    /// The machine refused us something: the run cannot go on.
-    pub(super) failure: Option<io::Error>,
-}
 
 /// The loop's state.
 pub(super) struct Engine<'a> {
     pub(super) plan: &'a Plan,
     /// The thread's share of the plan.
     pub(super) share: Share,
-    pub(super) io: Io,
+    pub(super) context: Context,
     pub(super) connections: Slots<Connection>,
     pub(super) groups: Vec<Group>,
     /// Every connection that was opened, in order.
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
     /// Sockets of peers that vanished: closed, they would make the kernel speak for them.
-    pub(super) vanished: Vec<TcpStream>,
+    pub(super) vanished: Vec<Transport>,
     pub(super) pacing_error: Histogram<u64>,
     /// Requests that were started much later than they were due, by the engine's doing.
     pub(super) started_late: u64,
@@ -130,22 +93,13 @@ impl<'a> Engine<'a> {
         Ok(Self {
             plan,
             share,
-            io: Io {
-                reactor: Reactor::new(BATCH)?,
-                timers: Wheel::new(TICK_NS, plan.epoch_ns),
-                inbox: vec![0; INBOX_BYTES],
-                outbox: vec![0; OUTBOX_BYTES],
-                now_ns: plan.epoch_ns,
-                calls: 0,
-                closing: false,
-                failure: None,
-            },
+            context: Context::new(plan.epoch_ns)?,
             connections: Slots::default(),
             groups,
             ports: Vec::new(),
             buffers: vec![(0, 0); plan.groups.len()],
             vanished: Vec::new(),
-            pacing_error: super::group::histogram(),
+            pacing_error: histogram(),
             started_late: 0,
             pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
             run_delay: RunDelay::of_this_thread(),
@@ -159,21 +113,21 @@ impl<'a> Engine<'a> {
     pub(super) fn run(&mut self, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<()> {
         let (_, end) = self.plan.window_ns();
         loop {
-            self.io.now_ns = sys::monotonic_ns();
-            self.pauses.look(self.io.now_ns, sys::thread_cpu_ns);
+            self.context.read_clock();
+            self.pauses.look(self.context.now_ns, sys::thread_cpu_ns);
             self.mark();
             self.tick(ticks);
-            if stop.load(Ordering::Relaxed) || (self.io.now_ns >= end && self.settled(end)) {
+            if stop.load(Ordering::Relaxed) || (self.context.now_ns >= end && self.settled(end)) {
                 return Ok(());
             }
-            if self.io.now_ns < end {
+            if self.context.now_ns < end {
                 self.connect_groups()?;
                 self.start_arrivals();
                 self.start_downloads();
-            } else if !self.io.closing {
-                self.io.closing = true;
+            } else if !self.context.is_closing {
+                self.context.is_closing = true;
                 // Where the engine was stopped when the window ended, what it reads only now gets its time, too.
-                self.closing_since_ns = self.io.now_ns;
+                self.closing_since_ns = self.context.now_ns;
                 self.take_last_arrivals();
                 self.begin_grace();
             } else {
@@ -181,15 +135,15 @@ impl<'a> Engine<'a> {
             }
             self.fire_timers();
             let until = self.next_wake_ns(end);
-            self.io.calls += 1;
+            self.context.calls += 1;
             let from = sys::monotonic_ns();
-            let count = self.io.reactor.wait(Some(Duration::from_nanos(until.saturating_sub(from))))?;
+            let count = self.context.reactor.wait(Some(Duration::from_nanos(until.saturating_sub(from))))?;
             self.pauses.slept(from, until, sys::monotonic_ns());
             for index in 0..count {
-                self.io.now_ns = sys::monotonic_ns();
-                self.handle(self.io.reactor.report(index));
+                self.context.read_clock();
+                self.handle(self.context.reactor.report(index));
             }
-            if let Some(failure) = self.io.failure.take() {
+            if let Some(failure) = self.context.take_failure() {
                 return Err(failure);
             }
         }
@@ -200,11 +154,11 @@ impl<'a> Engine<'a> {
         let sampled = self.plan.sampled.load(Ordering::Acquire);
         let pause = if sampled { PAUSE } else { Plan::SAMPLE_PATIENCE };
         let end = self.closing_since_ns.max(end);
-        if !self.io.closing || self.io.now_ns < end + pause.as_nanos() as u64 {
+        if !self.context.is_closing || self.context.now_ns < end + pause.as_nanos() as u64 {
             return false;
         }
         let has_time: Vec<bool> =
-            self.groups.iter().map(|group| self.io.now_ns < group.grace_ends_ns(end)).collect();
+            self.groups.iter().map(|group| self.context.now_ns < group.grace_ends_ns(end)).collect();
         let queues = |(group, has_time): (&Group, &bool)| *has_time && group.is_steady_and_waits();
         let waits = |c: &Connection| {
             has_time[c.group as usize]
@@ -226,13 +180,19 @@ impl<'a> Engine<'a> {
     }
 
     fn next_wake_ns(&self, end: u64) -> u64 {
-        if self.io.closing {
+        if self.context.is_closing {
             // Only answers and timers are waited for, and the clock is looked at now and then.
-            return self.io.timers.next_wake_ns().unwrap_or(u64::MAX).min(self.io.now_ns + LOOK_UP_NS);
+            return self
+                .context
+                .timers
+                .next_wake_ns()
+                .unwrap_or(u64::MAX)
+                .min(self.context.now_ns + LOOK_UP_NS);
         }
-        let timers = self.io.timers.next_wake_ns().unwrap_or(end);
+        let timers = self.context.timers.next_wake_ns().unwrap_or(end);
         let groups = self.groups.iter().filter_map(Group::next_wake_ns).min().unwrap_or(end);
-        let news = self.groups.iter().any(Group::awaits_start).then(|| self.io.now_ns + Start::LOOK_UP_NS);
+        let news =
+            self.groups.iter().any(Group::awaits_start).then(|| self.context.now_ns + Start::LOOK_UP_NS);
         end.min(self.tick_due_ns()).min(timers).min(groups).min(news.unwrap_or(end))
     }
 
@@ -240,7 +200,7 @@ impl<'a> Engine<'a> {
     fn mark(&mut self) {
         let (start, end) = self.plan.window_ns();
         let border = [start, end].get(self.marks.len()).copied().unwrap_or(u64::MAX);
-        if self.io.now_ns >= border {
+        if self.context.now_ns >= border {
             self.mark_now();
         }
     }
@@ -254,8 +214,8 @@ impl<'a> Engine<'a> {
 
     fn mark_now(&mut self) {
         self.marks.push(Mark {
-            at_ns: self.io.now_ns,
-            calls: self.io.calls,
+            at_ns: self.context.now_ns,
+            calls: self.context.calls,
             cpu_ns: sys::thread_cpu_ns(),
             run_delay_ns: self.run_delay.as_ref().and_then(RunDelay::read_ns),
             groups: self.groups.iter().map(Group::counts).collect(),
@@ -267,35 +227,35 @@ impl<'a> Engine<'a> {
     }
 
     fn tick(&mut self, ticks: &Sender<Tick>) {
-        while self.io.now_ns >= self.tick_due_ns() {
+        while self.context.now_ns >= self.tick_due_ns() {
             let due_ns = self.tick_due_ns() - self.plan.epoch_ns;
             self.ticked_ns = Some(due_ns);
             let mut run = Row::default();
             run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
             let groups = self.groups.iter_mut().map(Group::sample).collect();
             // Nobody listens any more when the run is being given up.
-            let at_ns = self.io.now_ns.saturating_sub(self.plan.epoch_ns);
+            let at_ns = self.context.now_ns.saturating_sub(self.plan.epoch_ns);
             let _ = ticks.send(Tick { due_ns, at_ns, run, groups });
         }
     }
 
     fn fire_timers(&mut self) {
-        while let Some((_, event, _)) = self.io.timers.pop_expired(self.io.now_ns) {
+        while let Some((_, event, _)) = self.context.timers.pop_expired(self.context.now_ns) {
             let Some(connection) = self.connections.entry(event.token) else { continue };
             let group = &mut self.groups[connection.group as usize];
             let close_reason = match event.kind {
                 TimerKind::Connect => Some(CloseReason::TimedOut),
                 TimerKind::Lifetime => {
                     connection.lifetime = None;
-                    connection.retire(&mut self.io, group)
+                    connection.retire(&mut self.context, group)
                 }
                 TimerKind::Receive => {
                     connection.rx.timer = None;
-                    connection.receive(&mut self.io, group)
+                    connection.receive(&mut self.context, group)
                 }
                 TimerKind::Send => {
                     connection.tx.timer = None;
-                    connection.send(&mut self.io, group)
+                    connection.send(&mut self.context, group)
                 }
             };
             self.settle(Some(event.token), close_reason);
@@ -308,7 +268,7 @@ impl<'a> Engine<'a> {
             Phase::Connecting => self.connected(ready),
             Phase::Open => {
                 let group = &mut self.groups[connection.group as usize];
-                connection.handle(ready, &mut self.io, group)
+                connection.handle(ready, &mut self.context, group)
             }
         };
         self.settle(Some(ready.token), close_reason);
@@ -318,13 +278,5 @@ impl<'a> Engine<'a> {
         if let (Some(token), Some(how)) = (token, close_reason) {
             self.end(token, how);
         }
-    }
-}
-
-impl Plan {
-    /// The measured window, on the monotonic clock.
-    pub(super) fn window_ns(&self) -> (u64, u64) {
-        let [start, end] = self.borders_ns().map(|since| self.epoch_ns + since);
-        (start, end)
     }
 }

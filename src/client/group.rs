@@ -14,6 +14,7 @@ use self::openings::Reopening;
 use super::{
     download::Downloads,
     grace::Grace,
+    histogram::histogram,
     judged::Judged,
     latencies::Latencies,
     queue::Queue,
@@ -21,48 +22,12 @@ use super::{
     silence::Silence,
 };
 use crate::{
-    behavior::CloseMethod,
     codec::{Protocol, Script, Tally},
     load::{Attempts, Pace},
     profile,
     reactor::Token,
     record::{Ledger, Requests},
 };
-
-/// The longest latency that is told apart: a day, in nanoseconds.
-const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
-
-/// Why a connection closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CloseReason {
-    /// As the behavior says; `HalfClose`: the peer closed after us, with everything answered.
-    ByUs(CloseMethod),
-    /// As the peer's last answer said that it would.
-    AsAnnounced,
-    /// By the peer's FIN, while nothing was asked for: it was kept for long enough.
-    Idle,
-    ByFin,
-    ByReset,
-    Refused,
-    TimedOut,
-    /// Open when the clients stopped.
-    Alive,
-}
-
-/// What is known of a connection when it ends.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Life {
-    /// When it was opened, on the monotonic clock.
-    pub(super) opened_ns: u64,
-    /// The handshake was completed.
-    pub(super) is_established: bool,
-    /// Answers that it got since the window began.
-    pub(super) answers: u32,
-    /// It has done all that it was to do: its lifetime was over, or the last of its requests was answered.
-    pub(super) is_spent: bool,
-    /// Which part of a download it fetched.
-    pub(super) part: u32,
-}
 
 /// Requests that a connection has under way at most: in an open loop over HTTP one, unless more are asked for.
 fn most_under_way(spec: &profile::Group) -> Option<u32> {
@@ -129,11 +94,6 @@ pub(super) struct Group {
     interval: Latencies,
     /// How long connections lived that the peer ended.
     evicted_after: Histogram<u64>,
-}
-
-/// Counts values from 1 ns to a day; longer ones are counted as a day.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds that HdrHistogram accepts")
 }
 
 impl Group {

@@ -3,7 +3,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::group::histogram;
+use super::histogram::histogram;
 use crate::{
     metric::{Metric, Row},
     record::Cause,

@@ -1,15 +1,18 @@
 //! How connections come about, and how they end: every one is accounted for exactly once.
 
-use std::{io, net::Shutdown, time::Duration};
+use std::{io, time::Duration};
 
 use super::{
-    Port, connect,
+    close_reason::{CloseReason, Life, is_refusal},
     connection::{Connection, Phase},
+    context::{TimerEvent, TimerKind},
     direction::Direction,
-    engine::{Engine, TimerEvent, TimerKind},
-    group::{CloseReason, Life, Opening},
+    engine::Engine,
+    group::Opening,
     pending::Pending,
+    results::Port,
     threads::ThreadResult,
+    transport::Transport,
 };
 use crate::{
     behavior::CloseMethod,
@@ -29,7 +32,7 @@ impl Engine<'_> {
     pub(super) fn connect_groups(&mut self) -> io::Result<()> {
         for index in 0..self.groups.len() {
             for _ in 0..TURN_CONNECTS {
-                let Some(opening) = self.groups[index].take_turn(self.io.now_ns) else { break };
+                let Some(opening) = self.groups[index].take_turn(self.context.now_ns) else { break };
                 self.connect(index, opening)?;
             }
         }
@@ -44,7 +47,7 @@ impl Engine<'_> {
                 if !group.is_steady_and_waits() || group.queue.has_free() {
                     break;
                 }
-                let Some(opening) = group.take_turn(self.io.now_ns) else { break };
+                let Some(opening) = group.take_turn(self.context.now_ns) else { break };
                 self.connect(index, opening)?;
             }
             self.serve_waiting(index);
@@ -53,25 +56,25 @@ impl Engine<'_> {
     }
 
     fn connect(&mut self, index: usize, Opening { again, part }: Opening) -> io::Result<()> {
-        self.io.calls += 6;
+        self.context.calls += Transport::CONNECT_CALLS;
         let own = self.ports.len() as u32;
         let number = self.share.number(own);
         let stream_number = self.stream_of(number);
         let group = &mut self.groups[index];
         let opened_ns = sys::monotonic_ns();
-        let (stream, port) = match connect::open(self.plan.address, &group.spec) {
+        let (transport, port) = match Transport::connect(self.plan.address, &group.spec) {
             Ok(opened) => opened,
-            Err(error) if connect::is_refusal(&error) => {
+            Err(error) if is_refusal(&error) => {
                 group.ledger.opened += 1;
-                group.settled_one(again, self.io.now_ns);
+                group.settled_one(again, self.context.now_ns);
                 let (life, nothing) = (Life { part, ..Life::default() }, Pending::default());
-                group.ended(CloseReason::Refused, life, &nothing, &Tally::default(), self.io.now_ns);
+                group.ended(CloseReason::Refused, life, &nothing, &Tally::default(), self.context.now_ns);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
         if self.buffers[index] == (0, 0) {
-            self.buffers[index] = connect::buffers(&stream)?;
+            self.buffers[index] = transport.buffers()?;
         }
         group.ledger.opened += 1;
         self.ports.push(Port { number: port, group: index, opened_ns, ..Port::default() });
@@ -79,7 +82,7 @@ impl Engine<'_> {
         let interest = Interest { read: false, write: true };
         let token = self.connections.insert_with(|token| Connection {
             token,
-            stream,
+            transport,
             group: index as u32,
             place: 0,
             phase: Phase::Connecting,
@@ -107,10 +110,10 @@ impl Engine<'_> {
             answers: 0,
         });
         if let Some(connection) = self.connections.entry(token) {
-            self.io.reactor.add(&connection.stream, token, interest, Mode::Level)?;
-            let deadline = self.io.now_ns + CONNECT_TIMEOUT.as_nanos() as u64;
+            self.context.reactor.add(&connection.transport, token, interest, Mode::Level)?;
+            let deadline = self.context.now_ns + CONNECT_TIMEOUT.as_nanos() as u64;
             let event = TimerEvent { token, kind: TimerKind::Connect };
-            connection.tx.timer = Some(self.io.timers.arm(deadline, event));
+            connection.tx.timer = Some(self.context.timers.arm(deadline, event));
         }
         Ok(())
     }
@@ -125,52 +128,51 @@ impl Engine<'_> {
     /// The handshake is over, one way or the other.
     pub(super) fn connected(&mut self, ready: Ready) -> Option<CloseReason> {
         let connection = self.connections.entry(ready.token)?;
-        if let Ok(Some(error)) = connection.stream.take_error() {
+        if let Some(error) = connection.transport.take_error() {
             // Nothing was asked yet: what may have come before an RST is no answer.
-            let refused = connect::is_refusal(&error);
-            return Some(if refused { CloseReason::Refused } else { CloseReason::TimedOut });
+            return Some(CloseReason::of_failed_connect(&error));
         }
         if let Some(timer) = connection.tx.timer.take() {
-            self.io.timers.cancel(timer);
+            self.context.timers.cancel(timer);
         }
         let group = &mut self.groups[connection.group as usize];
-        group.settled_one(connection.again, self.io.now_ns);
-        if let Some(end_ns) = group.lifetime_ends(connection.again, self.io.now_ns) {
+        group.settled_one(connection.again, self.context.now_ns);
+        if let Some(end_ns) = group.lifetime_ends(connection.again, self.context.now_ns) {
             let event = TimerEvent { token: ready.token, kind: TimerKind::Lifetime };
-            connection.lifetime = Some(self.io.timers.arm(end_ns, event));
+            connection.lifetime = Some(self.context.timers.arm(end_ns, event));
         }
         connection.phase = Phase::Open;
         self.ports[connection.own as usize].was_connected = true;
         connection.place = group.alive.len() as u32;
         group.alive.push(ready.token);
-        connection.set_interest(Interest::READ, &mut self.io);
+        connection.set_interest(Interest::READ, &mut self.context);
         if group.downloads.is_some() {
             connection.start_owed(group);
-        } else if group.pace.is_some() || self.io.closing {
+        } else if group.pace.is_some() || self.context.is_closing {
             connection.take_waiting(group);
         } else {
-            connection.start_loop(self.io.now_ns, group);
+            connection.start_loop(self.context.now_ns, group);
         }
-        let close_reason = connection.send(&mut self.io, group);
+        let close_reason = connection.send(&mut self.context, group);
         // A behavior of its own decides whether the socket is read at all.
         if close_reason.is_some() || group.spec.rx.is_steady() {
             close_reason
         } else {
-            connection.receive(&mut self.io, group)
+            connection.receive(&mut self.context, group)
         }
     }
 
     pub(super) fn end(&mut self, token: Token, how: CloseReason) {
         let Some(mut connection) = self.connections.remove(token) else { return };
         for timer in [connection.rx.timer, connection.tx.timer, connection.lifetime].into_iter().flatten() {
-            self.io.timers.cancel(timer);
+            self.context.timers.cancel(timer);
         }
         let mut content = connection.decoder.tally();
         content.count_streams_from(self.stream_of(0));
         let group = &mut self.groups[connection.group as usize];
         let opened_ns = self.ports[connection.own as usize].opened_ns;
         let is_spent = connection.is_spent(group);
-        let how = connection.hand_back(how, group, opened_ns, self.io.now_ns);
+        let how = connection.hand_back(how, group, opened_ns, self.context.now_ns);
         let life = Life {
             opened_ns,
             is_established: connection.phase == Phase::Open,
@@ -178,7 +180,7 @@ impl Engine<'_> {
             is_spent,
             part: connection.part,
         };
-        group.ended(how, life, &connection.pending, &content, self.io.now_ns);
+        group.ended(how, life, &connection.pending, &content, self.context.now_ns);
         let port = &mut self.ports[connection.own as usize];
         port.is_alive = how == CloseReason::Alive;
         port.unfinished_ns = connection.unfinished_ns();
@@ -186,10 +188,10 @@ impl Engine<'_> {
             port.ended_by_peer = true;
             port.ended_by_reset = how == CloseReason::ByReset;
             port.ended_after_error = connection.last_was_error;
-            group.evicted_after(self.io.now_ns.saturating_sub(port.opened_ns));
+            group.evicted_after(self.context.now_ns.saturating_sub(port.opened_ns));
         }
         if connection.phase == Phase::Connecting {
-            group.settled_one(connection.again, self.io.now_ns);
+            group.settled_one(connection.again, self.context.now_ns);
         } else {
             group.alive.swap_remove(connection.place as usize);
             if let Some(&moved) = group.alive.get(connection.place as usize)
@@ -199,13 +201,14 @@ impl Engine<'_> {
             }
         }
         match how {
-            CloseReason::Alive => super::reset_on_close(&connection.stream),
+            // Fails only on a socket that is no socket.
+            CloseReason::Alive => drop(connection.transport.prepare_close(CloseMethod::Reset)),
             CloseReason::ByUs(CloseMethod::Vanish) => {}
-            _ => self.ports[connection.own as usize].ended_ns = Some(self.io.now_ns),
+            _ => self.ports[connection.own as usize].ended_ns = Some(self.context.now_ns),
         }
         if connection.writers.is_some() || connection.readers.is_some() {
             // Threads that wait for the socket must not be waited for in their turn. Fails only if the peer was faster.
-            let _ = connection.stream.shutdown(Shutdown::Both);
+            let _ = connection.transport.shutdown();
         }
         if how == CloseReason::ByUs(CloseMethod::Vanish) {
             self.keep_vanished(connection);
@@ -214,18 +217,18 @@ impl Engine<'_> {
 
     /// Nothing more will be heard of it; the socket is kept until the end.
     fn keep_vanished(&mut self, connection: Connection) {
-        if connection.watched && self.io.reactor.remove(&connection.stream).is_ok() {
-            self.io.calls += 1;
+        if connection.watched && self.context.reactor.remove(&connection.transport).is_ok() {
+            self.context.calls += 1;
         }
-        super::reset_on_close(&connection.stream);
-        self.vanished.push(connection.stream);
+        let _ = connection.transport.prepare_close(CloseMethod::Reset);
+        self.vanished.push(connection.transport);
     }
 
     /// Ends every connection that is left, and tells what became of all of them.
     pub(super) fn finish(mut self, shortage: Option<ResourceExhaustion>) -> ThreadResult {
-        self.io.now_ns = sys::monotonic_ns();
+        self.context.read_clock();
         self.mark_end();
-        let stopped_ns = self.io.now_ns;
+        let stopped_ns = self.context.now_ns;
         let left: Vec<Token> = self.connections.tokens().collect();
         for token in left {
             self.end(token, CloseReason::Alive);

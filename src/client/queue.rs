@@ -2,23 +2,13 @@
 
 use std::collections::VecDeque;
 
+use super::request::Arrival;
 use crate::reactor::Token;
 
 /// Requests that one connection may have under way in an open loop unless the group says how many.
 const MOST_UNDER_WAY: u32 = 1 << 16;
 /// Requests that may wait for a connection; those beyond it are skipped at once. Each takes 16 bytes.
 const MOST_WAITING: usize = 1 << 24;
-
-/// A request that is due and was not started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Arrival {
-    /// When it was due, in nanoseconds.
-    pub(super) due_ns: u64,
-    /// How much later the engine took note of it, in microseconds: the harness's doing, not the server's.
-    pub(super) delay_us: u32,
-    /// It was sent before, on a connection that the server closed in that moment.
-    pub(super) is_retry: bool,
-}
 
 /// What waits, and for whom.
 #[derive(Debug)]

@@ -1,10 +1,6 @@
 //! How a connection starts requests: those that become due, and those that have waited for one with room.
 
-use super::{
-    connection::Connection,
-    group::Group,
-    pending::{Pending, Request},
-};
+use super::{connection::Connection, group::Group, pending::Pending, request::Request};
 
 impl Connection {
     /// A request becomes due now, and is started.

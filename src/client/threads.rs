@@ -13,10 +13,12 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::{
-    DriveError, Driven, Plan, Port, Tick, connect,
     engine::{Engine, Mark},
+    exhaustion::exhausted,
     group::Group,
     pauses::Pauses,
+    plan::Plan,
+    results::{DriveError, Driven, Port, Tick},
     share::{Share, Start},
 };
 use crate::{
@@ -89,7 +91,7 @@ fn work(
     let shortage = match engine.run(stop, ticks) {
         Ok(()) => None,
         Err(error) => {
-            let shortage = connect::exhausted(&error);
+            let shortage = exhausted(&error);
             Some(shortage.ok_or(DriveError::Connect(plan.address, error))?)
         }
     };

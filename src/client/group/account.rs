@@ -1,12 +1,13 @@
 //! What becomes of a group's requests and connections, counted as it happens.
 
-use super::{CloseReason, Group, Life};
+use super::Group;
 use crate::{
     behavior::CloseMethod,
     client::{
+        close_reason::{CloseReason, Life},
         download::Downloads,
-        pending::{Pending, Request},
-        queue::Arrival,
+        pending::Pending,
+        request::{Arrival, Request},
     },
     codec::Tally,
     record::Cause,

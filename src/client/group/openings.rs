@@ -1,7 +1,8 @@
 //! Which connections of a group are opened, and when: the first ones, and those that come back after they ended.
 
-use super::{CloseReason, Group, Life};
+use super::Group;
 use crate::{
+    client::close_reason::{CloseReason, Life},
     codec::Protocol,
     load::{Attempts, Reconnect},
     record::PutOff,

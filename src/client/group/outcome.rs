@@ -2,7 +2,7 @@
 
 use super::Group;
 use crate::{
-    client::Seen,
+    client::results::Seen,
     metric::{Metric, Row},
     record::{Buckets, Cause, GroupResult, Ledger},
 };

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{
+    behavior::CloseMethod,
     client::{
-        pending::{Pending, Request},
-        queue::Arrival,
+        close_reason::{CloseReason, Life},
+        pending::Pending,
+        request::{Arrival, Request},
         share::Share,
     },
     codec::Protocol,

@@ -7,8 +7,7 @@
 //! All parts together are all bytes of the round, so that the next one starts where this one ended.
 
 use std::{
-    io::{self, ErrorKind, Read},
-    net::TcpStream,
+    io::{self, ErrorKind},
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -20,8 +19,8 @@ use nix::{
     sys::eventfd::{EfdFlags, EventFd},
 };
 
-use super::{Shared, threads::Threads};
-use crate::{behavior::Race, codec::part_of};
+use super::{shared::Shared, threads::Threads};
+use crate::{behavior::Race, client::transport::Transport, codec::part_of};
 
 /// The threads.
 pub(in crate::client) struct Readers {
@@ -40,18 +39,18 @@ struct Part {
 }
 
 impl Readers {
-    /// Starts the threads that read from `stream`.
+    /// Starts the threads that read from `transport`.
     ///
     /// # Errors
     /// When there is no descriptor or thread to be had.
-    pub(super) fn start(stream: &TcpStream, race: Race) -> io::Result<Self> {
+    pub(super) fn start(transport: &Transport, race: Race) -> io::Result<Self> {
         let wakeup = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (done, read) = mpsc::channel();
         let work = |index, shared| {
             let reader = Reader { index, shared, done: done.clone(), wakeup: Arc::clone(&wakeup) };
             move |buffers| reader.race(buffers)
         };
-        let threads = Threads::start("reader", stream, race, work)?;
+        let threads = Threads::start("reader", transport, race, work)?;
         let parts = vec![Some(Vec::new()); threads.count()];
         Ok(Self { threads, read, parts, busy: false, wakeup })
     }
@@ -116,7 +115,8 @@ impl Reader {
     fn receive(&self, mut buffer: &mut [u8]) -> io::Result<()> {
         let _alone = self.shared.alone();
         while !buffer.is_empty() {
-            let count = self.shared.insist(PollFlags::POLLIN, |mut stream| stream.read(buffer))?;
+            let count =
+                self.shared.insist(PollFlags::POLLIN, |transport| transport.receive_waiting(buffer))?;
             if count == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
