@@ -35,6 +35,11 @@ impl CloseReason {
     pub(super) fn of_failed_connect(error: &io::Error) -> Self {
         if is_refusal(error) { Self::Refused } else { Self::TimedOut }
     }
+
+    /// Whether the peer ended it, and not in good order.
+    pub(super) const fn is_by_peer(self) -> bool {
+        matches!(self, Self::ByFin | Self::ByReset)
+    }
 }
 
 /// Whether a connection could not be opened by the peer's doing, not by ours.
@@ -43,6 +48,7 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
 }
 
 /// What is known of a connection when it ends.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Life {
     /// When it was opened, on the monotonic clock.
@@ -51,6 +57,8 @@ pub(super) struct Life {
     pub(super) is_established: bool,
     /// Answers that it got since the window began.
     pub(super) answers: u32,
+    /// The server closed it with nothing to be answered, right after an answer.
+    pub(super) is_right_after_answer: bool,
     /// It has done all that it was to do: its lifetime was over, or the last of its requests was answered.
     pub(super) is_spent: bool,
     /// Which part of a download it fetched.

@@ -12,31 +12,30 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 pub(super) use self::openings::Opening;
 use self::openings::Reopening;
 use super::{
+    close_reason::{CloseReason, Life},
     download::Downloads,
     grace::Grace,
     histogram::histogram,
     judged::Judged,
     latencies::Latencies,
     queue::Queue,
+    request::Request,
     share::{Part, Start},
     silence::Silence,
+    workload::{Rules, Workload},
 };
 use crate::{
-    codec::{Protocol, Script, Tally},
-    load::{Attempts, Pace},
+    codec::{Script, Tally},
+    load::{Attempts, Pace, Pacing},
     profile,
     reactor::Token,
     record::{Ledger, Requests},
 };
 
-/// Requests that a connection has under way at most: in an open loop over HTTP one, unless more are asked for.
-fn most_under_way(spec: &profile::Group) -> Option<u32> {
-    spec.load.depth.or((spec.protocol == Protocol::Http).then_some(1))
-}
-
 /// What one thread drives of a client group, at work.
 pub(super) struct Group {
-    pub(super) spec: profile::Group,
+    spec: profile::Group,
+    rules: Rules,
     /// What its connections say and must hear.
     script: Script,
     /// What they fetch together, each a part of it.
@@ -114,6 +113,7 @@ impl Group {
         });
         Self {
             spec: spec.clone(),
+            rules: Rules::of(spec),
             script: spec.script(host),
             downloads: spec.parts(host).map(|parts| Downloads::new(parts, window.0)),
             part,
@@ -128,7 +128,7 @@ impl Group {
             cannot_vanish: None,
             start,
             alive: Vec::new(),
-            queue: Queue::new(most_under_way(spec)),
+            queue: Queue::default(),
             window,
             due: 0,
             due_in_window: 0,
@@ -154,6 +154,82 @@ impl Group {
     /// What a connection says: that of this part, where the group fetches something in parts.
     pub(super) fn script(&self, part: u32) -> &Script {
         self.downloads.as_ref().map_or(&self.script, |downloads| &downloads.parts[part as usize])
+    }
+
+    /// What it asks for, and how.
+    pub(super) const fn spec(&self) -> &profile::Group {
+        &self.spec
+    }
+
+    /// Whether its clients never let received bytes wait longer than they must.
+    pub(super) const fn reads_everything(&self) -> bool {
+        self.rules.reads_everything
+    }
+
+    /// A connection is opened.
+    pub(super) fn opened(&mut self) {
+        self.ledger.opened += 1;
+    }
+
+    /// A connection was refused at once.
+    pub(super) fn refused(&mut self, again: bool, part: u32, now_ns: u64) {
+        self.opened();
+        self.settled_one(again, now_ns);
+        let life = Life { part, ..Life::default() };
+        self.ended(CloseReason::Refused, life, std::iter::empty(), &Tally::default(), now_ns);
+    }
+
+    /// A connection has come about; its place among those that are open.
+    pub(super) fn joins(&mut self, token: Token) -> u32 {
+        self.alive.push(token);
+        self.alive.len() as u32 - 1
+    }
+
+    /// The connection at that place has ended; the one that takes its place, if one does.
+    pub(super) fn leaves(&mut self, place: u32) -> Option<Token> {
+        self.alive.swap_remove(place as usize);
+        self.alive.get(place as usize).copied()
+    }
+
+    /// A connection that has room for a request that waits, if there are both.
+    pub(super) fn take_free(&mut self) -> Option<Token> {
+        if self.queue.is_empty() { None } else { self.queue.take_free() }
+    }
+
+    /// Whether requests of good clients wait for a connection, and none has room.
+    pub(super) fn needs_connection(&self) -> bool {
+        self.is_steady_and_waits() && !self.queue.has_free()
+    }
+
+    /// When the group's next arrival became due, if it did, and before the end of the window.
+    pub(super) fn next_arrival(&mut self, now_ns: u64) -> Option<u64> {
+        let pace = self.pace.as_mut()?;
+        let start_ns = self.start.at_ns()?;
+        let elapsed_ns = now_ns.min(self.window.1 - 1).checked_sub(start_ns)?;
+        match pace.decide(elapsed_ns) {
+            Pacing::Due(due) => {
+                pace.skip(self.part.of - 1);
+                Some(start_ns + due)
+            }
+            Pacing::Wait(_) => None,
+        }
+    }
+
+    /// Starts the next download if the last one is over; the connections that fetch a part of it, each.
+    pub(super) fn start_download(&mut self, now_ns: u64) -> Vec<Token> {
+        let open = self.alive.len();
+        match self.downloads.as_mut().filter(|downloads| downloads.is_due(open)) {
+            Some(downloads) => {
+                downloads.start(now_ns);
+                self.alive.clone()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// The window is over; what its connections wait for was due since then.
+    pub(super) fn begin_grace(&mut self, oldest_due_ns: Option<u64>) {
+        self.grace.begin(oldest_due_ns.into_iter().chain(self.queue.oldest_due_ns()).min());
     }
 
     /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
@@ -200,6 +276,54 @@ impl Group {
     /// Whether it has requests to start and does not know yet when the first is due.
     pub(super) fn awaits_start(&self) -> bool {
         self.part.of > 1 && self.pace.is_some() && self.start.at_ns().is_none()
+    }
+}
+
+impl Workload for Group {
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    fn start_due(&mut self, now_ns: u64) {
+        self.requests.started += 1;
+        self.due(now_ns);
+    }
+
+    fn start_waiting(&mut self, part: u32) -> Option<Request> {
+        let arrival = match &mut self.downloads {
+            Some(downloads) => downloads.take(part),
+            None => self.queue.pop(),
+        }?;
+        self.requests.started += 1;
+        Some(Request::waiting(arrival))
+    }
+
+    fn offer(&mut self, token: Token) {
+        self.queue.offer(token);
+    }
+
+    fn take_back(&mut self, due_ns: u64) {
+        self.take_back_due(due_ns);
+    }
+
+    fn retry(&mut self, request: &Request, part: u32, now_ns: u64) {
+        self.retry_elsewhere(request, part, now_ns);
+    }
+
+    fn answered(&mut self, request: &Request, is_error: bool, now_ns: u64) -> bool {
+        self.note_answered(request, is_error, now_ns)
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    fn received(&mut self, bytes: usize) {
+        self.received += bytes as u64;
+    }
+
+    fn cannot_vanish(&mut self, why: String) {
+        self.cannot_vanish.get_or_insert(why);
     }
 }
 

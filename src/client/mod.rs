@@ -3,12 +3,9 @@
 //! A behavior decides ([`crate::behavior`]), a connection acts, the engine keeps the time. What a server does to a
 //! client is data, never an error; only our own failure (no descriptor, no port) is.
 
-mod arrivals;
-mod close;
 mod close_reason;
 mod connection;
 mod context;
-mod direction;
 mod download;
 mod engine;
 mod exhaustion;
@@ -17,21 +14,16 @@ mod group;
 mod histogram;
 mod judged;
 mod latencies;
-mod lifecycle;
-mod pauses;
-mod pending;
 mod plan;
 mod queue;
 mod race;
-mod receiving;
 mod request;
 mod results;
-mod run_delay;
 mod share;
 mod silence;
-mod starting;
 mod threads;
 mod transport;
+mod workload;
 
 use std::sync::{atomic::AtomicBool, mpsc::Sender};
 

@@ -6,12 +6,10 @@ use crate::{
     client::{
         close_reason::{CloseReason, Life},
         download::Downloads,
-        pending::Pending,
         request::{Arrival, Request},
     },
     codec::Tally,
     record::Cause,
-    units::Count,
 };
 
 impl Group {
@@ -31,7 +29,7 @@ impl Group {
     }
 
     /// A request that became due then was none after all.
-    pub(in crate::client) fn take_back(&mut self, due_ns: u64) {
+    pub(in crate::client) fn take_back_due(&mut self, due_ns: u64) {
         self.requests.started -= 1;
         self.due -= 1;
         self.due_in_window -= u64::from(self.in_window(due_ns));
@@ -39,7 +37,7 @@ impl Group {
 
     /// A request was sent as the server closed the connection: it waits for another one, which fetches the same part where
     /// the group fetches something in parts.
-    pub(in crate::client) fn retry(&mut self, request: &Request, part: u32, now_ns: u64) {
+    pub(in crate::client) fn retry_elsewhere(&mut self, request: &Request, part: u32, now_ns: u64) {
         self.requests.started -= 1;
         self.requests.retried += 1;
         self.retried_in_window += u64::from(self.in_window(now_ns));
@@ -54,16 +52,6 @@ impl Group {
     /// Whether requests wait for a connection.
     pub(in crate::client) fn has_waiting(&self) -> bool {
         !self.queue.is_empty() || self.downloads.as_ref().is_some_and(Downloads::owes)
-    }
-
-    /// Whether its requests may be sent again without asking: that has no effect (RFC 9110 section 9.2.2).
-    pub(in crate::client) fn may_repeat(&self) -> bool {
-        self.spec.is_safe_to_repeat()
-    }
-
-    /// Requests that each of its connections starts at most.
-    pub(in crate::client) fn requests_per_connection(&self) -> u64 {
-        self.spec.requests_per_connection.map_or(u64::MAX, |Count(most)| u64::from(most))
     }
 
     /// The clients stop: what still waits for a connection never gets one.
@@ -119,7 +107,7 @@ impl Group {
 
     /// A request was answered. An error is an answer, but no proper one: many come sooner than what was asked for would
     /// have. Whether it came in the window or later.
-    pub(in crate::client) fn answered(&mut self, request: Request, error: bool, now_ns: u64) -> bool {
+    pub(in crate::client) fn note_answered(&mut self, request: &Request, error: bool, now_ns: u64) -> bool {
         let response = now_ns.saturating_sub(request.due_ns);
         self.requests.answered += 1;
         if let Some(downloads) = &mut self.downloads {
@@ -129,7 +117,7 @@ impl Group {
         self.grace.answered(response, now_ns < self.window.1);
         self.silence.answered(if self.pace.is_some() { request.due_ns } else { self.start_ns }, now_ns);
         if error {
-            self.censor(Cause::Errors, &request, now_ns);
+            self.censor(Cause::Errors, request, now_ns);
             return now_ns >= self.window.0;
         }
         let service = now_ns.saturating_sub(request.sent_ns);
@@ -145,21 +133,17 @@ impl Group {
         now_ns >= self.window.0
     }
 
-    /// The peer ended a connection that lived so long.
-    pub(in crate::client) fn evicted_after(&mut self, lived_ns: u64) {
-        self.evicted_after.saturating_record(lived_ns);
-    }
-
     /// A connection ended, with these requests under way.
-    pub(in crate::client) fn ended(
+    pub(in crate::client) fn ended<'a>(
         &mut self,
         how: CloseReason,
         life: Life,
-        pending: &Pending,
+        under_way: impl Iterator<Item = &'a Request> + Clone,
         content: &Tally,
         now_ns: u64,
     ) {
-        let open = pending.open() as u64;
+        let open = under_way.clone().count() as u64;
+        let oldest_due_ns = under_way.clone().map(|request| request.due_ns).next();
         let count = match how {
             CloseReason::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut self.ledger.closed_by_us,
             CloseReason::ByUs(CloseMethod::Reset) => &mut self.ledger.reset_by_us,
@@ -173,18 +157,22 @@ impl Group {
             CloseReason::Alive => &mut self.ledger.still_alive,
         };
         *count += 1;
+        self.ledger.closed_after_answer += u64::from(life.is_right_after_answer);
+        if how.is_by_peer() {
+            self.evicted_after.saturating_record(now_ns.saturating_sub(life.opened_ns));
+        }
         self.count_life(how, life, open > 0, now_ns);
         if how == CloseReason::Alive {
             self.requests.unanswered += open;
-            let age = pending.oldest_due_ns().map_or(0, |due| now_ns.saturating_sub(due));
+            let age = oldest_due_ns.map_or(0, |due| now_ns.saturating_sub(due));
             self.requests.oldest_unanswered_ns = self.requests.oldest_unanswered_ns.max(age);
-            self.outlasted_ns = self.outlasted_ns.into_iter().chain(pending.oldest_due_ns()).min();
-            pending.requests().for_each(|request| self.censor(Cause::Unanswered, request, now_ns));
+            self.outlasted_ns = self.outlasted_ns.into_iter().chain(oldest_due_ns).min();
+            under_way.for_each(|request| self.censor(Cause::Unanswered, request, now_ns));
         } else {
             self.requests.lost += open;
             // What our own end cut off is not the server's doing.
             if !matches!(how, CloseReason::ByUs(_)) {
-                pending.requests().for_each(|request| self.censor(Cause::Lost, request, now_ns));
+                under_way.for_each(|request| self.censor(Cause::Lost, request, now_ns));
             }
             self.come_back(how, life, now_ns);
         }

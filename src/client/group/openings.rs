@@ -3,7 +3,6 @@
 use super::Group;
 use crate::{
     client::close_reason::{CloseReason, Life},
-    codec::Protocol,
     load::{Attempts, Reconnect},
     record::PutOff,
 };
@@ -73,19 +72,10 @@ impl Group {
         PutOff { share: (self.put_off_ns as f64 / whole_ns).min(1.0), is_asked_for }
     }
 
-    /// Whether a connection that ended in that way is opened again: because the group does so, or because every client of HTTP
-    /// does where the server let it go with nothing to do, or announced its end before the client had done all on it that it
-    /// was to do.
-    pub(in crate::client) fn comes_back(&self, how: CloseReason, is_spent: bool) -> bool {
-        let is_http = self.spec.protocol == Protocol::Http && self.spec.is_steady();
-        let was_cut_off = how == CloseReason::AsAnnounced && is_http && !is_spent;
-        self.spec.reconnect.is_some() || how == CloseReason::Idle || was_cut_off
-    }
-
     /// Opens the connection again in its time, where it comes back; if it was the last one that asked for something, the group
     /// has ended.
     pub(super) fn come_back(&mut self, how: CloseReason, life: Life, now_ns: u64) {
-        if self.comes_back(how, life.is_spent) {
+        if self.rules.comes_back(how, life.is_spent) {
             let of = self.part.of;
             let attempts = self.attempts.get_or_insert_with(|| Attempts::new(&Reconnect::UNASKED, of));
             let (at_ns, put_off_ns) = attempts.after(now_ns);

@@ -1,11 +1,12 @@
 //! What a group counts, and when.
 
+use std::iter;
+
 use super::*;
 use crate::{
     behavior::CloseMethod,
     client::{
         close_reason::{CloseReason, Life},
-        pending::Pending,
         request::{Arrival, Request},
         share::Share,
     },
@@ -38,7 +39,7 @@ fn threads_of(of: u32, keys: &str) -> Vec<Group> {
 }
 
 fn ends(group: &mut Group, how: CloseReason, now_ns: u64) {
-    group.ended(how, Life::default(), &Pending::default(), &Tally::default(), now_ns);
+    group.ended(how, Life::default(), iter::empty(), &Tally::default(), now_ns);
 }
 
 /// The longest silence of a closed loop of three, as these ends of connections leave it: how, and when.
@@ -49,7 +50,7 @@ fn silence_after(of: u32, ends_of: &[(usize, CloseReason, u64)]) -> Option<f64> 
     }
     for &(thread, how, now_ns) in ends_of {
         let group = &mut threads[thread];
-        group.answered(Request { sent_ns: 1, ..Request::due(1) }, false, now_ns);
+        group.answered(&Request { sent_ns: 1, ..Request::due(1) }, false, now_ns);
         ends(group, how, now_ns);
     }
     for group in &mut threads {
@@ -84,7 +85,7 @@ fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
     let (mut teller, mut driver) = (threads.remove(1), threads.remove(0));
     driver.settled_one(false, 50);
     driver.due(110);
-    driver.answered(Request { sent_ns: 110, ..Request::due(110) }, false, 120);
+    driver.answered(&Request { sent_ns: 110, ..Request::due(110) }, false, 120);
     teller.absorb(driver);
     assert!(teller.result().loop_started_ns.is_some());
     assert_eq!(teller.counts().value(Metric::Due), Some(1.0));
@@ -114,7 +115,7 @@ fn an_http_connection_reopens_after_an_announced_close_unless_finished() {
         let mut group = group_of(&keys);
         assert!(group.take_turn(0).is_some());
         let life = Life { is_spent, ..Life::default() };
-        group.ended(CloseReason::AsAnnounced, life, &Pending::default(), &Tally::default(), 150);
+        group.ended(CloseReason::AsAnnounced, life, iter::empty(), &Tally::default(), 150);
         assert_eq!(group.take_turn(u64::MAX).is_some(), comes_back, "{keys}");
     }
 }
@@ -127,7 +128,7 @@ fn a_reopened_connection_fetches_the_part_of_the_closed_one() {
     assert_eq!(parts, [0, 1, 2]);
     for (part, how) in [(1, CloseReason::Idle), (0, CloseReason::AsAnnounced)] {
         let life = Life { part, ..Life::default() };
-        group.ended(how, life, &Pending::default(), &Tally::default(), 150);
+        group.ended(how, life, iter::empty(), &Tally::default(), 150);
         assert_eq!(group.take_turn(u64::MAX), Some(Opening { again: true, part }));
     }
     group.requests.started = 1;
@@ -164,7 +165,7 @@ fn latencies_contain_only_requests_due_in_the_window() {
     let mut group = group();
     for (due_ns, now) in [(90, 150), (100, 130), (199, 260), (200, 210)] {
         group.due(due_ns);
-        group.answered(Request { sent_ns: due_ns + 10, ..Request::due(due_ns) }, false, now);
+        group.answered(&Request { sent_ns: due_ns + 10, ..Request::due(due_ns) }, false, now);
     }
     let (summary, censored) = group.summary();
     assert_eq!((summary.value(Metric::LatencyMax), censored), (Some(61.0), Vec::new()));
@@ -176,18 +177,17 @@ fn latencies_contain_only_requests_due_in_the_window() {
 #[test]
 fn unanswered_requests_of_the_warm_up_count_in_the_window() {
     let mut group = group();
-    let mut pending = Pending::default();
-    pending.start(Request::due(90));
+    let waits = [Request::due(90)];
     group.due(90);
     let life = Life { opened_ns: 80, is_established: true, ..Life::default() };
-    group.ended(CloseReason::Alive, life, &pending, &Tally::default(), 250);
+    group.ended(CloseReason::Alive, life, waits.iter(), &Tally::default(), 250);
     let (summary, censored) = group.summary();
     assert_eq!(summary.value(Metric::LatencyP99), Some(160.0), "it waited all the time");
     assert!(censored.contains(&(Metric::LatencyP99, Cause::Unanswered)), "{censored:?}");
     assert_eq!(summary.value(Metric::UnansweredShare), Some(1.0), "of all that asked in the window");
     let mut group = self::group();
     group.due(90);
-    group.ended(CloseReason::ByReset, life, &pending, &Tally::default(), 95);
+    group.ended(CloseReason::ByReset, life, waits.iter(), &Tally::default(), 95);
     assert_eq!(group.summary().0.value(Metric::LatencyP99), None, "it was over before the window");
 }
 
@@ -196,8 +196,8 @@ fn an_error_counts_as_an_answer_and_not_as_a_latency() {
     let mut group = group();
     group.due(110);
     group.due(100);
-    group.answered(Request { sent_ns: 112, ..Request::due(110) }, false, 120);
-    group.answered(Request { sent_ns: 100, ..Request::due(100) }, true, 199);
+    group.answered(&Request { sent_ns: 112, ..Request::due(110) }, false, 120);
+    group.answered(&Request { sent_ns: 100, ..Request::due(100) }, true, 199);
     let (summary, censored) = group.summary();
     assert_eq!((group.requests.answered, group.answered_in_window()), (2, 2));
     assert_eq!(
@@ -212,12 +212,11 @@ fn an_error_counts_as_an_answer_and_not_as_a_latency() {
 #[test]
 fn a_request_open_at_the_end_counts_as_unanswered_or_lost() {
     let mut group = group();
-    let mut pending = Pending::default();
-    pending.start(Request::due(150));
+    let waits = [Request::due(150)];
     let life = Life { opened_ns: 90, is_established: true, ..Life::default() };
     for how in [CloseReason::Alive, CloseReason::ByReset] {
         group.due(150);
-        group.ended(how, life, &pending, &Tally::default(), 250);
+        group.ended(how, life, waits.iter(), &Tally::default(), 250);
     }
     let requests = group.requests;
     let (summary, censored) = group.summary();
@@ -238,10 +237,9 @@ fn a_request_open_at_the_end_counts_as_unanswered_or_lost() {
 #[test]
 fn requests_cut_off_by_the_client_do_not_count_against_the_server() {
     let mut group = group();
-    let mut pending = Pending::default();
-    pending.start(Request::due(150));
+    let waits = [Request::due(150)];
     group.due(150);
-    group.ended(CloseReason::ByUs(CloseMethod::Close), Life::default(), &pending, &Tally::default(), 190);
+    group.ended(CloseReason::ByUs(CloseMethod::Close), Life::default(), waits.iter(), &Tally::default(), 190);
     let (summary, censored) = group.summary();
     assert_eq!((group.requests.lost, censored.len()), (1, 0));
     assert_eq!(
@@ -283,7 +281,7 @@ fn fewest_answers_considers_only_connections_open_for_the_whole_window() {
     let mut group = group();
     for (opened_ns, answers, now) in [(50, 7, 210), (60, 3, 210), (60, 1, 150), (150, 0, 210)] {
         let life = Life { opened_ns, is_established: true, answers, ..Life::default() };
-        group.ended(CloseReason::Alive, life, &Pending::default(), &Tally::default(), now);
+        group.ended(CloseReason::Alive, life, iter::empty(), &Tally::default(), now);
     }
     let (summary, _) = group.summary();
     assert_eq!(summary.value(Metric::FewestAnswers), Some(3.0));
@@ -294,9 +292,9 @@ fn fewest_answers_considers_only_connections_open_for_the_whole_window() {
 fn an_idle_connection_closed_by_the_server_reopens_by_default() {
     let mut group = group();
     assert_eq!(group.take_turn(0), Some(FIRST), "the first one");
-    group.ended(CloseReason::ByFin, Life::default(), &Pending::default(), &Tally::default(), 100);
+    group.ended(CloseReason::ByFin, Life::default(), iter::empty(), &Tally::default(), 100);
     assert_eq!(group.take_turn(u64::MAX), None, "that was an eviction");
-    group.ended(CloseReason::Idle, Life::default(), &Pending::default(), &Tally::default(), 100);
+    group.ended(CloseReason::Idle, Life::default(), iter::empty(), &Tally::default(), 100);
     assert_eq!(
         (group.take_turn(100), group.ledger.closed_idle, group.ledger.evicted_fin),
         (Some(AGAIN), 1, 1)
@@ -327,7 +325,7 @@ fn a_reconnecting_group_reopens_once_for_each_close_after_a_pause() {
     group.spec.reconnect = Some(reconnect);
     assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(FIRST), None), "the first one");
     for how in [CloseReason::ByReset, CloseReason::Alive] {
-        group.ended(how, Life::default(), &Pending::default(), &Tally::default(), 100);
+        group.ended(how, Life::default(), iter::empty(), &Tally::default(), 100);
     }
     assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
     assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(AGAIN), None));

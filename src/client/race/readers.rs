@@ -43,7 +43,7 @@ impl Readers {
     ///
     /// # Errors
     /// When there is no descriptor or thread to be had.
-    pub(super) fn start(transport: &Transport, race: Race) -> io::Result<Self> {
+    pub(in crate::client) fn start(transport: &Transport, race: Race) -> io::Result<Self> {
         let wakeup = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (done, read) = mpsc::channel();
         let work = |index, shared| {
@@ -56,16 +56,17 @@ impl Readers {
     }
 
     /// What becomes readable when a thread is through.
-    pub(super) fn wakeup(&self) -> &EventFd {
+    pub(in crate::client) fn wakeup(&self) -> &EventFd {
         &self.wakeup
     }
 
-    pub(super) fn are_busy(&self) -> bool {
+    /// Whether a round is under way.
+    pub(in crate::client) fn are_busy(&self) -> bool {
         self.busy
     }
 
     /// Starts a round: the next so many bytes in equal parts.
-    pub(super) fn hand_out(&mut self, bytes: usize) {
+    pub(in crate::client) fn hand_out(&mut self, bytes: usize) {
         self.busy = true;
         let count = self.threads.count();
         for (index, part) in self.parts.iter_mut().enumerate() {
@@ -79,7 +80,7 @@ impl Readers {
     ///
     /// # Errors
     /// The end of the connection, in place of a part.
-    pub(super) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(in crate::client) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
         // Read before the parts: what comes later wakes the engine again.
         let _ = self.wakeup.read();
         for Part { index, bytes } in self.read.try_iter() {

@@ -32,7 +32,7 @@ impl Writers {
     }
 
     /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
-    pub(super) fn hand_out(&self, sequence: u64) {
+    pub(in crate::client) fn hand_out(&self, sequence: u64) {
         self.0.hand_to(sequence as usize % self.0.count(), sequence);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::request::Request;
+use crate::client::request::Request;
 
 /// Requests by their sequence number, which starts at 0.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Pending {
     }
 
     /// Those that are under way, in the order in which they were started.
-    pub(super) fn requests(&self) -> impl Iterator<Item = &Request> {
+    pub(super) fn requests(&self) -> impl Iterator<Item = &Request> + Clone {
         self.entries.iter().flatten()
     }
 
