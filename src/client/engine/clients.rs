@@ -8,7 +8,7 @@ use crate::{
         close_reason::{CloseReason, is_refusal},
         connection::{Connection, Role},
         context::{Context, TimerEvent},
-        group::{Group, Opening},
+        group::{Demand, Group, Opening},
         plan::Plan,
         share::{Share, Start},
         transport::Transport,
@@ -154,7 +154,7 @@ impl<'a> Clients<'a> {
         let Some(client) = self.slots.entry(ready.token) else { return };
         let group = &mut self.groups[client.group as usize];
         let close_reason = if client.connection.is_open() {
-            client.connection.ready(ready, context, group)
+            client.connection.ready(ready, context, group.demand())
         } else {
             client.connected(ready.token, group, &mut self.ports, context)
         };
@@ -163,8 +163,8 @@ impl<'a> Clients<'a> {
 
     /// A timer has fired.
     pub(super) fn timer_fired(&mut self, event: TimerEvent, context: &mut Context) {
-        self.drive(event.token, context, |connection, context, group| {
-            connection.timer_fired(event.kind, context, group)
+        self.drive(event.token, context, |connection, context, demand| {
+            connection.timer_fired(event.kind, context, demand)
         });
     }
 
@@ -221,10 +221,11 @@ impl<'a> Clients<'a> {
         &mut self,
         token: Token,
         context: &mut Context,
-        act: impl FnOnce(&mut Connection, &mut Context, &mut Group) -> Option<CloseReason>,
+        act: impl FnOnce(&mut Connection, &mut Context, &mut Demand) -> Option<CloseReason>,
     ) {
         let Some(client) = self.slots.entry(token) else { return };
-        let close_reason = act(&mut client.connection, context, &mut self.groups[client.group as usize]);
+        let demand = self.groups[client.group as usize].demand();
+        let close_reason = act(&mut client.connection, context, demand);
         self.settle(token, close_reason, context);
     }
 
@@ -240,7 +241,7 @@ impl<'a> Clients<'a> {
         };
         let (first_stream, opened_ns) = (self.stream_of(0), self.ports.opened_ns(port));
         let group = &mut self.groups[group as usize];
-        let mut ended = connection.end(how, opened_ns, context, group);
+        let mut ended = connection.end(how, opened_ns, context, group.demand());
         ended.content.count_streams_from(first_stream);
         group.ended(ended.how, ended.life, ended.under_way(), &ended.content, context.now_ns);
         self.ports.ended(port, &ended, context.now_ns);
@@ -282,7 +283,7 @@ impl<'a> Clients<'a> {
             let group = client.group as usize;
             has_time[group]
                 && client.connection.oldest_due_ns().is_some()
-                && self.groups[group].reads_everything()
+                && self.groups[group].spec().rx.reads_everything()
         };
         self.groups.iter().zip(&has_time).any(queues) || self.slots.iter().any(waits)
     }
@@ -305,6 +306,6 @@ impl Client {
         let lifetime_ends_ns = group.lifetime_ends(self.is_reopened, context.now_ns);
         ports.connected(self.port);
         self.place = group.joins(token);
-        self.connection.begin(lifetime_ends_ns, context, group)
+        self.connection.begin(lifetime_ends_ns, context, group.demand())
     }
 }

@@ -1,7 +1,8 @@
 //! A resource fetched over several connections: each gets a part, and a download is over when the last part is there.
 
-use super::{judged::Latency, request::Arrival};
+use super::judged::Latency;
 use crate::{
+    client::request::Arrival,
     codec::Script,
     metric::{Metric, Row},
     record::Cause,

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::request::Arrival;
-use crate::reactor::Token;
+use crate::{client::request::Arrival, reactor::Token};
 
 /// Requests that may wait for a connection; those beyond it are skipped at once. Each takes 16 bytes.
 const MOST_WAITING: usize = 1 << 24;
