@@ -2,6 +2,15 @@
 //!
 //! A behavior decides ([`crate::behavior`]), a connection acts, the engine keeps the time. What a server does to a
 //! client is data, never an error; only our own failure (no descriptor, no port) is.
+//!
+//! ```text
+//!   threads ── engine: owns the connections, in slots, and drives them
+//!                ├── group: which are opened, which requests they start, what comes of both
+//!                │     └── workload: all that a group and its connections know of each other
+//!                └── connection: one exchange of requests and answers
+//!                      ├── race: several threads on its socket
+//!                      └── transport: the system calls on it; context: what all of a thread share
+//! ```
 
 mod close_reason;
 mod connection;
@@ -29,8 +38,8 @@ pub use self::{
 };
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling
-/// period, and at both borders of the window, by each thread. What was done until then comes back either way, also when the machine has no descriptor or no
-/// port left for another client, which ends the run.
+/// period, and at both borders of the window, by each thread. What was done until then comes back either way, also when
+/// the machine has no descriptor or no port left for another client, which ends the run.
 ///
 /// # Errors
 /// [`DriveError`]: then nothing was measured.

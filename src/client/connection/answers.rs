@@ -78,7 +78,7 @@ impl Answers {
         let (last_answer_ns, now_ns) = (self.last_ns, context.now_ns);
         let may_repeat = rules.may_repeat && last_answer_ns > 0;
         let (mut unasked, mut answers, mut gave_up, mut repeated) = (0, 0, false, None);
-        let (sent, answered_before) = (requests.sent(), requests.pending().answered_count());
+        let (sent, answered_before) = (requests.sent(), requests.answered_count());
         let mut answered = |answer: Answered| match requests.answered(answer.sequence) {
             None if answer.gave_up => gave_up = true,
             None => unasked += 1,
@@ -97,7 +97,7 @@ impl Answers {
                 if answer.last {
                     requests.set_last(if answer.error { Last::Error } else { Last::Proper });
                 }
-                if goes_on && !answer.last && requests.pending().started() < most {
+                if goes_on && !answer.last && requests.started() < most {
                     requests.start(now_ns, workload);
                 }
             }
@@ -114,7 +114,7 @@ impl Answers {
             self.gave_up(repeated, requests, now_ns, workload);
         }
         self.count = self.count.saturating_add(answers);
-        if requests.pending().answered_count() > answered_before {
+        if requests.answered_count() > answered_before {
             self.answered_at = self.received;
             self.last_ns = now_ns;
         }
@@ -136,14 +136,14 @@ impl Answers {
         if let Some(request) = crossed {
             requests.retry(&request, now_ns, workload);
         }
-        let is_idle = workload.rules().is_steady && requests.pending().open() == 0;
+        let is_idle = workload.rules().is_steady && requests.open() == 0;
         requests.set_last(if is_idle { Last::Idle } else { Last::Error });
         self.last_was_error = !is_idle;
     }
 
     /// How many of the bytes that come next are content and nothing else, where that can be told.
     pub(super) fn content_ahead(&self, requests: &Requests) -> Option<u64> {
-        self.decoder.content_ahead(requests.pending().open())
+        self.decoder.content_ahead(requests.open())
     }
 
     /// Bytes that were received.

@@ -35,7 +35,7 @@ pub(in crate::client) struct Ended {
 impl Ended {
     /// The requests that were under way, in the order in which they were started.
     pub(in crate::client) fn under_way(&self) -> impl Iterator<Item = &Request> + Clone {
-        self.requests.pending().requests()
+        self.requests.under_way()
     }
 
     /// When the first byte was sent of the request that is not sent to its end, if there is one.
@@ -65,7 +65,7 @@ pub(super) fn final_reason(
     if !how.is_by_peer() || !is_steady {
         return how;
     }
-    if requests.pending().open() == 0 {
+    if requests.open() == 0 {
         // HTTP leaves it to the server how many answers it gives on a connection; elsewhere only idle ones are let go.
         let was_used = answers.last_ns() > 0 && is_http;
         let idle_ns = now_ns.saturating_sub(opened_ns.max(answers.last_ns()));
@@ -91,13 +91,12 @@ fn has_crossed(
     socket: &Socket,
     workload: &impl Workload,
 ) -> bool {
-    let pending = requests.pending();
     let crossing_ns = || crossing_ns(socket.transport().least_rtt_us());
     workload.rules().may_repeat
-        && pending.open() <= 1
-        && pending.answered_count() > 0
+        && requests.open() <= 1
+        && requests.answered_count() > 0
         && answers.is_between_two()
-        && pending.requests().all(|request| request.has_crossed(now_ns, crossing_ns()))
+        && requests.under_way().all(|request| request.has_crossed(now_ns, crossing_ns()))
 }
 
 /// Whether a connection that the server closed with nothing to be answered was closed right after an answer.

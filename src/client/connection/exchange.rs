@@ -77,7 +77,7 @@ impl Exchange {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        let before = self.requests.pending().started();
+        let before = self.requests.started();
         loop {
             match self.inbound.receive(&mut self.socket, &mut self.requests, context, workload) {
                 inbound::Stopped::Waits => break,
@@ -98,7 +98,7 @@ impl Exchange {
                 }
             }
         }
-        if self.requests.pending().started() > before { self.send(context, workload) } else { None }
+        if self.requests.started() > before { self.send(context, workload) } else { None }
     }
 
     /// The connection gave an error. What had come before can still be read (`tcp_recvmsg` in the kernel gives what is
@@ -141,7 +141,7 @@ impl Exchange {
         if let Some(how) = self.inbound.broken().filter(|how| *how != CloseReason::ByFin) {
             return how;
         }
-        if self.outbound.is_shut() && self.requests.pending().open() == 0 {
+        if self.outbound.is_shut() && self.requests.open() == 0 {
             CloseReason::ByUs(CloseMethod::HalfClose)
         } else {
             CloseReason::ByFin

@@ -6,8 +6,7 @@ use super::{
     answers::{Answers, Input},
     direction::{Allowed, Direction},
     requests::{Over, Requests},
-    socket::Socket,
-    turn::TURN_CALLS,
+    socket::{Socket, TURN_CALLS},
 };
 use crate::{
     behavior::{CloseMethod, Message, Race, Spec},
@@ -62,7 +61,7 @@ impl Inbound {
         workload: &mut impl Workload,
     ) -> Stopped {
         for _ in 0..TURN_CALLS {
-            let place = || Message::of_answers(requests.pending().answered_count());
+            let place = || Message::of_answers(requests.answered_count());
             let step = match self.direction.allowed(context.now_ns, self.answers.received(), u64::MAX, place)
             {
                 Allowed::Move(most) => self.receive_once(most, socket, requests, context, workload),

@@ -12,10 +12,8 @@ mod ended;
 mod exchange;
 mod inbound;
 mod outbound;
-mod pending;
 mod requests;
 mod socket;
-mod turn;
 
 use std::{io, time::Duration};
 
@@ -243,6 +241,6 @@ impl Connection {
 
     /// When the oldest request that is under way was due.
     pub(super) fn oldest_due_ns(&self) -> Option<u64> {
-        self.exchange.requests.pending().oldest_due_ns()
+        self.exchange.requests.oldest_due_ns()
     }
 }

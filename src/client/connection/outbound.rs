@@ -8,8 +8,7 @@ use std::{
 use super::{
     direction::{Allowed, Direction},
     requests::Requests,
-    socket::Socket,
-    turn::TURN_CALLS,
+    socket::{Socket, TURN_CALLS},
 };
 use crate::{
     behavior::{CloseMethod, Race, Spec},

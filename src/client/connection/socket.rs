@@ -8,6 +8,9 @@ use crate::{
     reactor::{Interest, Mode, Token},
 };
 
+/// System calls that one connection may make in one direction before the others have their turn.
+pub(super) const TURN_CALLS: usize = 64;
+
 /// A socket that the reactor watches.
 pub(super) struct Socket {
     transport: Transport,

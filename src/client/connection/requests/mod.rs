@@ -1,6 +1,8 @@
 //! The requests of one connection: those that it starts, their bytes as they are sent, and those that it gives back.
 
-use super::pending::Pending;
+mod pending;
+
+use self::pending::Pending;
 use crate::{
     behavior::{CloseMethod, Message},
     client::{
@@ -71,11 +73,32 @@ impl Requests {
         self.part
     }
 
-    /// What is under way.
-    pub(super) const fn pending(&self) -> &Pending {
-        &self.pending
+    /// How many were ever started.
+    pub(super) fn started(&self) -> u64 {
+        self.pending.started()
     }
 
+    /// How many were answered.
+    pub(super) fn answered_count(&self) -> u64 {
+        self.pending.answered_count()
+    }
+
+    /// How many are under way.
+    pub(super) fn open(&self) -> usize {
+        self.pending.open()
+    }
+
+    /// Those that are under way, in the order in which they were started.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = &Request> + Clone {
+        self.pending.requests()
+    }
+
+    /// When the oldest that is under way was due.
+    pub(super) fn oldest_due_ns(&self) -> Option<u64> {
+        self.pending.oldest_due_ns()
+    }
+
+    /// What the answer was that said that it is the last, if one did.
     pub(super) const fn last(&self) -> Option<Last> {
         self.last
     }
@@ -291,3 +314,6 @@ impl Requests {
         under_way.iter().rev().for_each(|request| self.retry(request, now_ns, workload));
     }
 }
+
+#[cfg(test)]
+mod tests;
