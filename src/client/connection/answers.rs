@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     client::{
+        close_reason::CloseReason,
         context::Context,
         request::{Request, crossing_ns},
         workload::{RequestLoop, Workload},
@@ -18,14 +19,16 @@ pub(super) struct Answers {
     decoder: Decoder,
     /// Bytes that were received.
     received: u64,
-    /// Those that had been when the last answer was whole.
-    answered_at: u64,
     /// When the last answer came, in nanoseconds; 0 before the first.
     last_ns: u64,
-    /// The last answer was an error.
-    last_was_error: bool,
     /// Answers since the window began.
     count: u32,
+    /// The last answer was an error.
+    last_was_error: bool,
+    /// Nothing came since the last answer was whole.
+    is_between_two: bool,
+    /// How the connection ended, where that was known before all that had come was read.
+    broken: Option<CloseReason>,
 }
 
 /// What comes in.
@@ -40,7 +43,15 @@ pub(super) enum Input<'a> {
 
 impl Answers {
     pub(super) const fn new(decoder: Decoder) -> Self {
-        Self { decoder, received: 0, answered_at: 0, last_ns: 0, last_was_error: false, count: 0 }
+        Self {
+            decoder,
+            received: 0,
+            last_ns: 0,
+            count: 0,
+            last_was_error: false,
+            is_between_two: true,
+            broken: None,
+        }
     }
 
     /// Takes what came, and starts the next requests.
@@ -54,6 +65,7 @@ impl Answers {
     ) {
         if let Input::Bytes(bytes) | Input::Parts(bytes) = input {
             self.received += bytes.len() as u64;
+            self.is_between_two = false;
             workload.received(bytes.len());
         }
         self.decode(input, socket, requests, context, workload);
@@ -115,7 +127,7 @@ impl Answers {
         }
         self.count = self.count.saturating_add(answers);
         if requests.answered_count() > answered_before {
-            self.answered_at = self.received;
+            self.is_between_two = true;
             self.last_ns = now_ns;
         }
         if unasked > 0 {
@@ -146,6 +158,16 @@ impl Answers {
         self.decoder.content_ahead(requests.open())
     }
 
+    /// The connection ended in that way, and what had come before is still to be read.
+    pub(super) fn broke(&mut self, how: CloseReason) {
+        self.broken = Some(how);
+    }
+
+    /// How it ended, where that was known before all that had come was read.
+    pub(super) const fn broken(&self) -> Option<CloseReason> {
+        self.broken
+    }
+
     /// Bytes that were received.
     pub(super) const fn received(&self) -> u64 {
         self.received
@@ -153,7 +175,7 @@ impl Answers {
 
     /// Whether nothing came since the last answer was whole.
     pub(super) const fn is_between_two(&self) -> bool {
-        self.received == self.answered_at
+        self.is_between_two
     }
 
     /// When the last answer came, in nanoseconds; 0 before the first.

@@ -27,8 +27,6 @@ pub(super) struct Inbound {
     answers: Answers,
     /// Threads that share the socket to receive.
     readers: Option<Box<Readers>>,
-    /// How the connection ended, where that was known before all that had come was read.
-    broken: Option<CloseReason>,
 }
 
 /// Why receiving has stopped.
@@ -49,7 +47,7 @@ pub(super) enum Stopped {
 impl Inbound {
     pub(super) fn new(spec: &Spec, seed: u64, decoder: Decoder) -> Self {
         let direction = Direction::new(spec, seed);
-        Self { direction, answers: Answers::new(decoder), readers: None, broken: None }
+        Self { direction, answers: Answers::new(decoder), readers: None }
     }
 
     /// Receives as the behavior allows, and starts the next requests of a closed loop.
@@ -115,20 +113,20 @@ impl Inbound {
                 // A steady reader that got less than it offered to take has drained the socket. Others are asked first:
                 // they may end the connection before the next request is sent.
                 let is_drained =
-                    most == context.receive_buffer.len() && count < most && self.broken.is_none();
+                    most == context.receive_buffer.len() && count < most && self.answers.broken().is_none();
                 if is_drained && self.direction.is_steady() {
                     wait(true, socket, context)
                 } else {
                     ControlFlow::Continue(())
                 }
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock && self.broken.is_none() => {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && self.answers.broken().is_none() => {
                 self.direction.blocked();
                 wait(true, socket, context)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => ControlFlow::Continue(()),
             Err(error) => {
-                let how = self.broken.unwrap_or_else(|| CloseReason::of_error(&error));
+                let how = self.answers.broken().unwrap_or_else(|| CloseReason::of_error(&error));
                 ControlFlow::Break(Stopped::Ended(how))
             }
         }
@@ -203,7 +201,7 @@ impl Inbound {
         context: &Context,
         workload: &mut impl Workload,
     ) {
-        if matches!(self.broken, None | Some(CloseReason::ByFin)) {
+        if matches!(self.answers.broken(), None | Some(CloseReason::ByFin)) {
             self.answers.take(Input::EndOfStream, socket, requests, context, workload);
         }
     }
@@ -215,12 +213,12 @@ impl Inbound {
 
     /// The connection ended in that way, and what had come before is still to be read.
     pub(super) fn broke(&mut self, how: CloseReason) {
-        self.broken = Some(how);
+        self.answers.broke(how);
     }
 
     /// How it ended, where that was known before all that had come was read.
     pub(super) const fn broken(&self) -> Option<CloseReason> {
-        self.broken
+        self.answers.broken()
     }
 
     /// Nothing will be received any more.

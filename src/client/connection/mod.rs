@@ -213,10 +213,10 @@ impl Connection {
             is_spent,
             part: requests.part(),
         };
-        let (content, is_after_error) = (answers.tally(), answers.last_was_error());
+        let (tally, is_after_error) = (answers.tally(), answers.last_was_error());
         let has_threads = outbound.has_threads() || inbound.has_threads();
         let vanished = socket.release(how, has_threads, context);
-        Ended { how, life, content, is_after_error, vanished, requests }
+        Ended { how, life, content: tally, is_after_error, vanished, requests }
     }
 
     /// The connection has lived as long as it was to. A good client begins nothing new on it, and closes it when it has heard
