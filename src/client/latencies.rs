@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::group::histogram;
+use super::histogram::histogram;
 use crate::metric::{Metric, Row};
 
 /// Latencies of the answers that came in an interval, in nanoseconds.

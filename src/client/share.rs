@@ -5,8 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
-use super::silence::Silence;
-
 /// One of several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share {
@@ -73,7 +71,7 @@ impl Start {
 
     pub(super) fn new(count: u32, threads: u32, window_start_ns: u64) -> Self {
         let notice_ns = if threads > 1 { 2 * Self::LOOK_UP_NS } else { 0 };
-        let last_answer_ns = Silence::shared(window_start_ns);
+        let last_answer_ns = Arc::new(AtomicU64::new(window_start_ns));
         let [to_settle, to_end] = [count, count].map(AtomicU32::new);
         let (at_ns, has_ended) = (AtomicU64::new(0), AtomicBool::new(false));
         Self { to_settle, at_ns, to_end, has_ended, notice_ns, last_answer_ns }

@@ -10,34 +10,18 @@ use std::{
     thread,
 };
 
-use hdrhistogram::Histogram;
-
 use super::{
-    DriveError, Driven, Plan, Port, Tick, connect,
-    engine::{Engine, Mark},
+    engine::{Engine, Mark, Pauses, ThreadResult},
+    exhaustion::exhausted,
     group::Group,
-    pauses::Pauses,
+    plan::Plan,
+    results::{DriveError, Driven, Tick},
     share::{Share, Start},
 };
 use crate::{
     metric::{Metric, Row},
-    record::ResourceExhaustion,
     sys,
 };
-
-/// What one thread did.
-pub(super) struct ThreadResult {
-    pub(super) groups: Vec<Group>,
-    pub(super) ports: Vec<Port>,
-    pub(super) buffers: Vec<(u64, u64)>,
-    pub(super) pacing_error: Histogram<u64>,
-    pub(super) started_late: u64,
-    pub(super) pauses: Pauses,
-    pub(super) marks: Vec<Mark>,
-    pub(super) stopped_ns: u64,
-    /// What it ran out of, which ended its run.
-    pub(super) shortage: Option<ResourceExhaustion>,
-}
 
 /// Drives the clients, this thread being one of those that do.
 ///
@@ -89,7 +73,7 @@ fn work(
     let shortage = match engine.run(stop, ticks) {
         Ok(()) => None,
         Err(error) => {
-            let shortage = connect::exhausted(&error);
+            let shortage = exhausted(&error);
             Some(shortage.ok_or(DriveError::Connect(plan.address, error))?)
         }
     };
@@ -119,8 +103,7 @@ impl Driven {
                 *mine = (*mine).max(others);
             }
             all.ports.extend(part.ports);
-            all.started_late += part.started_late;
-            all.pacing_error.add(&part.pacing_error).expect("histograms with the same bounds");
+            all.start_delays.add(&part.start_delays);
         }
         all.ports.sort_by_key(|port| port.opened_ns);
         let answered: u64 = all.groups.iter().map(Group::answered_in_window).sum();
@@ -134,10 +117,7 @@ impl Driven {
                 run.set(Metric::HarnessRunDelay, waited);
             }
         }
-        if !all.pacing_error.is_empty() {
-            run.set(Metric::PacingErrorP99, all.pacing_error.value_at_quantile(0.99) as f64);
-            run.set(Metric::StartedLate, all.started_late as f64);
-        }
+        all.start_delays.summarize(&mut run);
         let (summaries, censored) = all.groups.iter().map(Group::summary).unzip();
         Self {
             run,

@@ -1,9 +1,11 @@
 //! Which connections of a group are opened, and when: the first ones, and those that come back after they ended.
 
-use super::{CloseReason, Group, Life};
+use std::collections::VecDeque;
+
 use crate::{
-    codec::Protocol,
-    load::{Attempts, Reconnect},
+    client::share::Part,
+    load::{Attempts, Reconnect, Schedule},
+    profile,
     record::PutOff,
 };
 
@@ -18,83 +20,95 @@ pub(in crate::client) struct Opening {
 
 /// A connection that is to be opened again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reopening {
+struct Reopening {
     at_ns: u64,
     /// How much of the time since the last one ended is because no more attempts are allowed, in nanoseconds.
     put_off_ns: u64,
     part: u32,
 }
 
-impl Group {
-    /// The connection whose time to be opened has come, if there is one.
-    pub(in crate::client) fn take_turn(&mut self, now_ns: u64) -> Option<Opening> {
-        if self.next_open_ns().is_some_and(|at_ns| at_ns <= now_ns) {
+/// The connections of a group that are to be opened.
+pub(super) struct Openings {
+    /// What the thread opens of the group.
+    part: Part,
+    /// How the first ones are opened from `start_ns` on; all at once unless set.
+    connect_rate: Option<Schedule>,
+    start_ns: u64,
+    /// First ones that are still to be opened.
+    to_open: u32,
+    /// Who comes back, and no sooner than when.
+    attempts: Option<Attempts>,
+    /// Those that are opened again, in order.
+    reopenings: VecDeque<Reopening>,
+    /// Time of the window in which connections were needed and not opened again, because no more attempts are allowed, added up.
+    put_off_ns: u64,
+}
+
+impl Openings {
+    /// All of them, the first ones from `start_ns` on.
+    pub(super) fn new(spec: &profile::Group, part: Part, start_ns: u64) -> Self {
+        Self {
+            part,
+            connect_rate: spec.connect_rate.clone(),
+            start_ns,
+            to_open: part.count,
+            attempts: spec.reconnect.as_ref().map(|reconnect| Attempts::new(reconnect, part.of)),
+            reopenings: VecDeque::new(),
+            put_off_ns: 0,
+        }
+    }
+
+    /// The connection whose time to be opened has come, if there is one. `needed`: the window, if connections are needed.
+    pub(super) fn take_turn(&mut self, now_ns: u64, needed: Option<(u64, u64)>) -> Option<Opening> {
+        if self.next_first_ns().is_some_and(|at_ns| at_ns <= now_ns) {
             let part = self.part.count - self.to_open;
             self.to_open -= 1;
             return Some(Opening { again: false, part });
         }
         let due = self.reopenings.front().copied().filter(|reopening| reopening.at_ns <= now_ns)?;
         self.reopenings.pop_front();
-        self.note_put_off(due);
-        Some(Opening { again: true, part: due.part })
+        let Reopening { at_ns, put_off_ns, part } = due;
+        if let Some((start_ns, end_ns)) = needed {
+            let from_ns = (at_ns - put_off_ns).max(start_ns);
+            self.put_off_ns += at_ns.min(end_ns).saturating_sub(from_ns);
+        }
+        Some(Opening { again: true, part })
+    }
+
+    /// When the next connection is opened, if one is to be.
+    pub(super) fn next_ns(&self) -> Option<u64> {
+        let again = self.reopenings.front().map(|reopening| reopening.at_ns);
+        self.next_first_ns().into_iter().chain(again).min()
     }
 
     /// When the next of the first connections is opened, if one is left.
-    pub(super) fn next_open_ns(&self) -> Option<u64> {
+    fn next_first_ns(&self) -> Option<u64> {
         let opened = self.part.count - self.to_open;
-        let after_ns = match &self.spec.connect_rate {
+        let after_ns = match &self.connect_rate {
             None => 0,
             Some(schedule) => schedule.due_ns(f64::from(self.part.index + opened * self.part.of))?,
         };
         (self.to_open > 0).then(|| self.start_ns.saturating_add(after_ns))
     }
 
-    /// When the next connection is opened again, if one is to be.
-    pub(super) fn next_reopen_ns(&self) -> Option<u64> {
-        self.reopenings.front().map(|reopening| reopening.at_ns)
+    /// A connection that fetched this part has ended, and is opened again in its time.
+    pub(super) fn reopen(&mut self, part: u32, now_ns: u64) {
+        let of = self.part.of;
+        let attempts = self.attempts.get_or_insert_with(|| Attempts::new(&Reconnect::UNASKED, of));
+        let (at_ns, put_off_ns) = attempts.after(now_ns);
+        self.reopenings.push_back(Reopening { at_ns, put_off_ns, part });
     }
 
-    /// A connection is opened later than it could be. A good client in a closed loop would have asked for something on it
-    /// meanwhile, and so would one in an open loop where requests wait for a connection. What bad peers do is theirs.
-    fn note_put_off(&mut self, Reopening { at_ns, put_off_ns, .. }: Reopening) {
-        let (start_ns, end_ns) = self.window;
-        if self.spec.is_steady() && (self.spec.load.is_closed_loop() || !self.queue.is_empty()) {
-            let from_ns = (at_ns - put_off_ns).max(start_ns);
-            self.put_off_ns += at_ns.min(end_ns).saturating_sub(from_ns);
-        }
-    }
-
-    /// How much of its connections' time was lost because no more attempts to connect are allowed.
-    pub(super) fn put_off(&self) -> PutOff {
-        let window_ns = self.window.1.saturating_sub(self.window.0) as f64;
-        let whole_ns = (f64::from(self.spec.count) * window_ns).max(1.0);
-        let is_asked_for = self.spec.reconnect.is_some_and(|reconnect| reconnect.is_bounded());
+    /// How much of the connections' time in this window was lost because no more attempts to connect are allowed.
+    pub(super) fn put_off(&self, spec: &profile::Group, window: (u64, u64)) -> PutOff {
+        let window_ns = window.1.saturating_sub(window.0) as f64;
+        let whole_ns = (f64::from(spec.count) * window_ns).max(1.0);
+        let is_asked_for = spec.reconnect.is_some_and(|reconnect| reconnect.is_bounded());
         PutOff { share: (self.put_off_ns as f64 / whole_ns).min(1.0), is_asked_for }
     }
 
-    /// Whether a connection that ended in that way is opened again: because the group does so, or because every client of HTTP
-    /// does where the server let it go with nothing to do, or announced its end before the client had done all on it that it
-    /// was to do.
-    pub(in crate::client) fn comes_back(&self, how: CloseReason, is_spent: bool) -> bool {
-        let is_http = self.spec.protocol == Protocol::Http && self.spec.is_steady();
-        let was_cut_off = how == CloseReason::AsAnnounced && is_http && !is_spent;
-        self.spec.reconnect.is_some() || how == CloseReason::Idle || was_cut_off
-    }
-
-    /// Opens the connection again in its time, where it comes back; if it was the last one that asked for something, the group
-    /// has ended.
-    pub(super) fn come_back(&mut self, how: CloseReason, life: Life, now_ns: u64) {
-        if self.comes_back(how, life.is_spent) {
-            let of = self.part.of;
-            let attempts = self.attempts.get_or_insert_with(|| Attempts::new(&Reconnect::UNASKED, of));
-            let (at_ns, put_off_ns) = attempts.after(now_ns);
-            self.reopenings.push_back(Reopening { at_ns, put_off_ns, part: life.part });
-            return;
-        }
-        let by_us = matches!(how, CloseReason::ByUs(_)) || life.is_spent;
-        let has_ended = self.start.ended_one(by_us);
-        if has_ended && self.spec.load.is_closed_loop() {
-            self.silence.ended(self.start_ns, now_ns);
-        }
+    /// Takes over what another thread opened of the same group.
+    pub(super) const fn add(&mut self, other: &Self) {
+        self.put_off_ns += other.put_off_ns;
     }
 }

@@ -1,10 +1,13 @@
 //! What a group counts, and when.
 
+use std::iter;
+
 use super::*;
 use crate::{
+    behavior::CloseMethod,
     client::{
-        pending::{Pending, Request},
-        queue::Arrival,
+        close_reason::{CloseReason, Life},
+        request::{Arrival, Request},
         share::Share,
     },
     codec::Protocol,
@@ -28,15 +31,20 @@ fn group_of(keys: &str) -> Group {
 
 /// The parts of it that so many threads drive.
 fn threads_of(of: u32, keys: &str) -> Vec<Group> {
+    threads_in((100, 200), of, keys)
+}
+
+/// The same with another window.
+fn threads_in(window: (u64, u64), of: u32, keys: &str) -> Vec<Group> {
     let spec: profile::Group = toml::from_str(&format!("name = \"g\"\n{keys}")).expect("a group");
     let start = Arc::new(Start::new(spec.count, of, 100));
     let part = |index| Share { index, of }.part(0, spec.count);
-    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, (100, 200), 1);
+    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, window, 1);
     (0..of).map(group).collect()
 }
 
 fn ends(group: &mut Group, how: CloseReason, now_ns: u64) {
-    group.ended(how, Life::default(), &Pending::default(), &Tally::default(), now_ns);
+    group.ended(how, Life::default(), iter::empty(), &Tally::default(), now_ns);
 }
 
 /// The longest silence of a closed loop of three, as these ends of connections leave it: how, and when.
@@ -47,7 +55,7 @@ fn silence_after(of: u32, ends_of: &[(usize, CloseReason, u64)]) -> Option<f64> 
     }
     for &(thread, how, now_ns) in ends_of {
         let group = &mut threads[thread];
-        group.answered(Request { sent_ns: 1, ..Request::due(1) }, false, now_ns);
+        group.demand.answered(&Request { sent_ns: 1, ..Request::due(1) }, false, now_ns);
         ends(group, how, now_ns);
     }
     for group in &mut threads {
@@ -81,8 +89,8 @@ fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
     // The thread that tells of it is one that has none.
     let (mut teller, mut driver) = (threads.remove(1), threads.remove(0));
     driver.settled_one(false, 50);
-    driver.due(110);
-    driver.answered(Request { sent_ns: 110, ..Request::due(110) }, false, 120);
+    driver.demand.account.due(110);
+    driver.demand.answered(&Request { sent_ns: 110, ..Request::due(110) }, false, 120);
     teller.absorb(driver);
     assert!(teller.result().loop_started_ns.is_some());
     assert_eq!(teller.counts().value(Metric::Due), Some(1.0));
@@ -91,13 +99,13 @@ fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
 #[test]
 fn retried_share_counts_retries_and_requests_of_the_window() {
     let mut group = group_of("count = 1\nload = { depth = 1 }\nprotocol = \"http\"");
-    group.requests.started = 10;
-    (101..105).for_each(|due_ns| group.due(due_ns));
+    (0..10).for_each(|_| group.demand.account.started());
+    (101..105).for_each(|due_ns| group.demand.account.due(due_ns));
     for now_ns in [20, 50, 90, 150, 230] {
-        group.retry(&Request::due(10), 0, now_ns);
+        group.demand.retry(&Request::due(10), 0, now_ns);
     }
     assert_eq!(group.summary().0.value(Metric::RetriedShare), Some(0.25), "one in the window of four");
-    assert_eq!(group.requests.retried, 5);
+    assert_eq!(group.result().requests.retried, 5);
 }
 
 #[test]
@@ -112,7 +120,7 @@ fn an_http_connection_reopens_after_an_announced_close_unless_finished() {
         let mut group = group_of(&keys);
         assert!(group.take_turn(0).is_some());
         let life = Life { is_spent, ..Life::default() };
-        group.ended(CloseReason::AsAnnounced, life, &Pending::default(), &Tally::default(), 150);
+        group.ended(CloseReason::AsAnnounced, life, iter::empty(), &Tally::default(), 150);
         assert_eq!(group.take_turn(u64::MAX).is_some(), comes_back, "{keys}");
     }
 }
@@ -125,14 +133,14 @@ fn a_reopened_connection_fetches_the_part_of_the_closed_one() {
     assert_eq!(parts, [0, 1, 2]);
     for (part, how) in [(1, CloseReason::Idle), (0, CloseReason::AsAnnounced)] {
         let life = Life { part, ..Life::default() };
-        group.ended(how, life, &Pending::default(), &Tally::default(), 150);
+        group.ended(how, life, iter::empty(), &Tally::default(), 150);
         assert_eq!(group.take_turn(u64::MAX), Some(Opening { again: true, part }));
     }
-    group.requests.started = 1;
-    group.retry(&Request::due(120), 2, 150);
-    assert!(group.has_waiting() && group.queue.is_empty(), "nobody else can fetch it");
+    group.demand.account.started();
+    group.demand.retry(&Request::due(120), 2, 150);
+    assert!(group.demand.has_waiting() && group.demand.queue.is_empty(), "nobody else can fetch it");
     group.stop(250);
-    assert_eq!((group.requests.skipped, group.has_waiting()), (1, false));
+    assert_eq!((group.result().requests.skipped, group.demand.has_waiting()), (1, false));
 }
 
 #[test]
@@ -140,8 +148,7 @@ fn delayed_reconnects_count_only_while_connections_are_needed() {
     let keys = "protocol = \"http\"\ncount = 2\nrequests_per_connection = 1\n\
                 reconnect = { at_most = \"10000/s\" }";
     let put_off = |load: &str, waits: bool| {
-        let mut group = group_of(&format!("{keys}\nload = {load}"));
-        group.window = (100, 1_000_100);
+        let mut group = threads_in((100, 1_000_100), 1, &format!("{keys}\nload = {load}")).remove(0);
         (0..2).for_each(|_| assert!(group.take_turn(0).is_some()));
         (0..2).for_each(|_| ends(&mut group, CloseReason::ByUs(CloseMethod::Close), 50_000));
         if waits {
@@ -149,7 +156,7 @@ fn delayed_reconnects_count_only_while_connections_are_needed() {
         }
         assert!(group.take_turn(50_000).is_some());
         assert!(group.take_turn(149_999).is_none() && group.take_turn(150_000).is_some());
-        group.put_off()
+        group.result().put_off
     };
     let share = 100_000.0 / 2_000_000.0;
     assert_eq!(put_off("{ depth = 1 }", false), PutOff { share, is_asked_for: false });
@@ -161,43 +168,42 @@ fn delayed_reconnects_count_only_while_connections_are_needed() {
 fn latencies_contain_only_requests_due_in_the_window() {
     let mut group = group();
     for (due_ns, now) in [(90, 150), (100, 130), (199, 260), (200, 210)] {
-        group.due(due_ns);
-        group.answered(Request { sent_ns: due_ns + 10, ..Request::due(due_ns) }, false, now);
+        group.demand.account.due(due_ns);
+        group.demand.answered(&Request { sent_ns: due_ns + 10, ..Request::due(due_ns) }, false, now);
     }
     let (summary, censored) = group.summary();
     assert_eq!((summary.value(Metric::LatencyMax), censored), (Some(61.0), Vec::new()));
     assert_eq!(summary.value(Metric::ServiceP50), Some(20.0), "from when it was sent");
     assert_eq!(summary.value(Metric::Offered), Some(2.0 / 100e-9));
-    assert_eq!((group.requests.answered, group.answered_in_window()), (4, 2));
+    assert_eq!((group.result().requests.answered, group.answered_in_window()), (4, 2));
 }
 
 #[test]
 fn unanswered_requests_of_the_warm_up_count_in_the_window() {
     let mut group = group();
-    let mut pending = Pending::default();
-    pending.start(Request::due(90));
-    group.due(90);
+    let waits = [Request::due(90)];
+    group.demand.account.due(90);
     let life = Life { opened_ns: 80, is_established: true, ..Life::default() };
-    group.ended(CloseReason::Alive, life, &pending, &Tally::default(), 250);
+    group.ended(CloseReason::Alive, life, waits.iter(), &Tally::default(), 250);
     let (summary, censored) = group.summary();
     assert_eq!(summary.value(Metric::LatencyP99), Some(160.0), "it waited all the time");
     assert!(censored.contains(&(Metric::LatencyP99, Cause::Unanswered)), "{censored:?}");
     assert_eq!(summary.value(Metric::UnansweredShare), Some(1.0), "of all that asked in the window");
     let mut group = self::group();
-    group.due(90);
-    group.ended(CloseReason::ByReset, life, &pending, &Tally::default(), 95);
+    group.demand.account.due(90);
+    group.ended(CloseReason::ByReset, life, waits.iter(), &Tally::default(), 95);
     assert_eq!(group.summary().0.value(Metric::LatencyP99), None, "it was over before the window");
 }
 
 #[test]
 fn an_error_counts_as_an_answer_and_not_as_a_latency() {
     let mut group = group();
-    group.due(110);
-    group.due(100);
-    group.answered(Request { sent_ns: 112, ..Request::due(110) }, false, 120);
-    group.answered(Request { sent_ns: 100, ..Request::due(100) }, true, 199);
+    group.demand.account.due(110);
+    group.demand.account.due(100);
+    group.demand.answered(&Request { sent_ns: 112, ..Request::due(110) }, false, 120);
+    group.demand.answered(&Request { sent_ns: 100, ..Request::due(100) }, true, 199);
     let (summary, censored) = group.summary();
-    assert_eq!((group.requests.answered, group.answered_in_window()), (2, 2));
+    assert_eq!((group.result().requests.answered, group.answered_in_window()), (2, 2));
     assert_eq!(
         (summary.value(Metric::LatencyP50), summary.value(Metric::LatencyP90)),
         (Some(10.0), Some(99.0))
@@ -210,14 +216,13 @@ fn an_error_counts_as_an_answer_and_not_as_a_latency() {
 #[test]
 fn a_request_open_at_the_end_counts_as_unanswered_or_lost() {
     let mut group = group();
-    let mut pending = Pending::default();
-    pending.start(Request::due(150));
+    let waits = [Request::due(150)];
     let life = Life { opened_ns: 90, is_established: true, ..Life::default() };
     for how in [CloseReason::Alive, CloseReason::ByReset] {
-        group.due(150);
-        group.ended(how, life, &pending, &Tally::default(), 250);
+        group.demand.account.due(150);
+        group.ended(how, life, waits.iter(), &Tally::default(), 250);
     }
-    let requests = group.requests;
+    let requests = group.result().requests;
     let (summary, censored) = group.summary();
     assert_eq!(summary.value(Metric::LatencyP50), Some(100.0), "it waited for so long at least");
     assert!(censored.iter().any(|(metric, _)| *metric == Metric::LatencyP50));
@@ -230,18 +235,17 @@ fn a_request_open_at_the_end_counts_as_unanswered_or_lost() {
         (Some(2.0), Some(100.0))
     );
     assert_eq!((requests.unanswered, requests.lost, requests.oldest_unanswered_ns), (1, 1, 100));
-    assert_eq!((group.ledger.still_alive, group.ledger.evicted_rst), (1, 1));
+    assert_eq!((group.result().ledger.still_alive, group.result().ledger.evicted_rst), (1, 1));
 }
 
 #[test]
 fn requests_cut_off_by_the_client_do_not_count_against_the_server() {
     let mut group = group();
-    let mut pending = Pending::default();
-    pending.start(Request::due(150));
-    group.due(150);
-    group.ended(CloseReason::ByUs(CloseMethod::Close), Life::default(), &pending, &Tally::default(), 190);
+    let waits = [Request::due(150)];
+    group.demand.account.due(150);
+    group.ended(CloseReason::ByUs(CloseMethod::Close), Life::default(), waits.iter(), &Tally::default(), 190);
     let (summary, censored) = group.summary();
-    assert_eq!((group.requests.lost, censored.len()), (1, 0));
+    assert_eq!((group.result().requests.lost, censored.len()), (1, 0));
     assert_eq!(
         (summary.value(Metric::LostShare), summary.value(Metric::SilentConnections)),
         (Some(0.0), Some(0.0))
@@ -255,7 +259,7 @@ fn a_request_without_a_connection_counts_as_skipped_from_its_due_time() {
     group.arrived(90, 145);
     group.stop(230);
     let (summary, censored) = group.summary();
-    assert_eq!((group.requests.skipped, summary.value(Metric::SkippedShare)), (2, Some(1.0)));
+    assert_eq!((group.result().requests.skipped, summary.value(Metric::SkippedShare)), (2, Some(1.0)));
     assert_eq!(summary.value(Metric::LatencyP50), Some(90.0));
     assert_eq!(
         summary.value(Metric::LatencyMax),
@@ -269,11 +273,11 @@ fn a_request_without_a_connection_counts_as_skipped_from_its_due_time() {
 #[test]
 fn a_request_that_crosses_a_close_is_queued_again_and_started_once() {
     let mut group = group();
-    group.requests.started = 1;
-    group.due(120);
-    group.retry(&Request { sent_ns: 125, delay_us: 3, ..Request::due(120) }, 0, 130);
-    assert_eq!((group.requests.started, group.requests.retried), (0, 1));
-    assert_eq!(group.queue.pop(), Some(Arrival { due_ns: 120, delay_us: 3, is_retry: true }));
+    group.demand.account.started();
+    group.demand.account.due(120);
+    group.demand.retry(&Request { sent_ns: 125, delay_us: 3, ..Request::due(120) }, 0, 130);
+    assert_eq!((group.result().requests.started, group.result().requests.retried), (0, 1));
+    assert_eq!(group.demand.queue.pop(), Some(Arrival { due_ns: 120, delay_us: 3, is_retry: true }));
 }
 
 #[test]
@@ -281,7 +285,7 @@ fn fewest_answers_considers_only_connections_open_for_the_whole_window() {
     let mut group = group();
     for (opened_ns, answers, now) in [(50, 7, 210), (60, 3, 210), (60, 1, 150), (150, 0, 210)] {
         let life = Life { opened_ns, is_established: true, answers, ..Life::default() };
-        group.ended(CloseReason::Alive, life, &Pending::default(), &Tally::default(), now);
+        group.ended(CloseReason::Alive, life, iter::empty(), &Tally::default(), now);
     }
     let (summary, _) = group.summary();
     assert_eq!(summary.value(Metric::FewestAnswers), Some(3.0));
@@ -292,21 +296,18 @@ fn fewest_answers_considers_only_connections_open_for_the_whole_window() {
 fn an_idle_connection_closed_by_the_server_reopens_by_default() {
     let mut group = group();
     assert_eq!(group.take_turn(0), Some(FIRST), "the first one");
-    group.ended(CloseReason::ByFin, Life::default(), &Pending::default(), &Tally::default(), 100);
+    group.ended(CloseReason::ByFin, Life::default(), iter::empty(), &Tally::default(), 100);
     assert_eq!(group.take_turn(u64::MAX), None, "that was an eviction");
-    group.ended(CloseReason::Idle, Life::default(), &Pending::default(), &Tally::default(), 100);
+    group.ended(CloseReason::Idle, Life::default(), iter::empty(), &Tally::default(), 100);
     assert_eq!(
-        (group.take_turn(100), group.ledger.closed_idle, group.ledger.evicted_fin),
+        (group.take_turn(100), group.result().ledger.closed_idle, group.result().ledger.evicted_fin),
         (Some(AGAIN), 1, 1)
     );
 }
 
 #[test]
 fn the_first_connections_are_opened_on_a_schedule() {
-    let mut group = group();
-    (group.part.count, group.to_open) = (3, 3);
-    group.spec.connect_rate = Some("100/s".parse().expect("a schedule"));
-    group.start_ns = 50;
+    let mut group = group_of("count = 3\nload = { depth = 1 }\nstart = '50ns'\nconnect_rate = '100/s'");
     let mut opened = Vec::new();
     while let Some(at_ns) = group.next_wake_ns() {
         assert_eq!(group.take_turn(at_ns - 1), None);
@@ -319,13 +320,10 @@ fn the_first_connections_are_opened_on_a_schedule() {
 
 #[test]
 fn a_reconnecting_group_reopens_once_for_each_close_after_a_pause() {
-    let mut group = group();
-    let reconnect = toml::from_str("pause = '10ns'").expect("knobs");
-    group.attempts = Some(Attempts::new(&reconnect, 1));
-    group.spec.reconnect = Some(reconnect);
+    let mut group = group_of("count = 1\nload = { depth = 1 }\nreconnect = { pause = '10ns' }");
     assert_eq!((group.take_turn(0), group.take_turn(0)), (Some(FIRST), None), "the first one");
     for how in [CloseReason::ByReset, CloseReason::Alive] {
-        group.ended(how, Life::default(), &Pending::default(), &Tally::default(), 100);
+        group.ended(how, Life::default(), iter::empty(), &Tally::default(), 100);
     }
     assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
     assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(AGAIN), None));

@@ -7,8 +7,7 @@
 //! All parts together are all bytes of the round, so that the next one starts where this one ended.
 
 use std::{
-    io::{self, ErrorKind, Read},
-    net::TcpStream,
+    io::{self, ErrorKind},
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -20,8 +19,8 @@ use nix::{
     sys::eventfd::{EfdFlags, EventFd},
 };
 
-use super::{Shared, threads::Threads};
-use crate::{behavior::Race, codec::part_of};
+use super::{shared::Shared, threads::Threads};
+use crate::{behavior::Race, client::transport::Transport, codec::part_of};
 
 /// The threads.
 pub(in crate::client) struct Readers {
@@ -40,33 +39,34 @@ struct Part {
 }
 
 impl Readers {
-    /// Starts the threads that read from `stream`.
+    /// Starts the threads that read from `transport`.
     ///
     /// # Errors
     /// When there is no descriptor or thread to be had.
-    pub(super) fn start(stream: &TcpStream, race: Race) -> io::Result<Self> {
+    pub(in crate::client) fn start(transport: &Transport, race: Race) -> io::Result<Self> {
         let wakeup = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (done, read) = mpsc::channel();
         let work = |index, shared| {
             let reader = Reader { index, shared, done: done.clone(), wakeup: Arc::clone(&wakeup) };
             move |buffers| reader.race(buffers)
         };
-        let threads = Threads::start("reader", stream, race, work)?;
+        let threads = Threads::start("reader", transport, race, work)?;
         let parts = vec![Some(Vec::new()); threads.count()];
         Ok(Self { threads, read, parts, busy: false, wakeup })
     }
 
     /// What becomes readable when a thread is through.
-    pub(super) fn wakeup(&self) -> &EventFd {
+    pub(in crate::client) fn wakeup(&self) -> &EventFd {
         &self.wakeup
     }
 
-    pub(super) fn are_busy(&self) -> bool {
+    /// Whether a round is under way.
+    pub(in crate::client) fn are_busy(&self) -> bool {
         self.busy
     }
 
     /// Starts a round: the next so many bytes in equal parts.
-    pub(super) fn hand_out(&mut self, bytes: usize) {
+    pub(in crate::client) fn hand_out(&mut self, bytes: usize) {
         self.busy = true;
         let count = self.threads.count();
         for (index, part) in self.parts.iter_mut().enumerate() {
@@ -80,7 +80,7 @@ impl Readers {
     ///
     /// # Errors
     /// The end of the connection, in place of a part.
-    pub(super) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(in crate::client) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
         // Read before the parts: what comes later wakes the engine again.
         let _ = self.wakeup.read();
         for Part { index, bytes } in self.read.try_iter() {
@@ -116,7 +116,8 @@ impl Reader {
     fn receive(&self, mut buffer: &mut [u8]) -> io::Result<()> {
         let _alone = self.shared.alone();
         while !buffer.is_empty() {
-            let count = self.shared.insist(PollFlags::POLLIN, |mut stream| stream.read(buffer))?;
+            let count =
+                self.shared.insist(PollFlags::POLLIN, |transport| transport.receive_waiting(buffer))?;
             if count == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }

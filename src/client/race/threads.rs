@@ -2,17 +2,15 @@
 
 use std::{
     io,
-    net::TcpStream,
     sync::{
         Arc,
-        atomic::Ordering,
         mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
 };
 
-use super::Shared;
-use crate::behavior::Race;
+use super::shared::Shared;
+use crate::{behavior::Race, client::transport::Transport};
 
 /// The threads, and what they share.
 pub(super) struct Threads<T> {
@@ -21,17 +19,17 @@ pub(super) struct Threads<T> {
 }
 
 impl<T: Send + 'static> Threads<T> {
-    /// Starts the threads on `stream`; `work` makes what the thread of that number does with what it is handed.
+    /// Starts the threads on `transport`; `work` makes what the thread of that number does with what it is handed.
     ///
     /// # Errors
     /// When there is no descriptor or thread to be had.
     pub(super) fn start<W: FnOnce(Receiver<T>) + Send + 'static>(
         name: &str,
-        stream: &TcpStream,
+        transport: &Transport,
         race: Race,
         work: impl Fn(usize, Arc<Shared>) -> W,
     ) -> io::Result<Self> {
-        let shared = Shared::new(stream, race)?;
+        let shared = Shared::new(transport, race)?;
         let threads = (0..usize::from(race.threads.get()))
             .map(|index| {
                 let (sender, receiver) = mpsc::channel();
@@ -56,7 +54,7 @@ impl<T: Send + 'static> Threads<T> {
 
 impl<T> Drop for Threads<T> {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.stop();
         for (sender, thread) in self.threads.drain(..) {
             drop(sender);
             // A thread that panicked has told so on stderr; what it should have moved is missing in the tally.

@@ -1,39 +1,38 @@
 //! Threads that send messages on the same socket, each as if it were alone.
 
 use std::{
-    io::{self, Write},
-    net::TcpStream,
-    sync::{Arc, atomic::Ordering, mpsc::Receiver},
+    io,
+    sync::{Arc, mpsc::Receiver},
 };
 
 use nix::poll::PollFlags;
 
-use super::{Shared, threads::Threads};
-use crate::{behavior::Race, codec::Encoder};
+use super::{shared::Shared, threads::Threads};
+use crate::{behavior::Race, client::transport::Transport, codec::Encoder};
 
 /// The threads.
 pub(in crate::client) struct Writers(Threads<u64>);
 
 impl Writers {
-    /// Starts the threads that send the messages of `encoder` on `stream`.
+    /// Starts the threads that send the messages of `encoder` on `transport`.
     ///
     /// # Errors
     /// When there is no descriptor or thread to be had.
-    pub(in crate::client) fn start(stream: &TcpStream, race: Race, encoder: &Encoder) -> io::Result<Self> {
+    pub(in crate::client) fn start(transport: &Transport, race: Race, encoder: &Encoder) -> io::Result<Self> {
         let work = |_, shared| {
             let writer = Writer { shared, encoder: encoder.clone(), header: race.header.0 as usize };
             move |messages| writer.race(messages)
         };
-        Threads::start("writer", stream, race, work).map(Self)
+        Threads::start("writer", transport, race, work).map(Self)
     }
 
     /// Whether a thread met the peer's reset: the socket tells an error only once, to whoever asks first.
     pub(in crate::client) fn met_reset(&self) -> bool {
-        self.0.shared.reset.load(Ordering::Relaxed)
+        self.0.shared.met_reset()
     }
 
     /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
-    pub(super) fn hand_out(&self, sequence: u64) {
+    pub(in crate::client) fn hand_out(&self, sequence: u64) {
         self.0.hand_to(sequence as usize % self.0.count(), sequence);
     }
 }
@@ -63,7 +62,7 @@ impl Writer {
     /// sent in the meantime.
     fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let sent = self.shared.insist(PollFlags::POLLOUT, |mut stream| stream.write(bytes))?;
+            let sent = self.shared.insist(PollFlags::POLLOUT, |transport| transport.send_waiting(bytes))?;
             bytes = &bytes[sent..];
         }
         Ok(())

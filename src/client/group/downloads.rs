@@ -1,10 +1,8 @@
 //! A resource fetched over several connections: each gets a part, and a download is over when the last part is there.
 
-use super::{
-    connection::Connection, engine::Engine, group::Group, judged::Latency, pending::Request, queue::Arrival,
-    starting::start,
-};
+use super::judged::Latency;
 use crate::{
+    client::request::Arrival,
     codec::Script,
     metric::{Metric, Row},
     record::Cause,
@@ -41,17 +39,22 @@ impl Downloads {
         self.owed.iter().any(Option::is_some)
     }
 
+    /// Asks once more for this part, if it is to be.
+    pub(super) fn take(&mut self, part: u32) -> Option<Arrival> {
+        self.owed[part as usize].take()
+    }
+
     /// What was to be asked for once more, and is not.
     pub(super) fn take_owed(&mut self) -> Vec<Arrival> {
         self.owed.iter_mut().filter_map(Option::take).collect()
     }
 
     /// Whether the next one may start, with so many connections open.
-    fn is_due(&self, open: usize) -> bool {
+    pub(super) fn is_due(&self, open: usize) -> bool {
         self.present.is_none() && open == self.parts.len()
     }
 
-    fn start(&mut self, now_ns: u64) {
+    pub(super) fn start(&mut self, now_ns: u64) {
         self.present = Some((now_ns, self.parts.len()));
         self.failed = false;
     }
@@ -90,37 +93,6 @@ impl Downloads {
         let cause = if self.failed { Cause::Errors } else { Cause::Unanswered };
         let censored = self.times.set(&[(Metric::DownloadP50, 0.5), (Metric::DownloadMax, 1.0)], row);
         censored.into_iter().map(|metric| (metric, cause)).collect()
-    }
-}
-
-impl Connection {
-    /// Asks once more for its part of the download that is under way, if a request for it was sent in vain.
-    pub(super) fn start_owed(&mut self, group: &mut Group) {
-        let owed = group.downloads.as_mut().and_then(|downloads| downloads.owed[self.part as usize].take());
-        if let Some(arrival) = owed {
-            start(&mut self.pending, group, Request::waiting(arrival));
-        }
-    }
-}
-
-impl Engine<'_> {
-    /// Starts the next download of every group whose last one is over: all parts at once.
-    pub(super) fn start_downloads(&mut self) {
-        for index in 0..self.groups.len() {
-            let group = &mut self.groups[index];
-            let open = group.alive.len();
-            let Some(downloads) = group.downloads.as_mut().filter(|downloads| downloads.is_due(open)) else {
-                continue;
-            };
-            downloads.start(self.io.now_ns);
-            for token in group.alive.clone() {
-                let Some(connection) = self.connections.entry(token) else { continue };
-                let group = &mut self.groups[index];
-                connection.start(self.io.now_ns, group);
-                let close_reason = connection.send(&mut self.io, group);
-                self.settle(Some(token), close_reason);
-            }
-        }
     }
 }
 

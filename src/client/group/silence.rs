@@ -16,11 +16,6 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// What the threads of a group share, for a window that starts then.
-    pub(super) fn shared(window_start_ns: u64) -> Arc<AtomicU64> {
-        Arc::new(AtomicU64::new(window_start_ns))
-    }
-
     pub(super) const fn new(last_ns: Arc<AtomicU64>, window: (u64, u64)) -> Self {
         Self { last_ns, window, longest_ns: 0 }
     }
@@ -65,9 +60,14 @@ mod tests {
 
     const WINDOW: (u64, u64) = (100, 200);
 
+    /// What the threads share before the first answer.
+    fn shared() -> Arc<AtomicU64> {
+        Arc::new(AtomicU64::new(WINDOW.0))
+    }
+
     #[test]
     fn the_longest_gap_between_answers_counts_within_the_window() {
-        let mut silence = Silence::new(Silence::shared(WINDOW.0), WINDOW);
+        let mut silence = Silence::new(shared(), WINDOW);
         silence.answered(0, 90);
         assert_eq!(silence.longest_ns(), 0, "before the window");
         for (now, longest) in [(103, 3), (110, 7), (112, 7), (290, 88)] {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn time_without_requests_is_not_silence() {
-        let mut silence = Silence::new(Silence::shared(WINDOW.0), WINDOW);
+        let mut silence = Silence::new(shared(), WINDOW);
         silence.answered(120, 124);
         assert_eq!(silence.longest_ns(), 4);
         silence.ended(190, 300);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_answer_on_another_thread_ends_the_silence() {
-        let shared = Silence::shared(WINDOW.0);
+        let shared = shared();
         let [mut one, mut other] = [0, 1].map(|_| Silence::new(Arc::clone(&shared), WINDOW));
         one.answered(0, 105);
         other.answered(0, 150);

@@ -3,8 +3,8 @@
 
 use hdrhistogram::Histogram;
 
-use super::group::histogram;
 use crate::{
+    client::histogram::histogram,
     metric::{Metric, Row},
     record::Cause,
 };

@@ -2,41 +2,20 @@
 
 use std::collections::VecDeque;
 
-use crate::reactor::Token;
+use crate::{client::request::Arrival, reactor::Token};
 
-/// Requests that one connection may have under way in an open loop unless the group says how many.
-const MOST_UNDER_WAY: u32 = 1 << 16;
 /// Requests that may wait for a connection; those beyond it are skipped at once. Each takes 16 bytes.
 const MOST_WAITING: usize = 1 << 24;
 
-/// A request that is due and was not started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Arrival {
-    /// When it was due, in nanoseconds.
-    pub(super) due_ns: u64,
-    /// How much later the engine took note of it, in microseconds: the harness's doing, not the server's.
-    pub(super) delay_us: u32,
-    /// It was sent before, on a connection that the server closed in that moment.
-    pub(super) is_retry: bool,
-}
-
 /// What waits, and for whom.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: VecDeque<Arrival>,
     /// Connections with room, the one whose turn is next in front. Some may have ended.
     free: VecDeque<Token>,
-    /// Requests that one connection may have under way.
-    pub(super) most_under_way: usize,
 }
 
 impl Queue {
-    /// For connections that have so many requests under way at most; as many as there is memory for unless that is told.
-    pub(super) fn new(most_under_way: Option<u32>) -> Self {
-        let most_under_way = most_under_way.unwrap_or(MOST_UNDER_WAY) as usize;
-        Self { waiting: VecDeque::new(), free: VecDeque::new(), most_under_way }
-    }
-
     /// Puts a request behind those that wait; `false` if too many do.
     pub(super) fn push(&mut self, arrival: Arrival) -> bool {
         let has_room = self.waiting.len() < MOST_WAITING;
@@ -92,7 +71,7 @@ mod tests {
 
     #[test]
     fn requests_leave_in_order_of_due_time() {
-        let mut queue = Queue::new(Some(1));
+        let mut queue = Queue::default();
         assert!(queue.push(due(10)) && queue.push(due(20)));
         queue.push_front(due(5));
         assert_eq!(queue.oldest_due_ns(), Some(5));
@@ -102,8 +81,8 @@ mod tests {
 
     #[test]
     fn connections_take_turns() {
-        let mut queue = Queue::new(None);
-        assert!(!queue.has_free() && queue.most_under_way == 65_536);
+        let mut queue = Queue::default();
+        assert!(!queue.has_free());
         queue.offer(Token::special(0));
         queue.offer(Token::special(1));
         assert_eq!(

@@ -6,6 +6,7 @@ use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
     behavior::{Behavior, CloseMethod, Message, Race, Spec, Step, View},
+    client::context::{Context, TimerEvent},
     timers::TimerId,
 };
 
@@ -33,11 +34,9 @@ pub(super) enum Allowed {
 pub(super) struct Direction {
     /// A steady direction has nobody to ask: it costs nothing.
     driver: Option<Box<Driver>>,
-    /// Bytes moved so far.
-    pub(super) moved: u64,
     /// The timer that ends the present pause.
-    pub(super) timer: Option<TimerId>,
-    shut: bool,
+    timer: Option<TimerId>,
+    is_shut: bool,
 }
 
 struct Driver {
@@ -62,7 +61,7 @@ impl Direction {
                 blocked: false,
             })
         });
-        Self { driver, moved: 0, timer: None, shut: false }
+        Self { driver, timer: None, is_shut: false }
     }
 
     /// Whether there is nobody to ask.
@@ -70,10 +69,15 @@ impl Direction {
         self.driver.is_none()
     }
 
-    /// What may be done at this time, with `left` bytes to move, which lie there among the messages.
-    pub(super) fn allowed(&mut self, now_ns: u64, left: u64, place: impl FnOnce() -> Message) -> Allowed {
-        let moved = self.moved;
-        if self.shut {
+    /// What may be done at this time, with so many bytes moved and `left` bytes to move, which lie there among the messages.
+    pub(super) fn allowed(
+        &mut self,
+        now_ns: u64,
+        moved: u64,
+        left: u64,
+        place: impl FnOnce() -> Message,
+    ) -> Allowed {
+        if self.is_shut {
             return Allowed::Hold;
         }
         let Some(driver) = &mut self.driver else { return Allowed::Move(usize::MAX) };
@@ -81,21 +85,20 @@ impl Direction {
     }
 
     /// How the connection ends now that nothing is left to move, if it does.
-    pub(super) fn spent(&mut self, place: impl FnOnce() -> Message) -> Option<CloseMethod> {
-        let driver = self.driver.as_mut().filter(|_| !self.shut)?;
-        driver.behavior.spent(View { moved: self.moved, left: 0, message: place(), rng: &mut driver.rng })
+    pub(super) fn spent(&mut self, moved: u64, place: impl FnOnce() -> Message) -> Option<CloseMethod> {
+        let driver = self.driver.as_mut().filter(|_| !self.is_shut)?;
+        driver.behavior.spent(View { moved, left: 0, message: place(), rng: &mut driver.rng })
     }
 
     /// Changes bytes that come next as the behavior says.
-    pub(super) fn spoil(&mut self, bytes: &mut [u8]) {
+    pub(super) fn spoil(&mut self, moved: u64, bytes: &mut [u8]) {
         if let Some(driver) = &mut self.driver {
-            driver.behavior.spoil(self.moved, bytes);
+            driver.behavior.spoil(moved, bytes);
         }
     }
 
-    /// The move was carried out.
-    pub(super) fn moved(&mut self, bytes: usize) {
-        self.moved += bytes as u64;
+    /// The move was carried out, if only in part.
+    pub(super) fn carried_out(&mut self) {
         if let Some(driver) = &mut self.driver {
             driver.pending = None;
         }
@@ -110,12 +113,29 @@ impl Direction {
 
     /// Nothing will be moved any more.
     pub(super) fn shut(&mut self) {
-        self.shut = true;
+        self.is_shut = true;
     }
 
     /// Whether nothing will be moved any more.
     pub(super) fn is_shut(&self) -> bool {
-        self.shut
+        self.is_shut
+    }
+
+    /// Nothing is moved until then: `event` happens when the pause is over.
+    pub(super) fn pause(&mut self, until_ns: u64, event: TimerEvent, context: &mut Context) {
+        if self.timer.is_none() {
+            self.timer = Some(context.timers.arm(until_ns, event));
+        }
+    }
+
+    /// The timer that ends the present pause.
+    pub(super) const fn timer(&self) -> Option<TimerId> {
+        self.timer
+    }
+
+    /// The pause is over.
+    pub(super) fn timer_fired(&mut self) {
+        self.timer = None;
     }
 }
 
@@ -172,13 +192,14 @@ mod tests {
         direction("{ slow = { bytes = 10, every = \"10ms\" } }")
     }
 
-    fn allowed(direction: &mut Direction, now: u64) -> Allowed {
-        direction.allowed(now, u64::MAX, Message::default)
+    /// What is allowed now, after so many bytes.
+    fn allowed(direction: &mut Direction, now: u64, moved: u64) -> Allowed {
+        direction.allowed(now, moved, u64::MAX, Message::default)
     }
 
-    /// The end of the pause that is allowed now.
-    fn pause(direction: &mut Direction, now: u64) -> u64 {
-        match allowed(direction, now) {
+    /// The end of the pause that is allowed now, after so many bytes.
+    fn pause(direction: &mut Direction, now: u64, moved: u64) -> u64 {
+        match allowed(direction, now, moved) {
             Allowed::Wait(until) => until,
             other => panic!("{other:?} is no pause"),
         }
@@ -187,53 +208,53 @@ mod tests {
     #[test]
     fn a_steady_direction_may_always_move() {
         let mut direction = Direction::new(&Spec::default(), 1);
-        assert_eq!(allowed(&mut direction, 0), Allowed::Move(usize::MAX));
+        assert_eq!(allowed(&mut direction, 0, 0), Allowed::Move(usize::MAX));
     }
 
     #[test]
     fn a_late_move_does_not_delay_the_next_pause() {
         let mut direction = slow();
-        let first = pause(&mut direction, 5000 * MS);
-        assert_eq!(allowed(&mut direction, first + 3 * MS), Allowed::Move(10));
-        direction.moved(10);
-        assert_eq!(pause(&mut direction, first + 3 * MS), first + 10 * MS);
+        let first = pause(&mut direction, 5000 * MS, 0);
+        assert_eq!(allowed(&mut direction, first + 3 * MS, 0), Allowed::Move(10));
+        direction.carried_out();
+        assert_eq!(pause(&mut direction, first + 3 * MS, 10), first + 10 * MS);
     }
 
     #[test]
     fn waiting_for_the_socket_delays_the_next_pause() {
         let mut direction = slow();
-        let first = pause(&mut direction, 5000 * MS);
-        assert_eq!(allowed(&mut direction, first), Allowed::Move(10));
+        let first = pause(&mut direction, 5000 * MS, 0);
+        assert_eq!(allowed(&mut direction, first, 0), Allowed::Move(10));
         direction.blocked();
-        assert_eq!(allowed(&mut direction, first + 500 * MS), Allowed::Move(10), "it stays allowed");
-        direction.moved(10);
-        assert_eq!(pause(&mut direction, first + 500 * MS), first + 510 * MS);
+        assert_eq!(allowed(&mut direction, first + 500 * MS, 0), Allowed::Move(10), "it stays allowed");
+        direction.carried_out();
+        assert_eq!(pause(&mut direction, first + 500 * MS, 10), first + 510 * MS);
     }
 
     #[test]
     fn a_shut_direction_moves_nothing() {
         let mut direction = Direction::new(&Spec::default(), 1);
         direction.shut();
-        assert_eq!(allowed(&mut direction, 9), Allowed::Hold);
+        assert_eq!(allowed(&mut direction, 9, 0), Allowed::Hold);
     }
 
     #[test]
     fn a_rest_counts_from_when_it_begins() {
         let mut direction = direction("{ stall-resume = { bytes = 10, silence = \"2s\" } }");
-        for now in [5000 * MS, 7500 * MS] {
-            assert_eq!(allowed(&mut direction, now), Allowed::Move(10));
-            direction.moved(10);
-            assert_eq!(pause(&mut direction, now + MS), now + 2001 * MS);
+        for (now, moved) in [(5000 * MS, 0), (7500 * MS, 10)] {
+            assert_eq!(allowed(&mut direction, now, moved), Allowed::Move(10));
+            direction.carried_out();
+            assert_eq!(pause(&mut direction, now + MS, moved + 10), now + 2001 * MS);
         }
     }
 
     #[test]
     fn half_close_is_reported_once_when_nothing_is_left_to_send() {
         let mut direction = direction("{ half-close = { messages = 2 } }");
-        let mut spent = |whole| direction.spent(|| Message::of_answers(whole));
+        let mut spent = |whole| direction.spent(0, || Message::of_answers(whole));
         assert_eq!([spent(1), spent(2)], [None, Some(CloseMethod::HalfClose)]);
         direction.shut();
-        assert_eq!(direction.spent(|| Message::of_answers(2)), None);
-        assert_eq!(Direction::new(&Spec::default(), 1).spent(Message::default), None);
+        assert_eq!(direction.spent(0, || Message::of_answers(2)), None);
+        assert_eq!(Direction::new(&Spec::default(), 1).spent(0, Message::default), None);
     }
 }

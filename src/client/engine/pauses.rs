@@ -9,15 +9,15 @@ const SHORTEST_NS: u64 = 50_000_000;
 /// Adds up the pauses that lie in the window, and finds the longest: one that begins in the window, or after it while the last
 /// answers are waited for, makes all of them late.
 #[derive(Debug)]
-pub(super) struct Pauses {
+pub(in crate::client) struct Pauses {
     window: (u64, u64),
     at_ns: u64,
     cpu_ns: u64,
     slept_ns: u64,
     /// The longest, in nanoseconds.
-    pub(super) longest_ns: u64,
+    pub(in crate::client) longest_ns: u64,
     /// All that lasted 50 ms or more, in nanoseconds.
-    pub(super) total_ns: u64,
+    pub(in crate::client) total_ns: u64,
 }
 
 impl Pauses {

@@ -1,0 +1,311 @@
+//! The clients of a thread: every connection is opened, driven and ended here, and is accounted for exactly once.
+
+use std::{io, sync::Arc};
+
+use super::{ports::Ports, start_delays::StartDelays};
+use crate::{
+    client::{
+        close_reason::{CloseReason, is_refusal},
+        connection::{Connection, Role},
+        context::{Context, TimerEvent},
+        group::{Demand, Group, Opening},
+        plan::Plan,
+        share::{Share, Start},
+        transport::Transport,
+    },
+    codec::content,
+    reactor::{Ready, Slots, Token},
+    sys,
+};
+
+/// Connections of a group that are opened before the others, and the sockets, have their turn.
+const TURN_CONNECTS: u32 = 32;
+/// Arrivals that one group may start before the others, and the sockets, have their turn.
+const TURN_ARRIVALS: u32 = 128;
+
+/// The clients of a thread.
+pub(super) struct Clients<'a> {
+    plan: &'a Plan,
+    /// The thread's share of the plan.
+    share: Share,
+    slots: Slots<Client>,
+    pub(super) groups: Vec<Group>,
+    pub(super) ports: Ports,
+    /// Kernel receive and send buffer of a client of each group, in bytes, as read back.
+    pub(super) buffers: Vec<(u64, u64)>,
+    /// Sockets of clients that vanished: closed, they would make the kernel speak for them.
+    vanished: Vec<Transport>,
+    pub(super) start_delays: StartDelays,
+}
+
+/// One client, while it has a connection.
+struct Client {
+    connection: Connection,
+    /// The number of its group.
+    group: u32,
+    /// Its place among the group's open connections.
+    place: u32,
+    /// The index of its port.
+    port: u32,
+    /// Its connection is one that was opened again.
+    is_reopened: bool,
+}
+
+impl<'a> Clients<'a> {
+    /// `starts`: when the open loop of each group starts.
+    pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>]) -> Self {
+        let host = plan.address.to_string();
+        let mut before = 0;
+        let mut groups = Vec::with_capacity(plan.groups.len());
+        for (index, (spec, start)) in plan.groups.iter().zip(starts).enumerate() {
+            let seed = plan.seed ^ (index as u64) << 32;
+            let together = spec.fetches_in_parts();
+            let part =
+                if together { share.whole(before, spec.count) } else { share.part(before, spec.count) };
+            let (start, window) = (Arc::clone(start), plan.window_ns());
+            groups.push(Group::new(spec, part, start, &host, plan.epoch_ns, window, seed));
+            before += u64::from(spec.count);
+        }
+        Self {
+            plan,
+            share,
+            slots: Slots::default(),
+            buffers: vec![(0, 0); groups.len()],
+            groups,
+            ports: Ports::default(),
+            vanished: Vec::new(),
+            start_delays: StartDelays::new(),
+        }
+    }
+
+    /// Opens connections whose time has come, a few at a time, so that the others go on meanwhile.
+    pub(super) fn open_due(&mut self, context: &mut Context) -> io::Result<()> {
+        for index in 0..self.groups.len() {
+            for _ in 0..TURN_CONNECTS {
+                let Some(opening) = self.groups[index].take_turn(context.now_ns) else { break };
+                self.open(index, opening, context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After the window connections are opened only for requests that were due in it and wait for one.
+    pub(super) fn open_for_waiting(&mut self, context: &mut Context) -> io::Result<()> {
+        for index in 0..self.groups.len() {
+            for _ in 0..TURN_CONNECTS {
+                let group = &mut self.groups[index];
+                if !group.needs_connection() {
+                    break;
+                }
+                let Some(opening) = group.take_turn(context.now_ns) else { break };
+                self.open(index, opening, context)?;
+            }
+            self.serve_waiting(index, context);
+        }
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        index: usize,
+        Opening { again, part }: Opening,
+        context: &mut Context,
+    ) -> io::Result<()> {
+        context.calls += Transport::CONNECT_CALLS;
+        let port = self.ports.count();
+        let number = self.share.number(port);
+        let stream = self.stream_of(number);
+        let group = &mut self.groups[index];
+        let opened_ns = sys::monotonic_ns();
+        let (transport, port_number) = match Transport::connect(self.plan.address, group.spec()) {
+            Ok(opened) => opened,
+            Err(error) if is_refusal(&error) => {
+                group.refused(again, part, context.now_ns);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if self.buffers[index] == (0, 0) {
+            self.buffers[index] = transport.buffers()?;
+        }
+        group.opened();
+        self.ports.opened(port_number, index, opened_ns);
+        let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
+        let role = Role { group: group.spec(), script: group.script(part), stream, part, seed };
+        let token = self.slots.insert_with(|token| Client {
+            connection: Connection::open(transport, token, &role),
+            group: index as u32,
+            place: 0,
+            port,
+            is_reopened: again,
+        });
+        self.slots.entry(token).map_or(Ok(()), |client| client.connection.await_handshake(context))
+    }
+
+    /// The number of a connection's content. Another seed gives other content, so that answers kept from another run
+    /// are not taken for right.
+    fn stream_of(&self, number: u32) -> u32 {
+        let base = self.plan.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        (base as u32).wrapping_add(number) % content::STREAMS
+    }
+
+    /// Something happened to a socket.
+    pub(super) fn ready(&mut self, ready: Ready, context: &mut Context) {
+        let Some(client) = self.slots.entry(ready.token) else { return };
+        let group = &mut self.groups[client.group as usize];
+        let close_reason = if client.connection.is_open() {
+            client.connection.ready(ready, context, group.demand())
+        } else {
+            client.connected(ready.token, group, &mut self.ports, context)
+        };
+        self.settle(ready.token, close_reason, context);
+    }
+
+    /// A timer has fired.
+    pub(super) fn timer_fired(&mut self, event: TimerEvent, context: &mut Context) {
+        self.drive(event.token, context, |connection, context, demand| {
+            connection.timer_fired(event.kind, context, demand)
+        });
+    }
+
+    /// Gives arrivals that are due to connections.
+    pub(super) fn start_arrivals(&mut self, context: &mut Context) {
+        for index in 0..self.groups.len() {
+            for _ in 0..TURN_ARRIVALS {
+                let Some(due_ns) = self.groups[index].next_arrival(context.now_ns) else { break };
+                context.read_clock();
+                self.arrive(index, due_ns, context);
+                self.serve_waiting(index, context);
+            }
+        }
+    }
+
+    /// The window is over: what became due in it and was not taken note of arrives now, and waits with the others for the
+    /// last answers.
+    pub(super) fn take_last_arrivals(&mut self, context: &mut Context) {
+        for index in 0..self.groups.len() {
+            while let Some(due_ns) = self.groups[index].next_arrival(context.now_ns) {
+                self.arrive(index, due_ns, context);
+            }
+            self.serve_waiting(index, context);
+        }
+    }
+
+    /// A request became due, and is late by now if the engine was. Those of the warm-up do not count as late: connections
+    /// are still being opened.
+    fn arrive(&mut self, index: usize, due_ns: u64, context: &Context) {
+        if due_ns >= self.plan.window_ns().0 {
+            self.start_delays.record(context.now_ns.saturating_sub(due_ns));
+        }
+        self.groups[index].arrived(due_ns, context.now_ns);
+    }
+
+    /// Gives what waits to connections with room, in turn.
+    fn serve_waiting(&mut self, index: usize, context: &mut Context) {
+        while let Some(token) = self.groups[index].take_free() {
+            self.drive(token, context, Connection::start_waiting_request);
+        }
+    }
+
+    /// Starts the next download of every group whose last one is over: all parts at once.
+    pub(super) fn start_downloads(&mut self, context: &mut Context) {
+        for index in 0..self.groups.len() {
+            for token in self.groups[index].start_download(context.now_ns) {
+                self.drive(token, context, Connection::start_request);
+            }
+        }
+    }
+
+    /// Has a connection do something, if it is still there.
+    fn drive(
+        &mut self,
+        token: Token,
+        context: &mut Context,
+        act: impl FnOnce(&mut Connection, &mut Context, &mut Demand) -> Option<CloseReason>,
+    ) {
+        let Some(client) = self.slots.entry(token) else { return };
+        let demand = self.groups[client.group as usize].demand();
+        let close_reason = act(&mut client.connection, context, demand);
+        self.settle(token, close_reason, context);
+    }
+
+    fn settle(&mut self, token: Token, close_reason: Option<CloseReason>, context: &mut Context) {
+        if let Some(how) = close_reason {
+            self.end(token, how, context);
+        }
+    }
+
+    fn end(&mut self, token: Token, how: CloseReason, context: &mut Context) {
+        let Some(Client { connection, group, place, port, is_reopened }) = self.slots.remove(token) else {
+            return;
+        };
+        let (first_stream, opened_ns) = (self.stream_of(0), self.ports.opened_ns(port));
+        let group = &mut self.groups[group as usize];
+        let mut ended = connection.end(how, opened_ns, context, group.demand());
+        ended.content.count_streams_from(first_stream);
+        group.ended(ended.how, ended.life, ended.under_way(), &ended.content, context.now_ns);
+        self.ports.ended(port, &ended, context.now_ns);
+        if !ended.life.is_established {
+            group.settled_one(is_reopened, context.now_ns);
+        } else if let Some(moved) = group.leaves(place)
+            && let Some(other) = self.slots.entry(moved)
+        {
+            other.place = place;
+        }
+        self.vanished.extend(ended.vanished);
+    }
+
+    /// The clients stop: every connection that is left ends as it is.
+    pub(super) fn end_all(&mut self, context: &mut Context) {
+        let left: Vec<Token> = self.slots.tokens().collect();
+        for token in left {
+            self.end(token, CloseReason::Alive, context);
+        }
+        self.groups.iter_mut().for_each(|group| group.stop(context.now_ns));
+    }
+
+    /// Notes what each group waits for, now that nothing new is begun.
+    pub(super) fn begin_grace(&mut self) {
+        let mut oldest_ns: Vec<Option<u64>> = vec![None; self.groups.len()];
+        for client in self.slots.iter() {
+            let oldest = &mut oldest_ns[client.group as usize];
+            *oldest = oldest.iter().copied().chain(client.connection.oldest_due_ns()).min();
+        }
+        self.groups.iter_mut().zip(oldest_ns).for_each(|(group, oldest)| group.begin_grace(oldest));
+    }
+
+    /// Whether something that a good client waits for has neither come nor had its time, after a window that ended then.
+    pub(super) fn await_answers(&self, now_ns: u64, end_ns: u64) -> bool {
+        let has_time: Vec<bool> =
+            self.groups.iter().map(|group| now_ns < group.grace_ends_ns(end_ns)).collect();
+        let queues = |(group, has_time): (&Group, &bool)| *has_time && group.is_steady_and_waits();
+        let waits = |client: &Client| {
+            let group = client.group as usize;
+            has_time[group]
+                && client.connection.oldest_due_ns().is_some()
+                && self.groups[group].spec().rx.reads_everything()
+        };
+        self.groups.iter().zip(&has_time).any(queues) || self.slots.iter().any(waits)
+    }
+}
+
+impl Client {
+    /// The handshake is over, one way or the other.
+    fn connected(
+        &mut self,
+        token: Token,
+        group: &mut Group,
+        ports: &mut Ports,
+        context: &mut Context,
+    ) -> Option<CloseReason> {
+        let failed = self.connection.connected(context);
+        if failed.is_some() {
+            return failed;
+        }
+        group.settled_one(self.is_reopened, context.now_ns);
+        let lifetime_ends_ns = group.lifetime_ends(self.is_reopened, context.now_ns);
+        ports.connected(self.port);
+        self.place = group.joins(token);
+        self.connection.begin(lifetime_ends_ns, context, group.demand())
+    }
+}

@@ -1,0 +1,310 @@
+//! A client group as one thread drives it: which connections it opens, which requests they start, and what comes of both.
+
+mod connection_account;
+mod demand;
+mod downloads;
+mod grace;
+mod judged;
+mod open_loop;
+mod openings;
+mod queue;
+mod request_account;
+mod silence;
+
+use std::{iter, sync::Arc};
+
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use self::{connection_account::ConnectionAccount, openings::Openings};
+pub(super) use self::{demand::Demand, openings::Opening};
+use super::{
+    close_reason::{CloseReason, Life},
+    request::Request,
+    results::Seen,
+    share::{Part, Start},
+    workload::Workload,
+};
+use crate::{
+    codec::{Script, Tally},
+    metric::{Metric, Row},
+    profile,
+    reactor::Token,
+    record::{Cause, GroupResult},
+};
+
+/// What one thread drives of a client group, at work.
+pub(super) struct Group {
+    spec: profile::Group,
+    demand: Demand,
+    openings: Openings,
+    /// Its open connections.
+    open: Vec<Token>,
+    connections: ConnectionAccount,
+    /// Fixes how long connections are kept.
+    rng: Xoshiro256PlusPlus,
+    /// When its open loop starts, and whether its last connection has ended.
+    start: Arc<Start>,
+    /// What the thread drives of it.
+    part: Part,
+    epoch_ns: u64,
+}
+
+impl Group {
+    pub(super) fn new(
+        spec: &profile::Group,
+        part: Part,
+        start: Arc<Start>,
+        host: &str,
+        epoch_ns: u64,
+        window: (u64, u64),
+        seed: u64,
+    ) -> Self {
+        let start_ns = epoch_ns + spec.start.0.as_nanos() as u64;
+        let last_answer_ns = Arc::clone(&start.last_answer_ns);
+        Self {
+            spec: spec.clone(),
+            demand: Demand::new(spec, part, host, window, seed, start_ns, last_answer_ns),
+            openings: Openings::new(spec, part, start_ns),
+            open: Vec::new(),
+            connections: ConnectionAccount::new(),
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
+            start,
+            part,
+            epoch_ns,
+        }
+    }
+
+    /// What it is to do.
+    pub(super) const fn spec(&self) -> &profile::Group {
+        &self.spec
+    }
+
+    /// What a connection says: that of this part, where the group fetches something in parts.
+    pub(super) fn script(&self, part: u32) -> &Script {
+        self.demand.script(part)
+    }
+
+    /// When there is something to do for the group: a connection to open, a request to start.
+    pub(super) fn next_wake_ns(&self) -> Option<u64> {
+        let request = self.start.at_ns().and_then(|start_ns| self.demand.next_ns(start_ns));
+        self.openings.next_ns().into_iter().chain(request).min()
+    }
+
+    /// Whether it has requests to start and does not know yet when the first is due.
+    pub(super) fn awaits_start(&self) -> bool {
+        self.part.of > 1 && self.demand.has_clock() && self.start.at_ns().is_none()
+    }
+}
+
+/// Its connections.
+impl Group {
+    /// The connection whose time to be opened has come, if there is one.
+    pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<Opening> {
+        let needed = self.demand.needs_more().then(|| self.demand.account.window());
+        self.openings.take_turn(now_ns, needed)
+    }
+
+    /// Whether requests of good clients wait for a connection, and none has room.
+    pub(super) fn needs_connection(&self) -> bool {
+        self.is_steady_and_waits() && !self.demand.queue.has_free()
+    }
+
+    /// A connection is opened.
+    pub(super) const fn opened(&mut self) {
+        self.connections.opened();
+    }
+
+    /// A connection was refused as it was opened.
+    pub(super) fn refused(&mut self, again: bool, part: u32, now_ns: u64) {
+        self.opened();
+        self.settled_one(again, now_ns);
+        let life = Life { part, ..Life::default() };
+        self.ended(CloseReason::Refused, life, iter::empty(), &Tally::default(), now_ns);
+    }
+
+    /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
+    pub(super) fn settled_one(&mut self, again: bool, now_ns: u64) {
+        if !again {
+            self.start.settled_one(now_ns);
+        }
+    }
+
+    /// When a connection that came about now is closed, if it has a lifetime.
+    pub(super) fn lifetime_ends(&mut self, again: bool, now_ns: u64) -> Option<u64> {
+        let whole = self.spec.lifetime?.0;
+        let life = if again { whole } else { whole.mul_f64(self.rng.random::<f64>()) };
+        Some(now_ns + life.as_nanos() as u64)
+    }
+
+    /// A connection has come about; its place among those that are open.
+    pub(super) fn joins(&mut self, token: Token) -> u32 {
+        self.open.push(token);
+        self.open.len() as u32 - 1
+    }
+
+    /// The connection at that place has ended; the one that takes its place, if one does.
+    pub(super) fn leaves(&mut self, place: u32) -> Option<Token> {
+        self.open.swap_remove(place as usize);
+        self.open.get(place as usize).copied()
+    }
+
+    /// A connection ended, with these requests under way.
+    pub(super) fn ended<'a>(
+        &mut self,
+        how: CloseReason,
+        life: Life,
+        under_way: impl Iterator<Item = &'a Request> + Clone,
+        content: &Tally,
+        now_ns: u64,
+    ) {
+        let is_alive = how == CloseReason::Alive;
+        let was_waiting = under_way.clone().next().is_some() || (is_alive && !life.is_established);
+        let was_owed = was_waiting && !self.spec.tx.is_idle();
+        self.connections.ended(how, life, was_owed, self.demand.account.window(), now_ns);
+        if is_alive {
+            self.demand.account.left_unanswered(under_way, now_ns);
+        } else {
+            self.demand.account.lost(under_way, matches!(how, CloseReason::ByUs(_)), now_ns);
+            self.come_back(how, life, now_ns);
+        }
+        // Nobody knows what answers to spoilt requests must be.
+        if !self.spec.tx.sends_invalid_bytes() {
+            self.demand.account.found(content);
+        }
+    }
+
+    /// Opens the connection again in its time, where it comes back; if it was the last one that asked for something, the group
+    /// has ended.
+    fn come_back(&mut self, how: CloseReason, life: Life, now_ns: u64) {
+        if self.demand.rules().comes_back(how, life.is_spent) {
+            return self.openings.reopen(life.part, now_ns);
+        }
+        let by_us = matches!(how, CloseReason::ByUs(_)) || life.is_spent;
+        if self.start.ended_one(by_us) && self.demand.rules().is_closed_loop() {
+            self.demand.account.loop_ended(now_ns);
+        }
+    }
+}
+
+/// Its requests.
+impl Group {
+    /// What its connections start, and report to.
+    pub(super) const fn demand(&mut self) -> &mut Demand {
+        &mut self.demand
+    }
+
+    /// When the group's next arrival became due, if it did, and before the end of the window.
+    pub(super) fn next_arrival(&mut self, now_ns: u64) -> Option<u64> {
+        self.demand.next_arrival(self.start.at_ns()?, now_ns)
+    }
+
+    /// A request of an open loop became due, and waits for a connection from now on.
+    pub(super) fn arrived(&mut self, due_ns: u64, now_ns: u64) {
+        self.demand.arrived(due_ns, now_ns);
+    }
+
+    /// A connection that has room for a request that waits, if there are both.
+    pub(super) fn take_free(&mut self) -> Option<Token> {
+        self.demand.take_free()
+    }
+
+    /// Starts the next download if the last one is over; the connections that fetch a part of it, each.
+    pub(super) fn start_download(&mut self, now_ns: u64) -> Vec<Token> {
+        if self.demand.start_download(self.open.len(), now_ns) { self.open.clone() } else { Vec::new() }
+    }
+
+    /// Whether requests of good clients wait for a connection.
+    pub(super) fn is_steady_and_waits(&self) -> bool {
+        self.demand.is_steady_and_waits()
+    }
+
+    /// The window is over; what its connections wait for was due since then.
+    pub(super) fn begin_grace(&mut self, oldest_due_ns: Option<u64>) {
+        self.demand.begin_grace(oldest_due_ns);
+    }
+
+    /// Until when its last answers are waited for, after a window that ended then.
+    pub(super) fn grace_ends_ns(&self, end_ns: u64) -> u64 {
+        self.demand.account.grace_ends_ns(end_ns)
+    }
+
+    /// The clients stop.
+    pub(super) fn stop(&mut self, now_ns: u64) {
+        self.demand.stop(self.start.has_ended(), now_ns);
+    }
+}
+
+/// What there is to see of it, and what it came to.
+impl Group {
+    /// What there is to see now; the interval starts anew.
+    pub(super) fn sample(&mut self) -> Seen {
+        let mut counts = self.counts();
+        counts.set(Metric::Alive, self.open.len() as f64);
+        Seen { counts, latencies: self.demand.account.take_interval() }
+    }
+
+    /// The counters.
+    pub(super) fn counts(&self) -> Row {
+        let mut row = Row::default();
+        self.demand.account.count(&mut row);
+        if let Some(downloads) = &self.demand.downloads {
+            downloads.count(&mut row);
+        }
+        row
+    }
+
+    pub(super) const fn answered_in_window(&self) -> u64 {
+        self.demand.account.answered_in_window()
+    }
+
+    /// What the group came to, as numbers; and those of them that are lower bounds, with the reason.
+    pub(super) fn summary(&self) -> (Row, Vec<(Metric, Cause)>) {
+        let mut row = Row::default();
+        self.connections.summarize(&self.spec, self.demand.cannot_vanish.is_none(), &mut row);
+        let mut censored = self.demand.account.summarize(&self.spec, &mut row);
+        if let Some(downloads) = &self.demand.downloads {
+            censored.extend(downloads.summarize(&mut row));
+        }
+        (row, censored)
+    }
+
+    /// What its clients were not permitted to do, in words.
+    pub(super) fn note(&self) -> Option<String> {
+        let why = self.demand.cannot_vanish.as_ref()?;
+        Some(format!(
+            "the clients of `{}` could not vanish (SO_ATTACH_FILTER: {why}) and stayed connected without sending; run as root",
+            self.spec.name
+        ))
+    }
+
+    /// What the group came to, for the record.
+    pub(super) fn result(&self) -> GroupResult {
+        GroupResult {
+            name: self.spec.name.clone(),
+            ledger: *self.connections.ledger(),
+            put_off: self.openings.put_off(&self.spec, self.demand.account.window()),
+            // This thread may drive none of the group's connections, and has no clock for it then.
+            loop_started_ns: self
+                .start
+                .at_ns()
+                .filter(|_| self.spec.load.rate.is_some())
+                .map(|at_ns| at_ns as i64 - self.epoch_ns as i64),
+            ..self.demand.account.result()
+        }
+    }
+
+    /// Takes over what another thread drove of the same group.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.demand.account.add(&other.demand.account);
+        self.connections.add(&other.connections);
+        self.openings.add(&other.openings);
+        if other.part.count > 0 && other.demand.downloads.is_some() {
+            // One thread drives all of them.
+            self.demand.downloads = other.demand.downloads;
+        }
+        self.demand.cannot_vanish = self.demand.cannot_vanish.take().or(other.demand.cannot_vanish);
+    }
+}
+
+#[cfg(test)]
+mod tests;
