@@ -124,6 +124,32 @@ fn a_latency_can_exceed_one_inflated_by_the_clients() {
     assert_eq!(of("> 120%", [0.1, 0.96]), Verdict::Invalid, "it may be larger than the other really is");
 }
 
+#[test]
+fn a_latency_far_below_one_that_was_delayed_by_the_clients_passes() {
+    // Of the 40 ms at the other point, the load generator caused 12.
+    let delayed = |undelayed_ns| {
+        let mut trial = trial(&[("g.latency_p99", 40e6)]);
+        trial.groups.push(GroupResult {
+            name: "g".to_owned(),
+            response_ns: Buckets(vec![(40_000_000, 1000)]),
+            undelayed_ns: Buckets(vec![(undelayed_ns, 1000)]),
+            ..GroupResult::default()
+        });
+        trial
+    };
+    let of = |figure: f64, condition: &str| {
+        let expect = format!("\"g.latency_p99 @ seed=1\" = \"{condition} @ seed=2\"");
+        let mut profile = profile(&expect);
+        profile.clients[0].load = toml::from_str("rate = 1000").expect("a load");
+        let points = [point(1, &[trial(&[("g.latency_p99", figure)])]), point(2, &[delayed(28_000_000)])];
+        judge(&profile, &points, 0)[0].verdict
+    };
+    assert_eq!(of(27e6, "< 100%"), Verdict::Pass, "it is below what the server caused");
+    assert_eq!(of(29e6, "< 100%"), Verdict::Invalid, "it may be longer than that");
+    assert_eq!(of(41e6, "< 100%"), Verdict::Invalid);
+    assert_eq!(of(55e6, "< 200%"), Verdict::Pass);
+}
+
 /// A repeat of which these numbers are lower bounds.
 fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
     let causes = names.iter().map(|name| ((*name).to_owned(), "unanswered".to_owned())).collect();
