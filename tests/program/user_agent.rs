@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -78,7 +79,8 @@ fn requests_of_all_clients_name_badpeer_once() {
     ];
     for (method, name, behavior) in groups {
         let payload = if method == "POST" { ", payload = 32" } else { "" };
-        text += &format!(
+        let _ = write!(
+            text,
             "[[clients]]\nname = \"{name}\"\ncount = 1\nprotocol = \"http\"\nload = {{ depth = 1{payload} }}\n\
              http = {{ method = \"{method}\", path = \"/{name}\" }}\n{behavior}\n"
         );
