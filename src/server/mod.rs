@@ -19,6 +19,7 @@ mod context;
 mod counters;
 mod event_loop;
 mod journal;
+mod planted;
 mod policy;
 mod protocol;
 mod shutdown;
