@@ -1,8 +1,9 @@
 //! How an entry of the table becomes a [`Metric`](super::Metric) and its [`Spec`](super::Spec).
 
 macro_rules! metrics {
-    ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
-        [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?; )+) => {
+    (: $( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
+        [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?
+        $(gated $gate:ident $(($gated:ident))?)? $(still $floor:literal $budget:literal $start:literal)?; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -32,6 +33,15 @@ macro_rules! metrics {
                             Some(kind) => kind,
                             None => Kind::Other,
                         },
+                        gate: match given(&[$(Gate::$gate)?]) {
+                            Some(gate) => gate,
+                            None => Gate::Never,
+                        },
+                        gated_fold: match given(&[$($(Fold::$gated)?)?]) {
+                            Some(fold) => fold,
+                            None => Fold::Final,
+                        },
+                        still: given(&[$(Still { floor: $floor, budget: $budget, start: $start })?]),
                         help: concat!($($help),+).trim_ascii(),
                     };
                     &SPEC
