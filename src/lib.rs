@@ -1,7 +1,7 @@
 //! badpeer measures what misbehaving clients cost a TCP server, from outside and through the kernel.
 //!
 //! A pure core decides, a thin shell acts, a table declares, a record remembers. Imports point down only:
-//! `units text` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats gate` < `sys files reactor` <
+//! `units text` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats gate` < `sys files address` < `reactor` <
 //! `server client probe` < `experiment run report` < `cli`. A test fails on an upward import.
 
 // The core: no clock, no socket, no file, no thread.
@@ -19,6 +19,7 @@ pub mod timers;
 pub mod units;
 
 // The shell: sockets, clocks, processes, files.
+mod address;
 pub mod cli;
 pub mod client;
 pub mod doctor;

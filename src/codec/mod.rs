@@ -1,6 +1,7 @@
 //! Encoders and decoders of messages: `echo` (a stream in which every byte identifies its place), `frame`
 //! (length, checksum, sequence number), `line` and `http`, for clients and servers; `resp` and `raw`, for clients.
 
+mod answer_decoder;
 mod check;
 pub mod content;
 pub mod echo;

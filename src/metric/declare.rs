@@ -4,8 +4,9 @@
 // The label is the name with spaces unless given. `definite Above` or `Below`: no load and no noise excuses a number on
 // that side of what is expected. `is`: what sort of number it is, where that decides how it is trusted and excused.
 macro_rules! metrics {
-    ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
-        [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?; )+) => {
+    (: $( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
+        [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?
+        $(gated $gate:ident $(($gated:ident))?)? $(still $floor:literal $budget:literal $start:literal)?; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -35,6 +36,15 @@ macro_rules! metrics {
                             Some(kind) => kind,
                             None => Kind::Other,
                         },
+                        gate: match given(&[$(Gate::$gate)?]) {
+                            Some(gate) => gate,
+                            None => Gate::Never,
+                        },
+                        gated_fold: match given(&[$($(Fold::$gated)?)?]) {
+                            Some(fold) => fold,
+                            None => Fold::Final,
+                        },
+                        still: given(&[$(Still { floor: $floor, budget: $budget, start: $start })?]),
                         help: concat!($($help),+).trim_ascii(),
                     };
                     &SPEC

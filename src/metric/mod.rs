@@ -1,7 +1,7 @@
 //! Metrics. One declaration here gives the CSV column, the chart line, the table row, the folds,
 //! the name in `[expect]` and the direction of the gate; the probe that can see it calls `row.set` once.
 //!
-//! To add a metric: one entry in `table.rs`, one `row.set(Metric::Yours, value)` where it can be read.
+//! To add a metric: one entry in `table/`, one `row.set(Metric::Yours, value)` where it can be read.
 
 mod declare;
 mod key;
@@ -14,7 +14,7 @@ mod unit;
 pub use self::{
     key::Key,
     row::Row,
-    spec::{Better, Definite, Fold, Kind, Panel, Scope, Spec},
+    spec::{Better, Definite, Fold, Gate, Kind, Panel, Scope, Spec, Still},
     stat::Stat,
     table::Metric,
     unit::Unit,

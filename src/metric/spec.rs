@@ -65,6 +65,36 @@ pub enum Kind {
     Other,
 }
 
+/// Of whom a comparison of two servers gates a metric, unless the profile's `[gate]` says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Of none.
+    Never,
+    /// Of each steady group, before all others: whether it got proper answers.
+    Answers,
+    /// Of each group that misbehaves.
+    Misbehaving,
+    /// Of the whole run.
+    Run,
+    /// Of each steady group in a closed loop.
+    ClosedLoop,
+    /// Of each steady group in an open loop.
+    OpenLoop,
+    /// Of each steady group.
+    Steady,
+}
+
+/// How a metric is gated that does not move unless something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Still {
+    /// A change is a regression only if it is surely larger than this share.
+    pub floor: f64,
+    /// A change is a pass only if it is surely smaller than this share.
+    pub budget: f64,
+    /// What is added to both sides before their ratio is taken, in the metric's unit.
+    pub start: f64,
+}
+
 /// The chart a sampled metric is drawn in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panel {
@@ -149,6 +179,12 @@ pub struct Spec {
     pub definite: Definite,
     /// What sort of number it is.
     pub kind: Kind,
+    /// Of whom it is gated without being asked for.
+    pub gate: Gate,
+    /// The fold that is gated.
+    pub gated_fold: Fold,
+    /// How it is gated, if it does not move unless something is wrong.
+    pub still: Option<Still>,
     /// What it is, in a line.
     pub help: &'static str,
 }

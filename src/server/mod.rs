@@ -19,6 +19,7 @@ mod context;
 mod counters;
 mod event_loop;
 mod journal;
+mod planted;
 mod policy;
 mod protocol;
 mod shutdown;
@@ -26,13 +27,7 @@ mod thread_model;
 mod timers;
 mod transport;
 
-use std::{
-    io,
-    net::{SocketAddr, ToSocketAddrs},
-    path::PathBuf,
-    sync::Arc,
-    thread,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread};
 
 use nix::sys::{
     resource::{Resource, getrlimit, setrlimit},
@@ -47,6 +42,7 @@ use self::{
     thread_model::ThreadModel,
 };
 use crate::{
+    address::resolve,
     profile::{Dispatch, ServerOptions},
     sys,
     units::{Count, OrOff},
@@ -135,7 +131,8 @@ impl Server {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
             Site::open(Some(path), 1).map_err(cannot)?;
         }
-        let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
+        let resolved = resolve(&options.listen).map_err(|_| ServeError::Address(options.listen.clone()))?;
+        let acceptors = open_acceptors(&resolved, options)?;
         let service = acceptors[0].address()?;
         let common = Common::new(options)?;
         let thread_model = ThreadModel::new(options, acceptors, &common)?;
@@ -190,12 +187,6 @@ impl Server {
             Ok(served?)
         })
     }
-}
-
-/// The addresses of a name, of which there is at least one.
-fn resolve(text: &str) -> Result<Vec<SocketAddr>, ServeError> {
-    let resolved = text.to_socket_addrs().map(Vec::from_iter).ok().filter(|found| !found.is_empty());
-    resolved.ok_or_else(|| ServeError::Address(text.to_owned()))
 }
 
 /// Listens on the first of these addresses that can be listened on; if none can, says why not on the first.

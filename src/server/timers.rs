@@ -1,5 +1,6 @@
 //! The timers of one event loop: what fires when.
 
+use super::planted::PlantedDefects;
 use crate::{
     reactor::Token,
     sys,
@@ -21,11 +22,11 @@ pub(super) enum TimerEvent {
     EndDrain,
 }
 
-/// A wheel that fires every timer later by a delay. The delay is 0 unless one is planted, for a gate to find.
+/// A wheel of timers, which fires each of them later where that is planted.
 #[derive(Debug)]
 pub(super) struct Timers {
     wheel: Wheel<TimerEvent>,
-    delay_ns: u64,
+    planted: PlantedDefects,
 }
 
 impl Timers {
@@ -33,8 +34,8 @@ impl Timers {
     ///
     /// # Panics
     /// If `tick_ns` is 0.
-    pub(super) fn new(tick_ns: u64, delay_ns: u64) -> Self {
-        Self { wheel: Wheel::new(tick_ns, sys::monotonic_ns()), delay_ns }
+    pub(super) fn new(tick_ns: u64, planted: PlantedDefects) -> Self {
+        Self { wheel: Wheel::new(tick_ns, sys::monotonic_ns()), planted }
     }
 
     pub(super) fn arm(&mut self, at_ns: u64, event: TimerEvent) -> TimerId {
@@ -62,16 +63,16 @@ impl Timers {
 
     /// When it is worth calling [`pop_expired`](Self::pop_expired); `None` while no timer is armed.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
-        Some(self.wheel.next_wake_ns()?.saturating_add(self.delay_ns))
+        Some(self.wheel.next_wake_ns()?.saturating_add(self.planted.delay_ns()))
     }
 
     /// Takes out one timer that is due at `now_ns`.
     pub(super) fn pop_expired(&mut self, now_ns: u64) -> Option<TimerEvent> {
-        self.wheel.pop_expired(now_ns.saturating_sub(self.delay_ns)).map(|(_, event, _)| event)
+        self.wheel.pop_expired(now_ns.saturating_sub(self.planted.delay_ns())).map(|(_, event, _)| event)
     }
 
     /// Whether a timer for `at_ns` would be due at `now_ns`.
     pub(super) fn is_due(&self, at_ns: u64, now_ns: u64) -> bool {
-        at_ns.saturating_add(self.delay_ns) <= now_ns
+        at_ns.saturating_add(self.planted.delay_ns()) <= now_ns
     }
 }

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["profile"],
     &["record", "stats"],
     &["gate"],
-    &["sys", "files"],
+    &["sys", "files", "address"],
     &["reactor"],
     &["server", "client", "probe"],
     &["experiment", "run", "report", "doctor"],

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use badpeer::{
     record::GroupResult,
 };
 
-use super::{Driven, driven, driven_at, of};
+use super::{Driven, common::process::Mortal, driven, driven_at, of};
 
 /// What a group of one connection with these keys came to, against an echo server.
 fn echoed(keys: &str) -> GroupResult {
@@ -179,17 +179,6 @@ fn a_wrong_part_is_an_error_and_fails_its_download() {
     assert_eq!(of(&driven.whole[0], Metric::Downloads) as u64, 0);
 }
 
-/// nginx, until it is dropped.
-struct Nginx(Child);
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // Fails only if it has ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[apply(timed_test!)]
 fn a_download_in_parts_from_nginx_is_complete() {
     let folder = tempfile::TempDir::new().expect("a folder");
@@ -208,7 +197,7 @@ fn a_download_in_parts_from_nginx_is_complete() {
         Command::new("nginx").arg("-c").arg(folder.path().join("nginx.conf")).stderr(Stdio::null()).spawn();
     // Where it is not installed, there is nothing to show.
     let Ok(child) = child else { return };
-    let _nginx = Nginx(child);
+    let _nginx = Mortal(child);
     let address = ([127, 0, 0, 1], port).into();
     let deadline = Instant::now() + Duration::from_secs(5);
     while std::net::TcpStream::connect(address).is_err() {

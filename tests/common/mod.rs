@@ -3,7 +3,9 @@
 
 #[macro_use]
 pub(crate) mod host;
+pub(crate) mod one_at_a_time;
 pub(crate) mod pairs;
+pub(crate) mod process;
 
 use std::{
     fs,

@@ -3,10 +3,9 @@
 
 use std::{
     collections::HashMap,
-    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     os::fd::{AsFd, AsRawFd},
-    process::{Child, Command, Stdio},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -21,13 +20,12 @@ use badpeer::{
     server::{Addresses, ServeError, Server, StopHandle},
     sys,
 };
-use nix::{
-    sys::{
-        signal::{Signal, kill},
-        socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt},
-    },
-    unistd::Pid,
+use nix::sys::{
+    signal::Signal,
+    socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt},
 };
+
+use crate::common::process::{Mortal, send, serving};
 
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const ANY_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
@@ -219,16 +217,6 @@ impl Progress {
     }
 }
 
-/// A process that does not outlive its test.
-pub(super) struct Mortal(pub(super) Child);
-
-impl Drop for Mortal {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 pub(super) fn was_refused(mut stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     !matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
@@ -242,17 +230,8 @@ pub(super) struct Serving {
 
 impl Serving {
     pub(super) fn start(flags: &[&str]) -> Self {
-        let spawned = Command::new(env!("CARGO_BIN_EXE_badpeer"))
-            .args(["serve", "--admin", "127.0.0.1:0"])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut child = Mortal(spawned);
-        let mut line = String::new();
-        BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let (service, admin) =
-            line.trim().strip_prefix("listening on ").unwrap().split_once(", admin on ").unwrap();
+        let (child, addresses) = serving(&[&["--admin", "127.0.0.1:0"], flags].concat());
+        let (service, admin) = addresses.split_once(", admin on ").unwrap();
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let server = Watched(Addresses { service: address(service), admin: Some(address(admin)) });
         Self { child, server }
@@ -264,11 +243,11 @@ impl Serving {
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.child.0.id()
+        self.child.pid()
     }
 
     pub(super) fn terminate(&self) {
-        kill(Pid::from_raw(self.child.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+        send(Signal::SIGTERM, self.pid());
     }
 
     /// How long it took to end, well.

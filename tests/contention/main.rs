@@ -11,7 +11,6 @@ mod parallel_runs;
 
 use std::{
     process::{Child, Command},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -21,13 +20,9 @@ use nix::{
 };
 use serde_json::Value;
 
-use self::common::{badpeer, ending, number, skip, texts, trial, with_profile};
+use self::common::{badpeer, ending, number, one_at_a_time::OneAtATime, skip, texts, trial, with_profile};
 
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static ONE: OneAtATime = OneAtATime::new();
 
 /// A run of a profile: how it ends, what is said in one line, and its only repeat.
 fn run(text: &str) -> (Option<i32>, String, Value) {
@@ -58,7 +53,7 @@ impl Drop for BusyLoop {
 
 #[apply(timed_test!)]
 fn busy_loops_on_the_servers_cores_make_a_run_invalid() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let cpus = thread::available_parallelism().expect("a number").get();
     let _loops: Vec<BusyLoop> = (0..cpus).map(|_| BusyLoop::start()).collect();
     let (_, said, trial) =
@@ -76,7 +71,7 @@ fn busy_loops_on_the_servers_cores_make_a_run_invalid() {
 /// Beyond what others do, the server's own threads wait for each other: that is its own affair.
 #[apply(timed_test!)]
 fn a_server_with_more_threads_than_cores_is_not_counted_as_other_load() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let (_, said, trial) =
         run("title = \"crowded\"\nwarmup = \"300ms\"\nmeasure = \"2s\"\n[server]\nthreads = 4\n\
          [[clients]]\nname = \"good\"\ncount = 64\nload = { depth = 1, payload = \"64B\" }\n[expect]\n\
@@ -91,7 +86,7 @@ fn a_server_with_more_threads_than_cores_is_not_counted_as_other_load() {
 
 #[apply(timed_test!)]
 fn a_rate_that_the_clients_cannot_reach_makes_a_run_invalid() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let (code, said, trial) = run(
         "title = \"crowded\"\nwarmup = \"100ms\"\nmeasure = \"1s\"\n[[clients]]\nname = \"good\"\n\
          count = 8\nload = { rate = \"1000000/s\", payload = \"64B\" }\n[expect]\n\"good.requests\" = \"> 1\"\n",
@@ -105,7 +100,7 @@ fn a_rate_that_the_clients_cannot_reach_makes_a_run_invalid() {
 
 #[apply(timed_test!)]
 fn latencies_of_saturated_closed_loop_clients_are_invalid() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     // To make and check a byte costs more than to send it back.
     let (code, said, trial) = run(
         "title = \"crowded\"\nwarmup = \"100ms\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n\

@@ -11,8 +11,8 @@ use std::{
 use nix::{sys::stat::Mode, unistd::mkfifo};
 
 use crate::{
+    ONE,
     common::{BADPEER, ending, with_profile},
-    turn,
 };
 
 /// Many folders to make and to remove.
@@ -39,7 +39,7 @@ fn end(child: Child) -> (Option<i32>, String) {
 
 #[apply(timed_test!)]
 fn parallel_runs_that_create_the_report_folder_keep_all_records() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let folder = with_profile(CORE);
     fs::create_dir(folder.path().join("failing")).expect("a folder");
     fs::write(folder.path().join("failing/quick.toml"), FAILING).expect("written");

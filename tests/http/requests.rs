@@ -6,15 +6,12 @@ use badpeer::{codec::content, profile::Service};
 
 use crate::{
     fixture::{Running, every_kind, options},
+    peer,
     peer::Peer,
 };
 
 fn servers() -> impl Iterator<Item = Running> {
     every_kind(Service::Http).map(|options| Running::start(&options))
-}
-
-fn peer(server: &Running) -> Peer {
-    Peer::new(server.connect())
 }
 
 #[apply(timed_test!)]

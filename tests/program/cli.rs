@@ -9,10 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, heeding, record, skip, text, with_profile};
+use crate::common::{BADPEER, badpeer, ending, heeding, process::send, record, skip, text, with_profile};
 
 /// A small profile that passes within a second.
 const QUICK: &str = r#"
@@ -150,7 +151,7 @@ fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
     let port = free_port();
     let child = started(folder.path(), port);
     std::thread::sleep(Duration::from_millis(700));
-    signal(child.id(), "INT");
+    send(Signal::SIGINT, child.id());
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     assert_eq!(code, Some(130), "{said}");
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the server still listens");
@@ -179,15 +180,10 @@ fn a_server_that_dies_is_exit_code_1() {
     let folder = with_profile(QUICK);
     let child = started(folder.path(), free_port());
     std::thread::sleep(Duration::from_millis(400));
-    signal(child_of(child.id()), "KILL");
+    send(Signal::SIGKILL, child_of(child.id()));
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the server exited by itself (signal 9)"), "{said}");
-}
-
-fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().expect("kill");
-    assert!(status.success());
 }
 
 /// The one process whose parent is this one.
@@ -200,7 +196,7 @@ fn a_run_of_a_server_that_died_keeps_its_record() {
     let folder = with_profile(QUICK);
     let child = started(folder.path(), free_port());
     std::thread::sleep(Duration::from_millis(700));
-    signal(child_of(child.id()), "KILL");
+    send(Signal::SIGKILL, child_of(child.id()));
     assert_eq!(child.wait_with_output().expect("an end").status.code(), Some(1));
     let record = record(folder.path(), "quick");
     let trial = &record["points"][0]["trials"][0];
@@ -221,9 +217,9 @@ fn a_server_stopped_for_a_second_shows_in_the_latency() {
         .expect("badpeer runs");
     std::thread::sleep(Duration::from_secs(1));
     let server = child_of(child.id());
-    signal(server, "STOP");
+    send(Signal::SIGSTOP, server);
     std::thread::sleep(Duration::from_secs(1));
-    signal(server, "CONT");
+    send(Signal::SIGCONT, server);
     let output = child.wait_with_output().expect("an end");
     let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let summary = &value[0]["points"][0]["trials"][0]["summary"];
@@ -304,7 +300,7 @@ fn serve_exports_prometheus_metrics_and_ends_on_sigterm() {
     let mut answer = String::new();
     std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
     assert!(answer.contains("# TYPE badpeer_connections gauge\nbadpeer_connections 0\n"), "{answer}");
-    signal(child.id(), "TERM");
+    send(Signal::SIGTERM, child.id());
     assert_eq!(child.wait().expect("an end").code(), Some(0));
 }
 

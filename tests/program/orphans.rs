@@ -15,7 +15,7 @@ use nix::{
 
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, leftovers, processes_with, text, with_profile};
+use crate::common::{BADPEER, leftovers, process::send, processes_with, text, with_profile};
 
 fn gone_within(word: &str, patience: Duration) -> Vec<u32> {
     let until = Instant::now() + patience;
@@ -52,7 +52,7 @@ fn no_process_is_left_when_the_harness_is_killed() {
     for delay_ms in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 60, 100, 200, 400, 800] {
         let mut child = started(folder.path());
         thread::sleep(Duration::from_millis(delay_ms));
-        kill(Pid::from_raw(child.id() as i32), Signal::SIGKILL).expect("it runs");
+        send(Signal::SIGKILL, child.id());
         child.wait().expect("an end");
         let left = gone_within(&word, Duration::from_secs(8));
         assert_eq!(left, Vec::<u32>::new(), "killed after {delay_ms} ms");
@@ -146,7 +146,7 @@ fn the_servers_environment_is_given_only_to_the_server() {
         assert_eq!(has(*pid, "LD_DEBUG_OUTPUT=/nowhere"), is_served, "{pid} {name}");
     }
     assert!(below.len() >= 3, "{below:?}");
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGKILL).expect("it runs");
+    send(Signal::SIGKILL, child.id());
     child.wait().expect("an end");
     assert_eq!(gone_within(&word, Duration::from_secs(8)), Vec::<u32>::new());
 }

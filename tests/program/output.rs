@@ -15,15 +15,14 @@ use std::{
 };
 
 use nix::{
-    sys::{
-        signal::{Signal, kill},
-        stat::Mode,
-    },
-    unistd::{Pid, mkfifo, pipe},
+    sys::{signal::Signal, stat::Mode},
+    unistd::{mkfifo, pipe},
 };
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, heeding, leftovers, record, text, with_profile};
+use crate::common::{
+    BADPEER, badpeer, ending, heeding, leftovers, process::send, record, text, with_profile,
+};
 
 /// Over in half a second.
 pub(super) const BRIEF: &str = "title = \"brief\"\nwarmup = \"50ms\"\nmeasure = \"200ms\"\n[[clients]]\nname = \"good\"\ncount = 2\n\
@@ -105,7 +104,7 @@ fn every_terminating_signal_ends_a_run_cleanly() {
         command.args(["run", "quick.toml"]).current_dir(folder.path()).env("TMPDIR", folder.path());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs");
         thread::sleep(Duration::from_secs(1));
-        kill(Pid::from_raw(child.id() as i32), signal).expect("it runs");
+        send(signal, child.id());
         let (code, said) = complaint(child);
         assert_eq!(code, Some(130), "{signal}: {said}");
         let record = record(folder.path(), "quick");

@@ -9,13 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::signal::{SigSet, Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::{SigSet, Signal};
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, ending, record, with_profile};
+use crate::common::{BADPEER, ending, process::send, record, with_profile};
 
 /// badpeer with these words, started with a signal ignored.
 fn ignoring(name: &str, words: &str, folder: &Path) -> Child {
@@ -23,10 +20,6 @@ fn ignoring(name: &str, words: &str, folder: &Path) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", &script]).current_dir(folder).env("TMPDIR", folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell")
-}
-
-fn send(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(child.id() as i32), signal).expect("it runs");
 }
 
 fn ended_within(child: &mut Child, patience: Duration) -> bool {
@@ -53,7 +46,7 @@ fn an_ignored_signal_does_not_end_a_run() {
             let child = ignoring(name, "run quick.toml --format csv", folder.path());
             for _ in 0..3 {
                 thread::sleep(Duration::from_millis(350));
-                send(&child, signal);
+                send(signal, child.id());
             }
             let (code, said) = ending(&child.wait_with_output().expect("an end"));
             assert!(matches!(code, Some(0 | 4)), "{signal}: {code:?} {said}");
@@ -83,11 +76,11 @@ fn an_ignored_signal_does_not_end_a_server() {
         // In a shell of its own that ignores nothing else, whoever runs the test.
         let mut child = ignoring(name, "serve --listen 127.0.0.1:0", folder.path());
         let (address, _lines) = greeting(&mut child);
-        send(&child, ignored);
+        send(ignored, child.id());
         assert!(!ended_within(&mut child, Duration::from_millis(400)), "{name}");
         TcpStream::connect(&address).expect("it still listens");
         if heeded == Signal::SIGTERM {
-            send(&child, heeded);
+            send(heeded, child.id());
             assert!(ended_within(&mut child, Duration::from_secs(10)), "{name}");
             assert!(child.wait().expect("an end").success(), "{name}");
         } else {

@@ -6,71 +6,36 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    process::Child,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, ending, heeding, number, skip, trial};
+use crate::common::{
+    ending, heeding, number,
+    one_at_a_time::OneAtATime,
+    process::{Mortal, send, serving, started, stop_for},
+    skip, trial,
+};
 
 /// One test at a time: each is about time, and they would be each other's noise.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static ONE: OneAtATime = OneAtATime::new();
 
 /// A reference server that speaks HTTP and ends with the test.
-struct Served(Child);
-
-impl Served {
-    fn start() -> (Self, SocketAddr) {
-        let serve = ["serve", "--protocol", "http"];
-        let mut server = Command::new(BADPEER).args(serve).stdout(Stdio::piped()).spawn().expect("it serves");
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on ").expect("an address").parse();
-        (Self(server), address.expect("an address"))
-    }
-
-    fn stop_for(&self, pause: Duration) -> Duration {
-        stop_for(self.0.id(), pause)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(pid as i32), signal).expect("it runs");
-}
-
-/// Stops a process for so long; how long that really was.
-fn stop_for(pid: u32, pause: Duration) -> Duration {
-    let started = Instant::now();
-    signal(pid, Signal::SIGSTOP);
-    thread::sleep(pause);
-    signal(pid, Signal::SIGCONT);
-    started.elapsed()
+fn serving_http() -> (Mortal, SocketAddr) {
+    let (server, address) = serving(&["--protocol", "http"]);
+    (server, address.parse().expect("an address"))
 }
 
 /// Starts badpeer in that folder.
-fn started(arguments: &[&str], folder: &Path) -> Child {
+fn run_in(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = heeding();
-    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder);
+    started(command)
 }
 
 /// Exit code, and all that was said in one line.
@@ -92,7 +57,7 @@ fn profile(address: SocketAddr, measure: &str, group: &str, expect: &str) -> Str
 fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32>, String, Value) {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("silence.toml"), text).expect("written");
-    let child = started(&["run", "silence.toml", "--format", "csv"], folder.path());
+    let child = run_in(folder.path(), &["run", "silence.toml", "--format", "csv"]);
     thread::sleep(Duration::from_millis(after_ms));
     meanwhile(&child);
     let (code, said) = ended(child);
@@ -101,14 +66,14 @@ fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32
 
 #[apply(timed_test!)]
 fn requests_without_a_free_connection_count_from_their_due_time() {
-    let _turn = turn();
-    let (server, address) = Served::start();
+    let _turn = ONE.turn();
+    let (server, address) = serving_http();
     let group = "count = 16\nload = { rate = \"500/s\" }\nrequests_per_connection = 1\n\
                  reconnect = { at_most = \"10000/s\" }";
     let expect = "\"good.latency_p99\" = \"< 100ms\"";
     let mut pause = Duration::ZERO;
     let text = profile(address, "4s", group, expect);
-    let (code, said, trial) = run(&text, 1500, |_| pause = server.stop_for(Duration::from_secs(1)));
+    let (code, said, trial) = run(&text, 1500, |_| pause = stop_for(server.pid(), Duration::from_secs(1)));
     let share = number(&trial, "good.latency_p99") / pause.as_nanos() as f64;
     // Of 2,000 requests 500 were due while the server was stalled: the slowest 20 waited for nearly all of it.
     assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
@@ -132,13 +97,13 @@ fn was_disturbed(test: &str, code: Option<i32>, trial: &Value) -> bool {
 
 #[apply(timed_test!)]
 fn a_server_that_stops_answering_fails_its_latency() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     for group in ["count = 16\nload = { rate = \"500/s\" }", "count = 16\nload = { depth = 1 }"] {
-        let (server, address) = Served::start();
+        let (server, address) = serving_http();
         let expect = "\"good.latency_max\" = \"< 100ms\"\n\"good.longest_wait\" = \"< 900ms\"";
         let text = profile(address, "2s", group, expect);
-        let (code, said, trial) = run(&text, 1500, |_| signal(server.0.id(), Signal::SIGSTOP));
-        signal(server.0.id(), Signal::SIGCONT);
+        let (code, said, trial) = run(&text, 1500, |_| send(Signal::SIGSTOP, server.pid()));
+        send(Signal::SIGCONT, server.pid());
         if was_disturbed("a_server_that_stops_answering_fails_its_latency", code, &trial) {
             continue;
         }
@@ -181,7 +146,7 @@ fn answering(answer: impl Fn(&mut TcpStream) -> bool + Copy + Send + 'static) ->
 
 #[apply(timed_test!)]
 fn a_server_with_two_second_answers_is_slow_and_not_silent() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let address = answering(|stream| {
         thread::sleep(Duration::from_millis(1200));
         stream.write_all(OK).is_ok()
@@ -197,8 +162,8 @@ fn a_server_with_two_second_answers_is_slow_and_not_silent() {
 
 #[apply(timed_test!)]
 fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
-    let _turn = turn();
-    let (_server, address) = Served::start();
+    let _turn = ONE.turn();
+    let (_server, address) = serving_http();
     let expect = "\"good.latency_p99\" = \"< 8ms\"";
     let text = profile(address, "2s", "count = 16\nload = { rate = \"1000/s\" }", expect);
     let (code, said, trial) = run(&text, 1500, |child| {
@@ -214,8 +179,8 @@ fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
 
 #[apply(timed_test!)]
 fn requests_due_while_the_harness_was_stopped_are_counted() {
-    let _turn = turn();
-    let (_server, address) = Served::start();
+    let _turn = ONE.turn();
+    let (_server, address) = serving_http();
     let text = profile(address, "1s", "count = 16\nload = { rate = \"1000/s\" }", "");
     let (_, said, trial) = run(&text, 1400, |child| {
         stop_for(child.id(), Duration::from_millis(400));
@@ -230,8 +195,8 @@ fn requests_due_while_the_harness_was_stopped_are_counted() {
 
 #[apply(timed_test!)]
 fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
-    let _turn = turn();
-    let (_server, address) = Served::start();
+    let _turn = ONE.turn();
+    let (_server, address) = serving_http();
     let group = "count = 20\nconnect_rate = \"20/s\"\nload = { rate = \"200/s\" }";
     let (code, said, trial) = run(&profile(address, "1s", group, ""), 0, |_| ());
     assert_eq!(code, Some(4), "{said}");
@@ -241,10 +206,10 @@ fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
 
 #[apply(timed_test!)]
 fn rates_of_an_interrupted_run_are_per_measured_time() {
-    let _turn = turn();
-    let (server, address) = Served::start();
+    let _turn = ONE.turn();
+    let (server, address) = serving_http();
     let text = profile(address, "20s", "count = 4\nload = { rate = \"500/s\" }", "");
-    let (code, said, trial) = run(&text, 2000, |child| signal(child.id(), Signal::SIGINT));
+    let (code, said, trial) = run(&text, 2000, |child| send(Signal::SIGINT, child.id()));
     assert_eq!(code, Some(130), "{said}");
     for name in ["good.offered_rate", "good.requests_rate"] {
         let rate = number(&trial, name);
@@ -255,7 +220,7 @@ fn rates_of_an_interrupted_run_are_per_measured_time() {
 
 #[apply(timed_test!)]
 fn an_unannounced_close_after_each_answer_gets_a_note() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let address = answering(|stream| {
         let _ = stream.write_all(OK);
         false

@@ -2,10 +2,9 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, ToSocketAddrs},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, leftovers, processes_with, skip, trial};
+use crate::common::{BADPEER, badpeer, ending, leftovers, process::serving, processes_with, skip, trial};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {
@@ -41,29 +40,6 @@ fn run(text: &str, folder: &Path) -> (Option<i32>, String) {
 /// Whether figures were made: on a busy machine they may be INVALID, which is not judged here.
 fn measured(code: Option<i32>) -> bool {
     matches!(code, Some(0 | 4))
-}
-
-/// The processes whose command line has this text in it.
-/// A server that runs by itself, and ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// An echo server, and its address.
-fn running() -> (Running, String) {
-    let mut server = Command::new(BADPEER)
-        .args(["serve", "--protocol", "echo"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("badpeer serves");
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-    (Running(server), line.trim().strip_prefix("listening on ").expect("an address").to_owned())
 }
 
 #[apply(timed_test!)]
@@ -130,7 +106,7 @@ fn evictions_are_timed_without_help_from_the_server() {
 #[apply(timed_test!)]
 fn an_attached_server_is_found_by_its_port_and_left_running() {
     let folder = TempDir::new().expect("a folder");
-    let (mut server, address) = running();
+    let (mut server, address) = serving(&["--protocol", "echo"]);
     let (code, said) =
         ending(&badpeer(&["bench", &address, "-c", "3", "-d", "500ms", "-r", "200/s"], folder.path()));
     assert!(measured(code), "{code:?} {said}");
@@ -138,7 +114,7 @@ fn an_attached_server_is_found_by_its_port_and_left_running() {
     let trial = trial(folder.path(), "bench");
     assert_eq!(trial["effective"]["server_exit"], "left running");
     assert!(trial["summary"]["server_rss_peak"].as_f64() > Some(1e6), "{said}");
-    assert!(trial["notes"].to_string().contains(&format!("process {} (badpeer)", server.0.id())), "{said}");
+    assert!(trial["notes"].to_string().contains(&format!("process {} (badpeer)", server.pid())), "{said}");
     drop(server);
     let (code, said) = ending(&badpeer(&["bench", &address, "-d", "1s"], folder.path()));
     assert!(

@@ -3,26 +3,27 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd, OwnedFd},
     path::Path,
-    process::{Child, Command, Output, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::socket::{
-        AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
-    },
-    unistd::Pid,
+use nix::sys::{
+    signal::Signal,
+    socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket},
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{self, BADPEER, number, skip, texts};
+use crate::common::{
+    self, BADPEER, number,
+    one_at_a_time::OneAtATime,
+    process::{send, serving, started, stop_for},
+    skip, texts,
+};
 
 /// A profile of one group, against a server of its own or at this address.
 fn profile(attach: Option<SocketAddr>, measure: &str, group: &str, expect: &str) -> String {
@@ -40,10 +41,6 @@ fn command(folder: &Path, text: &str) -> Command {
     let mut command = Command::new(BADPEER);
     command.args(["run", "trust.toml"]).current_dir(folder).stdin(Stdio::null());
     command
-}
-
-fn started(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
 }
 
 /// Exit code, and all that was said in one line: it may be broken anywhere.
@@ -68,17 +65,6 @@ fn is_invalid_for(trial: &Value, words: &str) -> bool {
         .any(|r| r.as_str().is_some_and(|r| r.contains(words)))
 }
 
-fn signal(pid: u32, name: &str) {
-    let name: nix::sys::signal::Signal = name.parse().expect("a signal");
-    nix::sys::signal::kill(Pid::from_raw(pid as i32), name).expect("it runs");
-}
-
-fn stop_for(pid: u32, pause: Duration) {
-    signal(pid, "SIGSTOP");
-    thread::sleep(pause);
-    signal(pid, "SIGCONT");
-}
-
 /// A listener that nobody accepts from, with room for so many connections.
 fn deaf(room: i32) -> (OwnedFd, SocketAddr) {
     let kind = (AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC);
@@ -89,37 +75,15 @@ fn deaf(room: i32) -> (OwnedFd, SocketAddr) {
     (socket, (address.ip(), address.port()).into())
 }
 
-/// A server that runs by itself, and ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn running() -> (Running, SocketAddr) {
-    let mut server = Command::new(BADPEER).arg("serve").stdout(Stdio::piped()).spawn().expect("it serves");
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-    let address = line.trim().strip_prefix("listening on ").expect("an address").parse();
-    (Running(server), address.expect("an address"))
-}
-
 /// One test at a time: each is about time, and they would be each other's noise.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static ONE: OneAtATime = OneAtATime::new();
 
 const PACED: &str = "count = 8\nload = { rate = \"1000/s\", payload = \"64B\" }";
 const CLOSED: &str = "count = 8\nload = { depth = 1, payload = \"64B\" }";
 
 #[apply(timed_test!)]
 fn stopped_clients_make_a_run_invalid() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let child = started(command(folder.path(), &profile(None, "2s", CLOSED, "\"good.evicted\" = \"= 0\"")));
     thread::sleep(Duration::from_millis(900));
     stop_for(child.id(), Duration::from_millis(600));
@@ -134,7 +98,7 @@ fn stopped_clients_make_a_run_invalid() {
 
 #[apply(timed_test!)]
 fn disturbances_of_the_warm_up_do_not_count() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let text = profile(None, "1s", PACED, "").replace("warmup = \"100ms\"", "warmup = \"2s\"");
     let child = started(command(folder.path(), &text));
     thread::sleep(Duration::from_millis(500));
@@ -148,7 +112,7 @@ fn disturbances_of_the_warm_up_do_not_count() {
 
 #[apply(timed_test!)]
 fn clients_out_of_descriptors_keep_their_measurements() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let late = "count = 400\nstart = \"700ms\"\ntx = \"idle\"";
     let text =
         profile(None, "3s", PACED, "").replace("[expect]", "") + "[[clients]]\nname = \"late\"\n" + late;
@@ -171,7 +135,7 @@ fn clients_out_of_descriptors_keep_their_measurements() {
 
 #[apply(timed_test!)]
 fn clients_out_of_ports_report_how_many_there_were() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     fs::write(folder.path().join("trust.toml"), profile(None, "1s", &PACED.replace('8', "80"), ""))
         .expect("written");
     let script = format!(
@@ -192,7 +156,7 @@ fn clients_out_of_ports_report_how_many_there_were() {
 
 #[apply(timed_test!)]
 fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let (_socket, address) = deaf(1);
     let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"");
     let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
@@ -221,7 +185,7 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
 
 #[apply(timed_test!)]
 fn connections_dropped_by_another_server_do_not_count() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let (_socket, other) = deaf(1);
     let child = started(command(folder.path(), &profile(None, "1500ms", PACED, "")));
     thread::sleep(Duration::from_millis(400));
@@ -236,11 +200,12 @@ fn connections_dropped_by_another_server_do_not_count() {
 
 /// Stops a server for a second while it is driven at 1,000 requests/s for five: the repeat, and how long it was, in ns.
 fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
-    let (server, address) = running();
+    let (server, address) = serving(&[]);
+    let address = address.parse().expect("an address");
     let child = started(command(folder, &profile(Some(address), "5s", PACED, "")));
     thread::sleep(Duration::from_millis(1500));
     let stopped = Instant::now();
-    stop_for(server.0.id(), Duration::from_secs(1));
+    stop_for(server.pid(), Duration::from_secs(1));
     let stopped = stopped.elapsed().as_nanos() as f64;
     child.wait_with_output().expect("an end");
     (trial(folder), stopped)
@@ -248,7 +213,7 @@ fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
 
 #[apply(timed_test!)]
 fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     // A machine that is too busy for the figures says so itself; it may be quieter the next time.
     let mut tries = (0..3).map(|_| stopped_for_a_second(folder.path()));
     let valid = tries.find(|(trial, _)| trial["invalid"].as_array().is_some_and(Vec::is_empty));
@@ -269,7 +234,7 @@ fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
 
 #[apply(timed_test!)]
 fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
@@ -294,13 +259,14 @@ fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
 
 #[apply(timed_test!)]
 fn a_server_that_hangs_fails_despite_earlier_answers() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
-    let (server, address) = running();
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
+    let (server, address) = serving(&[]);
+    let address = address.parse().expect("an address");
     let child = started(command(folder.path(), &profile(Some(address), "2s", PACED, "")));
     thread::sleep(Duration::from_millis(1200));
-    signal(server.0.id(), "SIGSTOP");
+    send(Signal::SIGSTOP, server.pid());
     let (_, said) = ending(&child.wait_with_output().expect("an end"));
-    signal(server.0.id(), "SIGCONT");
+    send(Signal::SIGCONT, server.pid());
     assert!(said.contains("latency percentiles count them as slower than any answer"), "{said}");
     let trial = trial(folder.path());
     assert!(number(&trial, "good.unanswered_age") > 0.5e9);

@@ -7,7 +7,6 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -17,15 +16,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::servers::{OtherClient, server_here, started_as};
-use crate::common::{BADPEER, badpeer, ending, number, texts, trial, with_profile};
+use crate::common::{
+    BADPEER, badpeer, ending, number, one_at_a_time::OneAtATime, process::send, texts, trial, with_profile,
+};
 
 const MIB: f64 = 1024.0 * 1024.0;
 /// One test at a time: each is about time, and they would be each other's noise.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static ONE: OneAtATime = OneAtATime::new();
 
 /// Runs a profile, and gives its only repeat.
 fn run(text: &str) -> (Value, String) {
@@ -45,7 +42,7 @@ fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
 
 #[apply(timed_test!)]
 fn memory_freed_between_two_samples_is_in_the_peak() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     // Samples are taken at 0.25, 2 and 3.25 s.
     let (trial, said) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
     let column = |name: &str| -> Vec<f64> {
@@ -62,7 +59,7 @@ fn memory_freed_between_two_samples_is_in_the_peak() {
 
 #[apply(timed_test!)]
 fn memory_growth_counts_from_the_started_workers() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let (trial, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
     let processes = number(&trial, "server_processes_start");
     assert!((processes - 5.0).abs() < 0.5, "{processes} processes at the start: {said}");
@@ -73,7 +70,7 @@ fn memory_growth_counts_from_the_started_workers() {
 
 #[apply(timed_test!)]
 fn a_server_that_does_not_come_to_rest_gets_a_note() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let (trial, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
     assert!(texts(&trial, "notes").contains("the server did not come to rest within 1 s"), "{said}");
 }
@@ -82,7 +79,7 @@ fn a_server_that_does_not_come_to_rest_gets_a_note() {
 /// dump of them costs more than a fifth of the time between two samples.
 #[apply(timed_test!)]
 fn window_borders_are_sampled_even_if_samples_are_slow() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let (trial, said) = run(
         "title = \"window\"\nwarmup = \"1250ms\"\nmeasure = \"700ms\"\nsample_every = \"10ms\"\n[[clients]]\nname = \"idle\"\n\
          count = 1500\ntx = \"idle\"\n[expect]\ncorrupt_bytes = \"= 0\"\n",
@@ -135,7 +132,7 @@ fn server_of(badpeer: &Child) -> u32 {
 
 #[apply(timed_test!)]
 fn values_missing_in_the_last_sample_are_absent_with_a_note() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let folder = with_profile(
         "title = \"window\"\nwarmup = \"200ms\"\nmeasure = \"3s\"\n[[clients]]\nname = \"good\"\ncount = 4\n\
          load = { depth = 1, payload = \"64B\" }\n[expect]\ncorrupt_bytes = \"= 0\"\n",
@@ -146,7 +143,7 @@ fn values_missing_in_the_last_sample_are_absent_with_a_note() {
     let server = server_of(&child);
     thread::sleep(Duration::from_millis(1500));
     // Its counters cannot be read from well before the end of the window until well after it.
-    signal::kill(Pid::from_raw(server as i32), signal::SIGSTOP).expect("it runs");
+    send(signal::SIGSTOP, server);
     thread::sleep(Duration::from_millis(4500));
     // On a slow day it was ended meanwhile.
     let _ = signal::kill(Pid::from_raw(server as i32), signal::SIGCONT);
@@ -170,7 +167,7 @@ fn attached(address: SocketAddr) -> (Value, String) {
 
 #[apply(timed_test!)]
 fn another_client_on_the_servers_port_makes_a_run_invalid() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     for (anew, pause) in [(false, Duration::ZERO), (true, Duration::from_millis(2))] {
         let address = server_here();
         let _other = OtherClient::start(address, pause, anew);
@@ -186,7 +183,7 @@ fn another_client_on_the_servers_port_makes_a_run_invalid() {
 
 #[apply(timed_test!)]
 fn another_client_on_the_port_makes_a_bench_invalid() {
-    let (_turn, folder) = (turn(), TempDir::new().expect("a folder"));
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let address = server_here();
     let _other = OtherClient::start(address, Duration::ZERO, false);
     let target = format!("http://{address}/");
@@ -201,7 +198,7 @@ fn another_client_on_the_port_makes_a_bench_invalid() {
 
 #[apply(timed_test!)]
 fn an_occasional_other_client_gets_a_note_and_a_silent_one_does_not() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let address = server_here();
     let silent = TcpStream::connect(address).expect("a connection");
     let (trial, said) = attached(address);
@@ -229,7 +226,7 @@ fn at_border(trial: &Value, border: i64) -> Option<(f64, f64)> {
 
 #[apply(timed_test!)]
 fn costs_and_answers_are_counted_between_equal_readings() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     // The window's borders are no multiples of the sampling period.
     let profile = "title = \"window\"\nwarmup = \"250ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 8\n\
                    load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n";
@@ -247,7 +244,7 @@ fn costs_and_answers_are_counted_between_equal_readings() {
 
 #[apply(timed_test!)]
 fn the_split_of_cores_is_reported() {
-    let _turn = turn();
+    let _turn = ONE.turn();
     let folder = TempDir::new().expect("a folder");
     let said = ending(&badpeer(&["doctor"], folder.path())).1;
     assert!(said.contains("core topology") && said.contains("physical core"), "{said}");

@@ -30,11 +30,9 @@ use badpeer::{
     server::{Addresses, Server},
     sys,
 };
-use nix::{
-    sys::signal::{SigSet, Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::{SigSet, Signal};
 
+use common::process::{Mortal, send};
 use fixture::*;
 
 #[apply(timed_test!)]
@@ -310,7 +308,7 @@ fn without_descriptors_neither_spins_nor_hangs_and_ends_on_a_signal() {
     expect_answers(&mut stream, 1, 10, Duration::ZERO);
     assert_eq!(server.metric("badpeer_accept_refused_total"), refused as u64);
     assert!(server.waits() < 400, "no spin");
-    kill(Pid::from_raw(child.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    send(Signal::SIGTERM, child.pid());
     assert!(child.0.wait().unwrap().success());
 }
 

@@ -17,7 +17,8 @@ use super::{
     reply::{self, Framing, Reply},
 };
 use crate::codec::{
-    Answered, Check, Flaw, SHARED_STREAM, Tally,
+    Answered, Check, Flaw, SHARED_STREAM,
+    answer_decoder::AnswerDecoder,
     sample::{Sample, SampleComparison, Samples},
     verifier::{Source, Verifier},
 };
@@ -86,6 +87,25 @@ enum At {
     UntilEnd,
 }
 
+impl AnswerDecoder for Decoder {
+    fn step(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        match self.at {
+            At::Head => self.head(bytes, answered),
+            At::Length(left) => self.by_length(left, bytes, answered),
+            At::Chunked(chunked) => self.chunk(chunked, bytes, answered),
+            At::UntilEnd => self.content(bytes),
+        }
+    }
+
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    fn verifier_mut(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+}
+
 impl Decoder {
     pub(in crate::codec) fn new(stream: u32, rules: Arc<Rules>) -> Self {
         Self {
@@ -106,33 +126,9 @@ impl Decoder {
         }
     }
 
-    pub(in crate::codec) fn tally(&self) -> Tally {
-        self.verifier.tally()
-    }
-
-    pub(in crate::codec) fn verifier(&mut self) -> &mut Verifier {
-        &mut self.verifier
-    }
-
     /// Takes back that the newest answer was an error.
     pub(in crate::codec) fn withdraw(&mut self) {
         self.verifier.withdraw(self.start, self.sequence, OVERLOADED.contains(&self.status));
-    }
-
-    pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
-        while !bytes.is_empty() {
-            if self.verifier.is_lost() {
-                self.verifier.pass_lost(bytes);
-                return;
-            }
-            let taken = match self.at {
-                At::Head => self.head(bytes, answered),
-                At::Length(left) => self.by_length(left, bytes, answered),
-                At::Chunked(chunked) => self.chunk(chunked, bytes, answered),
-                At::UntilEnd => self.content(bytes),
-            };
-            bytes = &bytes[taken..];
-        }
     }
 
     /// Bytes of a body that come next, as far as they are expected.

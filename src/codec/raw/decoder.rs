@@ -7,7 +7,8 @@ use super::{
     rules::Rules,
 };
 use crate::codec::{
-    Answered, Check, Excerpt, Flaw, Tally,
+    Answered, Check, Excerpt, Flaw,
+    answer_decoder::AnswerDecoder,
     sample::SampleComparison,
     verifier::{Mark, Verifier},
 };
@@ -30,45 +31,42 @@ pub struct Decoder {
     sequence: u64,
 }
 
+impl AnswerDecoder for Decoder {
+    fn step(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        let (piece, most) = match &self.rules.end {
+            AnswerEnd::Length(length) => (bytes, *length),
+            AnswerEnd::Delimiter(_) => (bytes, MOST_BYTES),
+        };
+        let piece = &piece[..piece.len().min((most - self.have) as usize)];
+        let end = match &self.rules.end {
+            AnswerEnd::Length(length) => (self.have + piece.len() as u64 == *length).then_some(piece.len()),
+            AnswerEnd::Delimiter(delimiter) => delimiter.find(&mut self.fits, piece),
+        };
+        let taken = end.unwrap_or(piece.len());
+        self.take(&piece[..taken]);
+        if end.is_some() {
+            self.finish(answered);
+        } else if self.have == most {
+            let start = self.verifier.received() - self.have;
+            self.verifier.lose(start, Flaw::NoDelimiter, self.sequence, self.begins.bytes());
+        }
+        taken
+    }
+
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    fn verifier_mut(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+}
+
 impl Decoder {
     pub(in crate::codec) fn new(stream: u32, rules: Arc<Rules>) -> Self {
         let (verifier, comparison) = (Verifier::new(stream), SampleComparison::default());
         let (begins, mark) = (Excerpt::default(), verifier.mark());
         Self { rules, verifier, have: 0, begins, mark, fits: 0, comparison, sequence: 0 }
-    }
-
-    pub(in crate::codec) fn tally(&self) -> Tally {
-        self.verifier.tally()
-    }
-
-    pub(in crate::codec) fn verifier(&mut self) -> &mut Verifier {
-        &mut self.verifier
-    }
-
-    pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
-        while !bytes.is_empty() && !self.verifier.is_lost() {
-            let (piece, most) = match &self.rules.end {
-                AnswerEnd::Length(length) => (bytes, *length),
-                AnswerEnd::Delimiter(_) => (bytes, MOST_BYTES),
-            };
-            let piece = &piece[..piece.len().min((most - self.have) as usize)];
-            let end = match &self.rules.end {
-                AnswerEnd::Length(length) => {
-                    (self.have + piece.len() as u64 == *length).then_some(piece.len())
-                }
-                AnswerEnd::Delimiter(delimiter) => delimiter.find(&mut self.fits, piece),
-            };
-            let taken = end.unwrap_or(piece.len());
-            self.take(&piece[..taken]);
-            if end.is_some() {
-                self.finish(answered);
-            } else if self.have == most {
-                let start = self.verifier.received() - self.have;
-                self.verifier.lose(start, Flaw::NoDelimiter, self.sequence, self.begins.bytes());
-            }
-            bytes = &bytes[taken..];
-        }
-        self.verifier.pass_lost(bytes);
     }
 
     /// The peer has ended its stream.

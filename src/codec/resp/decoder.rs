@@ -7,7 +7,8 @@ use super::{
     grammar::{Grammar, Kind, Part},
 };
 use crate::codec::{
-    Answered, Check, Excerpt, Flaw, SHARED_STREAM, Tally,
+    Answered, Check, Excerpt, Flaw, SHARED_STREAM,
+    answer_decoder::AnswerDecoder,
     sample::{Sample, SampleComparison},
     verifier::{Source, Verifier},
 };
@@ -56,6 +57,41 @@ pub struct Decoder {
     sequence: u64,
 }
 
+impl AnswerDecoder for Decoder {
+    fn step(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
+        let within = self.grammar.depth() > 0;
+        let part = self.grammar.next(bytes);
+        if let Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) = part {
+            self.begins.push(&bytes[..taken]);
+        }
+        match part {
+            Ok(Part::Framing(taken)) => self.frame(&bytes[..taken], within),
+            Ok(Part::Content(taken)) => self.take(&bytes[..taken]),
+            Ok(Part::Value(taken, kind)) => {
+                self.frame(&bytes[..taken], within);
+                self.error |= kind == Kind::Error;
+                if self.grammar.depth() == 0 {
+                    self.finish(kind, answered);
+                }
+                taken
+            }
+            Err((at, flaw)) => {
+                self.verifier.pass(at);
+                self.verifier.lose(self.verifier.received(), flaw, self.sequence, &[]);
+                at
+            }
+        }
+    }
+
+    fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    fn verifier_mut(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+}
+
 impl Decoder {
     pub(in crate::codec) fn new(stream: u32, rules: Arc<Rules>) -> Self {
         Self {
@@ -71,46 +107,6 @@ impl Decoder {
             wrong: (0, 0),
             error: false,
             sequence: 0,
-        }
-    }
-
-    pub(in crate::codec) fn tally(&self) -> Tally {
-        self.verifier.tally()
-    }
-
-    pub(in crate::codec) fn verifier(&mut self) -> &mut Verifier {
-        &mut self.verifier
-    }
-
-    pub(in crate::codec) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(Answered)) {
-        while !bytes.is_empty() {
-            if self.verifier.is_lost() {
-                self.verifier.pass_lost(bytes);
-                return;
-            }
-            let within = self.grammar.depth() > 0;
-            let part = self.grammar.next(bytes);
-            if let Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) = part {
-                self.begins.push(&bytes[..taken]);
-            }
-            let taken = match part {
-                Ok(Part::Framing(taken)) => self.frame(&bytes[..taken], within),
-                Ok(Part::Content(taken)) => self.take(&bytes[..taken]),
-                Ok(Part::Value(taken, kind)) => {
-                    self.frame(&bytes[..taken], within);
-                    self.error |= kind == Kind::Error;
-                    if self.grammar.depth() == 0 {
-                        self.finish(kind, answered);
-                    }
-                    taken
-                }
-                Err((at, flaw)) => {
-                    self.verifier.pass(at);
-                    self.verifier.lose(self.verifier.received(), flaw, self.sequence, &[]);
-                    at
-                }
-            };
-            bytes = &bytes[taken..];
         }
     }
 

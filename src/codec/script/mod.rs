@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Answered, Encoder, Flaw, Tally, echo,
+    Answered, Encoder, Flaw, Tally,
+    answer_decoder::AnswerDecoder,
+    echo,
     encoder::{Filling, Shape},
     frame, http, line, raw, resp,
     sample::Samples,
@@ -205,9 +207,9 @@ impl Decoder {
     pub fn unasked(&mut self, count: u64) {
         let verifier = match self {
             Self::Echo(_) | Self::Frame(_) | Self::Line(_) => return,
-            Self::Http(decoder) => decoder.verifier(),
-            Self::Resp(decoder) => decoder.verifier(),
-            Self::Raw(decoder) => decoder.verifier(),
+            Self::Http(decoder) => decoder.verifier_mut(),
+            Self::Resp(decoder) => decoder.verifier_mut(),
+            Self::Raw(decoder) => decoder.verifier_mut(),
         };
         verifier.flaw(verifier.received(), Flaw::Unasked, count);
     }

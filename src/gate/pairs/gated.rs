@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    metric::{Better, Fold, Key, Metric, Stat, Unit},
+    metric::{Better, Gate, Key, Kind, Metric, Stat, Still, Unit},
     profile::{Limits, Profile, Shares, Target},
 };
 
@@ -41,7 +41,7 @@ impl Gated {
     }
 
     fn within(name: String, stat: Stat, Shares { floor, budget }: Shares) -> Self {
-        let only_beyond = still(stat.metric).is_some();
+        let only_beyond = stat.metric.spec().still.is_some();
         Self { name, floor, budget, start: start(stat), is_asked: false, only_beyond }
     }
 
@@ -68,8 +68,7 @@ impl Gated {
 
     /// Whether it is how late evictions are.
     pub(super) fn is_lateness(&self) -> bool {
-        let lateness = [Metric::LatenessP50, Metric::LatenessP99];
-        Key::parse(&self.name).is_some_and(|key| lateness.contains(&key.stat.metric))
+        Key::parse(&self.name).is_some_and(|key| key.stat.metric.spec().kind == Kind::Lateness)
     }
 
     /// What of a difference is evidence: what lies beyond the floor.
@@ -83,39 +82,21 @@ impl Gated {
     }
 }
 
-/// Floor, budget, and what is added to both sides, of the metrics that do not move unless something is wrong.
-fn still(metric: Metric) -> Option<(Shares, f64)> {
-    let shares = |floor, budget| Shares { floor, budget };
-    Some(match metric {
-        // From 0 the floor is 0.1 % of the requests: what happens to be open when the clients stop.
-        Metric::UnansweredShare | Metric::LostShare | Metric::SkippedShare | Metric::ErrorsShare => {
-            (shares(0.2, 0.4), 0.005)
-        }
-        // A server that lets idle connections go is crossed now and then.
-        Metric::RetriedShare => (shares(0.2, 0.4), 0.01),
-        // From 0 the floor is 0.01 % of the connections: one of a few thousand.
-        Metric::SilentShare | Metric::EndedShare => (shares(0.2, 0.4), 0.0005),
-        // Extremes of a whole window are a matter of luck: twice as much and 20 ms more are a change.
-        Metric::LongestWait | Metric::LongestSilence => (shares(1.0, 2.0), 20e6),
-        Metric::FewestAnswers => (shares(0.5, 1.0), 5.0),
-        Metric::ServerEnded => (shares(0.25, 0.5), 1.0),
-        Metric::StalledForP50 => (shares(0.1, 0.2), 1e6),
-        _ => return None,
-    })
-}
-
 fn shares(metric: Metric) -> Shares {
-    still(metric).map_or_else(|| Shares::above(metric.spec().noise), |(shares, _)| shares)
+    let spec = metric.spec();
+    spec.still
+        .map_or_else(|| Shares::above(spec.noise), |Still { floor, budget, .. }| Shares { floor, budget })
 }
 
 /// Below this, differences count and not ratios: what a scheduler, an allocator or a clock gives or takes.
 fn start(stat: Stat) -> f64 {
-    match (still(stat.metric), stat.metric, stat.unit()) {
-        (Some((_, added)), ..) => added,
+    let spec = stat.metric.spec();
+    match (spec.still, spec.kind, stat.unit()) {
+        (Some(Still { start, .. }), ..) => start,
         // The finest tick that the reference server is run with; a profile's own is set where the profile is known.
-        (_, Metric::LatenessP50 | Metric::LatenessP99, _) => 1e6,
+        (_, Kind::Lateness, _) => 1e6,
         // Another build has its code in other places: the pages of it that are mapped differ by some hundred KiB.
-        (_, Metric::ServerRss, _) => 8.0 * 1024.0 * 1024.0,
+        _ if stat.metric == Metric::ServerRss => 8.0 * 1024.0 * 1024.0,
         (.., Unit::Nanoseconds) => 100.0,
         (.., Unit::Bytes) => 1024.0 * 1024.0,
         _ => 0.01,
@@ -152,43 +133,20 @@ pub fn gated(profile: &Profile) -> Vec<Gated> {
 }
 
 fn gated_anyway(profile: &Profile) -> Vec<Gated> {
-    let last = |metric, group: &str| Gated::of(Stat { metric, fold: Fold::Final }, Some(group));
-    let run = |metric, fold| Gated::of(Stat { metric, fold }, None);
+    let all_of = |gate: Gate, group: Option<&str>| -> Vec<Gated> {
+        let metrics = Metric::ALL.iter().filter(|metric| metric.spec().gate == gate);
+        let stat = |&metric: &Metric| Stat { metric, fold: metric.spec().gated_fold };
+        metrics.map(|metric| Gated::of(stat(metric), group)).collect()
+    };
     let (steady, bad): (Vec<_>, Vec<_>) = profile.clients.iter().partition(|group| group.is_steady());
     let mut all = Vec::new();
+    all.extend(steady.iter().flat_map(|group| all_of(Gate::Answers, Some(&group.name))));
+    all.extend(bad.iter().flat_map(|group| all_of(Gate::Misbehaving, Some(&group.name))));
+    all.extend(all_of(Gate::Run, None));
     for group in &steady {
-        let answers = [
-            Metric::SilentShare,
-            Metric::EndedShare,
-            Metric::UnansweredShare,
-            Metric::ErrorsShare,
-            Metric::LostShare,
-            Metric::SkippedShare,
-            Metric::RetriedShare,
-        ];
-        all.extend(answers.map(|metric| last(metric, &group.name)));
-    }
-    for group in bad {
-        let endings = [Metric::ServerEnded, Metric::StalledForP50];
-        all.extend(endings.map(|metric| last(metric, &group.name)));
-    }
-    all.extend([
-        run(Metric::ServerCpuPerRequest, Fold::Final),
-        run(Metric::ServerCallsPerRequest, Fold::Final),
-        run(Metric::ServerInstructionsPerRequest, Fold::Final),
-        run(Metric::ServerRss, Fold::Growth),
-        run(Metric::KernelMemory, Fold::Growth),
-        run(Metric::LatenessP50, Fold::Final),
-        run(Metric::LatenessP99, Fold::Final),
-    ]);
-    for group in &steady {
-        if group.load.is_closed_loop() {
-            all.push(Gated::of(Stat { metric: Metric::Answered, fold: Fold::Rate }, Some(&group.name)));
-        } else {
-            all.extend([Metric::LatencyP50, Metric::LatencyP99].map(|metric| last(metric, &group.name)));
-        }
-        let extremes = [Metric::LongestWait, Metric::LongestSilence, Metric::FewestAnswers];
-        all.extend(extremes.map(|metric| last(metric, &group.name)));
+        let paced = if group.load.is_closed_loop() { Gate::ClosedLoop } else { Gate::OpenLoop };
+        all.extend(all_of(paced, Some(&group.name)));
+        all.extend(all_of(Gate::Steady, Some(&group.name)));
     }
     all
 }

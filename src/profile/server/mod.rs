@@ -19,6 +19,9 @@ use crate::{
 
 /// A typing error should not ask for a million threads.
 const MOST_THREADS: u32 = 1024;
+const NONE_PLANTED: bool = cfg!(not(feature = "planted-defects"));
+const NEEDS_PLANTED: &str =
+    "needs a build with planted defects: cargo build --release --features planted-defects";
 
 /// The settings of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
@@ -188,12 +191,13 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME", default_value = "1ms")]
     pub tick: Span,
 
-    /// Planted for a gate to find, in no profile and no help: bytes that are leaked for each connection let in
+    /// A defect for a gate to find, in no profile and no help, and only in builds with the feature `planted-defects`: bytes
+    /// that are leaked for each accepted connection
     #[arg(long, value_name = "SIZE", default_value = "0B", hide = true)]
     #[serde(skip)]
     pub plant_leak: Bytes,
 
-    /// Planted likewise: how much later every timer fires
+    /// Another such defect: how much later every timer fires
     #[arg(long, value_name = "TIME", default_value = "0s", hide = true)]
     #[serde(skip)]
     pub plant_delay: Span,
@@ -270,6 +274,8 @@ impl ServerOptions {
                 "user_timeout",
                 "must be at least 1ms; write off for none",
             ),
+            (NONE_PLANTED && self.plant_leak.0 > 0, "plant_leak", NEEDS_PLANTED),
+            (NONE_PLANTED && !self.plant_delay.0.is_zero(), "plant_delay", NEEDS_PLANTED),
         ];
         match faults.into_iter().find(|(is_fault, ..)| *is_fault) {
             Some((_, key, message)) => Err((key, message)),

@@ -83,7 +83,7 @@ impl Accepting {
             context.counters.accept_refused.add(1);
             return;
         }
-        leak(context.policy.plant_leak);
+        context.policy.planted.leak();
         context.counters.accepted.add(1);
         context.counters.connections.shift(0, 1);
         for sender in &self.socket_senders {
@@ -108,12 +108,4 @@ impl Accepting {
 /// Where several threads wait for the same events, only one of them accepts.
 fn mode(policy: &Policy) -> Mode {
     if policy.one_shot() { Mode::OneShot } else { Mode::Level }
-}
-
-/// Loses memory for each connection, where that is planted for a gate to find.
-fn leak(bytes: usize) {
-    if bytes > 0 {
-        // Written to, or the pages would never be there; and seen by nobody, it would be left out by the compiler.
-        std::hint::black_box(vec![1_u8; bytes].leak());
-    }
 }

@@ -38,7 +38,7 @@ impl Connections {
         let policy = &common.policy;
         Ok(Self {
             slots: Slots::default(),
-            timers: Timers::new(policy.tick_ns, policy.plant_delay_ns),
+            timers: Timers::new(policy.tick_ns, policy.planted),
             again: VecDeque::new(),
             reclaimer: MemoryReclaimer::default(),
             missed: Vec::new(),

@@ -14,6 +14,7 @@ use crate::{
     buffer::{Kind, Layout},
     profile::{Dispatch, EvictBy, Overflow, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest},
     reactor::Mode,
+    server::planted::PlantedDefects,
     units::{Bytes, Count, OrOff},
 };
 
@@ -49,8 +50,7 @@ pub(super) struct Policy {
     pub(super) max_connections: usize,
     pub(super) drain_ns: u64,
     pub(super) tick_ns: u64,
-    pub(super) plant_leak: usize,
-    pub(super) plant_delay_ns: u64,
+    pub(super) planted: PlantedDefects,
 }
 
 impl Policy {
@@ -93,8 +93,7 @@ impl Policy {
             max_connections: options.max_connections.0.map_or(usize::MAX, |Count(most)| most as usize),
             drain_ns: nanoseconds(options.drain),
             tick_ns: nanoseconds(options.tick),
-            plant_leak: size(options.plant_leak),
-            plant_delay_ns: nanoseconds(options.plant_delay),
+            planted: PlantedDefects::new(options),
         }
     }
 

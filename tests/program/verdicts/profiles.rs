@@ -4,20 +4,21 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::wrong::{Act, Asked, Requests, answer, ok, serve};
-use crate::common::{BADPEER, badpeer, ending, record, text, with_profile};
+use crate::common::{
+    BADPEER, badpeer, ending,
+    process::{send, started},
+    record, text, with_profile,
+};
 
 /// A profile of four good clients with these keys, against the server at this address.
 fn profile(attach: &str, keys: &str, expect: &str) -> String {
@@ -139,25 +140,21 @@ fn latencies_of_unanswered_requests_are_lower_bounds() {
     assert!(summary.contains("good.latency_p99=unanswered"), "{summary}");
 }
 
-fn signal(pid: u32, signal: Signal) {
-    kill(Pid::from_raw(pid as i32), signal).expect("it runs");
-}
-
-fn started(folder: &Path, arguments: &[&str]) -> Child {
+fn run_in(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(BADPEER);
-    command.args(arguments).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs")
+    command.args(arguments).current_dir(folder).env("TMPDIR", folder);
+    started(command)
 }
 
 #[apply(timed_test!)]
 fn wrong_bytes_fail_even_in_an_invalid_trial() {
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&at(faulty_server()), ECHO, expect).replace("\"1s\"", "\"2s\""));
-    let mut child = started(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
+    let mut child = run_in(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);
     // Half of the time, whenever its window begins.
     while child.try_wait().expect("an end").is_none() {
         for stop_or_go in [Signal::SIGSTOP, Signal::SIGCONT] {
-            signal(child.id(), stop_or_go);
+            send(stop_or_go, child.id());
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -181,7 +178,7 @@ fn a_server_that_dies_fails_and_its_measurements_are_kept() {
     let attach = format!("{}, pid = {}", at(faulty_server()), process.id());
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&attach, ECHO, expect).replace("\"1s\"", "\"20s\""));
-    let child = started(folder.path(), &["run", "quick.toml", "--json", "--format", "junit"]);
+    let child = run_in(folder.path(), &["run", "quick.toml", "--json", "--format", "junit"]);
     thread::sleep(Duration::from_millis(1500));
     process.kill().expect("killed");
     process.wait().expect("an end");

@@ -1,0 +1,50 @@
+//! Defects that are planted for a gate to find: a leak and late timers. Only builds with the feature `planted-defects` have them.
+
+use crate::profile::ServerOptions;
+
+/// The planted defects of a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlantedDefects {
+    #[cfg(feature = "planted-defects")]
+    leak_bytes: usize,
+    #[cfg(feature = "planted-defects")]
+    delay_ns: u64,
+}
+
+#[cfg(feature = "planted-defects")]
+impl PlantedDefects {
+    pub(super) fn new(options: &ServerOptions) -> Self {
+        Self {
+            leak_bytes: usize::try_from(options.plant_leak.0).unwrap_or(usize::MAX),
+            delay_ns: u64::try_from(options.plant_delay.0.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Loses memory, once for each accepted connection.
+    pub(super) fn leak(self) {
+        if self.leak_bytes > 0 {
+            // Written to, or the pages would never be there; and seen by nobody, it would be left out by the compiler.
+            std::hint::black_box(vec![1_u8; self.leak_bytes].leak());
+        }
+    }
+
+    /// How much later every timer fires, in nanoseconds.
+    pub(super) const fn delay_ns(self) -> u64 {
+        self.delay_ns
+    }
+}
+
+/// Nothing is planted, and nothing of this is left in the program.
+#[cfg(not(feature = "planted-defects"))]
+#[expect(clippy::unused_self, reason = "as in builds with the feature")]
+impl PlantedDefects {
+    pub(super) const fn new(_: &ServerOptions) -> Self {
+        Self {}
+    }
+
+    pub(super) const fn leak(self) {}
+
+    pub(super) const fn delay_ns(self) -> u64 {
+        0
+    }
+}
