@@ -27,7 +27,8 @@ pub use self::{
     keys::{Group, Profile},
     parse::{ProfileError, Source},
     server::{
-        Dispatch, EvictBy, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest,
+        Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
+        WriteInterest,
     },
     shipped::{SHIPPED, Shipped, TOUR, shipped_file},
     suggestion::meant,

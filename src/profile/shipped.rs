@@ -26,6 +26,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "shared-socket",
     "http-steady",
     "http-fragmented",
+    "head-parsing",
     "shared-writers",
     "shared-readers",
     "ranges",

@@ -14,7 +14,7 @@ use badpeer::{
 };
 
 use crate::{
-    Tree,
+    Tree, every_http_kind,
     fixture::{Running, Serving, every_kind, every_kind_with, options},
     peer::Peer,
 };
@@ -177,7 +177,7 @@ fn head_and_body_must_arrive_within_the_message_timeout() {
 
 #[apply(timed_test!)]
 fn blank_lines_count_for_the_timeout_of_the_next_request() {
-    for kind in every_kind(Service::Http) {
+    for kind in every_http_kind() {
         let message_timeout = options("message_timeout = '300ms'").message_timeout;
         let server = Running::start(&ServerOptions { message_timeout, ..kind.clone() });
         let stream = server.connect();
@@ -219,8 +219,8 @@ fn a_peer_that_got_its_last_answer_is_not_evicted() {
 
 #[apply(timed_test!)]
 fn a_request_that_takes_too_long_is_answered_with_408() {
-    for kind in every_kind(Service::Http) {
-        for begun in ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {
+    for kind in every_http_kind() {
+        for begun in ["GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"] {
             let message_timeout = options("message_timeout = '200ms'").message_timeout;
             let server = Running::start(&ServerOptions { message_timeout, ..kind.clone() });
             let mut peer = Peer::new(server.connect());

@@ -17,7 +17,7 @@ use std::{fs, io::Read, net::Shutdown, os::unix::fs::symlink, path::Path, thread
 
 use badpeer::{
     codec::content,
-    profile::{ServerOptions, Service},
+    profile::{HeadParsing, ServerOptions, Service},
     server::Server,
 };
 
@@ -51,6 +51,14 @@ impl Tree {
         fs::write(self.root().join(name), &bytes).unwrap();
         bytes
     }
+}
+
+/// Every trigger and buffer, and both ways of parsing heads.
+fn every_http_kind() -> impl Iterator<Item = ServerOptions> {
+    every_kind(Service::Http).flat_map(|options| {
+        [HeadParsing::Whole, HeadParsing::LineByLine]
+            .map(|head_parsing| ServerOptions { head_parsing, ..options.clone() })
+    })
 }
 
 fn serving(root: &Path) -> impl Iterator<Item = Running> {

@@ -2,16 +2,20 @@
 
 use std::{io::Write, net::Shutdown, thread, time::Duration};
 
-use badpeer::{codec::content, profile::Service};
+use badpeer::{
+    codec::content,
+    profile::{HeadParsing, Service},
+};
 
 use crate::{
+    every_http_kind,
     fixture::{Running, every_kind, options},
     peer,
     peer::Peer,
 };
 
 fn servers() -> impl Iterator<Item = Running> {
-    every_kind(Service::Http).map(|options| Running::start(&options))
+    every_http_kind().map(|options| Running::start(&options))
 }
 
 #[apply(timed_test!)]
@@ -64,6 +68,19 @@ fn pipelined_http_requests_are_answered_in_order_in_any_pieces() {
             assert_eq!(peer.hear().body.len(), n % 30);
         }
         assert!(server.metric("badpeer_server_writes_total") < 330, "answers are sent in batches");
+    }
+}
+
+#[apply(timed_test!)]
+fn line_by_line_only_the_last_line_of_a_head_waits_in_the_receive_buffer() {
+    let begun = "GET / HTTP/1.1\r\nHost: x\r\nA: b";
+    for options in every_http_kind() {
+        let server = Running::start(&options);
+        let mut peer = peer(&server);
+        peer.say(begun);
+        let waits = if options.head_parsing == HeadParsing::Whole { begun.len() } else { "A: b".len() };
+        server.wait_for("badpeer_receive_buffered", waits as u64);
+        assert_eq!(peer.say("\r\n\r\n").hear().body, b"ok\n");
     }
 }
 

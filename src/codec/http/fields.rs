@@ -4,17 +4,30 @@ use httparse::Header;
 
 use super::{Body, Keep, Range, Status};
 
-/// The fields that matter, found in one pass.
-#[derive(Debug, Default)]
-pub(super) struct Fields<'a> {
-    host: Option<&'a [u8]>,
-    length: Option<&'a [u8]>,
+/// What the fields that matter say, independent of the bytes they were read from: those may be gone when the next field
+/// comes.
+#[derive(Debug)]
+pub(super) struct Fields {
+    /// Most bytes of a body.
+    most: u64,
+    /// Whether the host is one.
+    host: Option<bool>,
+    length: Option<Result<Option<Body>, Status>>,
     coding: Option<Coding>,
     close: bool,
     keep_alive: bool,
-    expect: Option<&'a [u8]>,
-    range: Option<&'a [u8]>,
+    /// Whether what is expected is `100-continue`.
+    expect: Option<bool>,
+    range: Option<Asked>,
     conditional: bool,
+}
+
+/// What a range comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Part(Range),
+    /// It is none, or one of several.
+    Whole,
 }
 
 /// What all transfer codings come to.
@@ -27,27 +40,45 @@ enum Coding {
     Void,
 }
 
-impl<'a> Fields<'a> {
-    /// Looks through all fields.
+impl Fields {
+    /// No fields yet; a body may have `most` bytes.
+    pub(super) const fn new(most: u64) -> Self {
+        Self {
+            most,
+            host: None,
+            length: None,
+            coding: None,
+            close: false,
+            keep_alive: false,
+            expect: None,
+            range: None,
+            conditional: false,
+        }
+    }
+
+    /// One more field.
     ///
     /// # Errors
-    /// [`Status::BadRequest`] when one that must be single is not.
-    pub(super) fn read(headers: &[Header<'a>]) -> Result<Self, Status> {
-        let mut fields = Self::default();
-        for Header { name, value } in headers {
-            // The length tells most of them apart without a comparison.
-            match name.len() {
-                4 if name.eq_ignore_ascii_case("host") => once(&mut fields.host, value)?,
-                5 if name.eq_ignore_ascii_case("range") => once(&mut fields.range, value)?,
-                6 if name.eq_ignore_ascii_case("expect") => once(&mut fields.expect, value)?,
-                8 if name.eq_ignore_ascii_case("if-range") => fields.conditional = true,
-                10 if name.eq_ignore_ascii_case("connection") => fields.connection(value),
-                14 if name.eq_ignore_ascii_case("content-length") => once(&mut fields.length, value)?,
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.codings(value),
-                _ => {}
+    /// [`Status::BadRequest`] when it must be single and is not.
+    pub(super) fn add(&mut self, Header { name, value }: Header<'_>) -> Result<(), Status> {
+        // The length tells most of them apart without a comparison.
+        match name.len() {
+            4 if name.eq_ignore_ascii_case("host") => once(&mut self.host, is_host(value))?,
+            5 if name.eq_ignore_ascii_case("range") => {
+                once(&mut self.range, Range::parse(value).map_or(Asked::Whole, Asked::Part))?;
             }
+            6 if name.eq_ignore_ascii_case("expect") => {
+                once(&mut self.expect, value.eq_ignore_ascii_case(b"100-continue"))?;
+            }
+            8 if name.eq_ignore_ascii_case("if-range") => self.conditional = true,
+            10 if name.eq_ignore_ascii_case("connection") => self.connection(value),
+            14 if name.eq_ignore_ascii_case("content-length") => {
+                once(&mut self.length, Body::of_length(value, self.most))?;
+            }
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => self.codings(value),
+            _ => {}
         }
-        Ok(fields)
+        Ok(())
     }
 
     fn connection(&mut self, value: &[u8]) {
@@ -80,39 +111,40 @@ impl<'a> Fields<'a> {
     }
 
     /// What follows the head: RFC 9112 section 6.3. Also refuses what makes the head itself void (section 3.2).
-    pub(super) fn body(&self, version: u8, most: u64) -> Result<Option<Body>, Status> {
-        if !self.host.map_or(version == 0, is_host) {
+    pub(super) fn body(&self, version: u8) -> Result<Option<Body>, Status> {
+        if !self.host.unwrap_or(version == 0) {
             return Err(Status::BadRequest);
         }
         match (self.length, self.coding) {
             (None, None) => Ok(None),
-            (Some(length), None) => Body::of_length(length, most),
+            (Some(body), None) => body,
             // Both: the peer, or somebody on the way, has lost count (section 6.1).
             (Some(_), Some(_)) | (None, Some(Coding::Void)) => Err(Status::BadRequest),
             _ if version == 0 => Err(Status::BadRequest),
             (None, Some(Coding::Unknown)) => Err(Status::NotImplemented),
-            (None, Some(Coding::Chunked)) => Ok(Some(Body::chunked(most))),
+            (None, Some(Coding::Chunked)) => Ok(Some(Body::chunked(self.most))),
         }
     }
 
     /// RFC 9110 section 10.1.1: an expectation of HTTP/1.0 is ignored.
     pub(super) fn expects_continue(&self, version: u8) -> Result<bool, Status> {
         match self.expect {
-            Some(expectation) if version > 0 => {
-                let known = expectation.eq_ignore_ascii_case(b"100-continue");
-                if known { Ok(true) } else { Err(Status::ExpectationFailed) }
-            }
+            Some(true) if version > 0 => Ok(true),
+            Some(false) if version > 0 => Err(Status::ExpectationFailed),
             _ => Ok(false),
         }
     }
 
     /// The part asked for. A condition (`If-Range`) is answered as if it did not hold: with the whole.
     pub(super) fn range(&self) -> Option<Range> {
-        self.range.filter(|_| !self.conditional).and_then(Range::parse)
+        match self.range {
+            Some(Asked::Part(range)) if !self.conditional => Some(range),
+            _ => None,
+        }
     }
 }
 
-fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Status> {
+fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Status> {
     if slot.replace(value).is_none() { Ok(()) } else { Err(Status::BadRequest) }
 }
 
@@ -135,14 +167,16 @@ fn is_host(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn read<'a>(fields: &[(&'a str, &'a str)]) -> Result<Fields<'a>, Status> {
-        let headers: Vec<_> =
-            fields.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
-        Fields::read(&headers)
+    fn read(named: &[(&str, &str)]) -> Result<Fields, Status> {
+        let mut fields = Fields::new(1000);
+        for (name, value) in named {
+            fields.add(Header { name, value: value.as_bytes() })?;
+        }
+        Ok(fields)
     }
 
     fn body(fields: &[(&str, &str)]) -> Result<Option<Body>, Status> {
-        read(&[&[("Host", "x")], fields].concat())?.body(1, 1000)
+        read(&[&[("Host", "x")], fields].concat())?.body(1)
     }
 
     #[test]
@@ -172,7 +206,7 @@ mod tests {
         }
         assert_eq!(body(&[(length, "1001")]), Err(Status::ContentTooLarge));
         assert_eq!(body(&[(length, "99999999999999999999")]), Err(Status::ContentTooLarge));
-        assert_eq!(read(&[(coding, "chunked")]).unwrap().body(0, 9), Err(Status::BadRequest));
+        assert_eq!(read(&[(coding, "chunked")]).unwrap().body(0), Err(Status::BadRequest));
     }
 
     #[test]
@@ -205,9 +239,9 @@ mod tests {
 
     #[test]
     fn exactly_one_valid_host_is_required() {
-        let host = |value: &str| read(&[("Host", value)]).unwrap().body(1, 0).is_ok();
+        let host = |value: &str| read(&[("Host", value)]).unwrap().body(1).is_ok();
         assert!(host("example.com:80") && host("[::1]:80") && host(""));
         assert!(!host("a/b") && !host("a@b") && !host("a b") && !host("a,b"));
-        assert!(read(&[]).unwrap().body(1, 0).is_err() && read(&[]).unwrap().body(0, 0).is_ok());
+        assert!(read(&[]).unwrap().body(1).is_err() && read(&[]).unwrap().body(0).is_ok());
     }
 }

@@ -2,7 +2,8 @@
 //! side: a request to repeat ([`RequestSpec`]), and [`Decoder`] for the answers.
 //!
 //! ```text
-//!   receive buffer ─ Search ─→ a whole head ─ Request::parse ─→ method, target, range …  ─→ the application
+//!   receive buffer ┬ Search ─→ a whole head ─ Request::parse ─→ method, target, range …  ─→ the application
+//!                  ├ LineParser: the same, line by line ────────↗
 //!                  └ Body::skip ─→ nothing: bodies are read to their end and not kept        Answer ─→ bytes
 //! ```
 //! What can be read in two ways is refused: two readings of one request are how requests are smuggled.
@@ -11,7 +12,9 @@ mod answer;
 mod body;
 mod decoder;
 mod fields;
+mod first_line;
 mod limits;
+mod line_parser;
 mod method;
 mod range;
 mod reply;
@@ -29,6 +32,7 @@ pub use self::{
     body::Body,
     decoder::Decoder,
     limits::{BLANK_LINES, FIELDS, HEAD_BYTES, LINE_BYTES, MOST_INTERIM},
+    line_parser::LineParser,
     method::Method,
     range::{Range, Span},
     request::Request,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, mem::MaybeUninit};
 use super::{
     answer::Keep,
     body::Body,
-    fields,
+    fields::Fields,
     limits::FIELDS,
     method::Method,
     range::Range,
@@ -38,11 +38,8 @@ impl<'a> Request<'a> {
     pub fn parse(head: &'a [u8], most: u64) -> Result<Self, Status> {
         let mut headers = [const { MaybeUninit::uninit() }; FIELDS];
         let mut request = httparse::Request::new(&mut []);
-        let parsed = request.parse_with_uninit_headers(head, &mut headers).map_err(|error| match error {
-            httparse::Error::TooManyHeaders => Status::FieldsTooLarge,
-            httparse::Error::Version => status::of_version(head),
-            _ => Status::BadRequest,
-        })?;
+        let parsed = request.parse_with_uninit_headers(head, &mut headers);
+        let parsed = parsed.map_err(|error| refusal(error, head))?;
         // It takes a bare LF for the end of a line, too, and so may see a shorter head.
         if parsed != httparse::Status::Complete(head.len()) {
             return Err(Status::BadRequest);
@@ -51,13 +48,29 @@ impl<'a> Request<'a> {
         else {
             return Err(Status::BadRequest);
         };
-        let fields = fields::Fields::read(request.headers)?;
+        let mut fields = Fields::new(most);
+        for field in &*request.headers {
+            fields.add(*field)?;
+        }
         let method = Method::parse(method);
+        Self::new(method, target::path(target, method)?, version, &fields)
+    }
+
+    /// A request whose head is well-formed.
+    ///
+    /// # Errors
+    /// As for [`Request::parse`].
+    pub(super) fn new(
+        method: Method,
+        path: Cow<'a, [u8]>,
+        version: u8,
+        fields: &Fields,
+    ) -> Result<Self, Status> {
         Ok(Self {
             method,
-            path: target::path(target, method)?,
+            path,
             keep: fields.keep(version),
-            body: fields.body(version, most)?,
+            body: fields.body(version)?,
             expects_continue: fields.expects_continue(version)?,
             range: fields.range().filter(|_| method == Method::Get),
         })
@@ -68,6 +81,15 @@ impl<'a> Request<'a> {
     pub fn into_owned(self) -> Request<'static> {
         let Self { method, path, keep, body, expects_continue, range } = self;
         Request { path: Cow::Owned(path.into_owned()), method, keep, body, expects_continue, range }
+    }
+}
+
+/// What a head is answered with that is not well-formed; its request line stands in front.
+pub(super) fn refusal(error: httparse::Error, head: &[u8]) -> Status {
+    match error {
+        httparse::Error::TooManyHeaders => Status::FieldsTooLarge,
+        httparse::Error::Version => status::of_version(head),
+        _ => Status::BadRequest,
     }
 }
 

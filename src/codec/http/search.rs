@@ -1,15 +1,15 @@
 //! Search for the end of a head that may arrive in any number of pieces.
 
-use super::{BLANK_LINES, HEAD_BYTES, LINE_BYTES, Status};
+use super::{HEAD_BYTES, Status, first_line::FirstLine};
 use crate::buffer::Buffer;
 
-/// The search for the end of the next head, between two pieces.
+/// The search for the end of the next head, between two pieces. Until it is found, all that has come of the head stays in
+/// the buffer; [`LineParser`](super::LineParser) takes each line as it comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// The end of the request line has come.
     in_fields: bool,
-    /// Blank lines that have come in front of it.
-    blank_lines: usize,
+    first_line: FirstLine,
 }
 
 impl Search {
@@ -17,26 +17,18 @@ impl Search {
     /// in front of a request line are taken away, up to [`BLANK_LINES`] of them (RFC 9112 section 2.2). A head may have
     /// `most` bytes, and [`HEAD_BYTES`].
     ///
+    /// [`BLANK_LINES`]: super::BLANK_LINES
+    ///
     /// # Errors
     /// The status to answer with when a limit is exceeded, or when the first line ends with a bare LF: where such a
     /// head ends is a matter of taste.
     pub fn next(&mut self, receive: &mut dyn Buffer, most: usize) -> Result<Option<usize>, Status> {
         let most = most.min(HEAD_BYTES);
-        while !self.in_fields {
-            let line = receive.find(b"\n").map(|at| at + 1);
-            if line.unwrap_or(receive.readable() + 1) > most.min(LINE_BYTES) {
-                return Err(Status::UriTooLong);
-            }
-            let Some(length) = line else { return Ok(None) };
-            match receive.peek(length) {
-                b"\r\n" if self.blank_lines == BLANK_LINES => return Err(Status::BadRequest),
-                b"\r\n" => {
-                    receive.retrieve(length);
-                    self.blank_lines += 1;
-                }
-                [.., b'\r', b'\n'] => self.in_fields = true,
-                _ => return Err(Status::BadRequest),
-            }
+        if !self.in_fields {
+            self.in_fields = self.first_line.find(receive, most)?.is_some();
+        }
+        if !self.in_fields {
+            return Ok(None);
         }
         let whole = receive.find(b"\r\n\r\n").map(|at| at + 4);
         if whole.unwrap_or(receive.readable() + 1) > most {
@@ -51,13 +43,16 @@ impl Search {
     /// Whether something of the next request has come that no longer lies in the receive buffer: a blank line.
     #[must_use]
     pub const fn has_begun(self) -> bool {
-        self.blank_lines > 0
+        self.first_line.has_begun()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{BLANK_LINES, LINE_BYTES},
+        *,
+    };
     use crate::buffer::{self, Kind};
 
     /// The heads found in `bytes` that come in pieces of `step`, and what is wrong with the next.

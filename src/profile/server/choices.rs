@@ -34,6 +34,15 @@ choices! {
         Http "http",
     }
 
+    /// How the heads of HTTP requests are parsed. The answers are the same.
+    HeadParsing {
+        /// Once, when all of the head is in the receive buffer.
+        #[default]
+        Whole "whole",
+        /// Each line as it arrives: it is then taken out of the receive buffer.
+        LineByLine "line-by-line",
+    }
+
     /// Which threads serve which connections.
     Dispatch {
         /// One thread, one loop.
@@ -133,5 +142,6 @@ mod tests {
         written_the_same::<Trigger>();
         written_the_same::<WriteInterest>();
         written_the_same::<ReadStrategy>();
+        written_the_same::<HeadParsing>();
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::choices::choices;
 pub use self::choices::{
-    Dispatch, EvictBy, Overflow, Progress, ReadStrategy, Service, Trigger, WriteInterest,
+    Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, Service, Trigger, WriteInterest,
 };
 use crate::{
     buffer::{Kind, Shift},
@@ -40,6 +40,11 @@ pub struct ServerOptions {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
+
+    /// How the heads of HTTP requests are parsed: whole, once they have arrived, or line by line as they arrive, which
+    /// keeps the receive buffer small while they do
+    #[arg(long, value_enum, default_value_t)]
+    pub head_parsing: HeadParsing,
 
     /// Largest number of connections; further ones are closed at once
     #[arg(long, value_name = "N|off", default_value = "off")]
@@ -239,6 +244,11 @@ impl ServerOptions {
                 "root",
                 "needs protocol = \"http\": the other protocols serve no files",
             ),
+            (
+                self.head_parsing == HeadParsing::LineByLine && self.protocol != Service::Http,
+                "head_parsing",
+                "needs protocol = \"http\": the messages of the other protocols have no head",
+            ),
             (self.tick.0.is_zero(), "tick", "must be longer than 0"),
             (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
             (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
@@ -336,6 +346,7 @@ mod tests {
             ("descriptors = 23\ndispatch = 'reactors'", "descriptors"),
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
             ("root = '/srv'", "root"),
+            ("head_parsing = 'line-by-line'", "head_parsing"),
             ("tick = 0", "tick"),
             ("deadline = '0s'", "deadline"),
             ("user_timeout = '10us'", "user_timeout"),

@@ -12,7 +12,10 @@ pub(super) use self::{
 };
 use crate::{
     buffer::{Kind, Layout},
-    profile::{Dispatch, EvictBy, Overflow, ReadStrategy, ServerOptions, Service, Trigger, WriteInterest},
+    profile::{
+        Dispatch, EvictBy, HeadParsing, Overflow, ReadStrategy, ServerOptions, Service, Trigger,
+        WriteInterest,
+    },
     reactor::Mode,
     server::planted::PlantedDefects,
     units::{Bytes, Count, OrOff},
@@ -25,6 +28,7 @@ pub(super) const LARGE_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) protocol: Service,
+    pub(super) head_parsing: HeadParsing,
     pub(super) root: Option<PathBuf>,
     pub(super) mode: Mode,
     dispatch: Dispatch,
@@ -57,6 +61,7 @@ impl Policy {
     pub(super) fn new(options: &ServerOptions) -> Self {
         Self {
             protocol: options.protocol,
+            head_parsing: options.head_parsing,
             root: options.root.clone(),
             mode: match options.trigger {
                 Trigger::Level => Mode::Level,

@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     buffer::{self, Kind},
     codec::frame::{Header, opening},
-    profile::ServerOptions,
+    profile::{HeadParsing, ServerOptions},
     units::{Bytes, OrOff},
 };
 
@@ -90,7 +90,7 @@ struct Observed {
     answers: Vec<u8>,
     messages: u64,
     refused: Option<EvictionReason>,
-    over: bool,
+    end: Option<End>,
 }
 
 /// What is said, and under which options.
@@ -114,6 +114,12 @@ impl Case {
         Self { options, bytes }
     }
 
+    /// The same, where heads are parsed in this way.
+    fn parsing(&self, head_parsing: HeadParsing) -> Self {
+        let options = ServerOptions { head_parsing, ..self.options.clone() };
+        Self { options, bytes: self.bytes.clone() }
+    }
+
     /// The bytes come in pieces of up to `most`; `None` where the answers are too many to compare.
     fn converse(
         &self,
@@ -126,7 +132,7 @@ impl Case {
         let mut conversation = Conversation::new(&policy);
         let mut receive = buffer::make(kind, rng.random_range(0..100), policy.receive_limit);
         let mut send = buffer::make(kind, 64, None);
-        let mut observed = Observed { answers: Vec::new(), messages: 0, refused: None, over: false };
+        let mut observed = Observed { answers: Vec::new(), messages: 0, refused: None, end: None };
         let mut left = &self.bytes[..];
         while !left.is_empty() && observed.refused.is_none() {
             let room = policy.receive_limit.unwrap() - receive.readable();
@@ -157,7 +163,7 @@ impl Case {
                     .is_some_and(|body| body.send_into(&mut observed.answers, piece));
             }
         }
-        observed.over = conversation.end().is_some();
+        observed.end = conversation.end();
         // The dates may differ, and an echo does not know what a message is.
         observed.answers = observed
             .answers
@@ -231,13 +237,17 @@ fn explore(protocol: Service, files: Option<&Path>) {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
         let case = Case::new(protocol, files.is_some(), rng);
         let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch);
-        for (kind, most) in
-            [Kind::Contiguous, Kind::Chained].iter().flat_map(|k| [1, 7, 100].map(|m| (*k, m)))
-        {
+        let other = (protocol == Service::Http).then(|| case.parsing(HeadParsing::LineByLine));
+        for (case, kind, most) in [&case].into_iter().chain(&other).flat_map(|case| {
+            [Kind::Contiguous, Kind::Chained].into_iter().flat_map(move |k| [1, 7, 100].map(|m| (case, k, m)))
+        }) {
             let cut = case.converse(kind, rng, most, &mut scratch);
             if let (Some(whole), Some(cut)) = (&whole, &cut) {
-                let text = String::from_utf8_lossy(&case.bytes);
-                assert!(whole == cut, "seed {seed}, {kind}, cuts of {most}: {text:?}\n{whole:?}\n{cut:?}");
+                let (text, parsing) = (String::from_utf8_lossy(&case.bytes), case.options.head_parsing);
+                assert!(
+                    whole == cut,
+                    "seed {seed}, {kind}, {parsing}, cuts of {most}: {text:?}\n{whole:?}\n{cut:?}"
+                );
                 assert!(
                     !cut.answers.windows(SECRET.len()).any(|bytes| bytes == SECRET),
                     "seed {seed}: {text:?}"
@@ -271,6 +281,62 @@ fn files_are_served_the_same_in_any_pieces() {
     symlink("../secret", root.join("out")).unwrap();
     symlink(outside.path(), root.join("sub/up")).unwrap();
     explore(Service::Http, Some(&root));
+}
+
+/// After every piece, and not only in the end: the same answers, the same state of the message, the same end.
+#[test]
+fn http_heads_parsed_whole_and_line_by_line_are_answered_after_the_same_byte() {
+    let mut scratch = Scratch::new(None, 1).unwrap();
+    for seed in 0..CASES {
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
+        let whole = Case::new(Service::Http, false, rng);
+        let line_by_line = whole.parsing(HeadParsing::LineByLine);
+        let limit = whole.options.receive_limit.0.unwrap().0 as usize;
+        let mut sides = [&whole, &line_by_line].map(|case| {
+            let receive = buffer::make([Kind::Contiguous, Kind::Chained][seed as usize % 2], 64, Some(limit));
+            (Conversation::new(&Policy::new(&case.options)), receive)
+        });
+        let mut left = &whole.bytes[..];
+        while !left.is_empty() {
+            let most = (limit - sides[0].1.readable()).min(left.len()).min(30);
+            let (now, later) = left.split_at(rng.random_range(1..=most));
+            left = later;
+            let [one, other] = sides.each_mut().map(|(conversation, receive)| {
+                receive.append(now).unwrap();
+                let (answers, messages) = answers(conversation, &mut **receive, &mut scratch);
+                let has_begun = receive.readable() > 0 || conversation.is_within_message();
+                let end = conversation.end();
+                (answers, messages, has_begun && end.is_none(), end)
+            });
+            let text = String::from_utf8_lossy(&whole.bytes[..whole.bytes.len() - left.len()]);
+            assert!(one == other, "seed {seed}: {text:?}\n{one:?}\n{other:?}");
+        }
+    }
+}
+
+/// The statuses and lengths of all answers that can be given now, and how many requests that were.
+fn answers(
+    conversation: &mut Conversation,
+    receive: &mut dyn Buffer,
+    scratch: &mut Scratch,
+) -> (Vec<String>, u64) {
+    let (mut send, mut found, mut messages) = (buffer::make(Kind::Chained, 64, None), Vec::new(), 0);
+    loop {
+        let batch = conversation.answer(receive, &mut *send, scratch).unwrap();
+        messages += batch.messages;
+        let streamed = conversation.streamed_bytes();
+        if let Some(body) = conversation.streamed_body() {
+            body.sent(streamed);
+        }
+        let waiting = send.readable();
+        let text = String::from_utf8_lossy(send.peek(waiting)).into_owned();
+        let lines = text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: "));
+        found.push(format!("{}{streamed}", lines.collect::<String>()));
+        send.retrieve(waiting);
+        if !batch.more {
+            return (found, messages);
+        }
+    }
 }
 
 #[test]

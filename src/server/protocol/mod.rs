@@ -42,7 +42,7 @@ impl Conversation {
             Service::Echo => Self::Echo(Echo),
             Service::Line => Self::Line(Line::new(limit)),
             Service::Frame => Self::Frame(Frame::new(limit)),
-            Service::Http => Self::Http(Http::new(limit)),
+            Service::Http => Self::Http(Http::new(limit, policy.head_parsing)),
         }
     }
 }

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     buffer::Buffer,
-    codec::http::{Body, CONTINUE, Keep, Request, Search, Status},
+    codec::http::{Body, CONTINUE, Keep, LineParser, Request, Search, Status},
+    profile::HeadParsing,
     server::close_reason::EvictionReason,
 };
 
@@ -29,8 +30,15 @@ pub(in crate::server) struct Http {
     /// Most bytes of a head, and of a body.
     limit: usize,
     phase: Phase,
-    search: Search,
+    heads: Heads,
     body: Option<StreamedBody>,
+}
+
+/// How far the next head has come.
+#[derive(Debug)]
+enum Heads {
+    Whole(Search),
+    LineByLine(LineParser),
 }
 
 #[derive(Debug)]
@@ -42,26 +50,30 @@ enum Phase {
 }
 
 impl Http {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, phase: Phase::Head, search: Search::default(), body: None }
+    pub(super) fn new(limit: usize, parsing: HeadParsing) -> Self {
+        let heads = match parsing {
+            HeadParsing::Whole => Heads::Whole(Search::default()),
+            HeadParsing::LineByLine => Heads::LineByLine(LineParser::default()),
+        };
+        Self { limit, phase: Phase::Head, heads, body: None }
     }
 
     /// One step further, and whether it was an answer; `None` when more has to come first.
     fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site) -> Result<Option<bool>, Status> {
         match &mut self.phase {
-            Phase::Head => {
-                let Some(length) = self.search.next(receive, self.limit)? else { return Ok(None) };
-                let request = Request::parse(receive.peek(length), self.limit as u64)?;
-                let body = request.body;
-                if let Some(body) = body {
-                    site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
-                    self.phase = Phase::Body(Box::new((request.into_owned(), body)));
-                } else {
-                    self.respond(&request, site);
+            Phase::Head => match &mut self.heads {
+                Heads::Whole(search) => {
+                    let Some(length) = search.next(receive, self.limit)? else { return Ok(None) };
+                    let request = Request::parse(receive.peek(length), self.limit as u64)?;
+                    let is_answered = self.begin(request, site);
+                    receive.retrieve(length);
+                    Ok(Some(is_answered))
                 }
-                receive.retrieve(length);
-                Ok(Some(body.is_none()))
-            }
+                Heads::LineByLine(parser) => {
+                    let request = parser.next(receive, self.limit)?;
+                    Ok(request.map(|request| self.begin(request, site)))
+                }
+            },
             Phase::Body(pending) => {
                 if !pending.1.skip(receive)? {
                     return Ok(None);
@@ -79,6 +91,17 @@ impl Http {
                 Ok(None)
             }
         }
+    }
+
+    /// A head is whole: whether its request is answered. If not, its body comes first.
+    fn begin(&mut self, request: Request<'_>, site: &mut Site) -> bool {
+        let Some(body) = request.body else {
+            self.respond(&request, site);
+            return true;
+        };
+        site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
+        self.phase = Phase::Body(Box::new((request.into_owned(), body)));
+        false
     }
 
     fn respond(&mut self, request: &Request<'_>, site: &mut Site) {
@@ -125,9 +148,13 @@ impl Protocol for Http {
         self.body.as_ref().map_or(0, |body| body.span.length as usize)
     }
 
-    /// The rest of a body is awaited, or a blank line came in front of the request.
+    /// The rest of a body is awaited, or lines of the head, or in front of it, were taken out of the buffer.
     fn is_within_message(&self) -> bool {
-        matches!(self.phase, Phase::Body(_)) || self.search.has_begun()
+        let has_head_begun = match &self.heads {
+            Heads::Whole(search) => search.has_begun(),
+            Heads::LineByLine(parser) => parser.has_begun(),
+        };
+        matches!(self.phase, Phase::Body(_)) || has_head_begun
     }
 
     fn timeout_answer<'a>(&self, scratch: &'a mut Scratch) -> &'a [u8] {
@@ -150,7 +177,7 @@ mod tests {
 
     /// Feeds `bytes` in pieces of `step`: the answers without their dates, how many there were, and how it ended.
     fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<End>) {
-        let mut http = Http::new(100_000);
+        let mut http = Http::new(100_000, HeadParsing::Whole);
         let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
         let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
         for piece in bytes.chunks(step) {
