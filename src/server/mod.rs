@@ -133,7 +133,7 @@ impl Server {
         limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
-            Site::open(Some(path), 1).map_err(cannot)?;
+            Site::open(Some(path), 1, None).map_err(cannot)?;
         }
         let acceptors = open_acceptors(&resolve(&options.listen)?, options)?;
         let service = acceptors[0].address()?;

@@ -2,7 +2,7 @@
 
 use httparse::Header;
 
-use super::{Body, Keep, Range, Status};
+use super::{Body, ContentRange, Keep, Range, Status};
 
 /// The fields that matter, found in one pass.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(super) struct Fields<'a> {
     expect: Option<&'a [u8]>,
     range: Option<&'a [u8]>,
     conditional: bool,
+    content_range: Option<&'a [u8]>,
 }
 
 /// What all transfer codings come to.
@@ -42,6 +43,7 @@ impl<'a> Fields<'a> {
                 6 if name.eq_ignore_ascii_case("expect") => once(&mut fields.expect, value)?,
                 8 if name.eq_ignore_ascii_case("if-range") => fields.conditional = true,
                 10 if name.eq_ignore_ascii_case("connection") => fields.connection(value),
+                13 if name.eq_ignore_ascii_case("content-range") => once(&mut fields.content_range, value)?,
                 14 if name.eq_ignore_ascii_case("content-length") => once(&mut fields.length, value)?,
                 17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.codings(value),
                 _ => {}
@@ -109,6 +111,11 @@ impl<'a> Fields<'a> {
     /// The part asked for. A condition (`If-Range`) is answered as if it did not hold: with the whole.
     pub(super) fn range(&self) -> Option<Range> {
         self.range.filter(|_| !self.conditional).and_then(Range::parse)
+    }
+
+    /// The place of the body in the resource.
+    pub(super) fn content_range(&self) -> Option<ContentRange> {
+        self.content_range.map(ContentRange::parse)
     }
 }
 

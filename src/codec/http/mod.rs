@@ -30,7 +30,7 @@ pub use self::{
     decoder::Decoder,
     limits::{BLANK_LINES, FIELDS, HEAD_BYTES, LINE_BYTES, MOST_INTERIM},
     method::Method,
-    range::{Range, Span},
+    range::{ContentRange, Range, Span},
     request::Request,
     request_spec::{HttpMethod, RequestSpec},
     search::Search,

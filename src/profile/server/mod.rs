@@ -20,6 +20,9 @@ use crate::{
 /// A typing error should not ask for a million threads.
 const MOST_THREADS: u32 = 1024;
 
+/// Nor for all memory.
+const MOST_UPLOADS: u64 = 1 << 30;
+
 /// The settings of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +40,11 @@ pub struct ServerOptions {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
+
+    /// Memory for what clients upload to /uploads/NAME over HTTP (PUT, whole or in ranges); a copy can be fetched back while
+    /// the server runs; off refuses uploads
+    #[arg(long, value_name = "SIZE|off", default_value = "off")]
+    pub uploads: OrOff<Bytes>,
 
     /// Largest number of connections; further ones are closed at once
     #[arg(long, value_name = "N|off", default_value = "off")]
@@ -235,6 +243,17 @@ impl ServerOptions {
                 "root",
                 "needs protocol = \"http\": the other protocols serve no files",
             ),
+            (
+                self.uploads.0.is_some() && self.protocol != Service::Http,
+                "uploads",
+                "needs protocol = \"http\": the other protocols have no uploads",
+            ),
+            (zero(&self.uploads), "uploads", "must be above 0; write off to refuse uploads"),
+            (
+                self.uploads.0.is_some_and(|Bytes(most)| most > MOST_UPLOADS),
+                "uploads",
+                "must be at most 1GiB",
+            ),
             (self.tick.0.is_zero(), "tick", "must be longer than 0"),
             (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
             (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
@@ -330,6 +349,9 @@ mod tests {
             ("descriptors = 23\ndispatch = 'reactors'", "descriptors"),
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
             ("root = '/srv'", "root"),
+            ("uploads = '1MiB'", "uploads"),
+            ("protocol = 'http'\nuploads = '0B'", "uploads"),
+            ("protocol = 'http'\nuploads = '2GiB'", "uploads"),
             ("tick = 0", "tick"),
             ("deadline = '0s'", "deadline"),
             ("user_timeout = '10us'", "user_timeout"),

@@ -8,6 +8,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::symlink,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,10 @@ const HTTP: &[&[u8]] = &[
     b"POST /a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\nhello world",
     b"PUT http://x/y?z HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    b"PUT /uploads/a HTTP/1.1\r\nHost: x\r\nContent-Range: bytes 2-5/8\r\nContent-Length: 4\r\n\r\nabcd",
+    b"PUT /uploads/a HTTP/1.1\r\nHost: x\r\nContent-Range: bytes 5-7/8\r\nContent-Length: 3\r\n\r\nefg",
+    b"PUT /uploads/b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nhij",
+    b"GET /uploads/a HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\r\n",
 ];
 /// The same where there are files, and a neighbor of theirs that nobody may see.
@@ -67,6 +72,7 @@ const WORDS: &[&[u8]] = &[
     b"Transfer-Encoding: chunked\r\n",
     b"Host: y\r\n",
     b"Range: bytes=-5\r\n",
+    b"Content-Range: bytes 0-1/8\r\n",
     b"99999999",
     b"Connection: close\r\n",
     b"Expect: 100-continue\r\n",
@@ -225,16 +231,17 @@ fn explore(protocol: Service, files: Option<&Path>) {
     let seconds = std::env::var("BADPEER_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let start = Instant::now();
     let over = |seed| seconds.map_or(seed >= CASES, |most| start.elapsed() >= Duration::from_secs(most));
-    let mut scratch = Scratch::new(files, 1).unwrap();
+    // What one conversation has uploaded, the next must not find.
+    let scratch = || Scratch::new(files, 1, Some(Arc::new(Uploads::new(1000)))).unwrap();
     let (mut seed, mut compared) = (0, 0);
     while !over(seed) {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
         let case = Case::new(protocol, files.is_some(), rng);
-        let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch);
+        let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch());
         for (kind, most) in
             [Kind::Contiguous, Kind::Chained].iter().flat_map(|k| [1, 7, 100].map(|m| (*k, m)))
         {
-            let cut = case.converse(kind, rng, most, &mut scratch);
+            let cut = case.converse(kind, rng, most, &mut scratch());
             if let (Some(whole), Some(cut)) = (&whole, &cut) {
                 let text = String::from_utf8_lossy(&case.bytes);
                 assert!(whole == cut, "seed {seed}, {kind}, cuts of {most}: {text:?}\n{whole:?}\n{cut:?}");
