@@ -20,6 +20,7 @@ mod secrets;
 mod signals;
 mod silence;
 mod targets;
+mod uploads;
 mod validity;
 mod verdicts;
 mod window;
