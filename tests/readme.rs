@@ -1,8 +1,10 @@
-//! What README.md and docs/ show must work: commands parse, profiles are valid, links lead somewhere, limits are the code's.
+//! What README.md, CONTRIBUTING.md and docs/ show must work: commands run or parse, profiles are valid, links lead somewhere,
+//! limits are the code's.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 use badpeer::{
@@ -10,6 +12,7 @@ use badpeer::{
     gate,
     profile::{SHIPPED, Source},
 };
+use clap::ArgMatches;
 use yaml_rust2::{Yaml, YamlLoader};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -28,7 +31,7 @@ fn document(path: &str) -> Document {
     Document { path: path.into(), text: text.unwrap_or_else(|error| panic!("{path}: {error}")) }
 }
 
-/// README.md and every page of docs/.
+/// README.md, CONTRIBUTING.md and every page of docs/.
 fn documents() -> Vec<Document> {
     let folder = fs::read_dir(Path::new(ROOT).join("docs")).expect("a folder");
     let files = folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
@@ -36,7 +39,7 @@ fn documents() -> Vec<Document> {
     let mut names: Vec<String> = files.filter(is_page).collect();
     names.sort();
     let pages = names.iter().map(|name| document(&format!("docs/{name}")));
-    std::iter::once(document("README.md")).chain(pages).collect()
+    ["README.md", "CONTRIBUTING.md"].map(document).into_iter().chain(pages).collect()
 }
 
 impl Document {
@@ -90,30 +93,101 @@ fn blocks(language: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Fails unless badpeer knows this command line.
-fn parse(command: &str, path: &Path) {
+/// The words of a command line, and what badpeer makes of them.
+fn parse(command: &str, path: &Path) -> (Vec<String>, ArgMatches) {
     let words = shlex::split(command).unwrap_or_else(|| panic!("{}: {command}", path.display()));
-    badpeer::cli::command()
-        .try_get_matches_from(words)
-        .unwrap_or_else(|error| panic!("{}: {command}: {error}", path.display()));
+    let parsed = badpeer::cli::command().try_get_matches_from(&words);
+    let matches = parsed.unwrap_or_else(|error| panic!("{}: {command}: {error}", path.display()));
+    (words, matches)
+}
+
+/// Every line of the blocks of commands, without its comment, with its page.
+fn command_lines() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for (path, block) in blocks("sh") {
+        let lines = block.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
+        found.extend(lines.filter(|line| !line.is_empty()).map(|line| (path.clone(), line.to_owned())));
+    }
+    found
+}
+
+/// The command lines of badpeer.
+fn commands() -> Vec<(PathBuf, String)> {
+    let ours = |line: &str| {
+        let arguments = line.strip_prefix("badpeer ").or(line.strip_prefix("cargo run --release -- "))?;
+        Some(format!("badpeer {arguments}"))
+    };
+    command_lines().into_iter().filter_map(|(path, line)| Some((path, ours(&line)?))).collect()
 }
 
 #[test]
-fn every_documented_command_parses() {
+fn every_documented_command_parses_and_its_profiles_exist() {
+    let commands = commands();
+    for (path, command) in &commands {
+        let (_, matches) = parse(command, path);
+        let Some(("run", run)) = matches.subcommand() else { continue };
+        let names = run.get_many::<String>("profiles").into_iter().flatten();
+        for name in names.filter(|name| Path::new(name).extension().is_none()) {
+            let shipped = SHIPPED.iter().find(|shipped| shipped.name == name);
+            let source = shipped.unwrap_or_else(|| panic!("{}: {command}", path.display())).source();
+            let set: Vec<(String, String)> = run.get_many("set").into_iter().flatten().cloned().collect();
+            source.parse(&set).unwrap_or_else(|error| panic!("{}: {command}: {error}", path.display()));
+        }
+    }
+    assert!(commands.len() >= 40, "{} commands", commands.len());
+}
+
+/// What a command line does that runs without a server and in no time: it prints, or it makes a report of the sample.
+fn quick(words: &[String]) -> Option<Vec<String>> {
+    let with = |place: usize, more: &[&str]| {
+        let more = more.iter().map(|word| (*word).to_owned());
+        Some([words[1..place].to_vec(), more.collect(), words[place..].to_vec()].concat())
+    };
+    match words.get(1)?.as_str() {
+        "list" | "schema" | "completions" | "man" => Some(words[1..].to_vec()),
+        "bench" => with(2, &["--print-profile"]),
+        "report" if words.get(2)? == "reports/sample" => with(2, &["--out", "{folder}"]),
+        _ => None,
+    }
+}
+
+#[test]
+fn documented_commands_that_need_no_server_run() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let mut ran = 0;
+    for (path, command) in commands() {
+        let Some(words) = quick(&parse(&command, &path).0) else { continue };
+        let place = folder.path().display().to_string();
+        let words = words.iter().map(|word| if word == "{folder}" { &place } else { word });
+        let output = Command::new(env!("CARGO_BIN_EXE_badpeer"))
+            .args(words)
+            .current_dir(ROOT)
+            .stdin(Stdio::null())
+            .output()
+            .expect("badpeer runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {command}: {said}", path.display());
+        ran += 1;
+    }
+    assert!(ran >= 15, "{ran} commands");
+}
+
+#[test]
+fn documented_cargo_commands_name_existing_targets() {
     let mut checked = 0;
-    for (path, block) in blocks("sh") {
-        for line in block.lines() {
-            let command = line.split(" #").next().unwrap_or_default().trim();
-            let Some(arguments) =
-                command.strip_prefix("badpeer ").or(command.strip_prefix("cargo run --release -- "))
-            else {
-                continue;
-            };
-            parse(&format!("badpeer {arguments}"), &path);
+    for (path, line) in command_lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let [kind @ ("--test" | "--bench"), name] = pair else { continue };
+            let folder = Path::new(ROOT).join(if *kind == "--test" { "tests" } else { "benches" });
+            let is_there = [format!("{name}.rs"), format!("{name}/main.rs")]
+                .iter()
+                .any(|file| folder.join(file).exists());
+            assert!(is_there, "{}: {line}", path.display());
             checked += 1;
         }
     }
-    assert!(checked >= 30, "{checked} commands");
+    assert!(checked >= 10, "{checked} targets");
 }
 
 /// Every command line of badpeer in a workflow.
@@ -187,6 +261,9 @@ fn the_readme_stays_within_its_word_limit() {
 #[test]
 fn every_page_is_linked_from_the_index_and_the_readme() {
     let [readme, index] = ["README.md", "docs/README.md"].map(|path| document(path).links());
+    assert!(
+        readme.contains(&"CONTRIBUTING.md".to_owned()) && index.contains(&"../CONTRIBUTING.md".to_owned())
+    );
     for page in documents() {
         let Ok(name) = page.path.strip_prefix("docs") else { continue };
         let name = name.display().to_string();

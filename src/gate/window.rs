@@ -37,9 +37,9 @@ const LEAST_SHARE: f64 = 0.2;
 /// A window of another length than the profile's, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Window {
-    /// The profile's window.
+    /// The profile's window, in seconds.
     pub asked: f64,
-    /// The measured window.
+    /// The measured window, in seconds.
     pub measured: f64,
 }
 

@@ -1,5 +1,8 @@
 //! How an entry of the table becomes a [`Metric`](super::Metric) and its [`Spec`](super::Spec).
 
+// An entry: help as a doc comment, variant: "name" ("label") scope unit better [folds] panel noise definite side is kind;
+// The label is the name with spaces unless given. `definite Above` or `Below`: no load and no noise excuses a number on
+// that side of what is expected. `is`: what sort of number it is, where that decides how it is trusted and excused.
 macro_rules! metrics {
     ($( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
         [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?; )+) => {

@@ -15,12 +15,12 @@ impl Default for Row {
 }
 
 impl Row {
-    /// Says what was read.
+    /// Says what was read, in the metric's unit.
     pub fn set(&mut self, metric: Metric, value: f64) {
         self.values[metric as usize] = value;
     }
 
-    /// What was read, if it was.
+    /// What was read, in the metric's unit, if it was.
     #[must_use]
     pub fn value(&self, metric: Metric) -> Option<f64> {
         Some(self.values[metric as usize]).filter(|value| !value.is_nan())

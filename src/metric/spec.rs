@@ -143,7 +143,7 @@ pub struct Spec {
     pub folds: &'static [Fold],
     /// The chart it is drawn in.
     pub panel: Panel,
-    /// Relative change below which two runs are called the same.
+    /// Relative change below which two runs are called the same: 0.05 is 5 %.
     pub noise: f64,
     /// Which of its numbers no load excuses.
     pub definite: Definite,

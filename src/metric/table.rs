@@ -1,13 +1,10 @@
-//! The table of all metrics. A new metric needs a line here and one `row.set` in the probe that reads it.
+//! The table of all metrics. A new metric needs a line here and one `row.set` in the probe that reads it; `declare.rs`
+//! explains the columns.
 
 use super::spec::{Better, Definite, Fold, Kind, Panel, Scope, Spec, given};
 use super::{declare::metrics, unit::Unit};
 
 metrics! {
-    // variant: "name" ("label for people") scope unit better [folds] panel noise definite side is kind;
-    // The label is the name with spaces unless given. `definite Above` or `Below`: no load and no noise excuses a number on
-    // that side of what is expected. `is`: what sort of number it is, where that decides how it is trusted and excused.
-
     // The server's process and all below it, from /proc.
     /// Processes of the server
     ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
@@ -70,7 +67,6 @@ metrics! {
     SocketsCloseWait: "sockets_close_wait" ("sockets in CLOSE-WAIT") Run Count Lower [Peak Last End] Connections 0.02;
     /// Connections that the server has closed and the kernel still keeps (FIN-WAIT, CLOSING, LAST-ACK)
     SocketsClosing: "sockets_closing" ("sockets being closed") Run Count Lower [Peak Last End] Connections 0.02;
-
     /// Connections of other programs that sent data to the server's port while measuring
     OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
     /// Requests of other programs to the server's port while measuring: segments with data that its sockets received
@@ -170,7 +166,6 @@ metrics! {
     LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5 is Lateness;
     /// Median time from the server's eviction until the client's side saw it
     EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5 is EvictionSeen;
-
     /// Evictions whose reported time differs from the observation from outside by more than a tick
     EvictionsDisputed: "evictions_disputed" Run Count Lower [Final] None 0.0 definite Above;
     /// Largest difference between the reported time of an eviction and the observation from outside

@@ -16,7 +16,7 @@ impl Between {
         Self { earliest_ns, latest_ns: latest_ns.max(earliest_ns) }
     }
 
-    /// Halfway: off by at most half of what is not known.
+    /// Halfway, in nanoseconds: off by at most half of what is not known.
     #[must_use]
     pub const fn middle_ns(self) -> u64 {
         self.earliest_ns.midpoint(self.latest_ns)

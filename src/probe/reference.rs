@@ -24,7 +24,7 @@ pub struct ReportedEviction {
     pub index: u64,
     /// When the connection was ended.
     pub at_ns: u64,
-    /// The one reason.
+    /// The one reason: the key of the server that set the limit or timeout, such as `send_timeout`, or `protocol`.
     pub reason: String,
     /// The client's port.
     pub peer_port: u16,

@@ -15,7 +15,7 @@ pub struct Limits {
     pub shares: Option<Shares>,
 }
 
-/// Of the number of the server that is compared with.
+/// Shares of the base's number, from 0: 0.1 is 10 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shares {
     /// A change is a regression only if it is surely larger.

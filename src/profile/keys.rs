@@ -22,7 +22,7 @@ pub struct Profile {
     /// What a reader needs to know to understand the figures.
     #[serde(default)]
     pub about: String,
-    /// Seed of all random choices.
+    /// Seed of all random choices, from 0 to 2⁶³ - 1.
     #[serde(default = "defaults::seed")]
     pub seed: u64,
     /// Time before the measured window; its requests are not in the latencies.
@@ -171,7 +171,7 @@ impl Profile {
         toml::to_string_pretty(&table)
     }
 
-    /// Connections of all groups.
+    /// Number of connections of all groups.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.clients.iter().map(|group| u64::from(group.connections())).sum()

@@ -59,7 +59,7 @@ pub struct Program {
 pub struct Attach {
     /// Its address.
     pub address: String,
-    /// Its process. Default: the process that listens on the port.
+    /// The id of its process. Default: the process that listens on the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
 }

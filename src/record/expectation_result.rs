@@ -13,7 +13,7 @@ pub struct ExpectationResult {
     pub name: String,
     /// The condition, as written; `(implied)` behind it where the profile does not write it.
     pub condition: String,
-    /// The worst value over the repeats.
+    /// The worst value over the repeats, in the metric's unit; `None` if it was not measured.
     pub measured: Option<f64>,
     /// Why the measured value is a lower bound, if it is one: requests that were `unanswered`, `lost` or `skipped`, or whose
     /// answers were `errors`, lie there.

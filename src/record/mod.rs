@@ -31,7 +31,7 @@ pub const FORMAT: u32 = 1;
 /// A run of one profile.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Record {
-    /// [`FORMAT`].
+    /// The version of the format: [`FORMAT`].
     pub format: u32,
     /// The version of badpeer.
     pub badpeer: String,
@@ -63,7 +63,7 @@ pub struct Machine {
     pub kernel: String,
     /// Processor, as it calls itself.
     pub cpu: String,
-    /// Processors that this process may use.
+    /// Number of processors that this process may use.
     pub cores: usize,
     /// Memory, in bytes.
     pub memory_bytes: u64,
@@ -76,7 +76,7 @@ pub struct Machine {
 pub struct Point {
     /// The keys that the sweep sets here, and their values.
     pub axes: IndexMap<String, String>,
-    /// One for each repeat.
+    /// One for each repeat, in the order of measurement.
     pub trials: Vec<Trial>,
     /// The verdict of each expectation, over all repeats.
     pub verdicts: Vec<ExpectationResult>,
@@ -103,7 +103,9 @@ pub struct Trial {
     pub groups: Vec<GroupResult>,
     /// Every eviction that the reference server reports.
     pub evictions: Vec<Eviction>,
-    /// One value for each metric; those of a group are named `group.metric`.
+    /// One value for each metric, in the metric's unit: bytes, nanoseconds, a number, a share from 0 to 1, or one of
+    /// these per second (nanoseconds per second are cores). Those of a group are named `group.metric`. A metric that
+    /// was not measured is absent.
     pub summary: IndexMap<String, f64>,
     /// The values of the summary that are lower bounds, because requests without a valid answer lie there, and why:
     /// `unanswered`, `lost`, `skipped` or `errors`. The true value is at least the value in the summary, and may be
@@ -125,18 +127,18 @@ pub struct Trial {
 /// The settings in effect, read back from the system.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Effective {
-    /// The cores of the server or of the core experiment; empty: any.
+    /// Numbers of the cores of the server or of the core experiment, from 0; empty: any.
     pub server_cores: Vec<usize>,
-    /// The cores of the load generator; empty: any.
+    /// Numbers of the cores of the load generator, from 0; empty: any.
     pub client_cores: Vec<usize>,
     /// The physical cores that badpeer may use, their hardware threads, and how they were divided, in words.
     #[serde(default)]
     pub cores: String,
-    /// The server's address.
+    /// The server's address and port.
     pub address: String,
-    /// Kernel receive buffer of a client of each group, in bytes.
+    /// Kernel receive buffer of a client of each group, in bytes, as `getsockopt(SO_RCVBUF)` says.
     pub client_receive_buffer: Vec<u64>,
-    /// Kernel send buffer of a client of each group, in bytes.
+    /// Kernel send buffer of a client of each group, in bytes, as `getsockopt(SO_SNDBUF)` says.
     pub client_send_buffer: Vec<u64>,
     /// Which instructions of the server were counted, or why none were.
     #[serde(default)]
@@ -166,7 +168,7 @@ pub struct GroupResult {
     /// How long requests of the measured window without a valid answer waited, in nanoseconds since they were due.
     #[serde(default)]
     pub censored_ns: Buckets,
-    /// Response times of an open loop, minus the delay of the load generator.
+    /// Response times of an open loop, in nanoseconds, minus the delay of the load generator.
     #[serde(default)]
     pub undelayed_ns: Buckets,
     /// How much its clients lost because of the limit on reconnecting.
@@ -189,11 +191,13 @@ pub struct GroupResult {
 pub struct Eviction {
     /// When the server ended the connection.
     pub at_ns: i64,
-    /// The one reason: `send_timeout`, `send_limit`, `receive_limit` or `protocol`.
+    /// The one reason: `send_timeout`, `send_limit`, `receive_limit`, `protocol`, `soft_limit`, `min_rate`, `deadline`,
+    /// `message_timeout`, `idle_timeout` or `user_timeout`. The limits and timeouts are the server's keys of the same
+    /// name; `protocol` means bytes that are not a valid message.
     pub reason: String,
     /// The group of the client, if its port is known.
     pub group: Option<String>,
-    /// For a timeout: how long after its end the eviction came; negative is too early. The timeout is the profile's and
+    /// For a timeout: how long after its end the eviction came, in nanoseconds; negative is too early. The timeout is the profile's and
     /// counts from the last progress. The server's times of the progress and of the eviction are used if they agree
     /// with the observation from outside, otherwise the nearest times that agree.
     pub lateness_ns: Option<i64>,
@@ -207,11 +211,11 @@ pub struct Eviction {
     /// they agree.
     #[serde(default)]
     pub disagreement_ns: u64,
-    /// How long after it the client noticed it.
+    /// How long after it the client noticed it, in nanoseconds; `None` if the client did not, or is not known.
     pub seen_after_ns: Option<i64>,
-    /// Bytes that waited in the server's send buffer.
+    /// Bytes that waited in the server's send buffer at that time.
     pub send_buffered: u64,
-    /// Bytes that waited in the kernel's send queue.
+    /// Bytes that waited in the kernel's send queue at that time: not yet sent, or not yet acknowledged.
     pub kernel_queued: u64,
 }
 

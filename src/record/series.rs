@@ -10,7 +10,7 @@ use crate::metric::{Metric, Row};
 pub struct Series {
     /// When each sample was taken, in nanoseconds since the first client started; the first lies before it.
     pub at_ns: Vec<i64>,
-    /// A value for each sample; `None` where it was not read. A group's columns are named `group.metric`.
+    /// A value for each sample, in the metric's unit; `None` where it was not read. A group's columns are named `group.metric`.
     pub columns: IndexMap<String, Vec<Option<f64>>>,
     /// When each source was read, by its name: sources are read one after the other, and reading many sockets takes
     /// time. A column without a source was read when the sample was taken.
@@ -28,13 +28,13 @@ pub struct Clock {
 }
 
 impl Series {
-    /// The column of a run-wide metric.
+    /// The column of a run-wide metric, in its unit.
     #[must_use]
     pub fn run(&self, metric: Metric) -> Option<&[Option<f64>]> {
         self.columns.get(metric.spec().name).map(Vec::as_slice)
     }
 
-    /// The column of a group's metric.
+    /// The column of a group's metric, in its unit.
     #[must_use]
     pub fn group(&self, group: &str, metric: Metric) -> Option<&[Option<f64>]> {
         self.columns.get(&format!("{group}.{}", metric.spec().name)).map(Vec::as_slice)
@@ -50,7 +50,8 @@ impl Series {
         }
     }
 
-    /// When a run-wide metric was read, and what it was; nothing where it never was.
+    /// When a run-wide metric was read, in nanoseconds since the first client started, and its value, in its unit; nothing
+    /// where it never was.
     #[must_use]
     pub fn run_points(&self, metric: Metric) -> Vec<(i64, f64)> {
         self.points_of(metric.spec().name)

@@ -21,7 +21,7 @@ pub struct ServerEndings {
     pub after_error: u64,
     /// Of all, the ones that no reading of the server's sockets showed: how long they made no progress is not known.
     pub unseen: u64,
-    /// Median time from connecting until the server ended it.
+    /// Median time from connecting until the server ended it, in nanoseconds.
     pub after_ns: Option<u64>,
     /// How long they were held without progress: the shortest, at most; the median, about; the longest, at least. The last
     /// progress is dated by two looks.

@@ -22,6 +22,11 @@ type Files = Vec<(String, Vec<u8>)>;
 /// What an exporter makes: nothing where there is none of it.
 type Made = Result<Option<Vec<u8>>, ReportError>;
 
+/// What makes a file of a run, of a comparison, and of a chart.
+type RunExporter = fn(&OfRun<'_>) -> Made;
+type ComparisonExporter = fn(&OfComparison<'_>) -> Made;
+type FigureExporter = fn(&Figure) -> Result<Vec<u8>, ReportError>;
+
 /// A file of a format, and what makes it.
 type Exporter<M> = (Format, &'static str, M);
 
@@ -49,7 +54,7 @@ const SMALLER: &str = "benchmark-smaller.json";
 const BIGGER: &str = "benchmark-bigger.json";
 
 /// What a run can be made into.
-const OF_RUN: &[Exporter<fn(&OfRun<'_>) -> Made>] = &[
+const OF_RUN: &[Exporter<RunExporter>] = &[
     (Format::Csv, "series.csv", |run| match run.record.profile.core {
         Some(_) => Ok(None),
         None => csv::series(run.record).map(Some),
@@ -66,7 +71,7 @@ const OF_RUN: &[Exporter<fn(&OfRun<'_>) -> Made>] = &[
 ];
 
 /// What a comparison can be made into.
-const OF_COMPARISON: &[Exporter<fn(&OfComparison<'_>) -> Made>] = &[
+const OF_COMPARISON: &[Exporter<ComparisonExporter>] = &[
     (Format::Html, "index.html", |of| text(html::compare::render(of.comparison, &of.figures)?)),
     (Format::Markdown, "comparison.md", |of| text(markdown::comparison(of.comparison))),
     (Format::Junit, "junit.xml", |of| text(junit::render(&of.comparison.into()))),
@@ -77,9 +82,10 @@ const OF_COMPARISON: &[Exporter<fn(&OfComparison<'_>) -> Made>] = &[
 ];
 
 /// What is made of each chart, with the ending of its file.
-const OF_FIGURE: &[Exporter<fn(&Figure) -> Result<Vec<u8>, ReportError>>] =
+const OF_FIGURE: &[Exporter<FigureExporter>] =
     &[(Format::Png, "png", Figure::png), (Format::Svg, "svg", |figure| figure.svg().map(String::into_bytes))];
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what every exporter returns")]
 fn text(text: String) -> Made {
     Ok(Some(text.into_bytes()))
 }

@@ -16,16 +16,16 @@ pub struct Instants {
 /// A counter's growth between two readings of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Growth {
-    /// By how much it grew.
+    /// By how much it grew, in the counter's unit.
     pub value: f64,
     /// When it was first read, in nanoseconds.
     pub from: i64,
-    /// When it was read again.
+    /// When it was read again, in nanoseconds of the same clock.
     pub to: i64,
 }
 
 impl Growth {
-    /// The growth per second between the two readings.
+    /// The growth per second between the two readings, in the counter's unit per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
         self.value / ((self.to - self.from) as f64 / 1e9)

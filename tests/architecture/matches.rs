@@ -26,8 +26,7 @@ pub(crate) fn with_a_rest(text: &str, enums: &[String]) -> Vec<String> {
         if *token == "match" {
             let Some(open) = body(&code, at + 1) else { continue };
             let patterns = patterns(&code[open + 1..behind(&code, open) - 1]);
-            let is_rest = |pattern: &&[&str]| pattern.first() == Some(&"_");
-            if patterns.iter().any(|pattern| is_rest(pattern)) {
+            if patterns.iter().any(|pattern| pattern.first() == Some(&"_")) {
                 found.extend(patterns.iter().find_map(|pattern| begins_with(pattern, enums)));
             }
         }

@@ -174,8 +174,8 @@ impl Tree {
             });
             for (name, file) in named.chain(all) {
                 let Some(file) = file.filter(|file| *file != module.file) else { continue };
-                let names = arrows.entry(module.file.clone()).or_default().entry(file).or_default();
-                names.insert(name[name.len().saturating_sub(2)..].join("::"));
+                let imported = arrows.entry(module.file.clone()).or_default().entry(file).or_default();
+                imported.insert(name[name.len().saturating_sub(2)..].join("::"));
             }
         }
         arrows

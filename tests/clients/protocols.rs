@@ -153,9 +153,9 @@ fn wrong_bytes_errors_and_unrequested_answers_are_found() {
 
 #[apply(timed_test!)]
 fn an_http_body_without_a_length_ends_with_the_connection() {
-    let get =
-        "protocol = \"http\"\nload = { rate = \"20/s\", depth = 2 }\nhttp = { headers = { Host = \"x\" } }";
-    let size = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".len();
+    let get = "protocol = \"http\"\nload = { rate = \"20/s\", depth = 2 }\n\
+         http = { headers = { Host = \"x\", User-Agent = \"y\" } }";
+    let size = "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: y\r\n\r\n".len();
     let result = with_fake(size, get, |n, _| match n {
         0 => b"HTTP/1.1 200 OK\r\n\r\nuntil the end".to_vec(),
         _ => Vec::new(),

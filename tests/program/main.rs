@@ -21,6 +21,7 @@ mod signals;
 mod silence;
 mod targets;
 mod uploads;
+mod user_agent;
 mod validity;
 mod verdicts;
 mod window;

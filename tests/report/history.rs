@@ -21,7 +21,10 @@ fn append(file: &Path, record: &Record) {
     history::append(file, record).unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn history_files(file: &Path) -> Result<Vec<(String, Vec<u8>)>, Box<dyn Error>> {
+/// Files by name.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn history_files(file: &Path) -> Result<Files, Box<dyn Error>> {
     let text = history::read(file)?;
     Ok(report::history_files(&text, &file.display().to_string())?)
 }

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use badpeer::{
     cli::schema::{Kind, schema},
+    metric::{Metric, Scope},
     profile::Source,
 };
 use jsonschema::Validator;
@@ -41,6 +42,19 @@ fn committed_schemas_match_the_generated_ones() {
             "make it again: badpeer schema {name} > schema/{name}.schema.json"
         );
         assert!(committed.contains("\"$schema\": \"https://json-schema.org/draft/2020-12/schema\""));
+    }
+}
+
+#[test]
+fn the_record_names_every_reason_for_evictions() {
+    let schema: Value = serde_json::from_str(&schema(Kind::Record)).expect("JSON");
+    let described = schema["$defs"]["Eviction"]["properties"]["reason"]["description"].as_str();
+    let described = described.expect("a description");
+    let names = Metric::ALL.iter().filter(|metric| metric.spec().scope == Scope::Run);
+    let reasons: Vec<&str> = names.filter_map(|metric| metric.spec().name.strip_prefix("evicted_")).collect();
+    assert_eq!(reasons.len(), 10);
+    for reason in reasons {
+        assert!(described.contains(&format!("`{reason}`")), "{described} does not name {reason}");
     }
 }
 

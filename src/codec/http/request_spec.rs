@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{limits::LINE_BYTES, range::Span, statuses::Statuses, token::is_token};
 use crate::codec::{Check, raw::Octets};
 
+/// The `User-Agent` of every request, unless the profile sets another: whoever runs the server can see who sends them
+/// (RFC 9110 section 10.1.5).
+const USER_AGENT: &str = concat!("badpeer/", env!("CARGO_PKG_VERSION"));
+
 /// An HTTP/1.1 request, and how its answer is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -20,7 +24,7 @@ pub struct RequestSpec {
     /// The body of the request. Default: the payload of the load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Octets>,
-    /// Header fields, in addition to `Host` (unless it is given here) and `Content-Length`.
+    /// Header fields, in addition to `Host` and `User-Agent` (unless they are given here) and `Content-Length`.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub headers: IndexMap<String, String>,
     /// The expected statuses: 200, `"3xx"`, or a list; every other status is an error. Default: `"2xx"`.
@@ -200,9 +204,10 @@ impl RequestSpec {
 
     fn first_lines(&self, host: &str) -> Vec<String> {
         let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
-        if !self.headers.keys().any(|name| name.eq_ignore_ascii_case("host")) {
-            lines.push(format!("Host: {host}"));
-        }
+        let ours = [("Host", host), ("User-Agent", USER_AGENT)];
+        let is_given = |name| self.headers.keys().any(|given| given.eq_ignore_ascii_case(name));
+        let missing = ours.into_iter().filter(|(name, _)| !is_given(name));
+        lines.extend(missing.map(|(name, value)| format!("{name}: {value}")));
         lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
         lines
     }
@@ -224,17 +229,22 @@ mod tests {
     fn a_server_parses_the_head() {
         let text =
             |spec: RequestSpec, payload| String::from_utf8(spec.head("h:1", payload, None)).expect("text");
-        assert_eq!(text(RequestSpec::default(), 0), "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n");
+        let ours = format!("Host: h:1\r\nUser-Agent: badpeer/{}\r\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(text(RequestSpec::default(), 0), format!("GET / HTTP/1.1\r\n{ours}\r\n"));
         let part = RequestSpec::default().head("h:1", 0, Some(Span { start: 5, length: 10 }));
-        assert_eq!(part, b"GET / HTTP/1.1\r\nHost: h:1\r\nRange: bytes=5-14\r\n\r\n");
-        let post = spec("method = \"POST\"\npath = \"/x?y\"\nheaders = { host = \"z\", A = \"b c\" }");
-        assert_eq!(text(post, 7), "POST /x?y HTTP/1.1\r\nhost: z\r\nA: b c\r\nContent-Length: 7\r\n\r\n");
+        assert_eq!(part, format!("GET / HTTP/1.1\r\n{ours}Range: bytes=5-14\r\n\r\n").into_bytes());
+        let fields = "headers = { host = \"z\", user-agent = \"\", A = \"b c\" }";
+        let post = spec(&format!("method = \"POST\"\npath = \"/x?y\"\n{fields}"));
+        assert_eq!(
+            text(post, 7),
+            "POST /x?y HTTP/1.1\r\nhost: z\r\nuser-agent: \r\nA: b c\r\nContent-Length: 7\r\n\r\n"
+        );
         let put = spec("method = \"PUT\"\nbody = 'a\\r\\n'");
-        assert_eq!(text(put, 0), "PUT / HTTP/1.1\r\nHost: h:1\r\nContent-Length: 3\r\n\r\n");
+        assert_eq!(text(put, 0), format!("PUT / HTTP/1.1\r\n{ours}Content-Length: 3\r\n\r\n"));
         let range = spec("method = \"PUT\"").head_of_range("h:1", Span { start: 5, length: 10 }, 2000);
-        let expected = "PUT / HTTP/1.1\r\nHost: h:1\r\nContent-Range: bytes 0005-0014/2000\r\nContent-Length: 10\r\n\r\n";
-        assert_eq!(range, expected.as_bytes());
-        assert_eq!(text(spec("method = \"DELETE\""), 0), "DELETE / HTTP/1.1\r\nHost: h:1\r\n\r\n");
+        let place = "Content-Range: bytes 0005-0014/2000\r\nContent-Length: 10\r\n\r\n";
+        assert_eq!(range, format!("PUT / HTTP/1.1\r\n{ours}{place}").into_bytes());
+        assert_eq!(text(spec("method = \"DELETE\""), 0), format!("DELETE / HTTP/1.1\r\n{ours}\r\n"));
     }
 
     #[test]

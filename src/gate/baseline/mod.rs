@@ -68,9 +68,9 @@ pub struct MetricChange {
     pub gated: Gated,
     /// The point of the sweep.
     pub axes: IndexMap<String, String>,
-    /// The baseline's repeats.
+    /// The values of the baseline's repeats, in the metric's unit.
     pub then: Vec<f64>,
-    /// The new repeats.
+    /// The values of the new repeats, in the metric's unit.
     pub now: Vec<f64>,
     /// How much worse the best new repeat is than the worst old one.
     pub low: f64,

@@ -32,9 +32,9 @@ pub struct Finding {
     pub axes: IndexMap<String, String>,
     /// Pairs that have the metric on both sides.
     pub pairs: usize,
-    /// The base's median.
+    /// The base's median, in the metric's unit.
     pub base: f64,
-    /// The head's median.
+    /// The head's median, in the metric's unit.
     pub head: f64,
     /// Why the base's median is only a lower bound: `unanswered`, `lost`, `skipped` or `errors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +45,7 @@ pub struct Finding {
     /// How much worse the head is, with a 95 % interval; for a suspect metric, from the fresh pairs alone. For a metric
     /// that may not move in either direction, how much larger it is.
     pub change: Estimate,
-    /// The p-value of the first stage: the probability of such data if it is worse by no more than the floor.
+    /// The p-value of the first stage, from 0 to 1: the probability of such data if it is worse by no more than the floor.
     pub p: f64,
     /// The same after Holm's correction for all metrics that could reach the significance level.
     pub adjusted_p: f64,
@@ -55,8 +55,8 @@ pub struct Finding {
     pub is_counted: bool,
     /// The p-value of the fresh pairs, if the first stage found the metric suspect.
     pub confirmed_p: Option<f64>,
-    /// The smallest change that both stages would have detected in four of five cases with so many pairs and metrics;
-    /// `None` if there are too few pairs to detect any.
+    /// The smallest change, as a share (0.1 is 10 %), that both stages would have detected in four of five cases with so
+    /// many pairs and metrics; `None` if there are too few pairs to detect any.
     pub detectable: Option<f64>,
     /// The verdict.
     #[serde(rename = "call")]

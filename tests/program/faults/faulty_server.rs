@@ -104,8 +104,8 @@ pub(crate) const PROTOCOLS: &[ProtocolCase] = &[
     ProtocolCase {
         name: "http",
         keys: "protocol = \"http\"\nload = { depth = DEPTH, answer = \"100B\" }\n\
-               http = { check = \"content\", headers = { Host = \"x\" } }",
-        request_bytes: 27,
+               http = { check = \"content\", headers = { Host = \"x\", User-Agent = \"y\" } }",
+        request_bytes: 42,
         answer_bytes: 40 + PAYLOAD,
         payload_ends: 40 + PAYLOAD,
         flipped: NO_STREAM,
@@ -114,8 +114,9 @@ pub(crate) const PROTOCOLS: &[ProtocolCase] = &[
     },
     ProtocolCase {
         name: "http, as the first",
-        keys: "protocol = \"http\"\nload = { depth = DEPTH }\nhttp = { headers = { Host = \"x\" } }",
-        request_bytes: 27,
+        keys: "protocol = \"http\"\nload = { depth = DEPTH }\n\
+               http = { headers = { Host = \"x\", User-Agent = \"y\" } }",
+        request_bytes: 42,
         answer_bytes: 40 + PAYLOAD,
         payload_ends: 40 + PAYLOAD,
         flipped: DIFFERENT,
