@@ -19,6 +19,8 @@ mod resets;
 mod sharing;
 #[path = "clients/threads.rs"]
 mod threads;
+#[path = "clients/uploads.rs"]
+mod uploads;
 
 use std::{
     net::SocketAddr,

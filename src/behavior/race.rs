@@ -15,7 +15,8 @@ pub(super) const DECLARATION: Declaration<Race> = Declaration {
                system call; with a `header` that has its own system call, messages of any size are torn. On rx the \
                threads read the open answers in equal parts: with depth 1 each thread reads a part of one answer, \
                with depth = threads one answer each; a thread gets the bytes that are next and takes them for its \
-               own. Needs protocol = \"echo\" (on rx also http with check = \"content\") and a closed loop. \
+               own. Needs protocol = \"echo\" (on rx also http with check = \"content\", on tx also an upload in ranges) and \
+               a closed loop. \
                Settings: threads (at least 1; 1 is the control), blocking (threads wait in the system call; default: \
                in poll, with a non-blocking socket), header (tx: bytes of each message that are sent first, in a \
                system call of their own; default 0B), lock (one thread at a time moves a whole message or part: no \

@@ -61,6 +61,6 @@ pub(super) struct Life {
     pub(super) is_right_after_answer: bool,
     /// It has done all that it was to do: its lifetime was over, or the last of its requests was answered.
     pub(super) is_spent: bool,
-    /// Which part of a download it fetched.
+    /// Which part of a transfer was its own.
     pub(super) part: u32,
 }

@@ -30,7 +30,8 @@ use crate::{
 /// do when one runs out of what the machine has.
 pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Result<Driven, DriveError> {
     let of = plan.threads;
-    let start = |group: &crate::profile::Group| Arc::new(Start::new(group.count, of, plan.window_ns().0));
+    let start =
+        |group: &crate::profile::Group| Arc::new(Start::new(group.connections(), of, plan.window_ns().0));
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
     let work = |index| {
         let done = work(plan, Share { index, of }, &starts, stop, ticks);

@@ -14,7 +14,7 @@ pub(super) trait Workload {
     /// A request becomes due now, and is started.
     fn start_due(&mut self, now_ns: u64);
 
-    /// Starts the request that has waited longest for a connection, or for one that fetches this part of a download.
+    /// Starts the request that has waited longest for a connection, or for one that has this part of a transfer.
     fn start_waiting(&mut self, part: u32) -> Option<Request>;
 
     /// The connection has room for another request; it says so once until it is asked to take one.
@@ -23,8 +23,8 @@ pub(super) trait Workload {
     /// A request that was due then, and started, was none after all.
     fn take_back(&mut self, due_ns: u64);
 
-    /// A request was sent as the server closed the connection: it is sent once more on another one, which fetches the same
-    /// part where the group fetches something in parts.
+    /// A request was sent as the server closed the connection: it is sent once more on another one, which has the same
+    /// part where the group moves something in parts.
     fn retry(&mut self, request: &Request, part: u32, now_ns: u64);
 
     /// A request was answered; whether that counts as an answer of the window, or of the time after it.
@@ -71,8 +71,8 @@ pub(super) enum RequestLoop {
     Closed { depth: u32 },
     /// A clock.
     Open,
-    /// The end of a download, of which each connection fetches a part.
-    Download,
+    /// The end of a transfer, of which each connection has a part.
+    Transfer,
 }
 
 impl Rules {
@@ -84,7 +84,8 @@ impl Rules {
             is_steady: group.is_steady(),
             reads_everything: group.rx.reads_everything(),
             is_http,
-            may_repeat: group.is_safe_to_repeat(),
+            // Another connection would begin with its first range.
+            may_repeat: group.is_safe_to_repeat() && group.ranges_per_connection() == 1,
             reconnects: group.reconnect.is_some(),
             requests: RequestLoop::of(group),
             requests_per_connection: group
@@ -96,7 +97,7 @@ impl Rules {
 
     /// Whether a connection asks for something whenever it has heard what it asked for.
     pub(super) const fn is_closed_loop(&self) -> bool {
-        matches!(self.requests, RequestLoop::Closed { .. } | RequestLoop::Download)
+        matches!(self.requests, RequestLoop::Closed { .. } | RequestLoop::Transfer)
     }
 
     /// Whether a connection that ended in that way is opened again: because the group does so, or because every client of HTTP
@@ -111,7 +112,7 @@ impl Rules {
 impl RequestLoop {
     fn of(group: &Group) -> Self {
         match group.load.depth {
-            _ if group.fetches_in_parts() => Self::Download,
+            _ if group.moves_in_parts() => Self::Transfer,
             _ if group.load.rate.is_some() => Self::Open,
             Some(depth) => Self::Closed { depth },
             None => Self::None,

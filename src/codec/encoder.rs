@@ -6,6 +6,7 @@ use super::{
     SHARED_STREAM, content,
     frame::{self, HEADER_BYTES, Header},
     text,
+    upload::UploadRanges,
 };
 
 /// Makes the requests of one connection.
@@ -22,6 +23,11 @@ enum Kind {
     Frames(Frames),
     Repeated {
         shape: Arc<Shape>,
+        stream: u32,
+    },
+    /// The ranges of one resource, which is the same for all connections.
+    Upload {
+        ranges: Arc<UploadRanges>,
         stream: u32,
     },
     /// One request that never ends: how it begins, and text from there on.
@@ -72,6 +78,10 @@ impl Encoder {
         Self(Kind::Repeated { shape, stream })
     }
 
+    pub(super) const fn upload(ranges: Arc<UploadRanges>, stream: u32) -> Self {
+        Self(Kind::Upload { ranges, stream })
+    }
+
     /// Bytes of each request; without an end, `u64::MAX`.
     #[must_use]
     pub fn message_bytes(&self) -> u64 {
@@ -79,6 +89,7 @@ impl Encoder {
             Kind::Echo { size, .. } => *size,
             Kind::Frames(frames) => frames.message_bytes(),
             Kind::Repeated { shape, .. } => shape.message_bytes(),
+            Kind::Upload { ranges, .. } => ranges.message_bytes(),
             Kind::Endless { .. } => u64::MAX,
         }
     }
@@ -90,6 +101,7 @@ impl Encoder {
             Kind::Echo { .. } => 0,
             Kind::Frames(_) => HEADER_BYTES as u64,
             Kind::Repeated { shape, .. } => shape.head.len() as u64,
+            Kind::Upload { ranges, .. } => ranges.head_bytes(),
             Kind::Endless { head, .. } => head.len() as u64,
         }
     }
@@ -102,6 +114,7 @@ impl Encoder {
             Kind::Echo { .. } => return None,
             Kind::Frames(frames) => (Arc::from(frame::prefix(u32::MAX as usize, 0)), frames.stream),
             Kind::Repeated { shape, stream } => (Arc::clone(shape.endless.as_ref()?), *stream),
+            Kind::Upload { ranges, stream } => (Arc::clone(&ranges.endless), *stream),
             Kind::Endless { .. } => return Some(self.clone()),
         };
         Some(Self(Kind::Endless { head, stream }))
@@ -113,6 +126,7 @@ impl Encoder {
             Kind::Echo { stream, .. } => content::fill(*stream, offset, out),
             Kind::Frames(frames) => frames.fill(offset, out),
             Kind::Repeated { shape, stream } => shape.fill(*stream, offset, out),
+            Kind::Upload { ranges, .. } => ranges.fill(offset, out),
             Kind::Endless { head, stream } => {
                 let from_head = head.get(offset as usize..).map_or(0, |left| copy(left, out));
                 text::fill(*stream, offset + from_head as u64, &mut out[from_head..]);

@@ -19,6 +19,7 @@ mod sample;
 mod script;
 mod tally;
 mod text;
+mod upload;
 mod verifier;
 
 pub use self::{

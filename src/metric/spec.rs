@@ -49,7 +49,7 @@ pub(super) const fn given<T: Copy>(said: &[T]) -> Option<T> {
 pub enum Kind {
     /// A quantile of how long requests took: this share of them took longer; 0 for the longest.
     Latency(f64),
-    /// How long downloads over several connections took.
+    /// How long downloads or uploads over several connections took.
     Download,
     /// The longest time in which something did not come.
     Wait,

@@ -71,7 +71,7 @@ pub struct Profile {
 pub struct Group {
     /// Its name in tables, charts and expectations.
     pub name: String,
-    /// Number of connections.
+    /// Number of connections; an upload in ranges has one more, which fetches the server's copy back.
     #[schemars(range(min = 1))]
     pub count: u32,
     /// Their protocol.
@@ -174,7 +174,7 @@ impl Profile {
     /// Number of connections of all groups.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.clients.iter().map(|group| u64::from(group.count)).sum()
+        self.clients.iter().map(|group| u64::from(group.connections())).sum()
     }
 
     /// The groups that ask for the next answer when they have one.

@@ -5,7 +5,10 @@ use super::{
     keys::Group,
     server::Service,
 };
-use crate::codec::{Check, Protocol, Script, frame, http, part_of, resp};
+use crate::{
+    codec::{Check, Protocol, Script, frame, http, part_of, resp},
+    units::Bytes,
+};
 
 impl Group {
     /// What its connections say to a server known as `host` (`address:port`), and what they must hear.
@@ -24,16 +27,41 @@ impl Group {
         }
     }
 
-    /// Whether its connections fetch something together, a part each.
+    /// Whether its connections fetch something together, or upload it, a part each.
     #[must_use]
-    pub fn fetches_in_parts(&self) -> bool {
+    pub fn moves_in_parts(&self) -> bool {
         self.http.as_ref().is_some_and(|spec| spec.ranges)
+    }
+
+    /// Whether they upload it.
+    #[must_use]
+    pub fn uploads_in_ranges(&self) -> bool {
+        self.http.as_ref().is_some_and(|spec| spec.ranges && spec.method == http::HttpMethod::Put)
+    }
+
+    /// Ranges of an upload that each connection sends: one for each thread that writes to it.
+    #[must_use]
+    pub fn ranges_per_connection(&self) -> u32 {
+        let threads = self.tx.race().map_or(1, |race| u32::from(race.threads.get()));
+        if self.uploads_in_ranges() { threads } else { 1 }
+    }
+
+    /// Its connections: one more than [`Group::count`] where it uploads, to fetch the server's copy back.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.count.saturating_add(u32::from(self.uploads_in_ranges()))
     }
 
     /// What each of its connections says, in the order of opening, if they are not all alike.
     #[must_use]
     pub fn parts(&self, host: &str) -> Option<Vec<Script>> {
         let (spec, count) = (self.http.as_ref().filter(|spec| spec.ranges)?, u64::from(self.count));
+        if self.uploads_in_ranges() {
+            let (whole, ranges) = (self.load.payload.0, u64::from(self.ranges_per_connection()));
+            let upload = |index| Script::upload(spec, host, whole, (index, count), ranges);
+            let copy = Script::copy_of_upload(spec, host, whole);
+            return Some((0..count).map(upload).chain([copy]).collect());
+        }
         let whole = self.load.answer?.0;
         let script = |index| {
             let (start, length) = part_of(whole, index, count);
@@ -95,6 +123,16 @@ impl Group {
         fault(&["protocol"], message)
     }
 
+    /// Whether the reference server takes what it uploads, into memory for so many bytes of copies.
+    pub(super) fn check_upload_to(&self, most: Option<Bytes>) -> Result<(), Fault> {
+        if self.uploads_in_ranges() && most.is_none_or(|most| most < self.load.payload) {
+            let message = "uploads to the reference server need memory for a copy of load.payload bytes: set \
+                           server.uploads = \"16MiB\", or more";
+            return fault(&["http", "ranges"], message);
+        }
+        Ok(())
+    }
+
     /// Whether the keys of its protocol are there and possible, and those of others are not.
     pub(super) fn check_protocol(&self) -> Result<(), Fault> {
         for (key, is_there, protocol) in [
@@ -146,19 +184,50 @@ impl Group {
     fn check_http(&self) -> Result<(), Fault> {
         let spec = self.request_spec();
         spec.check(self.load.payload.0).or_else(|(key, message)| fault(&["http", key], message))?;
-        if spec.check == Check::Content && self.load.answer.is_none() {
+        if spec.check == Check::Content && self.load.answer.is_none() && !self.uploads_in_ranges() {
             return fault(
                 &["http", "check"],
                 "content needs load.answer, the length of the body: path = \"/bytes/512\" and answer = \"512B\"",
             );
         }
+        if self.uploads_in_ranges() {
+            return self.check_upload();
+        }
         if spec.ranges {
-            self.check_ranges()?;
+            self.check_download()?;
         }
         Ok(())
     }
 
-    fn check_ranges(&self) -> Result<(), Fault> {
+    fn check_upload(&self) -> Result<(), Fault> {
+        let (path, ranges) =
+            (["http", "ranges"], u64::from(self.count) * u64::from(self.ranges_per_connection()));
+        if self.load.payload.0 == 0
+            || !self.load.payload.0.is_multiple_of(ranges)
+            || self.load.answer.is_some()
+        {
+            return fault(
+                &path,
+                format!(
+                    "needs load.payload, the length of the whole resource: a multiple of {ranges}, the number of its \
+                     ranges; and no load.answer"
+                ),
+            );
+        }
+        if self.load.depth != Some(1)
+            || self.load.rate.is_some()
+            || self.lifetime.is_some()
+            || self.requests_per_connection.is_some()
+        {
+            return fault(
+                &path,
+                "needs load.depth = 1 and permanent connections: remove lifetime and requests_per_connection",
+            );
+        }
+        Ok(())
+    }
+
+    fn check_download(&self) -> Result<(), Fault> {
         let path = ["http", "ranges"];
         if self.load.answer.is_none_or(|answer| answer.0 < u64::from(self.count)) {
             return fault(
@@ -278,6 +347,24 @@ mod tests {
                 "did you mean `path`?",
             ),
             ("http", "protocol = \"http\"\nload = { depth = 1 }\nhttp = { method = \"BREW\" }", "`GET`"),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 1, payload = 9 }\n\
+                 http = { method = \"PUT\", ranges = true }",
+                "t.toml:9: clients.0.http.ranges: uploads to the reference server need memory",
+            ),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 1, payload = 9 }\ntx = { race = { threads = 2 } }\n\
+                 http = { method = \"PUT\", ranges = true }",
+                "a multiple of 2, the number of its ranges",
+            ),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 2, payload = 9 }\n\
+                 http = { method = \"PUT\", ranges = true }",
+                "needs load.depth = 1",
+            ),
         ] {
             let message = parse(server, keys).expect_err(keys);
             assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");

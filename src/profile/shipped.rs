@@ -30,6 +30,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "shared-writers",
     "shared-readers",
     "ranges",
+    "upload-ranges",
     "level-and-edge",
     "send-limit",
     "limit-and-timer",

@@ -21,7 +21,7 @@ pub(super) fn without_effect(
     let mut sentences = Vec::new();
     for (index, group) in profile.clients.iter().enumerate() {
         // Who fetches parts at a rate of its own is no fault: how long that takes is what is shown.
-        if group.rx.reads_everything() || group.fetches_in_parts() {
+        if group.rx.reads_everything() || group.moves_in_parts() {
             continue;
         }
         let ports = driven.ports.iter().filter(|port| port.group == index);

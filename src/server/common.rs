@@ -8,14 +8,16 @@ use std::{
     },
 };
 
-use super::{journal::Journal, policy::Policy, shutdown::ShutdownSignals};
-use crate::profile::ServerOptions;
+use super::{journal::Journal, policy::Policy, protocol::Uploads, shutdown::ShutdownSignals};
+use crate::{profile::ServerOptions, units::Bytes};
 
 /// What the event loops of one server have in common.
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) policy: Arc<Policy>,
     pub(super) journal: Arc<Journal>,
+    /// What clients have uploaded, if they may.
+    pub(super) uploads: Option<Arc<Uploads>>,
     pub(super) shutdown: Arc<ShutdownSignals>,
     /// Connections held by all.
     population: Arc<AtomicUsize>,
@@ -28,6 +30,7 @@ impl Common {
         Ok(Self {
             policy: Arc::new(Policy::new(options)),
             journal: Arc::default(),
+            uploads: options.uploads.0.map(|Bytes(most)| Arc::new(Uploads::new(most))),
             shutdown: Arc::new(ShutdownSignals::new()?),
             population: Arc::default(),
         })

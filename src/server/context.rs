@@ -4,7 +4,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use nix::time::{ClockId, clock_getres};
 
-use super::{counters::Counters, journal::Journal, policy::Policy, protocol::Scratch};
+use super::{
+    common::Common,
+    counters::Counters,
+    journal::Journal,
+    policy::Policy,
+    protocol::{Scratch, Uploads},
+};
 use crate::reactor::Reactor;
 
 /// Events taken from epoll at one go.
@@ -18,6 +24,8 @@ pub(super) struct Context {
     pub(super) policy: Arc<Policy>,
     pub(super) counters: Arc<Counters>,
     pub(super) journal: Arc<Journal>,
+    /// What clients have uploaded, if they may.
+    uploads: Option<Arc<Uploads>>,
     /// Where answers are made.
     pub(super) scratch: Scratch,
     /// Where a read puts what does not fit the receive buffer.
@@ -33,8 +41,9 @@ impl Context {
     ///
     /// # Errors
     /// When the kernel has no descriptor left, or the root of the files cannot be read.
-    pub(super) fn new(policy: &Arc<Policy>, journal: &Arc<Journal>) -> io::Result<Self> {
-        Self::with(Reactor::new(EVENTS)?, policy, journal)
+    pub(super) fn new(common: &Common) -> io::Result<Self> {
+        let Common { policy, journal, uploads, .. } = common;
+        Self::with(Reactor::new(EVENTS)?, policy, journal, uploads.as_ref())
     }
 
     /// For another thread that waits for the same events.
@@ -42,10 +51,15 @@ impl Context {
     /// # Errors
     /// As [`Context::new`].
     pub(super) fn share(&self) -> io::Result<Self> {
-        Self::with(self.reactor.share()?, &self.policy, &self.journal)
+        Self::with(self.reactor.share()?, &self.policy, &self.journal, self.uploads.as_ref())
     }
 
-    fn with(reactor: Reactor, policy: &Arc<Policy>, journal: &Arc<Journal>) -> io::Result<Self> {
+    fn with(
+        reactor: Reactor,
+        policy: &Arc<Policy>,
+        journal: &Arc<Journal>,
+        uploads: Option<&Arc<Uploads>>,
+    ) -> io::Result<Self> {
         // Jiffies tick as this clock does: the kernel tells CONFIG_HZ nowhere else.
         let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?;
         Ok(Self {
@@ -53,7 +67,8 @@ impl Context {
             policy: Arc::clone(policy),
             counters: Arc::default(),
             journal: Arc::clone(journal),
-            scratch: Scratch::new(policy.root.as_deref(), policy.answering)?,
+            uploads: uploads.cloned(),
+            scratch: Scratch::new(policy.root.as_deref(), policy.answering, uploads.cloned())?,
             spill: vec![0; SPILL_BYTES].into_boxed_slice(),
             is_draining: false,
             jiffy_ns: Duration::from(jiffy).as_nanos() as u64,

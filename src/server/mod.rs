@@ -129,7 +129,7 @@ impl Server {
         limit_descriptors(options.descriptors)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
-            Site::open(Some(path), 1).map_err(cannot)?;
+            Site::open(Some(path), 1, None).map_err(cannot)?;
         }
         let resolved = resolve(&options.listen).map_err(|_| ServeError::Address(options.listen.clone()))?;
         let acceptors = open_acceptors(&resolved, options)?;

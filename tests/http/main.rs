@@ -12,6 +12,7 @@ mod fixture;
 mod knobs;
 mod peer;
 mod requests;
+mod uploads;
 
 use std::{fs, io::Read, net::Shutdown, os::unix::fs::symlink, path::Path, thread, time::Duration};
 

@@ -20,6 +20,7 @@ mod secrets;
 mod signals;
 mod silence;
 mod targets;
+mod uploads;
 mod user_agent;
 mod validity;
 mod verdicts;

@@ -33,9 +33,8 @@ use super::{
     workload::Workload,
 };
 use crate::{
-    behavior::CloseMethod,
+    behavior::{self, CloseMethod},
     codec::Script,
-    profile,
     reactor::{Interest, Ready, Token},
     timers::TimerId,
 };
@@ -54,13 +53,14 @@ pub(super) struct Connection {
 
 /// What a connection says, and how.
 pub(super) struct Role<'a> {
-    /// The group's behaviors.
-    pub(super) group: &'a profile::Group,
+    /// How it receives, and how it sends.
+    pub(super) rx: &'a behavior::Spec,
+    pub(super) tx: &'a behavior::Spec,
     /// What is said and must be heard.
     pub(super) script: &'a Script,
     /// The number of its content.
     pub(super) stream: u32,
-    /// Which part of a download it fetches, if it does.
+    /// Which part of a transfer is its own, if one is.
     pub(super) part: u32,
     /// Fixes everything random.
     pub(super) seed: u64,
@@ -69,13 +69,13 @@ pub(super) struct Role<'a> {
 impl Connection {
     /// A connection whose handshake has begun.
     pub(super) fn open(transport: Transport, token: Token, role: &Role<'_>) -> Self {
-        let Role { group, script, stream, part, seed } = *role;
+        let Role { rx, tx, script, stream, part, seed } = *role;
         Self {
             exchange: Exchange {
                 socket: Socket::connecting(transport, token),
                 requests: Requests::new(script.encoder(stream), part),
-                outbound: Outbound::new(&group.tx, seed + 1),
-                inbound: Inbound::new(&group.rx, seed, script.decoder(stream)),
+                outbound: Outbound::new(tx, seed + 1),
+                inbound: Inbound::new(rx, seed, script.decoder(stream)),
             },
             is_open: false,
             deadline: None,
@@ -232,6 +232,11 @@ impl Connection {
     fn arm_deadline(&mut self, kind: TimerKind, at_ns: u64, context: &mut Context) {
         let event = TimerEvent { token: self.exchange.socket.token(), kind };
         self.deadline = Some(context.timers.arm(at_ns, event));
+    }
+
+    /// Which part of a transfer is its own, if one is.
+    pub(super) const fn part(&self) -> u32 {
+        self.exchange.requests.part()
     }
 
     /// Whether the handshake was completed.

@@ -59,12 +59,11 @@ impl<'a> Clients<'a> {
         let mut groups = Vec::with_capacity(plan.groups.len());
         for (index, (spec, start)) in plan.groups.iter().zip(starts).enumerate() {
             let seed = plan.seed ^ (index as u64) << 32;
-            let together = spec.fetches_in_parts();
-            let part =
-                if together { share.whole(before, spec.count) } else { share.part(before, spec.count) };
+            let (together, count) = (spec.moves_in_parts(), spec.connections());
+            let part = if together { share.whole(before, count) } else { share.part(before, count) };
             let (start, window) = (Arc::clone(start), plan.window_ns());
             groups.push(Group::new(spec, part, start, &host, plan.epoch_ns, window, seed));
-            before += u64::from(spec.count);
+            before += u64::from(count);
         }
         Self {
             plan,
@@ -131,7 +130,8 @@ impl<'a> Clients<'a> {
         group.opened();
         self.ports.opened(port_number, index, opened_ns);
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
-        let role = Role { group: group.spec(), script: group.script(part), stream, part, seed };
+        let (rx, tx) = group.behaviors(part);
+        let role = Role { rx, tx, script: group.script(part), stream, part, seed };
         let token = self.slots.insert_with(|token| Client {
             connection: Connection::open(transport, token, &role),
             group: index as u32,
@@ -207,10 +207,10 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Starts the next download of every group whose last one is over: all parts at once.
-    pub(super) fn start_downloads(&mut self, context: &mut Context) {
+    /// Starts the next transfer of every group whose last one is over, all parts at once, and fetches copies that are due.
+    pub(super) fn start_transfers(&mut self, context: &mut Context) {
         for index in 0..self.groups.len() {
-            for token in self.groups[index].start_download(context.now_ns) {
+            for token in self.groups[index].start_transfer(context.now_ns) {
                 self.drive(token, context, Connection::start_request);
             }
         }
@@ -305,7 +305,7 @@ impl Client {
         group.settled_one(self.is_reopened, context.now_ns);
         let lifetime_ends_ns = group.lifetime_ends(self.is_reopened, context.now_ns);
         ports.connected(self.port);
-        self.place = group.joins(token);
+        self.place = group.joins(token, self.connection.part());
         self.connection.begin(lifetime_ends_ns, context, group.demand())
     }
 }

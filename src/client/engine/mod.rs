@@ -94,7 +94,7 @@ impl<'a> Engine<'a> {
             if self.context.now_ns < end {
                 self.clients.open_due(&mut self.context)?;
                 self.clients.start_arrivals(&mut self.context);
-                self.clients.start_downloads(&mut self.context);
+                self.clients.start_transfers(&mut self.context);
             } else if !self.context.is_closing {
                 self.context.is_closing = true;
                 // Where the engine was stopped when the window ended, what it reads only now gets its time, too.

@@ -105,7 +105,7 @@ impl ConnectionAccount {
         let ended = ledger.evicted_fin + ledger.evicted_rst + ledger.refused + ledger.timed_out;
         row.set(Metric::EndedShare, ended as f64 / ledger.opened.max(1) as f64);
         row.set(Metric::SilentConnections, self.silent as f64);
-        row.set(Metric::SilentShare, (self.silent as f64 / f64::from(spec.count)).min(1.0));
+        row.set(Metric::SilentShare, (self.silent as f64 / f64::from(spec.connections())).min(1.0));
         if let Some(fewest) = self.fewest_answers {
             row.set(Metric::FewestAnswers, fewest as f64);
         }

@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use super::{downloads::Downloads, open_loop::OpenLoop, queue::Queue, request_account::RequestAccount};
+use super::{
+    open_loop::OpenLoop,
+    queue::Queue,
+    request_account::RequestAccount,
+    transfers::{Due, Transfers},
+};
 use crate::{
     client::{
         request::{Arrival, Request},
@@ -22,8 +27,8 @@ pub(in crate::client) struct Demand {
     rules: Rules,
     /// What its connections say and must hear.
     script: Script,
-    /// What they fetch together, each a part of it.
-    pub(super) downloads: Option<Downloads>,
+    /// What they move together, each a part of it.
+    pub(super) transfers: Option<Transfers>,
     /// The clock of its open loop.
     open_loop: Option<OpenLoop>,
     /// What is due and waits for a connection.
@@ -47,7 +52,7 @@ impl Demand {
         Self {
             rules: Rules::of(spec),
             script: spec.script(host),
-            downloads: spec.parts(host).map(|parts| Downloads::new(parts, window.0)),
+            transfers: Transfers::of(spec, host, window.0),
             open_loop: OpenLoop::new(spec, part, seed),
             queue: Queue::default(),
             account: RequestAccount::new(spec, window, start_ns, last_answer_ns),
@@ -55,9 +60,9 @@ impl Demand {
         }
     }
 
-    /// What a connection says: that of this part, where the group fetches something in parts.
+    /// What a connection says: that of this part, where the group moves something in parts.
     pub(super) fn script(&self, part: u32) -> &Script {
-        self.downloads.as_ref().map_or(&self.script, |downloads| &downloads.parts[part as usize])
+        self.transfers.as_ref().map_or(&self.script, |transfers| &transfers.scripts[part as usize])
     }
 
     /// When the next request of an open loop becomes due that started at `start_ns`.
@@ -90,15 +95,14 @@ impl Demand {
         if self.queue.is_empty() { None } else { self.queue.take_free() }
     }
 
-    /// Starts the next download if the last one is over and so many connections are all; whether it did.
-    pub(super) fn start_download(&mut self, open: usize, now_ns: u64) -> bool {
-        let due = self.downloads.as_mut().filter(|downloads| downloads.is_due(open));
-        due.map(|downloads| downloads.start(now_ns)).is_some()
+    /// What starts next of the transfers with so many connections open, that which fetches a copy among them or not.
+    pub(super) fn start_transfer(&mut self, open: usize, has_copy: bool, now_ns: u64) -> Due {
+        self.transfers.as_mut().map_or(Due::Nothing, |transfers| transfers.start(open, has_copy, now_ns))
     }
 
     /// Whether requests wait for a connection.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.queue.is_empty() || self.downloads.as_ref().is_some_and(Downloads::owes)
+        !self.queue.is_empty() || self.transfers.as_ref().is_some_and(Transfers::owes)
     }
 
     /// Whether requests of good clients wait for a connection.
@@ -121,14 +125,14 @@ impl Demand {
     /// The clients stop: what still waits for a connection never gets one. `has_ended`: nobody asked any more.
     pub(super) fn stop(&mut self, has_ended: bool, now_ns: u64) {
         let oldest_due_ns = self.queue.oldest_due_ns();
-        let owed = self.downloads.as_mut().map(Downloads::take_owed).unwrap_or_default();
+        let owed = self.transfers.as_mut().map(Transfers::take_owed).unwrap_or_default();
         for arrival in iter::from_fn(|| self.queue.pop()).chain(owed) {
             self.account.skipped(arrival.due_ns, now_ns);
         }
         let asks_always = self.rules.is_closed_loop() && !has_ended;
         self.account.stop(oldest_due_ns, asks_always, now_ns);
-        if let Some(downloads) = &mut self.downloads {
-            downloads.stop(now_ns);
+        if let Some(transfers) = &mut self.transfers {
+            transfers.stop(now_ns);
         }
     }
 }
@@ -144,8 +148,8 @@ impl Workload for Demand {
     }
 
     fn start_waiting(&mut self, part: u32) -> Option<Request> {
-        let arrival = match &mut self.downloads {
-            Some(downloads) => downloads.take(part),
+        let arrival = match &mut self.transfers {
+            Some(transfers) => transfers.take(part),
             None => self.queue.pop(),
         }?;
         self.account.started();
@@ -158,21 +162,24 @@ impl Workload for Demand {
 
     fn take_back(&mut self, due_ns: u64) {
         self.account.take_back(due_ns);
+        if let Some(transfers) = &mut self.transfers {
+            transfers.lost(due_ns);
+        }
     }
 
     fn retry(&mut self, request: &Request, part: u32, now_ns: u64) {
         self.account.retried(now_ns);
         let &Request { due_ns, delay_us, .. } = request;
         let arrival = Arrival { due_ns, delay_us, is_retry: true };
-        match &mut self.downloads {
-            Some(downloads) => downloads.owe(part, arrival),
+        match &mut self.transfers {
+            Some(transfers) => transfers.owe(part, arrival),
             None => self.queue.push_front(arrival),
         }
     }
 
     fn answered(&mut self, request: &Request, is_error: bool, now_ns: u64) -> bool {
-        if let Some(downloads) = &mut self.downloads {
-            downloads.part_came(is_error, now_ns);
+        if let Some(transfers) = &mut self.transfers {
+            transfers.answered(is_error, now_ns);
         }
         self.account.answered(request, is_error, now_ns)
     }

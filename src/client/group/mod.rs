@@ -2,7 +2,6 @@
 
 mod connection_account;
 mod demand;
-mod downloads;
 mod grace;
 mod judged;
 mod open_loop;
@@ -10,12 +9,13 @@ mod openings;
 mod queue;
 mod request_account;
 mod silence;
+mod transfers;
 
 use std::{iter, sync::Arc};
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use self::{connection_account::ConnectionAccount, openings::Openings};
+use self::{connection_account::ConnectionAccount, openings::Openings, transfers::Due};
 pub(super) use self::{demand::Demand, openings::Opening};
 use super::{
     close_reason::{CloseReason, Life},
@@ -25,6 +25,7 @@ use super::{
     workload::Workload,
 };
 use crate::{
+    behavior,
     codec::{Script, Tally},
     metric::{Metric, Row},
     profile,
@@ -39,6 +40,10 @@ pub(super) struct Group {
     openings: Openings,
     /// Its open connections.
     open: Vec<Token>,
+    /// That of them which fetches the copy of an upload.
+    fetching: Option<Token>,
+    /// How that one behaves.
+    steady: behavior::Spec,
     connections: ConnectionAccount,
     /// Fixes how long connections are kept.
     rng: Xoshiro256PlusPlus,
@@ -66,6 +71,8 @@ impl Group {
             demand: Demand::new(spec, part, host, window, seed, start_ns, last_answer_ns),
             openings: Openings::new(spec, part, start_ns),
             open: Vec::new(),
+            fetching: None,
+            steady: behavior::Spec::default(),
             connections: ConnectionAccount::new(),
             rng: Xoshiro256PlusPlus::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
             start,
@@ -79,7 +86,16 @@ impl Group {
         &self.spec
     }
 
-    /// What a connection says: that of this part, where the group fetches something in parts.
+    /// How a connection receives and sends. That which fetches the copy of an upload has no part in the group's behavior.
+    pub(super) fn behaviors(&self, part: u32) -> (&behavior::Spec, &behavior::Spec) {
+        if self.is_copy(part) { (&self.steady, &self.steady) } else { (&self.spec.rx, &self.spec.tx) }
+    }
+
+    fn is_copy(&self, part: u32) -> bool {
+        self.demand.transfers.as_ref().is_some_and(|transfers| transfers.is_copy(part))
+    }
+
+    /// What a connection says: that of this part, where the group moves something in parts.
     pub(super) fn script(&self, part: u32) -> &Script {
         self.demand.script(part)
     }
@@ -136,15 +152,19 @@ impl Group {
         Some(now_ns + life.as_nanos() as u64)
     }
 
-    /// A connection has come about; its place among those that are open.
-    pub(super) fn joins(&mut self, token: Token) -> u32 {
+    /// The connection of this part has come about; its place among those that are open.
+    pub(super) fn joins(&mut self, token: Token, part: u32) -> u32 {
+        if self.is_copy(part) {
+            self.fetching = Some(token);
+        }
         self.open.push(token);
         self.open.len() as u32 - 1
     }
 
     /// The connection at that place has ended; the one that takes its place, if one does.
     pub(super) fn leaves(&mut self, place: u32) -> Option<Token> {
-        self.open.swap_remove(place as usize);
+        let token = self.open.swap_remove(place as usize);
+        self.fetching.take_if(|fetching| *fetching == token);
         self.open.get(place as usize).copied()
     }
 
@@ -164,8 +184,14 @@ impl Group {
         if is_alive {
             self.demand.account.left_unanswered(under_way, now_ns);
         } else {
+            if let Some(transfers) = &mut self.demand.transfers {
+                under_way.clone().for_each(|_| transfers.lost(now_ns));
+            }
             self.demand.account.lost(under_way, matches!(how, CloseReason::ByUs(_)), now_ns);
             self.come_back(how, life, now_ns);
+        }
+        if let Some(transfers) = &mut self.demand.transfers {
+            transfers.found(life.part, content);
         }
         // Nobody knows what answers to spoilt requests must be.
         if !self.spec.tx.sends_invalid_bytes() {
@@ -208,9 +234,17 @@ impl Group {
         self.demand.take_free()
     }
 
-    /// Starts the next download if the last one is over; the connections that fetch a part of it, each.
-    pub(super) fn start_download(&mut self, now_ns: u64) -> Vec<Token> {
-        if self.demand.start_download(self.open.len(), now_ns) { self.open.clone() } else { Vec::new() }
+    /// Starts what comes next of the group's transfers: the connections that send a request for it, once for each request.
+    pub(super) fn start_transfer(&mut self, now_ns: u64) -> Vec<Token> {
+        let fetching = self.fetching;
+        match self.demand.start_transfer(self.open.len(), fetching.is_some(), now_ns) {
+            Due::Nothing => Vec::new(),
+            Due::Parts(each) => {
+                let with_part = self.open.iter().copied().filter(|token| Some(*token) != fetching);
+                with_part.flat_map(|token| iter::repeat_n(token, each as usize)).collect()
+            }
+            Due::Copy => fetching.into_iter().collect(),
+        }
     }
 
     /// Whether requests of good clients wait for a connection.
@@ -247,8 +281,8 @@ impl Group {
     pub(super) fn counts(&self) -> Row {
         let mut row = Row::default();
         self.demand.account.count(&mut row);
-        if let Some(downloads) = &self.demand.downloads {
-            downloads.count(&mut row);
+        if let Some(transfers) = &self.demand.transfers {
+            transfers.count(&mut row);
         }
         row
     }
@@ -262,8 +296,8 @@ impl Group {
         let mut row = Row::default();
         self.connections.summarize(&self.spec, self.demand.cannot_vanish.is_none(), &mut row);
         let mut censored = self.demand.account.summarize(&self.spec, &mut row);
-        if let Some(downloads) = &self.demand.downloads {
-            censored.extend(downloads.summarize(&mut row));
+        if let Some(transfers) = &self.demand.transfers {
+            censored.extend(transfers.summarize(&mut row));
         }
         (row, censored)
     }
@@ -298,9 +332,9 @@ impl Group {
         self.demand.account.add(&other.demand.account);
         self.connections.add(&other.connections);
         self.openings.add(&other.openings);
-        if other.part.count > 0 && other.demand.downloads.is_some() {
+        if other.part.count > 0 && other.demand.transfers.is_some() {
             // One thread drives all of them.
-            self.demand.downloads = other.demand.downloads;
+            self.demand.transfers = other.demand.transfers;
         }
         self.demand.cannot_vanish = self.demand.cannot_vanish.take().or(other.demand.cannot_vanish);
     }

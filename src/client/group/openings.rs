@@ -14,7 +14,7 @@ use crate::{
 pub(in crate::client) struct Opening {
     /// It is one that is opened again.
     pub(in crate::client) again: bool,
-    /// Which part of a download it fetches, where the group fetches one: that of the connection in whose place it comes.
+    /// Which part of a transfer is its own, where the group has them: that of the connection in whose place it comes.
     pub(in crate::client) part: u32,
 }
 
@@ -102,7 +102,7 @@ impl Openings {
     /// How much of the connections' time in this window was lost because no more attempts to connect are allowed.
     pub(super) fn put_off(&self, spec: &profile::Group, window: (u64, u64)) -> PutOff {
         let window_ns = window.1.saturating_sub(window.0) as f64;
-        let whole_ns = (f64::from(spec.count) * window_ns).max(1.0);
+        let whole_ns = (f64::from(spec.connections()) * window_ns).max(1.0);
         let is_asked_for = spec.reconnect.is_some_and(|reconnect| reconnect.is_bounded());
         PutOff { share: (self.put_off_ns as f64 / whole_ns).min(1.0), is_asked_for }
     }

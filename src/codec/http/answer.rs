@@ -7,6 +7,9 @@ use super::{Range, Span, Status};
 /// The interim answer for a client that waits before it sends its body.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
+/// The methods that a resource has unless it can be uploaded.
+const METHODS: &str = "GET, HEAD";
+
 /// What becomes of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -31,6 +34,8 @@ pub struct Answer<'a> {
     pub media_type: &'a str,
     /// When the resource last changed, as [`http_date`] writes it.
     pub last_modified: Option<&'a str>,
+    /// The methods that the resource has: said with status 405.
+    pub methods: &'static str,
     /// For a part: which one, or none where none was possible; and how long the whole is.
     pub part: Option<(Option<Span>, u64)>,
 }
@@ -42,7 +47,9 @@ impl Answer<'static> {
         let text = status.text();
         let length = text.len() as u64;
         let media_type = "text/plain";
-        (Self { status, keep, length, media_type, last_modified: None, part: None }, text.as_bytes())
+        let answer =
+            Self { status, keep, length, media_type, last_modified: None, methods: METHODS, part: None };
+        (answer, text.as_bytes())
     }
 }
 
@@ -56,7 +63,8 @@ impl<'a> Answer<'a> {
         range: Option<Range>,
         keep: Keep,
     ) -> (Self, Option<Span>) {
-        let whole = Self { status: Status::Ok, keep, length, media_type, last_modified, part: None };
+        let status = Status::Ok;
+        let whole = Self { status, keep, length, media_type, last_modified, methods: METHODS, part: None };
         match range.map(|range| range.within(length)) {
             None => (whole, Some(Span { start: 0, length })),
             Some(Some(span)) => {
@@ -77,7 +85,7 @@ impl<'a> Answer<'a> {
         put(out, &["\r\nContent-Type: ", self.media_type, "\r\nContent-Length: "]);
         put_number(out, self.length);
         match self.status {
-            Status::MethodNotAllowed => put(out, &["\r\nAllow: GET, HEAD"]),
+            Status::MethodNotAllowed => put(out, &["\r\nAllow: ", self.methods]),
             Status::Ok | Status::PartialContent => put(out, &["\r\nAccept-Ranges: bytes"]),
             _ => {}
         }

@@ -77,16 +77,34 @@ impl Body {
         Self(Framing::Chunked(Chunked::new(most)))
     }
 
+    /// How many bytes of it are left, if its head says how long it is.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        if let Framing::Length(left) = self.0 { Some(left) } else { None }
+    }
+
     /// Takes away what belongs to the body; `true` when all of it has come.
     ///
     /// # Errors
     /// The status to answer with, after which nothing that follows can be trusted.
     pub fn skip(&mut self, receive: &mut dyn Buffer) -> Result<bool, Status> {
+        self.take(receive, &mut |_| {})
+    }
+
+    /// Takes away what belongs to the body and hands out its content, piece by piece; `true` when all of it has come.
+    ///
+    /// # Errors
+    /// As [`Self::skip`].
+    pub fn take(&mut self, receive: &mut dyn Buffer, content: &mut dyn FnMut(&[u8])) -> Result<bool, Status> {
         match &mut self.0 {
             Framing::Length(left) => {
-                let taken = (receive.readable() as u64).min(*left);
-                receive.retrieve(taken as usize);
-                *left -= taken;
+                while *left > 0 && receive.readable() > 0 {
+                    let piece = receive.front();
+                    let taken = (piece.len() as u64).min(*left) as usize;
+                    content(&piece[..taken]);
+                    receive.retrieve(taken);
+                    *left -= taken as u64;
+                }
                 Ok(*left == 0)
             }
             Framing::Chunked(chunked) => loop {
@@ -95,7 +113,11 @@ impl Body {
                     return Ok(false);
                 }
                 match chunked.next(piece).map_err(|(_, status)| status)? {
-                    Part::Framing(taken) | Part::Content(taken) => receive.retrieve(taken),
+                    Part::Framing(taken) => receive.retrieve(taken),
+                    Part::Content(taken) => {
+                        content(&piece[..taken]);
+                        receive.retrieve(taken);
+                    }
                     Part::Last(taken) => {
                         receive.retrieve(taken);
                         return Ok(true);

@@ -2,7 +2,7 @@
 
 use httparse::Header;
 
-use super::{Body, Keep, Range, Status};
+use super::{Body, ContentRange, Keep, Range, Status};
 
 /// What the fields that matter say, independent of the bytes they were read from: those may be gone when the next field
 /// comes.
@@ -20,6 +20,7 @@ pub(super) struct Fields {
     expect: Option<bool>,
     range: Option<Asked>,
     conditional: bool,
+    content_range: Option<ContentRange>,
 }
 
 /// What a range comes to.
@@ -53,6 +54,7 @@ impl Fields {
             expect: None,
             range: None,
             conditional: false,
+            content_range: None,
         }
     }
 
@@ -72,6 +74,9 @@ impl Fields {
             }
             8 if name.eq_ignore_ascii_case("if-range") => self.conditional = true,
             10 if name.eq_ignore_ascii_case("connection") => self.connection(value),
+            13 if name.eq_ignore_ascii_case("content-range") => {
+                once(&mut self.content_range, ContentRange::parse(value))?;
+            }
             14 if name.eq_ignore_ascii_case("content-length") => {
                 once(&mut self.length, Body::of_length(value, self.most))?;
             }
@@ -141,6 +146,11 @@ impl Fields {
             Some(Asked::Part(range)) if !self.conditional => Some(range),
             _ => None,
         }
+    }
+
+    /// The place of the body in the resource.
+    pub(super) const fn content_range(&self) -> Option<ContentRange> {
+        self.content_range
     }
 }
 

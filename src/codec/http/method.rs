@@ -7,6 +7,8 @@ pub enum Method {
     Get,
     /// The head of what `Get` would answer.
     Head,
+    /// Its new content.
+    Put,
     /// A method of RFC 9110 (or PATCH, RFC 5789) that no resource here has.
     Known,
     /// No method known.
@@ -18,7 +20,8 @@ impl Method {
         match text {
             "GET" => Self::Get,
             "HEAD" => Self::Head,
-            "POST" | "PUT" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" | "PATCH" => Self::Known,
+            "PUT" => Self::Put,
+            "POST" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" | "PATCH" => Self::Known,
             _ => Self::Unknown,
         }
     }

@@ -34,7 +34,7 @@ pub use self::{
     limits::{BLANK_LINES, FIELDS, HEAD_BYTES, LINE_BYTES, MOST_INTERIM},
     line_parser::LineParser,
     method::Method,
-    range::{Range, Span},
+    range::{ContentRange, Range, Span},
     request::Request,
     request_spec::{HttpMethod, RequestSpec},
     search::Search,

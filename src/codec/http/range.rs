@@ -18,6 +18,21 @@ pub struct Span {
     pub length: u64,
 }
 
+/// Where in a resource the body of a request belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentRange {
+    /// These of so many bytes. The range may lie beyond them.
+    Part(Span, u64),
+    /// What the field says is no range: a request that says so must not be carried out (section 14.5).
+    Invalid,
+}
+
+impl ContentRange {
+    pub(super) fn parse(value: &[u8]) -> Self {
+        content_range(value).map_or(Self::Invalid, |(span, whole)| Self::Part(span, whole))
+    }
+}
+
 impl Range {
     /// Reads the value of a `Range` field. A unit other than bytes, several ranges, and what is no range at all give
     /// `None`: a server may ignore the field (section 14.2), and must when it does not understand it.
@@ -45,6 +60,17 @@ impl Range {
         };
         (start < end).then(|| Span { start, length: end - start })
     }
+}
+
+/// The value of a `Content-Range` field (section 14.4), `bytes 0-499/1234`: which bytes, and how many there are in all.
+pub(super) fn content_range(value: &[u8]) -> Option<(Span, u64)> {
+    let (unit, range) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    let (range, whole) = range.split_once('/').filter(|_| unit == "bytes")?;
+    let (first, last) = range.split_once('-')?;
+    let exact = |digits| number(digits).filter(|number| *number < u64::MAX);
+    let (start, last, whole) = (exact(first)?, exact(last)?, exact(whole)?);
+    let length = last.checked_sub(start)?.checked_add(1)?;
+    Some((Span { start, length }, whole))
 }
 
 /// Digits and nothing else (`parse` takes a plus sign, too). More than fit a number are as good as the largest one.

@@ -4,7 +4,11 @@ use std::{borrow::Cow, mem::MaybeUninit};
 
 use httparse::Header;
 
-use super::{limits::FIELDS, range::Span, token::is_token};
+use super::{
+    limits::FIELDS,
+    range::{Span, content_range},
+    token::is_token,
+};
 use crate::codec::Flaw;
 
 /// What every answer begins with that is understood.
@@ -165,16 +169,11 @@ fn framing<'a>(fields: &[Header<'a>], version: u8) -> Result<Framing, &'a str> {
     }
 }
 
-/// `bytes 0-499/1234`, once (RFC 9110 section 14.4).
+/// The one `Content-Range` there is.
 fn part(fields: &[Header<'_>]) -> Option<(Span, u64)> {
     let mut values = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("content-range"));
     let (field, None) = (values.next()?, values.next()) else { return None };
-    let value = unfolded(field.value);
-    let (range, whole) = std::str::from_utf8(&value).ok()?.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let [start, last, whole] = [first, last, whole].map(|digits| number(digits.as_bytes()));
-    let length = last?.checked_sub(start?)?.checked_add(1)?;
-    Some((Span { start: start?, length }, whole?))
+    content_range(&unfolded(field.value))
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

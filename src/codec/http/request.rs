@@ -8,7 +8,7 @@ use super::{
     fields::Fields,
     limits::FIELDS,
     method::Method,
-    range::Range,
+    range::{ContentRange, Range},
     status::{self, Status},
     target,
 };
@@ -28,6 +28,8 @@ pub struct Request<'a> {
     pub expects_continue: bool,
     /// The part that is asked for. Ranges that are none, or several, or conditional, count as all of it.
     pub range: Option<Range>,
+    /// The place of the body in the resource, where the request is a PUT that says so.
+    pub content_range: Option<ContentRange>,
 }
 
 impl<'a> Request<'a> {
@@ -73,14 +75,16 @@ impl<'a> Request<'a> {
             body: fields.body(version)?,
             expects_continue: fields.expects_continue(version)?,
             range: fields.range().filter(|_| method == Method::Get),
+            content_range: fields.content_range().filter(|_| method == Method::Put),
         })
     }
 
     /// The same, independent of the bytes it was read from.
     #[must_use]
     pub fn into_owned(self) -> Request<'static> {
-        let Self { method, path, keep, body, expects_continue, range } = self;
-        Request { path: Cow::Owned(path.into_owned()), method, keep, body, expects_continue, range }
+        let Self { method, path, keep, body, expects_continue, range, content_range } = self;
+        let path = Cow::Owned(path.into_owned());
+        Request { method, path, keep, body, expects_continue, range, content_range }
     }
 }
 
@@ -96,6 +100,7 @@ pub(super) fn refusal(error: httparse::Error, head: &[u8]) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::http::Span;
 
     const EMPTY: Request<'static> = Request {
         method: Method::Get,
@@ -104,6 +109,7 @@ mod tests {
         body: None,
         expects_continue: false,
         range: None,
+        content_range: None,
     };
 
     fn parse(head: &str) -> Result<Request<'_>, Status> {
@@ -156,6 +162,24 @@ mod tests {
     }
 
     #[test]
+    fn the_place_of_a_body_is_read_in_a_put() {
+        let place = |method: &str, value: &str| {
+            let head = format!("{method} / HTTP/1.1\r\nHost: x\r\nContent-Range: {value}\r\n\r\n");
+            parse(&head).map(|request| request.content_range)
+        };
+        let part = ContentRange::Part(Span { start: 5, length: 10 }, 99);
+        assert_eq!(place("PUT", "bytes 5-14/99"), Ok(Some(part)));
+        assert_eq!(place("PUT", "bytes 005-014/99"), Ok(Some(part)));
+        assert_eq!(place("POST", "bytes 5-14/99"), Ok(None));
+        for value in ["bytes */99", "bytes 5-14/*", "bytes 5-4/9", "lines 5-14/99", "bytes=5-14/99", "", "5"]
+        {
+            assert_eq!(place("PUT", value), Ok(Some(ContentRange::Invalid)), "{value}");
+        }
+        let twice = "bytes 0-1/2\r\nContent-Range: bytes 0-1/2";
+        assert_eq!(place("PUT", twice), Err(Status::BadRequest));
+    }
+
+    #[test]
     fn methods_are_distinguished_and_only_get_has_ranges() {
         let parsed = |method: &str| {
             parse(&format!("{method} / HTTP/1.1\r\nHost: x\r\nRange: bytes=1-\r\n\r\n"))
@@ -163,6 +187,7 @@ mod tests {
         };
         assert_eq!(parsed("GET"), Ok((Method::Get, true)));
         assert_eq!(parsed("HEAD"), Ok((Method::Head, false)));
+        assert_eq!(parsed("PUT"), Ok((Method::Put, false)));
         assert_eq!(parsed("POST"), Ok((Method::Known, false)));
         assert_eq!(parsed("BREW"), Ok((Method::Unknown, false)));
         assert_eq!(parsed("get"), Ok((Method::Unknown, false)));

@@ -32,7 +32,8 @@ pub struct RequestSpec {
     /// How much of an answer is checked.
     pub check: Check,
     /// The connections of the group download the resource together: each requests its own part (`Range`, status 206),
-    /// and the next download starts when all parts have arrived.
+    /// and the next download starts when all parts have arrived. With method = "PUT" they upload it together, each its own
+    /// part (`Content-Range`), and one more connection then fetches the server's copy and compares it byte for byte.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ranges: bool,
 }
@@ -126,15 +127,12 @@ impl RequestSpec {
         if payload > 0 && self.body.is_some() {
             return Err(("body", "is the request's body, and so is load.payload: remove one of them".into()));
         }
-        if self.ranges && (self.method != HttpMethod::Get || self.status != Statuses::default()) {
-            return Err(("ranges", "implies GET and status 206: remove method and status".into()));
-        }
+        self.check_ranges()?;
         for (name, value) in &self.headers {
-            if self.ranges && name.eq_ignore_ascii_case("range") {
-                return Err((
-                    "headers",
-                    "`Range` is set by the client because of ranges = true: remove it".into(),
-                ));
+            let of_ranges = ["range", "content-range"];
+            if self.ranges && of_ranges.iter().any(|of_ranges| name.eq_ignore_ascii_case(of_ranges)) {
+                let message = format!("`{name}` is set by the client because of ranges = true: remove it");
+                return Err(("headers", message));
             }
             let ours = ["content-length", "transfer-encoding", "connection", "expect"];
             if ours.contains(&name.to_ascii_lowercase().as_str()) {
@@ -160,15 +158,29 @@ impl RequestSpec {
         Ok(())
     }
 
+    fn check_ranges(&self) -> Result<(), (&'static str, String)> {
+        let fault = match self.method {
+            _ if !self.ranges => return Ok(()),
+            HttpMethod::Get if self.status == Statuses::default() => return Ok(()),
+            HttpMethod::Put if self.body.is_some() => {
+                ("body", "is generated in an upload in ranges: remove it, and set load.payload to the length")
+            }
+            HttpMethod::Put if !matches!(self.check, Check::Bytes | Check::Content) => {
+                ("check", "is \"content\" for the copy of an upload in ranges: remove it")
+            }
+            HttpMethod::Put => return Ok(()),
+            _ => (
+                "ranges",
+                "implies GET and status 206, or uploads with method = \"PUT\": remove method and status",
+            ),
+        };
+        Err((fault.0, fault.1.into()))
+    }
+
     /// The head of the request, of a part of at least one byte or the whole, for a server known as `host`.
     #[must_use]
     pub fn head(&self, host: &str, payload: u64, part: Option<Span>) -> Vec<u8> {
-        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
-        let ours = [("Host", host), ("User-Agent", USER_AGENT)];
-        let is_given = |name| self.headers.keys().any(|given| given.eq_ignore_ascii_case(name));
-        let missing = ours.into_iter().filter(|(name, _)| !is_given(name));
-        lines.extend(missing.map(|(name, value)| format!("{name}: {value}")));
-        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        let mut lines = self.first_lines(host);
         if let Some(Span { start, length }) = part {
             lines.push(format!("Range: bytes={start}-{}", start + length - 1));
         }
@@ -176,8 +188,33 @@ impl RequestSpec {
         if length > 0 || self.method.tells_length() {
             lines.push(format!("Content-Length: {length}"));
         }
-        (lines.join("\r\n") + "\r\n\r\n").into_bytes()
+        joined(&lines)
     }
+
+    /// The head of the request that uploads these of `whole` bytes. It is of the same length for all ranges of that length:
+    /// leading zeros change no number (RFC 9110 section 14.4).
+    pub(in crate::codec) fn head_of_range(&self, host: &str, range: Span, whole: u64) -> Vec<u8> {
+        let (digits, Span { start, length }) = (whole.to_string().len(), range);
+        let last = start + length - 1;
+        let mut lines = self.first_lines(host);
+        lines.push(format!("Content-Range: bytes {start:0digits$}-{last:0digits$}/{whole}"));
+        lines.push(format!("Content-Length: {length}"));
+        joined(&lines)
+    }
+
+    fn first_lines(&self, host: &str) -> Vec<String> {
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
+        let ours = [("Host", host), ("User-Agent", USER_AGENT)];
+        let is_given = |name| self.headers.keys().any(|given| given.eq_ignore_ascii_case(name));
+        let missing = ours.into_iter().filter(|(name, _)| !is_given(name));
+        lines.extend(missing.map(|(name, value)| format!("{name}: {value}")));
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        lines
+    }
+}
+
+fn joined(lines: &[String]) -> Vec<u8> {
+    (lines.join("\r\n") + "\r\n\r\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -204,6 +241,9 @@ mod tests {
         );
         let put = spec("method = \"PUT\"\nbody = 'a\\r\\n'");
         assert_eq!(text(put, 0), format!("PUT / HTTP/1.1\r\n{ours}Content-Length: 3\r\n\r\n"));
+        let range = spec("method = \"PUT\"").head_of_range("h:1", Span { start: 5, length: 10 }, 2000);
+        let place = "Content-Range: bytes 0005-0014/2000\r\nContent-Length: 10\r\n\r\n";
+        assert_eq!(range, format!("PUT / HTTP/1.1\r\n{ours}{place}").into_bytes());
         assert_eq!(text(spec("method = \"DELETE\""), 0), format!("DELETE / HTTP/1.1\r\n{ours}\r\n"));
     }
 
@@ -221,6 +261,10 @@ mod tests {
             ("method = \"POST\"\nbody = 'x'", 1, "body"),
             ("ranges = true\nmethod = \"HEAD\"", 0, "ranges"),
             ("ranges = true\nstatus = 200", 0, "ranges"),
+            ("ranges = true\nmethod = \"POST\"", 1, "ranges"),
+            ("ranges = true\nmethod = \"PUT\"\nbody = 'x'", 0, "body"),
+            ("ranges = true\nmethod = \"PUT\"\ncheck = \"none\"", 1, "check"),
+            ("ranges = true\nmethod = \"PUT\"\nheaders = { Content-Range = \"\" }", 1, "headers"),
             ("ranges = true\nheaders = { range = \"bytes=0-\" }", 0, "headers"),
             ("headers = { \"a b\" = \"\" }", 0, "headers"),
             ("headers = { A = \"b\\r\\nC: d\" }", 0, "headers"),

@@ -1,4 +1,5 @@
-//! The answers' status codes, each declared once: RFC 9110 section 15, RFC 6585 section 5.
+//! The answers' status codes, each declared once: RFC 9110 section 15, RFC 6585 section 5, RFC 4918
+//! section 11.5.
 
 macro_rules! statuses {
     ($( $(#[doc = $doc:literal])+ $name:ident = $code:literal $reason:literal; )+) => {
@@ -36,6 +37,10 @@ statuses! {
     MethodNotAllowed = 405 "Method Not Allowed";
     /// The request took too long to come.
     RequestTimeout = 408 "Request Timeout";
+    /// It does not go with what is there already.
+    Conflict = 409 "Conflict";
+    /// The head does not say how long the body is.
+    LengthRequired = 411 "Length Required";
     /// The body is beyond the limit.
     ContentTooLarge = 413 "Content Too Large";
     /// The request line is beyond the limit.
@@ -54,6 +59,8 @@ statuses! {
     ServiceUnavailable = 503 "Service Unavailable";
     /// Neither HTTP/1.0 nor HTTP/1.1.
     VersionNotSupported = 505 "HTTP Version Not Supported";
+    /// Other resources have taken the room that there is.
+    InsufficientStorage = 507 "Insufficient Storage";
 }
 
 /// A request line whose version is not ours: is it one at all?

@@ -14,7 +14,11 @@ pub(super) fn path(target: &str, method: Method) -> Result<Cow<'_, [u8]>, Status
         [b'/', ..] => target,
         // `*` and `host:port` belong to methods that are not served (OPTIONS, CONNECT).
         _ if method == Method::Known => return Ok(Cow::Borrowed(b"")),
-        _ => after_authority(target).ok_or(Status::BadRequest)?,
+        _ => match after_authority(target) {
+            Some(path) => path,
+            None if method == Method::Put => return Ok(Cow::Borrowed(b"")),
+            None => return Err(Status::BadRequest),
+        },
     };
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let decoded = decode(path.as_bytes()).ok_or(Status::BadRequest)?;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    Answered, Encoder, Flaw, Tally,
+    Answered, Check, Encoder, Flaw, Tally,
     answer_decoder::AnswerDecoder,
     echo,
     encoder::{Filling, Shape},
     frame, http, line, raw, resp,
     sample::Samples,
+    upload::UploadRanges,
 };
 
 /// The requests of the connections of a group, and the checks of their answers.
@@ -21,6 +22,7 @@ enum Kind {
     Frame { payload: u64, answer: u32 },
     Line(Arc<Shape>),
     Http(Arc<Shape>, Arc<http::Rules>),
+    Upload(Arc<UploadRanges>, Arc<http::Rules>),
     Resp(Arc<Shape>, Arc<resp::Rules>),
     Raw(Arc<Shape>, Arc<raw::Rules>),
 }
@@ -80,6 +82,42 @@ impl Script {
         Self(Kind::Http(Arc::new(shape), Arc::new(rules)))
     }
 
+    /// The ranges that part `index` (from 0) of `parts` uploads of a resource of `whole` bytes, `ranges` in each part, in
+    /// HTTP/1.1 to a server known as `host`. The resource is the content that all connections share, and `whole` a multiple
+    /// of the number of all ranges.
+    #[must_use]
+    pub fn upload(
+        spec: &http::RequestSpec,
+        host: &str,
+        whole: u64,
+        (index, parts): (u64, u64),
+        ranges: u64,
+    ) -> Self {
+        let rules = http::Rules {
+            bodiless: false,
+            statuses: spec.status.clone(),
+            length: None,
+            part: None,
+            check: Check::Status,
+            samples: Samples::default(),
+        };
+        let ranges = UploadRanges::new(spec, host, whole, (index, parts), ranges);
+        Self(Kind::Upload(Arc::new(ranges), Arc::new(rules)))
+    }
+
+    /// Fetches what [`Self::upload`] has uploaded, and compares it byte for byte.
+    #[must_use]
+    pub fn copy_of_upload(spec: &http::RequestSpec, host: &str, whole: u64) -> Self {
+        let fetching = http::RequestSpec {
+            method: http::HttpMethod::Get,
+            status: http::Statuses::only(200),
+            check: Check::Content,
+            ranges: false,
+            ..spec.clone()
+        };
+        Self::http(&fetching, host, 0, Some(whole), None)
+    }
+
     /// A command of redis with `payload` bytes of argument; its value has `answer` bytes, if that is known.
     #[must_use]
     pub fn resp(command: &resp::Command, payload: u64, answer: Option<u64>) -> Self {
@@ -105,6 +143,7 @@ impl Script {
         match &self.0 {
             Kind::Echo { size } => Encoder::echo(stream, *size),
             Kind::Frame { payload, answer } => Encoder::frames(stream, *payload, *answer),
+            Kind::Upload(ranges, _) => Encoder::upload(Arc::clone(ranges), stream),
             Kind::Line(shape) | Kind::Http(shape, _) | Kind::Resp(shape, _) | Kind::Raw(shape, _) => {
                 Encoder::repeated(Arc::clone(shape), stream)
             }
@@ -118,7 +157,9 @@ impl Script {
             Kind::Echo { size } => Decoder::Echo(echo::Decoder::new(stream, *size)),
             Kind::Frame { answer, .. } => Decoder::Frame(frame::Decoder::new(stream, *answer)),
             Kind::Line(shape) => Decoder::Line(line::Decoder::new(stream, shape.payload)),
-            Kind::Http(_, rules) => Decoder::Http(http::Decoder::new(stream, Arc::clone(rules))),
+            Kind::Http(_, rules) | Kind::Upload(_, rules) => {
+                Decoder::Http(http::Decoder::new(stream, Arc::clone(rules)))
+            }
             Kind::Resp(_, rules) => Decoder::Resp(resp::Decoder::new(stream, Arc::clone(rules))),
             Kind::Raw(_, rules) => Decoder::Raw(raw::Decoder::new(stream, Arc::clone(rules))),
         }

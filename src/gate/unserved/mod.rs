@@ -62,12 +62,12 @@ fn speaks_of_silence(result: &ExpectationResult, group: &str, silent_ns: f64) ->
     use Metric::{
         Answered, ClosedAsAnnounced, ClosedIdle, Downloads, EndedShare, Evicted, EvictedFin, EvictedReset,
         FewestAnswers, LongestSilence, LongestWait, Lost, LostShare, Refused, ServerEnded, SilentConnections,
-        SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare,
+        SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare, Uploads,
     };
     let Some(metric) = metric_of(result, group) else { return false };
     let measured = result.measured.unwrap_or(0.0);
     let holds = match metric {
-        Answered | FewestAnswers | Downloads | LongestSilence => true,
+        Answered | FewestAnswers | Downloads | Uploads | LongestSilence => true,
         LongestWait | UnansweredAge => measured >= silent_ns,
         Unanswered | UnansweredShare | SilentConnections | SilentShare | Lost | LostShare | Skipped
         | SkippedShare | Evicted | EvictedFin | EvictedReset | EndedShare | ServerEnded | Refused
@@ -96,7 +96,8 @@ fn why(trial: &Trial, group: &Group) -> Option<String> {
 /// instead (it was evicted, refused, left unanswered).
 fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
     let Some(metric) = metric_of(result, group) else { return false };
-    let asks_for_answers = matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads);
+    let asks_for_answers =
+        matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads | Metric::Uploads);
     let says_nothing = matches!(
         metric,
         Metric::Alive | Metric::Opened | Metric::Sent | Metric::Received | Metric::Due | Metric::Offered

@@ -76,6 +76,16 @@ macro_rules! client_metrics {
     DownloadP50: "download_p50" Group Nanoseconds Lower [Final] None 0.1 is Download;
     /// Longest time of a download over several connections
     DownloadMax: "download_max" Group Nanoseconds Lower [Final] None 0.5 is Download;
+    /// Complete uploads over several connections: every range was accepted, and the server's copy was fetched back
+    Uploads: "uploads" Group Count Higher [Rate Total] None 0.1;
+    /// Median time of an upload over several connections, until its last range was accepted
+    UploadP50: "upload_p50" Group Nanoseconds Lower [Final] None 0.1 is Download;
+    /// Longest time of an upload over several connections
+    UploadMax: "upload_max" Group Nanoseconds Lower [Final] None 0.5 is Download;
+    /// Ranges of uploads that the server did not accept
+    RangesMissing: "ranges_missing" Group Count Lower [Final] None 0.0 definite Above;
+    /// Bytes of the server's copies of uploads that are wrong or missing, as the clients compared them
+    CopyWrong: "copy_wrong" Group Bytes Lower [Final] None 0.0 definite Above;
     /// Bytes received
     Received: "received" Group Bytes Neither [Rate Total] None 0.1;
     /// Bytes sent

@@ -148,7 +148,7 @@ impl Profile {
         if !schedule.rates().all(|rate| is_between(rate, Reconnect::MOST_ATTEMPTS.0)) {
             return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
         }
-        let last_ns = schedule.due_ns(f64::from(group.count - 1));
+        let last_ns = schedule.due_ns(f64::from(group.connections() - 1));
         match last_ns.map(|ns| group.start.0 + Duration::from_nanos(ns)) {
             Some(last) if last < self.duration() => Ok(()),
             _ => fault(
@@ -172,6 +172,9 @@ impl Profile {
         check_lives(group)?;
         check_load(group)?;
         group.check_protocol()?;
+        if let Some(server) = self.server.reference() {
+            group.check_upload_to(server.uploads.0)?;
+        }
         check_behaviors(group)
     }
 }
@@ -256,10 +259,12 @@ fn check_behaviors(group: &Group) -> Result<(), Fault> {
 
 fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
     let payload = group.load.payload.0;
-    if group.protocol != Protocol::Echo || !group.load.is_closed_loop() {
+    let is_recognized = group.protocol == Protocol::Echo || group.uploads_in_ranges();
+    if !is_recognized || !group.load.is_closed_loop() {
         return fault(
             &["tx"],
-            "`race` needs protocol = \"echo\", in which torn messages can be recognized, and a closed loop (depth)",
+            "`race` needs protocol = \"echo\", in which torn messages can be recognized, or an upload in ranges, and a \
+             closed loop (depth)",
         );
     }
     if payload < LEAST_PART {

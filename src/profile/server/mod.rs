@@ -23,6 +23,9 @@ const NONE_PLANTED: bool = cfg!(not(feature = "planted-defects"));
 const NEEDS_PLANTED: &str =
     "needs a build with planted defects: cargo build --release --features planted-defects";
 
+/// Nor for all memory.
+const MOST_UPLOADS: u64 = 1 << 30;
+
 /// The settings of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -45,6 +48,11 @@ pub struct ServerOptions {
     /// keeps the receive buffer small while they do
     #[arg(long, value_enum, default_value_t)]
     pub head_parsing: HeadParsing,
+
+    /// Memory for what clients upload to /uploads/NAME over HTTP (PUT, whole or in ranges); a copy can be fetched back while
+    /// the server runs; off refuses uploads
+    #[arg(long, value_name = "SIZE|off", default_value = "off")]
+    pub uploads: OrOff<Bytes>,
 
     /// Largest number of connections; further ones are closed at once
     #[arg(long, value_name = "N|off", default_value = "off")]
@@ -249,6 +257,17 @@ impl ServerOptions {
                 "head_parsing",
                 "needs protocol = \"http\": the messages of the other protocols have no head",
             ),
+            (
+                self.uploads.0.is_some() && self.protocol != Service::Http,
+                "uploads",
+                "needs protocol = \"http\": the other protocols have no uploads",
+            ),
+            (zero(&self.uploads), "uploads", "must be above 0; write off to refuse uploads"),
+            (
+                self.uploads.0.is_some_and(|Bytes(most)| most > MOST_UPLOADS),
+                "uploads",
+                "must be at most 1GiB",
+            ),
             (self.tick.0.is_zero(), "tick", "must be longer than 0"),
             (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
             (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
@@ -347,6 +366,9 @@ mod tests {
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
             ("root = '/srv'", "root"),
             ("head_parsing = 'line-by-line'", "head_parsing"),
+            ("uploads = '1MiB'", "uploads"),
+            ("protocol = 'http'\nuploads = '0B'", "uploads"),
+            ("protocol = 'http'\nuploads = '2GiB'", "uploads"),
             ("tick = 0", "tick"),
             ("deadline = '0s'", "deadline"),
             ("user_timeout = '10us'", "user_timeout"),

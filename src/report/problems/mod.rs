@@ -69,7 +69,12 @@ impl Advice<'_> {
         let head = format!("`{name}`: {errors} of {answered} answers were errors");
         let Some(first) = result.content.first_error else { return format!("{head}.") };
         let instead = match status_of(&first) {
-            Some(_) if self.group.fetches_in_parts() => {
+            Some(_) if self.group.uploads_in_ranges() => {
+                "A server is needed that takes `PUT` with `Content-Range`: the reference server does with \
+                 server.uploads = \"16MiB\""
+                    .to_owned()
+            }
+            Some(_) if self.group.moves_in_parts() => {
                 "Status 206 and the requested part are expected: name a resource that the server sends in parts \
                  (`Range`)"
                     .to_owned()

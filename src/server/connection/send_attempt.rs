@@ -46,7 +46,7 @@ pub(super) fn attempt(
         if head == 0 {
             let attempt = match &body.source {
                 Source::File(file) => from_file(transport, file, body.span, piece),
-                Source::Generated => generated(transport, body, piece, scratch),
+                Source::Uploaded(_) | Source::Generated => copied(transport, body, piece, scratch),
             }?;
             body.sent(attempt.taken);
             return Ok(attempt);
@@ -74,8 +74,8 @@ fn from_file(transport: &Transport, file: &OpenFile, span: Span, piece: usize) -
     Ok(Attempt { offered, taken })
 }
 
-/// A batch of what is generated on the spot.
-fn generated(
+/// A batch of what is copied from memory, or generated, on the spot.
+fn copied(
     transport: &Transport,
     body: &StreamedBody,
     piece: usize,

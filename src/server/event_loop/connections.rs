@@ -42,7 +42,7 @@ impl Connections {
             again: VecDeque::new(),
             reclaimer: MemoryReclaimer::default(),
             missed: Vec::new(),
-            context: Context::new(policy, &common.journal)?,
+            context: Context::new(common)?,
             common: common.clone(),
             are_shared: false,
         })

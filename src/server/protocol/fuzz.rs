@@ -8,6 +8,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::symlink,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,10 @@ const HTTP: &[&[u8]] = &[
     b"POST /a%20b HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\nhello world",
     b"PUT http://x/y?z HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    b"PUT /uploads/a HTTP/1.1\r\nHost: x\r\nContent-Range: bytes 2-5/8\r\nContent-Length: 4\r\n\r\nabcd",
+    b"PUT /uploads/a HTTP/1.1\r\nHost: x\r\nContent-Range: bytes 5-7/8\r\nContent-Length: 3\r\n\r\nefg",
+    b"PUT /uploads/b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nhij",
+    b"GET /uploads/a HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\r\n",
 ];
 /// The same where there are files, and a neighbor of theirs that nobody may see.
@@ -67,6 +72,7 @@ const WORDS: &[&[u8]] = &[
     b"Transfer-Encoding: chunked\r\n",
     b"Host: y\r\n",
     b"Range: bytes=-5\r\n",
+    b"Content-Range: bytes 0-1/8\r\n",
     b"99999999",
     b"Connection: close\r\n",
     b"Expect: 100-continue\r\n",
@@ -226,22 +232,27 @@ fn mutate(rng: &mut Xoshiro256PlusPlus, bytes: &mut Vec<u8>) {
     }
 }
 
+/// For one conversation: what it has uploaded, the next must not find.
+fn scratch(files: Option<&Path>) -> Scratch {
+    Scratch::new(files, 1, Some(Arc::new(Uploads::new(1000)))).unwrap()
+}
+
 /// Whatever is said, in whatever pieces, into whatever buffer: the answers are the same, and none tells the secret.
 fn explore(protocol: Service, files: Option<&Path>) {
     let seconds = std::env::var("BADPEER_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let start = Instant::now();
     let over = |seed| seconds.map_or(seed >= CASES, |most| start.elapsed() >= Duration::from_secs(most));
-    let mut scratch = Scratch::new(files, 1).unwrap();
+    let scratch = || scratch(files);
     let (mut seed, mut compared) = (0, 0);
     while !over(seed) {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
         let case = Case::new(protocol, files.is_some(), rng);
-        let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch);
+        let whole = case.converse(Kind::Contiguous, rng, usize::MAX, &mut scratch());
         let other = (protocol == Service::Http).then(|| case.parsing(HeadParsing::LineByLine));
         for (case, kind, most) in [&case].into_iter().chain(&other).flat_map(|case| {
             [Kind::Contiguous, Kind::Chained].into_iter().flat_map(move |k| [1, 7, 100].map(|m| (case, k, m)))
         }) {
-            let cut = case.converse(kind, rng, most, &mut scratch);
+            let cut = case.converse(kind, rng, most, &mut scratch());
             if let (Some(whole), Some(cut)) = (&whole, &cut) {
                 let (text, parsing) = (String::from_utf8_lossy(&case.bytes), case.options.head_parsing);
                 assert!(
@@ -286,7 +297,6 @@ fn files_are_served_the_same_in_any_pieces() {
 /// After every piece, and not only in the end: the same answers, the same state of the message, the same end.
 #[test]
 fn http_heads_parsed_whole_and_line_by_line_are_answered_after_the_same_byte() {
-    let mut scratch = Scratch::new(None, 1).unwrap();
     for seed in 0..CASES {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
         let whole = Case::new(Service::Http, false, rng);
@@ -294,16 +304,16 @@ fn http_heads_parsed_whole_and_line_by_line_are_answered_after_the_same_byte() {
         let limit = whole.options.receive_limit.0.unwrap().0 as usize;
         let mut sides = [&whole, &line_by_line].map(|case| {
             let receive = buffer::make([Kind::Contiguous, Kind::Chained][seed as usize % 2], 64, Some(limit));
-            (Conversation::new(&Policy::new(&case.options)), receive)
+            (Conversation::new(&Policy::new(&case.options)), receive, scratch(None))
         });
         let mut left = &whole.bytes[..];
         while !left.is_empty() {
             let most = (limit - sides[0].1.readable()).min(left.len()).min(30);
             let (now, later) = left.split_at(rng.random_range(1..=most));
             left = later;
-            let [one, other] = sides.each_mut().map(|(conversation, receive)| {
+            let [one, other] = sides.each_mut().map(|(conversation, receive, scratch)| {
                 receive.append(now).unwrap();
-                let (answers, messages) = answers(conversation, &mut **receive, &mut scratch);
+                let (answers, messages) = answers(conversation, &mut **receive, scratch);
                 let has_begun = receive.readable() > 0 || conversation.is_within_message();
                 let end = conversation.end();
                 (answers, messages, has_begun && end.is_none(), end)

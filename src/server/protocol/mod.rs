@@ -15,6 +15,7 @@ pub(super) use self::{
         files::OpenFile,
         site::Site,
         streamed_body::{Source, StreamedBody},
+        uploads::Uploads,
     },
     interface::{Batch, End, Protocol},
     scratch::{BATCH_BYTES, Scratch},
@@ -128,7 +129,7 @@ mod tests {
         let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
         let mut conversation = Conversation::new(&Policy::new(&options));
         let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
-        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1, None).unwrap(), Vec::new(), 0);
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {

@@ -1,8 +1,8 @@
 //! What the answers of all connections are made in, and what they are made of.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
-use super::http::site::Site;
+use super::http::{site::Site, uploads::Uploads};
 use crate::codec::frame::HEADER_BYTES;
 
 /// Answers are sent before more than this many bytes of them wait, so that a long queue of requests needs no long
@@ -17,12 +17,16 @@ pub(in crate::server) struct Scratch {
 }
 
 impl Scratch {
-    /// One of `threads` that serve the same root.
+    /// One of `threads` that serve the same root, and share what clients upload.
     ///
     /// # Errors
     /// When the root is no directory that can be read.
-    pub(in crate::server) fn new(root: Option<&Path>, threads: u64) -> io::Result<Self> {
+    pub(in crate::server) fn new(
+        root: Option<&Path>,
+        threads: u64,
+        uploads: Option<Arc<Uploads>>,
+    ) -> io::Result<Self> {
         let bytes = vec![0; HEADER_BYTES + BATCH_BYTES].into_boxed_slice();
-        Ok(Self { bytes, site: Site::open(root, threads)? })
+        Ok(Self { bytes, site: Site::open(root, threads, uploads)? })
     }
 }

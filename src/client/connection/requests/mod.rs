@@ -23,7 +23,7 @@ pub(super) struct Requests {
     sent: u64,
     /// When the first byte of the last one was sent.
     begun_ns: u64,
-    /// Which part of a download they fetch, if they do.
+    /// Which part of a transfer they are for, if they are.
     part: u32,
     /// What the answer was that said that it is the last.
     last: Option<Last>,
@@ -131,7 +131,7 @@ impl Requests {
         workload: &mut impl Workload,
     ) {
         match workload.rules().requests {
-            RequestLoop::Download => {
+            RequestLoop::Transfer => {
                 self.start_waiting(workload);
             }
             RequestLoop::Closed { depth } if !is_closing => self.start_loop(depth, now_ns, workload),

@@ -9,10 +9,11 @@
 pub(super) mod files;
 pub(super) mod site;
 pub(super) mod streamed_body;
+pub(super) mod uploads;
 
 use std::mem;
 
-use self::{site::Site, streamed_body::StreamedBody};
+use self::{site::Site, streamed_body::StreamedBody, uploads::Receiving};
 use super::{
     interface::{Batch, End, Protocol},
     scratch::{BATCH_BYTES, Scratch},
@@ -44,9 +45,28 @@ enum Heads {
 #[derive(Debug)]
 enum Phase {
     Head,
-    /// A body is read away before its request is answered.
-    Body(Box<(Request<'static>, Body)>),
+    /// A body is read to its end before its request is answered.
+    Body(Box<Pending>),
     Ended(End),
+}
+
+/// A request whose body is being read.
+#[derive(Debug)]
+struct Pending {
+    request: Request<'static>,
+    body: Body,
+    /// What becomes of the body: it is read away unless it is uploaded.
+    upload: Option<Result<Receiving, Status>>,
+}
+
+impl Pending {
+    /// Takes what has come of the body; whether that was all.
+    fn take(&mut self, receive: &mut dyn Buffer) -> Result<bool, Status> {
+        match &mut self.upload {
+            Some(Ok(receiving)) => self.body.take(receive, &mut |piece| receiving.write(piece)),
+            Some(Err(_)) | None => self.body.skip(receive),
+        }
+    }
 }
 
 impl Http {
@@ -75,11 +95,12 @@ impl Http {
                 }
             },
             Phase::Body(pending) => {
-                if !pending.1.skip(receive)? {
+                if !pending.take(receive)? {
                     return Ok(None);
                 }
                 if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
-                    self.respond(&pending.0, site);
+                    let Pending { request, upload, .. } = *pending;
+                    self.respond(&request, upload, site);
                 }
                 Ok(Some(true))
             }
@@ -95,17 +116,22 @@ impl Http {
 
     /// A head is whole: whether its request is answered. If not, its body comes first.
     fn begin(&mut self, request: Request<'_>, site: &mut Site) -> bool {
+        let upload = site.upload(&request);
         let Some(body) = request.body else {
-            self.respond(&request, site);
+            self.respond(&request, upload, site);
             return true;
         };
         site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
-        self.phase = Phase::Body(Box::new((request.into_owned(), body)));
+        let request = request.into_owned();
+        self.phase = Phase::Body(Box::new(Pending { request, body, upload }));
         false
     }
 
-    fn respond(&mut self, request: &Request<'_>, site: &mut Site) {
-        self.body = site.respond(request);
+    fn respond(&mut self, request: &Request<'_>, upload: Option<Result<Receiving, Status>>, site: &mut Site) {
+        match upload {
+            Some(upload) => site.respond_to_upload(upload.and_then(Receiving::finish), request.keep),
+            None => self.body = site.respond(request),
+        }
         if request.keep == Keep::Close {
             self.phase = Phase::Ended(End::Clean);
         }
@@ -179,7 +205,7 @@ mod tests {
     fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<End>) {
         let mut http = Http::new(100_000, HeadParsing::Whole);
         let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
-        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1).unwrap(), Vec::new(), 0);
+        let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1, None).unwrap(), Vec::new(), 0);
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {

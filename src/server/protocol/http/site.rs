@@ -7,6 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use super::{
     files::{Files, OpenFile},
     streamed_body::{STREAM, Source, StreamedBody},
+    uploads::{Receiving, UploadedCopy, Uploads},
 };
 use crate::codec::{
     content,
@@ -17,12 +18,18 @@ use crate::codec::{
 const GREETING: &str = "ok\n";
 /// The most that `/bytes/N` can ask for.
 const MOST_MADE: u64 = 1 << 40;
+/// Below this path lies what clients have uploaded, where they may.
+const UPLOADS: &[u8] = b"uploads/";
+/// The methods that it has there.
+const UPLOAD_METHODS: &str = "GET, HEAD, PUT";
 /// Up to so many bytes of made content go into the send buffer, so that many short answers make one send.
 const SHORT_BYTES: u64 = 16 * 1024;
 
 /// What all connections are answered with, and where the answers are written.
 pub(in crate::server) struct Site {
     files: Option<Files>,
+    /// What clients have uploaded, if they may.
+    uploads: Option<Arc<Uploads>>,
     date: Date,
     pub(super) out: Vec<u8>,
 }
@@ -33,6 +40,7 @@ enum Resource {
     /// So many bytes that say where they belong.
     Made(u64),
     File(Arc<OpenFile>),
+    Uploaded(Arc<UploadedCopy>),
 }
 
 impl Resource {
@@ -41,13 +49,14 @@ impl Resource {
             Self::Greeting => GREETING.len() as u64,
             Self::Made(length) => *length,
             Self::File(file) => file.length,
+            Self::Uploaded(copy) => copy.length(),
         }
     }
 
     fn media_type(&self) -> &'static str {
         match self {
             Self::Greeting => "text/plain",
-            Self::Made(_) => "application/octet-stream",
+            Self::Made(_) | Self::Uploaded(_) => "application/octet-stream",
             Self::File(file) => file.media_type,
         }
     }
@@ -58,13 +67,17 @@ impl Resource {
 }
 
 impl Site {
-    /// One of so many that serve the same root, each for a thread.
+    /// One of so many that serve the same root, each for a thread; and what clients may upload to all of them.
     ///
     /// # Errors
     /// When the root is no directory that can be read.
-    pub(in crate::server) fn open(root: Option<&Path>, sites: u64) -> io::Result<Self> {
+    pub(in crate::server) fn open(
+        root: Option<&Path>,
+        sites: u64,
+        uploads: Option<Arc<Uploads>>,
+    ) -> io::Result<Self> {
         let files = root.map(|root| Files::below(root, sites)).transpose()?;
-        Ok(Self { files, date: Date::default(), out: Vec::new() })
+        Ok(Self { files, uploads, date: Date::default(), out: Vec::new() })
     }
 
     /// Closes the files that are kept open and not being sent; whether there were any.
@@ -72,17 +85,41 @@ impl Site {
         self.files.as_mut().is_some_and(Files::forget)
     }
 
+    /// Begins to receive what the request uploads, if it does; or why it is refused, which is said behind its body.
+    pub(super) fn upload(&self, request: &Request<'_>) -> Option<Result<Receiving, Status>> {
+        let (uploads, name) = self.uploaded(&request.path)?;
+        (request.method == Method::Put).then(|| uploads.begin(name, request))
+    }
+
+    /// Where this path leads among what clients may upload.
+    fn uploaded<'a>(&self, path: &'a [u8]) -> Option<(&Uploads, &'a [u8])> {
+        Some((self.uploads.as_deref()?, path.strip_prefix(UPLOADS)?))
+    }
+
+    /// Writes the answer to a request that has uploaded something, or was not to.
+    pub(super) fn respond_to_upload(&mut self, result: Result<(), Status>, keep: Keep) {
+        self.date.look();
+        self.plain(result.err().unwrap_or(Status::Ok), keep, true);
+    }
+
     /// Writes the head of the answer, and a body that is short; what follows is left.
     pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<StreamedBody> {
         self.date.look();
         let found = match request.method {
             Method::Get | Method::Head => self.find(&request.path),
-            Method::Known => Err(Status::MethodNotAllowed),
+            Method::Put | Method::Known => Err(Status::MethodNotAllowed),
             Method::Unknown => Err(Status::NotImplemented),
         };
         let with_body = request.method != Method::Head;
         let resource = match found {
             Ok(resource) => resource,
+            Err(Status::MethodNotAllowed) if self.uploaded(&request.path).is_some() => {
+                let (answer, text) = Answer::plain(Status::MethodNotAllowed, request.keep);
+                let answer = Answer { methods: UPLOAD_METHODS, ..answer };
+                answer.write(&self.date.text, &mut self.out);
+                self.out.extend_from_slice(text);
+                return None;
+            }
             Err(status) => {
                 self.plain(status, request.keep, with_body);
                 return None;
@@ -104,6 +141,9 @@ impl Site {
                 None
             }
             (Resource::Made(_), Some(span)) => Some(StreamedBody { source: Source::Generated, span }),
+            (Resource::Uploaded(copy), Some(span)) => {
+                Some(StreamedBody { source: Source::Uploaded(copy), span })
+            }
             (Resource::File(file), Some(span)) => Some(StreamedBody { source: Source::File(file), span }),
             (_, None) => {
                 if with_body {
@@ -134,6 +174,9 @@ impl Site {
     }
 
     fn find(&mut self, path: &[u8]) -> Result<Resource, Status> {
+        if let Some((uploads, name)) = self.uploaded(path) {
+            return uploads.find(name).map(Resource::Uploaded).ok_or(Status::NotFound);
+        }
         if let Some(files) = &mut self.files {
             return files.open(path, self.date.second).map(Resource::File);
         }

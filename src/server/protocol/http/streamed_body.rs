@@ -4,13 +4,13 @@ use std::{io, os::fd::AsFd, sync::Arc};
 
 use nix::sys::uio::pread;
 
-use super::files::OpenFile;
+use super::{files::OpenFile, uploads::UploadedCopy};
 use crate::codec::{content, http::Span};
 
 /// Whose content is generated where there is no file.
 pub(super) const STREAM: u32 = 0;
 
-/// What follows the send buffer: bytes of a file, or generated ones.
+/// What follows the send buffer: bytes of a file, uploaded or generated ones.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct StreamedBody {
     pub(in crate::server) source: Source,
@@ -22,6 +22,8 @@ pub(in crate::server) struct StreamedBody {
 #[derive(Clone, Debug)]
 pub(in crate::server) enum Source {
     File(Arc<OpenFile>),
+    /// In memory, as it is at the moment.
+    Uploaded(Arc<UploadedCopy>),
     /// Generated whenever the kernel has room: what it does not take is generated once more.
     Generated,
 }
@@ -34,16 +36,10 @@ impl StreamedBody {
     /// connection can tell the peer.
     pub(in crate::server) fn read(&self, out: &mut [u8]) -> io::Result<()> {
         let start = self.span.start;
-        let Source::File(file) = &self.source else {
-            content::fill(STREAM, start, out);
-            return Ok(());
-        };
-        let mut have = 0;
-        while have < out.len() {
-            match pread(file.as_fd(), &mut out[have..], start as libc::off_t + have as libc::off_t)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => have += count,
-            }
+        match &self.source {
+            Source::File(file) => return read_file(file, start, out),
+            Source::Uploaded(copy) => copy.read(start, out),
+            Source::Generated => content::fill(STREAM, start, out),
         }
         Ok(())
     }
@@ -63,4 +59,15 @@ impl StreamedBody {
         self.sent(count);
         count > 0
     }
+}
+
+fn read_file(file: &OpenFile, start: u64, out: &mut [u8]) -> io::Result<()> {
+    let mut have = 0;
+    while have < out.len() {
+        match pread(file.as_fd(), &mut out[have..], start as libc::off_t + have as libc::off_t)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => have += count,
+        }
+    }
+    Ok(())
 }
