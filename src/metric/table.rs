@@ -30,8 +30,7 @@ metrics! {
     ServerCpuUserPerRequest: "server_cpu_user_per_request" Run Nanoseconds Lower [Final] None 0.05;
     /// CPU time of the server in the kernel per answered request
     ServerCpuSystemPerRequest: "server_cpu_system_per_request" Run Nanoseconds Lower [Final] None 0.05;
-    /// Run delay: time the server's threads were ready to run and waited for a core, because of the machine and not of
-    /// the server
+    /// Run delay: time the server's threads were ready to run and waited for a core: the machine's doing
     ServerRunDelay: "server_run_delay" Run Nanoseconds Neither [Rate Total] None 0.5;
     /// Run delay of the server's threads, as a share of the time in which they ran or were ready to run
     ServerRunDelayShare: "server_run_delay_share" Run Share Neither [Final] None 0.5;
@@ -59,6 +58,10 @@ metrics! {
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
     ClientReceiveQueue: "client_receive_queue" ("clients' kernel receive queue") Run Bytes Neither [Peak Last End] BytesWait 0.1;
+    /// Bytes in the kernel's receive queues of the server's sockets: the server has not read them
+    KernelReceiveQueue: "kernel_receive_queue" ("server's kernel receive queue") Run Bytes Neither [Peak Last End] RequestsWait 0.1;
+    /// Bytes in the clients' kernel send queues: not yet sent, or not yet acknowledged by the server's kernel
+    ClientSendQueue: "client_send_queue" ("clients' kernel send queue") Run Bytes Neither [Peak Last End] RequestsWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
     /// Connections and SYNs that the server's listening sockets dropped, usually because their accept queue was full
@@ -74,8 +77,7 @@ metrics! {
 
     /// Connections of other programs that sent data to the server's port while measuring
     OtherClients: "other_clients" Run Count Neither [Final] None 0.0;
-    /// Requests of other programs to the server's port while measuring, counted as segments with data that its sockets
-    /// received
+    /// Requests of other programs to the server's port while measuring: segments with data that its sockets received
     OtherRequests: "other_requests" Run Count Neither [Final] None 0.5;
     /// Requests of other programs, as a share of all requests to the server while measuring
     OtherRequestsShare: "other_requests_share" Run Share Neither [Final] None 0.5;
@@ -86,7 +88,11 @@ metrics! {
     /// Bytes that wait in the reference server's send buffers
     SendBuffered: "send_buffered" ("server's send buffers") Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers
-    ReceiveBuffered: "receive_buffered" ("server's receive buffers") Run Bytes Lower [Peak Last End] None 0.1;
+    ReceiveBuffered: "receive_buffered" ("server's receive buffers") Run Bytes Lower [Peak Last End] RequestsWait 0.1;
+    /// Requests in progress in the reference server (processing_time)
+    RequestsInProgress: "requests_in_progress" Run Count Neither [Peak Last End] None 0.1;
+    /// Connections of the reference server whose next request is complete and waits until it may be in progress
+    RequestsWaiting: "requests_waiting" Run Count Neither [Peak Last End] None 0.1;
     /// Memory held by the reference server's connection buffers
     BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered
@@ -197,11 +203,9 @@ metrics! {
     HarnessProcessCpu: "harness_process_cpu" Run Nanoseconds Neither [Rate] None 0.1;
     /// CPU time of the load generator
     HarnessCpu: "harness_cpu" Run Nanoseconds Neither [Rate Total] Cpu 0.1;
-    /// Share of the window in which the busiest thread of the load generator computed, or was ready to run and waited
-    /// for its core
+    /// Share of the window in which the load generator's busiest thread computed, or was ready and waited for its core
     HarnessBusy: "harness_busy" Run Cores Neither [Final] None 0.1;
-    /// Run delay of the load generator: largest share of the window in which one of its threads was ready to run and
-    /// waited for its core
+    /// Run delay of the load generator: largest share of the window in which a thread was ready and waited for its core
     HarnessRunDelay: "harness_run_delay" Run Cores Neither [Final] None 0.5;
     /// Time for which the load generator was stalled while measuring, in stalls of at least 50 ms each
     HarnessPaused: "harness_paused" Run Nanoseconds Neither [Final] None 0.5;
@@ -247,11 +251,9 @@ metrics! {
     SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02;
     /// Share of the requests due in the window whose answer was an error
     ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 definite Above;
-    /// Requests that crossed a close of the server and were sent again, as a share of those that became due in the
-    /// measured window
+    /// Requests that crossed a close of the server and were sent again, as a share of those due in the measured window
     RetriedShare: "retried_share" Group Share Lower [Final] None 0.02;
-    /// Connections that the server ended without announcing it, refused, or did not accept, as a share of all that were
-    /// opened
+    /// Connections that the server ended unannounced, refused, or did not accept, as a share of all that were opened
     EndedShare: "ended_share" Group Share Lower [Final] None 0.02;
     /// Connections that had open requests in the window and got no answer in it
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
@@ -263,8 +265,7 @@ metrics! {
     LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0 is Wait;
     /// Longest time in the window in which the whole group waited and got no answer
     LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0 is Wait;
-    /// Requests that were sent again on another connection because the server closed an idle connection while they were
-    /// sent
+    /// Requests sent again on another connection because the server closed an idle connection while they were sent
     Retried: "retried" Group Count Neither [Whole] None 0.0;
     /// Median response time of each interval, from when a request was due
     IntervalP50: "response_p50" ("p50") Group Nanoseconds Lower [] Latency 0.2;
@@ -346,8 +347,7 @@ metrics! {
     Closed: "closed" Group Count Neither [Final] None 0.0;
     /// Connections that ended because the server's last answer announced it (HTTP: Connection: close, or HTTP/1.0)
     ClosedAsAnnounced: "closed_as_announced" Group Count Neither [Final] None 0.0;
-    /// Connections that the server closed while no request was open on them (FIN, or 408 and FIN), as at the end of
-    /// keep-alive
+    /// Connections that the server closed while no request was open (FIN, or 408 and FIN), as at the end of keep-alive
     ClosedIdle: "closed_idle" Group Count Neither [Final] None 0.0;
     /// Connections the client ended by RST, or with bytes unread, which the kernel answers with RST
     Reset: "reset" Group Count Neither [Final] None 0.0;
