@@ -88,6 +88,16 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub work_per_message: Span,
 
+    /// Time that each request is in progress before it is answered, without CPU time, as where an application waits for a
+    /// database; a connection has one request in progress, and the requests behind it wait
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub processing_time: Span,
+
+    /// Largest number of requests in progress, over all connections; further ones wait complete in the receive buffers,
+    /// and the connections take turns
+    #[arg(long, value_name = "N|off", default_value = "off")]
+    pub concurrency_limit: OrOff<Count>,
+
     /// Data structure of the send and receive buffers
     #[arg(long, value_enum, default_value_t)]
     pub buffer: Kind,
@@ -245,6 +255,16 @@ impl ServerOptions {
             ),
             (self.threads.0 > MOST_THREADS, "threads", "must be at most 1024"),
             (
+                !self.processing_time.0.is_zero() && self.dispatch != Dispatch::Single,
+                "processing_time",
+                "needs dispatch = \"single\": one event loop counts the requests in progress",
+            ),
+            (
+                self.concurrency_limit.0.is_some() && self.processing_time.0.is_zero(),
+                "concurrency_limit",
+                "needs a processing_time above 0: without it every request is answered at once",
+            ),
+            (
                 self.lost_wakeup && (self.trigger == Trigger::Level || self.max_sends.0.is_none()),
                 "lost_wakeup",
                 "needs trigger = \"edge\" and a number for max_sends: without them no wake-up can be lost",
@@ -330,6 +350,8 @@ mod tests {
             ("descriptors = 23\ndispatch = 'reactors'", "descriptors"),
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
             ("root = '/srv'", "root"),
+            ("processing_time = '1ms'\ndispatch = 'reactors'", "processing_time"),
+            ("concurrency_limit = 4", "concurrency_limit"),
             ("tick = 0", "tick"),
             ("deadline = '0s'", "deadline"),
             ("user_timeout = '10us'", "user_timeout"),

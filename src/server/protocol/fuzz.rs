@@ -139,7 +139,7 @@ impl Case {
             left = later;
             let mut more = true;
             while more && observed.answers.len() < COMPARED {
-                let batch = conversation.answer(&mut *receive, &mut *send, scratch);
+                let batch = conversation.answer(&mut *receive, &mut *send, scratch, u64::MAX);
                 match batch {
                     Ok(batch) => {
                         assert!(!batch.more || batch.appended > 0, "a turn without an end");

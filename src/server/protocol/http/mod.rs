@@ -33,6 +33,18 @@ pub(in crate::server) struct Http {
     body: Option<StreamedBody>,
 }
 
+/// What one step has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing: more has to come first.
+    Incomplete,
+    /// Nothing: a whole head waits, because no more were to be taken.
+    Held,
+    /// A head was taken, and its body follows.
+    Taken,
+    Answered,
+}
+
 #[derive(Debug)]
 enum Phase {
     Head,
@@ -46,11 +58,16 @@ impl Http {
         Self { limit, phase: Phase::Head, search: Search::default(), body: None }
     }
 
-    /// One step further, and whether it was an answer; `None` when more has to come first.
-    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site) -> Result<Option<bool>, Status> {
+    /// One step further; a head is taken only if it `may_take` one.
+    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_take: bool) -> Result<Step, Status> {
         match &mut self.phase {
             Phase::Head => {
-                let Some(length) = self.search.next(receive, self.limit)? else { return Ok(None) };
+                let Some(length) = self.search.next(receive, self.limit)? else {
+                    return Ok(Step::Incomplete);
+                };
+                if !may_take {
+                    return Ok(Step::Held);
+                }
                 let request = Request::parse(receive.peek(length), self.limit as u64)?;
                 let body = request.body;
                 if let Some(body) = body {
@@ -60,23 +77,23 @@ impl Http {
                     self.respond(&request, site);
                 }
                 receive.retrieve(length);
-                Ok(Some(body.is_none()))
+                Ok(if body.is_none() { Step::Answered } else { Step::Taken })
             }
             Phase::Body(pending) => {
                 if !pending.1.skip(receive)? {
-                    return Ok(None);
+                    return Ok(Step::Incomplete);
                 }
                 if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
                     self.respond(&pending.0, site);
                 }
-                Ok(Some(true))
+                Ok(Step::Answered)
             }
             Phase::Ended(end) => {
                 if receive.readable() > 0 {
                     *end = End::PeerMaySend;
                     receive.retrieve(receive.readable());
                 }
-                Ok(None)
+                Ok(Step::Incomplete)
             }
         }
     }
@@ -96,15 +113,18 @@ impl Protocol for Http {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason> {
         let mut batch = Batch::default();
         while batch.appended < BATCH_BYTES && self.streamed_bytes() == 0 {
             self.body = None;
             let site = &mut scratch.site;
             site.out.clear();
-            match self.next(receive, site) {
-                Ok(None) => return Ok(batch),
-                Ok(Some(answered)) => batch.messages += u64::from(answered),
+            match self.next(receive, site, batch.messages < permits) {
+                Ok(Step::Incomplete) => return Ok(batch),
+                Ok(Step::Held) => return Ok(Batch { is_held: true, ..batch }),
+                Ok(Step::Taken) => {}
+                Ok(Step::Answered) => batch.messages += 1,
                 Err(status) => {
                     batch.rejected += 1;
                     site.refuse(status);
@@ -156,7 +176,7 @@ mod tests {
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {
-                let batch = http.answer(&mut *receive, &mut *send, &mut scratch).unwrap();
+                let batch = http.answer(&mut *receive, &mut *send, &mut scratch, u64::MAX).unwrap();
                 messages += batch.messages;
                 let waiting = send.readable();
                 out.extend_from_slice(send.peek(waiting));
