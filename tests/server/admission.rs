@@ -56,7 +56,9 @@ fn no_more_requests_are_in_progress_than_the_limit_and_none_is_lost() {
         }
         assert_eq!(most, 2);
         assert!(begun.elapsed() >= Duration::from_millis(200), "80 requests of 5 ms, two at a time");
-        readers.into_iter().for_each(|reader| drop(reader.join().unwrap()));
+        for reader in readers {
+            drop(reader.join().unwrap());
+        }
         server.wait_for("badpeer_connections", 0);
         let metrics = server.metrics();
         assert_eq!((metrics[IN_PROGRESS], metrics[WAITING]), (0, 0));
@@ -71,7 +73,9 @@ fn one_request_of_a_connection_is_in_progress_at_a_time() {
         let begun = Instant::now();
         let mut streams: Vec<_> = (0..20).map(|_| asking(&server, &requests(3, 10))).collect();
         server.wait_for(IN_PROGRESS, 20);
-        streams.iter_mut().for_each(|stream| expect_answers(stream, 3, 10, Duration::ZERO));
+        for stream in &mut streams {
+            expect_answers(stream, 3, 10, Duration::ZERO);
+        }
         assert!(begun.elapsed() >= Duration::from_millis(60), "{:?}", begun.elapsed());
         assert_eq!(server.metric(WAITING), 0, "without a limit, no request waits for another connection's");
     }
@@ -102,7 +106,9 @@ fn requests_behind_a_full_receive_buffer_are_answered_in_order() {
     for options in every_kind_with(knobs) {
         let server = Running::start(&options);
         let mut streams: Vec<_> = (0..3).map(|_| asking(&server, &uploads(30, 10_000))).collect();
-        streams.iter_mut().for_each(|stream| expect_answers(stream, 30, 10, Duration::ZERO));
+        for stream in &mut streams {
+            expect_answers(stream, 30, 10, Duration::ZERO);
+        }
         assert!(server.metric("badpeer_reads_paused_total") > 0);
         assert_eq!(server.ask("/evictions").lines().count(), 1, "nobody was evicted");
     }
@@ -115,8 +121,8 @@ fn a_connection_that_ends_gives_its_place_to_the_next() {
         let mut streams: Vec<_> = (0..4)
             .map(|n| {
                 let stream = asking(&server, &requests(2, 10));
-                let counted = |name| server.wait_for(name, if name == WAITING { n } else { 1 });
-                [IN_PROGRESS, WAITING].into_iter().for_each(counted);
+                server.wait_for(IN_PROGRESS, 1);
+                server.wait_for(WAITING, n);
                 stream
             })
             .collect();
@@ -170,7 +176,9 @@ fn a_half_closed_peer_gets_the_answers_to_requests_that_waited() {
     for options in every_kind_with("processing_time = '10ms'\nconcurrency_limit = 1") {
         let server = Running::start(&options);
         let mut streams: Vec<_> = (0..3).map(|_| asking(&server, &requests(5, 10))).collect();
-        streams.iter().for_each(|stream| stream.shutdown(Shutdown::Write).unwrap());
+        for stream in &streams {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
         for stream in &mut streams {
             expect_answers(stream, 5, 10, Duration::ZERO);
             assert_eq!(stream.read(&mut [0]).unwrap(), 0, "an orderly end");
