@@ -104,8 +104,10 @@ pub enum Panel {
     Latency,
     /// Service time.
     Service,
-    /// Where the bytes wait.
+    /// Where the bytes wait that the server has to send.
     BytesWait,
+    /// Where requests wait that the server has not taken.
+    RequestsWait,
     /// CPU time.
     Cpu,
     /// Connections.

@@ -299,9 +299,16 @@ mod tests {
         }
     }
 
+    fn refused<const N: usize>(cases: [(&str, &str, &str); N]) {
+        for (server, keys, wanted) in cases {
+            let message = parse(server, keys).expect_err(keys);
+            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
+        }
+    }
+
     #[test]
     fn impossible_keys_are_refused_with_the_remedy() {
-        for (server, keys, wanted) in [
+        refused([
             (
                 "frame",
                 "load = { depth = 1 }\nhttp = {}",
@@ -347,6 +354,12 @@ mod tests {
                 "did you mean `path`?",
             ),
             ("http", "protocol = \"http\"\nload = { depth = 1 }\nhttp = { method = \"BREW\" }", "`GET`"),
+        ]);
+    }
+
+    #[test]
+    fn impossible_uploads_are_refused_with_the_remedy() {
+        refused([
             (
                 "http",
                 "protocol = \"http\"\nload = { depth = 1, payload = 9 }\n\
@@ -365,9 +378,6 @@ mod tests {
                  http = { method = \"PUT\", ranges = true }",
                 "needs load.depth = 1",
             ),
-        ] {
-            let message = parse(server, keys).expect_err(keys);
-            assert!(message.contains(wanted), "{message}\nlacks\n{wanted}");
-        }
+        ]);
     }
 }

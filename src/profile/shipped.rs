@@ -50,6 +50,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "user-timeout",
     "read-strategy",
     "backpressure",
+    "concurrency-limit",
     "soft-limit",
     "half-sent",
     "slowloris",

@@ -284,6 +284,7 @@ impl Watch {
                 self.requests.look(port, &sockets, now_ns);
                 let reading = SocketReading::of(port, &sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
+                row.set(Metric::ClientSendQueue, reading.client.send_queue_bytes as f64);
                 if reading.listen.sockets > 0 {
                     row.set(Metric::AcceptQueue, reading.listen.accept_queue as f64);
                     row.set(Metric::ListenerDrops, reading.listen.drops as f64);
@@ -293,6 +294,7 @@ impl Watch {
                     row.set(Metric::KernelMemory, reading.server.kernel_bytes as f64);
                     row.set(Metric::ServerSendBuffer, reading.server.send_buffer_bytes as f64);
                     row.set(Metric::KernelSendQueue, reading.server.send_queue_bytes as f64);
+                    row.set(Metric::KernelReceiveQueue, reading.server.receive_queue_bytes as f64);
                     row.set(Metric::ServerSockets, reading.server.sockets as f64);
                     row.set(Metric::SocketsEstablished, reading.server.count(TcpState::Established) as f64);
                     row.set(Metric::SocketsCloseWait, reading.server.count(TcpState::CloseWait) as f64);

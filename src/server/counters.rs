@@ -133,6 +133,10 @@ counters! {
     send_buffered: Counter, "gauge" "badpeer_send_buffered";
     /// Bytes that wait in the receive buffers
     receive_buffered: Counter, "gauge" "badpeer_receive_buffered";
+    /// Requests in progress
+    requests_in_progress: Counter, "gauge" "badpeer_requests_in_progress";
+    /// Connections whose next request is complete and waits until it may be in progress
+    requests_waiting: Counter, "gauge" "badpeer_requests_waiting";
     /// Memory held by all connection buffers, in bytes
     footprint: Counter, "gauge" "badpeer_buffer_footprint";
     /// Messages understood and answered; for echo, reads that brought something

@@ -14,6 +14,8 @@ pub(super) enum TimerEvent {
     Deadline(Token),
     /// A peer that gets no more answers has been listened to for long enough.
     Linger(Token),
+    /// A connection's request has been in progress for as long as requests are.
+    RequestDone(Token),
     /// Memory is to be given back.
     ReclaimMemory,
     /// Accepting is tried again.

@@ -78,7 +78,7 @@ fn a_wrong_byte_of_a_foreign_servers_copy_fails_the_run() {
     let trial = trial(folder.path(), "quick");
     let of = |name: &str| number(&trial, name);
     assert!(of("g.copy_wrong") >= of("g.uploads") && of("g.uploads") > 1.0, "one in each copy: {said}");
-    assert_eq!(of("g.ranges_missing"), 0.0);
+    assert!(of("g.ranges_missing") < 1.0, "{said}");
 }
 
 #[apply(timed_test!)]

@@ -54,6 +54,10 @@ macro_rules! server_metrics {
     ServerSendBuffer: "server_send_buffer" Run Bytes Neither [Peak] None 0.02;
     /// Bytes in the clients' kernel receive queues that no client has read
     ClientReceiveQueue: "client_receive_queue" ("clients' kernel receive queue") Run Bytes Neither [Peak Last End] BytesWait 0.1;
+    /// Bytes in the kernel's receive queues of the server's sockets: the server has not read them
+    KernelReceiveQueue: "kernel_receive_queue" ("server's kernel receive queue") Run Bytes Neither [Peak Last End] RequestsWait 0.1;
+    /// Bytes in the clients' kernel send queues: not yet sent, or not yet acknowledged by the server's kernel
+    ClientSendQueue: "client_send_queue" ("clients' kernel send queue") Run Bytes Neither [Peak Last End] RequestsWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
     /// Connections and SYNs that the server's listening sockets dropped, usually because their accept queue was full
@@ -81,7 +85,11 @@ macro_rules! server_metrics {
     /// Bytes that wait in the reference server's send buffers
     SendBuffered: "send_buffered" ("server's send buffers") Run Bytes Lower [Peak Start Last End] BytesWait 0.1;
     /// Bytes that wait in the reference server's receive buffers
-    ReceiveBuffered: "receive_buffered" ("server's receive buffers") Run Bytes Lower [Peak Last End] None 0.1;
+    ReceiveBuffered: "receive_buffered" ("server's receive buffers") Run Bytes Lower [Peak Last End] RequestsWait 0.1;
+    /// Requests in progress in the reference server (processing_time)
+    RequestsInProgress: "requests_in_progress" Run Count Neither [Peak Last End] None 0.1;
+    /// Connections of the reference server whose next request is complete and waits until it may be in progress
+    RequestsWaiting: "requests_waiting" Run Count Neither [Peak Last End] None 0.1;
     /// Memory held by the reference server's connection buffers
     BufferFootprint: "buffer_footprint" Run Bytes Lower [Peak Last End] None 0.1;
     /// Messages the reference server understood and answered

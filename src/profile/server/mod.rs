@@ -1,6 +1,7 @@
 //! The reference server's knobs: one declaration gives the keys of `[server]`, the flags of `badpeer serve`, their
 //! defaults and their help.
 
+mod check;
 mod choices;
 
 use std::path::PathBuf;
@@ -16,15 +17,6 @@ use crate::{
     buffer::{Kind, Shift},
     units::{ByteRate, Bytes, Count, OrOff, Span},
 };
-
-/// A typing error should not ask for a million threads.
-const MOST_THREADS: u32 = 1024;
-const NONE_PLANTED: bool = cfg!(not(feature = "planted-defects"));
-const NEEDS_PLANTED: &str =
-    "needs a build with planted defects: cargo build --release --features planted-defects";
-
-/// Nor for all memory.
-const MOST_UPLOADS: u64 = 1 << 30;
 
 /// The settings of the reference server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
@@ -103,6 +95,16 @@ pub struct ServerOptions {
     /// CPU time spent on each message, as an application would
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub work_per_message: Span,
+
+    /// Time that each request is in progress before it is answered, without CPU time, as where an application waits for a
+    /// database; a connection has one request in progress, and the requests behind it wait
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub processing_time: Span,
+
+    /// Largest number of requests in progress, over all connections; further ones wait complete in the receive buffers,
+    /// and the connections take turns
+    #[arg(long, value_name = "N|off", default_value = "off")]
+    pub concurrency_limit: OrOff<Count>,
 
     /// Data structure of the send and receive buffers
     #[arg(long, value_enum, default_value_t)]
@@ -237,144 +239,5 @@ impl ServerOptions {
                 [format!("--{}", key.replace('_', "-")), value]
             })
             .collect()
-    }
-
-    /// Whether all of it is possible together, and does what it says.
-    ///
-    /// # Errors
-    /// The key that is at fault, and what to write instead.
-    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let nothing = |time: &OrOff<Span>| time.0.is_some_and(|time| time.0.is_zero());
-        let zero = |size: &OrOff<Bytes>| size.0 == Some(Bytes(0));
-        let faults = [
-            (
-                self.root.is_some() && self.protocol != Service::Http,
-                "root",
-                "needs protocol = \"http\": the other protocols serve no files",
-            ),
-            (
-                self.head_parsing == HeadParsing::LineByLine && self.protocol != Service::Http,
-                "head_parsing",
-                "needs protocol = \"http\": the messages of the other protocols have no head",
-            ),
-            (
-                self.uploads.0.is_some() && self.protocol != Service::Http,
-                "uploads",
-                "needs protocol = \"http\": the other protocols have no uploads",
-            ),
-            (zero(&self.uploads), "uploads", "must be above 0; write off to refuse uploads"),
-            (
-                self.uploads.0.is_some_and(|Bytes(most)| most > MOST_UPLOADS),
-                "uploads",
-                "must be at most 1GiB",
-            ),
-            (self.tick.0.is_zero(), "tick", "must be longer than 0"),
-            (zero(&self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
-            (zero(&self.send_piece), "send_piece", "must be above 0; write off for no bound"),
-            (
-                self.descriptors.0.is_some_and(|Count(most)| most < self.least_descriptors()),
-                "descriptors",
-                "must be at least 16, and 4 more for each thread unless dispatch is single",
-            ),
-            (self.threads.0 > MOST_THREADS, "threads", "must be at most 1024"),
-            (
-                self.lost_wakeup && (self.trigger == Trigger::Level || self.max_sends.0.is_none()),
-                "lost_wakeup",
-                "needs trigger = \"edge\" and a number for max_sends: without them no wake-up can be lost",
-            ),
-            (
-                self.lost_wakeup && self.dispatch == Dispatch::Workers,
-                "lost_wakeup",
-                "needs another dispatch: workers arm every connection again after each turn",
-            ),
-            (
-                self.overflow == Overflow::Pause && self.send_limit.0.is_none(),
-                "overflow",
-                "pause needs a send_limit to pause at",
-            ),
-            (self.prepend.0 > 64 * 1024, "prepend", "must be at most 64KiB"),
-            (self.min_rate.0 == Some(ByteRate(0)), "min_rate", "must be above 0; write off for no bound"),
-            (nothing(&self.send_timeout), "send_timeout", "must be longer than 0; write off for none"),
-            (nothing(&self.deadline), "deadline", "must be longer than 0; write off for none"),
-            (nothing(&self.message_timeout), "message_timeout", "must be longer than 0; write off for none"),
-            (nothing(&self.idle_timeout), "idle_timeout", "must be longer than 0; write off for none"),
-            (
-                self.user_timeout.0.is_some_and(|time| time.0.as_millis() == 0),
-                "user_timeout",
-                "must be at least 1ms; write off for none",
-            ),
-            (NONE_PLANTED && self.plant_leak.0 > 0, "plant_leak", NEEDS_PLANTED),
-            (NONE_PLANTED && !self.plant_delay.0.is_zero(), "plant_delay", NEEDS_PLANTED),
-        ];
-        match faults.into_iter().find(|(is_fault, ..)| *is_fault) {
-            Some((_, key, message)) => Err((key, message)),
-            None => Ok(()),
-        }
-    }
-
-    /// With fewer it could not even begin to listen.
-    const fn least_descriptors(&self) -> u32 {
-        match self.dispatch {
-            Dispatch::Single => 16,
-            _ => 16_u32.saturating_add(self.threads.0.saturating_mul(4)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_are_parsed_back_to_the_options() {
-        let options: ServerOptions = toml::from_str(
-            r#"
-            protocol = "http"
-            root = "/srv"
-            trigger = "edge"
-            buffer = "contiguous"
-            send_limit = "off"
-            send_timeout = "250ms"
-            evict_by = "fin"
-            write_interest = "always-arm"
-            max_sends = 4
-            min_rate = "64KiB/s"
-            shrink = false
-            "#,
-        )
-        .expect("options");
-        assert_ne!(options, ServerOptions::default());
-        let flags = [vec!["serve".to_owned()], options.to_flags()].concat();
-        assert_eq!(ServerOptions::try_parse_from(flags).expect("flags"), options);
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused() {
-        assert!(toml::from_str::<ServerOptions>("sendlimit = 1").is_err());
-    }
-
-    #[test]
-    fn impossible_options_are_refused() {
-        assert_eq!(ServerOptions::default().check(), Ok(()));
-        for (text, key) in [
-            ("lost_wakeup = true", "lost_wakeup"),
-            ("trigger = 'edge'\nlost_wakeup = true\nmax_sends = 'off'", "lost_wakeup"),
-            ("trigger = 'edge'\nlost_wakeup = true\ndispatch = 'workers'", "lost_wakeup"),
-            ("threads = 5000", "threads"),
-            ("descriptors = 15", "descriptors"),
-            ("descriptors = 23\ndispatch = 'reactors'", "descriptors"),
-            ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),
-            ("root = '/srv'", "root"),
-            ("head_parsing = 'line-by-line'", "head_parsing"),
-            ("uploads = '1MiB'", "uploads"),
-            ("protocol = 'http'\nuploads = '0B'", "uploads"),
-            ("protocol = 'http'\nuploads = '2GiB'", "uploads"),
-            ("tick = 0", "tick"),
-            ("deadline = '0s'", "deadline"),
-            ("user_timeout = '10us'", "user_timeout"),
-        ] {
-            let options: ServerOptions = toml::from_str(text).expect("options");
-            assert_eq!(options.check().map_err(|(key, _)| key), Err(key), "{text}");
-        }
     }
 }

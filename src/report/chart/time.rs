@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A panel in words: file, what is drawn, how to read it.
-const PANELS: [(Panel, &str, &str, &str); 6] = [
+const PANELS: [(Panel, &str, &str, &str); 7] = [
     (
         Panel::Throughput,
         "throughput",
@@ -46,6 +46,13 @@ const PANELS: [(Panel, &str, &str, &str); 6] = [
          of its kernel, or the client's kernel. The areas are stacked; the line is the server's resident memory.",
     ),
     (
+        Panel::RequestsWait,
+        "where-requests-wait",
+        "Where bytes of requests wait (stacked)",
+        "Bytes of requests that the server does not process wait in one of three places: the server's receive buffers, \
+         the receive queue of its kernel, or the send queue of the client's kernel. The areas are stacked.",
+    ),
+    (
         Panel::Cpu,
         "cpu",
         "CPU time, in percent of one core",
@@ -62,7 +69,17 @@ const PANELS: [(Panel, &str, &str, &str); 6] = [
 ];
 
 /// Bytes that are disjoint, from the server's side to the client's: these can be stacked.
-const STACKED: [Metric; 3] = [Metric::SendBuffered, Metric::KernelSendQueue, Metric::ClientReceiveQueue];
+const STACKED: [Metric; 6] = [
+    Metric::SendBuffered,
+    Metric::KernelSendQueue,
+    Metric::ClientReceiveQueue,
+    Metric::ReceiveBuffered,
+    Metric::KernelReceiveQueue,
+    Metric::ClientSendQueue,
+];
+
+/// Where most requests never wait: without so many bytes of them there is nothing to see.
+const FEW_REQUEST_BYTES: f64 = 1_048_576.0;
 
 /// A metric over time.
 struct Curve<'a> {
@@ -91,6 +108,9 @@ fn figure(
     let x = Axis::seconds(*from as f64 / 1e9, *to as f64 / 1e9);
     let mut layers = layers(&curves);
     let y = vertical(panel, unit, &layers)?;
+    if panel == Panel::RequestsWait && y.to < FEW_REQUEST_BYTES {
+        return None;
+    }
     layers.extend(lanes(trial, groups, &x));
     let (shaded, notes) = window(trial, &x);
     let struck = struck(&trial.evictions, &x);
@@ -207,9 +227,9 @@ impl Curve<'_> {
             (None, Metric::ServerRss | Metric::SocketsCloseWait) => INK,
             (None, Metric::Connections) => BACKDROP,
             (None, Metric::HarnessCpu | Metric::SocketsEstablished | Metric::SocketsClosing) => GRAY,
-            (None, Metric::SendBuffered) => VERMILION,
-            (None, Metric::KernelSendQueue) => ORANGE,
-            (None, Metric::ClientReceiveQueue) => SKY,
+            (None, Metric::SendBuffered | Metric::ReceiveBuffered) => VERMILION,
+            (None, Metric::KernelSendQueue | Metric::KernelReceiveQueue) => ORANGE,
+            (None, Metric::ClientReceiveQueue | Metric::ClientSendQueue) => SKY,
             (None, _) => color(self.rank),
         }
     }

@@ -31,6 +31,14 @@ pub(super) fn title(trial: &Trial, panel: Panel) -> String {
                 ("clients' kernel", run(Metric::ClientReceiveQueue, Fold::Peak)),
             ]),
         ),
+        Panel::RequestsWait => (
+            "Bytes of requests waiting at the peak",
+            peaks(&[
+                ("server", run(Metric::ReceiveBuffered, Fold::Peak)),
+                ("its kernel", run(Metric::KernelReceiveQueue, Fold::Peak)),
+                ("clients' kernel", run(Metric::ClientSendQueue, Fold::Peak)),
+            ]),
+        ),
         Panel::Cpu => (
             "CPU while measuring",
             peaks(&[

@@ -145,6 +145,20 @@ impl Channel {
         Ok(())
     }
 
+    /// No more requests are read before one of those in the receive buffer, which is full, is taken.
+    pub(super) fn note_full(&mut self, context: &Context) -> Result<(), CloseReason> {
+        if self.inbound.note_full() {
+            context.counters.reads_paused.add(1);
+            self.watch(context)?;
+        }
+        Ok(())
+    }
+
+    /// A request is taken out of the receive buffer.
+    pub(super) fn note_room(&mut self, context: &Context) -> Result<(), CloseReason> {
+        if self.inbound.note_room() { self.watch(context) } else { Ok(()) }
+    }
+
     /// No more requests are read. Where all is sent, our side is closed, and only the peer's FIN is awaited.
     pub(super) fn finish(&mut self, is_sent: bool, context: &Context) -> Result<(), CloseReason> {
         if self.inbound.close(is_sent) {

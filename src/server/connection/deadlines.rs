@@ -50,8 +50,8 @@ struct Partial {
 pub(super) struct Situation<'a> {
     pub(super) channel: &'a Channel,
     pub(super) account: &'a mut Account,
-    /// Something waits to be sent.
-    pub(super) has_unsent: bool,
+    /// Something waits to be sent, or a whole request to be answered.
+    pub(super) is_waited_for: bool,
     /// It goes on without new readiness.
     pub(super) is_queued: bool,
 }
@@ -160,8 +160,8 @@ impl Deadlines {
     }
 
     /// Sees to it that the timer fires at the soonest deadline, or before: one that moves away is not followed.
-    pub(super) fn keep(&mut self, token: Token, has_unsent: bool, policy: &Policy, timers: &mut Timers) {
-        match (self.soonest(has_unsent, policy), self.timer) {
+    pub(super) fn keep(&mut self, token: Token, is_waited_for: bool, policy: &Policy, timers: &mut Timers) {
+        match (self.soonest(is_waited_for, policy), self.timer) {
             (None, _) => self.cancel(timers),
             (Some(deadline), Some(_)) if self.fires_ns <= deadline.at_ns => {}
             (Some(deadline), Some(timer)) => {
@@ -192,7 +192,7 @@ impl Deadlines {
             now_ns = progress.now_ns;
             waiting.look(&progress, policy.times.progress);
         }
-        let mut deadline = self.soonest(at.has_unsent, policy);
+        let mut deadline = self.soonest(at.is_waited_for, policy);
         let is_due = |deadline: Option<Deadline>, reason| {
             deadline.is_some_and(|soonest| soonest.reason == reason && soonest.at_ns <= now_ns)
         };
@@ -202,7 +202,7 @@ impl Deadlines {
             } else {
                 self.note_kernel_progress(&mut at, context)?;
             }
-            deadline = self.soonest(at.has_unsent, policy);
+            deadline = self.soonest(at.is_waited_for, policy);
         }
         let is_late = is_due(deadline, EvictionReason::MessageTimeout);
         if is_late && at.awaits_its_turn() && self.spare(at.received()) {
@@ -235,14 +235,14 @@ impl Deadlines {
         self.fires_ns = at_ns;
     }
 
-    fn soonest(&self, has_unsent: bool, policy: &Policy) -> Option<Deadline> {
+    fn soonest(&self, is_waited_for: bool, policy: &Policy) -> Option<Deadline> {
         if self.is_over {
             return None;
         }
         policy.times.soonest(&Seen {
             active_ns: self.active_ns,
             message_ns: self.partial.map(|partial| partial.since_ns),
-            is_waited_for: has_unsent,
+            is_waited_for,
             waiting: self.waiting.as_deref(),
         })
     }

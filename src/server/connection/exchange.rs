@@ -35,11 +35,16 @@ impl Exchange {
         &mut self.channel
     }
 
-    /// One read: how many bytes came.
+    /// One read: how many bytes came. `is_held`: the requests that fill the receive buffer wait there by the server's doing.
     ///
     /// # Errors
     /// The end of the connection, as for all that follow.
-    pub(super) fn receive(&mut self, quantum: usize, context: &mut Context) -> Result<usize, CloseReason> {
+    pub(super) fn receive(
+        &mut self,
+        quantum: usize,
+        is_held: bool,
+        context: &mut Context,
+    ) -> Result<usize, CloseReason> {
         match self.channel.receive(quantum, context)? {
             Received::Bytes(count) => Ok(count),
             Received::Nothing => Ok(0),
@@ -48,14 +53,18 @@ impl Exchange {
                 self.channel.pause(context)?;
                 Ok(0)
             }
+            Received::Full if is_held => {
+                self.channel.note_full(context)?;
+                Ok(0)
+            }
             Received::Full => Err(EvictionReason::ReceiveLimit.into()),
         }
     }
 
-    /// One batch of answers, into the send buffer.
-    pub(super) fn answer(&mut self, context: &mut Context) -> Result<Batch, CloseReason> {
+    /// One batch of answers to at most `permits` requests, into the send buffer.
+    pub(super) fn answer(&mut self, permits: u64, context: &mut Context) -> Result<Batch, CloseReason> {
         let (receive, send) = self.channel.buffers();
-        let answered = self.conversation.answer(receive, send, &mut context.scratch);
+        let answered = self.conversation.answer(receive, send, &mut context.scratch, permits);
         let batch = answered.inspect_err(|reason| {
             context.counters.rejected.add(u64::from(*reason == EvictionReason::Protocol));
         })?;

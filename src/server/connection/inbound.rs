@@ -47,6 +47,8 @@ enum Intake {
     Open,
     /// Not while so many answers wait, or so many requests behind one.
     Paused,
+    /// Not before a request is taken out of the receive buffer, which is full.
+    Full,
     /// Never again.
     Closed,
     /// Nor will anything be sent: the server waits for the peer's FIN. To close with bytes of the peer unread would reset
@@ -142,6 +144,25 @@ impl Inbound {
 
     pub(super) fn resume(&mut self) {
         self.intake = Intake::Open;
+    }
+
+    /// No more requests are read before one of those in the receive buffer is taken; whether they were until now.
+    pub(super) fn note_full(&mut self) -> bool {
+        let was_open = self.is_open();
+        if was_open {
+            self.intake = Intake::Full;
+        }
+        was_open
+    }
+
+    /// A request of a full receive buffer is taken: there may be more to read. Whether none was read until now.
+    pub(super) fn note_room(&mut self) -> bool {
+        let was_full = self.intake == Intake::Full;
+        if was_full {
+            self.intake = Intake::Open;
+            self.note_ready();
+        }
+        was_full
     }
 
     /// No more is read; where nothing will be sent either, only the peer's FIN is awaited. Whether requests were read until

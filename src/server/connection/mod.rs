@@ -11,6 +11,7 @@
 //! The deadlines, the account and the closing stand beside the exchange and are told what happens there.
 
 mod account;
+mod admission;
 mod channel;
 mod close;
 mod deadlines;
@@ -24,6 +25,7 @@ use std::net::Shutdown;
 
 use self::{
     account::Account,
+    admission::Admission,
     channel::Channel,
     close::Closing,
     deadlines::{Deadlines, Situation},
@@ -39,7 +41,10 @@ use super::{
     timers::{TimerEvent, Timers},
     transport::Transport,
 };
-use crate::reactor::{Ready, Token};
+use crate::{
+    reactor::{Ready, Token},
+    timers::TimerId,
+};
 
 /// A peer, from `accept` to the end.
 pub(super) struct Connection {
@@ -47,6 +52,7 @@ pub(super) struct Connection {
     deadlines: Deadlines,
     closing: Closing,
     account: Account,
+    admission: Admission,
     /// It goes on without new readiness.
     is_queued: bool,
 }
@@ -67,6 +73,7 @@ impl Connection {
             deadlines: Deadlines::new(policy),
             closing: Closing::default(),
             account: Account::default(),
+            admission: Admission::default(),
             is_queued: false,
         }
     }
@@ -111,6 +118,34 @@ impl Connection {
         self.turn(context)
     }
 
+    /// Whether its next request is to be queued until it may be in progress; it is from now on.
+    pub(super) fn begin_waiting(&mut self) -> bool {
+        self.admission.begin_waiting()
+    }
+
+    /// Whether its next request is queued.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.admission.is_waiting()
+    }
+
+    /// Its next request is in progress until the timer fires.
+    pub(super) fn begin_request(&mut self, timer: TimerId) {
+        self.admission.begin(timer);
+    }
+
+    /// Whether its next request is in progress.
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.admission.is_in_progress()
+    }
+
+    /// Its request is no longer in progress: it is answered, and what was held up behind it goes on.
+    pub(super) fn request_done(&mut self, context: &mut Context) -> Result<Next, CloseReason> {
+        self.admission.end();
+        self.deadlines.note_active(&context.policy);
+        self.exchange.channel_mut().note_room(context)?;
+        if self.is_queued { Ok(Next::Wait) } else { self.turn(context) }
+    }
+
     /// Epoll reported it once, to one of several threads: it may be reported again.
     pub(super) fn rearm(&mut self, context: &Context) -> Result<(), CloseReason> {
         self.exchange.channel_mut().rearm(self.is_queued, context)
@@ -123,16 +158,13 @@ impl Connection {
         context: &Context,
         timers: &mut Timers,
     ) -> Result<(), CloseReason> {
-        let channel = self.exchange.channel();
         if let TimerEvent::Linger(_) = event {
-            return self.closing.timer_fired(channel, timers);
+            return self.closing.timer_fired(self.exchange.channel(), timers);
         }
-        let situation = Situation {
-            channel,
-            account: &mut self.account,
-            has_unsent: self.exchange.unsent() > 0,
-            is_queued: self.is_queued,
-        };
+        let is_waited_for = self.is_waited_for();
+        let channel = self.exchange.channel();
+        let situation =
+            Situation { channel, account: &mut self.account, is_waited_for, is_queued: self.is_queued };
         self.deadlines.timer_fired(situation, context, timers)
     }
 
@@ -148,12 +180,12 @@ impl Connection {
     /// Brings counters and timers up to date after something has happened. Whether its memory is to be
     /// [looked after](Self::reclaim) from now on.
     pub(super) fn settle(&mut self, context: &Context, timers: &mut Timers) -> bool {
+        let is_waited_for = self.is_waited_for();
         let channel = self.exchange.channel();
         self.account.update(channel, &context.counters);
         self.closing.keep(channel, timers);
         if self.deadlines.are_kept(&context.policy) {
-            let has_unsent = self.exchange.unsent() > 0;
-            self.deadlines.keep(channel.socket().token(), has_unsent, &context.policy, timers);
+            self.deadlines.keep(channel.socket().token(), is_waited_for, &context.policy, timers);
         }
         self.account.notice_slack(&context.policy)
     }
@@ -174,6 +206,7 @@ impl Connection {
     pub(super) fn close(mut self, end: CloseReason, context: &Context, timers: &mut Timers) -> usize {
         self.deadlines.cancel(timers);
         self.closing.cancel(timers);
+        self.admission.cancel(timers);
         let channel = self.exchange.channel();
         if let Ok(info) = channel.socket().transport().info() {
             self.account.acknowledge(info.bytes_acked, &context.counters);
@@ -193,7 +226,11 @@ impl Connection {
         let mut bytes = context.policy.read_quantum;
         let mut batches = (bytes / BATCH_BYTES).max(1);
         while self.exchange.channel().inbound().is_answered() {
-            if self.answer(context)?.more {
+            if self.admission.is_held() {
+                if !self.exchange.channel().inbound().is_open() {
+                    break;
+                }
+            } else if self.answer(context)?.more {
                 batches -= 1;
                 if batches == 0 {
                     return Ok(self.queue());
@@ -212,7 +249,8 @@ impl Connection {
             }
         }
         if context.policy.times.for_messages() {
-            self.deadlines.note_partial(self.exchange.awaits_rest_of_message());
+            let is_partial = !self.admission.is_held() && self.exchange.awaits_rest_of_message();
+            self.deadlines.note_partial(is_partial);
         }
         Ok(Next::Wait)
     }
@@ -222,14 +260,24 @@ impl Connection {
         Next::Again
     }
 
+    /// No more will come from the peer, or be taken; what it asked for is still answered.
     fn finish(&mut self, kind: CloseKind, context: &Context) -> Result<Next, CloseReason> {
-        self.exchange.finish(kind, context)?;
+        if self.admission.is_held() {
+            self.exchange.channel_mut().finish(false, context)?;
+        } else {
+            self.exchange.finish(kind, context)?;
+        }
         Ok(Next::Wait)
+    }
+
+    /// Whether something waits to be sent, or a whole request to be answered.
+    fn is_waited_for(&self) -> bool {
+        self.exchange.unsent() > 0 || self.admission.is_held()
     }
 
     /// One read: how many bytes came.
     fn receive(&mut self, quantum: usize, context: &mut Context) -> Result<usize, CloseReason> {
-        let count = self.exchange.receive(quantum, context)?;
+        let count = self.exchange.receive(quantum, self.admission.is_held(), context)?;
         if count > 0 {
             self.deadlines.note_active(&context.policy);
         }
@@ -238,7 +286,7 @@ impl Connection {
 
     /// One batch of answers, and one attempt to send it.
     fn answer(&mut self, context: &mut Context) -> Result<Batch, CloseReason> {
-        let batch = self.exchange.answer(context)?;
+        let batch = self.exchange.answer(self.admission.take_permits(&context.policy), context)?;
         if batch.messages > 0 {
             self.deadlines.message_ended();
         }
@@ -252,6 +300,11 @@ impl Connection {
             }
             self.deadlines.buffered(self.exchange.channel().outbound().buffered(), &context.policy);
             self.exchange.limit_unsent(context)?;
+        }
+        // While too many answers wait, the next request is not in progress either.
+        if batch.is_held && self.exchange.channel().inbound().is_answered() {
+            self.deadlines.message_ended();
+            self.admission.hold();
         }
         Ok(batch)
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use super::reclaim::MemoryReclaimer;
+use super::{admission::AdmissionQueue, reclaim::MemoryReclaimer};
 use crate::{
     reactor::{Ready, Slots, Token},
     server::{
@@ -22,6 +22,7 @@ pub(super) struct Connections {
     timers: Timers,
     /// Those that go on without new readiness, each once.
     again: VecDeque<Token>,
+    admission: AdmissionQueue,
     reclaimer: MemoryReclaimer,
     /// Readiness of connections that another thread had for itself.
     missed: Vec<Ready>,
@@ -40,6 +41,7 @@ impl Connections {
             slots: Slots::default(),
             timers: Timers::new(policy.tick_ns, policy.planted),
             again: VecDeque::new(),
+            admission: AdmissionQueue::new(policy),
             reclaimer: MemoryReclaimer::default(),
             missed: Vec::new(),
             context: Context::new(common)?,
@@ -117,6 +119,15 @@ impl Connections {
         if let Err(end) = connection.timer_fired(event, &self.context, &mut self.timers) {
             self.close(token, end);
         }
+    }
+
+    /// A connection's request has been in progress for long enough, and is answered.
+    pub(super) fn request_done(&mut self, token: Token) {
+        let Some(connection) = self.slots.entry(token) else { return };
+        let outcome = connection.request_done(&mut self.context);
+        self.admission.end(&self.context.counters);
+        self.settle(token, outcome);
+        self.admit();
     }
 
     /// Memory is to be given back.
@@ -203,6 +214,20 @@ impl Connections {
         if connection.settle(&self.context, &mut self.timers) {
             self.reclaimer.add(token, &mut self.timers);
         }
+        if connection.begin_waiting() {
+            self.admission.push(token, &self.context.counters);
+            self.admit();
+        }
+    }
+
+    /// As many requests as may be are in progress.
+    fn admit(&mut self) {
+        while let Some(token) = self.admission.next() {
+            let Some(connection) = self.slots.entry(token) else { continue };
+            let end_ns = sys::monotonic_ns().saturating_add(self.context.policy.processing_ns);
+            connection.begin_request(self.timers.arm(end_ns, TimerEvent::RequestDone(token)));
+            self.admission.begin(&self.context.counters);
+        }
     }
 
     fn close(&mut self, token: Token, end: CloseReason) {
@@ -210,7 +235,14 @@ impl Connections {
             return self.update(token);
         }
         let Some(connection) = self.slots.remove(token) else { return };
+        let (waited, was_in_progress) = (connection.is_waiting(), connection.is_in_progress());
         let held = connection.close(end, &self.context, &mut self.timers);
+        if waited {
+            self.admission.leave(token, &self.context.counters);
+        } else if was_in_progress {
+            self.admission.end(&self.context.counters);
+            self.admit();
+        }
         if !self.are_shared {
             self.common.leave();
             self.context.counters.connections.shift(1, 0);

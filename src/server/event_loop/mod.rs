@@ -1,6 +1,7 @@
 //! The loop: readiness in, turns out; then the timers, then those that go on without new readiness.
 
 mod accepting;
+mod admission;
 mod connections;
 mod reclaim;
 mod sharing;
@@ -169,6 +170,7 @@ impl EventLoop {
                 TimerEvent::Deadline(token) | TimerEvent::Linger(token) => {
                     self.connections.timer_fired(token, event);
                 }
+                TimerEvent::RequestDone(token) => self.connections.request_done(token),
                 TimerEvent::ReclaimMemory => self.connections.reclaim_memory(),
                 TimerEvent::ResumeAccepting => self.accepting.resume(self.connections.context()),
                 TimerEvent::EndDrain => self.is_stopped = true,

@@ -40,6 +40,9 @@ pub(super) struct Policy {
     pub(super) lost_wakeup: bool,
     pub(super) read_quantum: usize,
     pub(super) work_ns: u64,
+    /// How long a request is in progress; 0: it is answered at once.
+    pub(super) processing_ns: u64,
+    pub(super) concurrency_limit: usize,
     pub(super) buffer: Kind,
     pub(super) layout: Layout,
     pub(super) shrink: bool,
@@ -79,6 +82,8 @@ impl Policy {
             lost_wakeup: options.lost_wakeup,
             read_quantum: or_off(&options.read_quantum).unwrap_or(usize::MAX),
             work_ns: nanoseconds(options.work_per_message),
+            processing_ns: nanoseconds(options.processing_time),
+            concurrency_limit: options.concurrency_limit.0.map_or(usize::MAX, |Count(most)| most as usize),
             buffer: options.buffer,
             layout: Layout {
                 initial: size(options.initial),

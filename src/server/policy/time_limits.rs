@@ -28,7 +28,7 @@ pub(in crate::server) struct Seen<'a> {
     pub(in crate::server) active_ns: u64,
     /// The first byte of an incomplete message was seen.
     pub(in crate::server) message_ns: Option<u64>,
-    /// Something waits to be sent, watched or not.
+    /// Something waits to be sent, watched or not, or a whole request to be answered.
     pub(in crate::server) is_waited_for: bool,
     /// What is known of that, if there is a limit to its time.
     pub(in crate::server) waiting: Option<&'a Waiting>,

@@ -16,11 +16,13 @@ impl Protocol for Echo {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         _: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason> {
-        let whole = receive.readable().min(BATCH_BYTES);
+        let whole = if permits == 0 { 0 } else { receive.readable().min(BATCH_BYTES) };
         pass(receive, send, whole)?;
-        let (messages, more) = (u64::from(whole > 0), receive.readable() > 0);
-        Ok(Batch { messages, more, appended: whole, ..Batch::default() })
+        let (messages, is_left) = (u64::from(whole > 0), receive.readable() > 0);
+        let is_held = is_left && messages >= permits;
+        Ok(Batch { messages, more: is_left && !is_held, is_held, appended: whole, ..Batch::default() })
     }
 }
 

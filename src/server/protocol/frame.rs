@@ -34,11 +34,17 @@ impl Protocol for Frame {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason> {
         let mut batch = Batch::default();
         loop {
-            if self.pending.is_none() {
-                self.pending = next_request(receive, self.limit)?;
+            if self.pending.is_none()
+                && let Some((whole, checksum)) = next_request(receive, self.limit)?
+            {
+                if batch.messages >= permits {
+                    return Ok(Batch { is_held: true, ..batch });
+                }
+                self.pending = Some(take_request(receive, whole, checksum)?);
             }
             let Some(answer) = &mut self.pending else { return Ok(batch) };
             let piece = answer.next_piece();
@@ -57,8 +63,8 @@ impl Protocol for Frame {
     }
 }
 
-/// Takes the next request out, if all of it is there, and says what to answer.
-fn next_request(receive: &mut dyn Buffer, limit: usize) -> Result<Option<Answer>, EvictionReason> {
+/// How long the next request is, and its checksum; `None` until all of it is there.
+fn next_request(receive: &mut dyn Buffer, limit: usize) -> Result<Option<(usize, u32)>, EvictionReason> {
     if receive.readable() < PREFIX_BYTES {
         return Ok(None);
     }
@@ -69,9 +75,11 @@ fn next_request(receive: &mut dyn Buffer, limit: usize) -> Result<Option<Answer>
     if whole > limit {
         return Err(EvictionReason::ReceiveLimit);
     }
-    if receive.readable() < whole {
-        return Ok(None);
-    }
+    Ok((receive.readable() >= whole).then_some((whole, checksum)))
+}
+
+/// Takes a request of `whole` bytes out, and says what to answer.
+fn take_request(receive: &mut dyn Buffer, whole: usize, checksum: u32) -> Result<Answer, EvictionReason> {
     let body = &receive.peek(whole)[PREFIX_BYTES..];
     frame::check(body, checksum).map_err(|_| EvictionReason::Protocol)?;
     let mut header = [0; HEADER_BYTES - PREFIX_BYTES];
@@ -82,7 +90,7 @@ fn next_request(receive: &mut dyn Buffer, limit: usize) -> Result<Option<Answer>
         return Err(EvictionReason::Protocol);
     }
     receive.retrieve(whole);
-    Ok(Some(Answer { header: Header { answer: 0, ..request }, payload, made: 0 }))
+    Ok(Answer { header: Header { answer: 0, ..request }, payload, made: 0 })
 }
 
 /// A frame that is being made.

@@ -151,7 +151,7 @@ impl Case {
             left = later;
             let mut more = true;
             while more && observed.answers.len() < COMPARED {
-                let batch = conversation.answer(&mut *receive, &mut *send, scratch);
+                let batch = conversation.answer(&mut *receive, &mut *send, scratch, u64::MAX);
                 match batch {
                     Ok(batch) => {
                         assert!(!batch.more || batch.appended > 0, "a turn without an end");
@@ -332,7 +332,7 @@ fn answers(
 ) -> (Vec<String>, u64) {
     let (mut send, mut found, mut messages) = (buffer::make(Kind::Chained, 64, None), Vec::new(), 0);
     loop {
-        let batch = conversation.answer(receive, &mut *send, scratch).unwrap();
+        let batch = conversation.answer(receive, &mut *send, scratch, u64::MAX).unwrap();
         messages += batch.messages;
         let streamed = conversation.streamed_bytes();
         if let Some(body) = conversation.streamed_body() {

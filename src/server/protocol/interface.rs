@@ -12,6 +12,8 @@ pub(in crate::server) struct Batch {
     pub(in crate::server) rejected: u64,
     /// There may be more to answer: send first, then call again.
     pub(in crate::server) more: bool,
+    /// A whole request waits, because no more were to be taken.
+    pub(in crate::server) is_held: bool,
     /// Bytes put into the send buffer.
     pub(in crate::server) appended: usize,
     /// Those of them that were put in front.
@@ -30,7 +32,8 @@ pub(in crate::server) enum End {
 
 /// The server's side of one connection's conversation.
 pub(in crate::server) trait Protocol {
-    /// Answers what has arrived, up to one batch: from the receive buffer into the send buffer.
+    /// Answers what has arrived, up to one batch: from the receive buffer into the send buffer. At most `permits` requests
+    /// are taken out of the receive buffer; an answer that was begun goes on without one.
     ///
     /// # Errors
     /// Why the peer is evicted.
@@ -39,6 +42,7 @@ pub(in crate::server) trait Protocol {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason>;
 
     /// What follows the send buffer and does not lie in it: nothing more is answered before it is sent. `None` when nothing

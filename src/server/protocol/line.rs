@@ -28,12 +28,16 @@ impl Protocol for Line {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         _: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason> {
         let mut batch = Batch::default();
         loop {
             if self.left == 0 {
                 let whole = line::next(receive, self.limit).map_err(|_| EvictionReason::ReceiveLimit)?;
                 let Some(length) = whole else { return Ok(batch) };
+                if batch.messages >= permits {
+                    return Ok(Batch { is_held: true, ..batch });
+                }
                 self.left = length;
             }
             let piece = self.left.min(BATCH_BYTES - batch.appended);

@@ -66,8 +66,9 @@ impl Protocol for Conversation {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason> {
-        dispatch!(self, protocol => protocol.answer(receive, send, scratch))
+        dispatch!(self, protocol => protocol.answer(receive, send, scratch, permits))
     }
 
     fn streamed_body(&mut self) -> Option<&mut StreamedBody> {
@@ -106,7 +107,7 @@ mod tests {
             Decoder, Tally, content,
             frame::{self, HEADER_BYTES, Header},
         },
-        profile::ServerOptions,
+        profile::{HeadParsing, ServerOptions},
         units::{Bytes, OrOff},
     };
 
@@ -125,6 +126,17 @@ mod tests {
         bytes: &[u8],
         step: usize,
     ) -> Result<(Vec<u8>, u64), EvictionReason> {
+        converse_with(u64::MAX, kind, protocol, bytes, step)
+    }
+
+    /// The same, with so many requests at a time.
+    fn converse_with(
+        permits: u64,
+        kind: Kind,
+        protocol: Service,
+        bytes: &[u8],
+        step: usize,
+    ) -> Result<(Vec<u8>, u64), EvictionReason> {
         let receive_limit = OrOff(Some(Bytes(100_000)));
         let options = ServerOptions { protocol, receive_limit, ..ServerOptions::default() };
         let mut conversation = Conversation::new(&Policy::new(&options));
@@ -133,13 +145,14 @@ mod tests {
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {
-                let batch = conversation.answer(&mut *receive, &mut *send, &mut scratch)?;
+                let batch = conversation.answer(&mut *receive, &mut *send, &mut scratch, permits)?;
+                assert!(batch.messages <= permits && !(batch.more && batch.is_held));
                 messages += batch.messages;
                 let waiting = send.readable();
                 assert!(waiting <= BATCH_BYTES + HEADER_BYTES, "{waiting} bytes in one batch");
                 out.extend_from_slice(send.peek(waiting));
                 send.retrieve(waiting);
-                if !batch.more {
+                if !batch.more && !batch.is_held {
                     break;
                 }
             }
@@ -161,6 +174,56 @@ mod tests {
                 assert!(answers == expected, "{kind}, pieces of {step} bytes");
                 assert_eq!(messages, 7);
             }
+        }
+    }
+
+    #[test]
+    fn requests_taken_one_at_a_time_get_the_same_answers() {
+        let sizes = [0_u32, 65_537, 7, 200_000, 1];
+        let frames: Vec<u8> = (0..).zip(sizes).flat_map(|(n, answer)| request(n, answer, 0, 50)).collect();
+        let http = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello".repeat(4).into_bytes();
+        let lines = "one\ntwo\r\n\nthree\n".repeat(30_000).into_bytes();
+        for (protocol, bytes) in [(Service::Frame, &frames), (Service::Http, &http), (Service::Line, &lines)]
+        {
+            for kind in [Kind::Contiguous, Kind::Chained] {
+                for step in [50, bytes.len()] {
+                    let (all, count) = converse(kind, protocol, bytes, step).unwrap();
+                    let (answers, messages) = converse_with(1, kind, protocol, bytes, step).unwrap();
+                    let sizes = (answers.len(), all.len());
+                    let is_same = answers == all || (protocol == Service::Http && sizes.0 == sizes.1);
+                    assert!(is_same && messages == count, "{kind}, pieces of {step}: {sizes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_request_is_taken_without_a_permit() {
+        let get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        let (whole, line_by_line) = (HeadParsing::Whole, HeadParsing::LineByLine);
+        for (protocol, head_parsing, bytes) in [
+            (Service::Echo, whole, b"x".to_vec()),
+            (Service::Line, whole, b"x\n".to_vec()),
+            (Service::Frame, whole, request(0, 10, 0, 10)),
+            (Service::Http, whole, get.to_vec()),
+            (Service::Http, line_by_line, get.to_vec()),
+        ] {
+            let options = ServerOptions { protocol, head_parsing, ..ServerOptions::default() };
+            let policy = Policy::new(&options);
+            let mut conversation = Conversation::new(&policy);
+            let kind = Kind::Chained;
+            let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
+            let mut scratch = Scratch::new(None, 1, None).unwrap();
+            receive.append(&bytes).unwrap();
+            for _ in 0..2 {
+                let batch = conversation.answer(&mut *receive, &mut *send, &mut scratch, 0).unwrap();
+                assert_eq!(batch, Batch { is_held: true, ..Batch::default() });
+            }
+            // Line by line, a head has left the buffer when it is whole.
+            let kept = if head_parsing == whole { bytes.len() } else { 0 };
+            assert_eq!((receive.readable(), send.readable()), (kept, 0));
+            let batch = conversation.answer(&mut *receive, &mut *send, &mut scratch, 1).unwrap();
+            assert!(batch.messages == 1 && !batch.is_held && receive.readable() == 0);
         }
     }
 

@@ -42,9 +42,23 @@ enum Heads {
     LineByLine(LineParser),
 }
 
+/// What one step has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing: more has to come first.
+    Incomplete,
+    /// Nothing: a whole head waits, because no more were to be taken.
+    Held,
+    /// A head was taken, and its body follows.
+    Taken,
+    Answered,
+}
+
 #[derive(Debug)]
 enum Phase {
     Head,
+    /// A head was taken line by line, and waits because no more requests were to be taken.
+    Held(Box<Request<'static>>),
     /// A body is read to its end before its request is answered.
     Body(Box<Pending>),
     Ended(End),
@@ -78,53 +92,69 @@ impl Http {
         Self { limit, phase: Phase::Head, heads, body: None }
     }
 
-    /// One step further, and whether it was an answer; `None` when more has to come first.
-    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site) -> Result<Option<bool>, Status> {
+    /// One step further; a head is taken only if it `may_take` one.
+    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_take: bool) -> Result<Step, Status> {
         match &mut self.phase {
             Phase::Head => match &mut self.heads {
                 Heads::Whole(search) => {
-                    let Some(length) = search.next(receive, self.limit)? else { return Ok(None) };
+                    let Some(length) = search.next(receive, self.limit)? else {
+                        return Ok(Step::Incomplete);
+                    };
+                    if !may_take {
+                        return Ok(Step::Held);
+                    }
                     let request = Request::parse(receive.peek(length), self.limit as u64)?;
-                    let is_answered = self.begin(request, site);
+                    let step = self.begin(request, site);
                     receive.retrieve(length);
-                    Ok(Some(is_answered))
+                    Ok(step)
                 }
                 Heads::LineByLine(parser) => {
-                    let request = parser.next(receive, self.limit)?;
-                    Ok(request.map(|request| self.begin(request, site)))
+                    let Some(request) = parser.next(receive, self.limit)? else {
+                        return Ok(Step::Incomplete);
+                    };
+                    if !may_take {
+                        self.phase = Phase::Held(Box::new(request));
+                        return Ok(Step::Held);
+                    }
+                    Ok(self.begin(request, site))
                 }
+            },
+            Phase::Held(_) if !may_take => Ok(Step::Held),
+            Phase::Held(_) => match mem::replace(&mut self.phase, Phase::Head) {
+                Phase::Held(request) => Ok(self.begin(*request, site)),
+                _ => Ok(Step::Incomplete),
             },
             Phase::Body(pending) => {
                 if !pending.take(receive)? {
-                    return Ok(None);
+                    return Ok(Step::Incomplete);
                 }
                 if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
                     let Pending { request, upload, .. } = *pending;
                     self.respond(&request, upload, site);
                 }
-                Ok(Some(true))
+                Ok(Step::Answered)
             }
             Phase::Ended(end) => {
                 if receive.readable() > 0 {
                     *end = End::PeerMaySend;
                     receive.retrieve(receive.readable());
                 }
-                Ok(None)
+                Ok(Step::Incomplete)
             }
         }
     }
 
-    /// A head is whole: whether its request is answered. If not, its body comes first.
-    fn begin(&mut self, request: Request<'_>, site: &mut Site) -> bool {
+    /// A head is whole. It is answered, unless its body comes first.
+    fn begin(&mut self, request: Request<'_>, site: &mut Site) -> Step {
         let upload = site.upload(&request);
         let Some(body) = request.body else {
             self.respond(&request, upload, site);
-            return true;
+            return Step::Answered;
         };
         site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
         let request = request.into_owned();
         self.phase = Phase::Body(Box::new(Pending { request, body, upload }));
-        false
+        Step::Taken
     }
 
     fn respond(&mut self, request: &Request<'_>, upload: Option<Result<Receiving, Status>>, site: &mut Site) {
@@ -145,15 +175,18 @@ impl Protocol for Http {
         receive: &mut dyn Buffer,
         send: &mut dyn Buffer,
         scratch: &mut Scratch,
+        permits: u64,
     ) -> Result<Batch, EvictionReason> {
         let mut batch = Batch::default();
         while batch.appended < BATCH_BYTES && self.streamed_bytes() == 0 {
             self.body = None;
             let site = &mut scratch.site;
             site.out.clear();
-            match self.next(receive, site) {
-                Ok(None) => return Ok(batch),
-                Ok(Some(answered)) => batch.messages += u64::from(answered),
+            match self.next(receive, site, batch.messages < permits) {
+                Ok(Step::Incomplete) => return Ok(batch),
+                Ok(Step::Held) => return Ok(Batch { is_held: true, ..batch }),
+                Ok(Step::Taken) => {}
+                Ok(Step::Answered) => batch.messages += 1,
                 Err(status) => {
                     batch.rejected += 1;
                     site.refuse(status);
@@ -209,7 +242,7 @@ mod tests {
         for piece in bytes.chunks(step) {
             receive.append(piece).unwrap();
             loop {
-                let batch = http.answer(&mut *receive, &mut *send, &mut scratch).unwrap();
+                let batch = http.answer(&mut *receive, &mut *send, &mut scratch, u64::MAX).unwrap();
                 messages += batch.messages;
                 let waiting = send.readable();
                 out.extend_from_slice(send.peek(waiting));
