@@ -11,7 +11,7 @@ use crate::{
     files,
     gate::{self, BaselineComparison},
     profile::Profile,
-    record::{Point, Record, Trial},
+    record::{Point, Record, Repeat},
     run::Request,
 };
 
@@ -166,7 +166,7 @@ impl Baselines {
                 ),
             ));
         }
-        let no_repeat_tells = |point: &Point| !point.trials.iter().any(Trial::is_sound);
+        let no_repeat_tells = |point: &Point| !point.repeats.iter().any(Repeat::is_sound);
         if let Some(why) = record.doubt().filter(|_| record.points.iter().any(no_repeat_tells)) {
             return Err(Failure::new(
                 Exit::Invalid,

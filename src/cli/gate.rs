@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trials_have_the_profiles_window_if_evictions_are_expected() {
+    fn repeats_have_the_profiles_window_if_evictions_are_expected() {
         let plan = |profile: &str, duration: Option<&str>| {
             let duration = duration.map(|text| text.parse().expect("a time"));
             let options = PairOptions { pairs: 20, seed: 42, duration, set: Vec::new() };

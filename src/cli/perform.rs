@@ -179,11 +179,11 @@ fn run_one(
         }
     };
     let mut watcher =
-        Watcher { store: &store, trial: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
+        Watcher { store: &store, repeat: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
     let (record, result) = run::run(request, interrupt, &mut watcher);
     watcher.bar.clear();
     let unwritten = watcher.unwritten.take();
-    let measured = record.points.iter().any(|point| !point.trials.is_empty());
+    let measured = record.points.iter().any(|point| !point.repeats.is_empty());
     let is_finished = result.is_ok() && !record.interrupted;
     let (comparison, left) =
         if measured { leave(&record, &store, output, is_finished) } else { (None, Ok(())) };
@@ -290,17 +290,17 @@ fn exit(record: &Record, result: &Result<(), RunError>) -> Exit {
 struct Watcher<'a> {
     store: &'a Store,
     /// The number of the repeat under way.
-    trial: usize,
+    repeat: usize,
     bar: Bar,
     /// Whether something could not be written, which is reported when the run is over.
     unwritten: Option<Failure>,
 }
 
 impl Observer for Watcher<'_> {
-    fn trial(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile) {
+    fn repeat(&mut self, number: usize, of: usize, axes: &Axes, profile: &Profile) {
         let point: Vec<String> = axes.iter().map(|(key, value)| format!(" {key}={value}")).collect();
         let which = if of > 1 { format!(" {number}/{of}") } else { String::new() };
-        self.trial = number;
+        self.repeat = number;
         let name = format!("{}{which}{}", self.store.name(), point.concat());
         match profile.core {
             Some(_) => self.bar.start(&name, Duration::ZERO, "experimenting"),
@@ -314,10 +314,10 @@ impl Observer for Watcher<'_> {
 
     fn output(&mut self, file: &Path) {
         self.unwritten =
-            self.store.keep(file, &format!("server-{}.log", self.trial)).err().or(self.unwritten.take());
+            self.store.keep(file, &format!("server-{}.log", self.repeat)).err().or(self.unwritten.take());
     }
 
-    fn trial_done(&mut self, record: &Record) {
+    fn repeat_done(&mut self, record: &Record) {
         self.bar.clear();
         self.unwritten = self.store.write(record).err().or(self.unwritten.take());
     }

@@ -1,15 +1,15 @@
 //! Evictions whose reported time differs from the observation from outside.
 
 use crate::{
-    record::{Eviction, Trial},
+    record::{Eviction, Repeat},
     units::human_time,
 };
 
 /// A sentence about the eviction whose time is disputed most, if one is by more than so many nanoseconds.
 #[must_use]
-pub fn dispute(trial: &Trial, tick_ns: u64) -> Option<String> {
+pub fn dispute(repeat: &Repeat, tick_ns: u64) -> Option<String> {
     let time = |ns: f64| human_time(ns);
-    let worst = worst(trial).filter(|eviction| eviction.disagreement_ns > tick_ns)?;
+    let worst = worst(repeat).filter(|eviction| eviction.disagreement_ns > tick_ns)?;
     let claimed =
         worst.claimed_lateness_ns.map(|ns| format!(" {} after the end of its timeout,", time(ns as f64)));
     let lateness = worst.lateness_ns.map(|ns| {
@@ -28,8 +28,8 @@ pub fn dispute(trial: &Trial, tick_ns: u64) -> Option<String> {
 }
 
 /// The eviction whose time is disputed most.
-fn worst(trial: &Trial) -> Option<&Eviction> {
-    trial.evictions.iter().max_by_key(|eviction| eviction.disagreement_ns)
+fn worst(repeat: &Repeat) -> Option<&Eviction> {
+    repeat.evictions.iter().max_by_key(|eviction| eviction.disagreement_ns)
 }
 
 #[cfg(test)]
@@ -45,12 +45,12 @@ mod tests {
             disagreement_ns,
             ..Eviction::default()
         };
-        let trial = Trial { evictions: vec![eviction(5), eviction(190_000_000)], ..Trial::default() };
-        let sentence = dispute(&trial, 1_000_000).expect("a sentence");
+        let repeat = Repeat { evictions: vec![eviction(5), eviction(190_000_000)], ..Repeat::default() };
+        let sentence = dispute(&repeat, 1_000_000).expect("a sentence");
         assert!(
             sentence.contains("(send_timeout) 1 ms after") && sentence.contains("at least 190 ms"),
             "{sentence}"
         );
-        assert_eq!(dispute(&trial, 200_000_000), None);
+        assert_eq!(dispute(&repeat, 200_000_000), None);
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     metric::{Fold, Key, Kind, Metric, Stat},
     profile::Group,
-    record::{GroupResult, Trial},
+    record::{GroupResult, Repeat},
 };
 
 /// A latency of which the load generator caused more than this share is not judged, unless it stayed below its limit.
@@ -15,12 +15,12 @@ const PAUSE_NS: f64 = 50e6;
 /// The share of a group's latency, from 0 to 1, that the load generator caused in this repeat, by starting requests
 /// late or by being stalled while answers waited to be read. 0 for metrics that are not latencies.
 #[must_use]
-pub fn own_share(trial: &Trial, group: &Group, metric: Metric) -> f64 {
-    let Some(result) = trial.group(&group.name) else { return 0.0 };
+pub fn own_share(repeat: &Repeat, group: &Group, metric: Metric) -> f64 {
+    let Some(result) = repeat.group(&group.name) else { return 0.0 };
     let name = Key::new(Some(&group.name), Stat::once(metric)).to_string();
-    let value = trial.summary.get(&name).copied().filter(|value| *value > 0.0);
+    let value = repeat.summary.get(&name).copied().filter(|value| *value > 0.0);
     let (Some(value), Some(q)) = (value, share_below(metric)) else { return 0.0 };
-    let paused = paused_share(trial, group, result, q, value);
+    let paused = paused_share(repeat, group, result, q, value);
     let is_response = !matches!(metric, Metric::ServiceP50 | Metric::ServiceP99);
     if is_response { paused.max(delayed_share(result, q)) } else { paused }
 }
@@ -44,10 +44,10 @@ fn delayed_share(result: &GroupResult, q: f64) -> f64 {
 
 /// A pause makes every answer late that comes in it: one for each request under way. Where these can be the slowest ones
 /// that a quantile is about, the longest pause as a share of it.
-fn paused_share(trial: &Trial, group: &Group, result: &GroupResult, q: f64, value: f64) -> f64 {
+fn paused_share(repeat: &Repeat, group: &Group, result: &GroupResult, q: f64, value: f64) -> f64 {
     let number = |metric| {
         let name = Stat { metric, fold: Fold::Final }.name();
-        trial.summary.get(&name).copied().unwrap_or(0.0)
+        repeat.summary.get(&name).copied().unwrap_or(0.0)
     };
     let longest = number(Metric::HarnessPauseMax);
     let pauses = (number(Metric::HarnessPaused) / PAUSE_NS).ceil().max(1.0);
@@ -63,7 +63,7 @@ fn paused_share(trial: &Trial, group: &Group, result: &GroupResult, q: f64, valu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gate::trial, record::Buckets};
+    use crate::{gate::repeat, record::Buckets};
 
     fn group(load: &str) -> Group {
         toml::from_str(&format!("name = 'g'\ncount = 8\nload = {load}")).expect("a group")
@@ -74,14 +74,14 @@ mod tests {
 
     /// The share of the p99 and of the longest wait, where so many were answered in 40 ms at most.
     fn shares(load: &str, numbers: &[(&str, f64)], answered: u64, undelayed_ns: u64) -> [f64; 2] {
-        let mut trial = trial(&[numbers, &[("g.latency_p99", 40e6), ("g.longest_wait", 40e6)]].concat());
-        trial.groups.push(GroupResult {
+        let mut repeat = repeat(&[numbers, &[("g.latency_p99", 40e6), ("g.longest_wait", 40e6)]].concat());
+        repeat.groups.push(GroupResult {
             name: "g".to_owned(),
             response_ns: Buckets(vec![(40_000_000, answered)]),
             undelayed_ns: Buckets(if undelayed_ns > 0 { vec![(undelayed_ns, answered)] } else { Vec::new() }),
             ..GroupResult::default()
         });
-        [Metric::LatencyP99, Metric::LongestWait].map(|metric| own_share(&trial, &group(load), metric))
+        [Metric::LatencyP99, Metric::LongestWait].map(|metric| own_share(&repeat, &group(load), metric))
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn other_numbers_are_not_inflated() {
-        let trial = trial(&[("g.evicted", 3.0), ("harness_pause_max", 1e9)]);
-        assert!(own_share(&trial, &group(OPEN), Metric::Evicted) < 1e-9);
+        let repeat = repeat(&[("g.evicted", 3.0), ("harness_pause_max", 1e9)]);
+        assert!(own_share(&repeat, &group(OPEN), Metric::Evicted) < 1e-9);
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     metric::{Key, Kind, Metric, Stat},
     profile::Profile,
-    record::{Eviction, Trial},
+    record::{Eviction, Repeat},
 };
 
 /// Share of the events that may be missing in a figure.
@@ -15,20 +15,20 @@ const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_t
 
 /// Whether more than [`MOST_LOST`] is missing of what this number of a repeat is made of: then it is none, and is not
 /// gated.
-pub(super) fn lacks(Key { group, stat: Stat { metric, .. } }: Key<'_>, trial: &Trial) -> bool {
+pub(super) fn lacks(Key { group, stat: Stat { metric, .. } }: Key<'_>, repeat: &Repeat) -> bool {
     let lacks_evictions = || {
-        let (gone, strange, all) = unlisted(trial);
+        let (gone, strange, all) = unlisted(repeat);
         is_much(gone + strange, all)
     };
     let is_by_word = || {
-        let (unseen, timed, _) = taken_on_trust(trial);
+        let (unseen, timed, _) = taken_on_trust(repeat);
         is_much(unseen as f64, timed as f64)
     };
     match metric.spec().kind {
         Kind::Lateness => lacks_evictions() || is_by_word(),
         Kind::EvictionSeen => lacks_evictions(),
         Kind::Held => {
-            let (unseen, ended) = ended_unseen(trial, group.unwrap_or_default());
+            let (unseen, ended) = ended_unseen(repeat, group.unwrap_or_default());
             is_much(unseen, ended)
         }
         Kind::Latency(_) | Kind::Download | Kind::Wait | Kind::Answers | Kind::Other => false,
@@ -39,12 +39,12 @@ pub(super) fn lacks(Key { group, stat: Stat { metric, .. } }: Key<'_>, trial: &T
 pub(super) fn with_reason<'a>(
     name: String,
     number: &str,
-    mut trials: impl Iterator<Item = &'a Trial>,
+    mut repeats: impl Iterator<Item = &'a Repeat>,
 ) -> String {
     let key = Key::parse(number);
     let is_incomplete =
-        |trial: &Trial| trial.summary.contains_key(number) && key.is_some_and(|key| lacks(key, trial));
-    if trials.any(is_incomplete) {
+        |repeat: &Repeat| repeat.summary.contains_key(number) && key.is_some_and(|key| lacks(key, repeat));
+    if repeats.any(is_incomplete) {
         format!("{name} (more than {:.0} % of its events are missing)", MOST_LOST * 100.0)
     } else {
         name
@@ -52,30 +52,30 @@ pub(super) fn with_reason<'a>(
 }
 
 /// Evictions that the server no longer lists, those that belong to no connection of the clients, and all there were.
-fn unlisted(trial: &Trial) -> (f64, f64, f64) {
-    let of = |metric: Metric| trial.summary.get(metric.spec().name).copied().unwrap_or(0.0);
+fn unlisted(repeat: &Repeat) -> (f64, f64, f64) {
+    let of = |metric: Metric| repeat.summary.get(metric.spec().name).copied().unwrap_or(0.0);
     let gone = of(Metric::EvictionsLost);
-    (gone, of(Metric::EvictionsUnmatched), trial.evictions.len() as f64 + gone)
+    (gone, of(Metric::EvictionsUnmatched), repeat.evictions.len() as f64 + gone)
 }
 
 /// Connections of the group that the server ended and no look saw, and all that it ended.
-fn ended_unseen(trial: &Trial, group: &str) -> (f64, f64) {
+fn ended_unseen(repeat: &Repeat, group: &str) -> (f64, f64) {
     let of =
-        |metric: Metric| trial.summary.get(&Key::new(Some(group), Stat::once(metric)).to_string()).copied();
+        |metric: Metric| repeat.summary.get(&Key::new(Some(group), Stat::once(metric)).to_string()).copied();
     (of(Metric::EndedUnseen).unwrap_or(0.0), of(Metric::ServerEnded).unwrap_or(0.0))
 }
 
 /// Why the repeat proves nothing, and what a reader must know: too much is missing of what an expected figure is made
 /// of, or of one that nobody expects anything of.
 #[must_use]
-pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
+pub fn lost(profile: &Profile, repeat: &Repeat) -> super::Findings {
     let mut findings = super::Findings::default();
     let expectations = profile.expectations();
     let expects = |kind: Kind| expectations.iter().any(|e| e.stat.metric.spec().kind == kind);
     let mut tell = |sentence: String, is_expected: bool| {
         if is_expected { findings.invalid.push(sentence) } else { findings.notes.push(sentence) }
     };
-    let (gone, strange, all) = unlisted(trial);
+    let (gone, strange, all) = unlisted(repeat);
     if is_much(gone + strange, all) {
         let sentence = format!(
             "the server's list of evictions lacks {gone} of {all}, and {strange} belong to no connection of the \
@@ -83,7 +83,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
         );
         tell(sentence, expects(Kind::Lateness) || expects(Kind::EvictionSeen));
     }
-    let (unseen, timed, by_word) = taken_on_trust(trial);
+    let (unseen, timed, by_word) = taken_on_trust(repeat);
     if is_much(unseen as f64, timed as f64) {
         let sentence = format!(
             "for {unseen} of {timed} evictions no sample of the server's sockets shows when they were due, so their \
@@ -99,7 +99,7 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
         tell(sentence, false);
     }
     for group in &profile.clients {
-        let (unseen, ended) = ended_unseen(trial, &group.name);
+        let (unseen, ended) = ended_unseen(repeat, &group.name);
         if is_much(unseen, ended) {
             let prefix = format!("{}.", group.name);
             let is_expected = expectations
@@ -119,8 +119,8 @@ pub fn lost(profile: &Profile, trial: &Trial) -> super::Findings {
 
 /// Evictions that were timed and of which nothing from outside tells when they were due, though it might; those that were
 /// timed; and the reasons of which nothing from outside ever tells that.
-fn taken_on_trust(trial: &Trial) -> (usize, usize, Vec<&str>) {
-    let timed: Vec<&Eviction> = trial.evictions.iter().filter(|e| e.lateness_ns.is_some()).collect();
+fn taken_on_trust(repeat: &Repeat) -> (usize, usize, Vec<&str>) {
+    let timed: Vec<&Eviction> = repeat.evictions.iter().filter(|e| e.lateness_ns.is_some()).collect();
     let unseen = timed.iter().filter(|e| e.seen_lateness_ns.is_none());
     let (seen_others, never): (Vec<&Eviction>, Vec<&Eviction>) =
         unseen.partition(|e| SEEN_FROM_OUTSIDE.contains(&e.reason.as_str()));
@@ -148,8 +148,9 @@ mod tests {
     }
 
     fn found(expect: &str, evictions: usize, numbers: &[(&str, f64)]) -> (usize, usize) {
-        let trial = Trial { evictions: vec![Eviction::default(); evictions], ..super::super::trial(numbers) };
-        let findings = lost(&profile(expect), &trial);
+        let repeat =
+            Repeat { evictions: vec![Eviction::default(); evictions], ..super::super::repeat(numbers) };
+        let findings = lost(&profile(expect), &repeat);
         (findings.invalid.len(), findings.notes.len())
     }
 
@@ -173,8 +174,8 @@ mod tests {
                 seen_lateness_ns: (index >= unseen).then_some((0, 2)),
                 ..Eviction::default()
             };
-            let trial = Trial { evictions: (0..100).map(of).collect(), ..super::super::trial(&[]) };
-            let findings = lost(&profile(expect), &trial);
+            let repeat = Repeat { evictions: (0..100).map(of).collect(), ..super::super::repeat(&[]) };
+            let findings = lost(&profile(expect), &repeat);
             (findings.invalid.len(), findings.notes.len())
         };
         assert_eq!(found("send_timeout", late, 1), (0, 0), "one of a hundred");

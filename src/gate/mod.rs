@@ -64,7 +64,7 @@ pub fn verdicts(
 
 /// A made-up repeat with these metrics and nothing else.
 #[cfg(test)]
-fn trial(numbers: &[(&str, f64)]) -> crate::record::Trial {
+fn repeat(numbers: &[(&str, f64)]) -> crate::record::Repeat {
     let summary = numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-    crate::record::Trial { seed: 1, window_ns: (0, 1), summary, ..crate::record::Trial::default() }
+    crate::record::Repeat { seed: 1, window_ns: (0, 1), summary, ..crate::record::Repeat::default() }
 }

@@ -242,9 +242,9 @@ pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
     let scaled = expectations.iter().filter(|expectation| kind(expectation, profile) == Kind::Scaled);
     // One number may be expected different things of at different points.
     let numbers: IndexSet<&str> = scaled.map(|expectation| expectation.number.as_str()).collect();
-    for trial in &mut point.trials {
+    for repeat in &mut point.repeats {
         for number in &numbers {
-            if let Some(value) = trial.summary.get_mut(*number) {
+            if let Some(value) = repeat.summary.get_mut(*number) {
                 *value *= window.factor();
             }
         }
@@ -271,7 +271,7 @@ pub fn needs_the_whole_window(profile: &Profile) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        gate::{trial, verdicts},
+        gate::{repeat, verdicts},
         profile::Source,
     };
 
@@ -288,8 +288,8 @@ mod tests {
              \"{name}\" = \"{condition}\""
         );
         let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
-        let trials = vec![trial(&[(name, figure)])];
-        let point = Point { axes: indexmap::IndexMap::new(), trials, verdicts: Vec::new() };
+        let repeats = vec![repeat(&[(name, figure)])];
+        let point = Point { axes: indexmap::IndexMap::new(), repeats, verdicts: Vec::new() };
         verdicts(&profile, &[point], 0, Some(window)).remove(0)
     }
 

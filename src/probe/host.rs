@@ -187,18 +187,18 @@ mod tests {
     /// Two looks at a machine of two cores, two seconds apart, on a host that sold its cores twice.
     #[test]
     fn steal_beyond_the_limit_makes_a_run_invalid() {
-        use crate::{gate, metric::Metric, profile::SHIPPED, record::Trial};
+        use crate::{gate, metric::Metric, profile::SHIPPED, record::Repeat};
         let before = "cpu  180 0 90 300 5 0 10 40 0 0\ncpu0 90 0 45 150 3 0 5 20 0 0\n";
-        let trial = |after: &str| -> Trial {
+        let repeat = |after: &str| -> Repeat {
             let steal = cpu_ticks(after).unwrap().0 - cpu_ticks(before).unwrap().0;
             // 100 ticks a second.
             let rate = steal as f64 / 100.0 / 2.0;
-            let mut trial: Trial = serde_json::from_str(EMPTY).unwrap();
-            trial.summary.insert(format!("{}_rate", Metric::HostSteal.spec().name), rate);
-            trial
+            let mut repeat: Repeat = serde_json::from_str(EMPTY).unwrap();
+            repeat.summary.insert(format!("{}_rate", Metric::HostSteal.spec().name), rate);
+            repeat
         };
         let control = SHIPPED[0].source().parse(&[]).unwrap();
-        let examined = |after: &str| gate::examine(&control, &trial(after));
+        let examined = |after: &str| gate::examine(&control, &repeat(after));
         let oversold = examined("cpu  350 0 180 350 5 0 15 80 0 0\ncpu0 175 0 90 175 3 0 7 40 0 0\n");
         assert!(
             oversold.disturbed[0].contains("took 10 % of the time of the cores in use (steal)"),

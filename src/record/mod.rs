@@ -77,14 +77,15 @@ pub struct Point {
     /// The keys that the sweep sets here, and their values.
     pub axes: IndexMap<String, String>,
     /// One for each repeat, in the order of measurement.
-    pub trials: Vec<Trial>,
+    #[serde(rename = "trials")]
+    pub repeats: Vec<Repeat>,
     /// The verdict of each expectation, over all repeats.
     pub verdicts: Vec<ExpectationResult>,
 }
 
 /// One repeat: a measurement with a fresh server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Trial {
+pub struct Repeat {
     /// The seed of all random choices in it.
     pub seed: u64,
     /// When the measured window began and ended, in nanoseconds since the first client started.
@@ -231,7 +232,7 @@ pub fn named_at(name: &str, axes: &IndexMap<String, String>) -> String {
     if axes.is_empty() { name.to_owned() } else { format!("{name} {}", place(axes, " ")) }
 }
 
-impl Trial {
+impl Repeat {
     /// The result of the group of this name.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&GroupResult> {
@@ -263,26 +264,26 @@ impl Record {
     }
 
     /// Every repeat of every point.
-    pub fn trials(&self) -> impl Iterator<Item = &Trial> {
-        self.points.iter().flat_map(|point| &point.trials)
+    pub fn repeats(&self) -> impl Iterator<Item = &Repeat> {
+        self.points.iter().flat_map(|point| &point.repeats)
     }
 
     /// How a server ended by itself, if one did.
     #[must_use]
     pub fn died(&self) -> Option<&str> {
-        self.trials().find_map(|trial| trial.died.as_deref())
+        self.repeats().find_map(|repeat| repeat.died.as_deref())
     }
 
     /// Whether some repeat did not show what it was meant to show.
     #[must_use]
     pub fn is_unproven(&self) -> bool {
-        self.trials().any(|trial| !trial.unproven.is_empty())
+        self.repeats().any(|repeat| !repeat.unproven.is_empty())
     }
 
     /// Why some or all figures of the first repeat in doubt are not the server's.
     #[must_use]
     pub fn doubt(&self) -> Option<&str> {
-        self.trials().flat_map(Trial::doubts).next()
+        self.repeats().flat_map(Repeat::doubts).next()
     }
 
     /// The outcome of the whole run: the worst of its verdicts, including a server that died. An invalid repeat does
@@ -291,7 +292,7 @@ impl Record {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let has = |verdict| self.verdicts().any(|result| result.verdict == verdict);
-        let invalid = self.trials().any(|t| !t.invalid.is_empty());
+        let invalid = self.repeats().any(|t| !t.invalid.is_empty());
         if self.died().is_some() || has(Verdict::Fail) {
             Verdict::Fail
         } else if invalid || has(Verdict::Invalid) {
@@ -312,10 +313,10 @@ impl Record {
 mod tests {
     use super::*;
 
-    fn record(verdicts: &[Verdict], spoil: impl Fn(&mut Trial)) -> Record {
+    fn record(verdicts: &[Verdict], spoil: impl Fn(&mut Repeat)) -> Record {
         let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
-        let mut trial = Trial::default();
-        spoil(&mut trial);
+        let mut repeat = Repeat::default();
+        spoil(&mut repeat);
         let result = |verdict: &Verdict| ExpectationResult::new("evictions", "= 0", Some(0.0), *verdict);
         let verdicts = verdicts.iter().map(result).collect();
         Record {
@@ -328,7 +329,7 @@ mod tests {
             commit: None,
             profile: toml::from_str(text).expect("a profile"),
             files: IndexMap::new(),
-            points: vec![Point { axes: IndexMap::new(), trials: vec![trial], verdicts }],
+            points: vec![Point { axes: IndexMap::new(), repeats: vec![repeat], verdicts }],
             interrupted: false,
         }
     }
@@ -336,15 +337,15 @@ mod tests {
     #[test]
     fn a_failure_outranks_an_invalid_verdict() {
         use Verdict::{Fail, Inconclusive, Invalid, Pass};
-        let invalid = |trial: &mut Trial| trial.invalid.push("the host was busy".to_owned());
+        let invalid = |repeat: &mut Repeat| repeat.invalid.push("the host was busy".to_owned());
         assert_eq!(record(&[Pass, Fail, Invalid], invalid).verdict(), Fail);
         assert_eq!(record(&[Pass, Invalid, Inconclusive], |_| ()).verdict(), Invalid);
         assert_eq!(record(&[Pass], invalid).verdict(), Invalid);
-        let disturbed = |trial: &mut Trial| trial.disturbed.push("the host was busy".to_owned());
+        let disturbed = |repeat: &mut Repeat| repeat.disturbed.push("the host was busy".to_owned());
         assert_eq!(record(&[Pass], disturbed).verdict(), Pass, "what does not depend on time stands");
         assert_eq!(record(&[Pass, Inconclusive], |_| ()).verdict(), Inconclusive);
         assert_eq!(record(&[Pass], |_| ()).verdict(), Pass);
-        let died = |trial: &mut Trial| trial.died = Some("signal 11".to_owned());
+        let died = |repeat: &mut Repeat| repeat.died = Some("signal 11".to_owned());
         assert_eq!(record(&[Inconclusive], died).verdict(), Fail, "a crash is one, whatever was measured");
     }
 }

@@ -103,7 +103,7 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
 /// What one of the records is of, in a line.
 pub(super) fn origin(record: &Record) -> String {
     let commit = record.commit.as_deref().map_or_else(String::new, |commit| format!(", commit {commit}"));
-    let repeats: usize = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
+    let repeats: usize = record.points.iter().map(|point| point.repeats.len()).max().unwrap_or(0);
     format!("{}, {}{commit}, repeats: {repeats}, {}", record.name, record.started, record.verdict().word())
 }
 
@@ -181,7 +181,7 @@ pub(super) fn unmatched<'a>(a: &'a Record, b: &'a Record) -> Vec<(&'static str, 
 fn compare(a: &Point, b: &Point) -> Compared {
     let means = |point: &Point| {
         let names: IndexSet<&str> =
-            point.trials.iter().flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
+            point.repeats.iter().flat_map(|repeat| repeat.summary.keys().map(String::as_str)).collect();
         let side = |name: &str| {
             let censored = censored_by(point, name).map(str::to_owned);
             Some((name.to_owned(), Side { mean: mean(&values(point, name))?, censored }))

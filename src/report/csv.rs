@@ -6,15 +6,15 @@ use indexmap::IndexSet;
 use super::{ReportError, medium};
 use crate::{
     metric::{Key, Metric, Unit},
-    record::{Record, Trial},
+    record::{Record, Repeat},
 };
 
 /// `series.csv`: a row for each sample.
 pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
-    let trials = record.trials();
+    let repeats = record.repeats();
     let columns: IndexSet<&str> =
-        trials.flat_map(|trial| trial.series.columns.keys().map(String::as_str)).collect();
+        repeats.flat_map(|repeat| repeat.series.columns.keys().map(String::as_str)).collect();
     let names = columns.iter().map(|name| with_unit(name, metric_unit(name)));
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(head(&axes, &["point", "repeat", "at_s"]).into_iter().chain(names))?;
@@ -23,10 +23,10 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
             .iter()
             .map(|axis| point.axes.get(*axis).map(|value| medium::csv(value)).unwrap_or_default())
             .collect();
-        for (t, trial) in point.trials.iter().enumerate() {
-            for (i, at_ns) in trial.series.at_ns.iter().enumerate() {
+        for (t, repeat) in point.repeats.iter().enumerate() {
+            for (i, at_ns) in repeat.series.at_ns.iter().enumerate() {
                 let at = [(p + 1).to_string(), (t + 1).to_string(), (*at_ns as f64 / 1e9).to_string()];
-                let value = |name: &&str| trial.series.columns.get(*name)?.get(i).copied()?;
+                let value = |name: &&str| repeat.series.columns.get(*name)?.get(i).copied()?;
                 let values = columns.iter().map(|name| cell(value(name)));
                 writer.write_record(place.iter().cloned().chain(at).chain(values))?;
             }
@@ -39,20 +39,21 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
 /// `good.latency_p99=unanswered; …`.
 pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
-    let trials = record.trials();
-    let columns: IndexSet<&str> = trials.flat_map(|trial| trial.summary.keys().map(String::as_str)).collect();
+    let repeats = record.repeats();
+    let columns: IndexSet<&str> =
+        repeats.flat_map(|repeat| repeat.summary.keys().map(String::as_str)).collect();
     let names = columns.iter().map(|name| with_unit(name, Key::parse(name).map(|key| key.stat.unit())));
     let mut writer = Writer::from_writer(Vec::new());
     let names = names.chain([CENSORED.to_owned()]);
     writer.write_record(head(&axes, &["repeat", "seed"]).into_iter().chain(names))?;
     for point in &record.points {
-        for (t, trial) in point.trials.iter().enumerate() {
+        for (t, repeat) in point.repeats.iter().enumerate() {
             let place = axes
                 .iter()
                 .map(|axis| point.axes.get(*axis).map(|value| medium::csv(value)).unwrap_or_default());
-            let at = [(t + 1).to_string(), trial.seed.to_string()];
-            let values = columns.iter().map(|name| cell(trial.summary.get(*name).copied()));
-            writer.write_record(place.chain(at).chain(values).chain([censored(trial)]))?;
+            let at = [(t + 1).to_string(), repeat.seed.to_string()];
+            let values = columns.iter().map(|name| cell(repeat.summary.get(*name).copied()));
+            writer.write_record(place.chain(at).chain(values).chain([censored(repeat)]))?;
         }
     }
     finished(writer)
@@ -61,8 +62,8 @@ pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
 /// The column that says which numbers are lower bounds.
 const CENSORED: &str = "censored";
 
-fn censored(trial: &Trial) -> String {
-    let each = trial.censored.iter().map(|(name, cause)| format!("{name}={cause}"));
+fn censored(repeat: &Repeat) -> String {
+    let each = repeat.censored.iter().map(|(name, cause)| format!("{name}={cause}"));
     medium::csv(&each.collect::<Vec<_>>().join("; "))
 }
 

@@ -77,19 +77,19 @@ mod tests {
     use indexmap::IndexMap;
 
     use super::*;
-    use crate::record::{GroupResult, Trial};
+    use crate::record::{GroupResult, Repeat};
 
     fn told(endings: &[ServerEndings]) -> Option<String> {
-        let trial = |endings: &ServerEndings| {
+        let repeat = |endings: &ServerEndings| {
             let group = GroupResult {
                 name: "stalled".into(),
                 server_endings: endings.clone(),
                 ..GroupResult::default()
             };
-            Trial { groups: vec![group], ..Trial::default() }
+            Repeat { groups: vec![group], ..Repeat::default() }
         };
-        let trials = endings.iter().map(trial).collect();
-        sentences(&Point { axes: IndexMap::new(), trials, verdicts: Vec::new() }).pop()
+        let repeats = endings.iter().map(repeat).collect();
+        sentences(&Point { axes: IndexMap::new(), repeats, verdicts: Vec::new() }).pop()
     }
 
     const SECOND: u64 = 1_000_000_000;

@@ -32,10 +32,12 @@ pub(super) fn telling(record: &Record) -> Option<Figure> {
 
 /// What to look at in a run without a sweep, the first that there is.
 fn usual(record: &Record) -> Vec<&'static str> {
-    let Some(trial) = record.points.first().and_then(|point| point.trials.first()) else { return Vec::new() };
-    let peak = |name: &str| trial.summary.get(name).copied().unwrap_or(0.0);
+    let Some(repeat) = record.points.first().and_then(|point| point.repeats.first()) else {
+        return Vec::new();
+    };
+    let peak = |name: &str| repeat.summary.get(name).copied().unwrap_or(0.0);
     let waited = peak("send_buffered_peak") + peak("kernel_send_queue_peak");
-    let ended = trial.groups.iter().any(|group| group.ledger.still_alive < group.ledger.opened);
+    let ended = repeat.groups.iter().any(|group| group.ledger.still_alive < group.ledger.opened);
     let bad = !record.profile.clients.iter().all(Group::is_steady);
     let all = [
         (bad && waited >= MUCH, "where-the-bytes-wait"),

@@ -81,7 +81,7 @@ fn rows(record: &Record) -> Vec<Row> {
         }
     };
     let sound: Vec<Point> = record.points.iter().map(sound).collect();
-    sound.iter().filter(|point| !point.trials.is_empty()).map(row).collect()
+    sound.iter().filter(|point| !point.repeats.is_empty()).map(row).collect()
 }
 
 /// What a history becomes with one more record.

@@ -44,7 +44,7 @@ pub fn meaning(record: &Record) -> String {
             "The run was interrupted; these figures were measured before.".to_owned()
         }
         Verdict::Inconclusive if with(Verdict::Inconclusive).next().is_none() && record.is_unproven() => {
-            let why = record.trials().find_map(|t| t.unproven.first());
+            let why = record.repeats().find_map(|t| t.unproven.first());
             format!("The fault had no effect: {}.", why.map_or("", |why| why.trim_end_matches('.')))
         }
         Verdict::Inconclusive => match with(Verdict::Inconclusive).next() {
@@ -69,8 +69,8 @@ fn invalid(record: &Record, first: Option<&ExpectationResult>) -> String {
         ),
         (why, _) => {
             let why = why.unwrap_or("the load generator was the limit");
-            let mut trials = record.trials();
-            let is_all = trials.any(|trial| !trial.invalid.is_empty());
+            let mut repeats = record.repeats();
+            let is_all = repeats.any(|repeat| !repeat.invalid.is_empty());
             let what = if is_all { "Not valid" } else { "Times, rates and costs are not valid" };
             format!("{what}: {}.", why.trim_end_matches('.'))
         }

@@ -92,7 +92,7 @@ mod tests {
     use indexmap::IndexMap;
 
     use super::*;
-    use crate::record::{GroupResult, Trial};
+    use crate::record::{GroupResult, Repeat};
 
     fn point(rx: &str, numbers: &[(&str, f64)]) -> Point {
         #[derive(serde::Deserialize)]
@@ -103,8 +103,8 @@ mod tests {
         let summary: IndexMap<String, f64> =
             numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         let groups = vec![GroupResult { name: "bad".to_owned(), rx, ..GroupResult::default() }];
-        let trial = Trial { groups, summary, ..Trial::default() };
-        Point { axes: IndexMap::new(), trials: vec![trial], verdicts: Vec::new() }
+        let repeat = Repeat { groups, summary, ..Repeat::default() };
+        Point { axes: IndexMap::new(), repeats: vec![repeat], verdicts: Vec::new() }
     }
 
     fn told(rx: &str, limited: f64, progress: f64, buffer: f64, ended: f64) -> Option<String> {

@@ -8,7 +8,7 @@ use crate::{
     codec::Fault,
     gate::censored_by,
     metric::{Fold, Key, Metric, Stat, Unit},
-    record::{GroupResult, Ledger, Point, Record, Requests, Trial, lower_bound},
+    record::{GroupResult, Ledger, Point, Record, Repeat, Requests, lower_bound},
     stats::quantile,
 };
 
@@ -35,13 +35,13 @@ pub(super) const NOTHING: &str = "–";
 
 /// A number's values over the repeats of a point.
 pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
-    point.trials.iter().filter_map(|trial| trial.summary.get(key).copied()).collect()
+    point.repeats.iter().filter_map(|repeat| repeat.summary.get(key).copied()).collect()
 }
 
 /// The point with those repeats alone that are whole and prove something.
 pub(super) fn sound(point: &Point) -> Point {
-    let trials = point.trials.iter().filter(|trial| trial.is_sound());
-    Point { trials: trials.cloned().collect(), ..point.clone() }
+    let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
+    Point { repeats: repeats.cloned().collect(), ..point.clone() }
 }
 
 /// The arithmetic mean; `None` without values.
@@ -118,13 +118,13 @@ pub(super) fn axes(point: &Point) -> String {
 /// The client groups of a point, in the profile's order.
 pub(super) fn groups(point: &Point) -> Vec<&str> {
     let names: IndexSet<&str> =
-        point.trials.iter().flat_map(|t| &t.groups).map(|g| g.name.as_str()).collect();
+        point.repeats.iter().flat_map(|t| &t.groups).map(|g| g.name.as_str()).collect();
     names.into_iter().collect()
 }
 
 /// What became of a group in each repeat.
 pub(super) fn results<'a>(point: &'a Point, group: &'a str) -> impl Iterator<Item = &'a GroupResult> + Clone {
-    point.trials.iter().flat_map(|trial| &trial.groups).filter(move |result| result.name == group)
+    point.repeats.iter().flat_map(|repeat| &repeat.groups).filter(move |result| result.name == group)
 }
 
 /// One of the counts of a ledger or of a tally of requests.
@@ -261,14 +261,14 @@ impl Evicted {
 /// The evictions of a point by reason, in the order in which reasons came up.
 pub(super) fn evictions(point: &Point) -> Vec<Evicted> {
     let reasons: IndexSet<&str> =
-        point.trials.iter().flat_map(|trial| &trial.evictions).map(|e| e.reason.as_str()).collect();
+        point.repeats.iter().flat_map(|repeat| &repeat.evictions).map(|e| e.reason.as_str()).collect();
     let of = |reason: &str| {
-        let per_trial =
-            point.trials.iter().map(|t| t.evictions.iter().filter(|e| e.reason == reason).count() as u64);
-        let all = point.trials.iter().flat_map(|trial| &trial.evictions).filter(|e| e.reason == reason);
+        let per_repeat =
+            point.repeats.iter().map(|t| t.evictions.iter().filter(|e| e.reason == reason).count() as u64);
+        let all = point.repeats.iter().flat_map(|repeat| &repeat.evictions).filter(|e| e.reason == reason);
         Evicted {
             reason: reason.to_owned(),
-            count: counts(per_trial),
+            count: counts(per_repeat),
             lateness: all.clone().filter_map(|e| e.lateness_ns).map(|ns| ns as f64).collect(),
             claimed: all.clone().filter_map(|e| e.claimed_lateness_ns).map(|ns| ns as f64).collect(),
             seen: all
@@ -283,12 +283,12 @@ pub(super) fn evictions(point: &Point) -> Vec<Evicted> {
 }
 
 /// Texts of all repeats, each once, with how many repeats say it where not all do.
-pub(super) fn unique_notes<'a>(point: &'a Point, of: fn(&Trial) -> &Vec<String>) -> Vec<String> {
+pub(super) fn unique_notes<'a>(point: &'a Point, of: fn(&Repeat) -> &Vec<String>) -> Vec<String> {
     let mut texts: IndexMap<&'a str, usize> = IndexMap::new();
-    for text in point.trials.iter().flat_map(of) {
+    for text in point.repeats.iter().flat_map(of) {
         *texts.entry(text).or_default() += 1;
     }
-    let repeats = point.trials.len();
+    let repeats = point.repeats.len();
     let with_count = |(text, count): (&str, usize)| {
         if count >= repeats { text.to_owned() } else { format!("{text} (in {count} of {repeats} repeats)") }
     };
@@ -297,7 +297,7 @@ pub(super) fn unique_notes<'a>(point: &'a Point, of: fn(&Trial) -> &Vec<String>)
 
 /// How the run was done, in a line.
 pub(super) fn manner(record: &Record) -> String {
-    let repeats = record.points.iter().map(|point| point.trials.len()).max().unwrap_or(0);
+    let repeats = record.points.iter().map(|point| point.repeats.len()).max().unwrap_or(0);
     let times = if repeats == 1 { "1 repeat".to_owned() } else { format!("{repeats} repeats") };
     if record.profile.core.is_some() {
         return format!("{times}, seed {}", record.profile.seed);

@@ -12,7 +12,7 @@ use super::{Interrupt, RunError, cores::Cores, target::spawn_badpeer};
 use crate::{
     metric::Stat,
     profile::Core,
-    record::{Effective, Series, Trial},
+    record::{Effective, Repeat, Series},
 };
 
 /// Time between two looks at the process.
@@ -24,7 +24,7 @@ pub(super) fn run(
     seed: u64,
     cores: &Cores,
     interrupt: &mut Interrupt,
-) -> Result<Option<Trial>, RunError> {
+) -> Result<Option<Repeat>, RunError> {
     let started = Instant::now();
     let Some(output) = wait(start(core, seed, cores)?, interrupt)? else { return Ok(None) };
     let took_ns = started.elapsed().as_nanos() as i64;
@@ -34,7 +34,7 @@ pub(super) fn run(
         return Err(RunError::Died(format!("the core experiment ended with {}: {said}", output.status)));
     }
     let summary = summary(&output.stdout).map_err(RunError::Died)?;
-    Ok(Some(Trial {
+    Ok(Some(Repeat {
         seed,
         window_ns: (0, took_ns),
         cut_short: false,

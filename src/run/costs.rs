@@ -5,7 +5,7 @@ use crate::{
     metric::{Fold, Metric, Row},
     probe::OtherClients,
     profile::Profile,
-    record::Trial,
+    record::Repeat,
     stats::{self, Growth, Instants},
 };
 
@@ -14,7 +14,7 @@ const LEAST_CPU_NS: f64 = 1e8;
 
 /// The counters of a repeat.
 pub(super) struct Costs<'a> {
-    trial: &'a Trial,
+    repeat: &'a Repeat,
     instants: Instants,
     /// Answers that had come, over time, of each group.
     answered: Vec<Vec<(i64, f64)>>,
@@ -22,19 +22,19 @@ pub(super) struct Costs<'a> {
 
 impl<'a> Costs<'a> {
     /// `whole` is what each group had counted when the clients stopped.
-    pub(super) fn new(profile: &Profile, trial: &'a Trial, instants: Instants, whole: &[Row]) -> Self {
+    pub(super) fn new(profile: &Profile, repeat: &'a Repeat, instants: Instants, whole: &[Row]) -> Self {
         let answered = profile.clients.iter().zip(whole).map(|(group, whole)| {
             let mut counted = vec![(0, 0.0)];
-            counted.extend(trial.series.group_points(&group.name, Metric::Answered));
+            counted.extend(repeat.series.group_points(&group.name, Metric::Answered));
             counted.extend(instants.left.zip(whole.value(Metric::Answered)));
             counted
         });
-        Self { trial, instants, answered: answered.collect() }
+        Self { repeat, instants, answered: answered.collect() }
     }
 
     /// Sets what one answered request cost, and what is counted over all groups.
     pub(super) fn add(&self, row: &mut Row) {
-        let groups = &self.trial.groups;
+        let groups = &self.repeat.groups;
         row.set(Metric::VerifiedBytes, groups.iter().map(|g| g.content.verified).sum::<u64>() as f64);
         row.set(Metric::CorruptBytes, groups.iter().map(|g| g.content.corrupt).sum::<u64>() as f64);
         for (metric, counter) in [
@@ -81,7 +81,7 @@ impl<'a> Costs<'a> {
     /// What is neither the server's nor ours, where the server may use our cores. Interrupts that the kernel counts against
     /// the server make it too small, and never too large.
     fn others_on_cores(&self) -> Option<f64> {
-        let effective = &self.trial.effective;
+        let effective = &self.repeat.effective;
         let shared = effective.server_cores.iter().any(|core| effective.client_cores.contains(core));
         let unpinned = effective.client_cores.is_empty();
         let rate = |metric| self.growth(metric).map(|growth| growth.rate() / 1e9);
@@ -96,7 +96,7 @@ impl<'a> Costs<'a> {
             && wakeups > 0.0
         {
             row.set(Metric::BytesPerWakeup, bytes / wakeups);
-            let granted = self.trial.series.run_points(Metric::ServerSendBuffer);
+            let granted = self.repeat.series.run_points(Metric::ServerSendBuffer);
             if let Some(granted) = stats::fold(Fold::Peak, &granted, self.instants) {
                 row.set(Metric::WakeupShare, bytes / wakeups / granted);
             }
@@ -122,7 +122,7 @@ impl<'a> Costs<'a> {
     }
 
     fn growth(&self, metric: Metric) -> Option<Growth> {
-        stats::growth(&self.trial.series.run_points(metric), self.instants)
+        stats::growth(&self.repeat.series.run_points(metric), self.instants)
     }
 
     fn total(&self, metric: Metric) -> Option<f64> {
@@ -168,11 +168,12 @@ mod tests {
             let read = read_ms.iter().map(|ms| Some(ms * MS)).collect();
             series.clocks.insert((*source).to_owned(), Clock { columns: names, at_ns: read });
         }
-        let trial = Trial { series, effective, summary: IndexMap::new(), ..crate::record::Trial::default() };
+        let repeat =
+            Repeat { series, effective, summary: IndexMap::new(), ..crate::record::Repeat::default() };
         let instants = Instants { from: 100 * MS, to: 300 * MS, left: Some(360 * MS) };
         let mut whole = Row::default();
         whole.set(Metric::Answered, 310.0);
-        let costs = Costs::new(&profile, &trial, instants, &[whole]);
+        let costs = Costs::new(&profile, &repeat, instants, &[whole]);
         let mut row = Row::default();
         costs.add(&mut row);
         costs.add_others(None, 0, &mut row);

@@ -29,7 +29,7 @@ const LOOK_UP_NS: u64 = 50_000_000;
 
 /// How the clients' time ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TrialEnd {
+pub(super) enum RepeatEnd {
     Finished,
     Interrupted,
     /// The server ended before they did; its last words.
@@ -44,7 +44,7 @@ pub(super) fn drive(
     samples: &mut Samples,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
-) -> Result<(Driven, TrialEnd), RunError> {
+) -> Result<(Driven, RepeatEnd), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, ticks) = mpsc::channel();
     let engine = {
@@ -79,7 +79,7 @@ pub(super) fn drive(
         board.clear(samples);
         observer.sample(&meter.read(samples, plan.epoch_ns));
     };
-    if end == TrialEnd::Interrupted {
+    if end == RepeatEnd::Interrupted {
         // What was measured until now ends here, with all clients still there.
         let sample = Sample::of(watch.read(Moment::Between));
         keep(samples, sample.at_ns.saturating_sub(plan.epoch_ns), sample);
@@ -133,16 +133,16 @@ fn wait(
     engine: &JoinHandle<Result<Driven, DriveError>>,
     target: &mut dyn Target,
     interrupt: &mut Interrupt,
-) -> Option<TrialEnd> {
+) -> Option<RepeatEnd> {
     loop {
         if engine.is_finished() {
-            return Some(TrialEnd::Finished);
+            return Some(RepeatEnd::Finished);
         }
         if interrupt.requested() {
-            return Some(TrialEnd::Interrupted);
+            return Some(RepeatEnd::Interrupted);
         }
         if let Err(last_words) = target.still_runs() {
-            return Some(TrialEnd::Died(last_words));
+            return Some(RepeatEnd::Died(last_words));
         }
         let left = until_ns.map_or(LOOK_UP_NS / 10, |until| until.saturating_sub(sys::monotonic_ns()));
         if left == 0 {

@@ -14,11 +14,11 @@ mod interrupt;
 mod observer;
 mod outside;
 mod pairs;
+mod repeat;
 mod sample;
 mod server_closes;
 mod summary;
 mod target;
-mod trial;
 mod watch;
 
 use std::process::Command;
@@ -105,20 +105,19 @@ fn run_points(
     let mut number = 0;
     for (axes, profile) in &request.points {
         let axes_map: IndexMap<String, String> = axes.iter().cloned().collect();
-        record.points.push(Point { axes: axes_map, trials: Vec::new(), verdicts: Vec::new() });
-        for repeat in 0..profile.repeats {
+        record.points.push(Point { axes: axes_map, repeats: Vec::new(), verdicts: Vec::new() });
+        for index in 0..profile.repeats {
             number += 1;
-            observer.trial(number, of, axes, profile);
-            let seed = profile.seed.wrapping_add(u64::from(repeat));
+            observer.repeat(number, of, axes, profile);
+            let seed = profile.seed.wrapping_add(u64::from(index));
             if interrupt.requested() {
                 record.interrupted = true;
                 return Ok(());
             }
             let made = match &profile.core {
-                Some(core) => {
-                    core::run(core, seed, &cores, interrupt)?.map(|trial| (trial, drive::TrialEnd::Finished))
-                }
-                None => Some(trial::run(
+                Some(core) => core::run(core, seed, &cores, interrupt)?
+                    .map(|repeat| (repeat, drive::RepeatEnd::Finished)),
+                None => Some(repeat::run(
                     profile,
                     &Build::default(),
                     &request.files,
@@ -128,21 +127,21 @@ fn run_points(
                     observer,
                 )?),
             };
-            let Some((mut trial, end)) = made else {
+            let Some((mut repeat, end)) = made else {
                 record.interrupted = true;
                 return Ok(());
             };
-            trial.notes.extend(request.window.map(Window::note));
+            repeat.notes.extend(request.window.map(Window::note));
             if let Some(point) = record.points.last_mut() {
-                point.trials.push(trial);
+                point.repeats.push(repeat);
             }
             judge(request, record);
-            record.interrupted = end != drive::TrialEnd::Finished;
-            observer.trial_done(record);
+            record.interrupted = end != drive::RepeatEnd::Finished;
+            observer.repeat_done(record);
             match end {
-                drive::TrialEnd::Finished => {}
-                drive::TrialEnd::Interrupted => return Ok(()),
-                drive::TrialEnd::Died(last_words) => return Err(RunError::Died(last_words)),
+                drive::RepeatEnd::Finished => {}
+                drive::RepeatEnd::Interrupted => return Ok(()),
+                drive::RepeatEnd::Died(last_words) => return Err(RunError::Died(last_words)),
             }
         }
     }

@@ -10,13 +10,13 @@ use crate::{
 /// Observer of a run; methods that are not needed can be left out.
 pub trait Observer {
     /// A repeat begins: which one, of how many, at which point of the sweep, and how long it takes.
-    fn trial(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
+    fn repeat(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
     /// A sample was taken.
     fn sample(&mut self, _progress: &Progress) {}
     /// The server has exited; this file holds its output and will be deleted.
     fn output(&mut self, _file: &Path) {}
     /// A repeat is over; the record holds it.
-    fn trial_done(&mut self, _record: &Record) {}
+    fn repeat_done(&mut self, _record: &Record) {}
 }
 
 /// The position of a repeat in the run.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use super::{Build, Interrupt, Observer, RunError, cores::Cores, drive::TrialEnd, feasible, trial};
+use super::{Build, Interrupt, Observer, RunError, cores::Cores, drive::RepeatEnd, feasible, repeat};
 use crate::{
     gate::{self, Cell, Pair},
     profile::{Axes, Profile},
-    record::Trial,
+    record::Repeat,
 };
 
 /// Largest number of rounds per requested round, if pairs must be dropped.
@@ -184,29 +184,29 @@ impl PairRunner<'_> {
     fn pair(&mut self, index: usize, seed: u64) -> Result<Pair, Stop> {
         let head_first = self.coin.random::<bool>();
         if head_first {
-            let head = self.trial(index, 1, seed)?;
+            let head = self.repeat(index, 1, seed)?;
             let base = self.base(index, seed)?;
             return Ok(Pair { head_first, base, head: head.map_err(Stop::HeadDied)? });
         }
         let base = self.base(index, seed)?;
-        let head = self.trial(index, 1, seed)?;
+        let head = self.repeat(index, 1, seed)?;
         Ok(Pair { head_first, base, head: head.map_err(Stop::HeadDied)? })
     }
 
-    fn base(&mut self, index: usize, seed: u64) -> Result<Trial, Stop> {
+    fn base(&mut self, index: usize, seed: u64) -> Result<Repeat, Stop> {
         let died = |last_words| Stop::Broken(Broken { side: "base", error: RunError::Died(last_words) });
-        self.trial(index, 0, seed)?.map_err(died)
+        self.repeat(index, 0, seed)?.map_err(died)
     }
 
     /// One repeat, or the last output of the server if it exited under load.
-    fn trial(&mut self, index: usize, side: usize, seed: u64) -> Result<Result<Trial, String>, Stop> {
+    fn repeat(&mut self, index: usize, side: usize, seed: u64) -> Result<Result<Repeat, String>, Stop> {
         if self.interrupt.requested() {
             return Err(Stop::Interrupted);
         }
         let (_, profile) =
             if side == 0 { &self.paired_run.base[index] } else { &self.paired_run.head[index] };
         let build = &self.paired_run.builds[side];
-        let made = trial::run(
+        let made = repeat::run(
             profile,
             build,
             &self.paired_run.files,
@@ -217,9 +217,9 @@ impl PairRunner<'_> {
         );
         let side = ["base", "head"][side];
         match made.map_err(|error| Stop::Broken(Broken { side, error }))? {
-            (trial, TrialEnd::Finished) => Ok(Ok(trial)),
-            (_, TrialEnd::Interrupted) => Err(Stop::Interrupted),
-            (_, TrialEnd::Died(last_words)) => Ok(Err(last_words)),
+            (repeat, RepeatEnd::Finished) => Ok(Ok(repeat)),
+            (_, RepeatEnd::Interrupted) => Err(Stop::Interrupted),
+            (_, RepeatEnd::Died(last_words)) => Ok(Err(last_words)),
         }
     }
 }

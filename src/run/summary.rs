@@ -13,7 +13,7 @@ use crate::{
     metric::{Fold, Key, Metric, Row, Scope, Stat},
     probe::OtherClients,
     profile::Profile,
-    record::{Effective, Eviction, Trial},
+    record::{Effective, Eviction, Repeat},
     stats::{self, Instants},
 };
 
@@ -52,13 +52,13 @@ impl Measured {
 }
 
 /// Everything that a repeat came to.
-pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Trial {
+pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measured: Measured) -> Repeat {
     let instants = measured.instants(profile);
     let Measured { samples, mut driven, evictions, .. } = measured;
     let known =
         EvictionList { lost: evictions.lost, unmatched: evictions.unmatched, tick_ns: evictions.tick_ns };
     let (from, end) = (instants.from, instants.from + profile.measure.0.as_nanos() as i64);
-    let mut trial = Trial {
+    let mut repeat = Repeat {
         seed,
         window_ns: (from, if measured.cut_short { measured.stopped_ns.clamp(from, end) } else { end }),
         cut_short: measured.cut_short,
@@ -75,29 +75,29 @@ pub(super) fn trial(profile: &Profile, seed: u64, effective: Effective, measured
         notes: measured.notes,
     };
     let mut last = mem::take(&mut driven.run);
-    add_evictions(profile, &trial, &known, &mut last);
+    add_evictions(profile, &repeat, &known, &mut last);
     add_missed(profile, &samples, &mut last);
-    let costs = Costs::new(profile, &trial, instants, &driven.whole);
+    let costs = Costs::new(profile, &repeat, instants, &driven.whole);
     costs.add(&mut last);
     costs.add_others(measured.others, driven.answered_in_window, &mut last);
-    summarize_run(&mut trial, &last, instants);
-    summarize_groups(&mut trial, profile, &driven, instants);
-    for findings in [gate::examine(profile, &trial), gate::lost(profile, &trial)] {
-        trial.invalid.extend(findings.invalid);
-        trial.disturbed.extend(findings.disturbed);
-        trial.notes.extend(findings.notes);
+    summarize_run(&mut repeat, &last, instants);
+    summarize_groups(&mut repeat, profile, &driven, instants);
+    for findings in [gate::examine(profile, &repeat), gate::lost(profile, &repeat)] {
+        repeat.invalid.extend(findings.invalid);
+        repeat.disturbed.extend(findings.disturbed);
+        repeat.notes.extend(findings.notes);
     }
-    trial.notes.extend(gate::dispute(&trial, known.tick_ns));
-    trial
+    repeat.notes.extend(gate::dispute(&repeat, known.tick_ns));
+    repeat
 }
 
-fn summarize_run(trial: &mut Trial, last: &Row, instants: Instants) {
+fn summarize_run(repeat: &mut Repeat, last: &Row, instants: Instants) {
     let mut missing = Vec::new();
     for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Run) {
-        missing.extend(summarize(trial, stat, last, instants));
+        missing.extend(summarize(repeat, stat, last, instants));
     }
-    if !missing.is_empty() && !trial.cut_short {
-        trial.notes.push(format!(
+    if !missing.is_empty() && !repeat.cut_short {
+        repeat.notes.push(format!(
             "not measured, because a sample lacks it (before the first client, at the start or end of the window, or \
              after the last client): {}",
             missing.join(", ")
@@ -105,39 +105,39 @@ fn summarize_run(trial: &mut Trial, last: &Row, instants: Instants) {
     }
 }
 
-fn summarize_groups(trial: &mut Trial, profile: &Profile, driven: &Driven, instants: Instants) {
+fn summarize_groups(repeat: &mut Repeat, profile: &Profile, driven: &Driven, instants: Instants) {
     for (index, group) in profile.clients.iter().enumerate() {
         let counted = Counted { last: &driven.summaries[index], whole: &driven.whole[index], window: None };
         let window = driven.window.as_ref().map(|(rows, seconds)| (&rows[index], *seconds));
         for (metric, cause) in &driven.censored[index] {
             let key = Key::new(Some(&group.name), Stat::once(*metric));
-            trial.censored.insert(key.to_string(), cause.word().to_owned());
+            repeat.censored.insert(key.to_string(), cause.word().to_owned());
         }
         for stat in Stat::all().filter(|stat| stat.metric.spec().scope == Scope::Group) {
-            summarize_group(trial, stat, &group.name, &Counted { window, ..counted }, instants);
+            summarize_group(repeat, stat, &group.name, &Counted { window, ..counted }, instants);
         }
     }
 }
 
 /// Folds what was sampled; takes what was set at the end. The name of what was sampled, but not when it counts.
-fn summarize(trial: &mut Trial, stat: Stat, last: &Row, instants: Instants) -> Option<String> {
+fn summarize(repeat: &mut Repeat, stat: Stat, last: &Row, instants: Instants) -> Option<String> {
     if stat.fold == Fold::Final {
         if let Some(value) = last.value(stat.metric) {
-            trial.summary.insert(stat.name(), value);
+            repeat.summary.insert(stat.name(), value);
         }
         return None;
     }
-    let mut readings = trial.series.run_points(stat.metric);
+    let mut readings = repeat.series.run_points(stat.metric);
     if readings.is_empty() {
         return None;
     }
     if let (Fold::Peak | Fold::Growth, Some(high)) = (stat.fold, high_water(stat.metric)) {
-        readings.extend(trial.series.run_points(high));
+        readings.extend(repeat.series.run_points(high));
         readings.sort_by_key(|(at, _)| *at);
     }
     let factor = if stat.fold == Fold::Rate { stat.metric.spec().unit.per_second_factor() } else { 1.0 };
     match stats::fold(stat.fold, &readings, instants) {
-        Some(value) => trial.summary.insert(stat.name(), value * factor).and(None),
+        Some(value) => repeat.summary.insert(stat.name(), value * factor).and(None),
         None => Some(stat.name()),
     }
 }
@@ -156,17 +156,17 @@ struct Counted<'a> {
     window: Option<(&'a Row, f64)>,
 }
 
-fn summarize_group(trial: &mut Trial, stat: Stat, group: &str, counted: &Counted<'_>, instants: Instants) {
+fn summarize_group(repeat: &mut Repeat, stat: Stat, group: &str, counted: &Counted<'_>, instants: Instants) {
     let in_window = || counted.window.and_then(|(row, seconds)| Some((row.value(stat.metric)?, seconds)));
     let value = match stat.fold {
         Fold::Final => counted.last.value(stat.metric),
         Fold::Whole => counted.whole.value(stat.metric),
         Fold::Total => in_window().map(|(count, _)| count),
         Fold::Rate => in_window().map(|(count, seconds)| count / seconds),
-        fold => stats::fold(fold, &trial.series.group_points(group, stat.metric), instants),
+        fold => stats::fold(fold, &repeat.series.group_points(group, stat.metric), instants),
     };
     if let Some(value) = value {
-        trial.summary.insert(Key::new(Some(group), stat).to_string(), value);
+        repeat.summary.insert(Key::new(Some(group), stat).to_string(), value);
     }
 }
 
@@ -177,9 +177,9 @@ struct EvictionList {
     tick_ns: u64,
 }
 
-fn add_evictions(profile: &Profile, trial: &Trial, known: &EvictionList, row: &mut Row) {
+fn add_evictions(profile: &Profile, repeat: &Repeat, known: &EvictionList, row: &mut Row) {
     let of = |number: fn(&Eviction) -> Option<i64>| -> Vec<f64> {
-        trial.evictions.iter().filter_map(number).map(|ns| ns as f64).collect()
+        repeat.evictions.iter().filter_map(number).map(|ns| ns as f64).collect()
     };
     let (lateness, seen) = (of(|eviction| eviction.lateness_ns), of(|eviction| eviction.seen_after_ns));
     for (metric, values, q) in [
@@ -193,7 +193,7 @@ fn add_evictions(profile: &Profile, trial: &Trial, known: &EvictionList, row: &m
         }
     }
     if profile.server.reference().is_some() {
-        let disagreement = trial.evictions.iter().map(|eviction| eviction.disagreement_ns);
+        let disagreement = repeat.evictions.iter().map(|eviction| eviction.disagreement_ns);
         let disputed = disagreement.clone().filter(|ns| *ns > known.tick_ns).count();
         row.set(Metric::EvictionsDisputed, disputed as f64);
         row.set(Metric::EvictionsLost, known.lost as f64);

@@ -88,29 +88,29 @@ fn means_to_cut(n: usize, alpha: f64) -> usize {
     refused.count()
 }
 
-/// The upper end of the exact (Clopper–Pearson) interval of a rate that was seen `hits` times in `trials`, one-sided at
+/// The upper end of the exact (Clopper–Pearson) interval of a rate that was seen `hits` times in `repeats`, one-sided at
 /// `alpha` (0 to 1). 1 without repeats.
 #[must_use]
-pub fn clopper_pearson_upper(hits: u32, trials: u32, alpha: f64) -> f64 {
-    if hits >= trials {
+pub fn clopper_pearson_upper(hits: u32, repeats: u32, alpha: f64) -> f64 {
+    if hits >= repeats {
         return 1.0;
     }
     // The rate at which so few hits, or fewer, would have the chance alpha.
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     for _ in 0..60 {
         let rate = f64::midpoint(low, high);
-        if at_most(hits, trials, rate) > alpha { low = rate } else { high = rate }
+        if at_most(hits, repeats, rate) > alpha { low = rate } else { high = rate }
     }
     high
 }
 
-/// The chance of at most `hits` in `trials` at this rate.
-fn at_most(hits: u32, trials: u32, rate: f64) -> f64 {
+/// The chance of at most `hits` in `repeats` at this rate.
+fn at_most(hits: u32, repeats: u32, rate: f64) -> f64 {
     let odds = rate / (1.0 - rate);
-    let mut term = (1.0 - rate).powf(f64::from(trials));
+    let mut term = (1.0 - rate).powf(f64::from(repeats));
     let mut sum = term;
     for hit in 1..=hits {
-        term *= odds * f64::from(trials - hit + 1) / f64::from(hit);
+        term *= odds * f64::from(repeats - hit + 1) / f64::from(hit);
         sum += term;
     }
     sum.min(1.0)

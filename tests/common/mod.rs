@@ -63,13 +63,15 @@ pub(crate) fn record(folder: &Path, name: &str) -> Value {
 }
 
 /// A number of a repeat.
-pub(crate) fn number(trial: &Value, name: &str) -> f64 {
-    trial["summary"][name].as_f64().unwrap_or_else(|| panic!("{name} was not measured: {}", trial["summary"]))
+pub(crate) fn number(repeat: &Value, name: &str) -> f64 {
+    repeat["summary"][name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} was not measured: {}", repeat["summary"]))
 }
 
 /// All texts of a repeat under this key, such as its notes, or why it proves nothing (`invalid`, `disturbed`).
-pub(crate) fn texts(trial: &Value, key: &str) -> String {
-    let texts = trial[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+pub(crate) fn texts(repeat: &Value, key: &str) -> String {
+    let texts = repeat[key].as_array().into_iter().flatten().filter_map(Value::as_str);
     texts.collect::<Vec<_>>().join("\n")
 }
 
@@ -88,6 +90,6 @@ pub(crate) fn leftovers(temporary: &Path) -> Vec<String> {
 }
 
 /// Its only repeat.
-pub(crate) fn trial(folder: &Path, name: &str) -> Value {
+pub(crate) fn repeat(folder: &Path, name: &str) -> Value {
     record(folder, name)["points"][0]["trials"][0].clone()
 }

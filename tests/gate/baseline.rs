@@ -30,10 +30,10 @@ fn kept(factor: f64) -> tempfile::TempDir {
     assert_eq!(code, 0, "{errors}");
     assert!(said.contains("kept as a baseline: reports/baselines/main/ours.json"), "{said}");
     edit(folder.path(), |record| {
-        for trial in record["points"][0]["trials"].as_array_mut().expect("trials") {
+        for repeat in record["points"][0]["trials"].as_array_mut().expect("trials") {
             for number in ["core_cpu_per_step", "core_cpu_per_byte"] {
-                let value = trial["summary"][number].as_f64().expect(number);
-                trial["summary"][number] = (value * factor).into();
+                let value = repeat["summary"][number].as_f64().expect(number);
+                repeat["summary"][number] = (value * factor).into();
             }
         }
     });

@@ -196,9 +196,9 @@ fn must_name(test: &str, folder: &TempDir, numbers: &[&str], told: &str) {
 }
 
 #[apply(timed_test!)]
-fn a_head_that_evicts_nothing_fails_in_short_trials_with_a_note() {
+fn a_head_that_evicts_nothing_fails_in_short_repeats_with_a_note() {
     let (_turn, folder) = (turn(), with_profile(EVICTING));
-    let test = "a_head_that_evicts_nothing_fails_in_short_trials_with_a_note";
+    let test = "a_head_that_evicts_nothing_fails_in_short_repeats_with_a_note";
     let flags = ["", "--send-timeout off --send-limit off"];
     let told = must_find(test, &folder, flags, "400ms", &["stalled.server_ended"]);
     let Some(told) = told else { return };

@@ -53,10 +53,10 @@ fn a_passing_run_writes_all_reports() {
         assert!(fs::metadata(latest.join(file)).is_ok_and(|m| m.len() > 100), "{file}");
     }
     let record = record(folder.path(), "quick");
-    let trial = &record["points"][0]["trials"][0];
-    assert_eq!(trial["effective"]["server_exit"], "exit code 0");
-    let verified = trial["groups"][0]["content"]["verified"].as_u64().expect("a count");
-    let answered = trial["groups"][0]["requests"]["answered"].as_u64().expect("a count");
+    let repeat = &record["points"][0]["trials"][0];
+    assert_eq!(repeat["effective"]["server_exit"], "exit code 0");
+    let verified = repeat["groups"][0]["content"]["verified"].as_u64().expect("a count");
+    let answered = repeat["groups"][0]["requests"]["answered"].as_u64().expect("a count");
     assert_eq!(verified, answered * (64 + 32), "every byte of every answer");
 }
 
@@ -199,9 +199,9 @@ fn a_run_of_a_server_that_died_keeps_its_record() {
     send(Signal::SIGKILL, child_of(child.id()));
     assert_eq!(child.wait_with_output().expect("an end").status.code(), Some(1));
     let record = record(folder.path(), "quick");
-    let trial = &record["points"][0]["trials"][0];
-    assert_eq!((&record["interrupted"], &trial["cut_short"]), (&Value::Bool(true), &Value::Bool(true)));
-    assert!(trial["groups"][0]["requests"]["answered"].as_u64() > Some(50));
+    let repeat = &record["points"][0]["trials"][0];
+    assert_eq!((&record["interrupted"], &repeat["cut_short"]), (&Value::Bool(true), &Value::Bool(true)));
+    assert!(repeat["groups"][0]["requests"]["answered"].as_u64() > Some(50));
     assert_eq!(record["points"][0]["verdicts"][0]["outcome"], "INCONCLUSIVE");
 }
 
@@ -269,9 +269,9 @@ fn json_output_is_complete_and_keeps_the_seed() {
     let output = badpeer(&["run", "quick.toml", "--json", "--seed", "7", "--repeats", "2"], folder.path());
     let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(value[0]["outcome"], "PASS");
-    let trials = value[0]["points"][0]["trials"].as_array().expect("trials");
-    assert_eq!(trials.iter().map(|t| t["seed"].as_u64()).collect::<Vec<_>>(), [Some(7), Some(8)]);
-    assert!(trials[0]["summary"]["good.latency_p99"].is_number());
+    let repeats = value[0]["points"][0]["trials"].as_array().expect("trials");
+    assert_eq!(repeats.iter().map(|t| t["seed"].as_u64()).collect::<Vec<_>>(), [Some(7), Some(8)]);
+    assert!(repeats[0]["summary"]["good.latency_p99"].is_number());
 }
 
 #[apply(timed_test!)]

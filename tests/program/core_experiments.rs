@@ -92,7 +92,7 @@ fn a_core_run_writes_only_applicable_reports() {
     );
     let record: Record = serde_json::from_value(record(folder.path(), "quick")).expect("a record");
     assert_eq!(record.verdict(), Verdict::Pass);
-    assert!(record.points.iter().all(|point| point.trials.len() == 2));
+    assert!(record.points.iter().all(|point| point.repeats.len() == 2));
 }
 
 #[apply(timed_test!)]

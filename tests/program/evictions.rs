@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::servers::{Holding, holding, one_page};
-use crate::common::{badpeer, ending, number, skip, trial};
+use crate::common::{badpeer, ending, number, repeat, skip};
 
 /// Runs a profile under this name; exit code, and all that was said.
 fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
@@ -69,10 +69,10 @@ fn a_server_with_the_expected_timeout_passes_and_others_fail() {
             continue;
         }
         assert_eq!(code, Some(i32::from(!passes)), "{name}: {said}");
-        let trial = trial(folder.path(), name);
-        let uncertain = number(&trial, "stalled.stalled_for_uncertainty");
-        let span = number(&trial, "stalled.stalled_for_min") - number(&trial, "stalled.stalled_for_max");
-        assert!(uncertain >= span && number(&trial, "stalled.stalled_for_p50") > 600e6, "{name}: {said}");
+        let repeat = repeat(folder.path(), name);
+        let uncertain = number(&repeat, "stalled.stalled_for_uncertainty");
+        let span = number(&repeat, "stalled.stalled_for_min") - number(&repeat, "stalled.stalled_for_max");
+        assert!(uncertain >= span && number(&repeat, "stalled.stalled_for_p50") > 600e6, "{name}: {said}");
     }
 }
 
@@ -94,16 +94,16 @@ fn reports_say_who_closed_peers_and_what_memory_stayed() {
     let profile = stalled_at(&server.address, "").replace("\"stalled.server_ended\" = \"= 4\"\n", "");
     let (code, said) = run("behind", &profile, folder.path());
     assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
-    let trial = trial(folder.path(), "behind");
-    let group = &trial["groups"][0];
+    let repeat = repeat(folder.path(), "behind");
+    let group = &repeat["groups"][0];
     assert_eq!(group["ledger"]["still_alive"], 4, "the FIN waits behind what nobody reads: {group}");
     let endings = &group["server_endings"];
     assert_eq!((&endings["count"], &endings["by_fin"]), (&4.into(), &4.into()), "{endings}");
     assert_eq!((&endings["unnoticed_alive"], &endings["left_sockets"]), (&4.into(), &4.into()), "{endings}");
-    assert!(number(&trial, "stalled.left_behind") > 1e6, "{endings}");
+    assert!(number(&repeat, "stalled.left_behind") > 1e6, "{endings}");
     assert!(
-        number(&trial, "kernel_memory_last") > 1e6 && number(&trial, "kernel_memory_end") < 1e6,
-        "{trial}"
+        number(&repeat, "kernel_memory_last") > 1e6 && number(&repeat, "kernel_memory_end") < 1e6,
+        "{repeat}"
     );
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let page =
@@ -133,7 +133,7 @@ fn a_fault_without_effect_is_inconclusive() {
             let sentence = format!("these 3 slow clients (`{name}`) had no effect");
             assert!(flat.contains(&sentence) && flat.contains("--bad-path"), "{status}: {said}");
             assert!(matches!(code, Some(1 | 4)), "no PASS: {code:?} {said}");
-            assert_eq!(trial(folder.path(), "bench")["unproven"].as_array().map(Vec::len), Some(1));
+            assert_eq!(repeat(folder.path(), "bench")["unproven"].as_array().map(Vec::len), Some(1));
         }
     }
     let (code, said) = run(
@@ -218,17 +218,17 @@ fn reported_evictions_agree_with_observations_from_outside() {
     let (code, said) = judged("agreed", profile, folder.path());
     assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
     assert!(said.contains("evictions_disputed = 0 (implied): 0"), "{said}");
-    let trial = trial(folder.path(), "agreed");
-    let evictions = trial["evictions"].as_array().expect("evictions");
+    let repeat = repeat(folder.path(), "agreed");
+    let evictions = repeat["evictions"].as_array().expect("evictions");
     for reason in ["send_timeout", "idle_timeout", "message_timeout"] {
         let of: Vec<&Value> = evictions.iter().filter(|eviction| eviction["reason"] == reason).collect();
-        assert_eq!(of.len(), 4, "{reason}: {trial}");
+        assert_eq!(of.len(), 4, "{reason}: {repeat}");
         for eviction in of {
             assert_eq!(eviction["lateness_ns"], eviction["claimed_lateness_ns"], "{eviction}");
             assert_eq!(eviction["disagreement_ns"], 0, "{eviction}");
         }
     }
-    assert!(number(&trial, "evictions_lost") + number(&trial, "evictions_unmatched") < 0.5);
+    assert!(number(&repeat, "evictions_lost") + number(&repeat, "evictions_unmatched") < 0.5);
 }
 
 #[apply(timed_test!)]

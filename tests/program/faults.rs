@@ -20,7 +20,7 @@ use badpeer::{
 use self::faulty_server::{
     AnswerFault, DIFFERENT, FaultyServer, GREETING, PROTOCOLS, ProtocolCase, own_content, protocol,
 };
-use crate::common::{badpeer, ending, trial, with_profile};
+use crate::common::{badpeer, ending, repeat, with_profile};
 
 /// The keys of the group of clients that meets a faulty server, with so many requests under way on each connection.
 fn keys(protocol: &ProtocolCase, connections: usize, depth: usize) -> String {
@@ -203,7 +203,7 @@ fn reports_name_the_connection_and_the_byte() {
             assert!(said.contains("FAIL  g.unanswered = 0: 4"), "{said}");
             continue;
         }
-        let content = &trial(folder.path(), "quick")["groups"][0]["content"];
+        let content = &repeat(folder.path(), "quick")["groups"][0]["content"];
         let fault = &content["first_fault"];
         let text = format!("connection 0, received byte {}: {words}", fault["at"]);
         assert!(fault["stream"] == 0 && fault["at"].as_u64() >= Some(300), "{content}");

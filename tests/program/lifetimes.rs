@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, number, texts, trial, with_profile};
+use crate::common::{BADPEER, badpeer, ending, number, repeat, texts, with_profile};
 
 /// A request: its number on its connection, from 0, and its head.
 struct Asked {
@@ -70,7 +70,7 @@ fn profile(address: SocketAddr, group: &str, expect: &str) -> String {
 fn run(text: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(text);
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
-    (code, in_one_line(&said), trial(folder.path(), "quick"))
+    (code, in_one_line(&said), repeat(folder.path(), "quick"))
 }
 
 fn in_one_line(said: &str) -> String {
@@ -78,8 +78,8 @@ fn in_one_line(said: &str) -> String {
 }
 
 /// Whether others had the cores for so long that nothing, or nothing of time, is judged.
-fn has_doubts(trial: &Value) -> bool {
-    ["disturbed", "invalid"].iter().any(|key| !texts(trial, key).is_empty())
+fn has_doubts(repeat: &Value) -> bool {
+    ["disturbed", "invalid"].iter().any(|key| !texts(repeat, key).is_empty())
 }
 
 /// Whether nothing failed, also where the host was too busy to tell.
@@ -112,9 +112,9 @@ fn a_download_continues_when_the_server_closes_its_connections() {
     let expect = "\"good.downloads\" = \">= 3\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
     for last in ["", "Connection: close\r\n"] {
         let address = server(move |asked| (part_of_thirty(asked, last), false));
-        let (code, said, trial) = run(&profile(address, group, expect));
+        let (code, said, repeat) = run(&profile(address, group, expect));
         assert!(is_well(code), "{last}: {said}");
-        let opened = trial["groups"][0]["ledger"]["opened"].as_u64();
+        let opened = repeat["groups"][0]["ledger"]["opened"].as_u64();
         assert!(opened > Some(5), "{last}: {opened:?}");
     }
 }
@@ -146,20 +146,20 @@ fn a_rate_limited_by_badpeer_makes_a_run_invalid() {
     let address = server(|_| (LAST.to_owned(), false));
     let group = "count = 8\nload = { depth = 1 }\nrequests_per_connection = 1";
     let expect = "\"good.requests_rate\" = \"< 5000/s\"";
-    let (code, said, trial) = run(&profile(address, &format!("{group}\nreconnect = {{}}"), expect));
-    let notes = texts(&trial, "notes");
+    let (code, said, repeat) = run(&profile(address, &format!("{group}\nreconnect = {{}}"), expect));
+    let notes = texts(&repeat, "notes");
     assert!(
         notes.contains("to be opened again, because badpeer opens at most 1000/s (reconnect.at_most)"),
         "{notes}: {said}"
     );
     assert_eq!(code, Some(4), "{said}");
-    assert!(has_doubts(&trial) || said.contains("The load generator was the limit"), "{said}");
+    assert!(has_doubts(&repeat) || said.contains("The load generator was the limit"), "{said}");
     // Where the profile is about that bound, what comes of it is what it wanted to know.
     let bounded = format!("{group}\nreconnect = {{ at_most = \"500/s\" }}");
-    let (code, said, trial) = run(&profile(address, &bounded, expect));
-    let notes = texts(&trial, "notes");
+    let (code, said, repeat) = run(&profile(address, &bounded, expect));
+    let notes = texts(&repeat, "notes");
     assert!(notes.contains("limited by the profile, not by the server"), "{notes}: {said}");
-    assert!(code == Some(0) || has_doubts(&trial), "{said}");
+    assert!(code == Some(0) || has_doubts(&repeat), "{said}");
 }
 
 #[apply(timed_test!)]
@@ -197,12 +197,12 @@ fn requests_pipelined_behind_an_announced_close_are_retried() {
     });
     let expect = "\"good.lost\" = \"= 0\"\n\"good.evicted\" = \"= 0\"\n\"good.unanswered\" = \"= 0\"";
     for load in ["depth = 4", "rate = 2000, depth = 4"] {
-        let (code, said, trial) = run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
+        let (code, said, repeat) = run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
         assert!(is_well(code), "{load}: {said}");
-        let announced = trial["groups"][0]["ledger"]["closed_as_announced"].as_u64();
+        let announced = repeat["groups"][0]["ledger"]["closed_as_announced"].as_u64();
         assert!(announced > Some(4), "{load}: {announced:?}");
         if !load.contains("rate") {
-            assert!(number(&trial, "good.retried_share") > 0.05, "{load}: {said}");
+            assert!(number(&repeat, "good.retried_share") > 0.05, "{load}: {said}");
         }
     }
 }

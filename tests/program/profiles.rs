@@ -57,17 +57,18 @@ fn every_profile_runs_and_its_counts_balance() {
 fn check(shipped: &Shipped) {
     let name = shipped.name;
     let Some(record) = brief(shipped) else { return };
-    for (point, trial) in record.points.iter().flat_map(|p| p.trials.iter().map(move |trial| (p, trial))) {
+    for (point, repeat) in record.points.iter().flat_map(|p| p.repeats.iter().map(move |repeat| (p, repeat)))
+    {
         if record.profile.core.is_some() {
-            assert!(!trial.summary.is_empty(), "{name}");
+            assert!(!repeat.summary.is_empty(), "{name}");
             continue;
         }
         // The one mistake of the server's own that mixes up what a client reads.
         let shared = point.axes.get("server.dispatch").is_some_and(|dispatch| dispatch == "workers-shared");
-        let server_exit = trial.effective.server_exit.as_str();
+        let server_exit = repeat.effective.server_exit.as_str();
         let as_told = if record.profile.server.program().is_some() { "signal 15" } else { "exit code 0" };
         assert!(["exit code 0", as_told].contains(&server_exit), "{name}: {server_exit}");
-        for group in &trial.groups {
+        for group in &repeat.groups {
             let spec = record.profile.clients.iter().find(|spec| spec.name == group.name).expect("a group");
             let swept = record.profile.sweep.contains_key(&format!("clients.{}.count", spec.name));
             let opened = group.ledger.opened;

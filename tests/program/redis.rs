@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{badpeer, ending, skip, trial, with_profile};
+use crate::common::{badpeer, ending, repeat, skip, with_profile};
 
 /// The server, on a free port.
 const REDIS: &str = r#"
@@ -32,12 +32,12 @@ fn run(groups: &[String]) -> Option<Vec<Value>> {
         return None;
     }
     assert!(matches!(code, Some(0 | 4)), "{said}");
-    let trial = trial(folder.path(), "quick");
-    if trial["invalid"].as_array().is_some_and(|reasons| !reasons.is_empty()) {
-        skip(&format!("redis: {}", trial["invalid"]));
+    let repeat = repeat(folder.path(), "quick");
+    if repeat["invalid"].as_array().is_some_and(|reasons| !reasons.is_empty()) {
+        skip(&format!("redis: {}", repeat["invalid"]));
         return None;
     }
-    let groups = trial["groups"].as_array().expect("groups").clone();
+    let groups = repeat["groups"].as_array().expect("groups").clone();
     for group in &groups {
         let (content, requests) = (&group["content"], &group["requests"]);
         assert!(requests["answered"].as_u64() > Some(1), "{}: {requests}", group["name"]);
@@ -92,7 +92,7 @@ fn check_decides_how_much_of_a_value_is_compared() {
         if said.contains("SKIP") {
             return;
         }
-        let found = trial(folder.path(), "quick")["groups"].clone();
+        let found = repeat(folder.path(), "quick")["groups"].clone();
         let reader = &found[1];
         assert!(reader["requests"]["answered"].as_u64() > Some(5), "{said}");
         let corrupt = reader["content"]["corrupt"].as_u64();
@@ -117,7 +117,7 @@ fn errors_and_nulls_are_distinguished_from_values() {
     if said.contains("SKIP") {
         return;
     }
-    let found = trial(folder.path(), "quick")["groups"].clone();
+    let found = repeat(folder.path(), "quick")["groups"].clone();
     let content = |index: usize| &found[index]["content"];
     let answered = |index: usize| &found[index]["requests"]["answered"];
     assert_eq!(content(0)["errors"], 0, "{said}");

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::common::{badpeer, ending, trial};
+use crate::common::{badpeer, ending, repeat};
 
 #[apply(timed_test!)]
 fn a_refused_upload_is_reported_with_its_status() {
@@ -31,7 +31,7 @@ fn a_refused_upload_is_reported_with_its_status() {
     let (code, said) = ending(&badpeer(&words, folder.path()));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("413"), "{said}");
-    let group = &trial(folder.path(), "bench")["groups"][0];
+    let group = &repeat(folder.path(), "bench")["groups"][0];
     assert_eq!(group["requests"]["lost"], 0, "{group}");
     assert!(group["content"]["errors"].as_u64() > Some(10), "{group}");
 }

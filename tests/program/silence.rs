@@ -19,7 +19,7 @@ use crate::common::{
     ending, heeding, number,
     one_at_a_time::OneAtATime,
     process::{Mortal, send, serving, started, stop_for},
-    skip, trial,
+    repeat, skip,
 };
 
 /// One test at a time: each is about time, and they would be each other's noise.
@@ -61,7 +61,7 @@ fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32
     thread::sleep(Duration::from_millis(after_ms));
     meanwhile(&child);
     let (code, said) = ended(child);
-    (code, said, trial(folder.path(), "silence"))
+    (code, said, repeat(folder.path(), "silence"))
 }
 
 #[apply(timed_test!)]
@@ -73,12 +73,12 @@ fn requests_without_a_free_connection_count_from_their_due_time() {
     let expect = "\"good.latency_p99\" = \"< 100ms\"";
     let mut pause = Duration::ZERO;
     let text = profile(address, "4s", group, expect);
-    let (code, said, trial) = run(&text, 1500, |_| pause = stop_for(server.pid(), Duration::from_secs(1)));
-    let share = number(&trial, "good.latency_p99") / pause.as_nanos() as f64;
+    let (code, said, repeat) = run(&text, 1500, |_| pause = stop_for(server.pid(), Duration::from_secs(1)));
+    let share = number(&repeat, "good.latency_p99") / pause.as_nanos() as f64;
     // Of 2,000 requests 500 were due while the server was stalled: the slowest 20 waited for nearly all of it.
     assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
-    assert!((0.9..1.6).contains(&(number(&trial, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
-    if was_disturbed("requests_without_a_free_connection_count_from_their_due_time", code, &trial) {
+    assert!((0.9..1.6).contains(&(number(&repeat, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
+    if was_disturbed("requests_without_a_free_connection_count_from_their_due_time", code, &repeat) {
         return;
     }
     assert_eq!(code, Some(1), "{said}");
@@ -86,11 +86,11 @@ fn requests_without_a_free_connection_count_from_their_due_time() {
 }
 
 /// Whether others had the cores for so long that they may be why; it is told then which test could not be judged.
-fn was_disturbed(test: &str, code: Option<i32>, trial: &Value) -> bool {
-    let disturbed = trial["disturbed"].as_array().is_some_and(|reasons| !reasons.is_empty());
+fn was_disturbed(test: &str, code: Option<i32>, repeat: &Value) -> bool {
+    let disturbed = repeat["disturbed"].as_array().is_some_and(|reasons| !reasons.is_empty());
     let is_so = code == Some(4) && disturbed;
     if is_so {
-        skip(&format!("{test}: {}", trial["disturbed"]));
+        skip(&format!("{test}: {}", repeat["disturbed"]));
     }
     is_so
 }
@@ -102,21 +102,21 @@ fn a_server_that_stops_answering_fails_its_latency() {
         let (server, address) = serving_http();
         let expect = "\"good.latency_max\" = \"< 100ms\"\n\"good.longest_wait\" = \"< 900ms\"";
         let text = profile(address, "2s", group, expect);
-        let (code, said, trial) = run(&text, 1500, |_| send(Signal::SIGSTOP, server.pid()));
+        let (code, said, repeat) = run(&text, 1500, |_| send(Signal::SIGSTOP, server.pid()));
         send(Signal::SIGCONT, server.pid());
-        if was_disturbed("a_server_that_stops_answering_fails_its_latency", code, &trial) {
+        if was_disturbed("a_server_that_stops_answering_fails_its_latency", code, &repeat) {
             continue;
         }
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("FAIL good.latency_max < 100ms"), "{group}: {said}");
-        assert_eq!(trial["censored"]["good.latency_max"], "unanswered", "{group}: {trial}");
-        assert!(number(&trial, "good.latency_max") > 0.9e9, "{group}: {said}");
-        assert!(number(&trial, "good.longest_silence") > 0.7e9, "{group}: {said}");
+        assert_eq!(repeat["censored"]["good.latency_max"], "unanswered", "{group}: {repeat}");
+        assert!(number(&repeat, "good.latency_max") > 0.9e9, "{group}: {said}");
+        assert!(number(&repeat, "good.longest_silence") > 0.7e9, "{group}: {said}");
         // All connections were answered before: none of them is silent.
-        assert!(number(&trial, "good.silent_connections") < 0.5, "{group}: {said}");
+        assert!(number(&repeat, "good.silent_connections") < 0.5, "{group}: {said}");
         if group.contains("rate") {
-            assert!(trial["censored"]["good.latency_p90"].is_string(), "half of them: {trial}");
-            let skipped = number(&trial, "good.skipped_share");
+            assert!(repeat["censored"]["good.latency_p90"].is_string(), "half of them: {repeat}");
+            let skipped = number(&repeat, "good.skipped_share");
             assert!((0.3..0.6).contains(&skipped), "{skipped}: {said}");
         }
     }
@@ -153,11 +153,11 @@ fn a_server_with_two_second_answers_is_slow_and_not_silent() {
     });
     let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_max\" = \"> 1s, < 3s\"";
     let text = profile(address, "2s", "count = 4\nload = { depth = 1 }", expect);
-    let (code, said, trial) = run(&text, 0, |_| ());
+    let (code, said, repeat) = run(&text, 0, |_| ());
     // On a busy machine no time proves anything; that nothing was left unanswered stands.
-    assert!(code == Some(0) || trial["disturbed"].is_array(), "{said}");
+    assert!(code == Some(0) || repeat["disturbed"].is_array(), "{said}");
     assert!(said.contains("PASS good.unanswered = 0"), "{said}");
-    assert!(trial["censored"].is_null(), "{trial}");
+    assert!(repeat["censored"].is_null(), "{repeat}");
 }
 
 #[apply(timed_test!)]
@@ -166,12 +166,12 @@ fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
     let (_server, address) = serving_http();
     let expect = "\"good.latency_p99\" = \"< 8ms\"";
     let text = profile(address, "2s", "count = 16\nload = { rate = \"1000/s\" }", expect);
-    let (code, said, trial) = run(&text, 1500, |child| {
+    let (code, said, repeat) = run(&text, 1500, |child| {
         stop_for(child.id(), Duration::from_millis(120));
     });
     // Of 2,000 requests a hundred were started late: the slowest twenty by a tenth of a second.
-    assert!(number(&trial, "good.latency_p99") > 30e6, "{said}");
-    assert!(number(&trial, "started_late") > 50.0, "{said}");
+    assert!(number(&repeat, "good.latency_p99") > 30e6, "{said}");
+    assert!(number(&repeat, "started_late") > 50.0, "{said}");
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("INVALID good.latency_p99 < 8ms"), "{said}");
     assert!(said.contains("of the 99th percentile of `good` was caused by the load generator"), "{said}");
@@ -182,15 +182,15 @@ fn requests_due_while_the_harness_was_stopped_are_counted() {
     let _turn = ONE.turn();
     let (_server, address) = serving_http();
     let text = profile(address, "1s", "count = 16\nload = { rate = \"1000/s\" }", "");
-    let (_, said, trial) = run(&text, 1400, |child| {
+    let (_, said, repeat) = run(&text, 1400, |child| {
         stop_for(child.id(), Duration::from_millis(400));
     });
-    let due = number(&trial, "good.offered_rate");
+    let due = number(&repeat, "good.offered_rate");
     assert!((due - 1000.0).abs() < 1.5, "{due} requests were due in the second: {said}");
-    let requests = &trial["groups"][0]["requests"];
+    let requests = &repeat["groups"][0]["requests"];
     let count = |name: &str| requests[name].as_u64().expect("a count");
     assert!(count("started") + count("skipped") >= 1450, "of 1,500 in all: {requests}");
-    assert!(number(&trial, "started_late") > 30.0, "{said}");
+    assert!(number(&repeat, "started_late") > 30.0, "{said}");
 }
 
 #[apply(timed_test!)]
@@ -198,10 +198,10 @@ fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
     let _turn = ONE.turn();
     let (_server, address) = serving_http();
     let group = "count = 20\nconnect_rate = \"20/s\"\nload = { rate = \"200/s\" }";
-    let (code, said, trial) = run(&profile(address, "1s", group, ""), 0, |_| ());
+    let (code, said, repeat) = run(&profile(address, "1s", group, ""), 0, |_| ());
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("the open loop of `good` started") && said.contains("`warmup` longer"), "{said}");
-    assert!(trial["groups"][0]["loop_started_ns"].as_i64() > Some(500_000_000), "{trial}");
+    assert!(repeat["groups"][0]["loop_started_ns"].as_i64() > Some(500_000_000), "{repeat}");
 }
 
 #[apply(timed_test!)]
@@ -209,10 +209,10 @@ fn rates_of_an_interrupted_run_are_per_measured_time() {
     let _turn = ONE.turn();
     let (server, address) = serving_http();
     let text = profile(address, "20s", "count = 4\nload = { rate = \"500/s\" }", "");
-    let (code, said, trial) = run(&text, 2000, |child| send(Signal::SIGINT, child.id()));
+    let (code, said, repeat) = run(&text, 2000, |child| send(Signal::SIGINT, child.id()));
     assert_eq!(code, Some(130), "{said}");
     for name in ["good.offered_rate", "good.requests_rate"] {
-        let rate = number(&trial, name);
+        let rate = number(&repeat, name);
         assert!((450.0..550.0).contains(&rate), "{name} is {rate}: {said}");
     }
     drop(server);
@@ -225,13 +225,13 @@ fn an_unannounced_close_after_each_answer_gets_a_note() {
         let _ = stream.write_all(OK);
         false
     });
-    let (_, said, trial) = run(&profile(address, "1s", "count = 2\nload = { depth = 1 }", ""), 0, |_| ());
+    let (_, said, repeat) = run(&profile(address, "1s", "count = 2\nload = { depth = 1 }", ""), 0, |_| ());
     assert!(said.contains("without announcing it") && said.contains("--requests-per-connection 1"), "{said}");
-    let requests = &trial["groups"][0]["requests"];
+    let requests = &repeat["groups"][0]["requests"];
     // One that was sent long before the end was seen, as a busy machine makes it, did not cross the close.
     let [lost, retried] = ["lost", "retried"].map(|name| requests[name].as_u64().expect("a count"));
     assert!(retried > 20 && lost * 20 <= retried, "{requests}");
     // Only such a one is an eviction.
-    let evicted = trial["groups"][0]["ledger"]["evicted_fin"].as_u64().expect("a count");
+    let evicted = repeat["groups"][0]["ledger"]["evicted_fin"].as_u64().expect("a count");
     assert!(evicted <= lost, "{evicted} evictions: {requests}");
 }

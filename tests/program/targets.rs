@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, leftovers, process::serving, processes_with, skip, trial};
+use crate::common::{BADPEER, badpeer, ending, leftovers, process::serving, processes_with, repeat, skip};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {
@@ -51,26 +51,26 @@ fn a_program_and_its_children_are_started_measured_and_ended() {
     let rest = "files = [\"greeting.txt\"]\nenv = { WHERE = \"at {port}\" }";
     let (code, said) = run(&profile(&shell(&script), rest), folder.path());
     assert!(measured(code), "{code:?} {said}");
-    let trial = trial(folder.path(), "other");
-    let number = |name: &str| trial["summary"][name].as_f64();
+    let repeat = repeat(folder.path(), "other");
+    let number = |name: &str| repeat["summary"][name].as_f64();
     let port =
-        trial["effective"]["address"].as_str().expect("an address").rsplit_once(':').expect("a port").1;
+        repeat["effective"]["address"].as_str().expect("an address").rsplit_once(':').expect("a port").1;
     let log =
         fs::read_to_string(folder.path().join("reports/other/latest/server-1.log")).expect("its output");
     assert!(
         log.contains(&format!("hello {port} {{other}}at {port}\n")) && log.contains("listening on"),
         "{log}"
     );
-    assert_eq!(trial["effective"]["server_exit"], "signal 15", "told to end, it did");
+    assert_eq!(repeat["effective"]["server_exit"], "signal 15", "told to end, it did");
     assert_eq!(number("server_processes_peak"), Some(4.0), "a shell, two sleepers and the server");
-    assert!(number("server_rss_peak") > Some(3e6) && number("server_cpu") > Some(1e6), "{trial}");
-    assert!(number("server_sockets_peak") == Some(4.0) && number("server_pss_peak") > Some(1e6), "{trial}");
+    assert!(number("server_rss_peak") > Some(3e6) && number("server_cpu") > Some(1e6), "{repeat}");
+    assert!(number("server_sockets_peak") == Some(4.0) && number("server_pss_peak") > Some(1e6), "{repeat}");
     for absent in
         ["server_reads", "server_calls_per_request", "evictions", "send_buffered_peak", "connections_peak"]
     {
         assert_eq!(number(absent), None, "{absent} is not known of another server");
     }
-    let notes = trial["notes"].to_string();
+    let notes = repeat["notes"].to_string();
     assert!(!notes.contains("shut down cleanly"), "{notes}");
     assert!(notes.contains("known only for the reference server"), "{notes}");
     assert!(processes_with("sleep\u{0}4711").is_empty(), "a process was left behind");
@@ -92,11 +92,11 @@ fn evictions_are_timed_without_help_from_the_server() {
             (clients.clone() + "\"stalled.server_ended\" = \"= 4\"\n" + stalled).replace("EVICT", evict_by);
         let (code, said) = run(&text, folder.path());
         assert!(measured(code), "{code:?} {said}");
-        let trial = trial(folder.path(), "other");
+        let repeat = repeat(folder.path(), "other");
         // The last progress is dated at most a sample (50 ms) too late.
-        let stalled_for = trial["summary"]["stalled.stalled_for_min"].as_f64().expect("a time");
+        let stalled_for = repeat["summary"]["stalled.stalled_for_min"].as_f64().expect("a time");
         assert!((540e6..1500e6).contains(&stalled_for), "{evict_by}: {stalled_for} ns");
-        let ledger = &trial["groups"][1]["ledger"];
+        let ledger = &repeat["groups"][1]["ledger"];
         // Behind bytes that nobody reads, the FIN never comes to light.
         let seen = if evict_by == "rst" { "evicted_rst" } else { "still_alive" };
         assert_eq!(ledger[seen], 4, "{evict_by}: {ledger}");
@@ -111,10 +111,10 @@ fn an_attached_server_is_found_by_its_port_and_left_running() {
         ending(&badpeer(&["bench", &address, "-c", "3", "-d", "500ms", "-r", "200/s"], folder.path()));
     assert!(measured(code), "{code:?} {said}");
     assert!(server.0.try_wait().expect("a status").is_none(), "it was ended");
-    let trial = trial(folder.path(), "bench");
-    assert_eq!(trial["effective"]["server_exit"], "left running");
-    assert!(trial["summary"]["server_rss_peak"].as_f64() > Some(1e6), "{said}");
-    assert!(trial["notes"].to_string().contains(&format!("process {} (badpeer)", server.pid())), "{said}");
+    let repeat = repeat(folder.path(), "bench");
+    assert_eq!(repeat["effective"]["server_exit"], "left running");
+    assert!(repeat["summary"]["server_rss_peak"].as_f64() > Some(1e6), "{said}");
+    assert!(repeat["notes"].to_string().contains(&format!("process {} (badpeer)", server.pid())), "{said}");
     drop(server);
     let (code, said) = ending(&badpeer(&["bench", &address, "-d", "1s"], folder.path()));
     assert!(
@@ -147,7 +147,7 @@ fn bench_prints_an_equivalent_profile() {
     let (code, said) = ending(&badpeer(&all(&[]), folder.path()));
     assert!(measured(code), "{code:?} {said}");
     assert!(folder.path().join("reports/bench/latest/index.html").exists());
-    let ledgers = trial(folder.path(), "bench")["groups"].as_array().expect("groups").len();
+    let ledgers = repeat(folder.path(), "bench")["groups"].as_array().expect("groups").len();
     assert_eq!(ledgers, 3);
 }
 
@@ -234,6 +234,6 @@ fn a_server_is_driven_at_the_resolved_address_it_listens_on() {
     let command = echo().replace("{address}", &format!("[{}]:{{port}}", six.ip()));
     let (code, said) = run(&profile(&command, "address = \"localhost:0\""), folder.path());
     assert!(measured(code), "{code:?}: {said}");
-    let address = trial(folder.path(), "other")["effective"]["address"].clone();
+    let address = repeat(folder.path(), "other")["effective"]["address"].clone();
     assert!(address.as_str().is_some_and(|address| address.starts_with("[::1]:")), "{address}");
 }

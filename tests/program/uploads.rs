@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::common::{badpeer, ending, number, trial, with_profile};
+use crate::common::{badpeer, ending, number, repeat, with_profile};
 
 const WHOLE: usize = 120_000;
 
@@ -75,8 +75,8 @@ fn a_wrong_byte_of_a_foreign_servers_copy_fails_the_run() {
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("g.copy_wrong") && said.contains("received byte"), "{said}");
-    let trial = trial(folder.path(), "quick");
-    let of = |name: &str| number(&trial, name);
+    let repeat = repeat(folder.path(), "quick");
+    let of = |name: &str| number(&repeat, name);
     assert!(of("g.copy_wrong") >= of("g.uploads") && of("g.uploads") > 1.0, "one in each copy: {said}");
     assert!(of("g.ranges_missing") < 1.0, "{said}");
 }

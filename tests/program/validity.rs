@@ -50,15 +50,15 @@ fn ending(output: &Output) -> (Option<i32>, String) {
 }
 
 /// The only repeat in the record.
-fn trial(folder: &Path) -> Value {
+fn repeat(folder: &Path) -> Value {
     let text = fs::read_to_string(folder.join("reports/trust/latest/record.json")).expect("a record");
     let record: Value = serde_json::from_str(&text).expect("JSON");
     record["points"][0]["trials"][0].clone()
 }
 
 /// Whether the repeat is invalid for a reason with these words in it.
-fn is_invalid_for(trial: &Value, words: &str) -> bool {
-    trial["invalid"]
+fn is_invalid_for(repeat: &Value, words: &str) -> bool {
+    repeat["invalid"]
         .as_array()
         .expect("reasons")
         .iter()
@@ -89,9 +89,9 @@ fn stopped_clients_make_a_run_invalid() {
     stop_for(child.id(), Duration::from_millis(600));
     let (code, said) = ending(&child.wait_with_output().expect("an end"));
     assert_eq!(code, Some(4), "{said}");
-    let trial = trial(folder.path());
-    assert!(is_invalid_for(&trial, "the load generator was stalled for"), "{trial}");
-    let pause = number(&trial, "harness_pause_max");
+    let repeat = repeat(folder.path());
+    assert!(is_invalid_for(&repeat, "the load generator was stalled for"), "{repeat}");
+    let pause = number(&repeat, "harness_pause_max");
     // Up to a sample (50 ms) of it passes for sleep, where answers came in meanwhile.
     assert!((500e6..1e9).contains(&pause), "{pause} ns");
 }
@@ -104,9 +104,9 @@ fn disturbances_of_the_warm_up_do_not_count() {
     thread::sleep(Duration::from_millis(500));
     stop_for(child.id(), Duration::from_millis(800));
     let (_, said) = ending(&child.wait_with_output().expect("an end"));
-    let trial = trial(folder.path());
+    let repeat = repeat(folder.path());
     for name in ["pacing_error_p99", "harness_pause_max", "harness_paused"] {
-        assert!(number(&trial, name) < 400e6, "{name}: {said}");
+        assert!(number(&repeat, name) < 400e6, "{name}: {said}");
     }
 }
 
@@ -126,9 +126,9 @@ fn clients_out_of_descriptors_keep_their_measurements() {
     }
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("ran out of descriptors after") && said.contains("ulimit -n"), "{said}");
-    let trial = trial(folder.path());
-    assert_eq!(trial["effective"]["shortage"], "descriptors");
-    let answered = trial["groups"][0]["requests"]["answered"].as_u64().expect("a count");
+    let repeat = repeat(folder.path());
+    assert_eq!(repeat["effective"]["shortage"], "descriptors");
+    let answered = repeat["groups"][0]["requests"]["answered"].as_u64().expect("a count");
     assert!(answered > 100, "{answered} answers are kept");
     assert!(folder.path().join("reports/trust/latest/index.html").exists());
 }
@@ -151,7 +151,7 @@ fn clients_out_of_ports_report_how_many_there_were() {
     let (code, said) = ending(&output.expect("it ran"));
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("ran out of local ports after") && said.contains("ip_local_port_range"), "{said}");
-    assert_eq!(trial(folder.path())["effective"]["shortage"], "ports");
+    assert_eq!(repeat(folder.path())["effective"]["shortage"], "ports");
 }
 
 #[apply(timed_test!)]
@@ -161,7 +161,7 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"");
     let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
     assert_eq!(code, Some(4), "{said}");
-    let dropped = trial(folder.path());
+    let dropped = repeat(folder.path());
     // Who answers nobody is not excused by a queue that is full for that.
     assert!(!is_invalid_for(&dropped, "before the server saw them"), "{dropped}");
     assert!(said.contains("no request of `g` was answered") || said.contains("No request of"), "{said}");
@@ -193,9 +193,9 @@ fn connections_dropped_by_another_server_do_not_count() {
     let kept: Vec<_> = (0..6).map(|_| TcpStream::connect_timeout(&other, patience)).collect();
     assert!(kept.iter().any(Result::is_err), "the queue had room for all");
     let (_, said) = ending(&child.wait_with_output().expect("an end"));
-    let trial = trial(folder.path());
-    assert!(number(&trial, "listen_drops") > 0.0, "{said}");
-    assert!(number(&trial, "listener_drops") < 0.5 && !is_invalid_for(&trial, "saw them"), "{said}");
+    let repeat = repeat(folder.path());
+    assert!(number(&repeat, "listen_drops") > 0.0, "{said}");
+    assert!(number(&repeat, "listener_drops") < 0.5 && !is_invalid_for(&repeat, "saw them"), "{said}");
 }
 
 /// Stops a server for a second while it is driven at 1,000 requests/s for five: the repeat, and how long it was, in ns.
@@ -208,7 +208,7 @@ fn stopped_for_a_second(folder: &Path) -> (Value, f64) {
     stop_for(server.pid(), Duration::from_secs(1));
     let stopped = stopped.elapsed().as_nanos() as f64;
     child.wait_with_output().expect("an end");
-    (trial(folder), stopped)
+    (repeat(folder), stopped)
 }
 
 #[apply(timed_test!)]
@@ -216,8 +216,8 @@ fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
     let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     // A machine that is too busy for the figures says so itself; it may be quieter the next time.
     let mut tries = (0..3).map(|_| stopped_for_a_second(folder.path()));
-    let valid = tries.find(|(trial, _)| trial["invalid"].as_array().is_some_and(Vec::is_empty));
-    let (trial, stopped) = valid.expect("three invalid trials: is this machine overloaded?");
+    let valid = tries.find(|(repeat, _)| repeat["invalid"].as_array().is_some_and(Vec::is_empty));
+    let (repeat, stopped) = valid.expect("three invalid repeats: is this machine overloaded?");
     // Of 5,000 requests 1,000 were due meanwhile, at all times of that second: the slowest 1 % of all, 50, waited for
     // at least 0.95 of it, and the slowest 10 %, 500, for half of it.
     for (name, share) in [
@@ -226,10 +226,10 @@ fn a_server_stopped_for_a_second_shows_in_the_percentiles() {
         ("good.service_p99", 0.95),
         ("good.latency_max", 1.0),
     ] {
-        let found = number(&trial, name) / stopped;
-        assert!((share - 0.05..share + 0.1).contains(&found), "{name} is {found} of the pause: {trial}");
+        let found = number(&repeat, name) / stopped;
+        assert!((share - 0.05..share + 0.1).contains(&found), "{name} is {found} of the pause: {repeat}");
     }
-    assert!(number(&trial, "good.latency_p50") < 0.2e9, "four fifths did not wait");
+    assert!(number(&repeat, "good.latency_p50") < 0.2e9, "four fifths did not wait");
 }
 
 #[apply(timed_test!)]
@@ -241,19 +241,19 @@ fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
     let text = profile(Some(address), "1s", PACED, expect);
     let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
     assert!(matches!(code, Some(1 | 4)), "{said}");
-    let trial = trial(folder.path());
-    let requests = &trial["groups"][0]["requests"];
+    let repeat = repeat(folder.path());
+    let requests = &repeat["groups"][0]["requests"];
     assert!(
         requests["unanswered"] == requests["started"] && requests["started"].as_u64() > Some(500),
         "{requests}"
     );
-    let age = number(&trial, "good.unanswered_age");
+    let age = number(&repeat, "good.unanswered_age");
     assert!((1e9..2.5e9).contains(&age), "the first was due at the beginning: {age} ns");
     assert_eq!(
-        trial["censored"]["good.latency_p50"], "unanswered",
+        repeat["censored"]["good.latency_p50"], "unanswered",
         "no answer, no latency but a bound of it"
     );
-    assert!((0.9e9..2.5e9).contains(&number(&trial, "good.latency_p50")), "half of them waited for so long");
+    assert!((0.9e9..2.5e9).contains(&number(&repeat, "good.latency_p50")), "half of them waited for so long");
     assert!(!said.replace("PASS good.errors = 0 (implied)", "").contains("PASS good"), "{said}");
 }
 
@@ -268,7 +268,7 @@ fn a_server_that_hangs_fails_despite_earlier_answers() {
     let (_, said) = ending(&child.wait_with_output().expect("an end"));
     send(Signal::SIGCONT, server.pid());
     assert!(said.contains("latency percentiles count them as slower than any answer"), "{said}");
-    let trial = trial(folder.path());
-    assert!(number(&trial, "good.unanswered_age") > 0.5e9);
-    assert_eq!(trial["censored"]["good.latency_p90"], "unanswered", "two fifths of the window were silence");
+    let repeat = repeat(folder.path());
+    assert!(number(&repeat, "good.unanswered_age") > 0.5e9);
+    assert_eq!(repeat["censored"]["good.latency_p90"], "unanswered", "two fifths of the window were silence");
 }

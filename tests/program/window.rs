@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use self::servers::{OtherClient, server_here, started_as};
 use crate::common::{
-    BADPEER, badpeer, ending, number, one_at_a_time::OneAtATime, process::send, texts, trial, with_profile,
+    BADPEER, badpeer, ending, number, one_at_a_time::OneAtATime, process::send, repeat, texts, with_profile,
 };
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -28,7 +28,7 @@ static ONE: OneAtATime = OneAtATime::new();
 fn run(text: &str) -> (Value, String) {
     let folder = with_profile(text);
     let output = badpeer(&["run", "quick.toml", "--quiet"], folder.path());
-    (trial(folder.path(), "quick"), ending(&output).1)
+    (repeat(folder.path(), "quick"), ending(&output).1)
 }
 
 /// A profile of HTTP clients, against a server of this file that is started as a process, or against one at an address.
@@ -44,14 +44,14 @@ fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
 fn memory_freed_between_two_samples_is_in_the_peak() {
     let _turn = ONE.turn();
     // Samples are taken at 0.25, 2 and 3.25 s.
-    let (trial, said) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
+    let (repeat, said) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
     let column = |name: &str| -> Vec<f64> {
-        let values = trial["series"]["columns"][name].as_array().expect(name);
+        let values = repeat["series"]["columns"][name].as_array().expect(name);
         values.iter().filter_map(Value::as_f64).collect()
     };
     let sampled = column("server_rss").iter().copied().fold(0.0, f64::max);
-    let (peak, growth) = (number(&trial, "server_rss_peak"), number(&trial, "server_rss_growth"));
-    let start = number(&trial, "server_rss_start");
+    let (peak, growth) = (number(&repeat, "server_rss_peak"), number(&repeat, "server_rss_growth"));
+    let start = number(&repeat, "server_rss_start");
     assert!(peak - start > 195.0 * MIB && peak - start < 240.0 * MIB, "{peak} {start} {sampled}: {said}");
     assert!((growth - (peak - start)).abs() < 1.0, "{growth}");
     assert!(column("server_rss_high").contains(&peak), "it is in the series");
@@ -60,19 +60,19 @@ fn memory_freed_between_two_samples_is_in_the_peak() {
 #[apply(timed_test!)]
 fn memory_growth_counts_from_the_started_workers() {
     let _turn = ONE.turn();
-    let (trial, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
-    let processes = number(&trial, "server_processes_start");
+    let (repeat, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
+    let processes = number(&repeat, "server_processes_start");
     assert!((processes - 5.0).abs() < 0.5, "{processes} processes at the start: {said}");
-    assert!(number(&trial, "server_rss_start") > 64.0 * MIB, "{said}");
-    assert!(number(&trial, "server_rss_growth") < 16.0 * MIB, "{said}");
-    assert!(!texts(&trial, "notes").contains("did not come to rest"), "{said}");
+    assert!(number(&repeat, "server_rss_start") > 64.0 * MIB, "{said}");
+    assert!(number(&repeat, "server_rss_growth") < 16.0 * MIB, "{said}");
+    assert!(!texts(&repeat, "notes").contains("did not come to rest"), "{said}");
 }
 
 #[apply(timed_test!)]
 fn a_server_that_does_not_come_to_rest_gets_a_note() {
     let _turn = ONE.turn();
-    let (trial, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
-    assert!(texts(&trial, "notes").contains("the server did not come to rest within 1 s"), "{said}");
+    let (repeat, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
+    assert!(texts(&repeat, "notes").contains("the server did not come to rest within 1 s"), "{said}");
 }
 
 /// The instants at which the sockets were read, and what was seen of them, in a run with so many idle connections that a
@@ -80,15 +80,15 @@ fn a_server_that_does_not_come_to_rest_gets_a_note() {
 #[apply(timed_test!)]
 fn window_borders_are_sampled_even_if_samples_are_slow() {
     let _turn = ONE.turn();
-    let (trial, said) = run(
+    let (repeat, said) = run(
         "title = \"window\"\nwarmup = \"1250ms\"\nmeasure = \"700ms\"\nsample_every = \"10ms\"\n[[clients]]\nname = \"idle\"\n\
          count = 1500\ntx = \"idle\"\n[expect]\ncorrupt_bytes = \"= 0\"\n",
     );
     let window: Vec<i64> =
-        trial["window_ns"].as_array().expect("two").iter().filter_map(Value::as_i64).collect();
+        repeat["window_ns"].as_array().expect("two").iter().filter_map(Value::as_i64).collect();
     let sampled: Vec<i64> =
-        trial["series"]["at_ns"].as_array().expect("times").iter().filter_map(Value::as_i64).collect();
-    let column = |name: &str| trial["series"]["columns"][name].as_array().expect(name).clone();
+        repeat["series"]["at_ns"].as_array().expect("times").iter().filter_map(Value::as_i64).collect();
+    let column = |name: &str| repeat["series"]["columns"][name].as_array().expect(name).clone();
     let (memory, alive, pss) = (column("kernel_memory"), column("idle.alive"), column("server_pss"));
     let read = memory.iter().filter(|value| !value.is_null()).count();
     assert!(
@@ -102,12 +102,12 @@ fn window_borders_are_sampled_even_if_samples_are_slow() {
         assert!(memory[index].is_number(), "{border} {at}: {said}");
         assert!(alive[index].is_number() && pss[index].is_number(), "{border} {at}: {said}");
     }
-    let last = number(&trial, "kernel_memory_last");
+    let last = number(&repeat, "kernel_memory_last");
     assert!(memory.iter().any(|value| value.as_f64() == Some(last)));
     // Seen before the clients let go: they wait for it.
-    let sockets = number(&trial, "server_sockets_peak");
+    let sockets = number(&repeat, "server_sockets_peak");
     let established = column("sockets_established");
-    let at_end = sampled.iter().position(|at| *at >= trial["window_ns"][1].as_i64().expect("an end"));
+    let at_end = sampled.iter().position(|at| *at >= repeat["window_ns"][1].as_i64().expect("an end"));
     let at_end = established[at_end.expect("a sample")].as_f64().expect("read");
     assert!(at_end >= 1500.0 && sockets >= 1500.0, "{at_end} {sockets}: {said}");
 }
@@ -148,14 +148,14 @@ fn values_missing_in_the_last_sample_are_absent_with_a_note() {
     // On a slow day it was ended meanwhile.
     let _ = signal::kill(Pid::from_raw(server as i32), signal::SIGCONT);
     let said = ending(&child.wait_with_output().expect("an end")).1;
-    let trial = trial(folder.path(), "quick");
-    let buffered = trial["series"]["columns"]["send_buffered"].as_array().expect("a column");
+    let repeat = repeat(folder.path(), "quick");
+    let buffered = repeat["series"]["columns"]["send_buffered"].as_array().expect("a column");
     assert!(buffered.iter().any(Value::is_number), "it was read before: {said}");
-    let summary = &trial["summary"];
+    let summary = &repeat["summary"];
     assert!(summary["send_buffered_last"].is_null(), "{summary}");
     assert!(summary["server_messages"].is_null() && summary["server_messages_rate"].is_null(), "{summary}");
     assert!(summary["kernel_memory_last"].is_number(), "the kernel was asked: {summary}");
-    let notes = texts(&trial, "notes");
+    let notes = texts(&repeat, "notes");
     assert!(notes.contains("send_buffered_last") && notes.contains("not measured, because"), "{notes}");
 }
 
@@ -171,13 +171,13 @@ fn another_client_on_the_servers_port_makes_a_run_invalid() {
     for (anew, pause) in [(false, Duration::ZERO), (true, Duration::from_millis(2))] {
         let address = server_here();
         let _other = OtherClient::start(address, pause, anew);
-        let (trial, said) = attached(address);
-        let invalid = texts(&trial, "invalid");
+        let (repeat, said) = attached(address);
+        let invalid = texts(&repeat, "invalid");
         assert!(
             invalid.contains("clients other than badpeer's sent at least"),
             "anew: {anew}: {invalid}: {said}"
         );
-        assert!(number(&trial, "other_requests_share") > 0.05, "{said}");
+        assert!(number(&repeat, "other_requests_share") > 0.05, "{said}");
     }
 }
 
@@ -201,21 +201,21 @@ fn an_occasional_other_client_gets_a_note_and_a_silent_one_does_not() {
     let _turn = ONE.turn();
     let address = server_here();
     let silent = TcpStream::connect(address).expect("a connection");
-    let (trial, said) = attached(address);
-    assert!(number(&trial, "other_clients") < 0.5, "{said}");
-    assert!(!texts(&trial, "notes").contains("clients other than badpeer's"), "{said}");
+    let (repeat, said) = attached(address);
+    assert!(number(&repeat, "other_clients") < 0.5, "{said}");
+    assert!(!texts(&repeat, "notes").contains("clients other than badpeer's"), "{said}");
     drop(silent);
     let _other = OtherClient::start(address, Duration::from_millis(900), false);
-    let (trial, said) = attached(address);
-    assert!((1.0..4.0).contains(&number(&trial, "other_requests")), "{said}");
-    assert!(texts(&trial, "notes").contains("clients other than badpeer's sent at least"), "{said}");
-    assert!(!texts(&trial, "invalid").contains("clients other than"), "{said}");
+    let (repeat, said) = attached(address);
+    assert!((1.0..4.0).contains(&number(&repeat, "other_requests")), "{said}");
+    assert!(texts(&repeat, "notes").contains("clients other than badpeer's sent at least"), "{said}");
+    assert!(!texts(&repeat, "invalid").contains("clients other than"), "{said}");
 }
 
 /// What was read at a border of the window: the server's CPU time, and the answers that the clients had counted. `None` where
 /// the machine was so busy that the reading came too late to count.
-fn at_border(trial: &Value, border: i64) -> Option<(f64, f64)> {
-    let series = &trial["series"];
+fn at_border(repeat: &Value, border: i64) -> Option<(f64, f64)> {
+    let series = &repeat["series"];
     let read = series["clocks"]["process"]["at_ns"].as_array().expect("a clock");
     let is_near = |at: &Value| at.as_i64().is_some_and(|at| at >= border && at - border < 50_000_000);
     let index = read.iter().position(is_near)?;
@@ -231,13 +231,13 @@ fn costs_and_answers_are_counted_between_equal_readings() {
     let profile = "title = \"window\"\nwarmup = \"250ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 8\n\
                    load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n";
     let read = || {
-        let (trial, said) = run(profile);
-        let [from, to] = [0, 1].map(|border| trial["window_ns"][border].as_i64().expect("a time"));
-        Some((at_border(&trial, from)?, at_border(&trial, to)?, trial, said))
+        let (repeat, said) = run(profile);
+        let [from, to] = [0, 1].map(|border| repeat["window_ns"][border].as_i64().expect("a time"));
+        Some((at_border(&repeat, from)?, at_border(&repeat, to)?, repeat, said))
     };
     let found = (0..5).find_map(|_| read());
-    let ((cpu_from, from), (cpu_to, to), trial, said) = found.expect("is this machine overloaded?");
-    let cost = number(&trial, "server_cpu_per_request") * (to - from) / (cpu_to - cpu_from);
+    let ((cpu_from, from), (cpu_to, to), repeat, said) = found.expect("is this machine overloaded?");
+    let cost = number(&repeat, "server_cpu_per_request") * (to - from) / (cpu_to - cpu_from);
     // What is answered between the clients' count and the reading of the CPU time lies on a line between two counts.
     assert!((0.8..1.25).contains(&cost), "{cost}: {said}");
 }
@@ -248,8 +248,8 @@ fn the_split_of_cores_is_reported() {
     let folder = TempDir::new().expect("a folder");
     let said = ending(&badpeer(&["doctor"], folder.path())).1;
     assert!(said.contains("core topology") && said.contains("physical core"), "{said}");
-    let (trial, said) = run(&http(&started_as("server_with_bursts"), "200ms", "100ms", "rate = 50"));
-    let effective = &trial["effective"];
+    let (repeat, said) = run(&http(&started_as("server_with_bursts"), "200ms", "100ms", "rate = 50"));
+    let effective = &repeat["effective"];
     assert!(
         effective["cores"].as_str().is_some_and(|words| words.contains("hardware thread")),
         "{effective}"

@@ -13,7 +13,7 @@ fn left_waiting() -> Record {
     let mut record = fixture::record();
     let causes = ["latency_p99", "latency_p999", "latency_max"];
     let causes = causes.map(|stat| (format!("good.{stat}"), "unanswered".to_owned()));
-    record.points[0].trials[1].censored = causes.into_iter().collect();
+    record.points[0].repeats[1].censored = causes.into_iter().collect();
     record.points[0].verdicts[1].censored = Some("unanswered".to_owned());
     record
 }
@@ -83,7 +83,7 @@ fn the_sweep_chart_mentions_lower_bounds() {
     let mut sweep = fixture::sweep();
     let caption = "Some values are lower bounds";
     assert!(!file(&sweep, Format::Html, "index.html").contains(caption));
-    sweep.points[2].trials[0].censored.insert("good.latency_p99".to_owned(), "lost".to_owned());
+    sweep.points[2].repeats[0].censored.insert("good.latency_p99".to_owned(), "lost".to_owned());
     let page = file(&sweep, Format::Html, "index.html");
     assert!(page.contains(caption) && page.contains("(lost)"));
 }

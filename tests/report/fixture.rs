@@ -7,7 +7,7 @@ use badpeer::{
     profile::{Profile, Source},
     record::{
         Buckets, Effective, Eviction, ExpectationResult, FORMAT, GroupResult, Ledger, Machine, Point, Record,
-        Requests, Series, Trial, Verdict,
+        Repeat, Requests, Series, Verdict,
     },
 };
 use indexmap::IndexMap;
@@ -51,8 +51,8 @@ const SECOND: i64 = 1_000_000_000;
 
 /// Two repeats without a sweep; one expectation fails.
 pub(crate) fn record() -> Record {
-    let trials = vec![trial(42, 1.0), trial(43, 1.06)];
-    record_of(PROFILE, vec![Point { axes: IndexMap::new(), trials, verdicts: verdicts(Verdict::Fail) }])
+    let repeats = vec![repeat(42, 1.0), repeat(43, 1.06)];
+    record_of(PROFILE, vec![Point { axes: IndexMap::new(), repeats, verdicts: verdicts(Verdict::Fail) }])
 }
 
 /// Two axes of two and three values.
@@ -64,8 +64,8 @@ pub(crate) fn sweep() -> Record {
             let axes = [("server.buffer", buffer), ("server.send_limit", limit)];
             let axes = axes.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
             let scale = (2.0 - b as f64 * 0.8) * (0.6 + l as f64 * 0.35);
-            let trials = vec![trial(42, scale), trial(43, scale * 1.08)];
-            points.push(Point { axes, trials, verdicts: verdicts(Verdict::Pass) });
+            let repeats = vec![repeat(42, scale), repeat(43, scale * 1.08)];
+            points.push(Point { axes, repeats, verdicts: verdicts(Verdict::Pass) });
         }
     }
     record_of(&format!("{PROFILE}{axes}"), points)
@@ -114,13 +114,13 @@ fn noise(seed: u64, index: usize) -> f64 {
     ((x ^ (x >> 29)) % 1000) as f64 / 1000.0
 }
 
-fn trial(seed: u64, scale: f64) -> Trial {
+fn repeat(seed: u64, scale: f64) -> Repeat {
     let evictions = evictions(seed);
     let mut note = vec!["server and clients share 2 cores".to_owned()];
     if seed == 43 {
         note.push("1.2 % of the time was taken by other guests of the host (steal)".to_owned());
     }
-    Trial {
+    Repeat {
         seed,
         window_ns: (SECOND, 6 * SECOND),
         cut_short: false,
@@ -318,10 +318,10 @@ fn summary(seed: u64, scale: f64) -> IndexMap<String, f64> {
 
 /// Twelve pairs under this name, of which the head needs so many times the CPU time and has a wrong byte.
 pub(crate) fn comparison(name: &str, factor: f64) -> PairedComparison {
-    let trial = record().points[0].trials[0].clone();
+    let repeat = record().points[0].repeats[0].clone();
     let number = "server_rss_peak";
     let pair = |_| {
-        let mut head = trial.clone();
+        let mut head = repeat.clone();
         head.invalid.clear();
         let base = head.clone();
         *head.summary.get_mut(number).expect(number) *= factor;

@@ -11,8 +11,8 @@ fn run(commit: &str, time: &str, rss: f64) -> Record {
     let mut record = fixture::record();
     record.commit = Some(commit.into());
     record.started = time.into();
-    for trial in &mut record.points[0].trials {
-        trial.summary.insert("server_rss_growth".into(), rss);
+    for repeat in &mut record.points[0].repeats {
+        repeat.summary.insert("server_rss_growth".into(), rss);
     }
     record
 }
@@ -46,8 +46,8 @@ fn a_new_number_adds_a_column_and_keeps_the_rows() {
     assert!(head.contains(&"good.latency_p99".to_owned()) && !head.contains(&"retransmits".to_owned()));
     let mut later = run("bbbbbbbb", "2026-01-02T00:00:00Z", 2e6);
     later.profile.expect.insert("retransmits".into(), "< 9".into());
-    for trial in &mut later.points[0].trials {
-        trial.summary.insert("retransmits".into(), 3.0);
+    for repeat in &mut later.points[0].repeats {
+        repeat.summary.insert("retransmits".into(), 3.0);
     }
     append(&file, &later);
     append(&file, &run("cccccccc", "2026-01-03T00:00:00Z", 3e6));
@@ -68,7 +68,7 @@ fn appending_through_a_link_keeps_the_link() {
     // The first makes the file, and the second makes it anew.
     let mut second = run("bbbbbbbb", "2026-01-02T00:00:00Z", 2e6);
     second.profile.expect.insert("retransmits".into(), "< 9".into());
-    second.points[0].trials[0].summary.insert("retransmits".into(), 3.0);
+    second.points[0].repeats[0].summary.insert("retransmits".into(), 3.0);
     for record in [run("aaaaaaaa", "2026-01-01T00:00:00Z", 1e6), second] {
         append(&link, &record);
     }
@@ -88,8 +88,8 @@ fn concurrent_appends_lose_no_row() {
                     let mut record = run(&format!("{writer}-{run_number}"), "2026-01-01T00:00:00Z", 1e6);
                     // Each brings a column of its own, for which the file is made anew.
                     record.profile.expect.insert(format!("number_{writer}"), "> 0".into());
-                    for trial in &mut record.points[0].trials {
-                        trial.summary.insert(format!("number_{writer}"), 1.0);
+                    for repeat in &mut record.points[0].repeats {
+                        repeat.summary.insert(format!("number_{writer}"), 1.0);
                     }
                     append(file, &record);
                 }

@@ -36,19 +36,19 @@ fn slower() -> Record {
     let mut record = fixture::record();
     record.machine.kernel = "6.9.1".into();
     record.profile.seed = 7;
-    for trial in &mut record.points[0].trials {
-        let scale = |trial: &mut badpeer::record::Trial, name: &str, by: f64| {
-            *trial.summary.get_mut(name).expect(name) *= by;
+    for repeat in &mut record.points[0].repeats {
+        let scale = |repeat: &mut badpeer::record::Repeat, name: &str, by: f64| {
+            *repeat.summary.get_mut(name).expect(name) *= by;
         };
-        scale(trial, "good.latency_p99", 2.0);
-        scale(trial, "good.requests_rate", 0.7);
-        scale(trial, "server_rss_peak", 0.5);
-        scale(trial, "server_cpu_user_rate", 1.02);
-        scale(trial, "client_receive_queue_peak", 3.0);
-        trial.summary.insert("server_calls_per_request".into(), 60.0);
-        trial.summary.insert("corrupt_bytes".into(), 12.0);
-        trial.summary.insert("retransmits".into(), 3.0);
-        trial.summary.shift_remove("pacing_error_p99");
+        scale(repeat, "good.latency_p99", 2.0);
+        scale(repeat, "good.requests_rate", 0.7);
+        scale(repeat, "server_rss_peak", 0.5);
+        scale(repeat, "server_cpu_user_rate", 1.02);
+        scale(repeat, "client_receive_queue_peak", 3.0);
+        repeat.summary.insert("server_calls_per_request".into(), 60.0);
+        repeat.summary.insert("corrupt_bytes".into(), 12.0);
+        repeat.summary.insert("retransmits".into(), 3.0);
+        repeat.summary.shift_remove("pacing_error_p99");
     }
     record
 }
@@ -105,7 +105,7 @@ fn csv_tables_keep_every_digit() {
     let series = file(&record, Format::Csv, "series.csv");
     insta::assert_snapshot!("series_csv", series.lines().take(6).collect::<Vec<_>>().join("\n"));
     insta::assert_snapshot!("summary_csv", file(&record, Format::Csv, "summary.csv"));
-    let samples: usize = record.points[0].trials.iter().map(|trial| trial.series.at_ns.len()).sum();
+    let samples: usize = record.points[0].repeats.iter().map(|repeat| repeat.series.at_ns.len()).sum();
     assert_eq!(series.lines().count(), 1 + samples);
     let sweep = file(&fixture::sweep(), Format::Csv, "summary.csv");
     assert!(sweep.starts_with("server.buffer,server.send_limit,repeat,seed,"), "{sweep}");
@@ -147,9 +147,9 @@ fn a_chart_without_data_is_not_drawn() {
             "eviction-lateness.svg"
         ]
     );
-    for trial in &mut record.points[0].trials {
-        trial.evictions.clear();
-        trial.series.columns.retain(|name, _| {
+    for repeat in &mut record.points[0].repeats {
+        repeat.evictions.clear();
+        repeat.series.columns.retain(|name, _| {
             let name = name.rsplit('.').next().expect("a name");
             let spec = Metric::ALL.iter().map(|metric| metric.spec()).find(|spec| spec.name == name);
             spec.is_some_and(|spec| spec.panel != Panel::Cpu && spec.panel != Panel::BytesWait)
@@ -178,7 +178,8 @@ fn a_sweep_is_drawn_along_its_first_axis() {
 fn an_interrupted_run_is_reported() {
     let mut record = fixture::record();
     record.interrupted = true;
-    record.points = vec![Point { axes: indexmap::IndexMap::new(), trials: Vec::new(), verdicts: Vec::new() }];
+    record.points =
+        vec![Point { axes: indexmap::IndexMap::new(), repeats: Vec::new(), verdicts: Vec::new() }];
     assert_eq!(record.verdict(), Verdict::Inconclusive);
     let made = report::files(&record, None, &ALL).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");

@@ -2,7 +2,7 @@
 
 use badpeer::{
     metric::Metric,
-    record::{Record, Trial},
+    record::{Record, Repeat},
     report::{self, Format},
 };
 use serde_json::Value;
@@ -69,21 +69,21 @@ fn chart_values_equal_those_of_the_record() {
     let record = fixture::record();
     let (_, scripts) = split_scripts(&page(&record));
     let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
-    let trial: &Trial = &record.points[0].trials[0];
+    let repeat: &Repeat = &record.points[0].repeats[0];
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs();
     let same = |drawn: &[(f64, f64)], column: Option<&[Option<f64>]>| {
-        let kept = trial.series.points(column.expect("a column"));
+        let kept = repeat.series.points(column.expect("a column"));
         assert_eq!(drawn.len(), kept.len());
         for ((x, y), (at_ns, value)) in drawn.iter().zip(kept) {
             assert!(near(*x, at_ns as f64 / 1e9) && near(*y, value), "{x} {y} for {at_ns} {value}");
         }
     };
     let rss = line(&charts, "where-the-bytes-wait", "server's memory (RSS)");
-    same(&rss, trial.series.run(Metric::ServerRss));
+    same(&rss, repeat.series.run(Metric::ServerRss));
     let p99 = line(&charts, "latency", "good: p99");
-    same(&p99, trial.series.group("good", Metric::IntervalP99));
+    same(&p99, repeat.series.group("good", Metric::IntervalP99));
     let percentiles = line(&charts, "latency-percentiles", "good: response time");
-    let response = &trial.groups[0].response_ns;
+    let response = &repeat.groups[0].response_ns;
     for (x, latency) in [(1.0, 0.0), (10.0, 0.9), (100.0, 0.99)] {
         let drawn = percentiles.iter().find(|place| near(place.0, x)).expect("a place").1;
         assert_eq!(Some(drawn as u64), response.quantile(latency), "{x}");
@@ -137,13 +137,13 @@ fn names_from_outside_are_escaped() {
     }
     record.command.push(evil.into());
     record.points[0].axes.insert(evil.into(), evil.into());
-    for trial in &mut record.points[0].trials {
-        trial.notes.push(evil.into());
-        trial.invalid.push(evil.into());
-        trial.groups[0].name = evil.into();
-        trial.evictions.iter_mut().for_each(|eviction| eviction.reason = evil.into());
-        let alive = trial.series.columns.shift_remove("good.alive").expect("a column");
-        trial.series.columns.insert(format!("{evil}.alive"), alive);
+    for repeat in &mut record.points[0].repeats {
+        repeat.notes.push(evil.into());
+        repeat.invalid.push(evil.into());
+        repeat.groups[0].name = evil.into();
+        repeat.evictions.iter_mut().for_each(|eviction| eviction.reason = evil.into());
+        let alive = repeat.series.columns.shift_remove("good.alive").expect("a column");
+        repeat.series.columns.insert(format!("{evil}.alive"), alive);
     }
     record.points.push(record.points[0].clone());
     let page = file(&record, Format::Html, "index.html");

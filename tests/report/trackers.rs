@@ -30,13 +30,13 @@ fn named(name: &str) -> Record {
     name.clone_into(&mut record.name);
     for point in &mut record.points {
         point.axes.insert("server.buffer".to_owned(), name.to_owned());
-        for trial in &mut point.trials {
+        for repeat in &mut point.repeats {
             let renamed = |(key, value): (&String, &f64)| {
                 let stat = key.strip_prefix("good.");
                 (stat.map_or_else(|| key.clone(), |stat| format!("{name}.{stat}")), *value)
             };
-            trial.summary = trial.summary.iter().map(renamed).collect();
-            for group in trial.groups.iter_mut().filter(|group| group.name == "good") {
+            repeat.summary = repeat.summary.iter().map(renamed).collect();
+            for group in repeat.groups.iter_mut().filter(|group| group.name == "good") {
                 name.clone_into(&mut group.name);
             }
         }
@@ -206,7 +206,7 @@ fn every_format_is_valid() {
     let bencher: Value = serde_json::from_str(&file(&record, Format::Bencher, "bencher.json")).expect("JSON");
     let good = &bencher[&format!("{} good", record.name)];
     let median: Vec<f64> =
-        record.points[0].trials.iter().map(|trial| trial.summary["good.latency_p50"]).collect();
+        record.points[0].repeats.iter().map(|repeat| repeat.summary["good.latency_p50"]).collect();
     let mean = median.iter().sum::<f64>() / median.len() as f64;
     assert!((good["latency"]["value"].as_f64().expect("nanoseconds") / mean - 1.0).abs() < 1e-9, "{good}");
     assert!(good["throughput"]["value"].is_number(), "{good}");
@@ -274,10 +274,10 @@ fn the_histogram_log_is_read_back() {
         let histogram: hdrhistogram::Histogram<u64> =
             Deserializer::new().deserialize(&mut packed.as_slice()).expect("a histogram");
         let parts: Vec<&str> = tag.split('.').collect();
-        let trial = &record.points[parts[0].parse::<usize>().unwrap() - 1].trials
+        let repeat = &record.points[parts[0].parse::<usize>().unwrap() - 1].repeats
             [parts[1].parse::<usize>().unwrap() - 1];
         let group =
-            trial.groups.iter().find(|group| group.name.replace(' ', "_") == parts[2]).expect("a group");
+            repeat.groups.iter().find(|group| group.name.replace(' ', "_") == parts[2]).expect("a group");
         let buckets = if parts[3] == "response" { &group.response_ns } else { &group.service_ns };
         assert_eq!(histogram.len(), buckets.count(), "{tag}");
         let median = buckets.quantile(0.5).expect("values");

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     metric::{Better, Fold, Key, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, Trial, Verdict, named_at},
+    record::{Point, Record, Repeat, Verdict, named_at},
     stats,
 };
 
@@ -142,8 +142,8 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
         let other = lacks.points.iter().find(|other| other.axes == point.axes);
         let is_there = |name: &str| other.is_some_and(|other| !values(name, other).is_empty());
         let had = names.iter().filter(|name| !values(name, point).is_empty());
-        let trials = || other.iter().flat_map(|other| &other.trials);
-        let told = |name: &String| with_reason(named_at(name, &point.axes), name, trials());
+        let repeats = || other.iter().flat_map(|other| &other.repeats);
+        let told = |name: &String| with_reason(named_at(name, &point.axes), name, repeats());
         had.filter(|name| !is_there(name)).map(told).collect()
     };
     has.points.iter().flat_map(of_point).collect()
@@ -180,10 +180,10 @@ struct Figure {
 }
 
 fn figures(name: &str, point: &Point) -> Vec<Figure> {
-    let trusted = point.trials.iter().filter(|trial| trial.is_sound() && is_trusted(name, trial));
-    let figure = |trial: &Trial| {
-        let is_lower_bound = trial.censored.contains_key(name);
-        Some(Figure { value: *trial.summary.get(name)?, is_lower_bound })
+    let trusted = point.repeats.iter().filter(|repeat| repeat.is_sound() && is_trusted(name, repeat));
+    let figure = |repeat: &Repeat| {
+        let is_lower_bound = repeat.censored.contains_key(name);
+        Some(Figure { value: *repeat.summary.get(name)?, is_lower_bound })
     };
     trusted.filter_map(figure).collect()
 }

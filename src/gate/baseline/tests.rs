@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::{
-    gate::trial,
+    gate::repeat,
     record::{ExpectationResult, GroupResult, Machine, Requests, Verdict},
 };
 
 fn record(cpus: &[f64]) -> Record {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
     let numbers = |cpu: &f64| [("server_cpu_per_request", *cpu), ("server_calls_per_request", cpu / 1000.0)];
-    let trials = cpus.iter().map(|cpu| trial(&numbers(cpu))).collect();
+    let repeats = cpus.iter().map(|cpu| repeat(&numbers(cpu))).collect();
     Record {
         format: 1,
         badpeer: "1".into(),
@@ -20,7 +20,7 @@ fn record(cpus: &[f64]) -> Record {
         commit: None,
         profile: toml::from_str(text).expect("a profile"),
         files: IndexMap::new(),
-        points: vec![Point { axes: IndexMap::new(), trials, verdicts: Vec::new() }],
+        points: vec![Point { axes: IndexMap::new(), repeats, verdicts: Vec::new() }],
         interrupted: false,
     }
 }
@@ -51,9 +51,9 @@ fn a_lower_bound_is_worse_than_any_number() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
     let bounds = |figure: f64| {
         let mut record = record(&[figure; 4]);
-        for trial in &mut record.points[0].trials {
-            let names: Vec<String> = trial.summary.keys().cloned().collect();
-            trial.censored.extend(names.into_iter().map(|name| (name, "lost".to_owned())));
+        for repeat in &mut record.points[0].repeats {
+            let names: Vec<String> = repeat.summary.keys().cloned().collect();
+            repeat.censored.extend(names.into_iter().map(|name| (name, "lost".to_owned())));
         }
         record
     };
@@ -98,8 +98,8 @@ fn only_counts_are_gated_on_another_kernel() {
 fn a_missing_number_is_inconclusive() {
     let base = record(&[1000.0, 1010.0, 1020.0]);
     let mut now = base.clone();
-    for trial in &mut now.points[0].trials {
-        trial.summary.shift_remove("server_cpu_per_request");
+    for repeat in &mut now.points[0].repeats {
+        repeat.summary.shift_remove("server_cpu_per_request");
     }
     let comparison = BaselineComparison::of("main", &base, &now);
     assert_eq!(comparison.verdict, Verdict::Inconclusive);
@@ -114,10 +114,10 @@ fn a_time_with_missing_events_is_not_measured() {
         let mut record = record(&[1000.0, 1010.0, 1020.0]);
         let bad = "name = \"bad\"\ncount = 1\nload = { depth = 1, payload = 9 }\nrx = \"stall\"";
         record.profile.clients.push(toml::from_str(bad).expect("a group"));
-        for trial in &mut record.points[0].trials {
+        for repeat in &mut record.points[0].repeats {
             let numbers =
                 [("stalled_for_p50", 2e9), ("server_ended", 100.0), ("server_ended_unseen", unseen)];
-            trial.summary.extend(numbers.map(|(name, value)| (format!("bad.{name}"), value)));
+            repeat.summary.extend(numbers.map(|(name, value)| (format!("bad.{name}"), value)));
         }
         record
     };
@@ -143,7 +143,7 @@ fn a_point_missing_in_the_baseline_is_not_compared() {
 /// A made-up run of the group `g`, of which so many requests came to this.
 fn answered(answered: u64, unanswered: u64, lost: u64, errors: f64) -> Record {
     let mut record = record(&[1000.0, 1010.0, 1020.0]);
-    for trial in &mut record.points[0].trials {
+    for repeat in &mut record.points[0].repeats {
         let requests = Requests {
             started: answered + unanswered + lost,
             answered,
@@ -151,9 +151,9 @@ fn answered(answered: u64, unanswered: u64, lost: u64, errors: f64) -> Record {
             lost,
             ..Requests::default()
         };
-        trial.groups = vec![GroupResult { name: "g".into(), requests, ..GroupResult::default() }];
-        trial.summary.insert("g.errors".into(), errors);
-        trial.summary.insert("g.silent_connections".into(), 0.0);
+        repeat.groups = vec![GroupResult { name: "g".into(), requests, ..GroupResult::default() }];
+        repeat.summary.insert("g.errors".into(), errors);
+        repeat.summary.insert("g.silent_connections".into(), 0.0);
     }
     record
 }
@@ -179,12 +179,12 @@ fn a_run_with_errors_or_silence_is_unfit_as_a_baseline_and_fails() {
         );
     }
     let mut silent = good.clone();
-    silent.points[0].trials[1].summary["g.silent_connections"] = 2.0;
+    silent.points[0].repeats[1].summary["g.silent_connections"] = 2.0;
     assert!(unfit(&silent)[0].contains("2 connections without an answer in `g` in 1 of 3 repeats"));
-    silent.points[0].trials[1].invalid.push("the host was busy".into());
+    silent.points[0].repeats[1].invalid.push("the host was busy".into());
     assert!(unfit(&silent).is_empty(), "a repeat that proves nothing");
     let mut corrupt = silent;
-    corrupt.points[0].trials[1].summary.insert("corrupt_bytes".into(), 5.0);
+    corrupt.points[0].repeats[1].summary.insert("corrupt_bytes".into(), 5.0);
     assert!(unfit(&corrupt)[0].contains("5 bytes were wrong"), "no load does that");
 }
 
@@ -198,8 +198,8 @@ fn errors_that_the_profile_expects_make_no_run_unfit() {
     assert_eq!(unfit(&record).len(), 2, "{:?}", unfit(&record));
     record.profile.clients[0].lifetime = Some("1s".parse().expect("a time"));
     record.points[0].verdicts.clear();
-    record.points[0].trials.iter_mut().for_each(|trial| trial.groups[0].requests.unanswered = 0);
-    record.points[0].trials.iter_mut().for_each(|trial| trial.groups[0].requests.lost = 3);
+    record.points[0].repeats.iter_mut().for_each(|repeat| repeat.groups[0].requests.unanswered = 0);
+    record.points[0].repeats.iter_mut().for_each(|repeat| repeat.groups[0].requests.lost = 3);
     assert!(unfit(&record).is_empty(), "they close whatever is under way");
 }
 
@@ -208,8 +208,8 @@ fn numbers_are_lost_or_new_whichever_profile_gates_them() {
     let with = |name: &str| {
         let mut record = record(&[1000.0, 1010.0, 1020.0]);
         record.profile.clients[0].name = name.to_owned();
-        for trial in &mut record.points[0].trials {
-            trial.summary.insert(format!("{name}.requests_rate"), 5000.0);
+        for repeat in &mut record.points[0].repeats {
+            repeat.summary.insert(format!("{name}.requests_rate"), 5000.0);
         }
         record
     };
@@ -223,8 +223,8 @@ fn numbers_are_lost_or_new_whichever_profile_gates_them() {
     // A group that is there, and whose number the profile no longer gates, is lost as well.
     let mut idle = with("old");
     idle.profile.clients[0].load.depth = None;
-    for trial in &mut idle.points[0].trials {
-        trial.summary.shift_remove("old.requests_rate");
+    for repeat in &mut idle.points[0].repeats {
+        repeat.summary.shift_remove("old.requests_rate");
     }
     assert_eq!(BaselineComparison::of("main", &base, &idle).lost, ["old.requests_rate"]);
     assert_eq!(BaselineComparison::of("main", &idle, &base).new, ["old.requests_rate"]);
@@ -239,9 +239,9 @@ fn numbers_are_lost_or_new_whichever_profile_gates_them() {
 fn constant_numbers_do_not_count_and_are_judged_by_their_median() {
     let with = |waits: [f64; 4], ended: f64| {
         let mut record = record(&[1000.0, 1010.0, 1020.0, 1000.0]);
-        for (trial, wait) in record.points[0].trials.iter_mut().zip(waits) {
-            trial.summary.insert("g.longest_wait".into(), wait);
-            trial.summary.insert("g.errors_share".into(), ended);
+        for (repeat, wait) in record.points[0].repeats.iter_mut().zip(waits) {
+            repeat.summary.insert("g.longest_wait".into(), wait);
+            repeat.summary.insert("g.errors_share".into(), ended);
         }
         record
     };

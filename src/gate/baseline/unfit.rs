@@ -3,7 +3,7 @@
 use crate::{
     metric::{Key, Metric, Stat},
     profile::{Group, Profile},
-    record::{ExpectationResult, Point, Record, Requests, Trial, Verdict, named_at},
+    record::{ExpectationResult, Point, Record, Repeat, Requests, Verdict, named_at},
 };
 
 /// Why a run is none to compare with, a sentence for each reason: an expectation that failed, wrong bytes, and of its groups
@@ -19,7 +19,7 @@ fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
     let mut all: Vec<String> =
         failed.map(|verdict| format!("`{} {}` failed", verdict.name, verdict.condition)).collect();
     let corrupt = Metric::CorruptBytes.spec().name;
-    let wrong: f64 = point.trials.iter().filter_map(|trial| trial.summary.get(corrupt)).sum();
+    let wrong: f64 = point.repeats.iter().filter_map(|repeat| repeat.summary.get(corrupt)).sum();
     if wrong > 0.0 && !is_expected(&point.verdicts, corrupt) {
         all.push(format!("{wrong} bytes were wrong"));
     }
@@ -32,14 +32,14 @@ fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
 fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
     let name = |metric: Metric| Key::new(Some(&group.name), Stat::once(metric)).to_string();
     let requests = |of: fn(Requests) -> u64| {
-        move |trial: &Trial| trial.groups.get(index).map(|group| of(group.requests) as f64)
+        move |repeat: &Repeat| repeat.groups.get(index).map(|group| of(group.requests) as f64)
     };
     let summed = |metric| {
         let number = name(metric);
-        move |trial: &Trial| trial.summary.get(&number).copied()
+        move |repeat: &Repeat| repeat.summary.get(&number).copied()
     };
-    let none_at_all = |trial: &Trial| {
-        let requests = trial.groups.get(index)?.requests;
+    let none_at_all = |repeat: &Repeat| {
+        let requests = repeat.groups.get(index)?.requests;
         Some(f64::from(requests.answered == 0))
     };
     // Who closes a connection whatever is under way on it loses that by intent.
@@ -90,9 +90,9 @@ fn is_expected(verdicts: &[ExpectationResult], number: &str) -> bool {
 
 /// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing tells no more than
 /// that bytes were wrong: all else may be the machine's doing.
-fn counted(point: &Point, of: &dyn Fn(&Trial) -> Option<f64>, words: &str) -> Option<String> {
-    let trials = point.trials.iter().filter(|trial| trial.is_sound());
-    let counts: Vec<f64> = trials.filter_map(of).filter(|count| *count > 0.0).collect();
+fn counted(point: &Point, of: &dyn Fn(&Repeat) -> Option<f64>, words: &str) -> Option<String> {
+    let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
+    let counts: Vec<f64> = repeats.filter_map(of).filter(|count| *count > 0.0).collect();
     let (all, total) = (counts.len(), counts.iter().sum::<f64>());
-    (all > 0).then(|| format!("{total} {words} in {all} of {} repeats", point.trials.len()))
+    (all > 0).then(|| format!("{total} {words} in {all} of {} repeats", point.repeats.len()))
 }

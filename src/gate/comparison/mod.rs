@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     profile::Profile,
-    record::{Machine, Point, Trial, Verdict, named_at},
+    record::{Machine, Point, Repeat, Verdict, named_at},
 };
 
 /// The version of the file's format.
@@ -98,8 +98,9 @@ pub struct Disturbance {
 }
 
 impl Disturbance {
-    fn of(trials: &[&Trial]) -> Self {
-        let rates = |name: &str| trials.iter().filter_map(|trial| trial.summary.get(name).copied()).collect();
+    fn of(repeats: &[&Repeat]) -> Self {
+        let rates =
+            |name: &str| repeats.iter().filter_map(|repeat| repeat.summary.get(name).copied()).collect();
         Self {
             steal: rates("host_steal_rate"),
             cpu_pressure: rates("host_cpu_pressure_rate"),
@@ -197,8 +198,8 @@ fn names(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String
 /// The same with the reason, where too much is missing in the number.
 fn not_gated(cells: &[Cell], is_meant: impl Fn(&Cell, &Gated) -> bool) -> Vec<String> {
     let of = |(cell, gated): (&Cell, &Gated)| {
-        let trials = cell.standing().flat_map(|pair| [&pair.base, &pair.head]);
-        with_reason(named_at(&gated.name, &cell.axes), &gated.name, trials)
+        let repeats = cell.standing().flat_map(|pair| [&pair.base, &pair.head]);
+        with_reason(named_at(&gated.name, &cell.axes), &gated.name, repeats)
     };
     meant(cells, is_meant).map(of).collect()
 }
@@ -220,7 +221,7 @@ fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<Str
         ));
     }
     let unproven = cells.iter().flat_map(Cell::standing).flat_map(|pair| [&pair.base, &pair.head]);
-    if let Some(why) = unproven.flat_map(|trial| &trial.unproven).next() {
+    if let Some(why) = unproven.flat_map(|repeat| &repeat.unproven).next() {
         doubts.push(format!("The fault had no effect: {}.", why.trim_end_matches('.')));
     }
     let few = cells.iter().filter(|cell| cell.has_too_few()).count();
@@ -233,8 +234,8 @@ fn doubts(cells: &[Cell], asked: &[String], broken_off: Option<&str>) -> Vec<Str
 /// Good clients that the base does not serve at all: beside them nothing can be compared.
 fn unserved_by_base(cells: &[Cell], profiles: &[Profile]) -> Vec<String> {
     let at = |(cell, profile): (&Cell, &Profile)| {
-        let trials: Vec<Trial> = cell.standing().map(|pair| pair.base.clone()).collect();
-        let points = [Point { axes: cell.axes.clone(), trials, verdicts: Vec::new() }];
+        let repeats: Vec<Repeat> = cell.standing().map(|pair| pair.base.clone()).collect();
+        let points = [Point { axes: cell.axes.clone(), repeats, verdicts: Vec::new() }];
         let verdicts = judge(profile, &points, 0);
         unserved(profile, &points[0], &verdicts).into_iter().filter_map(|verdict| verdict.reason)
     };

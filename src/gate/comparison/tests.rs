@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::*;
 use crate::{
-    gate::trial,
+    gate::repeat,
     record::{GroupResult, Requests},
 };
 
@@ -15,9 +15,9 @@ fn gated(is_asked: bool) -> Gated {
 }
 
 /// Pairs that are alike, but for what is done to the head of some.
-fn pairs(count: usize, worse: impl Fn(usize, &mut Trial)) -> Vec<Pair> {
+fn pairs(count: usize, worse: impl Fn(usize, &mut Repeat)) -> Vec<Pair> {
     let pair = |n| {
-        let base = trial(&[(NUMBER, 1000.0), ("corrupt_bytes", 0.0), ("g.errors", 0.0)]);
+        let base = repeat(&[(NUMBER, 1000.0), ("corrupt_bytes", 0.0), ("g.errors", 0.0)]);
         let mut head = base.clone();
         worse(n, &mut head);
         Pair { head_first: false, base, head }
@@ -75,17 +75,17 @@ fn good_clients_that_neither_server_answers_make_it_invalid() {
 #[test]
 fn a_fault_without_effect_is_inconclusive() {
     let shows_nothing =
-        |_, trial: &mut Trial| trial.unproven.push("the readers held nothing back".to_owned());
+        |_, repeat: &mut Repeat| repeat.unproven.push("the readers held nothing back".to_owned());
     let comparison = comparison(&[cell("a", pairs(20, shows_nothing))]);
     assert_eq!(comparison.verdict, Verdict::Inconclusive);
     assert_eq!(comparison.doubts, ["The fault had no effect: the readers held nothing back."]);
 }
 
 /// Makes so many repeats invalid.
-fn spoiling(count: usize) -> impl Fn(usize, &mut Trial) {
-    move |n, trial| {
+fn spoiling(count: usize) -> impl Fn(usize, &mut Repeat) {
+    move |n, repeat| {
         if n < count {
-            trial.invalid.push("the server dropped connections".to_owned());
+            repeat.invalid.push("the server dropped connections".to_owned());
         }
     }
 }
@@ -103,7 +103,7 @@ fn confirmed(count: usize, fresh: usize) -> PairedComparison {
 }
 
 #[test]
-fn a_head_that_invalidates_its_trials_is_a_regression() {
+fn a_head_that_invalidates_its_repeats_is_a_regression() {
     // A whole point is gone, and in the fresh pairs again.
     let gone = cell("b", pairs(20, spoiling(20)));
     let gone = Cell { fresh: pairs(20, spoiling(20)), ..gone };
@@ -118,18 +118,18 @@ fn a_head_that_invalidates_its_trials_is_a_regression() {
 }
 
 #[test]
-fn one_trial_invalidated_by_the_head_alone_is_inconclusive() {
+fn one_repeat_invalidated_by_the_head_alone_is_inconclusive() {
     for count in [1, 2, 5] {
         let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
         assert_eq!(few.verdict, Verdict::Inconclusive, "{count}");
         let spoilt = &few.findings[0];
-        assert!(spoilt.is_of_spoilt_trials() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
+        assert!(spoilt.is_of_spoilt_repeats() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
         assert!((spoilt.head - count as f64 / 20.0).abs() < 1e-12);
     }
     // As often the base's: the host's doing.
     let both = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, mut pair)| {
-        let trial = if n % 2 == 0 { &mut pair.base } else { &mut pair.head };
-        spoiling(6)(n, trial);
+        let repeat = if n % 2 == 0 { &mut pair.base } else { &mut pair.head };
+        spoiling(6)(n, repeat);
         pair
     });
     assert_eq!(comparison(&[cell("a", both.collect())]).verdict, Verdict::Pass);
@@ -152,7 +152,7 @@ fn a_head_that_dies_under_load_fails() {
     assert_eq!(
         PairedComparison::of(origin, Machine::default(), &[], &[], None).verdict,
         Verdict::Fail,
-        "in its first trial"
+        "in its first repeat"
     );
 }
 
@@ -170,7 +170,7 @@ fn a_gated_number_that_was_not_measured_is_inconclusive() {
 #[test]
 fn a_time_with_missing_events_is_not_gated() {
     let of = |lost: f64| {
-        let with = move |_: usize, head: &mut Trial| {
+        let with = move |_: usize, head: &mut Repeat| {
             let numbers = [("eviction_lateness_p99", 1e6), ("evictions_lost", lost)];
             head.summary.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
             head.evictions = vec![crate::record::Eviction::default(); 99];
@@ -196,7 +196,7 @@ fn a_time_with_missing_events_is_not_gated() {
 #[test]
 fn wrong_bytes_and_errors_fail_without_an_expectation() {
     let set = |name: &'static str, least: usize| {
-        move |n: usize, head: &mut Trial| {
+        move |n: usize, head: &mut Repeat| {
             if n < least {
                 head.summary.insert(name.to_owned(), 3.0);
             }
@@ -217,7 +217,7 @@ fn wrong_bytes_and_errors_fail_without_an_expectation() {
 
 #[test]
 fn dropped_pairs_do_not_hide_a_failure() {
-    let wrong = |n: usize, head: &mut Trial| {
+    let wrong = |n: usize, head: &mut Repeat| {
         spoiling(11)(n, head);
         head.summary.insert("corrupt_bytes".to_owned(), 1.0);
     };

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     metric::{Key, Metric, Stat},
     profile::{Expectation, Profile},
-    record::{ExpectationResult, OfExpectation, Point, Trial, Verdict, named_at},
+    record::{ExpectationResult, OfExpectation, Point, Repeat, Verdict, named_at},
     stats,
 };
 
@@ -44,7 +44,7 @@ pub fn expected(
     cells: &[Cell],
     window: Option<Window>,
 ) -> (Vec<Expected>, Vec<String>) {
-    let of = |pairs: fn(&Cell) -> Vec<&Pair>, side: fn(&Pair) -> &Trial| -> Vec<Point> {
+    let of = |pairs: fn(&Cell) -> Vec<&Pair>, side: fn(&Pair) -> &Repeat| -> Vec<Point> {
         let points = cells.iter().zip(profiles).map(|(cell, profile)| {
             let mut point = point(cell, &pairs(cell), side);
             if let Some(window) = window {
@@ -133,7 +133,7 @@ fn faults_at(cell: &Cell) -> Vec<Expected> {
     let all = all_pairs(cell);
     let standing: Vec<&Pair> = cell.standing().collect();
     let names: IndexSet<&String> = all.iter().flat_map(|pair| pair.head.summary.keys()).collect();
-    let with = |pairs: &[&Pair], side: fn(&Pair) -> &Trial, name: &str| {
+    let with = |pairs: &[&Pair], side: fn(&Pair) -> &Repeat, name: &str| {
         pairs.iter().filter(|pair| side(pair).summary.get(name).is_some_and(|value| *value > 0.0)).count()
     };
     let is_wrong = |name: &str| {
@@ -167,10 +167,10 @@ fn all_pairs(cell: &Cell) -> Vec<&Pair> {
 }
 
 /// One side of these pairs.
-fn point(cell: &Cell, pairs: &[&Pair], side: fn(&Pair) -> &Trial) -> Point {
+fn point(cell: &Cell, pairs: &[&Pair], side: fn(&Pair) -> &Repeat) -> Point {
     Point {
         axes: cell.axes.clone(),
-        trials: pairs.iter().map(|pair| side(pair).clone()).collect(),
+        repeats: pairs.iter().map(|pair| side(pair).clone()).collect(),
         verdicts: Vec::new(),
     }
 }
@@ -179,28 +179,28 @@ fn point(cell: &Cell, pairs: &[&Pair], side: fn(&Pair) -> &Trial) -> Point {
 /// lies among the repeats in which the number is a lower bound, it is one, too.
 fn medians(points: &[Point]) -> Vec<Point> {
     let typical = |point: &Point| {
-        let mut trial = point.trials.first()?.clone();
-        let names: Vec<String> = trial.summary.keys().cloned().collect();
-        (trial.summary, trial.censored) = (IndexMap::new(), IndexMap::new());
+        let mut repeat = point.repeats.first()?.clone();
+        let names: Vec<String> = repeat.summary.keys().cloned().collect();
+        (repeat.summary, repeat.censored) = (IndexMap::new(), IndexMap::new());
         for name in names {
-            let Some((median, cause)) = median(&point.trials, &name) else { continue };
-            trial.censored.extend(cause.map(|cause| (name.clone(), cause)));
-            trial.summary.insert(name, median);
+            let Some((median, cause)) = median(&point.repeats, &name) else { continue };
+            repeat.censored.extend(cause.map(|cause| (name.clone(), cause)));
+            repeat.summary.insert(name, median);
         }
-        Some(trial)
+        Some(repeat)
     };
-    let one = |point: &Point| Point { trials: typical(point).into_iter().collect(), ..point.clone() };
+    let one = |point: &Point| Point { repeats: typical(point).into_iter().collect(), ..point.clone() };
     points.iter().map(one).collect()
 }
 
 /// The median of a number over the repeats, and why it is a lower bound if it is one; `None` if one of them lacks it.
-fn median(trials: &[Trial], name: &str) -> Option<(f64, Option<String>)> {
-    let values: Vec<(Option<&String>, f64)> = trials
+fn median(repeats: &[Repeat], name: &str) -> Option<(f64, Option<String>)> {
+    let values: Vec<(Option<&String>, f64)> = repeats
         .iter()
-        .map(|trial| Some((trial.censored.get(name), *trial.summary.get(name)?)))
+        .map(|repeat| Some((repeat.censored.get(name), *repeat.summary.get(name)?)))
         .collect::<Option<_>>()?;
     let causes: Vec<&String> = values.iter().filter_map(|(cause, _)| *cause).collect();
-    if causes.len() * 2 >= trials.len() && !causes.is_empty() {
+    if causes.len() * 2 >= repeats.len() && !causes.is_empty() {
         let least: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
         return Some((stats::median(&least)?, Some(causes[0].clone())));
     }

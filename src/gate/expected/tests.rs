@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    gate::{needs_the_whole_window, trial},
+    gate::{needs_the_whole_window, repeat},
     profile::Source,
 };
 
@@ -17,8 +17,8 @@ fn profile(expect: &str) -> Profile {
 fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Verdict, Verdict) {
     let pair = |value: &f64| Pair {
         head_first: false,
-        base: trial(&[(number, 1.0)]),
-        head: trial(&[(number, *value)]),
+        base: repeat(&[(number, 1.0)]),
+        head: repeat(&[(number, *value)]),
     };
     let cell = Cell {
         axes: IndexMap::new(),
@@ -31,7 +31,7 @@ fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Verdict, Verdict) {
 }
 
 #[test]
-fn counts_are_judged_in_every_trial_and_times_by_the_median() {
+fn counts_are_judged_in_every_repeat_and_times_by_the_median() {
     use Verdict::{Fail, Inconclusive, Pass};
     let evicted = |heads: &[f64]| outcomes("\"g.evicted\" = \"= 1\"", "g.evicted", heads);
     assert_eq!(evicted(&[1.0, 1.0, 1.0]), (Pass, Pass));
@@ -48,7 +48,7 @@ fn counts_are_judged_in_every_trial_and_times_by_the_median() {
 #[test]
 fn wrong_bytes_of_the_base_do_not_excuse_those_of_the_head() {
     let corrupt = |base: f64, head: f64| {
-        let side = |value: f64| trial(&[("corrupt_bytes", value)]);
+        let side = |value: f64| repeat(&[("corrupt_bytes", value)]);
         let pair = Pair { head_first: false, base: side(base), head: side(head) };
         let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
         let (all, _) = expected(&[profile("server_rss_peak = \"< 1GiB\"")], &[cell], None);
@@ -62,8 +62,8 @@ fn wrong_bytes_of_the_base_do_not_excuse_those_of_the_head() {
 #[test]
 fn definite_faults_count_in_dropped_pairs() {
     let outcome = |expect: &str, number: &str, figure: f64| {
-        let whole = Pair { head_first: true, base: trial(&[(number, 0.0)]), head: trial(&[(number, 0.0)]) };
-        let mut dropped = Pair { head: trial(&[(number, figure)]), ..whole.clone() };
+        let whole = Pair { head_first: true, base: repeat(&[(number, 0.0)]), head: repeat(&[(number, 0.0)]) };
+        let mut dropped = Pair { head: repeat(&[(number, figure)]), ..whole.clone() };
         dropped.head.invalid.push("the host was busy".to_owned());
         let pairs = vec![whole.clone(), dropped, whole];
         let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs, fresh: Vec::new() };
@@ -79,8 +79,8 @@ fn definite_faults_count_in_dropped_pairs() {
 #[test]
 fn dropped_pairs_are_not_judged() {
     let mut pair =
-        Pair { head_first: true, base: trial(&[("g.evicted", 1.0)]), head: trial(&[("g.evicted", 2.0)]) };
-    let whole = Pair { head: trial(&[("g.evicted", 1.0)]), ..pair.clone() };
+        Pair { head_first: true, base: repeat(&[("g.evicted", 1.0)]), head: repeat(&[("g.evicted", 2.0)]) };
+    let whole = Pair { head: repeat(&[("g.evicted", 1.0)]), ..pair.clone() };
     pair.head.invalid.push("it was not the server".to_owned());
     let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair, whole], fresh: Vec::new() };
     let (found, _) = expected(&[profile("\"g.evicted\" = \"= 1\"")], &[cell], None);
@@ -91,8 +91,8 @@ fn dropped_pairs_are_not_judged() {
 fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Verdict, Judged)> {
     let pair = |(base, head): (&f64, &f64)| Pair {
         head_first: false,
-        base: trial(&[(number, *base)]),
-        head: trial(&[(number, *head)]),
+        base: repeat(&[(number, *base)]),
+        head: repeat(&[(number, *head)]),
     };
     let pairs = base.iter().zip(head).map(pair).collect();
     let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs, fresh: Vec::new() };
@@ -103,7 +103,7 @@ fn of_half(expect: &str, number: &str, base: &[f64], head: &[f64]) -> Option<(Ve
 }
 
 #[test]
-fn shorter_trials_are_judged_where_they_can_decide() {
+fn shorter_repeats_are_judged_where_they_can_decide() {
     use Judged::{AsItIs, Scaled};
     use Verdict::{Fail, Pass};
     let of = |expect: &str, base: f64, head: f64| {
@@ -151,11 +151,11 @@ fn a_profile_that_expects_evictions_needs_the_whole_window() {
 #[test]
 fn a_median_among_lower_bounds_is_a_lower_bound() {
     let bound = |value: f64, is_bound: bool| {
-        let mut trial = trial(&[("g.latency_p99", value)]);
-        trial.censored.extend(is_bound.then(|| ("g.latency_p99".to_owned(), "unanswered".to_owned())));
-        trial
+        let mut repeat = repeat(&[("g.latency_p99", value)]);
+        repeat.censored.extend(is_bound.then(|| ("g.latency_p99".to_owned(), "unanswered".to_owned())));
+        repeat
     };
-    let of = |trials: &[Trial]| median(trials, "g.latency_p99");
+    let of = |repeats: &[Repeat]| median(repeats, "g.latency_p99");
     let few = [bound(1.0, false), bound(0.5, true), bound(3.0, false)];
     assert_eq!(of(&few), Some((3.0, None)), "a lower bound lies above what was measured");
     let many = [bound(1.0, false), bound(9.0, true), bound(8.0, true)];
@@ -163,8 +163,8 @@ fn a_median_among_lower_bounds_is_a_lower_bound() {
 }
 
 #[test]
-fn a_wrong_byte_counts_even_in_an_invalid_trial() {
-    let mut pair = Pair { head_first: true, base: trial(&[]), head: trial(&[("corrupt_bytes", 2.0)]) };
+fn a_wrong_byte_counts_even_in_an_invalid_repeat() {
+    let mut pair = Pair { head_first: true, base: repeat(&[]), head: repeat(&[("corrupt_bytes", 2.0)]) };
     pair.head.invalid.push("the host was busy".to_owned());
     let cell = Cell { axes: IndexMap::new(), gated: Vec::new(), pairs: vec![pair], fresh: Vec::new() };
     assert_eq!(faults(&[cell])[0].result.measured, Some(2.0));

@@ -4,7 +4,7 @@ use super::super::validity::number;
 use crate::{
     metric::{Fold, Key, Kind, Metric, Stat},
     profile::{Condition, Group},
-    record::Trial,
+    record::Repeat,
 };
 
 /// What a scheduler may add to a single wait beyond the share of time in which tasks waited for a core, in nanoseconds: a
@@ -15,7 +15,7 @@ const MEDIANS: f64 = 20.0;
 
 /// A number of a group that fails a condition in a disturbed repeat.
 pub(super) struct Failure<'a> {
-    pub(super) trial: &'a Trial,
+    pub(super) repeat: &'a Repeat,
     pub(super) group: &'a Group,
     pub(super) metric: Metric,
     pub(super) figure: f64,
@@ -48,7 +48,7 @@ impl Failure<'_> {
 
     /// Share of a wait, from 0 to 1, in which server, clients and the machine itself ran when they had something to do.
     fn running_share(&self) -> f64 {
-        let of = |metric, fold| number(self.trial, metric, fold);
+        let of = |metric, fold| number(self.repeat, metric, fold);
         // What was not measured of the server may have been all of it.
         let server = of(Metric::ServerRunDelayShare, Fold::Final).unwrap_or(1.0);
         let clients = of(Metric::HarnessRunDelay, Fold::Final).unwrap_or(0.0);
@@ -59,21 +59,21 @@ impl Failure<'_> {
     /// Whether what was not answered may only have been late: it did not wait for much longer than others.
     fn are_answers_late(&self) -> bool {
         let name = |metric| Key::new(Some(&self.group.name), Stat::once(metric)).to_string();
-        let of = |metric: Metric| self.trial.summary.get(&name(metric)).copied();
+        let of = |metric: Metric| self.repeat.summary.get(&name(metric)).copied();
         let Some(longest) = of(Metric::LongestWait) else { return true };
-        let is_known = !self.trial.censored.contains_key(&name(Metric::LatencyP50));
+        let is_known = !self.repeat.censored.contains_key(&name(Metric::LatencyP50));
         let median = of(Metric::LatencyP50).filter(|_| is_known).unwrap_or(0.0);
         self.unexplained_ns(longest) <= MEDIANS * median
     }
 
     /// Whether the server refused connections, which no load makes it do.
     fn was_refused(&self) -> bool {
-        self.trial.group(&self.group.name).is_some_and(|result| result.ledger.refused > 0)
+        self.repeat.group(&self.group.name).is_some_and(|result| result.ledger.refused > 0)
     }
 
     /// Whether the server ended connections rather than answered.
     fn are_most_lost(&self) -> bool {
-        self.trial.group(&self.group.name).is_some_and(|result| {
+        self.repeat.group(&self.group.name).is_some_and(|result| {
             let ended = result.ledger.evicted_fin + result.ledger.evicted_rst;
             result.requests.lost * 2 > result.requests.started || ended * 2 > u64::from(self.group.count)
         })

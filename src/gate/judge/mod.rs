@@ -14,7 +14,7 @@ use super::{
 use crate::{
     metric::{Definite, Kind, Metric},
     profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
-    record::{ExpectationResult, Point, Trial, Verdict},
+    record::{ExpectationResult, Point, Repeat, Verdict},
     stats,
 };
 
@@ -65,24 +65,24 @@ pub(super) fn is_definite(expectation: &Expectation, figure: f64) -> bool {
 /// ([`censored_by`]).
 #[must_use]
 pub fn measured(point: &Point, number: &str) -> Option<Vec<f64>> {
-    let values: Option<Vec<f64>> = whole(point).map(|trial| trial.summary.get(number).copied()).collect();
+    let values: Option<Vec<f64>> = whole(point).map(|repeat| repeat.summary.get(number).copied()).collect();
     values.filter(|values| !values.is_empty())
 }
 
 /// Why the number of that name is a lower bound in one of the repeats of the point, if it is.
 #[must_use]
 pub fn censored_by<'a>(point: &'a Point, number: &str) -> Option<&'a str> {
-    point.trials.iter().find_map(|trial| trial.censored.get(number)).map(String::as_str)
+    point.repeats.iter().find_map(|repeat| repeat.censored.get(number)).map(String::as_str)
 }
 
-fn whole(point: &Point) -> impl Iterator<Item = &Trial> {
-    point.trials.iter().filter(|trial| !trial.cut_short)
+fn whole(point: &Point) -> impl Iterator<Item = &Repeat> {
+    point.repeats.iter().filter(|repeat| !repeat.cut_short)
 }
 
 /// The number of that name in a repeat, as far as it is known, and why it is a lower bound, if it is one.
-fn known<'a>(trial: &'a Trial, expectation: &Expectation) -> Option<(Known, Option<&'a str>)> {
-    let figure = *trial.summary.get(&expectation.number)?;
-    let cause = trial.censored.get(&expectation.number).map(String::as_str);
+fn known<'a>(repeat: &'a Repeat, expectation: &Expectation) -> Option<(Known, Option<&'a str>)> {
+    let figure = *repeat.summary.get(&expectation.number)?;
+    let cause = repeat.censored.get(&expectation.number).map(String::as_str);
     let known = match cause {
         None => Known::Exactly(figure),
         // What never comes is later than any share of the rest.
@@ -134,9 +134,9 @@ impl<'a> Here<'a> {
     /// cut short. The worst of several.
     fn fault(&self, expectation: &Expectation) -> Option<f64> {
         let is_broken =
-            |trial: &&Trial| inexcusable(trial, expectation).is_some_and(|f| is_definite(expectation, f));
-        let broken = self.point.trials.iter().filter(is_broken);
-        let broken = broken.filter_map(|trial| trial.summary.get(&expectation.number).copied());
+            |repeat: &&Repeat| inexcusable(repeat, expectation).is_some_and(|f| is_definite(expectation, f));
+        let broken = self.point.repeats.iter().filter(is_broken);
+        let broken = broken.filter_map(|repeat| repeat.summary.get(&expectation.number).copied());
         let is_below = expectation.stat.metric.spec().definite == Definite::Below;
         broken.reduce(if is_below { f64::min } else { f64::max })
     }
@@ -145,13 +145,13 @@ impl<'a> Here<'a> {
     /// is the clients' own, if it is.
     fn verdict(&self, expectation: &Expectation) -> (Shown<'a>, Verdict, Option<String>) {
         let (shown, verdict) = self.weigh(expectation);
-        let is_invalid = |point: &Point| point.trials.iter().any(|trial| !trial.invalid.is_empty());
+        let is_invalid = |point: &Point| point.repeats.iter().any(|repeat| !repeat.invalid.is_empty());
         // Where others had the cores, of what holds a time proves nothing, and of what fails all that they explain.
         let is_spared = match verdict {
             Verdict::Fail => self.fails_anyhow(expectation),
             _ => !expectation.stat.depends_on_time(),
         };
-        let is_disturbed = |point: &Point| point.trials.iter().any(|trial| !trial.disturbed.is_empty());
+        let is_disturbed = |point: &Point| point.repeats.iter().any(|repeat| !repeat.disturbed.is_empty());
         let is_doubtful = |point: &Point| is_invalid(point) || (is_disturbed(point) && !is_spared);
         let is_unproven = is_doubtful(self.point) || self.compared_with(expectation).any(is_doubtful);
         let own = self.the_clients_own(expectation, shown, verdict).filter(|_| !is_unproven);
@@ -162,17 +162,17 @@ impl<'a> Here<'a> {
 
     /// Whether the expectation fails in a repeat that nobody disturbed, or by more than others explain.
     fn fails_anyhow(&self, expectation: &Expectation) -> bool {
-        whole(self.point).any(|trial| {
-            let Some((known, _)) = known(trial, expectation) else { return false };
+        whole(self.point).any(|repeat| {
+            let Some((known, _)) = known(repeat, expectation) else { return false };
             let holds = |condition: &Condition, known| {
-                condition.holds(known, |wanted| self.limit(trial, expectation, wanted))
+                condition.holds(known, |wanted| self.limit(repeat, expectation, wanted))
             };
             let mut failed = expectation.conditions.iter().filter(|c| holds(c, known) == Some(false));
             failed.any(|condition| {
-                trial.disturbed.is_empty()
+                repeat.disturbed.is_empty()
                     || self.group(expectation).is_some_and(|group| {
                         let (metric, figure) = (expectation.stat.metric, known.figure());
-                        let failure = Failure { trial, group, metric, figure };
+                        let failure = Failure { repeat, group, metric, figure };
                         !failure.is_excused(condition, |figure| holds(condition, Known::Exactly(figure)))
                     })
             })
@@ -202,11 +202,11 @@ impl<'a> Here<'a> {
     }
 
     /// What an alternative compares the expectation's number of this repeat with, where that was measured and is known.
-    fn limit(&self, trial: &Trial, expectation: &Expectation, wanted: &Wanted) -> Option<f64> {
+    fn limit(&self, repeat: &Repeat, expectation: &Expectation, wanted: &Wanted) -> Option<f64> {
         match wanted {
             Wanted::Number(limit) => Some(*limit),
-            Wanted::Times(factor, number) if !trial.censored.contains_key(number) => {
-                trial.summary.get(number).map(|other| other * factor)
+            Wanted::Times(factor, number) if !repeat.censored.contains_key(number) => {
+                repeat.summary.get(number).map(|other| other * factor)
             }
             Wanted::Times(..) => None,
             Wanted::Share(share, at) => {
@@ -221,33 +221,33 @@ impl<'a> Here<'a> {
     /// Whether a latency stays below the limits even if all that the load generator may have added to those of other points
     /// is taken from them.
     fn is_below_shortest(&self, expectation: &Expectation, group: &Group) -> bool {
-        let shortest = |trial: &Trial, wanted: &Wanted| {
-            let limit = self.limit(trial, expectation, wanted)?;
+        let shortest = |repeat: &Repeat, wanted: &Wanted| {
+            let limit = self.limit(repeat, expectation, wanted)?;
             match wanted {
                 Wanted::Number(_) => Some(limit),
                 Wanted::Times(..) => None,
                 Wanted::Share(_, at) => {
                     let metric = expectation.stat.metric;
                     let own =
-                        self.other_point(at)?.trials.iter().map(|trial| own_share(trial, group, metric));
+                        self.other_point(at)?.repeats.iter().map(|repeat| own_share(repeat, group, metric));
                     Some(limit * (1.0 - own.fold(0.0, f64::max)))
                 }
             }
         };
-        whole(self.point).all(|trial| {
-            let Some((known, _)) = known(trial, expectation) else { return false };
+        whole(self.point).all(|repeat| {
+            let Some((known, _)) = known(repeat, expectation) else { return false };
             expectation.conditions.iter().all(|condition| {
                 condition.bounds_from_above()
-                    && condition.holds(known, |wanted| shortest(trial, wanted)) == Some(true)
+                    && condition.holds(known, |wanted| shortest(repeat, wanted)) == Some(true)
             })
         })
     }
 
     /// The measured number that is hardest on the expectation, and whether all conditions hold in all repeats.
     fn weigh(&self, expectation: &Expectation) -> (Shown<'a>, Verdict) {
-        let whole: Vec<&Trial> = whole(self.point).collect();
+        let whole: Vec<&Repeat> = whole(self.point).collect();
         let numbers: Vec<_> =
-            whole.iter().filter_map(|trial| Some((*trial, known(trial, expectation)?))).collect();
+            whole.iter().filter_map(|repeat| Some((*repeat, known(repeat, expectation)?))).collect();
         if numbers.is_empty() {
             return (None, Verdict::Inconclusive);
         }
@@ -256,10 +256,10 @@ impl<'a> Here<'a> {
         let (mut shown, mut verdict) =
             (None, if is_complete { Verdict::Pass } else { Verdict::Inconclusive });
         for condition in &expectation.conditions {
-            let each = numbers.iter().map(|(trial, (known, cause))| Weighed {
+            let each = numbers.iter().map(|(repeat, (known, cause))| Weighed {
                 figure: known.figure(),
                 cause: *cause,
-                holds: condition.holds(*known, |wanted| self.limit(trial, expectation, wanted)),
+                holds: condition.holds(*known, |wanted| self.limit(repeat, expectation, wanted)),
             });
             let Some(hardest) = hardest(condition, each) else { continue };
             let figure = Some((hardest.figure, hardest.cause));
@@ -318,9 +318,9 @@ impl<'a> Here<'a> {
             && !is_closed
             && expectation.conditions.iter().all(Condition::bounds_from_below);
         let others = self.compared_with(expectation).filter(|_| !is_longer_all_the_more);
-        let trials: Vec<&Trial> = others.chain([self.point]).flat_map(|point| &point.trials).collect();
-        let is_put_off = |trial: &Trial| !is_wait && clients_were_put_off(trial, &group.name);
-        if trials.iter().any(|trial| limited(trial) || is_put_off(trial)) {
+        let repeats: Vec<&Repeat> = others.chain([self.point]).flat_map(|point| &point.repeats).collect();
+        let is_put_off = |repeat: &Repeat| !is_wait && clients_were_put_off(repeat, &group.name);
+        if repeats.iter().any(|repeat| limited(repeat) || is_put_off(repeat)) {
             return Some("The load generator was the limit, not the server".to_owned());
         }
         // A latency that the load generator made up itself is as little the server's.
@@ -328,7 +328,7 @@ impl<'a> Here<'a> {
         {
             return None;
         }
-        let own = trials.iter().map(|trial| own_share(trial, group, metric)).fold(0.0, f64::max);
+        let own = repeats.iter().map(|repeat| own_share(repeat, group, metric)).fold(0.0, f64::max);
         (own > MOST_OWN_SHARE).then(|| {
             format!(
                 "{:.0} % of a latency of `{}` was caused by the load generator, not by the server: it started \
@@ -342,7 +342,7 @@ impl<'a> Here<'a> {
 
 /// The repeat that is hardest on the condition: one that fails it before one that cannot be told before one that meets
 /// it.
-fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>) -> Option<Weighed<'a>> {
+fn hardest<'a>(condition: &Condition, repeats: impl Iterator<Item = Weighed<'a>>) -> Option<Weighed<'a>> {
     let rank = |holds| match holds {
         Some(false) => 2,
         None => 1,
@@ -351,18 +351,18 @@ fn hardest<'a>(condition: &Condition, trials: impl Iterator<Item = Weighed<'a>>)
     let is_harder = |a: &Weighed<'_>, b: &Weighed<'_>| {
         rank(a.holds).cmp(&rank(b.holds)).then(condition.harder(a.figure, b.figure)).is_gt()
     };
-    trials.reduce(|hardest, next| if is_harder(&next, &hardest) { next } else { hardest })
+    repeats.reduce(|hardest, next| if is_harder(&next, &hardest) { next } else { hardest })
 }
 
 /// The number of that name in a repeat, as far as no load excuses it: an answer that says that the server was
 /// overloaded is an error that a busy machine makes.
-fn inexcusable(trial: &Trial, expectation: &Expectation) -> Option<f64> {
-    let figure = *trial.summary.get(&expectation.number)?;
+fn inexcusable(repeat: &Repeat, expectation: &Expectation) -> Option<f64> {
+    let figure = *repeat.summary.get(&expectation.number)?;
     let metric = expectation.stat.metric;
     if !matches!(metric, Metric::Errors | Metric::ErrorsShare) {
         return Some(figure);
     }
-    let result = trial.group(expectation.group()?);
+    let result = repeat.group(expectation.group()?);
     let [overloaded, errors] = result
         .map_or([0.0; 2], |result| [result.content.overloaded, result.content.errors].map(|n| n as f64));
     let excused = if metric == Metric::Errors { overloaded } else { figure * overloaded / errors.max(1.0) };

@@ -1,7 +1,7 @@
 //! Verdicts of made-up repeats.
 
 use super::*;
-use crate::{gate::trial, profile::Source, record::*};
+use crate::{gate::repeat, profile::Source, record::*};
 
 fn profile(expect: &str) -> Profile {
     let text = format!(
@@ -11,19 +11,19 @@ fn profile(expect: &str) -> Profile {
     Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
 }
 
-fn point(seed: u32, trials: &[Trial]) -> Point {
+fn point(seed: u32, repeats: &[Repeat]) -> Point {
     let axes = [("seed".to_owned(), seed.to_string())].into_iter().collect();
-    Point { axes, trials: trials.to_vec(), verdicts: Vec::new() }
+    Point { axes, repeats: repeats.to_vec(), verdicts: Vec::new() }
 }
 
-fn outcome(expect: &str, trials: &[Trial]) -> (Option<f64>, Verdict) {
-    let verdicts = judge(&profile(expect), &[point(1, trials)], 0);
+fn outcome(expect: &str, repeats: &[Repeat]) -> (Option<f64>, Verdict) {
+    let verdicts = judge(&profile(expect), &[point(1, repeats)], 0);
     (verdicts[0].measured, verdicts[0].verdict)
 }
 
 #[test]
 fn a_point_is_judged_by_its_own_conditions_and_against_others() {
-    let at = |seed, value| point(seed, &[trial(&[("evictions", value)])]);
+    let at = |seed, value| point(seed, &[repeat(&[("evictions", value)])]);
     let points = [at(1, 100.0), at(2, 70.0)];
     let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Verdict> {
         judge(&profile(expect), points, index).iter().map(|result| result.verdict).collect()
@@ -41,7 +41,7 @@ fn a_point_is_judged_by_its_own_conditions_and_against_others() {
 fn every_repeat_must_meet_every_condition() {
     let expect = "evictions = \"> 1, < 5\"";
     let of = |values: &[f64]| {
-        outcome(expect, &values.iter().map(|v| trial(&[("evictions", *v)])).collect::<Vec<_>>())
+        outcome(expect, &values.iter().map(|v| repeat(&[("evictions", *v)])).collect::<Vec<_>>())
     };
     assert_eq!(of(&[2.0, 3.0]), (Some(2.0), Verdict::Pass));
     assert_eq!(of(&[2.0, 5.0]), (Some(5.0), Verdict::Fail));
@@ -50,22 +50,22 @@ fn every_repeat_must_meet_every_condition() {
 
 #[test]
 fn an_unmeasured_number_is_inconclusive() {
-    assert_eq!(outcome("evictions = \"= 0\"", &[trial(&[])]), (None, Verdict::Inconclusive));
+    assert_eq!(outcome("evictions = \"= 0\"", &[repeat(&[])]), (None, Verdict::Inconclusive));
     assert_eq!(outcome("evictions = \"= 0\"", &[]), (None, Verdict::Inconclusive));
 }
 
 #[test]
-fn a_trial_cut_short_is_not_judged() {
-    let mut cut = trial(&[("evictions", 7.0)]);
+fn a_repeat_cut_short_is_not_judged() {
+    let mut cut = repeat(&[("evictions", 7.0)]);
     cut.cut_short = true;
-    let whole = trial(&[("evictions", 0.0)]);
+    let whole = repeat(&[("evictions", 0.0)]);
     assert_eq!(outcome("evictions = \"= 0\"", &[whole, cut.clone()]), (Some(0.0), Verdict::Pass));
     assert_eq!(outcome("evictions = \"= 0\"", &[cut]).1, Verdict::Inconclusive);
 }
 
 #[test]
-fn an_invalid_trial_gives_invalid() {
-    let mut bad = trial(&[("evictions", 0.0)]);
+fn an_invalid_repeat_gives_invalid() {
+    let mut bad = repeat(&[("evictions", 0.0)]);
     assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Verdict::Pass);
     bad.invalid.push("it was not the server".to_owned());
     assert_eq!(outcome("evictions = \"= 0\"", &[bad]).1, Verdict::Invalid);
@@ -75,7 +75,7 @@ fn an_invalid_trial_gives_invalid() {
 fn with_busy_clients(load: &str, expect: &str, busy: [f64; 2]) -> Verdict {
     let numbers =
         [("g.requests", 50.0), ("g.latency_p99", 2e6), ("g.evicted", 0.0), ("pacing_error_p99", 11e6)];
-    let at = |seed, busy| point(seed, &[trial(&[&numbers[..], &[("harness_busy", busy)]].concat())]);
+    let at = |seed, busy| point(seed, &[repeat(&[&numbers[..], &[("harness_busy", busy)]].concat())]);
     let mut profile = profile(expect);
     profile.clients[0].load = toml::from_str(load).expect("a load");
     judge(&profile, &[at(1, busy[0]), at(2, busy[1])], 0)[0].verdict
@@ -128,20 +128,20 @@ fn a_latency_can_exceed_one_inflated_by_the_clients() {
 fn a_latency_far_below_one_that_was_delayed_by_the_clients_passes() {
     // Of the 40 ms at the other point, the load generator caused 12.
     let delayed = |undelayed_ns| {
-        let mut trial = trial(&[("g.latency_p99", 40e6)]);
-        trial.groups.push(GroupResult {
+        let mut repeat = repeat(&[("g.latency_p99", 40e6)]);
+        repeat.groups.push(GroupResult {
             name: "g".to_owned(),
             response_ns: Buckets(vec![(40_000_000, 1000)]),
             undelayed_ns: Buckets(vec![(undelayed_ns, 1000)]),
             ..GroupResult::default()
         });
-        trial
+        repeat
     };
     let of = |figure: f64, condition: &str| {
         let expect = format!("\"g.latency_p99 @ seed=1\" = \"{condition} @ seed=2\"");
         let mut profile = profile(&expect);
         profile.clients[0].load = toml::from_str("rate = 1000").expect("a load");
-        let points = [point(1, &[trial(&[("g.latency_p99", figure)])]), point(2, &[delayed(28_000_000)])];
+        let points = [point(1, &[repeat(&[("g.latency_p99", figure)])]), point(2, &[delayed(28_000_000)])];
         judge(&profile, &points, 0)[0].verdict
     };
     assert_eq!(of(27e6, "< 100%"), Verdict::Pass, "it is below what the server caused");
@@ -151,9 +151,9 @@ fn a_latency_far_below_one_that_was_delayed_by_the_clients_passes() {
 }
 
 /// A repeat of which these numbers are lower bounds.
-fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Trial {
+fn censored(numbers: &[(&str, f64)], names: &[&str]) -> Repeat {
     let causes = names.iter().map(|name| ((*name).to_owned(), "unanswered".to_owned())).collect();
-    Trial { censored: causes, ..trial(numbers) }
+    Repeat { censored: causes, ..repeat(numbers) }
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_latency_of_unanswered_requests_is_below_no_limit() {
 #[test]
 fn one_repeat_with_unanswered_requests_decides() {
     let (whole, silent) =
-        (trial(&[("g.latency_p99", 9e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
+        (repeat(&[("g.latency_p99", 9e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
     let both = [whole.clone(), silent.clone()];
     let of = |expect: &str| judge(&profile(expect), &[point(1, &both)], 0).remove(0);
     let below = of("\"g.latency_p99\" = \"< 1s\"");
@@ -191,8 +191,8 @@ fn one_repeat_with_unanswered_requests_decides() {
 fn a_lower_bound_of_another_point_is_not_compared_with() {
     let share = "\"g.latency_p99 @ seed=2\" = \"< 400% @ seed=1\"";
     let (known, silent) =
-        (trial(&[("g.latency_p99", 1e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
-    let of = |one: &Trial, two: &Trial| {
+        (repeat(&[("g.latency_p99", 1e6)]), censored(&[("g.latency_p99", 2e6)], &["g.latency_p99"]));
+    let of = |one: &Repeat, two: &Repeat| {
         let points = [point(1, std::slice::from_ref(one)), point(2, std::slice::from_ref(two))];
         judge(&profile(share), &points, 1)[0].verdict
     };
@@ -203,12 +203,12 @@ fn a_lower_bound_of_another_point_is_not_compared_with() {
 }
 
 #[test]
-fn a_wait_is_compared_with_the_median_of_its_own_trial() {
+fn a_wait_is_compared_with_the_median_of_its_own_repeat() {
     let expect = "\"g.longest_wait\" = \"<= 1s or <= 20 * latency_p50\"";
-    let of = |trial: Trial| outcome(expect, &[trial]).1;
-    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Verdict::Pass);
-    assert_eq!(of(trial(&[("g.longest_wait", 2e9), ("g.latency_p50", 1e6)])), Verdict::Fail);
-    assert_eq!(of(trial(&[("g.longest_wait", 2e9)])), Verdict::Inconclusive);
+    let of = |repeat: Repeat| outcome(expect, &[repeat]).1;
+    assert_eq!(of(repeat(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Verdict::Pass);
+    assert_eq!(of(repeat(&[("g.longest_wait", 2e9), ("g.latency_p50", 1e6)])), Verdict::Fail);
+    assert_eq!(of(repeat(&[("g.longest_wait", 2e9)])), Verdict::Inconclusive);
     let never = |censored_too: &[&str]| {
         let names = [&["g.longest_wait"], censored_too].concat();
         censored(&[("g.longest_wait", 2e9), ("g.latency_p50", 2e9)], &names)
@@ -218,13 +218,13 @@ fn a_wait_is_compared_with_the_median_of_its_own_trial() {
 }
 
 #[test]
-fn definite_faults_fail_in_invalid_and_shortened_trials() {
+fn definite_faults_fail_in_invalid_and_shortened_repeats() {
     use Verdict::{Fail, Inconclusive, Invalid, Pass};
     let of = |expect: &str, number: &str, value: f64| {
-        let good = trial(&[(number, 0.0)]);
-        let mut invalid = trial(&[(number, value)]);
+        let good = repeat(&[(number, 0.0)]);
+        let mut invalid = repeat(&[(number, value)]);
         invalid.invalid.push("the load generator was stalled".to_owned());
-        let mut cut = trial(&[(number, value)]);
+        let mut cut = repeat(&[(number, value)]);
         cut.cut_short = true;
         [outcome(expect, &[good, invalid]).1, outcome(expect, &[cut]).1]
     };
@@ -239,15 +239,15 @@ fn definite_faults_fail_in_invalid_and_shortened_trials() {
     );
     assert_eq!(of("evictions = \"= 40\"", "evictions", 39.0), [Invalid, Inconclusive], "the host was slow");
     assert_eq!(of("server_rejected = \"= 0\"", "server_rejected", 1.0), [Fail, Fail]);
-    assert_eq!(outcome("corrupt_bytes = \"= 0\"", &[trial(&[("corrupt_bytes", 0.0)])]).1, Pass);
+    assert_eq!(outcome("corrupt_bytes = \"= 0\"", &[repeat(&[("corrupt_bytes", 0.0)])]).1, Pass);
 }
 
 #[test]
 fn a_busy_host_invalidates_times_rates_and_failures_it_may_cause() {
     let of = |expect: &str, number: &str, value: f64| {
-        let mut trial = trial(&[(number, value)]);
-        trial.disturbed.push("other programs had the server's cores".to_owned());
-        outcome(expect, &[trial]).1
+        let mut repeat = repeat(&[(number, value)]);
+        repeat.disturbed.push("other programs had the server's cores".to_owned());
+        outcome(expect, &[repeat]).1
     };
     let latency = |value| of("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", value);
     assert_eq!([latency(1e6), latency(2e9)], [Verdict::Invalid; 2]);
@@ -265,9 +265,9 @@ fn a_busy_host_invalidates_times_rates_and_failures_it_may_cause() {
 fn a_busy_host_does_not_excuse_unexplained_waits() {
     let of = |expect: &str, numbers: &[(&str, f64)]| {
         let busy = [("server_run_delay_share", 0.4), ("harness_run_delay", 0.1), ("g.latency_p50", 2e5)];
-        let mut trial = trial(&[numbers, &busy[..]].concat());
-        trial.disturbed.push("other programs had the server's cores".to_owned());
-        outcome(expect, &[trial]).1
+        let mut repeat = repeat(&[numbers, &busy[..]].concat());
+        repeat.disturbed.push("other programs had the server's cores".to_owned());
+        outcome(expect, &[repeat]).1
     };
     let wait = |ns| of("\"g.longest_wait\" = \"< 1s\"", &[("g.longest_wait", ns)]);
     // 46 % of it, and 100 ms.
@@ -275,23 +275,23 @@ fn a_busy_host_does_not_excuse_unexplained_waits() {
     let silent = |ns| of("\"g.silent_share\" = \"< 1%\"", &[("g.silent_share", 0.1), ("g.longest_wait", ns)]);
     assert_eq!([silent(1.9e8), silent(2e8)], [Verdict::Invalid, Verdict::Fail]);
     assert_eq!(of("\"g.refused\" = \"= 0\"", &[("g.refused", 1.0)]), Verdict::Fail);
-    let sound = trial(&[("g.latency_p99", 2e9)]);
-    let mut disturbed = trial(&[("g.latency_p99", 1.0)]);
+    let sound = repeat(&[("g.latency_p99", 2e9)]);
+    let mut disturbed = repeat(&[("g.latency_p99", 1.0)]);
     disturbed.disturbed.push("the host was busy".to_owned());
     let latency = outcome("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
-    assert_eq!(latency, Verdict::Fail, "the trial that nobody disturbed tells");
+    assert_eq!(latency, Verdict::Fail, "the repeat that nobody disturbed tells");
 }
 
 #[test]
 fn load_excuses_overload_answers_and_no_other_errors() {
     let of = |overloaded| {
-        let mut trial = trial(&[("g.errors", 5.0)]);
-        trial.invalid.push("the host was busy".to_owned());
+        let mut repeat = repeat(&[("g.errors", 5.0)]);
+        repeat.invalid.push("the host was busy".to_owned());
         let content = crate::codec::Tally { errors: 5, overloaded, ..Default::default() };
-        trial.groups.push(GroupResult { name: "g".into(), content, ..GroupResult::default() });
-        trial.summary.insert("g.errors_share".into(), 0.5);
+        repeat.groups.push(GroupResult { name: "g".into(), content, ..GroupResult::default() });
+        repeat.summary.insert("g.errors_share".into(), 0.5);
         let [count, share] = ["\"g.errors\" = \"= 0\"", "\"g.errors_share\" = \"< 10%\""]
-            .map(|expect| outcome(expect, std::slice::from_ref(&trial)).1);
+            .map(|expect| outcome(expect, std::slice::from_ref(&repeat)).1);
         assert_eq!(count, share, "{overloaded}");
         count
     };
@@ -302,9 +302,9 @@ fn load_excuses_overload_answers_and_no_other_errors() {
 fn an_invalid_point_invalidates_comparisons_with_it() {
     let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
     let of = |invalid: bool| {
-        let mut other = trial(&[("evictions", 100.0)]);
+        let mut other = repeat(&[("evictions", 100.0)]);
         other.invalid.extend(invalid.then(|| "it was not the server".to_owned()));
-        judge(&profile(share), &[point(1, &[other]), point(2, &[trial(&[("evictions", 70.0)])])], 1)[0]
+        judge(&profile(share), &[point(1, &[other]), point(2, &[repeat(&[("evictions", 70.0)])])], 1)[0]
             .verdict
     };
     assert_eq!([of(false), of(true)], [Verdict::Fail, Verdict::Invalid]);
@@ -314,8 +314,8 @@ fn an_invalid_point_invalidates_comparisons_with_it() {
 fn busy_clients_excuse_a_long_wait_and_not_an_endless_one() {
     let wait = "\"g.longest_wait\" = \"< 1s\"";
     let of = |value: f64, names: &[&str]| {
-        let trial = censored(&[("g.longest_wait", value), ("harness_run_delay", 0.6)], names);
-        outcome(wait, &[trial]).1
+        let repeat = censored(&[("g.longest_wait", value), ("harness_run_delay", 0.6)], names);
+        outcome(wait, &[repeat]).1
     };
     assert_eq!(of(0.5e9, &[]), Verdict::Pass, "it was short all the same");
     assert_eq!(of(2e9, &[]), Verdict::Invalid);

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{gated::Gated, reading::Number};
-use crate::record::Trial;
+use crate::record::Repeat;
 
 /// Two repeats of one seed, one of each server, one right after the other.
 #[derive(Clone, Debug)]
@@ -11,9 +11,9 @@ pub struct Pair {
     /// Whether the head's came first.
     pub head_first: bool,
     /// The repeat of the server that is compared with.
-    pub base: Trial,
+    pub base: Repeat,
     /// The repeat of the server that is judged.
-    pub head: Trial,
+    pub head: Repeat,
 }
 
 impl Pair {
@@ -22,9 +22,9 @@ impl Pair {
     #[must_use]
     pub fn dropped(&self) -> Option<String> {
         let sides = [("base", &self.base), ("head", &self.head)];
-        sides.into_iter().find_map(|(side, trial)| {
-            let reason = trial.doubts().next().map(str::to_owned);
-            let reason = reason.or_else(|| trial.cut_short.then(|| "cut short".to_owned()))?;
+        sides.into_iter().find_map(|(side, repeat)| {
+            let reason = repeat.doubts().next().map(str::to_owned);
+            let reason = reason.or_else(|| repeat.cut_short.then(|| "cut short".to_owned()))?;
             Some(format!("{side}: {reason}"))
         })
     }
@@ -54,7 +54,7 @@ impl Cell {
     pub(in crate::gate) fn is_one_sided(&self, gated: &Gated) -> bool {
         let number = Number::of(gated);
         let is_apart = |pair: &&Pair| {
-            let [base, head] = [&pair.base, &pair.head].map(|trial| number.read(trial).is_some());
+            let [base, head] = [&pair.base, &pair.head].map(|repeat| number.read(repeat).is_some());
             base != head && number.read_both(&pair.base, &pair.head).is_none()
         };
         let apart = self.standing().filter(is_apart).count();

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     metric::{Key, Kind, Unit},
-    record::Trial,
+    record::Repeat,
     stats,
 };
 
@@ -43,20 +43,21 @@ impl<'a> Number<'a> {
     }
 
     /// The repeat's number, if it has enough of it.
-    pub(super) fn read(&self, trial: &Trial) -> Option<Reading> {
+    pub(super) fn read(&self, repeat: &Repeat) -> Option<Reading> {
         let name = &self.gated.name;
-        let value = trial.summary.get(name).copied();
-        if let Some(cause) = trial.censored.get(name) {
+        let value = repeat.summary.get(name).copied();
+        if let Some(cause) = repeat.censored.get(name) {
             return Some(Reading::Censored { least: value.unwrap_or(0.0), cause: cause.clone() });
         }
-        value.filter(|_| self.needs.are_met(name, trial)).map(Reading::Measured)
+        value.filter(|_| self.needs.are_met(name, repeat)).map(Reading::Measured)
     }
 
     /// What both repeats of a pair have of it; what one of them lacks only because it was hardly answered is censored.
-    pub(super) fn read_both(&self, base: &Trial, head: &Trial) -> Option<(Reading, Reading)> {
-        let silent = |trial: &Trial, other: &Trial| {
-            let least = trial.summary.get(&self.gated.name).copied().unwrap_or(0.0);
-            self.was_silent(trial, other).then(|| Reading::Censored { least, cause: "unanswered".to_owned() })
+    pub(super) fn read_both(&self, base: &Repeat, head: &Repeat) -> Option<(Reading, Reading)> {
+        let silent = |repeat: &Repeat, other: &Repeat| {
+            let least = repeat.summary.get(&self.gated.name).copied().unwrap_or(0.0);
+            self.was_silent(repeat, other)
+                .then(|| Reading::Censored { least, cause: "unanswered".to_owned() })
         };
         match (self.read(base), self.read(head)) {
             (Some(base), Some(head)) => Some((base, head)),
@@ -96,9 +97,9 @@ impl<'a> Number<'a> {
 
     /// Whether the repeat lacks a quantile because its group got less than a quarter of the answers that it got in the
     /// other: far less than chance, or a slightly longer window, gives or takes.
-    fn was_silent(&self, trial: &Trial, other: &Trial) -> bool {
-        let answers = |trial| answers(&self.gated.name, trial);
-        matches!(self.needs, Needs::Beyond(_)) && answers(trial) * 4.0 < answers(other)
+    fn was_silent(&self, repeat: &Repeat, other: &Repeat) -> bool {
+        let answers = |repeat| answers(&self.gated.name, repeat);
+        matches!(self.needs, Needs::Beyond(_)) && answers(repeat) * 4.0 < answers(other)
     }
 }
 
@@ -133,11 +134,11 @@ impl Needs {
         }
     }
 
-    fn are_met(self, name: &str, trial: &Trial) -> bool {
+    fn are_met(self, name: &str, repeat: &Repeat) -> bool {
         match self {
-            Self::Beyond(share) => answers(name, trial) >= BEYOND / share && !is_put_off(name, trial),
-            Self::Rate => !clients_were_the_limit(trial) && !is_put_off(name, trial),
-            Self::Events => Key::parse(name).is_none_or(|key| !lacks(key, trial)),
+            Self::Beyond(share) => answers(name, repeat) >= BEYOND / share && !is_put_off(name, repeat),
+            Self::Rate => !clients_were_the_limit(repeat) && !is_put_off(name, repeat),
+            Self::Events => Key::parse(name).is_none_or(|key| !lacks(key, repeat)),
             Self::Nothing => true,
         }
     }
@@ -145,18 +146,18 @@ impl Needs {
 
 /// Whether the repeat's number is one: a quantile needs requests beyond it, a time of evictions all but a few of them,
 /// and a rate is the server's only where the clients were not the limit.
-pub(in crate::gate) fn is_trusted(name: &str, trial: &Trial) -> bool {
-    Needs::of(name).are_met(name, trial)
+pub(in crate::gate) fn is_trusted(name: &str, repeat: &Repeat) -> bool {
+    Needs::of(name).are_met(name, repeat)
 }
 
 /// Whether the number's group could not open connections as fast as it needed them.
-fn is_put_off(name: &str, trial: &Trial) -> bool {
-    clients_were_put_off(trial, group(name))
+fn is_put_off(name: &str, repeat: &Repeat) -> bool {
+    clients_were_put_off(repeat, group(name))
 }
 
 /// The answers that the number's group got in the window.
-fn answers(name: &str, trial: &Trial) -> f64 {
-    trial.summary.get(&format!("{}.requests", group(name))).copied().unwrap_or(0.0)
+fn answers(name: &str, repeat: &Repeat) -> f64 {
+    repeat.summary.get(&format!("{}.requests", group(name))).copied().unwrap_or(0.0)
 }
 
 /// The group that the number is of; empty if it is of the whole run.

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use super::*;
 use crate::{
     record::Verdict,
-    {gate::trial, profile::Profile, record::Trial},
+    {gate::repeat, profile::Profile, record::Repeat},
 };
 
 /// Two groups that behave well and one that does not, with evictions.
@@ -39,7 +39,7 @@ fn normal(coin: &mut Xoshiro256PlusPlus) -> f64 {
 }
 
 /// A repeat of a sound server: everything scatters as it does on a shared machine, and metrics that should not move mostly do not.
-fn sound(coin: &mut Xoshiro256PlusPlus) -> Trial {
+fn sound(coin: &mut Xoshiro256PlusPlus) -> Repeat {
     let mut one = |mean: f64, noise: f64| {
         let spike = if coin.random::<f64>() < 0.05 { 1.5 } else { 1.0 };
         mean * (noise * normal(coin)).exp() * spike
@@ -74,10 +74,10 @@ fn sound(coin: &mut Xoshiro256PlusPlus) -> Trial {
     for number in ["closed.errors_share", "closed.lost_share", "open.errors_share", "open.skipped_share"] {
         numbers.push((number, if coin.random::<f64>() < 0.02 { 2e-3 } else { 0.0 }));
     }
-    trial(&numbers)
+    repeat(&numbers)
 }
 
-fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: &impl Fn(&mut Trial)) -> Vec<Pair> {
+fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: &impl Fn(&mut Repeat)) -> Vec<Pair> {
     let mut pair = || {
         let (base, mut head) = (sound(coin), sound(coin));
         spoil(&mut head);
@@ -87,12 +87,12 @@ fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: &impl Fn(&mut Trial
 }
 
 /// A gate from end to end, of a head to which this is done.
-fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Trial)) -> Vec<Finding> {
+fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Repeat)) -> Vec<Finding> {
     compare(&measured(coin, count, spoil))
 }
 
 /// What both stages of it measure.
-fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Trial)) -> [Cell; 1] {
+fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Repeat)) -> [Cell; 1] {
     let cell = |pairs| Cell { axes: IndexMap::new(), gated: gated(&profile()), pairs, fresh: Vec::new() };
     let mut cells = [cell(pairs(coin, count, &spoil))];
     if suspects(&cells)[0] {
@@ -105,22 +105,22 @@ fn names_with(findings: &[Finding], verdict: Verdict) -> Vec<&str> {
     findings.iter().filter(|f| f.verdict == verdict).map(|f| f.gated.name.as_str()).collect()
 }
 
-fn set(number: &'static str, value: f64) -> impl Fn(&mut Trial) {
-    move |trial| {
-        trial.summary.insert(number.to_owned(), value);
+fn set(number: &'static str, value: f64) -> impl Fn(&mut Repeat) {
+    move |repeat| {
+        repeat.summary.insert(number.to_owned(), value);
     }
 }
 
-fn scale(number: &'static str, factor: f64, more: f64) -> impl Fn(&mut Trial) {
-    move |trial| {
-        if let Some(value) = trial.summary.get_mut(number) {
+fn scale(number: &'static str, factor: f64, more: f64) -> impl Fn(&mut Repeat) {
+    move |repeat| {
+        if let Some(value) = repeat.summary.get_mut(number) {
             *value = *value * factor + more;
         }
     }
 }
 
 /// In how many of 20 gates of 20 pairs the number is called.
-fn found(number: &str, spoil: impl Fn(&mut Trial)) -> usize {
+fn found(number: &str, spoil: impl Fn(&mut Repeat)) -> usize {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(21);
     let is_found = |finding: &Finding| finding.gated.name == number && finding.is_worse();
     // Only what decides: how much worse each is would take most of the time.
@@ -182,8 +182,8 @@ fn scatter_of_lateness_is_added_to_the_tick() {
     let lateness = gated(&profile()).into_iter().find(Gated::is_lateness).expect("gated");
     assert!((lateness.start - 1e6).abs() < 1.0, "the tick of the profile's server");
     let of = |values: [f64; 6]| {
-        let trial = |value: f64| trial(&[(lateness.name.as_str(), value)]);
-        let pair = |value: f64| Pair { head_first: false, base: trial(value), head: trial(value + 3e6) };
+        let repeat = |value: f64| repeat(&[(lateness.name.as_str(), value)]);
+        let pair = |value: f64| Pair { head_first: false, base: repeat(value), head: repeat(value + 3e6) };
         let cell = Cell {
             axes: IndexMap::new(),
             gated: vec![lateness.clone()],
@@ -198,10 +198,10 @@ fn scatter_of_lateness_is_added_to_the_tick() {
 }
 
 /// What is done where requests without an answer lie in a number.
-fn censored(number: &'static str) -> impl Fn(&mut Trial) {
-    move |trial| {
-        trial.summary.insert(number.to_owned(), 1.9e9);
-        trial.censored.insert(number.to_owned(), "unanswered".to_owned());
+fn censored(number: &'static str) -> impl Fn(&mut Repeat) {
+    move |repeat| {
+        repeat.summary.insert(number.to_owned(), 1.9e9);
+        repeat.censored.insert(number.to_owned(), "unanswered".to_owned());
     }
 }
 
@@ -215,9 +215,9 @@ fn a_lower_bound_of_a_latency_is_the_worst_value() {
     assert_eq!((finding.head, finding.head_censored.as_deref()), (1.9e9, Some("unanswered")));
     assert_eq!(finding.base_censored, None);
     // Whoever was answered seldom lacks the 99th percentile for it: that makes no difference.
-    let also_few = |trial: &mut Trial| {
-        censored(number)(trial);
-        trial.summary.insert("open.requests".to_owned(), 10.0);
+    let also_few = |repeat: &mut Repeat| {
+        censored(number)(repeat);
+        repeat.summary.insert("open.requests".to_owned(), 10.0);
     };
     assert!(found(number, also_few) == 20);
     // On both sides it is no difference, and on the base's alone it is better.
@@ -239,11 +239,11 @@ fn a_lower_bound_of_a_latency_is_the_worst_value() {
 
 #[test]
 fn a_head_that_answers_nothing_is_a_regression() {
-    let silent = |trial: &mut Trial| {
+    let silent = |repeat: &mut Repeat| {
         for number in ["open.latency_p50", "open.latency_p99", "server_cpu_per_request"] {
-            trial.summary.shift_remove(number);
+            repeat.summary.shift_remove(number);
         }
-        trial.summary.insert("open.requests".to_owned(), 0.0);
+        repeat.summary.insert("open.requests".to_owned(), 0.0);
     };
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(24);
     let findings = gate(&mut coin, 20, silent);
@@ -255,8 +255,8 @@ fn a_head_that_answers_nothing_is_a_regression() {
 #[test]
 fn eight_pairs_find_a_head_that_does_everything_wrong() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(25);
-    let wrong = |trial: &mut Trial| {
-        for (name, value) in &mut trial.summary {
+    let wrong = |repeat: &mut Repeat| {
+        for (name, value) in &mut repeat.summary {
             let is_worse_with_less = name.ends_with("fewest_answers") || name.ends_with("requests_rate");
             *value = if is_worse_with_less { 0.0 } else { *value * 10.0 + 0.5 };
         }

@@ -19,14 +19,14 @@ pub const SPOILT: &str = "spoilt_trials";
 impl Finding {
     /// Whether it is of repeats that were spoilt.
     #[must_use]
-    pub fn is_of_spoilt_trials(&self) -> bool {
+    pub fn is_of_spoilt_repeats(&self) -> bool {
         self.gated.name == SPOILT
     }
 
     /// What is said of the repeats of a cell that one side alone spoilt; `None` if there are none.
     pub(super) fn of_spoilt(cell: &Cell) -> Option<Self> {
         let gated = Gated { name: SPOILT.to_owned(), start: 1.0, only_beyond: true, ..Gated::default() };
-        let spoilt = |pair: &Pair| [&pair.base, &pair.head].map(|trial| f64::from(!trial.is_sound()));
+        let spoilt = |pair: &Pair| [&pair.base, &pair.head].map(|repeat| f64::from(!repeat.is_sound()));
         let all: Vec<[f64; 2]> = cell.pairs.iter().chain(&cell.fresh).map(spoilt).collect();
         let differences: Vec<f64> = all.iter().map(|[base, head]| gated.difference(*base, *head)).collect();
         if differences.iter().all(|d| *d == 0.0) {
@@ -40,7 +40,7 @@ impl Finding {
 
     /// What is said of them: what is not yet significant is no PASS where there are more of the head's.
     pub(super) fn doubt_spoilt(&mut self) {
-        if self.is_of_spoilt_trials() && self.verdict != Verdict::Regression {
+        if self.is_of_spoilt_repeats() && self.verdict != Verdict::Regression {
             self.verdict = if self.head > self.base { Verdict::Inconclusive } else { Verdict::Pass };
         }
     }

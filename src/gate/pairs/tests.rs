@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 use crate::{
-    gate::trial,
+    gate::repeat,
     metric::{Better, Fold, Key, Metric, Stat},
     record::Verdict,
 };
@@ -13,7 +13,7 @@ use crate::{
 const CPU: &str = "server_cpu_per_request";
 
 fn pair(base: &[(&str, f64)], head: &[(&str, f64)]) -> Pair {
-    Pair { head_first: false, base: trial(base), head: trial(head) }
+    Pair { head_first: false, base: repeat(base), head: repeat(head) }
 }
 
 fn cell(gated: Gated, pairs: Vec<Pair>, fresh: Vec<Pair>) -> Cell {
@@ -170,8 +170,8 @@ fn the_detectable_change_is_found_in_four_of_five_cases() {
             let [mut first, mut fresh] = shifted;
             for pair in first.iter_mut().chain(&mut fresh) {
                 for other in 1..NUMBERS {
-                    for trial in [&mut pair.base, &mut pair.head] {
-                        trial.summary.insert(format!("other{other}"), 5000.0);
+                    for repeat in [&mut pair.base, &mut pair.head] {
+                        repeat.summary.insert(format!("other{other}"), 5000.0);
                     }
                 }
             }
@@ -202,14 +202,14 @@ fn differences_near_zero_are_not_compared_as_ratios() {
 }
 
 #[test]
-fn a_pair_with_an_invalid_trial_is_dropped() {
+fn a_pair_with_an_invalid_repeat_is_dropped() {
     let good = || pair(&[(CPU, 5000.0)], &[(CPU, 5000.0)]);
     let mut bad = good();
     bad.head.invalid.push("steal".to_owned());
     assert_eq!(bad.dropped().as_deref(), Some("head: steal"));
     let findings = compare(&[cell(cpu(), vec![good(), bad, good(), good()], Vec::new())]);
     let finding = findings.iter().find(|finding| finding.gated.name == CPU).expect("gated");
-    assert_eq!((finding.pairs, findings.len()), (3, 2), "and the trial that was spoilt is told");
+    assert_eq!((finding.pairs, findings.len()), (3, 2), "and the repeat that was spoilt is told");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{
     metric::{Key, Metric, Stat},
     profile::{Group, Profile},
-    record::{ExpectationResult, Point, Trial, Verdict},
+    record::{ExpectationResult, Point, Repeat, Verdict},
     units::human_time,
 };
 
@@ -21,7 +21,8 @@ const LEAST_SILENCE_NS: f64 = 250e6;
 pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
     let unserved = good.filter_map(|group| {
-        let why = point.trials.iter().filter(|trial| !trial.cut_short).find_map(|trial| why(trial, group))?;
+        let why =
+            point.repeats.iter().filter(|repeat| !repeat.cut_short).find_map(|repeat| why(repeat, group))?;
         let is_expected = verdicts.iter().any(|result| speaks_of_it(result, &group.name));
         (!is_expected).then(|| verdict(group, &why))
     });
@@ -35,8 +36,8 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
     let dry = good.filter_map(|group| {
-        let whole = point.trials.iter().filter(|trial| !trial.cut_short);
-        let silent = whole.filter_map(|trial| silence(trial, group, profile));
+        let whole = point.repeats.iter().filter(|repeat| !repeat.cut_short);
+        let silent = whole.filter_map(|repeat| silence(repeat, group, profile));
         let (silent_ns, time_ns) = silent.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
         let is_expected = verdicts.iter().any(|result| speaks_of_silence(result, &group.name, silent_ns));
         (!is_expected).then(|| dry_verdict(group, silent_ns, time_ns))
@@ -45,12 +46,12 @@ pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult])
 }
 
 /// For how long the whole group got no answer, and its time in the window, in nanoseconds, where that is too much of it.
-fn silence(trial: &Trial, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
-    let silent_ns = *trial.summary.get(&number(group, Metric::LongestSilence))?;
+fn silence(repeat: &Repeat, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
+    let silent_ns = *repeat.summary.get(&number(group, Metric::LongestSilence))?;
     let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
-    let time_ns = trial.measured_ns() as f64 - late_ns;
+    let time_ns = repeat.measured_ns() as f64 - late_ns;
     // A server that takes so long for each answer is slow, and not silent.
-    let usual_ns = trial.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
+    let usual_ns = repeat.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
     let least_ns = (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS).max(usual_ns * 2.0);
     let is_too_much = time_ns > 0.0 && silent_ns > least_ns;
     is_too_much.then_some((silent_ns, time_ns))
@@ -78,10 +79,10 @@ fn speaks_of_silence(result: &ExpectationResult, group: &str, silent_ns: f64) ->
 }
 
 /// Why the group was not served in this repeat, if it was not: the first half of a sentence.
-fn why(trial: &Trial, group: &Group) -> Option<String> {
-    let result = trial.group(&group.name)?;
+fn why(repeat: &Repeat, group: &Group) -> Option<String> {
+    let result = repeat.group(&group.name)?;
     let (answered, errors) = (result.requests.answered, result.content.errors);
-    let in_window = trial.summary.get(&number(group, Metric::Answered));
+    let in_window = repeat.summary.get(&number(group, Metric::Answered));
     if answered == 0 || in_window.is_some_and(|count| *count < 0.5) {
         let started = result.requests.started;
         return Some(format!(

@@ -2,9 +2,9 @@
 
 use crate::{
     codec::Tally,
-    gate::{trial, verdicts},
+    gate::{repeat, verdicts},
     profile::{Profile, Source},
-    record::{ExpectationResult, GroupResult, Point, Requests, Trial, Verdict},
+    record::{ExpectationResult, GroupResult, Point, Repeat, Requests, Verdict},
 };
 
 fn profile(expect: &str) -> Profile {
@@ -20,24 +20,24 @@ fn profile(expect: &str) -> Profile {
 }
 
 /// A repeat in which both groups got so many answers, so many of which were errors.
-fn answered(answered: u64, errors: u64, numbers: &[(&str, f64)]) -> Trial {
+fn answered(answered: u64, errors: u64, numbers: &[(&str, f64)]) -> Repeat {
     let group = |name: &str| GroupResult {
         name: name.into(),
         requests: Requests { started: 7, answered, ..Requests::default() },
         content: Tally { errors, ..Tally::default() },
         ..GroupResult::default()
     };
-    Trial { groups: vec![group("good"), group("late")], ..trial(numbers) }
+    Repeat { groups: vec![group("good"), group("late")], ..repeat(numbers) }
 }
 
-fn judged(expect: &str, trial: Trial) -> Vec<ExpectationResult> {
-    let point = Point { axes: indexmap::IndexMap::new(), trials: vec![trial], verdicts: Vec::new() };
+fn judged(expect: &str, repeat: Repeat) -> Vec<ExpectationResult> {
+    let point = Point { axes: indexmap::IndexMap::new(), repeats: vec![repeat], verdicts: Vec::new() };
     verdicts(&profile(expect), &[point], 0, None)
 }
 
 /// What is said of groups that were not served.
-fn reasons(expect: &str, trial: Trial) -> Vec<String> {
-    let judged = judged(expect, trial);
+fn reasons(expect: &str, repeat: Repeat) -> Vec<String> {
+    let judged = judged(expect, repeat);
     let inconclusive = judged.iter().filter(|result| result.verdict == Verdict::Inconclusive);
     inconclusive.filter_map(|verdict| verdict.reason.clone()).collect()
 }
@@ -91,8 +91,8 @@ fn wrong_bytes_fail_without_an_expectation() {
 /// What is said of a repeat of ten seconds in which the whole of `good` got no answer for so many.
 fn of_silence(expect: &str, seconds: f64, numbers: &[(&str, f64)]) -> Vec<String> {
     let silent = [("good.longest_silence", seconds * 1e9)];
-    let trial = answered(3200, 0, &[&CLEAN[1..], &silent, numbers].concat());
-    reasons(expect, Trial { window_ns: (0, 10_000_000_000), ..trial })
+    let repeat = answered(3200, 0, &[&CLEAN[1..], &silent, numbers].concat());
+    reasons(expect, Repeat { window_ns: (0, 10_000_000_000), ..repeat })
 }
 
 #[test]

@@ -12,7 +12,7 @@ impl Figures<'_> {
         let closes = |group: &&GroupResult| {
             group.ledger.closed_after_answer as f64 > group.requests.answered as f64 * NOTABLE_CLOSES
         };
-        let Some(group) = self.trial.groups.iter().find(closes) else { return self.crossings() };
+        let Some(group) = self.repeat.groups.iter().find(closes) else { return self.crossings() };
         Some(format!(
             "the server closed {} connections of `{}` right after an answer without announcing it (`Connection: \
              close`): {} requests crossed the close and were sent again on another connection. If the server closes \
@@ -23,7 +23,7 @@ impl Figures<'_> {
 
     /// Each of them is a request that the server did not answer, if only because it had closed before it came.
     fn crossings(&self) -> Option<String> {
-        let group = self.trial.groups.iter().find(|group| group.requests.retried > 0)?;
+        let group = self.repeat.groups.iter().find(|group| group.requests.retried > 0)?;
         Some(format!(
             "{} requests of `{}` were interrupted by a close and sent again on another connection ({}): this is \
              normal if the server closes idle connections, and a fault otherwise",

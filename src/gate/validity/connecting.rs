@@ -12,14 +12,14 @@ const RETRY_NS: u64 = 1_000_000_000;
 
 impl Figures<'_> {
     fn was_anybody_answered(&self) -> bool {
-        self.trial.groups.iter().any(|group| group.requests.answered > 0)
+        self.repeat.groups.iter().any(|group| group.requests.answered > 0)
     }
 
     /// Whether nobody was answered and the server left connections waiting: a load that started late then is its own doing.
     pub(super) fn took_nobody(&self) -> bool {
         let never_came = |group: &GroupResult| group.ledger.timed_out + group.ledger.refused > 0;
         let left_waiting = self.of(Metric::ListenerDrops, Fold::Whole).is_some_and(|drops| drops > 0.0)
-            || self.trial.groups.iter().any(never_came);
+            || self.repeat.groups.iter().any(never_came);
         left_waiting && !self.was_anybody_answered()
     }
 
@@ -31,7 +31,7 @@ impl Figures<'_> {
             let requests = &result.requests;
             group.is_steady() && requests.unanswered > 0 && requests.oldest_unanswered_ns >= RETRY_NS
         };
-        self.was_anybody_answered() && !self.profile.clients.iter().zip(&self.trial.groups).any(hangs)
+        self.was_anybody_answered() && !self.profile.clients.iter().zip(&self.repeat.groups).any(hangs)
     }
 
     /// The server's own sockets are judged: others of this machine may drop what they like. A profile that expects

@@ -3,12 +3,12 @@
 use crate::{
     metric::{Fold, Metric, Stat},
     profile::Profile,
-    record::Trial,
+    record::Repeat,
 };
 
 /// A number of the whole run.
-pub(in crate::gate) fn number(trial: &Trial, metric: Metric, fold: Fold) -> Option<f64> {
-    trial.summary.get(&Stat { metric, fold }.name()).copied()
+pub(in crate::gate) fn number(repeat: &Repeat, metric: Metric, fold: Fold) -> Option<f64> {
+    repeat.summary.get(&Stat { metric, fold }.name()).copied()
 }
 
 pub(super) fn percent(share: f64) -> String {
@@ -18,15 +18,15 @@ pub(super) fn percent(share: f64) -> String {
 
 pub(super) struct Figures<'a> {
     pub(super) profile: &'a Profile,
-    pub(super) trial: &'a Trial,
+    pub(super) repeat: &'a Repeat,
 }
 
 impl Figures<'_> {
     pub(super) fn of(&self, metric: Metric, fold: Fold) -> Option<f64> {
-        number(self.trial, metric, fold)
+        number(self.repeat, metric, fold)
     }
 
     pub(super) fn window_ns(&self) -> f64 {
-        self.trial.measured_ns() as f64
+        self.repeat.measured_ns() as f64
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     codec::Protocol,
     metric::{Fold, Metric},
     profile::{Group, Profile},
-    record::{GroupResult, Trial},
+    record::{GroupResult, Repeat},
     units::human_time,
 };
 
@@ -63,8 +63,8 @@ const MOST_CONNECTING: f64 = 0.1;
 
 /// Judges a repeat of this profile, which has the keys of the repeat's point of the sweep.
 #[must_use]
-pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
-    let figures = Figures { profile, trial };
+pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
+    let figures = Figures { profile, repeat };
     let invalid = [
         figures.accounts(),
         figures.openings(),
@@ -102,7 +102,7 @@ pub fn examine(profile: &Profile, trial: &Trial) -> Findings {
 
 impl Figures<'_> {
     fn accounts(&self) -> Option<String> {
-        let wrong = self.trial.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;
+        let wrong = self.repeat.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;
         Some(format!(
             "connections or requests of group `{}` are not accounted for ({:?}, {:?}): this is a bug in badpeer, \
              please report it",
@@ -112,9 +112,9 @@ impl Figures<'_> {
 
     /// A client that never connected was not served.
     fn openings(&self) -> Option<String> {
-        let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
+        let mut groups = self.profile.clients.iter().zip(&self.repeat.groups);
         let is_short = |(asked, came): &(&Group, &GroupResult)| came.ledger.opened < u64::from(asked.count);
-        let (asked, came) = groups.find(is_short).filter(|_| !self.trial.cut_short)?;
+        let (asked, came) = groups.find(is_short).filter(|_| !self.repeat.cut_short)?;
         Some(format!(
             "group `{}` opened only {} of its {} connections before the window ended: make `warmup` and `measure` \
              longer, or end other programs",
@@ -125,7 +125,7 @@ impl Figures<'_> {
     /// Before an open loop has started there is no load, and nothing to measure. Where a profile has no warm-up, connecting
     /// may take a small part of what it measures.
     fn loop_starts(&self) -> Option<String> {
-        let window_ns = self.trial.window_ns.0;
+        let window_ns = self.repeat.window_ns.0;
         let is_open = |group: &Group| group.load.rate.is_some() && !group.tx.is_idle();
         let asked_ns = |group: &Group| group.start.0.as_nanos() as i64;
         let is_at_once = window_ns == 0;
@@ -136,8 +136,8 @@ impl Figures<'_> {
                 && (is_at_once || asked_ns(group) < window_ns)
                 && result.loop_started_ns.is_none_or(|ns| ns > latest_ns(group))
         };
-        let mut groups = self.profile.clients.iter().zip(&self.trial.groups);
-        let (group, result) = groups.find(is_late).filter(|_| !self.trial.cut_short)?;
+        let mut groups = self.profile.clients.iter().zip(&self.repeat.groups);
+        let (group, result) = groups.find(is_late).filter(|_| !self.repeat.cut_short)?;
         let when = result.loop_started_ns.map_or("never started".to_owned(), |ns| {
             format!("started {} after the measured window began", human_time((ns - window_ns) as f64))
         });
@@ -150,7 +150,7 @@ impl Figures<'_> {
 
     /// Of the 99th percentile, which is what people look at first.
     fn inflation(&self) -> Option<String> {
-        let share = |group: &Group| own_share(self.trial, group, Metric::LatencyP99);
+        let share = |group: &Group| own_share(self.repeat, group, Metric::LatencyP99);
         let group = self.profile.clients.iter().find(|group| share(group) > MOST_OWN_SHARE)?;
         Some(format!(
             "{} of the 99th percentile of `{}` was caused by the load generator: it started requests late, or was \
@@ -177,8 +177,8 @@ impl Figures<'_> {
     }
 
     fn shortage(&self) -> Option<String> {
-        let shortage = self.trial.effective.shortage?;
-        let opened: u64 = self.trial.groups.iter().map(|group| group.ledger.opened).sum();
+        let shortage = self.repeat.effective.shortage?;
+        let opened: u64 = self.repeat.groups.iter().map(|group| group.ledger.opened).sum();
         Some(format!(
             "the load generator ran out of {} after {opened} connections, which ended the repeat: {}; `badpeer \
              doctor` shows what this machine allows",
@@ -199,11 +199,11 @@ impl Figures<'_> {
 
     fn lateness(&self) -> Option<String> {
         let late_ns = self.of(Metric::PacingErrorP99, Fold::Final)?;
-        (clients_were_late(self.trial) && late_ns <= WORST_PACING_ERROR_NS).then(|| {
+        (clients_were_late(self.repeat) && late_ns <= WORST_PACING_ERROR_NS).then(|| {
             format!(
                 "the load generator was busy {} of the time and started requests {} late (99th percentile): latencies \
                  of open loops are partly its own, and prove only that they stayed below a limit",
-                percent(strain(self.trial)),
+                percent(strain(self.repeat)),
                 human_time(late_ns)
             )
         })
@@ -227,7 +227,7 @@ impl Figures<'_> {
     /// Time that other guests took, as a share of the cores in use, where it lies in this range.
     fn steal(&self, notable: std::ops::RangeInclusive<f64>) -> Option<String> {
         let stolen = self.of(Metric::HostSteal, Fold::Rate)?;
-        let (server, clients) = (&self.trial.effective.server_cores, &self.trial.effective.client_cores);
+        let (server, clients) = (&self.repeat.effective.server_cores, &self.repeat.effective.client_cores);
         let shared = clients.iter().filter(|core| server.contains(core)).count();
         let cores = (server.len() + clients.len() - shared).max(1);
         let share = stolen / cores as f64;
@@ -241,7 +241,7 @@ impl Figures<'_> {
     }
 
     fn busy(&self) -> Option<String> {
-        let busy = strain(self.trial);
+        let busy = strain(self.repeat);
         let closed: Vec<&str> = self.profile.closed_loops().map(|group| group.name.as_str()).collect();
         (busy >= BUSY && !closed.is_empty()).then(|| {
             let whose = if busy >= SATURATED {
@@ -286,7 +286,7 @@ impl Figures<'_> {
             let open = (group.requests.unanswered + group.requests.lost + group.requests.skipped) as f64;
             group.response_ns.count() > 0 && open > group.requests.started as f64 * NOTABLE_UNANSWERED
         };
-        let group = self.trial.groups.iter().find(silent)?;
+        let group = self.repeat.groups.iter().find(silent)?;
         let requests = &group.requests;
         Some(format!(
             "`{}`: {} requests were unanswered, {} lost and {} never started (no connection was free); latency \

@@ -1,7 +1,7 @@
 //! Connections that were opened again late because of the limit on attempts per second.
 
 use super::figures::{Figures, percent};
-use crate::{load::Reconnect, profile::Group, record::Trial};
+use crate::{load::Reconnect, profile::Group, record::Repeat};
 
 /// Share of its connections' time that a group may lose because no more attempts are allowed: its rate is wrong by as much.
 pub const MOST_PUT_OFF: f64 = 0.02;
@@ -9,8 +9,8 @@ pub const MOST_PUT_OFF: f64 = 0.02;
 /// Whether a group did less than the server would have allowed, because badpeer opens connections no faster. Where the profile
 /// asks for such a bound, what comes of it is what is measured.
 #[must_use]
-pub fn clients_were_put_off(trial: &Trial, group: &str) -> bool {
-    trial
+pub fn clients_were_put_off(repeat: &Repeat, group: &str) -> bool {
+    repeat
         .group(group)
         .is_some_and(|result| result.put_off.share > MOST_PUT_OFF && !result.put_off.is_asked_for)
 }
@@ -18,7 +18,7 @@ pub fn clients_were_put_off(trial: &Trial, group: &str) -> bool {
 impl Figures<'_> {
     pub(super) fn put_off(&self) -> Option<String> {
         let share = |group: &Group| {
-            let result = self.trial.group(&group.name)?;
+            let result = self.repeat.group(&group.name)?;
             Some(result.put_off).filter(|put_off| put_off.share > MOST_PUT_OFF)
         };
         let mut groups = self.profile.clients.iter().filter_map(|group| Some((group, share(group)?)));

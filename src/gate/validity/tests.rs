@@ -9,24 +9,24 @@ use crate::{
 const OPEN: &str = "rate = 9";
 const CLOSED: &str = "depth = 1";
 
-fn trial(numbers: &[(&str, f64)]) -> Trial {
-    Trial {
+fn repeat(numbers: &[(&str, f64)]) -> Repeat {
+    Repeat {
         window_ns: (1_000_000_000, 3_000_000_000),
         effective: Effective { server_cores: vec![0, 1], client_cores: vec![2, 3], ..Effective::default() },
-        ..crate::gate::trial(numbers)
+        ..crate::gate::repeat(numbers)
     }
 }
 
-fn examined(load: &str, expect: &str, trial: &Trial) -> Findings {
+fn examined(load: &str, expect: &str, repeat: &Repeat) -> Findings {
     let text = format!(
         "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ {load}, payload = 9 }}\n[expect]\n{expect}"
     );
-    examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), trial)
+    examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), repeat)
 }
 
 /// What is said of a repeat with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
 fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
-    let Findings { invalid, disturbed, notes } = examined(load, "", &trial(numbers));
+    let Findings { invalid, disturbed, notes } = examined(load, "", &repeat(numbers));
     let kinds = [("invalid", invalid), ("disturbed", disturbed), ("note", notes)];
     let texts = kinds
         .into_iter()
@@ -35,7 +35,7 @@ fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
 }
 
 #[test]
-fn a_healthy_trial_has_no_remarks() {
+fn a_healthy_repeat_has_no_remarks() {
     let healthy = [
         ("pacing_error_p99", 49e6),
         ("harness_busy", 0.85),
@@ -52,18 +52,18 @@ fn a_healthy_trial_has_no_remarks() {
 }
 
 #[test]
-fn clients_that_never_connected_make_a_trial_invalid() {
+fn clients_that_never_connected_make_a_repeat_invalid() {
     let came = |opened, cut_short| {
         let ledger = Ledger { opened, still_alive: opened, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, ..GroupResult::default() };
-        examined(CLOSED, "", &Trial { groups: vec![group], cut_short, ..trial(&[]) }).invalid
+        examined(CLOSED, "", &Repeat { groups: vec![group], cut_short, ..repeat(&[]) }).invalid
     };
     assert!(came(0, false)[0].contains("`g` opened only 0 of its 1 connections"));
     assert!(came(0, true).is_empty() && came(1, false).is_empty() && came(7, false).is_empty());
 }
 
 #[test]
-fn requests_that_start_late_make_a_trial_invalid() {
+fn requests_that_start_late_make_a_repeat_invalid() {
     assert!(
         remarks(OPEN, &[("pacing_error_p99", 51e6)])
             .starts_with("invalid: the load generator started requests 51 ms late")
@@ -96,7 +96,7 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 }
 
 #[test]
-fn a_stalled_engine_makes_a_trial_invalid() {
+fn a_stalled_engine_makes_a_repeat_invalid() {
     let words = remarks(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
         words.starts_with(
@@ -107,8 +107,8 @@ fn a_stalled_engine_makes_a_trial_invalid() {
 }
 
 #[test]
-fn dropped_connection_attempts_make_a_trial_invalid_unless_expected() {
-    let mut dropped = trial(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
+fn dropped_connection_attempts_make_a_repeat_invalid_unless_expected() {
+    let mut dropped = repeat(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
     let nobody = examined(CLOSED, "", &dropped);
     assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
     assert!(nobody.notes[0].starts_with("the kernel dropped 3 connection attempts"));
@@ -125,7 +125,7 @@ fn dropped_attempts_do_not_excuse_a_silent_server() {
     let with = |requests| {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() };
-        examined(CLOSED, "", &Trial { groups: vec![group], ..trial(&[("listener_drops", 58.0)]) })
+        examined(CLOSED, "", &Repeat { groups: vec![group], ..repeat(&[("listener_drops", 58.0)]) })
     };
     let answered = Requests { started: 2000, answered: 2000, ..Requests::default() };
     assert_eq!(with(answered).invalid.len(), 1);
@@ -148,7 +148,7 @@ fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
         let loop_started_ns = Some(2_000_000_000);
         let group =
             GroupResult { name: "g".into(), ledger, requests, loop_started_ns, ..GroupResult::default() };
-        examined(OPEN, "", &Trial { groups: vec![group], ..trial(numbers) })
+        examined(OPEN, "", &Repeat { groups: vec![group], ..repeat(numbers) })
     };
     let is_late = |texts: &[String]| texts.concat().contains("the open loop of `g` started 1 s after");
     for found in [of(0, 1, &[]), of(0, 0, &[("listener_drops", 3.0)])] {
@@ -160,7 +160,7 @@ fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
 
 #[test]
 fn an_exhausted_resource_is_named_with_its_remedy() {
-    let mut short = trial(&[]);
+    let mut short = repeat(&[]);
     short.effective.shortage = Some(ResourceExhaustion::Ports);
     let ledger = Ledger { opened: 7, still_alive: 7, ..Ledger::default() };
     short.groups.push(GroupResult { ledger, ..GroupResult::default() });
@@ -191,9 +191,9 @@ fn other_load_on_the_machine_gets_a_note() {
 }
 
 #[test]
-fn accounts_that_do_not_add_up_make_a_trial_invalid() {
+fn accounts_that_do_not_add_up_make_a_repeat_invalid() {
     for (opened, started) in [(1, 0), (0, 1)] {
-        let mut wrong = trial(&[]);
+        let mut wrong = repeat(&[]);
         let ledger = Ledger { opened, ..Ledger::default() };
         let requests = Requests { started, ..Requests::default() };
         wrong.groups.push(GroupResult { ledger, requests, ..GroupResult::default() });
@@ -203,7 +203,7 @@ fn accounts_that_do_not_add_up_make_a_trial_invalid() {
 
 #[test]
 fn unanswered_requests_get_a_note() {
-    let mut hung = trial(&[]);
+    let mut hung = repeat(&[]);
     let requests = Requests { started: 1000, answered: 989, unanswered: 11, ..Requests::default() };
     let response_ns = crate::record::Buckets(vec![(5, 989)]);
     let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
@@ -221,7 +221,7 @@ fn unanswered_requests_get_a_note() {
 }
 
 #[test]
-fn programs_on_the_servers_cores_disturb_a_trial_when_the_server_waits() {
+fn programs_on_the_servers_cores_disturb_a_repeat_when_the_server_waits() {
     let of = |others, waited| {
         remarks(CLOSED, &[("others_on_server_cores", others), ("server_run_delay_share", waited)])
     };
@@ -246,7 +246,7 @@ fn programs_on_the_servers_cores_disturb_a_trial_when_the_server_waits() {
 }
 
 #[test]
-fn other_clients_make_a_trial_invalid_unless_they_are_few() {
+fn other_clients_make_a_repeat_invalid_unless_they_are_few() {
     let of = |requests, share| {
         let numbers = [("other_clients", 3.0), ("other_requests", requests), ("other_requests_share", share)];
         remarks(CLOSED, &numbers)
@@ -262,11 +262,11 @@ fn other_clients_make_a_trial_invalid_unless_they_are_few() {
 }
 
 #[test]
-fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
+fn an_open_loop_that_starts_within_the_window_makes_the_repeat_invalid() {
     let started = |load: &str, loop_started_ns| {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, loop_started_ns, ..GroupResult::default() };
-        examined(load, "", &Trial { groups: vec![group], ..trial(&[]) }).invalid.join("\n")
+        examined(load, "", &Repeat { groups: vec![group], ..repeat(&[]) }).invalid.join("\n")
     };
     assert_eq!(started(OPEN, Some(1_000_000_000)), "", "with the window");
     let late = started(OPEN, Some(1_250_000_000));
@@ -276,8 +276,8 @@ fn an_open_loop_that_starts_within_the_window_makes_the_trial_invalid() {
     let at_once = |loop_started_ns| {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, loop_started_ns, ..GroupResult::default() };
-        let trial = Trial { groups: vec![group], window_ns: (0, 1_000_000_000), ..trial(&[]) };
-        examined(OPEN, "", &trial).invalid.join("\n")
+        let repeat = Repeat { groups: vec![group], window_ns: (0, 1_000_000_000), ..repeat(&[]) };
+        examined(OPEN, "", &repeat).invalid.join("\n")
     };
     assert_eq!(at_once(Some(90_000_000)), "", "connecting is a small part of what is measured");
     assert!(at_once(Some(300_000_000)).contains("`g` started 300 ms after"));
@@ -290,7 +290,7 @@ fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
         let requests = Requests { started: 100, answered: 100, retried: 3, ..Requests::default() };
         let ledger = Ledger { opened: 1, still_alive: 1, closed_after_answer, ..Ledger::default() };
         let group = GroupResult { name: "g".to_owned(), ledger, requests, ..GroupResult::default() };
-        examined(CLOSED, "", &Trial { groups: vec![group], ..trial(&[]) }).notes.join("\n")
+        examined(CLOSED, "", &Repeat { groups: vec![group], ..repeat(&[]) }).notes.join("\n")
     };
     let now_and_then = closed(5);
     assert!(now_and_then.starts_with("3 requests of `g` were interrupted by a close"), "{now_and_then}");
@@ -301,7 +301,7 @@ fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
 #[test]
 fn a_latency_inflated_by_the_harness_gets_a_note() {
     let with = |undelayed_ns| {
-        let mut delayed = trial(&[("g.latency_p99", 40e6)]);
+        let mut delayed = repeat(&[("g.latency_p99", 40e6)]);
         delayed.groups.push(GroupResult {
             name: "g".to_owned(),
             ledger: Ledger { opened: 1, still_alive: 1, ..Ledger::default() },
@@ -326,14 +326,14 @@ fn delayed_reconnects_get_a_note() {
         let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
         let put_off = PutOff { share, is_asked_for };
         let group = GroupResult { name: "g".to_owned(), ledger, put_off, ..GroupResult::default() };
-        let trial = Trial { groups: vec![group], ..trial(&[]) };
+        let repeat = Repeat { groups: vec![group], ..repeat(&[]) };
         let text = format!(
             "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n{keys}"
         );
         let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
-        let is_gated = crate::gate::pairs::is_trusted("g.requests_rate", &trial);
-        assert_eq!(is_gated, !clients_were_put_off(&trial, "g"), "a rate is gated where it is the server's");
-        (examine(&profile, &trial).notes.join("\n"), !is_gated)
+        let is_gated = crate::gate::pairs::is_trusted("g.requests_rate", &repeat);
+        assert_eq!(is_gated, !clients_were_put_off(&repeat, "g"), "a rate is gated where it is the server's");
+        (examine(&profile, &repeat).notes.join("\n"), !is_gated)
     };
     let most = "reconnect = { at_most = \"10000/s\" }";
     assert_eq!(put_off(most, 0.02, false), (String::new(), false), "a little does not matter");

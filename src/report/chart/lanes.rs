@@ -10,7 +10,7 @@ use super::{
 use crate::{
     metric::Metric,
     profile::Group,
-    record::{Eviction, Series, Trial},
+    record::{Eviction, Repeat, Series},
 };
 
 /// Marks nearer to each other than this share of the axis are one.
@@ -19,10 +19,10 @@ const TOLD_APART: f64 = 1.0 / 4000.0;
 const ONE_TIME: f64 = 1.0 / 100.0;
 
 /// The lanes of a repeat, from the top down.
-pub(super) fn lanes(trial: &Trial, groups: &[Group], x: &Axis) -> Vec<Layer> {
+pub(super) fn lanes(repeat: &Repeat, groups: &[Group], x: &Axis) -> Vec<Layer> {
     let bad = groups.iter().enumerate().filter(|(_, group)| misbehaves(group));
     let connected = bad.filter_map(|(index, group)| {
-        let spans = connected(&trial.series, &group.name);
+        let spans = connected(&repeat.series, &group.name);
         let label = Some(format!("{}: some connected", group.name));
         (!spans.is_empty()).then_some((label, color(index), spans))
     });
@@ -31,7 +31,7 @@ pub(super) fn lanes(trial: &Trial, groups: &[Group], x: &Axis) -> Vec<Layer> {
         .map(|(row, (label, color, spans))| Layer { label, color, shape: Shape::Spans(spans, row) })
         .collect();
     let above = connected.len();
-    let evicted = evicted(&trial.evictions, x).into_iter().enumerate();
+    let evicted = evicted(&repeat.evictions, x).into_iter().enumerate();
     let evicted = evicted.map(|(index, (label, at))| Layer {
         label: Some(label),
         color: [INK, GRAY, PALETTE[3]][index % 3],

@@ -6,12 +6,12 @@ use super::{
     axis::Axis,
     figure::{Figure, Layer, Note, Places, Shape, color},
 };
-use crate::{metric::Unit, record::Trial, report::view::show, stats::quantile};
+use crate::{metric::Unit, record::Repeat, report::view::show, stats::quantile};
 
 /// The chart of a repeat's evictions by timeout; `None` when there were none.
-pub(super) fn figure(trial: &Trial) -> Option<Figure> {
+pub(super) fn figure(repeat: &Repeat) -> Option<Figure> {
     let mut reasons: IndexMap<&str, Vec<f64>> = IndexMap::new();
-    for eviction in &trial.evictions {
+    for eviction in &repeat.evictions {
         if let Some(lateness) = eviction.lateness_ns {
             reasons.entry(&eviction.reason).or_default().push(lateness as f64);
         }

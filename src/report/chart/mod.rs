@@ -42,10 +42,10 @@ const PIXELS: Medium = Medium { scale: ENLARGED * 2.0, text_down: 0.21 };
 pub(super) fn figures(record: &Record) -> Vec<Figure> {
     let mut figures = sweep::figures(record);
     for (index, point) in record.points.iter().enumerate() {
-        let Some(trial) = point.trials.first() else { continue };
+        let Some(repeat) = point.repeats.first() else { continue };
         let suffix = if record.points.len() > 1 { format!("-{}", index + 1) } else { String::new() };
-        let of_point = time::figures(trial, &record.profile.clients).into_iter();
-        let of_point = of_point.chain(percentiles::figure(trial)).chain(lateness::figure(trial));
+        let of_point = time::figures(repeat, &record.profile.clients).into_iter();
+        let of_point = of_point.chain(percentiles::figure(repeat)).chain(lateness::figure(repeat));
         figures.extend(of_point.map(|figure| Figure { name: format!("{}{suffix}", figure.name), ..figure }));
     }
     figures

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     metric::{Fold, Key, Metric, Stat, Unit},
-    record::{Buckets, Trial},
+    record::{Buckets, Repeat},
     report::view::show,
 };
 
@@ -15,8 +15,8 @@ use crate::{
 const PER_DECADE: f64 = 40.0;
 
 /// The chart of a repeat's latencies; `None` when nothing was answered in the window.
-pub(super) fn figure(trial: &Trial) -> Option<Figure> {
-    let answered = trial.groups.iter().enumerate().filter(|(_, group)| group.response_ns.count() > 0);
+pub(super) fn figure(repeat: &Repeat) -> Option<Figure> {
+    let answered = repeat.groups.iter().enumerate().filter(|(_, group)| group.response_ns.count() > 0);
     let most = answered.clone().map(|(_, group)| group.response_ns.count()).max()?;
     let mut layers = Vec::new();
     for (index, group) in answered {
@@ -24,7 +24,7 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
         let (name, color) = (&group.name, color(index));
         // In a closed loop a request is due when it can be sent: the two are the same.
         let sent = format!("{}.{}", name, Metric::IntervalServiceP50.spec().name);
-        if trial.series.columns.contains_key(&sent) {
+        if repeat.series.columns.contains_key(&sent) {
             let label = Some(format!("{name}: service time"));
             layers.push(Layer { label, color: pale(color), shape: line(&group.service_ns, 5) });
         }
@@ -40,7 +40,7 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
         (values.iter().copied().reduce(f64::min)?.max(1.0), values.iter().copied().reduce(f64::max)?);
     Some(Figure {
         name: "latency-percentiles".to_owned(),
-        title: title(trial),
+        title: title(repeat),
         about: "Latency that this share of the answers did not exceed; each further nine has the same width on the axis"
             .to_owned(),
         caption: "Response time counts from when a request was due, service time from when it was sent. Where the two \
@@ -56,12 +56,12 @@ pub(super) fn figure(trial: &Trial) -> Option<Figure> {
     })
 }
 
-fn title(trial: &Trial) -> String {
+fn title(repeat: &Repeat) -> String {
     let of = |name: &str, metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        trial.summary.get(&Key::new(Some(name), stat).to_string()).map(|ns| show(Unit::Nanoseconds, *ns))
+        repeat.summary.get(&Key::new(Some(name), stat).to_string()).map(|ns| show(Unit::Nanoseconds, *ns))
     };
-    let known = trial.groups.iter().filter_map(|group| {
+    let known = repeat.groups.iter().filter_map(|group| {
         let (p99, max) = (of(&group.name, Metric::LatencyP99)?, of(&group.name, Metric::LatencyMax)?);
         Some(format!("{} {p99} (99 %), {max} (all)", group.name))
     });

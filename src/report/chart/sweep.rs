@@ -96,9 +96,9 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
 
 /// Whether the number is a lower bound at some point, of whichever group.
 fn has_bounds(record: &Record, stat: Stat) -> bool {
-    let trials = record.trials();
-    trials
-        .flat_map(|trial| trial.censored.keys())
+    let repeats = record.repeats();
+    repeats
+        .flat_map(|repeat| repeat.censored.keys())
         .any(|name| Key::parse(name).map(|key| key.stat) == Some(stat))
 }
 
@@ -165,7 +165,7 @@ fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
     let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
         Scope::Run | Scope::Core => vec![None],
         Scope::Group => {
-            let groups = point.trials.first().map(|trial| trial.groups.as_slice()).unwrap_or_default();
+            let groups = point.repeats.first().map(|repeat| repeat.groups.as_slice()).unwrap_or_default();
             groups.iter().map(|group| Some(group.name.as_str())).collect()
         }
     };

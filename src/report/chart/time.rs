@@ -9,7 +9,7 @@ use super::{
 use crate::{
     metric::{Fold, Metric, Panel, Scope, Unit},
     profile::Group,
-    record::Trial,
+    record::Repeat,
     stats::slopes,
 };
 
@@ -93,29 +93,29 @@ struct Curve<'a> {
 }
 
 /// The charts of a repeat, without those that nothing was read for.
-pub(super) fn figures(trial: &Trial, groups: &[Group]) -> Vec<Figure> {
-    PANELS.iter().filter_map(|panel| figure(trial, groups, *panel)).collect()
+pub(super) fn figures(repeat: &Repeat, groups: &[Group]) -> Vec<Figure> {
+    PANELS.iter().filter_map(|panel| figure(repeat, groups, *panel)).collect()
 }
 
 fn figure(
-    trial: &Trial,
+    repeat: &Repeat,
     groups: &[Group],
     (panel, name, about, caption): (Panel, &str, &str, &str),
 ) -> Option<Figure> {
-    let curves = curves(trial, panel);
+    let curves = curves(repeat, panel);
     let unit = unit(curves.first()?.metric);
-    let (from, to) = (trial.series.at_ns.first()?, trial.series.at_ns.last()?);
+    let (from, to) = (repeat.series.at_ns.first()?, repeat.series.at_ns.last()?);
     let x = Axis::seconds(*from as f64 / 1e9, *to as f64 / 1e9);
     let mut layers = layers(&curves);
     let y = vertical(panel, unit, &layers)?;
     if panel == Panel::RequestsWait && y.to < FEW_REQUEST_BYTES {
         return None;
     }
-    layers.extend(lanes(trial, groups, &x));
-    let (shaded, notes) = window(trial, &x);
-    let struck = struck(&trial.evictions, &x);
+    layers.extend(lanes(repeat, groups, &x));
+    let (shaded, notes) = window(repeat, &x);
+    let struck = struck(&repeat.evictions, &x);
     let (name, about, caption) = (name.to_owned(), about.to_owned(), caption.to_owned());
-    Some(Figure { name, title: title(trial, panel), about, caption, x, y, shaded, struck, notes, layers })
+    Some(Figure { name, title: title(repeat, panel), about, caption, x, y, shaded, struck, notes, layers })
 }
 
 fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
@@ -148,21 +148,21 @@ fn unit(metric: Metric) -> Unit {
     if is_counter(metric) { unit.per_second() } else { unit }
 }
 
-fn curves(trial: &Trial, panel: Panel) -> Vec<Curve<'_>> {
+fn curves(repeat: &Repeat, panel: Panel) -> Vec<Curve<'_>> {
     let of_panel = |scope| {
         let metrics = Metric::ALL.iter().filter(move |m| m.spec().panel == panel && m.spec().scope == scope);
         metrics.copied().enumerate()
     };
     let curve = |metric, rank, group: Option<(usize, _)>| {
         let column = match group {
-            Some((_, name)) => trial.series.group(name, metric),
-            None => trial.series.run(metric),
+            Some((_, name)) => repeat.series.group(name, metric),
+            None => repeat.series.run(metric),
         };
         let read = match group {
             // What is stacked has the times of the samples; a slope is over the time between the readings.
-            _ if !is_counter(metric) => trial.series.points(column?),
-            Some((_, name)) => trial.series.group_points(name, metric),
-            None => trial.series.run_points(metric),
+            _ if !is_counter(metric) => repeat.series.points(column?),
+            Some((_, name)) => repeat.series.group_points(name, metric),
+            None => repeat.series.run_points(metric),
         };
         // Nanoseconds of CPU per second are shares of a core.
         let slope_factor = metric.spec().unit.per_second_factor();
@@ -175,7 +175,7 @@ fn curves(trial: &Trial, panel: Panel) -> Vec<Curve<'_>> {
     // Where both are drawn, the whole run's lines are broad and lie below the groups'; the broadest lies at the bottom.
     let mut curves: Vec<_> =
         of_panel(Scope::Run).filter_map(|(rank, metric)| curve(metric, rank, None)).collect();
-    for (index, group) in trial.groups.iter().enumerate() {
+    for (index, group) in repeat.groups.iter().enumerate() {
         let group = Some((index, group.name.as_str()));
         curves.extend(of_panel(Scope::Group).filter_map(|(rank, metric)| curve(metric, rank, group)));
     }
@@ -268,8 +268,8 @@ fn pieces(places: &[(f64, f64)]) -> Vec<Places> {
 }
 
 /// The time outside the measured window, and the words above it.
-fn window(trial: &Trial, x: &Axis) -> (Vec<(f64, f64)>, Vec<Note>) {
-    let (from, to) = (trial.window_ns.0 as f64 / 1e9, trial.window_ns.1 as f64 / 1e9);
+fn window(repeat: &Repeat, x: &Axis) -> (Vec<(f64, f64)>, Vec<Note>) {
+    let (from, to) = (repeat.window_ns.0 as f64 / 1e9, repeat.window_ns.1 as f64 / 1e9);
     let extent = x.to - x.from;
     let parts = [(x.from, from, "warm-up"), (from, to, "measured"), (to, x.to, "after")];
     let seen = parts.into_iter().filter(|(from, to, _)| to > from);

@@ -2,16 +2,16 @@
 
 use crate::{
     metric::{Fold, Key, Metric, Panel, Stat},
-    record::Trial,
+    record::Repeat,
     report::view::show,
 };
 
 /// What there is to see in a panel of a repeat, in a line.
-pub(super) fn title(trial: &Trial, panel: Panel) -> String {
-    let run = |metric, fold| shown(trial, None, metric, fold);
+pub(super) fn title(repeat: &Repeat, panel: Panel) -> String {
+    let run = |metric, fold| shown(repeat, None, metric, fold);
     let groups = |metric, fold| {
-        let each = trial.groups.iter().filter_map(|group| {
-            Some(format!("{} {}", group.name, shown(trial, Some(&group.name), metric, fold)?))
+        let each = repeat.groups.iter().filter_map(|group| {
+            Some(format!("{} {}", group.name, shown(repeat, Some(&group.name), metric, fold)?))
         });
         listed(&each.collect::<Vec<_>>())
     };
@@ -46,13 +46,13 @@ pub(super) fn title(trial: &Trial, panel: Panel) -> String {
                 ("load generator", run(Metric::HarnessCpu, Fold::Rate)),
             ]),
         ),
-        _ => ("Connections open at the end", kept(trial)),
+        _ => ("Connections open at the end", kept(repeat)),
     };
     if facts.is_empty() { what.to_owned() } else { format!("{what}: {facts}") }
 }
 
-fn kept(trial: &Trial) -> String {
-    let each = trial
+fn kept(repeat: &Repeat) -> String {
+    let each = repeat
         .groups
         .iter()
         .map(|group| format!("{} {} of {}", group.name, group.ledger.still_alive, group.ledger.opened));
@@ -68,7 +68,7 @@ fn listed(facts: &[String]) -> String {
     }
 }
 
-fn shown(trial: &Trial, group: Option<&str>, metric: Metric, fold: Fold) -> Option<String> {
+fn shown(repeat: &Repeat, group: Option<&str>, metric: Metric, fold: Fold) -> Option<String> {
     let stat = Stat { metric, fold };
-    trial.summary.get(&Key::new(group, stat).to_string()).map(|value| show(stat.unit(), *value))
+    repeat.summary.get(&Key::new(group, stat).to_string()).map(|value| show(stat.unit(), *value))
 }

@@ -121,7 +121,7 @@ fn failure(comparison: &PairedComparison) -> String {
 fn undecided(comparison: &PairedComparison) -> String {
     let mut reasons = Vec::new();
     let spoilt =
-        comparison.findings_with(Verdict::Inconclusive).find(|finding| finding.is_of_spoilt_trials());
+        comparison.findings_with(Verdict::Inconclusive).find(|finding| finding.is_of_spoilt_repeats());
     if let Some(spoilt) = spoilt {
         reasons.push(format!(
             "Repeats of the head were invalid more often than those of the base; by chance this happens in {:.0} % \
@@ -131,7 +131,7 @@ fn undecided(comparison: &PairedComparison) -> String {
     }
     let names: Vec<&str> = comparison
         .findings_with(Verdict::Inconclusive)
-        .filter(|finding| !finding.is_of_spoilt_trials())
+        .filter(|finding| !finding.is_of_spoilt_repeats())
         .map(|finding| finding.gated.name.as_str())
         .collect();
     if !names.is_empty() {

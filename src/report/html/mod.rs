@@ -110,7 +110,7 @@ fn point_content(
             shown.map(|one| if tables.len() > 1 { titled(one, heading) } else { table(one) }).collect();
         if shown.is_empty() { String::new() } else { section("", title, &format!("{words}{shown}"), heading) }
     };
-    let repeats = if point.trials.len() > 1 {
+    let repeats = if point.repeats.len() > 1 {
         "<p>Figures are means over the repeats, ± half the distance between the lowest and the highest; a count that \
          differs between repeats is shown as a range. Charts show the first repeat.</p>\n"
     } else {
@@ -127,15 +127,15 @@ fn point_content(
     let others: Result<Vec<String>, ReportError> =
         others.iter().map(|chart| figure(chart, &chart.name)).collect();
     Ok([
-        remarks("Why this run is not valid", &unique_notes(point, |trial| &trial.invalid), heading),
+        remarks("Why this run is not valid", &unique_notes(point, |repeat| &repeat.invalid), heading),
         remarks(
             "Why times, rates and costs are not valid",
-            &unique_notes(point, |trial| &trial.disturbed),
+            &unique_notes(point, |repeat| &repeat.disturbed),
             heading,
         ),
         one("Expectations", &[contents::expectations(point)], ""),
-        remarks("Faults without effect", &unique_notes(point, |trial| &trial.unproven), heading),
-        remarks("Notes on the figures", &unique_notes(point, |trial| &trial.notes), heading),
+        remarks("Faults without effect", &unique_notes(point, |repeat| &repeat.unproven), heading),
+        remarks("Notes on the figures", &unique_notes(point, |repeat| &repeat.notes), heading),
         remarks("Connections closed by the server", &ended::sentences(point), heading),
         happened,
         others?.concat(),
@@ -179,20 +179,21 @@ fn hint(group: &str) -> String {
 
 /// What is needed to repeat the measurement.
 fn environment(record: &Record) -> String {
-    let effective = record.points.first().and_then(|p| p.trials.first()).map(|trial| trial.effective.clone());
+    let effective =
+        record.points.first().and_then(|p| p.repeats.first()).map(|repeat| repeat.effective.clone());
     let effective = effective.unwrap_or_default();
     let is_core = record.profile.core.is_some();
     let sizes = |sizes: &[u64]| {
         sizes.iter().map(|b| crate::units::human_bytes(*b as f64)).collect::<Vec<_>>().join(", ")
     };
-    let seeds = record.points.iter().flat_map(|p| &p.trials).map(|trial| trial.seed.to_string());
+    let seeds = record.points.iter().flat_map(|p| &p.repeats).map(|repeat| repeat.seed.to_string());
     let own = [
         ("Command", command_line(&record.command)),
         ("badpeer", record.badpeer.clone()),
         ("Commit", record.commit.clone().unwrap_or_default()),
         ("Seeds", seeds.collect::<Vec<_>>().join(", ")),
     ];
-    let of_trial = [
+    let of_repeat = [
         (if is_core { "Cores" } else { "Server's cores" }, cores(&effective.server_cores)),
         ("Load generator's cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
         ("Server's address", effective.address.clone()),
@@ -201,7 +202,7 @@ fn environment(record: &Record) -> String {
         ("Server's instructions", effective.instructions.clone()),
         ("How the server ended", effective.server_exit.clone()),
     ];
-    let facts = facts(own.into_iter().chain(cores_and_memory(&record.machine)).chain(of_trial));
+    let facts = facts(own.into_iter().chain(cores_and_memory(&record.machine)).chain(of_repeat));
     let profile = record.profile.to_toml().unwrap_or_else(|error| format!("# {error}"));
     let profile = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&profile));
     format!("{facts}{}", details("The profile", &profile, false))

@@ -45,16 +45,16 @@ pub(in crate::report) fn render(record: &Record) -> String {
         for sentence in ended::sentences(point) {
             paragraph(&format!("> Ended by the server: {}", plain(&sentence)));
         }
-        for note in unique_notes(point, |trial| &trial.invalid) {
+        for note in unique_notes(point, |repeat| &repeat.invalid) {
             paragraph(&format!("> Not valid: {}", plain(&note)));
         }
-        for note in unique_notes(point, |trial| &trial.disturbed) {
+        for note in unique_notes(point, |repeat| &repeat.disturbed) {
             paragraph(&format!("> Times are not valid: {}", plain(&note)));
         }
-        for note in unique_notes(point, |trial| &trial.notes) {
+        for note in unique_notes(point, |repeat| &repeat.notes) {
             paragraph(&format!("> {}", plain(&note)));
         }
-        for why in unique_notes(point, |trial| &trial.unproven) {
+        for why in unique_notes(point, |repeat| &repeat.unproven) {
             paragraph(&format!("> Fault without effect: {}", plain(&why)));
         }
         for why in explanations(point) {

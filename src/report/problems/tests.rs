@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::*;
 use crate::{
     codec::Tally,
-    record::{FORMAT, Machine, Requests, Trial},
+    record::{FORMAT, Machine, Repeat, Requests},
 };
 
 /// What is said of a group with these keys that came to this, and of which `condition` failed.
@@ -32,7 +32,7 @@ fn problems_of(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<
         files: IndexMap::new(),
         points: vec![Point {
             axes: IndexMap::new(),
-            trials: vec![Trial { groups: vec![group], ..Trial::default() }],
+            repeats: vec![Repeat { groups: vec![group], ..Repeat::default() }],
             verdicts: vec![ExpectationResult::new("good.errors", "= 0", Some(1.0), Verdict::Fail)],
         }],
         interrupted: false,

@@ -54,7 +54,7 @@ impl CiReport {
         for point in &record.points {
             let at = at(&words(&point.axes));
             cases.extend(point.verdicts.iter().map(|result| Case::of_result(result, &at)));
-            let why = view::unique_notes(point, |trial| &trial.invalid).join("; ");
+            let why = view::unique_notes(point, |repeat| &repeat.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
         cases.extend(record.died().map(Case::died));
@@ -62,7 +62,7 @@ impl CiReport {
         Self {
             suite: record.name.clone(),
             commit: record.commit.clone(),
-            seconds: record.trials().map(|trial| trial.measured_ns() as f64 / 1e9).sum(),
+            seconds: record.repeats().map(|repeat| repeat.measured_ns() as f64 / 1e9).sum(),
             cases,
             numbers: record.points.iter().flat_map(numbers).collect(),
         }
@@ -210,7 +210,7 @@ pub(super) fn at(point: &str) -> String {
 /// would take the others for changes, and a lower bound for an improvement.
 fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
-    let Some(first) = point.trials.first() else { return Vec::new() };
+    let Some(first) = point.repeats.first() else { return Vec::new() };
     let number = |name: &String| {
         let stat = Key::parse(name)
             .map(|key| key.stat)

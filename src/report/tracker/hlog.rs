@@ -10,7 +10,7 @@ use hdrhistogram::{
     },
 };
 
-use crate::record::{Buckets, Record, Trial};
+use crate::record::{Buckets, Record, Repeat};
 
 const NS_PER_MS: f64 = 1e6;
 /// What the columns are.
@@ -35,23 +35,23 @@ pub(in crate::report) fn render(record: &Record) -> Result<Vec<u8>, String> {
         .begin_log_with(&mut out, &mut serializer)
         .map_err(|e| e.to_string())?;
     log.write_comment(LEGEND).map_err(|e| e.to_string())?;
-    for (tag, trial, buckets) in histograms(record) {
+    for (tag, repeat, buckets) in histograms(record) {
         let span = |ns: i64| Duration::from_nanos(u64::try_from(ns).unwrap_or(0));
-        let (start, length) = (span(trial.window_ns.0), span(trial.measured_ns()));
+        let (start, length) = (span(repeat.window_ns.0), span(repeat.measured_ns()));
         log.write_histogram(&unpacked(buckets)?, start, length, Tag::new(&tag)).map_err(|e| e.to_string())?;
     }
     Ok(out)
 }
 
 /// Every histogram that has values, with its tag.
-fn histograms(record: &Record) -> Vec<(String, &Trial, &Buckets)> {
+fn histograms(record: &Record) -> Vec<(String, &Repeat, &Buckets)> {
     let mut all = Vec::new();
     for (point, of_point) in record.points.iter().enumerate() {
-        for (repeat, trial) in of_point.trials.iter().enumerate() {
-            for group in &trial.groups {
-                let tag = |kind| format!("{}.{}.{}.{kind}", point + 1, repeat + 1, plain(&group.name));
-                all.push((tag("response"), trial, &group.response_ns));
-                all.push((tag("service"), trial, &group.service_ns));
+        for (number, repeat) in of_point.repeats.iter().enumerate() {
+            for group in &repeat.groups {
+                let tag = |kind| format!("{}.{}.{}.{kind}", point + 1, number + 1, plain(&group.name));
+                all.push((tag("response"), repeat, &group.response_ns));
+                all.push((tag("service"), repeat, &group.service_ns));
             }
         }
     }

@@ -147,7 +147,7 @@ fn run_in(folder: &Path, arguments: &[&str]) -> Child {
 }
 
 #[apply(timed_test!)]
-fn wrong_bytes_fail_even_in_an_invalid_trial() {
+fn wrong_bytes_fail_even_in_an_invalid_repeat() {
     let expect = "corrupt_bytes = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let folder = with_profile(&profile(&at(faulty_server()), ECHO, expect).replace("\"1s\"", "\"2s\""));
     let mut child = run_in(folder.path(), &["run", "quick.toml", "--format", "junit,markdown"]);

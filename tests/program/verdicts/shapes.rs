@@ -3,7 +3,7 @@
 
 use super::{assert_fails, http};
 use crate::{
-    common::{badpeer, skip, text, trial, with_profile},
+    common::{badpeer, repeat, skip, text, with_profile},
     verdicts::wrong::{Act, Asked, Requests, serve},
 };
 
@@ -58,7 +58,7 @@ fn a_raw_answer_of_any_length_is_checked_completely() {
     );
     let folder = with_profile(&profile);
     let output = badpeer(&["run", "quick.toml"], folder.path());
-    let good = trial(folder.path(), "quick")["groups"][0].clone();
+    let good = repeat(folder.path(), "quick")["groups"][0].clone();
     let flaw = &good["content"]["first_fault"]["flaw"];
     if good["requests"]["answered"].as_u64() < Some(2) && (flaw.is_null() || flaw == "cut-off") {
         return skip("a_raw_answer_of_any_length_is_checked_completely: the machine is too busy");

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{
     Build, Interrupt, Observer, RunError,
     cores::Cores,
-    drive::{self, TrialEnd},
+    drive::{self, RepeatEnd},
     effect,
     evictions::Asked,
     outside::Outside,
@@ -22,7 +22,7 @@ use crate::{
     metric::Metric,
     probe::allowed_cpus,
     profile::Profile,
-    record::{Effective, Trial},
+    record::{Effective, Repeat},
     sys,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn run(
     cores: &Cores,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
-) -> Result<(Trial, TrialEnd), RunError> {
+) -> Result<(Repeat, RepeatEnd), RunError> {
     let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
     let server_cores = target.cores(&cores.server);
     let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
@@ -50,7 +50,7 @@ pub(super) fn run(
     let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
-    let died = if let TrialEnd::Died(last_words) = &end { Some(last_words.clone()) } else { None };
+    let died = if let RepeatEnd::Died(last_words) = &end { Some(last_words.clone()) } else { None };
     let others = watch.others(&driven.ports);
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
     let journal = if died.is_some() { None } else { watch.evictions() };
@@ -60,7 +60,7 @@ pub(super) fn run(
     let asked = Asked::new(profile, build);
     let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
     let unproven = effect::without_effect(profile, &driven, outside.as_ref());
-    if end == TrialEnd::Finished {
+    if end == RepeatEnd::Finished {
         watch.settle(interrupt);
     }
     if died.is_none() {
@@ -84,7 +84,7 @@ pub(super) fn run(
     watch.notes.extend(driven.notes.iter().cloned());
     let measured = Measured {
         stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
-        cut_short: end != TrialEnd::Finished || driven.shortage.is_some(),
+        cut_short: end != RepeatEnd::Finished || driven.shortage.is_some(),
         samples,
         driven,
         evictions,
@@ -94,7 +94,7 @@ pub(super) fn run(
         epoch_ns: plan.epoch_ns,
         died,
     };
-    Ok((summary::trial(profile, seed, effective, measured), end))
+    Ok((summary::repeat(profile, seed, effective, measured), end))
 }
 
 fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
