@@ -108,7 +108,7 @@ impl Group {
                 return fault(
                     &["protocol"],
                     format!(
-                        "group `{name}` speaks resp, which the reference server does not support support (it speaks \
+                        "group `{name}` speaks resp, which the reference server does not support (it speaks \
                          {service}): name another server"
                     ),
                 );
@@ -377,6 +377,12 @@ mod tests {
                 "protocol = \"http\"\nload = { depth = 2, payload = 9 }\n\
                  http = { method = \"PUT\", ranges = true }",
                 "needs load.depth = 1",
+            ),
+            (
+                "http\"\nuploads = \"1MiB",
+                "protocol = \"http\"\nload = { depth = 1, payload = 64 }\n\
+                 tx = { race = { threads = 4, header = 16 } }\nhttp = { method = \"PUT\", ranges = true }",
+                "clients.0.tx.race.header: must be shorter",
             ),
         ]);
     }

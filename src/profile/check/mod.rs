@@ -273,10 +273,14 @@ fn check_race_to_send(group: &Group, race: &Race) -> Result<(), Fault> {
             format!("`race` needs at least {LEAST_PART} bytes to recognize torn messages"),
         );
     }
-    if race.header.0 >= payload {
+    // A message of an upload is one of its ranges.
+    let ranges = u64::from(group.count) * u64::from(group.ranges_per_connection());
+    let message = if group.uploads_in_ranges() { payload / ranges } else { payload };
+    if race.header.0 >= message {
         return fault(
             &["tx", "race", "header"],
-            "must be shorter than load.payload: the header is the first bytes of the message",
+            "must be shorter than load.payload, or than each range of an upload: the header is the first bytes of the \
+             message",
         );
     }
     if !group.rx.is_steady() {
