@@ -256,6 +256,7 @@ impl Connection {
     }
 
     fn queue(&mut self) -> Next {
+        debug_assert!(!self.is_queued, "it is in the queue already");
         self.is_queued = true;
         Next::Again
     }
