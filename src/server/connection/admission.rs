@@ -38,13 +38,12 @@ impl Admission {
         u64::from(is_done)
     }
 
-    /// A whole request lies in the receive buffer, and is not answered yet.
+    /// A whole request has come, of HTTP a whole head, and is not answered yet.
     pub(super) fn hold(&mut self) {
         *self = Self::Asking;
     }
 
-    /// Whether the next request lies whole in the receive buffer and stays there: what the peer waits for is the server's
-    /// doing.
+    /// Whether the next request has come and is not to be answered yet: what the peer waits for is the server's doing.
     pub(super) fn is_held(self) -> bool {
         matches!(self, Self::Asking | Self::Waiting | Self::InProgress(_))
     }
