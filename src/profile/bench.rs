@@ -5,7 +5,7 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 use toml::Value;
 
-use super::Target;
+use super::{Peer, Target};
 use crate::{
     codec::{
         Check, Protocol,
@@ -15,23 +15,6 @@ use crate::{
     load::{Reconnect, Schedule},
     units::{Bytes, Count, Span},
 };
-
-/// A named kind of misbehaving client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Peer {
-    /// Sends ten requests per second, for 64 KiB where that can be chosen, and reads 10 KiB/s
-    SlowReader,
-    /// Sends ten requests per second, for 64 KiB where that can be chosen, and never reads
-    StalledReader,
-    /// Sends its request at ten bytes per second
-    SlowWriter,
-    /// Sends the first 8 bytes of its request, then nothing
-    HalfSent,
-    /// Sends its request byte by byte
-    Fragmented,
-    /// Connects and sends nothing
-    Idle,
-}
 
 /// Misbehaving clients of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,17 +157,22 @@ impl Bench {
 
     /// The keys of a group for its protocol.
     fn protocol_keys(&self, path: &str) -> String {
+        // What bad peers ask for instead is there to be read.
+        let is_own = path == self.path;
+        let method = if is_own { self.method } else { HttpMethod::default() };
+        self.keys_of(path, method, self.body.as_ref().filter(|_| is_own))
+    }
+
+    /// The keys of a group for its protocol, with this request over HTTP.
+    fn keys_of(&self, path: &str, method: HttpMethod, body: Option<&Octets>) -> String {
         let http = match self.protocol {
             Protocol::Http => {
                 let mut keys = toml::Table::new();
                 keys.insert("path".to_owned(), path.into());
-                // What bad peers ask for instead is there to be read.
-                if path == self.path {
-                    if self.method != HttpMethod::default() {
-                        keys.insert("method".to_owned(), self.method.to_string().into());
-                    }
-                    keys.extend(self.body.as_ref().map(|body| ("body".to_owned(), body.to_string().into())));
+                if method != HttpMethod::default() {
+                    keys.insert("method".to_owned(), method.to_string().into());
                 }
+                keys.extend(body.map(|body| ("body".to_owned(), body.to_string().into())));
                 if !self.headers.is_empty() {
                     keys.extend(Value::try_from(&self.headers).map(|fields| ("headers".to_owned(), fields)));
                 }
@@ -235,10 +223,18 @@ impl Bench {
             let (keys, payload) = (self.protocol_keys(&self.path), self.payload("128B"));
             format!("{keys}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
         };
+        let sends_body = |tx: &str| {
+            let body = self.body.as_ref().filter(|body| !body.0.is_empty());
+            let method = if self.method.may_have_body() { self.method } else { HttpMethod::Post };
+            let keys = self.keys_of(&self.path, method, body);
+            let payload = if body.is_some() { "" } else { ", payload = \"1KiB\"" };
+            format!("{keys}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
+        };
         match crowd.peer {
             Peer::SlowReader => reads("{ slow = { bytes = 1024, every = \"100ms\" } }"),
             Peer::StalledReader => reads("\"stall\""),
             Peer::SlowWriter => sends("{ slow = { bytes = 1, every = \"100ms\" } }"),
+            Peer::SlowBody => sends_body("{ slow-body = { every = \"100ms\" } }"),
             Peer::HalfSent => sends("{ stall = { after = \"8B\" } }"),
             Peer::Fragmented => sends("{ fragment = { bytes = 1 } }"),
             Peer::Idle => sends("\"stall\""),
@@ -251,19 +247,6 @@ impl Bench {
             Target::Reference(options) => &options.listen,
             Target::Program(program) => program.command.first().map_or("", String::as_str),
             Target::Attached { attach } => &attach.address,
-        }
-    }
-}
-
-impl Peer {
-    fn name(self) -> &'static str {
-        match self {
-            Self::SlowReader => "slow-reader",
-            Self::StalledReader => "stalled-reader",
-            Self::SlowWriter => "slow-writer",
-            Self::HalfSent => "half-sent",
-            Self::Fragmented => "fragmented",
-            Self::Idle => "idle",
         }
     }
 }
@@ -348,6 +331,19 @@ mod tests {
         assert!("soon".parse::<LongestWait>().expect_err("no time").ends_with("or off"));
         let usual = parsed(&small()).expect;
         assert_eq!(usual["good.longest_wait"], "<= 1s or <= 20 * latency_p50");
+    }
+
+    #[test]
+    fn slow_bodies_are_sent_with_post_unless_the_good_clients_send_bodies() {
+        let bad = vec![Crowd { peer: Peer::SlowBody, count: 1 }];
+        let get = Bench { protocol: Protocol::Http, path: "/".into(), bad, ..small() };
+        let group = parsed(&get).clients.remove(1);
+        let spec = group.http.expect("a request");
+        assert_eq!((spec.method, spec.body, group.load.payload), (HttpMethod::Post, None, Bytes(1024)));
+        let put = Bench { method: HttpMethod::Put, body: Some(Octets(b"x".to_vec())), ..get };
+        let group = parsed(&put).clients.remove(1);
+        let spec = group.http.expect("a request");
+        assert_eq!((spec.method, spec.body, group.load.payload), (HttpMethod::Put, put.body, Bytes(0)));
     }
 
     fn small() -> Bench {

@@ -11,6 +11,7 @@ mod keys;
 mod names;
 mod overrides;
 mod parse;
+mod peer;
 mod protocol;
 pub mod secrets;
 mod server;
@@ -20,12 +21,13 @@ mod target;
 mod value;
 
 pub use self::{
-    bench::{Bench, Crowd, LongestWait, Peer},
+    bench::{Bench, Crowd, LongestWait},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},
     keys::{Group, Profile},
     parse::{ProfileError, Source},
+    peer::Peer,
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
         WriteInterest,

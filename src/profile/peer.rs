@@ -1,0 +1,75 @@
+//! The kinds of misbehaving clients of `badpeer bench`: their names, and what each does.
+
+use clap::{ValueEnum, builder::PossibleValue};
+
+/// A named kind of misbehaving client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Peer {
+    /// Sends ten requests per second and reads the answers at 10 KiB/s
+    #[value(alias = "slow-read")]
+    SlowReader,
+    /// Sends ten requests per second and never reads the answers
+    StalledReader,
+    /// Sends its request at ten bytes per second
+    #[value(alias = "slowloris")]
+    SlowWriter,
+    /// Sends the body of its request (over HTTP a POST) at ten bytes per second
+    #[value(alias = "rudy")]
+    SlowBody,
+    /// Sends the first 8 bytes of its request, then nothing
+    HalfSent,
+    /// Sends its request byte by byte
+    Fragmented,
+    /// Connects and sends nothing
+    Idle,
+}
+
+impl Peer {
+    /// The name on the command line, and of the group.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SlowReader => "slow-reader",
+            Self::StalledReader => "stalled-reader",
+            Self::SlowWriter => "slow-writer",
+            Self::SlowBody => "slow-body",
+            Self::HalfSent => "half-sent",
+            Self::Fragmented => "fragmented",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// What it is called elsewhere; accepted in place of the name.
+    #[must_use]
+    pub fn aliases(self) -> Vec<String> {
+        let value = self.to_possible_value();
+        let names = value.iter().flat_map(PossibleValue::get_name_and_aliases);
+        names.filter(|name| *name != self.name()).map(str::to_owned).collect()
+    }
+
+    /// What it does, in a sentence without a full stop.
+    #[must_use]
+    pub fn about(self) -> String {
+        let value = self.to_possible_value();
+        value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_names_of_attacks_are_accepted() {
+        for (name, peer) in [
+            ("slowloris", Peer::SlowWriter),
+            ("slow-read", Peer::SlowReader),
+            ("slow-body", Peer::SlowBody),
+            ("rudy", Peer::SlowBody),
+        ] {
+            assert_eq!(Peer::from_str(name, false), Ok(peer));
+            assert!(peer.name() == name || peer.aliases() == [name], "{:?}", peer.aliases());
+        }
+        assert!(Peer::value_variants().iter().all(|peer| !peer.about().is_empty()));
+    }
+}
