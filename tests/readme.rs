@@ -10,9 +10,9 @@ use std::{
 use badpeer::{
     behavior::Spec,
     gate,
-    profile::{SHIPPED, Source},
+    profile::{Peer, SHIPPED, Source},
 };
-use clap::ArgMatches;
+use clap::{ArgMatches, ValueEnum};
 use yaml_rust2::{Yaml, YamlLoader};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -137,6 +137,16 @@ fn every_documented_command_parses_and_its_profiles_exist() {
     assert!(commands.len() >= 40, "{} commands", commands.len());
 }
 
+#[test]
+fn behaviors_md_has_a_row_for_every_bad_peer() {
+    let page = document("docs/behaviors.md").text;
+    for peer in Peer::value_variants() {
+        let aliases: Vec<String> = peer.aliases().iter().map(|alias| format!("`{alias}` ")).collect();
+        let row = format!("\n| `{}` | {}| ", peer.name(), aliases.concat());
+        assert!(page.contains(&row), "docs/behaviors.md has no row for {}: {row}", peer.name());
+    }
+}
+
 /// What a command line does that runs without a server and in no time: it prints, or it makes a report of the sample.
 fn quick(words: &[String]) -> Option<Vec<String>> {
     let with = |place: usize, more: &[&str]| {
@@ -144,7 +154,7 @@ fn quick(words: &[String]) -> Option<Vec<String>> {
         Some([words[1..place].to_vec(), more.collect(), words[place..].to_vec()].concat())
     };
     match words.get(1)?.as_str() {
-        "list" | "schema" | "completions" | "man" => Some(words[1..].to_vec()),
+        "list" | "show" | "schema" | "completions" | "man" => Some(words[1..].to_vec()),
         "bench" => with(2, &["--print-profile"]),
         "report" if words.get(2)? == "reports/sample" => with(2, &["--out", "{folder}"]),
         _ => None,

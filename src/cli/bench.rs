@@ -6,8 +6,10 @@ use url::Url;
 
 use super::{
     Exit, Failure,
+    bad_peers::{crowd, help_on_peers},
     perform::{Output, perform},
     print_raw,
+    suggested::{Suggested, peers},
 };
 use crate::{
     codec::{
@@ -16,7 +18,7 @@ use crate::{
         raw::Octets,
     },
     load::{Reconnect, Schedule},
-    profile::{Attach, Bench, Crowd, LongestWait, Peer, Program, Source, Target},
+    profile::{Attach, Bench, Crowd, LongestWait, Program, Source, Target},
     run::Request,
     units::{Bytes, Count, Span},
 };
@@ -89,7 +91,14 @@ pub(super) struct Args {
     max_wait: Option<LongestWait>,
 
     /// Misbehaving clients and the number of each kind: slow-reader=200,idle=1000
-    #[arg(long, value_name = "PEER=N", value_delimiter = ',', value_parser = crowd)]
+    #[arg(
+        long,
+        value_name = "PEER=N",
+        value_delimiter = ',',
+        value_parser = Suggested::new(peers, crowd),
+        hide_possible_values = true,
+        long_help = help_on_peers()
+    )]
     bad: Vec<Crowd>,
 
     /// Warm-up: time before the measured window
@@ -170,17 +179,6 @@ fn protocol(text: &str) -> Result<Protocol, String> {
     }
 }
 
-fn crowd(text: &str) -> Result<Crowd, String> {
-    let (peer, count) = text.split_once('=').ok_or("write PEER=N, as in slow-reader=200")?;
-    let peer = Peer::from_str(peer, false).map_err(|_| {
-        let known = Peer::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-        let known: Vec<String> = known.map(|value| value.get_name().to_owned()).collect();
-        format!("there is no kind of misbehaving client `{peer}`; the kinds are: {}", known.join(", "))
-    })?;
-    let count = count.parse().map_err(|_| format!("`{count}` is not a number of connections"))?;
-    Ok(Crowd { peer, count })
-}
-
 impl Args {
     fn target(&self, address: &str) -> Target {
         let address = address.to_owned();
@@ -256,6 +254,19 @@ impl Args {
         )))
     }
 
+    /// Whether each kind of misbehaving client is named once; a kind can have several names.
+    fn check_peers(&self) -> Result<(), Failure> {
+        let twice =
+            |(at, crowd): (usize, &Crowd)| self.bad[..at].iter().any(|other| other.peer == crowd.peer);
+        match self.bad.iter().enumerate().find(|one| twice(*one)) {
+            Some((_, crowd)) => Err(Failure::usage(format!(
+                "--bad names {} twice: write the sum of both numbers once",
+                crowd.peer.name()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the flags about answers fit the protocol and each other.
     fn check_answers(&self, place: &Place) -> Result<(), Failure> {
         let flag = if self.status.is_some() { "--status" } else { "--check" };
@@ -290,6 +301,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let place = place(&args.address).map_err(Failure::usage)?;
     args.check_answers(&place)?;
     args.check_rate()?;
+    args.check_peers()?;
     let text = args.bench(&place)?.to_toml();
     let source = Source { file: NAME.to_owned(), text };
     let points = source.expand(&[]).map_err(Failure::usage)?;

@@ -3,14 +3,45 @@
 use clap::{CommandFactory, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use super::topic::Topic;
 use crate::{
     behavior::Spec,
     codec::Protocol,
     metric::{Better, Scope, Stat},
-    profile::{Core, SHIPPED, ServerOptions, Shipped, TOUR},
+    profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR},
 };
 
-pub(super) fn profiles() -> Value {
+/// What there is to list, as JSON: an entry for each.
+pub(super) fn table(topic: Topic) -> Vec<Value> {
+    let table = match topic {
+        Topic::Profiles => profiles(),
+        Topic::Protocols => protocols(),
+        Topic::Behaviors => behaviors(),
+        Topic::Peers => peers(),
+        Topic::Metrics => metrics(),
+        Topic::Server => server(),
+        Topic::Core => core(),
+    };
+    table.as_array().cloned().unwrap_or_default()
+}
+
+/// The names of all entries, without aliases.
+pub(super) fn names(topic: Topic) -> Vec<String> {
+    table(topic).iter().filter_map(name).map(str::to_owned).collect()
+}
+
+/// The name of an entry.
+pub(super) fn name(entry: &Value) -> Option<&str> {
+    ["name", "key", "experiment"].into_iter().find_map(|key| entry[key].as_str())
+}
+
+/// Whether the entry has this name, or this alias.
+pub(super) fn is_named(entry: &Value, wanted: &str) -> bool {
+    let aliases = entry["aliases"].as_array().into_iter().flatten();
+    name(entry) == Some(wanted) || aliases.filter_map(Value::as_str).any(|alias| alias == wanted)
+}
+
+fn profiles() -> Value {
     let entry = |shipped: &Shipped| {
         let (title, about) = words(shipped);
         json!({ "name": shipped.name, "title": title, "about": about, "tour": TOUR.contains(&shipped.name) })
@@ -23,7 +54,7 @@ pub(super) fn words(shipped: &Shipped) -> (String, String) {
     shipped.source().parse(&[]).map(|profile| (profile.title, profile.about)).unwrap_or_default()
 }
 
-pub(super) fn protocols() -> Value {
+fn protocols() -> Value {
     let entry = |protocol: &Protocol| json!({ "name": protocol.to_string(), "help": help(*protocol), "keys": protocol.keys() });
     Protocol::value_variants().iter().map(entry).collect()
 }
@@ -33,12 +64,18 @@ pub(super) fn help(protocol: Protocol) -> Option<String> {
     protocol.to_possible_value()?.get_help().map(ToString::to_string)
 }
 
-pub(super) fn behaviors() -> Value {
+fn behaviors() -> Value {
     let entry = |about: &crate::behavior::About| json!({ "name": about.name, "rx": about.rx, "tx": about.tx, "about": about.text });
     Spec::ABOUT.iter().map(entry).collect()
 }
 
-pub(super) fn metrics() -> Value {
+fn peers() -> Value {
+    let entry =
+        |peer: &Peer| json!({ "name": peer.name(), "aliases": peer.aliases(), "about": peer.about() });
+    Peer::value_variants().iter().map(entry).collect()
+}
+
+fn metrics() -> Value {
     let entry = |stat: Stat| {
         let spec = stat.metric.spec();
         let scope = match spec.scope {
@@ -59,11 +96,11 @@ pub(super) fn metrics() -> Value {
     Stat::all().map(entry).collect()
 }
 
-pub(super) fn server() -> Value {
+fn server() -> Value {
     json!(keys(&ServerOptions::command()))
 }
 
-pub(super) fn core() -> Value {
+fn core() -> Value {
     let experiments = Core::augment_subcommands(clap::Command::new("core"));
     let entry = |experiment: &clap::Command| {
         let about = experiment.get_about().map(ToString::to_string);

@@ -7,15 +7,36 @@ use std::{
 
 use clap_complete::Shell;
 
-use super::{Exit, Failure, print_raw, say};
+use super::{Exit, Failure, print_raw, say, suggested};
 use crate::files;
 
 /// Prints what makes the shell complete badpeer's words.
-pub(super) fn completions(shell: Shell, mut command: clap::Command) -> Exit {
+pub(super) fn completions(shell: Shell, command: clap::Command) -> Exit {
+    print_raw(script(shell, command).trim_end());
+    Exit::Pass
+}
+
+/// The script that clap generates, with what it leaves out: fish completes no arguments without a flag, and zsh
+/// completes no paths where words are known.
+fn script(shell: Shell, mut command: clap::Command) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "badpeer", &mut script);
-    print_raw(String::from_utf8_lossy(&script).trim_end());
-    Exit::Pass
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let profiles = suggested::profiles().join(" ");
+    match shell {
+        Shell::Zsh => {
+            script.replace(&format!(":({profiles})"), &format!(":{{compadd - {profiles}; _files}}"))
+        }
+        Shell::Fish => {
+            let names = suggested::listed().join(" ");
+            let words = [("run", &profiles), ("show", &profiles), ("list", &names)];
+            let lines = words.map(|(name, words)| {
+                format!("complete -c badpeer -n \"__fish_badpeer_using_subcommand {name}\" -a \"{words}\"\n")
+            });
+            script + &lines.concat()
+        }
+        _ => script,
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,4 +75,22 @@ fn write_pages(dir: &Path, command: clap::Command) -> io::Result<()> {
         files::copy(&page.path(), &dir.join(page.file_name()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_completes_profiles_and_peers_and_fish_and_zsh_complete_paths_as_well() {
+        let of = |shell| script(shell, super::super::command());
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = of(shell);
+            for word in ["stalled-readers", "slow-reader", "latency_p99"] {
+                assert!(script.contains(word), "{shell}: {word}");
+            }
+        }
+        assert!(of(Shell::Zsh).contains(":{compadd - control ") && !of(Shell::Zsh).contains(":(control "));
+        assert!(of(Shell::Fish).contains("using_subcommand run\" -a \"control "));
+    }
 }

@@ -1,17 +1,22 @@
 //! `badpeer list`: lists made from the tables that the program itself uses.
 
 use clap::{CommandFactory, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
 
 use super::{
+    Exit, Failure,
     catalog::{self, Knob, keys},
-    print_raw, say, to_json,
+    print_raw, say,
+    suggested::{Suggested, listed},
+    to_json,
+    topic::Topic,
 };
 use crate::{
     behavior::{About, Spec},
     codec::Protocol,
     load::Reconnect,
-    metric::{Scope, Stat},
-    profile::{Core, SHIPPED, ServerOptions, Shipped, TOUR},
+    metric::{Metric, Scope, Stat},
+    profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR, meant},
     text,
 };
 
@@ -20,150 +25,212 @@ const WIDTH: usize = 80;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to list
-    #[arg(value_enum)]
-    topic: Option<Topic>,
+    /// What to list: profiles, protocols, behaviors, peers (bad peers of `badpeer bench`), metrics, server (its knobs) or
+    /// core (experiments); or the name of one of these, such as slow-readers or latency_p99. Default: all names
+    #[arg(value_parser = Suggested::text(listed), hide_possible_values = true)]
+    name: Option<String>,
 
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Topic {
-    /// Shipped profiles and what each shows
-    Profiles,
-    /// Protocols of clients and their keys
-    Protocols,
-    /// Behaviors of clients in one direction
-    Behaviors,
-    /// Metrics, which `[expect]` and `[gate]` can name
-    Metrics,
-    /// Knobs of the reference server
-    Server,
-    /// Core experiments and their keys
-    Core,
-}
-
-pub(super) fn main(args: &Args) {
-    let topics = args.topic.map_or_else(|| Topic::value_variants().to_vec(), |topic| vec![topic]);
-    if args.json {
-        let each = topics.iter().map(|topic| (name(*topic), table(*topic)));
-        let all: serde_json::Map<String, serde_json::Value> = each.collect();
-        return print_raw(&to_json(&all));
+pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+    let topics = Topic::value_variants();
+    let asked = args.name.as_deref();
+    let topic = asked.and_then(|name| Topic::from_str(name, false).ok());
+    match (topic, asked) {
+        (Some(topic), _) if args.json => print_raw(&json(&[topic], |_| true)),
+        (None, None) if args.json => print_raw(&json(topics, |_| true)),
+        (Some(topic), _) => say(page(topic).trim_end()),
+        (None, None) => say(overview().trim_end()),
+        (None, Some(name)) => {
+            let name = known(name)?;
+            if args.json {
+                print_raw(&json(topics, |entry| catalog::is_named(entry, name)));
+            } else {
+                say(about(name).trim_end());
+            }
+        }
     }
-    let pages: Vec<String> = topics.into_iter().map(page).collect();
-    say(pages.join("\n").trim_end());
+    Ok(Exit::Pass)
 }
 
-fn name(topic: Topic) -> String {
-    topic.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+/// The entries that are wanted, by topic.
+fn json(topics: &[Topic], is_wanted: impl Fn(&Value) -> bool) -> String {
+    let wanted = |topic: &Topic| {
+        let entries: Vec<Value> = catalog::table(*topic).into_iter().filter(&is_wanted).collect();
+        (!entries.is_empty()).then(|| (topic.name(), Value::from(entries)))
+    };
+    to_json(&topics.iter().filter_map(wanted).collect::<Map<String, Value>>())
 }
 
-fn table(topic: Topic) -> serde_json::Value {
+/// The name of something that can be listed; a metric may have its group in front.
+fn known(name: &str) -> Result<&str, Failure> {
+    let is_known = |name: &str| {
+        let tables = Topic::value_variants().iter().map(|topic| catalog::table(*topic));
+        tables.flatten().any(|entry| catalog::is_named(&entry, name))
+    };
+    let metric = name.rsplit_once('.').map(|(_, metric)| metric);
+    if let Some(known) = [Some(name), metric].into_iter().flatten().find(|&name| is_known(name)) {
+        return Ok(known);
+    }
+    let all = listed();
+    let hint = meant(metric.unwrap_or(name), all.iter().map(String::as_str));
+    Err(Failure::usage(format!("`badpeer list` knows no `{name}`; `badpeer list` shows all names{hint}")))
+}
+
+/// All names.
+fn overview() -> String {
+    let block = |topic: &Topic| {
+        let names: Vec<String> = match topic {
+            Topic::Metrics => Metric::ALL.iter().map(|metric| metric.spec().name.to_owned()).collect(),
+            topic => catalog::names(*topic),
+        };
+        format!("{}\n{}\n", topic.heading(), wrapped(&names.join(" "), 2))
+    };
+    let blocks: String = Topic::value_variants().iter().map(block).collect();
+    let more = "`badpeer list NAME` describes one of them, `badpeer list metrics` (profiles, …) all of a kind. The name \
+                of a metric can have a suffix: `badpeer list metrics` has them all.";
+    format!("{blocks}{}", wrapped(more, 0))
+}
+
+/// Everything of this name: a behavior and a bad peer may share one.
+fn about(name: &str) -> String {
+    let found = Topic::value_variants().iter().map(|topic| {
+        let texts: String = entries(*topic)
+            .into_iter()
+            .filter(|entry| entry.is_named(name))
+            .map(|entry| entry.text)
+            .collect();
+        let heading = topic.heading();
+        if texts.is_empty() { texts } else { format!("{heading}\n{texts}\n") }
+    });
+    found.collect()
+}
+
+/// One thing of a list, as people read it.
+struct Entry {
+    names: Vec<String>,
+    text: String,
+}
+
+impl Entry {
+    fn new(name: impl Into<String>, text: String) -> Self {
+        Self { names: vec![name.into()], text }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own == name)
+    }
+}
+
+fn entries(topic: Topic) -> Vec<Entry> {
     match topic {
-        Topic::Profiles => catalog::profiles(),
-        Topic::Protocols => catalog::protocols(),
-        Topic::Behaviors => catalog::behaviors(),
-        Topic::Metrics => catalog::metrics(),
-        Topic::Server => catalog::server(),
-        Topic::Core => catalog::core(),
+        Topic::Profiles => SHIPPED.iter().map(profile).collect(),
+        Topic::Protocols => Protocol::value_variants().iter().map(protocol).collect(),
+        Topic::Behaviors => Spec::ABOUT.iter().map(behavior).collect(),
+        Topic::Peers => Peer::value_variants().iter().map(peer).collect(),
+        Topic::Metrics => Stat::all().map(metric).collect(),
+        Topic::Server => keys(&ServerOptions::command()).into_iter().map(knob).collect(),
+        Topic::Core => {
+            Core::augment_subcommands(clap::Command::new("core")).get_subcommands().map(experiment).collect()
+        }
     }
 }
 
 fn page(topic: Topic) -> String {
-    match topic {
-        Topic::Profiles => profiles(),
-        Topic::Protocols => protocols(),
-        Topic::Behaviors => behaviors(),
-        Topic::Metrics => metrics(),
-        Topic::Server => server(),
-        Topic::Core => core(),
-    }
+    let texts = || -> String { entries(topic).into_iter().map(|entry| entry.text).collect() };
+    let (body, more) = match topic {
+        Topic::Profiles => {
+            (texts(), "\n* is part of the quick tour, `badpeer run` without a name\n".to_owned())
+        }
+        Topic::Behaviors => (texts(), lives()),
+        Topic::Metrics => (metrics(), String::new()),
+        Topic::Server => (texts(), format!("\n{}", another_server())),
+        _ => (texts(), String::new()),
+    };
+    format!("{}\n{body}{more}", topic.heading())
 }
 
-fn profiles() -> String {
-    let entry = |shipped: &Shipped| {
-        let mark = if TOUR.contains(&shipped.name) { '*' } else { ' ' };
-        let (title, about) = catalog::words(shipped);
-        format!("\n{mark} {}\n{}\n{}", shipped.name, wrapped(&title, 4), wrapped(&about, 4))
-    };
-    let entries: String = SHIPPED.iter().map(entry).collect();
-    format!("PROFILES   badpeer run NAME; * are the quick tour\n{entries}")
+fn profile(shipped: &Shipped) -> Entry {
+    let mark = if TOUR.contains(&shipped.name) { '*' } else { ' ' };
+    let (title, about) = catalog::words(shipped);
+    let text = format!("\n{mark} {}\n{}\n{}", shipped.name, wrapped(&title, 4), wrapped(&about, 4));
+    Entry::new(shipped.name, text)
 }
 
-fn protocols() -> String {
-    let entry = |protocol: &Protocol| {
-        let help = catalog::help(*protocol).unwrap_or_default();
-        format!("\n  {protocol}\n{}{}", wrapped(&format!("{help}."), 4), wrapped(protocol.keys(), 4))
-    };
-    let entries: String = Protocol::value_variants().iter().map(entry).collect();
-    format!("PROTOCOLS   protocol = … of a client group\n{entries}")
+fn protocol(protocol: &Protocol) -> Entry {
+    let help = catalog::help(*protocol).unwrap_or_default();
+    let text = format!("\n  {protocol}\n{}{}", wrapped(&format!("{help}."), 4), wrapped(protocol.keys(), 4));
+    Entry::new(protocol.to_string(), text)
 }
 
-fn behaviors() -> String {
-    let entry = |about: &About| {
-        let directions = match (about.rx, about.tx) {
-            (true, true) => "rx, tx",
-            (true, false) => "rx",
-            _ => "tx",
-        };
-        format!("\n  {} ({directions})\n{}", about.name, wrapped(about.text, 4))
+fn behavior(about: &About) -> Entry {
+    let directions = match (about.rx, about.tx) {
+        (true, true) => "rx, tx",
+        (true, false) => "rx",
+        _ => "tx",
     };
-    let entries: String = Spec::ABOUT.iter().map(entry).collect();
-    let lives = wrapped(Reconnect::ABOUT, 4);
-    format!(
-        "BEHAVIORS   rx = … and tx = … of a client group\n{entries}\n  connect_rate, requests_per_connection, lifetime, reconnect (keys of the group)\n{lives}"
-    )
+    Entry::new(about.name, format!("\n  {} ({directions})\n{}", about.name, wrapped(about.text, 4)))
+}
+
+/// The keys of a group that end its connections and open new ones.
+fn lives() -> String {
+    let keys = "connect_rate, requests_per_connection, lifetime, reconnect (keys of the group)";
+    format!("\n  {keys}\n{}", wrapped(Reconnect::ABOUT, 4))
+}
+
+fn peer(peer: &Peer) -> Entry {
+    let aliases = peer.aliases();
+    let also = if aliases.is_empty() { String::new() } else { format!(" (or {})", aliases.join(", ")) };
+    let text = format!("\n  {}{also}\n{}", peer.name(), wrapped(&format!("{}.", peer.about()), 4));
+    Entry { names: [vec![peer.name().to_owned()], aliases].concat(), text }
+}
+
+fn metric(stat: Stat) -> Entry {
+    let text = format!("    {} ({})\n{}", stat.name(), stat.unit().name(), wrapped(&stat.help(), 8));
+    Entry::new(stat.name(), text)
 }
 
 fn metrics() -> String {
-    let entry =
-        |stat: Stat| format!("    {} ({})\n{}", stat.name(), stat.unit().name(), wrapped(&stat.help(), 8));
     let of = |scope| -> String {
-        Stat::all().filter(|stat| stat.metric.spec().scope == scope).map(entry).collect()
+        let stats = Stat::all().filter(|stat| stat.metric.spec().scope == scope);
+        stats.map(|stat| metric(stat).text).collect()
     };
     format!(
-        "METRICS   names in [expect]; those of a group are written \"group.name\"\n\n  of the whole run\n{}\n  of each \
-         client group\n{}\n  of a core experiment\n{}",
+        "\n  of the whole run\n{}\n  of each client group\n{}\n  of a core experiment\n{}",
         of(Scope::Run),
         of(Scope::Group),
         of(Scope::Core)
     )
 }
 
-fn server() -> String {
-    let entries = entries(&ServerOptions::command());
-    let another = wrapped(
+fn another_server() -> String {
+    wrapped(
         "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files, needs \
-         and install), attach = { address, pid } drives a running server; {port}, {address} and {dir} are filled in.",
+         and install), attach = \"HOST:PORT\" or { address, pid } drives a running server; {port}, {address} and {dir} \
+         are filled in.",
         2,
-    );
-    format!("SERVER   keys of [server], and flags of `badpeer serve`\n{entries}\n{another}")
+    )
 }
 
-fn core() -> String {
-    let experiments = Core::augment_subcommands(clap::Command::new("core"));
-    let entry = |experiment: &clap::Command| {
-        let about = experiment.get_about().map(ToString::to_string).unwrap_or_default();
-        format!("\n{}\n{}{}", experiment.get_name(), wrapped(&about, 2), entries(experiment))
-    };
-    let entries: Vec<String> = experiments.get_subcommands().map(entry).collect();
-    format!("CORE   experiment = \"NAME\" and keys of [core]\n{}", entries.join("\n"))
+fn experiment(experiment: &clap::Command) -> Entry {
+    let about = experiment.get_about().map(ToString::to_string).unwrap_or_default();
+    let knobs: String = keys(experiment).into_iter().map(|one| knob(one).text).collect();
+    Entry::new(experiment.get_name(), format!("\n{}\n{}{knobs}", experiment.get_name(), wrapped(&about, 2)))
 }
 
-/// The keys that are flags of this command, with their defaults and what they do.
-fn entries(command: &clap::Command) -> String {
-    let entry = |knob: Knob| {
-        let choices =
-            if knob.choices.is_empty() { String::new() } else { format!("[{}]", knob.choices.join(" | ")) };
-        let head = format!("{} = \"{}\"   {}", knob.key, knob.default.unwrap_or_default(), knob.flag);
-        let fits = head.len() + choices.len() + 4 <= WIDTH;
-        let choices = if fits { format!("  {choices}") } else { format!("\n{}", wrapped(&choices, 4)) };
-        let help = knob.help.unwrap_or_default();
-        format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4))
-    };
-    keys(command).into_iter().map(entry).collect()
+/// A key that is a flag as well, with its default and what it does.
+fn knob(knob: Knob) -> Entry {
+    let choices =
+        if knob.choices.is_empty() { String::new() } else { format!("[{}]", knob.choices.join(" | ")) };
+    let head = format!("{} = \"{}\"   {}", knob.key, knob.default.unwrap_or_default(), knob.flag);
+    let fits = head.len() + choices.len() + 4 <= WIDTH;
+    let choices = if fits { format!("  {choices}") } else { format!("\n{}", wrapped(&choices, 4)) };
+    let help = knob.help.unwrap_or_default();
+    let text = format!("\n  {}\n{}", (head + &choices).trim_end(), wrapped(&help, 4));
+    Entry::new(knob.key, text)
 }
 
 /// The words of a text in lines no longer than [`WIDTH`], indented.
@@ -178,15 +245,13 @@ mod tests {
     #[test]
     fn json_lists_contain_every_entry_of_the_pages() {
         for topic in Topic::value_variants() {
-            let (table, page) = (table(*topic), page(*topic));
-            let entries = table.as_array().expect("a list");
-            assert!(!entries.is_empty());
-            for entry in entries {
-                let name = ["name", "key", "experiment"].into_iter().find_map(|key| entry[key].as_str());
-                assert!(page.contains(name.expect("a name")), "{entry}");
+            let (table, page) = (catalog::table(*topic), page(*topic));
+            assert!(!table.is_empty());
+            for entry in &table {
+                assert!(page.contains(catalog::name(entry).expect("a name")), "{entry}");
             }
         }
-        assert_eq!(table(Topic::Metrics).as_array().map(Vec::len), Some(Stat::all().count()));
+        assert_eq!(catalog::table(Topic::Metrics).len(), Stat::all().count());
     }
 
     #[test]
@@ -195,13 +260,46 @@ mod tests {
             let page = page(*topic);
             assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
         }
-        assert!(Spec::ABOUT.iter().all(|about| behaviors().contains(about.name)));
-        assert!(protocols().contains("command = \"PING\""));
-        assert!(Stat::all().all(|stat| metrics().contains(&stat.name())));
-        assert!(server().contains("send_limit = \"16MiB\"   --send-limit"));
+        let [behaviors, protocols, metrics, server, core] =
+            [Topic::Behaviors, Topic::Protocols, Topic::Metrics, Topic::Server, Topic::Core].map(page);
+        assert!(Spec::ABOUT.iter().all(|about| behaviors.contains(about.name)));
+        assert!(protocols.contains("command = \"PING\""));
+        assert!(Stat::all().all(|stat| metrics.contains(&stat.name())));
+        assert!(server.contains("send_limit = \"16MiB\"   --send-limit"));
         assert!(
-            core().contains("\ntimers\n")
-                && core().contains("scheme = \"wheel\"   --scheme  [wheel | heap | lazy]")
+            core.contains("\ntimers\n")
+                && core.contains("scheme = \"wheel\"   --scheme  [wheel | heap | lazy]")
+        );
+    }
+
+    #[test]
+    fn the_overview_fits_two_screens_and_names_everything() {
+        let overview = overview();
+        assert!(overview.lines().count() <= 2 * 40, "{overview}");
+        assert!(overview.lines().all(|line| line.chars().count() <= WIDTH), "{overview}");
+        for topic in Topic::value_variants().iter().filter(|topic| **topic != Topic::Metrics) {
+            assert!(catalog::names(*topic).iter().all(|name| overview.contains(name.as_str())), "{overview}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_described_alone() {
+        for name in listed().iter().filter(|name| Topic::from_str(name, false).is_err()) {
+            assert_eq!(known(name).expect("known"), name);
+            assert!(about(name).contains(name.as_str()), "{name}");
+        }
+        assert!(about("idle").contains("BEHAVIORS") && about("idle").contains("PEERS"), "{}", about("idle"));
+        assert!(about("rudy").contains("slow-body (or rudy)"));
+        assert_eq!(known("good.latency_p99").expect("a metric"), "latency_p99");
+        let refused = known("latncy_p99").expect_err("unknown").message;
+        assert!(refused.ends_with("; did you mean `latency_p99`?"), "{refused}");
+        let one: Value = serde_json::from_str(&json(Topic::value_variants(), |entry| {
+            catalog::is_named(entry, "slowloris")
+        }))
+        .expect("JSON");
+        assert_eq!(
+            (&one["profiles"][0]["name"], &one["peers"][0]["name"]),
+            (&"slowloris".into(), &"slow-writer".into())
         );
     }
 }

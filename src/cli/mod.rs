@@ -1,6 +1,7 @@
 //! The command line: commands, their arguments, and the exit codes.
 
 mod background;
+mod bad_peers;
 mod baseline;
 mod bench;
 mod calibrate;
@@ -13,6 +14,7 @@ mod exit;
 mod gate;
 mod github;
 pub mod history;
+mod init;
 mod list;
 mod perform;
 mod progress;
@@ -20,8 +22,11 @@ mod report;
 mod run;
 pub mod schema;
 mod serve;
+mod show;
 mod sources;
 mod store;
+mod suggested;
+mod topic;
 
 use std::process::ExitCode;
 
@@ -70,8 +75,12 @@ enum Command {
     /// Make reports from kept records: the reports of one run again, an index of all runs, a gallery, or charts over
     /// commits
     Report(report::Args),
-    /// List profiles, protocols, behaviors, metrics, server knobs or core experiments
+    /// List profiles, protocols, behaviors, bad peers, metrics, server knobs or core experiments, or describe one of them
     List(list::Args),
+    /// Print the TOML of a shipped profile, or a file that its server needs
+    Show(show::Args),
+    /// Write a profile to start from: commented, and ready to run
+    Init(init::Args),
     /// Print the JSON schema of profiles, records or comparisons
     Schema { of: schema::Kind },
     /// Print a shell completion script: for bash, `source <(badpeer completions bash)`
@@ -114,10 +123,9 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::main(&args),
         Command::Calibrate(args) => calibrate::main(&args),
         Command::Report(args) => report::main(&args),
-        Command::List(args) => {
-            list::main(&args);
-            Ok(Exit::Pass)
-        }
+        Command::List(args) => list::main(&args),
+        Command::Show(args) => show::main(&args),
+        Command::Init(args) => init::main(&args),
         Command::Schema { of } => Ok(schema::main(of)),
         Command::Completions { shell } => Ok(completions::completions(shell, command())),
         Command::Man(args) => completions::man(&args, command()),

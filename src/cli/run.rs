@@ -4,6 +4,7 @@ use super::{
     Exit, Failure,
     perform::{Output, perform},
     sources::{command_line, files, key_value, source, stem},
+    suggested::{self, Suggested},
 };
 use crate::{
     gate::Window,
@@ -15,7 +16,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Profile names (see `badpeer list profiles`) or paths. Default: the quick tour
-    #[arg(value_name = "PROFILE")]
+    #[arg(value_name = "PROFILE", value_parser = Suggested::text(suggested::profiles), hide_possible_values = true)]
     profiles: Vec<String>,
 
     /// Run all shipped profiles

@@ -8,6 +8,7 @@ extern crate macro_rules_attribute;
 mod common;
 mod cli;
 mod core_experiments;
+mod entry;
 mod evictions;
 mod faults;
 mod lifetimes;

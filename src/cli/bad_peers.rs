@@ -1,0 +1,49 @@
+//! Misbehaving clients on the command line of `badpeer bench`.
+
+use clap::ValueEnum;
+
+use super::suggested::peers;
+use crate::profile::{Crowd, Peer, meant};
+
+/// Parses `slow-reader=200`.
+pub(super) fn crowd(text: &str) -> Result<Crowd, String> {
+    let (peer, count) = text.split_once('=').ok_or("write PEER=N, as in slow-reader=200")?;
+    let peer = Peer::from_str(peer, false).map_err(|_| {
+        let kinds: Vec<&str> = Peer::value_variants().iter().map(|peer| peer.name()).collect();
+        let hint = meant(peer, peers().iter().map(String::as_str));
+        format!("there is no kind of misbehaving client `{peer}`; the kinds are: {}{hint}", kinds.join(", "))
+    })?;
+    let count = count.parse().map_err(|_| format!("`{count}` is not a number of connections"))?;
+    Ok(Crowd { peer, count })
+}
+
+/// The kinds of misbehaving clients, a line each.
+pub(super) fn help_on_peers() -> String {
+    let line = |peer: &Peer| {
+        let names = [vec![peer.name().to_owned()], peer.aliases()].concat().join(", ");
+        format!("\n  {names}: {}", peer.about())
+    };
+    let lines: String = Peer::value_variants().iter().map(line).collect();
+    format!(
+        "Misbehaving clients and the number of each kind: slow-reader=200,slowloris=1000. The kinds:\n{lines}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_has_a_line_for_each_kind_of_misbehaving_client() {
+        let help = help_on_peers();
+        for peer in Peer::value_variants() {
+            assert_eq!(crowd(&format!("{}=3", peer.name())), Ok(Crowd { peer: *peer, count: 3 }));
+            let line = help.lines().find(|line| line.trim_start().starts_with(peer.name())).expect("a line");
+            assert!(line.chars().count() <= 90, "one line of the terminal: {line}");
+        }
+        assert!(help.contains("\n  slow-writer, slowloris: Sends its request"), "{help}");
+        assert_eq!(crowd("slowloris=3"), crowd("slow-writer=3"));
+        let refused = crowd("slow-loris=3").expect_err("unknown");
+        assert!(refused.ends_with("; did you mean `slowloris`?"), "{refused}");
+    }
+}

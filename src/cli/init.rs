@@ -1,0 +1,95 @@
+//! `badpeer init`: writes a profile to start from, with comments, that runs as it is.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Write},
+    path::PathBuf,
+};
+
+use super::{Exit, Failure, say};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What the profile drives
+    #[arg(value_enum, default_value_t)]
+    kind: Kind,
+
+    /// File to write; it must not be there yet
+    #[arg(default_value = "badpeer.toml")]
+    file: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Kind {
+    /// An HTTP server that already runs, on 127.0.0.1:8080
+    Http,
+    /// Redis, which the run starts and stops
+    Redis,
+    /// A program that the run starts and stops; at first the reference server as an echo server
+    #[default]
+    Command,
+    /// An echo server that already runs, on 127.0.0.1:8080
+    Attach,
+}
+
+impl Kind {
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Http => include_str!("../../templates/http.toml"),
+            Self::Redis => include_str!("../../templates/redis.toml"),
+            Self::Command => include_str!("../../templates/command.toml"),
+            Self::Attach => include_str!("../../templates/attach.toml"),
+        }
+    }
+
+    /// The profile, whose comments name the file that it is written to.
+    fn profile_in(self, file: &str) -> String {
+        self.profile().replace("badpeer run badpeer.toml", &format!("badpeer run {file}"))
+    }
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
+    let file = args.file.display().to_string();
+    let text = args.kind.profile_in(&file);
+    let written = File::create_new(&args.file).and_then(|mut new| new.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::usage(format!(
+            "{file} is there already: name another file, as in badpeer init http mine.toml"
+        )),
+        _ => Failure::new(Exit::Target, format!("cannot write {file}: {error}")),
+    })?;
+    say(&format!("{file} is written; change it, and run it with: badpeer run {file}"));
+    Ok(Exit::Pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+    use crate::profile::Source;
+
+    #[test]
+    fn every_profile_is_valid_and_explains_its_keys() {
+        for kind in Kind::value_variants() {
+            let text = kind.profile_in("mine.toml");
+            let source = Source { file: "mine.toml".into(), text: text.clone() };
+            let profile = source.parse(&[]).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+            assert!(profile.expectations().len() >= 4 && profile.clients.len() >= 3, "{kind:?}");
+            assert!(profile.server.reference().is_none(), "{kind:?} drives a server of the user");
+            assert!(text.contains("badpeer run mine.toml") && text.matches('#').count() > 8, "{kind:?}");
+            assert!(text.lines().all(|line| line.chars().count() <= 110), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_existing_file_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = Args { kind: Kind::Http, file: folder.path().join("mine.toml") };
+        assert_eq!(main(&args).expect("written"), Exit::Pass);
+        std::fs::write(&args.file, "mine").expect("changed");
+        let refused = main(&args).expect_err("it is there");
+        assert!(refused.exit == Exit::Usage && refused.message.contains("is there already"), "{refused:?}");
+        assert_eq!(std::fs::read_to_string(&args.file).expect("a file"), "mine");
+    }
+}

@@ -1,0 +1,94 @@
+//! The way to the first experiment: profiles that `badpeer init` writes run, and names are found.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{BADPEER, badpeer, ending, text};
+
+/// A reference server that already runs, and its address.
+fn serving(protocol: &str) -> (Child, String) {
+    let mut child = Command::new(BADPEER)
+        .args(["serve", "--protocol", protocol, "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("badpeer serves");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).expect("an address");
+    let address = address.trim_end_matches(',').to_owned();
+    (child, address)
+}
+
+/// Runs `mine.toml`, with this program on the PATH.
+fn run(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
+    let own = Path::new(BADPEER).parent().expect("a folder").display().to_string();
+    let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
+    let words = ["run", "mine.toml", "-d", "1s", "--set", "warmup=200ms"];
+    let output = Command::new(BADPEER)
+        .args(words)
+        .args(more)
+        .env("PATH", path)
+        .current_dir(folder)
+        .output()
+        .expect("badpeer runs");
+    ending(&output)
+}
+
+#[apply(timed_test!)]
+fn profiles_that_init_writes_run() {
+    for (kind, protocol) in [("command", None), ("attach", Some("echo")), ("http", Some("http"))] {
+        let folder = TempDir::new().expect("a folder");
+        let (code, said) = ending(&badpeer(&["init", kind, "mine.toml"], folder.path()));
+        assert!(code == Some(0) && said.contains("badpeer run mine.toml"), "{kind}: {said}");
+        let server = protocol.map(serving);
+        let attach = server.as_ref().map(|(_, address)| format!("server.attach={address}"));
+        let more: Vec<&str> = attach.iter().flat_map(|attach| ["--set", attach.as_str()]).collect();
+        let (code, said) = run(folder.path(), &more);
+        if let Some((mut child, _)) = server {
+            child.kill().expect("killed");
+            child.wait().expect("an end");
+        }
+        // A busy machine gets no verdict.
+        assert!(matches!(code, Some(0 | 4)), "{kind}: {said}");
+        let record = fs::read(folder.path().join("reports/mine/latest/record.json")).expect("a record");
+        let record: Value = serde_json::from_slice(&record).expect("JSON");
+        let answered = &record["points"][0]["trials"][0]["groups"][0]["requests"]["answered"];
+        assert!(answered.as_u64() > Some(100), "{kind}: {answered}");
+    }
+}
+
+#[apply(timed_test!)]
+fn init_keeps_a_file_that_is_there() {
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("badpeer.toml"), "mine").expect("written");
+    let (code, said) = ending(&badpeer(&["init"], folder.path()));
+    assert!(code == Some(2) && said.contains("badpeer.toml is there already"), "{said}");
+}
+
+#[apply(timed_test!)]
+fn names_are_shown_described_and_suggested() {
+    let folder = TempDir::new().expect("a folder");
+    let shown = badpeer(&["show", "slow-readers"], folder.path());
+    assert_eq!(shown.status.code(), Some(0));
+    assert_eq!(text(&shown.stdout).trim_end(), include_str!("../../profiles/slow-readers.toml").trim_end());
+    for (words, wanted, part) in [
+        (&["list"][..], 0, "stalled-readers"),
+        (&["list", "good.latency_p99"], 0, "latency_p99 (ns)"),
+        (&["list", "slowloris"], 0, "slow-writer (or slowloris)"),
+        (&["list", "stal"], 2, "did you mean `stall`?"),
+        (&["show", "slow-reader"], 2, "did you mean `slow-readers`?"),
+        (&["bench", "--help"], 0, "slow-body, rudy: Sends the body"),
+        (&["bench", "127.0.0.1:1", "--bad", "slow-writer=1,slowloris=1"], 2, "names slow-writer twice"),
+        (&["bench", "127.0.0.1:1", "--bad", "slowlori=1"], 2, "did you mean `slowloris`?"),
+    ] {
+        let (code, said) = ending(&badpeer(words, folder.path()));
+        assert!(code == Some(wanted) && said.contains(part), "{words:?}: {said}");
+    }
+}
