@@ -99,7 +99,8 @@ impl ComparisonPlan {
         set("warmup", warmup);
         let is_whole = measure == plain.measure && warmup == plain.warmup;
         let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
-        let points = source.expand(&overrides).map_err(Failure::usage)?;
+        let mut points = source.expand(&overrides).map_err(Failure::usage)?;
+        points.iter_mut().for_each(|(_, profile)| sources::beside(folder.as_deref(), &overrides, profile));
         let files = sources::files(&source, &points, folder.as_deref())?;
         // Metrics that do not move unless something is wrong cost the others nothing as long as they do.
         let moving =

@@ -3,7 +3,7 @@
 use super::{
     Exit, Failure,
     perform::{Output, perform},
-    sources::{command_line, files, key_value, source, stem},
+    sources::{beside, command_line, files, key_value, source, stem},
     suggested::{self, Suggested},
 };
 use crate::{
@@ -86,7 +86,11 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
     let (source, folder) = source(name)?;
     let plain = source.parse(&args.set).map_err(Failure::usage)?;
     let overrides = args.overrides(plain.core.is_some());
-    let points = source.expand(&overrides).map_err(Failure::usage)?;
+    let mut points = source.expand(&overrides).map_err(Failure::usage)?;
+    let mut profile = source.parse(&overrides).map_err(Failure::usage)?;
+    for profile in points.iter_mut().map(|(_, profile)| profile).chain([&mut profile]) {
+        beside(folder.as_deref(), &overrides, profile);
+    }
     let is_swept = plain.sweep.contains_key("measure");
     let is_other = |duration: &Span| plain.core.is_none() && !is_swept && *duration != plain.measure;
     let duration = args.duration.filter(is_other);
@@ -94,7 +98,7 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
         .map(|measured| Window { asked: plain.measure.0.as_secs_f64(), measured: measured.0.as_secs_f64() });
     Ok(Request {
         name: stem(name),
-        profile: source.parse(&overrides).map_err(Failure::usage)?,
+        profile,
         files: files(&source, &points, folder.as_deref())?,
         points,
         command: command_line(),

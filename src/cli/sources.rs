@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::exit::Failure;
 use crate::{
     files::regular,
-    profile::{Axes, Profile, SHIPPED, Source, meant, secrets, shipped_file},
+    profile::{Axes, Profile, SHIPPED, Source, Target, meant, secrets, shipped_file},
 };
 
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
@@ -19,6 +19,29 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
         return Err("the key is missing".into());
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Makes the paths in a profile relative to its folder. What the command line sets is relative to the current directory.
+pub(super) fn beside(folder: Option<&Path>, overrides: &Axes, profile: &mut Profile) {
+    let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else { return };
+    let is_own = |key: &str| !overrides.iter().any(|(set, _)| set == key);
+    // A name without a folder is looked for on the PATH, and what is filled in is a path of its own.
+    let is_path = |name: &&mut String| name.contains('/') && !name.starts_with('{');
+    match &mut profile.server {
+        Target::Reference(options) => {
+            if let Some(root) = options.root.as_mut().filter(|_| is_own("server.root")) {
+                *root = folder.join(&*root);
+            }
+        }
+        Target::Program(program) => {
+            let command = program.command.first_mut().filter(|_| is_own("server.command"));
+            let needs = program.needs.iter_mut().filter(|_| is_own("server.needs"));
+            for name in command.into_iter().chain(needs).filter(is_path) {
+                *name = folder.join(&*name).display().to_string();
+            }
+        }
+        Target::Attached { .. } => {}
+    }
 }
 
 /// The files that the profile's servers need: from beside the profile, or as they come with badpeer.
@@ -78,4 +101,43 @@ pub(super) fn source(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
 pub(super) fn command_line() -> Vec<String> {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     secrets::command(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(server: &str, overrides: &[(&str, &str)], folder: &str) -> Target {
+        let text = format!(
+            "title = 'x'\n[server]\n{server}\n[[clients]]\nname = 'a'\ncount = 1\nprotocol = 'http'\nload = {{ depth = 1 }}"
+        );
+        let overrides: Axes =
+            overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let source = Source { file: "x.toml".into(), text };
+        let mut profile = source.parse(&overrides).unwrap_or_else(|error| panic!("{error}"));
+        beside(Some(Path::new(folder)), &overrides, &mut profile);
+        profile.server
+    }
+
+    #[test]
+    fn paths_in_a_profile_are_relative_to_its_folder() {
+        let program = |server: &str, overrides: &[(&str, &str)], folder: &str| {
+            let program = placed(server, overrides, folder).program().cloned().expect("a program");
+            (program.command[0].clone(), program.needs)
+        };
+        let needs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let own = "command = ['./serve', 'a/b']\nneeds = ['sed', 'bin/x', '/bin/sh']";
+        assert_eq!(program(own, &[], "sub"), ("sub/./serve".into(), needs(&["sed", "sub/bin/x", "/bin/sh"])));
+        assert_eq!(program(own, &[], "").0, "./serve");
+        assert_eq!(program("command = ['nginx']", &[], "sub").0, "nginx");
+        assert_eq!(program("command = ['{dir}/x']", &[], "sub").0, "{dir}/x");
+        let set = [("server.command", "['./mine']")];
+        assert_eq!(program(own, &set, "sub").0, "./mine", "what --set sets is not in the profile");
+        let root = |overrides: &[(&str, &str)]| {
+            let server = placed("protocol = 'http'\nroot = 'www'", overrides, "sub");
+            server.reference().expect("the reference server").root.clone()
+        };
+        assert_eq!(root(&[]), Some("sub/www".into()));
+        assert_eq!(root(&[("server.root", "other")]), Some("other".into()));
+    }
 }

@@ -1,5 +1,6 @@
 //! Profiles, read from TOML. A `Profile` is always valid: every constructor checks it.
 
+mod attach;
 mod bench;
 mod check;
 mod core;
@@ -21,6 +22,7 @@ mod target;
 mod value;
 
 pub use self::{
+    attach::Attach,
     bench::{Bench, Crowd, LongestWait},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
@@ -34,6 +36,6 @@ pub use self::{
     },
     shipped::{SHIPPED, Shipped, TOUR, shipped_file},
     suggestion::meant,
-    target::{Attach, Program, Target},
+    target::{Program, Target},
     value::Axes,
 };

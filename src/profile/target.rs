@@ -9,7 +9,7 @@ use serde::{
 };
 use toml::{Table, Value};
 
-use super::ServerOptions;
+use super::{Attach, ServerOptions};
 
 /// The server that a profile drives.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
@@ -51,17 +51,6 @@ pub struct Program {
     /// How to install it. If this is set and the program is missing, the profile is skipped without an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub install: Option<String>,
-}
-
-/// A server that is already running.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Attach {
-    /// Its address.
-    pub address: String,
-    /// The id of its process. Default: the process that listens on the port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
 }
 
 /// Default address of a program.
@@ -279,6 +268,10 @@ mod tests {
             attached,
             Target::Attached { attach: Attach { address: "localhost:80".into(), pid: Some(7) } }
         );
+        let alone = target("attach = 'localhost:80'").expect("an address alone");
+        assert_eq!(alone, target("attach = { address = 'localhost:80' }").expect("the same"));
+        let refused = target("attach = 8080").expect_err("no address");
+        assert!(refused.contains("expected an address such as \"127.0.0.1:8080\""), "{refused}");
     }
 
     #[test]
@@ -303,6 +296,7 @@ mod tests {
         ] {
             for text in [
                 format!("attach = {{ address = '{address}' }}"),
+                format!("attach = '{address}'"),
                 format!("command = ['a']\naddress = '{address}'"),
             ] {
                 let message = target(&text).expect_err(&text);

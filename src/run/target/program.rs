@@ -51,7 +51,10 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
             None => RunError::impossible(
                 &["server", "command"],
-                format!("there is no program `{name}`: install it, or name another one"),
+                format!(
+                    "there is no program `{name}`: {}; install it, or name another one",
+                    looked_for(name)
+                ),
             ),
         });
     }
@@ -66,6 +69,20 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
         ));
     }
     Ok(())
+}
+
+/// Where a program was looked for that is not installed.
+fn looked_for(name: &str) -> String {
+    if !name.contains('/') {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders: Vec<String> =
+            env::split_paths(&path).map(|folder| folder.display().to_string()).collect();
+        return format!("it is in no folder of PATH ({})", folders.join(", "));
+    }
+    let path = std::path::absolute(name).unwrap_or_else(|_| name.into());
+    let is_file = path.is_file();
+    let why = if is_file { "is not executable (chmod +x makes it so)" } else { "is no file" };
+    format!("{} {why}", path.display())
 }
 
 /// A name is looked for on the PATH, a path is taken as it is.
@@ -351,5 +368,21 @@ mod tests {
             let missing = checked(&format!("{toml}\ninstall = 'ask'"), "");
             assert_eq!(missing, Err(RunError::Missing("`no-such-program` is not installed: ask".into())));
         }
+    }
+
+    #[test]
+    fn a_missing_program_is_reported_with_the_places_that_were_searched() {
+        for (name, part) in [
+            ("no-such-program", "it is in no folder of PATH ("),
+            ("/no/such/program", "/no/such/program is no file"),
+            ("no/such/program", "no/such/program is no file"),
+            ("/etc/passwd", "/etc/passwd is not executable"),
+        ] {
+            let missing = checked(&format!("command = ['{name}', '{{port}}']"), "").expect_err(name);
+            let RunError::Impossible { message, .. } = missing else { panic!("{missing:?}") };
+            assert!(message.starts_with(&format!("there is no program `{name}`: ")), "{message}");
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(looked_for("no/such").starts_with('/'), "the whole path is shown");
     }
 }
