@@ -79,14 +79,28 @@ fn write_pages(dir: &Path, command: clap::Command) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::{Arg, Command};
+
+    use super::{
+        suggested::{Suggested, listed, peers, profiles},
+        *,
+    };
 
     #[test]
-    fn every_shell_completes_profiles_and_peers_and_fish_and_zsh_complete_paths_as_well() {
-        let of = |shell| script(shell, super::super::command());
+    fn every_shell_completes_names_and_fish_and_zsh_complete_paths_as_well() {
+        let name = |words: fn() -> Vec<String>| Arg::new("name").value_parser(Suggested::text(words));
+        let of = |shell| {
+            let bad = name(peers).long("bad");
+            let commands = [
+                Command::new("run").arg(name(profiles).num_args(0..)),
+                Command::new("list").arg(name(listed)),
+                Command::new("bench").arg(bad),
+            ];
+            script(shell, Command::new("badpeer").subcommands(commands))
+        };
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = of(shell);
-            for word in ["stalled-readers", "slow-reader", "latency_p99"] {
+            for word in ["stalled-readers", "slow-reader", "slowloris", "latency_p99"] {
                 assert!(script.contains(word), "{shell}: {word}");
             }
         }

@@ -310,11 +310,15 @@ fn completions_and_manual_pages_name_every_command() {
     let (code, script) = ending(&badpeer(&["completions", "bash"], folder.path()));
     assert_eq!(code, Some(0));
     // As bash itself completes them; it is there wherever .ci/run is.
-    let ask = format!(
-        "{script}\nCOMP_WORDS=(badpeer compare --str); COMP_CWORD=2; _badpeer badpeer --str compare; echo \"${{COMPREPLY[@]}}\""
-    );
-    let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash");
-    assert_eq!(text(&answer.stdout).trim(), "--strict", "{}", text(&answer.stderr));
+    for (command, begun, whole) in
+        [("compare", "--str", "--strict"), ("show", "stalled", "stalled-readers"), ("run", "redi", "redis")]
+    {
+        let ask = format!(
+            "{script}\nCOMP_WORDS=(badpeer {command} {begun}); COMP_CWORD=2; _badpeer badpeer {begun} {command}; echo \"${{COMPREPLY[@]}}\""
+        );
+        let answer = Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash");
+        assert_eq!(text(&answer.stdout).trim(), whole, "{}", text(&answer.stderr));
+    }
     for shell in ["zsh", "fish"] {
         let (code, script) = ending(&badpeer(&["completions", shell], folder.path()));
         assert!(code == Some(0) && script.contains("calibrate"), "{shell}: {script}");
