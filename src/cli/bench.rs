@@ -303,7 +303,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     args.check_rate()?;
     args.check_peers()?;
     let text = args.bench(&place)?.to_toml();
-    let source = Source { file: NAME.to_owned(), text };
+    // Faults name flags: nobody has written the text.
+    let source = Source { file: String::new(), text };
     let points = source.expand(&[]).map_err(Failure::usage)?;
     if args.print_profile {
         print_raw(source.text.trim_end());

@@ -5,10 +5,14 @@ mod bench;
 mod check;
 mod core;
 mod expect;
+mod explanation;
 mod fault;
+mod flag;
 mod gate;
 mod implied;
 mod keys;
+#[cfg(test)]
+mod mistakes;
 mod names;
 mod overrides;
 mod parse;

@@ -44,12 +44,14 @@ impl Names<'_> {
         };
         if let Some(group) = group.filter(|group| !self.groups.contains(group)) {
             let hint = meant(group, self.groups.iter().copied());
-            return Err(format!("there is no client group `{group}`{hint}"));
+            let groups: Vec<String> = self.groups.iter().map(|group| format!("`{group}`")).collect();
+            let groups = groups.join(", ");
+            return Err(format!("there is no client group `{group}`; the groups are {groups}{hint}"));
         }
         let known: Vec<String> = Stat::all().map(Stat::name).collect();
         let stat = Stat::named(name).ok_or_else(|| {
             let hint = meant(name, known.iter().map(String::as_str));
-            format!("there is no metric `{name}`{hint}; see `badpeer list metrics`")
+            format!("there is no metric `{name}`; see `badpeer list metrics`{hint}")
         })?;
         match (stat.metric.spec().scope, group) {
             (Scope::Group, None) => {

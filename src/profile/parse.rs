@@ -5,11 +5,12 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
+    explanation::{explained, key_at},
     fault::Fault,
+    flag::flag,
     keys::Profile,
     overrides::{literal, set},
     secrets,
-    suggestion::meant,
     value::{Axes, plain},
 };
 
@@ -22,7 +23,7 @@ const MOST_SHOWN: usize = 200;
 /// A profile's text and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The file, as the user knows it.
+    /// The file, as the user knows it; empty if the text was made of the flags of `badpeer bench`.
     pub file: String,
     /// What is in it.
     pub text: String,
@@ -32,7 +33,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", brief(place))]
 pub struct ProfileError {
-    /// `file:line`, or the option that is at fault.
+    /// `file:line`, or the flag that is at fault.
     pub place: String,
     /// What is wrong and what to write instead.
     pub message: String,
@@ -124,11 +125,17 @@ impl Source {
     fn grammar(&self, error: &toml::de::Error) -> ProfileError {
         let at =
             error.span().map(|span| span.start + within_section(&self.text[span.start..], error.message()));
-        self.error(at.map(|at| line_of(&self.text, at)), explained(error.message()))
+        let message = explained(error.message());
+        let key = at.filter(|_| message.starts_with("must be ")).and_then(|at| key_at(&self.text, at));
+        let message = key.map_or_else(|| message.clone(), |key| format!("{key}: {message}"));
+        self.error(at.map(|at| line_of(&self.text, at)), message)
     }
 
     fn fault(&self, fault: &Fault) -> ProfileError {
-        let key = fault.path.join(".");
+        if self.file.is_empty() {
+            return ProfileError { place: flag(&fault.path).to_owned(), message: fault.message.clone() };
+        }
+        let key = shown_path(&self.text, &fault.path);
         self.error(locate(&self.text, &fault.path), format!("{key}: {}", fault.message))
     }
 
@@ -140,7 +147,11 @@ impl Source {
 
     /// Missing keys are reported at the first line.
     fn error(&self, line: Option<usize>, message: String) -> ProfileError {
-        ProfileError { place: format!("{}:{}", self.file, line.unwrap_or(1)), message }
+        let place = match self.file.as_str() {
+            "" => "bench".to_owned(),
+            file => format!("{file}:{}", line.unwrap_or(1)),
+        };
+        ProfileError { place, message }
     }
 }
 
@@ -162,14 +173,30 @@ fn shown(axes: Axes, sweep: &IndexMap<String, Vec<Value>>) -> Axes {
     axes.into_iter().map(shown).collect()
 }
 
-/// Adds what may have been meant to serde's list of what could be.
-fn explained(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let hint = match (message.starts_with("unknown"), quoted.next()) {
-        (true, Some(wrong)) => meant(wrong, quoted),
-        _ => String::new(),
+/// The keys that lead to a fault as `--set` takes them, with a group by its name; by its number where the name does not say
+/// which group it is.
+fn shown_path(text: &str, path: &[String]) -> String {
+    let group = match path {
+        [clients, index, rest @ ..] if clients == "clients" => index.parse::<usize>().ok().zip(Some(rest)),
+        _ => None,
     };
-    format!("{message}{hint}")
+    let Some((index, rest)) = group else { return path.join(".") };
+    let table: Table = toml::from_str(text).unwrap_or_default();
+    let groups = table.get("clients").and_then(Value::as_array).into_iter().flatten();
+    let names: Vec<&str> =
+        groups.map(|group| group.get("name").and_then(Value::as_str).unwrap_or_default()).collect();
+    let rest = rest.join(".");
+    match names.get(index) {
+        Some(name) if is_clear(name) && names.iter().filter(|other| *other == name).count() == 1 => {
+            format!("clients.{name}.{rest}")
+        }
+        _ => format!("{rest} of group {} in [[clients]]", index + 1),
+    }
+}
+
+/// Whether a group can be told by its name.
+fn is_clear(name: &str) -> bool {
+    !name.is_empty() && !name.contains('.') && !name.chars().any(char::is_control)
 }
 
 /// serde reads a `[core]` section whole before it knows its keys, and tells faults by the section's first line: where in
@@ -258,10 +285,15 @@ corrupt_bytes = "= 0"
     #[test]
     fn faults_name_file_line_and_key() {
         for (from, to, wanted) in [
-            ("count = 2", "cuont = 2", "x.toml:9: unknown field `cuont`"),
+            ("count = 2", "cuont = 2", "x.toml:9: unknown key `cuont`"),
             ("count = 2", "cuont = 2", "did you mean `count`?"),
-            ("count = 2", "count = -2", "x.toml:9: invalid value: integer `-2`"),
-            ("count = 2", "count = 0", "x.toml:9: clients.0.count: must be at least 1"),
+            (
+                "count = 2",
+                "count = -2",
+                "x.toml:9: count: must be a whole number from 0 to 4294967295, not -2",
+            ),
+            ("count = 2", "count = \"two\"", "x.toml:9: count: must be a whole number"),
+            ("count = 2", "count = 0", "x.toml:9: clients.good.count: must be at least 1"),
             ("\"1MiB\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a size"),
             ("\"1s\"", "\"0s\"", "x.toml:2: measure: "),
             ("\"1MiB\"", "\"off\"\noverflow = \"pause\"", "x.toml:6: server.overflow: pause needs"),
@@ -272,7 +304,7 @@ corrupt_bytes = "= 0"
                 "x.toml:19: gate.server_rss_growth: `5%`",
             ),
             ("slow =", "slwo =", "did you mean `slow`?"),
-            ("\"slow reader\"", "\"good\"", "x.toml:13: clients.1.name: there are two"),
+            ("\"slow reader\"", "\"good\"", "x.toml:13: name of group 2 in [[clients]]: there are two"),
             ("[server]", "[server]\nprotocol = \"echo\"", "set server.protocol = \"frame\""),
             (
                 "[server]",
@@ -299,11 +331,11 @@ corrupt_bytes = "= 0"
             "title = \"a test\"\n[core]\nexperiment = \"timers\"\narmed = 7\ntick = \"1ms\"\n[expect]\n";
         assert!(parse(text).is_ok());
         for (from, to, wanted) in [
-            ("armed", "armd", "x.toml:4: unknown field `armd`"),
+            ("armed", "armd", "x.toml:4: unknown key `armd`"),
             ("\"1ms\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a time"),
             ("\"1ms\"", "\"0ms\"", "x.toml:5: core.tick: must be longer than 0"),
-            ("timers", "timer", "x.toml:3: unknown variant `timer`"),
-            ("experiment = \"timers\"", "", "x.toml:2: missing field `experiment`"),
+            ("timers", "timer", "x.toml:3: unknown value `timer`"),
+            ("experiment = \"timers\"", "", "x.toml:2: the key `experiment` is missing"),
             ("[core]", "warmup = 1\n[core]", "x.toml:2: warmup: a [core] experiment has no server"),
         ] {
             let message = parse(&text.replace(from, to)).expect_err(to).to_string();
@@ -326,7 +358,7 @@ corrupt_bytes = "= 0"
     #[test]
     fn a_wrong_override_is_reported_as_an_override() {
         let message = overridden("server.send_limt", "off").expect_err("unknown");
-        assert!(message.starts_with("--set server.send_limt=off: unknown field"), "{message}");
+        assert!(message.starts_with("--set server.send_limt=off: unknown key"), "{message}");
         assert!(message.contains("did you mean `send_limit`?"), "{message}");
         assert!(
             overridden("clients.goood.count", "1").expect_err("unknown").contains("did you mean `good`?")

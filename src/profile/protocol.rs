@@ -312,7 +312,7 @@ mod tests {
             (
                 "frame",
                 "load = { depth = 1 }\nhttp = {}",
-                "t.toml:8: clients.0.http: needs protocol = \"http\"",
+                "t.toml:8: clients.g.http: needs protocol = \"http\"",
             ),
             ("frame", "protocol = \"http\"\nload = { depth = 1 }", "set server.protocol = \"http\""),
             (
@@ -324,7 +324,7 @@ mod tests {
             (
                 "echo",
                 "protocol = \"raw\"\nload = { depth = 1 }\nraw = { send = 'a' }",
-                "t.toml:9: clients.0.raw.until: say how an answer ends",
+                "t.toml:9: clients.g.raw.until: say how an answer ends",
             ),
             (
                 "echo",
@@ -346,7 +346,7 @@ mod tests {
             (
                 "http",
                 "protocol = \"http\"\nload = { depth = 1 }\nhttp = { check = \"content\" }",
-                "t.toml:9: clients.0.http.check: content needs load.answer",
+                "t.toml:9: clients.g.http.check: content needs load.answer",
             ),
             (
                 "http",
@@ -364,7 +364,7 @@ mod tests {
                 "http",
                 "protocol = \"http\"\nload = { depth = 1, payload = 9 }\n\
                  http = { method = \"PUT\", ranges = true }",
-                "t.toml:9: clients.0.http.ranges: uploads to the reference server need memory",
+                "t.toml:9: clients.g.http.ranges: uploads to the reference server need memory",
             ),
             (
                 "http",
@@ -382,7 +382,7 @@ mod tests {
                 "http\"\nuploads = \"1MiB",
                 "protocol = \"http\"\nload = { depth = 1, payload = 64 }\n\
                  tx = { race = { threads = 4, header = 16 } }\nhttp = { method = \"PUT\", ranges = true }",
-                "clients.0.tx.race.header: must be shorter",
+                "clients.g.tx.race.header: must be shorter",
             ),
         ]);
     }

@@ -159,7 +159,7 @@ impl<'de> Visitor<'de> for Keys {
     type Value = Target;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the keys of a server")
+        f.write_str("a section with the keys of a server")
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Target, A::Error> {

@@ -77,7 +77,7 @@ fn a_failed_expectation_is_exit_code_1() {
 fn usage_errors_are_exit_code_2_with_the_remedy() {
     let folder = with_profile(&QUICK.replace("count = 4", "cuont = 4"));
     for (arguments, part) in [
-        (&["run", "quick.toml"][..], "quick.toml:9: unknown field `cuont`"),
+        (&["run", "quick.toml"][..], "quick.toml:9: unknown key `cuont`"),
         (&["run", "contrl"], "did you mean `control`?"),
         (&["run", "control", "--set", "server.bufer=chained"], "did you mean `buffer`?"),
         (&["run", "control", "--set", "measure=-1s"], "is not a time"),

@@ -244,13 +244,13 @@ fn an_impossible_profile_is_reported_with_its_line() {
     for (text, said) in [
         (&b"title = \"x\"\nabout = \"\xff\"\n"[..], "quick.toml:2: byte 0xff is not UTF-8"),
         (deep.as_bytes(), "quick.toml:2: "),
-        (b"", "quick.toml:1: missing field `title`"),
+        (b"", "quick.toml:1: the key `title` is missing"),
         (b"title = \"x\"\nmeasure = \"1s\"\n", "quick.toml:1: clients: add at least one"),
         (sweep.as_bytes(), "quick.toml:10: sweep clients.bad.count=1: there is no client group `bad`"),
         (b"title = \"x\"\nseed = 99999999999999999999\n", "quick.toml:2: "),
         (dots.as_bytes(), "quick.toml:9: sweep clients.a.a"),
-        (stalled.as_bytes(), "quick.toml:7: clients.0.load: group `good` requests at most 1 KiB"),
-        (pieces.as_bytes(), "quick.toml:11: clients.0.tx: group `good` sends pieces of 128B"),
+        (stalled.as_bytes(), "quick.toml:7: clients.good.load: group `good` requests at most 1 KiB"),
+        (pieces.as_bytes(), "quick.toml:11: clients.good.tx: group `good` sends pieces of 128B"),
         (missing.as_bytes(), "quick.toml:5: server.command: there is no program `no-such-program`"),
         (files.as_bytes(), "quick.toml:7: server.files: cannot read gone.conf"),
     ] {

@@ -28,7 +28,7 @@ fn a_behavior_that_the_protocol_makes_impossible_is_refused() {
         (
             "echo",
             "load = { depth = 1, payload = 16 }\ntx = { race = { threads = 2, header = 16 } }".into(),
-            "t.toml:9: clients.0.tx.race.header: must be shorter",
+            "t.toml:9: clients.g.tx.race.header: must be shorter",
         ),
         ("frame", format!("{LOAD}\nrx = {{ race = {{ threads = 2 }} }}"), "needs protocol = \"http\", or"),
         (
@@ -42,29 +42,29 @@ fn a_behavior_that_the_protocol_makes_impossible_is_refused() {
             "check = \"content\"",
         ),
         ("frame", format!("{LOAD}\nrx = 'half-close'"), "`half-close` is a behavior for tx only"),
-        ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.0.load: an `idle` group"),
-        ("frame", String::new(), "clients.0.load: set `depth`"),
+        ("frame", format!("{LOAD}\ntx = 'idle'"), "t.toml:8: clients.g.load: an `idle` group"),
+        ("frame", String::new(), "clients.g.load: set `depth`"),
     ]);
 }
 
 #[test]
 fn an_impossible_load_or_lifetime_is_refused() {
     refused(&[
-        ("frame", format!("{LOAD}\nlifetime = '0s'"), "t.toml:9: clients.0.lifetime: must be longer than 0"),
+        ("frame", format!("{LOAD}\nlifetime = '0s'"), "t.toml:9: clients.g.lifetime: must be longer than 0"),
         ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "an `idle` group sends no requests"),
         (
             "frame",
             format!("{LOAD}\nconnect_rate = '0/s'"),
-            "t.toml:9: clients.0.connect_rate: the last client of",
+            "t.toml:9: clients.g.connect_rate: the last client of",
         ),
         (
             "frame",
             format!("{LOAD}\n[[clients]]\nname = 'h'\ncount = 9\n{LOAD}\nconnect_rate = '1/s'"),
-            "clients.1.connect_rate: the last client of the group would connect after",
+            "clients.h.connect_rate: the last client of the group would connect after",
         ),
-        ("frame", format!("{LOAD}\nconnect_rate = '20/ms'"), "clients.0.connect_rate: must be from"),
-        ("frame", "load = { rate = '0/s' }".into(), "clients.0.load.rate: must be from 1 in an hour"),
-        ("frame", "load = { rate = '1/s to 2000/ms over 1s' }".into(), "clients.0.load.rate: must be"),
+        ("frame", format!("{LOAD}\nconnect_rate = '20/ms'"), "clients.g.connect_rate: must be from"),
+        ("frame", "load = { rate = '0/s' }".into(), "clients.g.load.rate: must be from 1 in an hour"),
+        ("frame", "load = { rate = '1/s to 2000/ms over 1s' }".into(), "clients.g.load.rate: must be"),
         (
             "frame",
             "load = { rate = '1/s, then 2/s' }".into(),
@@ -73,12 +73,12 @@ fn an_impossible_load_or_lifetime_is_refused() {
         (
             "frame",
             format!("{LOAD}\nreconnect = {{ at_most = '0/s' }}"),
-            "clients.0.reconnect.at_most: must be",
+            "clients.g.reconnect.at_most: must be",
         ),
         (
             "frame",
             "load = { rate = '3000/s' }\nrequests_per_connection = 2\nreconnect = {}".into(),
-            "clients.0.load.rate: cannot be reached: 2 requests on each of at most 1000/s connections are 2000/s",
+            "clients.g.load.rate: cannot be reached: 2 requests on each of at most 1000/s connections are 2000/s",
         ),
     ]);
 }

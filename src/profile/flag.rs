@@ -1,0 +1,48 @@
+//! The flags of `badpeer bench` that stand behind the keys of its profile.
+
+/// The flag that sets the key at the end of this path; the good clients are the first group.
+pub(super) fn flag(path: &[String]) -> &'static str {
+    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    match parts[..] {
+        ["measure" | "sample_every"] => "--duration",
+        ["warmup"] => "--warmup",
+        ["client_threads"] => "--threads",
+        ["server", "command", ..] => "<COMMAND>",
+        ["server", ..] | ["clients", "0", "http", "path"] => "<ADDRESS>",
+        ["clients"] => "--connections and --bad",
+        ["clients", "0", "count"] => "--connections",
+        ["clients", "0", "load", "rate"] => "--rate",
+        ["clients", "0", "load", ..] => "--payload",
+        ["clients", "0", "requests_per_connection"] => "--requests-per-connection",
+        ["clients", "0", "http", "headers"] => "--header",
+        ["clients", "0", "http", "method"] => "--method",
+        ["clients", "0", "http", "body"] => "--body",
+        ["clients", "0", "http", "status"] => "--status",
+        ["clients", "0", ..] => "--protocol",
+        ["clients", _, "http", "path"] => "--bad-path",
+        ["clients", ..] => "--bad",
+        _ => "bench",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_the_good_clients_has_a_flag_and_those_of_all_others_are_of_bad() {
+        for (path, wanted) in [
+            ("measure", "--duration"),
+            ("clients.0.count", "--connections"),
+            ("clients.0.load.rate", "--rate"),
+            ("clients.0.load.payload", "--payload"),
+            ("clients.1.count", "--bad"),
+            ("clients.1.http.path", "--bad-path"),
+            ("server.attach", "<ADDRESS>"),
+            ("server.command", "<COMMAND>"),
+        ] {
+            let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+            assert_eq!(flag(&path), wanted);
+        }
+    }
+}
