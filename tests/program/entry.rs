@@ -2,9 +2,11 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
 };
 
 use serde_json::Value;
@@ -94,4 +96,27 @@ fn names_are_shown_described_and_suggested() {
         let (code, said) = ending(&badpeer(words, folder.path()));
         assert!(code == Some(wanted) && said.contains(part), "{words:?}: {said}");
     }
+}
+
+#[apply(timed_test!)]
+fn another_protocol_is_reported_with_what_to_write_instead() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+                let _ = stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    let folder = TempDir::new().expect("a folder");
+    let words = ["bench", &address, "-c", "2", "-d", "500ms", "--warmup", "0s"];
+    let (code, said) = ending(&badpeer(&words, folder.path()));
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("The server speaks HTTP: write the address as http://{address}/")),
+        "{said}"
+    );
 }

@@ -1,12 +1,15 @@
 //! What was wrong with the answers, and what to change: shown first in the report of a failed run.
 
+mod another_protocol;
+
 use indexmap::IndexSet;
 
+use self::another_protocol::another_protocol;
 use super::view::results;
 use crate::{
     codec::{Check, ErrorAnswer, Fault, Flaw, Protocol},
     metric::{Key, Metric},
-    profile::Group,
+    profile::{Group, Target},
     record::{ExpectationResult, GroupResult, Point, Record, Verdict},
     units::human_time,
 };
@@ -38,7 +41,12 @@ fn is_meant(unmet: &[&ExpectationResult], point: &Point, group: &str) -> bool {
 }
 
 fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
-    let advice = Advice { group, is_bench: record.command.get(1).is_some_and(|word| word == "bench") };
+    let address = match &record.profile.server {
+        Target::Attached { attach } => Some(attach.address.as_str()),
+        _ => None,
+    };
+    let is_bench = record.command.get(1).is_some_and(|word| word == "bench");
+    let advice = Advice { group, address, is_bench };
     let worst = |count: fn(&GroupResult) -> u64| {
         results(point, &group.name).max_by_key(|result| count(result)).filter(|result| count(result) > 0)
     };
@@ -59,6 +67,8 @@ fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
 /// The group, and whether advice names flags or profile keys.
 struct Advice<'a> {
     group: &'a Group,
+    /// Address of a server that was running before.
+    address: Option<&'a str>,
     /// With flags of the command line; else with keys of a profile.
     is_bench: bool,
 }
@@ -127,17 +137,7 @@ impl Advice<'_> {
 
     /// What the server seems to speak, if that is not what was asked.
     fn another_protocol(&self, first: &ErrorAnswer) -> Option<String> {
-        let bytes = first.begins.bytes();
-        if bytes.starts_with(b"HTTP/") && self.group.protocol != Protocol::Http {
-            let how = if self.is_bench {
-                "write the address as http://HOST:PORT/PATH"
-            } else {
-                "set protocol = \"http\""
-            };
-            return Some(format!("The server speaks HTTP: {how}"));
-        }
-        let is_tls = matches!(bytes, [0x15 | 0x16, 0x03, ..]);
-        is_tls.then(|| "The server speaks TLS, which is not supported: name a port without TLS".to_owned())
+        another_protocol(first.begins.bytes(), self.group.protocol, self.address, self.is_bench)
     }
 
     /// How to have less of an answer compared, where another one than the first came.

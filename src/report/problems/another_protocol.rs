@@ -1,0 +1,111 @@
+//! Another protocol than the one that was asked for: recognized by how an answer begins, with what to write instead.
+
+use crate::codec::Protocol;
+
+/// What the server speaks and what to write instead, or `None` if the bytes tell no other protocol. `address` is that of a
+/// server that was running before; advice names flags for `badpeer bench`, else keys of a profile.
+pub(super) fn another_protocol(
+    bytes: &[u8],
+    asked: Protocol,
+    address: Option<&str>,
+    is_bench: bool,
+) -> Option<String> {
+    let (name, instead) = match bytes {
+        [b'H', b'T', b'T', b'P', b'/', ..] if asked != Protocol::Http => {
+            let url = address
+                .map_or_else(|| "http://HOST:PORT/PATH".to_owned(), |address| format!("http://{address}/"));
+            let how = if is_bench {
+                format!("write the address as {url}")
+            } else {
+                "set protocol = \"http\"".to_owned()
+            };
+            ("HTTP", how)
+        }
+        [0x15 | 0x16, 0x03, ..] => {
+            return Some("The server speaks TLS, which is not supported: name a port without TLS".to_owned());
+        }
+        // A SETTINGS frame (RFC 9113 section 3.4), also where its sender accepts HTTP/2 only.
+        [0, 0, _, 4, 0, 0, 0, 0, 0, ..] => {
+            return Some(
+                "The server speaks HTTP/2, which is not supported: name a port with HTTP/1.1".to_owned(),
+            );
+        }
+        [b'S', b'S', b'H', b'-', ..] => {
+            return Some(
+                "The server speaks SSH: name the port of the server that is to be measured".to_owned(),
+            );
+        }
+        _ if asked != Protocol::Resp && is_resp(bytes) => {
+            let how = if is_bench { "write -p resp" } else { "set protocol = \"resp\"" };
+            ("RESP (Redis)", how.to_owned())
+        }
+        _ => return None,
+    };
+    Some(format!("The server speaks {name}: {instead}"))
+}
+
+/// Whether it begins like an answer of Redis: a status, an error, a number, a string or an array.
+fn is_resp(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'+', rest @ ..] => rest.starts_with(b"OK") || rest.starts_with(b"PONG"),
+        [b'-', rest @ ..] => ["ERR ", "NOAUTH ", "DENIED ", "NOPERM ", "LOADING ", "WRONGPASS "]
+            .iter()
+            .any(|word| rest.starts_with(word.as_bytes())),
+        [b'$' | b'*' | b':', rest @ ..] => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            digits > 0 && rest[digits..].starts_with(b"\r\n")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Option<&str> = Some("127.0.0.1:8080");
+
+    #[test]
+    fn another_protocol_is_recognized_by_its_first_bytes() {
+        for (bytes, asked, part) in [
+            (&b"HTTP/1.1 400 Bad Request"[..], Protocol::Echo, "write the address as http://127.0.0.1:8080/"),
+            (b"HTTP/1.1 400 Bad Request", Protocol::Resp, "speaks HTTP: "),
+            (b"-ERR unknown command", Protocol::Http, "speaks RESP (Redis): write -p resp"),
+            (b"-NOAUTH Authentication required.", Protocol::Line, "write -p resp"),
+            (b"+PONG\r\n", Protocol::Echo, "write -p resp"),
+            (b"$5\r\nhello", Protocol::Echo, "write -p resp"),
+            (b"\x15\x03\x03\x00\x02", Protocol::Http, "speaks TLS, which is not supported"),
+            (b"\x16\x03\x01", Protocol::Echo, "name a port without TLS"),
+            (b"SSH-2.0-OpenSSH_9.6", Protocol::Http, "speaks SSH: name the port"),
+            (b"\0\0\x12\x04\0\0\0\0\0\0\x03", Protocol::Http, "speaks HTTP/2, which is not supported"),
+        ] {
+            let said = another_protocol(bytes, asked, ADDRESS, true).expect(part);
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_requested_protocol_and_other_bytes_are_not_another_protocol() {
+        for (bytes, asked) in [
+            (&b"HTTP/1.0 200 OK"[..], Protocol::Http),
+            (b"-ERR unknown command", Protocol::Resp),
+            (b"", Protocol::Echo),
+            (b"+1 555", Protocol::Echo),
+            (b"-- comment", Protocol::Line),
+            (b"$5", Protocol::Echo),
+            (b"hello", Protocol::Http),
+        ] {
+            assert_eq!(another_protocol(bytes, asked, ADDRESS, true), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn advice_for_a_profile_names_its_keys() {
+        let of = |bytes: &[u8]| another_protocol(bytes, Protocol::Echo, None, false);
+        assert_eq!(of(b"HTTP/1.1 400"), Some("The server speaks HTTP: set protocol = \"http\"".to_owned()));
+        assert_eq!(
+            of(b"+OK\r\n"),
+            Some("The server speaks RESP (Redis): set protocol = \"resp\"".to_owned())
+        );
+    }
+}
