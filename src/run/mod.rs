@@ -17,6 +17,7 @@ mod pairs;
 mod repeat;
 mod sample;
 mod server_closes;
+mod short_window;
 mod summary;
 mod target;
 mod watch;

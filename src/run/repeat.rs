@@ -12,7 +12,7 @@ use super::{
     evictions::Asked,
     outside::Outside,
     sample::{Sample, Samples},
-    server_closes,
+    server_closes, short_window,
     summary::{self, Measured},
     target,
     watch::{Moment, Watch},
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     client::{Driven, Plan},
     metric::Metric,
-    probe::allowed_cpus,
+    probe::{allowed_cpus, listeners},
     profile::Profile,
     record::{Effective, Repeat},
     sys,
@@ -61,6 +61,8 @@ pub(super) fn run(
     let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
     let unproven = effect::without_effect(profile, &driven, outside.as_ref());
     if end == RepeatEnd::Finished {
+        let server = target.processes().first().map(|&pid| listeners::name(pid));
+        watch.notes.extend(short_window::remarks(profile, &driven, server.as_deref()));
         watch.settle(interrupt);
     }
     if died.is_none() {

@@ -1,0 +1,169 @@
+//! Remarks about runs that are shorter than the server's timeouts: that nobody was ended then shows nothing.
+
+use std::time::Duration;
+
+use crate::{
+    client::{Driven, Port},
+    metric::Metric,
+    profile::{Group, Profile},
+    units::human_time,
+};
+
+/// The usual timeout of servers.
+const USUAL: Duration = Duration::from_secs(60);
+
+/// What a group keeps the server waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// A request, or the rest of its head.
+    Request,
+    /// The rest of the body of a request.
+    Body,
+    /// That the client takes more of an answer.
+    Room,
+}
+
+/// A timeout of the server: what it is called, and how long it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Timeout {
+    name: String,
+    length: Duration,
+}
+
+/// A sentence for each group of which the server ended nobody, where the run was too short to show that it never would.
+/// `server` is the name of the server's process.
+pub(super) fn remarks(profile: &Profile, driven: &Driven, server: Option<&str>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for (index, group) in profile.clients.iter().enumerate() {
+        let Some(awaited) = awaited(group) else { continue };
+        // Who got an answer did not keep the server waiting all the time.
+        let is_answered = awaited != Awaited::Room && driven.groups[index].requests.answered > 0;
+        let is_ended = driven.summaries[index].value(Metric::ServerEnded).is_some_and(|ended| ended > 0.0);
+        let ports: Vec<&Port> = driven.ports.iter().filter(|port| port.group == index).collect();
+        if is_answered || is_ended || ports.iter().any(|port| port.ended_by_peer) {
+            continue;
+        }
+        let alive = ports.iter().filter(|port| port.was_connected && port.is_alive);
+        let held = alive.map(|port| driven.stopped_ns.saturating_sub(port.opened_ns)).max();
+        let held = held.map(Duration::from_nanos);
+        remarks.extend(held.and_then(|held| remark(group, held, &timeout(profile, server, awaited)?)));
+    }
+    remarks
+}
+
+/// What the group keeps the server waiting for, if a timeout of servers is about that. Bytes that keep coming or going
+/// reset all other timeouts.
+fn awaited(group: &Group) -> Option<Awaited> {
+    match (group.rx.about().name, group.tx.about().name) {
+        ("stall", _) => Some(Awaited::Room),
+        ("steady", "slow" | "slow-header" | "stall" | "idle") => Some(Awaited::Request),
+        ("steady", "slow-body") => Some(Awaited::Body),
+        _ => None,
+    }
+}
+
+/// The timeout that would end such a client; `None` if the server is known to have none.
+fn timeout(profile: &Profile, server: Option<&str>, awaited: Awaited) -> Option<Timeout> {
+    if let Some(options) = profile.server.reference() {
+        let (name, length) = match awaited {
+            Awaited::Request | Awaited::Body => ("message_timeout", options.message_timeout.0),
+            Awaited::Room => ("send_timeout", options.send_timeout.0),
+        };
+        return length.map(|length| Timeout { name: format!("the server's {name} is"), length: length.0 });
+    }
+    let (name, seconds) = match (server, awaited) {
+        (Some("nginx"), Awaited::Request) => ("nginx's client_header_timeout is by default", 60),
+        (Some("nginx"), Awaited::Room) => ("nginx's send_timeout is by default", 60),
+        (Some("node" | "MainThread"), Awaited::Request) => ("Node's headersTimeout is by default", 60),
+        (Some("node" | "MainThread"), Awaited::Body) => ("Node's requestTimeout is by default", 300),
+        (Some("apache2" | "httpd"), Awaited::Request | Awaited::Body) => {
+            ("Apache's RequestReadTimeout is by default at most", 40)
+        }
+        (Some("apache2" | "httpd"), Awaited::Room) => ("Apache's TimeOut is by default", 60),
+        // Neither ends such a client unless it is told to.
+        (Some("node" | "MainThread"), Awaited::Room)
+        | (Some("nginx"), Awaited::Body)
+        | (Some("redis-server"), _) => return None,
+        _ => return Some(Timeout { name: "the usual timeout of servers is".to_owned(), length: USUAL }),
+    };
+    Some(Timeout { name: name.to_owned(), length: Duration::from_secs(seconds) })
+}
+
+fn remark(group: &Group, held: Duration, timeout: &Timeout) -> Option<String> {
+    // In whole seconds, so that several repeats make one remark.
+    let shown = if held.as_secs() > 0 { Duration::from_secs(held.as_secs()) } else { held };
+    let [shown, length] = [shown, timeout.length].map(|time| human_time(time.as_nanos() as f64));
+    (held < timeout.length).then(|| {
+        format!(
+            "none of the {} `{}` clients was ended in {shown}, but {} {length}: measure longer to see whether the server \
+             ends them",
+            group.count, group.name, timeout.name
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{metric::Row, profile::Source, record::GroupResult};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn profile(server: &str, keys: &str) -> Profile {
+        let text = format!(
+            "title = \"t\"\n[server]\n{server}\n[[clients]]\nname = \"bad\"\ncount = 3\nprotocol = \"http\"\n{keys}"
+        );
+        Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+    }
+
+    /// What is said of clients that stayed connected for so many seconds.
+    fn said(profile: &Profile, server: Option<&str>, seconds: u64, answered: u64) -> Vec<String> {
+        let port = Port { was_connected: true, is_alive: true, opened_ns: SECOND, ..Port::default() };
+        let mut group = GroupResult::default();
+        group.requests.answered = answered;
+        let driven = Driven {
+            groups: vec![group],
+            summaries: vec![Row::default()],
+            ports: vec![port],
+            stopped_ns: (seconds + 1) * SECOND,
+            ..Driven::default()
+        };
+        remarks(profile, &driven, server)
+    }
+
+    const ANY: &str = "command = ['a']";
+    const SLOWLORIS: &str = "load = { depth = 1 }\ntx = { slow = { bytes = 1, every = '100ms' } }";
+    const STALLED: &str = "load = { rate = 9 }\nrx = 'stall'";
+
+    #[test]
+    fn a_run_that_is_shorter_than_the_timeout_of_the_server_gets_a_remark() {
+        let slowloris = profile(ANY, SLOWLORIS);
+        assert_eq!(
+            said(&slowloris, Some("nginx"), 8, 0),
+            [
+                "none of the 3 `bad` clients was ended in 8 s, but nginx's client_header_timeout is by default 60 s: measure \
+                 longer to see whether the server ends them"
+            ]
+        );
+        let other = said(&slowloris, Some("mine"), 8, 0);
+        assert!(other[0].contains("the usual timeout of servers is 60 s"), "{other:?}");
+        let stalled = said(&profile(ANY, STALLED), Some("nginx"), 8, 5);
+        assert!(stalled[0].contains("nginx's send_timeout"), "{stalled:?}");
+        let own = profile("protocol = 'http'\nsend_timeout = '10s'", STALLED);
+        assert!(said(&own, None, 8, 0)[0].contains("the server's send_timeout is 10 s"));
+    }
+
+    #[test]
+    fn a_long_run_and_a_server_without_such_a_timeout_get_none() {
+        let slowloris = profile(ANY, SLOWLORIS);
+        assert!(said(&slowloris, Some("nginx"), 61, 0).is_empty());
+        assert!(said(&slowloris, Some("nginx"), 8, 1).is_empty(), "its requests come to an end");
+        assert!(said(&slowloris, Some("redis-server"), 8, 0).is_empty());
+        assert!(said(&profile(ANY, STALLED), Some("node"), 8, 0).is_empty());
+        let own = |timeout: &str| profile(&format!("protocol = 'http'\nsend_timeout = '{timeout}'"), STALLED);
+        assert!(said(&own("5s"), None, 8, 0).is_empty(), "it should have ended them, which is no remark");
+        assert!(said(&own("off"), None, 8, 0).is_empty());
+        let steady = profile(ANY, "load = { depth = 1 }");
+        assert!(said(&steady, Some("nginx"), 8, 0).is_empty());
+    }
+}
