@@ -45,8 +45,12 @@ impl Names<'_> {
         if let Some(group) = group.filter(|group| !self.groups.contains(group)) {
             let hint = meant(group, self.groups.iter().copied());
             let groups: Vec<String> = self.groups.iter().map(|group| format!("`{group}`")).collect();
-            let groups = groups.join(", ");
-            return Err(format!("there is no client group `{group}`; the groups are {groups}{hint}"));
+            let all = if groups.is_empty() {
+                "there are no groups".to_owned()
+            } else {
+                format!("the groups are {}", groups.join(", "))
+            };
+            return Err(format!("there is no client group `{group}`; {all}{hint}"));
         }
         let known: Vec<String> = Stat::all().map(Stat::name).collect();
         let stat = Stat::named(name).ok_or_else(|| {
