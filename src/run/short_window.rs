@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    behavior::Needs,
     client::{Driven, Port},
     metric::Metric,
     profile::{Group, Profile},
@@ -54,12 +55,13 @@ pub(super) fn remarks(profile: &Profile, driven: &Driven, server: Option<&str>) 
 /// What the group keeps the server waiting for, if a timeout of servers is about that. Bytes that keep coming or going
 /// reset all other timeouts.
 fn awaited(group: &Group) -> Option<Awaited> {
-    match (group.rx.about().name, group.tx.about().name) {
-        ("stall", _) => Some(Awaited::Room),
-        ("steady", "slow" | "slow-header" | "stall" | "idle") => Some(Awaited::Request),
-        ("steady", "slow-body") => Some(Awaited::Body),
-        _ => None,
+    if group.rx.stalls() {
+        return Some(Awaited::Room);
     }
+    let tx = group.tx.about();
+    let is_awaited = group.rx.is_steady() && (tx.stalls || tx.is_idle || tx.delays_requests);
+    let awaited = if tx.needs == Needs::Body { Awaited::Body } else { Awaited::Request };
+    is_awaited.then_some(awaited)
 }
 
 /// The timeout that would end such a client; `None` if the server is known to have none.
