@@ -18,7 +18,7 @@ use crate::{
         raw::Octets,
     },
     load::{Reconnect, Schedule},
-    profile::{Attach, Bench, Crowd, LongestWait, Program, Source, Target},
+    profile::{Attach, Bench, Crowd, LongestWait, Program, Source, Target, meant},
     run::Request,
     units::{Bytes, Count, Span},
 };
@@ -175,7 +175,11 @@ fn protocol(text: &str) -> Result<Protocol, String> {
         "raw" => Err("protocol raw needs a profile that defines the bytes to send: see `badpeer list \
          protocols`"
             .to_owned()),
-        _ => Protocol::from_str(text, false),
+        _ => Protocol::from_str(text, false).map_err(|_| {
+            let known = ["echo", "frame", "line", "resp"];
+            let hint = meant(text, known.into_iter());
+            format!("there is no protocol `{text}`; the protocols are {}{hint}", known.join(", "))
+        }),
     }
 }
 

@@ -89,6 +89,7 @@ fn names_are_shown_described_and_suggested() {
         (&["bench", "--help"], 0, "slow-body, rudy: Sends the body"),
         (&["bench", "127.0.0.1:1", "--bad", "slow-writer=1,slowloris=1"], 2, "names slow-writer twice"),
         (&["bench", "127.0.0.1:1", "--bad", "slowlori=1"], 2, "did you mean `slowloris`?"),
+        (&["bench", "127.0.0.1:1", "-p", "ehco"], 2, "did you mean `echo`?"),
         (&["bench", "127.0.0.1:1", "-c", "0"], 2, "badpeer: --connections: must be at least 1"),
         (&["bench", "127.0.0.1:1", "--bad", "idle=0"], 2, "badpeer: --bad: must be at least 1"),
         (&["bench", "127.0.0.1:1", "-t", "99"], 2, "badpeer: --threads: must be from 1 to 64"),
