@@ -116,7 +116,8 @@ impl Profile {
         if !(1..=MOST_THREADS).contains(&self.client_threads) {
             return fault(&["client_threads"], format!("must be from 1 to {MOST_THREADS}"));
         }
-        if u64::from(self.client_threads) > self.connections() {
+        // Of groups without connections the fault is told below.
+        if u64::from(self.client_threads) > self.connections().max(1) {
             return fault(&["client_threads"], "there are more threads than connections: use fewer threads");
         }
         for (index, group) in self.clients.iter().enumerate() {
