@@ -47,7 +47,7 @@ enum Heads {
 enum Step {
     /// Nothing: more has to come first.
     Incomplete,
-    /// Nothing: a whole head waits, because no more were to be taken.
+    /// A whole request waits, because no more were to be answered.
     Held,
     /// A head was taken, and its body follows.
     Taken,
@@ -57,26 +57,34 @@ enum Step {
 #[derive(Debug)]
 enum Phase {
     Head,
-    /// A head was taken line by line, and waits because no more requests were to be taken.
-    Held(Box<Request<'static>>),
+    /// A whole request that is no longer in the receive buffer waits to be answered.
+    Held(Box<Whole>),
     /// A body is read to its end before its request is answered.
     Body(Box<Pending>),
     Ended(End),
 }
 
+/// What becomes of a body: it is read away unless it is uploaded.
+type Upload = Option<Result<Receiving, Status>>;
+
+/// A request and what it has uploaded.
+#[derive(Debug)]
+struct Whole {
+    request: Request<'static>,
+    upload: Upload,
+}
+
 /// A request whose body is being read.
 #[derive(Debug)]
 struct Pending {
-    request: Request<'static>,
     body: Body,
-    /// What becomes of the body: it is read away unless it is uploaded.
-    upload: Option<Result<Receiving, Status>>,
+    whole: Whole,
 }
 
 impl Pending {
     /// Takes what has come of the body; whether that was all.
     fn take(&mut self, receive: &mut dyn Buffer) -> Result<bool, Status> {
-        match &mut self.upload {
+        match &mut self.whole.upload {
             Some(Ok(receiving)) => self.body.take(receive, &mut |piece| receiving.write(piece)),
             Some(Err(_)) | None => self.body.skip(receive),
         }
@@ -92,47 +100,44 @@ impl Http {
         Self { limit, phase: Phase::Head, heads, body: None }
     }
 
-    /// One step further; a head is taken only if it `may_take` one.
-    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_take: bool) -> Result<Step, Status> {
+    /// One step further; a request is answered only if it `may_answer` one. One without a body stays in the receive buffer
+    /// until then, unless its lines were taken out of it as they came.
+    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_answer: bool) -> Result<Step, Status> {
         match &mut self.phase {
             Phase::Head => match &mut self.heads {
                 Heads::Whole(search) => {
                     let Some(length) = search.next(receive, self.limit)? else {
                         return Ok(Step::Incomplete);
                     };
-                    if !may_take {
+                    let request = Request::parse(receive.peek(length), self.limit as u64)?;
+                    if request.body.is_none() && !may_answer {
                         return Ok(Step::Held);
                     }
-                    let request = Request::parse(receive.peek(length), self.limit as u64)?;
-                    let step = self.begin(request, site);
+                    let step = self.begin(request, site, may_answer);
                     receive.retrieve(length);
                     Ok(step)
                 }
-                Heads::LineByLine(parser) => {
-                    let Some(request) = parser.next(receive, self.limit)? else {
-                        return Ok(Step::Incomplete);
-                    };
-                    if !may_take {
-                        self.phase = Phase::Held(Box::new(request));
-                        return Ok(Step::Held);
-                    }
-                    Ok(self.begin(request, site))
+                Heads::LineByLine(parser) => Ok(match parser.next(receive, self.limit)? {
+                    Some(request) => self.begin(request, site, may_answer),
+                    None => Step::Incomplete,
+                }),
+            },
+            Phase::Held(_) if !may_answer => Ok(Step::Held),
+            Phase::Held(_) => {
+                if let Phase::Held(whole) = mem::replace(&mut self.phase, Phase::Head) {
+                    self.respond(&whole.request, whole.upload, site);
                 }
-            },
-            Phase::Held(_) if !may_take => Ok(Step::Held),
-            Phase::Held(_) => match mem::replace(&mut self.phase, Phase::Head) {
-                Phase::Held(request) => Ok(self.begin(*request, site)),
-                _ => Ok(Step::Incomplete),
-            },
+                Ok(Step::Answered)
+            }
             Phase::Body(pending) => {
                 if !pending.take(receive)? {
                     return Ok(Step::Incomplete);
                 }
                 if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
-                    let Pending { request, upload, .. } = *pending;
-                    self.respond(&request, upload, site);
+                    let Whole { request, upload } = pending.whole;
+                    return Ok(self.complete(request, upload, site, may_answer));
                 }
-                Ok(Step::Answered)
+                Ok(Step::Incomplete)
             }
             Phase::Ended(end) => {
                 if receive.readable() > 0 {
@@ -144,20 +149,27 @@ impl Http {
         }
     }
 
-    /// A head is whole. It is answered, unless its body comes first.
-    fn begin(&mut self, request: Request<'_>, site: &mut Site) -> Step {
+    /// A head is whole: so is its request, unless a body follows.
+    fn begin(&mut self, request: Request<'_>, site: &mut Site, may_answer: bool) -> Step {
         let upload = site.upload(&request);
-        let Some(body) = request.body else {
-            self.respond(&request, upload, site);
-            return Step::Answered;
-        };
+        let Some(body) = request.body else { return self.complete(request, upload, site, may_answer) };
         site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
-        let request = request.into_owned();
-        self.phase = Phase::Body(Box::new(Pending { request, body, upload }));
+        let whole = Whole { request: request.into_owned(), upload };
+        self.phase = Phase::Body(Box::new(Pending { body, whole }));
         Step::Taken
     }
 
-    fn respond(&mut self, request: &Request<'_>, upload: Option<Result<Receiving, Status>>, site: &mut Site) {
+    /// A request is whole: it is answered, or waits.
+    fn complete(&mut self, request: Request<'_>, upload: Upload, site: &mut Site, may_answer: bool) -> Step {
+        if may_answer {
+            self.respond(&request, upload, site);
+            return Step::Answered;
+        }
+        self.phase = Phase::Held(Box::new(Whole { request: request.into_owned(), upload }));
+        Step::Held
+    }
+
+    fn respond(&mut self, request: &Request<'_>, upload: Upload, site: &mut Site) {
         match upload {
             Some(upload) => site.respond_to_upload(upload.and_then(Receiving::finish), request.keep),
             None => self.body = site.respond(request),
