@@ -57,37 +57,35 @@ enum Step {
 #[derive(Debug)]
 enum Phase {
     Head,
-    /// A whole request that is no longer in the receive buffer waits to be answered.
-    Held(Box<Whole>),
-    /// A body is read to its end before its request is answered.
-    Body(Box<Pending>),
+    /// A request has left the receive buffer and is not answered yet: its body comes first, or it waits.
+    Taken(Box<Pending>),
     Ended(End),
 }
 
 /// What becomes of a body: it is read away unless it is uploaded.
 type Upload = Option<Result<Receiving, Status>>;
 
-/// A request and what it has uploaded.
+/// A request that has left the receive buffer.
 #[derive(Debug)]
-struct Whole {
+struct Pending {
     request: Request<'static>,
+    /// Its body, until all of it has come.
+    body: Option<Body>,
     upload: Upload,
 }
 
-/// A request whose body is being read.
-#[derive(Debug)]
-struct Pending {
-    body: Body,
-    whole: Whole,
-}
-
 impl Pending {
-    /// Takes what has come of the body; whether that was all.
+    /// Takes what has come of the body; whether the request is whole.
     fn take(&mut self, receive: &mut dyn Buffer) -> Result<bool, Status> {
-        match &mut self.whole.upload {
-            Some(Ok(receiving)) => self.body.take(receive, &mut |piece| receiving.write(piece)),
-            Some(Err(_)) | None => self.body.skip(receive),
+        let Some(body) = &mut self.body else { return Ok(true) };
+        let is_whole = match &mut self.upload {
+            Some(Ok(receiving)) => body.take(receive, &mut |piece| receiving.write(piece)),
+            Some(Err(_)) | None => body.skip(receive),
+        }?;
+        if is_whole {
+            self.body = None;
         }
+        Ok(is_whole)
     }
 }
 
@@ -122,22 +120,17 @@ impl Http {
                     None => Step::Incomplete,
                 }),
             },
-            Phase::Held(_) if !may_answer => Ok(Step::Held),
-            Phase::Held(_) => {
-                if let Phase::Held(whole) = mem::replace(&mut self.phase, Phase::Head) {
-                    self.respond(&whole.request, whole.upload, site);
-                }
-                Ok(Step::Answered)
-            }
-            Phase::Body(pending) => {
+            Phase::Taken(pending) => {
                 if !pending.take(receive)? {
                     return Ok(Step::Incomplete);
                 }
-                if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
-                    let Whole { request, upload } = pending.whole;
-                    return Ok(self.complete(request, upload, site, may_answer));
+                if !may_answer {
+                    return Ok(Step::Held);
                 }
-                Ok(Step::Incomplete)
+                if let Phase::Taken(pending) = mem::replace(&mut self.phase, Phase::Head) {
+                    self.respond(&pending.request, pending.upload, site);
+                }
+                Ok(Step::Answered)
             }
             Phase::Ended(end) => {
                 if receive.readable() > 0 {
@@ -149,24 +142,18 @@ impl Http {
         }
     }
 
-    /// A head is whole: so is its request, unless a body follows.
+    /// A head is whole: its request is answered, unless a body follows or it has to wait.
     fn begin(&mut self, request: Request<'_>, site: &mut Site, may_answer: bool) -> Step {
-        let upload = site.upload(&request);
-        let Some(body) = request.body else { return self.complete(request, upload, site, may_answer) };
-        site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
-        let whole = Whole { request: request.into_owned(), upload };
-        self.phase = Phase::Body(Box::new(Pending { body, whole }));
-        Step::Taken
-    }
-
-    /// A request is whole: it is answered, or waits.
-    fn complete(&mut self, request: Request<'_>, upload: Upload, site: &mut Site, may_answer: bool) -> Step {
-        if may_answer {
+        let (body, upload) = (request.body, site.upload(&request));
+        if body.is_none() && may_answer {
             self.respond(&request, upload, site);
             return Step::Answered;
         }
-        self.phase = Phase::Held(Box::new(Whole { request: request.into_owned(), upload }));
-        Step::Held
+        if body.is_some() && request.expects_continue {
+            site.out.extend_from_slice(CONTINUE);
+        }
+        self.phase = Phase::Taken(Box::new(Pending { request: request.into_owned(), body, upload }));
+        if body.is_some() { Step::Taken } else { Step::Held }
     }
 
     fn respond(&mut self, request: &Request<'_>, upload: Upload, site: &mut Site) {
@@ -225,7 +212,7 @@ impl Protocol for Http {
             Heads::Whole(search) => search.has_begun(),
             Heads::LineByLine(parser) => parser.has_begun(),
         };
-        matches!(self.phase, Phase::Body(_)) || has_head_begun
+        matches!(&self.phase, Phase::Taken(pending) if pending.body.is_some()) || has_head_begun
     }
 
     fn timeout_answer<'a>(&self, scratch: &'a mut Scratch) -> &'a [u8] {
