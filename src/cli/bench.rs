@@ -196,6 +196,7 @@ impl Args {
             files: Vec::new(),
             needs: Vec::new(),
             install: None,
+            folder: None,
         })
     }
 

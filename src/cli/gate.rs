@@ -100,7 +100,9 @@ impl ComparisonPlan {
         let is_whole = measure == plain.measure && warmup == plain.warmup;
         let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
         let mut points = source.expand(&overrides).map_err(Failure::usage)?;
-        points.iter_mut().for_each(|(_, profile)| sources::beside(folder.as_deref(), &overrides, profile));
+        for (_, profile) in &mut points {
+            sources::beside(folder.as_deref(), &overrides, profile);
+        }
         let files = sources::files(&source, &points, folder.as_deref())?;
         // Metrics that do not move unless something is wrong cost the others nothing as long as they do.
         let moving =
@@ -203,7 +205,11 @@ fn side(points: &[(Axes, Profile)], command: Option<&str>) -> Result<(Build, Vec
     for (_, profile) in &mut points {
         match &mut profile.server {
             Target::Reference(_) => {}
-            Target::Program(program) => program.command.clone_from(&words),
+            Target::Program(program) => {
+                program.command.clone_from(&words);
+                // The command line, unlike the profile, is about the current directory.
+                program.folder = None;
+            }
             Target::Attached { .. } => {
                 return Err(Failure::usage(
                     "an attached server (`attach`) is the same on both sides, so there is nothing to compare",

@@ -21,12 +21,13 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Makes the paths in a profile relative to its folder. What the command line sets is relative to the current directory.
+/// Makes the paths in a profile relative to its folder; a program runs in that folder, so that its arguments are, too. What
+/// the command line sets is relative to the current directory.
 pub(super) fn beside(folder: Option<&Path>, overrides: &Axes, profile: &mut Profile) {
     let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else { return };
     let is_own = |key: &str| !overrides.iter().any(|(set, _)| set == key);
-    // A name without a folder is looked for on the PATH, and what is filled in is a path of its own.
-    let is_path = |name: &&mut String| name.contains('/') && !name.starts_with('{');
+    // A name without a folder is looked for on the PATH.
+    let is_path = |name: &&mut String| name.contains('/');
     match &mut profile.server {
         Target::Reference(options) => {
             if let Some(root) = options.root.as_mut().filter(|_| is_own("server.root")) {
@@ -34,9 +35,9 @@ pub(super) fn beside(folder: Option<&Path>, overrides: &Axes, profile: &mut Prof
             }
         }
         Target::Program(program) => {
-            let command = program.command.first_mut().filter(|_| is_own("server.command"));
+            program.folder = is_own("server.command").then(|| folder.to_owned());
             let needs = program.needs.iter_mut().filter(|_| is_own("server.needs"));
-            for name in command.into_iter().chain(needs).filter(is_path) {
+            for name in needs.filter(is_path) {
                 *name = folder.join(&*name).display().to_string();
             }
         }
@@ -123,16 +124,16 @@ mod tests {
     fn paths_in_a_profile_are_relative_to_its_folder() {
         let program = |server: &str, overrides: &[(&str, &str)], folder: &str| {
             let program = placed(server, overrides, folder).program().cloned().expect("a program");
-            (program.command[0].clone(), program.needs)
+            (program.folder.map(|folder| folder.display().to_string()), program.needs)
         };
         let needs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let own = "command = ['./serve', 'a/b']\nneeds = ['sed', 'bin/x', '/bin/sh']";
-        assert_eq!(program(own, &[], "sub"), ("sub/./serve".into(), needs(&["sed", "sub/bin/x", "/bin/sh"])));
-        assert_eq!(program(own, &[], "").0, "./serve");
-        assert_eq!(program("command = ['nginx']", &[], "sub").0, "nginx");
-        assert_eq!(program("command = ['{dir}/x']", &[], "sub").0, "{dir}/x");
+        assert_eq!(program(own, &[], "sub"), (Some("sub".into()), needs(&["sed", "sub/bin/x", "/bin/sh"])));
+        assert_eq!(program(own, &[], "").0, None);
         let set = [("server.command", "['./mine']")];
-        assert_eq!(program(own, &set, "sub").0, "./mine", "what --set sets is not in the profile");
+        assert_eq!(program(own, &set, "sub").0, None, "what --set sets is not in the profile");
+        let set = [("server.needs", "['bin/y']")];
+        assert_eq!(program(own, &set, "sub"), (Some("sub".into()), needs(&["bin/y"])));
         let root = |overrides: &[(&str, &str)]| {
             let server = placed("protocol = 'http'\nroot = 'www'", overrides, "sub");
             server.reference().expect("the reference server").root.clone()

@@ -1,6 +1,6 @@
 //! The server: the keys of `[server]` are the reference server's knobs, or they name another server.
 
-use std::{fmt, net::Ipv6Addr};
+use std::{fmt, net::Ipv6Addr, path::PathBuf};
 
 use indexmap::IndexMap;
 use serde::{
@@ -51,6 +51,10 @@ pub struct Program {
     /// How to install it. If this is set and the program is missing, the profile is skipped without an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub install: Option<String>,
+    /// The folder that it runs in: that of the profile. `None` for the current directory.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub folder: Option<PathBuf>,
 }
 
 /// Default address of a program.
@@ -216,6 +220,7 @@ impl Keys {
                 None => Ok(Target::Attached { attach }),
             },
             (Some(command), None, None) => Ok(Target::Program(Program {
+                folder: None,
                 command,
                 address: self.address.unwrap_or_else(any_port),
                 env: self.env.unwrap_or_default(),

@@ -8,12 +8,12 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::ExitStatus,
+    process::{Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use nix::sys::signal::Signal;
 
 use super::{
@@ -45,15 +45,19 @@ const OUTPUT: &str = "output.log";
 /// # Errors
 /// [`RunError::Missing`] when it is not installed and the profile says how to; [`RunError::Impossible`] otherwise.
 pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>) -> Result<(), RunError> {
-    let mut names = program.command.first().into_iter().chain(&program.needs);
-    if let Some(name) = names.find(|name| !name.contains('{') && !is_installed(name)) {
+    let folder = program.folder.as_deref().unwrap_or(Path::new(""));
+    let command = program.command.first().map(|name| (name, folder));
+    let mut names = command.into_iter().chain(program.needs.iter().map(|name| (name, Path::new(""))));
+    if let Some((name, folder)) =
+        names.find(|(name, folder)| !name.contains('{') && !is_installed(name, folder))
+    {
         return Err(match &program.install {
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
             None => RunError::impossible(
                 &["server", "command"],
                 format!(
                     "there is no program `{name}`: {}; install it, or name another one",
-                    looked_for(name)
+                    looked_for(name, folder)
                 ),
             ),
         });
@@ -65,32 +69,33 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
         return Err(RunError::impossible(
             &["server", "command"],
             "the program is not told which free port to listen on: write {port} where the port belongs in its \
-             command, env or files, or set server.address to the address that it listens on",
+             command, env or files, or name the address that it listens on in place of port 0",
         ));
     }
     Ok(())
 }
 
 /// Where a program was looked for that is not installed.
-fn looked_for(name: &str) -> String {
+fn looked_for(name: &str, folder: &Path) -> String {
     if !name.contains('/') {
         let path = env::var_os("PATH").unwrap_or_default();
-        let folders: Vec<String> =
+        let folders: IndexSet<String> =
             env::split_paths(&path).map(|folder| folder.display().to_string()).collect();
+        let folders: Vec<String> = folders.into_iter().collect();
         return format!("it is in no folder of PATH ({})", folders.join(", "));
     }
-    let path = std::path::absolute(name).unwrap_or_else(|_| name.into());
+    let path = std::path::absolute(folder.join(name)).unwrap_or_else(|_| name.into());
     let is_file = path.is_file();
     let why = if is_file { "is not executable (chmod +x makes it so)" } else { "is no file" };
     format!("{} {why}", path.display())
 }
 
-/// A name is looked for on the PATH, a path is taken as it is.
-fn is_installed(name: &str) -> bool {
+/// A name is looked for on the PATH, a path from this folder on.
+fn is_installed(name: &str, folder: &Path) -> bool {
     let is_program =
         |path: &Path| fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
     if name.contains('/') {
-        return is_program(Path::new(name));
+        return is_program(&folder.join(name));
     }
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| is_program(&folder.join(name))))
@@ -151,7 +156,13 @@ impl Running {
             program.env.iter().map(|(name, value)| (name.clone(), filled(value))).collect();
         let output = dir.0.join(OUTPUT);
         // The guard is there before the folder: nothing is left behind, whatever becomes of us.
-        let mut guarded = Guarded::post(&dir.0, &output, &words, |guard| spawn_on(cores, guard))
+        let post = |guard: &mut Command| {
+            if let Some(folder) = &program.folder {
+                guard.current_dir(folder);
+            }
+            spawn_on(cores, guard)
+        };
+        let mut guarded = Guarded::post(&dir.0, &output, &words, post)
             .map_err(|e| failed("cannot start the process that supervises the server", &e))?;
         dir.make().map_err(|e| failed("cannot create a temporary directory", &e))?;
         for name in &program.files {
@@ -383,6 +394,7 @@ mod tests {
             assert!(message.starts_with(&format!("there is no program `{name}`: ")), "{message}");
             assert!(message.contains(part), "{message}");
         }
-        assert!(looked_for("no/such").starts_with('/'), "the whole path is shown");
+        let place = looked_for("no/such", Path::new("/srv"));
+        assert_eq!(place, "/srv/no/such is no file", "the whole path is shown");
     }
 }
