@@ -7,7 +7,7 @@ use super::topic::Topic;
 use crate::{
     behavior::Spec,
     codec::Protocol,
-    metric::{Better, Scope, Stat},
+    metric::{Better, Gate, Scope, Stat},
     profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR},
 };
 
@@ -39,6 +39,19 @@ pub(super) fn name(entry: &Value) -> Option<&str> {
 pub(super) fn is_named(entry: &Value, wanted: &str) -> bool {
     let aliases = entry["aliases"].as_array().into_iter().flatten();
     name(entry) == Some(wanted) || aliases.filter_map(Value::as_str).any(|alias| alias == wanted)
+}
+
+/// The metrics that are asked for most: those that comparisons judge, and those that the quick tour expects.
+pub(super) fn usual_metrics() -> Vec<String> {
+    let tour = SHIPPED.iter().filter(|shipped| TOUR.contains(&shipped.name));
+    let profiles = tour.filter_map(|shipped| shipped.source().parse(&[]).ok());
+    let expected: Vec<Stat> =
+        profiles.flat_map(|profile| profile.expectations()).map(|one| one.stat).collect();
+    let is_judged = |stat: &Stat| {
+        let spec = stat.metric.spec();
+        spec.gate != Gate::Never && stat.fold == spec.gated_fold
+    };
+    Stat::all().filter(|stat| is_judged(stat) || expected.contains(stat)).map(Stat::name).collect()
 }
 
 fn profiles() -> Value {

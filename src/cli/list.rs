@@ -15,7 +15,7 @@ use crate::{
     behavior::{About, Spec},
     codec::Protocol,
     load::Reconnect,
-    metric::{Metric, Scope, Stat},
+    metric::{Scope, Stat},
     profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR, meant},
     text,
 };
@@ -45,11 +45,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         (Some(topic), _) => say(page(topic).trim_end()),
         (None, None) => say(overview().trim_end()),
         (None, Some(name)) => {
-            let name = known(name)?;
+            let name = known(name, &listed())?;
             if args.json {
                 print_raw(&json(topics, |entry| catalog::is_named(entry, name)));
             } else {
-                say(about(name).trim_end());
+                say(about(name, &pages()).trim_end());
             }
         }
     }
@@ -66,43 +66,43 @@ fn json(topics: &[Topic], is_wanted: impl Fn(&Value) -> bool) -> String {
 }
 
 /// The name of something that can be listed; a metric may have its group in front.
-fn known(name: &str) -> Result<&str, Failure> {
-    let is_known = |name: &str| {
-        let tables = Topic::value_variants().iter().map(|topic| catalog::table(*topic));
-        tables.flatten().any(|entry| catalog::is_named(&entry, name))
-    };
+fn known<'a>(name: &'a str, all: &[String]) -> Result<&'a str, Failure> {
     let metric = name.rsplit_once('.').map(|(_, metric)| metric);
-    if let Some(known) = [Some(name), metric].into_iter().flatten().find(|&name| is_known(name)) {
-        return Ok(known);
-    }
-    let all = listed();
-    let hint = meant(metric.unwrap_or(name), all.iter().map(String::as_str));
-    Err(Failure::usage(format!("`badpeer list` knows no `{name}`; `badpeer list` shows all names{hint}")))
+    let mut names = [Some(name), metric].into_iter().flatten();
+    names.find(|name| all.iter().any(|known| known == name)).ok_or_else(|| {
+        let hint = meant(metric.unwrap_or(name), all.iter().map(String::as_str));
+        Failure::usage(format!("`badpeer list` knows no `{name}`; `badpeer list` shows all names{hint}"))
+    })
 }
 
-/// All names.
+/// All names; of metrics those that are asked for most.
 fn overview() -> String {
     let block = |topic: &Topic| {
         let names: Vec<String> = match topic {
-            Topic::Metrics => Metric::ALL.iter().map(|metric| metric.spec().name.to_owned()).collect(),
+            Topic::Metrics => catalog::usual_metrics(),
             topic => catalog::names(*topic),
         };
-        format!("{}\n{}\n", topic.heading(), wrapped(&names.join(" "), 2))
+        format!("{}\n{}", topic.heading(), wrapped(&names.join(" "), 2))
     };
     let blocks: String = Topic::value_variants().iter().map(block).collect();
-    let more = "`badpeer list NAME` describes one of them, `badpeer list metrics` (profiles, …) all of a kind. The name \
-                of a metric can have a suffix: `badpeer list metrics` has them all.";
-    format!("{blocks}{}", wrapped(more, 0))
+    let more = format!(
+        "`badpeer list NAME` describes one of them, `badpeer list metrics` all {} metrics, `badpeer list profiles` all \
+         profiles, and so on.",
+        Stat::all().count()
+    );
+    format!("{blocks}\n{}", wrapped(&more, 0))
+}
+
+/// All topics with their entries.
+fn pages() -> Vec<(Topic, Vec<Entry>)> {
+    Topic::value_variants().iter().map(|topic| (*topic, entries(*topic))).collect()
 }
 
 /// Everything of this name: a behavior and a bad peer may share one.
-fn about(name: &str) -> String {
-    let found = Topic::value_variants().iter().map(|topic| {
-        let texts: String = entries(*topic)
-            .into_iter()
-            .filter(|entry| entry.is_named(name))
-            .map(|entry| entry.text)
-            .collect();
+fn about(name: &str, pages: &[(Topic, Vec<Entry>)]) -> String {
+    let found = pages.iter().map(|(topic, entries)| {
+        let named = entries.iter().filter(|entry| entry.is_named(name));
+        let texts: String = named.map(|entry| entry.text.as_str()).collect();
         let heading = topic.heading();
         if texts.is_empty() { texts } else { format!("{heading}\n{texts}\n") }
     });
@@ -128,9 +128,9 @@ impl Entry {
 fn entries(topic: Topic) -> Vec<Entry> {
     match topic {
         Topic::Profiles => SHIPPED.iter().map(profile).collect(),
-        Topic::Protocols => Protocol::value_variants().iter().map(protocol).collect(),
+        Topic::Protocols => Protocol::value_variants().iter().copied().map(protocol).collect(),
         Topic::Behaviors => Spec::ABOUT.iter().map(behavior).collect(),
-        Topic::Peers => Peer::value_variants().iter().map(peer).collect(),
+        Topic::Peers => Peer::value_variants().iter().copied().map(peer).collect(),
         Topic::Metrics => Stat::all().map(metric).collect(),
         Topic::Server => keys(&ServerOptions::command()).into_iter().map(knob).collect(),
         Topic::Core => {
@@ -160,8 +160,8 @@ fn profile(shipped: &Shipped) -> Entry {
     Entry::new(shipped.name, text)
 }
 
-fn protocol(protocol: &Protocol) -> Entry {
-    let help = catalog::help(*protocol).unwrap_or_default();
+fn protocol(protocol: Protocol) -> Entry {
+    let help = catalog::help(protocol).unwrap_or_default();
     let text = format!("\n  {protocol}\n{}{}", wrapped(&format!("{help}."), 4), wrapped(protocol.keys(), 4));
     Entry::new(protocol.to_string(), text)
 }
@@ -181,7 +181,7 @@ fn lives() -> String {
     format!("\n  {keys}\n{}", wrapped(Reconnect::ABOUT, 4))
 }
 
-fn peer(peer: &Peer) -> Entry {
+fn peer(peer: Peer) -> Entry {
     let aliases = peer.aliases();
     let also = if aliases.is_empty() { String::new() } else { format!(" (or {})", aliases.join(", ")) };
     let text = format!("\n  {}{also}\n{}", peer.name(), wrapped(&format!("{}.", peer.about()), 4));
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn the_overview_fits_two_screens_and_names_everything() {
         let overview = overview();
-        assert!(overview.lines().count() <= 2 * 40, "{overview}");
+        assert!(overview.lines().count() <= 2 * 24, "{overview}");
         assert!(overview.lines().all(|line| line.chars().count() <= WIDTH), "{overview}");
         for topic in Topic::value_variants().iter().filter(|topic| **topic != Topic::Metrics) {
             assert!(catalog::names(*topic).iter().all(|name| overview.contains(name.as_str())), "{overview}");
@@ -284,14 +284,15 @@ mod tests {
 
     #[test]
     fn every_name_is_described_alone() {
-        for name in listed().iter().filter(|name| Topic::from_str(name, false).is_err()) {
-            assert_eq!(known(name).expect("known"), name);
-            assert!(about(name).contains(name.as_str()), "{name}");
+        let (all, pages) = (listed(), pages());
+        for name in all.iter().filter(|name| Topic::from_str(name, false).is_err()) {
+            assert!(about(name, &pages).contains(name.as_str()), "{name}");
         }
-        assert!(about("idle").contains("BEHAVIORS") && about("idle").contains("PEERS"), "{}", about("idle"));
-        assert!(about("rudy").contains("slow-body (or rudy)"));
-        assert_eq!(known("good.latency_p99").expect("a metric"), "latency_p99");
-        let refused = known("latncy_p99").expect_err("unknown").message;
+        let idle = about("idle", &pages);
+        assert!(idle.contains("BEHAVIORS") && idle.contains("PEERS"), "{idle}");
+        assert!(about("rudy", &pages).contains("slow-body (or rudy)"));
+        assert_eq!(known("good.latency_p99", &all).expect("a metric"), "latency_p99");
+        let refused = known("latncy_p99", &all).expect_err("unknown").message;
         assert!(refused.ends_with("; did you mean `latency_p99`?"), "{refused}");
         let one: Value = serde_json::from_str(&json(Topic::value_variants(), |entry| {
             catalog::is_named(entry, "slowloris")

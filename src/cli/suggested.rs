@@ -57,7 +57,7 @@ pub(super) fn peers() -> Vec<String> {
 pub(super) fn listed() -> Vec<String> {
     let topics = Topic::value_variants().iter().map(|topic| topic.name());
     let names = Topic::value_variants().iter().flat_map(|topic| catalog::names(*topic));
-    let mut all: Vec<String> = topics.chain(names).collect();
+    let mut all: Vec<String> = topics.chain(names).chain(peers()).collect();
     all.sort();
     all.dedup();
     all
