@@ -224,7 +224,8 @@ impl Bench {
             format!("{keys}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
         };
         let sends_body = |tx: &str| {
-            let body = self.body.as_ref().filter(|body| !body.0.is_empty());
+            let is_http = self.protocol == Protocol::Http;
+            let body = self.body.as_ref().filter(|body| is_http && !body.0.is_empty());
             let method = if self.method.may_have_body() { self.method } else { HttpMethod::Post };
             let keys = self.keys_of(&self.path, method, body);
             let payload = if body.is_some() { "" } else { ", payload = \"1KiB\"" };
