@@ -2,12 +2,13 @@
 
 use clap::ValueEnum;
 use indexmap::IndexMap;
-use url::Url;
 
 use super::{
     Exit, Failure,
     bad_peers::{crowd, help_on_peers},
+    number::whole,
     perform::{Output, perform},
+    place::{Place, place},
     print_raw,
     suggested::{Suggested, peers},
 };
@@ -25,14 +26,17 @@ use crate::{
 
 /// Name of the run in reports.
 const NAME: &str = "bench";
+/// Bytes in a request of a good client, unless set.
+const USUAL_PAYLOAD: Bytes = Bytes(128);
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Args {
     /// Address of the server: HOST:PORT or http://HOST:PORT/PATH. With a command, port 0 takes a free port
     address: String,
 
     /// Number of good clients, with one connection each
-    #[arg(long, short, value_name = "N", default_value_t = 64)]
+    #[arg(long, short, value_name = "N", default_value_t = 64, value_parser = whole::<u32>(0, u32::MAX.into()))]
     connections: u32,
 
     /// Length of the measured window
@@ -40,7 +44,7 @@ pub(super) struct Args {
     duration: Span,
 
     /// Threads of the load generator
-    #[arg(long, short, value_name = "N", default_value_t = 1)]
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(0, u32::MAX.into()))]
     threads: u32,
 
     /// Open loop: requests per second of all good clients together: 2000/s, "500/s to 4000/s over 8s", or "1000/s for
@@ -53,13 +57,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     requests_per_connection: Option<Count>,
 
-    /// Protocol: echo, frame, line or resp (PING). An address with http:// selects HTTP
-    #[arg(long, short, value_name = "PROTOCOL", default_value = "echo", value_parser = protocol)]
-    protocol: Protocol,
+    /// Protocol: echo, frame, line or resp (PING). Default: echo; an address with http:// selects HTTP
+    #[arg(long, short, value_name = "PROTOCOL", value_parser = protocol)]
+    protocol: Option<Protocol>,
 
-    /// Bytes in a request of a good client; not for HTTP and RESP
-    #[arg(long, value_name = "SIZE", default_value = "128B")]
-    payload: Bytes,
+    /// Bytes in a request of a good client; not for HTTP and RESP. Default: 128B
+    #[arg(long, value_name = "SIZE")]
+    payload: Option<Bytes>,
 
     /// Path that slow and stalled HTTP readers request; choose something large. Default: the path of the address
     #[arg(long, value_name = "PATH")]
@@ -106,7 +110,7 @@ pub(super) struct Args {
     warmup: Span,
 
     /// Process of the server. Default: the process that listens on the port
-    #[arg(long, value_name = "PID", conflicts_with = "command")]
+    #[arg(long, value_name = "PID", conflicts_with = "command", value_parser = whole::<u32>(1, u32::MAX.into()))]
     pid: Option<u32>,
 
     /// Print the equivalent profile and exit
@@ -122,60 +126,18 @@ pub(super) struct Args {
     command: Vec<String>,
 }
 
-/// The address of the server, and the path for HTTP.
-#[derive(Clone, Debug)]
-struct Place {
-    address: String,
-    path: Option<String>,
-}
-
-/// Parses the address. Errors do not repeat it, because it may contain a password.
-fn place(text: &str) -> Result<Place, String> {
-    const WRITE: &str = "write HOST:PORT, or http://HOST:PORT/PATH";
-    let has_scheme = text.contains("://");
-    let whole = if has_scheme { text.to_owned() } else { format!("tcp://{text}") };
-    let url = Url::parse(&whole).map_err(|error| format!("<ADDRESS>: {error}: {WRITE}"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "<ADDRESS>: remove the user name and password: they would appear in every report".to_owned()
-        );
-    }
-    let host = url.host_str().filter(|host| !host.is_empty());
-    let host = host.ok_or_else(|| format!("<ADDRESS>: the host is missing: {WRITE}"))?;
-    match url.scheme() {
-        "http" => {
-            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-            let address = format!("{host}:{}", url.port().unwrap_or(80));
-            Ok(Place { address, path: Some(format!("{}{query}", url.path())) })
-        }
-        "tcp" => {
-            let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
-            let port = url.port().filter(|_| is_bare).ok_or_else(|| {
-                let what = if is_bare { "the port is missing" } else { "only HTTP has a path" };
-                format!("<ADDRESS>: {what}: {WRITE}")
-            })?;
-            Ok(Place { address: format!("{host}:{port}"), path: None })
-        }
-        "https" => {
-            Err("<ADDRESS>: https is not supported: name a port of the server that speaks plain HTTP"
-                .to_owned())
-        }
-        scheme => Err(format!("<ADDRESS>: the scheme `{scheme}` is not supported: {WRITE}")),
-    }
-}
-
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, as in Accept: text/html")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn protocol(text: &str) -> Result<Protocol, String> {
-    match text {
+    match text.to_lowercase().as_str() {
         "http" => Err("write the address as http://HOST:PORT/PATH instead".to_owned()),
         "raw" => Err("protocol raw needs a profile that defines the bytes to send: see `badpeer list \
          protocols`"
             .to_owned()),
-        _ => Protocol::from_str(text, false).map_err(|_| {
+        _ => Protocol::from_str(text, true).map_err(|_| {
             let known = ["echo", "frame", "line", "resp"];
             let hint = meant(text, known.into_iter());
             format!("there is no protocol `{text}`; the protocols are {}{hint}", known.join(", "))
@@ -213,12 +175,12 @@ impl Args {
         let usual = if body.is_some() { HttpMethod::Post } else { HttpMethod::Get };
         Ok(Bench {
             target: self.target(&place.address),
-            protocol: if place.path.is_some() { Protocol::Http } else { self.protocol },
+            protocol: self.protocol_at(place),
             connections: self.connections,
             threads: self.threads,
             rate: self.rate.clone(),
             requests_per_connection: self.requests_per_connection,
-            payload: self.payload,
+            payload: self.payload.unwrap_or(USUAL_PAYLOAD),
             bad_path: self.bad_path.clone().or_else(|| place.path.clone()).unwrap_or_default(),
             path: place.path.clone().unwrap_or_default(),
             status: self.status.clone().unwrap_or_default(),
@@ -231,6 +193,13 @@ impl Args {
             method: self.method.unwrap_or(usual),
             body,
         })
+    }
+
+    fn protocol_at(&self, place: &Place) -> Protocol {
+        match place.path {
+            Some(_) => Protocol::Http,
+            None => self.protocol.unwrap_or(Protocol::Echo),
+        }
     }
 
     fn body(&self) -> Result<Option<Octets>, Failure> {
@@ -280,6 +249,7 @@ impl Args {
             ("--header", !self.header.is_empty()),
             ("--method", self.method.is_some()),
             ("--body", self.body.is_some()),
+            ("--bad-path", self.bad_path.is_some()),
         ];
         if let Some((flag, _)) = asked.into_iter().find(|(_, is_said)| *is_said && place.path.is_none()) {
             return Err(Failure::usage(format!(
@@ -290,7 +260,18 @@ impl Args {
             return Err(Failure::usage(format!(
                 "{flag} is only for HTTP (write the address as http://HOST:PORT/PATH); every byte of an answer in {} \
                  is known and checked",
-                self.protocol
+                self.protocol_at(place)
+            )));
+        }
+        if let Some(protocol) = self.protocol.filter(|_| place.path.is_some()) {
+            return Err(Failure::usage(format!(
+                "--protocol {protocol}: the address selects HTTP; write it as HOST:PORT, or remove --protocol"
+            )));
+        }
+        let protocol = self.protocol_at(place);
+        if self.payload.is_some() && matches!(protocol, Protocol::Http | Protocol::Resp) {
+            return Err(Failure::usage(format!(
+                "--payload is not for {protocol}: remove it (over HTTP, --body sends a body)"
             )));
         }
         if self.status.is_some() && self.check == Check::None {
@@ -325,52 +306,4 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         source,
     };
     perform(&[request], &args.output)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<(String, Option<String>), String> {
-        place(text).map(|place| (place.address, place.path))
-    }
-
-    #[test]
-    fn addresses_and_urls_are_parsed() {
-        for (text, address, path) in [
-            ("127.0.0.1:80", "127.0.0.1:80", None),
-            ("localhost:0", "localhost:0", None),
-            ("[::1]:8080", "[::1]:8080", None),
-            ("tcp://host:7", "host:7", None),
-            ("http://host", "host:80", Some("/")),
-            ("HTTP://HOST:81", "host:81", Some("/")),
-            ("http://host?a=b", "host:80", Some("/?a=b")),
-            ("http://host/a b?c#d", "host:80", Some("/a%20b?c")),
-            ("http://[::1]/x", "[::1]:80", Some("/x")),
-            ("http://host:0/", "host:0", Some("/")),
-        ] {
-            assert_eq!(read(text), Ok((address.to_owned(), path.map(str::to_owned))), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_invalid_address_is_refused_without_showing_its_password() {
-        for (text, part) in [
-            ("https://host/", "https is not supported"),
-            ("http://host:99999/", "invalid port"),
-            ("127.0.0.1:99999", "invalid port"),
-            ("http://", "empty host"),
-            (":80", "<ADDRESS>"),
-            ("host", "the port is missing"),
-            ("host:80/path", "only HTTP has a path"),
-            ("ftp://host/", "the scheme `ftp` is not supported"),
-            ("http://user:secret@host/", "remove the user name"),
-            ("user:secret@host:80", "remove the user name"),
-            ("http://user:secret@host:99999/", "invalid port"),
-        ] {
-            let said = read(text).expect_err(text);
-            assert!(said.starts_with("<ADDRESS>: ") && said.contains(part), "{text}: {said}");
-            assert!(!said.contains("secret"), "{said}");
-        }
-    }
 }

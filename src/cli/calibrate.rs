@@ -4,6 +4,7 @@
 use super::{
     Exit, Failure, complain,
     gate::{ComparisonEnd, ComparisonPlan, PairOptions},
+    number::whole,
     print_raw, say, to_json,
 };
 use crate::{gate::Calibration, record::Verdict};
@@ -15,7 +16,7 @@ pub(super) struct Args {
     profile: String,
 
     /// Number of comparisons
-    #[arg(long, short, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short, value_name = "K", default_value_t = 10, value_parser = whole::<u32>(1, u32::MAX.into()))]
     k: u32,
 
     /// The server, as for `compare --base`. Default: the profile's server

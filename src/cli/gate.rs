@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Failure, progress::Bar, sources};
+use super::{Failure, number::whole, progress::Bar, sources};
 use crate::{
     gate::{self, Origin, PairedComparison, Window},
     probe::describe_machine,
@@ -22,18 +22,18 @@ const WINDOW: Duration = Duration::from_secs(2);
 /// Longest warm-up of a repeat.
 const WARMUP: Duration = Duration::from_millis(500);
 /// With fewer pairs no regression can reach the gate's level of significance.
-const FEWEST: i64 = 8;
+const FEWEST: u64 = 8;
 
 /// How servers are compared.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PairOptions {
     /// Pairs of repeats at each point of the sweep; if a metric looks worse, as many again to confirm it. A pair that a
     /// busy host disturbed is replaced by another; at most twice as many pairs are measured
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(FEWEST..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u32>(FEWEST, 1000))]
     pairs: u32,
 
     /// Seed of the order within each pair, and of the clients in both repeats
-    #[arg(long, value_name = "N", default_value_t = 42, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", default_value_t = 42, value_parser = whole::<u64>(0, i64::MAX as u64))]
     seed: u64,
 
     /// Length of the measured window of each repeat. Default: that of the profile, but at most 2 s if it expects no

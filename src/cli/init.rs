@@ -1,12 +1,16 @@
 //! `badpeer init`: writes a profile to start from, with comments, that runs as it is.
 
 use std::{
+    env,
     fs::File,
     io::{ErrorKind, Write},
     path::PathBuf,
 };
 
 use super::{Exit, Failure, say};
+
+/// Name of the program.
+const NAME: &str = "badpeer";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -42,15 +46,27 @@ impl Kind {
         }
     }
 
-    /// The profile, whose comments name the file that it is written to.
-    fn profile_in(self, file: &str) -> String {
-        self.profile().replace("badpeer run badpeer.toml", &format!("badpeer run {file}"))
+    /// The profile, whose comments name the file that it is written to. `program` starts badpeer.
+    fn profile_in(self, file: &str, program: &str) -> String {
+        let text = self.profile().replace("badpeer run badpeer.toml", &format!("badpeer run {file}"));
+        text.replace("[\"badpeer\",", &format!("[{},", toml::Value::from(program)))
+    }
+}
+
+/// What starts this program: its name if the name alone does, else its path.
+fn own_name() -> String {
+    let Ok(own) = env::current_exe() else { return NAME.to_owned() };
+    let path = env::var_os("PATH").unwrap_or_default();
+    let first = env::split_paths(&path).map(|folder| folder.join(NAME)).find(|program| program.is_file());
+    match first.and_then(|first| first.canonicalize().ok()) {
+        Some(first) if first == own => NAME.to_owned(),
+        _ => own.display().to_string(),
     }
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let file = args.file.display().to_string();
-    let text = args.kind.profile_in(&file);
+    let text = args.kind.profile_in(&file, &own_name());
     let written = File::create_new(&args.file).and_then(|mut new| new.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::usage(format!(
@@ -72,7 +88,7 @@ mod tests {
     #[test]
     fn every_profile_is_valid_and_explains_its_keys() {
         for kind in Kind::value_variants() {
-            let text = kind.profile_in("mine.toml");
+            let text = kind.profile_in("mine.toml", "/a\"b/badpeer");
             let source = Source { file: "mine.toml".into(), text: text.clone() };
             let profile = source.parse(&[]).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
             assert!(profile.expectations().len() >= 4 && profile.clients.len() >= 3, "{kind:?}");

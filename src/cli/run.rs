@@ -2,18 +2,28 @@
 
 use super::{
     Exit, Failure,
+    number::whole,
     perform::{Output, perform},
     sources::{beside, command_line, files, key_value, source, stem},
     suggested::{self, Suggested},
 };
 use crate::{
     gate::Window,
-    profile::{Axes, SHIPPED, TOUR},
+    profile::{Axes, ProfileError, SHIPPED, TOUR},
     run::Request,
     units::Span,
 };
 
+/// Flags that stand for keys of a profile.
+const FLAGS: [(&str, &str); 4] = [
+    ("seed", "--seed"),
+    ("repeats", "--repeats"),
+    ("measure", "--duration"),
+    ("sample_every", "--sample-every"),
+];
+
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Args {
     /// Profile names (see `badpeer list profiles`) or paths. Default: the quick tour
     #[arg(value_name = "PROFILE", value_parser = Suggested::text(suggested::profiles), hide_possible_values = true)]
@@ -24,11 +34,11 @@ pub(super) struct Args {
     all: bool,
 
     /// Seed of all random choices
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0, i64::MAX as u64))]
     seed: Option<u64>,
 
     /// Number of repeats of each profile
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(0, u32::MAX.into()))]
     repeats: Option<u32>,
 
     /// Length of the measured window; not for core experiments
@@ -61,19 +71,29 @@ impl Args {
 
     /// Every option that stands for a key of the profile, as such; a core experiment has no window.
     fn overrides(&self, is_core: bool) -> Axes {
-        let key = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
         let window = |span: Option<Span>| span.filter(|_| !is_core).map(|span| span.to_string());
-        [
-            key("seed", self.seed.map(|n| n.to_string())),
-            key("repeats", self.repeats.map(|n| n.to_string())),
-            key("measure", window(self.duration)),
-            key("sample_every", window(self.sample_every)),
-        ]
-        .into_iter()
-        .flatten()
-        .chain(self.set.iter().cloned())
-        .collect()
+        let values = [
+            self.seed.map(|n| n.to_string()),
+            self.repeats.map(|n| n.to_string()),
+            window(self.duration),
+            window(self.sample_every),
+        ];
+        let keys = FLAGS.iter().map(|(key, _)| (*key).to_owned());
+        keys.zip(values)
+            .filter_map(|(key, value)| Some((key, value?)))
+            .chain(self.set.iter().cloned())
+            .collect()
     }
+}
+
+/// A fault of an override, which may have been written as a flag of its own.
+fn as_written(args: &Args, mut error: ProfileError) -> Failure {
+    for (key, flag) in FLAGS {
+        if !args.set.iter().any(|(set, _)| set == key) {
+            error.place = error.place.replace(&format!("--set {key}="), &format!("{flag} "));
+        }
+    }
+    Failure::usage(error)
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
@@ -86,8 +106,8 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
     let (source, folder) = source(name)?;
     let plain = source.parse(&args.set).map_err(Failure::usage)?;
     let overrides = args.overrides(plain.core.is_some());
-    let mut points = source.expand(&overrides).map_err(Failure::usage)?;
-    let mut profile = source.parse(&overrides).map_err(Failure::usage)?;
+    let mut points = source.expand(&overrides).map_err(|error| as_written(args, error))?;
+    let mut profile = source.parse(&overrides).map_err(|error| as_written(args, error))?;
     for profile in points.iter_mut().map(|(_, profile)| profile).chain([&mut profile]) {
         beside(folder.as_deref(), &overrides, profile);
     }

@@ -32,7 +32,7 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let failed = |error: ServeError| match error {
-        ServeError::Options(..) => Failure::usage(error),
+        ServeError::Options(..) | ServeError::Address(_) => Failure::usage(error),
         _ => Failure::new(Exit::Target, error),
     };
     let server = Server::bind(&args.options, args.admin).map_err(failed)?;

@@ -342,7 +342,11 @@ mod tests {
                 "protocol = \"line\"\nload = { depth = 1, payload = 9, answer = 8 }",
                 "a line is as long as",
             ),
-            ("http", "protocol = \"http\"\nload = { depth = 1, payload = 9 }", "set method = \"POST\""),
+            (
+                "http",
+                "protocol = \"http\"\nload = { depth = 1, payload = 9 }",
+                "GET sends no payload: choose POST",
+            ),
             (
                 "http",
                 "protocol = \"http\"\nload = { depth = 1 }\nhttp = { check = \"content\" }",

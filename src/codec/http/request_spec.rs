@@ -121,7 +121,7 @@ impl RequestSpec {
             return Err(("status", "must be from 200 to 599: other statuses are not final answers".into()));
         }
         if (payload > 0 || self.body.is_some()) && !self.method.may_have_body() {
-            let message = format!("{} sends no payload: set method = \"POST\"", self.method);
+            let message = format!("{} sends no payload: choose POST", self.method);
             return Err(("method", message));
         }
         if payload > 0 && self.body.is_some() {
