@@ -199,8 +199,8 @@ fn every_mistake_in_a_set_value_is_explained_as_well() {
         ("clients.good.count", "1.5", "must be a whole number"),
         ("clients.god.count", "1", "did you mean `good`?"),
         ("server.bufer", "chained", "unknown key `bufer`; did you mean `buffer`?"),
-        ("server.buffer", "chian", "did you mean `chained`?"),
-        ("clients.good.load.depth", "0", "clients.good.load.depth: must be from 1 to 65536"),
+        ("server.buffer", "chaind", "did you mean `chained`?"),
+        ("clients.good.load.depth", "0", "--set clients.good.load.depth=0: must be from 1 to 65536"),
         ("expect.good.latncy_p99", "< 1s", "did you mean `latency_p99`?"),
     ] {
         let source = Source { file: "x.toml".into(), text: TEXT.into() };

@@ -17,6 +17,7 @@ mod names;
 mod overrides;
 mod parse;
 mod peer;
+mod place;
 mod protocol;
 pub mod secrets;
 mod server;

@@ -1,5 +1,7 @@
 //! Parser of profiles; errors name the file, the line and the key.
 
+use std::slice;
+
 use indexmap::IndexMap;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -10,7 +12,9 @@ use super::{
     flag::flag,
     keys::Profile,
     overrides::{literal, set},
+    place::{line_of, locate, shown_path, within_section},
     secrets,
+    shipped::{SHIPPED, Shipped},
     value::{Axes, plain},
 };
 
@@ -67,8 +71,32 @@ impl Source {
             Profile::check_keys(&table).map_err(|fault| refused(fault.message))?;
         }
         let profile = Profile::deserialize(table).map_err(|e| self.grammar(&e))?;
-        profile.check().map_err(|f| self.fault(&f))?;
+        profile.check().map_err(|fault| self.fault_of(&fault, overrides, plain.check().is_ok()))?;
         Ok(profile)
+    }
+
+    /// A fault that shows with these overrides: theirs where the profile alone is without one. Named is the override
+    /// without which there is no fault, or all of them where each depends on another.
+    fn fault_of(&self, fault: &Fault, overrides: &[(String, String)], is_theirs: bool) -> ProfileError {
+        if !is_theirs {
+            return self.fault(fault);
+        }
+        let is_fine_without = |at: &usize| self.is_fine(overrides[..*at].iter().chain(&overrides[at + 1..]));
+        let one = (0..overrides.len()).rev().find(is_fine_without);
+        let blamed = one.map_or(overrides, |at| slice::from_ref(&overrides[at]));
+        let place: Vec<String> = blamed.iter().map(|(key, value)| set_by(key, value)).collect();
+        let key = shown_path(&self.text, &fault.path);
+        let is_named = blamed.len() == 1 && blamed[0].0 == key;
+        let message = if is_named { fault.message.clone() } else { format!("{key}: {}", fault.message) };
+        ProfileError { place: place.join(" "), message }
+    }
+
+    /// Whether the profile can be run with these overrides.
+    fn is_fine<'a>(&self, overrides: impl Iterator<Item = &'a (String, String)>) -> bool {
+        let mut table: Table = toml::from_str(&self.text).unwrap_or_default();
+        let mut overrides = overrides;
+        overrides.all(|(key, value)| set(&mut table, key, &literal(value)).is_ok())
+            && Profile::deserialize(table).is_ok_and(|profile| profile.check().is_ok())
     }
 
     /// Every point of the sweep: the keys it sets and the profile with them set. One point without a sweep.
@@ -147,11 +175,22 @@ impl Source {
 
     /// Missing keys are reported at the first line.
     fn error(&self, line: Option<usize>, message: String) -> ProfileError {
-        let place = match self.file.as_str() {
-            "" => "bench".to_owned(),
-            file => format!("{file}:{}", line.unwrap_or(1)),
+        // Nobody has a file with the lines of what comes with the program.
+        let shipped = SHIPPED.iter().find(|shipped| shipped.text == self.text);
+        let place = match (self.file.as_str(), shipped) {
+            ("", _) => "bench".to_owned(),
+            (_, Some(shipped)) => shipped.name.to_owned(),
+            (file, None) => format!("{file}:{}", line.unwrap_or(1)),
         };
         ProfileError { place, message }
+    }
+}
+
+impl Shipped {
+    /// Its text, for parsing.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        Source { file: format!("profiles/{}.toml", self.name), text: self.text.to_owned() }
     }
 }
 
@@ -171,70 +210,6 @@ fn shown(axes: Axes, sweep: &IndexMap<String, Vec<Value>>) -> Axes {
         (key, value)
     };
     axes.into_iter().map(shown).collect()
-}
-
-/// The keys that lead to a fault as `--set` takes them, with a group by its name; by its number where the name does not say
-/// which group it is.
-fn shown_path(text: &str, path: &[String]) -> String {
-    let group = match path {
-        [clients, index, rest @ ..] if clients == "clients" => index.parse::<usize>().ok().zip(Some(rest)),
-        _ => None,
-    };
-    let Some((index, rest)) = group else { return path.join(".") };
-    let table: Table = toml::from_str(text).unwrap_or_default();
-    let groups = table.get("clients").and_then(Value::as_array).into_iter().flatten();
-    let names: Vec<&str> =
-        groups.map(|group| group.get("name").and_then(Value::as_str).unwrap_or_default()).collect();
-    let rest = rest.join(".");
-    match names.get(index) {
-        Some(name) if is_clear(name) && names.iter().filter(|other| *other == name).count() == 1 => {
-            format!("clients.{name}.{rest}")
-        }
-        _ => format!("{rest} of group {} in [[clients]]", index + 1),
-    }
-}
-
-/// Whether a group can be told by its name.
-fn is_clear(name: &str) -> bool {
-    !name.is_empty() && !name.contains('.') && !name.chars().any(char::is_control)
-}
-
-/// serde reads a `[core]` section whole before it knows its keys, and tells faults by the section's first line: where in
-/// the section stands the word that the message quotes?
-fn within_section(text: &str, message: &str) -> usize {
-    let section = text.split("\n[").next().unwrap_or_default();
-    let quoted = message
-        .split('`')
-        .nth(1)
-        .filter(|_| section.starts_with("[core]") && !message.starts_with("missing"));
-    quoted.and_then(|word| section.find(word)).unwrap_or(0)
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text[..offset.min(text.len())].matches('\n').count() + 1
-}
-
-/// The line of the key at the end of the path, or of the last key on the way that is there.
-fn locate(text: &str, path: &[String]) -> Option<usize> {
-    let root = toml::de::DeTable::parse(text).ok()?;
-    let mut table = Some(root.get_ref());
-    let mut array: Option<&toml::de::DeArray<'_>> = None;
-    let mut found = None;
-    for part in path {
-        let value = if let Some(elements) = array {
-            let value = part.parse().ok().and_then(|index: usize| elements.get(index));
-            found = value.map(toml::Spanned::span).or(found);
-            value
-        } else {
-            let (key, value) = table?.iter().find(|(key, _)| key.get_ref() == part.as_str()).unzip();
-            found = key.map(toml::Spanned::span).or(found);
-            value
-        };
-        let Some(value) = value else { break };
-        table = value.get_ref().as_table();
-        array = value.get_ref().as_array();
-    }
-    found.map(|span| line_of(text, span.start))
 }
 
 #[cfg(test)]

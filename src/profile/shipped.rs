@@ -1,7 +1,5 @@
 //! The shipped profiles, which are part of the program.
 
-use super::Source;
-
 /// A profile that comes with badpeer.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
@@ -98,14 +96,6 @@ pub fn shipped_file(name: &str) -> Option<&'static str> {
 /// The quick tour: what runs when nothing is named.
 pub const TOUR: &[&str] =
     &["control", "slow-readers", "stalled-readers", "fragmented-writers", "shared-socket"];
-
-impl Shipped {
-    /// Its text, for parsing.
-    #[must_use]
-    pub fn source(&self) -> Source {
-        Source { file: format!("profiles/{}.toml", self.name), text: self.text.to_owned() }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ mod entry;
 mod evictions;
 mod faults;
 mod lifetimes;
+mod mistakes;
 mod orphans;
 mod output;
 mod profiles;

@@ -98,8 +98,13 @@ impl Profile {
         if self.measure.0.is_zero() {
             return fault(&["measure"], "the measured window must be longer than 0");
         }
-        if self.sample_every.0.as_millis() < 10 || self.sample_every.0 > self.measure.0 {
-            return fault(&["sample_every"], "must be at least 10ms and no longer than `measure`");
+        if self.sample_every.0.as_millis() < 10 {
+            return fault(&["sample_every"], "must be at least 10ms");
+        }
+        if self.sample_every.0 > self.measure.0 {
+            let message =
+                format!("must be at least as long as the time between two samples ({})", self.sample_every);
+            return fault(&["measure"], message);
         }
         if let Err((key, message)) = self.server.check() {
             return fault(&["server", key], message);

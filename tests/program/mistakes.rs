@@ -1,0 +1,174 @@
+//! Mistakes on the command line, and what the messages say: what is wrong, what is allowed, and what may have been meant.
+
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::common::{BADPEER, ending};
+
+/// A command line that is refused, and a part of the message. Nothing listens at A and H, which stand for an address and a
+/// URL.
+const MISTAKES: &[(&str, &str)] = &[
+    ("", "Usage: badpeer"),
+    ("comprae", "'compare'"),
+    ("--verison", "'--version'"),
+    ("bench", "<ADDRESS>"),
+    ("bench localhost", "<ADDRESS>: the port is missing: write HOST:PORT"),
+    ("bench :80", "<ADDRESS>: "),
+    ("bench 127.0.0.1:99999", "invalid port number: write HOST:PORT"),
+    ("bench 127.0.0.1:80/index.html", "only HTTP has a path: write HOST:PORT, or http://HOST:PORT/PATH"),
+    ("bench https://127.0.0.1/", "https is not supported"),
+    ("bench ftp://127.0.0.1/", "the scheme `ftp` is not supported"),
+    ("bench http://me:secret@127.0.0.1/", "remove the user name and password"),
+    ("bench 127.0.0.1:0", "badpeer: <ADDRESS>: "),
+    ("bench A --conections 5", "'--connections'"),
+    ("bench A -c x", "'--connections <N>': must be a whole number from 0 to 4294967295"),
+    ("bench A -c -5", "'--connections <N>': must be a whole number from 0"),
+    ("bench A -c 1.5", "must be a whole number"),
+    ("bench A -c 99999999999", "from 0 to 4294967295"),
+    ("bench A -c 0", "badpeer: --connections: must be at least 1"),
+    ("bench A -c 20000000", "--connections and --bad: at most 16777216 connections"),
+    ("bench A -t x", "'--threads <N>': must be a whole number"),
+    ("bench A -t 0", "badpeer: --threads: must be from 1 to 64"),
+    ("bench A -t 3 -c 2", "--threads: there are more threads than connections"),
+    ("bench A -d 1x", "`1x` is not a time such as 500us, 10ms, 2s or 1m"),
+    ("bench A -d 0", "--duration: the measured window must be longer than 0"),
+    ("bench A -d 1ms", "--duration: must be at least as long as the time between two samples (100ms)"),
+    ("bench A -d -1", "is not a time"),
+    ("bench A --warmup soon", "`soon` is not a time"),
+    ("bench A -r fast", "`fast` is not a rate such as 2000/s"),
+    ("bench A -r 0", "--rate: must be from 1 in an hour to 1000000/s"),
+    ("bench A -r 2000000", "--rate: must be from 1 in an hour to 1000000/s"),
+    ("bench A --requests-per-connection 0", "`0` is not a whole number of at least 1"),
+    ("bench A --requests-per-connection 1 -r 20000", "set a rate of at most 10000/s"),
+    ("bench A -p ehco", "the protocols are echo, frame, line, resp; did you mean `echo`?"),
+    ("bench A -p http", "write the address as http://HOST:PORT/PATH instead"),
+    ("bench A -p HTTP", "write the address as http://HOST:PORT/PATH instead"),
+    ("bench A -p raw", "protocol raw needs a profile"),
+    ("bench H -p resp", "--protocol resp: the address selects HTTP"),
+    ("bench A --payload 5XB", "`5XB` is not a size such as 512B, 64KiB or 1MiB"),
+    ("bench A --payload 0B", "badpeer: --payload: an echo must have at least one byte"),
+    ("bench H --payload 5B", "--payload is not for http: remove it"),
+    ("bench A -p resp --payload 5B", "--payload is not for resp: remove it"),
+    ("bench A -H 'A: b'", "--header is only for HTTP: write the address as http://HOST:PORT/PATH"),
+    ("bench A -m POST", "--method is only for HTTP"),
+    ("bench A --body x", "--body is only for HTTP"),
+    ("bench A --bad-path /x", "--bad-path is only for HTTP"),
+    ("bench A --status 200", "--status is only for HTTP"),
+    ("bench A --check length", "--check is only for HTTP"),
+    ("bench H -H Accept", "write NAME: VALUE, as in Accept: text/html"),
+    ("bench H -H 'A: b' -H 'A: c'", "--header A is given twice: join its values with a comma"),
+    ("bench H -H 'A b: c'", "badpeer: --header: "),
+    ("bench H -m GTE", "GET, HEAD, POST"),
+    ("bench H -m HEAD --body x", "badpeer: --method: HEAD sends no payload: choose POST"),
+    ("bench H --body @none.json", "--body: cannot read none.json"),
+    ("bench H --status 9xx", "write a status from 200 to 599"),
+    ("bench H --status 200 --check none", "--check none does not check the status"),
+    ("bench H --check bites", "'bytes'"),
+    ("bench H --bad-path x --bad slow-reader=1", "badpeer: --bad-path: "),
+    ("bench A --max-wait forever", "is not a time such as 500us, 10ms, 2s or 1m, or off"),
+    ("bench A --bad slow-reader", "write PEER=N, as in slow-reader=200"),
+    ("bench A --bad slow-reader=many", "`many` is not a number of connections"),
+    ("bench A --bad slowlori=1", "did you mean `slowloris`?"),
+    ("bench A --bad sloth=1", "the kinds are: slow-reader, stalled-reader, slow-writer"),
+    ("bench A --bad idle=0", "badpeer: --bad: must be at least 1"),
+    ("bench A --bad rudy=1,slow-body=2", "--bad names slow-body twice: write the sum of both numbers once"),
+    ("bench A --pid x", "'--pid <PID>': must be a whole number from 1 to 4294967295"),
+    ("bench 127.0.0.1:0 --pid 5 -- true", "'--pid <PID>' cannot be used with"),
+    ("bench A --format jnit", "'junit'"),
+    ("bench 127.0.0.1:0 -- no-such-program {port}", "<COMMAND>: there is no program `no-such-program`"),
+    ("bench 127.0.0.1:0 -- ./none {port}", "/none is no file; install it, or name another one"),
+    ("bench 127.0.0.1:0 -- sleep 5", "<COMMAND>: the program is not told which free port to listen on"),
+    ("run none.toml", "cannot read the profile `none.toml`"),
+    ("run contrl", "did you mean `control`?"),
+    ("run --al", "'--all'"),
+    ("run --all control", "cannot be used with"),
+    ("run control -d soon", "`soon` is not a time"),
+    (
+        "run control -d 1ms",
+        "badpeer: --duration 1ms: must be at least as long as the time between two samples",
+    ),
+    ("run control --repeats 0", "badpeer: --repeats 0: must be at least 1"),
+    ("run control --repeats two", "'--repeats <N>': must be a whole number"),
+    ("run control --seed x", "'--seed <N>': must be a whole number from 0 to 9223372036854775807"),
+    ("run control --sample-every 1ms", "badpeer: --sample-every 1ms: must be at least 10ms"),
+    ("run control --set server", "write KEY=VALUE, as in server.send_limit=off"),
+    ("run control --set =1", "the key is missing"),
+    ("run control --set sever.buffer=chained", "--set sever.buffer=chained: unknown key `sever`"),
+    ("run control --set server.bufer=chained", "did you mean `buffer`?"),
+    ("run control --set server.buffer=chaind", "did you mean `chained`?"),
+    ("run control --set clients.god.count=1", "did you mean `good`?"),
+    ("run control --set clients.good.count=0", "badpeer: --set clients.good.count=0: must be at least 1"),
+    (
+        "run control --repeats 2 --set client_threads=0 --seed 7",
+        "badpeer: --set client_threads=0: must be from 1 to 64",
+    ),
+    ("run control --set server.protocol=line", "--set server.protocol=line: clients.good.protocol: "),
+    (
+        "run control --set server.command=[\\\"none\\\",\\\"{port}\\\"]",
+        "control: server.command: there is no program",
+    ),
+    ("serve --buffer chain", "'chained'"),
+    ("serve --send-limit much", "`much` is not a size"),
+    ("serve --threads 0", "`0` is not a whole number of at least 1"),
+    ("serve --listen here", "write for instance 127.0.0.1:8080"),
+    ("serve --root /srv", "badpeer: --root "),
+    ("compare one", "name two records, or the servers with --base and --head"),
+    ("compare one two", "cannot read the record one"),
+    ("compare control --base x", "--head <COMMAND>"),
+    ("compare control --base x --head y --pairs 3", "must be a whole number from 8 to 1000"),
+    ("compare contrl --base x --head y", "did you mean `control`?"),
+    ("calibrate -k 0", "must be a whole number from 1"),
+    ("report none", "cannot read the record none"),
+    ("list stal", "`badpeer list` shows all names; did you mean `stall`?"),
+    ("list good.latncy_p99", "did you mean `latency_p99`?"),
+    ("show slow-reader", "did you mean `slow-readers`?"),
+    ("init htp", "'http'"),
+    ("init http here.toml", "here.toml is there already: name another file"),
+    ("schema profil", "'profile'"),
+    ("completions bsh", "'bash'"),
+];
+
+/// Words of the program and of its libraries that nobody has written.
+const FOREIGN: &[&str] = &[
+    "digit",
+    "u32",
+    "u64",
+    "i64",
+    "..=",
+    "struct ",
+    "variant",
+    "unknown field",
+    "sequence",
+    "clients.0",
+    "panicked",
+];
+
+#[test]
+fn every_mistake_on_the_command_line_is_explained() {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("here.toml"), "mine").expect("written");
+    assert!(MISTAKES.len() >= 100, "{} mistakes", MISTAKES.len());
+    let mut unexplained = Vec::new();
+    for (line, part) in MISTAKES {
+        let words = shlex::split(line).expect("words");
+        let places = words.iter().map(|word| match word.as_str() {
+            "A" => "127.0.0.1:1",
+            "H" => "http://127.0.0.1:1/",
+            word => word,
+        });
+        // What is accepted after all may run for as long as it likes.
+        let mut command = Command::new("timeout");
+        command.args(["10", BADPEER]).args(places).current_dir(folder.path()).stdin(Stdio::null());
+        let (code, said) = ending(&command.output().expect("badpeer runs"));
+        // Lines are as wide as the terminal.
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let foreign = FOREIGN.iter().find(|word| said.contains(**word));
+        if code != Some(2) || !said.contains(part) || foreign.is_some() {
+            unexplained.push(format!(
+                "$ badpeer {line}\n{said}\nexit code {code:?}, lacks {part}, names {foreign:?}\n"
+            ));
+        }
+    }
+    assert!(unexplained.is_empty(), "{}", unexplained.join("\n"));
+}
