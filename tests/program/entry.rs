@@ -2,31 +2,17 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     thread,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, text};
-
-/// A reference server that already runs, and its address.
-fn serving(protocol: &str) -> (Child, String) {
-    let mut child = Command::new(BADPEER)
-        .args(["serve", "--protocol", protocol, "--listen", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("badpeer serves");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-    let address = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).expect("an address");
-    let address = address.trim_end_matches(',').to_owned();
-    (child, address)
-}
+use crate::common::{BADPEER, badpeer, ending, process::serving, text};
 
 /// Runs `mine.toml`, with this program on the PATH.
 fn run(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
@@ -49,14 +35,11 @@ fn profiles_that_init_writes_run() {
         let folder = TempDir::new().expect("a folder");
         let (code, said) = ending(&badpeer(&["init", kind, "mine.toml"], folder.path()));
         assert!(code == Some(0) && said.contains("badpeer run mine.toml"), "{kind}: {said}");
-        let server = protocol.map(serving);
+        let server = protocol.map(|protocol| serving(&["--protocol", protocol, "--listen", "127.0.0.1:0"]));
         let attach = server.as_ref().map(|(_, address)| format!("server.attach={address}"));
         let more: Vec<&str> = attach.iter().flat_map(|attach| ["--set", attach.as_str()]).collect();
         let (code, said) = run(folder.path(), &more);
-        if let Some((mut child, _)) = server {
-            child.kill().expect("killed");
-            child.wait().expect("an end");
-        }
+        drop(server);
         // A busy machine gets no verdict.
         assert!(matches!(code, Some(0 | 4)), "{kind}: {said}");
         let record = fs::read(folder.path().join("reports/mine/latest/record.json")).expect("a record");
@@ -99,6 +82,15 @@ fn names_are_shown_described_and_suggested() {
     }
 }
 
+/// What a short run says, on one line.
+fn said_of(words: &[&str]) -> String {
+    let folder = TempDir::new().expect("a folder");
+    let all = [&["bench"], words, &["-c", "2", "-d", "500ms", "--warmup", "100ms"]].concat();
+    let (code, said) = ending(&badpeer(&all, folder.path()));
+    assert_eq!(code, Some(1), "{said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[apply(timed_test!)]
 fn another_protocol_is_reported_with_what_to_write_instead() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -111,13 +103,24 @@ fn another_protocol_is_reported_with_what_to_write_instead() {
             }
         }
     });
-    let folder = TempDir::new().expect("a folder");
-    let words = ["bench", &address, "-c", "2", "-d", "500ms", "--warmup", "0s"];
-    let (code, said) = ending(&badpeer(&words, folder.path()));
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(code, Some(1), "{said}");
+    let said = said_of(&[&address]);
     assert!(
         said.contains(&format!("The server speaks HTTP: write the address as http://{address}/")),
         "{said}"
     );
+}
+
+#[apply(timed_test!)]
+fn an_echo_is_reported_where_another_protocol_was_asked_for() {
+    let (_server, address) = serving(&["--protocol", "echo", "--listen", "127.0.0.1:0"]);
+    let url = format!("http://{address}/");
+    let plain = format!("The server speaks echo: write {address}.");
+    for (words, part) in [
+        (&[address.as_str(), "-p", "frame"][..], "The server speaks echo: write -p echo."),
+        (&[address.as_str(), "-p", "resp"], "The server speaks echo: write -p echo."),
+        (&[url.as_str()], &plain),
+    ] {
+        let said = said_of(words);
+        assert!(said.contains(part), "{words:?}: {said}");
+    }
 }

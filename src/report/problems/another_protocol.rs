@@ -1,6 +1,8 @@
 //! Another protocol than the one that was asked for: recognized by how an answer begins, with what to write instead.
 
-use crate::codec::Protocol;
+use clap::ValueEnum;
+
+use crate::codec::{Fault, Flaw, Protocol, frame, http::HttpMethod};
 
 /// What the server speaks and what to write instead, or `None` if the bytes tell no other protocol. `address` is that of a
 /// server that was running before; advice names flags for `badpeer bench`, else keys of a profile.
@@ -36,12 +38,34 @@ pub(super) fn another_protocol(
             );
         }
         _ if asked != Protocol::Resp && is_resp(bytes) => {
-            let how = if is_bench { "write -p resp" } else { "set protocol = \"resp\"" };
-            ("RESP (Redis)", how.to_owned())
+            let how = match (is_bench, asked) {
+                (true, Protocol::Http) => format!("write {} -p resp", address.unwrap_or("HOST:PORT")),
+                (true, _) => "write -p resp".to_owned(),
+                (false, _) => "set protocol = \"resp\"".to_owned(),
+            };
+            ("RESP (Redis)", how)
         }
+        _ if is_own_request(bytes, asked) => ("echo", echo(asked, address, is_bench)),
         _ => return None,
     };
     Some(format!("The server speaks {name}: {instead}"))
+}
+
+/// The same of frames, whose bytes are not kept: an echo has the length of the wanted answer in its head, where answers have 0.
+/// `payload` is that of the requests.
+pub(super) fn echoed_frame(fault: &Fault, payload: u64, is_bench: bool) -> Option<String> {
+    let place = fault.at % (frame::HEADER_BYTES as u64 + payload);
+    let is_length = fault.flaw == Some(Flaw::FrameHead) && (20..24).contains(&place);
+    is_length.then(|| format!("The server speaks echo: {}", echo(Protocol::Frame, None, is_bench)))
+}
+
+/// What to write for a server that sends back what it receives.
+fn echo(asked: Protocol, address: Option<&str>, is_bench: bool) -> String {
+    match (is_bench, asked) {
+        (true, Protocol::Http) => format!("write {}", address.unwrap_or("HOST:PORT")),
+        (true, _) => "write -p echo".to_owned(),
+        (false, _) => "set protocol = \"echo\"".to_owned(),
+    }
 }
 
 /// Whether it begins like an answer of Redis: a status, an error, a number, a string or an array.
@@ -59,6 +83,17 @@ fn is_resp(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether it begins like a request of this protocol: then the server sends back what it receives.
+fn is_own_request(bytes: &[u8], asked: Protocol) -> bool {
+    match asked {
+        Protocol::Http => HttpMethod::value_variants().iter().any(|method| {
+            bytes.strip_prefix(method.to_string().as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+        }),
+        Protocol::Resp => matches!(bytes, [b'*', b'1'..=b'9', ..]),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +105,7 @@ mod tests {
         for (bytes, asked, part) in [
             (&b"HTTP/1.1 400 Bad Request"[..], Protocol::Echo, "write the address as http://127.0.0.1:8080/"),
             (b"HTTP/1.1 400 Bad Request", Protocol::Resp, "speaks HTTP: "),
-            (b"-ERR unknown command", Protocol::Http, "speaks RESP (Redis): write -p resp"),
+            (b"-ERR unknown command", Protocol::Http, "speaks RESP (Redis): write 127.0.0.1:8080 -p resp"),
             (b"-NOAUTH Authentication required.", Protocol::Line, "write -p resp"),
             (b"+PONG\r\n", Protocol::Echo, "write -p resp"),
             (b"$5\r\nhello", Protocol::Echo, "write -p resp"),
@@ -78,6 +113,8 @@ mod tests {
             (b"\x16\x03\x01", Protocol::Echo, "name a port without TLS"),
             (b"SSH-2.0-OpenSSH_9.6", Protocol::Http, "speaks SSH: name the port"),
             (b"\0\0\x12\x04\0\0\0\0\0\0\x03", Protocol::Http, "speaks HTTP/2, which is not supported"),
+            (b"GET / HTTP/1.1\r\n", Protocol::Http, "speaks echo: write 127.0.0.1:8080"),
+            (b"*1\r\n$4\r\nPING\r\n", Protocol::Resp, "speaks echo: write -p echo"),
         ] {
             let said = another_protocol(bytes, asked, ADDRESS, true).expect(part);
             assert!(said.contains(part), "{said}");
@@ -94,8 +131,22 @@ mod tests {
             (b"-- comment", Protocol::Line),
             (b"$5", Protocol::Echo),
             (b"hello", Protocol::Http),
+            (b"GETTING", Protocol::Http),
+            (b"*-1\r\n", Protocol::Resp),
         ] {
             assert_eq!(another_protocol(bytes, asked, ADDRESS, true), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_echo_of_frames_is_recognized_by_where_the_first_wrong_byte_is() {
+        let fault = |at, flaw| Fault { stream: 0, at, found: None, flaw: Some(flaw) };
+        for fault in [fault(23, Flaw::FrameHead), fault(5 * 160 + 20, Flaw::FrameHead)] {
+            let said = echoed_frame(&fault, 128, true);
+            assert_eq!(said, Some("The server speaks echo: write -p echo".to_owned()));
+        }
+        for fault in [fault(19, Flaw::FrameHead), fault(24, Flaw::FrameHead), fault(23, Flaw::Different)] {
+            assert_eq!(echoed_frame(&fault, 128, true), None);
         }
     }
 

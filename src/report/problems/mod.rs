@@ -4,7 +4,7 @@ mod another_protocol;
 
 use indexmap::IndexSet;
 
-use self::another_protocol::another_protocol;
+use self::another_protocol::{another_protocol, echoed_frame};
 use super::view::results;
 use crate::{
     codec::{Check, ErrorAnswer, Fault, Flaw, Protocol},
@@ -97,7 +97,10 @@ impl Advice<'_> {
                     self.another_status(found, &expected.to_string(), only)
                 )
             }
-            _ if self.group.protocol == Protocol::Resp => resp_error(&first, self.is_bench).to_owned(),
+            _ if self.group.protocol == Protocol::Resp => {
+                let another = self.another_protocol(&first);
+                another.unwrap_or_else(|| resp_error(&first, self.is_bench).to_owned())
+            }
             _ => return format!("{head}, the first on {first}."),
         };
         format!("{head}, the first on {first}. {instead}.")
@@ -130,7 +133,10 @@ impl Advice<'_> {
         let shown = result.content.first_error.filter(|first| result.content.errors == 0 && is_it(first));
         let begins =
             shown.map(|first| format!(", in an answer that begins `{}`", first.begins)).unwrap_or_default();
-        let instead = shown.and_then(|first| self.another_protocol(&first)).or_else(|| self.less(&fault));
+        let instead = shown
+            .and_then(|first| self.another_protocol(&first))
+            .or_else(|| echoed_frame(&fault, self.group.load.payload.0, self.is_bench))
+            .or_else(|| self.less(&fault));
         let instead = instead.map(|instead| format!(" {instead}.")).unwrap_or_default();
         format!("{head}, the first on {fault}{begins}.{instead}")
     }
@@ -174,7 +180,11 @@ impl Advice<'_> {
         } else {
             format!("and the oldest waited for {waited}")
         };
-        let how = if self.is_bench { " (-p selects another protocol)" } else { "" };
+        let how = match (self.is_bench, self.group.protocol) {
+            (true, Protocol::Http) => " (HOST:PORT without http:// and -p select another protocol)",
+            (true, _) => " (-p selects another protocol)",
+            (false, _) => "",
+        };
         format!(
             "`{name}`: none of {} requests was answered, {what}. Check the address, and that the server speaks \
              {}{how}.",
