@@ -204,6 +204,7 @@ fn documented_cargo_commands_name_existing_targets() {
 fn badpeers(value: &Yaml, found: &mut Vec<String>) {
     match value {
         Yaml::String(text) => {
+            let text = text.replace("\\\n", " ");
             let lines = text.lines().map(str::trim).filter(|line| line.starts_with("badpeer "));
             found.extend(lines.map(str::to_owned));
         }

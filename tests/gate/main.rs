@@ -6,5 +6,6 @@ extern crate macro_rules_attribute;
 #[path = "../common/mod.rs"]
 mod common;
 mod baseline;
+mod jobs;
 mod servers;
 mod silence;
