@@ -1,5 +1,7 @@
 //! Baseline comparisons of made-up records.
 
+use indexmap::IndexMap;
+
 use super::*;
 use crate::{
     gate::repeat,
@@ -254,5 +256,5 @@ fn constant_numbers_do_not_count_and_are_judged_by_their_median() {
     assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(Verdict::Regression));
     assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(Verdict::Regression));
     let comparison = BaselineComparison::of("main", &base, &with([2e6; 4], 0.0));
-    assert!(comparison.numbers.iter().any(MetricChange::stood_still), "{:?}", comparison.numbers);
+    assert!(comparison.numbers.iter().any(BaselineChange::stood_still), "{:?}", comparison.numbers);
 }

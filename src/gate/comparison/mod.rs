@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, lost::with_reason,
+    Cell, Expected, Gated, Pair, PairedChange, Window, compare, expected, faults, judge, lost::with_reason,
     unserved,
 };
 use crate::{
@@ -60,7 +60,7 @@ pub struct PairedComparison {
     #[serde(rename = "call")]
     pub verdict: Verdict,
     /// Every gated metric.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<PairedChange>,
     /// The expectations of the profile, judged for the head; `None` if they were not judged.
     #[serde(default)]
     pub expected: Option<Vec<Expected>>,
@@ -162,13 +162,13 @@ impl PairedComparison {
     }
 
     /// The metrics with this verdict.
-    pub fn findings_with(&self, verdict: Verdict) -> impl Iterator<Item = &Finding> {
+    pub fn findings_with(&self, verdict: Verdict) -> impl Iterator<Item = &PairedChange> {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
-    /// The metrics that reports list: all except those that did not move, as they should.
-    pub fn telling(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.verdict != Verdict::Pass || !finding.stood_still())
+    /// The metrics that reports list.
+    pub fn telling(&self) -> impl Iterator<Item = &PairedChange> {
+        self.findings.iter().filter(|finding| finding.is_telling())
     }
 
     /// Their names.
@@ -245,7 +245,7 @@ fn unserved_by_base(cells: &[Cell], profiles: &[Profile]) -> Vec<String> {
 
 /// The verdict of the comparison; with doubts it is not a PASS.
 fn worst<'a>(
-    findings: &[Finding],
+    findings: &[PairedChange],
     expected: impl Iterator<Item = &'a Expected>,
     head_died: bool,
     is_doubtful: bool,

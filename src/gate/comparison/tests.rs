@@ -123,8 +123,10 @@ fn one_repeat_invalidated_by_the_head_alone_is_inconclusive() {
         let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
         assert_eq!(few.verdict, Verdict::Inconclusive, "{count}");
         let spoilt = &few.findings[0];
-        assert!(spoilt.is_of_spoilt_repeats() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
-        assert!((spoilt.head - count as f64 / 20.0).abs() < 1e-12);
+        assert!(
+            spoilt.is_of_spoilt_repeats() && (spoilt.evidence.p - 0.5_f64.powi(count as i32)).abs() < 1e-12
+        );
+        assert!((spoilt.evidence.head - count as f64 / 20.0).abs() < 1e-12);
     }
     // As often the base's: the host's doing.
     let both = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, mut pair)| {

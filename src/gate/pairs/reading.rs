@@ -1,11 +1,9 @@
 //! A metric in one repeat: a measured value, or a lower bound.
 
-use super::{
-    super::{
-        lost::lacks,
-        validity::{clients_were_put_off, clients_were_the_limit},
-    },
+use super::super::{
     gated::Gated,
+    lost::lacks,
+    validity::{clients_were_put_off, clients_were_the_limit},
 };
 use crate::{
     metric::{Key, Kind, Unit},
