@@ -7,6 +7,7 @@ use super::{
     unserved,
 };
 use crate::{
+    metric::{Fold, Metric, Stat},
     profile::Profile,
     record::{Machine, Point, Repeat, Verdict, named_at},
 };
@@ -99,12 +100,14 @@ pub struct Disturbance {
 
 impl Disturbance {
     fn of(repeats: &[&Repeat]) -> Self {
-        let rates =
-            |name: &str| repeats.iter().filter_map(|repeat| repeat.summary.get(name).copied()).collect();
+        let rates = |metric| {
+            let name = Stat { metric, fold: Fold::Rate }.name();
+            repeats.iter().filter_map(|repeat| repeat.summary.get(&name).copied()).collect()
+        };
         Self {
-            steal: rates("host_steal_rate"),
-            cpu_pressure: rates("host_cpu_pressure_rate"),
-            server_run_delay: rates("server_run_delay_rate"),
+            steal: rates(Metric::HostSteal),
+            cpu_pressure: rates(Metric::HostCpuPressure),
+            server_run_delay: rates(Metric::ServerRunDelay),
         }
     }
 }
