@@ -235,7 +235,7 @@ impl Exchange {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.requests.take_back_unsent(workload);
+        self.requests.take_back_unsent(context.now_ns, workload);
         let transport = self.socket.transport();
         if method == CloseMethod::Close && transport.has_unread() {
             return Some(CloseReason::ByUs(CloseMethod::Reset));
@@ -269,7 +269,7 @@ impl Exchange {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.requests.take_back_unsent(workload);
+        self.requests.take_back_unsent(context.now_ns, workload);
         if workload.rules().is_steady && self.requests.retire() {
             return None;
         }
