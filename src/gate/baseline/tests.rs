@@ -73,6 +73,21 @@ fn a_lower_bound_is_worse_than_any_number() {
 }
 
 #[test]
+fn a_stored_comparison_has_flat_numbers_and_is_read_back() {
+    let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
+    let mut now = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
+    now.machine.kernel = "another".to_owned();
+    let comparison = BaselineComparison::of("main", &base, &now);
+    assert_eq!(verdicts(&comparison), [None, Some(Verdict::Pass)]);
+    let stored = serde_json::to_value(&comparison).expect("JSON");
+    for key in ["name", "floor", "budget", "start", "axes", "then", "now", "low", "high", "call"] {
+        assert!(stored["numbers"][0].get(key).is_some(), "{key}");
+    }
+    let read: BaselineComparison = serde_json::from_value(stored).expect("a comparison");
+    assert_eq!(read.numbers, comparison.numbers);
+}
+
+#[test]
 fn only_counts_are_gated_on_another_kernel() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);

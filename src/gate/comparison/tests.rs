@@ -51,6 +51,17 @@ fn compared(cells: &[Cell], profiles: &[Profile]) -> PairedComparison {
 }
 
 #[test]
+fn a_stored_comparison_has_flat_findings_and_is_read_back() {
+    let comparison = comparison(&[cell("a", pairs(20, |_, _| ()))]);
+    let stored = serde_json::to_value(&comparison).expect("JSON");
+    for key in ["name", "floor", "axes", "pairs", "base", "head", "change", "p", "call", "differences"] {
+        assert!(stored["findings"][0].get(key).is_some(), "{key}");
+    }
+    let read: PairedComparison = serde_json::from_value(stored).expect("a comparison");
+    assert_eq!((read.findings.len(), read.findings), (1, comparison.findings));
+}
+
+#[test]
 fn good_clients_that_neither_server_answers_make_it_invalid() {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { rate = 9, payload = 9 }";
     let source = crate::profile::Source { file: "t.toml".into(), text: text.to_owned() };
