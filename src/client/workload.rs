@@ -20,8 +20,8 @@ pub(super) trait Workload {
     /// The connection has room for another request; it says so once until it is asked to take one.
     fn offer(&mut self, token: Token);
 
-    /// A request that was due then, and started, was none after all.
-    fn take_back(&mut self, due_ns: u64);
+    /// A request that was due then, and started, turns out now to be none.
+    fn take_back(&mut self, due_ns: u64, now_ns: u64);
 
     /// A request was sent as the server closed the connection: it is sent once more on another one, which has the same
     /// part where the group moves something in parts.

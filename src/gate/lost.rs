@@ -101,10 +101,10 @@ pub fn lost(profile: &Profile, repeat: &Repeat) -> super::Findings {
     for group in &profile.clients {
         let (unseen, ended) = ended_unseen(repeat, &group.name);
         if is_much(unseen, ended) {
-            let prefix = format!("{}.", group.name);
-            let is_expected = expectations
-                .iter()
-                .any(|e| e.stat.metric.spec().kind == Kind::Held && e.number.strip_prefix(&prefix).is_some());
+            let is_held = |key: Key<'_>| {
+                key.stat.metric.spec().kind == Kind::Held && key.group == Some(group.name.as_str())
+            };
+            let is_expected = expectations.iter().any(|e| Key::parse(&e.number).is_some_and(is_held));
             let sentence = format!(
                 "{unseen} of the {ended} connections of `{}` that the server ended were gone before a sample of its \
                  sockets showed them, so it is not known how long they made no progress. Sample more often \

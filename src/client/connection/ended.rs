@@ -73,7 +73,7 @@ pub(super) fn final_reason(
         let is_kept = is_kept && matches!(requests.last(), None | Some(Last::Idle));
         return if how == CloseReason::ByFin && is_kept { CloseReason::Idle } else { how };
     }
-    requests.take_back_unsent(workload);
+    requests.take_back_unsent(now_ns, workload);
     if !has_crossed(now_ns, answers, requests, socket, workload) {
         return how;
     }

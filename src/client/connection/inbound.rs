@@ -103,7 +103,7 @@ impl Inbound {
                 if let Some(over) = requests.over(workload.rules()) {
                     return ControlFlow::Break(match over {
                         Over::Ended(how) => {
-                            requests.take_back_unsent(workload);
+                            requests.take_back_unsent(context.now_ns, workload);
                             Stopped::Ended(how)
                         }
                         Over::Close(method) => Stopped::Close(method),

@@ -160,10 +160,10 @@ impl Workload for Demand {
         self.queue.offer(token);
     }
 
-    fn take_back(&mut self, due_ns: u64) {
+    fn take_back(&mut self, due_ns: u64, now_ns: u64) {
         self.account.take_back(due_ns);
         if let Some(transfers) = &mut self.transfers {
-            transfers.lost(due_ns);
+            transfers.lost(now_ns);
         }
     }
 

@@ -144,6 +144,23 @@ fn a_reopened_connection_fetches_the_part_of_the_closed_one() {
 }
 
 #[test]
+fn an_upload_whose_last_range_is_taken_back_has_lasted_until_then() {
+    let keys = "count = 1\nload = { depth = 1, payload = 90 }\nprotocol = \"http\"\n\
+                http = { method = \"PUT\", path = \"/uploads/a\", ranges = true }";
+    let mut group = group_of(keys);
+    for part in [0, 1] {
+        group.joins(Token::special(part), part);
+    }
+    let ranges = group.start_transfer(110);
+    assert_eq!(ranges.len(), 1);
+    group.demand.start_due(110);
+    group.demand.take_back(110, 170);
+    let (summary, censored) = group.summary();
+    assert_eq!(summary.value(Metric::UploadMax), Some(60.0), "from when it was due");
+    assert!(censored.contains(&(Metric::UploadMax, Cause::Errors)), "{censored:?}");
+}
+
+#[test]
 fn delayed_reconnects_count_only_while_connections_are_needed() {
     let keys = "protocol = \"http\"\ncount = 2\nrequests_per_connection = 1\n\
                 reconnect = { at_most = \"10000/s\" }";

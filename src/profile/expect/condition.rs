@@ -135,7 +135,8 @@ impl Alternative {
 fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>) -> Result<Wanted, String> {
     let times = factor.parse::<f64>().ok().filter(|times| times.is_finite() && *times > 0.0);
     let times = times.ok_or(format!("`{factor}` is not a factor: write \"< 20 * latency_p50\""))?;
-    let own = Key::parse(number).and_then(|key| key.group).map(|group| format!("{group}.{other}"));
+    let of_group = Key::parse(number).and_then(|key| key.group).zip(Stat::named(other));
+    let own = of_group.map(|(group, stat)| Key::new(Some(group), stat).to_string());
     let name = own.filter(|own| names.stat(own).is_ok()).unwrap_or_else(|| other.to_owned());
     let unit = names.stat(&name)?.unit();
     if unit != stat.unit() {

@@ -297,9 +297,9 @@ impl Requests {
 
     /// A closed loop's requests of which nothing was sent are taken back: they became due only because the client does
     /// not think ahead.
-    pub(super) fn take_back_unsent(&mut self, workload: &mut impl Workload) {
+    pub(super) fn take_back_unsent(&mut self, now_ns: u64, workload: &mut impl Workload) {
         if workload.rules().is_closed_loop() {
-            self.pending.take_back(|due_ns| workload.take_back(due_ns));
+            self.pending.take_back(|due_ns| workload.take_back(due_ns, now_ns));
         }
     }
 

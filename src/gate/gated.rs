@@ -35,7 +35,7 @@ pub struct Gated {
 
 impl Gated {
     /// The gate of that number, within what it moves by itself.
-    pub(in crate::gate) fn of(stat: Stat, group: Option<&str>) -> Self {
+    pub(super) fn of(stat: Stat, group: Option<&str>) -> Self {
         let name = Key::new(group, stat).to_string();
         Self::within(name, stat, shares(stat.metric))
     }
@@ -46,7 +46,7 @@ impl Gated {
     }
 
     /// How much worse `head` is than `base`, as a logarithm; how much more, of a number that may move neither way.
-    pub(in crate::gate) fn difference(&self, base: f64, head: f64) -> f64 {
+    pub(super) fn difference(&self, base: f64, head: f64) -> f64 {
         self.sign() * self.ratio(base, head)
     }
 
@@ -72,7 +72,7 @@ impl Gated {
     }
 
     /// What of a difference is evidence: what lies beyond the floor.
-    pub(in crate::gate) fn beyond(&self, difference: f64) -> f64 {
+    pub(super) fn beyond(&self, difference: f64) -> f64 {
         let floor = self.floor.ln_1p();
         if self.only_beyond {
             difference.signum() * (difference.abs() - floor).max(0.0)
