@@ -118,8 +118,8 @@ mod tests {
         Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
 
-    /// What is said of clients that stayed connected for so many seconds.
-    fn said(profile: &Profile, server: Option<&str>, seconds: u64, answered: u64) -> Vec<String> {
+    /// The remarks about clients that stayed connected for so many seconds.
+    fn remarks_after(profile: &Profile, server: Option<&str>, seconds: u64, answered: u64) -> Vec<String> {
         let port = Port { was_connected: true, is_alive: true, opened_ns: SECOND, ..Port::default() };
         let mut group = GroupResult::default();
         group.requests.answered = answered;
@@ -141,31 +141,34 @@ mod tests {
     fn a_run_that_is_shorter_than_the_timeout_of_the_server_gets_a_remark() {
         let slowloris = profile(ANY, SLOWLORIS);
         assert_eq!(
-            said(&slowloris, Some("nginx"), 8, 0),
+            remarks_after(&slowloris, Some("nginx"), 8, 0),
             [
                 "none of the 3 `bad` clients was ended in 8 s, but nginx's client_header_timeout is by default 60 s: measure \
                  longer to see whether the server ends them"
             ]
         );
-        let other = said(&slowloris, Some("mine"), 8, 0);
+        let other = remarks_after(&slowloris, Some("mine"), 8, 0);
         assert!(other[0].contains("the usual timeout of servers is 60 s"), "{other:?}");
-        let stalled = said(&profile(ANY, STALLED), Some("nginx"), 8, 5);
+        let stalled = remarks_after(&profile(ANY, STALLED), Some("nginx"), 8, 5);
         assert!(stalled[0].contains("nginx's send_timeout"), "{stalled:?}");
         let own = profile("protocol = 'http'\nsend_timeout = '10s'", STALLED);
-        assert!(said(&own, None, 8, 0)[0].contains("the server's send_timeout is 10 s"));
+        assert!(remarks_after(&own, None, 8, 0)[0].contains("the server's send_timeout is 10 s"));
     }
 
     #[test]
     fn a_long_run_and_a_server_without_such_a_timeout_get_none() {
         let slowloris = profile(ANY, SLOWLORIS);
-        assert!(said(&slowloris, Some("nginx"), 61, 0).is_empty());
-        assert!(said(&slowloris, Some("nginx"), 8, 1).is_empty(), "its requests come to an end");
-        assert!(said(&slowloris, Some("redis-server"), 8, 0).is_empty());
-        assert!(said(&profile(ANY, STALLED), Some("node"), 8, 0).is_empty());
+        assert!(remarks_after(&slowloris, Some("nginx"), 61, 0).is_empty());
+        assert!(remarks_after(&slowloris, Some("nginx"), 8, 1).is_empty(), "its requests come to an end");
+        assert!(remarks_after(&slowloris, Some("redis-server"), 8, 0).is_empty());
+        assert!(remarks_after(&profile(ANY, STALLED), Some("node"), 8, 0).is_empty());
         let own = |timeout: &str| profile(&format!("protocol = 'http'\nsend_timeout = '{timeout}'"), STALLED);
-        assert!(said(&own("5s"), None, 8, 0).is_empty(), "it should have ended them, which is no remark");
-        assert!(said(&own("off"), None, 8, 0).is_empty());
+        assert!(
+            remarks_after(&own("5s"), None, 8, 0).is_empty(),
+            "it should have ended them, which is no remark"
+        );
+        assert!(remarks_after(&own("off"), None, 8, 0).is_empty());
         let steady = profile(ANY, "load = { depth = 1 }");
-        assert!(said(&steady, Some("nginx"), 8, 0).is_empty());
+        assert!(remarks_after(&steady, Some("nginx"), 8, 0).is_empty());
     }
 }

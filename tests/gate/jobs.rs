@@ -97,7 +97,7 @@ impl Project {
         fs::write(path, text).expect("written");
     }
 
-    /// A command line in the repository, in a shell that ends at the first error: its exit code, and what was said.
+    /// A command line in the repository, in a shell that ends at the first error: its exit code, and what was printed.
     fn run(&self, script: &str, variables: &[(&str, &str)]) -> (Option<i32>, String) {
         let home = self.path("home").display().to_string();
         fs::create_dir_all(&home).expect("made");
@@ -117,17 +117,17 @@ impl Project {
 
     /// The same, of something that must succeed.
     fn done(&self, script: &str, variables: &[(&str, &str)]) -> String {
-        let (code, said) = self.run(script, variables);
-        assert_eq!(code, Some(0), "{script}\n{said}");
-        said
+        let (code, printed) = self.run(script, variables);
+        assert_eq!(code, Some(0), "{script}\n{printed}");
+        printed
     }
 
     /// The same, of something that a busy machine may leave without a verdict.
     fn judged(&self, script: &str, variables: &[(&str, &str)]) {
         // Fewer and shorter pairs than a gate needs: whether the job is complete is asked here.
         let script = script.replace("--pairs 12", "--pairs 8 -d 300ms --set warmup=100ms");
-        let (code, said) = self.run(&script, variables);
-        assert!(matches!(code, Some(0 | 4)), "{script}\n{code:?}: {said}");
+        let (code, printed) = self.run(&script, variables);
+        assert!(matches!(code, Some(0 | 4)), "{script}\n{code:?}: {printed}");
     }
 
     fn read(&self, name: &str) -> String {

@@ -33,15 +33,15 @@ fn run(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
 fn profiles_that_init_writes_run() {
     for (kind, protocol) in [("command", None), ("attach", Some("echo")), ("http", Some("http"))] {
         let folder = TempDir::new().expect("a folder");
-        let (code, said) = ending(&badpeer(&["init", kind, "mine.toml"], folder.path()));
-        assert!(code == Some(0) && said.contains("badpeer run mine.toml"), "{kind}: {said}");
+        let (code, printed) = ending(&badpeer(&["init", kind, "mine.toml"], folder.path()));
+        assert!(code == Some(0) && printed.contains("badpeer run mine.toml"), "{kind}: {printed}");
         let server = protocol.map(|protocol| serving(&["--protocol", protocol, "--listen", "127.0.0.1:0"]));
         let attach = server.as_ref().map(|(_, address)| format!("server.attach={address}"));
         let more: Vec<&str> = attach.iter().flat_map(|attach| ["--set", attach.as_str()]).collect();
-        let (code, said) = run(folder.path(), &more);
+        let (code, printed) = run(folder.path(), &more);
         drop(server);
         // A busy machine gets no verdict.
-        assert!(matches!(code, Some(0 | 4)), "{kind}: {said}");
+        assert!(matches!(code, Some(0 | 4)), "{kind}: {printed}");
         let record = fs::read(folder.path().join("reports/mine/latest/record.json")).expect("a record");
         let record: Value = serde_json::from_slice(&record).expect("JSON");
         let answered = &record["points"][0]["trials"][0]["groups"][0]["requests"]["answered"];
@@ -53,8 +53,8 @@ fn profiles_that_init_writes_run() {
 fn init_keeps_a_file_that_is_there() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("badpeer.toml"), "mine").expect("written");
-    let (code, said) = ending(&badpeer(&["init"], folder.path()));
-    assert!(code == Some(2) && said.contains("badpeer.toml is there already"), "{said}");
+    let (code, printed) = ending(&badpeer(&["init"], folder.path()));
+    assert!(code == Some(2) && printed.contains("badpeer.toml is there already"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -77,18 +77,18 @@ fn names_are_shown_described_and_suggested() {
         (&["bench", "127.0.0.1:1", "--bad", "idle=0"], 2, "badpeer: --bad: must be at least 1"),
         (&["bench", "127.0.0.1:1", "-t", "99"], 2, "badpeer: --threads: must be from 1 to 64"),
     ] {
-        let (code, said) = ending(&badpeer(words, folder.path()));
-        assert!(code == Some(wanted) && said.contains(part), "{words:?}: {said}");
+        let (code, printed) = ending(&badpeer(words, folder.path()));
+        assert!(code == Some(wanted) && printed.contains(part), "{words:?}: {printed}");
     }
 }
 
 /// What a short run says, on one line.
-fn said_of(words: &[&str]) -> String {
+fn printed_by(words: &[&str]) -> String {
     let folder = TempDir::new().expect("a folder");
     let all = [&["bench"], words, &["-c", "2", "-d", "500ms", "--warmup", "100ms"]].concat();
-    let (code, said) = ending(&badpeer(&all, folder.path()));
-    assert_eq!(code, Some(1), "{said}");
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    let (code, printed) = ending(&badpeer(&all, folder.path()));
+    assert_eq!(code, Some(1), "{printed}");
+    printed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[apply(timed_test!)]
@@ -103,10 +103,10 @@ fn another_protocol_is_reported_with_what_to_write_instead() {
             }
         }
     });
-    let said = said_of(&[&address]);
+    let printed = printed_by(&[&address]);
     assert!(
-        said.contains(&format!("The server speaks HTTP: write the address as http://{address}/")),
-        "{said}"
+        printed.contains(&format!("The server speaks HTTP: write the address as http://{address}/")),
+        "{printed}"
     );
 }
 
@@ -120,7 +120,7 @@ fn an_echo_is_reported_where_another_protocol_was_asked_for() {
         (&[address.as_str(), "-p", "resp"], "The server speaks echo: write -p echo."),
         (&[url.as_str()], &plain),
     ] {
-        let said = said_of(words);
-        assert!(said.contains(part), "{words:?}: {said}");
+        let printed = printed_by(words);
+        assert!(printed.contains(part), "{words:?}: {printed}");
     }
 }

@@ -160,13 +160,13 @@ fn every_mistake_on_the_command_line_is_explained() {
         // What is accepted after all may run for as long as it likes.
         let mut command = Command::new("timeout");
         command.args(["10", BADPEER]).args(places).current_dir(folder.path()).stdin(Stdio::null());
-        let (code, said) = ending(&command.output().expect("badpeer runs"));
+        let (code, printed) = ending(&command.output().expect("badpeer runs"));
         // Lines are as wide as the terminal.
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        let foreign = FOREIGN.iter().find(|word| said.contains(**word));
-        if code != Some(2) || !said.contains(part) || foreign.is_some() {
+        let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+        let foreign = FOREIGN.iter().find(|word| printed.contains(**word));
+        if code != Some(2) || !printed.contains(part) || foreign.is_some() {
             unexplained.push(format!(
-                "$ badpeer {line}\n{said}\nexit code {code:?}, lacks {part}, names {foreign:?}\n"
+                "$ badpeer {line}\n{printed}\nexit code {code:?}, lacks {part}, names {foreign:?}\n"
             ));
         }
     }

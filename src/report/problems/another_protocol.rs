@@ -116,8 +116,8 @@ mod tests {
             (b"GET / HTTP/1.1\r\n", Protocol::Http, "speaks echo: write 127.0.0.1:8080"),
             (b"*1\r\n$4\r\nPING\r\n", Protocol::Resp, "speaks echo: write -p echo"),
         ] {
-            let said = another_protocol(bytes, asked, ADDRESS, true).expect(part);
-            assert!(said.contains(part), "{said}");
+            let message = another_protocol(bytes, asked, ADDRESS, true).expect(part);
+            assert!(message.contains(part), "{message}");
         }
     }
 
@@ -142,8 +142,8 @@ mod tests {
     fn an_echo_of_frames_is_recognized_by_where_the_first_wrong_byte_is() {
         let fault = |at, flaw| Fault { stream: 0, at, found: None, flaw: Some(flaw) };
         for fault in [fault(23, Flaw::FrameHead), fault(5 * 160 + 20, Flaw::FrameHead)] {
-            let said = echoed_frame(&fault, 128, true);
-            assert_eq!(said, Some("The server speaks echo: write -p echo".to_owned()));
+            let message = echoed_frame(&fault, 128, true);
+            assert_eq!(message, Some("The server speaks echo: write -p echo".to_owned()));
         }
         for fault in [fault(19, Flaw::FrameHead), fault(24, Flaw::FrameHead), fault(23, Flaw::Different)] {
             assert_eq!(echoed_frame(&fault, 128, true), None);
