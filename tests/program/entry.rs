@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpListener,
+    os::unix::fs::symlink,
     path::Path,
     process::Command,
     thread,
@@ -47,6 +48,41 @@ fn profiles_that_init_writes_run() {
         let answered = &record["points"][0]["trials"][0]["groups"][0]["requests"]["answered"];
         assert!(answered.as_u64() > Some(100), "{kind}: {answered}");
     }
+}
+
+/// A program beside its profile, which reads a file beside it as well.
+const BESIDE: &str = r#"
+title = "beside"
+warmup = "100ms"
+measure = "300ms"
+
+[server]
+command = ["./shell", "./start", "{address}"]
+
+[[clients]]
+name = "good"
+count = 2
+protocol = "echo"
+load = { depth = 1, payload = "64B" }
+"#;
+
+#[apply(timed_test!)]
+fn a_program_runs_in_the_folder_of_its_profile() {
+    let folder = TempDir::new().expect("a folder");
+    let sub = folder.path().join("sub");
+    fs::create_dir(&sub).expect("made");
+    let start = "exec \"$(cat program)\" serve --protocol echo --listen \"$1\"\n";
+    for (name, text) in [("mine.toml", BESIDE), ("start", start), ("program", BADPEER)] {
+        fs::write(sub.join(name), text).expect("written");
+    }
+    symlink("/bin/sh", sub.join("shell")).expect("a link");
+    let (code, printed) = ending(&badpeer(&["run", "sub/mine.toml"], folder.path()));
+    // A busy machine gets no verdict.
+    assert!(matches!(code, Some(0 | 4)), "{printed}");
+    // What the command line sets is relative to the current directory, where there is no such program.
+    let command = "server.command=[\"./shell\", \"./start\", \"{address}\"]";
+    let (code, printed) = ending(&badpeer(&["run", "sub/mine.toml", "--set", command], folder.path()));
+    assert!(code == Some(2) && printed.contains("/shell is no file"), "{printed}");
 }
 
 #[apply(timed_test!)]
