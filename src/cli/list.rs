@@ -15,7 +15,7 @@ use crate::{
     behavior::{About, Spec},
     codec::Protocol,
     load::Reconnect,
-    metric::{Scope, Stat},
+    metric::{Key, Scope, Stat},
     profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR, meant},
     text,
 };
@@ -67,10 +67,9 @@ fn json(topics: &[Topic], is_wanted: impl Fn(&Value) -> bool) -> String {
 
 /// The name of something that can be listed; a metric may have its group in front.
 fn known<'a>(name: &'a str, all: &[String]) -> Result<&'a str, Failure> {
-    let metric = name.rsplit_once('.').map(|(_, metric)| metric);
-    let mut names = [Some(name), metric].into_iter().flatten();
-    names.find(|name| all.iter().any(|known| known == name)).ok_or_else(|| {
-        let hint = meant(metric.unwrap_or(name), all.iter().map(String::as_str));
+    let (_, metric) = Key::split(name);
+    [name, metric].into_iter().find(|name| all.iter().any(|known| known == name)).ok_or_else(|| {
+        let hint = meant(metric, all.iter().map(String::as_str));
         Failure::usage(format!("`badpeer list` knows no `{name}`; `badpeer list` shows all names{hint}"))
     })
 }
