@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::common::{BADPEER, ending, pairs::turn};
+use crate::common::{BADPEER, ending, pairs::turn, skip, texts};
 
 /// The server of the project: it echoes, with a thread for each connection.
 const SERVER: &str = r#"
@@ -83,7 +83,7 @@ impl Project {
             "git init -q && git add . && git commit -q -m base && git commit -q --allow-empty -m head",
             &[],
         );
-        project.base = project.done("git rev-parse HEAD^", &[]).trim().to_owned();
+        project.base = String::from(project.done("git rev-parse HEAD^", &[]).trim());
         project
     }
 
@@ -133,6 +133,21 @@ impl Project {
     fn read(&self, name: &str) -> String {
         let path = self.path(&format!("repository/{name}"));
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Whether the run counts: a tracker gets no numbers of a run that a busy machine made invalid.
+    fn counts(&self) -> bool {
+        let record: Value =
+            serde_json::from_str(&self.read("reports/ours/latest/record.json")).expect("JSON");
+        let is_valid = record["points"][0]["trials"].as_array().is_some_and(|repeats| {
+            repeats
+                .iter()
+                .all(|repeat| texts(repeat, "invalid").is_empty() && texts(repeat, "disturbed").is_empty())
+        });
+        if !is_valid {
+            skip("the numbers for a tracker: others were using the cores");
+        }
+        is_valid
     }
 
     /// Whether the run and the comparison left their files.
@@ -196,7 +211,8 @@ fn the_job_for_github_runs_on_a_pull_request() {
     assert!(project.path("home/.cargo/bin/badpeer").exists(), "what is cached is there");
     let followed = with("benchmark-action/")["output-file-path"].as_str().expect("a file");
     let numbers: Value = serde_json::from_str(&project.read(followed)).expect("JSON");
-    assert!(numbers.as_array().is_some_and(|all| all.len() > 3 && all[0]["value"].is_number()), "{numbers}");
+    let numbers = numbers.as_array().expect("a list");
+    assert!(!project.counts() || numbers.len() > 3 && numbers[0]["value"].is_number(), "{numbers:?}");
     let kept = with("actions/upload-artifact@")["path"].as_str().expect("a folder");
     assert!(project.path("repository").join(kept).is_dir());
 }
@@ -241,7 +257,8 @@ fn the_script_for_any_other_service_runs_with_a_base_and_without() {
     project.judged(script, &[]);
     let followed = fs::read_to_string(project.path("home/followed.json")).expect("a file");
     let followed: Value = serde_json::from_str(&followed).expect("JSON");
-    assert!(followed.as_object().is_some_and(|all| !all.is_empty()), "{followed}");
+    let followed = followed.as_object().expect("a table");
+    assert!(!project.counts() || !followed.is_empty(), "{followed:?}");
     let again = format!("set -- {}\n{script}", project.base);
     project.judged(&again, &[]);
     project.assert_reports();
