@@ -1,4 +1,4 @@
-//! How the clients are shared out among the engine's threads: every connection belongs to one of them.
+//! How the clients are shared out among the event loop's threads: every connection belongs to one of them.
 
 use std::sync::{
     Arc,

@@ -18,7 +18,7 @@ use nix::{
 
 use crate::{behavior::CloseMethod, profile::Group, sys};
 
-/// The engine never waits for a socket, also where threads share it that do; and a peer that is gone is no signal.
+/// The event loop never waits for a socket, also where threads share it that do; and a peer that is gone is no signal.
 const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// A client's end of a connection. It is closed when it is dropped.

@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(found("send_timeout", late, 1), (0, 0), "one of a hundred");
         assert_eq!(found("send_timeout", late, 2), (1, 0));
         assert_eq!(found("send_timeout", "evictions = \"> 1\"", 2), (0, 1), "nobody asked");
-        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which is told");
+        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which is reported");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use self::{
     inflation::{MOST_OWN_SHARE, own_share},
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
-    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, SPOILT, compare, suspects},
+    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, INVALID_REPEATS, compare, suspects},
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,

@@ -7,7 +7,6 @@ use crate::metric::Key;
 
 /// An expectation, the measured value, and the verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "Verdict")]
 pub struct ExpectationResult {
     /// The name in `[expect]`.
     pub name: String,

@@ -234,7 +234,7 @@ impl Inbound {
         self.readers.is_some()
     }
 
-    /// Whether they are reading: the engine learns of it by their eventfd only.
+    /// Whether they are reading: the event loop learns of it by their eventfd only.
     pub(super) fn is_read_by_threads(&self) -> bool {
         self.readers.as_ref().is_some_and(|readers| readers.are_busy())
     }

@@ -84,7 +84,7 @@ pub(super) struct Judged {
     pub(super) response: Latency,
     /// From when they were sent.
     pub(super) service: Latency,
-    /// Response times without what the engine itself was late by, of answered requests of an open loop.
+    /// Response times without what the event loop itself was late by, of answered requests of an open loop.
     pub(super) undelayed: Histogram<u64>,
     /// Requests were left without an answer, in the window or before it.
     left_waiting: bool,

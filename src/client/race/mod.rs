@@ -1,6 +1,6 @@
 //! Several threads on one socket: the misuse itself. They share the socket, and a lock if they are told to.
 //!
-//! [`Writers`] are handed whole messages; [`Readers`] are handed rounds of bytes, and wake the engine up when all of a round
+//! [`Writers`] are handed whole messages; [`Readers`] are handed rounds of bytes, and wake the event loop up when all of a round
 //! are there. Both end with the connection that has started them.
 
 mod readers;

@@ -24,8 +24,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Makes the socket one that blocks, if the threads are to. It does so for the engine as well, whose descriptor
-    /// belongs to the same open file description: the engine asks with every call not to be made to wait.
+    /// Makes the socket one that blocks, if the threads are to. It does so for the event loop as well, whose descriptor
+    /// belongs to the same open file description: the event loop asks with every call not to be made to wait.
     pub(super) fn new(transport: &Transport, race: Race) -> io::Result<Arc<Self>> {
         let transport = transport.duplicate(race.blocking)?;
         let lock = race.lock.then(Mutex::default);

@@ -45,7 +45,7 @@ impl<T: Send + 'static> Threads<T> {
         self.threads.len()
     }
 
-    /// Hands something to the thread of that number. One whose connection broke takes no more; the engine sees the end
+    /// Hands something to the thread of that number. One whose connection broke takes no more; the event loop sees the end
     /// of the connection by itself.
     pub(super) fn hand_to(&self, index: usize, what: T) {
         let _ = self.threads[index].0.send(what);

@@ -1,4 +1,4 @@
-//! When the engine stood still: it neither computed nor slept as it had planned to, because it was stopped, or because
+//! When the event loop stood still: it neither computed nor slept as it had planned to, because it was stopped, or because
 //! others had its core.
 
 /// How often the CPU clock is read, which is a system call: a pause is told apart from work to this much.

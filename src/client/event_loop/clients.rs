@@ -191,7 +191,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// A request became due, and is late by now if the engine was. Those of the warm-up do not count as late: connections
+    /// A request became due, and is late by now if the event loop was. Those of the warm-up do not count as late: connections
     /// are still being opened.
     fn arrive(&mut self, index: usize, due_ns: u64, context: &Context) {
         if due_ns >= self.plan.window_ns().0 {

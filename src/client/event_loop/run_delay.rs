@@ -1,4 +1,4 @@
-//! How long the engine was ready to run and waited for a core.
+//! How long the event loop was ready to run and waited for a core.
 
 use std::{fs::File, os::unix::fs::FileExt};
 
