@@ -21,7 +21,7 @@ pub(super) struct Request {
     pub(super) due_ns: u64,
     /// When its first byte was handed to the kernel; 0 before that.
     pub(super) sent_ns: u64,
-    /// How late the engine was to take note of it, in microseconds.
+    /// How late the load generator noticed it, in microseconds.
     pub(super) delay_us: u32,
     /// It was sent before, on another connection.
     pub(super) is_retry: bool,
@@ -56,7 +56,7 @@ impl Request {
 pub(super) struct Arrival {
     /// When it was due, in nanoseconds.
     pub(super) due_ns: u64,
-    /// How much later the engine took note of it, in microseconds: the harness's doing, not the server's.
+    /// How much later the load generator noticed it, in microseconds: its own delay, not the server's.
     pub(super) delay_us: u32,
     /// It was sent before, on a connection that the server closed in that moment.
     pub(super) is_retry: bool,

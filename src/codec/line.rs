@@ -39,7 +39,7 @@ pub struct Decoder {
     begins: Excerpt,
     /// The tally before it.
     mark: Mark,
-    /// Its first digits, as many as tell where it comes from.
+    /// Its first digits, as many as show where it comes from.
     opening: Vec<u8>,
     /// Where it comes from, if it is whole so far and not the line that is awaited.
     elsewhere: Option<Origin>,

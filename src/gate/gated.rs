@@ -100,11 +100,12 @@ fn better(name: &str) -> Better {
     Key::parse(name).map_or(Better::Lower, |key| key.stat.metric.spec().better)
 }
 
-/// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper answer
-/// and of its connections that got none or were ended, its latencies in an open loop and its rate in a closed one, the longest wait, the
-/// longest silence, and the fewest answers to one connection. Of each group that misbehaves: how many of its connections
-/// the server ended, and how long it held them. Of the server: what a request costs, the most memory, and how late
-/// evictions are. Less and more as the profile's `[gate]` says. What nobody may do without comes first.
+/// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper
+/// answer and of its connections that got none or were ended, its latencies in an open loop and its rate in a closed
+/// one, the longest wait, the longest silence, and the fewest answers to one connection. Of each group that misbehaves:
+/// how many of its connections the server ended, and how long it held them. Of the server: what a request costs, the
+/// most memory, and how late evictions are. Less and more as the profile's `[gate]` says. The indispensable ones come
+/// first.
 #[must_use]
 pub fn gated(profile: &Profile) -> Vec<Gated> {
     let mut all = gated_anyway(profile);
@@ -117,7 +118,7 @@ pub fn gated(profile: &Profile) -> Vec<Gated> {
             (None, gated) => all.extend(gated),
         }
     }
-    // An eviction may be a tick late, and is told as late as that.
+    // An eviction may be a tick late, and is reported as that late.
     if let Target::Reference(options) = &profile.server {
         let tick_ns = options.tick.0.as_nanos() as f64;
         all.iter_mut().filter(|gated| gated.is_lateness()).for_each(|gated| gated.start = tick_ns);

@@ -9,7 +9,7 @@ use crate::{
     stats::{self, Growth, Instants},
 };
 
-/// The kernel tells user and system time in hundredths of a second: below this, their share is a matter of luck.
+/// The kernel reports user and system time in hundredths of a second: below this, their share is a matter of chance.
 const LEAST_CPU_NS: f64 = 1e8;
 
 /// The counters of a repeat.
@@ -155,7 +155,7 @@ mod tests {
     type Read<'a> = (&'a str, &'a [i64], &'a [(&'a str, &'a [f64])]);
 
     /// A repeat whose samples were taken at these times, in milliseconds, with these columns by source. Its window lies
-    /// from 100 ms to 300 ms, and the clients let go at 360 ms.
+    /// from 100 ms to 300 ms, and the clients disconnect at 360 ms.
     fn costs(at_ms: &[i64], sources: &[Read<'_>], effective: Effective) -> Row {
         let profile = SHIPPED[0].source().parse(&[]).expect("valid");
         let mut series = Series { at_ns: at_ms.iter().map(|ms| ms * MS).collect(), ..Series::default() };
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn cpu_time_of_others_excludes_server_and_harness() {
+    fn cpu_time_of_others_excludes_server_and_load_generator() {
         let others = |server_cores: &[usize], client_cores: &[usize]| {
             let effective = Effective {
                 server_cores: server_cores.to_vec(),

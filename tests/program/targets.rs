@@ -196,7 +196,7 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
 }
 
 #[apply(timed_test!)]
-fn a_killed_harness_leaves_no_server_and_no_directory() {
+fn a_killed_badpeer_leaves_no_server_and_no_directory() {
     let folder = TempDir::new().expect("a folder");
     let script = format!("sleep 4713 & {BADPEER} serve --listen {{address}} --protocol echo");
     fs::write(folder.path().join("other.toml"), profile(&shell(&script), "")).expect("written");
@@ -219,8 +219,8 @@ fn a_killed_harness_leaves_no_server_and_no_directory() {
     thread::sleep(Duration::from_millis(500));
     harness.kill().expect("killed");
     harness.wait().expect("an end");
-    until("the server outlives its harness", &|| processes_with("sleep\u{0}4713").is_empty());
-    until("its directory outlives its harness", &|| leftovers(folder.path()).is_empty());
+    until("the server outlives badpeer", &|| processes_with("sleep\u{0}4713").is_empty());
+    until("its directory outlives badpeer", &|| leftovers(folder.path()).is_empty());
 }
 
 #[apply(timed_test!)]

@@ -65,7 +65,7 @@ pub struct BaselineComparison {
 /// The change of a metric since the baseline; without a verdict it is shown, but not gated.
 pub type BaselineChange = MetricChange<RepeatEvidence, Option<Verdict>>;
 
-/// What the repeats of two runs tell of a metric. Shares are relative to the baseline; positive is worse: 0.1 is 10 %
+/// What the repeats of two runs say about a metric. Shares are relative to the baseline; positive is worse: 0.1 is 10 %
 /// worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepeatEvidence {

@@ -1,4 +1,4 @@
-//! Servers that tell the truth about their evictions, and servers that do not.
+//! Servers whose times of evictions are true, and servers whose times are not.
 
 use super::*;
 

@@ -47,7 +47,7 @@ struct Content {
     generation: u64,
 }
 
-/// Memory of a copy, until nobody sends the copy any more.
+/// Memory of a copy, until no connection sends the copy any more.
 #[derive(Debug)]
 struct Reserved {
     bytes: u64,
