@@ -74,7 +74,7 @@ mod tests {
             |after_ms: u64, least_us| sent.has_crossed((100 + after_ms) * MS, crossing_ns(least_us));
         assert!(crossed(10, 50) && !crossed(11, 50), "on one machine");
         assert!(crossed(42, 40_000) && crossed(80, 40_000) && !crossed(81, 40_000), "over a continent");
-        assert!(crossed(10, 0), "where the kernel does not tell");
+        assert!(crossed(10, 0), "if the kernel does not report it");
         let again = Request { is_retry: true, ..sent };
         assert!(!again.has_crossed(101 * MS, crossing_ns(40_000)), "not for a second time");
     }

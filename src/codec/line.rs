@@ -90,7 +90,7 @@ impl Decoder {
         self.have += bytes.len() as u64;
     }
 
-    /// Looks where else the line may come from, once enough of it is there to tell, and whether the rest fits.
+    /// Looks where else the line may come from, once enough of it is there to decide, and whether the rest fits.
     fn follow(&mut self, digits: &[u8]) {
         let enough = text::EXPLAIN_BYTES.min(usize::try_from(self.size).unwrap_or(usize::MAX));
         let (first, rest) = digits.split_at(digits.len().min(enough - self.opening.len()));

@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(found(late, 99, &[("evictions_lost", 1.0)]), (0, 0), "one of a hundred");
         assert_eq!(found(late, 98, &[("evictions_lost", 2.0)]), (1, 0));
         assert_eq!(found(late, 100, &[("evictions_unmatched", 2.0)]), (1, 0));
-        assert_eq!(found("evictions = \"> 1\"", 98, &[("evictions_lost", 2.0)]), (0, 1), "nobody asked");
+        assert_eq!(found("evictions = \"> 1\"", 98, &[("evictions_lost", 2.0)]), (0, 1), "not expected");
         assert_eq!(found(late, 0, &[("evictions_lost", 7.0)]), (1, 0), "the server did not answer");
     }
 
@@ -180,8 +180,8 @@ mod tests {
         };
         assert_eq!(found("send_timeout", late, 1), (0, 0), "one of a hundred");
         assert_eq!(found("send_timeout", late, 2), (1, 0));
-        assert_eq!(found("send_timeout", "evictions = \"> 1\"", 2), (0, 1), "nobody asked");
-        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which is told");
+        assert_eq!(found("send_timeout", "evictions = \"> 1\"", 2), (0, 1), "not expected");
+        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which a note says");
     }
 
     #[test]

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(
             (send_stall.busy_us, send_stall.window_us, send_stall.buffer_us),
             (90, 80, 5),
-            "told as sums"
+            "reported as sums"
         );
         assert_eq!((send_stall.unsent_peak_bytes, send_stall.window_unknown), (700, false));
         send_stall.look(&TcpInfo { snd_wnd: None, ..stalled }, false, &first);

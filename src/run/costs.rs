@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(cost(&[0, 130, 200, 300]), Some(2.0));
         // After the window answers trickle: ten in 60 ms.
         assert!(cost(&[0, 100, 200, 312]).is_some_and(|cost| (cost - 424.0 / 202.0).abs() < 1e-9));
-        assert_eq!(cost(&[0, 100, 200, 370]), None, "the clients had let go");
+        assert_eq!(cost(&[0, 100, 200, 370]), None, "the clients had disconnected");
     }
 
     #[test]

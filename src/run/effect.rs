@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(
             sentence(&http, &http.clients[0], &[None], resets),
             None,
-            "nobody knows what was thrown away"
+            "it is unknown what was thrown away"
         );
     }
 

@@ -136,7 +136,7 @@ mod tests {
         let whole = [before, older, last, end];
         assert_eq!(folded(Fold::Last, &whole), Some(30.0));
         assert_eq!(folded(Fold::Last, &[before, older, end]), None, "neither what was nor what is left");
-        assert_eq!(folded(Fold::Last, &[before, older, straggler, end]), None, "the clients had let go");
+        assert_eq!(folded(Fold::Last, &[before, older, straggler, end]), None, "the clients were gone");
         assert_eq!(folded(Fold::End, &[before, older, last]), None);
         assert_eq!(folded(Fold::Residue, &[before, older, last]), None);
         assert_eq!(folded(Fold::Whole, &[before, older, last]), None);

@@ -117,7 +117,7 @@ fn a_computing_server_ends_when_its_stdin_ends() {
         let is_over = ended_within(&mut child, Duration::from_secs(8));
         let _ = child.kill();
         let _ = child.wait();
-        assert!(is_over, "{dispatch}: nobody is left to end it");
+        assert!(is_over, "{dispatch}: nothing is left to end it");
         drop(streams);
     }
 }

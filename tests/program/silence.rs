@@ -85,7 +85,7 @@ fn requests_without_a_free_connection_count_from_their_due_time() {
     assert!(said.contains("FAIL good.latency_p99 < 100ms"), "{said}");
 }
 
-/// Whether others had the cores for so long that they may be why; it is told then which test could not be judged.
+/// Whether others had the cores for so long that they may be why; a line then says which test could not be judged.
 fn was_disturbed(test: &str, code: Option<i32>, repeat: &Value) -> bool {
     let disturbed = repeat["disturbed"].as_array().is_some_and(|reasons| !reasons.is_empty());
     let is_so = code == Some(4) && disturbed;

@@ -27,7 +27,7 @@ pub struct Decoder {
     in_order: u64,
     /// Messages of which some pieces came: how many bytes of each.
     pieces: HashMap<u64, u64>,
-    /// Too few bytes to tell where they come from.
+    /// Too few bytes to show where they come from.
     undecided: Vec<u8>,
     /// Bytes that were looked at and belong to no stream.
     strays: u32,

@@ -110,7 +110,7 @@ fn a_stalled_load_generator_makes_a_repeat_invalid() {
 fn dropped_connection_attempts_make_a_repeat_invalid_unless_expected() {
     let mut dropped = repeat(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
     let nobody = examined(CLOSED, "", &dropped);
-    assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
+    assert!(nobody.invalid.is_empty(), "a server that answers no client is not excused by its queue");
     assert!(nobody.notes[0].starts_with("the kernel dropped 3 connection attempts"));
     let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
     let requests = Requests { started: 9, answered: 9, ..Requests::default() };
@@ -154,7 +154,7 @@ fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
     for found in [of(0, 1, &[]), of(0, 0, &[("listener_drops", 3.0)])] {
         assert!(found.invalid.is_empty() && is_late(&found.notes), "{found:?}");
     }
-    assert!(is_late(&of(0, 0, &[]).invalid), "nobody says that the server was the cause");
+    assert!(is_late(&of(0, 0, &[]).invalid), "nothing shows that the server was the cause");
     assert!(is_late(&of(1, 1, &[]).invalid), "what was answered was answered under less than the load");
 }
 
@@ -241,7 +241,7 @@ fn programs_on_the_servers_cores_disturb_a_repeat_when_the_server_waits() {
     assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is said once");
     assert!(
         remarks(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
-        "a kernel that tells no wait"
+        "a kernel that reports no wait"
     );
 }
 
@@ -256,7 +256,10 @@ fn other_clients_make_a_repeat_invalid_unless_they_are_few() {
     assert!(few.starts_with("note: clients other than badpeer's sent at least 49 requests"), "{few}");
     assert!(few.contains("over 3 connection(s): 4.9 % of all"), "{few}");
     let many = of(5000.0, 0.05);
-    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request include these requests"), "{many}");
+    assert!(
+        many.starts_with("invalid: ") && many.contains("CPU time per request include these requests"),
+        "{many}"
+    );
     // The window is of two seconds: a health check beside clients that only wait.
     assert!(of(3.0, 1.0).starts_with("note: ") && of(4.0, 1.0).starts_with("invalid: "));
 }

@@ -61,7 +61,7 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     if program.address.ends_with(":0") && !texts.any(is_told) {
         return Err(RunError::impossible(
             &["server", "command"],
-            "the program is not told which free port to listen on: write {port} where the port belongs in its \
+            "the program does not get the free port to listen on: write {port} where the port belongs in its \
              command, env or files, or set server.address to the address that it listens on",
         ));
     }

@@ -323,7 +323,7 @@ pub(super) fn perf_event_open(attributes: &[u8; PERF_ATTR_SIZE_VER0], task: u32)
         )
     };
     let fd = RawFd::try_from(fd).ok().filter(|&fd| fd >= 0).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: the kernel just made this descriptor, nobody else owns it.
+    // SAFETY: the kernel just made this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
