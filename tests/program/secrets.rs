@@ -62,7 +62,7 @@ fn set_or_swept_secrets_are_written_to_no_file() {
     assert!(code != Some(2) && !said.contains("hunter2"), "{said}");
     stands_in_no_file("hunter2", &other.path().join("reports"));
     let points = &record(folder.path(), "quick")["points"];
-    assert_ne!(points[0]["axes"], points[1]["axes"], "each value is distinguished from the other");
+    assert_ne!(points[0]["axes"], points[1]["axes"], "the values are distinguished");
     // Nor is one repeated that cannot be sent.
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &format!("{key}\n")], folder.path()));
     assert!(code == Some(2) && !said.contains("hunter2"), "{said}");
