@@ -1,8 +1,7 @@
 //! Which numbers a comparison gates, and how a difference of each becomes evidence.
 //!
 //! Most numbers scatter in every repeat (what a request costs, a latency): of these each difference counts, less the
-//! floor.
-//! Others are still as long as all is well (shares of requests without a proper answer, the longest wait, how many peers
+//! floor. Others normally do not change (shares of requests without a proper answer, the longest wait, how many peers
 //! were evicted): of these only what lies *beyond* the floor counts, and what lies within it counts as no difference. A
 //! number of the second kind that did not move costs the others nothing: it is not counted in the correction for many
 //! looks, as it could not have reached the level (see [`crate::stats::testable`]).

@@ -8,8 +8,8 @@
 //! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
 //! of each, of more than twelve numbers none would be.
 //!
-//! Metrics that do not move unless something is wrong (shares of errors, silent connections) are gated as well, and
-//! count among the numbers only where one of them moved: two that are the same part never.
+//! Metrics that normally do not change (shares of errors, silent connections) are gated as well, and count among the
+//! numbers only where one of them moved: two that are the same part never.
 //!
 //! A run with errors or silence is none to compare with, and FAILs against one that is.
 
@@ -215,7 +215,8 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
     let is_gated = is_same_setting || is_count(&gated.name);
     let verdict = is_gated.then(|| {
         let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
-        // Of metrics that do not move unless something is wrong, extremes of a few repeats say little: their middles do.
+        // For metrics that normally do not change, the extremes of a few repeats say little, so the medians are
+        // compared.
         let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
