@@ -11,6 +11,7 @@ mod inflation;
 mod judge;
 mod lost;
 mod pairs;
+mod records;
 mod unserved;
 mod validity;
 mod window;
@@ -27,6 +28,7 @@ pub use self::{
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
     pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, SPOILT, compare, suspects},
+    records::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,
