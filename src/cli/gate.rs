@@ -104,7 +104,7 @@ impl ComparisonPlan {
             sources::beside(folder.as_deref(), &overrides, profile);
         }
         let files = sources::files(&source, &points, folder.as_deref())?;
-        // Metrics that do not move unless something is wrong cost the others nothing as long as they do.
+        // Metrics that normally do not change cost the others nothing as long as they stay the same.
         let moving =
             |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
         let numbers = points.iter().map(|(_, profile)| moving(profile)).sum::<usize>().max(1);

@@ -79,7 +79,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
             break;
         }
         let exit = match able {
-            // What cannot be written is told, and the next is run all the same.
+            // An error in writing is reported, and the next profile is run all the same.
             Ok(()) => run_one(request, output, &mut interrupt, &mut runs),
             Err(missing) => {
                 runs.push(skip(request, missing, output));
@@ -166,12 +166,7 @@ struct RunJson {
     points: Vec<crate::record::Point>,
 }
 
-fn run_one(
-    request: &Request,
-    output: &Output,
-    interrupt: &mut Interrupt,
-    runs: &mut Vec<RunJson>,
-) -> Exit {
+fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: &mut Vec<RunJson>) -> Exit {
     let store = match Store::new(&output.out, &request.name) {
         Ok(store) => store,
         Err(failure) => {

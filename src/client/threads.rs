@@ -1,4 +1,4 @@
-//! One event loop or several, each on a thread of its own; what they did is put together when they are done.
+//! One event loop or several, each on a thread of its own; their results are put together when they are done.
 
 use std::{
     io,
@@ -92,7 +92,7 @@ impl Driven {
         run.set(Metric::HarnessPaused, paused(|pauses| pauses.total_ns));
         run.set(Metric::HarnessPauseMax, paused(|pauses| pauses.longest_ns));
         let exhaustion = done.iter().find_map(|done| done.exhaustion);
-        // A look that is taken later finds connections gone that one of the threads has let go of.
+        // A later look finds that connections are gone which one of the threads has closed.
         let stopped_ns = done.iter().map(|done| done.stopped_ns).min().unwrap_or(0);
         let mut parts = done.into_iter();
         let mut all = parts.next().expect("one thread at least");
@@ -143,7 +143,7 @@ struct Window {
     cpu_ns: u64,
     /// The largest share of the time that one of them computed, or was ready to and waited for its core.
     busy: f64,
-    /// The largest share of the time that one of them waited for its core, where the kernel tells.
+    /// The largest share of the time that one of them waited for its core, if the kernel reports it.
     waited: Option<f64>,
     /// The counters of each group.
     groups: Vec<Row>,

@@ -8,7 +8,7 @@ use crate::record::{Verdict, place};
 
 /// What a comparison knows of the change of a metric.
 pub trait Evidence {
-    /// The changes that tell whether the metric moved, as logarithms; positive is worse.
+    /// The changes that show whether the metric changed, as logarithms; positive is worse.
     fn changes(&self) -> impl Iterator<Item = f64>;
 }
 

@@ -11,6 +11,7 @@ mod inflation;
 mod judge;
 mod lost;
 mod pairs;
+mod records;
 mod unserved;
 mod validity;
 mod window;
@@ -26,7 +27,10 @@ pub use self::{
     inflation::{MOST_OWN_SHARE, own_share},
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
-    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, INVALID_REPEATS, compare, suspects},
+    pairs::{
+        ALPHA, CONFIRM_ALPHA, Cell, INVALID_REPEATS, Pair, PairEvidence, PairedChange, compare, suspects,
+    },
+    records::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,

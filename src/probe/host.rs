@@ -139,8 +139,9 @@ fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
     Some((*ticks.get(7)?, ticks.iter().sum()))
 }
 
-/// What tasks used of some CPUs: columns 1 to 3 of their lines of `proc_stat(5)`, `user`, `nice` and `system`. Interrupts
-/// are left out: the kernel counts some of them against the task that they met, and some against nobody.
+/// What tasks used of some CPUs: columns 1 to 3 of their lines of `proc_stat(5)`, `user`, `nice` and `system`.
+/// Interrupts are left out: the kernel counts some of them against the task that they interrupted, and some against
+/// none.
 fn task_ticks(stat: &str, cpus: &[usize]) -> Option<u64> {
     let of_line = |line: &str| -> Option<u64> {
         let (number, columns) = line.strip_prefix("cpu")?.split_once(' ')?;

@@ -20,7 +20,7 @@ pub struct SendStall {
     pub moved: u64,
     /// The most bytes that waited unsent.
     pub unsent_peak_bytes: u64,
-    /// The kernel did not tell the window at some look (it does since 5.4).
+    /// The kernel did not report the window at some look (it does since 5.4).
     pub window_unknown: bool,
 }
 

@@ -66,7 +66,7 @@ impl Source {
         for (key, value) in overrides {
             let refused = |message| ProfileError { place: set_by(key, value), message };
             set(&mut table, key, &literal(value)).map_err(refused)?;
-            // Told one by one, so that a fault is attributed to the override that made it.
+            // Set one by one, so that a fault is attributed to the override that made it.
             Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
             Profile::check_keys(&table).map_err(|fault| refused(fault.message))?;
         }
@@ -194,7 +194,7 @@ impl Shipped {
     }
 }
 
-/// The option that sets it, as it is told.
+/// The option that sets it, as messages name it.
 fn set_by(key: &str, value: &str) -> String {
     format!("--set {}", secrets::word(&format!("{key}={value}")))
 }

@@ -43,7 +43,7 @@ impl Verdict {
 #[derive(schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(dead_code, reason = "the schema of a verdict on an expectation, which is never a REGRESSION")]
-pub(crate) enum OfExpectation {
+pub(crate) enum ExpectationVerdict {
     /// As expected, in every repeat.
     Pass,
     /// Not as expected, in at least one repeat.

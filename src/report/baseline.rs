@@ -26,7 +26,7 @@ pub(super) fn differs(comparison: &BaselineComparison) -> Vec<String> {
 
 pub(super) fn table(comparison: &BaselineComparison) -> Table {
     let right = |title| (title, Align::Right);
-    let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
+    let head = [("metric", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
     for change in comparison.numbers.iter().filter(|change| change.is_telling()) {
         table.below(&change.here());

@@ -9,8 +9,9 @@ use super::{
         Table,
     },
     view::{
-        Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
-        groups as group_names, ledger, connection_counts, requests as request_counts, results, show, sizes, unnoticed,
+        Count, Evicted, NOTHING, brief, connection_counts, counts, counts as counted, evictions as evicted,
+        figure, full, groups as group_names, ledger, requests as request_counts, results, show, sizes,
+        unnoticed,
     },
 };
 use crate::{
@@ -158,9 +159,9 @@ pub(super) fn connections(point: &Point) -> Table {
     table
 }
 
-/// Where sends were held up to each group, where its kernel tells.
+/// Where the bytes for each group were held up, if the kernel says so.
 pub(super) fn send_stalls(point: &Point) -> Table {
-    let mut table = Table::new("Where sends were held up", &[("group", Left)]);
+    let mut table = Table::new("Where bytes were held up", &[("group", Left)]);
     let columns = [
         ("by clients' windows", Metric::WindowLimited),
         ("by its own send buffer", Metric::SendBufferLimited),

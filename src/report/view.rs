@@ -9,7 +9,7 @@ use crate::{
     gate::censored_by,
     metric::{Fold, Key, Metric, Stat, Unit},
     record::{GroupResult, Ledger, Point, Record, Repeat, Requests, lower_bound},
-    stats::quantile,
+    stats::{mean, quantile},
 };
 
 /// A command line that a shell takes apart as it was.
@@ -33,20 +33,10 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// What is said where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
 
-/// A number's values over the repeats of a point.
-pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
-    point.repeats.iter().filter_map(|repeat| repeat.summary.get(key).copied()).collect()
-}
-
 /// The point with those repeats alone that are whole and prove something.
 pub(super) fn sound(point: &Point) -> Point {
     let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
     Point { repeats: repeats.cloned().collect(), ..point.clone() }
-}
-
-/// The arithmetic mean; `None` without values.
-pub(super) fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// Three significant digits and a short unit.
@@ -62,7 +52,7 @@ pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fo
     let stat = Stat { metric, fold };
     let name = Key::new(group, stat).to_string();
     let shown = |mean| lower_bound(show(stat.unit(), mean), censored_by(point, &name));
-    mean(&values(point, &name)).map_or_else(|| NOTHING.to_owned(), shown)
+    mean(&point.values(&name)).map_or_else(|| NOTHING.to_owned(), shown)
 }
 
 /// The mean over the repeats, and how far they lie apart: ± half the distance between the lowest and the highest.
@@ -73,7 +63,7 @@ pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fol
 
 /// The same of a number by its name; where it is a lower bound in one of the repeats, so is the mean.
 pub(super) fn figure(point: &Point, name: &str, unit: Unit) -> String {
-    let values = values(point, name);
+    let values = point.values(name);
     match (censored_by(point, name), mean(&values)) {
         (Some(cause), Some(mean)) => lower_bound(show(unit, mean), Some(cause)),
         _ => spread(unit, &values),
@@ -111,8 +101,12 @@ fn range<T: Display>(values: impl IntoIterator<Item = u64>, shown: impl Fn(u64) 
 
 /// The keys that the sweep sets at a point, and their values; empty without a sweep.
 pub(super) fn axes(point: &Point) -> String {
-    let each = point.axes.iter().map(|(key, value)| format!("{key} = {value}"));
-    each.collect::<Vec<_>>().join(", ")
+    in_words(&point.axes)
+}
+
+/// Keys that the sweep sets, and their values.
+pub(super) fn in_words(axes: &IndexMap<String, String>) -> String {
+    axes.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The client groups of a point, in the profile's order.
@@ -188,7 +182,8 @@ pub(super) fn silences(point: &Point, group: &str) -> Vec<String> {
     let is_served = results(point, group).any(|result| result.requests.answered > 0);
     let most = |metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        values(point, &Key::new(Some(group), stat).to_string())
+        point
+            .values(&Key::new(Some(group), stat).to_string())
             .into_iter()
             .reduce(f64::max)
             .filter(|_| is_served)
@@ -227,7 +222,7 @@ pub(super) struct Evicted {
     pub(super) count: String,
     /// Nanoseconds after the end of the timeout, of those that had one.
     lateness: Vec<f64>,
-    /// The same as the server alone tells it.
+    /// The same by the server's own times alone.
     claimed: Vec<f64>,
     /// Bounds of the same as seen from outside alone.
     seen: Vec<(f64, f64)>,

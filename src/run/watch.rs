@@ -197,7 +197,8 @@ impl Watch {
 
     /// The evictions that the reference server lists; `None` where it does not answer.
     pub(super) fn evictions(&mut self) -> Option<Journal> {
-        let journal = self.reference.as_ref().map_or_else(|| Ok(Journal::default()), ReferenceProbe::evictions);
+        let journal =
+            self.reference.as_ref().map_or_else(|| Ok(Journal::default()), ReferenceProbe::evictions);
         journal.map_err(|error| self.note(format!("the server's list of evictions is missing: {error}"))).ok()
     }
 

@@ -114,6 +114,9 @@ fn latencies_of_saturated_closed_loop_clients_are_invalid() {
         // The server, and not the clients, waited for a core that others of this machine had; or the clients did.
         return skip("latencies_of_saturated_closed_loop_clients_are_invalid: others had the cores");
     }
-    assert!(printed.contains("PASS good.requests > 10") && printed.contains("PASS corrupt_bytes"), "{printed}");
+    assert!(
+        printed.contains("PASS good.requests > 10") && printed.contains("PASS corrupt_bytes"),
+        "{printed}"
+    );
     assert!(printed.contains("The load generator was the limit, not the server"), "{printed}");
 }

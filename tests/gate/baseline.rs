@@ -53,10 +53,14 @@ fn a_run_worse_in_every_repeat_is_exit_code_1() {
     let (code, printed, _) = run(folder.path(), &["--baseline", "main"]);
     assert_eq!(code, 1, "{printed}");
     assert!(
-        printed.contains("REGRESSION  Every repeat of this run is worse") && printed.contains("core_cpu_per_step"),
+        printed.contains("REGRESSION  Every repeat of this run is worse")
+            && printed.contains("core_cpu_per_step"),
         "{printed}"
     );
-    assert!(printed.lines().all(|line| line.chars().count() <= 80 || line.starts_with("page: ")), "{printed}");
+    assert!(
+        printed.lines().all(|line| line.chars().count() <= 80 || line.starts_with("page: ")),
+        "{printed}"
+    );
     let (code, json, _) = run(folder.path(), &["--baseline", "main", "--json"]);
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((code, json[0]["baseline"]["call"].as_str()), (1, Some("REGRESSION")));
@@ -158,7 +162,10 @@ fn a_baseline_of_another_profile_with_the_same_name_is_kept() {
     let count = runs();
     let refused = |(code, printed): (Option<i32>, String)| {
         assert_eq!(code, Some(2), "{printed}");
-        assert!(printed.contains("belongs to another profile") && printed.contains("--save-baseline"), "{printed}");
+        assert!(
+            printed.contains("belongs to another profile") && printed.contains("--save-baseline"),
+            "{printed}"
+        );
         assert_eq!(
             (baseline(), runs()),
             (before.clone(), count),

@@ -102,7 +102,10 @@ fn a_leak_and_twice_the_timeout_are_regressions() {
         return skip(&format!("a_leak_and_twice_the_timeout_are_regressions: {why}"));
     }
     assert_eq!(code, Some(1), "{printed}");
-    assert!(printed.contains("::error title=badpeer compare-quick%3A REGRESSION::server_rss_growth"), "{printed}");
+    assert!(
+        printed.contains("::error title=badpeer compare-quick%3A REGRESSION::server_rss_growth"),
+        "{printed}"
+    );
     assert!(fs::read_to_string(&summary).is_ok_and(|text| text.contains("# quick: REGRESSION")));
     let latest = folder.path().join("reports/compare-quick/latest");
     assert!(latest.join("junit.xml").is_file() && latest.join("bencher.json").is_file());
@@ -247,7 +250,10 @@ fn a_comparison_that_cannot_be_written_is_reported_and_the_next_runs() {
     assert!(printed.contains("latest is not a link to the newest run"), "{printed}");
     let listed: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
     assert!(listed[0]["call"].is_string() && listed[0]["reports"].is_null(), "{listed:#}");
-    assert!(listed[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")), "{listed:#}");
+    assert!(
+        listed[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")),
+        "{listed:#}"
+    );
 }
 
 #[apply(timed_test!)]
@@ -264,7 +270,10 @@ fn a_calibration_reports_what_the_gate_detects() {
     assert_eq!(code, Some(0), "{printed}");
     let summary: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
     assert_eq!((&summary["gates"], &summary["alarms"]), (&1.into(), &0.into()));
-    assert!(summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.94..0.96).contains(&rate)), "{printed}");
+    assert!(
+        summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.94..0.96).contains(&rate)),
+        "{printed}"
+    );
     assert!(summary["numbers"]["server_cpu_per_request"]["found_from"].is_number(), "{printed}");
 }
 

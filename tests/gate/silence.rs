@@ -117,7 +117,10 @@ fn a_head_that_dies_under_load_fails_and_a_base_that_dies_breaks_the_comparison(
     let kept = comparison(&folder);
     assert_eq!(kept["call"], "FAIL");
     assert!(kept["head_died"].is_string(), "{kept:#}");
-    assert!(!printed.contains("hunter2") && !kept.to_string().contains("hunter2"), "a secret is kept: {printed}");
+    assert!(
+        !printed.contains("hunter2") && !kept.to_string().contains("hunter2"),
+        "a secret is kept: {printed}"
+    );
     let junit = fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml"));
     assert!(junit.is_ok_and(|junit| junit.contains("failures=\"1\"")));
     for (base, head) in [("die=100", "ok"), ("die=100", "die=100")] {
@@ -183,7 +186,7 @@ fn must_find(
     Some(printed)
 }
 
-/// These numbers got worse; not asked where the machine was too busy to tell.
+/// These numbers got worse; not checked if the machine was too busy to decide.
 fn must_name(test: &str, folder: &TempDir, numbers: &[&str], printed: &str) {
     let kept = comparison(folder);
     let worse = names_with(&kept, "REGRESSION");

@@ -42,7 +42,10 @@ fn a_passing_run_writes_all_reports() {
     let output = badpeer(&["run", "quick.toml"], folder.path());
     let (code, printed) = ending(&output);
     assert_eq!(code, Some(0), "{printed}");
-    assert!(printed.contains("PASS") && printed.contains("good") && printed.contains("index.html"), "{printed}");
+    assert!(
+        printed.contains("PASS") && printed.contains("good") && printed.contains("index.html"),
+        "{printed}"
+    );
     assert!(
         text(&output.stdout).lines().all(|line| line.chars().count() <= 80 || line.contains("page")),
         "{printed}"
@@ -111,7 +114,10 @@ fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     let listen = format!("server.listen={address}");
     let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--set", &listen], folder.path()));
     assert_eq!(code, Some(3), "{printed}");
-    assert!(printed.contains("last output") && printed.contains("in use") && printed.contains(&address), "{printed}");
+    assert!(
+        printed.contains("last output") && printed.contains("in use") && printed.contains(&address),
+        "{printed}"
+    );
     assert!(!folder.path().join("reports/quick").exists(), "no empty folder is left");
 }
 
@@ -162,7 +168,7 @@ fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
 }
 
 #[apply(timed_test!)]
-fn a_killed_load_generator_leaves_no_server_behind() {
+fn a_killed_badpeer_leaves_no_server_behind() {
     let folder = with_profile(QUICK);
     let port = free_port();
     let mut child = started(folder.path(), port);
@@ -170,7 +176,7 @@ fn a_killed_load_generator_leaves_no_server_behind() {
     child.wait().expect("an end");
     let patience = Instant::now() + Duration::from_secs(5);
     while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(Instant::now() < patience, "the server outlives its load generator");
+        assert!(Instant::now() < patience, "the server outlives badpeer");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -82,7 +82,7 @@ fn has_doubts(repeat: &Value) -> bool {
     ["disturbed", "invalid"].iter().any(|key| !texts(repeat, key).is_empty())
 }
 
-/// Whether nothing failed, also where the host was too busy to tell.
+/// Whether nothing failed, or the host was too busy to decide.
 fn is_well(code: Option<i32>) -> bool {
     matches!(code, Some(0 | 4))
 }
@@ -197,7 +197,8 @@ fn requests_pipelined_behind_an_announced_close_are_retried() {
     });
     let expect = "\"good.lost\" = \"= 0\"\n\"good.evicted\" = \"= 0\"\n\"good.unanswered\" = \"= 0\"";
     for load in ["depth = 4", "rate = 2000, depth = 4"] {
-        let (code, printed, repeat) = run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
+        let (code, printed, repeat) =
+            run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
         assert!(is_well(code), "{load}: {printed}");
         let announced = repeat["groups"][0]["ledger"]["closed_as_announced"].as_u64();
         assert!(announced > Some(4), "{load}: {announced:?}");

@@ -67,7 +67,10 @@ fn a_full_stdout_is_exit_code_3_and_keeps_the_measurements() {
         let child = command(folder.path(), arguments).stdout(full).spawn().expect("badpeer runs");
         let (code, printed) = complaint(child);
         assert_eq!(code, Some(3), "{arguments:?}: {printed}");
-        assert!(printed.contains("cannot write the results to stdout: No space left"), "{arguments:?}: {printed}");
+        assert!(
+            printed.contains("cannot write the results to stdout: No space left"),
+            "{arguments:?}: {printed}"
+        );
         // Nobody reads it, from the beginning.
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
@@ -268,7 +271,10 @@ fn a_duration_without_a_unit_is_refused() {
     let folder = with_profile(&format!("{BRIEF}[expect]\n\"good.latency_p99\" = \"< 100\"\n"));
     let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
     assert_eq!(code, Some(2), "{printed}");
-    assert!(printed.contains("quick.toml:9") && printed.contains("`100` has no unit: write 100ms"), "{printed}");
+    assert!(
+        printed.contains("quick.toml:9") && printed.contains("`100` has no unit: write 100ms"),
+        "{printed}"
+    );
 }
 
 #[apply(timed_test!)]

@@ -96,7 +96,10 @@ fn check_decides_how_much_of_a_value_is_compared() {
         let reader = &found[1];
         assert!(reader["requests"]["answered"].as_u64() > Some(5), "{printed}");
         let corrupt = reader["content"]["corrupt"].as_u64();
-        assert!(if is_wrong { corrupt > Some(5) } else { corrupt == Some(0) }, "{keys}: {corrupt:?}: {printed}");
+        assert!(
+            if is_wrong { corrupt > Some(5) } else { corrupt == Some(0) },
+            "{keys}: {corrupt:?}: {printed}"
+        );
         assert!(!is_wrong || code == Some(1), "{printed}");
         assert!(!is_wrong || printed.contains("If the value changes by itself"), "{printed}");
     }

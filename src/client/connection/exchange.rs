@@ -28,7 +28,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// What is said and heard over a socket that is connecting.
+    /// The exchange of requests and answers over a socket that is connecting.
     pub(super) const fn new(
         socket: Socket,
         requests: Requests,
@@ -202,8 +202,8 @@ impl Exchange {
         self.receive(context, workload)
     }
 
-    /// The peer has ended its stream and nobody reads: a slow reader goes on with its pauses until it meets the end,
-    /// but the reactor would repeat itself.
+    /// The peer has ended its stream while the client is not reading. A slow reader goes on with its pauses until it
+    /// reads the end; until then the reactor would report the end again and again, so the socket is no longer watched.
     fn peer_closed(&mut self, context: &mut Context) -> Option<CloseReason> {
         if self.inbound.direction().timer().is_none() {
             return Some(self.peer_ended());
@@ -212,8 +212,8 @@ impl Exchange {
         None
     }
 
-    /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that;
-    /// after an error, the error.
+    /// What the end of the peer's stream means: a close by the client if it has ended its own stream and got every
+    /// answer; after an error, that error.
     fn peer_ended(&self) -> CloseReason {
         if self.requests.last() == Some(Last::Proper) {
             return CloseReason::AsAnnounced;

@@ -7,8 +7,8 @@
 //! ```
 
 mod answers;
-mod direction;
 mod closed;
+mod direction;
 mod exchange;
 mod inbound;
 mod outbound;

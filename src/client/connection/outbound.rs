@@ -8,7 +8,7 @@ use std::{
 use super::{
     direction::{Allowed, Direction},
     requests::Requests,
-    socket::{Socket, TURN_CALLS},
+    socket::{Socket, Turn},
 };
 use crate::{
     behavior::{CloseMethod, Race, Spec},
@@ -50,13 +50,19 @@ impl Outbound {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Stopped {
-        for _ in 0..TURN_CALLS {
+        let mut turn = Turn::begin(context.now_ns);
+        loop {
             let left = requests.left_to_send();
             if left == 0 {
                 return self.spent(socket, requests, context);
             }
             let allowed = self.direction.allowed(context.now_ns, requests.sent(), left, || requests.place());
             let step = match allowed {
+                Allowed::Move(_) | Allowed::Endless(_) | Allowed::Race(_)
+                    if !turn.takes_call(context.now_ns) =>
+                {
+                    break;
+                }
                 Allowed::Move(most) => self.send_once(most, left, socket, requests, context, workload),
                 Allowed::Endless(most) => {
                     requests.become_endless();
@@ -162,7 +168,7 @@ impl Outbound {
         self.writers.is_some()
     }
 
-    /// Whether one of them met the peer's reset, which the socket tells only once.
+    /// Whether one of them met the peer's reset, which the socket reports only once.
     pub(super) fn met_reset(&self) -> bool {
         self.writers.as_ref().is_some_and(|writers| writers.met_reset())
     }

@@ -122,7 +122,7 @@ impl Demand {
         self.account.begin_grace(oldest_due_ns);
     }
 
-    /// The clients stop: what still waits for a connection never gets one. `has_ended`: nobody asked any more.
+    /// The clients stop: what still waits for a connection never gets one. `has_ended`: no more requests were due.
     pub(super) fn stop(&mut self, has_ended: bool, now_ns: u64) {
         let oldest_due_ns = self.queue.oldest_due_ns();
         let owed = self.transfers.as_mut().map(Transfers::take_owed).unwrap_or_default();

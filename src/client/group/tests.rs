@@ -86,7 +86,7 @@ fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
     let mut threads = threads_of(3, "count = 1\nload = { rate = 1000, payload = 9 }");
     let at = threads.iter().position(|group| group.part.count == 1).expect("one has it");
     assert_eq!(at, 0);
-    // The thread that tells of it is one that has none.
+    // The thread that reports it is one that has none.
     let (mut teller, mut driver) = (threads.remove(1), threads.remove(0));
     driver.settled_one(false, 50);
     driver.demand.account.due(110);

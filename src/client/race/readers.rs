@@ -104,7 +104,7 @@ impl Reader {
         for mut buffer in buffers {
             let bytes = self.receive(&mut buffer).map(|()| buffer);
             let over = bytes.is_err();
-            // Nobody listens when the connection has ended.
+            // The receiver is gone when the connection has ended.
             let _ = self.done.send(Part { index: self.index, bytes });
             let _ = self.wakeup.write(1);
             if over {

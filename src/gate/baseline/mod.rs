@@ -8,8 +8,8 @@
 //! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
 //! of each, of more than twelve numbers none would be.
 //!
-//! Metrics that do not move unless something is wrong (shares of errors, silent connections) are gated as well, and
-//! count among the numbers only where one of them moved: two that are the same part never.
+//! Metrics that normally do not change (shares of errors, silent connections) are gated as well, and count among the
+//! numbers only where one of them moved: two that are the same part never.
 //!
 //! A run with errors or silence is none to compare with, and FAILs against one that is.
 
@@ -28,7 +28,7 @@ use super::{
 use crate::{
     metric::{Better, Fold, Key, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, Repeat, Verdict, named_at},
+    record::{Point, Record, Repeat, Verdict, named_at, point_at},
     stats,
 };
 
@@ -65,7 +65,7 @@ pub struct BaselineComparison {
 /// The change of a metric since the baseline; without a verdict it is shown, but not gated.
 pub type BaselineChange = MetricChange<RepeatEvidence, Option<Verdict>>;
 
-/// What the repeats of two runs tell of a metric. Shares are relative to the baseline; positive is worse: 0.1 is 10 %
+/// What the repeats of two runs say about a metric. Shares are relative to the baseline; positive is worse: 0.1 is 10 %
 /// worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepeatEvidence {
@@ -92,7 +92,7 @@ impl BaselineComparison {
         let differs = differs(baseline, now);
         let mut numbers = Vec::new();
         for point in &now.points {
-            let Some(then) = baseline.points.iter().find(|then| then.axes == point.axes) else { continue };
+            let Some(then) = point_at(&baseline.points, &point.axes) else { continue };
             let gated = numbers_of(&now.profile);
             numbers.extend(
                 gated.into_iter().filter_map(|gated| metric_change(gated, then, point, differs.is_empty())),
@@ -134,7 +134,7 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
     let names: IndexSet<String> =
         [has, lacks].into_iter().flat_map(|record| numbers_of(&record.profile)).map(|g| g.name).collect();
     let of_point = |point: &Point| -> Vec<String> {
-        let other = lacks.points.iter().find(|other| other.axes == point.axes);
+        let other = point_at(&lacks.points, &point.axes);
         let is_there = |name: &str| other.is_some_and(|other| !values(name, other).is_empty());
         let had = names.iter().filter(|name| !values(name, point).is_empty());
         let repeats = || other.iter().flat_map(|other| &other.repeats);
@@ -215,7 +215,8 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
     let is_gated = is_same_setting || is_count(&gated.name);
     let verdict = is_gated.then(|| {
         let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
-        // Of metrics that do not move unless something is wrong, extremes of a few repeats say little: their middles do.
+        // For metrics that normally do not change, the extremes of a few repeats say little, so the medians are
+        // compared.
         let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;

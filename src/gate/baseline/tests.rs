@@ -62,7 +62,7 @@ fn a_lower_bound_is_worse_than_any_number() {
     assert_eq!(
         BaselineComparison::of("main", &base, &bounds(500.0)).verdict,
         Verdict::Regression,
-        "nobody knows how much more"
+        "it is unknown how much more"
     );
     assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).verdict, Verdict::Pass);
     assert_eq!(

@@ -19,7 +19,7 @@ fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
     let mut all: Vec<String> =
         failed.map(|verdict| format!("`{} {}` failed", verdict.name, verdict.condition)).collect();
     let corrupt = Metric::CorruptBytes.spec().name;
-    let wrong: f64 = point.repeats.iter().filter_map(|repeat| repeat.summary.get(corrupt)).sum();
+    let wrong: f64 = point.values(corrupt).iter().sum();
     if wrong > 0.0 && !is_expected(&point.verdicts, corrupt) {
         all.push(format!("{wrong} bytes were wrong"));
     }
@@ -57,7 +57,8 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
         (
             Metric::Lost,
             Metric::LostShare,
-            counted(point, &requests(|requests| requests.lost), &in_group("requests lost")).filter(|_| !loses),
+            counted(point, &requests(|requests| requests.lost), &in_group("requests lost"))
+                .filter(|_| !loses),
         ),
         (Metric::Skipped, Metric::SkippedShare, any(Metric::Skipped, "requests never started")),
         (Metric::Refused, Metric::EndedShare, any(Metric::Refused, "connections refused")),
@@ -88,8 +89,8 @@ fn is_expected(verdicts: &[ExpectationResult], number: &str) -> bool {
         .any(|verdict| Key::parse(&verdict.name).is_some_and(|key| key.to_string() == number))
 }
 
-/// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing tells no more than
-/// that bytes were wrong: all else may be the machine's doing.
+/// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing shows only
+/// whether bytes were wrong: the machine may have caused everything else.
 fn counted(point: &Point, of: &dyn Fn(&Repeat) -> Option<f64>, words: &str) -> Option<String> {
     let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
     let counts: Vec<f64> = repeats.filter_map(of).filter(|count| *count > 0.0).collect();

@@ -135,7 +135,8 @@ fn one_repeat_invalidated_by_the_head_alone_is_inconclusive() {
         assert_eq!(few.verdict, Verdict::Inconclusive, "{count}");
         let finding = &few.findings[0];
         assert!(
-            finding.is_of_invalid_repeats() && (finding.evidence.p - 0.5_f64.powi(count as i32)).abs() < 1e-12
+            finding.is_of_invalid_repeats()
+                && (finding.evidence.p - 0.5_f64.powi(count as i32)).abs() < 1e-12
         );
         assert!((finding.evidence.head - count as f64 / 20.0).abs() < 1e-12);
     }

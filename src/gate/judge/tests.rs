@@ -169,8 +169,9 @@ fn a_latency_of_unanswered_requests_is_below_no_limit() {
         assert_eq!(result.shown(), "> 2 ms (unanswered)", "{condition}");
     }
     let wait = censored(&[("g.longest_wait", 2e9)], &["g.longest_wait"]);
-    let of =
-        |condition| verdict_on(&format!("\"g.longest_wait\" = \"{condition}\""), std::slice::from_ref(&wait)).1;
+    let of = |condition| {
+        verdict_on(&format!("\"g.longest_wait\" = \"{condition}\""), std::slice::from_ref(&wait)).1
+    };
     assert_eq!([of("< 3s"), of("> 1s"), of("> 3s")], [Fail, Pass, Inconclusive], "it may end in a second");
 }
 
@@ -279,7 +280,7 @@ fn a_busy_host_does_not_excuse_unexplained_waits() {
     let mut disturbed = repeat(&[("g.latency_p99", 1.0)]);
     disturbed.disturbed.push("the host was busy".to_owned());
     let latency = verdict_on("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
-    assert_eq!(latency, Verdict::Fail, "the repeat that nobody disturbed tells");
+    assert_eq!(latency, Verdict::Fail, "the repeat that was not disturbed decides");
 }
 
 #[test]

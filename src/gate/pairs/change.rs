@@ -27,7 +27,7 @@ const FEWEST_OF_AN_INTERVAL: usize = 6;
 /// The change of a metric between two servers.
 pub type PairedChange = MetricChange<PairEvidence>;
 
-/// What pairs of repeats tell of a metric. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
+/// What pairs of repeats say about a metric. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PairEvidence {
     /// Pairs that have the metric on both sides.
@@ -70,7 +70,7 @@ const fn yes() -> bool {
 }
 
 impl PairEvidence {
-    /// How many differences are of the first stage: all where that is not told.
+    /// How many differences are of the first stage: all if that is not given.
     #[must_use]
     pub fn first_stage(&self) -> usize {
         self.of_first_stage.unwrap_or(self.differences.len()).min(self.differences.len())
@@ -155,7 +155,8 @@ impl PairedChange {
         self.is_suspect() && self.is_confirmed()
     }
 
-    /// The smallest chance that the first stage could come to, told by the sizes of the differences and not their signs.
+    /// The smallest chance that the first stage could come to, as given by the sizes of the differences and not their
+    /// signs.
     pub(super) fn smallest_p(&self) -> f64 {
         let first = &self.evidence.differences[..self.evidence.first_stage()];
         let moves = |d: &&f64| !self.gated.only_beyond || self.gated.beyond(**d) != 0.0;
@@ -192,8 +193,8 @@ impl PairedChange {
         (high < budget || high <= 0.0) && !is_too_little
     }
 
-    /// The differences that tell how much worse it is. Those that made a number look worse were chosen for it, and say too
-    /// much; fresh ones do not.
+    /// The differences that show how much worse it is. Those that made a number look worse were chosen for that reason,
+    /// and exaggerate; fresh ones do not.
     fn telling(&self) -> &[f64] {
         let (_, fresh) = self.evidence.differences.split_at(self.evidence.first_stage());
         if self.is_suspect() && !fresh.is_empty() { fresh } else { &self.evidence.differences }
@@ -214,8 +215,9 @@ fn chance(gated: &Gated, differences: &[f64]) -> (f64, f64) {
 }
 
 /// By how much a number scatters from repeat to repeat, where that is added to what lies below every difference: of the
-/// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is told by the means of the pairs,
-/// which are the same whichever of the two came out worse: so it does not move what the test says by chance.
+/// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is taken from the means of the
+/// pairs, which are the same whichever of the two came out worse, so it does not change how often the test is wrong by
+/// chance.
 fn noise(gated: &Gated, pairs: &[(Reading, Reading)]) -> f64 {
     if !gated.is_lateness() {
         return 0.0;

@@ -25,7 +25,8 @@ impl PairedChange {
 
     /// What is said of the repeats of a cell that one side alone made invalid; `None` if there are none.
     pub(super) fn of_invalid_repeats(cell: &Cell) -> Option<Self> {
-        let gated = Gated { name: INVALID_REPEATS.to_owned(), start: 1.0, only_beyond: true, ..Gated::default() };
+        let gated =
+            Gated { name: INVALID_REPEATS.to_owned(), start: 1.0, only_beyond: true, ..Gated::default() };
         let invalid = |pair: &Pair| [&pair.base, &pair.head].map(|repeat| f64::from(!repeat.is_sound()));
         let all: Vec<[f64; 2]> = cell.pairs.iter().chain(&cell.fresh).map(invalid).collect();
         let differences: Vec<f64> = all.iter().map(|[base, head]| gated.difference(*base, *head)).collect();

@@ -7,8 +7,8 @@
 
 mod cell;
 mod change;
-mod reading;
 mod invalid_repeats;
+mod reading;
 
 pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{

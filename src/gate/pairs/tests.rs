@@ -212,7 +212,7 @@ fn a_pair_with_an_invalid_repeat_is_dropped() {
     assert_eq!(bad.dropped().as_deref(), Some("head: steal"));
     let findings = compare(&[cell(cpu(), vec![good(), bad, good(), good()], Vec::new())]);
     let finding = findings.iter().find(|finding| finding.gated.name == CPU).expect("gated");
-    assert_eq!((finding.evidence.pairs, findings.len()), (3, 2), "and the repeat that is invalid is reported");
+    assert_eq!((finding.evidence.pairs, findings.len()), (3, 2), "and the spoilt repeat is reported");
 }
 
 #[test]

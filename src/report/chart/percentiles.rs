@@ -68,7 +68,7 @@ fn title(repeat: &Repeat) -> String {
     format!("Response time by share of answers: {}", known.join("; "))
 }
 
-/// Values at 1/(1 − q), up to the last share that so many values can tell.
+/// Values at 1/(1 − q), up to the last share that so many values can resolve.
 fn curve(buckets: &Buckets) -> Places {
     let count = buckets.count() as f64;
     let last = (count.log10() * PER_DECADE).ceil() as u32;

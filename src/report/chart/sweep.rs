@@ -9,7 +9,7 @@ use super::{
 use crate::{
     metric::{Fold, Key, Metric, Scope, Stat},
     record::{Point, Record},
-    report::view::{mean, values},
+    stats::mean,
     units::{Bytes, Rate, Span},
 };
 
@@ -173,7 +173,7 @@ fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
     let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
     let line = |group: Option<&str>| {
         let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), values(point, &Key::new(group, stat).to_string()))
+        (parts.collect::<Vec<_>>().join(", "), point.values(&Key::new(group, stat).to_string()))
     };
     groups.into_iter().map(line).collect()
 }

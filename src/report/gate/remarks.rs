@@ -87,5 +87,6 @@ fn disturbance(comparison: &PairedComparison) -> Option<String> {
         Some(format!("{what} {:.1} % ({:.1} %)", usual * 100.0, worst * 100.0))
     });
     let parts: Vec<String> = parts.collect();
-    (!parts.is_empty()).then(|| format!("the host, in the median repeat (in the worst): {}", parts.join(", ")))
+    (!parts.is_empty())
+        .then(|| format!("the host, in the median repeat (in the worst): {}", parts.join(", ")))
 }

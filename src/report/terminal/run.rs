@@ -77,8 +77,13 @@ fn point_text(point: &Point, color: bool) -> String {
     if !point.axes.is_empty() {
         parts.push(hanging("── ", &axes(point), 3));
     }
-    let tables =
-        [clients(point), contents::memory(point), evicted(point), load_generator(point), contents::core(point)];
+    let tables = [
+        clients(point),
+        contents::memory(point),
+        evicted(point),
+        load_generator(point),
+        contents::core(point),
+    ];
     parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| set::table(table, WIDTH)));
     let remarks = |kind: &str, texts: &[String]| {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()

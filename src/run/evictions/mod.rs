@@ -14,8 +14,8 @@ use crate::{
     units::{OrOff, Span},
 };
 
-/// The kernel tells instants by its tick, and a server notes the end of a connection a little before it ends it: so much
-/// may what the server says differ from what is seen, in nanoseconds.
+/// The kernel reports instants in units of its tick, and a server notes the end of a connection a little before it ends
+/// it: the server's times may differ from what is seen by this much, in nanoseconds.
 const SLACK_NS: u64 = 10_000_000;
 
 /// The evictions of a repeat.
@@ -26,7 +26,7 @@ pub(super) struct Evictions {
     pub(super) lost: u64,
     /// Evictions in the list whose port belongs to no connection of the clients.
     pub(super) unmatched: u64,
-    /// How finely the server tells deadlines apart.
+    /// The resolution of the server's deadlines.
     pub(super) tick_ns: u64,
 }
 
@@ -69,7 +69,11 @@ impl<'a> Asked<'a> {
         for reported in &journal.evictions {
             // The last connection that had this port before the eviction.
             let port = by_number.get(&reported.peer_port).and_then(|ports| {
-                ports.iter().rev().find(|port| port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS)).copied()
+                ports
+                    .iter()
+                    .rev()
+                    .find(|port| port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS))
+                    .copied()
             });
             found.unmatched += u64::from(port.is_none());
             let known =
@@ -122,7 +126,8 @@ impl Timing {
         let Some(deadline_ns) = reported.deadline_ns else {
             return Self { lateness_ns: None, seen_ns: None, disagreement_ns: off(reported.at_ns, at_ns) };
         };
-        let (own, wanted) = (timeout(&asked.configured, &reported.reason), timeout(&asked.options, &reported.reason));
+        let (own, wanted) =
+            (timeout(&asked.configured, &reported.reason), timeout(&asked.options, &reported.reason));
         let Some(own_ns) = own else {
             // The deadline moves with what the peer takes (min_rate): only the end can be checked.
             let lateness_ns = Some(at_ns as i64 - deadline_ns as i64);
@@ -130,7 +135,9 @@ impl Timing {
         };
         let reported_ns = reported.progress_ns.unwrap_or(deadline_ns.saturating_sub(own_ns));
         let progress = known.map_or(ANY, |known| {
-            known.progress(&reported.reason, asked.configured.progress).or_later(reported_ns >= known.held_ns())
+            known
+                .progress(&reported.reason, asked.configured.progress)
+                .or_later(reported_ns >= known.held_ns())
         });
         let progress_ns = progress.nearest_ns(reported_ns, SLACK_NS);
         let wanted_ns = wanted.unwrap_or(own_ns);
@@ -165,15 +172,15 @@ impl Known<'_> {
         self.seen.map_or(0, |seen| seen.held_ns.saturating_sub(SLACK_NS))
     }
 
-    /// When that happened which the timeout counts from, as far as looks tell.
+    /// When that happened which the timeout counts from, as far as looks show.
     fn progress(&self, reason: &str, progress: Progress) -> Between {
         let ever = ANY.not_before(self.port.opened_ns);
         let Some(seen) = &self.seen else { return ever };
         match reason {
             "send_timeout" => {
-                // While something waits in the server, its kernel takes nothing unless the peer has acknowledged something.
-                // So what it took was the first that it could not take whole, or the last before, unless the server came late
-                // to what it had been told of a look before.
+                // While something waits in the server, its kernel takes nothing unless the peer has acknowledged
+                // something. So what it took was the first that it could not take whole, or the last before, unless the
+                // server acted late on an event from before the last look.
                 let look_ns = seen.written.latest_ns - seen.written.earliest_ns;
                 let no_room = seen.acked.latest_ns.saturating_add(look_ns) < seen.written.earliest_ns;
                 let by_write = no_room || progress == Progress::WriteEvent;

@@ -1,4 +1,4 @@
-//! What a profile may claim: nothing of good clients that nobody served, nothing beside wrong bytes that nobody asked about.
+//! What a profile may claim: nothing of good clients that were not served, and no PASS beside unexpected wrong bytes.
 
 use std::{
     fs,
@@ -77,7 +77,8 @@ fn unanswered_good_clients_make_a_run_inconclusive() {
 
 #[apply(timed_test!)]
 fn a_closed_loop_that_runs_dry_is_inconclusive() {
-    // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to tell.
+    // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to
+    // show it.
     let from_then_on = |act: fn() -> Act| {
         let begun = OnceLock::new();
         let is_over = move || begun.get_or_init(Instant::now).elapsed() > Duration::from_millis(400);
@@ -87,7 +88,10 @@ fn a_closed_loop_that_runs_dry_is_inconclusive() {
         let expect = "server_rss_peak = \"< 10GiB\"";
         let (code, printed, _) = run(&from_then_on(act), HTTP, expect);
         assert_eq!(code, Some(4), "{printed}");
-        assert!(printed.contains("INCONCLUSIVE") && printed.contains("`good` got no answer for"), "{printed}");
+        assert!(
+            printed.contains("INCONCLUSIVE") && printed.contains("`good` got no answer for"),
+            "{printed}"
+        );
     }
     let expect = "server_rss_peak = \"< 10GiB\"\n\"good.longest_silence\" = \"< 200ms\"";
     let (code, printed, _) = run(&from_then_on(|| Act::Hang), HTTP, expect);
@@ -111,7 +115,8 @@ fn errors_fail_without_an_expectation() {
     let (code, printed, _) = run(&server(), HTTP, "\"good.evicted\" = \"= 0\"");
     assert_eq!(code, Some(1), "{printed}");
     assert!(
-        printed.contains("FAIL good.errors = 0 (implied)") && printed.contains("http = { status = \"2xx,404\" }"),
+        printed.contains("FAIL good.errors = 0 (implied)")
+            && printed.contains("http = { status = \"2xx,404\" }"),
         "{printed}"
     );
     let allowed = HTTP.to_owned() + "\nhttp = { status = [200, \"4xx\"] }";
@@ -133,7 +138,10 @@ fn latencies_of_unanswered_requests_are_lower_bounds() {
     let folder = with_profile(&profile(&at(serve(Requests::Http, act)), open, expect));
     let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--format", "csv"], folder.path()));
     assert_eq!(code, Some(1), "{printed}");
-    assert!(printed.contains("FAIL  good.latency_p99 < 100ms: > ") && printed.contains("(unanswered)"), "{printed}");
+    assert!(
+        printed.contains("FAIL  good.latency_p99 < 100ms: > ") && printed.contains("(unanswered)"),
+        "{printed}"
+    );
     let summary =
         fs::read_to_string(folder.path().join("reports/quick/latest/summary.csv")).expect("a table");
     assert!(summary.lines().next().is_some_and(|head| head.ends_with(",censored")), "{summary}");
@@ -162,7 +170,10 @@ fn wrong_bytes_fail_even_in_an_invalid_repeat() {
     let record = record(folder.path(), "quick");
     assert_ne!(record["points"][0]["trials"][0]["invalid"], serde_json::json!([]), "{printed}");
     assert_eq!(code, Some(1), "{printed}");
-    assert!(printed.contains("FAIL  corrupt_bytes = 0") && printed.contains("INVALID good.latency_p99"), "{printed}");
+    assert!(
+        printed.contains("FAIL  corrupt_bytes = 0") && printed.contains("INVALID good.latency_p99"),
+        "{printed}"
+    );
     assert!(printed.contains("High load does not excuse this."), "{printed}");
     let latest = folder.path().join("reports/quick/latest");
     let page = fs::read_to_string(latest.join("summary.md")).expect("a page");
