@@ -37,6 +37,10 @@ pub(super) struct Output {
     #[arg(long, short)]
     quiet: bool,
 
+    /// List every check, also those that passed, and show the tables and remarks of every point of a sweep
+    #[arg(long, short)]
+    verbose: bool,
+
     /// Print the verdicts and all metrics as JSON
     #[arg(long)]
     json: bool,
@@ -113,7 +117,8 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
 
 fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
     if !output.json {
-        say(&report::terminal::skipped(&request.name, &request.profile.title, &missing));
+        let style = super::console::style(output.verbose);
+        say(&report::terminal::skipped(&request.name, &request.profile.title, &missing, style));
     }
     RunJson {
         profile: request.name.clone(),
@@ -261,18 +266,18 @@ fn write(
 
 /// The result of a run for the terminal.
 fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
-    let color = super::console::colored();
+    let style = super::console::style(output.verbose);
     if output.quiet {
-        say(&report::terminal::verdicts(record, color));
+        say(&report::terminal::verdicts(record, style));
     } else {
-        say(&report::terminal::render(record, color));
+        say(&report::terminal::render(record, style));
         match store.folder().join("index.html") {
             page if output.format.contains(&Format::Html) => say(&format!("page: {}\n", page.display())),
             _ => say(&format!("reports: {}\n", store.folder().display())),
         }
     }
     if let Some(comparison) = comparison {
-        say(&report::terminal::baseline(comparison, color));
+        say(&report::terminal::baseline(comparison, style));
     }
 }
 

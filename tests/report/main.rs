@@ -12,7 +12,10 @@ mod trackers;
 use badpeer::{
     metric::{Metric, Panel},
     record::{Point, Record, Verdict},
-    report::{self, Format, compare, terminal},
+    report::{
+        self, Format, compare,
+        terminal::{self, Style},
+    },
 };
 
 const ALL: [Format; 5] = [Format::Csv, Format::Png, Format::Svg, Format::Html, Format::Markdown];
@@ -55,9 +58,9 @@ fn slower() -> Record {
 
 #[test]
 fn the_terminal_report_matches_its_snapshot() {
-    let text = terminal::render(&fixture::record(), false);
+    let text = terminal::render(&fixture::record(), Style::PLAIN);
     insta::assert_snapshot!("terminal", text);
-    let colored = terminal::render(&fixture::record(), true);
+    let colored = terminal::render(&fixture::record(), Style { color: true, ..Style::PLAIN });
     assert!(colored.contains("\x1b[1;31mFAIL\x1b[0m") && !text.contains('\x1b'));
 }
 
@@ -69,7 +72,7 @@ fn the_markdown_summary_matches_its_snapshot() {
 #[test]
 fn record_comparison_matches_its_snapshot() {
     let (a, b) = (fixture::record(), slower());
-    let text = terminal::records(&a, &b);
+    let text = terminal::records(&a, &b, Style::PLAIN);
     insta::assert_snapshot!("compare", text);
     let json = compare::to_json(&a, &b);
     let metrics = json["points"][0]["metrics"].as_array().expect("metrics");
@@ -82,21 +85,62 @@ fn record_comparison_matches_its_snapshot() {
     assert_eq!(judged("server_cpu_user_rate"), "same");
     assert_eq!(judged("client_receive_queue_peak"), "fact");
     assert_eq!(json["points"][0]["only_b"], serde_json::json!(["retransmits"]));
-    assert!(terminal::records(&a, &a).contains("0 got worse, 0 got better"));
+    assert!(terminal::records(&a, &a, Style::PLAIN).contains("0 got worse, 0 got better"));
 }
 
 #[test]
 fn terminal_output_fits_80_columns() {
     let (record, sweep) = (fixture::record(), fixture::sweep());
     let texts = [
-        terminal::render(&record, false),
-        terminal::render(&sweep, false),
-        terminal::records(&record, &slower()),
-        terminal::records(&record, &sweep),
+        terminal::render(&record, Style::PLAIN),
+        terminal::render(&sweep, Style::PLAIN),
+        terminal::records(&record, &slower(), Style::PLAIN),
+        terminal::records(&record, &sweep, Style::PLAIN),
     ];
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn terminal_output_uses_the_width_there_is() {
+    let sweep = fixture::sweep();
+    let [narrow, wide] = [80, 160].map(|width| terminal::render(&sweep, Style { width, ..Style::PLAIN }));
+    assert!(wide.lines().count() < narrow.lines().count(), "{wide}");
+    for text in [&narrow, &wide] {
+        assert!(!text.contains('…'), "nothing is cut: {text}");
+    }
+}
+
+#[test]
+fn a_sweep_is_one_table_and_says_everything_once() {
+    let sweep = fixture::sweep();
+    let text = terminal::render(&sweep, Style { width: 160, ..Style::PLAIN });
+    let rows = text.lines().filter(|line| line.trim_start().starts_with("chained, ")).count();
+    assert_eq!(rows, 3, "a row for each point: {text}");
+    assert_eq!(text.matches("server and clients share 2 cores (at all 6 points)").count(), 1, "{text}");
+    assert!(text.contains("30 of 30 expectations met (-v lists them)"), "{text}");
+    assert!(!text.contains("late: min"), "the tables of each point are for -v: {text}");
+    let verbose = terminal::render(&sweep, Style { verbose: true, ..Style::PLAIN });
+    assert_eq!(verbose.matches("late: min").count(), 6, "{verbose}");
+    assert_eq!(verbose.matches("PASS  corrupt_bytes = 0: 0 B at server.buffer = ").count(), 6, "{verbose}");
+}
+
+#[test]
+fn a_check_that_fails_at_several_points_is_named_once() {
+    let mut sweep = fixture::sweep();
+    for point in &mut sweep.points {
+        point.verdicts[1].verdict = Verdict::Fail;
+    }
+    let text = terminal::render(&sweep, Style::PLAIN);
+    let before = text.split("server.buffer, server.send_limit").next().expect("text before the table");
+    let words = before.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        words.matches("FAIL good.latency_p99 < 3ms: 3.30 ms at server.buffer = contiguous").count(),
+        1,
+        "{text}"
+    );
+    assert!(words.contains("and 3 more (-v lists them)"), "{text}");
 }
 
 #[test]
@@ -183,7 +227,7 @@ fn an_interrupted_run_is_reported() {
     assert_eq!(record.verdict(), Verdict::Inconclusive);
     let made = report::files(&record, None, &ALL).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
-    assert!(terminal::render(&record, false).contains("interrupted"));
+    assert!(terminal::render(&record, Style::PLAIN).contains("interrupted"));
     record.points.clear();
     assert!(report::files(&record, None, &ALL).is_ok());
 }

@@ -1,31 +1,56 @@
-//! Two records side by side, for a terminal.
+//! Two records side by side, for a terminal: the largest changes first.
+
+use indexmap::IndexSet;
 
 use super::{
-    super::compare::{compared, differing, origin, table, tally, unmatched},
-    set::{self, WIDTH, hanging},
+    super::compare::{compared, differing, largest, origin, table, tally, unmatched},
+    columns,
+    style::Style,
 };
 use crate::record::Record;
 
-/// The comparison as text of 80 columns. Values are means over the repeats; `b` is judged against `a`.
+/// The comparison as text. Values are means over the repeats; `b` is judged against `a`.
 #[must_use]
-pub fn records(a: &Record, b: &Record) -> String {
-    let mut out = vec![hanging("A: ", &origin(a), 3), hanging("B: ", &origin(b), 3)];
-    out.extend(differing(a, b).iter().map(|difference| hanging("! ", difference, 2)));
+pub fn records(a: &Record, b: &Record, style: Style) -> String {
+    let mut out = vec![style.hanging("A: ", &origin(a), 3), style.hanging("B: ", &origin(b), 3)];
+    out.extend(differing(a, b).iter().map(|difference| style.hanging("! ", difference, 2)));
     let points = compared(a, b);
+    let changes = largest(&points);
+    if !changes.is_empty() {
+        out.push(format!("\n{}", columns::table(&changes, style.width)));
+    }
+    out.push(format!("\n{}", style.hanging("", &tally(&points), 2)));
     for point in &points {
-        if !point.axes.is_empty() {
-            out.push(format!("\n{}", hanging("── ", &point.axes, 3)));
+        let table = table(point, style.verbose);
+        if !point.axes.is_empty() && !table.is_empty() {
+            out.push(format!("\n{}", style.hanging("── ", &point.axes, 3)));
         }
-        out.push(format!("\n{}", set::table(&table(point), WIDTH)));
-        for (name, only) in [("A", &point.only_a), ("B", &point.only_b)] {
-            if !only.is_empty() {
-                out.push(format!("\n{}", hanging(&format!("only in {name}: "), &only.join(", "), 2)));
-            }
+        if !table.is_empty() {
+            out.push(format!("\n{}", columns::table(&table, style.width)));
         }
     }
+    out.push(only_in("A", points.iter().flat_map(|point| &point.only_a), style));
+    out.push(only_in("B", points.iter().flat_map(|point| &point.only_b), style));
     for (name, only) in unmatched(a, b) {
-        out.push(format!("\n{}", hanging(&format!("this point of the sweep is only in {name}: "), &only, 2)));
+        out.push(format!(
+            "\n{}",
+            style.hanging(&format!("this point of the sweep is only in {name}: "), &only, 2)
+        ));
     }
-    out.push(format!("\n{}", hanging("", &tally(&points), 2)));
+    if !style.verbose {
+        out.push("\n-v lists all metrics, with those that did not change\n".to_owned());
+    }
     out.concat()
+}
+
+/// Metrics that only one of the records has: how many, or all of them by name.
+fn only_in<'a>(record: &str, names: impl Iterator<Item = &'a String>, style: Style) -> String {
+    let names: IndexSet<&str> = names.map(String::as_str).collect();
+    let text = match names.len() {
+        0 => return String::new(),
+        _ if style.verbose => names.into_iter().collect::<Vec<_>>().join(", "),
+        1 => "1 metric".to_owned(),
+        count => format!("{count} metrics"),
+    };
+    format!("\n{}", style.hanging(&format!("only in {record}: "), &text, 2))
 }

@@ -1,17 +1,20 @@
 //! Two records side by side: what changed, and whether for better or worse beyond each metric's noise.
 
+mod largest;
+
 use std::collections::BTreeMap;
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value, json};
 
+pub(super) use self::largest::largest;
 use super::{
     table::{Align, Table},
     view::{NOTHING, axes, mean, show, values},
 };
 use crate::{
     gate::censored_by,
-    metric::{Better, Key, Unit},
+    metric::{Better, Fold, Key, Unit},
     record::{Point, Record},
 };
 
@@ -51,6 +54,13 @@ struct Pair {
     change: ChangeKind,
 }
 
+impl Pair {
+    /// With the group.
+    fn name(&self) -> String {
+        self.group.as_ref().map_or_else(|| self.stat.clone(), |group| format!("{group}.{}", self.stat))
+    }
+}
+
 /// A number of one record.
 #[derive(Clone, Debug, PartialEq)]
 struct Side {
@@ -77,13 +87,11 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
                 "outcome": record.verdict().word() })
     };
     let metric = |pair: &Pair| {
-        let name =
-            pair.group.as_ref().map_or_else(|| pair.stat.clone(), |group| format!("{group}.{}", pair.stat));
         let judgment = if pair.change == ChangeKind::Fact { "fact" } else { pair.change.word() };
         let is_known = pair.a.censored.is_none() && pair.b.censored.is_none();
         let (a, b) = (pair.a.mean, pair.b.mean);
         let relative = (a != 0.0 && is_known).then(|| (b - a) / a.abs());
-        let mut metric = json!({ "name": name, "unit": pair.unit.name(), "a": a, "b": b, "change": relative,
+        let mut metric = json!({ "name": pair.name(), "unit": pair.unit.name(), "a": a, "b": b, "change": relative,
                                  "judgment": judgment });
         for (key, side) in [("a_censored", &pair.a), ("b_censored", &pair.b)] {
             if let Some(cause) = &side.censored {
@@ -129,7 +137,24 @@ pub(super) fn differing(a: &Record, b: &Record) -> Vec<String> {
     if a.badpeer != b.badpeer {
         found.push(format!("the versions of badpeer differ: {} and {}", a.badpeer, b.badpeer));
     }
+    if both(a, b).any(|(a, b)| !have_equal_windows(a, b)) {
+        let (a, b) = (a.profile.measure, b.profile.measure);
+        found.push(format!(
+            "the measured windows differ ({a} and {b} were asked for), so totals are left out"
+        ));
+    }
     found
+}
+
+/// Whether as much time was measured of both, within a hundredth: else totals cannot be compared.
+fn have_equal_windows(a: &Point, b: &Point) -> bool {
+    let measured = |point: &Point| {
+        mean(&point.repeats.iter().map(|repeat| repeat.measured_ns() as f64).collect::<Vec<_>>())
+    };
+    match (measured(a), measured(b)) {
+        (Some(a), Some(b)) => (a - b).abs() <= 0.01 * a.abs().max(b.abs()),
+        _ => true,
+    }
 }
 
 /// The first keys of the profile that differ.
@@ -162,9 +187,11 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
 
 /// The points that both have.
 pub(super) fn compared(a: &Record, b: &Record) -> Vec<Compared> {
-    let both =
-        a.points.iter().filter_map(|point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)));
-    both.map(|(a, b)| compare(a, b)).collect()
+    both(a, b).map(|(a, b)| compare(a, b)).collect()
+}
+
+fn both<'a>(a: &'a Record, b: &'a Record) -> impl Iterator<Item = (&'a Point, &'a Point)> {
+    a.points.iter().filter_map(|point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)))
 }
 
 /// The points that only one of them has, with its letter.
@@ -192,12 +219,19 @@ fn compare(a: &Point, b: &Point) -> Compared {
     let only = |here: &IndexMap<String, Side>, there: &IndexMap<String, Side>| {
         here.keys().filter(|name| !there.contains_key(*name)).cloned().collect()
     };
+    let with_totals = have_equal_windows(a, b);
+    let pairs = in_a.iter().filter(|(name, _)| with_totals || !is_total(name));
     Compared {
         axes: axes(a),
-        pairs: in_a.iter().filter_map(|(name, a)| pair(name, a, in_b.get(name)?)).collect(),
+        pairs: pairs.filter_map(|(name, a)| pair(name, a, in_b.get(name)?)).collect(),
         only_a: only(&in_a, &in_b),
         only_b: only(&in_b, &in_a),
     }
+}
+
+/// Whether the number grows with the time that is measured.
+fn is_total(name: &str) -> bool {
+    Key::parse(name).is_some_and(|key| matches!(key.stat.fold, Fold::Total | Fold::Whole))
 }
 
 fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
@@ -225,22 +259,35 @@ fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> ChangeKind {
     }
 }
 
-/// One table, so that its columns stand below each other: the whole run first, then each group under its name.
-pub(super) fn table(point: &Compared) -> Table {
+/// One table, so that its columns stand below each other: the whole run first, then each group under its name. What did not
+/// change is in it with `all` only.
+pub(super) fn table(point: &Compared, all: bool) -> Table {
     use Align::{Left, Right};
-    let groups: IndexSet<Option<&str>> = point.pairs.iter().map(|pair| pair.group.as_deref()).collect();
+    let pairs: Vec<&Pair> = point.pairs.iter().filter(|pair| all || has_changed(pair)).collect();
+    let groups: IndexSet<Option<&str>> = pairs.iter().map(|pair| pair.group.as_deref()).collect();
     let head = [("", Left), ("A", Right), ("B", Right), ("change", Right), ("", Left)];
     let mut table = Table::new("Comparison", &head);
     for group in groups {
         let title = group.map_or_else(|| "the whole run".to_owned(), |group| format!("group {group}"));
         table.part(&title);
-        for pair in point.pairs.iter().filter(|pair| pair.group.as_deref() == group) {
+        for pair in pairs.iter().filter(|pair| pair.group.as_deref() == group) {
             let cells = [shown(pair.unit, &pair.a), shown(pair.unit, &pair.b), percent(pair), judgment(pair)];
             table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
         }
     }
     table
 }
+
+fn has_changed(pair: &Pair) -> bool {
+    match pair.change {
+        ChangeKind::Worse | ChangeKind::Better | ChangeKind::Unknown => true,
+        ChangeKind::Fact => percent(pair) != SAME,
+        ChangeKind::Same => false,
+    }
+}
+
+/// What is said of a change of less than a two-thousandth.
+const SAME: &str = "=";
 
 /// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
 fn shown(unit: Unit, side: &Side) -> String {
@@ -262,7 +309,7 @@ fn percent(pair: &Pair) -> String {
     let (a, b) = (pair.a.mean, pair.b.mean);
     let change = (b - a) / a.abs() * 100.0;
     match change {
-        c if c.is_nan() || c.abs() < 0.05 => "=".to_owned(),
+        c if c.is_nan() || c.abs() < 0.05 => SAME.to_owned(),
         c if c.is_infinite() => "from 0".to_owned(),
         c if c.abs() >= 999.5 => format!("×{:.0}", b / a),
         c if c.abs() >= 9.95 => format!("{c:+.0} %"),
