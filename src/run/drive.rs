@@ -12,14 +12,15 @@ use std::{
 };
 
 use super::{
-    Interrupt, Observer, Progress, RunError,
+    Interrupt, Observer, RunError,
+    meter::Meter,
     sample::{Reading, Sample, Samples, Source},
     target::Target,
     watch::{Moment, Watch},
 };
 use crate::{
     client::{self, DriveError, Driven, Plan, Seen, Tick},
-    metric::{Metric, Row},
+    metric::Row,
     sys,
     units::human_time,
 };
@@ -54,7 +55,7 @@ pub(super) fn drive(
     };
     let engine = engine.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
     let mut board = Board::new(ticks, plan);
-    let mut meter = Meter::default();
+    let mut meter = Meter::new(&plan.groups);
     let (mut before_ns, mut cost_ns) = (None, 0);
     let [start_ns, end_ns] = plan.borders_ns();
     let end = loop {
@@ -208,42 +209,10 @@ fn seen(seen: &Seen) -> Row {
     row
 }
 
-/// Makes what people want to see while they wait out of the last samples.
-#[derive(Default)]
-struct Meter {
-    answered: f64,
-    at_ns: i64,
-}
-
-impl Meter {
-    fn read(&mut self, samples: &Samples, epoch_ns: u64) -> Progress {
-        let Some(sample) = samples.values().rev().find(|sample| !sample.groups.is_empty()) else {
-            return Progress::default();
-        };
-        let answered: f64 = sample.groups.iter().filter_map(|row| row.value(Metric::Answered)).sum();
-        let at_ns = sample.at_ns as i64 - epoch_ns as i64;
-        let seconds = (at_ns - self.at_ns) as f64 / 1e9;
-        let rate = if seconds > 0.0 { (answered - self.answered) / seconds } else { 0.0 };
-        (self.answered, self.at_ns) = (answered, at_ns);
-        Progress {
-            seconds: at_ns as f64 / 1e9,
-            answers_per_second: rate,
-            response_p99_ns: sample
-                .groups
-                .iter()
-                .filter_map(|row| row.value(Metric::IntervalP99))
-                .reduce(f64::max),
-            server_rss_bytes: sample.value(Metric::ServerRss),
-            kernel_memory_bytes: sample.value(Metric::KernelMemory),
-            evictions: sample.value(Metric::Evictions),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Latencies;
+    use crate::{client::Latencies, metric::Metric};
 
     /// A window from 150 to 400, a sample every 100.
     fn plan(threads: u32) -> Plan {

@@ -11,6 +11,7 @@ mod evictions;
 mod feasible;
 mod guard;
 mod interrupt;
+mod meter;
 mod observer;
 mod outside;
 mod pairs;
