@@ -22,6 +22,11 @@ pub struct Profile {
     /// What a reader needs to know to understand the figures.
     #[serde(default)]
     pub about: String,
+    /// The chart that tells most, which the page and the gallery show first: with `[sweep]` a name from
+    /// `badpeer list metrics`, else the name of a chart, as `where-the-bytes-wait`. Default: the first expected number
+    /// that differs, or where something happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
     /// Seed of all random choices, from 0 to 2⁶³ - 1.
     #[serde(default = "defaults::seed")]
     pub seed: u64,
@@ -55,6 +60,9 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(with = "IndexMap<String, Vec<serde_json::Value>>")]
     pub sweep: IndexMap<String, Vec<toml::Value>>,
+    /// Short names for the values of a key of `[sweep]`, one for each in the same order: charts and tables use them.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, Vec<String>>,
     /// Expectations: a name from `badpeer list metrics`, and conditions.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub expect: IndexMap<String, String>,

@@ -8,6 +8,7 @@ mod fault;
 mod gate;
 mod implied;
 mod keys;
+mod labels;
 mod names;
 mod overrides;
 mod parse;
@@ -25,6 +26,7 @@ pub use self::{
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},
     keys::{Group, Profile},
+    labels::CHARTS,
     parse::{ProfileError, Source},
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,

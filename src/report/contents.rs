@@ -317,7 +317,11 @@ pub(super) fn sweep(record: &Record) -> Table {
         table.column(name.as_str(), Right);
     }
     for (index, point) in record.points.iter().enumerate() {
-        let places = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
+        let place = |axis: &&String| {
+            let value = point.axes.get(*axis)?;
+            Some(record.profile.value_label(axis, value).unwrap_or(value).to_owned())
+        };
+        let places = axes.iter().map(|axis| place(axis).unwrap_or_default());
         let cells = numbers.iter().map(|(name, unit)| figure(point, name, *unit));
         let start = std::iter::once((index + 1).to_string()).chain(places);
         table.row(start.chain([met(point)]).chain(cells).collect());

@@ -90,7 +90,8 @@ impl Profile {
         }
         self.read_expectations()?;
         self.read_limits()?;
-        Ok(())
+        self.check_labels()?;
+        self.check_chart()
     }
 
     /// Checks that the server can be driven by these groups.

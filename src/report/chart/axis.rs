@@ -80,7 +80,8 @@ impl Axis {
     pub(super) fn from_zero(unit: Unit, max: f64) -> Self {
         let max = if max > 0.0 { max * 1.08 } else { smallest(unit) };
         let step = step(unit, max / 5.0);
-        let to = (max / step).ceil() * step;
+        // Two ticks tell no distance.
+        let to = (max / step).ceil().max(2.0) * step;
         Self { from: 0.0, to, ticks: ticks(unit, step, 0.0, to), shows: Shows::Measured(unit), log: false }
     }
 
@@ -110,7 +111,9 @@ impl Axis {
 
     /// Decades around `min` and `max`, both above zero.
     pub(super) fn decades(unit: Unit, min: f64, max: f64) -> Self {
-        let (from, to) = (round_down(min), round_up(max.max(min * 1.5)));
+        let from = round_down(min);
+        // Far enough for three ticks.
+        let to = round_up(max.max(from * 4.0));
         let factors: &[f64] = if to / from > 1001.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
         let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
         let ticks = (first..=last)
@@ -270,7 +273,7 @@ mod tests {
         let gib = Axis::from_zero(Unit::Bytes, 1.2e9);
         assert_eq!(written(&gib), ["0", "256 MiB", "512 MiB", "768 MiB", "1 GiB", "1.25 GiB"]);
         assert_eq!(written(&Axis::from_zero(Unit::Count, 2.0)), ["0", "1", "2", "3"]);
-        assert_eq!(written(&Axis::from_zero(Unit::Count, 0.0)), ["0", "1"]);
+        assert_eq!(written(&Axis::from_zero(Unit::Count, 0.0)), ["0", "1", "2"]);
         assert_eq!(written(&Axis::seconds(-0.1, 2.05)), ["0.0 s", "0.5 s", "1.0 s", "1.5 s", "2.0 s"]);
     }
 

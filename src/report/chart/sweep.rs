@@ -7,9 +7,9 @@ use super::{
     figure::{Figure, Layer, Places, Shape, color},
 };
 use crate::{
-    metric::{Fold, Key, Metric, Scope, Stat},
+    metric::{Fold, Key, Metric, Scope, Stat, Unit},
     record::{Point, Record},
-    report::view::{mean, values},
+    report::view::{NOTHING, mean, show, values},
     units::{Bytes, Rate, Span},
 };
 
@@ -36,31 +36,41 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
     if record.points.len() < 2 {
         return Vec::new();
     }
-    let mut stats: Vec<Stat> = ALWAYS.to_vec();
+    let telling = record.profile.telling_number();
+    let mut stats: Vec<Stat> = telling.iter().map(|key| key.stat).collect();
+    for stat in ALWAYS {
+        if !stats.contains(&stat) {
+            stats.push(stat);
+        }
+    }
     for stat in record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat)) {
         if !stats.contains(&stat) {
             stats.push(stat);
         }
     }
-    stats.into_iter().filter_map(|stat| figure(record, first, stat)).collect()
+    // The chart that tells most may be of one group alone.
+    let group = |stat: Stat| telling.filter(|key| key.stat == stat).and_then(|key| key.group);
+    stats.into_iter().filter_map(|stat| figure(record, first, stat, group(stat))).collect()
 }
 
-fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
+fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option<Figure> {
     let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
     let names: Vec<String> = names.into_iter().collect();
+    let labels: Vec<String> =
+        names.iter().map(|name| record.profile.value_label(axis, name).unwrap_or(name).to_owned()).collect();
     let quantities = quantities(&names);
     let x_axis = match &quantities {
         Some(values) => {
-            Axis::quantities(&values.iter().copied().zip(names.iter().cloned()).collect::<Vec<_>>())
+            Axis::quantities(&values.iter().copied().zip(labels.iter().cloned()).collect::<Vec<_>>())
         }
-        None => Axis::names(&names),
+        None => Axis::names(&labels),
     };
     let places = quantities.clone().unwrap_or_else(|| (0..names.len()).map(|place| place as f64).collect());
     let mut lines = Lines::new();
     for point in &record.points {
         let here = point.axes.get(axis)?;
         let x = places[names.iter().position(|name| name == here)?];
-        for (line, values) in measured(point, axis, stat) {
+        for (line, values) in measured(record, point, axis, stat, only) {
             let (means, repeats) = lines.entry(line).or_default();
             means.extend(mean(&values).map(|value| (x, value)));
             if values.len() > 1 {
@@ -69,6 +79,7 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         }
     }
     let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
+    let found = finding(stat.unit(), &lines, &places, &labels);
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
@@ -79,11 +90,12 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let what = format!("{}{}", stat.metric.spec().label(), fold_words(stat.fold));
+    let of = only.map(|group| format!("{group}: ")).unwrap_or_default();
+    let what = capitalized(&format!("{of}{}{}", stat.metric.spec().label(), fold_words(stat.fold)));
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
-        title: format!("{}, by {axis}", capitalized(&what)),
-        about: stat.help() + scales(&x_axis, &y_axis),
+        title: format!("{what}: {found}"),
+        about: format!("{}{}, by {axis}", stat.help(), scales(&x_axis, &y_axis)),
         caption: format!("{caption}{}", if has_bounds(record, stat) { BOUNDS } else { "" }),
         layers,
         x: x_axis,
@@ -92,6 +104,38 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         struck: Vec::new(),
         notes: Vec::new(),
     })
+}
+
+/// What the line that differs most comes to at the first and at the last place, and between them where it is beyond both.
+fn finding(unit: Unit, lines: &Lines, places: &[f64], labels: &[String]) -> String {
+    let spread = |means: &Places| {
+        let (least, most) = means
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), (_, y)| (least.min(*y), most.max(*y)));
+        if most > 0.0 { (most - least) / most } else { 0.0 }
+    };
+    let differing = lines.iter().filter(|(_, (means, _))| !means.is_empty());
+    let telling = differing.max_by(|(_, (a, _)), (_, (b, _))| spread(a).total_cmp(&spread(b)));
+    let Some((name, (means, _))) = telling else { return NOTHING.to_owned() };
+    let value = |(x, y): &(f64, f64)| {
+        let place = places.iter().position(|place| place.total_cmp(x).is_eq());
+        let label = place.and_then(|place| labels.get(place)).map_or("", String::as_str);
+        format!("{} at {label}", show(unit, *y))
+    };
+    let of = if lines.len() > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
+    let told: Vec<String> = turning_points(means).into_iter().map(value).collect();
+    format!("{}{of}", told.join(", "))
+}
+
+/// The first place, the one that is furthest beyond both ends if there is one, and the last.
+fn turning_points(means: &[(f64, f64)]) -> Vec<&(f64, f64)> {
+    let [first, .., last] = means else { return means.iter().collect() };
+    let (low, high) = (first.1.min(last.1), first.1.max(last.1));
+    let beyond = |place: &&(f64, f64)| (place.1 - high).max(low - place.1);
+    let between = means[1..means.len() - 1].iter();
+    let furthest = between.max_by(|a, b| beyond(a).total_cmp(&beyond(b)));
+    let furthest = furthest.filter(|place| beyond(place) > (high - low).max(high * 0.05));
+    [Some(first), furthest, Some(last)].into_iter().flatten().collect()
 }
 
 /// Whether the number is a lower bound at some point, of whichever group.
@@ -160,19 +204,32 @@ fn bars(lines: Drawn, is_log: bool) -> Vec<Layer> {
     lines.into_iter().enumerate().flat_map(layers).collect()
 }
 
-/// The values of the repeats of one point, by line.
-fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
+/// The values of the repeats of one point, by line; of one group only, if one is named.
+fn measured(
+    record: &Record,
+    point: &Point,
+    axis: &str,
+    stat: Stat,
+    only: Option<&str>,
+) -> Vec<(String, Vec<f64>)> {
     let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
         Scope::Run | Scope::Core => vec![None],
         Scope::Group => {
             let groups = point.repeats.first().map(|repeat| repeat.groups.as_slice()).unwrap_or_default();
-            groups.iter().map(|group| Some(group.name.as_str())).collect()
+            let names = groups.iter().map(|group| group.name.as_str());
+            names.filter(|name| only.is_none_or(|only| only == *name)).map(Some).collect()
         }
     };
     let others = point.axes.iter().filter(|(key, _)| *key != axis);
-    let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
+    let named = |(key, value): (&String, &String)| match record.profile.value_label(key, value) {
+        Some(label) => label.to_owned(),
+        None => format!("{key} = {value}"),
+    };
+    let others: Vec<String> = others.map(named).collect();
     let line = |group: Option<&str>| {
-        let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
+        // Who is meant is in the title where it is one group.
+        let name = group.filter(|_| only.is_none()).map(str::to_owned);
+        let parts = name.into_iter().chain(others.iter().cloned());
         (parts.collect::<Vec<_>>().join(", "), values(point, &Key::new(group, stat).to_string()))
     };
     groups.into_iter().map(line).collect()
@@ -204,5 +261,25 @@ fn fold_words(fold: Fold) -> &'static str {
         Fold::Residue => ", residue",
         Fold::Rate => " per second",
         Fold::Total | Fold::Whole | Fold::Final => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_states_what_the_line_that_differs_most_comes_to() {
+        let labels = ["64 KiB", "1 MiB", "off"].map(str::to_owned);
+        let line = |values: [f64; 3]| {
+            let means: Places = values.into_iter().enumerate().map(|(x, y)| (x as f64, y)).collect();
+            (means, Places::new())
+        };
+        let told = |lines: Lines| finding(Unit::Count, &lines, &[0.0, 1.0, 2.0], &labels);
+        let one = Lines::from([(String::new(), line([1.0, 2.0, 3.0]))]);
+        assert_eq!(told(one), "1 at 64 KiB, 3 at off");
+        let two =
+            Lines::from([("a".to_owned(), line([2.0, 2.0, 2.0])), ("b".to_owned(), line([1.0, 9.0, 1.0]))]);
+        assert_eq!(told(two), "1 at 64 KiB, 9 at 1 MiB, 1 at off (b)");
     }
 }

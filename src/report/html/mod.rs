@@ -16,6 +16,7 @@ use super::{
     ReportError, baseline,
     chart::{Figure, Live},
     contents, ended,
+    gallery::most_telling,
     meaning::meaning,
     medium::html as escape,
     problems::problems,
@@ -35,9 +36,12 @@ pub(super) fn render(
     figures: &[Figure],
 ) -> Result<String, ReportError> {
     let several = record.points.len() > 1;
+    let telling = most_telling(record, figures).map(|place| &figures[place]);
+    let others = figures.iter().filter(|figure| telling.is_none_or(|telling| telling.name != figure.name));
     let (along, of_points): (Vec<&Figure>, Vec<&Figure>) =
-        figures.iter().partition(|figure| figure.name.starts_with("sweep-"));
+        others.partition(|figure| figure.name.starts_with("sweep-"));
     let mut body = head(record);
+    body += &telling.map(answer).transpose()?.unwrap_or_default();
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
         let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
@@ -79,6 +83,13 @@ fn head(record: &Record) -> String {
         escape(&manner(record)),
         escape(&record.started),
     )
+}
+
+/// The chart that tells most, above everything else; it is zoomed with the others of its point.
+fn answer(chart: &Figure) -> Result<String, ReportError> {
+    let number = chart.name.rsplit('-').next().and_then(|end| end.parse::<usize>().ok()).unwrap_or(1);
+    let group = if chart.is_over_time() { format!("time-{number}") } else { chart.name.clone() };
+    Ok(format!("<section id=\"answer\">\n{}</section>\n", figure(chart, &group)?))
 }
 
 /// The comparison of the run with a baseline.

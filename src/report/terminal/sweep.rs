@@ -31,7 +31,7 @@ pub(super) fn table(record: &Record) -> Table {
     }
     for (index, point) in points.iter().enumerate() {
         let cells = columns.iter().map(|cells| cells[index].clone());
-        table.row([values(point), met(point)].into_iter().chain(cells).collect());
+        table.row([values(record, point), met(point)].into_iter().chain(cells).collect());
     }
     table
 }
@@ -41,7 +41,9 @@ fn numbers(record: &Record) -> IndexMap<String, Unit> {
     if expected.is_empty() { sweep_numbers(record) } else { expected }
 }
 
-/// What the sweep sets at a point, without the keys.
-fn values(point: &Point) -> String {
-    point.axes.values().map(String::as_str).collect::<Vec<_>>().join(", ")
+/// What the sweep sets at a point, without the keys: the labels of the profile, or the values.
+fn values(record: &Record, point: &Point) -> String {
+    let shown =
+        |(key, value): (&String, &String)| record.profile.value_label(key, value).unwrap_or(value).to_owned();
+    point.axes.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
