@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use badpeer::{
     record::Record,
-    report::{self, Format},
+    report::{self, Format, tracker::Numbers},
 };
 
 use super::fixture;
@@ -12,7 +12,7 @@ use super::fixture;
 /// A run's folder, as `badpeer run` leaves it.
 fn keep(root: &Path, record: &Record, folder: &str) {
     let folder = root.join(&record.name).join(folder);
-    let files = report::files(record, None, &[Format::Svg, Format::Html]).expect("files");
+    let files = report::files(record, None, &[Format::Svg, Format::Html], Numbers::All).expect("files");
     report::write(files, &folder).expect("written");
     fs::write(folder.join("record.json"), serde_json::to_string(record).expect("JSON")).expect("written");
 }

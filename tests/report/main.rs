@@ -15,6 +15,7 @@ use badpeer::{
     report::{
         self, Format, compare,
         terminal::{self, Style},
+        tracker::Numbers,
     },
 };
 
@@ -27,11 +28,15 @@ fn text(files: Vec<(String, Vec<u8>)>, name: &str) -> String {
 }
 
 fn file(record: &Record, format: Format, name: &str) -> String {
-    text(report::files(record, None, &[format]).expect("files"), name)
+    text(report::files(record, None, &[format], Numbers::All).expect("files"), name)
 }
 
 fn names(record: &Record, format: Format) -> Vec<String> {
-    report::files(record, None, &[format]).expect("files").into_iter().map(|(name, _)| name).collect()
+    report::files(record, None, &[format], Numbers::All)
+        .expect("files")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// The same run, slower, with a number more and one less, on another kernel.
@@ -157,7 +162,7 @@ fn csv_tables_keep_every_digit() {
 
 #[test]
 fn every_chart_is_a_non_empty_picture() {
-    let pictures = report::files(&fixture::record(), None, &[Format::Png]).expect("pictures");
+    let pictures = report::files(&fixture::record(), None, &[Format::Png], Numbers::All).expect("pictures");
     assert_eq!(pictures.len(), 8);
     for (name, bytes) in pictures {
         let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
@@ -224,18 +229,18 @@ fn an_interrupted_run_is_reported() {
     record.points =
         vec![Point { axes: indexmap::IndexMap::new(), repeats: Vec::new(), verdicts: Vec::new() }];
     assert_eq!(record.verdict(), Verdict::Inconclusive);
-    let made = report::files(&record, None, &ALL).expect("files");
+    let made = report::files(&record, None, &ALL, Numbers::All).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
     assert!(terminal::render(&record, Style::PLAIN).contains("interrupted"));
     record.points.clear();
-    assert!(report::files(&record, None, &ALL).is_ok());
+    assert!(report::files(&record, None, &ALL, Numbers::All).is_ok());
 }
 
 #[test]
 fn files_are_written_to_the_given_folder() {
     let dir = tempfile::tempdir().expect("a directory");
     let below = dir.path().join("a/b");
-    let files = || report::files(&fixture::record(), None, &[Format::Markdown]).expect("files");
+    let files = || report::files(&fixture::record(), None, &[Format::Markdown], Numbers::All).expect("files");
     let written = report::write(files(), &below).expect("written");
     assert_eq!(written, [below.join("summary.md")]);
     assert!(written[0].is_file());

@@ -11,6 +11,7 @@ use badpeer::{
     report::{
         self, Format,
         terminal::{self, Style},
+        tracker::Numbers,
     },
 };
 use serde_json::Value;
@@ -36,7 +37,7 @@ fn shown(record: &Record) {
     let comparison = BaselineComparison::of("main", &other, record);
     let _ = BaselineComparison::of("main", record, &other);
     // One that cannot be made says so.
-    let _ = report::files(record, Some(&comparison), &FORMATS);
+    let _ = report::files(record, Some(&comparison), &FORMATS, Numbers::All);
 }
 
 /// The places of all numbers in a value, those of the elements of a list but the first left out.

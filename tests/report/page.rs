@@ -3,7 +3,7 @@
 use badpeer::{
     metric::Metric,
     record::{Record, Repeat},
-    report::{self, Format},
+    report::{self, Format, tracker::Numbers},
 };
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ fn the_page_is_well_formed_and_loads_nothing() {
 fn every_chart_is_visible_without_scripts() {
     for record in [fixture::record(), fixture::sweep()] {
         let (page, _) = split_scripts(&page(&record));
-        for (name, _) in report::files(&record, None, &[Format::Svg]).expect("charts") {
+        for (name, _) in report::files(&record, None, &[Format::Svg], Numbers::All).expect("charts") {
             let id = format!("<figure id=\"{}\"", name.trim_end_matches(".svg"));
             let (_, figure) = page.split_once(&id).unwrap_or_else(|| panic!("the page lacks {name}"));
             let (figure, _) = figure.split_once("</figure>").expect("it ends");
@@ -159,7 +159,7 @@ fn names_from_outside_are_escaped() {
     let came_back = |layer: &Value| layer["label"].as_str().is_some_and(|label| label.contains(evil));
     assert!(labels.into_iter().any(came_back), "the name comes back as it was");
     assert!(!file(&record, Format::Markdown, "summary.md").contains("<script"));
-    for (name, bytes) in report::files(&record, None, &[Format::Svg]).expect("charts") {
+    for (name, bytes) in report::files(&record, None, &[Format::Svg], Numbers::All).expect("charts") {
         assert!(!String::from_utf8_lossy(&bytes).contains("<script"), "{name}");
     }
 }

@@ -1,14 +1,27 @@
 //! The result of a run or of a comparison as test cases and metrics, for every format.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::super::{baseline, gate, view};
 use crate::{
-    gate::{BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, measured},
+    gate::{
+        BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, gated, measured,
+    },
     metric::{Better, Key, Stat},
     record::{ExpectationResult, Point, Record, Verdict, place},
     stats,
 };
+
+/// Which numbers of a run trackers are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Those that `compare` gates, and those that the profile expects something of.
+    Judged,
+    /// Every number that can get better or worse.
+    All,
+}
 
 /// The result of a run or of a comparison, for CI systems and trackers.
 #[derive(Clone, Debug)]
@@ -49,7 +62,7 @@ pub(super) struct Number {
 impl CiReport {
     /// What came of a run, and of it against a baseline, if it was held against one.
     #[must_use]
-    pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>) -> Self {
+    pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>, which: Numbers) -> Self {
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
             let at = at(&words(&point.axes));
@@ -57,6 +70,8 @@ impl CiReport {
             let why = view::unique_notes(point, |repeat| &repeat.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
+        let judged = judged(record);
+        let is_wanted = |name: &str| which == Numbers::All || judged.contains(name);
         cases.extend(record.died().map(Case::died));
         cases.extend(comparison.into_iter().flat_map(Case::of_baseline));
         Self {
@@ -64,7 +79,12 @@ impl CiReport {
             commit: record.commit.clone(),
             seconds: record.repeats().map(|repeat| repeat.measured_ns() as f64 / 1e9).sum(),
             cases,
-            numbers: record.points.iter().flat_map(numbers).collect(),
+            numbers: record
+                .points
+                .iter()
+                .flat_map(numbers)
+                .filter(|number| is_wanted(&number.name))
+                .collect(),
         }
     }
 }
@@ -131,8 +151,8 @@ impl Case {
                 Some(reason) if result.measured.is_none() || result.verdict == Verdict::Inconclusive => {
                     reason.clone()
                 }
-                Some(reason) => format!("measured {}; {reason}", result.shown()),
-                None => format!("measured {}", result.shown()),
+                Some(reason) => format!("{}; {reason}", result.fact()),
+                None => result.fact(),
             },
         }
     }
@@ -204,6 +224,13 @@ fn words(axes: &IndexMap<String, String>) -> String {
 /// A point behind what is said of it: ` (key=value, …)`, or nothing without a sweep.
 pub(super) fn at(point: &str) -> String {
     if point.is_empty() { String::new() } else { format!(" ({point})") }
+}
+
+/// The numbers that are gated or expected, whether the run met the expectations or not.
+fn judged(record: &Record) -> BTreeSet<String> {
+    let expected =
+        record.profile.expect.keys().filter_map(|name| Key::parse(name)).map(|key| key.to_string());
+    gated(&record.profile).into_iter().map(|gated| gated.name).chain(expected).collect()
 }
 
 /// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
