@@ -10,21 +10,26 @@
 //!          │ plot                     │
 //!          └──────────────────────────┘
 //!            ticks
+//!                     title of the axis    that of the other one stands upright at the left
 //! ```
 
 use plotters::{
     coord::Shift,
+    element::DashedPathElement,
     prelude::{
         Circle, Color, DrawingArea, DrawingAreaErrorKind, DrawingBackend, IntoFont, PathElement, Polygon,
         RGBColor, Rectangle, ShapeStyle, Text, TextStyle, WHITE,
     },
     style::{
-        FontStyle,
+        FontStyle, FontTransform,
         text_anchor::{HPos, Pos, VPos},
     },
 };
 
-use super::figure::{Figure, GRAY, INK, Layer, Shape};
+use super::{
+    axis::Axis,
+    figure::{Figure, GRAY, INK, Layer, Shape},
+};
 use crate::text::shortened;
 
 /// The size of a figure at scale 1.
@@ -36,6 +41,8 @@ const FONT: f64 = 16.5;
 const ROW: f64 = 22.0;
 const HEAD: f64 = 66.0;
 const FOOT: f64 = 46.0;
+/// The room of an axis's title.
+const AXIS_TITLE: f64 = 20.0;
 const SWATCH: f64 = 26.0;
 const LANE: f64 = 12.0;
 const GRID: RGBColor = RGBColor(226, 226, 226);
@@ -66,17 +73,19 @@ pub(super) fn draw<DB: DrawingBackend>(
     let notes = paper.note_rows();
     let rows = |places: &[(f64, usize)]| places.iter().map(|(_, row)| row + 1).max().unwrap_or(0) as f64;
     let widest = figure.y.ticks.iter().map(|(_, label)| paper.width(label)).fold(0.0, f64::max);
-    paper.left = MARGIN + widest + 12.0;
+    let title = |axis: &Axis| if axis.title().is_empty() { 0.0 } else { AXIS_TITLE };
+    paper.left = MARGIN + title(&figure.y) + widest + 12.0;
     paper.right = f64::from(SIZE.0) - MARGIN - 8.0;
     let lanes = paper.lanes() as f64 * LANE;
     paper.top =
         HEAD + (rows(&legend) + rows(&notes)) * ROW + lanes + if notes.is_empty() { 16.0 } else { 6.0 };
-    paper.bottom = f64::from(SIZE.1) - FOOT;
+    paper.bottom = f64::from(SIZE.1) - FOOT - title(&figure.x);
 
     paper.head()?;
     paper.legend(&legend)?;
     paper.shade()?;
     paper.axes()?;
+    paper.axis_titles()?;
     for layer in &figure.layers {
         paper.layer(layer)?;
     }
@@ -134,7 +143,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             let (from, middle, to) =
                 (self.pixel(*x, y), self.pixel(x + SWATCH / 2.0, y), self.pixel(x + SWATCH, y));
             match &layer.shape {
-                Shape::Line(_, width) => self.stroke(vec![from, to], layer.color, f64::from(*width))?,
+                Shape::Line(_, width) => self.line(vec![from, to], layer.color, *width)?,
                 Shape::Area { .. } | Shape::Bars(..) => {
                     let corners = [self.pixel(*x, y - 6.0), self.pixel(x + SWATCH, y + 6.0)];
                     self.area.draw(&Rectangle::new(corners, layer.color.mix(AREA_OPACITY).filled()))?;
@@ -243,6 +252,22 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
         Ok(())
     }
 
+    fn axis_titles(&self) -> Drawn<DB> {
+        let (across, down) = (f64::midpoint(self.left, self.right), f64::midpoint(self.top, self.bottom));
+        let (x, y) = (self.figure.x.title(), self.figure.y.title());
+        if !x.is_empty() {
+            self.write(x, (across, self.bottom + 40.0), HPos::Center, GRAY)?;
+        }
+        if y.is_empty() {
+            return Ok(());
+        }
+        let style = self.font().color(&GRAY).pos(Pos::new(HPos::Center, VPos::Center));
+        let upright = style.transform(FontTransform::Rotate270);
+        // What moves other text down moves this one to the right.
+        let place = self.pixel(MARGIN - 6.0 + FONT * self.text_down, down);
+        self.area.draw(&Text::new(y.to_owned(), place, upright))
+    }
+
     fn layer(&self, layer: &Layer) -> Drawn<DB> {
         let pixels = |places: &[(f64, f64)]| places.iter().map(|&p| self.place(p)).collect::<Vec<_>>();
         match &layer.shape {
@@ -250,7 +275,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
                 for piece in pieces {
                     match pixels(piece)[..] {
                         [alone] => self.dot(alone, layer.color)?,
-                        ref line => self.stroke(line.to_vec(), layer.color, f64::from(*width))?,
+                        ref line => self.line(line.to_vec(), layer.color, *width)?,
                     }
                 }
             }
@@ -288,6 +313,16 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             }
         }
         Ok(())
+    }
+
+    /// A line of a layer: the thinnest are dashed, so that they can be told from others of their color.
+    fn line(&self, path: Vec<Pixel>, color: RGBColor, width: u32) -> Drawn<DB> {
+        if width > DASHED {
+            return self.stroke(path, color, f64::from(width));
+        }
+        let length = |units: f64| (units * self.scale).round() as i32;
+        let style = ShapeStyle::from(&color).stroke_width((1.5 * self.scale).round().max(1.0) as u32);
+        self.area.draw(&DashedPathElement::new(path, length(7.0), length(4.0), style))
     }
 
     fn stroke(&self, path: Vec<Pixel>, color: RGBColor, width: f64) -> Drawn<DB> {
@@ -334,6 +369,9 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
         self.pixel(across, down)
     }
 }
+
+/// Lines of this width are dashed.
+const DASHED: u32 = 1;
 
 /// How much an area hides what is under it.
 const AREA_OPACITY: f64 = 0.4;

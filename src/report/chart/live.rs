@@ -26,6 +26,8 @@ pub(in crate::report) struct Live<'a> {
 
 #[derive(Serialize)]
 struct Scale<'a> {
+    /// What its values are.
+    title: &'a str,
     /// `seconds`, `nines`, or the unit.
     shows: &'static str,
     log: bool,
@@ -90,7 +92,14 @@ impl Figure {
 
 fn scale<'a>(axis: &'a Axis, shows: &'static str, ticks: bool) -> Scale<'a> {
     let ticks = ticks.then_some(axis.ticks.as_slice());
-    Scale { shows, log: axis.is_log(), from: brief(axis.from), to: brief(axis.to), ticks }
+    Scale {
+        title: axis.title(),
+        shows,
+        log: axis.is_log(),
+        from: brief(axis.from),
+        to: brief(axis.to),
+        ticks,
+    }
 }
 
 fn live_layer<'a>(layer: &'a Layer, xs: &mut Vec<Vec<f64>>) -> Option<LiveLayer<'a>> {

@@ -64,7 +64,8 @@ fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option
             Axis::quantities(&values.iter().copied().zip(labels.iter().cloned()).collect::<Vec<_>>())
         }
         None => Axis::names(&labels),
-    };
+    }
+    .named(axis);
     let places = quantities.clone().unwrap_or_else(|| (0..names.len()).map(|place| place as f64).collect());
     let mut lines = Lines::new();
     for point in &record.points {
@@ -95,7 +96,7 @@ fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
         title: format!("{what}: {found}"),
-        about: format!("{}{}, by {axis}", stat.help(), scales(&x_axis, &y_axis)),
+        about: stat.help() + scales(&x_axis, &y_axis),
         caption: format!("{caption}{}", if has_bounds(record, stat) { BOUNDS } else { "" }),
         layers,
         x: x_axis,

@@ -96,6 +96,9 @@
     ctx.restore();
   };
 
+  /* The thinnest lines are dashed, so that they can be told from others of their color. */
+  const isDashed = layer => layer.width === 1;
+
   /* The series that an area stands on; 0: none. */
   const isArea = layer => layer.kind === 'area';
   const below = (order, layer) => isArea(layer) ? order.filter(isArea).indexOf(layer) && order.indexOf(layer) : 0;
@@ -113,6 +116,7 @@
       stroke: () => tone(layer.color),
       fill: isArea(layer) && !below(order, layer) ? () => faint(layer.color) : undefined,
       width: Math.max(1.3, (layer.width || 2) * 0.8),
+      dash: isDashed(layer) ? [7, 4] : undefined,
       points: { show: true, size: 6, fill: () => tone(layer.color), filter: (u, i) => alone(u.data[i]) },
       /* An area stands on the one below: its own height is what counts. */
       value: (u, v, _, at) => v == null ? '–' : show[chart.y.shows](v - (below(order, layer) ? u.data[below(order, layer)][at] : 0)),
@@ -124,16 +128,17 @@
   const axes = chart => {
     const shared = { stroke: () => css('--quiet'), font: '12px system-ui, sans-serif', ticks: { show: false } };
     const grid = { stroke: () => css('--line'), width: 1 };
-    const x = { ...shared, size: 34, gap: 9, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
+    const named = title => title ? { label: title, labelSize: 20, labelGap: 2, labelFont: '12px system-ui, sans-serif' } : {};
+    const x = { ...shared, ...named(chart.x.title), size: 34, gap: 9, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
     if (chart.x.ticks) {
-      const named = new Map(chart.x.ticks);
+      const words = new Map(chart.x.ticks);
       x.splits = u => chart.x.ticks.map(([v]) => v).filter(v => v >= u.scales.x.min * 0.999 && v <= u.scales.x.max * 1.001);
       x.filter = (u, at) => { let last = -1e9; return at.map(v => { const p = u.valToPos(v, 'x'); if (p - last < 58) return null; last = p; return v; }); };
-      x.values = (_, at) => at.map(v => named.get(v) || '');
+      x.values = (_, at) => at.map(v => words.get(v) || '');
     }
     /* On a logarithmic scale 1, 2 and 5 of each decade. */
     const few = (_, at) => at.map(v => !chart.y.log || '125'.includes(v.toExponential()[0]) ? v : null);
-    const y = { ...shared, size: 76, grid: { ...grid, filter: few }, values: (_, at) => at.map(v => v == null ? '' : tick(chart.y.shows, v)) };
+    const y = { ...shared, ...named(chart.y.title), size: 76, grid: { ...grid, filter: few }, values: (_, at) => at.map(v => v == null ? '' : tick(chart.y.shows, v)) };
     if (chart.y.shows.startsWith('bytes') && !chart.y.log) y.incrs = Array.from({ length: 45 }, (_, i) => 2 ** i);
     return [x, y];
   };
@@ -225,7 +230,9 @@
     row.querySelector('.u-marker').style.height = isArea(order[i]) ? '.8em' : Math.max(2, order[i].width * 0.8) + 'px';
   });
   const paintMarks = (u, order) => entries(u).forEach((row, i) => {
-    row.querySelector('.u-marker').style.background = (isArea(order[i]) ? faint : tone)(order[i].color);
+    const color = (isArea(order[i]) ? faint : tone)(order[i].color);
+    row.querySelector('.u-marker').style.background =
+      isDashed(order[i]) ? `repeating-linear-gradient(90deg, ${color} 0 .45em, transparent .45em .7em)` : color;
   });
 
   const laneKey = chart => {
