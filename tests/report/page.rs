@@ -109,6 +109,33 @@ fn lanes_of_bad_peers_are_above_charts_over_time() {
 }
 
 #[test]
+fn the_page_opens_with_the_chart_that_the_profile_names() {
+    let mut record = fixture::record();
+    record.profile.chart = Some("connections".to_owned());
+    let (page, _) = split_scripts(&page(&record));
+    let (_, first) = page.split_once("<figure id=\"").expect("a chart");
+    assert!(first.starts_with("connections\""), "{}", &first[..40]);
+    assert_eq!(page.matches("<figure id=\"connections\"").count(), 1);
+}
+
+#[test]
+fn labels_replace_the_values_of_a_sweep() {
+    let mut record = fixture::sweep();
+    let labels = ["small", "middle", "none"].map(str::to_owned).to_vec();
+    record.profile.labels.insert("server.send_limit".to_owned(), labels);
+    let chart = file(&record, Format::Svg, "sweep-latency_p99.svg");
+    assert!(chart.contains("good, none") && !chart.contains("server.send_limit = off"), "{chart}");
+}
+
+#[test]
+fn charts_along_a_sweep_have_a_picture_for_phones() {
+    let (page, _) = split_scripts(&page(&fixture::sweep()));
+    let (_, chart) = page.split_once("<figure id=\"sweep-latency_p99\"").expect("a chart");
+    let (chart, _) = chart.split_once("</figure>").expect("it ends");
+    assert!(chart.contains("viewBox=\"0 0 400 400\"") && chart.contains("class=\"title\""), "{chart}");
+}
+
+#[test]
 fn a_comparison_has_a_page_with_every_pair() {
     for (factor, word) in [(1.0, "PASS"), (2.0, "REGRESSION")] {
         let comparison = fixture::comparison("<b>\"control\"", factor);

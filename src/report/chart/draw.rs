@@ -34,6 +34,8 @@ use crate::text::shortened;
 
 /// The size of a figure at scale 1.
 pub(super) const SIZE: (u32, u32) = (1000, 500);
+/// The size of one for the screen of a phone.
+pub(super) const NARROW_SIZE: (u32, u32) = (400, 400);
 
 const MARGIN: f64 = 24.0;
 const TITLE_FONT: f64 = 23.0;
@@ -59,29 +61,37 @@ pub(super) struct Medium {
     pub(super) scale: f64,
     /// How far text has to be moved down to stand in the middle of its row, as a share of its size.
     pub(super) text_down: f64,
+    /// Width and height of the figure at scale 1.
+    pub(super) size: (u32, u32),
+    /// Whether the title and what is drawn stand above the plot.
+    pub(super) has_head: bool,
 }
 
 /// Draws a figure.
 pub(super) fn draw<DB: DrawingBackend>(
     figure: &Figure,
     area: &DrawingArea<DB, Shift>,
-    Medium { scale, text_down }: Medium,
+    Medium { scale, text_down, size: (width, height), has_head }: Medium,
 ) -> Drawn<DB> {
     area.fill(&WHITE)?;
-    let mut paper = Paper { area, figure, scale, text_down, left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 };
+    let (size, head) = ((f64::from(width), f64::from(height)), if has_head { HEAD } else { MARGIN });
+    let (left, top, right, bottom) = (0.0, 0.0, 0.0, 0.0);
+    let mut paper = Paper { area, figure, scale, text_down, size, head, left, top, right, bottom };
     let legend = paper.legend_places();
     let notes = paper.note_rows();
     let rows = |places: &[(f64, usize)]| places.iter().map(|(_, row)| row + 1).max().unwrap_or(0) as f64;
     let widest = figure.y.ticks.iter().map(|(_, label)| paper.width(label)).fold(0.0, f64::max);
     let title = |axis: &Axis| if axis.title().is_empty() { 0.0 } else { AXIS_TITLE };
     paper.left = MARGIN + title(&figure.y) + widest + 12.0;
-    paper.right = f64::from(SIZE.0) - MARGIN - 8.0;
+    paper.right = size.0 - MARGIN - 8.0;
     let lanes = paper.lanes() as f64 * LANE;
     paper.top =
-        HEAD + (rows(&legend) + rows(&notes)) * ROW + lanes + if notes.is_empty() { 16.0 } else { 6.0 };
-    paper.bottom = f64::from(SIZE.1) - FOOT - title(&figure.x);
+        head + (rows(&legend) + rows(&notes)) * ROW + lanes + if notes.is_empty() { 16.0 } else { 6.0 };
+    paper.bottom = size.1 - FOOT - title(&figure.x);
 
-    paper.head()?;
+    if has_head {
+        paper.head()?;
+    }
     paper.legend(&legend)?;
     paper.shade()?;
     paper.axes()?;
@@ -98,6 +108,8 @@ struct Paper<'a, DB: DrawingBackend> {
     figure: &'a Figure,
     scale: f64,
     text_down: f64,
+    size: (f64, f64),
+    head: f64,
     left: f64,
     top: f64,
     right: f64,
@@ -106,7 +118,7 @@ struct Paper<'a, DB: DrawingBackend> {
 
 impl<DB: DrawingBackend> Paper<'_, DB> {
     fn head(&self) -> Drawn<DB> {
-        let room = f64::from(SIZE.0) - 2.0 * MARGIN;
+        let room = self.size.0 - 2.0 * MARGIN;
         let bold = |size: f64| ("sans-serif", size * self.scale, FontStyle::Bold).into_font();
         let (mut size, mut title) = (TITLE_FONT, self.figure.title.clone());
         while self.wide(&TextStyle::from(bold(size)), &title) > room {
@@ -127,7 +139,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
         let labels = self.figure.layers.iter().filter_map(|layer| layer.label.as_deref());
         let mut place = |label: &str| {
             let width = SWATCH + 8.0 + self.width(label) + 26.0;
-            if x > MARGIN && x + width > f64::from(SIZE.0) - MARGIN {
+            if x > MARGIN && x + width > self.size.0 - MARGIN {
                 (x, row) = (MARGIN, row + 1);
             }
             x += width;
@@ -139,7 +151,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     fn legend(&self, places: &[(f64, usize)]) -> Drawn<DB> {
         let entries = self.figure.layers.iter().filter_map(|layer| Some((layer, layer.label.as_deref()?)));
         for ((layer, label), (x, row)) in entries.zip(places) {
-            let y = HEAD + (*row as f64 + 0.5) * ROW;
+            let y = self.head + (*row as f64 + 0.5) * ROW;
             let (from, middle, to) =
                 (self.pixel(*x, y), self.pixel(x + SWATCH / 2.0, y), self.pixel(x + SWATCH, y));
             match &layer.shape {
@@ -169,7 +181,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     /// In which row each note stands, so that none covers another, and where it starts.
     fn note_rows(&self) -> Vec<(f64, usize)> {
         // The borders of the plot are not known yet; those of the paper are near enough to tell overlaps.
-        let (left, right) = (MARGIN + 70.0, f64::from(SIZE.0) - MARGIN);
+        let (left, right) = (MARGIN + 70.0, self.size.0 - MARGIN);
         let mut ends: Vec<Vec<(f64, f64)>> = Vec::new();
         let mut place = |at: f64, width: f64| {
             let middle = left + self.figure.x.place(at) * (right - left);
@@ -190,7 +202,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             let x = self.left + self.figure.x.place(note.at) * (self.right - self.left);
             let y = self.lane(0) - 4.0 - (*row as f64 + 0.5) * ROW;
             let half = self.width(&note.text) / 2.0;
-            let middle = x.clamp(MARGIN + half, f64::from(SIZE.0) - MARGIN - half);
+            let middle = x.clamp(MARGIN + half, self.size.0 - MARGIN - half);
             self.write(&note.text, (middle, y), HPos::Center, GRAY)?;
             if note.rule {
                 let mut from = y + ROW / 2.0;
@@ -243,7 +255,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             let x = self.left + self.figure.x.place(*value) * (self.right - self.left);
             self.stroke(vec![self.pixel(x, self.bottom), self.pixel(x, self.bottom + 5.0)], GRAY, 1.0)?;
             let half = self.width(label) / 2.0;
-            let middle = x.min(f64::from(SIZE.0) - 6.0 - half);
+            let middle = x.min(self.size.0 - 6.0 - half);
             if middle - half > free {
                 self.write(label, (middle, self.bottom + 18.0), HPos::Center, GRAY)?;
                 free = middle + half + 10.0;

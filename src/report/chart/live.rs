@@ -62,6 +62,12 @@ impl Figure {
         self.x.shows == Shows::Seconds
     }
 
+    /// Whether a phone needs a picture of its own: the script does not draw the figure, and long names beside the axis leave
+    /// room for it.
+    pub(in crate::report) fn has_narrow(&self) -> bool {
+        self.y.shows != Shows::Settings && self.live().is_none()
+    }
+
     /// The figure for the page's script: over time, or over shares of the answers. `None`: a picture is all there is.
     pub(in crate::report) fn live(&self) -> Option<Live<'_>> {
         let y = match self.y.shows {
