@@ -1,7 +1,5 @@
 //! The largest changes between two records: what a comparison opens with.
 
-use std::cmp::Ordering;
-
 use super::{ChangeKind, Compared, Pair, judgment, percent, shown};
 use crate::report::table::{Align, Table};
 
@@ -24,7 +22,7 @@ pub(in crate::report) fn largest(points: &[Compared]) -> Table {
         .flat_map(|point| point.pairs.iter().map(move |pair| (point, pair)))
         .filter(|(_, pair)| matches!(pair.change, ChangeKind::Worse | ChangeKind::Better))
         .collect();
-    changes.sort_by(|(_, a), (_, b)| size(b).partial_cmp(&size(a)).unwrap_or(Ordering::Equal));
+    changes.sort_by(|(_, a), (_, b)| size(b).total_cmp(&size(a)));
     for (point, pair) in changes.into_iter().take(MOST) {
         let place = if point.axes.is_empty() { String::new() } else { format!(" at {}", point.axes) };
         let cells = [shown(pair.unit, &pair.a), shown(pair.unit, &pair.b), percent(pair), judgment(pair)];

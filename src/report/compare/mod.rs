@@ -191,7 +191,7 @@ pub(super) fn compared(a: &Record, b: &Record) -> Vec<Compared> {
 }
 
 fn both<'a>(a: &'a Record, b: &'a Record) -> impl Iterator<Item = (&'a Point, &'a Point)> {
-    a.points.iter().filter_map(|point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)))
+    a.points.iter().filter_map(move |point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)))
 }
 
 /// The points that only one of them has, with its letter.

@@ -73,7 +73,8 @@ fn widths(table: &Table, width: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = columns.clone().map(|i| widest(texts(table, i))).collect();
     while widths.iter().map(|width| width + 2).sum::<usize>() > width {
         let wider = columns.clone().filter(|i| widths[*i] > least[*i]);
-        match wider.max_by_key(|i| (widths[*i], Reverse(*i))) {
+        let widest = wider.max_by_key(|i| (widths[*i], Reverse(*i)));
+        match widest {
             Some(i) => widths[i] -= 1,
             None => break,
         }

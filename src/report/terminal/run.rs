@@ -24,7 +24,7 @@ pub fn render(record: &Record, style: Style) -> String {
     out += &style.hanging("  ", &manner(record), 2);
     out += &checks::unmet(record, style);
     out += &match record.points.as_slice() {
-        [point] => point_text(point, style),
+        [point] if point.axes.is_empty() => point_text(point, style),
         points => sweep_text(record, points, style),
     };
     out + "\n" + &checks::passed(record, style) + &ending(record, style)
