@@ -94,6 +94,22 @@ fn record_comparison_matches_its_snapshot() {
 }
 
 #[test]
+fn totals_of_windows_that_differ_are_left_out() {
+    let (a, mut b) = (fixture::record(), fixture::record());
+    let all = Style { verbose: true, ..Style::PLAIN };
+    assert!(terminal::records(&a, &b, all).contains("    server_waits "));
+    for repeat in &mut b.points[0].repeats {
+        repeat.window_ns.1 *= 2;
+    }
+    let text = terminal::records(&a, &b, all);
+    assert!(
+        text.contains("! the measured windows differ") && text.contains("    server_waits_rate "),
+        "{text}"
+    );
+    assert!(!text.contains("    server_waits ") && !text.contains("only in"), "{text}");
+}
+
+#[test]
 fn terminal_output_fits_80_columns() {
     let (record, sweep) = (fixture::record(), fixture::sweep());
     let texts = [
