@@ -42,6 +42,7 @@ pub(super) fn render(
         others.partition(|figure| figure.name.starts_with("sweep-"));
     let mut body = head(record);
     body += &telling.map(answer).transpose()?.unwrap_or_default();
+    body += &paragraphs(&record.profile.about);
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
         let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
@@ -67,7 +68,6 @@ pub(super) fn render(
 fn head(record: &Record) -> String {
     let outcome = record.verdict().word();
     let class = outcome.to_lowercase();
-    let about = paragraphs(&record.profile.about);
     let wrong: Vec<String> = problems(record)
         .iter()
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
@@ -75,7 +75,7 @@ fn head(record: &Record) -> String {
     let wrong = wrong.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{about}\
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}\
          <p class=\"manner\">{}; started {}.</p>\n</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
@@ -89,7 +89,8 @@ fn head(record: &Record) -> String {
 fn answer(chart: &Figure) -> Result<String, ReportError> {
     let number = chart.name.rsplit('-').next().and_then(|end| end.parse::<usize>().ok()).unwrap_or(1);
     let group = if chart.is_over_time() { format!("time-{number}") } else { chart.name.clone() };
-    Ok(format!("<section id=\"answer\">\n{}</section>\n", figure(chart, &group)?))
+    let hint = if chart.live().is_some() { hint(&group) } else { String::new() };
+    Ok(format!("<section id=\"answer\">\n{}{hint}</section>\n", figure(chart, &group)?))
 }
 
 /// The comparison of the run with a baseline.
