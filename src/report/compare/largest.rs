@@ -1,6 +1,6 @@
 //! The largest changes between two records: what a comparison opens with.
 
-use super::{ChangeKind, Compared, Pair, judgment, percent, shown};
+use super::pair::{ChangeKind, Compared, Pair, judgment, percent, shown};
 use crate::report::table::{Align, Table};
 
 /// A comparison opens with so many changes.
@@ -40,8 +40,10 @@ fn size(pair: &Pair) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::pair, *};
-    use crate::report::compare::Side;
+    use super::{
+        super::pair::{Side, pair},
+        *,
+    };
 
     #[test]
     fn the_largest_changes_come_first_whatever_their_direction() {

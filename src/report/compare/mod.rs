@@ -1,81 +1,24 @@
 //! Two records side by side: what changed, and whether for better or worse beyond each metric's noise.
 
 mod largest;
+mod pair;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Value, json};
 
 pub(super) use self::largest::largest;
+use self::pair::{ChangeKind, Compared, Pair, Side, judgment, pair, percent, shown};
 use super::{
     table::{Align, Table},
-    view::{NOTHING, axes, mean, show, values},
+    view::{axes, mean, values},
 };
 use crate::{
     gate::censored_by,
     metric::{Better, Fold, Key, Unit},
     record::{Point, Record},
 };
-
-/// What a change amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum ChangeKind {
-    Worse,
-    Better,
-    Same,
-    /// Neither good nor bad.
-    Fact,
-    /// Both are lower bounds.
-    Unknown,
-}
-
-impl ChangeKind {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Worse => "worse",
-            Self::Better => "better",
-            Self::Same => "same",
-            Self::Fact => "",
-            Self::Unknown => "not known",
-        }
-    }
-}
-
-/// A number of both records.
-struct Pair {
-    group: Option<String>,
-    /// Without the group.
-    stat: String,
-    unit: Unit,
-    better: Better,
-    a: Side,
-    b: Side,
-    change: ChangeKind,
-}
-
-impl Pair {
-    /// With the group.
-    fn name(&self) -> String {
-        self.group.as_ref().map_or_else(|| self.stat.clone(), |group| format!("{group}.{}", self.stat))
-    }
-}
-
-/// A number of one record.
-#[derive(Clone, Debug, PartialEq)]
-struct Side {
-    mean: f64,
-    /// Why it is a lower bound, if it is one.
-    censored: Option<String>,
-}
-
-/// A point of both records.
-pub(super) struct Compared {
-    pub(super) axes: String,
-    pairs: Vec<Pair>,
-    pub(super) only_a: Vec<String>,
-    pub(super) only_b: Vec<String>,
-}
 
 /// The comparison for other programs. Values are means over the repeats, and `b` is judged against `a`; `change` is
 /// relative to `a`, and null where `a` is zero or either is a lower bound, which `a_censored` and `b_censored` say,
@@ -234,36 +177,11 @@ fn is_total(name: &str) -> bool {
     Key::parse(name).is_some_and(|key| matches!(key.stat.fold, Fold::Total | Fold::Whole))
 }
 
-fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
-    let Key { group, stat } = Key::parse(name)?;
-    let spec = stat.metric.spec();
-    let group = group.map(str::to_owned);
-    let change = judge(spec.better, spec.noise, a, b);
-    let (a, b) = (a.clone(), b.clone());
-    Some(Pair { group, stat: stat.name(), unit: stat.unit(), better: spec.better, a, b, change })
-}
-
-/// Whether `b` is better than `a` by more than the share `noise` of `a`. A lower bound is taken for more than any number: it
-/// may be infinite.
-fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> ChangeKind {
-    let of = |side: &Side| if side.censored.is_some() { f64::INFINITY } else { side.mean };
-    let (a, b) = (of(a), of(b));
-    let beyond = a.is_infinite() || (b - a).abs() > noise * a.abs() + 1e-9;
-    match better {
-        Better::Neither => ChangeKind::Fact,
-        _ if a.is_infinite() && b.is_infinite() => ChangeKind::Unknown,
-        _ if !beyond => ChangeKind::Same,
-        Better::Lower if b < a => ChangeKind::Better,
-        Better::Higher if b > a => ChangeKind::Better,
-        _ => ChangeKind::Worse,
-    }
-}
-
 /// One table, so that its columns stand below each other: the whole run first, then each group under its name. What did not
 /// change is in it with `all` only.
 pub(super) fn table(point: &Compared, all: bool) -> Table {
     use Align::{Left, Right};
-    let pairs: Vec<&Pair> = point.pairs.iter().filter(|pair| all || has_changed(pair)).collect();
+    let pairs: Vec<&Pair> = point.pairs.iter().filter(|pair| all || pair.has_changed()).collect();
     let groups: IndexSet<Option<&str>> = pairs.iter().map(|pair| pair.group.as_deref()).collect();
     let head = [("", Left), ("A", Right), ("B", Right), ("change", Right), ("", Left)];
     let mut table = Table::new("Comparison", &head);
@@ -272,49 +190,10 @@ pub(super) fn table(point: &Compared, all: bool) -> Table {
         table.part(&title);
         for pair in pairs.iter().filter(|pair| pair.group.as_deref() == group) {
             let cells = [shown(pair.unit, &pair.a), shown(pair.unit, &pair.b), percent(pair), judgment(pair)];
-            table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
+            table.row(iter::once(format!("  {}", pair.stat)).chain(cells).collect());
         }
     }
     table
-}
-
-fn has_changed(pair: &Pair) -> bool {
-    match pair.change {
-        ChangeKind::Worse | ChangeKind::Better | ChangeKind::Unknown => true,
-        ChangeKind::Fact => percent(pair) != SAME,
-        ChangeKind::Same => false,
-    }
-}
-
-/// What is said of a change of less than a two-thousandth.
-const SAME: &str = "=";
-
-/// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
-fn shown(unit: Unit, side: &Side) -> String {
-    format!("{}{}", if side.censored.is_some() { "> " } else { "" }, show(unit, side.mean))
-}
-
-fn judgment(pair: &Pair) -> String {
-    let causes: IndexSet<&str> =
-        [&pair.a, &pair.b].into_iter().filter_map(|side| side.censored.as_deref()).collect();
-    let causes: Vec<&str> = causes.into_iter().collect();
-    let why = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
-    format!("{}{why}", pair.change.word()).trim_start().to_owned()
-}
-
-fn percent(pair: &Pair) -> String {
-    if pair.a.censored.is_some() || pair.b.censored.is_some() {
-        return NOTHING.to_owned();
-    }
-    let (a, b) = (pair.a.mean, pair.b.mean);
-    let change = (b - a) / a.abs() * 100.0;
-    match change {
-        c if c.is_nan() || c.abs() < 0.05 => SAME.to_owned(),
-        c if c.is_infinite() => "from 0".to_owned(),
-        c if c.abs() >= 999.5 => format!("×{:.0}", b / a),
-        c if c.abs() >= 9.95 => format!("{c:+.0} %"),
-        c => format!("{c:+.1} %"),
-    }
 }
 
 /// How many metrics got better, got worse and did not change, in a sentence.
@@ -333,36 +212,4 @@ pub(super) fn tally(points: &[Compared]) -> String {
             change."
     );
     text + &unknown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(better: Better, noise: f64, a: f64, b: f64) -> ChangeKind {
-        let side = |mean| Side { mean, censored: None };
-        judge(better, noise, &side(a), &side(b))
-    }
-
-    #[test]
-    fn only_changes_beyond_the_noise_count() {
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 109.0), ChangeKind::Same);
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 111.0), ChangeKind::Worse);
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 80.0), ChangeKind::Better);
-        assert_eq!(judged(Better::Higher, 0.1, 100.0, 80.0), ChangeKind::Worse);
-        assert_eq!(judged(Better::Neither, 0.1, 100.0, 80.0), ChangeKind::Fact);
-        assert_eq!(judged(Better::Lower, 0.0, 0.0, 0.0), ChangeKind::Same);
-        assert_eq!(judged(Better::Lower, 0.0, 0.0, 1.0), ChangeKind::Worse);
-    }
-
-    #[test]
-    fn a_lower_bound_is_worse_than_any_number() {
-        let known = Side { mean: 9e9, censored: None };
-        let bound = Side { mean: 1e6, censored: Some("unanswered".to_owned()) };
-        assert_eq!(judge(Better::Lower, 0.2, &known, &bound), ChangeKind::Worse);
-        assert_eq!(judge(Better::Lower, 0.2, &bound, &known), ChangeKind::Better);
-        assert_eq!(judge(Better::Lower, 0.2, &bound, &bound), ChangeKind::Unknown);
-        let pair = pair("good.latency_p99", &known, &bound).expect("a number");
-        assert_eq!(percent(&pair), NOTHING);
-    }
 }

@@ -66,6 +66,6 @@ mod tests {
         let meaning = "word ".repeat(30);
         let lines =
             |width| Style { width, ..Style::PLAIN }.verdict_text(Verdict::Fail, &meaning, 6).lines().count();
-        assert_eq!((lines(80), lines(160)), (3, 1));
+        assert_eq!((lines(80), lines(160)), (2, 1));
     }
 }
