@@ -90,8 +90,7 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
     let is_steady = fold == Fold::Rate
         || matches!(unit, Unit::Share | Unit::PerSecond | Unit::Cores)
         || (fold == Fold::Final && unit == Unit::Nanoseconds)
-        || name.contains("_per_")
-        || metric == Metric::WakeupShare;
+        || name.contains("_per_");
     if only_grows(expectation) && nothing_meets(expectation) {
         return Kind::AsItIs;
     }

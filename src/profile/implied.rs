@@ -47,7 +47,7 @@ impl Profile {
                 numbers.extend(others.iter().map(|group| number(group, Metric::GroupCorrupt)));
             }
         }
-        let asks = |group: &&Group| group.is_steady() && !group.tx.is_idle();
+        let asks = |group: &&Group| group.is_good();
         let unnamed = |group: &&Group| !names(group, &[Metric::Errors, Metric::ErrorsShare]);
         let silent_on_errors = self.clients.iter().filter(asks).filter(unnamed);
         numbers.extend(silent_on_errors.map(|group| number(group, Metric::Errors)));

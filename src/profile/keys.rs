@@ -160,6 +160,12 @@ impl Group {
     pub const fn is_steady(&self) -> bool {
         self.rx.is_steady() && self.tx.is_steady()
     }
+
+    /// Whether it behaves well and asks for something: how it is served is what the server is judged by.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        self.is_steady() && !self.tx.is_idle()
+    }
 }
 
 impl Profile {

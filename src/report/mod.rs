@@ -19,6 +19,7 @@ pub mod gate;
 pub mod history;
 mod html;
 pub mod index;
+mod key_figures;
 pub mod markdown;
 mod meaning;
 pub mod medium;

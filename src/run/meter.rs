@@ -28,9 +28,8 @@ struct Mark {
 
 impl Meter {
     pub(super) fn new(groups: &[Group]) -> Self {
-        let is_good = |group: &Group| group.is_steady() && !group.tx.is_idle();
-        let has_good = groups.iter().any(is_good);
-        let counts = groups.iter().map(|group| !has_good || is_good(group)).collect();
+        let has_good = groups.iter().any(Group::is_good);
+        let counts = groups.iter().map(|group| !has_good || group.is_good()).collect();
         Self { counts, seen: VecDeque::from([Mark::default()]) }
     }
 

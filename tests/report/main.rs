@@ -1,6 +1,7 @@
 //! What a record is made into: looked at as a reader would, and checked as a browser would.
 
 mod bounds;
+mod browser;
 mod fixture;
 mod history;
 mod index;

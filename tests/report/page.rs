@@ -119,6 +119,46 @@ fn the_page_opens_with_the_chart_that_the_profile_names() {
 }
 
 #[test]
+fn the_page_opens_with_verdict_numbers_and_chart() {
+    for (record, number) in [(fixture::record(), "3.19 ms"), (fixture::sweep(), "2.32 ms to 8.38 ms")] {
+        let (page, _) = split_scripts(&page(&record));
+        let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("no {words}"));
+        let (_, numbers) = page.split_once("<dl class=\"figures\">").expect("numbers");
+        let (numbers, _) = numbers.split_once("</dl>").expect("they end");
+        assert!(numbers.contains("good: response time p99") && numbers.contains(number), "{numbers}");
+        assert!(place("<b class=") < place("class=\"figures\""), "the verdict is first");
+        assert!(place("class=\"figures\"") < place("id=\"answer\""), "then the numbers");
+        assert!(place("id=\"answer\"") < place("class=\"about\""), "then the chart, then words");
+    }
+}
+
+/// The words of a picture, and where they start (or end, or have their middle).
+fn words(svg: &str) -> Vec<(String, f64)> {
+    let word = |element: &str| {
+        let (_, at) = element.split_once("x=\"")?;
+        let (at, _) = at.split_once('"')?;
+        let (_, text) = element.split_once('>')?;
+        let (text, _) = text.split_once("</text>")?;
+        Some((text.trim().to_owned(), at.parse().ok()?))
+    };
+    svg.split("<text ").skip(1).filter_map(word).collect()
+}
+
+#[test]
+fn lines_are_named_at_their_ends_where_there_is_room() {
+    let at = |record: &Record, chart: &str, name: &str| {
+        let svg = file(record, Format::Svg, chart);
+        words(&svg).into_iter().find(|(text, _)| text == name).unwrap_or_else(|| panic!("no {name}: {svg}")).1
+    };
+    let end = at(&fixture::record(), "throughput.svg", "good");
+    assert!(end > 800.0, "beside the plot: {end}");
+    let long = "those that behave as well as they can";
+    let renamed = serde_json::to_string(&fixture::record()).expect("JSON").replace("good", long);
+    let start = at(&serde_json::from_str(&renamed).expect("a record"), "throughput.svg", long);
+    assert!(start < 500.0, "too long a name is in the legend: {start}");
+}
+
+#[test]
 fn labels_replace_the_values_of_a_sweep() {
     let mut record = fixture::sweep();
     let labels = ["small", "middle", "none"].map(str::to_owned).to_vec();

@@ -19,7 +19,7 @@ const LEAST_SILENCE_NS: f64 = 250e6;
 /// INCONCLUSIVE. Of a group of which an expectation says so, or fails, nothing more is said.
 #[must_use]
 pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
-    let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
+    let good = profile.clients.iter().filter(|group| group.is_good());
     let unserved = good.filter_map(|group| {
         let why =
             point.repeats.iter().filter(|repeat| !repeat.cut_short).find_map(|repeat| why(repeat, group))?;
@@ -34,7 +34,7 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]
 /// dry. It makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
 #[must_use]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
-    let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
+    let good = profile.clients.iter().filter(|group| group.is_good());
     let dry = good.filter_map(|group| {
         let whole = point.repeats.iter().filter(|repeat| !repeat.cut_short);
         let silent = whole.filter_map(|repeat| silence(repeat, group, profile));

@@ -113,7 +113,7 @@ macro_rules! server_metrics {
     /// Bytes that the kernel accepted each time it reported a connection writable while something waited to be sent to it
     BytesPerWakeup: "bytes_per_wakeup" Run Bytes Neither [Final] None 0.1;
     /// bytes_per_wakeup as a share of the largest kernel send buffer that was granted
-    WakeupShare: "wakeup_share" Run Count Neither [Final] None 0.1;
+    WakeupShare: "wakeup_share" Run Share Neither [Final] None 0.1;
     /// Sends of the reference server of which the kernel accepted only a part, or nothing
     PartialSends: "partial_sends" Run Count Neither [Rate Total] None 0.2;
     /// Bytes that the clients acknowledged to the reference server, as of its last reading of each connection

@@ -91,8 +91,8 @@ fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let of = only.map(|group| format!("{group}: ")).unwrap_or_default();
-    let what = capitalized(&format!("{of}{}{}", stat.metric.spec().label(), fold_words(stat.fold)));
+    let of = only.map(|group| format!(" of {group}")).unwrap_or_default();
+    let what = capitalized(&format!("{}{}{of}", stat.metric.spec().label(), fold_words(stat.fold)));
     Some(Figure {
         name: format!("sweep-{}", stat.name()),
         title: format!("{what}: {found}"),

@@ -9,7 +9,7 @@ mod table;
 
 use self::{
     page::{Heading, details, figure, page, section},
-    pieces::{coded, cores_and_memory, facts, paragraphs, remarks, titled},
+    pieces::{coded, cores_and_memory, facts, figures, paragraphs, remarks, titled},
     table::table,
 };
 use super::{
@@ -17,6 +17,7 @@ use super::{
     chart::{Figure, Live},
     contents, ended,
     gallery::most_telling,
+    key_figures::key_figures,
     meaning::meaning,
     medium::html as escape,
     problems::problems,
@@ -75,11 +76,12 @@ fn head(record: &Record) -> String {
     let wrong = wrong.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}\
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{}\
          <p class=\"manner\">{}; started {}.</p>\n</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
         escape(&meaning(record)),
+        figures(&key_figures(record)),
         escape(&manner(record)),
         escape(&record.started),
     )

@@ -109,6 +109,42 @@
     return known.filter(([v], k) => v !== null && known[k - 1]?.[0] == null && known[k + 1]?.[0] == null).map(([, i]) => i);
   };
 
+  /* Lines are named at their ends, where there is room beside the plot: [layer, place of its series]. */
+  const measure = (ctx => text => ctx.measureText(text).width)(Object.assign(document.createElement('canvas').getContext('2d'), { font: '12px system-ui, sans-serif' }));
+  const NAME = 170;
+  const GAP = 14;
+  const named = (order, width) => width < 640 ? [] : order.map((layer, i) => [layer, i + 1])
+    .filter(([layer]) => layer.label && !isArea(layer) && layer.width < 5 && measure(layer.label) <= NAME);
+  const beside = (order, width) => Math.max(14, ...named(order, width).map(([layer]) => measure(layer.label) + 22));
+  const drawNames = (order, u) => {
+    const { ctx, bbox } = u;
+    const pixels = devicePixelRatio;
+    const ends = named(order, u.width).filter(([, i]) => u.series[i].show).flatMap(([layer, i]) => {
+      const last = u.data[0].findLastIndex((x, at) => x <= u.scales.x.max && u.data[i][at] != null);
+      const x = last < 0 ? -1 : u.valToPos(u.data[0][last], 'x', true);
+      return x < bbox.left + bbox.width * 0.9 ? [] : [{ layer, x, y: u.valToPos(u.data[i][last], 'y', true) }];
+    }).sort((a, b) => a.y - b.y);
+    /* Down until none touches another, then up where they have left the plot. */
+    ends.forEach((end, i) => { end.at = Math.max(end.y, i ? ends[i - 1].at + GAP * pixels : bbox.top); });
+    ends.reduceRight((floor, end) => (end.at = Math.min(end.at, floor)) - GAP * pixels, bbox.top + bbox.height);
+    if (ends.some(end => Math.abs(end.at - end.y) > 2.5 * GAP * pixels)) return;
+    ctx.save();
+    ctx.font = `${12 * pixels}px system-ui, sans-serif`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'middle';
+    ctx.lineWidth = pixels;
+    for (const { layer, x, y, at } of ends) {
+      ctx.strokeStyle = tone(layer.color);
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.lineTo(x + 9 * pixels, at);
+      ctx.stroke();
+      ctx.fillStyle = css('--ink');
+      ctx.fillText(layer.label, x + 12 * pixels, at);
+    }
+    ctx.restore();
+  };
+
   const series = (chart, order) => [
     { label: chart.x.shows === 'nines' ? 'share' : 'time', value: (_, v) => v == null ? '–' : show[chart.x.shows](v) },
     ...order.map(layer => ({
@@ -145,7 +181,7 @@
 
   const options = (chart, order, key, width) => ({
     width, height: innerWidth < 640 ? 230 : 300,
-    padding: [8 + LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane))), 14, 0, 0],
+    padding: [8 + LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane))), u => beside(order, u.width), 0, 0],
     scales: {
       x: { time: false, distr: chart.x.log ? 3 : 1 },
       y: chart.y.log
@@ -166,7 +202,7 @@
       setSeries: [(u, i) => i && entries(u)[i - 1]?.querySelector('button')?.setAttribute('aria-pressed', u.series[i].show)],
        setSelect: [u => u.select.width > 0 && views.set(key, { min: u.posToVal(u.select.left, 'x'), max: u.posToVal(u.select.left + u.select.width, 'x') })], 
       drawClear: [u => shade(chart, u)],
-      draw: [u => drawLanes(chart, u)],
+      draw: [u => { drawLanes(chart, u); drawNames(order, u); }],
     },
   });
 
