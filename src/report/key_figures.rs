@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     gate::censored_by,
-    metric::{Fold, Key, Metric, Stat, Unit},
-    record::{Record, lower_bound},
+    metric::{Fold, Key, Metric, Stat},
+    record::Record,
 };
 
 /// So many at most.
@@ -20,69 +20,76 @@ pub(super) struct KeyFigure {
     pub(super) value: String,
 }
 
-/// Up to five numbers: those of the first group that behaves well (of the first group, where none does) and of the server;
-/// of a core experiment, what is expected of it. Along a sweep, the lowest and the highest.
+/// Up to five numbers: along a sweep the one that its chart shows first; those of the first group that behaves well and of the
+/// server; of a core experiment, what is expected of it. Along a sweep, the lowest and the highest.
 pub(super) fn key_figures(record: &Record) -> Vec<KeyFigure> {
-    let all: Vec<KeyFigure> = if record.profile.core.is_some() {
-        let expected = expected_numbers(record).into_iter();
-        let named = |name: String| {
-            let what = Key::parse(&name).map(|key| key.stat.metric.spec().label()).unwrap_or_default();
-            (what, name)
-        };
-        expected.filter_map(|(name, unit)| figure(record, unit, named(name))).collect()
+    let telling = record.profile.telling_number();
+    let first = telling.and_then(|key| number(record, &key.stat.metric.spec().label(), key));
+    let others = if record.profile.core.is_some() {
+        let expected = expected_numbers(record);
+        let keys = expected.keys().filter_map(|name| Key::parse(name));
+        keys.filter(|key| Some(*key) != telling)
+            .filter_map(|key| number(record, &key.stat.metric.spec().label(), key))
+            .collect()
     } else {
-        usual(record)
+        usual(record, telling)
     };
-    all.into_iter().take(MOST).collect()
+    first.into_iter().chain(others).take(MOST).collect()
 }
 
-fn usual(record: &Record) -> Vec<KeyFigure> {
+/// What is asked of most runs, without what is told already.
+fn usual(record: &Record, told: Option<Key<'_>>) -> Vec<KeyFigure> {
     let groups = &record.profile.clients;
-    let group = groups.iter().find(|group| group.is_good()).or(groups.first());
-    let name = group.map(|group| group.name.as_str());
-    let number = |what: &str, group, metric, fold| {
-        let stat = Stat { metric, fold };
-        figure(record, stat.unit(), (what.to_owned(), Key::new(group, stat).to_string()))
-    };
-    let of_group = |what: &str, metric, fold| {
-        let whose = name.filter(|_| groups.len() > 1).map(|name| format!("{name}: ")).unwrap_or_default();
-        number(&format!("{whose}{what}"), name, metric, fold)
-    };
-    let of_server = |what, metric, fold| number(what, None, metric, fold);
-    [
-        of_group("response time p99", Metric::LatencyP99, Fold::Final),
-        of_group("answers per second", Metric::Answered, Fold::Rate),
-        of_server("server's resident memory at its peak", Metric::ServerRss, Fold::Peak),
-        of_server("its connections' kernel memory at its peak", Metric::KernelMemory, Fold::Peak),
-        of_server("connections evicted", Metric::Evictions, Fold::Whole).filter(|number| number.value != "0"),
-        of_group("longest silence", Metric::LongestSilence, Fold::Final),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let good = groups.iter().find(|group| group.is_good()).map(|group| group.name.as_str());
+    let any = good.or(groups.first().map(|group| group.name.as_str()));
+    let of = |group, what, metric, fold| Some((what, Key::new(Some(group?), Stat { metric, fold })));
+    let of_server = |what, metric, fold| Some((what, Key::new(None, Stat { metric, fold })));
+    // How bad peers are served is no headline where there are others.
+    let of_good = |what, metric, fold| of(good, what, metric, fold);
+    let all = [
+        of_good("response time p99", Metric::LatencyP99, Fold::Final),
+        of_good("answers per second", Metric::Answered, Fold::Rate),
+        of_server("server memory at its peak", Metric::ServerRss, Fold::Peak),
+        of_server("kernel memory at its peak", Metric::KernelMemory, Fold::Peak),
+        of_server("connections evicted", Metric::Evictions, Fold::Whole),
+        of_good("longest silence", Metric::LongestSilence, Fold::Final),
+        of(any.filter(|_| good.is_none()), "answers per second", Metric::Answered, Fold::Rate),
+    ];
+    let untold = all.into_iter().flatten().filter(|(_, key)| Some(*key) != told);
+    let numbers = untold.filter_map(|(what, key)| number(record, what, key));
+    numbers.filter(|number| number.value != "0").collect()
 }
 
 /// The number at all points: one value where they agree to three digits, else the lowest and the highest.
-fn figure(record: &Record, unit: Unit, (what, name): (String, String)) -> Option<KeyFigure> {
-    let means: Vec<(f64, Option<&str>)> = record
+fn number(record: &Record, what: &str, key: Key<'_>) -> Option<KeyFigure> {
+    let whose = key.group.filter(|_| record.profile.clients.len() > 1);
+    let what = whose.map_or_else(|| what.to_owned(), |group| format!("{group}: {what}"));
+    let (name, unit) = (key.to_string(), key.stat.unit());
+    let means: Vec<(f64, bool)> = record
         .points
         .iter()
-        .filter_map(|point| Some((mean(&values(point, &name))?, censored_by(point, &name))))
+        .filter_map(|point| Some((mean(&values(point, &name))?, censored_by(point, &name).is_some())))
         .collect();
     let (low, _) = means.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     // A lower bound may be more than any number.
-    let by_height = |a: &&(f64, Option<&str>), b: &&(f64, Option<&str>)| {
-        a.1.is_some().cmp(&b.1.is_some()).then(a.0.total_cmp(&b.0))
+    let (high, is_bound) = means.iter().max_by(|a, b| a.1.cmp(&b.1).then(a.0.total_cmp(&b.0)))?;
+    let (low, high) = (show(unit, *low), show(unit, *high));
+    let bound = if *is_bound { "> " } else { "" };
+    let value = if means.len() == 1 || (low == high && !is_bound) {
+        format!("{bound}{high}")
+    } else {
+        format!("{} – {bound}{high}", without_unit_of(&low, &high))
     };
-    let (high, bound) = means.iter().max_by(by_height)?;
-    let [low, high] = [low, high].map(|value| show(unit, *value));
-    let value = match bound {
-        Some(_) if means.len() == 1 => lower_bound(high, *bound),
-        None if low == high => high,
-        Some(_) => format!("{low} to {}", lower_bound(high, *bound)),
-        None => format!("{low} to {high}"),
-    };
-    Some(KeyFigure { what, value })
+    // A number stays with its unit.
+    Some(KeyFigure { what, value: value.replace(' ', "\u{a0}").replace("–\u{a0}", "– ") })
+}
+
+/// The lower end of a range, whose unit is that of the upper end if it has none.
+fn without_unit_of<'a>(low: &'a str, high: &str) -> &'a str {
+    match (low.rsplit_once(' '), high.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => number,
+        _ => low,
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +128,10 @@ mod tests {
 
     fn told(points: &[&[(&str, f64)]]) -> Vec<String> {
         let figures = key_figures(&record(points));
-        figures.into_iter().map(|KeyFigure { what, value }| format!("{what} {value}")).collect()
+        figures
+            .into_iter()
+            .map(|KeyFigure { what, value }| format!("{what} {value}").replace('\u{a0}', " "))
+            .collect()
     }
 
     #[test]
@@ -138,7 +148,7 @@ mod tests {
             [
                 "good: response time p99 2 ms",
                 "good: answers per second 50/s",
-                "server's resident memory at its peak 1 MiB"
+                "server memory at its peak 1 MiB"
             ]
         );
     }
@@ -147,10 +157,9 @@ mod tests {
     fn a_sweep_gives_the_lowest_and_the_highest() {
         let points: [&[(&str, f64)]; 3] =
             [&[("evictions", 4.0)], &[("evictions", 2.0)], &[("server_rss_peak", 1024.0)]];
-        assert_eq!(
-            told(&points),
-            ["server's resident memory at its peak 1 KiB", "connections evicted 2 to 4"]
-        );
+        assert_eq!(told(&points), ["server memory at its peak 1 KiB", "connections evicted 2 – 4"]);
         assert_eq!(told(&[&[("evictions", 4.0)], &[("evictions", 4.0)]]), ["connections evicted 4"]);
+        assert_eq!(without_unit_of("31.5 MiB", "31.9 MiB"), "31.5");
+        assert_eq!(without_unit_of("471 KiB", "31.9 MiB"), "471 KiB");
     }
 }

@@ -165,6 +165,28 @@ fn a_check_that_fails_at_several_points_is_named_once() {
 }
 
 #[test]
+fn checks_of_an_invalid_run_are_a_few_lines() {
+    let mut record = fixture::record();
+    for check in &mut record.points[0].verdicts {
+        check.verdict = Verdict::Invalid;
+    }
+    let lines = |style| terminal::render(&record, style).matches("\nINVALID ").count();
+    assert_eq!(lines(Style::PLAIN), 3 + 1, "three checks, and the outcome");
+    assert_eq!(lines(Style { verbose: true, ..Style::PLAIN }), 5 + 1);
+    assert!(terminal::render(&record, Style::PLAIN).contains("and 2 more (-v lists them)"));
+}
+
+#[test]
+fn a_check_of_one_point_names_it_once() {
+    let mut sweep = fixture::sweep();
+    let check = &mut sweep.points[0].verdicts[0];
+    (check.verdict, check.name) = (Verdict::Fail, "server_rss_growth @ server.buffer=contiguous".to_owned());
+    let text = terminal::render(&sweep, Style { width: 160, ..Style::PLAIN });
+    let line = text.lines().find(|line| line.starts_with("FAIL")).expect("the check");
+    assert!(line.contains(" @ server.buffer=contiguous") && !line.contains(" at "), "{line}");
+}
+
+#[test]
 fn csv_tables_keep_every_digit() {
     let record = fixture::record();
     let series = file(&record, Format::Csv, "series.csv");

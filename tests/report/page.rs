@@ -119,8 +119,23 @@ fn the_page_opens_with_the_chart_that_the_profile_names() {
 }
 
 #[test]
+fn charts_over_time_name_what_is_measured() {
+    let (_, scripts) = split_scripts(&page(&fixture::record()));
+    let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
+    let names = |chart: &Value| {
+        let notes = chart["notes"].as_array().expect("notes").clone();
+        notes.iter().map(|note| note[1].as_str().expect("words").to_owned()).collect::<Vec<_>>()
+    };
+    for chart in charts.as_array().expect("charts").iter().filter(|chart| chart["x"]["shows"] == "seconds") {
+        assert_eq!(names(chart), ["warm-up", "measured"], "{}", chart["name"]);
+    }
+}
+
+#[test]
 fn the_page_opens_with_verdict_numbers_and_chart() {
-    for (record, number) in [(fixture::record(), "3.19 ms"), (fixture::sweep(), "2.32 ms to 8.38 ms")] {
+    for (record, number) in
+        [(fixture::record(), "3.19\u{a0}ms"), (fixture::sweep(), "2.32\u{a0}– 8.38\u{a0}ms")]
+    {
         let (page, _) = split_scripts(&page(&record));
         let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("no {words}"));
         let (_, numbers) = page.split_once("<dl class=\"figures\">").expect("numbers");
@@ -172,7 +187,7 @@ fn charts_along_a_sweep_have_a_picture_for_phones() {
     let (page, _) = split_scripts(&page(&fixture::sweep()));
     let (_, chart) = page.split_once("<figure id=\"sweep-latency_p99\"").expect("a chart");
     let (chart, _) = chart.split_once("</figure>").expect("it ends");
-    assert!(chart.contains("viewBox=\"0 0 400 400\"") && chart.contains("class=\"title\""), "{chart}");
+    assert!(chart.contains("viewBox=\"0 0 400 340\"") && chart.contains("class=\"title\""), "{chart}");
 }
 
 #[test]

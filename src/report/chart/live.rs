@@ -19,6 +19,8 @@ pub(in crate::report) struct Live<'a> {
     y: Scale<'a>,
     shaded: Vec<(f64, f64)>,
     struck: Vec<(f64, f64)>,
+    /// Words above the plot, each with the value that it is centered at.
+    notes: Vec<(f64, &'a str)>,
     /// Values of the x-axis, for several layers each.
     xs: Vec<Vec<f64>>,
     layers: Vec<LiveLayer<'a>>,
@@ -90,6 +92,7 @@ impl Figure {
             y,
             shaded: spans(&self.shaded),
             struck: spans(&self.struck),
+            notes: self.notes.iter().map(|note| (brief(note.at), note.text.as_str())).collect(),
             xs,
             layers,
         })

@@ -80,7 +80,8 @@ fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option
         }
     }
     let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
-    let found = finding(stat.unit(), &lines, &places, &labels);
+    let told: Vec<String> = labels.iter().map(|label| setting(axis, label)).collect();
+    let found = finding(stat.unit(), &lines, &places, &told);
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
@@ -126,6 +127,14 @@ fn finding(unit: Unit, lines: &Lines, places: &[f64], labels: &[String]) -> Stri
     let of = if lines.len() > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
     let told: Vec<String> = turning_points(means).into_iter().map(value).collect();
     format!("{}{of}", told.join(", "))
+}
+
+/// A value of the sweep in a sentence; one that means nothing by itself, with what it is of.
+fn setting(axis: &str, label: &str) -> String {
+    match label {
+        "true" | "false" | "on" | "off" => format!("{} {label}", axis.rsplit('.').next().unwrap_or(axis)),
+        _ => label.to_owned(),
+    }
 }
 
 /// The first place, the one that is furthest beyond both ends if there is one, and the last.
@@ -248,7 +257,11 @@ fn layers(index: usize, (name, (means, repeats)): Line) -> [Layer; 3] {
 }
 
 fn capitalized(text: &str) -> String {
+    let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
     let mut letters = text.chars();
+    if is_name {
+        return text.to_owned();
+    }
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
@@ -282,5 +295,8 @@ mod tests {
         let two =
             Lines::from([("a".to_owned(), line([2.0, 2.0, 2.0])), ("b".to_owned(), line([1.0, 9.0, 1.0]))]);
         assert_eq!(told(two), "1 at 64 KiB, 9 at 1 MiB, 1 at off (b)");
+        let settings = ["off", "2s"].map(|label| setting("server.idle_timeout", label));
+        assert_eq!(settings, ["idle_timeout off", "2s"]);
+        assert_eq!(capitalized("epoll_wait returns"), "epoll_wait returns");
     }
 }

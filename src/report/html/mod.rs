@@ -43,6 +43,7 @@ pub(super) fn render(
         others.partition(|figure| figure.name.starts_with("sweep-"));
     let mut body = head(record);
     body += &telling.map(answer).transpose()?.unwrap_or_default();
+    body += &manner_of(record);
     body += &paragraphs(&record.profile.about);
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
@@ -76,14 +77,11 @@ fn head(record: &Record) -> String {
     let wrong = wrong.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{}\
-         <p class=\"manner\">{}; started {}.</p>\n</header>\n",
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{}</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
         escape(&meaning(record)),
         figures(&key_figures(record)),
-        escape(&manner(record)),
-        escape(&record.started),
     )
 }
 
@@ -93,6 +91,12 @@ fn answer(chart: &Figure) -> Result<String, ReportError> {
     let group = if chart.is_over_time() { format!("time-{number}") } else { chart.name.clone() };
     let hint = if chart.live().is_some() { hint(&group) } else { String::new() };
     Ok(format!("<section id=\"answer\">\n{}{hint}</section>\n", figure(chart, &group)?))
+}
+
+/// How it was measured, and when.
+fn manner_of(record: &Record) -> String {
+    let (how, when) = (escape(&manner(record)), escape(&record.started));
+    format!("<p class=\"manner\">{how}; started {when}.</p>\n")
 }
 
 /// The comparison of the run with a baseline.

@@ -96,6 +96,26 @@
     ctx.restore();
   };
 
+  /* What the times of a chart are called, above the lanes; what does not fit where it belongs is left out. */
+  const NOTE = 15;
+  const lift = chart => LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane)));
+  const drawNotes = (chart, u) => {
+    const { ctx, bbox } = u;
+    const pixels = devicePixelRatio;
+    ctx.save();
+    ctx.font = `${11 * pixels}px system-ui, sans-serif`;
+    ctx.textAlign = 'center';
+    ctx.fillStyle = css('--quiet');
+    let free = bbox.left;
+    for (const [at, text] of chart.notes) {
+      const [middle, half] = [u.valToPos(at, 'x', true), ctx.measureText(text).width / 2];
+      if (middle - half < free || middle + half > bbox.left + bbox.width) continue;
+      ctx.fillText(text, middle, bbox.top - (lift(chart) + 4) * pixels);
+      free = middle + half + 8 * pixels;
+    }
+    ctx.restore();
+  };
+
   /* The thinnest lines are dashed, so that they can be told from others of their color. */
   const isDashed = layer => layer.width === 1;
 
@@ -113,8 +133,10 @@
   const measure = (ctx => text => ctx.measureText(text).width)(Object.assign(document.createElement('canvas').getContext('2d'), { font: '12px system-ui, sans-serif' }));
   const NAME = 170;
   const GAP = 14;
-  const named = (order, width) => width < 640 ? [] : order.map((layer, i) => [layer, i + 1])
-    .filter(([layer]) => layer.label && !isArea(layer) && layer.width < 5 && measure(layer.label) <= NAME);
+  const named = (order, width) => {
+    const lines = order.map((layer, i) => [layer, i + 1]).filter(([layer]) => layer.label && !isArea(layer) && layer.width < 5);
+    return width < 640 || lines.length < 2 || lines.some(([layer]) => measure(layer.label) > NAME) ? [] : lines;
+  };
   const beside = (order, width) => Math.max(14, ...named(order, width).map(([layer]) => measure(layer.label) + 22));
   const drawNames = (order, u) => {
     const { ctx, bbox } = u;
@@ -133,14 +155,15 @@
     ctx.textAlign = 'left';
     ctx.textBaseline = 'middle';
     ctx.lineWidth = pixels;
+    const side = bbox.left + bbox.width;
     for (const { layer, x, y, at } of ends) {
       ctx.strokeStyle = tone(layer.color);
       ctx.beginPath();
       ctx.moveTo(x, y);
-      ctx.lineTo(x + 9 * pixels, at);
+      ctx.lineTo(side + 9 * pixels, at);
       ctx.stroke();
       ctx.fillStyle = css('--ink');
-      ctx.fillText(layer.label, x + 12 * pixels, at);
+      ctx.fillText(layer.label, side + 12 * pixels, at);
     }
     ctx.restore();
   };
@@ -181,7 +204,7 @@
 
   const options = (chart, order, key, width) => ({
     width, height: innerWidth < 640 ? 230 : 300,
-    padding: [8 + LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane))), u => beside(order, u.width), 0, 0],
+    padding: [8 + lift(chart) + (chart.notes.length ? NOTE : 0), u => beside(order, u.width), 0, 0],
     scales: {
       x: { time: false, distr: chart.x.log ? 3 : 1 },
       y: chart.y.log
@@ -202,7 +225,7 @@
       setSeries: [(u, i) => i && entries(u)[i - 1]?.querySelector('button')?.setAttribute('aria-pressed', u.series[i].show)],
        setSelect: [u => u.select.width > 0 && views.set(key, { min: u.posToVal(u.select.left, 'x'), max: u.posToVal(u.select.left + u.select.width, 'x') })], 
       drawClear: [u => shade(chart, u)],
-      draw: [u => { drawLanes(chart, u); drawNames(order, u); }],
+      draw: [u => { drawLanes(chart, u); drawNotes(chart, u); drawNames(order, u); }],
     },
   });
 

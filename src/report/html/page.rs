@@ -114,7 +114,7 @@ pub(super) fn figure(figure: &Figure, group: &str) -> Result<String, ReportError
 fn narrow(figure: &Figure, label: &str) -> Result<String, ReportError> {
     Ok(format!(
         "<div class=\"narrow\">\n<p class=\"title\">{label}</p>\n<p class=\"about\">{}</p>\n\
-         <svg viewBox=\"0 0 400 400\" role=\"img\" aria-label=\"{label}\">{}</svg>\n</div>\n",
+         <svg viewBox=\"0 0 400 340\" role=\"img\" aria-label=\"{label}\">{}</svg>\n</div>\n",
         escape(&figure.about),
         figure.narrow_shapes()?
     ))

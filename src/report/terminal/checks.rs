@@ -8,8 +8,10 @@ use super::{
 };
 use crate::record::{ExpectationResult, Point, Record, Verdict};
 
-/// So many checks that did not pass are named.
+/// So many checks that failed are named,
 const MOST: usize = 10;
+/// and so many others that did not pass, most of which have one reason.
+const MOST_OTHERS: usize = 3;
 /// So many points are named at which the same check did not pass.
 const MOST_POINTS: usize = 3;
 
@@ -34,18 +36,23 @@ pub(super) fn unmet_lines(record: &Record, style: Style) -> String {
     }
     let mut groups: Vec<_> = unmet.into_values().collect();
     groups.sort_by_key(|group| group.first().map(|(_, result)| importance(result.verdict)));
-    let (count, most) = (groups.len(), if style.verbose { usize::MAX } else { MOST });
-    let lines = groups.iter().take(most).filter_map(|group| unmet_line(group, style));
-    let more = count.checked_sub(most).filter(|more| *more > 0);
-    let more = more.map(|more| format!("      and {more} more (-v lists them)\n"));
-    lines.chain(more).collect()
+    let failures =
+        groups.partition_point(|group| group.first().is_some_and(|(_, result)| is_failure(result)));
+    let (failed, others) = groups.split_at(failures);
+    let shown = |groups: &[Vec<(&Point, &ExpectationResult)>], most: usize| {
+        let most = if style.verbose { usize::MAX } else { most };
+        let lines = groups.iter().take(most).filter_map(|group| unmet_line(group, style));
+        let more = groups.len().checked_sub(most).filter(|more| *more > 0);
+        let more = more.map(|more| format!("      and {more} more (-v lists them)\n"));
+        lines.chain(more).collect::<String>()
+    };
+    shown(failed, MOST) + &shown(others, MOST_OTHERS)
 }
 
 fn unmet_line(group: &[(&Point, &ExpectationResult)], style: Style) -> Option<String> {
     let (_, first) = group.first()?;
     let most = if style.verbose { usize::MAX } else { MOST_POINTS };
-    let mut places: Vec<String> =
-        group.iter().take(most).map(|(point, result)| format!("{}{}", result.shown(), at(point))).collect();
+    let mut places: Vec<String> = group.iter().take(most).map(measured).collect();
     if group.len() > most {
         places.push(format!("and {} more (-v lists them)", group.len() - most));
     }
@@ -56,9 +63,7 @@ fn unmet_line(group: &[(&Point, &ExpectationResult)], style: Style) -> Option<St
 pub(super) fn passed(record: &Record, style: Style) -> String {
     let passed: Vec<_> = results(record).filter(|(_, result)| result.verdict == Verdict::Pass).collect();
     if style.verbose {
-        let line = |(point, result): &(&Point, &ExpectationResult)| {
-            line(result, &format!("{}{}", result.shown(), at(point)), style)
-        };
+        let line = |check: &(&Point, &ExpectationResult)| self::line(check.1, &measured(check), style);
         return passed.iter().map(line).collect();
     }
     match record.verdicts().count() {
@@ -72,9 +77,15 @@ fn results(record: &Record) -> impl Iterator<Item = (&Point, &ExpectationResult)
     record.points.iter().flat_map(|point| point.verdicts.iter().map(move |result| (point, result)))
 }
 
-/// A point behind a value; nothing without a sweep.
-fn at(point: &Point) -> String {
-    if point.axes.is_empty() { String::new() } else { format!(" at {}", axes(point)) }
+/// What was measured, and at which point, where the name of the check does not say it.
+fn measured((point, result): &(&Point, &ExpectationResult)) -> String {
+    let is_told = point.axes.is_empty() || result.name.contains(" @ ");
+    let at = if is_told { String::new() } else { format!(" at {}", axes(point)) };
+    format!("{}{at}", result.shown())
+}
+
+fn is_failure(result: &ExpectationResult) -> bool {
+    matches!(result.verdict, Verdict::Fail | Verdict::Regression)
 }
 
 fn line(result: &ExpectationResult, measured: &str, style: Style) -> String {

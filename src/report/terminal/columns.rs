@@ -66,15 +66,19 @@ fn line(head: &[(String, Align)], cells: &[Vec<String>], widths: &[usize], row: 
     format!("{}\n", line.trim_end())
 }
 
-/// The widths of the columns, so that a line fits if it can.
+/// The widths of the columns, so that a line fits if it can: a title wraps before words below it do, which takes a line of the
+/// table and not of each row.
 fn widths(table: &Table, width: usize) -> Vec<usize> {
     let columns = 0..table.head().len();
     let least: Vec<usize> = columns.clone().map(|i| least(table, i)).collect();
+    let below: Vec<usize> = columns.clone().map(|i| widest(texts(table, i).skip(1)).max(least[i])).collect();
     let mut widths: Vec<usize> = columns.clone().map(|i| widest(texts(table, i))).collect();
     while widths.iter().map(|width| width + 2).sum::<usize>() > width {
-        let wider = columns.clone().filter(|i| widths[*i] > least[*i]);
-        let widest = wider.max_by_key(|i| (widths[*i], Reverse(*i)));
-        match widest {
+        let widest_above = |floor: &[usize]| {
+            let wider = columns.clone().filter(|i| widths[*i] > floor[*i]);
+            wider.max_by_key(|i| (widths[*i], Reverse(*i)))
+        };
+        match widest_above(&below).or_else(|| widest_above(&least)) {
             Some(i) => widths[i] -= 1,
             None => break,
         }
@@ -167,6 +171,16 @@ mod tests {
         );
         assert!(table(&wide, 30).lines().all(|line| line.chars().count() <= 30));
         assert!(table(&wide, 5).contains("12345"));
+    }
+
+    #[test]
+    fn titles_wrap_before_words() {
+        let mut wide = Table::new("t", &[("point", Align::Left), ("requests_rate", Align::Right)]);
+        wide.row(vec!["chained, 256 KiB".into(), "1982/s".into()]);
+        assert_eq!(
+            table(&wide, 30),
+            "  point              requests_\n                          rate\n  chained, 256 KiB      1982/s\n"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ const MOST: f64 = 0.22;
 const NEAR: f64 = 0.1;
 /// Lines of this width lie behind others, which end where they do.
 const BEHIND: u32 = 5;
-/// From the end of a line to its name.
+/// From the border of the plot to the names.
 const LEADER: f64 = 12.0;
 /// Names are so far apart,
 const GAP: f64 = 18.0;
@@ -21,40 +21,44 @@ const GAP: f64 = 18.0;
 const FURTHEST: f64 = 40.0;
 
 impl<DB: DrawingBackend> Paper<'_, DB> {
-    /// The places of those layers that are named at their ends; none if one of the names would be far from its line.
+    /// The places of those layers that are named at their ends: all lines that end near the border, if there are several, and
+    /// all names fit and stand near their lines.
     pub(super) fn named(&self) -> Vec<usize> {
-        let room = MOST * self.size.0;
-        let fits = |layer: &Layer| {
-            let label = layer.label.as_deref()?;
-            let is_near = self.figure.x.place(end(layer)?.0) >= 1.0 - NEAR;
-            (is_near && self.width(label) + LEADER <= room).then_some(())
-        };
         let layers = self.figure.layers.iter().enumerate();
-        let named: Vec<usize> = layers.filter_map(|(i, layer)| fits(layer).map(|()| i)).collect();
-        if self.name_places(&named).is_some() { named } else { Vec::new() }
+        let ends_near = |layer: &Layer| {
+            let is_near = |(x, _)| self.figure.x.place(x) >= 1.0 - NEAR;
+            layer.label.is_some() && end(layer).is_some_and(is_near)
+        };
+        let named: Vec<usize> = layers.filter(|(_, layer)| ends_near(layer)).map(|(i, _)| i).collect();
+        let has_room = self.widest(&named) + LEADER <= MOST * self.size.0;
+        let is_told = named.len() > 1 && has_room && self.name_places(&named).is_some();
+        if is_told { named } else { Vec::new() }
     }
 
     /// The right border of the plot that leaves room for these names.
     pub(super) fn right_of_names(&self, named: &[usize]) -> f64 {
-        let border = |i: &usize| {
-            let layer = &self.figure.layers[*i];
-            let share = self.figure.x.place(end(layer)?.0);
-            let name = self.width(layer.label.as_deref()?) + LEADER + 10.0;
-            Some(self.left + (self.size.0 - name - self.left) / share)
-        };
-        named.iter().filter_map(border).fold(self.right, f64::min)
+        if named.is_empty() {
+            return self.right;
+        }
+        self.right.min(self.size.0 - 8.0 - LEADER - self.widest(named))
     }
 
+    /// The names, below each other beside the plot, each with a thin line from the end of its own.
     pub(super) fn names(&self, named: &[usize]) -> Drawn<DB> {
         let places = self.name_places(named).unwrap_or_default();
         for (layer, y) in named.iter().map(|i| &self.figure.layers[*i]).zip(places) {
             let (Some(end), Some(label)) = (end(layer), layer.label.as_deref()) else { continue };
-            let from = self.place(end);
-            let x = f64::from(from.0) / self.scale + LEADER;
-            self.stroke(vec![from, self.pixel(x - 3.0, y)], layer.color, 1.0)?;
+            let x = self.right + LEADER;
+            self.stroke(vec![self.place(end), self.pixel(x - 3.0, y)], layer.color, 1.0)?;
             self.write(label, (x, y), HPos::Left, INK)?;
         }
         Ok(())
+    }
+
+    /// The width of the widest of these names.
+    fn widest(&self, named: &[usize]) -> f64 {
+        let labels = named.iter().filter_map(|i| self.figure.layers[*i].label.as_deref());
+        labels.map(|label| self.width(label)).fold(0.0, f64::max)
     }
 
     /// How far down each name stands; `None` where one would be far from its line.

@@ -30,7 +30,7 @@ use super::{axis::Axis, figure::Figure};
 /// The size of a figure at scale 1.
 pub(super) const SIZE: (u32, u32) = (1000, 500);
 /// The size of one for the screen of a phone.
-pub(super) const NARROW_SIZE: (u32, u32) = (400, 400);
+pub(super) const NARROW_SIZE: (u32, u32) = (400, 340);
 
 const HEAD: f64 = 66.0;
 const FOOT: f64 = 46.0;
