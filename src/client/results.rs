@@ -8,20 +8,20 @@ use crate::{
     record::{Cause, GroupResult, ResourceExhaustion},
 };
 
-/// What an engine sees at one instant.
+/// What one thread of the load generator sees at one instant.
 #[derive(Clone, Debug)]
 pub struct Tick {
     /// When it was due, in nanoseconds since the epoch: at a multiple of the sampling period, or at a border of the window.
     pub due_ns: u64,
     /// When it was taken, in nanoseconds since the epoch.
     pub at_ns: u64,
-    /// About the engine itself.
+    /// About this thread.
     pub run: Row,
     /// About its part of each group.
     pub groups: Vec<Seen>,
 }
 
-/// What an engine sees of a group.
+/// What one thread of the load generator sees of a group.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The counters, and the open connections.
@@ -59,7 +59,7 @@ pub struct Port {
 /// What became of everything.
 #[derive(Clone, Debug, Default)]
 pub struct Driven {
-    /// About the engine itself.
+    /// About the load generator itself.
     pub run: Row,
     /// Each group, for the record.
     pub groups: Vec<GroupResult>,
@@ -83,7 +83,7 @@ pub struct Driven {
     /// What the clients were not permitted to do, in words.
     pub notes: Vec<String>,
     /// What they ran out of, which ended the run.
-    pub shortage: Option<ResourceExhaustion>,
+    pub exhaustion: Option<ResourceExhaustion>,
 }
 
 /// Why clients cannot be driven at all.
@@ -114,10 +114,10 @@ mod tests {
             (Errno::EMFILE, "raise the limit (`ulimit -n`"),
             (Errno::EPERM, "ask for fewer threads"),
         ] {
-            let said = DriveError::Threads(error.into()).to_string();
+            let message = DriveError::Threads(error.into()).to_string();
             assert!(
-                said.starts_with("cannot start the clients' threads: ") && said.contains(remedy),
-                "{said}"
+                message.starts_with("cannot start the clients' threads: ") && message.contains(remedy),
+                "{message}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! One engine or several, each on a thread of its own; what they did is put together when they are done.
+//! One event loop or several, each on a thread of its own; their results are put together when they are done.
 
 use std::{
     io,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    engine::{Engine, Mark, Pauses, ThreadResult},
+    event_loop::{EventLoop, Mark, Pauses, ThreadResult},
     exhaustion::exhausted,
     group::Group,
     plan::Plan,
@@ -35,7 +35,7 @@ pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Res
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
     let work = |index| {
         let done = work(plan, Share { index, of }, &starts, stop, ticks);
-        if done.as_ref().map_or(true, |done| done.shortage.is_some()) {
+        if done.as_ref().map_or(true, |done| done.exhaustion.is_some()) {
             stop.store(true, Ordering::Relaxed);
         }
         done
@@ -68,17 +68,17 @@ fn work(
     stop: &AtomicBool,
     ticks: &Sender<Tick>,
 ) -> Result<ThreadResult, DriveError> {
-    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
-    let engine = sys::set_timer_slack_ns(1).and_then(|()| Engine::new(plan, share, starts));
-    let mut engine = engine.map_err(DriveError::Threads)?;
-    let shortage = match engine.run(stop, ticks) {
+    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the load generator.
+    let event_loop = sys::set_timer_slack_ns(1).and_then(|()| EventLoop::new(plan, share, starts));
+    let mut event_loop = event_loop.map_err(DriveError::Threads)?;
+    let exhaustion = match event_loop.run(stop, ticks) {
         Ok(()) => None,
         Err(error) => {
-            let shortage = exhausted(&error);
-            Some(shortage.ok_or(DriveError::Connect(plan.address, error))?)
+            let exhaustion = exhausted(&error);
+            Some(exhaustion.ok_or(DriveError::Connect(plan.address, error))?)
         }
     };
-    Ok(engine.finish(shortage))
+    Ok(event_loop.finish(exhaustion))
 }
 
 impl Driven {
@@ -91,8 +91,8 @@ impl Driven {
             |of: fn(&Pauses) -> u64| done.iter().map(|done| of(&done.pauses)).max().unwrap_or(0) as f64;
         run.set(Metric::HarnessPaused, paused(|pauses| pauses.total_ns));
         run.set(Metric::HarnessPauseMax, paused(|pauses| pauses.longest_ns));
-        let shortage = done.iter().find_map(|done| done.shortage);
-        // A look that is taken later finds connections gone that one of the threads has let go of.
+        let exhaustion = done.iter().find_map(|done| done.exhaustion);
+        // A later look finds that connections are gone which one of the threads has closed.
         let stopped_ns = done.iter().map(|done| done.stopped_ns).min().unwrap_or(0);
         let mut parts = done.into_iter();
         let mut all = parts.next().expect("one thread at least");
@@ -132,7 +132,7 @@ impl Driven {
             buffers: all.buffers,
             stopped_ns,
             notes: all.groups.iter().filter_map(Group::note).collect(),
-            shortage,
+            exhaustion,
         }
     }
 }
@@ -143,7 +143,7 @@ struct Window {
     cpu_ns: u64,
     /// The largest share of the time that one of them computed, or was ready to and waited for its core.
     busy: f64,
-    /// The largest share of the time that one of them waited for its core, where the kernel tells.
+    /// The largest share of the time that one of them waited for its core, if the kernel reports it.
     waited: Option<f64>,
     /// The counters of each group.
     groups: Vec<Row>,

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     #[allow(clippy::print_stderr, reason = "a skipped test says so")]
     fn workers_are_counted_once_whenever_forked() {
-        // Two workers are there already, and one of them forks a third when told to.
+        // Two workers are there already, and one of them forks a third on request.
         let spin = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done";
         let script = format!(
             "(read go; {spin}; echo done; read end) <&3 & (read go; ({spin}; echo done; read end) ; read end) <&4 & \
@@ -187,7 +187,7 @@ mod tests {
         let counters = TaskCounters::new(Event::TaskClock, &[server.id()]);
         let before = cpu_ns(&mut tree);
         for pipe in &pipes {
-            std::fs::write(pipe, "\n").expect("told");
+            std::fs::write(pipe, "\n").expect("the pipe is open");
         }
         for _ in &pipes {
             assert_eq!(lines.next().expect("a line").expect("text"), "done");
@@ -197,7 +197,7 @@ mod tests {
         server.kill().and_then(|()| server.wait()).expect("it ends");
         for pipe in &pipes {
             // Whoever still waits reads the end.
-            std::fs::write(pipe, "\n\n\n").expect("told");
+            std::fs::write(pipe, "\n\n\n").expect("the pipe is open");
         }
         let Ok(counted) = counted else {
             eprintln!("SKIP: this machine does not let other tasks be counted");

@@ -9,8 +9,9 @@ use super::{
         Table,
     },
     view::{
-        Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
-        groups as group_names, ledger, outcomes, requests as request_counts, results, show, sizes, unnoticed,
+        Count, Evicted, NOTHING, brief, connection_counts, counts, counts as counted, evictions as evicted,
+        figure, full, groups as group_names, ledger, requests as request_counts, results, show, sizes,
+        unnoticed,
     },
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
 
 /// What was expected and what was measured.
 pub(super) fn expectations(point: &Point) -> Table {
-    let head = [("expectation", Left), ("outcome", Left), ("condition", Left), ("measured", Right)];
+    let head = [("expectation", Left), ("verdict", Left), ("condition", Left), ("measured", Right)];
     let mut table = Table::new("Expectations", &head);
     for result in worst_first(point.verdicts.iter()) {
         let word = result.verdict.word().to_owned();
@@ -58,7 +59,7 @@ pub(super) fn groups(point: &Point) -> Table {
             of(Metric::Answered, Fold::Rate),
             of(Metric::LatencyP50, Fold::Final),
             of(Metric::LatencyP99, Fold::Final),
-            outcomes(point, group),
+            connection_counts(point, group),
         ]);
     }
     table
@@ -161,9 +162,9 @@ pub(super) fn connections(point: &Point) -> Table {
     table
 }
 
-/// Where sends were held up to each group, where its kernel tells.
+/// Where the bytes for each group were held up, if the kernel says so.
 pub(super) fn send_stalls(point: &Point) -> Table {
-    let mut table = Table::new("Where sends were held up", &[("group", Left)]);
+    let mut table = Table::new("Where bytes were held up", &[("group", Left)]);
     let columns = [
         ("by clients' windows", Metric::WindowLimited),
         ("by its own send buffer", Metric::SendBufferLimited),

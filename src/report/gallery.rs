@@ -13,7 +13,7 @@ use crate::{
 /// A picture is this much larger than a figure: 800×400 pixels.
 const SMALL: f64 = 0.8;
 
-/// Bytes that waited from which on it is worth a picture where.
+/// From so many waiting bytes on, the chart shows where they wait.
 const MUCH: f64 = 1_048_576.0;
 
 /// The chart that tells most of a run.
@@ -24,7 +24,7 @@ pub(super) fn telling(record: &Record) -> Option<Figure> {
 
 /// Which of its charts tells most of a run: the one that its profile names. Else of a sweep the first number that is expected
 /// and differs along it, and without one where the bytes wait if many do, the connections if some ended, and the latencies
-/// if nothing happened to anybody.
+/// if nothing happened to any client.
 pub(super) fn most_telling(record: &Record, figures: &[Figure]) -> Option<usize> {
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
     let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat));

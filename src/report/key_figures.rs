@@ -2,12 +2,13 @@
 
 use super::{
     contents::expected_numbers,
-    view::{mean, show, values},
+    view::{show, values},
 };
 use crate::{
     gate::censored_by,
     metric::{Fold, Key, Metric, Stat},
     record::Record,
+    stats::mean,
 };
 
 /// So many at most.

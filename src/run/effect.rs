@@ -62,9 +62,9 @@ fn sentence(
         return None;
     }
     let why = if has_waited {
-        "the kernel's socket buffers took everything that was sent to them, and the server never had to wait for them"
+        "the kernel's socket buffers took all bytes for these clients, and the server never had to wait"
     } else {
-        "no byte ever waited for them at the server"
+        "no bytes for these clients ever waited at the server"
     };
     let hint = match group.protocol {
         Protocol::Http => "request something larger (--bad-path of `badpeer bench`, http.path of a profile)",
@@ -89,7 +89,7 @@ mod tests {
         crate::profile::Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
 
-    fn told(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
+    fn sentence_on(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
         told_of(profile, seen, ServerCloseCounts::default())
     }
 
@@ -110,15 +110,15 @@ mod tests {
     #[test]
     fn slow_readers_without_effect_are_reported_with_the_remedy() {
         let http = profile("command = ['a']", "http");
-        let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
-        assert!(sentence.starts_with("these 200 slow clients (`stalled-reader`) had no effect: no byte"));
+        let sentence = sentence_on(&http, &[(false, false); 3]).expect("a sentence");
+        assert!(sentence.starts_with("these 200 slow clients (`stalled-reader`) had no effect: no bytes"));
         assert!(sentence.contains("--bad-path"), "{sentence}");
         assert!(
-            told(&http, &[(true, false), (false, false)])
-                .is_some_and(|s| s.contains("buffers took everything"))
+            sentence_on(&http, &[(true, false), (false, false)])
+                .is_some_and(|s| s.contains("buffers took all bytes"))
         );
         let resp = profile("command = ['a']", "resp");
-        assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
+        assert!(sentence_on(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
     }
 
     #[test]
@@ -136,17 +136,17 @@ mod tests {
         assert_eq!(
             sentence(&http, &http.clients[0], &[None], resets),
             None,
-            "nobody knows what was thrown away"
+            "it is unknown what was thrown away"
         );
     }
 
     #[test]
     fn one_reader_that_made_the_server_wait_is_enough() {
         let http = profile("command = ['a']", "http");
-        assert_eq!(told(&http, &[(false, false), (true, true)]), None);
-        assert_eq!(told(&http, &[]), None, "nothing was seen");
+        assert_eq!(sentence_on(&http, &[(false, false), (true, true)]), None);
+        assert_eq!(sentence_on(&http, &[]), None, "nothing was seen");
         let lowat = profile("notsent_lowat = '16KiB'", "frame");
-        assert_eq!(told(&lowat, &[(true, false)]), None, "it stops long before the buffer is full");
-        assert!(told(&lowat, &[(false, false)]).is_some());
+        assert_eq!(sentence_on(&lowat, &[(true, false)]), None, "it stops long before the buffer is full");
+        assert!(sentence_on(&lowat, &[(false, false)]).is_some());
     }
 }

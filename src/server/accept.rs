@@ -30,7 +30,7 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub(super) struct Acceptor {
     listener: TcpListener,
-    /// Given up for a moment when no descriptor is left, so that the peer can be told by closing.
+    /// Closed for a moment when no descriptor is left, so that a connection can be accepted and closed.
     spare: Option<File>,
 }
 
@@ -114,7 +114,7 @@ impl Acceptor {
             return Accepted::Stuck;
         }
         let accepted = self.listener.accept();
-        let outcome = match &accepted {
+        let result = match &accepted {
             Ok(_) => Accepted::Refused,
             // The waiting peer has left, or another thread was faster.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::NoneWaiting,
@@ -122,7 +122,7 @@ impl Acceptor {
         };
         drop(accepted);
         self.spare = spare();
-        outcome
+        result
     }
 
     fn has_waiting(&self) -> bool {

@@ -170,7 +170,7 @@ fn methods_on_the_core(tree: &Tree) -> Vec<String> {
     each.map(|(file, name, owner)| format!("{file} gives methods to {name} of {owner}")).collect()
 }
 
-/// Whether everything of a module is exported again: then nobody can tell from where a name comes.
+/// Whether everything of a module is exported again: then it is unclear where a name comes from.
 fn has_glob_export(text: &str) -> bool {
     let all = tokens(text);
     let uses = all.iter().enumerate().filter(|(_, token)| **token == "use");
@@ -190,7 +190,8 @@ fn no_files_import_from_each_other_in_a_circle() {
     assert!(circles.is_empty(), "move what both need into a file below them:\n{}", circles.join("\n"));
 }
 
-/// Files beside a folder that holds their parts: a module with parts is the folder's `mod.rs`.
+/// Files beside a folder that holds their parts: a module with parts is the folder's `mod.rs`, and a test with parts is the
+/// folder's `main.rs`.
 fn beside_their_folder(files: &[&str]) -> Vec<String> {
     let has_folder = |file: &&&str| {
         let folder = format!("{}/", file.trim_end_matches(".rs"));
@@ -201,14 +202,20 @@ fn beside_their_folder(files: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_module_with_parts_is_the_mod_rs_of_its_folder() {
-    let files = crate_files();
-    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(beside_their_folder(&paths), Vec::<String>::new());
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["src", "tests", "benches"] {
+        let files = sources(folder);
+        let paths = files.iter().map(|path| path.strip_prefix(project).expect("in the project"));
+        let paths: Vec<_> = paths.map(|path| path.to_str().expect("a name in UTF-8")).collect();
+        assert_eq!(beside_their_folder(&paths), Vec::<String>::new());
+    }
 }
 
 #[test]
 fn a_planted_file_beside_its_folder_is_found() {
     assert_eq!(beside_their_folder(&["a/mod.rs", "a/b.rs", "a/b/c.rs", "ab.rs", "d.rs"]), ["a/b.rs"]);
+    let tests = ["tests/a.rs", "tests/a/b.rs", "tests/c/main.rs", "tests/c/d/mod.rs", "tests/c/d/e.rs"];
+    assert_eq!(beside_their_folder(&tests), ["tests/a.rs"]);
 }
 
 #[test]
@@ -233,7 +240,7 @@ fn matches_on_behaviors_name_every_kind() {
     assert_eq!(of_the_list, ["Kind"]);
     for (path, text) in files.iter().filter(|(_, text)| text.contains("behavior")) {
         assert_eq!(with_a_rest(text, &of_all), Vec::<String>::new(), "{path}");
-        // Nobody else sees the list's own enum: one of that name is another.
+        // No other file sees the list's own enum: one of that name is another.
         if top(path) == "behavior" {
             assert_eq!(with_a_rest(text, &of_the_list), Vec::<String>::new(), "{path}");
         }

@@ -48,11 +48,11 @@ fn an_ignored_signal_does_not_end_a_run() {
                 thread::sleep(Duration::from_millis(350));
                 send(signal, child.id());
             }
-            let (code, said) = ending(&child.wait_with_output().expect("an end"));
-            assert!(matches!(code, Some(0 | 4)), "{signal}: {code:?} {said}");
+            let (code, printed) = ending(&child.wait_with_output().expect("an end"));
+            assert!(matches!(code, Some(0 | 4)), "{signal}: {code:?} {printed}");
             // The server is ended by SIGTERM all the same, whoever ignores it.
-            assert!(!said.contains("SIGTERM") && !said.contains("killed"), "{signal}: {said}");
-            assert_eq!(record(folder.path(), "quick")["interrupted"], false, "{signal}: {said}");
+            assert!(!printed.contains("SIGTERM") && !printed.contains("killed"), "{signal}: {printed}");
+            assert_eq!(record(folder.path(), "quick")["interrupted"], false, "{signal}: {printed}");
         }
     }
 }
@@ -91,8 +91,8 @@ fn an_ignored_signal_does_not_end_a_server() {
 }
 
 #[apply(timed_test!)]
-fn a_computing_server_ends_with_its_harness() {
-    // As a harness does, which waits for them: its children inherit that.
+fn a_computing_server_ends_when_its_stdin_ends() {
+    // As in a `badpeer run`, which waits for these signals: its children inherit the mask.
     SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]).thread_block().expect("blocked");
     let folder = TempDir::new().expect("a folder");
     for dispatch in ["single", "reactors", "workers"] {
@@ -117,13 +117,13 @@ fn a_computing_server_ends_with_its_harness() {
         let is_over = ended_within(&mut child, Duration::from_secs(8));
         let _ = child.kill();
         let _ = child.wait();
-        assert!(is_over, "{dispatch}: nobody is left to end it");
+        assert!(is_over, "{dispatch}: nothing is left to end it");
         drop(streams);
     }
 }
 
 #[apply(timed_test!)]
-fn an_idle_server_ends_cleanly_with_its_harness() {
+fn an_idle_server_ends_cleanly_when_its_stdin_ends() {
     let folder = TempDir::new().expect("a folder");
     let words = ["serve", "--listen", "127.0.0.1:0", "--drain", "200ms", "--until-stdin-ends"];
     let mut command = Command::new(BADPEER);

@@ -103,7 +103,7 @@ impl Outbound {
         let most = most.min(context.send_buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
         let bytes = &mut context.send_buffer[..most];
         requests.fill(bytes);
-        self.direction.spoil(requests.sent(), bytes);
+        self.direction.corrupt(requests.sent(), bytes);
         context.calls += 1;
         match socket.transport().send(bytes) {
             Ok(count) => {
@@ -162,7 +162,7 @@ impl Outbound {
         self.writers.is_some()
     }
 
-    /// Whether one of them met the peer's reset, which the socket tells only once.
+    /// Whether one of them met the peer's reset, which the socket reports only once.
     pub(super) fn met_reset(&self) -> bool {
         self.writers.as_ref().is_some_and(|writers| writers.met_reset())
     }

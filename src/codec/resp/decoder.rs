@@ -76,7 +76,9 @@ impl AnswerDecoder for Decoder {
                 taken
             }
             Err((at, flaw)) => {
-                self.verifier.pass(at);
+                // What came before is framing, judged as if it had come alone.
+                self.begins.push(&bytes[..at]);
+                self.frame(&bytes[..at], within);
                 self.verifier.lose(self.verifier.received(), flaw, self.sequence, &[]);
                 at
             }
@@ -202,7 +204,7 @@ impl Decoder {
             (Wanted::Same(check, _), kind) if kind != Kind::Null => {
                 self.compare_with_first(check, kind, shape);
             }
-            // Null is a key that nobody has set yet, when no value has come.
+            // As long as no value has come, null means that the key has not been set yet.
             (Wanted::Any | Wanted::Whatever | Wanted::Same(..), _) => {}
             (Wanted::Own(wanted) | Wanted::Shared(wanted), Kind::Bulk) => {
                 if found != wanted {
@@ -233,7 +235,7 @@ impl Decoder {
             _ => return,
         }
         let first = *self.rules.first.get_or_init(|| (kind, shape));
-        // Where every byte is compared, they tell of the shape.
+        // Where every byte is compared, they show the shape.
         if kind != first.0 || (check == Check::Length && shape != first.1) {
             verifier.flaw(start, Flaw::Different, 1);
         }

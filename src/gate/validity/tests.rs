@@ -71,7 +71,7 @@ fn requests_that_start_late_make_a_repeat_invalid() {
 }
 
 #[test]
-fn a_busy_engine_is_valid_while_it_starts_requests_in_time() {
+fn a_busy_load_generator_is_valid_while_it_starts_requests_in_time() {
     let of = |late_ns, busy| remarks(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
     assert_eq!(of(11e6, 0.94), "");
     assert_eq!(of(9e6, 0.96), "");
@@ -80,7 +80,7 @@ fn a_busy_engine_is_valid_while_it_starts_requests_in_time() {
 }
 
 #[test]
-fn a_busy_engine_is_a_note_on_closed_loops() {
+fn a_busy_load_generator_is_a_note_on_closed_loops() {
     assert_eq!(remarks(CLOSED, &[("harness_busy", 0.89)]), "");
     let note = remarks(CLOSED, &[("harness_busy", 0.92)]);
     assert!(
@@ -96,7 +96,7 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 }
 
 #[test]
-fn a_stalled_engine_makes_a_repeat_invalid() {
+fn a_stalled_load_generator_makes_a_repeat_invalid() {
     let words = remarks(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
         words.starts_with(
@@ -110,7 +110,7 @@ fn a_stalled_engine_makes_a_repeat_invalid() {
 fn dropped_connection_attempts_make_a_repeat_invalid_unless_expected() {
     let mut dropped = repeat(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
     let nobody = examined(CLOSED, "", &dropped);
-    assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
+    assert!(nobody.invalid.is_empty(), "a server that answers no client is not excused by its queue");
     assert!(nobody.notes[0].starts_with("the kernel dropped 3 connection attempts"));
     let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
     let requests = Requests { started: 9, answered: 9, ..Requests::default() };
@@ -154,14 +154,14 @@ fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
     for found in [of(0, 1, &[]), of(0, 0, &[("listener_drops", 3.0)])] {
         assert!(found.invalid.is_empty() && is_late(&found.notes), "{found:?}");
     }
-    assert!(is_late(&of(0, 0, &[]).invalid), "nobody says that the server was the cause");
+    assert!(is_late(&of(0, 0, &[]).invalid), "nothing shows that the server was the cause");
     assert!(is_late(&of(1, 1, &[]).invalid), "what was answered was answered under less than the load");
 }
 
 #[test]
 fn an_exhausted_resource_is_named_with_its_remedy() {
     let mut short = repeat(&[]);
-    short.effective.shortage = Some(ResourceExhaustion::Ports);
+    short.effective.exhaustion = Some(ResourceExhaustion::Ports);
     let ledger = Ledger { opened: 7, still_alive: 7, ..Ledger::default() };
     short.groups.push(GroupResult { ledger, ..GroupResult::default() });
     let invalid = examined(CLOSED, "", &short).invalid.concat();
@@ -238,10 +238,10 @@ fn programs_on_the_servers_cores_disturb_a_repeat_when_the_server_waits() {
     assert!(!crowded.contains("note: "), "{crowded}");
     let pressed =
         [("others_on_server_cores", 0.5), ("server_run_delay_share", 0.5), ("host_cpu_pressure_rate", 0.9)];
-    assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is said once");
+    assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is reported once");
     assert!(
         remarks(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
-        "a kernel that tells no wait"
+        "a kernel that reports no wait"
     );
 }
 
@@ -256,7 +256,10 @@ fn other_clients_make_a_repeat_invalid_unless_they_are_few() {
     assert!(few.starts_with("note: clients other than badpeer's sent at least 49 requests"), "{few}");
     assert!(few.contains("over 3 connection(s): 4.9 % of all"), "{few}");
     let many = of(5000.0, 0.05);
-    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request include them"), "{many}");
+    assert!(
+        many.starts_with("invalid: ") && many.contains("CPU time per request include these requests"),
+        "{many}"
+    );
     // The window is of two seconds: a health check beside clients that only wait.
     assert!(of(3.0, 1.0).starts_with("note: ") && of(4.0, 1.0).starts_with("invalid: "));
 }
@@ -294,12 +297,12 @@ fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
     };
     let now_and_then = closed(5);
     assert!(now_and_then.starts_with("3 requests of `g` were interrupted by a close"), "{now_and_then}");
-    assert!(now_and_then.contains("(3.0 %)"), "{now_and_then}");
+    assert!(now_and_then.contains("(3.0 % of the answered ones)"), "{now_and_then}");
     assert!(closed(6).contains("--requests-per-connection 1"), "{}", closed(6));
 }
 
 #[test]
-fn a_latency_inflated_by_the_harness_gets_a_note() {
+fn a_latency_inflated_by_the_load_generator_gets_a_note() {
     let with = |undelayed_ns| {
         let mut delayed = repeat(&[("g.latency_p99", 40e6)]);
         delayed.groups.push(GroupResult {
@@ -337,13 +340,19 @@ fn delayed_reconnects_get_a_note() {
     };
     let most = "reconnect = { at_most = \"10000/s\" }";
     assert_eq!(put_off(most, 0.02, false), (String::new(), false), "a little does not matter");
-    let (said, is_limit) = put_off(most, 0.5, false);
-    assert!(is_limit && said.contains("waited 50 % of the time to be opened again"), "{said}");
-    assert!(said.contains("at most 10000/s") && said.contains("more requests on each connection"), "{said}");
-    let (said, is_limit) = put_off("reconnect = {}", 0.5, false);
-    assert!(is_limit && said.contains("1000/s") && said.ends_with("raise reconnect.at_most"), "{said}");
-    let (said, is_limit) = put_off("", 0.5, false);
-    assert!(is_limit && said.contains("at most 10000/s"), "{said}");
-    let (said, is_limit) = put_off("reconnect = { at_most = \"500/s\" }", 0.5, true);
-    assert!(!is_limit && said.contains("limited by the profile"), "{said}");
+    let (message, is_limit) = put_off(most, 0.5, false);
+    assert!(is_limit && message.contains("waited 50 % of the time to be opened again"), "{message}");
+    assert!(
+        message.contains("at most 10000/s") && message.contains("more requests on each connection"),
+        "{message}"
+    );
+    let (message, is_limit) = put_off("reconnect = {}", 0.5, false);
+    assert!(
+        is_limit && message.contains("1000/s") && message.ends_with("raise reconnect.at_most"),
+        "{message}"
+    );
+    let (message, is_limit) = put_off("", 0.5, false);
+    assert!(is_limit && message.contains("at most 10000/s"), "{message}");
+    let (message, is_limit) = put_off("reconnect = { at_most = \"500/s\" }", 0.5, true);
+    assert!(!is_limit && message.contains("limited by the profile"), "{message}");
 }

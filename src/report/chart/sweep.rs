@@ -9,7 +9,8 @@ use super::{
 use crate::{
     metric::{Fold, Key, Metric, Scope, Stat, Unit},
     record::{Point, Record},
-    report::view::{NOTHING, mean, show, values},
+    report::view::{NOTHING, show, values},
+    stats::mean,
     units::{Bytes, Rate, Span},
 };
 

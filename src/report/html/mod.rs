@@ -68,8 +68,8 @@ pub(super) fn render(
 }
 
 fn head(record: &Record) -> String {
-    let outcome = record.verdict().word();
-    let class = outcome.to_lowercase();
+    let verdict = record.verdict().word();
+    let class = verdict.to_lowercase();
     let wrong: Vec<String> = problems(record)
         .iter()
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
@@ -77,7 +77,7 @@ fn head(record: &Record) -> String {
     let wrong = wrong.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{}</header>\n",
+         <p class=\"verdict\"><b class=\"{class}\">{verdict}</b> {}</p>\n{wrong}{}</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
         escape(&meaning(record)),

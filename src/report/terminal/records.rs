@@ -3,27 +3,32 @@
 use indexmap::IndexSet;
 
 use super::{
-    super::compare::{compared, differing, largest, origin, table, tally, unmatched},
+    super::{
+        compare::{differing, largest, origin, table, tally, unmatched},
+        view::in_words,
+    },
     columns,
     style::Style,
 };
-use crate::record::Record;
+use crate::{gate::RecordComparison, record::Record};
 
 /// The comparison as text. Values are means over the repeats; `b` is judged against `a`.
 #[must_use]
 pub fn records(a: &Record, b: &Record, style: Style) -> String {
     let mut out = vec![style.hanging("A: ", &origin(a), 3), style.hanging("B: ", &origin(b), 3)];
-    out.extend(differing(a, b).iter().map(|difference| style.hanging("! ", difference, 2)));
-    let points = compared(a, b);
-    let changes = largest(&points);
+    let comparison = RecordComparison::of(a, b);
+    let notes = differing(a, b, &comparison);
+    out.extend(notes.iter().map(|difference| style.hanging("! ", difference, 2)));
+    let changes = largest(&comparison);
     if !changes.is_empty() {
         out.push(format!("\n{}", columns::table(&changes, style.width)));
     }
-    out.push(format!("\n{}", style.hanging("", &tally(&points), 2)));
-    for point in &points {
+    out.push(format!("\n{}", style.hanging("", &tally(&comparison), 2)));
+    let points = &comparison.points;
+    for point in points {
         let table = table(point, style.verbose);
         if !point.axes.is_empty() && !table.is_empty() {
-            out.push(format!("\n{}", style.hanging("── ", &point.axes, 3)));
+            out.push(format!("\n{}", style.hanging("── ", &in_words(&point.axes), 3)));
         }
         if !table.is_empty() {
             out.push(format!("\n{}", columns::table(&table, style.width)));
@@ -31,7 +36,7 @@ pub fn records(a: &Record, b: &Record, style: Style) -> String {
     }
     out.push(only_in("A", points.iter().flat_map(|point| &point.only_a), style));
     out.push(only_in("B", points.iter().flat_map(|point| &point.only_b), style));
-    for (name, only) in unmatched(a, b) {
+    for (name, only) in unmatched(&comparison) {
         out.push(format!(
             "\n{}",
             style.hanging(&format!("this point of the sweep is only in {name}: "), &only, 2)

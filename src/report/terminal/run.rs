@@ -5,7 +5,7 @@ use super::{
         contents,
         meaning::meaning,
         table::{Align, Table},
-        view::{NOTHING, axes, brief, evictions, groups, manner, outcomes, silences, troubles},
+        view::{NOTHING, axes, brief, connection_counts, evictions, groups, manner, silences, troubles},
     },
     checks, columns, remarks,
     style::Style,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The result: what failed; then the groups, the server's memory and the evictions, or of a sweep one table; then the passed
-/// checks and the outcome of the run.
+/// checks and the verdict on the run.
 #[must_use]
 pub fn render(record: &Record, style: Style) -> String {
     let mut out = style.hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
@@ -30,7 +30,7 @@ pub fn render(record: &Record, style: Style) -> String {
     out + "\n" + &checks::passed(record, style) + &ending(record, style)
 }
 
-/// The verdicts alone, failures first, and the outcome of the run.
+/// The verdicts alone, failures first, and the verdict on the run.
 #[must_use]
 pub fn verdicts(record: &Record, style: Style) -> String {
     [
@@ -70,8 +70,13 @@ fn sweep_text(record: &Record, points: &[Point], style: Style) -> String {
 }
 
 fn point_text(point: &Point, style: Style) -> String {
-    let tables =
-        [clients(point), contents::memory(point), evicted(point), harness(point), contents::core(point)];
+    let tables = [
+        clients(point),
+        contents::memory(point),
+        evicted(point),
+        load_generator(point),
+        contents::core(point),
+    ];
     let tables = tables.iter().filter(|table| !table.is_empty());
     let mut parts: Vec<String> = tables.map(|table| columns::table(table, style.width)).collect();
     parts.push(remarks::of_point(point, style));
@@ -92,26 +97,26 @@ fn clients(point: &Point) -> Table {
         ("answered", Right),
         ("response p50", Right),
         ("p99", Right),
-        ("outcomes", Left),
+        ("connections", Left),
     ];
     let mut table = Table::new("Clients", &head);
     for group in groups(point) {
         let of = |metric, fold| brief(point, Some(group), metric, fold);
-        // The first outcome stands beside the figures, further ones below each other.
-        let connections = outcomes(point, group);
-        let outcomes = connections.split(", ").map(str::to_owned).chain(troubles(point, group));
-        let mut outcomes = outcomes.chain(silences(point, group));
+        // The first stands beside the figures, further ones below each other.
+        let ended = connection_counts(point, group);
+        let ended = ended.split(", ").map(str::to_owned).chain(troubles(point, group));
+        let mut ended = ended.chain(silences(point, group));
         table.row(vec![
             group.to_owned(),
             of(Metric::Offered, Fold::Final),
             of(Metric::Answered, Fold::Rate),
             of(Metric::LatencyP50, Fold::Final),
             of(Metric::LatencyP99, Fold::Final),
-            outcomes.next().unwrap_or_default(),
+            ended.next().unwrap_or_default(),
         ]);
-        for outcome in outcomes {
+        for line in ended {
             let blank = std::iter::repeat_n(String::new(), head.len() - 1);
-            table.row(blank.chain([outcome]).collect());
+            table.row(blank.chain([line]).collect());
         }
     }
     table
@@ -136,7 +141,7 @@ fn evicted(point: &Point) -> Table {
 }
 
 /// How busy and how late the load generator was.
-fn harness(point: &Point) -> Table {
+fn load_generator(point: &Point) -> Table {
     use Align::{Left, Right};
     let columns = [
         ("busy", Metric::HarnessBusy, Fold::Final),

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use super::super::{baseline, gate, view};
 use crate::{
     gate::{
-        BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, gated, measured,
+        BaselineChange, BaselineComparison, Expected, PairedChange, PairedComparison, censored_by, gated,
+        measured,
     },
     metric::{Better, Key, Stat},
     record::{ExpectationResult, Point, Record, Verdict, place},
@@ -115,12 +116,12 @@ impl From<&PairedComparison> for CiReport {
                 facts: comparison.doubts.join(" "),
             });
         }
-        let number = |finding: &Finding| {
+        let number = |finding: &PairedChange| {
             Some(Number {
                 point: words(&finding.axes),
                 name: finding.gated.name.clone(),
                 stat: Key::parse(&finding.gated.name)?.stat,
-                value: Some(finding.head).filter(|head| head.is_finite())?,
+                value: Some(finding.evidence.head).filter(|head| head.is_finite())?,
                 range: None,
             })
         };
@@ -135,7 +136,7 @@ impl From<&PairedComparison> for CiReport {
 }
 
 impl Case {
-    fn of_finding(finding: &Finding) -> Self {
+    fn of_finding(finding: &PairedChange) -> Self {
         Self {
             name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
             verdict: finding.verdict,
@@ -168,7 +169,7 @@ impl Case {
         if comparison.verdict == Verdict::Invalid {
             return vec![Self::invalid(&format!(" {since}"), baseline::meaning(comparison))];
         }
-        let case = |number: &MetricChange| {
+        let case = |number: &BaselineChange| {
             let verdict = number.verdict?;
             Some(Self {
                 name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),
@@ -251,7 +252,7 @@ fn numbers(point: &Point) -> Vec<Number> {
             point: words(&point.axes),
             name: name.clone(),
             stat,
-            value: view::mean(&values).filter(|mean| mean.is_finite())?,
+            value: stats::mean(&values).filter(|mean| mean.is_finite())?,
             range: (values.len() > 1).then_some(range),
         })
     };

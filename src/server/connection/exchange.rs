@@ -11,7 +11,7 @@ use crate::{
         close_reason::{CloseKind, CloseReason, EvictionReason},
         context::Context,
         policy::Policy,
-        protocol::{Batch, Conversation, End, Protocol},
+        protocol::{Batch, Conversation, ConversationEnd, Protocol},
     },
     sys,
 };
@@ -117,13 +117,17 @@ impl Exchange {
     }
 
     /// How the conversation is over, if it is and the peer has been sent all of it.
-    pub(super) fn end(&self) -> Option<End> {
+    pub(super) fn end(&self) -> Option<ConversationEnd> {
         self.conversation.end().filter(|_| self.unsent() == 0)
     }
 
     /// What the end of the peer's stream means: after the last answer it is what was waited for.
     pub(super) fn peer_close_kind(&self) -> CloseKind {
-        if self.conversation.end() == Some(End::Clean) { CloseKind::Completed } else { CloseKind::PeerClosed }
+        if self.conversation.end() == Some(ConversationEnd::Clean) {
+            CloseKind::Completed
+        } else {
+            CloseKind::PeerClosed
+        }
     }
 
     /// No more will come from the peer, or be taken; what it asked for is still sent.
@@ -135,8 +139,9 @@ impl Exchange {
         self.channel.finish(is_sent, context)
     }
 
-    /// Whether a close can take nothing away from a peer to which all is sent: it says no more, or it was let go while it
-    /// waited for nothing. A request that crosses the close resets the connection, and what the kernel holds is lost.
+    /// Whether the connection can be closed at once, when all is sent, without a loss for the peer: the peer has ended
+    /// its stream, or the connection is being closed while it waits for nothing. A request that crosses the close
+    /// resets the connection, and what the kernel holds is lost.
     fn may_close(&self, kind: CloseKind) -> bool {
         let has_all = || kind != CloseKind::Shutdown || self.channel.socket().unacknowledged_bytes() == 0;
         kind == CloseKind::PeerClosed || (self.channel.inbound().is_open() && has_all())

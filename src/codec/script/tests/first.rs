@@ -16,7 +16,7 @@ fn judged(check: &str, text: &str) -> (u64, bool) {
     (tally.errors, tally.corrupt > 0)
 }
 
-/// Two answers, and which checks tell them apart: that of bytes, that of lengths.
+/// Two answers, and which checks distinguish them: that of bytes, that of lengths.
 const PAIRS: [(&str, &str, bool, bool); 17] = [
     (":1\r\n", ":2\r\n", true, false),
     (":9\r\n", ":10\r\n", true, false),
@@ -64,6 +64,12 @@ fn a_differing_number_is_reported_with_its_offset() {
     assert_eq!((tally.corrupt, tally.first_fault), (1, Some(fault(12, Flaw::Different))));
     let tally = decode_cuts(|| checked("TYPE k", "length"), b"+no\r\n$2\r\nno\r\n").1;
     assert_eq!((tally.corrupt, tally.first_fault), (1, Some(fault(5, Flaw::Different))));
+}
+
+#[test]
+fn bytes_before_a_violation_are_compared_however_they_arrive() {
+    let tally = decode_cuts(|| checked("LRANGE l 0 9", "bytes"), b":7\r\n*2\r\n$\0").1;
+    assert_eq!((tally.corrupt, tally.first_fault), (2, Some(fault(8, Flaw::Different))));
 }
 
 #[test]

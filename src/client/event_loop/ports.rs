@@ -2,7 +2,7 @@
 
 use crate::{
     behavior::CloseMethod,
-    client::{close_reason::CloseReason, connection::Ended, results::Port},
+    client::{close_reason::CloseReason, connection::ClosedConnection, results::Port},
 };
 
 /// Every connection that was opened, in order.
@@ -29,7 +29,7 @@ impl Ports {
         self.0[index as usize].opened_ns
     }
 
-    pub(super) fn ended(&mut self, index: u32, ended: &Ended, now_ns: u64) {
+    pub(super) fn ended(&mut self, index: u32, ended: &ClosedConnection, now_ns: u64) {
         let port = &mut self.0[index as usize];
         port.is_alive = ended.how == CloseReason::Alive;
         port.unfinished_ns = ended.unfinished_ns();
@@ -38,7 +38,7 @@ impl Ports {
             port.ended_by_reset = ended.how == CloseReason::ByReset;
             port.ended_after_error = ended.is_after_error;
         }
-        // A client that vanished has told nobody.
+        // A client that vanished has sent neither FIN nor RST.
         let is_known_to_peer =
             !matches!(ended.how, CloseReason::Alive | CloseReason::ByUs(CloseMethod::Vanish));
         port.ended_ns = is_known_to_peer.then_some(now_ns);

@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(60);
 const LOOK_UP_NS: u64 = 5_000_000;
 
 /// The loop's state.
-pub(super) struct Engine<'a> {
+pub(super) struct EventLoop<'a> {
     plan: &'a Plan,
     context: Context,
     clients: Clients<'a>,
@@ -60,10 +60,10 @@ pub(super) struct ThreadResult {
     pub(super) marks: Vec<Mark>,
     pub(super) stopped_ns: u64,
     /// What it ran out of, which ended its run.
-    pub(super) shortage: Option<ResourceExhaustion>,
+    pub(super) exhaustion: Option<ResourceExhaustion>,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> EventLoop<'a> {
     /// `starts`: when the open loop of each group starts.
     pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>]) -> io::Result<Self> {
         let window = plan.window_ns();
@@ -78,7 +78,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Runs until the window is over and what is under way is answered, or until told to stop.
+    /// Runs until the window is over and what is under way is answered, or until it is stopped.
     pub(super) fn run(&mut self, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<()> {
         let (_, end) = self.plan.window_ns();
         loop {
@@ -97,7 +97,7 @@ impl<'a> Engine<'a> {
                 self.clients.start_transfers(&mut self.context);
             } else if !self.context.is_closing {
                 self.context.is_closing = true;
-                // Where the engine was stopped when the window ended, what it reads only now gets its time, too.
+                // If the thread was stopped when the window ended, what it reads only now gets its time, too.
                 self.closing_since_ns = self.context.now_ns;
                 self.clients.take_last_arrivals(&mut self.context);
                 self.clients.begin_grace();
@@ -168,14 +168,14 @@ impl<'a> Engine<'a> {
             let mut run = Row::default();
             run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
             let groups = self.clients.groups.iter_mut().map(Group::sample).collect();
-            // Nobody listens any more when the run is being given up.
+            // The receiver is gone when the run is being given up.
             let at_ns = self.context.now_ns.saturating_sub(self.plan.epoch_ns);
             let _ = ticks.send(Tick { due_ns, at_ns, run, groups });
         }
     }
 
-    /// Ends every connection that is left, and tells what became of all of them.
-    pub(super) fn finish(mut self, shortage: Option<ResourceExhaustion>) -> ThreadResult {
+    /// Ends every connection that is left, and returns what became of all of them.
+    pub(super) fn finish(mut self, exhaustion: Option<ResourceExhaustion>) -> ThreadResult {
         self.context.read_clock();
         if self.marks.are_half() {
             // A run that is cut short within its window has measured until now.
@@ -191,7 +191,7 @@ impl<'a> Engine<'a> {
             pauses: self.pauses,
             marks: self.marks.into_vec(),
             stopped_ns: self.context.now_ns,
-            shortage,
+            exhaustion,
         }
     }
 }
