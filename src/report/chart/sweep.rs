@@ -9,7 +9,7 @@ use super::{
 use crate::{
     metric::{Fold, Key, Metric, Scope, Stat, Unit},
     record::{Point, Record},
-    report::view::{NOTHING, show, values},
+    report::view::{NOTHING, show},
     stats::mean,
     units::{Bytes, Rate, Span},
 };
@@ -241,7 +241,7 @@ fn measured(
         // Who is meant is in the title where it is one group.
         let name = group.filter(|_| only.is_none()).map(str::to_owned);
         let parts = name.into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), values(point, &Key::new(group, stat).to_string()))
+        (parts.collect::<Vec<_>>().join(", "), point.values(&Key::new(group, stat).to_string()))
     };
     groups.into_iter().map(line).collect()
 }
