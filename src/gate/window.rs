@@ -117,7 +117,7 @@ fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
 
 fn is_changing(group: &Group) -> bool {
     let rate = group.load.rate.as_ref();
-    !group.start.0.is_zero() || rate.is_some_and(|schedule| !schedule.is_constant())
+    !group.start.0.is_zero() || group.stop.is_some() || rate.is_some_and(|schedule| !schedule.is_constant())
 }
 
 /// Whether more time can only make the number larger.

@@ -92,6 +92,11 @@ pub struct Group {
     /// When they connect, counted from the start of the warm-up.
     #[serde(default)]
     pub start: Span,
+    /// When they leave, counted from the start of the warm-up: a good client closes its connection when it has all open
+    /// answers, another client at once, and no connection is opened any more. Their figures are of the part of the
+    /// measured window before it. Default: they stay until the end of the measured window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Span>,
     /// Largest rate at which the first connections are opened. Default: all at once. An open loop starts when all
     /// connections are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]

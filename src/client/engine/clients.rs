@@ -80,6 +80,7 @@ impl<'a> Clients<'a> {
     /// Opens connections whose time has come, a few at a time, so that the others go on meanwhile.
     pub(super) fn open_due(&mut self, context: &mut Context) -> io::Result<()> {
         for index in 0..self.groups.len() {
+            self.groups[index].leave_in_time(context.now_ns);
             for _ in 0..TURN_CONNECTS {
                 let Some(opening) = self.groups[index].take_turn(context.now_ns) else { break };
                 self.open(index, opening, context)?;

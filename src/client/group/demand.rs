@@ -122,6 +122,13 @@ impl Demand {
         self.account.begin_grace(oldest_due_ns);
     }
 
+    /// What waits for a connection never gets one.
+    pub(super) fn give_up(&mut self, now_ns: u64) {
+        for arrival in iter::from_fn(|| self.queue.pop()) {
+            self.account.skipped(arrival.due_ns, now_ns);
+        }
+    }
+
     /// The clients stop: what still waits for a connection never gets one. `has_ended`: nobody asked any more.
     pub(super) fn stop(&mut self, has_ended: bool, now_ns: u64) {
         let oldest_due_ns = self.queue.oldest_due_ns();

@@ -31,6 +31,7 @@ use crate::{
     profile,
     reactor::Token,
     record::{Cause, GroupResult},
+    units::Span,
 };
 
 /// What one thread drives of a client group, at work.
@@ -52,6 +53,8 @@ pub(super) struct Group {
     /// What the thread drives of it.
     part: Part,
     epoch_ns: u64,
+    /// When it leaves, if it does before the window ends.
+    leaves_ns: Option<u64>,
 }
 
 impl Group {
@@ -65,6 +68,9 @@ impl Group {
         seed: u64,
     ) -> Self {
         let start_ns = epoch_ns + spec.start.0.as_nanos() as u64;
+        let leaves_ns = spec.stop.map(|stop| epoch_ns + stop.0.as_nanos() as u64);
+        // What is measured of a group that leaves ends with it.
+        let window = (window.0, leaves_ns.map_or(window.1, |leaves_ns| leaves_ns.min(window.1)));
         let last_answer_ns = Arc::clone(&start.last_answer_ns);
         Self {
             spec: spec.clone(),
@@ -78,6 +84,7 @@ impl Group {
             start,
             part,
             epoch_ns,
+            leaves_ns,
         }
     }
 
@@ -103,7 +110,22 @@ impl Group {
     /// When there is something to do for the group: a connection to open, a request to start.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
         let request = self.start.at_ns().and_then(|start_ns| self.demand.next_ns(start_ns));
-        self.openings.next_ns().into_iter().chain(request).min()
+        let next_ns = self.openings.next_ns().into_iter().chain(request).min();
+        next_ns.filter(|next_ns| self.leaves_ns.is_none_or(|leaves_ns| *next_ns < leaves_ns))
+    }
+
+    /// Whether it has left: it opens no connection and starts no request any more.
+    fn has_left(&self, now_ns: u64) -> bool {
+        self.leaves_ns.is_some_and(|leaves_ns| now_ns >= leaves_ns)
+    }
+
+    /// If it has left, no connection is opened and what waits for one never gets it. Those that are open end by themselves
+    /// ([`Self::lifetime_ends`]).
+    pub(super) fn leave_in_time(&mut self, now_ns: u64) {
+        if self.has_left(now_ns) {
+            self.openings.give_up();
+            self.demand.give_up(now_ns);
+        }
     }
 
     /// Whether it has requests to start and does not know yet when the first is due.
@@ -116,6 +138,9 @@ impl Group {
 impl Group {
     /// The connection whose time to be opened has come, if there is one.
     pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<Opening> {
+        if self.has_left(now_ns) {
+            return None;
+        }
         let needed = self.demand.needs_more().then(|| self.demand.account.window());
         self.openings.take_turn(now_ns, needed)
     }
@@ -145,11 +170,13 @@ impl Group {
         }
     }
 
-    /// When a connection that came about now is closed, if it has a lifetime.
+    /// When a connection that came about now is closed, if it has a lifetime or the group leaves.
     pub(super) fn lifetime_ends(&mut self, again: bool, now_ns: u64) -> Option<u64> {
-        let whole = self.spec.lifetime?.0;
-        let life = if again { whole } else { whole.mul_f64(self.rng.random::<f64>()) };
-        Some(now_ns + life.as_nanos() as u64)
+        let ends_ns = self.spec.lifetime.map(|Span(whole)| {
+            let life = if again { whole } else { whole.mul_f64(self.rng.random::<f64>()) };
+            now_ns + life.as_nanos() as u64
+        });
+        ends_ns.into_iter().chain(self.leaves_ns).min()
     }
 
     /// The connection of this part has come about; its place among those that are open.

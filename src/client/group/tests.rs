@@ -82,6 +82,21 @@ fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
 }
 
 #[test]
+fn a_group_that_has_left_opens_and_starts_nothing() {
+    let mut group = group_of("count = 3\nload = { rate = 1000, payload = 9 }\nreconnect = {}\nstop = 150e-9");
+    assert_eq!(group.demand.account.window(), (100, 150), "its window ends when it leaves");
+    assert_eq!((group.take_turn(0), group.lifetime_ends(false, 10)), (Some(FIRST), Some(150)));
+    group.arrived(120, 120);
+    group.leave_in_time(149);
+    assert_eq!(group.counts().value(Metric::Skipped), Some(0.0), "it is still there");
+    ends(&mut group, CloseReason::ByReset, 149);
+    group.leave_in_time(150);
+    assert_eq!(group.counts().value(Metric::Skipped), Some(1.0), "what waited never gets a connection");
+    assert_eq!((group.take_turn(u64::MAX), group.next_wake_ns()), (None, None));
+    assert!(!group.is_steady_and_waits());
+}
+
+#[test]
 fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
     let mut threads = threads_of(3, "count = 1\nload = { rate = 1000, payload = 9 }");
     let at = threads.iter().position(|group| group.part.count == 1).expect("one has it");

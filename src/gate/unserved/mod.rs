@@ -49,7 +49,9 @@ pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult])
 fn silence(repeat: &Repeat, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
     let silent_ns = *repeat.summary.get(&number(group, Metric::LongestSilence))?;
     let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
-    let time_ns = repeat.measured_ns() as f64 - late_ns;
+    let end = profile.duration();
+    let early_ns = group.stop.map_or(0.0, |stop| end.saturating_sub(stop.0).as_nanos() as f64);
+    let time_ns = repeat.measured_ns() as f64 - late_ns - early_ns;
     // A server that takes so long for each answer is slow, and not silent.
     let usual_ns = repeat.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
     let least_ns = (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS).max(usual_ns * 2.0);
