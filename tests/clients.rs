@@ -75,6 +75,7 @@ fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) 
         epoch_ns: monotonic_ns(),
         warmup: Duration::ZERO,
         measure: Duration::from_millis(measure_ms * patience()),
+        phases: Vec::new(),
         sample_every: Duration::from_millis(100),
         threads,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),

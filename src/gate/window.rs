@@ -108,8 +108,11 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
     }
 }
 
-/// Whether the number is of a load that is another one early in the window than late in it.
+/// Whether the number is of a load that is another one early in the window than late in it, or of a part of the window.
 fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
+    if expectation.phase.is_some() {
+        return true;
+    }
     let group = expectation.group();
     let mut meant = profile.clients.iter().filter(|client| group.is_none_or(|group| client.name == group));
     meant.any(is_changing)

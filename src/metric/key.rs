@@ -31,7 +31,19 @@ impl<'a> Key<'a> {
         plain(name).or_else(|| plain(Self::name_in(name)))
     }
 
-    /// The name without the point of a sweep behind it, also of a number that is not known: a record may be of another version.
+    /// The name of a number in a phase of the measured window.
+    #[must_use]
+    pub fn in_phase(name: &str, phase: &str) -> String {
+        format!("{name} @ {phase}")
+    }
+
+    /// The phase in a name that [`Self::in_phase`] made; `None` in another name.
+    #[must_use]
+    pub fn phase_in(name: &str) -> Option<&str> {
+        name.split_once(" @ ").map(|(_, phase)| phase)
+    }
+
+    /// The name without the point of a sweep or the phase behind it, also of a number that is not known: a record may be of another version.
     #[must_use]
     pub fn name_in(name: &'a str) -> &'a str {
         name.split('@').next().unwrap_or(name).trim()
@@ -68,5 +80,11 @@ mod tests {
         assert_eq!(of("evictions @ seed=1"), Some("evictions".to_owned()));
         assert_eq!(of("a@b.errors"), Some("a@b.errors".to_owned()));
         assert_eq!([of("good.latency_p9"), of("good.")], [None, None]);
+        let name = Key::in_phase("good.latency_p99", "with");
+        assert_eq!(
+            (name.as_str(), of(&name)),
+            ("good.latency_p99 @ with", Some("good.latency_p99".to_owned()))
+        );
+        assert_eq!((Key::phase_in(&name), Key::phase_in("good.latency_p99")), (Some("with"), None));
     }
 }

@@ -86,7 +86,7 @@ mod tests {
 
     fn parsed(number: &str, text: &str) -> Result<Option<Shares>, String> {
         let sweep = IndexMap::new();
-        let names = Names { groups: vec!["good"], is_core: false, sweep: &sweep };
+        let names = Names { groups: vec!["good"], is_core: false, sweep: &sweep, phases: Vec::new() };
         Limits::parse(number, text, &names).map(|limits| limits.shares)
     }
 

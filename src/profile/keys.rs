@@ -31,6 +31,10 @@ pub struct Profile {
     /// Length of the measured window.
     #[serde(default = "defaults::measure")]
     pub measure: Span,
+    /// Phases of the measured window by name, and when each begins, counted from the start of the warm-up; it lasts until
+    /// the next one begins. Numbers are also measured for each phase: `good.latency_p99 @ with`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub phases: IndexMap<String, Span>,
     /// Number of repeats, each with a fresh server and its own seed.
     #[serde(default = "defaults::repeats")]
     #[schemars(range(min = 1))]
@@ -161,8 +165,8 @@ impl Group {
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    pub(super) const OF_CLIENTS: [&'static str; 7] =
-        ["server", "clients", "warmup", "measure", "sample_every", "client_threads", "gate"];
+    pub(super) const OF_CLIENTS: [&'static str; 8] =
+        ["server", "clients", "warmup", "measure", "phases", "sample_every", "client_threads", "gate"];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

@@ -11,6 +11,7 @@ mod keys;
 mod names;
 mod overrides;
 mod parse;
+mod phases;
 mod protocol;
 pub mod secrets;
 mod server;
@@ -26,6 +27,7 @@ pub use self::{
     gate::{Limits, Shares},
     keys::{Group, Profile},
     parse::{ProfileError, Source},
+    phases::Phase,
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
         WriteInterest,

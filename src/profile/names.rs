@@ -14,17 +14,45 @@ pub(super) struct Names<'a> {
     /// It is about a core experiment.
     pub(super) is_core: bool,
     pub(super) sweep: &'a IndexMap<String, Vec<toml::Value>>,
+    /// Phases of the measured window.
+    pub(super) phases: Vec<&'a str>,
+}
+
+/// Where a number is of: what stands behind its `@`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct At {
+    /// Keys of the sweep and their values.
+    pub(super) axes: Axes,
+    /// A phase of the measured window.
+    pub(super) phase: Option<String>,
 }
 
 impl Names<'_> {
-    /// Reads `server.trigger=edge, server.buffer=chained`.
-    pub(super) fn axes(&self, text: &str) -> Result<Axes, String> {
-        text.split(',').map(|part| self.axis(part.trim())).collect()
+    /// Reads `server.trigger=edge, server.buffer=chained`, or the name of a phase, or both.
+    pub(super) fn at(&self, text: &str) -> Result<At, String> {
+        let mut at = At::default();
+        for part in text.split(',').map(str::trim) {
+            match part.split_once('=') {
+                Some((key, value)) => at.axes.push(self.axis(key, value)?),
+                None if at.phase.is_some() => return Err(format!("`{text}`: name one phase only")),
+                None => at.phase = Some(self.phase(part)?),
+            }
+        }
+        Ok(at)
     }
 
-    fn axis(&self, text: &str) -> Result<(String, String), String> {
-        let (key, value) =
-            text.split_once('=').ok_or(format!("`{text}` must be KEY=VALUE, as in [sweep]"))?;
+    fn phase(&self, text: &str) -> Result<String, String> {
+        if self.phases.contains(&text) {
+            return Ok(text.to_owned());
+        }
+        Err(if self.phases.is_empty() {
+            format!("`{text}` must be KEY=VALUE, as in [sweep], or a phase, as in [phases]")
+        } else {
+            format!("there is no phase `{text}`{}", meant(text, self.phases.iter().copied()))
+        })
+    }
+
+    fn axis(&self, key: &str, value: &str) -> Result<(String, String), String> {
         let known = self.sweep.keys().map(String::as_str);
         let values =
             self.sweep.get(key).ok_or_else(|| format!("[sweep] has no key `{key}`{}", meant(key, known)))?;

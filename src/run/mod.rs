@@ -14,6 +14,7 @@ mod interrupt;
 mod observer;
 mod outside;
 mod pairs;
+mod phases;
 mod repeat;
 mod sample;
 mod server_closes;

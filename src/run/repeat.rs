@@ -105,6 +105,7 @@ fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
         epoch_ns: sys::monotonic_ns() + LEAD_NS,
         warmup: profile.warmup.0,
         measure: profile.measure.0,
+        phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
         sample_every: profile.sample_every.0,
         threads: profile.client_threads,
         sampled: Arc::default(),

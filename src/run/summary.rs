@@ -5,6 +5,7 @@ use std::mem;
 use super::{
     costs::Costs,
     evictions::Evictions,
+    phases,
     sample::{self, Sample, Samples},
 };
 use crate::{
@@ -61,6 +62,7 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
     let mut repeat = Repeat {
         seed,
         window_ns: (from, if measured.cut_short { measured.stopped_ns.clamp(from, end) } else { end }),
+        phases: Vec::new(),
         cut_short: measured.cut_short,
         died: measured.died,
         effective,
@@ -82,6 +84,7 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
     costs.add_others(measured.others, driven.answered_in_window, &mut last);
     summarize_run(&mut repeat, &last, instants);
     summarize_groups(&mut repeat, profile, &driven, instants);
+    phases::add(&mut repeat, profile, &driven, instants);
     for findings in [gate::examine(profile, &repeat), gate::lost(profile, &repeat)] {
         repeat.invalid.extend(findings.invalid);
         repeat.disturbed.extend(findings.disturbed);

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     client::{
+        plan::MeasuredTime,
         request::{Arrival, Request},
         share::Part,
         workload::{Rules, Workload},
@@ -44,7 +45,7 @@ impl Demand {
         spec: &profile::Group,
         part: Part,
         host: &str,
-        window: (u64, u64),
+        measured: &MeasuredTime,
         seed: u64,
         start_ns: u64,
         last_answer_ns: Arc<AtomicU64>,
@@ -52,10 +53,10 @@ impl Demand {
         Self {
             rules: Rules::of(spec),
             script: spec.script(host),
-            transfers: Transfers::of(spec, host, window.0),
+            transfers: Transfers::of(spec, host, measured.window.0),
             open_loop: OpenLoop::new(spec, part, seed),
             queue: Queue::default(),
-            account: RequestAccount::new(spec, window, start_ns, last_answer_ns),
+            account: RequestAccount::new(spec, measured, start_ns, last_answer_ns),
             cannot_vanish: None,
         }
     }

@@ -6,6 +6,7 @@ mod grace;
 mod judged;
 mod open_loop;
 mod openings;
+mod phases;
 mod queue;
 mod request_account;
 mod silence;
@@ -19,6 +20,7 @@ use self::{connection_account::ConnectionAccount, openings::Openings, transfers:
 pub(super) use self::{demand::Demand, openings::Opening};
 use super::{
     close_reason::{CloseReason, Life},
+    plan::MeasuredTime,
     request::Request,
     results::Seen,
     share::{Part, Start},
@@ -64,17 +66,17 @@ impl Group {
         start: Arc<Start>,
         host: &str,
         epoch_ns: u64,
-        window: (u64, u64),
+        measured: &MeasuredTime,
         seed: u64,
     ) -> Self {
         let start_ns = epoch_ns + spec.start.0.as_nanos() as u64;
         let leaves_ns = spec.stop.map(|stop| epoch_ns + stop.0.as_nanos() as u64);
         // What is measured of a group that leaves ends with it.
-        let window = (window.0, leaves_ns.map_or(window.1, |leaves_ns| leaves_ns.min(window.1)));
+        let measured = measured.until(leaves_ns);
         let last_answer_ns = Arc::clone(&start.last_answer_ns);
         Self {
             spec: spec.clone(),
-            demand: Demand::new(spec, part, host, window, seed, start_ns, last_answer_ns),
+            demand: Demand::new(spec, part, host, &measured, seed, start_ns, last_answer_ns),
             openings: Openings::new(spec, part, start_ns),
             open: Vec::new(),
             fetching: None,
@@ -327,6 +329,11 @@ impl Group {
             censored.extend(transfers.summarize(&mut row));
         }
         (row, censored)
+    }
+
+    /// What it came to in each phase of the window, as numbers; and those of them that are lower bounds, with the reason.
+    pub(super) fn phase_summaries(&self) -> Vec<(Row, Vec<(Metric, Cause)>)> {
+        self.demand.account.summarize_phases(&self.spec)
     }
 
     /// What its clients were not permitted to do, in words.

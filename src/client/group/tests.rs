@@ -39,7 +39,8 @@ fn threads_in(window: (u64, u64), of: u32, keys: &str) -> Vec<Group> {
     let spec: profile::Group = toml::from_str(&format!("name = \"g\"\n{keys}")).expect("a group");
     let start = Arc::new(Start::new(spec.count, of, 100));
     let part = |index| Share { index, of }.part(0, spec.count);
-    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, window, 1);
+    let measured = MeasuredTime { window, phases: Vec::new() };
+    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, &measured, 1);
     (0..of).map(group).collect()
 }
 

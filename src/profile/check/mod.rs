@@ -44,7 +44,8 @@ impl Profile {
 
     pub(super) fn names(&self) -> Names<'_> {
         let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
-        Names { groups, is_core: self.core.is_some(), sweep: &self.sweep }
+        let phases = self.phases.keys().map(String::as_str).collect();
+        Names { groups, is_core: self.core.is_some(), sweep: &self.sweep, phases }
     }
 
     fn read_limits(&self) -> Result<Vec<Limits>, Fault> {
@@ -101,6 +102,7 @@ impl Profile {
         if self.sample_every.0.as_millis() < 10 || self.sample_every.0 > self.measure.0 {
             return fault(&["sample_every"], "must be at least 10ms and no longer than `measure`");
         }
+        self.check_phases()?;
         if let Err((key, message)) = self.server.check() {
             return fault(&["server", key], message);
         }
