@@ -4,7 +4,9 @@ mod accounts;
 mod buckets;
 mod cause;
 mod expectation_result;
+mod headline;
 mod phase;
+mod price;
 mod resource_exhaustion;
 mod series;
 mod server_endings;
@@ -20,6 +22,7 @@ pub use self::{
     cause::Cause,
     expectation_result::{ExpectationResult, lower_bound},
     phase::Phase,
+    price::{AFTER, BEFORE, GoodClients, Phased, Price, WITH},
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
@@ -118,6 +121,9 @@ pub struct Repeat {
     /// infinite.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub censored: IndexMap<String, String>,
+    /// What bad peers cost, where the profile has the phases `before` and `with`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// Why this repeat is not valid; empty if it is.
     pub invalid: Vec<String>,
     /// Why its times, rates and costs are not valid; empty if they are. Values that do not depend on time remain valid.

@@ -22,6 +22,7 @@ pub mod index;
 pub mod markdown;
 mod meaning;
 pub mod medium;
+mod price;
 mod problems;
 mod stall;
 mod table;

@@ -50,6 +50,7 @@ pub(super) fn run(
         evictions: Vec::new(),
         summary,
         censored: IndexMap::new(),
+        price: None,
         invalid: Vec::new(),
         disturbed: Vec::new(),
         unproven: Vec::new(),

@@ -14,7 +14,7 @@ use crate::{
     metric::{Fold, Key, Metric, Row, Scope, Stat},
     probe::OtherClients,
     profile::Profile,
-    record::{Effective, Eviction, Repeat},
+    record::{Effective, Eviction, Price, Repeat},
     stats::{self, Instants},
 };
 
@@ -71,6 +71,7 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
         evictions: evictions.all,
         summary: indexmap::IndexMap::new(),
         censored: indexmap::IndexMap::new(),
+        price: None,
         invalid: Vec::new(),
         disturbed: Vec::new(),
         unproven: measured.unproven,
@@ -85,6 +86,10 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
     summarize_run(&mut repeat, &last, instants);
     summarize_groups(&mut repeat, profile, &driven, instants);
     phases::add(&mut repeat, profile, &driven, instants);
+    repeat.price = Price::of(profile, &repeat);
+    if let Some(bytes) = repeat.price.as_ref().and_then(Price::bytes_per_peer) {
+        repeat.summary.insert(Stat::once(Metric::MemoryPerPeer).name(), bytes);
+    }
     for findings in [gate::examine(profile, &repeat), gate::lost(profile, &repeat)] {
         repeat.invalid.extend(findings.invalid);
         repeat.disturbed.extend(findings.disturbed);

@@ -18,6 +18,7 @@ use super::{
     contents, ended,
     meaning::meaning,
     medium::html as escape,
+    price::headlines,
     problems::problems,
     stall,
     table::Table,
@@ -69,9 +70,12 @@ fn head(record: &Record) -> String {
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
         .collect();
     let wrong = wrong.concat();
+    let price: Vec<String> =
+        headlines(record).iter().map(|line| format!("<p class=\"verdict\">{}</p>\n", escape(line))).collect();
+    let price = price.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{wrong}{about}\
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{price}{wrong}{about}\
          <p class=\"manner\">{}; started {}.</p>\n</header>\n",
         escape(&record.name),
         escape(&record.profile.title),

@@ -7,6 +7,7 @@ use super::{
         contents, ended,
         meaning::meaning,
         medium::markdown as plain,
+        price::headlines,
         problems::problems,
         stall::explanations,
         view::{axes, faults, manner, unique_notes},
@@ -21,6 +22,9 @@ pub(in crate::report) fn render(record: &Record) -> String {
     let mut paragraph = |text: &str| {
         let _ = write!(out, "{}\n\n", text.trim_end());
     };
+    for headline in headlines(record) {
+        paragraph(&format!("**{}**", plain(&headline)));
+    }
     paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
     for problem in problems(record) {
         paragraph(&format!("> {}", plain(&problem)));

@@ -4,6 +4,7 @@ use super::{
     super::{
         contents, ended,
         meaning::meaning,
+        price::headlines,
         problems::problems,
         stall::explanations,
         table::{Align, Table},
@@ -29,6 +30,7 @@ const MOST_FAILURES: usize = 10;
 pub fn render(record: &Record, color: bool) -> String {
     let mut out = hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
     out += &hanging("  ", &manner(record), 2);
+    out += &price_lines(record);
     out += &failures(record, color);
     for point in &record.points {
         out += &point_text(point, color);
@@ -41,7 +43,8 @@ pub fn render(record: &Record, color: bool) -> String {
 pub fn verdicts(record: &Record, color: bool) -> String {
     let sorted = contents::worst_first(record.verdicts());
     let lines: String = sorted.into_iter().map(|verdict| verdict_line(verdict, color)).collect();
-    format!("{}:\n{}{lines}{}", record.name, problem_lines(record), ending(record, color))
+    let price = price_lines(record);
+    format!("{}:\n{}{price}{lines}{}", record.name, problem_lines(record), ending(record, color))
 }
 
 /// What fails, and what went wrong with the answers: before all tables; nothing where all is well.
@@ -55,6 +58,12 @@ fn failures(record: &Record, color: bool) -> String {
     }
     let text = lines.concat() + &problem_lines(record);
     if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+/// What bad peers cost: before anything else.
+fn price_lines(record: &Record) -> String {
+    let lines: String = headlines(record).iter().map(|line| hanging("", line, 2)).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 fn problem_lines(record: &Record) -> String {
