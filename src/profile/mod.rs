@@ -11,6 +11,7 @@ mod keys;
 mod names;
 mod overrides;
 mod parse;
+mod peer;
 mod phases;
 mod protocol;
 pub mod secrets;
@@ -19,15 +20,17 @@ mod shipped;
 mod suggestion;
 mod target;
 mod value;
+mod visit;
 
 pub use self::{
-    bench::{Bench, Crowd, LongestWait, Peer},
+    bench::{Bench, LongestWait},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},
     keys::{Group, Profile},
     parse::{ProfileError, Source},
-    phases::Phase,
+    peer::{Crowd, Peer},
+    phases::{AFTER, BEFORE, Phase, WITH},
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
         WriteInterest,
@@ -36,4 +39,5 @@ pub use self::{
     suggestion::meant,
     target::{Attach, Program, Target},
     value::Axes,
+    visit::Visit,
 };

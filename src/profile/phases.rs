@@ -18,6 +18,13 @@ pub struct Phase<'a> {
     pub to: Duration,
 }
 
+/// The phase in which good clients are alone, before bad peers come.
+pub const BEFORE: &str = "before";
+/// The phase in which bad peers are there.
+pub const WITH: &str = "with";
+/// The phase in which good clients are alone again.
+pub const AFTER: &str = "after";
+
 /// Characters that separate a phase from other things in an expectation.
 const SEPARATORS: [char; 4] = ['@', '=', ',', '.'];
 

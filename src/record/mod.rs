@@ -22,7 +22,7 @@ pub use self::{
     cause::Cause,
     expectation_result::{ExpectationResult, lower_bound},
     phase::Phase,
-    price::{AFTER, BEFORE, GoodClients, Phased, Price, WITH},
+    price::{GoodClients, Phased, Price},
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,

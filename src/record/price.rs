@@ -5,15 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Repeat;
 use crate::{
     metric::{Fold, Key, Metric, Stat},
-    profile::{Group, Profile},
+    profile::{AFTER, BEFORE, Group, Profile, WITH},
 };
-
-/// The names of the phases that a price is made from.
-pub const BEFORE: &str = "before";
-/// The bad peers are there.
-pub const WITH: &str = "with";
-/// They have left.
-pub const AFTER: &str = "after";
 
 /// Memory counts as back when at most this share of what the bad peers added is left.
 const LEFT_SHARE: f64 = 0.1;

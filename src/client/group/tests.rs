@@ -84,7 +84,8 @@ fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
 
 #[test]
 fn a_group_that_has_left_opens_and_starts_nothing() {
-    let mut group = group_of("count = 3\nload = { rate = 1000, payload = 9 }\nreconnect = {}\nstop = 150e-9");
+    let mut group =
+        group_of("count = 3\nload = { rate = 1000, payload = 9 }\nreconnect = {}\nstop = \"150ns\"");
     assert_eq!(group.demand.account.window(), (100, 150), "its window ends when it leaves");
     assert_eq!((group.take_turn(0), group.lifetime_ends(false, 10)), (Some(FIRST), Some(150)));
     group.arrived(120, 120);
