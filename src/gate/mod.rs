@@ -9,6 +9,7 @@ mod inflation;
 mod judge;
 mod lost;
 mod pairs;
+mod price;
 mod unserved;
 mod validity;
 mod window;
@@ -23,6 +24,7 @@ pub use self::{
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
     pairs::{ALPHA, CONFIRM_ALPHA, Cell, Finding, Gated, Pair, SPOILT, compare, gated, suspects},
+    price::price,
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,

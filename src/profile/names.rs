@@ -6,7 +6,7 @@ use super::{
     suggestion::meant,
     value::{Axes, plain},
 };
-use crate::metric::{Scope, Stat};
+use crate::metric::{Key, Scope, Stat};
 
 /// What an expectation may name.
 pub(super) struct Names<'a> {
@@ -94,4 +94,12 @@ impl Names<'_> {
             _ => Ok(stat),
         }
     }
+}
+
+/// The name of a number in a phase, if there is one.
+pub(super) fn in_phase(number: &str, stat: Stat, phase: &str) -> Result<String, String> {
+    if stat.exists_per_phase() {
+        return Ok(Key::in_phase(number, phase));
+    }
+    Err(format!("`{}` is not measured of a phase, but of the whole run: remove `@ {phase}`", stat.name()))
 }

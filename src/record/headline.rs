@@ -79,12 +79,38 @@ fn slower(good: &GoodClients) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::price::tests::price;
+
+    const MIB: f64 = 1024.0 * 1024.0;
+
+    const fn phased(before: f64, with: f64) -> Phased {
+        Phased { before: Some(before), with: Some(with), after: None }
+    }
 
     #[test]
     fn the_headline_names_memory_latency_and_endings() {
+        let good = GoodClients {
+            group: "good".into(),
+            p99_ns: phased(2e6, 8e8),
+            is_lower_bound: true,
+            silence_ns: phased(1e6, 1.6e9),
+            ..GoodClients::default()
+        };
+        let price = Price {
+            peers: 10,
+            user_memory: phased(5.0 * MIB, 4.0 * MIB),
+            user_bytes_per_peer: Some(0.0),
+            kernel_memory: phased(MIB, 31.0 * MIB),
+            kernel_bytes_per_peer: Some(3.0 * MIB),
+            good: vec![good],
+            ended: 3,
+            ended_by_reset: 1,
+            ended_by_fin: 2,
+            ended_after_ns: Some(700),
+            held: 7,
+            ..Price::default()
+        };
         assert_eq!(
-            price().headline(),
+            price.headline(),
             "10 bad peers cost: kernel +30 MiB (3 MiB each) · good p99 2 ms → > 800 ms, no answers for 1.60 s · 3 ended after 700 ns (1 RST, 2 FIN), 7 still held"
         );
     }
@@ -98,8 +124,7 @@ mod tests {
             ..Price::default()
         };
         assert_eq!(price.headline(), "1 bad peer cost: it was not ended in 5 s");
-        let same = Phased { before: Some(9.0), with: Some(7.0), after: None };
-        let price = Price { kernel_memory: same, ..price };
+        let price = Price { kernel_memory: phased(9.0, 7.0), ..price };
         assert_eq!(price.headline(), "1 bad peer cost: no memory · it was not ended in 5 s");
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
     summarize_run(&mut repeat, &last, instants);
     summarize_groups(&mut repeat, profile, &driven, instants);
     phases::add(&mut repeat, profile, &driven, instants);
-    repeat.price = Price::of(profile, &repeat);
+    repeat.price = gate::price(profile, &repeat);
     if let Some(bytes) = repeat.price.as_ref().and_then(Price::bytes_per_peer) {
         repeat.summary.insert(Stat::once(Metric::MemoryPerPeer).name(), bytes);
     }

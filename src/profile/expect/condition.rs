@@ -2,12 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{
-    super::{
-        names::{At, Names},
-        value::{Axes, percent},
-    },
-    in_phase,
+use super::super::{
+    names::{At, Names, in_phase},
+    value::{Axes, percent},
 };
 use crate::metric::{Key, Stat};
 

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 pub use self::condition::{Alternative, Condition, Known, Wanted};
 use super::{
-    names::{At, Names},
+    names::{At, Names, in_phase},
     value::Axes,
 };
 use crate::metric::{Key, Stat};
@@ -59,14 +59,6 @@ impl Expectation {
         let conditions = Condition::all(conditions, &number, stat, names)?;
         Ok(Self { name: name.to_owned(), number, stat, phase, at: axes, conditions })
     }
-}
-
-/// The name of a number in a phase, if there is one.
-fn in_phase(number: &str, stat: Stat, phase: &str) -> Result<String, String> {
-    if stat.exists_per_phase() {
-        return Ok(Key::in_phase(number, phase));
-    }
-    Err(format!("`{}` is not measured of a phase, but of the whole run: remove `@ {phase}`", stat.name()))
 }
 
 #[cfg(test)]
