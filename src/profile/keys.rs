@@ -31,10 +31,6 @@ pub struct Profile {
     /// Length of the measured window.
     #[serde(default = "defaults::measure")]
     pub measure: Span,
-    /// Phases of the measured window by name, and when each begins, counted from the start of the warm-up; it lasts until
-    /// the next one begins. Numbers are also measured for each phase: `good.latency_p99 @ with`.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub phases: IndexMap<String, Span>,
     /// Number of repeats, each with a fresh server and its own seed.
     #[serde(default = "defaults::repeats")]
     #[schemars(range(min = 1))]
@@ -49,6 +45,10 @@ pub struct Profile {
     /// The server.
     #[serde(default)]
     pub server: Target,
+    /// Phases of the measured window by name, and when each begins, counted from the start of the warm-up; it lasts until
+    /// the next one begins. Numbers are also measured for each phase: `good.latency_p99 @ with`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub phases: IndexMap<String, Span>,
     /// The client groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Group>,
