@@ -254,11 +254,11 @@ pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
     }
 }
 
-/// Whether the profile's load changes with time, or it expects evictions, or something of when they come: they come about only
-/// as fast as its timeouts let them.
+/// Whether the profile's load changes with time, or it names phases of the window, or it expects evictions, or something of when
+/// they come: they come about only as fast as its timeouts let them.
 #[must_use]
 pub fn needs_the_whole_window(profile: &Profile) -> bool {
-    if profile.clients.iter().any(is_changing) {
+    if !profile.phases.is_empty() || profile.clients.iter().any(is_changing) {
         return true;
     }
     let of_evictions = |metric: Metric| {

@@ -18,7 +18,7 @@ use super::{
     contents, ended,
     meaning::meaning,
     medium::html as escape,
-    price::headlines,
+    price,
     problems::problems,
     stall,
     table::Table,
@@ -70,12 +70,14 @@ fn head(record: &Record) -> String {
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
         .collect();
     let wrong = wrong.concat();
-    let price: Vec<String> =
-        headlines(record).iter().map(|line| format!("<p class=\"verdict\">{}</p>\n", escape(line))).collect();
-    let price = price.concat();
+    let cost: Vec<String> = price::headlines(record)
+        .iter()
+        .map(|line| format!("<p class=\"verdict\">{}</p>\n", escape(line)))
+        .collect();
+    let cost = cost.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{price}{wrong}{about}\
+         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{cost}{wrong}{about}\
          <p class=\"manner\">{}; started {}.</p>\n</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
@@ -138,6 +140,8 @@ fn point_content(
             heading,
         ),
         one("Expectations", &[contents::expectations(point)], ""),
+        one("The price of bad peers", &[price::table(point)], repeats),
+        remarks("After the bad peers", &price::afterwards(point), heading),
         remarks("Faults without effect", &unique_notes(point, |repeat| &repeat.unproven), heading),
         remarks("Notes on the figures", &unique_notes(point, |repeat| &repeat.notes), heading),
         remarks("Connections closed by the server", &ended::sentences(point), heading),

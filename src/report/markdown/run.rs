@@ -7,7 +7,7 @@ use super::{
         contents, ended,
         meaning::meaning,
         medium::markdown as plain,
-        price::headlines,
+        price,
         problems::problems,
         stall::explanations,
         view::{axes, faults, manner, unique_notes},
@@ -22,7 +22,7 @@ pub(in crate::report) fn render(record: &Record) -> String {
     let mut paragraph = |text: &str| {
         let _ = write!(out, "{}\n\n", text.trim_end());
     };
-    for headline in headlines(record) {
+    for headline in price::headlines(record) {
         paragraph(&format!("**{}**", plain(&headline)));
     }
     paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
@@ -37,6 +37,7 @@ pub(in crate::report) fn render(record: &Record) -> String {
             contents::expectations(point),
             contents::core(point),
             contents::groups(point),
+            price::table(point),
             contents::memory(point),
             contents::evictions(point),
         ];
@@ -45,6 +46,9 @@ pub(in crate::report) fn render(record: &Record) -> String {
         }
         for fault in faults(point) {
             paragraph(&format!("> First fault: {}", plain(&fault)));
+        }
+        for sentence in price::afterwards(point) {
+            paragraph(&format!("> Afterwards: {}", plain(&sentence)));
         }
         for sentence in ended::sentences(point) {
             paragraph(&format!("> Ended by the server: {}", plain(&sentence)));

@@ -4,7 +4,7 @@ use super::{
     super::{
         contents, ended,
         meaning::meaning,
-        price::headlines,
+        price,
         problems::problems,
         stall::explanations,
         table::{Align, Table},
@@ -62,7 +62,7 @@ fn failures(record: &Record, color: bool) -> String {
 
 /// What bad peers cost: before anything else.
 fn price_lines(record: &Record) -> String {
-    let lines: String = headlines(record).iter().map(|line| hanging("", line, 2)).collect();
+    let lines: String = price::headlines(record).iter().map(|line| hanging("", line, 2)).collect();
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
@@ -86,8 +86,14 @@ fn point_text(point: &Point, color: bool) -> String {
     if !point.axes.is_empty() {
         parts.push(hanging("── ", &axes(point), 3));
     }
-    let tables =
-        [clients(point), contents::memory(point), evicted(point), harness(point), contents::core(point)];
+    let tables = [
+        clients(point),
+        price::table(point),
+        contents::memory(point),
+        evicted(point),
+        harness(point),
+        contents::core(point),
+    ];
     parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| set::table(table, WIDTH)));
     let remarks = |kind: &str, texts: &[String]| {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
@@ -95,6 +101,7 @@ fn point_text(point: &Point, color: bool) -> String {
     parts.push(
         remarks("first fault", &faults(point))
             + &remarks("ended by the server", &ended::sentences(point))
+            + &remarks("afterwards", &price::afterwards(point))
             + &remarks("invalid", &unique_notes(point, |t| &t.invalid))
             + &remarks("times are not valid", &unique_notes(point, |t| &t.disturbed))
             + &remarks("fault without effect", &unique_notes(point, |t| &t.unproven))
