@@ -68,6 +68,9 @@ fn speaks_of_silence(result: &ExpectationResult, group: &str, silent_ns: f64) ->
         SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare, Uploads,
     };
     let Some(metric) = metric_of(result, group) else { return false };
+    if is_of_a_phase(&result.name) {
+        return result.verdict == Verdict::Fail;
+    }
     let measured = result.measured.unwrap_or(0.0);
     let holds = match metric {
         Answered | FewestAnswers | Downloads | Uploads | LongestSilence => true,
@@ -99,6 +102,9 @@ fn why(repeat: &Repeat, group: &Group) -> Option<String> {
 /// instead (it was evicted, refused, left unanswered).
 fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
     let Some(metric) = metric_of(result, group) else { return false };
+    if is_of_a_phase(&result.name) {
+        return result.verdict == Verdict::Fail;
+    }
     let asks_for_answers =
         matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads | Metric::Uploads);
     let says_nothing = matches!(
@@ -112,6 +118,11 @@ fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
         }
         Verdict::Invalid | Verdict::Inconclusive => false,
     }
+}
+
+/// Whether an expectation is of a phase of the window: that it holds says nothing of the others.
+fn is_of_a_phase(name: &str) -> bool {
+    name.split_once('@').is_some_and(|(_, at)| at.split(',').any(|part| !part.contains('=')))
 }
 
 /// What the verdict is about, if it is about this group.
