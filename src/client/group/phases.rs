@@ -38,6 +38,8 @@ impl Phases {
         if let Some(judged) = self.of(request.due_ns, now_ns) {
             let since = |ns: u64| if ns == 0 { 0 } else { now_ns.saturating_sub(ns) };
             judged.censor(cause, since(request.due_ns), since(request.sent_ns));
+            // Also where it was left waiting after the phase: then those without a connection waited for it.
+            judged.waited(0, Some(cause));
         }
     }
 
@@ -140,6 +142,17 @@ mod tests {
         let bounds =
             |censored: &Vec<(Metric, Cause)>| censored.iter().any(|(m, _)| *m == Metric::LongestWait);
         assert_eq!(waits.iter().map(|(_, c)| bounds(c)).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn a_request_that_outlasts_its_phase_is_unanswered_and_not_skipped() {
+        let mut phases = phases();
+        let request = Request { sent_ns: 150, ..Request::due(150) };
+        phases.waited(150, 500, Some(Cause::Unanswered));
+        phases.censor(Cause::Unanswered, &request, 500);
+        let of = |index: usize| phases.summarize(false)[index].1.clone();
+        assert!(of(0).is_empty(), "it waited longest in the other");
+        assert!(of(1).contains(&(Metric::LatencyP50, Cause::Unanswered)), "{:?}", of(1));
     }
 
     #[test]
