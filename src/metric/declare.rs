@@ -1,12 +1,11 @@
 //! How an entry of the table becomes a [`Metric`](super::Metric) and its [`Spec`](super::Spec).
 
-// An entry: help as a doc comment, variant: "name" ("label") scope unit better [folds] panel noise definite side is kind;
-// The label is the name with spaces unless given. `definite Above` or `Below`: no load and no noise excuses a number on
-// that side of what is expected. `is`: what sort of number it is, where that decides how it is trusted and excused.
+// The columns are explained where the table is, in `table/mod.rs`.
 macro_rules! metrics {
     (: $( $(#[doc = $help:literal])+ $variant:ident: $name:literal $(($label:literal))? $scope:ident $unit:ident $better:ident
         [$($fold:ident)*] $panel:ident $noise:literal $(definite $definite:ident)? $(is $kind:ident $(($beyond:literal))?)?
-        $(gated $gate:ident $(($gated:ident))?)? $(still $floor:literal $budget:literal $start:literal)?; )+) => {
+        $(gated $gate:ident $(($gated:ident))?)? $(still $floor:literal $budget:literal)?
+        $(added $added:literal)?; )+) => {
         /// A thing that can be measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Metric { $( $(#[doc = $help])+ $variant, )+ }
@@ -44,7 +43,8 @@ macro_rules! metrics {
                             Some(fold) => fold,
                             None => Fold::Final,
                         },
-                        still: given(&[$(Still { floor: $floor, budget: $budget, start: $start })?]),
+                        still: given(&[$(Still { floor: $floor, budget: $budget })?]),
+                        added: given(&[$($added)?]),
                         help: concat!($($help),+).trim_ascii(),
                     };
                     &SPEC

@@ -91,8 +91,6 @@ pub struct Still {
     pub floor: f64,
     /// A change is a pass only if it is surely smaller than this share.
     pub budget: f64,
-    /// What is added to both sides before their ratio is taken, in the metric's unit.
-    pub start: f64,
 }
 
 /// The chart a sampled metric is drawn in.
@@ -187,6 +185,8 @@ pub struct Spec {
     pub gated_fold: Fold,
     /// How it is gated, if it does not move unless something is wrong.
     pub still: Option<Still>,
+    /// What a gate adds to both sides before their ratio is taken, in the metric's unit; by the unit unless given.
+    pub added: Option<f64>,
     /// What it is, in a line.
     pub help: &'static str,
 }

@@ -216,6 +216,31 @@ fn a_place_is_kept_for_no_peer_that_sends_slowly() {
 }
 
 #[apply(timed_test!)]
+fn a_place_is_kept_for_no_body_that_comes_slowly() {
+    for parsing in ["whole", "line-by-line"] {
+        let knobs = format!(
+            "protocol = 'http'\nhead_parsing = '{parsing}'\nprocessing_time = '1ms'\nconcurrency_limit = 1"
+        );
+        for options in every_kind_with(&knobs) {
+            let server = Running::start(&options);
+            let post = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+            let mut slow = asking(&server, post.as_bytes());
+            let mut start = [0; 25];
+            slow.read_exact(&mut start).unwrap();
+            assert_eq!(&start, b"HTTP/1.1 100 Continue\r\n\r\n", "at once");
+            let get = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+            let mut text = String::new();
+            asking(&server, get.as_bytes()).read_to_string(&mut text).unwrap();
+            assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+            assert_eq!((server.metric(IN_PROGRESS), server.metric(WAITING)), (0, 0));
+            slow.write_all(b"hello").unwrap();
+            slow.read_exact(&mut start).unwrap();
+            assert_eq!(&start[..12], b"HTTP/1.1 405", "once its body has come");
+        }
+    }
+}
+
+#[apply(timed_test!)]
 fn http_requests_wait_with_their_bodies() {
     let knobs = "protocol = 'http'\nprocessing_time = '10ms'\nconcurrency_limit = 1";
     for options in every_kind_with(knobs) {

@@ -112,7 +112,10 @@ impl Exchange {
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
         let how = CloseReason::of_error(error);
-        if !workload.rules().reads_everything || self.inbound.is_shut() || self.requests.sent() == 0 {
+        if !workload.rules().reads_everything
+            || self.inbound.direction().is_shut()
+            || self.requests.sent() == 0
+        {
             return Some(how);
         }
         // The RST of a peer whose FIN came before it is this error (`tcp_reset` in the kernel), and the FIN is still read.
@@ -125,7 +128,7 @@ impl Exchange {
     /// The peer has ended its stream and nobody reads: a slow reader goes on with its pauses until it meets the end,
     /// but the reactor would repeat itself.
     fn peer_closed(&mut self, context: &mut Context) -> Option<CloseReason> {
-        if self.inbound.timer().is_none() {
+        if self.inbound.direction().timer().is_none() {
             return Some(self.peer_ended());
         }
         self.socket.unwatch(context);
@@ -141,7 +144,7 @@ impl Exchange {
         if let Some(how) = self.inbound.broken().filter(|how| *how != CloseReason::ByFin) {
             return how;
         }
-        if self.outbound.is_shut() && self.requests.open() == 0 {
+        if self.outbound.direction().is_shut() && self.requests.open() == 0 {
             CloseReason::ByUs(CloseMethod::HalfClose)
         } else {
             CloseReason::ByFin
@@ -163,15 +166,15 @@ impl Exchange {
         match (method, transport.prepare_close(method)) {
             // Fails only if the peer was faster; the reactor reports that by itself.
             (CloseMethod::HalfClose, _) => {
-                self.outbound.shut();
+                self.outbound.direction_mut().shut();
                 self.requests.stop();
                 None
             }
             // What is left to do for who may not vanish.
             (CloseMethod::Vanish, Err(error)) => {
                 workload.cannot_vanish(error.to_string());
-                self.inbound.shut();
-                self.outbound.shut();
+                self.inbound.direction_mut().shut();
+                self.outbound.direction_mut().shut();
                 self.requests.stop();
                 self.socket.watch(Interest::default(), context);
                 None

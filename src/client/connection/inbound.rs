@@ -18,7 +18,6 @@ use crate::{
     },
     codec::Decoder,
     reactor::{Interest, Mode},
-    timers::TimerId,
 };
 
 /// The receiving direction.
@@ -221,28 +220,13 @@ impl Inbound {
         self.answers.broken()
     }
 
-    /// Nothing will be received any more.
-    pub(super) fn shut(&mut self) {
-        self.direction.shut();
+    /// What its behavior allows, and its pause.
+    pub(super) const fn direction(&self) -> &Direction {
+        &self.direction
     }
 
-    pub(super) fn is_shut(&self) -> bool {
-        self.direction.is_shut()
-    }
-
-    /// Whether no behavior has to be asked.
-    pub(super) fn is_steady(&self) -> bool {
-        self.direction.is_steady()
-    }
-
-    /// The timer that ends the present pause.
-    pub(super) const fn timer(&self) -> Option<TimerId> {
-        self.direction.timer()
-    }
-
-    /// The pause is over.
-    pub(super) fn timer_fired(&mut self) {
-        self.direction.timer_fired();
+    pub(super) const fn direction_mut(&mut self) -> &mut Direction {
+        &mut self.direction
     }
 
     /// Whether threads share the socket to receive.

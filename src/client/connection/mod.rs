@@ -124,7 +124,7 @@ impl Connection {
         );
         let close_reason = self.exchange.send(context, workload);
         // A behavior of its own decides whether the socket is read at all.
-        if close_reason.is_some() || self.exchange.inbound.is_steady() {
+        if close_reason.is_some() || self.exchange.inbound.direction().is_steady() {
             close_reason
         } else {
             self.exchange.receive(context, workload)
@@ -155,11 +155,11 @@ impl Connection {
                 self.retire(context, workload)
             }
             TimerKind::Receive => {
-                self.exchange.inbound.timer_fired();
+                self.exchange.inbound.direction_mut().timer_fired();
                 self.exchange.receive(context, workload)
             }
             TimerKind::Send => {
-                self.exchange.outbound.timer_fired();
+                self.exchange.outbound.direction_mut().timer_fired();
                 self.exchange.send(context, workload)
             }
         }
@@ -195,7 +195,9 @@ impl Connection {
     ) -> Ended {
         let Self { exchange, is_open, deadline } = self;
         let Exchange { socket, mut requests, outbound, inbound } = exchange;
-        for timer in [inbound.timer(), outbound.timer(), deadline].into_iter().flatten() {
+        for timer in
+            [inbound.direction().timer(), outbound.direction().timer(), deadline].into_iter().flatten()
+        {
             context.timers.cancel(timer);
         }
         let (now_ns, answers) = (context.now_ns, inbound.answers());

@@ -17,7 +17,6 @@ use crate::{
         race::Writers,
         workload::Workload,
     },
-    timers::TimerId,
 };
 
 /// The sending direction.
@@ -149,23 +148,13 @@ impl Outbound {
         ControlFlow::Continue(())
     }
 
-    /// Nothing will be sent any more.
-    pub(super) fn shut(&mut self) {
-        self.direction.shut();
+    /// What its behavior allows, and its pause.
+    pub(super) const fn direction(&self) -> &Direction {
+        &self.direction
     }
 
-    pub(super) fn is_shut(&self) -> bool {
-        self.direction.is_shut()
-    }
-
-    /// The timer that ends the present pause.
-    pub(super) const fn timer(&self) -> Option<TimerId> {
-        self.direction.timer()
-    }
-
-    /// The pause is over.
-    pub(super) fn timer_fired(&mut self) {
-        self.direction.timer_fired();
+    pub(super) const fn direction_mut(&mut self) -> &mut Direction {
+        &mut self.direction
     }
 
     /// Whether threads share the socket to send.

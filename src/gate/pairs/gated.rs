@@ -84,23 +84,16 @@ impl Gated {
 
 fn shares(metric: Metric) -> Shares {
     let spec = metric.spec();
-    spec.still
-        .map_or_else(|| Shares::above(spec.noise), |Still { floor, budget, .. }| Shares { floor, budget })
+    spec.still.map_or_else(|| Shares::above(spec.noise), |Still { floor, budget }| Shares { floor, budget })
 }
 
 /// Below this, differences count and not ratios: what a scheduler, an allocator or a clock gives or takes.
 fn start(stat: Stat) -> f64 {
-    let spec = stat.metric.spec();
-    match (spec.still, spec.kind, stat.unit()) {
-        (Some(Still { start, .. }), ..) => start,
-        // The finest tick that the reference server is run with; a profile's own is set where the profile is known.
-        (_, Kind::Lateness, _) => 1e6,
-        // Another build has its code in other places: the pages of it that are mapped differ by some hundred KiB.
-        _ if stat.metric == Metric::ServerRss => 8.0 * 1024.0 * 1024.0,
-        (.., Unit::Nanoseconds) => 100.0,
-        (.., Unit::Bytes) => 1024.0 * 1024.0,
+    stat.metric.spec().added.unwrap_or(match stat.unit() {
+        Unit::Nanoseconds => 100.0,
+        Unit::Bytes => 1024.0 * 1024.0,
         _ => 0.01,
-    }
+    })
 }
 
 fn better(name: &str) -> Better {

@@ -19,32 +19,32 @@ macro_rules! client_metrics {
     Lost: "lost" Group Count Lower [Final] None 0.0;
     // From 0 the floor of these shares is 0.1 % of the requests: what happens to be open when the clients stop.
     /// Share of the requests due in the window that were still open when the clients stopped
-    UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 0.005;
+    UnansweredShare: "unanswered_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 added 0.005;
     /// Share of the requests due in the window that were open on a connection when it ended, unless the client ended it
-    LostShare: "lost_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 0.005;
+    LostShare: "lost_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 added 0.005;
     /// Share of the requests due in the window that were never started: no connection was free
-    SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 0.005;
+    SkippedShare: "skipped_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 added 0.005;
     /// Share of the requests due in the window whose answer was an error
-    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 definite Above gated Answers still 0.2 0.4 0.005;
+    ErrorsShare: "errors_share" Group Share Lower [Final] None 0.02 definite Above gated Answers still 0.2 0.4 added 0.005;
     // A server that lets idle connections go is crossed now and then.
     /// Requests that crossed a close of the server and were sent again, as a share of those that became due in the
     /// measured window
-    RetriedShare: "retried_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 0.01;
+    RetriedShare: "retried_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 added 0.01;
     // From 0 the floor is 0.01 % of the connections: one of a few thousand.
     /// Connections that the server ended without announcing it, refused, or did not accept, as a share of all that were
     /// opened
-    EndedShare: "ended_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 0.0005;
+    EndedShare: "ended_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 added 0.0005;
     /// Connections that had open requests in the window and got no answer in it
     SilentConnections: "silent_connections" Group Count Lower [Final] None 0.0;
     /// Share of the group's connections that got no answer in the window
-    SilentShare: "silent_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 0.0005;
+    SilentShare: "silent_share" Group Share Lower [Final] None 0.02 gated Answers still 0.2 0.4 added 0.0005;
     // Extremes of a whole window are a matter of luck: twice as much and 20 ms more are a change.
     /// Fewest answers to a connection that was open for the whole window, or all but its first tenth
-    FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2 gated Steady still 0.5 1.0 5.0;
+    FewestAnswers: "fewest_answers" Group Count Higher [Final] None 0.2 gated Steady still 0.5 1.0 added 5.0;
     /// Longest wait for an answer in the window, including requests that still wait
-    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0 is Wait gated Steady still 1.0 2.0 20e6;
+    LongestWait: "longest_wait" Group Nanoseconds Lower [Final] None 1.0 is Wait gated Steady still 1.0 2.0 added 20e6;
     /// Longest time in the window in which the whole group waited and got no answer
-    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0 is Wait gated Steady still 1.0 2.0 20e6;
+    LongestSilence: "longest_silence" Group Nanoseconds Lower [Final] None 1.0 is Wait gated Steady still 1.0 2.0 added 20e6;
     /// Requests that were sent again on another connection because the server closed an idle connection while they were
     /// sent
     Retried: "retried" Group Count Neither [Whole] None 0.0;
@@ -105,7 +105,7 @@ macro_rules! client_metrics {
     /// Longest time from connecting until the server ended the connection
     EvictedAfterMax: "evicted_after_max" Group Nanoseconds Neither [Final] None 0.1;
     /// Connections that the server ended, as its own sockets show; a client that does not read may not see the end
-    ServerEnded: "server_ended" Group Count Neither [Final] None 0.0 gated Misbehaving still 0.25 0.5 1.0;
+    ServerEnded: "server_ended" Group Count Neither [Final] None 0.0 gated Misbehaving still 0.25 0.5 added 1.0;
     /// Connections that the server ended before a reading of its sockets showed them; they are not in stalled_for
     EndedUnseen: "server_ended_unseen" Group Count Lower [Final] None 0.0;
     /// Kernel memory that connections closed by the server still held at the end of the window
@@ -116,7 +116,7 @@ macro_rules! client_metrics {
     /// server could write (reference server: that the client acknowledged), known to within two samples, to the end
     StalledForMin: "stalled_for_min" Group Nanoseconds Neither [Final] None 0.1 definite Below is Held;
     /// Median time without progress until the server ended a connection
-    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1 is Held gated Misbehaving still 0.1 0.2 1e6;
+    StalledForP50: "stalled_for_p50" Group Nanoseconds Neither [Final] None 0.1 is Held gated Misbehaving still 0.1 0.2 added 1e6;
     /// Longest time without progress until the server ended a connection (lower bound)
     StalledForMax: "stalled_for_max" Group Nanoseconds Neither [Final] None 0.1 is Held;
     /// Largest distance between the bounds of a time without progress

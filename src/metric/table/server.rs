@@ -7,7 +7,7 @@ macro_rules! server_metrics {
     /// Processes of the server
     ServerProcesses: "server_processes" Run Count Neither [Peak Start Last End] None 0.0;
     /// Resident memory of the server's processes; shared pages count in each process
-    ServerRss: "server_rss" ("server's memory (RSS)") Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05 gated Run(Growth);
+    ServerRss: "server_rss" ("server's memory (RSS)") Run Bytes Lower [Peak Start Last End Growth Residue] BytesWait 0.05 gated Run(Growth) added 8388608.0;
     /// Peak of the resident memory since the last sample, from the kernel's high-water mark (VmHWM); with several
     /// processes, the sum of their peaks. The peak and the growth of server_rss come from this
     ServerRssHigh: "server_rss_high" Run Bytes Neither [] None 0.05;
@@ -171,11 +171,11 @@ macro_rules! server_metrics {
     EvictedUserTimeout: "evicted_user_timeout" Run Count Neither [Whole] None 0.0;
     /// Smallest time between the end of a timeout and the eviction; the timeout is the profile's and counts from the
     /// last progress seen from outside; negative is too early
-    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 definite Below is Lateness;
+    LatenessMin: "eviction_lateness_min" Run Nanoseconds Neither [Final] None 0.0 definite Below is Lateness added 1e6;
     /// Median time between the end of a timeout and the eviction
-    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5 is Lateness gated Run;
+    LatenessP50: "eviction_lateness_p50" Run Nanoseconds Lower [Final] None 0.5 is Lateness gated Run added 1e6;
     /// 99th percentile of the time between the end of a timeout and the eviction
-    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5 is Lateness gated Run;
+    LatenessP99: "eviction_lateness_p99" Run Nanoseconds Lower [Final] None 0.5 is Lateness gated Run added 1e6;
     /// Median time from the server's eviction until the client's side saw it
     EvictionSeenP50: "eviction_seen_p50" Run Nanoseconds Lower [Final] None 0.5 is EvictionSeen;
 

@@ -38,7 +38,7 @@ impl Admission {
         u64::from(is_done)
     }
 
-    /// A whole request has come, of HTTP a whole head, and is not answered yet.
+    /// A whole request has come, and is not answered yet.
     pub(super) fn hold(&mut self) {
         *self = Self::Asking;
     }

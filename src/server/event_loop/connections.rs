@@ -124,8 +124,9 @@ impl Connections {
     /// A connection's request has been in progress for long enough, and is answered.
     pub(super) fn request_done(&mut self, token: Token) {
         let Some(connection) = self.slots.entry(token) else { return };
-        let outcome = connection.request_done(&mut self.context);
+        // Whoever has the answer finds the request counted as done.
         self.admission.end(&self.context.counters);
+        let outcome = connection.request_done(&mut self.context);
         self.settle(token, outcome);
         self.admit();
     }

@@ -139,6 +139,8 @@ impl Case {
         let mut receive = buffer::make(kind, rng.random_range(0..100), policy.receive_limit);
         let mut send = buffer::make(kind, 64, None);
         let mut observed = Observed { answers: Vec::new(), messages: 0, refused: None, end: None };
+        // Request by request, or as many as there are.
+        let permits = if most == usize::MAX || rng.random() { u64::MAX } else { 1 };
         let mut left = &self.bytes[..];
         while !left.is_empty() && observed.refused.is_none() {
             let room = policy.receive_limit.unwrap() - receive.readable();
@@ -151,7 +153,7 @@ impl Case {
             left = later;
             let mut more = true;
             while more && observed.answers.len() < COMPARED {
-                let batch = conversation.answer(&mut *receive, &mut *send, scratch, u64::MAX);
+                let batch = conversation.answer(&mut *receive, &mut *send, scratch, permits);
                 match batch {
                     Ok(batch) => {
                         assert!(!batch.more || batch.appended > 0, "a turn without an end");
@@ -159,7 +161,7 @@ impl Case {
                     }
                     Err(reason) => observed.refused = Some(reason),
                 }
-                more = batch.is_ok_and(|batch| batch.more);
+                more = batch.is_ok_and(|batch| batch.more || batch.is_held);
                 let waiting = send.readable();
                 observed.answers.extend_from_slice(send.peek(waiting));
                 send.retrieve(waiting);

@@ -12,7 +12,7 @@ pub(in crate::server) struct Batch {
     pub(in crate::server) rejected: u64,
     /// There may be more to answer: send first, then call again.
     pub(in crate::server) more: bool,
-    /// A whole request waits, or the whole head of one, because no more were to be taken.
+    /// A whole request waits, because no more were to be answered.
     pub(in crate::server) is_held: bool,
     /// Bytes put into the send buffer.
     pub(in crate::server) appended: usize,
@@ -33,7 +33,7 @@ pub(in crate::server) enum End {
 /// The server's side of one connection's conversation.
 pub(in crate::server) trait Protocol {
     /// Answers what has arrived, up to one batch: from the receive buffer into the send buffer. At most `permits` requests
-    /// are answered; an answer that was begun, or a body whose head was taken, goes on without one.
+    /// are answered; an answer that was begun goes on without one.
     ///
     /// # Errors
     /// Why the peer is evicted.

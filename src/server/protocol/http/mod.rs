@@ -47,7 +47,7 @@ enum Heads {
 enum Step {
     /// Nothing: more has to come first.
     Incomplete,
-    /// Nothing: a whole head waits, because no more were to be taken.
+    /// A whole request waits, because no more were to be answered.
     Held,
     /// A head was taken, and its body follows.
     Taken,
@@ -57,29 +57,35 @@ enum Step {
 #[derive(Debug)]
 enum Phase {
     Head,
-    /// A head was taken line by line, and waits because no more requests were to be taken.
-    Held(Box<Request<'static>>),
-    /// A body is read to its end before its request is answered.
-    Body(Box<Pending>),
+    /// A request has left the receive buffer and is not answered yet: its body comes first, or it waits.
+    Taken(Box<Pending>),
     Ended(End),
 }
 
-/// A request whose body is being read.
+/// What becomes of a body: it is read away unless it is uploaded.
+type Upload = Option<Result<Receiving, Status>>;
+
+/// A request that has left the receive buffer.
 #[derive(Debug)]
 struct Pending {
     request: Request<'static>,
-    body: Body,
-    /// What becomes of the body: it is read away unless it is uploaded.
-    upload: Option<Result<Receiving, Status>>,
+    /// Its body, until all of it has come.
+    body: Option<Body>,
+    upload: Upload,
 }
 
 impl Pending {
-    /// Takes what has come of the body; whether that was all.
+    /// Takes what has come of the body; whether the request is whole.
     fn take(&mut self, receive: &mut dyn Buffer) -> Result<bool, Status> {
-        match &mut self.upload {
-            Some(Ok(receiving)) => self.body.take(receive, &mut |piece| receiving.write(piece)),
-            Some(Err(_)) | None => self.body.skip(receive),
+        let Some(body) = &mut self.body else { return Ok(true) };
+        let is_whole = match &mut self.upload {
+            Some(Ok(receiving)) => body.take(receive, &mut |piece| receiving.write(piece)),
+            Some(Err(_)) | None => body.skip(receive),
+        }?;
+        if is_whole {
+            self.body = None;
         }
+        Ok(is_whole)
     }
 }
 
@@ -92,45 +98,37 @@ impl Http {
         Self { limit, phase: Phase::Head, heads, body: None }
     }
 
-    /// One step further; a head is taken only if it `may_take` one.
-    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_take: bool) -> Result<Step, Status> {
+    /// One step further; a request is answered only if it `may_answer` one. One without a body stays in the receive buffer
+    /// until then, unless its lines were taken out of it as they came.
+    fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_answer: bool) -> Result<Step, Status> {
         match &mut self.phase {
             Phase::Head => match &mut self.heads {
                 Heads::Whole(search) => {
                     let Some(length) = search.next(receive, self.limit)? else {
                         return Ok(Step::Incomplete);
                     };
-                    if !may_take {
+                    let request = Request::parse(receive.peek(length), self.limit as u64)?;
+                    if request.body.is_none() && !may_answer {
                         return Ok(Step::Held);
                     }
-                    let request = Request::parse(receive.peek(length), self.limit as u64)?;
-                    let step = self.begin(request, site);
+                    let step = self.begin(request, site, may_answer);
                     receive.retrieve(length);
                     Ok(step)
                 }
-                Heads::LineByLine(parser) => {
-                    let Some(request) = parser.next(receive, self.limit)? else {
-                        return Ok(Step::Incomplete);
-                    };
-                    if !may_take {
-                        self.phase = Phase::Held(Box::new(request));
-                        return Ok(Step::Held);
-                    }
-                    Ok(self.begin(request, site))
-                }
+                Heads::LineByLine(parser) => Ok(match parser.next(receive, self.limit)? {
+                    Some(request) => self.begin(request, site, may_answer),
+                    None => Step::Incomplete,
+                }),
             },
-            Phase::Held(_) if !may_take => Ok(Step::Held),
-            Phase::Held(_) => match mem::replace(&mut self.phase, Phase::Head) {
-                Phase::Held(request) => Ok(self.begin(*request, site)),
-                _ => Ok(Step::Incomplete),
-            },
-            Phase::Body(pending) => {
+            Phase::Taken(pending) => {
                 if !pending.take(receive)? {
                     return Ok(Step::Incomplete);
                 }
-                if let Phase::Body(pending) = mem::replace(&mut self.phase, Phase::Head) {
-                    let Pending { request, upload, .. } = *pending;
-                    self.respond(&request, upload, site);
+                if !may_answer {
+                    return Ok(Step::Held);
+                }
+                if let Phase::Taken(pending) = mem::replace(&mut self.phase, Phase::Head) {
+                    self.respond(&pending.request, pending.upload, site);
                 }
                 Ok(Step::Answered)
             }
@@ -144,20 +142,21 @@ impl Http {
         }
     }
 
-    /// A head is whole. It is answered, unless its body comes first.
-    fn begin(&mut self, request: Request<'_>, site: &mut Site) -> Step {
-        let upload = site.upload(&request);
-        let Some(body) = request.body else {
+    /// A head is whole: its request is answered, unless a body follows or it has to wait.
+    fn begin(&mut self, request: Request<'_>, site: &mut Site, may_answer: bool) -> Step {
+        let (body, upload) = (request.body, site.upload(&request));
+        if body.is_none() && may_answer {
             self.respond(&request, upload, site);
             return Step::Answered;
-        };
-        site.out.extend_from_slice(if request.expects_continue { CONTINUE } else { b"" });
-        let request = request.into_owned();
-        self.phase = Phase::Body(Box::new(Pending { request, body, upload }));
-        Step::Taken
+        }
+        if body.is_some() && request.expects_continue {
+            site.out.extend_from_slice(CONTINUE);
+        }
+        self.phase = Phase::Taken(Box::new(Pending { request: request.into_owned(), body, upload }));
+        if body.is_some() { Step::Taken } else { Step::Held }
     }
 
-    fn respond(&mut self, request: &Request<'_>, upload: Option<Result<Receiving, Status>>, site: &mut Site) {
+    fn respond(&mut self, request: &Request<'_>, upload: Upload, site: &mut Site) {
         match upload {
             Some(upload) => site.respond_to_upload(upload.and_then(Receiving::finish), request.keep),
             None => self.body = site.respond(request),
@@ -213,7 +212,7 @@ impl Protocol for Http {
             Heads::Whole(search) => search.has_begun(),
             Heads::LineByLine(parser) => parser.has_begun(),
         };
-        matches!(self.phase, Phase::Body(_)) || has_head_begun
+        matches!(&self.phase, Phase::Taken(pending) if pending.body.is_some()) || has_head_begun
     }
 
     fn timeout_answer<'a>(&self, scratch: &'a mut Scratch) -> &'a [u8] {
