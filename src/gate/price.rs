@@ -63,7 +63,7 @@ struct Numbers<'a> {
 
 impl Numbers<'_> {
     fn one(&self, group: Option<&str>, metric: Metric, fold: Fold, phase: &str) -> Option<f64> {
-        let name = Key::in_phase(&Key::new(group, Stat { metric, fold }).to_string(), phase);
+        let name = Key::new(group, Stat { metric, fold }).within(phase).to_string();
         self.repeat.summary.get(&name).copied()
     }
 
@@ -75,12 +75,12 @@ impl Numbers<'_> {
 
     fn good(&self, group: &Group) -> GoodClients {
         let once = |metric| self.of(Some(&group.name), metric, [Fold::Final; 3]);
-        let p99 = Key::new(Some(&group.name), Stat::once(Metric::LatencyP99)).to_string();
+        let p99 = Key::new(Some(&group.name), Stat::once(Metric::LatencyP99));
         GoodClients {
             group: group.name.clone(),
             p50_ns: once(Metric::LatencyP50),
             p99_ns: once(Metric::LatencyP99),
-            is_lower_bound: self.repeat.censored.contains_key(&Key::in_phase(&p99, WITH)),
+            is_lower_bound: self.repeat.censored.contains_key(&p99.within(WITH).to_string()),
             answers_per_second: self.of(Some(&group.name), Metric::Answered, [Fold::Rate; 3]),
             silence_ns: once(Metric::LongestSilence),
         }

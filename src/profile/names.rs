@@ -3,10 +3,11 @@
 use indexmap::IndexMap;
 
 use super::{
+    phases::{BEFORE, WITH},
     suggestion::meant,
     value::{Axes, plain},
 };
-use crate::metric::{Key, Scope, Stat};
+use crate::metric::{Key, Metric, Scope, Stat};
 
 /// What an expectation may name.
 pub(super) struct Names<'a> {
@@ -91,15 +92,22 @@ impl Names<'_> {
             } else {
                 format!("`{name}` is a metric of core experiments only")
             }),
+            _ if stat.metric == Metric::MemoryPerPeer && !self.tell_a_price() => Err(format!(
+                "`{name}` compares the phases `{BEFORE}` and `{WITH}`: say in [phases] when they begin"
+            )),
             _ => Ok(stat),
         }
+    }
+
+    fn tell_a_price(&self) -> bool {
+        [BEFORE, WITH].iter().all(|phase| self.phases.contains(phase))
     }
 }
 
 /// The name of a number in a phase, if there is one.
 pub(super) fn in_phase(number: &str, stat: Stat, phase: &str) -> Result<String, String> {
-    if stat.exists_per_phase() {
-        return Ok(Key::in_phase(number, phase));
-    }
-    Err(format!("`{}` is not measured of a phase, but of the whole run: remove `@ {phase}`", stat.name()))
+    let key = Key::parse(number).filter(|_| stat.exists_per_phase());
+    key.map(|key| key.within(phase).to_string()).ok_or_else(|| {
+        format!("`{}` is not measured of a phase, but of the whole run: remove `@ {phase}`", stat.name())
+    })
 }

@@ -25,9 +25,6 @@ pub const WITH: &str = "with";
 /// The phase in which good clients are alone again.
 pub const AFTER: &str = "after";
 
-/// Characters that separate a phase from other things in an expectation.
-const SEPARATORS: [char; 4] = ['@', '=', ',', '.'];
-
 impl Profile {
     /// The phases of the measured window, one after the other.
     #[must_use]
@@ -39,12 +36,19 @@ impl Profile {
         begins.iter().zip(ends).map(|(&(name, from), to)| Phase { name, from, to }).collect()
     }
 
+    /// Whether it has the phases that tell what bad peers cost.
+    #[must_use]
+    pub fn tells_a_price(&self) -> bool {
+        [BEFORE, WITH].iter().all(|name| self.phases.contains_key(*name))
+    }
+
     /// Checks that each phase lies in the measured window and is long enough to be sampled.
     pub(super) fn check_phases(&self) -> Result<(), Fault> {
         for Phase { name, from, to } in self.phases() {
-            let is_wrong = |c: char| SEPARATORS.contains(&c) || c.is_control();
-            let message = if name.trim() != name || name.is_empty() || name.contains(is_wrong) {
-                "a phase needs a name without dots, commas, `=` and `@`".to_owned()
+            // It is a part of an expectation, and of the name of a file.
+            let is_wrong = |c: char| !(c.is_alphanumeric() || c == '-' || c == '_');
+            let message = if name.is_empty() || name.contains(is_wrong) {
+                "a phase needs a name of letters, digits, `-` and `_`".to_owned()
             } else if from < self.warmup.0 {
                 format!("begins before the measured window: use {} (the warm-up) or later", self.warmup)
             } else if from >= self.duration() {
@@ -90,8 +94,9 @@ mod tests {
             ("before = '5s'", "phases.before: begins after the end"),
             ("before = '1s'\nwith = '1050ms'", "phases.before: must last at least as long as the time"),
             ("before = '1s'\nwith = '1s'", "must last at least"),
-            ("\"a=b\" = '1s'", "a phase needs a name without"),
-            ("\" a\" = '1s'", "a phase needs a name without"),
+            ("\"a=b\" = '1s'", "a phase needs a name of letters"),
+            ("\" a\" = '1s'", "a phase needs a name of letters"),
+            ("\"\" = '1s'", "a phase needs a name of letters"),
             ("before = 'soon'", "t.toml:9: `soon` is not a time"),
         ] {
             let message = parsed(phases, "").expect_err(phases);
@@ -102,7 +107,11 @@ mod tests {
     #[test]
     fn an_expectation_may_name_a_phase_that_there_is() {
         const PHASES: &str = "before = '1s'\nwith = '2s'";
+        const PER_PEER: &str = "memory_per_peer = \"< 1MiB\"";
         assert!(parsed(PHASES, "\"good.latency_p99 @ with\" = \"< 200% @ before\"").is_ok());
+        assert!(parsed(PHASES, PER_PEER).is_ok());
+        let message = parsed("before = '1s'", PER_PEER).expect_err("there is no phase `with`");
+        assert!(message.contains("`memory_per_peer` compares the phases `before` and `with`"), "{message}");
         for (expect, part) in [
             ("\"good.latency_p99 @ wiht\" = \"< 1s\"", "there is no phase `wiht`; did you mean `with`?"),
             ("\"good.evicted @ with\" = \"= 0\"", "`evicted` is not measured of a phase"),

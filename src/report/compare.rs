@@ -201,12 +201,14 @@ fn compare(a: &Point, b: &Point) -> Compared {
 }
 
 fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
-    let Key { group, stat } = Key::parse(name)?;
+    let Key { group, stat, phase } = Key::parse(name)?;
     let spec = stat.metric.spec();
     let group = group.map(str::to_owned);
     let change = judge(spec.better, spec.noise, a, b);
     let (a, b) = (a.clone(), b.clone());
-    Some(Pair { group, stat: stat.name(), unit: stat.unit(), better: spec.better, a, b, change })
+    let of = phase.map(|phase| format!(" @ {phase}")).unwrap_or_default();
+    let of = format!("{}{of}", stat.name());
+    Some(Pair { group, stat: of, unit: stat.unit(), better: spec.better, a, b, change })
 }
 
 /// Whether `b` is better than `a` by more than the share `noise` of `a`. A lower bound is taken for more than any number: it

@@ -21,9 +21,9 @@ const MUCH: f64 = 1_048_576.0;
 pub(super) fn telling(record: &Record) -> Option<Figure> {
     let mut figures = chart::figures(record);
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
-    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat));
+    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name));
     let of_sweep: Vec<usize> =
-        expected.filter_map(|stat| named(&figures, &format!("sweep-{}", stat.name()))).collect();
+        expected.filter_map(|number| named(&figures, &chart::sweep_file_name(number))).collect();
     let differs = of_sweep.iter().find(|place| figures[**place].spread() > 0.5);
     let usual = || usual(record).into_iter().find_map(|name| named(&figures, name));
     let best = differs.or(of_sweep.first()).copied().or_else(usual).unwrap_or(0);

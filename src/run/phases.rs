@@ -26,10 +26,10 @@ pub(super) fn add(repeat: &mut Repeat, profile: &Profile, driven: &Driven, insta
             numbers.extend(of_group(repeat, &spec.name, row, part));
             repeat.censored.extend(censored.iter().map(|(metric, cause)| {
                 let key = Key::new(Some(&spec.name), Stat::once(*metric));
-                (Key::in_phase(&key.to_string(), phase.name), cause.word().to_owned())
+                (key.within(phase.name).to_string(), cause.word().to_owned())
             }));
         }
-        let named = |(name, value): (String, f64)| (Key::in_phase(&name, phase.name), value);
+        let named = |(key, value): (Key<'_>, f64)| (key.within(phase.name).to_string(), value);
         repeat.summary.extend(numbers.into_iter().map(named));
     }
 }
@@ -39,24 +39,22 @@ fn stats(scope: Scope) -> impl Iterator<Item = Stat> {
     Stat::all().filter(move |stat| stat.metric.spec().scope == scope && stat.exists_per_phase())
 }
 
-fn of_run(repeat: &Repeat, profile: &Profile, driven: &Driven, part: Instants) -> Vec<(String, f64)> {
+fn of_run(repeat: &Repeat, profile: &Profile, driven: &Driven, part: Instants) -> Vec<(Key<'static>, f64)> {
     let mut costs = Row::default();
     Costs::new(profile, repeat, part, &driven.whole).add(&mut costs);
     let value = |stat: Stat| match stat.fold {
         Fold::Final => costs.value(stat.metric),
         fold => folded(fold, stat, &repeat.series.run_points(stat.metric), part),
     };
-    stats(Scope::Run).filter_map(|stat| Some((stat.name(), value(stat)?))).collect()
+    stats(Scope::Run).filter_map(|stat| Some((Key::new(None, stat), value(stat)?))).collect()
 }
 
-fn of_group(repeat: &Repeat, group: &str, row: &Row, part: Instants) -> Vec<(String, f64)> {
+fn of_group<'a>(repeat: &Repeat, group: &'a str, row: &Row, part: Instants) -> Vec<(Key<'a>, f64)> {
     let value = |stat: Stat| match stat.fold {
         Fold::Final => row.value(stat.metric),
         fold => folded(fold, stat, &repeat.series.group_points(group, stat.metric), part),
     };
-    stats(Scope::Group)
-        .filter_map(|stat| Some((Key::new(Some(group), stat).to_string(), value(stat)?)))
-        .collect()
+    stats(Scope::Group).filter_map(|stat| Some((Key::new(Some(group), stat), value(stat)?))).collect()
 }
 
 fn folded(fold: Fold, stat: Stat, readings: &[(i64, f64)], part: Instants) -> Option<f64> {

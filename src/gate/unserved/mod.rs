@@ -122,7 +122,7 @@ fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
 
 /// Whether an expectation is of a phase of the window: that it holds says nothing of the others.
 fn is_of_a_phase(name: &str) -> bool {
-    name.split_once('@').is_some_and(|(_, at)| at.split(',').any(|part| !part.contains('=')))
+    Key::parse(name).is_some_and(|key| key.phase.is_some())
 }
 
 /// What the verdict is about, if it is about this group.

@@ -114,7 +114,7 @@ impl Alternative {
                 match at.phase {
                     None => Wanted::Share(share, at.axes),
                     Some(phase) if at.axes.is_empty() => {
-                        Wanted::Times(share, in_phase(Key::name_in(number), stat, &phase)?)
+                        Wanted::Times(share, in_phase(number, stat, &phase)?)
                     }
                     Some(_) => {
                         return Err("compare with a phase or with a point of the sweep, not with both".into());
@@ -146,7 +146,7 @@ fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>)
     let times = factor.parse::<f64>().ok().filter(|times| times.is_finite() && *times > 0.0);
     let times = times.ok_or(format!("`{factor}` is not a factor: write \"< 20 * latency_p50\""))?;
     let (other, phase) = match other.split_once('@') {
-        None => (other, Key::phase_in(number).map(str::to_owned)),
+        None => (other, Key::parse(number).and_then(|key| key.phase).map(str::to_owned)),
         Some((other, at)) => match names.at(at)? {
             At { axes, phase: Some(phase) } if axes.is_empty() => (other.trim(), Some(phase)),
             _ => {

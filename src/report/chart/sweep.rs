@@ -36,16 +36,25 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
     if record.points.len() < 2 {
         return Vec::new();
     }
-    let mut stats: Vec<Stat> = ALWAYS.to_vec();
-    for stat in record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat)) {
-        if !stats.contains(&stat) {
-            stats.push(stat);
+    let mut numbers: Vec<Key<'_>> = ALWAYS.map(|stat| Key::new(None, stat)).to_vec();
+    for number in record.profile.expect.keys().filter_map(|name| Key::parse(name)) {
+        let of_all = Key { group: None, ..number };
+        if !numbers.contains(&of_all) {
+            numbers.push(of_all);
         }
     }
-    stats.into_iter().filter_map(|stat| figure(record, first, stat)).collect()
+    numbers.into_iter().filter_map(|number| figure(record, first, number)).collect()
 }
 
-fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
+/// The name of the chart of this number of every group.
+pub(in crate::report) fn file_name(Key { stat, phase, .. }: Key<'_>) -> String {
+    let phase = phase.map(|phase| format!("-{phase}")).unwrap_or_default();
+    format!("sweep-{}{phase}", stat.name())
+}
+
+/// The chart of this number of every group.
+fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
+    let stat = number.stat;
     let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
     let names: Vec<String> = names.into_iter().collect();
     let quantities = quantities(&names);
@@ -60,7 +69,7 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     for point in &record.points {
         let here = point.axes.get(axis)?;
         let x = places[names.iter().position(|name| name == here)?];
-        for (line, values) in measured(point, axis, stat) {
+        for (line, values) in measured(point, axis, number) {
             let (means, repeats) = lines.entry(line).or_default();
             means.extend(mean(&values).map(|value| (x, value)));
             if values.len() > 1 {
@@ -79,12 +88,13 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let what = format!("{}{}", stat.metric.spec().label(), fold_words(stat.fold));
+    let phase = number.phase.map(|phase| format!(" @ {phase}")).unwrap_or_default();
+    let what = format!("{}{}{phase}", stat.metric.spec().label(), fold_words(stat.fold));
     Some(Figure {
-        name: format!("sweep-{}", stat.name()),
+        name: file_name(number),
         title: format!("{}, by {axis}", capitalized(&what)),
         about: stat.help() + scales(&x_axis, &y_axis),
-        caption: format!("{caption}{}", if has_bounds(record, stat) { BOUNDS } else { "" }),
+        caption: format!("{caption}{}", if has_bounds(record, number) { BOUNDS } else { "" }),
         layers,
         x: x_axis,
         y: y_axis,
@@ -95,11 +105,11 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
 }
 
 /// Whether the number is a lower bound at some point, of whichever group.
-fn has_bounds(record: &Record, stat: Stat) -> bool {
+fn has_bounds(record: &Record, number: Key<'_>) -> bool {
     let repeats = record.repeats();
     repeats
         .flat_map(|repeat| repeat.censored.keys())
-        .any(|name| Key::parse(name).map(|key| key.stat) == Some(stat))
+        .any(|name| Key::parse(name).map(|key| Key { group: None, ..key }) == Some(number))
 }
 
 /// Which scales are not what the eye takes them for.
@@ -161,8 +171,8 @@ fn bars(lines: Drawn, is_log: bool) -> Vec<Layer> {
 }
 
 /// The values of the repeats of one point, by line.
-fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
-    let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
+fn measured(point: &Point, axis: &str, number: Key<'_>) -> Vec<(String, Vec<f64>)> {
+    let groups: Vec<Option<&str>> = match number.stat.metric.spec().scope {
         Scope::Run | Scope::Core => vec![None],
         Scope::Group => {
             let groups = point.repeats.first().map(|repeat| repeat.groups.as_slice()).unwrap_or_default();
@@ -173,7 +183,7 @@ fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
     let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
     let line = |group: Option<&str>| {
         let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), values(point, &Key::new(group, stat).to_string()))
+        (parts.collect::<Vec<_>>().join(", "), values(point, &Key { group, ..number }.to_string()))
     };
     groups.into_iter().map(line).collect()
 }
