@@ -3,9 +3,10 @@
 use super::price::{GoodClients, Phased, Price};
 use crate::units::{human_bytes, human_count, human_time};
 
-/// A silence is named when it is so many times as long as before, and by so much longer, in nanoseconds.
+/// A silence is named when it is so many times as long as before, and by so much longer, in nanoseconds: a few turns of a
+/// scheduler are no silence.
 const SILENCE_FACTOR: f64 = 2.0;
-const SILENCE_NS: f64 = 10e6;
+const SILENCE_NS: f64 = 100e6;
 
 impl Price {
     /// The price in one line, for people: what was added to the server's memory, what good clients waited, and what became of
@@ -17,15 +18,15 @@ impl Price {
         format!("{} bad {} cost: {}", human_count(self.peers as f64), peers(self.peers), parts.join(" · "))
     }
 
-    /// `kernel +935 MiB (3.74 MiB each)`: what grew; `None` where no memory was measured.
+    /// `kernel +935 MiB (3.74 MiB each)`: what grew by more than noise; `None` where no memory was measured.
     fn memory(&self) -> Option<String> {
         let kinds = [
-            ("server", self.user_memory, self.user_bytes_per_peer),
-            ("kernel", self.kernel_memory, self.kernel_bytes_per_peer),
+            ("server", self.user_memory, self.user_bytes_per_peer, self.user_noise()),
+            ("kernel", self.kernel_memory, self.kernel_bytes_per_peer, self.kernel_noise()),
         ];
-        kinds.iter().find_map(|(_, memory, _)| memory.growth())?;
-        let shown = |(kind, memory, each): (&str, Phased, Option<f64>)| {
-            let growth = memory.growth().filter(|growth| *growth > 0.0)?;
+        kinds.iter().find_map(|(_, memory, ..)| memory.growth())?;
+        let shown = |(kind, memory, each, noise): (&str, Phased, Option<f64>, Option<f64>)| {
+            let growth = memory.growth().filter(|growth| *growth > noise.unwrap_or(0.0))?;
             let each = each.map(|each| format!(" ({} each)", human_bytes(each))).unwrap_or_default();
             Some(format!("{kind} +{}{each}", human_bytes(growth)))
         };
@@ -61,13 +62,19 @@ const fn peers(count: u64) -> &'static str {
     if count == 1 { "peer" } else { "peers" }
 }
 
-/// `good p99 2 ms → 818 ms, no answers for 1.6 s`; `None` where no response time was measured.
+/// `good p99 2 ms → 818 ms, no answers for 1.6 s`, or `good p99 not longer (2 ms → 2.1 ms)` where the difference is noise; `None`
+/// where no response time was measured.
 fn slower(good: &GoodClients) -> Option<String> {
-    good.p99_ns.with.or(good.p99_ns.before)?;
-    let time = |ns: Option<f64>| ns.map_or_else(|| "not measured".to_owned(), human_time);
-    let bound = if good.is_lower_bound { "> " } else { "" };
     let p99 = good.p99_ns;
-    let mut text = format!("{} p99 {} → {bound}{}", good.group, time(p99.before), time(p99.with));
+    p99.with.or(p99.before)?;
+    let bound = if good.is_lower_bound { "> " } else { "" };
+    let before = p99.before.map_or_else(|| "not measured".to_owned(), human_time);
+    let with = p99.with.map_or_else(|| "no answer".to_owned(), human_time);
+    let change = format!("{before} → {bound}{with}");
+    let mut text = match good.is_slower() {
+        Some(false) => format!("{} p99 not longer ({change})", good.group),
+        Some(true) | None => format!("{} p99 {change}", good.group),
+    };
     let usual = good.silence_ns.before.unwrap_or(0.0);
     let longest = good.silence_ns.with.unwrap_or(0.0);
     if longest > usual * SILENCE_FACTOR && longest > usual + SILENCE_NS {
@@ -91,6 +98,7 @@ mod tests {
         let good = GoodClients {
             group: "good".into(),
             p99_ns: phased(2e6, 8e8),
+            p99_noise_ns: Some(3e6),
             is_lower_bound: true,
             silence_ns: phased(1e6, 1.6e9),
             ..GoodClients::default()
@@ -101,6 +109,7 @@ mod tests {
             user_bytes_per_peer: Some(0.0),
             kernel_memory: phased(MIB, 31.0 * MIB),
             kernel_bytes_per_peer: Some(3.0 * MIB),
+            kernel_noise_bytes: Some(MIB),
             good: vec![good],
             ended: 3,
             ended_by_reset: 1,
@@ -126,5 +135,38 @@ mod tests {
         assert_eq!(price.headline(), "1 bad peer cost: it was not ended in 5 s");
         let price = Price { kernel_memory: phased(9.0, 7.0), ..price };
         assert_eq!(price.headline(), "1 bad peer cost: no memory · it was not ended in 5 s");
+    }
+
+    #[test]
+    fn a_difference_within_noise_is_no_price() {
+        let good = GoodClients {
+            group: "good".into(),
+            p99_ns: phased(2e6, 3e6),
+            p99_noise_ns: Some(3e6),
+            silence_ns: phased(1e6, 9e7),
+            ..GoodClients::default()
+        };
+        let price = Price {
+            peers: 2,
+            with_ns: 1_000_000_000,
+            user_memory: phased(5.0 * MIB, 5.2 * MIB),
+            user_noise_bytes: Some(0.0),
+            kernel_memory: phased(MIB, 3.0 * MIB),
+            kernel_noise_bytes: Some(2.0 * MIB),
+            good: vec![good],
+            ..Price::default()
+        };
+        assert_eq!(
+            price.headline(),
+            "2 bad peers cost: no memory · good p99 not longer (2 ms → 3 ms) · none was ended in 1 s"
+        );
+        let found = |change: fn(&mut Price)| {
+            let mut price = price.clone();
+            change(&mut price);
+            price.headline()
+        };
+        assert!(found(|price| price.good[0].p99_noise_ns = Some(2.9e6)).contains("good p99 2 ms → 3 ms"));
+        assert!(found(|price| price.kernel_noise_bytes = Some(MIB)).contains("kernel +2 MiB"));
+        assert!(found(|price| price.good[0].silence_ns.with = Some(2e8)).contains("no answers for 200 ms"));
     }
 }

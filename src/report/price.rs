@@ -7,26 +7,39 @@ use super::{
 };
 use crate::{
     metric::Unit,
-    record::{Phased, Point, Price, Record},
-    units::human_time,
+    profile::BEFORE,
+    record::{GoodClients, Phased, Point, Price, Record},
+    units::{human_bytes, human_time},
 };
 
-/// What bad peers cost at each point, with the point in front where there are several; nothing where no price was measured.
-pub(super) fn headlines(record: &Record) -> Vec<String> {
+/// What bad peers cost at a point.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Headline {
+    /// The price in one line, with the point in front where there are several.
+    pub(super) price: String,
+    /// What of it would be noise, and how that is known.
+    pub(super) noise: String,
+}
+
+/// What bad peers cost at each point; nothing where no price was measured.
+pub(super) fn headlines(record: &Record) -> Vec<Headline> {
     let several = record.points.len() > 1;
     let of = |point: &Point| {
-        let text = of_point(point)?;
-        Some(if several { format!("{}: {text}", axes(point)) } else { text })
+        let mut headline = of_point(point)?;
+        if several {
+            headline.price = format!("{}: {}", axes(point), headline.price);
+        }
+        Some(headline)
     };
     record.points.iter().filter_map(of).collect()
 }
 
-/// The costliest repeat, and what is known of the noise.
-fn of_point(point: &Point) -> Option<String> {
+/// The costliest repeat, and the noise of all of them.
+fn of_point(point: &Point) -> Option<Headline> {
     let prices = prices(point);
-    let slowest = |price: &Price| price.worst().and_then(|good| good.p99_ns.with).unwrap_or(0.0);
-    let costliest = prices.iter().max_by(|a, b| slowest(a).total_cmp(&slowest(b)))?;
-    Some(format!("{} ({})", costliest.headline(), noise(&prices)))
+    let slowest = |price: &Price| price.worst().map_or(0.0, |good| good.p99_ns.with.unwrap_or(f64::INFINITY));
+    let costliest = prices.iter().max_by(|a, b| slowest(a).total_cmp(&slowest(b)))?.with_noise_of(&prices);
+    Some(Headline { price: costliest.headline(), noise: noise(&prices, &costliest) })
 }
 
 fn prices(point: &Point) -> Vec<&Price> {
@@ -65,38 +78,60 @@ pub(super) fn table(point: &Point) -> Table {
     table
 }
 
-/// When memory and response times were back, a sentence for each repeat that differs.
-pub(super) fn afterwards(point: &Point) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for price in prices(point) {
-        let back = |what: &str, ns: Option<u64>| match ns {
-            Some(ns) => format!("{what} back {} after the bad peers had left", human_time(ns as f64)),
-            None => format!("{what} not seen to be back after the bad peers had left"),
+/// When memory and response times were back, in a sentence: the latest of all repeats. `None` where no price was measured.
+pub(super) fn afterwards(point: &Point) -> Option<String> {
+    let prices = prices(point);
+    let back = |what: &str, of: fn(&Price) -> Option<u64>| {
+        let seen: Vec<u64> = prices.iter().filter_map(|price| of(price)).collect();
+        let missing = match prices.len() - seen.len() {
+            0 => String::new(),
+            missing => format!(" (in {missing} of {} repeats not at all)", prices.len()),
         };
-        let memory = back("memory was", price.memory_back_ns);
-        let text = format!("{memory}; {}", back("response times were", price.latency_back_ns));
-        if !all.contains(&text) {
-            all.push(text);
+        match seen.into_iter().max() {
+            Some(ns) => {
+                format!("{what} back {} after the bad peers had left{missing}", human_time(ns as f64))
+            }
+            None => format!("{what} not seen to be back after the bad peers had left"),
         }
-    }
-    all
+    };
+    let memory = back("Memory was", |price| price.memory_back_ns);
+    let latency = back("response times were", |price| price.latency_back_ns);
+    (!prices.is_empty()).then(|| format!("{memory}; {latency}."))
 }
 
-/// How much the good clients' 99th percentile differs between repeats before the bad peers come: a price within that is noise.
-fn noise(prices: &[&Price]) -> String {
-    if prices.len() < 2 {
-        return "one repeat: its noise is not known".to_owned();
+/// How small a price is told apart from noise, in words; `costliest` has the noise of all repeats.
+fn noise(prices: &[&Price], costliest: &Price) -> String {
+    let memory = [("server", costliest.user_noise()), ("kernel", costliest.kernel_noise())];
+    let memory =
+        memory.into_iter().filter_map(|(kind, bytes)| Some(format!("{kind} +{}", human_bytes(bytes?))));
+    let worst = costliest.worst().filter(|good| good.p99_ns.with.or(good.p99_ns.before).is_some());
+    let p99 = worst.map(|good| match good.p99_noise_ns {
+        Some(ns) => format!("{} p99 {}", good.group, human_time(ns)),
+        None => format!("{} p99 not known (too few answers)", good.group),
+    });
+    let limits: Vec<String> = memory.chain(p99).collect();
+    if limits.is_empty() {
+        return "It is not known what of this is noise.".to_owned();
     }
-    let before = prices.iter().filter_map(|price| price.worst()?.p99_ns.before).filter(|ns| *ns > 0.0);
-    let (mut least, mut most, mut count) = (f64::INFINITY, 0.0_f64, 0);
-    for ns in before {
-        (least, most, count) = (least.min(ns), most.max(ns), count + 1);
-    }
-    let repeats = format!("the costliest of {} repeats", prices.len());
+    let limits = limits.join(", ");
+    let count = prices.len();
     if count < 2 {
-        return format!("{repeats}; its noise is not known");
+        return format!(
+            "Noise is up to: {limits} (from the phase `{BEFORE}` of one repeat; how far repeats differ is not known)."
+        );
     }
-    format!("{repeats}; without bad peers p99 differs between them by a factor of {:.2}", most / least)
+    let is_slower = |price: &&&Price| {
+        let with_noise = price.with_noise_of(prices);
+        with_noise.worst().and_then(GoodClients::is_slower) == Some(true)
+    };
+    let slower = prices.iter().filter(is_slower).count();
+    let slower = match worst {
+        Some(good) if slower > 0 => format!(" {} p99 is beyond it in {slower} of them.", good.group),
+        _ => String::new(),
+    };
+    format!(
+        "The costliest of {count} repeats. Noise is up to: {limits} (from the phase `{BEFORE}` of all of them).{slower}"
+    )
 }
 
 #[cfg(test)]
@@ -108,27 +143,48 @@ mod tests {
 
     fn repeat(before: f64, with: f64) -> Repeat {
         let p99_ns = Phased { before: Some(before), with: Some(with), after: None };
-        let good = vec![GoodClients { group: "good".into(), p99_ns, ..GoodClients::default() }];
+        let p99_noise_ns = Some(before * 2.0);
+        let good = vec![GoodClients { group: "good".into(), p99_ns, p99_noise_ns, ..GoodClients::default() }];
         Repeat { price: Some(Price { peers: 9, good, ..Price::default() }), ..Repeat::default() }
     }
 
-    fn headline(repeats: Vec<Repeat>) -> Option<String> {
+    fn headline(repeats: Vec<Repeat>) -> Option<Headline> {
         of_point(&Point { axes: IndexMap::new(), repeats, verdicts: Vec::new() })
     }
 
     #[test]
-    fn the_headline_is_of_the_costliest_repeat_and_names_the_noise() {
-        let several = headline(vec![repeat(2e6, 5e6), repeat(3e6, 8e8)]).expect("a price");
-        assert!(several.starts_with("9 bad peers cost: good p99 3 ms → 800 ms"), "{several}");
-        assert!(
-            several.ends_with(
-                "(the costliest of 2 repeats; without bad peers p99 differs between them by a factor of 1.50)"
-            ),
-            "{several}"
+    fn the_headline_is_of_the_costliest_repeat_and_the_noise_of_all() {
+        let several = headline(vec![repeat(2e6, 5e6), repeat(3e6, 8e8), repeat(2e6, 9e6)]).expect("a price");
+        assert!(several.price.starts_with("9 bad peers cost: good p99 3 ms → 800 ms ·"), "{several:?}");
+        assert_eq!(
+            several.noise,
+            "The costliest of 3 repeats. Noise is up to: good p99 6 ms (from the phase `before` of all of them). good p99 is \
+             beyond it in 2 of them."
         );
-        let one = headline(vec![repeat(2e6, 5e6)]).expect("a price");
-        assert!(one.ends_with("(one repeat: its noise is not known)"), "{one}");
+        let noise = headline(vec![repeat(2e6, 5e6), repeat(3e6, 5e6)]).expect("a price");
+        assert!(noise.price.contains("good p99 not longer (3 ms → 5 ms)"), "{noise:?}");
+        assert!(noise.noise.ends_with("of all of them)."), "{noise:?}");
         assert_eq!(headline(vec![Repeat::default()]), None);
+        let mut silent = repeat(2e6, 0.0);
+        silent.price.as_mut().expect("a price").good[0].p99_ns.with = None;
+        let silent = headline(vec![repeat(3e6, 8e8), silent, repeat(3e6, 8e8)]).expect("a price");
+        assert!(silent.price.contains("good p99 2 ms → no answer"), "{silent:?}");
+    }
+
+    #[test]
+    fn one_repeat_does_not_tell_how_far_repeats_differ() {
+        let mut one = repeat(2e6, 5e6);
+        assert_eq!(
+            headline(vec![one.clone()]).expect("a price").noise,
+            "Noise is up to: good p99 4 ms (from the phase `before` of one repeat; how far repeats differ is not known)."
+        );
+        let price = one.price.as_mut().expect("a price");
+        (price.good[0].p99_noise_ns, price.kernel_noise_bytes) = (None, Some(3.0 * 1024.0 * 1024.0));
+        let noise = headline(vec![one]).expect("a price").noise;
+        assert!(
+            noise.contains("up to: kernel +3 MiB, good p99 not known (too few answers) (from"),
+            "{noise}"
+        );
     }
 
     #[test]
@@ -140,16 +196,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_to_be_back_is_said() {
-        let mut back = repeat(2e6, 5e6);
-        back.price.as_mut().expect("a price").memory_back_ns = Some(2_000_000_000);
-        let point = Point { axes: IndexMap::new(), repeats: vec![back.clone(), back], verdicts: Vec::new() };
+    fn the_latest_of_all_repeats_was_back_last() {
+        const NEVER: &str = "; response times were not seen to be back after the bad peers had left.";
+        let back = |ns: &[Option<u64>]| {
+            let repeats = ns.iter().map(|ns| {
+                let mut back = repeat(2e6, 5e6);
+                back.price.as_mut().expect("a price").memory_back_ns = *ns;
+                back
+            });
+            afterwards(&Point { axes: IndexMap::new(), repeats: repeats.collect(), verdicts: Vec::new() })
+        };
+        let memory = |ns: &[Option<u64>]| back(ns).map(|text| text.replace(NEVER, ""));
+        let (one, two) = (Some(1_000_000_000), Some(2_000_000_000));
+        assert_eq!(memory(&[one, two]).as_deref(), Some("Memory was back 2 s after the bad peers had left"));
         assert_eq!(
-            afterwards(&point),
-            [
-                "memory was back 2 s after the bad peers had left; response times were not seen to be back after the bad \
-              peers had left"
-            ]
+            memory(&[one, None]).as_deref(),
+            Some("Memory was back 1 s after the bad peers had left (in 1 of 2 repeats not at all)")
         );
+        assert!(back(&[None]).is_some_and(|text| text.starts_with("Memory was not seen to be back")));
+        assert_eq!(back(&[]), None);
     }
 }

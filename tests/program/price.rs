@@ -33,7 +33,8 @@ fn peers_that_are_held_come_and_leave_with_their_phase() {
     }
     assert_eq!(repeat["summary"]["idle.alive_last @ after"].as_f64(), Some(0.0), "they have left");
     assert!(said.contains("20 bad peers cost: "), "{said}");
-    assert!(said.contains("none was ended in 1 s (one repeat: its noise is not known)"), "{said}");
+    assert!(said.contains("none was ended in 1 s Noise is up to: server +"), "{said}");
+    assert!(said.contains("of one repeat; how far repeats differ is not known)"), "{said}");
 }
 
 #[apply(timed_test!)]
@@ -44,4 +45,45 @@ fn peers_that_the_server_ends_are_counted_with_the_time_it_took() {
     let after_ms = price["ended_after_ns"].as_u64().expect("a time") / 1_000_000;
     assert!((290..600).contains(&after_ms), "{after_ms} ms");
     assert!(said.contains("20 ended after ") && said.contains("0 still held"), "{said}");
+}
+
+#[apply(timed_test!)]
+fn good_clients_in_place_of_bad_ones_have_no_price() {
+    let profile = r#"
+        title = "Clients like the good ones come and leave"
+        warmup = "200ms"
+        measure = "2s"
+        repeats = 2
+
+        [[clients]]
+        name = "good"
+        count = 4
+        load = { rate = "400/s", payload = "64B" }
+
+        [[clients]]
+        name = "more"
+        count = 4
+        load = { rate = "100/s", payload = "64B" }
+        start = "700ms"
+        stop = "1700ms"
+
+        [phases]
+        before = "200ms"
+        with = "700ms"
+        after = "1700ms"
+
+        [expect]
+        memory_per_peer = "< 64KiB"
+        "good.longest_silence @ with" = "< 1s"
+    "#;
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("same.toml"), profile).expect("written");
+    let (code, said) = ending(&badpeer(&["run", "same.toml"], folder.path()));
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
+    assert!(flat.contains("4 bad peers cost: no memory · good p99 "), "{said}");
+    assert!(
+        flat.contains("none was ended in 1 s The costliest of 2 repeats. Noise is up to: server +"),
+        "{said}"
+    );
 }

@@ -72,7 +72,10 @@ fn head(record: &Record) -> String {
     let wrong = wrong.concat();
     let cost: Vec<String> = price::headlines(record)
         .iter()
-        .map(|line| format!("<p class=\"verdict\">{}</p>\n", escape(line)))
+        .map(|headline| {
+            let (price, noise) = (escape(&headline.price), coded(&headline.noise));
+            format!("<p class=\"verdict\">{price} <small>{noise}</small></p>\n")
+        })
         .collect();
     let cost = cost.concat();
     format!(
@@ -139,9 +142,8 @@ fn point_content(
             &unique_notes(point, |repeat| &repeat.disturbed),
             heading,
         ),
+        one("The price of bad peers", &[price::table(point)], &(repeats.to_owned() + &afterwards(point))),
         one("Expectations", &[contents::expectations(point)], ""),
-        one("The price of bad peers", &[price::table(point)], repeats),
-        remarks("After the bad peers", &price::afterwards(point), heading),
         remarks("Faults without effect", &unique_notes(point, |repeat| &repeat.unproven), heading),
         remarks("Notes on the figures", &unique_notes(point, |repeat| &repeat.notes), heading),
         remarks("Connections closed by the server", &ended::sentences(point), heading),
@@ -165,6 +167,11 @@ fn point_content(
         one("The server and the load generator", &[contents::gauges(point), contents::counters(point)], ""),
     ]
     .concat())
+}
+
+/// When memory and response times were back.
+fn afterwards(point: &Point) -> String {
+    price::afterwards(point).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default()
 }
 
 fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {

@@ -23,7 +23,8 @@ pub(in crate::report) fn render(record: &Record) -> String {
         let _ = write!(out, "{}\n\n", text.trim_end());
     };
     for headline in price::headlines(record) {
-        paragraph(&format!("**{}**", plain(&headline)));
+        paragraph(&format!("**{}**", plain(&headline.price)));
+        paragraph(&plain(&headline.noise));
     }
     paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
     for problem in problems(record) {
@@ -33,11 +34,17 @@ pub(in crate::report) fn render(record: &Record) -> String {
         if !point.axes.is_empty() {
             paragraph(&format!("## {}", plain(&axes(point))));
         }
+        let price = price::table(point);
+        if !price.is_empty() {
+            paragraph(&table(&price));
+        }
+        if let Some(sentence) = price::afterwards(point) {
+            paragraph(&plain(&sentence));
+        }
         let tables = [
             contents::expectations(point),
             contents::core(point),
             contents::groups(point),
-            price::table(point),
             contents::memory(point),
             contents::evictions(point),
         ];
@@ -46,9 +53,6 @@ pub(in crate::report) fn render(record: &Record) -> String {
         }
         for fault in faults(point) {
             paragraph(&format!("> First fault: {}", plain(&fault)));
-        }
-        for sentence in price::afterwards(point) {
-            paragraph(&format!("> Afterwards: {}", plain(&sentence)));
         }
         for sentence in ended::sentences(point) {
             paragraph(&format!("> Ended by the server: {}", plain(&sentence)));

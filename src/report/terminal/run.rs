@@ -62,7 +62,9 @@ fn failures(record: &Record, color: bool) -> String {
 
 /// What bad peers cost: before anything else.
 fn price_lines(record: &Record) -> String {
-    let lines: String = price::headlines(record).iter().map(|line| hanging("", line, 2)).collect();
+    let headline =
+        |headline: &price::Headline| hanging("", &headline.price, 2) + &hanging("  ", &headline.noise, 2);
+    let lines: String = price::headlines(record).iter().map(headline).collect();
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
@@ -87,8 +89,8 @@ fn point_text(point: &Point, color: bool) -> String {
         parts.push(hanging("── ", &axes(point), 3));
     }
     let tables = [
-        clients(point),
         price::table(point),
+        clients(point),
         contents::memory(point),
         evicted(point),
         harness(point),
@@ -99,9 +101,9 @@ fn point_text(point: &Point, color: bool) -> String {
         texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
     };
     parts.push(
-        remarks("first fault", &faults(point))
+        remarks("bad peers", price::afterwards(point).as_slice())
+            + &remarks("first fault", &faults(point))
             + &remarks("ended by the server", &ended::sentences(point))
-            + &remarks("afterwards", &price::afterwards(point))
             + &remarks("invalid", &unique_notes(point, |t| &t.invalid))
             + &remarks("times are not valid", &unique_notes(point, |t| &t.disturbed))
             + &remarks("fault without effect", &unique_notes(point, |t| &t.unproven))
