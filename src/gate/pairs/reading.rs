@@ -8,7 +8,7 @@ use super::{
     gated::Gated,
 };
 use crate::{
-    metric::{Key, Kind, Unit},
+    metric::{Fold, Key, Kind, Metric, Stat, Unit},
     record::Repeat,
     stats,
 };
@@ -155,9 +155,11 @@ fn is_put_off(name: &str, repeat: &Repeat) -> bool {
     clients_were_put_off(repeat, group(name))
 }
 
-/// The answers that the number's group got in the window.
+/// The answers that the number's group got in the window, or in the phase that the number is of.
 fn answers(name: &str, repeat: &Repeat) -> f64 {
-    repeat.summary.get(&format!("{}.requests", group(name))).copied().unwrap_or(0.0)
+    let stat = Stat { metric: Metric::Answered, fold: Fold::Total };
+    let of = Key::parse(name).map(|key| Key { stat, ..key }.to_string());
+    of.and_then(|name| repeat.summary.get(&name).copied()).unwrap_or(0.0)
 }
 
 /// The group that the number is of; empty if it is of the whole run.
