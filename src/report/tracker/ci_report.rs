@@ -2,10 +2,11 @@
 
 use indexmap::IndexMap;
 
-use super::super::{baseline, gate, view};
+use super::super::{baseline, gate, price, view};
 use crate::{
     gate::{BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, measured},
     metric::{Better, Key, Stat},
+    profile::Profile,
     record::{ExpectationResult, Point, Record, Verdict, place},
     stats,
 };
@@ -19,6 +20,8 @@ pub struct CiReport {
     pub(super) commit: Option<String>,
     /// How long it took, or was measured for, in seconds.
     pub(super) seconds: f64,
+    /// What bad peers cost, in a sentence for each point.
+    pub(super) headlines: Vec<String>,
     pub(super) cases: Vec<Case>,
     pub(super) numbers: Vec<Number>,
 }
@@ -63,8 +66,9 @@ impl CiReport {
             suite: record.name.clone(),
             commit: record.commit.clone(),
             seconds: record.repeats().map(|repeat| repeat.measured_ns() as f64 / 1e9).sum(),
+            headlines: price::headlines(record).into_iter().map(|headline| headline.price).collect(),
             cases,
-            numbers: record.points.iter().flat_map(numbers).collect(),
+            numbers: record.points.iter().flat_map(|point| numbers(&record.profile, point)).collect(),
         }
     }
 }
@@ -108,6 +112,7 @@ impl From<&PairedComparison> for CiReport {
             suite: format!("compare-{}", comparison.origin.name),
             commit: None,
             seconds: comparison.origin.seconds,
+            headlines: Vec::new(),
             cases,
             numbers: comparison.findings.iter().filter_map(number).collect(),
         }
@@ -195,6 +200,10 @@ impl Number {
     pub(super) fn group(&self) -> Option<&str> {
         Key::parse(&self.name).and_then(|key| key.group)
     }
+
+    pub(super) fn phase(&self) -> Option<&str> {
+        Key::parse(&self.name).and_then(|key| key.phase)
+    }
 }
 
 fn words(axes: &IndexMap<String, String>) -> String {
@@ -207,14 +216,17 @@ pub(super) fn at(point: &str) -> String {
 }
 
 /// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
-/// would take the others for changes, and a lower bound for an improvement.
-fn numbers(point: &Point) -> Vec<Number> {
+/// would take the others for changes, and a lower bound for an improvement. Of the phases those that the profile expects
+/// something of.
+fn numbers(profile: &Profile, point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
+    let expected: Vec<String> = profile.expectations().into_iter().map(|expected| expected.number).collect();
     let Some(first) = point.repeats.first() else { return Vec::new() };
     let number = |name: &String| {
-        let stat = Key::parse(name)
-            .map(|key| key.stat)
-            .filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        let Key { stat, phase, .. } = Key::parse(name)?;
+        if stat.metric.spec().better == Better::Neither || (phase.is_some() && !expected.contains(name)) {
+            return None;
+        }
         if censored_by(point, name).is_some() {
             return None;
         }
