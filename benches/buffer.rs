@@ -1,16 +1,16 @@
 //! What the two buffers cost, without a kernel: at a backlog, in a search, in a read with a spill, with a header.
 
 use std::fs::File;
-use std::hint::black_box;
 use std::io::{self, IoSliceMut, Read};
 use std::time::Duration;
 
 use badpeer::buffer::{Buffer, INITIAL_BYTES, Kind, make};
 use badpeer::experiment::{
     backlog::{Drain, fill, step},
+    decode::{arrive, message},
     prepend,
 };
-use badpeer::profile::Method;
+use badpeer::profile::{Decoder, Method};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 const KINDS: [Kind; 2] = [Kind::Contiguous, Kind::Chained];
@@ -68,19 +68,12 @@ fn rise_and_fall(criterion: &mut Criterion) {
 /// A line of 16 KiB arrives in pieces of 16 bytes and is looked for after each: linear only if the search resumes.
 fn find(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("find the end of a fragmented line");
-    group.throughput(Throughput::Bytes(16 * KIB as u64));
+    let line = message(Decoder::Line, 16 * KIB);
+    group.throughput(Throughput::Bytes(line.len() as u64));
     for kind in KINDS {
         group.bench_function(kind.to_string(), |bencher| {
             let mut buffer = make(kind, INITIAL_BYTES, None);
-            bencher.iter(|| {
-                for _ in 0..KIB {
-                    buffer.append(b"fifteen letters,").expect("there is no limit");
-                    black_box(buffer.find(b"\r\n"));
-                }
-                buffer.append(b"\r\n").expect("there is no limit");
-                let end = buffer.find(b"\r\n").expect("it was just put in");
-                buffer.retrieve(end + 2);
-            });
+            bencher.iter(|| assert_eq!(arrive(Decoder::Line, &mut *buffer, &line, 16), 1));
         });
     }
     group.finish();

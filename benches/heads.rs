@@ -5,7 +5,9 @@ use std::{hint::black_box, time::Duration};
 
 use badpeer::{
     buffer::{Buffer, INITIAL_BYTES, Kind, make},
-    codec::http::{HEAD_BYTES, LineParser, Request, Search},
+    codec::http::{HEAD_BYTES, LineParser},
+    experiment::decode::{arrive, arrive_for},
+    profile::Decoder,
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
 
@@ -38,45 +40,29 @@ fn head(fields: usize) -> Vec<u8> {
     [head, b"\r\n".to_vec()].concat()
 }
 
-/// One of the two parsers, between two pieces.
-enum Parser {
-    Whole(Search),
-    LineByLine(LineParser),
+/// A way to parse a head that arrives in pieces of so many bytes; how many heads were found.
+type Parse = fn(&mut dyn Buffer, &[u8], usize) -> u64;
+
+fn whole(buffer: &mut dyn Buffer, head: &[u8], piece: usize) -> u64 {
+    arrive(Decoder::Http, buffer, head, piece)
 }
 
-impl Parser {
-    /// Whether the head is whole; it is parsed and out of the buffer then.
-    fn next(&mut self, buffer: &mut dyn Buffer) -> bool {
-        match self {
-            Self::Whole(search) => {
-                let Some(length) = search.next(buffer, HEAD_BYTES).expect("a head") else { return false };
-                black_box(Request::parse(buffer.peek(length), 0).expect("a request"));
-                buffer.retrieve(length);
-                true
-            }
-            Self::LineByLine(parser) => {
-                black_box(parser.next(buffer, HEAD_BYTES).expect("a request")).is_some()
-            }
-        }
-    }
+fn line_by_line(buffer: &mut dyn Buffer, head: &[u8], piece: usize) -> u64 {
+    let mut parser = LineParser::default();
+    arrive_for(buffer, head, piece, |buffer| {
+        black_box(parser.next(buffer, HEAD_BYTES).expect("a request")).is_some()
+    })
 }
 
 fn parse(criterion: &mut Criterion, head: &[u8], pieces: &str, step: usize) {
     let mut group = criterion.benchmark_group(format!("a head of {} bytes in {pieces}", head.len()));
     group.throughput(Throughput::Bytes(head.len() as u64));
     for kind in KINDS {
-        for (name, mut parser) in [
-            ("whole", Parser::Whole(Search::default())),
-            ("line by line", Parser::LineByLine(LineParser::default())),
-        ] {
+        for (name, parse) in [("whole", whole as Parse), ("line by line", line_by_line)] {
             let mut buffer = make(kind, INITIAL_BYTES, None);
             group.bench_function(BenchmarkId::new(kind.to_string(), name), |bencher| {
                 bencher.iter(|| {
-                    let mut found = 0;
-                    for piece in head.chunks(step) {
-                        buffer.append(piece).expect("there is no limit");
-                        found += u64::from(parser.next(&mut *buffer));
-                    }
+                    let found = parse(&mut *buffer, head, step);
                     assert_eq!((found, buffer.readable()), (1, 0));
                 });
             });

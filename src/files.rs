@@ -91,7 +91,8 @@ fn remove_old_drafts(folder: &Path) {
     }
 }
 
-/// Adds bytes at the end of a file that is open for appending, and that nobody else adds to meanwhile: all of them, or none.
+/// Adds bytes at the end of a file that is open for appending, and that no other process adds to meanwhile: all of
+/// them, or none.
 ///
 /// # Errors
 /// What the file system says.
@@ -153,8 +154,8 @@ pub fn can_make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(instead.path().join(missing))
 }
 
-/// The text as the name of one file in one folder: what could lead elsewhere, be hidden, or disturb a terminal is `_`, and
-/// one that is too long is cut and told from others by a number.
+/// The text as the name of one file in one folder: what could lead elsewhere, be hidden, or disturb a terminal is `_`,
+/// and one that is too long is cut, and a number distinguishes it from others.
 #[must_use]
 pub fn name(text: &str) -> String {
     let is_plain = |c: char| {

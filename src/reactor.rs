@@ -1,4 +1,4 @@
-//! epoll, and nothing else: which descriptor is ready, told under a token that outlives no connection.
+//! epoll, and nothing else: it reports which descriptor is ready, by a token that outlives no connection.
 //!
 //! The owner drives the loop and keeps its connections in [`Slots`]; a [`Token`] names a slot *and* its generation, so
 //! that an event queued for a connection that is gone never reaches the one that took its place.
@@ -140,8 +140,8 @@ impl Reactor {
         Ok(self.epoll.delete(fd)?)
     }
 
-    /// Waits until something is ready, or for `timeout` (`None`: for ever); how many reports there are. A signal
-    /// ends the wait with none.
+    /// Waits until something is ready, or for `timeout` (`None`: forever); how many reports there are. A signal ends
+    /// the wait with none.
     ///
     /// # Errors
     /// epoll_pwait2(2).

@@ -16,8 +16,8 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// The most that lay on the heap while so many slow readers were there: few enough for the listener's queue, nobody
-/// needs to accept them.
+/// The most that lay on the heap while so many slow readers were there: they are few enough for the listener's queue,
+/// so they need not be accepted.
 fn peak(count: usize) -> usize {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");

@@ -14,10 +14,10 @@ pub(super) const DECLARATION: Declaration<Close> = Declaration {
         text: "Closes the connection with close(2): as soon as it is open, or after a number of bytes or whole \
                messages in its direction (requests sent, answers received). The server gets a FIN, unless received \
                bytes were not read: then the kernel sends an RST instead (RFC 2525 section 2.17), and also when more \
-               bytes arrive later. So on rx, `after` in the middle of an answer stands for a client that has had \
-               enough, and ends with an RST; `messages` stands for a client that keeps no connection. The connection \
-               is counted by what was sent: closed (FIN) or reset (RST). Settings: after (a size), messages (a \
-               number), whichever comes first; without both, at once.",
+               bytes arrive later. So on rx, `after` in the middle of an answer stands for a client that aborts, and \
+               ends with an RST; `messages` stands for a client that keeps no connection. The connection is counted \
+               by what was sent: closed (FIN) or reset (RST). Settings: after (a size), messages (a number), \
+               whichever comes first; without both, at once.",
         rx: true,
         tx: true,
         needs: Needs::Nothing,

@@ -1,4 +1,4 @@
-//! `stall`: nothing more is moved, for ever.
+//! `stall`: nothing more is moved, forever.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! `vanish`: the client is gone without FIN or RST.
+//! `vanish`: the client disappears without FIN or RST.
 
 use serde::{Deserialize, Serialize};
 

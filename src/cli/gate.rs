@@ -101,7 +101,7 @@ impl ComparisonPlan {
         let window = Window { asked: plain.measure.0.as_secs_f64(), measured: measure.0.as_secs_f64() };
         let points = source.expand(&overrides).map_err(Failure::usage)?;
         let files = sources::files(&source, &points, folder.as_deref())?;
-        // Metrics that do not move unless something is wrong cost the others nothing as long as they do.
+        // Metrics that normally do not change cost the others nothing as long as they stay the same.
         let moving =
             |profile: &Profile| gate::gated(profile).iter().filter(|gated| !gated.only_beyond).count();
         let numbers = points.iter().map(|(_, profile)| moving(profile)).sum::<usize>().max(1);

@@ -65,7 +65,7 @@ enum Command {
     Core(core::Args),
     /// Show two records side by side, or run two servers in pairs of repeats and decide whether the second got worse
     Compare(compare::Args),
-    /// Compare a server with itself several times: measures the false alarm rate on this machine and the smallest
+    /// Compare a server with itself several times, to measure the false alarm rate on this machine and the smallest
     /// change that is detected
     Calibrate(calibrate::Args),
     /// Make reports from kept records: the reports of one run again, an index of all runs, a gallery, or charts over

@@ -79,7 +79,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
             break;
         }
         let exit = match able {
-            // What cannot be written is told, and the next is run all the same.
+            // An error in writing is reported, and the next profile is run all the same.
             Ok(()) => run_one(request, output, &mut interrupt, &mut outcomes),
             Err(missing) => {
                 outcomes.push(skip(request, missing, output));

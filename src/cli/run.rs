@@ -76,7 +76,7 @@ impl Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    // Every profile is read before the first is run: a fault in the last one is told at once.
+    // Every profile is read before the first is run: a fault in the last one is reported at once.
     let requests = args.names().iter().map(|name| request(name, args)).collect::<Result<Vec<_>, _>>()?;
     perform(&requests, &args.output)
 }

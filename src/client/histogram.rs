@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-/// The longest time that is told apart: a day, in nanoseconds.
+/// The longest time that is resolved: a day, in nanoseconds.
 const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 
 /// Counts values from 1 ns to a day; longer ones are counted as a day.

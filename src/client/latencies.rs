@@ -23,7 +23,7 @@ impl Latencies {
         }
     }
 
-    /// Adds those of another engine for the same interval.
+    /// Adds those of another thread for the same interval.
     pub fn add(&mut self, other: Self) {
         for (mine, others) in [(&mut self.response, other.response), (&mut self.service, other.service)] {
             if let Some(more) = others {

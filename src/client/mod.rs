@@ -1,7 +1,8 @@
-//! Good and bad peers: an engine on a thread of its own, or several that share the connections of every group.
+//! The load generator: good and bad peers, on a thread of its own or on several that share the connections of every
+//! group.
 //!
-//! A behavior decides ([`crate::behavior`]), a connection acts, the engine keeps the time. What a server does to a
-//! client is data, never an error; only our own failure (no descriptor, no port) is.
+//! A behavior decides ([`crate::behavior`]), a connection acts, the engine of each thread keeps the time. What a server
+//! does to a client is data, never an error; only our own failure (no descriptor, no port) is.
 //!
 //! ```text
 //!   threads ── engine: owns the connections, in slots, and drives them

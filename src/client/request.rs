@@ -21,7 +21,7 @@ pub(super) struct Request {
     pub(super) due_ns: u64,
     /// When its first byte was handed to the kernel; 0 before that.
     pub(super) sent_ns: u64,
-    /// How late the engine was to take note of it, in microseconds.
+    /// How late the load generator noticed it, in microseconds.
     pub(super) delay_us: u32,
     /// It was sent before, on another connection.
     pub(super) is_retry: bool,
@@ -56,7 +56,7 @@ impl Request {
 pub(super) struct Arrival {
     /// When it was due, in nanoseconds.
     pub(super) due_ns: u64,
-    /// How much later the engine took note of it, in microseconds: the harness's doing, not the server's.
+    /// How much later the load generator noticed it, in microseconds: its own delay, not the server's.
     pub(super) delay_us: u32,
     /// It was sent before, on a connection that the server closed in that moment.
     pub(super) is_retry: bool,
@@ -74,7 +74,7 @@ mod tests {
             |after_ms: u64, least_us| sent.has_crossed((100 + after_ms) * MS, crossing_ns(least_us));
         assert!(crossed(10, 50) && !crossed(11, 50), "on one machine");
         assert!(crossed(42, 40_000) && crossed(80, 40_000) && !crossed(81, 40_000), "over a continent");
-        assert!(crossed(10, 0), "where the kernel does not tell");
+        assert!(crossed(10, 0), "if the kernel does not report it");
         let again = Request { is_retry: true, ..sent };
         assert!(!again.has_crossed(101 * MS, crossing_ns(40_000)), "not for a second time");
     }

@@ -8,20 +8,20 @@ use crate::{
     record::{Cause, GroupResult, ResourceExhaustion},
 };
 
-/// What an engine sees at one instant.
+/// What one thread of the load generator sees at one instant.
 #[derive(Clone, Debug)]
 pub struct Tick {
     /// When it was due, in nanoseconds since the epoch: at a multiple of the sampling period, or at a border of the window.
     pub due_ns: u64,
     /// When it was taken, in nanoseconds since the epoch.
     pub at_ns: u64,
-    /// About the engine itself.
+    /// About this thread.
     pub run: Row,
     /// About its part of each group.
     pub groups: Vec<Seen>,
 }
 
-/// What an engine sees of a group.
+/// What one thread of the load generator sees of a group.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The counters, and the open connections.
@@ -59,7 +59,7 @@ pub struct Port {
 /// What became of everything.
 #[derive(Clone, Debug, Default)]
 pub struct Driven {
-    /// About the engine itself.
+    /// About the load generator itself.
     pub run: Row,
     /// Each group, for the record.
     pub groups: Vec<GroupResult>,

@@ -1,4 +1,4 @@
-//! How the clients are shared out among the engine's threads: every connection belongs to one of them.
+//! How the clients are divided among the threads of the load generator: every connection belongs to one of them.
 
 use std::sync::{
     Arc,
@@ -94,7 +94,7 @@ impl Start {
         has_ended
     }
 
-    /// Whether nobody asks any more, by the clients' doing.
+    /// Whether the clients themselves have stopped making requests.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Acquire)
     }

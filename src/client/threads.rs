@@ -1,4 +1,4 @@
-//! One engine or several, each on a thread of its own; what they did is put together when they are done.
+//! One event loop or several, each on a thread of its own; their results are put together when they are done.
 
 use std::{
     io,
@@ -68,7 +68,7 @@ fn work(
     stop: &AtomicBool,
     ticks: &Sender<Tick>,
 ) -> Result<ThreadResult, DriveError> {
-    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the harness.
+    // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the load generator.
     let engine = sys::set_timer_slack_ns(1).and_then(|()| Engine::new(plan, share, starts));
     let mut engine = engine.map_err(DriveError::Threads)?;
     let shortage = match engine.run(stop, ticks) {
@@ -92,7 +92,7 @@ impl Driven {
         run.set(Metric::HarnessPaused, paused(|pauses| pauses.total_ns));
         run.set(Metric::HarnessPauseMax, paused(|pauses| pauses.longest_ns));
         let shortage = done.iter().find_map(|done| done.shortage);
-        // A look that is taken later finds connections gone that one of the threads has let go of.
+        // A later look finds that connections are gone which one of the threads has closed.
         let stopped_ns = done.iter().map(|done| done.stopped_ns).min().unwrap_or(0);
         let mut parts = done.into_iter();
         let mut all = parts.next().expect("one thread at least");
@@ -144,7 +144,7 @@ struct Window {
     cpu_ns: u64,
     /// The largest share of the time that one of them computed, or was ready to and waited for its core.
     busy: f64,
-    /// The largest share of the time that one of them waited for its core, where the kernel tells.
+    /// The largest share of the time that one of them waited for its core, if the kernel reports it.
     waited: Option<f64>,
     /// The counters of each group.
     groups: Vec<Row>,

@@ -18,7 +18,8 @@ use nix::{
 
 use crate::{behavior::CloseMethod, profile::Group, sys};
 
-/// The engine never waits for a socket, also where threads share it that do; and a peer that is gone is no signal.
+/// The event loop never waits for a socket, even one that it shares with threads that do; and a peer that is gone
+/// causes no signal.
 const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// A client's end of a connection. It is closed when it is dropped.
@@ -59,7 +60,7 @@ impl Transport {
         Ok((socket::getsockopt(&self.0, RcvBuf)? as u64, socket::getsockopt(&self.0, SndBuf)? as u64))
     }
 
-    /// The error that the socket has to tell, if there is one; it tells each only once.
+    /// The pending error of the socket, if there is one; the socket reports each error only once.
     pub(super) fn take_error(&self) -> Option<io::Error> {
         self.0.take_error().ok().flatten()
     }
@@ -109,7 +110,7 @@ impl Transport {
         sys::receive_queue_bytes(self.0.as_fd()).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// The shortest round trip so far, in microseconds; 0 where the kernel does not tell.
+    /// The shortest round trip so far, in microseconds; 0 if the kernel does not report it.
     pub(super) fn least_rtt_us(&self) -> u32 {
         sys::tcp_info(self.0.as_fd()).map_or(0, |info| info.least_rtt_us)
     }

@@ -20,8 +20,8 @@ pub(super) trait Workload {
     /// The connection has room for another request; it says so once until it is asked to take one.
     fn offer(&mut self, token: Token);
 
-    /// A request that was due then, and started, was none after all.
-    fn take_back(&mut self, due_ns: u64);
+    /// Undoes a request that was started but not sent. `due_ns` is when it was due.
+    fn take_back(&mut self, due_ns: u64, now_ns: u64);
 
     /// A request was sent as the server closed the connection: it is sent once more on another one, which has the same
     /// part where the group moves something in parts.
@@ -48,7 +48,7 @@ pub(super) struct Rules {
     pub(super) is_steady: bool,
     /// They never let received bytes wait longer than they must.
     pub(super) reads_everything: bool,
-    /// They speak HTTP.
+    /// They use HTTP.
     pub(super) is_http: bool,
     /// Their requests may be sent again without asking: that has no effect (RFC 9110 section 9.2.2).
     pub(super) may_repeat: bool,

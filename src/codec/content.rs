@@ -7,7 +7,7 @@
 /// The word that `mix` turns into noise has this many bits for the offset; the others are the stream.
 const OFFSET_BITS: u32 = 40;
 
-/// The stream that is nobody's own: what the reference server makes in HTTP, and what clients store in redis.
+/// The stream that belongs to no connection: what the reference server makes in HTTP, and what clients store in redis.
 pub const SHARED_STREAM: u32 = 0;
 
 /// Streams are numbered below this, so that stream and offset fit a word.

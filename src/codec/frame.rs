@@ -193,7 +193,7 @@ impl Decoder {
         HEADER_BYTES as u64 + self.answer as u64
     }
 
-    /// Takes bytes of the opening. Its length must be that of every answer: with another one, nobody knows where the
+    /// Takes bytes of the opening. Its length must be that of every answer: with another one, it is unknown where the
     /// next frame begins.
     fn open(&mut self, bytes: &[u8]) -> usize {
         let have = self.have as usize;
@@ -353,7 +353,7 @@ mod tests {
             bytes[132 + at as usize] ^= 4;
             let (tally, seen) = checked(&bytes, 50);
             assert_eq!(tally.first_fault.map(|fault| fault.at), Some(132 + at));
-            // With another length nothing behind it can be told apart.
+            // With another length it is unknown where the next frame begins.
             let expected = if at < 4 { (132 - at, 1) } else { (1, 2) };
             assert_eq!((tally.corrupt, seen.len()), expected, "byte {at}");
         }

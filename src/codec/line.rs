@@ -39,7 +39,7 @@ pub struct Decoder {
     begins: Excerpt,
     /// The tally before it.
     mark: Mark,
-    /// Its first digits, as many as tell where it comes from.
+    /// Its first digits, as many as show where it comes from.
     opening: Vec<u8>,
     /// Where it comes from, if it is whole so far and not the line that is awaited.
     elsewhere: Option<Origin>,
@@ -90,7 +90,7 @@ impl Decoder {
         self.have += bytes.len() as u64;
     }
 
-    /// Looks where else the line may come from, once enough of it is there to tell, and whether the rest fits.
+    /// Looks where else the line may come from, once enough of it is there to decide, and whether the rest fits.
     fn follow(&mut self, digits: &[u8]) {
         let enough = text::EXPLAIN_BYTES.min(usize::try_from(self.size).unwrap_or(usize::MAX));
         let (first, rest) = digits.split_at(digits.len().min(enough - self.opening.len()));

@@ -1,4 +1,4 @@
-//! The protocols that clients and servers speak.
+//! The protocols of clients and servers.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum Protocol {
     Frame,
     /// Every line is sent back when it is complete.
     Line,
-    /// HTTP/1.1: one request, repeated on kept connections.
+    /// HTTP/1.1: one request, repeated on persistent connections.
     Http,
     /// RESP2, the protocol of redis: one command, repeated.
     Resp,

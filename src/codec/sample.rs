@@ -1,7 +1,7 @@
 //! The first answer to a request that everybody repeats: what all later ones are compared with.
 //!
-//! It is written by whoever is the first to receive a byte of it, on any connection, so nobody has to wait until an
-//! answer is whole, and no connection keeps a copy.
+//! It is written by whoever is the first to receive a byte of it, on any connection, so no connection has to wait until
+//! an answer is whole, and no connection keeps a copy.
 
 use std::sync::{
     Arc, OnceLock, PoisonError, RwLock,
@@ -112,8 +112,8 @@ impl Compared {
 }
 
 impl Sample {
-    /// Compares `bytes` with those of the first answer from `at` on. Those that nobody has seen yet become a part of it, as long
-    /// as there is room.
+    /// Compares `bytes` with those of the first answer from `at` on. Those that no connection has received yet become a
+    /// part of it, as long as there is room.
     fn compare(&self, at: usize, bytes: &[u8]) -> Compared {
         let mut compared = Compared::default();
         {

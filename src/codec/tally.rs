@@ -95,7 +95,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The first of those that tell most: see [`Tally::first_fault`].
+    /// The first of the most informative ones: see [`Tally::first_fault`].
     pub(crate) fn first_of(faults: impl IntoIterator<Item = Self>) -> Option<Self> {
         faults.into_iter().min_by_key(|fault| fault.flaw.map_or(Rank::Corrupt, Flaw::rank))
     }

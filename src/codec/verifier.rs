@@ -88,7 +88,7 @@ impl Verifier {
         self.received += count as u64;
     }
 
-    /// Bytes of which nobody knows what they should be.
+    /// Bytes of which it is unknown what they should be.
     pub(super) fn pass_unverified(&mut self, count: usize) {
         self.received += count as u64;
         self.unverified += count as u64;
@@ -151,8 +151,8 @@ impl Verifier {
         });
     }
 
-    /// What began at `at` is no answer: from there on nothing can be told apart. All of it that came is in `bytes`, which are
-    /// shown from their first one on; `number` counts the answers before it.
+    /// What began at `at` is no answer: from there on it is unknown where an answer begins. All of it that came is in
+    /// `bytes`, which are shown from their first one on; `number` counts the answers before it.
     pub(super) fn lose(&mut self, at: u64, flaw: Flaw, number: u64, bytes: &[u8]) {
         self.note(at, flaw);
         self.begins(number, at, bytes);
@@ -210,7 +210,7 @@ impl Verifier {
         }
     }
 
-    /// Whether nothing was wrong so far that tells as much.
+    /// Whether nothing was wrong so far that is as informative.
     fn is_first(&self, rank: Rank) -> bool {
         self.first.as_ref().is_none_or(|first| rank < first.rank())
     }

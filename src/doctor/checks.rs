@@ -18,7 +18,7 @@ pub(super) fn descriptors(soft: u64, hard: u64) -> Finding {
     let connections = soft.saturating_sub(KEPT_FOR_OTHER_USE);
     let found = format!(
         "{soft} for each process (hard limit {hard}): {connections} connections with server and clients in two \
-         processes, {} with both in one",
+         processes, {} in one process",
         connections / 2
     );
     let finding = good("descriptors", found);
@@ -140,8 +140,8 @@ pub(super) fn backlog(most: &str) -> Finding {
         return finding;
     }
     let costs = format!(
-        "in a burst of more than {most} new connections some are dropped and repeated 1 s later, which makes a run \
-         INVALID"
+        "in a burst of more than {most} new connections some are dropped, and the client retries 1 s later, which \
+         makes a run INVALID"
     );
     finding.but(State::Limited, costs, "sysctl -w net.core.somaxconn=4096")
 }

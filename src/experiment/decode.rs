@@ -1,5 +1,7 @@
 //! Messages that arrive in pieces: the cost of checking after each piece whether the message is complete.
 
+use std::hint::black_box;
+
 use super::cpu_time::cpu_ns;
 use crate::{
     buffer::{Buffer, make},
@@ -71,15 +73,29 @@ fn head(length: usize) -> Vec<u8> {
 /// # Panics
 /// If it is no message of the decoder.
 pub fn arrive(decoder: Decoder, buffer: &mut dyn Buffer, message: &[u8], piece: usize) -> u64 {
-    let (mut search, mut found) = (http::Search::default(), 0);
+    let mut search = http::Search::default();
+    arrive_for(buffer, message, piece, |buffer| {
+        let length = whole(decoder, buffer, &mut search);
+        length.map(|length| buffer.retrieve(length)).is_some()
+    })
+}
+
+/// The message arrives in pieces; how often `take` took it out of the buffer, which it is asked to after each piece.
+///
+/// # Panics
+/// If the buffer has a limit, and the message goes beyond it.
+pub fn arrive_for(
+    buffer: &mut dyn Buffer,
+    message: &[u8],
+    piece: usize,
+    mut take: impl FnMut(&mut dyn Buffer) -> bool,
+) -> u64 {
+    let mut taken = 0;
     for piece in message.chunks(piece) {
         buffer.append(piece).expect("there is no limit");
-        if let Some(length) = whole(decoder, buffer, &mut search) {
-            buffer.retrieve(length);
-            found += 1;
-        }
+        taken += u64::from(take(buffer));
     }
-    found
+    taken
 }
 
 /// The length of the message in front, once it is whole and understood, as the server does it.
@@ -92,7 +108,7 @@ fn whole(decoder: Decoder, buffer: &mut dyn Buffer, search: &mut http::Search) -
         }
         Decoder::Http => {
             let length = search.next(buffer, http::HEAD_BYTES).expect("a head")?;
-            http::Request::parse(buffer.peek(length), 0).expect("a request");
+            black_box(http::Request::parse(buffer.peek(length), 0).expect("a request"));
             Some(length)
         }
         Decoder::Frame => whole_frame(buffer),

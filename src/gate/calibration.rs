@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ALPHA, Finding, PairedComparison};
+use super::{ALPHA, PairedChange, PairedComparison};
 use crate::{
     record::{Verdict, named_at},
     stats,
@@ -74,7 +74,8 @@ impl Calibration {
         let mut numbers: BTreeMap<String, Vec<Looked<'_>>> = BTreeMap::new();
         let sound = || self.comparisons.iter().filter(|comparison| comparison.verdict != Verdict::Invalid);
         for comparison in sound() {
-            let looks = comparison.findings.iter().filter(|finding| finding.is_counted).count().max(1);
+            let looks =
+                comparison.findings.iter().filter(|finding| finding.evidence.is_counted).count().max(1);
             for finding in &comparison.findings {
                 let name = named_at(&finding.gated.name, &finding.axes);
                 numbers.entry(name).or_default().push(Looked { finding, looks });
@@ -93,12 +94,12 @@ impl Calibration {
     }
 
     fn of_number(&self, found: &[Looked<'_>]) -> NumberSummary {
-        let count = |is: fn(&Finding) -> bool| found.iter().filter(|looked| is(looked.finding)).count();
+        let count = |is: fn(&PairedChange) -> bool| found.iter().filter(|looked| is(looked.finding)).count();
         NumberSummary {
-            suspected: count(Finding::is_suspect),
+            suspected: count(PairedChange::is_suspect),
             called: count(|finding| finding.verdict == Verdict::Regression),
             change: stats::median(
-                &found.iter().map(|looked| looked.finding.change.value).collect::<Vec<_>>(),
+                &found.iter().map(|looked| looked.finding.evidence.change.value).collect::<Vec<_>>(),
             ),
             found_from: if self.is_planted { None } else { found_from(found) },
         }
@@ -107,18 +108,18 @@ impl Calibration {
 
 /// What a comparison found about a number, and how many numbers it looked at.
 struct Looked<'a> {
-    finding: &'a Finding,
+    finding: &'a PairedChange,
     looks: usize,
 }
 
 /// The smallest shift, in steps of a hundredth, that four of five first stages would have suspected if it were the only one.
 fn found_from(found: &[Looked<'_>]) -> Option<f64> {
     let flags = |Looked { finding, looks }: &Looked<'_>, shift: f64| {
-        let first = &finding.differences[..finding.first_stage()];
+        let first = &finding.evidence.differences[..finding.evidence.first_stage()];
         let shifted: Vec<f64> = first.iter().map(|d| finding.gated.beyond(d + shift.ln_1p())).collect();
         let sides = if finding.gated.is_two_sided() { 2.0 } else { 1.0 };
         // One that would move counts among those that could be found.
-        let looks = looks + usize::from(!finding.is_counted);
+        let looks = looks + usize::from(!finding.evidence.is_counted);
         sides * stats::signed_rank_p(&shifted) * looks as f64 <= ALPHA
     };
     let shifts = (1..=200).map(|step| f64::from(step) / 100.0);

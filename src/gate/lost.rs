@@ -10,7 +10,7 @@ use crate::{
 /// Share of the events that may be missing in a figure.
 pub const MOST_LOST: f64 = 0.01;
 
-/// Timeouts that count from what a look at the server's sockets can tell.
+/// Timeouts that count from what can be seen of the server's sockets.
 const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_timeout"];
 
 /// Whether more than [`MOST_LOST`] is missing of what this number of a repeat is made of: then it is none, and is not
@@ -65,8 +65,8 @@ fn ended_unseen(repeat: &Repeat, group: &str) -> (f64, f64) {
     (of(Metric::EndedUnseen).unwrap_or(0.0), of(Metric::ServerEnded).unwrap_or(0.0))
 }
 
-/// Why the repeat proves nothing, and what a reader must know: too much is missing of what an expected figure is made
-/// of, or of one that nobody expects anything of.
+/// What is missing: the repeat proves nothing if it is too much of what an expected figure is made of; if the figure
+/// has no expectation, a note says so.
 #[must_use]
 pub fn lost(profile: &Profile, repeat: &Repeat) -> super::Findings {
     let mut findings = super::Findings::default();
@@ -101,10 +101,10 @@ pub fn lost(profile: &Profile, repeat: &Repeat) -> super::Findings {
     for group in &profile.clients {
         let (unseen, ended) = ended_unseen(repeat, &group.name);
         if is_much(unseen, ended) {
-            let prefix = format!("{}.", group.name);
-            let is_expected = expectations
-                .iter()
-                .any(|e| e.stat.metric.spec().kind == Kind::Held && e.number.strip_prefix(&prefix).is_some());
+            let is_held = |key: Key<'_>| {
+                key.stat.metric.spec().kind == Kind::Held && key.group == Some(group.name.as_str())
+            };
+            let is_expected = expectations.iter().any(|e| Key::parse(&e.number).is_some_and(is_held));
             let sentence = format!(
                 "{unseen} of the {ended} connections of `{}` that the server ended were gone before a sample of its \
                  sockets showed them, so it is not known how long they made no progress. Sample more often \
@@ -117,8 +117,8 @@ pub fn lost(profile: &Profile, repeat: &Repeat) -> super::Findings {
     findings
 }
 
-/// Evictions that were timed and of which nothing from outside tells when they were due, though it might; those that were
-/// timed; and the reasons of which nothing from outside ever tells that.
+/// Evictions that were timed, but whose due time was not seen from outside although it can be; all that were timed; and
+/// the reasons whose due time can never be seen from outside.
 fn taken_on_trust(repeat: &Repeat) -> (usize, usize, Vec<&str>) {
     let timed: Vec<&Eviction> = repeat.evictions.iter().filter(|e| e.lateness_ns.is_some()).collect();
     let unseen = timed.iter().filter(|e| e.seen_lateness_ns.is_none());
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(found(late, 99, &[("evictions_lost", 1.0)]), (0, 0), "one of a hundred");
         assert_eq!(found(late, 98, &[("evictions_lost", 2.0)]), (1, 0));
         assert_eq!(found(late, 100, &[("evictions_unmatched", 2.0)]), (1, 0));
-        assert_eq!(found("evictions = \"> 1\"", 98, &[("evictions_lost", 2.0)]), (0, 1), "nobody asked");
+        assert_eq!(found("evictions = \"> 1\"", 98, &[("evictions_lost", 2.0)]), (0, 1), "not expected");
         assert_eq!(found(late, 0, &[("evictions_lost", 7.0)]), (1, 0), "the server did not answer");
     }
 
@@ -180,8 +180,8 @@ mod tests {
         };
         assert_eq!(found("send_timeout", late, 1), (0, 0), "one of a hundred");
         assert_eq!(found("send_timeout", late, 2), (1, 0));
-        assert_eq!(found("send_timeout", "evictions = \"> 1\"", 2), (0, 1), "nobody asked");
-        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which is told");
+        assert_eq!(found("send_timeout", "evictions = \"> 1\"", 2), (0, 1), "not expected");
+        assert_eq!(found("deadline", late, 100), (0, 1), "it is never seen from outside, which a note says");
     }
 
     #[test]

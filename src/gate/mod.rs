@@ -2,9 +2,11 @@
 
 mod baseline;
 mod calibration;
+mod change;
 mod comparison;
 mod disputes;
 mod expected;
+mod gated;
 mod inflation;
 mod judge;
 mod lost;
@@ -15,15 +17,17 @@ mod validity;
 mod window;
 
 pub use self::{
-    baseline::{BaselineComparison, MetricChange, is_same_setting, unfit},
+    baseline::{BaselineChange, BaselineComparison, RepeatEvidence, is_same_setting, unfit},
     calibration::{Calibration, CalibrationSummary, NumberSummary},
+    change::{Evidence, MetricChange},
     comparison::{COMPARISON_FORMAT, Disturbance, Origin, PairedComparison},
     disputes::dispute,
     expected::{Expected, expected, faults},
+    gated::{Gated, gated},
     inflation::{MOST_OWN_SHARE, own_share},
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
-    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Finding, Gated, Pair, SPOILT, compare, gated, suspects},
+    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, SPOILT, compare, suspects},
     price::price,
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{

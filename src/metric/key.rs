@@ -1,8 +1,9 @@
-//! The name of a number in a summary: its group, if it has one, its stat, and the phase that it is of.
+//! The names of numbers in a summary and of columns of samples: the group, if there is one, what was measured, and the phase that
+//! a number is of.
 
 use std::fmt;
 
-use super::stat::Stat;
+use super::{stat::Stat, table::Metric};
 
 /// The identity of a number: `good.latency_p99`, `server_rss_peak`, `good.latency_p99 @ with`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +33,21 @@ impl<'a> Key<'a> {
     /// server.trigger=edge`. A group's name may have dots.
     #[must_use]
     pub fn parse(name: &'a str) -> Option<Self> {
-        let plain = |name: &'a str| match name.rsplit_once('.') {
-            Some((group, stat)) => Stat::named(stat).map(|stat| Self::new(Some(group), stat)),
-            None => Stat::named(name).map(|stat| Self::new(None, stat)),
+        let plain = |name: &'a str| {
+            let (group, stat) = Self::split(name);
+            Some(Self::new(group, Stat::named(stat)?))
         };
         let with_place = |(at, _)| {
             let mut place = name[at + 1..].split(',').map(str::trim);
             Some(Self { phase: place.find(|part| !part.contains('=')), ..plain(name[..at].trim())? })
         };
         plain(name).or_else(|| name.match_indices('@').find_map(with_place))
+    }
+
+    /// The group, and the name of what was measured in it, also of a number that is not known.
+    #[must_use]
+    pub fn split(name: &'a str) -> (Option<&'a str>, &'a str) {
+        name.rsplit_once('.').map_or((None, name), |(group, measured)| (Some(group), measured))
     }
 
     /// The name without what stands behind its `@`, also of a number that is not known: a record may be of another version.
@@ -52,11 +59,46 @@ impl<'a> Key<'a> {
 
 impl fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(group) = self.group {
-            write!(f, "{group}.")?;
-        }
-        f.write_str(&self.stat.name())?;
+        write_name(f, self.group, &self.stat.name())?;
         self.phase.map_or(Ok(()), |phase| write!(f, " @ {phase}"))
+    }
+}
+
+/// The identity of a column of samples: `good.requests`, `server_rss`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column<'a> {
+    /// The client group; `None` where the samples are of the whole run.
+    pub group: Option<&'a str>,
+    /// What was sampled.
+    pub metric: Metric,
+}
+
+impl<'a> Column<'a> {
+    /// The samples of a group, or of the whole run.
+    #[must_use]
+    pub const fn new(group: Option<&'a str>, metric: Metric) -> Self {
+        Self { group, metric }
+    }
+
+    /// The column of this name. A group's name may have dots.
+    #[must_use]
+    pub fn parse(name: &'a str) -> Option<Self> {
+        let (group, name) = Key::split(name);
+        let metric = Metric::ALL.iter().find(|metric| metric.spec().name == name)?;
+        Some(Self::new(group, *metric))
+    }
+}
+
+impl fmt::Display for Column<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_name(f, self.group, self.metric.spec().name)
+    }
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, group: Option<&str>, measured: &str) -> fmt::Result {
+    match group {
+        Some(group) => write!(f, "{group}.{measured}"),
+        None => f.write_str(measured),
     }
 }
 
@@ -74,6 +116,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_column_is_parsed_from_what_it_is_printed_as() {
+        for &metric in Metric::ALL {
+            for group in [None, Some("good"), Some("a.b c")] {
+                let column = Column::new(group, metric);
+                assert_eq!(Column::parse(&column.to_string()), Some(column));
+            }
+        }
+        assert_eq!(Column::parse("good.nothing"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod table;
 mod unit;
 
 pub use self::{
-    key::Key,
+    key::{Column, Key},
     row::Row,
     spec::{Better, Definite, Fold, Gate, Kind, Panel, Scope, Spec, Still},
     stat::Stat,

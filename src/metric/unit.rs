@@ -64,7 +64,7 @@ impl Unit {
         let magnitude = negative.unwrap_or(text).trim();
         let parsed = match self {
             Self::Bytes => magnitude.parse::<Bytes>().map(|b| b.0 as f64).map_err(|e| e.to_string()),
-            // A number alone is milliseconds elsewhere; here nobody knows what is meant.
+            // In other tools a bare number is milliseconds; here it is unclear what is meant.
             Self::Nanoseconds if magnitude.parse::<f64>().is_ok_and(|number| number != 0.0) => {
                 Err(format!("`{magnitude}` has no unit: write {magnitude}ms, {magnitude}us or {magnitude}s"))
             }

@@ -15,7 +15,7 @@ fn below(root: u32, parents: &[(u32, u32)]) -> Vec<u32> {
     let mut found = Vec::new();
     let mut to_ask = vec![root];
     while let Some(asked) = to_ask.pop() {
-        // A number may be taken again while they are read: nobody is his own grandfather.
+        // A process number may be used again while they are read: a process cannot be its own ancestor.
         let is_new = |pid: u32, found: &[u32]| pid != root && !found.contains(&pid);
         let children = parents.iter().filter(|(pid, parent)| *parent == asked && is_new(*pid, &found));
         let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();

@@ -139,8 +139,9 @@ fn cpu_ticks(stat: &str) -> Option<(u64, u64)> {
     Some((*ticks.get(7)?, ticks.iter().sum()))
 }
 
-/// What tasks used of some CPUs: columns 1 to 3 of their lines of `proc_stat(5)`, `user`, `nice` and `system`. Interrupts
-/// are left out: the kernel counts some of them against the task that they met, and some against nobody.
+/// What tasks used of some CPUs: columns 1 to 3 of their lines of `proc_stat(5)`, `user`, `nice` and `system`.
+/// Interrupts are left out: the kernel counts some of them against the task that they interrupted, and some against
+/// none.
 fn task_ticks(stat: &str, cpus: &[usize]) -> Option<u64> {
     let of_line = |line: &str| -> Option<u64> {
         let (number, columns) = line.strip_prefix("cpu")?.split_once(' ')?;
@@ -187,14 +188,20 @@ mod tests {
     /// Two looks at a machine of two cores, two seconds apart, on a host that sold its cores twice.
     #[test]
     fn steal_beyond_the_limit_makes_a_run_invalid() {
-        use crate::{gate, metric::Metric, profile::SHIPPED, record::Repeat};
+        use crate::{
+            gate,
+            metric::{Fold, Metric, Stat},
+            profile::SHIPPED,
+            record::Repeat,
+        };
         let before = "cpu  180 0 90 300 5 0 10 40 0 0\ncpu0 90 0 45 150 3 0 5 20 0 0\n";
         let repeat = |after: &str| -> Repeat {
             let steal = cpu_ticks(after).unwrap().0 - cpu_ticks(before).unwrap().0;
             // 100 ticks a second.
             let rate = steal as f64 / 100.0 / 2.0;
             let mut repeat: Repeat = serde_json::from_str(EMPTY).unwrap();
-            repeat.summary.insert(format!("{}_rate", Metric::HostSteal.spec().name), rate);
+            let stat = Stat { metric: Metric::HostSteal, fold: Fold::Rate };
+            repeat.summary.insert(stat.name(), rate);
             repeat
         };
         let control = SHIPPED[0].source().parse(&[]).unwrap();

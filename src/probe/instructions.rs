@@ -163,7 +163,7 @@ mod tests {
     #[test]
     #[allow(clippy::print_stderr, reason = "a skipped test says so")]
     fn workers_are_counted_once_whenever_forked() {
-        // Two workers are there already, and one of them forks a third when told to.
+        // Two workers are there already, and one of them forks a third on request.
         let spin = "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done";
         let script = format!(
             "(read go; {spin}; echo done; read end) <&3 & (read go; ({spin}; echo done; read end) ; read end) <&4 & \

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::inet_diag::{SocketEntry, TcpState, TimeWait};
 
-/// The kernel tells how long ago a connection ended by its tick, which is up to 10 ms long, and rounds up twice.
+/// The kernel says how long ago a connection ended in units of its tick, which is up to 10 ms long, and rounds up
+/// twice.
 const TIME_WAIT_SLACK_NS: u64 = 20_000_000;
 
 /// What others sent while it was measured.

@@ -20,7 +20,7 @@ pub struct SendStall {
     pub moved: u64,
     /// The most bytes that waited unsent.
     pub unsent_peak_bytes: u64,
-    /// The kernel did not tell the window at some look (it does since 5.4).
+    /// The kernel did not report the window at some look (it does since 5.4).
     pub window_unknown: bool,
 }
 
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(
             (send_stall.busy_us, send_stall.window_us, send_stall.buffer_us),
             (90, 80, 5),
-            "told as sums"
+            "reported as sums"
         );
         assert_eq!((send_stall.unsent_peak_bytes, send_stall.window_unknown), (700, false));
         send_stall.look(&TcpInfo { snd_wnd: None, ..stalled }, false, &first);

@@ -10,14 +10,14 @@ use nix::{
     unistd::Pid,
 };
 
-/// The CPUs that a process may use; none if that cannot be told.
+/// The CPUs that a process may use; none if that is unknown.
 #[must_use]
 pub fn allowed_cpus(pid: u32) -> Vec<usize> {
     let Ok(allowed) = sched_getaffinity(Pid::from_raw(pid as i32)) else { return Vec::new() };
     (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false)).collect()
 }
 
-/// CPUs by physical core. Where the kernel does not tell, a CPU counts as a core of its own.
+/// CPUs by physical core. If the kernel does not say, a CPU counts as a core of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
     /// The CPUs of each physical core, in the order of their numbers; cores by their first CPU.
@@ -232,7 +232,7 @@ mod tests {
         assert!(hidden.to_string().ends_with("are hardware threads of the same core: CPU 0: no sysfs"));
         let odd = Topology::of(&[0, 1], |_| Ok("0-x\n".to_owned()));
         assert!(odd.unknown().is_some_and(|why| why.contains("`0-x`")) && odd.cores() == 2);
-        // Two of three do not tell, the last names them all.
+        // Two of three say nothing, the last names them all.
         let part = Topology::of(&[0, 1, 2, 3], |cpu| match cpu {
             0 | 1 => Err(io::Error::other("gone")),
             2 => Ok("0-2".to_owned()),

@@ -59,7 +59,7 @@ impl TreeProbe {
         Ok(Self { members, account: Account::default(), peaks: PeakRss::default() })
     }
 
-    /// Whether this kernel tells of children (`CONFIG_PROC_CHILDREN`); without it only the roots are seen.
+    /// Whether this kernel lists children (`CONFIG_PROC_CHILDREN`); without it only the roots are seen.
     #[must_use]
     pub fn sees_children() -> bool {
         Path::new("/proc/thread-self/children").exists()
@@ -216,9 +216,9 @@ impl Work {
     }
 }
 
-/// The work of processes that come and go. Two accounts are kept, and each may say too little: what was seen of those
-/// that ended lacks their last moments; what parents were told when they waited for a child (`proc_pid_stat(5)`,
-/// `cutime`) lacks children that nobody waits for. The larger is the nearer.
+/// The work of processes that come and go. Two accounts are kept, and each may be too small: what was seen of processes
+/// that ended lacks their last moments; what parents got when they waited for a child (`proc_pid_stat(5)`, `cutime`)
+/// lacks children that no parent waits for. The larger one is nearer the truth.
 #[derive(Debug, Default)]
 struct Account {
     last: BTreeMap<u32, Work>,
@@ -304,7 +304,7 @@ mod tests {
     fn children_waited_for_before_do_not_count() {
         steps(&[
             (&[(1, work(10, 1000)), (2, work(50, 0))], 1060),
-            // Nobody waits for the second: its work would be gone from the parent's account.
+            // No parent waits for the second: its work would be gone from the parent's account.
             (&[(1, work(20, 1000))], 1070),
         ]);
     }

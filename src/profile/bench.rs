@@ -28,7 +28,7 @@ pub enum LongestWait {
     Usual,
     /// So long.
     AtMost(Span),
-    /// As long as it likes.
+    /// Without a limit.
     Any,
 }
 

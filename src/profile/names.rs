@@ -67,10 +67,7 @@ impl Names<'_> {
 
     /// The stat of `group.name` or `name`, if there is one and it is named as it must be.
     pub(super) fn stat(&self, number: &str) -> Result<Stat, String> {
-        let (group, name) = match number.rsplit_once('.') {
-            Some((group, stat)) => (Some(group), stat),
-            None => (None, number),
-        };
+        let (group, name) = Key::split(number);
         if let Some(group) = group.filter(|group| !self.groups.contains(group)) {
             let hint = meant(group, self.groups.iter().copied());
             return Err(format!("there is no client group `{group}`{hint}"));

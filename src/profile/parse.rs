@@ -61,7 +61,7 @@ impl Source {
         for (key, value) in overrides {
             let refused = |message| ProfileError { place: set_by(key, value), message };
             set(&mut table, key, &literal(value)).map_err(refused)?;
-            // Told one by one, so that a fault is attributed to the override that made it.
+            // Set one by one, so that a fault is attributed to the override that made it.
             Profile::deserialize(table.clone()).map_err(|e| refused(explained(e.message())))?;
             Profile::check_keys(&table).map_err(|fault| refused(fault.message))?;
         }
@@ -144,7 +144,7 @@ impl Source {
     }
 }
 
-/// The option that sets it, as it is told.
+/// The option that sets it, as messages name it.
 fn set_by(key: &str, value: &str) -> String {
     format!("--set {}", secrets::word(&format!("{key}={value}")))
 }
@@ -172,8 +172,8 @@ fn explained(message: &str) -> String {
     format!("{message}{hint}")
 }
 
-/// serde reads a `[core]` section whole before it knows its keys, and tells faults by the section's first line: where in
-/// the section stands the word that the message quotes?
+/// serde reads a `[core]` section whole before it knows its keys, and reports faults at the section's first line: where
+/// in the section is the word that the message quotes?
 fn within_section(text: &str, message: &str) -> usize {
     let section = text.split("\n[").next().unwrap_or_default();
     let quoted = message

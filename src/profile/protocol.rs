@@ -94,7 +94,7 @@ impl Group {
         self.resp.clone().unwrap_or_default()
     }
 
-    /// Whether the reference server that speaks `service` understands it.
+    /// Whether the reference server with `service` understands it.
     pub(super) fn check_service(&self, service: Service) -> Result<(), Fault> {
         let (name, protocol) = (&self.name, self.protocol);
         let needed = match protocol {
@@ -329,7 +329,7 @@ mod tests {
             (
                 "echo",
                 "protocol = \"raw\"\nload = { depth = 1 }\nraw = { send = '\\q', length = 1 }",
-                "is no escape",
+                "is not a valid escape",
             ),
             (
                 "echo",

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Metric, Row};
+use crate::metric::{Column, Metric, Row};
 
 /// Samples over time, by column.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -31,22 +31,24 @@ impl Series {
     /// The column of a run-wide metric, in its unit.
     #[must_use]
     pub fn run(&self, metric: Metric) -> Option<&[Option<f64>]> {
-        self.columns.get(metric.spec().name).map(Vec::as_slice)
+        self.column(Column::new(None, metric))
     }
 
     /// The column of a group's metric, in its unit.
     #[must_use]
     pub fn group(&self, group: &str, metric: Metric) -> Option<&[Option<f64>]> {
-        self.columns.get(&format!("{group}.{}", metric.spec().name)).map(Vec::as_slice)
+        self.column(Column::new(Some(group), metric))
+    }
+
+    fn column(&self, column: Column<'_>) -> Option<&[Option<f64>]> {
+        self.columns.get(&column.to_string()).map(Vec::as_slice)
     }
 
     /// Adds a column, unless no sample has a value.
     pub fn add(&mut self, group: Option<&str>, metric: Metric, rows: &[&Row]) {
         let values: Vec<_> = rows.iter().map(|row| row.value(metric)).collect();
         if values.iter().any(Option::is_some) {
-            let name = metric.spec().name;
-            let key = group.map_or_else(|| name.to_owned(), |group| format!("{group}.{name}"));
-            self.columns.insert(key, values);
+            self.columns.insert(Column::new(group, metric).to_string(), values);
         }
     }
 
@@ -54,18 +56,19 @@ impl Series {
     /// where it never was.
     #[must_use]
     pub fn run_points(&self, metric: Metric) -> Vec<(i64, f64)> {
-        self.points_of(metric.spec().name)
+        self.points_of(Column::new(None, metric))
     }
 
     /// The same of a group's metric.
     #[must_use]
     pub fn group_points(&self, group: &str, metric: Metric) -> Vec<(i64, f64)> {
-        self.points_of(&format!("{group}.{}", metric.spec().name))
+        self.points_of(Column::new(Some(group), metric))
     }
 
-    fn points_of(&self, name: &str) -> Vec<(i64, f64)> {
-        let Some(column) = self.columns.get(name) else { return Vec::new() };
-        let clock = self.clocks.values().find(|clock| clock.columns.iter().any(|column| column == name));
+    fn points_of(&self, column: Column<'_>) -> Vec<(i64, f64)> {
+        let name = column.to_string();
+        let Some(column) = self.columns.get(&name) else { return Vec::new() };
+        let clock = self.clocks.values().find(|clock| clock.columns.contains(&name));
         let Some(clock) = clock else { return self.points(column) };
         let read = clock.at_ns.iter().zip(&self.at_ns).zip(column);
         read.filter_map(|((read, sampled), value)| Some((read.unwrap_or(*sampled), (*value)?))).collect()

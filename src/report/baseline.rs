@@ -5,9 +5,9 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{BaselineComparison, MetricChange},
+    gate::{BaselineChange, BaselineComparison},
     metric::{Key, Unit},
-    record::{Verdict, place},
+    record::Verdict,
     stats::median,
 };
 
@@ -26,27 +26,23 @@ pub(super) fn differs(comparison: &BaselineComparison) -> Vec<String> {
 
 pub(super) fn table(comparison: &BaselineComparison) -> Table {
     let right = |title| (title, Align::Right);
-    let head = [("number", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
+    let head = [("metric", Align::Left), right("then"), right("now"), right("worse by"), ("", Align::Left)];
     let mut table = Table::new("Since the baseline", &head);
-    for change in comparison
-        .numbers
-        .iter()
-        .filter(|change| change.verdict != Some(Verdict::Pass) || !change.stood_still())
-    {
-        table.below(&place(&change.axes, " "));
+    for change in comparison.numbers.iter().filter(|change| change.is_telling()) {
+        table.below(&change.here());
         table.row(cells(change).to_vec());
     }
     table
 }
 
-fn cells(change: &MetricChange) -> [String; 5] {
+fn cells(change: &BaselineChange) -> [String; 5] {
     let unit = Key::parse(&change.gated.name).map_or(Unit::Count, |key| key.stat.unit());
     let shown = |values: &[f64]| median(values).map_or_else(String::new, |value| unit.show(value));
     [
         change.gated.name.clone(),
-        shown(&change.then),
-        shown(&change.now),
-        format!("{} to {}", percent(change.low), percent(change.high)),
+        shown(&change.evidence.then),
+        shown(&change.evidence.now),
+        format!("{} to {}", percent(change.evidence.low), percent(change.evidence.high)),
         change.verdict.map_or("not gated", Verdict::word).to_owned(),
     ]
 }
@@ -61,7 +57,7 @@ fn percent(share: f64) -> String {
 }
 
 /// The result for a metric, in a sentence.
-pub(super) fn sentence(change: &MetricChange) -> String {
+pub(super) fn sentence(change: &BaselineChange) -> String {
     let [_, then, now, worse, _] = cells(change);
     format!("{now} now, {then} then: {worse} worse")
 }
@@ -71,7 +67,7 @@ pub(super) fn sentence(change: &MetricChange) -> String {
 pub fn meaning(comparison: &BaselineComparison) -> String {
     let of = |verdict| {
         let with_verdict =
-            comparison.numbers.iter().filter(move |change: &&MetricChange| change.verdict == Some(verdict));
+            comparison.numbers.iter().filter(move |change: &&BaselineChange| change.verdict == Some(verdict));
         listed(with_verdict.map(|change| change.gated.name.as_str()))
     };
     match comparison.verdict {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     gate::censored_by,
-    metric::{Better, Key, Unit},
+    metric::{Better, Key, Stat, Unit},
     record::{Point, Record},
 };
 
@@ -42,8 +42,7 @@ impl ChangeKind {
 /// A number of both records.
 struct Pair {
     group: Option<String>,
-    /// Without the group.
-    stat: String,
+    stat: Stat,
     unit: Unit,
     better: Better,
     a: Side,
@@ -77,8 +76,7 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
                 "outcome": record.verdict().word() })
     };
     let metric = |pair: &Pair| {
-        let name =
-            pair.group.as_ref().map_or_else(|| pair.stat.clone(), |group| format!("{group}.{}", pair.stat));
+        let name = Key::new(pair.group.as_deref(), pair.stat).to_string();
         let judgment = if pair.change == ChangeKind::Fact { "fact" } else { pair.change.word() };
         let is_known = pair.a.censored.is_none() && pair.b.censored.is_none();
         let (a, b) = (pair.a.mean, pair.b.mean);
@@ -201,14 +199,12 @@ fn compare(a: &Point, b: &Point) -> Compared {
 }
 
 fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
-    let Key { group, stat, phase } = Key::parse(name)?;
+    let Key { group, stat } = Key::parse(name)?;
     let spec = stat.metric.spec();
     let group = group.map(str::to_owned);
     let change = judge(spec.better, spec.noise, a, b);
     let (a, b) = (a.clone(), b.clone());
-    let of = phase.map(|phase| format!(" @ {phase}")).unwrap_or_default();
-    let of = format!("{}{of}", stat.name());
-    Some(Pair { group, stat: of, unit: stat.unit(), better: spec.better, a, b, change })
+    Some(Pair { group, stat, unit: stat.unit(), better: spec.better, a, b, change })
 }
 
 /// Whether `b` is better than `a` by more than the share `noise` of `a`. A lower bound is taken for more than any number: it
@@ -238,7 +234,7 @@ pub(super) fn table(point: &Compared) -> Table {
         table.part(&title);
         for pair in point.pairs.iter().filter(|pair| pair.group.as_deref() == group) {
             let cells = [shown(pair.unit, &pair.a), shown(pair.unit, &pair.b), percent(pair), judgment(pair)];
-            table.row(std::iter::once(format!("  {}", pair.stat)).chain(cells).collect());
+            table.row(std::iter::once(format!("  {}", pair.stat.name())).chain(cells).collect());
         }
     }
     table

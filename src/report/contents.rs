@@ -158,9 +158,9 @@ pub(super) fn connections(point: &Point) -> Table {
     table
 }
 
-/// Where sends were held up to each group, where its kernel tells.
+/// Where the bytes for each group were held up, if the kernel says so.
 pub(super) fn send_stalls(point: &Point) -> Table {
-    let mut table = Table::new("Where sends were held up", &[("group", Left)]);
+    let mut table = Table::new("Where bytes were held up", &[("group", Left)]);
     let columns = [
         ("by clients' windows", Metric::WindowLimited),
         ("by its own send buffer", Metric::SendBufferLimited),

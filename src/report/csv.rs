@@ -5,7 +5,7 @@ use indexmap::IndexSet;
 
 use super::{ReportError, medium};
 use crate::{
-    metric::{Key, Metric, Unit},
+    metric::{Column, Key, Unit},
     record::{Record, Repeat},
 };
 
@@ -82,8 +82,7 @@ fn cell(value: Option<f64>) -> String {
 }
 
 fn metric_unit(column: &str) -> Option<Unit> {
-    let name = column.rsplit_once('.').map_or(column, |(_, name)| name);
-    Metric::ALL.iter().map(|metric| metric.spec()).find(|spec| spec.name == name).map(|spec| spec.unit)
+    Column::parse(column).map(|column| column.metric.spec().unit)
 }
 
 /// The column of a number of a summary: the unit stands before the phase.

@@ -13,11 +13,11 @@ use crate::{
 /// A picture is this much larger than a figure: 800×400 pixels.
 const SMALL: f64 = 0.8;
 
-/// Bytes that waited from which on it is worth a picture where.
+/// From so many waiting bytes on, the chart shows where they wait.
 const MUCH: f64 = 1_048_576.0;
 
-/// The chart that tells most of a run: of a sweep the first number that is expected and differs along it; else where the
-/// bytes wait if many do, the connections if some ended, and the latencies if nothing happened to anybody.
+/// The most informative chart of a run: for a sweep, the first number that is expected and differs along it; otherwise
+/// where the bytes wait if many do, the connections if some ended, and the latencies if nothing happened to any client.
 pub(super) fn telling(record: &Record) -> Option<Figure> {
     let mut figures = chart::figures(record);
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);

@@ -227,7 +227,7 @@ pub(super) struct Evicted {
     pub(super) count: String,
     /// Nanoseconds after the end of the timeout, of those that had one.
     lateness: Vec<f64>,
-    /// The same as the server alone tells it.
+    /// The same by the server's own times alone.
     claimed: Vec<f64>,
     /// Bounds of the same as seen from outside alone.
     seen: Vec<(f64, f64)>,

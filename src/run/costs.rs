@@ -9,7 +9,7 @@ use crate::{
     stats::{self, Growth, Instants},
 };
 
-/// The kernel tells user and system time in hundredths of a second: below this, their share is a matter of luck.
+/// The kernel reports user and system time in hundredths of a second: below this, their share is a matter of chance.
 const LEAST_CPU_NS: f64 = 1e8;
 
 /// The counters of a repeat.
@@ -155,7 +155,7 @@ mod tests {
     type Read<'a> = (&'a str, &'a [i64], &'a [(&'a str, &'a [f64])]);
 
     /// A repeat whose samples were taken at these times, in milliseconds, with these columns by source. Its window lies
-    /// from 100 ms to 300 ms, and the clients let go at 360 ms.
+    /// from 100 ms to 300 ms, and the clients disconnect at 360 ms.
     fn costs(at_ms: &[i64], sources: &[Read<'_>], effective: Effective) -> Row {
         let profile = SHIPPED[0].source().parse(&[]).expect("valid");
         let mut series = Series { at_ns: at_ms.iter().map(|ms| ms * MS).collect(), ..Series::default() };
@@ -196,11 +196,11 @@ mod tests {
         assert_eq!(cost(&[0, 130, 200, 300]), Some(2.0));
         // After the window answers trickle: ten in 60 ms.
         assert!(cost(&[0, 100, 200, 312]).is_some_and(|cost| (cost - 424.0 / 202.0).abs() < 1e-9));
-        assert_eq!(cost(&[0, 100, 200, 370]), None, "the clients had let go");
+        assert_eq!(cost(&[0, 100, 200, 370]), None, "the clients had disconnected");
     }
 
     #[test]
-    fn cpu_time_of_others_excludes_server_and_harness() {
+    fn cpu_time_of_others_excludes_server_and_load_generator() {
         let others = |server_cores: &[usize], client_cores: &[usize]| {
             let effective = Effective {
                 server_cores: server_cores.to_vec(),

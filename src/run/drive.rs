@@ -101,8 +101,8 @@ fn keep(samples: &mut Samples, due_ns: u64, sample: Sample) {
     entry.readings.extend(sample.readings);
 }
 
-/// What was read at the window's end, but not before the clients had let go of the server, is neither of the one time nor of
-/// the other.
+/// What was read at the window's end, but after the clients had begun to disconnect, belongs neither to the window nor
+/// to the time after it.
 fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64, watch: &mut Watch) {
     let Some(sample) = samples.get_mut(&(end_ns as i64)) else { return };
     let is_late = |reading: &mut Reading| reading.until_ns > stopped_ns;

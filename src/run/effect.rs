@@ -62,9 +62,9 @@ fn sentence(
         return None;
     }
     let why = if has_waited {
-        "the kernel's socket buffers took everything that was sent to them, and the server never had to wait for them"
+        "the kernel's socket buffers took all bytes for these clients, and the server never had to wait"
     } else {
-        "no byte ever waited for them at the server"
+        "no bytes for these clients ever waited at the server"
     };
     let hint = match group.protocol {
         Protocol::Http => "request something larger (--bad-path of `badpeer bench`, http.path of a profile)",
@@ -111,11 +111,11 @@ mod tests {
     fn slow_readers_without_effect_are_reported_with_the_remedy() {
         let http = profile("command = ['a']", "http");
         let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
-        assert!(sentence.starts_with("these 200 slow clients (`stalled-reader`) had no effect: no byte"));
+        assert!(sentence.starts_with("these 200 slow clients (`stalled-reader`) had no effect: no bytes"));
         assert!(sentence.contains("--bad-path"), "{sentence}");
         assert!(
             told(&http, &[(true, false), (false, false)])
-                .is_some_and(|s| s.contains("buffers took everything"))
+                .is_some_and(|s| s.contains("buffers took all bytes"))
         );
         let resp = profile("command = ['a']", "resp");
         assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(
             sentence(&http, &http.clients[0], &[None], resets),
             None,
-            "nobody knows what was thrown away"
+            "it is unknown what was thrown away"
         );
     }
 

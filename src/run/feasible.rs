@@ -25,7 +25,8 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     if let Some(program) = profile.server.program() {
         target::check_program(program, files)?;
     }
-    // Threads that share a socket have a descriptor of it, and those that read one more to tell that they are through.
+    // Threads that share a socket have a descriptor of it, and those that read have one more, to signal that they have
+    // finished.
     let racing = |group: &Group| {
         let each = u64::from(group.tx.race().is_some()) + 2 * u64::from(group.rx.race().is_some());
         u64::from(group.count) * each

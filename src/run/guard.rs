@@ -1,10 +1,11 @@
 //! A small process that is the server's parent, survives a badpeer that was killed, and stops the processes that it
 //! left.
 //!
-//! The guard is there before the program is, so that there is no moment in which nobody would end it; whoever leaves the
-//! program's group or session and loses its parent becomes the guard's child (`PR_SET_CHILD_SUBREAPER`); and a guard that is
-//! killed itself takes the program with it (`PR_SET_PDEATHSIG`). It has a name of its own, so that `pkill -9 badpeer` and
-//! `killall -9 badpeer` miss it; `pkill -f` and `pidof`, which look at the command line and the file, still find it.
+//! The guard is there before the program is, so that there is no moment in which no process would end it; whoever
+//! leaves the program's group or session and loses its parent becomes the guard's child (`PR_SET_CHILD_SUBREAPER`); and
+//! a guard that is killed itself takes the program with it (`PR_SET_PDEATHSIG`). It has a name of its own, so that
+//! `pkill -9 badpeer` and `killall -9 badpeer` miss it; `pkill -f` and `pidof`, which look at the command line and the
+//! file, still find it.
 
 use std::{
     ffi::{CStr, OsString},
@@ -229,7 +230,7 @@ fn reap(program: u32) {
             Ok(WaitStatus::Exited(pid, code)) => (pid, (code & 0xff) << 8),
             Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, signal as i32),
             Ok(_) | Err(Errno::EINTR) => continue,
-            // Nobody is there now; who loses its parent later comes to the next look.
+            // No process is there now; one that loses its parent later is found by the next look.
             Err(_) => {
                 thread::sleep(LOOK * 10);
                 continue;

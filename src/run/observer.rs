@@ -1,4 +1,4 @@
-//! The observer of a run, and the progress that it is told.
+//! The observer of a run, and the progress that is reported to it.
 
 use std::path::Path;
 

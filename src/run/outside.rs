@@ -76,7 +76,7 @@ mod tests {
         let gone = tracked(150, Some((800, 900)));
         assert_eq!(end(&port(Some(850), true), gone), Between::new(800, 850));
         assert_eq!(end(&port(Some(950), true), gone), Between::new(800, 900));
-        assert_eq!(end(&port(None, false), gone), Between::new(800, 900), "a FIN behind what nobody reads");
+        assert_eq!(end(&port(None, false), gone), Between::new(800, 900), "a FIN behind unread bytes");
         assert_eq!(end(&port(Some(850), true), tracked(150, None)), Between::new(700, 850));
         assert_eq!(end_of(&port(Some(850), true), None), Between::new(100, 850));
         assert_eq!(end(&port(Some(850), false), tracked(150, None)), Between::new(700, u64::MAX));

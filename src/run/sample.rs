@@ -76,7 +76,7 @@ impl Reading {
         Self { source, from_ns, until_ns: sys::monotonic_ns(), row }
     }
 
-    /// The middle of the time that the answer took: what it says was so then, as near as can be told.
+    /// The middle of the time that the answer took: what it says is taken to hold at that instant.
     pub(super) const fn at_ns(&self) -> u64 {
         self.from_ns.midpoint(self.until_ns)
     }

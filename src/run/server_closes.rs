@@ -15,8 +15,8 @@ use crate::{
 const LEAST_BUSY_US: u64 = 100_000;
 /// With fewer looks at a backlog, a share of them says nothing.
 const LEAST_LOOKS: u64 = 5;
-/// Servers count their timeouts in milliseconds as a rule (nginx, libuv, HAProxy): so much earlier than the nanosecond
-/// clock tells one may be over.
+/// Servers count their timeouts in milliseconds as a rule (nginx, libuv, HAProxy): so one may end this much earlier
+/// than by the nanosecond clock.
 const SERVER_CLOCK_NS: u64 = 1_000_000;
 
 /// Adds to each group's numbers what was seen from outside; what clients saw alone where the server's sockets could not be

@@ -29,7 +29,7 @@ pub(super) struct Measured {
     pub(super) notes: Vec<String>,
     /// The first client, on the monotonic clock.
     pub(super) epoch_ns: u64,
-    /// When the clients began to let go of what was left.
+    /// When the clients began to close what was left.
     pub(super) stopped_ns: i64,
     /// It was interrupted, its server died, or its clients ran out of something.
     pub(super) cut_short: bool,

@@ -30,7 +30,7 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub(super) struct Acceptor {
     listener: TcpListener,
-    /// Given up for a moment when no descriptor is left, so that the peer can be told by closing.
+    /// Closed for a moment when no descriptor is left, so that a connection can be accepted and closed.
     spare: Option<File>,
 }
 

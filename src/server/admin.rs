@@ -1,5 +1,5 @@
 //! The admin listener: counters and evictions over a few lines of HTTP, in a thread of its own. A client that sends or
-//! reads slowly delays nobody.
+//! reads slowly does not delay the server.
 
 use std::{
     io::{self, ErrorKind},

@@ -60,7 +60,7 @@ impl Context {
         journal: &Arc<Journal>,
         uploads: Option<&Arc<Uploads>>,
     ) -> io::Result<Self> {
-        // Jiffies tick as this clock does: the kernel tells CONFIG_HZ nowhere else.
+        // Jiffies tick as this clock does: the kernel shows CONFIG_HZ nowhere else.
         let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?;
         Ok(Self {
             reactor,

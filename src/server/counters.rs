@@ -1,5 +1,5 @@
-//! What the server has done so far, in numbers: one declaration each, written by one thread, read by any. Where several
-//! threads serve, each has its own, and the sums are told.
+//! What the server has done so far, in numbers: one declaration each, written by one thread, read by any. If several
+//! threads serve, each has its own, and the sums are reported.
 
 use std::{
     fmt::Write,
@@ -31,7 +31,7 @@ impl Counter {
     }
 }
 
-/// What tells apart the numbers of one family.
+/// What distinguishes the numbers of one family.
 pub(super) trait Label: Copy + 'static {
     /// How Prometheus names the difference.
     const KEY: &'static str;

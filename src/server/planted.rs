@@ -23,7 +23,8 @@ impl PlantedDefects {
     /// Loses memory, once for each accepted connection.
     pub(super) fn leak(self) {
         if self.leak_bytes > 0 {
-            // Written to, or the pages would never be there; and seen by nobody, it would be left out by the compiler.
+            // It is written to, because the pages would never be allocated otherwise; and it is kept visible, because
+            // the compiler would leave it out otherwise.
             std::hint::black_box(vec![1_u8; self.leak_bytes].leak());
         }
     }

@@ -4,10 +4,10 @@ use std::io;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-/// Tells all of a server's loops to drain or to stop.
+/// Makes all of a server's loops drain or stop.
 #[derive(Debug)]
 pub(super) struct ShutdownSignals {
-    /// Written once, never read: readable for all, for ever.
+    /// Written once, never read: readable for all, forever.
     stop: EventFd,
     /// Each time it is written all hear of it, as an edge.
     drain: EventFd,
@@ -19,7 +19,7 @@ impl ShutdownSignals {
         Ok(Self { stop: event()?, drain: event()? })
     }
 
-    /// Readable, and readable for ever, once all are to stop.
+    /// Readable, and readable forever, once all are to stop.
     pub(super) fn stop_event(&self) -> &EventFd {
         &self.stop
     }

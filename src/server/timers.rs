@@ -32,7 +32,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// `tick_ns` is how finely deadlines are told apart.
+    /// `tick_ns` is the resolution of the deadlines.
     ///
     /// # Panics
     /// If `tick_ns` is 0.

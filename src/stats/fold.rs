@@ -9,7 +9,7 @@ pub struct Instants {
     pub from: i64,
     /// When it ended, with all clients still there.
     pub to: i64,
-    /// When the clients began to let go of what was left; `None` where nothing was read after that.
+    /// When the clients began to close what was left; `None` if nothing was read after that.
     pub left: Option<i64>,
 }
 
@@ -98,7 +98,7 @@ pub fn interpolated(readings: &[(i64, f64)], at: i64) -> Option<f64> {
     Some(before.1 + share * (next.1 - before.1))
 }
 
-/// The time between two instants, which a file may tell to lie as far apart as it likes.
+/// The time between two instants, which may lie any time apart in a file.
 fn span(from: i64, to: i64) -> f64 {
     to.saturating_sub(from) as f64
 }
@@ -119,7 +119,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000_000;
 
-    /// A window of two seconds; the clients let go a tenth of a second after it.
+    /// A window of two seconds; the clients disconnect a tenth of a second after it.
     const WHEN: Instants = Instants { from: SECOND, to: 3 * SECOND, left: Some(31 * SECOND / 10) };
 
     fn folded(kind: Fold, readings: &[(i64, f64)]) -> Option<f64> {
@@ -145,7 +145,7 @@ mod tests {
         let whole = [before, older, last, end];
         assert_eq!(folded(Fold::Last, &whole), Some(30.0));
         assert_eq!(folded(Fold::Last, &[before, older, end]), None, "neither what was nor what is left");
-        assert_eq!(folded(Fold::Last, &[before, older, straggler, end]), None, "the clients had let go");
+        assert_eq!(folded(Fold::Last, &[before, older, straggler, end]), None, "the clients were gone");
         assert_eq!(folded(Fold::End, &[before, older, last]), None);
         assert_eq!(folded(Fold::Residue, &[before, older, last]), None);
         assert_eq!(folded(Fold::Whole, &[before, older, last]), None);
@@ -176,7 +176,7 @@ mod tests {
         let growth = growth(&counter, WHEN).expect("two readings");
         assert_eq!((growth.value, growth.from, growth.to), (2040.0, SECOND, 3_040_000_000));
         assert!((growth.rate() - 1000.0).abs() < 1e-9);
-        // What was read after the clients had let go is not the window's, however near.
+        // What was read after the clients had disconnected does not belong to the window, however near.
         let after = [(SECOND, 0.0), (29 * SECOND / 10, 1900.0), (3 * SECOND + 10_000_000, 2500.0)];
         let at_once = Instants { left: Some(3 * SECOND + 5_000_000), ..WHEN };
         assert_eq!(super::growth(&after, at_once).map(|growth| growth.value), Some(1900.0));

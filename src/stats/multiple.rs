@@ -15,10 +15,10 @@ pub fn holm(chances: &[f64]) -> Vec<f64> {
 }
 
 /// Which of several tests are made at all, given the smallest chance that each could come to (Tarone 1990, A modified
-/// Bonferroni method for discrete data): a test that cannot reach the level even if everything speaks for it can raise
-/// no false alarm, and need not be counted among those that can.
+/// Bonferroni method for discrete data): a test that cannot reach the level even if all the evidence is for it can
+/// raise no false alarm, and need not be counted among those that can.
 ///
-/// The smallest chance of a sign-flip test is told by the sizes of its differences alone, never by their signs, so the
+/// The smallest chance of a sign-flip test is given by the sizes of its differences alone, never by their signs, so the
 /// choice does not depend on what the coin decides: the level of those that are made holds whatever is left out. Where
 /// so few pairs stand that none could reach the level among all that could alone, the first of them are made, in the
 /// given order, as many as the level allows.
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(testable(&[0.04, 0.04], 0.05), [true, false], "one of them has the level to itself");
         assert_eq!(testable(&[0.02, 0.02, 0.5], 0.05), [true, true, false]);
         assert!(testable(&[], 0.05).is_empty());
-        // Eight pairs, 14 numbers that all moved: twelve of them can still be told.
+        // Eight pairs, 14 numbers that all moved: twelve of them can still be judged.
         let made = testable(&[1.0 / 256.0; 14], 0.05);
         assert_eq!(made.iter().filter(|made| **made).count(), 12);
         assert!(made[0] && made[11] && !made[12]);

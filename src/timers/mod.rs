@@ -51,7 +51,7 @@ pub struct Wheel<K> {
 }
 
 impl<K> Wheel<K> {
-    /// An empty wheel that tells deadlines apart by ticks of `tick_ns`; a rotation takes [`SLOTS`] ticks.
+    /// An empty wheel with a resolution of `tick_ns`; a rotation takes [`SLOTS`] ticks.
     ///
     /// # Panics
     /// If `tick_ns` is 0.

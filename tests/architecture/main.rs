@@ -170,7 +170,7 @@ fn methods_on_the_core(tree: &Tree) -> Vec<String> {
     each.map(|(file, name, owner)| format!("{file} gives methods to {name} of {owner}")).collect()
 }
 
-/// Whether everything of a module is exported again: then nobody can tell from where a name comes.
+/// Whether everything of a module is exported again: then it is unclear where a name comes from.
 fn has_glob_export(text: &str) -> bool {
     let all = tokens(text);
     let uses = all.iter().enumerate().filter(|(_, token)| **token == "use");
@@ -233,7 +233,7 @@ fn matches_on_behaviors_name_every_kind() {
     assert_eq!(of_the_list, ["Kind"]);
     for (path, text) in files.iter().filter(|(_, text)| text.contains("behavior")) {
         assert_eq!(with_a_rest(text, &of_all), Vec::<String>::new(), "{path}");
-        // Nobody else sees the list's own enum: one of that name is another.
+        // No other file sees the list's own enum: one of that name is another.
         if top(path) == "behavior" {
             assert_eq!(with_a_rest(text, &of_the_list), Vec::<String>::new(), "{path}");
         }

@@ -79,7 +79,7 @@ fn resets_happen_at_connect_or_within_an_answer() {
 }
 
 /// A server for one connection that says ten bytes after so many, and ten more when the client has had its time to
-/// vanish. What the kernel then knows of the connection: its state, and segments that nobody acknowledges.
+/// vanish. What the kernel then knows of the connection: its state, and segments that are not acknowledged.
 fn says_twice(listener: &TcpListener, request: usize) -> std::io::Result<(u8, u32)> {
     let (mut stream, _) = listener.accept()?;
     stream.read_exact(&mut vec![0; request])?;

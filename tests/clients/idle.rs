@@ -1,4 +1,4 @@
-//! Connections that the server lets go of while nothing is asked for, and requests that wait for a free connection.
+//! Connections that the server closes while no request is open on them, and requests that wait for a free connection.
 
 use std::{
     io::{BufRead, BufReader, Write},

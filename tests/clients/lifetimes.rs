@@ -69,7 +69,7 @@ fn a_close_after_an_error_is_an_eviction() {
     let head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 2";
     let group = asked_once(head, "");
     assert_eq!((group.ledger.evicted_fin, group.ledger.closed_as_announced), (2, 0), "{:?}", group.ledger);
-    assert_eq!((group.requests.started, group.content.errors), (2, 2), "nobody asks after the last answer");
+    assert_eq!((group.requests.started, group.content.errors), (2, 2), "no request follows the last answer");
 }
 
 #[apply(timed_test!)]
@@ -77,7 +77,7 @@ fn a_get_that_crosses_an_unannounced_close_is_retried_once() {
     let group = asked_once("HTTP/1.1 200 OK\r\nContent-Length: 2", "");
     let (ledger, requests) = (group.ledger, group.requests);
     assert_eq!((ledger.evicted_fin, ledger.evicted_rst, ledger.closed_as_announced), (0, 0, 0), "{ledger:?}");
-    assert!(ledger.closed_idle > 4 && ledger.opened > 4, "it comes back without being told to: {ledger:?}");
+    assert!(ledger.closed_idle > 4 && ledger.opened > 4, "it reconnects without `reconnect`: {ledger:?}");
     assert!(requests.retried > 4 && requests.answered >= requests.retried, "{requests:?}");
     assert_eq!((requests.lost, group.content.corrupt), (0, 0), "{requests:?}");
 }

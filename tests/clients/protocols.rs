@@ -1,4 +1,5 @@
-//! Every protocol of the clients, against the reference server where it speaks it, or else against a few lines that do.
+//! Every protocol of the clients, against the reference server if it supports it, or else against a few lines of a
+//! server.
 
 use std::{
     io::{Read, Write},
@@ -146,7 +147,7 @@ fn wrong_bytes_errors_and_unrequested_answers_are_found() {
     assert_eq!((error.content.errors, error.content.corrupt), (1, 0));
     assert_eq!(first_flaw(&error), Some((21, Flaw::RespError)));
     let unasked = with_fake(14, PING, |n, _| b"+PONG\r\n".repeat(if n == 3 { 3 } else { 1 }));
-    // From there on nobody knows which answer is whose.
+    // From there on it is unknown which answer belongs to which request.
     assert_eq!((unasked.requests.answered, unasked.content.corrupt), (4, 3));
     assert!(matches!(first_flaw(&unasked), Some((_, Flaw::Unasked))), "{:?}", unasked.content);
 }

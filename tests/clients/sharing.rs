@@ -77,7 +77,7 @@ fn several_readers_mix_up_bytes_and_one_reader_does_not() {
         assert_eq!((alone.corrupt, alone.torn, alone.reordered), (0, 0, 0), "blocking = {blocking}");
         let shared = read_by(4);
         assert!(shared.corrupt > 0 && shared.torn + shared.reordered > 0, "{shared:?}");
-        // Of a piece with less than 15 bytes, which a segment may end with, nobody can tell where it belongs.
+        // Of a piece with less than 15 bytes, which a segment may end with, it is unknown where it belongs.
         let fault = shared.first_fault.expect("a first fault");
         let elsewhere = |found: Origin| found.stream == fault.stream && found.offset != fault.at;
         assert!(fault.found.is_none_or(elsewhere), "{fault}");

@@ -41,7 +41,7 @@ fn threads_split_connections_and_keep_the_rate_of_the_group() {
     assert!((20..80).contains(&opened(3)), "4 connections that live for 100 ms each: {} of them", opened(3));
     assert_eq!(driven.ports.len() as u64, driven.groups.iter().map(|group| group.ledger.opened).sum::<u64>());
     assert!(driven.ports.is_sorted_by_key(|port| port.opened_ns));
-    // The only connection of "one" is not driven by the thread that tells of the groups.
+    // The only connection of "one" is not driven by the thread that reports the groups.
     let started = |index: usize| driven.groups[index].loop_started_ns;
     assert_eq!([0, 1, 2, 3].map(|index| started(index).is_some()), [false, true, true, false]);
     // From the first connection on it took a while until the open loops began.
@@ -67,7 +67,7 @@ fn threads_split_connections_and_keep_the_rate_of_the_group() {
 
 #[apply(timed_test!)]
 fn every_thread_sends_different_content() {
-    // Connections of one content would be told apart by nothing: the first bytes that each sends must differ.
+    // Connections with the same content could not be distinguished: the first bytes that each sends must differ.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     let reading = std::thread::spawn(move || {

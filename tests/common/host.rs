@@ -62,7 +62,7 @@ pub(crate) fn more_patient_each_time(body: impl Fn()) -> impl Fn() {
     }
 }
 
-/// Runs a test; `now` tells what the CPU time so far was used for.
+/// Runs a test; `now` says what the CPU time so far was used for.
 pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
     for attempts_left in (0..3).rev() {
         let (began, before) = (Instant::now(), now());

@@ -43,7 +43,7 @@ pub(crate) fn ending(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), text(&output.stderr) + &text(&output.stdout))
 }
 
-/// Names what a test could not judge, and why; it is told also where the test passes.
+/// Names what a test could not judge, and why; it is printed even if the test passes.
 pub(crate) fn skip(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIP {what}");
 }

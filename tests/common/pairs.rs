@@ -73,8 +73,8 @@ pub(crate) fn told(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
     ended
 }
 
-/// What a comparison of these two by `quick.toml` ends with; `None`, and a SKIP that names the test, where the machine was
-/// too busy with other things to tell: what a gate makes of figures is tested on made-up ones.
+/// What a comparison of these two by `quick.toml` ends with; `None`, and a SKIP that names the test, where the machine
+/// was too busy with other things to decide: what a gate makes of figures is tested on made-up ones.
 pub(crate) fn compare(
     test: &str,
     folder: &TempDir,

@@ -183,7 +183,7 @@ fn must_find(
     Some(told)
 }
 
-/// These numbers got worse; not asked where the machine was too busy to tell.
+/// These numbers got worse; not checked if the machine was too busy to decide.
 fn must_name(test: &str, folder: &TempDir, numbers: &[&str], told: &str) {
     let kept = comparison(folder);
     let worse = names_with(&kept, "REGRESSION");

@@ -316,7 +316,7 @@ fn files_being_sent_are_finished_after_a_signal() {
         serving.server.wait_for("badpeer_connections", 2);
         thread::sleep(Duration::from_millis(50));
         serving.terminate();
-        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed at once");
         for _ in 0..2 {
             assert!(peer.hear().body == bytes);
         }

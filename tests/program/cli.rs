@@ -162,7 +162,7 @@ fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
 }
 
 #[apply(timed_test!)]
-fn a_killed_harness_leaves_no_server_behind() {
+fn a_killed_badpeer_leaves_no_server_behind() {
     let folder = with_profile(QUICK);
     let port = free_port();
     let mut child = started(folder.path(), port);
@@ -170,7 +170,7 @@ fn a_killed_harness_leaves_no_server_behind() {
     child.wait().expect("an end");
     let patience = Instant::now() + Duration::from_secs(5);
     while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(Instant::now() < patience, "the server outlives its harness");
+        assert!(Instant::now() < patience, "the server outlives badpeer");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

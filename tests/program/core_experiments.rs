@@ -138,7 +138,7 @@ fn an_interrupt_ends_the_experiment_and_its_process() {
 }
 
 #[apply(timed_test!)]
-fn a_killed_harness_leaves_no_experiment_behind() {
+fn a_killed_badpeer_leaves_no_experiment_behind() {
     let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
     let mut harness = Command::new(BADPEER)
         .args(["run", "quick.toml"])
@@ -150,7 +150,7 @@ fn a_killed_harness_leaves_no_experiment_behind() {
     harness.wait().expect("an end");
     let patience = Instant::now() + Duration::from_secs(5);
     while fs::read_to_string(format!("/proc/{experiment}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(Instant::now() < patience, "the experiment outlives its harness");
+        assert!(Instant::now() < patience, "the experiment outlives badpeer");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

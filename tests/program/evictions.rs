@@ -17,7 +17,7 @@ fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
     ending(&badpeer(&["run", &format!("{name}.toml"), "--format", "csv,html,markdown"], folder))
 }
 
-/// The same, up to three times while the host is too busy to tell.
+/// The same, up to three times while the host is too busy to decide.
 fn judged(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
     let mut last = (None, String::new());
     for _ in 0..3 {
@@ -96,7 +96,7 @@ fn reports_say_who_closed_peers_and_what_memory_stayed() {
     assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
     let repeat = repeat(folder.path(), "behind");
     let group = &repeat["groups"][0];
-    assert_eq!(group["ledger"]["still_alive"], 4, "the FIN waits behind what nobody reads: {group}");
+    assert_eq!(group["ledger"]["still_alive"], 4, "the FIN waits behind unread bytes: {group}");
     let endings = &group["server_endings"];
     assert_eq!((&endings["count"], &endings["by_fin"]), (&4.into(), &4.into()), "{endings}");
     assert_eq!((&endings["unnoticed_alive"], &endings["left_sockets"]), (&4.into(), &4.into()), "{endings}");

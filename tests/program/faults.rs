@@ -136,7 +136,7 @@ fn answers_of_another_connection_are_identified() {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Cross, 2, 4).0;
         assert_named(protocol, &content, 3 * protocol.answer_bytes, whose);
         assert_eq!(content.corrupt, bytes, "{}: of both connections", protocol.name);
-        assert_eq!(requests.unanswered, 2, "{}: nobody got them", protocol.name);
+        assert_eq!(requests.unanswered, 2, "{}: no client got them", protocol.name);
     }
     let resp = protocol("resp");
     assert_named(resp, &found(resp, AnswerFault::Cross, 2, 4).0.content, 3 * resp.answer_bytes + 6, whose);

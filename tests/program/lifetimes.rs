@@ -82,7 +82,7 @@ fn has_doubts(repeat: &Value) -> bool {
     ["disturbed", "invalid"].iter().any(|key| !texts(repeat, key).is_empty())
 }
 
-/// Whether nothing failed, also where the host was too busy to tell.
+/// Whether nothing failed, or the host was too busy to decide.
 fn is_well(code: Option<i32>) -> bool {
     matches!(code, Some(0 | 4))
 }

@@ -37,7 +37,7 @@ fn started(folder: &Path) -> Child {
 }
 
 #[apply(timed_test!)]
-fn no_process_is_left_when_the_harness_is_killed() {
+fn no_process_is_left_when_badpeer_is_killed() {
     let word = format!("orphan-of-test-{}", std::process::id());
     let server = format!(
         "sleep 301 {word} 2>/dev/null & (exec -a {word} sleep 302) & setsid bash -c '(exec -a {word} sleep 303) & exec -a \\

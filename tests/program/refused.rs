@@ -1,4 +1,4 @@
-//! An upload that a server refuses before it has read it: the answer is told, not the RST behind it.
+//! An upload that a server refuses before it has read it: the answer is reported, not the RST behind it.
 
 use std::{
     fs,

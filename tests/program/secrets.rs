@@ -26,7 +26,7 @@ fn secrets_are_sent_and_written_to_no_file() {
     let script = "exec \"$0\" serve --listen \"$1\" --protocol http";
     let server = ["--", "sh", "-c", script, BADPEER, "{address}", "--token", "hunter2"];
     let (code, said) = ending(&badpeer(&[&arguments[..], &secret, &server].concat(), folder.path()));
-    // The reference server takes no body: an error, which is told of.
+    // The reference server accepts no body: an error, which is reported.
     assert!(matches!(code, Some(0 | 1 | 4)), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     stands_in_no_file("hunter2", &folder.path().join("reports"));
@@ -62,7 +62,7 @@ fn set_or_swept_secrets_are_written_to_no_file() {
     assert!(code != Some(2) && !said.contains("hunter2"), "{said}");
     stands_in_no_file("hunter2", &other.path().join("reports"));
     let points = &record(folder.path(), "quick")["points"];
-    assert_ne!(points[0]["axes"], points[1]["axes"], "each value is told from the other");
+    assert_ne!(points[0]["axes"], points[1]["axes"], "the values are distinguished");
     // Nor is one repeated that cannot be sent.
     let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &format!("{key}\n")], folder.path()));
     assert!(code == Some(2) && !said.contains("hunter2"), "{said}");

@@ -91,8 +91,8 @@ fn an_ignored_signal_does_not_end_a_server() {
 }
 
 #[apply(timed_test!)]
-fn a_computing_server_ends_with_its_harness() {
-    // As a harness does, which waits for them: its children inherit that.
+fn a_computing_server_ends_when_its_stdin_ends() {
+    // As in a `badpeer run`, which waits for these signals: its children inherit the mask.
     SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]).thread_block().expect("blocked");
     let folder = TempDir::new().expect("a folder");
     for dispatch in ["single", "reactors", "workers"] {
@@ -117,13 +117,13 @@ fn a_computing_server_ends_with_its_harness() {
         let is_over = ended_within(&mut child, Duration::from_secs(8));
         let _ = child.kill();
         let _ = child.wait();
-        assert!(is_over, "{dispatch}: nobody is left to end it");
+        assert!(is_over, "{dispatch}: nothing is left to end it");
         drop(streams);
     }
 }
 
 #[apply(timed_test!)]
-fn an_idle_server_ends_cleanly_with_its_harness() {
+fn an_idle_server_ends_cleanly_when_its_stdin_ends() {
     let folder = TempDir::new().expect("a folder");
     let words = ["serve", "--listen", "127.0.0.1:0", "--drain", "200ms", "--until-stdin-ends"];
     let mut command = Command::new(BADPEER);

@@ -85,7 +85,7 @@ fn requests_without_a_free_connection_count_from_their_due_time() {
     assert!(said.contains("FAIL good.latency_p99 < 100ms"), "{said}");
 }
 
-/// Whether others had the cores for so long that they may be why; it is told then which test could not be judged.
+/// Whether others had the cores for so long that they may be why; a line then says which test could not be judged.
 fn was_disturbed(test: &str, code: Option<i32>, repeat: &Value) -> bool {
     let disturbed = repeat["disturbed"].as_array().is_some_and(|reasons| !reasons.is_empty());
     let is_so = code == Some(4) && disturbed;
@@ -161,7 +161,7 @@ fn a_server_with_two_second_answers_is_slow_and_not_silent() {
 }
 
 #[apply(timed_test!)]
-fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
+fn a_latency_caused_by_a_stopped_load_generator_is_not_judged() {
     let _turn = ONE.turn();
     let (_server, address) = serving_http();
     let expect = "\"good.latency_p99\" = \"< 8ms\"";
@@ -178,7 +178,7 @@ fn a_latency_caused_by_a_stopped_harness_is_not_judged() {
 }
 
 #[apply(timed_test!)]
-fn requests_due_while_the_harness_was_stopped_are_counted() {
+fn requests_due_while_the_load_generator_was_stopped_are_counted() {
     let _turn = ONE.turn();
     let (_server, address) = serving_http();
     let text = profile(address, "1s", "count = 16\nload = { rate = \"1000/s\" }", "");

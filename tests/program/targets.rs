@@ -23,7 +23,7 @@ fn profile(command: &str, rest: &str) -> String {
     )
 }
 
-/// The reference server as if it were any other: nobody reads its counters.
+/// The reference server as if it were any other: its counters are not read.
 fn echo() -> String {
     format!("[\"{BADPEER}\", \"serve\", \"--listen\", \"{{address}}\", \"--protocol\", \"echo\"]")
 }
@@ -61,7 +61,7 @@ fn a_program_and_its_children_are_started_measured_and_ended() {
         log.contains(&format!("hello {port} {{other}}at {port}\n")) && log.contains("listening on"),
         "{log}"
     );
-    assert_eq!(repeat["effective"]["server_exit"], "signal 15", "told to end, it did");
+    assert_eq!(repeat["effective"]["server_exit"], "signal 15", "it ended on SIGTERM");
     assert_eq!(number("server_processes_peak"), Some(4.0), "a shell, two sleepers and the server");
     assert!(number("server_rss_peak") > Some(3e6) && number("server_cpu") > Some(1e6), "{repeat}");
     assert!(number("server_sockets_peak") == Some(4.0) && number("server_pss_peak") > Some(1e6), "{repeat}");
@@ -97,7 +97,7 @@ fn evictions_are_timed_without_help_from_the_server() {
         let stalled_for = repeat["summary"]["stalled.stalled_for_min"].as_f64().expect("a time");
         assert!((540e6..1500e6).contains(&stalled_for), "{evict_by}: {stalled_for} ns");
         let ledger = &repeat["groups"][1]["ledger"];
-        // Behind bytes that nobody reads, the FIN never comes to light.
+        // Behind unread bytes, the FIN is never seen.
         let seen = if evict_by == "rst" { "evicted_rst" } else { "still_alive" };
         assert_eq!(ledger[seen], 4, "{evict_by}: {ledger}");
     }
@@ -183,7 +183,7 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
             "exited by itself: exit code 7; its last output:\n    no good",
         ),
         ("sleep 4712 & exit 0 # {port}", "", 3, "must stay in the foreground"),
-        ("sleep 1", "", 2, "is not told which free port"),
+        ("sleep 1", "", 2, "does not get the free port"),
         ("sleep 1", &taken, 3, "is not free"),
         ("cat {dir}/a {port}", "files = [\"a.conf\"]\n", 2, "server.files: cannot read a.conf"),
     ] {
@@ -196,7 +196,7 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
 }
 
 #[apply(timed_test!)]
-fn a_killed_harness_leaves_no_server_and_no_directory() {
+fn a_killed_badpeer_leaves_no_server_and_no_directory() {
     let folder = TempDir::new().expect("a folder");
     let script = format!("sleep 4713 & {BADPEER} serve --listen {{address}} --protocol echo");
     fs::write(folder.path().join("other.toml"), profile(&shell(&script), "")).expect("written");
@@ -219,8 +219,8 @@ fn a_killed_harness_leaves_no_server_and_no_directory() {
     thread::sleep(Duration::from_millis(500));
     harness.kill().expect("killed");
     harness.wait().expect("an end");
-    until("the server outlives its harness", &|| processes_with("sleep\u{0}4713").is_empty());
-    until("its directory outlives its harness", &|| leftovers(folder.path()).is_empty());
+    until("the server outlives badpeer", &|| processes_with("sleep\u{0}4713").is_empty());
+    until("its directory outlives badpeer", &|| leftovers(folder.path()).is_empty());
 }
 
 #[apply(timed_test!)]

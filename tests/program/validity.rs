@@ -65,7 +65,7 @@ fn is_invalid_for(repeat: &Value, words: &str) -> bool {
         .any(|r| r.as_str().is_some_and(|r| r.contains(words)))
 }
 
-/// A listener that nobody accepts from, with room for so many connections.
+/// A listener whose connections are never accepted, with room for so many of them.
 fn deaf(room: i32) -> (OwnedFd, SocketAddr) {
     let kind = (AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC);
     let socket = socket(kind.0, kind.1, kind.2, None).expect("a socket");
@@ -162,7 +162,7 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
     assert_eq!(code, Some(4), "{said}");
     let dropped = repeat(folder.path());
-    // Who answers nobody is not excused by a queue that is full for that.
+    // A server that answers no client is not excused by the queue that is full because of that.
     assert!(!is_invalid_for(&dropped, "before the server saw them"), "{dropped}");
     assert!(said.contains("no request of `g` was answered") || said.contains("No request of"), "{said}");
     assert!(texts(&dropped, "notes").contains("before the server saw them"), "{dropped}");
@@ -170,7 +170,7 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     // An open loop waits for connections that the server never takes.
     for load in [&[][..], &["-r", "400"]] {
         let (code, said) = ending(&common::badpeer(&[&bench[..], load].concat(), folder.path()));
-        // Where others have the cores, they may be why nobody is answered.
+        // If other programs have the cores, they may be the reason why no client is answered.
         assert!(
             code == Some(1) || (code == Some(4) && said.contains("times are not valid")),
             "{code:?} {said}"

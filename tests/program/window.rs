@@ -104,7 +104,7 @@ fn window_borders_are_sampled_even_if_samples_are_slow() {
     }
     let last = number(&repeat, "kernel_memory_last");
     assert!(memory.iter().any(|value| value.as_f64() == Some(last)));
-    // Seen before the clients let go: they wait for it.
+    // Seen before the clients disconnect: they wait for it.
     let sockets = number(&repeat, "server_sockets_peak");
     let established = column("sockets_established");
     let at_end = sampled.iter().position(|at| *at >= repeat["window_ns"][1].as_i64().expect("an end"));

@@ -122,7 +122,7 @@ fn a_comparison_has_a_page_with_every_pair() {
         assert_eq!(names, ["intervals.svg", "pairs-1-server-rss-peak.svg"]);
         let pairs = String::from_utf8_lossy(&pictures[1].1);
         // A dot for each pair, and one in the legend for each stage.
-        let shown = comparison.findings[0].differences.len();
+        let shown = comparison.findings[0].evidence.differences.len();
         assert_eq!(pairs.matches("<circle").count(), shown + 2);
     }
 }

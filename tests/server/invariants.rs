@@ -92,7 +92,7 @@ fn an_eviction_by_reset_leaves_nothing_in_the_kernel() {
     }
 }
 
-/// What epoll is asked for, by descriptor: `/proc/PID/fdinfo` of the epoll descriptor tells it.
+/// What epoll is asked for, by descriptor: `/proc/PID/fdinfo` of the epoll descriptor shows it.
 fn write_interests(pid: u32) -> usize {
     let infos = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
     // Descriptors may come and go meanwhile.
@@ -166,7 +166,8 @@ fn at_most_twice_the_appended_bytes_are_moved() {
     for options in every_kind_with("send_buffer = '64KiB'\nsend_timeout = 'off'") {
         let server = Running::start(&options);
         let mut stream = server.connect_narrow(16 * 1024);
-        // A backlog that grows while nobody reads, and then stands: what comes in at one end goes out at the other.
+        // A backlog that grows while the peer does not read, and then keeps its size: what comes in at one end goes out
+        // at the other.
         stream.write_all(&requests(40, 100_000)).unwrap();
         server.wait_for("badpeer_server_messages_total", 40);
         for _ in 0..200 {

@@ -301,7 +301,7 @@ fn without_descriptors_neither_spins_nor_hangs_and_ends_on_a_signal() {
     assert_eq!(server.metric("badpeer_connections"), (streams.len() - refused) as u64);
     let waits = server.waits();
     thread::sleep(Duration::from_millis(300));
-    assert!(server.waits() - waits < 3, "full, and nobody comes");
+    assert!(server.waits() - waits < 3, "full, and no client connects");
     drop(streams);
     server.wait_for("badpeer_connections", 0);
     let mut stream = server.connect();
@@ -352,7 +352,7 @@ fn idle_admin_clients_delay_no_other() {
         assert_eq!(server.metric("badpeer_connections"), 0);
     }
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    // However many they are, and they are let go in the end.
+    // However many they are, and they are closed in the end.
     silent.extend((0..100).map(|_| connect()));
     assert_eq!(server.metric("badpeer_connections"), 0);
     silent[0].set_read_timeout(Some(Duration::from_secs(5))).unwrap();

@@ -39,11 +39,11 @@ fn pending_answers_are_finished_after_a_signal() {
     for trigger in ["level", "edge"] {
         let serving = Serving::start(&["--drain", "20s", "--trigger", trigger]);
         let mut stream = stalled(&serving.server, 12 << 20);
-        // Told after the other, being younger: when it knows, all know.
+        // It is younger, so it is notified after the other: when it has noticed, all have.
         let mut idle = serving.server.connect();
         serving.server.wait_for("badpeer_connections", 2);
         serving.terminate();
-        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed at once");
         assert!(TcpStream::connect(serving.server.0.service).is_err(), "no connection is accepted");
         // What is asked from now on is not answered, and does not make it spin.
         stream.write_all(&request(1, 10)).unwrap();
@@ -69,7 +69,7 @@ fn bytes_in_the_kernel_survive_a_request_that_crosses_the_close() {
         let mut idle = serving.server.connect();
         serving.server.wait_for("badpeer_connections", 2);
         serving.terminate();
-        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed at once");
         for sequence in 1..10 {
             stream.write_all(&request(sequence, 10)).unwrap();
             thread::sleep(Duration::from_millis(10));
@@ -81,7 +81,7 @@ fn bytes_in_the_kernel_survive_a_request_that_crosses_the_close() {
         expect_answers(&mut stream, 1, BYTES, Duration::ZERO);
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "an orderly end");
         drop(stream);
-        assert!(serving.ended().as_secs() < 5, "who has all and ends its stream is let go");
+        assert!(serving.ended().as_secs() < 5, "a peer that has everything and ends its stream is closed");
     }
 }
 

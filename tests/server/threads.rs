@@ -175,7 +175,7 @@ fn all_threads_end_after_a_signal() {
         serving.server.wait_for("badpeer_connections", 9);
         serving.terminate();
         for stream in &mut idle {
-            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "who waits for nothing is let go at once");
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "an idle connection is closed at once");
         }
         assert!(serving.ended().as_secs() < 5, "{dispatch}");
 

@@ -153,7 +153,7 @@ impl Answers {
         self.last_was_error = !is_idle;
     }
 
-    /// How many of the bytes that come next are content and nothing else, where that can be told.
+    /// How many of the bytes that come next are content and nothing else, where that is known.
     pub(super) fn content_ahead(&self, requests: &Requests) -> Option<u64> {
         self.decoder.content_ahead(requests.open())
     }

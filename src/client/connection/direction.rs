@@ -32,7 +32,7 @@ pub(super) enum Allowed {
 
 /// One direction.
 pub(super) struct Direction {
-    /// A steady direction has nobody to ask: it costs nothing.
+    /// A steady direction has no behavior to ask: it costs nothing.
     driver: Option<Box<Driver>>,
     /// The timer that ends the present pause.
     timer: Option<TimerId>,
@@ -64,7 +64,7 @@ impl Direction {
         Self { driver, timer: None, is_shut: false }
     }
 
-    /// Whether there is nobody to ask.
+    /// Whether there is no behavior to ask.
     pub(super) fn is_steady(&self) -> bool {
         self.driver.is_none()
     }

@@ -15,7 +15,7 @@ use crate::{
     codec::Tally,
 };
 
-/// A server that lets go of a connection sooner than this after it was opened, with nothing asked for, turned it away.
+/// A server that closes a connection sooner than this after it was opened, without a request on it, rejected it.
 const KEPT_NS: u64 = 500_000_000;
 
 /// A connection that has ended.
@@ -27,7 +27,7 @@ pub(in crate::client) struct Ended {
     pub(in crate::client) content: Tally,
     /// The last answer was an error.
     pub(in crate::client) is_after_error: bool,
-    /// The socket of a client that vanished: closed, it would make the kernel speak for it.
+    /// The socket of a client that vanished, kept open: closing it would send a FIN or RST.
     pub(in crate::client) vanished: Option<Transport>,
     pub(super) requests: Requests,
 }
@@ -66,14 +66,15 @@ pub(super) fn final_reason(
         return how;
     }
     if requests.open() == 0 {
-        // HTTP leaves it to the server how many answers it gives on a connection; elsewhere only idle ones are let go.
+        // HTTP leaves it to the server how many answers it gives on a connection; over other protocols only idle
+        // connections may be closed.
         let was_used = answers.last_ns() > 0 && is_http;
         let idle_ns = now_ns.saturating_sub(opened_ns.max(answers.last_ns()));
         let is_kept = was_used || idle_ns >= KEPT_NS;
         let is_kept = is_kept && matches!(requests.last(), None | Some(Last::Idle));
         return if how == CloseReason::ByFin && is_kept { CloseReason::Idle } else { how };
     }
-    requests.take_back_unsent(workload);
+    requests.take_back_unsent(now_ns, workload);
     if !has_crossed(now_ns, answers, requests, socket, workload) {
         return how;
     }

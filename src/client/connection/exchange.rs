@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{
+    ended::{Ended, final_reason, is_right_after_answer},
     inbound::{self, Inbound},
     outbound::{self, Outbound},
     requests::{Last, Requests},
@@ -10,19 +11,103 @@ use super::{
 };
 use crate::{
     behavior::CloseMethod,
-    client::{close_reason::CloseReason, context::Context, workload::Workload},
-    reactor::{Interest, Ready},
+    client::{
+        close_reason::{CloseReason, Life},
+        context::Context,
+        workload::Workload,
+    },
+    reactor::{Interest, Ready, Token},
 };
 
 /// Both directions of one connection.
 pub(super) struct Exchange {
-    pub(super) socket: Socket,
-    pub(super) requests: Requests,
-    pub(super) outbound: Outbound,
-    pub(super) inbound: Inbound,
+    socket: Socket,
+    requests: Requests,
+    outbound: Outbound,
+    inbound: Inbound,
 }
 
 impl Exchange {
+    /// What is said and heard over a socket that is connecting.
+    pub(super) const fn new(
+        socket: Socket,
+        requests: Requests,
+        outbound: Outbound,
+        inbound: Inbound,
+    ) -> Self {
+        Self { socket, requests, outbound, inbound }
+    }
+
+    /// Has the end of the handshake reported.
+    ///
+    /// # Errors
+    /// When the machine allows no more sockets to be watched.
+    pub(super) fn await_handshake(&self, context: &Context) -> io::Result<()> {
+        self.socket.register(context)
+    }
+
+    /// Why the handshake has failed, if it has.
+    pub(super) fn take_handshake_error(&self) -> Option<io::Error> {
+        self.socket.transport().take_error()
+    }
+
+    /// Begins what the connection is for.
+    pub(super) fn begin(
+        &mut self,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Option<CloseReason> {
+        self.socket.watch(Interest::READ, context);
+        self.requests.start_first(self.socket.token(), context.now_ns, context.is_closing, workload);
+        let close_reason = self.send(context, workload);
+        // A behavior of its own decides whether the socket is read at all.
+        if close_reason.is_some() || self.inbound.direction().is_steady() {
+            close_reason
+        } else {
+            self.receive(context, workload)
+        }
+    }
+
+    /// Starts a request that becomes due now.
+    pub(super) fn start_request(
+        &mut self,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Option<CloseReason> {
+        self.requests.start(context.now_ns, workload);
+        self.send(context, workload)
+    }
+
+    /// Starts a request that waits, as the connection has offered to.
+    pub(super) fn start_waiting_request(
+        &mut self,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Option<CloseReason> {
+        self.requests.take_one(self.socket.token(), workload);
+        self.send(context, workload)
+    }
+
+    /// The timer of the receiving direction has fired.
+    pub(super) fn receive_timer_fired(
+        &mut self,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Option<CloseReason> {
+        self.inbound.direction_mut().timer_fired();
+        self.receive(context, workload)
+    }
+
+    /// The timer of the sending direction has fired.
+    pub(super) fn send_timer_fired(
+        &mut self,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Option<CloseReason> {
+        self.outbound.direction_mut().timer_fired();
+        self.send(context, workload)
+    }
+
     /// Something happened to the socket.
     pub(super) fn ready(
         &mut self,
@@ -49,11 +134,7 @@ impl Exchange {
     }
 
     /// Sends what is due, as the behavior allows.
-    pub(super) fn send(
-        &mut self,
-        context: &mut Context,
-        workload: &mut impl Workload,
-    ) -> Option<CloseReason> {
+    fn send(&mut self, context: &mut Context, workload: &mut impl Workload) -> Option<CloseReason> {
         if self.inbound.broken().is_some() {
             return None;
         }
@@ -72,11 +153,7 @@ impl Exchange {
     }
 
     /// Receives as the behavior allows, and sends the requests that became due by that.
-    pub(super) fn receive(
-        &mut self,
-        context: &mut Context,
-        workload: &mut impl Workload,
-    ) -> Option<CloseReason> {
+    fn receive(&mut self, context: &mut Context, workload: &mut impl Workload) -> Option<CloseReason> {
         let before = self.requests.started();
         loop {
             match self.inbound.receive(&mut self.socket, &mut self.requests, context, workload) {
@@ -125,8 +202,8 @@ impl Exchange {
         self.receive(context, workload)
     }
 
-    /// The peer has ended its stream and nobody reads: a slow reader goes on with its pauses until it meets the end,
-    /// but the reactor would repeat itself.
+    /// The peer has ended its stream while the client is not reading. A slow reader goes on with its pauses until it
+    /// reads the end; until then the reactor would report the end again and again, so the socket is no longer watched.
     fn peer_closed(&mut self, context: &mut Context) -> Option<CloseReason> {
         if self.inbound.direction().timer().is_none() {
             return Some(self.peer_ended());
@@ -135,8 +212,8 @@ impl Exchange {
         None
     }
 
-    /// What the end of the peer's stream means: for who has said everything and heard every answer, no more than that;
-    /// after an error, the error.
+    /// What the end of the peer's stream means: a close by the client if it has ended its own stream and got every
+    /// answer; after an error, that error.
     fn peer_ended(&self) -> CloseReason {
         if self.requests.last() == Some(Last::Proper) {
             return CloseReason::AsAnnounced;
@@ -152,13 +229,13 @@ impl Exchange {
     }
 
     /// Ends the connection, or its sending direction only, or lets it stay in silence: `None`.
-    pub(super) fn close(
+    fn close(
         &mut self,
         method: CloseMethod,
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.requests.take_back_unsent(workload);
+        self.requests.take_back_unsent(context.now_ns, workload);
         let transport = self.socket.transport();
         if method == CloseMethod::Close && transport.has_unread() {
             return Some(CloseReason::ByUs(CloseMethod::Reset));
@@ -183,5 +260,69 @@ impl Exchange {
                 Some(CloseReason::ByUs(method))
             }
         }
+    }
+
+    /// The connection has lived as long as it was to. A good client begins nothing new on it, and closes it when it has heard
+    /// all answers: what a server leaves unanswered is not hidden by that.
+    pub(super) fn retire(
+        &mut self,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Option<CloseReason> {
+        self.requests.take_back_unsent(context.now_ns, workload);
+        if workload.rules().is_steady && self.requests.retire() {
+            return None;
+        }
+        self.close(CloseMethod::Close, context, workload)
+    }
+
+    /// The connection has ended in that way, after its handshake was completed or before. What the server has not looked at
+    /// goes back to the group.
+    pub(super) fn end(
+        self,
+        how: CloseReason,
+        is_open: bool,
+        opened_ns: u64,
+        context: &mut Context,
+        workload: &mut impl Workload,
+    ) -> Ended {
+        let Self { socket, mut requests, outbound, inbound } = self;
+        for timer in [inbound.direction().timer(), outbound.direction().timer()].into_iter().flatten() {
+            context.timers.cancel(timer);
+        }
+        let (now_ns, answers) = (context.now_ns, inbound.answers());
+        let is_spent = requests.is_spent(workload.rules());
+        let how = if is_open {
+            final_reason(how, opened_ns, now_ns, answers, &mut requests, &socket, workload)
+        } else {
+            how
+        };
+        let life = Life {
+            opened_ns,
+            is_established: is_open,
+            answers: answers.count(),
+            is_right_after_answer: is_right_after_answer(how, now_ns, answers),
+            is_spent,
+            part: requests.part(),
+        };
+        let (tally, is_after_error) = (answers.tally(), answers.last_was_error());
+        let has_threads = outbound.has_threads() || inbound.has_threads();
+        let vanished = socket.release(how, has_threads, context);
+        Ended { how, life, content: tally, is_after_error, vanished, requests }
+    }
+
+    /// The name under which the reactor and the timers know the connection.
+    pub(super) const fn token(&self) -> Token {
+        self.socket.token()
+    }
+
+    /// Which part of a transfer is its own, if one is.
+    pub(super) const fn part(&self) -> u32 {
+        self.requests.part()
+    }
+
+    /// When the oldest request that is under way was due.
+    pub(super) fn oldest_due_ns(&self) -> Option<u64> {
+        self.requests.oldest_due_ns()
     }
 }

@@ -103,7 +103,7 @@ impl Inbound {
                 if let Some(over) = requests.over(workload.rules()) {
                     return ControlFlow::Break(match over {
                         Over::Ended(how) => {
-                            requests.take_back_unsent(workload);
+                            requests.take_back_unsent(context.now_ns, workload);
                             Stopped::Ended(how)
                         }
                         Over::Close(method) => Stopped::Close(method),
@@ -131,8 +131,8 @@ impl Inbound {
         }
     }
 
-    /// Lets the threads read what comes next, or takes what they have read. What tells how long an answer is, they
-    /// leave alone: it is read byte by byte, so that nothing behind it is.
+    /// Lets the threads read what comes next, or takes what they have read. The threads do not read the part that says
+    /// how long an answer is: it is read byte by byte, so that nothing behind it is read with it.
     fn race(
         &mut self,
         race: Race,
@@ -234,7 +234,7 @@ impl Inbound {
         self.readers.is_some()
     }
 
-    /// Whether they are reading: the engine learns of it by their eventfd only.
+    /// Whether they are reading: the event loop learns of it by their eventfd only.
     pub(super) fn is_read_by_threads(&self) -> bool {
         self.readers.as_ref().is_some_and(|readers| readers.are_busy())
     }

@@ -18,24 +18,17 @@ mod socket;
 use std::{io, time::Duration};
 
 pub(super) use self::ended::Ended;
-use self::{
-    ended::{final_reason, is_right_after_answer},
-    exchange::Exchange,
-    inbound::Inbound,
-    outbound::Outbound,
-    requests::Requests,
-    socket::Socket,
-};
+use self::{exchange::Exchange, inbound::Inbound, outbound::Outbound, requests::Requests, socket::Socket};
 use super::{
-    close_reason::{CloseReason, Life},
+    close_reason::CloseReason,
     context::{Context, TimerEvent, TimerKind},
     transport::Transport,
     workload::Workload,
 };
 use crate::{
-    behavior::{self, CloseMethod},
+    behavior,
     codec::Script,
-    reactor::{Interest, Ready, Token},
+    reactor::{Ready, Token},
     timers::TimerId,
 };
 
@@ -70,16 +63,13 @@ impl Connection {
     /// A connection whose handshake has begun.
     pub(super) fn open(transport: Transport, token: Token, role: &Role<'_>) -> Self {
         let Role { rx, tx, script, stream, part, seed } = *role;
-        Self {
-            exchange: Exchange {
-                socket: Socket::connecting(transport, token),
-                requests: Requests::new(script.encoder(stream), part),
-                outbound: Outbound::new(tx, seed + 1),
-                inbound: Inbound::new(rx, seed, script.decoder(stream)),
-            },
-            is_open: false,
-            deadline: None,
-        }
+        let exchange = Exchange::new(
+            Socket::connecting(transport, token),
+            Requests::new(script.encoder(stream), part),
+            Outbound::new(tx, seed + 1),
+            Inbound::new(rx, seed, script.decoder(stream)),
+        );
+        Self { exchange, is_open: false, deadline: None }
     }
 
     /// Has the end of the handshake reported, and ends it where it takes too long.
@@ -87,14 +77,14 @@ impl Connection {
     /// # Errors
     /// When the machine allows no more sockets to be watched.
     pub(super) fn await_handshake(&mut self, context: &mut Context) -> io::Result<()> {
-        self.exchange.socket.register(context)?;
+        self.exchange.await_handshake(context)?;
         self.arm_deadline(TimerKind::Connect, context.now_ns + CONNECT_TIMEOUT.as_nanos() as u64, context);
         Ok(())
     }
 
     /// The handshake is over; how the connection ended, if it has failed.
     pub(super) fn connected(&mut self, context: &mut Context) -> Option<CloseReason> {
-        if let Some(error) = self.exchange.socket.transport().take_error() {
+        if let Some(error) = self.exchange.take_handshake_error() {
             // Nothing was asked yet: what may have come before an RST is no answer.
             return Some(CloseReason::of_failed_connect(&error));
         }
@@ -115,20 +105,7 @@ impl Connection {
         if let Some(end_ns) = lifetime_ends_ns {
             self.arm_deadline(TimerKind::Lifetime, end_ns, context);
         }
-        self.exchange.socket.watch(Interest::READ, context);
-        self.exchange.requests.start_first(
-            self.exchange.socket.token(),
-            context.now_ns,
-            context.is_closing,
-            workload,
-        );
-        let close_reason = self.exchange.send(context, workload);
-        // A behavior of its own decides whether the socket is read at all.
-        if close_reason.is_some() || self.exchange.inbound.direction().is_steady() {
-            close_reason
-        } else {
-            self.exchange.receive(context, workload)
-        }
+        self.exchange.begin(context, workload)
     }
 
     /// Something happened to an open connection.
@@ -152,16 +129,10 @@ impl Connection {
             TimerKind::Connect => Some(CloseReason::TimedOut),
             TimerKind::Lifetime => {
                 self.deadline = None;
-                self.retire(context, workload)
+                self.exchange.retire(context, workload)
             }
-            TimerKind::Receive => {
-                self.exchange.inbound.direction_mut().timer_fired();
-                self.exchange.receive(context, workload)
-            }
-            TimerKind::Send => {
-                self.exchange.outbound.direction_mut().timer_fired();
-                self.exchange.send(context, workload)
-            }
+            TimerKind::Receive => self.exchange.receive_timer_fired(context, workload),
+            TimerKind::Send => self.exchange.send_timer_fired(context, workload),
         }
     }
 
@@ -171,8 +142,7 @@ impl Connection {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.exchange.requests.start(context.now_ns, workload);
-        self.exchange.send(context, workload)
+        self.exchange.start_request(context, workload)
     }
 
     /// Starts a request that waits, as the connection has offered to.
@@ -181,8 +151,7 @@ impl Connection {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.exchange.requests.take_one(self.exchange.socket.token(), workload);
-        self.exchange.send(context, workload)
+        self.exchange.start_waiting_request(context, workload)
     }
 
     /// The connection has ended in that way. What the server has not looked at goes back to the group.
@@ -193,52 +162,20 @@ impl Connection {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Ended {
-        let Self { exchange, is_open, deadline } = self;
-        let Exchange { socket, mut requests, outbound, inbound } = exchange;
-        for timer in
-            [inbound.direction().timer(), outbound.direction().timer(), deadline].into_iter().flatten()
-        {
+        if let Some(timer) = self.deadline {
             context.timers.cancel(timer);
         }
-        let (now_ns, answers) = (context.now_ns, inbound.answers());
-        let is_spent = requests.is_spent(workload.rules());
-        let how = if is_open {
-            final_reason(how, opened_ns, now_ns, answers, &mut requests, &socket, workload)
-        } else {
-            how
-        };
-        let life = Life {
-            opened_ns,
-            is_established: is_open,
-            answers: answers.count(),
-            is_right_after_answer: is_right_after_answer(how, now_ns, answers),
-            is_spent,
-            part: requests.part(),
-        };
-        let (tally, is_after_error) = (answers.tally(), answers.last_was_error());
-        let has_threads = outbound.has_threads() || inbound.has_threads();
-        let vanished = socket.release(how, has_threads, context);
-        Ended { how, life, content: tally, is_after_error, vanished, requests }
-    }
-
-    /// The connection has lived as long as it was to. A good client begins nothing new on it, and closes it when it has heard
-    /// all answers: what a server leaves unanswered is not hidden by that.
-    fn retire(&mut self, context: &mut Context, workload: &mut impl Workload) -> Option<CloseReason> {
-        self.exchange.requests.take_back_unsent(workload);
-        if workload.rules().is_steady && self.exchange.requests.retire() {
-            return None;
-        }
-        self.exchange.close(CloseMethod::Close, context, workload)
+        self.exchange.end(how, self.is_open, opened_ns, context, workload)
     }
 
     fn arm_deadline(&mut self, kind: TimerKind, at_ns: u64, context: &mut Context) {
-        let event = TimerEvent { token: self.exchange.socket.token(), kind };
+        let event = TimerEvent { token: self.exchange.token(), kind };
         self.deadline = Some(context.timers.arm(at_ns, event));
     }
 
     /// Which part of a transfer is its own, if one is.
     pub(super) const fn part(&self) -> u32 {
-        self.exchange.requests.part()
+        self.exchange.part()
     }
 
     /// Whether the handshake was completed.
@@ -248,6 +185,6 @@ impl Connection {
 
     /// When the oldest request that is under way was due.
     pub(super) fn oldest_due_ns(&self) -> Option<u64> {
-        self.exchange.requests.oldest_due_ns()
+        self.exchange.oldest_due_ns()
     }
 }

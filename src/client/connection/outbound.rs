@@ -162,7 +162,7 @@ impl Outbound {
         self.writers.is_some()
     }
 
-    /// Whether one of them met the peer's reset, which the socket tells only once.
+    /// Whether one of them met the peer's reset, which the socket reports only once.
     pub(super) fn met_reset(&self) -> bool {
         self.writers.as_ref().is_some_and(|writers| writers.met_reset())
     }

@@ -73,8 +73,8 @@ impl Socket {
         }
     }
 
-    /// Lets go of the socket of a connection that ended in that way; that of a client that vanished stays open, and is given
-    /// back. None of this fails but where the peer was faster.
+    /// Closes the socket of a connection that ended in that way; that of a client that vanished stays open and is
+    /// returned. These calls fail only if the peer was faster, so their errors are ignored.
     pub(super) fn release(
         mut self,
         how: CloseReason,

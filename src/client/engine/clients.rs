@@ -33,7 +33,7 @@ pub(super) struct Clients<'a> {
     pub(super) ports: Ports,
     /// Kernel receive and send buffer of a client of each group, in bytes, as read back.
     pub(super) buffers: Vec<(u64, u64)>,
-    /// Sockets of clients that vanished: closed, they would make the kernel speak for them.
+    /// Sockets of clients that vanished, kept open: closing one would send a FIN or RST.
     vanished: Vec<Transport>,
     pub(super) start_delays: StartDelays,
 }
@@ -193,8 +193,8 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// A request became due, and is late by now if the engine was. Those of the warm-up do not count as late: connections
-    /// are still being opened.
+    /// A request became due, and is late by now if this thread was. Those of the warm-up do not count as late:
+    /// connections are still being opened.
     fn arrive(&mut self, index: usize, due_ns: u64, context: &Context) {
         if due_ns >= self.plan.window_ns().0 {
             self.start_delays.record(context.now_ns.saturating_sub(due_ns));

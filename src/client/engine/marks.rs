@@ -7,11 +7,11 @@ use crate::{metric::Row, sys};
 #[derive(Debug)]
 pub(in crate::client) struct Mark {
     pub(in crate::client) at_ns: u64,
-    /// System calls of the engine.
+    /// System calls of this thread.
     pub(in crate::client) calls: u64,
-    /// CPU time of the engine.
+    /// CPU time of this thread.
     pub(in crate::client) cpu_ns: u64,
-    /// Time that the engine was ready to run and waited for its core, where the kernel tells.
+    /// Time that this thread was ready to run and waited for its core, if the kernel reports it.
     pub(in crate::client) run_delay_ns: Option<u64>,
     /// The counters of each group.
     pub(in crate::client) groups: Vec<Row>,

@@ -78,7 +78,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Runs until the window is over and what is under way is answered, or until told to stop.
+    /// Runs until the window is over and what is under way is answered, or until it is stopped.
     pub(super) fn run(&mut self, stop: &AtomicBool, ticks: &Sender<Tick>) -> io::Result<()> {
         let (_, end) = self.plan.window_ns();
         loop {
@@ -97,7 +97,7 @@ impl<'a> Engine<'a> {
                 self.clients.start_transfers(&mut self.context);
             } else if !self.context.is_closing {
                 self.context.is_closing = true;
-                // Where the engine was stopped when the window ended, what it reads only now gets its time, too.
+                // If the thread was stopped when the window ended, what it reads only now gets its time, too.
                 self.closing_since_ns = self.context.now_ns;
                 self.clients.take_last_arrivals(&mut self.context);
                 self.clients.begin_grace();
@@ -168,13 +168,13 @@ impl<'a> Engine<'a> {
             let mut run = Row::default();
             run.set(Metric::HarnessCpu, sys::thread_cpu_ns() as f64);
             let groups = self.clients.groups.iter_mut().map(Group::sample).collect();
-            // Nobody listens any more when the run is being given up.
+            // The receiver is gone when the run is being given up.
             let at_ns = self.context.now_ns.saturating_sub(self.plan.epoch_ns);
             let _ = ticks.send(Tick { due_ns, at_ns, run, groups });
         }
     }
 
-    /// Ends every connection that is left, and tells what became of all of them.
+    /// Ends every connection that is left, and returns what became of all of them.
     pub(super) fn finish(mut self, shortage: Option<ResourceExhaustion>) -> ThreadResult {
         self.context.read_clock();
         if self.marks.are_half() {

@@ -1,9 +1,9 @@
-//! When the engine stood still: it neither computed nor slept as it had planned to, because it was stopped, or because
-//! others had its core.
+//! When a thread of the load generator stood still: it neither computed nor slept as planned, because it was stopped or
+//! other programs had its core.
 
-/// How often the CPU clock is read, which is a system call: a pause is told apart from work to this much.
+/// How often the CPU clock is read, which is a system call: the time of a pause is exact to this much.
 const LOOK_EVERY_NS: u64 = 10_000_000;
-/// What is shorter is the scheduler's daily business, and is seen as run delay and as pacing error.
+/// Shorter pauses are normal scheduling, and are seen as run delay and as pacing error.
 const SHORTEST_NS: u64 = 50_000_000;
 
 /// Adds up the pauses that lie in the window, and finds the longest: one that begins in the window, or after it while the last

@@ -38,7 +38,7 @@ impl Ports {
             port.ended_by_reset = ended.how == CloseReason::ByReset;
             port.ended_after_error = ended.is_after_error;
         }
-        // A client that vanished has told nobody.
+        // A client that vanished has sent neither FIN nor RST.
         let is_known_to_peer =
             !matches!(ended.how, CloseReason::Alive | CloseReason::ByUs(CloseMethod::Vanish));
         port.ended_ns = is_known_to_peer.then_some(now_ns);

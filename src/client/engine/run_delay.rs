@@ -1,4 +1,4 @@
-//! How long the engine was ready to run and waited for a core.
+//! How long a thread of the load generator was ready to run and waited for a core.
 
 use std::{fs::File, os::unix::fs::FileExt};
 
@@ -7,7 +7,7 @@ use std::{fs::File, os::unix::fs::FileExt};
 pub(super) struct RunDelay(File);
 
 impl RunDelay {
-    /// `None` on a kernel that does not tell (built without `CONFIG_SCHED_INFO`).
+    /// `None` on a kernel that does not report it (built without `CONFIG_SCHED_INFO`).
     pub(super) fn of_this_thread() -> Option<Self> {
         File::open("/proc/thread-self/schedstat").ok().map(Self)
     }

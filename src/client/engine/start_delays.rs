@@ -1,4 +1,5 @@
-//! How much later than they were due the engine started the requests of open loops: its own doing, not the server's.
+//! How much later than they were due the load generator started the requests of open loops: its own delay, not the
+//! server's.
 
 use hdrhistogram::Histogram;
 

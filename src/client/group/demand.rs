@@ -130,7 +130,7 @@ impl Demand {
         }
     }
 
-    /// The clients stop: what still waits for a connection never gets one. `has_ended`: nobody asked any more.
+    /// The clients stop: what still waits for a connection never gets one. `has_ended`: no more requests were due.
     pub(super) fn stop(&mut self, has_ended: bool, now_ns: u64) {
         let oldest_due_ns = self.queue.oldest_due_ns();
         let owed = self.transfers.as_mut().map(Transfers::take_owed).unwrap_or_default();
@@ -168,10 +168,10 @@ impl Workload for Demand {
         self.queue.offer(token);
     }
 
-    fn take_back(&mut self, due_ns: u64) {
+    fn take_back(&mut self, due_ns: u64, now_ns: u64) {
         self.account.take_back(due_ns);
         if let Some(transfers) = &mut self.transfers {
-            transfers.lost(due_ns);
+            transfers.lost(now_ns);
         }
     }
 

@@ -98,7 +98,7 @@ mod tests {
         let grace = grace(&hiccup, 19 * SECOND);
         let came = END + SECOND / 5;
         assert_eq!(grace.ends_ns(END, came), came + LEAST_NS, "a server that wakes up drains what waits");
-        assert_eq!(grace.ends_ns(END, END + 3 * SECOND), END + 2 * SECOND, "not for ever");
+        assert_eq!(grace.ends_ns(END, END + 3 * SECOND), END + 2 * SECOND, "not forever");
         let creeping = self::grace(&[(quick, true), (9 * SECOND, false)], 19 * SECOND);
         assert_eq!(creeping.ends_ns(END, END + 8 * SECOND), END + 2 * SECOND, "also where each takes longer");
     }

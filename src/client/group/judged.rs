@@ -84,7 +84,7 @@ pub(super) struct Judged {
     pub(super) response: Latency,
     /// From when they were sent.
     pub(super) service: Latency,
-    /// Response times without what the engine itself was late by, of answered requests of an open loop.
+    /// Response times without what the load generator itself was late by, of answered requests of an open loop.
     pub(super) undelayed: Histogram<u64>,
     /// Requests were left without an answer, in the window or before it.
     left_waiting: bool,
@@ -92,11 +92,11 @@ pub(super) struct Judged {
     causes: [u64; Cause::ALL.len()],
     /// The longest wait that overlapped the window, in nanoseconds.
     longest_wait_ns: u64,
-    /// Why nobody knows how long that would have been, if nothing ever came.
+    /// Why it is unknown how long that would have been, if no answer ever came.
     longest_wait_is: Option<Cause>,
 }
 
-/// The quantiles that are told, each of response times and of service times.
+/// The quantiles that are reported, each of response times and of service times.
 const RESPONSE: [(Metric, f64); 5] = [
     (Metric::LatencyP50, 0.5),
     (Metric::LatencyP90, 0.9),

@@ -222,7 +222,7 @@ impl Group {
         if let Some(transfers) = &mut self.demand.transfers {
             transfers.found(life.part, content);
         }
-        // Nobody knows what answers to spoilt requests must be.
+        // It is unknown what answers to spoilt requests must be.
         if !self.spec.tx.sends_invalid_bytes() {
             self.demand.account.found(content);
         }

@@ -45,7 +45,7 @@ impl Queue {
         self.waiting.front().map(|arrival| arrival.due_ns)
     }
 
-    /// A connection has room for another request; it is told once until it is taken.
+    /// A connection has room for another request; it is offered once until it is taken.
     pub(super) fn offer(&mut self, token: Token) {
         self.free.push_back(token);
     }

@@ -24,7 +24,7 @@ pub(super) struct RequestAccount {
     /// Those that became due.
     due: u64,
     due_in_window: u64,
-    /// Those of the warm-up that nobody answered, and that waited in the window.
+    /// Those of the warm-up that were never answered, and that waited in the window.
     left_over: u64,
     answered_in_window: u64,
     /// Those that were to be sent again.
@@ -35,7 +35,7 @@ pub(super) struct RequestAccount {
     silence: Silence,
     /// How long answers are waited for in the end.
     grace: Grace,
-    /// When the oldest was due that nobody answered to the end.
+    /// When the oldest was due that was still unanswered at the end.
     outlasted_ns: Option<u64>,
     requests: Requests,
     /// Bytes.
@@ -212,13 +212,13 @@ impl RequestAccount {
         self.phases.waited(due_ns, now_ns, cause);
     }
 
-    /// Nobody asks any more.
+    /// No more requests are made.
     pub(super) fn loop_ended(&mut self, now_ns: u64) {
         self.silence.ended(self.start_ns, now_ns);
     }
 
-    /// The clients stop, with nothing started that was due since `oldest_due_ns`. In an open loop only requests that nobody
-    /// answered make a silence; a closed loop `asks_always`.
+    /// The clients stop, with nothing started that was due since `oldest_due_ns`. In an open loop only unanswered
+    /// requests make a silence; a closed loop `asks_always`.
     pub(super) fn stop(&mut self, oldest_due_ns: Option<u64>, asks_always: bool, now_ns: u64) {
         self.outlasted(oldest_due_ns);
         if let Some(since_ns) = if asks_always { Some(self.start_ns) } else { self.outlasted_ns } {

@@ -103,7 +103,7 @@ fn a_thread_without_a_connection_of_a_group_takes_nothing_from_its_account() {
     let mut threads = threads_of(3, "count = 1\nload = { rate = 1000, payload = 9 }");
     let at = threads.iter().position(|group| group.part.count == 1).expect("one has it");
     assert_eq!(at, 0);
-    // The thread that tells of it is one that has none.
+    // The thread that reports it is one that has none.
     let (mut teller, mut driver) = (threads.remove(1), threads.remove(0));
     driver.settled_one(false, 50);
     driver.demand.account.due(110);
@@ -158,6 +158,23 @@ fn a_reopened_connection_fetches_the_part_of_the_closed_one() {
     assert!(group.demand.has_waiting() && group.demand.queue.is_empty(), "nobody else can fetch it");
     group.stop(250);
     assert_eq!((group.result().requests.skipped, group.demand.has_waiting()), (1, false));
+}
+
+#[test]
+fn an_upload_whose_last_range_is_taken_back_has_lasted_until_then() {
+    let keys = "count = 1\nload = { depth = 1, payload = 90 }\nprotocol = \"http\"\n\
+                http = { method = \"PUT\", path = \"/uploads/a\", ranges = true }";
+    let mut group = group_of(keys);
+    for part in [0, 1] {
+        group.joins(Token::special(part), part);
+    }
+    let ranges = group.start_transfer(110);
+    assert_eq!(ranges.len(), 1);
+    group.demand.start_due(110);
+    group.demand.take_back(110, 170);
+    let (summary, censored) = group.summary();
+    assert_eq!(summary.value(Metric::UploadMax), Some(60.0), "from when it was due");
+    assert!(censored.contains(&(Metric::UploadMax, Cause::Errors)), "{censored:?}");
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl Transfers {
         }
     }
 
-    /// A request of an upload ended with its connection. A download waits for its part for ever.
+    /// A request of an upload ended with its connection. A download waits for its part forever.
     pub(super) fn lost(&mut self, now_ns: u64) {
         match (self.phase, &self.direction) {
             (_, Direction::Download) => {}

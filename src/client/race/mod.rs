@@ -1,7 +1,7 @@
-//! Several threads on one socket: the misuse itself. They share the socket, and a lock if they are told to.
+//! Several threads on one socket: the misuse itself. They share the socket, and a lock if `lock` is set.
 //!
-//! [`Writers`] are handed whole messages; [`Readers`] are handed rounds of bytes, and wake the engine up when all of a round
-//! are there. Both end with the connection that has started them.
+//! [`Writers`] are handed whole messages; [`Readers`] are handed rounds of bytes, and wake the event loop up when all
+//! bytes of a round are there. Both end with the connection that has started them.
 
 mod readers;
 mod shared;

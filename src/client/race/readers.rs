@@ -81,7 +81,7 @@ impl Readers {
     /// # Errors
     /// The end of the connection, in place of a part.
     pub(in crate::client) fn collect(&mut self) -> io::Result<Option<Vec<u8>>> {
-        // Read before the parts: what comes later wakes the engine again.
+        // Read before the parts: what comes later wakes the event loop again.
         let _ = self.wakeup.read();
         for Part { index, bytes } in self.read.try_iter() {
             self.parts[index] = Some(bytes?);
@@ -104,7 +104,7 @@ impl Reader {
         for mut buffer in buffers {
             let bytes = self.receive(&mut buffer).map(|()| buffer);
             let over = bytes.is_err();
-            // Nobody listens when the connection has ended.
+            // The receiver is gone when the connection has ended.
             let _ = self.done.send(Part { index: self.index, bytes });
             let _ = self.wakeup.write(1);
             if over {

@@ -1,4 +1,4 @@
-//! What the threads on one socket share: the socket, a lock if they are told to use one, and the news of its end.
+//! What the threads on one socket share: the socket, a lock if `lock` is set, and the fact that it has ended.
 
 use std::{
     io::{self, ErrorKind},
@@ -24,8 +24,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Makes the socket one that blocks, if the threads are to. It does so for the engine as well, whose descriptor
-    /// belongs to the same open file description: the engine asks with every call not to be made to wait.
+    /// Makes the socket one that blocks, if the threads are to. It does so for the event loop as well, whose descriptor
+    /// belongs to the same open file description: the event loop makes each of its calls non-blocking by itself.
     pub(super) fn new(transport: &Transport, race: Race) -> io::Result<Arc<Self>> {
         let transport = transport.duplicate(race.blocking)?;
         let lock = race.lock.then(Mutex::default);
@@ -33,12 +33,12 @@ impl Shared {
         Ok(Arc::new(Self { transport, lock, must_stop, met_reset }))
     }
 
-    /// Tells the threads to stop.
+    /// Makes the threads stop.
     pub(super) fn stop(&self) {
         self.must_stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a thread met the peer's reset: the socket tells an error only once, to whoever asks first.
+    /// Whether a thread met the peer's reset: the socket reports an error only once, to whoever asks first.
     pub(super) fn met_reset(&self) -> bool {
         self.met_reset.load(Ordering::Relaxed)
     }

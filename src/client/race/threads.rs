@@ -45,8 +45,8 @@ impl<T: Send + 'static> Threads<T> {
         self.threads.len()
     }
 
-    /// Hands something to the thread of that number. One whose connection broke takes no more; the engine sees the end
-    /// of the connection by itself.
+    /// Hands something to the thread of that number. One whose connection broke takes no more; the event loop sees the
+    /// end of the connection by itself.
     pub(super) fn hand_to(&self, index: usize, what: T) {
         let _ = self.threads[index].0.send(what);
     }
@@ -57,7 +57,7 @@ impl<T> Drop for Threads<T> {
         self.shared.stop();
         for (sender, thread) in self.threads.drain(..) {
             drop(sender);
-            // A thread that panicked has told so on stderr; what it should have moved is missing in the tally.
+            // The message of a thread that panicked is on stderr; what it should have moved is missing in the tally.
             let _ = thread.join();
         }
     }

@@ -26,12 +26,12 @@ impl Writers {
         Threads::start("writer", transport, race, work).map(Self)
     }
 
-    /// Whether a thread met the peer's reset: the socket tells an error only once, to whoever asks first.
+    /// Whether a thread met the peer's reset: the socket reports an error only once, to whoever asks first.
     pub(in crate::client) fn met_reset(&self) -> bool {
         self.0.shared.met_reset()
     }
 
-    /// Hands out a message: the threads have turns, but nobody sees to it that they send in turn.
+    /// Hands out a message: the threads take turns, but nothing makes them send in that order.
     pub(in crate::client) fn hand_out(&self, sequence: u64) {
         self.0.hand_to(sequence as usize % self.0.count(), sequence);
     }

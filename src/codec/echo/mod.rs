@@ -1,8 +1,8 @@
 //! The `echo` protocol, seen from a client: the stream must come back as it was sent. Message `k` of size `m` is the
 //! bytes `[k·m, (k+1)·m)` of the connection's content.
 //!
-//! In an intact stream the checking is one comparison. Where it fails, the bytes are asked where they come from
-//! ([`content::explain`]), and a new run starts there: that is how torn and reordered messages are told apart.
+//! In an intact stream the checking is one comparison. Where it fails, the bytes themselves show where they come from
+//! ([`content::explain`]), and a new run starts there: that is how torn and reordered messages are distinguished.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub struct Decoder {
     in_order: u64,
     /// Messages of which some pieces came: how many bytes of each.
     pieces: HashMap<u64, u64>,
-    /// Too few bytes to tell where they come from.
+    /// Too few bytes to show where they come from.
     undecided: Vec<u8>,
     /// Bytes that were looked at and belong to no stream.
     strays: u32,
@@ -144,9 +144,9 @@ impl Decoder {
         self.size.saturating_mul(open as u64)
     }
 
-    /// Takes whole answers that several readers have put together out of parts. All their bytes have come, and none
-    /// of others: an answer is right, or a whole one in another's place, or torn. Bytes beyond the last whole answer
-    /// are nobody's.
+    /// Takes whole answers that several readers have put together out of parts. All their bytes have come, and none of
+    /// others: an answer is right, or a whole one in another's place, or torn. Bytes beyond the last whole answer
+    /// belong to none.
     pub(super) fn feed_parts(&mut self, bytes: &[u8], answered: &mut impl FnMut(u64)) {
         for found in bytes.chunks(self.size as usize) {
             let message = self.received / self.size;

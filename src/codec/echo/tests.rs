@@ -147,7 +147,7 @@ fn hostile_input_takes_bounded_memory_and_time() {
     }
     assert!(decoder.pieces.len() <= MOST_PIECES, "{}", decoder.pieces.len());
     assert!(decoder.tally().torn > 10_000, "{:?}", decoder.tally());
-    // Bytes that belong nowhere are not looked at for ever.
+    // Bytes that belong nowhere are not looked at forever.
     let mut decoder = Decoder::new(5, 64);
     let garbage = vec![0x5a; 1 << 20];
     for _ in 0..256 {

@@ -56,7 +56,7 @@ enum At {
 }
 
 impl Body {
-    /// A body of the length that a `Content-Length` tells; none when it is 0.
+    /// A body of the length that `Content-Length` gives; none if it is 0.
     ///
     /// # Errors
     /// A status when it is no number, or above `most`.

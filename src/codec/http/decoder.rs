@@ -137,7 +137,7 @@ impl Decoder {
         Some(left.min(self.rules.length?.saturating_sub(self.body)))
     }
 
-    /// The peer has ended its stream: so ends a body of which nobody said how long it is, and no other answer.
+    /// At the end of the stream, a body of unknown length ends; anything else is cut off.
     pub(in crate::codec) fn end(&mut self, answered: &mut impl FnMut(Answered)) {
         match self.at {
             _ if self.verifier.is_lost() => {}

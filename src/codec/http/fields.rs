@@ -63,7 +63,7 @@ impl Fields {
     /// # Errors
     /// [`Status::BadRequest`] when it must be single and is not.
     pub(super) fn add(&mut self, Header { name, value }: Header<'_>) -> Result<(), Status> {
-        // The length tells most of them apart without a comparison.
+        // The length alone distinguishes most of them, without a comparison.
         match name.len() {
             4 if name.eq_ignore_ascii_case("host") => once(&mut self.host, is_host(value))?,
             5 if name.eq_ignore_ascii_case("range") => {

@@ -15,8 +15,8 @@ use crate::buffer::Buffer;
 ///   blank lines ─→ request line ─→ field ─→ field … ─→ blank line
 ///       taken          taken       taken    taken         taken  ─→ Request
 /// ```
-/// Both give the same requests, and refuse the same heads at the same byte with the same status. What is wrong with a
-/// line is therefore told only when the head has ended, or has become too long.
+/// Both give the same requests, and refuse the same heads at the same byte with the same status. An error in a
+/// line is therefore reported only when the head has ended, or has become too long.
 ///
 /// A head under way costs one allocation, and one more for its path.
 ///

@@ -40,8 +40,8 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     bytes[..count] == VERSION[..count]
 }
 
-/// Where the line of a head begins that ends with LF and no CR before it, if one does; what lies before `from` is known to be
-/// right. RFC 9112 lets clients take it for the end of a line; those that do not wait for ever.
+/// Where the line of a head begins that ends with LF and no CR before it, if one does; what lies before `from` is known
+/// to be right. RFC 9112 lets clients take it for the end of a line; clients that do not do so wait forever.
 pub(super) fn bare_lf(head: &[u8], from: usize) -> Option<usize> {
     let mut ends = memchr::memchr_iter(b'\n', &head[from..]).map(|at| from + at);
     let end = ends.find(|end| !head[..*end].ends_with(b"\r"))?;

@@ -16,7 +16,7 @@ enum Accepted {
     Class(u16),
 }
 
-/// The statuses that are expected, those of success (2xx) unless told; an answer with another one is an error.
+/// The statuses that are expected, those of success (2xx) unless set; an answer with another one is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(Vec<Accepted>);
 

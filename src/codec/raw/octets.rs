@@ -14,7 +14,8 @@ pub struct Octets(pub Vec<u8>);
 /// An escape that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`\\{0}` is no escape: write \\r, \\n, \\t, \\0, \\\\ or \\x and two hexadecimal digits, in 'single quotes'"
+    "`\\{0}` is not a valid escape: write \\r, \\n, \\t, \\0, \\\\ or \\x and two hexadecimal digits, in \
+     'single quotes'"
 )]
 pub struct BadEscape(String);
 
@@ -109,6 +110,7 @@ mod tests {
         for text in [r"\", r"\q", r"\x", r"\x1", r"\xg0", r"\xä"] {
             assert!(text.parse::<Octets>().is_err(), "{text}");
         }
-        assert!(r"\q!".parse::<Octets>().expect_err("none").to_string().starts_with("`\\q!` is no escape"));
+        let error = r"\q!".parse::<Octets>().expect_err("none").to_string();
+        assert!(error.starts_with("`\\q!` is not a valid escape"), "{error}");
     }
 }

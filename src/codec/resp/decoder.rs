@@ -202,7 +202,7 @@ impl Decoder {
             (Wanted::Same(check, _), kind) if kind != Kind::Null => {
                 self.compare_with_first(check, kind, shape);
             }
-            // Null is a key that nobody has set yet, when no value has come.
+            // As long as no value has come, null means that the key has not been set yet.
             (Wanted::Any | Wanted::Whatever | Wanted::Same(..), _) => {}
             (Wanted::Own(wanted) | Wanted::Shared(wanted), Kind::Bulk) => {
                 if found != wanted {
@@ -233,7 +233,7 @@ impl Decoder {
             _ => return,
         }
         let first = *self.rules.first.get_or_init(|| (kind, shape));
-        // Where every byte is compared, they tell of the shape.
+        // Where every byte is compared, they show the shape.
         if kind != first.0 || (check == Check::Length && shape != first.1) {
             verifier.flaw(start, Flaw::Different, 1);
         }

@@ -184,7 +184,7 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// Takes the bytes that arrived next, and tells of every answer that they complete.
+    /// Takes the bytes that arrived next, and reports every answer that they complete.
     pub fn feed(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) {
         let mut well = |sequence| answered(Answered { sequence, error: false, last: false, gave_up: false });
         match self {
@@ -197,8 +197,8 @@ impl Decoder {
         }
     }
 
-    /// How many of the bytes that come next are content and nothing else, where that can be told: all of the answers
-    /// under way for `echo`, the rest of a body for `http`, as far as it is expected.
+    /// How many of the bytes that come next are content and nothing else, where that is known: all of the answers under
+    /// way for `echo`, the rest of a body for `http`, as far as it is expected.
     #[must_use]
     pub fn content_ahead(&self, open: usize) -> Option<u64> {
         match self {

@@ -118,7 +118,7 @@ struct Random(u64);
 
 impl Random {
     fn new(seed: u64) -> Self {
-        // Any state but 0; multiplying by an odd number tells neighboring seeds apart.
+        // Any state but 0; multiplying by an odd number spreads neighboring seeds.
         Self((seed | 1 << 63).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 

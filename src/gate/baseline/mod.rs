@@ -8,20 +8,22 @@
 //! fewer than three on either side nothing is called, nor with more numbers than a twentieth of those ways: with five repeats
 //! of each, of more than twelve numbers none would be.
 //!
-//! Metrics that do not move unless something is wrong (shares of errors, silent connections) are gated as well, and
-//! count among the numbers only where one of them moved: two that are the same part never.
+//! Metrics that normally do not change (shares of errors, silent connections) are gated as well, and count among the
+//! numbers only where one of them moved: two that are the same part never.
 //!
 //! A run with errors or silence is none to compare with, and FAILs against one that is.
 
 mod unfit;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 pub use self::unfit::unfit;
 use super::{
+    change::{Evidence, MetricChange},
+    gated::{Gated, gated},
     lost::with_reason,
-    pairs::{Gated, WORST, gated, is_trusted},
+    pairs::{WORST, is_trusted},
 };
 use crate::{
     metric::{Better, Fold, Key, Metric, Scope, Stat, Unit},
@@ -45,7 +47,7 @@ pub struct BaselineComparison {
     /// What else is different than the server: another machine, kernel, badpeer or profile. Then only counts are gated.
     pub differs: Vec<String>,
     /// Every metric that both have.
-    pub numbers: Vec<MetricChange>,
+    pub numbers: Vec<BaselineChange>,
     /// Metrics that the baseline has and this run lacks, whichever of their profiles names them.
     #[serde(default)]
     pub lost: Vec<String>,
@@ -60,14 +62,13 @@ pub struct BaselineComparison {
     pub verdict: Verdict,
 }
 
-/// A metric then and now. Shares are relative to the baseline; positive is worse: 0.1 is 10 % worse.
+/// The change of a metric since the baseline; without a verdict it is shown, but not gated.
+pub type BaselineChange = MetricChange<RepeatEvidence, Option<Verdict>>;
+
+/// What the repeats of two runs say about a metric. Shares are relative to the baseline; positive is worse: 0.1 is 10 %
+/// worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MetricChange {
-    /// What is gated, and how.
-    #[serde(flatten)]
-    pub gated: Gated,
-    /// The point of the sweep.
-    pub axes: IndexMap<String, String>,
+pub struct RepeatEvidence {
     /// The values of the baseline's repeats, in the metric's unit.
     pub then: Vec<f64>,
     /// The values of the new repeats, in the metric's unit.
@@ -76,17 +77,11 @@ pub struct MetricChange {
     pub low: f64,
     /// How much worse the worst new repeat is than the best old one.
     pub high: f64,
-    /// The verdict; `None`: shown, but not gated.
-    #[serde(rename = "call")]
-    pub verdict: Option<Verdict>,
 }
 
-impl MetricChange {
-    /// Whether it is a metric that does not move unless something is wrong, and did not move.
-    #[must_use]
-    pub fn stood_still(&self) -> bool {
-        let within = |change: f64| change.ln_1p().abs() <= self.gated.floor.ln_1p();
-        self.gated.only_beyond && within(self.low) && within(self.high)
+impl Evidence for RepeatEvidence {
+    fn changes(&self) -> impl Iterator<Item = f64> {
+        [self.low, self.high].into_iter().map(f64::ln_1p)
     }
 }
 
@@ -107,7 +102,7 @@ impl BaselineComparison {
         let faults = unfit(now);
         correct(&mut numbers);
         let verdicts: Vec<Verdict> =
-            numbers.iter().filter_map(|change: &MetricChange| change.verdict).collect();
+            numbers.iter().filter_map(|change: &BaselineChange| change.verdict).collect();
         let verdict = [Verdict::Regression, Verdict::Inconclusive, Verdict::Pass];
         let verdict = match verdict
             .into_iter()
@@ -150,10 +145,10 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
 }
 
 /// With many numbers one parts by chance: a regression is only called where so many repeats would seldom part in any of them.
-fn correct(numbers: &mut [MetricChange]) {
+fn correct(numbers: &mut [BaselineChange]) {
     let looks = numbers.iter().filter(|change| change.verdict.is_some() && !change.stood_still()).count();
     for change in numbers {
-        let repeats = (change.then.len(), change.now.len());
+        let repeats = (change.evidence.then.len(), change.evidence.now.len());
         if change.verdict == Some(Verdict::Regression)
             && stats::ways(repeats.0, repeats.0 + repeats.1) < 20.0 * looks as f64
         {
@@ -210,7 +205,7 @@ fn numbers_of(profile: &Profile) -> Vec<Gated> {
     costs.map(|metric| Gated::of(Stat { metric: *metric, fold: Fold::Final }, None)).collect()
 }
 
-fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<MetricChange> {
+fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool) -> Option<BaselineChange> {
     let figures = [figures(&gated.name, then), figures(&gated.name, now)];
     let [then, values_now] = figures.each_ref().map(|side| plain(side));
     let all =
@@ -220,7 +215,8 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
     let is_gated = is_same_setting || is_count(&gated.name);
     let verdict = is_gated.then(|| {
         let (floor, budget) = (gated.floor.ln_1p(), gated.budget.ln_1p());
-        // Of metrics that do not move unless something is wrong, extremes of a few repeats say little: their middles do.
+        // For metrics that normally do not change, the extremes of a few repeats say little, so the medians are
+        // compared.
         let typical = gated.difference(stats::median(&then)?, stats::median(&values_now)?);
         let (least, most) = if gated.only_beyond { (typical, typical) } else { (low, high) };
         let is_too_little = |change: f64, limit: f64| gated.is_two_sided() && change < -limit;
@@ -235,8 +231,8 @@ fn metric_change(gated: Gated, then: &Point, now: &Point, is_same_setting: bool)
         })
     });
     let verdict = verdict.flatten();
-    let axes = now.axes.clone();
-    Some(MetricChange { gated, axes, then, now: values_now, low: low.exp_m1(), high: high.exp_m1(), verdict })
+    let evidence = RepeatEvidence { then, now: values_now, low: low.exp_m1(), high: high.exp_m1() };
+    Some(MetricChange { gated, axes: now.axes.clone(), evidence, verdict })
 }
 
 /// Whether it is the same on any machine: neither a time, nor a rate, nor memory.

@@ -1,5 +1,7 @@
 //! Baseline comparisons of made-up records.
 
+use indexmap::IndexMap;
+
 use super::*;
 use crate::{
     gate::repeat,
@@ -60,7 +62,7 @@ fn a_lower_bound_is_worse_than_any_number() {
     assert_eq!(
         BaselineComparison::of("main", &base, &bounds(500.0)).verdict,
         Verdict::Regression,
-        "nobody knows how much more"
+        "it is unknown how much more"
     );
     assert_eq!(BaselineComparison::of("main", &bounds(500.0), &base).verdict, Verdict::Pass);
     assert_eq!(
@@ -68,6 +70,21 @@ fn a_lower_bound_is_worse_than_any_number() {
         Verdict::Pass,
         "both as bad as can be"
     );
+}
+
+#[test]
+fn a_stored_comparison_has_flat_numbers_and_is_read_back() {
+    let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
+    let mut now = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
+    now.machine.kernel = "another".to_owned();
+    let comparison = BaselineComparison::of("main", &base, &now);
+    assert_eq!(verdicts(&comparison), [None, Some(Verdict::Pass)]);
+    let stored = serde_json::to_value(&comparison).expect("JSON");
+    for key in ["name", "floor", "budget", "start", "axes", "then", "now", "low", "high", "call"] {
+        assert!(stored["numbers"][0].get(key).is_some(), "{key}");
+    }
+    let read: BaselineComparison = serde_json::from_value(stored).expect("a comparison");
+    assert_eq!(read.numbers, comparison.numbers);
 }
 
 #[test]
@@ -254,5 +271,5 @@ fn constant_numbers_do_not_count_and_are_judged_by_their_median() {
     assert_eq!(of(&with([0.3e9; 4], 0.0), "g.longest_wait"), Some(Verdict::Regression));
     assert_eq!(of(&with([2e6; 4], 0.02), "g.errors_share"), Some(Verdict::Regression));
     let comparison = BaselineComparison::of("main", &base, &with([2e6; 4], 0.0));
-    assert!(comparison.numbers.iter().any(MetricChange::stood_still), "{:?}", comparison.numbers);
+    assert!(comparison.numbers.iter().any(BaselineChange::stood_still), "{:?}", comparison.numbers);
 }

@@ -88,8 +88,8 @@ fn is_expected(verdicts: &[ExpectationResult], number: &str) -> bool {
         .any(|verdict| Key::parse(&verdict.name).is_some_and(|key| key.to_string() == number))
 }
 
-/// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing tells no more than
-/// that bytes were wrong: all else may be the machine's doing.
+/// How many there were in all, and in how many repeats, if there were any. A repeat that proves nothing shows only
+/// whether bytes were wrong: the machine may have caused everything else.
 fn counted(point: &Point, of: &dyn Fn(&Repeat) -> Option<f64>, words: &str) -> Option<String> {
     let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
     let counts: Vec<f64> = repeats.filter_map(of).filter(|count| *count > 0.0).collect();

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cell, Expected, Finding, Gated, Pair, Window, compare, expected, faults, judge, lost::with_reason,
+    Cell, Expected, Gated, Pair, PairedChange, Window, compare, expected, faults, judge, lost::with_reason,
     unserved,
 };
 use crate::{
+    metric::{Fold, Metric, Stat},
     profile::Profile,
     record::{Machine, Point, Repeat, Verdict, named_at},
 };
@@ -60,7 +61,7 @@ pub struct PairedComparison {
     #[serde(rename = "call")]
     pub verdict: Verdict,
     /// Every gated metric.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<PairedChange>,
     /// The expectations of the profile, judged for the head; `None` if they were not judged.
     #[serde(default)]
     pub expected: Option<Vec<Expected>>,
@@ -99,12 +100,14 @@ pub struct Disturbance {
 
 impl Disturbance {
     fn of(repeats: &[&Repeat]) -> Self {
-        let rates =
-            |name: &str| repeats.iter().filter_map(|repeat| repeat.summary.get(name).copied()).collect();
+        let rates = |metric| {
+            let name = Stat { metric, fold: Fold::Rate }.name();
+            repeats.iter().filter_map(|repeat| repeat.summary.get(&name).copied()).collect()
+        };
         Self {
-            steal: rates("host_steal_rate"),
-            cpu_pressure: rates("host_cpu_pressure_rate"),
-            server_run_delay: rates("server_run_delay_rate"),
+            steal: rates(Metric::HostSteal),
+            cpu_pressure: rates(Metric::HostCpuPressure),
+            server_run_delay: rates(Metric::ServerRunDelay),
         }
     }
 }
@@ -162,13 +165,13 @@ impl PairedComparison {
     }
 
     /// The metrics with this verdict.
-    pub fn findings_with(&self, verdict: Verdict) -> impl Iterator<Item = &Finding> {
+    pub fn findings_with(&self, verdict: Verdict) -> impl Iterator<Item = &PairedChange> {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 
-    /// The metrics that reports list: all except those that did not move, as they should.
-    pub fn telling(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.verdict != Verdict::Pass || !finding.stood_still())
+    /// The metrics that reports list.
+    pub fn telling(&self) -> impl Iterator<Item = &PairedChange> {
+        self.findings.iter().filter(|finding| finding.is_telling())
     }
 
     /// Their names.
@@ -245,7 +248,7 @@ fn unserved_by_base(cells: &[Cell], profiles: &[Profile]) -> Vec<String> {
 
 /// The verdict of the comparison; with doubts it is not a PASS.
 fn worst<'a>(
-    findings: &[Finding],
+    findings: &[PairedChange],
     expected: impl Iterator<Item = &'a Expected>,
     head_died: bool,
     is_doubtful: bool,

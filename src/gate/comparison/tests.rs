@@ -51,6 +51,17 @@ fn compared(cells: &[Cell], profiles: &[Profile]) -> PairedComparison {
 }
 
 #[test]
+fn a_stored_comparison_has_flat_findings_and_is_read_back() {
+    let comparison = comparison(&[cell("a", pairs(20, |_, _| ()))]);
+    let stored = serde_json::to_value(&comparison).expect("JSON");
+    for key in ["name", "floor", "axes", "pairs", "base", "head", "change", "p", "call", "differences"] {
+        assert!(stored["findings"][0].get(key).is_some(), "{key}");
+    }
+    let read: PairedComparison = serde_json::from_value(stored).expect("a comparison");
+    assert_eq!((read.findings.len(), read.findings), (1, comparison.findings));
+}
+
+#[test]
 fn good_clients_that_neither_server_answers_make_it_invalid() {
     let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { rate = 9, payload = 9 }";
     let source = crate::profile::Source { file: "t.toml".into(), text: text.to_owned() };
@@ -123,8 +134,10 @@ fn one_repeat_invalidated_by_the_head_alone_is_inconclusive() {
         let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
         assert_eq!(few.verdict, Verdict::Inconclusive, "{count}");
         let spoilt = &few.findings[0];
-        assert!(spoilt.is_of_spoilt_repeats() && (spoilt.p - 0.5_f64.powi(count as i32)).abs() < 1e-12);
-        assert!((spoilt.head - count as f64 / 20.0).abs() < 1e-12);
+        assert!(
+            spoilt.is_of_spoilt_repeats() && (spoilt.evidence.p - 0.5_f64.powi(count as i32)).abs() < 1e-12
+        );
+        assert!((spoilt.evidence.head - count as f64 / 20.0).abs() < 1e-12);
     }
     // As often the base's: the host's doing.
     let both = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, mut pair)| {

@@ -36,8 +36,8 @@ pub struct Expected {
 /// A number that does not scatter by itself (a count of evictions, a wrong byte) must be as expected in every repeat;
 /// of a time, a rate, an amount of memory or what a busy machine alone may cause it is the median over all repeats, as
 /// with so many the worst one says more about the machine. What no load excuses ([`crate::metric::Definite`]) counts in
-/// every repeat, also of a pair that was dropped, however short it was. What repeats that are shorter than the
-/// profile's can tell is said in the notes that are returned beside.
+/// every repeat, also of a pair that was dropped, however short it was. What cannot be judged in repeats that are
+/// shorter than the profile's is named in the notes that are returned as well.
 #[must_use]
 pub fn expected(
     profiles: &[Profile],
@@ -92,8 +92,8 @@ pub fn expected(
     (all, skipped)
 }
 
-/// Wrong bytes of the head where the base has wrong ones, too: nobody need expect their absence, and a base that is wrong
-/// excuses nobody. Those that the head alone has are [`faults`].
+/// Wrong bytes of the head where the base has wrong ones, too: no expectation is needed for that, and a base that is
+/// wrong is no excuse. Those that the head alone has are [`faults`].
 fn wrong_on_both_sides(profile: &Profile, heads: &[Point], bases: &[Point], index: usize) -> Vec<Expected> {
     let axes = &heads[index].axes;
     let is_content = |e: &Expectation| matches!(e.stat.metric, Metric::CorruptBytes | Metric::GroupCorrupt);
@@ -122,8 +122,8 @@ fn scatters(stat: Stat) -> bool {
 }
 
 /// What the head does wrong and the base does not, at every point: a wrong byte, in any repeat, also in one that proves
-/// nothing else, as no load makes a byte wrong; answers that are errors, in half of the repeats or more. Nobody need
-/// expect their absence in so many words.
+/// nothing else, as no load makes a byte wrong; answers that are errors, in half of the repeats or more. The profile
+/// need not expect their absence.
 #[must_use]
 pub fn faults(cells: &[Cell]) -> Vec<Expected> {
     cells.iter().flat_map(faults_at).collect()

@@ -56,7 +56,7 @@ fn wrong_bytes_of_the_base_do_not_excuse_those_of_the_head() {
     };
     assert_eq!(corrupt(1.0, 131e6), Some(Verdict::Fail));
     assert_eq!((corrupt(1.0, 0.0), corrupt(0.0, 0.0)), (None, None));
-    assert_eq!(corrupt(0.0, 1.0), None, "told by `faults`");
+    assert_eq!(corrupt(0.0, 1.0), None, "reported by `faults`");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn shorter_repeats_are_judged_where_they_can_decide() {
     // What may need its time is asked of the head where the base meets it.
     let evicted = "\"g.evicted\" = \"= 1\"";
     assert_eq!(of(evicted, 1.0, 1.0), Some((Pass, AsItIs)));
-    assert_eq!(of(evicted, 1.0, 0.0), Some((Fail, AsItIs)), "a head that evicts nobody");
+    assert_eq!(of(evicted, 1.0, 0.0), Some((Fail, AsItIs)), "a head that evicts no client");
     assert_eq!(of(evicted, 0.0, 0.0), None, "skipped by name");
     assert_eq!(of("kernel_memory_last = \"< 5B\"", 9.0, 9.0), None);
     let once = of_half(evicted, "g.evicted", &[1.0; 3], &[1.0, 0.0, 1.0]);

@@ -22,7 +22,7 @@ pub(super) struct Failure<'a> {
 }
 
 impl Failure<'_> {
-    /// Whether the host alone may have caused it. `holds` tells whether a condition holds of a figure.
+    /// Whether the host alone may have caused it. `holds` says whether a condition holds for a figure.
     pub(super) fn is_excused(&self, condition: &Condition, holds: impl Fn(f64) -> Option<bool>) -> bool {
         use Metric::{
             EndedShare, Evicted, EvictedFin, EvictedReset, FewestAnswers, Lost, LostShare, Refused,

@@ -111,7 +111,7 @@ type Shown<'a> = Option<(f64, Option<&'a str>)>;
 struct Weighed<'a> {
     figure: f64,
     cause: Option<&'a str>,
-    /// Whether it holds, if that can be told.
+    /// Whether it holds, if that can be decided.
     holds: Option<bool>,
 }
 
@@ -160,7 +160,7 @@ impl<'a> Here<'a> {
         if is_spoilt { (shown, Verdict::Invalid, own) } else { (shown, verdict, None) }
     }
 
-    /// Whether the expectation fails in a repeat that nobody disturbed, or by more than others explain.
+    /// Whether the expectation fails in a repeat that was not disturbed, or by more than other programs explain.
     fn fails_anyhow(&self, expectation: &Expectation) -> bool {
         whole(self.point).any(|repeat| {
             let Some((known, _)) = known(repeat, expectation) else { return false };
@@ -340,8 +340,7 @@ impl<'a> Here<'a> {
     }
 }
 
-/// The repeat that is hardest on the condition: one that fails it before one that cannot be told before one that meets
-/// it.
+/// The repeat that is hardest on the condition: one that fails it, then one that is undecided, then one that meets it.
 fn hardest<'a>(condition: &Condition, repeats: impl Iterator<Item = Weighed<'a>>) -> Option<Weighed<'a>> {
     let rank = |holds| match holds {
         Some(false) => 2,

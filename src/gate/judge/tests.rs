@@ -279,7 +279,7 @@ fn a_busy_host_does_not_excuse_unexplained_waits() {
     let mut disturbed = repeat(&[("g.latency_p99", 1.0)]);
     disturbed.disturbed.push("the host was busy".to_owned());
     let latency = outcome("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
-    assert_eq!(latency, Verdict::Fail, "the repeat that nobody disturbed tells");
+    assert_eq!(latency, Verdict::Fail, "the repeat that was not disturbed decides");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{gated::Gated, reading::Number};
+use super::{super::gated::Gated, reading::Number};
 use crate::record::Repeat;
 
 /// Two repeats of one seed, one of each server, one right after the other.

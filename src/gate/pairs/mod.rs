@@ -6,16 +6,14 @@
 //! nothing. A number that the head lacks because it did not answer is the largest difference there is.
 
 mod cell;
-mod finding;
-mod gated;
+mod change;
 mod reading;
 mod spoilt;
 
 pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{
     cell::{Cell, Pair},
-    finding::{ALPHA, CONFIRM_ALPHA, Finding},
-    gated::{Gated, gated},
+    change::{ALPHA, CONFIRM_ALPHA, PairEvidence, PairedChange},
     spoilt::SPOILT,
 };
 use crate::stats;
@@ -32,9 +30,9 @@ pub fn suspects(cells: &[Cell]) -> Vec<bool> {
 /// The verdict of every metric of every cell that at least two pairs have, and of repeats that are invalid on one side
 /// only.
 #[must_use]
-pub fn compare(cells: &[Cell]) -> Vec<Finding> {
+pub fn compare(cells: &[Cell]) -> Vec<PairedChange> {
     let mut findings = weigh(cells);
-    let looks = findings.iter().filter(|finding| finding.is_counted).count();
+    let looks = findings.iter().filter(|finding| finding.evidence.is_counted).count();
     for finding in &mut findings {
         finding.conclude(looks);
         finding.doubt_spoilt();
@@ -43,20 +41,20 @@ pub fn compare(cells: &[Cell]) -> Vec<Finding> {
 }
 
 /// How likely each is by chance, among all that could reach the level.
-fn weigh(cells: &[Cell]) -> Vec<Finding> {
-    let of_cell = |cell: &Cell| -> Vec<Finding> {
-        let numbers = cell.gated.iter().filter_map(|gated| Finding::weigh(cell, gated));
-        Finding::of_spoilt(cell).into_iter().chain(numbers).collect()
+fn weigh(cells: &[Cell]) -> Vec<PairedChange> {
+    let of_cell = |cell: &Cell| -> Vec<PairedChange> {
+        let numbers = cell.gated.iter().filter_map(|gated| PairedChange::weigh(cell, gated));
+        PairedChange::of_spoilt(cell).into_iter().chain(numbers).collect()
     };
-    let mut findings: Vec<Finding> = cells.iter().flat_map(of_cell).collect();
-    let smallest: Vec<f64> = findings.iter().map(Finding::smallest_p).collect();
+    let mut findings: Vec<PairedChange> = cells.iter().flat_map(of_cell).collect();
+    let smallest: Vec<f64> = findings.iter().map(PairedChange::smallest_p).collect();
     for (finding, is_counted) in findings.iter_mut().zip(stats::testable(&smallest, ALPHA)) {
-        finding.is_counted = is_counted;
+        finding.evidence.is_counted = is_counted;
     }
-    let counted = || findings.iter().filter(|finding| finding.is_counted);
-    let adjusted = stats::holm(&counted().map(|finding| finding.p).collect::<Vec<_>>());
-    let counted = findings.iter_mut().filter(|finding| finding.is_counted);
-    counted.zip(adjusted).for_each(|(finding, adjusted_p)| finding.adjusted_p = adjusted_p);
+    let counted = || findings.iter().filter(|finding| finding.evidence.is_counted);
+    let adjusted = stats::holm(&counted().map(|finding| finding.evidence.p).collect::<Vec<_>>());
+    let counted = findings.iter_mut().filter(|finding| finding.evidence.is_counted);
+    counted.zip(adjusted).for_each(|(finding, adjusted_p)| finding.evidence.adjusted_p = adjusted_p);
     findings
 }
 

@@ -1,11 +1,9 @@
 //! A metric in one repeat: a measured value, or a lower bound.
 
-use super::{
-    super::{
-        lost::lacks,
-        validity::{clients_were_put_off, clients_were_the_limit},
-    },
+use super::super::{
     gated::Gated,
+    lost::lacks,
+    validity::{clients_were_put_off, clients_were_the_limit},
 };
 use crate::{
     metric::{Fold, Key, Kind, Metric, Stat, Unit},
@@ -152,7 +150,7 @@ pub(in crate::gate) fn is_trusted(name: &str, repeat: &Repeat) -> bool {
 
 /// Whether the number's group could not open connections as fast as it needed them.
 fn is_put_off(name: &str, repeat: &Repeat) -> bool {
-    clients_were_put_off(repeat, group(name))
+    group(name).is_some_and(|group| clients_were_put_off(repeat, group))
 }
 
 /// The answers that the number's group got in the window, or in the phase that the number is of.
@@ -162,7 +160,7 @@ fn answers(name: &str, repeat: &Repeat) -> f64 {
     of.and_then(|name| repeat.summary.get(&name).copied()).unwrap_or(0.0)
 }
 
-/// The group that the number is of; empty if it is of the whole run.
-fn group(name: &str) -> &str {
-    Key::parse(name).and_then(|key| key.group).unwrap_or_default()
+/// The group that the number is of; `None` if it is of the whole run.
+fn group(name: &str) -> Option<&str> {
+    Key::parse(name).and_then(|key| key.group)
 }

@@ -5,8 +5,9 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 use crate::{
-    record::Verdict,
-    {gate::repeat, profile::Profile, record::Repeat},
+    gate::{Gated, gated, repeat},
+    profile::Profile,
+    record::{Repeat, Verdict},
 };
 
 /// Two groups that behave well and one that does not, with evictions.
@@ -87,7 +88,7 @@ fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: &impl Fn(&mut Repea
 }
 
 /// A gate from end to end, of a head to which this is done.
-fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Repeat)) -> Vec<Finding> {
+fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Repeat)) -> Vec<PairedChange> {
     compare(&measured(coin, count, spoil))
 }
 
@@ -101,7 +102,7 @@ fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Rep
     cells
 }
 
-fn names_with(findings: &[Finding], verdict: Verdict) -> Vec<&str> {
+fn names_with(findings: &[PairedChange], verdict: Verdict) -> Vec<&str> {
     findings.iter().filter(|f| f.verdict == verdict).map(|f| f.gated.name.as_str()).collect()
 }
 
@@ -122,7 +123,7 @@ fn scale(number: &'static str, factor: f64, more: f64) -> impl Fn(&mut Repeat) {
 /// In how many of 20 gates of 20 pairs the number is called.
 fn found(number: &str, spoil: impl Fn(&mut Repeat)) -> usize {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(21);
-    let is_found = |finding: &Finding| finding.gated.name == number && finding.is_worse();
+    let is_found = |finding: &PairedChange| finding.gated.name == number && finding.is_worse();
     // Only what decides: how much worse each is would take most of the time.
     (0..20).filter(|_| weigh(&measured(&mut coin, 20, &spoil)).iter().any(is_found)).count()
 }
@@ -133,9 +134,12 @@ fn a_server_against_itself_raises_no_alarm() {
     let mut suspected = 0;
     for _ in 0..400 {
         let findings = weigh(&measured(&mut coin, 20, |_| ()));
-        suspected += usize::from(findings.iter().any(Finding::is_suspect));
-        assert!(!findings.iter().any(Finding::is_worse));
-        assert!(findings.iter().filter(|finding| finding.is_counted).count() < 14, "most stand still");
+        suspected += usize::from(findings.iter().any(PairedChange::is_suspect));
+        assert!(!findings.iter().any(PairedChange::is_worse));
+        assert!(
+            findings.iter().filter(|finding| finding.evidence.is_counted).count() < 14,
+            "most stand still"
+        );
     }
     // 5 % of 400 are 20, and three standard deviations 13.
     assert!(suspected <= 33, "{suspected} of 400 first stages");
@@ -212,8 +216,11 @@ fn a_lower_bound_of_a_latency_is_the_worst_value() {
     let findings = gate(&mut coin, 20, censored(number));
     let finding = findings.iter().find(|finding| finding.gated.name == number).expect("gated");
     assert_eq!(finding.verdict, Verdict::Regression);
-    assert_eq!((finding.head, finding.head_censored.as_deref()), (1.9e9, Some("unanswered")));
-    assert_eq!(finding.base_censored, None);
+    assert_eq!(
+        (finding.evidence.head, finding.evidence.head_censored.as_deref()),
+        (1.9e9, Some("unanswered"))
+    );
+    assert_eq!(finding.evidence.base_censored, None);
     // Whoever was answered seldom lacks the 99th percentile for it: that makes no difference.
     let also_few = |repeat: &mut Repeat| {
         censored(number)(repeat);
@@ -231,7 +238,7 @@ fn a_lower_bound_of_a_latency_is_the_worst_value() {
         }
         let cell = Cell { axes: IndexMap::new(), gated: gated(&profile()), pairs, fresh: Vec::new() };
         let found = compare(&[cell]).into_iter().find(|finding| finding.gated.name == number);
-        found.map(|finding| (finding.verdict, finding.differences[0]))
+        found.map(|finding| (finding.verdict, finding.evidence.differences[0]))
     };
     assert_eq!(both(false), Some((Verdict::Pass, 0.0)));
     assert_eq!(both(true).map(|(verdict, d)| (verdict, d < -10.0)), Some((Verdict::Pass, true)));
@@ -249,7 +256,7 @@ fn a_head_that_answers_nothing_is_a_regression() {
     let findings = gate(&mut coin, 20, silent);
     assert!(names_with(&findings, Verdict::Regression).contains(&"open.latency_p99"));
     let p99 = findings.iter().find(|finding| finding.gated.name == "open.latency_p99").expect("gated");
-    assert_eq!(p99.head_censored.as_deref(), Some("unanswered"));
+    assert_eq!(p99.evidence.head_censored.as_deref(), Some("unanswered"));
 }
 
 #[test]

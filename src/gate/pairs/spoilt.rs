@@ -7,16 +7,16 @@
 //! not significant, more of the head's than of the base's are INCONCLUSIVE, from the first one on.
 
 use super::{
+    super::gated::Gated,
     cell::{Cell, Pair},
-    finding::Finding,
-    gated::Gated,
+    change::PairedChange,
 };
 use crate::record::Verdict;
 
 /// The name of the number.
 pub const SPOILT: &str = "spoilt_trials";
 
-impl Finding {
+impl PairedChange {
     /// Whether it is of repeats that were spoilt.
     #[must_use]
     pub fn is_of_spoilt_repeats(&self) -> bool {
@@ -33,15 +33,15 @@ impl Finding {
             return None;
         }
         let share = |side: usize| all.iter().map(|both| both[side]).sum::<f64>() / all.len() as f64;
-        let mut finding = Self::of(gated, cell, differences, cell.pairs.len());
-        (finding.base, finding.head) = (share(0), share(1));
-        Some(finding)
+        let medians = [(share(0), None), (share(1), None)];
+        Some(Self::of(gated, cell, differences, cell.pairs.len(), medians))
     }
 
     /// What is said of them: what is not yet significant is no PASS where there are more of the head's.
     pub(super) fn doubt_spoilt(&mut self) {
         if self.is_of_spoilt_repeats() && self.verdict != Verdict::Regression {
-            self.verdict = if self.head > self.base { Verdict::Inconclusive } else { Verdict::Pass };
+            self.verdict =
+                if self.evidence.head > self.evidence.base { Verdict::Inconclusive } else { Verdict::Pass };
         }
     }
 }

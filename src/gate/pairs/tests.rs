@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
 use crate::{
-    gate::repeat,
+    gate::{Gated, gated, repeat},
     metric::{Better, Fold, Key, Metric, Stat},
     record::Verdict,
 };
@@ -48,7 +48,7 @@ fn noisy(coin: &mut Xoshiro256PlusPlus, count: usize, factor: f64) -> Vec<Pair> 
 }
 
 /// A gate from end to end: fresh pairs only where the first stage fails.
-fn gate(coin: &mut Xoshiro256PlusPlus, factor: f64) -> Finding {
+fn gate(coin: &mut Xoshiro256PlusPlus, factor: f64) -> PairedChange {
     let mut cells = [cell(cpu(), noisy(coin, 20, factor), Vec::new())];
     if suspects(&cells)[0] {
         cells[0].fresh = noisy(coin, 20, factor);
@@ -86,7 +86,10 @@ fn an_unconfirmed_suspect_is_inconclusive() {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(9);
     let cells = [cell(cpu(), noisy(&mut coin, 20, 1.3), noisy(&mut coin, 20, 1.0))];
     let finding = compare(&cells).remove(0);
-    assert!(finding.adjusted_p < ALPHA && finding.confirmed_p.is_some_and(|p| p > 0.5), "{finding:?}");
+    assert!(
+        finding.evidence.adjusted_p < ALPHA && finding.evidence.confirmed_p.is_some_and(|p| p > 0.5),
+        "{finding:?}"
+    );
     assert_eq!(finding.verdict, Verdict::Inconclusive);
     let unasked = [cell(cpu(), noisy(&mut coin, 20, 1.3), Vec::new())];
     assert_eq!(compare(&unasked)[0].verdict, Verdict::Inconclusive);
@@ -98,7 +101,7 @@ fn too_much_noise_is_inconclusive_and_reports_the_detectable_change() {
     let pairs = values.map(|v| pair(&[(CPU, 5000.0)], &[(CPU, 5000.0 * v)])).to_vec();
     let finding = compare(&[cell(cpu(), pairs, Vec::new())]).remove(0);
     assert_eq!(finding.verdict, Verdict::Inconclusive);
-    assert!(finding.detectable.is_some_and(|from| from > 0.3), "{finding:?}");
+    assert!(finding.evidence.detectable.is_some_and(|from| from > 0.3), "{finding:?}");
 }
 
 #[test]
@@ -133,11 +136,11 @@ fn the_size_of_a_regression_comes_from_fresh_pairs_alone() {
     let finding = compare(&[cell(cpu(), pairs(1.5), pairs(1.2))]).remove(0);
     assert_eq!(finding.verdict, Verdict::Regression);
     assert!(
-        (finding.change.value - 0.2).abs() < 0.01,
+        (finding.evidence.change.value - 0.2).abs() < 0.01,
         "the first stage was chosen for its 50 %: {finding:?}"
     );
     let unsuspected = compare(&[cell(cpu(), pairs(1.0), pairs(1.0))]).remove(0);
-    assert_eq!((unsuspected.verdict, unsuspected.pairs), (Verdict::Pass, 24));
+    assert_eq!((unsuspected.verdict, unsuspected.evidence.pairs), (Verdict::Pass, 24));
 }
 
 #[test]
@@ -209,7 +212,7 @@ fn a_pair_with_an_invalid_repeat_is_dropped() {
     assert_eq!(bad.dropped().as_deref(), Some("head: steal"));
     let findings = compare(&[cell(cpu(), vec![good(), bad, good(), good()], Vec::new())]);
     let finding = findings.iter().find(|finding| finding.gated.name == CPU).expect("gated");
-    assert_eq!((finding.pairs, findings.len()), (3, 2), "and the repeat that was spoilt is told");
+    assert_eq!((finding.evidence.pairs, findings.len()), (3, 2), "and the spoilt repeat is reported");
 }
 
 #[test]

@@ -29,9 +29,9 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]
     unserved.collect()
 }
 
-/// For each group of good clients that got no answer any more for more than [`MOST_SILENT`] of its time in the window of a whole
-/// repeat, and for more than twice as long as its answers took: of that latencies tell nothing where a closed loop runs
-/// dry. It makes the run INCONCLUSIVE, unless an expectation speaks of it or fails.
+/// For each group of good clients that got no more answers for more than [`MOST_SILENT`] of its time in the window of a
+/// whole repeat, and for more than twice as long as its answers took: the latencies show nothing of that if a closed
+/// loop gets no more answers. It makes the run INCONCLUSIVE, unless an expectation covers it or fails.
 #[must_use]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
     let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());

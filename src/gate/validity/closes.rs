@@ -3,11 +3,11 @@
 use super::figures::{Figures, percent};
 use crate::record::GroupResult;
 
-/// Share of a group's answers after which the server closed the connection at once, from which on it is worth a note.
+/// A note is made if the server closed the connection right after more than this share of a group's answers.
 const NOTABLE_CLOSES: f64 = 0.05;
 
 impl Figures<'_> {
-    /// A server that ends connections without a word makes requests cross its close.
+    /// If the server closes connections without announcing it, requests cross the close.
     pub(super) fn closing(&self) -> Option<String> {
         let closes = |group: &&GroupResult| {
             group.ledger.closed_after_answer as f64 > group.requests.answered as f64 * NOTABLE_CLOSES
@@ -21,12 +21,13 @@ impl Figures<'_> {
         ))
     }
 
-    /// Each of them is a request that the server did not answer, if only because it had closed before it came.
+    /// Each of these requests was not answered by the server, if only because it had closed the connection before the
+    /// request arrived.
     fn crossings(&self) -> Option<String> {
         let group = self.repeat.groups.iter().find(|group| group.requests.retried > 0)?;
         Some(format!(
-            "{} requests of `{}` were interrupted by a close and sent again on another connection ({}): this is \
-             normal if the server closes idle connections, and a fault otherwise",
+            "{} requests of `{}` were interrupted by a close and sent again on another connection ({} of the answered \
+             ones): this is normal if the server closes idle connections, and otherwise a fault of the server",
             group.requests.retried,
             group.name,
             percent(group.requests.retried as f64 / group.requests.answered.max(1) as f64)

@@ -7,7 +7,7 @@ use crate::{
     record::GroupResult,
 };
 
-/// An attempt to connect that was dropped comes again after so many nanoseconds: the kernel's first timeout (RFC 6298).
+/// The client's kernel repeats a dropped attempt to connect after so many nanoseconds, its first timeout (RFC 6298).
 const RETRY_NS: u64 = 1_000_000_000;
 
 impl Figures<'_> {
@@ -15,7 +15,8 @@ impl Figures<'_> {
         self.repeat.groups.iter().any(|group| group.requests.answered > 0)
     }
 
-    /// Whether nobody was answered and the server left connections waiting: a load that started late then is its own doing.
+    /// Whether no client got an answer and the server left connections waiting: then the server itself caused a load
+    /// that started late.
     pub(super) fn took_nobody(&self) -> bool {
         let never_came = |group: &GroupResult| group.ledger.timed_out + group.ledger.refused > 0;
         let left_waiting = self.of(Metric::ListenerDrops, Fold::Whole).is_some_and(|drops| drops > 0.0)
@@ -23,9 +24,9 @@ impl Figures<'_> {
         left_waiting && !self.was_anybody_answered()
     }
 
-    /// Whether attempts to connect that were dropped may be why some got no answer. A request is started on a connection that
-    /// has come about: one that waited for as long as a dropped attempt needs to come again, and was still not answered when
-    /// the clients stopped, is none of their doing.
+    /// Whether dropped attempts to connect may be the reason why some clients got no answer. A request is started only
+    /// on an open connection: if one waited for as long as a dropped attempt takes to be repeated, and was still
+    /// unanswered when the clients stopped, dropped attempts are not the reason.
     pub(super) fn explains_silence(&self) -> bool {
         let hangs = |(group, result): (&Group, &GroupResult)| {
             let requests = &result.requests;
@@ -34,8 +35,8 @@ impl Figures<'_> {
         self.was_anybody_answered() && !self.profile.clients.iter().zip(&self.repeat.groups).any(hangs)
     }
 
-    /// The server's own sockets are judged: others of this machine may drop what they like. A profile that expects
-    /// something of these drops is about them.
+    /// The server's own sockets are judged: drops of other sockets on this machine do not matter. A profile that
+    /// expects something of these drops is about them, and gets no remark.
     pub(super) fn listen_queue(&self) -> Option<String> {
         let drops = self.of(Metric::ListenerDrops, Fold::Whole).filter(|drops| *drops > 0.0)?;
         let name = Metric::ListenerDrops.spec().name;
@@ -44,9 +45,9 @@ impl Figures<'_> {
             let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
             format!(
                 "the kernel dropped {drops} connection attempts before the server saw them (up to {queued} \
-                 connections waited to be accepted), and the clients repeated them a second later or more. Raise the \
-                 server's backlog and net.core.somaxconn, `start` the groups one after the other, or add an \
-                 expectation for `{name}` if this is what you test"
+                 connections waited to be accepted), and the clients retried them a second or more later. Raise the \
+                 server's backlog and net.core.somaxconn, set `start` so that the groups connect one after the other, \
+                 or add an expectation for `{name}` if this is what you test"
             )
         })
     }

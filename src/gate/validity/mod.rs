@@ -5,7 +5,7 @@
 //! times, rates and costs are not the server's, and what does not depend on time stands
 //! ([`crate::metric::Stat::depends_on_time`]). Or the clients were the limit ([`clients_were_the_limit`],
 //! [`clients_were_late`]): memory, evictions and content stand, and rates and latencies prove only what holds in spite
-//! of it. Or a *note* tells the reader what to bear in mind.
+//! of it. Or a *note* says what to bear in mind.
 
 mod clients;
 mod closes;
@@ -89,7 +89,8 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         figures.pipelining(),
         figures.closing(),
         figures.put_off(),
-        // A server that answers nobody is not excused by a queue that it never emptied, nor by a load that waited for it.
+        // A server that answers no client is not excused by a queue that it never emptied, nor by a load that waited
+        // for it.
         figures.listen_queue().filter(|_| !figures.explains_silence()),
         figures.loop_starts().filter(|_| figures.took_nobody()),
     ];

@@ -7,21 +7,22 @@ use crate::{
     units::human_count,
 };
 
-/// Share of the server's cores that other programs may use while the server waits for them: its rate is wrong by as much, and
-/// a rate that differs by less counts as the same anyway.
+/// Share of the server's cores that other programs may use while the server waits for its cores: its rate is wrong by
+/// as much, and a rate that differs by less counts as the same anyway.
 pub const MOST_OTHERS: f64 = 0.1;
-/// The server waits for its cores when it spends this share of the time in which it is ready to run without one. Below it,
-/// others run where, or when, the server does not.
+/// The server waits for its cores when it spends this share of the time in which it is ready to run without one. Below
+/// it, other programs run on other cores, or at other times, than the server.
 pub const WAITING: f64 = 0.1;
-/// From this share of the server's cores on, others are worth a note.
+/// Other programs are worth a note from this share of the server's cores on.
 pub const NOTABLE_OTHERS: f64 = 0.05;
 /// Share of the requests to the server that other clients may send: rates, and what a request costs, are wrong by as much.
 pub const MOST_OTHER_REQUESTS: f64 = 0.05;
-/// Other clients that send fewer requests a second look whether the server is alive, and are no load.
+/// Other clients that send fewer requests a second only check whether the server is alive, and are not a load.
 pub const LEAST_OTHER_REQUESTS_PER_SECOND: f64 = 2.0;
 
 impl Figures<'_> {
-    /// Used by others, as a share of the server's cores, and whether the server waited for them.
+    /// The share of the server's cores that other programs used, and the share of the time for which the server waited
+    /// for a core.
     fn others_on_cores(&self) -> Option<(f64, f64)> {
         let others = self.of(Metric::OthersOnServerCores, Fold::Final)?;
         Some((others, self.of(Metric::ServerRunDelayShare, Fold::Final).unwrap_or(0.0)))
@@ -52,7 +53,7 @@ impl Figures<'_> {
         })
     }
 
-    /// The share of other clients in all requests, where it is more than a look now and then.
+    /// The share of other clients in all requests, if it is more than an occasional check.
     fn crowd(&self) -> Option<f64> {
         let per_second = self.of(Metric::OtherRequests, Fold::Final)? / (self.window_ns() / 1e9);
         let share = self.of(Metric::OtherRequestsShare, Fold::Final)?;
@@ -75,8 +76,8 @@ impl Figures<'_> {
     pub(super) fn crowded_port(&self) -> Option<String> {
         self.crowd()?;
         Some(format!(
-            "{}; rates, latencies and CPU time per request include them (limit: {}): stop them, or measure another \
-             instance",
+            "{}; rates, latencies and CPU time per request include these requests (limit: {}). Stop these clients, or \
+             measure another instance",
             self.other_clients()?,
             percent(MOST_OTHER_REQUESTS)
         ))
@@ -84,6 +85,6 @@ impl Figures<'_> {
 
     pub(super) fn clients_beside(&self) -> Option<String> {
         let text = self.other_clients()?;
-        self.crowd().is_none().then(|| format!("{text}; they contribute to its CPU time and memory"))
+        self.crowd().is_none().then(|| format!("{text}; they add to the server's CPU time and memory"))
     }
 }

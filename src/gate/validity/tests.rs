@@ -71,7 +71,7 @@ fn requests_that_start_late_make_a_repeat_invalid() {
 }
 
 #[test]
-fn a_busy_engine_is_valid_while_it_starts_requests_in_time() {
+fn a_busy_load_generator_is_valid_while_it_starts_requests_in_time() {
     let of = |late_ns, busy| remarks(OPEN, &[("pacing_error_p99", late_ns), ("harness_busy", busy)]);
     assert_eq!(of(11e6, 0.94), "");
     assert_eq!(of(9e6, 0.96), "");
@@ -80,7 +80,7 @@ fn a_busy_engine_is_valid_while_it_starts_requests_in_time() {
 }
 
 #[test]
-fn a_busy_engine_is_a_note_on_closed_loops() {
+fn a_busy_load_generator_is_a_note_on_closed_loops() {
     assert_eq!(remarks(CLOSED, &[("harness_busy", 0.89)]), "");
     let note = remarks(CLOSED, &[("harness_busy", 0.92)]);
     assert!(
@@ -96,7 +96,7 @@ fn a_busy_engine_is_a_note_on_closed_loops() {
 }
 
 #[test]
-fn a_stalled_engine_makes_a_repeat_invalid() {
+fn a_stalled_load_generator_makes_a_repeat_invalid() {
     let words = remarks(CLOSED, &[("harness_paused", 202e6), ("harness_pause_max", 60e6)]);
     assert!(
         words.starts_with(
@@ -110,7 +110,7 @@ fn a_stalled_engine_makes_a_repeat_invalid() {
 fn dropped_connection_attempts_make_a_repeat_invalid_unless_expected() {
     let mut dropped = repeat(&[("listener_drops", 3.0), ("accept_queue_peak", 129.0)]);
     let nobody = examined(CLOSED, "", &dropped);
-    assert!(nobody.invalid.is_empty(), "a server that answers nobody is not excused by its queue");
+    assert!(nobody.invalid.is_empty(), "a server that answers no client is not excused by its queue");
     assert!(nobody.notes[0].starts_with("the kernel dropped 3 connection attempts"));
     let ledger = Ledger { opened: 1, still_alive: 1, ..Ledger::default() };
     let requests = Requests { started: 9, answered: 9, ..Requests::default() };
@@ -154,7 +154,7 @@ fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
     for found in [of(0, 1, &[]), of(0, 0, &[("listener_drops", 3.0)])] {
         assert!(found.invalid.is_empty() && is_late(&found.notes), "{found:?}");
     }
-    assert!(is_late(&of(0, 0, &[]).invalid), "nobody says that the server was the cause");
+    assert!(is_late(&of(0, 0, &[]).invalid), "nothing shows that the server was the cause");
     assert!(is_late(&of(1, 1, &[]).invalid), "what was answered was answered under less than the load");
 }
 
@@ -241,7 +241,7 @@ fn programs_on_the_servers_cores_disturb_a_repeat_when_the_server_waits() {
     assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is said once");
     assert!(
         remarks(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
-        "a kernel that tells no wait"
+        "a kernel that reports no wait"
     );
 }
 
@@ -256,7 +256,10 @@ fn other_clients_make_a_repeat_invalid_unless_they_are_few() {
     assert!(few.starts_with("note: clients other than badpeer's sent at least 49 requests"), "{few}");
     assert!(few.contains("over 3 connection(s): 4.9 % of all"), "{few}");
     let many = of(5000.0, 0.05);
-    assert!(many.starts_with("invalid: ") && many.contains("CPU time per request include them"), "{many}");
+    assert!(
+        many.starts_with("invalid: ") && many.contains("CPU time per request include these requests"),
+        "{many}"
+    );
     // The window is of two seconds: a health check beside clients that only wait.
     assert!(of(3.0, 1.0).starts_with("note: ") && of(4.0, 1.0).starts_with("invalid: "));
 }
@@ -299,7 +302,7 @@ fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
 }
 
 #[test]
-fn a_latency_inflated_by_the_harness_gets_a_note() {
+fn a_latency_inflated_by_the_load_generator_gets_a_note() {
     let with = |undelayed_ns| {
         let mut delayed = repeat(&[("g.latency_p99", 40e6)]);
         delayed.groups.push(GroupResult {

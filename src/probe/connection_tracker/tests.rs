@@ -83,7 +83,7 @@ fn bytes_taken_by_the_kernel_count_as_progress_of_the_server() {
     let wrote = |bytes| SocketEntry { send_queue: bytes, ..socket(TcpState::Established, 1, 150) };
     let after = looked(&[&[stalled], &[wrote(500)], &[wrote(900)], &[wrote(900)], &[wrote(900)]])[0];
     assert_eq!((ms(after.written), after.acked), ((200, 302), looked(&[&[stalled]])[0].acked));
-    assert_eq!(after.written_about_ns / MS, 251, "nothing was sent meanwhile that could tell");
+    assert_eq!(after.written_about_ns / MS, 251, "nothing was sent meanwhile that could show it");
     assert_eq!(after.waits_by_ns / MS, 302, "nothing was asked for since");
     // What is acknowledged leaves the queue: nothing was written.
     let mut taken = socket(TcpState::Established, 901, 5);

@@ -36,7 +36,7 @@ impl Profile {
         self.read_expectations().unwrap_or_default()
     }
 
-    /// What a comparison is told about the numbers it gates, in the profile's order.
+    /// What `[gate]` says about the numbers that a comparison gates, in the profile's order.
     #[must_use]
     pub fn limits(&self) -> Vec<Limits> {
         self.read_limits().unwrap_or_default()

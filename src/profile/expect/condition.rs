@@ -49,7 +49,7 @@ pub enum Wanted {
 pub enum Known {
     /// All of it.
     Exactly(f64),
-    /// It is not less than this; nobody knows how much more.
+    /// It is not less than this; how much more is unknown.
     AtLeast(f64),
     /// It is infinite, and not less than this as far as it was looked at.
     Infinite(f64),
@@ -127,7 +127,7 @@ impl Alternative {
         Ok(Self { operator: *operator, wanted })
     }
 
-    /// Whether it holds of a number, where the limit is this; `None` if that cannot be told. What has no upper bound is
+    /// Whether it holds of a number, where the limit is this; `None` if that is undecided. What has no upper bound is
     /// not below any limit, whichever it is; but nothing is said against the number of another point that is not known.
     fn holds(&self, measured: Known, limit: Option<f64>) -> Option<bool> {
         let fails_anyway = self.operator.is_from_above() || self.operator == Operator::Equal;
@@ -156,7 +156,8 @@ fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>)
             }
         },
     };
-    let own = Key::parse(number).and_then(|key| key.group).map(|group| format!("{group}.{other}"));
+    let of_group = Key::parse(number).and_then(|key| key.group).zip(Stat::named(other));
+    let own = of_group.map(|(group, stat)| Key::new(Some(group), stat).to_string());
     let name = own.filter(|own| names.stat(own).is_ok()).unwrap_or_else(|| other.to_owned());
     let other = names.stat(&name)?;
     let unit = other.unit();
@@ -211,13 +212,13 @@ impl Condition {
         Ok(Self { alternatives: each.collect::<Result<_, _>>()?, text: text.to_owned() })
     }
 
-    /// Whether it holds of a number; `None` if that cannot be told. `limit` tells what an alternative compares with, where
+    /// Whether it holds of a number; `None` if that is undecided. `limit` gives what an alternative compares with, if
     /// that was measured.
     #[must_use]
     pub fn holds(&self, measured: Known, limit: impl Fn(&Wanted) -> Option<f64>) -> Option<bool> {
         let each: Vec<Option<bool>> =
             self.alternatives.iter().map(|one| one.holds(measured, limit(&one.wanted))).collect();
-        // One that holds is enough; without one, one that cannot be told might.
+        // One that holds is enough; without one, an undecided one might hold.
         if each.contains(&Some(true)) {
             Some(true)
         } else if each.contains(&None) {

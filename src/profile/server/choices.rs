@@ -50,8 +50,7 @@ choices! {
         Single "single",
         /// Each thread has a loop, a listener of its own on the same port (SO_REUSEPORT), and the connections it accepted.
         Reactors "reactors",
-        /// All threads wait on one epoll; a connection that is reported is one thread's alone until it is armed again
-        /// (EPOLLONESHOT).
+        /// All threads wait on one epoll; one thread owns a reported connection until it is armed again (EPOLLONESHOT).
         Workers "workers",
         /// Every thread has every connection: a mistake. Chance decides which thread reads the next bytes, and so the
         /// order of the answers.
@@ -112,7 +111,7 @@ choices! {
 
     /// How an evicted connection is closed.
     EvictBy {
-        /// RST (`SO_LINGER` 0): the kernel drops unsent bytes at once and tells the client.
+        /// RST (`SO_LINGER` 0): the kernel drops unsent bytes at once and informs the client.
         #[default]
         Rst "rst",
         /// FIN (a plain close): the kernel keeps unsent bytes, for minutes if the client does not read.

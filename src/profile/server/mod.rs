@@ -96,7 +96,7 @@ pub struct ServerOptions {
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub work_per_message: Span,
 
-    /// Time that each request is in progress before it is answered, without CPU time, as where an application waits for a
+    /// Time that each request is in progress before it is answered, without CPU time, as when an application waits for a
     /// database; a connection has one request in progress, and the requests behind it wait
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub processing_time: Span,
@@ -123,7 +123,7 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub shift: Shift,
 
-    /// Free memory that a connection no longer needs; false is a mistake: the memory of one burst is kept for ever
+    /// Free memory that a connection no longer needs; false is a mistake: the memory of one burst is kept forever
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true)]
     pub shrink: bool,
 

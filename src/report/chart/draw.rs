@@ -159,7 +159,7 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
 
     /// In which row each note stands, so that none covers another, and where it starts.
     fn note_rows(&self) -> Vec<(f64, usize)> {
-        // The borders of the plot are not known yet; those of the paper are near enough to tell overlaps.
+        // The borders of the plot are not known yet; those of the paper are near enough to detect overlaps.
         let (left, right) = (MARGIN + 70.0, f64::from(SIZE.0) - MARGIN);
         let mut ends: Vec<Vec<(f64, f64)>> = Vec::new();
         let mut place = |at: f64, width: f64| {

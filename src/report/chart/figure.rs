@@ -105,8 +105,8 @@ pub(super) const GRAY: RGBColor = RGBColor(110, 110, 110);
 /// What others are seen before.
 pub(super) const BACKDROP: RGBColor = RGBColor(170, 170, 170);
 
-/// Colors that people with any color vision tell apart (Okabe and Ito, "Color universal design", 2008), without the
-/// yellow, which cannot be read on white.
+/// Colors that people with any color vision can distinguish (Okabe and Ito, "Color universal design", 2008), without
+/// the yellow, which cannot be read on white.
 pub(super) const PALETTE: [RGBColor; 6] = [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY];
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const VERMILION: RGBColor = RGBColor(213, 94, 0);

@@ -53,7 +53,7 @@ fn misbehaves(group: &Group) -> bool {
     !(group.is_steady() && stays)
 }
 
-/// From when to when some connection of the group was open, as far as samples tell.
+/// From when to when some connection of the group was open, as far as samples show.
 fn connected(series: &Series, group: &str) -> Vec<(f64, f64)> {
     let Some(alive) = series.group(group, Metric::Alive) else { return Vec::new() };
     let points = series.points(alive);

@@ -52,7 +52,7 @@ fn steps(mut values: Vec<f64>, to: f64) -> Places {
     let count = values.len() as f64;
     let step = |(i, value): (usize, &f64)| [(*value, i as f64 / count), (*value, (i + 1) as f64 / count)];
     let mut places: Places = values.iter().enumerate().flat_map(step).collect();
-    // More than can be told apart on paper is left out, but not the ends.
+    // Points too many to be distinguished on paper are left out, but not the ends.
     let every = places.len().div_ceil(4000);
     let last = places.len() - 1;
     let mut index = 0..;

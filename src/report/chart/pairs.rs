@@ -7,7 +7,7 @@ use super::{
     figure::{Figure, GRAY, INK, Layer, Note, ORANGE, PALETTE, Places, SKY, Shape, VERMILION, stem},
 };
 use crate::{
-    gate::{Finding, PairedComparison},
+    gate::{PairedChange, PairedComparison},
     record::Verdict,
 };
 
@@ -19,13 +19,13 @@ const ROWS: usize = 14;
 
 /// The charts of a comparison: the intervals of each point, then the pairs of each number.
 pub(in crate::report) fn figures(comparison: &PairedComparison) -> Vec<Figure> {
-    let mut points: IndexMap<String, Vec<&Finding>> = IndexMap::new();
+    let mut points: IndexMap<String, Vec<&PairedChange>> = IndexMap::new();
     for finding in comparison.telling() {
         points.entry(finding.here()).or_default().push(finding);
     }
     let parts =
         points.iter().flat_map(|(here, findings)| findings.chunks(ROWS).map(move |part| (here, part)));
-    let parts: Vec<(&String, &[&Finding])> = parts.collect();
+    let parts: Vec<(&String, &[&PairedChange])> = parts.collect();
     let several = parts.len() > 1;
     let intervals = parts.into_iter().enumerate().map(|(index, (here, findings))| Figure {
         name: if several { format!("intervals-{}", index + 1) } else { "intervals".to_owned() },
@@ -36,11 +36,11 @@ pub(in crate::report) fn figures(comparison: &PairedComparison) -> Vec<Figure> {
 }
 
 /// Each number's interval, with its floor and its budget.
-fn intervals(here: &str, findings: &[&Finding]) -> Figure {
+fn intervals(here: &str, findings: &[&PairedChange]) -> Figure {
     let row = |index: usize| (findings.len() - 1 - index) as f64;
     let mut layers = Vec::new();
-    let upright = |of: fn(&Finding) -> f64, high: f64| {
-        let mark = |(index, finding): (usize, &&Finding)| {
+    let upright = |of: fn(&PairedChange) -> f64, high: f64| {
+        let mark = |(index, finding): (usize, &&PairedChange)| {
             let at = of(finding);
             (at <= MOST).then(|| vec![(at, row(index) - high), (at, row(index) + high)])
         };
@@ -50,19 +50,20 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
     layer("floor", SKY, Shape::Line(upright(|finding| finding.gated.floor, 0.25), 2));
     layer("budget", INK, Shape::Line(upright(|finding| finding.gated.budget, 0.35), 3));
     for verdict in [Verdict::Regression, Verdict::Inconclusive, Verdict::Pass] {
-        let with_verdict: Vec<(usize, &&Finding)> =
+        let with_verdict: Vec<(usize, &&PairedChange)> =
             findings.iter().enumerate().filter(|(_, finding)| finding.verdict == verdict).collect();
         if with_verdict.is_empty() {
             continue;
         }
-        let span = |(index, finding): &(usize, &&Finding)| {
-            vec![(finding.change.low, row(*index)), (finding.change.high, row(*index))]
+        let span = |(index, finding): &(usize, &&PairedChange)| {
+            vec![(finding.evidence.change.low, row(*index)), (finding.evidence.change.high, row(*index))]
         };
-        let middle = |(index, finding): &(usize, &&Finding)| (finding.change.value, row(*index));
+        let middle =
+            |(index, finding): &(usize, &&PairedChange)| (finding.evidence.change.value, row(*index));
         layer(verdict.word(), color(verdict), Shape::Line(with_verdict.iter().map(span).collect(), 3));
         layer("", color(verdict), Shape::Dots(with_verdict.iter().map(middle).collect()));
     }
-    let ends = findings.iter().flat_map(|f| [f.change.low, f.change.high, f.gated.budget]);
+    let ends = findings.iter().flat_map(|f| [f.evidence.change.low, f.evidence.change.high, f.gated.budget]);
     let names: Vec<String> = findings.iter().rev().map(|finding| finding.gated.name.clone()).collect();
     let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
     let worse = findings.iter().filter(|finding| finding.verdict == Verdict::Regression).count();
@@ -84,12 +85,13 @@ fn intervals(here: &str, findings: &[&Finding]) -> Figure {
 }
 
 /// The differences of one number's pairs.
-fn pairs(number: usize, finding: &Finding) -> Figure {
-    let count = finding.differences.len();
-    let shares: Vec<f64> = finding.differences.iter().map(|difference| difference.exp_m1()).collect();
+fn pairs(number: usize, finding: &PairedChange) -> Figure {
+    let count = finding.evidence.differences.len();
+    let shares: Vec<f64> =
+        finding.evidence.differences.iter().map(|difference| difference.exp_m1()).collect();
     let place = |(index, share): (usize, &f64)| (index as f64, *share);
     let all: Places = shares.iter().enumerate().map(place).collect();
-    let (first, fresh) = all.split_at(finding.first_stage());
+    let (first, fresh) = all.split_at(finding.evidence.first_stage());
     let across = |at: f64| vec![vec![(-0.5, at), (count as f64 - 0.5, at)]];
     let line = |label: &str, color, at, width| Layer {
         label: label_of(label),
@@ -100,7 +102,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
         line("no difference", GRAY, 0.0, 1),
         line("floor", SKY, finding.gated.floor, 2),
         line("budget", INK, finding.gated.budget, 2),
-        line("estimate", color(finding.verdict), finding.change.value, 2),
+        line("estimate", color(finding.verdict), finding.evidence.change.value, 2),
     ];
     let dots = |label: &str, color, places: &[(f64, f64)]| Layer {
         label: label_of(label),
@@ -112,7 +114,7 @@ fn pairs(number: usize, finding: &Finding) -> Figure {
         layers.push(dots("a fresh pair, for confirmation", PALETTE[3], fresh));
     }
     let numbers: Vec<String> = (1..=count).map(|pair| pair.to_string()).collect();
-    let marks = [finding.gated.budget, finding.change.low, finding.change.high];
+    let marks = [finding.gated.budget, finding.evidence.change.low, finding.evidence.change.high];
     let here = finding.here();
     let at = if here.is_empty() { String::new() } else { format!(" at {here}") };
     Figure {

@@ -23,8 +23,7 @@ pub(super) fn figure(repeat: &Repeat) -> Option<Figure> {
         let line = |buckets, width| Shape::Line(vec![curve(buckets)], width);
         let (name, color) = (&group.name, color(index));
         // In a closed loop a request is due when it can be sent: the two are the same.
-        let sent = format!("{}.{}", name, Metric::IntervalServiceP50.spec().name);
-        if repeat.series.columns.contains_key(&sent) {
+        if repeat.series.group(name, Metric::IntervalServiceP50).is_some() {
             let label = Some(format!("{name}: service time"));
             layers.push(Layer { label, color: pale(color), shape: line(&group.service_ns, 5) });
         }
@@ -69,7 +68,7 @@ fn title(repeat: &Repeat) -> String {
     format!("Response time by share of answers: {}", known.join("; "))
 }
 
-/// Values at 1/(1 − q), up to the last share that so many values can tell.
+/// Values at 1/(1 − q), up to the last share that so many values can resolve.
 fn curve(buckets: &Buckets) -> Places {
     let count = buckets.count() as f64;
     let last = (count.log10() * PER_DECADE).ceil() as u32;

@@ -13,7 +13,7 @@ use super::{
     view::listed,
 };
 use crate::{
-    gate::{Finding, PairedComparison},
+    gate::{PairedChange, PairedComparison},
     record::{Verdict, named_at},
 };
 
@@ -43,7 +43,7 @@ fn unmet(comparison: &PairedComparison) -> Table {
 
 pub(super) fn title(comparison: &PairedComparison) -> String {
     let origin = &comparison.origin;
-    let has_fresh = comparison.findings.iter().any(|finding| finding.confirmed_p.is_some());
+    let has_fresh = comparison.findings.iter().any(|finding| finding.evidence.confirmed_p.is_some());
     let fresh = if has_fresh { " and as many fresh ones" } else { "" };
     format!(
         "{}: `{}` against `{}`, {} pairs{fresh}, seed {}, {:.0} s",
@@ -65,7 +65,12 @@ fn table(comparison: &PairedComparison, verdict: Verdict) -> Table {
         let mut cells =
             vec![finding.gated.name.clone(), shown.base(), shown.head(), shown.estimate(), shown.interval()];
         if verdict == Verdict::Inconclusive {
-            cells.push(finding.detectable.map_or_else(|| "more pairs".to_owned(), |from| shown.change(from)));
+            cells.push(
+                finding
+                    .evidence
+                    .detectable
+                    .map_or_else(|| "more pairs".to_owned(), |from| shown.change(from)),
+            );
         }
         table.row(cells);
     }
@@ -73,7 +78,7 @@ fn table(comparison: &PairedComparison, verdict: Verdict) -> Table {
 }
 
 /// The result for a metric, in a sentence.
-pub(super) fn sentence(finding: &Finding) -> String {
+pub(super) fn sentence(finding: &PairedChange) -> String {
     let shown = Shown::of(finding);
     let direction = if finding.gated.is_two_sided() { "different" } else { "worse" };
     format!(
@@ -83,7 +88,7 @@ pub(super) fn sentence(finding: &Finding) -> String {
         shown.estimate(),
         shown.interval(),
         finding.gated.budget * 100.0,
-        finding.pairs
+        finding.evidence.pairs
     )
 }
 
@@ -126,7 +131,7 @@ fn undecided(comparison: &PairedComparison) -> String {
         reasons.push(format!(
             "Repeats of the head were invalid more often than those of the base; by chance this happens in {:.0} % \
              of such comparisons. Use more --pairs to find out whether the head is the cause.",
-            (spoilt.p * 100.0).max(1.0)
+            (spoilt.evidence.p * 100.0).max(1.0)
         ));
     }
     let names: Vec<&str> = comparison

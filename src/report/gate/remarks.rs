@@ -12,7 +12,7 @@ pub(in crate::report) fn remarks(comparison: &PairedComparison) -> Vec<String> {
     let still: Vec<&str> = comparison
         .findings
         .iter()
-        .filter(|finding| finding.verdict == Verdict::Pass && finding.stood_still())
+        .filter(|finding| !finding.is_telling())
         .map(|finding| finding.gated.name.as_str())
         .collect();
     if !still.is_empty() {

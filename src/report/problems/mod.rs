@@ -70,13 +70,13 @@ impl Advice<'_> {
         let Some(first) = result.content.first_error else { return format!("{head}.") };
         let instead = match status_of(&first) {
             Some(_) if self.group.uploads_in_ranges() => {
-                "A server is needed that takes `PUT` with `Content-Range`: the reference server does with \
+                "Use a server that accepts `PUT` with `Content-Range`; the reference server does with \
                  server.uploads = \"16MiB\""
                     .to_owned()
             }
             Some(_) if self.group.moves_in_parts() => {
-                "Status 206 and the requested part are expected: name a resource that the server sends in parts \
-                 (`Range`)"
+                "Name a resource that the server sends in parts (`Range`); badpeer expects status 206 and the \
+                 requested part"
                     .to_owned()
             }
             Some(found) if self.group.protocol == Protocol::Http => {
@@ -125,7 +125,7 @@ impl Advice<'_> {
         format!("{head}, the first on {fault}{begins}.{instead}")
     }
 
-    /// What the server seems to speak, if that is not what was asked.
+    /// The protocol that the server seems to use, if it is not that of the group.
     fn another_protocol(&self, first: &ErrorAnswer) -> Option<String> {
         let bytes = first.begins.bytes();
         if bytes.starts_with(b"HTTP/") && self.group.protocol != Protocol::Http {

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 
 use super::super::{baseline, gate, price, view};
 use crate::{
-    gate::{BaselineComparison, Expected, Finding, MetricChange, PairedComparison, censored_by, measured},
+    gate::{
+        BaselineChange, BaselineComparison, Expected, PairedChange, PairedComparison, censored_by, measured,
+    },
     metric::{Better, Key, Stat},
     profile::Profile,
     record::{ExpectationResult, Point, Record, Verdict, place},
@@ -99,12 +101,12 @@ impl From<&PairedComparison> for CiReport {
                 facts: comparison.doubts.join(" "),
             });
         }
-        let number = |finding: &Finding| {
+        let number = |finding: &PairedChange| {
             Some(Number {
                 point: words(&finding.axes),
                 name: finding.gated.name.clone(),
                 stat: Key::parse(&finding.gated.name)?.stat,
-                value: Some(finding.head).filter(|head| head.is_finite())?,
+                value: Some(finding.evidence.head).filter(|head| head.is_finite())?,
                 range: None,
             })
         };
@@ -120,7 +122,7 @@ impl From<&PairedComparison> for CiReport {
 }
 
 impl Case {
-    fn of_finding(finding: &Finding) -> Self {
+    fn of_finding(finding: &PairedChange) -> Self {
         Self {
             name: format!("{}{}", finding.gated.name, at(&words(&finding.axes))),
             verdict: finding.verdict,
@@ -153,7 +155,7 @@ impl Case {
         if comparison.verdict == Verdict::Invalid {
             return vec![Self::invalid(&format!(" {since}"), baseline::meaning(comparison))];
         }
-        let case = |number: &MetricChange| {
+        let case = |number: &BaselineChange| {
             let verdict = number.verdict?;
             Some(Self {
                 name: format!("{}{} {since}", number.gated.name, at(&words(&number.axes))),

@@ -14,8 +14,8 @@ use crate::{
     units::{OrOff, Span},
 };
 
-/// The kernel tells instants by its tick, and a server notes the end of a connection a little before it ends it: so much
-/// may what the server says differ from what is seen, in nanoseconds.
+/// The kernel reports instants in units of its tick, and a server notes the end of a connection a little before it ends
+/// it: the server's times may differ from what is seen by this much, in nanoseconds.
 const SLACK_NS: u64 = 10_000_000;
 
 /// The evictions of a repeat.
@@ -26,7 +26,7 @@ pub(super) struct Evictions {
     pub(super) lost: u64,
     /// Evictions in the list whose port belongs to no connection of the clients.
     pub(super) unmatched: u64,
-    /// How finely the server tells deadlines apart.
+    /// The resolution of the server's deadlines.
     pub(super) tick_ns: u64,
 }
 
@@ -165,15 +165,15 @@ impl Known<'_> {
         self.seen.map_or(0, |seen| seen.held_ns.saturating_sub(SLACK_NS))
     }
 
-    /// When that happened which the timeout counts from, as far as looks tell.
+    /// When that happened which the timeout counts from, as far as looks show.
     fn progress(&self, reason: &str, progress: Progress) -> Between {
         let ever = ANY.not_before(self.port.opened_ns);
         let Some(seen) = &self.seen else { return ever };
         match reason {
             "send_timeout" => {
-                // While something waits in the server, its kernel takes nothing unless the peer has acknowledged something.
-                // So what it took was the first that it could not take whole, or the last before, unless the server came late
-                // to what it had been told of a look before.
+                // While something waits in the server, its kernel takes nothing unless the peer has acknowledged
+                // something. So what it took was the first that it could not take whole, or the last before, unless the
+                // server acted late on an event from before the last look.
                 let look_ns = seen.written.latest_ns - seen.written.earliest_ns;
                 let no_room = seen.acked.latest_ns.saturating_add(look_ns) < seen.written.earliest_ns;
                 let by_write = no_room || progress == Progress::WriteEvent;

@@ -1,4 +1,4 @@
-//! Servers that tell the truth about their evictions, and servers that do not.
+//! Servers whose times of evictions are true, and servers whose times are not.
 
 use super::*;
 
@@ -127,7 +127,7 @@ fn an_idle_peer_is_timed_from_its_last_byte_and_a_message_from_its_first() {
     let half_sent = (Port { unfinished_ns: Some(1_020 * MS), ..port }, seen);
     assert_eq!(timing(message, message, &of("message_timeout", 1_021, 1_221, 1_222), half_sent), (1, 0));
     let early = timing(message, message, &of("message_timeout", 921, 1_121, 1_222), half_sent);
-    assert_eq!(early, (12, 89), "nobody had sent anything");
+    assert_eq!(early, (12, 89), "nothing had been sent");
 }
 
 #[test]

@@ -40,7 +40,7 @@ const LAST_LINES: usize = 20;
 /// The file for its output.
 const OUTPUT: &str = "output.log";
 
-/// Whether the program is installed and is told its port.
+/// Whether the program is installed and its command contains its port.
 ///
 /// # Errors
 /// [`RunError::Missing`] when it is not installed and the profile says how to; [`RunError::Impossible`] otherwise.
@@ -61,7 +61,7 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     if program.address.ends_with(":0") && !texts.any(is_told) {
         return Err(RunError::impossible(
             &["server", "command"],
-            "the program is not told which free port to listen on: write {port} where the port belongs in its \
+            "the program does not get the free port to listen on: write {port} where the port belongs in its \
              command, env or files, or set server.address to the address that it listens on",
         ));
     }
@@ -187,7 +187,7 @@ impl Running {
 
     /// Whether one of its processes holds one of these sockets.
     fn owns(&mut self, sockets: &[u32]) -> Result<bool, RunError> {
-        // It may have ended since it was looked at: the next look will tell.
+        // It may have ended since it was looked at: the next look will show it.
         let Ok(mut tree) = TreeProbe::new(&self.process) else { return Ok(false) };
         tree.discover();
         let found = listeners::holders(sockets, tree.processes());
@@ -201,7 +201,7 @@ impl Running {
                 self.service.port(),
                 listeners::name(pid)
             ))),
-            // The socket has gone again, or nobody who holds it can be seen.
+            // The socket has gone again, or the process that holds it cannot be seen.
             None if found.hidden => {
                 self.notes.push(
                     "it was not checked that the server itself listens on its port, because it runs as another user"

@@ -35,7 +35,7 @@ pub(super) struct Closing {
     /// How many looks on end found the kernel holding as much as before.
     stalled: u8,
     has_begun: bool,
-    /// The peer was evicted and told why: the end of the connection is in no other count.
+    /// The peer was evicted and got an answer that says why: the end of the connection is in no other count.
     is_evicted: bool,
 }
 

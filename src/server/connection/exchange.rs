@@ -135,8 +135,9 @@ impl Exchange {
         self.channel.finish(is_sent, context)
     }
 
-    /// Whether a close can take nothing away from a peer to which all is sent: it says no more, or it was let go while it
-    /// waited for nothing. A request that crosses the close resets the connection, and what the kernel holds is lost.
+    /// Whether the connection can be closed at once, when all is sent, without a loss for the peer: the peer has ended
+    /// its stream, or the connection is being closed while it waits for nothing. A request that crosses the close
+    /// resets the connection, and what the kernel holds is lost.
     fn may_close(&self, kind: CloseKind) -> bool {
         let has_all = || kind != CloseKind::Shutdown || self.channel.socket().unacknowledged_bytes() == 0;
         kind == CloseKind::PeerClosed || (self.channel.inbound().is_open() && has_all())

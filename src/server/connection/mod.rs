@@ -8,7 +8,7 @@
 //!
 //!   socket ─→ inbound ─→ conversation ─→ outbound ─→ socket
 //! ```
-//! The deadlines, the account and the closing stand beside the exchange and are told what happens there.
+//! The deadlines, the account and the closing stand beside the exchange, which reports to them what happens.
 
 mod account;
 mod admission;

@@ -137,10 +137,10 @@ pub(super) fn asks_again(sent: Sent, mode: Mode, is_open: bool, policy: &Policy)
     match mode {
         // Readiness goes on by itself until it is no longer asked for.
         Mode::Level => sent == Sent::All && !eager,
-        // Every change is reported by itself, but to ask is to be told of the end of the stream once more.
+        // Every change is reported by itself, but asking has the end of the stream reported once more.
         _ if eager || !is_open => sent == Sent::Enough,
-        // Another chance is asked for, and comes at once if the kernel has room already. One that is no longer
-        // awaited may come: nobody listens.
+        // Another chance is asked for, and comes at once if the kernel has room already. One that is no longer awaited
+        // may come, and is ignored.
         _ => sent != Sent::All,
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Socket {
     transport: Transport,
     token: Token,
     peer_port: u16,
-    /// The reactor is to be told something else after the turn.
+    /// The registration with the reactor is to be changed after the turn.
     is_stale: bool,
 }
 

@@ -100,7 +100,7 @@ impl Connections {
         self.settle(token, outcome);
     }
 
-    /// How long to wait for events. Nothing to do and no timer: for ever. The clock is read only if a timer is armed.
+    /// How long to wait for events. Nothing to do and no timer: forever. The clock is read only if a timer is armed.
     pub(super) fn timeout(&self) -> Option<Duration> {
         if !self.again.is_empty() {
             return Some(Duration::ZERO);

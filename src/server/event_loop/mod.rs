@@ -126,7 +126,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// How long to wait for events; `None`: for ever.
+    /// How long to wait for events; `None`: forever.
     pub(super) fn timeout(&self) -> Option<Duration> {
         self.connections.timeout()
     }

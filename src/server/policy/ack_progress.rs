@@ -1,8 +1,8 @@
-//! What the kernel tells of a connection's progress, and how far it can be believed.
+//! What the kernel reports of a connection's progress, and how far it can be relied on.
 
 use crate::sys::TcpInfo;
 
-/// What the kernel told of a connection, and when.
+/// What the kernel reported of a connection, and when.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct AckProgress {
     pub(in crate::server) now_ns: u64,

@@ -7,7 +7,7 @@ use crate::{
     units::{OrOff, Span},
 };
 
-/// How long a connection may take for what, in nanoseconds; `None` is for ever.
+/// How long a connection may take for what, in nanoseconds; `None` means without a limit.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct TimeLimits {
     send_timeout: Option<u64>,

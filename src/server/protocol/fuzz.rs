@@ -1,7 +1,8 @@
-//! Messages nobody would send, cut anywhere: no panic, no endless turn, and the cuts change nothing.
+//! Messages that no sane client would send, cut anywhere: no panic, no endless turn, and the cuts change nothing.
 //!
 //! A few thousand conversations, always the same, unless `BADPEER_FUZZ_SECONDS` asks for more: then each protocol is
-//! talked to for so long, and how often is told. One protocol alone: `cargo test --release --lib frames_cut`.
+//! tested for that long, and the number of conversations is printed. One protocol alone:
+//! `cargo test --release --lib frames_cut`.
 
 use std::{
     fs,
@@ -39,7 +40,7 @@ const HTTP: &[&[u8]] = &[
     b"GET /uploads/a HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\r\n",
 ];
-/// The same where there are files, and a neighbor of theirs that nobody may see.
+/// The same where there are files, and one beside them that must not be served.
 const FILES: &[&[u8]] = &[
     b"GET /ten.txt HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /large HTTP/1.1\r\nHost: x\r\nRange: bytes=10-69000\r\n\r\n",
@@ -239,7 +240,7 @@ fn scratch(files: Option<&Path>) -> Scratch {
     Scratch::new(files, 1, Some(Arc::new(Uploads::new(1000)))).unwrap()
 }
 
-/// Whatever is said, in whatever pieces, into whatever buffer: the answers are the same, and none tells the secret.
+/// Whatever is sent, in whatever pieces, into whatever buffer: the answers are the same, and none contains the secret.
 fn explore(protocol: Service, files: Option<&Path>) {
     let seconds = std::env::var("BADPEER_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let start = Instant::now();

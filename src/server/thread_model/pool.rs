@@ -81,7 +81,7 @@ fn locked(event_loop: &Mutex<EventLoop>) -> MutexGuard<'_, EventLoop> {
     event_loop.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stops the other threads however this one ends: they must not wait for ever.
+/// Stops the other threads however this one ends: they must not wait forever.
 struct StopOnDrop<'a>(&'a Common);
 
 impl Drop for StopOnDrop<'_> {

@@ -30,14 +30,14 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
 }
 
-/// CPU time that this thread has used, in nanoseconds; 0 where the machine does not tell.
+/// CPU time that this thread has used, in nanoseconds; 0 if the machine does not report it.
 #[must_use]
 pub fn thread_cpu_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 
-/// CPU time that all threads of this process have used, in nanoseconds; 0 where the machine does not tell.
+/// CPU time that all threads of this process have used, in nanoseconds; 0 if the machine does not report it.
 #[must_use]
 pub fn process_cpu_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
@@ -125,7 +125,7 @@ pub fn unblock_signals(command: &mut Command) {
     }
 }
 
-/// Let SIGTERM end the process that `command` will start, whatever this one was told to ignore by who started it: what is
+/// Let SIGTERM end the process that `command` will start, whatever signals this process inherited as ignored: what is
 /// ignored stays so across `execve(2)`.
 pub fn heed_sigterm(command: &mut Command) {
     let heed = || {
@@ -216,7 +216,8 @@ pub fn send_queue_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
     if status == 0 { Ok(usize::try_from(waiting).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Bytes that one of our own sockets has received and nobody has read: `tcp(7)`, `SIOCINQ`, also known as `FIONREAD`.
+/// Bytes that one of our own sockets has received and that have not been read: `tcp(7)`, `SIOCINQ`, also known as
+/// `FIONREAD`.
 ///
 /// # Errors
 /// What `ioctl(2)` says: `EINVAL` for a listening socket.
@@ -228,7 +229,7 @@ pub fn receive_queue_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
 }
 
 /// Let a TCP socket be writable only while fewer than this many of its bytes wait to be sent for the first time:
-/// `tcp(7)`, `TCP_NOTSENT_LOWAT` (Linux ≥ 3.12). What a listener is told, its connections inherit.
+/// `tcp(7)`, `TCP_NOTSENT_LOWAT` (Linux ≥ 3.12). Connections inherit it from their listener.
 ///
 /// # Errors
 /// What `setsockopt(2)` says.
@@ -322,7 +323,7 @@ pub(super) fn perf_event_open(attributes: &[u8; PERF_ATTR_SIZE_VER0], task: u32)
         )
     };
     let fd = RawFd::try_from(fd).ok().filter(|&fd| fd >= 0).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: the kernel just made this descriptor, nobody else owns it.
+    // SAFETY: the kernel just made this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

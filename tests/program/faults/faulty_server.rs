@@ -20,7 +20,7 @@ const FAULT_AT: usize = 3;
 /// Bytes of payload of each request and answer.
 const PAYLOAD: usize = 100;
 
-/// What a wrong byte is called where nobody knows where it comes from, …
+/// What a wrong byte is called if it is unknown where it comes from, …
 const NO_STREAM: &str = "the bytes belong to no connection of this run";
 /// … and where all that is known is the first answer.
 pub(crate) const DIFFERENT: &str = "from here on this answer differs from the first one to the same request";
@@ -52,7 +52,7 @@ pub(crate) enum AnswerFault {
     Greet,
 }
 
-/// A protocol, as clients and the faulty server speak it.
+/// A protocol, as clients and the faulty server use it.
 pub(crate) struct ProtocolCase {
     pub(crate) name: &'static str,
     /// The keys of a group of clients.

@@ -1,4 +1,4 @@
-//! What a profile may claim: nothing of good clients that nobody served, nothing beside wrong bytes that nobody asked about.
+//! What a profile may claim: nothing of good clients that were not served, and no PASS beside unexpected wrong bytes.
 
 use std::{
     fs,
@@ -77,7 +77,8 @@ fn unanswered_good_clients_make_a_run_inconclusive() {
 
 #[apply(timed_test!)]
 fn a_closed_loop_that_runs_dry_is_inconclusive() {
-    // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to tell.
+    // A fifth of a second into the window of a second, and for good: too few requests are open for any percentile to
+    // show it.
     let from_then_on = |act: fn() -> Act| {
         let begun = OnceLock::new();
         let is_over = move || begun.get_or_init(Instant::now).elapsed() > Duration::from_millis(400);

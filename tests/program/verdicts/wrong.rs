@@ -26,7 +26,7 @@ pub(crate) enum Act {
     Close,
 }
 
-/// How requests are told apart.
+/// How requests are distinguished.
 #[derive(Clone, Copy)]
 pub(crate) enum Requests {
     /// By a blank line.

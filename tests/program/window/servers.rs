@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// Tells a copy of this program where to listen, when it is a server.
+/// Says where a copy of this program listens, when it is a server.
 const PORT: &str = "WINDOW_PORT";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 

@@ -108,7 +108,7 @@ impl Requests {
         self.last = Some(last);
     }
 
-    /// The answer to the request of that number came; `None` if nobody waits for it.
+    /// The answer to the request of that number came; `None` if no request waits for it.
     pub(super) fn answered(&mut self, sequence: u64) -> Option<Request> {
         self.pending.answered(sequence)
     }
@@ -151,7 +151,8 @@ impl Requests {
         }
     }
 
-    /// Starts requests that wait for a connection, as many as there is room for; what room is left, the group is told of.
+    /// Starts requests that wait for a connection, as many as there is room for; if room is left, this is offered to
+    /// the group.
     pub(super) fn take_waiting(&mut self, token: Token, workload: &mut impl Workload) {
         while self.has_room(workload.rules()) {
             if !self.start_waiting(workload) {
@@ -175,7 +176,7 @@ impl Requests {
         waiting.map(|request| self.pending.start(request)).is_some()
     }
 
-    /// Tells the group that there is room for another request.
+    /// Offers the group room for another request.
     fn offer(&mut self, token: Token, workload: &mut impl Workload) {
         if !self.is_offered && self.has_room(workload.rules()) {
             self.is_offered = true;
@@ -297,9 +298,9 @@ impl Requests {
 
     /// A closed loop's requests of which nothing was sent are taken back: they became due only because the client does
     /// not think ahead.
-    pub(super) fn take_back_unsent(&mut self, workload: &mut impl Workload) {
+    pub(super) fn take_back_unsent(&mut self, now_ns: u64, workload: &mut impl Workload) {
         if workload.rules().is_closed_loop() {
-            self.pending.take_back(|due_ns| workload.take_back(due_ns));
+            self.pending.take_back(|due_ns| workload.take_back(due_ns, now_ns));
         }
     }
 

@@ -31,7 +31,7 @@ impl Pending {
         self.started() - self.open as u64
     }
 
-    /// Forgets the requests of which no byte was sent; tells when each was due.
+    /// Forgets the requests of which no byte was sent; returns when each was due.
     pub(super) fn take_back(&mut self, mut taken: impl FnMut(u64)) {
         while let Some(Some(Request { due_ns, sent_ns: 0, .. })) = self.entries.back() {
             taken(*due_ns);

@@ -30,7 +30,7 @@ impl Workload for Fake {
     fn offer(&mut self, _: Token) {
         self.offers += 1;
     }
-    fn take_back(&mut self, _: u64) {
+    fn take_back(&mut self, _: u64, _: u64) {
         self.started -= 1;
     }
     fn retry(&mut self, _: &Request, _: u32, _: u64) {
@@ -75,7 +75,7 @@ fn a_closed_loop_takes_back_only_requests_of_which_nothing_was_sent() {
     requests.start_first(TOKEN, 7, false, &mut workload);
     assert_eq!((requests.open(), workload.started, workload.waiting), (3, 2, 0));
     requests.note_sent(11, 8);
-    requests.take_back_unsent(&mut workload);
+    requests.take_back_unsent(9, &mut workload);
     assert_eq!((requests.open(), requests.left_to_send()), (2, 9));
     assert_eq!((workload.started, requests.unfinished_ns()), (1, Some(8)));
 }

@@ -36,7 +36,7 @@ fn an_unparsable_answer_is_kept_by_its_first_bytes() {
     assert_eq!(
         first(|| Script::echo(9), b"no\n"),
         Some(("no\\n".into(), 0, 1)),
-        "too short to be told apart"
+        "too short to be distinguished"
     );
     assert_eq!(first(|| Script::line(9), ssh.as_bytes()), Some(("SSH-2.0-OpenSSH_9.2\\r".into(), 0, 1)));
     let raw = || raw("send = 'x'\nuntil = '\\n'");
@@ -84,7 +84,7 @@ fn an_error_does_not_hide_where_later_bytes_are_wrong() {
     assert_eq!(
         tally.first_error.map(|first| first.at),
         Some(OK.len() as u64),
-        "the error is told all the same"
+        "the error is reported all the same"
     );
 
     let value = |bytes: &[u8]| [b"$9\r\n", bytes, b"\r\n"].concat();

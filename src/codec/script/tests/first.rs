@@ -16,7 +16,7 @@ fn judged(check: &str, text: &str) -> (u64, bool) {
     (tally.errors, tally.corrupt > 0)
 }
 
-/// Two answers, and which checks tell them apart: that of bytes, that of lengths.
+/// Two answers, and which checks distinguish them: that of bytes, that of lengths.
 const PAIRS: [(&str, &str, bool, bool); 17] = [
     (":1\r\n", ":2\r\n", true, false),
     (":9\r\n", ":10\r\n", true, false),

@@ -29,7 +29,7 @@ const KEPT: usize = 256;
 /// And all caches together no more than this share of all descriptors that the process may have: connections need them,
 /// too, and what one thread keeps no other can close.
 const KEPT_SHARE: u64 = 8;
-/// Seconds after which a file is closed that nobody has asked for, as soon as another one is opened.
+/// Seconds without a request after which a file is closed, as soon as another one is opened.
 const KEPT_SECONDS: i64 = 10;
 /// What a directory is answered with.
 const INDEX: &[u8] = b"index.html";
@@ -90,7 +90,7 @@ impl Files {
         }
         self.kept.retain(|_, kept| (0..KEPT_SECONDS).contains(&(second - kept.second)));
         let file = match self.look_up(path) {
-            // The descriptors of those that nobody is being sent are free then.
+            // The descriptors of files that are not being sent are free then.
             Err(Status::ServiceUnavailable) if self.forget() => self.look_up(path),
             found => found,
         };
@@ -110,7 +110,7 @@ impl Files {
     }
 
     fn look_up(&self, path: &[u8]) -> Result<OpenFile, Status> {
-        // Not even where `..` would stay inside: nobody who has to ask so is served.
+        // Not even if `..` would stay inside: no proper client asks like that.
         if path.split(|byte| *byte == b'/').any(|name| name == b"..") {
             return Err(Status::NotFound);
         }

@@ -200,7 +200,7 @@ impl Default for Date {
 
 impl Date {
     fn look(&mut self) {
-        // A second begins a few milliseconds late: nobody minds, and this clock is the cheapest there is.
+        // A second begins a few milliseconds late, which does not matter, and this clock is the cheapest there is.
         let second = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).map_or(0, |now| now.tv_sec());
         if second != self.second {
             (self.second, self.text) = (second, http_date(second));

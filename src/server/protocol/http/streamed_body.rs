@@ -32,8 +32,8 @@ impl StreamedBody {
     /// The first bytes of what is left, without sending them.
     ///
     /// # Errors
-    /// `UnexpectedEof` when somebody has cut the file short since its length was announced: only the end of the
-    /// connection can tell the peer.
+    /// `UnexpectedEof` if the file was cut short after its length was announced: only the end of the connection can
+    /// show that to the peer.
     pub(in crate::server) fn read(&self, out: &mut [u8]) -> io::Result<()> {
         let start = self.span.start;
         match &self.source {

@@ -47,11 +47,18 @@ struct Content {
     generation: u64,
 }
 
-/// Memory of a copy, until nobody sends the copy any more.
+/// Memory of a copy, until no connection sends the copy any more.
 #[derive(Debug)]
 struct Reserved {
     bytes: u64,
     held_bytes: Arc<AtomicU64>,
+}
+
+impl Reserved {
+    fn new(bytes: u64, held_bytes: &Arc<AtomicU64>) -> Self {
+        held_bytes.fetch_add(bytes, Relaxed);
+        Self { bytes, held_bytes: Arc::clone(held_bytes) }
+    }
 }
 
 impl Drop for Reserved {
@@ -104,34 +111,30 @@ impl Uploads {
         Ok(Receiving { copy, generation, range, received: 0 })
     }
 
-    /// The copy of this name with so many bytes; it is made if there is none.
+    /// The copy of this name with so many bytes; it is made if there is none, and takes the place of a whole one of another
+    /// length. Where it has no room, what is there stays.
     fn copy_to_fill(&self, name: &[u8], whole: u64) -> Result<Arc<UploadedCopy>, Status> {
         if whole > self.most_bytes {
             return Err(Status::ContentTooLarge);
         }
         let mut by_name = self.by_name();
-        if let Some(copy) = by_name.get(name) {
-            if copy.length() == whole {
-                return Ok(Arc::clone(copy));
-            }
-            if !copy.content().is_whole() {
-                return Err(Status::Conflict);
-            }
-            by_name.remove(name);
-        }
-        if by_name.len() >= MOST_COPIES {
+        let freed_bytes = match by_name.get(name) {
+            Some(copy) if copy.length() == whole => return Ok(Arc::clone(copy)),
+            Some(copy) if !copy.content().is_whole() => return Err(Status::Conflict),
+            // Its memory is free as soon as it is gone, unless somebody still sends it.
+            Some(copy) if Arc::strong_count(copy) == 1 => copy.length(),
+            None if by_name.len() >= MOST_COPIES => return Err(Status::InsufficientStorage),
+            Some(_) | None => 0,
+        };
+        // Only who has the map takes memory, so that what is held can but fall meanwhile.
+        let held_bytes = self.held_bytes.load(Relaxed).saturating_sub(freed_bytes);
+        if held_bytes.saturating_add(whole) > self.most_bytes {
             return Err(Status::InsufficientStorage);
         }
-        let copy = Arc::new(UploadedCopy::new(self.reserve(whole)?));
+        by_name.remove(name);
+        let copy = Arc::new(UploadedCopy::new(Reserved::new(whole, &self.held_bytes)));
         by_name.insert(name.into(), Arc::clone(&copy));
         Ok(copy)
-    }
-
-    fn reserve(&self, bytes: u64) -> Result<Reserved, Status> {
-        let more = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.most_bytes);
-        let reserved = self.held_bytes.fetch_update(Relaxed, Relaxed, more);
-        reserved.map_err(|_| Status::InsufficientStorage)?;
-        Ok(Reserved { bytes, held_bytes: Arc::clone(&self.held_bytes) })
     }
 
     fn by_name(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Arc<UploadedCopy>>> {
@@ -294,6 +297,26 @@ mod tests {
         assert_eq!(receive(&uploads, "a", "bytes 5-9/10", 5), Ok(()));
         late.write(b"zzz");
         assert_eq!((copy(&uploads, "a").as_str(), late.finish()), (".....xxxxx", Err(Status::Conflict)));
+    }
+
+    #[test]
+    fn an_upload_without_room_leaves_the_copy_that_it_was_to_replace() {
+        let uploads = Uploads::new(10);
+        assert_eq!(receive(&uploads, "a", "", 4), Ok(()));
+        assert_eq!(receive(&uploads, "b", "", 3), Ok(()));
+        assert_eq!(receive(&uploads, "a", "", 8), Err(Status::InsufficientStorage), "b has three");
+        assert_eq!(copy(&uploads, "a"), "xxxx");
+        let sent = uploads.find(b"a");
+        assert_eq!(
+            receive(&uploads, "a", "", 7),
+            Err(Status::InsufficientStorage),
+            "somebody reads it still"
+        );
+        assert_eq!(copy(&uploads, "a"), "xxxx");
+        drop(sent);
+        assert_eq!(receive(&uploads, "a", "", 7), Ok(()));
+        assert_eq!((copy(&uploads, "a").as_str(), copy(&uploads, "b").as_str()), ("xxxxxxx", "xxx"));
+        assert_eq!(receive(&uploads, "c", "", 1), Err(Status::InsufficientStorage), "all of it is taken");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Which numbers a comparison gates, and how a difference of each becomes evidence.
 //!
 //! Most numbers scatter in every repeat (what a request costs, a latency): of these each difference counts, less the
-//! floor.
-//! Others are still as long as all is well (shares of requests without a proper answer, the longest wait, how many peers
+//! floor. Others normally do not change (shares of requests without a proper answer, the longest wait, how many peers
 //! were evicted): of these only what lies *beyond* the floor counts, and what lies within it counts as no difference. A
 //! number of the second kind that did not move costs the others nothing: it is not counted in the correction for many
 //! looks, as it could not have reached the level (see [`crate::stats::testable`]).
@@ -35,7 +34,7 @@ pub struct Gated {
 
 impl Gated {
     /// The gate of that number, within what it moves by itself.
-    pub(in crate::gate) fn of(stat: Stat, group: Option<&str>) -> Self {
+    pub(super) fn of(stat: Stat, group: Option<&str>) -> Self {
         let name = Key::new(group, stat).to_string();
         Self::within(name, stat, shares(stat.metric))
     }
@@ -46,7 +45,7 @@ impl Gated {
     }
 
     /// How much worse `head` is than `base`, as a logarithm; how much more, of a number that may move neither way.
-    pub(in crate::gate) fn difference(&self, base: f64, head: f64) -> f64 {
+    pub(super) fn difference(&self, base: f64, head: f64) -> f64 {
         self.sign() * self.ratio(base, head)
     }
 
@@ -72,7 +71,7 @@ impl Gated {
     }
 
     /// What of a difference is evidence: what lies beyond the floor.
-    pub(in crate::gate) fn beyond(&self, difference: f64) -> f64 {
+    pub(super) fn beyond(&self, difference: f64) -> f64 {
         let floor = self.floor.ln_1p();
         if self.only_beyond {
             difference.signum() * (difference.abs() - floor).max(0.0)
@@ -100,11 +99,12 @@ fn better(name: &str) -> Better {
     Key::parse(name).map_or(Better::Lower, |key| key.stat.metric.spec().better)
 }
 
-/// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper answer
-/// and of its connections that got none or were ended, its latencies in an open loop and its rate in a closed one, the longest wait, the
-/// longest silence, and the fewest answers to one connection. Of each group that misbehaves: how many of its connections
-/// the server ended, and how long it held them. Of the server: what a request costs, the most memory, that for each bad peer
-/// where phases tell it, and how late evictions are. Less and more as the profile's `[gate]` says. What nobody may do without comes first.
+/// The numbers of this profile that are gated. Of each steady group: the shares of its requests that got no proper
+/// answer and of its connections that got none or were ended, its latencies in an open loop and its rate in a closed
+/// one, the longest wait, the longest silence, and the fewest answers to one connection. Of each group that misbehaves:
+/// how many of its connections the server ended, and how long it held them. Of the server: what a request costs, the
+/// most memory, that for each bad peer where phases tell it, and how late evictions are. Less and more as the profile's
+/// `[gate]` says. The indispensable ones come first.
 #[must_use]
 pub fn gated(profile: &Profile) -> Vec<Gated> {
     let mut all = gated_anyway(profile);
@@ -117,7 +117,7 @@ pub fn gated(profile: &Profile) -> Vec<Gated> {
             (None, gated) => all.extend(gated),
         }
     }
-    // An eviction may be a tick late, and is told as late as that.
+    // An eviction may be a tick late, and is reported as that late.
     if let Target::Reference(options) = &profile.server {
         let tick_ns = options.tick.0.as_nanos() as f64;
         all.iter_mut().filter(|gated| gated.is_lateness()).for_each(|gated| gated.start = tick_ns);

@@ -1,15 +1,17 @@
-//! One metric of both servers, and its verdict.
+//! The change of a metric between two servers that were measured in pairs, and the verdict on it.
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    super::{
+        change::{Evidence, MetricChange},
+        gated::Gated,
+    },
     cell::{Cell, Pair},
-    gated::Gated,
     reading::{Number, Reading},
 };
 use crate::{
-    record::{Verdict, place},
+    record::Verdict,
     stats::{self, Estimate},
 };
 
@@ -22,14 +24,12 @@ pub const CONFIRM_ALPHA: f64 = 0.02;
 /// Fewer pairs have no 95 % interval: both ends of what n of them bound are passed with a chance of 2^(1 − n).
 const FEWEST_OF_AN_INTERVAL: usize = 6;
 
-/// A metric of both servers, and its verdict. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
+/// The change of a metric between two servers.
+pub type PairedChange = MetricChange<PairEvidence>;
+
+/// What pairs of repeats say about a metric. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Finding {
-    /// What was gated, and how.
-    #[serde(flatten)]
-    pub gated: Gated,
-    /// The point of the sweep.
-    pub axes: IndexMap<String, String>,
+pub struct PairEvidence {
     /// Pairs that have the metric on both sides.
     pub pairs: usize,
     /// The base's median, in the metric's unit.
@@ -58,9 +58,6 @@ pub struct Finding {
     /// The smallest change, as a share (0.1 is 10 %), that both stages would have detected in four of five cases with so
     /// many pairs and metrics; `None` if there are too few pairs to detect any.
     pub detectable: Option<f64>,
-    /// The verdict.
-    #[serde(rename = "call")]
-    pub verdict: Verdict,
     /// The differences in the order of measurement, as logarithms; 20 if only the head got no answer to measure.
     pub differences: Vec<f64>,
     /// How many of the differences belong to the first stage; the others belong to fresh pairs.
@@ -72,7 +69,21 @@ const fn yes() -> bool {
     true
 }
 
-impl Finding {
+impl PairEvidence {
+    /// How many differences are of the first stage: all if that is not given.
+    #[must_use]
+    pub fn first_stage(&self) -> usize {
+        self.of_first_stage.unwrap_or(self.differences.len()).min(self.differences.len())
+    }
+}
+
+impl Evidence for PairEvidence {
+    fn changes(&self) -> impl Iterator<Item = f64> {
+        self.differences.iter().copied()
+    }
+}
+
+impl PairedChange {
     /// One number at one point; its correction and its verdict depend on all of them.
     pub(super) fn weigh(cell: &Cell, gated: &Gated) -> Option<Self> {
         let readings = |pairs: &[Pair]| -> Vec<(Reading, Reading)> {
@@ -91,55 +102,51 @@ impl Finding {
         let side = |pick: fn(&(Reading, Reading)) -> &Reading| {
             number.median(&all.iter().map(|both| pick(both)).collect::<Vec<_>>())
         };
-        let (base, base_censored) = side(|(base, _)| base)?;
-        let (head, head_censored) = side(|(_, head)| head)?;
-        let mut finding = Self::of(gated, cell, differences, first.len());
-        (finding.base, finding.base_censored) = (base, base_censored);
-        (finding.head, finding.head_censored) = (head, head_censored);
-        Some(finding)
+        let medians = [side(|(base, _)| base)?, side(|(_, head)| head)?];
+        Some(Self::of(gated, cell, differences, first.len(), medians))
     }
 
-    /// What these differences say, of which so many are the first stage's.
-    pub(super) fn of(gated: Gated, cell: &Cell, differences: Vec<f64>, first: usize) -> Self {
+    /// What these differences say, of which so many are the first stage's; the medians are the base's and the head's,
+    /// with the reason of one that is only a lower bound.
+    pub(super) fn of(
+        gated: Gated,
+        cell: &Cell,
+        differences: Vec<f64>,
+        first: usize,
+        medians: [(f64, Option<String>); 2],
+    ) -> Self {
         let (of_first, of_fresh) = differences.split_at(first);
         let (p, sign) = chance(&gated, of_first);
         let toward: Vec<f64> = of_fresh.iter().map(|d| gated.beyond(sign * d)).collect();
         let confirmed_p = (!of_fresh.is_empty()).then(|| stats::signed_rank_p(&toward));
-        Self {
-            axes: cell.axes.clone(),
+        let [(base, base_censored), (head, head_censored)] = medians;
+        let evidence = PairEvidence {
             pairs: differences.len(),
-            base: 0.0,
-            head: 0.0,
-            base_censored: None,
-            head_censored: None,
+            base,
+            head,
+            base_censored,
+            head_censored,
             change: Estimate { value: 0.0, low: 0.0, high: 0.0 },
             p,
             adjusted_p: 1.0,
             is_counted: true,
             confirmed_p,
             detectable: None,
-            verdict: Verdict::Inconclusive,
             of_first_stage: Some(first),
             differences,
-            gated,
-        }
-    }
-
-    /// The point of the sweep in words; empty without a sweep.
-    #[must_use]
-    pub fn here(&self) -> String {
-        place(&self.axes, " ")
+        };
+        Self { axes: cell.axes.clone(), gated, evidence, verdict: Verdict::Inconclusive }
     }
 
     /// Whether the first stage finds that it got worse.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
-        self.adjusted_p <= ALPHA
+        self.evidence.adjusted_p <= ALPHA
     }
 
     /// Whether fresh pairs confirm it.
     fn is_confirmed(&self) -> bool {
-        self.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA)
+        self.evidence.confirmed_p.is_some_and(|p| p <= CONFIRM_ALPHA)
     }
 
     /// Whether both stages find that it got worse.
@@ -148,15 +155,10 @@ impl Finding {
         self.is_suspect() && self.is_confirmed()
     }
 
-    /// Whether it is a metric that does not move unless something is wrong, and did not move.
-    #[must_use]
-    pub fn stood_still(&self) -> bool {
-        self.gated.only_beyond && self.differences.iter().all(|d| self.gated.beyond(*d) == 0.0)
-    }
-
-    /// The smallest chance that the first stage could come to, told by the sizes of the differences and not their signs.
+    /// The smallest chance that the first stage could come to, as given by the sizes of the differences and not their
+    /// signs.
     pub(super) fn smallest_p(&self) -> f64 {
-        let first = &self.differences[..self.first_stage()];
+        let first = &self.evidence.differences[..self.evidence.first_stage()];
         let moves = |d: &&f64| !self.gated.only_beyond || self.gated.beyond(**d) != 0.0;
         let sides = if self.gated.is_two_sided() { 2.0 } else { 1.0 };
         sides * 0.5_f64.powi(first.iter().filter(moves).count() as i32)
@@ -164,17 +166,19 @@ impl Finding {
 
     /// Says how much worse it is, and what is said, where so many numbers count.
     pub(super) fn conclude(&mut self, looks: usize) {
-        self.change = shares(stats::hodges_lehmann(self.telling(), 0.05)).unwrap_or(self.change);
-        let effect = stats::findable(self.first_stage(), ALPHA / looks.max(1) as f64, CONFIRM_ALPHA);
-        self.detectable = effect
-            .map(|effect| (self.gated.floor.ln_1p() + effect * stats::scatter(&self.differences)).exp_m1());
+        self.evidence.change =
+            shares(stats::hodges_lehmann(self.telling(), 0.05)).unwrap_or(self.evidence.change);
+        let effect = stats::findable(self.evidence.first_stage(), ALPHA / looks.max(1) as f64, CONFIRM_ALPHA);
+        let scatter = stats::scatter(&self.evidence.differences);
+        self.evidence.detectable =
+            effect.map(|effect| (self.gated.floor.ln_1p() + effect * scatter).exp_m1());
         self.verdict = self.decide();
     }
 
     fn decide(&self) -> Verdict {
         if self.is_suspect() {
             if self.is_confirmed() { Verdict::Regression } else { Verdict::Inconclusive }
-        } else if self.is_within_budget() && self.pairs >= FEWEST_OF_AN_INTERVAL {
+        } else if self.is_within_budget() && self.evidence.pairs >= FEWEST_OF_AN_INTERVAL {
             Verdict::Pass
         } else {
             Verdict::Inconclusive
@@ -182,24 +186,18 @@ impl Finding {
     }
 
     fn is_within_budget(&self) -> bool {
-        let Estimate { low, high, .. } = self.change;
+        let Estimate { low, high, .. } = self.evidence.change;
         let budget = self.gated.budget;
         let is_too_little = self.gated.is_two_sided() && low.ln_1p() <= -budget.ln_1p();
         // What is no worse at all is within any budget, also one of nothing.
         (high < budget || high <= 0.0) && !is_too_little
     }
 
-    /// The differences that tell how much worse it is. Those that made a number look worse were chosen for it, and say too
-    /// much; fresh ones do not.
+    /// The differences that show how much worse it is. Those that made a number look worse were chosen for that reason,
+    /// and exaggerate; fresh ones do not.
     fn telling(&self) -> &[f64] {
-        let (_, fresh) = self.differences.split_at(self.first_stage());
-        if self.is_suspect() && !fresh.is_empty() { fresh } else { &self.differences }
-    }
-
-    /// How many differences are of the first stage: all where that is not told.
-    #[must_use]
-    pub fn first_stage(&self) -> usize {
-        self.of_first_stage.unwrap_or(self.differences.len()).min(self.differences.len())
+        let (_, fresh) = self.evidence.differences.split_at(self.evidence.first_stage());
+        if self.is_suspect() && !fresh.is_empty() { fresh } else { &self.evidence.differences }
     }
 }
 
@@ -217,8 +215,9 @@ fn chance(gated: &Gated, differences: &[f64]) -> (f64, f64) {
 }
 
 /// By how much a number scatters from repeat to repeat, where that is added to what lies below every difference: of the
-/// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is told by the means of the pairs,
-/// which are the same whichever of the two came out worse: so it does not move what the test says by chance.
+/// lateness of evictions, which is a tick on a quiet machine and more on a busy one. It is taken from the means of the
+/// pairs, which are the same whichever of the two came out worse, so it does not change how often the test is wrong by
+/// chance.
 fn noise(gated: &Gated, pairs: &[(Reading, Reading)]) -> f64 {
     if !gated.is_lateness() {
         return 0.0;
