@@ -12,6 +12,7 @@ mod judge;
 mod lost;
 mod pairs;
 mod price;
+mod records;
 mod unserved;
 mod validity;
 mod window;
@@ -29,6 +30,7 @@ pub use self::{
     lost::{MOST_LOST, lost},
     pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, SPOILT, compare, suspects},
     price::price,
+    records::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{
         BUSY, Findings, LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, MOST_PAUSED,

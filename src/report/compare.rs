@@ -2,69 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::{
     table::{Align, Table},
-    view::{NOTHING, axes, mean, show, values},
+    view::{NOTHING, in_words, show},
 };
 use crate::{
-    gate::censored_by,
-    metric::{Better, Key, Stat, Unit},
-    record::{Point, Record},
+    gate::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
+    metric::Unit,
+    record::Record,
 };
-
-/// What a change amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum ChangeKind {
-    Worse,
-    Better,
-    Same,
-    /// Neither good nor bad.
-    Fact,
-    /// Both are lower bounds.
-    Unknown,
-}
-
-impl ChangeKind {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Worse => "worse",
-            Self::Better => "better",
-            Self::Same => "same",
-            Self::Fact => "",
-            Self::Unknown => "not known",
-        }
-    }
-}
-
-/// A number of both records.
-struct Pair {
-    group: Option<String>,
-    stat: Stat,
-    unit: Unit,
-    better: Better,
-    a: Side,
-    b: Side,
-    change: ChangeKind,
-}
-
-/// A number of one record.
-#[derive(Clone, Debug, PartialEq)]
-struct Side {
-    mean: f64,
-    /// Why it is a lower bound, if it is one.
-    censored: Option<String>,
-}
-
-/// A point of both records.
-pub(super) struct Compared {
-    pub(super) axes: String,
-    pairs: Vec<Pair>,
-    pub(super) only_a: Vec<String>,
-    pub(super) only_b: Vec<String>,
-}
 
 /// The comparison for other programs. Values are means over the repeats, and `b` is judged against `a`; `change` is
 /// relative to `a`, and null where `a` is zero or either is a lower bound, which `a_censored` and `b_censored` say,
@@ -75,24 +24,23 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
         json!({ "name": record.name, "started": record.started, "commit": record.commit,
                 "outcome": record.verdict().word() })
     };
-    let metric = |pair: &Pair| {
-        let name = Key::new(pair.group.as_deref(), pair.stat).to_string();
-        let judgment = if pair.change == ChangeKind::Fact { "fact" } else { pair.change.word() };
-        let is_known = pair.a.censored.is_none() && pair.b.censored.is_none();
-        let (a, b) = (pair.a.mean, pair.b.mean);
+    let metric = |change: &RecordChange| {
+        let is_known = change.a.censored.is_none() && change.b.censored.is_none();
+        let (a, b) = (change.a.mean, change.b.mean);
         let relative = (a != 0.0 && is_known).then(|| (b - a) / a.abs());
-        let mut metric = json!({ "name": name, "unit": pair.unit.name(), "a": a, "b": b, "change": relative,
-                                 "judgment": judgment });
-        for (key, side) in [("a_censored", &pair.a), ("b_censored", &pair.b)] {
+        let mut metric = json!({ "name": change.name(), "unit": change.stat.unit().name(), "a": a, "b": b,
+                                 "change": relative, "judgment": change.kind.word() });
+        for (key, side) in [("a_censored", &change.a), ("b_censored", &change.b)] {
             if let Some(cause) = &side.censored {
                 metric[key] = json!(cause);
             }
         }
         metric
     };
-    let points = compared(a, b);
-    let points = points.iter().map(|point| {
-        json!({ "axes": point.axes, "metrics": point.pairs.iter().map(metric).collect::<Vec<_>>(),
+    let comparison = RecordComparison::of(a, b);
+    let points = comparison.points.iter().map(|point| {
+        let metrics = point.changes.iter().map(metric).collect::<Vec<_>>();
+        json!({ "axes": in_words(&point.axes), "metrics": metrics,
                 "only_a": point.only_a, "only_b": point.only_b })
     });
     json!({ "a": side(a), "b": side(b), "differing": differing(a, b), "points": points.collect::<Vec<_>>() })
@@ -158,106 +106,53 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The points that both have.
-pub(super) fn compared(a: &Record, b: &Record) -> Vec<Compared> {
-    let both =
-        a.points.iter().filter_map(|point| Some((point, b.points.iter().find(|p| p.axes == point.axes)?)));
-    both.map(|(a, b)| compare(a, b)).collect()
-}
-
 /// The points that only one of them has, with its letter.
-pub(super) fn unmatched<'a>(a: &'a Record, b: &'a Record) -> Vec<(&'static str, String)> {
-    let only = |name, here: &'a Record, there: &'a Record| {
-        let missing = here.points.iter().filter(|point| there.points.iter().all(|p| p.axes != point.axes));
-        missing.map(move |point| {
-            (name, if point.axes.is_empty() { "without a sweep".to_owned() } else { axes(point) })
-        })
-    };
-    only("A", a, b).chain(only("B", b, a)).collect()
-}
-
-fn compare(a: &Point, b: &Point) -> Compared {
-    let means = |point: &Point| {
-        let names: IndexSet<&str> =
-            point.repeats.iter().flat_map(|repeat| repeat.summary.keys().map(String::as_str)).collect();
-        let side = |name: &str| {
-            let censored = censored_by(point, name).map(str::to_owned);
-            Some((name.to_owned(), Side { mean: mean(&values(point, name))?, censored }))
-        };
-        names.into_iter().filter_map(side).collect::<IndexMap<String, Side>>()
-    };
-    let (in_a, in_b) = (means(a), means(b));
-    let only = |here: &IndexMap<String, Side>, there: &IndexMap<String, Side>| {
-        here.keys().filter(|name| !there.contains_key(*name)).cloned().collect()
-    };
-    Compared {
-        axes: axes(a),
-        pairs: in_a.iter().filter_map(|(name, a)| pair(name, a, in_b.get(name)?)).collect(),
-        only_a: only(&in_a, &in_b),
-        only_b: only(&in_b, &in_a),
-    }
-}
-
-fn pair(name: &str, a: &Side, b: &Side) -> Option<Pair> {
-    let Key { group, stat } = Key::parse(name)?;
-    let spec = stat.metric.spec();
-    let group = group.map(str::to_owned);
-    let change = judge(spec.better, spec.noise, a, b);
-    let (a, b) = (a.clone(), b.clone());
-    Some(Pair { group, stat, unit: stat.unit(), better: spec.better, a, b, change })
-}
-
-/// Whether `b` is better than `a` by more than the share `noise` of `a`. A lower bound is taken for more than any number: it
-/// may be infinite.
-fn judge(better: Better, noise: f64, a: &Side, b: &Side) -> ChangeKind {
-    let of = |side: &Side| if side.censored.is_some() { f64::INFINITY } else { side.mean };
-    let (a, b) = (of(a), of(b));
-    let beyond = a.is_infinite() || (b - a).abs() > noise * a.abs() + 1e-9;
-    match better {
-        Better::Neither => ChangeKind::Fact,
-        _ if a.is_infinite() && b.is_infinite() => ChangeKind::Unknown,
-        _ if !beyond => ChangeKind::Same,
-        Better::Lower if b < a => ChangeKind::Better,
-        Better::Higher if b > a => ChangeKind::Better,
-        _ => ChangeKind::Worse,
-    }
+pub(super) fn unmatched(comparison: &RecordComparison) -> Vec<(&'static str, String)> {
+    let each = [("A", &comparison.only_a), ("B", &comparison.only_b)];
+    let each = each.into_iter().flat_map(|(name, points)| points.iter().map(move |axes| (name, axes)));
+    each.map(|(name, axes)| {
+        (name, if axes.is_empty() { "without a sweep".to_owned() } else { in_words(axes) })
+    })
+    .collect()
 }
 
 /// One table, so that its columns stand below each other: the whole run first, then each group under its name.
-pub(super) fn table(point: &Compared) -> Table {
+pub(super) fn table(point: &PointComparison) -> Table {
     use Align::{Left, Right};
-    let groups: IndexSet<Option<&str>> = point.pairs.iter().map(|pair| pair.group.as_deref()).collect();
+    let groups: IndexSet<Option<&str>> = point.changes.iter().map(|change| change.group.as_deref()).collect();
     let head = [("", Left), ("A", Right), ("B", Right), ("change", Right), ("", Left)];
     let mut table = Table::new("Comparison", &head);
     for group in groups {
         let title = group.map_or_else(|| "the whole run".to_owned(), |group| format!("group {group}"));
         table.part(&title);
-        for pair in point.pairs.iter().filter(|pair| pair.group.as_deref() == group) {
-            let cells = [shown(pair.unit, &pair.a), shown(pair.unit, &pair.b), percent(pair), judgment(pair)];
-            table.row(std::iter::once(format!("  {}", pair.stat.name())).chain(cells).collect());
+        for change in point.changes.iter().filter(|change| change.group.as_deref() == group) {
+            let unit = change.stat.unit();
+            let cells = [shown(unit, &change.a), shown(unit, &change.b), percent(change), judgment(change)];
+            table.row(std::iter::once(format!("  {}", change.name_in_group())).chain(cells).collect());
         }
     }
     table
 }
 
 /// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
-fn shown(unit: Unit, side: &Side) -> String {
+fn shown(unit: Unit, side: &RecordFigure) -> String {
     format!("{}{}", if side.censored.is_some() { "> " } else { "" }, show(unit, side.mean))
 }
 
-fn judgment(pair: &Pair) -> String {
+fn judgment(change: &RecordChange) -> String {
     let causes: IndexSet<&str> =
-        [&pair.a, &pair.b].into_iter().filter_map(|side| side.censored.as_deref()).collect();
+        [&change.a, &change.b].into_iter().filter_map(|side| side.censored.as_deref()).collect();
     let causes: Vec<&str> = causes.into_iter().collect();
     let why = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
-    format!("{}{why}", pair.change.word()).trim_start().to_owned()
+    let word = if change.kind == ChangeKind::Fact { "" } else { change.kind.word() };
+    format!("{word}{why}").trim_start().to_owned()
 }
 
-fn percent(pair: &Pair) -> String {
-    if pair.a.censored.is_some() || pair.b.censored.is_some() {
+fn percent(change: &RecordChange) -> String {
+    if change.a.censored.is_some() || change.b.censored.is_some() {
         return NOTHING.to_owned();
     }
-    let (a, b) = (pair.a.mean, pair.b.mean);
+    let (a, b) = (change.a.mean, change.b.mean);
     let change = (b - a) / a.abs() * 100.0;
     match change {
         c if c.is_nan() || c.abs() < 0.05 => "=".to_owned(),
@@ -269,13 +164,11 @@ fn percent(pair: &Pair) -> String {
 }
 
 /// How many metrics got better, got worse and did not change, in a sentence.
-pub(super) fn tally(points: &[Compared]) -> String {
-    let pairs: Vec<&Pair> = points.iter().flat_map(|point| &point.pairs).collect();
-    let count = |change| pairs.iter().filter(|pair| pair.change == change).count();
-    let judged = pairs.iter().filter(|pair| pair.better != Better::Neither).count();
-    let (worse, better, same) =
-        (count(ChangeKind::Worse), count(ChangeKind::Better), count(ChangeKind::Same));
-    let unknown = match count(ChangeKind::Unknown) {
+pub(super) fn tally(comparison: &RecordComparison) -> String {
+    let kinds = [ChangeKind::Worse, ChangeKind::Better, ChangeKind::Same, ChangeKind::Unknown];
+    let [worse, better, same, unknown] = kinds.map(|kind| comparison.count(kind));
+    let judged = worse + better + same + unknown;
+    let unknown = match unknown {
         0 => String::new(),
         unknown => format!(" {unknown} metrics have only lower bounds on both sides."),
     };
@@ -289,31 +182,20 @@ pub(super) fn tally(points: &[Compared]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn judged(better: Better, noise: f64, a: f64, b: f64) -> ChangeKind {
-        let side = |mean| Side { mean, censored: None };
-        judge(better, noise, &side(a), &side(b))
-    }
+    use crate::metric::Key;
 
     #[test]
-    fn only_changes_beyond_the_noise_count() {
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 109.0), ChangeKind::Same);
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 111.0), ChangeKind::Worse);
-        assert_eq!(judged(Better::Lower, 0.1, 100.0, 80.0), ChangeKind::Better);
-        assert_eq!(judged(Better::Higher, 0.1, 100.0, 80.0), ChangeKind::Worse);
-        assert_eq!(judged(Better::Neither, 0.1, 100.0, 80.0), ChangeKind::Fact);
-        assert_eq!(judged(Better::Lower, 0.0, 0.0, 0.0), ChangeKind::Same);
-        assert_eq!(judged(Better::Lower, 0.0, 0.0, 1.0), ChangeKind::Worse);
-    }
-
-    #[test]
-    fn a_lower_bound_is_worse_than_any_number() {
-        let known = Side { mean: 9e9, censored: None };
-        let bound = Side { mean: 1e6, censored: Some("unanswered".to_owned()) };
-        assert_eq!(judge(Better::Lower, 0.2, &known, &bound), ChangeKind::Worse);
-        assert_eq!(judge(Better::Lower, 0.2, &bound, &known), ChangeKind::Better);
-        assert_eq!(judge(Better::Lower, 0.2, &bound, &bound), ChangeKind::Unknown);
-        let pair = pair("good.latency_p99", &known, &bound).expect("a number");
-        assert_eq!(percent(&pair), NOTHING);
+    fn the_change_of_a_lower_bound_has_no_percentage() {
+        let Key { stat, .. } = Key::parse("good.latency_p99").expect("a metric");
+        let figure =
+            |mean, censored: Option<&str>| RecordFigure { mean, censored: censored.map(str::to_owned) };
+        let (known, bound) = (figure(6e9, None), figure(1e6, Some("unanswered")));
+        let change = |a: &RecordFigure, b: &RecordFigure| {
+            let (group, kind) = (Some("good".to_owned()), ChangeKind::Worse);
+            percent(&RecordChange { group, stat, phase: None, a: a.clone(), b: b.clone(), kind })
+        };
+        assert_eq!(change(&known, &bound), NOTHING);
+        assert_eq!(change(&bound, &known), NOTHING);
+        assert_eq!(change(&known, &figure(9e9, None)), "+50 %");
     }
 }

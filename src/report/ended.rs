@@ -3,10 +3,11 @@
 
 use std::fmt::Write as _;
 
-use super::view::{counts, groups, mean, results, show};
+use super::view::{counts, groups, results, show};
 use crate::{
     metric::Unit,
     record::{Point, ServerEndings},
+    stats::mean,
 };
 
 /// A sentence for each group of which the server ended connections.

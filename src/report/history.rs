@@ -8,12 +8,13 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::{
     medium,
-    view::{mean, sound, values},
+    view::{sound, values},
 };
 use crate::{
     gate::{censored_by, gated},
     metric::Key,
     record::{Point, Record, place},
+    stats::mean,
 };
 
 /// What every row begins with.

@@ -1,11 +1,12 @@
 //! Where bytes were held up: a sentence or two for each group, from the behavior of its clients and from the server's
 //! TCP_INFO.
 
-use super::view::{groups, mean, results, show, values};
+use super::view::{groups, results, show, values};
 use crate::{
     behavior::Spec,
     metric::{Fold, Key, Metric, Stat, Unit},
     record::Point,
+    stats::mean,
 };
 
 /// From this share of the time on, something was the reason why the server could not send.

@@ -9,7 +9,7 @@ use crate::{
     gate::censored_by,
     metric::{Fold, Key, Metric, Stat, Unit},
     record::{GroupResult, Ledger, Point, Record, Repeat, Requests, lower_bound},
-    stats::quantile,
+    stats::{mean, quantile},
 };
 
 /// A command line that a shell takes apart as it was.
@@ -42,11 +42,6 @@ pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
 pub(super) fn sound(point: &Point) -> Point {
     let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
     Point { repeats: repeats.cloned().collect(), ..point.clone() }
-}
-
-/// The arithmetic mean; `None` without values.
-pub(super) fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// Three significant digits and a short unit.
@@ -111,8 +106,12 @@ fn range<T: Display>(values: impl IntoIterator<Item = u64>, shown: impl Fn(u64) 
 
 /// The keys that the sweep sets at a point, and their values; empty without a sweep.
 pub(super) fn axes(point: &Point) -> String {
-    let each = point.axes.iter().map(|(key, value)| format!("{key} = {value}"));
-    each.collect::<Vec<_>>().join(", ")
+    in_words(&point.axes)
+}
+
+/// Keys that the sweep sets, and their values.
+pub(super) fn in_words(axes: &IndexMap<String, String>) -> String {
+    axes.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The client groups of a point, in the profile's order.

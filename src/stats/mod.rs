@@ -13,5 +13,5 @@ pub use self::{
     paired::{
         Estimate, clopper_pearson_upper, findable, hodges_lehmann, scatter, sign_p, signed_rank_p, ways,
     },
-    quantile::{median, quantile},
+    quantile::{mean, median, quantile},
 };

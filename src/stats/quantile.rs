@@ -1,4 +1,4 @@
-//! Quantiles and the median of some numbers.
+//! Quantiles, the median and the mean of some numbers.
 
 /// The value at or below which the share `q` (0 to 1) of `values` lies (nearest rank); `None` without values.
 #[must_use]
@@ -19,6 +19,12 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some(if sorted.len() % 2 == 1 { upper } else { f64::midpoint(sorted[middle - 1], upper) })
 }
 
+/// The arithmetic mean; `None` without values.
+#[must_use]
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +35,11 @@ mod tests {
         assert_eq!(quantile(&values, 0.5), Some(3.0));
         assert_eq!(quantile(&values, 0.99), Some(5.0));
         assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn a_mean_needs_values() {
+        assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
+        assert_eq!(mean(&[]), None);
     }
 }

@@ -190,7 +190,8 @@ fn no_files_import_from_each_other_in_a_circle() {
     assert!(circles.is_empty(), "move what both need into a file below them:\n{}", circles.join("\n"));
 }
 
-/// Files beside a folder that holds their parts: a module with parts is the folder's `mod.rs`.
+/// Files beside a folder that holds their parts: a module with parts is the folder's `mod.rs`, and a test with parts is the
+/// folder's `main.rs`.
 fn beside_their_folder(files: &[&str]) -> Vec<String> {
     let has_folder = |file: &&&str| {
         let folder = format!("{}/", file.trim_end_matches(".rs"));
@@ -201,14 +202,20 @@ fn beside_their_folder(files: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_module_with_parts_is_the_mod_rs_of_its_folder() {
-    let files = crate_files();
-    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(beside_their_folder(&paths), Vec::<String>::new());
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["src", "tests", "benches"] {
+        let files = sources(folder);
+        let paths = files.iter().map(|path| path.strip_prefix(project).expect("in the project"));
+        let paths: Vec<_> = paths.map(|path| path.to_str().expect("a name in UTF-8")).collect();
+        assert_eq!(beside_their_folder(&paths), Vec::<String>::new());
+    }
 }
 
 #[test]
 fn a_planted_file_beside_its_folder_is_found() {
     assert_eq!(beside_their_folder(&["a/mod.rs", "a/b.rs", "a/b/c.rs", "ab.rs", "d.rs"]), ["a/b.rs"]);
+    let tests = ["tests/a.rs", "tests/a/b.rs", "tests/c/main.rs", "tests/c/d/mod.rs", "tests/c/d/e.rs"];
+    assert_eq!(beside_their_folder(&tests), ["tests/a.rs"]);
 }
 
 #[test]

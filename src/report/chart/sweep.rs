@@ -9,7 +9,8 @@ use super::{
 use crate::{
     metric::{Fold, Key, Metric, Scope, Stat},
     record::{Point, Record},
-    report::view::{mean, values},
+    report::view::values,
+    stats::mean,
     units::{Bytes, Rate, Span},
 };
 

@@ -238,7 +238,7 @@ fn numbers(profile: &Profile, point: &Point) -> Vec<Number> {
             point: words(&point.axes),
             name: name.clone(),
             stat,
-            value: view::mean(&values).filter(|mean| mean.is_finite())?,
+            value: stats::mean(&values).filter(|mean| mean.is_finite())?,
             range: (values.len() > 1).then_some(range),
         })
     };

@@ -3,23 +3,15 @@
 #[macro_use]
 extern crate macro_rules_attribute;
 #[macro_use]
-#[path = "common/mod.rs"]
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "clients/endings.rs"]
 mod endings;
-#[path = "clients/idle.rs"]
 mod idle;
-#[path = "clients/lifetimes.rs"]
 mod lifetimes;
-#[path = "clients/protocols.rs"]
 mod protocols;
-#[path = "clients/resets.rs"]
 mod resets;
-#[path = "clients/sharing.rs"]
 mod sharing;
-#[path = "clients/threads.rs"]
 mod threads;
-#[path = "clients/uploads.rs"]
 mod uploads;
 
 use std::{
