@@ -3,12 +3,13 @@
 
 use super::{
     table::{Align, Table},
-    view::{NOTHING, axes, mean, show},
+    view::{NOTHING, axes, show},
 };
 use crate::{
     metric::Unit,
     profile::BEFORE,
     record::{GoodClients, Phased, Point, Price, Record},
+    stats::mean,
     units::{human_bytes, human_time},
 };
 
