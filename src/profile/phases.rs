@@ -53,7 +53,7 @@ impl Profile {
                 format!("begins before the measured window: use {} (the warm-up) or later", self.warmup)
             } else if from >= self.duration() {
                 "begins after the end of the measured window: use an earlier time".to_owned()
-            } else if to - from < self.sample_every.0 {
+            } else if to.saturating_sub(from) < self.sample_every.0 {
                 format!("must last at least as long as the time between two samples ({})", self.sample_every)
             } else {
                 continue;

@@ -71,16 +71,14 @@ fn slower(good: &GoodClients) -> Option<String> {
     let before = p99.before.map_or_else(|| "not measured".to_owned(), human_time);
     let with = p99.with.map_or_else(|| "no answer".to_owned(), human_time);
     let change = format!("{before} → {bound}{with}");
-    let mut text = match good.is_slower() {
-        Some(false) => format!("{} p99 not longer ({change})", good.group),
-        Some(true) | None => format!("{} p99 {change}", good.group),
-    };
     let usual = good.silence_ns.before.unwrap_or(0.0);
     let longest = good.silence_ns.with.unwrap_or(0.0);
-    if longest > usual * SILENCE_FACTOR && longest > usual + SILENCE_NS {
-        text += &format!(", no answers for {}", human_time(longest));
-    }
-    Some(text)
+    let is_silent = longest > usual * SILENCE_FACTOR && longest > usual + SILENCE_NS;
+    let silence = if is_silent { format!(", no answers for {}", human_time(longest)) } else { String::new() };
+    Some(match good.is_slower() {
+        Some(false) => format!("{} p99 not longer ({change}){silence}", good.group),
+        Some(true) | None => format!("{} p99 {change}{silence}", good.group),
+    })
 }
 
 #[cfg(test)]
