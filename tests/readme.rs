@@ -165,8 +165,8 @@ fn documented_commands_that_need_no_server_run() {
             .stdin(Stdio::null())
             .output()
             .expect("badpeer runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {command}: {said}", path.display());
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {command}: {printed}", path.display());
         ran += 1;
     }
     assert!(ran >= 15, "{ran} commands");
@@ -332,7 +332,7 @@ fn percent(share: f64) -> String {
 #[test]
 fn documented_validity_limits_match_the_code() {
     let text = document("docs/measuring.md").joined();
-    for said in [
+    for printed in [
         format!("in the window | {} |", ms(gate::WORST_PACING_ERROR_NS)),
         format!("50 ms each | {} of the window |", percent(gate::MOST_PAUSED)),
         format!("from {:.0} per second on |", gate::LEAST_OTHER_REQUESTS_PER_SECOND),
@@ -351,17 +351,17 @@ fn documented_validity_limits_match_the_code() {
         format!("for {} of the time (CPU pressure)", percent(gate::NOTABLE_PRESSURE)),
         format!("more than {} of the events", percent(gate::MOST_LOST)),
     ] {
-        assert!(text.contains(&said), "docs/measuring.md does not say: {said}");
+        assert!(text.contains(&printed), "docs/measuring.md does not say: {printed}");
     }
 }
 
 #[test]
 fn documented_gate_levels_match_the_code() {
     let text = document("docs/gate.md").joined();
-    for said in [
+    for printed in [
         format!("at {} for all metrics of a profile together", percent(gate::ALPHA)),
         format!("must then confirm it at {}.", percent(gate::CONFIRM_ALPHA)),
     ] {
-        assert!(text.contains(&said), "docs/gate.md does not say: {said}");
+        assert!(text.contains(&printed), "docs/gate.md does not say: {printed}");
     }
 }

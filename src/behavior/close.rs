@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    close_condition::{CloseCondition, Ending},
+    close_condition::{CloseCondition, ClosingBehavior},
     decision::CloseMethod,
     declaration::{About, Declaration, Needs},
 };
@@ -36,7 +36,7 @@ pub(super) const DECLARATION: Declaration<Close> = Declaration {
 #[serde(transparent)]
 pub(super) struct Close(CloseCondition);
 
-impl Ending for Close {
+impl ClosingBehavior for Close {
     const METHOD: CloseMethod = CloseMethod::Close;
 
     fn condition(&self) -> &CloseCondition {

@@ -8,7 +8,6 @@ use crate::units::{Bytes, Count};
 /// After so many bytes or so many messages, whichever comes first; at once unless one of them is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "Ending")]
 pub(super) struct CloseCondition {
     /// Bytes that are moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,7 +18,7 @@ pub(super) struct CloseCondition {
 }
 
 /// A behavior that moves bytes until its condition is met, and then ends the connection.
-pub(super) trait Ending: Send {
+pub(super) trait ClosingBehavior: Send {
     /// How.
     const METHOD: CloseMethod;
 
@@ -27,7 +26,7 @@ pub(super) trait Ending: Send {
     fn condition(&self) -> &CloseCondition;
 }
 
-impl<E: Ending> Behavior for E {
+impl<E: ClosingBehavior> Behavior for E {
     fn next(&mut self, view: View<'_>) -> Step {
         self.condition().next(&view, E::METHOD)
     }

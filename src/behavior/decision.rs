@@ -93,7 +93,7 @@ pub trait Behavior: Send {
 
     /// Changes bytes that are about to be sent, of which the first is byte `offset` of the connection. Bytes that the
     /// socket did not take come again: what becomes of one depends on its offset alone.
-    fn spoil(&mut self, _offset: u64, _bytes: &mut [u8]) {}
+    fn corrupt(&mut self, _offset: u64, _bytes: &mut [u8]) {}
 }
 
 /// Threads on one socket, and how each of them uses it.

@@ -57,7 +57,7 @@ impl Behavior for Garbage {
         Step::Move(usize::MAX)
     }
 
-    fn spoil(&mut self, offset: u64, bytes: &mut [u8]) {
+    fn corrupt(&mut self, offset: u64, bytes: &mut [u8]) {
         let seed = self.seed.unwrap_or_default();
         for (at, byte) in (offset..).zip(bytes) {
             let random = mixed(seed.wrapping_add(at));
@@ -80,13 +80,13 @@ const fn mixed(counter: u64) -> u64 {
 mod tests {
     use super::{super::tests::steps, *};
 
-    fn spoilt(one_in: u32, pieces: &[usize]) -> Vec<u8> {
+    fn corrupted(one_in: u32, pieces: &[usize]) -> Vec<u8> {
         let mut garbage = Garbage { one_in: Count(one_in), seed: None };
         assert_eq!(steps(&mut garbage, 1), [Step::Move(usize::MAX)]);
         let mut bytes = vec![b'x'; pieces.iter().sum()];
         let mut done = 0;
         for piece in pieces {
-            garbage.spoil(done as u64, &mut bytes[done..done + piece]);
+            garbage.corrupt(done as u64, &mut bytes[done..done + piece]);
             done += piece;
         }
         bytes
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn changes_about_one_byte_in_the_given_number() {
         for one_in in [1, 2, 100] {
-            let wrong = spoilt(one_in, &[100_000]).iter().filter(|byte| **byte != b'x').count();
+            let wrong = corrupted(one_in, &[100_000]).iter().filter(|byte| **byte != b'x').count();
             let expected = 100_000 / one_in as usize;
             assert!(wrong.abs_diff(expected) <= expected / 8, "{wrong} of 100000, one in {one_in}");
         }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn noise_contains_every_byte_value() {
-        let mut noise = spoilt(1, &[10_000]);
+        let mut noise = corrupted(1, &[10_000]);
         noise.sort_unstable();
         noise.dedup();
         assert_eq!(noise.len(), 255, "all but the right one");
@@ -111,6 +111,6 @@ mod tests {
 
     #[test]
     fn changes_depend_on_the_offset_and_not_on_the_pieces() {
-        assert_eq!(spoilt(3, &[1, 50, 949]), spoilt(3, &[1000]));
+        assert_eq!(corrupted(3, &[1, 50, 949]), corrupted(3, &[1000]));
     }
 }

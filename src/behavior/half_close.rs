@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    close_condition::{CloseCondition, Ending},
+    close_condition::{CloseCondition, ClosingBehavior},
     decision::CloseMethod,
     declaration::{About, Declaration, Needs},
 };
@@ -35,7 +35,7 @@ pub(super) const DECLARATION: Declaration<HalfClose> = Declaration {
 #[serde(transparent)]
 pub(super) struct HalfClose(CloseCondition);
 
-impl Ending for HalfClose {
+impl ClosingBehavior for HalfClose {
     const METHOD: CloseMethod = CloseMethod::HalfClose;
 
     fn condition(&self) -> &CloseCondition {

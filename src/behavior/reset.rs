@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    close_condition::{CloseCondition, Ending},
+    close_condition::{CloseCondition, ClosingBehavior},
     decision::CloseMethod,
     declaration::{About, Declaration, Needs},
 };
@@ -34,7 +34,7 @@ pub(super) const DECLARATION: Declaration<Reset> = Declaration {
 #[serde(transparent)]
 pub(super) struct Reset(CloseCondition);
 
-impl Ending for Reset {
+impl ClosingBehavior for Reset {
     const METHOD: CloseMethod = CloseMethod::Reset;
 
     fn condition(&self) -> &CloseCondition {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    close_condition::{CloseCondition, Ending},
+    close_condition::{CloseCondition, ClosingBehavior},
     decision::CloseMethod,
     declaration::{About, Declaration, Needs},
 };
@@ -38,7 +38,7 @@ pub(super) const DECLARATION: Declaration<Vanish> = Declaration {
 #[serde(transparent)]
 pub(super) struct Vanish(CloseCondition);
 
-impl Ending for Vanish {
+impl ClosingBehavior for Vanish {
     const METHOD: CloseMethod = CloseMethod::Vanish;
 
     fn condition(&self) -> &CloseCondition {

@@ -355,9 +355,9 @@ mod tests {
             ("user:secret@host:80", "remove the user name"),
             ("http://user:secret@host:99999/", "invalid port"),
         ] {
-            let said = read(text).expect_err(text);
-            assert!(said.starts_with("<ADDRESS>: ") && said.contains(part), "{text}: {said}");
-            assert!(!said.contains("secret"), "{said}");
+            let message = read(text).expect_err(text);
+            assert!(message.starts_with("<ADDRESS>: ") && message.contains(part), "{text}: {message}");
+            assert!(!message.contains("secret"), "{message}");
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
     }
     let mut interrupt = super::exit::interrupt()?;
     let mut worst = Exit::Pass;
-    let mut outcomes = Vec::new();
+    let mut runs = Vec::new();
     for (request, able) in requests.iter().zip(able) {
         if interrupt.requested() {
             worst = Exit::Interrupted;
@@ -80,9 +80,9 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
         }
         let exit = match able {
             // An error in writing is reported, and the next profile is run all the same.
-            Ok(()) => run_one(request, output, &mut interrupt, &mut outcomes),
+            Ok(()) => run_one(request, output, &mut interrupt, &mut runs),
             Err(missing) => {
-                outcomes.push(skip(request, missing, output));
+                runs.push(skip(request, missing, output));
                 Exit::Pass
             }
         };
@@ -92,9 +92,9 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
         }
     }
     if output.json {
-        super::print_raw(&super::to_json(&outcomes));
+        super::print_raw(&super::to_json(&runs));
     } else if requests.len() > 1 {
-        say(&closing(&outcomes));
+        say(&closing(&runs));
     }
     Ok(worst)
 }
@@ -117,7 +117,7 @@ fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
     }
     RunJson {
         profile: request.name.clone(),
-        outcome: SKIP,
+        verdict: SKIP,
         interrupted: false,
         meaning: None,
         started: None,
@@ -133,9 +133,9 @@ fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
 const SKIP: &str = "SKIP";
 
 /// A line for each profile that was run.
-fn closing(outcomes: &[RunJson]) -> String {
+fn closing(runs: &[RunJson]) -> String {
     let lines: Vec<String> =
-        outcomes.iter().map(|done| format!("{:<12} {}", done.outcome, done.profile)).collect();
+        runs.iter().map(|done| format!("{:<12} {}", done.verdict, done.profile)).collect();
     lines.join("\n")
 }
 
@@ -144,7 +144,8 @@ fn closing(outcomes: &[RunJson]) -> String {
 struct RunJson {
     profile: String,
     /// Of the expectations; where they hold and it fails against its baseline, of that.
-    outcome: &'static str,
+    #[serde(rename = "outcome")]
+    verdict: &'static str,
     interrupted: bool,
     /// What the verdict means, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,12 +166,7 @@ struct RunJson {
     points: Vec<crate::record::Point>,
 }
 
-fn run_one(
-    request: &Request,
-    output: &Output,
-    interrupt: &mut Interrupt,
-    outcomes: &mut Vec<RunJson>,
-) -> Exit {
+fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: &mut Vec<RunJson>) -> Exit {
     let store = match Store::new(&output.out, &request.name) {
         Ok(store) => store,
         Err(failure) => {
@@ -193,9 +189,9 @@ fn run_one(
     }
     let since = baseline::exit(comparison.as_ref());
     let worse = comparison.as_ref().filter(|_| record.verdict() == Verdict::Pass && since != Exit::Pass);
-    outcomes.push(RunJson {
+    runs.push(RunJson {
         profile: request.name.clone(),
-        outcome: worse.map_or(record.verdict().word(), |comparison| comparison.verdict.word()),
+        verdict: worse.map_or(record.verdict().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,
         meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
         started: Some(record.started.clone()),
@@ -253,8 +249,8 @@ fn write(
         })?;
     }
     let is_sound = is_finished && record.verdict() != Verdict::Invalid;
-    if let Some(said) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
-        say(&format!("{said}\n"));
+    if let Some(message) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
+        say(&format!("{message}\n"));
     }
     Ok(())
 }

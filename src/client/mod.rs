@@ -1,11 +1,11 @@
 //! The load generator: good and bad peers, on a thread of its own or on several that share the connections of every
 //! group.
 //!
-//! A behavior decides ([`crate::behavior`]), a connection acts, the engine of each thread keeps the time. What a server
+//! A behavior decides ([`crate::behavior`]), a connection acts, the event loop of each thread keeps the time. What a server
 //! does to a client is data, never an error; only our own failure (no descriptor, no port) is.
 //!
 //! ```text
-//!   threads ── engine: owns the connections, in slots, and drives them
+//!   threads ── event_loop: owns the connections, in slots, and drives them
 //!                ├── group: which are opened, which requests they start, what comes of both
 //!                │     └── workload: all that a group and its connections know of each other
 //!                └── connection: one exchange of requests and answers
@@ -16,7 +16,7 @@
 mod close_reason;
 mod connection;
 mod context;
-mod engine;
+mod event_loop;
 mod exhaustion;
 mod group;
 mod histogram;

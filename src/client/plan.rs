@@ -70,15 +70,18 @@ impl Plan {
     pub(super) fn measured(&self) -> MeasuredTime {
         let at = |since: Duration| self.epoch_ns + since.as_nanos() as u64;
         let phases = self.phases.iter().map(|(from, to)| (at(*from), at(*to))).collect();
-        MeasuredTime { window: self.window_ns(), phases }
+        let window = self.window_ns();
+        MeasuredTime { window, end_ns: window.1, phases }
     }
 }
 
 /// The time that is measured, on the monotonic clock, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(super) struct MeasuredTime {
-    /// From when until when the window is.
+    /// From when until when the window is, as long as the group stays.
     pub(super) window: (u64, u64),
+    /// When the whole window ends.
+    pub(super) end_ns: u64,
     /// The same of each of its phases.
     pub(super) phases: Vec<(u64, u64)>,
 }
@@ -87,6 +90,6 @@ impl MeasuredTime {
     /// The same with a window that ends at that time at the latest, if one is given.
     pub(super) fn until(&self, end_ns: Option<u64>) -> Self {
         let (start, end) = self.window;
-        Self { window: (start, end_ns.map_or(end, |end_ns| end_ns.min(end))), phases: self.phases.clone() }
+        Self { window: (start, end_ns.map_or(end, |end_ns| end_ns.min(end))), ..self.clone() }
     }
 }

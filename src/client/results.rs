@@ -88,7 +88,7 @@ pub struct Driven {
     /// What the clients were not permitted to do, in words.
     pub notes: Vec<String>,
     /// What they ran out of, which ended the run.
-    pub shortage: Option<ResourceExhaustion>,
+    pub exhaustion: Option<ResourceExhaustion>,
 }
 
 /// Why clients cannot be driven at all.
@@ -119,10 +119,10 @@ mod tests {
             (Errno::EMFILE, "raise the limit (`ulimit -n`"),
             (Errno::EPERM, "ask for fewer threads"),
         ] {
-            let said = DriveError::Threads(error.into()).to_string();
+            let message = DriveError::Threads(error.into()).to_string();
             assert!(
-                said.starts_with("cannot start the clients' threads: ") && said.contains(remedy),
-                "{said}"
+                message.starts_with("cannot start the clients' threads: ") && message.contains(remedy),
+                "{message}"
             );
         }
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    engine::{Engine, Mark, Pauses, ThreadResult},
+    event_loop::{EventLoop, Mark, Pauses, ThreadResult},
     exhaustion::exhausted,
     group::Group,
     plan::Plan,
@@ -35,7 +35,7 @@ pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Res
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
     let work = |index| {
         let done = work(plan, Share { index, of }, &starts, stop, ticks);
-        if done.as_ref().map_or(true, |done| done.shortage.is_some()) {
+        if done.as_ref().map_or(true, |done| done.exhaustion.is_some()) {
             stop.store(true, Ordering::Relaxed);
         }
         done
@@ -69,16 +69,16 @@ fn work(
     ticks: &Sender<Tick>,
 ) -> Result<ThreadResult, DriveError> {
     // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the load generator.
-    let engine = sys::set_timer_slack_ns(1).and_then(|()| Engine::new(plan, share, starts));
-    let mut engine = engine.map_err(DriveError::Threads)?;
-    let shortage = match engine.run(stop, ticks) {
+    let event_loop = sys::set_timer_slack_ns(1).and_then(|()| EventLoop::new(plan, share, starts));
+    let mut event_loop = event_loop.map_err(DriveError::Threads)?;
+    let exhaustion = match event_loop.run(stop, ticks) {
         Ok(()) => None,
         Err(error) => {
-            let shortage = exhausted(&error);
-            Some(shortage.ok_or(DriveError::Connect(plan.address, error))?)
+            let exhaustion = exhausted(&error);
+            Some(exhaustion.ok_or(DriveError::Connect(plan.address, error))?)
         }
     };
-    Ok(engine.finish(shortage))
+    Ok(event_loop.finish(exhaustion))
 }
 
 impl Driven {
@@ -91,7 +91,7 @@ impl Driven {
             |of: fn(&Pauses) -> u64| done.iter().map(|done| of(&done.pauses)).max().unwrap_or(0) as f64;
         run.set(Metric::HarnessPaused, paused(|pauses| pauses.total_ns));
         run.set(Metric::HarnessPauseMax, paused(|pauses| pauses.longest_ns));
-        let shortage = done.iter().find_map(|done| done.shortage);
+        let exhaustion = done.iter().find_map(|done| done.exhaustion);
         // A later look finds that connections are gone which one of the threads has closed.
         let stopped_ns = done.iter().map(|done| done.stopped_ns).min().unwrap_or(0);
         let mut parts = done.into_iter();
@@ -133,7 +133,7 @@ impl Driven {
             buffers: all.buffers,
             stopped_ns,
             notes: all.groups.iter().filter_map(Group::note).collect(),
-            shortage,
+            exhaustion,
         }
     }
 }

@@ -266,7 +266,7 @@ mod tests {
     fn descriptors_can_be_raised_to_the_hard_limit() {
         let finding = descriptors(1024, 4096);
         assert_eq!((finding.state, finding.mend.as_str()), (State::Limited, "ulimit -n 4096"));
-        assert!(finding.found.contains("960 connections") && finding.found.contains("480 with both"));
+        assert!(finding.found.contains("960 connections") && finding.found.contains("480 in one process"));
         assert!(descriptors(1024, 1024).mend.starts_with("sudo prlimit"));
         assert_eq!(descriptors(1 << 20, 1 << 20).state, State::Good);
     }

@@ -58,9 +58,9 @@ pub fn render(findings: &[Finding]) -> String {
     for finding in findings {
         let state = format!("{:?}", finding.state).to_lowercase();
         out += &paragraph(finding.topic, &state, &finding.found);
-        for (label, said) in [("costs", &finding.costs), ("fix", &finding.mend)] {
-            if !said.is_empty() {
-                out += &paragraph("", label, said);
+        for (label, detail) in [("costs", &finding.costs), ("fix", &finding.mend)] {
+            if !detail.is_empty() {
+                out += &paragraph("", label, detail);
             }
         }
     }
@@ -74,10 +74,10 @@ pub fn render(findings: &[Finding]) -> String {
 }
 
 /// A line or several: what was looked at, what is said of it, and the text beside both.
-fn paragraph(topic: &str, label: &str, said: &str) -> String {
+fn paragraph(topic: &str, label: &str, detail: &str) -> String {
     const WIDTH: usize = 80;
     let first = format!("{topic:<15} {label:<8}");
-    text::hanging(&first, said, first.len(), WIDTH)
+    text::hanging(&first, detail, first.len(), WIDTH)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub trait Evidence {
 
 /// A metric of both sides, and its verdict. Shares are relative to the base; positive is worse: 0.1 is 10 % worse.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "Finding")]
+#[schemars(rename = "MetricChange")]
 pub struct MetricChange<E, V = Verdict> {
     /// What was gated, and how.
     #[serde(flatten)]

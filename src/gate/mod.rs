@@ -28,7 +28,9 @@ pub use self::{
     inflation::{MOST_OWN_SHARE, own_share},
     judge::{censored_by, judge, measured},
     lost::{MOST_LOST, lost},
-    pairs::{ALPHA, CONFIRM_ALPHA, Cell, Pair, PairEvidence, PairedChange, SPOILT, compare, suspects},
+    pairs::{
+        ALPHA, CONFIRM_ALPHA, Cell, INVALID_REPEATS, Pair, PairEvidence, PairedChange, compare, suspects,
+    },
     price::price,
     records::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
     unserved::{MOST_SILENT, ran_dry, unserved},

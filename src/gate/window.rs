@@ -315,9 +315,9 @@ mod tests {
         let evicted = |condition, figure, window| judged("g.evicted", condition, figure, window);
         let missed = evicted("= 40", 0.0, SHORT);
         assert_eq!(missed.verdict, Verdict::Inconclusive);
-        let said =
+        let sentence =
             "`g.evicted` is not judged: a window of 1 s does not show what happens in the profile's 10 s.";
-        assert_eq!(missed.reason.as_deref(), Some(said));
+        assert_eq!(missed.reason.as_deref(), Some(sentence));
         assert_eq!(evicted("= 40", 40.0, SHORT).verdict, Verdict::Pass);
         assert_eq!(evicted("= 40", 41.0, SHORT).verdict, Verdict::Fail, "they will not become fewer");
         assert_eq!(evicted("= 0", 1.0, SHORT).verdict, Verdict::Fail);
@@ -348,8 +348,8 @@ mod tests {
             ("g.latency_p99", "> 500ms", 1e6),
             ("server_cpu_rate", "> 0.6", 0.1),
         ] {
-            let outcome = judged_at(RAMP, name, condition, figure, SHORT).verdict;
-            assert_eq!(outcome, Verdict::Inconclusive, "{name}");
+            let verdict = judged_at(RAMP, name, condition, figure, SHORT).verdict;
+            assert_eq!(verdict, Verdict::Inconclusive, "{name}");
         }
         assert_eq!(judged_at(RAMP, "g.evicted", "= 0", 1.0, SHORT).verdict, Verdict::Fail);
     }

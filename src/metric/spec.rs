@@ -37,8 +37,8 @@ pub enum Definite {
 }
 
 /// What an entry of the table says, if it says anything.
-pub(super) const fn given<T: Copy>(said: &[T]) -> Option<T> {
-    match said {
+pub(super) const fn given<T: Copy>(declared: &[T]) -> Option<T> {
+    match declared {
         [one, ..] => Some(*one),
         [] => None,
     }

@@ -79,6 +79,9 @@ mod tests {
     #[test]
     fn a_reported_instant_is_clamped_to_the_bounds() {
         let known = Between::new(100, 200);
-        assert_eq!([150, 95, 80, 205, 900].map(|said| known.nearest_ns(said, 10)), [150, 95, 90, 205, 210]);
+        assert_eq!(
+            [150, 95, 80, 205, 900].map(|claimed| known.nearest_ns(claimed, 10)),
+            [150, 95, 90, 205, 210]
+        );
     }
 }

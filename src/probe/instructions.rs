@@ -187,7 +187,7 @@ mod tests {
         let counters = TaskCounters::new(Event::TaskClock, &[server.id()]);
         let before = cpu_ns(&mut tree);
         for pipe in &pipes {
-            std::fs::write(pipe, "\n").expect("told");
+            std::fs::write(pipe, "\n").expect("the pipe is open");
         }
         for _ in &pipes {
             assert_eq!(lines.next().expect("a line").expect("text"), "done");
@@ -197,7 +197,7 @@ mod tests {
         server.kill().and_then(|()| server.wait()).expect("it ends");
         for pipe in &pipes {
             // Whoever still waits reads the end.
-            std::fs::write(pipe, "\n\n\n").expect("told");
+            std::fs::write(pipe, "\n\n\n").expect("the pipe is open");
         }
         let Ok(counted) = counted else {
             eprintln!("SKIP: this machine does not let other tasks be counted");

@@ -223,7 +223,7 @@ impl Work {
 struct Account {
     last: BTreeMap<u32, Work>,
     ended: Work,
-    told: Work,
+    reported: Work,
 }
 
 impl Account {
@@ -248,8 +248,8 @@ impl Account {
         let seen = living.values().fold(self.ended, |sum, work| sum.plus(*work));
         let waited = living.values().fold(Work::default(), |sum, work| sum.plus(work.with_waited()));
         self.last = living;
-        self.told = self.told.most(seen).most(waited);
-        self.told
+        self.reported = self.reported.most(seen).most(waited);
+        self.reported
     }
 }
 

@@ -38,7 +38,7 @@ impl Shares {
     fn parse(text: &str) -> Result<Self, String> {
         let (mut floor, mut budget) = (None, None);
         for part in text.split(',').map(str::trim) {
-            let told = match part.split_once(char::is_whitespace) {
+            let previous = match part.split_once(char::is_whitespace) {
                 Some(("floor", share)) => floor.replace(percent(share.trim())?),
                 Some(("budget", share)) => budget.replace(percent(share.trim())?),
                 _ => {
@@ -47,7 +47,7 @@ impl Shares {
                     ));
                 }
             };
-            if told.is_some() {
+            if previous.is_some() {
                 return Err(format!("`{text}` gives a value twice: remove one"));
             }
         }

@@ -57,7 +57,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "endings",
     "vanished-peers",
     "reconnect-storm",
-    "full-house",
+    "connection-limit",
     "descriptor-exhaustion",
     "bad-neighbors",
     "shrink",

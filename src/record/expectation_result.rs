@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::verdict::{OfExpectation, Verdict};
+use super::verdict::{ExpectationVerdict, Verdict};
 use crate::metric::Key;
 
 /// An expectation, the measured value, and the verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "Verdict")]
 pub struct ExpectationResult {
     /// The name in `[expect]`.
     pub name: String,
@@ -21,7 +20,7 @@ pub struct ExpectationResult {
     pub censored: Option<String>,
     /// The verdict.
     #[serde(rename = "outcome")]
-    #[schemars(with = "OfExpectation")]
+    #[schemars(with = "ExpectationVerdict")]
     pub verdict: Verdict,
     /// The reason, in a sentence, if the values do not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

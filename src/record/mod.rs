@@ -15,7 +15,7 @@ mod verdict;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::verdict::OfExpectation;
+pub(crate) use self::verdict::ExpectationVerdict;
 pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
@@ -159,7 +159,8 @@ pub struct Effective {
     pub server_exit: String,
     /// The resource that the load generator ran out of, which ended the repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shortage: Option<ResourceExhaustion>,
+    #[serde(rename = "shortage")]
+    pub exhaustion: Option<ResourceExhaustion>,
 }
 
 /// The result of a client group.
@@ -297,7 +298,7 @@ impl Record {
         self.repeats().flat_map(Repeat::doubts).next()
     }
 
-    /// The outcome of the whole run: the worst of its verdicts, including a server that died. An invalid repeat does
+    /// The verdict on the whole run: the worst of its verdicts, including a server that died. An invalid repeat does
     /// not hide a failure: an expectation is FAIL beside an invalid repeat only if no load excuses it. If a fault had
     /// no effect, the run is inconclusive.
     #[must_use]
@@ -324,10 +325,10 @@ impl Record {
 mod tests {
     use super::*;
 
-    fn record(verdicts: &[Verdict], spoil: impl Fn(&mut Repeat)) -> Record {
+    fn record(verdicts: &[Verdict], alter: impl Fn(&mut Repeat)) -> Record {
         let text = "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = { depth = 1, payload = 9 }";
         let mut repeat = Repeat::default();
-        spoil(&mut repeat);
+        alter(&mut repeat);
         let result = |verdict: &Verdict| ExpectationResult::new("evictions", "= 0", Some(0.0), *verdict);
         let verdicts = verdicts.iter().map(result).collect();
         Record {

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// A resource that the load generator ran out of; the server is not the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schemars(rename = "Shortage")]
 pub enum ResourceExhaustion {
     /// badpeer may open no more descriptors (`EMFILE`).
     Descriptors,

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// The verdict of the gate on a metric, and on a comparison as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-#[schemars(rename = "Call")]
 pub enum Verdict {
     /// It got worse by more than the floor, and fresh pairs confirmed it.
     Regression,
@@ -43,9 +42,8 @@ impl Verdict {
 /// Verdict of an expectation.
 #[derive(schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-#[schemars(rename = "Outcome")]
 #[expect(dead_code, reason = "the schema of a verdict on an expectation, which is never a REGRESSION")]
-pub(crate) enum OfExpectation {
+pub(crate) enum ExpectationVerdict {
     /// As expected, in every repeat.
     Pass,
     /// Not as expected, in at least one repeat.

@@ -9,8 +9,9 @@ use super::{
         Table,
     },
     view::{
-        Count, Evicted, NOTHING, brief, counts, counts as counted, evictions as evicted, figure, full,
-        groups as group_names, ledger, outcomes, requests as request_counts, results, show, sizes, unnoticed,
+        Count, Evicted, NOTHING, brief, connection_counts, counts, counts as counted, evictions as evicted,
+        figure, full, groups as group_names, ledger, requests as request_counts, results, show, sizes,
+        unnoticed,
     },
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
 
 /// What was expected and what was measured.
 pub(super) fn expectations(point: &Point) -> Table {
-    let head = [("expectation", Left), ("outcome", Left), ("condition", Left), ("measured", Right)];
+    let head = [("expectation", Left), ("verdict", Left), ("condition", Left), ("measured", Right)];
     let mut table = Table::new("Expectations", &head);
     for result in worst_first(point.verdicts.iter()) {
         let word = result.verdict.word().to_owned();
@@ -55,7 +56,7 @@ pub(super) fn groups(point: &Point) -> Table {
             of(Metric::Answered, Fold::Rate),
             of(Metric::LatencyP50, Fold::Final),
             of(Metric::LatencyP99, Fold::Final),
-            outcomes(point, group),
+            connection_counts(point, group),
         ]);
     }
     table

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::record::{GroupResult, Repeat};
 
-    fn told(endings: &[ServerEndings]) -> Option<String> {
+    fn sentence_on(endings: &[ServerEndings]) -> Option<String> {
         let repeat = |endings: &ServerEndings| {
             let group = GroupResult {
                 name: "stalled".into(),
@@ -110,7 +110,7 @@ mod tests {
             ..ServerEndings::default()
         };
         assert_eq!(
-            told(std::slice::from_ref(&behind)).expect("a sentence"),
+            sentence_on(std::slice::from_ref(&behind)).expect("a sentence"),
             "`stalled`: 20 ended by the server 60 s after connecting (FIN, not yet seen by the client), 60 s after the last \
              progress (± 100 ms); 75 MiB were still in the kernel at the end of the window."
         );
@@ -126,10 +126,10 @@ mod tests {
             ..behind
         };
         assert_eq!(
-            told(&[mixed]).expect("a sentence"),
+            sentence_on(&[mixed]).expect("a sentence"),
             "`stalled`: 7 ended by the server (2 RST; 3 FIN; 1 FIN, not yet seen by the client; 1 not seen by the client), 3 of \
              them after an error answer; no bytes stayed in the kernel."
         );
-        assert_eq!(told(&[ServerEndings::default()]), None);
+        assert_eq!(sentence_on(&[ServerEndings::default()]), None);
     }
 }

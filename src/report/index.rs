@@ -17,7 +17,7 @@ pub struct Entry {
     /// The commit, where there was one.
     pub commit: Option<String>,
     /// PASS and so on.
-    pub outcome: &'static str,
+    pub verdict: &'static str,
     /// What that means, in a sentence.
     pub meaning: String,
     /// The link to its page, from the folder of the index.
@@ -36,7 +36,7 @@ impl Entry {
             title: record.profile.title.clone(),
             started: record.started.clone(),
             commit: record.commit.clone(),
-            outcome: record.verdict().word(),
+            verdict: record.verdict().word(),
             meaning: meaning(record),
             page: folder.link("index.html"),
             picture,
@@ -52,7 +52,7 @@ impl Entry {
             title: format!("{} against {}", origin.head, origin.base),
             started: origin.started.clone(),
             commit: None,
-            outcome: comparison.verdict.word(),
+            verdict: comparison.verdict.word(),
             meaning: gate::meaning(comparison),
             page: folder.link("index.html"),
             picture: folder.drawn("intervals"),

@@ -1,12 +1,12 @@
-//! What the outcome of a run means, in a sentence.
+//! What the verdict of a run means, in a sentence.
 
 use crate::record::{ExpectationResult, Record, Verdict};
 
-/// What the outcome of a run means, in a sentence.
+/// What the verdict of a run means, in a sentence.
 #[must_use]
 pub fn meaning(record: &Record) -> String {
     let total = record.verdicts().count();
-    let with = |outcome| record.verdicts().filter(move |result| result.verdict == outcome);
+    let with = |verdict| record.verdicts().filter(move |result| result.verdict == verdict);
     match record.verdict() {
         Verdict::Pass if total == 0 => {
             "The profile has no expectations, so the figures have no verdict.".to_owned()

@@ -108,7 +108,7 @@ mod tests {
         Point { axes: IndexMap::new(), repeats: vec![repeat], verdicts: Vec::new() }
     }
 
-    fn told(rx: &str, limited: f64, progress: f64, buffer: f64, ended: f64) -> Option<String> {
+    fn explanation(rx: &str, limited: f64, progress: f64, buffer: f64, ended: f64) -> Option<String> {
         let numbers = [
             ("bad.window_limited", limited),
             ("bad.window_closed", 0.9),
@@ -127,34 +127,34 @@ mod tests {
     #[test]
     fn clients_are_described_by_their_behavior_whatever_their_progress() {
         for progress in [0.0, 0.02, 0.5] {
-            let never = told("\"stall\"", 0.99, progress, 0.0, 0.0).expect("an explanation");
+            let never = explanation("\"stall\"", 0.99, progress, 0.0, 0.0).expect("an explanation");
             assert!(never.contains("the clients of this group do not read. Their"), "{never}");
             assert!(
                 never.contains("99 %") && never.contains("1 MiB") && never.contains("needs a limit"),
                 "{never}"
             );
-            let slow = told(SLOW, 0.99, progress, 0.0, 0.0).expect("an explanation");
+            let slow = explanation(SLOW, 0.99, progress, 0.0, 0.0).expect("an explanation");
             assert!(
                 slow.contains("read slowly (`slow`): together they read 2 MiB/s in the window"),
                 "{slow}"
             );
             assert!(slow.contains("never closes such a client") && !slow.contains("do not read"), "{slow}");
         }
-        let steady = told("\"steady\"", 0.99, 0.5, 0.0, 0.0).expect("an explanation");
+        let steady = explanation("\"steady\"", 0.99, 0.5, 0.0, 0.0).expect("an explanation");
         assert!(steady.contains("read everything") && steady.contains("not the server"), "{steady}");
     }
 
     #[test]
     fn the_explanation_never_contradicts_evictions() {
-        let never = told("\"stall\"", 0.99, 0.0, 0.0, 40.0).expect("an explanation");
+        let never = explanation("\"stall\"", 0.99, 0.0, 0.0, 40.0).expect("an explanation");
         assert!(never.contains("this server closed some"), "{never}");
-        let slow = told(SLOW, 0.99, 0.3, 0.0, 8.0).expect("an explanation");
+        let slow = explanation(SLOW, 0.99, 0.3, 0.0, 8.0).expect("an explanation");
         assert!(slow.contains("but the server closed some") && !slow.contains("never closes"), "{slow}");
     }
 
     #[test]
     fn a_small_send_buffer_of_the_server_is_reported_first() {
-        let buffer = told(SLOW, 0.1, 0.9, 0.6, 0.0).expect("an explanation");
+        let buffer = explanation(SLOW, 0.1, 0.9, 0.6, 0.0).expect("an explanation");
         assert!(
             buffer.contains("SO_SNDBUF") && buffer.contains("8 KiB") && buffer.contains("60 %"),
             "{buffer}"
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn without_held_up_bytes_there_is_no_explanation() {
-        assert_eq!(told("\"stall\"", 0.1, 0.9, 0.0, 0.0), None);
+        assert_eq!(explanation("\"stall\"", 0.1, 0.9, 0.0, 0.0), None);
         assert_eq!(explanations(&point("\"stall\"", &[])), Vec::<String>::new());
     }
 }

@@ -145,7 +145,7 @@ pub(super) fn unnoticed(result: &GroupResult) -> u64 {
 }
 
 /// How the connections of a group ended, leaving out what did not happen.
-pub(super) fn outcomes(point: &Point, group: &str) -> String {
+pub(super) fn connection_counts(point: &Point, group: &str) -> String {
     let kinds: [(&str, Count<GroupResult>); 11] = [
         ("alive", |g| g.ledger.still_alive.saturating_sub(unnoticed(g))),
         ("evicted (FIN unread)", unnoticed),

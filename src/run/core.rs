@@ -30,8 +30,8 @@ pub(super) fn run(
     let took_ns = started.elapsed().as_nanos() as i64;
     let words = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        let said = if words.is_empty() { "it printed nothing" } else { words.trim_end() };
-        return Err(RunError::Died(format!("the core experiment ended with {}: {said}", output.status)));
+        let printed = if words.is_empty() { "it printed nothing" } else { words.trim_end() };
+        return Err(RunError::Died(format!("the core experiment ended with {}: {printed}", output.status)));
     }
     let summary = summary(&output.stdout).map_err(RunError::Died)?;
     Ok(Some(Repeat {

@@ -73,7 +73,7 @@ impl Cores {
     }
 
     /// The load generator must not take time from the server.
-    pub(super) fn confine_harness(&self) -> Confined<'_> {
+    pub(super) fn confine_load_generator(&self) -> Confined<'_> {
         // Without it the figures are noisier, which the host's metrics show.
         let _ = stay_on(&self.clients);
         Confined(self)

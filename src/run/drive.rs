@@ -47,12 +47,12 @@ pub(super) fn drive(
 ) -> Result<(Driven, RepeatEnd), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, ticks) = mpsc::channel();
-    let engine = {
+    let clients = {
         let (plan, stop) = (plan.clone(), Arc::clone(&stop));
         let work = move || client::drive(&plan, &stop, &sender);
         thread::Builder::new().name("clients 0".into()).spawn(work)
     };
-    let engine = engine.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
+    let clients = clients.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
     let mut board = Board::new(ticks, plan);
     let mut meter = Meter::default();
     let (mut before_ns, mut cost_ns) = (None, 0);
@@ -60,7 +60,7 @@ pub(super) fn drive(
     let end = loop {
         let due_ns = next_due_ns(plan, before_ns, cost_ns);
         let until_ns = due_ns.map(|due| plan.epoch_ns + due);
-        if let Some(end) = wait(until_ns, &engine, target, interrupt) {
+        if let Some(end) = wait(until_ns, &clients, target, interrupt) {
             break end;
         }
         let moment = match due_ns {
@@ -87,7 +87,7 @@ pub(super) fn drive(
     }
     stop.store(true, Ordering::Relaxed);
     let driven =
-        engine.join().map_err(|_| RunError::Clients("a thread of the load generator panicked".into()))?;
+        clients.join().map_err(|_| RunError::Clients("a thread of the load generator panicked".into()))?;
     board.clear(samples);
     let driven = driven.map_err(|error| RunError::Clients(error.to_string()))?;
     drop_late(samples, end_ns, driven.stopped_ns, watch);
@@ -132,12 +132,12 @@ fn next_due_ns(plan: &Plan, before_ns: Option<u64>, cost_ns: u64) -> Option<u64>
 /// Sleeps until then (`None`: until the clients are done), or until something ends the clients' time.
 fn wait(
     until_ns: Option<u64>,
-    engine: &JoinHandle<Result<Driven, DriveError>>,
+    clients: &JoinHandle<Result<Driven, DriveError>>,
     target: &mut dyn Target,
     interrupt: &mut Interrupt,
 ) -> Option<RepeatEnd> {
     loop {
-        if engine.is_finished() {
+        if clients.is_finished() {
             return Some(RepeatEnd::Finished);
         }
         if interrupt.requested() {

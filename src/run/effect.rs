@@ -89,7 +89,7 @@ mod tests {
         crate::profile::Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
 
-    fn told(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
+    fn sentence_on(profile: &Profile, seen: &[(bool, bool)]) -> Option<String> {
         told_of(profile, seen, ServerCloseCounts::default())
     }
 
@@ -110,15 +110,15 @@ mod tests {
     #[test]
     fn slow_readers_without_effect_are_reported_with_the_remedy() {
         let http = profile("command = ['a']", "http");
-        let sentence = told(&http, &[(false, false); 3]).expect("a sentence");
+        let sentence = sentence_on(&http, &[(false, false); 3]).expect("a sentence");
         assert!(sentence.starts_with("these 200 slow clients (`stalled-reader`) had no effect: no bytes"));
         assert!(sentence.contains("--bad-path"), "{sentence}");
         assert!(
-            told(&http, &[(true, false), (false, false)])
+            sentence_on(&http, &[(true, false), (false, false)])
                 .is_some_and(|s| s.contains("buffers took all bytes"))
         );
         let resp = profile("command = ['a']", "resp");
-        assert!(told(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
+        assert!(sentence_on(&resp, &[(false, false)]).is_some_and(|s| s.contains("resp.command")));
     }
 
     #[test]
@@ -143,10 +143,10 @@ mod tests {
     #[test]
     fn one_reader_that_made_the_server_wait_is_enough() {
         let http = profile("command = ['a']", "http");
-        assert_eq!(told(&http, &[(false, false), (true, true)]), None);
-        assert_eq!(told(&http, &[]), None, "nothing was seen");
+        assert_eq!(sentence_on(&http, &[(false, false), (true, true)]), None);
+        assert_eq!(sentence_on(&http, &[]), None, "nothing was seen");
         let lowat = profile("notsent_lowat = '16KiB'", "frame");
-        assert_eq!(told(&lowat, &[(true, false)]), None, "it stops long before the buffer is full");
-        assert!(told(&lowat, &[(false, false)]).is_some());
+        assert_eq!(sentence_on(&lowat, &[(true, false)]), None, "it stops long before the buffer is full");
+        assert!(sentence_on(&lowat, &[(false, false)]).is_some());
     }
 }

@@ -170,17 +170,17 @@ pub fn guard(orders: &Orders) {
         let _ = fs::remove_dir_all(&orders.dir);
         return;
     };
-    let (tell, told) = mpsc::channel();
-    let reaper = thread::Builder::new().spawn(move || told.recv().map(reap));
+    let (sender, receiver) = mpsc::channel();
+    let reaper = thread::Builder::new().spawn(move || receiver.recv().map(reap));
     let started = reaper.and_then(|_| start(orders, env));
     match &started {
         Ok(program) => {
             report(&format!("started {}", program.id()));
-            let _ = tell.send(program.id());
+            let _ = sender.send(program.id());
         }
         Err(error) => report(&format!("failed {error}")),
     }
-    if is_told() {
+    if is_dismissed() {
         return;
     }
     if let Ok(program) = started {
@@ -198,7 +198,7 @@ fn first_word() -> Option<Vec<(String, String)>> {
 }
 
 /// Waits for a word; whether one came before the end.
-fn is_told() -> bool {
+fn is_dismissed() -> bool {
     matches!(io::stdin().read(&mut [0]), Ok(1))
 }
 

@@ -101,7 +101,7 @@ fn run_points(
     observer: &mut dyn Observer,
 ) -> Result<(), RunError> {
     let cores = Cores::split();
-    let _confined = cores.confine_harness();
+    let _confined = cores.confine_load_generator();
     let of = request.points.iter().map(|(_, profile)| profile.repeats as usize).sum();
     let mut number = 0;
     for (axes, profile) in &request.points {

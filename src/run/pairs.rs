@@ -103,7 +103,7 @@ pub fn run_pairs(
     };
     let mut cells: Vec<Cell> = paired_run.base.iter().map(cell).collect();
     let cores = Cores::split();
-    let _confined = cores.confine_harness();
+    let _confined = cores.confine_load_generator();
     let mut runner = PairRunner {
         paired_run,
         cores: &cores,

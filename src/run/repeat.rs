@@ -84,7 +84,7 @@ pub(super) fn run(
     watch.notes.extend(driven.notes.iter().cloned());
     let measured = Measured {
         stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
-        cut_short: end != RepeatEnd::Finished || driven.shortage.is_some(),
+        cut_short: end != RepeatEnd::Finished || driven.exhaustion.is_some(),
         samples,
         driven,
         evictions,
@@ -120,7 +120,7 @@ fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
         address: plan.address.to_string(),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
-        shortage: driven.shortage,
+        exhaustion: driven.exhaustion,
         ..Effective::default()
     }
 }

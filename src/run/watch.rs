@@ -199,8 +199,9 @@ impl Watch {
 
     /// The evictions that the reference server lists; `None` where it does not answer.
     pub(super) fn evictions(&mut self) -> Option<Journal> {
-        let told = self.reference.as_ref().map_or_else(|| Ok(Journal::default()), ReferenceProbe::evictions);
-        told.map_err(|error| self.note(format!("the server's list of evictions is missing: {error}"))).ok()
+        let journal =
+            self.reference.as_ref().map_or_else(|| Ok(Journal::default()), ReferenceProbe::evictions);
+        journal.map_err(|error| self.note(format!("the server's list of evictions is missing: {error}"))).ok()
     }
 
     /// What held the server back from sending counts from this instant on.
@@ -259,8 +260,8 @@ impl Watch {
     }
 
     fn read_reference(&mut self, row: &mut Row, patience: Duration) {
-        let told = self.reference.as_ref().map(|reference| reference.read(row, patience));
-        if let Some(Err(error)) = told {
+        let read = self.reference.as_ref().map(|reference| reference.read(row, patience));
+        if let Some(Err(error)) = read {
             self.note(format!("a sample of the server's own counters is missing: {error}"));
         }
     }

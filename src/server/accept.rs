@@ -114,7 +114,7 @@ impl Acceptor {
             return Accepted::Stuck;
         }
         let accepted = self.listener.accept();
-        let outcome = match &accepted {
+        let result = match &accepted {
             Ok(_) => Accepted::Refused,
             // The waiting peer has left, or another thread was faster.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::NoneWaiting,
@@ -122,7 +122,7 @@ impl Acceptor {
         };
         drop(accepted);
         self.spare = spare();
-        outcome
+        result
     }
 
     fn has_waiting(&self) -> bool {

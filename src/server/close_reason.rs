@@ -59,7 +59,8 @@ pub(super) enum CloseReason {
     Evicted(EvictionReason),
     /// Evicted, because an instant was reached.
     Late(Deadline),
-    Ended(CloseKind),
+    /// Closed without an eviction.
+    Other(CloseKind),
 }
 
 impl From<EvictionReason> for CloseReason {
@@ -70,7 +71,7 @@ impl From<EvictionReason> for CloseReason {
 
 impl From<CloseKind> for CloseReason {
     fn from(how: CloseKind) -> Self {
-        Self::Ended(how)
+        Self::Other(how)
     }
 }
 

@@ -93,13 +93,13 @@ fn an_upload_refused_before_it_was_read_is_an_error_and_not_lost() {
 #[apply(patient_test!)]
 fn an_announced_close_followed_by_rst_stays_announced() {
     let n = CLIENTS as u64;
-    let said = |_: &[u8]| b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok".to_vec();
+    let printed = |_: &[u8]| b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok".to_vec();
     let until_end = |_: &[u8]| b"HTTP/1.1 200 OK\r\n\r\nas much as there is".to_vec();
     let get = "protocol = \"http\"\nload = { depth = 1 }";
     for keys in [get, UPLOAD] {
         for (answer, end) in [
-            (said as fn(&[u8]) -> _, CloseMethod::HalfRead),
-            (said, CloseMethod::Reset),
+            (printed as fn(&[u8]) -> _, CloseMethod::HalfRead),
+            (printed, CloseMethod::Reset),
             (until_end, CloseMethod::FinAndReset),
         ] {
             // A GET is read whole.

@@ -86,7 +86,7 @@ fn asked(address: SocketAddr, request: &[u8]) -> Vec<u8> {
 }
 
 /// Waits until byte 5 of an upload that is under way has come, and replaces it.
-fn spoil(address: SocketAddr) {
+fn replace_a_byte(address: SocketAddr) {
     let mut right = [0; 16];
     content::fill(SHARED_STREAM, 0, &mut right);
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -107,11 +107,11 @@ fn spoil(address: SocketAddr) {
 #[apply(timed_test!)]
 fn one_wrong_byte_in_the_copy_is_found() {
     let driven = served(SERVER, |address| {
-        let spoiling = thread::spawn(move || spoil(address));
+        let replacing = thread::spawn(move || replace_a_byte(address));
         // An upload takes 300 ms: the byte is replaced in the first.
         let slow = "tx = { slow = { bytes = 32768, every = \"10ms\" } }";
         let driven = driven_at(address, &uploading(2, slow), 1000);
-        spoiling.join().expect("the byte was replaced");
+        replacing.join().expect("the byte was replaced");
         driven
     });
     let (uploads, missing, wrong) = result(&driven);

@@ -63,7 +63,7 @@ pub(crate) fn names_with(comparison: &Value, call: &str) -> Vec<String> {
 }
 
 /// What it ends with; up to three times, as long as it is INVALID for what others do on this machine.
-pub(crate) fn told(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn ended_with(folder: &TempDir, words: &[&str]) -> (Option<i32>, String) {
     let mut ended = ending(&badpeer(words, folder.path()));
     for _ in 0..2 {
         if ended.0 == Some(4) {
@@ -82,20 +82,20 @@ pub(crate) fn compare(
     more: &[&str],
 ) -> Option<(i32, String)> {
     let words = ["compare", "--base", base, "--head", head, "quick.toml"];
-    let (code, told) = told(folder, &[&words[..], more].concat());
+    let (code, printed) = ended_with(folder, &[&words[..], more].concat());
     let code = code.expect("it ends by itself");
     let is_kept = folder.path().join("reports/compare-quick").exists();
     let busy = if is_kept { disturbance(&comparison(folder)) } else { None };
     match busy.filter(|_| code != 1) {
         Some(why) => skip(&format!("{test}: {why}")),
-        None => return Some((code, told)),
+        None => return Some((code, printed)),
     }
     None
 }
 
 /// What of the machine kept a comparison from telling, if something did.
 pub(crate) fn disturbance(comparison: &Value) -> Option<String> {
-    let dropped = comparison["dropped"].as_array().expect("told").len() as u64;
+    let dropped = comparison["dropped"].as_array().expect("a list").len() as u64;
     let mut pressure: Vec<f64> = comparison["host"]["cpu_pressure"]
         .as_array()
         .expect("measured")

@@ -49,10 +49,10 @@ fn parallel_runs_that_create_the_report_folder_keep_all_records() {
     thread::sleep(Duration::from_millis(500));
     let _start = File::options().write(true).open(folder.path().join("start")).expect("the pipe");
     for [failing, child] in children {
-        let (code, said) = end(failing);
-        assert_eq!(code, Some(3), "{said}");
-        let (code, said) = end(child);
-        assert!(matches!(code, Some(0 | 4)), "{code:?}: {said}");
+        let (code, printed) = end(failing);
+        assert_eq!(code, Some(3), "{printed}");
+        let (code, printed) = end(child);
+        assert!(matches!(code, Some(0 | 4)), "{code:?}: {printed}");
     }
     let runs = fs::read_dir(folder.path().join(OUT).join("quick")).expect("a folder").flatten();
     let records = runs.filter(|run| !run.path().is_symlink() && run.path().join("record.json").is_file());

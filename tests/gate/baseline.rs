@@ -26,9 +26,9 @@ fn run(folder: &Path, words: &[&str]) -> (i32, String, String) {
 fn kept(factor: f64) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("ours.toml"), PROFILE).expect("written");
-    let (code, said, errors) = run(folder.path(), &["--save-baseline", "main"]);
+    let (code, printed, errors) = run(folder.path(), &["--save-baseline", "main"]);
     assert_eq!(code, 0, "{errors}");
-    assert!(said.contains("kept as a baseline: reports/baselines/main/ours.json"), "{said}");
+    assert!(printed.contains("kept as a baseline: reports/baselines/main/ours.json"), "{printed}");
     edit(folder.path(), |record| {
         for repeat in record["points"][0]["trials"].as_array_mut().expect("trials") {
             for number in ["core_cpu_per_step", "core_cpu_per_byte"] {
@@ -50,13 +50,17 @@ fn edit(folder: &Path, change: impl Fn(&mut Value)) {
 #[apply(timed_test!)]
 fn a_run_worse_in_every_repeat_is_exit_code_1() {
     let folder = kept(0.01);
-    let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
-    assert_eq!(code, 1, "{said}");
+    let (code, printed, _) = run(folder.path(), &["--baseline", "main"]);
+    assert_eq!(code, 1, "{printed}");
     assert!(
-        said.contains("REGRESSION  Every repeat of this run is worse") && said.contains("core_cpu_per_step"),
-        "{said}"
+        printed.contains("REGRESSION  Every repeat of this run is worse")
+            && printed.contains("core_cpu_per_step"),
+        "{printed}"
     );
-    assert!(said.lines().all(|line| line.chars().count() <= 80 || line.starts_with("page: ")), "{said}");
+    assert!(
+        printed.lines().all(|line| line.chars().count() <= 80 || line.starts_with("page: ")),
+        "{printed}"
+    );
     let (code, json, _) = run(folder.path(), &["--baseline", "main", "--json"]);
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((code, json[0]["baseline"]["call"].as_str()), (1, Some("REGRESSION")));
@@ -65,8 +69,8 @@ fn a_run_worse_in_every_repeat_is_exit_code_1() {
 #[apply(timed_test!)]
 fn every_report_includes_the_baseline_and_can_be_recreated() {
     let folder = kept(0.01);
-    let (code, said, _) = run(folder.path(), &["--baseline", "main", "--format", "junit,markdown,html"]);
-    assert_eq!(code, 1, "{said}");
+    let (code, printed, _) = run(folder.path(), &["--baseline", "main", "--format", "junit,markdown,html"]);
+    assert_eq!(code, 1, "{printed}");
     let latest = folder.path().join("reports/ours/latest");
     let read = |file: &str| fs::read_to_string(latest.join(file)).expect(file);
     let failure = "core_cpu_per_step since the baseline main";
@@ -93,8 +97,8 @@ fn an_unreadable_baseline_is_refused_before_the_run() {
     let (code, _, errors) = run(folder.path(), &["--history=history.csv"]);
     assert!(code == 2 && errors.contains("history.csv:1:"), "{code}: {errors}");
     fs::write(folder.path().join("reports/baselines/main/ours.json"), "{").unwrap();
-    let (code, said, errors) = run(folder.path(), &["--baseline", "main"]);
-    assert!(code == 2 && errors.contains("ours.json is not a record"), "{code}: {said}{errors}");
+    let (code, printed, errors) = run(folder.path(), &["--baseline", "main"]);
+    assert!(code == 2 && errors.contains("ours.json is not a record"), "{code}: {printed}{errors}");
     let runs = fs::read_dir(folder.path().join("reports/ours")).unwrap().count();
     assert_eq!(runs, 2, "the baseline's run, and `latest`");
 }
@@ -102,25 +106,25 @@ fn an_unreadable_baseline_is_refused_before_the_run() {
 #[apply(timed_test!)]
 fn a_better_run_passes() {
     let folder = kept(100.0);
-    let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
-    assert_eq!(code, 0, "{said}");
-    assert!(!said.contains("REGRESSION"), "{said}");
+    let (code, printed, _) = run(folder.path(), &["--baseline", "main"]);
+    assert_eq!(code, 0, "{printed}");
+    assert!(!printed.contains("REGRESSION"), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn a_baseline_of_another_kernel_gates_no_times() {
     let folder = kept(0.01);
     edit(folder.path(), |record| record["machine"]["kernel"] = "2.4.0".into());
-    let (code, said, _) = run(folder.path(), &["--baseline", "main"]);
-    assert_eq!(code, 4, "nothing is proven: {said}");
-    assert!(said.contains("the kernel changed: 2.4.0 then") && said.contains("not gated"), "{said}");
+    let (code, printed, _) = run(folder.path(), &["--baseline", "main"]);
+    assert_eq!(code, 4, "nothing is proven: {printed}");
+    assert!(printed.contains("the kernel changed: 2.4.0 then") && printed.contains("not gated"), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn a_missing_baseline_is_refused_before_the_run() {
     let folder = kept(1.0);
-    let (code, said, errors) = run(folder.path(), &["--baseline", "other"]);
-    assert_eq!((code, said.as_str()), (2, ""), "{errors}");
+    let (code, printed, errors) = run(folder.path(), &["--baseline", "other"]);
+    assert_eq!((code, printed.as_str()), (2, ""), "{errors}");
     assert!(
         errors.contains("no baseline `other` of ours") && errors.contains("--save-baseline other"),
         "{errors}"
@@ -156,9 +160,12 @@ fn a_baseline_of_another_profile_with_the_same_name_is_kept() {
     fs::write(at("other/ours.toml"), PROFILE).expect("written");
     let runs = || fs::read_dir(at("reports/ours")).expect("runs").count();
     let count = runs();
-    let refused = |(code, said): (Option<i32>, String)| {
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("belongs to another profile") && said.contains("--save-baseline"), "{said}");
+    let refused = |(code, printed): (Option<i32>, String)| {
+        assert_eq!(code, Some(2), "{printed}");
+        assert!(
+            printed.contains("belongs to another profile") && printed.contains("--save-baseline"),
+            "{printed}"
+        );
         assert_eq!(
             (baseline(), runs()),
             (before.clone(), count),

@@ -29,13 +29,13 @@ fn a_slower_server_is_a_regression() {
     let (_turn, folder) = (turn(), with_profile(BRIEF));
     let slower = format!("{BADPEER} --work-per-message 50us");
     let test = "a_slower_server_is_a_regression";
-    let Some((code, said)) = compare(test, &folder, [BADPEER, &slower], &["--pairs", "8"]) else { return };
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("REGRESSION"), "{said}");
+    let Some((code, printed)) = compare(test, &folder, [BADPEER, &slower], &["--pairs", "8"]) else { return };
+    assert_eq!(code, 1, "{printed}");
+    assert!(printed.contains("REGRESSION"), "{printed}");
     let comparison = comparison(&folder);
     let cpu = finding(&comparison, "server_cpu_per_request");
     assert_eq!(cpu["call"], "REGRESSION");
-    let dropped = comparison["dropped"].as_array().expect("told").len();
+    let dropped = comparison["dropped"].as_array().expect("a list").len();
     // As many fresh ones; and another one for each that was dropped, unless these were too many.
     assert!(cpu["pairs"] == 16 || dropped > 8, "{cpu:#}: {dropped} were dropped");
     let more_ns = cpu["head"].as_f64().unwrap() - cpu["base"].as_f64().unwrap();
@@ -97,12 +97,15 @@ fn a_leak_and_twice_the_timeout_are_regressions() {
         .current_dir(folder.path())
         .output()
         .expect("badpeer runs");
-    let (code, said) = ending(&output);
+    let (code, printed) = ending(&output);
     if let Some(why) = disturbance(&comparison(&folder)).filter(|_| code != Some(1)) {
         return skip(&format!("a_leak_and_twice_the_timeout_are_regressions: {why}"));
     }
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("::error title=badpeer compare-quick%3A REGRESSION::server_rss_growth"), "{said}");
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(
+        printed.contains("::error title=badpeer compare-quick%3A REGRESSION::server_rss_growth"),
+        "{printed}"
+    );
     assert!(fs::read_to_string(&summary).is_ok_and(|text| text.contains("# quick: REGRESSION")));
     let latest = folder.path().join("reports/compare-quick/latest");
     assert!(latest.join("junit.xml").is_file() && latest.join("bencher.json").is_file());
@@ -128,7 +131,7 @@ fn a_leak_and_twice_the_timeout_are_regressions() {
         comparison["findings"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
     assert!(!names.contains(&"server_cpu_per_request"), "off in [gate]: {names:?}");
     assert!(names.contains(&"good.requests_rate"), "asked for in [gate]: {names:?}");
-    assert!(said.contains("2 of 2 expectations"), "{said}");
+    assert!(printed.contains("2 of 2 expectations"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -138,12 +141,12 @@ fn another_program_is_compared_by_its_command_line() {
     let serve = format!("{BADPEER} serve --listen 127.0.0.1:{{port}}");
     let more = format!("{serve} --max-connections 100");
     let test = "another_program_is_compared_by_its_command_line";
-    let Some((code, said)) = compare(test, &folder, [&serve, &more], &["--pairs", "8"]) else { return };
+    let Some((code, printed)) = compare(test, &folder, [&serve, &more], &["--pairs", "8"]) else { return };
     // The same program twice: whatever the machine does, fresh pairs do not confirm it.
-    assert_eq!(code, 0, "{said}");
+    assert_eq!(code, 0, "{printed}");
     let comparison = comparison(&folder);
     assert_eq!(comparison["head"], more.as_str());
-    assert!(comparison["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{said}");
+    assert!(comparison["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{printed}");
 }
 
 /// A server that ends by itself in its fourth repeat and in each after it.
@@ -164,8 +167,8 @@ fn stopping(folder: &TempDir) -> String {
     let starts = folder.path().join("starts");
     let script = folder.path().join("stopping.sh");
     let text = format!(
-        "echo x >> {0}\nHARNESS=$(cut -d' ' -f4 /proc/$PPID/stat)\nif [ $(wc -l < {0}) -le 4 ]; then\n  for i in 1 2 3 4 5 6 7 8 9 10; do\n    \
-         sleep 0.06; kill -STOP $HARNESS; sleep 0.06; kill -CONT $HARNESS\n  done &\nfi\n\
+        "echo x >> {0}\nGENERATOR=$(cut -d' ' -f4 /proc/$PPID/stat)\nif [ $(wc -l < {0}) -le 4 ]; then\n  for i in 1 2 3 4 5 6 7 8 9 10; do\n    \
+         sleep 0.06; kill -STOP $GENERATOR; sleep 0.06; kill -CONT $GENERATOR\n  done &\nfi\n\
          exec {BADPEER} serve --listen 127.0.0.1:$1\n",
         starts.display()
     );
@@ -178,11 +181,11 @@ fn pairs_that_were_dropped_are_measured_again() {
     let (_turn, folder) = (turn(), with_profile(&format!("{BRIEF}\n[server]\ncommand = [\"not used\"]\n")));
     let server = stopping(&folder);
     let words = ["compare", "--base", &server, "--head", &server, "quick.toml", "--pairs", "8"];
-    let (_, said) = ending(&badpeer(&words, folder.path()));
+    let (_, printed) = ending(&badpeer(&words, folder.path()));
     let comparison = comparison(&folder);
-    let dropped = comparison["dropped"].as_array().expect("told");
-    assert!(dropped.len() >= 2, "{said}");
-    assert!(said.contains("another one was measured in place of each"), "{said}");
+    let dropped = comparison["dropped"].as_array().expect("a list");
+    assert!(dropped.len() >= 2, "{printed}");
+    assert!(printed.contains("another one was measured in place of each"), "{printed}");
     // A busy host may drop more of them than are measured again.
     if dropped.len() <= 8 {
         let growth = finding(&comparison, "server_rss_growth");
@@ -202,7 +205,7 @@ fn pairs_measured_before_a_server_died_are_kept() {
     };
     let kept = |call: &str, side: &str| {
         let comparison = comparison(&folder);
-        let dropped = comparison["dropped"].as_array().expect("told").len();
+        let dropped = comparison["dropped"].as_array().expect("a list").len();
         // Of a single pair nothing is found.
         if dropped < 2 {
             assert_eq!(finding(&comparison, "server_rss_growth")["pairs"], 3 - dropped, "{comparison:#}");
@@ -212,26 +215,26 @@ fn pairs_measured_before_a_server_died_are_kept() {
         assert!(comparison["broken_off"].as_str().is_some_and(|why| why.starts_with(side)), "{comparison:#}");
         fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml")).unwrap()
     };
-    let (code, said) = dying(&frail, &serve);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("badpeer: quick: base: the server"), "which of the two died: {said}");
+    let (code, printed) = dying(&frail, &serve);
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(printed.contains("badpeer: quick: base: the server"), "which of the two died: {printed}");
     let junit = kept("INCONCLUSIVE", "base: ");
     // Where a busy machine left too little to go by, that is all there is to say.
     let is_busy = junit.contains("errors=\"1\"");
     assert!(is_busy || junit.contains("ended before all pairs were measured"), "{junit}");
     // The base stood what the head died of.
-    let (code, said) = dying(&serve, &frail);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL  The head exited under a load that the base survived"), "{said}");
+    let (code, printed) = dying(&serve, &frail);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("FAIL  The head exited under a load that the base survived"), "{printed}");
     let junit = kept("FAIL", "head: ");
     assert!(junit.contains("the head survives the load"), "{junit}");
     // A calibration counts it as found, and goes on.
     fs::remove_file(folder.path().join("starts")).unwrap();
     let words = ["calibrate", "quick.toml", "--command", &serve, "--head", &frail, "-k", "1"];
-    let (code, said) =
+    let (code, printed) =
         ending(&badpeer(&[&words[..], &["--pairs", "8", "-d", "100ms"]].concat(), folder.path()));
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("1 of 1 comparisons"), "{said}");
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("1 of 1 comparisons"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -242,12 +245,15 @@ fn a_comparison_that_cannot_be_written_is_reported_and_the_next_runs() {
     let servers = ["compare", "--base", BADPEER, "--head", BADPEER, "quick.toml", "other.toml"];
     let words = [&servers[..], &["--pairs", "8", "-d", "100ms", "--format", "junit", "--json"]].concat();
     let output = badpeer(&words, folder.path());
-    let (code, said) = ending(&output);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("latest is not a link to the newest run"), "{said}");
-    let told: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
-    assert!(told[0]["call"].is_string() && told[0]["reports"].is_null(), "{told:#}");
-    assert!(told[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")), "{told:#}");
+    let (code, printed) = ending(&output);
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(printed.contains("latest is not a link to the newest run"), "{printed}");
+    let listed: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+    assert!(listed[0]["call"].is_string() && listed[0]["reports"].is_null(), "{listed:#}");
+    assert!(
+        listed[1]["reports"].as_str().is_some_and(|folder| folder.contains("compare-other")),
+        "{listed:#}"
+    );
 }
 
 #[apply(timed_test!)]
@@ -257,15 +263,18 @@ fn a_calibration_reports_what_the_gate_detects() {
         &["calibrate", "quick.toml", "-k", "1", "--pairs", "8", "-d", "200ms", "--json"],
         folder.path(),
     );
-    let (code, said) = ending(&output);
+    let (code, printed) = ending(&output);
     if code == Some(4) {
         return skip("a_calibration_reports_what_the_gate_detects: every pair was dropped");
     }
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(code, Some(0), "{printed}");
     let summary: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
     assert_eq!((&summary["gates"], &summary["alarms"]), (&1.into(), &0.into()));
-    assert!(summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.94..0.96).contains(&rate)), "{said}");
-    assert!(summary["numbers"]["server_cpu_per_request"]["found_from"].is_number(), "{said}");
+    assert!(
+        summary["alarm_rate_below"].as_f64().is_some_and(|rate| (0.94..0.96).contains(&rate)),
+        "{printed}"
+    );
+    assert!(summary["numbers"]["server_cpu_per_request"]["found_from"].is_number(), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -282,8 +291,8 @@ fn impossible_comparisons_are_refused() {
         (&["calibrate", "quick.toml", "--pairs", "3"], 2, "--pairs"),
         (&["compare", "--base", BADPEER, "--head", BADPEER, "--format", "hlog"], 2, "a comparison has no"),
     ] {
-        let (ended, said) = ending(&badpeer(arguments, folder.path()));
-        assert_eq!(ended, Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(part), "{arguments:?}: {said}");
+        let (ended, printed) = ending(&badpeer(arguments, folder.path()));
+        assert_eq!(ended, Some(code), "{arguments:?}: {printed}");
+        assert!(printed.contains(part), "{arguments:?}: {printed}");
     }
 }

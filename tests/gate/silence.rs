@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::common::{
     BADPEER, badpeer, ending,
-    pairs::{compare, comparison, disturbance, names_with, told, turn},
+    pairs::{compare, comparison, disturbance, ended_with, names_with, turn},
     skip, text, with_profile,
 };
 
@@ -25,8 +25,8 @@ const STUB: &str = "BADPEER_TEST_STUB";
 /// Not a test: the server of the tests below, which this program is when [`STUB`] says so.
 #[apply(timed_test!)]
 fn stub_server() {
-    let Ok(told) = env::var(STUB) else { return };
-    let (mode, port) = told.split_once(' ').expect("what and where");
+    let Ok(instruction) = env::var(STUB) else { return };
+    let (mode, port) = instruction.split_once(' ').expect("what and where");
     let (mode, number) = mode.split_once('=').unwrap_or((mode, "0"));
     let number: usize = number.parse().expect("a number");
     let listener =
@@ -97,10 +97,10 @@ fn one_silent_connection_of_32_and_one_percent_of_errors_are_regressions() {
     let (_turn, folder) = (turn(), with_profile(HTTP));
     let servers = [&*stub("ok"), &stub("deaf-errors=100")];
     let test = "one_silent_connection_of_32_and_one_percent_of_errors_are_regressions";
-    let Some((code, told)) = compare(test, &folder, servers, &["--pairs", "8"]) else { return };
-    assert_eq!(code, 1, "{told}");
-    assert!(told.contains("open.errors = 0, as for the base"), "{told}");
-    must_name(test, &folder, &["open.silent_share", "open.errors_share"], &told);
+    let Some((code, printed)) = compare(test, &folder, servers, &["--pairs", "8"]) else { return };
+    assert_eq!(code, 1, "{printed}");
+    assert!(printed.contains("open.errors = 0, as for the base"), "{printed}");
+    must_name(test, &folder, &["open.silent_share", "open.errors_share"], &printed);
 }
 
 #[apply(timed_test!)]
@@ -111,22 +111,25 @@ fn a_head_that_dies_under_load_fails_and_a_base_that_dies_breaks_the_comparison(
         ending(&badpeer(&[&words[..], &["--format", "junit"]].concat(), folder.path()))
     };
     // A crash is one however busy the machine is.
-    let (code, told) = ended(&stub("ok"), &format!("env API_TOKEN=hunter2 {}", stub("die=100")));
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("FAIL  The head exited under a load that the base survived"), "{told}");
+    let (code, printed) = ended(&stub("ok"), &format!("env API_TOKEN=hunter2 {}", stub("die=100")));
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("FAIL  The head exited under a load that the base survived"), "{printed}");
     let kept = comparison(&folder);
     assert_eq!(kept["call"], "FAIL");
     assert!(kept["head_died"].is_string(), "{kept:#}");
-    assert!(!told.contains("hunter2") && !kept.to_string().contains("hunter2"), "a secret is kept: {told}");
+    assert!(
+        !printed.contains("hunter2") && !kept.to_string().contains("hunter2"),
+        "a secret is kept: {printed}"
+    );
     let junit = fs::read_to_string(folder.path().join("reports/compare-quick/latest/junit.xml"));
     assert!(junit.is_ok_and(|junit| junit.contains("failures=\"1\"")));
     for (base, head) in [("die=100", "ok"), ("die=100", "die=100")] {
-        let (code, told) = ended(&stub(base), &stub(head));
-        assert_eq!(code, Some(3), "{base} and {head}: {told}");
-        assert!(told.contains("base: "), "{told}");
+        let (code, printed) = ended(&stub(base), &stub(head));
+        assert_eq!(code, Some(3), "{base} and {head}: {printed}");
+        assert!(printed.contains("base: "), "{printed}");
     }
-    let (code, told) = ended(&stub("ok"), "false {port}");
-    assert_eq!(code, Some(3), "what cannot be started is not dead: {told}");
+    let (code, printed) = ended(&stub("ok"), "false {port}");
+    assert_eq!(code, Some(3), "what cannot be started is not dead: {printed}");
 }
 
 /// Peers that never read, and are evicted when the send timeout ends.
@@ -177,20 +180,20 @@ fn must_find(
     numbers: &[&str],
 ) -> Option<String> {
     let [base, head] = flags.map(|flags| format!("{BADPEER} {flags}"));
-    let (code, told) = compare(test, folder, [&base, &head], &["--pairs", "8", "-d", window])?;
-    assert_eq!(code, 1, "{flags:?}: {told}");
-    must_name(test, folder, numbers, &told);
-    Some(told)
+    let (code, printed) = compare(test, folder, [&base, &head], &["--pairs", "8", "-d", window])?;
+    assert_eq!(code, 1, "{flags:?}: {printed}");
+    must_name(test, folder, numbers, &printed);
+    Some(printed)
 }
 
 /// These numbers got worse; not checked if the machine was too busy to decide.
-fn must_name(test: &str, folder: &TempDir, numbers: &[&str], told: &str) {
+fn must_name(test: &str, folder: &TempDir, numbers: &[&str], printed: &str) {
     let kept = comparison(folder);
     let worse = names_with(&kept, "REGRESSION");
     if !numbers.iter().all(|number| worse.iter().any(|name| name == number)) {
         match disturbance(&kept) {
             Some(why) => skip(&format!("{test}: which numbers got worse: {why}")),
-            None => panic!("{worse:?}: {told}"),
+            None => panic!("{worse:?}: {printed}"),
         }
     }
 }
@@ -200,12 +203,12 @@ fn a_head_that_evicts_nothing_fails_in_short_repeats_with_a_note() {
     let (_turn, folder) = (turn(), with_profile(EVICTING));
     let test = "a_head_that_evicts_nothing_fails_in_short_repeats_with_a_note";
     let flags = ["", "--send-timeout off --send-limit off"];
-    let told = must_find(test, &folder, flags, "400ms", &["stalled.server_ended"]);
-    let Some(told) = told else { return };
-    assert!(told.contains("evictions >= 8"), "{told}");
-    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("repeats measured for 0.4 s, but the profile asks for 0.9 s"), "{told}");
-    assert!(words.contains("scaled to the profile's window: good.requests"), "{told}");
+    let printed = must_find(test, &folder, flags, "400ms", &["stalled.server_ended"]);
+    let Some(printed) = printed else { return };
+    assert!(printed.contains("evictions >= 8"), "{printed}");
+    let words = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("repeats measured for 0.4 s, but the profile asks for 0.9 s"), "{printed}");
+    assert!(words.contains("scaled to the profile's window: good.requests"), "{printed}");
     let kept = comparison(&folder);
     let judged = |name: &str| {
         let expected = kept["expected"].as_array().expect("judged");
@@ -227,31 +230,31 @@ fn a_run_with_errors_or_silence_is_not_kept_as_a_baseline() {
     let run = |folder: &TempDir, mode: &str, words: &[&str]| {
         fs::write(folder.path().join("quick.toml"), profile(mode)).expect("written");
         let words = [&["run", "quick.toml", "--format", "junit", "--repeats", "3"][..], words].concat();
-        told(folder, &words)
+        ended_with(folder, &words)
     };
     let _turn = turn();
     let folder = with_profile(HTTP);
     for mode in ["errors=50", "silent"] {
-        let (code, told) = run(&folder, mode, &["--save-baseline", "main"]);
-        assert_ne!(code, Some(0), "{mode}: {told}");
-        assert!(told.contains("not kept as a baseline"), "{mode}: {told}");
+        let (code, printed) = run(&folder, mode, &["--save-baseline", "main"]);
+        assert_ne!(code, Some(0), "{mode}: {printed}");
+        assert!(printed.contains("not kept as a baseline"), "{mode}: {printed}");
         assert!(!folder.path().join("reports/baselines").exists(), "{mode}");
     }
     let test = "a_run_with_errors_or_silence_is_not_kept_as_a_baseline";
-    let (code, told) = run(&folder, "ok", &["--save-baseline", "main"]);
+    let (code, printed) = run(&folder, "ok", &["--save-baseline", "main"]);
     if code == Some(4) {
         return skip(&format!("{test}: the machine was too busy"));
     }
-    assert_eq!(code, Some(0), "{told}");
-    let (code, told) = run(&folder, "errors=50", &["--baseline", "main"]);
+    assert_eq!(code, Some(0), "{printed}");
+    let (code, printed) = run(&folder, "errors=50", &["--baseline", "main"]);
     if code == Some(4) {
         return skip(&format!("{test}: the machine was too busy"));
     }
-    assert_eq!(code, Some(1), "{told}");
-    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(code, Some(1), "{printed}");
+    let words = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         words.contains("This run has errors or unanswered requests") || words.contains("REGRESSION"),
-        "{told}"
+        "{printed}"
     );
     let against = folder.path().join("reports/quick/latest/against-baseline.json");
     let against: Value = serde_json::from_str(&fs::read_to_string(against).expect("kept")).expect("JSON");
@@ -268,9 +271,9 @@ fn command(mode: &str) -> String {
 #[apply(timed_test!)]
 fn the_help_states_the_limits_of_exit_code_0() {
     let output = badpeer(&["compare", "--help"], env::temp_dir().as_path());
-    let told = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let printed = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        told.contains("INCONCLUSIVE says nothing in either direction; with --strict it is exit code 4"),
-        "{told}"
+        printed.contains("INCONCLUSIVE says nothing in either direction; with --strict it is exit code 4"),
+        "{printed}"
     );
 }

@@ -201,10 +201,10 @@ fn a_peer_that_got_its_last_answer_is_not_evicted() {
     for kind in every_kind_with(knobs) {
         let server = Running::start(&kind);
         let blank = "\r\n".repeat(100);
-        let said = [&*blank, "\r\nGET / HTTP/1.1\nHost: x\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"];
-        let mut peers = said.map(|_| Peer::new(server.connect()));
-        for (peer, said) in peers.iter_mut().zip(said) {
-            peer.say(said);
+        let printed = [&*blank, "\r\nGET / HTTP/1.1\nHost: x\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"];
+        let mut peers = printed.map(|_| Peer::new(server.connect()));
+        for (peer, printed) in peers.iter_mut().zip(printed) {
+            peer.say(printed);
         }
         thread::sleep(Duration::from_millis(600));
         for reason in ["message_timeout", "idle_timeout"] {
@@ -279,10 +279,10 @@ fn a_peer_with_unread_answers_gets_no_408() {
         let mut peer = Peer::new(server.connect_narrow(16 * 1024));
         peer.say("GET /bytes/16000 HTTP/1.1\r\nHost: x\r\n\r\n".repeat(60) + "GET / HT");
         assert_eq!(server.eviction()["reason"], "message_timeout");
-        let mut said = Vec::new();
-        let ended = peer.stream.read_to_end(&mut said).map_err(|error| error.kind());
+        let mut printed = Vec::new();
+        let ended = peer.stream.read_to_end(&mut printed).map_err(|error| error.kind());
         assert_eq!(ended, Err(ErrorKind::ConnectionReset));
-        assert!(!said.windows(12).any(|bytes| bytes == b"HTTP/1.1 408"));
+        assert!(!printed.windows(12).any(|bytes| bytes == b"HTTP/1.1 408"));
     }
 }
 

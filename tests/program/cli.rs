@@ -40,12 +40,15 @@ fn free_port() -> u16 {
 fn a_passing_run_writes_all_reports() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml"], folder.path());
-    let (code, said) = ending(&output);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("PASS") && said.contains("good") && said.contains("index.html"), "{said}");
+    let (code, printed) = ending(&output);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.contains("PASS") && printed.contains("good") && printed.contains("index.html"),
+        "{printed}"
+    );
     assert!(
         text(&output.stdout).lines().all(|line| line.chars().count() <= 80 || line.contains("page")),
-        "{said}"
+        "{printed}"
     );
     let latest = folder.path().join("reports/quick/latest");
     for file in ["record.json", "series.csv", "summary.csv", "index.html", "throughput.png", "throughput.svg"]
@@ -65,11 +68,11 @@ fn a_failed_expectation_is_exit_code_1() {
     let folder = with_profile(QUICK);
     let words = ["run", "quick.toml", "--set", "expect.good.requests=> 1000000"];
     let mut tries = (0..4).map(|_| ending(&badpeer(&words, folder.path())));
-    let Some((code, said)) = tries.find(|(code, _)| *code != Some(4)) else {
+    let Some((code, printed)) = tries.find(|(code, _)| *code != Some(4)) else {
         return skip("a_failed_expectation_is_exit_code_1: the machine is too busy");
     };
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL"), "{said}");
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("FAIL"), "{printed}");
     assert!(folder.path().join("reports/quick/latest/index.html").exists());
 }
 
@@ -86,10 +89,10 @@ fn usage_errors_are_exit_code_2_with_the_remedy() {
         (&["compare", "quick.toml", "quick.toml"], "is not a record"),
         (&["serve", "--send-limit", "much"], "is not a size"),
     ] {
-        let (code, said) = ending(&badpeer(arguments, folder.path()));
-        assert_eq!(code, Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(part), "{arguments:?}: {said}");
-        assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{said}");
+        let (code, printed) = ending(&badpeer(arguments, folder.path()));
+        assert_eq!(code, Some(2), "{arguments:?}: {printed}");
+        assert!(printed.contains(part), "{arguments:?}: {printed}");
+        assert!(!printed.contains("panicked") && !printed.contains("RUST_BACKTRACE"), "{printed}");
     }
     assert!(!folder.path().join("reports").exists(), "nothing was run");
 }
@@ -98,9 +101,9 @@ fn usage_errors_are_exit_code_2_with_the_remedy() {
 fn a_slow_reader_without_effect_is_refused() {
     let profile = QUICK
         .replace("\nload = { rate = \"500/s\"", "\nrx = \"stall\"\nload = { depth = 1, answer = \"64KiB\"");
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], with_profile(&profile).path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("the kernel's buffers alone can hold"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], with_profile(&profile).path()));
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(printed.contains("the kernel's buffers alone can hold"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -109,9 +112,12 @@ fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     let address = taken.local_addr().expect("an address").to_string();
     let folder = with_profile(QUICK);
     let listen = format!("server.listen={address}");
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &listen], folder.path()));
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("last output") && said.contains("in use") && said.contains(&address), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--set", &listen], folder.path()));
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(
+        printed.contains("last output") && printed.contains("in use") && printed.contains(&address),
+        "{printed}"
+    );
     assert!(!folder.path().join("reports/quick").exists(), "no empty folder is left");
 }
 
@@ -121,9 +127,9 @@ fn too_few_descriptors_are_exit_code_3_with_the_remedy() {
     let script = format!("ulimit -n 300; exec {BADPEER} run quick.toml");
     let output =
         Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().expect("a shell");
-    let (code, said) = ending(&output);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("descriptors") && said.contains("ulimit"), "{said}");
+    let (code, printed) = ending(&output);
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(printed.contains("descriptors") && printed.contains("ulimit"), "{printed}");
     assert!(!folder.path().join("reports").exists(), "nothing was run");
 }
 
@@ -152,8 +158,8 @@ fn ctrl_c_keeps_the_measurements_and_leaves_no_child() {
     let child = started(folder.path(), port);
     std::thread::sleep(Duration::from_millis(700));
     send(Signal::SIGINT, child.id());
-    let (code, said) = ending(&child.wait_with_output().expect("an end"));
-    assert_eq!(code, Some(130), "{said}");
+    let (code, printed) = ending(&child.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(130), "{printed}");
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "the server still listens");
     let record = record(folder.path(), "quick");
     assert_eq!(record["interrupted"], true);
@@ -181,9 +187,9 @@ fn a_server_that_dies_is_exit_code_1() {
     let child = started(folder.path(), free_port());
     std::thread::sleep(Duration::from_millis(400));
     send(Signal::SIGKILL, child_of(child.id()));
-    let (code, said) = ending(&child.wait_with_output().expect("an end"));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("the server exited by itself (signal 9)"), "{said}");
+    let (code, printed) = ending(&child.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("the server exited by itself (signal 9)"), "{printed}");
 }
 
 /// The one process whose parent is this one.
@@ -258,9 +264,9 @@ fn compare_shows_two_records_side_by_side() {
         );
     }
     let output = badpeer(&["compare", "a/quick/latest", "b/quick/latest"], folder.path());
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("server_rss_peak") && said.contains('%'), "{said}");
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(printed.contains("server_rss_peak") && printed.contains('%'), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -278,8 +284,8 @@ fn json_output_is_complete_and_keeps_the_seed() {
 fn a_sweep_runs_every_point() {
     let folder =
         with_profile(&format!("{QUICK}\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\n"));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    assert_eq!(code, Some(0), "{printed}");
     let record = record(folder.path(), "quick");
     let axes: Vec<_> = (0..2).map(|n| record["points"][n]["axes"]["server.buffer"].clone()).collect();
     assert_eq!(axes, ["contiguous", "chained"]);
@@ -321,12 +327,12 @@ fn completions_and_manual_pages_name_every_command() {
     }
     let (code, page) = ending(&badpeer(&["man"], folder.path()));
     assert!(code == Some(0) && page.contains(".TH badpeer 1") && page.contains("Exit codes"), "{page}");
-    let (code, said) = ending(&badpeer(&["man", "pages"], folder.path()));
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = ending(&badpeer(&["man", "pages"], folder.path()));
+    assert_eq!(code, Some(0), "{printed}");
     let serve = fs::read_to_string(folder.path().join("pages/badpeer-serve.1")).expect("a page");
     assert!(serve.contains("send\\-timeout") && !serve.contains("plant"), "{serve}");
-    let (code, said) = ending(&badpeer(&["man", "pages/badpeer.1/below"], folder.path()));
-    assert!(code == Some(3) && said.contains("cannot write into"), "{said}");
+    let (code, printed) = ending(&badpeer(&["man", "pages/badpeer.1/below"], folder.path()));
+    assert!(code == Some(3) && printed.contains("cannot write into"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -338,9 +344,9 @@ fn list_shows_every_topic() {
         ("metrics", "server_rss_growth (bytes)"),
         ("server", "send_timeout = \"10s\"   --send-timeout"),
     ] {
-        let (code, said) = ending(&badpeer(&["list", topic], folder.path()));
-        assert!(code == Some(0) && said.contains(part), "{topic}: {said}");
+        let (code, printed) = ending(&badpeer(&["list", topic], folder.path()));
+        assert!(code == Some(0) && printed.contains(part), "{topic}: {printed}");
     }
-    let (code, said) = ending(&badpeer(&["doctor"], folder.path()));
-    assert!(code == Some(0) && said.contains("descriptor"), "{said}");
+    let (code, printed) = ending(&badpeer(&["doctor"], folder.path()));
+    assert!(code == Some(0) && printed.contains("descriptor"), "{printed}");
 }

@@ -64,11 +64,11 @@ fn the_seed_decides_which_deadlines_move() {
 fn a_core_run_writes_only_applicable_reports() {
     let folder = with_profile(QUICK);
     let output = badpeer(&["run", "quick.toml", "--repeats", "2", "-d", "1s"], folder.path());
-    let (code, said) = ending(&output);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("core footprint") && said.contains("2 repeats, seed 42"), "{said}");
-    assert!(!said.contains("warm-up") && !said.contains("group"), "{said}");
-    assert!(said.lines().all(|line| line.chars().count() <= 80 || line.contains("page")), "{said}");
+    let (code, printed) = ending(&output);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("core footprint") && printed.contains("2 repeats, seed 42"), "{printed}");
+    assert!(!printed.contains("warm-up") && !printed.contains("group"), "{printed}");
+    assert!(printed.lines().all(|line| line.chars().count() <= 80 || line.contains("page")), "{printed}");
     let latest = folder.path().join("reports/quick/latest");
     let names = fs::read_dir(&latest).expect("reports").map(|entry| entry.expect("an entry").file_name());
     let mut files: Vec<String> = names.map(|name| name.into_string().expect("text")).collect();
@@ -109,30 +109,30 @@ fn keys_without_effect_in_a_core_experiment_are_refused() {
         (changed("core_footprint =", "server_rss_peak ="), "not a metric of a core experiment"),
     ] {
         let folder = with_profile(&profile);
-        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-        assert!(code == Some(2) && said.contains(part), "{said}\nlacks\n{part}");
+        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        assert!(code == Some(2) && printed.contains(part), "{printed}\nlacks\n{part}");
         assert!(!folder.path().join("reports").exists(), "nothing was run");
     }
     let folder = with_profile(QUICK);
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", "warmup=1s"], folder.path()));
-    assert!(code == Some(2) && said.contains("--set warmup=1s: a [core] experiment"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--set", "warmup=1s"], folder.path()));
+    assert!(code == Some(2) && printed.contains("--set warmup=1s: a [core] experiment"), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn an_interrupt_ends_the_experiment_and_its_process() {
     let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
-    let harness = heeding()
+    let generator = heeding()
         .args(["run", "quick.toml"])
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("badpeer runs");
-    let experiment = child_of(harness.id());
-    let status = Command::new("kill").args(["-INT", &harness.id().to_string()]).status().expect("kill");
+    let experiment = child_of(generator.id());
+    let status = Command::new("kill").args(["-INT", &generator.id().to_string()]).status().expect("kill");
     assert!(status.success());
-    let (code, said) = ending(&harness.wait_with_output().expect("an end"));
-    assert_eq!(code, Some(130), "{said}");
+    let (code, printed) = ending(&generator.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(130), "{printed}");
     assert!(!Path::new(&format!("/proc/{experiment}")).exists(), "the experiment goes on");
     assert!(!folder.path().join("reports").exists(), "nothing was measured");
 }
@@ -140,14 +140,14 @@ fn an_interrupt_ends_the_experiment_and_its_process() {
 #[apply(timed_test!)]
 fn a_killed_badpeer_leaves_no_experiment_behind() {
     let folder = with_profile(&QUICK.replace("steps = 100", "steps = 4000000000"));
-    let mut harness = Command::new(BADPEER)
+    let mut generator = Command::new(BADPEER)
         .args(["run", "quick.toml"])
         .current_dir(folder.path())
         .spawn()
         .expect("badpeer runs");
-    let experiment = child_of(harness.id());
-    harness.kill().expect("killed");
-    harness.wait().expect("an end");
+    let experiment = child_of(generator.id());
+    generator.kill().expect("killed");
+    generator.wait().expect("an end");
     let patience = Instant::now() + Duration::from_secs(5);
     while fs::read_to_string(format!("/proc/{experiment}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(Instant::now() < patience, "the experiment outlives badpeer");

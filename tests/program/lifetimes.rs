@@ -42,8 +42,8 @@ fn converse(stream: TcpStream, answer: &impl Fn(&Asked) -> (String, bool)) {
                 return;
             }
         }
-        let (said, goes_on) = answer(&Asked { number, head });
-        if reader.get_mut().write_all(said.as_bytes()).is_err() {
+        let (printed, goes_on) = answer(&Asked { number, head });
+        if reader.get_mut().write_all(printed.as_bytes()).is_err() {
             return;
         }
         if !goes_on {
@@ -69,12 +69,12 @@ fn profile(address: SocketAddr, group: &str, expect: &str) -> String {
 /// Runs a profile: exit code, what was said, and its only repeat.
 fn run(text: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(text);
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
-    (code, in_one_line(&said), repeat(folder.path(), "quick"))
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
+    (code, in_one_line(&printed), repeat(folder.path(), "quick"))
 }
 
-fn in_one_line(said: &str) -> String {
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+fn in_one_line(printed: &str) -> String {
+    printed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether others had the cores for so long that nothing, or nothing of time, is judged.
@@ -89,8 +89,8 @@ fn is_well(code: Option<i32>) -> bool {
 
 fn bench(arguments: &[&str]) -> (Option<i32>, String) {
     let folder = TempDir::new().expect("a folder");
-    let (code, said) = ending(&badpeer(&[&["bench", "--quiet"], arguments].concat(), folder.path()));
-    (code, in_one_line(&said))
+    let (code, printed) = ending(&badpeer(&[&["bench", "--quiet"], arguments].concat(), folder.path()));
+    (code, in_one_line(&printed))
 }
 
 /// The part of 30 bytes that is asked for, after a pause that is longer for later ones.
@@ -112,8 +112,8 @@ fn a_download_continues_when_the_server_closes_its_connections() {
     let expect = "\"good.downloads\" = \">= 3\"\n\"good.evicted\" = \"= 0\"\n\"good.lost\" = \"= 0\"";
     for last in ["", "Connection: close\r\n"] {
         let address = server(move |asked| (part_of_thirty(asked, last), false));
-        let (code, said, repeat) = run(&profile(address, group, expect));
-        assert!(is_well(code), "{last}: {said}");
+        let (code, printed, repeat) = run(&profile(address, group, expect));
+        assert!(is_well(code), "{last}: {printed}");
         let opened = repeat["groups"][0]["ledger"]["opened"].as_u64();
         assert!(opened > Some(5), "{last}: {opened:?}");
     }
@@ -125,8 +125,8 @@ fn an_open_loop_works_without_a_connection_on_the_first_thread() {
     let arguments =
         ["http://127.0.0.1:0/bytes/100", "-t", "2", "-c", "3", "-d", "300ms", "--max-wait", "off"];
     let bad = ["--bad", "slow-reader=1", "--bad-path", "/bytes/8388608"];
-    let (_, said) = bench(&[&arguments[..], &bad, &command].concat());
-    assert!(!said.contains("never started"), "{said}");
+    let (_, printed) = bench(&[&arguments[..], &bad, &command].concat());
+    assert!(!printed.contains("never started"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -137,8 +137,8 @@ fn answers_of_a_slow_server_are_awaited() {
     });
     // The second answer to each comes 0.9 s after the end of the window.
     let at = format!("http://{address}/");
-    let (code, said) = bench(&[&at, "-c", "4", "-d", "2s", "--warmup", "100ms", "--max-wait", "30s"]);
-    assert!(is_well(code) && said.contains("good.unanswered = 0: 0"), "{said}");
+    let (code, printed) = bench(&[&at, "-c", "4", "-d", "2s", "--warmup", "100ms", "--max-wait", "30s"]);
+    assert!(is_well(code) && printed.contains("good.unanswered = 0: 0"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -146,30 +146,30 @@ fn a_rate_limited_by_badpeer_makes_a_run_invalid() {
     let address = server(|_| (LAST.to_owned(), false));
     let group = "count = 8\nload = { depth = 1 }\nrequests_per_connection = 1";
     let expect = "\"good.requests_rate\" = \"< 5000/s\"";
-    let (code, said, repeat) = run(&profile(address, &format!("{group}\nreconnect = {{}}"), expect));
+    let (code, printed, repeat) = run(&profile(address, &format!("{group}\nreconnect = {{}}"), expect));
     let notes = texts(&repeat, "notes");
     assert!(
         notes.contains("to be opened again, because badpeer opens at most 1000/s (reconnect.at_most)"),
-        "{notes}: {said}"
+        "{notes}: {printed}"
     );
-    assert_eq!(code, Some(4), "{said}");
-    assert!(has_doubts(&repeat) || said.contains("The load generator was the limit"), "{said}");
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(has_doubts(&repeat) || printed.contains("The load generator was the limit"), "{printed}");
     // Where the profile is about that bound, what comes of it is what it wanted to know.
     let bounded = format!("{group}\nreconnect = {{ at_most = \"500/s\" }}");
-    let (code, said, repeat) = run(&profile(address, &bounded, expect));
+    let (code, printed, repeat) = run(&profile(address, &bounded, expect));
     let notes = texts(&repeat, "notes");
-    assert!(notes.contains("limited by the profile, not by the server"), "{notes}: {said}");
-    assert!(code == Some(0) || has_doubts(&repeat), "{said}");
+    assert!(notes.contains("limited by the profile, not by the server"), "{notes}: {printed}");
+    assert!(code == Some(0) || has_doubts(&repeat), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn an_unreachable_rate_is_refused() {
     let at = "http://127.0.0.1:9/";
-    let (code, said) = bench(&[at, "-r", "12000", "--requests-per-connection", "1"]);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("cannot be reached") && said.contains("10000/s"), "{said}");
-    let (code, said) = bench(&[at, "-r", "12000", "--requests-per-connection", "2", "--print-profile"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = bench(&[at, "-r", "12000", "--requests-per-connection", "1"]);
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(printed.contains("cannot be reached") && printed.contains("10000/s"), "{printed}");
+    let (code, printed) = bench(&[at, "-r", "12000", "--requests-per-connection", "2", "--print-profile"]);
+    assert_eq!(code, Some(0), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -178,15 +178,15 @@ fn every_2xx_is_a_success_by_default() {
         let address = server(move |_| (OK.replace("200 OK", status), true));
         let at = format!("http://{address}/");
         let arguments = [&at, "-c", "2", "-d", "300ms", "--warmup", "100ms", "--max-wait", "off"];
-        let (code, said) = bench(&arguments);
-        assert_eq!(is_well(code), is_success, "{status}: {said}");
-        let (code, said) = bench(&[&arguments[..], &["--status", "200"]].concat());
-        assert_eq!(code, Some(1), "{status}: {said}");
+        let (code, printed) = bench(&arguments);
+        assert_eq!(is_well(code), is_success, "{status}: {printed}");
+        let (code, printed) = bench(&[&arguments[..], &["--status", "200"]].concat());
+        assert_eq!(code, Some(1), "{status}: {printed}");
     }
     let address = server(|_| ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true));
-    let (code, said, _) =
+    let (code, printed, _) =
         run(&profile(address, "count = 2\nload = { depth = 1 }", "\"good.errors\" = \"= 0\""));
-    assert!(is_well(code), "{said}");
+    assert!(is_well(code), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -197,12 +197,13 @@ fn requests_pipelined_behind_an_announced_close_are_retried() {
     });
     let expect = "\"good.lost\" = \"= 0\"\n\"good.evicted\" = \"= 0\"\n\"good.unanswered\" = \"= 0\"";
     for load in ["depth = 4", "rate = 2000, depth = 4"] {
-        let (code, said, repeat) = run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
-        assert!(is_well(code), "{load}: {said}");
+        let (code, printed, repeat) =
+            run(&profile(address, &format!("count = 2\nload = {{ {load} }}"), expect));
+        assert!(is_well(code), "{load}: {printed}");
         let announced = repeat["groups"][0]["ledger"]["closed_as_announced"].as_u64();
         assert!(announced > Some(4), "{load}: {announced:?}");
         if !load.contains("rate") {
-            assert!(number(&repeat, "good.retried_share") > 0.05, "{load}: {said}");
+            assert!(number(&repeat, "good.retried_share") > 0.05, "{load}: {printed}");
         }
     }
 }

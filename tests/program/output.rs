@@ -65,15 +65,18 @@ fn a_full_stdout_is_exit_code_3_and_keeps_the_measurements() {
     {
         let full = File::options().write(true).open("/dev/full").expect("a device");
         let child = command(folder.path(), arguments).stdout(full).spawn().expect("badpeer runs");
-        let (code, said) = complaint(child);
-        assert_eq!(code, Some(3), "{arguments:?}: {said}");
-        assert!(said.contains("cannot write the results to stdout: No space left"), "{arguments:?}: {said}");
+        let (code, printed) = complaint(child);
+        assert_eq!(code, Some(3), "{arguments:?}: {printed}");
+        assert!(
+            printed.contains("cannot write the results to stdout: No space left"),
+            "{arguments:?}: {printed}"
+        );
         // Nobody reads it, from the beginning.
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
         let child = command(folder.path(), arguments).stdout(writer).spawn().expect("badpeer runs");
-        let (code, said) = complaint(child);
-        assert_eq!(code, Some(3), "{arguments:?}: {said}");
+        let (code, printed) = complaint(child);
+        assert_eq!(code, Some(3), "{arguments:?}: {printed}");
     }
     assert!(record(folder.path(), "quick")["points"][0]["trials"][0]["summary"].is_object());
 }
@@ -89,9 +92,9 @@ fn invalid_utf8_arguments_give_one_message() {
         (&["run", "quick.toml", "--out"], true),
     ] {
         let child = command(folder.path(), arguments).arg(odd).spawn().expect("badpeer runs");
-        let (code, said) = complaint(child);
-        assert_eq!(code, Some(if is_fine { 0 } else { 2 }), "{arguments:?}: {said}");
-        assert!(!said.contains("panicked"), "{said}");
+        let (code, printed) = complaint(child);
+        assert_eq!(code, Some(if is_fine { 0 } else { 2 }), "{arguments:?}: {printed}");
+        assert!(!printed.contains("panicked"), "{printed}");
     }
     assert!(folder.path().join(odd).join("quick").is_dir());
 }
@@ -105,8 +108,8 @@ fn every_terminating_signal_ends_a_run_cleanly() {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs");
         thread::sleep(Duration::from_secs(1));
         send(signal, child.id());
-        let (code, said) = complaint(child);
-        assert_eq!(code, Some(130), "{signal}: {said}");
+        let (code, printed) = complaint(child);
+        assert_eq!(code, Some(130), "{signal}: {printed}");
         let record = record(folder.path(), "quick");
         assert_eq!(record["interrupted"], true);
         assert!(record["points"][0]["trials"][0]["summary"].is_object(), "what was measured is kept");
@@ -141,9 +144,9 @@ fn no_name_leads_out_of_the_report_folder() {
     fs::write(&profile, BRIEF).expect("written");
     let before = below(folder.path()).len();
     let words = ["run", "deep/...toml", "--out", "deep/out", "--save-baseline", "main", "--history"];
-    let (_, said) = ending(&badpeer(&words, folder.path()));
+    let (_, printed) = ending(&badpeer(&words, folder.path()));
     let outside = below(folder.path()).into_iter().filter(|path| !path.starts_with("deep/out"));
-    assert_eq!(outside.count(), before, "{said}: {:?}", below(folder.path()));
+    assert_eq!(outside.count(), before, "{printed}: {:?}", below(folder.path()));
     // What a record says that somebody else made.
     let made = below(&folder.path().join("deep/out"));
     let at = made.iter().find(|path| path.ends_with("record.json")).expect("a record");
@@ -153,10 +156,10 @@ fn no_name_leads_out_of_the_report_folder() {
         let forged = kept.replacen("\"name\":\"..\"", &format!("\"name\":\"{name}\""), 1);
         assert_ne!(forged, kept);
         fs::write(&path, forged).expect("written");
-        let (code, said) = ending(&badpeer(&["report", "--gallery=deep/out"], folder.path()));
-        assert_eq!(code, Some(0), "{said}");
+        let (code, printed) = ending(&badpeer(&["report", "--gallery=deep/out"], folder.path()));
+        assert_eq!(code, Some(0), "{printed}");
         let outside = below(folder.path()).into_iter().filter(|path| !path.starts_with("deep/out"));
-        assert_eq!(outside.count(), before, "{name}: {said}");
+        assert_eq!(outside.count(), before, "{name}: {printed}");
     }
     assert!(!Path::new("/tmp/escaped-by-a-test.png").exists());
 }
@@ -174,14 +177,14 @@ fn special_files_are_refused_without_waiting() {
         (&["report", "pipe"], 2),
         (&["compare", "pipe", "pipe"], 2),
     ] {
-        let (ended, said) = ending(&badpeer(arguments, folder.path()));
-        assert_eq!(ended, Some(code), "{arguments:?}: {said}");
-        assert!(said.contains("it is not a regular file"), "{arguments:?}: {said}");
+        let (ended, printed) = ending(&badpeer(arguments, folder.path()));
+        assert_eq!(ended, Some(code), "{arguments:?}: {printed}");
+        assert!(printed.contains("it is not a regular file"), "{arguments:?}: {printed}");
     }
     let child = command(folder.path(), &["run", "quick.toml"]).env("GITHUB_STEP_SUMMARY", "pipe").spawn();
-    let (code, said) = complaint(child.expect("badpeer runs"));
-    assert!(matches!(code, Some(0 | 4)), "{said}");
-    assert!(said.contains("cannot add to the step summary pipe: it is not a regular file"), "{said}");
+    let (code, printed) = complaint(child.expect("badpeer runs"));
+    assert!(matches!(code, Some(0 | 4)), "{printed}");
+    assert!(printed.contains("cannot add to the step summary pipe: it is not a regular file"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -192,8 +195,8 @@ fn a_page_that_does_not_fit_the_summary_is_removed() {
     let script = format!("trap '' XFSZ; ulimit -f 1000; exec {BADPEER} run quick.toml --format csv");
     let mut command = Command::new("bash");
     command.args(["-c", &script]).current_dir(folder.path()).env("GITHUB_STEP_SUMMARY", "summary");
-    let (_, said) = ending(&command.env("TMPDIR", folder.path()).output().expect("bash"));
-    assert!(said.contains("cannot add to the step summary summary: File too large"), "{said}");
+    let (_, printed) = ending(&command.env("TMPDIR", folder.path()).output().expect("bash"));
+    assert!(printed.contains("cannot add to the step summary summary: File too large"), "{printed}");
     assert_eq!(fs::read(folder.path().join("summary")).expect("read").len(), before.len());
 }
 
@@ -203,8 +206,8 @@ fn manual_pages_are_replaced_atomically() {
     let path = |name: &str| folder.path().join(name);
     fs::write(path("badpeer.1"), "the page before").expect("written");
     fs::hard_link(path("badpeer.1"), path("same")).expect("another name");
-    let (code, said) = ending(&badpeer(&["man", "."], folder.path()));
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = ending(&badpeer(&["man", "."], folder.path()));
+    assert_eq!(code, Some(0), "{printed}");
     assert_eq!(fs::read_to_string(path("same")).expect("read"), "the page before");
     assert!(fs::read_to_string(path("badpeer.1")).expect("read").contains("badpeer"));
 }
@@ -215,16 +218,16 @@ fn two_profiles_of_one_name_do_not_share_a_baseline() {
     fs::create_dir(folder.path().join("other")).expect("a folder");
     fs::write(folder.path().join("other/quick.toml"), BRIEF).expect("written");
     let words = ["run", "quick.toml", "other/quick.toml", "--save-baseline", "main"];
-    let (code, said) = ending(&badpeer(&words, folder.path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("two profiles are called quick"), "{said}");
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(printed.contains("two profiles are called quick"), "{printed}");
     for name in [".x.toml", "_x.toml"] {
         fs::write(folder.path().join(name), BRIEF).expect("written");
     }
     let words = ["run", ".x.toml", "_x.toml", "--save-baseline", "main"];
-    let (code, said) = ending(&badpeer(&words, folder.path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("two profiles are .x and _x"), "{said}");
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(printed.contains("two profiles are .x and _x"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -241,7 +244,7 @@ fn an_impossible_profile_is_reported_with_its_line() {
     let files =
         program("command = [\"cat\", \"{port}\"]\naddress = \"127.0.0.1:0\"\nfiles = [\"gone.conf\"]");
     let sweep = format!("{BRIEF}[sweep]\n\"clients.good.count\" = [1, 2]\n\"clients.bad.count\" = [1]\n");
-    for (text, said) in [
+    for (text, printed) in [
         (&b"title = \"x\"\nabout = \"\xff\"\n"[..], "quick.toml:2: byte 0xff is not UTF-8"),
         (deep.as_bytes(), "quick.toml:2: "),
         (b"", "quick.toml:1: missing field `title`"),
@@ -259,16 +262,19 @@ fn an_impossible_profile_is_reported_with_its_line() {
         let (code, message) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
         assert_eq!(code, Some(2), "{message}");
         assert!(message.len() < 2000, "{} bytes", message.len());
-        assert!(message.starts_with(&format!("badpeer: {said}")), "{message}");
+        assert!(message.starts_with(&format!("badpeer: {printed}")), "{message}");
     }
 }
 
 #[apply(timed_test!)]
 fn a_duration_without_a_unit_is_refused() {
     let folder = with_profile(&format!("{BRIEF}[expect]\n\"good.latency_p99\" = \"< 100\"\n"));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("quick.toml:9") && said.contains("`100` has no unit: write 100ms"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(
+        printed.contains("quick.toml:9") && printed.contains("`100` has no unit: write 100ms"),
+        "{printed}"
+    );
 }
 
 #[apply(timed_test!)]
@@ -278,10 +284,10 @@ fn a_file_in_place_of_the_latest_link_is_kept() {
     fs::create_dir_all(latest.parent().expect("a folder")).expect("a folder");
     for make in [|path: &Path| fs::create_dir(path), |path: &Path| fs::write(path, "mine")] {
         make(&latest).expect("made");
-        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-        assert_eq!(code, Some(3), "{said}");
-        assert!(said.contains("latest is not a link to the newest run"), "{said}");
-        assert!(!latest.is_symlink(), "{said}");
+        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        assert_eq!(code, Some(3), "{printed}");
+        assert!(printed.contains("latest is not a link to the newest run"), "{printed}");
+        assert!(!latest.is_symlink(), "{printed}");
         fs::remove_dir(&latest).or_else(|_| fs::remove_file(&latest)).expect("still there");
     }
 }
@@ -306,11 +312,11 @@ fn failed_thread_creation_gives_one_message() {
         ending(&command.output().expect("prlimit(1)"))
     };
     for most in 1..=12 {
-        let (code, said) = limited(most, &["run", "quick.toml"]);
-        assert!(!said.contains("panicked"), "{most}: {said}");
-        assert!(matches!(code, Some(0 | 3 | 4)), "{most}: {code:?}: {said}");
-        assert!(code != Some(3) || said.contains("Resource temporarily unavailable"), "{most}: {said}");
-        assert!(most > 1 || code == Some(3), "nothing can be started: {said}");
+        let (code, printed) = limited(most, &["run", "quick.toml"]);
+        assert!(!printed.contains("panicked"), "{most}: {printed}");
+        assert!(matches!(code, Some(0 | 3 | 4)), "{most}: {code:?}: {printed}");
+        assert!(code != Some(3) || printed.contains("Resource temporarily unavailable"), "{most}: {printed}");
+        assert!(most > 1 || code == Some(3), "nothing can be started: {printed}");
     }
     assert!(leftovers(folder.path()).is_empty());
     // Those that drive the clients: not all can be there for any of these numbers, and nothing is measured in vain.
@@ -319,14 +325,14 @@ fn failed_thread_creation_gives_one_message() {
     let mut messages = Vec::new();
     for most in [6, 10, 14, 18, 22] {
         let started = Instant::now();
-        let (code, said) = limited(most, &long);
-        assert_eq!(code, Some(3), "{most}: {said}");
+        let (code, printed) = limited(most, &long);
+        assert_eq!(code, Some(3), "{most}: {printed}");
         assert!(started.elapsed() < Duration::from_secs(8), "{most}: {:?}", started.elapsed());
-        assert!(!said.contains("cannot connect"), "{most}: {said}");
-        messages.push(said);
+        assert!(!printed.contains("cannot connect"), "{most}: {printed}");
+        messages.push(printed);
     }
     let named = "cannot start the clients' threads: Resource temporarily unavailable";
-    let is_named = messages.iter().any(|said| said.contains(named) && said.contains("`ulimit -u`"));
+    let is_named = messages.iter().any(|printed| printed.contains(named) && printed.contains("`ulimit -u`"));
     assert!(is_named || !is_root, "{messages:?}");
 }
 
@@ -336,14 +342,14 @@ fn a_shorter_window_alone_fails_no_expectation() {
         + "[expect]\n\"good.requests\" = \"> 1800, < 2200\"\n\"good.evicted\" = \"= 3\"\n\"good.corrupt\" = \"= 0\"\n\
            \"good.latency_p50\" = \"< 1s\"\n";
     let folder = with_profile(&profile);
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
-    assert_eq!(code, Some(4), "{said}");
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("(in 10 s, scaled from 500 ms)"), "{said}");
-    assert!(!said.contains("FAIL"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
+    assert_eq!(code, Some(4), "{printed}");
+    let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(printed.contains("(in 10 s, scaled from 500 ms)"), "{printed}");
+    assert!(!printed.contains("FAIL"), "{printed}");
     // What no length excuses fails all the same.
     let folder = with_profile(&profile.replace("> 1800", "> 90000"));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
     // Of times and rates nothing is proven where others have the cores.
-    assert!(code == Some(1) || said.contains("times are not valid"), "{code:?} {said}");
+    assert!(code == Some(1) || printed.contains("times are not valid"), "{code:?} {printed}");
 }

@@ -28,9 +28,9 @@ fn brief(shipped: &Shipped) -> Option<Record> {
         .arg(folder.path())
         .output()
         .expect("badpeer runs");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr);
     // A second beside three others is too little for some expectations, but enough for the accounts to add up.
-    assert!(matches!(output.status.code(), Some(0 | 1 | 4)), "{name}: {:?} {said}", output.status);
+    assert!(matches!(output.status.code(), Some(0 | 1 | 4)), "{name}: {:?} {printed}", output.status);
     if String::from_utf8_lossy(&output.stdout).contains("SKIP") {
         return None;
     }
@@ -66,8 +66,8 @@ fn check(shipped: &Shipped) {
         // The one mistake of the server's own that mixes up what a client reads.
         let shared = point.axes.get("server.dispatch").is_some_and(|dispatch| dispatch == "workers-shared");
         let server_exit = repeat.effective.server_exit.as_str();
-        let as_told = if record.profile.server.program().is_some() { "signal 15" } else { "exit code 0" };
-        assert!(["exit code 0", as_told].contains(&server_exit), "{name}: {server_exit}");
+        let as_stopped = if record.profile.server.program().is_some() { "signal 15" } else { "exit code 0" };
+        assert!(["exit code 0", as_stopped].contains(&server_exit), "{name}: {server_exit}");
         for group in &repeat.groups {
             let spec = record.profile.clients.iter().find(|spec| spec.name == group.name).expect("a group");
             let swept = record.profile.sweep.contains_key(&format!("clients.{}.count", spec.name));

@@ -27,11 +27,11 @@ fn group(command: &str, load: &str, later: bool) -> String {
 /// What each of the groups came to; `None` where there is no Redis, or the machine was too busy to ask it.
 fn run(groups: &[String]) -> Option<Vec<Value>> {
     let folder = with_profile(&(REDIS.to_owned() + &groups.concat()));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-    if said.contains("SKIP") {
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    if printed.contains("SKIP") {
         return None;
     }
-    assert!(matches!(code, Some(0 | 4)), "{said}");
+    assert!(matches!(code, Some(0 | 4)), "{printed}");
     let repeat = repeat(folder.path(), "quick");
     if repeat["invalid"].as_array().is_some_and(|reasons| !reasons.is_empty()) {
         skip(&format!("redis: {}", repeat["invalid"]));
@@ -88,17 +88,20 @@ fn check_decides_how_much_of_a_value_is_compared() {
     // From half a second on it has three digits.
     for (keys, is_wrong) in [("", true), (", check = \"length\"", false), (", check = \"status\"", false)] {
         let folder = with_profile(&[REDIS, &counting, &changing(keys)].concat());
-        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-        if said.contains("SKIP") {
+        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        if printed.contains("SKIP") {
             return;
         }
         let found = repeat(folder.path(), "quick")["groups"].clone();
         let reader = &found[1];
-        assert!(reader["requests"]["answered"].as_u64() > Some(5), "{said}");
+        assert!(reader["requests"]["answered"].as_u64() > Some(5), "{printed}");
         let corrupt = reader["content"]["corrupt"].as_u64();
-        assert!(if is_wrong { corrupt > Some(5) } else { corrupt == Some(0) }, "{keys}: {corrupt:?}: {said}");
-        assert!(!is_wrong || code == Some(1), "{said}");
-        assert!(!is_wrong || said.contains("If the value changes by itself"), "{said}");
+        assert!(
+            if is_wrong { corrupt > Some(5) } else { corrupt == Some(0) },
+            "{keys}: {corrupt:?}: {printed}"
+        );
+        assert!(!is_wrong || code == Some(1), "{printed}");
+        assert!(!is_wrong || printed.contains("If the value changes by itself"), "{printed}");
     }
 }
 
@@ -113,16 +116,16 @@ fn errors_and_nulls_are_distinguished_from_values() {
     ];
     // The last: Redis has ten bytes where nine are expected.
     let folder = with_profile(&(REDIS.to_owned() + &groups.concat()));
-    let (_, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-    if said.contains("SKIP") {
+    let (_, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    if printed.contains("SKIP") {
         return;
     }
     let found = repeat(folder.path(), "quick")["groups"].clone();
     let content = |index: usize| &found[index]["content"];
     let answered = |index: usize| &found[index]["requests"]["answered"];
-    assert_eq!(content(0)["errors"], 0, "{said}");
+    assert_eq!(content(0)["errors"], 0, "{printed}");
     for (index, flaw) in [(1, "resp-error"), (2, "resp-error"), (3, "resp-null")] {
-        assert_eq!(&content(index)["errors"], answered(index), "{said}");
+        assert_eq!(&content(index)["errors"], answered(index), "{printed}");
         assert_eq!(content(index)["first_fault"]["flaw"], flaw, "{}", content(index));
         assert!(answered(index).as_u64() > Some(5) && content(index)["corrupt"] == 0, "{}", content(index));
     }

@@ -28,9 +28,9 @@ fn a_refused_upload_is_reported_with_its_status() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("body"), vec![b'x'; 1 << 20]).expect("written");
     let words = ["bench", &url, "-c", "2", "-d", "500ms", "--warmup", "0s", "-m", "POST", "--body", "@body"];
-    let (code, said) = ending(&badpeer(&words, folder.path()));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("413"), "{said}");
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("413"), "{printed}");
     let group = &repeat(folder.path(), "bench")["groups"][0];
     assert_eq!(group["requests"]["lost"], 0, "{group}");
     assert!(group["content"]["errors"].as_u64() > Some(10), "{group}");

@@ -25,10 +25,10 @@ fn secrets_are_sent_and_written_to_no_file() {
     ];
     let script = "exec \"$0\" serve --listen \"$1\" --protocol http";
     let server = ["--", "sh", "-c", script, BADPEER, "{address}", "--token", "hunter2"];
-    let (code, said) = ending(&badpeer(&[&arguments[..], &secret, &server].concat(), folder.path()));
+    let (code, printed) = ending(&badpeer(&[&arguments[..], &secret, &server].concat(), folder.path()));
     // The reference server accepts no body: an error, which is reported.
-    assert!(matches!(code, Some(0 | 1 | 4)), "{said}");
-    assert!(!said.contains("hunter2"), "{said}");
+    assert!(matches!(code, Some(0 | 1 | 4)), "{printed}");
+    assert!(!printed.contains("hunter2"), "{printed}");
     stands_in_no_file("hunter2", &folder.path().join("reports"));
     let printing = [&arguments[..], &secret, &["--print-profile"], &server].concat();
     let (_, printed) = ending(&badpeer(&printing, folder.path()));
@@ -51,19 +51,20 @@ fn set_or_swept_secrets_are_written_to_no_file() {
     let sweep = "[server]\nprotocol = \"http\"\n[sweep]\n\"clients.good.http.headers.Authorization\" = ";
     let folder = with_profile(&format!("{brief}{sweep}[\"Bearer hunter2\", \"Bearer hunter2b\"]\n"));
     let key = "clients.good.http.headers.X-Api-Key=hunter2";
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", key], folder.path()));
-    assert!(matches!(code, Some(0 | 4)) && !said.contains("hunter2"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--set", key], folder.path()));
+    assert!(matches!(code, Some(0 | 4)) && !printed.contains("hunter2"), "{printed}");
     stands_in_no_file("hunter2", &folder.path().join("reports"));
     // Nor one that the profile itself has in a target or a body.
     let keys =
         "\nhttp = { path = \"/?token=hunter2\", method = \"POST\", body = \"password=hunter2\" }\nload =";
     let other = with_profile(&format!("{}[server]\nprotocol = \"http\"\n", brief.replace("\nload =", keys)));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], other.path()));
-    assert!(code != Some(2) && !said.contains("hunter2"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], other.path()));
+    assert!(code != Some(2) && !printed.contains("hunter2"), "{printed}");
     stands_in_no_file("hunter2", &other.path().join("reports"));
     let points = &record(folder.path(), "quick")["points"];
     assert_ne!(points[0]["axes"], points[1]["axes"], "the values are distinguished");
     // Nor is one repeated that cannot be sent.
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--set", &format!("{key}\n")], folder.path()));
-    assert!(code == Some(2) && !said.contains("hunter2"), "{said}");
+    let (code, printed) =
+        ending(&badpeer(&["run", "quick.toml", "--set", &format!("{key}\n")], folder.path()));
+    assert!(code == Some(2) && !printed.contains("hunter2"), "{printed}");
 }

@@ -48,11 +48,11 @@ fn an_ignored_signal_does_not_end_a_run() {
                 thread::sleep(Duration::from_millis(350));
                 send(signal, child.id());
             }
-            let (code, said) = ending(&child.wait_with_output().expect("an end"));
-            assert!(matches!(code, Some(0 | 4)), "{signal}: {code:?} {said}");
+            let (code, printed) = ending(&child.wait_with_output().expect("an end"));
+            assert!(matches!(code, Some(0 | 4)), "{signal}: {code:?} {printed}");
             // The server is ended by SIGTERM all the same, whoever ignores it.
-            assert!(!said.contains("SIGTERM") && !said.contains("killed"), "{signal}: {said}");
-            assert_eq!(record(folder.path(), "quick")["interrupted"], false, "{signal}: {said}");
+            assert!(!printed.contains("SIGTERM") && !printed.contains("killed"), "{signal}: {printed}");
+            assert_eq!(record(folder.path(), "quick")["interrupted"], false, "{signal}: {printed}");
         }
     }
 }

@@ -40,8 +40,8 @@ fn run_in(folder: &Path, arguments: &[&str]) -> Child {
 
 /// Exit code, and all that was said in one line.
 fn ended(child: Child) -> (Option<i32>, String) {
-    let (code, said) = ending(&child.wait_with_output().expect("an end"));
-    (code, said.split_whitespace().collect::<Vec<_>>().join(" "))
+    let (code, printed) = ending(&child.wait_with_output().expect("an end"));
+    (code, printed.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// A profile of one group of HTTP clients against that address.
@@ -60,8 +60,8 @@ fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32
     let child = run_in(folder.path(), &["run", "silence.toml", "--format", "csv"]);
     thread::sleep(Duration::from_millis(after_ms));
     meanwhile(&child);
-    let (code, said) = ended(child);
-    (code, said, repeat(folder.path(), "silence"))
+    let (code, printed) = ended(child);
+    (code, printed, repeat(folder.path(), "silence"))
 }
 
 #[apply(timed_test!)]
@@ -73,16 +73,20 @@ fn requests_without_a_free_connection_count_from_their_due_time() {
     let expect = "\"good.latency_p99\" = \"< 100ms\"";
     let mut pause = Duration::ZERO;
     let text = profile(address, "4s", group, expect);
-    let (code, said, repeat) = run(&text, 1500, |_| pause = stop_for(server.pid(), Duration::from_secs(1)));
+    let (code, printed, repeat) =
+        run(&text, 1500, |_| pause = stop_for(server.pid(), Duration::from_secs(1)));
     let share = number(&repeat, "good.latency_p99") / pause.as_nanos() as f64;
     // Of 2,000 requests 500 were due while the server was stalled: the slowest 20 waited for nearly all of it.
-    assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {said}");
-    assert!((0.9..1.6).contains(&(number(&repeat, "good.longest_wait") / pause.as_nanos() as f64)), "{said}");
+    assert!((0.9..1.6).contains(&share), "the p99 is {share} of the pause: {printed}");
+    assert!(
+        (0.9..1.6).contains(&(number(&repeat, "good.longest_wait") / pause.as_nanos() as f64)),
+        "{printed}"
+    );
     if was_disturbed("requests_without_a_free_connection_count_from_their_due_time", code, &repeat) {
         return;
     }
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL good.latency_p99 < 100ms"), "{said}");
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("FAIL good.latency_p99 < 100ms"), "{printed}");
 }
 
 /// Whether others had the cores for so long that they may be why; a line then says which test could not be judged.
@@ -102,22 +106,22 @@ fn a_server_that_stops_answering_fails_its_latency() {
         let (server, address) = serving_http();
         let expect = "\"good.latency_max\" = \"< 100ms\"\n\"good.longest_wait\" = \"< 900ms\"";
         let text = profile(address, "2s", group, expect);
-        let (code, said, repeat) = run(&text, 1500, |_| send(Signal::SIGSTOP, server.pid()));
+        let (code, printed, repeat) = run(&text, 1500, |_| send(Signal::SIGSTOP, server.pid()));
         send(Signal::SIGCONT, server.pid());
         if was_disturbed("a_server_that_stops_answering_fails_its_latency", code, &repeat) {
             continue;
         }
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("FAIL good.latency_max < 100ms"), "{group}: {said}");
+        assert_eq!(code, Some(1), "{printed}");
+        assert!(printed.contains("FAIL good.latency_max < 100ms"), "{group}: {printed}");
         assert_eq!(repeat["censored"]["good.latency_max"], "unanswered", "{group}: {repeat}");
-        assert!(number(&repeat, "good.latency_max") > 0.9e9, "{group}: {said}");
-        assert!(number(&repeat, "good.longest_silence") > 0.7e9, "{group}: {said}");
+        assert!(number(&repeat, "good.latency_max") > 0.9e9, "{group}: {printed}");
+        assert!(number(&repeat, "good.longest_silence") > 0.7e9, "{group}: {printed}");
         // All connections were answered before: none of them is silent.
-        assert!(number(&repeat, "good.silent_connections") < 0.5, "{group}: {said}");
+        assert!(number(&repeat, "good.silent_connections") < 0.5, "{group}: {printed}");
         if group.contains("rate") {
             assert!(repeat["censored"]["good.latency_p90"].is_string(), "half of them: {repeat}");
             let skipped = number(&repeat, "good.skipped_share");
-            assert!((0.3..0.6).contains(&skipped), "{skipped}: {said}");
+            assert!((0.3..0.6).contains(&skipped), "{skipped}: {printed}");
         }
     }
 }
@@ -153,10 +157,10 @@ fn a_server_with_two_second_answers_is_slow_and_not_silent() {
     });
     let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_max\" = \"> 1s, < 3s\"";
     let text = profile(address, "2s", "count = 4\nload = { depth = 1 }", expect);
-    let (code, said, repeat) = run(&text, 0, |_| ());
+    let (code, printed, repeat) = run(&text, 0, |_| ());
     // On a busy machine no time proves anything; that nothing was left unanswered stands.
-    assert!(code == Some(0) || repeat["disturbed"].is_array(), "{said}");
-    assert!(said.contains("PASS good.unanswered = 0"), "{said}");
+    assert!(code == Some(0) || repeat["disturbed"].is_array(), "{printed}");
+    assert!(printed.contains("PASS good.unanswered = 0"), "{printed}");
     assert!(repeat["censored"].is_null(), "{repeat}");
 }
 
@@ -166,15 +170,18 @@ fn a_latency_caused_by_a_stopped_load_generator_is_not_judged() {
     let (_server, address) = serving_http();
     let expect = "\"good.latency_p99\" = \"< 8ms\"";
     let text = profile(address, "2s", "count = 16\nload = { rate = \"1000/s\" }", expect);
-    let (code, said, repeat) = run(&text, 1500, |child| {
+    let (code, printed, repeat) = run(&text, 1500, |child| {
         stop_for(child.id(), Duration::from_millis(120));
     });
     // Of 2,000 requests a hundred were started late: the slowest twenty by a tenth of a second.
-    assert!(number(&repeat, "good.latency_p99") > 30e6, "{said}");
-    assert!(number(&repeat, "started_late") > 50.0, "{said}");
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("INVALID good.latency_p99 < 8ms"), "{said}");
-    assert!(said.contains("of the 99th percentile of `good` was caused by the load generator"), "{said}");
+    assert!(number(&repeat, "good.latency_p99") > 30e6, "{printed}");
+    assert!(number(&repeat, "started_late") > 50.0, "{printed}");
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(printed.contains("INVALID good.latency_p99 < 8ms"), "{printed}");
+    assert!(
+        printed.contains("of the 99th percentile of `good` was caused by the load generator"),
+        "{printed}"
+    );
 }
 
 #[apply(timed_test!)]
@@ -182,15 +189,15 @@ fn requests_due_while_the_load_generator_was_stopped_are_counted() {
     let _turn = ONE.turn();
     let (_server, address) = serving_http();
     let text = profile(address, "1s", "count = 16\nload = { rate = \"1000/s\" }", "");
-    let (_, said, repeat) = run(&text, 1400, |child| {
+    let (_, printed, repeat) = run(&text, 1400, |child| {
         stop_for(child.id(), Duration::from_millis(400));
     });
     let due = number(&repeat, "good.offered_rate");
-    assert!((due - 1000.0).abs() < 1.5, "{due} requests were due in the second: {said}");
+    assert!((due - 1000.0).abs() < 1.5, "{due} requests were due in the second: {printed}");
     let requests = &repeat["groups"][0]["requests"];
     let count = |name: &str| requests[name].as_u64().expect("a count");
     assert!(count("started") + count("skipped") >= 1450, "of 1,500 in all: {requests}");
-    assert!(number(&repeat, "started_late") > 30.0, "{said}");
+    assert!(number(&repeat, "started_late") > 30.0, "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -198,9 +205,12 @@ fn an_open_loop_that_starts_within_the_window_makes_a_run_invalid() {
     let _turn = ONE.turn();
     let (_server, address) = serving_http();
     let group = "count = 20\nconnect_rate = \"20/s\"\nload = { rate = \"200/s\" }";
-    let (code, said, repeat) = run(&profile(address, "1s", group, ""), 0, |_| ());
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("the open loop of `good` started") && said.contains("`warmup` longer"), "{said}");
+    let (code, printed, repeat) = run(&profile(address, "1s", group, ""), 0, |_| ());
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(
+        printed.contains("the open loop of `good` started") && printed.contains("`warmup` longer"),
+        "{printed}"
+    );
     assert!(repeat["groups"][0]["loop_started_ns"].as_i64() > Some(500_000_000), "{repeat}");
 }
 
@@ -209,11 +219,11 @@ fn rates_of_an_interrupted_run_are_per_measured_time() {
     let _turn = ONE.turn();
     let (server, address) = serving_http();
     let text = profile(address, "20s", "count = 4\nload = { rate = \"500/s\" }", "");
-    let (code, said, repeat) = run(&text, 2000, |child| send(Signal::SIGINT, child.id()));
-    assert_eq!(code, Some(130), "{said}");
+    let (code, printed, repeat) = run(&text, 2000, |child| send(Signal::SIGINT, child.id()));
+    assert_eq!(code, Some(130), "{printed}");
     for name in ["good.offered_rate", "good.requests_rate"] {
         let rate = number(&repeat, name);
-        assert!((450.0..550.0).contains(&rate), "{name} is {rate}: {said}");
+        assert!((450.0..550.0).contains(&rate), "{name} is {rate}: {printed}");
     }
     drop(server);
 }
@@ -225,8 +235,11 @@ fn an_unannounced_close_after_each_answer_gets_a_note() {
         let _ = stream.write_all(OK);
         false
     });
-    let (_, said, repeat) = run(&profile(address, "1s", "count = 2\nload = { depth = 1 }", ""), 0, |_| ());
-    assert!(said.contains("without announcing it") && said.contains("--requests-per-connection 1"), "{said}");
+    let (_, printed, repeat) = run(&profile(address, "1s", "count = 2\nload = { depth = 1 }", ""), 0, |_| ());
+    assert!(
+        printed.contains("without announcing it") && printed.contains("--requests-per-connection 1"),
+        "{printed}"
+    );
     let requests = &repeat["groups"][0]["requests"];
     // One that was sent long before the end was seen, as a busy machine makes it, did not cross the close.
     let [lost, retried] = ["lost", "retried"].map(|name| requests[name].as_u64().expect("a count"));

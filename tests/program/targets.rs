@@ -49,8 +49,8 @@ fn a_program_and_its_children_are_started_measured_and_ended() {
     let echo = format!("{BADPEER} serve --listen {{address}} --protocol echo");
     let script = format!("cat {{dir}}/greeting.txt; echo $WHERE; sleep 4711 & setsid sleep 4711 & {echo}");
     let rest = "files = [\"greeting.txt\"]\nenv = { WHERE = \"at {port}\" }";
-    let (code, said) = run(&profile(&shell(&script), rest), folder.path());
-    assert!(measured(code), "{code:?} {said}");
+    let (code, printed) = run(&profile(&shell(&script), rest), folder.path());
+    assert!(measured(code), "{code:?} {printed}");
     let repeat = repeat(folder.path(), "other");
     let number = |name: &str| repeat["summary"][name].as_f64();
     let port =
@@ -90,8 +90,8 @@ fn evictions_are_timed_without_help_from_the_server() {
     for evict_by in ["rst", "fin"] {
         let text =
             (clients.clone() + "\"stalled.server_ended\" = \"= 4\"\n" + stalled).replace("EVICT", evict_by);
-        let (code, said) = run(&text, folder.path());
-        assert!(measured(code), "{code:?} {said}");
+        let (code, printed) = run(&text, folder.path());
+        assert!(measured(code), "{code:?} {printed}");
         let repeat = repeat(folder.path(), "other");
         // The last progress is dated at most a sample (50 ms) too late.
         let stalled_for = repeat["summary"]["stalled.stalled_for_min"].as_f64().expect("a time");
@@ -107,19 +107,22 @@ fn evictions_are_timed_without_help_from_the_server() {
 fn an_attached_server_is_found_by_its_port_and_left_running() {
     let folder = TempDir::new().expect("a folder");
     let (mut server, address) = serving(&["--protocol", "echo"]);
-    let (code, said) =
+    let (code, printed) =
         ending(&badpeer(&["bench", &address, "-c", "3", "-d", "500ms", "-r", "200/s"], folder.path()));
-    assert!(measured(code), "{code:?} {said}");
+    assert!(measured(code), "{code:?} {printed}");
     assert!(server.0.try_wait().expect("a status").is_none(), "it was ended");
     let repeat = repeat(folder.path(), "bench");
     assert_eq!(repeat["effective"]["server_exit"], "left running");
-    assert!(repeat["summary"]["server_rss_peak"].as_f64() > Some(1e6), "{said}");
-    assert!(repeat["notes"].to_string().contains(&format!("process {} (badpeer)", server.pid())), "{said}");
-    drop(server);
-    let (code, said) = ending(&badpeer(&["bench", &address, "-d", "1s"], folder.path()));
+    assert!(repeat["summary"]["server_rss_peak"].as_f64() > Some(1e6), "{printed}");
     assert!(
-        code == Some(3) && said.contains("nothing listens there; start the server first"),
-        "{code:?} {said}"
+        repeat["notes"].to_string().contains(&format!("process {} (badpeer)", server.pid())),
+        "{printed}"
+    );
+    drop(server);
+    let (code, printed) = ending(&badpeer(&["bench", &address, "-d", "1s"], folder.path()));
+    assert!(
+        code == Some(3) && printed.contains("nothing listens there; start the server first"),
+        "{code:?} {printed}"
     );
 }
 
@@ -142,10 +145,10 @@ fn bench_prints_an_equivalent_profile() {
     let all = |extra: &[&'static str]| [&words[..], extra, &["--"], &command].concat();
     let printed = badpeer(&all(&["--print-profile"]), folder.path());
     let text = String::from_utf8(printed.stdout).expect("text");
-    let (code, said) = run(&text, folder.path());
-    assert!(measured(code), "{code:?} {said}\n{text}");
-    let (code, said) = ending(&badpeer(&all(&[]), folder.path()));
-    assert!(measured(code), "{code:?} {said}");
+    let (code, printed) = run(&text, folder.path());
+    assert!(measured(code), "{code:?} {printed}\n{text}");
+    let (code, printed) = ending(&badpeer(&all(&[]), folder.path()));
+    assert!(measured(code), "{code:?} {printed}");
     assert!(folder.path().join("reports/bench/latest/index.html").exists());
     let ledgers = repeat(folder.path(), "bench")["groups"].as_array().expect("groups").len();
     assert_eq!(ledgers, 3);
@@ -155,13 +158,13 @@ fn bench_prints_an_equivalent_profile() {
 fn a_missing_program_with_install_instructions_is_skipped() {
     let folder = TempDir::new().expect("a folder");
     let command = "[\"no-such-server\", \"{port}\"]";
-    let (code, said) = run(&profile(command, "install = \"ask its author\"\n"), folder.path());
+    let (code, printed) = run(&profile(command, "install = \"ask its author\"\n"), folder.path());
     assert!(
-        code == Some(0) && said.contains("SKIP  `no-such-server` is not installed: ask its author"),
-        "{said}"
+        code == Some(0) && printed.contains("SKIP  `no-such-server` is not installed: ask its author"),
+        "{printed}"
     );
-    let (code, said) = run(&profile(command, ""), folder.path());
-    assert!(code == Some(2) && said.contains("there is no program `no-such-server`"), "{said}");
+    let (code, printed) = run(&profile(command, ""), folder.path());
+    assert!(code == Some(2) && printed.contains("there is no program `no-such-server`"), "{printed}");
     let skipped = profile(command, "install = \"ask its author\"\n");
     fs::write(folder.path().join("other.toml"), skipped).expect("written");
     let output = badpeer(&["run", "other.toml", "--json"], folder.path());
@@ -187,8 +190,8 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
         ("sleep 1", &taken, 3, "is not free"),
         ("cat {dir}/a {port}", "files = [\"a.conf\"]\n", 2, "server.files: cannot read a.conf"),
     ] {
-        let (exit, said) = run(&profile(&shell(script), rest), folder.path());
-        assert!(exit == Some(code) && said.contains(part), "{script}: {exit:?} {said}");
+        let (exit, printed) = run(&profile(&shell(script), rest), folder.path());
+        assert!(exit == Some(code) && printed.contains(part), "{script}: {exit:?} {printed}");
         assert!(!folder.path().join("reports").exists(), "no empty folder is left");
     }
     assert!(processes_with("sleep\u{0}4712").is_empty(), "a process was left behind");
@@ -200,7 +203,7 @@ fn a_killed_badpeer_leaves_no_server_and_no_directory() {
     let folder = TempDir::new().expect("a folder");
     let script = format!("sleep 4713 & {BADPEER} serve --listen {{address}} --protocol echo");
     fs::write(folder.path().join("other.toml"), profile(&shell(&script), "")).expect("written");
-    let mut harness = Command::new(BADPEER)
+    let mut generator = Command::new(BADPEER)
         .args(["run", "other.toml", "-d", "20s"])
         .current_dir(folder.path())
         .env("TMPDIR", folder.path())
@@ -217,8 +220,8 @@ fn a_killed_badpeer_leaves_no_server_and_no_directory() {
     };
     until("the server never came up", &|| !processes_with("sleep\u{0}4713").is_empty());
     thread::sleep(Duration::from_millis(500));
-    harness.kill().expect("killed");
-    harness.wait().expect("an end");
+    generator.kill().expect("killed");
+    generator.wait().expect("an end");
     until("the server outlives badpeer", &|| processes_with("sleep\u{0}4713").is_empty());
     until("its directory outlives badpeer", &|| leftovers(folder.path()).is_empty());
 }
@@ -232,8 +235,8 @@ fn a_server_is_driven_at_the_resolved_address_it_listens_on() {
     };
     let folder = TempDir::new().expect("a folder");
     let command = echo().replace("{address}", &format!("[{}]:{{port}}", six.ip()));
-    let (code, said) = run(&profile(&command, "address = \"localhost:0\""), folder.path());
-    assert!(measured(code), "{code:?}: {said}");
+    let (code, printed) = run(&profile(&command, "address = \"localhost:0\""), folder.path());
+    assert!(measured(code), "{code:?}: {printed}");
     let address = repeat(folder.path(), "other")["effective"]["address"].clone();
     assert!(address.as_str().is_some_and(|address| address.starts_with("[::1]:")), "{address}");
 }

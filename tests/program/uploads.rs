@@ -72,13 +72,13 @@ fn a_wrong_byte_of_a_foreign_servers_copy_fails_the_run() {
     let server = format!("attach = {{ address = \"{}\" }}", careless_server());
     let folder =
         with_profile(&profile(&server, "/u", "\"g.copy_wrong\" = \"= 0\"\n\"g.ranges_missing\" = \"= 0\""));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("g.copy_wrong") && said.contains("received byte"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("g.copy_wrong") && printed.contains("received byte"), "{printed}");
     let repeat = repeat(folder.path(), "quick");
     let of = |name: &str| number(&repeat, name);
-    assert!(of("g.copy_wrong") >= of("g.uploads") && of("g.uploads") > 1.0, "one in each copy: {said}");
-    assert!(of("g.ranges_missing") < 1.0, "{said}");
+    assert!(of("g.copy_wrong") >= of("g.uploads") && of("g.uploads") > 1.0, "one in each copy: {printed}");
+    assert!(of("g.ranges_missing") < 1.0, "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -86,6 +86,6 @@ fn the_reference_servers_copy_is_right() {
     let expect = "\"g.copy_wrong\" = \"= 0\"\n\"g.ranges_missing\" = \"= 0\"\n\"g.uploads\" = \"> 1\"";
     let server = "protocol = \"http\"\nuploads = \"1MiB\"";
     let folder = with_profile(&profile(server, "/uploads/u", expect));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
-    assert!(matches!(code, Some(0 | 4)), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
+    assert!(matches!(code, Some(0 | 4)), "{printed}");
 }

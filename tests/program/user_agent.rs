@@ -86,14 +86,14 @@ fn requests_of_all_clients_name_badpeer_once() {
         );
     }
     let folder = with_profile(&text);
-    let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
     let agent = vec![format!("badpeer/{}", env!("CARGO_PKG_VERSION"))];
     let mut expected: Vec<_> = groups
         .iter()
         .map(|(method, name, _)| (format!("{method} /{name} HTTP/1.1"), agent.clone()))
         .collect();
     expected.sort();
-    assert_eq!(seen_by(&seen), expected, "{code:?} {said}");
+    assert_eq!(seen_by(&seen), expected, "{code:?} {printed}");
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn a_given_user_agent_replaces_that_of_badpeer() {
     let url = format!("http://{address}/x");
     let words =
         ["bench", &url, "-c", "1", "-d", "300ms", "-H", "user-agent: mine/2", "--bad", "fragmented=1"];
-    let (code, said) = ending(&badpeer(&words, folder.path()));
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
     assert_eq!(
         seen_by(&seen),
         [("GET /x HTTP/1.1".to_owned(), vec!["mine/2".to_owned()])],
-        "{code:?} {said}"
+        "{code:?} {printed}"
     );
 }

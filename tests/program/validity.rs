@@ -45,8 +45,8 @@ fn command(folder: &Path, text: &str) -> Command {
 
 /// Exit code, and all that was said in one line: it may be broken anywhere.
 fn ending(output: &Output) -> (Option<i32>, String) {
-    let said = [&output.stderr[..], &output.stdout].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" "))
+    let printed = [&output.stderr[..], &output.stdout].concat();
+    (output.status.code(), String::from_utf8_lossy(&printed).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The only repeat in the record.
@@ -87,8 +87,8 @@ fn stopped_clients_make_a_run_invalid() {
     let child = started(command(folder.path(), &profile(None, "2s", CLOSED, "\"good.evicted\" = \"= 0\"")));
     thread::sleep(Duration::from_millis(900));
     stop_for(child.id(), Duration::from_millis(600));
-    let (code, said) = ending(&child.wait_with_output().expect("an end"));
-    assert_eq!(code, Some(4), "{said}");
+    let (code, printed) = ending(&child.wait_with_output().expect("an end"));
+    assert_eq!(code, Some(4), "{printed}");
     let repeat = repeat(folder.path());
     assert!(is_invalid_for(&repeat, "the load generator was stalled for"), "{repeat}");
     let pause = number(&repeat, "harness_pause_max");
@@ -103,10 +103,10 @@ fn disturbances_of_the_warm_up_do_not_count() {
     let child = started(command(folder.path(), &text));
     thread::sleep(Duration::from_millis(500));
     stop_for(child.id(), Duration::from_millis(800));
-    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    let (_, printed) = ending(&child.wait_with_output().expect("an end"));
     let repeat = repeat(folder.path());
     for name in ["pacing_error_p99", "harness_pause_max", "harness_paused"] {
-        assert!(number(&repeat, name) < 400e6, "{name}: {said}");
+        assert!(number(&repeat, name) < 400e6, "{name}: {printed}");
     }
 }
 
@@ -120,12 +120,12 @@ fn clients_out_of_descriptors_keep_their_measurements() {
     thread::sleep(Duration::from_millis(400));
     let limited =
         Command::new("prlimit").args(["--pid", &child.id().to_string(), "--nofile=100:100"]).status();
-    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    let (code, printed) = ending(&child.wait_with_output().expect("an end"));
     if !limited.is_ok_and(|status| status.success()) {
         return skip("prlimit (util-linux) cannot lower the limit of a process here");
     }
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("ran out of descriptors after") && said.contains("ulimit -n"), "{said}");
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(printed.contains("ran out of descriptors after") && printed.contains("ulimit -n"), "{printed}");
     let repeat = repeat(folder.path());
     assert_eq!(repeat["effective"]["shortage"], "descriptors");
     let answered = repeat["groups"][0]["requests"]["answered"].as_u64().expect("a count");
@@ -148,9 +148,12 @@ fn clients_out_of_ports_report_how_many_there_were() {
     if !allowed {
         return skip(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
     }
-    let (code, said) = ending(&output.expect("it ran"));
-    assert_eq!(code, Some(4), "{said}");
-    assert!(said.contains("ran out of local ports after") && said.contains("ip_local_port_range"), "{said}");
+    let (code, printed) = ending(&output.expect("it ran"));
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(
+        printed.contains("ran out of local ports after") && printed.contains("ip_local_port_range"),
+        "{printed}"
+    );
     assert_eq!(repeat(folder.path())["effective"]["shortage"], "ports");
 }
 
@@ -159,28 +162,31 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let (_socket, address) = deaf(1);
     let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"");
-    let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
-    assert_eq!(code, Some(4), "{said}");
+    let (code, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    assert_eq!(code, Some(4), "{printed}");
     let dropped = repeat(folder.path());
     // A server that answers no client is not excused by the queue that is full because of that.
     assert!(!is_invalid_for(&dropped, "before the server saw them"), "{dropped}");
-    assert!(said.contains("no request of `g` was answered") || said.contains("No request of"), "{said}");
+    assert!(
+        printed.contains("no request of `g` was answered") || printed.contains("No request of"),
+        "{printed}"
+    );
     assert!(texts(&dropped, "notes").contains("before the server saw them"), "{dropped}");
     let bench = ["bench", &address.to_string(), "-c", "8", "-d", "1s", "--warmup", "100ms"];
     // An open loop waits for connections that the server never takes.
     for load in [&[][..], &["-r", "400"]] {
-        let (code, said) = ending(&common::badpeer(&[&bench[..], load].concat(), folder.path()));
+        let (code, printed) = ending(&common::badpeer(&[&bench[..], load].concat(), folder.path()));
         // If other programs have the cores, they may be the reason why no client is answered.
         assert!(
-            code == Some(1) || (code == Some(4) && said.contains("times are not valid")),
-            "{code:?} {said}"
+            code == Some(1) || (code == Some(4) && printed.contains("times are not valid")),
+            "{code:?} {printed}"
         );
     }
     assert!(number(&dropped, "listener_drops") >= 5.0 && number(&dropped, "accept_queue_peak") >= 1.0);
 
     let asked = text + "listener_drops = \"> 0\"\n";
-    let (_, said) = ending(&command(folder.path(), &asked).output().expect("badpeer runs"));
-    assert!(said.contains("PASS listener_drops > 0"), "it is the question: {said}");
+    let (_, printed) = ending(&command(folder.path(), &asked).output().expect("badpeer runs"));
+    assert!(printed.contains("PASS listener_drops > 0"), "it is the question: {printed}");
 }
 
 #[apply(timed_test!)]
@@ -192,10 +198,10 @@ fn connections_dropped_by_another_server_do_not_count() {
     let patience = Duration::from_millis(100);
     let kept: Vec<_> = (0..6).map(|_| TcpStream::connect_timeout(&other, patience)).collect();
     assert!(kept.iter().any(Result::is_err), "the queue had room for all");
-    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    let (_, printed) = ending(&child.wait_with_output().expect("an end"));
     let repeat = repeat(folder.path());
-    assert!(number(&repeat, "listen_drops") > 0.0, "{said}");
-    assert!(number(&repeat, "listener_drops") < 0.5 && !is_invalid_for(&repeat, "saw them"), "{said}");
+    assert!(number(&repeat, "listen_drops") > 0.0, "{printed}");
+    assert!(number(&repeat, "listener_drops") < 0.5 && !is_invalid_for(&repeat, "saw them"), "{printed}");
 }
 
 /// Stops a server for a second while it is driven at 1,000 requests/s for five: the repeat, and how long it was, in ns.
@@ -239,8 +245,8 @@ fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
     let address = listener.local_addr().expect("an address");
     let expect = "\"good.unanswered\" = \"= 0\"\n\"good.latency_p99\" = \"< 10s\"";
     let text = profile(Some(address), "1s", PACED, expect);
-    let (code, said) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
-    assert!(matches!(code, Some(1 | 4)), "{said}");
+    let (code, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    assert!(matches!(code, Some(1 | 4)), "{printed}");
     let repeat = repeat(folder.path());
     let requests = &repeat["groups"][0]["requests"];
     assert!(
@@ -254,7 +260,7 @@ fn a_server_that_never_answers_is_reported_with_open_requests_and_age() {
         "no answer, no latency but a bound of it"
     );
     assert!((0.9e9..2.5e9).contains(&number(&repeat, "good.latency_p50")), "half of them waited for so long");
-    assert!(!said.replace("PASS good.errors = 0 (implied)", "").contains("PASS good"), "{said}");
+    assert!(!printed.replace("PASS good.errors = 0 (implied)", "").contains("PASS good"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -265,9 +271,9 @@ fn a_server_that_hangs_fails_despite_earlier_answers() {
     let child = started(command(folder.path(), &profile(Some(address), "2s", PACED, "")));
     thread::sleep(Duration::from_millis(1200));
     send(Signal::SIGSTOP, server.pid());
-    let (_, said) = ending(&child.wait_with_output().expect("an end"));
+    let (_, printed) = ending(&child.wait_with_output().expect("an end"));
     send(Signal::SIGCONT, server.pid());
-    assert!(said.contains("latency percentiles count them as slower than any answer"), "{said}");
+    assert!(printed.contains("latency percentiles count them as slower than any answer"), "{printed}");
     let repeat = repeat(folder.path());
     assert!(number(&repeat, "good.unanswered_age") > 0.5e9);
     assert_eq!(repeat["censored"]["good.latency_p90"], "unanswered", "two fifths of the window were silence");

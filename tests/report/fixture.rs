@@ -137,7 +137,7 @@ fn repeat(seed: u64, scale: f64) -> Repeat {
             client_send_buffer: vec![2_626_560, 2_626_560],
             instructions: "not counted: no such counter: the virtual machine hides it".into(),
             server_exit: "exit code 0".into(),
-            shortage: None,
+            exhaustion: None,
         },
         series: series(seed, scale, &evictions),
         groups: groups(scale),

@@ -184,15 +184,15 @@ fn a_truncated_row_is_dropped_and_not_joined_with_the_next() {
 fn an_invalid_history_is_refused_naming_the_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
-    let said = |text: &str| {
+    let printed = |text: &str| {
         fs::write(&file, text).expect("written");
         history_files(&file).expect_err(text).to_string()
     };
     let head = "time,commit,profile,point,machine,kernel,badpeer,server_rss_growth\n";
-    assert!(said("a,b\n1,2\n").contains("history.csv:1: there is no column `time`"));
-    let wrong = said(&format!("{head}t,c,p,,m,k,b,1\nt,c,p,,m,k,b,many\n"));
+    assert!(printed("a,b\n1,2\n").contains("history.csv:1: there is no column `time`"));
+    let wrong = printed(&format!("{head}t,c,p,,m,k,b,1\nt,c,p,,m,k,b,many\n"));
     assert!(wrong.contains("history.csv:3: `many` in column `server_rss_growth` is not a number"), "{wrong}");
-    let short = said(&format!("{head}t,c\n"));
+    let short = printed(&format!("{head}t,c\n"));
     assert!(short.contains("history.csv:2:"), "{short}");
     let none = history_files(&folder.path().join("none.csv")).expect_err("no file").to_string();
     assert!(none.contains("badpeer run --history"), "{none}");

@@ -77,9 +77,10 @@ fn junit(xml: &str) -> (usize, usize, usize, usize) {
         }
     }
     for node in [suites, suite] {
-        let said = ["tests", "failures", "errors", "skipped"].map(|name| node.attribute(name).expect(name));
+        let printed =
+            ["tests", "failures", "errors", "skipped"].map(|name| node.attribute(name).expect(name));
         let found = [cases.len(), counts[0], counts[1], counts[2]].map(|count| count.to_string());
-        assert_eq!(said, found.each_ref().map(String::as_str));
+        assert_eq!(printed, found.each_ref().map(String::as_str));
     }
     (cases.len(), counts[0], counts[1], counts[2])
 }

@@ -117,7 +117,7 @@ fn impossible_options_are_refused() {
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_badpeer")).arg("serve").args(options).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains(wanted), "{said}");
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(printed.contains(wanted), "{printed}");
     }
 }

@@ -91,9 +91,9 @@ impl Direction {
     }
 
     /// Changes bytes that come next as the behavior says.
-    pub(super) fn spoil(&mut self, moved: u64, bytes: &mut [u8]) {
+    pub(super) fn corrupt(&mut self, moved: u64, bytes: &mut [u8]) {
         if let Some(driver) = &mut self.driver {
-            driver.behavior.spoil(moved, bytes);
+            driver.behavior.corrupt(moved, bytes);
         }
     }
 

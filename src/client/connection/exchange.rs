@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{
-    ended::{Ended, final_reason, is_right_after_answer},
+    closed::{ClosedConnection, final_reason, is_right_after_answer},
     inbound::{self, Inbound},
     outbound::{self, Outbound},
     requests::{Last, Requests},
@@ -285,7 +285,7 @@ impl Exchange {
         opened_ns: u64,
         context: &mut Context,
         workload: &mut impl Workload,
-    ) -> Ended {
+    ) -> ClosedConnection {
         let Self { socket, mut requests, outbound, inbound } = self;
         for timer in [inbound.direction().timer(), outbound.direction().timer()].into_iter().flatten() {
             context.timers.cancel(timer);
@@ -308,7 +308,7 @@ impl Exchange {
         let (tally, is_after_error) = (answers.tally(), answers.last_was_error());
         let has_threads = outbound.has_threads() || inbound.has_threads();
         let vanished = socket.release(how, has_threads, context);
-        Ended { how, life, content: tally, is_after_error, vanished, requests }
+        ClosedConnection { how, life, content: tally, is_after_error, vanished, requests }
     }
 
     /// The name under which the reactor and the timers know the connection.

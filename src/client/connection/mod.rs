@@ -7,8 +7,8 @@
 //! ```
 
 mod answers;
+mod closed;
 mod direction;
-mod ended;
 mod exchange;
 mod inbound;
 mod outbound;
@@ -17,7 +17,7 @@ mod socket;
 
 use std::{io, time::Duration};
 
-pub(super) use self::ended::Ended;
+pub(super) use self::closed::ClosedConnection;
 use self::{exchange::Exchange, inbound::Inbound, outbound::Outbound, requests::Requests, socket::Socket};
 use super::{
     close_reason::CloseReason,
@@ -161,7 +161,7 @@ impl Connection {
         opened_ns: u64,
         context: &mut Context,
         workload: &mut impl Workload,
-    ) -> Ended {
+    ) -> ClosedConnection {
         if let Some(timer) = self.deadline {
             context.timers.cancel(timer);
         }

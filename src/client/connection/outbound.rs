@@ -103,7 +103,7 @@ impl Outbound {
         let most = most.min(context.send_buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
         let bytes = &mut context.send_buffer[..most];
         requests.fill(bytes);
-        self.direction.spoil(requests.sent(), bytes);
+        self.direction.corrupt(requests.sent(), bytes);
         context.calls += 1;
         match socket.transport().send(bytes) {
             Ok(count) => {

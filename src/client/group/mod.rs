@@ -22,7 +22,7 @@ use super::{
     close_reason::{CloseReason, Life},
     plan::MeasuredTime,
     request::Request,
-    results::Seen,
+    results::{PhaseNumbers, Seen},
     share::{Part, Start},
     workload::Workload,
 };
@@ -222,7 +222,7 @@ impl Group {
         if let Some(transfers) = &mut self.demand.transfers {
             transfers.found(life.part, content);
         }
-        // It is unknown what answers to spoilt requests must be.
+        // It is unknown what answers to corrupted requests must be.
         if !self.spec.tx.sends_invalid_bytes() {
             self.demand.account.found(content);
         }
@@ -332,7 +332,7 @@ impl Group {
     }
 
     /// What it came to in each phase of the window, as numbers; and those of them that are lower bounds, with the reason.
-    pub(super) fn phase_summaries(&self) -> Vec<(Row, Vec<(Metric, Cause)>)> {
+    pub(super) fn phase_summaries(&self) -> Vec<PhaseNumbers> {
         self.demand.account.summarize_phases(&self.spec)
     }
 

@@ -5,8 +5,8 @@
 
 use super::judged::Judged;
 use crate::{
-    client::request::Request,
-    metric::{Metric, Row},
+    client::{request::Request, results::PhaseNumbers},
+    metric::Row,
     record::Cause,
 };
 
@@ -63,7 +63,7 @@ impl Phases {
 
     /// What they came to in each phase, as numbers; and those of them that are lower bounds, with the reason. An `idle` group
     /// has none.
-    pub(super) fn summarize(&self, is_idle: bool) -> Vec<(Row, Vec<(Metric, Cause)>)> {
+    pub(super) fn summarize(&self, is_idle: bool) -> Vec<PhaseNumbers> {
         let of = |phase: &Phase| {
             let (mut row, judged) = (Row::default(), &phase.judged);
             if is_idle {
@@ -96,6 +96,7 @@ pub(super) fn overlap(span: (u64, u64), from_ns: u64, until_ns: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Metric;
 
     /// Numbers of each of two phases, from 100 to 200 and from 200 to 400 ns.
     fn numbers(phases: &Phases, metric: Metric) -> Vec<Option<f64>> {

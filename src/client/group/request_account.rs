@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{grace::Grace, judged::Judged, phases::Phases, silence::Silence};
 use crate::{
-    client::{latencies::Latencies, plan::MeasuredTime, request::Request},
+    client::{latencies::Latencies, plan::MeasuredTime, request::Request, results::PhaseNumbers},
     codec::Tally,
     metric::{Metric, Row},
     profile,
@@ -19,6 +19,8 @@ pub(super) struct RequestAccount {
     is_open_loop: bool,
     /// Those due from `window.0` until before `window.1` are in the latencies.
     window: (u64, u64),
+    /// When the whole window ends, over which rates are.
+    end_ns: u64,
     /// Since when a closed loop asks.
     start_ns: u64,
     /// Those that became due.
@@ -58,6 +60,7 @@ impl RequestAccount {
             is_steady: spec.is_steady(),
             is_open_loop: spec.load.rate.is_some(),
             window,
+            end_ns: measured.end_ns,
             start_ns,
             due: 0,
             due_in_window: 0,
@@ -225,6 +228,7 @@ impl RequestAccount {
             self.silence.ended(since_ns, now_ns);
         }
         self.window.1 = self.window.1.min(now_ns);
+        self.end_ns = self.end_ns.min(now_ns);
     }
 
     /// The window is over, and what is waited for was due since then.
@@ -265,7 +269,7 @@ impl RequestAccount {
 
     /// What they came to, as numbers; and those of them that are lower bounds, with the reason.
     pub(super) fn summarize(&self, spec: &profile::Group, row: &mut Row) -> Vec<(Metric, Cause)> {
-        let seconds = self.window.1.saturating_sub(self.window.0) as f64 / 1e9;
+        let seconds = self.end_ns.saturating_sub(self.window.0) as f64 / 1e9;
         if seconds > 0.0 {
             row.set(Metric::Offered, self.due_in_window as f64 / seconds);
         }
@@ -295,7 +299,7 @@ impl RequestAccount {
     }
 
     /// What those of each phase came to, as numbers; and those of them that are lower bounds, with the reason.
-    pub(super) fn summarize_phases(&self, spec: &profile::Group) -> Vec<(Row, Vec<(Metric, Cause)>)> {
+    pub(super) fn summarize_phases(&self, spec: &profile::Group) -> Vec<PhaseNumbers> {
         let mut phases = self.phases.summarize(spec.tx.is_idle());
         if !spec.tx.is_idle() {
             for ((row, _), longest_ns) in phases.iter_mut().zip(self.silence.longest_of_phases_ns()) {

@@ -39,7 +39,7 @@ fn threads_in(window: (u64, u64), of: u32, keys: &str) -> Vec<Group> {
     let spec: profile::Group = toml::from_str(&format!("name = \"g\"\n{keys}")).expect("a group");
     let start = Arc::new(Start::new(spec.count, of, 100));
     let part = |index| Share { index, of }.part(0, spec.count);
-    let measured = MeasuredTime { window, phases: Vec::new() };
+    let measured = MeasuredTime { window, end_ns: window.1, phases: Vec::new() };
     let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, &measured, 1);
     (0..of).map(group).collect()
 }
@@ -95,6 +95,11 @@ fn a_group_that_has_left_opens_and_starts_nothing() {
     group.leave_in_time(150);
     assert_eq!(group.counts().value(Metric::Skipped), Some(1.0), "what waited never gets a connection");
     assert_eq!((group.take_turn(u64::MAX), group.next_wake_ns()), (None, None));
+    assert_eq!(
+        group.summary().0.value(Metric::Offered),
+        Some(1e7),
+        "a rate over the whole window, as that of answers"
+    );
     assert!(!group.is_steady_and_waits());
 }
 

@@ -227,9 +227,9 @@ impl Decoder {
         if is_compared && self.sample.as_ref().is_none_or(|(of, _)| *of != reply.status) {
             self.sample = Some((reply.status, self.rules.samples.of(reply.status)));
         }
-        let told = if let Framing::Length(length) = reply.framing { Some(length) } else { None };
+        let declared = if let Framing::Length(length) = reply.framing { Some(length) } else { None };
         if self.rules.bodiless || matches!(reply.status, 204 | 304) {
-            let length = if self.rules.bodiless { told } else { Some(0) };
+            let length = if self.rules.bodiless { declared } else { Some(0) };
             return self.finish(length, answered);
         }
         self.at = match reply.framing {
@@ -327,8 +327,8 @@ impl Decoder {
     }
 
     fn judge(&mut self, found: u64) {
-        let told = self.rules.length.filter(|_| self.rules.check.judges_length());
-        match (told, self.rules.check, &self.sample) {
+        let expected = self.rules.length.filter(|_| self.rules.check.judges_length());
+        match (expected, self.rules.check, &self.sample) {
             (Some(wanted), ..) if wanted != found => {
                 self.verifier.flaw(self.start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
             }

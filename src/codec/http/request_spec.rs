@@ -15,7 +15,6 @@ const USER_AGENT: &str = concat!("badpeer/", env!("CARGO_PKG_VERSION"));
 /// An HTTP/1.1 request, and how its answer is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Ask")]
 pub struct RequestSpec {
     /// The method.
     pub method: HttpMethod,
@@ -44,7 +43,6 @@ pub struct RequestSpec {
 )]
 #[serde(rename_all = "UPPERCASE")]
 #[value(rename_all = "UPPERCASE")]
-#[schemars(rename = "Verb")]
 pub enum HttpMethod {
     /// Requests the resource.
     #[default]

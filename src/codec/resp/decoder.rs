@@ -76,7 +76,9 @@ impl AnswerDecoder for Decoder {
                 taken
             }
             Err((at, flaw)) => {
-                self.verifier.pass(at);
+                // What came before is framing, judged as if it had come alone.
+                self.begins.push(&bytes[..at]);
+                self.frame(&bytes[..at], within);
                 self.verifier.lose(self.verifier.received(), flaw, self.sequence, &[]);
                 at
             }

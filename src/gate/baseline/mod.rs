@@ -138,8 +138,8 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
         let is_there = |name: &str| other.is_some_and(|other| !values(name, other).is_empty());
         let had = names.iter().filter(|name| !values(name, point).is_empty());
         let repeats = || other.iter().flat_map(|other| &other.repeats);
-        let told = |name: &String| with_reason(named_at(name, &point.axes), name, repeats());
-        had.filter(|name| !is_there(name)).map(told).collect()
+        let sentence = |name: &String| with_reason(named_at(name, &point.axes), name, repeats());
+        had.filter(|name| !is_there(name)).map(sentence).collect()
     };
     has.points.iter().flat_map(of_point).collect()
 }

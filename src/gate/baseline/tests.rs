@@ -208,7 +208,7 @@ fn a_run_with_errors_or_silence_is_unfit_as_a_baseline_and_fails() {
 #[test]
 fn errors_that_the_profile_expects_make_no_run_unfit() {
     let mut record = answered(1000, 3, 0, 0.0);
-    let verdict = |outcome| ExpectationResult::new("g.unanswered", "> 0", None, outcome);
+    let verdict = |verdict| ExpectationResult::new("g.unanswered", "> 0", None, verdict);
     record.points[0].verdicts = vec![verdict(Verdict::Pass)];
     assert!(unfit(&record).is_empty());
     record.points[0].verdicts = vec![verdict(Verdict::Fail)];

@@ -45,19 +45,20 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
     // Who closes a connection whatever is under way on it loses that by intent.
     let loses = group.lifetime.is_some() || group.stop.is_some();
     let asks = group.load.depth.is_some() || group.load.rate.is_some();
-    let said = |what: &str| format!("{what} in `{}`", group.name);
-    let any = |metric: Metric, what: &str| counted(point, &summed(metric), &said(what));
+    let in_group = |what: &str| format!("{what} in `{}`", group.name);
+    let any = |metric: Metric, what: &str| counted(point, &summed(metric), &in_group(what));
     let found: [(Metric, Metric, Option<String>); 9] = [
         (Metric::Errors, Metric::ErrorsShare, any(Metric::Errors, "errors")),
         (
             Metric::Unanswered,
             Metric::UnansweredShare,
-            counted(point, &requests(|requests| requests.unanswered), &said("requests unanswered")),
+            counted(point, &requests(|requests| requests.unanswered), &in_group("requests unanswered")),
         ),
         (
             Metric::Lost,
             Metric::LostShare,
-            counted(point, &requests(|requests| requests.lost), &said("requests lost")).filter(|_| !loses),
+            counted(point, &requests(|requests| requests.lost), &in_group("requests lost"))
+                .filter(|_| !loses),
         ),
         (Metric::Skipped, Metric::SkippedShare, any(Metric::Skipped, "requests never started")),
         (Metric::Refused, Metric::EndedShare, any(Metric::Refused, "connections refused")),
@@ -71,7 +72,7 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
         (
             Metric::Answered,
             Metric::Answered,
-            counted(point, &none_at_all, "").filter(|_| asks).map(|_| said("no answer at all")),
+            counted(point, &none_at_all, "").filter(|_| asks).map(|_| in_group("no answer at all")),
         ),
     ];
     let is_expected = |metric| is_expected(&point.verdicts, &name(metric));

@@ -17,7 +17,6 @@ pub const COMPARISON_FORMAT: u32 = 1;
 
 /// What was compared, and how.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "Compared")]
 pub struct Origin {
     /// The profile's name.
     pub name: String,
@@ -46,7 +45,6 @@ pub struct Origin {
 
 /// A comparison of two servers under one profile, with a verdict for each metric.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "Comparison")]
 pub struct PairedComparison {
     /// The version of this format.
     pub format: u32,

@@ -93,7 +93,7 @@ fn a_fault_without_effect_is_inconclusive() {
 }
 
 /// Makes so many repeats invalid.
-fn spoiling(count: usize) -> impl Fn(usize, &mut Repeat) {
+fn invalid(count: usize) -> impl Fn(usize, &mut Repeat) {
     move |n, repeat| {
         if n < count {
             repeat.invalid.push("the server dropped connections".to_owned());
@@ -107,20 +107,20 @@ fn equal_servers_pass() {
     assert_eq!((comparison.verdict, comparison.doubts.len()), (Verdict::Pass, 0), "{:?}", comparison.doubts);
 }
 
-/// The same with as many fresh pairs, in which the head spoils so many as well.
+/// The same with as many fresh pairs, in which the head makes so many invalid as well.
 fn confirmed(count: usize, fresh: usize) -> PairedComparison {
-    let fresh = pairs(20, spoiling(fresh));
-    comparison(&[Cell { fresh, ..cell("a", pairs(20, spoiling(count))) }])
+    let fresh = pairs(20, invalid(fresh));
+    comparison(&[Cell { fresh, ..cell("a", pairs(20, invalid(count))) }])
 }
 
 #[test]
 fn a_head_that_invalidates_its_repeats_is_a_regression() {
     // A whole point is gone, and in the fresh pairs again.
-    let gone = cell("b", pairs(20, spoiling(20)));
-    let gone = Cell { fresh: pairs(20, spoiling(20)), ..gone };
+    let gone = cell("b", pairs(20, invalid(20)));
+    let gone = Cell { fresh: pairs(20, invalid(20)), ..gone };
     let gone = comparison(&[cell("a", pairs(20, |_, _| ())), gone]);
     assert_eq!(gone.verdict, Verdict::Regression);
-    assert_eq!(gone.names(Verdict::Regression), [crate::gate::SPOILT]);
+    assert_eq!(gone.names(Verdict::Regression), [crate::gate::INVALID_REPEATS]);
     assert!(gone.doubts[0].contains("1 of 2 points"), "{:?}", gone.doubts);
     assert_eq!(confirmed(20, 20).verdict, Verdict::Regression, "though no pair stands");
     assert_eq!(confirmed(8, 6).verdict, Verdict::Regression);
@@ -131,18 +131,19 @@ fn a_head_that_invalidates_its_repeats_is_a_regression() {
 #[test]
 fn one_repeat_invalidated_by_the_head_alone_is_inconclusive() {
     for count in [1, 2, 5] {
-        let few = comparison(&[cell("a", pairs(20, spoiling(count)))]);
+        let few = comparison(&[cell("a", pairs(20, invalid(count)))]);
         assert_eq!(few.verdict, Verdict::Inconclusive, "{count}");
-        let spoilt = &few.findings[0];
+        let finding = &few.findings[0];
         assert!(
-            spoilt.is_of_spoilt_repeats() && (spoilt.evidence.p - 0.5_f64.powi(count as i32)).abs() < 1e-12
+            finding.is_of_invalid_repeats()
+                && (finding.evidence.p - 0.5_f64.powi(count as i32)).abs() < 1e-12
         );
-        assert!((spoilt.evidence.head - count as f64 / 20.0).abs() < 1e-12);
+        assert!((finding.evidence.head - count as f64 / 20.0).abs() < 1e-12);
     }
     // As often the base's: the host's doing.
     let both = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, mut pair)| {
         let repeat = if n % 2 == 0 { &mut pair.base } else { &mut pair.head };
-        spoiling(6)(n, repeat);
+        invalid(6)(n, repeat);
         pair
     });
     assert_eq!(comparison(&[cell("a", both.collect())]).verdict, Verdict::Pass);
@@ -231,13 +232,13 @@ fn wrong_bytes_and_errors_fail_without_an_expectation() {
 #[test]
 fn dropped_pairs_do_not_hide_a_failure() {
     let wrong = |n: usize, head: &mut Repeat| {
-        spoiling(11)(n, head);
+        invalid(11)(n, head);
         head.summary.insert("corrupt_bytes".to_owned(), 1.0);
     };
     assert_eq!(comparison(&[cell("a", pairs(20, wrong))]).verdict, Verdict::Fail);
     let by_both = |n: usize, mut pair: Pair| {
-        spoiling(11)(n, &mut pair.base);
-        spoiling(11)(n, &mut pair.head);
+        invalid(11)(n, &mut pair.base);
+        invalid(11)(n, &mut pair.head);
         pair
     };
     let dropped = pairs(20, |_, _| ()).into_iter().enumerate().map(|(n, pair)| by_both(n, pair));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     metric::{Key, Metric, Stat},
     profile::{Expectation, Profile},
-    record::{ExpectationResult, OfExpectation, Point, Repeat, Verdict, named_at},
+    record::{ExpectationResult, ExpectationVerdict, Point, Repeat, Verdict, named_at},
     stats,
 };
 
@@ -24,7 +24,7 @@ pub struct Expected {
     #[serde(flatten)]
     pub result: ExpectationResult,
     /// The same for the base, which is only shown.
-    #[schemars(with = "OfExpectation")]
+    #[schemars(with = "ExpectationVerdict")]
     pub base: Verdict,
     /// How it was judged.
     #[serde(default)]

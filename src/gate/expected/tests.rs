@@ -13,8 +13,8 @@ fn profile(expect: &str) -> Profile {
     Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
 }
 
-/// The outcomes of base and head where this number was measured in the repeats of the head, and 1 in those of the base.
-fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Verdict, Verdict) {
+/// The verdicts on base and head where this number was measured in the repeats of the head, and 1 in those of the base.
+fn verdicts_on(expect: &str, number: &str, heads: &[f64]) -> (Verdict, Verdict) {
     let pair = |value: &f64| Pair {
         head_first: false,
         base: repeat(&[(number, 1.0)]),
@@ -33,14 +33,14 @@ fn outcomes(expect: &str, number: &str, heads: &[f64]) -> (Verdict, Verdict) {
 #[test]
 fn counts_are_judged_in_every_repeat_and_times_by_the_median() {
     use Verdict::{Fail, Inconclusive, Pass};
-    let evicted = |heads: &[f64]| outcomes("\"g.evicted\" = \"= 1\"", "g.evicted", heads);
+    let evicted = |heads: &[f64]| verdicts_on("\"g.evicted\" = \"= 1\"", "g.evicted", heads);
     assert_eq!(evicted(&[1.0, 1.0, 1.0]), (Pass, Pass));
     assert_eq!(evicted(&[1.0, 2.0, 1.0]), (Pass, Fail));
-    let late = |heads: &[f64]| outcomes("\"g.latency_p99\" = \"< 5ns\"", "g.latency_p99", heads);
+    let late = |heads: &[f64]| verdicts_on("\"g.latency_p99\" = \"< 5ns\"", "g.latency_p99", heads);
     assert_eq!(late(&[3.0, 9.0, 4.0]), (Pass, Pass));
     assert_eq!(late(&[3.0, 9.0, 6.0]), (Pass, Fail));
     let early =
-        |heads: &[f64]| outcomes("eviction_lateness_min = \">= 0ns\"", "eviction_lateness_min", heads);
+        |heads: &[f64]| verdicts_on("eviction_lateness_min = \">= 0ns\"", "eviction_lateness_min", heads);
     assert_eq!(early(&[3.0, -1.0, 4.0]), (Pass, Fail), "no median excuses an early eviction");
     assert_eq!(late(&[]), (Inconclusive, Inconclusive));
 }
@@ -61,7 +61,7 @@ fn wrong_bytes_of_the_base_do_not_excuse_those_of_the_head() {
 
 #[test]
 fn definite_faults_count_in_dropped_pairs() {
-    let outcome = |expect: &str, number: &str, figure: f64| {
+    let verdict_on = |expect: &str, number: &str, figure: f64| {
         let whole = Pair { head_first: true, base: repeat(&[(number, 0.0)]), head: repeat(&[(number, 0.0)]) };
         let mut dropped = Pair { head: repeat(&[(number, figure)]), ..whole.clone() };
         dropped.head.invalid.push("the host was busy".to_owned());
@@ -70,10 +70,10 @@ fn definite_faults_count_in_dropped_pairs() {
         expected(&[profile(expect)], &[cell], None).0.remove(0).result.verdict
     };
     let late = "eviction_lateness_min";
-    assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, -5e6), Verdict::Fail);
-    assert_eq!(outcome("eviction_lateness_min = \">= 0ms\"", late, 5e6), Verdict::Pass);
-    assert_eq!(outcome("\"g.errors_share\" = \"< 1%\"", "g.errors_share", 0.5), Verdict::Fail);
-    assert_eq!(outcome("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", 5e9), Verdict::Pass);
+    assert_eq!(verdict_on("eviction_lateness_min = \">= 0ms\"", late, -5e6), Verdict::Fail);
+    assert_eq!(verdict_on("eviction_lateness_min = \">= 0ms\"", late, 5e6), Verdict::Pass);
+    assert_eq!(verdict_on("\"g.errors_share\" = \"< 1%\"", "g.errors_share", 0.5), Verdict::Fail);
+    assert_eq!(verdict_on("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", 5e9), Verdict::Pass);
 }
 
 #[test]

@@ -156,8 +156,8 @@ impl<'a> Here<'a> {
         let is_unproven = is_doubtful(self.point) || self.compared_with(expectation).any(is_doubtful);
         let own = self.the_clients_own(expectation, shown, verdict).filter(|_| !is_unproven);
         // What was not measured is not made worse by how it would have been.
-        let is_spoilt = (is_unproven || own.is_some()) && verdict != Verdict::Inconclusive;
-        if is_spoilt { (shown, Verdict::Invalid, own) } else { (shown, verdict, None) }
+        let is_invalid = (is_unproven || own.is_some()) && verdict != Verdict::Inconclusive;
+        if is_invalid { (shown, Verdict::Invalid, own) } else { (shown, verdict, None) }
     }
 
     /// Whether the expectation fails in a repeat that was not disturbed, or by more than other programs explain.

@@ -16,7 +16,7 @@ fn point(seed: u32, repeats: &[Repeat]) -> Point {
     Point { axes, repeats: repeats.to_vec(), verdicts: Vec::new() }
 }
 
-fn outcome(expect: &str, repeats: &[Repeat]) -> (Option<f64>, Verdict) {
+fn verdict_on(expect: &str, repeats: &[Repeat]) -> (Option<f64>, Verdict) {
     let verdicts = judge(&profile(expect), &[point(1, repeats)], 0);
     (verdicts[0].measured, verdicts[0].verdict)
 }
@@ -25,23 +25,23 @@ fn outcome(expect: &str, repeats: &[Repeat]) -> (Option<f64>, Verdict) {
 fn a_point_is_judged_by_its_own_conditions_and_against_others() {
     let at = |seed, value| point(seed, &[repeat(&[("evictions", value)])]);
     let points = [at(1, 100.0), at(2, 70.0)];
-    let outcomes = |expect: &str, index, points: &[Point]| -> Vec<Verdict> {
+    let verdicts_on = |expect: &str, index, points: &[Point]| -> Vec<Verdict> {
         judge(&profile(expect), points, index).iter().map(|result| result.verdict).collect()
     };
-    assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 0, &points), []);
-    assert_eq!(outcomes("\"evictions @ seed=2\" = \"< 80\"", 1, &points), [Verdict::Pass]);
+    assert_eq!(verdicts_on("\"evictions @ seed=2\" = \"< 80\"", 0, &points), []);
+    assert_eq!(verdicts_on("\"evictions @ seed=2\" = \"< 80\"", 1, &points), [Verdict::Pass]);
     let share = "\"evictions @ seed=2\" = \"> 80% @ seed=1\"";
-    assert_eq!(outcomes(share, 1, &points), [Verdict::Fail]);
-    assert_eq!(outcomes(share, 1, &[at(1, 80.0), at(2, 70.0)]), [Verdict::Pass]);
+    assert_eq!(verdicts_on(share, 1, &points), [Verdict::Fail]);
+    assert_eq!(verdicts_on(share, 1, &[at(1, 80.0), at(2, 70.0)]), [Verdict::Pass]);
     let forward = "\"evictions @ seed=1\" = \"> 80% @ seed=2\"";
-    assert_eq!(outcomes(forward, 0, &points[..1]), [Verdict::Inconclusive]);
+    assert_eq!(verdicts_on(forward, 0, &points[..1]), [Verdict::Inconclusive]);
 }
 
 #[test]
 fn every_repeat_must_meet_every_condition() {
     let expect = "evictions = \"> 1, < 5\"";
     let of = |values: &[f64]| {
-        outcome(expect, &values.iter().map(|v| repeat(&[("evictions", *v)])).collect::<Vec<_>>())
+        verdict_on(expect, &values.iter().map(|v| repeat(&[("evictions", *v)])).collect::<Vec<_>>())
     };
     assert_eq!(of(&[2.0, 3.0]), (Some(2.0), Verdict::Pass));
     assert_eq!(of(&[2.0, 5.0]), (Some(5.0), Verdict::Fail));
@@ -50,8 +50,8 @@ fn every_repeat_must_meet_every_condition() {
 
 #[test]
 fn an_unmeasured_number_is_inconclusive() {
-    assert_eq!(outcome("evictions = \"= 0\"", &[repeat(&[])]), (None, Verdict::Inconclusive));
-    assert_eq!(outcome("evictions = \"= 0\"", &[]), (None, Verdict::Inconclusive));
+    assert_eq!(verdict_on("evictions = \"= 0\"", &[repeat(&[])]), (None, Verdict::Inconclusive));
+    assert_eq!(verdict_on("evictions = \"= 0\"", &[]), (None, Verdict::Inconclusive));
 }
 
 #[test]
@@ -59,16 +59,16 @@ fn a_repeat_cut_short_is_not_judged() {
     let mut cut = repeat(&[("evictions", 7.0)]);
     cut.cut_short = true;
     let whole = repeat(&[("evictions", 0.0)]);
-    assert_eq!(outcome("evictions = \"= 0\"", &[whole, cut.clone()]), (Some(0.0), Verdict::Pass));
-    assert_eq!(outcome("evictions = \"= 0\"", &[cut]).1, Verdict::Inconclusive);
+    assert_eq!(verdict_on("evictions = \"= 0\"", &[whole, cut.clone()]), (Some(0.0), Verdict::Pass));
+    assert_eq!(verdict_on("evictions = \"= 0\"", &[cut]).1, Verdict::Inconclusive);
 }
 
 #[test]
 fn an_invalid_repeat_gives_invalid() {
     let mut bad = repeat(&[("evictions", 0.0)]);
-    assert_eq!(outcome("evictions = \"= 0\"", &[bad.clone()]).1, Verdict::Pass);
+    assert_eq!(verdict_on("evictions = \"= 0\"", &[bad.clone()]).1, Verdict::Pass);
     bad.invalid.push("it was not the server".to_owned());
-    assert_eq!(outcome("evictions = \"= 0\"", &[bad]).1, Verdict::Invalid);
+    assert_eq!(verdict_on("evictions = \"= 0\"", &[bad]).1, Verdict::Invalid);
 }
 
 /// What comes of an expectation where these numbers were measured, and the clients were so busy here and there.
@@ -169,8 +169,9 @@ fn a_latency_of_unanswered_requests_is_below_no_limit() {
         assert_eq!(result.shown(), "> 2 ms (unanswered)", "{condition}");
     }
     let wait = censored(&[("g.longest_wait", 2e9)], &["g.longest_wait"]);
-    let of =
-        |condition| outcome(&format!("\"g.longest_wait\" = \"{condition}\""), std::slice::from_ref(&wait)).1;
+    let of = |condition| {
+        verdict_on(&format!("\"g.longest_wait\" = \"{condition}\""), std::slice::from_ref(&wait)).1
+    };
     assert_eq!([of("< 3s"), of("> 1s"), of("> 3s")], [Fail, Pass, Inconclusive], "it may end in a second");
 }
 
@@ -205,7 +206,7 @@ fn a_lower_bound_of_another_point_is_not_compared_with() {
 #[test]
 fn a_wait_is_compared_with_the_median_of_its_own_repeat() {
     let expect = "\"g.longest_wait\" = \"<= 1s or <= 20 * latency_p50\"";
-    let of = |repeat: Repeat| outcome(expect, &[repeat]).1;
+    let of = |repeat: Repeat| verdict_on(expect, &[repeat]).1;
     assert_eq!(of(repeat(&[("g.longest_wait", 2e9), ("g.latency_p50", 0.2e9)])), Verdict::Pass);
     assert_eq!(of(repeat(&[("g.longest_wait", 2e9), ("g.latency_p50", 1e6)])), Verdict::Fail);
     assert_eq!(of(repeat(&[("g.longest_wait", 2e9)])), Verdict::Inconclusive);
@@ -226,7 +227,7 @@ fn definite_faults_fail_in_invalid_and_shortened_repeats() {
         invalid.invalid.push("the load generator was stalled".to_owned());
         let mut cut = repeat(&[(number, value)]);
         cut.cut_short = true;
-        [outcome(expect, &[good, invalid]).1, outcome(expect, &[cut]).1]
+        [verdict_on(expect, &[good, invalid]).1, verdict_on(expect, &[cut]).1]
     };
     assert_eq!(of("corrupt_bytes = \"= 0\"", "corrupt_bytes", 3.0), [Fail, Fail]);
     assert_eq!(of("corrupt_bytes = \"= 0\"", "corrupt_bytes", 0.0), [Invalid, Inconclusive]);
@@ -239,7 +240,7 @@ fn definite_faults_fail_in_invalid_and_shortened_repeats() {
     );
     assert_eq!(of("evictions = \"= 40\"", "evictions", 39.0), [Invalid, Inconclusive], "the host was slow");
     assert_eq!(of("server_rejected = \"= 0\"", "server_rejected", 1.0), [Fail, Fail]);
-    assert_eq!(outcome("corrupt_bytes = \"= 0\"", &[repeat(&[("corrupt_bytes", 0.0)])]).1, Pass);
+    assert_eq!(verdict_on("corrupt_bytes = \"= 0\"", &[repeat(&[("corrupt_bytes", 0.0)])]).1, Pass);
 }
 
 #[test]
@@ -247,7 +248,7 @@ fn a_busy_host_invalidates_times_rates_and_failures_it_may_cause() {
     let of = |expect: &str, number: &str, value: f64| {
         let mut repeat = repeat(&[(number, value)]);
         repeat.disturbed.push("other programs had the server's cores".to_owned());
-        outcome(expect, &[repeat]).1
+        verdict_on(expect, &[repeat]).1
     };
     let latency = |value| of("\"g.latency_p99\" = \"< 1s\"", "g.latency_p99", value);
     assert_eq!([latency(1e6), latency(2e9)], [Verdict::Invalid; 2]);
@@ -267,7 +268,7 @@ fn a_busy_host_does_not_excuse_unexplained_waits() {
         let busy = [("server_run_delay_share", 0.4), ("harness_run_delay", 0.1), ("g.latency_p50", 2e5)];
         let mut repeat = repeat(&[numbers, &busy[..]].concat());
         repeat.disturbed.push("other programs had the server's cores".to_owned());
-        outcome(expect, &[repeat]).1
+        verdict_on(expect, &[repeat]).1
     };
     let wait = |ns| of("\"g.longest_wait\" = \"< 1s\"", &[("g.longest_wait", ns)]);
     // 46 % of it, and 100 ms.
@@ -278,7 +279,7 @@ fn a_busy_host_does_not_excuse_unexplained_waits() {
     let sound = repeat(&[("g.latency_p99", 2e9)]);
     let mut disturbed = repeat(&[("g.latency_p99", 1.0)]);
     disturbed.disturbed.push("the host was busy".to_owned());
-    let latency = outcome("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
+    let latency = verdict_on("\"g.latency_p99\" = \"< 1s\"", &[sound, disturbed]).1;
     assert_eq!(latency, Verdict::Fail, "the repeat that was not disturbed decides");
 }
 
@@ -291,7 +292,7 @@ fn load_excuses_overload_answers_and_no_other_errors() {
         repeat.groups.push(GroupResult { name: "g".into(), content, ..GroupResult::default() });
         repeat.summary.insert("g.errors_share".into(), 0.5);
         let [count, share] = ["\"g.errors\" = \"= 0\"", "\"g.errors_share\" = \"< 10%\""]
-            .map(|expect| outcome(expect, std::slice::from_ref(&repeat)).1);
+            .map(|expect| verdict_on(expect, std::slice::from_ref(&repeat)).1);
         assert_eq!(count, share, "{overloaded}");
         count
     };
@@ -315,7 +316,7 @@ fn busy_clients_excuse_a_long_wait_and_not_an_endless_one() {
     let wait = "\"g.longest_wait\" = \"< 1s\"";
     let of = |value: f64, names: &[&str]| {
         let repeat = censored(&[("g.longest_wait", value), ("harness_run_delay", 0.6)], names);
-        outcome(wait, &[repeat]).1
+        verdict_on(wait, &[repeat]).1
     };
     assert_eq!(of(0.5e9, &[]), Verdict::Pass, "it was short all the same");
     assert_eq!(of(2e9, &[]), Verdict::Invalid);

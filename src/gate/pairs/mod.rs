@@ -7,14 +7,14 @@
 
 mod cell;
 mod change;
+mod invalid_repeats;
 mod reading;
-mod spoilt;
 
 pub(super) use self::reading::{WORST, is_trusted};
 pub use self::{
     cell::{Cell, Pair},
     change::{ALPHA, CONFIRM_ALPHA, PairEvidence, PairedChange},
-    spoilt::SPOILT,
+    invalid_repeats::INVALID_REPEATS,
 };
 use crate::stats;
 
@@ -35,7 +35,7 @@ pub fn compare(cells: &[Cell]) -> Vec<PairedChange> {
     let looks = findings.iter().filter(|finding| finding.evidence.is_counted).count();
     for finding in &mut findings {
         finding.conclude(looks);
-        finding.doubt_spoilt();
+        finding.doubt_invalid_repeats();
     }
     findings
 }
@@ -44,7 +44,7 @@ pub fn compare(cells: &[Cell]) -> Vec<PairedChange> {
 fn weigh(cells: &[Cell]) -> Vec<PairedChange> {
     let of_cell = |cell: &Cell| -> Vec<PairedChange> {
         let numbers = cell.gated.iter().filter_map(|gated| PairedChange::weigh(cell, gated));
-        PairedChange::of_spoilt(cell).into_iter().chain(numbers).collect()
+        PairedChange::of_invalid_repeats(cell).into_iter().chain(numbers).collect()
     };
     let mut findings: Vec<PairedChange> = cells.iter().flat_map(of_cell).collect();
     let smallest: Vec<f64> = findings.iter().map(PairedChange::smallest_p).collect();

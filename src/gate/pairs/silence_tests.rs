@@ -78,26 +78,26 @@ fn sound(coin: &mut Xoshiro256PlusPlus) -> Repeat {
     repeat(&numbers)
 }
 
-fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: &impl Fn(&mut Repeat)) -> Vec<Pair> {
+fn pairs(coin: &mut Xoshiro256PlusPlus, count: usize, alter: &impl Fn(&mut Repeat)) -> Vec<Pair> {
     let mut pair = || {
         let (base, mut head) = (sound(coin), sound(coin));
-        spoil(&mut head);
+        alter(&mut head);
         Pair { head_first: false, base, head }
     };
     (0..count).map(|_| pair()).collect()
 }
 
 /// A gate from end to end, of a head to which this is done.
-fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Repeat)) -> Vec<PairedChange> {
-    compare(&measured(coin, count, spoil))
+fn gate(coin: &mut Xoshiro256PlusPlus, count: usize, alter: impl Fn(&mut Repeat)) -> Vec<PairedChange> {
+    compare(&measured(coin, count, alter))
 }
 
 /// What both stages of it measure.
-fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, spoil: impl Fn(&mut Repeat)) -> [Cell; 1] {
+fn measured(coin: &mut Xoshiro256PlusPlus, count: usize, alter: impl Fn(&mut Repeat)) -> [Cell; 1] {
     let cell = |pairs| Cell { axes: IndexMap::new(), gated: gated(&profile()), pairs, fresh: Vec::new() };
-    let mut cells = [cell(pairs(coin, count, &spoil))];
+    let mut cells = [cell(pairs(coin, count, &alter))];
     if suspects(&cells)[0] {
-        cells[0].fresh = pairs(coin, count, &spoil);
+        cells[0].fresh = pairs(coin, count, &alter);
     }
     cells
 }
@@ -121,11 +121,11 @@ fn scale(number: &'static str, factor: f64, more: f64) -> impl Fn(&mut Repeat) {
 }
 
 /// In how many of 20 gates of 20 pairs the number is called.
-fn found(number: &str, spoil: impl Fn(&mut Repeat)) -> usize {
+fn found(number: &str, alter: impl Fn(&mut Repeat)) -> usize {
     let mut coin = Xoshiro256PlusPlus::seed_from_u64(21);
     let is_found = |finding: &PairedChange| finding.gated.name == number && finding.is_worse();
     // Only what decides: how much worse each is would take most of the time.
-    (0..20).filter(|_| weigh(&measured(&mut coin, 20, &spoil)).iter().any(is_found)).count()
+    (0..20).filter(|_| weigh(&measured(&mut coin, 20, &alter)).iter().any(is_found)).count()
 }
 
 #[test]

@@ -83,8 +83,8 @@ fn an_expectation_about_the_silence_replaces_the_implied_verdict() {
 fn wrong_bytes_fail_without_an_expectation() {
     let wrong = [("server_rss_growth", 1.0), ("corrupt_bytes", 131e6), ("good.errors", 0.0)];
     let verdicts = judged(MEMORY, answered(5, 0, &wrong));
-    let outcomes: Vec<Verdict> = verdicts.iter().map(|result| result.verdict).collect();
-    assert_eq!(outcomes, [Verdict::Pass, Verdict::Fail, Verdict::Pass]);
+    let judged: Vec<Verdict> = verdicts.iter().map(|result| result.verdict).collect();
+    assert_eq!(judged, [Verdict::Pass, Verdict::Fail, Verdict::Pass]);
     assert_eq!(verdicts[1].condition, "= 0 (implied)");
 }
 

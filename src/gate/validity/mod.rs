@@ -69,7 +69,7 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         figures.accounts(),
         figures.openings(),
         figures.loop_starts().filter(|_| !figures.took_nobody()),
-        figures.shortage(),
+        figures.exhaustion(),
         figures.pacing(),
         figures.pauses(),
         figures.listen_queue().filter(|_| figures.explains_silence()),
@@ -177,14 +177,14 @@ impl Figures<'_> {
         ))
     }
 
-    fn shortage(&self) -> Option<String> {
-        let shortage = self.repeat.effective.shortage?;
+    fn exhaustion(&self) -> Option<String> {
+        let exhaustion = self.repeat.effective.exhaustion?;
         let opened: u64 = self.repeat.groups.iter().map(|group| group.ledger.opened).sum();
         Some(format!(
             "the load generator ran out of {} after {opened} connections, which ended the repeat: {}; `badpeer \
              doctor` shows what this machine allows",
-            shortage.what(),
-            shortage.remedy()
+            exhaustion.what(),
+            exhaustion.remedy()
         ))
     }
 

@@ -161,7 +161,7 @@ fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
 #[test]
 fn an_exhausted_resource_is_named_with_its_remedy() {
     let mut short = repeat(&[]);
-    short.effective.shortage = Some(ResourceExhaustion::Ports);
+    short.effective.exhaustion = Some(ResourceExhaustion::Ports);
     let ledger = Ledger { opened: 7, still_alive: 7, ..Ledger::default() };
     short.groups.push(GroupResult { ledger, ..GroupResult::default() });
     let invalid = examined(CLOSED, "", &short).invalid.concat();
@@ -238,7 +238,7 @@ fn programs_on_the_servers_cores_disturb_a_repeat_when_the_server_waits() {
     assert!(!crowded.contains("note: "), "{crowded}");
     let pressed =
         [("others_on_server_cores", 0.5), ("server_run_delay_share", 0.5), ("host_cpu_pressure_rate", 0.9)];
-    assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is said once");
+    assert!(!remarks(CLOSED, &pressed).contains("note: "), "it is reported once");
     assert!(
         remarks(CLOSED, &[("others_on_server_cores", 0.5)]).starts_with("note: "),
         "a kernel that reports no wait"
@@ -297,7 +297,7 @@ fn a_server_that_closes_after_each_answer_gets_a_note_with_the_remedy() {
     };
     let now_and_then = closed(5);
     assert!(now_and_then.starts_with("3 requests of `g` were interrupted by a close"), "{now_and_then}");
-    assert!(now_and_then.contains("(3.0 %)"), "{now_and_then}");
+    assert!(now_and_then.contains("(3.0 % of the answered ones)"), "{now_and_then}");
     assert!(closed(6).contains("--requests-per-connection 1"), "{}", closed(6));
 }
 
@@ -340,13 +340,19 @@ fn delayed_reconnects_get_a_note() {
     };
     let most = "reconnect = { at_most = \"10000/s\" }";
     assert_eq!(put_off(most, 0.02, false), (String::new(), false), "a little does not matter");
-    let (said, is_limit) = put_off(most, 0.5, false);
-    assert!(is_limit && said.contains("waited 50 % of the time to be opened again"), "{said}");
-    assert!(said.contains("at most 10000/s") && said.contains("more requests on each connection"), "{said}");
-    let (said, is_limit) = put_off("reconnect = {}", 0.5, false);
-    assert!(is_limit && said.contains("1000/s") && said.ends_with("raise reconnect.at_most"), "{said}");
-    let (said, is_limit) = put_off("", 0.5, false);
-    assert!(is_limit && said.contains("at most 10000/s"), "{said}");
-    let (said, is_limit) = put_off("reconnect = { at_most = \"500/s\" }", 0.5, true);
-    assert!(!is_limit && said.contains("limited by the profile"), "{said}");
+    let (message, is_limit) = put_off(most, 0.5, false);
+    assert!(is_limit && message.contains("waited 50 % of the time to be opened again"), "{message}");
+    assert!(
+        message.contains("at most 10000/s") && message.contains("more requests on each connection"),
+        "{message}"
+    );
+    let (message, is_limit) = put_off("reconnect = {}", 0.5, false);
+    assert!(
+        is_limit && message.contains("1000/s") && message.ends_with("raise reconnect.at_most"),
+        "{message}"
+    );
+    let (message, is_limit) = put_off("", 0.5, false);
+    assert!(is_limit && message.contains("at most 10000/s"), "{message}");
+    let (message, is_limit) = put_off("reconnect = { at_most = \"500/s\" }", 0.5, true);
+    assert!(!is_limit && message.contains("limited by the profile"), "{message}");
 }

@@ -333,11 +333,13 @@ mod tests {
         for text in ["< 9", "<= 9", "= 9", "= 5", "< 9 or < 20 * good.evicted"] {
             assert_eq!(holds(&one("good.lost", text), bound, None), Some(false), "{text}");
         }
-        for (text, told) in [("> 4", Some(true)), (">= 4", Some(true)), ("> 9", None), ("!= 9", None)] {
-            assert_eq!(holds(&one("good.lost", text), bound, None), told, "{text}");
+        for (text, expected) in [("> 4", Some(true)), (">= 4", Some(true)), ("> 9", None), ("!= 9", None)] {
+            assert_eq!(holds(&one("good.lost", text), bound, None), expected, "{text}");
         }
-        for (text, told) in [("> 9", true), (">= 9", true), ("!= 9", true), ("< 9", false), ("= 9", false)] {
-            assert_eq!(holds(&one("good.lost", text), Known::Infinite(5.0), None), Some(told), "{text}");
+        for (text, expected) in
+            [("> 9", true), (">= 9", true), ("!= 9", true), ("< 9", false), ("= 9", false)]
+        {
+            assert_eq!(holds(&one("good.lost", text), Known::Infinite(5.0), None), Some(expected), "{text}");
         }
     }
 

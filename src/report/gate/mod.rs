@@ -125,18 +125,18 @@ fn failure(comparison: &PairedComparison) -> String {
 /// Why it is neither a regression nor a pass.
 fn undecided(comparison: &PairedComparison) -> String {
     let mut reasons = Vec::new();
-    let spoilt =
-        comparison.findings_with(Verdict::Inconclusive).find(|finding| finding.is_of_spoilt_repeats());
-    if let Some(spoilt) = spoilt {
+    let invalid =
+        comparison.findings_with(Verdict::Inconclusive).find(|finding| finding.is_of_invalid_repeats());
+    if let Some(invalid) = invalid {
         reasons.push(format!(
             "Repeats of the head were invalid more often than those of the base; by chance this happens in {:.0} % \
              of such comparisons. Use more --pairs to find out whether the head is the cause.",
-            (spoilt.evidence.p * 100.0).max(1.0)
+            (invalid.evidence.p * 100.0).max(1.0)
         ));
     }
     let names: Vec<&str> = comparison
         .findings_with(Verdict::Inconclusive)
-        .filter(|finding| !finding.is_of_spoilt_repeats())
+        .filter(|finding| !finding.is_of_invalid_repeats())
         .map(|finding| finding.gated.name.as_str())
         .collect();
     if !names.is_empty() {

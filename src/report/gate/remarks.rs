@@ -51,12 +51,12 @@ fn expectations(comparison: &PairedComparison) -> Vec<String> {
             let those = expected.iter().filter(move |expected| expected.judged == judged);
             those.map(|Expected { result, axes, .. }| named_at(&result.name, axes)).collect()
         };
-        let said = [
+        let parts = [
             (named(Judged::AsItIs), "judged as they are"),
             (named(Judged::Scaled), "scaled to the profile's window"),
             (comparison.not_judged.clone(), "not judged"),
         ];
-        let said: Vec<String> = said
+        let parts: Vec<String> = parts
             .iter()
             .filter(|(names, _)| !names.is_empty())
             .map(|(names, how)| format!("{how}: {}", names.join(", ")))
@@ -66,7 +66,7 @@ fn expectations(comparison: &PairedComparison) -> Vec<String> {
             window.measured,
             window.asked,
             window.asked,
-            said.join("; ")
+            parts.join("; ")
         ));
     } else if !comparison.not_judged.is_empty() {
         all.push(format!("not judged: {}", comparison.not_judged.join(", ")));
@@ -82,10 +82,11 @@ fn disturbance(comparison: &PairedComparison) -> Option<String> {
         ("CPU pressure", &host.cpu_pressure),
         ("the server waited for a core", &host.server_run_delay),
     ];
-    let said = kinds.into_iter().filter_map(|(what, shares)| {
+    let parts = kinds.into_iter().filter_map(|(what, shares)| {
         let (usual, worst) = (quantile(shares, 0.5)?, quantile(shares, 1.0)?);
         Some(format!("{what} {:.1} % ({:.1} %)", usual * 100.0, worst * 100.0))
     });
-    let said: Vec<String> = said.collect();
-    (!said.is_empty()).then(|| format!("the host, in the median repeat (in the worst): {}", said.join(", ")))
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty())
+        .then(|| format!("the host, in the median repeat (in the worst): {}", parts.join(", ")))
 }

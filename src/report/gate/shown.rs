@@ -17,7 +17,7 @@ pub(super) struct Shown<'a> {
 impl<'a> Shown<'a> {
     pub(super) fn of(finding: &'a PairedChange) -> Self {
         let known = Key::parse(&finding.gated.name).map(|key| key.stat.unit());
-        let unknown = if finding.is_of_spoilt_repeats() { Unit::Share } else { Unit::Count };
+        let unknown = if finding.is_of_invalid_repeats() { Unit::Share } else { Unit::Count };
         Self { finding, unit: known.unwrap_or(unknown) }
     }
 

@@ -42,8 +42,8 @@ fn card(entry: &Entry) -> String {
          <p><b class=\"{}\">{}</b> {}</p>\n</div>\n</li>\n",
         escape(&entry.name),
         escape(&entry.started),
-        entry.outcome.to_lowercase(),
-        entry.outcome,
+        entry.verdict.to_lowercase(),
+        entry.verdict,
         escape(&entry.meaning),
     )
 }

@@ -62,8 +62,8 @@ pub(super) fn render(
 }
 
 fn head(record: &Record) -> String {
-    let outcome = record.verdict().word();
-    let class = outcome.to_lowercase();
+    let verdict = record.verdict().word();
+    let class = verdict.to_lowercase();
     let about = paragraphs(&record.profile.about);
     let wrong: Vec<String> = problems(record)
         .iter()
@@ -80,7 +80,7 @@ fn head(record: &Record) -> String {
     let cost = cost.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{outcome}</b> {}</p>\n{cost}{wrong}{about}\
+         <p class=\"verdict\"><b class=\"{class}\">{verdict}</b> {}</p>\n{cost}{wrong}{about}\
          <p class=\"manner\">{}; started {}.</p>\n</header>\n",
         escape(&record.name),
         escape(&record.profile.title),

@@ -9,7 +9,7 @@ use super::{
         stall::explanations,
         table::{Align, Table},
         view::{
-            NOTHING, axes, brief, evictions, faults, groups, manner, outcomes, silences, troubles,
+            NOTHING, axes, brief, connection_counts, evictions, faults, groups, manner, silences, troubles,
             unique_notes,
         },
     },
@@ -24,7 +24,7 @@ use crate::{
 /// What fails is named before the tables, up to so many.
 const MOST_FAILURES: usize = 10;
 
-/// The result: for each point the groups, the server's memory, the evictions and the verdicts; then the outcome of the
+/// The result: for each point the groups, the server's memory, the evictions and the verdicts; then the verdict on the
 /// run. `color` paints the verdicts with ANSI sequences.
 #[must_use]
 pub fn render(record: &Record, color: bool) -> String {
@@ -38,7 +38,7 @@ pub fn render(record: &Record, color: bool) -> String {
     out + "\n" + &ending(record, color)
 }
 
-/// The verdicts alone, failures first, and the outcome of the run.
+/// The verdicts alone, failures first, and the verdict on the run.
 #[must_use]
 pub fn verdicts(record: &Record, color: bool) -> String {
     let sorted = contents::worst_first(record.verdicts());
@@ -93,7 +93,7 @@ fn point_text(point: &Point, color: bool) -> String {
         clients(point),
         contents::memory(point),
         evicted(point),
-        harness(point),
+        load_generator(point),
         contents::core(point),
     ];
     parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| set::table(table, WIDTH)));
@@ -123,26 +123,26 @@ fn clients(point: &Point) -> Table {
         ("answered", Right),
         ("response p50", Right),
         ("p99", Right),
-        ("outcomes", Left),
+        ("connections", Left),
     ];
     let mut table = Table::new("Clients", &head);
     for group in groups(point) {
         let of = |metric, fold| brief(point, Some(group), metric, fold);
-        // The first outcome stands beside the figures, further ones below each other.
-        let connections = outcomes(point, group);
-        let outcomes = connections.split(", ").map(str::to_owned).chain(troubles(point, group));
-        let mut outcomes = outcomes.chain(silences(point, group));
+        // The first stands beside the figures, further ones below each other.
+        let ended = connection_counts(point, group);
+        let ended = ended.split(", ").map(str::to_owned).chain(troubles(point, group));
+        let mut ended = ended.chain(silences(point, group));
         table.row(vec![
             group.to_owned(),
             of(Metric::Offered, Fold::Final),
             of(Metric::Answered, Fold::Rate),
             of(Metric::LatencyP50, Fold::Final),
             of(Metric::LatencyP99, Fold::Final),
-            outcomes.next().unwrap_or_default(),
+            ended.next().unwrap_or_default(),
         ]);
-        for outcome in outcomes {
+        for line in ended {
             let blank = std::iter::repeat_n(String::new(), head.len() - 1);
-            table.row(blank.chain([outcome]).collect());
+            table.row(blank.chain([line]).collect());
         }
     }
     table
@@ -167,7 +167,7 @@ fn evicted(point: &Point) -> Table {
 }
 
 /// How busy and how late the load generator was.
-fn harness(point: &Point) -> Table {
+fn load_generator(point: &Point) -> Table {
     use Align::{Left, Right};
     let columns = [
         ("busy", Metric::HarnessBusy, Fold::Final),

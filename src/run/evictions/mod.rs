@@ -66,35 +66,39 @@ impl<'a> Asked<'a> {
             tick_ns: nanoseconds(self.configured.tick),
             ..Evictions::default()
         };
-        for said in &journal.evictions {
+        for reported in &journal.evictions {
             // The last connection that had this port before the eviction.
-            let port = by_number.get(&said.peer_port).and_then(|ports| {
-                ports.iter().rev().find(|port| port.opened_ns <= said.at_ns.saturating_add(SLACK_NS)).copied()
+            let port = by_number.get(&reported.peer_port).and_then(|ports| {
+                ports
+                    .iter()
+                    .rev()
+                    .find(|port| port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS))
+                    .copied()
             });
             found.unmatched += u64::from(port.is_none());
             let known =
                 port.map(|port| Known { port, seen: outside.and_then(|outside| outside.of(port)), outside });
-            found.all.push(self.eviction(said, known.as_ref(), epoch_ns));
+            found.all.push(self.eviction(reported, known.as_ref(), epoch_ns));
         }
         found
     }
 
-    fn eviction(&self, said: &ReportedEviction, known: Option<&Known<'_>>, epoch_ns: u64) -> Eviction {
+    fn eviction(&self, reported: &ReportedEviction, known: Option<&Known<'_>>, epoch_ns: u64) -> Eviction {
         let since = |at_ns: u64| at_ns as i64 - epoch_ns as i64;
-        let timing = Timing::of(said, self, known);
+        let timing = Timing::of(reported, self, known);
         let port = known.map(|known| known.port);
         let seen_by_client = port.and_then(|port| port.ended_ns);
         Eviction {
-            at_ns: since(said.at_ns),
-            reason: said.reason.clone(),
+            at_ns: since(reported.at_ns),
+            reason: reported.reason.clone(),
             group: port.map(|port| self.profile.clients[port.group].name.clone()),
             lateness_ns: timing.lateness_ns,
-            claimed_lateness_ns: said.deadline_ns.map(|deadline| since(said.at_ns) - since(deadline)),
+            claimed_lateness_ns: reported.deadline_ns.map(|deadline| since(reported.at_ns) - since(deadline)),
             seen_lateness_ns: timing.seen_ns,
             disagreement_ns: timing.disagreement_ns,
-            seen_after_ns: seen_by_client.map(|seen| since(seen) - since(said.at_ns)),
-            send_buffered: said.send_buffered,
-            kernel_queued: said.kernel_queued,
+            seen_after_ns: seen_by_client.map(|seen| since(seen) - since(reported.at_ns)),
+            send_buffered: reported.send_buffered,
+            kernel_queued: reported.kernel_queued,
         }
     }
 }
@@ -115,29 +119,32 @@ struct Timing {
 }
 
 impl Timing {
-    fn of(said: &ReportedEviction, asked: &Asked<'_>, known: Option<&Known<'_>>) -> Self {
+    fn of(reported: &ReportedEviction, asked: &Asked<'_>, known: Option<&Known<'_>>) -> Self {
         let end = known.map_or(ANY, Known::end);
-        let at_ns = end.nearest_ns(said.at_ns, SLACK_NS);
-        let off = |said: u64, nearest: u64| said.abs_diff(nearest);
-        let Some(deadline_ns) = said.deadline_ns else {
-            return Self { lateness_ns: None, seen_ns: None, disagreement_ns: off(said.at_ns, at_ns) };
+        let at_ns = end.nearest_ns(reported.at_ns, SLACK_NS);
+        let off = |reported: u64, nearest: u64| reported.abs_diff(nearest);
+        let Some(deadline_ns) = reported.deadline_ns else {
+            return Self { lateness_ns: None, seen_ns: None, disagreement_ns: off(reported.at_ns, at_ns) };
         };
-        let (own, wanted) = (timeout(&asked.configured, &said.reason), timeout(&asked.options, &said.reason));
+        let (own, wanted) =
+            (timeout(&asked.configured, &reported.reason), timeout(&asked.options, &reported.reason));
         let Some(own_ns) = own else {
             // The deadline moves with what the peer takes (min_rate): only the end can be checked.
             let lateness_ns = Some(at_ns as i64 - deadline_ns as i64);
-            return Self { lateness_ns, seen_ns: None, disagreement_ns: off(said.at_ns, at_ns) };
+            return Self { lateness_ns, seen_ns: None, disagreement_ns: off(reported.at_ns, at_ns) };
         };
-        let said_ns = said.progress_ns.unwrap_or(deadline_ns.saturating_sub(own_ns));
+        let reported_ns = reported.progress_ns.unwrap_or(deadline_ns.saturating_sub(own_ns));
         let progress = known.map_or(ANY, |known| {
-            known.progress(&said.reason, asked.configured.progress).or_later(said_ns >= known.held_ns())
+            known
+                .progress(&reported.reason, asked.configured.progress)
+                .or_later(reported_ns >= known.held_ns())
         });
-        let progress_ns = progress.nearest_ns(said_ns, SLACK_NS);
+        let progress_ns = progress.nearest_ns(reported_ns, SLACK_NS);
         let wanted_ns = wanted.unwrap_or(own_ns);
         let disagreement_ns = [
-            off(said.at_ns, at_ns),
-            off(said_ns, progress_ns),
-            off(deadline_ns.saturating_sub(said_ns), own_ns),
+            off(reported.at_ns, at_ns),
+            off(reported_ns, progress_ns),
+            off(deadline_ns.saturating_sub(reported_ns), own_ns),
         ];
         let is_known = progress.latest_ns < u64::MAX && end.latest_ns < u64::MAX;
         let between = |end_ns: u64, progress_ns: u64| end_ns as i64 - (progress_ns + wanted_ns) as i64;

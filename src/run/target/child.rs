@@ -52,8 +52,8 @@ pub(super) fn with_last_words(what: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return format!("{what}, and printed nothing");
     }
-    let said: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
-    format!("{what}; its last output:\n{}", said.join("\n"))
+    let indented: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
+    format!("{what}; its last output:\n{}", indented.join("\n"))
 }
 
 /// An exit status in words.

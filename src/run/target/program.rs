@@ -57,8 +57,8 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     }
     let texts = program.command.iter().chain(program.env.values());
     let mut texts = texts.chain(program.files.iter().filter_map(|name| files.get(name)));
-    let is_told = |text: &String| text.contains("{port}") || text.contains("{address}");
-    if program.address.ends_with(":0") && !texts.any(is_told) {
+    let names_address = |text: &String| text.contains("{port}") || text.contains("{address}");
+    if program.address.ends_with(":0") && !texts.any(names_address) {
         return Err(RunError::impossible(
             &["server", "command"],
             "the program does not get the free port to listen on: write {port} where the port belongs in its \

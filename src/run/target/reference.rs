@@ -236,9 +236,9 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_kept() {
-        let said: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
+        let printed: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
         let words = Mutex::new(VecDeque::new());
-        keep_last_lines(said.join("\n").as_bytes(), &words);
+        keep_last_lines(printed.join("\n").as_bytes(), &words);
         let words = words.into_inner().expect("a lock");
         assert_eq!((words.len(), words[0].as_str()), (20, "line 30"));
     }

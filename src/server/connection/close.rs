@@ -10,7 +10,7 @@ use crate::{
         close_reason::{CloseKind, CloseReason, EvictionReason},
         context::Context,
         journal::Eviction,
-        protocol::End,
+        protocol::ConversationEnd,
         timers::{TimerEvent, Timers},
     },
     sys,
@@ -54,7 +54,7 @@ impl Closing {
             return Ok(false);
         }
         let Some(end) = exchange.end() else { return Ok(false) };
-        if end == End::Clean && exchange.is_ended_by_peer() {
+        if end == ConversationEnd::Clean && exchange.is_ended_by_peer() {
             return Err(CloseKind::Completed.into());
         }
         // It fails when the peer is gone; epoll says so, too.
@@ -128,10 +128,10 @@ impl Closing {
             CloseReason::Evicted(reason) => (reason, None),
             CloseReason::Late(deadline) => (deadline.reason, Some((deadline.since_ns, deadline.at_ns))),
             // The kernel has done on our behalf what we asked it to.
-            CloseReason::Ended(CloseKind::TimedOut) if context.policy.user_timeout => {
+            CloseReason::Other(CloseKind::TimedOut) if context.policy.user_timeout => {
                 (EvictionReason::UserTimeout, None)
             }
-            CloseReason::Ended(kind) => return context.counters.ended.of(kind).add(1),
+            CloseReason::Other(kind) => return context.counters.ended.of(kind).add(1),
         };
         let kernel_queued = channel.socket().transport().unacknowledged_bytes().unwrap_or(0);
         if context.policy.evict_by == EvictBy::Rst {

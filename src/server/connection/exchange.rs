@@ -11,7 +11,7 @@ use crate::{
         close_reason::{CloseKind, CloseReason, EvictionReason},
         context::Context,
         policy::Policy,
-        protocol::{Batch, Conversation, End, Protocol},
+        protocol::{Batch, Conversation, ConversationEnd, Protocol},
     },
     sys,
 };
@@ -117,13 +117,17 @@ impl Exchange {
     }
 
     /// How the conversation is over, if it is and the peer has been sent all of it.
-    pub(super) fn end(&self) -> Option<End> {
+    pub(super) fn end(&self) -> Option<ConversationEnd> {
         self.conversation.end().filter(|_| self.unsent() == 0)
     }
 
     /// What the end of the peer's stream means: after the last answer it is what was waited for.
     pub(super) fn peer_close_kind(&self) -> CloseKind {
-        if self.conversation.end() == Some(End::Clean) { CloseKind::Completed } else { CloseKind::PeerClosed }
+        if self.conversation.end() == Some(ConversationEnd::Clean) {
+            CloseKind::Completed
+        } else {
+            CloseKind::PeerClosed
+        }
     }
 
     /// No more will come from the peer, or be taken; what it asked for is still sent.

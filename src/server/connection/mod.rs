@@ -198,7 +198,7 @@ impl Connection {
 
     /// Evicts a peer that took too long to ask, and answers so where that is possible. False: the connection can only be
     /// [closed](Self::close).
-    pub(super) fn dismiss(&mut self, end: CloseReason, context: &mut Context) -> bool {
+    pub(super) fn evict_with_answer(&mut self, end: CloseReason, context: &mut Context) -> bool {
         self.closing.evict_with_answer(end, &mut self.exchange, context) && self.close_own_side().is_ok()
     }
 
@@ -213,7 +213,7 @@ impl Connection {
         }
         self.closing.note(end, channel, context);
         // The others hold the socket too: all but the end of the peer's stream would pass them by.
-        if context.policy.is_shared() && end != CloseReason::Ended(CloseKind::PeerClosed) {
+        if context.policy.is_shared() && end != CloseReason::Other(CloseKind::PeerClosed) {
             // It fails when one of them was first.
             let _ = channel.socket().transport().shutdown(Shutdown::Both);
         }

@@ -82,8 +82,8 @@ impl Connections {
     /// Readiness was reported.
     pub(super) fn serve(&mut self, ready: Ready) {
         let Some(connection) = self.slots.entry(ready.token) else { return };
-        let outcome = connection.ready(ready, &mut self.context);
-        self.settle(ready.token, outcome);
+        let result = connection.ready(ready, &mut self.context);
+        self.settle(ready.token, result);
     }
 
     /// How many go on without new readiness.
@@ -96,8 +96,8 @@ impl Connections {
         let Some(token) = self.again.pop_front() else { return };
         // Closed meanwhile: the token is dead.
         let Some(connection) = self.slots.entry(token) else { return };
-        let outcome = connection.resume(&mut self.context);
-        self.settle(token, outcome);
+        let result = connection.resume(&mut self.context);
+        self.settle(token, result);
     }
 
     /// How long to wait for events. Nothing to do and no timer: forever. The clock is read only if a timer is armed.
@@ -126,8 +126,8 @@ impl Connections {
         let Some(connection) = self.slots.entry(token) else { return };
         // Whoever has the answer finds the request counted as done.
         self.admission.end(&self.context.counters);
-        let outcome = connection.request_done(&mut self.context);
-        self.settle(token, outcome);
+        let result = connection.request_done(&mut self.context);
+        self.settle(token, result);
         self.admit();
     }
 
@@ -179,11 +179,11 @@ impl Connections {
         &mut self,
         token: Token,
         connection: Box<Connection>,
-        outcome: Result<Next, CloseReason>,
+        result: Result<Next, CloseReason>,
         was_draining: bool,
     ) {
         self.slots.put_back(token, connection);
-        self.settle(token, outcome);
+        self.settle(token, result);
         let missed = self.slots.entry(token).and_then(|connection| connection.missed_timer(&self.timers));
         if let Some(event) = missed {
             self.timer_fired(token, event);
@@ -198,13 +198,13 @@ impl Connections {
     }
 
     /// Updates queues, timers and counters after a connection had its turn.
-    fn settle(&mut self, token: Token, outcome: Result<Next, CloseReason>) {
+    fn settle(&mut self, token: Token, result: Result<Next, CloseReason>) {
         let Some(connection) = self.slots.entry(token) else { return };
-        if outcome == Ok(Next::Again) {
+        if result == Ok(Next::Again) {
             self.again.push_back(token);
         }
         let armed = if self.context.policy.one_shot() { connection.rearm(&self.context) } else { Ok(()) };
-        match outcome.and(armed) {
+        match result.and(armed) {
             Ok(()) => self.update(token),
             Err(end) => self.close(token, end),
         }
@@ -232,7 +232,7 @@ impl Connections {
     }
 
     fn close(&mut self, token: Token, end: CloseReason) {
-        if self.slots.entry(token).is_some_and(|peer| peer.dismiss(end, &mut self.context)) {
+        if self.slots.entry(token).is_some_and(|peer| peer.evict_with_answer(end, &mut self.context)) {
             return self.update(token);
         }
         let Some(connection) = self.slots.remove(token) else { return };
@@ -254,8 +254,8 @@ impl Connections {
 
     fn drain_one(&mut self, token: Token) {
         let Some(connection) = self.slots.entry(token) else { return };
-        let outcome = connection.drain(&mut self.context);
-        self.settle(token, outcome);
+        let result = connection.drain(&mut self.context);
+        self.settle(token, result);
     }
 
     /// Whoever drains last ends it for all.

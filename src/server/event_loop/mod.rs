@@ -193,10 +193,10 @@ impl EventLoop {
         &mut self,
         token: Token,
         connection: Box<Connection>,
-        outcome: Result<Next, CloseReason>,
+        result: Result<Next, CloseReason>,
         was_draining: bool,
     ) {
-        self.connections.take_back(token, connection, outcome, was_draining);
+        self.connections.take_back(token, connection, result, was_draining);
     }
 
     pub(super) fn close_all(&mut self) {

@@ -97,7 +97,7 @@ struct Observed {
     answers: Vec<u8>,
     messages: u64,
     refused: Option<EvictionReason>,
-    end: Option<End>,
+    end: Option<ConversationEnd>,
 }
 
 /// What is said, and under which options.

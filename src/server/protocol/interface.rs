@@ -22,7 +22,7 @@ pub(in crate::server) struct Batch {
 
 /// Nothing more will be answered: how to close the connection once everything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) enum End {
+pub(in crate::server) enum ConversationEnd {
     /// After the answer that was announced to be the last; all that the peer sent before has been read.
     Clean,
     /// The peer may still be sending. To close now would answer that with a reset, which takes what the peer has not yet
@@ -70,7 +70,7 @@ pub(in crate::server) trait Protocol {
     fn give_up(&mut self) {}
 
     /// Whether nothing more will be answered, and how the connection ends then.
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<ConversationEnd> {
         None
     }
 }

@@ -17,7 +17,7 @@ pub(super) use self::{
         streamed_body::{Source, StreamedBody},
         uploads::Uploads,
     },
-    interface::{Batch, End, Protocol},
+    interface::{Batch, ConversationEnd, Protocol},
     scratch::{BATCH_BYTES, Scratch},
 };
 use super::{close_reason::EvictionReason, policy::Policy};
@@ -91,7 +91,7 @@ impl Protocol for Conversation {
         dispatch!(self, protocol => protocol.give_up());
     }
 
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<ConversationEnd> {
         dispatch!(self, protocol => protocol.end())
     }
 }

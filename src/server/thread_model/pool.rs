@@ -119,8 +119,8 @@ impl Worker<'_> {
         if let Some(mut connection) = event_loop.lend(ready) {
             self.own.is_draining = event_loop.context().is_draining;
             drop(event_loop);
-            let outcome = connection.ready(ready, &mut self.own);
-            self.give_back(ready.token, connection, outcome);
+            let result = connection.ready(ready, &mut self.own);
+            self.give_back(ready.token, connection, result);
         }
     }
 
@@ -131,14 +131,14 @@ impl Worker<'_> {
             if let Some((token, mut connection)) = event_loop.lend_queued() {
                 self.own.is_draining = event_loop.context().is_draining;
                 drop(event_loop);
-                let outcome = connection.resume(&mut self.own);
-                self.give_back(token, connection, outcome);
+                let result = connection.resume(&mut self.own);
+                self.give_back(token, connection, result);
                 locked(self.event_loop).fire();
             }
         }
     }
 
-    fn give_back(&mut self, token: Token, connection: Box<Connection>, outcome: Result<Next, CloseReason>) {
-        locked(self.event_loop).take_back(token, connection, outcome, self.own.is_draining);
+    fn give_back(&mut self, token: Token, connection: Box<Connection>, result: Result<Next, CloseReason>) {
+        locked(self.event_loop).take_back(token, connection, result, self.own.is_draining);
     }
 }

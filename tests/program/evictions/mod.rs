@@ -30,10 +30,10 @@ fn judged(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
 }
 
 /// Whether the host was too busy for figures of time in every attempt; says so.
-fn too_busy(name: &str, said: &str) -> bool {
-    let is_so = said.contains("INVALID");
+fn too_busy(name: &str, printed: &str) -> bool {
+    let is_so = printed.contains("INVALID");
     if is_so {
-        skip(&format!("{name}: the host is too busy to judge: {said}"));
+        skip(&format!("{name}: the host is too busy to judge: {printed}"));
     }
     is_so
 }
@@ -64,15 +64,15 @@ fn a_server_with_the_expected_timeout_passes_and_others_fail() {
         ("too-late", "\"stalled.stalled_for_max\" = \"< 500ms\"", false),
         ("late-enough", "\"stalled.stalled_for_max\" = \"< 1500ms\"", true),
     ] {
-        let (code, said) = judged(name, &stalled_at(&server.address, condition), folder.path());
-        if too_busy(name, &said) {
+        let (code, printed) = judged(name, &stalled_at(&server.address, condition), folder.path());
+        if too_busy(name, &printed) {
             continue;
         }
-        assert_eq!(code, Some(i32::from(!passes)), "{name}: {said}");
+        assert_eq!(code, Some(i32::from(!passes)), "{name}: {printed}");
         let repeat = repeat(folder.path(), name);
         let uncertain = number(&repeat, "stalled.stalled_for_uncertainty");
         let span = number(&repeat, "stalled.stalled_for_min") - number(&repeat, "stalled.stalled_for_max");
-        assert!(uncertain >= span && number(&repeat, "stalled.stalled_for_p50") > 600e6, "{name}: {said}");
+        assert!(uncertain >= span && number(&repeat, "stalled.stalled_for_p50") > 600e6, "{name}: {printed}");
     }
 }
 
@@ -83,8 +83,8 @@ fn stalled_time_counts_from_the_last_write_and_not_from_acknowledgments() {
     // Readers that take a little now and then: every acknowledgment is later than the last write.
     let profile = stalled_at(&server.address, "\"stalled.stalled_for_min\" = \">= 700ms\"")
         .replace("rx = \"stall\"", "rx = { slow = { bytes = 20000, every = \"250ms\" } }");
-    let (code, said) = judged("dribbling", &profile, folder.path());
-    assert!(too_busy("dribbling", &said) || code == Some(0), "{code:?} {said}");
+    let (code, printed) = judged("dribbling", &profile, folder.path());
+    assert!(too_busy("dribbling", &printed) || code == Some(0), "{code:?} {printed}");
 }
 
 #[apply(timed_test!)]
@@ -92,8 +92,8 @@ fn reports_say_who_closed_peers_and_what_memory_stayed() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 500, dribbles: false });
     let profile = stalled_at(&server.address, "").replace("\"stalled.server_ended\" = \"= 4\"\n", "");
-    let (code, said) = run("behind", &profile, folder.path());
-    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
+    let (code, printed) = run("behind", &profile, folder.path());
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
     let repeat = repeat(folder.path(), "behind");
     let group = &repeat["groups"][0];
     assert_eq!(group["ledger"]["still_alive"], 4, "the FIN waits behind unread bytes: {group}");
@@ -109,7 +109,7 @@ fn reports_say_who_closed_peers_and_what_memory_stayed() {
     let page =
         words(&left(folder.path(), "behind", "index.html")).replace("<code>", "`").replace("</code>", "`");
     let summary = words(&left(folder.path(), "behind", "summary.md")).replace('\\', "");
-    for medium in [words(&said), page, summary] {
+    for medium in [words(&printed), page, summary] {
         assert!(medium.contains("`stalled`: 4 ended by the server"), "{medium}");
         assert!(medium.contains("(FIN, not yet seen by the client)"), "{medium}");
         assert!(medium.contains("still in the kernel at the end of the window"), "{medium}");
@@ -127,21 +127,21 @@ fn a_fault_without_effect_is_inconclusive() {
         let address = format!("http://{}/", server.address);
         let words = ["bench", &address, "-c", "2", "-r", "100", "-d", "1s", "--warmup", "200ms"];
         for peer in ["stalled-reader=3", "slow-reader=3"] {
-            let (code, said) = ending(&badpeer(&[&words[..], &["--bad", peer]].concat(), folder.path()));
+            let (code, printed) = ending(&badpeer(&[&words[..], &["--bad", peer]].concat(), folder.path()));
             let name = peer.trim_end_matches("=3");
-            let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
             let sentence = format!("these 3 slow clients (`{name}`) had no effect");
-            assert!(flat.contains(&sentence) && flat.contains("--bad-path"), "{status}: {said}");
-            assert!(matches!(code, Some(1 | 4)), "no PASS: {code:?} {said}");
+            assert!(flat.contains(&sentence) && flat.contains("--bad-path"), "{status}: {printed}");
+            assert!(matches!(code, Some(1 | 4)), "no PASS: {code:?} {printed}");
             assert_eq!(repeat(folder.path(), "bench")["unproven"].as_array().map(Vec::len), Some(1));
         }
     }
-    let (code, said) = run(
+    let (code, printed) = run(
         "large",
         &stalled_at(&holding(Holding::for_ever()).address, "").replace("\"= 4\"", "\"= 0\""),
         folder.path(),
     );
-    assert!(matches!(code, Some(0 | 4)) && !said.contains("had no effect"), "{code:?} {said}");
+    assert!(matches!(code, Some(0 | 4)) && !printed.contains("had no effect"), "{code:?} {printed}");
 }
 
 #[apply(timed_test!)]
@@ -162,12 +162,12 @@ fn a_redis_reader_of_pong_has_no_effect() {
     let address = format!("127.0.0.1:{port}");
     let words =
         ["bench", &address, "-p", "resp", "-c", "2", "-r", "100", "-d", "1s", "--bad", "stalled-reader=2"];
-    let (code, said) = ending(&badpeer(&words, folder.path()));
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
     let _ = server.kill();
     let _ = server.wait();
-    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("these 2 slow clients (`stalled-reader`) had no effect"), "{said}");
-    assert_eq!(code, Some(4), "{said}");
+    let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("these 2 slow clients (`stalled-reader`) had no effect"), "{printed}");
+    assert_eq!(code, Some(4), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -175,8 +175,8 @@ fn pieces_longer_than_the_request_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let profile = "title = \"t\"\nmeasure = \"1s\"\n[server]\nprotocol = \"echo\"\n[[clients]]\nname = \"bad\"\ncount = 1\n\
                    protocol = \"echo\"\ntx = { fragment = { bytes = 1 } }\nload = { depth = 1, payload = 1 }\n";
-    let (code, said) = run("pieces", profile, folder.path());
-    assert!(code == Some(2) && said.contains("no request is split"), "{code:?} {said}");
+    let (code, printed) = run("pieces", profile, folder.path());
+    assert!(code == Some(2) && printed.contains("no request is split"), "{code:?} {printed}");
 }
 
 #[apply(timed_test!)]
@@ -188,20 +188,20 @@ fn explanations_of_held_up_bytes_follow_the_behavior() {
                    rx = { slow = { bytes = 6554, every = \"100ms\" } }\n\n\
                    [[clients]]\nname = \"stalled\"\ncount = 2\nrecv_buffer = \"16KiB\"\n\
                    load = { depth = 1, payload = \"16B\", answer = \"5MiB\" }\nrx = \"stall\"\n";
-    let (code, said) = run("both", profile, folder.path());
-    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
-    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (code, printed) = run("both", profile, folder.path());
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
+    let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         flat.contains("where bytes were held up: `slow`: the clients of this group read slowly"),
-        "{said}"
+        "{printed}"
     );
     assert!(
         flat.contains("where bytes were held up: `stalled`: the clients of this group do not read"),
-        "{said}"
+        "{printed}"
     );
     assert!(
         flat.contains("`stalled`: 2 ended by the server") && flat.contains("this server closed some"),
-        "{said}"
+        "{printed}"
     );
 }
 
@@ -215,9 +215,9 @@ fn reported_evictions_agree_with_observations_from_outside() {
                    [[clients]]\nname = \"silent\"\ncount = 4\ntx = \"idle\"\n\n\
                    [[clients]]\nname = \"half-sent\"\ncount = 4\nload = { depth = 1, payload = \"64B\" }\n\
                    tx = { stall = { after = \"9B\" } }\n\n[expect]\neviction_lateness_min = \">= 0ms\"\n";
-    let (code, said) = judged("agreed", profile, folder.path());
-    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
-    assert!(said.contains("evictions_disputed = 0 (implied): 0"), "{said}");
+    let (code, printed) = judged("agreed", profile, folder.path());
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
+    assert!(printed.contains("evictions_disputed = 0 (implied): 0"), "{printed}");
     let repeat = repeat(folder.path(), "agreed");
     let evictions = repeat["evictions"].as_array().expect("evictions");
     for reason in ["send_timeout", "idle_timeout", "message_timeout"] {
@@ -251,6 +251,6 @@ fn a_reader_above_the_minimum_rate_is_never_evicted_by_default() {
          \"too slow.evicted\" = \"= 2\"\nevicted_send_timeout = \"= 2\"\n",
     ]
     .concat();
-    let (code, said) = judged("steady", &profile, folder.path());
-    assert!(too_busy("steady", &said) || code == Some(0), "{code:?} {said}");
+    let (code, printed) = judged("steady", &profile, folder.path());
+    assert!(too_busy("steady", &printed) || code == Some(0), "{code:?} {printed}");
 }

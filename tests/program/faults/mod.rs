@@ -198,10 +198,10 @@ fn reports_name_the_connection_and_the_byte() {
             server.address,
             keys(protocol, connections, 4),
         ));
-        let (code, said) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
-        assert_eq!(code, Some(1), "{} {planted:?}: {said}", protocol.name);
+        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        assert_eq!(code, Some(1), "{} {planted:?}: {printed}", protocol.name);
         if planted == AnswerFault::Silence {
-            assert!(said.contains("FAIL  g.unanswered = 0: 4"), "{said}");
+            assert!(printed.contains("FAIL  g.unanswered = 0: 4"), "{printed}");
             continue;
         }
         let content = &repeat(folder.path(), "quick")["groups"][0]["content"];
@@ -214,7 +214,7 @@ fn reports_name_the_connection_and_the_byte() {
             "{} {planted:?}: {content}",
             protocol.name
         );
-        let spoken = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let spoken = printed.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(spoken.contains(&text), "{} {planted:?}: {text}\nis not in\n{spoken}", protocol.name);
         let page = fs::read_to_string(folder.path().join("reports/quick/latest/index.html")).expect("a page");
         assert!(

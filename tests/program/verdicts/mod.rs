@@ -22,8 +22,8 @@ fn bench(address: &str, flags: &[&str]) -> (Option<i32>, String) {
     let folder = TempDir::new().expect("a folder");
     let fixed = ["bench", address, "-c", "4", "-d", "700ms", "--warmup", "200ms", "--format", "csv"];
     let output = badpeer(&[&fixed, flags].concat(), folder.path());
-    let said = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    (output.status.code(), said)
+    let printed = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    (output.status.code(), printed)
 }
 
 fn http(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String) {
@@ -33,8 +33,8 @@ fn http(address: SocketAddr, flags: &[&str]) -> (Option<i32>, String) {
 /// Whether it passes; asked again, and skipped, where the machine is too busy for anything to be said of time.
 fn assert_passes(test: &str, address: SocketAddr, flags: &[&str]) {
     let mut tries = (0..4).map(|_| http(address, flags));
-    match tries.find(|(_, said)| !said.contains("INVALID")) {
-        Some((code, said)) => assert_eq!(code, Some(0), "{said}"),
+    match tries.find(|(_, printed)| !printed.contains("INVALID")) {
+        Some((code, printed)) => assert_eq!(code, Some(0), "{printed}"),
         None => skip(&format!("{test}: the machine is too busy")),
     }
 }
@@ -44,12 +44,12 @@ fn resp(address: SocketAddr) -> (Option<i32>, String) {
 }
 
 /// It must fail, and say these words before the first table.
-fn assert_fails((code, said): &(Option<i32>, String), words: &[&str]) {
-    assert_eq!(*code, Some(1), "{said}");
-    let (first, _) = said.split_once("group offered").unwrap_or((said, ""));
-    assert!(first.contains("FAIL"), "what fails is named first: {said}");
+fn assert_fails((code, printed): &(Option<i32>, String), words: &[&str]) {
+    assert_eq!(*code, Some(1), "{printed}");
+    let (first, _) = printed.split_once("group offered").unwrap_or((printed, ""));
+    assert!(first.contains("FAIL"), "what fails is named first: {printed}");
     for words in words {
-        assert!(first.contains(words), "`{words}` is missing: {said}");
+        assert!(first.contains(words), "`{words}` is missing: {printed}");
     }
 }
 
@@ -103,16 +103,16 @@ fn allowed_statuses_are_no_errors() {
             if asked.of_all % 2 == 0 { ok() } else { answer("404 Not Found", "nothing here") }
         })
     };
-    let (code, said) = http(alternating(), &["--status", "200,404", "--max-wait", "off"]);
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = http(alternating(), &["--status", "2xx,4xx", "--max-wait", "off"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = http(alternating(), &["--status", "200,404", "--max-wait", "off"]);
+    assert_eq!(code, Some(0), "{printed}");
+    let (code, printed) = http(alternating(), &["--status", "2xx,4xx", "--max-wait", "off"]);
+    assert_eq!(code, Some(0), "{printed}");
     assert_fails(
         &http(alternating(), &["--status", "404,5xx"]),
         &["good.errors = 0", "Status 404,5xx is expected"],
     );
-    let (code, said) = http(alternating(), &["--check", "none", "--max-wait", "off"]);
-    assert_eq!(code, Some(0), "nothing of an answer is judged: {said}");
+    let (code, printed) = http(alternating(), &["--check", "none", "--max-wait", "off"]);
+    assert_eq!(code, Some(0), "nothing of an answer is judged: {printed}");
 }
 
 #[apply(timed_test!)]
@@ -167,7 +167,7 @@ fn a_long_wait_fails_unless_it_is_allowed() {
         })
     };
     let mut tries = (0..4).map(|_| http(stall(), &["--max-wait", "100ms"]));
-    match tries.find(|(_, said)| !said.contains("INVALID")) {
+    match tries.find(|(_, printed)| !printed.contains("INVALID")) {
         Some(found) => assert_fails(&found, &["good.longest_wait <= 100ms: 2"]),
         None => skip("a_long_wait_fails_unless_it_is_allowed: the machine is too busy"),
     }
@@ -207,8 +207,8 @@ fn changing_answers_fail_as_far_as_check_compares() {
     for (server, check) in
         [(changing(), "length"), (changing(), "status"), (longer(), "status"), (longer(), "none")]
     {
-        let (code, said) = http(server, &["--check", check, "--max-wait", "off"]);
-        assert_eq!(code, Some(0), "{check}: {said}");
+        let (code, printed) = http(server, &["--check", check, "--max-wait", "off"]);
+        assert_eq!(code, Some(0), "{check}: {printed}");
     }
 }
 
@@ -235,10 +235,10 @@ fn another_protocol_is_recognized_by_its_answer() {
 
 #[apply(timed_test!)]
 fn quiet_output_begins_with_the_failures() {
-    let (code, said) = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["--quiet"]);
-    assert_eq!(code, Some(1), "{said}");
-    let verdicts = said.split_once("FAIL good.errors = 0").expect("the verdict");
-    assert!(!verdicts.0.contains("PASS") && verdicts.0.contains("`HTTP/1.1 404 Not Found`"), "{said}");
+    let (code, printed) = http(serve(Requests::Http, |_, _| answer("404 Not Found", "no")), &["--quiet"]);
+    assert_eq!(code, Some(1), "{printed}");
+    let verdicts = printed.split_once("FAIL good.errors = 0").expect("the verdict");
+    assert!(!verdicts.0.contains("PASS") && verdicts.0.contains("`HTTP/1.1 404 Not Found`"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -254,8 +254,8 @@ fn impossible_bench_flags_are_refused() {
         (&["http://127.0.0.1:1/", "--max-wait", "soon"], "or off"),
     ] {
         let folder = TempDir::new().expect("a folder");
-        let (code, said) = ending(&badpeer(&[&["bench"], arguments].concat(), folder.path()));
-        assert!(code == Some(2) && said.contains(part), "{arguments:?}: {said}");
+        let (code, printed) = ending(&badpeer(&[&["bench"], arguments].concat(), folder.path()));
+        assert!(code == Some(2) && printed.contains(part), "{arguments:?}: {printed}");
     }
 }
 
@@ -288,10 +288,10 @@ fn bench_flags_set_the_request() {
         });
         let address = format!("http://{server}/x?y=1#part");
         let words = [&["bench", &address, "-c", "2", "-d", "300ms", "--warmup", "100ms"][..], flags].concat();
-        let (code, said) = ending(&badpeer(&words, folder.path()));
+        let (code, printed) = ending(&badpeer(&words, folder.path()));
         // Times may be invalid on a busy machine; an error is one on any.
-        assert!(matches!(code, Some(0 | 4)) && !said.contains("FAIL"), "{flags:?}: {code:?} {said}");
-        assert!(said.contains("PASS  good.errors = 0"), "{flags:?}: {said}");
+        assert!(matches!(code, Some(0 | 4)) && !printed.contains("FAIL"), "{flags:?}: {code:?} {printed}");
+        assert!(printed.contains("PASS  good.errors = 0"), "{flags:?}: {printed}");
     }
     for (words, part) in [
         (&["bench", "http://host:99999/"][..], "<ADDRESS>: invalid port"),
@@ -301,8 +301,8 @@ fn bench_flags_set_the_request() {
         (&["bench", "http://host/", "--body", "@none"], "cannot read none"),
         (&["bench", "http://host/", "-m", "GET", "--body", "x"], "GET sends no payload"),
     ] {
-        let (code, said) = ending(&badpeer(words, folder.path()));
-        assert_eq!(code, Some(2), "{words:?}: {said}");
-        assert!(said.contains(part) && !said.contains("secret"), "{words:?}: {said}");
+        let (code, printed) = ending(&badpeer(words, folder.path()));
+        assert_eq!(code, Some(2), "{words:?}: {printed}");
+        assert!(printed.contains(part) && !printed.contains("secret"), "{words:?}: {printed}");
     }
 }

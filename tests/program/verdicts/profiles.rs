@@ -38,13 +38,13 @@ const ECHO: &str = "protocol = \"echo\"\nload = { rate = \"400/s\", payload = \"
 /// Runs it; exit code, and what is said.
 fn run(attach: &str, keys: &str, expect: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(&profile(attach, keys, expect));
-    let (code, said) =
+    let (code, printed) =
         ending(&badpeer(&["run", "quick.toml", "--format", "markdown,junit,csv"], folder.path()));
     let latest = folder.path().join("reports/quick/latest");
     let files =
         ["summary.md", "junit.xml"].map(|name| fs::read_to_string(latest.join(name)).unwrap_or_default());
-    let said = [said, files.concat()].concat().split_whitespace().collect::<Vec<_>>().join(" ");
-    (code, said, record(folder.path(), "quick"))
+    let printed = [printed, files.concat()].concat().split_whitespace().collect::<Vec<_>>().join(" ");
+    (code, printed, record(folder.path(), "quick"))
 }
 
 /// An echo in which one byte of the 30th message of each connection is another.
@@ -62,17 +62,17 @@ fn faulty_server() -> SocketAddr {
 fn unanswered_good_clients_make_a_run_inconclusive() {
     let silent = at(serve(Requests::Http, |_, _| Act::Hang));
     for expect in ["", "\"good.evicted\" = \"= 0\"", "corrupt_bytes = \"= 0\""] {
-        let (code, said, record) = run(&silent, HTTP, expect);
-        assert_eq!(code, Some(4), "{expect}: {said}");
+        let (code, printed, record) = run(&silent, HTTP, expect);
+        assert_eq!(code, Some(4), "{expect}: {printed}");
         let why =
             "No request of `good` was answered in the window (4 were sent), and no expectation covers this";
-        assert!(said.contains("INCONCLUSIVE") && said.contains(why), "{said}");
-        assert!(said.contains("<skipped message=\"INCONCLUSIVE: No request of"), "{said}");
+        assert!(printed.contains("INCONCLUSIVE") && printed.contains(why), "{printed}");
+        assert!(printed.contains("<skipped message=\"INCONCLUSIVE: No request of"), "{printed}");
         let verdicts = record["points"][0]["verdicts"].as_array().expect("verdicts");
         assert!(verdicts.iter().any(|verdict| verdict["reason"].as_str().is_some_and(|r| r.contains(why))));
     }
-    let (code, said, _) = run(&silent, HTTP, "\"good.unanswered\" = \"> 0\"");
-    assert_eq!(code, Some(0), "it is the question: {said}");
+    let (code, printed, _) = run(&silent, HTTP, "\"good.unanswered\" = \"> 0\"");
+    assert_eq!(code, Some(0), "it is the question: {printed}");
 }
 
 #[apply(timed_test!)]
@@ -86,34 +86,38 @@ fn a_closed_loop_that_runs_dry_is_inconclusive() {
     };
     for act in [|| Act::Hang, || Act::Close] {
         let expect = "server_rss_peak = \"< 10GiB\"";
-        let (code, said, _) = run(&from_then_on(act), HTTP, expect);
-        assert_eq!(code, Some(4), "{said}");
-        assert!(said.contains("INCONCLUSIVE") && said.contains("`good` got no answer for"), "{said}");
+        let (code, printed, _) = run(&from_then_on(act), HTTP, expect);
+        assert_eq!(code, Some(4), "{printed}");
+        assert!(
+            printed.contains("INCONCLUSIVE") && printed.contains("`good` got no answer for"),
+            "{printed}"
+        );
     }
     let expect = "server_rss_peak = \"< 10GiB\"\n\"good.longest_silence\" = \"< 200ms\"";
-    let (code, said, _) = run(&from_then_on(|| Act::Hang), HTTP, expect);
-    assert!(code == Some(1) || said.contains("INVALID"), "{said}");
+    let (code, printed, _) = run(&from_then_on(|| Act::Hang), HTTP, expect);
+    assert!(code == Some(1) || printed.contains("INVALID"), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn wrong_bytes_fail_without_an_expectation() {
-    let (code, said, _) = run(&at(faulty_server()), ECHO, "server_rss_peak = \"< 10GiB\"");
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL corrupt_bytes = 0 (implied)"), "{said}");
+    let (code, printed, _) = run(&at(faulty_server()), ECHO, "server_rss_peak = \"< 10GiB\"");
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("FAIL corrupt_bytes = 0 (implied)"), "{printed}");
     let named = "server_rss_peak = \"< 10GiB\"\ncorrupt_bytes = \">= 0B\"";
-    let (code, said, _) = run(&at(faulty_server()), ECHO, named);
-    assert_eq!(code, Some(0), "the profile says otherwise: {said}");
+    let (code, printed, _) = run(&at(faulty_server()), ECHO, named);
+    assert_eq!(code, Some(0), "the profile says otherwise: {printed}");
 }
 
 #[apply(timed_test!)]
 fn errors_fail_without_an_expectation() {
     let act = |asked: Asked, _: &[u8]| if asked.number == 5 { answer("404 Not Found", "no") } else { ok() };
     let server = || at(serve(Requests::Http, act));
-    let (code, said, _) = run(&server(), HTTP, "\"good.evicted\" = \"= 0\"");
-    assert_eq!(code, Some(1), "{said}");
+    let (code, printed, _) = run(&server(), HTTP, "\"good.evicted\" = \"= 0\"");
+    assert_eq!(code, Some(1), "{printed}");
     assert!(
-        said.contains("FAIL good.errors = 0 (implied)") && said.contains("http = { status = \"2xx,404\" }"),
-        "{said}"
+        printed.contains("FAIL good.errors = 0 (implied)")
+            && printed.contains("http = { status = \"2xx,404\" }"),
+        "{printed}"
     );
     let allowed = HTTP.to_owned() + "\nhttp = { status = [200, \"4xx\"] }";
     for (keys, expect) in [
@@ -121,8 +125,8 @@ fn errors_fail_without_an_expectation() {
         (&allowed, "\"good.errors\" = \"= 0\""),
         (&allowed, "\"good.evicted\" = \"= 0\""),
     ] {
-        let (code, said, _) = run(&server(), keys, expect);
-        assert_eq!(code, Some(0), "{expect}: {said}");
+        let (code, printed, _) = run(&server(), keys, expect);
+        assert_eq!(code, Some(0), "{expect}: {printed}");
     }
 }
 
@@ -132,9 +136,12 @@ fn latencies_of_unanswered_requests_are_lower_bounds() {
     let open = "protocol = \"http\"\nload = { rate = \"400/s\" }";
     let expect = "\"good.latency_p99\" = \"< 100ms\"";
     let folder = with_profile(&profile(&at(serve(Requests::Http, act)), open, expect));
-    let (code, said) = ending(&badpeer(&["run", "quick.toml", "--format", "csv"], folder.path()));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL  good.latency_p99 < 100ms: > ") && said.contains("(unanswered)"), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--format", "csv"], folder.path()));
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(
+        printed.contains("FAIL  good.latency_p99 < 100ms: > ") && printed.contains("(unanswered)"),
+        "{printed}"
+    );
     let summary =
         fs::read_to_string(folder.path().join("reports/quick/latest/summary.csv")).expect("a table");
     assert!(summary.lines().next().is_some_and(|head| head.ends_with(",censored")), "{summary}");
@@ -159,12 +166,15 @@ fn wrong_bytes_fail_even_in_an_invalid_repeat() {
             thread::sleep(Duration::from_millis(100));
         }
     }
-    let (code, said) = ending(&child.wait_with_output().expect("an end"));
+    let (code, printed) = ending(&child.wait_with_output().expect("an end"));
     let record = record(folder.path(), "quick");
-    assert_ne!(record["points"][0]["trials"][0]["invalid"], serde_json::json!([]), "{said}");
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("FAIL  corrupt_bytes = 0") && said.contains("INVALID good.latency_p99"), "{said}");
-    assert!(said.contains("High load does not excuse this."), "{said}");
+    assert_ne!(record["points"][0]["trials"][0]["invalid"], serde_json::json!([]), "{printed}");
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(
+        printed.contains("FAIL  corrupt_bytes = 0") && printed.contains("INVALID good.latency_p99"),
+        "{printed}"
+    );
+    assert!(printed.contains("High load does not excuse this."), "{printed}");
     let latest = folder.path().join("reports/quick/latest");
     let page = fs::read_to_string(latest.join("summary.md")).expect("a page");
     assert!(page.starts_with("# FAIL: "), "{page}");
@@ -185,11 +195,11 @@ fn a_server_that_dies_fails_and_its_measurements_are_kept() {
     process.wait().expect("an end");
     let output = child.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(told[0]["outcome"], "FAIL", "{told}");
+    let parsed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(parsed[0]["outcome"], "FAIL", "{parsed}");
     assert!(
-        told[0]["meaning"].as_str().is_some_and(|words| words.contains("the server exited by itself")),
-        "{told}"
+        parsed[0]["meaning"].as_str().is_some_and(|words| words.contains("the server exited by itself")),
+        "{parsed}"
     );
     let point = &record(folder.path(), "quick")["points"][0];
     assert!(point["trials"][0]["died"].as_str().is_some_and(|how| how.contains("is gone")), "{point}");

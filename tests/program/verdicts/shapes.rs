@@ -18,12 +18,12 @@ fn saying(answer: impl Into<Vec<u8>>) -> std::net::SocketAddr {
 
 /// Nothing is found wrong with it; how busy the machine is does not matter.
 fn assert_accepted(answer: impl Into<Vec<u8>>) {
-    let (code, said) = http(saying(answer), &["--max-wait", "off"]);
-    assert!(matches!(code, Some(0 | 4)), "{said}");
+    let (code, printed) = http(saying(answer), &["--max-wait", "off"]);
+    assert!(matches!(code, Some(0 | 4)), "{printed}");
     for found in
         ["good.errors = 0: 0", "corrupt_bytes = 0: 0 B", "good.silent_connections = 0: 0", "good.lost = 0: 0"]
     {
-        assert!(said.contains(found), "`{found}` is missing: {said}");
+        assert!(printed.contains(found), "`{found}` is missing: {printed}");
     }
 }
 

@@ -44,7 +44,7 @@ fn http(server: &str, measure: &str, sample_every: &str, load: &str) -> String {
 fn memory_freed_between_two_samples_is_in_the_peak() {
     let _turn = ONE.turn();
     // Samples are taken at 0.25, 2 and 3.25 s.
-    let (repeat, said) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
+    let (repeat, printed) = run(&http(&started_as("server_with_bursts"), "3s", "2s", "rate = 50"));
     let column = |name: &str| -> Vec<f64> {
         let values = repeat["series"]["columns"][name].as_array().expect(name);
         values.iter().filter_map(Value::as_f64).collect()
@@ -52,7 +52,7 @@ fn memory_freed_between_two_samples_is_in_the_peak() {
     let sampled = column("server_rss").iter().copied().fold(0.0, f64::max);
     let (peak, growth) = (number(&repeat, "server_rss_peak"), number(&repeat, "server_rss_growth"));
     let start = number(&repeat, "server_rss_start");
-    assert!(peak - start > 195.0 * MIB && peak - start < 240.0 * MIB, "{peak} {start} {sampled}: {said}");
+    assert!(peak - start > 195.0 * MIB && peak - start < 240.0 * MIB, "{peak} {start} {sampled}: {printed}");
     assert!((growth - (peak - start)).abs() < 1.0, "{growth}");
     assert!(column("server_rss_high").contains(&peak), "it is in the series");
 }
@@ -60,19 +60,19 @@ fn memory_freed_between_two_samples_is_in_the_peak() {
 #[apply(timed_test!)]
 fn memory_growth_counts_from_the_started_workers() {
     let _turn = ONE.turn();
-    let (repeat, said) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
+    let (repeat, printed) = run(&http(&started_as("server_with_workers"), "500ms", "100ms", "rate = 50"));
     let processes = number(&repeat, "server_processes_start");
-    assert!((processes - 5.0).abs() < 0.5, "{processes} processes at the start: {said}");
-    assert!(number(&repeat, "server_rss_start") > 64.0 * MIB, "{said}");
-    assert!(number(&repeat, "server_rss_growth") < 16.0 * MIB, "{said}");
-    assert!(!texts(&repeat, "notes").contains("did not come to rest"), "{said}");
+    assert!((processes - 5.0).abs() < 0.5, "{processes} processes at the start: {printed}");
+    assert!(number(&repeat, "server_rss_start") > 64.0 * MIB, "{printed}");
+    assert!(number(&repeat, "server_rss_growth") < 16.0 * MIB, "{printed}");
+    assert!(!texts(&repeat, "notes").contains("did not come to rest"), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn a_server_that_does_not_come_to_rest_gets_a_note() {
     let _turn = ONE.turn();
-    let (repeat, said) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
-    assert!(texts(&repeat, "notes").contains("the server did not come to rest within 1 s"), "{said}");
+    let (repeat, printed) = run(&http(&started_as("server_without_rest"), "300ms", "100ms", "rate = 50"));
+    assert!(texts(&repeat, "notes").contains("the server did not come to rest within 1 s"), "{printed}");
 }
 
 /// The instants at which the sockets were read, and what was seen of them, in a run with so many idle connections that a
@@ -80,7 +80,7 @@ fn a_server_that_does_not_come_to_rest_gets_a_note() {
 #[apply(timed_test!)]
 fn window_borders_are_sampled_even_if_samples_are_slow() {
     let _turn = ONE.turn();
-    let (repeat, said) = run(
+    let (repeat, printed) = run(
         "title = \"window\"\nwarmup = \"1250ms\"\nmeasure = \"700ms\"\nsample_every = \"10ms\"\n[[clients]]\nname = \"idle\"\n\
          count = 1500\ntx = \"idle\"\n[expect]\ncorrupt_bytes = \"= 0\"\n",
     );
@@ -93,14 +93,14 @@ fn window_borders_are_sampled_even_if_samples_are_slow() {
     let read = memory.iter().filter(|value| !value.is_null()).count();
     assert!(
         read < sampled.len() * 4 / 5,
-        "samples between were left out: {read} of {}: {said}",
+        "samples between were left out: {read} of {}: {printed}",
         sampled.len()
     );
     for border in window {
         let at_border = |(_, at): &(usize, &i64)| **at >= border && **at - border < 250_000_000;
         let (index, at) = sampled.iter().enumerate().find(at_border).expect("a sample");
-        assert!(memory[index].is_number(), "{border} {at}: {said}");
-        assert!(alive[index].is_number() && pss[index].is_number(), "{border} {at}: {said}");
+        assert!(memory[index].is_number(), "{border} {at}: {printed}");
+        assert!(alive[index].is_number() && pss[index].is_number(), "{border} {at}: {printed}");
     }
     let last = number(&repeat, "kernel_memory_last");
     assert!(memory.iter().any(|value| value.as_f64() == Some(last)));
@@ -109,7 +109,7 @@ fn window_borders_are_sampled_even_if_samples_are_slow() {
     let established = column("sockets_established");
     let at_end = sampled.iter().position(|at| *at >= repeat["window_ns"][1].as_i64().expect("an end"));
     let at_end = established[at_end.expect("a sample")].as_f64().expect("read");
-    assert!(at_end >= 1500.0 && sockets >= 1500.0, "{at_end} {sockets}: {said}");
+    assert!(at_end >= 1500.0 && sockets >= 1500.0, "{at_end} {sockets}: {printed}");
 }
 
 /// The reference server that this process of badpeer has started.
@@ -147,10 +147,10 @@ fn values_missing_in_the_last_sample_are_absent_with_a_note() {
     thread::sleep(Duration::from_millis(4500));
     // On a slow day it was ended meanwhile.
     let _ = signal::kill(Pid::from_raw(server as i32), signal::SIGCONT);
-    let said = ending(&child.wait_with_output().expect("an end")).1;
+    let printed = ending(&child.wait_with_output().expect("an end")).1;
     let repeat = repeat(folder.path(), "quick");
     let buffered = repeat["series"]["columns"]["send_buffered"].as_array().expect("a column");
-    assert!(buffered.iter().any(Value::is_number), "it was read before: {said}");
+    assert!(buffered.iter().any(Value::is_number), "it was read before: {printed}");
     let summary = &repeat["summary"];
     assert!(summary["send_buffered_last"].is_null(), "{summary}");
     assert!(summary["server_messages"].is_null() && summary["server_messages_rate"].is_null(), "{summary}");
@@ -171,13 +171,13 @@ fn another_client_on_the_servers_port_makes_a_run_invalid() {
     for (anew, pause) in [(false, Duration::ZERO), (true, Duration::from_millis(2))] {
         let address = server_here();
         let _other = OtherClient::start(address, pause, anew);
-        let (repeat, said) = attached(address);
+        let (repeat, printed) = attached(address);
         let invalid = texts(&repeat, "invalid");
         assert!(
             invalid.contains("clients other than badpeer's sent at least"),
-            "anew: {anew}: {invalid}: {said}"
+            "anew: {anew}: {invalid}: {printed}"
         );
-        assert!(number(&repeat, "other_requests_share") > 0.05, "{said}");
+        assert!(number(&repeat, "other_requests_share") > 0.05, "{printed}");
     }
 }
 
@@ -188,12 +188,12 @@ fn another_client_on_the_port_makes_a_bench_invalid() {
     let _other = OtherClient::start(address, Duration::ZERO, false);
     let target = format!("http://{address}/");
     let output = badpeer(&["bench", &target, "-c", "2", "-r", "100", "-d", "1s"], folder.path());
-    let (code, said) = ending(&output);
+    let (code, printed) = ending(&output);
     assert!(
-        said.split_whitespace().collect::<Vec<_>>().join(" ").contains("clients other than badpeer's"),
-        "{said}"
+        printed.split_whitespace().collect::<Vec<_>>().join(" ").contains("clients other than badpeer's"),
+        "{printed}"
     );
-    assert_ne!(code, Some(0), "{said}");
+    assert_ne!(code, Some(0), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -201,15 +201,15 @@ fn an_occasional_other_client_gets_a_note_and_a_silent_one_does_not() {
     let _turn = ONE.turn();
     let address = server_here();
     let silent = TcpStream::connect(address).expect("a connection");
-    let (repeat, said) = attached(address);
-    assert!(number(&repeat, "other_clients") < 0.5, "{said}");
-    assert!(!texts(&repeat, "notes").contains("clients other than badpeer's"), "{said}");
+    let (repeat, printed) = attached(address);
+    assert!(number(&repeat, "other_clients") < 0.5, "{printed}");
+    assert!(!texts(&repeat, "notes").contains("clients other than badpeer's"), "{printed}");
     drop(silent);
     let _other = OtherClient::start(address, Duration::from_millis(900), false);
-    let (repeat, said) = attached(address);
-    assert!((1.0..4.0).contains(&number(&repeat, "other_requests")), "{said}");
-    assert!(texts(&repeat, "notes").contains("clients other than badpeer's sent at least"), "{said}");
-    assert!(!texts(&repeat, "invalid").contains("clients other than"), "{said}");
+    let (repeat, printed) = attached(address);
+    assert!((1.0..4.0).contains(&number(&repeat, "other_requests")), "{printed}");
+    assert!(texts(&repeat, "notes").contains("clients other than badpeer's sent at least"), "{printed}");
+    assert!(!texts(&repeat, "invalid").contains("clients other than"), "{printed}");
 }
 
 /// What was read at a border of the window: the server's CPU time, and the answers that the clients had counted. `None` where
@@ -231,24 +231,24 @@ fn costs_and_answers_are_counted_between_equal_readings() {
     let profile = "title = \"window\"\nwarmup = \"250ms\"\nmeasure = \"2s\"\n[[clients]]\nname = \"good\"\ncount = 8\n\
                    load = { depth = 1, payload = \"64B\" }\n[expect]\n\"good.requests_rate\" = \"> 1\"\n";
     let read = || {
-        let (repeat, said) = run(profile);
+        let (repeat, printed) = run(profile);
         let [from, to] = [0, 1].map(|border| repeat["window_ns"][border].as_i64().expect("a time"));
-        Some((at_border(&repeat, from)?, at_border(&repeat, to)?, repeat, said))
+        Some((at_border(&repeat, from)?, at_border(&repeat, to)?, repeat, printed))
     };
     let found = (0..5).find_map(|_| read());
-    let ((cpu_from, from), (cpu_to, to), repeat, said) = found.expect("is this machine overloaded?");
+    let ((cpu_from, from), (cpu_to, to), repeat, printed) = found.expect("is this machine overloaded?");
     let cost = number(&repeat, "server_cpu_per_request") * (to - from) / (cpu_to - cpu_from);
     // What is answered between the clients' count and the reading of the CPU time lies on a line between two counts.
-    assert!((0.8..1.25).contains(&cost), "{cost}: {said}");
+    assert!((0.8..1.25).contains(&cost), "{cost}: {printed}");
 }
 
 #[apply(timed_test!)]
 fn the_split_of_cores_is_reported() {
     let _turn = ONE.turn();
     let folder = TempDir::new().expect("a folder");
-    let said = ending(&badpeer(&["doctor"], folder.path())).1;
-    assert!(said.contains("core topology") && said.contains("physical core"), "{said}");
-    let (repeat, said) = run(&http(&started_as("server_with_bursts"), "200ms", "100ms", "rate = 50"));
+    let printed = ending(&badpeer(&["doctor"], folder.path())).1;
+    assert!(printed.contains("core topology") && printed.contains("physical core"), "{printed}");
+    let (repeat, printed) = run(&http(&started_as("server_with_bursts"), "200ms", "100ms", "rate = 50"));
     let effective = &repeat["effective"];
     assert!(
         effective["cores"].as_str().is_some_and(|words| words.contains("hardware thread")),
@@ -258,10 +258,13 @@ fn the_split_of_cores_is_reported() {
     for server in cores("server_cores") {
         let siblings = format!("/sys/devices/system/cpu/cpu{server}/topology/thread_siblings_list");
         let Ok(siblings) = std::fs::read_to_string(Path::new(&siblings)) else { continue };
-        let is_told = effective["cores"].as_str().is_some_and(|words| words.starts_with("1 physical core "));
+        let is_noted = effective["cores"].as_str().is_some_and(|words| words.starts_with("1 physical core "));
         for client in cores("client_cores") {
             let mut listed = siblings.trim().split([',', '-']);
-            assert!(is_told || !listed.any(|cpu| cpu.parse().ok() == client.as_u64()), "{effective}: {said}");
+            assert!(
+                is_noted || !listed.any(|cpu| cpu.parse().ok() == client.as_u64()),
+                "{effective}: {printed}"
+            );
         }
     }
 }

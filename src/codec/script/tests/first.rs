@@ -67,6 +67,12 @@ fn a_differing_number_is_reported_with_its_offset() {
 }
 
 #[test]
+fn bytes_before_a_violation_are_compared_however_they_arrive() {
+    let tally = decode_cuts(|| checked("LRANGE l 0 9", "bytes"), b":7\r\n*2\r\n$\0").1;
+    assert_eq!((tally.corrupt, tally.first_fault), (2, Some(fault(8, Flaw::Different))));
+}
+
+#[test]
 fn null_after_a_value_is_a_fault() {
     let (null, value) = ("$-1\r\n", "$5\r\nhello\r\n");
     for check in ["bytes", "length"] {

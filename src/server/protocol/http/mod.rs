@@ -15,7 +15,7 @@ use std::mem;
 
 use self::{site::Site, streamed_body::StreamedBody, uploads::Receiving};
 use super::{
-    interface::{Batch, End, Protocol},
+    interface::{Batch, ConversationEnd, Protocol},
     scratch::{BATCH_BYTES, Scratch},
 };
 use crate::{
@@ -59,7 +59,7 @@ enum Phase {
     Head,
     /// A request has left the receive buffer and is not answered yet: its body comes first, or it waits.
     Taken(Box<Pending>),
-    Ended(End),
+    Ended(ConversationEnd),
 }
 
 /// What becomes of a body: it is read away unless it is uploaded.
@@ -134,7 +134,7 @@ impl Http {
             }
             Phase::Ended(end) => {
                 if receive.readable() > 0 {
-                    *end = End::PeerMaySend;
+                    *end = ConversationEnd::PeerMaySend;
                     receive.retrieve(receive.readable());
                 }
                 Ok(Step::Incomplete)
@@ -162,7 +162,7 @@ impl Http {
             None => self.body = site.respond(request),
         }
         if request.keep == Keep::Close {
-            self.phase = Phase::Ended(End::Clean);
+            self.phase = Phase::Ended(ConversationEnd::Clean);
         }
     }
 }
@@ -220,10 +220,10 @@ impl Protocol for Http {
     }
 
     fn give_up(&mut self) {
-        self.phase = Phase::Ended(End::PeerMaySend);
+        self.phase = Phase::Ended(ConversationEnd::PeerMaySend);
     }
 
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<ConversationEnd> {
         if let Phase::Ended(end) = self.phase { Some(end) } else { None }
     }
 }
@@ -234,7 +234,7 @@ mod tests {
     use crate::buffer::{self, Kind};
 
     /// Feeds `bytes` in pieces of `step`: the answers without their dates, how many there were, and how it ended.
-    fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<End>) {
+    fn converse(kind: Kind, bytes: &[u8], step: usize) -> (String, u64, Option<ConversationEnd>) {
         let mut http = Http::new(100_000, HeadParsing::Whole);
         let (mut receive, mut send) = (buffer::make(kind, 64, None), buffer::make(kind, 64, None));
         let (mut scratch, mut out, mut messages) = (Scratch::new(None, 1, None).unwrap(), Vec::new(), 0);
@@ -269,7 +269,7 @@ mod tests {
         let whole = converse(Kind::Chained, text, text.len());
         let statuses: Vec<&str> = whole.0.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
         assert_eq!(statuses, ["200", "100", "405", "200", "200", "206", "501", "200"]);
-        assert_eq!((whole.1, whole.2), (7, Some(End::PeerMaySend)));
+        assert_eq!((whole.1, whole.2), (7, Some(ConversationEnd::PeerMaySend)));
         assert!(whole.0.len() > 70_000 && whole.0.ends_with("Connection: close\r\n\r\nok\n"), "{}", whole.0);
         for kind in [Kind::Contiguous, Kind::Chained] {
             for step in (1..100).chain([text.len()]) {
@@ -285,7 +285,7 @@ mod tests {
             let (answers, messages, end) = converse(Kind::Chained, text, step);
             assert!(answers.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answers}");
             assert!(answers.ends_with("Connection: close\r\n\r\n400 Bad Request\n"), "{answers}");
-            assert_eq!((messages, end), (0, Some(End::PeerMaySend)));
+            assert_eq!((messages, end), (0, Some(ConversationEnd::PeerMaySend)));
         }
     }
 
@@ -293,6 +293,6 @@ mod tests {
     fn closes_cleanly_after_an_announced_last_answer() {
         let (answer, _, end) = converse(Kind::Chained, b"GET / HTTP/1.0\r\n\r\n", 100);
         assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
-        assert_eq!(end, Some(End::Clean));
+        assert_eq!(end, Some(ConversationEnd::Clean));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     behavior::CloseMethod,
-    client::{close_reason::CloseReason, connection::Ended, results::Port},
+    client::{close_reason::CloseReason, connection::ClosedConnection, results::Port},
 };
 
 /// Every connection that was opened, in order.
@@ -29,7 +29,7 @@ impl Ports {
         self.0[index as usize].opened_ns
     }
 
-    pub(super) fn ended(&mut self, index: u32, ended: &Ended, now_ns: u64) {
+    pub(super) fn ended(&mut self, index: u32, ended: &ClosedConnection, now_ns: u64) {
         let port = &mut self.0[index as usize];
         port.is_alive = ended.how == CloseReason::Alive;
         port.unfinished_ns = ended.unfinished_ns();

@@ -19,7 +19,7 @@ use crate::{
 const KEPT_NS: u64 = 500_000_000;
 
 /// A connection that has ended.
-pub(in crate::client) struct Ended {
+pub(in crate::client) struct ClosedConnection {
     /// How, now that everything is known.
     pub(in crate::client) how: CloseReason,
     pub(in crate::client) life: Life,
@@ -32,7 +32,7 @@ pub(in crate::client) struct Ended {
     pub(super) requests: Requests,
 }
 
-impl Ended {
+impl ClosedConnection {
     /// The requests that were under way, in the order in which they were started.
     pub(in crate::client) fn under_way(&self) -> impl Iterator<Item = &Request> + Clone {
         self.requests.under_way()

@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(60);
 const LOOK_UP_NS: u64 = 5_000_000;
 
 /// The loop's state.
-pub(super) struct Engine<'a> {
+pub(super) struct EventLoop<'a> {
     plan: &'a Plan,
     context: Context,
     clients: Clients<'a>,
@@ -60,10 +60,10 @@ pub(super) struct ThreadResult {
     pub(super) marks: Vec<Mark>,
     pub(super) stopped_ns: u64,
     /// What it ran out of, which ended its run.
-    pub(super) shortage: Option<ResourceExhaustion>,
+    pub(super) exhaustion: Option<ResourceExhaustion>,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> EventLoop<'a> {
     /// `starts`: when the open loop of each group starts.
     pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>]) -> io::Result<Self> {
         let window = plan.window_ns();
@@ -175,7 +175,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends every connection that is left, and returns what became of all of them.
-    pub(super) fn finish(mut self, shortage: Option<ResourceExhaustion>) -> ThreadResult {
+    pub(super) fn finish(mut self, exhaustion: Option<ResourceExhaustion>) -> ThreadResult {
         self.context.read_clock();
         if self.marks.are_half() {
             // A run that is cut short within its window has measured until now.
@@ -191,7 +191,7 @@ impl<'a> Engine<'a> {
             pauses: self.pauses,
             marks: self.marks.into_vec(),
             stopped_ns: self.context.now_ns,
-            shortage,
+            exhaustion,
         }
     }
 }
