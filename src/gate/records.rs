@@ -1,11 +1,11 @@
 //! The comparison of two records, metric by metric: what got better or worse by more than its noise.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::censored_by;
 use crate::{
     metric::{Better, Key, Stat},
-    record::{Point, Record},
+    record::{Point, Record, names, point_at},
     stats::mean,
 };
 
@@ -80,10 +80,10 @@ impl RecordComparison {
     #[must_use]
     pub fn of(a: &Record, b: &Record) -> Self {
         let only = |here: &Record, there: &Record| {
-            let missing = here.points.iter().filter(|point| same_point(point, there).is_none());
+            let missing = here.points.iter().filter(|point| point_at(&there.points, &point.axes).is_none());
             missing.map(|point| point.axes.clone()).collect()
         };
-        let both = a.points.iter().filter_map(|point| Some((point, same_point(point, b)?)));
+        let both = a.points.iter().filter_map(|point| Some((point, point_at(&b.points, &point.axes)?)));
         Self {
             points: both.map(|(a, b)| PointComparison::of(a, b)).collect(),
             only_a: only(a, b),
@@ -97,11 +97,6 @@ impl RecordComparison {
         let changes = self.points.iter().flat_map(|point| &point.changes);
         changes.filter(|change| change.kind == kind).count()
     }
-}
-
-/// The point of the other record at which its sweep sets the same keys to the same values.
-fn same_point<'a>(point: &Point, other: &'a Record) -> Option<&'a Point> {
-    other.points.iter().find(|there| there.axes == point.axes)
 }
 
 impl PointComparison {
@@ -121,14 +116,13 @@ impl PointComparison {
 
 /// All metrics of a point by name.
 fn figures(point: &Point) -> IndexMap<String, RecordFigure> {
-    let names: IndexSet<&String> = point.repeats.iter().flat_map(|repeat| repeat.summary.keys()).collect();
-    names.into_iter().filter_map(|name| Some((name.clone(), RecordFigure::of(point, name)?))).collect()
+    let figure = |name: &str| Some((name.to_owned(), RecordFigure::of(point, name)?));
+    names(&point.repeats).into_iter().filter_map(figure).collect()
 }
 
 impl RecordFigure {
     fn of(point: &Point, name: &str) -> Option<Self> {
-        let values = point.repeats.iter().filter_map(|repeat| repeat.summary.get(name).copied());
-        let mean = mean(&values.collect::<Vec<_>>())?;
+        let mean = mean(&point.values(name))?;
         Some(Self { mean, censored: censored_by(point, name).map(str::to_owned) })
     }
 }

@@ -12,7 +12,7 @@ mod series;
 mod server_endings;
 mod verdict;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::verdict::ExpectationVerdict;
@@ -242,6 +242,25 @@ pub fn place(axes: &IndexMap<String, String>, between: &str) -> String {
 #[must_use]
 pub fn named_at(name: &str, axes: &IndexMap<String, String>) -> String {
     if axes.is_empty() { name.to_owned() } else { format!("{name} {}", place(axes, " ")) }
+}
+
+/// The point at which the sweep sets the same keys to the same values.
+#[must_use]
+pub fn point_at<'a>(points: &'a [Point], axes: &IndexMap<String, String>) -> Option<&'a Point> {
+    points.iter().find(|point| point.axes == *axes)
+}
+
+/// The names of all numbers that one of the repeats has, each once, in the order in which they occur.
+pub fn names<'a>(repeats: impl IntoIterator<Item = &'a Repeat>) -> IndexSet<&'a str> {
+    repeats.into_iter().flat_map(|repeat| repeat.summary.keys().map(String::as_str)).collect()
+}
+
+impl Point {
+    /// The number of this name in each repeat that has it, in the metric's unit.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        self.repeats.iter().filter_map(|repeat| repeat.summary.get(name).copied()).collect()
+    }
 }
 
 impl Repeat {

@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 use super::{ReportError, medium};
 use crate::{
     metric::{Column, Key, Unit},
-    record::{Record, Repeat},
+    record::{Record, Repeat, names},
 };
 
 /// `series.csv`: a row for each sample.
@@ -39,9 +39,7 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
 /// `good.latency_p99=unanswered; …`.
 pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
-    let repeats = record.repeats();
-    let columns: IndexSet<&str> =
-        repeats.flat_map(|repeat| repeat.summary.keys().map(String::as_str)).collect();
+    let columns = names(record.repeats());
     let names = columns.iter().map(|name| number(name));
     let mut writer = Writer::from_writer(Vec::new());
     let names = names.chain([CENSORED.to_owned()]);

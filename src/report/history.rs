@@ -6,10 +6,7 @@ use std::io;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{
-    medium,
-    view::{sound, values},
-};
+use super::{medium, view::sound};
 use crate::{
     gate::{censored_by, gated},
     metric::Key,
@@ -70,7 +67,7 @@ fn rows(record: &Record) -> Vec<Row> {
     let row = |point: &Point| {
         // A lower bound is no number to draw a line through.
         let is_known = |name: &&String| censored_by(point, name).is_none();
-        let number = |name: &String| Some((name.clone(), mean(&values(point, name))?));
+        let number = |name: &String| Some((name.clone(), mean(&point.values(name))?));
         Row {
             time: record.started.clone(),
             commit: record.commit.clone().unwrap_or_default(),

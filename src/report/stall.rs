@@ -1,7 +1,7 @@
 //! Where bytes were held up: a sentence or two for each group, from the behavior of its clients and from the server's
 //! TCP_INFO.
 
-use super::view::{groups, results, show, values};
+use super::view::{groups, results, show};
 use crate::{
     behavior::Spec,
     metric::{Fold, Key, Metric, Stat, Unit},
@@ -21,7 +21,7 @@ pub(super) fn explanations(point: &Point) -> Vec<String> {
 
 fn explain(point: &Point, group: &str) -> Option<String> {
     let number =
-        |group, metric, fold| mean(&values(point, &Key::new(group, Stat { metric, fold }).to_string()));
+        |group, metric, fold| mean(&point.values(&Key::new(group, Stat { metric, fold }).to_string()));
     let of = |metric| number(Some(group), metric, Fold::Final);
     let share = |share: f64| format!("{:.0} %", share * 100.0);
     if let Some(limited) = of(Metric::SendBufferLimited).filter(|limited| *limited >= REASON_OF_BUFFER) {

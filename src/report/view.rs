@@ -33,11 +33,6 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// What is said where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
 
-/// A number's values over the repeats of a point.
-pub(super) fn values(point: &Point, key: &str) -> Vec<f64> {
-    point.repeats.iter().filter_map(|repeat| repeat.summary.get(key).copied()).collect()
-}
-
 /// The point with those repeats alone that are whole and prove something.
 pub(super) fn sound(point: &Point) -> Point {
     let repeats = point.repeats.iter().filter(|repeat| repeat.is_sound());
@@ -57,7 +52,7 @@ pub(super) fn brief(point: &Point, group: Option<&str>, metric: Metric, fold: Fo
     let stat = Stat { metric, fold };
     let name = Key::new(group, stat).to_string();
     let shown = |mean| lower_bound(show(stat.unit(), mean), censored_by(point, &name));
-    mean(&values(point, &name)).map_or_else(|| NOTHING.to_owned(), shown)
+    mean(&point.values(&name)).map_or_else(|| NOTHING.to_owned(), shown)
 }
 
 /// The mean over the repeats, and how far they lie apart: ± half the distance between the lowest and the highest.
@@ -68,7 +63,7 @@ pub(super) fn full(point: &Point, group: Option<&str>, metric: Metric, fold: Fol
 
 /// The same of a number by its name; where it is a lower bound in one of the repeats, so is the mean.
 pub(super) fn figure(point: &Point, name: &str, unit: Unit) -> String {
-    let values = values(point, name);
+    let values = point.values(name);
     match (censored_by(point, name), mean(&values)) {
         (Some(cause), Some(mean)) => lower_bound(show(unit, mean), Some(cause)),
         _ => spread(unit, &values),
@@ -187,7 +182,8 @@ pub(super) fn silences(point: &Point, group: &str) -> Vec<String> {
     let is_served = results(point, group).any(|result| result.requests.answered > 0);
     let most = |metric| {
         let stat = Stat { metric, fold: Fold::Final };
-        values(point, &Key::new(Some(group), stat).to_string())
+        point
+            .values(&Key::new(Some(group), stat).to_string())
             .into_iter()
             .reduce(f64::max)
             .filter(|_| is_served)

@@ -28,7 +28,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// What is said and heard over a socket that is connecting.
+    /// The exchange of requests and answers over a socket that is connecting.
     pub(super) const fn new(
         socket: Socket,
         requests: Requests,

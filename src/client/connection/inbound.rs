@@ -6,7 +6,7 @@ use super::{
     answers::{Answers, Input},
     direction::{Allowed, Direction},
     requests::{Over, Requests},
-    socket::{Socket, TURN_CALLS},
+    socket::{Socket, Turn},
 };
 use crate::{
     behavior::{CloseMethod, Message, Race, Spec},
@@ -57,10 +57,13 @@ impl Inbound {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Stopped {
-        for _ in 0..TURN_CALLS {
+        let mut turn = Turn::begin(context.now_ns);
+        loop {
             let place = || Message::of_answers(requests.answered_count());
-            let step = match self.direction.allowed(context.now_ns, self.answers.received(), u64::MAX, place)
-            {
+            let allowed = self.direction.allowed(context.now_ns, self.answers.received(), u64::MAX, place);
+            // Only moves end a turn: a behavior that ends the connection here must do so before the next request is sent.
+            let step = match allowed {
+                Allowed::Move(_) | Allowed::Race(_) if !turn.takes_call(context.now_ns) => break,
                 Allowed::Move(most) => self.receive_once(most, socket, requests, context, workload),
                 Allowed::Wait(until_ns) => {
                     let event = TimerEvent { token: socket.token(), kind: TimerKind::Receive };

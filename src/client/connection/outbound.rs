@@ -8,7 +8,7 @@ use std::{
 use super::{
     direction::{Allowed, Direction},
     requests::Requests,
-    socket::{Socket, TURN_CALLS},
+    socket::{Socket, Turn},
 };
 use crate::{
     behavior::{CloseMethod, Race, Spec},
@@ -50,13 +50,19 @@ impl Outbound {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Stopped {
-        for _ in 0..TURN_CALLS {
+        let mut turn = Turn::begin(context.now_ns);
+        loop {
             let left = requests.left_to_send();
             if left == 0 {
                 return self.spent(socket, requests, context);
             }
             let allowed = self.direction.allowed(context.now_ns, requests.sent(), left, || requests.place());
             let step = match allowed {
+                Allowed::Move(_) | Allowed::Endless(_) | Allowed::Race(_)
+                    if !turn.takes_call(context.now_ns) =>
+                {
+                    break;
+                }
                 Allowed::Move(most) => self.send_once(most, left, socket, requests, context, workload),
                 Allowed::Endless(most) => {
                     requests.become_endless();

@@ -8,8 +8,31 @@ use crate::{
     reactor::{Interest, Mode, Token},
 };
 
-/// System calls that one connection may make in one direction before the others have their turn.
-pub(super) const TURN_CALLS: usize = 64;
+/// What one connection may do in one direction before the others have their turn: so many system calls, and no new one after
+/// so long, in nanoseconds. What a peer sends can be far more work than its bytes tell (chunks of one byte).
+const TURN_CALLS: u32 = 64;
+const TURN_NS: u64 = 2_000_000;
+
+/// One connection's turn in one direction.
+#[derive(Debug)]
+pub(super) struct Turn {
+    calls_left: u32,
+    ends_ns: u64,
+}
+
+impl Turn {
+    pub(super) const fn begin(now_ns: u64) -> Self {
+        Self { calls_left: TURN_CALLS, ends_ns: now_ns + TURN_NS }
+    }
+
+    /// Whether there is another call in it; the first always is.
+    pub(super) const fn takes_call(&mut self, now_ns: u64) -> bool {
+        let is_first = self.calls_left == TURN_CALLS;
+        let goes_on = self.calls_left > 0 && (is_first || now_ns < self.ends_ns);
+        self.calls_left = self.calls_left.saturating_sub(1);
+        goes_on
+    }
+}
 
 /// A socket that the reactor watches.
 pub(super) struct Socket {
@@ -93,5 +116,25 @@ impl Socket {
             let _ = self.transport.prepare_close(CloseMethod::Reset);
         }
         has_vanished.then_some(self.transport)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_ends_after_its_calls_and_after_its_time() {
+        let mut turn = Turn::begin(7);
+        let calls = (0..1000).filter(|_| turn.takes_call(7)).count();
+        assert_eq!(calls, TURN_CALLS as usize);
+
+        let mut turn = Turn::begin(7);
+        assert!(turn.takes_call(7 + 10 * TURN_NS), "the first call is always made");
+        assert!(!turn.takes_call(7 + TURN_NS));
+
+        let mut turn = Turn::begin(7);
+        assert!(turn.takes_call(7) && turn.takes_call(6 + TURN_NS));
+        assert!(!turn.takes_call(7 + TURN_NS));
     }
 }

@@ -107,7 +107,7 @@ impl<'a> EventLoop<'a> {
             while let Some((_, event, _)) = self.context.timers.pop_expired(self.context.now_ns) {
                 self.clients.timer_fired(event, &mut self.context);
             }
-            self.handle_reports(end)?;
+            self.handle_reports(end, stop)?;
             if let Some(failure) = self.context.take_failure() {
                 return Err(failure);
             }
@@ -115,17 +115,35 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Waits for something to happen, and has the connections handle it.
-    fn handle_reports(&mut self, end: u64) -> io::Result<()> {
+    fn handle_reports(&mut self, end: u64, stop: &AtomicBool) -> io::Result<()> {
         let until = self.next_wake_ns(end);
         self.context.calls += 1;
         let from = sys::monotonic_ns();
         let count = self.context.reactor.wait(Some(Duration::from_nanos(until.saturating_sub(from))))?;
         self.pauses.slept(from, until, sys::monotonic_ns());
+        let mut looked_up_ns = from;
         for index in 0..count {
             self.context.read_clock();
+            if self.is_cut_short(end, &mut looked_up_ns, stop) {
+                break;
+            }
             self.clients.ready(self.context.reactor.report(index), &mut self.context);
         }
         Ok(())
+    }
+
+    /// Whether the reports that are left must wait: the window or the run has ended since the first of them was handled, which
+    /// thousands of sockets full of bytes must not put off. The reactor reports again what is ready.
+    fn is_cut_short(&self, end: u64, looked_up_ns: &mut u64, stop: &AtomicBool) -> bool {
+        let now_ns = self.context.now_ns;
+        if !self.context.is_closing {
+            return now_ns >= end || stop.load(Ordering::Relaxed);
+        }
+        let is_due = now_ns >= looked_up_ns.saturating_add(LOOK_UP_NS);
+        if is_due {
+            *looked_up_ns = now_ns;
+        }
+        is_due && (stop.load(Ordering::Relaxed) || self.is_settled(end))
     }
 
     /// Whether everything that a good client waits for has come, or has had its time.

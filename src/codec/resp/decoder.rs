@@ -61,9 +61,9 @@ impl AnswerDecoder for Decoder {
     fn step(&mut self, bytes: &[u8], answered: &mut impl FnMut(Answered)) -> usize {
         let within = self.grammar.depth() > 0;
         let part = self.grammar.next(bytes);
-        if let Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) = part {
-            self.begins.push(&bytes[..taken]);
-        }
+        let (Ok(Part::Framing(taken) | Part::Content(taken) | Part::Value(taken, _)) | Err((taken, _))) =
+            part;
+        self.begins.push(&bytes[..taken]);
         match part {
             Ok(Part::Framing(taken)) => self.frame(&bytes[..taken], within),
             Ok(Part::Content(taken)) => self.take(&bytes[..taken]),
@@ -77,7 +77,6 @@ impl AnswerDecoder for Decoder {
             }
             Err((at, flaw)) => {
                 // What came before is framing, judged as if it had come alone.
-                self.begins.push(&bytes[..at]);
                 self.frame(&bytes[..at], within);
                 self.verifier.lose(self.verifier.received(), flaw, self.sequence, &[]);
                 at

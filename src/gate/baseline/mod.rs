@@ -28,7 +28,7 @@ use super::{
 use crate::{
     metric::{Better, Fold, Key, Metric, Scope, Stat, Unit},
     profile::Profile,
-    record::{Point, Record, Repeat, Verdict, named_at},
+    record::{Point, Record, Repeat, Verdict, named_at, point_at},
     stats,
 };
 
@@ -92,7 +92,7 @@ impl BaselineComparison {
         let differs = differs(baseline, now);
         let mut numbers = Vec::new();
         for point in &now.points {
-            let Some(then) = baseline.points.iter().find(|then| then.axes == point.axes) else { continue };
+            let Some(then) = point_at(&baseline.points, &point.axes) else { continue };
             let gated = numbers_of(&now.profile);
             numbers.extend(
                 gated.into_iter().filter_map(|gated| metric_change(gated, then, point, differs.is_empty())),
@@ -134,7 +134,7 @@ fn only_in(has: &Record, lacks: &Record) -> Vec<String> {
     let names: IndexSet<String> =
         [has, lacks].into_iter().flat_map(|record| numbers_of(&record.profile)).map(|g| g.name).collect();
     let of_point = |point: &Point| -> Vec<String> {
-        let other = lacks.points.iter().find(|other| other.axes == point.axes);
+        let other = point_at(&lacks.points, &point.axes);
         let is_there = |name: &str| other.is_some_and(|other| !values(name, other).is_empty());
         let had = names.iter().filter(|name| !values(name, point).is_empty());
         let repeats = || other.iter().flat_map(|other| &other.repeats);

@@ -19,7 +19,7 @@ fn unfit_at(profile: &Profile, point: &Point) -> Vec<String> {
     let mut all: Vec<String> =
         failed.map(|verdict| format!("`{} {}` failed", verdict.name, verdict.condition)).collect();
     let corrupt = Metric::CorruptBytes.spec().name;
-    let wrong: f64 = point.repeats.iter().filter_map(|repeat| repeat.summary.get(corrupt)).sum();
+    let wrong: f64 = point.values(corrupt).iter().sum();
     if wrong > 0.0 && !is_expected(&point.verdicts, corrupt) {
         all.push(format!("{wrong} bytes were wrong"));
     }

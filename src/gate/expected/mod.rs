@@ -1,6 +1,6 @@
 //! The expectations of a profile, judged for the servers of a comparison.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     metric::{Key, Metric, Stat},
     profile::{Expectation, Profile},
-    record::{ExpectationResult, ExpectationVerdict, Point, Repeat, Verdict, named_at},
+    record::{ExpectationResult, ExpectationVerdict, Point, Repeat, Verdict, named_at, names},
     stats,
 };
 
@@ -132,7 +132,7 @@ pub fn faults(cells: &[Cell]) -> Vec<Expected> {
 fn faults_at(cell: &Cell) -> Vec<Expected> {
     let all = all_pairs(cell);
     let standing: Vec<&Pair> = cell.standing().collect();
-    let names: IndexSet<&String> = all.iter().flat_map(|pair| pair.head.summary.keys()).collect();
+    let names = names(all.iter().map(|pair| &pair.head));
     let with = |pairs: &[&Pair], side: fn(&Pair) -> &Repeat, name: &str| {
         pairs.iter().filter(|pair| side(pair).summary.get(name).is_some_and(|value| *value > 0.0)).count()
     };

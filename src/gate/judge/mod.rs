@@ -14,7 +14,7 @@ use super::{
 use crate::{
     metric::{Definite, Kind, Metric},
     profile::{Axes, Condition, Expectation, Group, Known, Profile, Wanted},
-    record::{ExpectationResult, Point, Repeat, Verdict},
+    record::{ExpectationResult, Point, Repeat, Verdict, point_at},
     stats,
 };
 
@@ -189,7 +189,7 @@ impl<'a> Here<'a> {
     fn other_point(&self, at: &Axes) -> Option<&'a Point> {
         let mut axes: IndexMap<String, String> = self.point.axes.clone();
         axes.extend(at.iter().cloned());
-        self.points.iter().find(|other| other.axes == axes)
+        point_at(self.points, &axes)
     }
 
     /// The other points that the expectation compares with.

@@ -9,7 +9,6 @@ use super::{
 use crate::{
     metric::{Fold, Key, Metric, Scope, Stat},
     record::{Point, Record},
-    report::view::values,
     stats::mean,
     units::{Bytes, Rate, Span},
 };
@@ -184,7 +183,7 @@ fn measured(point: &Point, axis: &str, number: Key<'_>) -> Vec<(String, Vec<f64>
     let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
     let line = |group: Option<&str>| {
         let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), values(point, &Key { group, ..number }.to_string()))
+        (parts.collect::<Vec<_>>().join(", "), point.values(&Key { group, ..number }.to_string()))
     };
     groups.into_iter().map(line).collect()
 }

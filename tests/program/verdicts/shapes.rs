@@ -1,6 +1,8 @@
 //! Answers of rare shapes and sizes, through the built program: what RFC 9112 allows is accepted, and what is large is checked
 //! to its end.
 
+use std::time::{Duration, Instant};
+
 use super::{assert_fails, http};
 use crate::{
     common::{badpeer, repeat, skip, text, with_profile},
@@ -41,6 +43,20 @@ fn endless_interim_answers_are_reported() {
         &found,
         &["corrupt_bytes = 0", "more than 100 interim answers (1xx) without a final answer"],
     );
+}
+
+/// What takes the load generator seconds to decode is given up when the window and the time for the last answers are over.
+#[apply(timed_test!)]
+fn chunks_of_one_byte_do_not_put_off_the_end_of_a_run() {
+    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    answer.extend_from_slice(&b"1\r\nx\r\n".repeat(8 << 20));
+    let server = saying(answer);
+    let started = Instant::now();
+    let (code, printed) = http(server, &[]);
+    let took = started.elapsed();
+    assert!(matches!(code, Some(1 | 4)), "FAIL, or INVALID where the machine is busy: {printed}");
+    assert!(printed.contains("none of 4 requests was answered"), "{printed}");
+    assert!(took < Duration::from_secs(5), "a window of 0.9 s took {took:?}");
 }
 
 #[apply(timed_test!)]

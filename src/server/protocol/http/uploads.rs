@@ -126,7 +126,7 @@ impl Uploads {
             None if by_name.len() >= MOST_COPIES => return Err(Status::InsufficientStorage),
             Some(_) | None => 0,
         };
-        // Only who has the map takes memory, so that what is held can but fall meanwhile.
+        // Memory is taken only by a thread that has locked the map, so what is held can only fall meanwhile.
         let held_bytes = self.held_bytes.load(Relaxed).saturating_sub(freed_bytes);
         if held_bytes.saturating_add(whole) > self.most_bytes {
             return Err(Status::InsufficientStorage);
