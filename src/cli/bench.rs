@@ -8,6 +8,7 @@ use super::{
     Exit, Failure,
     perform::{Output, perform},
     print_raw,
+    visit::VisitFlags,
 };
 use crate::{
     codec::{
@@ -33,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "N", default_value_t = 64)]
     connections: u32,
 
-    /// Length of the measured window
+    /// Length of the measured window; with --bad, good clients are alone in its first and its last quarter
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
@@ -91,6 +92,9 @@ pub(super) struct Args {
     /// Misbehaving clients and the number of each kind: slow-reader=200,idle=1000
     #[arg(long, value_name = "PEER=N", value_delimiter = ',', value_parser = crowd)]
     bad: Vec<Crowd>,
+
+    #[command(flatten)]
+    visit: VisitFlags,
 
     /// Warm-up: time before the measured window
     #[arg(long, value_name = "TIME", default_value = "1s")]
@@ -224,6 +228,7 @@ impl Args {
             warmup: self.warmup,
             measure: self.duration,
             bad: self.bad.clone(),
+            visit: self.visit.visit(self.duration, &place.address, &self.bad)?,
             headers,
             method: self.method.unwrap_or(usual),
             body,

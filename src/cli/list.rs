@@ -113,7 +113,7 @@ fn behaviors() -> String {
     let entries: String = Spec::ABOUT.iter().map(entry).collect();
     let lives = wrapped(Reconnect::ABOUT, 4);
     format!(
-        "BEHAVIORS   rx = … and tx = … of a client group\n{entries}\n  connect_rate, requests_per_connection, lifetime, reconnect (keys of the group)\n{lives}"
+        "BEHAVIORS   rx = … and tx = … of a client group\n{entries}\n  start, stop, connect_rate, requests_per_connection, lifetime, reconnect\n{lives}"
     )
 }
 

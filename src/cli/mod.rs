@@ -22,6 +22,7 @@ pub mod schema;
 mod serve;
 mod sources;
 mod store;
+mod visit;
 
 use std::process::ExitCode;
 

@@ -43,6 +43,8 @@ pub struct RecordChange {
     pub group: Option<String>,
     /// What it is.
     pub stat: Stat,
+    /// The phase of the measured window; `None` where the metric is of the whole window.
+    pub phase: Option<String>,
     /// What it is in `a`.
     pub a: RecordFigure,
     /// What it is in `b`.
@@ -149,16 +151,23 @@ impl RecordFigure {
 impl RecordChange {
     /// The metric of this name in both records; `None` if there is no such metric.
     fn of(name: &str, a: &RecordFigure, b: &RecordFigure) -> Option<Self> {
-        let Key { group, stat } = Key::parse(name)?;
+        let Key { group, stat, phase } = Key::parse(name)?;
         let spec = stat.metric.spec();
         let kind = ChangeKind::of(spec.better, spec.noise, a, b);
-        Some(Self { group: group.map(str::to_owned), stat, a: a.clone(), b: b.clone(), kind })
+        let [group, phase] = [group, phase].map(|name| name.map(str::to_owned));
+        Some(Self { group, stat, phase, a: a.clone(), b: b.clone(), kind })
     }
 
     /// The metric's name in a summary.
     #[must_use]
     pub fn name(&self) -> String {
-        Key::new(self.group.as_deref(), self.stat).to_string()
+        Key { group: self.group.as_deref(), stat: self.stat, phase: self.phase.as_deref() }.to_string()
+    }
+
+    /// The same without the group.
+    #[must_use]
+    pub fn name_in_group(&self) -> String {
+        Key { group: None, stat: self.stat, phase: self.phase.as_deref() }.to_string()
     }
 }
 

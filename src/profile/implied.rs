@@ -23,7 +23,8 @@ impl Profile {
             return Vec::new();
         }
         let written = self.expectations();
-        let here: Vec<&Expectation> = written.iter().filter(|expectation| expectation.is_at(axes)).collect();
+        let is_of_all = |e: &&Expectation| e.is_at(axes) && e.phase.is_none();
+        let here: Vec<&Expectation> = written.iter().filter(is_of_all).collect();
         let names = |group: &Group, metrics: &[Metric]| {
             let of = |e: &&Expectation| e.group() == Some(group.name.as_str());
             here.iter().any(|e| metrics.contains(&e.stat.metric) && of(e))

@@ -50,6 +50,10 @@ pub struct Profile {
     /// The server.
     #[serde(default)]
     pub server: Target,
+    /// Phases of the measured window by name, and when each begins, counted from the start of the warm-up; it lasts until
+    /// the next one begins. Numbers are also measured for each phase: `good.latency_p99 @ with`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub phases: IndexMap<String, Span>,
     /// The client groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Group>,
@@ -100,6 +104,11 @@ pub struct Group {
     /// When they connect, counted from the start of the warm-up.
     #[serde(default)]
     pub start: Span,
+    /// When they leave, counted from the start of the warm-up: a good client closes its connection when it has all open
+    /// answers, another client at once, and no connection is opened any more. Their figures are of the part of the
+    /// measured window before it. Default: they stay until the end of the measured window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Span>,
     /// Largest rate at which the first connections are opened. Default: all at once. An open loop starts when all
     /// connections are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,8 +179,8 @@ impl Group {
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    pub(super) const OF_CLIENTS: [&'static str; 7] =
-        ["server", "clients", "warmup", "measure", "sample_every", "client_threads", "gate"];
+    pub(super) const OF_CLIENTS: [&'static str; 8] =
+        ["server", "clients", "warmup", "measure", "phases", "sample_every", "client_threads", "gate"];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

@@ -12,6 +12,8 @@ mod labels;
 mod names;
 mod overrides;
 mod parse;
+mod peer;
+mod phases;
 mod protocol;
 pub mod secrets;
 mod server;
@@ -19,15 +21,18 @@ mod shipped;
 mod suggestion;
 mod target;
 mod value;
+mod visit;
 
 pub use self::{
-    bench::{Bench, Crowd, LongestWait, Peer},
+    bench::{Bench, LongestWait},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},
     keys::{Group, Profile},
     labels::CHARTS,
     parse::{ProfileError, Source},
+    peer::{Crowd, Peer},
+    phases::{AFTER, BEFORE, Phase, WITH},
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
         WriteInterest,
@@ -36,4 +41,5 @@ pub use self::{
     suggestion::meant,
     target::{Attach, Program, Target},
     value::Axes,
+    visit::Visit,
 };

@@ -27,13 +27,13 @@ pub(super) fn telling(record: &Record) -> Option<Figure> {
 /// if nothing happened to any client.
 pub(super) fn most_telling(record: &Record, figures: &[Figure]) -> Option<usize> {
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
-    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat));
+    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name));
     let of_sweep: Vec<usize> =
-        expected.filter_map(|stat| named(figures, &format!("sweep-{}", stat.name()))).collect();
+        expected.filter_map(|number| named(figures, &chart::sweep_file_name(number))).collect();
     let differs = of_sweep.iter().find(|place| figures[**place].spread() > 0.5);
     let usual = || usual(record).into_iter().find_map(|name| named(figures, name));
     let chosen = match record.profile.telling_number() {
-        Some(key) => named(figures, &format!("sweep-{}", key.stat.name())),
+        Some(key) => named(figures, &chart::sweep_file_name(key)),
         None => record.profile.chart.as_deref().and_then(|name| named(figures, name)),
     };
     let best = chosen.or(differs.or(of_sweep.first()).copied()).or_else(usual).unwrap_or(0);

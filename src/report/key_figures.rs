@@ -2,7 +2,7 @@
 
 use super::{
     contents::expected_numbers,
-    view::{show, values},
+    view::show,
 };
 use crate::{
     gate::censored_by,
@@ -69,7 +69,7 @@ fn number(record: &Record, what: &str, key: Key<'_>) -> Option<KeyFigure> {
     let means: Vec<(f64, bool)> = record
         .points
         .iter()
-        .filter_map(|point| Some((mean(&values(point, &name))?, censored_by(point, &name).is_some())))
+        .filter_map(|point| Some((mean(&point.values(&name))?, censored_by(point, &name).is_some())))
         .collect();
     let (low, _) = means.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     // A lower bound may be more than any number.

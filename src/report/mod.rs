@@ -23,6 +23,7 @@ mod key_figures;
 pub mod markdown;
 mod meaning;
 pub mod medium;
+mod price;
 mod problems;
 mod stall;
 mod table;

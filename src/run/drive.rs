@@ -67,6 +67,7 @@ pub(super) fn drive(
         let moment = match due_ns {
             Some(due) if due == start_ns => Moment::WindowStart,
             Some(due) if due == end_ns => Moment::WindowEnd,
+            Some(due) if plan.phase_borders_ns().any(|border| border == due) => Moment::PhaseBorder,
             _ => Moment::Between,
         };
         let sample = Sample::of(watch.read(moment));
@@ -120,11 +121,12 @@ fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64, watch: &mut Wa
 }
 
 /// When the next sample is due, in nanoseconds since the first client, after one that was due or taken at `before_ns` and took
-/// `cost_ns`. One that is late is not made up for; one that could make the sample at a border of the window late is left out.
-/// `None` after the window.
+/// `cost_ns`. One that is late is not made up for; one that could make the sample at a border of the window or of a phase late
+/// is left out. `None` after the window.
 fn next_due_ns(plan: &Plan, before_ns: Option<u64>, cost_ns: u64) -> Option<u64> {
     let due = plan.next_sample_ns(before_ns)?;
-    let border = plan.borders_ns().into_iter().find(|border| *border >= due)?;
+    let borders = plan.borders_ns().into_iter().chain(plan.phase_borders_ns());
+    let border = borders.filter(|border| *border >= due).min()?;
     Some(if due + 2 * cost_ns > border { border } else { due })
 }
 
@@ -223,6 +225,7 @@ mod tests {
             epoch_ns: 0,
             warmup: Duration::from_nanos(150),
             measure: Duration::from_nanos(250),
+            phases: Vec::new(),
             sample_every: Duration::from_nanos(100),
             threads,
             sampled: Arc::default(),
@@ -244,6 +247,11 @@ mod tests {
         assert_eq!(due(&plan, 0), [100, 150, 200, 300, 400]);
         assert_eq!(next_due_ns(&plan, Some(275), 0), Some(300), "what was missed is not made up for");
         assert_eq!(next_due_ns(&plan, Some(400), 0), None);
+        let phase = |from, to| (Duration::from_nanos(from), Duration::from_nanos(to));
+        plan.phases = vec![phase(150, 230), phase(230, 400)];
+        assert_eq!(due(&plan, 0), [100, 150, 200, 230, 300, 400]);
+        assert_eq!(due(&plan, 51), [150, 230, 400]);
+        plan.phases.clear();
         plan.warmup = Duration::ZERO;
         assert_eq!(due(&plan, 0), [0, 100, 200, 250]);
     }

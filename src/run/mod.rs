@@ -15,6 +15,7 @@ mod meter;
 mod observer;
 mod outside;
 mod pairs;
+mod phases;
 mod repeat;
 mod sample;
 mod server_closes;

@@ -13,6 +13,7 @@ mod faults;
 mod lifetimes;
 mod orphans;
 mod output;
+mod price;
 mod profiles;
 mod redis;
 mod refused;

@@ -7,6 +7,7 @@ mod history;
 mod index;
 mod mutations;
 mod page;
+mod price;
 mod schema;
 mod trackers;
 

@@ -49,7 +49,9 @@ pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult])
 fn silence(repeat: &Repeat, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
     let silent_ns = *repeat.summary.get(&number(group, Metric::LongestSilence))?;
     let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
-    let time_ns = repeat.measured_ns() as f64 - late_ns;
+    let end = profile.duration();
+    let early_ns = group.stop.map_or(0.0, |stop| end.saturating_sub(stop.0).as_nanos() as f64);
+    let time_ns = repeat.measured_ns() as f64 - late_ns - early_ns;
     // A server that takes so long for each answer is slow, and not silent.
     let usual_ns = repeat.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
     let least_ns = (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS).max(usual_ns * 2.0);
@@ -66,6 +68,9 @@ fn speaks_of_silence(result: &ExpectationResult, group: &str, silent_ns: f64) ->
         SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare, Uploads,
     };
     let Some(metric) = metric_of(result, group) else { return false };
+    if is_of_a_phase(&result.name) {
+        return result.verdict == Verdict::Fail;
+    }
     let measured = result.measured.unwrap_or(0.0);
     let holds = match metric {
         Answered | FewestAnswers | Downloads | Uploads | LongestSilence => true,
@@ -97,6 +102,9 @@ fn why(repeat: &Repeat, group: &Group) -> Option<String> {
 /// instead (it was evicted, refused, left unanswered).
 fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
     let Some(metric) = metric_of(result, group) else { return false };
+    if is_of_a_phase(&result.name) {
+        return result.verdict == Verdict::Fail;
+    }
     let asks_for_answers =
         matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads | Metric::Uploads);
     let says_nothing = matches!(
@@ -110,6 +118,11 @@ fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
         }
         Verdict::Invalid | Verdict::Inconclusive => false,
     }
+}
+
+/// Whether an expectation is of a phase of the window: that it holds says nothing of the others.
+fn is_of_a_phase(name: &str) -> bool {
+    Key::parse(name).is_some_and(|key| key.phase.is_some())
 }
 
 /// What the verdict is about, if it is about this group.

@@ -48,6 +48,9 @@ macro_rules! server_metrics {
     // The kernel's side of the server's sockets, from sock_diag.
     /// Kernel memory of the server's sockets
     KernelMemory: "kernel_memory" ("kernel memory of the sockets") Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1 gated Run(Growth);
+    /// Growth of the server's resident memory and of the kernel memory of its sockets for each bad peer that was connected:
+    /// from the peak of the phase before to the peak of the phase with
+    MemoryPerPeer: "memory_per_peer" ("memory for each bad peer") Run Bytes Lower [Final] None 0.1 gated Run added 16384.0;
     /// Bytes in the kernel's send queues of the server's sockets: not yet sent, or not yet acknowledged
     KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak Last End] BytesWait 0.1;
     /// The largest kernel send buffer that a socket of the server was granted

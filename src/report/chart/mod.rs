@@ -25,6 +25,7 @@ use self::draw::Medium;
 pub(super) use self::{
     figure::{Figure, at_night},
     live::Live,
+    sweep::file_name as sweep_file_name,
 };
 use super::{ReportError, medium};
 use crate::record::Record;

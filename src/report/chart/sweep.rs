@@ -37,24 +37,26 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
     if record.points.len() < 2 {
         return Vec::new();
     }
-    let telling = record.profile.telling_number();
-    let mut stats: Vec<Stat> = telling.iter().map(|key| key.stat).collect();
-    for stat in ALWAYS {
-        if !stats.contains(&stat) {
-            stats.push(stat);
-        }
-    }
-    for stat in record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat)) {
-        if !stats.contains(&stat) {
-            stats.push(stat);
-        }
-    }
     // The chart that tells most may be of one group alone.
-    let group = |stat: Stat| telling.filter(|key| key.stat == stat).and_then(|key| key.group);
-    stats.into_iter().filter_map(|stat| figure(record, first, stat, group(stat))).collect()
+    let mut numbers: Vec<Key<'_>> = record.profile.telling_number().into_iter().collect();
+    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name));
+    for number in ALWAYS.map(|stat| Key::new(None, stat)).into_iter().chain(expected) {
+        if !numbers.iter().any(|other| (other.stat, other.phase) == (number.stat, number.phase)) {
+            numbers.push(Key { group: None, ..number });
+        }
+    }
+    numbers.into_iter().filter_map(|number| figure(record, first, number)).collect()
 }
 
-fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option<Figure> {
+/// The name of the chart of this number.
+pub(in crate::report) fn file_name(Key { stat, phase, .. }: Key<'_>) -> String {
+    let phase = phase.map(|phase| format!("-{phase}")).unwrap_or_default();
+    format!("sweep-{}{phase}", stat.name())
+}
+
+/// The chart of this number of the group, or of every group if none is named.
+fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
+    let stat = number.stat;
     let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
     let names: Vec<String> = names.into_iter().collect();
     let labels: Vec<String> =
@@ -72,7 +74,7 @@ fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option
     for point in &record.points {
         let here = point.axes.get(axis)?;
         let x = places[names.iter().position(|name| name == here)?];
-        for (line, values) in measured(record, point, axis, stat, only) {
+        for (line, values) in measured(record, point, axis, number) {
             let (means, repeats) = lines.entry(line).or_default();
             means.extend(mean(&values).map(|value| (x, value)));
             if values.len() > 1 {
@@ -93,13 +95,14 @@ fn figure(record: &Record, axis: &str, stat: Stat, only: Option<&str>) -> Option
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let of = only.map(|group| format!(" of {group}")).unwrap_or_default();
-    let what = capitalized(&format!("{}{}{of}", stat.metric.spec().label(), fold_words(stat.fold)));
+    let of = number.group.map(|group| format!(" of {group}")).unwrap_or_default();
+    let phase = number.phase.map(|phase| format!(" @ {phase}")).unwrap_or_default();
+    let what = capitalized(&format!("{}{}{of}{phase}", stat.metric.spec().label(), fold_words(stat.fold)));
     Some(Figure {
-        name: format!("sweep-{}", stat.name()),
+        name: file_name(number),
         title: format!("{what}: {found}"),
         about: stat.help() + scales(&x_axis, &y_axis),
-        caption: format!("{caption}{}", if has_bounds(record, stat) { BOUNDS } else { "" }),
+        caption: format!("{caption}{}", if has_bounds(record, number) { BOUNDS } else { "" }),
         layers,
         x: x_axis,
         y: y_axis,
@@ -150,11 +153,11 @@ fn turning_points(means: &[(f64, f64)]) -> Vec<&(f64, f64)> {
 }
 
 /// Whether the number is a lower bound at some point, of whichever group.
-fn has_bounds(record: &Record, stat: Stat) -> bool {
+fn has_bounds(record: &Record, number: Key<'_>) -> bool {
     let repeats = record.repeats();
     repeats
         .flat_map(|repeat| repeat.censored.keys())
-        .any(|name| Key::parse(name).map(|key| key.stat) == Some(stat))
+        .any(|name| Key::parse(name).map(|key| Key { group: None, ..key }) == Some(number))
 }
 
 /// Which scales are not what the eye takes them for.
@@ -215,15 +218,9 @@ fn bars(lines: Drawn, is_log: bool) -> Vec<Layer> {
     lines.into_iter().enumerate().flat_map(layers).collect()
 }
 
-/// The values of the repeats of one point, by line; of one group only, if one is named.
-fn measured(
-    record: &Record,
-    point: &Point,
-    axis: &str,
-    stat: Stat,
-    only: Option<&str>,
-) -> Vec<(String, Vec<f64>)> {
-    let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
+/// The values of the repeats of one point, by line; of one group only, if the number names one.
+fn measured(record: &Record, point: &Point, axis: &str, number: Key<'_>) -> Vec<(String, Vec<f64>)> {
+    let groups: Vec<Option<&str>> = match number.stat.metric.spec().scope {
         Scope::Run | Scope::Core => vec![None],
         Scope::Group => {
             let groups = point.repeats.first().map(|repeat| repeat.groups.as_slice()).unwrap_or_default();
@@ -239,9 +236,9 @@ fn measured(
     let others: Vec<String> = others.map(named).collect();
     let line = |group: Option<&str>| {
         // Who is meant is in the title where it is one group.
-        let name = group.filter(|_| only.is_none()).map(str::to_owned);
+        let name = group.filter(|_| number.group.is_none()).map(str::to_owned);
         let parts = name.into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), point.values(&Key::new(group, stat).to_string()))
+        (parts.collect::<Vec<_>>().join(", "), point.values(&Key { group, ..number }.to_string()))
     };
     groups.into_iter().map(line).collect()
 }

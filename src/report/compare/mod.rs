@@ -143,7 +143,7 @@ pub(super) fn table(point: &PointComparison, all: bool) -> Table {
         for change in changes.iter().filter(|change| change.group.as_deref() == group) {
             let unit = change.stat.unit();
             let cells = [shown(unit, &change.a), shown(unit, &change.b), percent(change), judgment(change)];
-            table.row(iter::once(format!("  {}", change.stat.name())).chain(cells).collect());
+            table.row(iter::once(format!("  {}", change.name_in_group())).chain(cells).collect());
         }
     }
     table

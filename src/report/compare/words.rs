@@ -55,7 +55,7 @@ mod tests {
         let (known, bound) = (figure(6e9, None), figure(1e6, Some("unanswered")));
         let change = |a: &RecordFigure, b: &RecordFigure| {
             let (group, kind) = (Some("good".to_owned()), ChangeKind::Worse);
-            percent(&RecordChange { group, stat, a: a.clone(), b: b.clone(), kind })
+            percent(&RecordChange { group, stat, phase: None, a: a.clone(), b: b.clone(), kind })
         };
         assert_eq!(change(&known, &bound), NOTHING);
         assert_eq!(change(&bound, &known), NOTHING);

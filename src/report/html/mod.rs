@@ -20,6 +20,7 @@ use super::{
     key_figures::key_figures,
     meaning::meaning,
     medium::html as escape,
+    price,
     problems::problems,
     stall,
     table::Table,
@@ -75,9 +76,17 @@ fn head(record: &Record) -> String {
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
         .collect();
     let wrong = wrong.concat();
+    let cost: Vec<String> = price::headlines(record)
+        .iter()
+        .map(|headline| {
+            let (price, noise) = (escape(&headline.price), coded(&headline.noise));
+            format!("<p class=\"verdict\">{price} <small>{noise}</small></p>\n")
+        })
+        .collect();
+    let cost = cost.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{verdict}</b> {}</p>\n{wrong}{}</header>\n",
+         <p class=\"verdict\"><b class=\"{class}\">{verdict}</b> {}</p>\n{cost}{wrong}{}</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
         escape(&meaning(record)),
@@ -151,6 +160,7 @@ fn point_content(
             &unique_notes(point, |repeat| &repeat.disturbed),
             heading,
         ),
+        one("The price of bad peers", &[price::table(point)], &(repeats.to_owned() + &afterwards(point))),
         one("Expectations", &[contents::expectations(point)], ""),
         remarks("Faults without effect", &unique_notes(point, |repeat| &repeat.unproven), heading),
         remarks("Notes on the figures", &unique_notes(point, |repeat| &repeat.notes), heading),
@@ -175,6 +185,11 @@ fn point_content(
         one("The server and the load generator", &[contents::gauges(point), contents::counters(point)], ""),
     ]
     .concat())
+}
+
+/// When memory and response times were back.
+fn afterwards(point: &Point) -> String {
+    price::afterwards(point).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default()
 }
 
 fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {

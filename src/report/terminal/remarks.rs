@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::{
     super::{
-        ended,
+        ended, price,
         stall::explanations,
         view::{axes, faults, unique_notes},
     },
@@ -23,7 +23,8 @@ struct Kind {
     is_detail: bool,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
+    Kind { name: "bad peers", of: |point| price::afterwards(point).into_iter().collect(), is_detail: true },
     Kind { name: "first fault", of: faults, is_detail: false },
     Kind { name: "ended by the server", of: ended::sentences, is_detail: true },
     Kind { name: "invalid", of: |point| unique_notes(point, |t| &t.invalid), is_detail: false },

@@ -4,6 +4,7 @@ use super::{
     super::{
         contents,
         meaning::meaning,
+        price,
         table::{Align, Table},
         view::{NOTHING, axes, brief, connection_counts, evictions, groups, manner, silences, troubles},
     },
@@ -22,6 +23,7 @@ use crate::{
 pub fn render(record: &Record, style: Style) -> String {
     let mut out = style.hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
     out += &style.hanging("  ", &manner(record), 2);
+    out += &price_lines(record, style);
     out += &checks::unmet(record, style);
     out += &match record.points.as_slice() {
         [point] if point.axes.is_empty() => point_text(point, style),
@@ -35,12 +37,22 @@ pub fn render(record: &Record, style: Style) -> String {
 pub fn verdicts(record: &Record, style: Style) -> String {
     [
         format!("{}:\n", record.name),
+        price_lines(record, style),
         checks::problem_lines(record, style),
         checks::unmet_lines(record, style),
         checks::passed(record, style),
         ending(record, style),
     ]
     .concat()
+}
+
+/// What bad peers cost: before anything else.
+fn price_lines(record: &Record, style: Style) -> String {
+    let headline = |headline: &price::Headline| {
+        style.hanging("", &headline.price, 2) + &style.hanging("  ", &headline.noise, 2)
+    };
+    let lines: String = price::headlines(record).iter().map(headline).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// A profile that was not run, and why.
@@ -71,6 +83,7 @@ fn sweep_text(record: &Record, points: &[Point], style: Style) -> String {
 
 fn point_text(point: &Point, style: Style) -> String {
     let tables = [
+        price::table(point),
         clients(point),
         contents::memory(point),
         evicted(point),

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use super::super::{baseline, gate, view};
+use super::super::{baseline, gate, price, view};
 use crate::{
     gate::{
         BaselineChange, BaselineComparison, Expected, PairedChange, PairedComparison, censored_by, gated,
         measured,
     },
     metric::{Better, Key, Stat},
+    profile::Profile,
     record::{ExpectationResult, Point, Record, Verdict, place},
     stats,
 };
@@ -33,6 +34,8 @@ pub struct CiReport {
     pub(super) commit: Option<String>,
     /// How long it took, or was measured for, in seconds.
     pub(super) seconds: f64,
+    /// What bad peers cost, in a sentence for each point.
+    pub(super) headlines: Vec<String>,
     pub(super) cases: Vec<Case>,
     pub(super) numbers: Vec<Number>,
 }
@@ -79,11 +82,12 @@ impl CiReport {
             suite: record.name.clone(),
             commit: record.commit.clone(),
             seconds: record.repeats().map(|repeat| repeat.measured_ns() as f64 / 1e9).sum(),
+            headlines: price::headlines(record).into_iter().map(|headline| headline.price).collect(),
             cases,
             numbers: record
                 .points
                 .iter()
-                .flat_map(numbers)
+                .flat_map(|point| numbers(&record.profile, point))
                 .filter(|number| is_wanted(&number.name))
                 .collect(),
         }
@@ -129,6 +133,7 @@ impl From<&PairedComparison> for CiReport {
             suite: format!("compare-{}", comparison.origin.name),
             commit: None,
             seconds: comparison.origin.seconds,
+            headlines: Vec::new(),
             cases,
             numbers: comparison.findings.iter().filter_map(number).collect(),
         }
@@ -216,6 +221,10 @@ impl Number {
     pub(super) fn group(&self) -> Option<&str> {
         Key::parse(&self.name).and_then(|key| key.group)
     }
+
+    pub(super) fn phase(&self) -> Option<&str> {
+        Key::parse(&self.name).and_then(|key| key.phase)
+    }
 }
 
 fn words(axes: &IndexMap<String, String>) -> String {
@@ -235,14 +244,17 @@ fn judged(record: &Record) -> BTreeSet<String> {
 }
 
 /// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
-/// would take the others for changes, and a lower bound for an improvement.
-fn numbers(point: &Point) -> Vec<Number> {
+/// would take the others for changes, and a lower bound for an improvement. Of the phases those that the profile expects
+/// something of.
+fn numbers(profile: &Profile, point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
+    let expected: Vec<String> = profile.expectations().into_iter().map(|expected| expected.number).collect();
     let Some(first) = point.repeats.first() else { return Vec::new() };
     let number = |name: &String| {
-        let stat = Key::parse(name)
-            .map(|key| key.stat)
-            .filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        let Key { stat, phase, .. } = Key::parse(name)?;
+        if stat.metric.spec().better == Better::Neither || (phase.is_some() && !expected.contains(name)) {
+            return None;
+        }
         if censored_by(point, name).is_some() {
             return None;
         }

@@ -56,6 +56,9 @@ fn labels(report: &CiReport, number: &Number) -> String {
     if let Some(group) = number.group() {
         labels.push(("group", group));
     }
+    if let Some(phase) = number.phase() {
+        labels.push(("phase", phase));
+    }
     let each: Vec<String> =
         labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
     each.join(",")
