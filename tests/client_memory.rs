@@ -33,6 +33,7 @@ fn peak(count: usize) -> usize {
         epoch_ns: monotonic_ns(),
         warmup: Duration::ZERO,
         measure: Duration::from_millis(500),
+        phases: Vec::new(),
         sample_every: Duration::from_secs(1),
         threads: 1,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),

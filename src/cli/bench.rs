@@ -11,6 +11,7 @@ use super::{
     place::{Place, place},
     print_raw,
     suggested::{Suggested, peers},
+    visit::VisitFlags,
 };
 use crate::{
     codec::{
@@ -39,7 +40,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "N", default_value_t = 64, value_parser = whole::<u32>(0, u32::MAX.into()))]
     connections: u32,
 
-    /// Length of the measured window
+    /// Length of the measured window; with --bad, good clients are alone in its first and its last quarter
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
@@ -104,6 +105,9 @@ pub(super) struct Args {
         long_help = help_on_peers()
     )]
     bad: Vec<Crowd>,
+
+    #[command(flatten)]
+    visit: VisitFlags,
 
     /// Warm-up: time before the measured window
     #[arg(long, value_name = "TIME", default_value = "1s")]
@@ -189,6 +193,7 @@ impl Args {
             warmup: self.warmup,
             measure: self.duration,
             bad: self.bad.clone(),
+            visit: self.visit.visit(self.duration, &place.address, &self.bad)?,
             headers,
             method: self.method.unwrap_or(usual),
             body,

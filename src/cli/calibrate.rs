@@ -73,7 +73,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         print_raw(&to_json(&summary));
     } else if summary.gates + summary.invalid > 0 {
-        say(crate::report::terminal::calibration(&calibration).trim_end());
+        let style = super::console::style(false);
+        say(crate::report::terminal::calibration(&calibration, style).trim_end());
     }
     let is_alarm = args.head.is_none() && calibration.alarms() > 0;
     Ok(match cut_short {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Exit, Failure, complain,
+    Exit, Failure, complain, console,
     gate::{self, ComparisonEnd, ComparisonPlan, PairOptions},
     github, print_raw, say, store, to_json,
 };
@@ -57,6 +57,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_delimiter = ',', requires = "head", default_values_t = Format::OF_COMPARISON.iter().copied())]
     format: Vec<Format>,
 
+    /// Of two records, list all metrics, also those that did not change
+    #[arg(long, short)]
+    verbose: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -79,7 +83,7 @@ fn records(args: &Args) -> Result<Exit, Failure> {
     if args.json {
         print_raw(&to_json(&report::compare::to_json(&a, &b)));
     } else {
-        say(report::terminal::records(&a, &b).trim_end());
+        say(report::terminal::records(&a, &b, console::style(args.verbose)).trim_end());
     }
     Ok(Exit::Pass)
 }
@@ -149,7 +153,7 @@ struct ComparisonJson {
 /// the error of writing, if any.
 fn tell(args: &Args, comparison: PairedComparison) -> (ComparisonJson, Option<Failure>) {
     if !args.json {
-        say(&report::terminal::comparison(&comparison, super::console::colored()));
+        say(&report::terminal::comparison(&comparison, console::style(args.verbose)));
     }
     github::tell(|| (&comparison).into(), || report::markdown::comparison(&comparison));
     let (reports, unkept) = match store::keep_comparison(&args.out, &comparison, &args.format) {

@@ -1,12 +1,17 @@
 //! Output to stdout and stderr.
 
 use std::{
+    env,
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     sync::OnceLock,
 };
 
 use super::exit::Exit;
-use crate::report::medium;
+use crate::{
+    report::{medium, terminal::Style},
+    sys,
+};
 
 /// The first error of writing to stdout.
 static UNSAID: OnceLock<io::Error> = OnceLock::new();
@@ -39,10 +44,16 @@ pub(super) fn complain(message: &str) {
 
 /// Whether output may be colored: on a terminal with colors, unless NO_COLOR is set (no-color.org).
 pub(super) fn colored() -> bool {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    std::io::stdout().is_terminal()
-        && set("NO_COLOR").is_none()
-        && set("TERM").is_some_and(|term| term != "dumb")
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    io::stdout().is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// How results are shown here: in the width of the terminal; of other outputs in that of `COLUMNS`, or in 80 columns.
+pub(super) fn style(verbose: bool) -> Style {
+    let told = || env::var("COLUMNS").ok()?.parse::<usize>().ok();
+    let columns = sys::terminal_columns(io::stdout().as_fd()).or_else(told);
+    let width = columns.map_or(Style::NARROWEST, |columns| columns.clamp(Style::NARROWEST, Style::WIDEST));
+    Style { width, color: colored(), verbose }
 }
 
 pub(super) fn to_json(value: &impl serde::Serialize) -> String {

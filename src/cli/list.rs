@@ -176,7 +176,7 @@ fn behavior(about: &About) -> Entry {
 
 /// The keys of a group that end its connections and open new ones.
 fn lives() -> String {
-    let keys = "connect_rate, requests_per_connection, lifetime, reconnect (keys of the group)";
+    let keys = "start, stop, connect_rate, requests_per_connection, lifetime, reconnect (keys of the group)";
     format!("\n  {keys}\n{}", wrapped(Reconnect::ABOUT, 4))
 }
 

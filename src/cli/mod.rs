@@ -29,6 +29,7 @@ mod sources;
 mod store;
 mod suggested;
 mod topic;
+mod visit;
 
 use std::process::ExitCode;
 

@@ -18,7 +18,11 @@ use crate::{
     gate::BaselineComparison,
     profile::{Axes, Profile},
     record::{Record, Verdict},
-    report::{self, Format, history::HistoryError, tracker::CiReport},
+    report::{
+        self, Format,
+        history::HistoryError,
+        tracker::{CiReport, Numbers},
+    },
     run::{self, Interrupt, Observer, Progress, Request, RunError},
 };
 
@@ -33,13 +37,21 @@ pub(super) struct Output {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Format::DEFAULT.iter().copied())]
     format: Vec<Format>,
 
+    /// Give trackers every metric. Default: those that are gated or expected
+    #[arg(long)]
+    all_metrics: bool,
+
     /// Print only the verdicts
     #[arg(long, short)]
     quiet: bool,
 
-    /// Print the verdicts and all metrics as JSON
-    #[arg(long)]
-    json: bool,
+    /// List every check, also those that passed, and show the tables and remarks of every point of a sweep
+    #[arg(long, short)]
+    verbose: bool,
+
+    /// Print the verdicts and all metrics as JSON; `full` adds the samples
+    #[arg(long, value_enum, value_name = "DETAIL", num_args = 0..=1, require_equals = true, default_missing_value = "brief")]
+    json: Option<JsonDetail>,
 
     /// Add a row for each run to a history, which `badpeer report --history` draws over commits. Default: history.csv
     /// in --out
@@ -50,12 +62,44 @@ pub(super) struct Output {
     baselines: Baselines,
 }
 
+/// How much JSON is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum JsonDetail {
+    /// Verdicts, metrics and counts
+    Brief,
+    /// Also every sample
+    Full,
+}
+
 impl Output {
+    fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+
+    /// The points of a record as they are printed, without samples unless those are asked for.
+    fn points(&self, record: &Record) -> Vec<serde_json::Value> {
+        let Some(detail) = self.json else { return Vec::new() };
+        let mut points: Vec<serde_json::Value> =
+            record.points.iter().filter_map(|point| serde_json::to_value(point).ok()).collect();
+        if detail == JsonDetail::Brief {
+            let repeats = points.iter_mut().filter_map(|point| point.get_mut("trials")?.as_array_mut());
+            for repeat in repeats.flatten().filter_map(serde_json::Value::as_object_mut) {
+                repeat.shift_remove("series");
+            }
+        }
+        points
+    }
+
     /// The history that rows are added to, if any.
     fn history(&self) -> Option<PathBuf> {
         let named = self.history.as_ref()?;
         Some(if named.is_empty() { self.out.join("history.csv") } else { named.into() })
     }
+}
+
+/// Which numbers trackers are given.
+pub(super) fn numbers(all: bool) -> Numbers {
+    if all { Numbers::All } else { Numbers::Judged }
 }
 
 /// Runs all profiles. A profile whose program is not installed is reported as skipped and fails nothing.
@@ -91,7 +135,7 @@ pub(super) fn perform(requests: &[Request], output: &Output) -> Result<Exit, Fai
             break;
         }
     }
-    if output.json {
+    if output.is_json() {
         super::print_raw(&super::to_json(&runs));
     } else if requests.len() > 1 {
         say(&closing(&runs));
@@ -112,8 +156,9 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
 }
 
 fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
-    if !output.json {
-        say(&report::terminal::skipped(&request.name, &request.profile.title, &missing));
+    if !output.is_json() {
+        let style = super::console::style(output.verbose);
+        say(&report::terminal::skipped(&request.name, &request.profile.title, &missing, style));
     }
     RunJson {
         profile: request.name.clone(),
@@ -142,14 +187,14 @@ fn closing(runs: &[RunJson]) -> String {
 /// The output for a profile with `--json`.
 #[derive(serde::Serialize)]
 struct RunJson {
-    profile: String,
     /// Of the expectations; where they hold and it fails against its baseline, of that.
     #[serde(rename = "outcome")]
     verdict: &'static str,
-    interrupted: bool,
     /// What the verdict means, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<String>,
+    profile: String,
+    interrupted: bool,
     /// RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     started: Option<String>,
@@ -163,7 +208,7 @@ struct RunJson {
     /// The comparison with the baseline, if one was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<BaselineComparison>,
-    points: Vec<crate::record::Point>,
+    points: Vec<serde_json::Value>,
 }
 
 fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: &mut Vec<RunJson>) -> Exit {
@@ -174,8 +219,12 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: 
             return failure.exit;
         }
     };
-    let mut watcher =
-        Watcher { store: &store, repeat: 0, bar: Bar::new(output.quiet || output.json), unwritten: None };
+    let mut watcher = Watcher {
+        store: &store,
+        repeat: 0,
+        bar: Bar::new(output.quiet || output.is_json()),
+        unwritten: None,
+    };
     let (record, result) = run::run(request, interrupt, &mut watcher);
     watcher.bar.clear();
     let unwritten = watcher.unwritten.take();
@@ -199,7 +248,7 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: 
         skipped: None,
         reports: measured.then(|| store.folder().to_owned()),
         baseline: comparison,
-        points: if output.json { record.points.clone() } else { Vec::new() },
+        points: output.points(&record),
     });
     let exit = exit(&record, &result).worse(since);
     if let Err(failure) = left {
@@ -218,11 +267,11 @@ fn leave(
 ) -> (Option<BaselineComparison>, Result<(), Failure>) {
     let weighed = output.baselines.weigh(&output.out, record);
     let comparison = weighed.as_ref().ok().cloned().flatten();
-    if !output.json {
+    if !output.is_json() {
         tell(record, store, comparison.as_ref(), output);
     }
     github::tell(
-        || CiReport::of_run(record, comparison.as_ref()),
+        || CiReport::of_run(record, comparison.as_ref(), Numbers::Judged),
         || report::markdown::record(record, comparison.as_ref()),
     );
     let written = weighed.and_then(|_| write(record, comparison.as_ref(), store, output, is_finished));
@@ -240,7 +289,7 @@ fn write(
     if let Some(comparison) = comparison {
         store.write_baseline_comparison(comparison)?;
     }
-    report::files(record, comparison, &output.format)
+    report::files(record, comparison, &output.format, numbers(output.all_metrics))
         .and_then(|files| report::write(files, store.folder()))
         .map_err(|e| Failure::new(Exit::Target, format!("cannot write the reports: {e}")))?;
     if let Some(file) = output.history() {
@@ -249,7 +298,8 @@ fn write(
         })?;
     }
     let is_sound = is_finished && record.verdict() != Verdict::Invalid;
-    if let Some(message) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.json) {
+    if let Some(message) = output.baselines.keep(&output.out, record, is_sound)?.filter(|_| !output.is_json())
+    {
         say(&format!("{message}\n"));
     }
     Ok(())
@@ -257,18 +307,18 @@ fn write(
 
 /// The result of a run for the terminal.
 fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
-    let color = super::console::colored();
+    let style = super::console::style(output.verbose);
     if output.quiet {
-        say(&report::terminal::verdicts(record, color));
+        say(&report::terminal::verdicts(record, style));
     } else {
-        say(&report::terminal::render(record, color));
+        say(&report::terminal::render(record, style));
         match store.folder().join("index.html") {
             page if output.format.contains(&Format::Html) => say(&format!("page: {}\n", page.display())),
             _ => say(&format!("reports: {}\n", store.folder().display())),
         }
     }
     if let Some(comparison) = comparison {
-        say(&report::terminal::baseline(comparison, color));
+        say(&report::terminal::baseline(comparison, style));
     }
 }
 

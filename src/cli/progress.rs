@@ -19,7 +19,8 @@ impl Bar {
         // indicatif itself draws nothing where stderr is no terminal.
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(1), target);
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {wide_msg}") {
+        // The name has a line of its own, so that neither it nor a figure is cut.
+        if let Ok(style) = ProgressStyle::with_template("{prefix}\n{bar:16} {wide_msg}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
         Self { bar }
@@ -50,9 +51,9 @@ impl Bar {
     }
 }
 
-/// A name as it can be shown, in one line, that leaves room for the bar and for figures on a line of 80 columns.
+/// A name as it can be shown, in one line of 80 columns.
 fn brief(name: &str) -> String {
-    const MOST: usize = 36;
+    const MOST: usize = 79;
     let name = medium::terminal(name, false).replace(['\n', '\t'], " ");
     if name.chars().count() <= MOST {
         return name;
@@ -60,14 +61,24 @@ fn brief(name: &str) -> String {
     name.chars().take(MOST - 1).chain(['…']).collect()
 }
 
+/// The figures that fit beside the bar on a line of 80 columns, those first that tell most.
 fn message(progress: &Progress) -> String {
-    let mut parts =
-        vec![format!("{:.0} s", progress.seconds), format!("{}/s", human_count(progress.answers_per_second))];
+    const MOST: usize = 62;
+    let mut parts = vec![format!("{:.0} s", progress.seconds)];
+    parts.extend(progress.answers_per_second.map(|rate| format!("{}/s", human_count(rate))));
     parts.extend(progress.response_p99_ns.map(|ns| format!("p99 {}", human_time(ns))));
     parts.extend(progress.server_rss_bytes.map(|bytes| format!("RSS {}", human_bytes(bytes))));
     parts.extend(progress.kernel_memory_bytes.map(|bytes| format!("kernel {}", human_bytes(bytes))));
     parts.extend(progress.evictions.filter(|n| *n > 0.0).map(|n| format!("{n} evicted")));
-    parts.join(" · ")
+    let mut text = String::new();
+    for part in parts {
+        let longer = if text.is_empty() { part } else { format!("{text} · {part}") };
+        if longer.chars().count() > MOST {
+            break;
+        }
+        text = longer;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -78,20 +89,31 @@ mod tests {
     fn a_long_name_is_shortened() {
         assert_eq!(brief("control"), "control");
         assert_eq!(brief("a\x1b[2J\nb"), "a\\u{1b}[2J b");
+        assert_eq!(brief(&"server.buffer=chained ".repeat(3)), "server.buffer=chained ".repeat(3));
         let long = brief(&"server.buffer=chained ".repeat(5));
-        assert!(long.chars().count() == 36 && long.ends_with('…'), "{long}");
+        assert!(long.chars().count() == 79 && long.ends_with('…'), "{long}");
     }
 
     #[test]
     fn only_measured_figures_are_shown() {
         let seen = Progress {
             seconds: 3.0,
-            answers_per_second: 12_345.0,
+            answers_per_second: Some(12_345.0),
             evictions: Some(0.0),
             ..Progress::default()
         };
         assert_eq!(message(&seen), "3 s · 12.3 k/s");
         let more = Progress { server_rss_bytes: Some(2_097_152.0), evictions: Some(4.0), ..seen };
         assert_eq!(message(&more), "3 s · 12.3 k/s · RSS 2 MiB · 4 evicted");
+        let most = Progress {
+            seconds: 1234.0,
+            response_p99_ns: Some(12.3e6),
+            server_rss_bytes: Some(123_456_789.0),
+            kernel_memory_bytes: Some(123_456_789.0),
+            evictions: Some(123_456.0),
+            ..more
+        };
+        assert!(message(&most).chars().count() <= 62, "{}", message(&most));
+        assert!(message(&most).contains("RSS"), "{}", message(&most));
     }
 }

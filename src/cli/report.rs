@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Exit, Failure, complain, history, say,
+    Exit, Failure, complain, history,
+    perform::numbers,
+    say,
     store::{self, Kept, ReportFolder},
 };
 use crate::{
@@ -40,6 +42,10 @@ pub(super) struct Args {
     /// Report formats. Default: those that `run` or `compare` write
     #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
+
+    /// Give trackers every metric. Default: those that are gated or expected
+    #[arg(long)]
+    all_metrics: bool,
 
     /// Folder for the reports. Default: the folder of the record
     #[arg(long, value_name = "DIR")]
@@ -113,7 +119,7 @@ fn again(args: &Args, record: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> 
     let files = match store::read_either(record)? {
         Kept::Record(kept) => {
             let comparison = store::read_baseline_comparison(&beside(record))?;
-            report::files(&kept, comparison.as_ref(), or(Format::DEFAULT))
+            report::files(&kept, comparison.as_ref(), or(Format::DEFAULT), numbers(args.all_metrics))
         }
         Kept::Comparison(comparison) => report::comparison_files(&comparison, or(Format::OF_COMPARISON)),
     };

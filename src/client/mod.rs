@@ -35,7 +35,7 @@ use std::sync::{atomic::AtomicBool, mpsc::Sender};
 pub use self::{
     latencies::Latencies,
     plan::Plan,
-    results::{DriveError, Driven, Port, Seen, Tick},
+    results::{DriveError, Driven, PhaseNumbers, Port, Seen, Tick},
 };
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling

@@ -56,6 +56,9 @@ pub struct Port {
     pub unfinished_ns: Option<u64>,
 }
 
+/// The numbers of a group in a phase of the window; and those of them that are lower bounds, and why.
+pub type PhaseNumbers = (Row, Vec<(Metric, Cause)>);
+
 /// What became of everything.
 #[derive(Clone, Debug, Default)]
 pub struct Driven {
@@ -67,6 +70,8 @@ pub struct Driven {
     pub summaries: Vec<Row>,
     /// Of each group, the numbers that are lower bounds, and why.
     pub censored: Vec<Vec<(Metric, Cause)>>,
+    /// Of each group, its numbers in each phase of the window, and those of them that are lower bounds, and why.
+    pub phases: Vec<Vec<PhaseNumbers>>,
     /// How much the counters of each group grew in the window, and how many seconds it was long in fact; `None` if
     /// the run was cut short before it began.
     pub window: Option<(Vec<Row>, f64)>,

@@ -125,6 +125,7 @@ impl Driven {
             groups: all.groups.iter().map(Group::result).collect(),
             summaries,
             censored,
+            phases: all.groups.iter().map(Group::phase_summaries).collect(),
             window: window.map(|window| (window.groups, window.seconds)),
             whole: all.groups.iter().map(Group::counts).collect(),
             answered_in_window: answered,

@@ -103,8 +103,8 @@ fn better(name: &str) -> Better {
 /// answer and of its connections that got none or were ended, its latencies in an open loop and its rate in a closed
 /// one, the longest wait, the longest silence, and the fewest answers to one connection. Of each group that misbehaves:
 /// how many of its connections the server ended, and how long it held them. Of the server: what a request costs, the
-/// most memory, and how late evictions are. Less and more as the profile's `[gate]` says. The indispensable ones come
-/// first.
+/// most memory, that for each bad peer where phases tell it, and how late evictions are. Less and more as the profile's
+/// `[gate]` says. The indispensable ones come first.
 #[must_use]
 pub fn gated(profile: &Profile) -> Vec<Gated> {
     let mut all = gated_anyway(profile);
@@ -127,7 +127,8 @@ pub fn gated(profile: &Profile) -> Vec<Gated> {
 
 fn gated_anyway(profile: &Profile) -> Vec<Gated> {
     let all_of = |gate: Gate, group: Option<&str>| -> Vec<Gated> {
-        let metrics = Metric::ALL.iter().filter(|metric| metric.spec().gate == gate);
+        let is_measured = |metric: Metric| metric != Metric::MemoryPerPeer || profile.tells_a_price();
+        let metrics = Metric::ALL.iter().filter(|metric| metric.spec().gate == gate && is_measured(**metric));
         let stat = |&metric: &Metric| Stat { metric, fold: metric.spec().gated_fold };
         metrics.map(|metric| Gated::of(stat(metric), group)).collect()
     };

@@ -15,7 +15,7 @@ const SEEN_FROM_OUTSIDE: [&str; 3] = ["send_timeout", "idle_timeout", "message_t
 
 /// Whether more than [`MOST_LOST`] is missing of what this number of a repeat is made of: then it is none, and is not
 /// gated.
-pub(super) fn lacks(Key { group, stat: Stat { metric, .. } }: Key<'_>, repeat: &Repeat) -> bool {
+pub(super) fn lacks(Key { group, stat: Stat { metric, .. }, .. }: Key<'_>, repeat: &Repeat) -> bool {
     let lacks_evictions = || {
         let (gone, strange, all) = unlisted(repeat);
         is_much(gone + strange, all)

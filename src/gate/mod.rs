@@ -11,6 +11,7 @@ mod inflation;
 mod judge;
 mod lost;
 mod pairs;
+mod price;
 mod records;
 mod unserved;
 mod validity;
@@ -30,6 +31,7 @@ pub use self::{
     pairs::{
         ALPHA, CONFIRM_ALPHA, Cell, INVALID_REPEATS, Pair, PairEvidence, PairedChange, compare, suspects,
     },
+    price::price,
     records::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
     unserved::{MOST_SILENT, ran_dry, unserved},
     validity::{

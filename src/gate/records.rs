@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::censored_by;
 use crate::{
-    metric::{Better, Key, Stat},
+    metric::{Better, Fold, Key, Stat},
     record::{Point, Record, names, point_at},
     stats::mean,
 };
@@ -26,7 +26,9 @@ pub struct RecordComparison {
 pub struct PointComparison {
     /// The keys that the sweep sets here, and their values; empty without a sweep.
     pub axes: IndexMap<String, String>,
-    /// The metrics that both have, in the order of `a`.
+    /// Whether as much time was measured of both, within a hundredth. Else totals cannot be compared.
+    pub has_equal_windows: bool,
+    /// The metrics that both have, in the order of `a`; of windows that differ without totals.
     pub changes: Vec<RecordChange>,
     /// The names of the metrics that only `a` has.
     pub only_a: Vec<String>,
@@ -41,6 +43,8 @@ pub struct RecordChange {
     pub group: Option<String>,
     /// What it is.
     pub stat: Stat,
+    /// The phase of the measured window; `None` where the metric is of the whole window.
+    pub phase: Option<String>,
     /// What it is in `a`.
     pub a: RecordFigure,
     /// What it is in `b`.
@@ -103,13 +107,32 @@ impl PointComparison {
         let only = |here: &IndexMap<String, RecordFigure>, there: &IndexMap<String, RecordFigure>| {
             here.keys().filter(|name| !there.contains_key(*name)).cloned().collect()
         };
+        let has_equal_windows = have_equal_windows(a, b);
+        let changes = in_a.iter().filter_map(|(name, a)| RecordChange::of(name, a, in_b.get(name)?));
         Self {
             axes: a.axes.clone(),
-            changes: in_a.iter().filter_map(|(name, a)| RecordChange::of(name, a, in_b.get(name)?)).collect(),
+            has_equal_windows,
+            changes: changes.filter(|change| has_equal_windows || !is_total(change.stat)).collect(),
             only_a: only(&in_a, &in_b),
             only_b: only(&in_b, &in_a),
         }
     }
+}
+
+/// Whether as much time was measured at both points, within a hundredth.
+fn have_equal_windows(a: &Point, b: &Point) -> bool {
+    let measured = |point: &Point| {
+        mean(&point.repeats.iter().map(|repeat| repeat.measured_ns() as f64).collect::<Vec<_>>())
+    };
+    match (measured(a), measured(b)) {
+        (Some(a), Some(b)) => (a - b).abs() <= 0.01 * a.abs().max(b.abs()),
+        _ => true,
+    }
+}
+
+/// Whether the number grows with the time that is measured.
+const fn is_total(stat: Stat) -> bool {
+    matches!(stat.fold, Fold::Total | Fold::Whole)
 }
 
 /// All metrics of a point by name.
@@ -128,16 +151,23 @@ impl RecordFigure {
 impl RecordChange {
     /// The metric of this name in both records; `None` if there is no such metric.
     fn of(name: &str, a: &RecordFigure, b: &RecordFigure) -> Option<Self> {
-        let Key { group, stat } = Key::parse(name)?;
+        let Key { group, stat, phase } = Key::parse(name)?;
         let spec = stat.metric.spec();
         let kind = ChangeKind::of(spec.better, spec.noise, a, b);
-        Some(Self { group: group.map(str::to_owned), stat, a: a.clone(), b: b.clone(), kind })
+        let [group, phase] = [group, phase].map(|name| name.map(str::to_owned));
+        Some(Self { group, stat, phase, a: a.clone(), b: b.clone(), kind })
     }
 
     /// The metric's name in a summary.
     #[must_use]
     pub fn name(&self) -> String {
-        Key::new(self.group.as_deref(), self.stat).to_string()
+        Key { group: self.group.as_deref(), stat: self.stat, phase: self.phase.as_deref() }.to_string()
+    }
+
+    /// The same without the group.
+    #[must_use]
+    pub fn name_in_group(&self) -> String {
+        Key { group: None, stat: self.stat, phase: self.phase.as_deref() }.to_string()
     }
 }
 

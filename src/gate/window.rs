@@ -90,8 +90,7 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
     let is_steady = fold == Fold::Rate
         || matches!(unit, Unit::Share | Unit::PerSecond | Unit::Cores)
         || (fold == Fold::Final && unit == Unit::Nanoseconds)
-        || name.contains("_per_")
-        || metric == Metric::WakeupShare;
+        || name.contains("_per_");
     if only_grows(expectation) && nothing_meets(expectation) {
         return Kind::AsItIs;
     }
@@ -108,8 +107,11 @@ pub(super) fn kind(expectation: &Expectation, profile: &Profile) -> Kind {
     }
 }
 
-/// Whether the number is of a load that is another one early in the window than late in it.
+/// Whether the number is of a load that is another one early in the window than late in it, or of a part of the window.
 fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
+    if expectation.phase.is_some() {
+        return true;
+    }
     let group = expectation.group();
     let mut meant = profile.clients.iter().filter(|client| group.is_none_or(|group| client.name == group));
     meant.any(is_changing)
@@ -117,7 +119,7 @@ fn changes_with_time(expectation: &Expectation, profile: &Profile) -> bool {
 
 fn is_changing(group: &Group) -> bool {
     let rate = group.load.rate.as_ref();
-    !group.start.0.is_zero() || rate.is_some_and(|schedule| !schedule.is_constant())
+    !group.start.0.is_zero() || group.stop.is_some() || rate.is_some_and(|schedule| !schedule.is_constant())
 }
 
 /// Whether more time can only make the number larger.
@@ -251,11 +253,11 @@ pub(super) fn scale(point: &mut Point, profile: &Profile, window: Window) {
     }
 }
 
-/// Whether the profile's load changes with time, or it expects evictions, or something of when they come: they come about only
-/// as fast as its timeouts let them.
+/// Whether the profile's load changes with time, or it names phases of the window, or it expects evictions, or something of when
+/// they come: they come about only as fast as its timeouts let them.
 #[must_use]
 pub fn needs_the_whole_window(profile: &Profile) -> bool {
-    if profile.clients.iter().any(is_changing) {
+    if !profile.phases.is_empty() || profile.clients.iter().any(is_changing) {
         return true;
     }
     let of_evictions = |metric: Metric| {

@@ -19,8 +19,10 @@ pub struct Reconnect {
 
 impl Reconnect {
     /// A page about when connections begin, end and come back, for `badpeer list behaviors`.
-    pub const ABOUT: &str = "connect_rate = \"500/s\" opens the first connections of a group no faster than that (or \
-        on a schedule, like load.rate); without it they are opened all at once. requests_per_connection = 100 closes \
+    pub const ABOUT: &str = "Keys of the group. start = \"3s\" and stop = \"8s\", counted from the start of the \
+        warm-up, let a group come and leave: then good clients wait for open answers and close, others close at once, \
+        and nothing is opened any more. connect_rate = \"500/s\" opens the first connections of a group no faster than \
+        that (or on a schedule, like load.rate); without it they are opened all at once. requests_per_connection = 100 closes \
         each connection when 100 of its requests are answered. lifetime = \"2s\" closes each connection after that \
         time (the first ones of a group after a random part of it): good clients first wait for open answers, others \
         do not. reconnect = {} opens every ended connection again, however it ended, after `pause` (default 0s), but \

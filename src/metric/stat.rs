@@ -1,7 +1,7 @@
 //! The numbers of a summary: a metric and the fold that made it, by name.
 
 use super::{
-    spec::{Definite, Fold},
+    spec::{Definite, Fold, Kind, Scope},
     table::Metric,
     unit::Unit,
 };
@@ -14,6 +14,25 @@ pub struct Stat {
     /// How samples became one number.
     pub fold: Fold,
 }
+
+/// Of the metrics that are set once, those that are set for each phase of the measured window, too, beside times of requests.
+const PER_PHASE: [Metric; 15] = [
+    Metric::UnansweredShare,
+    Metric::LostShare,
+    Metric::SkippedShare,
+    Metric::ErrorsShare,
+    Metric::ServerCpuPerRequest,
+    Metric::ServerCpuUserPerRequest,
+    Metric::ServerCpuSystemPerRequest,
+    Metric::ServerInstructionsPerRequest,
+    Metric::ServerKernelShare,
+    Metric::BytesPerWakeup,
+    Metric::ServerCallsPerRequest,
+    Metric::ServerReadsPerRequest,
+    Metric::ServerWritesPerRequest,
+    Metric::ServerControlsPerRequest,
+    Metric::ServerWaitsPerRequest,
+];
 
 impl Stat {
     /// Every number that a summary can hold, in the order of the table.
@@ -42,6 +61,16 @@ impl Stat {
         let is_time =
             matches!(self.unit(), Unit::Nanoseconds | Unit::PerSecond | Unit::BytesPerSecond | Unit::Cores);
         is_time && self.metric.spec().definite == Definite::Never
+    }
+
+    /// Whether it is measured of each phase of the measured window, too: what is sampled, times of requests, shares of them,
+    /// and costs of each.
+    #[must_use]
+    pub fn exists_per_phase(self) -> bool {
+        let spec = self.metric.spec();
+        let is_of_requests = matches!(spec.kind, Kind::Latency(_) | Kind::Wait);
+        spec.scope != Scope::Core
+            && (self.fold != Fold::Final || is_of_requests || PER_PHASE.contains(&self.metric))
     }
 
     /// The name in files and in `[expect]`.

@@ -5,7 +5,11 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 use toml::Value;
 
-use super::{Peer, Target};
+use super::{
+    Target,
+    peer::{Crowd, Peer},
+    visit::Visit,
+};
 use crate::{
     codec::{
         Check, Protocol,
@@ -15,15 +19,6 @@ use crate::{
     load::{Reconnect, Schedule},
     units::{Bytes, Count, Span},
 };
-
-/// Misbehaving clients of one kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crowd {
-    /// Their kind.
-    pub peer: Peer,
-    /// Their number.
-    pub count: u32,
-}
 
 /// How long a good client may wait for an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,10 +72,12 @@ pub struct Bench {
     pub longest_wait: LongestWait,
     /// Warm-up before the measured window.
     pub warmup: Span,
-    /// Length of the measured window.
+    /// Length of the measured window without misbehaving clients.
     pub measure: Span,
     /// The misbehaving clients.
     pub bad: Vec<Crowd>,
+    /// When they come and leave, and what they may cost.
+    pub visit: Visit,
     /// Fields of the head of HTTP's requests.
     pub headers: IndexMap<String, String>,
     /// The HTTP method.
@@ -99,6 +96,7 @@ impl Bench {
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
+        let has_bad = !self.bad.is_empty();
         let crowds: Vec<String> =
             self.bad.iter().map(|crowd| format!(", {} × {}", crowd.count, crowd.peer.name())).collect();
         let title = format!("{}: {} good clients{}", self.place(), self.connections, crowds.concat());
@@ -108,12 +106,17 @@ impl Bench {
         };
         let _ = write!(
             text,
-            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\nclient_threads = {}\n\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
+            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\nclient_threads = {}\n{}\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
              {}load = {{ {load}{} }}\n{}",
             quoted(&title),
             self.warmup,
-            self.measure,
+            if has_bad { self.visit.measure() } else { self.measure },
             self.threads,
+            if has_bad {
+                format!("sample_every = \"{}\"\n", self.visit.sample_every())
+            } else {
+                String::new()
+            },
             toml::to_string(&IndexMap::from([("server", &self.target)])).unwrap_or_default(),
             self.connections,
             self.protocol_keys(&self.path),
@@ -123,16 +126,21 @@ impl Bench {
         for crowd in &self.bad {
             let _ = write!(
                 text,
-                "\n[[clients]]\nname = \"{}\"\ncount = {}\n{}",
+                "\n[[clients]]\nname = \"{}\"\ncount = {}\n{}{}",
                 crowd.peer.name(),
                 crowd.count,
+                self.visit.group_keys(self.warmup),
                 self.manner(crowd),
             );
+        }
+        if has_bad {
+            text += &self.visit.phases(self.warmup);
         }
         text + "\n[expect]\n" + &self.expect()
     }
 
-    /// The expectations of the profile: every good client gets the right answer in time and is not evicted.
+    /// The expectations of the profile: every good client gets the right answer in time and is not evicted, and bad clients
+    /// cost no more than they may.
     fn expect(&self) -> String {
         let mut lines: Vec<String> =
             NONE_OF.iter().map(|name| format!("\"good.{name}\" = \"= 0\"\n")).collect();
@@ -152,6 +160,9 @@ impl Bench {
             LongestWait::AtMost(most) => Some(format!("\"good.longest_wait\" = \"<= {most}\"\n")),
             LongestWait::Any => None,
         });
+        if !self.bad.is_empty() {
+            lines.push(self.visit.expect());
+        }
         lines.concat()
     }
 
@@ -291,6 +302,7 @@ mod tests {
                 warmup: "1s".parse().expect("a time"),
                 measure: "10s".parse().expect("a time"),
                 bad,
+                visit: Visit::of("10s".parse().expect("a time")),
                 headers: [("X-A".to_owned(), "b".to_owned())].into_iter().collect(),
                 method: HttpMethod::Put,
                 body: Some(Octets(b"a\"\r\n\xff'".to_vec())),
@@ -364,10 +376,26 @@ mod tests {
             warmup: "0s".parse().expect("a time"),
             measure: "1s".parse().expect("a time"),
             bad: Vec::new(),
+            visit: Visit::of("1s".parse().expect("a time")),
             headers: IndexMap::new(),
             method: HttpMethod::default(),
             body: None,
         }
+    }
+
+    #[test]
+    fn bad_peers_come_and_leave_within_the_window() {
+        let bad = vec![Crowd { peer: Peer::Idle, count: 3 }];
+        let profile = parsed(&Bench { bad, ..small() });
+        let phases: Vec<_> = profile.phases().iter().map(|p| (p.name, p.from.as_millis())).collect();
+        assert_eq!(phases, [("before", 0), ("with", 250), ("after", 750)]);
+        let [good, bad] = &profile.clients[..] else { panic!("two groups") };
+        assert_eq!(
+            (good.stop, bad.start, bad.stop),
+            (None, "250ms".parse().expect("a time"), "750ms".parse().ok())
+        );
+        assert_eq!(profile.expect["good.latency_p99 @ with"], "<= 10ms or <= 10 * latency_p99 @ before");
+        assert!(parsed(&small()).phases.is_empty(), "without bad peers there is one phase");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The limits that a profile sets for a comparison of two servers: `"good.latency_p99" = "floor 10%, budget 20%"`, or
 //! `"off"`.
 
-use super::{names::Names, value::percent};
+use super::{
+    names::{At, Names, in_phase},
+    value::percent,
+};
 use crate::metric::{Better, Stat};
 
 /// How far a number may move between two servers.
@@ -69,12 +72,24 @@ impl Limits {
     /// # Errors
     /// A sentence that says what is wrong, and what may have been meant.
     pub(super) fn parse(number: &str, text: &str, names: &Names<'_>) -> Result<Self, String> {
+        let (number, phase) = match number.split_once('@') {
+            None => (number, None),
+            Some((number, at)) => match names.at(at)? {
+                At { axes, phase: Some(phase) } if axes.is_empty() => (number.trim(), Some(phase)),
+                _ => {
+                    return Err(
+                        "limits hold at every point of a sweep: remove what is behind the @".to_owned()
+                    );
+                }
+            },
+        };
         let stat = names.stat(number)?;
+        let number = phase.map_or(Ok(number.to_owned()), |phase| in_phase(number, stat, &phase))?;
         let shares = if text.trim() == "off" { None } else { Some(Shares::parse(text)?) };
         if shares.is_some() && stat.metric.spec().better == Better::Neither {
             return Err("it has no better direction, so it cannot be gated".to_owned());
         }
-        Ok(Self { number: number.to_owned(), stat, shares })
+        Ok(Self { number, stat, shares })
     }
 }
 
@@ -86,8 +101,10 @@ mod tests {
 
     fn parsed(number: &str, text: &str) -> Result<Option<Shares>, String> {
         let sweep = IndexMap::new();
-        let names = Names { groups: vec!["good"], is_core: false, sweep: &sweep };
-        Limits::parse(number, text, &names).map(|limits| limits.shares)
+        let names = Names { groups: vec!["good"], is_core: false, sweep: &sweep, phases: vec!["with"] };
+        let limits = Limits::parse(number, text, &names)?;
+        assert_eq!(limits.number, number, "as it is in a summary");
+        Ok(limits.shares)
     }
 
     #[test]
@@ -97,6 +114,7 @@ mod tests {
         assert_eq!(parsed("good.latency_p99", "budget  20 %"), shares(0.1, 0.2));
         assert_eq!(parsed("server_cpu_per_request", "floor 4%"), shares(0.04, 0.08));
         assert_eq!(parsed("server_cpu_per_request", "off"), Ok(None));
+        assert_eq!(parsed("good.latency_p99 @ with", "floor 10%"), shares(0.1, 0.2));
     }
 
     #[test]
@@ -109,6 +127,9 @@ mod tests {
             ("good.latency_p99", "floor 2%, budget 1%", "above the budget"),
             ("good.latency_p98", "off", "did you mean `latency_p9"),
             ("server_processes_peak", "floor 1%", "no better direction"),
+            ("good.latency_p99 @ wiht", "off", "did you mean `with`?"),
+            ("good.evicted @ with", "off", "is not measured of a phase"),
+            ("good.latency_p99 @ with, seed=1", "off", "[sweep] has no key"),
         ] {
             let message = parsed(number, text).expect_err(text);
             assert!(message.contains(part), "{message}");

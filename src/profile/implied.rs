@@ -23,7 +23,8 @@ impl Profile {
             return Vec::new();
         }
         let written = self.expectations();
-        let here: Vec<&Expectation> = written.iter().filter(|expectation| expectation.is_at(axes)).collect();
+        let is_of_all = |e: &&Expectation| e.is_at(axes) && e.phase.is_none();
+        let here: Vec<&Expectation> = written.iter().filter(is_of_all).collect();
         let names = |group: &Group, metrics: &[Metric]| {
             let of = |e: &&Expectation| e.group() == Some(group.name.as_str());
             here.iter().any(|e| metrics.contains(&e.stat.metric) && of(e))
@@ -47,7 +48,7 @@ impl Profile {
                 numbers.extend(others.iter().map(|group| number(group, Metric::GroupCorrupt)));
             }
         }
-        let asks = |group: &&Group| group.is_steady() && !group.tx.is_idle();
+        let asks = |group: &&Group| group.is_good();
         let unnamed = |group: &&Group| !names(group, &[Metric::Errors, Metric::ErrorsShare]);
         let silent_on_errors = self.clients.iter().filter(asks).filter(unnamed);
         numbers.extend(silent_on_errors.map(|group| number(group, Metric::Errors)));

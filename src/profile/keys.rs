@@ -22,6 +22,11 @@ pub struct Profile {
     /// What a reader needs to know to understand the figures.
     #[serde(default)]
     pub about: String,
+    /// The chart that tells most, which the page and the gallery show first: with `[sweep]` a name from
+    /// `badpeer list metrics`, else the name of a chart, as `where-the-bytes-wait`. Default: the first expected number
+    /// that differs, or where something happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
     /// Seed of all random choices, from 0 to 2⁶³ - 1.
     #[serde(default = "defaults::seed")]
     pub seed: u64,
@@ -45,6 +50,10 @@ pub struct Profile {
     /// The server.
     #[serde(default)]
     pub server: Target,
+    /// Phases of the measured window by name, and when each begins, counted from the start of the warm-up; it lasts until
+    /// the next one begins. Numbers are also measured for each phase: `good.latency_p99 @ with`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub phases: IndexMap<String, Span>,
     /// The client groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Group>,
@@ -55,6 +64,9 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(with = "IndexMap<String, Vec<serde_json::Value>>")]
     pub sweep: IndexMap<String, Vec<toml::Value>>,
+    /// Short names for the values of a key of `[sweep]`, one for each in the same order: charts and tables use them.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub labels: IndexMap<String, Vec<String>>,
     /// Expectations: a name from `badpeer list metrics`, and conditions.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub expect: IndexMap<String, String>,
@@ -92,6 +104,11 @@ pub struct Group {
     /// When they connect, counted from the start of the warm-up.
     #[serde(default)]
     pub start: Span,
+    /// When they leave, counted from the start of the warm-up: a good client closes its connection when it has all open
+    /// answers, another client at once, and no connection is opened any more. Their figures are of the part of the
+    /// measured window before it. Default: they stay until the end of the measured window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Span>,
     /// Largest rate at which the first connections are opened. Default: all at once. An open loop starts when all
     /// connections are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,12 +169,18 @@ impl Group {
     pub const fn is_steady(&self) -> bool {
         self.rx.is_steady() && self.tx.is_steady()
     }
+
+    /// Whether it behaves well and asks for something: how it is served is what the server is judged by.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        self.is_steady() && !self.tx.is_idle()
+    }
 }
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    pub(super) const OF_CLIENTS: [&'static str; 7] =
-        ["server", "clients", "warmup", "measure", "sample_every", "client_threads", "gate"];
+    pub(super) const OF_CLIENTS: [&'static str; 8] =
+        ["server", "clients", "warmup", "measure", "phases", "sample_every", "client_threads", "gate"];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

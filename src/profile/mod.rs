@@ -11,12 +11,14 @@ mod flag;
 mod gate;
 mod implied;
 mod keys;
+mod labels;
 #[cfg(test)]
 mod mistakes;
 mod names;
 mod overrides;
 mod parse;
 mod peer;
+mod phases;
 mod place;
 mod protocol;
 pub mod secrets;
@@ -25,16 +27,19 @@ mod shipped;
 mod suggestion;
 mod target;
 mod value;
+mod visit;
 
 pub use self::{
     attach::Attach,
-    bench::{Bench, Crowd, LongestWait},
+    bench::{Bench, LongestWait},
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},
     keys::{Group, Profile},
+    labels::CHARTS,
     parse::{ProfileError, Source},
-    peer::Peer,
+    peer::{Crowd, Peer},
+    phases::{AFTER, BEFORE, Phase, WITH},
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
         WriteInterest,
@@ -43,4 +48,5 @@ pub use self::{
     suggestion::meant,
     target::{Program, Target},
     value::Axes,
+    visit::Visit,
 };

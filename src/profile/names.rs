@@ -3,10 +3,11 @@
 use indexmap::IndexMap;
 
 use super::{
+    phases::{BEFORE, WITH},
     suggestion::meant,
     value::{Axes, plain},
 };
-use crate::metric::{Key, Scope, Stat};
+use crate::metric::{Key, Metric, Scope, Stat};
 
 /// What an expectation may name.
 pub(super) struct Names<'a> {
@@ -14,17 +15,45 @@ pub(super) struct Names<'a> {
     /// It is about a core experiment.
     pub(super) is_core: bool,
     pub(super) sweep: &'a IndexMap<String, Vec<toml::Value>>,
+    /// Phases of the measured window.
+    pub(super) phases: Vec<&'a str>,
+}
+
+/// Where a number is of: what stands behind its `@`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct At {
+    /// Keys of the sweep and their values.
+    pub(super) axes: Axes,
+    /// A phase of the measured window.
+    pub(super) phase: Option<String>,
 }
 
 impl Names<'_> {
-    /// Reads `server.trigger=edge, server.buffer=chained`.
-    pub(super) fn axes(&self, text: &str) -> Result<Axes, String> {
-        text.split(',').map(|part| self.axis(part.trim())).collect()
+    /// Reads `server.trigger=edge, server.buffer=chained`, or the name of a phase, or both.
+    pub(super) fn at(&self, text: &str) -> Result<At, String> {
+        let mut at = At::default();
+        for part in text.split(',').map(str::trim) {
+            match part.split_once('=') {
+                Some((key, value)) => at.axes.push(self.axis(key, value)?),
+                None if at.phase.is_some() => return Err(format!("`{text}`: name one phase only")),
+                None => at.phase = Some(self.phase(part)?),
+            }
+        }
+        Ok(at)
     }
 
-    fn axis(&self, text: &str) -> Result<(String, String), String> {
-        let (key, value) =
-            text.split_once('=').ok_or(format!("`{text}` must be KEY=VALUE, as in [sweep]"))?;
+    fn phase(&self, text: &str) -> Result<String, String> {
+        if self.phases.contains(&text) {
+            return Ok(text.to_owned());
+        }
+        Err(if self.phases.is_empty() {
+            format!("`{text}` must be KEY=VALUE, as in [sweep], or a phase, as in [phases]")
+        } else {
+            format!("there is no phase `{text}`{}", meant(text, self.phases.iter().copied()))
+        })
+    }
+
+    fn axis(&self, key: &str, value: &str) -> Result<(String, String), String> {
         let known = self.sweep.keys().map(String::as_str);
         let values =
             self.sweep.get(key).ok_or_else(|| format!("[sweep] has no key `{key}`{}", meant(key, known)))?;
@@ -66,7 +95,22 @@ impl Names<'_> {
             } else {
                 format!("`{name}` is a metric of core experiments only")
             }),
+            _ if stat.metric == Metric::MemoryPerPeer && !self.tell_a_price() => Err(format!(
+                "`{name}` compares the phases `{BEFORE}` and `{WITH}`: say in [phases] when they begin"
+            )),
             _ => Ok(stat),
         }
     }
+
+    fn tell_a_price(&self) -> bool {
+        [BEFORE, WITH].iter().all(|phase| self.phases.contains(phase))
+    }
+}
+
+/// The name of a number in a phase, if there is one.
+pub(super) fn in_phase(number: &str, stat: Stat, phase: &str) -> Result<String, String> {
+    let key = Key::parse(number).filter(|_| stat.exists_per_phase());
+    key.map(|key| key.within(phase).to_string()).ok_or_else(|| {
+        format!("`{}` is not measured of a phase, but of the whole run: remove `@ {phase}`", stat.name())
+    })
 }

@@ -5,15 +5,15 @@ use clap::{ValueEnum, builder::PossibleValue};
 /// A named kind of misbehaving client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Peer {
-    /// Sends ten requests/s and reads 10 KiB/s
+    /// Sends ten requests per second, for 64 KiB where that can be chosen, and reads 10 KiB/s
     #[value(alias = "slow-read")]
     SlowReader,
-    /// Sends ten requests/s and never reads the answers
+    /// Sends ten requests per second, for 64 KiB where that can be chosen, and never reads
     StalledReader,
-    /// Sends its request at 10 B/s
+    /// Sends its request at ten bytes per second
     #[value(alias = "slowloris")]
     SlowWriter,
-    /// Sends the body of its request at 10 B/s
+    /// Sends the body of its request at ten bytes per second
     #[value(alias = "rudy")]
     SlowBody,
     /// Sends the first 8 bytes of its request, then nothing
@@ -22,6 +22,15 @@ pub enum Peer {
     Fragmented,
     /// Connects and sends nothing
     Idle,
+}
+
+/// Misbehaving clients of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crowd {
+    /// Their kind.
+    pub peer: Peer,
+    /// Their number.
+    pub count: u32,
 }
 
 impl Peer {

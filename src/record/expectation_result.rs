@@ -46,6 +46,12 @@ impl ExpectationResult {
         self.condition.ends_with("(implied)")
     }
 
+    /// What was measured, behind what was expected in a sentence.
+    #[must_use]
+    pub fn fact(&self) -> String {
+        if self.measured.is_some() { format!("measured {}", self.shown()) } else { self.shown() }
+    }
+
     /// The measured value with its unit, for people.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -77,8 +83,9 @@ mod tests {
         assert_eq!(verdict.shown(), "1.90 s");
         verdict.censored = Some("unanswered".to_owned());
         assert_eq!(verdict.shown(), "> 1.90 s (unanswered)");
+        assert_eq!(verdict.fact(), "measured > 1.90 s (unanswered)");
         verdict.measured = None;
-        assert_eq!(verdict.shown(), "not measured");
+        assert_eq!((verdict.shown(), verdict.fact()), ("not measured".to_owned(), "not measured".to_owned()));
     }
 
     #[test]

@@ -4,6 +4,9 @@ mod accounts;
 mod buckets;
 mod cause;
 mod expectation_result;
+mod headline;
+mod phase;
+mod price;
 mod resource_exhaustion;
 mod series;
 mod server_endings;
@@ -18,6 +21,8 @@ pub use self::{
     buckets::Buckets,
     cause::Cause,
     expectation_result::{ExpectationResult, lower_bound},
+    phase::Phase,
+    price::{GoodClients, Phased, Price},
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
@@ -90,6 +95,9 @@ pub struct Repeat {
     pub seed: u64,
     /// When the measured window began and ended, in nanoseconds since the first client started.
     pub window_ns: (i64, i64),
+    /// The phases of the measured window that were measured to their end, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
     /// It was interrupted, or its server died: the results were measured before, and only faults that no load excuses
     /// count.
     pub cut_short: bool,
@@ -105,14 +113,17 @@ pub struct Repeat {
     /// Every eviction that the reference server reports.
     pub evictions: Vec<Eviction>,
     /// One value for each metric, in the metric's unit: bytes, nanoseconds, a number, a share from 0 to 1, or one of
-    /// these per second (nanoseconds per second are cores). Those of a group are named `group.metric`. A metric that
-    /// was not measured is absent.
+    /// these per second (nanoseconds per second are cores). Those of a group are named `group.metric`, those of a phase
+    /// `metric @ phase` or `group.metric @ phase`. A metric that was not measured is absent.
     pub summary: IndexMap<String, f64>,
     /// The values of the summary that are lower bounds, because requests without a valid answer lie there, and why:
     /// `unanswered`, `lost`, `skipped` or `errors`. The true value is at least the value in the summary, and may be
     /// infinite.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub censored: IndexMap<String, String>,
+    /// What bad peers cost, where the profile has the phases `before` and `with`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// Why this repeat is not valid; empty if it is.
     pub invalid: Vec<String>,
     /// Why its times, rates and costs are not valid; empty if they are. Values that do not depend on time remain valid.

@@ -33,16 +33,19 @@ pub(super) fn expectations(point: &Point) -> Table {
 }
 
 /// Verdicts by importance: failures, then invalid and inconclusive ones, then passes; otherwise in their order.
-pub(super) fn worst_first<'a>(
-    verdicts: impl Iterator<Item = &'a ExpectationResult>,
-) -> Vec<&'a ExpectationResult> {
+fn worst_first<'a>(verdicts: impl Iterator<Item = &'a ExpectationResult>) -> Vec<&'a ExpectationResult> {
     let mut sorted: Vec<&ExpectationResult> = verdicts.collect();
-    sorted.sort_by_key(|result| match result.verdict {
+    sorted.sort_by_key(|result| importance(result.verdict));
+    sorted
+}
+
+/// Where a verdict stands among others: failures first, passes last.
+pub(super) const fn importance(verdict: Verdict) -> u8 {
+    match verdict {
         Verdict::Regression | Verdict::Fail => 0,
         Verdict::Invalid | Verdict::Inconclusive => 1,
         Verdict::Pass => 2,
-    });
-    sorted
+    }
 }
 
 /// The groups in brief.
@@ -315,17 +318,26 @@ pub(super) fn sweep(record: &Record) -> Table {
         table.column(name.as_str(), Right);
     }
     for (index, point) in record.points.iter().enumerate() {
-        let held = point.verdicts.iter().filter(|v| v.verdict == Verdict::Pass).count();
-        let places = axes.iter().map(|axis| point.axes.get(*axis).cloned().unwrap_or_default());
+        let place = |axis: &&String| {
+            let value = point.axes.get(*axis)?;
+            Some(record.profile.value_label(axis, value).unwrap_or(value).to_owned())
+        };
+        let places = axes.iter().map(|axis| place(axis).unwrap_or_default());
         let cells = numbers.iter().map(|(name, unit)| figure(point, name, *unit));
         let start = std::iter::once((index + 1).to_string()).chain(places);
-        table.row(start.chain([format!("{held} of {}", point.verdicts.len())]).chain(cells).collect());
+        table.row(start.chain([met(point)]).chain(cells).collect());
     }
     table
 }
 
+/// How many expectations are met at a point.
+pub(super) fn met(point: &Point) -> String {
+    let met = point.verdicts.iter().filter(|result| result.verdict == Verdict::Pass).count();
+    format!("{met} of {}", point.verdicts.len())
+}
+
 /// Names and units of what matters along a sweep: what is expected, the rates, and the server's memory.
-fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
+pub(super) fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
     let groups = record.points.first().map(group_names).unwrap_or_default();
     let rate = Stat { metric: Metric::Answered, fold: Fold::Rate };
     let rss = Stat { metric: Metric::ServerRss, fold: Fold::Peak };
@@ -335,12 +347,11 @@ fn sweep_numbers(record: &Record) -> IndexMap<String, Unit> {
         .into_iter()
         .map(|group| (Key::new(Some(group), rate).to_string(), rate))
         .chain([(Key::new(None, of_all).to_string(), of_all)]);
-    // What is expected of some points only is shown for all.
-    let expected = record
-        .profile
-        .expect
-        .keys()
-        .filter_map(|name| Key::parse(name))
-        .map(|key| (key.to_string(), key.stat));
-    always.chain(expected).map(|(name, stat)| (name, stat.unit())).collect()
+    always.map(|(name, stat)| (name, stat.unit())).chain(expected_numbers(record)).collect()
+}
+
+/// Names and units of what is expected; what is expected of some points only is shown for all.
+pub(super) fn expected_numbers(record: &Record) -> IndexMap<String, Unit> {
+    let keys = record.profile.expect.keys().filter_map(|name| Key::parse(name));
+    keys.map(|key| (key.to_string(), key.stat.unit())).collect()
 }

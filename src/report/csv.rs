@@ -40,7 +40,7 @@ pub(super) fn series(record: &Record) -> Result<Vec<u8>, ReportError> {
 pub(super) fn summary(record: &Record) -> Result<Vec<u8>, ReportError> {
     let axes = axes(record);
     let columns = names(record.repeats());
-    let names = columns.iter().map(|name| with_unit(name, Key::parse(name).map(|key| key.stat.unit())));
+    let names = columns.iter().map(|name| number(name));
     let mut writer = Writer::from_writer(Vec::new());
     let names = names.chain([CENSORED.to_owned()]);
     writer.write_record(head(&axes, &["repeat", "seed"]).into_iter().chain(names))?;
@@ -83,6 +83,16 @@ fn metric_unit(column: &str) -> Option<Unit> {
     Column::parse(column).map(|column| column.metric.spec().unit)
 }
 
+/// The column of a number of a summary: the unit stands before the phase.
+fn number(name: &str) -> String {
+    let Some(key) = Key::parse(name) else { return with_unit(name, None) };
+    let number = with_unit(&Key { phase: None, ..key }.to_string(), Some(key.stat.unit()));
+    match key.phase {
+        Some(phase) => format!("{number} @ {phase}"),
+        None => number,
+    }
+}
+
 /// A bare count, and a rate of counts, needs no unit at its name; nor does a name that ends with it.
 fn with_unit(name: &str, unit: Option<Unit>) -> String {
     match unit {
@@ -107,7 +117,8 @@ mod tests {
         assert_eq!(with_unit("server_rss", metric_unit("server_rss")), "server_rss_bytes");
         assert_eq!(with_unit("good.requests", metric_unit("good.requests")), "good.requests");
         assert_eq!(with_unit("corrupt_bytes", Some(Unit::Bytes)), "corrupt_bytes");
-        let rate = Key::parse("good.received_rate").map(|key| key.stat.unit());
-        assert_eq!(with_unit("good.received_rate", rate), "good.received_rate_bytes_per_second");
+        assert_eq!(number("good.received_rate"), "good.received_rate_bytes_per_second");
+        assert_eq!(number("good.latency_p99 @ with"), "good.latency_p99_ns @ with");
+        assert_eq!(number("of a later version"), "of a later version");
     }
 }

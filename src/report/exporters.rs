@@ -8,7 +8,7 @@ use super::{
     error::ReportError,
     format::Format,
     history, html, markdown,
-    tracker::{CiReport, bencher, github, hlog, junit, openmetrics},
+    tracker::{CiReport, Numbers, bencher, github, hlog, junit, openmetrics},
 };
 use crate::{
     gate::{BaselineComparison, PairedComparison},
@@ -36,6 +36,8 @@ struct OfRun<'a> {
     /// The comparison with a baseline, if there is one.
     comparison: Option<&'a BaselineComparison>,
     figures: Vec<Figure>,
+    /// Which numbers are for trackers.
+    numbers: Numbers,
 }
 
 /// What is made of a comparison of two servers.
@@ -46,7 +48,7 @@ struct OfComparison<'a> {
 
 impl OfRun<'_> {
     fn for_ci(&self) -> CiReport {
-        CiReport::of_run(self.record, self.comparison)
+        CiReport::of_run(self.record, self.comparison, self.numbers)
     }
 }
 
@@ -116,6 +118,7 @@ fn drawn(format: Format, figures: &[Figure]) -> Result<Files, ReportError> {
 }
 
 /// The files of the given formats, by name; with what is said of the record against a baseline, if it was held against one.
+/// Trackers get these numbers.
 ///
 /// # Errors
 /// A chart or a table that cannot be made.
@@ -123,8 +126,9 @@ pub fn files(
     record: &Record,
     comparison: Option<&BaselineComparison>,
     formats: &[Format],
+    numbers: Numbers,
 ) -> Result<Files, ReportError> {
-    let run = OfRun { record, comparison, figures: chart::figures(record) };
+    let run = OfRun { record, comparison, figures: chart::figures(record), numbers };
     let mut files = Files::new();
     for format in formats {
         files.extend(made(*format, OF_RUN, &run.figures, |make| make(&run))?);

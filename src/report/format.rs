@@ -20,7 +20,7 @@ pub enum Format {
     GithubBenchmark,
     /// `bencher.json`: Bencher Metric Format
     Bencher,
-    /// `openmetrics.txt`: every metric as a gauge, for Prometheus and GitLab
+    /// `openmetrics.txt`: each metric as a gauge, for Prometheus and GitLab
     Openmetrics,
     /// `latency.hlog`: the latencies of each group, for HdrHistogram's log processors
     Hlog,

@@ -16,18 +16,28 @@ const SMALL: f64 = 0.8;
 /// From so many waiting bytes on, the chart shows where they wait.
 const MUCH: f64 = 1_048_576.0;
 
-/// The most informative chart of a run: for a sweep, the first number that is expected and differs along it; otherwise
-/// where the bytes wait if many do, the connections if some ended, and the latencies if nothing happened to any client.
+/// The chart that tells most of a run.
 pub(super) fn telling(record: &Record) -> Option<Figure> {
     let mut figures = chart::figures(record);
+    most_telling(record, &figures).map(|place| figures.swap_remove(place))
+}
+
+/// Which of its charts tells most of a run: the one that its profile names. Else of a sweep the first number that is expected
+/// and differs along it, and without one where the bytes wait if many do, the connections if some ended, and the latencies
+/// if nothing happened to any client.
+pub(super) fn most_telling(record: &Record, figures: &[Figure]) -> Option<usize> {
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
-    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat));
+    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name));
     let of_sweep: Vec<usize> =
-        expected.filter_map(|stat| named(&figures, &format!("sweep-{}", stat.name()))).collect();
+        expected.filter_map(|number| named(figures, &chart::sweep_file_name(number))).collect();
     let differs = of_sweep.iter().find(|place| figures[**place].spread() > 0.5);
-    let usual = || usual(record).into_iter().find_map(|name| named(&figures, name));
-    let best = differs.or(of_sweep.first()).copied().or_else(usual).unwrap_or(0);
-    (best < figures.len()).then(|| figures.swap_remove(best))
+    let usual = || usual(record).into_iter().find_map(|name| named(figures, name));
+    let chosen = match record.profile.telling_number() {
+        Some(key) => named(figures, &chart::sweep_file_name(key)),
+        None => record.profile.chart.as_deref().and_then(|name| named(figures, name)),
+    };
+    let best = chosen.or(differs.or(of_sweep.first()).copied()).or_else(usual).unwrap_or(0);
+    (best < figures.len()).then_some(best)
 }
 
 /// What to look at in a run without a sweep, the first that there is.

@@ -59,7 +59,8 @@ pub enum HistoryError {
 /// The rows of a record.
 fn rows(record: &Record) -> Vec<Row> {
     let expected = record.profile.expect.keys();
-    let expected = expected.map(|name| Key::name_in(name).to_owned());
+    let expected = expected
+        .map(|name| Key::parse(name).map_or_else(|| Key::name_in(name).to_owned(), |key| key.to_string()));
     let gated = gated(&record.profile).into_iter().map(|gated| gated.name);
     let of_core = ["core_cpu_per_step".to_owned()];
     let names: IndexSet<String> = gated.chain(expected).chain(of_core).collect();

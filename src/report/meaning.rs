@@ -25,10 +25,9 @@ pub fn meaning(record: &Record) -> String {
             let died = record.died().map(|how| format!("Under load, {}.", how.trim_end_matches('.')));
             let failed = with(Verdict::Fail).next().map(|first| {
                 let failed = with(Verdict::Fail).count();
-                let (name, condition, measured) = (&first.name, &first.condition, first.shown());
+                let (name, condition, fact) = (&first.name, &first.condition, first.fact());
                 format!(
-                    "{failed} of {total} expectations were not met; the first: {name} {condition}, measured \
-                    {measured}."
+                    "{failed} of {total} expectations were not met; the first: {name} {condition}, {fact}."
                 )
             });
             let invalid = record.doubt().map(|why| {

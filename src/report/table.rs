@@ -51,6 +51,22 @@ impl Table {
         }
     }
 
+    /// The table with these columns alone, and without rows that say nothing in them.
+    pub(super) fn only(&self, columns: &[usize]) -> Self {
+        let of = |cells: &Vec<String>| columns.iter().map(|i| cells[*i].clone()).collect::<Vec<String>>();
+        Self {
+            caption: self.caption.clone(),
+            head: columns.iter().map(|i| self.head[*i].clone()).collect(),
+            rows: self
+                .rows
+                .iter()
+                .map(of)
+                .filter(|cells| cells.iter().any(|cell| !cell.is_empty()))
+                .collect(),
+            below: self.below.clone(),
+        }
+    }
+
     pub(super) fn caption(&self) -> &str {
         &self.caption
     }

@@ -37,6 +37,7 @@ pub(super) fn run(
     Ok(Some(Repeat {
         seed,
         window_ns: (0, took_ns),
+        phases: Vec::new(),
         cut_short: false,
         died: None,
         effective: Effective {
@@ -49,6 +50,7 @@ pub(super) fn run(
         evictions: Vec::new(),
         summary,
         censored: IndexMap::new(),
+        price: None,
         invalid: Vec::new(),
         disturbed: Vec::new(),
         unproven: Vec::new(),

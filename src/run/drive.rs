@@ -12,14 +12,15 @@ use std::{
 };
 
 use super::{
-    Interrupt, Observer, Progress, RunError,
+    Interrupt, Observer, RunError,
+    meter::Meter,
     sample::{Reading, Sample, Samples, Source},
     target::Target,
     watch::{Moment, Watch},
 };
 use crate::{
     client::{self, DriveError, Driven, Plan, Seen, Tick},
-    metric::{Metric, Row},
+    metric::Row,
     sys,
     units::human_time,
 };
@@ -54,7 +55,7 @@ pub(super) fn drive(
     };
     let clients = clients.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
     let mut board = Board::new(ticks, plan);
-    let mut meter = Meter::default();
+    let mut meter = Meter::new(&plan.groups);
     let (mut before_ns, mut cost_ns) = (None, 0);
     let [start_ns, end_ns] = plan.borders_ns();
     let end = loop {
@@ -66,6 +67,7 @@ pub(super) fn drive(
         let moment = match due_ns {
             Some(due) if due == start_ns => Moment::WindowStart,
             Some(due) if due == end_ns => Moment::WindowEnd,
+            Some(due) if plan.phase_borders_ns().any(|border| border == due) => Moment::PhaseBorder,
             _ => Moment::Between,
         };
         let sample = Sample::of(watch.read(moment));
@@ -119,11 +121,12 @@ fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64, watch: &mut Wa
 }
 
 /// When the next sample is due, in nanoseconds since the first client, after one that was due or taken at `before_ns` and took
-/// `cost_ns`. One that is late is not made up for; one that could make the sample at a border of the window late is left out.
-/// `None` after the window.
+/// `cost_ns`. One that is late is not made up for; one that could make the sample at a border of the window or of a phase late
+/// is left out. `None` after the window.
 fn next_due_ns(plan: &Plan, before_ns: Option<u64>, cost_ns: u64) -> Option<u64> {
     let due = plan.next_sample_ns(before_ns)?;
-    let border = plan.borders_ns().into_iter().find(|border| *border >= due)?;
+    let borders = plan.borders_ns().into_iter().chain(plan.phase_borders_ns());
+    let border = borders.filter(|border| *border >= due).min()?;
     Some(if due + 2 * cost_ns > border { border } else { due })
 }
 
@@ -208,42 +211,10 @@ fn seen(seen: &Seen) -> Row {
     row
 }
 
-/// Makes what people want to see while they wait out of the last samples.
-#[derive(Default)]
-struct Meter {
-    answered: f64,
-    at_ns: i64,
-}
-
-impl Meter {
-    fn read(&mut self, samples: &Samples, epoch_ns: u64) -> Progress {
-        let Some(sample) = samples.values().rev().find(|sample| !sample.groups.is_empty()) else {
-            return Progress::default();
-        };
-        let answered: f64 = sample.groups.iter().filter_map(|row| row.value(Metric::Answered)).sum();
-        let at_ns = sample.at_ns as i64 - epoch_ns as i64;
-        let seconds = (at_ns - self.at_ns) as f64 / 1e9;
-        let rate = if seconds > 0.0 { (answered - self.answered) / seconds } else { 0.0 };
-        (self.answered, self.at_ns) = (answered, at_ns);
-        Progress {
-            seconds: at_ns as f64 / 1e9,
-            answers_per_second: rate,
-            response_p99_ns: sample
-                .groups
-                .iter()
-                .filter_map(|row| row.value(Metric::IntervalP99))
-                .reduce(f64::max),
-            server_rss_bytes: sample.value(Metric::ServerRss),
-            kernel_memory_bytes: sample.value(Metric::KernelMemory),
-            evictions: sample.value(Metric::Evictions),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Latencies;
+    use crate::{client::Latencies, metric::Metric};
 
     /// A window from 150 to 400, a sample every 100.
     fn plan(threads: u32) -> Plan {
@@ -254,6 +225,7 @@ mod tests {
             epoch_ns: 0,
             warmup: Duration::from_nanos(150),
             measure: Duration::from_nanos(250),
+            phases: Vec::new(),
             sample_every: Duration::from_nanos(100),
             threads,
             sampled: Arc::default(),
@@ -275,6 +247,11 @@ mod tests {
         assert_eq!(due(&plan, 0), [100, 150, 200, 300, 400]);
         assert_eq!(next_due_ns(&plan, Some(275), 0), Some(300), "what was missed is not made up for");
         assert_eq!(next_due_ns(&plan, Some(400), 0), None);
+        let phase = |from, to| (Duration::from_nanos(from), Duration::from_nanos(to));
+        plan.phases = vec![phase(150, 230), phase(230, 400)];
+        assert_eq!(due(&plan, 0), [100, 150, 200, 230, 300, 400]);
+        assert_eq!(due(&plan, 51), [150, 230, 400]);
+        plan.phases.clear();
         plan.warmup = Duration::ZERO;
         assert_eq!(due(&plan, 0), [0, 100, 200, 250]);
     }

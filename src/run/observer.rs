@@ -24,9 +24,10 @@ pub trait Observer {
 pub struct Progress {
     /// Seconds since the first client.
     pub seconds: f64,
-    /// Answers per second, over all groups, since the last sample.
-    pub answers_per_second: f64,
-    /// The largest 99th percentile of the response time of any group since the last sample, in nanoseconds.
+    /// Answers per second to the good clients (to all, where there are no good ones), over the last second; `None` at the
+    /// beginning.
+    pub answers_per_second: Option<f64>,
+    /// The largest 99th percentile of their response time between two samples of the last second, in nanoseconds.
     pub response_p99_ns: Option<f64>,
     /// Resident memory of the server, in bytes.
     pub server_rss_bytes: Option<f64>,

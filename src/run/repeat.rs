@@ -55,7 +55,7 @@ pub(super) fn run(
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
     let journal = if died.is_some() { None } else { watch.evictions() };
     let outside = watch.tracker().map(Outside::new);
-    server_closes::add(&mut driven, profile, outside.as_ref());
+    server_closes::add(&mut driven, profile, outside.as_ref(), plan.epoch_ns);
     let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
     let asked = Asked::new(profile, build);
     let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
@@ -107,6 +107,7 @@ fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
         epoch_ns: sys::monotonic_ns() + LEAD_NS,
         warmup: profile.warmup.0,
         measure: profile.measure.0,
+        phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
         sample_every: profile.sample_every.0,
         threads: profile.client_threads,
         sampled: Arc::default(),

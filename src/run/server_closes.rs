@@ -21,13 +21,16 @@ const SERVER_CLOCK_NS: u64 = 1_000_000;
 
 /// Adds to each group's numbers what was seen from outside; what clients saw alone where the server's sockets could not be
 /// seen.
-pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outside<'_>>) {
+pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outside<'_>>, epoch_ns: u64) {
     for index in 0..driven.groups.len() {
         let ports = driven.ports.iter().filter(|port| port.group == index);
         let ports: Vec<(&Port, Option<TrackedConnection>)> =
             ports.map(|port| (port, outside.and_then(|outside| outside.of(port)))).collect();
+        // A group that leaves ends what the server has left to it.
+        let left_ns = profile.clients[index].stop.map(|stop| epoch_ns + stop.0.as_nanos() as u64);
+        let stopped_ns = left_ns.map_or(driven.stopped_ns, |left_ns| left_ns.min(driven.stopped_ns));
         let closes: Vec<ServerClose<'_>> =
-            ports.iter().filter_map(|(port, seen)| ServerClose::of(port, *seen, driven.stopped_ns)).collect();
+            ports.iter().filter_map(|(port, seen)| ServerClose::of(port, *seen, stopped_ns)).collect();
         let found = summed(&closes, |close| close.held(profile, &profile.clients[index]));
         if outside.is_some() {
             let row = &mut driven.summaries[index];
@@ -60,13 +63,13 @@ struct Held {
 }
 
 impl<'a> ServerClose<'a> {
-    /// The end of a connection, if the server ended it before the clients stopped.
+    /// The end of a connection, if the server ended it before the clients stopped or left.
     fn of(port: &'a Port, seen: Option<TrackedConnection>, stopped_ns: u64) -> Option<Self> {
-        if port.ended_ns.is_some() && !port.ended_by_peer {
+        if port.ended_ns.is_some_and(|ended_ns| ended_ns < stopped_ns) && !port.ended_by_peer {
             return None;
         }
         let at = end_of(port, seen.as_ref());
-        let by_client = port.ended_ns.is_some();
+        let by_client = port.ended_ns.is_some() && port.ended_by_peer;
         (by_client || at.latest_ns < stopped_ns).then_some(Self { port, at, seen })
     }
 
@@ -218,6 +221,10 @@ mod tests {
         assert!(!ends(&port(Some(850), false), gone));
         assert!(!ends(&port(None, false), Some(between(900, 1000))), "the clients had stopped");
         assert!(!ends(&port(None, false), None));
+        let left =
+            |ended| ServerClose::of(&port(Some(950), false), Some(seen(ended, None)), 940 * MS).is_some();
+        assert!(left(gone), "a FIN behind what the client had not read when it left");
+        assert!(!left(Some(between(930, 945))) && !left(None));
     }
 
     #[test]

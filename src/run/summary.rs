@@ -5,6 +5,7 @@ use std::mem;
 use super::{
     costs::Costs,
     evictions::Evictions,
+    phases,
     sample::{self, Sample, Samples},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     metric::{Fold, Key, Metric, Row, Scope, Stat},
     probe::OtherClients,
     profile::Profile,
-    record::{Effective, Eviction, Repeat},
+    record::{Effective, Eviction, Price, Repeat},
     stats::{self, Instants},
 };
 
@@ -61,6 +62,7 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
     let mut repeat = Repeat {
         seed,
         window_ns: (from, if measured.cut_short { measured.stopped_ns.clamp(from, end) } else { end }),
+        phases: Vec::new(),
         cut_short: measured.cut_short,
         died: measured.died,
         effective,
@@ -69,6 +71,7 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
         evictions: evictions.all,
         summary: indexmap::IndexMap::new(),
         censored: indexmap::IndexMap::new(),
+        price: None,
         invalid: Vec::new(),
         disturbed: Vec::new(),
         unproven: measured.unproven,
@@ -82,6 +85,11 @@ pub(super) fn repeat(profile: &Profile, seed: u64, effective: Effective, measure
     costs.add_others(measured.others, driven.answered_in_window, &mut last);
     summarize_run(&mut repeat, &last, instants);
     summarize_groups(&mut repeat, profile, &driven, instants);
+    phases::add(&mut repeat, profile, &driven, instants);
+    repeat.price = gate::price(profile, &repeat);
+    if let Some(bytes) = repeat.price.as_ref().and_then(Price::bytes_per_peer) {
+        repeat.summary.insert(Stat::once(Metric::MemoryPerPeer).name(), bytes);
+    }
     for findings in [gate::examine(profile, &repeat), gate::lost(profile, &repeat)] {
         repeat.invalid.extend(findings.invalid);
         repeat.disturbed.extend(findings.disturbed);

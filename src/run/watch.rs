@@ -44,6 +44,8 @@ pub(super) enum Moment {
     /// Before the first client.
     Before,
     WindowStart,
+    /// A phase of the window begins or ends.
+    PhaseBorder,
     /// With all clients still there.
     WindowEnd,
     /// After the last client has gone.

@@ -67,13 +67,22 @@ pub fn fold(fold: Fold, readings: &[(i64, f64)], instants: Instants) -> Option<f
 #[must_use]
 pub fn growth(readings: &[(i64, f64)], instants: Instants) -> Option<Growth> {
     let Instants { from, to, left } = instants;
-    let tolerance = TOLERANCE_NS.max((to - from) / TOLERANCE_PART);
-    let nearest = |time: i64, latest: i64| {
-        let there = readings.iter().filter(|(at, _)| *at <= latest && (at - time).abs() <= tolerance);
-        there.min_by_key(|(at, _)| (at - time).abs())
-    };
-    let (start, end) = (nearest(from, to)?, nearest(to, left.unwrap_or(i64::MAX))?);
+    let start = nearest(readings, from, to, instants)?;
+    let end = nearest(readings, to, left.unwrap_or(i64::MAX), instants)?;
     (end.0 > start.0).then_some(Growth { value: end.1 - start.1, from: start.0, to: end.0 })
+}
+
+/// The reading that is nearest to a border of the window and not taken after `latest`; `None` if it was taken too far from
+/// it.
+pub(super) fn nearest(
+    readings: &[(i64, f64)],
+    border: i64,
+    latest: i64,
+    window: Instants,
+) -> Option<(i64, f64)> {
+    let tolerance = TOLERANCE_NS.max((window.to - window.from) / TOLERANCE_PART);
+    let there = readings.iter().filter(|(at, _)| *at <= latest && (at - border).abs() <= tolerance);
+    there.min_by_key(|(at, _)| (at - border).abs()).copied()
 }
 
 /// What a counter stood at, on a straight line between the readings before and after; at the ends that of the first or last.

@@ -67,6 +67,7 @@ fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) 
         epoch_ns: monotonic_ns(),
         warmup: Duration::ZERO,
         measure: Duration::from_millis(measure_ms * patience()),
+        phases: Vec::new(),
         sample_every: Duration::from_millis(100),
         threads,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),
@@ -162,6 +163,35 @@ fn opening_many_connections_does_not_block_other_groups() {
     assert_eq!(driven.groups[1].ledger.still_alive, 3000);
     let p99 = of(&driven.summaries[0], Metric::LatencyP99);
     assert!(p99 < 150e6, "good clients waited {p99} ns");
+}
+
+#[apply(timed_test!)]
+fn groups_come_and_leave_at_their_times() {
+    let clients = r#"
+        [[clients]]
+        name = "good"
+        count = 4
+        load = { depth = 1, payload = "64B" }
+        stop = "300ms"
+
+        [[clients]]
+        name = "half"
+        count = 3
+        load = { depth = 1, payload = "64B" }
+        tx = { stall = { after = "8B" } }
+        start = "200ms"
+        stop = "400ms"
+    "#;
+    let driven = driven("", clients, 600);
+    let [good, half] = &driven.groups[..] else { panic!("two groups") };
+    assert_eq!((good.ledger.closed_by_us, good.ledger.still_alive), (4, 0));
+    assert_eq!((good.requests.lost, good.requests.unanswered), (0, 0), "good clients wait for their answers");
+    assert_eq!((half.ledger.opened, half.ledger.closed_by_us), (3, 3));
+    for port in driven.ports {
+        let open_ns = port.ended_ns.expect("it left") - port.opened_ns;
+        let (least, most) = if port.group == 0 { (290, 400) } else { (190, 300) };
+        assert!((least..most).contains(&(open_ns / 1_000_000)), "open for {open_ns} ns");
+    }
 }
 
 #[apply(timed_test!)]

@@ -27,7 +27,7 @@ static ONE: OneAtATime = OneAtATime::new();
 /// A run of a profile: how it ends, what is said in one line, and its only repeat.
 fn run(text: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(text);
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-v"], folder.path()));
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     (code, printed, repeat(folder.path(), "quick"))
 }

@@ -263,7 +263,7 @@ fn compare_shows_two_records_side_by_side() {
             Some(0)
         );
     }
-    let output = badpeer(&["compare", "a/quick/latest", "b/quick/latest"], folder.path());
+    let output = badpeer(&["compare", "-v", "a/quick/latest", "b/quick/latest"], folder.path());
     let printed = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(printed.contains("server_rss_peak") && printed.contains('%'), "{printed}");
@@ -278,6 +278,11 @@ fn json_output_is_complete_and_keeps_the_seed() {
     let repeats = value[0]["points"][0]["trials"].as_array().expect("trials");
     assert_eq!(repeats.iter().map(|t| t["seed"].as_u64()).collect::<Vec<_>>(), [Some(7), Some(8)]);
     assert!(repeats[0]["summary"]["good.latency_p99"].is_number());
+    assert!(repeats[0].get("series").is_none(), "samples are for --json=full");
+    assert!(text(&output.stdout).find("\"outcome\"") < text(&output.stdout).find("\"profile\""));
+    let full = badpeer(&["run", "quick.toml", "--json=full"], folder.path());
+    let value: Value = serde_json::from_slice(&full.stdout).expect("JSON");
+    assert!(value[0]["points"][0]["trials"][0]["series"]["at_ns"].is_array());
 }
 
 #[apply(timed_test!)]

@@ -15,6 +15,7 @@ mod lifetimes;
 mod mistakes;
 mod orphans;
 mod output;
+mod price;
 mod profiles;
 mod redis;
 mod refused;

@@ -78,7 +78,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench A --format jnit", "'junit'"),
     ("bench 127.0.0.1:0 -- no-such-program {port}", "<COMMAND>: there is no program `no-such-program`"),
     ("bench 127.0.0.1:0 -- ./none {port}", "/none is no file; install it, or name another one"),
-    ("bench 127.0.0.1:0 -- sleep 5", "<COMMAND>: the program is not told which free port to listen on"),
+    ("bench 127.0.0.1:0 -- sleep 5", "<COMMAND>: the program does not get the free port to listen on"),
     ("run none.toml", "cannot read the profile `none.toml`"),
     ("run contrl", "did you mean `control`?"),
     ("run --al", "'--all'"),

@@ -57,7 +57,7 @@ fn profile(address: SocketAddr, measure: &str, group: &str, expect: &str) -> Str
 fn run(text: &str, after_ms: u64, meanwhile: impl FnOnce(&Child)) -> (Option<i32>, String, Value) {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("silence.toml"), text).expect("written");
-    let child = run_in(folder.path(), &["run", "silence.toml", "--format", "csv"]);
+    let child = run_in(folder.path(), &["run", "silence.toml", "-v", "--format", "csv"]);
     thread::sleep(Duration::from_millis(after_ms));
     meanwhile(&child);
     let (code, printed) = ended(child);

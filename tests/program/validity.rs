@@ -39,7 +39,7 @@ fn profile(attach: Option<SocketAddr>, measure: &str, group: &str, expect: &str)
 fn command(folder: &Path, text: &str) -> Command {
     fs::write(folder.join("trust.toml"), text).expect("written");
     let mut command = Command::new(BADPEER);
-    command.args(["run", "trust.toml"]).current_dir(folder).stdin(Stdio::null());
+    command.args(["run", "trust.toml", "-v"]).current_dir(folder).stdin(Stdio::null());
     command
 }
 

@@ -3,7 +3,10 @@
 use badpeer::{
     cli::history,
     record::Record,
-    report::{Format, compare, terminal},
+    report::{
+        Format, compare,
+        terminal::{self, Style},
+    },
 };
 
 use super::{file, fixture};
@@ -21,7 +24,7 @@ fn left_waiting() -> Record {
 #[test]
 fn tables_mark_lower_bounds() {
     let record = left_waiting();
-    let text = terminal::render(&record, false);
+    let text = terminal::render(&record, Style::PLAIN);
     assert!(text.contains("> 3.19 ms (unanswered)"), "{text}");
     assert!(text.contains("FAIL  good.latency_p99 < 3ms: > 3.30 ms (unanswered)"), "{text}");
     let markdown = file(&record, Format::Markdown, "summary.md");
@@ -64,11 +67,12 @@ fn trackers_get_no_lower_bound() {
 #[test]
 fn a_lower_bound_is_worse_than_a_measured_value() {
     let (whole, bounds) = (fixture::record(), left_waiting());
-    let text = terminal::records(&whole, &bounds);
+    let text = terminal::records(&whole, &bounds, Style::PLAIN);
     let line = text.lines().find(|line| line.trim_start().starts_with("latency_p99 ")).expect("the number");
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words.join(" "), "latency_p99 3.19 ms > 3.19 ms – worse (unanswered)");
-    let both = terminal::records(&bounds, &bounds).split_whitespace().collect::<Vec<_>>().join(" ");
+    let both =
+        terminal::records(&bounds, &bounds, Style::PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(both.contains("latency_p99 > 3.19 ms > 3.19 ms – not known (unanswered)"), "{both}");
     assert!(both.contains("3 metrics have only lower bounds on both sides."), "{both}");
     let json = compare::to_json(&whole, &bounds);

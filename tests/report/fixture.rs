@@ -123,6 +123,7 @@ fn repeat(seed: u64, scale: f64) -> Repeat {
     Repeat {
         seed,
         window_ns: (SECOND, 6 * SECOND),
+        phases: Vec::new(),
         cut_short: false,
         died: None,
         effective: Effective {
@@ -143,6 +144,7 @@ fn repeat(seed: u64, scale: f64) -> Repeat {
         evictions,
         summary: summary(seed, scale),
         censored: IndexMap::new(),
+        price: None,
         invalid: Vec::new(),
         disturbed: Vec::new(),
         unproven: Vec::new(),

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use badpeer::{
     record::Record,
-    report::{self, Format},
+    report::{self, Format, tracker::Numbers},
 };
 
 use super::fixture;
@@ -12,7 +12,7 @@ use super::fixture;
 /// A run's folder, as `badpeer run` leaves it.
 fn keep(root: &Path, record: &Record, folder: &str) {
     let folder = root.join(&record.name).join(folder);
-    let files = report::files(record, None, &[Format::Svg, Format::Html]).expect("files");
+    let files = report::files(record, None, &[Format::Svg, Format::Html], Numbers::All).expect("files");
     report::write(files, &folder).expect("written");
     fs::write(folder.join("record.json"), serde_json::to_string(record).expect("JSON")).expect("written");
 }
@@ -90,7 +90,7 @@ fn the_gallery_shows_the_newest_run_of_each_profile_in_one_picture() {
     let text = fs::read_to_string(out.join("README.md")).expect("a page");
     assert!(text.contains("**Newer**") && !text.contains("Older"), "{text}");
     for (profile, words) in
-        [("stalled-readers", "Bytes that a slow client does not read"), ("a-sweep", "by server.buffer")]
+        [("stalled-readers", "Bytes that a slow client does not read"), ("a-sweep", " at contiguous")]
     {
         assert!(text.contains(&format!("]({profile}.png)")) && text.contains(words), "{text}");
         let picture = fs::read(out.join(format!("{profile}.png"))).expect("a picture");

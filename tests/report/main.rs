@@ -1,18 +1,24 @@
 //! What a record is made into: looked at as a reader would, and checked as a browser would.
 
 mod bounds;
+mod browser;
 mod fixture;
 mod history;
 mod index;
 mod mutations;
 mod page;
+mod price;
 mod schema;
 mod trackers;
 
 use badpeer::{
     metric::{Metric, Panel},
     record::{Point, Record, Verdict},
-    report::{self, Format, compare, terminal},
+    report::{
+        self, Format, compare,
+        terminal::{self, Style},
+        tracker::Numbers,
+    },
 };
 
 const ALL: [Format; 5] = [Format::Csv, Format::Png, Format::Svg, Format::Html, Format::Markdown];
@@ -24,11 +30,15 @@ fn text(files: Vec<(String, Vec<u8>)>, name: &str) -> String {
 }
 
 fn file(record: &Record, format: Format, name: &str) -> String {
-    text(report::files(record, None, &[format]).expect("files"), name)
+    text(report::files(record, None, &[format], Numbers::All).expect("files"), name)
 }
 
 fn names(record: &Record, format: Format) -> Vec<String> {
-    report::files(record, None, &[format]).expect("files").into_iter().map(|(name, _)| name).collect()
+    report::files(record, None, &[format], Numbers::All)
+        .expect("files")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// The same run, slower, with a number more and one less, on another kernel.
@@ -55,9 +65,9 @@ fn slower() -> Record {
 
 #[test]
 fn the_terminal_report_matches_its_snapshot() {
-    let text = terminal::render(&fixture::record(), false);
+    let text = terminal::render(&fixture::record(), Style::PLAIN);
     insta::assert_snapshot!("terminal", text);
-    let colored = terminal::render(&fixture::record(), true);
+    let colored = terminal::render(&fixture::record(), Style { color: true, ..Style::PLAIN });
     assert!(colored.contains("\x1b[1;31mFAIL\x1b[0m") && !text.contains('\x1b'));
 }
 
@@ -69,7 +79,7 @@ fn the_markdown_summary_matches_its_snapshot() {
 #[test]
 fn record_comparison_matches_its_snapshot() {
     let (a, b) = (fixture::record(), slower());
-    let text = terminal::records(&a, &b);
+    let text = terminal::records(&a, &b, Style::PLAIN);
     insta::assert_snapshot!("compare", text);
     let json = compare::to_json(&a, &b);
     let metrics = json["points"][0]["metrics"].as_array().expect("metrics");
@@ -82,21 +92,99 @@ fn record_comparison_matches_its_snapshot() {
     assert_eq!(judged("server_cpu_user_rate"), "same");
     assert_eq!(judged("client_receive_queue_peak"), "fact");
     assert_eq!(json["points"][0]["only_b"], serde_json::json!(["retransmits"]));
-    assert!(terminal::records(&a, &a).contains("0 got worse, 0 got better"));
+    assert!(terminal::records(&a, &a, Style::PLAIN).contains("0 got worse, 0 got better"));
+}
+
+#[test]
+fn totals_of_windows_that_differ_are_left_out() {
+    let (a, mut b) = (fixture::record(), fixture::record());
+    let all = Style { verbose: true, ..Style::PLAIN };
+    assert!(terminal::records(&a, &b, all).contains("    server_waits "));
+    for repeat in &mut b.points[0].repeats {
+        repeat.window_ns.1 *= 2;
+    }
+    let text = terminal::records(&a, &b, all);
+    assert!(
+        text.contains("! the measured windows differ") && text.contains("    server_waits_rate "),
+        "{text}"
+    );
+    assert!(!text.contains("    server_waits ") && !text.contains("only in"), "{text}");
 }
 
 #[test]
 fn terminal_output_fits_80_columns() {
     let (record, sweep) = (fixture::record(), fixture::sweep());
     let texts = [
-        terminal::render(&record, false),
-        terminal::render(&sweep, false),
-        terminal::records(&record, &slower()),
-        terminal::records(&record, &sweep),
+        terminal::render(&record, Style::PLAIN),
+        terminal::render(&sweep, Style::PLAIN),
+        terminal::records(&record, &slower(), Style::PLAIN),
+        terminal::records(&record, &sweep, Style::PLAIN),
     ];
     for line in texts.iter().flat_map(|text| text.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn terminal_output_uses_the_width_there_is() {
+    let sweep = fixture::sweep();
+    let [narrow, wide] = [80, 160].map(|width| terminal::render(&sweep, Style { width, ..Style::PLAIN }));
+    assert!(wide.lines().count() < narrow.lines().count(), "{wide}");
+    for text in [&narrow, &wide] {
+        assert!(!text.contains('…'), "nothing is cut: {text}");
+    }
+}
+
+#[test]
+fn a_sweep_is_one_table_and_says_everything_once() {
+    let sweep = fixture::sweep();
+    let text = terminal::render(&sweep, Style { width: 160, ..Style::PLAIN });
+    let rows = text.lines().filter(|line| line.trim_start().starts_with("chained, ")).count();
+    assert_eq!(rows, 3, "a row for each point: {text}");
+    assert_eq!(text.matches("server and clients share 2 cores (at all 6 points)").count(), 1, "{text}");
+    assert!(text.contains("30 of 30 expectations met (-v lists them)"), "{text}");
+    assert!(!text.contains("late: min"), "the tables of each point are for -v: {text}");
+    let verbose = terminal::render(&sweep, Style { verbose: true, ..Style::PLAIN });
+    assert_eq!(verbose.matches("late: min").count(), 6, "{verbose}");
+    assert_eq!(verbose.matches("PASS  corrupt_bytes = 0: 0 B at server.buffer = ").count(), 6, "{verbose}");
+}
+
+#[test]
+fn a_check_that_fails_at_several_points_is_named_once() {
+    let mut sweep = fixture::sweep();
+    for point in &mut sweep.points {
+        point.verdicts[1].verdict = Verdict::Fail;
+    }
+    let text = terminal::render(&sweep, Style::PLAIN);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        words.matches("FAIL good.latency_p99 < 3ms: 3.30 ms at server.buffer = contiguous").count(),
+        1,
+        "{text}"
+    );
+    assert!(words.contains("and 3 more (-v lists them)"), "{text}");
+}
+
+#[test]
+fn checks_of_an_invalid_run_are_a_few_lines() {
+    let mut record = fixture::record();
+    for check in &mut record.points[0].verdicts {
+        check.verdict = Verdict::Invalid;
+    }
+    let lines = |style| terminal::render(&record, style).matches("\nINVALID ").count();
+    assert_eq!(lines(Style::PLAIN), 3 + 1, "three checks, and the outcome");
+    assert_eq!(lines(Style { verbose: true, ..Style::PLAIN }), 5 + 1);
+    assert!(terminal::render(&record, Style::PLAIN).contains("and 2 more (-v lists them)"));
+}
+
+#[test]
+fn a_check_of_one_point_names_it_once() {
+    let mut sweep = fixture::sweep();
+    let check = &mut sweep.points[0].verdicts[0];
+    (check.verdict, check.name) = (Verdict::Fail, "server_rss_growth @ server.buffer=contiguous".to_owned());
+    let text = terminal::render(&sweep, Style { width: 160, ..Style::PLAIN });
+    let line = text.lines().find(|line| line.starts_with("FAIL")).expect("the check");
+    assert!(line.contains(" @ server.buffer=contiguous") && !line.contains(" at "), "{line}");
 }
 
 #[test]
@@ -114,7 +202,7 @@ fn csv_tables_keep_every_digit() {
 
 #[test]
 fn every_chart_is_a_non_empty_picture() {
-    let pictures = report::files(&fixture::record(), None, &[Format::Png]).expect("pictures");
+    let pictures = report::files(&fixture::record(), None, &[Format::Png], Numbers::All).expect("pictures");
     assert_eq!(pictures.len(), 8);
     for (name, bytes) in pictures {
         let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
@@ -181,18 +269,18 @@ fn an_interrupted_run_is_reported() {
     record.points =
         vec![Point { axes: indexmap::IndexMap::new(), repeats: Vec::new(), verdicts: Vec::new() }];
     assert_eq!(record.verdict(), Verdict::Inconclusive);
-    let made = report::files(&record, None, &ALL).expect("files");
+    let made = report::files(&record, None, &ALL, Numbers::All).expect("files");
     assert_eq!(made.len(), 4, "tables and pages, no charts");
-    assert!(terminal::render(&record, false).contains("interrupted"));
+    assert!(terminal::render(&record, Style::PLAIN).contains("interrupted"));
     record.points.clear();
-    assert!(report::files(&record, None, &ALL).is_ok());
+    assert!(report::files(&record, None, &ALL, Numbers::All).is_ok());
 }
 
 #[test]
 fn files_are_written_to_the_given_folder() {
     let dir = tempfile::tempdir().expect("a directory");
     let below = dir.path().join("a/b");
-    let files = || report::files(&fixture::record(), None, &[Format::Markdown]).expect("files");
+    let files = || report::files(&fixture::record(), None, &[Format::Markdown], Numbers::All).expect("files");
     let written = report::write(files(), &below).expect("written");
     assert_eq!(written, [below.join("summary.md")]);
     assert!(written[0].is_file());

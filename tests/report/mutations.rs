@@ -8,7 +8,11 @@ use std::{
 use badpeer::{
     gate::BaselineComparison,
     record::Record,
-    report::{self, Format, terminal},
+    report::{
+        self, Format,
+        terminal::{self, Style},
+        tracker::Numbers,
+    },
 };
 use serde_json::Value;
 
@@ -27,13 +31,13 @@ const FORMATS: [Format; 7] = [
 
 /// Makes everything of it.
 fn shown(record: &Record) {
-    let _ = terminal::render(record, false);
+    let _ = terminal::render(record, Style::PLAIN);
     let other = fixture::record();
-    let _ = terminal::records(&other, record);
+    let _ = terminal::records(&other, record, Style::PLAIN);
     let comparison = BaselineComparison::of("main", &other, record);
     let _ = BaselineComparison::of("main", record, &other);
     // One that cannot be made says so.
-    let _ = report::files(record, Some(&comparison), &FORMATS);
+    let _ = report::files(record, Some(&comparison), &FORMATS, Numbers::All);
 }
 
 /// The places of all numbers in a value, those of the elements of a list but the first left out.

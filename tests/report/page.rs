@@ -3,7 +3,7 @@
 use badpeer::{
     metric::Metric,
     record::{Record, Repeat},
-    report::{self, Format},
+    report::{self, Format, tracker::Numbers},
 };
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ fn the_page_is_well_formed_and_loads_nothing() {
 fn every_chart_is_visible_without_scripts() {
     for record in [fixture::record(), fixture::sweep()] {
         let (page, _) = split_scripts(&page(&record));
-        for (name, _) in report::files(&record, None, &[Format::Svg]).expect("charts") {
+        for (name, _) in report::files(&record, None, &[Format::Svg], Numbers::All).expect("charts") {
             let id = format!("<figure id=\"{}\"", name.trim_end_matches(".svg"));
             let (_, figure) = page.split_once(&id).unwrap_or_else(|| panic!("the page lacks {name}"));
             let (figure, _) = figure.split_once("</figure>").expect("it ends");
@@ -109,6 +109,88 @@ fn lanes_of_bad_peers_are_above_charts_over_time() {
 }
 
 #[test]
+fn the_page_opens_with_the_chart_that_the_profile_names() {
+    let mut record = fixture::record();
+    record.profile.chart = Some("connections".to_owned());
+    let (page, _) = split_scripts(&page(&record));
+    let (_, first) = page.split_once("<figure id=\"").expect("a chart");
+    assert!(first.starts_with("connections\""), "{}", &first[..40]);
+    assert_eq!(page.matches("<figure id=\"connections\"").count(), 1);
+}
+
+#[test]
+fn charts_over_time_name_what_is_measured() {
+    let (_, scripts) = split_scripts(&page(&fixture::record()));
+    let charts: Value = serde_json::from_str(&scripts[0]).expect("JSON");
+    let names = |chart: &Value| {
+        let notes = chart["notes"].as_array().expect("notes").clone();
+        notes.iter().map(|note| note[1].as_str().expect("words").to_owned()).collect::<Vec<_>>()
+    };
+    for chart in charts.as_array().expect("charts").iter().filter(|chart| chart["x"]["shows"] == "seconds") {
+        assert_eq!(names(chart), ["warm-up", "measured"], "{}", chart["name"]);
+    }
+}
+
+#[test]
+fn the_page_opens_with_verdict_numbers_and_chart() {
+    for (record, number) in
+        [(fixture::record(), "3.19\u{a0}ms"), (fixture::sweep(), "2.32\u{a0}– 8.38\u{a0}ms")]
+    {
+        let (page, _) = split_scripts(&page(&record));
+        let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("no {words}"));
+        let (_, numbers) = page.split_once("<dl class=\"figures\">").expect("numbers");
+        let (numbers, _) = numbers.split_once("</dl>").expect("they end");
+        assert!(numbers.contains("good: response time p99") && numbers.contains(number), "{numbers}");
+        assert!(place("<b class=") < place("class=\"figures\""), "the verdict is first");
+        assert!(place("class=\"figures\"") < place("id=\"answer\""), "then the numbers");
+        assert!(place("id=\"answer\"") < place("class=\"about\""), "then the chart, then words");
+    }
+}
+
+/// The words of a picture, and where they start (or end, or have their middle).
+fn words(svg: &str) -> Vec<(String, f64)> {
+    let word = |element: &str| {
+        let (_, at) = element.split_once("x=\"")?;
+        let (at, _) = at.split_once('"')?;
+        let (_, text) = element.split_once('>')?;
+        let (text, _) = text.split_once("</text>")?;
+        Some((text.trim().to_owned(), at.parse().ok()?))
+    };
+    svg.split("<text ").skip(1).filter_map(word).collect()
+}
+
+#[test]
+fn lines_are_named_at_their_ends_where_there_is_room() {
+    let at = |record: &Record, chart: &str, name: &str| {
+        let svg = file(record, Format::Svg, chart);
+        words(&svg).into_iter().find(|(text, _)| text == name).unwrap_or_else(|| panic!("no {name}: {svg}")).1
+    };
+    let end = at(&fixture::record(), "throughput.svg", "good");
+    assert!(end > 800.0, "beside the plot: {end}");
+    let long = "those that behave as well as they can";
+    let renamed = serde_json::to_string(&fixture::record()).expect("JSON").replace("good", long);
+    let start = at(&serde_json::from_str(&renamed).expect("a record"), "throughput.svg", long);
+    assert!(start < 500.0, "too long a name is in the legend: {start}");
+}
+
+#[test]
+fn labels_replace_the_values_of_a_sweep() {
+    let mut record = fixture::sweep();
+    let labels = ["small", "middle", "none"].map(str::to_owned).to_vec();
+    record.profile.labels.insert("server.send_limit".to_owned(), labels);
+    let chart = file(&record, Format::Svg, "sweep-latency_p99.svg");
+    assert!(chart.contains("good, none") && !chart.contains("server.send_limit = off"), "{chart}");
+}
+
+#[test]
+fn charts_along_a_sweep_have_a_picture_for_phones() {
+    let (page, _) = split_scripts(&page(&fixture::sweep()));
+    let (_, chart) = page.split_once("<figure id=\"sweep-latency_p99\"").expect("a chart");
+    let (chart, _) = chart.split_once("</figure>").expect("it ends");
+    assert!(chart.contains("viewBox=\"0 0 400 340\"") && chart.contains("class=\"title\""), "{chart}");
+}
+
+#[test]
 fn a_comparison_has_a_page_with_every_pair() {
     for (factor, word) in [(1.0, "PASS"), (2.0, "REGRESSION")] {
         let comparison = fixture::comparison("<b>\"control\"", factor);
@@ -159,7 +241,7 @@ fn names_from_outside_are_escaped() {
     let came_back = |layer: &Value| layer["label"].as_str().is_some_and(|label| label.contains(evil));
     assert!(labels.into_iter().any(came_back), "the name comes back as it was");
     assert!(!file(&record, Format::Markdown, "summary.md").contains("<script"));
-    for (name, bytes) in report::files(&record, None, &[Format::Svg]).expect("charts") {
+    for (name, bytes) in report::files(&record, None, &[Format::Svg], Numbers::All).expect("charts") {
         assert!(!String::from_utf8_lossy(&bytes).contains("<script"), "{name}");
     }
 }

@@ -5,7 +5,7 @@ use badpeer::{
     record::{Record, Verdict},
     report::{
         self, Format,
-        tracker::{CiReport, github},
+        tracker::{CiReport, Numbers, github},
     },
 };
 use hdrhistogram::serialization::{
@@ -182,7 +182,7 @@ fn all_conform(name: &str) {
     let comparison = comparison(name, 1.5);
     assert_eq!(junit(&of_comparison(&comparison, Format::Junit, "junit.xml")), (1, 1, 0, 0));
     conforms(&bencher_schema(), &of_comparison(&comparison, Format::Bencher, "bencher.json"));
-    for report in [CiReport::of_run(&record, None), CiReport::from(&comparison)] {
+    for report in [CiReport::of_run(&record, None, Numbers::All), CiReport::from(&comparison)] {
         for line in github::annotations(&report) {
             assert!(line.starts_with("::error title=") || line.starts_with("::warning title="), "{line}");
             assert!(
@@ -246,6 +246,31 @@ fn points_of_a_sweep_have_distinct_names() {
     let benches: Value = serde_json::from_str(&file(&record, Format::Bencher, "bencher.json")).expect("JSON");
     assert!(benches.as_object().expect("an object").len() >= record.points.len());
     assert!(openmetrics(&file(&record, Format::Openmetrics, "openmetrics.txt")) >= record.points.len());
+}
+
+#[test]
+fn trackers_get_what_is_judged_unless_every_metric_is_asked_for() {
+    let record = fixture::record();
+    let of = |numbers| {
+        let files = report::files(&record, None, &[Format::Openmetrics], numbers).expect("files");
+        text(files, "openmetrics.txt")
+    };
+    let (judged, all) = (of(Numbers::Judged), of(Numbers::All));
+    assert!(judged.contains("latency_p99") && judged.contains("server_rss_growth"), "{judged}");
+    assert!(!judged.contains("server_waits") && all.contains("server_waits"), "{judged}");
+    openmetrics(&judged);
+}
+
+#[test]
+fn values_for_trackers_keep_every_digit() {
+    let mut record = fixture::record();
+    record.points[0].repeats.truncate(1);
+    record.points[0].repeats[0].summary.insert("good.latency_p99".into(), 1_234_567.0);
+    let text = file(&record, Format::Openmetrics, "openmetrics.txt");
+    assert!(
+        text.contains("latency_p99_seconds{profile=\"stalled-readers\",group=\"good\"} 0.001234567\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -341,7 +366,7 @@ fn annotations_and_summaries_stay_within_githubs_limits() {
     let mut record = fixture::record();
     let verdict = record.points[0].verdicts.iter().find(|v| v.verdict == Verdict::Fail).expect("one").clone();
     record.points[0].verdicts = vec![verdict; 25];
-    let lines = github::annotations(&CiReport::of_run(&record, None));
+    let lines = github::annotations(&CiReport::of_run(&record, None, Numbers::All));
     assert_eq!(lines.iter().filter(|line| line.starts_with("::error")).count(), 10);
     assert!(lines[9].ends_with("and 16 more"), "{}", lines[9]);
     assert_eq!(github::summary("short", 0), "short");

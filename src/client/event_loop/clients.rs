@@ -57,12 +57,13 @@ impl<'a> Clients<'a> {
         let host = plan.address.to_string();
         let mut before = 0;
         let mut groups = Vec::with_capacity(plan.groups.len());
+        let measured = plan.measured();
         for (index, (spec, start)) in plan.groups.iter().zip(starts).enumerate() {
             let seed = plan.seed ^ (index as u64) << 32;
             let (together, count) = (spec.moves_in_parts(), spec.connections());
             let part = if together { share.whole(before, count) } else { share.part(before, count) };
-            let (start, window) = (Arc::clone(start), plan.window_ns());
-            groups.push(Group::new(spec, part, start, &host, plan.epoch_ns, window, seed));
+            let start = Arc::clone(start);
+            groups.push(Group::new(spec, part, start, &host, plan.epoch_ns, &measured, seed));
             before += u64::from(count);
         }
         Self {
@@ -80,6 +81,7 @@ impl<'a> Clients<'a> {
     /// Opens connections whose time has come, a few at a time, so that the others go on meanwhile.
     pub(super) fn open_due(&mut self, context: &mut Context) -> io::Result<()> {
         for index in 0..self.groups.len() {
+            self.groups[index].leave_in_time(context.now_ns);
             for _ in 0..TURN_CONNECTS {
                 let Some(opening) = self.groups[index].take_turn(context.now_ns) else { break };
                 self.open(index, opening, context)?;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     client::{
+        plan::MeasuredTime,
         request::{Arrival, Request},
         share::Part,
         workload::{Rules, Workload},
@@ -44,7 +45,7 @@ impl Demand {
         spec: &profile::Group,
         part: Part,
         host: &str,
-        window: (u64, u64),
+        measured: &MeasuredTime,
         seed: u64,
         start_ns: u64,
         last_answer_ns: Arc<AtomicU64>,
@@ -52,10 +53,10 @@ impl Demand {
         Self {
             rules: Rules::of(spec),
             script: spec.script(host),
-            transfers: Transfers::of(spec, host, window.0),
+            transfers: Transfers::of(spec, host, measured.window.0),
             open_loop: OpenLoop::new(spec, part, seed),
             queue: Queue::default(),
-            account: RequestAccount::new(spec, window, start_ns, last_answer_ns),
+            account: RequestAccount::new(spec, measured, start_ns, last_answer_ns),
             cannot_vanish: None,
         }
     }
@@ -120,6 +121,13 @@ impl Demand {
     pub(super) fn begin_grace(&mut self, oldest_due_ns: Option<u64>) {
         let oldest_due_ns = oldest_due_ns.into_iter().chain(self.queue.oldest_due_ns()).min();
         self.account.begin_grace(oldest_due_ns);
+    }
+
+    /// What waits for a connection never gets one.
+    pub(super) fn give_up(&mut self, now_ns: u64) {
+        for arrival in iter::from_fn(|| self.queue.pop()) {
+            self.account.skipped(arrival.due_ns, now_ns);
+        }
     }
 
     /// The clients stop: what still waits for a connection never gets one. `has_ended`: no more requests were due.

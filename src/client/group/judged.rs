@@ -151,6 +151,18 @@ impl Judged {
         self.causes[cause as usize]
     }
 
+    /// Sets which shares of so many requests got no proper answer, for each reason.
+    pub(super) fn summarize_shares(&self, of: u64, row: &mut Row) {
+        for (metric, cause) in [
+            (Metric::UnansweredShare, Cause::Unanswered),
+            (Metric::LostShare, Cause::Lost),
+            (Metric::SkippedShare, Cause::Skipped),
+            (Metric::ErrorsShare, Cause::Errors),
+        ] {
+            row.set(metric, self.count(cause) as f64 / of as f64);
+        }
+    }
+
     /// Why most of the censored are. Requests that waited for a free connection waited for those that were not answered.
     fn main_cause(&self) -> Cause {
         let count = |cause| self.count(cause);

@@ -6,6 +6,7 @@ mod grace;
 mod judged;
 mod open_loop;
 mod openings;
+mod phases;
 mod queue;
 mod request_account;
 mod silence;
@@ -19,8 +20,9 @@ use self::{connection_account::ConnectionAccount, openings::Openings, transfers:
 pub(super) use self::{demand::Demand, openings::Opening};
 use super::{
     close_reason::{CloseReason, Life},
+    plan::MeasuredTime,
     request::Request,
-    results::Seen,
+    results::{PhaseNumbers, Seen},
     share::{Part, Start},
     workload::Workload,
 };
@@ -31,6 +33,7 @@ use crate::{
     profile,
     reactor::Token,
     record::{Cause, GroupResult},
+    units::Span,
 };
 
 /// What one thread drives of a client group, at work.
@@ -52,6 +55,8 @@ pub(super) struct Group {
     /// What the thread drives of it.
     part: Part,
     epoch_ns: u64,
+    /// When it leaves, if it does before the window ends.
+    leaves_ns: Option<u64>,
 }
 
 impl Group {
@@ -61,14 +66,17 @@ impl Group {
         start: Arc<Start>,
         host: &str,
         epoch_ns: u64,
-        window: (u64, u64),
+        measured: &MeasuredTime,
         seed: u64,
     ) -> Self {
         let start_ns = epoch_ns + spec.start.0.as_nanos() as u64;
+        let leaves_ns = spec.stop.map(|stop| epoch_ns + stop.0.as_nanos() as u64);
+        // What is measured of a group that leaves ends with it.
+        let measured = measured.until(leaves_ns);
         let last_answer_ns = Arc::clone(&start.last_answer_ns);
         Self {
             spec: spec.clone(),
-            demand: Demand::new(spec, part, host, window, seed, start_ns, last_answer_ns),
+            demand: Demand::new(spec, part, host, &measured, seed, start_ns, last_answer_ns),
             openings: Openings::new(spec, part, start_ns),
             open: Vec::new(),
             fetching: None,
@@ -78,6 +86,7 @@ impl Group {
             start,
             part,
             epoch_ns,
+            leaves_ns,
         }
     }
 
@@ -103,7 +112,22 @@ impl Group {
     /// When there is something to do for the group: a connection to open, a request to start.
     pub(super) fn next_wake_ns(&self) -> Option<u64> {
         let request = self.start.at_ns().and_then(|start_ns| self.demand.next_ns(start_ns));
-        self.openings.next_ns().into_iter().chain(request).min()
+        let next_ns = self.openings.next_ns().into_iter().chain(request).min();
+        next_ns.filter(|next_ns| self.leaves_ns.is_none_or(|leaves_ns| *next_ns < leaves_ns))
+    }
+
+    /// Whether it has left: it opens no connection and starts no request any more.
+    fn has_left(&self, now_ns: u64) -> bool {
+        self.leaves_ns.is_some_and(|leaves_ns| now_ns >= leaves_ns)
+    }
+
+    /// If it has left, no connection is opened and what waits for one never gets it. Those that are open end by themselves
+    /// ([`Self::lifetime_ends`]).
+    pub(super) fn leave_in_time(&mut self, now_ns: u64) {
+        if self.has_left(now_ns) {
+            self.openings.give_up();
+            self.demand.give_up(now_ns);
+        }
     }
 
     /// Whether it has requests to start and does not know yet when the first is due.
@@ -116,6 +140,9 @@ impl Group {
 impl Group {
     /// The connection whose time to be opened has come, if there is one.
     pub(super) fn take_turn(&mut self, now_ns: u64) -> Option<Opening> {
+        if self.has_left(now_ns) {
+            return None;
+        }
         let needed = self.demand.needs_more().then(|| self.demand.account.window());
         self.openings.take_turn(now_ns, needed)
     }
@@ -145,11 +172,13 @@ impl Group {
         }
     }
 
-    /// When a connection that came about now is closed, if it has a lifetime.
+    /// When a connection that came about now is closed, if it has a lifetime or the group leaves.
     pub(super) fn lifetime_ends(&mut self, again: bool, now_ns: u64) -> Option<u64> {
-        let whole = self.spec.lifetime?.0;
-        let life = if again { whole } else { whole.mul_f64(self.rng.random::<f64>()) };
-        Some(now_ns + life.as_nanos() as u64)
+        let ends_ns = self.spec.lifetime.map(|Span(whole)| {
+            let life = if again { whole } else { whole.mul_f64(self.rng.random::<f64>()) };
+            now_ns + life.as_nanos() as u64
+        });
+        ends_ns.into_iter().chain(self.leaves_ns).min()
     }
 
     /// The connection of this part has come about; its place among those that are open.
@@ -300,6 +329,11 @@ impl Group {
             censored.extend(transfers.summarize(&mut row));
         }
         (row, censored)
+    }
+
+    /// What it came to in each phase of the window, as numbers; and those of them that are lower bounds, with the reason.
+    pub(super) fn phase_summaries(&self) -> Vec<PhaseNumbers> {
+        self.demand.account.summarize_phases(&self.spec)
     }
 
     /// What its clients were not permitted to do, in words.

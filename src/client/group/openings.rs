@@ -99,6 +99,12 @@ impl Openings {
         self.reopenings.push_back(Reopening { at_ns, put_off_ns, part });
     }
 
+    /// None is opened any more.
+    pub(super) fn give_up(&mut self) {
+        self.to_open = 0;
+        self.reopenings.clear();
+    }
+
     /// How much of the connections' time in this window was lost because no more attempts to connect are allowed.
     pub(super) fn put_off(&self, spec: &profile::Group, window: (u64, u64)) -> PutOff {
         let window_ns = window.1.saturating_sub(window.0) as f64;

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use super::{grace::Grace, judged::Judged, silence::Silence};
+use super::{grace::Grace, judged::Judged, phases::Phases, silence::Silence};
 use crate::{
-    client::{latencies::Latencies, request::Request},
+    client::{latencies::Latencies, plan::MeasuredTime, request::Request, results::PhaseNumbers},
     codec::Tally,
     metric::{Metric, Row},
     profile,
@@ -19,6 +19,8 @@ pub(super) struct RequestAccount {
     is_open_loop: bool,
     /// Those due from `window.0` until before `window.1` are in the latencies.
     window: (u64, u64),
+    /// When the whole window ends, over which rates are.
+    end_ns: u64,
     /// Since when a closed loop asks.
     start_ns: u64,
     /// Those that became due.
@@ -31,6 +33,7 @@ pub(super) struct RequestAccount {
     retried_in_window: u64,
     /// What came of those that were due in the window.
     judged: Judged,
+    phases: Phases,
     silence: Silence,
     /// How long answers are waited for in the end.
     grace: Grace,
@@ -48,14 +51,16 @@ impl RequestAccount {
     /// `last_answer_ns`: when the group's last answer came, on whichever thread.
     pub(super) fn new(
         spec: &profile::Group,
-        window: (u64, u64),
+        measured: &MeasuredTime,
         start_ns: u64,
         last_answer_ns: Arc<AtomicU64>,
     ) -> Self {
+        let window = measured.window;
         Self {
             is_steady: spec.is_steady(),
             is_open_loop: spec.load.rate.is_some(),
             window,
+            end_ns: measured.end_ns,
             start_ns,
             due: 0,
             due_in_window: 0,
@@ -63,7 +68,8 @@ impl RequestAccount {
             answered_in_window: 0,
             retried_in_window: 0,
             judged: Judged::new(),
-            silence: Silence::new(last_answer_ns, window),
+            phases: Phases::new(&measured.phases),
+            silence: Silence::new(last_answer_ns, window, &measured.phases),
             grace: Grace::default(),
             outlasted_ns: None,
             requests: Requests::default(),
@@ -139,6 +145,7 @@ impl RequestAccount {
         self.interval.record(response, self.is_open_loop.then_some(service));
         if self.is_in_window(request.due_ns) {
             self.judged.answered(response, service);
+            self.phases.answered(request.due_ns, now_ns, response, service);
             if self.is_open_loop {
                 let delay_ns = u64::from(request.delay_us) * 1000;
                 self.judged.undelayed.saturating_record(response.saturating_sub(delay_ns));
@@ -198,12 +205,14 @@ impl RequestAccount {
         if is_left_over || self.is_in_window(request.due_ns) {
             let since = |ns: u64| if ns == 0 { 0 } else { now_ns.saturating_sub(ns) };
             self.judged.censor(cause, since(request.due_ns), since(request.sent_ns));
+            self.phases.censor(cause, request, now_ns);
         }
     }
 
     /// One that was due then has waited until now: as far as that lies in the window.
     fn waited(&mut self, due_ns: u64, now_ns: u64, cause: Option<Cause>) {
         self.judged.waited(now_ns.saturating_sub(due_ns.max(self.window.0)), cause);
+        self.phases.waited(due_ns, now_ns, cause);
     }
 
     /// No more requests are made.
@@ -219,6 +228,7 @@ impl RequestAccount {
             self.silence.ended(since_ns, now_ns);
         }
         self.window.1 = self.window.1.min(now_ns);
+        self.end_ns = self.end_ns.min(now_ns);
     }
 
     /// The window is over, and what is waited for was due since then.
@@ -259,7 +269,7 @@ impl RequestAccount {
 
     /// What they came to, as numbers; and those of them that are lower bounds, with the reason.
     pub(super) fn summarize(&self, spec: &profile::Group, row: &mut Row) -> Vec<(Metric, Cause)> {
-        let seconds = self.window.1.saturating_sub(self.window.0) as f64 / 1e9;
+        let seconds = self.end_ns.saturating_sub(self.window.0) as f64 / 1e9;
         if seconds > 0.0 {
             row.set(Metric::Offered, self.due_in_window as f64 / seconds);
         }
@@ -280,19 +290,23 @@ impl RequestAccount {
         if spec.tx.is_idle() {
             return censored;
         }
-        let due = (self.due_in_window + self.left_over).max(1) as f64;
-        for (metric, cause) in [
-            (Metric::UnansweredShare, Cause::Unanswered),
-            (Metric::LostShare, Cause::Lost),
-            (Metric::SkippedShare, Cause::Skipped),
-            (Metric::ErrorsShare, Cause::Errors),
-        ] {
-            row.set(metric, self.judged.count(cause) as f64 / due);
-        }
-        row.set(Metric::RetriedShare, self.retried_in_window as f64 / due);
+        let due = (self.due_in_window + self.left_over).max(1);
+        self.judged.summarize_shares(due, row);
+        row.set(Metric::RetriedShare, self.retried_in_window as f64 / due as f64);
         row.set(Metric::LongestSilence, self.silence.longest_ns() as f64);
         censored.extend(self.judged.summarize_longest_wait(row));
         censored
+    }
+
+    /// What those of each phase came to, as numbers; and those of them that are lower bounds, with the reason.
+    pub(super) fn summarize_phases(&self, spec: &profile::Group) -> Vec<PhaseNumbers> {
+        let mut phases = self.phases.summarize(spec.tx.is_idle());
+        if !spec.tx.is_idle() {
+            for ((row, _), longest_ns) in phases.iter_mut().zip(self.silence.longest_of_phases_ns()) {
+                row.set(Metric::LongestSilence, longest_ns as f64);
+            }
+        }
+        phases
     }
 
     /// What they came to, for the record.
@@ -320,6 +334,7 @@ impl RequestAccount {
         self.sent += other.sent;
         self.content.add(&other.content);
         self.judged.add(&other.judged);
+        self.phases.add(&other.phases);
         self.silence.add(&other.silence);
     }
 }

@@ -39,7 +39,8 @@ fn threads_in(window: (u64, u64), of: u32, keys: &str) -> Vec<Group> {
     let spec: profile::Group = toml::from_str(&format!("name = \"g\"\n{keys}")).expect("a group");
     let start = Arc::new(Start::new(spec.count, of, 100));
     let part = |index| Share { index, of }.part(0, spec.count);
-    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, window, 1);
+    let measured = MeasuredTime { window, end_ns: window.1, phases: Vec::new() };
+    let group = |index| Group::new(&spec, part(index), Arc::clone(&start), "server", 0, &measured, 1);
     (0..of).map(group).collect()
 }
 
@@ -79,6 +80,27 @@ fn a_finished_group_is_not_silent_and_an_evicted_one_is() {
         assert_eq!(silence_after(of, &first), Some(15.0), "the others went on");
         assert_eq!(silence_after(of, &first[..2]), Some(80.0), "one still asks, wherever it has come to");
     }
+}
+
+#[test]
+fn a_group_that_has_left_opens_and_starts_nothing() {
+    let mut group =
+        group_of("count = 3\nload = { rate = 1000, payload = 9 }\nreconnect = {}\nstop = \"150ns\"");
+    assert_eq!(group.demand.account.window(), (100, 150), "its window ends when it leaves");
+    assert_eq!((group.take_turn(0), group.lifetime_ends(false, 10)), (Some(FIRST), Some(150)));
+    group.arrived(120, 120);
+    group.leave_in_time(149);
+    assert_eq!(group.counts().value(Metric::Skipped), Some(0.0), "it is still there");
+    ends(&mut group, CloseReason::ByReset, 149);
+    group.leave_in_time(150);
+    assert_eq!(group.counts().value(Metric::Skipped), Some(1.0), "what waited never gets a connection");
+    assert_eq!((group.take_turn(u64::MAX), group.next_wake_ns()), (None, None));
+    assert_eq!(
+        group.summary().0.value(Metric::Offered),
+        Some(1e7),
+        "a rate over the whole window, as that of answers"
+    );
+    assert!(!group.is_steady_and_waits());
 }
 
 #[test]

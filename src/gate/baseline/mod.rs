@@ -245,12 +245,13 @@ fn is_count(name: &str) -> bool {
     })
 }
 
-/// Whether two profiles run the same load on the same server, whatever their titles and expectations.
+/// Whether two profiles run the same load on the same server, however they are shown and whatever is expected.
 #[must_use]
 pub fn is_same_setting(one: &Profile, other: &Profile) -> bool {
     let setting = |profile: &Profile| {
         let mut setting = profile.clone();
-        (setting.title, setting.about) = (String::new(), String::new());
+        (setting.title, setting.about, setting.chart) = (String::new(), String::new(), None);
+        setting.labels.clear();
         setting.expect.clear();
         setting.gate.clear();
         (setting.seed, setting.repeats) = (0, 1);

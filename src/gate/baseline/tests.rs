@@ -108,6 +108,8 @@ fn only_counts_are_gated_on_another_kernel() {
     assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
     now.profile = base.profile.clone();
     now.profile.title = "said in other words".into();
+    now.profile.chart = Some("cpu".into());
+    now.profile.labels.insert("server.buffer".into(), vec!["short".into()]);
     assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], Some(Verdict::Regression));
 }
 

@@ -43,7 +43,7 @@ fn unfit_group(point: &Point, index: usize, group: &Group) -> Vec<String> {
         Some(f64::from(requests.answered == 0))
     };
     // Who closes a connection whatever is under way on it loses that by intent.
-    let loses = group.lifetime.is_some();
+    let loses = group.lifetime.is_some() || group.stop.is_some();
     let asks = group.load.depth.is_some() || group.load.rate.is_some();
     let in_group = |what: &str| format!("{what} in `{}`", group.name);
     let any = |metric: Metric, what: &str| counted(point, &summed(metric), &in_group(what));

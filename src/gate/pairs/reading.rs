@@ -153,10 +153,11 @@ fn is_put_off(name: &str, repeat: &Repeat) -> bool {
     group(name).is_some_and(|group| clients_were_put_off(repeat, group))
 }
 
-/// The answers that the number's group got in the window.
+/// The answers that the number's group got in the window, or in the phase that the number is of.
 fn answers(name: &str, repeat: &Repeat) -> f64 {
-    let answered = Key::new(group(name), Stat { metric: Metric::Answered, fold: Fold::Total });
-    repeat.summary.get(&answered.to_string()).copied().unwrap_or(0.0)
+    let stat = Stat { metric: Metric::Answered, fold: Fold::Total };
+    let of = Key::parse(name).map(|key| Key { stat, ..key }.to_string());
+    of.and_then(|name| repeat.summary.get(&name).copied()).unwrap_or(0.0)
 }
 
 /// The group that the number is of; `None` if it is of the whole run.

@@ -19,7 +19,7 @@ const LEAST_SILENCE_NS: f64 = 250e6;
 /// INCONCLUSIVE. Of a group of which an expectation says so, or fails, nothing more is said.
 #[must_use]
 pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
-    let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
+    let good = profile.clients.iter().filter(|group| group.is_good());
     let unserved = good.filter_map(|group| {
         let why =
             point.repeats.iter().filter(|repeat| !repeat.cut_short).find_map(|repeat| why(repeat, group))?;
@@ -34,7 +34,7 @@ pub fn unserved(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]
 /// loop gets no more answers. It makes the run INCONCLUSIVE, unless an expectation covers it or fails.
 #[must_use]
 pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult]) -> Vec<ExpectationResult> {
-    let good = profile.clients.iter().filter(|group| group.is_steady() && !group.tx.is_idle());
+    let good = profile.clients.iter().filter(|group| group.is_good());
     let dry = good.filter_map(|group| {
         let whole = point.repeats.iter().filter(|repeat| !repeat.cut_short);
         let silent = whole.filter_map(|repeat| silence(repeat, group, profile));
@@ -49,7 +49,9 @@ pub fn ran_dry(profile: &Profile, point: &Point, verdicts: &[ExpectationResult])
 fn silence(repeat: &Repeat, group: &Group, profile: &Profile) -> Option<(f64, f64)> {
     let silent_ns = *repeat.summary.get(&number(group, Metric::LongestSilence))?;
     let late_ns = group.start.0.saturating_sub(profile.warmup.0).as_nanos() as f64;
-    let time_ns = repeat.measured_ns() as f64 - late_ns;
+    let end = profile.duration();
+    let early_ns = group.stop.map_or(0.0, |stop| end.saturating_sub(stop.0).as_nanos() as f64);
+    let time_ns = repeat.measured_ns() as f64 - late_ns - early_ns;
     // A server that takes so long for each answer is slow, and not silent.
     let usual_ns = repeat.summary.get(&number(group, Metric::ServiceP99)).copied().unwrap_or(0.0);
     let least_ns = (time_ns * MOST_SILENT).max(LEAST_SILENCE_NS).max(usual_ns * 2.0);
@@ -66,6 +68,9 @@ fn speaks_of_silence(result: &ExpectationResult, group: &str, silent_ns: f64) ->
         SilentShare, Skipped, SkippedShare, TimedOut, Unanswered, UnansweredAge, UnansweredShare, Uploads,
     };
     let Some(metric) = metric_of(result, group) else { return false };
+    if is_of_a_phase(&result.name) {
+        return result.verdict == Verdict::Fail;
+    }
     let measured = result.measured.unwrap_or(0.0);
     let holds = match metric {
         Answered | FewestAnswers | Downloads | Uploads | LongestSilence => true,
@@ -97,6 +102,9 @@ fn why(repeat: &Repeat, group: &Group) -> Option<String> {
 /// instead (it was evicted, refused, left unanswered).
 fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
     let Some(metric) = metric_of(result, group) else { return false };
+    if is_of_a_phase(&result.name) {
+        return result.verdict == Verdict::Fail;
+    }
     let asks_for_answers =
         matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads | Metric::Uploads);
     let says_nothing = matches!(
@@ -110,6 +118,11 @@ fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
         }
         Verdict::Invalid | Verdict::Inconclusive => false,
     }
+}
+
+/// Whether an expectation is of a phase of the window: that it holds says nothing of the others.
+fn is_of_a_phase(name: &str) -> bool {
+    Key::parse(name).is_some_and(|key| key.phase.is_some())
 }
 
 /// What the verdict is about, if it is about this group.

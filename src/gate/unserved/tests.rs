@@ -126,3 +126,10 @@ fn an_expectation_about_the_cause_of_the_silence_is_enough() {
         assert_eq!(found.is_empty(), is_enough, "{metric} {condition}: {found:?}");
     }
 }
+
+#[test]
+fn an_expectation_of_a_phase_speaks_of_the_silence_only_if_it_fails() {
+    let expect = "\"good.longest_silence @ with\" = \"< 1s\"\n[phases]\nwith = \"1s\"";
+    let of = |figure| of_silence(expect, 9.0, &[("good.longest_silence @ with", figure)]).len();
+    assert_eq!((of(5e6), of(9e9)), (1, 0));
+}

@@ -48,6 +48,9 @@ macro_rules! server_metrics {
     // The kernel's side of the server's sockets, from sock_diag.
     /// Kernel memory of the server's sockets
     KernelMemory: "kernel_memory" ("kernel memory of the sockets") Run Bytes Lower [Peak Start Last End Growth Residue] None 0.1 gated Run(Growth);
+    /// Growth of the server's resident memory and of the kernel memory of its sockets for each bad peer that was connected:
+    /// from the peak of the phase before to the peak of the phase with
+    MemoryPerPeer: "memory_per_peer" ("memory for each bad peer") Run Bytes Lower [Final] None 0.1 gated Run added 16384.0;
     /// Bytes in the kernel's send queues of the server's sockets: not yet sent, or not yet acknowledged
     KernelSendQueue: "kernel_send_queue" Run Bytes Lower [Peak Last End] BytesWait 0.1;
     /// The largest kernel send buffer that a socket of the server was granted
@@ -113,7 +116,7 @@ macro_rules! server_metrics {
     /// Bytes that the kernel accepted each time it reported a connection writable while something waited to be sent to it
     BytesPerWakeup: "bytes_per_wakeup" Run Bytes Neither [Final] None 0.1;
     /// bytes_per_wakeup as a share of the largest kernel send buffer that was granted
-    WakeupShare: "wakeup_share" Run Count Neither [Final] None 0.1;
+    WakeupShare: "wakeup_share" Run Share Neither [Final] None 0.1;
     /// Sends of the reference server of which the kernel accepted only a part, or nothing
     PartialSends: "partial_sends" Run Count Neither [Rate Total] None 0.2;
     /// Bytes that the clients acknowledged to the reference server, as of its last reading of each connection

@@ -44,7 +44,8 @@ impl Profile {
 
     pub(super) fn names(&self) -> Names<'_> {
         let groups = self.clients.iter().map(|group| group.name.as_str()).collect();
-        Names { groups, is_core: self.core.is_some(), sweep: &self.sweep }
+        let phases = self.phases.keys().map(String::as_str).collect();
+        Names { groups, is_core: self.core.is_some(), sweep: &self.sweep, phases }
     }
 
     fn read_limits(&self) -> Result<Vec<Limits>, Fault> {
@@ -90,7 +91,8 @@ impl Profile {
         }
         self.read_expectations()?;
         self.read_limits()?;
-        Ok(())
+        self.check_labels()?;
+        self.check_chart()
     }
 
     /// Checks that the server can be driven by these groups.
@@ -106,6 +108,7 @@ impl Profile {
                 format!("must be at least as long as the time between two samples ({})", self.sample_every);
             return fault(&["measure"], message);
         }
+        self.check_phases()?;
         if let Err((key, message)) = self.server.check() {
             return fault(&["server", key], message);
         }
@@ -142,7 +145,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether all of the group's connections are opened before the end.
+    /// Whether all of the group's connections are opened before the end, or before the group leaves.
     fn check_arrival(&self, group: &Group) -> Result<(), Fault> {
         if group.start.0 >= self.duration() {
             return fault(
@@ -150,18 +153,41 @@ impl Profile {
                 "the group would connect after the end of the run: let it start earlier",
             );
         }
+        if let Some(stop) = group.stop {
+            self.check_leaving(group, stop.0)?;
+        }
         let Some(schedule) = &group.connect_rate else { return Ok(()) };
         if !schedule.rates().all(|rate| is_between(rate, Reconnect::MOST_ATTEMPTS.0)) {
             return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
         }
         let last_ns = schedule.due_ns(f64::from(group.connections() - 1));
         match last_ns.map(|ns| group.start.0 + Duration::from_nanos(ns)) {
+            Some(last) if group.stop.is_some_and(|stop| last >= stop.0) => fault(
+                &["connect_rate"],
+                "the last client of the group would connect after the group has left (stop): use a faster rate",
+            ),
             Some(last) if last < self.duration() => Ok(()),
             _ => fault(
                 &["connect_rate"],
                 "the last client of the group would connect after the end of the run: use a faster rate",
             ),
         }
+    }
+
+    /// Whether the group leaves after it has come, and within the measured window.
+    fn check_leaving(&self, group: &Group, stop: Duration) -> Result<(), Fault> {
+        let message = if group.moves_in_parts() {
+            "a transfer over several connections cannot be left: remove this key"
+        } else if stop <= group.start.0 {
+            "the group would leave before it connects: use a time after `start`"
+        } else if stop <= self.warmup.0 {
+            "the group would leave before the measured window begins: use a time after the warm-up"
+        } else if stop >= self.duration() {
+            "the group would leave after the end of the run: remove this key, or use an earlier time"
+        } else {
+            return Ok(());
+        };
+        fault(&["stop"], message)
     }
 
     fn check_group(&self, group: &Group) -> Result<(), Fault> {

@@ -54,6 +54,22 @@ fn an_impossible_load_or_lifetime_is_refused() {
         ("frame", "tx = 'idle'\nrequests_per_connection = 1".into(), "an `idle` group sends no requests"),
         (
             "frame",
+            format!("{LOAD}\nstart = '2s'\nstop = '2s'"),
+            "t.toml:10: clients.0.stop: the group would leave before it connects",
+        ),
+        (
+            "frame",
+            format!("{LOAD}\nstop = '1s'"),
+            "clients.0.stop: the group would leave before the measured",
+        ),
+        ("frame", format!("{LOAD}\nstop = '6s'"), "clients.0.stop: the group would leave after the end"),
+        (
+            "frame",
+            format!("{LOAD}\n[[clients]]\nname = 'h'\ncount = 9\n{LOAD}\nconnect_rate = '2/s'\nstop = '3s'"),
+            "clients.1.connect_rate: the last client of the group would connect after the group has left",
+        ),
+        (
+            "frame",
             format!("{LOAD}\nconnect_rate = '0/s'"),
             "t.toml:9: clients.g.connect_rate: the last client of",
         ),
@@ -96,6 +112,7 @@ fn possible_behaviors_are_accepted() {
         ),
         ("frame", "load = { rate = '0/s for 1s then 10/s to 20/s over 2s', arrivals = 'poisson' }"),
         ("echo", "tx = 'idle'\nlifetime = '1s'\nreconnect = { pause = '1s' }"),
+        ("echo", "tx = 'idle'\nstart = '2s'\nstop = '4s'"),
     ] {
         let profile = parse(protocol, keys).unwrap_or_else(|error| panic!("{keys}: {error}"));
         let again = toml::to_string(&profile).expect("a profile can be written");

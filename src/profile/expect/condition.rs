@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::{
-    names::Names,
+    names::{At, Names, in_phase},
     value::{Axes, percent},
 };
 use crate::metric::{Key, Stat};
@@ -110,7 +110,16 @@ impl Alternative {
         let wanted = text[sign.len()..].trim();
         let wanted = match (wanted.split_once('@'), wanted.split_once('*')) {
             (Some((share, at)), _) if !share.contains('*') => {
-                Wanted::Share(percent(share.trim())?, names.axes(at)?)
+                let (share, at) = (percent(share.trim())?, names.at(at)?);
+                match at.phase {
+                    None => Wanted::Share(share, at.axes),
+                    Some(phase) if at.axes.is_empty() => {
+                        Wanted::Times(share, in_phase(number, stat, &phase)?)
+                    }
+                    Some(_) => {
+                        return Err("compare with a phase or with a point of the sweep, not with both".into());
+                    }
+                }
             }
             (_, Some((factor, other))) => times(factor.trim(), other.trim(), number, stat, names)?,
             _ => Wanted::Number(stat.unit().parse(wanted)?),
@@ -131,14 +140,27 @@ impl Alternative {
     }
 }
 
-/// `20 * latency_p50`: the other number must have the same unit; without a group it is of the same one.
+/// `20 * latency_p50`: the other number must have the same unit; without a group it is of the same one, and without a phase,
+/// too.
 fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>) -> Result<Wanted, String> {
     let times = factor.parse::<f64>().ok().filter(|times| times.is_finite() && *times > 0.0);
     let times = times.ok_or(format!("`{factor}` is not a factor: write \"< 20 * latency_p50\""))?;
+    let (other, phase) = match other.split_once('@') {
+        None => (other, Key::parse(number).and_then(|key| key.phase).map(str::to_owned)),
+        Some((other, at)) => match names.at(at)? {
+            At { axes, phase: Some(phase) } if axes.is_empty() => (other.trim(), Some(phase)),
+            _ => {
+                return Err(
+                    "compare with a phase: a factor is of another number of the same repeat".to_owned()
+                );
+            }
+        },
+    };
     let of_group = Key::parse(number).and_then(|key| key.group).zip(Stat::named(other));
     let own = of_group.map(|(group, stat)| Key::new(Some(group), stat).to_string());
     let name = own.filter(|own| names.stat(own).is_ok()).unwrap_or_else(|| other.to_owned());
-    let unit = names.stat(&name)?.unit();
+    let other = names.stat(&name)?;
+    let unit = other.unit();
     if unit != stat.unit() {
         return Err(format!(
             "`{name}` is in {} but `{number}` is in {}: they cannot be compared",
@@ -146,6 +168,7 @@ fn times(factor: &str, other: &str, number: &str, stat: Stat, names: &Names<'_>)
             stat.unit().name()
         ));
     }
+    let name = phase.map_or(Ok(name.clone()), |phase| in_phase(&name, other, &phase))?;
     Ok(Wanted::Times(times, name))
 }
 
@@ -269,7 +292,12 @@ mod tests {
 
     fn conditions(number: &str, text: &str) -> Result<Vec<Condition>, String> {
         let sweep = IndexMap::new();
-        let names = Names { groups: vec!["good", "shared, small"], is_core: false, sweep: &sweep };
+        let names = Names {
+            groups: vec!["good", "shared, small"],
+            is_core: false,
+            sweep: &sweep,
+            phases: Vec::new(),
+        };
         Condition::all(text, number, names.stat(number)?, &names)
     }
 

@@ -1,6 +1,7 @@
 //! What must hold: `"good.latency_p99" = "< 20ms"`, several conditions separated by commas. In a sweep,
 //! `"server_waits_rate @ server.trigger=edge"` holds for some points only, and `"> 90% @ server.trigger=level"` compares
-//! with another point. `"<= 1s or <= 20 * latency_p50"` holds if either does, and compares with a number of the same
+//! with another point. `"good.latency_p99 @ with"` is of a phase of the measured window, and `"< 200% @ before"` compares with
+//! another phase of the same repeat. `"<= 1s or <= 20 * latency_p50"` holds if either does, and compares with a number of the same
 //! repeat.
 
 mod condition;
@@ -8,7 +9,10 @@ mod condition;
 use indexmap::IndexMap;
 
 pub use self::condition::{Alternative, Condition, Known, Wanted};
-use super::{names::Names, value::Axes};
+use super::{
+    names::{At, Names, in_phase},
+    value::Axes,
+};
 use crate::metric::{Key, Stat};
 
 /// A name and the conditions that its number must meet.
@@ -20,6 +24,8 @@ pub struct Expectation {
     pub number: String,
     /// What it names.
     pub stat: Stat,
+    /// The phase of the measured window that it is of, if it is of one.
+    pub phase: Option<String>,
     /// It is expected only at points of the sweep where these keys have these values.
     pub at: Axes,
     /// All must hold.
@@ -44,13 +50,14 @@ impl Expectation {
     /// # Errors
     /// A sentence that says what is wrong, and what may have been meant.
     pub(super) fn parse(name: &str, conditions: &str, names: &Names<'_>) -> Result<Self, String> {
-        let (number, at) = match name.split_once('@') {
-            Some((number, at)) => (number.trim(), names.axes(at)?),
-            None => (name, Axes::new()),
+        let (number, At { axes, phase }) = match name.split_once('@') {
+            Some((number, at)) => (number.trim(), names.at(at)?),
+            None => (name, At::default()),
         };
         let stat = names.stat(number)?;
-        let conditions = Condition::all(conditions, number, stat, names)?;
-        Ok(Self { name: name.to_owned(), number: number.to_owned(), stat, at, conditions })
+        let number = phase.as_deref().map_or(Ok(number.to_owned()), |phase| in_phase(number, stat, phase))?;
+        let conditions = Condition::all(conditions, &number, stat, names)?;
+        Ok(Self { name: name.to_owned(), number, stat, phase, at: axes, conditions })
     }
 }
 
@@ -65,7 +72,7 @@ mod tests {
     }
 
     fn names(sweep: &IndexMap<String, Vec<toml::Value>>) -> Names<'_> {
-        Names { groups: vec!["good", "slow reader"], is_core: false, sweep }
+        Names { groups: vec!["good", "slow reader"], is_core: false, sweep, phases: vec!["before", "with"] }
     }
 
     /// Whether a condition holds of a number.
@@ -117,7 +124,7 @@ mod tests {
     #[test]
     fn a_core_experiment_has_its_own_numbers() {
         let sweep = IndexMap::new();
-        let names = Names { groups: Vec::new(), is_core: true, sweep: &sweep };
+        let names = Names { groups: Vec::new(), is_core: true, sweep: &sweep, phases: Vec::new() };
         assert!(Expectation::parse("core_footprint", "< 1MiB", &names).is_ok());
         for (name, part) in [
             ("server_rss_peak", "not a metric of a core experiment"),
@@ -140,8 +147,36 @@ mod tests {
         for (name, condition, part) in [
             ("evictions @ server.triger=edge", "= 0", "did you mean `server.trigger`?"),
             ("evictions @ server.trigger=edgy", "= 0", "did you mean `edge`?"),
-            ("evictions @ edge", "= 0", "must be KEY=VALUE"),
+            ("evictions @ edge", "= 0", "there is no phase `edge`"),
             ("evictions", "> 90 @ seed=1", "not a share such as 80%"),
+        ] {
+            let message = parsed(name, condition).expect_err(name);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn conditions_may_name_or_compare_phases() {
+        let p99 =
+            parsed("good.latency_p99 @ with, seed=2", "< 200% @ before, < 3 * latency_p50").expect("valid");
+        assert_eq!((p99.number.as_str(), p99.phase.as_deref()), ("good.latency_p99 @ with", Some("with")));
+        assert_eq!(
+            (p99.at, p99.stat.name()),
+            (vec![("seed".to_owned(), "2".to_owned())], "latency_p99".to_owned())
+        );
+        assert_eq!(wanted(&p99.conditions[0]), &Wanted::Times(2.0, "good.latency_p99 @ before".into()));
+        assert_eq!(wanted(&p99.conditions[1]), &Wanted::Times(3.0, "good.latency_p50 @ with".into()));
+        let other = parsed("good.latency_p99 @ with", "< 2 * latency_p50 @ before").expect("valid");
+        assert_eq!(wanted(&other.conditions[0]), &Wanted::Times(2.0, "good.latency_p50 @ before".into()));
+        let point = parsed("good.latency_p99 @ with", "< 90% @ seed=1").expect("valid");
+        assert!(
+            matches!(wanted(&point.conditions[0]), Wanted::Share(share, at) if (share - 0.9).abs() < 1e-9 && at.len() == 1)
+        );
+        for (name, condition, part) in [
+            ("good.latency_p99", "< 90% @ before, seed=1", "a phase or with a point"),
+            ("good.latency_p99", "< 2 * latency_p50 @ seed=1", "compare with a phase"),
+            ("good.latency_p99 @ with", "< 2 * evicted_after_p50", "is not measured of a phase"),
+            ("good.latency_p99 @ during", "< 1s", "there is no phase `during`"),
         ] {
             let message = parsed(name, condition).expect_err(name);
             assert!(message.contains(part), "{message}");

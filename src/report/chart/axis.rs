@@ -14,6 +14,8 @@ pub(super) struct Axis {
     pub(super) ticks: Vec<(f64, String)>,
     pub(super) shows: Shows,
     log: bool,
+    /// What its values are, where the kind of values does not tell it.
+    name: String,
 }
 
 /// What the values of an axis are.
@@ -34,6 +36,30 @@ impl Axis {
     pub(super) fn place(&self, value: f64) -> f64 {
         let scaled = |v: f64| if self.log { v.max(self.from).ln() } else { v };
         ((scaled(value) - scaled(self.from)) / (scaled(self.to) - scaled(self.from))).clamp(0.0, 1.0)
+    }
+
+    /// The same axis of values that are called this.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// What stands beside the axis: what its values are; empty where its labels say it.
+    pub(super) fn title(&self) -> &str {
+        match self.shows {
+            _ if !self.name.is_empty() => &self.name,
+            Shows::Seconds => "time since the first client connected",
+            Shows::Nines => "share of the answers",
+            Shows::Measured(unit) => match unit {
+                Unit::Bytes => "bytes",
+                Unit::BytesPerSecond => "bytes per second",
+                Unit::Nanoseconds => "time",
+                Unit::Count => "number",
+                Unit::PerSecond => "per second",
+                Unit::Cores => "share of a core",
+                Unit::Share => "share",
+            },
+            Shows::Settings => "",
+        }
     }
 
     /// The value that stands this share of the axis further on.
@@ -73,6 +99,7 @@ impl Axis {
             ticks: ticks.collect(),
             shows: Shows::Measured(unit),
             log: true,
+            name: String::new(),
         }
     }
 
@@ -80,8 +107,16 @@ impl Axis {
     pub(super) fn from_zero(unit: Unit, max: f64) -> Self {
         let max = if max > 0.0 { max * 1.08 } else { smallest(unit) };
         let step = step(unit, max / 5.0);
-        let to = (max / step).ceil() * step;
-        Self { from: 0.0, to, ticks: ticks(unit, step, 0.0, to), shows: Shows::Measured(unit), log: false }
+        // Two ticks tell no distance.
+        let to = (max / step).ceil().max(2.0) * step;
+        Self {
+            from: 0.0,
+            to,
+            ticks: ticks(unit, step, 0.0, to),
+            shows: Shows::Measured(unit),
+            log: false,
+            name: String::new(),
+        }
     }
 
     /// From `from` to `to` with a little room, zero included.
@@ -90,7 +125,14 @@ impl Axis {
         let room = ((high - low) * 0.06).max(smallest(unit));
         let (from, to) = (low - room, high + room);
         let step = step(unit, (to - from) / 8.0);
-        Self { from, to, ticks: ticks(unit, step, from, to), shows: Shows::Measured(unit), log: false }
+        Self {
+            from,
+            to,
+            ticks: ticks(unit, step, from, to),
+            shows: Shows::Measured(unit),
+            log: false,
+            name: String::new(),
+        }
     }
 
     /// Changes as shares, zero included, with their signs.
@@ -105,12 +147,14 @@ impl Axis {
             share => format!("{:+.digits$} %", share * 100.0),
         };
         let ticks = (first..=last).map(|i| i as f64 * step).map(|share| (share, label(share))).collect();
-        Self { from, to, ticks, shows: Shows::Measured(Unit::Share), log: false }
+        Self { from, to, ticks, shows: Shows::Measured(Unit::Share), log: false, name: String::new() }
     }
 
     /// Decades around `min` and `max`, both above zero.
     pub(super) fn decades(unit: Unit, min: f64, max: f64) -> Self {
-        let (from, to) = (round_down(min), round_up(max.max(min * 1.5)));
+        let from = round_down(min);
+        // Far enough for three ticks.
+        let to = round_up(max.max(from * 4.0));
         let factors: &[f64] = if to / from > 1001.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
         let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
         let ticks = (first..=last)
@@ -118,7 +162,7 @@ impl Axis {
             .filter(|v| (from * 0.999..=to * 1.001).contains(v))
             .map(|v| (v, label(unit, v)))
             .collect();
-        Self { from, to, ticks, shows: Shows::Measured(unit), log: true }
+        Self { from, to, ticks, shows: Shows::Measured(unit), log: true, name: String::new() }
     }
 
     /// Time in seconds.
@@ -128,7 +172,7 @@ impl Axis {
         let last = (to / step + 1e-9).floor() as i64;
         let digits = (-step.log10().floor()).max(0.0) as usize;
         let ticks = (first..=last).map(|i| i as f64 * step).map(|v| (v, format!("{v:.digits$} s"))).collect();
-        Self { from, to: to.max(from + 0.001), ticks, shows: Shows::Seconds, log: false }
+        Self { from, to: to.max(from + 0.001), ticks, shows: Shows::Seconds, log: false, name: String::new() }
     }
 
     /// 1/(1 − q) for shares q of `count` values: each further nine has the same width.
@@ -140,13 +184,20 @@ impl Axis {
         let further =
             (3..12).map(|nines| (10_f64.powi(nines), format!("99.{} %", "9".repeat(nines as usize - 2))));
         let ticks = shares.into_iter().chain(further).filter(|(x, _)| *x <= to * 1.001).collect();
-        Self { from: 1.0, to, ticks, shows: Shows::Nines, log: true }
+        Self { from: 1.0, to, ticks, shows: Shows::Nines, log: true, name: String::new() }
     }
 
     /// Names at equal distances, at 0, 1, 2 and so on.
     pub(super) fn names(names: &[String]) -> Self {
         let ticks = names.iter().enumerate().map(|(i, name)| (i as f64, name.clone())).collect();
-        Self { from: -0.5, to: names.len() as f64 - 0.5, ticks, shows: Shows::Settings, log: false }
+        Self {
+            from: -0.5,
+            to: names.len() as f64 - 0.5,
+            ticks,
+            shows: Shows::Settings,
+            log: false,
+            name: String::new(),
+        }
     }
 
     /// Quantities where they belong, each with its own name; where two names would touch, the first stays. From zero on,
@@ -162,6 +213,7 @@ impl Axis {
                 ticks: named.to_vec(),
                 shows: Shows::Settings,
                 log: true,
+                name: String::new(),
             };
         }
         let to = named.iter().map(|(value, _)| *value).fold(f64::MIN_POSITIVE, f64::max) * 1.06;
@@ -171,13 +223,20 @@ impl Axis {
                 ticks.push((*value, name.clone()));
             }
         }
-        Self { from: -0.04 * to, to, ticks, shows: Shows::Settings, log: false }
+        Self { from: -0.04 * to, to, ticks, shows: Shows::Settings, log: false, name: String::new() }
     }
 
     /// From none to all.
     pub(super) fn share() -> Self {
         let ticks = (0..=4).map(|i| f64::from(i) / 4.0).map(|v| (v, format!("{:.0} %", v * 100.0))).collect();
-        Self { from: 0.0, to: 1.0, ticks, shows: Shows::Measured(Unit::Share), log: false }
+        Self {
+            from: 0.0,
+            to: 1.0,
+            ticks,
+            shows: Shows::Measured(Unit::Share),
+            log: false,
+            name: String::new(),
+        }
     }
 }
 
@@ -270,7 +329,7 @@ mod tests {
         let gib = Axis::from_zero(Unit::Bytes, 1.2e9);
         assert_eq!(written(&gib), ["0", "256 MiB", "512 MiB", "768 MiB", "1 GiB", "1.25 GiB"]);
         assert_eq!(written(&Axis::from_zero(Unit::Count, 2.0)), ["0", "1", "2", "3"]);
-        assert_eq!(written(&Axis::from_zero(Unit::Count, 0.0)), ["0", "1"]);
+        assert_eq!(written(&Axis::from_zero(Unit::Count, 0.0)), ["0", "1", "2"]);
         assert_eq!(written(&Axis::seconds(-0.1, 2.05)), ["0.0 s", "0.5 s", "1.0 s", "1.5 s", "2.0 s"]);
     }
 

@@ -71,7 +71,7 @@ pub(super) type Places = Vec<(f64, f64)>;
 /// How a layer looks.
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
-    /// Lines with gaps between them, so many units wide.
+    /// Lines with gaps between them, so many units wide; those of one unit are dashed.
     Line(Vec<Places>, u32),
     /// The area between two lines over the same x.
     Area {

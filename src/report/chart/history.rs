@@ -60,7 +60,7 @@ fn figure(profile: &str, rows: &[&Row], name: &str) -> Option<Figure> {
         title,
         about: format!("{}{}", stat.map(Stat::help).unwrap_or_default(), better(stat)),
         caption: String::new(),
-        x: Axis::names(&labels),
+        x: Axis::names(&labels).named("commit"),
         y: Axis::of_values(unit, min, max),
         shaded: Vec::new(),
         struck: Vec::new(),

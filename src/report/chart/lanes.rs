@@ -49,7 +49,7 @@ pub(super) fn struck(evictions: &[Eviction], x: &Axis) -> Vec<(f64, f64)> {
 }
 
 fn misbehaves(group: &Group) -> bool {
-    let stays = group.reconnect.is_none() && group.lifetime.is_none();
+    let stays = group.reconnect.is_none() && group.lifetime.is_none() && group.stop.is_none();
     !(group.is_steady() && stays)
 }
 

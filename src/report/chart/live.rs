@@ -19,6 +19,8 @@ pub(in crate::report) struct Live<'a> {
     y: Scale<'a>,
     shaded: Vec<(f64, f64)>,
     struck: Vec<(f64, f64)>,
+    /// Words above the plot, each with the value that it is centered at.
+    notes: Vec<(f64, &'a str)>,
     /// Values of the x-axis, for several layers each.
     xs: Vec<Vec<f64>>,
     layers: Vec<LiveLayer<'a>>,
@@ -26,6 +28,8 @@ pub(in crate::report) struct Live<'a> {
 
 #[derive(Serialize)]
 struct Scale<'a> {
+    /// What its values are.
+    title: &'a str,
     /// `seconds`, `nines`, or the unit.
     shows: &'static str,
     log: bool,
@@ -60,6 +64,12 @@ impl Figure {
         self.x.shows == Shows::Seconds
     }
 
+    /// Whether a phone needs a picture of its own: the script does not draw the figure, and long names beside the axis leave
+    /// room for it.
+    pub(in crate::report) fn has_narrow(&self) -> bool {
+        self.y.shows != Shows::Settings && self.live().is_none()
+    }
+
     /// The figure for the page's script: over time, or over shares of the answers. `None`: a picture is all there is.
     pub(in crate::report) fn live(&self) -> Option<Live<'_>> {
         let y = match self.y.shows {
@@ -82,6 +92,7 @@ impl Figure {
             y,
             shaded: spans(&self.shaded),
             struck: spans(&self.struck),
+            notes: self.notes.iter().map(|note| (brief(note.at), note.text.as_str())).collect(),
             xs,
             layers,
         })
@@ -90,7 +101,14 @@ impl Figure {
 
 fn scale<'a>(axis: &'a Axis, shows: &'static str, ticks: bool) -> Scale<'a> {
     let ticks = ticks.then_some(axis.ticks.as_slice());
-    Scale { shows, log: axis.is_log(), from: brief(axis.from), to: brief(axis.to), ticks }
+    Scale {
+        title: axis.title(),
+        shows,
+        log: axis.is_log(),
+        from: brief(axis.from),
+        to: brief(axis.to),
+        ticks,
+    }
 }
 
 fn live_layer<'a>(layer: &'a Layer, xs: &mut Vec<Vec<f64>>) -> Option<LiveLayer<'a>> {

@@ -25,6 +25,7 @@ use self::draw::Medium;
 pub(super) use self::{
     figure::{Figure, at_night},
     live::Live,
+    sweep::file_name as sweep_file_name,
 };
 use super::{ReportError, medium};
 use crate::record::Record;
@@ -32,11 +33,14 @@ use crate::record::Record;
 /// A picture is this much larger than the figure, and drawn at twice that size, then halved: smooth edges.
 const ENLARGED: f64 = 1.4;
 
-const VECTORS: Medium = Medium { scale: 1.0, text_down: 0.0 };
+const VECTORS: Medium = Medium { scale: 1.0, text_down: 0.0, size: draw::SIZE, has_head: true };
+
+/// For the screen of a phone, where the words above the plot are text of the page.
+const NARROW: Medium = Medium { size: draw::NARROW_SIZE, has_head: false, ..VECTORS };
 
 /// plotters puts the baseline of text half its size below the top of its box, but means the box's middle to be 0.4 of
 /// the size below the top: figures, 0.63 of the size high, come to stand too high by the rest.
-const PIXELS: Medium = Medium { scale: ENLARGED * 2.0, text_down: 0.21 };
+const PIXELS: Medium = Medium { scale: ENLARGED * 2.0, text_down: 0.21, size: draw::SIZE, has_head: true };
 
 /// Every chart that the record has data for: along the sweep first, then those of each point's first repeat.
 pub(super) fn figures(record: &Record) -> Vec<Figure> {
@@ -54,7 +58,16 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
 impl Figure {
     /// What is drawn, as elements of an SVG of [`draw::SIZE`], without the element around them.
     pub(super) fn shapes(&self) -> Result<String, ReportError> {
-        let svg = self.svg()?;
+        self.elements(VECTORS)
+    }
+
+    /// The same for a phone: of [`draw::NARROW_SIZE`], without the title and what is drawn.
+    pub(super) fn narrow_shapes(&self) -> Result<String, ReportError> {
+        self.elements(NARROW)
+    }
+
+    fn elements(&self, medium: Medium) -> Result<String, ReportError> {
+        let svg = self.vectors(medium)?;
         let inside =
             svg.split_once("<svg").and_then(|(_, svg)| svg.split_once('>')).map_or("", |(_, inside)| inside);
         Ok(inside.trim_end().trim_end_matches("</svg>").to_owned())
@@ -62,10 +75,14 @@ impl Figure {
 
     /// An SVG file.
     pub(super) fn svg(&self) -> Result<String, ReportError> {
+        self.vectors(VECTORS)
+    }
+
+    fn vectors(&self, medium: Medium) -> Result<String, ReportError> {
         load_font();
         let mut text = String::new();
-        let area = SVGBackend::with_string(&mut text, draw::SIZE).into_drawing_area();
-        draw::draw(self, &area, VECTORS).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
+        let area = SVGBackend::with_string(&mut text, medium.size).into_drawing_area();
+        draw::draw(self, &area, medium).and_then(|()| area.present()).map_err(|e| self.failed(&e))?;
         drop(area);
         Ok(medium::xml_document(text))
     }

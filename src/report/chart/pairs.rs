@@ -124,7 +124,7 @@ fn pairs(number: usize, finding: &PairedChange) -> Figure {
         caption: "Drift of the machine appears as a slope, an outlier as a distant dot; neither decides the verdict, \
             which is based on ranks. A dot at the edge lies beyond it."
             .to_owned(),
-        x: Axis::names(&numbers),
+        x: Axis::names(&numbers).named("pair"),
         y: changes(shares.into_iter().chain(marks)),
         shaded: Vec::new(),
         struck: Vec::new(),
@@ -137,7 +137,7 @@ fn pairs(number: usize, finding: &PairedChange) -> Figure {
 fn changes(values: impl Iterator<Item = f64>) -> Axis {
     let within = values.filter(|value| value.is_finite()).map(|value| value.clamp(LEAST, MOST));
     let (low, high) = within.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-    Axis::changes(low, high)
+    Axis::changes(low, high).named("worse by")
 }
 
 fn color(verdict: Verdict) -> plotters::style::RGBColor {

@@ -7,8 +7,9 @@ use super::{
     figure::{Figure, Layer, Places, Shape, color},
 };
 use crate::{
-    metric::{Fold, Key, Metric, Scope, Stat},
+    metric::{Fold, Key, Metric, Scope, Stat, Unit},
     record::{Point, Record},
+    report::view::{NOTHING, show},
     stats::mean,
     units::{Bytes, Rate, Span},
 };
@@ -36,31 +37,44 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
     if record.points.len() < 2 {
         return Vec::new();
     }
-    let mut stats: Vec<Stat> = ALWAYS.to_vec();
-    for stat in record.profile.expect.keys().filter_map(|name| Key::parse(name).map(|key| key.stat)) {
-        if !stats.contains(&stat) {
-            stats.push(stat);
+    // The chart that tells most may be of one group alone.
+    let mut numbers: Vec<Key<'_>> = record.profile.telling_number().into_iter().collect();
+    let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name));
+    for number in ALWAYS.map(|stat| Key::new(None, stat)).into_iter().chain(expected) {
+        if !numbers.iter().any(|other| (other.stat, other.phase) == (number.stat, number.phase)) {
+            numbers.push(Key { group: None, ..number });
         }
     }
-    stats.into_iter().filter_map(|stat| figure(record, first, stat)).collect()
+    numbers.into_iter().filter_map(|number| figure(record, first, number)).collect()
 }
 
-fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
+/// The name of the chart of this number.
+pub(in crate::report) fn file_name(Key { stat, phase, .. }: Key<'_>) -> String {
+    let phase = phase.map(|phase| format!("-{phase}")).unwrap_or_default();
+    format!("sweep-{}{phase}", stat.name())
+}
+
+/// The chart of this number of the group, or of every group if none is named.
+fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
+    let stat = number.stat;
     let names: IndexSet<String> = record.points.iter().filter_map(|p| p.axes.get(axis).cloned()).collect();
     let names: Vec<String> = names.into_iter().collect();
+    let labels: Vec<String> =
+        names.iter().map(|name| record.profile.value_label(axis, name).unwrap_or(name).to_owned()).collect();
     let quantities = quantities(&names);
     let x_axis = match &quantities {
         Some(values) => {
-            Axis::quantities(&values.iter().copied().zip(names.iter().cloned()).collect::<Vec<_>>())
+            Axis::quantities(&values.iter().copied().zip(labels.iter().cloned()).collect::<Vec<_>>())
         }
-        None => Axis::names(&names),
-    };
+        None => Axis::names(&labels),
+    }
+    .named(axis);
     let places = quantities.clone().unwrap_or_else(|| (0..names.len()).map(|place| place as f64).collect());
     let mut lines = Lines::new();
     for point in &record.points {
         let here = point.axes.get(axis)?;
         let x = places[names.iter().position(|name| name == here)?];
-        for (line, values) in measured(point, axis, stat) {
+        for (line, values) in measured(record, point, axis, number) {
             let (means, repeats) = lines.entry(line).or_default();
             means.extend(mean(&values).map(|value| (x, value)));
             if values.len() > 1 {
@@ -69,6 +83,8 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         }
     }
     let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
+    let told: Vec<String> = labels.iter().map(|label| setting(axis, label)).collect();
+    let found = finding(stat.unit(), &lines, &places, &told);
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
@@ -79,12 +95,14 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let what = format!("{}{}", stat.metric.spec().label(), fold_words(stat.fold));
+    let of = number.group.map(|group| format!(" of {group}")).unwrap_or_default();
+    let phase = number.phase.map(|phase| format!(" @ {phase}")).unwrap_or_default();
+    let what = capitalized(&format!("{}{}{of}{phase}", stat.metric.spec().label(), fold_words(stat.fold)));
     Some(Figure {
-        name: format!("sweep-{}", stat.name()),
-        title: format!("{}, by {axis}", capitalized(&what)),
+        name: file_name(number),
+        title: format!("{what}: {found}"),
         about: stat.help() + scales(&x_axis, &y_axis),
-        caption: format!("{caption}{}", if has_bounds(record, stat) { BOUNDS } else { "" }),
+        caption: format!("{caption}{}", if has_bounds(record, number) { BOUNDS } else { "" }),
         layers,
         x: x_axis,
         y: y_axis,
@@ -94,12 +112,52 @@ fn figure(record: &Record, axis: &str, stat: Stat) -> Option<Figure> {
     })
 }
 
+/// What the line that differs most comes to at the first and at the last place, and between them where it is beyond both.
+fn finding(unit: Unit, lines: &Lines, places: &[f64], labels: &[String]) -> String {
+    let spread = |means: &Places| {
+        let (least, most) = means
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), (_, y)| (least.min(*y), most.max(*y)));
+        if most > 0.0 { (most - least) / most } else { 0.0 }
+    };
+    let differing = lines.iter().filter(|(_, (means, _))| !means.is_empty());
+    let telling = differing.max_by(|(_, (a, _)), (_, (b, _))| spread(a).total_cmp(&spread(b)));
+    let Some((name, (means, _))) = telling else { return NOTHING.to_owned() };
+    let value = |(x, y): &(f64, f64)| {
+        let place = places.iter().position(|place| place.total_cmp(x).is_eq());
+        let label = place.and_then(|place| labels.get(place)).map_or("", String::as_str);
+        format!("{} at {label}", show(unit, *y))
+    };
+    let of = if lines.len() > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
+    let told: Vec<String> = turning_points(means).into_iter().map(value).collect();
+    format!("{}{of}", told.join(", "))
+}
+
+/// A value of the sweep in a sentence; one that means nothing by itself, with what it is of.
+fn setting(axis: &str, label: &str) -> String {
+    match label {
+        "true" | "false" | "on" | "off" => format!("{} {label}", axis.rsplit('.').next().unwrap_or(axis)),
+        _ => label.to_owned(),
+    }
+}
+
+/// The first place, the one that is furthest beyond both ends if there is one, and the last.
+fn turning_points(means: &[(f64, f64)]) -> Vec<&(f64, f64)> {
+    let [first, .., last] = means else { return means.iter().collect() };
+    let (low, high) = (first.1.min(last.1), first.1.max(last.1));
+    let beyond = |place: &&(f64, f64)| (place.1 - high).max(low - place.1);
+    let between = means[1..means.len() - 1].iter();
+    let furthest = between.max_by(|a, b| beyond(a).total_cmp(&beyond(b)));
+    let furthest = furthest.filter(|place| beyond(place) > (high - low).max(high * 0.05));
+    [Some(first), furthest, Some(last)].into_iter().flatten().collect()
+}
+
 /// Whether the number is a lower bound at some point, of whichever group.
-fn has_bounds(record: &Record, stat: Stat) -> bool {
+fn has_bounds(record: &Record, number: Key<'_>) -> bool {
     let repeats = record.repeats();
     repeats
         .flat_map(|repeat| repeat.censored.keys())
-        .any(|name| Key::parse(name).map(|key| key.stat) == Some(stat))
+        .any(|name| Key::parse(name).map(|key| Key { group: None, ..key }) == Some(number))
 }
 
 /// Which scales are not what the eye takes them for.
@@ -160,20 +218,27 @@ fn bars(lines: Drawn, is_log: bool) -> Vec<Layer> {
     lines.into_iter().enumerate().flat_map(layers).collect()
 }
 
-/// The values of the repeats of one point, by line.
-fn measured(point: &Point, axis: &str, stat: Stat) -> Vec<(String, Vec<f64>)> {
-    let groups: Vec<Option<&str>> = match stat.metric.spec().scope {
+/// The values of the repeats of one point, by line; of one group only, if the number names one.
+fn measured(record: &Record, point: &Point, axis: &str, number: Key<'_>) -> Vec<(String, Vec<f64>)> {
+    let groups: Vec<Option<&str>> = match number.stat.metric.spec().scope {
         Scope::Run | Scope::Core => vec![None],
         Scope::Group => {
             let groups = point.repeats.first().map(|repeat| repeat.groups.as_slice()).unwrap_or_default();
-            groups.iter().map(|group| Some(group.name.as_str())).collect()
+            let names = groups.iter().map(|group| group.name.as_str());
+            names.filter(|name| only.is_none_or(|only| only == *name)).map(Some).collect()
         }
     };
     let others = point.axes.iter().filter(|(key, _)| *key != axis);
-    let others: Vec<String> = others.map(|(key, value)| format!("{key} = {value}")).collect();
+    let named = |(key, value): (&String, &String)| match record.profile.value_label(key, value) {
+        Some(label) => label.to_owned(),
+        None => format!("{key} = {value}"),
+    };
+    let others: Vec<String> = others.map(named).collect();
     let line = |group: Option<&str>| {
-        let parts = group.map(str::to_owned).into_iter().chain(others.iter().cloned());
-        (parts.collect::<Vec<_>>().join(", "), point.values(&Key::new(group, stat).to_string()))
+        // Who is meant is in the title where it is one group.
+        let name = group.filter(|_| number.group.is_none()).map(str::to_owned);
+        let parts = name.into_iter().chain(others.iter().cloned());
+        (parts.collect::<Vec<_>>().join(", "), point.values(&Key { group, ..number }.to_string()))
     };
     groups.into_iter().map(line).collect()
 }
@@ -190,7 +255,11 @@ fn layers(index: usize, (name, (means, repeats)): Line) -> [Layer; 3] {
 }
 
 fn capitalized(text: &str) -> String {
+    let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
     let mut letters = text.chars();
+    if is_name {
+        return text.to_owned();
+    }
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
@@ -204,5 +273,28 @@ fn fold_words(fold: Fold) -> &'static str {
         Fold::Residue => ", residue",
         Fold::Rate => " per second",
         Fold::Total | Fold::Whole | Fold::Final => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_states_what_the_line_that_differs_most_comes_to() {
+        let labels = ["64 KiB", "1 MiB", "off"].map(str::to_owned);
+        let line = |values: [f64; 3]| {
+            let means: Places = values.into_iter().enumerate().map(|(x, y)| (x as f64, y)).collect();
+            (means, Places::new())
+        };
+        let told = |lines: Lines| finding(Unit::Count, &lines, &[0.0, 1.0, 2.0], &labels);
+        let one = Lines::from([(String::new(), line([1.0, 2.0, 3.0]))]);
+        assert_eq!(told(one), "1 at 64 KiB, 3 at off");
+        let two =
+            Lines::from([("a".to_owned(), line([2.0, 2.0, 2.0])), ("b".to_owned(), line([1.0, 9.0, 1.0]))]);
+        assert_eq!(told(two), "1 at 64 KiB, 9 at 1 MiB, 1 at off (b)");
+        let settings = ["off", "2s"].map(|label| setting("server.idle_timeout", label));
+        assert_eq!(settings, ["idle_timeout off", "2s"]);
+        assert_eq!(capitalized("epoll_wait returns"), "epoll_wait returns");
     }
 }

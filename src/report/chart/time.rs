@@ -26,14 +26,14 @@ const PANELS: [(Panel, &str, &str, &str); 7] = [
     (
         Panel::Latency,
         "latency",
-        "Response time, from when a request was due: median (thin) and 99th percentile (thick) of each interval",
+        "Response time, from when a request was due: median (dashed) and 99th percentile (solid) of each interval",
         "Response time counts from when a request was due, so a server that hangs cannot hide it. A gap is an \
          interval without any answer. The scale is logarithmic.",
     ),
     (
         Panel::Service,
         "service-time",
-        "Service time, from when a request was sent: median (thin) and 99th percentile (thick) of each interval",
+        "Service time, from when a request was sent: median (dashed) and 99th percentile (solid) of each interval",
         "Service time counts from when a request was sent: the time that the server took. Response time minus service \
          time is how long requests waited to be sent. The chart shows open loops only; in a closed loop the two times \
          are equal. The scale is logarithmic.",

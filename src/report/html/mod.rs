@@ -9,15 +9,18 @@ mod table;
 
 use self::{
     page::{Heading, details, figure, page, section},
-    pieces::{coded, cores_and_memory, facts, paragraphs, remarks, titled},
+    pieces::{coded, cores_and_memory, facts, figures, paragraphs, remarks, titled},
     table::table,
 };
 use super::{
     ReportError, baseline,
     chart::{Figure, Live},
     contents, ended,
+    gallery::most_telling,
+    key_figures::key_figures,
     meaning::meaning,
     medium::html as escape,
+    price,
     problems::problems,
     stall,
     table::Table,
@@ -35,9 +38,14 @@ pub(super) fn render(
     figures: &[Figure],
 ) -> Result<String, ReportError> {
     let several = record.points.len() > 1;
+    let telling = most_telling(record, figures).map(|place| &figures[place]);
+    let others = figures.iter().filter(|figure| telling.is_none_or(|telling| telling.name != figure.name));
     let (along, of_points): (Vec<&Figure>, Vec<&Figure>) =
-        figures.iter().partition(|figure| figure.name.starts_with("sweep-"));
+        others.partition(|figure| figure.name.starts_with("sweep-"));
     let mut body = head(record);
+    body += &telling.map(answer).transpose()?.unwrap_or_default();
+    body += &manner_of(record);
+    body += &paragraphs(&record.profile.about);
     body += &comparison.map(baseline_section).unwrap_or_default();
     if several {
         let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
@@ -63,22 +71,41 @@ pub(super) fn render(
 fn head(record: &Record) -> String {
     let verdict = record.verdict().word();
     let class = verdict.to_lowercase();
-    let about = paragraphs(&record.profile.about);
     let wrong: Vec<String> = problems(record)
         .iter()
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
         .collect();
     let wrong = wrong.concat();
+    let cost: Vec<String> = price::headlines(record)
+        .iter()
+        .map(|headline| {
+            let (price, noise) = (escape(&headline.price), coded(&headline.noise));
+            format!("<p class=\"verdict\">{price} <small>{noise}</small></p>\n")
+        })
+        .collect();
+    let cost = cost.concat();
     format!(
         "<header>\n<p class=\"kicker\">badpeer · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"verdict\"><b class=\"{class}\">{verdict}</b> {}</p>\n{wrong}{about}\
-         <p class=\"manner\">{}; started {}.</p>\n</header>\n",
+         <p class=\"verdict\"><b class=\"{class}\">{verdict}</b> {}</p>\n{cost}{wrong}{}</header>\n",
         escape(&record.name),
         escape(&record.profile.title),
         escape(&meaning(record)),
-        escape(&manner(record)),
-        escape(&record.started),
+        figures(&key_figures(record)),
     )
+}
+
+/// The chart that tells most, above everything else; it is zoomed with the others of its point.
+fn answer(chart: &Figure) -> Result<String, ReportError> {
+    let number = chart.name.rsplit('-').next().and_then(|end| end.parse::<usize>().ok()).unwrap_or(1);
+    let group = if chart.is_over_time() { format!("time-{number}") } else { chart.name.clone() };
+    let hint = if chart.live().is_some() { hint(&group) } else { String::new() };
+    Ok(format!("<section id=\"answer\">\n{}{hint}</section>\n", figure(chart, &group)?))
+}
+
+/// How it was measured, and when.
+fn manner_of(record: &Record) -> String {
+    let (how, when) = (escape(&manner(record)), escape(&record.started));
+    format!("<p class=\"manner\">{how}; started {when}.</p>\n")
 }
 
 /// The comparison of the run with a baseline.
@@ -133,6 +160,7 @@ fn point_content(
             &unique_notes(point, |repeat| &repeat.disturbed),
             heading,
         ),
+        one("The price of bad peers", &[price::table(point)], &(repeats.to_owned() + &afterwards(point))),
         one("Expectations", &[contents::expectations(point)], ""),
         remarks("Faults without effect", &unique_notes(point, |repeat| &repeat.unproven), heading),
         remarks("Notes on the figures", &unique_notes(point, |repeat| &repeat.notes), heading),
@@ -157,6 +185,11 @@ fn point_content(
         one("The server and the load generator", &[contents::gauges(point), contents::counters(point)], ""),
     ]
     .concat())
+}
+
+/// When memory and response times were back.
+fn afterwards(point: &Point) -> String {
+    price::afterwards(point).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default()
 }
 
 fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {

@@ -96,6 +96,29 @@
     ctx.restore();
   };
 
+  /* What the times of a chart are called, above the lanes; what does not fit where it belongs is left out. */
+  const NOTE = 15;
+  const lift = chart => LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane)));
+  const drawNotes = (chart, u) => {
+    const { ctx, bbox } = u;
+    const pixels = devicePixelRatio;
+    ctx.save();
+    ctx.font = `${11 * pixels}px system-ui, sans-serif`;
+    ctx.textAlign = 'center';
+    ctx.fillStyle = css('--quiet');
+    let free = bbox.left;
+    for (const [at, text] of chart.notes) {
+      const [middle, half] = [u.valToPos(at, 'x', true), ctx.measureText(text).width / 2];
+      if (middle - half < free || middle + half > bbox.left + bbox.width) continue;
+      ctx.fillText(text, middle, bbox.top - (lift(chart) + 4) * pixels);
+      free = middle + half + 8 * pixels;
+    }
+    ctx.restore();
+  };
+
+  /* The thinnest lines are dashed, so that they can be told from others of their color. */
+  const isDashed = layer => layer.width === 1;
+
   /* The series that an area stands on; 0: none. */
   const isArea = layer => layer.kind === 'area';
   const below = (order, layer) => isArea(layer) ? order.filter(isArea).indexOf(layer) && order.indexOf(layer) : 0;
@@ -106,6 +129,45 @@
     return known.filter(([v], k) => v !== null && known[k - 1]?.[0] == null && known[k + 1]?.[0] == null).map(([, i]) => i);
   };
 
+  /* Lines are named at their ends, where there is room beside the plot: [layer, place of its series]. */
+  const measure = (ctx => text => ctx.measureText(text).width)(Object.assign(document.createElement('canvas').getContext('2d'), { font: '12px system-ui, sans-serif' }));
+  const NAME = 170;
+  const GAP = 14;
+  const named = (order, width) => {
+    const lines = order.map((layer, i) => [layer, i + 1]).filter(([layer]) => layer.label && !isArea(layer) && layer.width < 5);
+    return width < 640 || lines.length < 2 || lines.some(([layer]) => measure(layer.label) > NAME) ? [] : lines;
+  };
+  const beside = (order, width) => Math.max(14, ...named(order, width).map(([layer]) => measure(layer.label) + 22));
+  const drawNames = (order, u) => {
+    const { ctx, bbox } = u;
+    const pixels = devicePixelRatio;
+    const ends = named(order, u.width).filter(([, i]) => u.series[i].show).flatMap(([layer, i]) => {
+      const last = u.data[0].findLastIndex((x, at) => x <= u.scales.x.max && u.data[i][at] != null);
+      const x = last < 0 ? -1 : u.valToPos(u.data[0][last], 'x', true);
+      return x < bbox.left + bbox.width * 0.9 ? [] : [{ layer, x, y: u.valToPos(u.data[i][last], 'y', true) }];
+    }).sort((a, b) => a.y - b.y);
+    /* Down until none touches another, then up where they have left the plot. */
+    ends.forEach((end, i) => { end.at = Math.max(end.y, i ? ends[i - 1].at + GAP * pixels : bbox.top); });
+    ends.reduceRight((floor, end) => (end.at = Math.min(end.at, floor)) - GAP * pixels, bbox.top + bbox.height);
+    if (ends.some(end => Math.abs(end.at - end.y) > 2.5 * GAP * pixels)) return;
+    ctx.save();
+    ctx.font = `${12 * pixels}px system-ui, sans-serif`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'middle';
+    ctx.lineWidth = pixels;
+    const side = bbox.left + bbox.width;
+    for (const { layer, x, y, at } of ends) {
+      ctx.strokeStyle = tone(layer.color);
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.lineTo(side + 9 * pixels, at);
+      ctx.stroke();
+      ctx.fillStyle = css('--ink');
+      ctx.fillText(layer.label, side + 12 * pixels, at);
+    }
+    ctx.restore();
+  };
+
   const series = (chart, order) => [
     { label: chart.x.shows === 'nines' ? 'share' : 'time', value: (_, v) => v == null ? '–' : show[chart.x.shows](v) },
     ...order.map(layer => ({
@@ -113,6 +175,7 @@
       stroke: () => tone(layer.color),
       fill: isArea(layer) && !below(order, layer) ? () => faint(layer.color) : undefined,
       width: Math.max(1.3, (layer.width || 2) * 0.8),
+      dash: isDashed(layer) ? [7, 4] : undefined,
       points: { show: true, size: 6, fill: () => tone(layer.color), filter: (u, i) => alone(u.data[i]) },
       /* An area stands on the one below: its own height is what counts. */
       value: (u, v, _, at) => v == null ? '–' : show[chart.y.shows](v - (below(order, layer) ? u.data[below(order, layer)][at] : 0)),
@@ -124,23 +187,24 @@
   const axes = chart => {
     const shared = { stroke: () => css('--quiet'), font: '12px system-ui, sans-serif', ticks: { show: false } };
     const grid = { stroke: () => css('--line'), width: 1 };
-    const x = { ...shared, size: 34, gap: 9, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
+    const named = title => title ? { label: title, labelSize: 20, labelGap: 2, labelFont: '12px system-ui, sans-serif' } : {};
+    const x = { ...shared, ...named(chart.x.title), size: 34, gap: 9, grid: { show: false }, values: (_, at) => at.map(v => v == null ? '' : tick('seconds', v)) };
     if (chart.x.ticks) {
-      const named = new Map(chart.x.ticks);
+      const words = new Map(chart.x.ticks);
       x.splits = u => chart.x.ticks.map(([v]) => v).filter(v => v >= u.scales.x.min * 0.999 && v <= u.scales.x.max * 1.001);
       x.filter = (u, at) => { let last = -1e9; return at.map(v => { const p = u.valToPos(v, 'x'); if (p - last < 58) return null; last = p; return v; }); };
-      x.values = (_, at) => at.map(v => named.get(v) || '');
+      x.values = (_, at) => at.map(v => words.get(v) || '');
     }
     /* On a logarithmic scale 1, 2 and 5 of each decade. */
     const few = (_, at) => at.map(v => !chart.y.log || '125'.includes(v.toExponential()[0]) ? v : null);
-    const y = { ...shared, size: 76, grid: { ...grid, filter: few }, values: (_, at) => at.map(v => v == null ? '' : tick(chart.y.shows, v)) };
+    const y = { ...shared, ...named(chart.y.title), size: 76, grid: { ...grid, filter: few }, values: (_, at) => at.map(v => v == null ? '' : tick(chart.y.shows, v)) };
     if (chart.y.shows.startsWith('bytes') && !chart.y.log) y.incrs = Array.from({ length: 45 }, (_, i) => 2 ** i);
     return [x, y];
   };
 
   const options = (chart, order, key, width) => ({
     width, height: innerWidth < 640 ? 230 : 300,
-    padding: [8 + LANE * (1 + Math.max(-1, ...lanes(chart).map(layer => layer.lane))), 14, 0, 0],
+    padding: [8 + lift(chart) + (chart.notes.length ? NOTE : 0), u => beside(order, u.width), 0, 0],
     scales: {
       x: { time: false, distr: chart.x.log ? 3 : 1 },
       y: chart.y.log
@@ -161,7 +225,7 @@
       setSeries: [(u, i) => i && entries(u)[i - 1]?.querySelector('button')?.setAttribute('aria-pressed', u.series[i].show)],
        setSelect: [u => u.select.width > 0 && views.set(key, { min: u.posToVal(u.select.left, 'x'), max: u.posToVal(u.select.left + u.select.width, 'x') })], 
       drawClear: [u => shade(chart, u)],
-      draw: [u => drawLanes(chart, u)],
+      draw: [u => { drawLanes(chart, u); drawNotes(chart, u); drawNames(order, u); }],
     },
   });
 
@@ -225,7 +289,9 @@
     row.querySelector('.u-marker').style.height = isArea(order[i]) ? '.8em' : Math.max(2, order[i].width * 0.8) + 'px';
   });
   const paintMarks = (u, order) => entries(u).forEach((row, i) => {
-    row.querySelector('.u-marker').style.background = (isArea(order[i]) ? faint : tone)(order[i].color);
+    const color = (isArea(order[i]) ? faint : tone)(order[i].color);
+    row.querySelector('.u-marker').style.background =
+      isDashed(order[i]) ? `repeating-linear-gradient(90deg, ${color} 0 .45em, transparent .45em .7em)` : color;
   });
 
   const laneKey = chart => {

@@ -96,14 +96,27 @@ pub(super) fn figure(figure: &Figure, group: &str) -> Result<String, ReportError
     let (label, name, group) = (escape(&figure.title), escape(&figure.name), escape(group));
     // In a page the element needs no namespace, and its size is the page's affair.
     let shapes = figure.shapes()?;
+    // The script draws the others as wide as the screen is.
+    let (class, narrow) =
+        if figure.has_narrow() { (" has-narrow", narrow(figure, &label)?) } else { ("", String::new()) };
     Ok(format!(
-        "<figure id=\"{name}\" data-group=\"{group}\">\n<div class=\"plot\" role=\"group\" aria-label=\"Chart\" tabindex=\"0\">\n\
-         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{shapes}</svg>\n</div>\n{}</figure>\n",
+        "<figure id=\"{name}\" data-group=\"{group}\">\n<div class=\"plot{class}\" role=\"group\" aria-label=\"Chart\" tabindex=\"0\">\n\
+         <svg viewBox=\"0 0 1000 500\" role=\"img\" aria-label=\"{label}\">{shapes}</svg>\n{narrow}</div>\n{}</figure>\n",
         if figure.caption.is_empty() {
             String::new()
         } else {
             format!("<figcaption>{}</figcaption>\n", escape(&figure.caption))
         }
+    ))
+}
+
+/// What a phone shows in place of a picture that would be too small there.
+fn narrow(figure: &Figure, label: &str) -> Result<String, ReportError> {
+    Ok(format!(
+        "<div class=\"narrow\">\n<p class=\"title\">{label}</p>\n<p class=\"about\">{}</p>\n\
+         <svg viewBox=\"0 0 400 340\" role=\"img\" aria-label=\"{label}\">{}</svg>\n</div>\n",
+        escape(&figure.about),
+        figure.narrow_shapes()?
     ))
 }
 

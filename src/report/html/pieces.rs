@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     record::Machine,
-    report::{medium::html as escape, table::Table},
+    report::{key_figures::KeyFigure, medium::html as escape, table::Table},
     units::human_bytes,
 };
 
@@ -46,6 +46,18 @@ pub(super) fn facts(facts: impl Iterator<Item = (&'static str, String)>) -> Stri
     let known = facts.filter(|(_, value)| !value.is_empty());
     let fact = |(name, value): (&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value));
     format!("<dl>\n{}</dl>\n", known.map(fact).collect::<String>())
+}
+
+/// Numbers in large type, each with what it is.
+pub(super) fn figures(figures: &[KeyFigure]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let figure = |figure: &KeyFigure| {
+        let (what, value) = (escape(&figure.what), escape(&figure.value));
+        format!("<div><dt>{what}</dt><dd>{value}</dd></div>\n")
+    };
+    format!("<dl class=\"figures\">\n{}</dl>\n", figures.iter().map(figure).collect::<String>())
 }
 
 /// The machine, as facts.

@@ -7,6 +7,7 @@ use super::{
         contents, ended,
         meaning::meaning,
         medium::markdown as plain,
+        price,
         problems::problems,
         stall::explanations,
         view::{axes, faults, manner, unique_notes},
@@ -21,6 +22,10 @@ pub(in crate::report) fn render(record: &Record) -> String {
     let mut paragraph = |text: &str| {
         let _ = write!(out, "{}\n\n", text.trim_end());
     };
+    for headline in price::headlines(record) {
+        paragraph(&format!("**{}**", plain(&headline.price)));
+        paragraph(&plain(&headline.noise));
+    }
     paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
     for problem in problems(record) {
         paragraph(&format!("> {}", plain(&problem)));
@@ -28,6 +33,13 @@ pub(in crate::report) fn render(record: &Record) -> String {
     for point in &record.points {
         if !point.axes.is_empty() {
             paragraph(&format!("## {}", plain(&axes(point))));
+        }
+        let price = price::table(point);
+        if !price.is_empty() {
+            paragraph(&table(&price));
+        }
+        if let Some(sentence) = price::afterwards(point) {
+            paragraph(&plain(&sentence));
         }
         let tables = [
             contents::expectations(point),

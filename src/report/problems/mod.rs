@@ -59,9 +59,15 @@ fn of_group(record: &Record, point: &Point, group: &Group) -> Vec<String> {
     }
     let silent = results(point, &group.name).find(|result| result.requests.answered == 0);
     if let Some(result) = silent.filter(|result| found.is_empty() && result.requests.started > 0) {
-        found.push(advice.on_silence(result));
+        found.push(advice.on_silence(result, is_reached(record, point, group)));
     }
     found
+}
+
+/// Whether another group that speaks as this one does got answers at the point.
+fn is_reached(record: &Record, point: &Point, group: &Group) -> bool {
+    let mut others = record.profile.clients.iter().filter(|other| other.protocol == group.protocol);
+    others.any(|other| results(point, &other.name).any(|result| result.requests.answered > 0))
 }
 
 /// The group, and whether advice names flags or profile keys.
@@ -172,7 +178,8 @@ impl Advice<'_> {
         Some(format!("If the page changes by itself, compare less of it: {how}"))
     }
 
-    fn on_silence(&self, result: &GroupResult) -> String {
+    /// Where others are answered, neither the address nor the protocol is wrong.
+    fn on_silence(&self, result: &GroupResult, is_reached: bool) -> String {
         let (name, requests, ledger) = (&result.name, &result.requests, &result.ledger);
         let waited = human_time(requests.oldest_unanswered_ns as f64);
         let what = if ledger.evicted_fin + ledger.evicted_rst > 0 {
@@ -180,16 +187,16 @@ impl Advice<'_> {
         } else {
             format!("and the oldest waited for {waited}")
         };
+        let head = format!("`{name}`: none of {} requests was answered, {what}.", requests.started);
+        if is_reached {
+            return head;
+        }
         let how = match (self.is_bench, self.group.protocol) {
             (true, Protocol::Http) => " (HOST:PORT without http:// and -p select another protocol)",
             (true, _) => " (-p selects another protocol)",
             (false, _) => "",
         };
-        format!(
-            "`{name}`: none of {} requests was answered, {what}. Check the address, and that the server speaks \
-             {}{how}.",
-            requests.started, self.group.protocol
-        )
+        format!("{head} Check the address, and that the server speaks {}{how}.", self.group.protocol)
     }
 }
 

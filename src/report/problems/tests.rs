@@ -10,6 +10,17 @@ use crate::{
 
 /// What is said of a group with these keys that came to this, and of which `condition` failed.
 fn problems_of(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<String> {
+    problems_beside(command, keys, content, answered, Vec::new())
+}
+
+/// The same beside other groups.
+fn problems_beside(
+    command: &str,
+    keys: &str,
+    content: Tally,
+    answered: u64,
+    others: Vec<GroupResult>,
+) -> Vec<String> {
     let text =
         format!("title = \"t\"\n[[clients]]\nname = \"good\"\ncount = 1\nload = {{ depth = 1 }}\n{keys}");
     let requests = Requests {
@@ -32,7 +43,7 @@ fn problems_of(command: &str, keys: &str, content: Tally, answered: u64) -> Vec<
         files: IndexMap::new(),
         points: vec![Point {
             axes: IndexMap::new(),
-            repeats: vec![Repeat { groups: vec![group], ..Repeat::default() }],
+            repeats: vec![Repeat { groups: [vec![group], others].concat(), ..Repeat::default() }],
             verdicts: vec![ExpectationResult::new("good.errors", "= 0", Some(1.0), Verdict::Fail)],
         }],
         interrupted: false,
@@ -125,4 +136,16 @@ fn silence_is_reported_with_its_duration() {
         ),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_silent_group_beside_one_that_is_answered_is_no_matter_of_the_address() {
+    let others = "rx = \"stall\"\n[[clients]]\nname = \"served\"\ncount = 1\nload = { depth = 1 }";
+    let served = GroupResult {
+        name: "served".into(),
+        requests: Requests { started: 9, answered: 9, ..Requests::default() },
+        ..GroupResult::default()
+    };
+    let found = problems_beside("run", others, Tally::default(), 0, vec![served]);
+    assert_eq!(found, ["`good`: none of 9 requests was answered, and the oldest waited for 2 s."]);
 }

@@ -2,20 +2,21 @@
 
 use super::{
     super::baseline::{self, differs, meaning, title},
-    set::{self, WIDTH, hanging, verdict_text},
+    columns,
+    style::Style,
 };
 use crate::gate::BaselineComparison;
 
-/// The comparison of a run with a baseline as text of 80 columns.
+/// The comparison of a run with a baseline as text.
 #[must_use]
-pub fn baseline(comparison: &BaselineComparison, color: bool) -> String {
+pub fn baseline(comparison: &BaselineComparison, style: Style) -> String {
     let (head, differs) = (title(comparison), differs(comparison));
     let table = baseline::table(comparison);
-    let mut out = vec![hanging("", &head, 2)];
-    out.extend(differs.iter().map(|note| hanging("  note: ", note, 4)));
+    let mut out = vec![style.hanging("", &head, 2)];
+    out.extend(differs.iter().map(|note| style.hanging("  note: ", note, 4)));
     if !table.is_empty() {
-        out.push(format!("\n{}\n", set::table(&table, WIDTH)));
+        out.push(format!("\n{}\n", columns::table(&table, style.width)));
     }
-    out.push(verdict_text(comparison.verdict, &meaning(comparison), 4, color));
+    out.push(style.verdict_text(comparison.verdict, &meaning(comparison), 4));
     out.concat()
 }

@@ -2,13 +2,14 @@
 
 use super::{
     super::table::{Align, Table},
-    set::{self, WIDTH, hanging},
+    columns,
+    style::Style,
 };
 use crate::gate::Calibration;
 
 /// The result of a calibration, as text.
 #[must_use]
-pub fn calibration(calibration: &Calibration) -> String {
+pub fn calibration(calibration: &Calibration, style: Style) -> String {
     let summary = calibration.summary();
     let right = |title| (title, Align::Right);
     let head = [("metric", Align::Left), right("worse by"), right("suspected"), right("confirmed")];
@@ -44,5 +45,5 @@ pub fn calibration(calibration: &Calibration) -> String {
     let legend = "\"worse by\" is the median; \"suspected\" counts the comparisons whose first stage reported the \
         metric, \"confirmed\" those whose fresh pairs confirmed it.";
     let text = format!("{text} {legend} It took {:.0} s.", summary.seconds);
-    format!("\n{}\n{}", set::table(&table, WIDTH), hanging("", &text, 0))
+    format!("\n{}\n{}", columns::table(&table, style.width), style.hanging("", &text, 0))
 }

@@ -1,20 +1,23 @@
 //! A comparison of two servers, for a terminal.
 
 use super::{
-    super::gate::{meaning, remarks, tables, title},
-    set::{self, WIDTH, hanging, verdict_text},
+    super::{
+        gate::{meaning, remarks, tables, title},
+        table::Table,
+    },
+    columns,
+    style::Style,
 };
 use crate::gate::PairedComparison;
 
-/// The comparison as text of 80 columns.
+/// The comparison as text.
 #[must_use]
-pub fn comparison(comparison: &PairedComparison, color: bool) -> String {
-    let mut out = vec![hanging("", &title(comparison), 2)];
-    out.extend(
-        tables(comparison).iter().map(|table| format!("\n{}\n{}", table.caption(), set::table(table, WIDTH))),
-    );
+pub fn comparison(comparison: &PairedComparison, style: Style) -> String {
+    let mut out = vec![style.hanging("", &title(comparison), 2)];
+    let table = |table: &Table| format!("\n{}\n{}", table.caption(), columns::table(table, style.width));
+    out.extend(tables(comparison).iter().map(table));
     out.push("\n".to_owned());
-    out.extend(remarks(comparison).iter().map(|remark| hanging("  note: ", remark, 4)));
-    out.push(verdict_text(comparison.verdict, &meaning(comparison), 4, color));
+    out.extend(remarks(comparison).iter().map(|remark| style.hanging("  note: ", remark, 4)));
+    out.push(style.verdict_text(comparison.verdict, &meaning(comparison), 4));
     out.concat()
 }

@@ -1,11 +1,15 @@
-//! Results as text for a terminal of 80 columns.
+//! Results as text for a terminal: the answer first, in lines of 80 to 160 columns.
 
 mod baseline;
 mod calibration;
+mod checks;
+mod columns;
 mod comparison;
 mod records;
+mod remarks;
 mod run;
-mod set;
+mod style;
+mod sweep;
 
 pub use self::{
     baseline::baseline,
@@ -13,4 +17,5 @@ pub use self::{
     comparison::comparison,
     records::records,
     run::{render, skipped, verdicts},
+    style::Style,
 };

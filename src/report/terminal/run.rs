@@ -1,103 +1,103 @@
-//! The result of a run as text of 80 columns.
+//! The result of a run as text: what failed, then the figures, then the passed checks as a count and the verdict.
 
 use super::{
     super::{
-        contents, ended,
+        contents,
         meaning::meaning,
-        problems::problems,
-        stall::explanations,
+        price,
         table::{Align, Table},
-        view::{
-            NOTHING, axes, brief, connection_counts, evictions, faults, groups, manner, silences, troubles,
-            unique_notes,
-        },
+        view::{NOTHING, axes, brief, connection_counts, evictions, groups, manner, silences, troubles},
     },
-    set::{self, WIDTH, hanging, painted, verdict_text},
+    checks, columns, remarks,
+    style::Style,
+    sweep,
 };
 use crate::{
     metric::{Fold, Metric},
-    record::{ExpectationResult, Point, Record, Verdict},
-    text::shortened,
+    record::{Point, Record},
 };
 
-/// What fails is named before the tables, up to so many.
-const MOST_FAILURES: usize = 10;
-
-/// The result: for each point the groups, the server's memory, the evictions and the verdicts; then the verdict on the
-/// run. `color` paints the verdicts with ANSI sequences.
+/// The result: what failed; then the groups, the server's memory and the evictions, or of a sweep one table; then the passed
+/// checks and the verdict on the run.
 #[must_use]
-pub fn render(record: &Record, color: bool) -> String {
-    let mut out = hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
-    out += &hanging("  ", &manner(record), 2);
-    out += &failures(record, color);
-    for point in &record.points {
-        out += &point_text(point, color);
-    }
-    out + "\n" + &ending(record, color)
+pub fn render(record: &Record, style: Style) -> String {
+    let mut out = style.hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
+    out += &style.hanging("  ", &manner(record), 2);
+    out += &price_lines(record, style);
+    out += &checks::unmet(record, style);
+    out += &match record.points.as_slice() {
+        [point] if point.axes.is_empty() => point_text(point, style),
+        points => sweep_text(record, points, style),
+    };
+    out + "\n" + &checks::passed(record, style) + &ending(record, style)
 }
 
 /// The verdicts alone, failures first, and the verdict on the run.
 #[must_use]
-pub fn verdicts(record: &Record, color: bool) -> String {
-    let sorted = contents::worst_first(record.verdicts());
-    let lines: String = sorted.into_iter().map(|verdict| verdict_line(verdict, color)).collect();
-    format!("{}:\n{}{lines}{}", record.name, problem_lines(record), ending(record, color))
+pub fn verdicts(record: &Record, style: Style) -> String {
+    [
+        format!("{}:\n", record.name),
+        price_lines(record, style),
+        checks::problem_lines(record, style),
+        checks::unmet_lines(record, style),
+        checks::passed(record, style),
+        ending(record, style),
+    ]
+    .concat()
 }
 
-/// What fails, and what went wrong with the answers: before all tables; nothing where all is well.
-fn failures(record: &Record, color: bool) -> String {
-    let failed: Vec<&ExpectationResult> =
-        record.verdicts().filter(|result| result.verdict == Verdict::Fail).collect();
-    let mut lines: Vec<String> =
-        failed.iter().take(MOST_FAILURES).map(|verdict| verdict_line(verdict, color)).collect();
-    if failed.len() > MOST_FAILURES {
-        lines.push(format!("      and {} more below\n", failed.len() - MOST_FAILURES));
-    }
-    let text = lines.concat() + &problem_lines(record);
-    if text.is_empty() { text } else { format!("\n{text}") }
-}
-
-fn problem_lines(record: &Record) -> String {
-    problems(record).iter().map(|problem| hanging("  ", problem, 4)).collect()
+/// What bad peers cost: before anything else.
+fn price_lines(record: &Record, style: Style) -> String {
+    let headline = |headline: &price::Headline| {
+        style.hanging("", &headline.price, 2) + &style.hanging("  ", &headline.noise, 2)
+    };
+    let lines: String = price::headlines(record).iter().map(headline).collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 /// A profile that was not run, and why.
 #[must_use]
-pub fn skipped(name: &str, title: &str, why: &str) -> String {
-    hanging("", &format!("{name}: {title}"), 2) + &hanging("SKIP  ", why, 6)
+pub fn skipped(name: &str, title: &str, why: &str, style: Style) -> String {
+    style.hanging("", &format!("{name}: {title}"), 2) + &style.hanging("SKIP  ", why, 6)
 }
 
-fn ending(record: &Record, color: bool) -> String {
+fn ending(record: &Record, style: Style) -> String {
     let verdict = record.verdict();
-    verdict_text(verdict, &meaning(record), verdict.word().len() + 2, color)
+    style.verdict_text(verdict, &meaning(record), verdict.word().len() + 2)
 }
 
-fn point_text(point: &Point, color: bool) -> String {
-    let mut parts = Vec::new();
-    if !point.axes.is_empty() {
-        parts.push(hanging("── ", &axes(point), 3));
+fn sweep_text(record: &Record, points: &[Point], style: Style) -> String {
+    if points.is_empty() {
+        return String::new();
     }
+    let mut parts = vec![columns::table(&sweep::table(record), style.width)];
+    if style.verbose {
+        parts.extend(
+            points.iter().map(|point| style.hanging("── ", &axes(point), 3) + &point_text(point, style)),
+        );
+    } else {
+        parts.push(remarks::of_sweep(points, style));
+    }
+    spaced(&parts)
+}
+
+fn point_text(point: &Point, style: Style) -> String {
     let tables = [
+        price::table(point),
         clients(point),
         contents::memory(point),
         evicted(point),
         load_generator(point),
         contents::core(point),
     ];
-    parts.extend(tables.iter().filter(|table| !table.is_empty()).map(|table| set::table(table, WIDTH)));
-    let remarks = |kind: &str, texts: &[String]| {
-        texts.iter().map(|text| hanging(&format!("  {kind}: "), text, 4)).collect::<String>()
-    };
-    parts.push(
-        remarks("first fault", &faults(point))
-            + &remarks("ended by the server", &ended::sentences(point))
-            + &remarks("invalid", &unique_notes(point, |t| &t.invalid))
-            + &remarks("times are not valid", &unique_notes(point, |t| &t.disturbed))
-            + &remarks("fault without effect", &unique_notes(point, |t| &t.unproven))
-            + &remarks("note", &unique_notes(point, |t| &t.notes))
-            + &remarks("where bytes were held up", &explanations(point)),
-    );
-    parts.push(point.verdicts.iter().map(|verdict| verdict_line(verdict, color)).collect());
+    let tables = tables.iter().filter(|table| !table.is_empty());
+    let mut parts: Vec<String> = tables.map(|table| columns::table(table, style.width)).collect();
+    parts.push(remarks::of_point(point, style));
+    spaced(&parts)
+}
+
+/// Each part behind an empty line.
+fn spaced(parts: &[String]) -> String {
     let spaced = parts.iter().filter(|part| !part.is_empty()).map(|part| format!("\n{part}"));
     spaced.collect::<Vec<_>>().concat()
 }
@@ -171,13 +171,4 @@ fn load_generator(point: &Point) -> Table {
         table.row(std::iter::once("its threads".to_owned()).chain(cells).collect());
     }
     table
-}
-
-fn verdict_line(result: &ExpectationResult, color: bool) -> String {
-    let measured = result.shown();
-    let padded = format!("{:<5}", result.verdict.word());
-    let room = WIDTH.saturating_sub(padded.len() + measured.chars().count() + 4);
-    let claim = shortened(&format!("{} {}", result.name, result.condition), room);
-    let pad = padded.len() - result.verdict.word().len();
-    format!("{}{:pad$} {claim}: {measured}\n", painted(result.verdict, color), "")
 }

@@ -14,7 +14,8 @@ pub(in crate::report) fn render(report: &CiReport) -> String {
     let mut all: Map<String, Value> = Map::new();
     for number in &report.numbers {
         let group = number.group().map(|group| format!(" {group}")).unwrap_or_default();
-        let benchmark = format!("{}{}{group}", report.suite, at(&number.point));
+        let phase = number.phase().map(|phase| format!(" @ {phase}")).unwrap_or_default();
+        let benchmark = format!("{}{}{group}{phase}", report.suite, at(&number.point));
         let benchmark: String = benchmark.chars().take(LONGEST_BENCHMARK).collect();
         let measures = all.entry(benchmark).or_insert_with(|| Value::Object(Map::new()));
         if let Some(measures) = measures.as_object_mut() {

@@ -1,16 +1,29 @@
 //! The result of a run or of a comparison as test cases and metrics, for every format.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
-use super::super::{baseline, gate, view};
+use super::super::{baseline, gate, price, view};
 use crate::{
     gate::{
-        BaselineChange, BaselineComparison, Expected, PairedChange, PairedComparison, censored_by, measured,
+        BaselineChange, BaselineComparison, Expected, PairedChange, PairedComparison, censored_by, gated,
+        measured,
     },
     metric::{Better, Key, Stat},
+    profile::Profile,
     record::{ExpectationResult, Point, Record, Verdict, place},
     stats,
 };
+
+/// Which numbers of a run trackers are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Those that `compare` gates, and those that the profile expects something of.
+    Judged,
+    /// Every number that can get better or worse.
+    All,
+}
 
 /// The result of a run or of a comparison, for CI systems and trackers.
 #[derive(Clone, Debug)]
@@ -21,6 +34,8 @@ pub struct CiReport {
     pub(super) commit: Option<String>,
     /// How long it took, or was measured for, in seconds.
     pub(super) seconds: f64,
+    /// What bad peers cost, in a sentence for each point.
+    pub(super) headlines: Vec<String>,
     pub(super) cases: Vec<Case>,
     pub(super) numbers: Vec<Number>,
 }
@@ -51,7 +66,7 @@ pub(super) struct Number {
 impl CiReport {
     /// What came of a run, and of it against a baseline, if it was held against one.
     #[must_use]
-    pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>) -> Self {
+    pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>, which: Numbers) -> Self {
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
             let at = at(&words(&point.axes));
@@ -59,14 +74,22 @@ impl CiReport {
             let why = view::unique_notes(point, |repeat| &repeat.invalid).join("; ");
             cases.extend((!why.is_empty()).then(|| Case::invalid(&at, why)));
         }
+        let judged = judged(record);
+        let is_wanted = |name: &str| which == Numbers::All || judged.contains(name);
         cases.extend(record.died().map(Case::died));
         cases.extend(comparison.into_iter().flat_map(Case::of_baseline));
         Self {
             suite: record.name.clone(),
             commit: record.commit.clone(),
             seconds: record.repeats().map(|repeat| repeat.measured_ns() as f64 / 1e9).sum(),
+            headlines: price::headlines(record).into_iter().map(|headline| headline.price).collect(),
             cases,
-            numbers: record.points.iter().flat_map(numbers).collect(),
+            numbers: record
+                .points
+                .iter()
+                .flat_map(|point| numbers(&record.profile, point))
+                .filter(|number| is_wanted(&number.name))
+                .collect(),
         }
     }
 }
@@ -110,6 +133,7 @@ impl From<&PairedComparison> for CiReport {
             suite: format!("compare-{}", comparison.origin.name),
             commit: None,
             seconds: comparison.origin.seconds,
+            headlines: Vec::new(),
             cases,
             numbers: comparison.findings.iter().filter_map(number).collect(),
         }
@@ -133,8 +157,8 @@ impl Case {
                 Some(reason) if result.measured.is_none() || result.verdict == Verdict::Inconclusive => {
                     reason.clone()
                 }
-                Some(reason) => format!("measured {}; {reason}", result.shown()),
-                None => format!("measured {}", result.shown()),
+                Some(reason) => format!("{}; {reason}", result.fact()),
+                None => result.fact(),
             },
         }
     }
@@ -197,6 +221,10 @@ impl Number {
     pub(super) fn group(&self) -> Option<&str> {
         Key::parse(&self.name).and_then(|key| key.group)
     }
+
+    pub(super) fn phase(&self) -> Option<&str> {
+        Key::parse(&self.name).and_then(|key| key.phase)
+    }
 }
 
 fn words(axes: &IndexMap<String, String>) -> String {
@@ -208,15 +236,25 @@ pub(super) fn at(point: &str) -> String {
     if point.is_empty() { String::new() } else { format!(" ({point})") }
 }
 
+/// The numbers that are gated or expected, whether the run met the expectations or not.
+fn judged(record: &Record) -> BTreeSet<String> {
+    let expected =
+        record.profile.expect.keys().filter_map(|name| Key::parse(name)).map(|key| key.to_string());
+    gated(&record.profile).into_iter().map(|gated| gated.name).chain(expected).collect()
+}
+
 /// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
-/// would take the others for changes, and a lower bound for an improvement.
-fn numbers(point: &Point) -> Vec<Number> {
+/// would take the others for changes, and a lower bound for an improvement. Of the phases those that the profile expects
+/// something of.
+fn numbers(profile: &Profile, point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
+    let expected: Vec<String> = profile.expectations().into_iter().map(|expected| expected.number).collect();
     let Some(first) = point.repeats.first() else { return Vec::new() };
     let number = |name: &String| {
-        let stat = Key::parse(name)
-            .map(|key| key.stat)
-            .filter(|stat| stat.metric.spec().better != Better::Neither)?;
+        let Key { stat, phase, .. } = Key::parse(name)?;
+        if stat.metric.spec().better == Better::Neither || (phase.is_some() && !expected.contains(name)) {
+            return None;
+        }
         if censored_by(point, name).is_some() {
             return None;
         }

@@ -34,7 +34,8 @@ pub(in crate::report) fn benchmark(report: &CiReport, better: Better) -> String 
     format!("{:#}\n", Value::Array(of_kind.map(entry).collect()))
 }
 
-/// Workflow commands: an error for each verdict that fails, a warning for each that cannot be given; at most ten of a kind.
+/// Workflow commands: a notice of what bad peers cost, an error for each verdict that fails, a warning for each that cannot be
+/// given; at most ten of a kind.
 #[must_use]
 pub fn annotations(report: &CiReport) -> Vec<String> {
     let of = |kind: &str, verdicts: &[Verdict]| -> Vec<String> {
@@ -51,7 +52,10 @@ pub fn annotations(report: &CiReport) -> Vec<String> {
         lines
     };
     let errors = of("error", &[Verdict::Regression, Verdict::Fail, Verdict::Invalid]);
-    errors.into_iter().chain(of("warning", &[Verdict::Inconclusive])).collect()
+    let title = property(&format!("badpeer {}", report.suite));
+    let price = report.headlines.iter().take(MOST_ANNOTATIONS);
+    let price = price.map(|headline| format!("::notice title={title}::{}", data(headline)));
+    price.chain(errors).chain(of("warning", &[Verdict::Inconclusive])).collect()
 }
 
 fn line(report: &CiReport, kind: &str, case: &Case) -> String {

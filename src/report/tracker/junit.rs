@@ -1,4 +1,5 @@
-//! `junit.xml`: each verdict is a test case. INCONCLUSIVE is skipped, and INVALID is an error.
+//! `junit.xml`: each verdict is a test case. INCONCLUSIVE is skipped, and INVALID is an error. What bad peers cost is the
+//! output of the suite.
 
 use std::fmt::Write;
 
@@ -32,6 +33,9 @@ pub(in crate::report) fn render(report: &CiReport) -> String {
             text(&case.name),
             element(case).unwrap_or_default()
         );
+    }
+    if !report.headlines.is_empty() {
+        let _ = writeln!(out, "<system-out>{}</system-out>", text(&report.headlines.join("\n")));
     }
     out + "</testsuite>\n</testsuites>\n"
 }

@@ -8,4 +8,4 @@ pub(super) mod hlog;
 pub(super) mod junit;
 pub(super) mod openmetrics;
 
-pub use self::ci_report::CiReport;
+pub use self::ci_report::{CiReport, Numbers};

@@ -1,7 +1,7 @@
 //! The only file where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
 )]
 
 use std::io;
@@ -226,6 +226,15 @@ pub fn receive_queue_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
     // SAFETY: FIONREAD writes one int.
     let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut waiting) };
     if status == 0 { Ok(usize::try_from(waiting).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Columns of the terminal that a descriptor is, where it is one and tells: `ioctl_tty(2)`, `TIOCGWINSZ`.
+#[must_use]
+pub fn terminal_columns(fd: BorrowedFd<'_>) -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one `winsize`.
+    let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    (status == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
 /// Let a TCP socket be writable only while fewer than this many of its bytes wait to be sent for the first time:

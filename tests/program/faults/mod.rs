@@ -44,6 +44,7 @@ fn found(
         epoch_ns: monotonic_ns(),
         warmup: Duration::ZERO,
         measure: Duration::from_millis(300),
+        phases: Vec::new(),
         sample_every: Duration::from_millis(50),
         threads: 1,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),

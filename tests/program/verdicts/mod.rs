@@ -287,7 +287,8 @@ fn bench_flags_set_the_request() {
             if is_it { ok() } else { answer("400 Bad Request", "") }
         });
         let address = format!("http://{server}/x?y=1#part");
-        let words = [&["bench", &address, "-c", "2", "-d", "300ms", "--warmup", "100ms"][..], flags].concat();
+        let words =
+            [&["bench", &address, "-v", "-c", "2", "-d", "300ms", "--warmup", "100ms"][..], flags].concat();
         let (code, printed) = ending(&badpeer(&words, folder.path()));
         // Times may be invalid on a busy machine; an error is one on any.
         assert!(matches!(code, Some(0 | 4)) && !printed.contains("FAIL"), "{flags:?}: {code:?} {printed}");

@@ -1,16 +1,21 @@
 //! Two records side by side: what changed, and whether for better or worse beyond each metric's noise.
 
-use std::collections::BTreeMap;
+mod largest;
+mod words;
+
+use std::{collections::BTreeMap, iter};
 
 use indexmap::IndexSet;
 use serde_json::{Value, json};
 
+pub(super) use self::largest::largest;
+use self::words::{SAME, judgment, percent, shown};
 use super::{
     table::{Align, Table},
-    view::{NOTHING, in_words, show},
+    view::in_words,
 };
 use crate::{
-    gate::{ChangeKind, PointComparison, RecordChange, RecordComparison, RecordFigure},
+    gate::{ChangeKind, PointComparison, RecordChange, RecordComparison},
     metric::Unit,
     record::Record,
 };
@@ -43,7 +48,8 @@ pub fn to_json(a: &Record, b: &Record) -> Value {
         json!({ "axes": in_words(&point.axes), "metrics": metrics,
                 "only_a": point.only_a, "only_b": point.only_b })
     });
-    json!({ "a": side(a), "b": side(b), "differing": differing(a, b), "points": points.collect::<Vec<_>>() })
+    json!({ "a": side(a), "b": side(b), "differing": differing(a, b, &comparison),
+            "points": points.collect::<Vec<_>>() })
 }
 
 /// What one of the records is of, in a line.
@@ -54,7 +60,7 @@ pub(super) fn origin(record: &Record) -> String {
 }
 
 /// What makes the comparison less than fair, in words.
-pub(super) fn differing(a: &Record, b: &Record) -> Vec<String> {
+pub(super) fn differing(a: &Record, b: &Record, comparison: &RecordComparison) -> Vec<String> {
     let mut found = Vec::new();
     if a.name != b.name {
         found.push(format!("the profiles differ: {} and {}", a.name, b.name));
@@ -74,6 +80,12 @@ pub(super) fn differing(a: &Record, b: &Record) -> Vec<String> {
     }
     if a.badpeer != b.badpeer {
         found.push(format!("the versions of badpeer differ: {} and {}", a.badpeer, b.badpeer));
+    }
+    if comparison.points.iter().any(|point| !point.has_equal_windows) {
+        let (a, b) = (a.profile.measure, b.profile.measure);
+        found.push(format!(
+            "the measured windows differ ({a} and {b} were asked for), so totals are left out"
+        ));
     }
     found
 }
@@ -116,50 +128,33 @@ pub(super) fn unmatched(comparison: &RecordComparison) -> Vec<(&'static str, Str
     .collect()
 }
 
-/// One table, so that its columns stand below each other: the whole run first, then each group under its name.
-pub(super) fn table(point: &PointComparison) -> Table {
+/// One table, so that its columns stand below each other: the whole run first, then each group under its name. What did not
+/// change is in it with `all` only.
+pub(super) fn table(point: &PointComparison, all: bool) -> Table {
     use Align::{Left, Right};
-    let groups: IndexSet<Option<&str>> = point.changes.iter().map(|change| change.group.as_deref()).collect();
+    let changes: Vec<&RecordChange> =
+        point.changes.iter().filter(|change| all || is_telling(change)).collect();
+    let groups: IndexSet<Option<&str>> = changes.iter().map(|change| change.group.as_deref()).collect();
     let head = [("", Left), ("A", Right), ("B", Right), ("change", Right), ("", Left)];
     let mut table = Table::new("Comparison", &head);
     for group in groups {
         let title = group.map_or_else(|| "the whole run".to_owned(), |group| format!("group {group}"));
         table.part(&title);
-        for change in point.changes.iter().filter(|change| change.group.as_deref() == group) {
+        for change in changes.iter().filter(|change| change.group.as_deref() == group) {
             let unit = change.stat.unit();
             let cells = [shown(unit, &change.a), shown(unit, &change.b), percent(change), judgment(change)];
-            table.row(std::iter::once(format!("  {}", change.stat.name())).chain(cells).collect());
+            table.row(iter::once(format!("  {}", change.name_in_group())).chain(cells).collect());
         }
     }
     table
 }
 
-/// A lower bound stands behind a `>`; why it is one, where there is more room: in the last column.
-fn shown(unit: Unit, side: &RecordFigure) -> String {
-    format!("{}{}", if side.censored.is_some() { "> " } else { "" }, show(unit, side.mean))
-}
-
-fn judgment(change: &RecordChange) -> String {
-    let causes: IndexSet<&str> =
-        [&change.a, &change.b].into_iter().filter_map(|side| side.censored.as_deref()).collect();
-    let causes: Vec<&str> = causes.into_iter().collect();
-    let why = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
-    let word = if change.kind == ChangeKind::Fact { "" } else { change.kind.word() };
-    format!("{word}{why}").trim_start().to_owned()
-}
-
-fn percent(change: &RecordChange) -> String {
-    if change.a.censored.is_some() || change.b.censored.is_some() {
-        return NOTHING.to_owned();
-    }
-    let (a, b) = (change.a.mean, change.b.mean);
-    let change = (b - a) / a.abs() * 100.0;
-    match change {
-        c if c.is_nan() || c.abs() < 0.05 => "=".to_owned(),
-        c if c.is_infinite() => "from 0".to_owned(),
-        c if c.abs() >= 999.5 => format!("×{:.0}", b / a),
-        c if c.abs() >= 9.95 => format!("{c:+.0} %"),
-        c => format!("{c:+.1} %"),
+/// Whether the metric changed, whatever that amounts to.
+fn is_telling(change: &RecordChange) -> bool {
+    match change.kind {
+        ChangeKind::Worse | ChangeKind::Better | ChangeKind::Unknown => true,
+        ChangeKind::Fact => percent(change) != SAME,
+        ChangeKind::Same => false,
     }
 }
 
@@ -177,25 +172,4 @@ pub(super) fn tally(comparison: &RecordComparison) -> String {
             change."
     );
     text + &unknown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metric::Key;
-
-    #[test]
-    fn the_change_of_a_lower_bound_has_no_percentage() {
-        let Key { stat, .. } = Key::parse("good.latency_p99").expect("a metric");
-        let figure =
-            |mean, censored: Option<&str>| RecordFigure { mean, censored: censored.map(str::to_owned) };
-        let (known, bound) = (figure(6e9, None), figure(1e6, Some("unanswered")));
-        let change = |a: &RecordFigure, b: &RecordFigure| {
-            let (group, kind) = (Some("good".to_owned()), ChangeKind::Worse);
-            percent(&RecordChange { group, stat, a: a.clone(), b: b.clone(), kind })
-        };
-        assert_eq!(change(&known, &bound), NOTHING);
-        assert_eq!(change(&bound, &known), NOTHING);
-        assert_eq!(change(&known, &figure(9e9, None)), "+50 %");
-    }
 }
