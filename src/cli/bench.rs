@@ -11,7 +11,7 @@ use super::{
     place::{Place, place},
     print_raw,
     suggested::{Suggested, peers},
-    visit::VisitFlags,
+    phase_flags::PhaseFlags,
 };
 use crate::{
     codec::{
@@ -107,7 +107,7 @@ pub(super) struct Args {
     bad: Vec<Crowd>,
 
     #[command(flatten)]
-    visit: VisitFlags,
+    phases: PhaseFlags,
 
     /// Warm-up: time before the measured window
     #[arg(long, value_name = "TIME", default_value = "1s")]
@@ -193,7 +193,7 @@ impl Args {
             warmup: self.warmup,
             measure: self.duration,
             bad: self.bad.clone(),
-            visit: self.visit.visit(self.duration, &place.address, &self.bad)?,
+            phases: self.phases.plan(self.duration, &place.address, &self.bad)?,
             headers,
             method: self.method.unwrap_or(usual),
             body,
@@ -249,19 +249,19 @@ impl Args {
     /// Whether the flags about answers fit the protocol and each other.
     fn check_answers(&self, place: &Place) -> Result<(), Failure> {
         let flag = if self.status.is_some() { "--status" } else { "--check" };
-        let is_said = self.status.is_some() || self.check != Check::default();
+        let is_set = self.status.is_some() || self.check != Check::default();
         let asked = [
             ("--header", !self.header.is_empty()),
             ("--method", self.method.is_some()),
             ("--body", self.body.is_some()),
             ("--bad-path", self.bad_path.is_some()),
         ];
-        if let Some((flag, _)) = asked.into_iter().find(|(_, is_said)| *is_said && place.path.is_none()) {
+        if let Some((flag, _)) = asked.into_iter().find(|(_, is_set)| *is_set && place.path.is_none()) {
             return Err(Failure::usage(format!(
                 "{flag} is only for HTTP: write the address as http://HOST:PORT/PATH"
             )));
         }
-        if is_said && place.path.is_none() {
+        if is_set && place.path.is_none() {
             return Err(Failure::usage(format!(
                 "{flag} is only for HTTP (write the address as http://HOST:PORT/PATH); every byte of an answer in {} \
                  is known and checked",

@@ -50,8 +50,8 @@ pub(super) fn colored() -> bool {
 
 /// How results are shown here: in the width of the terminal; of other outputs in that of `COLUMNS`, or in 80 columns.
 pub(super) fn style(verbose: bool) -> Style {
-    let told = || env::var("COLUMNS").ok()?.parse::<usize>().ok();
-    let columns = sys::terminal_columns(io::stdout().as_fd()).or_else(told);
+    let by_environment = || env::var("COLUMNS").ok()?.parse::<usize>().ok();
+    let columns = sys::terminal_columns(io::stdout().as_fd()).or_else(by_environment);
     let width = columns.map_or(Style::NARROWEST, |columns| columns.clamp(Style::NARROWEST, Style::WIDEST));
     Style { width, color: colored(), verbose }
 }

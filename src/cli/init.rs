@@ -70,11 +70,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let written = File::create_new(&args.file).and_then(|mut new| new.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::usage(format!(
-            "{file} is there already: name another file, as in badpeer init http mine.toml"
+            "{file} already exists: name another file, as in badpeer init http mine.toml"
         )),
         _ => Failure::new(Exit::Target, format!("cannot write {file}: {error}")),
     })?;
-    say(&format!("{file} is written; change it, and run it with: badpeer run {file}"));
+    say(&format!("wrote {file}: edit it, then run it with: badpeer run {file}"));
     Ok(Exit::Pass)
 }
 
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(main(&args).expect("written"), Exit::Pass);
         std::fs::write(&args.file, "mine").expect("changed");
         let refused = main(&args).expect_err("it is there");
-        assert!(refused.exit == Exit::Usage && refused.message.contains("is there already"), "{refused:?}");
+        assert!(refused.exit == Exit::Usage && refused.message.contains("already exists"), "{refused:?}");
         assert_eq!(std::fs::read_to_string(&args.file).expect("a file"), "mine");
     }
 }

@@ -70,7 +70,7 @@ fn known<'a>(name: &'a str, all: &[String]) -> Result<&'a str, Failure> {
     let (_, metric) = Key::split(name);
     [name, metric].into_iter().find(|name| all.iter().any(|known| known == name)).ok_or_else(|| {
         let hint = meant(metric, all.iter().map(String::as_str));
-        Failure::usage(format!("`badpeer list` knows no `{name}`; `badpeer list` shows all names{hint}"))
+        Failure::usage(format!("`badpeer list` has no entry `{name}`; `badpeer list` shows all names{hint}"))
     })
 }
 

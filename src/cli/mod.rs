@@ -29,7 +29,7 @@ mod sources;
 mod store;
 mod suggested;
 mod topic;
-mod visit;
+mod phase_flags;
 
 use std::process::ExitCode;
 

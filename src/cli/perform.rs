@@ -21,6 +21,7 @@ use crate::{
     report::{
         self, Format,
         history::HistoryError,
+        price::Headline,
         tracker::{CiReport, Numbers},
     },
     run::{self, Interrupt, Observer, Progress, Request, RunError},
@@ -165,6 +166,7 @@ fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
         verdict: SKIP,
         interrupted: false,
         meaning: None,
+        price: Vec::new(),
         started: None,
         error: None,
         skipped: Some(missing),
@@ -193,6 +195,9 @@ struct RunJson {
     /// What the verdict means, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<String>,
+    /// What bad peers cost, for each point where that was measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    price: Vec<Headline>,
     profile: String,
     interrupted: bool,
     /// RFC 3339.
@@ -243,6 +248,7 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: 
         verdict: worse.map_or(record.verdict().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,
         meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
+        price: report::price::headlines(&record),
         started: Some(record.started.clone()),
         error: result.as_ref().err().map(ToString::to_string),
         skipped: None,
@@ -268,7 +274,7 @@ fn leave(
     let weighed = output.baselines.weigh(&output.out, record);
     let comparison = weighed.as_ref().ok().cloned().flatten();
     if !output.is_json() {
-        tell(record, store, comparison.as_ref(), output);
+        print(record, store, comparison.as_ref(), output);
     }
     github::tell(
         || CiReport::of_run(record, comparison.as_ref(), Numbers::Judged),
@@ -306,7 +312,7 @@ fn write(
 }
 
 /// The result of a run for the terminal.
-fn tell(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
+fn print(record: &Record, store: &Store, comparison: Option<&BaselineComparison>, output: &Output) {
     let style = super::console::style(output.verbose);
     if output.quiet {
         say(&report::terminal::verdicts(record, style));

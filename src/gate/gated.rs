@@ -127,7 +127,7 @@ pub fn gated(profile: &Profile) -> Vec<Gated> {
 
 fn gated_anyway(profile: &Profile) -> Vec<Gated> {
     let all_of = |gate: Gate, group: Option<&str>| -> Vec<Gated> {
-        let is_measured = |metric: Metric| metric != Metric::MemoryPerPeer || profile.tells_a_price();
+        let is_measured = |metric: Metric| metric != Metric::MemoryPerPeer || profile.has_price();
         let metrics = Metric::ALL.iter().filter(|metric| metric.spec().gate == gate && is_measured(**metric));
         let stat = |&metric: &Metric| Stat { metric, fold: metric.spec().gated_fold };
         metrics.map(|metric| Gated::of(stat(metric), group)).collect()

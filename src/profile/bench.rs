@@ -8,7 +8,7 @@ use toml::Value;
 use super::{
     Target,
     peer::{Crowd, Peer},
-    visit::Visit,
+    phase_plan::PhasePlan,
 };
 use crate::{
     codec::{
@@ -77,7 +77,7 @@ pub struct Bench {
     /// The misbehaving clients.
     pub bad: Vec<Crowd>,
     /// When they come and leave, and what they may cost.
-    pub visit: Visit,
+    pub phases: PhasePlan,
     /// Fields of the head of HTTP's requests.
     pub headers: IndexMap<String, String>,
     /// The HTTP method.
@@ -110,10 +110,10 @@ impl Bench {
              {}load = {{ {load}{} }}\n{}",
             quoted(&title),
             self.warmup,
-            if has_bad { self.visit.measure() } else { self.measure },
+            if has_bad { self.phases.measure() } else { self.measure },
             self.threads,
             if has_bad {
-                format!("sample_every = \"{}\"\n", self.visit.sample_every())
+                format!("sample_every = \"{}\"\n", self.phases.sample_every())
             } else {
                 String::new()
             },
@@ -129,12 +129,12 @@ impl Bench {
                 "\n[[clients]]\nname = \"{}\"\ncount = {}\n{}{}",
                 crowd.peer.name(),
                 crowd.count,
-                self.visit.group_keys(self.warmup),
+                self.phases.group_keys(self.warmup),
                 self.manner(crowd),
             );
         }
         if has_bad {
-            text += &self.visit.phases(self.warmup);
+            text += &self.phases.phases(self.warmup);
         }
         text + "\n[expect]\n" + &self.expect()
     }
@@ -161,7 +161,7 @@ impl Bench {
             LongestWait::Any => None,
         });
         if !self.bad.is_empty() {
-            lines.push(self.visit.expect());
+            lines.push(self.phases.expect());
         }
         lines.concat()
     }
@@ -302,7 +302,7 @@ mod tests {
                 warmup: "1s".parse().expect("a time"),
                 measure: "10s".parse().expect("a time"),
                 bad,
-                visit: Visit::of("10s".parse().expect("a time")),
+                phases: PhasePlan::of("10s".parse().expect("a time")),
                 headers: [("X-A".to_owned(), "b".to_owned())].into_iter().collect(),
                 method: HttpMethod::Put,
                 body: Some(Octets(b"a\"\r\n\xff'".to_vec())),
@@ -376,7 +376,7 @@ mod tests {
             warmup: "0s".parse().expect("a time"),
             measure: "1s".parse().expect("a time"),
             bad: Vec::new(),
-            visit: Visit::of("1s".parse().expect("a time")),
+            phases: PhasePlan::of("1s".parse().expect("a time")),
             headers: IndexMap::new(),
             method: HttpMethod::default(),
             body: None,

@@ -27,7 +27,7 @@ mod shipped;
 mod suggestion;
 mod target;
 mod value;
-mod visit;
+mod phase_plan;
 
 pub use self::{
     attach::Attach,
@@ -48,5 +48,5 @@ pub use self::{
     suggestion::meant,
     target::{Program, Target},
     value::Axes,
-    visit::Visit,
+    phase_plan::PhasePlan,
 };

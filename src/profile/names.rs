@@ -95,14 +95,14 @@ impl Names<'_> {
             } else {
                 format!("`{name}` is a metric of core experiments only")
             }),
-            _ if stat.metric == Metric::MemoryPerPeer && !self.tell_a_price() => Err(format!(
+            _ if stat.metric == Metric::MemoryPerPeer && !self.has_price() => Err(format!(
                 "`{name}` compares the phases `{BEFORE}` and `{WITH}`: say in [phases] when they begin"
             )),
             _ => Ok(stat),
         }
     }
 
-    fn tell_a_price(&self) -> bool {
+    fn has_price(&self) -> bool {
         [BEFORE, WITH].iter().all(|phase| self.phases.contains(phase))
     }
 }
@@ -111,6 +111,6 @@ impl Names<'_> {
 pub(super) fn in_phase(number: &str, stat: Stat, phase: &str) -> Result<String, String> {
     let key = Key::parse(number).filter(|_| stat.exists_per_phase());
     key.map(|key| key.within(phase).to_string()).ok_or_else(|| {
-        format!("`{}` is not measured of a phase, but of the whole run: remove `@ {phase}`", stat.name())
+        format!("`{}` has no value for a phase, only for the whole run: remove `@ {phase}`", stat.name())
     })
 }

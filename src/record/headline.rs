@@ -15,7 +15,13 @@ impl Price {
     pub fn headline(&self) -> String {
         let parts = [self.memory(), self.worst().and_then(slower), Some(self.endings())];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        format!("{} bad {} cost: {}", human_count(self.peers as f64), peers(self.peers), parts.join(" · "))
+        let connected = if self.connected < self.peers {
+            format!(" ({} connected)", human_count(self.connected as f64))
+        } else {
+            String::new()
+        };
+        let count = human_count(self.peers as f64);
+        format!("{count} bad {}{connected} cost: {}", peers(self.peers), parts.join(" · "))
     }
 
     /// `kernel +935 MiB (3.74 MiB each)`: what grew by more than noise; `None` where no memory was measured.
@@ -31,7 +37,7 @@ impl Price {
             Some(format!("{kind} +{}{each}", human_bytes(growth)))
         };
         let shown: Vec<String> = kinds.into_iter().filter_map(shown).collect();
-        Some(if shown.is_empty() { "no memory".to_owned() } else { shown.join(", ") })
+        Some(if shown.is_empty() { "memory within noise".to_owned() } else { shown.join(", ") })
     }
 
     /// How many the server ended, when and how, and how many it still held.
@@ -47,10 +53,14 @@ impl Price {
         let kinds = [
             (self.ended_by_reset, "RST"),
             (self.ended_by_fin, "FIN"),
-            (self.ended_after_error, "after an error answer"),
         ];
-        let kinds: Vec<String> =
+        let mut kinds: Vec<String> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, by)| format!("{count} {by}")).collect();
+        // These are among the others.
+        if self.ended_after_error > 0 {
+            let answer = self.error_answer.as_deref().map_or("an error".to_owned(), |begins| format!("`{begins}`"));
+            kinds.push(format!("{} of them after the answer {answer}", self.ended_after_error));
+        }
         let by = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
         let after =
             self.ended_after_ns.map(|ns| format!(" after {}", human_time(ns as f64))).unwrap_or_default();
@@ -62,7 +72,7 @@ const fn peers(count: u64) -> &'static str {
     if count == 1 { "peer" } else { "peers" }
 }
 
-/// `good p99 2 ms → 818 ms, no answers for 1.6 s`, or `good p99 not longer (2 ms → 2.1 ms)` where the difference is noise; `None`
+/// `good p99 2 ms → 818 ms, no answers for 1.6 s`, or `good p99 within noise (2 ms → 2.1 ms)` where the difference is noise; `None`
 /// where no response time was measured.
 fn slower(good: &GoodClients) -> Option<String> {
     let p99 = good.p99_ns;
@@ -76,7 +86,7 @@ fn slower(good: &GoodClients) -> Option<String> {
     let is_silent = longest > usual * SILENCE_FACTOR && longest > usual + SILENCE_NS;
     let silence = if is_silent { format!(", no answers for {}", human_time(longest)) } else { String::new() };
     Some(match good.is_slower() {
-        Some(false) => format!("{} p99 not longer ({change}){silence}", good.group),
+        Some(false) => format!("{} p99 within noise ({change}){silence}", good.group),
         Some(true) | None => format!("{} p99 {change}{silence}", good.group),
     })
 }
@@ -103,6 +113,7 @@ mod tests {
         };
         let price = Price {
             peers: 10,
+            connected: 10,
             user_memory: phased(5.0 * MIB, 4.0 * MIB),
             user_bytes_per_peer: Some(0.0),
             kernel_memory: phased(MIB, 31.0 * MIB),
@@ -120,19 +131,32 @@ mod tests {
             price.headline(),
             "10 bad peers cost: kernel +30 MiB (3 MiB each) · good p99 2 ms → > 800 ms, no answers for 1.60 s · 3 ended after 700 ns (1 RST, 2 FIN), 7 still held"
         );
+        let timed_out = Price {
+            connected: 8,
+            ended_after_error: 2,
+            error_answer: Some("HTTP/1.1 408 Request Timeout".into()),
+            ..price
+        };
+        let text = timed_out.headline();
+        assert!(text.starts_with("10 bad peers (8 connected) cost: kernel"), "{text}");
+        assert!(
+            text.contains("(1 RST, 2 FIN, 2 of them after the answer `HTTP/1.1 408 Request Timeout`), 7 still held"),
+            "{text}"
+        );
     }
 
     #[test]
     fn what_was_not_measured_or_did_not_happen_is_left_out() {
         let price = Price {
             peers: 1,
+            connected: 1,
             with_ns: 5_000_000_000,
             good: vec![GoodClients { group: "good".into(), ..GoodClients::default() }],
             ..Price::default()
         };
         assert_eq!(price.headline(), "1 bad peer cost: it was not ended in 5 s");
         let price = Price { kernel_memory: phased(9.0, 7.0), ..price };
-        assert_eq!(price.headline(), "1 bad peer cost: no memory · it was not ended in 5 s");
+        assert_eq!(price.headline(), "1 bad peer cost: memory within noise · it was not ended in 5 s");
     }
 
     #[test]
@@ -146,6 +170,7 @@ mod tests {
         };
         let price = Price {
             peers: 2,
+            connected: 2,
             with_ns: 1_000_000_000,
             user_memory: phased(5.0 * MIB, 5.2 * MIB),
             user_noise_bytes: Some(0.0),
@@ -156,7 +181,7 @@ mod tests {
         };
         assert_eq!(
             price.headline(),
-            "2 bad peers cost: no memory · good p99 not longer (2 ms → 3 ms) · none was ended in 1 s"
+            "2 bad peers cost: memory within noise · good p99 within noise (2 ms → 3 ms) · none was ended in 1 s"
         );
         let found = |change: fn(&mut Price)| {
             let mut price = price.clone();

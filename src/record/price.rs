@@ -36,6 +36,9 @@ pub struct Price {
     pub ended_by_fin: u64,
     /// Of these, the ones whose last answer was an error: HTTP's 408, for instance.
     pub ended_after_error: u64,
+    /// How the first error answer to a bad peer begins: the status line of an HTTP answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_answer: Option<String>,
     /// Median time from connecting until the server ended a bad peer, in nanoseconds; of several groups, the longest.
     pub ended_after_ns: Option<u64>,
     /// Bad peers that the server still held when they left.

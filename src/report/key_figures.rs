@@ -38,8 +38,8 @@ pub(super) fn key_figures(record: &Record) -> Vec<KeyFigure> {
     first.into_iter().chain(others).take(MOST).collect()
 }
 
-/// What is asked of most runs, without what is told already.
-fn usual(record: &Record, told: Option<Key<'_>>) -> Vec<KeyFigure> {
+/// What is asked of most runs, without what is shown already.
+fn usual(record: &Record, shown: Option<Key<'_>>) -> Vec<KeyFigure> {
     let groups = &record.profile.clients;
     let good = groups.iter().find(|group| group.is_good()).map(|group| group.name.as_str());
     let any = good.or(groups.first().map(|group| group.name.as_str()));
@@ -56,8 +56,8 @@ fn usual(record: &Record, told: Option<Key<'_>>) -> Vec<KeyFigure> {
         of_good("longest silence", Metric::LongestSilence, Fold::Final),
         of(any.filter(|_| good.is_none()), "answers per second", Metric::Answered, Fold::Rate),
     ];
-    let untold = all.into_iter().flatten().filter(|(_, key)| Some(*key) != told);
-    let numbers = untold.filter_map(|(what, key)| number(record, what, key));
+    let others = all.into_iter().flatten().filter(|(_, key)| Some(*key) != shown);
+    let numbers = others.filter_map(|(what, key)| number(record, what, key));
     numbers.filter(|number| number.value != "0").collect()
 }
 
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    fn told(points: &[&[(&str, f64)]]) -> Vec<String> {
+    fn figures(points: &[&[(&str, f64)]]) -> Vec<String> {
         let figures = key_figures(&record(points));
         figures
             .into_iter()
@@ -145,7 +145,7 @@ mod tests {
             ("good.requests_rate", 50.0),
         ];
         assert_eq!(
-            told(&[&summary]),
+            figures(&[&summary]),
             [
                 "good: response time p99 2 ms",
                 "good: answers per second 50/s",
@@ -158,8 +158,8 @@ mod tests {
     fn a_sweep_gives_the_lowest_and_the_highest() {
         let points: [&[(&str, f64)]; 3] =
             [&[("evictions", 4.0)], &[("evictions", 2.0)], &[("server_rss_peak", 1024.0)]];
-        assert_eq!(told(&points), ["server memory at its peak 1 KiB", "connections evicted 2 – 4"]);
-        assert_eq!(told(&[&[("evictions", 4.0)], &[("evictions", 4.0)]]), ["connections evicted 4"]);
+        assert_eq!(figures(&points), ["server memory at its peak 1 KiB", "connections evicted 2 – 4"]);
+        assert_eq!(figures(&[&[("evictions", 4.0)], &[("evictions", 4.0)]]), ["connections evicted 4"]);
         assert_eq!(without_unit_of("31.5 MiB", "31.9 MiB"), "31.5");
         assert_eq!(without_unit_of("471 KiB", "31.9 MiB"), "471 KiB");
     }

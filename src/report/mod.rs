@@ -23,7 +23,7 @@ mod key_figures;
 pub mod markdown;
 mod meaning;
 pub mod medium;
-mod price;
+pub mod price;
 mod problems;
 mod stall;
 mod table;

@@ -1,4 +1,4 @@
-//! The price of bad peers: a headline for each point, how small a price can be told apart from noise, and the numbers of each
+//! The price of bad peers: a headline for each point, how small a price can be distinguished from noise, and the numbers of each
 //! phase.
 
 use super::{
@@ -14,16 +14,20 @@ use crate::{
 };
 
 /// What bad peers cost at a point.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Headline {
+#[derive(Debug, PartialEq, serde::Serialize)]
+pub struct Headline {
     /// The price in one line, with the point in front where there are several.
-    pub(super) price: String,
+    #[serde(rename = "headline")]
+    pub price: String,
     /// What of it would be noise, and how that is known.
-    pub(super) noise: String,
+    pub noise: String,
+    /// The numbers behind it: of the repeat with the longest p99, with the noise of all repeats.
+    pub numbers: Price,
 }
 
 /// What bad peers cost at each point; nothing where no price was measured.
-pub(super) fn headlines(record: &Record) -> Vec<Headline> {
+#[must_use]
+pub fn headlines(record: &Record) -> Vec<Headline> {
     let several = record.points.len() > 1;
     let of = |point: &Point| {
         let mut headline = of_point(point)?;
@@ -40,7 +44,7 @@ fn of_point(point: &Point) -> Option<Headline> {
     let prices = prices(point);
     let slowest = |price: &Price| price.worst().map_or(0.0, |good| good.p99_ns.with.unwrap_or(f64::INFINITY));
     let costliest = prices.iter().max_by(|a, b| slowest(a).total_cmp(&slowest(b)))?.with_noise_of(&prices);
-    Some(Headline { price: costliest.headline(), noise: noise(&prices, &costliest) })
+    Some(Headline { price: costliest.headline(), noise: noise(&prices, &costliest), numbers: costliest })
 }
 
 fn prices(point: &Point) -> Vec<&Price> {
@@ -82,43 +86,49 @@ pub(super) fn table(point: &Point) -> Table {
 /// When memory and response times were back, in a sentence: the latest of all repeats. `None` where no price was measured.
 pub(super) fn afterwards(point: &Point) -> Option<String> {
     let prices = prices(point);
-    let back = |what: &str, of: fn(&Price) -> Option<u64>| {
-        let seen: Vec<u64> = prices.iter().filter_map(|price| of(price)).collect();
-        let missing = match prices.len() - seen.len() {
+    let back = |what: &str, is_measured: fn(&Price) -> bool, of: fn(&Price) -> Option<u64>| {
+        let measured: Vec<&Price> = prices.iter().copied().filter(|price| is_measured(price)).collect();
+        let seen: Vec<u64> = measured.iter().filter_map(|price| of(price)).collect();
+        let missing = match measured.len() - seen.len() {
             0 => String::new(),
-            missing => format!(" (in {missing} of {} repeats not at all)", prices.len()),
+            missing => format!(" (not in {missing} of {} repeats)", measured.len()),
         };
         match seen.into_iter().max() {
-            Some(ns) => {
-                format!("{what} back {} after the bad peers had left{missing}", human_time(ns as f64))
-            }
-            None => format!("{what} not seen to be back after the bad peers had left"),
+            _ if measured.is_empty() => None,
+            Some(ns) => Some(format!(
+                "{what} back to normal {} after the bad peers left{missing}",
+                human_time(ns as f64)
+            )),
+            None => Some(format!("{what} not back to normal when the run ended")),
         }
     };
-    let memory = back("Memory was", |price| price.memory_back_ns);
-    let latency = back("response times were", |price| price.latency_back_ns);
-    (!prices.is_empty()).then(|| format!("{memory}; {latency}."))
+    let has_memory = |price: &Price| price.user_memory.growth().or(price.kernel_memory.growth()).is_some();
+    let has_latency = |price: &Price| price.good.iter().any(|good| good.p99_ns.before.is_some());
+    let memory = back("the server's memory was", has_memory, |price| price.memory_back_ns);
+    let latency = back("response times were", has_latency, |price| price.latency_back_ns);
+    let parts: Vec<String> = memory.into_iter().chain(latency).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// How small a price is told apart from noise, in words; `costliest` has the noise of all repeats.
+/// How small a price can be distinguished from noise, in words; `costliest` has the noise of all repeats.
 fn noise(prices: &[&Price], costliest: &Price) -> String {
     let memory = [("server", costliest.user_noise()), ("kernel", costliest.kernel_noise())];
     let memory =
-        memory.into_iter().filter_map(|(kind, bytes)| Some(format!("{kind} +{}", human_bytes(bytes?))));
+        memory.into_iter().filter_map(|(kind, bytes)| Some(format!("{kind} up to +{}", human_bytes(bytes?))));
     let worst = costliest.worst().filter(|good| good.p99_ns.with.or(good.p99_ns.before).is_some());
     let p99 = worst.map(|good| match good.p99_noise_ns {
-        Some(ns) => format!("{} p99 {}", good.group, human_time(ns)),
+        Some(ns) => format!("{} p99 up to {}", good.group, human_time(ns)),
         None => format!("{} p99 not known (too few answers)", good.group),
     });
     let limits: Vec<String> = memory.chain(p99).collect();
     if limits.is_empty() {
-        return "It is not known what of this is noise.".to_owned();
+        return "How much of this is noise is not known.".to_owned();
     }
     let limits = limits.join(", ");
     let count = prices.len();
     if count < 2 {
         return format!(
-            "Noise is up to: {limits} (from the phase `{BEFORE}` of one repeat; how far repeats differ is not known)."
+            "Noise: {limits} (from the phase `{BEFORE}` of one repeat; how much repeats differ is not known)."
         );
     }
     let is_slower = |price: &&&Price| {
@@ -127,11 +137,11 @@ fn noise(prices: &[&Price], costliest: &Price) -> String {
     };
     let slower = prices.iter().filter(is_slower).count();
     let slower = match worst {
-        Some(good) if slower > 0 => format!(" {} p99 is beyond it in {slower} of them.", good.group),
+        Some(good) if slower > 0 => format!(" {} p99 exceeds its noise in {slower} of {count} repeats.", good.group),
         _ => String::new(),
     };
     format!(
-        "The costliest of {count} repeats. Noise is up to: {limits} (from the phase `{BEFORE}` of all of them).{slower}"
+        "The repeat with the longest p99 of {count}. Noise: {limits} (from the phase `{BEFORE}` of all repeats).{slower}"
     )
 }
 
@@ -159,12 +169,12 @@ mod tests {
         assert!(several.price.starts_with("9 bad peers cost: good p99 3 ms → 800 ms ·"), "{several:?}");
         assert_eq!(
             several.noise,
-            "The costliest of 3 repeats. Noise is up to: good p99 6 ms (from the phase `before` of all of them). good p99 is \
-             beyond it in 2 of them."
+            "The repeat with the longest p99 of 3. Noise: good p99 up to 6 ms (from the phase `before` of all repeats). good \
+             p99 exceeds its noise in 2 of 3 repeats."
         );
         let noise = headline(vec![repeat(2e6, 5e6), repeat(3e6, 5e6)]).expect("a price");
-        assert!(noise.price.contains("good p99 not longer (3 ms → 5 ms)"), "{noise:?}");
-        assert!(noise.noise.ends_with("of all of them)."), "{noise:?}");
+        assert!(noise.price.contains("good p99 within noise (3 ms → 5 ms)"), "{noise:?}");
+        assert!(noise.noise.ends_with("of all repeats)."), "{noise:?}");
         assert_eq!(headline(vec![Repeat::default()]), None);
         let mut silent = repeat(2e6, 0.0);
         silent.price.as_mut().expect("a price").good[0].p99_ns.with = None;
@@ -173,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn one_repeat_does_not_tell_how_far_repeats_differ() {
+    fn one_repeat_does_not_show_how_much_repeats_differ() {
         let mut one = repeat(2e6, 5e6);
         assert_eq!(
             headline(vec![one.clone()]).expect("a price").noise,
-            "Noise is up to: good p99 4 ms (from the phase `before` of one repeat; how far repeats differ is not known)."
+            "Noise: good p99 up to 4 ms (from the phase `before` of one repeat; how much repeats differ is not known)."
         );
         let price = one.price.as_mut().expect("a price");
         (price.good[0].p99_noise_ns, price.kernel_noise_bytes) = (None, Some(3.0 * 1024.0 * 1024.0));
         let noise = headline(vec![one]).expect("a price").noise;
         assert!(
-            noise.contains("up to: kernel +3 MiB, good p99 not known (too few answers) (from"),
+            noise.contains("Noise: kernel up to +3 MiB, good p99 not known (too few answers) (from"),
             "{noise}"
         );
     }
@@ -198,23 +208,30 @@ mod tests {
 
     #[test]
     fn the_latest_of_all_repeats_was_back_last() {
-        const NEVER: &str = "; response times were not seen to be back after the bad peers had left.";
-        let back = |ns: &[Option<u64>]| {
-            let repeats = ns.iter().map(|ns| {
-                let mut back = repeat(2e6, 5e6);
-                back.price.as_mut().expect("a price").memory_back_ns = *ns;
-                back
-            });
+        let back = |prices: Vec<Price>| {
+            let repeats = prices.into_iter().map(|price| Repeat { price: Some(price), ..Repeat::default() });
             afterwards(&Point { axes: IndexMap::new(), repeats: repeats.collect(), verdicts: Vec::new() })
         };
-        let memory = |ns: &[Option<u64>]| back(ns).map(|text| text.replace(NEVER, ""));
+        let memory = |ns: Option<u64>| {
+            let kernel_memory = Phased { before: Some(1.0), with: Some(2.0), after: None };
+            Price { kernel_memory, memory_back_ns: ns, ..Price::default() }
+        };
         let (one, two) = (Some(1_000_000_000), Some(2_000_000_000));
-        assert_eq!(memory(&[one, two]).as_deref(), Some("Memory was back 2 s after the bad peers had left"));
         assert_eq!(
-            memory(&[one, None]).as_deref(),
-            Some("Memory was back 1 s after the bad peers had left (in 1 of 2 repeats not at all)")
+            back(vec![memory(one), memory(two)]).as_deref(),
+            Some("the server's memory was back to normal 2 s after the bad peers left")
         );
-        assert!(back(&[None]).is_some_and(|text| text.starts_with("Memory was not seen to be back")));
-        assert_eq!(back(&[]), None);
+        assert_eq!(
+            back(vec![memory(one), memory(None)]).as_deref(),
+            Some("the server's memory was back to normal 1 s after the bad peers left (not in 1 of 2 repeats)")
+        );
+        assert_eq!(
+            back(vec![memory(None)]).as_deref(),
+            Some("the server's memory was not back to normal when the run ended")
+        );
+        let slow = repeat(2e6, 5e6).price.expect("a price");
+        assert_eq!(back(vec![slow]).as_deref(), Some("response times were not back to normal when the run ended"));
+        assert_eq!(back(vec![Price::default()]), None, "nothing was measured");
+        assert_eq!(back(Vec::new()), None);
     }
 }

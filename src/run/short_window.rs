@@ -44,8 +44,10 @@ pub(super) fn remarks(profile: &Profile, driven: &Driven, server: Option<&str>) 
         if is_answered || is_ended || ports.iter().any(|port| port.ended_by_peer) {
             continue;
         }
-        let alive = ports.iter().filter(|port| port.was_connected && port.is_alive);
-        let held = alive.map(|port| driven.stopped_ns.saturating_sub(port.opened_ns)).max();
+        // A group that leaves ends its connections itself.
+        let stayed = ports.iter().filter(|port| port.was_connected && (port.is_alive || group.stop.is_some()));
+        let until_ns = |port: &Port| port.ended_ns.unwrap_or(driven.stopped_ns);
+        let held = stayed.map(|port| until_ns(port).saturating_sub(port.opened_ns)).max();
         let held = held.map(Duration::from_nanos);
         remarks.extend(held.and_then(|held| remark(group, held, &timeout(profile, server, awaited)?)));
     }
@@ -74,15 +76,15 @@ fn timeout(profile: &Profile, server: Option<&str>, awaited: Awaited) -> Option<
         return length.map(|length| Timeout { name: format!("the server's {name} is"), length: length.0 });
     }
     let (name, seconds) = match (server, awaited) {
-        (Some("nginx"), Awaited::Request) => ("nginx's client_header_timeout is by default", 60),
-        (Some("nginx"), Awaited::Room) => ("nginx's send_timeout is by default", 60),
-        (Some("node" | "MainThread"), Awaited::Request) => ("Node's headersTimeout is by default", 60),
-        (Some("node" | "MainThread"), Awaited::Body) => ("Node's requestTimeout is by default", 300),
+        (Some("nginx"), Awaited::Request) => ("nginx's client_header_timeout defaults to", 60),
+        (Some("nginx"), Awaited::Room) => ("nginx's send_timeout defaults to", 60),
+        (Some("node" | "MainThread"), Awaited::Request) => ("Node's headersTimeout defaults to", 60),
+        (Some("node" | "MainThread"), Awaited::Body) => ("Node's requestTimeout defaults to", 300),
         (Some("apache2" | "httpd"), Awaited::Request | Awaited::Body) => {
-            ("Apache's RequestReadTimeout is by default at most", 40)
+            ("Apache's RequestReadTimeout defaults to at most", 40)
         }
-        (Some("apache2" | "httpd"), Awaited::Room) => ("Apache's TimeOut is by default", 60),
-        // Neither ends such a client unless it is told to.
+        (Some("apache2" | "httpd"), Awaited::Room) => ("Apache's TimeOut defaults to", 60),
+        // Neither ends such a client at its defaults.
         (Some("node" | "MainThread"), Awaited::Room)
         | (Some("nginx"), Awaited::Body)
         | (Some("redis-server"), _) => return None,
@@ -143,7 +145,7 @@ mod tests {
         assert_eq!(
             remarks_after(&slowloris, Some("nginx"), 8, 0),
             [
-                "none of the 3 `bad` clients was ended in 8 s, but nginx's client_header_timeout is by default 60 s: measure \
+                "none of the 3 `bad` clients was ended in 8 s, but nginx's client_header_timeout defaults to 60 s: measure \
                  longer to see whether the server ends them"
             ]
         );
@@ -170,5 +172,29 @@ mod tests {
         assert!(remarks_after(&own("off"), None, 8, 0).is_empty());
         let steady = profile(ANY, "load = { depth = 1 }");
         assert!(remarks_after(&steady, Some("nginx"), 8, 0).is_empty());
+    }
+
+    #[test]
+    fn clients_that_left_were_held_until_then() {
+        let profile = profile(ANY, &format!("{SLOWLORIS}\nstop = '4s'"));
+        let port = Port {
+            was_connected: true,
+            opened_ns: SECOND,
+            ended_ns: Some(4 * SECOND),
+            ..Port::default()
+        };
+        let of = |port: Port| {
+            let driven = Driven {
+                groups: vec![GroupResult::default()],
+                summaries: vec![Row::default()],
+                ports: vec![port],
+                stopped_ns: 9 * SECOND,
+                ..Driven::default()
+            };
+            remarks(&profile, &driven, Some("nginx"))
+        };
+        assert!(of(port)[0].starts_with("none of the 3 `bad` clients was ended in 3 s"), "{:?}", of(port));
+        assert!(of(Port { ended_by_peer: true, ..port }).is_empty(), "the server ended it");
+        assert!(of(Port { was_connected: false, ..port }).is_empty());
     }
 }

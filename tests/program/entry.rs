@@ -82,7 +82,7 @@ fn a_program_runs_in_the_folder_of_its_profile() {
     // What the command line sets is relative to the current directory, where there is no such program.
     let command = "server.command=[\"./shell\", \"./start\", \"{address}\"]";
     let (code, printed) = ending(&badpeer(&["run", "sub/mine.toml", "--set", command], folder.path()));
-    assert!(code == Some(2) && printed.contains("/shell is no file"), "{printed}");
+    assert!(code == Some(2) && printed.contains("/shell does not exist"), "{printed}");
 }
 
 #[apply(timed_test!)]
@@ -90,7 +90,7 @@ fn init_keeps_a_file_that_is_there() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("badpeer.toml"), "mine").expect("written");
     let (code, printed) = ending(&badpeer(&["init"], folder.path()));
-    assert!(code == Some(2) && printed.contains("badpeer.toml is there already"), "{printed}");
+    assert!(code == Some(2) && printed.contains("badpeer.toml already exists"), "{printed}");
 }
 
 #[apply(timed_test!)]

@@ -77,7 +77,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench 127.0.0.1:0 --pid 5 -- true", "'--pid <PID>' cannot be used with"),
     ("bench A --format jnit", "'junit'"),
     ("bench 127.0.0.1:0 -- no-such-program {port}", "<COMMAND>: there is no program `no-such-program`"),
-    ("bench 127.0.0.1:0 -- ./none {port}", "/none is no file; install it, or name another one"),
+    ("bench 127.0.0.1:0 -- ./none {port}", "/none does not exist; install it, or name another one"),
     ("bench 127.0.0.1:0 -- sleep 5", "<COMMAND>: the program does not get the free port to listen on"),
     ("run none.toml", "cannot read the profile `none.toml`"),
     ("run contrl", "did you mean `control`?"),
@@ -124,7 +124,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("list good.latncy_p99", "did you mean `latency_p99`?"),
     ("show slow-reader", "did you mean `slow-readers`?"),
     ("init htp", "'http'"),
-    ("init http here.toml", "here.toml is there already: name another file"),
+    ("init http here.toml", "here.toml already exists: name another file"),
     ("schema profil", "'profile'"),
     ("completions bsh", "'bash'"),
 ];

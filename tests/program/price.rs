@@ -1,25 +1,25 @@
-//! What bad peers cost, as `badpeer bench` tells it.
+//! What bad peers cost, as `badpeer bench` reports it.
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, repeat};
+use crate::common::{BADPEER, badpeer, ending, repeat, text};
 
-/// Twenty idle peers at an echo server with these flags, beside four good clients; what was said, and the repeat.
+/// Twenty idle peers at an echo server with these flags, beside four good clients; what was printed, and the repeat.
 fn idle_peers(flags: &[&str]) -> (String, Value) {
     let folder = TempDir::new().expect("a folder");
     let words = "bench 127.0.0.1:0 -c 4 -r 400 -d 2s --warmup 200ms --bad idle=20 --max-memory-per-peer off";
     let words: Vec<&str> = words.split_whitespace().collect();
     let server = ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo"];
-    let (code, said) = ending(&badpeer(&[&words[..], &server, flags].concat(), folder.path()));
-    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(matches!(code, Some(0 | 1 | 4)), "{code:?} {said}");
+    let (code, printed) = ending(&badpeer(&[&words[..], &server, flags].concat(), folder.path()));
+    let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(matches!(code, Some(0 | 1 | 4)), "{code:?} {printed}");
     (flat, repeat(folder.path(), "bench"))
 }
 
 #[apply(timed_test!)]
 fn peers_that_are_held_come_and_leave_with_their_phase() {
-    let (said, repeat) = idle_peers(&[]);
+    let (printed, repeat) = idle_peers(&[]);
     let names = repeat["phases"].as_array().expect("phases").iter().map(|phase| phase["name"].clone());
     assert_eq!(names.collect::<Vec<_>>(), ["before", "with", "after"]);
     let price = &repeat["price"];
@@ -32,19 +32,37 @@ fn peers_that_are_held_come_and_leave_with_their_phase() {
         }
     }
     assert_eq!(repeat["summary"]["idle.alive_last @ after"].as_f64(), Some(0.0), "they have left");
-    assert!(said.contains("20 bad peers cost: "), "{said}");
-    assert!(said.contains("none was ended in 1 s Noise is up to: server +"), "{said}");
-    assert!(said.contains("of one repeat; how far repeats differ is not known)"), "{said}");
+    assert!(printed.contains("20 bad peers cost: "), "{printed}");
+    assert!(printed.contains("none was ended in 1 s Noise: server up to +"), "{printed}");
+    assert!(printed.contains("of one repeat; how much repeats differ is not known)"), "{printed}");
 }
 
 #[apply(timed_test!)]
 fn peers_that_the_server_ends_are_counted_with_the_time_it_took() {
-    let (said, repeat) = idle_peers(&["--idle-timeout", "300ms"]);
+    let (printed, repeat) = idle_peers(&["--idle-timeout", "300ms"]);
     let price = &repeat["price"];
     assert_eq!(["ended", "held"].map(|name| price[name].as_u64()), [Some(20), Some(0)], "{price}");
     let after_ms = price["ended_after_ns"].as_u64().expect("a time") / 1_000_000;
     assert!((290..600).contains(&after_ms), "{after_ms} ms");
-    assert!(said.contains("20 ended after ") && said.contains("0 still held"), "{said}");
+    assert!(printed.contains("20 ended after ") && printed.contains("0 still held"), "{printed}");
+}
+
+#[apply(timed_test!)]
+fn json_begins_with_the_verdict_and_the_price() {
+    let folder = TempDir::new().expect("a folder");
+    let words = "bench 127.0.0.1:0 -c 2 -r 200 -d 1s --warmup 100ms --bad half-sent=3 --json";
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let server = ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo", "--message-timeout", "off"];
+    let output = badpeer(&[&words[..], &server].concat(), folder.path());
+    let printed = text(&output.stdout);
+    let at = |name: &str| printed.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name}: {printed}"));
+    assert!(at("outcome") < at("headline") && at("headline") < at("profile") && at("profile") < at("points"));
+    let value: Value = serde_json::from_str(&printed).expect("JSON");
+    let price = &value[0]["price"][0];
+    assert!(price["headline"].as_str().is_some_and(|line| line.starts_with("3 bad peers cost: ")), "{price}");
+    assert!(price["noise"].is_string() && price["numbers"]["peers"] == 3, "{price}");
+    let notes = value[0]["points"][0]["trials"][0]["notes"].to_string();
+    assert!(notes.contains("none of the 3 `half-sent` clients was ended in 500 ms, but"), "{notes}");
 }
 
 #[apply(timed_test!)]
@@ -78,12 +96,12 @@ fn good_clients_in_place_of_bad_ones_have_no_price() {
     "#;
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("same.toml"), profile).expect("written");
-    let (code, said) = ending(&badpeer(&["run", "same.toml"], folder.path()));
-    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(matches!(code, Some(0 | 4)), "{code:?} {said}");
-    assert!(flat.contains("4 bad peers cost: no memory · good p99 "), "{said}");
+    let (code, printed) = ending(&badpeer(&["run", "same.toml"], folder.path()));
+    let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
+    assert!(flat.contains("4 bad peers cost: memory within noise · good p99 within noise ("), "{printed}");
     assert!(
-        flat.contains("none was ended in 1 s The costliest of 2 repeats. Noise is up to: server +"),
-        "{said}"
+        flat.contains("none was ended in 1 s The repeat with the longest p99 of 2. Noise: server up to +"),
+        "{printed}"
     );
 }

@@ -9,9 +9,9 @@ use std::{
 
 use badpeer::{record::Record, report::Format};
 
-use super::{file, fixture};
+use super::{file, fixture, price::priced};
 
-/// Told to whoever looks for it: errors of the page's own scripts.
+/// Collects the errors of the page's own scripts.
 const LISTENER: &str = "<head>\n<script>window.problems = [];\
     addEventListener('error', event => problems.push(event.message));\
     console.error = (...words) => problems.push(words.join(' '));</script>";
@@ -83,6 +83,7 @@ fn pages_fit_every_screen_and_open_with_the_answer() {
         ("a run", page(&fixture::record())),
         ("a sweep", page(&fixture::sweep())),
         ("a sweep with a chart", page(&labeled)),
+        ("a price", page(&priced())),
     ]);
 }
 

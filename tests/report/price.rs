@@ -3,8 +3,9 @@
 use badpeer::{
     record::{GoodClients, Phase, Phased, Price, Record},
     report::{
-        Format, compare, terminal,
-        tracker::{CiReport, github},
+        Format, compare,
+        terminal::{self, Style},
+        tracker::{CiReport, Numbers, github},
     },
 };
 
@@ -15,8 +16,8 @@ const SECOND: i64 = 1_000_000_000;
 const HEADLINE: &str = "64 bad peers cost: kernel +128 MiB (2 MiB each) · good p99 2 ms → 800 ms, no answers for \
                         1.60 s · 60 ended after 2 s (60 RST), 4 still held";
 
-/// Two repeats, of which one shows the price that [`HEADLINE`] tells and the other half of it.
-fn priced() -> Record {
+/// Two repeats, of which one shows the price that [`HEADLINE`] states, and the other half of it.
+pub(super) fn priced() -> Record {
     let mut record = fixture::record();
     for (name, second) in [("before", 1), ("with", 2), ("after", 5)] {
         record.profile.phases.insert(name.into(), format!("{second}s").parse().expect("a time"));
@@ -68,11 +69,11 @@ fn flat(text: &str) -> String {
 #[test]
 fn every_report_begins_with_the_price_and_the_noise() {
     let record = priced();
-    let noise = "The costliest of 2 repeats. Noise is up to: kernel +512 KiB, good p99 3 ms (from the phase before of all \
-                 of them). good p99 is beyond it in 2 of them.";
+    let noise = "The repeat with the longest p99 of 2. Noise: kernel up to +512 KiB, good p99 up to 3 ms (from the phase \
+                 before of all repeats). good p99 exceeds its noise in 2 of 2 repeats.";
     for (name, text) in [
-        ("terminal", terminal::render(&record, false)),
-        ("verdicts", terminal::verdicts(&record, false)),
+        ("terminal", terminal::render(&record, Style::PLAIN)),
+        ("verdicts", terminal::verdicts(&record, Style::PLAIN)),
         ("markdown", file(&record, Format::Markdown, "summary.md")),
         ("page", file(&record, Format::Html, "index.html")),
     ] {
@@ -86,7 +87,7 @@ fn every_report_begins_with_the_price_and_the_noise() {
 
 #[test]
 fn the_terminal_report_of_a_price_fits_80_columns_and_shows_each_phase() {
-    let text = terminal::render(&priced(), false);
+    let text = terminal::render(&priced(), Style::PLAIN);
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -94,7 +95,7 @@ fn the_terminal_report_of_a_price_fits_80_columns_and_shows_each_phase() {
     assert!(text.contains("bad peers before with after"), "{text}");
     assert!(text.contains("good: answers 2000/s 1000/s 2000/s"), "{text}");
     assert!(
-        text.contains("Memory was back 1.50 s after the bad peers had left; response times were not"),
+        text.contains("the server's memory was back to normal 1.50 s after the bad peers left; response times were not"),
         "{text}"
     );
 }
@@ -106,7 +107,7 @@ fn trackers_get_the_price_and_the_phases_that_something_is_expected_of() {
         flat(&file(&record, Format::Junit, "junit.xml"))
             .contains(&format!("<system-out>{HEADLINE}</system-out>"))
     );
-    let lines = github::annotations(&CiReport::of_run(&record, None));
+    let lines = github::annotations(&CiReport::of_run(&record, None, Numbers::Judged));
     assert_eq!(lines[0], format!("::notice title=badpeer {}::{HEADLINE}", record.name));
     let metrics = file(&record, Format::Openmetrics, "openmetrics.txt");
     let phases: Vec<&str> = metrics.lines().filter(|line| line.contains("phase=")).collect();

@@ -56,6 +56,11 @@ pub fn price(profile: &Profile, repeat: &Repeat) -> Option<Price> {
         ended_by_reset: sum(|ended| ended.by_reset),
         ended_by_fin: sum(|ended| ended.by_fin),
         ended_after_error: sum(|ended| ended.after_error),
+        error_answer: bad
+            .iter()
+            .filter_map(|group| repeat.group(&group.name)?.content.first_error)
+            .map(|answer| answer.begins.to_string())
+            .next(),
         ended_after_ns: endings.iter().filter_map(|ended| ended.after_ns).max(),
         // Where a client has not noticed its end, its connection looks open to it.
         held: open.saturating_sub(sum(|ended| ended.unnoticed)),

@@ -175,7 +175,7 @@ mod tests {
         for (name, condition, part) in [
             ("good.latency_p99", "< 90% @ before, seed=1", "a phase or with a point"),
             ("good.latency_p99", "< 2 * latency_p50 @ seed=1", "compare with a phase"),
-            ("good.latency_p99 @ with", "< 2 * evicted_after_p50", "is not measured of a phase"),
+            ("good.latency_p99 @ with", "< 2 * evicted_after_p50", "has no value for a phase"),
             ("good.latency_p99 @ during", "< 1s", "there is no phase `during`"),
         ] {
             let message = parsed(name, condition).expect_err(name);

@@ -20,6 +20,8 @@ pub(in crate::report) struct Figure {
     pub(super) y: Axis,
     /// Times outside the measured window.
     pub(super) shaded: Vec<(f64, f64)>,
+    /// Phases of the window, of which every second one is tinted.
+    pub(super) phases: Vec<(f64, f64)>,
     /// Times at which connections were evicted.
     pub(super) struck: Vec<(f64, f64)>,
     /// Words above the plot, the first in the lowest row.

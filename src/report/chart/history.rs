@@ -63,6 +63,7 @@ fn figure(profile: &str, rows: &[&Row], name: &str) -> Option<Figure> {
         x: Axis::names(&labels).named("commit"),
         y: Axis::of_values(unit, min, max),
         shaded: Vec::new(),
+        phases: Vec::new(),
         struck: Vec::new(),
         notes: changes(&runs.values().copied().collect::<Vec<_>>()),
         layers,

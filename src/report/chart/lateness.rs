@@ -37,6 +37,7 @@ pub(super) fn figure(repeat: &Repeat) -> Option<Figure> {
         x: Axis::around_zero(Unit::Nanoseconds, min, max),
         y: Axis::share(),
         shaded: Vec::new(),
+        phases: Vec::new(),
         struck: Vec::new(),
         notes: vec![
             Note { at: 0.0, text: "end of the timeout".to_owned(), rule: true },

@@ -18,6 +18,7 @@ pub(in crate::report) struct Live<'a> {
     x: Scale<'a>,
     y: Scale<'a>,
     shaded: Vec<(f64, f64)>,
+    phases: Vec<(f64, f64)>,
     struck: Vec<(f64, f64)>,
     /// Words above the plot, each with the value that it is centered at.
     notes: Vec<(f64, &'a str)>,
@@ -91,6 +92,7 @@ impl Figure {
             x,
             y,
             shaded: spans(&self.shaded),
+            phases: spans(&self.phases),
             struck: spans(&self.struck),
             notes: self.notes.iter().map(|note| (brief(note.at), note.text.as_str())).collect(),
             xs,

@@ -49,6 +49,7 @@ pub(super) fn figure(repeat: &Repeat) -> Option<Figure> {
         x: Axis::nines(most as f64),
         y: Axis::of_values(Unit::Nanoseconds, min, max),
         shaded: Vec::new(),
+        phases: Vec::new(),
         struck: Vec::new(),
         notes: Vec::new(),
         layers,

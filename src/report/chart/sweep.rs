@@ -83,8 +83,8 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
         }
     }
     let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
-    let told: Vec<String> = labels.iter().map(|label| setting(axis, label)).collect();
-    let found = finding(stat.unit(), &lines, &places, &told);
+    let settings: Vec<String> = labels.iter().map(|label| setting(axis, label)).collect();
+    let found = finding(stat.unit(), &lines, &places, &settings);
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
@@ -107,6 +107,7 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
         x: x_axis,
         y: y_axis,
         shaded: Vec::new(),
+        phases: Vec::new(),
         struck: Vec::new(),
         notes: Vec::new(),
     })
@@ -129,8 +130,8 @@ fn finding(unit: Unit, lines: &Lines, places: &[f64], labels: &[String]) -> Stri
         format!("{} at {label}", show(unit, *y))
     };
     let of = if lines.len() > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
-    let told: Vec<String> = turning_points(means).into_iter().map(value).collect();
-    format!("{}{of}", told.join(", "))
+    let values: Vec<String> = turning_points(means).into_iter().map(value).collect();
+    format!("{}{of}", values.join(", "))
 }
 
 /// A value of the sweep in a sentence; one that means nothing by itself, with what it is of.
@@ -152,12 +153,16 @@ fn turning_points(means: &[(f64, f64)]) -> Vec<&(f64, f64)> {
     [Some(first), furthest, Some(last)].into_iter().flatten().collect()
 }
 
-/// Whether the number is a lower bound at some point, of whichever group.
+/// Whether the number is a lower bound at some point; of whichever group, if it names none.
 fn has_bounds(record: &Record, number: Key<'_>) -> bool {
     let repeats = record.repeats();
     repeats
         .flat_map(|repeat| repeat.censored.keys())
-        .any(|name| Key::parse(name).map(|key| Key { group: None, ..key }) == Some(number))
+        .filter_map(|name| Key::parse(name))
+        .any(|key| {
+            (key.stat, key.phase) == (number.stat, number.phase)
+                && number.group.is_none_or(|only| key.group == Some(only))
+        })
 }
 
 /// Which scales are not what the eye takes them for.
@@ -225,7 +230,7 @@ fn measured(record: &Record, point: &Point, axis: &str, number: Key<'_>) -> Vec<
         Scope::Group => {
             let groups = point.repeats.first().map(|repeat| repeat.groups.as_slice()).unwrap_or_default();
             let names = groups.iter().map(|group| group.name.as_str());
-            names.filter(|name| only.is_none_or(|only| only == *name)).map(Some).collect()
+            names.filter(|name| number.group.is_none_or(|only| only == *name)).map(Some).collect()
         }
     };
     let others = point.axes.iter().filter(|(key, _)| *key != axis);
@@ -287,12 +292,12 @@ mod tests {
             let means: Places = values.into_iter().enumerate().map(|(x, y)| (x as f64, y)).collect();
             (means, Places::new())
         };
-        let told = |lines: Lines| finding(Unit::Count, &lines, &[0.0, 1.0, 2.0], &labels);
+        let found = |lines: Lines| finding(Unit::Count, &lines, &[0.0, 1.0, 2.0], &labels);
         let one = Lines::from([(String::new(), line([1.0, 2.0, 3.0]))]);
-        assert_eq!(told(one), "1 at 64 KiB, 3 at off");
+        assert_eq!(found(one), "1 at 64 KiB, 3 at off");
         let two =
             Lines::from([("a".to_owned(), line([2.0, 2.0, 2.0])), ("b".to_owned(), line([1.0, 9.0, 1.0]))]);
-        assert_eq!(told(two), "1 at 64 KiB, 9 at 1 MiB, 1 at off (b)");
+        assert_eq!(found(two), "1 at 64 KiB, 9 at 1 MiB, 1 at off (b)");
         let settings = ["off", "2s"].map(|label| setting("server.idle_timeout", label));
         assert_eq!(settings, ["idle_timeout off", "2s"]);
         assert_eq!(capitalized("epoll_wait returns"), "epoll_wait returns");

@@ -112,10 +112,10 @@ fn figure(
         return None;
     }
     layers.extend(lanes(repeat, groups, &x));
-    let (shaded, notes) = window(repeat, &x);
+    let Parts { outside: shaded, phases, notes } = Parts::of(repeat, &x);
     let struck = struck(&repeat.evictions, &x);
     let (name, about, caption) = (name.to_owned(), about.to_owned(), caption.to_owned());
-    Some(Figure { name, title: title(repeat, panel), about, caption, x, y, shaded, struck, notes, layers })
+    Some(Figure { name, title: title(repeat, panel), about, caption, x, y, shaded, phases, struck, notes, layers })
 }
 
 fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
@@ -267,26 +267,49 @@ fn pieces(places: &[(f64, f64)]) -> Vec<Places> {
     places.chunk_by(|a, b| b.0 - a.0 <= usual * 1.9).map(<[_]>::to_vec).collect()
 }
 
-/// The time outside the measured window, and the words above it.
-fn window(repeat: &Repeat, x: &Axis) -> (Vec<(f64, f64)>, Vec<Note>) {
-    let (from, to) = (repeat.window_ns.0 as f64 / 1e9, repeat.window_ns.1 as f64 / 1e9);
-    let extent = x.to - x.from;
-    let parts = [(x.from, from, "warm-up"), (from, to, "measured"), (to, x.to, "after")];
-    let seen = parts.into_iter().filter(|(from, to, _)| to > from);
-    let shaded =
-        seen.clone().filter(|(.., text)| *text != "measured").map(|(from, to, _)| (from, to)).collect();
-    let wide = seen.filter(|(from, to, _)| to - from > extent * 0.07);
-    let note = |(from, to, text): (f64, f64, &str)| Note {
-        at: f64::midpoint(from, to),
-        text: text.into(),
-        rule: false,
-    };
-    (shaded, wide.map(note).collect())
+/// The parts of the time that was drawn, and the words above them.
+struct Parts {
+    /// Outside the measured window.
+    outside: Vec<(f64, f64)>,
+    /// Every second phase.
+    phases: Vec<(f64, f64)>,
+    notes: Vec<Note>,
+}
+
+impl Parts {
+    fn of(repeat: &Repeat, x: &Axis) -> Self {
+        let seconds = |ns: i64| ns as f64 / 1e9;
+        let (from, to) = (seconds(repeat.window_ns.0), seconds(repeat.window_ns.1));
+        let phases: Vec<(f64, f64, &str)> = repeat
+            .phases
+            .iter()
+            .map(|phase| (seconds(phase.from_ns), seconds(phase.to_ns), phase.name.as_str()))
+            .collect();
+        // A phase may be called `after`, too.
+        let (within, behind) = match phases.is_empty() {
+            true => (vec![(from, to, "measured")], "after"),
+            false => (phases.clone(), "clients left"),
+        };
+        let outside = [(x.from, from, "warm-up"), (to, x.to, behind)];
+        let outside: Vec<_> = outside.into_iter().filter(|(from, to, _)| to > from).collect();
+        let extent = x.to - x.from;
+        let wide = outside.iter().chain(&within).filter(|(from, to, _)| to - from > extent * 0.07);
+        let note =
+            |(from, to, text): &(f64, f64, &str)| Note { at: f64::midpoint(*from, *to), text: (*text).into(), rule: false };
+        let mut notes: Vec<Note> = wide.map(note).collect();
+        notes.sort_by(|a, b| a.at.total_cmp(&b.at));
+        Self {
+            outside: outside.iter().map(|(from, to, _)| (*from, *to)).collect(),
+            phases: phases.iter().skip(1).step_by(2).map(|(from, to, _)| (*from, *to)).collect(),
+            notes,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Phase;
 
     #[test]
     fn a_line_breaks_where_values_are_missing() {
@@ -312,5 +335,22 @@ mod tests {
             let panel = metric.spec().panel;
             assert!(panel == Panel::None || PANELS.iter().any(|(known, ..)| *known == panel), "{metric:?}");
         }
+    }
+
+    #[test]
+    fn phases_are_named_and_every_second_one_is_tinted() {
+        const SECOND: i64 = 1_000_000_000;
+        let x = Axis::seconds(0.0, 10.0);
+        let mut repeat = Repeat { window_ns: (SECOND, 9 * SECOND), ..Repeat::default() };
+        let texts = |parts: &Parts| -> Vec<String> { parts.notes.iter().map(|note| note.text.clone()).collect() };
+        let plain = Parts::of(&repeat, &x);
+        assert_eq!(texts(&plain), ["warm-up", "measured", "after"]);
+        assert_eq!((plain.outside.as_slice(), plain.phases.len()), (&[(0.0, 1.0), (9.0, 10.0)][..], 0));
+        repeat.phases = [("before", 1, 3), ("with", 3, 7), ("after", 7, 9)]
+            .map(|(name, from, to)| Phase { name: name.into(), from_ns: from * SECOND, to_ns: to * SECOND })
+            .to_vec();
+        let phased = Parts::of(&repeat, &x);
+        assert_eq!(texts(&phased), ["warm-up", "before", "with", "after", "clients left"]);
+        assert_eq!((phased.outside, phased.phases), (plain.outside, vec![(3.0, 7.0)]));
     }
 }

@@ -55,7 +55,7 @@ mod tests {
     fn the_largest_changes_come_first_whatever_their_direction() {
         let figure = |mean| RecordFigure { mean, censored: None };
         let change = |name, a, b, kind| {
-            let Key { group, stat } = Key::parse(name).expect("a metric");
+            let Key { group, stat, .. } = Key::parse(name).expect("a metric");
             RecordChange { group: group.map(str::to_owned), stat, phase: None, a: figure(a), b: figure(b), kind }
         };
         let changes = vec![

@@ -189,7 +189,7 @@ fn point_content(
 
 /// When memory and response times were back.
 fn afterwards(point: &Point) -> String {
-    price::afterwards(point).map(|text| format!("<p>{}</p>\n", escape(&text))).unwrap_or_default()
+    price::afterwards(point).map(|text| format!("<p>Bad peers: {}.</p>\n", escape(&text))).unwrap_or_default()
 }
 
 fn charts(figures: &[&Figure], group: &str) -> Result<String, ReportError> {

@@ -70,6 +70,7 @@
       }
     };
     fill(chart.shaded, css('--shade'), 0);
+    fill(chart.phases, css('--phase'), 0);
     fill(chart.struck, css('--struck'), 2 * devicePixelRatio);
     ctx.restore();
   };

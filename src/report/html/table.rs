@@ -8,7 +8,7 @@ use crate::report::{
 
 /// Rows that are shown at once; the others are folded away.
 const MOST_ROWS: usize = 20;
-/// Of tables with more rows than these, those that are zero throughout are folded away.
+/// Of tables with more rows than these, those that are all zero are folded away.
 const FEW_ROWS: usize = 8;
 
 /// A `<table>`; of a long one, the rows behind the first and those that are zero are folded away.
@@ -22,8 +22,8 @@ pub(super) fn table(table: &Table) -> String {
     }
     let zeros = match zero.len() {
         0 => String::new(),
-        count if count == folded.len() => ", zero throughout".to_owned(),
-        count => format!(", {count} of them zero throughout"),
+        count if count == folded.len() => ", all zero".to_owned(),
+        count => format!(", {count} of them all zero"),
     };
     let rows = if folded.len() == 1 { "row" } else { "rows" };
     format!(
@@ -40,8 +40,8 @@ fn is_zero(cells: &[String]) -> bool {
         let number = cell.split([' ', '/']).next().unwrap_or_default();
         number.parse::<f64>().is_ok_and(|number| number == 0.0)
     };
-    let mut told = cells.iter().skip(1).filter(|cell| *cell != NOTHING).peekable();
-    told.peek().is_some() && told.all(|cell| is_none(cell))
+    let mut values = cells.iter().skip(1).filter(|cell| *cell != NOTHING).peekable();
+    values.peek().is_some() && values.all(|cell| is_none(cell))
 }
 
 /// These rows under the table's head; it scrolls by itself where the page is too narrow.
@@ -89,7 +89,7 @@ mod tests {
             long.row(vec![format!("m{row}"), value]);
         }
         let html = table(&long);
-        assert!(html.contains("<summary>10 more rows, zero throughout</summary>"), "{html}");
+        assert!(html.contains("<summary>10 more rows, all zero</summary>"), "{html}");
         assert_eq!(html.matches("<th scope=\"row\">").count(), 30);
         let (shown, _) = html.split_once("<details").expect("a fold");
         assert!(shown.contains(">m29<") && !shown.contains(">m0<"), "{shown}");

@@ -38,8 +38,8 @@ pub(in crate::report) fn render(record: &Record) -> String {
         if !price.is_empty() {
             paragraph(&table(&price));
         }
-        if let Some(sentence) = price::afterwards(point) {
-            paragraph(&plain(&sentence));
+        if let Some(afterwards) = price::afterwards(point) {
+            paragraph(&format!("Bad peers: {}.", plain(&afterwards)));
         }
         let tables = [
             contents::expectations(point),

@@ -19,7 +19,7 @@ use crate::record::Point;
 struct Kind {
     name: &'static str,
     of: fn(&Point) -> Vec<String>,
-    /// Whether it explains the figures of one point: of several points they are told with their tables only.
+    /// Whether it explains the figures of one point: of several points they are shown with their tables only.
     is_detail: bool,
 }
 

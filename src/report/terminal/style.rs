@@ -1,4 +1,4 @@
-//! How a result is shown on a terminal: the width of its lines, colors, and how much is told.
+//! How a result is shown on a terminal: the width of its lines, colors, and how much is shown.
 
 use crate::{record::Verdict, text};
 

@@ -86,7 +86,7 @@ fn looked_for(name: &str, folder: &Path) -> String {
     }
     let path = std::path::absolute(folder.join(name)).unwrap_or_else(|_| name.into());
     let is_file = path.is_file();
-    let why = if is_file { "is not executable (chmod +x makes it so)" } else { "is no file" };
+    let why = if is_file { "is not executable (chmod +x makes it so)" } else { "does not exist" };
     format!("{} {why}", path.display())
 }
 
@@ -385,8 +385,8 @@ mod tests {
     fn a_missing_program_is_reported_with_the_places_that_were_searched() {
         for (name, part) in [
             ("no-such-program", "it is in no folder of PATH ("),
-            ("/no/such/program", "/no/such/program is no file"),
-            ("no/such/program", "no/such/program is no file"),
+            ("/no/such/program", "/no/such/program does not exist"),
+            ("no/such/program", "no/such/program does not exist"),
             ("/etc/passwd", "/etc/passwd is not executable"),
         ] {
             let missing = checked(&format!("command = ['{name}', '{{port}}']"), "").expect_err(name);
@@ -395,6 +395,6 @@ mod tests {
             assert!(message.contains(part), "{message}");
         }
         let place = looked_for("no/such", Path::new("/srv"));
-        assert_eq!(place, "/srv/no/such is no file", "the whole path is shown");
+        assert_eq!(place, "/srv/no/such does not exist", "the whole path is shown");
     }
 }

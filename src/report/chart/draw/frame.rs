@@ -17,6 +17,7 @@ use crate::text::shortened;
 const TITLE_FONT: f64 = 23.0;
 const GRID: RGBColor = RGBColor(226, 226, 226);
 const SHADE: RGBColor = RGBColor(242, 242, 242);
+const PHASE: RGBColor = RGBColor(230, 238, 249);
 const STRUCK: RGBColor = RGBColor(252, 226, 212);
 
 impl<DB: DrawingBackend> Paper<'_, DB> {
@@ -75,9 +76,10 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     }
 
     pub(super) fn shade(&self) -> Drawn<DB> {
-        let shaded = self.figure.shaded.iter().map(|span| (span, SHADE));
-        for ((from, to), color) in shaded.chain(self.figure.struck.iter().map(|span| (span, STRUCK))) {
-            let (a, b) = (self.place((*from, 0.0)).0, self.place((*to, 0.0)).0);
+        let of = |spans: &'_ [(f64, f64)], color| spans.iter().map(move |span| (*span, color)).collect::<Vec<_>>();
+        let Figure { shaded, phases, struck, .. } = self.figure;
+        for ((from, to), color) in [of(shaded, SHADE), of(phases, PHASE), of(struck, STRUCK)].concat() {
+            let (a, b) = (self.place((from, 0.0)).0, self.place((to, 0.0)).0);
             let (top, bottom) = (self.pixel(0.0, self.top).1, self.pixel(0.0, self.bottom).1);
             self.area.draw(&Rectangle::new([(a, top), (b.max(a + 2), bottom)], color.filled()))?;
         }

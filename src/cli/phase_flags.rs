@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Failure;
 use crate::{
-    profile::{Crowd, Visit},
+    profile::{Crowd, PhasePlan},
     units::{Bytes, OrOff, Span},
 };
 
@@ -16,7 +16,7 @@ const LEAST_PEERS: u64 = 16;
 const SHORTEST: Duration = Duration::from_millis(10);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct VisitFlags {
+pub(super) struct PhaseFlags {
     /// With --bad: time in which good clients are alone before the bad peers come. Default: a quarter of --duration
     #[arg(long, value_name = "TIME", requires = "bad")]
     before: Option<Span>,
@@ -30,7 +30,7 @@ pub(super) struct VisitFlags {
     after: Option<Span>,
 
     /// Largest 99th percentile of good clients while bad peers are there, as a multiple of that before: a number, or
-    /// off; 10 ms always pass. Default: 10
+    /// off; up to 10 ms always passes. Default: 10
     #[arg(long, value_name = "FACTOR|off", requires = "bad", value_parser = factor)]
     max_p99_factor: Option<OrOff<f64>>,
 
@@ -54,17 +54,17 @@ fn factor(text: &str) -> Result<OrOff<f64>, String> {
         .ok_or_else(|| format!("`{text}` is not a factor such as 10, or off"))
 }
 
-impl VisitFlags {
+impl PhaseFlags {
     /// When these bad peers come to the server of this address and leave, and what they may cost.
     ///
     /// # Errors
     /// A part of the window that is too short.
-    pub(super) fn visit(&self, duration: Span, address: &str, bad: &[Crowd]) -> Result<Visit, Failure> {
-        let usual = Visit::of(duration);
+    pub(super) fn plan(&self, duration: Span, address: &str, bad: &[Crowd]) -> Result<PhasePlan, Failure> {
+        let usual = PhasePlan::of(duration);
         let has_usual_memory = bad.iter().map(|crowd| u64::from(crowd.count)).sum::<u64>() >= LEAST_PEERS
             && is_loopback(address);
         let usual_memory = OrOff(usual.max_memory_per_peer.0.filter(|_| has_usual_memory));
-        let visit = Visit {
+        let plan = PhasePlan {
             before: self.before.unwrap_or(usual.before),
             with: self.with.unwrap_or(usual.with),
             after: self.after.unwrap_or(usual.after),
@@ -72,14 +72,14 @@ impl VisitFlags {
             max_silence: self.max_silence.unwrap_or(usual.max_silence),
             max_memory_per_peer: self.max_memory_per_peer.unwrap_or(usual_memory),
         };
-        for (flag, part) in [("--before", visit.before), ("--with", visit.with), ("--after", visit.after)] {
+        for (flag, part) in [("--before", plan.before), ("--with", plan.with), ("--after", plan.after)] {
             if part.0 < SHORTEST && !bad.is_empty() {
                 return Err(Failure::usage(format!(
                     "{flag}: {part} is too short: use at least 10ms; without the flag it is a part of --duration"
                 )));
             }
         }
-        Ok(visit)
+        Ok(plan)
     }
 }
 
@@ -100,26 +100,26 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Words {
         #[command(flatten)]
-        args: VisitFlags,
+        args: PhaseFlags,
         #[arg(long)]
         bad: Option<u32>,
     }
 
-    fn visit(words: &[&str], address: &str, count: u32) -> Result<Visit, String> {
+    fn plan(words: &[&str], address: &str, count: u32) -> Result<PhasePlan, String> {
         let all = [&["bench"], words].concat();
         let words = Words::try_parse_from(all).map_err(|error| error.to_string())?;
         let bad = [Crowd { peer: Peer::Idle, count }];
         let duration = "10s".parse().expect("a time");
-        words.args.visit(duration, address, &bad).map_err(|_| "refused".to_owned())
+        words.args.plan(duration, address, &bad).map_err(|_| "refused".to_owned())
     }
 
     #[test]
     fn each_part_and_bound_can_be_set() {
         let words = ["--bad=1", "--before=1s", "--after=2s", "--max-p99-factor=1.5", "--max-silence=off"];
-        let visit = visit(&words, "127.0.0.1:1", 99).expect("valid");
-        assert_eq!(visit.measure(), "8s".parse().expect("a time"));
-        assert_eq!((visit.max_p99_factor, visit.max_silence), (OrOff(Some(1.5)), OrOff(None)));
-        assert_eq!(visit.max_memory_per_peer, OrOff(Some(Visit::USUAL_MEMORY_PER_PEER)));
+        let plan = plan(&words, "127.0.0.1:1", 99).expect("valid");
+        assert_eq!(plan.measure(), "8s".parse().expect("a time"));
+        assert_eq!((plan.max_p99_factor, plan.max_silence), (OrOff(Some(1.5)), OrOff(None)));
+        assert_eq!(plan.max_memory_per_peer, OrOff(Some(PhasePlan::USUAL_MEMORY_PER_PEER)));
     }
 
     #[test]
@@ -132,8 +132,8 @@ mod tests {
             ("192.0.2.1:80", 16, false),
             ("example.org:80", 16, false),
         ] {
-            let visit = visit(&["--bad=1"], address, count).expect("valid");
-            assert_eq!(visit.max_memory_per_peer.0.is_some(), is_bounded, "{address} {count}");
+            let plan = plan(&["--bad=1"], address, count).expect("valid");
+            assert_eq!(plan.max_memory_per_peer.0.is_some(), is_bounded, "{address} {count}");
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
             (&["--bad=1", "--max-p99-factor=fast"][..], "is not a factor such as 10, or off"),
             (&["--bad=1", "--with=1ms"][..], "refused"),
         ] {
-            let message = visit(words, "127.0.0.1:1", 1).expect_err(part);
+            let message = plan(words, "127.0.0.1:1", 1).expect_err(part);
             assert!(message.contains(part), "{message}");
         }
     }

@@ -7,7 +7,7 @@ use crate::units::{Bytes, OrOff, Span};
 
 /// When bad peers come and leave, and what they may cost the good clients and the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Visit {
+pub struct PhasePlan {
     /// How long good clients are alone first, in the measured window.
     pub before: Span,
     /// How long the bad peers stay.
@@ -22,12 +22,12 @@ pub struct Visit {
     pub max_memory_per_peer: OrOff<Bytes>,
 }
 
-impl Visit {
-    /// The most that the 99th percentile may be, as a multiple of that before, unless said otherwise.
+impl PhasePlan {
+    /// The most that the 99th percentile may be, as a multiple of that before, by default.
     pub const USUAL_P99_FACTOR: f64 = 10.0;
-    /// The longest silence, unless said otherwise.
+    /// The longest silence, by default.
     pub const USUAL_SILENCE: Span = Span(Duration::from_secs(1));
-    /// The most memory for each bad peer, unless said otherwise.
+    /// The most memory for each bad peer, by default.
     pub const USUAL_MEMORY_PER_PEER: Bytes = Bytes(1 << 20);
 
     /// A quarter of a time, a half, and a quarter, with the usual bounds.
@@ -103,21 +103,21 @@ mod tests {
 
     #[test]
     fn a_quarter_a_half_and_a_quarter_are_the_default() {
-        let visit = Visit::of(span("10s"));
-        assert_eq!((visit.before, visit.with, visit.after), (span("2500ms"), span("5s"), span("2500ms")));
-        assert_eq!(visit.measure(), span("10s"));
-        assert_eq!(visit.group_keys(span("1s")), "start = \"3500ms\"\nstop = \"8500ms\"\n");
+        let plan = PhasePlan::of(span("10s"));
+        assert_eq!((plan.before, plan.with, plan.after), (span("2500ms"), span("5s"), span("2500ms")));
+        assert_eq!(plan.measure(), span("10s"));
+        assert_eq!(plan.group_keys(span("1s")), "start = \"3500ms\"\nstop = \"8500ms\"\n");
         assert_eq!(
-            (visit.sample_every(), Visit::of(span("300ms")).sample_every()),
+            (plan.sample_every(), PhasePlan::of(span("300ms")).sample_every()),
             (span("100ms"), span("18750us"))
         );
     }
 
     #[test]
     fn a_bound_that_is_off_is_not_expected() {
-        let visit = Visit { max_silence: OrOff(None), ..Visit::of(span("1s")) };
+        let plan = PhasePlan { max_silence: OrOff(None), ..PhasePlan::of(span("1s")) };
         assert_eq!(
-            visit.expect(),
+            plan.expect(),
             "\"good.latency_p99 @ with\" = \"<= 10ms or <= 10 * latency_p99 @ before\"\nmemory_per_peer = \"<= 1MiB\"\n"
         );
     }
