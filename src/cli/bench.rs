@@ -8,10 +8,10 @@ use super::{
     bad_peers::{crowd, help_on_peers},
     number::whole,
     perform::{Output, perform},
+    phase_flags::PhaseFlags,
     place::{Place, place},
     print_raw,
     suggested::{Suggested, peers},
-    phase_flags::PhaseFlags,
 };
 use crate::{
     codec::{

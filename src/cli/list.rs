@@ -176,8 +176,8 @@ fn behavior(about: &About) -> Entry {
 
 /// The keys of a group that end its connections and open new ones.
 fn lives() -> String {
-    let keys = "start, stop, connect_rate, requests_per_connection, lifetime, reconnect (keys of the group)";
-    format!("\n  {keys}\n{}", wrapped(Reconnect::ABOUT, 4))
+    let keys = "start, stop, connect_rate, requests_per_connection, lifetime, reconnect";
+    format!("\n  {keys}\n{}", wrapped(&format!("Keys of the group. {}", Reconnect::ABOUT), 4))
 }
 
 fn peer(peer: Peer) -> Entry {

@@ -18,6 +18,7 @@ mod init;
 mod list;
 mod number;
 mod perform;
+mod phase_flags;
 mod place;
 mod progress;
 mod report;
@@ -29,7 +30,6 @@ mod sources;
 mod store;
 mod suggested;
 mod topic;
-mod phase_flags;
 
 use std::process::ExitCode;
 

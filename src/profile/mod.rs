@@ -18,6 +18,7 @@ mod names;
 mod overrides;
 mod parse;
 mod peer;
+mod phase_plan;
 mod phases;
 mod place;
 mod protocol;
@@ -27,7 +28,6 @@ mod shipped;
 mod suggestion;
 mod target;
 mod value;
-mod phase_plan;
 
 pub use self::{
     attach::Attach,
@@ -39,6 +39,7 @@ pub use self::{
     labels::CHARTS,
     parse::{ProfileError, Source},
     peer::{Crowd, Peer},
+    phase_plan::PhasePlan,
     phases::{AFTER, BEFORE, Phase, WITH},
     server::{
         Dispatch, EvictBy, HeadParsing, Overflow, Progress, ReadStrategy, ServerOptions, Service, Trigger,
@@ -48,5 +49,4 @@ pub use self::{
     suggestion::meant,
     target::{Program, Target},
     value::Axes,
-    phase_plan::PhasePlan,
 };

@@ -5,15 +5,15 @@ use clap::{ValueEnum, builder::PossibleValue};
 /// A named kind of misbehaving client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Peer {
-    /// Sends ten requests per second, for 64 KiB where that can be chosen, and reads 10 KiB/s
+    /// Sends ten requests/s and reads 10 KiB/s
     #[value(alias = "slow-read")]
     SlowReader,
-    /// Sends ten requests per second, for 64 KiB where that can be chosen, and never reads
+    /// Sends ten requests/s and never reads the answers
     StalledReader,
-    /// Sends its request at ten bytes per second
+    /// Sends its request at 10 B/s
     #[value(alias = "slowloris")]
     SlowWriter,
-    /// Sends the body of its request at ten bytes per second
+    /// Sends the body of its request at 10 B/s
     #[value(alias = "rudy")]
     SlowBody,
     /// Sends the first 8 bytes of its request, then nothing

@@ -50,15 +50,13 @@ impl Price {
                 format!("none was ended in {time}")
             };
         }
-        let kinds = [
-            (self.ended_by_reset, "RST"),
-            (self.ended_by_fin, "FIN"),
-        ];
+        let kinds = [(self.ended_by_reset, "RST"), (self.ended_by_fin, "FIN")];
         let mut kinds: Vec<String> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, by)| format!("{count} {by}")).collect();
         // These are among the others.
         if self.ended_after_error > 0 {
-            let answer = self.error_answer.as_deref().map_or("an error".to_owned(), |begins| format!("`{begins}`"));
+            let answer =
+                self.error_answer.as_deref().map_or("an error".to_owned(), |begins| format!("`{begins}`"));
             kinds.push(format!("{} of them after the answer {answer}", self.ended_after_error));
         }
         let by = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
@@ -140,7 +138,9 @@ mod tests {
         let text = timed_out.headline();
         assert!(text.starts_with("10 bad peers (8 connected) cost: kernel"), "{text}");
         assert!(
-            text.contains("(1 RST, 2 FIN, 2 of them after the answer `HTTP/1.1 408 Request Timeout`), 7 still held"),
+            text.contains(
+                "(1 RST, 2 FIN, 2 of them after the answer `HTTP/1.1 408 Request Timeout`), 7 still held"
+            ),
             "{text}"
         );
     }

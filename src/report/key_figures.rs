@@ -1,13 +1,10 @@
 //! The numbers that a page opens with: how the good clients were served, and what the server held.
 
-use super::{
-    contents::expected_numbers,
-    view::show,
-};
+use super::{contents::expected_numbers, price, view::show};
 use crate::{
     gate::censored_by,
-    metric::{Fold, Key, Metric, Stat},
-    record::Record,
+    metric::{Fold, Key, Metric, Stat, Unit},
+    record::{Price, Record},
     stats::mean,
 };
 
@@ -22,8 +19,12 @@ pub(super) struct KeyFigure {
 }
 
 /// Up to five numbers: along a sweep the one that its chart shows first; those of the first group that behaves well and of the
-/// server; of a core experiment, what is expected of it. Along a sweep, the lowest and the highest.
+/// server; of a core experiment, what is expected of it; and of one with bad peers that come and leave, what they cost. Along a
+/// sweep, the lowest and the highest.
 pub(super) fn key_figures(record: &Record) -> Vec<KeyFigure> {
+    if let [headline] = price::headlines(record).as_slice() {
+        return of_price(&headline.numbers);
+    }
     let telling = record.profile.telling_number();
     let first = telling.and_then(|key| number(record, &key.stat.metric.spec().label(), key));
     let others = if record.profile.core.is_some() {
@@ -36,6 +37,29 @@ pub(super) fn key_figures(record: &Record) -> Vec<KeyFigure> {
         usual(record, telling)
     };
     first.into_iter().chain(others).take(MOST).collect()
+}
+
+/// What bad peers cost: for each of them, and for the good clients.
+fn of_price(price: &Price) -> Vec<KeyFigure> {
+    let figure = |what: String, value: String| KeyFigure { what, value: value.replace(' ', "\u{a0}") };
+    let memory = price
+        .bytes_per_peer()
+        .map(|bytes| figure("memory per bad peer".to_owned(), show(Unit::Bytes, bytes)));
+    let good = price.worst().into_iter().flat_map(|good| {
+        let p99 = good.p99_ns.before.zip(good.p99_ns.with).map(|(before, with)| {
+            let bound = if good.is_lower_bound { "> " } else { "" };
+            let [before, with] = [before, with].map(|ns| show(Unit::Nanoseconds, ns));
+            let before = without_unit_of(&before, &with);
+            figure(format!("{}: p99, before → with", good.group), format!("{before} → {bound}{with}"))
+        });
+        let silence = good
+            .silence_ns
+            .with
+            .map(|ns| figure(format!("{}: longest silence", good.group), show(Unit::Nanoseconds, ns)));
+        p99.into_iter().chain(silence)
+    });
+    let ended = figure("ended by the server".to_owned(), format!("{} of {}", price.ended, price.peers));
+    memory.into_iter().chain(good).chain([ended]).collect()
 }
 
 /// What is asked of most runs, without what is shown already.
@@ -96,7 +120,7 @@ fn without_unit_of<'a>(low: &'a str, high: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FORMAT, Machine, Point, Repeat};
+    use crate::record::{FORMAT, GoodClients, Machine, Phased, Point, Repeat};
     use indexmap::IndexMap;
 
     /// A record of two groups, with a point for each of these summaries.
@@ -162,5 +186,34 @@ mod tests {
         assert_eq!(figures(&[&[("evictions", 4.0)], &[("evictions", 4.0)]]), ["connections evicted 4"]);
         assert_eq!(without_unit_of("31.5 MiB", "31.9 MiB"), "31.5");
         assert_eq!(without_unit_of("471 KiB", "31.9 MiB"), "471 KiB");
+    }
+
+    #[test]
+    fn a_price_is_what_its_page_opens_with() {
+        let mut record = record(&[&[("good.latency_p99", 7e6)]]);
+        let phased = |before, with| Phased { before: Some(before), with: Some(with), after: None };
+        let good = GoodClients {
+            group: "good".into(),
+            p99_ns: phased(2e6, 8e6),
+            silence_ns: phased(1e6, 5e8),
+            is_lower_bound: true,
+            ..GoodClients::default()
+        };
+        let kernel_bytes_per_peer = Some(2048.0);
+        record.points[0].repeats[0].price =
+            Some(Price { peers: 9, ended: 3, kernel_bytes_per_peer, good: vec![good], ..Price::default() });
+        let shown: Vec<String> = key_figures(&record)
+            .into_iter()
+            .map(|figure| format!("{}: {}", figure.what, figure.value))
+            .collect();
+        assert_eq!(
+            shown.iter().map(|text| text.replace('\u{a0}', " ")).collect::<Vec<_>>(),
+            [
+                "memory per bad peer: 2 KiB",
+                "good: p99, before → with: 2 → > 8 ms",
+                "good: longest silence: 500 ms",
+                "ended by the server: 3 of 9",
+            ]
+        );
     }
 }

@@ -137,7 +137,9 @@ fn noise(prices: &[&Price], costliest: &Price) -> String {
     };
     let slower = prices.iter().filter(is_slower).count();
     let slower = match worst {
-        Some(good) if slower > 0 => format!(" {} p99 exceeds its noise in {slower} of {count} repeats.", good.group),
+        Some(good) if slower > 0 => {
+            format!(" {} p99 exceeds its noise in {slower} of {count} repeats.", good.group)
+        }
         _ => String::new(),
     };
     format!(
@@ -156,7 +158,10 @@ mod tests {
         let p99_ns = Phased { before: Some(before), with: Some(with), after: None };
         let p99_noise_ns = Some(before * 2.0);
         let good = vec![GoodClients { group: "good".into(), p99_ns, p99_noise_ns, ..GoodClients::default() }];
-        Repeat { price: Some(Price { peers: 9, good, ..Price::default() }), ..Repeat::default() }
+        Repeat {
+            price: Some(Price { peers: 9, connected: 9, good, ..Price::default() }),
+            ..Repeat::default()
+        }
     }
 
     fn headline(repeats: Vec<Repeat>) -> Option<Headline> {
@@ -223,14 +228,19 @@ mod tests {
         );
         assert_eq!(
             back(vec![memory(one), memory(None)]).as_deref(),
-            Some("the server's memory was back to normal 1 s after the bad peers left (not in 1 of 2 repeats)")
+            Some(
+                "the server's memory was back to normal 1 s after the bad peers left (not in 1 of 2 repeats)"
+            )
         );
         assert_eq!(
             back(vec![memory(None)]).as_deref(),
             Some("the server's memory was not back to normal when the run ended")
         );
         let slow = repeat(2e6, 5e6).price.expect("a price");
-        assert_eq!(back(vec![slow]).as_deref(), Some("response times were not back to normal when the run ended"));
+        assert_eq!(
+            back(vec![slow]).as_deref(),
+            Some("response times were not back to normal when the run ended")
+        );
         assert_eq!(back(vec![Price::default()]), None, "nothing was measured");
         assert_eq!(back(Vec::new()), None);
     }

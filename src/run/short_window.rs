@@ -45,7 +45,8 @@ pub(super) fn remarks(profile: &Profile, driven: &Driven, server: Option<&str>) 
             continue;
         }
         // A group that leaves ends its connections itself.
-        let stayed = ports.iter().filter(|port| port.was_connected && (port.is_alive || group.stop.is_some()));
+        let stayed =
+            ports.iter().filter(|port| port.was_connected && (port.is_alive || group.stop.is_some()));
         let until_ns = |port: &Port| port.ended_ns.unwrap_or(driven.stopped_ns);
         let held = stayed.map(|port| until_ns(port).saturating_sub(port.opened_ns)).max();
         let held = held.map(Duration::from_nanos);
@@ -95,7 +96,8 @@ fn timeout(profile: &Profile, server: Option<&str>, awaited: Awaited) -> Option<
 
 fn remark(group: &Group, held: Duration, timeout: &Timeout) -> Option<String> {
     // In whole seconds, so that several repeats make one remark.
-    let shown = if held.as_secs() > 0 { Duration::from_secs(held.as_secs()) } else { held };
+    let shown =
+        if held.as_secs() > 0 { Duration::from_secs(held.as_secs_f64().round() as u64) } else { held };
     let [shown, length] = [shown, timeout.length].map(|time| human_time(time.as_nanos() as f64));
     (held < timeout.length).then(|| {
         format!(
@@ -177,12 +179,8 @@ mod tests {
     #[test]
     fn clients_that_left_were_held_until_then() {
         let profile = profile(ANY, &format!("{SLOWLORIS}\nstop = '4s'"));
-        let port = Port {
-            was_connected: true,
-            opened_ns: SECOND,
-            ended_ns: Some(4 * SECOND),
-            ..Port::default()
-        };
+        let port =
+            Port { was_connected: true, opened_ns: SECOND, ended_ns: Some(4 * SECOND), ..Port::default() };
         let of = |port: Port| {
             let driven = Driven {
                 groups: vec![GroupResult::default()],

@@ -52,10 +52,12 @@ fn json_begins_with_the_verdict_and_the_price() {
     let folder = TempDir::new().expect("a folder");
     let words = "bench 127.0.0.1:0 -c 2 -r 200 -d 1s --warmup 100ms --bad half-sent=3 --json";
     let words: Vec<&str> = words.split_whitespace().collect();
-    let server = ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo", "--message-timeout", "off"];
+    let server =
+        ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo", "--message-timeout", "off"];
     let output = badpeer(&[&words[..], &server].concat(), folder.path());
     let printed = text(&output.stdout);
-    let at = |name: &str| printed.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name}: {printed}"));
+    let at =
+        |name: &str| printed.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name}: {printed}"));
     assert!(at("outcome") < at("headline") && at("headline") < at("profile") && at("profile") < at("points"));
     let value: Value = serde_json::from_str(&printed).expect("JSON");
     let price = &value[0]["price"][0];

@@ -29,10 +29,10 @@ addEventListener('load', () => setTimeout(() => {
     apart([...page.querySelectorAll('h1, .verdict, .figures div, .manner, #answer figure')].filter(isShown));
 
     /* The answer is on the first screen. */
-    const plot = [...page.querySelectorAll('#answer .canvas, #answer svg')].find(isShown);
+    const plot = [...page.querySelectorAll('#answer canvas, #answer svg')].find(isShown);
     if (!plot) { say('has no chart that tells'); continue; }
     const { top, height } = plot.getBoundingClientRect();
-    if (top + height / 2 > frame.clientHeight) say(`the chart that tells is at ${top}`);
+    if (top + height * 2 / 3 > frame.clientHeight) say(`the chart that tells is at ${top}`);
     const figures = page.querySelectorAll('.figures dd').length;
     if (figures < 3 || figures > 5) say(`has ${figures} numbers`);
   }

@@ -95,7 +95,9 @@ fn the_terminal_report_of_a_price_fits_80_columns_and_shows_each_phase() {
     assert!(text.contains("bad peers before with after"), "{text}");
     assert!(text.contains("good: answers 2000/s 1000/s 2000/s"), "{text}");
     assert!(
-        text.contains("the server's memory was back to normal 1.50 s after the bad peers left; response times were not"),
+        text.contains(
+            "the server's memory was back to normal 1.50 s after the bad peers left; response times were not"
+        ),
         "{text}"
     );
 }

@@ -55,18 +55,18 @@ fn an_impossible_load_or_lifetime_is_refused() {
         (
             "frame",
             format!("{LOAD}\nstart = '2s'\nstop = '2s'"),
-            "t.toml:10: clients.0.stop: the group would leave before it connects",
+            "t.toml:10: clients.g.stop: the group would leave before it connects",
         ),
         (
             "frame",
             format!("{LOAD}\nstop = '1s'"),
-            "clients.0.stop: the group would leave before the measured",
+            "clients.g.stop: the group would leave before the measured",
         ),
-        ("frame", format!("{LOAD}\nstop = '6s'"), "clients.0.stop: the group would leave after the end"),
+        ("frame", format!("{LOAD}\nstop = '6s'"), "clients.g.stop: the group would leave after the end"),
         (
             "frame",
             format!("{LOAD}\n[[clients]]\nname = 'h'\ncount = 9\n{LOAD}\nconnect_rate = '2/s'\nstop = '3s'"),
-            "clients.1.connect_rate: the last client of the group would connect after the group has left",
+            "clients.h.connect_rate: the last client of the group would connect after the group has left",
         ),
         (
             "frame",

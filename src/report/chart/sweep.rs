@@ -156,13 +156,10 @@ fn turning_points(means: &[(f64, f64)]) -> Vec<&(f64, f64)> {
 /// Whether the number is a lower bound at some point; of whichever group, if it names none.
 fn has_bounds(record: &Record, number: Key<'_>) -> bool {
     let repeats = record.repeats();
-    repeats
-        .flat_map(|repeat| repeat.censored.keys())
-        .filter_map(|name| Key::parse(name))
-        .any(|key| {
-            (key.stat, key.phase) == (number.stat, number.phase)
-                && number.group.is_none_or(|only| key.group == Some(only))
-        })
+    repeats.flat_map(|repeat| repeat.censored.keys()).filter_map(|name| Key::parse(name)).any(|key| {
+        (key.stat, key.phase) == (number.stat, number.phase)
+            && number.group.is_none_or(|only| key.group == Some(only))
+    })
 }
 
 /// Which scales are not what the eye takes them for.

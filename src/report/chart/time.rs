@@ -115,7 +115,19 @@ fn figure(
     let Parts { outside: shaded, phases, notes } = Parts::of(repeat, &x);
     let struck = struck(&repeat.evictions, &x);
     let (name, about, caption) = (name.to_owned(), about.to_owned(), caption.to_owned());
-    Some(Figure { name, title: title(repeat, panel), about, caption, x, y, shaded, phases, struck, notes, layers })
+    Some(Figure {
+        name,
+        title: title(repeat, panel),
+        about,
+        caption,
+        x,
+        y,
+        shaded,
+        phases,
+        struck,
+        notes,
+        layers,
+    })
 }
 
 fn vertical(panel: Panel, unit: Unit, layers: &[Layer]) -> Option<Axis> {
@@ -286,16 +298,20 @@ impl Parts {
             .map(|phase| (seconds(phase.from_ns), seconds(phase.to_ns), phase.name.as_str()))
             .collect();
         // A phase may be called `after`, too.
-        let (within, behind) = match phases.is_empty() {
-            true => (vec![(from, to, "measured")], "after"),
-            false => (phases.clone(), "clients left"),
+        let (within, behind) = if phases.is_empty() {
+            (vec![(from, to, "measured")], "after")
+        } else {
+            (phases.clone(), "clients left")
         };
         let outside = [(x.from, from, "warm-up"), (to, x.to, behind)];
         let outside: Vec<_> = outside.into_iter().filter(|(from, to, _)| to > from).collect();
         let extent = x.to - x.from;
         let wide = outside.iter().chain(&within).filter(|(from, to, _)| to - from > extent * 0.07);
-        let note =
-            |(from, to, text): &(f64, f64, &str)| Note { at: f64::midpoint(*from, *to), text: (*text).into(), rule: false };
+        let note = |(from, to, text): &(f64, f64, &str)| Note {
+            at: f64::midpoint(*from, *to),
+            text: (*text).into(),
+            rule: false,
+        };
         let mut notes: Vec<Note> = wide.map(note).collect();
         notes.sort_by(|a, b| a.at.total_cmp(&b.at));
         Self {
@@ -342,7 +358,8 @@ mod tests {
         const SECOND: i64 = 1_000_000_000;
         let x = Axis::seconds(0.0, 10.0);
         let mut repeat = Repeat { window_ns: (SECOND, 9 * SECOND), ..Repeat::default() };
-        let texts = |parts: &Parts| -> Vec<String> { parts.notes.iter().map(|note| note.text.clone()).collect() };
+        let texts =
+            |parts: &Parts| -> Vec<String> { parts.notes.iter().map(|note| note.text.clone()).collect() };
         let plain = Parts::of(&repeat, &x);
         assert_eq!(texts(&plain), ["warm-up", "measured", "after"]);
         assert_eq!((plain.outside.as_slice(), plain.phases.len()), (&[(0.0, 1.0), (9.0, 10.0)][..], 0));

@@ -56,7 +56,14 @@ mod tests {
         let figure = |mean| RecordFigure { mean, censored: None };
         let change = |name, a, b, kind| {
             let Key { group, stat, .. } = Key::parse(name).expect("a metric");
-            RecordChange { group: group.map(str::to_owned), stat, phase: None, a: figure(a), b: figure(b), kind }
+            RecordChange {
+                group: group.map(str::to_owned),
+                stat,
+                phase: None,
+                a: figure(a),
+                b: figure(b),
+                kind,
+            }
         };
         let changes = vec![
             change("good.latency_p99", 1e6, 3e6, ChangeKind::Worse),

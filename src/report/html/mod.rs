@@ -80,7 +80,10 @@ fn head(record: &Record) -> String {
         .iter()
         .map(|headline| {
             let (price, noise) = (escape(&headline.price), coded(&headline.noise));
-            format!("<p class=\"verdict\">{price} <small>{noise}</small></p>\n")
+            format!(
+                "<p class=\"verdict\">{price}</p>\n<details class=\"rows\"><summary>How small a cost is noise</summary>\n\
+                 <p>{noise}</p></details>\n"
+            )
         })
         .collect();
     let cost = cost.concat();

@@ -76,9 +76,12 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     }
 
     pub(super) fn shade(&self) -> Drawn<DB> {
-        let of = |spans: &'_ [(f64, f64)], color| spans.iter().map(move |span| (*span, color)).collect::<Vec<_>>();
-        let Figure { shaded, phases, struck, .. } = self.figure;
-        for ((from, to), color) in [of(shaded, SHADE), of(phases, PHASE), of(struck, STRUCK)].concat() {
+        let of =
+            |spans: &'_ [(f64, f64)], color| spans.iter().map(move |span| (*span, color)).collect::<Vec<_>>();
+        let figure = self.figure;
+        for ((from, to), color) in
+            [of(&figure.shaded, SHADE), of(&figure.phases, PHASE), of(&figure.struck, STRUCK)].concat()
+        {
             let (a, b) = (self.place((from, 0.0)).0, self.place((to, 0.0)).0);
             let (top, bottom) = (self.pixel(0.0, self.top).1, self.pixel(0.0, self.bottom).1);
             self.area.draw(&Rectangle::new([(a, top), (b.max(a + 2), bottom)], color.filled()))?;

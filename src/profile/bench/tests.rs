@@ -1,0 +1,135 @@
+//! Profiles that `badpeer bench` makes, read back.
+
+use clap::ValueEnum;
+
+use super::*;
+use crate::profile::{Attach, Profile, Source};
+
+fn parsed(bench: &Bench) -> Profile {
+    let text = bench.to_toml();
+    Source { file: "bench".into(), text: text.clone() }.parse(&[]).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+#[test]
+fn every_bad_peer_is_a_valid_group_in_every_protocol() {
+    for protocol in [Protocol::Echo, Protocol::Frame, Protocol::Line, Protocol::Http, Protocol::Resp] {
+        let bad = Peer::value_variants().iter().map(|&peer| Crowd { peer, count: 3 }).collect();
+        let attach = Attach { address: "127.0.0.1:8080".into(), pid: Some(7) };
+        let bench = Bench {
+            target: Target::Attached { attach },
+            protocol,
+            connections: 5,
+            threads: 2,
+            rate: Some("500/s to 900/s over 5s then 700/s".parse().expect("a schedule")),
+            requests_per_connection: Some(Count(7)),
+            payload: Bytes(100),
+            path: "/a'b".to_owned(),
+            bad_path: "/large".to_owned(),
+            status: "200,3xx".parse().expect("statuses"),
+            check: Check::Length,
+            longest_wait: LongestWait::default(),
+            warmup: "1s".parse().expect("a time"),
+            measure: "10s".parse().expect("a time"),
+            bad,
+            phases: PhasePlan::of("10s".parse().expect("a time")),
+            headers: [("X-A".to_owned(), "b".to_owned())].into_iter().collect(),
+            method: HttpMethod::Put,
+            body: Some(Octets(b"a\"\r\n\xff'".to_vec())),
+        };
+        let profile = parsed(&bench);
+        assert_eq!(profile.connections(), 5 + 3 * Peer::value_variants().len() as u64);
+        assert_eq!((&profile.server, profile.measure), (&bench.target, bench.measure));
+        for (group, peer) in profile.clients[1..].iter().zip(Peer::value_variants()) {
+            assert_eq!(
+                Some(group.name.as_str()),
+                peer.to_possible_value().as_ref().map(clap::builder::PossibleValue::get_name)
+            );
+            assert!(!group.is_steady(), "{} misbehaves", group.name);
+        }
+        assert_eq!(profile.clients[0].requests_per_connection, Some(Count(7)));
+        assert!(profile.clients[0].reconnect.is_some());
+        for group in profile.clients.iter().filter_map(|group| group.http.as_ref()) {
+            assert_eq!((&group.status, group.check), (&bench.status, bench.check));
+            assert_eq!(group.headers, bench.headers);
+            let is_large = group.path == "/large";
+            assert_eq!(group.body, if is_large { None } else { bench.body.clone() });
+            assert_eq!(group.method, if is_large { HttpMethod::Get } else { HttpMethod::Put });
+        }
+        let closed = parsed(&Bench { rate: None, requests_per_connection: None, ..bench });
+        assert_eq!(closed.clients[0].reconnect.is_some(), protocol == Protocol::Http);
+        assert_eq!((closed.clients[0].load.depth, &closed.clients[0].load.rate), (Some(1), &None));
+    }
+}
+
+#[test]
+fn the_longest_wait_is_limited_unless_off() {
+    for (text, wanted) in [("500ms", Some("<= 500ms")), ("2", Some("<= 2s")), ("off", None)] {
+        let longest_wait = text.parse().expect(text);
+        let bench = Bench { longest_wait, ..small() };
+        let expect = parsed(&bench).expect;
+        assert_eq!(expect.get("good.longest_wait").map(String::as_str), wanted);
+        assert!(!expect.contains_key("good.skipped_share"), "a closed loop skips nothing");
+    }
+    assert!("soon".parse::<LongestWait>().expect_err("no time").ends_with("or off"));
+    let usual = parsed(&small()).expect;
+    assert_eq!(usual["good.longest_wait"], "<= 1s or <= 20 * latency_p50");
+}
+
+#[test]
+fn slow_bodies_are_sent_with_post_unless_the_good_clients_send_bodies() {
+    let bad = vec![Crowd { peer: Peer::SlowBody, count: 1 }];
+    let get = Bench { protocol: Protocol::Http, path: "/".into(), bad, ..small() };
+    let group = parsed(&get).clients.remove(1);
+    let spec = group.http.expect("a request");
+    assert_eq!((spec.method, spec.body, group.load.payload), (HttpMethod::Post, None, Bytes(1024)));
+    let put = Bench { method: HttpMethod::Put, body: Some(Octets(b"x".to_vec())), ..get };
+    let group = parsed(&put).clients.remove(1);
+    let spec = group.http.expect("a request");
+    assert_eq!((spec.method, spec.body, group.load.payload), (HttpMethod::Put, put.body, Bytes(0)));
+}
+
+fn small() -> Bench {
+    Bench {
+        target: Target::Attached { attach: Attach { address: "127.0.0.1:8080".into(), pid: None } },
+        protocol: Protocol::Echo,
+        connections: 1,
+        threads: 1,
+        rate: None,
+        requests_per_connection: None,
+        payload: Bytes(9),
+        path: String::new(),
+        bad_path: String::new(),
+        status: Statuses::default(),
+        check: Check::default(),
+        longest_wait: LongestWait::default(),
+        warmup: "0s".parse().expect("a time"),
+        measure: "1s".parse().expect("a time"),
+        bad: Vec::new(),
+        phases: PhasePlan::of("1s".parse().expect("a time")),
+        headers: IndexMap::new(),
+        method: HttpMethod::default(),
+        body: None,
+    }
+}
+
+#[test]
+fn bad_peers_come_and_leave_within_the_window() {
+    let bad = vec![Crowd { peer: Peer::Idle, count: 3 }];
+    let profile = parsed(&Bench { bad, ..small() });
+    let phases: Vec<_> = profile.phases().iter().map(|p| (p.name, p.from.as_millis())).collect();
+    assert_eq!(phases, [("before", 0), ("with", 250), ("after", 750)]);
+    let [good, bad] = &profile.clients[..] else { panic!("two groups") };
+    assert_eq!(
+        (good.stop, bad.start, bad.stop),
+        (None, "250ms".parse().expect("a time"), "750ms".parse().ok())
+    );
+    assert_eq!(profile.expect["good.latency_p99 @ with"], "<= 10ms or <= 10 * latency_p99 @ before");
+    assert!(parsed(&small()).phases.is_empty(), "without bad peers there is one phase");
+}
+
+#[test]
+fn a_server_command_is_quoted_for_toml() {
+    let program = toml::from_str("command = ['a \"b\"', '''c'd''', '{port}']").expect("a program");
+    let bench = Bench { target: program, ..small() };
+    assert_eq!(parsed(&bench).server, bench.target);
+}
