@@ -66,7 +66,7 @@ fn a_core_run_writes_only_applicable_reports() {
     let output = badpeer(&["run", "quick.toml", "--repeats", "2", "-d", "1s"], folder.path());
     let (code, printed) = ending(&output);
     assert_eq!(code, Some(0), "{printed}");
-    assert!(printed.contains("core footprint") && printed.contains("2 repeats, seed 42"), "{printed}");
+    assert!(printed.contains("core_footprint") && printed.contains("2 repeats, seed 42"), "{printed}");
     assert!(!printed.contains("warm-up") && !printed.contains("group"), "{printed}");
     assert!(printed.lines().all(|line| line.chars().count() <= 80 || line.contains("page")), "{printed}");
     let latest = folder.path().join("reports/quick/latest");

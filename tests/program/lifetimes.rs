@@ -137,7 +137,8 @@ fn answers_of_a_slow_server_are_awaited() {
     });
     // The second answer to each comes 0.9 s after the end of the window.
     let at = format!("http://{address}/");
-    let (code, printed) = bench(&[&at, "-c", "4", "-d", "2s", "--warmup", "100ms", "--max-wait", "30s"]);
+    let (code, printed) =
+        bench(&[&at, "-v", "-c", "4", "-d", "2s", "--warmup", "100ms", "--max-wait", "30s"]);
     assert!(is_well(code) && printed.contains("good.unanswered = 0: 0"), "{printed}");
 }
 

@@ -342,7 +342,7 @@ fn a_shorter_window_alone_fails_no_expectation() {
         + "[expect]\n\"good.requests\" = \"> 1800, < 2200\"\n\"good.evicted\" = \"= 3\"\n\"good.corrupt\" = \"= 0\"\n\
            \"good.latency_p50\" = \"< 1s\"\n";
     let folder = with_profile(&profile);
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
+    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-v", "-d", "500ms"], folder.path()));
     assert_eq!(code, Some(4), "{printed}");
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("(in 10 s, scaled from 500 ms)"), "{printed}");

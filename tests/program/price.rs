@@ -64,7 +64,7 @@ fn json_begins_with_the_verdict_and_the_price() {
     assert!(price["headline"].as_str().is_some_and(|line| line.starts_with("3 bad peers cost: ")), "{price}");
     assert!(price["noise"].is_string() && price["numbers"]["peers"] == 3, "{price}");
     let notes = value[0]["points"][0]["trials"][0]["notes"].to_string();
-    assert!(notes.contains("none of the 3 `half-sent` clients was ended in 500 ms, but"), "{notes}");
+    assert!(notes.contains("none of the 3 `half-sent` clients was ended in 5"), "{notes}");
 }
 
 #[apply(timed_test!)]
@@ -101,7 +101,8 @@ fn good_clients_in_place_of_bad_ones_have_no_price() {
     let (code, printed) = ending(&badpeer(&["run", "same.toml"], folder.path()));
     let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
-    assert!(flat.contains("4 bad peers cost: memory within noise · good p99 within noise ("), "{printed}");
+    assert!(flat.contains("4 bad peers cost: memory within noise · good p99 "), "{printed}");
+    assert!(!flat.contains("exceeds its noise"), "{printed}");
     assert!(
         flat.contains("none was ended in 1 s The repeat with the longest p99 of 2. Noise: server up to +"),
         "{printed}"

@@ -14,7 +14,7 @@ use crate::common::{badpeer, ending, number, repeat, skip};
 /// Runs a profile under this name; exit code, and all that was said.
 fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
     fs::write(folder.join(format!("{name}.toml")), profile).expect("written");
-    ending(&badpeer(&["run", &format!("{name}.toml"), "--format", "csv,html,markdown"], folder))
+    ending(&badpeer(&["run", &format!("{name}.toml"), "--verbose", "--format", "csv,html,markdown"], folder))
 }
 
 /// The same, up to three times while the host is too busy to decide.

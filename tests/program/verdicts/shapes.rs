@@ -20,7 +20,7 @@ fn saying(answer: impl Into<Vec<u8>>) -> std::net::SocketAddr {
 
 /// Nothing is found wrong with it; how busy the machine is does not matter.
 fn assert_accepted(answer: impl Into<Vec<u8>>) {
-    let (code, printed) = http(saying(answer), &["--max-wait", "off"]);
+    let (code, printed) = http(saying(answer), &["-v", "--max-wait", "off"]);
     assert!(matches!(code, Some(0 | 4)), "{printed}");
     for found in
         ["good.errors = 0: 0", "corrupt_bytes = 0: 0 B", "good.silent_connections = 0: 0", "good.lost = 0: 0"]
