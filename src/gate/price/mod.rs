@@ -10,7 +10,8 @@ use crate::{
     record::{GoodClients, Phased, Price, Repeat, ServerEndings},
 };
 
-/// Memory counts as back when at most this share of what the bad peers added is left, or no more than noise.
+/// Each kind of memory counts as back when at most this share of all that the bad peers added is left of it, or no more than
+/// noise.
 const LEFT_SHARE: f64 = 0.1;
 /// Share of the requests that take longer than the 99th percentile.
 const BEYOND: f64 = 0.01;
@@ -143,15 +144,17 @@ fn back(readings: &[(i64, f64)], left_ns: i64, will_do: impl Fn(f64) -> bool) ->
     Some((back.0 - left_ns) as u64)
 }
 
-/// When the later of the two kinds of memory was back that were measured.
+/// When the later of the two kinds of memory was back that were measured. What is left of the smaller kind is weighed against
+/// all that was added: an allocator that keeps 2 MiB beside 1 GiB of the kernel that is free again is back to normal.
 fn memory_back(repeat: &Repeat, left_ns: i64, price: &Price) -> Option<u64> {
+    let added: f64 = [price.user_memory, price.kernel_memory].iter().filter_map(Phased::growth).sum();
     let mut latest = None;
     for (metric, memory, noise) in [
         (Metric::ServerRss, price.user_memory, price.user_noise()),
         (Metric::KernelMemory, price.kernel_memory, price.kernel_noise()),
     ] {
-        let (Some(before), Some(growth)) = (memory.before, memory.growth()) else { continue };
-        let most = before + (growth * LEFT_SHARE).max(noise.unwrap_or(0.0));
+        let (Some(before), Some(_)) = (memory.before, memory.growth()) else { continue };
+        let most = before + (added * LEFT_SHARE).max(noise.unwrap_or(0.0));
         latest = latest.max(Some(back(&repeat.series.run_points(metric), left_ns, |bytes| bytes <= most)?));
     }
     latest

@@ -100,6 +100,21 @@ fn memory_and_latency_are_back_when_a_sample_shows_it() {
 }
 
 #[test]
+fn memory_that_an_allocator_keeps_is_weighed_against_all_that_was_added() {
+    let back = |kept: f64| {
+        let mut repeat = repeat();
+        repeat.summary.insert("server_rss_peak @ with".to_owned(), 5.0 * MIB + kept);
+        let later = 5.0 * MIB + kept;
+        let column = [5.0 * MIB, 5.0 * MIB, 5.0 * MIB, later, later, later];
+        repeat.series.columns.insert("server_rss".to_owned(), column.map(Some).to_vec());
+        let profile = profile("rx = \"stall\"\nstart = \"2s\"\nstop = \"4s\"");
+        price(&profile, &repeat).expect("a price").memory_back_ns
+    };
+    assert_eq!(back(2.0 * MIB), Some(1_000_000_000), "2 of 32 MiB");
+    assert_eq!(back(4.0 * MIB), None, "4 of 34 MiB");
+}
+
+#[test]
 fn good_clients_that_come_are_a_price_of_their_own() {
     let profile = profile("start = \"2s\"\nstop = \"4s\"");
     assert_eq!(price(&profile, &repeat()).map(|price| (price.peers, price.good.len())), Some((10, 1)));
