@@ -87,7 +87,7 @@ fn shares(metric: Metric) -> Shares {
 }
 
 /// Below this, differences count and not ratios: what a scheduler, an allocator or a clock gives or takes.
-fn start(stat: Stat) -> f64 {
+pub(super) fn start(stat: Stat) -> f64 {
     stat.metric.spec().added.unwrap_or(match stat.unit() {
         Unit::Nanoseconds => 100.0,
         Unit::Bytes => 1024.0 * 1024.0,

@@ -2,9 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::censored_by;
+use super::{censored_by, gated::start};
 use crate::{
-    metric::{Better, Fold, Key, Stat},
+    metric::{Better, Definite, Fold, Gate, Key, Stat},
     record::{Point, Record, names, point_at},
     stats::mean,
 };
@@ -156,6 +156,26 @@ impl RecordChange {
         let kind = ChangeKind::of(spec.better, spec.noise, a, b);
         let [group, phase] = [group, phase].map(|name| name.map(str::to_owned));
         Some(Self { group, stat, phase, a: a.clone(), b: b.clone(), kind })
+    }
+
+    /// How large it is, in either direction: half is as much as double. Where both are small, the difference counts. Infinite
+    /// where one side is known to be larger than any number, and where something that no load excuses came or went.
+    #[must_use]
+    pub fn size(&self) -> f64 {
+        let is_definite = self.stat.metric.spec().definite != Definite::Never;
+        let came_or_went = (self.a.mean == 0.0) != (self.b.mean == 0.0);
+        if self.a.censored.is_some() || self.b.censored.is_some() || (is_definite && came_or_went) {
+            return f64::INFINITY;
+        }
+        let least = start(self.stat);
+        let [a, b] = [&self.a, &self.b].map(|figure| figure.mean.abs() + least);
+        (b / a).ln().abs()
+    }
+
+    /// Whether it is of a number that two builds are compared by.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        self.phase.is_none() && self.stat.metric.spec().gate != Gate::Never
     }
 
     /// The metric's name in a summary.

@@ -30,7 +30,7 @@ pub struct Ledger {
     pub evicted_rst: u64,
     /// Refused.
     pub refused: u64,
-    /// Not established in time.
+    /// Not established in time, or before the client gave up.
     pub timed_out: u64,
     /// Open when the clients stopped.
     pub still_alive: u64,

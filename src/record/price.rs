@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Price {
     /// Bad peers that were to connect.
     pub peers: u64,
-    /// The largest number of them that were connected at once.
+    /// How many of them were connected at some time.
     pub connected: u64,
     /// How long they were there, in nanoseconds.
     pub with_ns: u64,

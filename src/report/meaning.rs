@@ -26,8 +26,9 @@ pub fn meaning(record: &Record) -> String {
             let failed = with(Verdict::Fail).next().map(|first| {
                 let failed = with(Verdict::Fail).count();
                 let (name, condition, fact) = (&first.name, &first.condition, first.fact());
+                let were = if failed == 1 { "was" } else { "were" };
                 format!(
-                    "{failed} of {total} expectations were not met; the first: {name} {condition}, {fact}."
+                    "{failed} of {total} expectations {were} not met; the first: {name} {condition}, {fact}."
                 )
             });
             let invalid = record.doubt().map(|why| {

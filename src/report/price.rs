@@ -58,27 +58,37 @@ pub(super) fn table(point: &Point) -> Table {
     let head = [("bad peers", Left), ("before", Right), ("with", Right), ("after", Right)];
     let mut table = Table::new("The price of bad peers", &head);
     let prices = prices(point);
-    let mut row = |title: &str, unit: Unit, of: &dyn Fn(&Price) -> Option<Phased>| {
+    let mut row = |title: &str, unit: Unit, is_bound: bool, of: &dyn Fn(&Price) -> Option<Phased>| {
         let phased: Vec<Phased> = prices.iter().filter_map(|price| of(price)).collect();
         let cell = |number: fn(&Phased) -> Option<f64>| {
             let values: Vec<f64> = phased.iter().filter_map(number).collect();
             mean(&values).map_or_else(|| NOTHING.to_owned(), |mean| show(unit, mean))
         };
-        let cells = [cell(|phased| phased.before), cell(|phased| phased.with), cell(|phased| phased.after)];
+        let mut cells =
+            [cell(|phased| phased.before), cell(|phased| phased.with), cell(|phased| phased.after)];
+        if is_bound && cells[1] != NOTHING {
+            cells[1].insert_str(0, "> ");
+        }
         if cells.iter().any(|cell| cell != NOTHING) {
             table.row(std::iter::once(title.to_owned()).chain(cells).collect());
         }
     };
-    row("server memory (RSS)", Unit::Bytes, &|price| Some(price.user_memory));
-    row("kernel memory", Unit::Bytes, &|price| Some(price.kernel_memory));
-    row("server CPU", Unit::Cores, &|price| Some(price.server_cores));
+    row("server memory (RSS)", Unit::Bytes, false, &|price| Some(price.user_memory));
+    row("kernel memory", Unit::Bytes, false, &|price| Some(price.kernel_memory));
+    row("server CPU", Unit::Cores, false, &|price| Some(price.server_cores));
     let Some(first) = prices.first() else { return table };
     for (index, good) in first.good.iter().enumerate() {
         let name = |what: &str| format!("{}: {what}", good.group);
-        row(&name("answers"), Unit::PerSecond, &|price| Some(price.good.get(index)?.answers_per_second));
-        row(&name("p50"), Unit::Nanoseconds, &|price| Some(price.good.get(index)?.p50_ns));
-        row(&name("p99"), Unit::Nanoseconds, &|price| Some(price.good.get(index)?.p99_ns));
-        row(&name("longest silence"), Unit::Nanoseconds, &|price| Some(price.good.get(index)?.silence_ns));
+        row(&name("answers"), Unit::PerSecond, false, &|price| {
+            Some(price.good.get(index)?.answers_per_second)
+        });
+        row(&name("p50"), Unit::Nanoseconds, false, &|price| Some(price.good.get(index)?.p50_ns));
+        let is_bound =
+            prices.iter().any(|price| price.good.get(index).is_some_and(|good| good.is_lower_bound));
+        row(&name("p99"), Unit::Nanoseconds, is_bound, &|price| Some(price.good.get(index)?.p99_ns));
+        row(&name("longest silence"), Unit::Nanoseconds, false, &|price| {
+            Some(price.good.get(index)?.silence_ns)
+        });
     }
     table
 }

@@ -33,8 +33,15 @@ const LOOK_UP_NS: u64 = 50_000_000;
 pub(super) enum RepeatEnd {
     Finished,
     Interrupted,
-    /// The server ended before they did; its last words.
+    /// The server ended before it was asked to; its last words.
     Died(String),
+}
+
+impl RepeatEnd {
+    /// What the server said last that has ended by itself.
+    pub(super) fn last_words(&self) -> Option<String> {
+        if let Self::Died(last_words) = self { Some(last_words.clone()) } else { None }
+    }
 }
 
 /// Lets the clients run, and samples until they are done.

@@ -14,7 +14,7 @@ use super::{
     sample::{Sample, Samples},
     server_closes, short_window,
     summary::{self, Measured},
-    target,
+    target::{self, ServerExit, Target},
     watch::{Moment, Watch},
 };
 use crate::{
@@ -48,9 +48,9 @@ pub(super) fn run(
     let plan = plan(profile, target.service(), seed);
     watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::from([(-1, baseline)]);
-    let (mut driven, end) =
+    let (mut driven, mut end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
-    let died = if let RepeatEnd::Died(last_words) = &end { Some(last_words.clone()) } else { None };
+    let died = end.last_words();
     let others = watch.others(&driven.ports);
     // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
     let journal = if died.is_some() { None } else { watch.evictions() };
@@ -69,10 +69,9 @@ pub(super) fn run(
         let last = Sample::of(watch.read(Moment::After));
         samples.insert(last.at_ns as i64 - plan.epoch_ns as i64, last);
     }
-    let server_exit = target.end();
-    if !server_exit.in_order {
-        watch.note(format!("the server did not shut down cleanly: {}", server_exit.words));
-    }
+    let cut_short = end != RepeatEnd::Finished || driven.exhaustion.is_some();
+    let (server_exit, remark) = end_server(target.as_mut(), &mut end);
+    watch.notes.extend(remark);
     if let Some(output) = target.output() {
         observer.output(output);
     }
@@ -86,7 +85,7 @@ pub(super) fn run(
     watch.notes.extend(driven.notes.iter().cloned());
     let measured = Measured {
         stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
-        cut_short: end != RepeatEnd::Finished || driven.exhaustion.is_some(),
+        cut_short,
         samples,
         driven,
         evictions,
@@ -94,9 +93,22 @@ pub(super) fn run(
         others,
         notes: watch.notes,
         epoch_ns: plan.epoch_ns,
-        died,
+        died: end.last_words(),
     };
     Ok((summary::repeat(profile, seed, effective, measured), end))
+}
+
+/// Ends the server. One that has ended by itself since its clients left was not asked to: that is how the repeat ended.
+fn end_server(target: &mut dyn Target, end: &mut RepeatEnd) -> (ServerExit, Option<String>) {
+    if *end == RepeatEnd::Finished
+        && let Err(last_words) = target.still_runs()
+    {
+        *end = RepeatEnd::Died(last_words);
+    }
+    let server_exit = target.end();
+    let remark = format!("the server did not shut down cleanly: {}", server_exit.words);
+    let is_unclean = !server_exit.in_order && end.last_words().is_none();
+    (server_exit, is_unclean.then_some(remark))
 }
 
 fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
@@ -124,5 +136,48 @@ fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         exhaustion: driven.exhaustion,
         ..Effective::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that still runs, or said this and ended by itself; and ends in order, or does not.
+    struct Server {
+        last_words: Option<&'static str>,
+        in_order: bool,
+    }
+
+    impl Target for Server {
+        fn service(&self) -> SocketAddr {
+            SocketAddr::from(([127, 0, 0, 1], 1))
+        }
+
+        fn processes(&self) -> &[u32] {
+            &[]
+        }
+
+        fn still_runs(&mut self) -> Result<(), String> {
+            self.last_words.map_or(Ok(()), |words| Err(words.to_owned()))
+        }
+
+        fn end(&mut self) -> ServerExit {
+            ServerExit { words: "signal 6".to_owned(), in_order: self.in_order }
+        }
+    }
+
+    #[test]
+    fn a_server_that_ended_by_itself_after_its_clients_died() {
+        let ended = |last_words, in_order, mut end| {
+            let (_, remark) = end_server(&mut Server { last_words, in_order }, &mut end);
+            (end, remark.is_some())
+        };
+        let died = RepeatEnd::Died("aborted".to_owned());
+        assert_eq!(ended(Some("aborted"), false, RepeatEnd::Finished), (died.clone(), false));
+        assert_eq!(ended(Some("later"), false, died.clone()), (died, false), "its first words stand");
+        assert_eq!(ended(None, false, RepeatEnd::Finished), (RepeatEnd::Finished, true));
+        assert_eq!(ended(None, true, RepeatEnd::Finished), (RepeatEnd::Finished, false));
+        assert_eq!(ended(Some("x"), true, RepeatEnd::Interrupted), (RepeatEnd::Interrupted, false));
     }
 }

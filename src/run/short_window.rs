@@ -95,9 +95,9 @@ fn timeout(profile: &Profile, server: Option<&str>, awaited: Awaited) -> Option<
 }
 
 fn remark(group: &Group, held: Duration, timeout: &Timeout) -> Option<String> {
-    // In whole seconds, so that several repeats make one remark.
-    let shown =
-        if held.as_secs() > 0 { Duration::from_secs(held.as_secs_f64().round() as u64) } else { held };
+    // In tenths of a second, so that several repeats make one remark.
+    let tenths = |time: Duration| Duration::from_millis((time.as_millis() as u64 + 50) / 100 * 100);
+    let shown = if held.as_secs() > 0 { tenths(held) } else { held };
     let [shown, length] = [shown, timeout.length].map(|time| human_time(time.as_nanos() as f64));
     (held < timeout.length).then(|| {
         format!(

@@ -44,6 +44,8 @@ impl ConnectionAccount {
         now_ns: u64,
     ) {
         let count = match how {
+            // It was given up before the server had answered.
+            CloseReason::ByUs(_) if !life.is_established => &mut self.ledger.timed_out,
             CloseReason::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut self.ledger.closed_by_us,
             CloseReason::ByUs(CloseMethod::Reset) => &mut self.ledger.reset_by_us,
             CloseReason::ByUs(CloseMethod::Vanish) => &mut self.ledger.vanished,

@@ -22,20 +22,26 @@ const CHANCE: f64 = 0.05;
 #[must_use]
 pub fn price(profile: &Profile, repeat: &Repeat) -> Option<Price> {
     let phase = |name: &str| repeat.phases.iter().find(|phase| phase.name == name);
-    let (_, with) = (phase(BEFORE)?, phase(WITH)?);
-    let is_bad = |group: &&Group| group.start.0.as_nanos() as i64 >= with.from_ns;
+    let (before, with) = (phase(BEFORE)?, phase(WITH)?);
+    if before.to_ns > with.from_ns {
+        return None;
+    }
+    let is_bad = |group: &&Group| (with.from_ns..with.to_ns).contains(&(group.start.0.as_nanos() as i64));
     let bad: Vec<&Group> = profile.clients.iter().filter(is_bad).collect();
     if bad.is_empty() {
         return None;
     }
-    let is_good =
-        |group: &&Group| !is_bad(group) && group.stop.is_none() && group.is_steady() && !group.tx.is_idle();
+    let is_good = |group: &&Group| {
+        group.start.0.as_nanos() as i64 <= before.from_ns
+            && group.stop.is_none()
+            && group.is_steady()
+            && !group.tx.is_idle()
+    };
     let good: Vec<&Group> = profile.clients.iter().filter(is_good).collect();
     let numbers = Numbers { repeat };
     let gauge = |metric| numbers.of(None, metric, [Fold::Peak, Fold::Peak, Fold::Last]);
     let (user_memory, kernel_memory) = (gauge(Metric::ServerRss), gauge(Metric::KernelMemory));
-    let connected = |group: &&Group| numbers.one(Some(&group.name), Metric::Alive, Fold::Peak, WITH);
-    let connected = bad.iter().filter_map(connected).sum::<f64>() as u64;
+    let connected: u64 = bad.iter().filter_map(|group| connected(repeat, group)).sum();
     let open =
         bad.iter().filter_map(|group| open_before(repeat, &group.name, with.to_ns)).sum::<f64>() as u64;
     let per_peer =
@@ -117,7 +123,8 @@ impl Numbers<'_> {
     fn moved(&self, metric: Metric) -> Option<f64> {
         let before = self.repeat.phases.iter().find(|phase| phase.name == BEFORE)?;
         let points = self.repeat.series.run_points(metric);
-        let within = points.iter().filter(|(at, _)| (before.from_ns..=before.to_ns).contains(at));
+        // The sample at its end may see bad peers already.
+        let within = points.iter().filter(|(at, _)| (before.from_ns..before.to_ns).contains(at));
         let values: Vec<f64> = within.map(|(_, value)| *value).collect();
         let (least, most) = (values.iter().copied().reduce(f64::min)?, values.into_iter().reduce(f64::max)?);
         Some(most - least)
@@ -130,6 +137,13 @@ fn longest_interval(repeat: &Repeat, group: &str) -> Option<f64> {
     let p99 = repeat.series.group_points(group, Metric::IntervalP99);
     let within = p99.iter().filter(|(at, _)| *at > before.from_ns && *at <= before.to_ns);
     within.map(|(_, ns)| *ns).reduce(f64::max)
+}
+
+/// How many of a group were connected at some time: a server may end them before a sample sees them.
+fn connected(repeat: &Repeat, group: &Group) -> Option<u64> {
+    let ledger = &repeat.group(&group.name)?.ledger;
+    let established = ledger.opened.saturating_sub(ledger.refused + ledger.timed_out);
+    Some(established.min(u64::from(group.connections())))
 }
 
 /// Connections of a group that were open at the last sample before it left: the one at that instant may be of either side.

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use super::*;
 use crate::{
     profile::Source,
-    record::{GroupResult, Phase, Series},
+    record::{GroupResult, Ledger, Phase, Series},
     stats::quantile,
 };
 
@@ -61,7 +61,9 @@ fn repeat() -> Repeat {
         after_ns: Some(700),
         ..ServerEndings::default()
     };
-    repeat.groups = vec![GroupResult { name: "bad".into(), server_endings, ..GroupResult::default() }];
+    let ledger = Ledger { opened: 12, refused: 1, timed_out: 1, ..Ledger::default() };
+    repeat.groups =
+        vec![GroupResult { name: "bad".into(), server_endings, ledger, ..GroupResult::default() }];
     repeat
 }
 
@@ -115,6 +117,31 @@ fn memory_that_an_allocator_keeps_is_weighed_against_all_that_was_added() {
 }
 
 #[test]
+fn phases_and_groups_that_fit_none_have_no_price() {
+    let priced = |bad: &str, change: fn(&mut Repeat)| {
+        let mut repeat = repeat();
+        change(&mut repeat);
+        price(&profile(bad), &repeat).is_some()
+    };
+    assert!(priced("start = \"2s\"", |_| {}));
+    assert!(!priced("start = \"4500ms\"", |_| {}), "it came when `with` was over");
+    assert!(!priced("start = \"2s\"", |repeat| {
+        (repeat.phases[0].from_ns, repeat.phases[0].to_ns) = (4 * SECOND, 5 * SECOND);
+    }));
+}
+
+#[test]
+fn peers_that_were_ended_before_a_sample_saw_them_were_connected() {
+    let mut repeat = repeat();
+    repeat.summary.insert("bad.alive_peak @ with".to_owned(), 1.0);
+    let profile = profile("rx = \"stall\"\nstart = \"2s\"\nstop = \"4s\"");
+    let connected = |repeat: &Repeat| price(&profile, repeat).map(|price| price.connected);
+    assert_eq!(connected(&repeat), Some(10));
+    repeat.groups[0].ledger.timed_out = 7;
+    assert_eq!(connected(&repeat), Some(4), "of 12 that were opened, 8 were not established");
+}
+
+#[test]
 fn good_clients_that_come_are_a_price_of_their_own() {
     let profile = profile("start = \"2s\"\nstop = \"4s\"");
     assert_eq!(price(&profile, &repeat()).map(|price| (price.peers, price.good.len())), Some((10, 1)));
@@ -126,6 +153,7 @@ fn noise_is_what_the_numbers_before_move_by_alone() {
         let mut repeat = repeat();
         repeat.summary.insert("good.requests @ before".to_owned(), answers / 2.0);
         repeat.summary.insert("good.requests @ with".to_owned(), answers);
+        repeat.series.at_ns[2] -= 1;
         repeat
             .series
             .columns

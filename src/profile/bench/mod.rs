@@ -86,6 +86,10 @@ pub struct Bench {
     pub body: Option<Octets>,
 }
 
+/// Bytes in a field of a slow writer's HTTP request, so that sending its head takes 100 s: the usual timeout of servers is 60 s,
+/// and most take heads of 8 KiB.
+const SLOW_HEAD_PADDING: usize = 1000;
+
 /// Metrics that must be 0 for good clients: silent connections, errors, unanswered and lost requests, and ended or
 /// refused connections.
 const NONE_OF: [&str; 7] =
@@ -171,11 +175,17 @@ impl Bench {
         // What bad peers ask for instead is there to be read.
         let is_own = path == self.path;
         let method = if is_own { self.method } else { HttpMethod::default() };
-        self.keys_of(path, method, self.body.as_ref().filter(|_| is_own))
+        self.keys_of(&self.headers, path, method, self.body.as_ref().filter(|_| is_own))
     }
 
     /// The keys of a group for its protocol, with this request over HTTP.
-    fn keys_of(&self, path: &str, method: HttpMethod, body: Option<&Octets>) -> String {
+    fn keys_of(
+        &self,
+        headers: &IndexMap<String, String>,
+        path: &str,
+        method: HttpMethod,
+        body: Option<&Octets>,
+    ) -> String {
         let http = match self.protocol {
             Protocol::Http => {
                 let mut keys = toml::Table::new();
@@ -184,8 +194,8 @@ impl Bench {
                     keys.insert("method".to_owned(), method.to_string().into());
                 }
                 keys.extend(body.map(|body| ("body".to_owned(), body.to_string().into())));
-                if !self.headers.is_empty() {
-                    keys.extend(Value::try_from(&self.headers).map(|fields| ("headers".to_owned(), fields)));
+                if !headers.is_empty() {
+                    keys.extend(Value::try_from(headers).map(|fields| ("headers".to_owned(), fields)));
                 }
                 if self.status != Statuses::default() {
                     keys.extend(Value::try_from(&self.status).map(|status| ("status".to_owned(), status)));
@@ -234,18 +244,28 @@ impl Bench {
             let (keys, payload) = (self.protocol_keys(&self.path), self.payload("128B"));
             format!("{keys}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
         };
+        // A head that is longer than what any timeout for heads gives time for.
+        let sends_slowly = |tx: &str| {
+            if self.protocol != Protocol::Http {
+                return sends(tx);
+            }
+            let mut headers = self.headers.clone();
+            headers.insert("X-Padding".to_owned(), "x".repeat(SLOW_HEAD_PADDING));
+            let keys = self.keys_of(&headers, &self.path, self.method, self.body.as_ref());
+            format!("{keys}load = {{ depth = 1 }}\ntx = {tx}\n")
+        };
         let sends_body = |tx: &str| {
             let is_http = self.protocol == Protocol::Http;
             let body = self.body.as_ref().filter(|body| is_http && !body.0.is_empty());
             let method = if self.method.may_have_body() { self.method } else { HttpMethod::Post };
-            let keys = self.keys_of(&self.path, method, body);
+            let keys = self.keys_of(&self.headers, &self.path, method, body);
             let payload = if body.is_some() { "" } else { ", payload = \"1KiB\"" };
             format!("{keys}load = {{ depth = 1{payload} }}\ntx = {tx}\n")
         };
         match crowd.peer {
             Peer::SlowReader => reads("{ slow = { bytes = 1024, every = \"100ms\" } }"),
             Peer::StalledReader => reads("\"stall\""),
-            Peer::SlowWriter => sends("{ slow = { bytes = 1, every = \"100ms\" } }"),
+            Peer::SlowWriter => sends_slowly("{ slow = { bytes = 1, every = \"100ms\" } }"),
             Peer::SlowBody => sends_body("{ slow-body = { every = \"100ms\" } }"),
             Peer::HalfSent => sends("{ stall = { after = \"8B\" } }"),
             Peer::Fragmented => sends("{ fragment = { bytes = 1 } }"),

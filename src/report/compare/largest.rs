@@ -12,8 +12,8 @@ use crate::{
 /// A comparison opens with so many changes.
 const MOST: usize = 5;
 
-/// The largest changes for better or worse, the largest first; empty where nothing got better or worse. A change from nothing,
-/// and one that is known to be larger than any number, are before all others.
+/// The largest changes for better or worse, the largest first; empty where nothing got better or worse. Numbers that two builds
+/// are compared by come first; before them, what is known to be larger than any number, and what no load excuses.
 pub(in crate::report) fn largest(comparison: &RecordComparison) -> Table {
     let head = [
         ("largest changes", Align::Left),
@@ -28,7 +28,10 @@ pub(in crate::report) fn largest(comparison: &RecordComparison) -> Table {
         .flat_map(|point| point.changes.iter().map(move |change| (point, change)))
         .filter(|(_, change)| matches!(change.kind, ChangeKind::Worse | ChangeKind::Better))
         .collect();
-    changes.sort_by(|(_, a), (_, b)| size(b).total_cmp(&size(a)));
+    changes.sort_by(|(_, a), (_, b)| {
+        let rank = |change: &RecordChange| (change.size().is_infinite(), change.is_gated());
+        rank(b).cmp(&rank(a)).then_with(|| b.size().total_cmp(&a.size()))
+    });
     for (point, change) in changes.into_iter().take(MOST) {
         let place =
             if point.axes.is_empty() { String::new() } else { format!(" at {}", in_words(&point.axes)) };
@@ -37,13 +40,6 @@ pub(in crate::report) fn largest(comparison: &RecordComparison) -> Table {
         table.row([format!("{}{place}", change.name())].into_iter().chain(cells).collect());
     }
     table
-}
-
-/// How large a change is, in either direction: half is as much as double.
-fn size(change: &RecordChange) -> f64 {
-    let is_bound = change.a.censored.is_some() || change.b.censored.is_some();
-    let (a, b) = (change.a.mean.abs(), change.b.mean.abs());
-    if is_bound || a == 0.0 || b == 0.0 { f64::INFINITY } else { (b / a).ln().abs() }
 }
 
 #[cfg(test)]
@@ -70,6 +66,7 @@ mod tests {
             change("good.latency_p50", 1e6, 1e6, ChangeKind::Same),
             change("server_rss_peak", 8e6, 1e6, ChangeKind::Better),
             change("corrupt_bytes", 0.0, 1.0, ChangeKind::Worse),
+            change("host_steal_rate", 0.0, 9e6, ChangeKind::Worse),
         ];
         let axes = [("k".to_owned(), "v".to_owned())].into_iter().collect();
         let (only_a, only_b) = (Vec::new(), Vec::new());
@@ -78,7 +75,12 @@ mod tests {
         let names: Vec<&str> = table.rows().iter().map(|cells| cells[0].as_str()).collect();
         assert_eq!(
             names,
-            ["corrupt_bytes at k = v", "server_rss_peak at k = v", "good.latency_p99 at k = v"]
+            [
+                "corrupt_bytes at k = v",
+                "good.latency_p99 at k = v",
+                "server_rss_peak at k = v",
+                "host_steal_rate at k = v"
+            ]
         );
     }
 }

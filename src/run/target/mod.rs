@@ -12,7 +12,10 @@ use indexmap::IndexMap;
 pub use self::server::Build;
 use self::{attached::Attached, program::Running, reference::Reference};
 pub(super) use self::{
-    child::spawn_badpeer, program::check as check_program, reference::configured, server::Target,
+    child::spawn_badpeer,
+    program::check as check_program,
+    reference::configured,
+    server::{ServerExit, Target},
 };
 use super::{Interrupt, RunError};
 use crate::profile;
