@@ -1,4 +1,4 @@
-//! Where in a profile a fault stands: its line, and the keys that lead to it.
+//! Where in a profile a fault is: its line, and the keys that lead to it.
 
 use toml::{Table, Value};
 
@@ -23,13 +23,13 @@ pub(super) fn shown_path(text: &str, path: &[String]) -> String {
     }
 }
 
-/// Whether a group can be told by its name.
+/// Whether a message can name a group by its name.
 fn is_clear(name: &str) -> bool {
     !name.is_empty() && !name.contains('.') && !name.chars().any(char::is_control)
 }
 
-/// serde reads a `[core]` section whole before it knows its keys, and tells faults by the section's first line: where in
-/// the section stands the word that the message quotes?
+/// serde reads a `[core]` section whole before it knows its keys, and reports faults at the section's first line: where in
+/// the section is the word that the message quotes?
 pub(super) fn within_section(text: &str, message: &str) -> usize {
     let section = text.split("\n[").next().unwrap_or_default();
     let quoted = message

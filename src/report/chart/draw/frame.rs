@@ -76,15 +76,13 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     }
 
     pub(super) fn shade(&self) -> Drawn<DB> {
-        let of =
-            |spans: &'_ [(f64, f64)], color| spans.iter().map(move |span| (*span, color)).collect::<Vec<_>>();
         let figure = self.figure;
-        for ((from, to), color) in
-            [of(&figure.shaded, SHADE), of(&figure.phases, PHASE), of(&figure.struck, STRUCK)].concat()
-        {
-            let (a, b) = (self.place((from, 0.0)).0, self.place((to, 0.0)).0);
-            let (top, bottom) = (self.pixel(0.0, self.top).1, self.pixel(0.0, self.bottom).1);
-            self.area.draw(&Rectangle::new([(a, top), (b.max(a + 2), bottom)], color.filled()))?;
+        let (top, bottom) = (self.pixel(0.0, self.top).1, self.pixel(0.0, self.bottom).1);
+        for (spans, color) in [(&figure.shaded, SHADE), (&figure.phases, PHASE), (&figure.struck, STRUCK)] {
+            for (from, to) in spans {
+                let (a, b) = (self.place((*from, 0.0)).0, self.place((*to, 0.0)).0);
+                self.area.draw(&Rectangle::new([(a, top), (b.max(a + 2), bottom)], color.filled()))?;
+            }
         }
         Ok(())
     }
