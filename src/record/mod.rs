@@ -341,6 +341,26 @@ impl Record {
 }
 
 #[cfg(test)]
+impl Record {
+    /// A record of this profile, as TOML, with these points and nothing else.
+    pub(crate) fn of_points(profile: &str, points: Vec<Point>) -> Self {
+        Self {
+            format: FORMAT,
+            badpeer: String::new(),
+            command: Vec::new(),
+            name: String::new(),
+            started: String::new(),
+            machine: Machine::default(),
+            commit: None,
+            profile: toml::from_str(profile).expect("a profile"),
+            files: IndexMap::new(),
+            points,
+            interrupted: false,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -350,19 +370,8 @@ mod tests {
         alter(&mut repeat);
         let result = |verdict: &Verdict| ExpectationResult::new("evictions", "= 0", Some(0.0), *verdict);
         let verdicts = verdicts.iter().map(result).collect();
-        Record {
-            format: FORMAT,
-            badpeer: String::new(),
-            command: Vec::new(),
-            name: String::new(),
-            started: String::new(),
-            machine: Machine::default(),
-            commit: None,
-            profile: toml::from_str(text).expect("a profile"),
-            files: IndexMap::new(),
-            points: vec![Point { axes: IndexMap::new(), repeats: vec![repeat], verdicts }],
-            interrupted: false,
-        }
+        let point = Point { axes: IndexMap::new(), repeats: vec![repeat], verdicts };
+        Record::of_points(text, vec![point])
     }
 
     #[test]

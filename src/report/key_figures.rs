@@ -120,7 +120,7 @@ fn without_unit_of<'a>(low: &'a str, high: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FORMAT, GoodClients, Machine, Phased, Point, Repeat};
+    use crate::record::{GoodClients, Phased, Point, Repeat};
     use indexmap::IndexMap;
 
     /// A record of two groups, with a point for each of these summaries.
@@ -136,19 +136,7 @@ mod tests {
                 verdicts: Vec::new(),
             }
         };
-        Record {
-            format: FORMAT,
-            badpeer: String::new(),
-            command: Vec::new(),
-            name: String::new(),
-            started: String::new(),
-            machine: Machine::default(),
-            commit: None,
-            profile: toml::from_str(&text).expect("a profile"),
-            files: IndexMap::new(),
-            points: points.iter().map(point).collect(),
-            interrupted: false,
-        }
+        Record::of_points(&text, points.iter().map(point).collect())
     }
 
     fn figures(points: &[&[(&str, f64)]]) -> Vec<String> {

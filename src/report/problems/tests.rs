@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::*;
 use crate::{
     codec::Tally,
-    record::{FORMAT, Machine, Repeat, Requests},
+    record::{Repeat, Requests},
 };
 
 /// What is said of a group with these keys that came to this, and of which `condition` failed.
@@ -31,23 +31,13 @@ fn problems_beside(
         ..Requests::default()
     };
     let group = GroupResult { name: "good".into(), content, requests, ..GroupResult::default() };
-    let record = Record {
-        format: FORMAT,
-        badpeer: String::new(),
-        command: vec!["badpeer".into(), command.into()],
-        name: String::new(),
-        started: String::new(),
-        machine: Machine::default(),
-        commit: None,
-        profile: toml::from_str(&text).expect("a profile"),
-        files: IndexMap::new(),
-        points: vec![Point {
-            axes: IndexMap::new(),
-            repeats: vec![Repeat { groups: [vec![group], others].concat(), ..Repeat::default() }],
-            verdicts: vec![ExpectationResult::new("good.errors", "= 0", Some(1.0), Verdict::Fail)],
-        }],
-        interrupted: false,
+    let point = Point {
+        axes: IndexMap::new(),
+        repeats: vec![Repeat { groups: [vec![group], others].concat(), ..Repeat::default() }],
+        verdicts: vec![ExpectationResult::new("good.errors", "= 0", Some(1.0), Verdict::Fail)],
     };
+    let command = vec!["badpeer".into(), command.into()];
+    let record = Record { command, ..Record::of_points(&text, vec![point]) };
     problems(&record)
 }
 
