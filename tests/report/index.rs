@@ -90,7 +90,7 @@ fn the_gallery_shows_the_newest_run_of_each_profile_in_one_picture() {
     let text = fs::read_to_string(out.join("README.md")).expect("a page");
     assert!(text.contains("**Newer**") && !text.contains("Older"), "{text}");
     for (profile, words) in
-        [("stalled-readers", "Bytes that a slow client does not read"), ("a-sweep", " at contiguous")]
+        [("stalled-readers", "Bytes that a slow client does not read"), ("a-sweep", " with contiguous")]
     {
         assert!(text.contains(&format!("]({profile}.png)")) && text.contains(words), "{text}");
         let picture = fs::read(out.join(format!("{profile}.png"))).expect("a picture");

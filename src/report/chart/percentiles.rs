@@ -62,11 +62,15 @@ fn title(repeat: &Repeat) -> String {
         repeat.summary.get(&Key::new(Some(name), stat).to_string()).map(|ns| show(Unit::Nanoseconds, *ns))
     };
     let known = repeat.groups.iter().filter_map(|group| {
-        let (p99, max) = (of(&group.name, Metric::LatencyP99)?, of(&group.name, Metric::LatencyMax)?);
-        Some(format!("{} {p99} (99 %), {max} (all)", group.name))
+        Some((of(&group.name, Metric::LatencyP99)?, of(&group.name, Metric::LatencyMax)?, &group.name))
     });
-    let known: Vec<String> = known.take(2).collect();
-    format!("Response time by share of answers: {}", known.join("; "))
+    match known.collect::<Vec<_>>().as_slice() {
+        [] => "Response time".to_owned(),
+        [(p99, max, name)] => format!("99 % of answers to {name} came within {p99}, the slowest after {max}"),
+        [(p99, max, name), (p99_too, max_too, name_too), ..] => format!(
+            "99 % of answers came within {p99} to {name} and {p99_too} to {name_too}, the slowest after {max} and {max_too}"
+        ),
+    }
 }
 
 /// Values at 1/(1 − q), up to the last share that so many values can resolve.

@@ -6,65 +6,80 @@ use crate::{
     report::view::show,
 };
 
-/// What there is to see in a panel of a repeat, in a line.
+/// What there is to see in a panel of a repeat, in a sentence with its figures.
 pub(super) fn title(repeat: &Repeat, panel: Panel) -> String {
     let run = |metric, fold| shown(repeat, None, metric, fold);
-    let groups = |metric, fold| {
+    let to_groups = |metric, fold| {
         let each = repeat.groups.iter().filter_map(|group| {
-            Some(format!("{} {}", group.name, shown(repeat, Some(&group.name), metric, fold)?))
+            Some(format!("{} to {}", shown(repeat, Some(&group.name), metric, fold)?, group.name))
         });
         listed(&each.collect::<Vec<_>>())
     };
-    let peaks = |parts: &[(&str, Option<String>)]| {
-        let known = parts.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_deref()?)));
-        known.collect::<Vec<_>>().join(", ")
+    let waited = |of: &str, metrics: [Metric; 3]| {
+        let parts = ["the server", "its kernel", "the clients' kernel"].into_iter().zip(metrics);
+        let peaks = parts.filter_map(|(place, metric)| Some((run(metric, Fold::Peak)?, place)));
+        let peaks = peaks.enumerate().map(|(index, (peak, place))| match index {
+            0 => format!("{peak}{of} waited in {place}"),
+            _ => format!("{peak} in {place}"),
+        });
+        listed(&peaks.collect::<Vec<_>>()).map(|peaks| format!("Up to {peaks}"))
     };
-    let (what, facts) = match panel {
-        Panel::Throughput => ("Throughput", groups(Metric::Answered, Fold::Rate)),
-        Panel::Latency => ("Response time, 99th percentile", groups(Metric::LatencyP99, Fold::Final)),
-        Panel::Service => ("Service time, 99th percentile", groups(Metric::ServiceP99, Fold::Final)),
+    let (sentence, otherwise) = match panel {
+        Panel::Throughput => (
+            to_groups(Metric::Answered, Fold::Rate).map(|rates| format!("Answers came at {rates}")),
+            "Throughput",
+        ),
+        Panel::Latency => (
+            to_groups(Metric::LatencyP99, Fold::Final)
+                .map(|times| format!("99 % of answers came within {times}")),
+            "Response time, 99th percentile",
+        ),
+        Panel::Service => (
+            to_groups(Metric::ServiceP99, Fold::Final)
+                .map(|times| format!("99 % of answers came, once the request was sent, within {times}")),
+            "Service time, 99th percentile",
+        ),
         Panel::BytesWait => (
-            "Bytes waiting at the peak",
-            peaks(&[
-                ("server", run(Metric::SendBuffered, Fold::Peak)),
-                ("its kernel", run(Metric::KernelSendQueue, Fold::Peak)),
-                ("clients' kernel", run(Metric::ClientReceiveQueue, Fold::Peak)),
-            ]),
+            waited("", [Metric::SendBuffered, Metric::KernelSendQueue, Metric::ClientReceiveQueue]),
+            "Bytes of answers that wait",
         ),
         Panel::RequestsWait => (
-            "Bytes of requests waiting at the peak",
-            peaks(&[
-                ("server", run(Metric::ReceiveBuffered, Fold::Peak)),
-                ("its kernel", run(Metric::KernelReceiveQueue, Fold::Peak)),
-                ("clients' kernel", run(Metric::ClientSendQueue, Fold::Peak)),
-            ]),
+            waited(
+                " of requests",
+                [Metric::ReceiveBuffered, Metric::KernelReceiveQueue, Metric::ClientSendQueue],
+            ),
+            "Bytes of requests that wait",
         ),
         Panel::Cpu => (
+            cpu(run(Metric::ServerCpu, Fold::Rate), run(Metric::HarnessCpu, Fold::Rate)),
             "CPU while measuring",
-            peaks(&[
-                ("server", run(Metric::ServerCpu, Fold::Rate)),
-                ("load generator", run(Metric::HarnessCpu, Fold::Rate)),
-            ]),
         ),
-        _ => ("Connections open at the end", kept(repeat)),
+        _ => (kept(repeat), "Connections open"),
     };
-    if facts.is_empty() { what.to_owned() } else { format!("{what}: {facts}") }
+    sentence.unwrap_or_else(|| otherwise.to_owned())
 }
 
-fn kept(repeat: &Repeat) -> String {
-    let each = repeat
-        .groups
-        .iter()
-        .map(|group| format!("{} {} of {}", group.name, group.ledger.still_alive, group.ledger.opened));
-    listed(&each.collect::<Vec<_>>())
+fn cpu(server: Option<String>, clients: Option<String>) -> Option<String> {
+    let used = [("the server", server), ("the load generator", clients)];
+    let used = used.into_iter().filter_map(|(who, value)| Some(format!("{who} used {}", value?)));
+    listed(&used.collect::<Vec<_>>()).map(|used| format!("While measuring, {used}"))
 }
 
-/// As many as a title has room for.
-fn listed(facts: &[String]) -> String {
+fn kept(repeat: &Repeat) -> Option<String> {
+    let each = repeat.groups.iter().map(|group| {
+        format!("{} of {} connections of {}", group.ledger.still_alive, group.ledger.opened, group.name)
+    });
+    listed(&each.collect::<Vec<_>>()).map(|kept| format!("Open at the end: {kept}"))
+}
+
+/// As many as a title has room for; `None` of nothing.
+fn listed(facts: &[String]) -> Option<String> {
     const ROOM: usize = 3;
-    match facts.len().saturating_sub(ROOM) {
-        0 => facts.join(", "),
-        more => format!("{} and {more} more", facts[..ROOM].join(", ")),
+    match facts {
+        [] => None,
+        [only] => Some(only.clone()),
+        [first @ .., last] if facts.len() <= ROOM => Some(format!("{} and {last}", first.join(", "))),
+        _ => Some(format!("{} and {} more", facts[..ROOM].join(", "), facts.len() - ROOM)),
     }
 }
 

@@ -1,15 +1,17 @@
 //! A number along the sweep: the first axis from left to right, a line for each group and each value of other axes.
 
+mod title;
+
 use indexmap::{IndexMap, IndexSet};
 
+use self::title::{Settings, finding, title};
 use super::{
     axis::Axis,
     figure::{Figure, Layer, Places, Shape, color},
 };
 use crate::{
-    metric::{Fold, Key, Metric, Scope, Stat, Unit},
+    metric::{Fold, Key, Metric, Scope, Stat},
     record::{Point, Record},
-    report::view::{NOTHING, show},
     stats::mean,
     units::{Bytes, Rate, Span},
 };
@@ -83,8 +85,8 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
         }
     }
     let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
-    let settings: Vec<String> = labels.iter().map(|label| setting(axis, label)).collect();
-    let found = finding(stat.unit(), &lines, &places, &settings);
+    let settings = Settings::new(axis, &places, &labels, quantities.is_some());
+    let title = title(number, &finding(stat.unit(), &lines, &settings)?);
     // All zero is no picture: the table says it.
     let (min, max) = (all().reduce(f64::min)?, all().reduce(f64::max).filter(|max| *max > 0.0)?);
     let y_axis = Axis::of_values(stat.unit(), min, max);
@@ -95,12 +97,9 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
         Some(_) => (beside_each_other(drawn, &x_axis), LINES),
         None => (bars(drawn, y_axis.is_log()), BARS),
     };
-    let of = number.group.map(|group| format!(" of {group}")).unwrap_or_default();
-    let phase = number.phase.map(|phase| format!(" @ {phase}")).unwrap_or_default();
-    let what = capitalized(&format!("{}{}{of}{phase}", stat.metric.spec().label(), fold_words(stat.fold)));
     Some(Figure {
         name: file_name(number),
-        title: format!("{what}: {found}"),
+        title,
         about: stat.help() + scales(&x_axis, &y_axis),
         caption: format!("{caption}{}", if has_bounds(record, number) { BOUNDS } else { "" }),
         layers,
@@ -111,46 +110,6 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
         struck: Vec::new(),
         notes: Vec::new(),
     })
-}
-
-/// What the line that differs most comes to at the first and at the last place, and between them where it is beyond both.
-fn finding(unit: Unit, lines: &Lines, places: &[f64], labels: &[String]) -> String {
-    let spread = |means: &Places| {
-        let (least, most) = means
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), (_, y)| (least.min(*y), most.max(*y)));
-        if most > 0.0 { (most - least) / most } else { 0.0 }
-    };
-    let differing = lines.iter().filter(|(_, (means, _))| !means.is_empty());
-    let telling = differing.max_by(|(_, (a, _)), (_, (b, _))| spread(a).total_cmp(&spread(b)));
-    let Some((name, (means, _))) = telling else { return NOTHING.to_owned() };
-    let value = |(x, y): &(f64, f64)| {
-        let place = places.iter().position(|place| place.total_cmp(x).is_eq());
-        let label = place.and_then(|place| labels.get(place)).map_or("", String::as_str);
-        format!("{} at {label}", show(unit, *y))
-    };
-    let of = if lines.len() > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
-    let values: Vec<String> = turning_points(means).into_iter().map(value).collect();
-    format!("{}{of}", values.join(", "))
-}
-
-/// A value of the sweep in a sentence; one that means nothing by itself, with what it is of.
-fn setting(axis: &str, label: &str) -> String {
-    match label {
-        "true" | "false" | "on" | "off" => format!("{} {label}", axis.rsplit('.').next().unwrap_or(axis)),
-        _ => label.to_owned(),
-    }
-}
-
-/// The first place, the one that is furthest beyond both ends if there is one, and the last.
-fn turning_points(means: &[(f64, f64)]) -> Vec<&(f64, f64)> {
-    let [first, .., last] = means else { return means.iter().collect() };
-    let (low, high) = (first.1.min(last.1), first.1.max(last.1));
-    let beyond = |place: &&(f64, f64)| (place.1 - high).max(low - place.1);
-    let between = means[1..means.len() - 1].iter();
-    let furthest = between.max_by(|a, b| beyond(a).total_cmp(&beyond(b)));
-    let furthest = furthest.filter(|place| beyond(place) > (high - low).max(high * 0.05));
-    [Some(first), furthest, Some(last)].into_iter().flatten().collect()
 }
 
 /// Whether the number is a lower bound at some point; of whichever group, if it names none.
@@ -254,49 +213,4 @@ fn layers(index: usize, (name, (means, repeats)): Line) -> [Layer; 3] {
         Layer { label: None, color, shape: Shape::Dots(means) },
         Layer { label: None, color, shape: Shape::Rings(repeats) },
     ]
-}
-
-fn capitalized(text: &str) -> String {
-    let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
-    let mut letters = text.chars();
-    if is_name {
-        return text.to_owned();
-    }
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-fn fold_words(fold: Fold) -> &'static str {
-    match fold {
-        Fold::Start => ", start",
-        Fold::Peak => ", peak",
-        Fold::Last => ", at the end of the window",
-        Fold::End => ", end",
-        Fold::Growth => ", growth",
-        Fold::Residue => ", residue",
-        Fold::Rate => " per second",
-        Fold::Total | Fold::Whole | Fold::Final => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_states_what_the_line_that_differs_most_comes_to() {
-        let labels = ["64 KiB", "1 MiB", "off"].map(str::to_owned);
-        let line = |values: [f64; 3]| {
-            let means: Places = values.into_iter().enumerate().map(|(x, y)| (x as f64, y)).collect();
-            (means, Places::new())
-        };
-        let found = |lines: Lines| finding(Unit::Count, &lines, &[0.0, 1.0, 2.0], &labels);
-        let one = Lines::from([(String::new(), line([1.0, 2.0, 3.0]))]);
-        assert_eq!(found(one), "1 at 64 KiB, 3 at off");
-        let two =
-            Lines::from([("a".to_owned(), line([2.0, 2.0, 2.0])), ("b".to_owned(), line([1.0, 9.0, 1.0]))]);
-        assert_eq!(found(two), "1 at 64 KiB, 9 at 1 MiB, 1 at off (b)");
-        let settings = ["off", "2s"].map(|label| setting("server.idle_timeout", label));
-        assert_eq!(settings, ["idle_timeout off", "2s"]);
-        assert_eq!(capitalized("epoll_wait returns"), "epoll_wait returns");
-    }
 }
