@@ -16,7 +16,18 @@ pub struct Stat {
 }
 
 /// Of the metrics that are set once, those that are set for each phase of the measured window, too, beside times of requests.
-const PER_PHASE: [Metric; 15] = [
+const PER_PHASE: [Metric; 26] = [
+    Metric::Opened,
+    Metric::Evicted,
+    Metric::EvictedReset,
+    Metric::EvictedFin,
+    Metric::Closed,
+    Metric::ClosedAsAnnounced,
+    Metric::ClosedIdle,
+    Metric::Reset,
+    Metric::Vanished,
+    Metric::Refused,
+    Metric::TimedOut,
     Metric::UnansweredShare,
     Metric::LostShare,
     Metric::SkippedShare,
@@ -64,7 +75,7 @@ impl Stat {
     }
 
     /// Whether it is measured of each phase of the measured window, too: what is sampled, times of requests, shares of them,
-    /// and costs of each.
+    /// costs of each, and what became of connections.
     #[must_use]
     pub fn exists_per_phase(self) -> bool {
         let spec = self.metric.spec();

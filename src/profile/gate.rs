@@ -128,7 +128,7 @@ mod tests {
             ("good.latency_p98", "off", "did you mean `latency_p9"),
             ("server_processes_peak", "floor 1%", "no better direction"),
             ("good.latency_p99 @ wiht", "off", "did you mean `with`?"),
-            ("good.evicted @ with", "off", "has no value for a phase"),
+            ("good.server_ended @ with", "off", "has no value for a phase"),
             ("good.latency_p99 @ with, seed=1", "off", "[sweep] has no key"),
         ] {
             let message = parsed(number, text).expect_err(text);

@@ -114,7 +114,7 @@ mod tests {
         assert!(message.contains("`memory_per_peer` compares the phases `before` and `with`"), "{message}");
         for (expect, part) in [
             ("\"good.latency_p99 @ wiht\" = \"< 1s\"", "there is no phase `wiht`; did you mean `with`?"),
-            ("\"good.evicted @ with\" = \"= 0\"", "`evicted` has no value for a phase"),
+            ("\"good.server_ended @ with\" = \"= 0\"", "`server_ended` has no value for a phase"),
             ("\"good.latency_p99\" = \"< 200% @ befor\"", "did you mean `before`?"),
             ("\"good.latency_p99 @ with, before\" = \"< 1s\"", "name one phase only"),
         ] {

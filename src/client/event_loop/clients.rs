@@ -129,7 +129,7 @@ impl<'a> Clients<'a> {
         if self.buffers[index] == (0, 0) {
             self.buffers[index] = transport.buffers()?;
         }
-        group.opened();
+        group.opened(opened_ns);
         self.ports.opened(port_number, index, opened_ns);
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let (rx, tx) = group.behaviors(part);

@@ -7,6 +7,7 @@ use crate::{
     client::{
         close_reason::{CloseReason, Life},
         histogram::histogram,
+        results::PhaseNumbers,
     },
     metric::{Metric, Row},
     profile,
@@ -16,6 +17,8 @@ use crate::{
 /// What became of a group's connections.
 pub(super) struct ConnectionAccount {
     ledger: Ledger,
+    /// What became of connections in each phase of the window: from when until when, in nanoseconds.
+    phases: Vec<((u64, u64), Ledger)>,
     /// Those that had something to be answered and got nothing in the window.
     silent: u64,
     /// The fewest answers to one that was there for the whole window, or all but its first tenth.
@@ -25,13 +28,28 @@ pub(super) struct ConnectionAccount {
 }
 
 impl ConnectionAccount {
-    pub(super) fn new() -> Self {
-        Self { ledger: Ledger::default(), silent: 0, fewest_answers: None, evicted_after: histogram() }
+    pub(super) fn new(phases: &[(u64, u64)]) -> Self {
+        let phases = phases.iter().map(|span| (*span, Ledger::default())).collect();
+        Self {
+            ledger: Ledger::default(),
+            phases,
+            silent: 0,
+            fewest_answers: None,
+            evicted_after: histogram(),
+        }
     }
 
     /// One is opened.
-    pub(super) const fn opened(&mut self) {
-        self.ledger.opened += 1;
+    pub(super) fn opened(&mut self, now_ns: u64) {
+        for ledger in self.ledgers(now_ns) {
+            ledger.opened += 1;
+        }
+    }
+
+    /// Those in which something is counted that happens now.
+    fn ledgers(&mut self, now_ns: u64) -> impl Iterator<Item = &mut Ledger> {
+        let phase = self.phases.iter_mut().find(|((from_ns, to_ns), _)| (*from_ns..*to_ns).contains(&now_ns));
+        [&mut self.ledger].into_iter().chain(phase.map(|(_, ledger)| ledger))
     }
 
     /// One has ended; `was_owed`: it had something to be answered.
@@ -43,22 +61,10 @@ impl ConnectionAccount {
         window: (u64, u64),
         now_ns: u64,
     ) {
-        let count = match how {
-            // It was given up before the server had answered.
-            CloseReason::ByUs(_) if !life.is_established => &mut self.ledger.timed_out,
-            CloseReason::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut self.ledger.closed_by_us,
-            CloseReason::ByUs(CloseMethod::Reset) => &mut self.ledger.reset_by_us,
-            CloseReason::ByUs(CloseMethod::Vanish) => &mut self.ledger.vanished,
-            CloseReason::AsAnnounced => &mut self.ledger.closed_as_announced,
-            CloseReason::Idle => &mut self.ledger.closed_idle,
-            CloseReason::ByFin => &mut self.ledger.evicted_fin,
-            CloseReason::ByReset => &mut self.ledger.evicted_rst,
-            CloseReason::Refused => &mut self.ledger.refused,
-            CloseReason::TimedOut => &mut self.ledger.timed_out,
-            CloseReason::Alive => &mut self.ledger.still_alive,
-        };
-        *count += 1;
-        self.ledger.closed_after_answer += u64::from(life.is_right_after_answer);
+        for ledger in self.ledgers(now_ns) {
+            *counter(ledger, how, life) += 1;
+            ledger.closed_after_answer += u64::from(life.is_right_after_answer);
+        }
         if how.is_by_peer() {
             self.evicted_after.saturating_record(now_ns.saturating_sub(life.opened_ns));
         }
@@ -80,23 +86,7 @@ impl ConnectionAccount {
     /// What they came to, as numbers; `can_vanish`: those that were to vanish could.
     pub(super) fn summarize(&self, spec: &profile::Group, can_vanish: bool, row: &mut Row) {
         let ledger = &self.ledger;
-        for (metric, count) in [
-            (Metric::Opened, ledger.opened),
-            (Metric::Evicted, ledger.evicted_fin + ledger.evicted_rst),
-            (Metric::EvictedReset, ledger.evicted_rst),
-            (Metric::EvictedFin, ledger.evicted_fin),
-            (Metric::Closed, ledger.closed_by_us),
-            (Metric::ClosedAsAnnounced, ledger.closed_as_announced),
-            (Metric::ClosedIdle, ledger.closed_idle),
-            (Metric::Reset, ledger.reset_by_us),
-            (Metric::Refused, ledger.refused),
-            (Metric::TimedOut, ledger.timed_out),
-        ] {
-            row.set(metric, count as f64);
-        }
-        if can_vanish {
-            row.set(Metric::Vanished, ledger.vanished as f64);
-        }
+        count(ledger, can_vanish, row);
         if !self.evicted_after.is_empty() {
             row.set(Metric::EvictedAfterP50, self.evicted_after.value_at_quantile(0.5) as f64);
             row.set(Metric::EvictedAfterMax, self.evicted_after.max() as f64);
@@ -113,11 +103,89 @@ impl ConnectionAccount {
         }
     }
 
+    /// Adds what became of connections in each phase, as numbers.
+    pub(super) fn summarize_phases(&self, can_vanish: bool, numbers: &mut [PhaseNumbers]) {
+        for ((_, ledger), (row, _)) in self.phases.iter().zip(numbers) {
+            count(ledger, can_vanish, row);
+        }
+    }
+
     /// Takes over what became of those of another thread.
     pub(super) fn add(&mut self, other: &Self) {
         self.ledger.add(&other.ledger);
+        for ((_, mine), (_, others)) in self.phases.iter_mut().zip(&other.phases) {
+            mine.add(others);
+        }
         self.silent += other.silent;
         self.fewest_answers = self.fewest_answers.into_iter().chain(other.fewest_answers).min();
         self.evicted_after.add(&other.evicted_after).expect("histograms with the same bounds");
+    }
+}
+
+/// Where a connection is counted that ended like this.
+const fn counter(ledger: &mut Ledger, how: CloseReason, life: Life) -> &mut u64 {
+    match how {
+        // It was given up before the server had answered.
+        CloseReason::ByUs(_) if !life.is_established => &mut ledger.timed_out,
+        CloseReason::ByUs(CloseMethod::Close | CloseMethod::HalfClose) => &mut ledger.closed_by_us,
+        CloseReason::ByUs(CloseMethod::Reset) => &mut ledger.reset_by_us,
+        CloseReason::ByUs(CloseMethod::Vanish) => &mut ledger.vanished,
+        CloseReason::AsAnnounced => &mut ledger.closed_as_announced,
+        CloseReason::Idle => &mut ledger.closed_idle,
+        CloseReason::ByFin => &mut ledger.evicted_fin,
+        CloseReason::ByReset => &mut ledger.evicted_rst,
+        CloseReason::Refused => &mut ledger.refused,
+        CloseReason::TimedOut => &mut ledger.timed_out,
+        CloseReason::Alive => &mut ledger.still_alive,
+    }
+}
+
+/// The counts as numbers; `can_vanish`: those that were to vanish could.
+fn count(ledger: &Ledger, can_vanish: bool, row: &mut Row) {
+    for (metric, count) in [
+        (Metric::Opened, ledger.opened),
+        (Metric::Evicted, ledger.evicted_fin + ledger.evicted_rst),
+        (Metric::EvictedReset, ledger.evicted_rst),
+        (Metric::EvictedFin, ledger.evicted_fin),
+        (Metric::Closed, ledger.closed_by_us),
+        (Metric::ClosedAsAnnounced, ledger.closed_as_announced),
+        (Metric::ClosedIdle, ledger.closed_idle),
+        (Metric::Reset, ledger.reset_by_us),
+        (Metric::Refused, ledger.refused),
+        (Metric::TimedOut, ledger.timed_out),
+    ] {
+        row.set(metric, count as f64);
+    }
+    if can_vanish {
+        row.set(Metric::Vanished, ledger.vanished as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_phase_counts_what_happened_in_it() {
+        let established = Life { is_established: true, ..Life::default() };
+        let account = || {
+            let mut account = ConnectionAccount::new(&[(100, 200), (200, 400)]);
+            // Before the window, in each phase, at the border between them, and behind the window.
+            for now_ns in [50, 150, 200, 399, 400] {
+                account.opened(now_ns);
+                account.ended(CloseReason::ByReset, established, false, (100, 400), now_ns + 1);
+            }
+            account
+        };
+        let mut all = account();
+        all.add(&account());
+        let mut numbers = vec![(Row::default(), Vec::new()), (Row::default(), Vec::new())];
+        all.summarize_phases(false, &mut numbers);
+        let of = |metric| numbers.iter().map(|(row, _)| row.value(metric)).collect::<Vec<_>>();
+        assert_eq!(of(Metric::Opened), [Some(2.0), Some(4.0)]);
+        assert_eq!(of(Metric::EvictedReset), [Some(2.0), Some(2.0)], "the last one ended behind the window");
+        assert_eq!(of(Metric::EvictedFin), [Some(0.0), Some(0.0)]);
+        assert_eq!(of(Metric::Vanished), [None, None], "they could not");
+        assert_eq!((all.ledger().opened, all.ledger().evicted_rst), (10, 10));
     }
 }

@@ -81,7 +81,7 @@ impl Group {
             open: Vec::new(),
             fetching: None,
             steady: behavior::Spec::default(),
-            connections: ConnectionAccount::new(),
+            connections: ConnectionAccount::new(&measured.phases),
             rng: Xoshiro256PlusPlus::seed_from_u64(seed ^ 1 ^ u64::from(part.index) << 16),
             start,
             part,
@@ -153,13 +153,13 @@ impl Group {
     }
 
     /// A connection is opened.
-    pub(super) const fn opened(&mut self) {
-        self.connections.opened();
+    pub(super) fn opened(&mut self, now_ns: u64) {
+        self.connections.opened(now_ns);
     }
 
     /// A connection was refused as it was opened.
     pub(super) fn refused(&mut self, again: bool, part: u32, now_ns: u64) {
-        self.opened();
+        self.opened(now_ns);
         self.settled_one(again, now_ns);
         let life = Life { part, ..Life::default() };
         self.ended(CloseReason::Refused, life, iter::empty(), &Tally::default(), now_ns);
@@ -333,7 +333,9 @@ impl Group {
 
     /// What it came to in each phase of the window, as numbers; and those of them that are lower bounds, with the reason.
     pub(super) fn phase_summaries(&self) -> Vec<PhaseNumbers> {
-        self.demand.account.summarize_phases(&self.spec)
+        let mut phases = self.demand.account.summarize_phases(&self.spec);
+        self.connections.summarize_phases(self.demand.cannot_vanish.is_none(), &mut phases);
+        phases
     }
 
     /// What its clients were not permitted to do, in words.
