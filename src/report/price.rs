@@ -6,8 +6,8 @@ use super::{
     view::{NOTHING, axes, show},
 };
 use crate::{
-    metric::Unit,
-    profile::BEFORE,
+    metric::{Key, Metric, Stat, Unit},
+    profile::{AFTER, BEFORE, WITH},
     record::{GoodClients, Phased, Point, Price, Record},
     stats::mean,
     units::{human_bytes, human_time},
@@ -21,7 +21,7 @@ pub struct Headline {
     pub price: String,
     /// What of it would be noise, and how that is known.
     pub noise: String,
-    /// The numbers behind it: of the repeat with the longest p99, with the noise of all repeats.
+    /// The numbers behind it: of the costliest repeat, with the noise of all repeats.
     pub numbers: Price,
 }
 
@@ -39,12 +39,30 @@ pub fn headlines(record: &Record) -> Vec<Headline> {
     record.points.iter().filter_map(of).collect()
 }
 
-/// The costliest repeat, and the noise of all of them.
+/// The costliest repeat, and the noise of all of them: the one with the longest p99 where that is not noise, else the one with
+/// the most memory for each bad peer.
 fn of_point(point: &Point) -> Option<Headline> {
     let prices = prices(point);
-    let slowest = |price: &Price| price.worst().map_or(0.0, |good| good.p99_ns.with.unwrap_or(f64::INFINITY));
-    let costliest = prices.iter().max_by(|a, b| slowest(a).total_cmp(&slowest(b)))?.with_noise_of(&prices);
-    Some(Headline { price: costliest.headline(), noise: noise(&prices, &costliest), numbers: costliest })
+    let is_slower = prices.iter().any(|price| is_slower(price, &prices));
+    let cost = |price: &Price| {
+        if is_slower {
+            price.worst().map_or(0.0, |good| good.p99_ns.with.unwrap_or(f64::INFINITY))
+        } else {
+            price.bytes_per_peer().unwrap_or(0.0)
+        }
+    };
+    let costliest = prices.iter().max_by(|a, b| cost(a).total_cmp(&cost(b)))?.with_noise_of(&prices);
+    let most = if is_slower { "the longest p99" } else { "the most memory for each bad peer" };
+    Some(Headline {
+        price: costliest.headline(),
+        noise: noise(&prices, &costliest, most),
+        numbers: costliest,
+    })
+}
+
+/// Whether good clients waited longer than the noise of all repeats explains.
+fn is_slower(price: &Price, all: &[&Price]) -> bool {
+    price.with_noise_of(all).worst().and_then(GoodClients::is_slower) == Some(true)
 }
 
 fn prices(point: &Point) -> Vec<&Price> {
@@ -58,35 +76,43 @@ pub(super) fn table(point: &Point) -> Table {
     let head = [("bad peers", Left), ("before", Right), ("with", Right), ("after", Right)];
     let mut table = Table::new("The price of bad peers", &head);
     let prices = prices(point);
-    let mut row = |title: &str, unit: Unit, is_bound: bool, of: &dyn Fn(&Price) -> Option<Phased>| {
-        let phased: Vec<Phased> = prices.iter().filter_map(|price| of(price)).collect();
-        let cell = |number: fn(&Phased) -> Option<f64>| {
-            let values: Vec<f64> = phased.iter().filter_map(number).collect();
-            mean(&values).map_or_else(|| NOTHING.to_owned(), |mean| show(unit, mean))
+    let mut row =
+        |title: &str, unit: Unit, bounded: Option<Key<'_>>, of: &dyn Fn(&Price) -> Option<Phased>| {
+            let phased: Vec<Phased> = prices.iter().filter_map(|price| of(price)).collect();
+            let cell = |phase: &'static str, number: fn(&Phased) -> Option<f64>| {
+                let values: Vec<f64> = phased.iter().filter_map(number).collect();
+                let Some(mean) = mean(&values) else { return NOTHING.to_owned() };
+                let key = bounded.map(|key| key.within(phase).to_string());
+                let is_bound = key
+                    .is_some_and(|key| point.repeats.iter().any(|repeat| repeat.censored.contains_key(&key)));
+                format!("{}{}", if is_bound { "> " } else { "" }, show(unit, mean))
+            };
+            let cells = [
+                cell(BEFORE, |phased| phased.before),
+                cell(WITH, |phased| phased.with),
+                cell(AFTER, |phased| phased.after),
+            ];
+            if cells.iter().any(|cell| cell != NOTHING) {
+                table.row(std::iter::once(title.to_owned()).chain(cells).collect());
+            }
         };
-        let mut cells =
-            [cell(|phased| phased.before), cell(|phased| phased.with), cell(|phased| phased.after)];
-        if is_bound && cells[1] != NOTHING {
-            cells[1].insert_str(0, "> ");
-        }
-        if cells.iter().any(|cell| cell != NOTHING) {
-            table.row(std::iter::once(title.to_owned()).chain(cells).collect());
-        }
-    };
-    row("server memory (RSS)", Unit::Bytes, false, &|price| Some(price.user_memory));
-    row("kernel memory", Unit::Bytes, false, &|price| Some(price.kernel_memory));
-    row("server CPU", Unit::Cores, false, &|price| Some(price.server_cores));
+    row("server memory (RSS)", Unit::Bytes, None, &|price| Some(price.user_memory));
+    row("kernel memory", Unit::Bytes, None, &|price| Some(price.kernel_memory));
+    row("server CPU", Unit::Cores, None, &|price| Some(price.server_cores));
     let Some(first) = prices.first() else { return table };
     for (index, good) in first.good.iter().enumerate() {
         let name = |what: &str| format!("{}: {what}", good.group);
-        row(&name("answers"), Unit::PerSecond, false, &|price| {
+        row(&name("answers"), Unit::PerSecond, None, &|price| {
             Some(price.good.get(index)?.answers_per_second)
         });
-        row(&name("p50"), Unit::Nanoseconds, false, &|price| Some(price.good.get(index)?.p50_ns));
-        let is_bound =
-            prices.iter().any(|price| price.good.get(index).is_some_and(|good| good.is_lower_bound));
-        row(&name("p99"), Unit::Nanoseconds, is_bound, &|price| Some(price.good.get(index)?.p99_ns));
-        row(&name("longest silence"), Unit::Nanoseconds, false, &|price| {
+        let bounded = |metric| Some(Key::new(Some(&good.group), Stat::once(metric)));
+        row(&name("p50"), Unit::Nanoseconds, bounded(Metric::LatencyP50), &|price| {
+            Some(price.good.get(index)?.p50_ns)
+        });
+        row(&name("p99"), Unit::Nanoseconds, bounded(Metric::LatencyP99), &|price| {
+            Some(price.good.get(index)?.p99_ns)
+        });
+        row(&name("longest silence"), Unit::Nanoseconds, bounded(Metric::LongestSilence), &|price| {
             Some(price.good.get(index)?.silence_ns)
         });
     }
@@ -120,8 +146,9 @@ pub(super) fn afterwards(point: &Point) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// How small a price can be distinguished from noise, in words; `costliest` has the noise of all repeats.
-fn noise(prices: &[&Price], costliest: &Price) -> String {
+/// How small a price can be distinguished from noise, in words; `costliest` has the noise of all
+/// repeats and `most` of what is named.
+fn noise(prices: &[&Price], costliest: &Price, most: &str) -> String {
     let memory = [("server", costliest.user_noise()), ("kernel", costliest.kernel_noise())];
     let memory =
         memory.into_iter().filter_map(|(kind, bytes)| Some(format!("{kind} up to +{}", human_bytes(bytes?))));
@@ -141,11 +168,7 @@ fn noise(prices: &[&Price], costliest: &Price) -> String {
             "Noise: {limits} (from the phase `{BEFORE}` of one repeat; how much repeats differ is not known)."
         );
     }
-    let is_slower = |price: &&&Price| {
-        let with_noise = price.with_noise_of(prices);
-        with_noise.worst().and_then(GoodClients::is_slower) == Some(true)
-    };
-    let slower = prices.iter().filter(is_slower).count();
+    let slower = prices.iter().filter(|price| is_slower(price, prices)).count();
     let slower = match worst {
         Some(good) if slower > 0 => {
             format!(" {} p99 exceeds its noise in {slower} of {count} repeats.", good.group)
@@ -153,7 +176,7 @@ fn noise(prices: &[&Price], costliest: &Price) -> String {
         _ => String::new(),
     };
     format!(
-        "The repeat with the longest p99 of {count}. Noise: {limits} (from the phase `{BEFORE}` of all repeats).{slower}"
+        "The repeat with {most} of {count}. Noise: {limits} (from the phase `{BEFORE}` of all repeats).{slower}"
     )
 }
 
@@ -191,6 +214,17 @@ mod tests {
         assert!(noise.price.contains("good p99 within noise (3 ms → 5 ms)"), "{noise:?}");
         assert!(noise.noise.ends_with("of all repeats)."), "{noise:?}");
         assert_eq!(headline(vec![Repeat::default()]), None);
+        let memory = |bytes: f64| {
+            let mut repeat = repeat(2e6, 3e6);
+            repeat.price.as_mut().expect("a price").kernel_bytes_per_peer = Some(bytes);
+            repeat
+        };
+        let memory = headline(vec![memory(1e6), memory(3e6), memory(2e6)]).expect("a price");
+        assert!(
+            memory.noise.starts_with("The repeat with the most memory for each bad peer of 3."),
+            "{memory:?}"
+        );
+        assert_eq!(memory.numbers.kernel_bytes_per_peer, Some(3e6));
         let mut silent = repeat(2e6, 0.0);
         silent.price.as_mut().expect("a price").good[0].p99_ns.with = None;
         let silent = headline(vec![repeat(3e6, 8e8), silent, repeat(3e6, 8e8)]).expect("a price");
@@ -219,6 +253,10 @@ mod tests {
         let of = table(&point(vec![repeat(2e6, 5e6), repeat(4e6, 7e6)]));
         assert_eq!(of.rows(), [["good: p99", "3 ms", "6 ms", NOTHING].map(str::to_owned).to_vec()]);
         assert!(table(&point(vec![Repeat::default()])).is_empty());
+        let mut unanswered = repeat(2e6, 5e6);
+        unanswered.censored.insert("good.latency_p99 @ with".to_owned(), "unanswered".to_owned());
+        let of = table(&point(vec![repeat(2e6, 5e6), unanswered]));
+        assert_eq!(of.rows(), [["good: p99", "2 ms", "> 5 ms", NOTHING].map(str::to_owned).to_vec()]);
     }
 
     #[test]
