@@ -17,24 +17,24 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PhaseFlags {
-    /// With --bad: time in which good clients are alone before the bad peers come. Default: a quarter of --duration
+    /// With --bad: length of the phase in which good clients are alone, before the bad peers connect. Default: a quarter of --duration
     #[arg(long, value_name = "TIME", requires = "bad")]
     before: Option<Span>,
 
-    /// With --bad: time in which the bad peers are there. Default: half of --duration
+    /// With --bad: length of the phase in which the bad peers are connected. Default: half of --duration
     #[arg(long, value_name = "TIME", requires = "bad")]
     with: Option<Span>,
 
-    /// With --bad: time in which good clients are alone after the bad peers have left. Default: a quarter of --duration
+    /// With --bad: length of the phase in which good clients are alone again, after the bad peers have left. Default: a quarter of --duration
     #[arg(long, value_name = "TIME", requires = "bad")]
     after: Option<Span>,
 
-    /// Largest 99th percentile of good clients while bad peers are there, as a multiple of that before: a number, or
+    /// Largest 99th percentile of good clients while bad peers are connected, as a multiple of that before: a number, or
     /// off; up to 10 ms always passes. Default: 10
     #[arg(long, value_name = "FACTOR|off", requires = "bad", value_parser = factor)]
     max_p99_factor: Option<OrOff<f64>>,
 
-    /// Longest time in which no good client gets an answer while bad peers are there: a time, or off. Default: 1 s
+    /// Longest time in which no good client gets an answer while bad peers are connected: a time, or off. Default: 1 s
     #[arg(long, value_name = "TIME|off", requires = "bad")]
     max_silence: Option<OrOff<Span>>,
 

@@ -4,7 +4,7 @@ mod title;
 
 use indexmap::{IndexMap, IndexSet};
 
-use self::title::{Settings, finding, title};
+use self::title::{Settings, finding, line_setting, title};
 use super::{
     axis::Axis,
     figure::{Figure, Layer, Places, Shape, color},
@@ -192,7 +192,7 @@ fn measured(record: &Record, point: &Point, axis: &str, number: Key<'_>) -> Vec<
     let others = point.axes.iter().filter(|(key, _)| *key != axis);
     let named = |(key, value): (&String, &String)| match record.profile.value_label(key, value) {
         Some(label) => label.to_owned(),
-        None => format!("{key} = {value}"),
+        None => line_setting(key, value),
     };
     let others: Vec<String> = others.map(named).collect();
     let line = |group: Option<&str>| {

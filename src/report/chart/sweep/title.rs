@@ -96,11 +96,24 @@ impl<'a> Settings<'a> {
 /// A value of the sweep in a sentence; one that means nothing by itself, with what it is of.
 fn setting(axis: &str, label: &str) -> String {
     let key = axis.rsplit('.').next().unwrap_or(axis);
-    match label {
-        "true" | "false" | "on" | "off" => format!("{key} = {label}"),
-        number if number.parse::<f64>().is_ok() => format!("{key} = {number}"),
-        _ => label.to_owned(),
+    if means_nothing_alone(label) { format!("{key} = {label}") } else { label.to_owned() }
+}
+
+/// A value of another axis, in the name of a line: a word alone, else with what it is of.
+pub(super) fn line_setting(key: &str, value: &str) -> String {
+    if !means_nothing_alone(value) && value.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return value.to_owned();
     }
+    let last = key.rsplit('.').next().unwrap_or(key);
+    // Whose it is, unless it is of all groups.
+    match key.strip_prefix("clients.").and_then(|rest| rest.split_once('.')) {
+        Some((group, _)) if group != "*" => format!("{group}: {last} = {value}"),
+        _ => format!("{last} = {value}"),
+    }
+}
+
+fn means_nothing_alone(value: &str) -> bool {
+    matches!(value, "true" | "false" | "on" | "off") || value.parse::<f64>().is_ok()
 }
 
 /// The places of the first value, of the one that is furthest beyond both ends if there is one, and of the last.
@@ -206,6 +219,15 @@ mod tests {
         );
         let settings = ["off", "2s", "8"].map(|label| setting("server.idle_timeout", label));
         assert_eq!(settings, ["idle_timeout = off", "2s", "idle_timeout = 8"]);
+        for (key, value, name) in [
+            ("server.progress", "write-event", "write-event"),
+            ("server.deadline", "off", "deadline = off"),
+            ("server.send_limit", "256KiB", "send_limit = 256KiB"),
+            ("clients.slow reader.count", "100", "slow reader: count = 100"),
+            ("clients.*.load.payload", "128KiB", "payload = 128KiB"),
+        ] {
+            assert_eq!(line_setting(key, value), name);
+        }
         assert_eq!(capitalized("epoll_wait returns"), "epoll_wait returns");
     }
 }
