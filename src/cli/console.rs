@@ -60,9 +60,11 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
 }
 
-/// The exit code, or that of a failed write to stdout.
+/// The exit code, or that of a failed write to stdout. A reader that wanted no more (`| head`) needs no message.
 pub(super) fn unless_unsaid(exit: Exit) -> Exit {
     let Some(error) = UNSAID.get() else { return exit };
-    complain(&format!("cannot write the results to stdout: {error}"));
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(&format!("cannot write the results to stdout: {error}"));
+    }
     exit.worse(Exit::Target)
 }

@@ -77,6 +77,7 @@ fn a_full_stdout_is_exit_code_3_and_keeps_the_measurements() {
         let child = command(folder.path(), arguments).stdout(writer).spawn().expect("badpeer runs");
         let (code, printed) = complaint(child);
         assert_eq!(code, Some(3), "{arguments:?}: {printed}");
+        assert!(!printed.contains("cannot write"), "as other programs in a pipe: {printed}");
     }
     assert!(record(folder.path(), "quick")["points"][0]["trials"][0]["summary"].is_object());
 }
