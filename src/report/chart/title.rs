@@ -18,9 +18,11 @@ pub(super) fn title(repeat: &Repeat, panel: Panel) -> String {
     let waited = |of: &str, metrics: [Metric; 3]| {
         let parts = ["the server", "its kernel", "the clients' kernel"].into_iter().zip(metrics);
         let peaks = parts.filter_map(|(place, metric)| Some((run(metric, Fold::Peak)?, place)));
-        let peaks = peaks.enumerate().map(|(index, (peak, place))| match index {
-            0 => format!("{peak}{of} waited in {place}"),
-            _ => format!("{peak} in {place}"),
+        let peaks = peaks.enumerate().map(|(index, peak)| match (index, peak) {
+            // What waits in the server itself is known of the reference server only.
+            (0, (peak, "its kernel")) => format!("{peak}{of} waited in the server's kernel"),
+            (0, (peak, place)) => format!("{peak}{of} waited in {place}"),
+            (_, (peak, place)) => format!("{peak} in {place}"),
         });
         listed(&peaks.collect::<Vec<_>>()).map(|peaks| format!("Up to {peaks}"))
     };
@@ -66,10 +68,13 @@ fn cpu(server: Option<String>, clients: Option<String>) -> Option<String> {
 }
 
 fn kept(repeat: &Repeat) -> Option<String> {
-    let each = repeat.groups.iter().map(|group| {
-        format!("{} of {} connections of {}", group.ledger.still_alive, group.ledger.opened, group.name)
+    let each = repeat.groups.iter().enumerate().map(|(index, group)| {
+        let of = |words: &str| {
+            format!("{}{words} {} of {}", group.name, group.ledger.still_alive, group.ledger.opened)
+        };
+        if index == 0 { of(" had") + " connections open" } else { of("") }
     });
-    listed(&each.collect::<Vec<_>>()).map(|kept| format!("Open at the end: {kept}"))
+    listed(&each.collect::<Vec<_>>()).map(|kept| format!("At the end, {kept}"))
 }
 
 /// As many as a title has room for; `None` of nothing.
@@ -86,4 +91,56 @@ fn listed(facts: &[String]) -> Option<String> {
 fn shown(repeat: &Repeat, group: Option<&str>, metric: Metric, fold: Fold) -> Option<String> {
     let stat = Stat { metric, fold };
     repeat.summary.get(&Key::new(group, stat).to_string()).map(|value| show(stat.unit(), *value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::GroupResult;
+
+    fn repeat(summary: &[(&str, f64)]) -> Repeat {
+        let group = |name: &str| GroupResult { name: name.to_owned(), ..GroupResult::default() };
+        Repeat {
+            groups: ["a", "b", "c", "d"].map(group).to_vec(),
+            summary: summary.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+            ..Repeat::default()
+        }
+    }
+
+    #[test]
+    fn a_title_is_a_sentence_with_the_figures_that_there_are() {
+        let of = |panel, summary: &[(&str, f64)]| title(&repeat(summary), panel);
+        for (panel, summary, wanted) in [
+            (Panel::Throughput, &[("a.requests_rate", 2e3)][..], "Answers came at 2000/s to a"),
+            (
+                Panel::Latency,
+                &[("a.latency_p99", 2e6), ("b.latency_p99", 3e6)],
+                "99 % of answers came within 2 ms to a and 3 ms to b",
+            ),
+            (
+                Panel::BytesWait,
+                &[("send_buffered_peak", 2048.0), ("kernel_send_queue_peak", 4096.0)],
+                "Up to 2 KiB waited in the server and 4 KiB in its kernel",
+            ),
+            (
+                Panel::BytesWait,
+                &[("kernel_send_queue_peak", 4096.0), ("client_receive_queue_peak", 1024.0)],
+                "Up to 4 KiB waited in the server's kernel and 1 KiB in the clients' kernel",
+            ),
+            (
+                Panel::RequestsWait,
+                &[("receive_buffered_peak", 1024.0)],
+                "Up to 1 KiB of requests waited in the server",
+            ),
+            (Panel::Cpu, &[("server_cpu_rate", 0.5)], "While measuring, the server used 50.0 %"),
+            (Panel::Cpu, &[], "CPU while measuring"),
+            (
+                Panel::Connections,
+                &[],
+                "At the end, a had 0 of 0 connections open, b 0 of 0, c 0 of 0 and 1 more",
+            ),
+        ] {
+            assert_eq!(of(panel, summary), wanted);
+        }
+    }
 }
