@@ -7,6 +7,8 @@ use crate::buffer::Buffer;
 /// the buffer; [`LineParser`](super::LineParser) takes each line as it comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Search {
+    /// Something has come of the head, but not its end.
+    is_begun: bool,
     /// The end of the request line has come.
     in_fields: bool,
     first_line: FirstLine,
@@ -24,6 +26,7 @@ impl Search {
     /// head ends is a matter of taste.
     pub fn next(&mut self, receive: &mut dyn Buffer, most: usize) -> Result<Option<usize>, Status> {
         let most = most.min(HEAD_BYTES);
+        self.is_begun |= receive.readable() > 0;
         if !self.in_fields {
             self.in_fields = self.first_line.find(receive, most)?.is_some();
         }
@@ -38,6 +41,12 @@ impl Search {
             *self = Self::default();
         }
         Ok(whole)
+    }
+
+    /// Whether nothing of the next head was searched yet.
+    #[must_use]
+    pub fn is_new(self) -> bool {
+        !self.is_begun
     }
 
     /// Whether something of the next request has come that no longer lies in the receive buffer: a blank line.

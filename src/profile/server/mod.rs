@@ -30,8 +30,8 @@ pub struct ServerOptions {
     #[arg(long, value_enum, default_value_t)]
     pub protocol: Service,
 
-    /// Directory of the files that HTTP serves; without it, /bytes/N is answered with N bytes and every other path with
-    /// "ok"
+    /// Directory of the files that HTTP serves: each is looked up once a second, and one of up to 16 KiB answered from memory
+    /// until then. Without it, /bytes/N is answered with N bytes and every other path with "ok"
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,

@@ -9,11 +9,11 @@ use std::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{
             ffi::OsStrExt,
-            fs::{MetadataExt, OpenOptionsExt},
+            fs::{FileExt, MetadataExt, OpenOptionsExt},
         },
     },
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use nix::{
@@ -31,6 +31,9 @@ const KEPT: usize = 256;
 const KEPT_SHARE: u64 = 8;
 /// Seconds without a request after which a file is closed, as soon as another one is opened.
 const KEPT_SECONDS: i64 = 10;
+/// Files of up to so many bytes are read when they are looked up, and answered from memory: what they hold is up to a second
+/// old then, as their length is. Of longer ones each answer reads anew.
+const SHORT_BYTES: u64 = 16 * 1024;
 /// What a directory is answered with.
 const INDEX: &[u8] = b"index.html";
 
@@ -41,6 +44,29 @@ pub(in crate::server) struct OpenFile {
     pub(super) length: u64,
     pub(super) media_type: &'static str,
     pub(super) last_modified: String,
+    /// What it holds, if that is short.
+    pub(super) content: Option<Box<[u8]>>,
+    /// The usual answer with all of it, head included, once it was written. The date in it is that of the second in which the
+    /// file was looked up.
+    pub(super) whole_answer: OnceLock<Box<[u8]>>,
+}
+
+impl OpenFile {
+    /// # Errors
+    /// When a short one cannot be read.
+    fn new(file: File, length: u64, media_type: &'static str, last_modified: String) -> io::Result<Self> {
+        let mut content = None;
+        if length <= SHORT_BYTES {
+            let mut bytes = vec![0; length as usize];
+            // One that was cut short meanwhile is found out by whoever sends it.
+            content = match file.read_exact_at(&mut bytes, 0) {
+                Ok(()) => Some(bytes.into()),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(Self { file, length, media_type, last_modified, content, whole_answer: OnceLock::new() })
+    }
 }
 
 impl AsFd for OpenFile {
@@ -119,8 +145,8 @@ impl Files {
             let file = self.open_inside(if path.is_empty() { b"." } else { &path }).map_err(status)?;
             let about = file.metadata().map_err(|_| Status::InternalServerError)?;
             if about.is_file() {
-                let (length, media_type) = (about.len(), media_type(&path));
-                return Ok(OpenFile { file, length, media_type, last_modified: http_date(about.mtime()) });
+                return OpenFile::new(file, about.len(), media_type(&path), http_date(about.mtime()))
+                    .map_err(|_| Status::InternalServerError);
             }
             if !about.is_dir() {
                 return Err(Status::Forbidden);
@@ -271,8 +297,26 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &files.open(b"a.txt", 7).unwrap()));
         assert_eq!(files.open(b"a.txt", 8).unwrap().length, 18);
         assert_eq!(first.length, 5, "whoever is being answered keeps what was announced");
+        assert_eq!(first.content.as_deref(), Some(&b"hello"[..]));
         files.open(b"sub/inside", 8 + KEPT_SECONDS).unwrap();
         assert_eq!(files.kept.len(), 1);
+    }
+
+    #[test]
+    fn only_short_files_are_kept_in_memory() {
+        let outside = tree();
+        let files = Files::below(&outside.path().join("root"), 1).unwrap();
+        for (length, is_kept) in [(0, true), (SHORT_BYTES, true), (SHORT_BYTES + 1, false)] {
+            fs::write(outside.path().join("root/n"), vec![7; length as usize]).unwrap();
+            let file = files.look_up(b"n").unwrap();
+            assert_eq!((file.length, file.content.is_some()), (length, is_kept));
+        }
+        // As where a file is written to between the two looks at it.
+        let open = || File::open(outside.path().join("root/a.txt")).unwrap();
+        let cut = OpenFile::new(open(), 6, "", String::new()).unwrap();
+        assert_eq!(cut.content, None);
+        let grown = OpenFile::new(open(), 4, "", String::new()).unwrap();
+        assert_eq!(grown.content.as_deref(), Some(&b"hell"[..]), "what is announced");
     }
 
     #[test]

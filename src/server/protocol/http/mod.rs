@@ -104,10 +104,17 @@ impl Http {
         match &mut self.phase {
             Phase::Head => match &mut self.heads {
                 Heads::Whole(search) => {
-                    let Some(length) = search.next(receive, self.limit)? else {
-                        return Ok(Step::Incomplete);
+                    let at_once = search
+                        .is_new()
+                        .then(|| Request::parse_first(receive.front(), self.limit, self.limit as u64));
+                    let (request, length) = if let Some(first) = at_once.flatten() {
+                        first
+                    } else {
+                        let Some(length) = search.next(receive, self.limit)? else {
+                            return Ok(Step::Incomplete);
+                        };
+                        (Request::parse(receive.peek(length), self.limit as u64)?, length)
                     };
-                    let request = Request::parse(receive.peek(length), self.limit as u64)?;
                     if request.body.is_none() && !may_answer {
                         return Ok(Step::Held);
                     }

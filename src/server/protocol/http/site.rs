@@ -110,21 +110,37 @@ impl Site {
             Method::Put | Method::Known => Err(Status::MethodNotAllowed),
             Method::Unknown => Err(Status::NotImplemented),
         };
-        let with_body = request.method != Method::Head;
-        let resource = match found {
-            Ok(resource) => resource,
-            Err(Status::MethodNotAllowed) if self.uploaded(&request.path).is_some() => {
-                let (answer, text) = Answer::plain(Status::MethodNotAllowed, request.keep);
-                let answer = Answer { methods: UPLOAD_METHODS, ..answer };
-                answer.write(&self.date.text, &mut self.out);
-                self.out.extend_from_slice(text);
-                return None;
-            }
+        match found {
+            Ok(resource) => self.answer(resource, request),
             Err(status) => {
-                self.plain(status, request.keep, with_body);
-                return None;
+                self.refuse_request(status, request);
+                None
             }
-        };
+        }
+    }
+
+    fn refuse_request(&mut self, status: Status, request: &Request<'_>) {
+        if status == Status::MethodNotAllowed && self.uploaded(&request.path).is_some() {
+            let (answer, text) = Answer::plain(status, request.keep);
+            let answer = Answer { methods: UPLOAD_METHODS, ..answer };
+            answer.write(&self.date.text, &mut self.out);
+            self.out.extend_from_slice(text);
+        } else {
+            self.plain(status, request.keep, request.method != Method::Head);
+        }
+    }
+
+    /// Writes the head of the answer, and a body that is short; what follows is left.
+    fn answer(&mut self, resource: Resource, request: &Request<'_>) -> Option<StreamedBody> {
+        let with_body = request.method != Method::Head;
+        let is_usual = with_body && request.range.is_none() && request.keep == Keep::Open;
+        if let (Resource::File(file), true) = (&resource, is_usual)
+            && let Some(answer) = file.whole_answer.get()
+        {
+            self.out.extend_from_slice(answer);
+            return None;
+        }
+        let begin = self.out.len();
         let (length, modified) = (resource.length(), resource.last_modified());
         let (answer, span) = Answer::of(length, resource.media_type(), modified, request.range, request.keep);
         answer.write(&self.date.text, &mut self.out);
@@ -144,7 +160,16 @@ impl Site {
             (Resource::Uploaded(copy), Some(span)) => {
                 Some(StreamedBody { source: Source::Uploaded(copy), span })
             }
-            (Resource::File(file), Some(span)) => Some(StreamedBody { source: Source::File(file), span }),
+            (Resource::File(file), Some(span)) => {
+                let Some(content) = &file.content else {
+                    return Some(StreamedBody { source: Source::File(file), span });
+                };
+                self.out.extend_from_slice(&content[span.start as usize..][..span.length as usize]);
+                if is_usual {
+                    let _ = file.whole_answer.set(self.out[begin..].into());
+                }
+                None
+            }
             (_, None) => {
                 if with_body {
                     self.out.extend_from_slice(Answer::plain(status, request.keep).1);
