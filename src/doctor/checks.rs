@@ -148,7 +148,7 @@ pub(super) fn backlog(most: &str) -> Finding {
 
 /// Really tried: a port without sockets is asked for.
 pub(super) fn socket_diagnosis() -> Finding {
-    match SocketProbe::new().and_then(|mut probe| probe.read(1)) {
+    match SocketProbe::new().and_then(|mut probe| probe.read(([127, 0, 0, 1], 1).into())) {
         Ok(_) => good("sock_diag", "answers".to_string()),
         Err(error) => good("sock_diag", format!("refused: {error}")).but(
             State::Missing,

@@ -1,5 +1,7 @@
 //! The wire format of `sock_diag(7)` for TCP: which sockets to ask for, and what the kernel says of each.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::netlink::{Attributes, array_at, attribute};
 use crate::sys::{SocketMemory, TcpInfo};
 
@@ -45,6 +47,12 @@ impl TcpState {
 /// One socket, as the kernel described it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketEntry {
+    /// The address at this end, unspecified where it listens at all of them. IPv4 within IPv6 is IPv4.
+    pub local_ip: IpAddr,
+    /// The address at the other end; unspecified for a listening socket.
+    pub remote_ip: IpAddr,
+    /// A socket that listens at all addresses of IPv6 takes no connections of IPv4 (`IPV6_V6ONLY`).
+    pub is_v6_only: bool,
     /// The port at this end.
     pub local_port: u16,
     /// The port at the other end; 0 for a listening socket.
@@ -64,12 +72,35 @@ pub struct SocketEntry {
     pub tcp: TcpInfo,
 }
 
+#[cfg(test)]
+impl SocketEntry {
+    /// One that listens on a port, at all addresses of IPv4.
+    pub(super) fn listening(port: u16) -> Self {
+        let everywhere = Ipv4Addr::UNSPECIFIED.into();
+        Self {
+            local_ip: everywhere,
+            remote_ip: everywhere,
+            is_v6_only: false,
+            local_port: port,
+            remote_port: 0,
+            state: TcpState::Listen,
+            receive_queue: 0,
+            send_queue: 0,
+            inode: 0,
+            memory: SocketMemory::default(),
+            tcp: TcpInfo::default(),
+        }
+    }
+}
+
 /// `linux/inet_diag.h`. The older of the two requests, because it alone answers for IPv4 and IPv6 in one walk over
 /// the kernel's table; the newer, `SOCK_DIAG_BY_FAMILY`, has to be sent twice. The answers are the same.
 pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SKMEMINFO: u16 = 7;
+/// Given for every listening socket of IPv6, without being asked for.
+const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_DIAG_MSG_BYTES: usize = 72;
 
 /// All addresses, all states but TIME-WAIT, with what TCP knows and what it costs.
@@ -125,6 +156,9 @@ fn port_filter(port: u16) -> Vec<u8> {
 /// from byte 52 expiry, the two queues, owner, inode; then attributes.
 pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
     let mut socket = SocketEntry {
+        local_ip: ip_at(payload, 8)?,
+        remote_ip: ip_at(payload, 24)?,
+        is_v6_only: false,
         local_port: u16::from_be_bytes(array_at(payload, 4)?),
         remote_port: u16::from_be_bytes(array_at(payload, 6)?),
         state: TcpState::from_kernel(*payload.get(1)?)?,
@@ -138,15 +172,30 @@ pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
         match kind {
             INET_DIAG_INFO => socket.tcp = TcpInfo::parse(value),
             INET_DIAG_SKMEMINFO => socket.memory = SocketMemory::parse(value),
+            INET_DIAG_SKV6ONLY => socket.is_v6_only = value.first().is_some_and(|byte| *byte != 0),
             _ => {}
         }
     }
     Some(socket)
 }
 
+/// One of the two addresses, in the family of the first byte.
+fn ip_at(payload: &[u8], at: usize) -> Option<IpAddr> {
+    let ip = if i32::from(*payload.first()?) == libc::AF_INET6 {
+        Ipv6Addr::from(array_at::<16>(payload, at)?).to_canonical()
+    } else {
+        Ipv4Addr::from(array_at::<4>(payload, at)?).into()
+    };
+    Some(ip)
+}
+
 /// A connection that has ended, of which the kernel keeps the ports: [`TcpState::TimeWait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeWait {
+    /// The address at this end.
+    pub local_ip: IpAddr,
+    /// The address at the other end.
+    pub remote_ip: IpAddr,
     /// The port at this end, which closed first.
     pub local_port: u16,
     /// The port at the other end.
@@ -163,6 +212,8 @@ pub(super) fn decode_time_wait(payload: &[u8]) -> Option<TimeWait> {
     let state = TcpState::from_kernel(*payload.get(1)?)?;
     let left_ms = u32::from_ne_bytes(array_at(payload, 52)?);
     (state == TcpState::TimeWait).then_some(TimeWait {
+        local_ip: ip_at(payload, 8)?,
+        remote_ip: ip_at(payload, 24)?,
         local_port: u16::from_be_bytes(array_at(payload, 4)?),
         remote_port: u16::from_be_bytes(array_at(payload, 6)?),
         age_ms: TIME_WAIT_MS.saturating_sub(left_ms),
@@ -190,6 +241,8 @@ mod tests {
     fn a_socket_is_decoded_from_the_wire_format() {
         let mut payload = vec![2, 4, 0, 0, 0x1f, 0x90, 0x80, 0x01];
         payload.resize(INET_DIAG_MSG_BYTES, 0);
+        payload[8..12].copy_from_slice(&[127, 0, 0, 2]);
+        payload[24..28].copy_from_slice(&[127, 0, 0, 3]);
         payload[56..60].copy_from_slice(&5_u32.to_ne_bytes());
         payload[60..64].copy_from_slice(&6_u32.to_ne_bytes());
         payload[68..72].copy_from_slice(&7_u32.to_ne_bytes());
@@ -201,6 +254,21 @@ mod tests {
         assert_eq!((socket.state, socket.tcp.state), (TcpState::FinWait1, 4));
         assert_eq!((socket.receive_queue, socket.send_queue, socket.memory.rmem_alloc), (5, 6, 3));
         assert_eq!(socket.inode, 7);
+        assert_eq!(
+            (socket.local_ip, socket.remote_ip),
+            (Ipv4Addr::new(127, 0, 0, 2).into(), Ipv4Addr::new(127, 0, 0, 3).into())
+        );
+        assert!(!socket.is_v6_only);
+        payload[0] = libc::AF_INET6 as u8;
+        payload[8..24].copy_from_slice(&Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets());
+        payload[24..40].copy_from_slice(&Ipv6Addr::LOCALHOST.octets());
+        payload.extend(attribute(INET_DIAG_SKV6ONLY, &[1]));
+        let socket = decode(&payload).unwrap();
+        assert_eq!(
+            (socket.local_ip, socket.remote_ip),
+            (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST))
+        );
+        assert!(socket.is_v6_only);
         assert_eq!(decode(&payload[..60]), None);
     }
 

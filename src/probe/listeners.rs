@@ -1,6 +1,9 @@
-//! Who listens on a port: from the listening socket's number to the processes that hold it.
+//! Who listens at an address: from the listening socket's number to the processes that hold it.
 
-use std::{fs, io};
+use std::{
+    fs, io,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{SocketProbe, TcpState};
 
@@ -13,14 +16,25 @@ pub struct Holders {
     pub hidden: bool,
 }
 
-/// The numbers of the sockets that listen on `port` at any address, in our network namespace.
+/// The numbers of the sockets that accept connections to `address`, in our network namespace: those that listen at this
+/// address, or at all addresses.
 ///
 /// # Errors
 /// As for [`SocketProbe::sockets`].
-pub fn listening(port: u16) -> io::Result<Vec<u32>> {
-    let sockets = SocketProbe::new()?.sockets(port)?;
+pub fn listening(address: SocketAddr) -> io::Result<Vec<u32>> {
+    let sockets = SocketProbe::new()?.sockets(address)?;
     let listens = |socket: &&super::SocketEntry| socket.state == TcpState::Listen;
     Ok(sockets.iter().filter(listens).map(|socket| socket.inode).collect())
+}
+
+/// The addresses at which something listens on `port`, ascending; none if it cannot be determined.
+#[must_use]
+pub fn addresses(port: u16) -> Vec<IpAddr> {
+    let sockets = SocketProbe::new().and_then(|mut probe| probe.listening(port)).unwrap_or_default();
+    let mut addresses: Vec<IpAddr> = sockets.iter().map(|socket| socket.local_ip).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
 }
 
 /// Who of `candidates` holds one of these sockets.
@@ -85,8 +99,8 @@ mod tests {
     #[test]
     fn the_listening_parent_is_found_for_its_children() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let inodes = listening(port).unwrap();
+        let address = listener.local_addr().unwrap();
+        let inodes = listening(address).unwrap();
         assert_eq!(inodes.len(), 1);
         let inherited = OwnedFd::from(listener.try_clone().unwrap());
         let mut child = Command::new("sleep").arg("60").stdin(Stdio::from(inherited)).spawn().unwrap();
@@ -100,7 +114,25 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         drop(listener);
-        assert!(listening(port).unwrap().is_empty());
+        assert!(listening(address).unwrap().is_empty());
         assert!(holders(&inodes, everyone()).processes.is_empty());
+    }
+
+    #[test]
+    fn a_server_at_another_address_of_the_port_does_not_listen_at_this_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let at = |host: &str| listening(format!("{host}:{port}").parse().unwrap()).unwrap().len();
+        assert_eq!(["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"].map(at), [1, 0, 0, 1]);
+        assert_eq!(addresses(port), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn a_server_at_all_addresses_of_ipv6_listens_in_ipv4_as_well() {
+        // Where there is IPv6.
+        let Ok(listener) = TcpListener::bind("[::]:0") else { return };
+        let port = listener.local_addr().unwrap().port();
+        let at = |host: &str| listening(format!("{host}:{port}").parse().unwrap()).unwrap().len();
+        assert_eq!(["127.0.0.1", "127.0.0.2", "[::1]"].map(at), [1, 1, 1]);
     }
 }

@@ -117,20 +117,25 @@ impl RequestCounts {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
-    use crate::sys::{SocketMemory, TcpInfo};
+    use crate::sys::TcpInfo;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn time_wait(local_port: u16, remote_port: u16, age_ms: u32) -> TimeWait {
+        TimeWait { local_ip: HERE, remote_ip: HERE, local_port, remote_port, age_ms }
+    }
 
     /// The server's end of a connection from this port on which so many segments have arrived.
     fn socket(remote_port: u16, data_segs_in: u32) -> SocketEntry {
         SocketEntry {
-            local_port: 80,
             remote_port,
             state: TcpState::Established,
-            receive_queue: 0,
-            send_queue: 0,
             inode: 1,
-            memory: SocketMemory::default(),
             tcp: TcpInfo { data_segs_in, bytes_received: u64::from(data_segs_in) * 9, ..TcpInfo::default() },
+            ..SocketEntry::listening(80)
         }
     }
 
@@ -176,8 +181,8 @@ mod tests {
 
     #[test]
     fn connections_too_short_to_be_seen_are_counted_by_their_ports() {
-        let wait = |port, age_ms| TimeWait { local_port: port, remote_port: 80, age_ms };
-        let by_server = TimeWait { local_port: 80, remote_port: 9, age_ms: 10 };
+        let wait = |port, age_ms| time_wait(port, 80, age_ms);
+        let by_server = time_wait(80, 9, 10);
         let looks: [&[SocketEntry]; 3] = [&[], &[socket(5, 1)], &[socket(5, 1), socket(6, 4)]];
         // Port 6 was seen alive, port 8 ended before the window, port 5 is ours.
         let ended = [wait(6, 100), wait(7, 100), wait(8, 1500), wait(5, 100), by_server];
@@ -189,7 +194,7 @@ mod tests {
         let mut counts = RequestCounts::default();
         counts.look(80, &[], 0);
         counts.begin_window(0);
-        let ended = TimeWait { local_port: 5, remote_port: 80, age_ms: 104 };
+        let ended = time_wait(5, 80, 104);
         counts.end_window(80, &[ended], 200_000_000);
         // It was opened 100 ms ago: the tick puts its end 4 ms before that.
         let opened = |ms: u64| counts.others(&HashMap::from([(5, ms * 1_000_000)]));

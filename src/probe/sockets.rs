@@ -1,7 +1,8 @@
-//! The kernel's side of every connection to a port, at both ends, read through `sock_diag(7)`: where the bytes wait.
+//! The kernel's side of every connection to a server, at both ends, read through `sock_diag(7)`: where the bytes wait.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
+use super::endpoint::Endpoint;
 use super::inet_diag::{
     SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_time_wait,
 };
@@ -55,7 +56,7 @@ impl SideReading {
     }
 }
 
-/// The listening sockets of the port, summed up (there are several with `SO_REUSEPORT`).
+/// The listening sockets of the server, summed up (there are several with `SO_REUSEPORT`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenReading {
     /// Listening sockets.
@@ -68,7 +69,7 @@ pub struct ListenReading {
     pub drops: u64,
 }
 
-/// One instant of all sockets of one port, in the network namespace of the reader.
+/// One instant of all sockets of one server, in the network namespace of the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketReading {
     /// The ends whose local port it is.
@@ -100,11 +101,16 @@ impl SocketReading {
     }
 }
 
-/// Asks the kernel about the TCP sockets of a port, IPv4 and IPv6. Needs no privilege.
+/// Asks the kernel about the TCP sockets of a server, IPv4 and IPv6. Needs no privilege.
+///
+/// The server's are the sockets that listen at its address, and the connections to this machine that the same sockets
+/// accept, whatever their address. Another server may listen on the same port at another address.
 #[derive(Debug)]
 pub struct SocketProbe {
     netlink: Netlink,
     sockets: Vec<SocketEntry>,
+    /// The server, as the last look found it.
+    endpoint: Option<Endpoint>,
 }
 
 /// How often a dump that was not whole is asked for, in all.
@@ -116,35 +122,51 @@ impl SocketProbe {
     /// # Errors
     /// When netlink sockets are forbidden (a sandbox) or unknown.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new() })
+        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new(), endpoint: None })
     }
 
-    /// All sockets of `port`, summed up.
+    /// All sockets of the server at `address`, summed up.
     ///
     /// # Errors
     /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG`; `Interrupted` when no attempt
     /// gave a whole answer.
-    pub fn read(&mut self, port: u16) -> io::Result<SocketReading> {
-        Ok(SocketReading::of(port, self.dump(port)?))
+    pub fn read(&mut self, address: SocketAddr) -> io::Result<SocketReading> {
+        Ok(SocketReading::of(address.port(), &self.sockets(address)?))
     }
 
-    /// All sockets of `port`, one by one.
+    /// All sockets of the server at `address`, one by one.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn sockets(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
-        Ok(self.dump(port)?.to_vec())
+    pub fn sockets(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
+        let sockets = self.dump(address.port())?;
+        let endpoint = Endpoint::new(address, sockets);
+        let found = sockets.iter().filter(|socket| endpoint.has(socket)).copied().collect();
+        self.endpoint = Some(endpoint);
+        Ok(found)
     }
 
-    /// All connections of `port` that have ended and that one end of still keeps its port for.
+    /// All sockets that listen on `port`, at any address.
+    ///
+    /// # Errors
+    /// As for [`SocketProbe::read`].
+    pub fn listening(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
+        let sockets = self.dump(port)?.iter();
+        Ok(sockets.filter(|socket| socket.state == TcpState::Listen).copied().collect())
+    }
+
+    /// All connections to the server at `address` that have ended and that one end of still keeps its port for. Which
+    /// sockets are the server's is known since the last look at them.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`], but no second attempt is made.
-    pub fn time_wait(&mut self, port: u16) -> io::Result<Vec<TimeWait>> {
+    pub fn time_wait(&mut self, address: SocketAddr) -> io::Result<Vec<TimeWait>> {
         let mut ended = Vec::new();
-        let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(port), |payload| {
-            ended.extend(decode_time_wait(payload).filter(|w| w.local_port == port || w.remote_port == port));
+        let endpoint = self.endpoint.take().unwrap_or_else(|| Endpoint::new(address, &[]));
+        let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(address.port()), |payload| {
+            ended.extend(decode_time_wait(payload).filter(|wait| endpoint.had(wait)));
         });
+        self.endpoint = Some(endpoint);
         if let Err(error) = answer {
             self.netlink = Netlink::open()?;
             return Err(error);
@@ -179,24 +201,24 @@ mod tests {
     use super::*;
     use crate::sys;
 
-    /// A listener, its port, and a connection to it: the client's end and the server's.
-    fn connection(address: &str) -> (TcpListener, u16, TcpStream, TcpStream) {
+    /// A listener, its address, and a connection to it: the client's end and the server's.
+    fn connection(address: &str) -> (TcpListener, SocketAddr, TcpStream, TcpStream) {
         let listener = TcpListener::bind(address.parse::<SocketAddr>().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).unwrap();
         let server = listener.accept().unwrap().0;
-        (listener, address.port(), client, server)
+        (listener, address, client, server)
     }
 
     /// An acknowledgment may be 40 ms late on purpose; until then the bytes are in both queues.
     fn read_until(
         probe: &mut SocketProbe,
-        port: u16,
+        address: SocketAddr,
         settled: impl Fn(&SocketReading) -> bool,
     ) -> SocketReading {
         let deadline = sys::monotonic_ns() + 5_000_000_000;
         loop {
-            let reading = probe.read(port).unwrap();
+            let reading = probe.read(address).unwrap();
             if settled(&reading) {
                 return reading;
             }
@@ -206,7 +228,7 @@ mod tests {
 
     #[test]
     fn waiting_bytes_are_read_at_both_ends() {
-        let (_listener, port, client, mut server) = connection("127.0.0.1:0");
+        let (_listener, address, client, mut server) = connection("127.0.0.1:0");
         let _unrelated = connection("127.0.0.1:0");
         server.set_nonblocking(true).unwrap();
         let payload = vec![7; 65_536];
@@ -215,7 +237,7 @@ mod tests {
             written += bytes as u64;
         }
         let mut probe = SocketProbe::new().unwrap();
-        let reading = read_until(&mut probe, port, |now| {
+        let reading = read_until(&mut probe, address, |now| {
             now.server.send_queue_bytes + now.client.receive_queue_bytes == written
         });
         let waiting = sys::send_queue_bytes(server.as_fd()).unwrap() as u64;
@@ -234,35 +256,49 @@ mod tests {
 
     #[test]
     fn a_closed_connection_is_dated() {
-        let (_listener, port, client, server) = connection("127.0.0.1:0");
+        let (_listener, address, client, server) = connection("127.0.0.1:0");
         let client_port = client.local_addr().unwrap().port();
         drop(client);
         drop(server);
         let mut probe = SocketProbe::new().unwrap();
         let deadline = sys::monotonic_ns() + 5_000_000_000;
         let ended = loop {
-            let ended = probe.time_wait(port).unwrap();
+            let ended = probe.time_wait(address).unwrap();
             if !ended.is_empty() {
                 break ended;
             }
             assert!(sys::monotonic_ns() < deadline);
         };
-        assert_eq!((ended[0].local_port, ended[0].remote_port), (client_port, port));
+        assert_eq!((ended[0].local_port, ended[0].remote_port), (client_port, address.port()));
         assert!(ended[0].age_ms < 10_000, "{ended:?}");
     }
 
     #[test]
     fn states_accept_queue_and_ipv6_are_read() {
-        let (listener, port, client, server) = connection("[::1]:0");
+        let (listener, address, client, server) = connection("[::1]:0");
         let mut probe = SocketProbe::new().unwrap();
         let _not_accepted = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         drop(client);
         // A dump is no snapshot: what is seen of one end may be older than what is seen of the other.
-        let reading = read_until(&mut probe, port, |now| {
+        let reading = read_until(&mut probe, address, |now| {
             (now.client.count(TcpState::FinWait2), now.server.count(TcpState::CloseWait)) == (1, 1)
         });
         assert_eq!((reading.listen.accept_queue, reading.listen.backlog), (1, 128));
         drop((server, listener));
-        assert!(probe.sockets(port).unwrap().iter().all(|socket| socket.state != TcpState::Listen));
+        assert!(probe.sockets(address).unwrap().iter().all(|socket| socket.state != TcpState::Listen));
+    }
+
+    #[test]
+    fn sockets_of_another_server_on_the_port_are_not_read() {
+        let (_listener, address, _client, _server) = connection("127.0.0.1:0");
+        let (_other, other, client, server) = connection(&format!("127.0.0.2:{}", address.port()));
+        let mut probe = SocketProbe::new().unwrap();
+        let reading = probe.read(address).unwrap();
+        assert_eq!((reading.listen.sockets, reading.server.sockets, reading.client.sockets), (1, 1, 1));
+        assert_eq!(probe.listening(address.port()).unwrap().len(), 2);
+        drop((client, server));
+        assert!(probe.time_wait(address).unwrap().is_empty());
+        probe.read(other).unwrap();
+        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote_ip == other.ip()));
     }
 }

@@ -268,10 +268,14 @@ impl Watch {
 
     /// Takes the sockets in that were dumped last, and those that are no more.
     fn end_window(&mut self) {
-        let port = self.service.port();
-        let ended = self.sockets.as_mut().map(|sockets| sockets.time_wait(port));
+        let service = self.service;
+        let ended = self.sockets.as_mut().map(|sockets| sockets.time_wait(service));
         // Without them, what is seen of other clients is less, and no less true.
-        self.requests.end_window(port, &ended.and_then(Result::ok).unwrap_or_default(), sys::monotonic_ns());
+        self.requests.end_window(
+            service.port(),
+            &ended.and_then(Result::ok).unwrap_or_default(),
+            sys::monotonic_ns(),
+        );
     }
 
     fn read_sockets(&mut self, row: &mut Row, moment: Moment) {
@@ -281,7 +285,7 @@ impl Watch {
             return;
         }
         let port = self.service.port();
-        match sockets.sockets(port) {
+        match sockets.sockets(self.service) {
             Ok(sockets) => {
                 self.tracker.look(port, &sockets, now_ns, sys::monotonic_ns());
                 self.requests.look(port, &sockets, now_ns);

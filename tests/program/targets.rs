@@ -126,6 +126,29 @@ fn an_attached_server_is_found_by_its_port_and_left_running() {
     );
 }
 
+#[test]
+fn a_server_at_another_address_of_the_port_is_not_taken_for_the_one_that_was_named() {
+    let folder = TempDir::new().expect("a folder");
+    let (_server, address) = serving(&["--protocol", "echo"]);
+    let port = address.rsplit_once(':').expect("a port").1;
+    for host in ["[::1]", "127.0.0.2"] {
+        let other = format!("{host}:{port}");
+        let output = badpeer(&["bench", &other, "-d", "1s"], folder.path());
+        let (code, printed) = ending(&output);
+        assert_eq!(code, Some(3), "{printed}");
+        let messages: Vec<&str> =
+            printed.lines().filter(|line| line.contains(&format!("cannot reach {other}"))).collect();
+        assert_eq!(messages.len(), 1, "{printed}");
+        assert!(messages[0].contains("start the server first"), "{printed}");
+        // Without IPv6, the address is not one of this machine.
+        assert!(
+            host == "[::1]" || messages[0].contains(&format!("a server listens at {address}")),
+            "{printed}"
+        );
+        assert!(!folder.path().join("reports").exists(), "nothing was run: {printed}");
+    }
+}
+
 #[apply(timed_test!)]
 fn bench_prints_an_equivalent_profile() {
     let folder = TempDir::new().expect("a folder");

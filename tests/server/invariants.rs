@@ -95,7 +95,7 @@ fn an_eviction_by_reset_leaves_nothing_in_the_kernel() {
             let server = Running::start(&options);
             let _stalled: Vec<_> = (0..4).map(|_| asking(&server, 8 << 20)).collect();
             server.wait_for("badpeer_evictions_total{reason=\"send_timeout\"}", 4);
-            let left = probe.read(server.0.service.port()).unwrap().server;
+            let left = probe.read(server.0.service).unwrap().server;
             assert_eq!((left.sockets > 0, left.kernel_bytes > 1 << 20), (stays, stays), "{by}: {left:?}");
         }
     }

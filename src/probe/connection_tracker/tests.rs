@@ -20,16 +20,7 @@ fn socket(state: TcpState, acked: u64, age_ms: u32) -> SocketEntry {
         ..TcpInfo::default()
     };
     let memory = SocketMemory { sndbuf: 3_000, wmem_queued: 64, ..SocketMemory::default() };
-    SocketEntry {
-        local_port: 80,
-        remote_port: 5,
-        state,
-        receive_queue: 0,
-        send_queue: 0,
-        inode: 1,
-        memory,
-        tcp,
-    }
+    SocketEntry { remote_port: 5, state, inode: 1, memory, tcp, ..SocketEntry::listening(80) }
 }
 
 /// What is known after these looks, 100 ms apart and 2 ms long.

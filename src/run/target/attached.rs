@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 
 use super::{
     RunError,
-    address::{PATIENCE, resolved, the_one_that_accepts},
+    address::{PATIENCE, elsewhere, listening, resolved, the_one_that_accepts},
     server::{ServerExit, Target},
 };
 use crate::{
@@ -33,11 +33,10 @@ impl Attached {
             found.note("the server is on another machine: its processes and sockets were not measured");
             return Ok(found);
         }
-        let sockets = listeners::listening(service.port()).map_err(|e| {
-            RunError::Start(format!("cannot determine which process listens on {service}: {e}"))
-        })?;
-        if sockets.is_empty() {
-            return Err(found.unreachable("nothing listens there"));
+        let sockets = listening(&[service])?;
+        // Where the kernel passes connections on, into another network namespace for example, nothing listens here.
+        if sockets.is_empty() && TcpStream::connect_timeout(&service, PATIENCE).is_err() {
+            return Err(found.unreachable(&format!("nothing listens there{}", elsewhere(service.port()))));
         }
         found.processes = match attach.pid {
             Some(pid) => vec![pid],
@@ -163,6 +162,11 @@ mod tests {
         let error = find(free.to_string(), None).unwrap_err().to_string();
         assert!(error.contains("nothing listens there; start the server first"), "{error}");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let error = find(format!("127.0.0.2:{port}"), None).unwrap_err().to_string();
+        let wanted =
+            format!("nothing listens there (a server listens at 127.0.0.1:{port}); start the server first");
+        assert!(error.contains(&wanted), "{error}");
         let error = find(listener.local_addr().unwrap().to_string(), Some(u32::MAX)).unwrap_err().to_string();
         assert!(error.contains("cannot read process 4294967295"), "{error}");
         assert!(find("nowhere.invalid:80".into(), None).unwrap_err().to_string().contains("cannot resolve"));

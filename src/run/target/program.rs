@@ -5,7 +5,7 @@ use std::{
     fs::{self, DirBuilder, File},
     hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Seek, SeekFrom},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
@@ -21,7 +21,7 @@ use super::{
         Interrupt, RunError,
         guard::{Guarded, SHUTDOWN_GRACE},
     },
-    address::{resolved, the_one_that_accepts},
+    address::{elsewhere, free_addresses, listed, listening, the_one_that_accepts},
     child::{in_words, spawn_on, with_last_words},
     server::{ServerExit, Target},
 };
@@ -183,30 +183,32 @@ impl Running {
             guarded,
             _dir: dir,
         };
-        running.await_listening(interrupt)?;
+        running.await_listening(&addresses, interrupt)?;
         // It may listen on another address of that name.
         running.service = the_one_that_accepts(&addresses);
         Ok(running)
     }
 
-    /// Waits until it listens, and makes sure that it is this program that does.
-    fn await_listening(&mut self, interrupt: &mut Interrupt) -> Result<(), RunError> {
-        let port = self.service.port();
+    /// Waits until it listens at one of the addresses, and makes sure that it is this program that does.
+    fn await_listening(
+        &mut self,
+        addresses: &[SocketAddr],
+        interrupt: &mut Interrupt,
+    ) -> Result<(), RunError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.still_runs().map_err(RunError::Start)?;
             if interrupt.requested() {
                 return Err(RunError::Interrupted);
             }
-            let sockets = listeners::listening(port).map_err(|e| {
-                RunError::Start(format!("cannot determine which process listens on port {port}: {e}"))
-            })?;
+            let sockets = listening(addresses)?;
             if !sockets.is_empty() && self.owns(&sockets)? {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let what =
-                    format!("the server did not listen on port {port} within {} s", PATIENCE.as_secs());
+                let (all, seconds) = (listed(addresses), PATIENCE.as_secs());
+                let elsewhere = elsewhere(self.service.port());
+                let what = format!("the server did not listen at {all} within {seconds} s{elsewhere}");
                 return Err(RunError::Start(with_last_words(&what, &self.last_lines())));
             }
             thread::sleep(LOOK);
@@ -322,23 +324,6 @@ fn ended_as_told(status: ExitStatus) -> bool {
     use std::os::unix::process::ExitStatusExt;
     let signal = Signal::SIGTERM as i32;
     status.success() || status.signal() == Some(signal) || status.code() == Some(128 + signal)
-}
-
-/// All addresses of that name, with a port in place of 0 that is free at the first.
-fn free_addresses(address: &str) -> Result<Vec<SocketAddr>, RunError> {
-    let mut addresses = resolved(address)?;
-    let first = addresses[0];
-    let taken = |error| {
-        RunError::Start(format!(
-            "{first} is not free: {error}; set server.address to another address, or to port 0"
-        ))
-    };
-    // Also where the port is given: a server that listens there already would be taken for this one.
-    let port = TcpListener::bind(first).and_then(|listener| listener.local_addr()).map_err(taken)?.port();
-    for address in &mut addresses {
-        address.set_port(port);
-    }
-    Ok(addresses)
 }
 
 #[cfg(test)]
