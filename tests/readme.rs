@@ -313,10 +313,13 @@ fn behaviors_md_has_a_row_for_every_behavior() {
 #[test]
 fn documented_exit_codes_match_the_help() {
     let readme = document("README.md").text;
-    let help = badpeer::cli::command().get_long_about().map(ToString::to_string).unwrap_or_default();
+    let command = badpeer::cli::command();
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    assert!(!about.to_lowercase().contains("exit code"), "the usage comes first: {about}");
+    let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     for code in ["0", "1", "2", "3", "4", "130"] {
         assert!(readme.contains(&format!("\n| {code} | ")), "README.md has no row for exit code {code}");
-        let is_told = help.split(|c: char| !c.is_ascii_digit()).any(|number| number == code);
+        let is_told = help.lines().any(|line| line.strip_prefix(&format!("  {code} ")).is_some());
         assert!(is_told, "`badpeer --help` does not name exit code {code}");
     }
 }

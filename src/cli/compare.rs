@@ -16,12 +16,14 @@ use crate::{
 /// The exit codes of a comparison of two servers.
 const EXIT_CODES: &str = "\
 Exit codes with --base and --head:
-  0  PASS or INCONCLUSIVE. A PASS means that no gated metric got worse by as much as its budget,
-     with 95 % confidence, under this profile on this machine; the report lists what was gated,
-     what was not, and which expectations could not be checked. INCONCLUSIVE says nothing in
-     either direction; with --strict it is exit code 4.
-  1  REGRESSION: a metric got worse, and fresh pairs confirmed it. Or FAIL: the head does not meet
-     an expectation of the profile, sent wrong bytes, or died under a load that the base survived.
+  0  PASS or INCONCLUSIVE. A PASS means that no gated metric got worse by as
+     much as its budget, with 95 % confidence, under this profile on this
+     machine; the report lists what was gated, what was not, and which
+     expectations could not be checked. INCONCLUSIVE says nothing in either
+     direction; with --strict it is exit code 4.
+  1  REGRESSION: a metric got worse, and fresh pairs confirmed it. Or FAIL: the
+     head does not meet an expectation of the profile, sent wrong bytes, or
+     died under a load that the base survived.
   3  One of the servers could not be started or reached, or the base died.
   4  INVALID: too few pairs were valid; with --strict also INCONCLUSIVE.";
 

@@ -40,20 +40,32 @@ use self::{
     exit::{Exit, Failure},
 };
 
+/// What comes behind the short help.
+const HINT: &str = "`badpeer --help` also explains the exit codes.";
+
+/// What comes behind the long help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    Pass: all expectations were met in every repeat, no received byte was
+       wrong, and no request of a good client got an error, unless the profile
+       says otherwise. It says nothing about metrics without an expectation,
+       which the reports show without a verdict. Of a comparison: PASS or
+       INCONCLUSIVE; with --strict, INCONCLUSIVE is exit code 4.
+  1    An expectation failed, answers were wrong or errors (also those of a
+       server that speaks another protocol than the clients), the server died
+       under load, or a server got worse.
+  2    Wrong usage, or a profile that cannot be run.
+  3    The server could not be started or reached, the base of a comparison
+       died, or results could not be written.
+  4    No verdict: the load generator or the host was the limit, an expected
+       metric could not be measured, or good clients got no answer and no
+       expectation covers that.
+  130  Interrupted.";
+
 /// Measures what misbehaving clients cost a TCP server: badpeer drives it with good and misbehaving clients, watches it
 /// from outside and through the kernel, checks every received byte, and ends with a verdict, charts and files for CI.
-///
-/// Exit codes: 0 pass; 1 an expectation failed, the server died under load, or a server got worse; 2 wrong usage, or a
-/// profile that cannot be run; 3 the server could not be started or reached, the base of a comparison died, or results
-/// could not be written; 4 no verdict (the load generator or the host was the limit, an expected metric could not be
-/// measured, or good clients got no answer); 130 interrupted.
-///
-/// Exit code 0 of a run means that all expectations were met in every repeat, that no received byte was wrong, and that
-/// no request of a good client got an error, unless the profile says otherwise. It says nothing about metrics without
-/// an expectation, which the reports show without a verdict. Exit code 0 of a comparison means PASS or INCONCLUSIVE;
-/// with --strict, INCONCLUSIVE is exit code 4.
 #[derive(Debug, Parser)]
-#[command(name = "badpeer", version, max_term_width = 100)]
+#[command(name = "badpeer", version, max_term_width = 100, after_help = HINT, after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -7,9 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{content, raw::Octets};
 
-/// Bytes that are kept of it.
-const MOST: usize = 64;
-
 /// An answer that was an error, or that could not be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ErrorAnswer {
@@ -30,26 +27,31 @@ impl ErrorAnswer {
     }
 }
 
+/// Connections are counted from 1, as people do.
 impl fmt::Display for ErrorAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}, answer {}: `{}`", self.stream, self.number, self.begins)
+        let connection = u64::from(self.stream) + 1;
+        write!(f, "connection {connection}, answer {}: `{}`", self.number, self.begins)
     }
 }
 
 /// The first bytes of something, at most 64; shown and kept as text in which `\r`, `\n`, `\\` and `\x1f` stand for bytes.
 #[derive(Clone, Copy)]
 pub struct Excerpt {
-    bytes: [u8; MOST],
+    bytes: [u8; Excerpt::MOST],
     length: u8,
 }
 
 impl Default for Excerpt {
     fn default() -> Self {
-        Self { bytes: [0; MOST], length: 0 }
+        Self { bytes: [0; Self::MOST], length: 0 }
     }
 }
 
 impl Excerpt {
+    /// Bytes that are kept.
+    pub const MOST: usize = 64;
+
     /// The first of these.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut excerpt = Self::default();
@@ -60,7 +62,7 @@ impl Excerpt {
     /// Takes what follows, as far as there is room.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let have = usize::from(self.length);
-        let take = bytes.len().min(MOST - have);
+        let take = bytes.len().min(Self::MOST - have);
         self.bytes[have..have + take].copy_from_slice(&bytes[..take]);
         self.length += take as u8;
     }
@@ -130,7 +132,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Excerpt>(&text).expect("an excerpt"), excerpt);
         excerpt.push(&[b'c'; 100]);
         excerpt.push(b"d");
-        assert_eq!(excerpt.bytes().len(), MOST);
+        assert_eq!(excerpt.bytes().len(), Excerpt::MOST);
         assert!(excerpt.bytes().ends_with(b"c"));
     }
 
@@ -139,6 +141,6 @@ mod tests {
         let begins = Excerpt::of(b"HTTP/1.1 404 Not Found");
         let mut answer = ErrorAnswer { stream: 7, number: 1, at: 0, begins };
         answer.count_streams_from(4);
-        assert_eq!(answer.to_string(), "connection 3, answer 1: `HTTP/1.1 404 Not Found`");
+        assert_eq!(answer.to_string(), "connection 4, answer 1: `HTTP/1.1 404 Not Found`");
     }
 }

@@ -207,8 +207,8 @@ impl Decoder {
         self.verifier.pass(take);
         let length = ((HEADER_BYTES - PREFIX_BYTES) as u32 + self.answer).to_be_bytes();
         if let Some(at) = self.opening.iter().zip(length).take(have + take).position(|(a, b)| *a != b) {
-            let bytes = &self.opening[at..have + take];
-            self.verifier.lose(start + at as u64, Flaw::FrameLength, self.expected, bytes);
+            let (lost_at, bytes) = (start + at as u64, &self.opening[..have + take]);
+            self.verifier.lose_within(lost_at, Flaw::FrameLength, self.expected, start, bytes);
         } else if self.have == HEADER_BYTES as u64 {
             self.hasher.reset();
             self.hasher.update(&self.opening[PREFIX_BYTES..]);

@@ -2,7 +2,7 @@
 //! that say where they belong, and every line must come back.
 
 use super::{
-    Excerpt, Flaw, Tally,
+    ErrorAnswer, Excerpt, Flaw, Tally,
     content::Origin,
     text,
     verifier::{Mark, Source, Verifier},
@@ -55,7 +55,12 @@ impl Decoder {
     }
 
     pub(super) fn tally(&self) -> Tally {
-        self.verifier.tally()
+        let mut tally = self.verifier.tally();
+        if self.have > 0 && self.elsewhere.is_none() && !self.verifier.is_clean_since(self.mark) {
+            let (stream, number, at) = (self.stream, self.expected + 1, self.verifier.received() - self.have);
+            tally.first_error.get_or_insert(ErrorAnswer { stream, number, at, begins: self.begins });
+        }
+        tally
     }
 
     pub(super) fn feed(&mut self, mut bytes: &[u8], answered: &mut impl FnMut(u64)) {

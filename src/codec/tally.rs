@@ -109,17 +109,25 @@ impl Fault {
     }
 }
 
+/// Connections and bytes are counted from 1, as people do.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}, received byte {}: ", self.stream, self.at)?;
+        let counted = |from_0: u64| from_0.saturating_add(1);
+        let connection = counted(self.stream.into());
+        if self.flaw == Some(Flaw::CutOff) {
+            return write!(f, "connection {connection}, behind {} received bytes: {}", self.at, Flaw::CutOff);
+        }
+        write!(f, "connection {connection}, received byte {}: ", counted(self.at))?;
         if let Some(flaw) = self.flaw {
             return flaw.fmt(f);
         }
-        match self.found {
-            Some(origin) if origin.stream == self.stream => {
-                write!(f, "this is byte {} of this connection's stream", origin.offset)
+        match self.found.map(|origin| (origin, counted(origin.offset))) {
+            Some((origin, byte)) if origin.stream == self.stream => {
+                write!(f, "this is byte {byte} of this connection's stream")
             }
-            Some(origin) => write!(f, "this is byte {} of connection {}", origin.offset, origin.stream),
+            Some((origin, byte)) => {
+                write!(f, "this is byte {byte} of connection {}", counted(origin.stream.into()))
+            }
             None => f.write_str("the bytes belong to no connection of this run"),
         }
     }
@@ -149,6 +157,33 @@ mod tests {
         ] {
             all.add(&tally);
             assert_eq!(all.first_fault.map(|fault| fault.stream), Some(first));
+        }
+    }
+
+    #[test]
+    fn messages_count_connections_and_bytes_from_one() {
+        let fault = |at, found, flaw| Fault { stream: 0, at, found, flaw };
+        let origin = |stream, offset| Some(Origin { stream, offset });
+        for (fault, text) in [
+            (
+                fault(0, None, None),
+                "connection 1, received byte 1: the bytes belong to no connection of this run",
+            ),
+            (
+                fault(6, origin(0, 3), None),
+                "connection 1, received byte 7: this is byte 4 of this connection's stream",
+            ),
+            (fault(6, origin(1, 0), None), "connection 1, received byte 7: this is byte 1 of connection 2"),
+            (
+                fault(7, None, Some(Flaw::CutOff)),
+                "connection 1, behind 7 received bytes: the connection ends here, in the middle of an answer",
+            ),
+            (
+                fault(7, None, Some(Flaw::FrameHead)),
+                "connection 1, received byte 8: a wrong byte in the head of a frame",
+            ),
+        ] {
+            assert_eq!(fault.to_string(), text);
         }
     }
 }

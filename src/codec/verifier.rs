@@ -154,8 +154,13 @@ impl Verifier {
     /// What began at `at` is no answer: from there on it is unknown where an answer begins. All of it that came is in
     /// `bytes`, which are shown from their first one on; `number` counts the answers before it.
     pub(super) fn lose(&mut self, at: u64, flaw: Flaw, number: u64, bytes: &[u8]) {
+        self.lose_within(at, flaw, number, at, bytes);
+    }
+
+    /// The same of what began at `start`, and is no answer from `at` on; `bytes` is all of it that came from `start` on.
+    pub(super) fn lose_within(&mut self, at: u64, flaw: Flaw, number: u64, start: u64, bytes: &[u8]) {
         self.note(at, flaw);
-        self.begins(number, at, bytes);
+        self.begins(number, start, bytes);
         self.lost_at.get_or_insert(at);
     }
 
@@ -163,7 +168,11 @@ impl Verifier {
     pub(super) fn pass_lost(&mut self, bytes: &[u8]) {
         // An error that came before is shown as it was.
         let lost_at = self.lost_at;
-        if let Some(first) = self.first_error.as_mut().filter(|first| lost_at == Some(first.at)) {
+        let is_lost = |first: &&mut Box<ErrorAnswer>| {
+            let shown = first.begins.bytes().len() as u64;
+            lost_at.is_some_and(|at| first.at == at || (first.at..first.at + shown).contains(&at))
+        };
+        if let Some(first) = self.first_error.as_mut().filter(is_lost) {
             first.begins.push(bytes);
         }
         self.pass(bytes.len());

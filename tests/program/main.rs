@@ -17,6 +17,7 @@ mod orphans;
 mod output;
 mod price;
 mod profiles;
+mod protocols;
 mod redis;
 mod refused;
 mod secrets;

@@ -66,6 +66,8 @@ impl Decoder {
         let mut tally = *self.tally;
         if unfinished > 0 {
             let origin = content::explain(&self.undecided, self.stream);
+            // Wrong bytes tell more than the end of the connection behind them.
+            tally.first_fault.take_if(|first| first.flaw == Some(Flaw::CutOff));
             tally.fault(self.stream, self.received, origin);
             if origin.is_none() {
                 tally.first_error.get_or_insert(self.nobodys(&self.undecided));

@@ -132,7 +132,7 @@ fn bytes_of_another_connection_are_named() {
     let (tally, answers) = checked(&bytes, 33);
     let fault = tally.first_fault.expect("a fault");
     assert_eq!(fault.found, Some(Origin { stream: 9, offset: 400 }));
-    assert_eq!(fault.to_string(), "connection 5, received byte 100: this is byte 400 of connection 9");
+    assert_eq!(fault.to_string(), "connection 6, received byte 101: this is byte 401 of connection 10");
     assert_eq!(answers, [0, 1]);
 }
 

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::codec::{Fault, Flaw, Protocol, frame, http::HttpMethod};
+use crate::codec::{Excerpt, Fault, Flaw, Protocol, frame, http::HttpMethod};
 
 /// What the server speaks and what to write instead, or `None` if the bytes tell no other protocol. `address` is that of a
 /// server that was running before; advice names flags for `badpeer bench`, else keys of a profile.
@@ -45,7 +45,8 @@ pub(super) fn another_protocol(
             };
             ("RESP (Redis)", how)
         }
-        _ if is_own_request(bytes, asked) => ("echo", echo(asked, address, is_bench)),
+        _ if is_own_request(bytes, asked) => return Some(echo(asked, address, is_bench)),
+        _ if is_frames(bytes) => return Some(frames(asked, address, is_bench)),
         _ => return None,
     };
     Some(format!("The server speaks {name}: {instead}"))
@@ -56,16 +57,59 @@ pub(super) fn another_protocol(
 pub(super) fn echoed_frame(fault: &Fault, payload: u64, is_bench: bool) -> Option<String> {
     let place = fault.at % (frame::HEADER_BYTES as u64 + payload);
     let is_length = fault.flaw == Some(Flaw::FrameHead) && (20..24).contains(&place);
-    is_length.then(|| format!("The server speaks echo: {}", echo(Protocol::Frame, None, is_bench)))
+    is_length.then(|| echo(Protocol::Frame, None, is_bench))
 }
 
-/// What to write for a server that sends back what it receives.
+/// What to write for a server that sends back what it receives: requests that are lines do not tell which of two it speaks.
 fn echo(asked: Protocol, address: Option<&str>, is_bench: bool) -> String {
-    match (is_bench, asked) {
-        (true, Protocol::Http) => format!("write {}", address.unwrap_or("HOST:PORT")),
-        (true, _) => "write -p echo".to_owned(),
-        (false, _) => "set protocol = \"echo\"".to_owned(),
+    let place = match asked {
+        Protocol::Http => format!("{} ", address.unwrap_or("HOST:PORT")),
+        _ => String::new(),
+    };
+    let instead = if is_bench {
+        format!("write {place}-p echo, or {place}-p line for one that waits for whole lines")
+    } else {
+        "set protocol = \"echo\", or protocol = \"line\" for one that waits for whole lines".to_owned()
+    };
+    format!("The server sends back what it receives: {instead}")
+}
+
+/// What to write for a server whose messages have their length in front.
+fn frames(asked: Protocol, address: Option<&str>, is_bench: bool) -> String {
+    let own = match (is_bench, asked) {
+        (_, Protocol::Frame) => None,
+        (true, Protocol::Http) => Some(format!("write {} -p frame", address.unwrap_or("HOST:PORT"))),
+        (true, _) => Some("write -p frame".to_owned()),
+        (false, _) => Some("set protocol = \"frame\"".to_owned()),
+    };
+    let raw = "describe its messages in a profile with protocol = \"raw\"";
+    match own {
+        Some(own) => format!(
+            "The server speaks frames, with their length in front: {own} if they are those of badpeer, otherwise {raw}"
+        ),
+        None => format!("The server speaks frames, but not those of badpeer: {raw}"),
     }
+}
+
+/// Whether all of it is whole messages, each behind its length in four bytes, of which the first two are 0 (in either byte
+/// order): no text has such bytes. As much as is kept of an answer may end within a message.
+fn is_frames(bytes: &[u8]) -> bool {
+    let lengths: [fn([u8; 4]) -> u32; 2] = [u32::from_be_bytes, u32::from_le_bytes];
+    lengths.into_iter().any(|length| are_frames(bytes, length))
+}
+
+fn are_frames(mut bytes: &[u8], length: fn([u8; 4]) -> u32) -> bool {
+    let is_cut = bytes.len() >= Excerpt::MOST;
+    let mut has_one = false;
+    while let Some((head, rest)) = bytes.split_first_chunk::<4>() {
+        let length = length(*head) as usize;
+        if !(1..1 << 16).contains(&length) || (rest.len() < length && !is_cut) {
+            return false;
+        }
+        has_one = true;
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    has_one && (bytes.is_empty() || is_cut)
 }
 
 /// Whether it begins like an answer of Redis: a status, an error, a number, a string or an array.
@@ -113,8 +157,25 @@ mod tests {
             (b"\x16\x03\x01", Protocol::Echo, "name a port without TLS"),
             (b"SSH-2.0-OpenSSH_9.6", Protocol::Http, "speaks SSH: name the port"),
             (b"\0\0\x12\x04\0\0\0\0\0\0\x03", Protocol::Http, "speaks HTTP/2, which is not supported"),
-            (b"GET / HTTP/1.1\r\n", Protocol::Http, "speaks echo: write 127.0.0.1:8080"),
-            (b"*1\r\n$4\r\nPING\r\n", Protocol::Resp, "speaks echo: write -p echo"),
+            (
+                b"GET / HTTP/1.1\r\n",
+                Protocol::Http,
+                "sends back what it receives: write 127.0.0.1:8080 -p echo, or",
+            ),
+            (
+                b"*1\r\n$4\r\nPING\r\n",
+                Protocol::Resp,
+                "sends back what it receives: write -p echo, or -p line",
+            ),
+            (
+                b"\0\0\0\x05wrong",
+                Protocol::Http,
+                "speaks frames, with their length in front: write 127.0.0.1:8080 -p frame",
+            ),
+            (b"\0\0\0\x05wrong\0\0\0\x02no", Protocol::Echo, "write -p frame if they are those of badpeer"),
+            (b"\x05\0\0\0wrong", Protocol::Resp, "otherwise describe its messages in a profile"),
+            (b"\0\0\0\x05wrong", Protocol::Frame, "frames, but not those of badpeer: describe its messages"),
+            (&[&[0, 0, 1, 0][..], &[7; 60]].concat(), Protocol::Line, "speaks frames"),
         ] {
             let message = another_protocol(bytes, asked, ADDRESS, true).expect(part);
             assert!(message.contains(part), "{message}");
@@ -133,6 +194,12 @@ mod tests {
             (b"hello", Protocol::Http),
             (b"GETTING", Protocol::Http),
             (b"*-1\r\n", Protocol::Resp),
+            (b"\0\0\0\x06wrong", Protocol::Echo),
+            (b"\0\0\0\x04wrong", Protocol::Echo),
+            (b"\0\0\0\0", Protocol::Echo),
+            (b"\0\0\0", Protocol::Echo),
+            (&[0; 64], Protocol::Echo),
+            (b"2345wrong", Protocol::Http),
         ] {
             assert_eq!(another_protocol(bytes, asked, ADDRESS, true), None, "{bytes:?}");
         }
@@ -143,7 +210,11 @@ mod tests {
         let fault = |at, flaw| Fault { stream: 0, at, found: None, flaw: Some(flaw) };
         for fault in [fault(23, Flaw::FrameHead), fault(5 * 160 + 20, Flaw::FrameHead)] {
             let message = echoed_frame(&fault, 128, true);
-            assert_eq!(message, Some("The server speaks echo: write -p echo".to_owned()));
+            let message = message.expect("an echo");
+            assert!(
+                message.starts_with("The server sends back what it receives: write -p echo,"),
+                "{message}"
+            );
         }
         for fault in [fault(19, Flaw::FrameHead), fault(24, Flaw::FrameHead), fault(23, Flaw::Different)] {
             assert_eq!(echoed_frame(&fault, 128, true), None);

@@ -58,7 +58,7 @@ fn an_error_is_shown_with_its_remedy() {
     assert_eq!(
         problems_of("bench", HTTP, not_found(9), 9),
         [
-            "`good`: 9 of 9 answers were errors, the first on connection 3, answer 2: `HTTP/1.1 404 Not Found`. Status 2xx is \
+            "`good`: 9 of 9 answers were errors, the first on connection 4, answer 2: `HTTP/1.1 404 Not Found`. Status 2xx is \
           expected: name a path that exists, or allow it with --status 404."
         ]
     );

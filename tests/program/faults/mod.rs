@@ -56,9 +56,16 @@ fn found(
 /// The first fault must be on the first connection, at this byte, and called so.
 fn assert_named(protocol: &ProtocolCase, content: &Tally, at: usize, words: &str) {
     let named = content.first_fault.map(|fault| fault.to_string()).unwrap_or_default();
-    let expected = format!("connection 0, received byte {at}: {words}");
+    let expected = format!("connection 1, {}: {words}", place(at as u64, words));
     assert!(named.starts_with(&expected), "{}: {named}\nis not\n{expected}: {content:?}", protocol.name);
 }
+
+/// Where a fault is that is called so, counted from 1.
+fn place(at: u64, words: &str) -> String {
+    if words == CUT_OFF { format!("behind {at} received bytes") } else { format!("received byte {}", at + 1) }
+}
+
+const CUT_OFF: &str = "the connection ends here, in the middle of an answer";
 
 #[apply(timed_test!)]
 fn a_correct_server_has_no_faults() {
@@ -103,7 +110,7 @@ fn two_swapped_messages_are_reordered() {
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Swap, 1, 4).0;
         let place = 3 * protocol.answer_bytes;
-        assert_named(protocol, &content, place, "this is byte 400 of this connection's stream");
+        assert_named(protocol, &content, place, "this is byte 401 of this connection's stream");
         assert_eq!((content.corrupt, content.reordered, content.torn), (bytes, 1, 0), "{}", protocol.name);
         assert_eq!(requests.unanswered, 0, "{}", protocol.name);
     }
@@ -111,7 +118,7 @@ fn two_swapped_messages_are_reordered() {
 
 #[apply(timed_test!)]
 fn a_repeated_answer_is_out_of_order_or_unrequested() {
-    let again = "this is byte 300 of this connection's stream";
+    let again = "this is byte 301 of this connection's stream";
     for (protocol, bytes) in own_content().into_iter().skip(1).zip([100, 132]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Repeat, 1, 4).0;
         assert_named(protocol, &content, 4 * protocol.answer_bytes, again);
@@ -131,7 +138,7 @@ fn a_repeated_answer_is_out_of_order_or_unrequested() {
 
 #[apply(timed_test!)]
 fn answers_of_another_connection_are_identified() {
-    let whose = "this is byte 300 of connection 1";
+    let whose = "this is byte 301 of connection 2";
     for (protocol, bytes) in own_content().into_iter().zip([200, 200, 264]) {
         let GroupResult { content, requests, .. } = found(protocol, AnswerFault::Cross, 2, 4).0;
         assert_named(protocol, &content, 3 * protocol.answer_bytes, whose);
@@ -147,7 +154,7 @@ fn a_truncated_answer_is_reported_at_its_end() {
     for protocol in PROTOCOLS {
         let group = found(protocol, AnswerFault::CutOff, 1, 4).0;
         let place = 3 * protocol.answer_bytes + protocol.answer_bytes / 2;
-        assert_named(protocol, &group.content, place, "the connection ends here, in the middle of an answer");
+        assert_named(protocol, &group.content, place, CUT_OFF);
         assert_eq!((group.content.corrupt, group.requests.lost), (0, 4), "{}", protocol.name);
         assert_eq!(group.ledger, Ledger { opened: 1, evicted_fin: 1, ..Ledger::default() });
     }
@@ -182,9 +189,9 @@ fn reports_name_the_connection_and_the_byte() {
         .iter()
         .map(|protocol| (protocol, AnswerFault::Flip(protocol.payload_ends - 9), protocol.flipped));
     let others = [
-        (protocol("frame"), AnswerFault::Cross, "this is byte 300 of connection 1"),
-        (protocol("line"), AnswerFault::Swap, "this is byte 400 of this connection's stream"),
-        (protocol("http"), AnswerFault::CutOff, "the connection ends here, in the middle of an answer"),
+        (protocol("frame"), AnswerFault::Cross, "this is byte 301 of connection 2"),
+        (protocol("line"), AnswerFault::Swap, "this is byte 401 of this connection's stream"),
+        (protocol("http"), AnswerFault::CutOff, CUT_OFF),
         (protocol("echo"), AnswerFault::Silence, ""),
     ];
     for (protocol, planted, words) in flips.chain(others) {
@@ -206,7 +213,8 @@ fn reports_name_the_connection_and_the_byte() {
         }
         let content = &repeat(folder.path(), "quick")["groups"][0]["content"];
         let fault = &content["first_fault"];
-        let text = format!("connection 0, received byte {}: {words}", fault["at"]);
+        let place = place(fault["at"].as_u64().expect("an offset"), words);
+        let text = format!("connection 1, {place}: {words}");
         assert!(fault["stream"] == 0 && fault["at"].as_u64() >= Some(300), "{content}");
         assert_eq!(
             matches!(planted, AnswerFault::Flip(_)),
