@@ -26,8 +26,8 @@ pub struct RecordComparison {
 pub struct PointComparison {
     /// The keys that the sweep sets here, and their values; empty without a sweep.
     pub axes: IndexMap<String, String>,
-    /// Whether as much time was measured of both, within a hundredth. Else totals cannot be compared.
-    pub has_equal_windows: bool,
+    /// How long was measured of `a` and of `b`, in nanoseconds, as the mean over the repeats; 0 where nothing was.
+    pub windows_ns: (f64, f64),
     /// The metrics that both have, in the order of `a`; of windows that differ without totals.
     pub changes: Vec<RecordChange>,
     /// The names of the metrics that only `a` has.
@@ -102,16 +102,23 @@ impl RecordComparison {
 }
 
 impl PointComparison {
+    /// Whether as much time was measured of both, within a hundredth. Else totals cannot be compared.
+    #[must_use]
+    pub fn has_equal_windows(&self) -> bool {
+        are_equal(self.windows_ns)
+    }
+
     fn of(a: &Point, b: &Point) -> Self {
         let (in_a, in_b) = (figures(a), figures(b));
         let only = |here: &IndexMap<String, RecordFigure>, there: &IndexMap<String, RecordFigure>| {
             here.keys().filter(|name| !there.contains_key(*name)).cloned().collect()
         };
-        let has_equal_windows = have_equal_windows(a, b);
+        let windows_ns = (window_ns(a), window_ns(b));
+        let has_equal_windows = are_equal(windows_ns);
         let changes = in_a.iter().filter_map(|(name, a)| RecordChange::of(name, a, in_b.get(name)?));
         Self {
             axes: a.axes.clone(),
-            has_equal_windows,
+            windows_ns,
             changes: changes.filter(|change| has_equal_windows || !is_total(change.stat)).collect(),
             only_a: only(&in_a, &in_b),
             only_b: only(&in_b, &in_a),
@@ -119,15 +126,15 @@ impl PointComparison {
     }
 }
 
-/// Whether as much time was measured at both points, within a hundredth.
-fn have_equal_windows(a: &Point, b: &Point) -> bool {
-    let measured = |point: &Point| {
-        mean(&point.repeats.iter().map(|repeat| repeat.measured_ns() as f64).collect::<Vec<_>>())
-    };
-    match (measured(a), measured(b)) {
-        (Some(a), Some(b)) => (a - b).abs() <= 0.01 * a.abs().max(b.abs()),
-        _ => true,
-    }
+/// How long was measured at a point, in nanoseconds, as the mean over its repeats.
+fn window_ns(point: &Point) -> f64 {
+    let measured: Vec<f64> = point.repeats.iter().map(|repeat| repeat.measured_ns() as f64).collect();
+    mean(&measured).unwrap_or(0.0)
+}
+
+/// Whether two windows are as long, within a hundredth; nothing is known of one that was not measured.
+fn are_equal((a, b): (f64, f64)) -> bool {
+    a <= 0.0 || b <= 0.0 || (a - b).abs() <= 0.01 * a.max(b)
 }
 
 /// Whether the number grows with the time that is measured.

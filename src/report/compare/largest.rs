@@ -70,7 +70,7 @@ mod tests {
         ];
         let axes = [("k".to_owned(), "v".to_owned())].into_iter().collect();
         let (only_a, only_b) = (Vec::new(), Vec::new());
-        let points = vec![PointComparison { axes, has_equal_windows: true, changes, only_a, only_b }];
+        let points = vec![PointComparison { axes, windows_ns: (1e9, 1e9), changes, only_a, only_b }];
         let table = largest(&RecordComparison { points, only_a: Vec::new(), only_b: Vec::new() });
         let names: Vec<&str> = table.rows().iter().map(|cells| cells[0].as_str()).collect();
         assert_eq!(

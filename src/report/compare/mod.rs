@@ -18,6 +18,7 @@ use crate::{
     gate::{ChangeKind, PointComparison, RecordChange, RecordComparison},
     metric::Unit,
     record::Record,
+    units::human_time,
 };
 
 /// The comparison for other programs. Values are means over the repeats, and `b` is judged against `a`; `change` is
@@ -81,40 +82,49 @@ pub(super) fn differing(a: &Record, b: &Record, comparison: &RecordComparison) -
     if a.badpeer != b.badpeer {
         found.push(format!("the versions of badpeer differ: {} and {}", a.badpeer, b.badpeer));
     }
-    if comparison.points.iter().any(|point| !point.has_equal_windows) {
-        let (a, b) = (a.profile.measure, b.profile.measure);
-        found.push(format!(
-            "the measured windows differ ({a} and {b} were asked for), so totals are left out"
-        ));
+    if let Some(point) = comparison.points.iter().find(|point| !point.has_equal_windows()) {
+        // They differ by more than a hundredth, which three digits show.
+        let (a, b) = point.windows_ns;
+        let (a, b) = (human_time(a), human_time(b));
+        found.push(format!("the measured windows differ ({a} and {b}), so totals are left out"));
     }
     found
 }
 
-/// The first keys of the profile that differ.
+/// The first keys of the profile that differ, as `--set` takes them.
 fn changed_keys(a: &Record, b: &Record) -> String {
-    let keys = |record: &Record| {
-        let mut keys = BTreeMap::new();
-        flatten("", &json!(record.profile), &mut keys);
-        keys
-    };
-    let (a, b) = (keys(a), keys(b));
-    let all: IndexSet<&String> = a.keys().chain(b.keys()).collect();
-    let changed: Vec<&str> =
-        all.into_iter().filter(|key| a.get(*key) != b.get(*key)).map(String::as_str).collect();
+    let mut changed = Vec::new();
+    differences("", &json!(a.profile), &json!(b.profile), &mut changed);
+    if changed.is_empty() {
+        return "the order of the groups".to_owned();
+    }
     let more = if changed.len() > 5 { format!(" and {} more", changed.len() - 5) } else { String::new() };
-    format!("{}{more}", changed.iter().take(5).copied().collect::<Vec<_>>().join(", "))
+    changed.truncate(5);
+    format!("{}{more}", changed.join(", "))
 }
 
-fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+/// The keys below `path` whose values differ. A group is named by its name; any other list differs as a whole.
+fn differences(path: &str, a: &Value, b: &Value, out: &mut Vec<String>) {
+    if let (Some(a), Some(b)) = (parts(a), parts(b)) {
+        let keys: IndexSet<&str> = a.keys().chain(b.keys()).copied().collect();
+        for key in keys {
+            let below = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            let of = |parts: &BTreeMap<&str, &Value>| parts.get(key).copied().cloned().unwrap_or_default();
+            differences(&below, &of(&a), &of(&b), out);
+        }
+    } else if a != b {
+        out.push(path.to_owned());
+    }
+}
+
+/// The values of a table by their keys, or the groups of a list by their names.
+fn parts(value: &Value) -> Option<BTreeMap<&str, &Value>> {
     match value {
-        Value::Object(map) => map.iter().for_each(|(key, value)| flatten(&below(key), value, out)),
-        Value::Array(list) => {
-            list.iter().enumerate().for_each(|(i, value)| flatten(&below(&i.to_string()), value, out));
+        Value::Object(map) => Some(map.iter().map(|(key, value)| (key.as_str(), value)).collect()),
+        Value::Array(list) if !list.is_empty() => {
+            list.iter().map(|value| Some((value.get("name")?.as_str()?, value))).collect()
         }
-        _ => {
-            out.insert(path.to_owned(), value.to_string());
-        }
+        _ => None,
     }
 }
 
@@ -172,4 +182,40 @@ pub(super) fn tally(comparison: &RecordComparison) -> String {
             change."
     );
     text + &unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(a: &Value, b: &Value) -> Vec<String> {
+        let mut changed = Vec::new();
+        differences("", a, b, &mut changed);
+        changed
+    }
+
+    #[test]
+    fn a_difference_names_the_group_and_a_list_as_a_whole() {
+        let profile = |slow: &Value, command: &[&str]| {
+            json!({ "measure": "2s", "server": { "command": command },
+                    "clients": [{ "name": "good", "count": 1 }, slow] })
+        };
+        let before = profile(&json!({ "name": "slow", "count": 2 }), &["a", "b", "c"]);
+        for (after, wanted) in [
+            (profile(&json!({ "name": "slow", "count": 3 }), &["a", "b", "c"]), &["clients.slow.count"][..]),
+            (profile(&json!({ "name": "slow", "count": 2 }), &["a", "x", "y"]), &["server.command"]),
+            (profile(&json!({ "name": "slow", "count": 2 }), &["a"]), &["server.command"]),
+            (
+                profile(&json!({ "name": "idle", "count": 2 }), &["a", "b", "c"]),
+                &["clients.slow", "clients.idle"],
+            ),
+            (
+                profile(&json!({ "name": "slow", "count": 2, "rx": "stall" }), &["a", "b", "c"]),
+                &["clients.slow.rx"],
+            ),
+        ] {
+            assert_eq!(changed(&before, &after), wanted);
+        }
+        assert_eq!(changed(&before, &before), Vec::<String>::new());
+    }
 }
