@@ -13,7 +13,12 @@ pub(super) fn crowd(text: &str) -> Result<Crowd, String> {
         let hint = meant(peer, peers().iter().map(String::as_str));
         format!("there is no kind of misbehaving client `{peer}`; the kinds are: {}{hint}", kinds.join(", "))
     })?;
-    let count = count.parse().map_err(|_| format!("`{count}` is not a number of connections"))?;
+    let most = peer.most();
+    let count = count
+        .parse()
+        .ok()
+        .filter(|count| (1..=most).contains(count))
+        .ok_or_else(|| format!("`{count}` is not a number of connections from 1 to {most}"))?;
     Ok(Crowd { peer, count })
 }
 

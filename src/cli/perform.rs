@@ -152,8 +152,13 @@ fn able(request: &Request) -> Result<Result<(), String>, Failure> {
         Err(RunError::Impossible { path, message }) => {
             Err(Failure::usage(request.source.fault_at(&path, &message)))
         }
-        Err(error) => Err(Failure::new(super::exit::exit_of(&error), format!("{}: {error}", request.name))),
+        Err(error) => Err(Failure::new(super::exit::exit_of(&error), named(request, &error))),
     }
+}
+
+/// An error behind the name of its profile. `badpeer bench` has no profile.
+fn named(request: &Request, error: &RunError) -> String {
+    if request.source.file.is_empty() { error.to_string() } else { format!("{}: {error}", request.name) }
 }
 
 fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
@@ -238,8 +243,11 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: 
     let (comparison, left) =
         if measured { leave(&record, &store, output, is_finished) } else { (None, Ok(())) };
     let left = unwritten.map_or(left, Err);
-    if let Err(error) = &result {
-        complain(&format!("{}: {error}", request.name));
+    match &result {
+        // The verdict of a record says so.
+        Err(RunError::Died(_)) if measured && !output.is_json() && record.died().is_some() => {}
+        Err(error) => complain(&named(request, error)),
+        Ok(()) => {}
     }
     let since = baseline::exit(comparison.as_ref());
     let worse = comparison.as_ref().filter(|_| record.verdict() == Verdict::Pass && since != Exit::Pass);

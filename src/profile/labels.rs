@@ -61,13 +61,14 @@ impl Profile {
     pub(super) fn check_chart(&self) -> Result<(), Fault> {
         let Some(chart) = self.chart.as_deref() else { return Ok(()) };
         if !self.sweep.is_empty() {
-            return self.names().stat(chart).map(|_| ()).or_else(|message| fault(&["chart"], message));
+            return self.names().charted(chart).or_else(|message| fault(&["chart"], message));
         }
         if CHARTS.contains(&chart) {
             return Ok(());
         }
         let hint = meant(chart, CHARTS.into_iter());
-        fault(&["chart"], format!("`{chart}` is none of {}{hint}", CHARTS.join(", ")))
+        let sweep = if chart.contains('.') { "; a metric can be named only with [sweep]" } else { "" };
+        fault(&["chart"], format!("`{chart}` is none of {}{sweep}{hint}", CHARTS.join(", ")))
     }
 }
 
@@ -113,8 +114,24 @@ mod tests {
         let sweep = "[sweep]\nseed = [1, 2]\n";
         assert!(parsed("chart = \"good.latency_p99\"", sweep).is_ok());
         assert!(parsed("chart = \"cpu\"", "").is_ok());
-        for (chart, tail) in [("cpu", sweep), ("good.latency_p99", ""), ("god.latency_p99", sweep)] {
-            assert!(parsed(&format!("chart = \"{chart}\""), tail).is_err(), "{chart}");
+        let phases = format!("{sweep}[phases]\nbefore = \"1s\"\nwith = \"3s\"\n");
+        let of_phase = parsed("chart = \"good.latency_p99 @ with\"", &phases).expect("a number of a phase");
+        assert_eq!(of_phase.telling_number().and_then(|key| key.phase), Some("with"));
+        for (chart, tail, part) in [
+            ("cpu", sweep, "there is no metric `cpu`"),
+            ("good.latency_p99", "", "a metric can be named only with [sweep]"),
+            ("god.latency_p99", sweep, "did you mean `good`?"),
+            ("good.latency_p99 @ wiht", &phases, "there is no phase `wiht`; did you mean `with`?"),
+            ("good.latency_p99 @ with", sweep, "must be a phase, as in [phases]"),
+            (
+                "good.latency_p99 @ seed=1",
+                &phases,
+                "is drawn along the whole sweep: name a phase, or nothing",
+            ),
+            ("good.evicted @ with", &phases, "`evicted` has no value for a phase"),
+        ] {
+            let error = parsed(&format!("chart = \"{chart}\""), tail).expect_err(chart);
+            assert!(error.contains(part), "{error}");
         }
     }
 

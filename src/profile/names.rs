@@ -102,6 +102,19 @@ impl Names<'_> {
         }
     }
 
+    /// Whether a chart along the sweep can show `group.name`, `name`, or one of them in a phase.
+    pub(super) fn charted(&self, text: &str) -> Result<(), String> {
+        let Some((number, at)) = text.split_once('@') else { return self.stat(text).map(|_| ()) };
+        let number = number.trim();
+        let stat = self.stat(number)?;
+        match self.at(at).map_err(|error| error.replace("KEY=VALUE, as in [sweep], or a phase", "a phase"))? {
+            At { phase: Some(phase), axes } if axes.is_empty() => in_phase(number, stat, &phase).map(|_| ()),
+            _ => Err(format!(
+                "`{text}` is drawn along the whole sweep: name a phase, or nothing, behind the @"
+            )),
+        }
+    }
+
     fn has_price(&self) -> bool {
         [BEFORE, WITH].iter().all(|phase| self.phases.contains(phase))
     }

@@ -12,7 +12,7 @@ use super::{
     flag::flag,
     keys::Profile,
     overrides::{literal, set},
-    place::{line_of, locate, shown_path, within_section},
+    place::{line_of, locate, path_at, shown_path, within_section},
     secrets,
     shipped::{SHIPPED, Shipped},
     value::{Axes, plain},
@@ -154,7 +154,13 @@ impl Source {
         let at =
             error.span().map(|span| span.start + within_section(&self.text[span.start..], error.message()));
         let message = explained(error.message());
-        let key = at.filter(|_| message.starts_with("must be ")).and_then(|at| key_at(&self.text, at));
+        let is_of_value = ["must be ", "unknown value "].iter().any(|start| message.starts_with(start))
+            || (message.starts_with('`') && message.contains(" is not "));
+        let key = at.filter(|_| is_of_value).and_then(|at| {
+            let path = path_at(&self.text, at).filter(|path| !path.is_empty());
+            path.map(|path| shown_path(&self.text, &path))
+                .or_else(|| key_at(&self.text, at).map(str::to_owned))
+        });
         let message = key.map_or_else(|| message.clone(), |key| format!("{key}: {message}"));
         self.error(at.map(|at| line_of(&self.text, at)), message)
     }
@@ -265,11 +271,11 @@ corrupt_bytes = "= 0"
             (
                 "count = 2",
                 "count = -2",
-                "x.toml:9: count: must be a whole number from 0 to 4294967295, not -2",
+                "x.toml:9: clients.good.count: must be a whole number from 0 to 4294967295, not -2",
             ),
-            ("count = 2", "count = \"two\"", "x.toml:9: count: must be a whole number"),
+            ("count = 2", "count = \"two\"", "x.toml:9: clients.good.count: must be a whole number"),
             ("count = 2", "count = 0", "x.toml:9: clients.good.count: must be at least 1"),
-            ("\"1MiB\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a size"),
+            ("\"1MiB\"", "\"1 mile\"", "x.toml:5: server.send_limit: `1 mile` is not a size"),
             ("\"1s\"", "\"0s\"", "x.toml:2: measure: "),
             ("\"1MiB\"", "\"off\"\noverflow = \"pause\"", "x.toml:6: server.overflow: pause needs"),
             ("corrupt_bytes", "corupt_bytes", "x.toml:19: expect.corupt_bytes: there is no metric"),
@@ -307,9 +313,9 @@ corrupt_bytes = "= 0"
         assert!(parse(text).is_ok());
         for (from, to, wanted) in [
             ("armed", "armd", "x.toml:4: unknown key `armd`"),
-            ("\"1ms\"", "\"1 mile\"", "x.toml:5: `1 mile` is not a time"),
+            ("\"1ms\"", "\"1 mile\"", "x.toml:5: core.tick: `1 mile` is not a time"),
             ("\"1ms\"", "\"0ms\"", "x.toml:5: core.tick: must be longer than 0"),
-            ("timers", "timer", "x.toml:3: unknown value `timer`"),
+            ("timers", "timer", "x.toml:3: core.experiment: unknown value `timer`"),
             ("experiment = \"timers\"", "", "x.toml:2: the key `experiment` is missing"),
             ("[core]", "warmup = 1\n[core]", "x.toml:2: warmup: a [core] experiment has no server"),
         ] {

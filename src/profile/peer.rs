@@ -2,6 +2,8 @@
 
 use clap::{ValueEnum, builder::PossibleValue};
 
+use crate::codec::content;
+
 /// A named kind of misbehaving client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Peer {
@@ -45,6 +47,17 @@ impl Peer {
             Self::HalfSent => "half-sent",
             Self::Fragmented => "fragmented",
             Self::Idle => "idle",
+        }
+    }
+
+    /// The largest number of them: each reader sends ten requests per second, and a group at most a million.
+    #[must_use]
+    pub const fn most(self) -> u32 {
+        match self {
+            Self::SlowReader | Self::StalledReader => 100_000,
+            Self::SlowWriter | Self::SlowBody | Self::HalfSent | Self::Fragmented | Self::Idle => {
+                content::STREAMS - 1
+            }
         }
     }
 

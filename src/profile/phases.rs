@@ -97,7 +97,7 @@ mod tests {
             ("\"a=b\" = '1s'", "a phase needs a name of letters"),
             ("\" a\" = '1s'", "a phase needs a name of letters"),
             ("\"\" = '1s'", "a phase needs a name of letters"),
-            ("before = 'soon'", "t.toml:9: `soon` is not a time"),
+            ("before = 'soon'", "t.toml:9: phases.before: `soon` is not a time"),
         ] {
             let message = parsed(phases, "").expect_err(phases);
             assert!(message.contains(part), "{message}\nlacks\n{part}");

@@ -23,6 +23,34 @@ pub(super) fn shown_path(text: &str, path: &[String]) -> String {
     }
 }
 
+/// The keys that lead to the value at this byte of a profile.
+pub(super) fn path_at(text: &str, at: usize) -> Option<Vec<String>> {
+    let root = toml::de::DeTable::parse(text).ok()?;
+    within(root.get_ref(), at)
+}
+
+fn within(table: &toml::de::DeTable<'_>, at: usize) -> Option<Vec<String>> {
+    table.iter().find_map(|(key, value)| {
+        let below = below(value, at);
+        below.map(|below| [vec![key.get_ref().to_string()], below].concat())
+    })
+}
+
+/// The keys below a value that lead to the innermost one at this byte; none where it is the value itself.
+fn below(value: &toml::Spanned<toml::de::DeValue<'_>>, at: usize) -> Option<Vec<String>> {
+    let deeper = match value.get_ref() {
+        toml::de::DeValue::Table(table) => within(table, at),
+        toml::de::DeValue::Array(list) => list.iter().enumerate().find_map(|(index, element)| {
+            // A word in a list of words has no name.
+            let is_table = element.get_ref().is_table();
+            let number = if is_table { vec![index.to_string()] } else { Vec::new() };
+            Some([number, below(element, at)?].concat())
+        }),
+        _ => None,
+    };
+    deeper.or_else(|| value.span().contains(&at).then(Vec::new))
+}
+
 /// Whether a message can name a group by its name.
 fn is_clear(name: &str) -> bool {
     !name.is_empty() && !name.contains('.') && !name.chars().any(char::is_control)

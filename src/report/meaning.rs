@@ -37,7 +37,14 @@ pub fn meaning(record: &Record) -> String {
                     why.trim_end_matches('.')
                 )
             });
-            [died, failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            // The last output of the server has lines of its own.
+            let gap = if died.as_ref().is_some_and(|died| died.contains('\n')) { "\n" } else { " " };
+            let rest = [failed, invalid].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            match died {
+                Some(died) if rest.is_empty() => died,
+                Some(died) => format!("{died}{gap}{rest}"),
+                None => rest,
+            }
         }
         Verdict::Invalid => invalid(record, with(Verdict::Invalid).next()),
         Verdict::Inconclusive if record.interrupted => {

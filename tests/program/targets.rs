@@ -12,7 +12,9 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, leftovers, process::serving, processes_with, repeat, skip};
+use crate::common::{
+    BADPEER, badpeer, ending, leftovers, process::serving, processes_with, repeat, skip, text,
+};
 
 /// A profile whose server is this command.
 fn profile(command: &str, rest: &str) -> String {
@@ -219,6 +221,30 @@ fn a_server_that_does_not_start_is_reported_with_its_output() {
     }
     assert!(processes_with("sleep\u{0}4712").is_empty(), "a process was left behind");
     assert!(leftovers(folder.path()).is_empty(), "a directory was left behind");
+}
+
+#[apply(timed_test!)]
+fn the_death_of_a_server_is_reported_once() {
+    let folder = TempDir::new().expect("a folder");
+    let dies = format!(
+        "{BADPEER} serve --listen {{address}} --protocol echo & sleep 0.8; kill -9 $!; echo bye >&2; echo now >&2; exit 7"
+    );
+    for (script, code) in [(dies.as_str(), 1), ("echo bye >&2; echo now >&2; exit 7 # {port}", 3)] {
+        let words = ["bench", "127.0.0.1:0", "-c", "2", "-d", "2s", "--warmup", "100ms"];
+        let output = badpeer(&[&words[..], &["--", "sh", "-c", script]].concat(), folder.path());
+        let (exit, printed) = ending(&output);
+        assert_eq!(exit, Some(code), "{printed}");
+        assert_eq!(printed.matches("exited by itself").count(), 1, "{printed}");
+        let last: Vec<&str> =
+            printed.lines().map(str::trim).filter(|line| ["bye", "now", "now."].contains(line)).collect();
+        assert_eq!(last.len(), 2, "each line of its output is a line: {printed}");
+        assert!(!printed.contains("bench: the server"), "{printed}");
+    }
+    let json = badpeer(
+        &["bench", "127.0.0.1:0", "-c", "2", "-d", "2s", "--json", "--", "sh", "-c", &dies],
+        folder.path(),
+    );
+    assert!(text(&json.stderr).contains("exited by itself"), "{}", text(&json.stderr));
 }
 
 #[apply(timed_test!)]

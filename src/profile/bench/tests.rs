@@ -149,3 +149,37 @@ fn the_head_of_a_slow_writer_takes_longer_than_the_usual_timeout() {
     // Ten bytes per second.
     assert!(fields(slow).contains_key("Accept") && (700..8000).contains(&head), "{head}");
 }
+
+/// The paths of all values below a value of a profile; lists of words and inline tables count as one.
+fn paths(path: &[String], value: &Value, found: &mut Vec<Vec<String>>) {
+    let below = |key: &str| [path, &[key.to_owned()]].concat();
+    match value {
+        Value::Table(table) => table.iter().for_each(|(key, value)| paths(&below(key), value, found)),
+        Value::Array(list) if list.iter().all(Value::is_table) => {
+            list.iter().enumerate().for_each(|(at, value)| paths(&below(&at.to_string()), value, found));
+        }
+        _ => found.push(path.to_vec()),
+    }
+}
+
+#[test]
+fn every_key_is_of_a_flag() {
+    for protocol in [Protocol::Echo, Protocol::Http] {
+        let bad = Peer::value_variants().iter().map(|&peer| Crowd { peer, count: 3 }).collect();
+        let longest_wait = LongestWait::AtMost("2s".parse().expect("a time"));
+        let bench = Bench { bad, protocol, longest_wait, path: "/".into(), bad_path: "/".into(), ..small() };
+        let table: toml::Table = bench.to_toml().parse().expect("TOML");
+        let mut found = Vec::new();
+        paths(&[], &Value::Table(table), &mut found);
+        // What is always 0 is no flag's, and cannot be wrong.
+        let is_fixed = |path: &Vec<String>| {
+            let is_none = |name: &String| NONE_OF.iter().any(|none| name.ends_with(none));
+            path[0] == "expect"
+                && (is_none(&path[1]) || path[1] == "corrupt_bytes" || path[1].ends_with("_share"))
+        };
+        for path in found.iter().filter(|path| !is_fixed(path)) {
+            assert_ne!(super::super::flag::flag(path), "bench", "{path:?}");
+        }
+        assert!(found.len() > 40, "{found:?}");
+    }
+}

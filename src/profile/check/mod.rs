@@ -115,12 +115,7 @@ impl Profile {
         if self.clients.is_empty() {
             return fault(&["clients"], "add at least one [[clients]] group, or a [core] experiment");
         }
-        if self.connections() >= u64::from(content::STREAMS) {
-            return fault(
-                &["clients"],
-                format!("at most {} connections can be distinguished", content::STREAMS),
-            );
-        }
+        self.check_connections()?;
         if !(1..=MOST_THREADS).contains(&self.client_threads) {
             return fault(&["client_threads"], format!("must be from 1 to {MOST_THREADS}"));
         }
@@ -143,6 +138,19 @@ impl Profile {
             self.check_group(group).map_err(at)?;
         }
         Ok(())
+    }
+
+    /// Whether all connections can be told apart; one group alone may have too many.
+    fn check_connections(&self) -> Result<(), Fault> {
+        let most = u64::from(content::STREAMS) - 1;
+        if self.connections() <= most {
+            return Ok(());
+        }
+        let message = format!("at most {most} connections can be distinguished");
+        match self.clients.iter().position(|group| u64::from(group.count) > most) {
+            Some(index) => fault(&["clients", &index.to_string(), "count"], message),
+            None => fault(&["clients"], format!("{message}, those of all groups together")),
+        }
     }
 
     /// Whether all of the group's connections are opened before the end, or before the group leaves.

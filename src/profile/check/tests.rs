@@ -84,7 +84,7 @@ fn an_impossible_load_or_lifetime_is_refused() {
         (
             "frame",
             "load = { rate = '1/s, then 2/s' }".into(),
-            "t.toml:8: `1/s, then 2/s` is not a rate such as",
+            "t.toml:8: clients.g.load.rate: `1/s, then 2/s` is not a rate such as",
         ),
         (
             "frame",

@@ -31,10 +31,15 @@ impl Style {
         self.behind_verdict(verdict, 2, meaning, indent)
     }
 
-    /// A verdict with `gap` spaces behind it and then words; the lines behind the first are set in.
+    /// A verdict with `gap` spaces behind it and then words; the lines behind the first are set in. A line of the words begins
+    /// a line.
     pub(super) fn behind_verdict(self, verdict: Verdict, gap: usize, words: &str, indent: usize) -> String {
         let used = verdict.word().len() + gap;
-        let lines = text::lines(words, used, indent, self.width);
+        let of_line = |(number, line)| {
+            let used = if number == 0 { used } else { indent };
+            text::lines(line, used, indent, self.width)
+        };
+        let lines: Vec<String> = words.lines().enumerate().flat_map(of_line).collect();
         let (word, space) = (self.painted(verdict), " ".repeat(gap));
         format!("{word}{space}{}\n", lines.join(&format!("\n{}", " ".repeat(indent))))
     }
@@ -67,5 +72,12 @@ mod tests {
         let lines =
             |width| Style { width, ..Style::PLAIN }.verdict_text(Verdict::Fail, &meaning, 6).lines().count();
         assert_eq!((lines(80), lines(160)), (2, 1));
+    }
+
+    #[test]
+    fn a_line_of_the_words_begins_a_line() {
+        let text =
+            Style::PLAIN.verdict_text(Verdict::Fail, "It exited; its last output:\n    no good\n1 of 2", 6);
+        assert_eq!(text, "FAIL  It exited; its last output:\n      no good\n      1 of 2\n");
     }
 }
