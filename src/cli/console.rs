@@ -52,7 +52,7 @@ pub(super) fn colored() -> bool {
 pub(super) fn style(verbose: bool) -> Style {
     let by_environment = || env::var("COLUMNS").ok()?.parse::<usize>().ok();
     let columns = sys::terminal_columns(io::stdout().as_fd()).or_else(by_environment);
-    let width = columns.map_or(Style::NARROWEST, |columns| columns.clamp(Style::NARROWEST, Style::WIDEST));
+    let width = columns.map_or(Style::USUAL, |columns| columns.clamp(Style::NARROWEST, Style::WIDEST));
     Style { width, color: colored(), verbose }
 }
 

@@ -1,18 +1,24 @@
 //! A progress bar with live figures; nothing if stderr is not a terminal.
 
-use std::time::Duration;
+use std::{io, os::fd::AsFd, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    report::medium,
+    report::{medium, terminal::Style},
     run::Progress,
+    sys,
     units::{human_bytes, human_count, human_time},
 };
 
 pub(super) struct Bar {
     bar: ProgressBar,
+    /// Characters beside the bar.
+    room: usize,
 }
+
+/// Columns that the bar and the space behind it take.
+const BAR: usize = 18;
 
 impl Bar {
     pub(super) fn new(hidden: bool) -> Self {
@@ -23,7 +29,8 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{prefix}\n{bar:16} {wide_msg}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self { bar }
+        let columns = sys::terminal_columns(io::stderr().as_fd()).unwrap_or(Style::USUAL);
+        Self { bar, room: columns.min(Style::USUAL).saturating_sub(BAR) }
     }
 
     pub(super) fn start(&mut self, name: &str, duration: Duration, doing: &'static str) {
@@ -35,7 +42,7 @@ impl Bar {
 
     pub(super) fn show(&mut self, progress: &Progress) {
         self.bar.set_position((progress.seconds.max(0.0) * 1e3) as u64);
-        self.bar.set_message(message(progress));
+        self.bar.set_message(message(progress, self.room));
     }
 
     /// Shows that so many of all are done.
@@ -61,9 +68,8 @@ fn brief(name: &str) -> String {
     name.chars().take(MOST - 1).chain(['…']).collect()
 }
 
-/// The figures that fit beside the bar on a line of 80 columns, those first that tell most.
-fn message(progress: &Progress) -> String {
-    const MOST: usize = 62;
+/// The figures that fit beside the bar, those first that tell most.
+fn message(progress: &Progress, room: usize) -> String {
     let mut parts = vec![format!("{:.0} s", progress.seconds)];
     parts.extend(progress.answers_per_second.map(|rate| format!("{}/s", human_count(rate))));
     parts.extend(progress.response_p99_ns.map(|ns| format!("p99 {}", human_time(ns))));
@@ -73,7 +79,7 @@ fn message(progress: &Progress) -> String {
     let mut text = String::new();
     for part in parts {
         let longer = if text.is_empty() { part } else { format!("{text} · {part}") };
-        if longer.chars().count() > MOST {
+        if longer.chars().count() > room {
             break;
         }
         text = longer;
@@ -102,9 +108,9 @@ mod tests {
             evictions: Some(0.0),
             ..Progress::default()
         };
-        assert_eq!(message(&seen), "3 s · 12.3 k/s");
+        assert_eq!(message(&seen, 62), "3 s · 12.3 k/s");
         let more = Progress { server_rss_bytes: Some(2_097_152.0), evictions: Some(4.0), ..seen };
-        assert_eq!(message(&more), "3 s · 12.3 k/s · RSS 2 MiB · 4 evicted");
+        assert_eq!(message(&more, 62), "3 s · 12.3 k/s · RSS 2 MiB · 4 evicted");
         let most = Progress {
             seconds: 1234.0,
             response_p99_ns: Some(12.3e6),
@@ -113,7 +119,8 @@ mod tests {
             evictions: Some(123_456.0),
             ..more
         };
-        assert!(message(&most).chars().count() <= 62, "{}", message(&most));
-        assert!(message(&most).contains("RSS"), "{}", message(&most));
+        assert!(message(&most, 62).chars().count() <= 62, "{}", message(&most, 62));
+        assert!(message(&most, 62).contains("RSS"), "{}", message(&most, 62));
+        assert_eq!(message(&most, 22), "1234 s · 12.3 k/s", "in a terminal of 40 columns");
     }
 }

@@ -128,6 +128,35 @@ fn terminal_output_fits_80_columns() {
 }
 
 #[test]
+fn terminal_output_fits_40_columns_and_breaks_no_name() {
+    let (record, sweep) = (fixture::record(), fixture::sweep());
+    for verbose in [false, true] {
+        let style = Style { width: 40, verbose, ..Style::PLAIN };
+        let texts = [
+            terminal::render(&record, style),
+            terminal::render(&sweep, style),
+            terminal::records(&record, &slower(), style),
+            terminal::records(&record, &sweep, style),
+        ];
+        let known: Vec<String> = badpeer::metric::Stat::all().map(badpeer::metric::Stat::name).collect();
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            // The longest names of two columns, which do not break, need a few more.
+            assert!(line.chars().count() <= 44 && !line.contains('…'), "{line}");
+            // What is left of a name that was broken ends or begins with an underscore or a dot of it.
+            for word in words.iter().filter(|word| word.contains('_')) {
+                assert!(!word.starts_with('_') && !word.ends_with('_'), "{line}");
+            }
+        }
+        let names = texts
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+            .filter(|word| known.iter().any(|name| name == word.rsplit('.').next().unwrap_or(word)));
+        assert!(names.count() > 20, "whole names are there");
+    }
+}
+
+#[test]
 fn terminal_output_uses_the_width_there_is() {
     let sweep = fixture::sweep();
     let [narrow, wide] = [80, 160].map(|width| terminal::render(&sweep, Style { width, ..Style::PLAIN }));

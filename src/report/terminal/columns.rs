@@ -6,8 +6,6 @@ use crate::report::table::{Align, Table};
 
 /// Columns of words are not made narrower than this.
 const NARROWEST: usize = 8;
-/// A name may be broken behind these, unless a digit follows.
-const BREAKS: [char; 5] = ['.', '_', '=', '/', ','];
 
 /// Columns padded with spaces and set in by two. Where a line would pass `width`, words and titles wrap, those of the widest
 /// column first; numbers never do. Columns that do not fit beside each other stand below, behind the first column again.
@@ -117,7 +115,7 @@ fn count(text: &str) -> usize {
     text.trim_end().chars().count()
 }
 
-/// A text in lines of at most `width` characters. What has no place to break is broken anywhere.
+/// A text in lines of at most `width` characters; a name that is longer has a line of its own.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let (mut lines, mut line) = (Vec::new(), String::new());
@@ -126,23 +124,18 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
             lines.push(mem::take(&mut line).trim_end().to_owned());
         }
         line.push_str(piece);
-        while count(&line) > width {
-            lines.push(line.chars().take(width).collect());
-            line = line.chars().skip(width).collect();
-        }
     }
     lines.push(line.trim_end().to_owned());
     lines
 }
 
-/// The pieces of a text that do not break, with what ends them.
+/// The pieces of a text that do not break, each with the space that ends it: words, and a phase or point with its `@`.
 fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut start = 0;
-    for (i, c) in text.char_indices() {
-        let end = i + c.len_utf8();
-        let is_within_number = text[end..].starts_with(|next: char| next.is_ascii_digit());
-        if c == ' ' || (BREAKS.contains(&c) && !is_within_number) {
+    for (at, _) in text.match_indices(' ') {
+        let end = at + 1;
+        if !text[..at].ends_with('@') {
             pieces.push(&text[start..end]);
             start = end;
         }
@@ -175,19 +168,25 @@ mod tests {
 
     #[test]
     fn titles_wrap_before_words() {
-        let mut wide = Table::new("t", &[("point", Align::Left), ("requests_rate", Align::Right)]);
+        let mut wide = Table::new("t", &[("point", Align::Left), ("requests_rate @ with", Align::Right)]);
         wide.row(vec!["chained, 256 KiB".into(), "1982/s".into()]);
         assert_eq!(
-            table(&wide, 30),
-            "  point              requests_\n                          rate\n  chained, 256 KiB      1982/s\n"
+            table(&wide, 35),
+            "  point               requests_rate\n                             @ with\n  chained, 256 KiB           1982/s\n"
         );
     }
 
     #[test]
-    fn names_break_behind_dots_and_underscores_but_not_within_numbers() {
-        assert_eq!(wrapped("good.latency_p99", 12), ["good.", "latency_p99"]);
+    fn names_break_at_spaces_only_and_an_at_stays_with_what_follows() {
+        assert_eq!(wrapped("good.latency_p99 @ with", 18), ["good.latency_p99", "@ with"]);
+        assert_eq!(
+            wrapped("a.b @ server.trigger=edge, seed=1", 24),
+            ["a.b", "@ server.trigger=edge,", "seed=1"]
+        );
         assert_eq!(wrapped("wait 3.19 s", 9), ["wait 3.19", "s"]);
-        assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
+        for name in ["good.latency_p99", "a/b,c=d_e"] {
+            assert_eq!(wrapped(name, 3), [name], "a name is whole, however narrow the terminal");
+        }
         assert_eq!(wrapped("", 3), [""]);
     }
 

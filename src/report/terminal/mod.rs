@@ -1,4 +1,4 @@
-//! Results as text for a terminal: the answer first, in lines of 80 to 160 columns.
+//! Results as text for a terminal: the answer first, in lines as wide as the terminal, up to 160 columns.
 
 mod baseline;
 mod calibration;

@@ -37,13 +37,12 @@ pub fn records(a: &Record, b: &Record, style: Style) -> String {
     out.push(only_in("A", points.iter().flat_map(|point| &point.only_a), style));
     out.push(only_in("B", points.iter().flat_map(|point| &point.only_b), style));
     for (name, only) in unmatched(&comparison) {
-        out.push(format!(
-            "\n{}",
-            style.hanging(&format!("this point of the sweep is only in {name}: "), &only, 2)
-        ));
+        let words = format!("this point of the sweep is only in {name}: {only}");
+        out.push(format!("\n{}", style.hanging("", &words, 2)));
     }
     if !style.verbose {
-        out.push("\n-v lists all metrics, with those that did not change\n".to_owned());
+        let more = "-v lists all metrics, with those that did not change";
+        out.push(format!("\n{}", style.hanging("", more, 2)));
     }
     out.concat()
 }

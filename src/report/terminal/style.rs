@@ -14,12 +14,14 @@ pub struct Style {
 }
 
 impl Style {
-    /// Columns of the narrowest terminal that is catered for.
-    pub const NARROWEST: usize = 80;
+    /// Columns where the width is not known.
+    pub const USUAL: usize = 80;
+    /// Lines are not made shorter than this many columns: the longest names need them.
+    pub const NARROWEST: usize = 30;
     /// Lines are not made longer than this many columns.
     pub const WIDEST: usize = 160;
     /// Text of 80 columns without colors and details.
-    pub const PLAIN: Self = Self { width: Self::NARROWEST, color: false, verbose: false };
+    pub const PLAIN: Self = Self { width: Self::USUAL, color: false, verbose: false };
 
     /// Text broken between words into lines: the first begins with `first`, the others are set in.
     pub(super) fn hanging(self, first: &str, words: &str, indent: usize) -> String {
