@@ -27,13 +27,19 @@ pub(super) struct Args {
 enum Kind {
     /// An HTTP server that already runs, on 127.0.0.1:8080
     Http,
-    /// Redis, which the run starts and stops
+    /// Redis (or resp), which the run starts and stops
+    #[value(alias = "resp")]
     Redis,
     /// A program that the run starts and stops; at first the reference server as an echo server
     #[default]
     Command,
-    /// An echo server that already runs, on 127.0.0.1:8080
+    /// An echo server (or echo) that already runs, on 127.0.0.1:8080
+    #[value(alias = "echo")]
     Attach,
+    /// A server that already runs and sends back whole lines, on 127.0.0.1:8080
+    Line,
+    /// A server that already runs and speaks badpeer's frames, on 127.0.0.1:8080
+    Frame,
 }
 
 impl Kind {
@@ -42,15 +48,29 @@ impl Kind {
             Self::Http => include_str!("../../templates/http.toml"),
             Self::Redis => include_str!("../../templates/redis.toml"),
             Self::Command => include_str!("../../templates/command.toml"),
-            Self::Attach => include_str!("../../templates/attach.toml"),
+            Self::Attach | Self::Line | Self::Frame => include_str!("../../templates/attach.toml"),
         }
     }
 
     /// The profile, whose comments name the file that it is written to. `program` starts badpeer.
     fn profile_in(self, file: &str, program: &str) -> String {
         let text = self.profile().replace("badpeer run badpeer.toml", &format!("badpeer run {file}"));
+        let text = match self {
+            Self::Line => in_protocol(&text, "line"),
+            Self::Frame => in_protocol(&text, "frame"),
+            _ => text,
+        };
         text.replace("[\"badpeer\",", &format!("[{},", toml::Value::from(program)))
     }
+}
+
+/// The profile for an echo server, for a server of another protocol.
+fn in_protocol(text: &str, protocol: &str) -> String {
+    let text = text.replace("an echo server", &format!("a server of the protocol {protocol}"));
+    let text = text.replace("protocol = \"echo\"", &format!("protocol = \"{protocol}\""));
+    let others = ["echo", "frame", "line", "http"].into_iter().filter(|other| *other != protocol);
+    let others = others.collect::<Vec<_>>().join(", ");
+    text.replace("# also frame, line, http,", &format!("# also {others},"))
 }
 
 /// What starts this program: its name if the name alone does, else its path.
@@ -83,7 +103,7 @@ mod tests {
     use clap::ValueEnum;
 
     use super::*;
-    use crate::profile::Source;
+    use crate::{codec::Protocol, profile::Source};
 
     #[test]
     fn every_profile_is_valid_and_explains_its_keys() {
@@ -95,6 +115,21 @@ mod tests {
             assert!(profile.server.reference().is_none(), "{kind:?} drives a server of the user");
             assert!(text.contains("badpeer run mine.toml") && text.matches('#').count() > 8, "{kind:?}");
             assert!(text.lines().all(|line| line.chars().count() <= 110), "{kind:?}");
+            let protocol = match kind {
+                Kind::Http => Protocol::Http,
+                Kind::Redis => Protocol::Resp,
+                Kind::Command | Kind::Attach => Protocol::Echo,
+                Kind::Line => Protocol::Line,
+                Kind::Frame => Protocol::Frame,
+            };
+            assert!(profile.clients.iter().all(|group| group.protocol == protocol), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_is_a_kind() {
+        for protocol in ["echo", "frame", "line", "http", "resp"] {
+            assert!(Kind::from_str(protocol, false).is_ok(), "{protocol}");
         }
     }
 

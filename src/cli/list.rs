@@ -16,7 +16,7 @@ use crate::{
     codec::Protocol,
     load::Reconnect,
     metric::{Key, Scope, Stat},
-    profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR, meant},
+    profile::{Core, Peer, SHIPPED, ServerOptions, Shipped, TOUR, meant_by_words},
     text,
 };
 
@@ -26,9 +26,9 @@ const WIDTH: usize = 80;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to list: profiles, protocols, behaviors, peers (bad peers of `badpeer bench`), metrics, server (its knobs) or
-    /// core (experiments); or the name of one of these, such as slow-readers or latency_p99. Default: all names
-    #[arg(value_parser = Suggested::text(listed), hide_possible_values = true)]
-    name: Option<String>,
+    /// core (experiments); or names of these, such as slow-readers or latency_p99. Default: all names
+    #[arg(value_name = "NAME", value_parser = Suggested::text(listed), hide_possible_values = true)]
+    names: Vec<String>,
 
     /// Print JSON
     #[arg(long)]
@@ -36,30 +36,59 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    let topics = Topic::value_variants();
-    let asked = args.name.as_deref();
-    let topic = asked.and_then(|name| Topic::from_str(name, false).ok());
-    match (topic, asked) {
-        (Some(topic), _) if args.json => print_raw(&json(&[topic], |_| true)),
-        (None, None) if args.json => print_raw(&json(topics, |_| true)),
-        (Some(topic), _) => say(page(topic).trim_end()),
-        (None, None) => say(overview().trim_end()),
-        (None, Some(name)) => {
-            let name = known(name, &listed())?;
-            if args.json {
-                print_raw(&json(topics, |entry| catalog::is_named(entry, name)));
-            } else {
-                say(about(name, &pages()).trim_end());
-            }
-        }
+    let all = listed();
+    let asked = args.names.iter().map(|name| Asked::of(name, &all));
+    let asked = asked.collect::<Result<Vec<Asked<'_>>, Failure>>()?;
+    if args.json {
+        let is_wanted = |topic: Topic, entry: &Value| {
+            asked.is_empty() || asked.iter().any(|asked| asked.is_for(topic, entry))
+        };
+        print_raw(&json(Topic::value_variants(), is_wanted));
+    } else if asked.is_empty() {
+        say(overview().trim_end());
+    } else {
+        let pages = pages();
+        let texts: Vec<String> = asked.iter().map(|asked| asked.text(&pages)).collect();
+        say(texts.iter().map(|text| text.trim_end()).collect::<Vec<_>>().join("\n\n").as_str());
     }
     Ok(Exit::Pass)
 }
 
+/// What was asked for.
+enum Asked<'a> {
+    Topic(Topic),
+    /// A name of something.
+    Name(&'a str),
+}
+
+impl<'a> Asked<'a> {
+    fn of(name: &'a str, all: &[String]) -> Result<Self, Failure> {
+        match Topic::from_str(name, false) {
+            Ok(topic) => Ok(Self::Topic(topic)),
+            Err(_) => known(name, all).map(Self::Name),
+        }
+    }
+
+    fn is_for(&self, topic: Topic, entry: &Value) -> bool {
+        match self {
+            Self::Topic(asked) => *asked == topic,
+            Self::Name(name) => catalog::is_named(entry, name),
+        }
+    }
+
+    fn text(&self, pages: &[(Topic, Vec<Entry>)]) -> String {
+        match self {
+            Self::Topic(topic) => page(*topic),
+            Self::Name(name) => about(name, pages),
+        }
+    }
+}
+
 /// The entries that are wanted, by topic.
-fn json(topics: &[Topic], is_wanted: impl Fn(&Value) -> bool) -> String {
+fn json(topics: &[Topic], is_wanted: impl Fn(Topic, &Value) -> bool) -> String {
     let wanted = |topic: &Topic| {
-        let entries: Vec<Value> = catalog::table(*topic).into_iter().filter(&is_wanted).collect();
+        let entries = catalog::table(*topic).into_iter();
+        let entries: Vec<Value> = entries.filter(|entry| is_wanted(*topic, entry)).collect();
         (!entries.is_empty()).then(|| (topic.name(), Value::from(entries)))
     };
     to_json(&topics.iter().filter_map(wanted).collect::<Map<String, Value>>())
@@ -69,7 +98,10 @@ fn json(topics: &[Topic], is_wanted: impl Fn(&Value) -> bool) -> String {
 fn known<'a>(name: &'a str, all: &[String]) -> Result<&'a str, Failure> {
     let (_, metric) = Key::split(name);
     [name, metric].into_iter().find(|name| all.iter().any(|known| known == name)).ok_or_else(|| {
-        let hint = meant(metric, all.iter().map(String::as_str));
+        let metrics: Vec<(String, String)> = Stat::all().map(|stat| (stat.name(), stat.help())).collect();
+        let others = all.iter().map(|name| (name.as_str(), ""));
+        let known = metrics.iter().map(|(name, help)| (name.as_str(), help.as_str())).chain(others);
+        let hint = meant_by_words(metric, known);
         Failure::usage(format!("`badpeer list` has no entry `{name}`; `badpeer list` shows all names{hint}"))
     })
 }
@@ -293,7 +325,7 @@ mod tests {
         assert_eq!(known("good.latency_p99", &all).expect("a metric"), "latency_p99");
         let refused = known("latncy_p99", &all).expect_err("unknown").message;
         assert!(refused.ends_with("; did you mean `latency_p99`?"), "{refused}");
-        let one: Value = serde_json::from_str(&json(Topic::value_variants(), |entry| {
+        let one: Value = serde_json::from_str(&json(Topic::value_variants(), |_, entry| {
             catalog::is_named(entry, "slowloris")
         }))
         .expect("JSON");

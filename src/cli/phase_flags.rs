@@ -108,7 +108,7 @@ mod tests {
     fn plan(words: &[&str], address: &str, count: u32) -> Result<PhasePlan, String> {
         let all = [&["bench"], words].concat();
         let words = Words::try_parse_from(all).map_err(|error| error.to_string())?;
-        let bad = [Crowd { peer: Peer::Idle, count }];
+        let bad = [Crowd { peer: Peer::Idle, name: "idle".into(), count }];
         let duration = "10s".parse().expect("a time");
         words.args.plan(duration, address, &bad).map_err(|_| "refused".to_owned())
     }

@@ -154,6 +154,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "\"god.latency_p99\" = \"< 5ms\"",
         "the groups are `good`, `slow reader`; did you mean `good`?",
     ),
+    ("corrupt_bytes = \"= 0\"", "server_memory = \"< 5MiB\"", "`server_rss_peak`"),
+    ("corrupt_bytes = \"= 0\"", "\"good.evicted_within\" = \"< 5s\"", "did you mean `evicted`"),
     ("corrupt_bytes = \"= 0\"", "latency_p99 = \"< 5ms\"", "write \"good.latency_p99\""),
     ("corrupt_bytes = \"= 0\"", "\"good.latency_p99\" = \"< 5 miles\"", "`5 miles` is not a time"),
     ("corrupt_bytes = \"= 0\"", "\"good.latncy\" = \"< 5ms\"", "did you mean `latency_"),

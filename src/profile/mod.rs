@@ -46,7 +46,7 @@ pub use self::{
         WriteInterest,
     },
     shipped::{SHIPPED, Shipped, TOUR, shipped_file},
-    suggestion::meant,
+    suggestion::{meant, meant_by_words},
     target::{Program, Target},
     value::Axes,
 };

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{
     phases::{BEFORE, WITH},
-    suggestion::meant,
+    suggestion::{meant, meant_by_words},
     value::{Axes, plain},
 };
 use crate::metric::{Key, Metric, Scope, Stat};
@@ -78,9 +78,9 @@ impl Names<'_> {
             };
             return Err(format!("there is no client group `{group}`; {all}{hint}"));
         }
-        let known: Vec<String> = Stat::all().map(Stat::name).collect();
+        let known: Vec<(String, String)> = Stat::all().map(|stat| (stat.name(), stat.help())).collect();
         let stat = Stat::named(name).ok_or_else(|| {
-            let hint = meant(name, known.iter().map(String::as_str));
+            let hint = meant_by_words(name, known.iter().map(|(name, help)| (name.as_str(), help.as_str())));
             format!("there is no metric `{name}`; see `badpeer list metrics`{hint}")
         })?;
         match (stat.metric.spec().scope, group) {

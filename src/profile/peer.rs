@@ -31,6 +31,8 @@ pub enum Peer {
 pub struct Crowd {
     /// Their kind.
     pub peer: Peer,
+    /// The name of their group: that of the kind, or another name of it that was written.
+    pub name: String,
     /// Their number.
     pub count: u32,
 }

@@ -102,7 +102,7 @@ impl Bench {
         let mut text = String::new();
         let has_bad = !self.bad.is_empty();
         let crowds: Vec<String> =
-            self.bad.iter().map(|crowd| format!(", {} × {}", crowd.count, crowd.peer.name())).collect();
+            self.bad.iter().map(|crowd| format!(", {} × {}", crowd.count, crowd.name)).collect();
         let title = format!("{}: {} good clients{}", self.place(), self.connections, crowds.concat());
         let load = match &self.rate {
             Some(rate) => format!("rate = \"{rate}\""),
@@ -131,7 +131,7 @@ impl Bench {
             let _ = write!(
                 text,
                 "\n[[clients]]\nname = \"{}\"\ncount = {}\n{}{}",
-                crowd.peer.name(),
+                crowd.name,
                 crowd.count,
                 self.phases.group_keys(self.warmup),
                 self.manner(crowd),

@@ -13,7 +13,7 @@ fn parsed(bench: &Bench) -> Profile {
 #[test]
 fn every_bad_peer_is_a_valid_group_in_every_protocol() {
     for protocol in [Protocol::Echo, Protocol::Frame, Protocol::Line, Protocol::Http, Protocol::Resp] {
-        let bad = Peer::value_variants().iter().map(|&peer| Crowd { peer, count: 3 }).collect();
+        let bad = Peer::value_variants().iter().map(|&peer| crowd(peer, 3)).collect();
         let attach = Attach { address: "127.0.0.1:8080".into(), pid: Some(7) };
         let bench = Bench {
             target: Target::Attached { attach },
@@ -79,7 +79,7 @@ fn the_longest_wait_is_limited_unless_off() {
 
 #[test]
 fn slow_bodies_are_sent_with_post_unless_the_good_clients_send_bodies() {
-    let bad = vec![Crowd { peer: Peer::SlowBody, count: 1 }];
+    let bad = vec![crowd(Peer::SlowBody, 1)];
     let get = Bench { protocol: Protocol::Http, path: "/".into(), bad, ..small() };
     let group = parsed(&get).clients.remove(1);
     let spec = group.http.expect("a request");
@@ -88,6 +88,10 @@ fn slow_bodies_are_sent_with_post_unless_the_good_clients_send_bodies() {
     let group = parsed(&put).clients.remove(1);
     let spec = group.http.expect("a request");
     assert_eq!((spec.method, spec.body, group.load.payload), (HttpMethod::Put, put.body, Bytes(0)));
+}
+
+fn crowd(peer: Peer, count: u32) -> Crowd {
+    Crowd { peer, name: peer.name().to_owned(), count }
 }
 
 fn small() -> Bench {
@@ -116,7 +120,7 @@ fn small() -> Bench {
 
 #[test]
 fn bad_peers_come_and_leave_within_the_window() {
-    let bad = vec![Crowd { peer: Peer::Idle, count: 3 }];
+    let bad = vec![crowd(Peer::Idle, 3)];
     let profile = parsed(&Bench { bad, ..small() });
     let phases: Vec<_> = profile.phases().iter().map(|p| (p.name, p.from.as_millis())).collect();
     assert_eq!(phases, [("before", 0), ("with", 250), ("after", 750)]);
@@ -138,7 +142,7 @@ fn a_server_command_is_quoted_for_toml() {
 
 #[test]
 fn the_head_of_a_slow_writer_takes_longer_than_the_usual_timeout() {
-    let bad = vec![Crowd { peer: Peer::SlowWriter, count: 1 }];
+    let bad = vec![crowd(Peer::SlowWriter, 1)];
     let headers = [("Accept".to_owned(), "a/b".to_owned())].into_iter().collect();
     let bench = Bench { bad, protocol: Protocol::Http, path: "/p".to_owned(), headers, ..small() };
     let profile = parsed(&bench);
@@ -165,7 +169,7 @@ fn paths(path: &[String], value: &Value, found: &mut Vec<Vec<String>>) {
 #[test]
 fn every_key_is_of_a_flag() {
     for protocol in [Protocol::Echo, Protocol::Http] {
-        let bad = Peer::value_variants().iter().map(|&peer| Crowd { peer, count: 3 }).collect();
+        let bad = Peer::value_variants().iter().map(|&peer| crowd(peer, 3)).collect();
         let longest_wait = LongestWait::AtMost("2s".parse().expect("a time"));
         let bench = Bench { bad, protocol, longest_wait, path: "/".into(), bad_path: "/".into(), ..small() };
         let table: toml::Table = bench.to_toml().parse().expect("TOML");
@@ -182,4 +186,12 @@ fn every_key_is_of_a_flag() {
         }
         assert!(found.len() > 40, "{found:?}");
     }
+}
+
+#[test]
+fn a_group_has_the_name_that_was_written() {
+    let bad = vec![Crowd { name: "slowloris".into(), ..crowd(Peer::SlowWriter, 3) }];
+    let profile = parsed(&Bench { bad, ..small() });
+    assert_eq!(profile.clients[1].name, "slowloris");
+    assert!(profile.title.ends_with("3 × slowloris"), "{}", profile.title);
 }
