@@ -163,14 +163,24 @@ fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
+/// The bytes of a host and a port.
+const OF_HOSTS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let mark = matches!(
+            byte as u8,
+            b'!' | b'$'..=b'+' | b'-' | b'.' | b':' | b';' | b'=' | b'[' | b']' | b'_' | b'~'
+        );
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || mark;
+        byte += 1;
+    }
+    table
+};
+
 /// A host and perhaps a port; empty where the target has no authority (RFC 9112 section 3.2).
 fn is_host(value: &[u8]) -> bool {
-    let is_part = |byte: &u8| {
-        let mark =
-            matches!(byte, b'!' | b'$'..=b'+' | b'-' | b'.' | b':' | b';' | b'=' | b'[' | b']' | b'_' | b'~');
-        byte.is_ascii_alphanumeric() || mark
-    };
-    value.iter().all(is_part)
+    value.iter().all(|byte| OF_HOSTS[usize::from(*byte)])
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use foldhash::fast::RandomState;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
@@ -82,7 +83,7 @@ pub(super) struct Files {
     directory: OwnedFd,
     /// The kernel resolves paths beneath a directory (Linux 5.6, unless a filter forbids it).
     beneath: bool,
-    kept: HashMap<Box<[u8]>, Kept>,
+    kept: HashMap<Box<[u8]>, Kept, RandomState>,
     /// Most of them.
     most: usize,
 }
@@ -102,7 +103,7 @@ impl Files {
         let directory = fs::OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(&root)?.into();
         let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
         let most = (descriptors / KEPT_SHARE / caches).clamp(1, KEPT as u64) as usize;
-        let mut files = Self { root, directory, beneath: true, kept: HashMap::new(), most };
+        let mut files = Self { root, directory, beneath: true, kept: HashMap::default(), most };
         files.beneath = !matches!(files.open_beneath(Path::new(".")), Err(Errno::ENOSYS | Errno::EPERM));
         Ok(files)
     }

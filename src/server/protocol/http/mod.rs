@@ -103,6 +103,7 @@ impl Http {
     fn next(&mut self, receive: &mut dyn Buffer, site: &mut Site, may_answer: bool) -> Result<Step, Status> {
         match &mut self.phase {
             Phase::Head => match &mut self.heads {
+                Heads::Whole(_) if receive.readable() == 0 => Ok(Step::Incomplete),
                 Heads::Whole(search) => {
                     let at_once = search
                         .is_new()
