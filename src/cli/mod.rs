@@ -76,6 +76,7 @@ enum Command {
     /// Run profiles: start the server, drive it, check the expectations, write reports
     Run(run::Args),
     /// Drive any TCP server with good and misbehaving clients, without a profile
+    #[command(mut_arg("all_metrics", |arg| arg.visible_alias("all")))]
     Bench(Box<bench::Args>),
     /// Run the reference server until SIGTERM
     Serve(Box<serve::Args>),

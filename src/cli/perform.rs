@@ -38,7 +38,8 @@ pub(super) struct Output {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Format::DEFAULT.iter().copied())]
     format: Vec<Format>,
 
-    /// Give trackers every metric. Default: those that are gated or expected
+    /// Give trackers every metric that can get better or worse, also of each phase. Default: those that are gated or
+    /// expected
     #[arg(long)]
     all_metrics: bool,
 

@@ -43,8 +43,9 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
 
-    /// Give trackers every metric. Default: those that are gated or expected
-    #[arg(long)]
+    /// Give trackers every metric that can get better or worse, also of each phase. Default: those that are gated or
+    /// expected
+    #[arg(long, visible_alias = "all")]
     all_metrics: bool,
 
     /// Folder for the reports. Default: the folder of the record

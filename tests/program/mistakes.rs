@@ -88,6 +88,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench A --pid x", "'--pid <PID>': must be a whole number from 1 to 4294967295"),
     ("bench 127.0.0.1:0 --pid 5 -- true", "'--pid <PID>' cannot be used with"),
     ("bench A --format jnit", "'junit'"),
+    ("bench A --all --format jnit", "'junit'"),
+    ("report none --all", "cannot read the record none"),
     ("bench 127.0.0.1:0 -- no-such-program {port}", "<COMMAND>: there is no program `no-such-program`"),
     ("bench 127.0.0.1:0 -- ./none {port}", "/none does not exist; install it, or name another one"),
     ("bench 127.0.0.1:0 -- sleep 5", "<COMMAND>: the program does not get the free port to listen on"),

@@ -111,7 +111,14 @@ fn trackers_get_the_price_and_the_phases_that_something_is_expected_of() {
     );
     let lines = github::annotations(&CiReport::of_run(&record, None, Numbers::Judged));
     assert_eq!(lines[0], format!("::notice title=badpeer {}::{HEADLINE}", record.name));
-    let metrics = file(&record, Format::Openmetrics, "openmetrics.txt");
+    let of = |numbers| {
+        let files = badpeer::report::files(&record, None, &[Format::Openmetrics], numbers).expect("files");
+        let (_, bytes) = files.into_iter().find(|(name, _)| name == "openmetrics.txt").expect("a file");
+        String::from_utf8(bytes).expect("text")
+    };
+    let all = of(Numbers::All);
+    assert_eq!(all.lines().filter(|line| line.contains("phase=")).count(), 6, "every phase: {all}");
+    let metrics = of(Numbers::Judged);
     let phases: Vec<&str> = metrics.lines().filter(|line| line.contains("phase=")).collect();
     let [line] = phases[..] else { panic!("{phases:?}") };
     assert!(line.contains("group=\"good\",phase=\"with\"") && line.ends_with("} 0.6"), "{line}");

@@ -250,7 +250,10 @@ fn points_of_a_sweep_have_distinct_names() {
 
 #[test]
 fn trackers_get_what_is_judged_unless_every_metric_is_asked_for() {
-    let record = fixture::record();
+    let mut record = fixture::record();
+    for repeat in &mut record.points[0].repeats {
+        repeat.summary.insert("good.latency_p50 @ with".into(), 7e6);
+    }
     let of = |numbers| {
         let files = report::files(&record, None, &[Format::Openmetrics], numbers).expect("files");
         text(files, "openmetrics.txt")
@@ -258,7 +261,10 @@ fn trackers_get_what_is_judged_unless_every_metric_is_asked_for() {
     let (judged, all) = (of(Numbers::Judged), of(Numbers::All));
     assert!(judged.contains("latency_p99") && judged.contains("server_rss_growth"), "{judged}");
     assert!(!judged.contains("server_waits") && all.contains("server_waits"), "{judged}");
+    let is_of_a_phase = |text: &str| text.contains("phase=\"with\"");
+    assert!(!is_of_a_phase(&judged) && is_of_a_phase(&all), "a phase that nothing is expected of: {all}");
     openmetrics(&judged);
+    openmetrics(&all);
 }
 
 #[test]

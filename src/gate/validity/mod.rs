@@ -289,13 +289,18 @@ impl Figures<'_> {
         };
         let group = self.repeat.groups.iter().find(silent)?;
         let requests = &group.requests;
+        let parts = [
+            (requests.unanswered, "unanswered"),
+            (requests.lost, "lost"),
+            (requests.skipped, "never started (no connection was free)"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
         Some(format!(
-            "`{}`: {} requests were unanswered, {} lost and {} never started (no connection was free); latency \
-             percentiles count them as slower than any answer; the oldest waited for {}; {} requests were answered",
+            "`{}`: of its requests, {}; latency percentiles count them as slower than any answer; the oldest waited \
+             for {}; {} requests were answered",
             group.name,
-            requests.unanswered,
-            requests.lost,
-            requests.skipped,
+            parts.join(", "),
             human_time(group.censored_ns.quantile(1.0).unwrap_or(requests.oldest_unanswered_ns) as f64),
             requests.answered
         ))

@@ -215,7 +215,16 @@ fn unanswered_requests_get_a_note() {
         loop_started_ns,
         ..GroupResult::default()
     });
-    assert!(examined(OPEN, "", &hung).notes[0].contains("11 requests were unanswered, 0 lost"));
+    let note = |group: Requests, hung: &mut Repeat| {
+        hung.groups[0].requests = group;
+        examined(OPEN, "", hung).notes.remove(0)
+    };
+    let one = note(requests, &mut hung);
+    assert!(one.contains(": of its requests, 11 unanswered; latency"), "{one}");
+    let lost = note(Requests { unanswered: 0, lost: 11, ..requests }, &mut hung);
+    assert!(lost.contains("of its requests, 11 lost; latency"), "{lost}");
+    let all = note(Requests { unanswered: 5, lost: 6, skipped: 7, ..requests }, &mut hung);
+    assert!(all.contains("5 unanswered, 6 lost, 7 never started (no connection was free); latency"), "{all}");
     hung.groups[0].requests = Requests { answered: 990, unanswered: 10, ..requests };
     assert_eq!(examined(OPEN, "", &hung), Findings::default());
 }

@@ -11,7 +11,6 @@ use crate::{
         measured,
     },
     metric::{Better, Key, Stat},
-    profile::Profile,
     record::{ExpectationResult, Point, Record, Verdict, place},
     stats,
 };
@@ -21,7 +20,7 @@ use crate::{
 pub enum Numbers {
     /// Those that `compare` gates, and those that the profile expects something of.
     Judged,
-    /// Every number that can get better or worse.
+    /// Every number that can get better or worse, also of each phase.
     All,
 }
 
@@ -87,7 +86,7 @@ impl CiReport {
             numbers: record
                 .points
                 .iter()
-                .flat_map(|point| numbers(&record.profile, point))
+                .flat_map(numbers)
                 .filter(|number| is_wanted(&number.name))
                 .collect(),
         }
@@ -244,15 +243,13 @@ fn judged(record: &Record) -> BTreeSet<String> {
 }
 
 /// Every number of a point that can get better or worse, over its repeats that are whole and prove something: a tracker
-/// would take the others for changes, and a lower bound for an improvement. Of the phases those that the profile expects
-/// something of.
-fn numbers(profile: &Profile, point: &Point) -> Vec<Number> {
+/// would take the others for changes, and a lower bound for an improvement.
+fn numbers(point: &Point) -> Vec<Number> {
     let point = &view::sound(point);
-    let expected: Vec<String> = profile.expectations().into_iter().map(|expected| expected.number).collect();
     let Some(first) = point.repeats.first() else { return Vec::new() };
     let number = |name: &String| {
-        let Key { stat, phase, .. } = Key::parse(name)?;
-        if stat.metric.spec().better == Better::Neither || (phase.is_some() && !expected.contains(name)) {
+        let Key { stat, .. } = Key::parse(name)?;
+        if stat.metric.spec().better == Better::Neither {
             return None;
         }
         if censored_by(point, name).is_some() {
