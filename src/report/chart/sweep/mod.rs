@@ -2,9 +2,9 @@
 
 mod title;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
-use self::title::{Settings, finding, line_setting, title};
+use self::title::{Lines, Settings, finding, line_setting, title};
 use super::{
     axis::Axis,
     figure::{Figure, Layer, Places, Shape, color},
@@ -24,8 +24,6 @@ const ALWAYS: [Stat; 4] = [
     Stat { metric: Metric::CoreCpuPerStep, fold: Fold::Final },
 ];
 
-/// One line: what it is, its places, and those of each repeat.
-type Lines = IndexMap<String, (Places, Places)>;
 /// A line's name, its means and its repeats.
 type Line = (String, (Places, Places));
 /// Those that have something to show, each with the place of its color.

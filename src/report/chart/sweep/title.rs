@@ -1,10 +1,15 @@
 //! The title of a chart along a sweep: a sentence with its figures.
 
-use super::{Lines, Places};
+use indexmap::IndexMap;
+
+use super::super::figure::Places;
 use crate::{
     metric::{Fold, Key, Unit},
     report::view::show,
 };
+
+/// Each line by what it is: its places, and those of each repeat.
+pub(super) type Lines = IndexMap<String, (Places, Places)>;
 
 /// The sentence above a chart.
 pub(super) fn title(number: Key<'_>, found: &Finding<'_>) -> String {
