@@ -16,7 +16,7 @@ use nix::{
     },
 };
 
-use crate::{behavior::CloseMethod, profile::Group, sys};
+use crate::{address::Endpoint, behavior::CloseMethod, profile::Group, sys};
 
 /// The event loop never waits for a socket, even one that it shares with threads that do; and a peer that is gone
 /// causes no signal.
@@ -30,11 +30,11 @@ impl Transport {
     /// System calls that it takes to open one.
     pub(super) const CONNECT_CALLS: u64 = 6;
 
-    /// Starts to connect; the socket and its own port.
+    /// Starts to connect; the socket and its own end.
     ///
     /// # Errors
     /// When there is no descriptor or no port left, or when the peer refuses at once.
-    pub(super) fn connect(address: SocketAddr, group: &Group) -> io::Result<(Self, u16)> {
+    pub(super) fn connect(address: SocketAddr, group: &Group) -> io::Result<(Self, Endpoint)> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket: OwnedFd = socket::socket(family, SockType::Stream, flags, None)?;
@@ -51,8 +51,8 @@ impl Transport {
             Err(error) => return Err(error.into()),
         }
         let stream = TcpStream::from(socket);
-        let port = stream.local_addr()?.port();
-        Ok((Self(stream), port))
+        let end = stream.local_addr()?.into();
+        Ok((Self(stream), end))
     }
 
     /// The receive and send buffer that the kernel really gave, in bytes.

@@ -90,7 +90,7 @@ impl SocketReading {
                 reading.listen.accept_queue += u64::from(socket.receive_queue);
                 reading.listen.backlog += u64::from(socket.send_queue);
                 reading.listen.drops += u64::from(socket.memory.drops);
-            } else if socket.local_port == port {
+            } else if socket.local.port == port {
                 reading.server.add(socket);
             } else {
                 reading.client.add(socket);
@@ -143,7 +143,7 @@ impl SocketProbe {
     pub fn time_wait(&mut self, port: u16) -> io::Result<Vec<TimeWait>> {
         let mut ended = Vec::new();
         let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(port), |payload| {
-            ended.extend(decode_time_wait(payload).filter(|w| w.local_port == port || w.remote_port == port));
+            ended.extend(decode_time_wait(payload).filter(|w| w.local.port == port || w.remote.port == port));
         });
         if let Err(error) = answer {
             self.netlink = Netlink::open()?;
@@ -158,7 +158,7 @@ impl SocketProbe {
             self.sockets.clear();
             let sockets = &mut self.sockets;
             let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request(port), |payload| {
-                sockets.extend(decode(payload).filter(|s| s.local_port == port || s.remote_port == port));
+                sockets.extend(decode(payload).filter(|s| s.local.port == port || s.remote.port == port));
             });
             let Err(error) = answer else { return Ok(&self.sockets) };
             self.netlink = Netlink::open()?;
@@ -177,7 +177,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
-    use crate::sys;
+    use crate::{address::Endpoint, sys};
 
     /// A listener, its port, and a connection to it: the client's end and the server's.
     fn connection(address: &str) -> (TcpListener, u16, TcpStream, TcpStream) {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_closed_connection_is_dated() {
         let (_listener, port, client, server) = connection("127.0.0.1:0");
-        let client_port = client.local_addr().unwrap().port();
+        let client_end = Endpoint::from(client.local_addr().unwrap());
         drop(client);
         drop(server);
         let mut probe = SocketProbe::new().unwrap();
@@ -247,7 +247,7 @@ mod tests {
             }
             assert!(sys::monotonic_ns() < deadline);
         };
-        assert_eq!((ended[0].local_port, ended[0].remote_port), (client_port, port));
+        assert_eq!((ended[0].local, ended[0].remote.port), (client_end, port));
         assert!(ended[0].age_ms < 10_000, "{ended:?}");
     }
 

@@ -118,7 +118,7 @@ impl<'a> Clients<'a> {
         let stream = self.stream_of(number);
         let group = &mut self.groups[index];
         let opened_ns = sys::monotonic_ns();
-        let (transport, port_number) = match Transport::connect(self.plan.address, group.spec()) {
+        let (transport, end) = match Transport::connect(self.plan.address, group.spec()) {
             Ok(opened) => opened,
             Err(error) if is_refusal(&error) => {
                 group.refused(again, part, context.now_ns);
@@ -130,7 +130,7 @@ impl<'a> Clients<'a> {
             self.buffers[index] = transport.buffers()?;
         }
         group.opened();
-        self.ports.opened(port_number, index, opened_ns);
+        self.ports.opened(end, index, opened_ns);
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let (rx, tx) = group.behaviors(part);
         let role = Role { rx, tx, script: group.script(part), stream, part, seed };
