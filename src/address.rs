@@ -1,8 +1,8 @@
 //! The addresses behind a name such as `localhost:8080`, and the two ends of a connection.
 
 use std::{
-    fmt, io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    fmt, fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket},
 };
 
 /// One end of a TCP connection: an address and a port. Connections to one server are told apart by the client's end, as
@@ -43,6 +43,28 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// Whether the address is one of this machine's: only those can be bound.
+pub(crate) fn is_of_this_machine(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// How many local ports the kernel chooses from for connections of one address to one server, as
+/// `net.ipv4.ip_local_port_range` says, for IPv6 as well; the usual number where that cannot be read.
+pub(crate) fn local_ports() -> u32 {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    ports_of(&range).unwrap_or(USUAL_PORTS)
+}
+
+/// From 32768 to 60999.
+const USUAL_PORTS: u32 = 28_232;
+
+/// The number of ports from the first to the last of a range.
+fn ports_of(range: &str) -> Option<u32> {
+    let mut ends = range.split_whitespace().map(str::parse::<u32>);
+    let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
+    (last + 1).checked_sub(first)
+}
+
 /// The addresses behind `host:port`, of which there is at least one, in the order of the system's resolver.
 ///
 /// # Errors
@@ -59,6 +81,18 @@ pub(crate) fn resolve(text: &str) -> io::Result<Vec<SocketAddr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ports_of_a_range_are_counted_with_both_ends() {
+        assert_eq!(ports_of("32768\t60999\n"), Some(USUAL_PORTS));
+        assert_eq!([ports_of("40000 40049"), ports_of(""), ports_of("9 7")], [Some(50), None, None]);
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_are_its_own() {
+        let is_own = |text: &str| is_of_this_machine(text.parse().expect("an address"));
+        assert_eq!([is_own("127.0.0.1"), is_own("127.9.9.9"), is_own("192.0.2.1")], [true, true, false]);
+    }
 
     #[test]
     fn a_mapped_address_is_the_ipv4_address() {

@@ -26,12 +26,14 @@ mod race;
 mod request;
 mod results;
 mod share;
+mod sources;
 mod threads;
 mod transport;
 mod workload;
 
 use std::sync::{atomic::AtomicBool, mpsc::Sender};
 
+pub(crate) use self::sources::spreads;
 pub use self::{
     latencies::Latencies,
     plan::Plan,

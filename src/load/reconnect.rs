@@ -29,7 +29,8 @@ impl Reconnect {
         at most `at_most` connections of the whole group per second (default 1000/s, at most 10000/s). With \
         requests_per_connection this produces churn; with a server that evicts or refuses, a reconnect storm. Good \
         HTTP clients also reconnect without it if the server announced the end of a connection, or closed it while no \
-        request was open. Every attempt is counted as opened.";
+        request was open. Every attempt is counted as opened. source = [\"10.0.0.2\", \"10.0.0.3\"] names the addresses of \
+        this machine that connections come from, in turn; at the top of the profile it is for all groups.";
 
     /// Attempts per second that a group can be allowed at most.
     pub const MOST_ATTEMPTS: Rate = Rate(1e4);

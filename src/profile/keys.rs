@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{core::Core, target::Target};
+use super::{core::Core, source_addresses::SourceAddresses, target::Target};
 use crate::{
     behavior,
     codec::{Protocol, http, raw, resp},
@@ -47,6 +47,11 @@ pub struct Profile {
     #[serde(default = "defaults::client_threads")]
     #[schemars(range(min = 1, max = 64))]
     pub client_threads: u32,
+    /// Addresses of this machine that the clients connect from, in turn, for groups without a `source` of their own.
+    /// Default: with a server in 127.0.0.0/8 the first 1000 connections come from 127.0.0.1, the next from 127.0.0.2, and
+    /// so on; otherwise the kernel chooses one address for all.
+    #[serde(default, skip_serializing_if = "SourceAddresses::is_default")]
+    pub source: SourceAddresses,
     /// The server.
     #[serde(default)]
     pub server: Target,
@@ -125,6 +130,9 @@ pub struct Group {
     /// closed regularly: it announced the close, or no request was open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<Reconnect>,
+    /// Addresses of this machine that the group connects from, in turn. Default: those of the profile's `source`.
+    #[serde(default, skip_serializing_if = "SourceAddresses::is_default")]
+    pub source: SourceAddresses,
     /// Kernel receive buffer (`SO_RCVBUF`), set before connecting; the kernel doubles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recv_buffer: Option<Bytes>,
@@ -179,8 +187,17 @@ impl Group {
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    pub(super) const OF_CLIENTS: [&'static str; 8] =
-        ["server", "clients", "warmup", "measure", "phases", "sample_every", "client_threads", "gate"];
+    pub(super) const OF_CLIENTS: [&'static str; 9] = [
+        "server",
+        "clients",
+        "warmup",
+        "measure",
+        "phases",
+        "sample_every",
+        "client_threads",
+        "source",
+        "gate",
+    ];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

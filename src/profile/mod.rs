@@ -25,6 +25,7 @@ mod protocol;
 pub mod secrets;
 mod server;
 mod shipped;
+mod source_addresses;
 mod suggestion;
 mod target;
 mod value;
@@ -46,6 +47,7 @@ pub use self::{
         WriteInterest,
     },
     shipped::{SHIPPED, Shipped, TOUR, shipped_file},
+    source_addresses::{SourceAddresses, source_address},
     suggestion::meant,
     target::{Program, Target},
     value::Axes,

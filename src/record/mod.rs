@@ -148,6 +148,9 @@ pub struct Effective {
     pub cores: String,
     /// The server's address and port.
     pub address: String,
+    /// The addresses that clients connected from, and how many connections came from each.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub client_addresses: IndexMap<String, u64>,
     /// Kernel receive buffer of a client of each group, in bytes, as `getsockopt(SO_RCVBUF)` says.
     pub client_receive_buffer: Vec<u64>,
     /// Kernel send buffer of a client of each group, in bytes, as `getsockopt(SO_SNDBUF)` says.

@@ -5,7 +5,7 @@ use std::fs;
 use indexmap::IndexMap;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::{RunError, target};
+use super::{RunError, source_addresses, target};
 use crate::{
     codec::Protocol,
     profile::{Core, Group, Profile},
@@ -25,6 +25,7 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     if let Some(program) = profile.server.program() {
         target::check_program(program, files)?;
     }
+    source_addresses::check(profile)?;
     // Threads that share a socket have a descriptor of it, and those that read have one more, to signal that they have
     // finished.
     let racing = |group: &Group| {

@@ -20,6 +20,7 @@ mod repeat;
 mod sample;
 mod server_closes;
 mod short_window;
+mod source_addresses;
 mod summary;
 mod target;
 mod watch;

@@ -12,7 +12,7 @@ use super::{
     evictions::Asked,
     outside::Outside,
     sample::{Sample, Samples},
-    server_closes, short_window,
+    server_closes, short_window, source_addresses,
     summary::{self, Measured},
     target::{self, ServerExit, Target},
     watch::{Moment, Watch},
@@ -40,6 +40,7 @@ pub(super) fn run(
     observer: &mut dyn Observer,
 ) -> Result<(Repeat, RepeatEnd), RunError> {
     let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
+    source_addresses::check_reach(profile, &[target.service()])?;
     let server_cores = target.cores(&cores.server);
     let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
     let mut watch = Watch::new(target.as_ref(), &watched, profile.sample_every.0);
@@ -83,6 +84,7 @@ pub(super) fn run(
         ..effective(&plan, &driven, cores)
     };
     watch.notes.extend(driven.notes.iter().cloned());
+    watch.notes.extend(source_addresses::remark(profile, plan.address));
     let measured = Measured {
         stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
         cut_short,
@@ -114,7 +116,7 @@ fn end_server(target: &mut dyn Target, end: &mut RepeatEnd) -> (ServerExit, Opti
 fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
     Plan {
         address,
-        groups: profile.clients.clone(),
+        groups: source_addresses::groups(profile),
         seed,
         epoch_ns: sys::monotonic_ns() + LEAD_NS,
         warmup: profile.warmup.0,
@@ -132,6 +134,7 @@ fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
         client_cores: cores.clients.clone(),
         cores: cores.words(),
         address: plan.address.to_string(),
+        client_addresses: source_addresses::used(&driven.ports),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         exhaustion: driven.exhaustion,

@@ -31,6 +31,18 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench A -t x", "'--threads <N>': must be a whole number"),
     ("bench A -t 0", "badpeer: --threads: must be from 1 to 64"),
     ("bench A -t 3 -c 2", "--threads: there are more threads than connections"),
+    ("bench A --source eth0", "must be an IP address such as 127.0.0.2 or fd00::2, not `eth0`"),
+    ("bench A --source 127.0.0.2,127.0.0.2", "badpeer: --source: 127.0.0.2 is there twice"),
+    (
+        "bench A --source 127.0.0.2 --source ::1",
+        "badpeer: --source: 127.0.0.2 and ::1 are an IPv4 and an IPv6",
+    ),
+    ("bench A --source 192.0.2.9", "badpeer: --source: 192.0.2.9 is no address of this machine"),
+    (
+        "bench A --source ::1",
+        "badpeer: --source: ::1 is an IPv6 address, but the server's, 127.0.0.1, is IPv4",
+    ),
+    ("bench 192.0.2.1:80 --source 127.0.0.2", "badpeer: --source: 127.0.0.2 is a loopback address"),
     ("bench A -d 1x", "`1x` is not a time such as 500us, 10ms, 2s or 1m"),
     ("bench A -d 0", "--duration: the measured window must be longer than 0"),
     ("bench A -d 1ms", "--duration: must be at least as long as the time between two samples (100ms)"),

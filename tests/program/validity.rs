@@ -134,30 +134,6 @@ fn clients_out_of_descriptors_keep_their_measurements() {
 }
 
 #[apply(timed_test!)]
-fn clients_out_of_ports_report_how_many_there_were() {
-    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
-    fs::write(folder.path().join("trust.toml"), profile(None, "1s", &PACED.replace('8', "80"), ""))
-        .expect("written");
-    let script = format!(
-        "ip link set lo up && echo '40000 40049' >/proc/sys/net/ipv4/ip_local_port_range || exit 99; \
-         exec {BADPEER} run trust.toml --set server.listen=127.0.0.1:7000"
-    );
-    let output =
-        Command::new("unshare").args(["-rn", "sh", "-c", &script]).current_dir(folder.path()).output();
-    let allowed = output.as_ref().is_ok_and(|output| !matches!(output.status.code(), Some(1 | 99) | None));
-    if !allowed {
-        return skip(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
-    }
-    let (code, printed) = ending(&output.expect("it ran"));
-    assert_eq!(code, Some(4), "{printed}");
-    assert!(
-        printed.contains("ran out of local ports after") && printed.contains("ip_local_port_range"),
-        "{printed}"
-    );
-    assert_eq!(repeat(folder.path())["effective"]["shortage"], "ports");
-}
-
-#[apply(timed_test!)]
 fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let (_socket, address) = deaf(1);

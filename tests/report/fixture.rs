@@ -127,6 +127,7 @@ fn repeat(seed: u64, scale: f64) -> Repeat {
         cut_short: false,
         died: None,
         effective: Effective {
+            client_addresses: [("127.0.0.1".to_owned(), 72)].into(),
             cores:
                 "2 physical cores of 1 hardware thread (0, 1): server and load generator use different cores"
                     .into(),

@@ -11,6 +11,7 @@ use crate::{
         group::{Demand, Group, Opening},
         plan::Plan,
         share::{Share, Start},
+        sources::Sources,
         transport::Transport,
     },
     codec::content,
@@ -28,6 +29,8 @@ pub(super) struct Clients<'a> {
     plan: &'a Plan,
     /// The thread's share of the plan.
     share: Share,
+    /// Where its connections come from.
+    sources: Sources,
     slots: Slots<Client>,
     pub(super) groups: Vec<Group>,
     pub(super) ports: Ports,
@@ -69,6 +72,7 @@ impl<'a> Clients<'a> {
         Self {
             plan,
             share,
+            sources: Sources::new(&plan.groups, plan.address),
             slots: Slots::default(),
             buffers: vec![(0, 0); groups.len()],
             groups,
@@ -112,13 +116,14 @@ impl<'a> Clients<'a> {
         Opening { again, part }: Opening,
         context: &mut Context,
     ) -> io::Result<()> {
-        context.calls += Transport::CONNECT_CALLS;
         let port = self.ports.count();
         let number = self.share.number(port);
+        let source = self.sources.next(index, number, self.share.index, self.share.of);
+        context.calls += Transport::CONNECT_CALLS + source.map_or(0, |_| Transport::BIND_CALLS);
         let stream = self.stream_of(number);
         let group = &mut self.groups[index];
         let opened_ns = sys::monotonic_ns();
-        let (transport, end) = match Transport::connect(self.plan.address, group.spec()) {
+        let (transport, end) = match Transport::connect(self.plan.address, source, group.spec()) {
             Ok(opened) => opened,
             Err(error) if is_refusal(&error) => {
                 group.refused(again, part, context.now_ns);

@@ -109,6 +109,7 @@ impl Profile {
             return fault(&["measure"], message);
         }
         self.check_phases()?;
+        self.source.check().or_else(|message| fault(&["source"], message))?;
         if let Err((key, message)) = self.server.check() {
             return fault(&["server", key], message);
         }
@@ -197,6 +198,7 @@ impl Profile {
         if group.count == 0 {
             return fault(&["count"], "must be at least 1");
         }
+        group.source.check().or_else(|message| fault(&["source"], message))?;
         if let Some(server) = self.server.reference() {
             group.check_service(server.protocol)?;
         }
