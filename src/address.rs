@@ -1,4 +1,4 @@
-//! The addresses behind a name such as `localhost:8080`, and the two ends of a connection.
+//! The addresses behind a name such as `localhost:8080`, the ends of a connection, and how many the kernel allows.
 
 use std::{
     fmt, fs, io,
@@ -53,6 +53,11 @@ pub(crate) fn is_of_this_machine(ip: IpAddr) -> bool {
 pub(crate) fn local_ports() -> u32 {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     ports_of(&range).unwrap_or(USUAL_PORTS)
+}
+
+/// How many connections may wait to be accepted on one socket (`net.core.somaxconn`); `None` if that cannot be read.
+pub(crate) fn most_backlog() -> Option<u32> {
+    fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok()
 }
 
 /// From 32768 to 60999.

@@ -83,6 +83,11 @@ pub(super) fn request(port: u16) -> Vec<u8> {
     request_for(port, TcpState::ALL.into_iter().filter(|&state| state != TcpState::TimeWait), extensions)
 }
 
+/// The listening sockets alone, with their queues: the kernel walks its table of them, which connections do not lengthen.
+pub(super) fn request_listeners(port: u16) -> Vec<u8> {
+    request_for(port, [TcpState::Listen], 0)
+}
+
 /// Those in TIME-WAIT: the kernel keeps no more than the ports of a connection, and for how much longer.
 pub(super) fn request_time_wait(port: u16) -> Vec<u8> {
     request_for(port, [TcpState::TimeWait], 0)

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::inet_diag::{
-    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_time_wait,
+    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_listeners,
+    request_time_wait,
 };
 use super::netlink::Netlink;
 
@@ -136,6 +137,16 @@ impl SocketProbe {
         Ok(self.dump(port)?.to_vec())
     }
 
+    /// The listening sockets of `port`, at whatever address, with no more than their queues; it takes as long beside many
+    /// connections as beside none.
+    ///
+    /// # Errors
+    /// As for [`SocketProbe::read`].
+    pub fn listeners(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
+        let is_one = |socket: &SocketEntry| socket.local.port == port && socket.state == TcpState::Listen;
+        Ok(self.ask(&request_listeners(port), is_one)?.to_vec())
+    }
+
     /// All connections of `port` that have ended and that one end of still keeps its port for.
     ///
     /// # Errors
@@ -153,12 +164,21 @@ impl SocketProbe {
     }
 
     fn dump(&mut self, port: u16) -> io::Result<&[SocketEntry]> {
+        self.ask(&request(port), |socket| socket.local.port == port || socket.remote.port == port)
+    }
+
+    /// What the kernel answers to this request, as far as it is wanted.
+    fn ask(
+        &mut self,
+        request: &[u8],
+        is_wanted: impl Fn(&SocketEntry) -> bool,
+    ) -> io::Result<&[SocketEntry]> {
         let mut attempts_left = ATTEMPTS;
         loop {
             self.sockets.clear();
             let sockets = &mut self.sockets;
-            let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request(port), |payload| {
-                sockets.extend(decode(payload).filter(|s| s.local.port == port || s.remote.port == port));
+            let answer = self.netlink.dump(TCPDIAG_GETSOCK, request, |payload| {
+                sockets.extend(decode(payload).filter(|socket| is_wanted(socket)));
             });
             let Err(error) = answer else { return Ok(&self.sockets) };
             self.netlink = Netlink::open()?;

@@ -9,7 +9,7 @@ use super::{core::Core, source_addresses::SourceAddresses, target::Target};
 use crate::{
     behavior,
     codec::{Protocol, http, raw, resp},
-    load::{Load, Reconnect, Schedule},
+    load::{ConnectRate, Load, Reconnect},
     units::{Bytes, Count, Span},
 };
 
@@ -114,10 +114,10 @@ pub struct Group {
     /// measured window before it. Default: they stay until the end of the measured window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Span>,
-    /// Largest rate at which the first connections are opened. Default: all at once. An open loop starts when all
-    /// connections are open.
+    /// Largest rate at which the first connections are opened, whatever the server accepts; off: all at once. Default: as
+    /// fast as the server accepts them. An open loop starts when all connections are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connect_rate: Option<Schedule>,
+    pub connect_rate: Option<ConnectRate>,
     /// Largest number of requests on each connection: the client closes it when the last of them is answered. Default:
     /// unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::{
     Build, Interrupt, Observer, RunError,
+    accept_queue::accept_queue,
     cores::Cores,
     drive::{self, RepeatEnd},
     effect,
@@ -124,6 +125,7 @@ fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
         phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
         sample_every: profile.sample_every.0,
         threads: profile.client_threads,
+        accept_queue: accept_queue(address),
         sampled: Arc::default(),
     }
 }

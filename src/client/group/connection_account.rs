@@ -16,6 +16,8 @@ use crate::{
 /// What became of a group's connections.
 pub(super) struct ConnectionAccount {
     ledger: Ledger,
+    /// Of those that were opened, the ones that in fact were not, because the server accepted none of those that waited.
+    not_accepted: u64,
     /// Those that had something to be answered and got nothing in the window.
     silent: u64,
     /// The fewest answers to one that was there for the whole window, or all but its first tenth.
@@ -26,12 +28,28 @@ pub(super) struct ConnectionAccount {
 
 impl ConnectionAccount {
     pub(super) fn new() -> Self {
-        Self { ledger: Ledger::default(), silent: 0, fewest_answers: None, evicted_after: histogram() }
+        Self {
+            ledger: Ledger::default(),
+            not_accepted: 0,
+            silent: 0,
+            fewest_answers: None,
+            evicted_after: histogram(),
+        }
     }
 
     /// One is opened.
     pub(super) const fn opened(&mut self) {
         self.ledger.opened += 1;
+    }
+
+    /// One is not opened, because the server accepts none of those that wait.
+    pub(super) const fn not_accepted(&mut self) {
+        self.not_accepted += 1;
+    }
+
+    /// How many were not opened for this reason.
+    pub(super) const fn counted_as_not_accepted(&self) -> u64 {
+        self.not_accepted
     }
 
     /// One has ended; `was_owed`: it had something to be answered.
@@ -116,6 +134,7 @@ impl ConnectionAccount {
     /// Takes over what became of those of another thread.
     pub(super) fn add(&mut self, other: &Self) {
         self.ledger.add(&other.ledger);
+        self.not_accepted += other.not_accepted;
         self.silent += other.silent;
         self.fewest_answers = self.fewest_answers.into_iter().chain(other.fewest_answers).min();
         self.evicted_after.add(&other.evicted_after).expect("histograms with the same bounds");

@@ -74,6 +74,7 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         figures.pauses(),
         figures.listen_queue().filter(|_| figures.explains_silence()),
         figures.crowded_port(),
+        figures.not_accepted(true),
     ];
     let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY), figures.crowded_cores()];
     let notes = [
@@ -93,6 +94,7 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         // for it.
         figures.listen_queue().filter(|_| !figures.explains_silence()),
         figures.loop_starts().filter(|_| figures.took_nobody()),
+        figures.not_accepted(false),
     ];
     Findings {
         invalid: invalid.into_iter().flatten().collect(),

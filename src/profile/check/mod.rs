@@ -12,7 +12,7 @@ use super::{
 use crate::{
     behavior::{About, Needs, Race},
     codec::{Check, Protocol, content, http::HttpMethod},
-    load::{Load, Reconnect, Schedule},
+    load::{ConnectRate, Load, Reconnect, Schedule},
     units::{Count, Rate},
 };
 
@@ -157,7 +157,9 @@ impl Profile {
         if let Some(stop) = group.stop {
             self.check_leaving(group, stop.0)?;
         }
-        let Some(schedule) = &group.connect_rate else { return Ok(()) };
+        let Some(schedule) = group.connect_rate.as_ref().and_then(ConnectRate::schedule) else {
+            return Ok(());
+        };
         if !schedule.rates().all(|rate| is_between(rate, Reconnect::MOST_ATTEMPTS.0)) {
             return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
         }
