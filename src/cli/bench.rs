@@ -23,7 +23,8 @@ use crate::{
     },
     load::{Reconnect, Schedule},
     profile::{
-        Attach, Bench, Crowd, LongestWait, Program, Source, SourceAddresses, Target, meant, source_address,
+        Attach, Bench, ClientThreads, Crowd, LongestWait, Program, Source, SourceAddresses, Target, meant,
+        source_address,
     },
     run::Request,
     units::{Bytes, Count, Span},
@@ -48,9 +49,9 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
-    /// Threads of the load generator
-    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(0, u32::MAX.into()))]
-    threads: u32,
+    /// Threads of the load generator, or auto: one for each of its cores
+    #[arg(long, short, value_name = "N|auto", default_value = "1")]
+    threads: ClientThreads,
 
     /// Address of this machine that clients connect from; several take turns. Default: with a server in 127.0.0.0/8 the
     /// first 1000 connections come from 127.0.0.1, the next from 127.0.0.2, and so on; otherwise the kernel chooses one

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{core::Core, source_addresses::SourceAddresses, target::Target};
+use super::{client_threads::ClientThreads, core::Core, source_addresses::SourceAddresses, target::Target};
 use crate::{
     behavior,
     codec::{Protocol, http, raw, resp},
@@ -43,10 +43,10 @@ pub struct Profile {
     /// Time between two samples.
     #[serde(default = "defaults::sample_every")]
     pub sample_every: Span,
-    /// Threads of the load generator, 1 to 64: connections and requests of every group are divided among them.
-    #[serde(default = "defaults::client_threads")]
-    #[schemars(range(min = 1, max = 64))]
-    pub client_threads: u32,
+    /// Threads of the load generator, 1 to 64, or auto: one for each of its cores. Connections and requests of every group
+    /// are divided among them. Default: 1.
+    #[serde(default)]
+    pub client_threads: ClientThreads,
     /// Addresses of this machine that the clients connect from, in turn, for groups without a `source` of their own.
     /// Default: with a server in 127.0.0.0/8 the first 1000 connections come from 127.0.0.1, the next from 127.0.0.2, and
     /// so on; otherwise the kernel chooses one address for all.
@@ -161,9 +161,6 @@ mod defaults {
         Span(Duration::from_secs(5))
     }
     pub(super) const fn repeats() -> u32 {
-        1
-    }
-    pub(super) const fn client_threads() -> u32 {
         1
     }
     pub(super) const fn sample_every() -> Span {

@@ -3,6 +3,7 @@
 mod attach;
 mod bench;
 mod check;
+mod client_threads;
 mod core;
 mod expect;
 mod explanation;
@@ -33,6 +34,7 @@ mod value;
 pub use self::{
     attach::Attach,
     bench::{Bench, LongestWait},
+    client_threads::ClientThreads,
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},

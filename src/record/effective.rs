@@ -12,6 +12,9 @@ pub struct Effective {
     pub server_cores: Vec<usize>,
     /// Numbers of the cores of the load generator, from 0; empty: any.
     pub client_cores: Vec<usize>,
+    /// Threads of the load generator; 0: not known, as in an older record.
+    #[serde(default)]
+    pub client_threads: u32,
     /// The physical cores that badpeer may use, their hardware threads, and how they were divided, in words.
     #[serde(default)]
     pub cores: String,

@@ -47,7 +47,7 @@ pub(super) fn run(
     let mut watch = Watch::new(target.as_ref(), &watched, profile.sample_every.0);
     watch.await_rest(interrupt);
     let baseline = Sample::of(watch.read(Moment::Before));
-    let plan = plan(profile, target.service(), seed);
+    let plan = plan(profile, target.service(), seed, cores);
     watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, mut end) =
@@ -114,7 +114,7 @@ fn end_server(target: &mut dyn Target, end: &mut RepeatEnd) -> (ServerExit, Opti
     (server_exit, is_unclean.then_some(remark))
 }
 
-fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
+fn plan(profile: &Profile, address: SocketAddr, seed: u64, cores: &Cores) -> Plan {
     Plan {
         address,
         groups: source_addresses::groups(profile),
@@ -124,7 +124,7 @@ fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
         measure: profile.measure.0,
         phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
         sample_every: profile.sample_every.0,
-        threads: profile.client_threads,
+        threads: profile.client_threads.on(cores.clients.len(), profile.connections()),
         accept_queue: accept_queue(address),
         sampled: Arc::default(),
     }
@@ -136,6 +136,7 @@ fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
         client_cores: cores.clients.clone(),
         cores: cores.words(),
         address: plan.address.to_string(),
+        client_threads: plan.threads,
         client_addresses: source_addresses::used(&driven.ports),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),

@@ -28,7 +28,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench A -c 99999999999", "from 0 to 4294967295"),
     ("bench A -c 0", "badpeer: --connections: must be at least 1"),
     ("bench A -c 20000000", "--connections and --bad: at most 16777216 connections"),
-    ("bench A -t x", "'--threads <N>': must be a whole number"),
+    ("bench A -t x", "'--threads <N|auto>': must be a whole number from 1 to 64, or auto"),
     ("bench A -t 0", "badpeer: --threads: must be from 1 to 64"),
     ("bench A -t 3 -c 2", "--threads: there are more threads than connections"),
     ("bench A --source eth0", "must be an IP address such as 127.0.0.2 or fd00::2, not `eth0`"),

@@ -133,6 +133,7 @@ fn repeat(seed: u64, scale: f64) -> Repeat {
                     .into(),
             server_cores: vec![0],
             client_cores: vec![1],
+            client_threads: 1,
             address: "127.0.0.1:40123".into(),
             client_receive_buffer: vec![131_072, 32_768],
             client_send_buffer: vec![2_626_560, 2_626_560],

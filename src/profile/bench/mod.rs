@@ -7,6 +7,7 @@ use toml::Value;
 
 use super::{
     Target,
+    client_threads::ClientThreads,
     peer::{Crowd, Peer},
     phase_plan::PhasePlan,
     source_addresses::SourceAddresses,
@@ -54,7 +55,7 @@ pub struct Bench {
     /// Good clients.
     pub connections: u32,
     /// Threads of the load generator.
-    pub threads: u32,
+    pub threads: ClientThreads,
     /// Addresses that all clients connect from.
     pub source: SourceAddresses,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
@@ -118,7 +119,7 @@ impl Bench {
             quoted(&title),
             self.warmup,
             if has_bad { self.phases.measure() } else { self.measure },
-            self.threads,
+            Value::try_from(self.threads).unwrap_or_else(|_| Value::Integer(1)),
             self.source_key(),
             if has_bad {
                 format!("sample_every = \"{}\"\n", self.phases.sample_every())

@@ -21,8 +21,6 @@ const MOST_DEPTH: u32 = 1 << 16;
 /// Largest rate of an open loop, in requests per second.
 const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
-/// Threads that can drive the clients.
-const MOST_THREADS: u32 = 64;
 
 /// Number of bytes whose origin can always be identified.
 const LEAST_PART: u64 = 16;
@@ -122,13 +120,9 @@ impl Profile {
                 format!("at most {} connections can be distinguished", content::STREAMS),
             );
         }
-        if !(1..=MOST_THREADS).contains(&self.client_threads) {
-            return fault(&["client_threads"], format!("must be from 1 to {MOST_THREADS}"));
-        }
-        // Of groups without connections the fault is told below.
-        if u64::from(self.client_threads) > self.connections().max(1) {
-            return fault(&["client_threads"], "there are more threads than connections: use fewer threads");
-        }
+        self.client_threads
+            .check(self.connections())
+            .or_else(|message| fault(&["client_threads"], message))?;
         for (index, group) in self.clients.iter().enumerate() {
             let at = |f: Fault| Fault {
                 path: ["clients".into(), index.to_string()].into_iter().chain(f.path).collect(),

@@ -234,6 +234,7 @@ fn environment(record: &Record) -> String {
     let of_repeat = [
         (if is_core { "Cores" } else { "Server's cores" }, cores(&effective.server_cores)),
         ("Load generator's cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
+        ("Load generator's threads", threads(effective.client_threads)),
         ("Server's address", effective.address.clone()),
         ("Clients' addresses", addresses(&effective.client_addresses)),
         ("Clients' receive buffers", sizes(&effective.client_receive_buffer)),
@@ -245,6 +246,11 @@ fn environment(record: &Record) -> String {
     let profile = record.profile.to_toml().unwrap_or_else(|error| format!("# {error}"));
     let profile = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&profile));
     format!("{facts}{}", details("The profile", &profile, false))
+}
+
+/// How many there were, if there were any.
+fn threads(number: u32) -> String {
+    if number > 0 { number.to_string() } else { String::new() }
 }
 
 /// The addresses that clients connected from: all of them, or the first, the last and how many there are.
