@@ -126,9 +126,14 @@ fn busiest_source(profile: &Profile, servers: &[SocketAddr]) -> Option<(Option<I
 
 /// What a reader should know where one address has so many connections that the kernel looks long for each port.
 pub(super) fn remark(profile: &Profile, server: SocketAddr) -> Option<String> {
+    remark_on(profile, server, local_ports())
+}
+
+/// The same where an address has so many ports.
+fn remark_on(profile: &Profile, server: SocketAddr, ports: u32) -> Option<String> {
     let (source, connections) = busiest_source(profile, &[server])?;
     // The kernel tries the ports of one parity first, which are half of them.
-    (connections > f64::from(local_ports() / 2)).then(|| {
+    (connections > f64::from(ports / 2)).then(|| {
         let which = source.map(|source| format!(" {source}")).unwrap_or_default();
         format!(
             "{connections:.0} connections came from one address{which}: beyond half of its local ports the kernel \
@@ -224,6 +229,17 @@ mod tests {
             "{short}"
         );
         assert!(short.contains("--source") && short.contains("ip_local_port_range"), "{short}");
+    }
+
+    #[test]
+    fn more_connections_than_half_of_the_ports_of_an_address_get_a_remark() {
+        let remark = |top: &str, server: &str, ports| remark_on(&profile(top, ""), at(&[server])[0], ports);
+        assert_eq!(remark("", "[::1]:80", 260), None);
+        let slow = remark("", "[::1]:80", 258).expect("a remark");
+        assert!(slow.starts_with("130 connections came from one address: beyond half"), "{slow}");
+        assert_eq!(remark("", "127.0.0.1:80", 258), None, "they are shared out");
+        let named = remark("source = ['127.0.0.2']", "127.0.0.1:80", 258).expect("a remark");
+        assert!(named.starts_with("130 connections came from one address 127.0.0.2:"), "{named}");
     }
 
     #[test]

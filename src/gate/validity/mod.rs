@@ -120,7 +120,8 @@ impl Figures<'_> {
         let (asked, came) = groups.find(is_short).filter(|_| !self.repeat.cut_short)?;
         Some(format!(
             "group `{}` opened only {} of its {} connections before the window ended: make `warmup` and `measure` \
-             longer, or end other programs",
+             longer, end other programs, or have the server accept faster: `connect_rate` opens them at a rate \
+             whatever it accepts",
             asked.name, came.ledger.opened, asked.count
         ))
     }
