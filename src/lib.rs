@@ -19,7 +19,7 @@ pub mod timers;
 pub mod units;
 
 // The shell: sockets, clocks, processes, files.
-mod address;
+pub mod address;
 pub mod cli;
 pub mod client;
 pub mod doctor;

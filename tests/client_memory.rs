@@ -27,6 +27,7 @@ fn peak(count: usize) -> usize {
     );
     let group: Group = toml::from_str(&group).expect("a group");
     let plan = Plan {
+        accept_queue: None,
         address,
         groups: vec![group],
         seed: 1,

@@ -1,5 +1,7 @@
 //! `badpeer bench`: a server, good and misbehaving clients in one command, without a profile.
 
+use std::net::IpAddr;
+
 use clap::ValueEnum;
 use indexmap::IndexMap;
 
@@ -20,7 +22,10 @@ use crate::{
         raw::Octets,
     },
     load::{Reconnect, Schedule},
-    profile::{Attach, Bench, Crowd, LongestWait, Program, Source, Target, meant},
+    profile::{
+        Attach, Bench, ClientThreads, Crowd, LongestWait, Program, Source, SourceAddresses, Target, meant,
+        source_address,
+    },
     run::Request,
     units::{Bytes, Count, Span},
 };
@@ -44,9 +49,14 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "TIME", default_value = "10s")]
     duration: Span,
 
-    /// Threads of the load generator
-    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(0, u32::MAX.into()))]
-    threads: u32,
+    /// Threads of the load generator, or auto: one for each of its cores
+    #[arg(long, short, value_name = "N|auto", default_value = "1")]
+    threads: ClientThreads,
+
+    /// Address of this machine that clients connect from; several take turns. Default: with a server in 127.0.0.0/8 the
+    /// first 1000 connections come from 127.0.0.1, the next from 127.0.0.2, and so on; otherwise the kernel chooses one
+    #[arg(long, value_name = "IP", value_delimiter = ',', value_parser = source_address)]
+    source: Vec<IpAddr>,
 
     /// Open loop: requests per second of all good clients together: 2000/s, "500/s to 4000/s over 8s", or "1000/s for
     /// 2s then 4000/s". Default: a closed loop, in which each client sends the next request when it has its answer
@@ -182,6 +192,7 @@ impl Args {
             protocol: self.protocol_at(place),
             connections: self.connections,
             threads: self.threads,
+            source: SourceAddresses(self.source.clone()),
             rate: self.rate.clone(),
             requests_per_connection: self.requests_per_connection,
             payload: self.payload.unwrap_or(USUAL_PAYLOAD),

@@ -208,7 +208,7 @@ fn behavior(about: &About) -> Entry {
 
 /// The keys of a group that end its connections and open new ones.
 fn lives() -> String {
-    let keys = "start, stop, connect_rate, requests_per_connection, lifetime, reconnect";
+    let keys = "start, stop, connect_rate, lifetime, reconnect, source,\n  requests_per_connection";
     format!("\n  {keys}\n{}", wrapped(&format!("Keys of the group. {}", Reconnect::ABOUT), 4))
 }
 

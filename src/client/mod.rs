@@ -14,6 +14,7 @@
 //! ```
 
 mod close_reason;
+mod connect_limit;
 mod connection;
 mod context;
 mod event_loop;
@@ -26,13 +27,16 @@ mod race;
 mod request;
 mod results;
 mod share;
+mod sources;
 mod threads;
 mod transport;
 mod workload;
 
 use std::sync::{atomic::AtomicBool, mpsc::Sender};
 
+pub(crate) use self::sources::spreads;
 pub use self::{
+    connect_limit::{AcceptQueue, QueueReading},
     latencies::Latencies,
     plan::Plan,
     results::{DriveError, Driven, PhaseNumbers, Port, Seen, Tick},

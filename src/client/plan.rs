@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::connect_limit::AcceptQueue;
 use crate::profile;
 
 /// What the clients do, when and to whom.
@@ -29,6 +30,9 @@ pub struct Plan {
     pub sample_every: Duration,
     /// Threads that drive the clients, at least 1: each has its share of every group, and ticks of its own.
     pub threads: u32,
+    /// The server's accept queue, if it can be seen: unless a profile asks for more, connections are opened only while it has
+    /// room.
+    pub accept_queue: Option<Arc<dyn AcceptQueue>>,
     /// Set once the server was looked at when the window ended: until then, for up to [`Plan::SAMPLE_PATIENCE`], the clients
     /// leave their connections as they are.
     pub sampled: Arc<AtomicBool>,

@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr};
 
 use super::{exhaustion::exhausted, latencies::Latencies};
 use crate::{
+    address::Endpoint,
     metric::{Metric, Row},
     record::{Cause, GroupResult, ResourceExhaustion},
 };
@@ -30,12 +31,12 @@ pub struct Seen {
     pub latencies: Latencies,
 }
 
-/// A client's own port, by which the server knows it, and what became of its connection.
+/// A client's own end, by which the server knows it, and what became of its connection.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Port {
-    /// The port; one that a connection has left may come again.
-    pub number: u16,
+    /// Its address and port; a port that a connection has left may come again.
+    pub end: Endpoint,
     /// The number of the client's group.
     pub group: usize,
     /// When the connection was opened, on the monotonic clock.

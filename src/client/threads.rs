@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    connect_limit::ConnectLimit,
     event_loop::{EventLoop, Mark, Pauses, ThreadResult},
     exhaustion::exhausted,
     group::Group,
@@ -33,8 +34,9 @@ pub(super) fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Res
     let start =
         |group: &crate::profile::Group| Arc::new(Start::new(group.connections(), of, plan.window_ns().0));
     let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
+    let limit = Arc::new(ConnectLimit::new(plan.accept_queue.clone()));
     let work = |index| {
-        let done = work(plan, Share { index, of }, &starts, stop, ticks);
+        let done = work(plan, Share { index, of }, &starts, &limit, stop, ticks);
         if done.as_ref().map_or(true, |done| done.exhaustion.is_some()) {
             stop.store(true, Ordering::Relaxed);
         }
@@ -65,11 +67,13 @@ fn work(
     plan: &Plan,
     share: Share,
     starts: &[Arc<Start>],
+    limit: &Arc<ConnectLimit>,
     stop: &AtomicBool,
     ticks: &Sender<Tick>,
 ) -> Result<ThreadResult, DriveError> {
     // Sleeping 50 microseconds too long (the default slack) would be a pacing error of the load generator.
-    let event_loop = sys::set_timer_slack_ns(1).and_then(|()| EventLoop::new(plan, share, starts));
+    let event_loop =
+        sys::set_timer_slack_ns(1).and_then(|()| EventLoop::new(plan, share, starts, Arc::clone(limit)));
     let mut event_loop = event_loop.map_err(DriveError::Threads)?;
     let exhaustion = match event_loop.run(stop, ticks) {
         Ok(()) => None,

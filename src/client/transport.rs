@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{IpAddr, Shutdown, SocketAddr, TcpStream},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
@@ -12,11 +12,11 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout},
     sys::socket::{
         self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage,
-        sockopt::{Linger, RcvBuf, SndBuf, TcpNoDelay},
+        sockopt::{IpBindAddressNoPort, Linger, RcvBuf, SndBuf, TcpNoDelay},
     },
 };
 
-use crate::{behavior::CloseMethod, profile::Group, sys};
+use crate::{address::Endpoint, behavior::CloseMethod, profile::Group, sys};
 
 /// The event loop never waits for a socket, even one that it shares with threads that do; and a peer that is gone
 /// causes no signal.
@@ -27,14 +27,20 @@ const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 pub(super) struct Transport(TcpStream);
 
 impl Transport {
-    /// System calls that it takes to open one.
+    /// System calls that it takes to open one, and to bind it before.
     pub(super) const CONNECT_CALLS: u64 = 6;
+    pub(super) const BIND_CALLS: u64 = 2;
 
-    /// Starts to connect; the socket and its own port.
+    /// Starts to connect, from this address if one is given; the socket and its own end.
     ///
     /// # Errors
-    /// When there is no descriptor or no port left, or when the peer refuses at once.
-    pub(super) fn connect(address: SocketAddr, group: &Group) -> io::Result<(Self, u16)> {
+    /// When there is no descriptor or no port left, when this machine does not have the source, or when the peer refuses at
+    /// once.
+    pub(super) fn connect(
+        address: SocketAddr,
+        source: Option<IpAddr>,
+        group: &Group,
+    ) -> io::Result<(Self, Endpoint)> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket: OwnedFd = socket::socket(family, SockType::Stream, flags, None)?;
@@ -46,13 +52,16 @@ impl Transport {
         if let Some(bytes) = group.send_buffer {
             socket::setsockopt(&socket, SndBuf, &(bytes.0 as usize))?;
         }
+        if let Some(source) = source {
+            bind(&socket, source)?;
+        }
         match socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(address)) {
             Ok(()) | Err(Errno::EINPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }
         let stream = TcpStream::from(socket);
-        let port = stream.local_addr()?.port();
-        Ok((Self(stream), port))
+        let end = stream.local_addr()?.into();
+        Ok((Self(stream), end))
     }
 
     /// The receive and send buffer that the kernel really gave, in bytes.
@@ -150,6 +159,20 @@ impl Transport {
         nix::poll::poll(&mut [PollFd::new(self.0.as_fd(), needed)], PollTimeout::from(most_ms))?;
         Ok(())
     }
+}
+
+/// Has the connection come from this address. Its port is left to connect(2), which knows the other end: any port that has
+/// no connection to it yet will do (`ip(7)`, `IP_BIND_ADDRESS_NO_PORT`, for IPv6 as well).
+fn bind(socket: &OwnedFd, source: IpAddr) -> io::Result<()> {
+    socket::setsockopt(socket, IpBindAddressNoPort, &true)?;
+    let address = SockaddrStorage::from(SocketAddr::new(source, 0));
+    socket::bind(socket.as_raw_fd(), &address).map_err(|error| match error {
+        // The same number would say that no port is left.
+        Errno::EADDRNOTAVAIL => {
+            io::Error::new(io::ErrorKind::AddrNotAvailable, format!("{source} is no address of this machine"))
+        }
+        error => error.into(),
+    })
 }
 
 impl AsFd for Transport {

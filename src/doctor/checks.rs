@@ -33,30 +33,6 @@ pub(super) fn descriptors(soft: u64, hard: u64) -> Finding {
     finding.but(State::Limited, format!("at most {connections} connections at once"), mend)
 }
 
-/// A client's port is taken until the connection ends, and 60 s longer (TIME-WAIT) where it closed first.
-pub(super) fn ports(range: &str, reuse: &str) -> Finding {
-    let bounds: Vec<u64> = range.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let &[first, last] = bounds.as_slice() else {
-        return good("client ports", "the range cannot be read".to_string()).but(
-            State::Limited,
-            "the number of possible clients is unknown",
-            "sysctl net.ipv4.ip_local_port_range",
-        );
-    };
-    let count = (last + 1).saturating_sub(first);
-    let found = format!("{count} ({first} to {last}), tcp_tw_reuse {reuse}");
-    let finding = good("client ports", found);
-    if reuse == "0" {
-        let costs = format!("{} new connections a second before ports run out", count / 60);
-        return finding.but(State::Limited, costs, "sysctl -w net.ipv4.tcp_tw_reuse=2");
-    }
-    if count < 28_000 {
-        let costs = format!("at most {count} clients from one address to one server port");
-        return finding.but(State::Limited, costs, r#"sysctl -w net.ipv4.ip_local_port_range="1024 65535""#);
-    }
-    finding
-}
-
 /// `usable` is what the standard library makes of the affinity mask and of the quota of the control group.
 pub(super) fn cores(online: usize, allowed: usize, usable: usize) -> Finding {
     let finding = good("cores", format!("{online} online, {allowed} allowed for badpeer"));
@@ -269,15 +245,6 @@ mod tests {
         assert!(finding.found.contains("960 connections") && finding.found.contains("480 in one process"));
         assert!(descriptors(1024, 1024).mend.starts_with("sudo prlimit"));
         assert_eq!(descriptors(1 << 20, 1 << 20).state, State::Good);
-    }
-
-    #[test]
-    fn ports_are_counted_with_both_ends() {
-        assert!(ports("32768 60999", "2").found.starts_with("28232 "));
-        let states = [("32768 60999", "2"), ("32768 60999", "0"), ("50000 50009", "2"), ("", "")]
-            .map(|(range, reuse)| ports(range, reuse).state);
-        assert_eq!(states, [State::Good, State::Limited, State::Limited, State::Limited]);
-        assert!(ports("50000 50009", "1").costs.contains("10 clients"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod checks;
 mod finding;
+mod ports;
 
 use std::fmt::Write;
 
@@ -9,6 +10,8 @@ use nix::sys::resource::{Resource, getrlimit};
 
 pub use self::finding::{Finding, State};
 use crate::{
+    address::local_ports,
+    client::spreads,
     probe::{TaskCounters, Topology, allowed_cpus, describe_machine},
     sys::Event,
     text,
@@ -22,7 +25,8 @@ pub fn examine() -> Vec<Finding> {
     let usable_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut findings = vec![
         checks::descriptors(soft, hard),
-        checks::ports(&setting("net/ipv4/ip_local_port_range"), &setting("net/ipv4/tcp_tw_reuse")),
+        client_ports(),
+        ports::source_addresses(&ports::addresses(), spreads(([127, 0, 0, 1], 0).into()), local_ports()),
         checks::cores(machine.cores, allowed_cpus(0).len(), usable_cores),
         checks::topology(&Topology::read()),
         checks::kernel(&machine.kernel),
@@ -34,6 +38,13 @@ pub fn examine() -> Vec<Finding> {
     findings.extend(checks::host());
     findings.push(checks::counters(instructions(), &setting("kernel/perf_event_paranoid")));
     findings
+}
+
+fn client_ports() -> Finding {
+    let sockstat = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let (most, reuse) = (setting("net/ipv4/tcp_max_tw_buckets"), setting("net/ipv4/tcp_tw_reuse"));
+    let ended = ports::Ended { sockstat: &sockstat, most: &most, reuse: &reuse };
+    ports::ports(&setting("net/ipv4/ip_local_port_range"), ended)
 }
 
 /// Whether instructions are counted here, and where; really tried.

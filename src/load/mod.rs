@@ -4,6 +4,7 @@
 //! (Schroeder, Wierman and Harchol-Balter, "Open versus closed", NSDI 2006). In a *closed loop* a connection keeps
 //! `depth` requests under way, and the next is due when one is answered.
 
+mod connect_rate;
 mod reconnect;
 mod schedule;
 
@@ -11,6 +12,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    connect_rate::ConnectRate,
     reconnect::{Attempts, Reconnect},
     schedule::{BadSchedule, Schedule},
 };

@@ -21,15 +21,18 @@ impl Reconnect {
     /// A page about when connections begin, end and come back, for `badpeer list behaviors`.
     pub const ABOUT: &str = "Keys of the group. start = \"3s\" and stop = \"8s\", counted from the start of the \
         warm-up, let a group come and leave: then good clients wait for open answers and close, others close at once, \
-        and nothing is opened any more. connect_rate = \"500/s\" opens the first connections of a group no faster than \
-        that (or on a schedule, like load.rate); without it they are opened all at once. requests_per_connection = 100 closes \
+        and nothing is opened any more. connect_rate = \"500/s\" opens the first connections of a group at that \
+        rate (or on a schedule, like load.rate), and connect_rate = \"off\" all at once, whatever the server accepts; \
+        without it they are opened as fast as the server accepts them. requests_per_connection = 100 closes \
         each connection when 100 of its requests are answered. lifetime = \"2s\" closes each connection after that \
         time (the first ones of a group after a random part of it): good clients first wait for open answers, others \
         do not. reconnect = {} opens every ended connection again, however it ended, after `pause` (default 0s), but \
-        at most `at_most` connections of the whole group per second (default 1000/s, at most 10000/s). With \
+        at most `at_most` connections of the whole group per second (default 1000/s, at most 10000/s), and unless it is \
+        set no faster than the server accepts them. With \
         requests_per_connection this produces churn; with a server that evicts or refuses, a reconnect storm. Good \
         HTTP clients also reconnect without it if the server announced the end of a connection, or closed it while no \
-        request was open. Every attempt is counted as opened.";
+        request was open. Every attempt is counted as opened. source = [\"10.0.0.2\", \"10.0.0.3\"] names the addresses of \
+        this machine that connections come from, in turn; at the top of the profile it is for all groups.";
 
     /// Attempts per second that a group can be allowed at most.
     pub const MOST_ATTEMPTS: Rate = Rate(1e4);

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::netlink::{Attributes, array_at, attribute};
-use crate::sys::{SocketMemory, TcpInfo};
+use crate::{
+    address::Endpoint,
+    sys::{SocketMemory, TcpInfo},
+};
 
 /// State of a TCP socket, with the kernel's numbers (`include/net/tcp_states.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +50,12 @@ impl TcpState {
 /// One socket, as the kernel described it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketEntry {
-    /// The address at this end, unspecified where it listens at all of them. IPv4 within IPv6 is IPv4.
-    pub local_ip: IpAddr,
-    /// The address at the other end; unspecified for a listening socket.
-    pub remote_ip: IpAddr,
+    /// This end; its address is unspecified where it listens at all of them.
+    pub local: Endpoint,
+    /// The other end; its port is 0 for a listening socket.
+    pub remote: Endpoint,
     /// A socket that listens at all addresses of IPv6 takes no connections of IPv4 (`IPV6_V6ONLY`).
     pub is_v6_only: bool,
-    /// The port at this end.
-    pub local_port: u16,
-    /// The port at the other end; 0 for a listening socket.
-    pub remote_port: u16,
     /// Its state.
     pub state: TcpState,
     /// Bytes that arrived and were not read, a FIN counted as one; for a listening socket the connections that wait
@@ -76,13 +75,10 @@ pub struct SocketEntry {
 impl SocketEntry {
     /// One that listens on a port, at all addresses of IPv4.
     pub(super) fn listening(port: u16) -> Self {
-        let everywhere = Ipv4Addr::UNSPECIFIED.into();
         Self {
-            local_ip: everywhere,
-            remote_ip: everywhere,
+            local: Endpoint { port, ..Endpoint::default() },
+            remote: Endpoint::default(),
             is_v6_only: false,
-            local_port: port,
-            remote_port: 0,
             state: TcpState::Listen,
             receive_queue: 0,
             send_queue: 0,
@@ -107,6 +103,11 @@ const INET_DIAG_MSG_BYTES: usize = 72;
 pub(super) fn request(port: u16) -> Vec<u8> {
     let extensions = 1_u8 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
     request_for(port, TcpState::ALL.into_iter().filter(|&state| state != TcpState::TimeWait), extensions)
+}
+
+/// The listening sockets alone, with their queues: the kernel walks its table of them, which connections do not lengthen.
+pub(super) fn request_listeners(port: u16) -> Vec<u8> {
+    request_for(port, [TcpState::Listen], 0)
 }
 
 /// Those in TIME-WAIT: the kernel keeps no more than the ports of a connection, and for how much longer.
@@ -155,12 +156,11 @@ fn port_filter(port: u16) -> Vec<u8> {
 /// `struct inet_diag_msg`: family, state, timer, retransmits; ports in network order, addresses, interface, cookie;
 /// from byte 52 expiry, the two queues, owner, inode; then attributes.
 pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
+    let (local, remote) = ends(payload)?;
     let mut socket = SocketEntry {
-        local_ip: ip_at(payload, 8)?,
-        remote_ip: ip_at(payload, 24)?,
+        local,
+        remote,
         is_v6_only: false,
-        local_port: u16::from_be_bytes(array_at(payload, 4)?),
-        remote_port: u16::from_be_bytes(array_at(payload, 6)?),
         state: TcpState::from_kernel(*payload.get(1)?)?,
         receive_queue: u32::from_ne_bytes(array_at(payload, 56)?),
         send_queue: u32::from_ne_bytes(array_at(payload, 60)?),
@@ -180,26 +180,13 @@ pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
 }
 
 /// One of the two addresses, in the family of the first byte.
-fn ip_at(payload: &[u8], at: usize) -> Option<IpAddr> {
-    let ip = if i32::from(*payload.first()?) == libc::AF_INET6 {
-        Ipv6Addr::from(array_at::<16>(payload, at)?).to_canonical()
-    } else {
-        Ipv4Addr::from(array_at::<4>(payload, at)?).into()
-    };
-    Some(ip)
-}
-
 /// A connection that has ended, of which the kernel keeps the ports: [`TcpState::TimeWait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeWait {
-    /// The address at this end.
-    pub local_ip: IpAddr,
-    /// The address at the other end.
-    pub remote_ip: IpAddr,
-    /// The port at this end, which closed first.
-    pub local_port: u16,
-    /// The port at the other end.
-    pub remote_port: u16,
+    /// This end, which closed first.
+    pub local: Endpoint,
+    /// The other end.
+    pub remote: Endpoint,
     /// How long ago it ended, in milliseconds.
     pub age_ms: u32,
 }
@@ -211,13 +198,24 @@ const TIME_WAIT_MS: u32 = 60_000;
 pub(super) fn decode_time_wait(payload: &[u8]) -> Option<TimeWait> {
     let state = TcpState::from_kernel(*payload.get(1)?)?;
     let left_ms = u32::from_ne_bytes(array_at(payload, 52)?);
-    (state == TcpState::TimeWait).then_some(TimeWait {
-        local_ip: ip_at(payload, 8)?,
-        remote_ip: ip_at(payload, 24)?,
-        local_port: u16::from_be_bytes(array_at(payload, 4)?),
-        remote_port: u16::from_be_bytes(array_at(payload, 6)?),
-        age_ms: TIME_WAIT_MS.saturating_sub(left_ms),
-    })
+    let (local, remote) = ends(payload)?;
+    let age_ms = TIME_WAIT_MS.saturating_sub(left_ms);
+    (state == TcpState::TimeWait).then_some(TimeWait { local, remote, age_ms })
+}
+
+/// Both ends of a connection: `struct inet_diag_sockid`, at byte 4 of `struct inet_diag_msg`. An IPv4 address is in the
+/// first four of its 16 bytes.
+fn ends(payload: &[u8]) -> Option<(Endpoint, Endpoint)> {
+    let is_six = i32::from(*payload.first()?) == libc::AF_INET6;
+    let address = |offset: usize| {
+        Some(if is_six {
+            IpAddr::V6(Ipv6Addr::from(array_at::<16>(payload, offset)?))
+        } else {
+            IpAddr::V4(Ipv4Addr::from(array_at::<4>(payload, offset)?))
+        })
+    };
+    let port = |offset| Some(u16::from_be_bytes(array_at(payload, offset)?));
+    Some((Endpoint::new(address(8)?, port(4)?), Endpoint::new(address(24)?, port(6)?)))
 }
 
 #[cfg(test)]
@@ -239,10 +237,9 @@ mod tests {
 
     #[test]
     fn a_socket_is_decoded_from_the_wire_format() {
-        let mut payload = vec![2, 4, 0, 0, 0x1f, 0x90, 0x80, 0x01];
+        let mut payload = vec![2, 4, 0, 0, 0x1f, 0x90, 0x80, 0x01, 127, 0, 0, 1];
         payload.resize(INET_DIAG_MSG_BYTES, 0);
-        payload[8..12].copy_from_slice(&[127, 0, 0, 2]);
-        payload[24..28].copy_from_slice(&[127, 0, 0, 3]);
+        payload[24..28].copy_from_slice(&[127, 0, 0, 2]);
         payload[56..60].copy_from_slice(&5_u32.to_ne_bytes());
         payload[60..64].copy_from_slice(&6_u32.to_ne_bytes());
         payload[68..72].copy_from_slice(&7_u32.to_ne_bytes());
@@ -250,26 +247,21 @@ mod tests {
         payload.extend(attribute(INET_DIAG_SKMEMINFO, &3_u32.to_ne_bytes()));
         payload.extend(attribute(INET_DIAG_INFO, &[4]));
         let socket = decode(&payload).unwrap();
-        assert_eq!((socket.local_port, socket.remote_port), (8080, 0x8001));
+        let end = |ip: [u8; 4], port| Endpoint::new(ip.into(), port);
+        assert_eq!((socket.local, socket.remote), (end([127, 0, 0, 1], 8080), end([127, 0, 0, 2], 0x8001)));
         assert_eq!((socket.state, socket.tcp.state), (TcpState::FinWait1, 4));
         assert_eq!((socket.receive_queue, socket.send_queue, socket.memory.rmem_alloc), (5, 6, 3));
         assert_eq!(socket.inode, 7);
-        assert_eq!(
-            (socket.local_ip, socket.remote_ip),
-            (Ipv4Addr::new(127, 0, 0, 2).into(), Ipv4Addr::new(127, 0, 0, 3).into())
-        );
         assert!(!socket.is_v6_only);
+        assert_eq!(decode(&payload[..60]), None);
         payload[0] = libc::AF_INET6 as u8;
         payload[8..24].copy_from_slice(&Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets());
-        payload[24..40].copy_from_slice(&Ipv6Addr::LOCALHOST.octets());
+        payload[24..40].copy_from_slice(&[0xfd; 16]);
         payload.extend(attribute(INET_DIAG_SKV6ONLY, &[1]));
-        let socket = decode(&payload).unwrap();
-        assert_eq!(
-            (socket.local_ip, socket.remote_ip),
-            (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST))
-        );
-        assert!(socket.is_v6_only);
-        assert_eq!(decode(&payload[..60]), None);
+        let six = decode(&payload).unwrap();
+        assert!(six.is_v6_only);
+        assert_eq!(six.local, socket.local, "an IPv4 client of a socket for both families");
+        assert_eq!(six.remote, Endpoint::new([0xfd; 16].into(), 0x8001));
     }
 
     #[test]
@@ -281,7 +273,7 @@ mod tests {
         let mut found = Vec::new();
         let dumped = Netlink::open().unwrap().dump(TCPDIAG_GETSOCK, &request(port), |payload| {
             let socket = decode(payload).unwrap();
-            found.push((socket.local_port == port, socket.remote_port == port));
+            found.push((socket.local.port == port, socket.remote.port == port));
         });
         dumped.unwrap();
         found.sort_unstable();

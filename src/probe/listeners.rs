@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{SocketProbe, TcpState};
+use super::SocketProbe;
 
 /// The processes that hold a listening socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,16 +22,15 @@ pub struct Holders {
 /// # Errors
 /// As for [`SocketProbe::sockets`].
 pub fn listening(address: SocketAddr) -> io::Result<Vec<u32>> {
-    let sockets = SocketProbe::new()?.sockets(address)?;
-    let listens = |socket: &&super::SocketEntry| socket.state == TcpState::Listen;
-    Ok(sockets.iter().filter(listens).map(|socket| socket.inode).collect())
+    let sockets = SocketProbe::new()?.accepting(address)?;
+    Ok(sockets.iter().map(|socket| socket.inode).collect())
 }
 
 /// The addresses at which something listens on `port`, ascending; none if it cannot be determined.
 #[must_use]
 pub fn addresses(port: u16) -> Vec<IpAddr> {
-    let sockets = SocketProbe::new().and_then(|mut probe| probe.listening(port)).unwrap_or_default();
-    let mut addresses: Vec<IpAddr> = sockets.iter().map(|socket| socket.local_ip).collect();
+    let sockets = SocketProbe::new().and_then(|mut probe| probe.listeners(port)).unwrap_or_default();
+    let mut addresses: Vec<IpAddr> = sockets.iter().map(|socket| socket.local.ip).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses

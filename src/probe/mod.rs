@@ -3,7 +3,6 @@
 mod between;
 mod connection_tracker;
 mod descendants;
-mod endpoint;
 mod gone;
 mod host;
 mod inet_diag;
@@ -17,6 +16,7 @@ mod process;
 mod reference;
 mod rest;
 mod send_stall;
+mod server_sockets;
 mod sockets;
 mod topology;
 mod tracked_connection;

@@ -1,9 +1,10 @@
 //! Requests of other programs to the server, as its sockets show them; connections are distinguished by the client's
-//! port.
+//! end: its address and its port.
 
 use std::collections::{HashMap, HashSet};
 
 use super::inet_diag::{SocketEntry, TcpState, TimeWait};
+use crate::address::Endpoint;
 
 /// The kernel says how long ago a connection ended in units of its tick, which is up to 10 ms long, and rounds up
 /// twice.
@@ -24,7 +25,7 @@ pub struct OtherClients {
 /// A connection on the server's side.
 #[derive(Clone, Copy, Debug)]
 struct Peer {
-    port: u16,
+    end: Endpoint,
     /// When it was last seen, on the monotonic clock, in nanoseconds.
     seen_ns: u64,
     /// Segments with data that have arrived.
@@ -43,7 +44,7 @@ impl Peer {
 /// its end.
 #[derive(Debug, Default)]
 pub struct RequestCounts {
-    open: HashMap<u16, Peer>,
+    open: HashMap<Endpoint, Peer>,
     ended: Vec<Peer>,
     unseen: Vec<Peer>,
     window_began_ns: Option<u64>,
@@ -57,18 +58,18 @@ impl RequestCounts {
             return;
         }
         let is_connection = |socket: &&SocketEntry| {
-            socket.local_port == port && !matches!(socket.state, TcpState::Listen | TcpState::SynReceived)
+            socket.local.port == port && !matches!(socket.state, TcpState::Listen | TcpState::SynReceived)
         };
         let mut open = HashMap::with_capacity(self.open.len());
         for socket in sockets.iter().filter(is_connection) {
             // An older kernel does not count segments.
             let arrived = u64::from(socket.tcp.data_segs_in).max(u64::from(socket.tcp.bytes_received > 0));
-            let known = self.open.remove(&socket.remote_port);
+            let known = self.open.remove(&socket.remote);
             let again = known.filter(|peer| peer.segments > arrived);
             self.ended.extend(again);
             let before = known.filter(|_| again.is_none()).map_or(0, |peer| peer.before);
-            let peer = Peer { port: socket.remote_port, seen_ns: now_ns, segments: arrived, before };
-            open.insert(peer.port, peer);
+            let peer = Peer { end: socket.remote, seen_ns: now_ns, segments: arrived, before };
+            open.insert(peer.end, peer);
         }
         self.ended.extend(self.open.drain().map(|(_, peer)| peer));
         self.open = open;
@@ -85,26 +86,26 @@ impl RequestCounts {
     pub fn end_window(&mut self, port: u16, ended: &[TimeWait], now_ns: u64) {
         self.is_over = true;
         let Some(began_ns) = self.window_began_ns else { return };
-        let seen: HashSet<u16> = self.open.values().chain(&self.ended).map(|peer| peer.port).collect();
+        let seen: HashSet<Endpoint> = self.open.values().chain(&self.ended).map(|peer| peer.end).collect();
         let ended_ns = |wait: &TimeWait| now_ns.saturating_sub(u64::from(wait.age_ms) * 1_000_000);
         let of_window = ended.iter().filter(|wait| ended_ns(wait) > began_ns);
         let peers = of_window.map(|wait| Peer {
-            port: if wait.local_port == port { wait.remote_port } else { wait.local_port },
+            end: if wait.local.port == port { wait.remote } else { wait.local },
             seen_ns: ended_ns(wait) + TIME_WAIT_SLACK_NS,
             segments: 1,
             before: 0,
         });
-        self.unseen = peers.filter(|peer| !seen.contains(&peer.port)).collect();
+        self.unseen = peers.filter(|peer| !seen.contains(&peer.end)).collect();
     }
 
-    /// What was counted in the window; `opened` is each port that a client of this run has had, and when it first opened a
-    /// connection from it. A port that was used by both counts as this run's. `None` where the window was not seen whole.
+    /// What was counted in the window; `opened` is each end that a client of this run has had, and when it first opened a
+    /// connection from it. An end that was used by both counts as this run's. `None` where the window was not seen whole.
     #[must_use]
-    pub fn others(&self, opened: &HashMap<u16, u64>) -> Option<OtherClients> {
+    pub fn others(&self, opened: &HashMap<Endpoint, u64>) -> Option<OtherClients> {
         (self.is_over && self.window_began_ns.is_some()).then_some(())?;
         let mut found = OtherClients::default();
         for peer in self.open.values().chain(&self.ended).chain(&self.unseen) {
-            if opened.get(&peer.port).is_some_and(|opened_ns| *opened_ns <= peer.seen_ns) {
+            if opened.get(&peer.end).is_some_and(|opened_ns| *opened_ns <= peer.seen_ns) {
                 found.own_requests += peer.grown();
             } else if peer.grown() > 0 {
                 found.connections += 1;
@@ -117,21 +118,18 @@ impl RequestCounts {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
     use super::*;
     use crate::sys::TcpInfo;
 
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    fn time_wait(local_port: u16, remote_port: u16, age_ms: u32) -> TimeWait {
-        TimeWait { local_ip: HERE, remote_ip: HERE, local_port, remote_port, age_ms }
+    fn end(port: u16) -> Endpoint {
+        Endpoint { port, ..Endpoint::default() }
     }
 
     /// The server's end of a connection from this port on which so many segments have arrived.
     fn socket(remote_port: u16, data_segs_in: u32) -> SocketEntry {
         SocketEntry {
-            remote_port,
+            local: end(80),
+            remote: end(remote_port),
             state: TcpState::Established,
             inode: 1,
             tcp: TcpInfo { data_segs_in, bytes_received: u64::from(data_segs_in) * 9, ..TcpInfo::default() },
@@ -154,7 +152,7 @@ mod tests {
         }
         // Later looks are of no account.
         counts.look(80, &[socket(6, 1_000_000)], u64::MAX);
-        counts.others(&HashMap::from([(5, 10)])).expect("a window")
+        counts.others(&HashMap::from([(end(5), 10)])).expect("a window")
     }
 
     fn found(connections: u64, requests: u64, own_requests: u64) -> OtherClients {
@@ -181,8 +179,8 @@ mod tests {
 
     #[test]
     fn connections_too_short_to_be_seen_are_counted_by_their_ports() {
-        let wait = |port, age_ms| time_wait(port, 80, age_ms);
-        let by_server = time_wait(80, 9, 10);
+        let wait = |port, age_ms| TimeWait { local: end(port), remote: end(80), age_ms };
+        let by_server = TimeWait { local: end(80), remote: end(9), age_ms: 10 };
         let looks: [&[SocketEntry]; 3] = [&[], &[socket(5, 1)], &[socket(5, 1), socket(6, 4)]];
         // Port 6 was seen alive, port 8 ended before the window, port 5 is ours.
         let ended = [wait(6, 100), wait(7, 100), wait(8, 1500), wait(5, 100), by_server];
@@ -194,10 +192,10 @@ mod tests {
         let mut counts = RequestCounts::default();
         counts.look(80, &[], 0);
         counts.begin_window(0);
-        let ended = time_wait(5, 80, 104);
+        let ended = TimeWait { local: end(5), remote: end(80), age_ms: 104 };
         counts.end_window(80, &[ended], 200_000_000);
         // It was opened 100 ms ago: the tick puts its end 4 ms before that.
-        let opened = |ms: u64| counts.others(&HashMap::from([(5, ms * 1_000_000)]));
+        let opened = |ms: u64| counts.others(&HashMap::from([(end(5), ms * 1_000_000)]));
         assert_eq!(opened(100), Some(found(0, 0, 1)));
         assert_eq!(opened(120), Some(found(1, 1, 0)), "another had the port before us");
     }
@@ -219,7 +217,22 @@ mod tests {
         counts.look(80, &[socket(5, 9)], 7);
         assert_eq!(counts.others(&HashMap::new()), None, "the window is not over");
         counts.end_window(80, &[], 7);
-        assert_eq!(counts.others(&HashMap::from([(5, 8)])), Some(found(1, 6, 0)));
-        assert_eq!(counts.others(&HashMap::from([(5, 7)])), Some(found(0, 0, 6)));
+        assert_eq!(counts.others(&HashMap::from([(end(5), 8)])), Some(found(1, 6, 0)));
+        assert_eq!(counts.others(&HashMap::from([(end(5), 7)])), Some(found(0, 0, 6)));
+    }
+
+    #[test]
+    fn a_port_of_ours_at_another_address_is_another_client() {
+        let at = |last, segments| SocketEntry {
+            remote: Endpoint::new([127, 0, 0, last].into(), 5),
+            ..socket(5, segments)
+        };
+        let mut counts = RequestCounts::default();
+        counts.look(80, &[at(1, 0), at(2, 0)], 0);
+        counts.begin_window(0);
+        counts.look(80, &[at(1, 4), at(2, 9)], 7);
+        let ended = TimeWait { local: Endpoint::new([127, 0, 0, 3].into(), 5), remote: end(80), age_ms: 0 };
+        counts.end_window(80, &[ended], 7);
+        assert_eq!(counts.others(&HashMap::from([(at(1, 0).remote, 0)])), Some(found(2, 10, 4)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -28,6 +28,9 @@ pub struct ReportedEviction {
     pub reason: String,
     /// The client's port.
     pub peer_port: u16,
+    /// The client's address; `None` from an older server, which does not say it.
+    #[serde(default)]
+    pub peer_address: Option<IpAddr>,
     /// For a timeout: what it was counted from.
     pub progress_ns: Option<u64>,
     /// For a timeout: when it ended.
@@ -137,6 +140,7 @@ mod tests {
             at_ns: 9,
             reason: "send_timeout".into(),
             peer_port: 7,
+            peer_address: None,
             progress_ns: Some(1),
             deadline_ns: Some(8),
             send_buffered: 0,

@@ -2,11 +2,12 @@
 
 use std::{io, net::SocketAddr};
 
-use super::endpoint::Endpoint;
 use super::inet_diag::{
-    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_time_wait,
+    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_listeners,
+    request_time_wait,
 };
 use super::netlink::Netlink;
+use super::server_sockets::ServerSockets;
 
 /// One end of all connections, summed up. Sockets in TIME-WAIT are not asked for: they hold no data. Bytes that were
 /// received but not yet acknowledged are in the receive queue of one end and in the send queue of the other.
@@ -91,7 +92,7 @@ impl SocketReading {
                 reading.listen.accept_queue += u64::from(socket.receive_queue);
                 reading.listen.backlog += u64::from(socket.send_queue);
                 reading.listen.drops += u64::from(socket.memory.drops);
-            } else if socket.local_port == port {
+            } else if socket.local.port == port {
                 reading.server.add(socket);
             } else {
                 reading.client.add(socket);
@@ -110,7 +111,7 @@ pub struct SocketProbe {
     netlink: Netlink,
     sockets: Vec<SocketEntry>,
     /// The server, as the last look found it.
-    endpoint: Option<Endpoint>,
+    server: Option<ServerSockets>,
 }
 
 /// How often a dump that was not whole is asked for, in all.
@@ -122,7 +123,7 @@ impl SocketProbe {
     /// # Errors
     /// When netlink sockets are forbidden (a sandbox) or unknown.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new(), endpoint: None })
+        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new(), server: None })
     }
 
     /// All sockets of the server at `address`, summed up.
@@ -140,19 +141,30 @@ impl SocketProbe {
     /// As for [`SocketProbe::read`].
     pub fn sockets(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
         let sockets = self.dump(address.port())?;
-        let endpoint = Endpoint::new(address, sockets);
-        let found = sockets.iter().filter(|socket| endpoint.has(socket)).copied().collect();
-        self.endpoint = Some(endpoint);
+        let server = ServerSockets::new(address, sockets);
+        let found = sockets.iter().filter(|socket| server.has(socket)).copied().collect();
+        self.server = Some(server);
         Ok(found)
     }
 
-    /// All sockets that listen on `port`, at any address.
+    /// The listening sockets of `port`, at whatever address, with no more than their queues; it takes as long beside many
+    /// connections as beside none.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn listening(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
-        let sockets = self.dump(port)?.iter();
-        Ok(sockets.filter(|socket| socket.state == TcpState::Listen).copied().collect())
+    pub fn listeners(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
+        let is_one = |socket: &SocketEntry| socket.local.port == port && socket.state == TcpState::Listen;
+        Ok(self.ask(&request_listeners(port), is_one)?.to_vec())
+    }
+
+    /// The listening sockets that accept connections to `address`, with no more than their queues.
+    ///
+    /// # Errors
+    /// As for [`SocketProbe::read`].
+    pub fn accepting(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
+        let sockets = self.listeners(address.port())?;
+        let server = ServerSockets::new(address, &sockets);
+        Ok(sockets.into_iter().filter(|socket| server.has(socket)).collect())
     }
 
     /// All connections to the server at `address` that have ended and that one end of still keeps its port for. Which
@@ -162,11 +174,11 @@ impl SocketProbe {
     /// As for [`SocketProbe::read`], but no second attempt is made.
     pub fn time_wait(&mut self, address: SocketAddr) -> io::Result<Vec<TimeWait>> {
         let mut ended = Vec::new();
-        let endpoint = self.endpoint.take().unwrap_or_else(|| Endpoint::new(address, &[]));
+        let server = self.server.take().unwrap_or_else(|| ServerSockets::new(address, &[]));
         let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(address.port()), |payload| {
-            ended.extend(decode_time_wait(payload).filter(|wait| endpoint.had(wait)));
+            ended.extend(decode_time_wait(payload).filter(|wait| server.had(wait)));
         });
-        self.endpoint = Some(endpoint);
+        self.server = Some(server);
         if let Err(error) = answer {
             self.netlink = Netlink::open()?;
             return Err(error);
@@ -175,12 +187,21 @@ impl SocketProbe {
     }
 
     fn dump(&mut self, port: u16) -> io::Result<&[SocketEntry]> {
+        self.ask(&request(port), |socket| socket.local.port == port || socket.remote.port == port)
+    }
+
+    /// What the kernel answers to this request, as far as it is wanted.
+    fn ask(
+        &mut self,
+        request: &[u8],
+        is_wanted: impl Fn(&SocketEntry) -> bool,
+    ) -> io::Result<&[SocketEntry]> {
         let mut attempts_left = ATTEMPTS;
         loop {
             self.sockets.clear();
             let sockets = &mut self.sockets;
-            let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request(port), |payload| {
-                sockets.extend(decode(payload).filter(|s| s.local_port == port || s.remote_port == port));
+            let answer = self.netlink.dump(TCPDIAG_GETSOCK, request, |payload| {
+                sockets.extend(decode(payload).filter(|socket| is_wanted(socket)));
             });
             let Err(error) = answer else { return Ok(&self.sockets) };
             self.netlink = Netlink::open()?;
@@ -199,7 +220,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
-    use crate::sys;
+    use crate::{address::Endpoint, sys};
 
     /// A listener, its address, and a connection to it: the client's end and the server's.
     fn connection(address: &str) -> (TcpListener, SocketAddr, TcpStream, TcpStream) {
@@ -257,7 +278,7 @@ mod tests {
     #[test]
     fn a_closed_connection_is_dated() {
         let (_listener, address, client, server) = connection("127.0.0.1:0");
-        let client_port = client.local_addr().unwrap().port();
+        let client_end = Endpoint::from(client.local_addr().unwrap());
         drop(client);
         drop(server);
         let mut probe = SocketProbe::new().unwrap();
@@ -269,7 +290,7 @@ mod tests {
             }
             assert!(sys::monotonic_ns() < deadline);
         };
-        assert_eq!((ended[0].local_port, ended[0].remote_port), (client_port, address.port()));
+        assert_eq!((ended[0].local, ended[0].remote), (client_end, address.into()));
         assert!(ended[0].age_ms < 10_000, "{ended:?}");
     }
 
@@ -295,10 +316,10 @@ mod tests {
         let mut probe = SocketProbe::new().unwrap();
         let reading = probe.read(address).unwrap();
         assert_eq!((reading.listen.sockets, reading.server.sockets, reading.client.sockets), (1, 1, 1));
-        assert_eq!(probe.listening(address.port()).unwrap().len(), 2);
+        assert_eq!(probe.listeners(address.port()).unwrap().len(), 2);
         drop((client, server));
         assert!(probe.time_wait(address).unwrap().is_empty());
         probe.read(other).unwrap();
-        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote_ip == other.ip()));
+        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote.ip == other.ip()));
     }
 }

@@ -5,6 +5,7 @@ use super::{
     inet_diag::SocketEntry,
     send_stall::{SendStall, Times},
 };
+use crate::address::Endpoint;
 
 /// The kernel's own instants are as coarse as its tick: 10 ms at most (`CONFIG_HZ` 100).
 const JIFFY_NS: u64 = 10_000_000;
@@ -14,8 +15,8 @@ const MS: u64 = 1_000_000;
 /// looks is dated by both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrackedConnection {
-    /// The client's port.
-    pub peer_port: u16,
+    /// The client's end.
+    pub peer: Endpoint,
     /// The first look that saw it.
     pub first: Between,
     /// The last look that saw it held by the server began then.
@@ -94,7 +95,7 @@ impl Followed {
     pub(super) fn first(socket: &SocketEntry, look: &Look) -> Self {
         let anew = look.since_last();
         let tracked = TrackedConnection {
-            peer_port: socket.remote_port,
+            peer: socket.remote,
             first: Between::new(look.from_ns, look.until_ns),
             acked: anew,
             received: anew,

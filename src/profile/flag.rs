@@ -9,6 +9,7 @@ pub(super) fn flag(path: &[String]) -> &'static str {
         ["measure" | "sample_every"] => "--duration",
         ["warmup"] => "--warmup",
         ["client_threads"] => "--threads",
+        ["source"] => "--source",
         ["server", "command", ..] => "<COMMAND>",
         ["title"] | ["server", ..] | ["clients", "0", "http", "path"] => "<ADDRESS>",
         ["clients"] => "--connections and --bad",

@@ -5,11 +5,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{core::Core, target::Target};
+use super::{client_threads::ClientThreads, core::Core, source_addresses::SourceAddresses, target::Target};
 use crate::{
     behavior,
     codec::{Protocol, http, raw, resp},
-    load::{Load, Reconnect, Schedule},
+    load::{ConnectRate, Load, Reconnect},
     units::{Bytes, Count, Span},
 };
 
@@ -43,10 +43,15 @@ pub struct Profile {
     /// Time between two samples.
     #[serde(default = "defaults::sample_every")]
     pub sample_every: Span,
-    /// Threads of the load generator, 1 to 64: connections and requests of every group are divided among them.
-    #[serde(default = "defaults::client_threads")]
-    #[schemars(range(min = 1, max = 64))]
-    pub client_threads: u32,
+    /// Threads of the load generator, 1 to 64, or auto: one for each of its cores. Connections and requests of every group
+    /// are divided among them. Default: 1.
+    #[serde(default)]
+    pub client_threads: ClientThreads,
+    /// Addresses of this machine that the clients connect from, in turn, for groups without a `source` of their own.
+    /// Default: with a server in 127.0.0.0/8 the first 1000 connections come from 127.0.0.1, the next from 127.0.0.2, and
+    /// so on; otherwise the kernel chooses one address for all.
+    #[serde(default, skip_serializing_if = "SourceAddresses::is_default")]
+    pub source: SourceAddresses,
     /// The server.
     #[serde(default)]
     pub server: Target,
@@ -109,10 +114,10 @@ pub struct Group {
     /// measured window before it. Default: they stay until the end of the measured window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Span>,
-    /// Largest rate at which the first connections are opened. Default: all at once. An open loop starts when all
-    /// connections are open.
+    /// Largest rate at which the first connections are opened, whatever the server accepts; off: all at once. Default: as
+    /// fast as the server accepts them. An open loop starts when all connections are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connect_rate: Option<Schedule>,
+    pub connect_rate: Option<ConnectRate>,
     /// Largest number of requests on each connection: the client closes it when the last of them is answered. Default:
     /// unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +130,9 @@ pub struct Group {
     /// closed regularly: it announced the close, or no request was open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<Reconnect>,
+    /// Addresses of this machine that the group connects from, in turn. Default: those of the profile's `source`.
+    #[serde(default, skip_serializing_if = "SourceAddresses::is_default")]
+    pub source: SourceAddresses,
     /// Kernel receive buffer (`SO_RCVBUF`), set before connecting; the kernel doubles it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recv_buffer: Option<Bytes>,
@@ -155,9 +163,6 @@ mod defaults {
     pub(super) const fn repeats() -> u32 {
         1
     }
-    pub(super) const fn client_threads() -> u32 {
-        1
-    }
     pub(super) const fn sample_every() -> Span {
         Span(Duration::from_millis(100))
     }
@@ -179,8 +184,17 @@ impl Group {
 
 impl Profile {
     /// Keys that say nothing about a core experiment.
-    pub(super) const OF_CLIENTS: [&'static str; 8] =
-        ["server", "clients", "warmup", "measure", "phases", "sample_every", "client_threads", "gate"];
+    pub(super) const OF_CLIENTS: [&'static str; 9] = [
+        "server",
+        "clients",
+        "warmup",
+        "measure",
+        "phases",
+        "sample_every",
+        "client_threads",
+        "source",
+        "gate",
+    ];
 
     /// The profile as TOML, for people: without what says nothing about it.
     ///

@@ -128,7 +128,7 @@ mod tests {
                 &phases,
                 "is drawn along the whole sweep: name a phase, or nothing",
             ),
-            ("good.evicted @ with", &phases, "`evicted` has no value for a phase"),
+            ("good.server_ended @ with", &phases, "`server_ended` has no value for a phase"),
         ] {
             let error = parsed(&format!("chart = \"{chart}\""), tail).expect_err(chart);
             assert!(error.contains(part), "{error}");

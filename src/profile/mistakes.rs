@@ -46,6 +46,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("measure = \"1s\"", "repeats = 99999999999", "not 99999999999"),
     ("measure = \"1s\"", "seed = -1", "seed: must be a whole number from 0 to 9223372036854775807"),
     ("measure = \"1s\"", "seed = \"x\"", "not the text \"x\""),
+    ("measure = \"1s\"", "source = [\"0.0.0.0\"]", "source: 0.0.0.0 is no address of one machine"),
     ("measure = \"1s\"", "client_threads = 0", "client_threads: must be from 1 to 64"),
     ("measure = \"1s\"", "sample_every = \"1us\"", "sample_every: must be at least 10ms"),
     ("[server]", "server = 5\n[sever]", "server: must be a section with the keys of a server, not 5"),

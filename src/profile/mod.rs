@@ -3,6 +3,7 @@
 mod attach;
 mod bench;
 mod check;
+mod client_threads;
 mod core;
 mod expect;
 mod explanation;
@@ -25,6 +26,7 @@ mod protocol;
 pub mod secrets;
 mod server;
 mod shipped;
+mod source_addresses;
 mod suggestion;
 mod target;
 mod value;
@@ -32,6 +34,7 @@ mod value;
 pub use self::{
     attach::Attach,
     bench::{Bench, LongestWait},
+    client_threads::ClientThreads,
     core::{Backlog, Core, Decode, Decoder, Method, Prepend, Scheme, Timers},
     expect::{Alternative, Condition, Expectation, Known, Wanted},
     gate::{Limits, Shares},
@@ -46,6 +49,7 @@ pub use self::{
         WriteInterest,
     },
     shipped::{SHIPPED, Shipped, TOUR, shipped_file},
+    source_addresses::{SourceAddresses, source_address},
     suggestion::{meant, meant_by_words},
     target::{Program, Target},
     value::Axes,

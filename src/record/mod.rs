@@ -3,6 +3,7 @@
 mod accounts;
 mod buckets;
 mod cause;
+mod effective;
 mod expectation_result;
 mod headline;
 mod phase;
@@ -20,6 +21,7 @@ pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
     cause::Cause,
+    effective::Effective,
     expectation_result::{ExpectationResult, lower_bound},
     phase::Phase,
     price::{GoodClients, Phased, Price},
@@ -136,33 +138,6 @@ pub struct Repeat {
     pub notes: Vec<String>,
 }
 
-/// The settings in effect, read back from the system.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Effective {
-    /// Numbers of the cores of the server or of the core experiment, from 0; empty: any.
-    pub server_cores: Vec<usize>,
-    /// Numbers of the cores of the load generator, from 0; empty: any.
-    pub client_cores: Vec<usize>,
-    /// The physical cores that badpeer may use, their hardware threads, and how they were divided, in words.
-    #[serde(default)]
-    pub cores: String,
-    /// The server's address and port.
-    pub address: String,
-    /// Kernel receive buffer of a client of each group, in bytes, as `getsockopt(SO_RCVBUF)` says.
-    pub client_receive_buffer: Vec<u64>,
-    /// Kernel send buffer of a client of each group, in bytes, as `getsockopt(SO_SNDBUF)` says.
-    pub client_send_buffer: Vec<u64>,
-    /// Which instructions of the server were counted, or why none were.
-    #[serde(default)]
-    pub instructions: String,
-    /// How the server ended: its exit code or signal, in words; `left running` if badpeer did not start it.
-    pub server_exit: String,
-    /// The resource that the load generator ran out of, which ended the repeat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(rename = "shortage")]
-    pub exhaustion: Option<ResourceExhaustion>,
-}
-
 /// The result of a client group.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GroupResult {
@@ -187,6 +162,10 @@ pub struct GroupResult {
     /// How much its clients lost because of the limit on reconnecting.
     #[serde(default)]
     pub put_off: PutOff,
+    /// Connections that count as opened and were not, because the server's accept queue was full and it accepted none of
+    /// those that waited, for 5 s or until the clients stopped.
+    #[serde(default)]
+    pub not_accepted: u64,
     /// When its open loop started, in nanoseconds since the first client started; `None` for a closed loop, and if it
     /// never started.
     #[serde(default)]

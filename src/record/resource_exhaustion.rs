@@ -43,8 +43,9 @@ impl ResourceExhaustion {
             }
             Self::MachineDescriptors => "raise the limit (`sysctl -w fs.file-max`), or use fewer clients",
             Self::Ports => {
-                "widen the range (`sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`), wait a minute for ports \
-                 in TIME-WAIT, or use fewer clients"
+                "name more addresses of this machine (`source` in the profile, --source of bench), widen the range \
+                 (`sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`), wait a minute for ports in TIME-WAIT, or \
+                 use fewer clients"
             }
             Self::Memory => {
                 "raise net.ipv4.tcp_mem or lower net.ipv4.tcp_rmem and tcp_wmem, or use fewer clients"

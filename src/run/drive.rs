@@ -235,6 +235,7 @@ mod tests {
             phases: Vec::new(),
             sample_every: Duration::from_nanos(100),
             threads,
+            accept_queue: None,
             sampled: Arc::default(),
         }
     }

@@ -5,8 +5,9 @@ use std::fs;
 use indexmap::IndexMap;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use super::{RunError, target};
+use super::{RunError, source_addresses, target};
 use crate::{
+    address::most_backlog,
     codec::Protocol,
     profile::{Core, Group, Profile},
     units::{Bytes, human_bytes},
@@ -25,6 +26,8 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     if let Some(program) = profile.server.program() {
         target::check_program(program, files)?;
     }
+    check_backlog(profile, most_backlog())?;
+    source_addresses::check(profile)?;
     // Threads that share a socket have a descriptor of it, and those that read have one more, to signal that they have
     // finished.
     let racing = |group: &Group| {
@@ -55,6 +58,13 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     };
     check_sizes(profile, largest("tcp_wmem", 4 << 20), largest("tcp_rmem", 6 << 20))
         .and_then(|()| check_pieces(profile))
+}
+
+/// The kernel cuts a longer backlog without a word.
+fn check_backlog(profile: &Profile, most: Option<u32>) -> Result<(), RunError> {
+    let refused =
+        profile.server.reference().zip(most).and_then(|(options, most)| options.refused_backlog(most));
+    refused.map_or(Ok(()), |message| Err(RunError::impossible(&["server", "backlog"], message)))
 }
 
 /// The number behind a key of /proc/meminfo.

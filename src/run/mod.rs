@@ -1,6 +1,7 @@
 //! One run: start the server, drive it, watch it, end it; or make a core experiment; for every repeat and every point of
 //! a sweep.
 
+mod accept_queue;
 mod core;
 mod cores;
 mod costs;
@@ -20,6 +21,7 @@ mod repeat;
 mod sample;
 mod server_closes;
 mod short_window;
+mod source_addresses;
 mod summary;
 mod target;
 mod watch;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    address::Endpoint,
     client::Port,
     probe::{Between, ConnectionTracker, TrackedConnection},
 };
@@ -11,16 +12,16 @@ use crate::{
 pub(super) struct Outside<'a> {
     pub(super) tracker: &'a ConnectionTracker,
     /// In the order in which they were made.
-    by_port: HashMap<u16, Vec<TrackedConnection>>,
+    by_end: HashMap<Endpoint, Vec<TrackedConnection>>,
 }
 
 impl<'a> Outside<'a> {
     pub(super) fn new(tracker: &'a ConnectionTracker) -> Self {
-        let mut by_port: HashMap<u16, Vec<TrackedConnection>> = HashMap::new();
+        let mut by_end: HashMap<Endpoint, Vec<TrackedConnection>> = HashMap::new();
         for connection in tracker.all() {
-            by_port.entry(connection.peer_port).or_default().push(connection);
+            by_end.entry(connection.peer).or_default().push(connection);
         }
-        Self { tracker, by_port }
+        Self { tracker, by_end }
     }
 
     /// A client's connection on the server's side; `None` if no look saw it.
@@ -29,7 +30,7 @@ impl<'a> Outside<'a> {
             let begins_before = |ended_ns| seen.first.earliest_ns <= ended_ns;
             seen.first.latest_ns >= port.opened_ns && port.ended_ns.is_none_or(begins_before)
         };
-        let seen = *self.by_port.get(&port.number)?.iter().find(its_own)?;
+        let seen = *self.by_end.get(&port.end)?.iter().find(its_own)?;
         let from = |between: Between| between.not_before(port.opened_ns);
         Some(TrackedConnection {
             acked: from(seen.acked),
@@ -55,14 +56,18 @@ pub(super) fn end_of(port: &Port, seen: Option<&TrackedConnection>) -> Between {
 mod tests {
     use super::*;
 
+    fn end(port: u16) -> Endpoint {
+        Endpoint { port, ..Endpoint::default() }
+    }
+
     /// A connection from port 5, opened at 100, and what its client saw.
     fn port(ended_ns: Option<u64>, ended_by_peer: bool) -> Port {
-        Port { number: 5, opened_ns: 100, ended_ns, ended_by_peer, ..Port::default() }
+        Port { end: end(5), opened_ns: 100, ended_ns, ended_by_peer, ..Port::default() }
     }
 
     fn tracked(first_ns: u64, ended: Option<(u64, u64)>) -> TrackedConnection {
         TrackedConnection {
-            peer_port: 5,
+            peer: end(5),
             first: Between::new(first_ns, first_ns + 2),
             held_ns: 700,
             ended: ended.map(|(from, until)| Between::new(from, until)),
@@ -86,8 +91,8 @@ mod tests {
     fn a_connection_that_reused_the_port_is_not_confused() {
         let tracker = ConnectionTracker::default();
         let of = |port: &Port, seen: &[TrackedConnection]| {
-            let by_port = HashMap::from([(5, seen.to_vec())]);
-            Outside { tracker: &tracker, by_port }.of(port).map(|seen| seen.first.earliest_ns)
+            let by_end = HashMap::from([(end(5), seen.to_vec())]);
+            Outside { tracker: &tracker, by_end }.of(port).map(|seen| seen.first.earliest_ns)
         };
         let (earlier, own) = (tracked(50, Some((80, 90))), tracked(150, Some((800, 900))));
         assert_eq!(of(&port(None, false), &[earlier]), None);
@@ -98,5 +103,15 @@ mod tests {
             Some(99),
             "it came while others were looked at"
         );
+    }
+
+    #[test]
+    fn a_connection_from_the_same_port_at_another_address_is_not_confused() {
+        let tracker = ConnectionTracker::default();
+        let at = |last| Endpoint::new([127, 0, 0, last].into(), 5);
+        let by_end = HashMap::from([(at(1), vec![tracked(150, None)])]);
+        let outside = Outside { tracker: &tracker, by_end };
+        let of = |last| outside.of(&Port { end: at(last), ..port(None, false) }).is_some();
+        assert_eq!((of(1), of(2)), (true, false));
     }
 }

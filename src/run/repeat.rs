@@ -6,13 +6,14 @@ use indexmap::IndexMap;
 
 use super::{
     Build, Interrupt, Observer, RunError,
+    accept_queue::accept_queue,
     cores::Cores,
     drive::{self, RepeatEnd},
     effect,
     evictions::Asked,
     outside::Outside,
     sample::{Sample, Samples},
-    server_closes, short_window,
+    server_closes, short_window, source_addresses,
     summary::{self, Measured},
     target::{self, ServerExit, Target},
     watch::{Moment, Watch},
@@ -40,12 +41,13 @@ pub(super) fn run(
     observer: &mut dyn Observer,
 ) -> Result<(Repeat, RepeatEnd), RunError> {
     let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
+    source_addresses::check_reach(profile, &[target.service()])?;
     let server_cores = target.cores(&cores.server);
     let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
     let mut watch = Watch::new(target.as_ref(), &watched, profile.sample_every.0);
     watch.await_rest(interrupt);
     let baseline = Sample::of(watch.read(Moment::Before));
-    let plan = plan(profile, target.service(), seed);
+    let plan = plan(profile, target.service(), seed, cores);
     watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::from([(-1, baseline)]);
     let (mut driven, mut end) =
@@ -83,6 +85,7 @@ pub(super) fn run(
         ..effective(&plan, &driven, cores)
     };
     watch.notes.extend(driven.notes.iter().cloned());
+    watch.notes.extend(source_addresses::remark(profile, plan.address));
     let measured = Measured {
         stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
         cut_short,
@@ -111,17 +114,18 @@ fn end_server(target: &mut dyn Target, end: &mut RepeatEnd) -> (ServerExit, Opti
     (server_exit, is_unclean.then_some(remark))
 }
 
-fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
+fn plan(profile: &Profile, address: SocketAddr, seed: u64, cores: &Cores) -> Plan {
     Plan {
         address,
-        groups: profile.clients.clone(),
+        groups: source_addresses::groups(profile),
         seed,
         epoch_ns: sys::monotonic_ns() + LEAD_NS,
         warmup: profile.warmup.0,
         measure: profile.measure.0,
         phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
         sample_every: profile.sample_every.0,
-        threads: profile.client_threads,
+        threads: profile.client_threads.on(cores.clients.len(), profile.connections()),
+        accept_queue: accept_queue(address),
         sampled: Arc::default(),
     }
 }
@@ -132,6 +136,8 @@ fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
         client_cores: cores.clients.clone(),
         cores: cores.words(),
         address: plan.address.to_string(),
+        client_threads: plan.threads,
+        client_addresses: source_addresses::used(&driven.ports),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         exhaustion: driven.exhaustion,

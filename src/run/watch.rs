@@ -218,7 +218,7 @@ impl Watch {
     pub(super) fn others(&self, ports: &[Port]) -> Option<OtherClients> {
         let mut opened = HashMap::with_capacity(ports.len());
         for port in ports.iter().rev() {
-            opened.insert(port.number, port.opened_ns);
+            opened.insert(port.end, port.opened_ns);
         }
         self.requests.others(&opened).filter(|_| self.tracker.saw_server())
     }

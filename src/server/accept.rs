@@ -10,10 +10,7 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{
-        AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
-        sockopt,
-    },
+    sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt},
 };
 
 use super::transport::Transport;
@@ -22,9 +19,6 @@ use crate::{
     sys,
     units::{Bytes, Span},
 };
-
-/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
 
 /// A listening socket.
 #[derive(Debug)]
@@ -83,7 +77,7 @@ impl Acceptor {
             setsockopt(&socket, sockopt::TcpUserTimeout, &milliseconds)?;
         }
         bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
-        listen(&socket, Backlog::new(BACKLOG)?)?;
+        sys::listen(socket.as_fd(), i32::try_from(options.backlog.0).unwrap_or(i32::MAX))?;
         Ok(Self { listener: TcpListener::from(socket), spare: spare() })
     }
 
@@ -152,9 +146,12 @@ mod tests {
 
     #[test]
     fn connections_inherit_the_listeners_socket_options() {
-        let options = toml::from_str("send_buffer = 50000\nuser_timeout = '1500ms'").unwrap();
+        let options = toml::from_str("send_buffer = 50000\nuser_timeout = '1500ms'\nbacklog = 7").unwrap();
         let mut acceptor = Acceptor::open("127.0.0.1:0".parse().unwrap(), &options).unwrap();
         assert!(matches!(acceptor.accept(), Accepted::NoneWaiting));
+        // On a listening socket these are what waits for accept(2), and how much may: tcp_get_info() in the kernel.
+        let info = sys::tcp_info(acceptor.as_fd()).unwrap();
+        assert_eq!((info.unacked, info.sacked), (0, 7));
         let client = TcpStream::connect(acceptor.address().unwrap()).unwrap();
         let Accepted::Connection(transport, peer) = acceptor.accept() else { panic!("a connection waits") };
         assert_eq!(peer, client.local_addr().unwrap());

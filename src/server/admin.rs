@@ -213,7 +213,7 @@ mod tests {
         assert!(head.contains(&format!("\r\nContent-Length: {body}\r\n")), "{head}");
         for target in ["/evictions", "/evictions?from=17"] {
             assert!(answer(target).ends_with(
-                "\r\n\r\nindex,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n"
+                "\r\n\r\nindex,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address\n"
             ));
         }
         assert!(answer("/evictions?from=x").starts_with("HTTP/1.1 400 "));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::close_reason::EvictionReason;
+use crate::address::Endpoint;
 
 /// Events kept for those who ask later; older ones are dropped, their numbers stay taken.
 const KEPT_EVENTS: usize = 1 << 17;
@@ -18,7 +19,7 @@ const COPIED_EVENTS: usize = 1 << 12;
 pub(super) struct Eviction {
     pub(super) at_ns: u64,
     pub(super) reason: EvictionReason,
-    pub(super) peer_port: u16,
+    pub(super) peer: Endpoint,
     /// For a timeout: what it counted from (for the send timeout: when the peer last acknowledged something, or the
     /// data began to wait if that was later); and when it was over.
     pub(super) timer: Option<(u64, u64)>,
@@ -51,7 +52,8 @@ impl Journal {
     /// Event number `from` and all later ones, one a line, under a line of names.
     pub(super) fn csv(&self, from: u64) -> String {
         let mut out =
-            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n".to_owned();
+            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address\n"
+                .to_owned();
         let mut next = from;
         loop {
             // A copy, so that the loop never waits while text is made of it.
@@ -66,12 +68,13 @@ impl Journal {
 
     fn write(first: u64, events: Vec<Eviction>, out: &mut String) {
         for (index, event) in (first..).zip(events) {
-            let Eviction { at_ns, reason, peer_port, timer, send_buffered, kernel_queued } = event;
+            let Eviction { at_ns, reason, peer, timer, send_buffered, kernel_queued } = event;
             let reason = reason.name();
             let timer = timer.map_or(",".to_owned(), |(progress, deadline)| format!("{progress},{deadline}"));
             // Writing to a String cannot fail.
+            let Endpoint { ip, port } = peer;
             let _ =
-                writeln!(out, "{index},{at_ns},{reason},{peer_port},{timer},{send_buffered},{kernel_queued}");
+                writeln!(out, "{index},{at_ns},{reason},{port},{timer},{send_buffered},{kernel_queued},{ip}");
         }
     }
 
@@ -91,12 +94,14 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
 
     const EVENT: Eviction = Eviction {
         at_ns: 2_000,
         reason: EvictionReason::SendTimeout,
-        peer_port: 40_000,
+        peer: Endpoint { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 40_000 },
         timer: Some((900, 1_900)),
         send_buffered: 65,
         kernel_queued: 7,
@@ -107,9 +112,10 @@ mod tests {
         let journal = Journal::default();
         journal.record(EVENT);
         journal.record(Eviction { reason: EvictionReason::Protocol, timer: None, ..EVENT });
-        let header = "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued\n";
-        let first = "0,2000,send_timeout,40000,900,1900,65,7\n";
-        let second = "1,2000,protocol,40000,,,65,7\n";
+        let header =
+            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address\n";
+        let first = "0,2000,send_timeout,40000,900,1900,65,7,127.0.0.2\n";
+        let second = "1,2000,protocol,40000,,,65,7,127.0.0.2\n";
         assert_eq!(journal.csv(0), [header, first, second].concat());
         assert_eq!(journal.csv(1), [header, second].concat());
         assert_eq!(journal.csv(9), header);

@@ -42,7 +42,7 @@ use self::{
     thread_model::ThreadModel,
 };
 use crate::{
-    address::resolve,
+    address::{most_backlog, resolve},
     profile::{Dispatch, ServerOptions},
     sys,
     units::{Count, OrOff},
@@ -127,6 +127,7 @@ impl Server {
     pub fn bind(options: &ServerOptions, admin: Option<SocketAddr>) -> Result<Self, ServeError> {
         options.check().map_err(|(key, message)| ServeError::Options(key.replace('_', "-"), message))?;
         limit_descriptors(options.descriptors)?;
+        check_backlog(options)?;
         if let Some(path) = &options.root {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
             Site::open(Some(path), 1, None).map_err(cannot)?;
@@ -200,6 +201,12 @@ fn open_acceptors(addresses: &[SocketAddr], options: &ServerOptions) -> Result<V
     };
     let first = open(&addresses[0]);
     first.or_else(|error| addresses[1..].iter().find_map(|address| open(address).ok()).ok_or(error))
+}
+
+/// Whether the kernel grants the backlog that was asked for.
+fn check_backlog(options: &ServerOptions) -> Result<(), ServeError> {
+    let refused = most_backlog().and_then(|most| options.refused_backlog(most));
+    refused.map_or(Ok(()), |message| Err(ServeError::Options("backlog".to_owned(), message)))
 }
 
 /// A connection is a descriptor: as many as were asked for, or else as the hard limit allows.

@@ -16,6 +16,8 @@ pub struct TcpInfo {
     pub snd_mss: u32,
     /// Segments sent and not acknowledged; on a listening socket: connections that wait for `accept`.
     pub unacked: u32,
+    /// Segments that the peer has selectively acknowledged; on a listening socket: its backlog.
+    pub sacked: u32,
     /// Milliseconds since data was last sent.
     pub last_data_sent_ms: u32,
     /// Milliseconds since data last arrived.
@@ -72,6 +74,7 @@ impl TcpInfo {
             probes: byte(3),
             snd_mss: u32_or_0(16),
             unacked: u32_or_0(24),
+            sacked: u32_or_0(28),
             last_data_sent_ms: u32_or_0(44),
             last_data_recv_ms: u32_or_0(52),
             last_ack_recv_ms: u32_or_0(56),
@@ -173,6 +176,7 @@ mod tests {
             probes = tcpi_probes,
             snd_mss = tcpi_snd_mss,
             unacked = tcpi_unacked,
+            sacked = tcpi_sacked,
             last_data_sent_ms = tcpi_last_data_sent,
             last_data_recv_ms = tcpi_last_data_recv,
             last_ack_recv_ms = tcpi_last_ack_recv,

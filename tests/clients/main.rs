@@ -70,6 +70,7 @@ fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) 
         phases: Vec::new(),
         sample_every: Duration::from_millis(100),
         threads,
+        accept_queue: None,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),
     };
     let (sender, _ticks) = mpsc::channel();

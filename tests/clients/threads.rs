@@ -90,3 +90,40 @@ fn every_thread_sends_different_content() {
     driven_by(4, address, clients, 500);
     assert_eq!(reading.join().expect("no panic"), 9);
 }
+
+/// 450 requests of each of these groups become due, well before the end: whichever thread starts them, and whoever has to
+/// wait for the connections of the others.
+const SCHEDULED: &str = r#"
+    [[clients]]
+    name = "constant"
+    count = 7
+    load = { rate = "1000/s for 450ms then 0/s", payload = "16B" }
+    [[clients]]
+    name = "poisson"
+    count = 5
+    load = { rate = "1000/s for 450ms then 0/s", payload = "16B", arrivals = "poisson" }
+    [[clients]]
+    name = "fewer than threads"
+    count = 2
+    load = { rate = "500/s to 1300/s over 500ms then 0/s", payload = "16B" }
+    [[clients]]
+    name = "shared writers"
+    count = 3
+    protocol = "frame"
+    load = { rate = "1000/s for 450ms then 0/s", payload = "64B" }
+    tx = { race = { threads = 2, lock = true, header = "16B" } }
+"#;
+
+#[apply(timed_test!)]
+fn any_number_of_threads_starts_the_same_requests() {
+    let due = |threads: u32| {
+        let driven = served("", |address| driven_by(threads, address, SCHEDULED, 1500));
+        driven.groups.iter().map(|group| group.requests.started + group.requests.skipped).collect::<Vec<_>>()
+    };
+    let of_one = due(1);
+    assert_eq!([of_one[0], of_one[2], of_one[3]], [450; 3], "{of_one:?}");
+    assert!((350..550).contains(&of_one[1]), "a Poisson process: {of_one:?}");
+    for threads in 2..=4 {
+        assert_eq!(due(threads), of_one, "{threads} threads");
+    }
+}

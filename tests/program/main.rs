@@ -23,6 +23,7 @@ mod refused;
 mod secrets;
 mod signals;
 mod silence;
+mod sources;
 mod targets;
 mod uploads;
 mod user_agent;

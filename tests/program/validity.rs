@@ -133,45 +133,45 @@ fn clients_out_of_descriptors_keep_their_measurements() {
     assert!(folder.path().join("reports/trust/latest/index.html").exists());
 }
 
-#[apply(timed_test!)]
-fn clients_out_of_ports_report_how_many_there_were() {
-    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
-    fs::write(folder.path().join("trust.toml"), profile(None, "1s", &PACED.replace('8', "80"), ""))
-        .expect("written");
-    let script = format!(
-        "ip link set lo up && echo '40000 40049' >/proc/sys/net/ipv4/ip_local_port_range || exit 99; \
-         exec {BADPEER} run trust.toml --set server.listen=127.0.0.1:7000"
-    );
-    let output =
-        Command::new("unshare").args(["-rn", "sh", "-c", &script]).current_dir(folder.path()).output();
-    let allowed = output.as_ref().is_ok_and(|output| !matches!(output.status.code(), Some(1 | 99) | None));
-    if !allowed {
-        return skip(&format!("no network namespace of our own here (unshare -rn): {output:?}"));
-    }
-    let (code, printed) = ending(&output.expect("it ran"));
-    assert_eq!(code, Some(4), "{printed}");
+/// A server that accepts nobody is not excused by the queue that is full because of that.
+fn assert_nobody_is_excused(repeat: &Value, printed: &str, remark: &str) {
+    assert!(!is_invalid_for(repeat, remark), "{repeat}");
     assert!(
-        printed.contains("ran out of local ports after") && printed.contains("ip_local_port_range"),
+        printed.contains("no request of `g` was answered") || printed.contains("No request of"),
         "{printed}"
     );
-    assert_eq!(repeat(folder.path())["effective"]["shortage"], "ports");
+    assert!(texts(repeat, "notes").contains(remark), "{repeat}");
 }
 
 #[apply(timed_test!)]
 fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
     let (_socket, address) = deaf(1);
-    let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"");
+    let storm = format!("{CLOSED}\nconnect_rate = \"off\"");
+    let text = profile(Some(address), "1s", &storm, "corrupt_bytes = \"= 0\"");
     let (code, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
     assert_eq!(code, Some(4), "{printed}");
     let dropped = repeat(folder.path());
-    // A server that answers no client is not excused by the queue that is full because of that.
-    assert!(!is_invalid_for(&dropped, "before the server saw them"), "{dropped}");
-    assert!(
-        printed.contains("no request of `g` was answered") || printed.contains("No request of"),
-        "{printed}"
-    );
-    assert!(texts(&dropped, "notes").contains("before the server saw them"), "{dropped}");
+    assert_nobody_is_excused(&dropped, &printed, "before the server saw them");
+    assert!(number(&dropped, "listener_drops") >= 5.0 && number(&dropped, "accept_queue_peak") >= 1.0);
+
+    let asked = text + "listener_drops = \"> 0\"\n";
+    let (_, printed) = ending(&command(folder.path(), &asked).output().expect("badpeer runs"));
+    assert!(printed.contains("PASS listener_drops > 0"), "it is the question: {printed}");
+}
+
+#[apply(timed_test!)]
+fn a_full_accept_queue_is_not_overflowed_unasked() {
+    let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));
+    let (_socket, address) = deaf(1);
+    let text = profile(Some(address), "1s", CLOSED, "corrupt_bytes = \"= 0\"\nlistener_drops = \"= 0\"");
+    let (code, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    assert_eq!(code, Some(4), "{printed}");
+    let held = repeat(folder.path());
+    assert_nobody_is_excused(&held, &printed, "7 of the 8 connections of `good` were not opened");
+    let group = &held["groups"][0];
+    assert_eq!((group["not_accepted"].as_u64(), group["ledger"]["opened"].as_u64()), (Some(7), Some(8)));
+    assert!(number(&held, "listener_drops") < 0.5 && number(&held, "accept_queue_peak") >= 1.0, "{printed}");
     let bench = ["bench", &address.to_string(), "-c", "8", "-d", "1s", "--warmup", "100ms"];
     // An open loop waits for connections that the server never takes.
     for load in [&[][..], &["-r", "400"]] {
@@ -182,11 +182,14 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
             "{code:?} {printed}"
         );
     }
-    assert!(number(&dropped, "listener_drops") >= 5.0 && number(&dropped, "accept_queue_peak") >= 1.0);
-
-    let asked = text + "listener_drops = \"> 0\"\n";
-    let (_, printed) = ending(&command(folder.path(), &asked).output().expect("badpeer runs"));
-    assert!(printed.contains("PASS listener_drops > 0"), "it is the question: {printed}");
+    // Who only connects shows nothing of a server that does not accept.
+    let text = profile(Some(address), "1s", "count = 8\ntx = \"idle\"", "corrupt_bytes = \"= 0\"");
+    let (code, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(
+        is_invalid_for(&repeat(folder.path()), "of the 8 connections of `good` were not opened"),
+        "{printed}"
+    );
 }
 
 #[apply(timed_test!)]

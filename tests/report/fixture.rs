@@ -127,11 +127,13 @@ fn repeat(seed: u64, scale: f64) -> Repeat {
         cut_short: false,
         died: None,
         effective: Effective {
+            client_addresses: [("127.0.0.1".to_owned(), 72)].into(),
             cores:
                 "2 physical cores of 1 hardware thread (0, 1): server and load generator use different cores"
                     .into(),
             server_cores: vec![0],
             client_cores: vec![1],
+            client_threads: 1,
             address: "127.0.0.1:40123".into(),
             client_receive_buffer: vec![131_072, 32_768],
             client_send_buffer: vec![2_626_560, 2_626_560],

@@ -6,11 +6,13 @@ use super::{ports::Ports, start_delays::StartDelays};
 use crate::{
     client::{
         close_reason::{CloseReason, is_refusal},
+        connect_limit::{ConnectLimit, FULL_FOR_NS, LOOK_EVERY_NS, PATIENCE_NS},
         connection::{Connection, Role},
         context::{Context, TimerEvent},
         group::{Demand, Group, Opening},
         plan::Plan,
         share::{Share, Start},
+        sources::Sources,
         transport::Transport,
     },
     codec::content,
@@ -28,6 +30,10 @@ pub(super) struct Clients<'a> {
     plan: &'a Plan,
     /// The thread's share of the plan.
     share: Share,
+    /// Where its connections come from.
+    sources: Sources,
+    /// How many connections all threads may open now.
+    limit: Arc<ConnectLimit>,
     slots: Slots<Client>,
     pub(super) groups: Vec<Group>,
     pub(super) ports: Ports,
@@ -53,7 +59,7 @@ struct Client {
 
 impl<'a> Clients<'a> {
     /// `starts`: when the open loop of each group starts.
-    pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>]) -> Self {
+    pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>], limit: Arc<ConnectLimit>) -> Self {
         let host = plan.address.to_string();
         let mut before = 0;
         let mut groups = Vec::with_capacity(plan.groups.len());
@@ -69,6 +75,8 @@ impl<'a> Clients<'a> {
         Self {
             plan,
             share,
+            sources: Sources::new(&plan.groups, plan.address),
+            limit,
             slots: Slots::default(),
             buffers: vec![(0, 0); groups.len()],
             groups,
@@ -83,7 +91,7 @@ impl<'a> Clients<'a> {
         for index in 0..self.groups.len() {
             self.groups[index].leave_in_time(context.now_ns);
             for _ in 0..TURN_CONNECTS {
-                let Some(opening) = self.groups[index].take_turn(context.now_ns) else { break };
+                let Some(opening) = self.take_turn(index, context.now_ns) else { break };
                 self.open(index, opening, context)?;
             }
         }
@@ -94,11 +102,10 @@ impl<'a> Clients<'a> {
     pub(super) fn open_for_waiting(&mut self, context: &mut Context) -> io::Result<()> {
         for index in 0..self.groups.len() {
             for _ in 0..TURN_CONNECTS {
-                let group = &mut self.groups[index];
-                if !group.needs_connection() {
+                if !self.groups[index].needs_connection() {
                     break;
                 }
-                let Some(opening) = group.take_turn(context.now_ns) else { break };
+                let Some(opening) = self.take_turn(index, context.now_ns) else { break };
                 self.open(index, opening, context)?;
             }
             self.serve_waiting(index, context);
@@ -106,22 +113,49 @@ impl<'a> Clients<'a> {
         Ok(())
     }
 
-    fn open(
-        &mut self,
-        index: usize,
-        Opening { again, part }: Opening,
-        context: &mut Context,
-    ) -> io::Result<()> {
-        context.calls += Transport::CONNECT_CALLS;
+    /// The connection of a group that is opened now, if one is: its time has come, and the server has room for it, unless it
+    /// was asked for whatever the server has.
+    fn take_turn(&mut self, index: usize, now_ns: u64) -> Option<Opening> {
+        let group = &mut self.groups[index];
+        let (_, waits_for_room) = group.turn(now_ns)?;
+        if waits_for_room && !self.limit.take(now_ns) {
+            group.hold(now_ns + LOOK_EVERY_NS);
+            self.give_up_waiting(index, now_ns);
+            return None;
+        }
+        self.groups[index].take_turn(now_ns)
+    }
+
+    /// There has been no room for so long that the server does not accept connections: those whose turn came before are not
+    /// opened any more.
+    fn give_up_waiting(&mut self, index: usize, now_ns: u64) {
+        let patience_ends_ns = |since_ns: u64| since_ns + PATIENCE_NS;
+        if self.limit.full_since_ns().is_none_or(|since_ns| now_ns < patience_ends_ns(since_ns)) {
+            return;
+        }
+        let group = &mut self.groups[index];
+        while group
+            .turn(now_ns)
+            .is_some_and(|(since_ns, waits)| waits && now_ns >= patience_ends_ns(since_ns))
+            && let Some(opening) = group.take_turn(now_ns)
+        {
+            group.not_accepted(opening, false, now_ns);
+        }
+    }
+
+    fn open(&mut self, index: usize, opening: Opening, context: &mut Context) -> io::Result<()> {
+        let Opening { again, part } = opening;
         let port = self.ports.count();
         let number = self.share.number(port);
+        let source = self.sources.next(index, number, self.share.index, self.share.of);
+        context.calls += Transport::CONNECT_CALLS + source.map_or(0, |_| Transport::BIND_CALLS);
         let stream = self.stream_of(number);
         let group = &mut self.groups[index];
         let opened_ns = sys::monotonic_ns();
-        let (transport, port_number) = match Transport::connect(self.plan.address, group.spec()) {
+        let (transport, end) = match Transport::connect(self.plan.address, source, group.spec()) {
             Ok(opened) => opened,
             Err(error) if is_refusal(&error) => {
-                group.refused(again, part, context.now_ns);
+                group.failed_to_open(opening, CloseReason::Refused, context.now_ns);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -130,7 +164,8 @@ impl<'a> Clients<'a> {
             self.buffers[index] = transport.buffers()?;
         }
         group.opened(opened_ns);
-        self.ports.opened(port_number, index, opened_ns);
+        self.limit.began();
+        self.ports.opened(end, index, opened_ns);
         let seed = self.plan.seed.wrapping_add(u64::from(number) << 1);
         let (rx, tx) = group.behaviors(part);
         let role = Role { rx, tx, script: group.script(part), stream, part, seed };
@@ -158,7 +193,7 @@ impl<'a> Clients<'a> {
         let close_reason = if client.connection.is_open() {
             client.connection.ready(ready, context, group.demand())
         } else {
-            client.connected(ready.token, group, &mut self.ports, context)
+            client.connected(ready.token, group, &mut self.ports, &self.limit, context)
         };
         self.settle(ready.token, close_reason, context);
     }
@@ -248,6 +283,7 @@ impl<'a> Clients<'a> {
         group.ended(ended.how, ended.life, ended.under_way(), &ended.content, context.now_ns);
         self.ports.ended(port, &ended, context.now_ns);
         if !ended.life.is_established {
+            self.limit.settled();
             group.settled_one(is_reopened, context.now_ns);
         } else if let Some(moved) = group.leaves(place)
             && let Some(other) = self.slots.entry(moved)
@@ -262,6 +298,10 @@ impl<'a> Clients<'a> {
         let left: Vec<Token> = self.slots.tokens().collect();
         for token in left {
             self.end(token, CloseReason::Alive, context);
+        }
+        let is_full = |since_ns: u64| context.now_ns >= since_ns + FULL_FOR_NS;
+        if self.limit.full_since_ns().is_some_and(is_full) {
+            self.groups.iter_mut().for_each(|group| give_up_all(group, context.now_ns));
         }
         self.groups.iter_mut().for_each(|group| group.stop(context.now_ns));
     }
@@ -291,6 +331,15 @@ impl<'a> Clients<'a> {
     }
 }
 
+/// The clients stop: those that still wait for the server to have room are not opened.
+fn give_up_all(group: &mut Group, now_ns: u64) {
+    while group.turn(now_ns).is_some_and(|(_, waits_for_room)| waits_for_room)
+        && let Some(opening) = group.take_turn(now_ns)
+    {
+        group.not_accepted(opening, true, now_ns);
+    }
+}
+
 impl Client {
     /// The handshake is over, one way or the other.
     fn connected(
@@ -298,12 +347,14 @@ impl Client {
         token: Token,
         group: &mut Group,
         ports: &mut Ports,
+        limit: &ConnectLimit,
         context: &mut Context,
     ) -> Option<CloseReason> {
         let failed = self.connection.connected(context);
         if failed.is_some() {
             return failed;
         }
+        limit.settled();
         group.settled_one(self.is_reopened, context.now_ns);
         let lifetime_ends_ns = group.lifetime_ends(self.is_reopened, context.now_ns);
         ports.connected(self.port);

@@ -20,6 +20,7 @@ use std::{
 use self::{clients::Clients, marks::Marks};
 pub(super) use self::{marks::Mark, pauses::Pauses, start_delays::StartDelays};
 use super::{
+    connect_limit::ConnectLimit,
     context::Context,
     group::Group,
     plan::Plan,
@@ -65,12 +66,17 @@ pub(super) struct ThreadResult {
 
 impl<'a> EventLoop<'a> {
     /// `starts`: when the open loop of each group starts.
-    pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>]) -> io::Result<Self> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        share: Share,
+        starts: &[Arc<Start>],
+        limit: Arc<ConnectLimit>,
+    ) -> io::Result<Self> {
         let window = plan.window_ns();
         Ok(Self {
             plan,
             context: Context::new(plan.epoch_ns)?,
-            clients: Clients::new(plan, share, starts),
+            clients: Clients::new(plan, share, starts, limit),
             pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
             marks: Marks::of_this_thread(window),
             ticked_ns: None,

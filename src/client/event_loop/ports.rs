@@ -1,6 +1,7 @@
 //! The clients' own ports: what became of every connection that a thread opened.
 
 use crate::{
+    address::Endpoint,
     behavior::CloseMethod,
     client::{close_reason::CloseReason, connection::ClosedConnection, results::Port},
 };
@@ -15,9 +16,9 @@ impl Ports {
         self.0.len() as u32
     }
 
-    /// A client of that group has opened a connection from this port.
-    pub(super) fn opened(&mut self, number: u16, group: usize, opened_ns: u64) {
-        self.0.push(Port { number, group, opened_ns, ..Port::default() });
+    /// A client of that group has opened a connection from this end.
+    pub(super) fn opened(&mut self, end: Endpoint, group: usize, opened_ns: u64) {
+        self.0.push(Port { end, group, opened_ns, ..Port::default() });
     }
 
     pub(super) fn connected(&mut self, index: u32) {

@@ -19,6 +19,8 @@ pub(super) struct ConnectionAccount {
     ledger: Ledger,
     /// What became of connections in each phase of the window: from when until when, in nanoseconds.
     phases: Vec<((u64, u64), Ledger)>,
+    /// Of those that were opened, the ones that in fact were not, because the server accepted none of those that waited.
+    not_accepted: u64,
     /// Those that had something to be answered and got nothing in the window.
     silent: u64,
     /// The fewest answers to one that was there for the whole window, or all but its first tenth.
@@ -33,6 +35,7 @@ impl ConnectionAccount {
         Self {
             ledger: Ledger::default(),
             phases,
+            not_accepted: 0,
             silent: 0,
             fewest_answers: None,
             evicted_after: histogram(),
@@ -50,6 +53,16 @@ impl ConnectionAccount {
     fn ledgers(&mut self, now_ns: u64) -> impl Iterator<Item = &mut Ledger> {
         let phase = self.phases.iter_mut().find(|((from_ns, to_ns), _)| (*from_ns..*to_ns).contains(&now_ns));
         [&mut self.ledger].into_iter().chain(phase.map(|(_, ledger)| ledger))
+    }
+
+    /// One is not opened, because the server accepts none of those that wait.
+    pub(super) const fn not_accepted(&mut self) {
+        self.not_accepted += 1;
+    }
+
+    /// How many were not opened for this reason.
+    pub(super) const fn counted_as_not_accepted(&self) -> u64 {
+        self.not_accepted
     }
 
     /// One has ended; `was_owed`: it had something to be answered.
@@ -116,6 +129,7 @@ impl ConnectionAccount {
         for ((_, mine), (_, others)) in self.phases.iter_mut().zip(&other.phases) {
             mine.add(others);
         }
+        self.not_accepted += other.not_accepted;
         self.silent += other.silent;
         self.fewest_answers = self.fewest_answers.into_iter().chain(other.fewest_answers).min();
         self.evicted_after.add(&other.evicted_after).expect("histograms with the same bounds");

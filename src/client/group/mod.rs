@@ -147,6 +147,16 @@ impl Group {
         self.openings.take_turn(now_ns, needed)
     }
 
+    /// Since when it has been the next connection's turn, if it is, and whether it waits until the server has room for it.
+    pub(super) fn turn(&self, now_ns: u64) -> Option<(u64, bool)> {
+        self.openings.turn(now_ns).filter(|_| !self.has_left(now_ns))
+    }
+
+    /// The server has no room: connections that wait for it are not tried before this.
+    pub(super) const fn hold(&mut self, until_ns: u64) {
+        self.openings.hold(until_ns);
+    }
+
     /// Whether requests of good clients wait for a connection, and none has room.
     pub(super) fn needs_connection(&self) -> bool {
         self.is_steady_and_waits() && !self.demand.queue.has_free()
@@ -157,12 +167,21 @@ impl Group {
         self.connections.opened(now_ns);
     }
 
-    /// A connection was refused as it was opened.
-    pub(super) fn refused(&mut self, again: bool, part: u32, now_ns: u64) {
+    /// A connection was not opened, because the server accepted none of those that waited. It counts as one that waited with
+    /// them: as timed out, or, where the clients stop, as one that was never established.
+    pub(super) fn not_accepted(&mut self, opening: Opening, is_over: bool, now_ns: u64) {
+        self.connections.not_accepted();
+        let how = if is_over { CloseReason::Alive } else { CloseReason::TimedOut };
+        self.failed_to_open(opening, how, now_ns);
+    }
+
+    /// A connection was over before it had a socket.
+    pub(super) fn failed_to_open(&mut self, Opening { again, part }: Opening, how: CloseReason, now_ns: u64) {
         self.opened(now_ns);
-        self.settled_one(again, now_ns);
-        let life = Life { part, ..Life::default() };
-        self.ended(CloseReason::Refused, life, iter::empty(), &Tally::default(), now_ns);
+        if how != CloseReason::Alive {
+            self.settled_one(again, now_ns);
+        }
+        self.ended(how, Life { part, ..Life::default() }, iter::empty(), &Tally::default(), now_ns);
     }
 
     /// A connection has come about, or failed to; with the last of the first ones the open loop starts.
@@ -352,6 +371,7 @@ impl Group {
         GroupResult {
             name: self.spec.name.clone(),
             ledger: *self.connections.ledger(),
+            not_accepted: self.connections.counted_as_not_accepted(),
             put_off: self.openings.put_off(&self.spec, self.demand.account.window()),
             // This thread may drive none of the group's connections, and has no clock for it then.
             loop_started_ns: self

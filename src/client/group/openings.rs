@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{
     client::share::Part,
-    load::{Attempts, Reconnect, Schedule},
+    load::{Attempts, ConnectRate, Reconnect},
     profile,
     record::PutOff,
 };
@@ -31,13 +31,17 @@ struct Reopening {
 pub(super) struct Openings {
     /// What the thread opens of the group.
     part: Part,
-    /// How the first ones are opened from `start_ns` on; all at once unless set.
-    connect_rate: Option<Schedule>,
+    /// How the first ones are opened from `start_ns` on, where that was asked for.
+    connect_rate: Option<ConnectRate>,
     start_ns: u64,
     /// First ones that are still to be opened.
     to_open: u32,
     /// Who comes back, and no sooner than when.
     attempts: Option<Attempts>,
+    /// How fast they come back was asked for.
+    is_pace_of_attempts_asked_for: bool,
+    /// The server accepts no more before this, as far as is known.
+    held_until_ns: u64,
     /// Those that are opened again, in order.
     reopenings: VecDeque<Reopening>,
     /// Time of the window in which connections were needed and not opened again, because no more attempts are allowed, added up.
@@ -53,6 +57,10 @@ impl Openings {
             start_ns,
             to_open: part.count,
             attempts: spec.reconnect.as_ref().map(|reconnect| Attempts::new(reconnect, part.of)),
+            is_pace_of_attempts_asked_for: spec
+                .reconnect
+                .is_some_and(|reconnect| reconnect.at_most.is_some()),
+            held_until_ns: 0,
             reopenings: VecDeque::new(),
             put_off_ns: 0,
         }
@@ -77,8 +85,26 @@ impl Openings {
 
     /// When the next connection is opened, if one is to be.
     pub(super) fn next_ns(&self) -> Option<u64> {
-        let again = self.reopenings.front().map(|reopening| reopening.at_ns);
-        self.next_first_ns().into_iter().chain(again).min()
+        let held =
+            |at_ns: u64, is_asked_for| if is_asked_for { at_ns } else { at_ns.max(self.held_until_ns) };
+        let first = self.next_first_ns().map(|at_ns| held(at_ns, self.connect_rate.is_some()));
+        let again = self.reopenings.front();
+        let again = again.map(|again| held(again.at_ns, self.is_pace_of_attempts_asked_for));
+        first.into_iter().chain(again).min()
+    }
+
+    /// Since when it has been the next one's turn, if it is, and whether that waits until the server has room for it: how
+    /// fast it comes was not asked for.
+    pub(super) fn turn(&self, now_ns: u64) -> Option<(u64, bool)> {
+        let first = self.next_first_ns().map(|at_ns| (at_ns, self.connect_rate.is_none()));
+        let again = self.reopenings.front().map(|again| (again.at_ns, !self.is_pace_of_attempts_asked_for));
+        let is_due = |turn: &(u64, bool)| turn.0 <= now_ns;
+        first.filter(is_due).or_else(|| again.filter(is_due))
+    }
+
+    /// The server has no room: those that wait for it are not tried before this.
+    pub(super) const fn hold(&mut self, until_ns: u64) {
+        self.held_until_ns = until_ns;
     }
 
     /// When the next of the first connections is opened, if one is left.
@@ -86,7 +112,7 @@ impl Openings {
         let opened = self.part.count - self.to_open;
         let after_ns = match &self.connect_rate {
             None => 0,
-            Some(schedule) => schedule.due_ns(f64::from(self.part.index + opened * self.part.of))?,
+            Some(rate) => rate.due_ns(f64::from(self.part.index + opened * self.part.of))?,
         };
         (self.to_open > 0).then(|| self.start_ns.saturating_add(after_ns))
     }

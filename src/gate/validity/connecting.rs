@@ -18,7 +18,8 @@ impl Figures<'_> {
     /// Whether no client got an answer and the server left connections waiting: then the server itself caused a load
     /// that started late.
     pub(super) fn took_nobody(&self) -> bool {
-        let never_came = |group: &GroupResult| group.ledger.timed_out + group.ledger.refused > 0;
+        let never_came =
+            |group: &GroupResult| group.ledger.timed_out + group.ledger.refused + group.not_accepted > 0;
         let left_waiting = self.of(Metric::ListenerDrops, Fold::Whole).is_some_and(|drops| drops > 0.0)
             || self.repeat.groups.iter().any(never_came);
         left_waiting && !self.was_anybody_answered()
@@ -45,10 +46,27 @@ impl Figures<'_> {
             let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
             format!(
                 "the kernel dropped {drops} connection attempts before the server saw them (up to {queued} \
-                 connections waited to be accepted), and the clients retried them a second or more later. Raise the \
-                 server's backlog and net.core.somaxconn, set `start` so that the groups connect one after the other, \
-                 or add an expectation for `{name}` if this is what you test"
+                 connections waited to be accepted), and the clients retried them a second or more later. Remove \
+                 `connect_rate` and `at_most`: without them badpeer connects no faster than the server accepts. Or \
+                 raise the server's backlog (`server.backlog` of the reference server) and net.core.somaxconn, or add \
+                 an expectation for `{name}` if this is what you test"
             )
         })
+    }
+
+    /// Connections that a server did not accept are no fault of the load generator; but a group that only connects shows
+    /// nothing without them.
+    pub(super) fn not_accepted(&self, of_idle_groups: bool) -> Option<String> {
+        let mut groups = self.profile.clients.iter().zip(&self.repeat.groups);
+        let (group, result) = groups
+            .find(|(group, result)| result.not_accepted > 0 && group.tx.is_idle() == of_idle_groups)
+            .filter(|_| !self.repeat.cut_short)?;
+        let queued = self.of(Metric::AcceptQueue, Fold::Peak).unwrap_or(0.0);
+        Some(format!(
+            "{} of the {} connections of `{}` were not opened, because the server accepted none of those that waited (up \
+             to {queued}): its accept queue was full. Make the server accept more, or use fewer clients; \
+             `connect_rate = \"off\"` opens them nevertheless",
+            result.not_accepted, result.ledger.opened, group.name
+        ))
     }
 }

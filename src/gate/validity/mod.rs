@@ -74,6 +74,7 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         figures.pauses(),
         figures.listen_queue().filter(|_| figures.explains_silence()),
         figures.crowded_port(),
+        figures.not_accepted(true),
     ];
     let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY), figures.crowded_cores()];
     let notes = [
@@ -93,6 +94,7 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         // for it.
         figures.listen_queue().filter(|_| !figures.explains_silence()),
         figures.loop_starts().filter(|_| figures.took_nobody()),
+        figures.not_accepted(false),
     ];
     Findings {
         invalid: invalid.into_iter().flatten().collect(),
@@ -118,7 +120,8 @@ impl Figures<'_> {
         let (asked, came) = groups.find(is_short).filter(|_| !self.repeat.cut_short)?;
         Some(format!(
             "group `{}` opened only {} of its {} connections before the window ended: make `warmup` and `measure` \
-             longer, or end other programs",
+             longer, end other programs, or have the server accept faster: `connect_rate` opens them at a rate \
+             whatever it accepts",
             asked.name, came.ledger.opened, asked.count
         ))
     }

@@ -7,14 +7,15 @@ use super::{
     inet_diag::{SocketEntry, TcpState},
     tracked_connection::{Followed, Look, TrackedConnection},
 };
+use crate::address::Endpoint;
 
 /// Follows the connections of a port from one look to the next.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionTracker {
-    open: HashMap<u16, Followed>,
+    open: HashMap<Endpoint, Followed>,
     ended: Vec<TrackedConnection>,
-    /// Where in `ended` the connections are of which the kernel still keeps the rest, by the client's port.
-    leaving: HashMap<u16, usize>,
+    /// Where in `ended` the connections are of which the kernel still keeps the rest, by the client's end.
+    leaving: HashMap<Endpoint, usize>,
     look: Look,
     /// When each look ended.
     looks_ns: Vec<u64>,
@@ -30,14 +31,14 @@ impl ConnectionTracker {
 
     /// Takes in a look at all sockets of the server's port, which lasted from `from_ns` to `until_ns`.
     pub fn look(&mut self, port: u16, sockets: &[SocketEntry], from_ns: u64, until_ns: u64) {
-        self.saw_server |= sockets.iter().any(|socket| socket.local_port == port);
+        self.saw_server |= sockets.iter().any(|socket| socket.local.port == port);
         let counts = from_ns >= self.counts_from_ns;
         self.look = Look { before_ns: self.look.from_ns, from_ns, until_ns, counts };
         self.looks_ns.push(until_ns);
         let (look, mut seen) = (self.look, HashMap::with_capacity(self.open.len()));
         let mut left = HashMap::with_capacity(self.leaving.len());
-        for socket in sockets.iter().filter(|socket| socket.local_port == port) {
-            let peer = socket.remote_port;
+        for socket in sockets.iter().filter(|socket| socket.local.port == port) {
+            let peer = socket.remote;
             if is_leaving(socket.state) {
                 left.insert(peer, self.leave(socket));
             } else if is_held(socket.state) {
@@ -65,8 +66,8 @@ impl ConnectionTracker {
 
     /// The server has closed it, and the kernel keeps the rest. Returns its place among those that ended.
     fn leave(&mut self, socket: &SocketEntry) -> usize {
-        let place = self.leaving.get(&socket.remote_port).copied().unwrap_or_else(|| {
-            let followed = self.open.remove(&socket.remote_port);
+        let place = self.leaving.get(&socket.remote).copied().unwrap_or_else(|| {
+            let followed = self.open.remove(&socket.remote);
             // One that came and went between two looks is known by its end alone.
             let followed = followed.unwrap_or_else(|| Followed::first(socket, &self.look));
             self.ended.push(ended(&followed, &self.look));

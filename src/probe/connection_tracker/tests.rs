@@ -8,6 +8,10 @@ use crate::{
 
 const MS: u64 = 1_000_000;
 
+fn end(port: u16) -> Endpoint {
+    Endpoint { port, ..Endpoint::default() }
+}
+
 /// The server's end of the connection from port 5, after so many bytes were acknowledged, the last segment so many
 /// milliseconds ago.
 fn socket(state: TcpState, acked: u64, age_ms: u32) -> SocketEntry {
@@ -20,7 +24,7 @@ fn socket(state: TcpState, acked: u64, age_ms: u32) -> SocketEntry {
         ..TcpInfo::default()
     };
     let memory = SocketMemory { sndbuf: 3_000, wmem_queued: 64, ..SocketMemory::default() };
-    SocketEntry { remote_port: 5, state, inode: 1, memory, tcp, ..SocketEntry::listening(80) }
+    SocketEntry { local: end(80), remote: end(5), state, inode: 1, memory, tcp, ..SocketEntry::listening(80) }
 }
 
 /// What is known after these looks, 100 ms apart and 2 ms long.
@@ -179,8 +183,8 @@ fn a_full_send_buffer_is_distinguished_from_few_waiting_bytes() {
 #[test]
 fn listeners_and_client_sockets_are_not_tracked() {
     assert!(!ConnectionTracker::default().saw_server());
-    let listening = SocketEntry { remote_port: 0, ..socket(TcpState::Listen, 0, 0) };
-    let client = SocketEntry { local_port: 5, remote_port: 80, ..socket(TcpState::Established, 1, 0) };
+    let listening = SocketEntry { remote: end(0), ..socket(TcpState::Listen, 0, 0) };
+    let client = SocketEntry { local: end(5), remote: end(80), ..socket(TcpState::Established, 1, 0) };
     assert_eq!(ends(&[&[listening, client]]), []);
 }
 
@@ -194,4 +198,26 @@ fn an_event_is_noticed_by_the_second_sample_after_it() {
         [50, 102, 201, 302].map(|at| tracker.noticed_by_ns(at)),
         [Some(202), Some(302), Some(302), None]
     );
+}
+
+#[test]
+fn connections_from_one_port_at_two_addresses_are_two() {
+    use TcpState::Established;
+    let at = |ip: [u8; 4], acked| SocketEntry {
+        remote: Endpoint::new(ip.into(), 5),
+        ..socket(Established, acked, 30)
+    };
+    let first = [at([127, 0, 0, 1], 9), at([127, 0, 0, 2], 1)];
+    let then = [at([127, 0, 0, 1], 9), at([127, 0, 0, 2], 4)];
+    let mut seen = looked(&[&first, &then]);
+    seen.sort_by_key(|tracked| tracked.peer);
+    assert_eq!(
+        seen.iter().map(|tracked| tracked.peer.ip.to_string()).collect::<Vec<_>>(),
+        ["127.0.0.1", "127.0.0.2"]
+    );
+    assert_eq!(seen.iter().map(|tracked| ms(tracked.acked).0).collect::<Vec<_>>(), [60, 160]);
+    let gone = looked(&[&first, &then[1..]]);
+    let ended: Vec<_> = gone.iter().filter(|tracked| tracked.ended.is_some()).collect();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].peer, first[0].remote);
 }

@@ -7,8 +7,10 @@ use toml::Value;
 
 use super::{
     Target,
+    client_threads::ClientThreads,
     peer::{Crowd, Peer},
     phase_plan::PhasePlan,
+    source_addresses::SourceAddresses,
 };
 use crate::{
     codec::{
@@ -53,7 +55,9 @@ pub struct Bench {
     /// Good clients.
     pub connections: u32,
     /// Threads of the load generator.
-    pub threads: u32,
+    pub threads: ClientThreads,
+    /// Addresses that all clients connect from.
+    pub source: SourceAddresses,
     /// Requests per second of all good clients (open loop); without it each sends the next when it has its answer.
     pub rate: Option<Schedule>,
     /// Requests that a good client sends on one connection, at most; then it opens another. No bound unless set.
@@ -110,12 +114,13 @@ impl Bench {
         };
         let _ = write!(
             text,
-            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\nclient_threads = {}\n{}\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
+            "title = {}\nwarmup = \"{}\"\nmeasure = \"{}\"\nclient_threads = {}\n{}{}\n{}\n[[clients]]\nname = \"good\"\ncount = {}\n\
              {}load = {{ {load}{} }}\n{}",
             quoted(&title),
             self.warmup,
             if has_bad { self.phases.measure() } else { self.measure },
-            self.threads,
+            Value::try_from(self.threads).unwrap_or_else(|_| Value::Integer(1)),
+            self.source_key(),
             if has_bad {
                 format!("sample_every = \"{}\"\n", self.phases.sample_every())
             } else {
@@ -168,6 +173,13 @@ impl Bench {
             lines.push(self.phases.expect());
         }
         lines.concat()
+    }
+
+    fn source_key(&self) -> String {
+        if self.source.is_default() {
+            return String::new();
+        }
+        toml::to_string(&IndexMap::from([("source", &self.source)])).unwrap_or_default()
     }
 
     /// The keys of a group for its protocol.

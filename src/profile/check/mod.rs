@@ -12,7 +12,7 @@ use super::{
 use crate::{
     behavior::{About, Needs, Race},
     codec::{Check, Protocol, content, http::HttpMethod},
-    load::{Load, Reconnect, Schedule},
+    load::{ConnectRate, Load, Reconnect, Schedule},
     units::{Count, Rate},
 };
 
@@ -21,8 +21,6 @@ const MOST_DEPTH: u32 = 1 << 16;
 /// Largest rate of an open loop, in requests per second.
 const LEAST_RATE: f64 = 1.0 / 3600.0;
 const MOST_RATE: f64 = 1e6;
-/// Threads that can drive the clients.
-const MOST_THREADS: u32 = 64;
 
 /// Number of bytes whose origin can always be identified.
 const LEAST_PART: u64 = 16;
@@ -109,6 +107,7 @@ impl Profile {
             return fault(&["measure"], message);
         }
         self.check_phases()?;
+        self.source.check().or_else(|message| fault(&["source"], message))?;
         if let Err((key, message)) = self.server.check() {
             return fault(&["server", key], message);
         }
@@ -116,13 +115,9 @@ impl Profile {
             return fault(&["clients"], "add at least one [[clients]] group, or a [core] experiment");
         }
         self.check_connections()?;
-        if !(1..=MOST_THREADS).contains(&self.client_threads) {
-            return fault(&["client_threads"], format!("must be from 1 to {MOST_THREADS}"));
-        }
-        // Of groups without connections the fault is told below.
-        if u64::from(self.client_threads) > self.connections().max(1) {
-            return fault(&["client_threads"], "there are more threads than connections: use fewer threads");
-        }
+        self.client_threads
+            .check(self.connections())
+            .or_else(|message| fault(&["client_threads"], message))?;
         for (index, group) in self.clients.iter().enumerate() {
             let at = |f: Fault| Fault {
                 path: ["clients".into(), index.to_string()].into_iter().chain(f.path).collect(),
@@ -164,7 +159,9 @@ impl Profile {
         if let Some(stop) = group.stop {
             self.check_leaving(group, stop.0)?;
         }
-        let Some(schedule) = &group.connect_rate else { return Ok(()) };
+        let Some(schedule) = group.connect_rate.as_ref().and_then(ConnectRate::schedule) else {
+            return Ok(());
+        };
         if !schedule.rates().all(|rate| is_between(rate, Reconnect::MOST_ATTEMPTS.0)) {
             return fault(&["connect_rate"], "must be from 1 in an hour to 10000/s, or 0 for a while");
         }
@@ -205,6 +202,7 @@ impl Profile {
         if group.count == 0 {
             return fault(&["count"], "must be at least 1");
         }
+        group.source.check().or_else(|message| fault(&["source"], message))?;
         if let Some(server) = self.server.reference() {
             group.check_service(server.protocol)?;
         }

@@ -9,6 +9,9 @@ const NONE_PLANTED: bool = cfg!(not(feature = "planted-defects"));
 const NEEDS_PLANTED: &str =
     "needs a build with planted defects: cargo build --release --features planted-defects";
 
+/// listen(2) takes an int.
+const MOST_BACKLOG: u32 = i32::MAX as u32;
+
 /// Nor for all memory.
 const MOST_UPLOADS: u64 = 1 << 30;
 
@@ -65,7 +68,7 @@ impl ServerOptions {
     }
 
     /// Sizes and counts.
-    fn number_faults(&self) -> [Fault; 6] {
+    fn number_faults(&self) -> [Fault; 7] {
         [
             (is_zero(self.read_quantum), "read_quantum", "must be above 0; write off for no bound"),
             (is_zero(self.send_piece), "send_piece", "must be above 0; write off for no bound"),
@@ -74,6 +77,7 @@ impl ServerOptions {
                 "descriptors",
                 "must be at least 16, and 4 more for each thread unless dispatch is single",
             ),
+            (self.backlog.0 > MOST_BACKLOG, "backlog", "must be at most 2147483647"),
             (self.threads.0 > MOST_THREADS, "threads", "must be at most 1024"),
             (self.prepend.0 > 64 * 1024, "prepend", "must be at most 64KiB"),
             (self.min_rate.0 == Some(ByteRate(0)), "min_rate", "must be above 0; write off for no bound"),
@@ -172,6 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_beyond_what_the_kernel_grants_is_refused_if_it_was_set() {
+        let refused = |text: &str| {
+            let options: ServerOptions = toml::from_str(text).expect("options");
+            [128, 4096].map(|somaxconn| options.refused_backlog(somaxconn).is_some())
+        };
+        assert_eq!(refused(""), [false, false]);
+        assert_eq!(refused("backlog = 128"), [false, false]);
+        assert_eq!(refused("backlog = 129"), [true, false]);
+        assert_eq!(refused("backlog = 5000"), [true, true]);
+    }
+
+    #[test]
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<ServerOptions>("sendlimit = 1").is_err());
     }
@@ -184,6 +200,7 @@ mod tests {
             ("trigger = 'edge'\nlost_wakeup = true\nmax_sends = 'off'", "lost_wakeup"),
             ("trigger = 'edge'\nlost_wakeup = true\ndispatch = 'workers'", "lost_wakeup"),
             ("threads = 5000", "threads"),
+            ("backlog = 3000000000", "backlog"),
             ("descriptors = 15", "descriptors"),
             ("descriptors = 23\ndispatch = 'reactors'", "descriptors"),
             ("overflow = 'pause'\nsend_limit = 'off'", "overflow"),

@@ -50,6 +50,11 @@ pub struct ServerOptions {
     #[arg(long, value_name = "N|off", default_value = "off")]
     pub max_connections: OrOff<Count>,
 
+    /// Connections that may wait to be accepted, on each listening socket; the kernel grants no more than net.core.somaxconn,
+    /// and drops what comes beyond: its clients try again a second later
+    #[arg(long, value_name = "N", default_value = "4096")]
+    pub backlog: Count,
+
     /// Descriptors that the process may hold (soft RLIMIT_NOFILE), about a dozen for itself and one for each connection;
     /// off: as many as the hard limit allows
     #[arg(long, value_name = "N|off", default_value = "off")]
@@ -225,6 +230,16 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
+    /// Why the kernel does not grant the backlog, if it lets so many wait at most; a default that is cut is no fault.
+    #[must_use]
+    pub fn refused_backlog(&self, somaxconn: u32) -> Option<&'static str> {
+        let is_cut = self.backlog.0 > somaxconn && self.backlog != Self::default().backlog;
+        is_cut.then_some(
+            "is more than net.core.somaxconn allows: raise it (`sysctl -w net.core.somaxconn=N`), or use a smaller \
+             backlog",
+        )
+    }
+
     /// The flags that make `badpeer serve` run with these options; what is so by default is left to the program, which may
     /// be another build that does not know of it.
     #[must_use]

@@ -7,6 +7,8 @@ mod page;
 mod pieces;
 mod table;
 
+use indexmap::IndexMap;
+
 use self::{
     page::{Heading, details, figure, page, section},
     pieces::{coded, cores_and_memory, facts, figures, paragraphs, remarks, titled},
@@ -232,7 +234,9 @@ fn environment(record: &Record) -> String {
     let of_repeat = [
         (if is_core { "Cores" } else { "Server's cores" }, cores(&effective.server_cores)),
         ("Load generator's cores", if is_core { String::new() } else { cores(&effective.client_cores) }),
+        ("Load generator's threads", threads(effective.client_threads)),
         ("Server's address", effective.address.clone()),
+        ("Clients' addresses", addresses(&effective.client_addresses)),
         ("Clients' receive buffers", sizes(&effective.client_receive_buffer)),
         ("Clients' send buffers", sizes(&effective.client_send_buffer)),
         ("Server's instructions", effective.instructions.clone()),
@@ -242,6 +246,21 @@ fn environment(record: &Record) -> String {
     let profile = record.profile.to_toml().unwrap_or_else(|error| format!("# {error}"));
     let profile = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&profile));
     format!("{facts}{}", details("The profile", &profile, false))
+}
+
+/// How many there were, if there were any.
+fn threads(number: u32) -> String {
+    if number > 0 { number.to_string() } else { String::new() }
+}
+
+/// The addresses that clients connected from: all of them, or the first, the last and how many there are.
+fn addresses(used: &IndexMap<String, u64>) -> String {
+    const SHOWN: usize = 4;
+    let all: Vec<&str> = used.keys().map(String::as_str).collect();
+    match all[..] {
+        [first, .., last] if all.len() > SHOWN => format!("{first} to {last} ({} addresses)", all.len()),
+        _ => all.join(", "),
+    }
 }
 
 fn cores(cores: &[usize]) -> String {

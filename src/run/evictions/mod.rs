@@ -59,7 +59,7 @@ impl<'a> Asked<'a> {
         let listed = journal.evictions.len() as u64 + journal.lost;
         let mut by_number: HashMap<u16, Vec<&Port>> = HashMap::new();
         for port in &driven.ports {
-            by_number.entry(port.number).or_default().push(port);
+            by_number.entry(port.end.port).or_default().push(port);
         }
         let mut found = Evictions {
             lost: journal.lost + counted.saturating_sub(listed),
@@ -67,14 +67,13 @@ impl<'a> Asked<'a> {
             ..Evictions::default()
         };
         for reported in &journal.evictions {
-            // The last connection that had this port before the eviction.
-            let port = by_number.get(&reported.peer_port).and_then(|ports| {
-                ports
-                    .iter()
-                    .rev()
-                    .find(|port| port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS))
-                    .copied()
-            });
+            // The last connection that had this port, at this address, before the eviction.
+            let is_at = |port: &&&Port| {
+                reported.peer_address.is_none_or(|ip| ip.to_canonical() == port.end.ip)
+                    && port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS)
+            };
+            let ports = by_number.get(&reported.peer_port);
+            let port = ports.and_then(|ports| ports.iter().rev().find(is_at).copied());
             found.unmatched += u64::from(port.is_none());
             let known =
                 port.map(|port| Known { port, seen: outside.and_then(|outside| outside.of(port)), outside });

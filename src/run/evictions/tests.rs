@@ -1,8 +1,14 @@
 //! Servers whose times of evictions are true, and servers whose times are not.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::*;
+use crate::address::Endpoint;
 
 const MS: u64 = 1_000_000;
+
+/// The client's end.
+const OWN: Endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 5 };
 
 fn between(from_ms: u64, until_ms: u64) -> Between {
     Between::new(from_ms * MS, until_ms * MS)
@@ -12,14 +18,14 @@ fn between(from_ms: u64, until_ms: u64) -> Between {
 /// 1,200 ms; its client saw the end at 1,250 ms.
 fn stalled() -> (Port, TrackedConnection) {
     let port = Port {
-        number: 5,
+        end: OWN,
         opened_ns: 1_000 * MS,
         ended_ns: Some(1_250 * MS),
         ended_by_peer: true,
         ..Port::default()
     };
     let seen = TrackedConnection {
-        peer_port: 5,
+        peer: OWN,
         first: between(1_050, 1_051),
         held_ns: 1_200 * MS,
         acked: between(1_030, 1_045),
@@ -41,7 +47,8 @@ fn of(reason: &str, progress_ms: u64, deadline_ms: u64, at_ms: u64) -> ReportedE
         index: 0,
         at_ns: at_ms * MS,
         reason: reason.into(),
-        peer_port: 5,
+        peer_port: OWN.port,
+        peer_address: Some(OWN.ip),
         progress_ns: Some(progress_ms * MS),
         deadline_ns: Some(deadline_ms * MS),
         send_buffered: 0,
@@ -161,4 +168,10 @@ fn lost_and_unmatched_evictions_are_counted() {
         "one more than it ever listed"
     );
     assert_eq!(made(None, 7), (0, 7, 0), "it did not answer");
+    let from = |peer_address| {
+        let eviction = ReportedEviction { peer_address, ..reported(1_041, 1_241, 1_242) };
+        made(Some(Journal { evictions: vec![eviction], lost: 0 }), 1).2
+    };
+    let [mapped, another] = ["::ffff:127.0.0.2", "127.0.0.1"].map(|text| text.parse().ok());
+    assert_eq!((from(None), from(mapped), from(another)), (0, 0, 1), "the same port at another address");
 }

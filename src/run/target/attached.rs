@@ -1,6 +1,6 @@
 //! A running server: found, measured, and left running.
 
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 
 use super::{
     RunError,
@@ -8,6 +8,7 @@ use super::{
     server::{ServerExit, Target},
 };
 use crate::{
+    address::is_of_this_machine,
     probe::{ProcessProbe, allowed_cpus, listeners},
     profile::Attach,
 };
@@ -27,7 +28,7 @@ impl Attached {
         let service = the_one_that_accepts(&resolved(&attach.address)?);
         let mut found = Self { service, processes: Vec::new(), watched: Vec::new(), notes: Vec::new() };
         found.note("the server was already running: its figures include what it held before");
-        if !is_local(service) {
+        if !is_of_this_machine(service.ip()) {
             TcpStream::connect_timeout(&service, PATIENCE)
                 .map_err(|error| found.unreachable(&error.to_string()))?;
             found.note("the server is on another machine: its processes and sockets were not measured");
@@ -112,11 +113,6 @@ impl Target for Attached {
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }
-}
-
-/// Whether the address is one of this machine's: only those can be bound.
-fn is_local(address: SocketAddr) -> bool {
-    UdpSocket::bind((address.ip(), 0)).is_ok()
 }
 
 #[cfg(test)]

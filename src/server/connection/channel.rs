@@ -8,6 +8,7 @@ use super::{
     socket::{Socket, mode},
 };
 use crate::{
+    address::Endpoint,
     buffer::Buffer,
     profile::WriteInterest,
     reactor::{Interest, Token},
@@ -29,9 +30,9 @@ pub(super) struct Channel {
 
 impl Channel {
     /// With memory for buffers, unless the policy asks for none before the first use.
-    pub(super) fn new(transport: Transport, token: Token, peer_port: u16, policy: &Policy) -> Self {
+    pub(super) fn new(transport: Transport, token: Token, peer: Endpoint, policy: &Policy) -> Self {
         let mut channel = Self {
-            socket: Socket::new(transport, token, peer_port),
+            socket: Socket::new(transport, token, peer),
             inbound: Inbound::unallocated(),
             outbound: Outbound::unallocated(),
         };

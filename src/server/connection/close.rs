@@ -159,7 +159,7 @@ fn record(
     context.journal.record(Eviction {
         at_ns: sys::monotonic_ns(),
         reason,
-        peer_port: channel.socket().peer_port(),
+        peer: channel.socket().peer(),
         timer,
         send_buffered: channel.outbound().buffered(),
         kernel_queued,

@@ -42,6 +42,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
+    address::Endpoint,
     reactor::{Ready, Token},
     timers::TimerId,
 };
@@ -67,9 +68,9 @@ pub(super) enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(transport: Transport, token: Token, peer_port: u16, policy: &Policy) -> Self {
+    pub(super) fn new(transport: Transport, token: Token, peer: Endpoint, policy: &Policy) -> Self {
         Self {
-            exchange: Exchange::new(Channel::new(transport, token, peer_port, policy), policy),
+            exchange: Exchange::new(Channel::new(transport, token, peer, policy), policy),
             deadlines: Deadlines::new(policy),
             closing: Closing::default(),
             account: Account::default(),

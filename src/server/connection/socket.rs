@@ -3,6 +3,7 @@
 use std::mem;
 
 use crate::{
+    address::Endpoint,
     profile::WriteInterest,
     reactor::{Interest, Mode, Token},
     server::{
@@ -18,14 +19,14 @@ use crate::{
 pub(super) struct Socket {
     transport: Transport,
     token: Token,
-    peer_port: u16,
+    peer: Endpoint,
     /// The registration with the reactor is to be changed after the turn.
     is_stale: bool,
 }
 
 impl Socket {
-    pub(super) fn new(transport: Transport, token: Token, peer_port: u16) -> Self {
-        Self { transport, token, peer_port, is_stale: false }
+    pub(super) fn new(transport: Transport, token: Token, peer: Endpoint) -> Self {
+        Self { transport, token, peer, is_stale: false }
     }
 
     pub(super) fn transport(&self) -> &Transport {
@@ -36,8 +37,9 @@ impl Socket {
         self.token
     }
 
-    pub(super) fn peer_port(&self) -> u16 {
-        self.peer_port
+    /// The client's end.
+    pub(super) fn peer(&self) -> Endpoint {
+        self.peer
     }
 
     /// Hands it to the reactor.

@@ -4,6 +4,7 @@ use std::io;
 
 use super::{connections::Connections, sharing::SharedSocketSender, tokens::ACCEPTOR};
 use crate::{
+    address::Endpoint,
     reactor::{Interest, Mode},
     server::{
         accept::{Accepted, Acceptor},
@@ -60,7 +61,7 @@ impl Accepting {
         for _ in 0..BATCH {
             let Some(acceptor) = &mut self.acceptor else { return };
             match acceptor.accept() {
-                Accepted::Connection(transport, peer) => self.admit(transport, peer.port(), connections),
+                Accepted::Connection(transport, peer) => self.admit(transport, peer.into(), connections),
                 Accepted::Refused => {
                     connections.context().counters.accept_refused.add(1);
                     // The descriptors of open files are for the next connections.
@@ -76,7 +77,7 @@ impl Accepting {
         }
     }
 
-    fn admit(&self, transport: Transport, peer_port: u16, connections: &mut Connections) {
+    fn admit(&self, transport: Transport, peer: Endpoint, connections: &mut Connections) {
         let context = connections.context();
         if !connections.common().admit() {
             // Dropped, and so closed.
@@ -87,9 +88,9 @@ impl Accepting {
         context.counters.accepted.add(1);
         context.counters.connections.shift(0, 1);
         for sender in &self.socket_senders {
-            sender.send(&transport, peer_port);
+            sender.send(&transport, peer);
         }
-        connections.add(transport, peer_port);
+        connections.add(transport, peer);
     }
 
     fn pause(&self, connections: &mut Connections) {

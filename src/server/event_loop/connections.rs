@@ -4,6 +4,7 @@ use std::{collections::VecDeque, io, time::Duration};
 
 use super::{admission::AdmissionQueue, reclaim::MemoryReclaimer};
 use crate::{
+    address::Endpoint,
     reactor::{Ready, Slots, Token},
     server::{
         close_reason::{CloseKind, CloseReason},
@@ -68,9 +69,9 @@ impl Connections {
     }
 
     /// A peer has connected.
-    pub(super) fn add(&mut self, transport: Transport, peer_port: u16) {
+    pub(super) fn add(&mut self, transport: Transport, peer: Endpoint) {
         let policy = &self.context.policy;
-        let connection = |token| Box::new(Connection::new(transport, token, peer_port, policy));
+        let connection = |token| Box::new(Connection::new(transport, token, peer, policy));
         let token = self.slots.insert_with(connection);
         let Some(connection) = self.slots.entry(token) else { return };
         match connection.open(&self.context) {

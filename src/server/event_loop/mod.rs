@@ -205,8 +205,8 @@ impl EventLoop {
 
     fn adopt_sockets(&mut self) {
         let Some(shared_sockets) = &self.shared_sockets else { return };
-        for (transport, peer_port) in shared_sockets.receive() {
-            self.connections.add(transport, peer_port);
+        for (transport, peer) in shared_sockets.receive() {
+            self.connections.add(transport, peer);
         }
     }
 

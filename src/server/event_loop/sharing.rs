@@ -13,6 +13,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::tokens::SHARED_SOCKETS;
 use crate::{
+    address::Endpoint,
     reactor::{Interest, Mode},
     server::{context::Context, transport::Transport},
 };
@@ -20,20 +21,20 @@ use crate::{
 /// Sends sockets to another loop.
 pub(super) struct SharedSocketSender {
     wakeup: Arc<EventFd>,
-    sockets: Sender<(Transport, u16)>,
+    sockets: Sender<(Transport, Endpoint)>,
 }
 
 /// Receives sockets of another loop.
 pub(super) struct SharedSocketReceiver {
     wakeup: Arc<EventFd>,
-    sockets: Receiver<(Transport, u16)>,
+    sockets: Receiver<(Transport, Endpoint)>,
 }
 
 impl SharedSocketSender {
     /// Without a descriptor, or when the other loop has ended, the socket is not shared.
-    pub(super) fn send(&self, transport: &Transport, peer_port: u16) {
+    pub(super) fn send(&self, transport: &Transport, peer: Endpoint) {
         if let Ok(transport) = transport.duplicate()
-            && self.sockets.send((transport, peer_port)).is_ok()
+            && self.sockets.send((transport, peer)).is_ok()
         {
             // It fails only when the counter is full: then the other loop wakes up anyway.
             let _ = self.wakeup.write(1);
@@ -56,7 +57,7 @@ impl SharedSocketReceiver {
     }
 
     /// The sockets that have come, with the ports of their peers.
-    pub(super) fn receive(&self) -> Vec<(Transport, u16)> {
+    pub(super) fn receive(&self) -> Vec<(Transport, Endpoint)> {
         // Read before the queue: what comes later wakes the loop up again.
         let _ = self.wakeup.read();
         self.sockets.try_iter().collect()

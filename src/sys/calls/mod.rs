@@ -1,7 +1,7 @@
 //! The only file where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, a long backlog, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
 )]
 
 use std::io;
@@ -235,6 +235,17 @@ pub fn terminal_columns(fd: BorrowedFd<'_>) -> Option<usize> {
     // SAFETY: TIOCGWINSZ writes one `winsize`.
     let status = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
     (status == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+/// Listen on a bound socket, with room for so many connections that wait to be accepted; the kernel cuts it to
+/// `net.core.somaxconn`: `listen(2)`. (nix refuses more than 4096.)
+///
+/// # Errors
+/// What `listen(2)` says.
+pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    let status = unsafe { libc::listen(fd.as_raw_fd(), backlog) };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Let a TCP socket be writable only while fewer than this many of its bytes wait to be sent for the first time:

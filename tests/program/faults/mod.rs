@@ -38,6 +38,7 @@ fn found(
     let server = FaultyServer::start(protocol, planted, connections);
     let group: Group = toml::from_str(&keys(protocol, connections, depth)).expect("a group");
     let plan = Plan {
+        accept_queue: None,
         address: server.address,
         groups: vec![group],
         seed: 1,

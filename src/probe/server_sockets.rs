@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::inet_diag::{SocketEntry, TcpState, TimeWait};
+use crate::address::Endpoint;
 
-/// The address of a server, among the sockets that listen on its port.
+/// The address of a server, and the sockets that listen on its port.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint {
+pub(super) struct ServerSockets {
     ip: IpAddr,
     port: u16,
     listening: Vec<SocketEntry>,
@@ -14,12 +15,12 @@ pub(super) struct Endpoint {
     accepting: Vec<u32>,
 }
 
-impl Endpoint {
+impl ServerSockets {
     /// The server at `address`, among all sockets of its port.
     pub(super) fn new(address: SocketAddr, sockets: &[SocketEntry]) -> Self {
         let port = address.port();
         let is_listening =
-            |socket: &&SocketEntry| socket.state == TcpState::Listen && socket.local_port == port;
+            |socket: &&SocketEntry| socket.state == TcpState::Listen && socket.local.port == port;
         let listening: Vec<SocketEntry> = sockets.iter().filter(is_listening).copied().collect();
         let ip = reached(address.ip());
         let accepting = accepting(&listening, ip);
@@ -31,19 +32,19 @@ impl Endpoint {
         if socket.state == TcpState::Listen {
             return self.accepting.contains(&socket.inode);
         }
-        self.has_ends((socket.local_ip, socket.local_port), (socket.remote_ip, socket.remote_port))
+        self.has_ends(socket.local, socket.remote)
     }
 
     /// Whether the connection that has ended was one to the server.
     pub(super) fn had(&self, ended: &TimeWait) -> bool {
-        self.has_ends((ended.local_ip, ended.local_port), (ended.remote_ip, ended.remote_port))
+        self.has_ends(ended.local, ended.remote)
     }
 
-    fn has_ends(&self, local: (IpAddr, u16), remote: (IpAddr, u16)) -> bool {
+    fn has_ends(&self, local: Endpoint, remote: Endpoint) -> bool {
         // Behind a port of another machine is another server, whatever listens here.
         let is_here = |ip: IpAddr| ip == self.ip || ip.to_canonical().is_loopback();
-        (local.1 == self.port && self.leads_to(local.0))
-            || (remote.1 == self.port && is_here(remote.0) && self.leads_to(remote.0))
+        (local.port == self.port && self.leads_to(local.ip))
+            || (remote.port == self.port && is_here(remote.ip) && self.leads_to(remote.ip))
     }
 
     /// Whether connections to the address `ip` of this machine are accepted by the same sockets.
@@ -73,7 +74,7 @@ fn accepting(listening: &[SocketEntry], ip: IpAddr) -> Vec<u32> {
 /// How well a listening socket fits an address, if it does: that address itself comes before any address of the family, and
 /// that before any address of IPv6 for IPv4 (`inet_lookup_listener()` and `compute_score()`, `net/ipv4/inet_hashtables.c`).
 fn fit(listening: &SocketEntry, ip: IpAddr) -> Option<u8> {
-    match (listening.local_ip, ip) {
+    match (listening.local.ip, ip) {
         (local, ip) if local == ip => Some(2),
         (IpAddr::V4(local), IpAddr::V4(_)) if local.is_unspecified() => Some(1),
         (IpAddr::V6(local), IpAddr::V6(_)) if local.is_unspecified() => Some(1),
@@ -91,11 +92,11 @@ mod tests {
     }
 
     fn listening(inode: u32, local: &str, is_v6_only: bool) -> SocketEntry {
-        SocketEntry { inode, local_ip: ip(local), is_v6_only, ..SocketEntry::listening(80) }
+        SocketEntry { inode, local: Endpoint::new(ip(local), 80), is_v6_only, ..SocketEntry::listening(80) }
     }
 
     fn server_at(address: &str, sockets: &[SocketEntry]) -> Vec<u32> {
-        Endpoint::new(SocketAddr::new(ip(address), 80), sockets).accepting
+        ServerSockets::new(SocketAddr::new(ip(address), 80), sockets).accepting
     }
 
     #[test]
@@ -124,7 +125,8 @@ mod tests {
         ] {
             assert_eq!(server_at(address, sockets), wanted, "{address} of {sockets:?}");
         }
-        let another_port = SocketEntry { local_port: 81, ..listening(1, "127.0.0.1", false) };
+        let another_port =
+            SocketEntry { local: Endpoint::new(ip("127.0.0.1"), 81), ..listening(1, "127.0.0.1", false) };
         assert!(server_at("127.0.0.1", &[another_port]).is_empty());
     }
 
@@ -132,10 +134,8 @@ mod tests {
     fn connections_of_another_server_on_the_same_port_are_not_the_servers() {
         let connection = |local: (&str, u16), remote: (&str, u16)| SocketEntry {
             state: TcpState::Established,
-            local_ip: ip(local.0),
-            local_port: local.1,
-            remote_ip: ip(remote.0),
-            remote_port: remote.1,
+            local: Endpoint::new(ip(local.0), local.1),
+            remote: Endpoint::new(ip(remote.0), remote.1),
             ..SocketEntry::listening(80)
         };
         let two = [listening(1, "127.0.0.1", false), listening(2, "127.0.0.2", false)];
@@ -153,7 +153,7 @@ mod tests {
             (&[], ("127.0.0.1", 80), ("127.0.0.1", 5), true),
             (&[listening(2, "127.0.0.2", false)], ("127.0.0.2", 80), ("127.0.0.1", 5), false),
         ] {
-            let server = Endpoint::new("127.0.0.1:80".parse().unwrap(), sockets);
+            let server = ServerSockets::new("127.0.0.1:80".parse().unwrap(), sockets);
             assert_eq!(server.has(&connection(local, remote)), is_meant, "{local:?} {remote:?}");
         }
     }

@@ -3,6 +3,9 @@
 //! The owner drives the loop and keeps its connections in [`Slots`]; a [`Token`] names a slot *and* its generation, so
 //! that an event queued for a connection that is gone never reaches the one that took its place.
 
+mod slots;
+mod token;
+
 use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
@@ -11,6 +14,7 @@ use std::{
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
+pub use self::{slots::Slots, token::Token};
 use crate::sys;
 
 /// How readiness is reported.
@@ -44,32 +48,6 @@ impl Interest {
         flags.set(EpollFlags::EPOLLET, mode == Mode::Edge);
         flags.set(EpollFlags::EPOLLONESHOT, mode == Mode::OneShot);
         flags
-    }
-}
-
-/// A connection, by its slot and the slot's generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token(u64);
-
-impl Token {
-    /// A token outside any [`Slots`], for listeners and signals: `n` counts from 0.
-    #[must_use]
-    pub const fn special(n: u32) -> Self {
-        Self(u64::MAX - n as u64)
-    }
-
-    const fn new(slot: u32, generation: u32) -> Self {
-        Self(((generation as u64) << 32) | slot as u64)
-    }
-
-    /// The slot: small numbers, used again after their connection is gone.
-    #[must_use]
-    pub const fn slot(self) -> usize {
-        (self.0 & 0xffff_ffff) as usize
-    }
-
-    const fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
     }
 }
 
@@ -170,99 +148,6 @@ impl Reactor {
     }
 }
 
-/// Connections under tokens. A slot is used again, a token never.
-#[derive(Debug)]
-pub struct Slots<T> {
-    entries: Vec<(u32, Option<T>)>,
-    free: Vec<u32>,
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
-    }
-}
-
-impl<T> Slots<T> {
-    /// Keeps what `make` makes for its token.
-    pub fn insert_with(&mut self, make: impl FnOnce(Token) -> T) -> Token {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.entries.push((0, None));
-            (self.entries.len() - 1) as u32
-        });
-        let entry = &mut self.entries[slot as usize];
-        let token = Token::new(slot, entry.0);
-        entry.1 = Some(make(token));
-        token
-    }
-
-    /// What the token stands for, unless it is gone.
-    pub fn entry(&mut self, token: Token) -> Option<&mut T> {
-        let (generation, value) = self.entries.get_mut(token.slot())?;
-        if *generation == token.generation() { value.as_mut() } else { None }
-    }
-
-    /// Takes out what the token stands for; the token is dead from now on.
-    pub fn remove(&mut self, token: Token) -> Option<T> {
-        let (generation, value) = self.entries.get_mut(token.slot())?;
-        if *generation != token.generation() {
-            return None;
-        }
-        let removed = value.take()?;
-        // After 2^31 connections in one slot the generations start again, well clear of the special tokens.
-        *generation = (*generation + 1) & 0x7fff_ffff;
-        self.free.push(token.slot() as u32);
-        Some(removed)
-    }
-
-    /// Takes out what the token stands for, for a while: the token lives on, and its slot is kept.
-    pub fn take(&mut self, token: Token) -> Option<T> {
-        let (generation, value) = self.entries.get_mut(token.slot())?;
-        if *generation == token.generation() { value.take() } else { None }
-    }
-
-    /// Puts back what was [taken](Self::take) for a while.
-    ///
-    /// # Panics
-    /// If the token is dead.
-    pub fn put_back(&mut self, token: Token, value: T) {
-        assert!(self.is_alive(token), "{token:?} is dead");
-        self.entries[token.slot()].1 = Some(value);
-    }
-
-    /// Whether the token stands for something, be it there or taken for a while.
-    #[must_use]
-    pub fn is_alive(&self, token: Token) -> bool {
-        self.entries.get(token.slot()).is_some_and(|(generation, _)| *generation == token.generation())
-    }
-
-    /// How many there are, with those that are taken for a while.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The tokens of all that are there.
-    pub fn tokens(&self) -> impl Iterator<Item = Token> + '_ {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, value))| value.is_some())
-            .map(|(slot, (generation, _))| Token::new(slot as u32, *generation))
-    }
-
-    /// All that are there.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().filter_map(|(_, value)| value.as_ref())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -326,46 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn an_old_token_never_reaches_the_new_owner_of_its_slot() {
-        let mut slots = Slots::default();
-        let old = slots.insert_with(|_| "old");
-        assert_eq!(slots.remove(old), Some("old"));
-        let new = slots.insert_with(|_| "new");
-        assert_eq!(old.slot(), new.slot());
-        assert_eq!(slots.entry(old), None);
-        assert_eq!(slots.remove(old), None);
-        assert_eq!(slots.entry(new), Some(&mut "new"));
-        assert_eq!((slots.len(), slots.tokens().collect::<Vec<_>>()), (1, vec![new]));
-    }
-
-    #[test]
-    fn a_taken_connection_keeps_its_token() {
-        let mut slots = Slots::default();
-        let token = slots.insert_with(|_| "x");
-        assert_eq!(slots.take(token), Some("x"));
-        assert_eq!(slots.take(token), None);
-        assert_eq!(slots.entry(token), None);
-        assert_eq!(slots.len(), 1);
-        let other = slots.insert_with(|_| "y");
-        assert_ne!(token.slot(), other.slot());
-        assert!(slots.is_alive(token));
-        slots.put_back(token, "x");
-        assert_eq!(slots.remove(token), Some("x"));
-        assert!(!slots.is_alive(token));
-    }
-
-    #[test]
     fn two_waiting_threads_get_a_one_shot_event_once() {
         let (mut reactor, _near, mut far, _) = watched(Mode::OneShot);
         let mut other = reactor.share().expect("share");
         far.write_all(b"x").expect("write");
         assert_eq!((waited(&mut other).len(), waited(&mut reactor).len()), (1, 0));
-    }
-
-    #[test]
-    fn special_tokens_name_no_slot() {
-        let mut slots: Slots<()> = Slots::default();
-        assert_eq!(slots.entry(Token::special(0)), None);
-        assert_ne!(Token::special(0), Token::special(1));
     }
 }
