@@ -120,6 +120,10 @@ mod tests {
         assert_eq!(plan.measure(), "8s".parse().expect("a time"));
         assert_eq!((plan.max_p99_factor, plan.max_silence), (OrOff(Some(1.5)), OrOff(None)));
         assert_eq!(plan.max_memory_per_peer, OrOff(Some(PhasePlan::USUAL_MEMORY_PER_PEER)));
+        let words = ["--bad=1", "--with=3s", "--max-memory-per-peer=64KiB"];
+        let plan = self::plan(&words, "192.0.2.1:1", 1).expect("valid");
+        assert_eq!(plan.measure(), "8s".parse().expect("a time"));
+        assert_eq!(plan.max_memory_per_peer, OrOff(Some(Bytes(65536))));
     }
 
     #[test]

@@ -133,6 +133,9 @@ mod tests {
             ("\"server.buffer\" = 7", "7", Some("server.buffer")),
             ("a = 1\ncommand = [7]", "7", Some("command")),
             ("buffer = 7", "buffer", Some("buffer")),
+            ("load={depth=1,payload=[]}", "[", Some("payload")),
+            ("load={depth=1}", "1", Some("depth")),
+            ("a b = 7", "a", None),
             ("[[clients]]", "[", None),
         ] {
             assert_eq!(key_at(text, text.find(value).expect(value)), key, "{text}");

@@ -120,5 +120,7 @@ mod tests {
             plan.expect(),
             "\"good.latency_p99 @ with\" = \"<= 10ms or <= 10 * latency_p99 @ before\"\nmemory_per_peer = \"<= 1MiB\"\n"
         );
+        let off = PhasePlan { max_p99_factor: OrOff(None), max_memory_per_peer: OrOff(None), ..plan };
+        assert_eq!(off.expect(), "");
     }
 }

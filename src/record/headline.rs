@@ -191,5 +191,7 @@ mod tests {
         assert!(found(|price| price.good[0].p99_noise_ns = Some(2.9e6)).contains("good p99 2 ms → 3 ms"));
         assert!(found(|price| price.kernel_noise_bytes = Some(MIB)).contains("kernel +2 MiB"));
         assert!(found(|price| price.good[0].silence_ns.with = Some(2e8)).contains("no answers for 200 ms"));
+        let usual = found(|price| price.good[0].silence_ns = phased(2e8, 3.5e8));
+        assert!(!usual.contains("no answers"), "not even twice as long as before: {usual}");
     }
 }

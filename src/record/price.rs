@@ -174,5 +174,7 @@ mod tests {
         let all = one.with_noise_of(&[&one, &other]);
         assert_eq!((all.good[0].p99_noise_ns, all.kernel_noise()), (Some(5e6), Some(7e6)));
         assert_eq!((all.user_noise(), price(None, 9.0).kernel_noise()), (None, Some(LEAST_GROWTH)));
+        let user = Price { user_noise_bytes: Some(9e6), ..other };
+        assert_eq!(one.with_noise_of(&[&one, &user]).user_noise(), Some(9e6));
     }
 }

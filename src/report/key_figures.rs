@@ -172,6 +172,10 @@ mod tests {
             [&[("evictions", 4.0)], &[("evictions", 2.0)], &[("server_rss_peak", 1024.0)]];
         assert_eq!(figures(&points), ["server memory at its peak 1 KiB", "connections evicted 2 – 4"]);
         assert_eq!(figures(&[&[("evictions", 4.0)], &[("evictions", 4.0)]]), ["connections evicted 4"]);
+        let p99 = ("good.latency_p99", 2e6);
+        let mut bound = record(&[&[p99], &[p99]]);
+        bound.points[1].repeats[0].censored.insert(p99.0.to_owned(), "unanswered".to_owned());
+        assert_eq!(key_figures(&bound)[0].value.replace('\u{a0}', " "), "2 – > 2 ms");
         assert_eq!(without_unit_of("31.5 MiB", "31.9 MiB"), "31.5");
         assert_eq!(without_unit_of("471 KiB", "31.9 MiB"), "471 KiB");
     }

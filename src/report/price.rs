@@ -214,6 +214,14 @@ mod tests {
         assert!(noise.price.contains("good p99 within noise (3 ms → 5 ms)"), "{noise:?}");
         assert!(noise.noise.ends_with("of all repeats)."), "{noise:?}");
         assert_eq!(headline(vec![Repeat::default()]), None);
+        let point = |value: &str| Point {
+            axes: [("seed".to_owned(), value.to_owned())].into_iter().collect(),
+            repeats: vec![repeat(2e6, 5e6)],
+            verdicts: Vec::new(),
+        };
+        let text = "title = \"t\"\n[[clients]]\nname = \"good\"\ncount = 1\nload = { depth = 1 }";
+        let lines = headlines(&Record::of_points(text, vec![point("1"), point("2")]));
+        assert!(lines[1].price.starts_with("seed = 2: 9 bad peers cost: "), "{lines:?}");
         let memory = |bytes: f64| {
             let mut repeat = repeat(2e6, 3e6);
             repeat.price.as_mut().expect("a price").kernel_bytes_per_peer = Some(bytes);
@@ -257,6 +265,14 @@ mod tests {
         unanswered.censored.insert("good.latency_p99 @ with".to_owned(), "unanswered".to_owned());
         let of = table(&point(vec![repeat(2e6, 5e6), unanswered]));
         assert_eq!(of.rows(), [["good: p99", "2 ms", "> 5 ms", NOTHING].map(str::to_owned).to_vec()]);
+        let mut whole = repeat(2e6, 5e6);
+        let price = whole.price.as_mut().expect("a price");
+        for of in [&mut price.user_memory, &mut price.kernel_memory, &mut price.server_cores] {
+            of.after = Some(0.5);
+        }
+        let of = table(&point(vec![whole]));
+        let names: Vec<&str> = of.rows().iter().map(|cells| cells[0].as_str()).collect();
+        assert_eq!(names, ["server memory (RSS)", "kernel memory", "server CPU", "good: p99"]);
     }
 
     #[test]

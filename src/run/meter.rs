@@ -100,6 +100,6 @@ mod tests {
         let mark = Mark { at_ns: 500 * MS, answered: 50.0, p99_ns: None };
         meter.add(mark);
         meter.add(mark);
-        assert_eq!(meter.rate(), Some(100.0));
+        assert_eq!((meter.rate(), meter.seen.len()), (Some(100.0), 2), "it is kept once");
     }
 }

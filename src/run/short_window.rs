@@ -139,6 +139,7 @@ mod tests {
 
     const ANY: &str = "command = ['a']";
     const SLOWLORIS: &str = "load = { depth = 1 }\ntx = { slow = { bytes = 1, every = '100ms' } }";
+    const BODY: &str = "load = { depth = 1, payload = 90 }\nhttp = { method = 'POST' }\ntx = { slow-body = { every = '100ms' } }";
     const STALLED: &str = "load = { rate = 9 }\nrx = 'stall'";
 
     #[test]
@@ -155,6 +156,13 @@ mod tests {
         assert!(other[0].contains("the usual timeout of servers is 60 s"), "{other:?}");
         let stalled = remarks_after(&profile(ANY, STALLED), Some("nginx"), 8, 5);
         assert!(stalled[0].contains("nginx's send_timeout"), "{stalled:?}");
+        let apache = remarks_after(&profile(ANY, STALLED), Some("httpd"), 8, 5);
+        assert!(apache[0].contains("Apache's TimeOut defaults to 60 s"), "{apache:?}");
+        let node = remarks_after(&profile(ANY, BODY), Some("node"), 61, 0);
+        assert!(node[0].contains("Node's requestTimeout defaults to"), "{node:?}");
+        let usual = Timeout { name: "it is".to_owned(), length: USUAL };
+        let rounded = remark(&slowloris.clients[0], Duration::from_millis(8049), &usual).expect("a remark");
+        assert!(rounded.contains(" in 8 s,"), "{rounded}");
         let own = profile("protocol = 'http'\nsend_timeout = '10s'", STALLED);
         assert!(remarks_after(&own, None, 8, 0)[0].contains("the server's send_timeout is 10 s"));
     }
@@ -166,6 +174,7 @@ mod tests {
         assert!(remarks_after(&slowloris, Some("nginx"), 8, 1).is_empty(), "its requests come to an end");
         assert!(remarks_after(&slowloris, Some("redis-server"), 8, 0).is_empty());
         assert!(remarks_after(&profile(ANY, STALLED), Some("node"), 8, 0).is_empty());
+        assert!(remarks_after(&profile(ANY, BODY), Some("nginx"), 8, 0).is_empty());
         let own = |timeout: &str| profile(&format!("protocol = 'http'\nsend_timeout = '{timeout}'"), STALLED);
         assert!(
             remarks_after(&own("5s"), None, 8, 0).is_empty(),

@@ -104,7 +104,7 @@ fn good_clients_in_place_of_bad_ones_have_no_price() {
     assert!(flat.contains("4 bad peers cost: memory within noise · good p99 "), "{printed}");
     assert!(!flat.contains("exceeds its noise"), "{printed}");
     assert!(
-        flat.contains("none was ended in 1 s The repeat with the longest p99 of 2. Noise: server up to +"),
+        flat.contains("none was ended in 1 s The repeat with the most memory for each bad peer of 2. Noise: server up to +"),
         "{printed}"
     );
 }

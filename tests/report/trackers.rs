@@ -260,6 +260,8 @@ fn trackers_get_what_is_judged_unless_every_metric_is_asked_for() {
     };
     let (judged, all) = (of(Numbers::Judged), of(Numbers::All));
     assert!(judged.contains("latency_p99") && judged.contains("server_rss_growth"), "{judged}");
+    assert!(judged.contains("badpeer_corrupt_bytes{"), "expected, and not gated: {judged}");
+    assert!(judged.contains("badpeer_group_latency_p50_seconds{"), "gated, and not expected: {judged}");
     assert!(!judged.contains("server_waits") && all.contains("server_waits"), "{judged}");
     let is_of_a_phase = |text: &str| text.contains("phase=\"with\"");
     assert!(!is_of_a_phase(&judged) && is_of_a_phase(&all), "a phase that nothing is expected of: {all}");

@@ -94,6 +94,7 @@ fn a_group_that_has_left_opens_and_starts_nothing() {
     ends(&mut group, CloseReason::ByReset, 149);
     group.leave_in_time(150);
     assert_eq!(group.counts().value(Metric::Skipped), Some(1.0), "what waited never gets a connection");
+    ends(&mut group, CloseReason::ByReset, 151);
     assert_eq!((group.take_turn(u64::MAX), group.next_wake_ns()), (None, None));
     assert_eq!(
         group.summary().0.value(Metric::Offered),

@@ -38,6 +38,9 @@ fn repeat() -> Repeat {
         ("good.latency_p99 @ with", 8e8),
         ("good.longest_silence @ before", 1e6),
         ("good.longest_silence @ with", 1.6e9),
+        ("good.latency_p50 @ before", 1e6),
+        ("good.requests_rate @ with", 900.0),
+        ("server_cpu_rate @ with", 0.5),
         ("good.requests @ before", 1000.0),
         ("good.requests @ with", 2000.0),
         ("bad.alive_peak @ with", 10.0),
@@ -57,6 +60,7 @@ fn repeat() -> Repeat {
         count: 3,
         by_reset: 1,
         by_fin: 2,
+        after_error: 2,
         unnoticed: 1,
         after_ns: Some(700),
         ..ServerEndings::default()
@@ -64,6 +68,8 @@ fn repeat() -> Repeat {
     let ledger = Ledger { opened: 12, refused: 1, timed_out: 1, ..Ledger::default() };
     repeat.groups =
         vec![GroupResult { name: "bad".into(), server_endings, ledger, ..GroupResult::default() }];
+    let error = "{\"stream\":3,\"number\":2,\"at\":0,\"begins\":\"HTTP/1.1 408\"}";
+    repeat.groups[0].content.first_error = Some(serde_json::from_str(error).expect("an answer"));
     repeat
 }
 
@@ -82,6 +88,9 @@ fn the_price_is_what_the_phases_differ_by() {
     let good = price.worst().expect("good clients");
     assert_eq!((good.p99_ns.before, good.p99_ns.with, good.is_lower_bound), (Some(2e6), Some(8e8), true));
     assert_eq!((price.ended, price.ended_by_reset, price.ended_by_fin), (3, 1, 2));
+    assert_eq!((price.ended_after_error, price.error_answer.as_deref()), (2, Some("HTTP/1.1 408")));
+    assert_eq!((good.p50_ns.before, good.answers_per_second.with), (Some(1e6), Some(900.0)));
+    assert_eq!((good.silence_ns.with, price.server_cores.with), (Some(1.6e9), Some(0.5)));
     assert_eq!((price.held, price.ended_after_ns), (7, Some(700)), "one does not know that it was ended");
 }
 
@@ -99,6 +108,18 @@ fn memory_and_latency_are_back_when_a_sample_shows_it() {
     };
     assert_eq!(back(1e6, 3e6), Some(1_000_000_000), "not the interval before the border");
     assert_eq!(back(1e6, 4e6), None);
+    let profile = profile("rx = \"stall\"\nstart = \"2s\"\nstop = \"4s\"");
+    let mut late = repeat();
+    late.series.at_ns[4] += 1;
+    let column = [0.0, 9e9, 3e6, 8e8, 1e6, 3e6].map(Some).to_vec();
+    late.series.columns.insert("good.response_p99".to_owned(), column);
+    let latency = price(&profile, &late).expect("a price").latency_back_ns;
+    assert_eq!(latency, Some(1_000_000_000), "that interval began before they left");
+    let mut at_border = repeat();
+    let column = [0.0, MIB, MIB, 31.0 * MIB, MIB, MIB].map(Some).to_vec();
+    at_border.series.columns.insert("kernel_memory".to_owned(), column);
+    let memory = price(&profile, &at_border).expect("a price").memory_back_ns;
+    assert_eq!(memory, Some(1_000_000_000), "the sample at the border is of `with`");
 }
 
 #[test]
@@ -114,6 +135,13 @@ fn memory_that_an_allocator_keeps_is_weighed_against_all_that_was_added() {
     };
     assert_eq!(back(2.0 * MIB), Some(1_000_000_000), "2 of 32 MiB");
     assert_eq!(back(4.0 * MIB), None, "4 of 34 MiB");
+    let mut noisy = repeat();
+    noisy.series.at_ns[2] -= 1;
+    let column = [0.0, MIB, 7.0 * MIB, 31.0 * MIB, 31.0 * MIB, 6.0 * MIB].map(Some).to_vec();
+    noisy.series.columns.insert("kernel_memory".to_owned(), column);
+    let profile = profile("rx = \"stall\"\nstart = \"2s\"\nstop = \"4s\"");
+    let back = price(&profile, &noisy).expect("a price").memory_back_ns;
+    assert_eq!(back, Some(1_000_000_000), "5 MiB more than before are noise");
 }
 
 #[test]
@@ -125,6 +153,8 @@ fn phases_and_groups_that_fit_none_have_no_price() {
     };
     assert!(priced("start = \"2s\"", |_| {}));
     assert!(!priced("start = \"4500ms\"", |_| {}), "it came when `with` was over");
+    assert!(!priced("start = \"4s\"", |_| {}), "it came as `with` ended");
+    assert!(!priced("start = \"1500ms\"", |_| {}), "it came before `with`");
     assert!(!priced("start = \"2s\"", |repeat| {
         (repeat.phases[0].from_ns, repeat.phases[0].to_ns) = (4 * SECOND, 5 * SECOND);
     }));
@@ -139,12 +169,22 @@ fn peers_that_were_ended_before_a_sample_saw_them_were_connected() {
     assert_eq!(connected(&repeat), Some(10));
     repeat.groups[0].ledger.timed_out = 7;
     assert_eq!(connected(&repeat), Some(4), "of 12 that were opened, 8 were not established");
+    repeat.groups[0].ledger.opened = 99;
+    assert_eq!(connected(&repeat), Some(10), "some came back");
 }
 
 #[test]
 fn good_clients_that_come_are_a_price_of_their_own() {
     let profile = profile("start = \"2s\"\nstop = \"4s\"");
     assert_eq!(price(&profile, &repeat()).map(|price| (price.peers, price.good.len())), Some((10, 1)));
+    let group = |keys: &str| {
+        format!("[[clients]]\nname = \"x\"\ncount = 1\nload = {{ depth = 1, payload = 9 }}\n{keys}")
+    };
+    for keys in ["start = \"2s\"", "stop = \"1500ms\"", "rx = \"stall\"", "tx = \"stall\""] {
+        let profile = self::profile(&format!("start = \"2s\"\nstop = \"4s\"\n{}", group(keys)));
+        let price = price(&profile, &repeat()).expect("a price");
+        assert_eq!(price.good.iter().map(|good| good.group.as_str()).collect::<Vec<_>>(), ["good"], "{keys}");
+    }
 }
 
 #[test]
@@ -165,6 +205,12 @@ fn noise_is_what_the_numbers_before_move_by_alone() {
     assert_eq!((found.user_noise_bytes, found.kernel_noise_bytes), (Some(0.0), Some(5.0)));
     assert_eq!(found.good[0].p99_noise_ns, Some(3e6), "not that of the warm-up, nor of with");
     assert_eq!(with(200.0, 4.0).good[0].p99_noise_ns, None, "two answers beyond the percentile");
+    let mut at_border = repeat();
+    let column = [0.0, 9.0, 4.0, 99.0, 0.0, 0.0].map(Some).to_vec();
+    at_border.series.columns.insert("kernel_memory".to_owned(), column);
+    let profile = profile("rx = \"stall\"\nstart = \"2s\"\nstop = \"4s\"");
+    let noise = price(&profile, &at_border).expect("a price").kernel_noise_bytes;
+    assert_eq!(noise, Some(0.0), "the sample at the border may see bad peers");
 }
 
 /// A repeat of 100 ms between two samples, with 200 requests each, some of them ten times as long; with bad peers all are longer by a
@@ -229,5 +275,11 @@ fn a_price_beyond_noise_is_found() {
 fn there_is_no_price_without_phases_or_bad_peers() {
     let profile = profile("rx = \"stall\"");
     assert_eq!(price(&profile, &repeat()), None);
-    assert_eq!(price(&self::profile("start = \"2s\""), &Repeat::default()), None);
+    let profile = self::profile("start = \"2s\"");
+    assert_eq!(price(&profile, &Repeat::default()), None);
+    for missing in [0, 1] {
+        let mut repeat = repeat();
+        repeat.phases.remove(missing);
+        assert_eq!(price(&profile, &repeat), None);
+    }
 }

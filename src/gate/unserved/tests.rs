@@ -132,4 +132,7 @@ fn an_expectation_of_a_phase_speaks_of_the_silence_only_if_it_fails() {
     let expect = "\"good.longest_silence @ with\" = \"< 1s\"\n[phases]\nwith = \"1s\"";
     let of = |figure| of_silence(expect, 9.0, &[("good.longest_silence @ with", figure)]).len();
     assert_eq!((of(5e6), of(9e9)), (1, 0));
+    let unserved = answered(0, 0, &[("good.longest_silence @ with", 5e6), ("good.errors", 0.0)]);
+    let reasons = reasons(expect, unserved);
+    assert!(reasons[0].starts_with("No request of `good` was answered"), "{reasons:?}");
 }

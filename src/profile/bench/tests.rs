@@ -133,6 +133,11 @@ fn bad_peers_come_and_leave_within_the_window() {
     );
     assert_eq!(profile.expect["good.latency_p99 @ with"], "<= 10ms or <= 10 * latency_p99 @ before");
     assert!(parsed(&small()).phases.is_empty(), "without bad peers there is one phase");
+    assert_eq!(profile.sample_every, "62500us".parse().expect("a time"));
+    let phases = PhasePlan { with: "2s".parse().expect("a time"), ..small().phases };
+    let bad = vec![crowd(Peer::Idle, 3)];
+    let longer = parsed(&Bench { bad, phases, ..small() });
+    assert_eq!(longer.measure, "2500ms".parse().expect("a time"), "as long as its phases");
 }
 
 #[test]

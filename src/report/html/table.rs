@@ -96,6 +96,16 @@ mod tests {
         let mut short = Table::new("a test", &[("metric", Align::Left), ("rate", Align::Right)]);
         short.row(vec!["m".to_owned(), "0/s".to_owned()]);
         assert!(!table(&short).contains("<details"));
+        short.row(vec!["n".to_owned(), "1/s".to_owned()]);
+        assert!(!table(&short).contains("<details"), "a short table is shown whole");
+        let many = |value: fn(usize) -> String| {
+            let mut many = Table::new("a test", &[("metric", Align::Left), ("rate", Align::Right)]);
+            (0..30).for_each(|row| many.row(vec![format!("m{row}"), value(row)]));
+            table(&many)
+        };
+        let end = many(|row| if row < 5 { "0/s".to_owned() } else { format!("{row}/s") });
+        assert!(end.contains("<summary>10 more rows, 5 of them all zero</summary>"), "{end}");
+        assert!(!many(|_| "0/s".to_owned()).contains("<details"), "of nothing but zeros nothing is folded");
     }
 
     #[test]

@@ -184,6 +184,7 @@ mod tests {
             ["a.b", "@ server.trigger=edge,", "seed=1"]
         );
         assert_eq!(wrapped("wait 3.19 s", 9), ["wait 3.19", "s"]);
+        assert_eq!(wrapped("wait 3.19 s", 7), ["wait", "3.19 s"]);
         for name in ["good.latency_p99", "a/b,c=d_e"] {
             assert_eq!(wrapped(name, 3), [name], "a name is whole, however narrow the terminal");
         }
@@ -197,6 +198,13 @@ mod tests {
         wide.row(vec!["a".into(), "1234567".into(), "7654321".into()]);
         let text = table(&wide, 20);
         assert_eq!(text, "  point    first\n  a      1234567\n\n  point   second\n  a      7654321\n");
+        assert_eq!(table(&wide, 25).lines().count(), 2, "they fit exactly");
+        assert_eq!(table(&wide, 24).lines().count(), 5);
+        let mut three =
+            Table::new("t", &[("point", Align::Left), ("first", Align::Right), ("second", Align::Right)]);
+        three.column("third", Align::Right);
+        three.row(vec!["a".into(), "1234567".into(), "7654321".into(), "1111111".into()]);
+        assert_eq!(table(&three, 20).lines().count(), 8, "{}", table(&three, 20));
     }
 
     #[test]

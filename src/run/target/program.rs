@@ -379,7 +379,7 @@ mod tests {
             assert!(message.starts_with(&format!("there is no program `{name}`: ")), "{message}");
             assert!(message.contains(part), "{message}");
         }
-        let place = looked_for("no/such", Path::new("/srv"));
-        assert_eq!(place, "/srv/no/such does not exist", "the whole path is shown");
+        let place = looked_for("no/such", Path::new("sub"));
+        assert!(place.starts_with('/') && place.ends_with("/sub/no/such does not exist"), "{place}");
     }
 }

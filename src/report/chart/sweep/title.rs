@@ -222,6 +222,7 @@ mod tests {
             title("server_rss_peak @ with", "heap"),
             "Server's memory (RSS) @ with, peak (heap), rose"
         );
+        assert_eq!(title("good.requests_rate", ""), "Requests per second of good rose");
         let settings = ["off", "2s", "8"].map(|label| setting("server.idle_timeout", label));
         assert_eq!(settings, ["idle_timeout = off", "2s", "idle_timeout = 8"]);
         for (key, value, name) in [
