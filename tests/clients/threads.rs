@@ -114,7 +114,7 @@ const SCHEDULED: &str = r#"
     tx = { race = { threads = 2, lock = true, header = "16B" } }
 "#;
 
-#[apply(timed_test!)]
+#[test]
 fn any_number_of_threads_starts_the_same_requests() {
     let due = |threads: u32| {
         let driven = served("", |address| driven_by(threads, address, SCHEDULED, 1500));
