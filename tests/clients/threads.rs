@@ -127,3 +127,28 @@ fn any_number_of_threads_starts_the_same_requests() {
         assert_eq!(due(threads), of_one, "{threads} threads");
     }
 }
+
+/// Five downloads in ranges over four connections, beside connections that other threads have.
+const RANGES: &str = r#"
+    [[clients]]
+    name = "other"
+    count = 3
+    protocol = "http"
+    load = { rate = "100/s for 300ms then 0/s" }
+    [[clients]]
+    name = "ranges"
+    count = 4
+    protocol = "http"
+    http = { path = "/bytes/40000", ranges = true }
+    load = { depth = 1, answer = "40000B" }
+    requests_per_connection = 5
+"#;
+
+#[test]
+fn any_number_of_threads_moves_the_same_ranges() {
+    for threads in 1..=4 {
+        let driven = served("protocol = \"http\"", |address| driven_by(threads, address, RANGES, 1500));
+        let answered = [0, 1].map(|index| driven.groups[index].requests.answered);
+        assert_eq!(answered, [30, 20], "{threads} threads");
+    }
+}
