@@ -116,8 +116,8 @@ pub(super) fn backlog(most: &str) -> Finding {
         return finding;
     }
     let costs = format!(
-        "in a burst of more than {most} new connections some are dropped, and the client retries 1 s later, which \
-         makes a run INVALID"
+        "servers have a backlog of at most {most}: badpeer connects no faster than they accept, but in a storm \
+         (`connect_rate`) of more connections some are dropped, and the client retries 1 s later"
     );
     finding.but(State::Limited, costs, "sysctl -w net.core.somaxconn=4096")
 }

@@ -156,15 +156,21 @@ mod tests {
     #[test]
     fn growth_moves_nothing_that_is_there() {
         let mut slots = Slots::default();
-        let tokens: Vec<Token> = (0..3 * CHUNK).map(|number| slots.insert_with(|_| number)).collect();
-        let first = std::ptr::from_ref(slots.entry(tokens[0]).expect("there"));
-        let more: Vec<Token> = (0..9 * CHUNK).map(|number| slots.insert_with(|_| number)).collect();
-        assert_eq!(std::ptr::from_ref(slots.entry(tokens[0]).expect("still there")), first);
+        let mut tokens = Vec::new();
+        let mut places = Vec::new();
+        for number in 0..12 * CHUNK {
+            let token = slots.insert_with(|_| number);
+            places.push(std::ptr::from_ref(slots.entry(token).expect("there")));
+            tokens.push(token);
+        }
+        for (token, place) in tokens.iter().zip(places) {
+            assert_eq!(std::ptr::from_ref(slots.entry(*token).expect("still there")), place);
+        }
         assert_eq!(
             (slots.len(), slots.iter().count(), slots.tokens().count()),
             (12 * CHUNK, 12 * CHUNK, 12 * CHUNK)
         );
-        assert_eq!(more.last().map(|token| token.slot()), Some(12 * CHUNK - 1));
+        assert_eq!(tokens.last().map(|token| token.slot()), Some(12 * CHUNK - 1));
         assert_eq!(slots.remove(tokens[CHUNK]), Some(CHUNK));
         assert_eq!((slots.remove(tokens[CHUNK]), slots.len()), (None, 12 * CHUNK - 1));
         let again = slots.insert_with(|_| 7);

@@ -114,7 +114,7 @@ const SCHEDULED: &str = r#"
     tx = { race = { threads = 2, lock = true, header = "16B" } }
 "#;
 
-#[apply(timed_test!)]
+#[test]
 fn any_number_of_threads_starts_the_same_requests() {
     let due = |threads: u32| {
         let driven = served("", |address| driven_by(threads, address, SCHEDULED, 1500));
@@ -125,5 +125,30 @@ fn any_number_of_threads_starts_the_same_requests() {
     assert!((350..550).contains(&of_one[1]), "a Poisson process: {of_one:?}");
     for threads in 2..=4 {
         assert_eq!(due(threads), of_one, "{threads} threads");
+    }
+}
+
+/// Five downloads in ranges over four connections, beside connections that other threads have.
+const RANGES: &str = r#"
+    [[clients]]
+    name = "other"
+    count = 3
+    protocol = "http"
+    load = { rate = "100/s for 300ms then 0/s" }
+    [[clients]]
+    name = "ranges"
+    count = 4
+    protocol = "http"
+    http = { path = "/bytes/40000", ranges = true }
+    load = { depth = 1, answer = "40000B" }
+    requests_per_connection = 5
+"#;
+
+#[test]
+fn any_number_of_threads_moves_the_same_ranges() {
+    for threads in 1..=4 {
+        let driven = served("protocol = \"http\"", |address| driven_by(threads, address, RANGES, 1500));
+        let answered = [0, 1].map(|index| driven.groups[index].requests.answered);
+        assert_eq!(answered, [30, 20], "{threads} threads");
     }
 }

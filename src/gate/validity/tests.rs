@@ -141,6 +141,27 @@ fn dropped_attempts_do_not_excuse_a_silent_server() {
 }
 
 #[test]
+fn connections_that_were_not_accepted_are_remarked_and_make_idle_groups_invalid() {
+    let of = |group: &str, not_accepted| {
+        let ledger = Ledger { opened: 9, still_alive: 9, ..Ledger::default() };
+        let requests = Requests { started: 1, answered: 1, ..Requests::default() };
+        let result =
+            GroupResult { name: "g".into(), ledger, requests, not_accepted, ..GroupResult::default() };
+        let text = format!("title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 9\n{group}");
+        let profile = Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
+        examine(&profile, &Repeat { groups: vec![result], ..repeat(&[("accept_queue_peak", 5.0)]) })
+    };
+    let (good, idle) = ("load = { depth = 1, payload = 9 }", "tx = 'idle'");
+    assert_eq!((of(good, 0), of(idle, 0)), (Findings::default(), Findings::default()));
+    let remark = "2 of the 9 connections of `g` were not opened, because the server accepted none of those that waited (up \
+                  to 5)";
+    let findings = of(good, 2);
+    assert!(findings.notes[0].starts_with(remark) && findings.invalid.is_empty(), "{findings:?}");
+    let findings = of(idle, 2);
+    assert!(findings.invalid[0].starts_with(remark) && findings.notes.is_empty(), "{findings:?}");
+}
+
+#[test]
 fn a_server_that_accepts_nothing_is_not_the_clients_fault() {
     let of = |answered, timed_out, numbers: &[(&str, f64)]| {
         let ledger = Ledger { opened: 1, still_alive: 1 - timed_out, timed_out, ..Ledger::default() };
