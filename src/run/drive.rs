@@ -235,6 +235,7 @@ mod tests {
             phases: Vec::new(),
             sample_every: Duration::from_nanos(100),
             threads,
+            shard: None,
             sampled: Arc::default(),
         }
     }

@@ -122,6 +122,7 @@ fn plan(profile: &Profile, address: SocketAddr, seed: u64) -> Plan {
         phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
         sample_every: profile.sample_every.0,
         threads: profile.client_threads,
+        shard: None,
         sampled: Arc::default(),
     }
 }

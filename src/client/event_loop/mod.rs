@@ -213,3 +213,6 @@ impl<'a> EventLoop<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
