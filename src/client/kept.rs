@@ -13,7 +13,7 @@ use super::{
 use crate::record::ResourceExhaustion;
 
 /// What a shard counted. Times are nanoseconds since the first client, which all shards count from.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Kept {
     groups: Vec<KeptGroup>,
     ports: Vec<Port>,

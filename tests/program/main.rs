@@ -20,6 +20,7 @@ mod profiles;
 mod redis;
 mod refused;
 mod secrets;
+mod shards;
 mod signals;
 mod silence;
 mod targets;

@@ -13,7 +13,7 @@ use crate::{
 const LATE_NS: u64 = 10_000_000;
 
 /// How late requests were started.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::client) struct StartDelays {
     #[serde(with = "histogram")]
     all: Histogram<u64>,

@@ -3,9 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::clients::Clients;
-use crate::client::{
-    plan::{Plan, Shard},
-    share::Start,
+use crate::{
+    client::{
+        group::{Group, KeptGroup},
+        plan::{Plan, Shard},
+        share::Start,
+        workload::Workload,
+    },
+    metric::{Metric, Row},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -86,6 +91,61 @@ fn shards_start_the_requests_of_as_many_threads() {
     // With another number of threads other connections start them, at the same times.
     let (due, count, _) = started(&shards(5, 2));
     assert!(due == one.0 && count == one.1);
+}
+
+/// What each group of a process came to, whose requests are answered after a time that depends on when they were due.
+fn answered(plan: &Plan) -> Vec<Group> {
+    let start = |group| Arc::new(Start::fixed(0, plan.loop_start_ns(group), plan.window_ns().0));
+    let starts: Vec<Arc<Start>> = plan.groups.iter().map(start).collect();
+    let (_, end_ns) = plan.window_ns();
+    let thread = |thread| {
+        let mut clients = Clients::new(plan, plan.share(thread), &starts);
+        for group in &mut clients.groups {
+            while let Some(due_ns) = group.next_arrival(end_ns) {
+                group.arrived(due_ns, due_ns);
+                let Some(request) = group.demand().start_waiting(0) else { continue };
+                let is_lost = due_ns % 97 == 0;
+                let took_ns = 100_000 + due_ns.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 40_000_000;
+                if !is_lost {
+                    group.demand().answered(&request, due_ns % 89 == 0, due_ns + took_ns);
+                }
+            }
+            group.stop(end_ns);
+        }
+        clients.groups
+    };
+    (0..plan.threads).map(thread).reduce(together).expect("a thread")
+}
+
+fn together(mut all: Vec<Group>, more: Vec<Group>) -> Vec<Group> {
+    all.iter_mut().zip(more).for_each(|(mine, others)| mine.absorb(others));
+    all
+}
+
+#[test]
+fn merged_shards_have_the_numbers_of_one_process() {
+    let whole = plan(None, 4);
+    let one = answered(&whole);
+    let mut kept: Vec<Vec<KeptGroup>> = (0..3).map(|_| Vec::new()).collect();
+    for shard in shards(4, 1) {
+        for (index, group) in answered(&shard).into_iter().enumerate() {
+            let text = serde_json::to_string(&group.keep()).expect("JSON");
+            kept[index].push(serde_json::from_str(&text).expect("a group"));
+        }
+    }
+    for (index, kept) in kept.into_iter().enumerate() {
+        let merged = Group::of_kept(&whole, index, kept).expect("parts");
+        let shown = |group: &Group| {
+            let (mut row, censored) = group.summary();
+            // Of a silence there is a bound.
+            row.set(Metric::LongestSilence, 0.0);
+            let mut all: Row = group.counts();
+            all.merge(&row);
+            (serde_json::to_string(&all).expect("JSON"), censored, group.result().response_ns)
+        };
+        assert_eq!(shown(&merged), shown(&one[index]), "of group {index}");
+        assert!(shown(&merged).2.count() > 20);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What became of a group's connections.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ConnectionAccount {
     ledger: Ledger,
     /// What became of connections in each phase of the window: from when until when, in nanoseconds.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Latencies of one kind, in nanoseconds.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Latency {
     /// Of the requests that were answered.
     #[serde(with = "histogram")]
@@ -81,7 +81,7 @@ fn middle(rank: u64, of: u64) -> f64 {
 }
 
 /// What a group's requests of the window came to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Judged {
     /// From when requests were due.
     pub(super) response: Latency,

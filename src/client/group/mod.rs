@@ -4,6 +4,7 @@ mod connection_account;
 mod demand;
 mod grace;
 mod judged;
+mod keeping;
 mod kept;
 mod open_loop;
 mod openings;

@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// The phases of the measured window; most runs have none.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Phases(Vec<Phase>);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Phase {
     /// From when until when, in nanoseconds; needed only while requests are counted.
     #[serde(skip)]

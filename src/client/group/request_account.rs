@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What becomes of a group's requests.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RequestAccount {
     /// Those of good clients.
     is_steady: bool,

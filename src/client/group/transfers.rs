@@ -49,7 +49,7 @@ struct Upload {
 }
 
 /// What the transfers of a group came to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TransferCounts {
     failed: bool,
     whole: u64,
