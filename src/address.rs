@@ -5,9 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// One end of a TCP connection: an address and a port. Connections to one server are told apart by the client's end, as
 /// two clients can have the same port at different addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "SocketAddr", into = "SocketAddr")]
 pub struct Endpoint {
     /// The address. An IPv4 address that is mapped into IPv6 (`::ffff:127.0.0.1`, as a socket for both families sees it)
     /// is the IPv4 address: both ends of a connection give it the same name.
@@ -34,6 +37,12 @@ impl Default for Endpoint {
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
         Self::new(address.ip(), address.port())
+    }
+}
+
+impl From<Endpoint> for SocketAddr {
+    fn from(end: Endpoint) -> Self {
+        Self::new(end.ip, end.port)
     }
 }
 

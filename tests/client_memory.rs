@@ -37,6 +37,7 @@ fn peak(count: usize) -> usize {
         phases: Vec::new(),
         sample_every: Duration::from_secs(1),
         threads: 1,
+        shard: None,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),
     };
     let (sender, _ticks) = mpsc::channel();

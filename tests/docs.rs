@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 
 use badpeer::profile::{SHIPPED, ServerOptions};
 use sources::sources;
+use yaml_rust2::{Yaml, YamlLoader};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -55,6 +56,39 @@ fn every_knob_is_documented_with_its_default_and_a_profile() {
             let turned = text.contains(&format!("\"server.{key}\"")) || text.contains(&format!("\n{key} = "));
             assert!(turned, "the profile `{name}` does not turn `{key}`");
         }
+    }
+}
+
+#[test]
+fn the_manifest_for_kubernetes_has_a_valid_profile_and_as_many_pods_as_shards() {
+    let text = fs::read_to_string(Path::new(ROOT).join("deploy/kubernetes.yaml")).expect("a manifest");
+    let all = YamlLoader::load_from_str(&text).expect("YAML");
+    let named = |kind: &str, name: &str| {
+        let is_it = |one: &&Yaml| {
+            one["kind"].as_str() == Some(kind) && one["metadata"]["name"].as_str() == Some(name)
+        };
+        all.iter().find(is_it).unwrap_or_else(|| panic!("there is no {kind} {name}"))
+    };
+    let profile = named("ConfigMap", "badpeer-profile")["data"]["load.toml"].as_str().expect("a profile");
+    let source = badpeer::profile::Source { file: "load.toml".into(), text: profile.to_owned() };
+    let profile = source.parse(&[]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(profile.repeats, 1, "a shard runs one repeat");
+    let spec = &named("Job", "badpeer-shards")["spec"];
+    let container = &spec["template"]["spec"]["containers"][0];
+    let shards: i64 =
+        container["env"][0]["value"].as_str().and_then(|text| text.parse().ok()).expect("a number");
+    assert_eq!(container["env"][0]["name"].as_str(), Some("BADPEER_SHARDS"));
+    let job = [&spec["completions"], &spec["parallelism"], &spec["backoffLimit"]].map(Yaml::as_i64);
+    assert_eq!(job, [Some(shards), Some(shards), Some(0)]);
+    assert_eq!(spec["completionMode"].as_str(), Some("Indexed"));
+    assert_eq!(spec["template"]["spec"]["restartPolicy"].as_str(), Some("Never"));
+    // Every command is one that badpeer understands, once it is known what stands in capitals, and which shard it is.
+    for job in ["badpeer-shards", "badpeer-observer", "badpeer-merge"] {
+        let command = &named("Job", job)["spec"]["template"]["spec"]["containers"][0]["command"];
+        let words = command.as_vec().expect("words").iter().map(|word| word.as_str().expect("a word"));
+        let words = words.map(|word| word.replace("START-AT", "2026-05-01T12:00:00Z").replace("auto", "1/4"));
+        let parsed = badpeer::cli::command().try_get_matches_from(words.collect::<Vec<_>>());
+        parsed.unwrap_or_else(|error| panic!("{job}: {error}"));
     }
 }
 

@@ -313,6 +313,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Pass);
     }
     let request = Request {
+        processes: 1,
         name: NAME.to_owned(),
         profile: source.parse(&[]).map_err(Failure::usage)?,
         points,

@@ -16,6 +16,7 @@ mod github;
 pub mod history;
 mod init;
 mod list;
+mod merge;
 mod number;
 mod perform;
 mod phase_flags;
@@ -23,8 +24,10 @@ mod place;
 mod progress;
 mod report;
 mod run;
+mod run_json;
 pub mod schema;
 mod serve;
+mod shards;
 mod show;
 mod sources;
 mod store;
@@ -88,6 +91,8 @@ enum Command {
     /// Compare a server with itself several times, to measure the false alarm rate on this machine and the smallest
     /// change that is detected
     Calibrate(calibrate::Args),
+    /// Put together what the shards of a run have left, to one record with its verdict and reports
+    Merge(merge::Args),
     /// Make reports from kept records: the reports of one run again, an index of all runs, a gallery, or charts over
     /// commits
     Report(report::Args),
@@ -103,6 +108,9 @@ enum Command {
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write the pages of all commands into a folder
     Man(completions::Man),
+    /// Drive a part of the clients for another badpeer, as standard input says
+    #[command(hide = true)]
+    Shard,
     /// Start a program on request, and end it when stdin is closed: for a parent that may be killed
     #[command(hide = true)]
     Guard(crate::run::Orders),
@@ -138,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Core(args) => core::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Calibrate(args) => calibrate::main(&args),
+        Command::Merge(args) => merge::main(&args),
         Command::Report(args) => report::main(&args),
         Command::List(args) => list::main(&args),
         Command::Show(args) => show::main(&args),
@@ -145,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Schema { of } => Ok(schema::main(of)),
         Command::Completions { shell } => Ok(completions::completions(shell, command())),
         Command::Man(args) => completions::man(&args, command()),
+        Command::Shard => shards::work(),
         Command::Guard(orders) => {
             crate::run::guard(&orders);
             Ok(Exit::Pass)

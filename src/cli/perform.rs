@@ -11,6 +11,7 @@ use super::{
     baseline::{self, Baselines},
     complain, github, history,
     progress::Bar,
+    run_json::{RunJson, SKIP, closing},
     say,
     store::{self, Store},
 };
@@ -21,7 +22,6 @@ use crate::{
     report::{
         self, Format,
         history::HistoryError,
-        price::Headline,
         tracker::{CiReport, Numbers},
     },
     run::{self, Interrupt, Observer, Progress, Request, RunError},
@@ -90,6 +90,16 @@ impl Output {
             }
         }
         points
+    }
+
+    /// The folder for the reports.
+    pub(super) fn folder(&self) -> &Path {
+        &self.out
+    }
+
+    /// Whether as little as possible is printed while something runs.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet || self.json.is_some()
     }
 
     /// The history that rows are added to, if any.
@@ -182,46 +192,6 @@ fn skip(request: &Request, missing: String, output: &Output) -> RunJson {
     }
 }
 
-/// The verdict of a profile whose program is not installed.
-const SKIP: &str = "SKIP";
-
-/// A line for each profile that was run.
-fn closing(runs: &[RunJson]) -> String {
-    let lines: Vec<String> =
-        runs.iter().map(|done| format!("{:<12} {}", done.verdict, done.profile)).collect();
-    lines.join("\n")
-}
-
-/// The output for a profile with `--json`.
-#[derive(serde::Serialize)]
-struct RunJson {
-    /// Of the expectations; where they hold and it fails against its baseline, of that.
-    #[serde(rename = "outcome")]
-    verdict: &'static str,
-    /// What the verdict means, in a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meaning: Option<String>,
-    /// What bad peers cost, for each point where that was measured.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    price: Vec<Headline>,
-    profile: String,
-    interrupted: bool,
-    /// RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// Why it was not run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    skipped: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reports: Option<PathBuf>,
-    /// The comparison with the baseline, if one was requested.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    baseline: Option<BaselineComparison>,
-    points: Vec<serde_json::Value>,
-}
-
 fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: &mut Vec<RunJson>) -> Exit {
     let store = match Store::new(&output.out, &request.name) {
         Ok(store) => store,
@@ -230,42 +200,63 @@ fn run_one(request: &Request, output: &Output, interrupt: &mut Interrupt, runs: 
             return failure.exit;
         }
     };
-    let mut watcher = Watcher {
-        store: &store,
-        repeat: 0,
-        bar: Bar::new(output.quiet || output.is_json()),
-        unwritten: None,
-    };
+    let mut watcher = Watcher { store: &store, repeat: 0, bar: Bar::new(output.is_quiet()), unwritten: None };
     let (record, result) = run::run(request, interrupt, &mut watcher);
     watcher.bar.clear();
     let unwritten = watcher.unwritten.take();
+    let named = |error: &RunError| named(request, error);
+    conclude(&record, &result, &named, unwritten, &store, output, runs)
+}
+
+/// Reports and judges a record that was made elsewhere, and leaves it as a run does.
+pub(super) fn report_record(record: &Record, output: &Output) -> Result<Exit, Failure> {
+    store::check(&output.out)?;
+    let store = Store::new(&output.out, &record.name)?;
+    let mut runs = Vec::new();
+    let exit = conclude(record, &Ok(()), &ToString::to_string, None, &store, output, &mut runs);
+    if output.is_json() {
+        super::print_raw(&super::to_json(&runs));
+    }
+    Ok(exit)
+}
+
+/// Says what a record came to, and leaves it with its reports. `unwritten`: what could not be written before.
+fn conclude(
+    record: &Record,
+    result: &Result<(), RunError>,
+    named: &dyn Fn(&RunError) -> String,
+    unwritten: Option<Failure>,
+    store: &Store,
+    output: &Output,
+    runs: &mut Vec<RunJson>,
+) -> Exit {
     let measured = record.points.iter().any(|point| !point.repeats.is_empty());
     let is_finished = result.is_ok() && !record.interrupted;
     let (comparison, left) =
-        if measured { leave(&record, &store, output, is_finished) } else { (None, Ok(())) };
+        if measured { leave(record, store, output, is_finished) } else { (None, Ok(())) };
     let left = unwritten.map_or(left, Err);
-    match &result {
+    match result {
         // The verdict of a record says so.
         Err(RunError::Died(_)) if measured && !output.is_json() && record.died().is_some() => {}
-        Err(error) => complain(&named(request, error)),
+        Err(error) => complain(&named(error)),
         Ok(()) => {}
     }
     let since = baseline::exit(comparison.as_ref());
     let worse = comparison.as_ref().filter(|_| record.verdict() == Verdict::Pass && since != Exit::Pass);
     runs.push(RunJson {
-        profile: request.name.clone(),
+        profile: record.name.clone(),
         verdict: worse.map_or(record.verdict().word(), |comparison| comparison.verdict.word()),
         interrupted: record.interrupted,
-        meaning: measured.then(|| worse.map_or_else(|| report::meaning(&record), report::baseline::meaning)),
-        price: report::price::headlines(&record),
+        meaning: measured.then(|| worse.map_or_else(|| report::meaning(record), report::baseline::meaning)),
+        price: report::price::headlines(record),
         started: Some(record.started.clone()),
         error: result.as_ref().err().map(ToString::to_string),
         skipped: None,
         reports: measured.then(|| store.folder().to_owned()),
         baseline: comparison,
-        points: output.points(&record),
+        points: output.points(record),
     });
-    let exit = exit(&record, &result).worse(since);
+    let exit = exit(record, result).worse(since);
     if let Err(failure) = left {
         complain(&failure.message);
         return exit.worse(failure.exit);
@@ -371,6 +362,10 @@ impl Observer for Watcher<'_> {
 
     fn sample(&mut self, progress: &Progress) {
         self.bar.show(progress);
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(self.store.folder())
     }
 
     fn output(&mut self, file: &Path) {

@@ -4,6 +4,7 @@ use super::{
     Exit, Failure,
     number::whole,
     perform::{Output, perform},
+    shards::Shards,
     sources::{beside, command_line, files, key_value, source, stem},
     suggested::{self, Suggested},
 };
@@ -54,6 +55,9 @@ pub(super) struct Args {
     set: Vec<(String, String)>,
 
     #[command(flatten)]
+    shards: Shards,
+
+    #[command(flatten)]
     output: Output,
 }
 
@@ -99,7 +103,8 @@ fn as_written(args: &Args, mut error: ProfileError) -> Failure {
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     // Every profile is read before the first is run: a fault in the last one is reported at once.
     let requests = args.names().iter().map(|name| request(name, args)).collect::<Result<Vec<_>, _>>()?;
-    perform(&requests, &args.output)
+    let part = args.shards.part(&requests, &args.output);
+    part.unwrap_or_else(|| perform(&requests, &args.output))
 }
 
 fn request(name: &str, args: &Args) -> Result<Request, Failure> {
@@ -123,6 +128,7 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
         points,
         command: command_line(),
         window,
+        processes: args.shards.processes(),
         source,
     })
 }

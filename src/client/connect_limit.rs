@@ -40,6 +40,8 @@ pub(super) const FULL_FOR_NS: u64 = 500_000_000;
 #[derive(Debug, Default)]
 pub(super) struct ConnectLimit {
     queue: Option<Arc<dyn AcceptQueue>>,
+    /// Processes that connect to the server, each of which looks at the queue for itself; 0 counts as 1.
+    processes: u32,
     /// Handshakes under way.
     in_flight: AtomicU32,
     /// Connections that may still be opened before the queue is looked at again.
@@ -51,9 +53,9 @@ pub(super) struct ConnectLimit {
 }
 
 impl ConnectLimit {
-    /// That of a server with this accept queue, if it can be seen.
-    pub(super) fn new(queue: Option<Arc<dyn AcceptQueue>>) -> Self {
-        Self { queue, ..Self::default() }
+    /// That of a server with this accept queue, if it can be seen, to which so many processes connect.
+    pub(super) fn new(queue: Option<Arc<dyn AcceptQueue>>, processes: u32) -> Self {
+        Self { queue, processes, ..Self::default() }
     }
 
     /// Whether a connection may be opened now, which then is.
@@ -66,7 +68,7 @@ impl ConnectLimit {
         let has_room = match self.look(in_flight, now_ns) {
             // Another thread looked just now, or this one did.
             Look::TooSoon => return false,
-            Look::Unseen => in_flight < MOST_IN_FLIGHT,
+            Look::Unseen => in_flight < (MOST_IN_FLIGHT / self.processes.max(1)).max(1),
             Look::Room(room) => {
                 self.room.store(room.saturating_sub(1), Ordering::Release);
                 room > 0
@@ -81,7 +83,7 @@ impl ConnectLimit {
         has_room
     }
 
-    /// Room for half of what the queue can still hold, as others connect, too; an empty queue has room for one. It can hold one
+    /// Room for half of what the queue can still hold, as others connect, too, and of that the part of this process; an empty queue has room for one. It can hold one
     /// more than it says (`sk_acceptq_is_full()` in the kernel), and handshakes under way come into it.
     fn look(&self, in_flight: u32, now_ns: u64) -> Look {
         let Some(queue) = &self.queue else { return Look::Unseen };
@@ -95,7 +97,7 @@ impl ConnectLimit {
         }
         let Some(QueueReading { waiting, most }) = queue.read() else { return Look::Unseen };
         let taken = waiting + u64::from(in_flight);
-        let half = (most + 1).saturating_sub(taken) / 2;
+        let half = (most + 1).saturating_sub(taken) / 2 / u64::from(self.processes.max(1));
         Look::Room(u32::try_from(half.max(u64::from(taken == 0))).unwrap_or(u32::MAX))
     }
 
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn half_of_the_free_places_are_used_between_two_looks() {
         let queue = Arc::new(Queue(AtomicU64::new(0), 127));
-        let limit = ConnectLimit::new(Some(Arc::clone(&queue) as Arc<dyn AcceptQueue>));
+        let limit = ConnectLimit::new(Some(Arc::clone(&queue) as Arc<dyn AcceptQueue>), 1);
         let opened: Vec<u64> = (1..=9).map(|ms| open(&limit, &queue, ms * LOOK_EVERY_NS)).collect();
         assert_eq!(opened, [64, 32, 16, 8, 4, 2, 1, 0, 0], "one of 128 places is left to others");
         assert_eq!(limit.full_since_ns(), Some(8 * LOOK_EVERY_NS));
@@ -163,7 +165,7 @@ mod tests {
     #[test]
     fn handshakes_under_way_take_places() {
         let queue = Arc::new(Queue(AtomicU64::new(2), 9));
-        let limit = ConnectLimit::new(Some(Arc::clone(&queue) as Arc<dyn AcceptQueue>));
+        let limit = ConnectLimit::new(Some(Arc::clone(&queue) as Arc<dyn AcceptQueue>), 1);
         (0..6).for_each(|_| limit.began());
         assert_eq!(open(&limit, &queue, 1), 1);
         limit.settled();
@@ -173,13 +175,13 @@ mod tests {
     #[test]
     fn a_queue_without_places_takes_one_connection() {
         let queue = Arc::new(Queue(AtomicU64::new(0), 0));
-        let limit = ConnectLimit::new(Some(Arc::clone(&queue) as Arc<dyn AcceptQueue>));
+        let limit = ConnectLimit::new(Some(Arc::clone(&queue) as Arc<dyn AcceptQueue>), 1);
         assert_eq!([1, 2, 3].map(|ms| open(&limit, &queue, ms * LOOK_EVERY_NS)), [1, 0, 0]);
     }
 
     #[test]
     fn handshakes_are_bounded_where_the_queue_is_not_seen() {
-        let limit = ConnectLimit::new(None);
+        let limit = ConnectLimit::new(None, 1);
         let mut opened = 0;
         while limit.take(7) {
             limit.began();

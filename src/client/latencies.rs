@@ -1,16 +1,19 @@
 //! Latencies of the answers between two samples.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
-use super::histogram::histogram;
+use super::histogram::{histogram, optional};
 use crate::metric::{Metric, Row};
 
 /// Latencies of the answers that came in an interval, in nanoseconds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Latencies {
     /// From when requests were due.
+    #[serde(with = "optional")]
     response: Option<Histogram<u64>>,
     /// From when they were sent, in an open loop; elsewhere the two are the same.
+    #[serde(with = "optional")]
     service: Option<Histogram<u64>>,
 }
 

@@ -21,6 +21,7 @@ mod event_loop;
 mod exhaustion;
 mod group;
 mod histogram;
+mod kept;
 mod latencies;
 mod plan;
 mod race;
@@ -37,8 +38,9 @@ use std::sync::{atomic::AtomicBool, mpsc::Sender};
 pub(crate) use self::sources::spreads;
 pub use self::{
     connect_limit::{AcceptQueue, QueueReading},
+    kept::{Kept, put_together},
     latencies::Latencies,
-    plan::Plan,
+    plan::{Plan, Shard},
     results::{DriveError, Driven, PhaseNumbers, Port, Seen, Tick},
 };
 
@@ -49,5 +51,14 @@ pub use self::{
 /// # Errors
 /// [`DriveError`]: then nothing was measured.
 pub fn drive(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Result<Driven, DriveError> {
-    threads::drive(plan, stop, ticks)
+    threads::drive(plan, stop, ticks).map(Driven::of)
+}
+
+/// Drives the clients of a shard in the same way. What was counted can be kept, and put together with what other shards
+/// counted.
+///
+/// # Errors
+/// [`DriveError`]: then nothing was measured.
+pub fn drive_shard(plan: &Plan, stop: &AtomicBool, ticks: &Sender<Tick>) -> Result<Kept, DriveError> {
+    threads::drive(plan, stop, ticks).map(|all| Kept::of(all, plan.epoch_ns))
 }

@@ -1,12 +1,15 @@
 //! What the clients are to do: groups, times, threads.
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use super::connect_limit::AcceptQueue;
+use serde::{Deserialize, Serialize};
+
+use super::{connect_limit::AcceptQueue, share::Share};
 use crate::profile;
 
 /// What the clients do, when and to whom.
@@ -33,12 +36,35 @@ pub struct Plan {
     /// The server's accept queue, if it can be seen: unless a profile asks for more, connections are opened only while it has
     /// room.
     pub accept_queue: Option<Arc<dyn AcceptQueue>>,
+    /// Which part of the clients this process drives; `None`: all of them.
+    pub shard: Option<Shard>,
     /// Set once the server was looked at when the window ended: until then, for up to [`Plan::SAMPLE_PATIENCE`], the clients
     /// leave their connections as they are.
     pub sampled: Arc<AtomicBool>,
 }
 
+/// One of several processes that drive the clients together, each with as many threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which one, from 0.
+    pub index: u32,
+    /// How many there are, at least 1.
+    pub of: u32,
+}
+
+impl fmt::Display for Shard {
+    /// As people count: `2/4`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index + 1, self.of)
+    }
+}
+
 impl Plan {
+    /// In a shard an open loop starts so long after the last of its first connections should be opened.
+    pub const CONNECT_ALLOWANCE: Duration = Duration::from_millis(100);
+    /// And so much later for each connection of its group.
+    pub const CONNECT_ALLOWANCE_EACH: Duration = Duration::from_micros(50);
+
     /// How long the clients wait after the window for a look at the server.
     pub const SAMPLE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -62,6 +88,41 @@ impl Plan {
         let period = (after.unwrap_or(0) / every + 1) * every;
         let is_due = |due: &u64| after.is_none_or(|after| *due > after) && *due <= end;
         [period, start, end].into_iter().chain(self.phase_borders_ns()).filter(is_due).min()
+    }
+
+    /// What a thread of this process drives: the threads of all shards are counted through.
+    pub(super) fn share(&self, thread: u32) -> Share {
+        let Shard { index, of } = self.shard.unwrap_or(Shard { index: 0, of: 1 });
+        Share { index: index * self.threads + thread, of: of * self.threads }
+    }
+
+    /// How many connections of each group this process drives.
+    pub(super) fn own_connections(&self) -> Vec<u32> {
+        let mut before = 0;
+        let of_group = |group: &profile::Group| {
+            let (together, count) = (group.moves_in_parts(), group.connections());
+            let part =
+                |share: Share| if together { share.whole(before, count) } else { share.part(before, count) };
+            let own = (0..self.threads).map(|thread| part(self.share(thread)).count).sum();
+            before += u64::from(count);
+            own
+        };
+        self.groups.iter().map(of_group).collect()
+    }
+
+    /// When a group's open loop starts in a shard, on the monotonic clock. A shard knows its own connections only, and all start
+    /// the same requests: so it is no matter of when they have come about, but of the profile. That is when the last of the
+    /// first connections should be opened, and some time for it to come about ([`Self::CONNECT_ALLOWANCE`]); where the
+    /// group comes during the warm-up, no later than the window begins. Requests that find no connection wait.
+    pub(super) fn loop_start_ns(&self, group: &profile::Group) -> u64 {
+        let count = group.connections();
+        let last = count.saturating_sub(1);
+        let opened_ns = group.connect_rate.as_ref().and_then(|rate| rate.due_ns(last.into())).unwrap_or(0);
+        let allowance = Self::CONNECT_ALLOWANCE + Self::CONNECT_ALLOWANCE_EACH * count;
+        let from_ns = self.epoch_ns + group.start.0.as_nanos() as u64;
+        let (window_ns, _) = self.window_ns();
+        let start_ns = from_ns.saturating_add(opened_ns).saturating_add(allowance.as_nanos() as u64);
+        if from_ns < window_ns { start_ns.min(window_ns) } else { start_ns }
     }
 
     /// The measured window, on the monotonic clock.

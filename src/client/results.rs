@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{exhaustion::exhausted, latencies::Latencies};
 use crate::{
     address::Endpoint,
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// What one thread of the load generator sees at one instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tick {
     /// When it was due, in nanoseconds since the epoch: at a multiple of the sampling period, or at a border of the window.
     pub due_ns: u64,
@@ -23,7 +25,7 @@ pub struct Tick {
 }
 
 /// What one thread of the load generator sees of a group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seen {
     /// The counters, and the open connections.
     pub counts: Row,
@@ -33,7 +35,7 @@ pub struct Seen {
 
 /// A client's own end, by which the server knows it, and what became of its connection.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Port {
     /// Its address and port; a port that a connection has left may come again.
     pub end: Endpoint,

@@ -77,6 +77,14 @@ impl Start {
         Self { to_settle, at_ns, to_end, has_ended, notice_ns, last_answer_ns }
     }
 
+    /// Of a group of which this process drives so many connections, while others drive the rest: its open loop starts at that
+    /// time, whatever has come about.
+    pub(super) fn fixed(count: u32, at_ns: u64, window_start_ns: u64) -> Self {
+        // The count of those that are to settle never comes to its end.
+        let (to_settle, at_ns) = (AtomicU32::new(u32::MAX), AtomicU64::new(at_ns.max(1)));
+        Self { to_settle, at_ns, ..Self::new(count, 1, window_start_ns) }
+    }
+
     /// One of the first connections has come about, or failed to.
     pub(super) fn settled_one(&self, now_ns: u64) {
         if self.to_settle.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -137,6 +145,14 @@ mod tests {
             (0..3).flat_map(|index| (0..4).map(move |own| Share { index, of: 3 }.number(own))).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn in_a_shard_the_open_loop_starts_at_its_time() {
+        let start = Start::fixed(2, 70, 0);
+        (0..2).for_each(|_| start.settled_one(100));
+        assert_eq!(start.at_ns(), Some(70));
+        assert!(!start.ended_one(true) && start.ended_one(true), "its own connections have ended");
     }
 
     #[test]

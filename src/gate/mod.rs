@@ -39,6 +39,7 @@ pub use self::{
         MOST_PUT_OFF, MOST_RUN_DELAY, MOST_STEAL, NOTABLE_OTHERS, NOTABLE_PRESSURE, NOTABLE_RUN_DELAY,
         NOTABLE_STEAL, SATURATED, WAITING, WORST_BUSY_PACING_ERROR_NS, WORST_PACING_ERROR_NS,
         clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit, examine,
+        examine_shard,
     },
     window::{Judged, Window, needs_the_whole_window},
 };

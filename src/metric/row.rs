@@ -1,5 +1,12 @@
 //! What was read at one instant, or makes up one summary.
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, MapAccess, Visitor},
+};
+
 use super::table::Metric;
 
 /// One instant, or one summary: a value for each metric that was read. What was not read is absent, never zero.
@@ -50,9 +57,60 @@ impl Row {
     }
 }
 
+/// The names of the metrics that were read, and their values.
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let read = |metric: &Metric| Some((metric.spec().name, self.value(*metric)?));
+        serializer.collect_map(Metric::ALL.iter().filter_map(read))
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Names)
+    }
+}
+
+/// Reads names of metrics and their values.
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Row;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("names of metrics and numbers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+        let mut row = Row::default();
+        while let Some((name, value)) = map.next_entry::<String, f64>()? {
+            let metric = Metric::ALL.iter().find(|metric| metric.spec().name == name);
+            let metric = metric.ok_or_else(|| A::Error::custom(format!("there is no metric `{name}`")))?;
+            row.set(*metric, value);
+        }
+        Ok(row)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_is_kept_by_the_names_of_what_was_read() {
+        let mut row = Row::default();
+        // No two metrics share a name.
+        for (index, &metric) in Metric::ALL.iter().enumerate() {
+            row.set(metric, index as f64 + 0.1);
+        }
+        let text = serde_json::to_string(&row).expect("JSON");
+        assert_eq!(serde_json::from_str::<Row>(&text).expect("a row"), row);
+        let nothing = serde_json::to_string(&Row::default()).expect("JSON");
+        assert_eq!(nothing, "{}");
+        assert_eq!(serde_json::from_str::<Row>("{}").expect("a row").value(Metric::ServerRss), None);
+        let refusal = serde_json::from_str::<Row>(r#"{"server_rzz": 1}"#).expect_err("unknown").to_string();
+        assert!(refusal.contains("there is no metric `server_rzz`"), "{refusal}");
+    }
 
     #[test]
     fn an_unread_number_is_absent() {

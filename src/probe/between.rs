@@ -1,7 +1,7 @@
 //! An instant that is known only to lie between two observations.
 
 /// Bounds of an instant on the monotonic clock, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Between {
     /// It was not before this.
     pub earliest_ns: u64,

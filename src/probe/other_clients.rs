@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::inet_diag::{SocketEntry, TcpState, TimeWait};
 use crate::address::Endpoint;
 
@@ -23,7 +25,7 @@ pub struct OtherClients {
 }
 
 /// A connection on the server's side.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Peer {
     end: Endpoint,
     /// When it was last seen, on the monotonic clock, in nanoseconds.
@@ -42,13 +44,37 @@ impl Peer {
 
 /// Follows the connections of a server's port from one look to the next, from the beginning of the measured window to
 /// its end.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct RequestCounts {
     open: HashMap<Endpoint, Peer>,
     ended: Vec<Peer>,
     unseen: Vec<Peer>,
     window_began_ns: Option<u64>,
     is_over: bool,
+}
+
+/// What was counted, once nothing more is looked at.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    seen: Vec<Peer>,
+    unseen: Vec<Peer>,
+    window_began_ns: Option<u64>,
+    is_over: bool,
+}
+
+impl From<RequestCounts> for Kept {
+    fn from(counts: RequestCounts) -> Self {
+        let RequestCounts { open, ended, unseen, window_began_ns, is_over } = counts;
+        Self { seen: open.into_values().chain(ended).collect(), unseen, window_began_ns, is_over }
+    }
+}
+
+impl From<Kept> for RequestCounts {
+    fn from(kept: Kept) -> Self {
+        let Kept { seen, unseen, window_began_ns, is_over } = kept;
+        Self { open: HashMap::new(), ended: seen, unseen, window_began_ns, is_over }
+    }
 }
 
 impl RequestCounts {

@@ -18,7 +18,7 @@ pub struct ReferenceProbe {
 }
 
 /// An eviction as the server reports it; times are on the monotonic clock, in nanoseconds.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReportedEviction {
     /// Its number, counted from 0: the server drops the oldest when there are too many.
     pub index: u64,
@@ -42,7 +42,7 @@ pub struct ReportedEviction {
 }
 
 /// The evictions that the server still has, and how many it has not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Journal {
     /// In order.
     pub evictions: Vec<ReportedEviction>,

@@ -4,7 +4,7 @@ use crate::sys::TcpInfo;
 
 /// Of one connection, or of several together, since the looks count. The times are the kernel's own and miss nothing
 /// between two looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SendStall {
     /// Microseconds with something to send.
     pub busy_us: u64,

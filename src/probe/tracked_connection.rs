@@ -13,7 +13,7 @@ const MS: u64 = 1_000_000;
 
 /// A connection as seen on the server's side. Times are on the monotonic clock, in nanoseconds. What happened between two
 /// looks is dated by both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TrackedConnection {
     /// The client's end.
     pub peer: Endpoint,

@@ -31,6 +31,13 @@ impl ClientThreads {
         number
     }
 
+    /// How many there are in each of several processes: it must be the same number in all, and the processes are what uses
+    /// the cores.
+    #[must_use]
+    pub const fn of_shard(self) -> u32 {
+        if let Self::Number(number) = self { number } else { 1 }
+    }
+
     /// Whether each of so many threads would have something to do for so many connections.
     ///
     /// # Errors

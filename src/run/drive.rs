@@ -1,11 +1,9 @@
 //! The load generator on its threads, and the samples that are taken meanwhile.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -13,14 +11,14 @@ use std::{
 
 use super::{
     Interrupt, Observer, RunError,
+    board::Board,
     meter::Meter,
     sample::{Reading, Sample, Samples, Source},
     target::Target,
     watch::{Moment, Watch},
 };
 use crate::{
-    client::{self, DriveError, Driven, Plan, Seen, Tick},
-    metric::Row,
+    client::{self, DriveError, Driven, Plan},
     sys,
     units::human_time,
 };
@@ -53,53 +51,135 @@ pub(super) fn drive(
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
 ) -> Result<(Driven, RepeatEnd), RunError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (sender, ticks) = mpsc::channel();
-    let clients = {
-        let (plan, stop) = (plan.clone(), Arc::clone(&stop));
-        let work = move || client::drive(&plan, &stop, &sender);
-        thread::Builder::new().name("clients 0".into()).spawn(work)
-    };
-    let clients = clients.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
-    let mut board = Board::new(ticks, plan);
-    let mut meter = Meter::new(&plan.groups);
-    let (mut before_ns, mut cost_ns) = (None, 0);
-    let [start_ns, end_ns] = plan.borders_ns();
-    let end = loop {
-        let due_ns = next_due_ns(plan, before_ns, cost_ns);
-        let until_ns = due_ns.map(|due| plan.epoch_ns + due);
-        if let Some(end) = wait(until_ns, &clients, target, interrupt) {
-            break end;
-        }
-        let moment = match due_ns {
-            Some(due) if due == start_ns => Moment::WindowStart,
-            Some(due) if due == end_ns => Moment::WindowEnd,
-            Some(due) if plan.phase_borders_ns().any(|border| border == due) => Moment::PhaseBorder,
-            _ => Moment::Between,
-        };
-        let sample = Sample::of(watch.read(moment));
-        cost_ns = sys::monotonic_ns() - sample.at_ns;
-        if moment == Moment::WindowEnd {
-            plan.sampled.store(true, Ordering::Release);
-        }
-        let at_ns = sample.at_ns.saturating_sub(plan.epoch_ns);
-        before_ns = Some(at_ns.max(due_ns.unwrap_or(0)));
-        keep(samples, due_ns.unwrap_or(at_ns), sample);
+    let (board, sender) = Board::new(plan.epoch_ns, plan.threads);
+    let mut board = Some(board);
+    let work = move |plan: &Plan, stop: &AtomicBool| client::drive(plan, stop, &sender);
+    let clients = Clients::start(plan, work)?;
+    let mut watching = Sampler { plan, target, watch, samples, interrupt, observer };
+    let end = watching.sample(&mut board, &mut || clients.is_done());
+    let driven = clients.join()?;
+    if let Some(board) = &mut board {
         board.clear(samples);
-        observer.sample(&meter.read(samples, plan.epoch_ns));
-    };
-    if end == RepeatEnd::Interrupted {
-        // What was measured until now ends here, with all clients still there.
-        let sample = Sample::of(watch.read(Moment::Between));
-        keep(samples, sample.at_ns.saturating_sub(plan.epoch_ns), sample);
     }
-    stop.store(true, Ordering::Relaxed);
-    let driven =
-        clients.join().map_err(|_| RunError::Clients("a thread of the load generator panicked".into()))?;
-    board.clear(samples);
-    let driven = driven.map_err(|error| RunError::Clients(error.to_string()))?;
-    drop_late(samples, end_ns, driven.stopped_ns, watch);
+    watch.notes.extend(drop_late(samples, plan.borders_ns()[1], driven.stopped_ns));
     Ok((driven, end))
+}
+
+/// The clients of this process, on threads of their own.
+pub(super) struct Clients<T> {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<T, DriveError>>,
+}
+
+impl<T: Send + 'static> Clients<T> {
+    /// Lets them begin with the plan.
+    pub(super) fn start(
+        plan: &Plan,
+        work: impl FnOnce(&Plan, &AtomicBool) -> Result<T, DriveError> + Send + 'static,
+    ) -> Result<Self, RunError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (plan, stopped) = (plan.clone(), Arc::clone(&stop));
+        let thread = thread::Builder::new().name("clients 0".into()).spawn(move || work(&plan, &stopped));
+        let thread = thread.map_err(|error| RunError::Clients(DriveError::Threads(error).to_string()))?;
+        Ok(Self { stop, thread })
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Ends them, if they have not come to their end, and returns what they did.
+    pub(super) fn join(self) -> Result<T, RunError> {
+        self.stop.store(true, Ordering::Relaxed);
+        let done = self.thread.join();
+        let done = done.map_err(|_| RunError::Clients("a thread of the load generator panicked".into()))?;
+        done.map_err(|error| RunError::Clients(error.to_string()))
+    }
+}
+
+/// What it takes to sample.
+pub(super) struct Sampler<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) target: &'a mut dyn Target,
+    pub(super) watch: &'a mut Watch,
+    pub(super) samples: &'a mut Samples,
+    pub(super) interrupt: &'a mut Interrupt,
+    pub(super) observer: &'a mut dyn Observer,
+}
+
+impl Sampler<'_> {
+    /// Samples until the clients are done, or something ends their time. `board`: where their ticks come, if they are in this
+    /// process.
+    pub(super) fn sample(
+        &mut self,
+        board: &mut Option<Board>,
+        is_done: &mut dyn FnMut() -> bool,
+    ) -> RepeatEnd {
+        let plan = self.plan;
+        let mut meter = Meter::new(&plan.groups);
+        let (mut before_ns, mut cost_ns) = (None, 0);
+        let end = loop {
+            let due_ns = next_due_ns(plan, before_ns, cost_ns);
+            let until_ns = due_ns.map(|due| plan.epoch_ns + due);
+            if let Some(end) = self.wait(until_ns, is_done) {
+                break end;
+            }
+            let moment = due_ns.map_or(Moment::Between, |due| moment(plan, due));
+            let sample = Sample::of(self.watch.read(moment));
+            cost_ns = sys::monotonic_ns() - sample.at_ns;
+            // Whoever looks at the server of a shard is another process: its clients wait for as long as they may have to.
+            if moment == Moment::WindowEnd && plan.shard.is_none() {
+                plan.sampled.store(true, Ordering::Release);
+            }
+            let at_ns = sample.at_ns.saturating_sub(plan.epoch_ns);
+            before_ns = Some(at_ns.max(due_ns.unwrap_or(0)));
+            keep(self.samples, due_ns.unwrap_or(at_ns), sample);
+            if let Some(board) = board {
+                board.clear(self.samples);
+            }
+            self.observer.sample(&meter.read(self.samples, plan.epoch_ns));
+        };
+        if end == RepeatEnd::Interrupted {
+            // What was measured until now ends here, with all clients still there.
+            let sample = Sample::of(self.watch.read(Moment::Between));
+            keep(self.samples, sample.at_ns.saturating_sub(plan.epoch_ns), sample);
+        }
+        end
+    }
+
+    /// Sleeps until then (`None`: until the clients are done), or until something ends the clients' time.
+    fn wait(&mut self, until_ns: Option<u64>, is_done: &mut dyn FnMut() -> bool) -> Option<RepeatEnd> {
+        loop {
+            if is_done() {
+                return Some(RepeatEnd::Finished);
+            }
+            if self.interrupt.requested() {
+                return Some(RepeatEnd::Interrupted);
+            }
+            if let Err(last_words) = self.target.still_runs() {
+                return Some(RepeatEnd::Died(last_words));
+            }
+            let left = until_ns.map_or(LOOK_UP_NS / 10, |until| until.saturating_sub(sys::monotonic_ns()));
+            if left == 0 {
+                return None;
+            }
+            thread::sleep(Duration::from_nanos(left.min(LOOK_UP_NS)));
+        }
+    }
+}
+
+/// What the sample that is due then is of.
+fn moment(plan: &Plan, due_ns: u64) -> Moment {
+    let [start_ns, end_ns] = plan.borders_ns();
+    if due_ns == start_ns {
+        Moment::WindowStart
+    } else if due_ns == end_ns {
+        Moment::WindowEnd
+    } else if plan.phase_borders_ns().any(|border| border == due_ns) {
+        Moment::PhaseBorder
+    } else {
+        Moment::Between
+    }
 }
 
 /// Puts a sample beside the ticks of the same instant.
@@ -110,21 +190,20 @@ fn keep(samples: &mut Samples, due_ns: u64, sample: Sample) {
 }
 
 /// What was read at the window's end, but after the clients had begun to disconnect, belongs neither to the window nor
-/// to the time after it.
-fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64, watch: &mut Watch) {
-    let Some(sample) = samples.get_mut(&(end_ns as i64)) else { return };
-    let is_late = |reading: &mut Reading| reading.until_ns > stopped_ns;
+/// to the time after it; a note of what is left out.
+pub(super) fn drop_late(samples: &mut Samples, end_ns: u64, stopped_ns: u64) -> Option<String> {
+    let sample = samples.get_mut(&(end_ns as i64))?;
+    let is_late = |reading: &mut Reading| reading.source != Source::Clients && reading.until_ns > stopped_ns;
     let late: Vec<Reading> = sample.readings.extract_if(.., is_late).collect();
-    if let Some(last) = late.last() {
-        let sources: Vec<&str> = late.iter().map(|reading| reading.source.name()).collect();
-        watch.note(format!(
-            "{} could not be read at the end of the window before the clients closed their connections (at most {} \
-             later): the readings came {} too late and are left out",
-            sources.join(", "),
-            human_time(Plan::SAMPLE_PATIENCE.as_nanos() as f64),
-            human_time((last.until_ns - stopped_ns) as f64)
-        ));
-    }
+    let last = late.last()?;
+    let sources: Vec<&str> = late.iter().map(|reading| reading.source.name()).collect();
+    Some(format!(
+        "{} could not be read at the end of the window before the clients closed their connections (at most {} \
+         later): the readings came {} too late and are left out",
+        sources.join(", "),
+        human_time(Plan::SAMPLE_PATIENCE.as_nanos() as f64),
+        human_time((last.until_ns - stopped_ns) as f64)
+    ))
 }
 
 /// When the next sample is due, in nanoseconds since the first client, after one that was due or taken at `before_ns` and took
@@ -137,94 +216,13 @@ fn next_due_ns(plan: &Plan, before_ns: Option<u64>, cost_ns: u64) -> Option<u64>
     Some(if due + 2 * cost_ns > border { border } else { due })
 }
 
-/// Sleeps until then (`None`: until the clients are done), or until something ends the clients' time.
-fn wait(
-    until_ns: Option<u64>,
-    clients: &JoinHandle<Result<Driven, DriveError>>,
-    target: &mut dyn Target,
-    interrupt: &mut Interrupt,
-) -> Option<RepeatEnd> {
-    loop {
-        if clients.is_finished() {
-            return Some(RepeatEnd::Finished);
-        }
-        if interrupt.requested() {
-            return Some(RepeatEnd::Interrupted);
-        }
-        if let Err(last_words) = target.still_runs() {
-            return Some(RepeatEnd::Died(last_words));
-        }
-        let left = until_ns.map_or(LOOK_UP_NS / 10, |until| until.saturating_sub(sys::monotonic_ns()));
-        if left == 0 {
-            return None;
-        }
-        thread::sleep(Duration::from_nanos(left.min(LOOK_UP_NS)));
-    }
-}
-
-/// Where the ticks of all threads come together.
-struct Board {
-    epoch_ns: u64,
-    ticks: Receiver<Tick>,
-    threads: u32,
-    /// By when they were due: those that not every thread has sent yet, added up, and how many have.
-    open: BTreeMap<u64, (Tick, u32)>,
-}
-
-impl Board {
-    fn new(ticks: Receiver<Tick>, plan: &Plan) -> Self {
-        Self { epoch_ns: plan.epoch_ns, ticks, threads: plan.threads, open: BTreeMap::new() }
-    }
-
-    /// A tick that every thread has sent stands beside the sample that was due with it, or alone where there is none.
-    fn clear(&mut self, samples: &mut Samples) {
-        for tick in self.ticks.try_iter() {
-            let due_ns = tick.due_ns;
-            let (whole, count) = match self.open.remove(&due_ns) {
-                None => (tick, 1),
-                Some((sum, count)) => (sum.with(tick), count + 1),
-            };
-            if count < self.threads {
-                self.open.insert(due_ns, (whole, count));
-                continue;
-            }
-            let at_ns = self.epoch_ns + whole.at_ns;
-            let sample =
-                samples.entry(due_ns as i64).or_insert_with(|| Sample { at_ns, ..Sample::default() });
-            let (source, row) = (Source::Clients, whole.run);
-            sample.readings.push(Reading { source, from_ns: at_ns, until_ns: at_ns, row });
-            sample.groups = whole.groups.iter().map(seen).collect();
-        }
-    }
-}
-
-impl Tick {
-    /// Both together.
-    fn with(mut self, other: Self) -> Self {
-        self.at_ns = self.at_ns.max(other.at_ns);
-        self.run.add(&other.run);
-        for (mine, others) in self.groups.iter_mut().zip(other.groups) {
-            mine.counts.add(&others.counts);
-            mine.latencies.add(others.latencies);
-        }
-        self
-    }
-}
-
-/// A group's counters and latencies at one instant.
-fn seen(seen: &Seen) -> Row {
-    let mut row = seen.counts.clone();
-    seen.latencies.show(&mut row);
-    row
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{client::Latencies, metric::Metric};
+    use crate::metric::Row;
 
     /// A window from 150 to 400, a sample every 100.
-    fn plan(threads: u32) -> Plan {
+    fn plan() -> Plan {
         Plan {
             address: ([127, 0, 0, 1], 0).into(),
             groups: Vec::new(),
@@ -234,8 +232,9 @@ mod tests {
             measure: Duration::from_nanos(250),
             phases: Vec::new(),
             sample_every: Duration::from_nanos(100),
-            threads,
+            threads: 1,
             accept_queue: None,
+            shard: None,
             sampled: Arc::default(),
         }
     }
@@ -251,7 +250,7 @@ mod tests {
 
     #[test]
     fn samples_are_due_at_every_period_and_at_the_borders() {
-        let mut plan = plan(1);
+        let mut plan = plan();
         assert_eq!(due(&plan, 0), [100, 150, 200, 300, 400]);
         assert_eq!(next_due_ns(&plan, Some(275), 0), Some(300), "what was missed is not made up for");
         assert_eq!(next_due_ns(&plan, Some(400), 0), None);
@@ -266,55 +265,23 @@ mod tests {
 
     #[test]
     fn samples_that_would_delay_a_border_are_left_out() {
-        assert_eq!(due(&plan(1), 25), [100, 150, 200, 300, 400]);
-        assert_eq!(due(&plan(1), 26), [150, 200, 300, 400]);
-        assert_eq!(due(&plan(1), 51), [150, 200, 400]);
-        assert_eq!(due(&plan(1), 9999), [150, 400], "those at the borders are always taken");
+        assert_eq!(due(&plan(), 25), [100, 150, 200, 300, 400]);
+        assert_eq!(due(&plan(), 26), [150, 200, 300, 400]);
+        assert_eq!(due(&plan(), 51), [150, 200, 400]);
+        assert_eq!(due(&plan(), 9999), [150, 400], "those at the borders are always taken");
         // One that lasted past a border is followed by that of the border at once.
-        assert_eq!(next_due_ns(&plan(1), Some(149), 300), Some(150));
+        assert_eq!(next_due_ns(&plan(), Some(149), 300), Some(150));
     }
 
     #[test]
     fn readings_after_the_clients_closed_are_left_out_with_a_note() {
         let reading = |source, until_ns| Reading { source, from_ns: 400, until_ns, row: Row::default() };
         let readings = vec![reading(Source::Process, 410), reading(Source::Sockets, 600)];
-        let mut watch = Watch::of_nothing();
         let mut samples = Samples::from([(400, Sample { at_ns: 400, readings, groups: Vec::new() })]);
-        drop_late(&mut samples, 400, 700, &mut watch);
-        assert_eq!((samples[&400].readings.len(), watch.notes.len()), (2, 0));
-        drop_late(&mut samples, 400, 500, &mut watch);
+        assert_eq!((drop_late(&mut samples, 400, 700), samples[&400].readings.len()), (None, 2));
+        let note = drop_late(&mut samples, 400, 500).expect("a note");
         assert_eq!(samples[&400].readings.iter().map(|r| r.source).collect::<Vec<_>>(), [Source::Process]);
-        assert!(
-            watch.notes[0].starts_with("sockets could not be read at the end of the window"),
-            "{:?}",
-            watch.notes
-        );
-        assert!(watch.notes[0].contains("came 100 ns too late"), "{:?}", watch.notes);
-    }
-
-    #[test]
-    fn a_sample_merges_the_ticks_of_all_threads() {
-        let (sender, ticks) = mpsc::channel();
-        let mut board = Board::new(ticks, &plan(2));
-        let mut samples = Samples::new();
-        let mut send = |due_ns, answered, responses: &[u64]| {
-            let mut counts = Row::default();
-            counts.set(Metric::Answered, answered);
-            let mut latencies = Latencies::default();
-            for ns in responses {
-                latencies.record(*ns, (*ns > 8).then_some(*ns - 3));
-            }
-            let groups = vec![Seen { counts, latencies }];
-            let _ = sender.send(Tick { due_ns, at_ns: due_ns, run: Row::default(), groups });
-            board.clear(&mut samples);
-            let seen = samples.get(&(due_ns as i64))?.groups[0].clone();
-            let shown =
-                [Metric::Answered, Metric::IntervalP50, Metric::IntervalP99, Metric::IntervalServiceP50];
-            Some(shown.map(|metric| seen.value(metric)))
-        };
-        assert_eq!(send(100, 5.0, &[7, 9]), None);
-        assert_eq!(send(200, 6.0, &[]), None, "the same thread again");
-        assert_eq!(send(100, 2.0, &[8]), Some([Some(7.0), Some(8.0), Some(9.0), Some(6.0)]));
-        assert_eq!(send(200, 3.0, &[]), Some([Some(9.0), None, None, None]));
+        assert!(note.starts_with("sockets could not be read at the end of the window"), "{note}");
+        assert!(note.contains("came 100 ns too late"), "{note}");
     }
 }

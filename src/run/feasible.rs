@@ -16,8 +16,13 @@ use crate::{
 /// Descriptors that the load generator itself needs beside its connections.
 const OWN_DESCRIPTORS: u64 = 64;
 
-/// Checks that this machine can run the profile; raises the descriptor limit as far as needed and allowed.
-pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Result<(), RunError> {
+/// Checks that this machine can run the profile with its clients divided among so many processes; raises the descriptor limit
+/// as far as needed and allowed.
+pub(super) fn check(
+    profile: &Profile,
+    files: &IndexMap<String, String>,
+    processes: u32,
+) -> Result<(), RunError> {
     if let Some(core) = &profile.core {
         let available =
             number_after(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "MemAvailable:");
@@ -28,6 +33,11 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
     }
     check_backlog(profile, most_backlog())?;
     source_addresses::check(profile)?;
+    check_clients(profile, processes)
+}
+
+/// The same of the clients alone.
+pub(super) fn check_clients(profile: &Profile, processes: u32) -> Result<(), RunError> {
     // Threads that share a socket have a descriptor of it, and those that read have one more, to signal that they have
     // finished.
     let racing = |group: &Group| {
@@ -40,13 +50,13 @@ pub(super) fn check(profile: &Profile, files: &IndexMap<String, String>) -> Resu
         again.map_or(0, |again| (again.attempts().0 * profile.duration().as_secs_f64()).ceil() as u64)
     };
     let beside = profile.clients.iter().map(|group| racing(group) + haunting(group)).sum::<u64>();
-    let needed = profile.connections() + beside + OWN_DESCRIPTORS;
+    let needed = (profile.connections() + beside).div_ceil(processes.into()) + OWN_DESCRIPTORS;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((needed, needed));
     if needed > hard {
         return Err(RunError::Start(format!(
-            "{} connections need {needed} descriptors, but the limit is {hard}: raise it (`ulimit -Hn {needed}` as \
-             root, or LimitNOFILE= of a service), or use fewer clients",
-            profile.connections()
+            "{} connections need {needed} descriptors in one process, but the limit is {hard}: raise it (`ulimit -Hn \
+             {needed}` as root, or LimitNOFILE= of a service), use fewer clients, or several processes (`--shards`)",
+            profile.connections().div_ceil(processes.into())
         )));
     }
     if needed > soft {

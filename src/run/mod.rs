@@ -2,6 +2,7 @@
 //! a sweep.
 
 mod accept_queue;
+mod board;
 mod core;
 mod cores;
 mod costs;
@@ -13,37 +14,40 @@ mod feasible;
 mod guard;
 mod interrupt;
 mod meter;
+mod observed;
 mod observer;
+mod origin;
 mod outside;
 mod pairs;
 mod phases;
 mod repeat;
 mod sample;
 mod server_closes;
+mod shards;
 mod short_window;
 mod source_addresses;
 mod summary;
 mod target;
 mod watch;
 
-use std::process::Command;
-
 use indexmap::IndexMap;
 
-use self::cores::Cores;
+use self::{cores::Cores, shards::Here};
 pub use self::{
     error::RunError,
     guard::{Orders, guard},
     interrupt::Interrupt,
     observer::{Observer, Progress},
+    origin::now,
     pairs::{Broken, PairObserver, PairedRun, PairedRunEnd, Stage, run_pairs},
+    shards::{MergeError, Order, ShardEnd, drive as drive_shard, merge, observe, work as work_as_shard},
     target::Build,
 };
 use crate::{
     gate::{self, Window},
     probe::describe_machine,
     profile::{Axes, Profile, Source},
-    record::{FORMAT, Point, Record},
+    record::{FORMAT, Point, Record, Repeat},
 };
 
 /// What is to be run.
@@ -63,6 +67,8 @@ pub struct Request {
     pub command: Vec<String>,
     /// The window, where it is not the one that the profile is written for.
     pub window: Option<Window>,
+    /// Processes that the clients are divided among.
+    pub processes: u32,
 }
 
 /// Checks that this machine can run all profiles, before the first one runs.
@@ -70,7 +76,10 @@ pub struct Request {
 /// # Errors
 /// [`RunError::Impossible`], [`RunError::Missing`] or [`RunError::Start`], with what to change.
 pub fn check(request: &Request) -> Result<(), RunError> {
-    request.points.iter().try_for_each(|(_, profile)| feasible::check(profile, &request.files))
+    request
+        .points
+        .iter()
+        .try_for_each(|(_, profile)| feasible::check(profile, &request.files, request.processes))
 }
 
 /// Runs every repeat of every point. The record holds what was measured, also when the run is cut short by the
@@ -87,7 +96,7 @@ pub fn run(
         name: request.name.clone(),
         started: now(),
         machine: describe_machine(),
-        commit: commit(),
+        commit: origin::commit(),
         profile: request.profile.without_secrets(),
         files: request.files.clone(),
         points: Vec::new(),
@@ -122,15 +131,7 @@ fn run_points(
             let made = match &profile.core {
                 Some(core) => core::run(core, seed, &cores, interrupt)?
                     .map(|repeat| (repeat, drive::RepeatEnd::Finished)),
-                None => Some(repeat::run(
-                    profile,
-                    &Build::default(),
-                    &request.files,
-                    seed,
-                    &cores,
-                    interrupt,
-                    observer,
-                )?),
+                None => Some(run_repeat(request, profile, number, seed, &cores, interrupt, observer)?),
             };
             let Some((mut repeat, end)) = made else {
                 record.interrupted = true;
@@ -153,23 +154,31 @@ fn run_points(
     Ok(())
 }
 
+/// Runs a repeat of clients, of this number in the run, in this process or in several.
+fn run_repeat(
+    request: &Request,
+    profile: &Profile,
+    number: usize,
+    seed: u64,
+    cores: &Cores,
+    interrupt: &mut Interrupt,
+    observer: &mut dyn Observer,
+) -> Result<(Repeat, drive::RepeatEnd), RunError> {
+    let files = &request.files;
+    if request.processes <= 1 {
+        return repeat::run(profile, &Build::default(), files, seed, cores, interrupt, observer);
+    }
+    let unkept =
+        tempfile::tempdir().map_err(|error| RunError::Start(format!("cannot make a folder: {error}")))?;
+    let folder = observer.folder().unwrap_or(unkept.path()).join(format!("shards-{number}"));
+    let (name, window) = (&request.name, request.window);
+    let here = Here { count: request.processes, folder, name, window, cores };
+    here.run(profile, files, seed, interrupt, observer)
+}
+
 /// Judges every point again: one may be compared with one that came later.
 fn judge(request: &Request, record: &mut Record) {
     for (index, (_, profile)) in request.points.iter().take(record.points.len()).enumerate() {
         record.points[index].verdicts = gate::verdicts(profile, &record.points, index, request.window);
     }
-}
-
-/// The time of day (RFC 3339, UTC), to the second.
-#[must_use]
-pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// The commit of the working directory, marked if it has changes.
-fn commit() -> Option<String> {
-    let output =
-        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    Some(text.trim().to_owned()).filter(|text| output.status.success() && !text.is_empty())
 }

@@ -13,6 +13,10 @@ pub trait Observer {
     fn repeat(&mut self, _number: usize, _of: usize, _axes: &Axes, _profile: &Profile) {}
     /// A sample was taken.
     fn sample(&mut self, _progress: &Progress) {}
+    /// Where files of the run can be left.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
     /// The server has exited; this file holds its output and will be deleted.
     fn output(&mut self, _file: &Path) {}
     /// A repeat is over; the record holds it.

@@ -141,7 +141,7 @@ impl PairRunner<'_> {
     fn both_stages(&mut self, cells: &mut [Cell]) -> Result<(), Stop> {
         for (side, points) in [("base", &self.paired_run.base), ("head", &self.paired_run.head)] {
             for (_, profile) in points {
-                feasible::check(profile, &self.paired_run.files)
+                feasible::check(profile, &self.paired_run.files, 1)
                     .map_err(|error| Stop::Broken(Broken { side, error }))?;
             }
         }

@@ -11,24 +11,23 @@ use super::{
     drive::{self, RepeatEnd},
     effect,
     evictions::Asked,
-    outside::Outside,
+    observed::Observed,
     sample::{Sample, Samples},
     server_closes, short_window, source_addresses,
     summary::{self, Measured},
-    target::{self, ServerExit, Target},
+    target::{self, Target},
     watch::{Moment, Watch},
 };
 use crate::{
-    client::{Driven, Plan},
-    metric::Metric,
-    probe::{allowed_cpus, listeners},
+    client::{Driven, Plan, Shard},
+    probe::allowed_cpus,
     profile::Profile,
     record::{Effective, Repeat},
     sys,
 };
 
 /// Time between the baseline sample and the first client.
-const LEAD_NS: u64 = 30_000_000;
+pub(super) const LEAD_NS: u64 = 30_000_000;
 
 /// Runs one repeat.
 pub(super) fn run(
@@ -42,148 +41,117 @@ pub(super) fn run(
 ) -> Result<(Repeat, RepeatEnd), RunError> {
     let mut target = target::start(&profile.server, build, files, &cores.server, interrupt)?;
     source_addresses::check_reach(profile, &[target.service()])?;
-    let server_cores = target.cores(&cores.server);
-    let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
-    let mut watch = Watch::new(target.as_ref(), &watched, profile.sample_every.0);
+    let (mut watch, server_cores) = watched(target.as_ref(), cores, profile);
     watch.await_rest(interrupt);
     let baseline = Sample::of(watch.read(Moment::Before));
-    let plan = plan(profile, target.service(), seed, cores);
+    let threads = profile.client_threads.on(cores.clients.len(), profile.connections());
+    let plan = plan(profile, target.service(), seed, sys::monotonic_ns() + LEAD_NS, threads, None);
+    let plan = Plan { accept_queue: accept_queue(plan.address), ..plan };
     watch.count_from(plan.epoch_ns + profile.warmup.0.as_nanos() as u64);
     let mut samples = Samples::from([(-1, baseline)]);
-    let (mut driven, mut end) =
+    let (driven, mut end) =
         drive::drive(&plan, target.as_mut(), &mut watch, &mut samples, interrupt, observer)?;
-    let died = end.last_words();
-    let others = watch.others(&driven.ports);
-    // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
-    let journal = if died.is_some() { None } else { watch.evictions() };
-    let outside = watch.tracker().map(Outside::new);
-    server_closes::add(&mut driven, profile, outside.as_ref(), plan.epoch_ns);
-    let counted = samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
-    let asked = Asked::new(profile, build);
-    let evictions = asked.evictions(journal, counted as u64, &driven, outside.as_ref(), plan.epoch_ns);
-    let unproven = effect::without_effect(profile, &driven, outside.as_ref());
-    if end == RepeatEnd::Finished {
-        let server = target.processes().first().map(|&pid| listeners::name(pid));
-        watch.notes.extend(short_window::remarks(profile, &driven, server.as_deref()));
-        watch.settle(interrupt);
-    }
-    if died.is_none() {
-        let last = Sample::of(watch.read(Moment::After));
-        samples.insert(last.at_ns as i64 - plan.epoch_ns as i64, last);
-    }
-    let cut_short = end != RepeatEnd::Finished || driven.exhaustion.is_some();
-    let (server_exit, remark) = end_server(target.as_mut(), &mut end);
-    watch.notes.extend(remark);
-    if let Some(output) = target.output() {
-        observer.output(output);
-    }
-    watch.notes.extend(cores.notes(&server_cores, plan.threads));
+    let mut found =
+        Observed::finish(watch, samples, target.as_mut(), &mut end, plan.epoch_ns, interrupt, observer);
+    let setting = Setting { profile, build, seed, address: plan.address.to_string() };
     let effective = Effective {
-        instructions: watch.instructions(),
-        server_cores,
-        server_exit: server_exit.words,
-        ..effective(&plan, &driven, cores)
-    };
-    watch.notes.extend(driven.notes.iter().cloned());
-    watch.notes.extend(source_addresses::remark(profile, plan.address));
-    let measured = Measured {
-        stopped_ns: driven.stopped_ns as i64 - plan.epoch_ns as i64,
-        cut_short,
-        samples,
-        driven,
-        evictions,
-        unproven,
-        others,
-        notes: watch.notes,
-        epoch_ns: plan.epoch_ns,
-        died: end.last_words(),
-    };
-    Ok((summary::repeat(profile, seed, effective, measured), end))
-}
-
-/// Ends the server. One that has ended by itself since its clients left was not asked to: that is how the repeat ended.
-fn end_server(target: &mut dyn Target, end: &mut RepeatEnd) -> (ServerExit, Option<String>) {
-    if *end == RepeatEnd::Finished
-        && let Err(last_words) = target.still_runs()
-    {
-        *end = RepeatEnd::Died(last_words);
-    }
-    let server_exit = target.end();
-    let remark = format!("the server did not shut down cleanly: {}", server_exit.words);
-    let is_unclean = !server_exit.in_order && end.last_words().is_none();
-    (server_exit, is_unclean.then_some(remark))
-}
-
-fn plan(profile: &Profile, address: SocketAddr, seed: u64, cores: &Cores) -> Plan {
-    Plan {
-        address,
-        groups: source_addresses::groups(profile),
-        seed,
-        epoch_ns: sys::monotonic_ns() + LEAD_NS,
-        warmup: profile.warmup.0,
-        measure: profile.measure.0,
-        phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
-        sample_every: profile.sample_every.0,
-        threads: profile.client_threads.on(cores.clients.len(), profile.connections()),
-        accept_queue: accept_queue(address),
-        sampled: Arc::default(),
-    }
-}
-
-/// What of the clients' side was in effect.
-fn effective(plan: &Plan, driven: &Driven, cores: &Cores) -> Effective {
-    Effective {
         client_cores: cores.clients.clone(),
         cores: cores.words(),
-        address: plan.address.to_string(),
         client_threads: plan.threads,
+        ..Effective::default()
+    };
+    let mut notes = cores.notes(&server_cores, plan.threads);
+    notes.extend(source_addresses::remark(profile, plan.address));
+    found.server_cores = server_cores;
+    Ok((repeat(&setting, driven, found, effective, notes), end))
+}
+
+/// The probes of a server, and the cores that it may use.
+pub(super) fn watched(target: &dyn Target, cores: &Cores, profile: &Profile) -> (Watch, Vec<usize>) {
+    let server_cores = target.cores(&cores.server);
+    let watched = if server_cores.is_empty() { allowed_cpus(0) } else { server_cores.clone() };
+    (Watch::new(target, &watched, profile.sample_every.0), server_cores)
+}
+
+/// What a repeat is of.
+pub(super) struct Setting<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) build: &'a Build,
+    pub(super) seed: u64,
+    /// The server's address and port.
+    pub(super) address: String,
+}
+
+/// The repeat that came of what the clients did and of what was seen meanwhile. `effective` says what was in effect where the
+/// clients were, and `notes` what to know of that.
+pub(super) fn repeat(
+    setting: &Setting<'_>,
+    mut driven: Driven,
+    seen: Observed,
+    effective: Effective,
+    mut notes: Vec<String>,
+) -> Repeat {
+    let (profile, epoch_ns) = (setting.profile, seen.epoch_ns);
+    let outside = seen.outside();
+    server_closes::add(&mut driven, profile, outside.as_ref(), epoch_ns);
+    let asked = Asked::new(profile, setting.build);
+    let evictions =
+        asked.evictions(seen.journal.clone(), seen.evictions, &driven, outside.as_ref(), epoch_ns);
+    let unproven = effect::without_effect(profile, &driven, outside.as_ref());
+    let remarks = if seen.is_finished {
+        short_window::remarks(profile, &driven, seen.server_name.as_deref())
+    } else {
+        Vec::new()
+    };
+    let others = seen.others(&driven.ports);
+    notes = [seen.notes, remarks, notes, driven.notes.clone()].concat();
+    let effective = Effective {
+        address: setting.address.clone(),
         client_addresses: source_addresses::used(&driven.ports),
         client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         exhaustion: driven.exhaustion,
-        ..Effective::default()
-    }
+        instructions: seen.instructions,
+        server_cores: seen.server_cores,
+        server_exit: seen.server_exit,
+        ..effective
+    };
+    let measured = Measured {
+        stopped_ns: driven.stopped_ns as i64 - epoch_ns as i64,
+        cut_short: !seen.is_finished || driven.exhaustion.is_some(),
+        samples: seen.samples,
+        driven,
+        evictions,
+        unproven,
+        others,
+        notes,
+        epoch_ns,
+        died: seen.died,
+    };
+    summary::repeat(profile, setting.seed, effective, measured)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A server that still runs, or said this and ended by itself; and ends in order, or does not.
-    struct Server {
-        last_words: Option<&'static str>,
-        in_order: bool,
-    }
-
-    impl Target for Server {
-        fn service(&self) -> SocketAddr {
-            SocketAddr::from(([127, 0, 0, 1], 1))
-        }
-
-        fn processes(&self) -> &[u32] {
-            &[]
-        }
-
-        fn still_runs(&mut self) -> Result<(), String> {
-            self.last_words.map_or(Ok(()), |words| Err(words.to_owned()))
-        }
-
-        fn end(&mut self) -> ServerExit {
-            ServerExit { words: "signal 6".to_owned(), in_order: self.in_order }
-        }
-    }
-
-    #[test]
-    fn a_server_that_ended_by_itself_after_its_clients_died() {
-        let ended = |last_words, in_order, mut end| {
-            let (_, remark) = end_server(&mut Server { last_words, in_order }, &mut end);
-            (end, remark.is_some())
-        };
-        let died = RepeatEnd::Died("aborted".to_owned());
-        assert_eq!(ended(Some("aborted"), false, RepeatEnd::Finished), (died.clone(), false));
-        assert_eq!(ended(Some("later"), false, died.clone()), (died, false), "its first words stand");
-        assert_eq!(ended(None, false, RepeatEnd::Finished), (RepeatEnd::Finished, true));
-        assert_eq!(ended(None, true, RepeatEnd::Finished), (RepeatEnd::Finished, false));
-        assert_eq!(ended(Some("x"), true, RepeatEnd::Interrupted), (RepeatEnd::Interrupted, false));
+/// What the clients do, the first of which connects at `epoch_ns` on the monotonic clock.
+pub(super) fn plan(
+    profile: &Profile,
+    address: SocketAddr,
+    seed: u64,
+    epoch_ns: u64,
+    threads: u32,
+    shard: Option<Shard>,
+) -> Plan {
+    Plan {
+        address,
+        groups: source_addresses::groups(profile),
+        seed,
+        epoch_ns,
+        warmup: profile.warmup.0,
+        measure: profile.measure.0,
+        phases: profile.phases().iter().map(|phase| (phase.from, phase.to)).collect(),
+        sample_every: profile.sample_every.0,
+        threads,
+        accept_queue: None,
+        shard,
+        sampled: Arc::default(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     metric::{Metric, Row, Scope},
     profile::Profile,
@@ -13,7 +15,8 @@ use crate::{
 pub(super) type Samples = BTreeMap<i64, Sample>;
 
 /// Where numbers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Source {
     /// The server's processes, from /proc.
     Process,
@@ -57,7 +60,7 @@ impl Source {
 }
 
 /// What one source said; times are on the monotonic clock, in nanoseconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Reading {
     pub(super) source: Source,
     /// When it was asked.
@@ -83,7 +86,7 @@ impl Reading {
 }
 
 /// One instant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Sample {
     /// When it was begun, on the monotonic clock, in nanoseconds.
     pub(super) at_ns: u64,

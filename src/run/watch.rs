@@ -1,7 +1,6 @@
 //! All probes of a repeat, read at every sample.
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
@@ -13,11 +12,10 @@ use super::{
     target::Target,
 };
 use crate::{
-    client::Port,
     metric::{Metric, Row},
     probe::{
-        ConnectionTracker, HostProbe, Journal, OtherClients, ReferenceProbe, RequestCounts, Rest,
-        SocketProbe, SocketReading, TaskCounters, TcpState, TreeProbe,
+        ConnectionTracker, HostProbe, Journal, ReferenceProbe, RequestCounts, Rest, SocketProbe,
+        SocketReading, TaskCounters, TcpState, TreeProbe,
     },
     sys::{self, Event},
 };
@@ -116,6 +114,24 @@ impl Watch {
         }
     }
 
+    /// The same of this machine alone: the server is observed by another process.
+    pub(super) fn of_host(service: SocketAddr, cores: &[usize]) -> Self {
+        Self {
+            process: None,
+            instructions: Err("the server's process was not measured".to_owned()),
+            sockets: None,
+            tracker: ConnectionTracker::default(),
+            requests: RequestCounts::default(),
+            host: HostProbe::new().ok().map(|host| host.watching(cores)),
+            reference: None,
+            patience: LEAST_PATIENCE,
+            service,
+            pss_due_ns: 0,
+            sockets_due_ns: 0,
+            notes: Vec::new(),
+        }
+    }
+
     /// Waits until the server has forked its workers and started its threads, and its memory is steady; then its
     /// instructions are counted, and peaks of its memory begin.
     pub(super) fn await_rest(&mut self, interrupt: &mut Interrupt) {
@@ -209,18 +225,9 @@ impl Watch {
         self.tracker.count_from(from_ns);
     }
 
-    /// What became of each connection until now; `None` where the server's sockets cannot be seen.
-    pub(super) fn tracker(&self) -> Option<&ConnectionTracker> {
-        Some(&self.tracker).filter(|tracker| tracker.saw_server())
-    }
-
-    /// What others than these clients sent to the server in the window; `None` where its sockets were not seen.
-    pub(super) fn others(&self, ports: &[Port]) -> Option<OtherClients> {
-        let mut opened = HashMap::with_capacity(ports.len());
-        for port in ports.iter().rev() {
-            opened.insert(port.end, port.opened_ns);
-        }
-        self.requests.others(&opened).filter(|_| self.tracker.saw_server())
+    /// What became of each connection until now, and what others than these clients sent to the server in the window.
+    pub(super) fn into_followed(self) -> (ConnectionTracker, RequestCounts) {
+        (self.tracker, self.requests)
     }
 
     fn read_process(&mut self, row: &mut Row) {
@@ -328,25 +335,6 @@ impl Watch {
         row.set(Metric::Retransmits, reading.retransmitted_segments as f64);
         if let Some(pressure) = reading.cpu_pressure_ns {
             row.set(Metric::HostCpuPressure, pressure as f64);
-        }
-    }
-
-    /// One without probes.
-    #[cfg(test)]
-    pub(super) fn of_nothing() -> Self {
-        Self {
-            process: None,
-            instructions: Err(String::new()),
-            sockets: None,
-            tracker: ConnectionTracker::default(),
-            requests: RequestCounts::default(),
-            host: None,
-            reference: None,
-            patience: LEAST_PATIENCE,
-            service: ([127, 0, 0, 1], 0).into(),
-            pss_due_ns: 0,
-            sockets_due_ns: 0,
-            notes: Vec::new(),
         }
     }
 

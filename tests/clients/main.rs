@@ -10,6 +10,7 @@ mod idle;
 mod lifetimes;
 mod protocols;
 mod resets;
+mod shards;
 mod sharing;
 mod threads;
 mod uploads;
@@ -55,12 +56,19 @@ fn driven_at(address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
 
 /// The same with so many threads.
 fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
+    let plan = plan(threads, address, clients, measure_ms);
+    let (sender, _ticks) = mpsc::channel();
+    let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();
+    result.expect("no panic").expect("the machine suffices")
+}
+
+fn plan(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) -> Plan {
     #[derive(serde::Deserialize)]
     struct Groups {
         clients: Vec<Group>,
     }
     let groups: Groups = toml::from_str(clients).expect("groups");
-    let plan = Plan {
+    Plan {
         address,
         groups: groups.clients,
         seed: 1,
@@ -71,11 +79,9 @@ fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) 
         sample_every: Duration::from_millis(100),
         threads,
         accept_queue: None,
+        shard: None,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),
-    };
-    let (sender, _ticks) = mpsc::channel();
-    let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();
-    result.expect("no panic").expect("the machine suffices")
+    }
 }
 
 fn of(row: &Row, metric: Metric) -> f64 {

@@ -21,6 +21,7 @@ mod protocols;
 mod redis;
 mod refused;
 mod secrets;
+mod shards;
 mod signals;
 mod silence;
 mod sources;

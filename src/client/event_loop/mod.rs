@@ -219,3 +219,6 @@ impl<'a> EventLoop<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,10 @@
 //! server's.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::histogram::histogram,
+    client::histogram::{self, histogram},
     metric::{Metric, Row},
 };
 
@@ -12,8 +13,9 @@ use crate::{
 const LATE_NS: u64 = 10_000_000;
 
 /// How late requests were started.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::client) struct StartDelays {
+    #[serde(with = "histogram")]
     all: Histogram<u64>,
     late: u64,
 }

@@ -1,12 +1,13 @@
 //! What became of a group's connections, counted as it happens.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     behavior::CloseMethod,
     client::{
         close_reason::{CloseReason, Life},
-        histogram::histogram,
+        histogram::{self, histogram},
         results::PhaseNumbers,
     },
     metric::{Metric, Row},
@@ -15,6 +16,7 @@ use crate::{
 };
 
 /// What became of a group's connections.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ConnectionAccount {
     ledger: Ledger,
     /// What became of connections in each phase of the window: from when until when, in nanoseconds.
@@ -26,6 +28,7 @@ pub(super) struct ConnectionAccount {
     /// The fewest answers to one that was there for the whole window, or all but its first tenth.
     fewest_answers: Option<u64>,
     /// How long those lived that the peer ended.
+    #[serde(with = "histogram")]
     evicted_after: Histogram<u64>,
 }
 
@@ -89,6 +92,18 @@ impl ConnectionAccount {
             let answers = u64::from(life.answers);
             self.fewest_answers = Some(self.fewest_answers.map_or(answers, |fewest| fewest.min(answers)));
         }
+    }
+
+    /// Counts the times of phases from `epoch_ns` on.
+    pub(super) fn rebase(&mut self, epoch_ns: u64) {
+        for ((from_ns, to_ns), _) in &mut self.phases {
+            (*from_ns, *to_ns) = (from_ns.saturating_sub(epoch_ns), to_ns.saturating_sub(epoch_ns));
+        }
+    }
+
+    /// How many phases the window has.
+    pub(super) const fn phases(&self) -> usize {
+        self.phases.len()
     }
 
     /// The counts, for the record.

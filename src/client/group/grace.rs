@@ -10,7 +10,7 @@ const MOST_LATER_NS: u64 = 2_000_000_000;
 
 /// What is known of a group's answers. A server that is slow and answers everybody gets the time for it; one that was slow once
 /// and then fell silent does not hold the run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Grace {
     /// The longest that an answer was waited for, the warm-up included, in nanoseconds.
     longest_ns: u64,

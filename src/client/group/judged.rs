@@ -2,19 +2,22 @@
 //! wait: it is *censored*, and a quantile that lies among such requests has no value but a lower bound.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::histogram::histogram,
+    client::histogram::{self, histogram},
     metric::{Metric, Row},
     record::Cause,
 };
 
 /// Latencies of one kind, in nanoseconds.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Latency {
     /// Of the requests that were answered.
+    #[serde(with = "histogram")]
     pub(super) answered: Histogram<u64>,
     /// How long the others were seen to wait.
+    #[serde(with = "histogram")]
     pub(super) censored: Histogram<u64>,
 }
 
@@ -78,13 +81,14 @@ fn middle(rank: u64, of: u64) -> f64 {
 }
 
 /// What a group's requests of the window came to.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Judged {
     /// From when requests were due.
     pub(super) response: Latency,
     /// From when they were sent.
     pub(super) service: Latency,
     /// Response times without what the load generator itself was late by, of answered requests of an open loop.
+    #[serde(with = "histogram")]
     pub(super) undelayed: Histogram<u64>,
     /// Requests were left without an answer, in the window or before it.
     left_waiting: bool,

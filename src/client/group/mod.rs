@@ -4,6 +4,8 @@ mod connection_account;
 mod demand;
 mod grace;
 mod judged;
+mod keeping;
+mod kept;
 mod open_loop;
 mod openings;
 mod phases;
@@ -17,7 +19,7 @@ use std::{iter, sync::Arc};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use self::{connection_account::ConnectionAccount, openings::Openings, transfers::Due};
-pub(super) use self::{demand::Demand, openings::Opening};
+pub(super) use self::{demand::Demand, kept::KeptGroup, openings::Opening};
 use super::{
     close_reason::{CloseReason, Life},
     plan::MeasuredTime,
@@ -392,6 +394,7 @@ impl Group {
             // One thread drives all of them.
             self.demand.transfers = other.demand.transfers;
         }
+        self.part.count += other.part.count;
         self.demand.cannot_vanish = self.demand.cannot_vanish.take().or(other.demand.cannot_vanish);
     }
 }

@@ -139,6 +139,12 @@ impl Openings {
         PutOff { share: (self.put_off_ns as f64 / whole_ns).min(1.0), is_asked_for }
     }
 
+    /// Time of the window in which connections were needed and not opened again, because no more attempts are allowed, added
+    /// up, in nanoseconds.
+    pub(super) const fn put_off_ns(&mut self) -> &mut u64 {
+        &mut self.put_off_ns
+    }
+
     /// Takes over what another thread opened of the same group.
     pub(super) const fn add(&mut self, other: &Self) {
         self.put_off_ns += other.put_off_ns;

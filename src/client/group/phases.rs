@@ -3,6 +3,8 @@
 //! A request counts in the phase in which it waited longest: one that becomes due just before bad peers come, and that they
 //! hold up, is a cost of theirs. A wait is cut at the borders of a phase.
 
+use serde::{Deserialize, Serialize};
+
 use super::judged::Judged;
 use crate::{
     client::{request::Request, results::PhaseNumbers},
@@ -11,12 +13,13 @@ use crate::{
 };
 
 /// The phases of the measured window; most runs have none.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Phases(Vec<Phase>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Phase {
-    /// From when until when, in nanoseconds.
+    /// From when until when, in nanoseconds; needed only while requests are counted.
+    #[serde(skip)]
     span: (u64, u64),
     judged: Judged,
 }
@@ -78,6 +81,11 @@ impl Phases {
             (row, censored)
         };
         self.0.iter().map(of).collect()
+    }
+
+    /// How many there are.
+    pub(super) const fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Takes over what another thread knows of the same group.

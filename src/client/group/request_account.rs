@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+use serde::{Deserialize, Serialize};
+
 use super::{grace::Grace, judged::Judged, phases::Phases, silence::Silence};
 use crate::{
     client::{latencies::Latencies, plan::MeasuredTime, request::Request, results::PhaseNumbers},
@@ -12,6 +14,7 @@ use crate::{
 };
 
 /// What becomes of a group's requests.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RequestAccount {
     /// Those of good clients.
     is_steady: bool,
@@ -22,6 +25,7 @@ pub(super) struct RequestAccount {
     /// When the whole window ends, over which rates are.
     end_ns: u64,
     /// Since when a closed loop asks.
+    #[serde(skip)]
     start_ns: u64,
     /// Those that became due.
     due: u64,
@@ -36,14 +40,17 @@ pub(super) struct RequestAccount {
     phases: Phases,
     silence: Silence,
     /// How long answers are waited for in the end.
+    #[serde(skip)]
     grace: Grace,
     /// When the oldest was due that was still unanswered at the end.
+    #[serde(skip)]
     outlasted_ns: Option<u64>,
     requests: Requests,
     /// Bytes.
     received: u64,
     sent: u64,
     content: Tally,
+    #[serde(skip)]
     interval: Latencies,
 }
 
@@ -320,6 +327,28 @@ impl RequestAccount {
             undelayed_ns: Buckets::from(&self.judged.undelayed),
             ..GroupResult::default()
         }
+    }
+
+    /// Counts the window from `epoch_ns` on, of which the account is kept: what else has a time is used up.
+    pub(super) fn rebase(&mut self, epoch_ns: u64) {
+        for at_ns in [&mut self.window.0, &mut self.window.1, &mut self.end_ns] {
+            *at_ns = at_ns.saturating_sub(epoch_ns);
+        }
+    }
+
+    /// How many phases the window has.
+    pub(super) const fn phases(&self) -> usize {
+        self.phases.count()
+    }
+
+    /// The longest time without an answer to the whole group.
+    pub(super) const fn silence(&mut self) -> &mut Silence {
+        &mut self.silence
+    }
+
+    /// The same, to look at.
+    pub(super) const fn silence_seen(&self) -> &Silence {
+        &self.silence
     }
 
     /// Takes over what became of those of another thread.

@@ -5,14 +5,18 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::phases::overlap;
 
 /// What one thread knows of it. Only time in the window counts, and in an open loop only time in which something was
 /// asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Silence {
     /// When the group's last answer came, on whichever thread; the start of the window before the first.
+    #[serde(skip)]
     last_ns: Arc<AtomicU64>,
+    #[serde(skip)]
     window: (u64, u64),
     longest_ns: u64,
     /// From when until when each phase of the window is, and the longest silence in it.
@@ -63,9 +67,19 @@ impl Silence {
 
     /// Takes over what another thread knows of the same group.
     pub(super) fn add(&mut self, other: &Self) {
-        self.longest_ns = self.longest_ns.max(other.longest_ns);
+        self.add_by(other, u64::max);
+    }
+
+    /// Takes over what another process knows of a group in which both always asked for something: the whole group was silent
+    /// only while each of them was.
+    pub(super) fn add_elsewhere(&mut self, other: &Self) {
+        self.add_by(other, u64::min);
+    }
+
+    fn add_by(&mut self, other: &Self, choose: fn(u64, u64) -> u64) {
+        self.longest_ns = choose(self.longest_ns, other.longest_ns);
         for ((_, mine), (_, others)) in self.phases.iter_mut().zip(&other.phases) {
-            *mine = (*mine).max(*others);
+            *mine = choose(*mine, *others);
         }
     }
 }

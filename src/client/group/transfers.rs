@@ -5,6 +5,8 @@
 //!   upload     over ─ parts ─→ copy due ─ copy ─→ over ─→ …      nothing is uploaded while its copy is compared
 //! ```
 
+use serde::{Deserialize, Serialize};
+
 use super::judged::Latency;
 use crate::{
     client::request::Arrival,
@@ -43,6 +45,17 @@ struct Upload {
     /// Ranges that the server did not accept.
     missing: u64,
     /// Bytes of copies that are wrong.
+    wrong: u64,
+}
+
+/// What the transfers of a group came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct TransferCounts {
+    failed: bool,
+    whole: u64,
+    times: Latency,
+    /// Of uploads.
+    missing: u64,
     wrong: u64,
 }
 
@@ -199,6 +212,23 @@ impl Transfers {
             Direction::Upload(_) => Metric::Uploads,
         };
         row.set(metric, self.whole as f64);
+    }
+
+    /// What they came to, to be kept.
+    pub(super) fn into_counts(self) -> TransferCounts {
+        let (missing, wrong) = match self.direction {
+            Direction::Download => (0, 0),
+            Direction::Upload(upload) => (upload.missing, upload.wrong),
+        };
+        TransferCounts { failed: self.failed, whole: self.whole, times: self.times, missing, wrong }
+    }
+
+    /// Takes over what was kept of the same transfers.
+    pub(super) fn restore(&mut self, counts: TransferCounts) {
+        (self.failed, self.whole, self.times) = (counts.failed, counts.whole, counts.times);
+        if let Direction::Upload(upload) = &mut self.direction {
+            (upload.missing, upload.wrong) = (counts.missing, counts.wrong);
+        }
     }
 
     /// The clients stop: a transfer whose parts are under way never becomes whole.

@@ -1,7 +1,7 @@
 //! The findings about a repeat, in words.
 
 /// What the load generator and the host did to a repeat, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Findings {
     /// Why the repeat is not valid; empty if it is.
     pub invalid: Vec<String>,

@@ -103,6 +103,26 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
     }
 }
 
+/// Judges what the machine of a shard did to it. What clients and server came to is judged of all shards together; a shard that
+/// was late hides among many.
+#[must_use]
+pub fn examine_shard(profile: &Profile, repeat: &Repeat) -> Findings {
+    let figures = Figures { profile, repeat };
+    let invalid = [figures.accounts(), figures.exhaustion(), figures.pacing(), figures.pauses()];
+    let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY)];
+    let notes = [
+        figures.busy(),
+        figures.lateness(),
+        figures.run_delay(),
+        figures.steal(NOTABLE_STEAL..=MOST_STEAL.next_down()),
+    ];
+    Findings {
+        invalid: invalid.into_iter().flatten().collect(),
+        disturbed: disturbed.into_iter().flatten().collect(),
+        notes: notes.into_iter().flatten().collect(),
+    }
+}
+
 impl Figures<'_> {
     fn accounts(&self) -> Option<String> {
         let wrong = self.repeat.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;

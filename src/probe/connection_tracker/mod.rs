@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     inet_diag::{SocketEntry, TcpState},
     tracked_connection::{Followed, Look, TrackedConnection},
@@ -10,7 +12,8 @@ use super::{
 use crate::address::Endpoint;
 
 /// Follows the connections of a port from one look to the next.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct ConnectionTracker {
     open: HashMap<Endpoint, Followed>,
     ended: Vec<TrackedConnection>,
@@ -94,6 +97,31 @@ impl ConnectionTracker {
     pub fn noticed_by_ns(&self, at_ns: u64) -> Option<u64> {
         let after = self.looks_ns.partition_point(|until_ns| *until_ns <= at_ns);
         self.looks_ns.get(after + 1).copied()
+    }
+}
+
+/// What was seen, once nothing more is looked at.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    connections: Vec<TrackedConnection>,
+    looks_ns: Vec<u64>,
+    saw_server: bool,
+}
+
+impl From<ConnectionTracker> for Kept {
+    fn from(tracker: ConnectionTracker) -> Self {
+        Self {
+            connections: tracker.all().collect(),
+            saw_server: tracker.saw_server,
+            looks_ns: tracker.looks_ns,
+        }
+    }
+}
+
+impl From<Kept> for ConnectionTracker {
+    fn from(kept: Kept) -> Self {
+        let Kept { connections, looks_ns, saw_server } = kept;
+        Self { ended: connections, looks_ns, saw_server, ..Self::default() }
     }
 }
 

@@ -25,20 +25,13 @@ pub(super) struct Attached {
 impl Attached {
     /// Finds the server and its processes.
     pub(super) fn find(attach: &Attach) -> Result<Self, RunError> {
-        let service = the_one_that_accepts(&resolved(&attach.address)?);
+        let Reached { service, listeners } = reach(&attach.address)?;
         let mut found = Self { service, processes: Vec::new(), watched: Vec::new(), notes: Vec::new() };
         found.note("the server was already running: its figures include what it held before");
-        if !is_of_this_machine(service.ip()) {
-            TcpStream::connect_timeout(&service, PATIENCE)
-                .map_err(|error| found.unreachable(&error.to_string()))?;
+        let Some(sockets) = listeners else {
             found.note("the server is on another machine: its processes and sockets were not measured");
             return Ok(found);
-        }
-        let sockets = listening(&[service])?;
-        // Where the kernel passes connections on, into another network namespace for example, nothing listens here.
-        if sockets.is_empty() && TcpStream::connect_timeout(&service, PATIENCE).is_err() {
-            return Err(found.unreachable(&format!("nothing listens there{}", elsewhere(service.port()))));
-        }
+        };
         found.processes = match attach.pid {
             Some(pid) => vec![pid],
             None => found.who_listens(&sockets),
@@ -68,13 +61,6 @@ impl Attached {
             ));
         }
         top
-    }
-
-    fn unreachable(&self, why: &str) -> RunError {
-        RunError::Start(format!(
-            "cannot reach {}: {why}; start the server first, or give the command that starts it",
-            self.service
-        ))
     }
 
     fn note(&mut self, note: &str) {
@@ -113,6 +99,34 @@ impl Target for Attached {
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }
+}
+
+/// A server that can be reached.
+#[derive(Debug)]
+pub(in crate::run) struct Reached {
+    pub(in crate::run) service: SocketAddr,
+    /// The inodes of its listening sockets; `None` if it is on another machine.
+    pub(in crate::run) listeners: Option<Vec<u32>>,
+}
+
+/// Sees whether a server listens there. On this machine that disturbs nothing; on another one it takes a connection.
+pub(in crate::run) fn reach(address: &str) -> Result<Reached, RunError> {
+    let service = the_one_that_accepts(&resolved(address)?);
+    let unreachable = |why: &str| {
+        RunError::Start(format!(
+            "cannot reach {service}: {why}; start the server first, or give the command that starts it"
+        ))
+    };
+    if !is_of_this_machine(service.ip()) {
+        TcpStream::connect_timeout(&service, PATIENCE).map_err(|error| unreachable(&error.to_string()))?;
+        return Ok(Reached { service, listeners: None });
+    }
+    let sockets = listening(&[service])?;
+    // Where the kernel passes connections on, into another network namespace for example, nothing listens here.
+    if sockets.is_empty() && TcpStream::connect_timeout(&service, PATIENCE).is_err() {
+        return Err(unreachable(&format!("nothing listens there{}", elsewhere(service.port()))));
+    }
+    Ok(Reached { service, listeners: Some(sockets) })
 }
 
 #[cfg(test)]

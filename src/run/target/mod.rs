@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 pub use self::server::Build;
 use self::{attached::Attached, program::Running, reference::Reference};
 pub(super) use self::{
+    attached::{Reached, reach},
     child::spawn_badpeer,
     program::check as check_program,
     reference::configured,

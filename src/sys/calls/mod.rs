@@ -1,7 +1,7 @@
 //! The only file where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, a long backlog, epoll_pwait2, close_range, perf_event_open: nix wraps none of them; sigaction that only asks; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, a long backlog, epoll_pwait2, close_range, perf_event_open, adjtimex: nix wraps none of them; sigaction that only asks; pre_exec"
 )]
 
 use std::io;
@@ -28,6 +28,33 @@ use super::socket::{SocketMemory, TcpInfo};
 pub fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has CLOCK_MONOTONIC");
     now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+}
+
+/// Nanoseconds of `CLOCK_REALTIME` since 1970.
+///
+/// # Panics
+/// When the machine has no such clock; Linux always has.
+#[must_use]
+pub fn realtime_ns() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).expect("Linux has CLOCK_REALTIME");
+    now.tv_sec().max(0) as u64 * 1_000_000_000 + now.tv_nsec() as u64
+}
+
+/// How far `CLOCK_REALTIME` may be off at most, in nanoseconds, as who synchronizes it told the kernel; `None` if nobody does
+/// (`adjtimex(2)`: `maxerror`, `STA_UNSYNC`).
+///
+/// # Errors
+/// When a sandbox does not permit the call, although it changes nothing.
+pub fn clock_error_ns() -> io::Result<Option<u64>> {
+    let mut clock = MaybeUninit::<libc::timex>::zeroed();
+    // SAFETY: all zeros is a valid `timex`, by which nothing is changed (`modes` is 0); the kernel fills it.
+    let (state, clock) = unsafe { (libc::adjtimex(clock.as_mut_ptr()), clock.assume_init()) };
+    match state {
+        -1 => Err(io::Error::last_os_error()),
+        libc::TIME_ERROR => Ok(None),
+        _ if clock.status & libc::STA_UNSYNC != 0 => Ok(None),
+        _ => Ok(Some(u64::try_from(clock.maxerror).unwrap_or(0) * 1000)),
+    }
 }
 
 /// CPU time that this thread has used, in nanoseconds; 0 if the machine does not report it.

@@ -48,6 +48,7 @@ fn found(
         phases: Vec::new(),
         sample_every: Duration::from_millis(50),
         threads: 1,
+        shard: None,
         sampled: std::sync::Arc::new(AtomicBool::new(true)),
     };
     let mut driven = client::drive(&plan, &AtomicBool::new(false), &mpsc::channel().0).expect("clients");
