@@ -21,6 +21,7 @@ mod redis;
 mod refused;
 mod secrets;
 mod shards;
+mod shards_here;
 mod signals;
 mod silence;
 mod targets;
