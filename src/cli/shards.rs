@@ -60,11 +60,19 @@ impl Shards {
         self.shards.unwrap_or(1)
     }
 
+    /// What is asked for in vain of a process that does not do a part only.
+    fn fault(&self, requests: &[Request]) -> Option<String> {
+        if self.start_at.is_some() {
+            return Some("--start-at is for --shard and --observe".to_owned());
+        }
+        let core = requests.iter().find(|request| request.profile.core.is_some() && self.shards.is_some())?;
+        Some(format!("--shards: `{}` is a core experiment and has no clients", core.name))
+    }
+
     /// Runs this process's part, if it is to do a part only.
     pub(super) fn part(&self, requests: &[Request], output: &Output) -> Option<Result<Exit, Failure>> {
         if self.shard.is_none() && !self.observe {
-            let misplaced = self.start_at.is_some();
-            return misplaced.then(|| Err(Failure::usage("--start-at is for --shard and --observe")));
+            return self.fault(requests).map(|fault| Err(Failure::usage(fault)));
         }
         Some(order(requests, self, output).and_then(|order| run_part(&order, output)))
     }
@@ -249,8 +257,8 @@ mod tests {
         assert_eq!(found(&array), is("6/8"));
         let single = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")];
         assert_eq!(found(&[single, array].concat()), is("6/8"), "a job of the array has one task");
-        let from = [("SLURM_ARRAY_TASK_MIN", "1"), ("SLURM_ARRAY_TASK_STEP", "2")];
-        assert_eq!(found(&[array, from].concat()), is("3/8"), "of 1, 3, 5 …");
+        let from = [("SLURM_ARRAY_TASK_MIN", "3"), ("SLURM_ARRAY_TASK_STEP", "2")];
+        assert_eq!(found(&[array, from].concat()), is("2/8"), "of 3, 5, 7 …");
         assert_eq!(found(&single), is("1/1"));
         assert_eq!(found(&[("JOB_COMPLETION_INDEX", "0"), ("BADPEER_SHARDS", "50")]), is("1/50"));
         for variables in

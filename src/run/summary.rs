@@ -218,7 +218,10 @@ fn add_missed(profile: &Profile, samples: &Samples, row: &mut Row) {
         |sample: &&Sample| sample.value(Metric::HostSteal).or(sample.value(Metric::ServerRss)).is_some();
     let all = samples.values().filter(is_read);
     let without = |metric| all.clone().filter(|sample| sample.value(metric).is_none()).count() as f64;
-    row.set(Metric::LooksMissed, without(Metric::ClientReceiveQueue));
+    // Of clients on other machines only the server's side is looked at.
+    let looks = [Metric::ClientReceiveQueue, Metric::KernelMemory];
+    let is_missed = |sample: &&Sample| looks.iter().all(|metric| sample.value(*metric).is_none());
+    row.set(Metric::LooksMissed, all.clone().filter(is_missed).count() as f64);
     if profile.server.reference().is_some() {
         row.set(Metric::CountersMissed, without(Metric::Connections));
     }
