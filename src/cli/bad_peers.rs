@@ -9,9 +9,9 @@ use crate::profile::{Crowd, Peer, meant};
 pub(super) fn crowd(text: &str) -> Result<Crowd, String> {
     let (name, count) = text.split_once('=').ok_or("write PEER=N, as in slow-reader=200")?;
     let peer = Peer::from_str(name, false).map_err(|_| {
-        let kinds: Vec<&str> = Peer::value_variants().iter().map(|peer| peer.name()).collect();
-        let hint = meant(name, peers().iter().map(String::as_str));
-        format!("there is no kind of misbehaving client `{name}`; the kinds are: {}{hint}", kinds.join(", "))
+        let all = peers();
+        let hint = meant(name, all.iter().map(String::as_str));
+        format!("there is no kind of misbehaving client `{name}`; the kinds are: {}{hint}", all.join(", "))
     })?;
     let most = peer.most();
     let count = count

@@ -85,8 +85,9 @@ impl Names<'_> {
         })?;
         match (stat.metric.spec().scope, group) {
             (Scope::Group, None) => {
-                let example = self.groups.first().copied().unwrap_or("group");
-                Err(format!("`{name}` belongs to a group: write \"{example}.{name}\""))
+                let groups = if self.groups.is_empty() { &["group"][..] } else { &self.groups[..] };
+                let names: Vec<String> = groups.iter().map(|group| format!("\"{group}.{name}\"")).collect();
+                Err(format!("`{name}` belongs to a group: write {}", names.join(" or ")))
             }
             (Scope::Run, Some(_)) => Err(format!("`{name}` belongs to the whole run: write \"{name}\"")),
             (Scope::Core, Some(_)) => Err(format!("`{name}` belongs to the experiment: write \"{name}\"")),

@@ -44,7 +44,8 @@ pub struct Price {
     /// Bad peers that the server still held when they left.
     pub held: u64,
     /// Time after the bad peers had left until of each kind at most a tenth of all memory that they had added was left, or no
-    /// more than noise, in nanoseconds, as far as samples show; `None` if that did not happen in the run.
+    /// more than noise, in nanoseconds, as far as samples show: 0 if that was so when they left, `None` if it did not happen in
+    /// the run.
     pub memory_back_ns: Option<u64>,
     /// The same until the 99th percentile of an interval between two samples was no longer than the longest of `before`.
     pub latency_back_ns: Option<u64>,

@@ -53,10 +53,23 @@ fn of_point(point: &Point) -> Option<Headline> {
     };
     let costliest = prices.iter().max_by(|a, b| cost(a).total_cmp(&cost(b)))?.with_noise_of(&prices);
     let most = if is_slower { "the longest p99" } else { "the most memory for each bad peer" };
-    Some(Headline {
-        price: costliest.headline(),
-        noise: noise(&prices, &costliest, most),
-        numbers: costliest,
+    let is_valid =
+        point.repeats.iter().all(|repeat| repeat.invalid.is_empty() && repeat.disturbed.is_empty());
+    let doubt = if is_valid { "" } else { " · times are not valid" };
+    let noise = noise(&prices, &costliest, most) + &earlier_clients(&costliest).unwrap_or_default();
+    Some(Headline { price: costliest.headline() + doubt, noise, numbers: costliest })
+}
+
+/// That a server still held memory of earlier clients when the run began, which hides a part of what bad peers cost: it held more
+/// than it did once they had left, by more than is noise.
+fn earlier_clients(price: &Price) -> Option<String> {
+    let given_back = price.user_memory.before? - price.user_memory.after?;
+    (given_back > price.user_noise()?).then(|| {
+        format!(
+            " The server held {} more before the bad peers came than after they had left: memory of earlier clients hides a part \
+             of the cost; restart the server, and measure again.",
+            human_bytes(given_back)
+        )
     })
 }
 
@@ -122,7 +135,7 @@ pub(super) fn table(point: &Point) -> Table {
 /// When memory and response times were back, in a sentence: the latest of all repeats. `None` where no price was measured.
 pub(super) fn afterwards(point: &Point) -> Option<String> {
     let prices = prices(point);
-    let back = |what: &str, is_measured: fn(&Price) -> bool, of: fn(&Price) -> Option<u64>| {
+    let back = |what: &str, normal: &str, is_measured: fn(&Price) -> bool, of: fn(&Price) -> Option<u64>| {
         let measured: Vec<&Price> = prices.iter().copied().filter(|price| is_measured(price)).collect();
         let seen: Vec<u64> = measured.iter().filter_map(|price| of(price)).collect();
         let missing = match measured.len() - seen.len() {
@@ -131,17 +144,19 @@ pub(super) fn afterwards(point: &Point) -> Option<String> {
         };
         match seen.into_iter().max() {
             _ if measured.is_empty() => None,
+            Some(0) => Some(format!("{what} {normal} when the bad peers left{missing}")),
             Some(ns) => Some(format!(
-                "{what} back to normal {} after the bad peers left{missing}",
+                "{what} {normal} again {} after the bad peers left{missing}",
                 human_time(ns as f64)
             )),
-            None => Some(format!("{what} not back to normal when the run ended")),
+            None => Some(format!("{what} not {normal} again when the run ended")),
         }
     };
     let has_memory = |price: &Price| price.user_memory.growth().or(price.kernel_memory.growth()).is_some();
     let has_latency = |price: &Price| price.good.iter().any(|good| good.p99_ns.before.is_some());
-    let memory = back("the server's memory was", has_memory, |price| price.memory_back_ns);
-    let latency = back("response times were", has_latency, |price| price.latency_back_ns);
+    let memory = back("the server's memory was", "normal", has_memory, |price| price.memory_back_ns);
+    let latency =
+        back("response times were", "as short as before", has_latency, |price| price.latency_back_ns);
     let parts: Vec<String> = memory.into_iter().chain(latency).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
@@ -233,6 +248,21 @@ mod tests {
             "{memory:?}"
         );
         assert_eq!(memory.numbers.kernel_bytes_per_peer, Some(3e6));
+        let mut warm = repeat(2e6, 3e6);
+        let price = warm.price.as_mut().expect("a price");
+        price.user_memory = Phased { before: Some(18e6), with: Some(18e6), after: Some(14e6) };
+        price.user_noise_bytes = Some(0.0);
+        assert!(
+            headline(vec![warm.clone()])
+                .expect("a price")
+                .noise
+                .contains(" The server held 3.81 MiB more before")
+        );
+        warm.price.as_mut().expect("a price").user_memory.after = Some(17.9e6);
+        warm.disturbed = vec!["other programs".to_owned()];
+        let warm = headline(vec![warm]).expect("a price");
+        assert!(!warm.noise.contains("The server held"), "{warm:?}");
+        assert!(warm.price.ends_with(" · times are not valid"), "{warm:?}");
         let mut silent = repeat(2e6, 0.0);
         silent.price.as_mut().expect("a price").good[0].p99_ns.with = None;
         let silent = headline(vec![repeat(3e6, 8e8), silent, repeat(3e6, 8e8)]).expect("a price");
@@ -288,22 +318,20 @@ mod tests {
         let (one, two) = (Some(1_000_000_000), Some(2_000_000_000));
         assert_eq!(
             back(vec![memory(one), memory(two)]).as_deref(),
-            Some("the server's memory was back to normal 2 s after the bad peers left")
+            Some("the server's memory was normal again 2 s after the bad peers left")
         );
         assert_eq!(
             back(vec![memory(one), memory(None)]).as_deref(),
-            Some(
-                "the server's memory was back to normal 1 s after the bad peers left (not in 1 of 2 repeats)"
-            )
+            Some("the server's memory was normal again 1 s after the bad peers left (not in 1 of 2 repeats)")
         );
         assert_eq!(
             back(vec![memory(None)]).as_deref(),
-            Some("the server's memory was not back to normal when the run ended")
+            Some("the server's memory was not normal again when the run ended")
         );
         let slow = repeat(2e6, 5e6).price.expect("a price");
         assert_eq!(
             back(vec![slow]).as_deref(),
-            Some("response times were not back to normal when the run ended")
+            Some("response times were not as short as before again when the run ended")
         );
         assert_eq!(back(vec![Price::default()]), None, "nothing was measured");
         assert_eq!(back(Vec::new()), None);

@@ -69,7 +69,7 @@ fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 impl FromStr for Bytes {
     type Err = BadQuantity;
     fn from_str(text: &str) -> Result<Self, BadQuantity> {
-        let expected = "a size such as 512B, 64KiB or 1MiB";
+        let expected = "a size such as 512B, 64KiB or 50MB";
         let value = scaled(text, BYTE_UNITS).filter(|v| *v <= 1e15);
         value.map(|v| Self(v as u64)).ok_or_else(|| BadQuantity { text: text.into(), expected })
     }
@@ -239,7 +239,7 @@ mod tests {
         assert!("0".parse::<Count>().is_err() && "1.5".parse::<Count>().is_err());
         assert!("64KiB/m".parse::<ByteRate>().is_err());
         let message = "12q".parse::<Bytes>().expect_err("no such unit").to_string();
-        assert_eq!(message, "`12q` is not a size such as 512B, 64KiB or 1MiB");
+        assert_eq!(message, "`12q` is not a size such as 512B, 64KiB or 50MB");
     }
 
     #[test]

@@ -63,7 +63,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench A -p HTTP", "write the address as http://HOST:PORT/PATH instead"),
     ("bench A -p raw", "protocol raw needs a profile"),
     ("bench H -p resp", "--protocol resp: the address selects HTTP"),
-    ("bench A --payload 5XB", "`5XB` is not a size such as 512B, 64KiB or 1MiB"),
+    ("bench A --payload 5XB", "`5XB` is not a size such as 512B, 64KiB or 50MB"),
     ("bench A --payload 0B", "badpeer: --payload: an echo must have at least one byte"),
     ("bench H --payload 5B", "--payload is not for http: remove it"),
     ("bench A -p resp --payload 5B", "--payload is not for resp: remove it"),

@@ -97,7 +97,7 @@ fn the_terminal_report_of_a_price_fits_80_columns_and_shows_each_phase() {
     assert!(text.contains("good: answers 2000/s 1000/s 2000/s"), "{text}");
     assert!(
         text.contains(
-            "the server's memory was back to normal 1.50 s after the bad peers left; response times were not"
+            "the server's memory was normal again 1.50 s after the bad peers left; response times were not"
         ),
         "{text}"
     );

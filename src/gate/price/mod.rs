@@ -169,7 +169,12 @@ fn memory_back(repeat: &Repeat, left_ns: i64, price: &Price) -> Option<u64> {
     ] {
         let (Some(before), Some(_)) = (memory.before, memory.growth()) else { continue };
         let most = before + (added * LEFT_SHARE).max(noise.unwrap_or(0.0));
-        latest = latest.max(Some(back(&repeat.series.run_points(metric), left_ns, |bytes| bytes <= most)?));
+        let readings = repeat.series.run_points(metric);
+        // One that was ended before it would have left costs nothing any more.
+        let last = readings.iter().rev().find(|(at, _)| *at < left_ns);
+        let was_back = last.is_some_and(|(_, bytes)| *bytes <= most);
+        latest =
+            latest.max(Some(if was_back { 0 } else { back(&readings, left_ns, |bytes| bytes <= most)? }));
     }
     latest
 }

@@ -120,6 +120,11 @@ fn memory_and_latency_are_back_when_a_sample_shows_it() {
     at_border.series.columns.insert("kernel_memory".to_owned(), column);
     let memory = price(&profile, &at_border).expect("a price").memory_back_ns;
     assert_eq!(memory, Some(1_000_000_000), "the sample at the border is of `with`");
+    let mut evicted = repeat();
+    let column = [0.0, MIB, 31.0 * MIB, MIB, MIB, MIB].map(Some).to_vec();
+    evicted.series.columns.insert("kernel_memory".to_owned(), column);
+    let memory = price(&profile, &evicted).expect("a price").memory_back_ns;
+    assert_eq!(memory, Some(0), "the server had ended them before they left");
 }
 
 #[test]
