@@ -149,9 +149,7 @@ impl Collected {
             None,
         );
         let groups = plan.groups.len();
-        if part.ticks.iter().any(|tick| tick.groups.len() != groups) {
-            return Err(format!("a sample does not have the {groups} groups of the profile"));
-        }
+        part.ticks.iter().try_for_each(|tick| tick.restored(groups).map(drop))?;
         part.kept.check(&plan)?;
         Ok(part)
     }
