@@ -23,32 +23,19 @@ pub(super) fn serialize<S: Serializer>(histogram: &Histogram<u64>, serializer: S
 /// # Errors
 /// When a value is longer than a day.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Histogram<u64>, D::Error> {
-    let mut histogram = histogram();
-    for (value_ns, count) in Buckets::deserialize(deserializer)?.0 {
-        histogram
-            .record_n(value_ns, count)
-            .map_err(|_| D::Error::custom(format!("{value_ns} ns is longer than a day")))?;
-    }
-    Ok(histogram)
+    of_buckets(&Buckets::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// The same for a histogram that is only there if something was counted.
-pub(super) mod optional {
-    use super::{Buckets, Deserializer, Histogram, Serialize, Serializer};
-
-    #[allow(clippy::ref_option, reason = "serde hands over a reference to the field")]
-    pub(in crate::client) fn serialize<S: Serializer>(
-        histogram: &Option<Histogram<u64>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        histogram.as_ref().map(Buckets::from).unwrap_or_default().serialize(serializer)
+/// The histogram that has these buckets.
+///
+/// # Errors
+/// When a value is longer than a day.
+pub(super) fn of_buckets(buckets: &Buckets) -> Result<Histogram<u64>, String> {
+    let mut histogram = histogram();
+    for &(value_ns, count) in &buckets.0 {
+        histogram.record_n(value_ns, count).map_err(|_| format!("{value_ns} ns is longer than a day"))?;
     }
-
-    pub(in crate::client) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Histogram<u64>>, D::Error> {
-        super::deserialize(deserializer).map(|histogram| Some(histogram).filter(|all| !all.is_empty()))
-    }
+    Ok(histogram)
 }
 
 #[cfg(test)]

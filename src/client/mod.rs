@@ -37,7 +37,7 @@ pub use self::{
     kept::{Kept, put_together},
     latencies::Latencies,
     plan::{Plan, Shard},
-    results::{DriveError, Driven, PhaseNumbers, Port, Seen, Tick},
+    results::{DriveError, Driven, KeptTick, PhaseNumbers, Port, Seen, Tick},
 };
 
 /// Drives the clients until the measured window is over, or until `stop` says so. A tick is sent at every sampling

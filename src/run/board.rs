@@ -7,7 +7,7 @@ use std::{
 
 use super::sample::{Reading, Sample, Samples, Source};
 use crate::{
-    client::{Seen, Tick},
+    client::{KeptTick, Seen, Tick},
     metric::Row,
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Board {
     /// By when they were due: those that not all have sent yet, added up, and how many have.
     open: BTreeMap<u64, (Tick, u32)>,
     /// Those that all have sent, in order, if they are to be kept.
-    kept: Option<Vec<Tick>>,
+    kept: Option<Vec<KeptTick>>,
 }
 
 impl Board {
@@ -37,7 +37,7 @@ impl Board {
     }
 
     /// What was put together until now.
-    pub(super) fn into_kept(self) -> Vec<Tick> {
+    pub(super) fn into_kept(self) -> Vec<KeptTick> {
         self.kept.unwrap_or_default()
     }
 
@@ -54,7 +54,7 @@ impl Board {
                 continue;
             }
             if let Some(kept) = &mut self.kept {
-                kept.push(whole.clone());
+                kept.push(whole.kept());
             }
             let at_ns = self.epoch_ns + whole.at_ns;
             let sample =
@@ -115,5 +115,15 @@ mod tests {
         assert_eq!(send(200, 6.0, &[]), None, "the same thread again");
         assert_eq!(send(100, 2.0, &[8]), Some([Some(7.0), Some(8.0), Some(9.0), Some(6.0)]));
         assert_eq!(send(200, 3.0, &[]), Some([Some(9.0), None, None, None]));
+        let kept = board.into_kept();
+        assert_eq!(kept.iter().map(|tick| tick.due_ns).collect::<Vec<_>>(), [100, 200]);
+        let text = serde_json::to_string(&kept[0]).expect("JSON");
+        let again: KeptTick = serde_json::from_str(&text).expect("a tick");
+        let shown = seen(&again.restored(1).expect("of one group").groups[0]);
+        assert_eq!(
+            (shown.value(Metric::IntervalP50), shown.value(Metric::IntervalP99)),
+            (Some(8.0), Some(9.0))
+        );
+        assert!(again.restored(2).is_err_and(|why| why.contains("the 2 groups of the profile")));
     }
 }

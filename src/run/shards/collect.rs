@@ -142,9 +142,7 @@ impl Collected {
         let address = part.of.address.parse().map_err(|_| format!("`{}` is no address", part.of.address))?;
         let plan = repeat::plan(&part.of.profile, address, self.run.seed, 0, None);
         let groups = plan.groups.len();
-        if part.ticks.iter().any(|tick| tick.groups.len() != groups) {
-            return Err(format!("a sample does not have the {groups} groups of the profile"));
-        }
+        part.ticks.iter().try_for_each(|tick| tick.restored(groups).map(drop))?;
         part.kept.check(&plan)?;
         Ok(part)
     }

@@ -12,7 +12,7 @@ use super::{
     state::{Stage, State},
 };
 use crate::{
-    client::{Kept, Plan, put_together},
+    client::{Kept, KeptTick, Plan, put_together},
     gate::{self, Window},
     metric::Metric,
     record::{Effective, FORMAT, Point, Record, Repeat},
@@ -160,11 +160,18 @@ fn who(state: &State) -> String {
 /// Puts the ticks of all shards beside the samples that were due with them.
 fn add_ticks(parts: &[(State, Part)], plan: &Plan, samples: &mut Samples) {
     let (mut board, sender) = Board::new(plan.epoch_ns, parts.len() as u32);
+    let mut by_due: BTreeMap<u64, Vec<&KeptTick>> = BTreeMap::new();
     for tick in parts.iter().flat_map(|(_, part)| &part.ticks) {
-        // The receiver is the board.
-        let _ = sender.send(tick.clone());
+        by_due.entry(tick.due_ns).or_default().push(tick);
     }
-    board.clear(samples);
+    // One instant after the other: histograms take much memory.
+    for tick in by_due.into_values().flatten() {
+        if let Ok(tick) = tick.restored(plan.groups.len()) {
+            // The receiver is the board.
+            let _ = sender.send(tick);
+        }
+        board.clear(samples);
+    }
 }
 
 /// The CPU time of the shards on the server's machine is the load generator's as well; it is unknown where one is missing.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
 use crate::{
-    client::{Kept, Shard, Tick},
+    client::{Kept, KeptTick, Shard},
     gate::{Findings, Window},
     profile::Profile,
     record::Machine,
@@ -19,7 +19,7 @@ pub(super) struct Part {
     pub(super) of: Origin,
     pub(super) kept: Kept,
     /// What the threads of the shard saw together, at each instant.
-    pub(super) ticks: Vec<Tick>,
+    pub(super) ticks: Vec<KeptTick>,
     /// What was read of its machine and its process, on the clock of the machine.
     pub(super) host: Samples,
     /// What its machine did to it.
