@@ -27,6 +27,46 @@ pub struct Tick {
     pub groups: Vec<Seen>,
 }
 
+/// A tick that is kept until the run is over, and in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeptTick {
+    /// When it was due, in nanoseconds since the epoch.
+    pub due_ns: u64,
+    at_ns: u64,
+    run: Row,
+    groups: Vec<(Row, KeptLatencies)>,
+}
+
+impl Tick {
+    /// The same in little memory.
+    #[must_use]
+    pub fn kept(&self) -> KeptTick {
+        let groups = self.groups.iter().map(|seen| (seen.counts.clone(), seen.latencies.kept())).collect();
+        KeptTick { due_ns: self.due_ns, at_ns: self.at_ns, run: self.run.clone(), groups }
+    }
+}
+
+impl KeptTick {
+    /// The tick again, of a run with so many groups.
+    ///
+    /// # Errors
+    /// What cannot be of such a run.
+    pub fn restored(&self, groups: usize) -> Result<Tick, String> {
+        if self.groups.len() != groups {
+            return Err(format!("a sample does not have the {groups} groups of the profile"));
+        }
+        let seen = |(counts, latencies): &(Row, KeptLatencies)| {
+            Ok(Seen { counts: counts.clone(), latencies: latencies.restored()? })
+        };
+        Ok(Tick {
+            due_ns: self.due_ns,
+            at_ns: self.at_ns,
+            run: self.run.clone(),
+            groups: self.groups.iter().map(seen).collect::<Result<_, String>>()?,
+        })
+    }
+}
+
 /// What one thread of the load generator sees of a group.
 #[derive(Clone, Debug)]
 pub struct Seen {
