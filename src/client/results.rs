@@ -76,46 +76,6 @@ pub struct Seen {
     pub latencies: Latencies,
 }
 
-/// A tick that is kept until the run is over, and in a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeptTick {
-    /// When it was due, in nanoseconds since the epoch.
-    pub due_ns: u64,
-    at_ns: u64,
-    run: Row,
-    groups: Vec<(Row, KeptLatencies)>,
-}
-
-impl Tick {
-    /// The same in little memory.
-    #[must_use]
-    pub fn kept(&self) -> KeptTick {
-        let groups = self.groups.iter().map(|seen| (seen.counts.clone(), seen.latencies.kept())).collect();
-        KeptTick { due_ns: self.due_ns, at_ns: self.at_ns, run: self.run.clone(), groups }
-    }
-}
-
-impl KeptTick {
-    /// The tick again, of a run with so many groups.
-    ///
-    /// # Errors
-    /// What cannot be of such a run.
-    pub fn restored(&self, groups: usize) -> Result<Tick, String> {
-        if self.groups.len() != groups {
-            return Err(format!("a sample does not have the {groups} groups of the profile"));
-        }
-        let seen = |(counts, latencies): &(Row, KeptLatencies)| {
-            Ok(Seen { counts: counts.clone(), latencies: latencies.restored()? })
-        };
-        Ok(Tick {
-            due_ns: self.due_ns,
-            at_ns: self.at_ns,
-            run: self.run.clone(),
-            groups: self.groups.iter().map(seen).collect::<Result<_, String>>()?,
-        })
-    }
-}
-
 /// A client's own end, by which the server knows it, and what became of its connection.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
