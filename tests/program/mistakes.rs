@@ -87,7 +87,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("bench A --bad slow-reader", "write PEER=N, as in slow-reader=200"),
     ("bench A --bad slow-reader=many", "`many` is not a number of connections from 1 to 100000"),
     ("bench A --bad slowlori=1", "did you mean `slowloris`?"),
-    ("bench A --bad sloth=1", "the kinds are: slow-reader, slow-read, stalled-reader, slow-writer, slowloris"),
+    (
+        "bench A --bad sloth=1",
+        "the kinds are: slow-reader, slow-read, stalled-reader, slow-writer, slowloris",
+    ),
     ("bench A --bad idle=0", "`0` is not a number of connections from 1 to 16777215"),
     ("bench A --before 1s", "--bad <PEER=N>"),
     ("bench A --max-silence 1s", "--bad <PEER=N>"),
