@@ -21,7 +21,6 @@ mod redis;
 mod refused;
 mod secrets;
 mod shards;
-mod shards_here;
 mod signals;
 mod silence;
 mod targets;
