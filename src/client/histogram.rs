@@ -8,6 +8,9 @@ use crate::record::Buckets;
 /// The longest time that is resolved: a day, in nanoseconds.
 const LONGEST_NS: u64 = 24 * 3600 * 1_000_000_000;
 
+/// Counts of a bucket lie below this, so that those of all buckets and of many histograms can be added up.
+const MOST_OF_A_BUCKET: u64 = 1 << 40;
+
 /// Counts values from 1 ns to a day; longer ones are counted as a day.
 pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds that HdrHistogram accepts")
@@ -29,10 +32,13 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 /// The histogram that has these buckets.
 ///
 /// # Errors
-/// When a value is longer than a day.
+/// When a value is longer than a day, or a count is impossible.
 pub(super) fn of_buckets(buckets: &Buckets) -> Result<Histogram<u64>, String> {
     let mut histogram = histogram();
     for &(value_ns, count) in &buckets.0 {
+        if count > MOST_OF_A_BUCKET {
+            return Err(format!("{value_ns} ns cannot have been counted {count} times"));
+        }
         histogram.record_n(value_ns, count).map_err(|_| format!("{value_ns} ns is longer than a day"))?;
     }
     Ok(histogram)
@@ -61,5 +67,7 @@ mod tests {
         assert_eq!((again.max(), again.len()), (all.max(), all.len()));
         let refusal = serde_json::from_str::<Kept>("[[99999999999999999, 1]]").err().expect("too long");
         assert!(refusal.to_string().contains("is longer than a day"), "{refusal}");
+        let refusal = serde_json::from_str::<Kept>("[[5, 9999999999999]]").err().expect("too many");
+        assert!(refusal.to_string().contains("cannot have been counted"), "{refusal}");
     }
 }

@@ -5,7 +5,7 @@
 pub struct Token(pub(super) u64);
 
 impl Token {
-    /// A token outside any [`Slots`], for listeners and signals: `n` counts from 0.
+    /// A token outside any [`Slots`](super::Slots), for listeners and signals: `n` counts from 0.
     #[must_use]
     pub const fn special(n: u32) -> Self {
         Self(u64::MAX - n as u64)

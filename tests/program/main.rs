@@ -22,7 +22,6 @@ mod redis;
 mod refused;
 mod secrets;
 mod shards;
-mod shards_here;
 mod signals;
 mod silence;
 mod sources;

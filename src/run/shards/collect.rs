@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{
     error::MergeError,
@@ -14,6 +15,11 @@ use super::{
     state::{Stage, State, stem},
 };
 use crate::{client::Shard, run::repeat};
+
+/// Counts and times of a shard lie below this, which is six days in nanoseconds: those of all shards can be added up.
+const MOST_OF_A_SHARD: u64 = 1 << 49;
+/// Instants of a machine's clock lie below this.
+const MOST_OF_A_CLOCK: u64 = 1 << 62;
 
 /// Most shards: their number and that of their threads are multiplied.
 pub(super) const MOST_SHARDS: u32 = 10_000;
@@ -84,9 +90,9 @@ fn states(folder: &Path) -> Result<Vec<(PathBuf, State)>, MergeError> {
     let mut states = Vec::new();
     for path in names.filter(|name| is_state(name)).map(|name| folder.join(name)) {
         let text = fs::read_to_string(&path).map_err(|error| no(&path, error.to_string()))?;
-        let value: serde_json::Value =
+        let value: Value =
             serde_json::from_str(&text).map_err(|error| no(&path, format!("it is damaged: {error}")))?;
-        let format = value.get("format").and_then(serde_json::Value::as_u64);
+        let format = value.get("format").and_then(Value::as_u64);
         if format != Some(FORMAT.into()) {
             let format = format.map_or_else(|| "unknown".to_owned(), |format| format.to_string());
             let why = format!("its format is {format}, but this badpeer reads format {FORMAT}");
@@ -114,7 +120,8 @@ impl Collected {
         if state.part.is_none() {
             return;
         }
-        let read = part::<Part>(folder, &state).and_then(|part| self.check(shard, part));
+        let bounds = [("kept", MOST_OF_A_SHARD), ("ticks", MOST_OF_A_SHARD), ("host", MOST_OF_A_SHARD)];
+        let read = part::<Part>(folder, &state, &bounds).and_then(|part| self.check(shard, part));
         match read {
             Ok(part) => self.parts.push((state, part)),
             Err(why) => self.missing.push(format!("what {who} measured is left out: {why}")),
@@ -127,7 +134,7 @@ impl Collected {
             self.notes.push(format!("{ended}: what only it could see is missing"));
             return;
         }
-        match part::<ObserverPart>(folder, &state) {
+        match part::<ObserverPart>(folder, &state, &[("seen", MOST_OF_A_CLOCK)]) {
             Ok(part) if part.run == state.run => self.observer = Some((state, part)),
             Ok(_) => self.notes.push("what the observer saw is left out: it is of another run".to_owned()),
             Err(why) => self.notes.push(format!("what the observer saw is left out: {why}")),
@@ -171,8 +178,8 @@ fn how_it_ended(who: &str, state: &State) -> Option<String> {
     }
 }
 
-/// What was measured, if the file is the one that was written.
-fn part<T: DeserializeOwned>(folder: &Path, state: &State) -> Result<T, String> {
+/// What was measured, if the file is the one that was written, and no number under these keys is larger than it can be.
+fn part<T: DeserializeOwned>(folder: &Path, state: &State, bounds: &[(&str, u64)]) -> Result<T, String> {
     let Some(wanted) = &state.part else { return Err("there is none".to_owned()) };
     let shard = state.shard.map(|number| Shard { index: number.saturating_sub(1), of: state.run.shards });
     let name = format!("{}.part.json", stem(shard));
@@ -184,5 +191,22 @@ fn part<T: DeserializeOwned>(folder: &Path, state: &State) -> Result<T, String> 
     if found != wanted.sha256 {
         return Err(format!("{name} is damaged: its SHA-256 is {found}, but {} was written", wanted.sha256));
     }
-    serde_json::from_slice(&bytes).map_err(|error| format!("{name} is damaged: {error}"))
+    let damaged = |why: String| format!("{name} is damaged: {why}");
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    for (key, most) in bounds {
+        if let Some(number) = value.get(*key).and_then(|value| number_above(value, *most)) {
+            return Err(damaged(format!("no number of `{key}` can be as large as {number}")));
+        }
+    }
+    serde_json::from_value(value).map_err(|error| damaged(error.to_string()))
+}
+
+/// A whole number that is larger than that.
+fn number_above(value: &Value, most: u64) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64().filter(|number| *number > most),
+        Value::Array(values) => values.iter().find_map(|value| number_above(value, most)),
+        Value::Object(values) => values.values().find_map(|value| number_above(value, most)),
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
+    }
 }

@@ -197,6 +197,11 @@ fn of_host(samples: &Samples) -> Samples {
     for sample in samples.values_mut() {
         sample.readings.retain(|reading| reading.source == Source::Host);
         sample.groups.clear();
+        // They are known by when they were due; other machines have another clock.
+        sample.at_ns = 0;
+        for reading in &mut sample.readings {
+            (reading.from_ns, reading.until_ns) = (0, 0);
+        }
     }
     samples.retain(|_, sample| !sample.readings.is_empty());
     samples

@@ -20,7 +20,7 @@ pub(super) struct Part {
     pub(super) kept: Kept,
     /// What the threads of the shard saw together, at each instant.
     pub(super) ticks: Vec<KeptTick>,
-    /// What was read of its machine and its process, on the clock of the machine.
+    /// What was read of its machine and its process, by when that was due.
     pub(super) host: Samples,
     /// What its machine did to it.
     pub(super) findings: Findings,

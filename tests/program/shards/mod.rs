@@ -1,5 +1,8 @@
 //! A run of several processes: what each leaves in a folder, and what they come to together.
 
+mod forged;
+mod here;
+
 use std::{
     fs,
     path::Path,
@@ -277,51 +280,6 @@ fn damaged_files_are_named() {
     assert!(code == Some(2) && printed.contains("cannot read nowhere"), "{printed}");
     let (code, printed) = ending(&badpeer(&["merge", "."], folder.path()));
     assert!(code == Some(2) && printed.contains("no shard has left a file in ."), "{printed}");
-}
-
-#[apply(patient_test!)]
-fn clocks_of_other_machines_must_be_synchronized() {
-    let (_server, _, folder) = prepared();
-    run_all(folder.path(), 2);
-    let boot_id =
-        state(folder.path(), "shard-2-of-2.json")["host"]["boot_id"].as_str().expect("an id").to_owned();
-    let all = ["shard-1-of-2.json", "shard-2-of-2.json", "observer.json"];
-    // As if the second shard had been on a machine with another clock.
-    change(folder.path(), "shard-2-of-2.json", &boot_id, "another");
-    let set_error = |name: &str, error: Value| {
-        let mut own = state(folder.path(), name);
-        own["host"]["clock"]["error_ns"] = error;
-        fs::write(folder.path().join("parts").join(name), own.to_string()).expect("written");
-    };
-    let found = || {
-        let (code, printed) = merged(folder.path());
-        assert!(matches!(code, Some(0 | 4)), "{printed}");
-        let repeat = repeat(folder.path(), "quick");
-        (code, texts(&repeat, "invalid"), texts(&repeat, "notes"), repeat)
-    };
-    for name in all {
-        set_error(name, Value::Null);
-    }
-    let (code, invalid, _, _) = found();
-    assert!(code == Some(4) && invalid.contains("nobody synchronizes the clock of"), "{invalid}");
-    for name in all {
-        set_error(name, 30_000_000.into());
-    }
-    let (_, invalid, notes, repeat) = found();
-    assert!(!invalid.contains("clock"), "{invalid}");
-    assert!(notes.contains("their clocks are at most 60"), "{notes}");
-    let columns = repeat["series"]["columns"].as_object().expect("columns");
-    assert!(!columns.contains_key("client_receive_queue"), "half of the clients were not seen");
-    assert!(number(&repeat, "looks_missed") < 3.0, "the server's sockets were looked at");
-    assert!(columns.contains_key("server_sockets") && columns.contains_key("open.alive"));
-    assert_eq!(number(&repeat, "open.connections_unseen") as u64, 0, "the bounds are wide enough");
-    set_error("observer.json", 80_000_000.into());
-    let (code, invalid, _, _) = found();
-    assert!(code == Some(4) && invalid.contains("110 ms apart, more than 100 ms"), "{invalid}");
-    let (code, printed) = ending(&badpeer(&["merge", "parts", "--max-skew", "200ms"], folder.path()));
-    assert!(matches!(code, Some(0 | 4)), "{printed}");
-    let invalid = texts(&crate::common::repeat(folder.path(), "quick"), "invalid");
-    assert!(!invalid.contains("clock"), "{invalid}");
 }
 
 #[test]
