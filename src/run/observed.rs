@@ -58,6 +58,7 @@ impl Observed {
     ) -> Self {
         let (died, is_finished) = (end.last_words(), *end == RepeatEnd::Finished);
         // Before anything else is looked at: of what the clients end now, nothing is the server's doing.
+        let (tracker, requests) = watch.followed();
         let journal = if died.is_some() { None } else { watch.evictions() };
         let counted =
             samples.values().filter_map(|sample| sample.value(Metric::Evictions)).fold(0.0, f64::max);
@@ -75,7 +76,6 @@ impl Observed {
             observer.output(output);
         }
         let (instructions, notes) = (watch.instructions(), std::mem::take(&mut watch.notes));
-        let (tracker, requests) = watch.into_followed();
         Self {
             epoch_ns,
             samples,

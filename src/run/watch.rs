@@ -226,8 +226,8 @@ impl Watch {
     }
 
     /// What became of each connection until now, and what others than these clients sent to the server in the window.
-    pub(super) fn into_followed(self) -> (ConnectionTracker, RequestCounts) {
-        (self.tracker, self.requests)
+    pub(super) fn followed(&self) -> (ConnectionTracker, RequestCounts) {
+        (self.tracker.clone(), self.requests.clone())
     }
 
     fn read_process(&mut self, row: &mut Row) {

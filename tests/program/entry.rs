@@ -150,10 +150,10 @@ fn another_protocol_is_reported_with_what_to_write_instead() {
 fn an_echo_is_reported_where_another_protocol_was_asked_for() {
     let (_server, address) = serving(&["--protocol", "echo", "--listen", "127.0.0.1:0"]);
     let url = format!("http://{address}/");
-    let plain = format!("The server speaks echo: write {address}.");
+    let plain = format!("The server sends back what it receives: write {address} -p echo, or");
     for (words, part) in [
-        (&[address.as_str(), "-p", "frame"][..], "The server speaks echo: write -p echo."),
-        (&[address.as_str(), "-p", "resp"], "The server speaks echo: write -p echo."),
+        (&[address.as_str(), "-p", "frame"][..], "The server sends back what it receives: write -p echo, or -p line"),
+        (&[address.as_str(), "-p", "resp"], "The server sends back what it receives: write -p echo, or -p line"),
         (&[url.as_str()], &plain),
     ] {
         let printed = printed_by(words);

@@ -33,7 +33,8 @@ fn peers_that_are_held_come_and_leave_with_their_phase() {
     }
     assert_eq!(repeat["summary"]["idle.alive_last @ after"].as_f64(), Some(0.0), "they have left");
     assert!(printed.contains("20 bad peers cost: "), "{printed}");
-    assert!(printed.contains("none was ended in 1 s Noise: server up to +"), "{printed}");
+    // Behind it may stand that times are not valid.
+    assert!(printed.contains("none was ended in 1 s") && printed.contains("Noise: server up to +"), "{printed}");
     assert!(printed.contains("of one repeat; how much repeats differ is not known)"), "{printed}");
 }
 
@@ -104,7 +105,8 @@ fn good_clients_in_place_of_bad_ones_have_no_price() {
     assert!(flat.contains("4 bad peers cost: memory within noise · good p99 "), "{printed}");
     assert!(!flat.contains("exceeds its noise"), "{printed}");
     assert!(
-        flat.contains("none was ended in 1 s The repeat with the most memory for each bad peer of 2. Noise: server up to +"),
+        flat.contains("none was ended in 1 s")
+            && flat.contains(" The repeat with the most memory for each bad peer of 2. Noise: server up to +"),
         "{printed}"
     );
 }
