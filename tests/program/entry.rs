@@ -152,8 +152,14 @@ fn an_echo_is_reported_where_another_protocol_was_asked_for() {
     let url = format!("http://{address}/");
     let plain = format!("The server sends back what it receives: write {address} -p echo, or");
     for (words, part) in [
-        (&[address.as_str(), "-p", "frame"][..], "The server sends back what it receives: write -p echo, or -p line"),
-        (&[address.as_str(), "-p", "resp"], "The server sends back what it receives: write -p echo, or -p line"),
+        (
+            &[address.as_str(), "-p", "frame"][..],
+            "The server sends back what it receives: write -p echo, or -p line",
+        ),
+        (
+            &[address.as_str(), "-p", "resp"],
+            "The server sends back what it receives: write -p echo, or -p line",
+        ),
         (&[url.as_str()], &plain),
     ] {
         let printed = printed_by(words);

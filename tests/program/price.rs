@@ -34,7 +34,10 @@ fn peers_that_are_held_come_and_leave_with_their_phase() {
     assert_eq!(repeat["summary"]["idle.alive_last @ after"].as_f64(), Some(0.0), "they have left");
     assert!(printed.contains("20 bad peers cost: "), "{printed}");
     // Behind it may stand that times are not valid.
-    assert!(printed.contains("none was ended in 1 s") && printed.contains("Noise: server up to +"), "{printed}");
+    assert!(
+        printed.contains("none was ended in 1 s") && printed.contains("Noise: server up to +"),
+        "{printed}"
+    );
     assert!(printed.contains("of one repeat; how much repeats differ is not known)"), "{printed}");
 }
 
@@ -106,7 +109,8 @@ fn good_clients_in_place_of_bad_ones_have_no_price() {
     assert!(!flat.contains("exceeds its noise"), "{printed}");
     assert!(
         flat.contains("none was ended in 1 s")
-            && flat.contains(" The repeat with the most memory for each bad peer of 2. Noise: server up to +"),
+            && flat
+                .contains(" The repeat with the most memory for each bad peer of 2. Noise: server up to +"),
         "{printed}"
     );
 }
