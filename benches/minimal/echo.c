@@ -1,45 +1,17 @@
-/* The least that an echo server does: recv, send. One thread, epoll, level-triggered. For comparison only.
+/* The least that an echo server does: recv, send.
  *
  *   echo PORT */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "serve.h"
 
 static char bytes[65536];
 
+static inline void answer_on(int fd) {
+    ssize_t got = recv(fd, bytes, sizeof bytes, 0);
+    if (got <= 0) { if (got == 0 || errno != EAGAIN) close(fd); return; }
+    if (send(fd, bytes, got, MSG_NOSIGNAL) != got) close(fd);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) { fprintf(stderr, "usage: echo PORT\n"); return 2; }
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[1])),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 4096) < 0) {
-        perror("listen"); return 1;
-    }
-    int poll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event event = { .events = EPOLLIN, .data.fd = listener }, events[256];
-    epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event);
-    for (;;) {
-        int count = epoll_wait(poll, events, 256, -1);
-        for (int i = 0; i < count; i++) {
-            int fd = events[i].data.fd;
-            if (fd == listener) {
-                int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-                if (client < 0) continue;
-                setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-                event = (struct epoll_event){ .events = EPOLLIN, .data.fd = client };
-                epoll_ctl(poll, EPOLL_CTL_ADD, client, &event);
-                continue;
-            }
-            ssize_t got = recv(fd, bytes, sizeof bytes, 0);
-            if (got <= 0) { if (got == 0 || errno != EAGAIN) close(fd); continue; }
-            if (send(fd, bytes, got, MSG_NOSIGNAL) != got) close(fd);
-        }
-    }
+    return serve(argv[1]);
 }

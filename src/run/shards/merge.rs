@@ -119,11 +119,9 @@ impl Merger {
             None,
         );
         add_ticks(&parts, &plan, &mut seen.samples);
-        let here: Vec<&Part> = parts
-            .iter()
-            .filter(|(state, _)| host.is_some_and(|host| host.boot_id == state.host.boot_id))
-            .map(|(_, part)| part)
-            .collect();
+        let is_here = |state: &State| host.is_some_and(|host| host.boot_id == state.host.boot_id);
+        let here: Vec<&Part> =
+            parts.iter().filter(|(state, _)| is_here(state)).map(|(_, part)| part).collect();
         let is_whole = parts.len() == run.shards as usize;
         add_process_cpu(is_whole.then_some(&here), &mut seen.samples);
         if here.len() < parts.len() {
@@ -139,7 +137,6 @@ impl Merger {
         if !is_whole {
             seen.forget_others();
         }
-        let is_here = |state: &State| host.is_some_and(|host| host.boot_id == state.host.boot_id);
         let slack = |state: &State| if is_here(state) { 0 } else { skew.bound_ns.unwrap_or(0) };
         let kept: Vec<Kept> =
             parts.into_iter().map(|(state, part)| part.kept.loosened(slack(&state))).collect();
