@@ -6,7 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::{
     files::{Files, OpenFile},
-    streamed_body::{STREAM, Source, StreamedBody},
+    streamed_body::{COPIED_BYTES, STREAM, Source, StreamedBody},
     uploads::{Receiving, UploadedCopy, Uploads},
 };
 use crate::codec::{
@@ -102,7 +102,8 @@ impl Site {
         self.plain(result.err().unwrap_or(Status::Ok), keep, true);
     }
 
-    /// Writes the head of the answer, and a body that is short; what follows is left.
+    /// Writes the head of the answer, and a body that is made on the spot and short; what follows is left. Where all of the
+    /// answer is kept, all of it is left.
     pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<StreamedBody> {
         self.date.look();
         let found = match request.method {
@@ -130,15 +131,18 @@ impl Site {
         }
     }
 
-    /// Writes the head of the answer, and a body that is short; what follows is left.
+    /// The same for what was found.
     fn answer(&mut self, resource: Resource, request: &Request<'_>) -> Option<StreamedBody> {
         let with_body = request.method != Method::Head;
         let is_usual = with_body && request.range.is_none() && request.keep == Keep::Open;
         if let (Resource::File(file), true) = (&resource, is_usual)
-            && let Some(answer) = file.whole_answer.get()
+            && let (Some(content), Some(usual)) = (&file.content, file.usual_answer.get())
         {
-            self.out.extend_from_slice(answer);
-            return None;
+            if content.len() <= COPIED_BYTES {
+                return Some(StreamedBody::kept(usual));
+            }
+            self.out.extend_from_slice(usual);
+            return Some(StreamedBody::kept(content));
         }
         let begin = self.out.len();
         let (length, modified) = (resource.length(), resource.last_modified());
@@ -164,11 +168,12 @@ impl Site {
                 let Some(content) = &file.content else {
                     return Some(StreamedBody { source: Source::File(file), span });
                 };
-                self.out.extend_from_slice(&content[span.start as usize..][..span.length as usize]);
                 if is_usual {
-                    let _ = file.whole_answer.set(self.out[begin..].into());
+                    let mut usual = self.out[begin..].to_vec();
+                    usual.extend_from_slice(if content.len() <= COPIED_BYTES { content } else { b"" });
+                    let _ = file.usual_answer.set(usual.into());
                 }
-                None
+                Some(StreamedBody { span, ..StreamedBody::kept(content) })
             }
             (_, None) => {
                 if with_body {
