@@ -45,7 +45,7 @@ pub(super) fn attempt(
         if head == 0 {
             let attempt = match &body.source {
                 Source::File(file) => from_file(transport, file, body.span, piece),
-                Source::Kept(_) | Source::Uploaded(_) | Source::Generated => {
+                Source::Kept(_) | Source::UsualAnswer(_) | Source::Uploaded(_) | Source::Generated => {
                     from_memory(transport, body, piece, scratch)
                 }
             }?;

@@ -13,11 +13,7 @@ pub(super) mod uploads;
 
 use std::mem;
 
-use self::{
-    site::Site,
-    streamed_body::{COPIED_BYTES, StreamedBody},
-    uploads::Receiving,
-};
+use self::{files::COPIED_BYTES, site::Site, streamed_body::StreamedBody, uploads::Receiving};
 use super::{
     interface::{Batch, ConversationEnd, Protocol},
     scratch::{BATCH_BYTES, Scratch},

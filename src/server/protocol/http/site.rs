@@ -6,7 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::{
     files::{Files, OpenFile},
-    streamed_body::{COPIED_BYTES, STREAM, Source, StreamedBody},
+    streamed_body::{STREAM, Source, StreamedBody},
     uploads::{Receiving, UploadedCopy, Uploads},
 };
 use crate::codec::{
@@ -135,15 +135,12 @@ impl Site {
     fn answer(&mut self, resource: Resource, request: &Request<'_>) -> Option<StreamedBody> {
         let with_body = request.method != Method::Head;
         let is_usual = with_body && request.range.is_none() && request.keep == Keep::Open;
-        if let (Resource::File(file), true) = (&resource, is_usual)
-            && let (Some(content), Some(usual)) = (&file.content, file.usual_answer.get())
-        {
-            if content.len() <= COPIED_BYTES {
-                return Some(StreamedBody::kept(usual));
+        let resource = match resource {
+            Resource::File(file) if is_usual && !file.usual_answer().is_empty() => {
+                return Some(self.answer_as_usual(file));
             }
-            self.out.extend_from_slice(usual);
-            return Some(StreamedBody::kept(content));
-        }
+            resource => resource,
+        };
         let begin = self.out.len();
         let (length, modified) = (resource.length(), resource.last_modified());
         let (answer, span) = Answer::of(length, resource.media_type(), modified, request.range, request.keep);
@@ -165,15 +162,15 @@ impl Site {
                 Some(StreamedBody { source: Source::Uploaded(copy), span })
             }
             (Resource::File(file), Some(span)) => {
-                let Some(content) = &file.content else {
+                if file.content.is_none() {
                     return Some(StreamedBody { source: Source::File(file), span });
-                };
+                }
                 if is_usual {
                     let mut usual = self.out[begin..].to_vec();
-                    usual.extend_from_slice(if content.len() <= COPIED_BYTES { content } else { b"" });
+                    usual.extend_from_slice(if file.is_copied() { file.content() } else { b"" });
                     let _ = file.usual_answer.set(usual.into());
                 }
-                Some(StreamedBody { span, ..StreamedBody::kept(content) })
+                Some(StreamedBody { source: Source::Kept(file), span })
             }
             (_, None) => {
                 if with_body {
@@ -182,6 +179,16 @@ impl Site {
                 None
             }
         }
+    }
+
+    /// The usual answer, which is kept: all of it is left, or its body.
+    fn answer_as_usual(&mut self, file: Arc<OpenFile>) -> StreamedBody {
+        if file.is_copied() {
+            return StreamedBody::usual_answer(file);
+        }
+        self.out.extend_from_slice(file.usual_answer());
+        let span = Span { start: 0, length: file.length };
+        StreamedBody { source: Source::Kept(file), span }
     }
 
     /// Writes the last answer to a peer whose bytes cannot be understood any further.

@@ -7,10 +7,6 @@ use nix::sys::uio::pread;
 use super::{files::OpenFile, uploads::UploadedCopy};
 use crate::codec::{content, http::Span};
 
-/// Up to so many bytes of a body in memory are copied behind their head, for one `send`; a longer one goes out from where it
-/// lies, by `writev` with its head. A copy and one `send` cost 0.97 of a `writev` up to 2 KiB, 0.99 at 4 KiB, 1.02 at 8 KiB and
-/// 1.05 at 16 KiB (`.ci/ratios --only border`).
-pub(super) const COPIED_BYTES: usize = 4 * 1024;
 /// Whose content is generated where there is no file.
 pub(super) const STREAM: u32 = 0;
 
@@ -26,8 +22,10 @@ pub(in crate::server) struct StreamedBody {
 #[derive(Clone, Debug)]
 pub(in crate::server) enum Source {
     File(Arc<OpenFile>),
-    /// In memory, and never changed: nothing of it is copied.
-    Kept(Arc<[u8]>),
+    /// What is in memory of a file: nothing of it is copied.
+    Kept(Arc<OpenFile>),
+    /// The usual answer to a request for a file, its head included, in memory as well.
+    UsualAnswer(Arc<OpenFile>),
     /// In memory, as it is at the moment.
     Uploaded(Arc<UploadedCopy>),
     /// Generated whenever the kernel has room: what it does not take is generated once more.
@@ -35,14 +33,19 @@ pub(in crate::server) enum Source {
 }
 
 impl StreamedBody {
-    /// All of what is kept in memory.
-    pub(super) fn kept(bytes: &Arc<[u8]>) -> Self {
-        Self { source: Source::Kept(Arc::clone(bytes)), span: Span { start: 0, length: bytes.len() as u64 } }
+    /// All of a usual answer that is kept.
+    pub(super) fn usual_answer(file: Arc<OpenFile>) -> Self {
+        let length = file.usual_answer().len() as u64;
+        Self { source: Source::UsualAnswer(file), span: Span { start: 0, length } }
     }
 
     /// What is left, where it is kept in memory.
     pub(in crate::server) fn in_memory(&self) -> Option<&[u8]> {
-        let Source::Kept(bytes) = &self.source else { return None };
+        let bytes = match &self.source {
+            Source::Kept(file) => file.content(),
+            Source::UsualAnswer(file) => file.usual_answer(),
+            Source::File(_) | Source::Uploaded(_) | Source::Generated => return None,
+        };
         Some(&bytes[self.span.start as usize..][..self.span.length as usize])
     }
 
@@ -55,7 +58,10 @@ impl StreamedBody {
         let start = self.span.start;
         match &self.source {
             Source::File(file) => return read_file(file, start, out),
-            Source::Kept(bytes) => out.copy_from_slice(&bytes[start as usize..][..out.len()]),
+            Source::Kept(file) => out.copy_from_slice(&file.content()[start as usize..][..out.len()]),
+            Source::UsualAnswer(file) => {
+                out.copy_from_slice(&file.usual_answer()[start as usize..][..out.len()]);
+            }
             Source::Uploaded(copy) => copy.read(start, out),
             Source::Generated => content::fill(STREAM, start, out),
         }
