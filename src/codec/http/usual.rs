@@ -163,6 +163,9 @@ mod tests {
             (b"GET / HTTP/1.1\r\nHost: x\r\n\nA: b\r\n\r\n", false),
             (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", false),
             (b"GET / HTTP/2.7\r\nHost: x\r\n\r\n", false),
+            (b" / HTTP/1.1\r\nHost: x\r\n\r\n", false),
+            (b"GET  HTTP/1.1\r\nHost: x\r\n\r\n", false),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n", false),
             (b"", false),
         ] {
             let [at_once, in_two] = both_ways(bytes);
